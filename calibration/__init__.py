@@ -1,0 +1,1 @@
+"""How frame pixels become millimetres on a plane."""

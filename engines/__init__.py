@@ -1,0 +1,1 @@
+"""How a picture becomes an anomaly map: engine files, their runtimes, and how they are made."""

@@ -1,0 +1,1 @@
+"""Parity of an engine with its method, and export of backbones."""

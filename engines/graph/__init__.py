@@ -1,0 +1,1 @@
+"""Pieces of ONNX graph, written with spox."""

@@ -1,0 +1,1 @@
+"""Anomaly detection methods: fitted with numpy, exported as one graph."""

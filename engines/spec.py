@@ -1,0 +1,166 @@
+"""EngineSpec: all that the runtime knows about an engine, as JSON inside the ONNX file.
+
+The JSON lies under the key SPEC_KEY of the file's `metadata_props`, so the two cannot be parted.
+"""
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from inspector.core.errors import SpecError
+
+SPEC_KEY = "inspector_spec"
+FORMAT = 1
+RESIZE_KINDS = ("halve_linear",)
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeRule:
+    """input_hw: what the graph takes. crop: (left, top, right, bottom) as fractions of the frame.
+
+    kind: "halve_linear", see engines.resize.
+    """
+
+    input_hw: tuple[int, int]
+    crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    kind: str = "halve_linear"
+
+
+@dataclass(frozen=True, slots=True)
+class Roi:
+    """Polygons in frame pixels of a frame of size frame_hw, each a list of (x, y).
+
+    Inspected is what lies in any `inspect` polygon (everything if there is none) and in no
+    `ignore` polygon.
+    """
+
+    frame_hw: tuple[int, int]
+    inspect: tuple[tuple[tuple[float, float], ...], ...] = ()
+    ignore: tuple[tuple[tuple[float, float], ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdRule:
+    """How the thresholds were chosen, so that a report can explain them.
+
+    rule: a sentence's worth of name, such as "k-fold quantile". false_alarm_rate: the stated share
+    of normal pictures at or above the image threshold. normals, folds: how many pictures, how many
+    parts. interval: 95 % Clopper-Pearson interval of that rate. note: what it assumes.
+    """
+
+    rule: str
+    false_alarm_rate: float
+    normals: int
+    folds: int
+    interval: tuple[float, float]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """Everything that the runtime knows about an engine.
+
+    frame_hw: size of the frames it was fitted on. map_hw: size of the anomaly map. max_batch:
+    None where any batch runs. precision: of the stored bank or weights, "float32" or "float16".
+    display_range: (low, high) scores at the ends of the colour scale, fixed for all frames.
+    graph_hash: sha256 of the graph without its metadata, so thresholds can change. parameters: the
+    method's own settings. parity: figures of the check at export. golden: pictures and reference
+    outputs that travel with the file. trained_on: name, count, sha256 of the list of pictures.
+    """
+
+    name: str
+    method: str
+    backbone: str
+    layers: tuple[str, ...]
+    frame_hw: tuple[int, int]
+    resize: ResizeRule
+    map_hw: tuple[int, int]
+    image_threshold: float
+    pixel_threshold: float
+    threshold_rule: ThresholdRule
+    display_range: tuple[float, float]
+    graph_hash: str
+    precision: str = "float32"
+    max_batch: int | None = None
+    roi: Roi | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    parity: dict[str, Any] = field(default_factory=dict)
+    golden: dict[str, Any] = field(default_factory=dict)
+    trained_on: dict[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    seed: int = 0
+    versions: dict[str, str] = field(default_factory=dict)
+    created_utc: str = ""
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise SpecError(f"engine format {self.format} is unknown; this program reads {FORMAT}")
+        for name in ("image_threshold", "pixel_threshold"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not math.isfinite(value):
+                raise SpecError(f"{name} must be a finite number, not {value!r}")
+        low, high = self.display_range
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise SpecError(f"display_range must rise and be finite, not {self.display_range!r}")
+        if self.resize.kind not in RESIZE_KINDS:
+            raise SpecError(f"resize kind {self.resize.kind!r} is unknown; known: {RESIZE_KINDS}")
+        left, top, right, bottom = self.resize.crop
+        if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+            raise SpecError(f"crop must lie within 0 and 1, not {self.resize.crop!r}")
+        for name in ("frame_hw", "map_hw"):
+            _positive_pair(name, getattr(self, name))
+        _positive_pair("resize.input_hw", self.resize.input_hw)
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), allow_nan=False, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "EngineSpec":
+        """Raises SpecError on anything that is not a whole and valid spec."""
+        try:
+            raw = json.loads(text)
+        except json.JSONDecodeError as exc:
+            raise SpecError(f"the engine's spec is not JSON: {exc}") from exc
+        return _build(cls, raw, "spec")
+
+
+def _positive_pair(name: str, value: Any) -> None:
+    ok = isinstance(value, tuple) and len(value) == 2
+    if not ok or any(not isinstance(v, int) or isinstance(v, bool) or v < 1 for v in value):
+        raise SpecError(f"{name} must be two positive whole numbers, not {value!r}")
+
+
+_NESTED: dict[str, type] = {"resize": ResizeRule, "threshold_rule": ThresholdRule, "roi": Roi}
+
+
+def _build(cls: type, raw: Any, path: str) -> Any:
+    if not isinstance(raw, dict):
+        raise SpecError(f"{path} must be an object, not {type(raw).__name__}")
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    if unknown := sorted(set(raw) - set(fields)):
+        raise SpecError(f"{path} has unknown keys: {', '.join(unknown)}")
+    values = {}
+    for name, f in fields.items():
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if name not in raw:
+            if required:
+                raise SpecError(f"{path} lacks {name}")
+            continue
+        value = raw[name]
+        if name in _NESTED and value is not None:
+            value = _build(_NESTED[name], value, f"{path}.{name}")
+        values[name] = _tuples(value)
+    try:
+        return cls(**values)
+    except (TypeError, ValueError) as exc:
+        if isinstance(exc, SpecError):
+            raise
+        raise SpecError(f"{path} is malformed: {exc}") from exc
+
+
+def _tuples(value: Any) -> Any:
+    """JSON has lists only; every sequence in a spec is a tuple."""
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Data folders, thresholds and metrics."""

@@ -1,0 +1,1 @@
+"""How a stream of frames becomes a report: capture, preprocess, infer, measure, output."""

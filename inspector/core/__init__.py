@@ -1,0 +1,1 @@
+"""Types, errors, channel and geometry that every other package shares; imports numpy only."""

@@ -1,0 +1,19 @@
+"""Time: monotonic nanoseconds for measuring, UTC for people."""
+
+import time
+from datetime import UTC, datetime
+
+
+def now_ns() -> int:
+    """Monotonic nanoseconds; only differences mean anything."""
+    return time.monotonic_ns()
+
+
+def utc_now() -> str:
+    """ISO 8601 in UTC with milliseconds, such as 2026-01-31T12:00:00.123Z."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def ms_since(start_ns: int) -> float:
+    """Milliseconds passed since `start_ns`."""
+    return (time.monotonic_ns() - start_ns) / 1e6

@@ -1,0 +1,202 @@
+"""What travels through the pipeline: frames, maps, defects, inspections.
+
+Units are in the field names. Pixel coordinates run x right, y down, with (0, 0) at the corner of
+the first pixel; boxes are half-open (x0, y0, x1, y1); sizes are (height, width) in `_hw` fields.
+Scores are larger where more anomalous, in the raw unit of the method, never rescaled per frame.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from inspector.core.arrays import Image, Map
+from inspector.core.geometry import Affine, Points
+
+
+class Verdict(StrEnum):
+    """PASS, FAIL, or ERROR: could not be judged. ERROR is never counted as PASS."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    ERROR = "ERROR"
+
+
+class Severity(StrEnum):
+    """Grade of one defect, from the configured size and score limits."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a source knows of itself when it is open.
+
+    source_id: the name for logs, without a password. live: frames are lost if nobody takes them.
+    frame_hw, fps, frame_count, duration_s: None where the source does not know before reading.
+    time_base: seconds per tick of the source's own clock, None for live sources.
+    path: the media file, where sound can be copied from; None otherwise.
+    """
+
+    source_id: str
+    live: bool
+    frame_hw: tuple[int, int] | None = None
+    fps: float | None = None
+    frame_count: int | None = None
+    duration_s: float | None = None
+    time_base: Fraction | None = None
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One captured frame.
+
+    frame_id: from 0, one more for every captured frame, so a gap is a drop.
+    image: (H, W, 3) uint8 BGR, C-contiguous, read-only.
+    captured_ns: monotonic, taken after the grab. pts_s: None for live sources.
+    name: file name of the picture, for folders.
+    """
+
+    frame_id: int
+    source_id: str
+    image: Image
+    captured_ns: int
+    pts_s: float | None
+    wall_time_utc: str
+    name: str | None = None
+
+    @property
+    def frame_hw(self) -> tuple[int, int]:
+        return self.image.shape[0], self.image.shape[1]
+
+
+@dataclass(frozen=True, slots=True)
+class BadFrame:
+    """A captured frame that cannot be judged: it becomes an inspection with verdict ERROR.
+
+    error: one sentence. image: what the decoder gave, not to be trusted; None where it gave none.
+    """
+
+    frame_id: int
+    source_id: str
+    error: str
+    captured_ns: int
+    pts_s: float | None
+    wall_time_utc: str
+    name: str | None = None
+    image: Image | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInput:
+    """pixels: (H_in, W_in, 3) uint8 RGB. to_frame: input pixels -> frame pixels."""
+
+    frame: Frame
+    pixels: Image
+    to_frame: Affine
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOutput:
+    """anomaly_map: (h, w) float32, finite, own memory. to_frame: map pixels -> frame pixels."""
+
+    frame: Frame
+    anomaly_map: Map
+    to_frame: Affine
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """One region, found on the anomaly map and sized on the frame.
+
+    polygons: outlines in frame pixels, outer ones first then holes, each (n, 2) float64, open.
+    holes: how many of the polygons, counted from the end, are holes.
+    length: maximum Feret diameter; width: minimum Feret diameter.
+    orientation_deg: direction of the length in the frame, [0, 180), 0 along x, towards y down.
+    `*_mm*` are None without a calibration, never 0. `*_u_*` are standard uncertainties (k = 1).
+    map_*: the same region as the anomaly map alone gives it, before refinement.
+    size_source: "refined" (sized on the frame) or "map"; size_note: why it was not refined.
+    truncated: touches the border of what was inspected, so its true size may be larger.
+    """
+
+    defect_id: int
+    polygons: tuple[Points, ...]
+    holes: int
+    box_px: tuple[float, float, float, float]
+    centroid_px: tuple[float, float]
+    area_px: float
+    length_px: float
+    width_px: float
+    orientation_deg: float
+    peak_score: float
+    mean_score: float
+    severity: Severity
+    size_source: str
+    truncated: bool
+    map_area_px: float
+    map_length_px: float
+    map_width_px: float
+    size_note: str | None = None
+    centroid_mm: tuple[float, float] | None = None
+    area_mm2: float | None = None
+    length_mm: float | None = None
+    width_mm: float | None = None
+    equivalent_diameter_mm: float | None = None
+    area_u_mm2: float | None = None
+    length_u_mm: float | None = None
+    width_u_mm: float | None = None
+    map_area_mm2: float | None = None
+    map_length_mm: float | None = None
+    map_width_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found on one frame.
+
+    frame: the frame, or the BadFrame it was captured as. score, anomaly_map, to_frame: None for
+    ERROR. error: a sentence, for ERROR only. timings_ms: stage name -> milliseconds spent in it,
+    and "latency": from capture until the sinks were reached.
+    """
+
+    frame: Frame | BadFrame
+    verdict: Verdict
+    image_threshold: float
+    pixel_threshold: float
+    score: float | None = None
+    anomaly_map: Map | None = None
+    to_frame: Affine | None = None
+    error: str | None = None
+    defects: tuple[Defect, ...] = ()
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def frame_id(self) -> int:
+        return self.frame.frame_id
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What every sink is told before the first inspection.
+
+    engine: the engine's spec as plain values (no pictures). config: the configuration as plain
+    values, without passwords. Hashes are sha256 hex. unit: mm, cm or inch; how lengths are shown.
+    """
+
+    source: SourceInfo
+    output_dir: Path
+    started_utc: str
+    engine: dict[str, Any]
+    config: dict[str, Any]
+    config_hash: str
+    engine_hash: str
+    calibration_hash: str | None
+    image_threshold: float
+    pixel_threshold: float
+    unit: str = "mm"

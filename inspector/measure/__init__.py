@@ -1,0 +1,1 @@
+"""From regions of an anomaly map to defects with sizes."""

@@ -1,0 +1,1 @@
+"""Five threads, their channels, and the count of every frame."""

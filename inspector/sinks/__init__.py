@@ -1,0 +1,1 @@
+"""Where inspections go: video, tables, JSON lines, snapshots, a window."""
