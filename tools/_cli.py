@@ -1,0 +1,33 @@
+"""What every command shares: errors of ours become one line on stderr and an exit code."""
+
+import functools
+import sys
+from collections.abc import Callable
+
+from inspector.core.errors import InspectorError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 + SIGINT, as shells report it."""
+
+Main = Callable[[list[str] | None], int]
+"""argv without the program's name (None: sys.argv[1:]) -> exit code."""
+
+
+def guarded(action: Main) -> Callable[..., int]:
+    """The command itself, with InspectorError told in one sentence and Ctrl-C as 130.
+
+    Anything else is a fault of ours and keeps its traceback. The result takes argv or nothing.
+    """
+
+    @functools.wraps(action)
+    def main(argv: list[str] | None = None) -> int:
+        try:
+            return action(argv)
+        except InspectorError as exc:
+            print(f"error: {exc}", file=sys.stderr)
+            return exc.exit_code
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return INTERRUPTED
+
+    return main
