@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inspector.core.errors import SpecError
+from inspector.core.schema import build
 
 SPEC_KEY = "inspector_spec"
 FORMAT = 1
@@ -124,43 +125,9 @@ class EngineSpec:
             raw = json.loads(text)
         except json.JSONDecodeError as exc:
             raise SpecError(f"the engine's spec is not JSON: {exc}") from exc
-        return _build(cls, raw, "spec")
+        return build(cls, raw, SpecError, "spec")
 
 
-def _positive_pair(name: str, value: Any) -> None:
-    ok = isinstance(value, tuple) and len(value) == 2
-    if not ok or any(not isinstance(v, int) or isinstance(v, bool) or v < 1 for v in value):
+def _positive_pair(name: str, value: tuple[int, int]) -> None:
+    if min(value) < 1:
         raise SpecError(f"{name} must be two positive whole numbers, not {value!r}")
-
-
-_NESTED: dict[str, type] = {"resize": ResizeRule, "threshold_rule": ThresholdRule, "roi": Roi}
-
-
-def _build(cls: type, raw: Any, path: str) -> Any:
-    if not isinstance(raw, dict):
-        raise SpecError(f"{path} must be an object, not {type(raw).__name__}")
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    if unknown := sorted(set(raw) - set(fields)):
-        raise SpecError(f"{path} has unknown keys: {', '.join(unknown)}")
-    values = {}
-    for name, f in fields.items():
-        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        if name not in raw:
-            if required:
-                raise SpecError(f"{path} lacks {name}")
-            continue
-        value = raw[name]
-        if name in _NESTED and value is not None:
-            value = _build(_NESTED[name], value, f"{path}.{name}")
-        values[name] = _tuples(value)
-    try:
-        return cls(**values)
-    except (TypeError, ValueError) as exc:
-        if isinstance(exc, SpecError):
-            raise
-        raise SpecError(f"{path} is malformed: {exc}") from exc
-
-
-def _tuples(value: Any) -> Any:
-    """JSON has lists only; every sequence in a spec is a tuple."""
-    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

@@ -43,9 +43,7 @@ class Channel(Generic[T]):
                     self._items.popleft()
                     self.dropped += 1
             else:
-                self._changed.wait_for(
-                    lambda: self._closed or len(self._items) < self._capacity
-                )
+                self._changed.wait_for(lambda: self._closed or len(self._items) < self._capacity)
             if self._closed:
                 return False
             self._items.append(item)

@@ -24,9 +24,7 @@ class Affine:
             raise ValueError(f"scales must be positive, not {self.scale_x} and {self.scale_y}")
 
     @classmethod
-    def between(
-        cls, from_hw: tuple[int, int], to_box: tuple[float, float, float, float]
-    ) -> Self:
+    def between(cls, from_hw: tuple[int, int], to_box: tuple[float, float, float, float]) -> Self:
         """The map that lays a whole grid of size `from_hw` over the box (x0, y0, x1, y1)."""
         x0, y0, x1, y1 = to_box
         return cls((x1 - x0) / from_hw[1], (y1 - y0) / from_hw[0], x0, y0)

@@ -1,0 +1,129 @@
+"""Plain values, as YAML gives them, into frozen dataclasses, with errors by dotted path."""
+
+import dataclasses
+import math
+import types
+import typing
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """Constraint for Annotated: value >= low, or > low where exclusive."""
+
+    low: float
+    exclusive: bool = False
+
+    def refusal(self, value: Any) -> str | None:
+        if value > self.low or (value == self.low and not self.exclusive):
+            return None
+        return f"must be {'above' if self.exclusive else 'at least'} {self.low:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Constraint for Annotated: low <= value <= high."""
+
+    low: float
+    high: float
+
+    def refusal(self, value: Any) -> str | None:
+        if self.low <= value <= self.high:
+            return None
+        return f"must lie between {self.low:g} and {self.high:g}"
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class OneOf:
+    """Constraint for Annotated: one of the words."""
+
+    words: tuple[str, ...]
+
+    def __init__(self, *words: str) -> None:
+        object.__setattr__(self, "words", words)
+
+    def refusal(self, value: Any) -> str | None:
+        return None if value in self.words else f"must be one of {', '.join(self.words)}"
+
+
+def build(cls: type[T], raw: Any, error: type[Exception], path: str = "") -> T:
+    """raw: nested dicts, lists and scalars. Raises `error` with the dotted path of what is wrong.
+
+    Unknown keys are refused, with the known ones named; a missing key takes its default.
+    """
+    if not isinstance(raw, dict):
+        raise error(f"{path or 'the configuration'} must hold keys, not {raw!r}")
+    hints = typing.get_type_hints(cls, include_extras=True)
+    for key in raw:
+        if key not in hints:
+            raise error(
+                f"unknown key {_join(path, str(key))}; known keys here: {', '.join(sorted(hints))}"
+            )
+    values: dict[str, Any] = {}
+    for f in dataclasses.fields(cls):  # type: ignore[arg-type]
+        if f.name in raw:
+            values[f.name] = _convert(hints[f.name], raw[f.name], error, _join(path, f.name))
+        elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
+            raise error(f"missing key {_join(path, f.name)}")
+    return cls(**values)
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _convert(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
+    origin = typing.get_origin(hint)
+    if origin is Annotated:
+        base, *constraints = typing.get_args(hint)
+        converted = _convert(base, value, error, path)
+        for constraint in constraints:
+            if refusal := constraint.refusal(converted):
+                raise error(f"{path} {refusal}, not {value!r}")
+        return converted
+    if origin in (types.UnionType, typing.Union):
+        choices = [c for c in typing.get_args(hint) if c is not type(None)]
+        if value is None:
+            return None
+        return _convert(choices[0], value, error, path)
+    if hint is Any:
+        return value
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise error(f"{path} must hold keys, not {value!r}")
+        return value
+    if origin is tuple:
+        return _convert_tuple(typing.get_args(hint), value, error, path)
+    if dataclasses.is_dataclass(hint):
+        assert isinstance(hint, type)
+        return build(hint, {} if value is None else value, error, path)
+    return _scalar(hint, value, error, path)
+
+
+def _convert_tuple(hints: tuple[Any, ...], value: Any, error: type[Exception], path: str) -> Any:
+    if not isinstance(value, (list, tuple)):
+        raise error(f"{path} must be a list, not {value!r}")
+    if len(hints) == 2 and hints[1] is Ellipsis:
+        hints = (hints[0],) * len(value)
+    if len(value) != len(hints):
+        raise error(f"{path} must be a list of {len(hints)} values, not {value!r}")
+    pairs = enumerate(zip(hints, value, strict=True))
+    return tuple(_convert(hint, item, error, f"{path}[{i}]") for i, (hint, item) in pairs)
+
+
+_NAMES = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
+
+
+def _scalar(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if hint is str and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)  # a camera index is a word here, and a number in YAML
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise error(f"{path} must be {_NAMES[hint]}, not {value!r}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise error(f"{path} must be finite, not {value!r}")
+    return value

@@ -1,0 +1,63 @@
+"""From an anomaly map and its measured defects to a verdict."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inspector.core.arrays import Image, Map
+from inspector.core.geometry import Affine
+from inspector.core.types import Defect, EngineOutput, Inspection, Verdict
+
+Analyze = Callable[[Image, Map, Affine, float], tuple[Defect, ...]]
+"""(frame image, anomaly map, map -> frame, pixel threshold) -> measured defects."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRule:
+    """A defect fails the frame when it reaches every limit that is given; none given: any does."""
+
+    min_length_mm: float | None = None
+    min_area_mm2: float | None = None
+    min_length_px: float | None = None
+    min_area_px: float | None = None
+
+    def fails(self, defect: Defect) -> bool:
+        pairs = (
+            (self.min_length_mm, defect.length_mm),
+            (self.min_area_mm2, defect.area_mm2),
+            (self.min_length_px, defect.length_px),
+            (self.min_area_px, defect.area_px),
+        )
+        return all(value is not None and value >= limit for limit, value in pairs if limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Makes the inspection of one frame. Regions are listed whatever the verdict.
+
+    rule: "score" (FAIL iff score >= image threshold), "defects" (a defect passes the size rule),
+    or "either".
+    """
+
+    analyze: Analyze
+    image_threshold: float
+    pixel_threshold: float
+    rule: str = "score"
+    size_rule: SizeRule = SizeRule()
+
+    def __call__(self, output: EngineOutput) -> Inspection:
+        defects = self.analyze(
+            output.frame.image, output.anomaly_map, output.to_frame, self.pixel_threshold
+        )
+        by_score = output.score >= self.image_threshold
+        by_size = any(map(self.size_rule.fails, defects))
+        failed = {"score": by_score, "defects": by_size, "either": by_score or by_size}[self.rule]
+        return Inspection(
+            frame=output.frame,
+            verdict=Verdict.FAIL if failed else Verdict.PASS,
+            image_threshold=self.image_threshold,
+            pixel_threshold=self.pixel_threshold,
+            score=output.score,
+            anomaly_map=output.anomaly_map,
+            to_frame=output.to_frame,
+            defects=defects,
+        )
