@@ -1,0 +1,128 @@
+"""Writes a feature extractor as an ONNX graph, straight from its arrays of weights."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from engines.backbones.zoo import INPUT, BackboneInfo
+from inspector.core.errors import ConfigError
+
+Array = npt.NDArray[np.float32]
+
+OPSET = 17
+"""The oldest with LayerNormalization; onnxruntime 1.20 and TensorRT 8.6 and later read it."""
+IR_VERSION = 8
+SPATIAL_DIMS = 4
+
+
+class Weights:
+    """Named arrays of one network. where: what they came from, for messages."""
+
+    def __init__(self, arrays: Mapping[str, npt.NDArray[Any]], where: str) -> None:
+        self._arrays = arrays
+        self.where = where
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._arrays
+
+    def take(self, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+        """The array as float64. Raises ConfigError when it is missing or has another shape."""
+        if name not in self._arrays:
+            raise ConfigError(f"{self.where}: the weights lack {name!r}, which the network needs")
+        array = self._arrays[name]
+        if array.shape != shape:
+            raise ConfigError(
+                f"{self.where}: weight {name!r} has shape {array.shape}, the network needs {shape}"
+            )
+        return array.astype(np.float64)
+
+
+class FeatureGraph:
+    """Collects nodes. Tensors are passed around by name; `x` is always (N, C, H, W)."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[TensorProto] = []
+
+    def constant(self, array: npt.NDArray[Any]) -> str:
+        name = f"c{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def node(self, op: str, *inputs: str, **attributes: Any) -> str:
+        """One node with one output, whose name is returned."""
+        name = f"t{len(self._nodes)}"
+        self._nodes.append(helper.make_node(op, list(inputs), [name], **attributes))
+        return name
+
+    def scalar(self, value: float) -> str:
+        return self.constant(np.array(value, dtype=np.float32))
+
+    def conv(
+        self,
+        x: str,
+        kernel: npt.NDArray[np.float64],
+        bias: npt.NDArray[np.float64],
+        *,
+        stride: int,
+        pads: tuple[int, int],
+        groups: int = 1,
+    ) -> str:
+        """kernel: (out, in / groups, k, k); bias: (out,). pads: before and after, on both axes."""
+        before, after = pads
+        return self.node(
+            "Conv",
+            x,
+            self.constant(kernel.astype(np.float32)),
+            self.constant(bias.astype(np.float32)),
+            strides=[stride, stride],
+            pads=[before, before, after, after],
+            group=groups,
+        )
+
+    def model(self, info: BackboneInfo, tensors: Mapping[str, str]) -> onnx.ModelProto:
+        """The finished file. tensors: output name of `info` -> tensor that this graph made."""
+        public = {tensor: name for name, tensor in tensors.items()}
+        for node in self._nodes:
+            for names in (node.input, node.output):
+                names[:] = [public.get(name, name) for name in names]
+        height, width = info.input_hw or ("H", "W")
+        image = _tensor(INPUT, ["N", 3, height, width])
+        outputs = []
+        for feature in info.outputs:
+            grid: Sequence[int | str] = ()
+            if feature.stride is not None and info.input_hw is not None:
+                grid = [side // feature.stride for side in info.input_hw]
+            elif feature.stride is not None:
+                grid = [f"{feature.name}_h", f"{feature.name}_w"]
+            outputs.append(_tensor(feature.name, ["N", feature.channels, *grid]))
+        graph = helper.make_graph(self._nodes, info.name, [image], outputs, self._constants)
+        opset = helper.make_opsetid("", OPSET)
+        model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
+        info.write_to(model)
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+def fold_batch_norm(
+    kernel: npt.NDArray[np.float64], weights: Weights, prefix: str, eps: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """A convolution without bias and the batch norm after it, as one kernel and bias.
+
+    kernel: (out, in / groups, k, k). prefix: of the batch norm's names in `weights`.
+    """
+    shape = (kernel.shape[0],)
+    gamma, beta, mean, var = (
+        weights.take(f"{prefix}.{part}", shape)
+        for part in ("weight", "bias", "running_mean", "running_var")
+    )
+    scale = gamma / np.sqrt(var + eps)
+    return kernel * scale[:, None, None, None], beta - mean * scale
+
+
+def _tensor(name: str, dims: Sequence[int | str]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, list(dims))
