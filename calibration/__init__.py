@@ -1,1 +1,6 @@
-"""How frame pixels become millimetres on a plane."""
+"""How frame pixels become millimetres on the plane of the product."""
+
+from calibration.plane import Calibration
+from calibration.store import load_calibration, save_calibration
+
+__all__ = ["Calibration", "load_calibration", "save_calibration"]

@@ -1,0 +1,213 @@
+"""Calibration from pictures of a checkerboard or ChArUco board lying on the product's plane."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from calibration.plane import Calibration, Matrix, frame_corners
+from inspector.core.arrays import Image
+from inspector.core.clock import utc_now
+from inspector.core.errors import CalibrationError
+from inspector.core.geometry import Points
+
+TYPES: Final = ("checkerboard", "charuco")
+MIN_CORNERS: Final = 8
+ALIGN_ROUNDS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """squares: (columns, rows) of squares. square_u_mm: standard uncertainty of square_mm as
+    printed. marker_mm and dictionary (a name such as "4X4_50") belong to ChArUco boards."""
+
+    type: str
+    squares: tuple[int, int]
+    square_mm: float
+    square_u_mm: float = 0.0
+    marker_mm: float | None = None
+    dictionary: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.type not in TYPES:
+            raise CalibrationError(f"board type {self.type!r} is unknown; known: {TYPES}")
+        if min(self.squares) < 3:
+            raise CalibrationError(f"a board needs at least 3x3 squares, not {self.squares}")
+        if not (math.isfinite(self.square_mm) and self.square_mm > 0 and self.square_u_mm >= 0):
+            raise CalibrationError(f"square_mm must be positive, not {self.square_mm}")
+        if self.type == "charuco":
+            if self.marker_mm is None or self.dictionary is None:
+                raise CalibrationError("a ChArUco board needs marker_mm and dictionary")
+            if not 0 < self.marker_mm < self.square_mm:
+                raise CalibrationError(
+                    f"marker_mm must lie between 0 and square_mm, not {self.marker_mm}"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class BoardReport:
+    """How good a board calibration is. pitch_*: (x, y) mm per pixel. pitch_corners: at the four
+    corners of the frame, clockwise from the origin. tilt_deg: angle between the optical axis and
+    the normal of the plane, see tilt_deg()."""
+
+    corners: int
+    residual_rms_mm: float
+    residual_max_mm: float
+    residual_rms_px: float
+    pitch_centre: tuple[float, float]
+    pitch_corners: tuple[tuple[float, float], ...]
+    tilt_deg: float
+
+
+def from_board(
+    images: list[Image], names: list[str], board: Board, *, max_residual_px: float, camera: str = ""
+) -> tuple[Calibration, BoardReport]:
+    """images: (H, W, 3) BGR of one size, the board lying anywhere on one and the same plane.
+
+    Plane millimetres start at the first inner corner of the first picture's board. Raises
+    CalibrationError where a board is not found, or the marks miss their places by more than
+    max_residual_px (rms): a bent board, another plane, or a lens that distorts.
+    """
+    if not images:
+        raise CalibrationError("no picture of the board was given")
+    frame_hw = images[0].shape[0], images[0].shape[1]
+    views = []
+    for image, name in zip(images, names, strict=True):
+        if image.shape[:2] != frame_hw:
+            raise CalibrationError(f"{name}: is not of the size of {names[0]}")
+        views.append(find_corners(image, board, name))
+    matrix, plane = _fit(views)
+    pixels = np.concatenate([v[0] for v in views])
+    errors = np.linalg.norm(_project(matrix, pixels) - plane, axis=1)
+    rms = float(np.sqrt(np.mean(errors**2)))
+    spread = float(np.sqrt(np.mean(np.sum((plane - plane.mean(axis=0)) ** 2, axis=1))))
+    from_marks = rms / (math.sqrt(len(errors)) * spread)
+    calibration = Calibration(
+        kind="homography",
+        frame_hw=frame_hw,
+        how=f"{board.type} {board.squares[0]}x{board.squares[1]} of {board.square_mm:g} mm, "
+        f"{len(errors)} corners in {len(images)} pictures",
+        made_utc=utc_now(),
+        homography=_rows(matrix),
+        residual_mm=rms,
+        scale_u_rel=math.hypot(from_marks, board.square_u_mm / board.square_mm),
+        camera=camera,
+    )
+    report = _report(calibration, errors)
+    if report.residual_rms_px > max_residual_px:
+        raise CalibrationError(
+            f"the board's corners miss their places by {report.residual_rms_px:.2f} pixels rms, "
+            f"more than {max_residual_px:g}: is it flat, on one plane, and the lens undistorted?"
+        )
+    return calibration, report
+
+
+def find_corners(image: Image, board: Board, name: str) -> tuple[Points, Points]:
+    """Inner corners: (n, 2) frame pixels, and (n, 2) mm on the board."""
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    found = _charuco(grey, board) if board.type == "charuco" else _checkerboard(grey, board)
+    if found is None or len(found[0]) < MIN_CORNERS:
+        count = 0 if found is None else len(found[0])
+        columns, rows = board.squares
+        raise CalibrationError(
+            f"{name}: no {board.type} of {columns}x{rows} squares found ({count} corners)"
+        )
+    # OpenCV counts from the centre of the first pixel, we from its corner.
+    return found[0] + 0.5, found[1]
+
+
+def _checkerboard(grey: Image, board: Board) -> tuple[Points, Points] | None:
+    inner = (board.squares[0] - 1, board.squares[1] - 1)
+    flags = cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_EXHAUSTIVE
+    found, corners = cv2.findChessboardCornersSB(grey, inner, flags=flags)
+    if not found:
+        return None
+    columns, rows = np.meshgrid(np.arange(inner[0]), np.arange(inner[1]))
+    marks = np.column_stack((columns.ravel(), rows.ravel())) * board.square_mm
+    return np.asarray(corners, dtype=np.float64).reshape(-1, 2), marks.astype(np.float64)
+
+
+def _charuco(grey: Image, board: Board) -> tuple[Points, Points] | None:
+    code = getattr(cv2.aruco, f"DICT_{board.dictionary}", None)
+    if code is None:
+        raise CalibrationError(f"dictionary {board.dictionary!r} is unknown, such as 4X4_50")
+    dictionary = cv2.aruco.getPredefinedDictionary(code)
+    assert board.marker_mm is not None  # refused by Board
+    target = cv2.aruco.CharucoBoard(board.squares, board.square_mm, board.marker_mm, dictionary)
+    corners, ids, _, _ = cv2.aruco.CharucoDetector(target).detectBoard(grey)
+    if ids is None:
+        return None
+    marks = np.asarray(target.getChessboardCorners(), dtype=np.float64)[ids.ravel(), :2]
+    return np.asarray(corners, dtype=np.float64).reshape(-1, 2), marks
+
+
+def _fit(views: list[tuple[Points, Points]]) -> tuple[Points, Points]:
+    """Homography pixels -> mm and the marks' places on the plane, (3, 3) and (n, 2).
+
+    The boards of the other pictures are laid onto the plane of the first by a rigid motion, in
+    turn with the homography of all, until both agree.
+    """
+    pixels = np.concatenate([v[0] for v in views])
+    matrix = _homography(*views[0])
+    plane = views[0][1]
+    for _ in range(ALIGN_ROUNDS if len(views) > 1 else 0):
+        laid = [_laid(marks, _project(matrix, seen)) for seen, marks in views[1:]]
+        plane = np.concatenate([views[0][1], *laid])
+        matrix = _homography(pixels, plane)
+    return matrix, plane
+
+
+def _homography(pixels: Points, plane: Points) -> Points:
+    matrix, _ = cv2.findHomography(pixels, plane, 0)
+    if matrix is None:
+        raise CalibrationError("the corners found lie on one line")
+    return np.asarray(matrix, dtype=np.float64)
+
+
+def _laid(marks: Points, target: Points) -> Points:
+    """marks moved rigidly (no scaling, no mirroring) as near to target as possible (Kabsch)."""
+    centre, goal = marks.mean(axis=0), target.mean(axis=0)
+    u, _, vt = np.linalg.svd((marks - centre).T @ (target - goal))
+    flip = np.diag((1.0, float(np.sign(np.linalg.det(u @ vt)))))
+    return (marks - centre) @ (u @ flip @ vt) + goal
+
+
+def _project(matrix: Points, points: Points) -> Points:
+    mapped = np.column_stack((points, np.ones(len(points)))) @ matrix.T
+    return mapped[:, :2] / mapped[:, 2:]
+
+
+def _rows(matrix: Points) -> Matrix:
+    a, b, c = ((float(row[0]), float(row[1]), float(row[2])) for row in matrix / matrix[2, 2])
+    return a, b, c
+
+
+def _report(calibration: Calibration, errors: Points) -> BoardReport:
+    height, width = calibration.frame_hw
+    centre = (width / 2, height / 2)
+    pitch = calibration.mm_per_px_at(centre)
+    rms = float(np.sqrt(np.mean(errors**2)))
+    corners = frame_corners(calibration.frame_hw)
+    return BoardReport(
+        corners=len(errors),
+        residual_rms_mm=rms,
+        residual_max_mm=float(errors.max()),
+        residual_rms_px=rms / math.sqrt(pitch[0] * pitch[1]),
+        pitch_centre=pitch,
+        pitch_corners=tuple(calibration.mm_per_px_at((x, y)) for x, y in corners.tolist()),
+        tilt_deg=tilt_deg(calibration),
+    )
+
+
+def tilt_deg(calibration: Calibration) -> float:
+    """Tilt of the plane against the sensor, from the foreshortening at the middle of the frame.
+
+    Where the optical axis meets the plane, a pixel is longer along the tilt by 1 / cos(tilt),
+    whatever the focal length. Assumes square pixels and the axis through the middle of the frame.
+    A foreshortening of 0.1 % is already 2.6 degrees, so small tilts are known only roughly.
+    """
+    height, width = calibration.frame_hw
+    sizes = np.linalg.svd(calibration.jacobian((width / 2, height / 2)), compute_uv=False)
+    return math.degrees(math.acos(min(1.0, float(sizes[1] / sizes[0]))))

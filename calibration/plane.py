@@ -1,0 +1,125 @@
+"""Calibration: how frame pixels become millimetres on the plane of the product."""
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from inspector.core.errors import CalibrationError, CalibrationSizeError
+from inspector.core.geometry import Points
+
+KINDS = ("scale", "homography")
+
+Row = tuple[float, float, float]
+Matrix = tuple[Row, Row, Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Maps frame pixels of frames of size frame_hw to millimetres on one plane.
+
+    kind: "scale" uses mm_per_px (x, y); "homography" uses homography, 3x3, which takes (x, y, 1)
+    in frame pixels to plane millimetres. residual_mm: rms distance between where the map puts the
+    marks it was made from and where they are; None where nothing was left over to check it with.
+    scale_u_rel: relative standard uncertainty (k = 1) of every length, 0 where none was stated.
+    how: what it was made from, for reports. camera: free name. Lenses are taken as free of
+    distortion.
+    """
+
+    kind: str
+    frame_hw: tuple[int, int]
+    how: str
+    made_utc: str
+    mm_per_px: tuple[float, float] | None = None
+    homography: Matrix | None = None
+    residual_mm: float | None = None
+    scale_u_rel: float = 0.0
+    camera: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise CalibrationError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
+        if min(self.frame_hw) < 1:
+            raise CalibrationError(f"frame_hw must be positive, not {self.frame_hw}")
+        if not (math.isfinite(self.scale_u_rel) and self.scale_u_rel >= 0):
+            raise CalibrationError(f"scale_u_rel must be 0 or more, not {self.scale_u_rel}")
+        if self.residual_mm is not None and not (
+            math.isfinite(self.residual_mm) and self.residual_mm >= 0
+        ):
+            raise CalibrationError(f"residual_mm must be 0 or more, not {self.residual_mm}")
+        if self.kind == "scale":
+            self._check_scale()
+        else:
+            self._check_homography()
+
+    def _check_scale(self) -> None:
+        if self.homography is not None:
+            raise CalibrationError("homography does not belong to a calibration of kind scale")
+        if self.mm_per_px is None:
+            raise CalibrationError("mm_per_px is missing")
+        if not all(math.isfinite(v) and v > 0 for v in self.mm_per_px):
+            raise CalibrationError(f"mm_per_px must be positive, not {self.mm_per_px}")
+
+    def _check_homography(self) -> None:
+        if self.mm_per_px is not None:
+            raise CalibrationError("mm_per_px does not belong to a calibration of kind homography")
+        if self.homography is None:
+            raise CalibrationError("homography is missing")
+        matrix = np.array(self.homography, dtype=np.float64)
+        if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
+            raise CalibrationError("homography must be 3x3 finite numbers")
+        if np.linalg.cond(matrix) > 1e12:
+            raise CalibrationError("homography cannot be inverted")
+        depth = _homogeneous(frame_corners(self.frame_hw)) @ matrix[2]
+        if not (np.all(depth > 0) or np.all(depth < 0)):
+            raise CalibrationError("homography puts the horizon of the plane inside the frame")
+
+    def check(self, frame_hw: tuple[int, int]) -> None:
+        """Refuses frames of another size: cropped and scaled pictures look alike from here."""
+        if tuple(frame_hw) != tuple(self.frame_hw):
+            height, width = self.frame_hw
+            raise CalibrationSizeError(
+                f"the calibration holds for frames of {width}x{height} pixels, "
+                f"but the frames have {frame_hw[1]}x{frame_hw[0]}"
+            )
+
+    def to_plane(self, points: Points) -> Points:
+        """points: (n, 2) frame pixels -> (n, 2) mm."""
+        if self.mm_per_px is not None:
+            return points * np.array(self.mm_per_px)
+        mapped = _homogeneous(points) @ np.array(self.homography, dtype=np.float64).T
+        return mapped[:, :2] / mapped[:, 2:]
+
+    def mm_per_px_at(self, point: tuple[float, float]) -> tuple[float, float]:
+        """Length in mm of one pixel along x and along y at a place of the frame."""
+        if self.mm_per_px is not None:
+            return self.mm_per_px
+        jacobian = self.jacobian(point)
+        along_x, along_y = np.linalg.norm(jacobian, axis=0)
+        return float(along_x), float(along_y)
+
+    def jacobian(self, point: tuple[float, float]) -> Points:
+        """(2, 2) mm per pixel at a place of the frame: column 0 for a step along x, 1 along y."""
+        if self.mm_per_px is not None:
+            return np.diag(np.array(self.mm_per_px))
+        matrix = np.array(self.homography, dtype=np.float64)
+        u, v, w = matrix @ np.array((point[0], point[1], 1.0))
+        plane = np.array(((u,), (v,))) / w
+        return (matrix[:2, :2] - plane * matrix[2, :2]) / w
+
+    def sha256(self) -> str:
+        """Hex digest of all that the calibration says; the same for equal calibrations."""
+        text = json.dumps(asdict(self), sort_keys=True, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def frame_corners(frame_hw: tuple[int, int]) -> Points:
+    """(4, 2): the outer corners of a frame, clockwise from the origin."""
+    height, width = frame_hw
+    return np.array(((0, 0), (width, 0), (width, height), (0, height)), dtype=np.float64)
+
+
+def _homogeneous(points: Points) -> Points:
+    return np.column_stack((points, np.ones(len(points))))

@@ -1,0 +1,25 @@
+"""Calibration from a known scale: millimetres per pixel, everywhere the same."""
+
+from calibration.plane import Calibration
+from inspector.core.clock import utc_now
+
+
+def from_scale(
+    mm_per_px: float,
+    frame_hw: tuple[int, int],
+    *,
+    mm_per_px_y: float | None = None,
+    scale_u_rel: float = 0.0,
+    camera: str = "",
+) -> Calibration:
+    """mm_per_px_y: along y, where pixels are not square (line cameras); otherwise as along x."""
+    pitch_y = mm_per_px if mm_per_px_y is None else mm_per_px_y
+    return Calibration(
+        kind="scale",
+        frame_hw=frame_hw,
+        how=f"scale given: {mm_per_px:g} x {pitch_y:g} mm per pixel",
+        made_utc=utc_now(),
+        mm_per_px=(mm_per_px, pitch_y),
+        scale_u_rel=scale_u_rel,
+        camera=camera,
+    )

@@ -1,0 +1,48 @@
+"""Calibration files: YAML in and out, every key checked by its dotted path."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from calibration.plane import Calibration
+from inspector.core.errors import CalibrationError
+from inspector.core.schema import build
+
+FORMAT = 1
+
+
+def save_calibration(calibration: Calibration, path: Path) -> None:
+    """Raises CalibrationError where the file cannot be written."""
+    values = {"format": FORMAT} | {k: _plain(v) for k, v in asdict(calibration).items()}
+    text = yaml.safe_dump(
+        {k: v for k, v in values.items() if v is not None}, sort_keys=False, allow_unicode=True
+    )
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise CalibrationError(f"{path}: cannot be written: {exc.strerror}") from exc
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Raises CalibrationError naming the file and the key that is missing, unknown or wrong."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise CalibrationError(f"{path}: cannot be read: {exc.strerror}") from exc
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        reason = " ".join(str(exc).split())
+        raise CalibrationError(f"{path}: not a YAML file: {reason}") from exc
+    if not isinstance(raw, dict):
+        raise CalibrationError(f"{path}: not a calibration: it holds no keys")
+    if raw.pop("format", None) != FORMAT:
+        raise CalibrationError(f"{path}: not a calibration: format must be {FORMAT}")
+    try:
+        return build(Calibration, raw, CalibrationError)
+    except CalibrationError as exc:
+        raise CalibrationError(f"{path}: {exc}") from exc
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,76 @@
+"""Pixels to millimetres: scales, homographies, and the sizes they hold for."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibration import Calibration
+from calibration.scale import from_scale
+from calibration.two_point import from_two_points
+from inspector.core.errors import CalibrationError, CalibrationSizeError
+
+TILTED = ((0.05, 0.002, -3.0), (0.001, 0.06, 1.0), (1e-5, 2e-5, 1.0))
+
+
+def tilted(frame_hw: tuple[int, int] = (720, 1280)) -> Calibration:
+    return Calibration("homography", frame_hw, "test", "now", homography=TILTED)
+
+
+def test_a_scale_maps_x_and_y_each_with_its_own_pitch() -> None:
+    calibration = from_scale(0.1, (10, 20), mm_per_px_y=0.3)
+    plane = calibration.to_plane(np.array(((10.0, 20.0),)))
+    assert plane == pytest.approx(np.array(((1.0, 6.0),)))
+    assert calibration.mm_per_px_at((3, 3)) == (0.1, 0.3)
+
+
+def test_a_frame_of_another_size_is_refused_and_both_sizes_are_named() -> None:
+    calibration = from_scale(0.1, (720, 1280))
+    calibration.check((720, 1280))
+    with pytest.raises(CalibrationSizeError, match=r"1280x720.*1920x1080") as caught:
+        calibration.check((1080, 1920))
+    assert caught.value.exit_code == 5
+
+
+@given(st.floats(0, 1280), st.floats(0, 720))
+def test_the_pitch_of_a_homography_is_what_a_small_step_covers(x: float, y: float) -> None:
+    calibration, step = tilted(), 1e-4
+    here, right, down = calibration.to_plane(np.array(((x, y), (x + step, y), (x, y + step))))
+    along_x, along_y = calibration.mm_per_px_at((x, y))
+    assert math.dist(here, right) / step == pytest.approx(along_x, rel=1e-4)
+    assert math.dist(here, down) / step == pytest.approx(along_y, rel=1e-4)
+
+
+def test_a_horizon_inside_the_frame_is_refused() -> None:
+    matrix = ((0.05, 0.0, 0.0), (0.0, 0.05, 0.0), (-1e-3, 0.0, 1.0))
+    with pytest.raises(CalibrationError, match="horizon"):
+        Calibration("homography", (720, 1280), "test", "now", homography=matrix)
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, math.nan, math.inf])
+def test_a_scale_that_is_not_positive_is_refused(bad: float) -> None:
+    with pytest.raises(CalibrationError, match="mm_per_px"):
+        from_scale(bad, (10, 10))
+
+
+def test_equal_calibrations_have_equal_hashes_and_others_do_not() -> None:
+    assert tilted().sha256() == tilted().sha256()
+    assert tilted().sha256() != tilted((1080, 1920)).sha256()
+
+
+def test_two_points_give_the_scale_and_its_uncertainty() -> None:
+    calibration = from_two_points(
+        (100, 100), (400, 500), 50.0, (720, 1280), point_u_px=0.5, distance_u_mm=0.1
+    )
+    assert calibration.mm_per_px == pytest.approx((0.1, 0.1))
+    assert calibration.scale_u_rel == pytest.approx(math.hypot(math.sqrt(0.5) / 500, 0.1 / 50))
+
+
+@pytest.mark.parametrize(
+    ("second", "reason"), [((101, 100), "pixels apart"), ((2000, 100), "outside the frame")]
+)
+def test_useless_points_are_refused(second: tuple[float, float], reason: str) -> None:
+    with pytest.raises(CalibrationError, match=reason):
+        from_two_points((100, 100), second, 50.0, (720, 1280), point_u_px=0.5)

@@ -1,0 +1,65 @@
+"""Calibration files: what is written is read, and what is wrong is named."""
+
+from pathlib import Path
+
+import pytest
+
+from calibration import Calibration, load_calibration, save_calibration
+from calibration.scale import from_scale
+from inspector.core.errors import CalibrationError
+
+MATRIX = ((0.05, 0.002, -3.0), (0.001, 0.06, 1.0), (1e-5, 2e-5, 1.0))
+
+
+@pytest.mark.parametrize(
+    "calibration",
+    [
+        from_scale(0.1, (720, 1280), mm_per_px_y=1 / 3, scale_u_rel=0.001, camera="Süd"),
+        Calibration("homography", (720, 1280), "board", "now", homography=MATRIX, residual_mm=0.01),
+    ],
+)
+def test_what_is_saved_is_loaded_to_the_last_bit(calibration: Calibration, tmp_path: Path) -> None:
+    path = tmp_path / "cal.yaml"
+    save_calibration(calibration, path)
+    assert load_calibration(path) == calibration
+    assert load_calibration(path).sha256() == calibration.sha256()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ("format: 1", "format: 2", "format"),
+        ("camera:", "kamera:", "unknown key kamera"),
+        ("kind: scale", "kind: affine", "affine"),
+        ("- 720", "- seven", r"frame_hw\[0\]"),
+        ("how:", "mm: 1\nhow:", "unknown key mm;"),
+        ("- 0.1", "- -0.1", "mm_per_px"),
+        ("made_utc:", "#", "made_utc"),
+    ],
+)
+def test_a_wrong_key_is_named_with_the_file(
+    before: str, after: str, named: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "cal.yaml"
+    save_calibration(from_scale(0.1, (720, 1280)), path)
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after, 1))
+    with pytest.raises(CalibrationError, match=named) as caught:
+        load_calibration(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"- 1\n- 2\n", b"a: [1", b"\xff\xfe\x00"])
+def test_a_file_that_is_no_calibration_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "cal.yaml"
+    path.write_bytes(content)
+    with pytest.raises(CalibrationError, match=r"cal\.yaml"):
+        load_calibration(path)
+
+
+def test_a_missing_file_and_an_unwritable_place_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match=r"nowhere\.yaml"):
+        load_calibration(tmp_path / "nowhere.yaml")
+    with pytest.raises(CalibrationError, match="absent"):
+        save_calibration(from_scale(0.1, (1, 1)), tmp_path / "absent" / "cal.yaml")

@@ -1,0 +1,162 @@
+"""Makes a calibration file: python -m tools.calibrate scale|two-point|board ... --out CAL.yaml."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from calibration.board import TYPES, Board, BoardReport, from_board
+from calibration.plane import Calibration
+from calibration.scale import from_scale
+from calibration.store import save_calibration
+from calibration.two_point import from_two_points
+from inspector.core.arrays import Image
+from inspector.core.errors import CalibrationError, ConfigError
+from tools._cli import guarded
+
+
+@guarded
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    if args.out.exists() and not args.overwrite:
+        raise ConfigError(f"--out {args.out} exists already; --overwrite replaces it")
+    calibration: Calibration = args.run(args)
+    save_calibration(calibration, args.out)
+    height, width = calibration.frame_hw
+    print(f"{calibration.how}")
+    print(f"scale uncertainty {100 * calibration.scale_u_rel:.3g} % (k = 1)")
+    print(f"{args.out} holds for frames of {width}x{height} pixels")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tools.calibrate", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="scale|two-point|board")
+
+    scale = commands.add_parser("scale", help="the scale is known")
+    scale.add_argument("--mm-per-px", type=float, required=True)
+    scale.add_argument("--mm-per-px-y", type=float, help="along y; the same as along x if left out")
+    scale.add_argument("--frame-size", required=True, metavar="WxH")
+    scale.add_argument("--scale-u-rel", type=float, default=0.0, help="relative, k = 1; default 0")
+    scale.set_defaults(run=_scale)
+
+    two = commands.add_parser("two-point", help="the distance of two points is known")
+    size = two.add_mutually_exclusive_group(required=True)
+    size.add_argument("--image", type=Path, help="a picture, for the frame size")
+    size.add_argument("--frame-size", metavar="WxH")
+    two.add_argument("--p1", type=_point, required=True, metavar="x,y")
+    two.add_argument("--p2", type=_point, required=True, metavar="x,y")
+    two.add_argument("--distance-mm", type=float, required=True)
+    two.add_argument("--distance-u-mm", type=float, default=0.0, help="k = 1; default 0")
+    two.add_argument("--point-u-px", type=float, default=0.5, help="per point, k = 1; default 0.5")
+    two.set_defaults(run=_two_point)
+
+    board = commands.add_parser("board", help="a printed board lies on the plane")
+    board.add_argument("--images", type=Path, nargs="+", required=True)
+    board.add_argument("--type", choices=TYPES, required=True)
+    board.add_argument("--squares", required=True, metavar="CxR", help="columns x rows of squares")
+    board.add_argument("--square-mm", type=float, required=True)
+    board.add_argument("--square-u-mm", type=float, default=0.0, help="k = 1; default 0")
+    board.add_argument("--marker-mm", type=float, help="side of the markers of a ChArUco board")
+    board.add_argument("--dictionary", help="of a ChArUco board, such as 4X4_50")
+    board.add_argument("--max-residual-px", type=float, default=0.5, help="rms; default 0.5")
+    board.set_defaults(run=_board)
+
+    for command in (scale, two, board):
+        command.add_argument("--camera", default="", help="free name, kept in the file")
+        command.add_argument("--out", type=Path, required=True)
+        command.add_argument("--overwrite", action="store_true")
+    return parser
+
+
+def _point(text: str) -> tuple[float, float]:
+    x, _, y = text.partition(",")
+    return float(x), float(y)
+
+
+def _size(text: str, option: str) -> tuple[int, int]:
+    """WIDTHxHEIGHT as people write it -> (height, width)."""
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise ConfigError(f"{option} must be WIDTHxHEIGHT such as 1280x720, not {text!r}")
+    return int(height), int(width)
+
+
+def _scale(args: argparse.Namespace) -> Calibration:
+    return from_scale(
+        args.mm_per_px,
+        _size(args.frame_size, "--frame-size"),
+        mm_per_px_y=args.mm_per_px_y,
+        scale_u_rel=args.scale_u_rel,
+        camera=args.camera,
+    )
+
+
+def _two_point(args: argparse.Namespace) -> Calibration:
+    if args.image is not None:
+        image = _read(args.image)
+        frame_hw = image.shape[0], image.shape[1]
+    else:
+        frame_hw = _size(args.frame_size, "--frame-size")
+    calibration = from_two_points(
+        args.p1,
+        args.p2,
+        args.distance_mm,
+        frame_hw,
+        point_u_px=args.point_u_px,
+        distance_u_mm=args.distance_u_mm,
+        camera=args.camera,
+    )
+    pitch = calibration.mm_per_px_at((0.0, 0.0))[0]
+    print(f"{pitch:.6g} mm per pixel, pixels taken as square and the plane as parallel")
+    return calibration
+
+
+def _board(args: argparse.Namespace) -> Calibration:
+    rows, columns = _size(args.squares, "--squares")
+    board = Board(
+        type=args.type,
+        squares=(columns, rows),
+        square_mm=args.square_mm,
+        square_u_mm=args.square_u_mm,
+        marker_mm=args.marker_mm,
+        dictionary=args.dictionary,
+    )
+    calibration, report = from_board(
+        [_read(path) for path in args.images],
+        [str(path) for path in args.images],
+        board,
+        max_residual_px=args.max_residual_px,
+        camera=args.camera,
+    )
+    _print_report(report)
+    return calibration
+
+
+def _print_report(report: BoardReport) -> None:
+    places = ("top left", "top right", "bottom right", "bottom left")
+    print(f"{'mm per pixel':<14}{'along x':>12}{'along y':>12}")
+    for name, (x, y) in zip(
+        ("centre", *places), (report.pitch_centre, *report.pitch_corners), strict=True
+    ):
+        print(f"{name:<14}{x:>12.6f}{y:>12.6f}")
+    print(f"tilt {report.tilt_deg:.1f} degrees (square pixels, axis through the middle assumed)")
+    print(
+        f"residual of {report.corners} corners: rms {report.residual_rms_mm:.4f} mm "
+        f"({report.residual_rms_px:.3f} px), largest {report.residual_max_mm:.4f} mm"
+    )
+
+
+def _read(path: Path) -> Image:
+    if not path.is_file():
+        raise CalibrationError(f"{path}: no such picture")
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise CalibrationError(f"{path}: cannot be read as a picture")
+    return np.asarray(image, dtype=np.uint8)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
