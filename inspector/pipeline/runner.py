@@ -1,0 +1,298 @@
+"""Five threads, four channels, one count: every captured frame is inspected, errored or dropped."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from threading import Event, Lock, Thread
+from typing import Any
+
+from loguru import logger
+
+from inspector.core.channel import END, Channel
+from inspector.core.clock import ms_since, now_ns
+from inspector.core.errors import FrameError, InspectorError, SinkError, StageError
+from inspector.core.protocols import Picture, Source
+from inspector.core.types import BadFrame, Frame, Inspection, RunInfo, Verdict
+from inspector.pipeline.stages import Output, Stages, Ticket, errored, infer_one
+from inspector.pipeline.stats import RunStats
+from inspector.pipeline.watchdog import Watchdog
+
+GRACE_S = 10.0
+"""How long the threads may take to end after an abort, and a source after close()."""
+
+Observer = Callable[[Inspection, Picture], None]
+"""Called on the output thread after the sinks."""
+
+
+class Pipeline:
+    """capture -> preprocess -> infer -> measure -> output.
+
+    Live sources drop the oldest frame between capture and preprocess, and nowhere else; files wait
+    everywhere. The first error wins: it aborts the run (an error of the source drains it instead,
+    since nothing behind it is wrong), every sink is closed, and finish() raises it.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        stages: Stages,
+        outputs: Sequence[Output],
+        run: RunInfo,
+        *,
+        observers: Sequence[Observer] = (),
+        max_errored_in_a_row: int | None = None,
+        stall_timeout_s: float | None = None,
+    ) -> None:
+        self.stats = RunStats()
+        self._source = source
+        self._stages = stages
+        self._outputs = list(outputs)
+        self._run = run
+        self._thresholds = (run.image_threshold, run.pixel_threshold)
+        self._observers = observers
+        self._max_errored = max_errored_in_a_row
+        self._watchdog = Watchdog(stall_timeout_s)
+        self._live = source.info.live
+        capacity = 1 if self._live else 2
+        self._captured: Channel[Ticket] = Channel(capacity, drop_oldest=self._live)
+        self._prepared: Channel[Ticket] = Channel(capacity)
+        self._inferred: Channel[Ticket] = Channel(capacity)
+        self._measured: Channel[Ticket] = Channel(capacity)
+        self._ready = {"infer": Event(), "output": Event()}
+        self._resumed = Event()
+        self._resumed.set()
+        self._lock = Lock()
+        self._error: BaseException | None = None
+        self._stopped_ns: int | None = None
+        self._aborted_ns: int | None = None
+        work = {
+            "capture": self._capture,
+            "preprocess": self._preprocess,
+            "infer": self._infer,
+            "measure": self._measure,
+            "output": self._output,
+        }
+        self._threads = {
+            name: Thread(target=self._guard, args=(name, target), name=name, daemon=True)
+            for name, target in work.items()
+        }
+
+    # --- called by the main thread -------------------------------------------------------------
+
+    def start(self) -> None:
+        """Opens the engine and the sinks on their threads, then starts to capture."""
+        for name in ("infer", "output"):
+            self._threads[name].start()
+            self._ready[name].wait()
+            if self._error is not None:
+                return
+        self.stats.started()
+        for name in ("measure", "preprocess", "capture"):
+            self._threads[name].start()
+
+    def stop(self) -> None:
+        """Ends the capture; every frame captured so far is still inspected."""
+        self._stopped_ns = self._stopped_ns or now_ns()
+        self._resumed.set()
+        self._source.close()
+
+    def abort(self) -> None:
+        """Ends the run now; frames on their way are counted as dropped. Logs stay readable."""
+        self._aborted_ns = self._aborted_ns or now_ns()
+        channels = (self._captured, self._prepared, self._inferred, self._measured)
+        self.stats.thrown_away(sum(channel.abort() for channel in channels))
+        self.stop()
+
+    def pause(self, paused: bool) -> None:
+        """Holds the capture of a file. A live source goes on, for its frames would be lost."""
+        if paused and not self._live:
+            self._resumed.clear()
+        else:
+            self._resumed.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """True when the run has ended. Ends it when one of its stages is stuck."""
+        deadline = now_ns() + int(timeout_s * 1e9)
+        for thread in self._running():
+            thread.join(max(0.0, (deadline - now_ns()) / 1e9))
+        if not self._running():
+            return True
+        if self._error is None:
+            self._check_stuck()
+        return self._aborted_ns is not None and ms_since(self._aborted_ns) > GRACE_S * 1e3
+
+    def finish(self) -> None:
+        """Waits for the end, checks the count and raises the first error."""
+        while not self.wait(0.2):
+            pass
+        self._source.close()
+        self.stats.ended()
+        self.stats.dropped_live = self._captured.dropped
+        for thread in self._running():
+            self.stats.thrown_away(int(self._watchdog.frame_of(thread.name) is not None))
+            logger.error("stage {} did not end", thread.name)
+        if self._error is None and not self.stats.balanced:
+            self._error = InspectorError(f"frames do not add up: {self.stats.as_dict()}")
+        if self._error is not None:
+            raise self._error
+
+    def _running(self) -> list[Thread]:
+        return [thread for thread in self._threads.values() if thread.is_alive()]
+
+    def _check_stuck(self) -> None:
+        stuck, reason = self._watchdog.stuck(), f"no result after {self._watchdog.limit_s} s"
+        late = self._stopped_ns is not None and ms_since(self._stopped_ns) > GRACE_S * 1e3
+        if stuck is None and late and self._threads["capture"].is_alive():
+            stuck, reason = "capture", "the source did not end when it was closed"
+        if stuck is not None:
+            error = StageError(stuck, self._watchdog.frame_of(stuck), TimeoutError(reason))
+            self._fail(error)
+
+    # --- called by the five threads ------------------------------------------------------------
+
+    def _fail(self, error: BaseException, *, drain: bool = False) -> None:
+        with self._lock:
+            if self._error is None:
+                self._error = error
+            else:
+                logger.error("after the first error: {}", error)
+        if not drain:
+            self.abort()
+
+    def _guard(self, name: str, work: Callable[[], None]) -> None:
+        """The one place where any exception is caught: it is kept, and the run is ended."""
+        drain = name == "capture"
+        try:
+            work()
+        except InspectorError as exc:
+            self._fail(exc, drain=drain)
+        except Exception as exc:
+            error = StageError(name, self._watchdog.frame_of(name), exc)
+            error.__cause__ = exc
+            self._fail(error, drain=drain)
+        finally:
+            self._watchdog.end(name)
+            if name in self._ready:
+                self._ready[name].set()
+
+    def _capture(self) -> None:
+        try:
+            while True:
+                self._resumed.wait()
+                start_ns = now_ns()
+                frame = self._source.read()
+                if frame is None:
+                    return
+                self.stats.captured += 1
+                ticket = Ticket(frame, self._first_item(frame), {"capture": ms_since(start_ns)})
+                if not self._captured.put(ticket):
+                    self.stats.thrown_away(1)
+                    return
+        finally:
+            self._captured.close()
+
+    def _first_item(self, frame: Frame | BadFrame) -> Frame | Inspection:
+        if isinstance(frame, BadFrame):
+            return errored(frame, frame.error, self._thresholds)
+        return frame
+
+    def _preprocess(self) -> None:
+        self._pass_on("preprocess", self._captured, self._prepared, self._stages.preprocess)
+
+    def _infer(self) -> None:
+        engine = self._stages.open_engine()
+        try:
+            engine.warm_up()
+            self._ready["infer"].set()
+            infer = lambda item: infer_one(engine, item)  # noqa: E731
+            self._pass_on("infer", self._prepared, self._inferred, infer)
+        finally:
+            engine.close()
+
+    def _measure(self) -> None:
+        self._pass_on("measure", self._inferred, self._measured, self._stages.judge)
+
+    def _pass_on(
+        self,
+        name: str,
+        inbox: Channel[Ticket],
+        outbox: Channel[Ticket],
+        work: Callable[[Any], Any],
+    ) -> None:
+        while (ticket := inbox.get()) is not END:
+            assert isinstance(ticket, Ticket)
+            delivered = False
+            try:
+                if not isinstance(ticket.item, Inspection):
+                    self._do(name, ticket, work)
+                delivered = outbox.put(ticket)
+            finally:
+                if not delivered:
+                    self.stats.thrown_away(1)
+        outbox.close()
+
+    def _do(self, name: str, ticket: Ticket, work: Callable[[Any], Any]) -> None:
+        start_ns = self._watchdog.begin(name, ticket.frame.frame_id)
+        try:
+            ticket.item = work(ticket.item)
+        except FrameError as exc:
+            ticket.item = errored(ticket.frame, str(exc), self._thresholds)
+        self._watchdog.end(name)
+        ticket.timings_ms[name] = ms_since(start_ns)
+
+    def _output(self) -> None:
+        try:
+            for output in list(self._outputs):
+                self._attempt(output, lambda sink: sink.open(self._run))
+            self._ready["output"].set()
+            self._report_all()
+        finally:
+            for output in self._outputs:
+                try:
+                    output.sink.close()
+                except SinkError as exc:
+                    logger.error("{} could not be closed: {}", output.sink.name, exc)
+                    if output.fatal:
+                        self._fail(exc, drain=True)
+
+    def _report_all(self) -> None:
+        in_a_row = 0
+        while (ticket := self._measured.get()) is not END:
+            assert isinstance(ticket, Ticket)
+            reported = False
+            try:
+                inspection = self._report(ticket)
+                reported = True
+            finally:
+                if not reported:
+                    self.stats.thrown_away(1)
+            in_a_row = in_a_row + 1 if inspection.verdict is Verdict.ERROR else 0
+            if self._max_errored is not None and in_a_row >= self._max_errored:
+                raise FrameError(
+                    f"{in_a_row} frames in a row could not be judged; "
+                    f"the last one, {inspection.frame_id}: {inspection.error}"
+                )
+
+    def _report(self, ticket: Ticket) -> Inspection:
+        start_ns = self._watchdog.begin("output", ticket.frame.frame_id)
+        assert isinstance(ticket.item, Inspection)
+        ticket.timings_ms["latency"] = ms_since(ticket.frame.captured_ns)
+        inspection = replace(ticket.item, timings_ms=ticket.timings_ms)
+        picture = self._stages.render(inspection)
+        for output in list(self._outputs):
+            self._attempt(output, lambda sink: sink.write(inspection, picture))
+        for observe in self._observers:
+            observe(inspection, picture)
+        self._watchdog.end("output")
+        self.stats.reported(inspection, output_ms=ms_since(start_ns))
+        return inspection
+
+    def _attempt(self, output: Output, action: Callable[[Any], None]) -> None:
+        """A sink that fails ends the run, or is left out from now on where it may."""
+        try:
+            action(output.sink)
+        except SinkError as exc:
+            if output.fatal:
+                raise
+            logger.warning("{} is left out from now on: {}", output.sink.name, exc)
+            self._outputs.remove(output)
+            output.sink.close()

@@ -1,0 +1,107 @@
+"""The count of every frame, and how long frames took."""
+
+import math
+from threading import Lock
+from typing import Any
+
+from inspector.core.clock import ms_since, now_ns
+from inspector.core.quantiles import LogHistogram
+from inspector.core.types import Inspection, Verdict
+
+MIN_MS = 1e-3
+
+
+class RunStats:
+    """Counters of one run. captured == inspected + dropped + errored once the run has ended.
+
+    inspected: judged PASS or FAIL and taken by every sink. errored: verdict ERROR, likewise.
+    dropped: discarded by a full live channel, or thrown away when the run was aborted.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._start_ns = now_ns()
+        self._end_ns: int | None = None
+        self.captured = 0
+        self.passed = 0
+        self.failed = 0
+        self.errored = 0
+        self.dropped_live = 0
+        self.dropped_abort = 0
+        self.latency = LogHistogram(smallest=MIN_MS)
+        self.stages: dict[str, LogHistogram] = {}
+
+    @property
+    def inspected(self) -> int:
+        return self.passed + self.failed
+
+    @property
+    def dropped(self) -> int:
+        return self.dropped_live + self.dropped_abort
+
+    @property
+    def balanced(self) -> bool:
+        return self.captured == self.inspected + self.dropped + self.errored
+
+    @property
+    def seconds(self) -> float:
+        """From the first capture until the last frame was out, or until now."""
+        end = now_ns() if self._end_ns is None else self._end_ns
+        return (end - self._start_ns) / 1e9
+
+    @property
+    def frames_per_s(self) -> float:
+        return (self.inspected + self.errored) / self.seconds if self.seconds > 0 else 0.0
+
+    def started(self) -> None:
+        self._start_ns = now_ns()
+
+    def ended(self) -> None:
+        self._end_ns = now_ns()
+
+    def thrown_away(self, count: int) -> None:
+        """Frames lost in an abort; any thread may say so."""
+        with self._lock:
+            self.dropped_abort += count
+
+    def reported(self, inspection: Inspection, output_ms: float) -> None:
+        """One inspection that every sink has taken, in `output_ms` milliseconds."""
+        if inspection.verdict is Verdict.PASS:
+            self.passed += 1
+        elif inspection.verdict is Verdict.FAIL:
+            self.failed += 1
+        else:
+            self.errored += 1
+        self.latency.add(ms_since(inspection.frame.captured_ns))
+        for stage, milliseconds in (*inspection.timings_ms.items(), ("output", output_ms)):
+            if stage != "latency":
+                histogram = self.stages.setdefault(stage, LogHistogram(smallest=MIN_MS))
+                histogram.add(milliseconds)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for summary.json; NaN becomes None."""
+        return {
+            "captured": self.captured,
+            "inspected": self.inspected,
+            "dropped": self.dropped,
+            "errored": self.errored,
+            "passed": self.passed,
+            "failed": self.failed,
+            "dropped_live": self.dropped_live,
+            "dropped_abort": self.dropped_abort,
+            "seconds": round(self.seconds, 3),
+            "throughput_per_s": round(self.frames_per_s, 2),
+            "latency_ms": quantiles(self.latency),
+            "stages_ms": {name: quantiles(h) for name, h in self.stages.items()},
+        }
+
+
+def quantiles(histogram: LogHistogram) -> dict[str, float | None]:
+    """Median, 99th percentile, mean and maximum."""
+    values = {
+        "p50": histogram.quantile(0.5),
+        "p99": histogram.quantile(0.99),
+        "mean": histogram.mean if histogram.count else math.nan,
+        "max": histogram.maximum if histogram.count else math.nan,
+    }
+    return {name: None if math.isnan(v) else round(v, 3) for name, v in values.items()}
