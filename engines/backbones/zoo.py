@@ -57,6 +57,19 @@ class BackboneInfo:
         known = ", ".join(feature.name for feature in self.outputs)
         raise ConfigError(f"backbone {self.name} has no layer {name!r}; it has {known}")
 
+    def check_size(self, input_hw: tuple[int, int]) -> None:
+        """Raises ConfigError for an input size that the backbone does not take."""
+        if self.input_hw is not None and input_hw != self.input_hw:
+            raise ConfigError(
+                f"backbone {self.name} takes {_sides(self.input_hw)} only, not {_sides(input_hw)}; "
+                f"export it again with --size {_sides(input_hw)}"
+            )
+        if any(side < 1 or side % self.size_multiple for side in input_hw):
+            raise ConfigError(
+                f"backbone {self.name} takes multiples of {self.size_multiple}, "
+                f"not {_sides(input_hw)}"
+            )
+
     def write_to(self, model: onnx.ModelProto) -> None:
         """Stores everything but the file's own hash in the model's metadata."""
         values = {key: value for key, value in dataclasses.asdict(self).items() if key != "sha256"}
@@ -182,6 +195,10 @@ def _check_outputs(path: Path, model: onnx.ModelProto, info: BackboneInfo) -> No
                 f"{path}: output {feature.name!r} must be float32 with {rank} dimensions and "
                 f"{feature.channels} channels, not {dims}"
             )
+
+
+def _sides(hw: tuple[int, int]) -> str:
+    return f"{hw[0]}x{hw[1]}"
 
 
 def _dims(value: onnx.ValueInfoProto) -> list[int | str]:

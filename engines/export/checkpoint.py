@@ -23,6 +23,8 @@ def library(name: str) -> Any:
 def load(path: Path) -> dict[str, Any]:
     """Tensors by name, on the CPU. Never runs code from the file. Raises ConfigError."""
     torch = library("torch")
+    if path.suffix == ".safetensors":
+        return _load_safetensors(path)
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as exc:
@@ -35,9 +37,34 @@ def load(path: Path) -> dict[str, Any]:
     return loaded
 
 
+def _load_safetensors(path: Path) -> dict[str, Any]:
+    safetensors = library("safetensors")
+    try:
+        tensors: dict[str, Any] = library("safetensors.torch").load_file(path)
+    except OSError as exc:
+        raise ConfigError(f"weights {path} cannot be read: {exc.strerror or exc}") from exc
+    except safetensors.SafetensorError as exc:
+        raise ConfigError(f"{path} is not a whole safetensors file: {exc}") from exc
+    return tensors
+
+
+def download_timm(timm_id: str) -> Path:
+    """The weights of that name on timm's hub, in the hub's own cache. Raises EngineError."""
+    hub = library("huggingface_hub")
+    repository = library("timm").get_pretrained_cfg(timm_id).hf_hub_id
+    try:
+        return Path(hub.hf_hub_download(repository, "model.safetensors"))
+    except (OSError, hub.errors.HfHubHTTPError, library("httpx").HTTPError) as exc:
+        raise EngineError(
+            f"the weights {repository} cannot be downloaded ({type(exc).__name__}); fetch their "
+            f"model.safetensors by other means and give it with --weights"
+        ) from exc
+
+
 def as_weights(tensors: dict[str, Any], where: str) -> Weights:
-    """Torch tensors as arrays."""
-    return Weights({name: tensor.detach().numpy() for name, tensor in tensors.items()}, where)
+    """Torch tensors of any number format as float32 arrays."""
+    arrays = {name: tensor.detach().float().numpy() for name, tensor in tensors.items()}
+    return Weights(arrays, where)
 
 
 def file_sha256(path: Path) -> str:

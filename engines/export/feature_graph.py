@@ -11,12 +11,12 @@ from onnx import TensorProto, helper, numpy_helper
 from engines.backbones.zoo import INPUT, BackboneInfo
 from inspector.core.errors import ConfigError
 
-Array = npt.NDArray[np.float32]
-
 OPSET = 17
 """The oldest with LayerNormalization; onnxruntime 1.20 and TensorRT 8.6 and later read it."""
 IR_VERSION = 8
-SPATIAL_DIMS = 4
+IMAGENET_MEAN = np.array((0.485, 0.456, 0.406))[:, None, None]
+IMAGENET_STD = np.array((0.229, 0.224, 0.225))[:, None, None]
+"""Of RGB in [0, 1], shaped to act on (..., 3, H, W), kernels too."""
 
 
 class Weights:
@@ -29,11 +29,22 @@ class Weights:
     def __contains__(self, name: str) -> bool:
         return name in self._arrays
 
-    def take(self, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-        """The array as float64. Raises ConfigError when it is missing or has another shape."""
+    def first(self, *names: str) -> str:
+        """The one of the names that is there. Raises ConfigError when none is."""
+        for name in names:
+            if name in self._arrays:
+                return name
+        raise ConfigError(f"{self.where}: the weights lack {' and '.join(map(repr, names))}")
+
+    def array(self, name: str) -> npt.NDArray[Any]:
+        """The array as it is stored. Raises ConfigError when it is missing."""
         if name not in self._arrays:
             raise ConfigError(f"{self.where}: the weights lack {name!r}, which the network needs")
-        array = self._arrays[name]
+        return self._arrays[name]
+
+    def take(self, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+        """The array as float64. Raises ConfigError when it is missing or has another shape."""
+        array = self.array(name)
         if array.shape != shape:
             raise ConfigError(
                 f"{self.where}: weight {name!r} has shape {array.shape}, the network needs {shape}"
@@ -59,8 +70,20 @@ class FeatureGraph:
         self._nodes.append(helper.make_node(op, list(inputs), [name], **attributes))
         return name
 
+    def floats(self, array: npt.NDArray[np.float64]) -> str:
+        """A float32 constant."""
+        return self.constant(array.astype(np.float32))
+
+    def integers(self, *values: int) -> str:
+        """An int64 constant with one axis: shapes, pads, bounds."""
+        return self.constant(np.array(values, dtype=np.int64))
+
     def scalar(self, value: float) -> str:
         return self.constant(np.array(value, dtype=np.float32))
+
+    def minus_per_channel(self, x: str, mean: npt.NDArray[np.float64]) -> str:
+        """mean: (3, 1, 1)."""
+        return self.node("Sub", x, self.floats(mean))
 
     def conv(
         self,
@@ -77,8 +100,8 @@ class FeatureGraph:
         return self.node(
             "Conv",
             x,
-            self.constant(kernel.astype(np.float32)),
-            self.constant(bias.astype(np.float32)),
+            self.floats(kernel),
+            self.floats(bias),
             strides=[stride, stride],
             pads=[before, before, after, after],
             group=groups,
