@@ -1,0 +1,151 @@
+"""A picture as the three planes of YUV 4:2:0, which is what the encoder takes, and drawing on it.
+
+Drawn in BGR and converted afterwards, the same view costs twice as much. Colours are BT.601 with
+limited range, as OpenCV converts them.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from inspector.core.arrays import Image
+from inspector.core.geometry import Points
+
+Box = tuple[int, int, int, int]
+"""Half-open (x0, y0, x1, y1) in canvas pixels."""
+
+_FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
+_SUBPIXEL_BITS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """BT.601, limited range: y 16 to 235, u and v 16 to 240 around 128."""
+
+    y: int
+    u: int = 128
+    v: int = 128
+
+    @classmethod
+    def of(cls, rgb: str) -> "Colour":
+        """From six hex digits, such as "d62828"."""
+        red, green, blue = (int(rgb[i : i + 2], 16) for i in (0, 2, 4))
+        return cls(
+            round(16 + (65.481 * red + 128.553 * green + 24.966 * blue) / 255),
+            round(128 + (-37.797 * red - 74.203 * green + 112.0 * blue) / 255),
+            round(128 + (112.0 * red - 93.786 * green - 18.214 * blue) / 255),
+        )
+
+    @property
+    def ink(self) -> int:
+        """Luma of the text that can be read on this colour."""
+        return 24 if self.y > 120 else 235
+
+
+class Font:
+    """Text with capital letters `cap_px` high; line_px is the height of a line with its margins."""
+
+    def __init__(self, cap_px: int) -> None:
+        self.cap_px = cap_px
+        self.line_px = even_up(round(cap_px * 1.7))
+        self.pad_px = max(cap_px // 3, 2)
+        self.weight = max(1, round(cap_px / 11))
+        self.scale = float(cv2.getFontScaleFromHeight(_FONT, cap_px, self.weight))
+
+    def width(self, text: str) -> int:
+        return int(cv2.getTextSize(text, _FONT, self.scale, self.weight)[0][0])
+
+    def wrap(self, text: str, width_px: int) -> list[str]:
+        """Lines that fit; a single word that does not is cut."""
+        lines: list[str] = []
+        line = ""
+        for word in text.split():
+            longer = f"{line} {word}".strip()
+            if line and self.width(longer) > width_px:
+                lines.append(line)
+                longer = word
+            line = longer
+            while self.width(line) > width_px and len(line) > 1:
+                cut = max(1, len(line) * width_px // self.width(line) - 1)
+                lines.append(line[:cut])
+                line = line[cut:]
+        return [*lines, line] if line else lines
+
+
+class Canvas:
+    """buffer: (H * 3 / 2, W) uint8, the planes one after the other; y, u, v: views of it."""
+
+    def __init__(self, hw: tuple[int, int]) -> None:
+        height, width = hw
+        if height % 2 or width % 2:
+            raise ValueError(f"the sides of a canvas must be even, not {height} x {width}")
+        self.hw = hw
+        self.buffer = np.empty((height * 3 // 2, width), np.uint8)
+        self.y, self.u, self.v = planes(self.buffer)
+
+    def fill(self, box: Box, colour: Colour) -> None:
+        """Grown to even sides, because two by two pixels share their colour."""
+        x0, y0, x1, y1 = self._inside(box)
+        self.y[y0:y1, x0:x1] = colour.y
+        half = np.s_[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2]
+        self.u[half] = colour.u
+        self.v[half] = colour.v
+
+    def text(self, text: str, x: int, box_top: int, font: Font, luma: int) -> None:
+        """One line, its capitals centred in the line_px below box_top; other than ASCII is ?."""
+        plain = text.encode("ascii", "replace").decode("ascii")
+        baseline = box_top + (font.line_px + font.cap_px) // 2
+        cv2.putText(self.y, plain, (x, baseline), _FONT, font.scale, luma, font.weight, cv2.LINE_AA)
+
+    def outline(self, polygons: list[Points], colour: Colour, thickness: int) -> None:
+        """Closed outlines with a black edge; points (n, 2) in canvas pixels, (0, 0) the corner of
+        the first pixel."""
+        full = [_fixed_point(p, 1.0) for p in polygons]
+        half = [_fixed_point(p, 0.5) for p in polygons]
+        _lines(self.y, full, 16, thickness + 2)
+        _lines(self.y, full, colour.y, thickness)
+        thin = max(1, thickness // 2)
+        _lines(self.u, half, colour.u, thin)
+        _lines(self.v, half, colour.v, thin)
+
+    def bgr(self) -> Image:
+        """A fresh (H, W, 3) array."""
+        return np.asarray(cv2.cvtColor(self.buffer, cv2.COLOR_YUV2BGR_I420), np.uint8)
+
+    def _inside(self, box: Box) -> Box:
+        height, width = self.hw
+        x0, y0, x1, y1 = box
+        return (
+            min(max(x0, 0), width) // 2 * 2,
+            min(max(y0, 0), height) // 2 * 2,
+            even_up(min(max(x1, 0), width)),
+            even_up(min(max(y1, 0), height)),
+        )
+
+
+def planes(buffer: Image) -> tuple[Image, Image, Image]:
+    """The Y, U and V planes of a contiguous (H * 3 / 2, W) buffer, without a copy."""
+    height, width = buffer.shape[0] * 2 // 3, buffer.shape[1]
+    flat = buffer.reshape(-1)
+    luma, chroma = height * width, height * width // 4
+    half = (height // 2, width // 2)
+    return (
+        flat[:luma].reshape(height, width),
+        flat[luma : luma + chroma].reshape(half),
+        flat[luma + chroma :].reshape(half),
+    )
+
+
+def even_up(value: int) -> int:
+    return value + value % 2
+
+
+def _fixed_point(points: Points, scale: float) -> np.ndarray:
+    """OpenCV counts from the centre of the first pixel, this program from its corner."""
+    return np.rint((points * scale - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+
+
+def _lines(plane: Image, outlines: list[np.ndarray], value: int, thickness: int) -> None:
+    cv2.polylines(plane, outlines, True, value, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)

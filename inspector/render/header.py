@@ -1,0 +1,120 @@
+"""The band above the panels: verdict, score, frame, time, latency and the colour scale."""
+
+import math
+from typing import Final
+
+import cv2
+import numpy as np
+
+from inspector.core.types import Inspection, Verdict
+from inspector.render.canvas import Canvas, Colour, Font, even_up
+from inspector.render.colormap import heat_bgr, place
+
+VERDICT_COLOURS: Final[dict[Verdict, Colour]] = {
+    Verdict.PASS: Colour.of("1f8a43"),
+    Verdict.FAIL: Colour.of("d62828"),
+    Verdict.ERROR: Colour.of("8a4fd0"),
+}
+BACKGROUND: Final = Colour(28)
+INK: Final = 225
+_WIDTH_IN_CAPS: Final = 78
+"""Room that the longest usual header needs, in heights of its letters (measured)."""
+_MAX_ROWS: Final = 3
+
+
+class Header:
+    """height: rows of the canvas that it takes, even, fixed for a run."""
+
+    def __init__(self, width: int, font: Font, display_range: tuple[float, float]) -> None:
+        self._width = width
+        self._font = font
+        self._range = display_range
+        self._rows = min(math.ceil(_WIDTH_IN_CAPS * font.cap_px / width), _MAX_ROWS)
+        self.height = even_up(self._rows * font.line_px)
+        self._verdict_width = even_up(font.width(Verdict.ERROR) + 4 * font.pad_px)
+
+    def draw(self, canvas: Canvas, inspection: Inspection, note: str) -> None:
+        font = self._font
+        canvas.fill((0, 0, self._width, self.height), BACKGROUND)
+        colour = VERDICT_COLOURS[inspection.verdict]
+        canvas.fill((0, 0, self._verdict_width, self.height), colour)
+        inset = (self._verdict_width - font.width(inspection.verdict)) // 2
+        top = (self.height - font.line_px) // 2
+        canvas.text(inspection.verdict, inset, top, font, colour.ink)
+        right = self._scale(canvas, inspection.pixel_threshold)
+        self._fields(canvas, [*fields(inspection), *([note] if note else [])], right)
+
+    def _fields(self, canvas: Canvas, texts: list[str], right: int) -> None:
+        """In steps of some letters, so that a changing digit does not move what follows; what
+        does not fit into the rows is left out, last things first."""
+        font = self._font
+        left = self._verdict_width + 2 * font.pad_px
+        x, row, step = left, 0, 3 * font.cap_px
+        for text in texts:
+            width = font.width(text)
+            if x + width > (right if row == 0 else self._width):
+                x, row = left, row + 1
+            if row >= self._rows or x + width > self._width:
+                return
+            canvas.text(text, x, row * font.line_px, font, INK)
+            x += math.ceil((width + font.cap_px) / step) * step
+
+    def _scale(self, canvas: Canvas, pixel_threshold: float) -> int:
+        """The colour scale at the right end, a white tick at the threshold; where it begins."""
+        font = self._font
+        low, high = (f"{value:.3g}" for value in self._range)
+        bar = even_up(8 * font.cap_px)
+        high_x = self._width - font.width(high) - font.pad_px
+        x1 = (high_x - font.pad_px) // 2 * 2
+        x0 = x1 - bar
+        low_x = x0 - font.width(low) - font.pad_px
+        if low_x < self._width // 2:
+            return self._width
+        canvas.text(low, low_x, 0, font, INK)
+        canvas.text(high, high_x, 0, font, INK)
+        y0 = (font.line_px - font.cap_px) // 4 * 2
+        y1 = even_up(y0 + font.cap_px)
+        paint_bar(canvas, (x0, y0, x1, y1))
+        tick = x0 + round(place(pixel_threshold, self._range) * (bar - 1))
+        canvas.y[max(y0 - 2, 0) : y1 + 2, max(tick - 2, x0) : tick + 3] = 16
+        canvas.y[max(y0 - 2, 0) : y1 + 2, tick : tick + max(font.cap_px // 10, 1)] = 235
+        return low_x - font.cap_px
+
+
+def paint_bar(canvas: Canvas, box: tuple[int, int, int, int]) -> None:
+    """The whole scale from cold at the left to hot at the right, in an even box."""
+    x0, y0, x1, y1 = box
+    row = np.ascontiguousarray(heat_bgr()[None])
+    bar = cv2.resize(row, (x1 - x0, 2), interpolation=cv2.INTER_LINEAR)
+    i420 = cv2.cvtColor(bar, cv2.COLOR_BGR2YUV_I420)
+    canvas.y[y0:y1, x0:x1] = i420[0]
+    half = np.s_[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2]
+    middle = (x1 - x0) // 2
+    canvas.u[half] = i420[2, :middle]
+    canvas.v[half] = i420[2, middle:]
+
+
+def fields(inspection: Inspection) -> list[str]:
+    """What the band says, the most important first."""
+    frame = inspection.frame
+    out = []
+    if inspection.score is not None:
+        sign = ">=" if inspection.score >= inspection.image_threshold else "<"
+        out.append(f"score {inspection.score:.4g} {sign} {inspection.image_threshold:.4g}")
+    count = len(inspection.defects)
+    if inspection.verdict is not Verdict.ERROR:
+        out.append(f"{count} defect" + ("" if count == 1 else "s"))
+    out.append(f"frame {frame.frame_id}" + (f" {frame.name}" if frame.name else ""))
+    out.append(frame.wall_time_utc if frame.pts_s is None else clock(frame.pts_s))
+    if "latency" in inspection.timings_ms:
+        out.append(f"latency {inspection.timings_ms['latency']:.0f} ms")
+    return out
+
+
+def clock(seconds: float) -> str:
+    """Stream time as h:mm:ss.mmm."""
+    milliseconds = round(abs(seconds) * 1000)
+    minutes, milliseconds = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    sign = "-" if seconds < 0 else ""
+    return f"{sign}{hours}:{minutes:02d}:{milliseconds / 1000:06.3f}"

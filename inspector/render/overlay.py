@@ -1,0 +1,127 @@
+"""What is drawn over the panels: regions of interest, outlines of defects and their labels."""
+
+from typing import Final
+
+import numpy as np
+
+from calibration.units import format_length
+from inspector.core.geometry import Affine, Points
+from inspector.core.types import Defect, Severity
+from inspector.render.canvas import Box, Canvas, Colour, Font
+
+SEVERITY_COLOURS: Final[dict[Severity, Colour]] = {
+    Severity.LOW: Colour.of("4cc9f0"),
+    Severity.MEDIUM: Colour.of("ffd166"),
+    Severity.HIGH: Colour.of("ff8c42"),
+    Severity.CRITICAL: Colour.of("f01f3c"),
+}
+INSPECTED: Final = Colour.of("ffffff")
+IGNORED: Final = Colour.of("8a8a8a")
+MAX_LABELS: Final = 12
+
+_RANK: Final = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+def label(defect: Defect, unit: str) -> str:
+    """Such as "#0 3.42 x 1.20 mm high"; "~" where the size is the anomaly map's alone, ">" where
+    the border cuts the defect, so that it may be larger."""
+    if defect.length_mm is None or defect.width_mm is None:
+        size = f"{defect.length_px:.0f} x {defect.width_px:.0f} px"
+    else:
+        length = format_length(defect.length_mm, unit).rsplit(" ", 1)[0]
+        size = f"{length} x {format_length(defect.width_mm, unit)}"
+    mark = (">" if defect.truncated else "") + ("~" if defect.size_source == "map" else "")
+    return f"#{defect.defect_id} {mark}{size} {defect.severity.value}"
+
+
+def draw_polygons(
+    canvas: Canvas, polygons: list[Points], to_canvas: list[Affine], colour: Colour, thickness: int
+) -> None:
+    """The same polygons in each of the panels, edged in black so that they show on any ground."""
+    moved = [affine.apply(polygon) for affine in to_canvas for polygon in polygons]
+    if moved:
+        canvas.outline(moved, colour, thickness)
+
+
+def draw_defects(
+    canvas: Canvas, defects: tuple[Defect, ...], to_canvas: list[Affine], thickness: int
+) -> None:
+    """Outlines in the colour of the severity, the worst drawn last."""
+    for severity in Severity:
+        outlines = [p for d in defects if d.severity is severity for p in d.polygons]
+        draw_polygons(canvas, outlines, to_canvas, SEVERITY_COLOURS[severity], thickness)
+
+
+def draw_labels(
+    canvas: Canvas,
+    defects: tuple[Defect, ...],
+    to_canvas: Affine,
+    area: Box,
+    font: Font,
+    unit: str,
+) -> int:
+    """Labels the worst and longest defects inside `area`; the number of labels drawn."""
+    worst_first = sorted(defects, key=lambda d: (-_RANK[d.severity], -d.length_px))[:MAX_LABELS]
+    anchors = [_box_of(defect, to_canvas) for defect in worst_first]
+    taken: list[Box] = []
+    for defect, anchor in zip(worst_first, anchors, strict=True):
+        text = label(defect, unit)
+        size = (font.width(text) + 2 * font.pad_px, font.line_px)
+        box = free_place(anchor, size, area, taken, anchors)
+        if box is None:
+            continue
+        taken.append(box)
+        colour = SEVERITY_COLOURS[defect.severity]
+        canvas.fill(box, colour)
+        canvas.text(text, box[0] + font.pad_px, box[1], font, colour.ink)
+    return len(taken)
+
+
+def free_place(
+    anchor: Box, size: tuple[int, int], area: Box, taken: list[Box], defects: list[Box]
+) -> Box | None:
+    """Where a label of `size` (width, height) goes: beside its anchor, inside `area`, over no other
+    label, and over as little of the defects as possible. None where no place is free."""
+    width, height = size
+    if width > area[2] - area[0] or height > area[3] - area[1]:
+        return None
+    best: tuple[float, Box] | None = None
+    for rank, (x, y) in enumerate(_candidates(anchor, size)):
+        if best is not None and best[0] <= rank:
+            break
+        x = min(max(x, area[0]), area[2] - width) // 2 * 2
+        y = min(max(y, area[1]), area[3] - height) // 2 * 2
+        box = (x, y, x + width, y + height)
+        if any(overlap(box, other) for other in taken):
+            continue
+        cost = sum(overlap(box, other) for other in defects) + rank
+        if best is None or cost < best[0]:
+            best = (cost, box)
+    return None if best is None else best[1]
+
+
+def overlap(a: Box, b: Box) -> int:
+    """Area in pixels that both cover."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return width * height if width > 0 and height > 0 else 0
+
+
+def _candidates(anchor: Box, size: tuple[int, int]) -> list[tuple[int, int]]:
+    """Above, below, right and left of the anchor, then further and further away from it."""
+    x0, y0, x1, y1 = anchor
+    width, height = size
+    gap, middle = 4, (y0 + y1 - height) // 2
+    near = [(x0, y0 - height - gap), (x0, y1 + gap), (x1 + gap, middle), (x0 - width - gap, middle)]
+    step = height + 2
+    far = []
+    for k in range(1, 7):
+        far += [(x0, y1 + gap + k * step), (x0, y0 - height - gap - k * step)]
+        far += [(x1 + gap, middle + k * step), (x1 + gap, middle - k * step)]
+    return near + far
+
+
+def _box_of(defect: Defect, to_canvas: Affine) -> Box:
+    corners = to_canvas.apply(np.array(defect.box_px, dtype=np.float64).reshape(2, 2))
+    low, high = np.floor(corners[0]).astype(int), np.ceil(corners[1]).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
