@@ -1,5 +1,7 @@
 """A frame becomes model input by the engine's resize rule."""
 
+from collections.abc import Callable
+
 from loguru import logger
 
 from engines.resize import crop_box, to_input
@@ -11,16 +13,26 @@ ASPECT_TOLERANCE = 0.02
 
 
 class Preprocess:
-    """Resizes frames for one engine, and remembers what was odd about them in `warnings`."""
+    """Resizes frames for one engine, and remembers what was odd about them in `warnings`.
 
-    def __init__(self, spec: EngineSpec) -> None:
+    check_size: called with the size of a frame whenever it changes; refuses it by raising.
+    """
+
+    def __init__(
+        self, spec: EngineSpec, check_size: Callable[[tuple[int, int]], None] | None = None
+    ) -> None:
         self._rule = spec.resize
         self._fitted_hw = spec.frame_hw
+        self._check_size = check_size
+        self._seen_hw: tuple[int, int] | None = None
         self.warnings: list[str] = []
 
     def __call__(self, frame: Frame) -> ModelInput:
-        if not self.warnings:
+        if frame.frame_hw != self._seen_hw:
+            if self._check_size is not None:
+                self._check_size(frame.frame_hw)
             self._check_aspect(frame)
+            self._seen_hw = frame.frame_hw
         pixels, to_frame = to_input(frame.image, self._rule)
         return ModelInput(frame, pixels, to_frame)
 
@@ -29,7 +41,7 @@ class Preprocess:
         x0, y0, x1, y1 = crop_box(self._rule, frame.frame_hw)
         fx0, fy0, fx1, fy1 = crop_box(self._rule, self._fitted_hw)
         aspect, fitted = (x1 - x0) / (y1 - y0), (fx1 - fx0) / (fy1 - fy0)
-        if abs(aspect / fitted - 1) <= ASPECT_TOLERANCE:
+        if self.warnings or abs(aspect / fitted - 1) <= ASPECT_TOLERANCE:
             return
         height, width = frame.frame_hw
         warning = (

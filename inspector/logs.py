@@ -1,0 +1,52 @@
+"""Where the program's own log goes: the screen, and a file that rotates."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from inspector.core.errors import ConfigError
+from inspector.sources.uri import mask_secrets
+
+if TYPE_CHECKING:
+    from loguru import Record
+
+SCREEN = "<level>{level: <7}</level> {message}"
+FILE = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {thread.name} {name}: {message}"
+
+
+def start_logging(
+    level: str,
+    path: Path | None,
+    *,
+    rotation_mb: float,
+    keep: int,
+    write: Callable[[str], None] | None = None,
+) -> None:
+    """write: what puts a line on the screen, stderr if None. Passwords in URLs are masked in every
+    message, whoever wrote it. Raises ConfigError where the file cannot be opened."""
+
+    def mask(record: "Record") -> None:
+        record["message"] = mask_secrets(record["message"])
+
+    logger.remove()
+    logger.configure(patcher=mask)
+    # diagnose=True would print the values of variables, and with them passwords.
+    logger.add(write or sys.stderr, level=level, format=SCREEN, backtrace=False, diagnose=False)
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        logger.add(
+            path,
+            level=level,
+            format=FILE,
+            rotation=int(rotation_mb * 1e6),
+            retention=keep,
+            backtrace=False,
+            diagnose=False,
+        )
+    except OSError as exc:
+        raise ConfigError(f"log.path: cannot write {path}: {exc.strerror}") from exc

@@ -1,0 +1,52 @@
+"""One run from start to summary.json."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from inspector.core.clock import utc_now
+from inspector.core.types import RunInfo
+from inspector.measure.summary import DefectSummary
+from inspector.pipeline.runner import Pipeline
+from inspector.sinks.folder import write_summary
+
+
+@dataclass(slots=True)
+class Run:
+    """A pipeline ready to start, and what its summary is made of.
+
+    warnings: filled while it runs. running_on: filled when the engine is open.
+    """
+
+    pipeline: Pipeline
+    info: RunInfo
+    defects: DefectSummary
+    warnings: list[str]
+    running_on: list[str]
+    calibration: dict[str, Any] | None
+
+    def summary(self, status: str, exit_code: int, error: str | None) -> dict[str, Any]:
+        """status: finished, stopped or failed. The four counts come first."""
+        info = self.info
+        return {
+            **self.pipeline.stats.as_dict(),
+            "status": status,
+            "exit_code": exit_code,
+            "error": error,
+            "warnings": list(self.warnings),
+            "started_utc": info.started_utc,
+            "ended_utc": utc_now(),
+            "source": info.source.source_id,
+            "live": info.source.live,
+            "image_threshold": info.image_threshold,
+            "pixel_threshold": info.pixel_threshold,
+            "defects": self.defects.as_dict(),
+            "engine": info.engine | {"sha256": info.engine_hash, "running_on": self.running_on},
+            "calibration": self.calibration,
+            "calibration_hash": info.calibration_hash,
+            "config": info.config,
+            "config_hash": info.config_hash,
+        }
+
+    def write_summary(self, status: str, exit_code: int, error: str | None) -> None:
+        """Raises SinkError."""
+        write_summary(self.info.output_dir, self.summary(status, exit_code, error))

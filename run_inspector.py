@@ -1,0 +1,189 @@
+"""Inspects a video, a camera or pictures: argv -> config -> pipeline -> exit code."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from loguru import logger
+
+from inspector.build import build
+from inspector.config import Config, load_config, parse_setting
+from inspector.console import Progress, screen_line
+from inspector.core.arrays import Image
+from inspector.core.channel import Channel
+from inspector.core.errors import ConfigError, InspectorError, SinkError
+from inspector.core.protocols import Picture
+from inspector.core.types import Inspection
+from inspector.logs import start_logging
+from inspector.run import Run
+from inspector.sinks.window import Window
+from inspector.sources.uri import mask_secrets
+
+ANOMALY, INTERRUPTED = 3, 130
+
+FLAGS = {
+    "source": "source.uri",
+    "engine": "engine.path",
+    "calibration": "calibration.path",
+    "output": "output.dir",
+    "overwrite": "output.overwrite",
+    "show": "window.show",
+    "fail_on_anomaly": "fail_on_anomaly",
+}
+"""Option -> the key of config.yaml that it sets."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """argv without the program's name. The exit codes are those of docs/exit-codes.md."""
+    try:
+        config = _config(argv)
+        log = config.log
+        start_logging(
+            log.level,
+            None if log.path is None else Path(log.path),
+            rotation_mb=log.rotation_mb,
+            keep=log.keep,
+            write=screen_line,
+        )
+        return _Session(config).run()
+    except InspectorError as exc:
+        print(f"error: {mask_secrets(str(exc))}", file=sys.stderr)
+        return exc.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _config(argv: list[str] | None) -> Config:
+    parser = argparse.ArgumentParser(prog="run_inspector.py", description=__doc__)
+    parser.add_argument("--source", help="camera index, URL, video file, folder, glob or synthetic")
+    parser.add_argument("--engine", metavar="ENGINE.onnx")
+    parser.add_argument("--config", type=Path, metavar="config.yaml")
+    parser.add_argument("--calibration", metavar="CAL.yaml")
+    parser.add_argument("--output", metavar="DIR")
+    parser.add_argument("--show", action="store_true", default=None, help="live view")
+    parser.add_argument("--no-video", action="store_true", help="no annotated.mp4")
+    parser.add_argument("--overwrite", action="store_true", default=None)
+    parser.add_argument(
+        "--fail-on-anomaly", action="store_true", default=None, help="exit 3 on any FAIL or ERROR"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY.PATH=VALUE", help="any key of the config"
+    )
+    given = parser.parse_args(argv)
+    overrides: dict[str, Any] = dict(parse_setting(text) for text in given.set)
+    for option, key in FLAGS.items():
+        if (value := getattr(given, option)) is not None:
+            overrides[key] = value
+    if given.no_video:
+        overrides["output.video.enabled"] = False
+    return load_config(given.config, overrides)
+
+
+class _Session:
+    """Runs the pipeline on its threads; window, signals and progress on this one."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        # Refused here where there is no display: before the source is opened.
+        self._window = Window("inspector") if config.window.show else None
+        self._view: Channel[Image] = Channel(1, drop_oldest=True)
+        self._signals: list[int] = []
+        self._run: Run = build(config, [self._to_window] if self._window else [])
+        self._pipeline = self._run.pipeline
+
+    def run(self) -> int:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+        progress = None
+        error: InspectorError | None = None
+        try:
+            self._pipeline.start()
+            progress = Progress(self._run.info.source, self._pipeline.stats)
+            while not self._pipeline.wait(0.03 if self._window else 0.1):
+                progress.update()
+                self._obey_signals()
+                self._obey_window()
+            self._pipeline.finish()
+        except InspectorError as exc:
+            error = exc
+        finally:
+            if progress is not None:
+                progress.close()
+            if self._window is not None:
+                self._window.close()
+        return self._end(error)
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        self._signals.append(number)
+        if len(self._signals) > 2:
+            raise KeyboardInterrupt
+
+    def _obey_signals(self) -> None:
+        """The first asks for an orderly end, the second throws away what is on its way."""
+        if len(self._signals) == 1:
+            self._pipeline.stop()
+        elif self._signals:
+            self._pipeline.abort()
+
+    def _to_window(self, _: Inspection, picture: Picture) -> None:
+        self._view.put(picture.bgr())
+
+    def _obey_window(self) -> None:
+        if self._window is None:
+            return
+        image = self._view.get(timeout_s=0)
+        if image is not None and not isinstance(image, type(self._view)):
+            self._window.show(image)  # type: ignore[arg-type]
+        asked = self._window.poll()
+        if "pause" in asked:
+            self._pipeline.pause(self._window.paused)
+        if "quit" in asked:
+            self._pipeline.stop()
+        if "close" in asked:
+            self._window.close()
+            self._window = None
+            self._view.close()
+            self._pipeline.pause(False)
+
+    def _end(self, error: InspectorError | None) -> int:
+        stats = self._pipeline.stats
+        code, status = 0, "stopped" if self._signals else "finished"
+        if error is not None:
+            code, status = error.exit_code, "failed"
+        elif signal.SIGINT in self._signals:
+            code = INTERRUPTED
+        elif self._config.fail_on_anomaly and stats.failed + stats.errored > 0:
+            code = ANOMALY
+        sentence = None if error is None else mask_secrets(str(error))
+        try:
+            self._run.write_summary(status, code, sentence)
+        except SinkError as exc:
+            if error is None:
+                raise
+            logger.error("{}", exc)
+        if error is not None:
+            raise error
+        self._tell()
+        return code
+
+    def _tell(self) -> None:
+        stats = self._pipeline.stats
+        logger.info(
+            "captured {} = inspected {} + dropped {} + errored {}; {} failed; {:.1f} frames per s; "
+            "results in {}",
+            stats.captured,
+            stats.inspected,
+            stats.dropped,
+            stats.errored,
+            stats.failed,
+            stats.frames_per_s,
+            self._run.info.output_dir,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
