@@ -1,1 +1,9 @@
-"""Where frames come from: video files, network streams, cameras, folders, a synthetic web."""
+"""Where frames come from: files, streams, cameras, folders, and a rendered web."""
+
+SOURCES: dict[str, str] = {
+    "video_file": "inspector.sources.video_file:VideoFileSource",
+    "network": "inspector.sources.network:NetworkSource",
+    "camera": "inspector.sources.camera:CameraSource",
+    "image_folder": "inspector.sources.image_folder:ImageFolderSource",
+    "synthetic": "inspector.sources.synthetic:SyntheticSource",
+}

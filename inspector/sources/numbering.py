@@ -1,0 +1,52 @@
+"""Gives every captured frame its number and its times."""
+
+from inspector.core.arrays import Image, frozen
+from inspector.core.clock import now_ns, utc_now
+from inspector.core.types import BadFrame, Frame
+
+
+class Numbering:
+    """Call right after the grab: the times are taken here. Numbers rise by 1 from 0."""
+
+    def __init__(self, source_id: str) -> None:
+        self._source_id = source_id
+        self._next = 0
+
+    @property
+    def count(self) -> int:
+        return self._next
+
+    def frame(self, image: Image, pts_s: float | None = None, name: str | None = None) -> Frame:
+        """image: (H, W, 3) uint8 BGR that nobody else writes to; it becomes read-only."""
+        return Frame(
+            frame_id=self._take(),
+            source_id=self._source_id,
+            image=frozen(image),
+            captured_ns=now_ns(),
+            pts_s=pts_s,
+            wall_time_utc=utc_now(),
+            name=name,
+        )
+
+    def bad(
+        self,
+        error: str,
+        image: Image | None = None,
+        pts_s: float | None = None,
+        name: str | None = None,
+    ) -> BadFrame:
+        return BadFrame(
+            frame_id=self._take(),
+            source_id=self._source_id,
+            error=error,
+            captured_ns=now_ns(),
+            pts_s=pts_s,
+            wall_time_utc=utc_now(),
+            name=name,
+            image=None if image is None else frozen(image),
+        )
+
+    def _take(self) -> int:
+        number = self._next
+        self._next += 1
+        return number

@@ -1,0 +1,40 @@
+"""Presentation times of a file, made to rise where the file's own do not."""
+
+from fractions import Fraction
+
+from loguru import logger
+
+
+class Timeline:
+    """Times stay exactly those of the file, not shifted to 0, so that sound copied from the same
+    file fits. A time that is missing, or not after the one before, becomes the one before plus one
+    frame period; the first of these is logged.
+
+    period_s: of one frame, > 0.
+    """
+
+    def __init__(self, time_base: Fraction, period_s: Fraction, name: str) -> None:
+        self._time_base = time_base
+        self._period = max(1, round(period_s / time_base))
+        self._name = name
+        self._last: int | None = None
+        self._repaired = 0
+
+    @property
+    def repaired(self) -> int:
+        """How many times were not the file's own."""
+        return self._repaired
+
+    def seconds(self, pts: int | None) -> float:
+        """pts: ticks of the time base, in order of presentation."""
+        return float(self._rising(pts) * self._time_base)
+
+    def _rising(self, pts: int | None) -> int:
+        if pts is None or (self._last is not None and pts <= self._last):
+            if self._repaired == 0:
+                what = "no time" if pts is None else "a time that does not rise"
+                logger.warning("{}: a frame has {}; one frame period is added", self._name, what)
+            self._repaired += 1
+            pts = 0 if self._last is None else self._last + self._period
+        self._last = pts
+        return pts

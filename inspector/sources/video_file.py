@@ -1,0 +1,160 @@
+"""Frames of a video file, with the file's own times."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from threading import Event, Lock
+
+import av
+from av.stream import Disposition
+from loguru import logger
+
+from inspector.core.errors import SourceError
+from inspector.core.types import BadFrame, Frame, SourceInfo
+from inspector.sources.decoding import Decoded, StreamDecoder
+from inspector.sources.numbering import Numbering
+from inspector.sources.timeline import Timeline
+from inspector.sources.uri import mask_secrets, masked
+
+_CLOSE_WAIT_S = 1.0
+_DEFAULT_RATE = Fraction(25)
+
+
+class VideoFileSource:
+    """Every frame that the file holds, in order of presentation, none lost: what is damaged comes
+    as BadFrame, up to the next clean key frame.
+
+    `info.frame_count` is the container's where it has one, else estimated from the duration; a
+    damaged or truncated file gives fewer. `info.frame_hw` is after rotation.
+    threads: of the decoder, 0 is one per core.
+    """
+
+    def __init__(self, path: Path, *, threads: int = 0) -> None:
+        self._name = masked(str(path))
+        self._container = _opened(path, self._name)
+        self._numbering = Numbering(self._name)
+        self._lock = Lock()
+        self._closing = Event()
+        self._decoded: deque[Decoded] = deque()
+        with ExitStack() as on_failure:
+            on_failure.callback(self._container.close)
+            self._stream = _video_stream(self._container, self._name)
+            self._decoder = StreamDecoder(self._stream, threads=threads)
+            self._steps = self._decode_all()
+            rate = _rate(self._stream)
+            period_s = 1 / (rate or _DEFAULT_RATE)
+            self._timeline = Timeline(self._stream.time_base, period_s, self._name)
+            self._info = self._measured(path, rate, self._first_size())
+            on_failure.pop_all()
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._info
+
+    def read(self) -> Frame | BadFrame | None:
+        with self._lock:
+            item = self._next()
+            if self._closing.is_set():
+                self._container.close()
+                return None
+        if item is None:
+            return None
+        pts_s = self._timeline.seconds(item.pts)
+        if item.error is None and item.image is not None:
+            return self._numbering.frame(item.image, pts_s)
+        return self._numbering.bad(item.error or "no picture", item.image, pts_s)
+
+    def close(self) -> None:
+        self._closing.set()
+        # A read() that holds the lock for longer closes the file itself when it is done.
+        if self._lock.acquire(timeout=_CLOSE_WAIT_S):
+            try:
+                self._container.close()
+            finally:
+                self._lock.release()
+
+    def _next(self) -> Decoded | None:
+        while not self._decoded and not self._closing.is_set():
+            step = next(self._steps, None)
+            if step is None:
+                return None
+            self._decoded.extend(step)
+        return self._decoded.popleft() if self._decoded else None
+
+    def _decode_all(self) -> Iterator[list[Decoded]]:
+        try:
+            for packet in self._container.demux(self._stream):
+                # The demuxer ends with an empty packet; flush() stands for it.
+                if packet.size:
+                    yield self._decoder.decode(packet)
+        except av.FFmpegError as exc:
+            reason = mask_secrets(exc.strerror or str(exc))
+            logger.warning("{}: the file breaks off: {}", self._name, reason)
+            self._decoder.report_damage(reason)
+            yield self._decoder.flush()
+            yield [Decoded(None, None, f"the file breaks off here: {reason}")]
+            return
+        yield self._decoder.flush()
+
+    def _first_size(self) -> tuple[int, int]:
+        """(height, width) of the first picture; the display matrix comes with it only."""
+        for step in self._steps:
+            self._decoded.extend(step)
+            for item in step:
+                if item.image is not None:
+                    return item.image.shape[0], item.image.shape[1]
+        raise SourceError(f"no picture of the video file {self._name} can be decoded")
+
+    def _measured(self, path: Path, rate: Fraction | None, hw: tuple[int, int]) -> SourceInfo:
+        stream = self._stream
+        duration_s: float | None = None
+        if stream.duration is not None:
+            duration_s = float(stream.duration * stream.time_base)
+        elif self._container.duration is not None:
+            duration_s = self._container.duration / av.time_base
+        count = stream.frames or None
+        if count is None and duration_s is not None and rate is not None:
+            count = round(duration_s * float(rate))
+        return SourceInfo(
+            source_id=self._name,
+            live=False,
+            frame_hw=hw,
+            fps=None if rate is None else float(rate),
+            frame_count=count,
+            duration_s=duration_s,
+            time_base=Fraction(stream.time_base),
+            path=path,
+        )
+
+
+def _opened(path: Path, name: str) -> av.container.InputContainer:
+    if not path.exists():
+        raise SourceError(f"the video file {name} does not exist")
+    if path.is_dir():
+        raise SourceError(f"{name} is a folder, not a video file")
+    if path.is_file() and path.stat().st_size == 0:
+        raise SourceError(f"the video file {name} is empty")
+    try:
+        return av.open(str(path))
+    except (av.FFmpegError, OSError) as exc:
+        reason = mask_secrets(exc.strerror or str(exc))
+        raise SourceError(f"{name} cannot be read as a video file: {reason}") from exc
+
+
+def _video_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
+    streams = list(container.streams.video)
+    if not streams:
+        raise SourceError(f"{name} holds no video stream")
+    moving = [s for s in streams if not s.disposition & Disposition.attached_pic]
+    if not moving:
+        raise SourceError(f"{name} holds no video stream, only a cover picture")
+    if moving[0].codec_context is None:
+        raise SourceError(f"there is no decoder for the video stream of {name}")
+    return moving[0]
+
+
+def _rate(stream: av.VideoStream) -> Fraction | None:
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+    return Fraction(rate) if rate else None
