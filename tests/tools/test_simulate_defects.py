@@ -1,0 +1,113 @@
+"""Simulated defects are where the masks say and as large as the JSON says."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from inspector.sources.defect_shapes import KINDS
+from tools.simulate_defects import main
+
+
+@pytest.fixture
+def normal(tmp_path: Path) -> Path:
+    folder = tmp_path / "good"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(2):
+        image = rng.integers(110, 150, (240, 320, 3)).astype(np.uint8)
+        assert cv2.imwrite(str(folder / f"web_{number}.png"), image)
+    return folder
+
+
+def run(normal: Path, out: Path, *more: str) -> dict:
+    assert main(["--normal", str(normal), "--out", str(out), *more]) == 0
+    return json.loads((out / "truth.json").read_text())
+
+
+def test_every_kind_is_written_in_the_mvtec_layout(normal: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    truth = run(normal, out, "--mm-per-px", "0.2")
+    assert len(truth["pictures"]) == 2 * len(KINDS)
+    for kind in KINDS:
+        for stem in ("web_0", "web_1"):
+            assert (out / "test" / kind / f"{stem}.png").is_file()
+            assert (out / "ground_truth" / kind / f"{stem}_mask.png").is_file()
+
+
+def test_masks_pictures_and_json_agree(normal: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    truth = run(normal, out, "--mm-per-px", "0.1", "--kinds", "hole", "stain", "--per-picture", "2")
+    for entry in truth["pictures"]:
+        found = cv2.imread(str(out / entry["mask"]), cv2.IMREAD_GRAYSCALE)
+        area = sum(defect["area_px"] for defect in entry["defects"])
+        assert len(entry["defects"]) == 2
+        assert np.count_nonzero(found) == pytest.approx(area, rel=0.03)
+        count, _, _, centres = cv2.connectedComponentsWithStats(found)
+        assert count - 1 == 2
+        for defect in entry["defects"]:
+            nearest = np.abs(centres[1:] + 0.5 - defect["centroid_px"]).sum(axis=1).min()
+            assert nearest < 1
+            assert defect["area_mm2"] == pytest.approx(defect["area_px"] * 0.01)
+            assert defect["length_mm"] == pytest.approx(defect["length_px"] * 0.1)
+        painted = cv2.imread(str(out / entry["file"])).astype(int)
+        change = np.abs(painted - cv2.imread(entry["source"])).max(axis=2)
+        assert change[found > 0].mean() > 10 * change[found == 0].mean()
+
+
+def test_without_a_scale_millimetres_are_null_and_never_guessed(
+    normal: Path, tmp_path: Path
+) -> None:
+    truth = run(normal, tmp_path / "set", "--kinds", "scratch")
+    assert truth["mm_per_px"] is None
+    for entry in truth["pictures"]:
+        (defect,) = entry["defects"]
+        assert defect["length_mm"] is None
+        assert defect["area_mm2"] is None
+        assert defect["length_px"] > defect["width_px"] > 0
+
+
+def test_the_seed_decides(normal: Path, tmp_path: Path) -> None:
+    texts = [
+        run(normal, tmp_path / name, "--kinds", "slub", "--seed", seed)["pictures"]
+        for name, seed in (("a", "4"), ("b", "4"), ("c", "5"))
+    ]
+    assert texts[0] == texts[1]
+    assert texts[0] != texts[2]
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--per-picture", "0"], "--per-picture must be at least 1"),
+        (["--mm-per-px", "0"], "--mm-per-px above 0"),
+        (["--per-picture", "500", "--kinds", "stain"], "500 defects of kind stain do not fit"),
+    ],
+)
+def test_bad_settings_are_one_sentence_and_exit_code_2(
+    normal: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    sentence: str,
+) -> None:
+    assert main(["--normal", str(normal), "--out", str(tmp_path / "set"), *more]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
+
+
+def test_a_folder_without_pictures_and_results_that_are_there_are_refused(
+    normal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    out = str(tmp_path / "set")
+    assert main(["--normal", str(tmp_path / "empty"), "--out", out]) == 2
+    assert "holds no pictures" in capsys.readouterr().err
+    assert main(["--normal", str(tmp_path / "none"), "--out", out]) == 2
+    assert "is not a folder" in capsys.readouterr().err
+    run(normal, tmp_path / "set", "--kinds", "hole")
+    assert main(["--normal", str(normal), "--out", out, "--kinds", "hole"]) == 2
+    assert "--overwrite" in capsys.readouterr().err

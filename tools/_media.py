@@ -1,0 +1,130 @@
+"""Pictures in, H.264 out, for the commands that make test data."""
+
+import os
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import cv2
+import numpy as np
+
+from inspector.core.arrays import Image
+from inspector.core.errors import DataError, SinkError
+
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """The pictures right in a folder, sorted by name."""
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURES and p.is_file())
+
+
+def read_picture(path: Path) -> Image:
+    """(H, W, 3) uint8 BGR. Raises DataError."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as exc:
+        raise DataError(f"picture {path} cannot be read: {exc.strerror}") from exc
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if image is None:
+        raise DataError(f"picture {path} is no picture that can be decoded")
+    return np.asarray(image, np.uint8)
+
+
+def write_picture(path: Path, image: Image) -> None:
+    """Writes (H, W) or (H, W, 3) BGR as the suffix says. Raises SinkError."""
+    _, data = cv2.imencode(path.suffix, image)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.tobytes())
+    except OSError as exc:
+        raise SinkError(f"picture {path} cannot be written: {exc.strerror}") from exc
+
+
+def readable_pictures(
+    files: list[Path], told: Callable[[str], None]
+) -> tuple[list[Path], list[Path]]:
+    """The files that decode and those that do not; each of those is told, none left is refused."""
+    good, bad = [], []
+    for path in files:
+        try:
+            read_picture(path)
+        except DataError as exc:
+            told(f"skipped: {exc}")
+            bad.append(path)
+        else:
+            good.append(path)
+    if not good:
+        raise DataError(f"none of the {len(files)} pictures in {files[0].parent} can be decoded")
+    return good, bad
+
+
+class H264Writer:
+    """A new H.264 MP4 at a constant rate; the file appears under its name when it is complete.
+
+    hw: even height and width. crf: 0 (no loss) to 51.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        hw: tuple[int, int],
+        fps: float,
+        *,
+        crf: int = 14,
+        preset: str = "veryfast",
+    ) -> None:
+        if hw[0] % 2 or hw[1] % 2:
+            raise ValueError(f"H.264 in 4:2:0 needs an even height and width, not {hw}")
+        self._path, self._part, self._hw = path, path.with_name(path.name + ".part"), hw
+        rate = Fraction(fps).limit_denominator(1001)
+        self.frames = 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._container = av.open(str(self._part), "w", format="mp4")
+            self._stream = self._container.add_stream("libx264", rate=rate)
+        except (OSError, av.FFmpegError) as exc:
+            raise SinkError(f"video {path} cannot be written: {exc.strerror}") from exc
+        self._stream.height, self._stream.width = hw
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.options = {"crf": str(crf), "preset": preset}
+        self._time_base = 1 / rate
+
+    def write(self, image: Image) -> None:
+        """image: (H, W, 3) uint8 BGR of the size given before. Raises SinkError."""
+        if image.shape != (*self._hw, 3):
+            raise ValueError(f"a frame of {image.shape} in a video of {self._hw}")
+        planes = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
+        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        frame.pts, frame.time_base = self.frames, self._time_base
+        self._mux(frame)
+        self.frames += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._container.close()
+            self._part.unlink(missing_ok=True)
+            return
+        self._mux(None)
+        try:
+            self._container.close()
+            os.replace(self._part, self._path)
+        except (OSError, av.FFmpegError) as exc:
+            raise SinkError(f"video {self._path} cannot be written: {exc.strerror}") from exc
+
+    def _mux(self, frame: av.VideoFrame | None) -> None:
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (OSError, av.FFmpegError) as exc:
+            raise SinkError(f"video {self._path} cannot be written: {exc.strerror}") from exc
