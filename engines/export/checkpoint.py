@@ -54,7 +54,7 @@ def download_timm(timm_id: str) -> Path:
     repository = library("timm").get_pretrained_cfg(timm_id).hf_hub_id
     try:
         return Path(hub.hf_hub_download(repository, "model.safetensors"))
-    except (OSError, hub.errors.HfHubHTTPError, library("httpx").HTTPError) as exc:
+    except OSError as exc:
         raise EngineError(
             f"the weights {repository} cannot be downloaded ({type(exc).__name__}); fetch their "
             f"model.safetensors by other means and give it with --weights"

@@ -61,7 +61,7 @@ class FeatureGraph:
 
     def constant(self, array: npt.NDArray[Any]) -> str:
         name = f"c{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self._constants.append(numpy_helper.from_array(array, name))
         return name
 
     def node(self, op: str, *inputs: str, **attributes: Any) -> str:

@@ -183,7 +183,7 @@ class _Network:
             for kernel, bias in self._query_key_value(name)
         )
         if self._rotary is not None:
-            queries, keys = self._rotate(queries), self._rotate(keys)
+            queries, keys = (self._rotate(t, *self._rotary) for t in (queries, keys))
         similar = g.node("MatMul", queries, g.node("Transpose", keys, perm=[0, 1, 3, 2]))
         mixed = g.node("MatMul", g.node("Softmax", similar, axis=-1), values)
         mixed = g.node("Transpose", mixed, perm=[0, 2, 1, 3])
@@ -216,10 +216,9 @@ class _Network:
         cos, sin = rotary(self._weights, self._grid, self._prefix, HEAD)
         return self.graph.floats(cos), self.graph.floats(sin)
 
-    def _rotate(self, x: str) -> str:
+    def _rotate(self, x: str, cos: str, sin: str) -> str:
         """x * cos + (halves exchanged) * sin, where sin carries the sign."""
-        assert self._rotary is not None
-        g, (cos, sin) = self.graph, self._rotary
+        g = self.graph
         low, high = (
             g.node("Slice", x, g.integers(start), g.integers(start + HEAD // 2), g.integers(3))
             for start in (0, HEAD // 2)
