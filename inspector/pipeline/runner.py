@@ -114,6 +114,7 @@ class Pipeline:
         deadline = now_ns() + int(timeout_s * 1e9)
         for thread in self._running():
             thread.join(max(0.0, (deadline - now_ns()) / 1e9))
+        self.stats.dropped_live = self._captured.dropped
         if not self._running():
             return True
         if self._error is None:
@@ -126,7 +127,6 @@ class Pipeline:
             pass
         self._source.close()
         self.stats.ended()
-        self.stats.dropped_live = self._captured.dropped
         for thread in self._running():
             self.stats.thrown_away(int(self._watchdog.frame_of(thread.name) is not None))
             logger.error("stage {} did not end", thread.name)

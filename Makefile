@@ -1,0 +1,50 @@
+# Each target makes the virtual environment that it needs; nothing else has to be installed first.
+PYTHON ?= python3
+VENV ?= .venv
+TRAIN_VENV ?= .venv-train
+BIN := $(VENV)/bin
+TRAIN_BIN := $(TRAIN_VENV)/bin
+MARKS := not train and not gpu
+
+.PHONY: demo test test-train test-gpu bench lint clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python -m tools.demo $(ARGS)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "$(MARKS)" $(ARGS)
+
+test-train: $(TRAIN_VENV)/.train
+	$(TRAIN_BIN)/python -m pytest -m train $(ARGS)
+
+test-gpu: $(VENV)/.dev
+	$(BIN)/python -m pytest -m gpu $(ARGS)
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) $(TRAIN_VENV) artifacts build *.egg-info
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,demo]'
+	touch $@
+
+$(VENV)/.dev: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,demo,window,dev]'
+	touch $@
+
+# torch by itself first: the CPU build is enough, and it must not be replaced by a newer one.
+$(TRAIN_VENV)/.train: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(TRAIN_VENV)
+	$(TRAIN_BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(TRAIN_BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,demo,train,dev]'
+	touch $@
