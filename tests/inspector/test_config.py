@@ -1,0 +1,109 @@
+"""The configuration and the file that is shipped with it."""
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from inspector.config import Config, load_config, parse_setting
+from inspector.core.errors import ConfigError
+
+SHIPPED = Path(__file__).parents[2] / "config.yaml"
+
+
+def keys(cls: Any, path: str = "") -> set[str]:
+    found: set[str] = set()
+    for f in fields(cls):
+        value = getattr(cls, f.name)
+        name = f"{path}{f.name}"
+        found |= keys(value, name + ".") if is_dataclass(value) else {name}
+    return found
+
+
+def keys_of_dict(raw: dict[str, Any], path: str = "") -> set[str]:
+    found: set[str] = set()
+    for name, value in raw.items():
+        nested = isinstance(value, dict)
+        found |= keys_of_dict(value, f"{path}{name}.") if nested else {path + name}
+    return found
+
+
+def test_the_shipped_file_holds_every_key_with_its_default() -> None:
+    assert load_config(SHIPPED) == Config()
+    assert keys_of_dict(yaml.safe_load(SHIPPED.read_text())) == keys(Config())
+
+
+def test_every_key_of_the_shipped_file_has_a_comment_or_speaks_for_itself() -> None:
+    bare = {"seed", "first_s", "min_area_mm2", "min_length_px", "min_area_px"}
+    for line in SHIPPED.read_text().splitlines():
+        key, _, rest = line.strip().partition(":")
+        if key and not key.startswith("#") and rest.split("#")[0].strip():
+            assert "#" in rest or key in bare, line
+
+
+def test_overrides_win_over_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("engine: {threads: 3, device: cuda}\nsource:\n")
+    config = load_config(path, {"engine.threads": 2, "source.uri": 0})
+    assert (config.engine.threads, config.engine.device, config.source.uri) == (2, "cuda", "0")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("engine.threads=2", ("engine.threads", 2)),
+        ("output.video.enabled=false", ("output.video.enabled", False)),
+        ("source.uri=rtsp://u:p=w@h/x", ("source.uri", "rtsp://u:p=w@h/x")),
+        ("measure.severity.length_mm=[1, 2, 3]", ("measure.severity.length_mm", [1, 2, 3])),
+        ("log.path=", ("log.path", None)),
+    ],
+)
+def test_settings_are_read_as_yaml(text: str, expected: tuple[str, Any]) -> None:
+    assert parse_setting(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("engin: {}", "unknown key engin; known keys here: calibration, engine"),
+        ("engine: {thread: 1}", "unknown key engine.thread; known keys here: backend, device"),
+        ("engine: [1]", "engine must hold keys"),
+        ("- 1", "must hold keys"),
+        ("a: [", "is not YAML"),
+        ("output: {video: {crf: 60}}", "output.video.crf must lie between 0 and 51, not 60"),
+        ("engine: {backend: tpu}", "engine.backend must be one of onnx, fake"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no\.yaml"):
+        load_config(tmp_path / "no.yaml")
+
+
+@pytest.mark.parametrize("text", ["engine.threads", "=3", "a=[", ""])
+def test_a_malformed_setting_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_setting(text)
+
+
+def test_a_setting_below_a_value_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"fail_on_anomaly\.x"):
+        load_config(None, {"fail_on_anomaly": True, "fail_on_anomaly.x": 1})
+
+
+def test_the_password_is_in_neither_the_plain_values_nor_the_hash() -> None:
+    one = load_config(None, {"source.uri": "rtsp://me:secret1@cam/x"})
+    other = load_config(None, {"source.uri": "rtsp://me:secret2@cam/x"})
+    assert "secret1" not in str(one.plain())
+    assert one.sha256() == other.sha256()
+    assert one.sha256() != load_config(None, {"source.uri": "rtsp://other/x"}).sha256()

@@ -1,0 +1,159 @@
+"""From frames to model input, and from maps to verdicts."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from loguru import logger
+
+from engines.resize import to_input
+from engines.spec import EngineSpec, ResizeRule, ThresholdRule
+from inspector.core.arrays import frozen
+from inspector.core.errors import CalibrationSizeError
+from inspector.core.geometry import Affine
+from inspector.core.types import Defect, EngineOutput, Frame, Severity, Verdict
+from inspector.processing.postprocess import Judge, SizeRule
+from inspector.processing.preprocess import Preprocess
+
+SPEC = EngineSpec(
+    name="t",
+    method="rad",
+    backbone="b",
+    layers=("a",),
+    frame_hw=(720, 1280),
+    resize=ResizeRule((256, 448)),
+    map_hw=(256, 448),
+    image_threshold=1.0,
+    pixel_threshold=2.0,
+    threshold_rule=ThresholdRule("none", 0.1, 10, 5, (0.0, 0.3)),
+    display_range=(0.0, 1.0),
+    graph_hash="",
+)
+
+
+def frame(height: int, width: int) -> Frame:
+    image = frozen(np.zeros((height, width, 3), np.uint8))
+    return Frame(0, "t", image, 0, 0.0, "")
+
+
+def test_a_frame_becomes_rgb_input_with_a_map_back() -> None:
+    image = np.zeros((720, 1280, 3), np.uint8)
+    image[:, :, 0] = 200  # blue, in OpenCV's order
+    given = Preprocess(SPEC)(replace(frame(1, 1), image=frozen(image)))
+    assert given.pixels.shape == (256, 448, 3)
+    assert tuple(given.pixels[5, 5]) == (0, 0, 200)
+    np.testing.assert_allclose(given.to_frame.apply(np.array([[448.0, 256.0]])), [[1280, 720]])
+
+
+def test_a_crop_is_cut_before_resizing() -> None:
+    image = np.zeros((100, 200, 3), np.uint8)
+    image[25:75, 100:] = 255
+    pixels, to_frame = to_input(frozen(image), ResizeRule((32, 32), (0.5, 0.25, 1.0, 0.75)))
+    assert pixels.min() == 255
+    np.testing.assert_allclose(to_frame.apply(np.array([[0.0, 0.0]])), [[100, 25]])
+
+
+def test_resizing_averages_and_does_not_alias() -> None:
+    stripes = np.zeros((512, 512, 3), np.uint8)
+    stripes[:, ::2] = 255
+    pixels, _ = to_input(frozen(stripes), ResizeRule((128, 128)))
+    assert abs(int(pixels.min()) - 128) <= 1
+    assert abs(int(pixels.max()) - 128) <= 1
+
+
+def test_another_aspect_warns_once_and_runs() -> None:
+    lines: list[str] = []
+    handle = logger.add(lines.append, level="WARNING")
+    preprocess = Preprocess(SPEC)
+    for height, width in ((720, 1280), (480, 640), (480, 640), (300, 300)):
+        preprocess(frame(height, width))
+    logger.remove(handle)
+    assert len(preprocess.warnings) == len(lines) == 1
+    assert "640x480" in preprocess.warnings[0]
+    assert "1280x720" in preprocess.warnings[0]
+
+
+def test_another_size_of_the_same_aspect_does_not_warn() -> None:
+    preprocess = Preprocess(SPEC)
+    preprocess(frame(1080, 1920))
+    preprocess(frame(360, 640))
+    assert preprocess.warnings == []
+
+
+def test_every_new_frame_size_is_checked() -> None:
+    seen: list[tuple[int, int]] = []
+
+    def check(frame_hw: tuple[int, int]) -> None:
+        seen.append(frame_hw)
+        if frame_hw != (720, 1280):
+            raise CalibrationSizeError("no")
+
+    preprocess = Preprocess(SPEC, check)
+    preprocess(frame(720, 1280))
+    preprocess(frame(720, 1280))
+    with pytest.raises(CalibrationSizeError):
+        preprocess(frame(721, 1280))
+    assert seen == [(720, 1280), (721, 1280)]
+
+
+def defect(**values: Any) -> Defect:
+    defaults: dict[str, Any] = {
+        "defect_id": 0,
+        "polygons": (np.zeros((3, 2)),),
+        "holes": 0,
+        "box_px": (0.0, 0.0, 1.0, 1.0),
+        "centroid_px": (0.5, 0.5),
+        "area_px": 50.0,
+        "length_px": 10.0,
+        "width_px": 5.0,
+        "orientation_deg": 0.0,
+        "peak_score": 3.0,
+        "mean_score": 2.5,
+        "severity": Severity.LOW,
+        "size_source": "refined",
+        "truncated": False,
+        "map_area_px": 60.0,
+        "map_length_px": 12.0,
+        "map_width_px": 6.0,
+    }
+    return Defect(**(defaults | values))
+
+
+def judged(score: float, defects: tuple[Defect, ...], **options: Any) -> Verdict:
+    output = EngineOutput(frame(8, 8), np.zeros((4, 4), np.float32), Affine(2, 2), score)
+    judge = Judge(lambda *_: defects, image_threshold=1.0, pixel_threshold=2.0, **options)
+    inspection = judge(output)
+    assert inspection.defects == defects
+    assert inspection.score == score
+    return inspection.verdict
+
+
+def test_a_score_at_the_threshold_fails() -> None:
+    assert judged(1.0, ()) is Verdict.FAIL
+    assert judged(np.nextafter(1.0, 0), (defect(),)) is Verdict.PASS
+
+
+def test_the_size_rule_asks_for_every_limit_given() -> None:
+    rule = SizeRule(min_length_mm=2.0, min_area_px=40.0)
+    small, unknown = defect(length_mm=1.0), defect(length_mm=None)
+    large, thin = defect(length_mm=2.0), defect(length_mm=9.0, area_px=39.0)
+    for given, verdict in (
+        ((), Verdict.PASS),
+        ((small,), Verdict.PASS),
+        ((unknown,), Verdict.PASS),
+        ((thin,), Verdict.PASS),
+        ((small, large), Verdict.FAIL),
+    ):
+        assert judged(5.0, given, rule="defects", size_rule=rule) is verdict
+
+
+def test_without_limits_any_defect_fails() -> None:
+    assert judged(0.0, (defect(),), rule="defects") is Verdict.FAIL
+    assert judged(0.0, (), rule="defects") is Verdict.PASS
+
+
+def test_either_fails_by_score_or_by_size() -> None:
+    assert judged(5.0, (), rule="either") is Verdict.FAIL
+    assert judged(0.0, (defect(),), rule="either") is Verdict.FAIL
+    assert judged(0.0, (), rule="either") is Verdict.PASS
