@@ -135,13 +135,12 @@ def _web(
         )
     spacing = speed / defect_rate
     defects = scattered_defects(
-        KINDS,
+        [(kind, None) for kind in KINDS] * _DEFECTS_PER_KIND,
         np.random.default_rng((seed, 3)),
         frame_hw=frame_hw,
         mm_per_px=mm_per_px,
         start_px=frame_hw[0] + spacing,
         spacing_px=spacing,
-        lengths_mm=(None,) * _DEFECTS_PER_KIND,
     )
     return MovingWeb(
         surface,

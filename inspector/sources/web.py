@@ -168,23 +168,21 @@ class MovingWeb:
 
 
 def scattered_defects(
-    kinds: Sequence[str],
+    wanted: Sequence[tuple[str, float | None]],
     rng: np.random.Generator,
     *,
     frame_hw: tuple[int, int],
     mm_per_px: float,
     start_px: float,
     spacing_px: float,
-    lengths_mm: Sequence[float | None] = (None,),
     axis: str = "y",
 ) -> list[RenderedDefect]:
-    """One defect of every kind in every length, in random order, one each `spacing_px` of web.
+    """Defects of these kinds and lengths in mm, in random order, one each `spacing_px` of web.
 
     None as a length draws one at random. start_px: web position of the first centre. Across the
     web each lies at random where it does not touch the border, or in the middle where it is too
     long; along it each is moved by up to a fifth of the spacing.
     """
-    wanted = [(kind, length) for kind in kinds for length in lengths_mm]
     across = frame_hw[1] if axis == "y" else frame_hw[0]
     found = []
     for place, number in enumerate(rng.permutation(len(wanted))):
