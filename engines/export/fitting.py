@@ -101,7 +101,7 @@ class _Fit:
         self._lap("k-fold")
         model = self.recipe.method.fit(embeddings, self.recipe.seed)
         graph, digest = build_graph(
-            self.extractor.path,
+            self.recipe.backbone,
             self.extractor.layers,
             lambda features: self.recipe.method.head(model, features, self.canvas),
             input_hw=self.normals.rule.input_hw,

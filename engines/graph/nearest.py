@@ -1,0 +1,113 @@
+"""Exact search of the most similar normal vector, over a window of positions or the whole picture.
+
+The positional search unfolds the query instead of the bank: for every bank cell, the (2r+1)^2
+query positions that may be compared with it are lined up, so the bank is read once for any batch
+and nothing is gathered from it.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import spox.opset.ai.onnx.v17 as op
+from spox import Var
+
+NEVER: Final = -9.0
+"""Similarity of a position outside the grid: below every cosine, masked or not."""
+
+EXCLUDED: Final = -4.0
+"""Added to the cosines of pictures that the descriptor did not choose."""
+
+
+def _ints(*values: int) -> Var:
+    return op.const(np.array(values, np.int64))
+
+
+def _bank(bank: npt.NDArray[np.floating]) -> Var:
+    stored = op.const(bank)
+    return op.cast(stored, to=np.float32) if bank.dtype == np.float16 else stored
+
+
+def _window(radius: int) -> Iterator[tuple[int, int]]:
+    """Row and column of each shift inside a grid padded by `radius`."""
+    for row in range(2 * radius + 1):
+        for column in range(2 * radius + 1):
+            yield row, column
+
+
+def _cut(grid: Var, at: tuple[int, int], grid_hw: tuple[int, int]) -> Var:
+    """The part of size grid_hw of axes 0 and 1 that begins at `at`."""
+    ends = at[0] + grid_hw[0], at[1] + grid_hw[1]
+    return op.slice(grid, _ints(*at), _ints(*ends), _ints(0, 1))
+
+
+def positional(
+    query: Var,
+    bank: npt.NDArray[np.floating],
+    grid_hw: tuple[int, int],
+    radius: int,
+    mask: Var | None = None,
+) -> Var:
+    """Scores (B, h, w): 1 - largest cosine in the window of +-radius cells, cut at the border.
+
+    query: (B, C, h, w) unit vectors. bank: (h*w, C, N) unit vectors, float16 or float32.
+    mask: (B, N), added to the cosines of each picture.
+    """
+    height, width = grid_hw
+    cells, channels, pictures = bank.shape
+    if cells != height * width:
+        raise ValueError(f"a bank of {cells} cells does not fit a grid of {height}x{width}")
+    shifts = (2 * radius + 1) ** 2
+    lined = op.transpose(query, perm=[2, 3, 0, 1])
+    if radius:
+        lined = op.pad(lined, _ints(radius, radius, 0, 0, radius, radius, 0, 0))
+        lined = op.concat([_cut(lined, at, grid_hw) for at in _window(radius)], axis=2)
+    cosines = op.matmul(op.reshape(lined, _ints(cells, -1, channels)), _bank(bank))
+    if mask is not None:
+        cosines = op.add(op.reshape(cosines, _ints(cells, shifts, -1, pictures)), mask)
+    best = op.reduce_max(cosines, axes=[-1], keepdims=0)
+    best = op.reshape(best, _ints(height, width, shifts, -1))
+    best = _fold(best, grid_hw, radius) if radius else op.squeeze(best, _ints(2))
+    return _to_score(op.transpose(best, perm=[2, 0, 1]))
+
+
+def _fold(best: Var, grid_hw: tuple[int, int], radius: int) -> Var:
+    """(h, w, D, B) by bank cell -> (h, w, B) by query position.
+
+    Shift (i, j) of the unfolded query put position (y + i - r, x + j - r) at bank cell (y, x).
+    """
+    pads = _ints(radius, radius, 0, 0, radius, radius, 0, 0)
+    padded = op.pad(best, pads, op.const(np.float32(NEVER)))
+    found = []
+    for index, (row, column) in enumerate(_window(radius)):
+        one = op.slice(padded, _ints(index), _ints(index + 1), _ints(2))
+        found.append(_cut(one, (2 * radius - row, 2 * radius - column), grid_hw))
+    return op.squeeze(op.max(found), _ints(2))
+
+
+def anywhere(query: Var, bank: npt.NDArray[np.floating], grid_hw: tuple[int, int]) -> Var:
+    """Scores (B, h, w): 1 - largest cosine with any of the bank (C, M) of unit vectors."""
+    height, width = grid_hw
+    channels = bank.shape[0]
+    lined = op.reshape(op.transpose(query, perm=[0, 2, 3, 1]), _ints(-1, channels))
+    best = op.reduce_max(op.matmul(lined, _bank(bank)), axes=[-1], keepdims=0)
+    return _to_score(op.reshape(best, _ints(-1, height, width)))
+
+
+def _to_score(cosine: Var) -> Var:
+    """1 - cosine, never below 0 (rounding can put a cosine of 1 slightly above it)."""
+    return op.relu(op.sub(op.const(np.float32(1)), cosine))
+
+
+def chosen_pictures(query: Var, descriptors: npt.NDArray[np.float32], top_k: int) -> Var:
+    """Mask (B, N) for `positional`: 0 for the top_k pictures most similar to the query's
+    descriptor (all that tie with the last one), EXCLUDED for the others.
+
+    query: (B, D) unit vectors. descriptors: (N, D) unit vectors.
+    """
+    similarity = op.matmul(query, op.const(np.ascontiguousarray(descriptors.T)))
+    values, _ = op.top_k(similarity, _ints(min(top_k, len(descriptors))), axis=1)
+    last = op.reduce_min(values, axes=[1], keepdims=1)
+    chosen = op.greater_or_equal(similarity, last)
+    return op.where(chosen, op.const(np.float32(0)), op.const(np.float32(EXCLUDED)))

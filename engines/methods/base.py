@@ -1,0 +1,109 @@
+"""What a method of finding anomalies is, and the table of those that can be fitted."""
+
+import dataclasses
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from spox import Var
+
+from engines.backbones.zoo import BackboneInfo
+from engines.graph.maps import Canvas
+from inspector.core.errors import ConfigError
+
+METHODS: Final[dict[str, str]] = {
+    "rad": "engines.methods.rad:Rad",
+}
+"""Name -> "module:Class", resolved when asked for."""
+
+Features = Mapping[str, npt.NDArray[np.float32]]
+"""Output of the backbone -> (n, C, h, w), or (n, C) for a descriptor such as a class token."""
+
+Embeddings = dict[str, npt.NDArray[np.float32]]
+"""What a method keeps of n pictures; the first axis of every array is the picture."""
+
+Maps = npt.NDArray[np.float32]
+"""(n, H, W)."""
+
+Scores = npt.NDArray[np.float32]
+"""(n,)."""
+
+MAX_MODEL_BYTES: Final = 1_500_000_000
+"""Largest bank or weights that an engine file holds."""
+
+ModelT = TypeVar("ModelT")
+
+
+class Method(ABC, Generic[ModelT]):
+    """One method with its settings. A subclass is a frozen dataclass whose fields are the settings.
+
+    The same scores come in three forms: `head` in the graph, `measure` in batched numpy for
+    scoring normals while fitting, and `reference` in float64, written as literally as possible and
+    sharing no code with the others, which the exported file is checked against. Maps are never
+    negative, larger where more anomalous, and 0 outside the canvas' region.
+    """
+
+    name: ClassVar[str]
+    precision: str
+    layers: tuple[str, ...] | None
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Self:
+        """Raises ConfigError for an option that this method does not have or cannot use."""
+        known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        for key in options:
+            if key not in known:
+                names = ", ".join(sorted(known))
+                raise ConfigError(f"method {cls.name} has no option {key}; it has {names}")
+        return cls(**options)
+
+    def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
+        """The backbone's outputs that are used: `layers`, or all its grids unless that names some.
+
+        Raises ConfigError for a layer that it lacks or that is no grid.
+        """
+        if not self.layers:
+            return tuple(output.name for output in info.outputs if output.stride is not None)
+        for layer in self.layers:
+            if info.output(layer).stride is None:
+                raise ConfigError(f"layer {layer} of backbone {info.name} has no grid to compare")
+        return self.layers
+
+    @abstractmethod
+    def embed(self, features: Features) -> Embeddings:
+        """What is kept of a batch of normal pictures."""
+
+    @abstractmethod
+    def fit(self, embeddings: Embeddings, seed: int) -> ModelT:
+        """Raises DataError where the model would pass MAX_MODEL_BYTES."""
+
+    @abstractmethod
+    def measure(
+        self, model: ModelT, embeddings: Embeddings, canvas: Canvas
+    ) -> tuple[Maps, Scores]: ...
+
+    @abstractmethod
+    def head(self, model: ModelT, features: Mapping[str, Var], canvas: Canvas) -> tuple[Var, Var]:
+        """Backbone outputs -> anomaly map (N, H, W) and score (N,), float32."""
+
+    @abstractmethod
+    def reference(
+        self, model: ModelT, features: Features, canvas: Canvas
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Maps and scores in float64."""
+
+    @abstractmethod
+    def describe(self, model: ModelT) -> dict[str, Any]:
+        """Settings and figures of the model as plain values, for the spec and for people."""
+
+
+def make_method(name: str, options: Mapping[str, Any]) -> Method[Any]:
+    """Raises ConfigError for an unknown method or option."""
+    if name not in METHODS:
+        raise ConfigError(f"method {name!r} is unknown; known: {', '.join(METHODS)}")
+    module, _, attribute = METHODS[name].partition(":")
+    cls: type[Method[Any]] = getattr(importlib.import_module(module), attribute)
+    return cls.from_options(options)

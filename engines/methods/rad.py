@@ -1,0 +1,216 @@
+"""RAD: every position is compared with the same place of the normal pictures, nothing is trained.
+
+Method of "RAD" (ICML 2026, arXiv 2601.22763): score = 1 - largest cosine between a feature vector
+and the bank's vectors within +-radius positions, mean over layers; optionally the bank is limited
+to the top_k pictures most similar as a whole. Here the features are averaged over 3x3 positions,
+the Gaussian mirrors at the border instead of fading to zero, and `radius all` drops positions, for
+webs and loose parts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from spox import Var
+
+from engines.backbones.zoo import BackboneInfo
+from engines.graph import features as unit
+from engines.graph import maps, nearest
+from engines.graph.maps import Canvas
+from engines.methods import rad_reference
+from engines.methods.base import MAX_MODEL_BYTES, Embeddings, Features, Maps, Method, Scores
+from engines.methods.coreset import thin, thin_cells
+from engines.methods.rad_search import best_anywhere, best_in_window, mask_of_chosen
+from inspector.core.errors import ConfigError, DataError
+
+DESCRIPTOR: Final = "descriptor"
+"""Key of the global descriptor among the embeddings."""
+
+CELL_CORESET: Final = 200
+"""Most pictures kept per position unless told otherwise."""
+
+WHOLE_CORESET: Final = 3000
+"""Most vectors kept per layer with `radius all` unless told otherwise."""
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RadModel:
+    """banks: layer -> (h*w, C, N), or (C, M) with `radius all`, in the stored precision.
+
+    covering: layer -> covering radius of what thinning dropped, in 1 - cosine; 0 if nothing was.
+    descriptors: (N, D) unit vectors where top_k is smaller than N, else None.
+    """
+
+    banks: dict[str, npt.NDArray[np.floating]]
+    grids: dict[str, tuple[int, int]]
+    pictures: int
+    covering: dict[str, float]
+    descriptors: npt.NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class Rad(Method[RadModel]):
+    """radius: cells, or None for the whole picture. top_k: None uses all pictures. coreset: most
+    pictures per position (or vectors per layer with radius None) to keep; 0 keeps all, None is
+    CELL_CORESET or WHOLE_CORESET."""
+
+    name: ClassVar[str] = "rad"
+
+    radius: int | None = 1
+    top_k: int | None = None
+    coreset: int | None = None
+    precision: str = "float32"
+    layers: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("float32", "float16"):
+            raise ConfigError(f"precision must be float32 or float16, not {self.precision!r}")
+        for key in ("radius", "coreset"):
+            value = getattr(self, key)
+            if value is not None and value < 0:
+                raise ConfigError(f"{key} must be at least 0, not {value}")
+        if self.top_k is not None and self.top_k < 1:
+            raise ConfigError(f"top_k must be at least 1, not {self.top_k}")
+        if self.top_k is not None and (self.radius is None or self.coreset):
+            raise ConfigError(
+                "top_k chooses pictures, so it needs a bank that keeps them apart: "
+                "use it with a number as radius and without coreset"
+            )
+
+    def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
+        grids = super().outputs(info)
+        whole = [output.name for output in info.outputs if output.stride is None]
+        return grids if self.top_k is None else (*grids, *whole[:1])
+
+    def embed(self, features: Features) -> Embeddings:
+        kept = {
+            name: unit.normalise_numpy(unit.average_3x3_numpy(values))
+            for name, values in features.items()
+            if values.ndim == 4
+        }
+        if self.top_k is not None:
+            kept[DESCRIPTOR] = unit.descriptor_numpy(_whole(features))
+        return kept
+
+    def fit(self, embeddings: Embeddings, seed: int) -> RadModel:
+        grids = {name: e for name, e in embeddings.items() if name != DESCRIPTOR}
+        pictures = len(next(iter(grids.values())))
+        self._refuse_if_too_large(grids)
+        banks, covering = {}, {}
+        for name, grid in grids.items():
+            bank, covering[name] = self._bank(grid, seed)
+            banks[name] = bank.astype(self.precision)
+        chosen = self.top_k is not None and self.top_k < pictures
+        return RadModel(
+            banks=banks,
+            grids={name: (grid.shape[2], grid.shape[3]) for name, grid in grids.items()},
+            pictures=pictures,
+            covering=covering,
+            descriptors=embeddings[DESCRIPTOR] if chosen else None,
+        )
+
+    def _keep(self, available: int) -> int:
+        limit = self.coreset
+        if limit is None:
+            limit = WHOLE_CORESET if self.radius is None else CELL_CORESET
+        return available if limit == 0 or self.top_k is not None else min(limit, available)
+
+    def _bank(
+        self, grid: npt.NDArray[np.float32], seed: int
+    ) -> tuple[npt.NDArray[np.float32], float]:
+        pictures, channels, height, width = grid.shape
+        if self.radius is None:
+            vectors = grid.transpose(0, 2, 3, 1).reshape(-1, channels)
+            keep = self._keep(len(vectors))
+            kept, radius = (vectors, 0.0) if keep == len(vectors) else thin(vectors, keep, seed)
+            return np.ascontiguousarray(kept.T), radius
+        bank = np.ascontiguousarray(
+            grid.transpose(2, 3, 1, 0).reshape(height * width, channels, pictures)
+        )
+        keep = self._keep(pictures)
+        return (bank, 0.0) if keep == pictures else thin_cells(bank, keep)
+
+    def _refuse_if_too_large(self, grids: Mapping[str, npt.NDArray[np.float32]]) -> None:
+        size = 0
+        for grid in grids.values():
+            pictures, channels, height, width = grid.shape
+            cells = height * width
+            rows = (
+                self._keep(pictures * cells)
+                if self.radius is None
+                else (cells * self._keep(pictures))
+            )
+            size += rows * channels * np.dtype(self.precision).itemsize
+        if size > MAX_MODEL_BYTES:
+            raise DataError(
+                f"the bank would take {size / 1e9:.1f} GB, above the limit of "
+                f"{MAX_MODEL_BYTES / 1e9:.1f}: use a smaller coreset, fewer pictures or layers, "
+                "a smaller input size, or precision float16"
+            )
+
+    def measure(
+        self, model: RadModel, embeddings: Embeddings, canvas: Canvas
+    ) -> tuple[Maps, Scores]:
+        mask = None
+        if model.descriptors is not None and self.top_k is not None:
+            mask = mask_of_chosen(embeddings[DESCRIPTOR], model.descriptors, self.top_k)
+        grids = {}
+        for name, stored in model.banks.items():
+            bank = stored.astype(np.float32, copy=False)
+            if self.radius is None:
+                best = best_anywhere(embeddings[name], bank)
+            else:
+                best = best_in_window(embeddings[name], bank, self.radius, mask)
+            grids[name] = np.maximum(1 - best, 0)
+        drawn = maps.anomaly_map_numpy(grids, canvas)
+        return drawn, maps.top_mean_numpy(drawn, canvas)
+
+    def head(self, model: RadModel, features: Mapping[str, Var], canvas: Canvas) -> tuple[Var, Var]:
+        mask = None
+        if model.descriptors is not None and self.top_k is not None:
+            query = unit.descriptor(_whole(features))
+            mask = nearest.chosen_pictures(query, model.descriptors, self.top_k)
+        grids = {}
+        for name, bank in model.banks.items():
+            query = unit.normalise(unit.average_3x3(features[name]))
+            if self.radius is None:
+                grids[name] = nearest.anywhere(query, bank, model.grids[name])
+            else:
+                grids[name] = nearest.positional(query, bank, model.grids[name], self.radius, mask)
+        drawn = maps.anomaly_map(grids, model.grids, canvas)
+        return drawn, maps.top_mean(drawn, canvas)
+
+    def reference(
+        self, model: RadModel, features: Features, canvas: Canvas
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        return rad_reference.maps_and_scores(
+            {name: features[name] for name in model.banks},
+            model.banks,
+            canvas,
+            radius=self.radius,
+            whole=_whole(features),
+            descriptors=model.descriptors,
+            top_k=self.top_k,
+        )
+
+    def describe(self, model: RadModel) -> dict[str, Any]:
+        settings = asdict(self)
+        settings.pop("layers")
+        return settings | {
+            "radius": "all" if self.radius is None else self.radius,
+            "bank_pictures": model.pictures,
+            "bank_shapes": {name: list(bank.shape) for name, bank in model.banks.items()},
+            "bank_bytes": sum(bank.nbytes for bank in model.banks.values()),
+            "covering_radius": model.covering,
+        }
+
+
+def _whole(features: Mapping[str, T]) -> T:
+    """What the global descriptor is made from: the last output, which is the backbone's own
+    descriptor where it has one, else its last grid."""
+    return list(features.values())[-1]

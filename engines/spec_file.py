@@ -1,0 +1,120 @@
+"""Reading and writing the spec inside an engine file, and the hashes that tie the two together."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Final
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from engines.spec import SPEC_KEY, EngineSpec
+from inspector.core.errors import EngineError, SpecError
+
+SPEC_HASH_KEY: Final = "inspector_spec_sha256"
+"""Metadata key of the sha256 of the spec's text, so that a flipped bit in it is seen."""
+
+
+def read_spec(path: Path) -> EngineSpec:
+    """The spec of an engine file, checked against its graph; no session is created.
+
+    Raises SpecError for a file that is missing, truncated, altered, or no engine.
+    """
+    return read_engine(path)[0]
+
+
+def read_engine(path: Path) -> tuple[EngineSpec, onnx.ModelProto]:
+    """The spec and the graph that it belongs to; refusals as for read_spec."""
+    model = _parse(path)
+    texts = {entry.key: entry.value for entry in model.metadata_props}
+    if SPEC_KEY not in texts:
+        raise SpecError(
+            f"{path} is an ONNX file without an engine spec; fit an engine with tools.fit"
+        )
+    text = texts[SPEC_KEY]
+    if texts.get(SPEC_HASH_KEY) != hashlib.sha256(text.encode()).hexdigest():
+        raise SpecError(f"{path} is damaged: its spec does not match its checksum")
+    try:
+        spec = EngineSpec.from_json(text)
+    except SpecError as exc:
+        raise SpecError(f"{path}: {exc}") from exc
+    if graph_hash(model) != spec.graph_hash:
+        raise SpecError(f"{path} is damaged: its graph is not the one that its spec describes")
+    _check_graph(path, spec, model)
+    return spec, model
+
+
+def _parse(path: Path) -> onnx.ModelProto:
+    try:
+        model = onnx.load(path)
+    except FileNotFoundError as exc:
+        raise SpecError(f"engine file {path} does not exist") from exc
+    except OSError as exc:
+        raise SpecError(f"engine file {path} cannot be read: {exc}") from exc
+    except (DecodeError, UnicodeDecodeError) as exc:
+        raise SpecError(f"{path} is not a whole ONNX file: truncated or damaged") from exc
+    if not model.graph.node:
+        raise SpecError(f"{path} is not a whole ONNX file: it holds no graph")
+    return model
+
+
+def _check_graph(path: Path, spec: EngineSpec, model: onnx.ModelProto) -> None:
+    """Refuses a graph without the inputs and outputs of format 1 in the spec's sizes."""
+    uint8, float32 = onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT
+    wanted = {
+        "pixels": (model.graph.input, uint8, [*spec.resize.input_hw, 3]),
+        "anomaly_map": (model.graph.output, float32, [*spec.map_hw]),
+        "score": (model.graph.output, float32, []),
+    }
+    for name, (values, dtype, dims) in wanted.items():
+        found = [value for value in values if value.name == name]
+        if not found:
+            raise SpecError(f"{path}: its graph lacks {name}")
+        tensor = found[0].type.tensor_type
+        sizes = [dim.dim_value for dim in tensor.shape.dim]
+        if tensor.elem_type != dtype or sizes[1:] != dims:
+            kind = onnx.TensorProto.DataType.Name(tensor.elem_type)
+            raise SpecError(
+                f"{path}: {name} of its graph is {kind} of shape {sizes[1:]} per picture, "
+                f"but its spec says {onnx.TensorProto.DataType.Name(dtype)} of {dims}"
+            )
+
+
+def graph_hash(model: onnx.ModelProto) -> str:
+    """sha256 of the model without its metadata."""
+    bare = onnx.ModelProto()
+    bare.CopyFrom(model)
+    del bare.metadata_props[:]
+    return hashlib.sha256(bare.SerializeToString(deterministic=True)).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of a file, for reports. Raises SpecError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as exc:
+        raise SpecError(f"engine file {path} cannot be read: {exc}") from exc
+
+
+def write_engine(path: Path, model: onnx.ModelProto, spec: EngineSpec) -> None:
+    """Writes graph and spec as one file, whole or not at all; other metadata is dropped.
+
+    Raises SpecError where the spec belongs to another graph, EngineError where the disk fails.
+    """
+    if graph_hash(model) != spec.graph_hash:
+        raise SpecError("the spec describes another graph than the one to be written")
+    text = spec.to_json()
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    onnx.helper.set_model_props(model, {SPEC_KEY: text, SPEC_HASH_KEY: checksum})
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as file:
+            file.write(model.SerializeToString())
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as exc:
+        unfinished.unlink(missing_ok=True)
+        raise EngineError(f"engine file {path} cannot be written: {exc}") from exc

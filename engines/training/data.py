@@ -1,0 +1,192 @@
+"""Normal pictures: from a folder or a stream to input pixels of one size."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from loguru import logger
+
+from engines.resize import to_input
+from engines.spec import ResizeRule
+from inspector.core.arrays import Image
+from inspector.core.errors import ConfigError, DataError
+
+SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+MAX_UNREADABLE: Final = 0.1
+"""Share of a folder's pictures that may be unreadable before fitting stops."""
+
+MAX_PICTURES: Final = 300
+SHORT_SIDE: Final = 256
+MULTIPLE: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Normals:
+    """Normal pictures as the engine takes them.
+
+    pixels: (n, H, W, 3) uint8 RGB. names: of the pictures, for the hash in the spec. frame_hw: the
+    commonest size of the pictures before resizing. ordered: frames of one stream. unread: names of
+    pictures that could not be read. unused: how many were left out by max_pictures.
+    """
+
+    name: str
+    pixels: Image
+    names: tuple[str, ...]
+    frame_hw: tuple[int, int]
+    rule: ResizeRule
+    ordered: bool
+    unread: tuple[str, ...] = ()
+    unused: int = 0
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Pictures of a folder, or of its train/good where it is a data set's class folder, sorted by
+    name. Raises DataError where there is none."""
+    if not folder.is_dir():
+        raise DataError(f"folder of normal pictures {folder} does not exist")
+    nested = folder / "train" / "good"
+    place = nested if nested.is_dir() else folder
+    found = sorted(p for p in place.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not found:
+        raise DataError(f"{place} holds no pictures ({', '.join(SUFFIXES)})")
+    return found
+
+
+def read_picture(path: Path) -> Image | None:
+    """(H, W, 3) uint8 BGR, or None where the file is no readable picture."""
+    try:
+        content = np.fromfile(path, np.uint8)
+    except OSError:
+        return None
+    if not content.size:
+        return None
+    try:
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    return None if image is None or not image.size else np.asarray(image, np.uint8)
+
+
+def default_input_hw(frame_hw: tuple[int, int]) -> tuple[int, int]:
+    """Short side 256, the long side by the frame's aspect in multiples of 32."""
+    short, long = sorted(frame_hw)
+    other = max(1, round(SHORT_SIDE * long / short / MULTIPLE)) * MULTIPLE
+    return (SHORT_SIDE, other) if frame_hw[0] <= frame_hw[1] else (other, SHORT_SIDE)
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` of the indices 0..count-1, evenly spread, first and last among them."""
+    if count <= most:
+        return list(range(count))
+    return [round(i) for i in np.linspace(0, count - 1, most)]
+
+
+def from_folder(
+    folder: Path, *, input_hw: tuple[int, int] | None = None, max_pictures: int = MAX_PICTURES
+) -> Normals:
+    """Reads the pictures of a folder; unreadable ones are named, skipped and counted.
+
+    input_hw: None takes default_input_hw of the commonest size. Raises DataError for fewer than
+    two pictures and for more than MAX_UNREADABLE unreadable ones.
+    """
+    found = list_pictures(folder)
+    paths = [found[i] for i in spread(len(found), _checked(max_pictures))]
+    sizes: dict[Path, tuple[int, int]] = {}
+    resized: dict[Path, Image] = {}
+    for path in paths:
+        image = read_picture(path)
+        if image is None:
+            logger.warning("{} is not a readable picture: skipped", path)
+            continue
+        sizes[path] = (image.shape[0], image.shape[1])
+        resized[path] = _resized(image, input_hw or default_input_hw(sizes[path]))
+    unread = tuple(path.name for path in paths if path not in sizes)
+    _refuse_unread(folder, unread, len(paths))
+    frame_hw, rule = _commonest(sizes, input_hw)
+    for path, pixels in resized.items():
+        if pixels.shape[:2] != rule.input_hw and (again := read_picture(path)) is not None:
+            resized[path] = to_input(again, rule)[0]
+    names = tuple(path.name for path in resized)
+    pixels = _stacked(str(folder), list(resized.values()))
+    return Normals(
+        folder.name, pixels, names, frame_hw, rule, False, unread, len(found) - len(paths)
+    )
+
+
+def from_stream(
+    name: str,
+    frames: Iterable[Image],
+    *,
+    input_hw: tuple[int, int] | None = None,
+    max_pictures: int = MAX_PICTURES,
+) -> Normals:
+    """Takes evenly spread frames (H, W, 3) uint8 BGR of one stream, never holding more than twice
+    max_pictures. The first frame's size decides; raises DataError for fewer than two frames."""
+    most = _checked(max_pictures)
+    held: list[tuple[int, Image]] = []
+    rule, frame_hw, step, count = None, (0, 0), 1, 0
+    for index, frame in enumerate(frames):
+        count = index + 1
+        if rule is None:
+            frame_hw = (frame.shape[0], frame.shape[1])
+            rule = ResizeRule(input_hw or default_input_hw(frame_hw))
+        if index % step:
+            continue
+        held.append((index, to_input(frame, rule)[0]))
+        if len(held) == 2 * most:
+            held, step = held[::2], 2 * step
+    if rule is None:
+        raise DataError(f"{name} gave no frames")
+    kept = [held[i] for i in spread(len(held), most)]
+    pixels = _stacked(name, [image for _, image in kept])
+    names = tuple(f"{name}#{index}" for index, _ in kept)
+    return Normals(name, pixels, names, frame_hw, rule, True, (), count - len(kept))
+
+
+def _checked(max_pictures: int) -> int:
+    if max_pictures < 2:
+        raise ConfigError(f"max_pictures must be at least 2, not {max_pictures}")
+    return max_pictures
+
+
+def _resized(image: Image, input_hw: tuple[int, int]) -> Image:
+    return to_input(image, ResizeRule(input_hw))[0]
+
+
+def _refuse_unread(folder: Path, unread: tuple[str, ...], count: int) -> None:
+    if len(unread) == count:
+        raise DataError(f"none of the {count} pictures in {folder} can be read, first {unread[0]}")
+    if len(unread) > MAX_UNREADABLE * count:
+        raise DataError(
+            f"{len(unread)} of {count} pictures in {folder} cannot be read, first {unread[0]}; "
+            f"at most {MAX_UNREADABLE:.0%} may"
+        )
+
+
+def _commonest(
+    sizes: dict[Path, tuple[int, int]], input_hw: tuple[int, int] | None
+) -> tuple[tuple[int, int], ResizeRule]:
+    """The commonest frame size and its rule; one warning names the sizes of another aspect."""
+    counted = Counter(sizes.values())
+    frame_hw = counted.most_common(1)[0][0]
+    shape = default_input_hw(frame_hw)
+    others = {hw: n for hw, n in counted.items() if default_input_hw(hw) != shape}
+    if others:
+        listed = ", ".join(f"{hw[1]}x{hw[0]} ({n})" for hw, n in others.items())
+        logger.warning(
+            "the pictures differ in aspect: {}x{} is the commonest, stretched to it are {}",
+            frame_hw[1],
+            frame_hw[0],
+            listed,
+        )
+    return frame_hw, ResizeRule(input_hw or shape)
+
+
+def _stacked(name: str, pictures: list[Image]) -> Image:
+    if len(pictures) < 2:
+        raise DataError(f"{name} holds one picture; fitting needs at least two, better eight")
+    return np.stack(pictures)

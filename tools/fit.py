@@ -1,0 +1,198 @@
+"""Fits an engine from pictures of good product: `python -m tools.fit --normal DIR ...`."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tqdm import tqdm
+
+from engines.backbones.zoo import DEFAULT, resolve
+from engines.export.fitting import Fitted, Recipe, fit_engine
+from engines.methods.base import METHODS, make_method
+from engines.roi import load_roi
+from engines.training.data import MAX_PICTURES, Normals, from_folder, from_stream
+from inspector.core.arrays import Image
+from inspector.core.errors import ConfigError
+from inspector.core.protocols import Source
+from inspector.core.types import Frame
+from tools._cli import guarded
+
+METHOD_OPTIONS = ("radius", "top_k", "coreset", "layers", "precision")
+
+
+@guarded
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    options = {key: value for key in METHOD_OPTIONS if (value := getattr(arguments, key)) != ()}
+    method = make_method(arguments.method, options)
+    backbone = resolve(arguments.backbone)
+    normals = _normals(arguments)
+    roi = None if arguments.roi is None else load_roi(arguments.roi, normals.frame_hw)
+    recipe = Recipe(
+        name=arguments.name or arguments.out.stem,
+        method=method,
+        backbone=backbone,
+        sigma=arguments.sigma,
+        top_fraction=arguments.top_fraction,
+        rate=arguments.false_alarm_rate,
+        roi=roi,
+        seed=arguments.seed,
+        threads=arguments.threads,
+    )
+    with _Bars() as bars:
+        fitted = fit_engine(normals, recipe, arguments.out, bars.advance)
+    _report(arguments.out, fitted)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.fit", description="Fit an engine from pictures of good product."
+    )
+    add = parser.add_argument
+    add("--method", choices=list(METHODS), required=True)
+    add("--normal", required=True, help="folder of pictures, video file or camera number")
+    add("--out", type=Path, required=True, help="engine file to write")
+    add("--backbone", default=DEFAULT, help="name or ONNX file (default: %(default)s)")
+    add("--size", type=_size, help="HxW of the input; default: short side 256, aspect kept")
+    add("--name", help="of the engine (default: name of the file)")
+    add("--roi", type=Path, help="YAML with polygons to inspect and to ignore, in frame pixels")
+    add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
+    add("--seconds", type=float, default=60.0, help="to watch a camera (default: %(default)s)")
+    add("--false-alarm-rate", type=float, help="default: 0.01, or 1/(pictures + 1) if larger")
+    add("--sigma", type=float, default=4.0, help="of the map's smoothing, px (%(default)s)")
+    add("--top-fraction", type=float, default=0.01, help="of the map in the score (%(default)s)")
+    add("--seed", type=int, default=0)
+    add("--threads", type=int, default=0, help="0: the runtime chooses")
+    own = parser.add_argument_group("options of single methods").add_argument
+    own("--radius", type=_radius, default=(), help="cells, or all for webs and loose parts")
+    own("--top-k", type=int, default=(), help="compare with the k most similar pictures only")
+    own("--coreset", type=int, default=(), help="most vectors kept per position; 0 keeps all")
+    own("--layers", type=_names, default=(), help="of the backbone, separated by commas")
+    own("--precision", default=(), help="of the stored bank: float32 or float16")
+    return parser
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.partition("x")
+    if not (height.isdigit() and width.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HxW, such as 256x448")
+    return int(height), int(width)
+
+
+def _radius(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of cells nor all")
+    return int(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+def _normals(arguments: argparse.Namespace) -> Normals:
+    size, most = arguments.size, arguments.max_pictures
+    path = Path(arguments.normal)
+    if path.is_dir():
+        return from_folder(path, input_hw=size, max_pictures=most)
+    if arguments.normal.isdigit():
+        frames = _camera(int(arguments.normal), arguments.seconds)
+        return from_stream(f"camera{path}", frames, input_hw=size, max_pictures=most)
+    if path.is_file():
+        return from_stream(path.name, _video(path), input_hw=size, max_pictures=most)
+    raise ConfigError(f"--normal {arguments.normal} is no folder, video file or camera number")
+
+
+def _video(path: Path) -> Iterator[Image]:
+    from inspector.sources.video_file import VideoFileSource
+
+    yield from _frames(VideoFileSource(path))
+
+
+def _camera(index: int, seconds: float) -> Iterator[Image]:
+    from inspector.sources.camera import CameraSource
+
+    if not seconds > 0:
+        raise ConfigError(f"--seconds must be above 0, not {seconds}")
+    start: int | None = None
+    source = CameraSource(index)
+    for frame in tqdm(_good(source), desc="camera", unit="frame"):
+        start = frame.captured_ns if start is None else start
+        if frame.captured_ns - start > seconds * 1e9:
+            break
+        yield frame.image
+    source.close()
+
+
+def _frames(source: Source) -> Iterator[Image]:
+    total = source.info.frame_count
+    for frame in tqdm(_good(source), desc="video", unit="frame", total=total):
+        yield frame.image
+
+
+def _good(source: Source) -> Iterator[Frame]:
+    """Frames until the source ends; damaged ones are left out."""
+    try:
+        while (frame := source.read()) is not None:
+            if isinstance(frame, Frame):
+                yield frame
+    finally:
+        source.close()
+
+
+class _Bars:
+    """One progress bar per step."""
+
+    def __init__(self) -> None:
+        self._bars: dict[str, tqdm[Any]] = {}
+
+    def advance(self, step: str, done: int, total: int) -> None:
+        if step not in self._bars:
+            self._bars[step] = tqdm(total=total, desc=step, unit="picture")
+        self._bars[step].update(done)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for bar in self._bars.values():
+            bar.close()
+
+
+def _report(out: Path, fitted: Fitted) -> None:
+    spec = fitted.spec
+    rule, check, made = spec.threshold_rule, spec.parity, spec.parameters
+    low, high = rule.interval
+    trained = spec.trained_on
+    size, frame = spec.resize.input_hw, spec.frame_hw
+    lines = {
+        "engine": f"{out}, {fitted.file_bytes / 1e6:.1f} MB, {sum(fitted.seconds.values()):.1f} s",
+        "pictures": f"{trained['count']} of {trained['name']}, {trained['unreadable']} unreadable, "
+        f"{trained['unused']} not used",
+        "input": f"{size[1]}x{size[0]} for frames of {frame[1]}x{frame[0]}",
+        "backbone": f"{spec.backbone}, layers {', '.join(spec.layers)}",
+        "bank": f"{made['bank_bytes'] / 1e6:.1f} MB {spec.precision}, covering radius "
+        + ", ".join(f"{k} {v:.3f}" for k, v in made["covering_radius"].items()),
+        "image threshold": f"{spec.image_threshold:.4f}",
+        "pixel threshold": f"{spec.pixel_threshold:.4f}",
+        "false alarms": f"aimed at {rule.false_alarm_rate:.2%} by {rule.folds} folds of "
+        f"{rule.normals} pictures; 95 % interval {low:.2%} to {high:.2%}",
+        "parity": f"map {check['map_max_abs']:.1e}, score {check['score_max_abs']:.1e}, "
+        f"{check['decision_flips']} decisions differ, on {check['pictures']} unseen pictures",
+    }
+    for name, text in lines.items():
+        print(f"{name:16} {text}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
