@@ -169,10 +169,12 @@ def _wire(
         running_on.append(engine.running_on)
         return engine
 
+    judge, render = _judge(config, spec, calibration, run), _render(config, spec)
+    stages, outputs = Stages(preprocess, start_engine, judge, render), _outputs(config)
     pipeline = Pipeline(
         source,
-        Stages(preprocess, start_engine, _judge(config, spec, calibration, run), _render(config, spec)),
-        _outputs(config),
+        stages,
+        outputs,
         run,
         observers=(lambda inspection, _: summary.add(inspection), *observers),
         max_errored_in_a_row=config.pipeline.max_errored_in_a_row,
@@ -180,6 +182,9 @@ def _wire(
     )
     return Run(
         pipeline=pipeline,
+        source=source,
+        stages=stages,
+        outputs=outputs,
         info=run,
         defects=summary,
         warnings=preprocess.warnings,

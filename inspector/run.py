@@ -1,12 +1,15 @@
 """One run from start to summary.json."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from inspector.core.clock import utc_now
+from inspector.core.protocols import Source
 from inspector.core.types import RunInfo
 from inspector.measure.summary import DefectSummary
 from inspector.pipeline.runner import Pipeline
+from inspector.pipeline.stages import Output, Stages
 from inspector.sinks.folder import write_summary
 
 
@@ -18,6 +21,9 @@ class Run:
     """
 
     pipeline: Pipeline
+    source: Source
+    stages: Stages
+    outputs: Sequence[Output]
     info: RunInfo
     defects: DefectSummary
     warnings: list[str]

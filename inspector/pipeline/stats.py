@@ -1,6 +1,7 @@
 """The count of every frame, and how long frames took."""
 
 import math
+import time
 from threading import Lock
 from typing import Any
 
@@ -22,6 +23,8 @@ class RunStats:
         self._lock = Lock()
         self._start_ns = now_ns()
         self._end_ns: int | None = None
+        self._start_cpu_s = time.process_time()
+        self._cpu_s: float | None = None
         self.captured = 0
         self.passed = 0
         self.failed = 0
@@ -55,9 +58,11 @@ class RunStats:
 
     def started(self) -> None:
         self._start_ns = now_ns()
+        self._start_cpu_s = time.process_time()
 
     def ended(self) -> None:
         self._end_ns = now_ns()
+        self._cpu_s = time.process_time() - self._start_cpu_s
 
     def thrown_away(self, count: int) -> None:
         """Frames lost in an abort; any thread may say so."""
@@ -78,6 +83,11 @@ class RunStats:
                 histogram = self.stages.setdefault(stage, LogHistogram(smallest=MIN_MS))
                 histogram.add(milliseconds)
 
+    def _cpu_ms_per_frame(self) -> float | None:
+        """Of the whole process, all threads; None before the end."""
+        done = self.inspected + self.errored
+        return None if self._cpu_s is None or not done else round(self._cpu_s * 1e3 / done, 2)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for summary.json; NaN becomes None."""
         return {
@@ -91,6 +101,7 @@ class RunStats:
             "dropped_abort": self.dropped_abort,
             "seconds": round(self.seconds, 3),
             "throughput_per_s": round(self.frames_per_s, 2),
+            "cpu_ms_per_frame": self._cpu_ms_per_frame(),
             "latency_ms": quantiles(self.latency),
             "stages_ms": {name: quantiles(h) for name, h in self.stages.items()},
         }

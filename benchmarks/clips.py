@@ -1,0 +1,82 @@
+"""Clips and engines that the benchmarks share, made once under artifacts/bench."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from skimage import data
+
+from inspector.core.arrays import Image
+from inspector.sources.rendered_defects import random_defect, render
+from inspector.sources.web import MovingWeb
+from tools.fit import main as fit
+
+FOLDER = Path("artifacts/bench")
+FPS = 30
+MM_PER_PX = 0.1
+
+
+def texture() -> Image:
+    """Gravel (CC0, from scikit-image) in a warm tint, (1024, 1024, 3) BGR."""
+    grey = cv2.resize(data.gravel(), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    tint = np.array((0.86, 0.95, 1.0), np.float32)
+    return np.clip(grey[..., np.newaxis] * tint, 0, 255).astype(np.uint8)
+
+
+def frames(frame_hw: tuple[int, int], count: int, share: float, seed: int) -> Iterator[Image]:
+    """Frames of a moving web without defects, but for one in `share` of them, evenly spread."""
+    web = MovingWeb(
+        texture(), frame_hw=frame_hw, mm_per_px=MM_PER_PX, speed_px_per_frame=16, seed=seed
+    )
+    rng = np.random.default_rng(seed)
+    every = round(1 / share) if share else 0
+    for i in range(count):
+        image, _ = web.frame(i)
+        if every and i % every == every - 1:
+            kind = ("hole", "scratch", "stain")[int(rng.integers(3))]
+            centre = (frame_hw[1] * rng.uniform(0.2, 0.8), frame_hw[0] * rng.uniform(0.2, 0.8))
+            image = render(image, random_defect(kind, rng, centre_px=centre, mm_per_px=MM_PER_PX))
+        yield image
+
+
+def clip(frame_hw: tuple[int, int], count: int, share: float, seed: int = 3) -> Path:
+    """An H.264 file; made when it is missing."""
+    path = FOLDER / f"web_{frame_hw[0]}p_{count}_{round(share * 100)}.mp4"
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part.mp4")
+    with av.open(str(part), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS, options={"preset": "fast", "crf": "20"})
+        stream.height, stream.width = frame_hw
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = Fraction(1, FPS)
+        for image in frames(frame_hw, count, share, seed):
+            i420 = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(i420, format="yuv420p")))
+        container.mux(stream.encode())
+    part.rename(path)
+    return path
+
+
+def engine(size: str | None, *, radius: str = "1", pictures: int = 100) -> Path:
+    """A RAD engine fitted on good frames of another stretch of web; made when it is missing.
+
+    size: HxW, None for the aspect of the frames.
+    """
+    path = FOLDER / f"rad_{size or 'aspect'}_r{radius}_{pictures}.onnx"
+    if path.exists():
+        return path
+    normal = FOLDER / f"normal_{pictures}"
+    normal.mkdir(parents=True, exist_ok=True)
+    for i, image in enumerate(frames((720, 1280), pictures, 0.0, seed=91)):
+        cv2.imwrite(str(normal / f"{i:04d}.png"), image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    arguments = ["--method", "rad", "--normal", str(normal), "--radius", radius, "--out", str(path)]
+    if size is not None:
+        arguments += ["--size", size]
+    if (code := fit(arguments)) != 0:
+        raise SystemExit(code)
+    return path

@@ -1,0 +1,121 @@
+"""Throughput, CPU time, latency and memory of whole runs, beside their floor and a plain loop.
+
+python -m benchmarks.pipeline [--frames N]. The floor is the sum of the stages measured alone, in
+the same call, divided by the cores: no pipeline of these stages can be faster.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.clips import FOLDER, clip, engine
+
+SIZES = {"720p": (720, 1280), "1080p": (1080, 1920)}
+ENGINES = {"256x256": "256x256", "256x448": None}
+
+
+def child(arguments: list[str]) -> tuple[str, float]:
+    """Runs a Python process; what it printed last, and its peak memory in MB."""
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    printed = process.stdout.read().strip()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{arguments[:2]} ended with {process.returncode}")
+    return printed.rsplit("\n", 1)[-1], usage.ru_maxrss / 1024
+
+
+def inspect(source: Path, engine_path: Path, *settings: str) -> dict[str, Any]:
+    """One run of the program; the figures of its summary, and its peak memory."""
+    out = FOLDER / "run"
+    shutil.rmtree(out, ignore_errors=True)
+    arguments = ["run_inspector.py", "--source", str(source), "--engine", str(engine_path)]
+    arguments += ["--output", str(out), "--set", "log.path=null", "--set", "log.level=WARNING"]
+    for setting in settings:
+        arguments += ["--set", setting]
+    _, peak_mb = child(arguments)
+    summary = json.loads((out / "summary.json").read_text())
+    return {
+        "throughput_per_s": summary["throughput_per_s"],
+        "cpu_ms_per_frame": summary["cpu_ms_per_frame"],
+        "latency_p50_ms": summary["latency_ms"]["p50"],
+        "latency_p99_ms": summary["latency_ms"]["p99"],
+        "peak_mb": round(peak_mb),
+        "failed": summary["failed"],
+        "frames": summary["inspected"],
+    }
+
+
+def main(frames: int = 300, repeats: int = 3) -> list[dict[str, Any]]:
+    cores = len(os.sched_getaffinity(0))
+    rows: list[dict[str, Any]] = []
+    print(f"{cores} cores, {frames} frames, median of {repeats} runs")
+    print(
+        f"{'clip':5} {'engine':8} {'defects':>7} {'per s':>7} {'CPU ms':>7} {'p50':>6} {'p99':>6} "
+        f"{'MB':>5} {'floor ms':>8} {'floor/s':>8} {'of floor':>8} {'loop/s':>7} {'to loop':>7}"
+    )
+    for size, hw in SIZES.items():
+        for name, option in ENGINES.items():
+            engine_path = engine(option)
+            for share in (0.0, 0.05):
+                source = clip(hw, frames, share)
+                row = one(source, engine_path, cores, repeats)
+                row |= {"clip": size, "engine": name, "defect_share": share}
+                rows.append(row)
+                print(
+                    f"{size:5} {name:8} {share:7.2f} {row['throughput_per_s']:7.1f} "
+                    f"{row['cpu_ms_per_frame']:7.1f} {row['latency_p50_ms']:6.0f} "
+                    f"{row['latency_p99_ms']:6.0f} {row['peak_mb']:5d} {row['floor_ms']:8.1f} "
+                    f"{row['floor_per_s']:8.1f} {row['of_floor']:8.2f} {row['loop_per_s']:7.1f} "
+                    f"{row['to_loop']:7.2f}",
+                    flush=True,
+                )
+    return rows
+
+
+def one(source: Path, engine_path: Path, cores: int, repeats: int) -> dict[str, Any]:
+    """Runs in turn, so that a drift of the machine touches all three alike; medians."""
+    runs, floors, loops = [], [], []
+    for _ in range(repeats):
+        runs.append(inspect(source, engine_path))
+        floors.append(
+            json.loads(child(["-m", "benchmarks.stages", str(source), str(engine_path)])[0])
+        )
+        out = str(FOLDER / "loop.mp4")
+        loops.append(
+            json.loads(
+                child(["-m", "benchmarks.plain_loop", str(source), str(engine_path), out])[0]
+            )
+        )
+    row = middle(runs, "throughput_per_s")
+    floor_ms = sorted(sum(f.values()) for f in floors)[len(floors) // 2]
+    loop = middle(loops, "throughput_per_s")
+    floor_per_s = 1e3 * cores / floor_ms
+    return row | {
+        "floor_ms": round(floor_ms, 2),
+        "floor_per_s": round(floor_per_s, 1),
+        "of_floor": round(row["throughput_per_s"] / floor_per_s, 3),
+        "stages_ms": floors[len(floors) // 2],
+        "loop_per_s": loop["throughput_per_s"],
+        "loop_cpu_ms": loop["cpu_ms_per_frame"],
+        "loop_peak_mb": loop["peak_mb"],
+        "to_loop": round(row["throughput_per_s"] / loop["throughput_per_s"], 2),
+    }
+
+
+def middle(rows: list[dict[str, Any]], key: str) -> dict[str, Any]:
+    return sorted(rows, key=lambda row: row[key])[len(rows) // 2]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--repeats", type=int, default=3)
+    given = parser.parse_args()
+    print(json.dumps({"pipeline": main(given.frames, given.repeats)}))

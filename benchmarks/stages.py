@@ -1,0 +1,65 @@
+"""Each stage of the inspector alone, one after the other on one thread.
+
+python -m benchmarks.stages CLIP ENGINE prints one JSON line: CPU-ms per frame of every stage.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from inspector.build import build
+from inspector.config import load_config
+from inspector.core.types import Frame
+from inspector.pipeline.stages import infer_one
+
+FRAMES = 300
+
+
+def measure(clip: str, engine: str, frames: int = FRAMES) -> dict[str, float]:
+    """CPU milliseconds per frame; the sum is the floor of what the pipeline can cost."""
+    spent: dict[str, float] = {}
+
+    def timed(name: str, work: Callable[[], Any]) -> Any:
+        start = time.process_time()
+        result = work()
+        spent[name] = spent.get(name, 0.0) + time.process_time() - start
+        return result
+
+    with tempfile.TemporaryDirectory() as folder:
+        overrides = {"source.uri": clip, "engine.path": engine, "output.dir": f"{folder}/out"}
+        run = build(load_config(None, overrides))
+        stages, outputs, source = run.stages, run.outputs, run.source
+        running = stages.open_engine()
+        running.warm_up()
+        for output in outputs:
+            output.sink.open(run.info)
+        done = 0
+        while done < frames:
+            frame = timed("capture", source.read)
+            if frame is None:
+                break
+            assert isinstance(frame, Frame)
+            given = timed("preprocess", lambda f=frame: stages.preprocess(f))
+            result = timed("infer", lambda g=given: infer_one(running, g))
+            inspection = timed("measure", lambda r=result: stages.judge(r))
+            inspection.timings_ms["latency"] = 0.0
+            picture = stages.render(inspection)
+            timed("render", picture.i420)
+            for output in outputs:
+                write = output.sink.write
+                timed(output.sink.name, lambda w=write, i=inspection, p=picture: w(i, p))
+            done += 1
+        for output in outputs:
+            timed(output.sink.name, output.sink.close)
+        source.close()
+        running.close()
+    return {name: round(seconds * 1e3 / done, 3) for name, seconds in spent.items()}
+
+
+if __name__ == "__main__":
+    assert Path(sys.argv[1]).exists()
+    print(json.dumps(measure(sys.argv[1], sys.argv[2])))
