@@ -135,9 +135,9 @@ def resolve(name_or_path: str) -> Path:
 def describe(path: Path) -> BackboneInfo:
     """Reads and checks a backbone file. Raises SpecError where it breaks the contract above."""
     try:
+        content = path.read_bytes()
         onnx.checker.check_model(str(path))
         model = onnx.load(path)
-        content = path.read_bytes()
     except onnx.checker.ValidationError as exc:
         reason = str(exc).strip().partition("\n")[0]
         raise SpecError(f"{path} is not a whole ONNX file: {reason}") from exc

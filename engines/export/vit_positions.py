@@ -17,7 +17,8 @@ ROTARY_BASE = 100.0
 def learned_positions(weights: Weights, channels: int, grid: tuple[int, int]) -> Array:
     """(1 + h * w, channels), CLS first; a table of another grid is resampled by timm, bicubic.
 
-    The table's own grid is square.
+    A table with a square number of patches is one of a square grid, as the pretrained ones are;
+    any other must be of this very grid.
     """
     stored = weights.array("pos_embed")
     if stored.ndim != 3 or stored.shape[0] != 1 or stored.shape[2] != channels:
@@ -25,10 +26,15 @@ def learned_positions(weights: Weights, channels: int, grid: tuple[int, int]) ->
             f"{weights.where}: weight 'pos_embed' has shape {stored.shape}, "
             f"the network needs (1, any, {channels})"
         )
-    side = math.isqrt(stored.shape[1] - 1)
-    if side * side != stored.shape[1] - 1:
-        raise ConfigError(f"{weights.where}: 'pos_embed' holds no square grid behind one token")
-    if (side, side) == grid:
+    patches = stored.shape[1] - 1
+    side = math.isqrt(patches)
+    square = side * side == patches
+    if not square and patches != grid[0] * grid[1]:
+        raise ConfigError(
+            f"{weights.where}: 'pos_embed' holds {patches} patches, neither a square grid nor "
+            f"{grid[0]}x{grid[1]}"
+        )
+    if not square or (side, side) == grid:
         return stored[0].astype(np.float64)
     torch, layers = checkpoint.library("torch"), checkpoint.library("timm.layers")
     resampled = layers.resample_abs_pos_embed(

@@ -122,12 +122,12 @@ def test_weights_named_as_meta_names_them_give_the_same_file(tmp_path):
             continue
         name = name.replace("gamma_1", "ls1.gamma").replace("gamma_2", "ls2.gamma")
         metas[name.replace("reg_token", "storage_tokens")] = tensor
-    outs = []
-    for stem, tensors in (("timm", ours), ("meta", metas)):
-        torch.save(tensors, tmp_path / f"{stem}.pth")
-        outs.append(tmp_path / f"{stem}.onnx")
-        weights_file = tmp_path / f"{stem}.pth"
-        export_backbone("dinov3_vits16", outs[-1], weights_file=weights_file, input_hw=SIZE)
+    files = [tmp_path / "timm.safetensors", tmp_path / "meta.pth"]
+    pytest.importorskip("safetensors.torch").save_file(ours, files[0])
+    torch.save(metas, files[1])
+    outs = [file.with_suffix(".onnx") for file in files]
+    for file, out in zip(files, outs, strict=True):
+        export_backbone("dinov3_vits16", out, weights_file=file, input_hw=SIZE)
     image = picture(1)
     first, second = run(outs[0], image), run(outs[1], image)
     assert all(np.array_equal(first[name], second[name]) for name in first)
@@ -141,7 +141,6 @@ def test_a_position_table_of_another_size_is_resampled_as_timm_does_it(tmp_path)
     torch.save({**tensors, "pos_embed": table}, tmp_path / "square.pth")
     grid = [SIZE[0] // 14, SIZE[1] // 14]
     resampled = layers.resample_abs_pos_embed(table, new_size=grid, num_prefix_tokens=1)
-    torch.save({**tensors, "pos_embed": resampled}, tmp_path / "fitting.pth")
     network.load_state_dict({**tensors, "pos_embed": resampled})
     export_backbone(
         "dinov2_vits14",
@@ -159,11 +158,33 @@ def test_a_position_table_of_another_size_is_resampled_as_timm_does_it(tmp_path)
 def test_a_transformer_without_a_size_is_refused(tmp_path: Path):
     for size in (None, (100, 224)):
         with pytest.raises(ConfigError, match="--size HxW in multiples of 16"):
-            export_backbone(
-                "dinov3_vits16", tmp_path / "x.onnx", weights_file=None, input_hw=size
-            )
+            export_backbone("dinov3_vits16", tmp_path / "x.onnx", weights_file=None, input_hw=size)
 
 
 def test_a_resnet_is_not_given_a_size(tmp_path: Path):
     with pytest.raises(ConfigError, match="takes any size"):
         export_backbone("resnet18", tmp_path / "x.onnx", weights_file=None, input_hw=SIZE)
+
+
+def test_a_truncated_safetensors_file_is_refused(tmp_path: Path):
+    pytest.importorskip("safetensors", reason="safetensors is not installed")
+    (tmp_path / "half.safetensors").write_bytes(b"\x00" * 20)
+    with pytest.raises(ConfigError, match="is not a whole safetensors file"):
+        export_backbone(
+            "dinov3_vits16",
+            tmp_path / "x.onnx",
+            weights_file=tmp_path / "half.safetensors",
+            input_hw=SIZE,
+        )
+
+
+def test_weights_of_a_smaller_network_are_refused_by_name(tmp_path: Path):
+    models = pytest.importorskip("torchvision.models", reason="torchvision is not installed")
+    torch.save(models.resnet18(weights=None).state_dict(), tmp_path / "small.pth")
+    with pytest.raises(ConfigError, match=r"'layer1\.0\.conv1\.weight' has shape"):
+        export_backbone(
+            "resnet50",
+            tmp_path / "x.onnx",
+            weights_file=tmp_path / "small.pth",
+            input_hw=None,
+        )
