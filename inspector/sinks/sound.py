@@ -1,0 +1,124 @@
+"""The sound of a video file, copied packet by packet into another file."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av
+from av.bitstream import BitStreamFilterContext
+from loguru import logger
+
+from inspector.core.errors import SinkError
+
+_END_S: Final = Fraction(1, 2)
+"""A picture that ends within this of the end of its file was written to its end."""
+
+
+class SoundCopy:
+    """The best sound stream of the media file `path`, at its own times minus shift_s.
+
+    Made before the header of `target` is written. Sound that `target` cannot hold, or that breaks
+    off, is left out with one logged line; so are the streams beside the best. Raises SinkError
+    where the file cannot be opened.
+    """
+
+    def __init__(self, path: Path, target: av.container.OutputContainer, shift_s: Fraction) -> None:
+        self._path = path
+        self._shift = shift_s
+        self._sent_s: Fraction | None = None
+        self._target: av.AudioStream | None = None
+        try:
+            self._container = av.open(str(path))
+        except (av.FFmpegError, OSError) as exc:
+            raise SinkError(f"the sound of {path} cannot be read: {exc.strerror}") from exc
+        source = self._container.streams.best("audio")
+        self._packets: Iterator[av.Packet] = iter(()) if source is None else self._read(source)
+        self._next = next(self._packets, None)
+        if self._next is not None and source is not None:
+            self._target = self._add(source, target)
+        if self._target is None:
+            self._next = None
+
+    @property
+    def ticks_per_s(self) -> int | None:
+        """None where no sound is copied."""
+        return None if self._target is None else int(self._target.time_base.denominator)
+
+    def until(self, time_s: Fraction) -> Iterator[av.Packet]:
+        """What is due up to `time_s` and one packet more: the muxer holds pictures back until it
+        has sound that is later."""
+        while self._next is not None and (self._sent_s is None or self._sent_s <= time_s):
+            yield self._taken(self._next)
+
+    def rest(self, last_s: Fraction) -> Iterator[av.Packet]:
+        """What is left, when the last picture was at `last_s`: all of it if that is the end of the
+        file, what began before otherwise."""
+        end_s = self._picture_end_s()
+        whole = end_s is None or last_s + _END_S >= end_s
+        while self._next is not None and (whole or self._time(self._next) <= last_s):
+            yield self._taken(self._next)
+
+    def close(self) -> None:
+        self._next = None
+        self._container.close()
+
+    def _add(
+        self, source: av.AudioStream, target: av.container.OutputContainer
+    ) -> av.AudioStream | None:
+        name = "unknown" if source.codec_context is None else source.codec_context.name
+        others = len(self._container.streams.audio) - 1
+        if others:
+            logger.warning("{} more sound streams of {} are left out", others, self._path)
+        try:
+            return target.add_stream_from_template(source)
+        except ValueError as exc:
+            logger.warning("the {} sound of {} is left out: {}", name, self._path, exc)
+            return None
+
+    def _read(self, source: av.AudioStream) -> Iterator[av.Packet]:
+        last: int | None = None
+        try:
+            for packet in self._demuxed(source):
+                if last is not None and packet.dts <= last:
+                    logger.warning("the sound of {} ends where its time jumps back", self._path)
+                    return
+                last = packet.dts
+                yield packet
+        except av.FFmpegError as exc:
+            logger.warning("the sound of {} breaks off: {}", self._path, exc.strerror)
+
+    def _demuxed(self, source: av.AudioStream) -> Iterator[av.Packet]:
+        """AAC out of transport streams carries a header in every packet, which MP4 refuses."""
+        context = source.codec_context
+        framed = context is not None and context.name == "aac" and not context.extradata
+        bare = BitStreamFilterContext("aac_adtstoasc", source) if framed else None
+        for packet in self._container.demux(source):
+            # The demuxer ends with an empty packet without a time.
+            if packet.dts is not None and packet.pts is not None:
+                yield from [packet] if bare is None else bare.filter(packet)
+
+    def _taken(self, packet: av.Packet) -> av.Packet:
+        """The packet as one of the target; the one after it becomes the next."""
+        self._sent_s = self._time(packet)
+        ticks = round(self._shift / packet.time_base)
+        packet.pts -= ticks
+        packet.dts -= ticks
+        packet.stream = self._target
+        self._next = next(self._packets, None)
+        return packet
+
+    def _time(self, packet: av.Packet) -> Fraction:
+        return Fraction(packet.dts * packet.time_base) - self._shift
+
+    def _picture_end_s(self) -> Fraction | None:
+        """Where the picture of the file ends, None where the file does not say."""
+        video = self._container.streams.best("video")
+        if video is not None and video.duration is not None:
+            end = (video.duration + (video.start_time or 0)) * Fraction(video.time_base)
+        elif self._container.duration is not None:
+            start = self._container.start_time or 0
+            end = Fraction(start + self._container.duration, av.time_base)
+        else:
+            return None
+        return end - self._shift
