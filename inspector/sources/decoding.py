@@ -2,12 +2,15 @@
 
 from collections import deque
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import av
 from av.codec.context import Flags
+from av.stream import Disposition
 from av.video.frame import PictureType
 
 from inspector.core.arrays import Image
+from inspector.core.errors import SourceError
 from inspector.sources.damage import DamageTracker
 from inspector.sources.pictures import PictureConverter
 from inspector.sources.uri import mask_secrets
@@ -27,11 +30,12 @@ _JUMP_S = 5
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """pts: ticks of the stream. error: None where the picture is clean."""
+    """pts: ticks of the stream. error: None where the picture is clean. key: a key frame."""
 
     pts: int | None
     image: Image | None
     error: str | None
+    key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +153,34 @@ class StreamDecoder:
     def _convert(self, picture: _Picture) -> Decoded:
         if picture.frame is None:
             return Decoded(picture.pts, None, picture.error)
+        key = picture.frame.key_frame
         try:
-            return Decoded(picture.pts, self._converter.bgr(picture.frame), picture.error)
+            return Decoded(picture.pts, self._converter.bgr(picture.frame), picture.error, key)
         except av.FFmpegError as exc:
-            return Decoded(picture.pts, None, f"the picture cannot be converted to BGR: {exc}")
+            error = f"the picture cannot be converted to BGR: {exc.strerror}"
+            return Decoded(picture.pts, None, error, key)
 
 
 def _tainted(picture: _Picture) -> _Picture:
     if picture.error is not None:
         return picture
     return replace(picture, error="the picture refers to a damaged one")
+
+
+def video_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
+    """The first that moves. Raises SourceError, also where there is only a cover picture."""
+    streams = list(container.streams.video)
+    if not streams:
+        raise SourceError(f"{name} holds no video stream")
+    moving = [s for s in streams if not s.disposition & Disposition.attached_pic]
+    if not moving:
+        raise SourceError(f"{name} holds no video stream, only a cover picture")
+    if moving[0].codec_context is None:
+        raise SourceError(f"there is no decoder for the video stream of {name}")
+    return moving[0]
+
+
+def frame_rate(stream: av.VideoStream) -> Fraction | None:
+    """Frames per second as the container says or FFmpeg guesses; a mean where it varies."""
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+    return Fraction(rate) if rate else None

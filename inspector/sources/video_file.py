@@ -8,12 +8,11 @@ from pathlib import Path
 from threading import Event, Lock
 
 import av
-from av.stream import Disposition
 from loguru import logger
 
 from inspector.core.errors import SourceError
 from inspector.core.types import BadFrame, Frame, SourceInfo
-from inspector.sources.decoding import Decoded, StreamDecoder
+from inspector.sources.decoding import Decoded, StreamDecoder, frame_rate, video_stream
 from inspector.sources.numbering import Numbering
 from inspector.sources.timeline import Timeline
 from inspector.sources.uri import mask_secrets, masked
@@ -41,10 +40,10 @@ class VideoFileSource:
         self._decoded: deque[Decoded] = deque()
         with ExitStack() as on_failure:
             on_failure.callback(self._container.close)
-            self._stream = _video_stream(self._container, self._name)
+            self._stream = video_stream(self._container, self._name)
             self._decoder = StreamDecoder(self._stream, threads=threads)
             self._steps = self._decode_all()
-            rate = _rate(self._stream)
+            rate = frame_rate(self._stream)
             period_s = 1 / (rate or _DEFAULT_RATE)
             self._timeline = Timeline(self._stream.time_base, period_s, self._name)
             self._info = self._measured(path, rate, self._first_size())
@@ -142,20 +141,3 @@ def _opened(path: Path, name: str) -> av.container.InputContainer:
     except (av.FFmpegError, OSError) as exc:
         reason = mask_secrets(exc.strerror or str(exc))
         raise SourceError(f"{name} cannot be read as a video file: {reason}") from exc
-
-
-def _video_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
-    streams = list(container.streams.video)
-    if not streams:
-        raise SourceError(f"{name} holds no video stream")
-    moving = [s for s in streams if not s.disposition & Disposition.attached_pic]
-    if not moving:
-        raise SourceError(f"{name} holds no video stream, only a cover picture")
-    if moving[0].codec_context is None:
-        raise SourceError(f"there is no decoder for the video stream of {name}")
-    return moving[0]
-
-
-def _rate(stream: av.VideoStream) -> Fraction | None:
-    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
-    return Fraction(rate) if rate else None

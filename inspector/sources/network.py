@@ -1,0 +1,148 @@
+"""Frames of an RTSP or HTTP stream, reached again when it breaks."""
+
+from collections import deque
+from collections.abc import Iterator
+from threading import Event
+
+import av
+from loguru import logger
+
+from inspector.core.arrays import Image
+from inspector.core.clock import ms_since, now_ns
+from inspector.core.errors import SourceError, SourceLost
+from inspector.core.types import BadFrame, Frame, SourceInfo
+from inspector.sources.decoding import Decoded, StreamDecoder, frame_rate, video_stream
+from inspector.sources.live import LiveReader
+from inspector.sources.reconnect import Backoff
+from inspector.sources.uri import mask_secrets, masked
+
+# FFmpeg listens to a stream for 5 s before it says what is in it; what it has heard is kept.
+_ANALYZE_US = 1_000_000
+_LONGEST_GOP_S = 30.0
+
+
+class NetworkSource:
+    """live: pts_s is None, and a frame that nobody takes in time is the pipeline's to drop.
+
+    url: may hold a user and a password; they are shown nowhere. open_timeout_s, read_timeout_s:
+    a server that says nothing for so long counts as broken. The constructor tries once and raises
+    SourceError; with wait_for_source it leaves that to read(), which goes on trying.
+    After each (re)connect frames begin with the first key frame. A stream that the server ends is
+    reached again, but a file of known length, served over HTTP, ends the source.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        open_timeout_s: float,
+        read_timeout_s: float,
+        backoff: Backoff,
+        transport: str = "tcp",
+        wait_for_source: bool = False,
+    ) -> None:
+        self._url = url
+        self._name = masked(url)
+        self._timeouts = (open_timeout_s, read_timeout_s)
+        self._transport = transport
+        connection = None if wait_for_source else self._connect(Event())
+        self._info = SourceInfo(
+            source_id=self._name,
+            live=True,
+            frame_hw=None if connection is None else connection.frame_hw,
+            fps=None if connection is None else connection.fps,
+        )
+        self._reader = LiveReader(self._name, self._connect, connection, backoff)
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._info
+
+    @property
+    def reconnects(self) -> int:
+        """Tries to reach the source again so far."""
+        return self._reader.reconnects
+
+    def read(self) -> Frame | BadFrame | None:
+        return self._reader.read()
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _connect(self, closing: Event) -> "_Stream":
+        return _Stream(self._url, self._timeouts, self._transport, closing)
+
+
+class _Stream:
+    """One connection, until it breaks."""
+
+    def __init__(
+        self, url: str, timeouts: tuple[float, float], transport: str, closing: Event
+    ) -> None:
+        self._url = url
+        self._name = masked(url)
+        self._timeouts = timeouts
+        self._closing = closing
+        options = {"analyzeduration": str(_ANALYZE_US)}
+        if url.lower().startswith("rtsp"):
+            options["rtsp_transport"] = transport
+        try:
+            self._container = av.open(url, options=options, timeout=timeouts)
+        except av.FFmpegError as exc:
+            reason = self._reason(exc, timeouts[0])
+            raise SourceError(f"{self._name} cannot be opened: {reason}") from exc
+        try:
+            stream = video_stream(self._container, self._name)
+        except SourceError:
+            self._container.close()
+            raise
+        self._decoder = StreamDecoder(stream, threads=1)
+        self._ends = url.lower().startswith("http") and bool(self._container.duration)
+        self._packets = self._container.demux(stream)
+        self._decoded: deque[Decoded] = deque()
+        self._joined_ns: int | None = now_ns()
+        rate = frame_rate(stream)
+        self.fps = None if rate is None else float(rate)
+        size = (stream.codec_context.height, stream.codec_context.width)
+        self.frame_hw = size if all(size) else None
+
+    def grab(self) -> tuple[Image | None, str | None] | None:
+        while not self._decoded:
+            if self._closing.is_set():
+                return None
+            step = self._next_step()
+            if step is None:
+                return None
+            self._decoded.extend(self._after_first_key(step))
+        item = self._decoded.popleft()
+        return item.image, item.error
+
+    def close(self) -> None:
+        self._container.close()
+
+    def _next_step(self) -> list[Decoded] | None:
+        try:
+            packet = next(self._packets)
+        except av.FFmpegError as exc:
+            reason = self._reason(exc, self._timeouts[1])
+            raise SourceLost(f"{self._name} broke: {reason}") from exc
+        except StopIteration:
+            if self._ends:
+                logger.info("{}: the file has come to its end", self._name)
+                return None
+            raise SourceLost(f"{self._name} was ended by the server") from None
+        return self._decoder.decode(packet) if packet.size else self._decoder.flush()
+
+    def _after_first_key(self, step: list[Decoded]) -> Iterator[Decoded]:
+        for item in step:
+            if self._joined_ns is not None and item.key:
+                self._joined_ns = None
+            if self._joined_ns is None:
+                yield item
+        if self._joined_ns is not None and ms_since(self._joined_ns) > _LONGEST_GOP_S * 1e3:
+            raise SourceLost(f"{self._name} sent no key frame in {_LONGEST_GOP_S:g} s")
+
+    def _reason(self, exc: av.FFmpegError, limit_s: float) -> str:
+        if isinstance(exc, av.error.ExitError):
+            return f"no answer in {limit_s:g} s"
+        return mask_secrets(exc.strerror or str(exc), self._url)
