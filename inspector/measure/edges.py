@@ -1,0 +1,91 @@
+"""Where a defect ends: the half-way level, corrected for what smoothing does to thin things."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from inspector.core.arrays import Mask
+from inspector.measure.contrast import Floats, blur
+
+ROUNDS: Final = 5
+"""Most rounds of level and mask; they agree after two or three where the defect is wide."""
+
+_CROSS: Final = np.ones((3, 3), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """mask: pixels of the defect. level: contrast at its edge. amplitude: contrast of the defect
+    before smoothing, so level is half of it for wide defects and more for thin ones."""
+
+    mask: Mask
+    level: float
+    amplitude: float
+
+
+def find_edge(
+    contrast: Floats, sigma: float, core: Mask, support: Mask, start: Mask | None = None
+) -> Edge | None:
+    """The part of the support, connected with the core, that explains the contrast best.
+
+    A smoothed edge lies at half the defect's amplitude only where the defect is much wider than
+    the smoothing. So the mask itself is smoothed with the same sigma: its least-squares fit to the
+    contrast gives the amplitude, and its value along its own edge the level; both in turn until
+    they agree. None where nothing is left.
+    """
+    if start is None:
+        inside = core & support
+        peak = float(contrast[inside].max()) if inside.any() else 0.0
+        if peak <= 0:
+            return None
+        start = touching((contrast >= 0.5 * peak) & support, core)
+    mask = start
+    edge: Edge | None = None
+    for _ in range(ROUNDS):
+        if not mask.any():
+            return edge
+        level, amplitude = _level(contrast, sigma, mask)
+        if not (amplitude > 0 and level > 0):
+            return edge
+        edge = Edge(mask, level, amplitude)
+        new = touching((contrast >= level) & support, core)
+        if np.array_equal(new, mask):
+            return edge
+        mask = new
+    return edge
+
+
+def _level(contrast: Floats, sigma: float, mask: Mask) -> tuple[float, float]:
+    pixels = mask.astype(np.uint8)
+    model = blur(mask.astype(np.float32), sigma)
+    wide = cv2.dilate(pixels, _CROSS).astype(bool)
+    outer = wide & ~mask
+    inner = mask & ~cv2.erode(pixels, _CROSS, borderValue=1).astype(bool)
+    amplitude = float(contrast[wide] @ model[wide] / (model[wide] @ model[wide]))
+    if not (outer.any() and inner.any()):
+        return 0.5 * amplitude, amplitude
+    at_edge = 0.5 * (float(model[outer].mean()) + float(model[inner].mean()))
+    return amplitude * at_edge, amplitude
+
+
+def touching(mask: Mask, seed: Mask) -> Mask:
+    """The connected parts of a mask that share a pixel with the seed."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    keep = np.zeros(count, dtype=bool)
+    keep[np.unique(labels[seed & mask])] = True
+    keep[0] = False
+    return np.asarray(keep[labels])
+
+
+def grown(mask: Mask, radius: float) -> Mask:
+    """The mask widened by a radius in pixels, of whatever size at the same cost."""
+    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(away <= radius)
+
+
+def inscribed_radius(mask: Mask) -> float:
+    """Of the largest disc within the mask, in pixels."""
+    padded = np.pad(mask.astype(np.uint8), 1)
+    return float(cv2.distanceTransform(padded, cv2.DIST_L2, 5).max())

@@ -1,0 +1,60 @@
+"""Sizes of an outline in millimetres, with their standard uncertainties."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibration.plane import Calibration
+from inspector.core.geometry import Points
+from inspector.measure import shape
+from inspector.measure.refine import Outline
+
+
+@dataclass(frozen=True, slots=True)
+class Physical:
+    """The fields of a Defect that need a calibration; all None without one."""
+
+    centroid_mm: tuple[float, float] | None = None
+    area_mm2: float | None = None
+    length_mm: float | None = None
+    width_mm: float | None = None
+    equivalent_diameter_mm: float | None = None
+    area_u_mm2: float | None = None
+    length_u_mm: float | None = None
+    width_u_mm: float | None = None
+    map_area_mm2: float | None = None
+    map_length_mm: float | None = None
+    map_width_mm: float | None = None
+
+
+def in_millimetres(
+    calibration: Calibration, outline: Outline, map_polygons: tuple[Points, ...], map_holes: int
+) -> Physical:
+    """Every vertex goes to the plane first, so tilt and oblong pixels are in the sizes.
+
+    The outline's own uncertainty is taken to the plane by the scale at its centroid, and that of
+    the scale is added in quadrature: once for lengths, twice for areas.
+    """
+    polygons = tuple(calibration.to_plane(p) for p in outline.polygons)
+    points = np.concatenate(polygons[: len(polygons) - outline.holes])
+    on_map = tuple(calibration.to_plane(p) for p in map_polygons)
+    map_points = np.concatenate(on_map[: len(on_map) - map_holes])
+    area = shape.region_area(polygons, outline.holes)
+    length, width = shape.max_feret(points)[0], shape.min_feret(points)
+    centre = shape.region_centroid(outline.polygons, outline.holes)
+    scale = abs(float(np.linalg.det(calibration.jacobian(centre))))
+    pitch, relative = math.sqrt(scale), calibration.scale_u_rel
+    return Physical(
+        centroid_mm=shape.region_centroid(polygons, outline.holes),
+        area_mm2=area,
+        length_mm=length,
+        width_mm=width,
+        equivalent_diameter_mm=shape.equivalent_diameter(area),
+        area_u_mm2=math.hypot(outline.area_u_px * scale, 2 * relative * area),
+        length_u_mm=math.hypot(outline.length_u_px * pitch, relative * length),
+        width_u_mm=math.hypot(outline.width_u_px * pitch, relative * width),
+        map_area_mm2=shape.region_area(on_map, map_holes),
+        map_length_mm=shape.max_feret(map_points)[0],
+        map_width_mm=shape.min_feret(map_points),
+    )

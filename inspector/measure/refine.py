@@ -1,0 +1,256 @@
+"""The same defect at the resolution of the frame: its half-way edge against the texture around it.
+
+An anomaly map tells where a defect is, but swells around it. Here the texture in a ring around the
+region is taken as normal; what differs from it most, in colour, is followed from a coarse view to
+the finest smoothing at which it still stands out, and contoured half-way between defect and
+surroundings.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from inspector.core.arrays import Image, Map, Mask
+from inspector.core.geometry import Affine, Points
+from inspector.measure import shape
+from inspector.measure.contours import Region, iso_regions
+from inspector.measure.contrast import (
+    RESAMPLED,
+    SIGMAS,
+    Cue,
+    Floats,
+    again,
+    blur,
+    find_cue,
+    flatten,
+    line_response,
+    project,
+)
+from inspector.measure.edges import Edge, find_edge, grown, touching
+from inspector.measure.patch import Patch, cut
+
+COARSE_PIXELS: Final = 40_000
+FINE_PIXELS: Final = 250_000
+MARGIN_PX: Final = 16.0
+MARGIN: Final = 0.35
+"""The box is wider than the region by this part of its longer side, at least MARGIN_PX."""
+
+WIDENED: Final = 2
+"""How often the margin is doubled for a defect that runs out of the box."""
+
+CORE: Final = 0.4
+"""The core is where the map is above this part of the way from the threshold to the peak."""
+
+MIN_STANDS_OUT: Final = 1.1
+MIN_SNR: Final = 3.0
+"""Contrast over the texture's own spread, down to which a finer smoothing is trusted."""
+
+BAND: Final = 0.6
+"""How far a finer edge may lie outside the coarser one, in sigmas of the coarser smoothing."""
+
+MAX_GROWTH: Final = 3.0
+MIN_AREA_PX: Final = 2.0
+MIN_SHARE: Final = 0.002
+"""A refined area is refused above MAX_GROWTH regions of the map, and below MIN_AREA_PX or
+MIN_SHARE regions: then something else was followed."""
+
+_BORDER: Final = "it runs out of the box around its region"
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """polygons: frame pixels, outer ones first. *_u_px: standard uncertainties. parts: into how
+    many defects the region of the map was split."""
+
+    polygons: tuple[Points, ...]
+    holes: int
+    area_u_px: float
+    length_u_px: float
+    width_u_px: float
+    parts: int = 1
+
+    @property
+    def outer(self) -> Points:
+        """The vertices of all outer polygons, (n, 2)."""
+        return np.concatenate(self.polygons[: len(self.polygons) - self.holes])
+
+
+@dataclass(frozen=True, slots=True)
+class Unrefined:
+    """reason: half a sentence for the report."""
+
+    reason: str
+
+
+def refine(
+    image: Image,
+    region: Region,
+    anomaly_map: Map,
+    to_frame: Affine,
+    others: tuple[tuple[Points, ...], ...],
+) -> tuple[Outline, ...] | Unrefined:
+    """image: (H, W, 3) BGR. region: in map pixels. to_frame: map -> frame pixels. others: the
+    outlines of the frame's other regions in frame pixels, which are not normal texture."""
+    polygons = tuple(to_frame.apply(p) for p in region.polygons)
+    x0, y0, x1, y1 = shape.box(np.concatenate(polygons))
+    margin = max(MARGIN_PX, MARGIN * max(x1 - x0, y1 - y0))
+    result: tuple[Outline, ...] | Unrefined = Unrefined(_BORDER)
+    for _ in range(WIDENED + 1):
+        around = (x0 - margin, y0 - margin, x1 + margin, y1 + margin)
+        coarse = cut(image, around, COARSE_PIXELS)
+        result = _refine_within(image, coarse, polygons, anomaly_map, to_frame, others)
+        if not (isinstance(result, Unrefined) and result.reason == _BORDER):
+            return _plausible(result, shape.region_area(polygons, region.holes))
+        margin *= 2
+    return result
+
+
+def _refine_within(
+    image: Image,
+    coarse: Patch,
+    polygons: tuple[Points, ...],
+    anomaly_map: Map,
+    to_frame: Affine,
+    others: tuple[tuple[Points, ...], ...],
+) -> tuple[Outline, ...] | Unrefined:
+    inside = coarse.paint(polygons)
+    foreign = np.zeros_like(inside)
+    for other in others:
+        foreign |= coarse.paint(other)
+    foreign &= ~inside
+    ring = ~(inside | foreign)
+    if ring.sum() < 0.1 * ring.size:
+        return Unrefined("there is too little normal texture around it")
+    if not inside.any():
+        return Unrefined("its region is smaller than a pixel")
+    core = _core(coarse.sample(anomaly_map, to_frame), inside)
+    flat = flatten(coarse.pixels, ring)
+    cue = find_cue(flat, core, ring)
+    if cue.stands_out < MIN_STANDS_OUT:
+        return Unrefined("it does not stand out from the texture around it")
+    edge = _edge(flat, cue, core, ~foreign)
+    if edge is None:
+        return Unrefined("no edge was found around it")
+    cue = again(cue, flat, edge.mask, ring)
+    edge = _edge(flat, cue, core, ~foreign)
+    if edge is None:
+        return Unrefined("no edge was found around it")
+    if coarse.touches_open_side(edge.mask):
+        return Unrefined(_BORDER)
+    return _follow(image, coarse, cue, edge, others)
+
+
+def _core(values: Floats, inside: Mask) -> Mask:
+    low, high = float(values[inside].min()), float(values[inside].max())
+    return inside & (values >= low + CORE * (high - low))
+
+
+def _edge(flat: Floats, cue: Cue, core: Mask, support: Mask) -> Edge | None:
+    contrast = project(flat, cue)
+    if cue.line:
+        return find_edge(
+            line_response(contrast, cue.sigma), math.hypot(cue.sigma, RESAMPLED), core, support
+        )
+    return find_edge(blur(contrast, cue.sigma), cue.sigma, core, support)
+
+
+def _follow(
+    image: Image,
+    coarse: Patch,
+    cue: Cue,
+    edge: Edge,
+    others: tuple[tuple[Points, ...], ...],
+) -> tuple[Outline, ...] | Unrefined:
+    """From the coarse edge to the finest one that the texture allows."""
+    sigma = cue.sigma * coarse.factor
+    rows, columns = np.flatnonzero(edge.mask.any(axis=1)), np.flatnonzero(edge.mask.any(axis=0))
+    corners = np.array(((columns[0], rows[0]), (columns[-1] + 1, rows[-1] + 1)), dtype=np.float64)
+    pad = 4 * sigma + 8
+    (x0, y0), (x1, y1) = coarse.to_frame.apply(corners)
+    fine = cut(image, (x0 - pad, y0 - pad, x1 + pad, y1 + pad), FINE_PIXELS)
+    mask = fine.sample(edge.mask.astype(np.float32), coarse.to_frame) >= 0.5
+    foreign = np.zeros_like(mask)
+    for other in others:
+        foreign |= fine.paint(other)
+    sigma /= fine.factor
+    ring = ~(grown(mask, 2 * sigma + 2) | foreign)
+    if ring.sum() < 200 or not mask.any():
+        return Unrefined("there is too little normal texture around it")
+    plain = flatten(project(fine.pixels, cue)[..., None], ring)[..., 0]
+    best: tuple[Edge, Floats] | None = None
+    for step in _steps(sigma, cue.line):
+        if cue.line:
+            contrast, spread = line_response(plain, step), math.hypot(step, RESAMPLED)
+        else:
+            contrast, spread = blur(plain, step), step
+        around = contrast[ring]
+        middle = float(np.median(around))
+        noise = 1.4826 * float(np.median(np.abs(around - middle)))
+        if not cue.line:
+            contrast = contrast - np.float32(middle)
+        if best is not None and best[0].amplitude < MIN_SNR * noise:
+            break
+        support = grown(mask, BAND * sigma + 1) & ~foreign
+        found = find_edge(contrast, spread, mask, support, touching(mask & support, mask))
+        if found is None:
+            break
+        best, mask, sigma = (found, contrast), found.mask, step
+    if best is None:
+        return Unrefined("no edge was found around it")
+    return _outlines(fine, best[0], best[1])
+
+
+def _steps(sigma: float, line: bool) -> list[float]:
+    if line:
+        return [SIGMAS[0]]
+    return [sigma, *(s for s in reversed(SIGMAS) if s < 0.8 * sigma)]
+
+
+def _outlines(patch: Patch, edge: Edge, contrast: Floats) -> tuple[Outline, ...] | Unrefined:
+    middle = _contour(patch, edge, contrast, edge.level)
+    if not middle:
+        return Unrefined("no edge was found around it")
+    wide = _contour(patch, edge, contrast, edge.level - 0.1 * edge.amplitude)
+    narrow = _contour(patch, edge, contrast, edge.level + 0.1 * edge.amplitude)
+    spreads = _spread(wide, narrow or middle)
+    return (Outline(middle, 0, *spreads),)
+
+
+def _contour(patch: Patch, edge: Edge, contrast: Floats, level: float) -> tuple[Points, ...]:
+    near = grown(edge.mask, 1.5)
+    values = np.where(near, contrast, np.float32(level - 0.5 * edge.amplitude))
+    found = iso_regions(values.astype(np.float32), level)
+    outers = [patch.to_frame.apply(region.polygons[0]) for region in found]
+    sizes = [shape.area(p) for p in outers]
+    least = max(1.0, 0.02 * max(sizes, default=0.0))
+    return tuple(p for p, size in zip(outers, sizes, strict=True) if size >= least)
+
+
+def _spread(wide: tuple[Points, ...], narrow: tuple[Points, ...]) -> tuple[float, float, float]:
+    sizes = []
+    for polygons in (wide, narrow):
+        points = np.concatenate(polygons)
+        sizes.append(
+            (
+                shape.region_area(polygons, 0),
+                shape.max_feret(points)[0],
+                shape.min_feret(points),
+            )
+        )
+    area, length, width = (abs(a - b) / 2 for a, b in zip(*sizes, strict=True))
+    return area, length, width
+
+
+def _plausible(
+    result: tuple[Outline, ...] | Unrefined, map_area: float
+) -> tuple[Outline, ...] | Unrefined:
+    if isinstance(result, Unrefined):
+        return result
+    area = sum(shape.region_area(o.polygons, o.holes) for o in result)
+    if area > MAX_GROWTH * map_area:
+        return Unrefined("what stands out is much larger than its region of the map")
+    if area < max(MIN_AREA_PX, MIN_SHARE * map_area):
+        return Unrefined("what stands out is much smaller than its region of the map")
+    return result

@@ -1,0 +1,100 @@
+"""Sizes of polygons: pure functions, in the unit of the vertices that they are given.
+
+A polygon is (n, 2) float64, x then y, open: the last vertex is not the first again. Its
+orientation does not matter. Where a region has several polygons, its holes come last.
+"""
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from inspector.core.geometry import Points
+
+
+def area(polygon: Points) -> float:
+    """Area of a simple polygon (shoelace formula)."""
+    return abs(_signed_area(polygon))
+
+
+def region_area(polygons: Sequence[Points], holes: int) -> float:
+    """Area of the outer polygons less that of the last `holes` ones."""
+    sizes = [area(p) for p in polygons]
+    return sum(sizes[: len(sizes) - holes]) - sum(sizes[len(sizes) - holes :])
+
+
+def perimeter(polygon: Points) -> float:
+    steps = polygon - np.roll(polygon, 1, axis=0)
+    return float(np.hypot(steps[:, 0], steps[:, 1]).sum())
+
+
+def region_centroid(polygons: Sequence[Points], holes: int) -> tuple[float, float]:
+    """Centre of mass; the mean of the vertices where the area is 0."""
+    origin = polygons[0].mean(axis=0)
+    total, moment = 0.0, np.zeros(2)
+    for index, polygon in enumerate(polygons):
+        part = area(polygon) * (-1.0 if index >= len(polygons) - holes else 1.0)
+        total += part
+        moment += part * (_centroid(polygon - origin))
+    centre = origin + (moment / total if total > 0 else 0.0)
+    return float(centre[0]), float(centre[1])
+
+
+def max_feret(points: Points) -> tuple[float, float]:
+    """Largest caliper diameter and its direction in degrees, [0, 180), 0 along x, towards y."""
+    hull = convex_hull(points)
+    gaps = hull[:, None] - hull[None]
+    squares = np.sum(gaps**2, axis=2)
+    first, second = np.unravel_index(int(np.argmax(squares)), squares.shape)
+    along = gaps[first, second]
+    angle = math.degrees(math.atan2(along[1], along[0])) % 180.0
+    return float(np.sqrt(squares[first, second])), 0.0 if angle == 180.0 else angle
+
+
+def min_feret(points: Points) -> float:
+    """Smallest caliper diameter: it has one edge of the convex hull flush with a jaw."""
+    hull = convex_hull(points)
+    edges = np.roll(hull, -1, axis=0) - hull
+    lengths = np.hypot(edges[:, 0], edges[:, 1])
+    whole = lengths > 0
+    if not whole.any():
+        return 0.0
+    away = hull[whole, None] - hull[None]
+    heights = edges[whole, None, 0] * away[..., 1] - edges[whole, None, 1] * away[..., 0]
+    return float((np.abs(heights).max(axis=1) / lengths[whole]).min())
+
+
+def convex_hull(points: Points) -> Points:
+    """Corners of the hull in order, some of the points given."""
+    # OpenCV computes hulls in float32: centred, so that far from the origin costs no precision.
+    centred = (points - points.mean(axis=0)).astype(np.float32)
+    return points[cv2.convexHull(centred, returnPoints=False)[:, 0]]
+
+
+def equivalent_diameter(area_value: float) -> float:
+    """Diameter of the circle with that area."""
+    return math.sqrt(4 * area_value / math.pi)
+
+
+def box(points: Points) -> tuple[float, float, float, float]:
+    """(x0, y0, x1, y1)."""
+    x0, y0 = points.min(axis=0).tolist()
+    x1, y1 = points.max(axis=0).tolist()
+    return x0, y0, x1, y1
+
+
+def _signed_area(polygon: Points) -> float:
+    x, y = (polygon - polygon[0]).T
+    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+
+
+def _centroid(polygon: Points) -> Points:
+    origin = polygon[0]
+    x, y = (polygon - origin).T
+    cross = x * np.roll(y, -1) - np.roll(x, -1) * y
+    total = cross.sum()
+    if total == 0:
+        return np.asarray(polygon.mean(axis=0))
+    sums = np.array(((x + np.roll(x, -1)) @ cross, (y + np.roll(y, -1)) @ cross))
+    return np.asarray(origin + sums / (3 * total))
