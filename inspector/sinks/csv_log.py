@@ -65,7 +65,7 @@ where there is no value: no calibration, a live source (pts_s), no picture's nam
 class CsvLogSink:
     """RFC 4180, UTF-8, one row per defect; frames without a defect give no row."""
 
-    name = "csv"
+    name = "csv_log"
 
     def __init__(self, path: Path) -> None:
         self._path = path

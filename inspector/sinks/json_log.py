@@ -22,7 +22,7 @@ class JsonLogSink:
     """JSON lines, UTF-8; the keys are the field names of the core types, in the units of their
     names. A value that is not finite is a SinkError, never NaN in the file."""
 
-    name = "json"
+    name = "json_log"
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -27,7 +27,7 @@ class VideoFileSink:
     0.95 s. copy_audio: copy the sound of the source's file as it is.
     """
 
-    name = "video"
+    name = "video_file"
 
     def __init__(
         self,

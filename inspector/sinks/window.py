@@ -1,0 +1,163 @@
+"""The live view: an SDL window, used from the main thread only (extra `window`)."""
+
+import contextlib
+import io
+from types import ModuleType
+from typing import Final
+
+import cv2
+import numpy as np
+
+from inspector.core.arrays import Image
+from inspector.core.errors import ConfigError, SinkError
+
+QUIT: Final = "quit"
+PAUSE: Final = "pause"
+CLOSE: Final = "close"
+
+_UNSEEN: Final = frozenset({"dummy", "offscreen"})
+"""SDL's drivers without a screen; it falls back to the second silently."""
+_SHARE_OF_DESKTOP: Final = 0.9
+_FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
+
+
+class Window:
+    """Shows pictures at their aspect in a window that can be resized; opens with the first one.
+
+    Made before capture starts: raises ConfigError where pygame-ce is missing or there is no
+    display. allow_unseen: takes SDL's drivers without a screen too.
+    """
+
+    def __init__(self, title: str, *, allow_unseen: bool = False) -> None:
+        self._title = title
+        self._paused = False
+        self._bgr: Image | None = None
+        self._open = False
+        self._closed = False
+        self._pygame = _pygame()
+        problem = self._start(allow_unseen)
+        if problem is not None:
+            self._pygame.display.quit()
+            raise ConfigError(problem)
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def paused(self) -> bool:
+        """Turned on and off by p; the window says so, stopping is up to the caller."""
+        return self._paused
+
+    def show(self, bgr: Image) -> None:
+        """(H, W, 3) uint8; kept until the next one. Nothing happens after close()."""
+        if self._closed:
+            return
+        self._bgr = bgr
+        self._draw()
+
+    def poll(self) -> set[str]:
+        """What the person asked for since the last call: QUIT (q), PAUSE (p), CLOSE (Esc, or the
+        window's own button). Redraws where needed."""
+        asked: set[str] = set()
+        if self._closed:
+            return asked
+        keys = {
+            self._pygame.K_q: QUIT,
+            self._pygame.K_p: PAUSE,
+            self._pygame.K_ESCAPE: CLOSE,
+        }
+        redraw = False
+        for event in self._pygame.event.get():
+            if event.type == self._pygame.QUIT:
+                asked.add(CLOSE)
+            elif event.type == self._pygame.KEYDOWN and event.key in keys:
+                asked.add(keys[event.key])
+                if event.key == self._pygame.K_p:
+                    self._paused = not self._paused
+                    redraw = True
+            elif event.type in (self._pygame.VIDEORESIZE, self._pygame.VIDEOEXPOSE):
+                redraw = True
+        if redraw:
+            self._draw()
+        return asked
+
+    def close(self) -> None:
+        """Callable twice."""
+        if not self._closed:
+            self._closed = True
+            self._bgr = None
+            self._pygame.display.quit()
+
+    def _start(self, allow_unseen: bool) -> str | None:
+        """What stands against a window, as a sentence."""
+        try:
+            self._pygame.display.init()
+            driver = self._pygame.display.get_driver()
+        except self._pygame.error as exc:
+            return f"there is no display to show a window on: {exc}"
+        if driver in _UNSEEN and not allow_unseen:
+            return f"there is no display to show a window on (SDL found only {driver!r})"
+        return None
+
+    def _draw(self) -> None:
+        if self._bgr is None or self._closed:
+            return
+        pygame = self._pygame
+        try:
+            if not self._open:
+                pygame.display.set_mode(self._first_size(self._bgr), pygame.RESIZABLE)
+                self._open = True
+            pygame.display.set_caption(self._title + (" - paused" if self._paused else ""))
+            surface = pygame.display.get_surface()
+            picture, corner = fitted(self._bgr, surface.get_size())
+            if self._paused:
+                _write(picture, "paused - p goes on, q quits, Esc closes the window")
+            size = (picture.shape[1], picture.shape[0])
+            surface.fill((0, 0, 0))
+            surface.blit(pygame.image.frombuffer(picture.tobytes(), size, "BGR"), corner)
+            pygame.display.flip()
+        except pygame.error as exc:
+            raise SinkError(f"the window cannot be drawn: {exc}") from exc
+
+    def _first_size(self, bgr: Image) -> tuple[int, int]:
+        """(width, height): that of the picture where the desktop has room for it."""
+        width, height = self._pygame.display.get_desktop_sizes()[0]
+        room = (int(width * _SHARE_OF_DESKTOP), int(height * _SHARE_OF_DESKTOP))
+        scale = min(room[0] / bgr.shape[1], room[1] / bgr.shape[0], 1.0)
+        return max(1, round(bgr.shape[1] * scale)), max(1, round(bgr.shape[0] * scale))
+
+
+def fitted(bgr: Image, room: tuple[int, int]) -> tuple[Image, tuple[int, int]]:
+    """A copy as large as it goes into room (width, height), and where its corner lies there."""
+    scale = min(room[0] / bgr.shape[1], room[1] / bgr.shape[0])
+    width, height = max(1, round(bgr.shape[1] * scale)), max(1, round(bgr.shape[0] * scale))
+    corner = ((room[0] - width) // 2, (room[1] - height) // 2)
+    if (height, width) == bgr.shape[:2]:
+        return bgr.copy(), corner
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(bgr, (width, height), interpolation=method), np.uint8), corner
+
+
+def _write(picture: Image, text: str) -> None:
+    """In a dark box at the lower left."""
+    height = picture.shape[0]
+    scale = max(height / 700, 0.5)
+    (wide, high), below = cv2.getTextSize(text, _FONT, scale, 1)
+    top = height - high - below - 20
+    cv2.rectangle(picture, (10, top), (wide + 30, height - 8), (40, 40, 40), cv2.FILLED)
+    cv2.putText(
+        picture, text, (20, height - below - 12), _FONT, scale, (255, 255, 255), 1, cv2.LINE_AA
+    )
+
+
+def _pygame() -> ModuleType:
+    """pygame greets on stdout when it is imported."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            import pygame
+    except ImportError as exc:
+        raise ConfigError(
+            "showing a window needs pygame-ce: install the extra `window`, or run without --show"
+        ) from exc
+    return pygame
