@@ -59,6 +59,17 @@ def test_a_constant_picture_has_finite_features_that_are_even_inside(extractor, 
     assert np.ptp(inside, axis=(1, 2)).max() < 1e-3
 
 
+def test_a_drawn_picture_has_the_features_of_the_published_network(extractor):
+    """The figures come from that network written out in float64, batch norm and all."""
+    rows, columns = np.mgrid[:64, :96]
+    pixels = np.stack((rows * 3, columns * 2, rows * columns % 256), axis=-1).astype(np.uint8)
+    grids = extractor.extract(pixels[None])
+    stride8 = [-7.547733366, 0.600658639, -0.197231264, -5.832520311, -6.921952188]
+    stride16 = [12.365454101, 12.089329469, 1.702428482, 1.653920122, 7.768909198]
+    np.testing.assert_allclose(grids["stride8"][0, :5, 3, 7], stride8, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(grids["stride16"][0, :5, 2, 4], stride16, rtol=0, atol=1e-4)
+
+
 def test_the_order_of_the_colours_matters(extractor):
     pixels = noise(1, 64, 64)
     first, second = (extractor.extract(p)["stride16"] for p in (pixels, pixels[..., ::-1]))
