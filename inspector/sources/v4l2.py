@@ -1,5 +1,6 @@
 """A V4L2 camera through OpenCV, with a read that does not block."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,9 +8,12 @@ from typing import Protocol
 
 import cv2
 import numpy as np
+from cv2.utils import logging
 
 from inspector.core.arrays import Image
 from inspector.core.errors import SourceError, SourceLost
+
+_DEVICE = re.compile(r"/dev/video(\d+)")
 
 
 class Capture(Protocol):
@@ -37,7 +41,7 @@ class V4l2Capture:
     """index: N of /dev/videoN, or that path. frame_hw, fps: asked for; a camera may give others.
 
     `VideoCapture.read` waits up to 10 s in the driver, and only an environment variable changes
-    that; `waitAny`, which OpenCV has for V4L2 alone, takes a timeout.
+    that; `waitAny`, which OpenCV has for V4L2 alone, takes a timeout, for all but the first frame.
     """
 
     def __init__(
@@ -46,8 +50,13 @@ class V4l2Capture:
         device = Path(f"/dev/video{index}") if isinstance(index, int) else Path(index)
         if not device.exists():
             raise SourceError(f"the camera {device} does not exist")
+        # Also for links such as those in /dev/v4l/by-id.
+        number = _DEVICE.fullmatch(str(device.resolve()))
+        if number is None:
+            raise SourceError(f"{device} is no camera: those are called /dev/videoN")
         with _quiet():
-            self._capture = cv2.VideoCapture(str(device), cv2.CAP_V4L2)
+            # By number: OpenCV 5 opens no V4L2 device by name.
+            self._capture = cv2.VideoCapture(int(number[1]), cv2.CAP_V4L2)
         if not self._capture.isOpened():
             self._capture.release()
             raise SourceError(f"the camera {device} cannot be opened: not a camera, or in use")
@@ -71,10 +80,10 @@ class V4l2Capture:
 
     def wait(self, timeout_s: float) -> bool:
         try:
-            came, _ = cv2.VideoCapture.waitAny([self._capture], timeoutNs=round(timeout_s * 1e9))
-            return bool(came) and bool(self._capture.grab())
+            _, ready = cv2.VideoCapture.waitAny([self._capture], round(timeout_s * 1e9))
         except cv2.error as exc:
             raise SourceLost(f"the camera {self._device} is gone: {exc.err}") from exc
+        return len(ready) > 0
 
     def retrieve(self) -> Image | None:
         try:
@@ -94,9 +103,9 @@ class V4l2Capture:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """OpenCV writes to stderr why a camera does not open; the error says it already."""
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(0)
+    level = logging.getLogLevel()
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
     try:
         yield
     finally:
-        cv2.setLogLevel(level)
+        logging.setLogLevel(level)
