@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from engines.spec import SPEC_KEY, EngineSpec
 from inspector.core.errors import EngineError, SpecError

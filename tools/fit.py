@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         roi=roi,
         seed=arguments.seed,
         threads=arguments.threads,
+        drop_suspects=arguments.drop_suspects,
     )
     with _Bars() as bars:
         fitted = fit_engine(normals, recipe, arguments.out, bars.advance)
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
     add("--seconds", type=float, default=60.0, help="to watch a camera (default: %(default)s)")
     add("--false-alarm-rate", type=float, help="default: 0.01, or 1/(pictures + 1) if larger")
+    add("--drop-suspects", action="store_true", help="fit without pictures that stand out")
     add("--sigma", type=float, default=4.0, help="of the map's smoothing, px (%(default)s)")
     add("--top-fraction", type=float, default=0.01, help="of the map in the score (%(default)s)")
     add("--seed", type=int, default=0)
@@ -178,7 +180,7 @@ def _report(out: Path, fitted: Fitted) -> None:
     lines = {
         "engine": f"{out}, {fitted.file_bytes / 1e6:.1f} MB, {sum(fitted.seconds.values()):.1f} s",
         "pictures": f"{trained['count']} of {trained['name']}, {trained['unreadable']} unreadable, "
-        f"{trained['unused']} not used",
+        f"{trained['unused']} not used, {len(trained['suspects'])} stand out",
         "input": f"{size[1]}x{size[0]} for frames of {frame[1]}x{frame[0]}",
         "backbone": f"{spec.backbone}, layers {', '.join(spec.layers)}",
         "bank": f"{made['bank_bytes'] / 1e6:.1f} MB {spec.precision}, covering radius "

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import onnx
+from loguru import logger
 
 from engines.backbones.features import FeatureExtractor
 from engines.export import parity
@@ -25,6 +27,7 @@ from engines.spec import EngineSpec, Roi
 from engines.spec_file import write_engine
 from engines.training import folds, thresholds
 from engines.training.data import Normals
+from engines.training.folds import LeftOut
 from engines.training.thresholds import Thresholds
 from inspector.core.arrays import Image, Mask
 from inspector.core.clock import utc_now
@@ -42,7 +45,8 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to fit. sigma: in map pixels. rate: see thresholds.choose."""
+    """What to fit. sigma: in map pixels. rate: see thresholds.choose. drop_suspects: fit without
+    the pictures that thresholds.suspects finds, instead of naming them only."""
 
     name: str
     method: Method[Any]
@@ -53,6 +57,7 @@ class Recipe:
     roi: Roi | None = None
     seed: int = 0
     threads: int = 0
+    drop_suspects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +97,14 @@ class _Fit:
         if self.inside is not None and not self.inside.any():
             raise DataError("the region of interest leaves no pixel of the engine's input")
         self.canvas = Canvas(input_hw, self.recipe.sigma, self.recipe.top_fraction, self.inside)
+        self.suspects: tuple[str, ...] = ()
         self.started = time.monotonic()
 
     def run(self, out: Path) -> tuple[EngineSpec, dict[str, float]]:
         embeddings = self._embed()
         self._lap("features")
-        limits = self._thresholds(embeddings)
+        embeddings, left_out = self._doubted(embeddings, self._leave_out(embeddings))
+        limits = thresholds.choose(left_out, rate=self.recipe.rate, note=self._note())
         self._lap("k-fold")
         model = self.recipe.method.fit(embeddings, self.recipe.seed)
         graph, digest = build_graph(
@@ -137,20 +144,48 @@ class _Fit:
             self.progress("features", len(batch), count)
         return kept
 
-    def _thresholds(self, embeddings: Embeddings) -> Thresholds:
+    def _leave_out(self, embeddings: Embeddings) -> LeftOut:
         count = len(self.normals.pixels)
         thresholds.supported_rate(count, self.recipe.rate)
-        parts = folds.split(count, ordered=self.normals.ordered, seed=self.recipe.seed)
-        left_out = folds.leave_out(
+        return folds.leave_out(
             self.recipe.method,
             embeddings,
             self.canvas,
-            parts,
+            folds.split(count, ordered=self.normals.ordered, seed=self.recipe.seed),
             seed=self.recipe.seed,
             progress=lambda done: self.progress("k-fold", done, count),
         )
+
+    def _doubted(self, embeddings: Embeddings, left_out: LeftOut) -> tuple[Embeddings, LeftOut]:
+        """Names the pictures that stand out; without them, scored anew, if the recipe says so."""
+        found = thresholds.suspects(left_out.scores)
+        if not len(found):
+            return embeddings, left_out
+        self.suspects = tuple(self.normals.names[index] for index in found)
+        drop = self.recipe.drop_suspects
+        logger.warning(
+            "{} stand out among the normal pictures, the first with score {:.3f} where the median "
+            "is {:.3f}: {}; {}",
+            len(found),
+            left_out.scores[found[0]],
+            float(np.median(left_out.scores)),
+            ", ".join(self.suspects),
+            "left out" if drop else "kept: look at them, they raise the thresholds",
+        )
+        if not drop:
+            return embeddings, left_out
+        kept = np.setdiff1d(np.arange(len(self.normals.names)), found)
+        self.normals = dataclasses.replace(
+            self.normals,
+            pixels=self.normals.pixels[kept],
+            names=tuple(self.normals.names[index] for index in kept),
+        )
+        embeddings = {key: values[kept] for key, values in embeddings.items()}
+        return embeddings, self._leave_out(embeddings)
+
+    def _note(self) -> str:
         how = "contiguous blocks of one stream" if self.normals.ordered else "drawn at random"
-        return thresholds.choose(left_out, rate=self.recipe.rate, note=f"folds: {how}")
+        return f"folds: {how}"
 
     def _spec(self, model: Any, limits: Thresholds, digest: str) -> EngineSpec:
         info, normals, recipe = self.extractor.info, self.normals, self.recipe
@@ -176,7 +211,8 @@ class _Fit:
             precision=recipe.method.precision,
             roi=recipe.roi,
             parameters=drawing | recipe.method.describe(model),
-            trained_on=_trained_on(normals),
+            trained_on=_trained_on(normals)
+            | {"suspects": self.suspects, "suspects_dropped": recipe.drop_suspects},
             licence=info.licence,
             seed=recipe.seed,
             versions=_versions() | {"backbone_sha256": info.sha256},
@@ -204,7 +240,7 @@ class _Fit:
         return dataclasses.replace(spec, parity=dataclasses.asdict(found), golden=kept)
 
 
-def _refuse_too_many(values: np.ndarray, count: int) -> None:
+def _refuse_too_many(values: npt.NDArray[np.float32], count: int) -> None:
     size = values[0].nbytes * count
     if size > MAX_EMBEDDING_BYTES:
         raise DataError(

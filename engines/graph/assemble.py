@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import onnx
 import spox
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx.utils import Extractor
 from spox import Var
 

@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
 
-CANDIDATES: Final = 12_000
+CANDIDATES: Final = 20_000
 """Most vectors of a whole-picture bank that take part; more are drawn from at random."""
+
+SHORTLIST: Final = 256
 
 CELLS_AT_ONCE: Final = 64
 """Cells whose Gram matrices are held together (64 x 400 x 400 float32 are 41 MB)."""
@@ -48,24 +50,40 @@ def _greedy_gram(gram: Array, keep: int) -> tuple[npt.NDArray[np.int64], float]:
 
 
 def thin(vectors: Array, keep: int, seed: int) -> tuple[Array, float]:
-    """(M, C) unit vectors -> (keep, C) and the covering radius over all M, in 1 - cosine."""
-    random = np.random.default_rng(seed)
+    """(M, C) unit vectors -> (keep, C) and the covering radius over the CANDIDATES that took
+    part, in 1 - cosine.
+
+    Lazy but exact: distances to what is kept only shrink, so as long as the farthest of the
+    SHORTLIST is no nearer than the shortlist's limit was, it is the farthest of all. Only when it
+    falls below are all distances brought up to date, by one matrix product for many choices.
+    """
     pool = vectors
     if len(vectors) > CANDIDATES:
-        drawn = np.sort(random.choice(len(vectors), max(CANDIDATES, keep), replace=False))
-        pool = vectors[drawn]
-    chosen = np.zeros(keep, np.int64)
+        most = max(CANDIDATES, keep)
+        drawn = np.random.default_rng(seed).choice(len(vectors), most, replace=False)
+        pool = vectors[np.sort(drawn)]
+    chosen = [0]
     closest = pool @ pool[0]
-    for index in range(1, keep):
-        chosen[index] = np.argmin(closest)
-        np.maximum(closest, pool @ pool[chosen[index]], out=closest)
-    kept = pool[chosen]
-    return kept, covering_radius(vectors, kept)
+    while len(chosen) < keep:
+        found = _next_farthest(pool, closest, keep - len(chosen))
+        np.maximum(closest, (pool @ pool[found].T).max(axis=1), out=closest)
+        chosen += found
+    return pool[chosen], float(1 - closest.min())
 
 
-def covering_radius(vectors: Array, kept: Array) -> float:
-    """Largest 1 - cosine from any of the vectors (M, C) to the nearest kept one (K, C)."""
-    least = 1.0
-    for start in range(0, len(vectors), 4096):
-        least = min(least, float((vectors[start : start + 4096] @ kept.T).max(axis=1).min()))
-    return 1 - least
+def _next_farthest(pool: Array, closest: Array, most: int) -> list[int]:
+    """At least one and at most `most` next choices of the greedy rule."""
+    size = min(SHORTLIST, len(pool))
+    shortlist = np.sort(np.argpartition(closest, size - 1)[:size])
+    near = closest[shortlist]
+    limit = near.max()
+    gram = pool[shortlist] @ pool[shortlist].T
+    found: list[int] = []
+    while len(found) < most:
+        farthest = int(np.argmin(near))
+        if found and near[farthest] > limit:
+            break
+        found.append(int(shortlist[farthest]))
+        np.maximum(near, gram[farthest], out=near)
+        near[farthest] = np.inf
+    return found

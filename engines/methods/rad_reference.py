@@ -36,7 +36,7 @@ def maps_and_scores(
             grid = features[name][index].astype(np.float64)
             scores = grid_scores(grid, bank.astype(np.float64), radius, chosen)
             layers.append(_draw(scores, canvas))
-        drawn.append(sum(layers) / len(layers))
+        drawn.append(np.mean(layers, axis=0))
     stacked = np.stack(drawn)
     return stacked, np.array([_image_score(one, canvas) for one in stacked])
 
@@ -49,7 +49,7 @@ def grid_scores(grid: Float, bank: Float, radius: int | None, chosen: list[int] 
         for x in range(width):
             around = grid[:, max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
             vector = around.mean(axis=(1, 2))
-            vector = vector / max(np.linalg.norm(vector), 1e-12)
+            vector = vector / max(float(np.linalg.norm(vector)), 1e-12)
             scores[y, x] = 1 - _largest_cosine(
                 vector, bank, (y, x), (height, width), radius, chosen
             )
@@ -77,7 +77,7 @@ def _largest_cosine(
 def _most_similar(whole: Float, descriptors: npt.NDArray[np.float32], top_k: int) -> list[int]:
     """Indices of the pictures at least as similar as the top_k-th."""
     vector = whole.mean(axis=(1, 2)) if whole.ndim == 3 else whole
-    vector = vector / max(np.linalg.norm(vector), 1e-12)
+    vector = vector / max(float(np.linalg.norm(vector)), 1e-12)
     similarity = descriptors.astype(np.float64) @ vector
     last = sorted(similarity, reverse=True)[min(top_k, len(similarity)) - 1]
     return [index for index, value in enumerate(similarity) if value >= last]
@@ -113,9 +113,9 @@ def _smooth(grid: Float, canvas: Canvas) -> Float:
     for axis, out in enumerate(canvas.map_hw):
         cells = grid.shape[axis]
         centres = (np.arange(out) + 0.5) * cells / out - 0.5
-        grid = np.apply_along_axis(
-            lambda line, at=centres: np.interp(at, np.arange(len(line)), line), axis, grid
-        )
+        lines = np.moveaxis(grid, axis, -1).reshape(-1, cells)
+        longer = np.stack([np.interp(centres, np.arange(cells), line) for line in lines])
+        grid = longer.T if axis == 0 else longer
     if canvas.sigma == 0:
         return grid
     return gaussian_filter(grid, canvas.sigma, mode="reflect", truncate=TRUNCATE)

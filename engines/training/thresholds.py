@@ -25,6 +25,9 @@ CONFIDENCE: Final = 0.95
 THRESHOLD_AT: Final = 0.5
 """Where on the colour scale the pixel threshold lies: a normal map stays in the lower half."""
 
+SUSPECT: Final = 8.0
+"""Robust standard deviations above the median from which a normal picture is doubted."""
+
 Values = npt.NDArray[np.floating]
 
 
@@ -58,6 +61,17 @@ def choose(left_out: LeftOut, *, rate: float | None, note: str = "") -> Threshol
         note=note,
     )
     return Thresholds(image, pixel, (low, low + (pixel - low) / THRESHOLD_AT), rule)
+
+
+def suspects(scores: Values) -> npt.NDArray[np.int64]:
+    """Indices of normals so far above the others that they may not be normal, highest first.
+
+    Far: more than SUSPECT times 1.4826 median absolute deviations above the median.
+    """
+    median = np.median(scores)
+    spread = 1.4826 * np.median(np.abs(scores - median))
+    order = np.argsort(-scores, kind="stable")
+    return order[scores[order] > median + SUSPECT * spread]
 
 
 def supported_rate(count: int, rate: float | None) -> float:

@@ -1,0 +1,78 @@
+"""Prints what an engine file says of itself: `python -m tools.show_engine ENGINE.onnx`."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from engines.spec import EngineSpec
+from engines.spec_file import file_hash, read_spec
+from tools._cli import guarded
+
+
+@guarded
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.show_engine", description="Print what an engine says of itself."
+    )
+    parser.add_argument("engine", type=Path)
+    parser.add_argument("--json", action="store_true", help="the whole spec, with golden pictures")
+    arguments = parser.parse_args(argv)
+    spec = read_spec(arguments.engine)
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(spec), indent=2, sort_keys=True))
+        return 0
+    print(f"{arguments.engine}, {arguments.engine.stat().st_size / 1e6:.1f} MB")
+    print(f"sha256 {file_hash(arguments.engine)}")
+    for name, text in _lines(spec).items():
+        print(f"{name:18} {text}")
+    return 0
+
+
+def _lines(spec: EngineSpec) -> dict[str, str]:
+    rule = spec.threshold_rule
+    low, high = rule.interval
+    return {
+        "name": f"{spec.name}, format {spec.format}, made {spec.created_utc or 'at unknown time'}",
+        "method": f"{spec.method}, {_values(spec.parameters)}",
+        "backbone": f"{spec.backbone}, layers {', '.join(spec.layers)}, licence {spec.licence}",
+        "frames": f"{_size(spec.frame_hw)}, seen at {_size(spec.resize.input_hw)}, "
+        f"crop {spec.resize.crop}, {spec.resize.kind}",
+        "map": f"{_size(spec.map_hw)}, {spec.precision}",
+        "region": _region(spec),
+        "image threshold": f"{spec.image_threshold:.6g}",
+        "pixel threshold": f"{spec.pixel_threshold:.6g}",
+        "threshold rule": f"{rule.rule}, aimed at {rule.false_alarm_rate:.2%}, {rule.normals} "
+        f"normals, {rule.folds} folds, 95 % interval {low:.2%} to {high:.2%}; {rule.note}",
+        "display range": f"{spec.display_range[0]:.4g} to {spec.display_range[1]:.4g}",
+        "trained on": _values(spec.trained_on),
+        "parity": _values(spec.parity),
+        "golden pictures": str(len(spec.golden.get("pictures", ()))),
+        "graph sha256": spec.graph_hash,
+        "versions": _values(spec.versions),
+        "seed": str(spec.seed),
+    }
+
+
+def _size(hw: tuple[int, int]) -> str:
+    return f"{hw[1]}x{hw[0]}"
+
+
+def _region(spec: EngineSpec) -> str:
+    if spec.roi is None:
+        return "whole frame"
+    return f"{len(spec.roi.inspect)} polygons to inspect, {len(spec.roi.ignore)} to ignore"
+
+
+def _values(values: dict[str, Any]) -> str:
+    shown = (
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in values.items()
+    )
+    return ", ".join(shown)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
