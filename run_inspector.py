@@ -7,6 +7,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 from loguru import logger
 
 from inspector.build import build
@@ -14,12 +15,12 @@ from inspector.config import Config, load_config, parse_setting
 from inspector.console import Progress, screen_line
 from inspector.core.arrays import Image
 from inspector.core.channel import Channel
-from inspector.core.errors import ConfigError, InspectorError, SinkError
+from inspector.core.errors import InspectorError, SinkError
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
 from inspector.logs import start_logging
 from inspector.run import Run
-from inspector.sinks.window import Window
+from inspector.sinks.window import CLOSE, PAUSE, QUIT, Window
 from inspector.sources.uri import mask_secrets
 
 ANOMALY, INTERRUPTED = 3, 130
@@ -96,8 +97,7 @@ class _Session:
         self._pipeline = self._run.pipeline
 
     def run(self) -> int:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on_signal)
+        before = {n: signal.signal(n, self._on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
         progress = None
         error: InspectorError | None = None
         try:
@@ -115,6 +115,8 @@ class _Session:
                 progress.close()
             if self._window is not None:
                 self._window.close()
+            for number, handler in before.items():
+                signal.signal(number, handler)
         return self._end(error)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
@@ -130,20 +132,27 @@ class _Session:
             self._pipeline.abort()
 
     def _to_window(self, _: Inspection, picture: Picture) -> None:
-        self._view.put(picture.bgr())
+        if self._window is not None:
+            self._view.put(picture.bgr())
 
     def _obey_window(self) -> None:
+        """A window that fails is closed; the inspection goes on without it."""
         if self._window is None:
             return
-        image = self._view.get(timeout_s=0)
-        if image is not None and not isinstance(image, type(self._view)):
-            self._window.show(image)  # type: ignore[arg-type]
-        asked = self._window.poll()
-        if "pause" in asked:
+        asked: set[str] = set()
+        try:
+            image = self._view.get(timeout_s=0)
+            if isinstance(image, np.ndarray) and not self._window.paused:
+                self._window.show(image)
+            asked = self._window.poll()
+        except SinkError as exc:
+            logger.warning("the window is closed: {}", exc)
+            asked = {CLOSE}
+        if PAUSE in asked:
             self._pipeline.pause(self._window.paused)
-        if "quit" in asked:
+        if QUIT in asked:
             self._pipeline.stop()
-        if "close" in asked:
+        if CLOSE in asked:
             self._window.close()
             self._window = None
             self._view.close()

@@ -17,6 +17,9 @@ from tools.fit import main as fit
 FOLDER = Path("artifacts/bench")
 FPS = 30
 MM_PER_PX = 0.1
+SPEED = 2048 / 100
+"""px per frame: the texture and its mirror image have passed after 100 frames, so that a positional
+bank of 100 pictures has seen every place of the web and a clean clip is clean."""
 
 
 def texture() -> Image:
@@ -29,7 +32,7 @@ def texture() -> Image:
 def frames(frame_hw: tuple[int, int], count: int, share: float, seed: int) -> Iterator[Image]:
     """Frames of a moving web without defects, but for one in `share` of them, evenly spread."""
     web = MovingWeb(
-        texture(), frame_hw=frame_hw, mm_per_px=MM_PER_PX, speed_px_per_frame=16, seed=seed
+        texture(), frame_hw=frame_hw, mm_per_px=MM_PER_PX, speed_px_per_frame=SPEED, seed=seed
     )
     rng = np.random.default_rng(seed)
     every = round(1 / share) if share else 0

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from engines.fake_engine import FakeEngine
+
 from calibration.plane import Calibration
 from calibration.store import load_calibration
 from engines.base import open_engine
-from engines.fake_engine import FAKE_SPEC
 from engines.roi import mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
@@ -44,7 +45,7 @@ def build(config: Config, observers: Sequence[Observer] = ()) -> Run:
     CalibrationError or SourceError.
     """
     _check(config)
-    spec = FAKE_SPEC if config.engine.path is None else read_spec(Path(config.engine.path))
+    spec = _spec(config)
     calibration = None
     if config.calibration.path is not None:
         calibration = load_calibration(Path(config.calibration.path))
@@ -107,6 +108,11 @@ def open_source(config: SourceConfig) -> Source:
     positional, named = arguments[kind]
     source: Source = _resolve(SOURCES[kind])(*positional, **named)
     return source
+
+
+def _spec(config: Config) -> EngineSpec:
+    path = Path(config.engine.path or "")
+    return FakeEngine(path).spec if config.engine.backend == "fake" else read_spec(path)
 
 
 def _resolve(entry: str) -> Any:

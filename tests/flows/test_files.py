@@ -1,0 +1,201 @@
+"""Files and folders in, results out."""
+
+import csv
+import json
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from conftest import HW, RESULTS, Inspect, bad_picture, good_picture, write_clip, write_pictures
+
+from tools.calibrate import main as calibrate
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+def test_a_video_gives_exactly_the_five_results(inspect: Inspect, clip: Path, engine: Path) -> None:
+    ran = inspect(clip, engine)
+    assert ran.code == 0
+    assert sorted(p.name for p in ran.out.iterdir()) == RESULTS
+    summary = ran.summary
+    assert summary["captured"] == summary["inspected"] == 30
+    assert summary["dropped"] == summary["errored"] == 0
+    failed = [r["frame_id"] for r in ran.records if r["verdict"] == "FAIL"]
+    assert failed == [10, 11, 12, 13, 14]
+    assert summary["failed"] == 5
+    assert len(list((ran.out / "snapshots").iterdir())) == 5
+
+
+def test_the_annotated_video_has_every_frame_at_its_time(
+    inspect: Inspect, clip: Path, engine: Path
+) -> None:
+    ran = inspect(clip, engine)
+    with av.open(str(clip)) as source, av.open(str(ran.out / "annotated.mp4")) as result:
+        expected = [float(f.pts * f.time_base) for f in source.decode(video=0)]
+        frames = list(result.decode(video=0))
+        tick = float(frames[0].time_base)
+        assert (frames[0].height, frames[0].width) == (HW[0], 2 * HW[1])
+        times = [float(f.pts * f.time_base) for f in frames]
+    np.testing.assert_allclose(times, expected, atol=tick)
+
+
+def test_a_disc_is_measured_in_millimetres(
+    inspect: Inspect, clip: Path, engine: Path, tmp_path: Path
+) -> None:
+    cal = tmp_path / "cal.yaml"
+    size = f"{HW[1]}x{HW[0]}"
+    argv = ["scale", "--mm-per-px", "0.5", "--frame-size", size, "--out", str(cal)]
+    assert calibrate(argv) == 0
+    ran = inspect(clip, engine, "--calibration", str(cal))
+    assert ran.code == 0
+    with (ran.out / "defects.csv").open(newline="") as file:
+        rows = [r for r in csv.DictReader(file) if 10 <= int(r["frame_id"]) < 15]
+    discs = [r for r in rows if r["size_source"] == "refined"]
+    assert len(discs) == 5
+    for row in discs:
+        # A disc of radius 20 px at 0.5 mm/px: 314 mm2, 20 mm across.
+        assert float(row["area_mm2"]) == pytest.approx(np.pi * 100, rel=0.08)
+        assert float(row["length_mm"]) == pytest.approx(20, rel=0.06)
+        assert float(row["width_mm"]) == pytest.approx(20, rel=0.06)
+        assert float(row["length_u_mm"]) > 0
+    logged = [d for r in ran.records for d in r["defects"]]
+    assert sum(d["area_mm2"] is not None for d in logged) == len(logged)
+
+
+def test_without_a_calibration_millimetres_are_empty_and_never_zero(
+    inspect: Inspect, clip: Path, engine: Path
+) -> None:
+    ran = inspect(clip, engine)
+    defects = [d for r in ran.records for d in r["defects"]]
+    assert defects
+    for defect in defects:
+        assert {k for k, v in defect.items() if "_mm" in k and v is not None} == set()
+        assert defect["area_px"] > 0
+
+
+def test_the_log_starts_with_a_header_that_names_engine_and_config(
+    inspect: Inspect, clip: Path, engine: Path
+) -> None:
+    ran = inspect(clip, engine)
+    header = json.loads((ran.out / "inspections.jsonl").read_text().splitlines()[0])
+    assert header["type"] == "header"
+    assert header["engine"]["method"] == "rad"
+    assert len(header["engine_hash"]) == len(header["config_hash"]) == 64
+    assert header["config"]["engine"]["path"] == str(engine)
+    for record in ran.records:
+        assert {"frame_id", "score", "verdict", "pts_s", "defects", "timings_ms"} <= set(record)
+
+
+def test_a_folder_with_an_unreadable_picture_counts_it_as_an_error(
+    inspect: Inspect, engine: Path, tmp_path: Path
+) -> None:
+    folder = write_pictures(tmp_path / "in", [good_picture(300 + i) for i in range(12)])
+    (folder / "005.png").write_bytes(b"not a picture")
+    (folder / "notes.txt").write_text("ignored")
+    ran = inspect(folder, engine, "--set", "source.max_unreadable=0.5")
+    assert ran.code == 0
+    summary = ran.summary
+    assert (summary["captured"], summary["inspected"], summary["errored"]) == (12, 11, 1)
+    bad = [r for r in ran.records if r["verdict"] == "ERROR"]
+    assert [r["name"] for r in bad] == ["005.png"]
+    assert "005.png" in bad[0]["error"]
+    assert bad[0]["score"] is None
+
+
+def test_a_frame_of_another_aspect_warns_once_and_runs(
+    inspect: Inspect, engine: Path, tmp_path: Path
+) -> None:
+    source = write_clip(tmp_path / "square.mp4", [good_picture(1, (256, 256))] * 5)
+    ran = inspect(source, engine)
+    assert ran.code == 0
+    assert len(ran.summary["warnings"]) == 1
+    assert "another aspect" in ran.summary["warnings"][0]
+    assert ran.summary["inspected"] == 5
+
+
+def test_no_video_leaves_the_video_out(inspect: Inspect, clip: Path, engine: Path) -> None:
+    ran = inspect(clip, engine, "--no-video")
+    assert sorted(p.name for p in ran.out.iterdir()) == [r for r in RESULTS if "mp4" not in r]
+
+
+def test_results_are_not_overwritten_unless_asked(
+    inspect: Inspect, clip: Path, engine: Path
+) -> None:
+    first = inspect(clip, engine)
+    (first.out / "my notes.txt").write_text("keep me")
+    before = first.summary["started_utc"]
+    refused = inspect(clip, engine)
+    assert refused.code == 2
+    assert "already holds results" in refused.stderr
+    assert refused.summary["started_utc"] == before
+    again = inspect(clip, engine, "--overwrite")
+    assert again.code == 0
+    assert again.summary["started_utc"] != before
+    assert (first.out / "my notes.txt").read_text() == "keep me"
+
+
+def test_fail_on_anomaly_is_exit_code_3(inspect: Inspect, clip: Path, engine: Path) -> None:
+    assert inspect(clip, engine, "--fail-on-anomaly").code == 3
+    good = ["--set", "verdict.image_threshold=99", "--overwrite", "--fail-on-anomaly"]
+    assert inspect(clip, engine, *good).code == 0
+
+
+def test_the_size_rule_decides_the_verdict(inspect: Inspect, clip: Path, engine: Path) -> None:
+    rule = ["--set", "verdict.rule=defects", "--set", "verdict.min_length_px=30"]
+    assert inspect(clip, engine, *rule).summary["failed"] == 5
+    rule[-1] = "verdict.min_length_px=80"
+    assert inspect(clip, engine, *rule, "--overwrite").summary["failed"] == 0
+
+
+def test_the_synthetic_web_runs_without_an_engine_file(inspect: Inspect) -> None:
+    ran = inspect(
+        "synthetic",
+        None,
+        *("--set", "engine.backend=fake", "--set", "source.synthetic.frames=5"),
+        *("--set", "source.frame_hw=[240, 320]"),
+    )
+    assert ran.code == 0
+    assert ran.summary["inspected"] == 5
+
+
+def test_a_run_is_the_same_twice(inspect: Inspect, clip: Path, engine: Path) -> None:
+    def told(*more: str) -> list[tuple[object, ...]]:
+        records = inspect(clip, engine, *more).records
+        return [(r["frame_id"], r["pts_s"], r["score"], r["defects"]) for r in records]
+
+    assert told() == told("--overwrite")
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["bottle-detection", "bolt", "fruit"])
+def test_a_real_video_is_inspected_end_to_end(inspect: Inspect, tmp_path: Path, name: str) -> None:
+    found = sorted((DATA / "video").glob(f"{name}*.mp4"))
+    if not found:
+        pytest.skip("the real videos are not beside the project")
+    from tools.fit import main as fit
+
+    fitted = tmp_path / "e.onnx"
+    fit_argv = ["--method", "rad", "--normal", str(found[0]), "--max-pictures", "30"]
+    assert fit([*fit_argv, "--radius", "all", "--size", "128x224", "--out", str(fitted)]) == 0
+    ran = inspect(found[0], fitted)
+    assert ran.code == 0
+    with av.open(str(found[0])) as container:
+        frames = sum(1 for _ in container.decode(video=0))
+    assert ran.summary["captured"] == ran.summary["inspected"] == frames
+    with av.open(str(ran.out / "annotated.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == frames
+
+
+def test_pictures_of_one_shot_are_named_in_the_log(
+    inspect: Inspect, engine: Path, tmp_path: Path
+) -> None:
+    folder = write_pictures(tmp_path / "in", [good_picture(7), bad_picture(8)])
+    ran = inspect(f"{folder}/*.png", engine)
+    assert [(r["name"], r["verdict"]) for r in ran.records] == [
+        ("000.png", "PASS"),
+        ("001.png", "FAIL"),
+    ]
+    snapshot = next((ran.out / "snapshots").iterdir())
+    assert cv2.imread(str(snapshot)).shape[1] == 2 * HW[1]
