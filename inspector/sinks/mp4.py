@@ -7,10 +7,12 @@ from typing import Final
 
 import av
 from av.video.frame import PictureType
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange
+from loguru import logger
 
 from inspector.core.arrays import Image
 from inspector.core.errors import SinkError
+from inspector.sinks.fragments import cut_torn_fragment
 from inspector.sinks.sound import SoundCopy
 
 MAX_LOSS_S: Final = Fraction(95, 100)
@@ -21,6 +23,7 @@ _MIN_TIMESCALE: Final = 10_000
 _MAX_TIMESCALE: Final = 2**31 - 1
 _BT709: Final = 1
 _SMPTE170M: Final = 6
+"""As ITU-T H.273 numbers them; the second is the matrix of BT.601."""
 
 
 class Mp4Writer:
@@ -87,16 +90,24 @@ class Mp4Writer:
         except (av.FFmpegError, OSError) as exc:
             self.abandon()
             raise SinkError(f"the video {self._path} cannot be ended: {_reason(exc)}") from exc
-        self.abandon()
+        try:
+            self._close_files()
+        except (av.FFmpegError, OSError) as exc:
+            cut_torn_fragment(self._path)
+            raise SinkError(f"the video {self._path} cannot be ended: {_reason(exc)}") from exc
 
     def abandon(self) -> None:
-        """Closes the files without writing more than the muxer needs to. Raises SinkError."""
+        """After a failure: closes the files and leaves the whole fragments. Raises SinkError."""
+        try:
+            self._close_files()
+        except (av.FFmpegError, OSError) as exc:
+            logger.debug("{} has no end, only its fragments: {}", self._path, _reason(exc))
+        cut_torn_fragment(self._path)
+
+    def _close_files(self) -> None:
         if self._sound is not None:
             self._sound.close()
-        try:
-            self._container.close()
-        except (av.FFmpegError, OSError) as exc:
-            raise SinkError(f"the video {self._path} cannot be ended: {_reason(exc)}") from exc
+        self._container.close()
 
     def _video_stream(
         self, hw: tuple[int, int], preset: str, crf: int, threads: int
@@ -121,7 +132,7 @@ class Mp4Writer:
         context.gop_size = self._gop
         context.thread_count = threads
         context.color_range = ColorRange.MPEG
-        context.colorspace = Colorspace.SMPTE170M
+        context.colorspace = _SMPTE170M
         context.color_primaries = _BT709
         context.color_trc = _BT709
         return stream
