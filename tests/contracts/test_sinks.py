@@ -1,0 +1,176 @@
+"""What every sink of the SINKS table promises."""
+
+import importlib
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from inspector.core.arrays import frozen
+from inspector.core.errors import SinkError
+from inspector.core.geometry import Affine
+from inspector.core.protocols import Sink
+from inspector.core.types import (
+    BadFrame,
+    Defect,
+    Frame,
+    Inspection,
+    RunInfo,
+    Severity,
+    SourceInfo,
+    Verdict,
+)
+from inspector.render.side_by_side import SideBySide
+from inspector.sinks import SINKS
+from inspector.sinks.json_log import read_log
+
+HW = (24, 32)
+UTC = "2026-01-31T12:00:00.123Z"
+
+SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "video_file": ("out.mp4", {"preset": "ultrafast", "crf": 23, "threads": 1}),
+    "csv_log": ("out.csv", {}),
+    "json_log": ("out.jsonl", {}),
+    "snapshots": ("out", {"max_count": 100, "when": "both", "quality": 90}),
+}
+
+
+def count_pictures(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def count_snapshots(path: Path) -> int:
+    assert all(cv2.imread(str(p)) is not None for p in path.iterdir())
+    return len(list(path.iterdir()))
+
+
+# How many things can be read back, and how many of them the four inspections below make.
+READERS: dict[str, tuple[Callable[[Path], int], int]] = {
+    "video_file": (count_pictures, 4),
+    "csv_log": (lambda path: path.read_bytes().count(b"\r\n") - 1, 2),
+    "json_log": (lambda path: len(read_log(path)[1]), 4),
+    "snapshots": (count_snapshots, 2),
+}
+
+
+def make(name: str, folder: Path) -> tuple[Sink, Path]:
+    module, _, cls = SINKS[name].partition(":")
+    file, settings = SETTINGS[name]
+    sink: Sink = getattr(importlib.import_module(module), cls)(folder / file, **settings)
+    return sink, folder / file
+
+
+def run_info() -> RunInfo:
+    source = SourceInfo("line", False, frame_hw=HW, time_base=Fraction(1, 25))
+    return RunInfo(source, Path("out"), UTC, {}, {}, "c", "e", None, 1.5, 2.0)
+
+
+def defect(number: int) -> Defect:
+    outline = np.array(((4.0, 4.0), (9.0, 4.0), (9.0, 8.0)))
+    box = (4.0, 4.0, 9.0, 8.0)
+    return Defect(
+        number,
+        (outline,),
+        0,
+        box,
+        (7.0, 5.0),
+        10.0,
+        6.4,
+        3.0,
+        40.0,
+        3.0,
+        2.5,
+        Severity.LOW,
+        "map",
+        True,
+        10.0,
+        6.4,
+        3.0,
+    )
+
+
+def inspections() -> list[Inspection]:
+    """Pass, fail with two defects, error without a picture, and a pass with an empty list."""
+    image = frozen(np.full((*HW, 3), 90, np.uint8))
+    frames = [Frame(i, "line", image, i, i / 25, UTC) for i in range(4)]
+    seen = {"anomaly_map": np.ones((6, 8), np.float32), "to_frame": Affine(4, 4), "score": 1.0}
+    failed = seen | {"score": 2.0, "defects": (defect(0), defect(1))}
+    bad = BadFrame(2, "line", "torn", 2, 2 / 25, UTC)
+    return [
+        Inspection(frames[0], Verdict.PASS, 1.5, 2.0, **seen),
+        Inspection(frames[1], Verdict.FAIL, 1.5, 2.0, **failed),
+        Inspection(bad, Verdict.ERROR, 1.5, 2.0, error="torn"),
+        Inspection(frames[3], Verdict.PASS, 1.5, 2.0, **seen),
+    ]
+
+
+def write_all(sink: Sink) -> None:
+    render = SideBySide(display_range=(0, 3), unit="mm", frame_hw=HW)
+    sink.open(run_info())
+    for item in inspections():
+        sink.write(item, render(item))
+
+
+def test_every_sink_of_the_table_is_covered_here() -> None:
+    assert set(SINKS) == set(SETTINGS) == set(READERS)
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_it_takes_every_kind_of_inspection(name: str, tmp_path: Path) -> None:
+    sink, path = make(name, tmp_path)
+    write_all(sink)
+    sink.close()
+    count, expected = READERS[name]
+    assert count(path) == expected
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_its_name_is_the_one_in_the_table(name: str, tmp_path: Path) -> None:
+    assert make(name, tmp_path)[0].name == name
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_it_closes_twice_and_without_having_been_opened(name: str, tmp_path: Path) -> None:
+    sink, path = make(name, tmp_path)
+    sink.close()
+    assert not path.exists()
+    write_all(sink)
+    sink.close()
+    sink.close()
+    assert READERS[name][0](path) == READERS[name][1]
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_what_was_written_is_readable_when_the_run_is_aborted(name: str, tmp_path: Path) -> None:
+    sink, path = make(name, tmp_path)
+    render = SideBySide(display_range=(0, 3), unit="mm", frame_hw=HW)
+    sink.open(run_info())
+    for item in inspections()[:2]:
+        sink.write(item, render(item))
+    sink.close()
+    written = {"video_file": 2, "csv_log": 2, "json_log": 2, "snapshots": 1}
+    assert READERS[name][0](path) == written[name]
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_a_run_without_frames_leaves_nothing_torn(name: str, tmp_path: Path) -> None:
+    sink, path = make(name, tmp_path)
+    sink.open(run_info())
+    sink.close()
+    if path.exists():
+        assert READERS[name][0](path) == 0
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_a_place_that_cannot_be_written_is_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    sink, _ = make(name, tmp_path / "file")
+    with pytest.raises(SinkError, match="file"):
+        sink.open(run_info())
+    sink.close()
