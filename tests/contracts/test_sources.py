@@ -1,0 +1,162 @@
+"""What every source of the SOURCES table promises, whatever it reads from."""
+
+import importlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from inspector.core.errors import SourceError
+from inspector.core.types import Frame
+from inspector.sources import SOURCES
+from inspector.sources.reconnect import Backoff
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "sources"))
+
+from source_clips import moving, transport_stream, write_clip
+from stream_servers import HttpServer
+from test_camera import ScriptedCapture
+
+BACKOFF = Backoff(first_s=0.02, max_s=0.05, give_up_s=None)
+SYNTHETIC: dict[str, Any] = {
+    "frame_hw": (64, 96),
+    "fps": 25.0,
+    "seed": 1,
+    "mm_per_px": 0.1,
+    "defect_rate": 0.5,
+    "paced": False,
+}
+
+
+def source_class(name: str) -> Any:
+    module, _, attribute = SOURCES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[[str], Any]]:
+    """Opens the source of a name on something that holds at least 30 frames."""
+    servers: list[HttpServer] = []
+
+    def made(name: str) -> Any:
+        kind = source_class(name)
+        if name == "video_file":
+            write_clip(tmp_path / "clip.mp4", moving(40))
+            return kind(tmp_path / "clip.mp4")
+        if name == "image_folder":
+            for index, image in enumerate(moving(40)):
+                assert cv2.imwrite(str(tmp_path / f"{index}.png"), image)
+            return kind(str(tmp_path), fps=25, max_unreadable=0)
+        if name == "network":
+            servers.append(HttpServer(transport_stream(200)))
+            return kind(servers[-1].url, open_timeout_s=2, read_timeout_s=2, backoff=BACKOFF)
+        if name == "camera":
+            capture = ScriptedCapture(*range(200))
+            asked = {"frame_hw": None, "fps": None, "read_timeout_s": 2.0, "backoff": BACKOFF}
+            return kind(0, open_capture=lambda: capture, **asked)
+        assert name == "synthetic", f"say here how to open a source of the kind {name}"
+        return kind(frames=40, **SYNTHETIC)
+
+    yield made
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture(params=sorted(SOURCES))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_numbers_rise_by_one_and_time_rises(name, make):
+    source = make(name)
+    frames = [source.read() for _ in range(30)]
+    source.close()
+    assert all(isinstance(frame, Frame) for frame in frames)
+    assert [frame.frame_id for frame in frames] == list(range(30))
+    for before, after in pairwise(frames):
+        assert after.captured_ns >= before.captured_ns
+        if source.info.live:
+            assert after.pts_s is None
+        else:
+            assert after.pts_s > before.pts_s
+    assert {frame.source_id for frame in frames} == {source.info.source_id}
+
+
+def test_arrays_are_frozen_contiguous_bgr_and_stay_as_they_are(name, make):
+    source = make(name)
+    frames = [source.read() for _ in range(5)]
+    copies = [frame.image.copy() for frame in frames]
+    for _ in range(20):
+        source.read()
+    source.close()
+    for frame, copy in zip(frames, copies, strict=True):
+        assert frame.image.dtype == np.uint8
+        assert frame.image.shape == (*source.info.frame_hw, 3)
+        assert frame.image.flags.c_contiguous
+        assert not frame.image.flags.writeable
+        assert np.array_equal(frame.image, copy)
+
+
+def test_a_source_of_known_length_gives_so_many_frames(name, make):
+    source = make(name)
+    if source.info.live:
+        assert source.info.frame_count is None
+    else:
+        count = 0
+        while source.read() is not None:
+            count += 1
+        assert count == source.info.frame_count == 40
+        assert source.read() is None
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("video_file", ((Path("/nowhere/a.mp4"),), {})),
+        ("image_folder", (("/nowhere/*.png",), {"fps": 1, "max_unreadable": 0})),
+        (
+            "network",
+            (
+                ("http://127.0.0.1:9/live",),
+                {"open_timeout_s": 1, "read_timeout_s": 1, "backoff": BACKOFF},
+            ),
+        ),
+        (
+            "camera",
+            ((97,), {"frame_hw": None, "fps": None, "read_timeout_s": 1, "backoff": BACKOFF}),
+        ),
+    ],
+)
+def test_what_is_missing_is_a_source_error(name, arguments):
+    positional, named = arguments
+    with pytest.raises(SourceError) as caught:
+        source_class(name)(*positional, **named)
+    assert "\n" not in str(caught.value)
+
+
+def test_close_while_reading_returns_in_time(name, make):
+    source = make(name)
+    seen = threading.Event()
+
+    def drain() -> None:
+        while source.read() is not None:
+            seen.set()
+
+    reader = threading.Thread(target=drain)
+    reader.start()
+    assert seen.wait(5)
+    started = time.monotonic()
+    source.close()
+    reader.join(2)
+    assert not reader.is_alive()
+    assert time.monotonic() - started < 2
+    assert source.read() is None
+    source.close()
