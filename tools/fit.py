@@ -14,10 +14,13 @@ from engines.export.fitting import Fitted, Recipe, fit_engine
 from engines.methods.base import METHODS, make_method
 from engines.roi import load_roi
 from engines.training.data import MAX_PICTURES, Normals, from_folder, from_stream
+from inspector.build import open_source
+from inspector.config import SourceConfig
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Source
 from inspector.core.types import Frame
+from inspector.sources.uri import kind_of
 from tools._cli import guarded
 
 METHOD_OPTIONS = ("radius", "top_k", "coreset", "layers", "precision")
@@ -55,14 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--method", choices=list(METHODS), required=True)
-    add("--normal", required=True, help="folder of pictures, video file or camera number")
+    add("--normal", required=True, help="folder of pictures, video, camera number or URL")
     add("--out", type=Path, required=True, help="engine file to write")
     add("--backbone", default=DEFAULT, help="name or ONNX file (default: %(default)s)")
     add("--size", type=_size, help="HxW of the input; default: short side 256, aspect kept")
     add("--name", help="of the engine (default: name of the file)")
     add("--roi", type=Path, help="YAML with polygons to inspect and to ignore, in frame pixels")
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
-    add("--seconds", type=float, default=60.0, help="to watch a camera (default: %(default)s)")
+    add("--seconds", type=float, default=60.0, help="to watch a live source (%(default)s)")
     add("--false-alarm-rate", type=float, help="default: 0.01, or 1/(pictures + 1) if larger")
     add("--drop-suspects", action="store_true", help="fit without pictures that stand out")
     add("--sigma", type=float, default=4.0, help="of the map's smoothing, px (%(default)s)")
@@ -98,53 +101,34 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _normals(arguments: argparse.Namespace) -> Normals:
-    size, most = arguments.size, arguments.max_pictures
-    path = Path(arguments.normal)
-    if path.is_dir():
-        return from_folder(path, input_hw=size, max_pictures=most)
-    if arguments.normal.isdigit():
-        frames = _camera(int(arguments.normal), arguments.seconds)
-        return from_stream(f"camera{path}", frames, input_hw=size, max_pictures=most)
-    if path.is_file():
-        return from_stream(path.name, _video(path), input_hw=size, max_pictures=most)
-    raise ConfigError(f"--normal {arguments.normal} is no folder, video file or camera number")
-
-
-def _video(path: Path) -> Iterator[Image]:
-    from inspector.sources.video_file import VideoFileSource
-
-    yield from _frames(VideoFileSource(path))
-
-
-def _camera(index: int, seconds: float) -> Iterator[Image]:
-    from inspector.sources.camera import CameraSource
-
-    if not seconds > 0:
-        raise ConfigError(f"--seconds must be above 0, not {seconds}")
-    start: int | None = None
-    source = CameraSource(index)
-    for frame in tqdm(_good(source), desc="camera", unit="frame"):
-        start = frame.captured_ns if start is None else start
-        if frame.captured_ns - start > seconds * 1e9:
-            break
-        yield frame.image
-    source.close()
-
-
-def _frames(source: Source) -> Iterator[Image]:
-    total = source.info.frame_count
-    for frame in tqdm(_good(source), desc="video", unit="frame", total=total):
-        yield frame.image
-
-
-def _good(source: Source) -> Iterator[Frame]:
-    """Frames until the source ends; damaged ones are left out."""
+    size, most, uri = arguments.size, arguments.max_pictures, arguments.normal
+    if not arguments.seconds > 0:
+        raise ConfigError(f"--seconds must be above 0, not {arguments.seconds}")
+    if kind_of(uri) == "image_folder" and Path(uri).is_dir():
+        return from_folder(Path(uri), input_hw=size, max_pictures=most)
+    if uri == "synthetic":
+        raise ConfigError("--normal synthetic shows defects; normal pictures must have none")
+    source = open_source(SourceConfig(uri=uri))
+    name = source.info.source_id if source.info.path is None else source.info.path.name
     try:
-        while (frame := source.read()) is not None:
-            if isinstance(frame, Frame):
-                yield frame
+        frames = _frames(source, arguments.seconds)
+        return from_stream(name, frames, input_hw=size, max_pictures=most)
     finally:
         source.close()
+
+
+def _frames(source: Source, seconds: float) -> Iterator[Image]:
+    """Frames until the source ends, a live one `seconds` after its first; damaged ones are left
+    out."""
+    first_ns: int | None = None
+    with tqdm(desc="frames", unit="frame", total=source.info.frame_count) as bar:
+        while (frame := source.read()) is not None:
+            first_ns = frame.captured_ns if first_ns is None else first_ns
+            if source.info.live and frame.captured_ns - first_ns > seconds * 1e9:
+                return
+            bar.update()
+            if isinstance(frame, Frame):
+                yield frame.image
 
 
 class _Bars:
