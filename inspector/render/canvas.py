@@ -49,10 +49,11 @@ class Font:
 
     def __init__(self, cap_px: int) -> None:
         self.cap_px = cap_px
-        self.line_px = even_up(round(cap_px * 1.7))
-        self.pad_px = max(cap_px // 3, 2)
-        self.weight = max(1, round(cap_px / 11))
-        self.scale = float(cv2.getFontScaleFromHeight(_FONT, cap_px, self.weight))
+        self.line_px = even_up(round(cap_px * 1.9))
+        self.pad_px = max(cap_px // 2, 2)
+        self.weight = max(1, round(cap_px / 9))
+        # OpenCV 4 draws strokes of the height asked for, OpenCV 5 outlines of three quarters of it.
+        self.scale = cap_px / _drawn_height(self.weight)
 
     def width(self, text: str) -> int:
         return int(cv2.getTextSize(text, _FONT, self.scale, self.weight)[0][0])
@@ -136,6 +137,13 @@ def planes(buffer: Image) -> tuple[Image, Image, Image]:
         flat[luma : luma + chroma].reshape(half),
         flat[luma + chroma :].reshape(half),
     )
+
+
+def _drawn_height(weight: int) -> float:
+    """Of a capital letter at scale 1."""
+    ground = np.zeros((400, 400), np.uint8)
+    cv2.putText(ground, "H", (50, 300), _FONT, 8.0, 255, weight, cv2.LINE_AA)
+    return np.count_nonzero(ground.max(axis=1) > 127) / 8.0
 
 
 def even_up(value: int) -> int:

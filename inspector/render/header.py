@@ -17,7 +17,7 @@ VERDICT_COLOURS: Final[dict[Verdict, Colour]] = {
 }
 BACKGROUND: Final = Colour(28)
 INK: Final = 225
-_WIDTH_IN_CAPS: Final = 78
+_WIDTH_IN_CAPS: Final = 95
 """Room that the longest usual header needs, in heights of its letters (measured)."""
 _MAX_ROWS: Final = 3
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from calibration.units import mm_per
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError
 from inspector.core.geometry import Affine, Points
@@ -47,6 +48,7 @@ class SideBySide:
             raise ConfigError(f"the scale of the picture must be positive, not {scale}")
         if not 0 <= alpha <= 1:
             raise ConfigError(f"alpha of the picture must lie within 0 and 1, not {alpha}")
+        mm_per(unit)
         self._range = display_range
         self._unit = unit
         self._scale = scale
@@ -113,7 +115,7 @@ class _View:
         self.frame_hw = frame_hw
         self._usual = Placement.scaled(frame_hw, scale)
         self._panel_hw = height, width = self._usual.panel_hw
-        self._font = Font(min(max(min(height // 34, width // 26), 11), 40))
+        self._font = Font(min(max(min(height // 42, width // 32), 9), 32))
         self._header = Header(2 * width, self._font, display_range)
         self._top = self._header.height
         self._thickness = max(1, round(height / 540))

@@ -1,0 +1,97 @@
+"""Labels of defects: what they say and where they go."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspector.core.geometry import Affine
+from inspector.core.types import Defect, Severity
+from inspector.render.canvas import Box, Canvas, Colour, Font
+from inspector.render.overlay import MAX_LABELS, draw_labels, free_place, label, overlap
+
+AREA = (640, 20, 1280, 380)
+
+
+def defect(number: int = 0, at: tuple[float, float] = (100.0, 100.0)) -> Defect:
+    x, y = at
+    outline = np.array(((x, y), (x + 30, y), (x + 30, y + 20), (x, y + 20)))
+    return Defect(
+        number,
+        (outline,),
+        0,
+        (x, y, x + 30, y + 20),
+        (x + 15, y + 10),
+        600.0,
+        36.06,
+        20.0,
+        30.0,
+        3.0,
+        2.0,
+        Severity.HIGH,
+        "refined",
+        False,
+        600.0,
+        36.0,
+        20.0,
+        length_mm=3.417,
+        width_mm=1.204,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "unit", "text"),
+    [
+        ({}, "mm", "#0 3.42 x 1.20 mm high"),
+        ({}, "inch", "#0 0.135 x 0.0474 in high"),
+        ({"length_mm": None, "width_mm": None}, "mm", "#0 36 x 20 px high"),
+        ({"size_source": "map"}, "mm", "#0 ~3.42 x 1.20 mm high"),
+        ({"truncated": True, "severity": Severity.LOW}, "mm", "#0 >3.42 x 1.20 mm low"),
+    ],
+)
+def test_a_label_gives_size_unit_and_severity(
+    changes: dict[str, object], unit: str, text: str
+) -> None:
+    assert label(replace(defect(), **changes), unit) == text
+
+
+boxes = st.tuples(
+    st.integers(600, 1300), st.integers(0, 400), st.integers(2, 200), st.integers(2, 200)
+).map(lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3]))
+
+
+@given(st.lists(boxes, min_size=1, max_size=15), st.integers(20, 300), st.integers(8, 60))
+@settings(deadline=None)
+def test_labels_stay_inside_and_off_each_other(anchors: list[Box], width: int, height: int) -> None:
+    taken: list[Box] = []
+    for anchor in anchors:
+        box = free_place(anchor, (width, height), AREA, taken, anchors)
+        if box is None:
+            continue
+        assert box[2] - box[0] == width
+        assert box[3] - box[1] == height
+        assert AREA[0] <= box[0] and box[2] <= AREA[2]  # noqa: PT018
+        assert AREA[1] <= box[1] and box[3] <= AREA[3]  # noqa: PT018
+        assert all(overlap(box, other) == 0 for other in taken)
+        taken.append(box)
+    assert taken
+
+
+def test_a_lone_label_lies_above_its_defect_or_below_at_the_upper_edge() -> None:
+    assert free_place((700, 100, 730, 120), (90, 20), AREA, [], []) == (700, 76, 790, 96)
+    at_top = (700, 20, 730, 40)
+    assert free_place(at_top, (90, 20), AREA, [], [at_top]) == (700, 44, 790, 64)
+
+
+def test_a_label_wider_than_the_panel_is_left_out() -> None:
+    assert free_place((700, 100, 730, 120), (700, 20), AREA, [], []) is None
+
+
+def test_a_crowd_of_defects_gets_labels_up_to_the_most() -> None:
+    canvas = Canvas((380, 1280))
+    canvas.fill((0, 0, 1280, 380), Colour(16))
+    crowd = tuple(defect(i, (40.0 * (i % 15), 30.0 * (i // 15) + 60)) for i in range(60))
+    drawn = draw_labels(canvas, crowd, Affine(1, 1, 640, 20), AREA, Font(11), "mm")
+    assert drawn == MAX_LABELS
