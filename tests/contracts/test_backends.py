@@ -1,0 +1,137 @@
+"""What every backend in BACKENDS must do."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.backbones.zoo import DEFAULT, resolve
+from engines.base import BACKENDS, Engine, open_engine
+from engines.export.fitting import Recipe, fit_engine
+from engines.fake_engine import FakeEngine, fake_spec
+from engines.methods.base import make_method
+from engines.spec import ResizeRule
+from engines.training.data import Normals
+from inspector.core.errors import ConfigError, EngineError, SpecError
+
+HW = (64, 96)
+
+
+@pytest.fixture(scope="module", params=list(BACKENDS))
+def backend(request, tmp_path_factory) -> tuple[str, Path]:
+    """A backend's name and an engine file that it runs."""
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "fake":
+        path = folder / "fake.json"
+        path.write_text(fake_spec(HW).to_json())
+        return "fake", path
+    pixels = np.random.default_rng(0).integers(0, 255, (8, *HW, 3)).astype(np.uint8)
+    names = tuple(map(str, range(8)))
+    normals = Normals("noise", pixels, names, HW, ResizeRule(HW), ordered=False)
+    recipe = Recipe("noise", make_method("rad", {}), resolve(DEFAULT), threads=1)
+    fit_engine(normals, recipe, folder / "engine.onnx", lambda *_: None)
+    return request.param, folder / "engine.onnx"
+
+
+def opened(backend: tuple[str, Path]) -> Engine:
+    return open_engine(backend[1], backend=backend[0])
+
+
+def pictures(count: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 255, (count, *HW, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7])
+def test_shapes_and_types_are_those_of_the_spec(backend, batch):
+    engine = opened(backend)
+    maps, scores = engine.infer(pictures(batch))
+    assert maps.shape == (batch, *engine.spec.map_hw)
+    assert scores.shape == (batch,)
+    assert maps.dtype == scores.dtype == np.float32
+
+
+def test_the_same_input_gives_the_same_output(backend):
+    engine, again = opened(backend), opened(backend)
+    for other in (engine, again):
+        maps, scores = other.infer(pictures(2))
+        first_maps, first_scores = engine.infer(pictures(2))
+        assert np.array_equal(maps, first_maps)
+        assert np.array_equal(scores, first_scores)
+
+
+def test_outputs_are_their_own_memory(backend):
+    engine = opened(backend)
+    maps, _ = engine.infer(pictures(2))
+    kept = maps.copy()
+    engine.infer(255 - pictures(2))
+    assert np.array_equal(maps, kept)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((1, 32, 96, 3), np.uint8),
+        np.zeros((1, 64, 96, 1), np.uint8),
+        np.zeros((64, 96, 3), np.uint8),
+        np.zeros((1, 64, 96, 3), np.float32),
+    ],
+)
+def test_another_shape_or_dtype_is_refused_by_name(backend, wrong):
+    with pytest.raises(EngineError) as caught:
+        opened(backend).infer(wrong)
+    assert "64, 96, 3" in str(caught.value)
+    assert str(wrong.dtype) in str(caught.value)
+    assert str(wrong.shape[-1]) in str(caught.value)
+
+
+def test_it_closes_twice_and_then_refuses_to_run(backend):
+    engine = opened(backend)
+    engine.warm_up()
+    engine.close()
+    engine.close()
+    with pytest.raises(EngineError, match="closed"):
+        engine.infer(pictures(1))
+
+
+def test_it_says_on_what_it_runs(backend):
+    assert "CPU" in opened(backend).running_on
+
+
+@pytest.mark.parametrize("name", list(BACKENDS))
+def test_opening_it_never_imports_torch(name):
+    module = BACKENDS[name].partition(":")[0]
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_unknown_backend_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(ConfigError, match=r"'abacus' is unknown; known: onnx, fake"):
+        open_engine(tmp_path / "e.onnx", backend="abacus")
+
+
+def test_the_fake_engine_finds_what_is_dark(tmp_path):
+    engine = FakeEngine(tmp_path / "any")
+    picture = np.full((2, *engine.spec.resize.input_hw, 3), 200, np.uint8)
+    picture[1, 20:40, 60:80] = 10
+    maps, scores = engine.infer(picture)
+    assert scores[0] == 0
+    assert scores[1] > engine.spec.image_threshold
+    found = np.argwhere(maps[1] >= engine.spec.pixel_threshold)
+    assert (found.min(axis=0) == (10, 30)).all()
+    assert (found.max(axis=0) == (19, 39)).all()
+
+
+def test_the_fake_engine_fails_when_told_to(tmp_path):
+    engine = FakeEngine(tmp_path / "any", fail_at=1)
+    pixels = np.zeros((1, *engine.spec.resize.input_hw, 3), np.uint8)
+    engine.infer(pixels)
+    with pytest.raises(EngineError, match="fails at call 1"):
+        engine.infer(pixels)
+
+
+def test_the_fake_engine_refuses_a_broken_spec(tmp_path):
+    (tmp_path / "spec.json").write_text("{}")
+    with pytest.raises(SpecError, match="missing key spec.name"):
+        FakeEngine(tmp_path / "spec.json")

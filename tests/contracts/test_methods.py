@@ -1,0 +1,80 @@
+"""What every method in METHODS must do."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.backbones.zoo import DEFAULT, resolve
+from engines.base import open_engine
+from engines.export.fitting import Recipe, fit_engine
+from engines.methods.base import METHODS, make_method
+from engines.spec import ResizeRule
+from engines.training.data import Normals
+from inspector.core.errors import ConfigError
+
+HW = (64, 96)
+
+
+def plate(seed: int, *, hole: bool = False) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    picture = random.normal(150, 4, (*HW, 3)).clip(0, 255).astype(np.uint8)
+    cv2.rectangle(picture, (20, 12), (76, 52), (90, 120, 140), 2)
+    if hole:
+        cv2.circle(picture, (40, 30), 5, (15, 15, 15), -1)
+    return picture
+
+
+@pytest.fixture(scope="module", params=list(METHODS))
+def fitted(request, tmp_path_factory) -> tuple[str, Path]:
+    pixels = np.stack([plate(seed) for seed in range(8)])
+    names = tuple(f"{seed}.png" for seed in range(8))
+    normals = Normals("plates", pixels, names, HW, ResizeRule(HW), ordered=False)
+    recipe = Recipe("plates", make_method(request.param, {}), resolve(DEFAULT), threads=1)
+    out = tmp_path_factory.mktemp(request.param) / "engine.onnx"
+    fit_engine(normals, recipe, out, lambda *_: None)
+    return request.param, out
+
+
+def test_it_fits_on_eight_pictures_and_its_export_computes_what_it_says(fitted):
+    name, path = fitted
+    spec = open_engine(path).spec
+    assert spec.method == name
+    assert spec.parity["pictures"] >= 8
+    assert spec.parity["map_max_abs"] <= spec.parity["tolerance"]
+    assert spec.parity["score_max_abs"] <= spec.parity["tolerance"]
+
+
+def test_its_spec_is_complete(fitted):
+    spec = open_engine(fitted[1]).spec
+    assert np.isfinite([spec.image_threshold, spec.pixel_threshold, *spec.display_range]).all()
+    assert spec.display_range[0] < spec.pixel_threshold < spec.display_range[1]
+    assert spec.layers
+    assert spec.backbone == DEFAULT
+    assert spec.threshold_rule.normals == 8
+    for part in (spec.parameters, spec.golden, spec.trained_on, spec.versions, spec.created_utc):
+        assert part
+
+
+def test_a_defect_scores_above_every_normal_picture(fitted):
+    engine = open_engine(fitted[1])
+    normal = np.stack([plate(seed) for seed in range(100, 108)])
+    _, scores = engine.infer(np.concatenate([normal, plate(200, hole=True)[None]]))
+    assert scores[-1] > scores[:-1].max()
+    assert scores[-1] >= engine.spec.image_threshold
+
+
+def test_its_map_is_finite_and_never_negative(fitted):
+    engine = open_engine(fitted[1])
+    pictures = np.stack([np.zeros((*HW, 3)), np.full((*HW, 3), 255), plate(1)]).astype(np.uint8)
+    maps, scores = engine.infer(pictures)
+    assert np.isfinite(maps).all()
+    assert np.isfinite(scores).all()
+    assert maps.min() >= 0
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_an_option_that_it_does_not_have_is_refused_by_name(name):
+    with pytest.raises(ConfigError, match=f"method {name} has no option wheels"):
+        make_method(name, {"wheels": 4})
