@@ -1,6 +1,7 @@
 """Inspects a video, a camera or pictures: argv -> config -> pipeline -> exit code."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from inspector.config import Config, load_config, parse_setting
 from inspector.console import Progress, screen_line
 from inspector.core.arrays import Image
 from inspector.core.channel import Channel
-from inspector.core.errors import InspectorError, SinkError
+from inspector.core.errors import ConfigError, InspectorError, SinkError
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
 from inspector.logs import start_logging
@@ -84,13 +85,21 @@ def _config(argv: list[str] | None) -> Config:
     return load_config(given.config, overrides)
 
 
+def _window() -> Window:
+    """Asked of the environment first, for SDL writes lines of its own where nothing answers."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
+    if sys.platform.startswith("linux") and not any(map(os.environ.get, names)):
+        raise ConfigError("--show: there is no display (DISPLAY and WAYLAND_DISPLAY are not set)")
+    return Window("inspector")
+
+
 class _Session:
     """Runs the pipeline on its threads; window, signals and progress on this one."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
         # Refused here where there is no display: before the source is opened.
-        self._window = Window("inspector") if config.window.show else None
+        self._window = _window() if config.window.show else None
         self._view: Channel[Image] = Channel(1, drop_oldest=True)
         self._signals: list[int] = []
         self._run: Run = build(config, [self._to_window] if self._window else [])

@@ -17,7 +17,7 @@ from inspector.sinks.folder import write_summary
 class Run:
     """A pipeline ready to start, and what its summary is made of.
 
-    warnings: filled while it runs. running_on: filled when the engine is open.
+    warnings: filled while it runs. running_on: one entry when the engine is open.
     """
 
     pipeline: Pipeline
@@ -46,7 +46,7 @@ class Run:
             "image_threshold": info.image_threshold,
             "pixel_threshold": info.pixel_threshold,
             "defects": self.defects.as_dict(),
-            "engine": info.engine | {"sha256": info.engine_hash, "running_on": self.running_on},
+            "engine": info.engine | {"sha256": info.engine_hash, "running_on": "".join(self.running_on)},
             "calibration": self.calibration,
             "calibration_hash": info.calibration_hash,
             "config": info.config,

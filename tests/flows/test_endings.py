@@ -1,0 +1,171 @@
+"""Signals, kills, lost streams and secrets, with real processes."""
+
+import fcntl
+import functools
+import http.server
+import json
+import os
+import pty
+import signal
+import socketserver
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from conftest import RESULTS, good_picture, write_clip
+
+from inspector.sinks.json_log import read_log
+
+ROOT = Path(__file__).parents[2]
+PACED = ["--source", "synthetic", "--set", "engine.backend=fake", "--set", "source.fps=100"]
+PACED += ["--set", "source.synthetic.paced=true", "--set", "source.synthetic.frames=null"]
+PACED += ["--set", "source.frame_hw=[240, 320]"]
+
+
+def start(out: Path, *arguments: str) -> "subprocess.Popen[str]":
+    argv = [sys.executable, "run_inspector.py", "--output", str(out)]
+    argv += ["--set", f"log.path={out.parent / 'run.log'}", *arguments]
+    return subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_rows(out: Path, count: int, process: "subprocess.Popen[str]") -> None:
+    log = out / "inspections.jsonl"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[1]
+        if log.exists() and log.read_bytes().count(b"\n") > count:
+            return
+        time.sleep(0.02)
+    raise AssertionError("no rows in time")
+
+
+def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    _, stderr = process.communicate(timeout=30)
+    return process.returncode, stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_ends_the_run_in_good_order(tmp_path: Path, number: int, code: int) -> None:
+    out = tmp_path / "out"
+    process = start(out, *PACED)
+    wait_for_rows(out, 20, process)
+    process.send_signal(number)
+    assert ended(process)[0] == code
+    assert sorted(p.name for p in out.iterdir()) == RESULTS
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["status"] == "stopped"
+    assert summary["captured"] == summary["inspected"] + summary["dropped"]
+    assert len(read_log(out / "inspections.jsonl")[1]) == summary["inspected"] > 15
+    with av.open(str(out / "annotated.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == summary["inspected"]
+
+
+def test_a_killed_process_leaves_a_video_and_a_log_that_read_to_their_end(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = start(out, *PACED)
+    wait_for_rows(out, 120, process)
+    process.kill()
+    ended(process)
+    _, records = read_log(out / "inspections.jsonl")
+    assert len(records) >= 119
+    with av.open(str(out / "annotated.mp4")) as container:
+        frames = list(container.decode(video=0))
+    last_s = (records[-1]["captured_ns"] - records[0]["captured_ns"]) / 1e9
+    assert float(frames[-1].pts * frames[-1].time_base) >= last_s - 1.0
+
+
+class Server:
+    """Serves a folder over HTTP on a free port until stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        handler = functools.partial(_Quiet, directory=str(folder))
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_a_stream_that_never_comes_back_is_exit_code_4_and_keeps_its_results(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "web"
+    folder.mkdir()
+    write_clip(folder / "clip.ts", [good_picture(i) for i in range(40)])
+    server = Server(folder)
+    out = tmp_path / "out"
+    url = f"http://me:topsecret@127.0.0.1:{server.port}/clip.ts?token=alsosecret"
+    process = start(
+        out,
+        *("--source", url, "--set", "engine.backend=fake"),
+        *("--set", "source.reconnect.give_up_s=0.4", "--set", "source.reconnect.first_s=0.1"),
+    )
+    wait_for_rows(out, 1, process)
+    server.stop()
+    code, stderr = ended(process)
+    assert code == 4, stderr
+    summary = json.loads((out / "summary.json").read_text())
+    counted = summary["inspected"] + summary["dropped"] + summary["errored"]
+    assert summary["captured"] == counted >= 1
+    assert summary["status"] == "failed"
+    everything = stderr + (tmp_path / "run.log").read_text()
+    everything += "".join(p.read_text() for p in out.iterdir() if p.suffix in (".json", ".jsonl"))
+    assert "topsecret" not in everything
+    assert "alsosecret" not in everything
+    assert f"127.0.0.1:{server.port}" in everything
+
+
+def test_a_password_of_a_camera_that_is_missing_is_told_to_nobody(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    url = "rtsp://admin:s3cret%40x@127.0.0.1:9/live"
+    code, stderr = ended(start(out, "--source", url, "--set", "engine.backend=fake"))
+    assert code == 2
+    assert "127.0.0.1:9" in stderr
+    log = tmp_path / "run.log"
+    assert "s3cret" not in stderr + (log.read_text() if log.exists() else "")
+
+
+def test_without_a_terminal_there_is_no_progress_bar(clip: Path, tmp_path: Path) -> None:
+    process = start(tmp_path / "out", "--source", str(clip), "--set", "engine.backend=fake")
+    code, stderr = ended(process)
+    assert code == 0
+    assert "it/s" not in stderr
+    assert "\r" not in stderr
+    assert "captured 30 = inspected 30" in stderr
+
+
+def test_a_terminal_shows_rate_remaining_time_and_anomalies(clip: Path, tmp_path: Path) -> None:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    argv = [sys.executable, "run_inspector.py", "--source", str(clip), "--set", "log.path=null"]
+    argv += ["--output", str(tmp_path / "out"), "--set", "engine.backend=fake"]
+    process = subprocess.Popen(argv, cwd=ROOT, stderr=slave)
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(master, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    assert process.wait(30) == 0
+    text = shown.decode()
+    assert "30/30" in text
+    assert "frame/s" in text
+    assert "anomalies" in text
