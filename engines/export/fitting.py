@@ -212,7 +212,7 @@ class _Fit:
             roi=recipe.roi,
             parameters=drawing | recipe.method.describe(model),
             trained_on=_trained_on(normals)
-            | {"suspects": self.suspects, "suspects_dropped": recipe.drop_suspects},
+            | {"suspects": list(self.suspects), "suspects_dropped": recipe.drop_suspects},
             licence=info.licence,
             seed=recipe.seed,
             versions=_versions() | {"backbone_sha256": info.sha256},

@@ -14,6 +14,7 @@ import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
 from inspector.core.arrays import Mask
+from inspector.core.errors import ConfigError
 
 TRUNCATE: Final = 4.0
 """Reach of the Gaussian, in standard deviations."""
@@ -39,9 +40,9 @@ class Canvas:
 
     def __post_init__(self) -> None:
         if not self.sigma >= 0:
-            raise ValueError(f"sigma must be at least 0, not {self.sigma}")
+            raise ConfigError(f"sigma must be at least 0, not {self.sigma}")
         if not 0 <= self.top_fraction <= 1:
-            raise ValueError(f"top_fraction must lie within 0 and 1, not {self.top_fraction}")
+            raise ConfigError(f"top_fraction must lie within 0 and 1, not {self.top_fraction}")
         if self.inside is not None and self.inside.shape != self.map_hw:
             raise ValueError(f"a mask of {self.inside.shape} does not fit a map of {self.map_hw}")
 

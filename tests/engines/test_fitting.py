@@ -162,7 +162,7 @@ def test_a_picture_that_stands_out_is_named_and_left_out_when_asked(tmp_path):
     finally:
         logger.remove(sink)
     assert "5.png" in heard[0]
-    assert kept.trained_on["suspects"] == ("5.png",)
+    assert kept.trained_on["suspects"] == ["5.png"]
     assert kept.trained_on["count"] == 12
     assert left.trained_on["count"] == 11
     assert left.image_threshold < kept.image_threshold / 2

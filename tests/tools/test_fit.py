@@ -1,0 +1,156 @@
+"""tools.fit and tools.show_engine as commands."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from engines.base import open_engine
+from engines.spec_file import read_spec
+from tools.fit import main as fit
+from tools.show_engine import main as show
+
+
+def good(seed: int) -> np.ndarray:
+    """(96, 128, 3) uint8 BGR."""
+    picture = np.random.default_rng(seed).normal(160, 4, (96, 128, 3)).clip(0, 255)
+    picture = picture.astype(np.uint8)
+    cv2.circle(picture, (64, 48), 30, (140, 110, 90), 4)
+    return picture
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("good")
+    for seed in range(9):
+        cv2.imwrite(str(place / f"{seed}.png"), good(seed))
+    return place
+
+
+def run(folder: Path | str, out: Path, *more: str) -> int:
+    common = ["--method", "rad", "--normal", str(folder), "--out", str(out), "--threads", "1"]
+    return fit([*common, "--size", "64x96", *more])
+
+
+def test_a_folder_becomes_one_engine_file_and_a_summary(folder, tmp_path, capsys):
+    out = tmp_path / "new" / "ring.onnx"
+    assert run(folder, out) == 0
+    text = capsys.readouterr().out
+    for part in ("9 of", "image threshold", "pixel threshold", "10.00%", "9 folds", "parity", "MB"):
+        assert part in text
+    spec = read_spec(out)
+    assert spec.name == "ring"
+    assert spec.frame_hw == (96, 128)
+    assert spec.resize.input_hw == (64, 96)
+    assert [p.name for p in out.parent.iterdir()] == ["ring.onnx"]
+
+
+def test_without_a_size_the_aspect_is_kept_with_a_short_side_of_256(folder, tmp_path):
+    out = tmp_path / "ring.onnx"
+    few = ["--max-pictures", "3", "--layers", "stride16", "--radius", "0"]
+    assert fit(["--method", "rad", "--normal", str(folder), "--out", str(out), *few]) == 0
+    spec = read_spec(out)
+    assert spec.resize.input_hw == (256, 352)
+    assert spec.layers == ("stride16",)
+    assert spec.trained_on["unused"] == 6
+
+
+def test_options_reach_the_method(folder, tmp_path):
+    out = tmp_path / "e.onnx"
+    more = ["--radius", "all", "--coreset", "64", "--precision", "float16", "--name", "web"]
+    assert run(folder, out, *more, "--false-alarm-rate", "0.2", "--sigma", "3") == 0
+    spec = read_spec(out)
+    assert spec.name == "web"
+    assert spec.parameters["radius"] == "all"
+    assert spec.parameters["bank_shapes"]["stride8"] == [40, 64]
+    assert spec.parameters["sigma"] == 3
+    assert spec.precision == "float16"
+    assert spec.threshold_rule.false_alarm_rate == 0.2
+
+
+def test_a_video_is_a_source_of_normal_pictures(tmp_path):
+    clip = tmp_path / "line.mp4"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for seed in range(12):
+            frame = av.VideoFrame.from_ndarray(good(seed), format="bgr24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert run(clip, tmp_path / "e.onnx", "--max-pictures", "8") == 0
+    spec = read_spec(tmp_path / "e.onnx")
+    assert spec.trained_on["name"] == "line.mp4"
+    assert spec.trained_on["count"] == 8
+    assert "contiguous" in spec.threshold_rule.note
+
+
+def test_a_region_of_interest_travels_with_the_engine(folder, tmp_path):
+    region = tmp_path / "roi.yaml"
+    region.write_text("inspect: [[[0, 0], [64, 0], [64, 96], [0, 96]]]\n")
+    assert run(folder, tmp_path / "e.onnx", "--roi", str(region)) == 0
+    engine = open_engine(tmp_path / "e.onnx")
+    assert engine.spec.roi is not None
+    maps, _ = engine.infer(np.zeros((1, 64, 96, 3), np.uint8))
+    assert np.all(maps[0, :, 48:] == 0)
+    assert maps[0, :, :48].max() > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--normal", "missing"], "missing"),
+        (["--normal", "synthetic"], "must have none"),
+        (["--false-alarm-rate", "0.01"], "cannot be supported by 9 normal pictures"),
+        (["--layers", "stride2"], "stride2"),
+        (["--size", "50x96"], "multiples of 32"),
+        (["--backbone", "nothing"], "nothing"),
+        (["--roi", "none.yaml"], "none.yaml"),
+        (["--sigma", "-1"], "sigma must be at least 0"),
+        (["--top-fraction", "2"], "top_fraction must lie"),
+        (["--precision", "int8"], "precision must be"),
+        (["--seconds", "0"], "--seconds must be above 0"),
+        (["--max-pictures", "1"], "max_pictures must be at least 2"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(
+    folder, tmp_path, capsys, arguments, message
+):
+    assert run(folder, tmp_path / "e.onnx", *arguments) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    assert message in error
+    assert not (tmp_path / "e.onnx").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--size", "large"], ["--radius", "-1"], ["--method", "x"]])
+def test_malformed_arguments_are_a_usage_error(folder, tmp_path, arguments):
+    with pytest.raises(SystemExit) as caught:
+        run(folder, tmp_path / "e.onnx", *arguments)
+    assert caught.value.code == 2
+
+
+def test_show_engine_prints_the_spec(folder, tmp_path, capsys):
+    run(folder, tmp_path / "e.onnx")
+    capsys.readouterr()
+    assert show([str(tmp_path / "e.onnx")]) == 0
+    text = capsys.readouterr().out
+    for part in ("rad", "efficientnet_lite0", "Apache-2.0", "image threshold", "128x96"):
+        assert part in text
+    assert show([str(tmp_path / "e.onnx"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["method"] == "rad"
+
+
+def test_show_engine_refuses_a_file_that_is_no_engine(tmp_path, capsys):
+    (tmp_path / "e.onnx").write_bytes(b"nothing")
+    assert show([str(tmp_path / "e.onnx")]) == 2
+    assert "not a whole ONNX file" in capsys.readouterr().err
+
+
+def test_fitting_never_imports_torch():
+    code = "import sys, tools.fit, tools.show_engine; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
