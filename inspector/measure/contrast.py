@@ -1,53 +1,58 @@
-"""What tells a defect from the texture around it: a colour direction and a smoothing scale."""
+"""What tells a defect from the texture around it: a colour direction and a smoothing."""
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from inspector.core.arrays import Mask
-
-Floats = npt.NDArray[np.float32]
-"""(h, w) or (h, w, 3) float32."""
-
-SIGMAS: Final = (0.7, 1.2, 2.0, 3.5, 6.0, 10.0)
-"""Gaussians tried, in pixels of the patch."""
+from inspector.measure.smoothing import LINES, ROUND, Floats, Kernel, blur, line_responses
 
 FLOOR: Final = 2.0
 """Grey levels that count as noise at every scale: no camera's colours are truer than that."""
 
-RING_QUANTILE: Final = 0.995
-"""The texture's own extremes, in each direction, that a defect has to surpass."""
+SURE: Final = 8.0
+"""Lines are not looked for where something round is this far beyond the texture already."""
 
-LINE_ALONG: Final = 6.0
-LINE_ANGLES: Final = 12
-RESAMPLED: Final = 0.55
-"""Extra blur of turning a picture and back by linear interpolation: 2 x 1/6 pixel squared."""
+UNSURE: Final = 2.0
 
-LINE_IF_BELOW: Final = 2.5
-"""Lines are looked for where nothing round surpasses the texture by this factor."""
+PRIOR: Final = 2.0
+"""How much more the peak of the map counts than its foot, in powers of ten per power of ten."""
 
 _SAMPLES: Final = 4000
+_TAIL: Final = (0.95, 0.995)
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """How the defect differs: contrast = (picture - background) @ weights, smoothed, is about 1
-    on the defect and 0 around it.
+    """How the defect differs: contrast = (picture - background) @ weights, smoothed by the kernel
+    that it stands out in most, is about 1 on the defect and 0 around it.
 
-    weights, background: (3,) per channel. sigma: of the smoothing that the defect stands out in
-    most, in pixels of the patch it was found on. line: smoothed along a line instead of evenly.
-    stands_out: largest contrast in the core over the texture's own extreme.
+    weights, background: (3,) per channel. kernel: in pixels of the patch. surprise: minus the
+    decimal logarithm of how often the texture would do that by itself in the core.
     """
 
     weights: Floats
     background: Floats
-    sigma: float
-    line: bool
-    stands_out: float
+    kernel: Kernel
+    surprise: float
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Where the defect should be: mask, and how the map weighs each pixel there, 0 at its peak
+    and negative elsewhere, as a power of ten."""
+
+    mask: Mask
+    weight: Floats
+
+
+def core_of(values: Floats, inside: Mask, share: float) -> Core:
+    """values: the map at the patch's pixels. share: of the way from the region's border to its
+    peak, from where on the core begins."""
+    low, high = float(values[inside].min()), float(values[inside].max())
+    way = np.clip((values - low) / max(high - low, 1e-12), 1e-3, 1.0)
+    return Core(inside & (way >= share), np.asarray(PRIOR * np.log10(way), dtype=np.float32))
 
 
 def flatten(patch: Floats, ring: Mask) -> Floats:
@@ -66,53 +71,53 @@ def flatten(patch: Floats, ring: Mask) -> Floats:
     return patch - plane[0] - across - down
 
 
-def find_cue(patch: Floats, core: Mask, ring: Mask) -> Cue:
-    """patch: (h, w, 3), flattened. core: where the map is high. ring: normal texture.
+def find_cue(patch: Floats, core: Core, ring: Mask) -> Cue:
+    """patch: (h, w, 3), flattened. ring: normal texture.
 
-    For every scale and every principal axis of the texture's colours, in both directions: how far
-    does the core surpass what the texture itself reaches? Looking along each direction for itself
+    For every smoothing and every principal axis of the texture's colours, in both directions: how
+    far does the core surpass what the texture itself does? Looking along each direction for itself
     lets a dark scratch stand out among bright joints.
     """
     best: Cue | None = None
-    for sigma in SIGMAS:
-        smooth = blur(patch, sigma)
-        centre, axes, spreads = _axes(smooth[ring])
-        scores = (smooth - centre) @ (axes / spreads)
+    for kernel in ROUND:
+        seen = blur(patch, kernel.across)
+        centre, axes, spreads = _axes(seen[ring])
+        scores = (seen - centre) @ (axes / spreads)
         for axis in range(3):
             for sign in (1.0, -1.0):
-                score = np.asarray(scores[..., axis] * sign, dtype=np.float32)
-                place, ratio = _stands_out(score, core, ring)
-                if best is None or ratio > best.stands_out:
-                    step = smooth.reshape(-1, 3)[place] - centre
-                    best = Cue(_weights(step, axes, spreads), centre, sigma, False, ratio)
+                score = np.asarray(sign * scores[..., axis], dtype=np.float32)
+                place, surprise = _surprise(score, core, ring, kernel)
+                if best is None or surprise > best.surprise:
+                    step = seen.reshape(-1, 3)[place] - centre
+                    best = Cue(_weights(step, axes, spreads), centre, kernel, surprise)
     assert best is not None
-    if best.stands_out >= LINE_IF_BELOW:
+    if best.surprise >= SURE:
         return best
     line = _line_cue(patch, core, ring)
-    return line if line.stands_out > best.stands_out else best
+    return line if line.surprise > best.surprise else best
 
 
-def _line_cue(patch: Floats, core: Mask, ring: Mask) -> Cue:
+def _line_cue(patch: Floats, core: Core, ring: Mask) -> Cue:
     """The same for thin lines, along the axis in which the texture varies most: brightness."""
-    sigma = SIGMAS[0]
-    centre, axes, spreads = _axes(blur(patch, sigma)[ring])
+    centre, axes, spreads = _axes(blur(patch, LINES[0].across)[ring])
     weights = (axes[:, -1] / spreads[-1]).astype(np.float32)
-    score = (patch - centre) @ weights
+    score = np.asarray((patch - centre) @ weights, dtype=np.float32)
     found = []
     for sign in (1.0, -1.0):
-        response = line_response(sign * score, sigma)
-        place, ratio = _stands_out(response, core, ring)
-        amplitude = max(float(response.flat[place]), 1e-6)
-        found.append(Cue(weights * np.float32(sign / amplitude), centre, sigma, True, ratio))
-    return max(found, key=lambda cue: cue.stands_out)
+        responses = line_responses(np.float32(sign) * score, LINES)
+        for kernel, response in zip(LINES, responses, strict=True):
+            place, surprise = _surprise(response, core, ring, kernel)
+            amplitude = max(float(response.flat[place]), 1e-6)
+            found.append(Cue(weights * np.float32(sign / amplitude), centre, kernel, surprise))
+    return max(found, key=lambda cue: cue.surprise)
 
 
 def again(cue: Cue, patch: Floats, mask: Mask, ring: Mask) -> Cue:
     """The cue with the colour of the whole defect instead of its most striking pixel."""
-    smooth = blur(patch, SIGMAS[0] if cue.line else cue.sigma)
-    centre, axes, spreads = _axes(smooth[ring])
-    step = smooth[mask].mean(axis=0) - centre
-    return Cue(_weights(step, axes, spreads), centre, cue.sigma, cue.line, cue.stands_out)
+    seen = blur(patch, cue.kernel.across)
+    centre, axes, spreads = _axes(seen[ring])
+    step = seen[mask].mean(axis=0) - centre
+    return Cue(_weights(step, axes, spreads), centre, cue.kernel, cue.surprise)
 
 
 def project(patch: Floats, cue: Cue) -> Floats:
@@ -120,44 +125,31 @@ def project(patch: Floats, cue: Cue) -> Floats:
     return np.asarray((patch - cue.background) @ cue.weights, dtype=np.float32)
 
 
-def blur(values: Floats, sigma: float) -> Floats:
-    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), dtype=np.float32)
+def extreme(contrast: Floats, ring: Mask) -> float:
+    """What the texture itself reaches."""
+    return float(np.quantile(_some(contrast[ring]), _TAIL[1]))
 
 
-def line_response(contrast: Floats, sigma: float) -> Floats:
-    """(h, w): the largest mean along a short line through each pixel, over LINE_ANGLES angles.
+def _surprise(score: Floats, core: Core, ring: Mask, kernel: Kernel) -> tuple[int, float]:
+    """Flat index of the core's most surprising place, and how surprising it is.
 
-    Smooths by LINE_ALONG along the line and sigma across it.
+    The ring's distribution is taken to fall exponentially beyond its own 99.5 %, and the core to
+    be as many tries as the kernel fits into it.
     """
-    height, width = contrast.shape
-    side = math.ceil(math.hypot(height, width)) + 2
-    best = np.full((height, width), -np.inf, dtype=np.float32)
-    for index in range(LINE_ANGLES):
-        turn = cv2.getRotationMatrix2D(
-            ((width - 1) / 2, (height - 1) / 2), 180 * index / LINE_ANGLES, 1.0
-        )
-        turn[:, 2] += ((side - width) / 2, (side - height) / 2)
-        turned = cv2.warpAffine(contrast, turn, (side, side), borderMode=cv2.BORDER_REPLICATE)
-        cv2.GaussianBlur(turned, (0, 0), LINE_ALONG, dst=turned, sigmaY=sigma)
-        back = cv2.warpAffine(
-            turned, turn, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        )
-        np.maximum(best, back, out=best)
-    return best
-
-
-def _stands_out(score: Floats, core: Mask, ring: Mask) -> tuple[int, float]:
-    """Flat index of the core's highest score, and its ratio to the ring's own extreme."""
-    place = int(np.argmax(np.where(core, score, -np.inf)))
-    around = score[ring]
-    step = max(1, len(around) // _SAMPLES)
-    extreme = max(float(np.quantile(around[::step], RING_QUANTILE)), 1.0)
-    return place, float(score.flat[place]) / extreme
+    usual, rare = np.quantile(_some(score[ring]), _TAIL)
+    unsure = 1 + UNSURE / float(np.sqrt(max(1.0, ring.sum() / kernel.footprint)))
+    rare = unsure * max(float(rare), 1.0)
+    decade = max(rare - unsure * float(usual), 0.36 * rare)
+    beyond = np.where(core.mask, score / decade + core.weight, -np.inf)
+    place = int(np.argmax(beyond))
+    tries = max(1.0, float(core.mask.sum()) / kernel.footprint)
+    likely = np.log10(1 - _TAIL[1])
+    return place, float(beyond.flat[place]) - rare / decade - likely - float(np.log10(tries))
 
 
 def _axes(samples: Floats) -> tuple[Floats, Floats, Floats]:
     """Median, principal axes (columns) and standard deviations along them, outliers clipped."""
-    samples = samples[:: max(1, len(samples) // _SAMPLES)]
+    samples = _some(samples)
     centre, spread = _robust(samples)
     clipped = np.clip(samples - centre, -3 * spread, 3 * spread)
     covariance = clipped.T @ clipped / len(clipped) + FLOOR**2 * np.eye(3)
@@ -176,3 +168,7 @@ def _robust(samples: Floats) -> tuple[Floats, Floats]:
     centre = np.median(samples, axis=0)
     spread = 1.4826 * np.median(np.abs(samples - centre), axis=0) + 0.5
     return centre.astype(np.float32), spread.astype(np.float32)
+
+
+def _some(samples: Floats) -> Floats:
+    return samples[:: max(1, len(samples) // _SAMPLES)]

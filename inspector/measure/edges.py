@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from inspector.core.arrays import Mask
-from inspector.measure.contrast import Floats, blur
+from inspector.measure.smoothing import Floats, blur, grown
 
 ROUNDS: Final = 5
 """Most rounds of level and mask; they agree after two or three where the defect is wide."""
@@ -79,10 +79,21 @@ def touching(mask: Mask, seed: Mask) -> Mask:
     return np.asarray(keep[labels])
 
 
-def grown(mask: Mask, radius: float) -> Mask:
-    """The mask widened by a radius in pixels, of whatever size at the same cost."""
-    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
-    return np.asarray(away <= radius)
+def smoothed(mask: Mask, share: float) -> Mask:
+    """The mask without the threads that hang on it: opened by a disc.
+
+    The disc's radius is that share of the largest inscribed one, times how round the mask is, so
+    that long and pointed defects keep their ends.
+    """
+    radius = inscribed_radius(mask)
+    points = np.argwhere(mask).astype(np.float32)
+    _, enclosing = cv2.minEnclosingCircle(points)
+    disc = share * radius * min(1.0, radius / max(enclosing, 1.0))
+    if disc < 1.0:
+        return mask
+    padded = np.pad(mask, 1)
+    inside = cv2.distanceTransform(padded.astype(np.uint8), cv2.DIST_L2, 5)
+    return mask & grown(inside > disc, disc)[1:-1, 1:-1]
 
 
 def inscribed_radius(mask: Mask) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from inspector.core.arrays import Image, Map, Mask
 from inspector.core.geometry import Affine, Points
 from inspector.measure.contours import paint
-from inspector.measure.contrast import Floats
+from inspector.measure.smoothing import Floats
 
 Box = tuple[int, int, int, int]
 

@@ -6,8 +6,7 @@ the finest smoothing at which it still stands out, and contoured half-way betwee
 surroundings.
 """
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,19 +16,18 @@ from inspector.core.geometry import Affine, Points
 from inspector.measure import shape
 from inspector.measure.contours import Region, iso_regions
 from inspector.measure.contrast import (
-    RESAMPLED,
-    SIGMAS,
+    Core,
     Cue,
-    Floats,
     again,
-    blur,
+    core_of,
+    extreme,
     find_cue,
     flatten,
-    line_response,
     project,
 )
-from inspector.measure.edges import Edge, find_edge, grown, touching
+from inspector.measure.edges import Edge, find_edge, inscribed_radius, smoothed, touching
 from inspector.measure.patch import Patch, cut
+from inspector.measure.smoothing import ANGLES, ROUND, Floats, Kernel, angles_near, grown, smooth
 
 COARSE_PIXELS: Final = 40_000
 FINE_PIXELS: Final = 250_000
@@ -40,12 +38,23 @@ MARGIN: Final = 0.35
 WIDENED: Final = 2
 """How often the margin is doubled for a defect that runs out of the box."""
 
-CORE: Final = 0.4
+CORE: Final = 0.2
 """The core is where the map is above this part of the way from the threshold to the peak."""
 
-MIN_STANDS_OUT: Final = 1.1
+MIN_SURPRISE: Final = 1.5
 MIN_SNR: Final = 3.0
 """Contrast over the texture's own spread, down to which a finer smoothing is trusted."""
+
+SEED: Final = 1.2
+"""A part counts where it surpasses the texture's own extreme by this factor."""
+
+THIN: Final = 5.0
+"""Length over twice the inscribed radius from where a defect is smoothed along itself."""
+
+ALONG: Final = (4.0, 8.0, 16.0)
+CONFINED_PX: Final = 12.0
+SMOOTHING: Final = 0.3
+FINEST: Final = 0.1
 
 BAND: Final = 0.6
 """How far a finer edge may lie outside the coarser one, in sigmas of the coarser smoothing."""
@@ -97,13 +106,12 @@ def refine(
     x0, y0, x1, y1 = shape.box(np.concatenate(polygons))
     margin = max(MARGIN_PX, MARGIN * max(x1 - x0, y1 - y0))
     result: tuple[Outline, ...] | Unrefined = Unrefined(_BORDER)
-    for _ in range(WIDENED + 1):
+    for confined in (False, True):
         around = (x0 - margin, y0 - margin, x1 + margin, y1 + margin)
         coarse = cut(image, around, COARSE_PIXELS)
-        result = _refine_within(image, coarse, polygons, anomaly_map, to_frame, others)
+        result = _refine_within(image, coarse, polygons, anomaly_map, to_frame, others, confined)
         if not (isinstance(result, Unrefined) and result.reason == _BORDER):
             return _plausible(result, shape.region_area(polygons, region.holes))
-        margin *= 2
     return result
 
 
@@ -114,6 +122,7 @@ def _refine_within(
     anomaly_map: Map,
     to_frame: Affine,
     others: tuple[tuple[Points, ...], ...],
+    confined: bool,
 ) -> tuple[Outline, ...] | Unrefined:
     inside = coarse.paint(polygons)
     foreign = np.zeros_like(inside)
@@ -125,16 +134,19 @@ def _refine_within(
         return Unrefined("there is too little normal texture around it")
     if not inside.any():
         return Unrefined("its region is smaller than a pixel")
-    core = _core(coarse.sample(anomaly_map, to_frame), inside)
+    core = core_of(coarse.sample(anomaly_map, to_frame), inside, CORE)
+    support = ~foreign
+    if confined:
+        support &= grown(inside, CONFINED_PX / coarse.factor)
     flat = flatten(coarse.pixels, ring)
     cue = find_cue(flat, core, ring)
-    if cue.stands_out < MIN_STANDS_OUT:
+    if cue.surprise < MIN_SURPRISE:
         return Unrefined("it does not stand out from the texture around it")
-    edge = _edge(flat, cue, core, ~foreign)
+    edge = _edge(flat, cue, core, ring, support)
     if edge is None:
         return Unrefined("no edge was found around it")
     cue = again(cue, flat, edge.mask, ring)
-    edge = _edge(flat, cue, core, ~foreign)
+    edge = _edge(flat, cue, core, ring, support)
     if edge is None:
         return Unrefined("no edge was found around it")
     if coarse.touches_open_side(edge.mask):
@@ -142,18 +154,13 @@ def _refine_within(
     return _follow(image, coarse, cue, edge, others)
 
 
-def _core(values: Floats, inside: Mask) -> Mask:
-    low, high = float(values[inside].min()), float(values[inside].max())
-    return inside & (values >= low + CORE * (high - low))
-
-
-def _edge(flat: Floats, cue: Cue, core: Mask, support: Mask) -> Edge | None:
-    contrast = project(flat, cue)
-    if cue.line:
-        return find_edge(
-            line_response(contrast, cue.sigma), math.hypot(cue.sigma, RESAMPLED), core, support
-        )
-    return find_edge(blur(contrast, cue.sigma), cue.sigma, core, support)
+def _edge(flat: Floats, cue: Cue, core: Core, ring: Mask, support: Mask) -> Edge | None:
+    """Grown from where the core surpasses the texture's own extremes."""
+    contrast = smooth(project(flat, cue), cue.kernel)
+    peak = float(contrast[core.mask].max())
+    least = max(SEED * extreme(contrast, ring), 0.5 * peak)
+    seed = core.mask & (contrast >= min(least, peak))
+    return find_edge(contrast, cue.kernel.spread, seed, support)
 
 
 def _follow(
@@ -164,48 +171,71 @@ def _follow(
     others: tuple[tuple[Points, ...], ...],
 ) -> tuple[Outline, ...] | Unrefined:
     """From the coarse edge to the finest one that the texture allows."""
-    sigma = cue.sigma * coarse.factor
+    kernel = cue.kernel.scaled(coarse.factor)
     rows, columns = np.flatnonzero(edge.mask.any(axis=1)), np.flatnonzero(edge.mask.any(axis=0))
     corners = np.array(((columns[0], rows[0]), (columns[-1] + 1, rows[-1] + 1)), dtype=np.float64)
-    pad = 4 * sigma + 8
+    pad = 4 * kernel.across + 8
     (x0, y0), (x1, y1) = coarse.to_frame.apply(corners)
     fine = cut(image, (x0 - pad, y0 - pad, x1 + pad, y1 + pad), FINE_PIXELS)
     mask = fine.sample(edge.mask.astype(np.float32), coarse.to_frame) >= 0.5
     foreign = np.zeros_like(mask)
     for other in others:
         foreign |= fine.paint(other)
-    sigma /= fine.factor
-    ring = ~(grown(mask, 2 * sigma + 2) | foreign)
+    kernel = kernel.scaled(1 / fine.factor)
+    ring = ~(grown(mask, 2 * kernel.across + 2) | foreign)
     if ring.sum() < 200 or not mask.any():
         return Unrefined("there is too little normal texture around it")
     plain = flatten(project(fine.pixels, cue)[..., None], ring)[..., 0]
+    scales, angles = _scales(kernel, mask)
     best: tuple[Edge, Floats] | None = None
-    for step in _steps(sigma, cue.line):
-        if cue.line:
-            contrast, spread = line_response(plain, step), math.hypot(step, RESAMPLED)
-        else:
-            contrast, spread = blur(plain, step), step
-        around = contrast[ring]
-        middle = float(np.median(around))
-        noise = 1.4826 * float(np.median(np.abs(around - middle)))
-        if not cue.line:
-            contrast = contrast - np.float32(middle)
-        if best is not None and best[0].amplitude < MIN_SNR * noise:
+    for across in scales:
+        seen = _seen(plain, across, angles, ring, None if best is None else best[0].amplitude)
+        if seen is None:
             break
-        support = grown(mask, BAND * sigma + 1) & ~foreign
-        found = find_edge(contrast, spread, mask, support, touching(mask & support, mask))
+        step, contrast = seen
+        support = grown(mask, BAND * kernel.across + 1) & ~foreign
+        found = find_edge(contrast, step.spread, mask, support, touching(mask & support, mask))
         if found is None:
             break
-        best, mask, sigma = (found, contrast), found.mask, step
+        mask = smoothed(found.mask, SMOOTHING)
+        best, kernel = (replace(found, mask=mask), contrast), step
+        if across < FINEST * inscribed_radius(mask):
+            break
     if best is None:
         return Unrefined("no edge was found around it")
     return _outlines(fine, best[0], best[1])
 
 
-def _steps(sigma: float, line: bool) -> list[float]:
-    if line:
-        return [SIGMAS[0]]
-    return [sigma, *(s for s in reversed(SIGMAS) if s < 0.8 * sigma)]
+def _seen(
+    plain: Floats, across: float, angles: tuple[int, ...], ring: Mask, amplitude: float | None
+) -> tuple[Kernel, Floats] | None:
+    """The contrast through the shortest kernel of that width that calms the texture enough."""
+    lengths = (across, *(a for a in ALONG if a > across)) if angles else (across,)
+    for along in lengths:
+        kernel = Kernel(across, along)
+        contrast = smooth(plain, kernel, angles)
+        around = contrast[ring]
+        middle = float(np.median(around))
+        noise = 1.4826 * float(np.median(np.abs(around - middle)))
+        if amplitude is None or amplitude >= MIN_SNR * noise:
+            return kernel, contrast - np.float32(0.0 if kernel.line else middle)
+    return None
+
+
+def _scales(kernel: Kernel, mask: Mask) -> tuple[list[float], tuple[int, ...]]:
+    """Widths of smoothing from coarse to fine, and the directions of lines, none for what is not
+    thin. Unless it is bent, a thin defect is smoothed along its own direction only."""
+    finer = [k.across for k in ROUND[::-1] if k.across < 0.8 * kernel.across]
+    length, width, direction = _calipers(mask)
+    if length < THIN * 2 * inscribed_radius(mask):
+        return [kernel.across, *finer], ()
+    return [kernel.across, *finer], angles_near(direction, 25.0) if 4 * width < length else ANGLES
+
+
+def _calipers(mask: Mask) -> tuple[float, float, float]:
+    points = np.argwhere(mask)[:, ::-1].astype(np.float64)
+    length, direction = shape.max_feret(points)
+    return length + 1, shape.min_feret(points) + 1, direction
 
 
 def _outlines(patch: Patch, edge: Edge, contrast: Floats) -> tuple[Outline, ...] | Unrefined:

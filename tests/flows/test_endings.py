@@ -26,7 +26,7 @@ from inspector.sinks.json_log import read_log
 ROOT = Path(__file__).parents[2]
 PACED = ["--source", "synthetic", "--set", "engine.backend=fake", "--set", "source.fps=100"]
 PACED += ["--set", "source.synthetic.paced=true", "--set", "source.synthetic.frames=null"]
-PACED += ["--set", "source.frame_hw=[240, 320]"]
+PACED += ["--set", "source.frame_hw=[240, 320]", "--set", "verdict.pixel_threshold=9"]
 
 
 def start(out: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -43,6 +43,7 @@ def wait_for_rows(out: Path, count: int, process: "subprocess.Popen[str]") -> No
         if log.exists() and log.read_bytes().count(b"\n") > count:
             return
         time.sleep(0.02)
+    process.kill()
     raise AssertionError("no rows in time")
 
 
