@@ -1,0 +1,49 @@
+"""Runs every benchmark, each in a process of its own, and gathers their figures in one file.
+
+python -m benchmarks [NAME ...] leaves artifacts/bench/figures.json. Run it on a machine with
+nothing else to do: the figures share its cores.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from typing import Any
+
+from benchmarks.clips import FOLDER
+
+NAMES = ("channel", "decode", "output", "pipeline", "measuring", "accuracy", "memory")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all")
+    names = parser.parse_args().names or NAMES
+    if unknown := set(names) - set(NAMES):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(NAMES)}")
+    figures: dict[str, Any] = {}
+    failed = []
+    for name in names:
+        print(f"\n== {name}", flush=True)
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"benchmarks.{name}"], stdout=subprocess.PIPE, text=True
+        )
+        last = ""
+        assert process.stdout is not None
+        for line in process.stdout:
+            if last:
+                print(last, end="", flush=True)
+            last = line
+        if process.wait() != 0:
+            failed.append(name)
+            continue
+        figures[name] = json.loads(last)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / "figures.json"
+    path.write_text(json.dumps(figures, indent=2) + "\n")
+    print(f"\nfigures in {path}" + (f"; failed: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
