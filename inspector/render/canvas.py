@@ -69,7 +69,9 @@ class Font:
                 longer = word
             line = longer
             while self.width(line) > width_px and len(line) > 1:
-                cut = max(1, len(line) * width_px // self.width(line) - 1)
+                cut = max(1, len(line) * width_px // self.width(line))
+                while cut > 1 and self.width(line[:cut]) > width_px:
+                    cut -= 1
                 lines.append(line[:cut])
                 line = line[cut:]
         return [*lines, line] if line else lines

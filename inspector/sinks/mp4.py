@@ -152,7 +152,7 @@ class Mp4Writer:
         video = self._time_base.denominator
         while video < _MIN_TIMESCALE:
             video *= 2
-        sound = None if self._sound is None else self._sound.ticks_per_s
+        sound = None if self._sound is None else self._sound.rate
         common = math.lcm(video, sound or 1)
         return common if common <= _MAX_TIMESCALE else video
 

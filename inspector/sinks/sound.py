@@ -28,6 +28,7 @@ class SoundCopy:
         self._shift = shift_s
         self._sent_s: Fraction | None = None
         self._target: av.AudioStream | None = None
+        self._rate: int | None = None
         try:
             self._container = av.open(str(path))
         except (av.FFmpegError, OSError) as exc:
@@ -37,13 +38,15 @@ class SoundCopy:
         self._next = next(self._packets, None)
         if self._next is not None and source is not None:
             self._target = self._add(source, target)
-        if self._target is None:
+        if self._target is None or source is None:
             self._next = None
+        else:
+            self._rate = source.rate
 
     @property
-    def ticks_per_s(self) -> int | None:
-        """None where no sound is copied."""
-        return None if self._target is None else int(self._target.time_base.denominator)
+    def rate(self) -> int | None:
+        """Samples per second, which MP4 counts the time of sound in; None without sound."""
+        return self._rate
 
     def until(self, time_s: Fraction) -> Iterator[av.Packet]:
         """What is due up to `time_s` and one packet more: the muxer holds pictures back until it
@@ -95,8 +98,11 @@ class SoundCopy:
         bare = BitStreamFilterContext("aac_adtstoasc", source) if framed else None
         for packet in self._container.demux(source):
             # The demuxer ends with an empty packet without a time.
-            if packet.dts is not None and packet.pts is not None:
-                yield from [packet] if bare is None else bare.filter(packet)
+            if packet.dts is None or packet.pts is None:
+                continue
+            for out in [packet] if bare is None else bare.filter(packet):
+                out.time_base = source.time_base
+                yield out
 
     def _taken(self, packet: av.Packet) -> av.Packet:
         """The packet as one of the target; the one after it becomes the next."""

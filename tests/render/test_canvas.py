@@ -69,7 +69,7 @@ def test_text_is_as_high_as_its_font_and_stays_in_its_line() -> None:
     canvas = black((100, 600))
     canvas.text("FAIL 3.42", 10, 30, font, 235)
     rows, columns = np.nonzero(canvas.y > 100)
-    assert 19 <= rows.max() - rows.min() + 1 <= 22
+    assert 19 <= rows.max() - rows.min() + 1 <= 24
     assert rows.min() >= 30
     assert rows.max() < 30 + font.line_px
     assert abs(columns.max() - (10 + font.width("FAIL 3.42"))) <= 6
