@@ -19,7 +19,7 @@ from typing import Any
 
 import av
 import pytest
-from conftest import RESULTS, good_picture, write_clip
+from flow_rig import RESULTS, good_picture, write_clip
 
 from inspector.sinks.json_log import read_log
 

@@ -8,7 +8,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from conftest import HW, RESULTS, Inspect, bad_picture, good_picture, write_clip, write_pictures
+from flow_rig import HW, RESULTS, Inspect, bad_picture, good_picture, write_clip, write_pictures
 
 from tools.calibrate import main as calibrate
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-from conftest import Inspect, good_picture, write_pictures
+from flow_rig import Inspect, good_picture, write_pictures
 
 from tools.calibrate import main as calibrate
 from tools.fit import main as fit
