@@ -6,6 +6,7 @@ matrix per axis: map = G_h @ scores @ G_w^T.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -71,10 +72,13 @@ class Canvas:
         return max(1, int(self.top_fraction * area))
 
 
+@lru_cache(maxsize=32)
 def axis_matrix(out: int, cells: int, sigma: float) -> Matrix:
     """(out, cells): bilinear upsampling (pixel centres at halves), then a Gaussian whose border
     repeats mirrored with the edge pixel (d c b a | a b c d), cut at TRUNCATE sigma."""
-    return _gaussian(out, sigma) @ _bilinear(out, cells)
+    matrix = _gaussian(out, sigma) @ _bilinear(out, cells)
+    matrix.flags.writeable = False
+    return matrix
 
 
 def _bilinear(out: int, cells: int) -> Matrix:
@@ -180,8 +184,13 @@ def anomaly_map_numpy(
     total = np.zeros((len(next(iter(grids.values()))), *canvas.map_hw), np.float32)
     for grid in grids.values():
         d = drawing(canvas, (grid.shape[1], grid.shape[2]))
-        scores = grid if d.share is None else grid * d.share.astype(np.float32)
-        one = (d.rows / len(grids)).astype(np.float32) @ scores @ d.columns.T.astype(np.float32)
+        # numpy multiplies stacks of matrices by BLAS only where each is contiguous.
+        scores = np.ascontiguousarray(grid)
+        if d.share is not None:
+            scores = scores * d.share.astype(np.float32)
+        tall = (d.rows / len(grids)).astype(np.float32) @ scores
+        wide = tall.reshape(-1, tall.shape[2]) @ d.columns.T.astype(np.float32)
+        one = wide.reshape(total.shape)
         total += one if d.factor is None else one * d.factor.astype(np.float32)
     return total
 

@@ -3,7 +3,6 @@
 Shares no code with the graph or the batched search, and uses SciPy's Gaussian filter.
 """
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -66,12 +65,11 @@ def _largest_cosine(
 ) -> float:
     if radius is None:
         return float((vector @ bank).max())
-    largest = -math.inf
-    for row in range(max(0, at[0] - radius), min(grid_hw[0], at[0] + radius + 1)):
-        for column in range(max(0, at[1] - radius), min(grid_hw[1], at[1] + radius + 1)):
-            cosines = vector @ bank[row * grid_hw[1] + column]
-            largest = max(largest, float((cosines if chosen is None else cosines[chosen]).max()))
-    return largest
+    rows = slice(max(0, at[0] - radius), at[0] + radius + 1)
+    columns = slice(max(0, at[1] - radius), at[1] + radius + 1)
+    window = bank.reshape(*grid_hw, *bank.shape[1:])[rows, columns]
+    cosines = vector @ window
+    return float((cosines if chosen is None else cosines[..., chosen]).max())
 
 
 def _most_similar(whole: Float, descriptors: npt.NDArray[np.float32], top_k: int) -> list[int]:
