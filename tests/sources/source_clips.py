@@ -34,11 +34,13 @@ def write_clip(
     pix_fmt: str = "yuv420p",
     form: str | None = None,
     options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
     **context: Any,
 ) -> None:
-    """options: of the encoder. context: attributes of the codec context, such as colorspace."""
+    """options: of the encoder. container_options: of the muxer. context: attributes of the codec
+    context, such as colorspace."""
     opened = str(target) if isinstance(target, Path) else target
-    with av.open(opened, "w", format=form) as container:
+    with av.open(opened, "w", format=form, options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=round(1 / time_base))
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = pix_fmt

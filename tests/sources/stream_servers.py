@@ -127,7 +127,9 @@ def _request(peer: socket.socket) -> str:
 
 
 class HttpServer(StreamServer):
-    """content_type: None sends no header line for it."""
+    """Sends no length, as a camera does, unless `tells_length` is set."""
+
+    tells_length = False
 
     @property
     def url(self) -> str:
@@ -141,7 +143,8 @@ class HttpServer(StreamServer):
                 b"Content-Length: 0\r\nConnection: close\r\n\r\n"
             )
             return
-        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\nConnection: close\r\n\r\n")
+        length = f"Content-Length: {len(self._media)}\r\n" if self.tells_length else ""
+        peer.sendall(f"HTTP/1.1 200 OK\r\n{length}Connection: close\r\n\r\n".encode())
         self.send_media(peer)
 
 

@@ -1,9 +1,10 @@
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from loguru import logger
-from source_clips import transport_stream
+from source_clips import moving, transport_stream, write_clip
 from stream_servers import HttpServer, RtspServer, StreamServer
 
 from inspector.core.errors import SourceError, SourceLost
@@ -106,6 +107,19 @@ def test_a_stream_that_the_server_ends_is_reached_again(logged):
         assert server.connections >= 3
     assert [f.frame_id for f in frames] == list(range(70))
     assert sum("live.ts broke" in line or "ended by the server" in line for line in logged) >= 2
+
+
+def test_a_file_of_known_length_over_http_ends_the_source(tmp_path: Path):
+    path = tmp_path / "clip.mp4"
+    write_clip(path, moving(40), container_options={"movflags": "faststart"})
+    with HttpServer(path.read_bytes(), pause_s=0) as server:
+        server.tells_length = True
+        source = opened(server.url)
+        frames = frames_of(source, 40)
+        assert source.read() is None
+        source.close()
+    assert all(isinstance(f, Frame) for f in frames)
+    assert source.reconnects == 0
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
