@@ -175,7 +175,8 @@ def _wire(
         running_on.append(engine.running_on)
         return engine
 
-    judge, render = _judge(config, spec, calibration, run), _render(config, spec)
+    judge = _judge(config, spec, calibration, run)
+    render = _render(config, spec, source.info.frame_hw)
     stages, outputs = Stages(preprocess, start_engine, judge, render), _outputs(config)
     pipeline = Pipeline(
         source,
@@ -236,12 +237,13 @@ def _judge(
     )
 
 
-def _render(config: Config, spec: EngineSpec) -> SideBySide:
+def _render(config: Config, spec: EngineSpec, frame_hw: tuple[int, int] | None) -> SideBySide:
     return SideBySide(
         display_range=spec.display_range,
         unit=config.measure.unit,
         scale=config.output.video.scale,
         roi=None if spec.roi is None else (spec.roi.inspect, spec.roi.ignore, spec.roi.frame_hw),
+        frame_hw=frame_hw,
     )
 
 
