@@ -19,7 +19,8 @@ SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 MAX_UNREADABLE: Final = 0.1
 """Share of a folder's pictures that may be unreadable before fitting stops."""
 
-MAX_PICTURES: Final = 300
+MAX_PICTURES: Final = 200
+"""As many as RAD keeps per position by default: every one of them slows the search."""
 SHORT_SIDE: Final = 256
 MULTIPLE: Final = 32
 
