@@ -8,7 +8,7 @@ import numpy as np
 from calibration.plane import Calibration
 from inspector.core.geometry import Points
 from inspector.measure import shape
-from inspector.measure.refine import Outline
+from inspector.measure.outline import Outline
 
 
 @dataclass(frozen=True, slots=True)

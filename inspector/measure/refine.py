@@ -14,7 +14,7 @@ import numpy as np
 from inspector.core.arrays import Image, Map, Mask
 from inspector.core.geometry import Affine, Points
 from inspector.measure import shape
-from inspector.measure.contours import Region, iso_regions
+from inspector.measure.contours import Region
 from inspector.measure.contrast import (
     Core,
     Cue,
@@ -26,10 +26,11 @@ from inspector.measure.contrast import (
     project,
 )
 from inspector.measure.edges import Edge, find_edge, inscribed_radius, smoothed, touching
+from inspector.measure.outline import Outline, outlines
 from inspector.measure.patch import Patch, cut
 from inspector.measure.smoothing import ANGLES, ROUND, Floats, Kernel, angles_near, grown, smooth
 
-COARSE_PIXELS: Final = 40_000
+COARSE_PIXELS: Final = 30_000
 FINE_PIXELS: Final = 250_000
 MARGIN_PX: Final = 16.0
 MARGIN: Final = 0.35
@@ -41,11 +42,11 @@ WIDENED: Final = 2
 CORE: Final = 0.2
 """The core is where the map is above this part of the way from the threshold to the peak."""
 
-MIN_SURPRISE: Final = 1.5
-MIN_SNR: Final = 3.0
+MIN_SURPRISE: Final = 1.2
+MIN_SNR: Final = 4.0
 """Contrast over the texture's own spread, down to which a finer smoothing is trusted."""
 
-SEED: Final = 1.2
+SEED: Final = 1.5
 """A part counts where it surpasses the texture's own extreme by this factor."""
 
 THIN: Final = 5.0
@@ -53,7 +54,7 @@ THIN: Final = 5.0
 
 ALONG: Final = (4.0, 8.0, 16.0)
 CONFINED_PX: Final = 12.0
-SMOOTHING: Final = 0.3
+SMOOTHING: Final = 0.45
 FINEST: Final = 0.1
 
 BAND: Final = 0.6
@@ -65,25 +66,8 @@ MIN_SHARE: Final = 0.002
 """A refined area is refused above MAX_GROWTH regions of the map, and below MIN_AREA_PX or
 MIN_SHARE regions: then something else was followed."""
 
+_NO_EDGE: Final = "no edge was found around it"
 _BORDER: Final = "it runs out of the box around its region"
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """polygons: frame pixels, outer ones first. *_u_px: standard uncertainties. parts: into how
-    many defects the region of the map was split."""
-
-    polygons: tuple[Points, ...]
-    holes: int
-    area_u_px: float
-    length_u_px: float
-    width_u_px: float
-    parts: int = 1
-
-    @property
-    def outer(self) -> Points:
-        """The vertices of all outer polygons, (n, 2)."""
-        return np.concatenate(self.polygons[: len(self.polygons) - self.holes])
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +128,11 @@ def _refine_within(
         return Unrefined("it does not stand out from the texture around it")
     edge = _edge(flat, cue, core, ring, support)
     if edge is None:
-        return Unrefined("no edge was found around it")
+        return Unrefined(_NO_EDGE)
     cue = again(cue, flat, edge.mask, ring)
     edge = _edge(flat, cue, core, ring, support)
     if edge is None:
-        return Unrefined("no edge was found around it")
+        return Unrefined(_NO_EDGE)
     if coarse.touches_open_side(edge.mask):
         return Unrefined(_BORDER)
     return _follow(image, coarse, cue, edge, others)
@@ -202,8 +186,8 @@ def _follow(
         if across < FINEST * inscribed_radius(mask):
             break
     if best is None:
-        return Unrefined("no edge was found around it")
-    return _outlines(fine, best[0], best[1])
+        return Unrefined(_NO_EDGE)
+    return tuple(outlines(fine, *best, cue.surprise)) or Unrefined(_NO_EDGE)
 
 
 def _seen(
@@ -236,41 +220,6 @@ def _calipers(mask: Mask) -> tuple[float, float, float]:
     points = np.argwhere(mask)[:, ::-1].astype(np.float64)
     length, direction = shape.max_feret(points)
     return length + 1, shape.min_feret(points) + 1, direction
-
-
-def _outlines(patch: Patch, edge: Edge, contrast: Floats) -> tuple[Outline, ...] | Unrefined:
-    middle = _contour(patch, edge, contrast, edge.level)
-    if not middle:
-        return Unrefined("no edge was found around it")
-    wide = _contour(patch, edge, contrast, edge.level - 0.1 * edge.amplitude)
-    narrow = _contour(patch, edge, contrast, edge.level + 0.1 * edge.amplitude)
-    spreads = _spread(wide, narrow or middle)
-    return (Outline(middle, 0, *spreads),)
-
-
-def _contour(patch: Patch, edge: Edge, contrast: Floats, level: float) -> tuple[Points, ...]:
-    near = grown(edge.mask, 1.5)
-    values = np.where(near, contrast, np.float32(level - 0.5 * edge.amplitude))
-    found = iso_regions(values.astype(np.float32), level)
-    outers = [patch.to_frame.apply(region.polygons[0]) for region in found]
-    sizes = [shape.area(p) for p in outers]
-    least = max(1.0, 0.02 * max(sizes, default=0.0))
-    return tuple(p for p, size in zip(outers, sizes, strict=True) if size >= least)
-
-
-def _spread(wide: tuple[Points, ...], narrow: tuple[Points, ...]) -> tuple[float, float, float]:
-    sizes = []
-    for polygons in (wide, narrow):
-        points = np.concatenate(polygons)
-        sizes.append(
-            (
-                shape.region_area(polygons, 0),
-                shape.max_feret(points)[0],
-                shape.min_feret(points),
-            )
-        )
-    area, length, width = (abs(a - b) / 2 for a, b in zip(*sizes, strict=True))
-    return area, length, width
 
 
 def _plausible(

@@ -1,0 +1,98 @@
+"""Smoothing by a Gaussian, round or drawn out along the best of several directions."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from inspector.core.arrays import Mask
+
+Floats = npt.NDArray[np.float32]
+"""(h, w) or (h, w, 3) float32."""
+
+RESAMPLED: Final = 0.55
+"""Extra blur of turning a picture and back by linear interpolation: 2 x 1/6 pixel squared."""
+
+TURN: Final = 0.075
+"""Root mean square sine of the angle between a line and the nearest of ANGLES."""
+
+ANGLES: Final = tuple(range(0, 180, 15))
+"""Degrees from the x axis towards y, of the lines that are tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Standard deviations in pixels across and along; equal: round."""
+
+    across: float
+    along: float
+
+    @property
+    def line(self) -> bool:
+        return self.along > self.across
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation by which an edge is blurred across."""
+        return math.hypot(self.across, RESAMPLED, TURN * self.along) if self.line else self.across
+
+    @property
+    def footprint(self) -> float:
+        """Pixels per independent value of the smoothed picture."""
+        return max(1.0, 4 * math.pi * self.across * self.along)
+
+    def scaled(self, factor: float) -> "Kernel":
+        return Kernel(self.across * factor, self.along * factor)
+
+
+ROUND: Final = tuple(Kernel(s, s) for s in (0.7, 1.2, 2.0, 3.5, 6.0, 10.0))
+LINES: Final = (Kernel(0.7, 6.0), Kernel(1.5, 10.0))
+
+
+def blur(values: Floats, sigma: float) -> Floats:
+    """(h, w) or (h, w, 3)."""
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), dtype=np.float32)
+
+
+def smooth(contrast: Floats, kernel: Kernel, angles: tuple[int, ...] = ANGLES) -> Floats:
+    """(h, w): smoothed; with a line, the largest over the angles."""
+    if not kernel.line:
+        return blur(contrast, kernel.across)
+    return line_responses(contrast, (kernel,), angles)[0]
+
+
+def line_responses(
+    contrast: Floats, kernels: tuple[Kernel, ...], angles: tuple[int, ...] = ANGLES
+) -> list[Floats]:
+    """(h, w) for each kernel: the largest over the angles of the smoothing along them.
+
+    The picture is turned, smoothed along its rows, and turned back: cheaper than slanted kernels.
+    """
+    height, width = contrast.shape
+    side = math.ceil(math.hypot(height, width)) + 2
+    best = [np.full((height, width), -np.inf, dtype=np.float32) for _ in kernels]
+    for angle in angles:
+        turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
+        turn[:, 2] += ((side - width) / 2, (side - height) / 2)
+        turned = cv2.warpAffine(contrast, turn, (side, side), borderMode=cv2.BORDER_REPLICATE)
+        for kernel, highest in zip(kernels, best, strict=True):
+            rows = cv2.GaussianBlur(turned, (0, 0), kernel.along, sigmaY=kernel.across)
+            back = cv2.warpAffine(
+                rows, turn, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            )
+            np.maximum(highest, back, out=highest)
+    return best
+
+
+def angles_near(degrees: float, reach: float) -> tuple[int, ...]:
+    """Those of ANGLES within `reach` degrees of a direction."""
+    return tuple(a for a in ANGLES if abs((a - degrees + 90) % 180 - 90) <= reach)
+
+
+def grown(mask: Mask, radius: float) -> Mask:
+    """The mask widened by a radius in pixels, of whatever size at the same cost."""
+    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(away <= radius)
