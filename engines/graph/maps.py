@@ -169,7 +169,7 @@ def top_mean(maps: Var, canvas: Canvas) -> Var:
         maps = op.slice(maps, *map(op.const, (start, end, axes, steps)))
     flat = op.reshape(maps, op.const(np.array((0, -1), np.int64)))
     count = op.const(np.array([canvas.top_k], np.int64))
-    values, _ = op.top_k(flat, count, axis=1, sorted=0)
+    values, _ = op.top_k(flat, count, axis=1)
     return op.reduce_mean(values, axes=[1], keepdims=0)
 
 

@@ -133,5 +133,5 @@ def test_the_fake_engine_fails_when_told_to(tmp_path):
 
 def test_the_fake_engine_refuses_a_broken_spec(tmp_path):
     (tmp_path / "spec.json").write_text("{}")
-    with pytest.raises(SpecError, match="missing key spec.name"):
+    with pytest.raises(SpecError, match=r"missing key spec\.name"):
         FakeEngine(tmp_path / "spec.json")
