@@ -10,9 +10,9 @@ from inspector.core.geometry import Affine, Points
 from inspector.core.types import Defect, Severity
 from inspector.measure import shape
 from inspector.measure.contours import Region, find_regions, open_map, region_scores
-from inspector.measure.outline import Outline
+from inspector.measure.outline import Outline, Unrefined
 from inspector.measure.physical import Physical, in_millimetres
-from inspector.measure.refine import Unrefined, refine
+from inspector.measure.refine import refine
 from inspector.measure.severity import SeverityLimits, grade
 
 BORDER_PX = 1.0

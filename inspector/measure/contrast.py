@@ -15,12 +15,17 @@ SURE: Final = 8.0
 """Lines are not looked for where something round is this far beyond the texture already."""
 
 UNSURE: Final = 2.0
+"""Few independent places in the ring know their own extremes badly: limits widen by this over the
+root of their number."""
 
 PRIOR: Final = 2.0
 """How much more the peak of the map counts than its foot, in powers of ten per power of ten."""
 
 _SAMPLES: Final = 2500
 ROOT: Final = 0.8
+"""Power of a kernel's footprint by which it has fewer tries. Mere texture then is about equally
+surprising, near 1, through small and large kernels; with 1 the large ones are always favoured."""
+
 _TAIL: Final = (0.95, 0.995)
 
 
@@ -52,7 +57,9 @@ def core_of(values: Floats, inside: Mask, share: float) -> Core:
     """values: the map at the patch's pixels. share: of the way from the region's border to its
     peak, from where on the core begins."""
     low, high = float(values[inside].min()), float(values[inside].max())
-    way = np.clip((values - low) / max(high - low, 1e-12), 1e-3, 1.0)
+    if high <= low:
+        return Core(inside, np.zeros_like(values))
+    way = np.clip((values - low) / (high - low), 1e-3, 1.0)
     return Core(inside & (way >= share), np.asarray(PRIOR * np.log10(way), dtype=np.float32))
 
 
@@ -135,8 +142,7 @@ def _surprise(score: Floats, core: Core, ring: Mask, kernel: Kernel) -> tuple[in
     """Flat index of the core's most surprising place, and how surprising it is.
 
     The ring's distribution is taken to fall exponentially beyond its own 99.5 %, and the core to
-    be as many tries as kernels fit into it. Taking the root of the kernel's footprint brings mere
-    texture to about the same surprise, near 0, for small and large kernels.
+    be as many tries as kernels fit into it.
     """
     usual, rare = np.quantile(_some(score[ring]), _TAIL)
     unsure = 1 + UNSURE / float(np.sqrt(max(1.0, ring.sum() / kernel.footprint)))

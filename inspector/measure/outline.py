@@ -52,6 +52,13 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True)
+class Unrefined:
+    """reason: half a sentence for the report."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Piece:
     """rings: the outer polygon, then holes."""
 
