@@ -2,7 +2,9 @@
 
 The positional search unfolds the query instead of the bank: for every bank cell, the (2r+1)^2
 query positions that may be compared with it are lined up, so the bank is read once for any batch
-and nothing is gathered from it.
+and nothing is gathered from it. The bank is the left factor, stored (cells, pictures, channels):
+onnxruntime copies the right one of a batched product before it multiplies, and the few queries are
+the smaller copy (100 pictures, 32x32 cells, 40 channels, radius 1: 2.5 ms against 3.8).
 """
 
 from collections.abc import Iterator
@@ -25,7 +27,7 @@ def _ints(*values: int) -> Var:
 
 
 def _bank(bank: npt.NDArray[np.floating]) -> Var:
-    stored = op.const(bank)
+    stored = op.const(np.ascontiguousarray(bank))
     return op.cast(stored, to=np.float32) if bank.dtype == np.float16 else stored
 
 
@@ -63,10 +65,12 @@ def positional(
     if radius:
         lined = op.pad(lined, _ints(radius, radius, 0, 0, radius, radius, 0, 0))
         lined = op.concat([_cut(lined, at, grid_hw) for at in _window(radius)], axis=2)
-    cosines = op.matmul(op.reshape(lined, _ints(cells, -1, channels)), _bank(bank))
+    columns = op.reshape(op.transpose(lined, perm=[0, 1, 3, 2]), _ints(cells, channels, -1))
+    cosines = op.matmul(_bank(bank.transpose(0, 2, 1)), columns)
     if mask is not None:
-        cosines = op.add(op.reshape(cosines, _ints(cells, shifts, -1, pictures)), mask)
-    best = op.reduce_max(cosines, axes=[-1], keepdims=0)
+        cosines = op.reshape(cosines, _ints(cells, pictures, shifts, -1))
+        cosines = op.add(cosines, op.unsqueeze(op.transpose(mask, perm=[1, 0]), _ints(1)))
+    best = op.reduce_max(cosines, axes=[1], keepdims=0)
     best = op.reshape(best, _ints(height, width, shifts, -1))
     best = _fold(best, grid_hw, radius) if radius else op.squeeze(best, _ints(2))
     return _to_score(op.transpose(best, perm=[2, 0, 1]))
