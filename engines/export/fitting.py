@@ -36,6 +36,9 @@ from inspector.core.errors import DataError
 BATCH: Final = 8
 GOLDEN: Final = 2
 
+FEW: Final = 8
+"""Fewer normal pictures than this are fitted with a warning."""
+
 MAX_EMBEDDING_BYTES: Final = 2_000_000_000
 """Of the normals' features, which are all held while fitting."""
 
@@ -146,7 +149,15 @@ class _Fit:
 
     def _leave_out(self, embeddings: Embeddings) -> LeftOut:
         count = len(self.normals.pixels)
-        thresholds.supported_rate(count, self.recipe.rate)
+        rate = thresholds.supported_rate(count, self.recipe.rate)
+        if count < FEW:
+            logger.warning(
+                "only {} normal pictures: the false-alarm rate can be set no lower than {:.0%}, "
+                "and what varies in good product is hardly known; take {} or more",
+                count,
+                rate,
+                FEW,
+            )
         return folds.leave_out(
             self.recipe.method,
             embeddings,

@@ -25,6 +25,10 @@ CONFIDENCE: Final = 0.95
 THRESHOLD_AT: Final = 0.5
 """Where on the colour scale the pixel threshold lies: a normal map stays in the lower half."""
 
+FLOOR: Final = 1e-4
+"""Least threshold: pictures that are all the same score 0 up to rounding, which is below 1e-6 and
+differs from machine to machine."""
+
 SUSPECT: Final = 8.0
 """Robust standard deviations above the median from which a normal picture is doubted."""
 
@@ -106,4 +110,4 @@ def clopper_pearson(successes: int, trials: int) -> tuple[float, float]:
 
 def _just_above(value: float) -> float:
     """The next float32: a picture fails from its threshold on, so this one still passes."""
-    return float(np.nextafter(np.float32(value), np.float32(np.inf)))
+    return float(np.nextafter(np.float32(max(value, FLOOR)), np.float32(np.inf)))

@@ -168,6 +168,21 @@ def test_a_picture_that_stands_out_is_named_and_left_out_when_asked(tmp_path):
     assert left.image_threshold < kept.image_threshold / 2
 
 
+def test_two_pictures_are_enough_and_the_warning_says_what_they_are_worth(tmp_path):
+    normals = parts(2)
+    recipe = Recipe("parts", make_method("rad", {}), resolve(DEFAULT), threads=1)
+    heard: list[str] = []
+    sink = logger.add(heard.append, level="WARNING")
+    try:
+        spec = fit_engine(normals, recipe, tmp_path / "e.onnx", lambda *_: None).spec
+    finally:
+        logger.remove(sink)
+    assert "only 2 normal pictures" in heard[0]
+    assert "33%" in heard[0]
+    assert spec.threshold_rule.false_alarm_rate == pytest.approx(1 / 3)
+    assert spec.threshold_rule.folds == 2
+
+
 def test_features_beyond_the_memory_limit_are_refused_before_they_are_computed(
     tmp_path, monkeypatch
 ):

@@ -79,6 +79,12 @@ def test_the_colour_scale_begins_at_the_usual_level_and_holds_the_threshold_at_i
     assert (chosen.pixel - low) / (high - low) == pytest.approx(0.5)
 
 
+def test_normals_that_are_all_the_same_get_thresholds_above_rounding():
+    chosen = thresholds.choose(left_out(np.full(10, 3e-8)), rate=None)
+    assert min(chosen.image, chosen.pixel) > 1e-5
+    assert chosen.display_range[0] < chosen.pixel < chosen.display_range[1]
+
+
 def test_a_picture_far_above_the_others_is_doubted_and_ordinary_spread_is_not():
     random = np.random.default_rng(3)
     ordinary = random.normal(0.1, 0.01, 60)

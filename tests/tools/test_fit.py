@@ -12,6 +12,8 @@ import pytest
 
 from engines.base import open_engine
 from engines.spec_file import read_spec
+from inspector.core.types import BadFrame, Frame, SourceInfo
+from tools.fit import _frames
 from tools.fit import main as fit
 from tools.show_engine import main as show
 
@@ -98,6 +100,31 @@ def test_a_region_of_interest_travels_with_the_engine(folder, tmp_path):
     maps, _ = engine.infer(np.zeros((1, 64, 96, 3), np.uint8))
     assert np.all(maps[0, :, 48:] == 0)
     assert maps[0, :, :48].max() > 0
+
+
+class Line:
+    """A live source that gives a frame every 0.1 s of its own time, every third one damaged."""
+
+    def __init__(self) -> None:
+        self.info = SourceInfo("line", live=True)
+        self.given = 0
+
+    def read(self) -> Frame | BadFrame:
+        number, self.given = self.given, self.given + 1
+        at = number * 100_000_000
+        if number % 3 == 2:
+            return BadFrame(number, "line", "damaged", at, None, "")
+        return Frame(number, "line", good(number), at, None, "")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_a_live_source_is_watched_for_the_seconds_asked_for_and_damaged_frames_are_left_out():
+    line = Line()
+    seen = list(_frames(line, seconds=2.0))
+    assert line.given == 22
+    assert len(seen) == 14
 
 
 @pytest.mark.parametrize(
