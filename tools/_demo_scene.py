@@ -22,23 +22,26 @@ TEXTURES: dict[str, tuple[float, float, float]] = {
 }
 """Photographs that scikit-image ships (CC0, grey, 512x512) -> colour given to them, BGR."""
 
-LENGTHS_MM: dict[str, tuple[float, ...]] = {
-    "hole": (2.0, 4.0, 7.0, 12.0),
-    "scratch": (6.0, 10.0, 20.0, 35.0),
-    "stain": (4.0, 7.0, 12.0, 18.0),
-    "missing_yarn": (15.0, 25.0, 40.0, 55.0),
+SIZES_MM: dict[str, tuple[tuple[float, float | None], ...]] = {
+    "hole": ((2.0, None), (4.0, None), (7.0, None), (12.0, None)),
+    "scratch": ((6.0, 0.6), (10.0, 0.35), (20.0, 0.8), (35.0, 1.0)),
+    "stain": ((4.0, None), (7.0, None), (12.0, None), (18.0, None)),
+    "missing_yarn": ((15.0, None), (25.0, None), (40.0, None), (55.0, None)),
 }
+"""Kind -> length and width of each; None draws the width at random. The smallest hole and the
+thinnest scratch are 7 and 1.2 px wide at the input of the engine, the limit of what it sees."""
 
-SPEED_PX = 26.4
+SPEED_PX = 34.7
 _SPACING_PX = 320.0
 _ZOOM = 0.5
-"""Of the photograph, so that its stones are 1 to 2 mm."""
+"""Of the photograph, so that its stones are about 1 mm."""
 
-_PIECES = (2, 5)
+_BOARD = (4, 5)
+_BLOCK_PX, _OVERLAP_PX = 36, 10
 _FRAMES_PER_PIECE = 4
 _PIECE_WEB_HW = (400, 640)
 _INSPECTED_WEB_PX = 1440
-_CLEAN_PX = 2.5 * FRAME_HW[0]
+_CLEAN_PX = 1.5 * FRAME_HW[0]
 """Web without a defect before the first one: frames that must pass."""
 
 
@@ -60,34 +63,42 @@ def photograph(name: str) -> Image:
     return np.clip(np.rint(grey * np.array(TEXTURES[name])), 0, 255).astype(np.uint8)
 
 
-def normal_frames(texture: str, seed: int) -> Iterator[Image]:
-    """Frames without a defect, from the upper half of the photograph.
+def pieces(picture: Image) -> tuple[list[Image], list[Image]]:
+    """The photograph cut into a chessboard: the pieces for normal and those for inspected web."""
+    rows, columns = _BOARD
+    height, width = picture.shape[0] // rows, picture.shape[1] // columns
+    size = round(width * _ZOOM), round(height * _ZOOM)
+    halves: tuple[list[Image], list[Image]] = ([], [])
+    for row in range(rows):
+        for column in range(columns):
+            piece = picture[row * height :, column * width :][:height, :width]
+            small = cv2.resize(piece, size, interpolation=cv2.INTER_AREA)
+            halves[(row + column) % 2].append(np.asarray(small, np.uint8))
+    return halves
 
-    The half is cut into ten pieces, and every fourth frame shows a web made of the next piece. So
-    ten folds of neighbouring frames share no stone, and k-fold scores say what a stretch that was
-    never seen will score; frames of one web would all show the same stones.
+
+def normal_frames(texture: str, seed: int) -> Iterator[Image]:
+    """Frames without a defect, four from a web made of one piece, then four of the next.
+
+    So ten folds of neighbouring frames have no part of the photograph in common, and k-fold scores
+    say what a part that was never seen will score; frames of one web would all show the same.
     """
     rng = np.random.default_rng((seed, 11))
-    upper = photograph(texture)
-    upper = upper[: len(upper) // 2]
-    rows, columns = _PIECES
-    height, width = upper.shape[0] // rows, upper.shape[1] // columns
-    for number in range(rows * columns):
-        top, left = number // columns * height, number % columns * width
-        piece = _scaled(upper[top : top + height, left : left + width])
-        surface = quilt(piece, _PIECE_WEB_HW, rng, block=36, overlap=10)
+    for number, piece in enumerate(pieces(photograph(texture))[0]):
+        surface = quilt([piece], _PIECE_WEB_HW, rng, block=_BLOCK_PX, overlap=_OVERLAP_PX)
         speed = 2 * len(surface) / _FRAMES_PER_PIECE + 0.37
         web = _web(surface, speed, 100 * seed + number + 1)
         yield from (web.frame(index)[0] for index in range(_FRAMES_PER_PIECE))
 
 
 def inspected_scene(texture: str, seed: int) -> Scene:
-    """The lower half with one defect of every kind and length, until the last one has left."""
+    """A web of the other pieces, one defect of every kind and size, until the last has left."""
     rng = np.random.default_rng((seed, 7))
-    lower = photograph(texture)
-    surface = quilt(_scaled(lower[len(lower) // 2 :]), (_INSPECTED_WEB_PX, FRAME_HW[1]), rng)
+    others = pieces(photograph(texture))[1]
+    size = _INSPECTED_WEB_PX, FRAME_HW[1]
+    surface = quilt(others, size, rng, block=_BLOCK_PX, overlap=_OVERLAP_PX)
     defects = scattered_defects(
-        [(kind, length) for kind, lengths in LENGTHS_MM.items() for length in lengths],
+        [(kind, *size) for kind, sizes in SIZES_MM.items() for size in sizes],
         rng,
         frame_hw=FRAME_HW,
         mm_per_px=MM_PER_PX,
@@ -96,11 +107,6 @@ def inspected_scene(texture: str, seed: int) -> Scene:
     )
     end = max(defect.bounds[3] for defect in defects)
     return Scene(_web(surface, SPEED_PX, 100 * seed, defects), int(np.ceil(end / SPEED_PX)))
-
-
-def _scaled(picture: Image) -> Image:
-    size = round(picture.shape[1] * _ZOOM), round(picture.shape[0] * _ZOOM)
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _web(

@@ -1,4 +1,6 @@
-"""A large texture from a small photograph by image quilting (Efros and Freeman, SIGGRAPH 2001)."""
+"""A large texture from small photographs by image quilting (Efros and Freeman, SIGGRAPH 2001)."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +11,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def quilt(
-    photograph: Image,
+    photographs: Sequence[Image],
     hw: tuple[int, int],
     rng: np.random.Generator,
     *,
@@ -17,15 +19,15 @@ def quilt(
     overlap: int = 14,
     candidates: int = 48,
 ) -> Image:
-    """(h, w, 3) uint8 made of blocks of the photograph (section 2 of the paper).
+    """(h, w, 3) uint8 made of blocks of the photographs (section 2 of the paper).
 
     Of `candidates` blocks drawn at random the one that agrees best with what is there already is
     laid, overlapping by `overlap` px and cut along the path on which both differ least.
     """
-    height, width = photograph.shape[:2]
-    if not overlap < block <= min(height, width):
-        raise ValueError(f"blocks of {block} px do not fit into {width}x{height} px")
-    library = photograph.astype(np.float32)
+    least = min(min(photograph.shape[:2]) for photograph in photographs)
+    if not overlap < block <= least:
+        raise ValueError(f"blocks of {block} px do not fit into {least} px")
+    library = [photograph.astype(np.float32) for photograph in photographs]
     step = block - overlap
     down, across = (-(-(size - overlap) // step) for size in hw)
     out = np.zeros((down * step + overlap, across * step + overlap, 3), np.float32)
@@ -41,7 +43,7 @@ def quilt(
 
 
 def _best(
-    library: Floats,
+    library: Sequence[Floats],
     there: Floats,
     edges: tuple[int, int],
     rng: np.random.Generator,
@@ -50,9 +52,11 @@ def _best(
     """The block that differs least from the rows and columns that are laid already."""
     block = len(there)
     top, left = edges
-    tops = rng.integers(0, library.shape[0] - block + 1, candidates)
-    lefts = rng.integers(0, library.shape[1] - block + 1, candidates)
-    patches = [library[y : y + block, x : x + block] for y, x in zip(tops, lefts, strict=True)]
+    patches = []
+    for number in rng.integers(0, len(library), candidates):
+        height, width = library[number].shape[:2]
+        y, x = rng.integers(0, (height - block + 1, width - block + 1))
+        patches.append(library[number][y : y + block, x : x + block])
     costs = [
         _square(patch[:top] - there[:top]) + _square(patch[top:, :left] - there[top:, :left])
         for patch in patches

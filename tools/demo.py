@@ -83,8 +83,8 @@ class _Demo:
         self._run(
             "python -m tools.fit",
             fit.main,
-            ["--method", "rad", "--normal", good, "--radius", "all", "--coreset", "1500"]
-            + ["--name", "demo", "--out", engine],
+            ("--method", "rad", "--normal", good, "--radius", "all", "--coreset", "1500"),
+            ("--name", "demo", "--out", engine),
         )
 
     def inspect(self) -> None:
@@ -93,14 +93,14 @@ class _Demo:
         self._run(
             "python -m tools.calibrate",
             calibrate.main,
-            ["scale", "--mm-per-px", MM_PER_PX, "--frame-size", size]
-            + ["--out", calibration, "--overwrite"],
+            ("scale", "--mm-per-px", MM_PER_PX, "--frame-size", size),
+            ("--out", calibration, "--overwrite"),
         )
         self._run(
             "python run_inspector.py",
             run_inspector.main,
-            ["--source", self.inputs / "web.mp4", "--engine", self.inputs / "engine.onnx"]
-            + ["--calibration", calibration, "--output", self.out, "--overwrite"],
+            ("--source", self.inputs / "web.mp4", "--engine", self.inputs / "engine.onnx"),
+            ("--calibration", calibration, "--output", self.out, "--overwrite"),
         )
 
     def compare(self) -> tuple[Comparison, list[dict[str, Any]]]:
@@ -181,8 +181,8 @@ class _Demo:
         ):
             print(f"  {name:18} {what}")
 
-    def _run(self, command: str, action: Callable[..., int], arguments: list[Any]) -> None:
-        words = [str(argument) for argument in arguments]
+    def _run(self, command: str, action: Callable[..., int], *arguments: tuple[Any, ...]) -> None:
+        words = [str(word) for words in arguments for word in words]
         print(" ".join((command, *words)), flush=True)
         code = action(words)
         if code != 0:

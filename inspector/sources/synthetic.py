@@ -135,7 +135,7 @@ def _web(
         )
     spacing = speed / defect_rate
     defects = scattered_defects(
-        [(kind, None) for kind in KINDS] * _DEFECTS_PER_KIND,
+        [(kind, None, None) for kind in KINDS] * _DEFECTS_PER_KIND,
         np.random.default_rng((seed, 3)),
         frame_hw=frame_hw,
         mm_per_px=mm_per_px,

@@ -16,6 +16,9 @@ _NOISE_MARGIN = 64
 _FIELD_UNIT = 160
 """The illumination field is stored as uint8 in this many steps per 1.0."""
 
+Wanted = tuple[str, float | None, float | None]
+"""Kind, length and width in mm of a defect; None draws one at random."""
+
 
 @dataclass(frozen=True, slots=True)
 class VisibleDefect:
@@ -168,7 +171,7 @@ class MovingWeb:
 
 
 def scattered_defects(
-    wanted: Sequence[tuple[str, float | None]],
+    wanted: Sequence[Wanted],
     rng: np.random.Generator,
     *,
     frame_hw: tuple[int, int],
@@ -177,19 +180,24 @@ def scattered_defects(
     spacing_px: float,
     axis: str = "y",
 ) -> list[RenderedDefect]:
-    """Defects of these kinds and lengths in mm, in random order, one each `spacing_px` of web.
+    """The defects asked for, in random order, one each `spacing_px` of web.
 
-    None as a length draws one at random. start_px: web position of the first centre. Across the
+    start_px: web position of the first centre. Across the
     web each lies at random where it does not touch the border, or in the middle where it is too
     long; along it each is moved by up to a fifth of the spacing.
     """
     across = frame_hw[1] if axis == "y" else frame_hw[0]
     found = []
     for place, number in enumerate(rng.permutation(len(wanted))):
-        kind, length = wanted[number]
+        kind, length, width = wanted[number]
         along = start_px + spacing_px * (place + rng.uniform(-0.2, 0.2))
         at_origin = random_defect(
-            kind, rng, centre_px=(0.0, 0.0), mm_per_px=mm_per_px, length_mm=length
+            kind,
+            rng,
+            centre_px=(0.0, 0.0),
+            mm_per_px=mm_per_px,
+            length_mm=length,
+            width_mm=width,
         )
         x0, y0, x1, y1 = at_origin.touched_box()
         low, high = (-x0, across - x1) if axis == "y" else (-y0, across - y1)

@@ -131,7 +131,7 @@ def test_noise_has_the_deviation_asked_for() -> None:
 
 def test_scattered_defects_are_one_of_each_and_inside_the_web() -> None:
     found = scattered_defects(
-        [(kind, length) for kind in ("hole", "scratch") for length in (4.0, 8.0, 12.0)],
+        [(kind, length, None) for kind in ("hole", "scratch") for length in (4.0, 8.0, 12.0)],
         np.random.default_rng(3), frame_hw=(720, 1280), mm_per_px=0.1,
         start_px=800, spacing_px=300,
     )  # fmt: skip
