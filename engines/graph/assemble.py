@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import onnx
+import onnx.version_converter
 import spox
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx.utils import Extractor
@@ -18,6 +19,9 @@ from inspector.core.errors import EngineError
 
 MAX_FILE_BYTES: Final = 1_500_000_000
 """Far enough below protobuf's 2 GiB that every tool can still read and rewrite the file."""
+
+HEAD_OPSET: Final = 17
+"""Of the operators in this package: old enough for TensorRT 8.6, and backbones of ours have it."""
 
 BACKBONE_INPUT: Final = "image"
 
@@ -42,7 +46,7 @@ def build_graph(
     trunk = cut_backbone(backbone, layers)
     pixels = spox.argument(spox.Tensor(np.uint8, ("N", *input_hw, 3)))
     outputs = spox.inline(trunk)(image(pixels, inside))
-    anomaly_map, score = head({name: outputs[name] for name in layers})
+    anomaly_map, score = _at_opset(head, {name: outputs[name] for name in layers}, trunk)
     model = spox.build({"pixels": pixels}, {"anomaly_map": anomaly_map, "score": score})
     _fix_shapes(model, {"anomaly_map": map_hw, "score": ()})
     model.graph.name = "engine"
@@ -53,6 +57,22 @@ def build_graph(
             f"{MAX_FILE_BYTES / 1e9:.1f} GB: use a smaller bank or backbone"
         )
     return model, graph_hash(model)
+
+
+def _at_opset(head: Head, features: Mapping[str, Var], trunk: onnx.ModelProto) -> tuple[Var, Var]:
+    """The head on a backbone of any opset.
+
+    A newer backbone would make spox lift every node of the head by itself, and the constants that
+    this adds all get the same names; lifted as one model they do not.
+    """
+    opset = max(entry.version for entry in trunk.opset_import if entry.domain in ("", "ai.onnx"))
+    if opset <= HEAD_OPSET:
+        return head(features)
+    arguments = {name: spox.argument(var.unwrap_tensor()) for name, var in features.items()}
+    anomaly_map, score = head(arguments)
+    alone = spox.build(arguments, {"anomaly_map": anomaly_map, "score": score})
+    lifted = spox.inline(onnx.version_converter.convert_version(alone, opset))(**features)
+    return lifted["anomaly_map"], lifted["score"]
 
 
 def cut_backbone(backbone: Path, layers: tuple[str, ...]) -> onnx.ModelProto:

@@ -37,7 +37,7 @@ def test_the_threshold_at_one_in_n_plus_one_lies_just_above_the_highest_normal()
 
 
 @pytest.mark.parametrize(
-    ("count", "rate", "alarms"), [(99, 0.01, 0), (99, 0.05, 4), (199, 0.1, 19)]
+    ("count", "rate", "alarms"), [(99, 0.01, 0), (100, 0.05, 4), (199, 0.1, 19)]
 )
 def test_as_many_normals_reach_the_threshold_as_the_rate_allows(count, rate, alarms):
     scores = np.random.default_rng(1).permutation(count) / count
