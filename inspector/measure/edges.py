@@ -12,6 +12,13 @@ from inspector.measure.smoothing import Floats, blur, grown
 ROUNDS: Final = 5
 """Most rounds of level and mask; they agree after two or three where the defect is wide."""
 
+SIDE: Final = 1.25
+"""Inscribed radii from the middle line within which a long defect lies."""
+
+MIDDLE_DEGREE: Final = 4
+MIDDLE_SHARE: Final = 0.6
+"""Least part of a mask near its middle line for that line to be believed."""
+
 _CROSS: Final = np.ones((3, 3), np.uint8)
 
 
@@ -94,6 +101,29 @@ def smoothed(mask: Mask, share: float) -> Mask:
     padded = np.pad(mask, 1)
     inside = cv2.distanceTransform(padded.astype(np.uint8), cv2.DIST_L2, 5)
     return mask & grown(inside > disc, disc)[1:-1, 1:-1]
+
+
+def trimmed(mask: Mask) -> Mask:
+    """A long mask without what sticks out sideways from its middle line, a polynomial along its
+    longest direction; the mask itself where such a line does not follow it."""
+    rows, columns = np.nonzero(mask)
+    points = np.column_stack((columns, rows)).astype(np.float64)
+    centred = points - points.mean(axis=0)
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    along, across = centred @ axes[:, 1], centred @ axes[:, 0]
+    length = float(np.ptp(along)) + 1
+    radius = inscribed_radius(mask)
+    reach = min(SIDE * radius, len(points) / length) + 0.5
+    place = 2 * along / length
+    keep = np.ones(len(points), dtype=bool)
+    for _ in range(2):
+        line = np.polynomial.Polynomial.fit(place[keep], across[keep], MIDDLE_DEGREE)
+        keep = np.abs(across - line(place)) <= reach
+        if keep.sum() < MIDDLE_SHARE * len(points):
+            return mask
+    out = np.zeros_like(mask)
+    out[rows[keep], columns[keep]] = True
+    return out
 
 
 def inscribed_radius(mask: Mask) -> float:

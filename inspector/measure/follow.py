@@ -9,7 +9,7 @@ from inspector.core.arrays import Image, Mask
 from inspector.core.geometry import Points
 from inspector.measure import shape
 from inspector.measure.contrast import Cue, flatten, project
-from inspector.measure.edges import Edge, find_edge, inscribed_radius, smoothed, touching
+from inspector.measure.edges import Edge, find_edge, inscribed_radius, smoothed, touching, trimmed
 from inspector.measure.outline import Outline, Unrefined, outlines
 from inspector.measure.patch import Patch, cut
 from inspector.measure.smoothing import ANGLES, ROUND, Floats, Kernel, angles_near, grown, smooth
@@ -95,7 +95,8 @@ def _descend(
         found = find_edge(contrast, step.spread, mask, support, touching(mask & support, mask))
         if found is None:
             break
-        mask, band = smoothed(found.mask, SMOOTHING), BAND * across + 1
+        mask = trimmed(found.mask) if angles else smoothed(found.mask, SMOOTHING)
+        band = BAND * across + 1
         best = replace(found, mask=mask), contrast
         if across < FINEST * inscribed_radius(mask):
             break

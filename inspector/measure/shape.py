@@ -69,7 +69,8 @@ def convex_hull(points: Points) -> Points:
     """Corners of the hull in order, some of the points given."""
     # OpenCV computes hulls in float32: centred, so that far from the origin costs no precision.
     centred = (points - points.mean(axis=0)).astype(np.float32)
-    return points[cv2.convexHull(centred, returnPoints=False)[:, 0]]
+    corners = cv2.convexHull(centred, returnPoints=False)
+    return points[:1] if corners is None else points[corners[:, 0]]  # None: all in one place
 
 
 def equivalent_diameter(area_value: float) -> float:
