@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from engines.fake_engine import FakeEngine
-
 from calibration.plane import Calibration
 from calibration.store import load_calibration
 from engines.base import open_engine
+from engines.fake_engine import FakeEngine
 from engines.roi import mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
@@ -221,7 +220,7 @@ def _judge(
             score_ratio=measure.severity.score_ratio,
         ),
         max_refined=measure.max_refined,
-        inspected=None if spec.roi is None else mask(spec.roi, spec.map_hw),
+        inspected=None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop),
     )
     return Judge(
         analyzer.analyze,

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from flow_rig import HW, RESULTS, Inspect, bad_picture, good_picture, write_clip, write_pictures
 
+from engines.spec_file import read_spec
 from tools.calibrate import main as calibrate
+from tools.fit import main as fit
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -118,6 +120,18 @@ def test_a_frame_of_another_aspect_warns_once_and_runs(
     assert ran.summary["inspected"] == 5
 
 
+def test_a_region_of_interest_hides_the_rest(inspect: Inspect, clip: Path, tmp_path: Path) -> None:
+    roi = tmp_path / "roi.yaml"
+    roi.write_text("inspect:\n- [[0, 0], [60, 0], [60, 192], [0, 192]]\n")
+    good = write_clip(tmp_path / "good.mp4", [good_picture(i) for i in range(40)])
+    engine = tmp_path / "roi.onnx"
+    argv = ["--method", "rad", "--normal", str(good), "--size", "96x128", "--roi", str(roi)]
+    assert fit([*argv, "--out", str(engine)]) == 0
+    threshold = 1.5 * read_spec(engine).image_threshold
+    ran = inspect(clip, engine, "--set", f"verdict.image_threshold={threshold}")
+    assert ran.summary["failed"] == 0  # the disc lies outside
+
+
 def test_no_video_leaves_the_video_out(inspect: Inspect, clip: Path, engine: Path) -> None:
     ran = inspect(clip, engine, "--no-video")
     assert sorted(p.name for p in ran.out.iterdir()) == [r for r in RESULTS if "mp4" not in r]
@@ -179,8 +193,6 @@ def test_a_real_video_is_inspected_end_to_end(inspect: Inspect, tmp_path: Path, 
     found = sorted((DATA / "video").glob(f"{name}*.mp4"))
     if not found:
         pytest.skip("the real videos are not beside the project")
-    from tools.fit import main as fit
-
     fitted = tmp_path / "e.onnx"
     fit_argv = ["--method", "rad", "--normal", str(found[0]), "--max-pictures", "30"]
     assert fit([*fit_argv, "--radius", "all", "--size", "128x224", "--out", str(fitted)]) == 0
