@@ -46,7 +46,8 @@ class Run:
             "image_threshold": info.image_threshold,
             "pixel_threshold": info.pixel_threshold,
             "defects": self.defects.as_dict(),
-            "engine": info.engine | {"sha256": info.engine_hash, "running_on": "".join(self.running_on)},
+            "engine": info.engine
+            | {"sha256": info.engine_hash, "running_on": "".join(self.running_on)},
             "calibration": self.calibration,
             "calibration_hash": info.calibration_hash,
             "config": info.config,

@@ -14,7 +14,10 @@ PROJECT = ("inspector", "engines", "calibration", "tools", "run_inspector", "ben
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/core": ({"inspector.core"}, {"numpy"}),
     "calibration": ({"inspector.core", "calibration"}, {"numpy", "cv2", "yaml"}),
-    "engines": ({"inspector.core", "engines"}, {"numpy", "cv2", "yaml", "onnx", "google", "onnxruntime"}),
+    "engines": (
+        {"inspector.core", "engines"},
+        {"numpy", "cv2", "yaml", "onnx", "google", "onnxruntime"},
+    ),
     "engines/graph": (
         {"inspector.core", "engines", "engines.graph"},
         {"numpy", "onnx", "spox", "google"},

@@ -12,6 +12,8 @@ RULE = (
     " defect and in which it was found"
 )
 
+ALL = "all"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -42,6 +44,18 @@ class Row:
         return length, width, area
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Of one kind. found: in any frame that shows the whole defect; steady: in more than half of
+    them. ratios: medians of measured over true length, width and area of those found."""
+
+    kind: str
+    rendered: int
+    found: int
+    steady: int
+    ratios: tuple[float, float, float] | None
+
+
 def rows(comparison: Comparison) -> list[Row]:
     """Ordered by kind, then by true length."""
     made = [_row(web_id, track) for web_id, track in comparison.tracks.items()]
@@ -67,17 +81,18 @@ def table(made: Sequence[Row]) -> list[str]:
     return lines
 
 
-def medians(made: Sequence[Row]) -> dict[str, tuple[int, int, tuple[float, float, float] | None]]:
-    """Kind -> found, rendered, and median measured / true length, width, area; "all" last."""
-    out = {}
-    for kind in (*dict.fromkeys(row.kind for row in made), "all"):
-        chosen = [row for row in made if kind in (row.kind, "all")]
+def summaries(made: Sequence[Row]) -> list[Summary]:
+    """One of every kind, and one of all."""
+    out = []
+    for kind in (*dict.fromkeys(row.kind for row in made), ALL):
+        chosen = [row for row in made if kind in (row.kind, ALL)]
         ratios = [row.ratios for row in chosen if row.ratios is not None]
         middle = None
         if ratios:
             length, width, area = np.median(np.array(ratios), axis=0)
             middle = float(length), float(width), float(area)
-        out[kind] = (len(ratios), len(chosen), middle)
+        steady = sum(2 * row.found_frames > row.whole_frames for row in chosen)
+        out.append(Summary(kind, len(chosen), len(ratios), steady, middle))
     return out
 
 

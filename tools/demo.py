@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import run_inspector
 from inspector.core.arrays import Image
 from inspector.core.errors import InspectorError, SinkError
@@ -20,7 +22,7 @@ from tools._contact_sheet import sheet, tile
 from tools._demo_scene import FRAME_HW, MM_PER_PX, TEXTURES, Scene, inspected_scene, normal_frames
 from tools._media import H264Writer, write_picture
 from tools._truth import Comparison, Finding, compare
-from tools._truth_table import RULE, Row, medians, rows, table
+from tools._truth_table import RULE, Row, rows, summaries, table
 
 FPS = 25.0
 TOLERANCE_PX = 5.0
@@ -121,11 +123,10 @@ class _Demo:
         made = rows(comparison)
         print("\n" + "\n".join(table(made)))
         print(RULE + "\n")
-        for kind, (found, count, ratio) in medians(made).items():
-            text = (
-                "" if ratio is None else "length {:.2f}, width {:.2f}, area {:.2f}".format(*ratio)
-            )
-            print(f"{kind:13} found {found} of {count}; median measured / true {text}")
+        for one in summaries(made):
+            found = f"{one.found} of {one.rendered}, {one.steady} in most frames"
+            ratio = "length {:.2f}, width {:.2f}, area {:.2f}".format(*one.ratios or [np.nan] * 3)
+            print(f"{one.kind:13} found {found}; median measured / true {ratio}")
         alarms = _alarms(comparison, records, self.scene)
         print("\n{clean_failed} of {clean} frames without a defect failed".format(**alarms))
         print("{shown_failed} of {shown} frames with a defect failed".format(**alarms))
@@ -159,6 +160,7 @@ class _Demo:
             "texture": self.texture,
             "rule": RULE,
             "rows": [asdict(row) for row in made],
+            "summaries": [asdict(one) for one in summaries(made)],
             "alarms": alarms,
             "seconds": self.seconds,
         }

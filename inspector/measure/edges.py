@@ -12,8 +12,9 @@ from inspector.measure.smoothing import Floats, blur, grown
 ROUNDS: Final = 5
 """Most rounds of level and mask; they agree after two or three where the defect is wide."""
 
-SIDE: Final = 1.25
-"""Inscribed radii from the middle line within which a long defect lies."""
+SIDE: Final = 1.2
+"""A long defect lies within so many half widths of its middle line. The half width is twice the
+median distance of its pixels from that line, at most the radius of the largest inscribed disc."""
 
 MIDDLE_DEGREE: Final = 4
 MIDDLE_SHARE: Final = 0.6
@@ -111,14 +112,13 @@ def trimmed(mask: Mask) -> Mask:
     centred = points - points.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)
     along, across = centred @ axes[:, 1], centred @ axes[:, 0]
-    length = float(np.ptp(along)) + 1
-    radius = inscribed_radius(mask)
-    reach = min(SIDE * radius, len(points) / length) + 0.5
-    place = 2 * along / length
+    place = along / max(float(np.abs(along).max()), 1.0)
+    widest = SIDE * inscribed_radius(mask)
     keep = np.ones(len(points), dtype=bool)
     for _ in range(2):
         line = np.polynomial.Polynomial.fit(place[keep], across[keep], MIDDLE_DEGREE)
-        keep = np.abs(across - line(place)) <= reach
+        away = np.abs(across - line(place))
+        keep = away <= min(widest, SIDE * 2 * float(np.median(away[keep]))) + 0.5
         if keep.sum() < MIDDLE_SHARE * len(points):
             return mask
     out = np.zeros_like(mask)

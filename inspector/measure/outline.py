@@ -23,6 +23,12 @@ IDENTITY_U: Final = 0.4
 """Relative standard uncertainty of a size per surprise: what hardly differs from the texture is
 easily followed into it."""
 
+ROUGHNESS_U: Final = 1.5
+"""Standard uncertainty of the width in units of the outline's roughness: the jaws of a caliper
+rest on its highest points."""
+
+ROUGHNESS_VERTICES: Final = 21
+
 HOLE_SHARE: Final = 0.05
 PIECE_SHARE: Final = 0.02
 """Holes and pieces below these shares of the largest piece are taken for texture."""
@@ -84,8 +90,10 @@ def outlines(patch: Patch, edge: Edge, contrast: Floats, surprise: float) -> lis
 
 
 def _pieces(patch: Patch, edge: Edge, contrast: Floats, level: float) -> list[_Piece]:
-    near = grown(edge.mask, 1.5)
-    values = np.where(near, contrast, np.float32(level - 0.5 * edge.amplitude))
+    """What was cut off the mask although it is above the edge's level stays cut off."""
+    cut_off = ~edge.mask & (contrast >= edge.level)
+    outside = cut_off | ~grown(edge.mask, 1.5)
+    values = np.where(outside, np.float32(level - 0.5 * edge.amplitude), contrast)
     found = []
     for region in iso_regions(values.astype(np.float32), level):
         rings = tuple(patch.to_frame.apply(p) for p in region.polygons)
@@ -101,6 +109,17 @@ def _sharpness(pieces: list[_Piece], wide: list[_Piece], narrow: list[_Piece]) -
     inner = narrow or pieces
     change = sum(p.area for p in wide) - sum(p.area for p in inner)
     return abs(change) / (2 * around) if around > 0 else 0.0
+
+
+def _roughness(ring: Points) -> float:
+    """Root mean square distance of an outline from its own running mean, in frame pixels."""
+    count = min(ROUGHNESS_VERTICES, len(ring) // 8)
+    if count < 2:
+        return 0.0
+    wrapped = np.concatenate((ring[-count:], ring, ring[:count]))
+    sums = np.cumsum(wrapped, axis=0)
+    means = (sums[count:] - sums[:-count])[count // 2 :][: len(ring)] / count
+    return float(np.sqrt(np.mean(np.sum((ring - means) ** 2, axis=1))))
 
 
 def _groups(pieces: list[_Piece]) -> list[list[_Piece]]:
@@ -133,6 +152,7 @@ def _outline(
     points = np.concatenate(outer)
     around = sum(shape.perimeter(ring) for ring in polygons)
     shift = math.hypot(sharpness, EDGE_U_PX * patch.factor)
+    rough = max(_roughness(ring) for ring in outer)
     relative = IDENTITY_U / max(surprise, IDENTITY_U)
     area = shape.region_area(polygons, len(inner))
     length, width = shape.max_feret(points)[0], shape.min_feret(points)
@@ -141,6 +161,6 @@ def _outline(
         holes=len(inner),
         area_u_px=math.hypot(shift * around, relative * area),
         length_u_px=math.hypot(2 * shift, relative * length),
-        width_u_px=math.hypot(2 * shift, relative * width),
+        width_u_px=math.hypot(2 * shift, relative * width, ROUGHNESS_U * rough),
         parts=parts,
     )
