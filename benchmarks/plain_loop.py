@@ -4,20 +4,19 @@ python -m benchmarks.plain_loop CLIP ENGINE OUT prints one JSON line.
 """
 
 import json
-import resource
 import sys
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
 import onnxruntime as ort
 
 from engines.spec_file import read_spec
+from inspector.run import peak_memory_mb
 
 
 def run(clip: str, engine: str, out: str) -> dict[str, float]:
-    from pathlib import Path
-
     spec = read_spec(Path(engine))
     height, width = spec.resize.input_hw
     low, high = spec.display_range
@@ -49,7 +48,7 @@ def run(clip: str, engine: str, out: str) -> dict[str, float]:
     return {
         "throughput_per_s": round(frames / seconds, 1),
         "cpu_ms_per_frame": round(cpu_s * 1e3 / frames, 1),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mb": round(peak_memory_mb() or 0),
     }
 
 

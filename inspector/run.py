@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from inspector.core.clock import utc_now
@@ -11,6 +12,19 @@ from inspector.measure.summary import DefectSummary
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
 from inspector.sinks.folder import write_summary
+
+
+def peak_memory_mb() -> float | None:
+    """Largest resident memory of this process; None where the system does not tell it by /proc.
+
+    Not getrusage, whose figure a child inherits from the process that started it.
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return None
+    kilobytes = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return round(int(kilobytes[0]) * 1024 / 1e6, 1) if kilobytes else None
 
 
 @dataclass(slots=True)
@@ -38,6 +52,7 @@ class Run:
             "status": status,
             "exit_code": exit_code,
             "error": error,
+            "peak_memory_mb": peak_memory_mb(),
             "warnings": list(self.warnings),
             "started_utc": info.started_utc,
             "ended_utc": utc_now(),
