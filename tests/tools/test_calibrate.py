@@ -1,0 +1,100 @@
+"""The calibrate command: what it writes, says and refuses."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from calibration import load_calibration
+from tests.calibration._boards import camera, checkerboard, photograph
+from tools.calibrate import main
+
+
+def test_a_scale_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "cal.yaml"
+    arguments = ["scale", "--mm-per-px", "0.1", "--frame-size", "1280x720", "--out", str(out)]
+    assert main(arguments) == 0
+    calibration = load_calibration(out)
+    assert calibration.frame_hw == (720, 1280)
+    assert calibration.mm_per_px == (0.1, 0.1)
+    assert "1280x720" in capsys.readouterr().out
+    assert main(arguments) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*arguments, "--overwrite", "--mm-per-px-y", "0.2"]) == 0
+    assert load_calibration(out).mm_per_px == (0.1, 0.2)
+
+
+def test_two_points_take_the_frame_size_from_a_picture(tmp_path: Path) -> None:
+    picture, out = tmp_path / "p.png", tmp_path / "cal.yaml"
+    cv2.imwrite(str(picture), np.zeros((480, 640, 3), np.uint8))
+    arguments = ["two-point", "--image", str(picture), "--p1", "10,20", "--p2", "310,420"]
+    assert main([*arguments, "--distance-mm", "50", "--out", str(out)]) == 0
+    calibration = load_calibration(out)
+    assert calibration.frame_hw == (480, 640)
+    assert calibration.mm_per_px == pytest.approx((0.1, 0.1))
+    assert calibration.scale_u_rel == pytest.approx(0.5**0.5 / 500)
+
+
+def test_a_board_is_reported_and_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, out = tmp_path / "board.png", tmp_path / "cal.yaml"
+    cv2.imwrite(str(picture), photograph(checkerboard(9, 6), camera(25.0)))
+    arguments = ["board", "--images", str(picture), "--type", "checkerboard", "--squares", "9x6"]
+    assert main([*arguments, "--square-mm", "10", "--camera", "top", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    for word in ("centre", "bottom right", "tilt 2", "residual of 40 corners"):
+        assert word in printed
+    calibration = load_calibration(out)
+    assert calibration.camera == "top"
+    assert calibration.residual_mm is not None
+    assert calibration.residual_mm < 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["scale", "--mm-per-px", "0", "--frame-size", "8x8"], "mm_per_px"),
+        (["scale", "--mm-per-px", "1", "--frame-size", "8"], "WIDTHxHEIGHT"),
+        (
+            [
+                "two-point",
+                "--frame-size",
+                "8x8",
+                "--p1",
+                "1,1",
+                "--p2",
+                "9,1",
+                "--distance-mm",
+                "5",
+            ],
+            "outside",
+        ),
+        (
+            ["two-point", "--image", "no.png", "--p1", "1,1", "--p2", "2,1", "--distance-mm", "5"],
+            "no.png",
+        ),
+        (
+            ["board", "--images", "no.png", "--type", "charuco", "--squares=9x6", "--square-mm=10"],
+            "marker_mm",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_sentence(
+    arguments: list[str], named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "cal.yaml"
+    assert main([*arguments, "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert named in error
+    assert not out.exists()
+
+
+def test_a_point_that_is_no_point_is_a_usage_error(tmp_path: Path) -> None:
+    arguments = ["two-point", "--frame-size", "8x8", "--p1", "1", "--p2", "2,2"]
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments, "--distance-mm", "5", "--out", str(tmp_path / "cal.yaml")])
+    assert caught.value.code == 2
