@@ -33,6 +33,9 @@ thinnest scratch are 7 and 1.2 px wide at the input of the engine, the limit of 
 
 SPEED_PX = 34.7
 _SPACING_PX = 320.0
+_GAP_PX = 100.0
+"""Between defects, so that each is a region of its own."""
+
 _ZOOM = 0.5
 """Of the photograph, so that its stones are about 1 mm."""
 
@@ -104,6 +107,7 @@ def inspected_scene(texture: str, seed: int) -> Scene:
         mm_per_px=MM_PER_PX,
         start_px=FRAME_HW[0] + _CLEAN_PX,
         spacing_px=_SPACING_PX,
+        gap_px=_GAP_PX,
     )
     end = max(defect.bounds[3] for defect in defects)
     return Scene(_web(surface, SPEED_PX, 100 * seed, defects), int(np.ceil(end / SPEED_PX)))

@@ -1,5 +1,6 @@
 """A moving web made of one texture picture, with defects that travel on it."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -178,19 +179,22 @@ def scattered_defects(
     mm_per_px: float,
     start_px: float,
     spacing_px: float,
+    gap_px: float | None = None,
     axis: str = "y",
 ) -> list[RenderedDefect]:
     """The defects asked for, in random order, one each `spacing_px` of web.
 
-    start_px: web position of the first centre. Across the
-    web each lies at random where it does not touch the border, or in the middle where it is too
-    long; along it each is moved by up to a fifth of the spacing.
+    start_px: web position of the first centre. Across the web each lies at random where it does
+    not touch the border, or in the middle where it is too long; along it each is moved by up to a
+    fifth of the spacing. gap_px: least distance of their boxes, for which the web before a defect
+    is made longer where need be; None lets them overlap.
     """
     across = frame_hw[1] if axis == "y" else frame_hw[0]
-    found = []
+    found: list[RenderedDefect] = []
+    delay = 0.0
     for place, number in enumerate(rng.permutation(len(wanted))):
         kind, length, width = wanted[number]
-        along = start_px + spacing_px * (place + rng.uniform(-0.2, 0.2))
+        centre = start_px + spacing_px * (place + rng.uniform(-0.2, 0.2))
         at_origin = random_defect(
             kind,
             rng,
@@ -201,9 +205,22 @@ def scattered_defects(
         )
         x0, y0, x1, y1 = at_origin.touched_box()
         low, high = (-x0, across - x1) if axis == "y" else (-y0, across - y1)
-        side = rng.uniform(low, high) if low < high else across / 2
-        found.append(at_origin.moved(*((side, along) if axis == "y" else (along, side))))
+        for tried in itertools.count(1):
+            side = rng.uniform(low, high) if low < high else across / 2
+            along = centre + delay
+            one = at_origin.moved(*((side, along) if axis == "y" else (along, side)))
+            if gap_px is None or all(_apart(one, other, gap_px) for other in found):
+                break
+            # Room is sought across the web first: twenty places, then further along.
+            delay += spacing_px / 8 if tried % 20 == 0 else 0.0
+        found.append(one)
     return found
+
+
+def _apart(one: RenderedDefect, other: RenderedDefect, gap_px: float) -> bool:
+    a, b = one.bounds, other.bounds
+    x, y = max(a[0], b[0]) - min(a[2], b[2]), max(a[1], b[1]) - min(a[3], b[3])
+    return max(x, y) >= gap_px
 
 
 def _check(

@@ -145,6 +145,20 @@ def test_scattered_defects_are_one_of_each_and_inside_the_web() -> None:
     assert lengths == [4, 8, 12]
 
 
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_a_gap_keeps_even_long_defects_apart(axis: str) -> None:
+    found = scattered_defects(
+        [("missing_yarn", 30.0, 1.0), ("hole", 8.0, 8.0)] * 6, np.random.default_rng(2),
+        frame_hw=(400, 400), mm_per_px=0.1, start_px=300, spacing_px=60, gap_px=40, axis=axis,
+    )  # fmt: skip
+    assert len(found) == 12
+    for number, one in enumerate(found):
+        for other in found[:number]:
+            a, b = one.bounds, other.bounds
+            gaps = max(a[0] - b[2], b[0] - a[2], a[1] - b[3], b[1] - a[3])
+            assert gaps >= 40
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
