@@ -110,7 +110,7 @@ def _foreign_yarn(length: float, width: float, rng: np.random.Generator) -> Poin
     return _ribbon(line, _rounded(len(line), length, width))
 
 
-def _missing_yarn(length: float, width: float, rng: np.random.Generator) -> Points:  # noqa: ARG001
+def _missing_yarn(length: float, width: float, rng: np.random.Generator) -> Points:
     x, y = length / 2, width / 2
     return np.array(((-x, -y), (x, -y), (x, y), (-x, y)))
 
