@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,13 @@ class Sized:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         sized = [one for texture in TEXTURES for one in inspect(texture, Path(folder))]
-    figures = {"sizes": ratios(sized), "coverage": coverage(sized), "stage_ms": stage_times()}
-    _print_ratios(figures["sizes"])
-    _print_coverage(figures["coverage"])
+    sizes, covered, times = ratios(sized), coverage(sized), stage_times()
+    _print_ratios(sizes)
+    _print_coverage(covered)
     print("\nmeasure stage, map 256x256, frame 1280x720, ms median of", REPEATS)
-    for count, row in figures["stage_ms"].items():
+    for count, row in times.items():
         print(f"{count:>3} defects: {row['refined']:7.2f} refined, {row['map']:7.2f} from the map")
-    print(json.dumps(figures))
+    print(json.dumps({"sizes": sizes, "coverage": covered, "stage_ms": times}))
 
 
 def inspect(texture: str, folder: Path) -> list[Sized]:
@@ -132,9 +133,9 @@ def _analyzer(*, refine: bool) -> DefectSizeAnalyzer:
 
 
 def _finding(defect: Defect) -> Finding:
-    sizes = (getattr(defect, name) for name in SIZES)
+    area, length, width = (getattr(defect, name) for name in SIZES)
     outer = defect.polygons[: len(defect.polygons) - defect.holes]
-    return Finding(outer, *sizes, defect.size_source)
+    return Finding(outer, area, length, width, defect.size_source)
 
 
 def ratios(sized: list[Sized]) -> list[dict[str, Any]]:
@@ -206,7 +207,7 @@ def stage_times() -> dict[str, dict[str, float]]:
             found = analyzer.analyze(image, anomaly_map, to_frame, 1.0)
             if len(found) < count:
                 raise SystemExit(f"only {len(found)} of {count} defects were found")
-            row[name] = _time(lambda a=analyzer: a.analyze(image, anomaly_map, to_frame, 1.0))
+            row[name] = _time(partial(analyzer.analyze, image, anomaly_map, to_frame, 1.0))
         table[str(count)] = row
     return table
 

@@ -22,9 +22,9 @@ MAP_AREA_U = 0.85
 """Standard uncertainty of an area that the map alone gives, relative: the true one is usually 4 to
 17 times smaller, so the deviation is nearly the value itself."""
 
-MAP_LENGTH_U = 0.7
+MAP_LENGTH_U = 1.0
 """The same of its length and width, in widths of the region: a map swells about as far at the ends
-as at the sides."""
+as at the sides, and of a weak defect it may show a part only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ IDENTITY_U: Final = 0.4
 """Relative standard uncertainty of a size per surprise: what hardly differs from the texture is
 easily followed into it."""
 
-ROUGHNESS_U: Final = 2.5
+ROUGHNESS_U: Final = 3.5
 """Standard uncertainty of the width in units of the outline's roughness: the jaws of a caliper
 rest on its highest points."""
 
