@@ -34,6 +34,8 @@ class PictureConverter:
     def __init__(self) -> None:
         self._reformatter = av.video.reformatter.VideoReformatter()
         self._warned = False
+        self._rotation: int | None = None
+        self._matrix = _UPRIGHT
 
     def bgr(self, frame: av.VideoFrame) -> Image:
         """The array owns its picture: nothing writes to it later. Raises av.FFmpegError."""
@@ -42,7 +44,11 @@ class PictureConverter:
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
         height, width = converted.height, converted.width
         image = rows[:height, : width * 3].reshape(height, width, 3)
-        return self._upright(image, display_matrix(frame))
+        # Reading side_data ties a PyAV frame into a cycle, so that its buffers wait for the garbage
+        # collector: 500 MB after 300 frames of 1280x720. A stream keeps its matrix anyway.
+        if frame.rotation != self._rotation:
+            self._rotation, self._matrix = frame.rotation, display_matrix(frame)
+        return self._upright(image, self._matrix)
 
     def _upright(self, image: Image, matrix: tuple[int, int, int, int]) -> Image:
         if matrix == _UPRIGHT:

@@ -1,3 +1,4 @@
+import gc
 import threading
 import time
 from fractions import Fraction
@@ -234,3 +235,21 @@ def test_a_real_video_is_read_to_its_end(path: Path):
         frames += 1
     source.close()
     assert frames == source.info.frame_count
+
+
+def test_a_frame_that_is_let_go_gives_its_memory_back_without_the_garbage_collector(
+    tmp_path: Path, pictures
+):
+    path = tmp_path / "clip.mp4"
+    write_clip(path, pictures)
+    source = VideoFileSource(path)
+    gc.collect()
+    gc.disable()
+    try:
+        while source.read() is not None:
+            pass
+        waiting = [o for o in gc.get_objects() if isinstance(o, av.VideoFrame)]
+    finally:
+        gc.enable()
+        source.close()
+    assert len(waiting) <= 3
