@@ -37,6 +37,14 @@ class Patch:
         rings = tuple(back.apply(p) for p in polygons)
         return paint(rings, (0, 0, width, height)).astype(bool)
 
+    def disc(self, middle: tuple[float, float], radius: float) -> Mask:
+        """Pixels within a radius of a place, both in frame pixels."""
+        height, width = self.hw
+        x, y = self.to_frame.inverse().apply(np.array((middle,)))[0]
+        across = np.arange(width) + 0.5 - x
+        down = np.arange(height)[:, None] + 0.5 - y
+        return np.asarray(across**2 + down**2 <= (radius / self.factor) ** 2)
+
     def sample(self, values: Map, to_frame: Affine) -> Floats:
         """Another grid, such as the anomaly map, interpolated at the patch's pixels."""
         step = to_frame.inverse().after(self.to_frame)

@@ -6,14 +6,16 @@ the finest smoothing at which it still stands out, and contoured half-way betwee
 surroundings.
 """
 
+from dataclasses import dataclass, replace
 from typing import Final
 
+import cv2
 import numpy as np
 
 from inspector.core.arrays import Image, Map, Mask
 from inspector.core.geometry import Affine, Points
 from inspector.measure import shape
-from inspector.measure.contours import Region
+from inspector.measure.contours import Region, paint
 from inspector.measure.contrast import (
     Core,
     Cue,
@@ -57,6 +59,20 @@ MIN_SHARE: Final = 0.002
 """A refined area is refused above MAX_GROWTH regions of the map, and below MIN_AREA_PX or
 MIN_SHARE regions: then something else was followed."""
 
+PEAK_PX: Final = 9
+MAX_PEAKS: Final = 4
+LEFT_OVER: Final = 6.0
+"""A peak of the map, highest within PEAK_PX map pixels, is left over where nothing was found within
+this many map pixels; at most MAX_PEAKS are looked at."""
+
+LEFT_OVER_SURPRISE: Final = 3.0
+"""The least surprise of what is found there: the region has been explained once already."""
+
+TAKEN_PX: Final = 6.0
+"""Frame pixels around what was found before that are not looked at again."""
+
+_Result = tuple[Outline, ...] | Unrefined
+
 _BORDER: Final = "it runs out of the box around its region"
 
 
@@ -68,46 +84,107 @@ def refine(
     others: tuple[tuple[Points, ...], ...],
 ) -> tuple[Outline, ...] | Unrefined:
     """image: (H, W, 3) BGR. region: in map pixels. to_frame: map -> frame pixels. others: the
-    outlines of the frame's other regions in frame pixels, which are not normal texture."""
-    polygons = tuple(to_frame.apply(p) for p in region.polygons)
+    outlines of the frame's other regions in frame pixels, which are not normal texture.
+
+    A map swells, so one region may hold several defects: where a peak of the map is left over, it
+    is looked at once more without what was found before.
+    """
+    task = _Task(image, region, anomaly_map, to_frame, others)
+    first = _widening(task, None, ())
+    if isinstance(first, Unrefined):
+        return first
+    found = list(first)
+    for focus in _peaks(task):
+        free = min(_distance(focus, outline) for outline in found)
+        if free < LEFT_OVER * max(to_frame.scale_x, to_frame.scale_y):
+            continue
+        taken = tuple(outline.polygons for outline in found)
+        more = _widening(task, (*focus, 0.6 * free), taken)
+        if not isinstance(more, Unrefined):
+            found += more
+    if len(found) == 1:
+        return first
+    return tuple(replace(outline, parts=len(found)) for outline in found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    image: Image
+    region: Region
+    anomaly_map: Map
+    to_frame: Affine
+    others: tuple[tuple[Points, ...], ...]
+
+    @property
+    def polygons(self) -> tuple[Points, ...]:
+        """In frame pixels."""
+        return tuple(self.to_frame.apply(p) for p in self.region.polygons)
+
+
+_Focus = tuple[float, float, float]
+"""Middle and radius, in frame pixels, of the part of the region that is looked at."""
+
+_Polygons = tuple[tuple[Points, ...], ...]
+
+
+def _peaks(task: _Task) -> list[tuple[float, float]]:
+    """Places of the region's local maxima in frame pixels, the highest first."""
+    low, high = task.region.outer.min(axis=0), task.region.outer.max(axis=0)
+    x0, y0 = np.floor(low).astype(int).tolist()
+    x1, y1 = np.ceil(high).astype(int).tolist()
+    values = np.ascontiguousarray(task.anomaly_map[y0:y1, x0:x1])
+    inside = paint(task.region.polygons, (x0, y0, x0 + values.shape[1], y0 + values.shape[0]))
+    around = cv2.dilate(values, np.ones((PEAK_PX, PEAK_PX), np.uint8))
+    rows, columns = np.nonzero((values == around) & inside.astype(bool))
+    order = np.argsort(-values[rows, columns])[:MAX_PEAKS]
+    places = np.column_stack((columns[order] + x0, rows[order] + y0)) + 0.5
+    return [(float(x), float(y)) for x, y in task.to_frame.apply(places)]
+
+
+def _distance(place: tuple[float, float], outline: Outline) -> float:
+    """Pixels from a place to the nearest vertex of an outline; 0 inside its box."""
+    x0, y0, x1, y1 = shape.box(outline.outer)
+    if x0 <= place[0] <= x1 and y0 <= place[1] <= y1:
+        return 0.0
+    return float(np.hypot(*(outline.outer - np.array(place)).T).min())
+
+
+def _widening(task: _Task, focus: _Focus | None, taken: _Polygons) -> _Result:
+    """Once freely, and once confined to the region where something runs out of the box."""
+    polygons = task.polygons
     x0, y0, x1, y1 = shape.box(np.concatenate(polygons))
     margin = max(MARGIN_PX, MARGIN * max(x1 - x0, y1 - y0))
-    result: tuple[Outline, ...] | Unrefined = Unrefined(_BORDER)
+    coarse = cut(task.image, (x0 - margin, y0 - margin, x1 + margin, y1 + margin), COARSE_PIXELS)
+    result: _Result = Unrefined(_BORDER)
     for confined in (False, True):
-        around = (x0 - margin, y0 - margin, x1 + margin, y1 + margin)
-        coarse = cut(image, around, COARSE_PIXELS)
-        result = _refine_within(image, coarse, polygons, anomaly_map, to_frame, others, confined)
+        result = _refine_within(task, coarse, focus, taken, confined)
         if not (isinstance(result, Unrefined) and result.reason == _BORDER):
-            return _plausible(result, shape.region_area(polygons, region.holes))
+            return _plausible(result, shape.region_area(polygons, task.region.holes))
     return result
 
 
 def _refine_within(
-    image: Image,
-    coarse: Patch,
-    polygons: tuple[Points, ...],
-    anomaly_map: Map,
-    to_frame: Affine,
-    others: tuple[tuple[Points, ...], ...],
-    confined: bool,
-) -> tuple[Outline, ...] | Unrefined:
-    inside = coarse.paint(polygons)
-    foreign = np.zeros_like(inside)
-    for other in others:
-        foreign |= coarse.paint(other)
-    foreign &= ~inside
+    task: _Task, coarse: Patch, focus: _Focus | None, taken: _Polygons, confined: bool
+) -> _Result:
+    inside = coarse.paint(task.polygons)
+    foreign = _painted(coarse, task.others) & ~inside
     ring = ~(inside | foreign)
     if ring.sum() < 0.1 * ring.size:
         return Unrefined(NO_RING)
+    if taken:
+        foreign |= grown(_painted(coarse, taken), TAKEN_PX / coarse.factor)
+        inside &= ~foreign
+    if focus is not None:
+        inside &= coarse.disc(focus[:2], focus[2])
     if not inside.any():
         return Unrefined("its region is smaller than a pixel")
-    core = core_of(coarse.sample(anomaly_map, to_frame), inside, CORE)
     support = ~foreign
     if confined:
         support &= grown(inside, CONFINED_PX / coarse.factor)
+    core = core_of(coarse.sample(task.anomaly_map, task.to_frame), inside, CORE)
     flat = flatten(coarse.pixels, ring)
     cue = find_cue(flat, core, ring)
-    if cue.surprise < MIN_SURPRISE:
+    if cue.surprise < (MIN_SURPRISE if focus is None else LEFT_OVER_SURPRISE):
         return Unrefined("it does not stand out from the texture around it")
     edge = _edge(flat, cue, core, ring, support)
     if edge is None:
@@ -118,7 +195,14 @@ def _refine_within(
         return Unrefined(NO_EDGE)
     if coarse.touches_open_side(edge.mask):
         return Unrefined(_BORDER)
-    return follow(image, coarse, cue, edge, others)
+    return follow(task.image, coarse, cue, edge, (*task.others, *taken))
+
+
+def _painted(patch: Patch, outlines: _Polygons) -> Mask:
+    mask = np.zeros(patch.hw, dtype=bool)
+    for polygons in outlines:
+        mask |= patch.paint(polygons)
+    return mask
 
 
 def _edge(flat: Floats, cue: Cue, core: Core, ring: Mask, support: Mask) -> Edge | None:
@@ -130,9 +214,7 @@ def _edge(flat: Floats, cue: Cue, core: Core, ring: Mask, support: Mask) -> Edge
     return find_edge(contrast, cue.kernel.spread, seed, support)
 
 
-def _plausible(
-    result: tuple[Outline, ...] | Unrefined, map_area: float
-) -> tuple[Outline, ...] | Unrefined:
+def _plausible(result: _Result, map_area: float) -> _Result:
     if isinstance(result, Unrefined):
         return result
     area = sum(shape.region_area(o.polygons, o.holes) for o in result)

@@ -6,6 +6,7 @@ import pytest
 from inspector.core.geometry import Points
 from inspector.core.types import Defect
 from inspector.measure.analyzer import DefectSizeAnalyzer
+from inspector.measure.contours import find_regions
 from inspector.measure.severity import SeverityLimits
 from inspector.sources.rendered_defects import RenderedDefect
 from tests.measure._scenes import THRESHOLD, TO_FRAME, bar, defect, ellipse, scene, swollen, texture
@@ -78,6 +79,26 @@ def test_two_defects_in_one_region_of_the_map_become_two() -> None:
     xs = sorted(one.centroid_px[0] for one in found)
     assert xs == pytest.approx([300.0, 334.0], abs=1.5)
     assert all(one.area_px == pytest.approx(first.area_px, rel=0.1) for one in found)
+
+
+def test_a_fainter_defect_of_another_colour_in_the_same_region_is_found_too() -> None:
+    hole = defect(ellipse((270.0, 180.0), 26.0, 22.0, 0.0), (0.1, 0.1, 0.1))
+    stain = defect(ellipse((350.0, 190.0), 34.0, 26.0, 0.0), (0.6, 0.95, 1.2))
+    image, anomaly_map = scene(10, hole, stain)
+    (region,) = find_regions(np.maximum(anomaly_map, _bridge()), THRESHOLD)
+    assert region.holes == 0
+    found = analyze(image, np.maximum(anomaly_map, _bridge()))
+    xs = sorted(one.centroid_px[0] for one in found)
+    assert xs == pytest.approx([270.0, 350.0], abs=2.0)
+    for true, one in zip((hole, stain), sorted(found, key=lambda d: d.centroid_px[0]), strict=True):
+        assert one.area_px == pytest.approx(true.area_px, rel=0.12)
+
+
+def _bridge() -> np.ndarray:
+    """A low ridge of the map that joins two regions."""
+    ridge = np.zeros((128, 224), np.float32)
+    ridge[60:70, 88:128] = 1.2 * THRESHOLD
+    return ridge
 
 
 def test_a_scratch_that_fades_in_between_stays_one_defect() -> None:
