@@ -1,5 +1,7 @@
 """Runs an engine file on onnxruntime, on the CPU or a CUDA device."""
 
+import ctypes
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -64,6 +66,7 @@ class OnnxEngine:
         place = "CUDA" if on_cuda else f"CPU, {_threads(threads)}"
         self._running_on = f"onnxruntime {ort.__version__}, {place}"
         self._shape = (*self._spec.resize.input_hw, 3)
+        _return_freed_memory()
 
     @property
     def spec(self) -> EngineSpec:
@@ -123,6 +126,13 @@ def _open(path: Path, providers: list[str], threads: int) -> ort.InferenceSessio
         return ort.InferenceSession(str(path), options, providers=providers)
     except FAILURES as exc:
         raise EngineError(f"onnxruntime cannot open the engine {path}: {exc}") from exc
+
+
+def _return_freed_memory() -> None:
+    """Hands back what parsing the file took, which glibc keeps: 70 MB with an engine of 31 MB.
+    Other C libraries have no malloc_trim, and keep less."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
 
 
 def _threads(threads: int) -> str:
