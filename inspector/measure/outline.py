@@ -126,9 +126,13 @@ def _groups(pieces: list[_Piece]) -> list[list[_Piece]]:
     """Pieces that are near enough to be one defect, by single linkage."""
     groups: list[list[_Piece]] = []
     for piece in pieces:
-        near = [g for g in groups if any(_joined(piece, other) for other in g)]
-        groups = [g for g in groups if g not in near]
-        groups.append([piece, *(member for group in near for member in group)])
+        near, far = [piece], []
+        for group in groups:
+            if any(_joined(piece, other) for other in group):
+                near += group
+            else:
+                far.append(group)
+        groups = [*far, near]
     return groups
 
 

@@ -81,6 +81,29 @@ def test_two_defects_in_one_region_of_the_map_become_two() -> None:
     assert all(one.area_px == pytest.approx(first.area_px, rel=0.1) for one in found)
 
 
+def test_three_defects_of_different_size_in_one_region_become_three() -> None:
+    sizes = {260.0: 14.0, 300.0: 20.0, 345.0: 10.0}
+    true = [defect(ellipse((x, 180.0), size, size, 0.0)) for x, size in sizes.items()]
+    found = sorted(analyze(*scene(11, *true)), key=lambda one: one.centroid_px[0])
+    assert [one.centroid_px[0] for one in found] == pytest.approx(list(sizes), abs=1.5)
+    assert [one.length_px for one in found] == pytest.approx(list(sizes.values()), rel=0.15)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_map_on_any_texture_gives_finite_sizes(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    image = texture(seed, grain=float(rng.uniform(0.5, 8)), contrast=float(rng.uniform(1, 60)))
+    spots = (rng.random((360, 640)) < 10 ** rng.uniform(-5, -3)).astype(np.float32)
+    found = analyze(image, swollen(spots, sigma=float(rng.uniform(1, 6))))
+    for one in found:
+        sizes = (one.area_px, one.length_px, one.width_px, one.peak_score, one.mean_score)
+        assert np.isfinite(sizes).all()
+        assert min(sizes) >= 0
+        assert one.width_px <= one.length_px * 1.001
+        assert one.area_px <= one.length_px * one.width_px * 1.01
+        assert (one.size_note is None) == (one.size_source == "refined")
+
+
 def test_a_fainter_defect_of_another_colour_in_the_same_region_is_found_too() -> None:
     hole = defect(ellipse((270.0, 180.0), 26.0, 22.0, 0.0), (0.1, 0.1, 0.1))
     stain = defect(ellipse((350.0, 190.0), 34.0, 26.0, 0.0), (0.6, 0.95, 1.2))
