@@ -17,6 +17,9 @@ SIDE: Final = 1.2
 median distance of its pixels from that line, at most the radius of the largest inscribed disc."""
 
 MIDDLE_DEGREE: Final = 4
+LEAST_MIDDLE_PX: Final = 12.0
+"""Length from where such a line is worth fitting."""
+
 MIDDLE_SHARE: Final = 0.6
 """Least part of a mask near its middle line for that line to be believed."""
 
@@ -112,7 +115,9 @@ def trimmed(mask: Mask) -> Mask:
     centred = points - points.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)
     along, across = centred @ axes[:, 1], centred @ axes[:, 0]
-    place = along / max(float(np.abs(along).max()), 1.0)
+    if np.ptp(along) < LEAST_MIDDLE_PX:
+        return mask
+    place = along / float(np.abs(along).max())
     widest = SIDE * inscribed_radius(mask)
     keep = np.ones(len(points), dtype=bool)
     for _ in range(2):

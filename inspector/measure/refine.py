@@ -129,16 +129,21 @@ _Polygons = tuple[tuple[Points, ...], ...]
 
 def _peaks(task: _Task) -> list[tuple[float, float]]:
     """Places of the region's local maxima in frame pixels, the highest first."""
-    low, high = task.region.outer.min(axis=0), task.region.outer.max(axis=0)
-    x0, y0 = np.floor(low).astype(int).tolist()
-    x1, y1 = np.ceil(high).astype(int).tolist()
+    x0, y0 = np.floor(task.region.outer.min(axis=0)).astype(int).tolist()
+    x1, y1 = np.ceil(task.region.outer.max(axis=0)).astype(int).tolist()
     values = np.ascontiguousarray(task.anomaly_map[y0:y1, x0:x1])
     inside = paint(task.region.polygons, (x0, y0, x0 + values.shape[1], y0 + values.shape[0]))
     around = cv2.dilate(values, np.ones((PEAK_PX, PEAK_PX), np.uint8))
-    rows, columns = np.nonzero((values == around) & inside.astype(bool))
-    order = np.argsort(-values[rows, columns])[:MAX_PEAKS]
-    places = np.column_stack((columns[order] + x0, rows[order] + y0)) + 0.5
-    return [(float(x), float(y)) for x, y in task.to_frame.apply(places)]
+    low, high = float(values[inside > 0].min()), float(values[inside > 0].max())
+    peaks = (values == around) & (inside > 0) & (values >= low + CORE * (high - low))
+    rows, columns = np.nonzero(peaks)
+    order = np.argsort(-values[rows, columns])
+    kept: list[Points] = []
+    for place in np.column_stack((columns[order] + x0, rows[order] + y0)) + 0.5:
+        # Neighbours of one height are one peak.
+        if len(kept) < MAX_PEAKS and all(np.abs(place - k).max() > PEAK_PX / 2 for k in kept):
+            kept.append(place)
+    return [(float(x), float(y)) for x, y in task.to_frame.apply(np.array(kept).reshape(-1, 2))]
 
 
 def _distance(place: tuple[float, float], outline: Outline) -> float:
