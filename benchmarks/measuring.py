@@ -31,8 +31,8 @@ from tools._demo_scene import FRAME_HW, MM_PER_PX, TEXTURES, Scene, inspected_sc
 from tools._truth import Finding, compare
 from tools.fit import main as fit
 
-FIT_SEED = 4100
-SCENE_SEEDS = (4201, 4202)
+FIT_SEED = 5100
+SCENE_SEEDS = (5201, 5202)
 TOLERANCE_PX = 10.0
 SIZES = ("area_mm2", "length_mm", "width_mm")
 UNCERTAINTIES = ("area_u_mm2", "length_u_mm", "width_u_mm")
