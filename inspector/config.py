@@ -83,7 +83,7 @@ class SeverityConfig:
 @dataclass(frozen=True, slots=True)
 class MeasureConfig:
     refine: bool = True
-    max_refined: Count = 20
+    max_refined: Count = 8
     min_area_px: Annotated[float, AtLeast(0)] = 0.0
     min_area_mm2: Positive | None = None
     opening_px: Count = 0

@@ -122,6 +122,7 @@ class Defect:
     `*_mm*` are None without a calibration, never 0. `*_u_*` are standard uncertainties (k = 1).
     map_*: the same region as the anomaly map alone gives it, before refinement.
     size_source: "refined" (sized on the frame) or "map"; size_note: why it was not refined.
+    map_* may be shared by several defects, into which one region of the map was split.
     truncated: touches the border of what was inspected, so its true size may be larger.
     """
 

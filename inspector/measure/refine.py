@@ -15,7 +15,7 @@ import numpy as np
 from inspector.core.arrays import Image, Map, Mask
 from inspector.core.geometry import Affine, Points
 from inspector.measure import shape
-from inspector.measure.contours import Region, paint
+from inspector.measure.contours import Region, find_regions, paint, region_scores
 from inspector.measure.contrast import (
     Core,
     Cue,
@@ -59,6 +59,9 @@ MIN_SHARE: Final = 0.002
 """A refined area is refused above MAX_GROWTH regions of the map, and below MIN_AREA_PX or
 MIN_SHARE regions: then something else was followed."""
 
+HOT: Final = (0.25, 0.6)
+"""Levels between mean and peak of a region that covers all of its surroundings."""
+
 PEAK_PX: Final = 9
 MAX_PEAKS: Final = 4
 LEFT_OVER: Final = 6.0
@@ -92,7 +95,7 @@ def refine(
     task = _Task(image, region, anomaly_map, to_frame, others)
     first = _widening(task, None, ())
     if isinstance(first, Unrefined):
-        return first
+        return _hot(task) if first.reason == NO_RING else first
     found = list(first)
     for focus in _peaks(task):
         free = min(_distance(focus, outline) for outline in found)
@@ -125,6 +128,30 @@ _Focus = tuple[float, float, float]
 """Middle and radius, in frame pixels, of the part of the region that is looked at."""
 
 _Polygons = tuple[tuple[Points, ...], ...]
+
+
+def _hot(task: _Task) -> _Result:
+    """For a region so swollen that it leaves no ring: its parts at higher levels of the map."""
+    peak, mean = region_scores(task.anomaly_map, task.region)
+    for share in HOT:
+        level = mean + share * (peak - mean)
+        parts = [r for r in find_regions(task.anomaly_map, level) if _within(r, task.region)]
+        parts.sort(key=lambda part: -region_scores(task.anomaly_map, part)[0])
+        outlines = [tuple(task.to_frame.apply(p) for p in part.polygons) for part in parts]
+        found: list[Outline] = []
+        for i, part in enumerate(parts[:MAX_PEAKS]):
+            others = (*task.others, *outlines[:i], *outlines[i + 1 :])
+            result = _widening(replace(task, region=part, others=others), None, ())
+            if not isinstance(result, Unrefined):
+                found += result
+        if found:
+            return tuple(replace(outline, parts=len(found)) for outline in found)
+    return Unrefined(NO_RING)
+
+
+def _within(part: Region, whole: Region) -> bool:
+    x, y = part.polygons[0][0].tolist()
+    return cv2.pointPolygonTest(whole.polygons[0].astype(np.float32), (x, y), False) >= 0
 
 
 def _peaks(task: _Task) -> list[tuple[float, float]]:

@@ -60,10 +60,10 @@ def test_a_disc_is_measured_in_millimetres(
     discs = [r for r in rows if r["size_source"] == "refined"]
     assert len(discs) == 5
     for row in discs:
-        # A disc of radius 20 px at 0.5 mm/px: 314 mm2, 20 mm across.
-        assert float(row["area_mm2"]) == pytest.approx(np.pi * 100, rel=0.08)
-        assert float(row["length_mm"]) == pytest.approx(20, rel=0.06)
-        assert float(row["width_mm"]) == pytest.approx(20, rel=0.06)
+        # OpenCV's disc of radius 20 is 41 px across; at 0.5 mm/px that is 330 mm2.
+        assert float(row["area_mm2"]) == pytest.approx(np.pi * 10.25**2, rel=0.03)
+        assert float(row["length_mm"]) == pytest.approx(20.5, rel=0.03)
+        assert float(row["width_mm"]) == pytest.approx(20.5, rel=0.03)
         assert float(row["length_u_mm"]) > 0
     logged = [d for r in ran.records for d in r["defects"]]
     assert sum(d["area_mm2"] is not None for d in logged) == len(logged)

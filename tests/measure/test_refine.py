@@ -148,3 +148,13 @@ def test_the_same_defect_half_a_pixel_further_moves_by_half_a_pixel() -> None:
     there = only(9, defect(moved(outline, (0.5, 0.25)))).centroid_px
     assert there[0] - here[0] == pytest.approx(0.5, abs=0.15)
     assert there[1] - here[1] == pytest.approx(0.25, abs=0.15)
+
+
+def test_a_region_that_swells_over_the_whole_frame_is_still_sized() -> None:
+    """A strong defect under a tight threshold: nothing of the map is left below it."""
+    true = [defect(ellipse((300.0, 180.0), 30.0, 30.0, 0.0))]
+    image, anomaly_map = scene(11, *true)
+    (found,) = analyze(image, anomaly_map + np.float32(2.0))
+    assert found.size_source == "refined"
+    assert found.map_area_px == pytest.approx(image.shape[0] * image.shape[1])
+    assert found.area_px == pytest.approx(true[0].area_px, rel=0.05)
