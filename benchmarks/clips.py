@@ -1,5 +1,7 @@
 """Clips and engines that the benchmarks share, made once under artifacts/bench."""
 
+import contextlib
+import io
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -65,21 +67,21 @@ def clip(frame_hw: tuple[int, int], count: int, share: float, seed: int = 3) -> 
     return path
 
 
-def engine(size: str | None, *, radius: str = "1", pictures: int = 100) -> Path:
-    """A RAD engine fitted on good frames of another stretch of web; made when it is missing.
-
-    size: HxW, None for the aspect of the frames.
-    """
-    path = FOLDER / f"rad_{size or 'aspect'}_r{radius}_{pictures}.onnx"
+def engine(size: str | None, frame_hw: tuple[int, int] = (720, 1280)) -> Path:
+    """A RAD engine fitted on 100 good frames of the same web in other light and noise; made when it
+    is missing. size: HxW, None for the aspect of the frames."""
+    path = FOLDER / f"rad_{size or 'aspect'}_{frame_hw[0]}p.onnx"
     if path.exists():
         return path
-    normal = FOLDER / f"normal_{pictures}"
+    normal = FOLDER / f"normal_{frame_hw[0]}p"
     normal.mkdir(parents=True, exist_ok=True)
-    for i, image in enumerate(frames((720, 1280), pictures, 0.0, seed=91)):
+    for i, image in enumerate(frames(frame_hw, 100, 0.0, seed=91)):
         cv2.imwrite(str(normal / f"{i:04d}.png"), image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    arguments = ["--method", "rad", "--normal", str(normal), "--radius", radius, "--out", str(path)]
+    arguments = ["--method", "rad", "--normal", str(normal), "--out", str(path)]
     if size is not None:
         arguments += ["--size", size]
-    if (code := fit(arguments)) != 0:
+    with contextlib.redirect_stdout(io.StringIO()):
+        code = fit(arguments)
+    if code != 0:
         raise SystemExit(code)
     return path

@@ -58,7 +58,7 @@ def main(frames: int = 300, repeats: int = 3) -> list[dict[str, Any]]:
     )
     for size, hw in SIZES.items():
         for name, option in ENGINES.items():
-            engine_path = engine(option)
+            engine_path = engine(option, hw)
             for share in (0.0, 0.05):
                 source = clip(hw, frames, share)
                 row = one(source, engine_path, cores, repeats)
