@@ -37,7 +37,7 @@ def main() -> int:
         if process.wait() != 0:
             failed.append(name)
             continue
-        figures[name] = json.loads(last)
+        figures |= json.loads(last)
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / "figures.json"
     path.write_text(json.dumps(figures, indent=2) + "\n")

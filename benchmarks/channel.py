@@ -54,4 +54,4 @@ def main() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"channel_us": main()}))
+    print(json.dumps({"channel": main()}))

@@ -58,7 +58,8 @@ def main() -> None:
     print("\nmeasure stage, map 256x256, frame 1280x720, ms median of", REPEATS)
     for count, row in times.items():
         print(f"{count:>3} defects: {row['refined']:7.2f} refined, {row['map']:7.2f} from the map")
-    print(json.dumps({"sizes": sizes, "coverage": covered, "stage_ms": times}))
+    figures = {"sizes": sizes, "coverage": covered, "stage_ms": times}
+    print(json.dumps({"measuring": figures}))
 
 
 def inspect(texture: str, folder: Path) -> list[Sized]:

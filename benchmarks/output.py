@@ -1,9 +1,8 @@
 """What the output stage costs: drawing the view, and encoding it, in CPU-ms per frame.
 
-python -m benchmarks.output [--json FILE]; needs scikit-image for the photograph of gravel.
+python -m benchmarks.output needs scikit-image for the photograph of gravel.
 """
 
-import argparse
 import json
 import tempfile
 import time
@@ -31,16 +30,12 @@ FPS: Final = 30
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    target = parser.parse_args().json
     cv2.setNumThreads(1)
     rows = [*render_rows(), *encode_rows()]
     print("stage                          size    CPU-ms  wall-ms  (medians per frame)")
     for row in rows:
         print(f"{row['stage']:<30} {row['size']:<6} {row['cpu_ms']:>7.2f} {row['wall_ms']:>8.2f}")
-    if target is not None:
-        target.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps({"output": rows}))
 
 
 def render_rows() -> list[dict[str, object]]:

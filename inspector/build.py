@@ -101,6 +101,7 @@ def open_source(config: SourceConfig) -> Source:
                 "mm_per_px": made.mm_per_px,
                 "defect_rate": made.defect_rate,
                 "paced": made.paced,
+                "texture": None if made.texture is None else Path(made.texture),
             },
         ),
     }

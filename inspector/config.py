@@ -36,6 +36,7 @@ class SyntheticConfig:
     mm_per_px: Positive = 0.1
     defect_rate: Annotated[float, AtLeast(0)] = 0.05
     paced: bool = False
+    texture: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
