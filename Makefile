@@ -8,8 +8,10 @@ MARKS := not train and not gpu
 
 .PHONY: demo test test-train test-gpu bench lint clean
 
-demo: $(VENV)/.demo
-	$(BIN)/python -m tools.demo $(ARGS)
+demo:
+	@start=$$(date +%s); $(MAKE) --no-print-directory $(VENV)/.demo \
+	    && $(BIN)/python -m tools.demo $(ARGS) \
+	    && echo "make demo took $$(($$(date +%s) - start)) s, installation included"
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "$(MARKS)" $(ARGS)
