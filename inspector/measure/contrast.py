@@ -111,9 +111,8 @@ def _line_cue(patch: Floats, core: Core, ring: Mask) -> Cue:
     weights = (axes[:, -1] / spreads[-1]).astype(np.float32)
     score = np.asarray((patch - centre) @ weights, dtype=np.float32)
     found = []
-    for sign in (1.0, -1.0):
-        responses = line_responses(np.float32(sign) * score, LINES)
-        for kernel, response in zip(LINES, responses, strict=True):
+    for kernel, (bright, dark) in zip(LINES, line_responses(score, LINES), strict=True):
+        for sign, response in ((1.0, bright), (-1.0, -dark)):
             place, surprise = _surprise(response, core, ring, kernel)
             amplitude = max(float(response.flat[place]), 1e-6)
             found.append(Cue(weights * np.float32(sign / amplitude), centre, kernel, surprise))

@@ -74,30 +74,41 @@ def smooth(contrast: Floats, kernel: Kernel, angles: tuple[int, ...] = ANGLES) -
     """(h, w): smoothed; with a line, the largest over the angles."""
     if not kernel.line:
         return blur(contrast, kernel.across)
-    return line_responses(contrast, (kernel,), angles)[0]
+    return line_responses(contrast, (kernel,), angles)[0][0]
 
 
 def line_responses(
     contrast: Floats, kernels: tuple[Kernel, ...], angles: tuple[int, ...] = ANGLES
-) -> list[Floats]:
-    """(h, w) for each kernel: the largest over the angles of the smoothing along them.
+) -> list[tuple[Floats, Floats]]:
+    """For each kernel two (h, w): the largest and the smallest over the angles of the smoothing
+    along them; the smallest is what a dark line answers.
 
     The picture is turned, smoothed along its rows, and turned back: cheaper than slanted kernels.
     """
     height, width = contrast.shape
     side = math.ceil(math.hypot(height, width)) + 2
-    best = [np.full((height, width), -np.inf, dtype=np.float32) for _ in kernels]
+    found: list[tuple[Floats, Floats]] = []
     for angle in angles:
         turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
         turn[:, 2] += ((side - width) / 2, (side - height) / 2)
         turned = cv2.warpAffine(contrast, turn, (side, side), borderMode=cv2.BORDER_REPLICATE)
-        for kernel, highest in zip(kernels, best, strict=True):
-            rows = cv2.GaussianBlur(turned, (0, 0), kernel.along, sigmaY=kernel.across)
+        for index, kernel in enumerate(kernels):
+            size = (_taps(kernel.along), _taps(kernel.across))
+            rows = cv2.GaussianBlur(turned, size, kernel.along, sigmaY=kernel.across)
             back = cv2.warpAffine(
                 rows, turn, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
             )
-            np.maximum(highest, back, out=highest)
-    return best
+            if angle == angles[0]:
+                found.append((back, back.copy()))
+            else:
+                np.maximum(found[index][0], back, out=found[index][0])
+                np.minimum(found[index][1], back, out=found[index][1])
+    return found
+
+
+def _taps(sigma: float) -> int:
+    """Three sigmas to either side; OpenCV's own four cost a third more for 0.3 % of the weight."""
+    return 2 * math.ceil(3 * sigma) + 1
 
 
 def angles_near(degrees: float, reach: float) -> tuple[int, ...]:
