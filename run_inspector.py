@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +26,10 @@ from inspector.sinks.window import CLOSE, PAUSE, QUIT, Window
 from inspector.sources.uri import mask_secrets
 
 ANOMALY, INTERRUPTED = 3, 130
+STOPPING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Signals that end a run in good order."""
 
 FLAGS = {
     "source": "source.uri",
@@ -53,6 +58,9 @@ def main(argv: list[str] | None = None) -> int:
         return _Session(config).run()
     except InspectorError as exc:
         print(f"error: {mask_secrets(str(exc))}", file=sys.stderr)
+        # The log says it too, with where it came from, for whoever finds the machine stopped.
+        traced = "".join(traceback.format_exception(exc)) if exc.__cause__ else str(exc)
+        logger.bind(file_only=True).error("exit code {}: {}", exc.exit_code, traced)
         return exc.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -102,31 +110,49 @@ class _Session:
         self._window = _window() if config.window.show else None
         self._view: Channel[Image] = Channel(1, drop_oldest=True)
         self._signals: list[int] = []
+        self._quit = False
         self._run: Run = build(config, [self._to_window] if self._window else [])
         self._pipeline = self._run.pipeline
 
     def run(self) -> int:
-        before = {n: signal.signal(n, self._on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
-        progress = None
+        before = {n: signal.signal(n, self._on_signal) for n in STOPPING}
         error: InspectorError | None = None
+        ended = False
         try:
-            self._pipeline.start()
-            progress = Progress(self._run.info.source, self._pipeline.stats)
-            while not self._pipeline.wait(0.03 if self._window else 0.1):
-                progress.update()
-                self._obey_signals()
-                self._obey_window()
-            self._pipeline.finish()
+            self._drive()
+            ended = True
         except InspectorError as exc:
-            error = exc
+            error, ended = exc, True
         finally:
-            if progress is not None:
-                progress.close()
+            if not ended:
+                # A fault of this thread must cost no result of the others.
+                self._abandon()
             if self._window is not None:
                 self._window.close()
             for number, handler in before.items():
                 signal.signal(number, handler)
         return self._end(error)
+
+    def _drive(self) -> None:
+        self._pipeline.start()
+        progress = Progress(self._run.info.source, self._pipeline.stats)
+        try:
+            while not self._pipeline.wait(0.03 if self._window else 0.1):
+                progress.update()
+                self._obey_signals()
+                self._obey_window()
+        finally:
+            progress.close()
+        self._pipeline.finish()
+
+    def _abandon(self) -> None:
+        self._pipeline.abort()
+        try:
+            self._pipeline.finish()
+        except InspectorError as exc:
+            logger.error("{}", exc)
+        if self._pipeline.reporting:
+            self._run.write_summary("failed", 1, "the main thread failed")
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         self._signals.append(number)
@@ -160,6 +186,7 @@ class _Session:
         if PAUSE in asked:
             self._pipeline.pause(self._window.paused)
         if QUIT in asked:
+            self._quit = True
             self._pipeline.stop()
         if CLOSE in asked:
             self._window.close()
@@ -169,7 +196,7 @@ class _Session:
 
     def _end(self, error: InspectorError | None) -> int:
         stats = self._pipeline.stats
-        code, status = 0, "stopped" if self._signals else "finished"
+        code, status = 0, "stopped" if self._signals or self._quit else "finished"
         if error is not None:
             code, status = error.exit_code, "failed"
         elif signal.SIGINT in self._signals:
@@ -177,12 +204,13 @@ class _Session:
         elif self._config.fail_on_anomaly and stats.failed + stats.errored > 0:
             code = ANOMALY
         sentence = None if error is None else mask_secrets(str(error))
-        try:
-            self._run.write_summary(status, code, sentence)
-        except SinkError as exc:
-            if error is None:
-                raise
-            logger.error("{}", exc)
+        if self._pipeline.reporting:
+            try:
+                self._run.write_summary(status, code, sentence)
+            except SinkError as exc:
+                if error is None:
+                    raise
+                logger.error("{}", exc)
         if error is not None:
             raise error
         self._tell()

@@ -9,7 +9,7 @@ import numpy as np
 from engines.base import Scores
 from engines.spec import EngineSpec, ResizeRule, ThresholdRule
 from inspector.core.arrays import Image, Map
-from inspector.core.errors import EngineError, SpecError
+from inspector.core.errors import EngineError, InferenceError, SpecError
 
 LUMA: Final = np.array((0.299, 0.587, 0.114), np.float32)
 CELL: Final = 2
@@ -86,7 +86,7 @@ class FakeEngine:
             )
         self._calls += 1
         if self._fail_at == self._calls - 1:
-            raise EngineError(f"the fake engine fails at call {self._fail_at}, as told")
+            raise InferenceError(f"the fake engine fails at call {self._fail_at}, as told")
         if self._delay_s:
             time.sleep(self._delay_s)
         return _darkness(pixels)

@@ -12,26 +12,26 @@ from engines.base import Scores
 from engines.spec import EngineSpec
 from engines.spec_file import read_spec
 from inspector.core.arrays import Image, Map
-from inspector.core.errors import ConfigError, EngineError
+from inspector.core.errors import ConfigError, EngineError, InferenceError
 
 try:
     import onnxruntime as ort
     from onnxruntime.capi import onnxruntime_pybind11_state as state
-except ModuleNotFoundError as exc:
-    raise EngineError(
-        "running an engine needs onnxruntime: pip install '.[cpu]' (or '.[gpu]' for an NVIDIA card)"
-    ) from exc
+except ModuleNotFoundError:
+    # Told when an engine is opened: importing this module must not fail, for tools.fit does it.
+    ort = state = None
 
-FAILURES: Final = (
-    state.EPFail,
-    state.Fail,
-    state.InvalidArgument,
-    state.InvalidGraph,
-    state.InvalidProtobuf,
-    state.NoSuchFile,
-    state.NotImplemented,
-    state.RuntimeException,
+_NAMES: Final = (
+    "EPFail",
+    "Fail",
+    "InvalidArgument",
+    "InvalidGraph",
+    "InvalidProtobuf",
+    "NoSuchFile",
+    "NotImplemented",
+    "RuntimeException",
 )
+FAILURES: Final = tuple(getattr(state, name) for name in _NAMES if state is not None)
 """What onnxruntime raises; its exceptions share no base but Exception."""
 
 CUDA: Final = "CUDAExecutionProvider"
@@ -50,6 +50,11 @@ class OnnxEngine:
         threads: int = 0,
         fall_back: bool = False,
     ) -> None:
+        if ort is None:
+            raise EngineError(
+                "running an engine needs onnxruntime: "
+                "pip install '.[cpu]' (or '.[gpu]' for an NVIDIA card)"
+            )
         if device not in DEVICES:
             raise ConfigError(f"engine.device {device!r} is unknown; known: {', '.join(DEVICES)}")
         if threads < 0:
@@ -90,7 +95,7 @@ class OnnxEngine:
         try:
             anomaly_map, score = self._session.run(("anomaly_map", "score"), {"pixels": pixels})
         except FAILURES as exc:
-            raise EngineError(f"the engine {self._path} failed: {exc}") from exc
+            raise InferenceError(f"the engine {self._path} failed: {exc}") from exc
         return np.asarray(anomaly_map), np.asarray(score)
 
     def close(self) -> None:
@@ -115,7 +120,7 @@ def _refuse_or_warn(device: str, fall_back: bool, reason: str) -> None:
         raise EngineError(f"engine.device is cuda, but {reason}")
 
 
-def _open(path: Path, providers: list[str], threads: int) -> ort.InferenceSession:
+def _open(path: Path, providers: list[str], threads: int) -> "ort.InferenceSession":
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

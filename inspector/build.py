@@ -29,19 +29,21 @@ from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
 from inspector.sinks import SINKS
-from inspector.sinks.folder import CSV, LOG, SNAPSHOTS, VIDEO, prepare_folder
+from inspector.sinks.folder import CSV, LOG, SNAPSHOTS, VIDEO, ResultFolder, check_folder
 from inspector.sources import SOURCES
 from inspector.sources.reconnect import Backoff
 from inspector.sources.uri import kind_of
 
 SYNTHETIC_HW = (720, 1280)
+DEFAULT_FPS = 10.0
+"""Of folders of pictures and of the synthetic web, which have no pace of their own."""
 
 
 def build(config: Config, observers: Sequence[Observer] = ()) -> Run:
     """Checks everything that can be checked, opens the source, and wires the stages.
 
-    Nothing runs yet, and the output folder is touched last. Raises ConfigError, SpecError,
-    CalibrationError or SourceError.
+    Nothing runs yet, and the output folder is not touched before engine and source are open. Raises
+    ConfigError, SpecError, CalibrationError or SourceError.
     """
     _check(config)
     spec = _spec(config)
@@ -53,7 +55,7 @@ def build(config: Config, observers: Sequence[Observer] = ()) -> Run:
         stack.callback(source.close)
         if calibration is not None and source.info.frame_hw is not None:
             calibration.check(source.info.frame_hw)
-        prepare_folder(Path(config.output.dir), overwrite=config.output.overwrite)
+        check_folder(Path(config.output.dir), overwrite=config.output.overwrite)
         run = _wire(config, spec, calibration, source, observers)
         stack.pop_all()
     return run
@@ -89,14 +91,14 @@ def open_source(config: SourceConfig) -> Source:
         ),
         "image_folder": (
             (config.uri,),
-            {"fps": config.fps, "max_unreadable": config.max_unreadable},
+            {"fps": config.fps or DEFAULT_FPS, "max_unreadable": config.max_unreadable},
         ),
         "synthetic": (
             (),
             {
                 "frames": made.frames,
                 "frame_hw": config.frame_hw or SYNTHETIC_HW,
-                "fps": config.fps,
+                "fps": config.fps or DEFAULT_FPS,
                 "seed": made.seed,
                 "mm_per_px": made.mm_per_px,
                 "defect_rate": made.defect_rate,
@@ -248,7 +250,7 @@ def _render(config: Config, spec: EngineSpec, frame_hw: tuple[int, int] | None) 
 
 
 def _outputs(config: Config) -> list[Output]:
-    """The log comes first: it is the record, and the others illustrate it."""
+    """The log comes before the others: it is the record, and they illustrate it."""
     folder, video, snapshots = Path(config.output.dir), config.output.video, config.output.snapshots
     wanted: list[tuple[str, tuple[Any, ...], dict[str, Any], bool]] = [
         ("json_log", (folder / LOG,), {}, True),
@@ -270,7 +272,7 @@ def _outputs(config: Config) -> list[Output]:
         }
         fatal = snapshots.on_error == "fatal"
         wanted.append(("snapshots", (folder / SNAPSHOTS,), options, fatal))
-    made: list[Output] = []
+    made = [Output(ResultFolder(folder, overwrite=config.output.overwrite))]
     for name, positional, named, fatal in wanted:
         sink: Sink = _resolve(SINKS[name])(*positional, **named)
         made.append(Output(sink, fatal=fatal))

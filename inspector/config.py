@@ -42,7 +42,7 @@ class SyntheticConfig:
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
     uri: str | None = None
-    fps: Positive = 10.0
+    fps: Positive | None = None
     frame_hw: tuple[AtLeastOne, AtLeastOne] | None = None
     max_unreadable: Share = 0.1
     open_timeout_s: Positive = 5.0

@@ -33,8 +33,12 @@ class Progress:
     def update(self) -> None:
         stats = self._stats
         done = stats.inspected + stats.errored
-        self._bar.set_postfix_str(self._counts(), refresh=False)
-        self._bar.update(done - self._shown)
+        try:
+            self._bar.set_postfix_str(self._counts(), refresh=False)
+            self._bar.update(done - self._shown)
+        except OSError:
+            # The terminal is gone; the inspection is not.
+            self._bar.disable = True
         self._shown = done
         if self._bar.disable and time.monotonic() >= self._next_line_s:
             self._next_line_s = time.monotonic() + QUIET_S

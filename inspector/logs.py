@@ -26,7 +26,8 @@ def start_logging(
     write: Callable[[str], None] | None = None,
 ) -> None:
     """write: what puts a line on the screen, stderr if None. Passwords in URLs are masked in every
-    message, whoever wrote it. Raises ConfigError where the file cannot be opened."""
+    message, whoever wrote it; what is bound with file_only=True stays off the screen. Raises
+    ConfigError where the file cannot be opened."""
 
     def mask(record: "Record") -> None:
         record["message"] = mask_secrets(record["message"])
@@ -34,7 +35,14 @@ def start_logging(
     logger.remove()
     logger.configure(patcher=mask)
     # diagnose=True would print the values of variables, and with them passwords.
-    logger.add(write or sys.stderr, level=level, format=SCREEN, backtrace=False, diagnose=False)
+    logger.add(
+        write or sys.stderr,
+        level=level,
+        format=SCREEN,
+        filter=lambda record: not record["extra"].get("file_only", False),
+        backtrace=False,
+        diagnose=False,
+    )
     if path is None:
         return
     try:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from inspector.core.errors import InspectorError
+from inspector.sources.uri import mask_secrets
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells report it."""
@@ -24,7 +25,7 @@ def guarded(action: Main) -> Callable[..., int]:
         try:
             return action(argv)
         except InspectorError as exc:
-            print(f"error: {exc}", file=sys.stderr)
+            print(f"error: {mask_secrets(str(exc))}", file=sys.stderr)
             return exc.exit_code
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)

@@ -31,9 +31,15 @@ class SpecError(InspectorError, ValueError):
 
 
 class EngineError(InspectorError, RuntimeError):
-    """A runtime that is missing, lacks the device asked for, or failed while running an engine."""
+    """A runtime that is missing or lacks the device, or an engine that cannot be opened."""
 
     exit_code = 2
+
+
+class InferenceError(EngineError):
+    """An engine that was opened, and failed on a picture."""
+
+    exit_code = 1
 
 
 class ParityError(InspectorError, ArithmeticError):

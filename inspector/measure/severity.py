@@ -28,7 +28,9 @@ class SeverityLimits:
         for name in self.__slots__:
             limits = getattr(self, name)
             if limits is not None and not 0 < limits[0] <= limits[1] <= limits[2]:
-                raise ConfigError(f"severity limits {name} must rise above 0, not {limits}")
+                raise ConfigError(
+                    f"measure.severity.{name} must rise and start above 0, not {limits}"
+                )
 
 
 def grade(

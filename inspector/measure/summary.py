@@ -76,6 +76,7 @@ class DefectSummary:
 def _figures(sizes: LogHistogram) -> dict[str, float | None]:
     seen = sizes.count > 0
     return {
+        "total": _plain(sizes.mean * sizes.count if seen else math.nan),
         "mean": _plain(sizes.mean if seen else math.nan),
         "median": _plain(sizes.quantile(0.5)),
         "standard_deviation": _plain(sizes.std),

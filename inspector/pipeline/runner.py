@@ -11,8 +11,8 @@ from inspector.core.channel import END, Channel
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import FrameError, InspectorError, SinkError, StageError
 from inspector.core.protocols import Picture, Source
-from inspector.core.types import BadFrame, Frame, Inspection, RunInfo, Verdict
-from inspector.pipeline.stages import Output, Stages, Ticket, errored, infer_one
+from inspector.core.types import Inspection, RunInfo, Verdict
+from inspector.pipeline.stages import Output, Stages, Ticket, errored, first_item, infer_one
 from inspector.pipeline.stats import RunStats
 from inspector.pipeline.watchdog import Watchdog
 
@@ -28,7 +28,8 @@ class Pipeline:
 
     Live sources drop the oldest frame between capture and preprocess, and nowhere else; files wait
     everywhere. The first error wins: it aborts the run (an error of the source drains it instead,
-    since nothing behind it is wrong), every sink is closed, and finish() raises it.
+    since nothing behind it is wrong), every sink is closed, and finish() raises it. `reporting`:
+    engine and sinks have been opened.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Pipeline:
         stall_timeout_s: float | None = None,
     ) -> None:
         self.stats = RunStats()
+        self.reporting = False
         self._source = source
         self._stages = stages
         self._outputs = list(outputs)
@@ -76,8 +78,6 @@ class Pipeline:
             for name, target in work.items()
         }
 
-    # --- called by the main thread -------------------------------------------------------------
-
     def start(self) -> None:
         """Opens the engine and the sinks on their threads, then starts to capture."""
         for name in ("infer", "output"):
@@ -104,7 +104,7 @@ class Pipeline:
 
     def pause(self, paused: bool) -> None:
         """Holds the capture of a file. A live source goes on, for its frames would be lost."""
-        if paused and not self._live:
+        if paused and not self._live and self._stopped_ns is None:
             self._resumed.clear()
         else:
             self._resumed.set()
@@ -127,6 +127,7 @@ class Pipeline:
             pass
         self._source.close()
         self.stats.ended()
+        self.stats.dropped_live = self._captured.dropped
         for thread in self._running():
             self.stats.thrown_away(int(self._watchdog.frame_of(thread.name) is not None))
             logger.error("stage {} did not end", thread.name)
@@ -146,8 +147,6 @@ class Pipeline:
         if stuck is not None:
             error = StageError(stuck, self._watchdog.frame_of(stuck), TimeoutError(reason))
             self._fail(error)
-
-    # --- called by the five threads ------------------------------------------------------------
 
     def _fail(self, error: BaseException, *, drain: bool = False) -> None:
         with self._lock:
@@ -171,6 +170,9 @@ class Pipeline:
             self._fail(error, drain=drain)
         finally:
             self._watchdog.end(name)
+            if name == "output":
+                for output in self._outputs:
+                    self._close(output)
             if name in self._ready:
                 self._ready[name].set()
 
@@ -183,17 +185,14 @@ class Pipeline:
                 if frame is None:
                     return
                 self.stats.captured += 1
-                ticket = Ticket(frame, self._first_item(frame), {"capture": ms_since(start_ns)})
+                ticket = Ticket(
+                    frame, first_item(frame, self._thresholds), {"capture": ms_since(start_ns)}
+                )
                 if not self._captured.put(ticket):
                     self.stats.thrown_away(1)
                     return
         finally:
             self._captured.close()
-
-    def _first_item(self, frame: Frame | BadFrame) -> Frame | Inspection:
-        if isinstance(frame, BadFrame):
-            return errored(frame, frame.error, self._thresholds)
-        return frame
 
     def _preprocess(self) -> None:
         self._pass_on("preprocess", self._captured, self._prepared, self._stages.preprocess)
@@ -240,19 +239,21 @@ class Pipeline:
         ticket.timings_ms[name] = ms_since(start_ns)
 
     def _output(self) -> None:
+        for output in list(self._outputs):
+            self._attempt(output, lambda sink: sink.open(self._run))
+        self.reporting = True
+        self._ready["output"].set()
+        self._report_all()
+
+    def _close(self, output: Output) -> None:
+        """Whatever one sink does when it is closed, the others are closed too."""
         try:
-            for output in list(self._outputs):
-                self._attempt(output, lambda sink: sink.open(self._run))
-            self._ready["output"].set()
-            self._report_all()
-        finally:
-            for output in self._outputs:
-                try:
-                    output.sink.close()
-                except SinkError as exc:
-                    logger.error("{} could not be closed: {}", output.sink.name, exc)
-                    if output.fatal:
-                        self._fail(exc, drain=True)
+            output.sink.close()
+        except Exception as exc:
+            logger.error("{} could not be closed: {}", output.sink.name, exc)
+            if output.fatal:
+                known = isinstance(exc, InspectorError)
+                self._fail(exc if known else StageError("output", None, exc), drain=True)
 
     def _report_all(self) -> None:
         in_a_row = 0
@@ -295,4 +296,4 @@ class Pipeline:
                 raise
             logger.warning("{} is left out from now on: {}", output.sink.name, exc)
             self._outputs.remove(output)
-            output.sink.close()
+            self._close(output)

@@ -75,3 +75,8 @@ def errored(frame: Frame | BadFrame, sentence: str, thresholds: tuple[float, flo
         pixel_threshold=thresholds[1],
         error=sentence,
     )
+
+
+def first_item(frame: Frame | BadFrame, thresholds: tuple[float, float]) -> Frame | Inspection:
+    """What a captured frame begins its way as."""
+    return errored(frame, frame.error, thresholds) if isinstance(frame, BadFrame) else frame

@@ -87,12 +87,12 @@ class Mp4Writer:
             if self._sound is not None and self._last is not None:
                 for packet in self._sound.rest(self._last * self._time_base):
                     self._container.mux(packet)
-        except (av.FFmpegError, OSError) as exc:
+        except (av.FFmpegError, OSError, ValueError) as exc:
             self.abandon()
             raise SinkError(f"the video {self._path} cannot be ended: {_reason(exc)}") from exc
         try:
             self._close_files()
-        except (av.FFmpegError, OSError) as exc:
+        except (av.FFmpegError, OSError, ValueError) as exc:
             cut_torn_fragment(self._path)
             raise SinkError(f"the video {self._path} cannot be ended: {_reason(exc)}") from exc
 
@@ -100,7 +100,7 @@ class Mp4Writer:
         """After a failure: closes the files and leaves the whole fragments. Raises SinkError."""
         try:
             self._close_files()
-        except (av.FFmpegError, OSError) as exc:
+        except (av.FFmpegError, OSError, ValueError) as exc:
             logger.debug("{} has no end, only its fragments: {}", self._path, _reason(exc))
         cut_torn_fragment(self._path)
 

@@ -58,7 +58,7 @@ class Window:
 
     def poll(self) -> set[str]:
         """What the person asked for since the last call: QUIT (q), PAUSE (p), CLOSE (Esc, or the
-        window's own button). Redraws where needed."""
+        window's own button). Redraws where needed. Raises SinkError where the display is gone."""
         asked: set[str] = set()
         if self._closed:
             return asked
@@ -68,7 +68,11 @@ class Window:
             self._pygame.K_ESCAPE: CLOSE,
         }
         redraw = False
-        for event in self._pygame.event.get():
+        try:
+            events = self._pygame.event.get()
+        except self._pygame.error as exc:
+            raise SinkError(f"the window cannot be asked: {exc}") from exc
+        for event in events:
             if event.type == self._pygame.QUIT:
                 asked.add(CLOSE)
             elif event.type == self._pygame.KEYDOWN and event.key in keys:

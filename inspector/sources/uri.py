@@ -9,7 +9,7 @@ PICTURE_SUFFIXES = frozenset(
     {".bmp", ".jpeg", ".jpg", ".jp2", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
 
-_CAMERA = re.compile(r"\d+|/dev/video\d+")
+_CAMERA = re.compile(r"\d+|/dev/video\d+|/dev/v4l/.+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
 _GLOB = re.compile(r"[*?\[]")
 

@@ -87,6 +87,25 @@ def test_millimetres_without_a_calibration_are_refused(
     assert "verdict.min_length_mm" in sentence(ran.stderr)
 
 
+@pytest.mark.parametrize(
+    "setting", ["engine.device=cuda", "measure.severity.length_px=[3, 2, 1]", "engine.path=none"]
+)
+def test_a_run_that_never_starts_removes_no_earlier_results(
+    inspect: Inspect, clip: Path, engine: Path, setting: str
+) -> None:
+    first = inspect(clip, engine)
+    before = {p.name: p.read_bytes() for p in first.out.iterdir() if p.is_file()}
+    argv = ["--set", setting] if setting != "engine.path=none" else ["--engine", "none.onnx"]
+    if setting == "engine.device=cuda":
+        onnxruntime = pytest.importorskip("onnxruntime")
+        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            pytest.skip("there is a CUDA provider here")
+    ran = inspect(clip, engine, *argv, "--overwrite")
+    assert ran.code == 2
+    sentence(ran.stderr)
+    assert {p.name: p.read_bytes() for p in first.out.iterdir() if p.is_file()} == before
+
+
 def test_a_folder_without_pictures_is_refused(
     inspect: Inspect, engine: Path, tmp_path: Path
 ) -> None:
@@ -114,7 +133,8 @@ def test_cuda_that_is_missing_is_refused_or_stated(
     ran = inspect(clip, engine, *asked)
     assert ran.code == 2
     assert "cuda" in sentence(ran.stderr)
-    ran = inspect(clip, engine, *asked, "--set", "engine.fall_back=true", "--overwrite")
+    assert not ran.out.exists()
+    ran = inspect(clip, engine, *asked, "--set", "engine.fall_back=true")
     assert ran.code == 0
     assert "running on the CPU instead" in ran.stderr
     assert "CPU" in ran.summary["engine"]["running_on"]

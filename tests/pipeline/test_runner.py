@@ -96,7 +96,8 @@ def test_what_a_stage_raises_ends_the_run_closes_the_sinks_and_leaves_no_thread(
     def boom(_: Any = None) -> Any:
         raise KeyError("boom")
 
-    sink, engine = ListSink(), Engine(lambda i: KeyError("boom") if i == 3 else 0.0)
+    sink = ListSink()
+    engine = Engine(lambda i: KeyError("boom") if stage == "infer" and i == 3 else 0.0)
     name = {"measure": "judge"}.get(stage, stage)
     stages = {} if stage == "infer" else {name: boom}
     made = pipeline(ListSource(frame(i) for i in range(100)), [sink], engine, stages=stages)
@@ -151,6 +152,42 @@ def test_a_sink_that_fails_to_close_fails_the_run_and_the_others_are_closed() ->
     with pytest.raises(SinkError, match="disk full"):
         made.finish()
     assert good.closed == 1
+
+
+class Doomed(ListSink):
+    """Fails at its third write, and again when it is closed."""
+
+    def __init__(self, at_close: Exception) -> None:
+        super().__init__(2, SinkError("cannot write"))
+        self._at_close = at_close
+
+    def close(self) -> None:
+        super().close()
+        raise self._at_close
+
+
+@pytest.mark.parametrize("at_close", [SinkError("cannot close"), ValueError("odd")])
+def test_the_first_error_wins_over_that_of_closing_and_all_sinks_are_closed(
+    at_close: Exception,
+) -> None:
+    good = ListSink()
+    made = pipeline(ListSource(frame(i) for i in range(9)), [Doomed(at_close), good])
+    made.start()
+    with pytest.raises(SinkError, match="cannot write"):
+        made.finish()
+    assert good.closed == 1
+    assert made.stats.balanced
+
+
+def test_a_pause_after_the_end_was_asked_for_is_not_obeyed() -> None:
+    sink = ListSink()
+    source = ListSource((frame(i) for i in range(10_000)), pace_s=0.001)
+    made = pipeline(source, [sink])
+    made.start()
+    made.stop()
+    made.pause(True)
+    made.finish()
+    assert made.stats.balanced
 
 
 def test_a_sink_that_may_fail_is_left_out_and_the_run_goes_on() -> None:
