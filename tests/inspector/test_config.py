@@ -1,5 +1,6 @@
 """The configuration and the file that is shipped with it."""
 
+import re
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,15 @@ def test_the_password_is_in_neither_the_plain_values_nor_the_hash() -> None:
     assert "secret1" not in str(one.plain())
     assert one.sha256() == other.sha256()
     assert one.sha256() != load_config(None, {"source.uri": "rtsp://other/x"}).sha256()
+
+
+def test_the_page_of_the_configuration_names_every_key_with_its_default() -> None:
+    page = (SHIPPED.parent / "docs" / "configuration.md").read_text()
+    told = dict(re.findall(r"^\| `([\w.]+)` \| `([^`]*)` \|", page, re.MULTILINE))
+    assert set(told) == keys(Config())
+    shipped = yaml.safe_load(SHIPPED.read_text())
+    for key, default in told.items():
+        value = shipped
+        for part in key.split("."):
+            value = value[part]
+        assert yaml.safe_load(default) == value, key
