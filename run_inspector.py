@@ -17,10 +17,10 @@ from inspector.config import Config, load_config, parse_setting
 from inspector.console import Progress, screen_line
 from inspector.core.arrays import Image
 from inspector.core.channel import Channel
-from inspector.core.errors import ConfigError, InspectorError, SinkError
+from inspector.core.errors import ConfigError, FrameError, InspectorError, SinkError
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
-from inspector.logs import start_logging
+from inspector.logs import open_missing_streams, start_logging
 from inspector.run import Run
 from inspector.sinks.window import CLOSE, PAUSE, QUIT, Window
 from inspector.sources.uri import mask_secrets
@@ -45,6 +45,7 @@ FLAGS = {
 
 def main(argv: list[str] | None = None) -> int:
     """argv without the program's name. The exit codes are those of docs/exit-codes.md."""
+    open_missing_streams()
     try:
         config = _config(argv)
         log = config.log
@@ -68,7 +69,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _config(argv: list[str] | None) -> Config:
-    parser = argparse.ArgumentParser(prog="run_inspector.py", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="run_inspector.py",
+        description="Judges every frame of a video, a camera or a folder with an engine and writes "
+        "what it found. Every option is also a key of the configuration.",
+    )
     parser.add_argument("--source", help="camera index, URL, video file, folder, glob or synthetic")
     parser.add_argument("--engine", metavar="ENGINE.onnx")
     parser.add_argument("--config", type=Path, metavar="config.yaml")
@@ -197,6 +202,8 @@ class _Session:
     def _end(self, error: InspectorError | None) -> int:
         stats = self._pipeline.stats
         code, status = 0, "stopped" if self._signals or self._quit else "finished"
+        if error is None and stats.errored and not stats.inspected:
+            error = FrameError(f"none of the {stats.errored} frames could be judged; see the log")
         if error is not None:
             code, status = error.exit_code, "failed"
         elif signal.SIGINT in self._signals:

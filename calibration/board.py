@@ -39,7 +39,7 @@ class Board:
             raise CalibrationError(f"square_mm must be positive, not {self.square_mm}")
         if self.type == "charuco":
             if self.marker_mm is None or self.dictionary is None:
-                raise CalibrationError("a ChArUco board needs marker_mm and dictionary")
+                raise CalibrationError("a ChArUco board needs --marker-mm and --dictionary")
             if not 0 < self.marker_mm < self.square_mm:
                 raise CalibrationError(
                     f"marker_mm must lie between 0 and square_mm, not {self.marker_mm}"
@@ -112,7 +112,8 @@ def find_corners(image: Image, board: Board, name: str) -> tuple[Points, Points]
         count = 0 if found is None else len(found[0])
         columns, rows = board.squares
         raise CalibrationError(
-            f"{name}: no {board.type} of {columns}x{rows} squares found ({count} corners)"
+            f"{name}: no {board.type} of {columns}x{rows} squares found ({count} corners); "
+            "count squares, not corners"
         )
     # OpenCV counts from the centre of the first pixel, we from its corner.
     return found[0] + 0.5, found[1]

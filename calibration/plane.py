@@ -12,6 +12,8 @@ from inspector.core.geometry import Points
 
 KINDS = ("scale", "homography")
 
+LEAST_SCALE, LARGEST_SCALE = 1e-6, 1e4
+
 Row = tuple[float, float, float]
 Matrix = tuple[Row, Row, Row]
 
@@ -59,8 +61,11 @@ class Calibration:
             raise CalibrationError("homography does not belong to a calibration of kind scale")
         if self.mm_per_px is None:
             raise CalibrationError("mm_per_px is missing")
-        if not all(math.isfinite(v) and v > 0 for v in self.mm_per_px):
-            raise CalibrationError(f"mm_per_px must be positive, not {self.mm_per_px}")
+        if not all(LEAST_SCALE <= v <= LARGEST_SCALE for v in self.mm_per_px):
+            raise CalibrationError(
+                f"mm_per_px must lie between {LEAST_SCALE:g} and {LARGEST_SCALE:g}, "
+                f"not {self.mm_per_px}"
+            )
 
     def _check_homography(self) -> None:
         if self.mm_per_px is not None:

@@ -31,7 +31,7 @@ def load_calibration(path: Path) -> Calibration:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise CalibrationError(f"{path}: cannot be read: {exc.strerror}") from exc
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
         reason = " ".join(str(exc).split())
         raise CalibrationError(f"{path}: not a YAML file: {reason}") from exc
     if not isinstance(raw, dict):

@@ -96,7 +96,13 @@ class OnnxEngine:
             anomaly_map, score = self._session.run(("anomaly_map", "score"), {"pixels": pixels})
         except FAILURES as exc:
             raise InferenceError(f"the engine {self._path} failed: {exc}") from exc
-        return np.asarray(anomaly_map), np.asarray(score)
+        anomaly_map, score = np.asarray(anomaly_map), np.asarray(score)
+        if anomaly_map.shape != (len(pixels), *self._spec.map_hw) or score.shape != (len(pixels),):
+            raise InferenceError(
+                f"the engine {self._path} gave a map of shape {anomaly_map.shape} and scores of "
+                f"shape {score.shape} for {len(pixels)} pictures"
+            )
+        return anomaly_map, score
 
     def close(self) -> None:
         self._session = None
@@ -130,7 +136,9 @@ def _open(path: Path, providers: list[str], threads: int) -> "ort.InferenceSessi
     try:
         return ort.InferenceSession(str(path), options, providers=providers)
     except FAILURES as exc:
-        raise EngineError(f"onnxruntime cannot open the engine {path}: {exc}") from exc
+        raise EngineError(
+            f"onnxruntime cannot open the engine {path}: {' '.join(str(exc).split())}"
+        ) from exc
 
 
 def _return_freed_memory() -> None:

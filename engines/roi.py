@@ -25,9 +25,11 @@ def load_roi(path: Path, frame_hw: tuple[int, int]) -> Roi:
     """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"region file {path} cannot be read: {exc}") from exc
-    except yaml.YAMLError as exc:
+    except OSError as exc:
+        raise ConfigError(f"region file {path} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"region file {path} is not text: {exc}") from exc
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
         raise ConfigError(f"region file {path} is not YAML: {_one_line(exc)}") from exc
     if not isinstance(raw, dict):
         raise ConfigError(f"region file {path} must hold the keys {', '.join(KEYS)}")

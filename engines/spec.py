@@ -15,6 +15,8 @@ from inspector.core.schema import build
 SPEC_KEY = "inspector_spec"
 FORMAT = 1
 RESIZE_KINDS = ("halve_linear",)
+LARGEST_SIDE = 65_536
+LEAST_CROP = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,10 @@ class EngineSpec:
         left, top, right, bottom = self.resize.crop
         if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
             raise SpecError(f"crop must lie within 0 and 1, not {self.resize.crop!r}")
+        if min(right - left, bottom - top) < LEAST_CROP:
+            raise SpecError(f"crop leaves next to nothing of the frame: {self.resize.crop!r}")
+        if self.roi is not None:
+            _check_roi(self.roi)
         for name in ("frame_hw", "map_hw"):
             _positive_pair(name, getattr(self, name))
         _positive_pair("resize.input_hw", self.resize.input_hw)
@@ -122,12 +128,23 @@ class EngineSpec:
     def from_json(cls, text: str) -> "EngineSpec":
         """Raises SpecError on anything that is not a whole and valid spec."""
         try:
-            raw = json.loads(text)
-        except json.JSONDecodeError as exc:
+            raw = json.loads(text, parse_constant=_refuse)
+        except (ValueError, RecursionError) as exc:
             raise SpecError(f"the engine's spec is not JSON: {exc}") from exc
         return build(cls, raw, SpecError, "spec")
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _check_roi(roi: Roi) -> None:
+    _positive_pair("roi.frame_hw", roi.frame_hw)
+    for polygon in (*roi.inspect, *roi.ignore):
+        if len(polygon) < 3 or any(len(point) != 2 for point in polygon):
+            raise SpecError("each roi polygon must have at least three points (x, y)")
+
+
 def _positive_pair(name: str, value: tuple[int, int]) -> None:
-    if min(value) < 1:
+    if not (min(value) >= 1 and max(value) <= LARGEST_SIDE):
         raise SpecError(f"{name} must be two positive whole numbers, not {value!r}")

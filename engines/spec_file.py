@@ -1,7 +1,9 @@
 """Reading and writing the spec inside an engine file, and the hashes that tie the two together."""
 
+import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +34,8 @@ def read_engine(path: Path) -> tuple[EngineSpec, onnx.ModelProto]:
             f"{path} is an ONNX file without an engine spec; fit an engine with tools.fit"
         )
     text = texts[SPEC_KEY]
+    if not isinstance(text, str):  # protobuf gives bytes where they are not UTF-8
+        raise SpecError(f"{path} is damaged: its spec does not match its checksum")
     if texts.get(SPEC_HASH_KEY) != hashlib.sha256(text.encode()).hexdigest():
         raise SpecError(f"{path} is damaged: its spec does not match its checksum")
     try:
@@ -45,8 +49,10 @@ def read_engine(path: Path) -> tuple[EngineSpec, onnx.ModelProto]:
 
 
 def _parse(path: Path) -> onnx.ModelProto:
+    if path.exists() and not path.is_file():
+        raise SpecError(f"engine file {path} is not a file")
     try:
-        model = onnx.load(path)
+        model = onnx.load(path, load_external_data=False)
     except FileNotFoundError as exc:
         raise SpecError(f"engine file {path} does not exist") from exc
     except OSError as exc:
@@ -55,7 +61,22 @@ def _parse(path: Path) -> onnx.ModelProto:
         raise SpecError(f"{path} is not a whole ONNX file: truncated or damaged") from exc
     if not model.graph.node:
         raise SpecError(f"{path} is not a whole ONNX file: it holds no graph")
+    external = onnx.TensorProto.EXTERNAL
+    if any(tensor.data_location == external for tensor in _tensors(model.graph)):
+        raise SpecError(f"{path} keeps weights in another file; an engine is one file")
     return model
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """All constants of a graph and of the graphs inside it."""
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+                yield from _tensors(inner)
 
 
 def _check_graph(path: Path, spec: EngineSpec, model: onnx.ModelProto) -> None:
@@ -66,6 +87,8 @@ def _check_graph(path: Path, spec: EngineSpec, model: onnx.ModelProto) -> None:
         "anomaly_map": (model.graph.output, float32, [*spec.map_hw]),
         "score": (model.graph.output, float32, []),
     }
+    if (inputs := {value.name for value in model.graph.input}) != {"pixels"}:
+        raise SpecError(f"{path}: its graph must take pixels only, not {sorted(inputs)}")
     for name, (values, dtype, dims) in wanted.items():
         found = [value for value in values if value.name == name]
         if not found:
@@ -116,5 +139,6 @@ def write_engine(path: Path, model: onnx.ModelProto, spec: EngineSpec) -> None:
             os.fsync(file.fileno())
         unfinished.replace(path)
     except OSError as exc:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
         raise EngineError(f"engine file {path} cannot be written: {exc}") from exc

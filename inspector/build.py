@@ -55,7 +55,10 @@ def build(config: Config, observers: Sequence[Observer] = ()) -> Run:
         stack.callback(source.close)
         if calibration is not None and source.info.frame_hw is not None:
             calibration.check(source.info.frame_hw)
-        check_folder(Path(config.output.dir), overwrite=config.output.overwrite)
+        given = (config.source.uri, config.engine.path, config.calibration.path)
+        inputs = [Path(name) for name in given if name is not None]
+        folder = Path(config.output.dir)
+        check_folder(folder, overwrite=config.output.overwrite, inputs=inputs)
         run = _wire(config, spec, calibration, source, observers)
         stack.pop_all()
     return run

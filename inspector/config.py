@@ -18,6 +18,9 @@ Positive = Annotated[float, AtLeast(0, exclusive=True)]
 Share = Annotated[float, Between(0, 1)]
 Count = Annotated[int, AtLeast(0)]
 AtLeastOne = Annotated[int, AtLeast(1)]
+Side = Annotated[int, Between(1, 16384)]
+Scale = Annotated[float, Between(1e-6, 1e4)]
+Threads = Annotated[int, Between(0, 256)]
 OnError = Annotated[str, OneOf("fatal", "warn")]
 
 
@@ -33,8 +36,8 @@ class ReconnectConfig:
 class SyntheticConfig:
     frames: AtLeastOne | None = 300
     seed: Count = 1
-    mm_per_px: Positive = 0.1
-    defect_rate: Annotated[float, AtLeast(0)] = 0.05
+    mm_per_px: Scale = 0.1
+    defect_rate: Annotated[float, Between(0, 10)] = 0.05
     paced: bool = False
     texture: str | None = None
 
@@ -42,13 +45,13 @@ class SyntheticConfig:
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
     uri: str | None = None
-    fps: Positive | None = None
-    frame_hw: tuple[AtLeastOne, AtLeastOne] | None = None
+    fps: Annotated[float, Between(0.001, 1000)] | None = None
+    frame_hw: tuple[Side, Side] | None = None
     max_unreadable: Share = 0.1
     open_timeout_s: Positive = 5.0
     read_timeout_s: Positive = 5.0
     rtsp_transport: Annotated[str, OneOf("tcp", "udp")] = "tcp"
-    decode_threads: Count = 1
+    decode_threads: Threads = 1
     reconnect: ReconnectConfig = field(default_factory=ReconnectConfig)
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
 
@@ -58,7 +61,7 @@ class EngineConfig:
     path: str | None = None
     backend: Annotated[str, OneOf(*BACKENDS)] = "onnx"
     device: Annotated[str, OneOf("cpu", "cuda", "auto")] = "cpu"
-    threads: Count = 1
+    threads: Threads = 1
     fall_back: bool = False
 
 
@@ -87,7 +90,7 @@ class MeasureConfig:
     max_refined: Count = 8
     min_area_px: Annotated[float, AtLeast(0)] = 0.0
     min_area_mm2: Positive | None = None
-    opening_px: Count = 0
+    opening_px: Annotated[int, Between(0, 255)] = 0
     unit: Annotated[str, OneOf("mm", "cm", "inch")] = "mm"
     severity: SeverityConfig = field(default_factory=SeverityConfig)
 
@@ -105,7 +108,7 @@ class VideoConfig:
         str, OneOf("ultrafast", "superfast", "veryfast", "faster", "fast", "medium")
     ] = "ultrafast"
     crf: Annotated[int, Between(0, 51)] = 23
-    threads: Count = 1
+    threads: Threads = 1
     copy_audio: bool = True
 
 
@@ -187,8 +190,8 @@ def parse_setting(text: str) -> tuple[str, Any]:
         raise ConfigError(f"a setting has the form key.path=value, not {text!r}")
     try:
         return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as exc:
-        raise ConfigError(f"the value of {key.strip()} is not YAML: {value!r}") from exc
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
+        raise ConfigError(f"the value of {key.strip()} is not YAML: {value[:60]!r}") from exc
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -196,7 +199,7 @@ def _read(path: Path) -> dict[str, Any]:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise ConfigError(f"cannot read the configuration {path}: {exc.strerror}") from exc
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
         reason = " ".join(str(exc).split())
         raise ConfigError(f"the configuration {path} is not YAML: {reason}") from exc
     if raw is None:

@@ -1,5 +1,6 @@
 """Where the program's own log goes: the screen, and a file that rotates."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
 
 SCREEN = "<level>{level: <7}</level> {message}"
 FILE = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {thread.name} {name}: {message}"
+
+
+def open_missing_streams() -> None:
+    """Points a stream that was closed before the start at nowhere: otherwise the next file that is
+    opened takes its number, and whatever C libraries say is written into it."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def start_logging(

@@ -1,10 +1,12 @@
 """What every command shares: errors of ours become one line on stderr and an exit code."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 
 from inspector.core.errors import InspectorError
+from inspector.logs import open_missing_streams
 from inspector.sources.uri import mask_secrets
 
 INTERRUPTED = 130
@@ -22,11 +24,16 @@ def guarded(action: Main) -> Callable[..., int]:
 
     @functools.wraps(action)
     def main(argv: list[str] | None = None) -> int:
+        open_missing_streams()
         try:
             return action(argv)
         except InspectorError as exc:
             print(f"error: {mask_secrets(str(exc))}", file=sys.stderr)
             return exc.exit_code
+        except BrokenPipeError:
+            # Whoever read our output has seen enough; Python must not complain again at exit.
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+            return 0
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return INTERRUPTED

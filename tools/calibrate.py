@@ -26,7 +26,9 @@ def main(argv: list[str] | None = None) -> int:
     save_calibration(calibration, args.out)
     height, width = calibration.frame_hw
     print(f"{calibration.how}")
-    print(f"scale uncertainty {100 * calibration.scale_u_rel:.3g} % (k = 1)")
+    percent = 100 * calibration.scale_u_rel
+    stated = f"{percent:.3g} %" if percent == 0 or percent >= 0.01 else "below 0.01 %"
+    print(f"scale uncertainty {stated} (k = 1)")
     print(f"{args.out} holds for frames of {width}x{height} pixels")
     return 0
 

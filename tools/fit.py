@@ -13,7 +13,7 @@ from engines.backbones.zoo import DEFAULT, resolve
 from engines.export.fitting import Fitted, Recipe, fit_engine
 from engines.methods.base import METHODS, make_method
 from engines.roi import load_roi
-from engines.training.data import MAX_PICTURES, Normals, from_folder, from_stream
+from engines.training.data import LONGEST_SIDE, MAX_PICTURES, Normals, from_folder, from_stream
 from inspector.build import open_source
 from inspector.config import SourceConfig
 from inspector.core.arrays import Image
@@ -23,6 +23,7 @@ from inspector.core.types import Frame
 from inspector.sources.uri import kind_of
 from tools._cli import guarded
 
+LARGEST_RADIUS = 16
 METHOD_OPTIONS = ("radius", "top_k", "coreset", "layers", "precision")
 
 
@@ -68,12 +69,18 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, default=60.0, help="to watch a live source (%(default)s)")
     add("--false-alarm-rate", type=float, help="default: 0.01, or 1/(pictures + 1) if larger")
     add("--drop-suspects", action="store_true", help="fit without pictures that stand out")
-    add("--sigma", type=float, default=4.0, help="of the map's smoothing, px (%(default)s)")
+    add("--sigma", type=_sigma, default=4.0, help="of the map's smoothing, px (%(default)s)")
     add("--top-fraction", type=float, default=0.01, help="of the map in the score (%(default)s)")
-    add("--seed", type=int, default=0)
+    add("--seed", type=_seed, default=0)
     add("--threads", type=int, default=0, help="0: the runtime chooses")
     own = parser.add_argument_group("options of single methods").add_argument
-    own("--radius", type=_radius, default=(), help="cells, or all for webs and loose parts")
+    own(
+        "--radius",
+        type=_radius,
+        default=(),
+        help="cells that a part may be off its place (default: 1), or all: product that moves or "
+        "lies anywhere, webs",
+    )
     own("--top-k", type=int, default=(), help="compare with the k most similar pictures only")
     own("--coreset", type=int, default=(), help="most vectors kept per position; 0 keeps all")
     own("--layers", type=_names, default=(), help="of the backbone, separated by commas")
@@ -85,7 +92,25 @@ def _size(text: str) -> tuple[int, int]:
     height, _, width = text.partition("x")
     if not (height.isdigit() and width.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is not HxW, such as 256x448")
+    if not (32 <= int(height) <= LONGEST_SIDE and 32 <= int(width) <= LONGEST_SIDE):
+        raise argparse.ArgumentTypeError(f"{text!r} must lie between 32 and {LONGEST_SIDE} px")
     return int(height), int(width)
+
+
+def _sigma(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from exc
+    if not 0 <= value <= 256:
+        raise argparse.ArgumentTypeError(f"{text} must lie between 0 and 256")
+    return value
+
+
+def _seed(text: str) -> int:
+    if not text.isdigit() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 999999999")
+    return int(text)
 
 
 def _radius(text: str) -> int | None:
@@ -93,6 +118,8 @@ def _radius(text: str) -> int | None:
         return None
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number of cells nor all")
+    if int(text) > LARGEST_RADIUS:
+        raise argparse.ArgumentTypeError(f"a radius above {LARGEST_RADIUS} cells: take all")
     return int(text)
 
 
@@ -121,7 +148,7 @@ def _frames(source: Source, seconds: float) -> Iterator[Image]:
     """Frames until the source ends, a live one `seconds` after its first; damaged ones are left
     out."""
     first_ns: int | None = None
-    with tqdm(desc="frames", unit="frame", total=source.info.frame_count) as bar:
+    with tqdm(desc="frames", unit="frame", total=source.info.frame_count, disable=None) as bar:
         while (frame := source.read()) is not None:
             first_ns = frame.captured_ns if first_ns is None else first_ns
             if source.info.live and frame.captured_ns - first_ns > seconds * 1e9:
@@ -139,7 +166,7 @@ class _Bars:
 
     def advance(self, step: str, done: int, total: int) -> None:
         if step not in self._bars:
-            self._bars[step] = tqdm(total=total, desc=step, unit="picture")
+            self._bars[step] = tqdm(total=total, desc=step, unit="picture", disable=None)
         self._bars[step].update(done)
 
     def __enter__(self) -> Self:
@@ -174,10 +201,18 @@ def _report(out: Path, fitted: Fitted) -> None:
         "false alarms": f"aimed at {rule.false_alarm_rate:.2%} by {rule.folds} folds of "
         f"{rule.normals} pictures; 95 % interval {low:.2%} to {high:.2%}",
         "parity": f"map {check['map_max_abs']:.1e}, score {check['score_max_abs']:.1e}, "
-        f"{check['decision_flips']} decisions differ, on {check['pictures']} unseen pictures",
+        f"{check['decision_flips']} decisions differ, on {check['pictures']} altered pictures",
     }
     for name, text in lines.items():
         print(f"{name:16} {text}")
+    if trained["suspects"]:
+        print(f"look at          {', '.join(trained['suspects'])}: they stand out among the good")
+        print("                 pictures and raise the thresholds unless --drop-suspects")
+    if 2 * check["spots_found"] < check["spots"]:
+        found = f"{check['spots_found']} of {check['spots']}"
+        print(f"warning          only {found} dark spots painted on good pictures would FAIL.")
+        print("                 Product that moves or lies anywhere needs --radius all; one odd")
+        print("                 picture among the good ones does this too")
 
 
 if __name__ == "__main__":

@@ -40,8 +40,10 @@ class Shown:
 @guarded
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
-    if args.fps <= 0 or args.hold < 1 or args.crf not in range(52):
-        raise ConfigError("--fps must be above 0, --hold at least 1 and --crf from 0 to 51")
+    if not 0.001 <= args.fps <= 1000 or args.hold < 1 or args.crf not in range(52):
+        raise ConfigError(
+            "--fps must lie between 0.001 and 1000, --hold at least 1 and --crf from 0 to 51"
+        )
     found = labelled_pictures(args.dataset, args.defect)
     good, bad = readable_pictures([item.path for item in found], print)
     pictures = [item for item in found if item.path in set(good)]

@@ -28,8 +28,12 @@ _TRIES = 200
 @guarded
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
-    if args.per_picture < 1 or (args.mm_per_px is not None and not args.mm_per_px > 0):
-        raise ConfigError("--per-picture must be at least 1 and --mm-per-px above 0")
+    if args.per_picture < 1 or args.seed < 0:
+        raise ConfigError("--per-picture must be at least 1 and --seed at least 0")
+    if args.mm_per_px is not None and not 1e-6 <= args.mm_per_px <= 1e4:
+        raise ConfigError(f"--mm-per-px must lie between 1e-6 and 1e4, not {args.mm_per_px}")
+    if args.out.resolve() == args.normal.resolve():
+        raise ConfigError("--out must be another folder than --normal")
     if not args.normal.is_dir():
         raise DataError(f"{args.normal} is not a folder")
     files = picture_files(args.normal)

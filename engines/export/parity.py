@@ -28,9 +28,12 @@ Float = npt.NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Parity:
     """Largest absolute differences between engine and float64 reference, and how many pictures
-    the two judge differently at the image threshold."""
+    the two judge differently at the image threshold. spots, spots_found: how many pictures had a
+    dark spot painted on them, and how many of those reach the image threshold."""
 
     pictures: int
+    spots: int
+    spots_found: int
     map_max_abs: float
     score_max_abs: float
     decision_flips: int
@@ -75,8 +78,11 @@ def check(
     maps, scores = method.reference(model, extract(pixels), canvas)
     found_maps, found_scores = engine.infer(pixels)
     limit = engine.spec.image_threshold
+    spotted = found_scores[1::2]
     parity = Parity(
         pictures=len(pixels),
+        spots=len(spotted),
+        spots_found=int((spotted >= limit).sum()),
         map_max_abs=float(np.abs(found_maps - maps).max()),
         score_max_abs=float(np.abs(found_scores - scores).max()),
         decision_flips=int(np.count_nonzero((found_scores >= limit) != (scores >= limit))),

@@ -72,10 +72,17 @@ def read_picture(path: Path) -> Image | None:
     return None if image is None or not image.size else np.asarray(image, np.uint8)
 
 
+LONGEST_SIDE = 4096
+"""Of the input, px; a long thin picture is cropped or scaled by who fits it, not by us."""
+
+
 def default_input_hw(frame_hw: tuple[int, int]) -> tuple[int, int]:
-    """Short side 256, the long side by the frame's aspect in multiples of 32."""
+    """Short side 256, the long side by the frame's aspect in multiples of 32. Raises DataError
+    where that is beyond LONGEST_SIDE."""
     short, long = sorted(frame_hw)
     other = max(1, round(SHORT_SIDE * long / short / MULTIPLE)) * MULTIPLE
+    if other > LONGEST_SIDE:
+        raise DataError(f"pictures of {frame_hw[1]}x{frame_hw[0]} are too long; give --size")
     return (SHORT_SIDE, other) if frame_hw[0] <= frame_hw[1] else (other, SHORT_SIDE)
 
 

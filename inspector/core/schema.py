@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import reprlib
 import types
 import typing
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def build(cls: type[T], raw: Any, error: type[Exception], path: str = "") -> T:
     Unknown keys are refused, with the known ones named; a missing key takes its default.
     """
     if not isinstance(raw, dict):
-        raise error(f"{path or 'the configuration'} must hold keys, not {raw!r}")
+        raise error(f"{path or 'the configuration'} must hold keys, not {reprlib.repr(raw)}")
     hints = typing.get_type_hints(cls, include_extras=True)
     for key in raw:
         if key not in hints:
@@ -82,7 +83,7 @@ def _convert(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
         converted = _convert(base, value, error, path)
         for constraint in constraints:
             if refusal := constraint.refusal(converted):
-                raise error(f"{path} {refusal}, not {value!r}")
+                raise error(f"{path} {refusal}, not {reprlib.repr(value)}")
         return converted
     if origin in (types.UnionType, typing.Union):
         choices = [c for c in typing.get_args(hint) if c is not type(None)]
@@ -93,7 +94,7 @@ def _convert(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
         return value
     if origin is dict:
         if not isinstance(value, dict):
-            raise error(f"{path} must hold keys, not {value!r}")
+            raise error(f"{path} must hold keys, not {reprlib.repr(value)}")
         return value
     if origin is tuple:
         return _convert_tuple(typing.get_args(hint), value, error, path)
@@ -105,25 +106,35 @@ def _convert(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
 
 def _convert_tuple(hints: tuple[Any, ...], value: Any, error: type[Exception], path: str) -> Any:
     if not isinstance(value, (list, tuple)):
-        raise error(f"{path} must be a list, not {value!r}")
+        raise error(f"{path} must be a list, not {reprlib.repr(value)}")
     if len(hints) == 2 and hints[1] is Ellipsis:
         hints = (hints[0],) * len(value)
     if len(value) != len(hints):
-        raise error(f"{path} must be a list of {len(hints)} values, not {value!r}")
+        raise error(f"{path} must be a list of {len(hints)} values, not {reprlib.repr(value)}")
     pairs = enumerate(zip(hints, value, strict=True))
     return tuple(_convert(hint, item, error, f"{path}[{i}]") for i, (hint, item) in pairs)
+
+
+def _as_float(value: int | str) -> Any:
+    """YAML reads 1e-9 as text; a whole number may be too large for a float."""
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return value
 
 
 _NAMES = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
 def _scalar(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+    if hint is float and isinstance(value, (int, str)) and not isinstance(value, bool):
+        value = _as_float(value)
     if hint is str and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)  # a camera index is a word here, and a number in YAML
+    if isinstance(value, str) and "\0" in value:
+        raise error(f"{path} must not hold a NUL character")
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise error(f"{path} must be {_NAMES[hint]}, not {value!r}")
+        raise error(f"{path} must be {_NAMES[hint]}, not {reprlib.repr(value)}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise error(f"{path} must be finite, not {value!r}")
+        raise error(f"{path} must be finite, not {reprlib.repr(value)}")
     return value

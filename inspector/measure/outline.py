@@ -23,6 +23,9 @@ IDENTITY_U: Final = 0.4
 """Relative standard uncertainty of a size per surprise: what hardly differs from the texture is
 easily followed into it."""
 
+THIN: Final = 5.0
+"""Length over width from where the width is compared with area over length."""
+
 ROUGHNESS_U: Final = 3.5
 """Standard uncertainty of the width in units of the outline's roughness: the jaws of a caliper
 rest on its highest points."""
@@ -160,11 +163,13 @@ def _outline(
     relative = IDENTITY_U / max(surprise, IDENTITY_U)
     area = shape.region_area(polygons, len(inner))
     length, width = shape.max_feret(points)[0], shape.min_feret(points)
+    # The calipers touch the outermost points: on a thin wavy outline that is more than its width.
+    wavy = max(0.0, width - area / length) / 2 if length > THIN * width else 0.0
     return Outline(
         polygons=polygons,
         holes=len(inner),
         area_u_px=math.hypot(shift * around, relative * area),
         length_u_px=math.hypot(2 * shift, relative * length),
-        width_u_px=math.hypot(2 * shift, relative * width, ROUGHNESS_U * rough),
+        width_u_px=math.hypot(2 * shift, relative * width, ROUGHNESS_U * rough, wavy),
         parts=parts,
     )

@@ -163,7 +163,12 @@ class Pipeline:
         try:
             work()
         except InspectorError as exc:
-            self._fail(exc, drain=drain)
+            self._fail(exc, drain=drain or name == "preprocess")
+            if name == "preprocess":
+                # Refuses one frame; those before it are on their way, and good.
+                self.stats.thrown_away(self._captured.abort())
+                self._prepared.close()
+                self.stop()
         except Exception as exc:
             error = StageError(name, self._watchdog.frame_of(name), exc)
             error.__cause__ = exc

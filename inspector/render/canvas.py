@@ -56,7 +56,7 @@ class Font:
         self.scale = cap_px / _drawn_height(self.weight)
 
     def width(self, text: str) -> int:
-        return int(cv2.getTextSize(text, _FONT, self.scale, self.weight)[0][0])
+        return int(cv2.getTextSize(_plain(text), _FONT, self.scale, self.weight)[0][0])
 
     def wrap(self, text: str, width_px: int) -> list[str]:
         """Lines that fit; a single word that does not is cut."""
@@ -75,6 +75,12 @@ class Font:
                 lines.append(line[:cut])
                 line = line[cut:]
         return [*lines, line] if line else lines
+
+
+def _plain(text: str) -> str:
+    """Other than ASCII is ?. OpenCV 5 crashes on text that is not valid UTF-8, such as a file name
+    may be."""
+    return text.encode("ascii", "replace").decode("ascii")
 
 
 class Canvas:
@@ -98,7 +104,7 @@ class Canvas:
 
     def text(self, text: str, x: int, box_top: int, font: Font, luma: int) -> None:
         """One line, its capitals centred in the line_px below box_top; other than ASCII is ?."""
-        plain = text.encode("ascii", "replace").decode("ascii")
+        plain = _plain(text)
         baseline = box_top + (font.line_px + font.cap_px) // 2
         cv2.putText(self.y, plain, (x, baseline), _FONT, font.scale, luma, font.weight, cv2.LINE_AA)
 

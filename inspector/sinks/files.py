@@ -31,7 +31,8 @@ class LineFile:
 
     def write_line(self, line: str) -> None:
         """line: with its line end."""
-        data = line.encode("utf-8")
+        # A file name need not be UTF-8: its odd bytes are written as escapes.
+        data = line.encode("utf-8", "backslashreplace")
         written = 0
         try:
             while written < len(data):

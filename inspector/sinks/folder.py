@@ -1,13 +1,21 @@
 """The output folder: what it may hold, when it may be used, and its summary."""
 
+import contextlib
 import json
+import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows: no lock there
+    fcntl = None  # type: ignore[assignment]
 
 VIDEO: Final = "annotated.mp4"
 CSV: Final = "defects.csv"
@@ -17,8 +25,13 @@ SNAPSHOTS: Final = "snapshots"
 RESULTS: Final = (VIDEO, CSV, LOG, SUMMARY, SNAPSHOTS)
 
 
-def check_folder(folder: Path, *, overwrite: bool) -> None:
-    """Changes nothing. Raises ConfigError where a run may not write into the folder."""
+def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
+    """Changes nothing. Raises ConfigError where a run may not write into the folder, and where it
+    would remove what it reads: `inputs`."""
+    for path in inputs:
+        for name in RESULTS:
+            if path.resolve().is_relative_to((folder / name).resolve()):
+                raise ConfigError(f"{path} lies in {folder / name}, which this run would replace")
     held = _held(folder)
     if held and not overwrite:
         raise ConfigError(
@@ -31,35 +44,45 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
 
 class ResultFolder:
     """The first of the sinks: makes the folder, and removes the results of an earlier run from it,
-    when everything else is ready. Other files in it are left alone."""
+    when everything else is ready. Other files in it are left alone. No two runs share a folder."""
 
     name = "output folder"
 
     def __init__(self, folder: Path, *, overwrite: bool) -> None:
         self._folder = folder
         self._overwrite = overwrite
+        self._lock: int | None = None
 
     def open(self, run: RunInfo) -> None:
         """Raises ConfigError, for nothing has run yet."""
-        check_folder(self._folder, overwrite=self._overwrite)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            if fcntl is not None:
+                self._lock = os.open(self._folder, os.O_RDONLY)
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            check_folder(self._folder, overwrite=self._overwrite)
             for name in _held(self._folder):
                 path = self._folder / name
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                linked = path.is_symlink() or not path.is_dir()
+                path.unlink() if linked else shutil.rmtree(path)
+        except BlockingIOError as exc:
+            raise ConfigError(f"another run is writing to {self._folder}") from exc
         except OSError as exc:
-            reason = exc.strerror
+            reason = exc.strerror or exc
             raise ConfigError(f"cannot use the output folder {self._folder}: {reason}") from exc
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
         """The other sinks write."""
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Lets another run have the folder."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
 
 
 def _held(folder: Path) -> list[str]:
-    return [name for name in RESULTS if (folder / name).exists()]
+    return [n for n in RESULTS if (folder / n).exists() or (folder / n).is_symlink()]
 
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
@@ -67,8 +90,9 @@ def write_summary(folder: Path, summary: dict[str, Any]) -> None:
     path, part = folder / SUMMARY, folder / (SUMMARY + ".part")
     try:
         text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
-        part.write_text(text + "\n", encoding="utf-8")
+        part.write_bytes((text + "\n").encode("utf-8", "backslashreplace"))
         part.replace(path)
-    except OSError as exc:
-        part.unlink(missing_ok=True)
-        raise SinkError(f"cannot write {path}: {exc.strerror}") from exc
+    except (OSError, ValueError) as exc:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise SinkError(f"cannot write {path}: {exc}") from exc

@@ -20,6 +20,15 @@ def cut_torn_fragment(path: Path) -> None:
         raise SinkError(f"the video {path} ends in a torn fragment: {exc.strerror}") from exc
 
 
+def is_torn(path: Path) -> bool:
+    """Whether the file ends in the middle of a box or of a fragment. Raises SinkError."""
+    try:
+        with path.open("rb") as file:
+            return whole_until(file) != file.seek(0, 2)
+    except OSError as exc:
+        raise SinkError(f"the video {path} cannot be read back: {exc.strerror}") from exc
+
+
 def whole_until(file: BinaryIO) -> int:
     """The offset behind the last whole box; a fragment's index (moof) without the whole of its
     data (mdat) does not count."""

@@ -12,7 +12,7 @@ from loguru import logger
 
 from inspector.core.arrays import Image
 from inspector.core.errors import SinkError
-from inspector.sinks.fragments import cut_torn_fragment
+from inspector.sinks.fragments import cut_torn_fragment, is_torn
 from inspector.sinks.sound import SoundCopy
 
 MAX_LOSS_S: Final = Fraction(95, 100)
@@ -69,7 +69,7 @@ class Mp4Writer:
     def write(self, i420: Image, pts: int) -> None:
         """pts: ticks of the time base, rising. The array is not needed after the call."""
         try:
-            frame = av.VideoFrame.from_numpy_buffer(i420, format="yuv420p")
+            frame = _video_frame(i420)
             frame.pts = pts
             frame.time_base = self._time_base
             frame.pict_type = PictureType.I if self._key_is_due(pts) else PictureType.NONE
@@ -95,6 +95,10 @@ class Mp4Writer:
         except (av.FFmpegError, OSError, ValueError) as exc:
             cut_torn_fragment(self._path)
             raise SinkError(f"the video {self._path} cannot be ended: {_reason(exc)}") from exc
+        # FFmpeg can lose the error of a full disk on its last write.
+        if is_torn(self._path):
+            cut_torn_fragment(self._path)
+            raise SinkError(f"the video {self._path} cannot be ended: the disk took only a part")
 
     def abandon(self) -> None:
         """After a failure: closes the files and leaves the whole fragments. Raises SinkError."""
@@ -172,6 +176,14 @@ class Mp4Writer:
             for sound in self._sound.until(at):
                 self._container.mux(sound)
         self._container.mux(packet)
+
+
+def _video_frame(i420: Image) -> av.VideoFrame:
+    """Without a copy where PyAV can: it rounds the height of a buffer down to a multiple of 4 (18.1
+    does), and the colours of the rest would lie some rows too low."""
+    if (i420.shape[0] * 2 // 3) % 4:
+        return av.VideoFrame.from_ndarray(i420, format="yuv420p")
+    return av.VideoFrame.from_numpy_buffer(i420, format="yuv420p")
 
 
 def _reason(exc: Exception) -> str:

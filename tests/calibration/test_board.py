@@ -98,7 +98,7 @@ def test_a_picture_without_a_board_is_refused_by_name() -> None:
         ({"type": "dots"}, "dots"),
         ({"squares": (2, 6)}, "3x3"),
         ({"square_mm": 0.0}, "square_mm"),
-        ({"type": "charuco"}, "marker_mm and dictionary"),
+        ({"type": "charuco"}, "marker-mm and --dictionary"),
         ({"type": "charuco", "marker_mm": 12.0, "dictionary": "4X4_50"}, "marker_mm"),
     ],
 )

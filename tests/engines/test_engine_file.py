@@ -85,14 +85,14 @@ def test_a_file_that_is_no_onnx_is_refused(tmp_path, content):
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(SpecError, match="does not exist"):
         read_spec(tmp_path / "none.onnx")
-    with pytest.raises(SpecError, match="cannot be read"):
+    with pytest.raises(SpecError, match="is not a file"):
         read_spec(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda g: setattr(g.input[0], "name", "image"), "lacks pixels"),
+        (lambda g: setattr(g.input[0], "name", "image"), "must take pixels only"),
         (lambda g: setattr(g.output[1], "name", "value"), "lacks score"),
         (
             lambda g: setattr(g.output[0].type.tensor_type.shape.dim[1], "dim_value", 7),

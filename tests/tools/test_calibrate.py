@@ -77,7 +77,7 @@ def test_a_board_is_reported_and_written(
         ),
         (
             ["board", "--images", "no.png", "--type", "charuco", "--squares=9x6", "--square-mm=10"],
-            "marker_mm",
+            "--marker-mm",
         ),
     ],
 )

@@ -120,7 +120,7 @@ def test_unreadable_pictures_are_named_and_skipped(
         (["{set}", "--defect", "tear"], "kinds: good, hole, oil"),
         (["{set}/nothing"], "is not a folder"),
         (["{empty}"], "holds no pictures"),
-        (["{set}", "--fps", "0"], "--fps must be above 0"),
+        (["{set}", "--fps", "0"], "--fps must lie between"),
         (["{set}", "--scroll", "--speed", "-1"], "--speed must lie"),
     ],
 )

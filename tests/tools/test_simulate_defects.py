@@ -82,7 +82,7 @@ def test_the_seed_decides(normal: Path, tmp_path: Path) -> None:
     ("more", "sentence"),
     [
         (["--per-picture", "0"], "--per-picture must be at least 1"),
-        (["--mm-per-px", "0"], "--mm-per-px above 0"),
+        (["--mm-per-px", "0"], "--mm-per-px must lie between"),
         (["--per-picture", "500", "--kinds", "stain"], "500 defects of kind stain do not fit"),
     ],
 )

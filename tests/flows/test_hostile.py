@@ -1,0 +1,154 @@
+"""Circumstances that once lost results, or told of a fault of ours instead of the user's."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from flow_rig import HW, RESULTS, Inspect, good_picture, write_clip, write_pictures
+
+from engines.spec_file import read_spec
+from inspector.core.errors import FrameError, SpecError
+from inspector.sinks.json_log import read_log
+from tools.calibrate import main as calibrate
+
+ROOT = Path(__file__).parents[2]
+FAKE = ["--set", "engine.backend=fake", "--set", "verdict.pixel_threshold=9"]
+
+
+def test_a_run_never_removes_what_it_reads(inspect: Inspect, clip: Path, engine: Path) -> None:
+    first = inspect(clip, engine)
+    again = inspect(first.out / "annotated.mp4", engine, "--overwrite")
+    assert again.code == 2
+    assert "this run would replace" in again.stderr
+    again = inspect(first.out / "snapshots", engine, "--overwrite")
+    assert again.code == 2
+    assert sorted(p.name for p in first.out.iterdir()) == RESULTS
+
+
+def test_two_runs_never_share_a_folder(inspect: Inspect, clip: Path, tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    out = tmp_path / "out"
+    out.mkdir()
+    other = os.open(out, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    refused = inspect(clip, None, *FAKE)
+    os.close(other)
+    assert refused.code == 2
+    assert "another run is writing" in refused.stderr
+    assert inspect(clip, None, *FAKE).code == 0
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "1>&-", "0<&-", "0<&- 1>&- 2>&-"])
+def test_closed_streams_cost_nothing(clip: Path, tmp_path: Path, closed: str) -> None:
+    out = tmp_path / "out"
+    command = f"exec {sys.executable} run_inspector.py --source {clip} --output {out} "
+    command += "--set log.path=null --set engine.backend=fake --set verdict.pixel_threshold=9 "
+    done = subprocess.run(["sh", "-c", command + closed], cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == 0
+    assert sorted(p.name for p in out.iterdir()) == RESULTS
+
+
+def test_a_file_name_that_is_not_utf8_is_logged(inspect: Inspect, tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "in", [good_picture(i) for i in range(3)])
+    os.rename(folder / "001.png", os.fsencode(folder) + b"/bad\xff.png")
+    ran = inspect(folder, None, *FAKE)
+    assert ran.code == 0
+    assert len(ran.records) == 3
+
+
+def test_frames_before_one_of_another_size_are_still_judged(
+    inspect: Inspect, tmp_path: Path
+) -> None:
+    folder = write_pictures(tmp_path / "in", [good_picture(i) for i in range(4)])
+    cv2.imwrite(str(folder / "004.png"), good_picture(4, (100, 100)))
+    cal = tmp_path / "cal.yaml"
+    size = ["--frame-size", f"{HW[1]}x{HW[0]}", "--out", str(cal)]
+    assert calibrate(["scale", "--mm-per-px", "0.5", *size]) == 0
+    ran = inspect(folder, None, *FAKE, "--calibration", str(cal))
+    assert ran.code == 5
+    assert [r["frame_id"] for r in ran.records] == [0, 1, 2, 3]
+    assert ran.summary["captured"] == ran.summary["inspected"] + ran.summary["dropped"]
+
+
+def test_a_run_in_which_nothing_could_be_judged_is_a_failure(
+    inspect: Inspect, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(*_: object) -> None:
+        raise FrameError("odd")
+
+    monkeypatch.setattr("inspector.pipeline.runner.infer_one", odd)
+    ran = inspect(clip, None, *FAKE)
+    assert ran.code == 1
+    assert "none of the 30 frames could be judged" in ran.stderr
+    assert ran.summary["errored"] == 30
+
+
+def test_a_flipped_byte_anywhere_in_an_engine_is_refused(engine: Path, tmp_path: Path) -> None:
+    whole = engine.read_bytes()
+    path = tmp_path / "flipped.onnx"
+    rng = np.random.default_rng(3)
+    places = [*rng.integers(0, len(whole), 25), *range(len(whole) - 4000, len(whole), 160)]
+    for place in places:
+        flipped = bytearray(whole)
+        flipped[place] ^= 0xFF
+        path.write_bytes(flipped)
+        with pytest.raises(SpecError):
+            read_spec(path)
+
+
+def test_an_engine_may_not_keep_weights_elsewhere(engine: Path, tmp_path: Path) -> None:
+    model = onnx.load(engine)
+    tensor = next(n for n in model.graph.node if n.op_type == "Constant").attribute[0].t
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "../secret"
+    path = tmp_path / "external.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(SpecError, match="another file"):
+        read_spec(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "engine: 2001-99-99",
+        "[" * 3000,
+        "a: &a [1]\nengine: {path: [*a, *a]}",
+        'engine: {path: "a\\0b"}',
+    ],
+)
+def test_nonsense_in_a_configuration_is_one_sentence(
+    inspect: Inspect, clip: Path, tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    ran = inspect(clip, None, "--config", str(path))
+    assert ran.code == 2
+    assert ran.stderr.startswith("error: ")
+    assert len(ran.stderr) < 400
+
+
+@pytest.mark.parametrize("hw", [(338, 640), (340, 640), (360, 640), (192, 256)])
+def test_colours_of_the_video_lie_where_the_picture_is(
+    inspect: Inspect, tmp_path: Path, hw: tuple[int, int]
+) -> None:
+    """PyAV shifts the colour planes of buffers whose height is no multiple of 4."""
+    import av
+
+    picture = np.full((*hw, 3), 120, np.uint8)
+    picture[hw[0] // 2 :] = (0, 0, 220)
+    source = write_clip(tmp_path / "c.mp4", [picture] * 6)
+    ran = inspect(source, None, *FAKE)
+    assert ran.code == 0
+    with av.open(str(ran.out / "annotated.mp4")) as container:
+        shown = next(container.decode(video=0)).to_ndarray(format="bgr24")[:, : hw[1]]
+    red = shown[:, hw[1] // 2, 2].astype(int) - shown[:, hw[1] // 2, 0]
+    first_red = int(np.argmax(red > 90))
+    assert first_red == pytest.approx(shown.shape[0] - hw[0] // 2, abs=3)
+    assert len(read_log(ran.out / "inspections.jsonl")[1]) == 6
