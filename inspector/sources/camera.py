@@ -41,7 +41,8 @@ class CameraSource:
         self._name = f"camera {index}"
         self._read_timeout_s = read_timeout_s
         self._open = open_capture or (lambda: V4l2Capture(index, frame_hw=frame_hw, fps=fps))
-        connection = self._connect(Event())
+        closing = Event()
+        connection = self._connect(closing)
         given = connection.capture
         if frame_hw is not None and given.frame_hw != frame_hw:
             logger.warning(
@@ -50,7 +51,7 @@ class CameraSource:
         self._info = SourceInfo(
             source_id=self._name, live=True, frame_hw=given.frame_hw, fps=given.fps
         )
-        self._reader = LiveReader(self._name, self._connect, connection, backoff)
+        self._reader = LiveReader(self._name, self._connect, connection, backoff, closing)
 
     @property
     def info(self) -> SourceInfo:

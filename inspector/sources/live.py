@@ -38,11 +38,16 @@ class LiveReader:
     connection: already open, or None to open it when first read.
 
     The thread is there because neither FFmpeg nor a camera driver can be interrupted while they
-    wait: close() leaves a thread that does so behind after 1 s, and it ends with its timeout.
+    wait: close() sets `closing`, which the connection watches too, and leaves a thread that does so behind after 1 s, and it ends with its timeout.
     """
 
     def __init__(
-        self, source_id: str, connect: Connect, connection: Connection | None, backoff: Backoff
+        self,
+        source_id: str,
+        connect: Connect,
+        connection: Connection | None,
+        backoff: Backoff,
+        closing: Event,
     ) -> None:
         self._source_id = source_id
         self._connect = connect
@@ -51,7 +56,7 @@ class LiveReader:
         self._numbering = Numbering(source_id)
         # One frame: whoever is slower than the source waits for nothing older than that.
         self._frames: Channel[Frame | BadFrame] = Channel(1)
-        self._closing = Event()
+        self._closing = closing
         self._starting = Lock()
         self._thread: Thread | None = None
         self._finished = False

@@ -45,14 +45,15 @@ class NetworkSource:
         self._name = masked(url)
         self._timeouts = (open_timeout_s, read_timeout_s)
         self._transport = transport
-        connection = None if wait_for_source else self._connect(Event())
+        closing = Event()
+        connection = None if wait_for_source else self._connect(closing)
         self._info = SourceInfo(
             source_id=self._name,
             live=True,
             frame_hw=None if connection is None else connection.frame_hw,
             fps=None if connection is None else connection.fps,
         )
-        self._reader = LiveReader(self._name, self._connect, connection, backoff)
+        self._reader = LiveReader(self._name, self._connect, connection, backoff, closing)
 
     @property
     def info(self) -> SourceInfo:

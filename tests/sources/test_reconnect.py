@@ -1,4 +1,5 @@
-from itertools import islice
+from itertools from threading import Event
+import islice
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_a_reading_thread_that_dies_is_no_clean_end(monkeypatch):
 
     monkeypatch.setattr("threading.excepthook", lambda _: None)
     backoff = Backoff(first_s=0.01, max_s=0.01, give_up_s=None)
-    reader = LiveReader("camera 9", lambda _: Broken(), Broken(), backoff)
+    reader = LiveReader("camera 9", lambda _: Broken(), Broken(), backoff, Event())
     with pytest.raises(RuntimeError, match="camera 9 died"):
         reader.read()
     reader.close()
