@@ -38,7 +38,8 @@ class LiveReader:
     connection: already open, or None to open it when first read.
 
     The thread is there because neither FFmpeg nor a camera driver can be interrupted while they
-    wait: close() sets `closing`, which the connection watches too, and leaves a thread that does so behind after 1 s, and it ends with its timeout.
+    wait. close() sets `closing`, which the connection watches too; a thread that waits in a library
+    is left behind after 1 s, and ends with its timeout.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
-from itertools from threading import Event
-import islice
+from itertools import islice
+from threading import Event
 
 import pytest
 
