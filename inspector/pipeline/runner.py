@@ -19,6 +19,8 @@ from inspector.pipeline.watchdog import Watchdog
 GRACE_S = 10.0
 """How long the threads may take to end after an abort, and a source after close()."""
 
+STAGES = ("capture", "preprocess", "infer", "measure", "output")
+
 Observer = Callable[[Inspection, Picture], None]
 """Called on the output thread after the sinks."""
 
@@ -66,16 +68,10 @@ class Pipeline:
         self._error: BaseException | None = None
         self._stopped_ns: int | None = None
         self._aborted_ns: int | None = None
-        work = {
-            "capture": self._capture,
-            "preprocess": self._preprocess,
-            "infer": self._infer,
-            "measure": self._measure,
-            "output": self._output,
-        }
+        work = (self._capture, self._preprocess, self._infer, self._measure, self._output)
         self._threads = {
             name: Thread(target=self._guard, args=(name, target), name=name, daemon=True)
-            for name, target in work.items()
+            for name, target in zip(STAGES, work, strict=True)
         }
 
     def start(self) -> None:
@@ -175,9 +171,8 @@ class Pipeline:
             self._fail(error, drain=drain)
         finally:
             self._watchdog.end(name)
-            if name == "output":
-                for output in self._outputs:
-                    self._close(output)
+            for output in self._outputs if name == "output" else ():
+                self._close(output)
             if name in self._ready:
                 self._ready[name].set()
 
