@@ -1,1 +1,1 @@
-"""Runs exported engines over data sets of good and defective pictures and says how good they are."""
+"""Runs engines over data sets of good and defective pictures and says how good they are."""
