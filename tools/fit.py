@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from engines.backbones.zoo import DEFAULT, resolve
 from engines.export.fitting import Fitted, Recipe, fit_engine
-from engines.methods.base import METHODS, make_method
+from engines.methods.base import METHODS, make_method, method_class
 from engines.roi import load_roi
 from engines.training.data import LONGEST_SIDE, MAX_PICTURES, Normals, from_folder, from_stream
 from inspector.build import open_source
@@ -22,15 +22,16 @@ from inspector.core.protocols import Source
 from inspector.core.types import Frame
 from inspector.sources.uri import kind_of
 from tools._cli import guarded
-
-LARGEST_RADIUS = 16
-METHOD_OPTIONS = ("radius", "top_k", "coreset", "layers", "precision")
+from tools._method_options import UNSET, add_method_options
+from tools._text import plain_values
 
 
 @guarded
 def main(argv: list[str] | None = None) -> int:
-    arguments = _parser().parse_args(argv)
-    options = {key: value for key in METHOD_OPTIONS if (value := getattr(arguments, key)) != ()}
+    arguments = _parser(argv).parse_args(argv)
+    given = vars(arguments)
+    own = method_class(arguments.method).settings()
+    options = {field.name: given[field.name] for field in own if given[field.name] is not UNSET}
     method = make_method(arguments.method, options)
     backbone = resolve(arguments.backbone)
     normals = _normals(arguments)
@@ -53,9 +54,13 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
+    """With the options of the method that argv names; help without one shows no method's."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.fit", description="Fit an engine from pictures of good product."
+        prog="python -m tools.fit",
+        description="Fit an engine from pictures of good product.",
+        epilog="--method NAME --help shows the options of a method.",
+        allow_abbrev=False,
     )
     add = parser.add_argument
     add("--method", choices=list(METHODS), required=True)
@@ -70,21 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--false-alarm-rate", type=float, help="default: 0.01, or 1/(pictures + 1) if larger")
     add("--drop-suspects", action="store_true", help="fit without pictures that stand out")
     add("--sigma", type=_sigma, default=4.0, help="of the map's smoothing, px (%(default)s)")
-    add("--top-fraction", type=float, default=0.01, help="of the map in the score (%(default)s)")
+    add("--top-fraction", type=float, help="of the map in the score; default: the method's")
     add("--seed", type=_seed, default=0)
     add("--threads", type=int, default=0, help="0: the runtime chooses")
-    own = parser.add_argument_group("options of single methods").add_argument
-    own(
-        "--radius",
-        type=_radius,
-        default=(),
-        help="cells that a part may be off its place (default: 1), or all: product that moves or "
-        "lies anywhere, webs",
-    )
-    own("--top-k", type=int, default=(), help="compare with the k most similar pictures only")
-    own("--coreset", type=int, default=(), help="most vectors kept per position; 0 keeps all")
-    own("--layers", type=_names, default=(), help="of the backbone, separated by commas")
-    own("--precision", default=(), help="of the stored bank: float32 or float16")
+    add_method_options(parser, argv)
     return parser
 
 
@@ -111,20 +105,6 @@ def _seed(text: str) -> int:
     if not text.isdigit() or len(text) > 9:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 999999999")
     return int(text)
-
-
-def _radius(text: str) -> int | None:
-    if text == "all":
-        return None
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of cells nor all")
-    if int(text) > LARGEST_RADIUS:
-        raise argparse.ArgumentTypeError(f"a radius above {LARGEST_RADIUS} cells: take all")
-    return int(text)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split(","))
 
 
 def _normals(arguments: argparse.Namespace) -> Normals:
@@ -194,8 +174,8 @@ def _report(out: Path, fitted: Fitted) -> None:
         f"{trained['unused']} not used, {len(trained['suspects'])} stand out",
         "input": f"{size[1]}x{size[0]} for frames of {frame[1]}x{frame[0]}",
         "backbone": f"{spec.backbone}, layers {', '.join(spec.layers)}",
-        "bank": f"{made['bank_bytes'] / 1e6:.1f} MB {spec.precision}, covering radius "
-        + ", ".join(f"{k} {v:.3f}" for k, v in made["covering_radius"].items()),
+        spec.method: f"{made['model_bytes'] / 1e6:.1f} MB {spec.precision}; "
+        + plain_values({key: made[key] for key in made if key != "model_bytes"}),
         "image threshold": f"{spec.image_threshold:.4f}",
         "pixel threshold": f"{spec.pixel_threshold:.4f}",
         "false alarms": f"aimed at {rule.false_alarm_rate:.2%} by {rule.folds} folds of "

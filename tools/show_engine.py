@@ -5,11 +5,11 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
 from tools._cli import guarded
+from tools._text import plain_values
 
 
 @guarded
@@ -36,7 +36,7 @@ def _lines(spec: EngineSpec) -> dict[str, str]:
     low, high = rule.interval
     return {
         "name": f"{spec.name}, format {spec.format}, made {spec.created_utc or 'at unknown time'}",
-        "method": f"{spec.method}, {_values(spec.parameters)}",
+        "method": f"{spec.method}, {plain_values(spec.parameters)}",
         "backbone": f"{spec.backbone}, layers {', '.join(spec.layers)}, licence {spec.licence}",
         "frames": f"{_size(spec.frame_hw)}, seen at {_size(spec.resize.input_hw)}, "
         f"crop {spec.resize.crop}, {spec.resize.kind}",
@@ -47,11 +47,11 @@ def _lines(spec: EngineSpec) -> dict[str, str]:
         "threshold rule": f"{rule.rule}, aimed at {rule.false_alarm_rate:.2%}, {rule.normals} "
         f"normals, {rule.folds} folds, 95 % interval {low:.2%} to {high:.2%}; {rule.note}",
         "display range": f"{spec.display_range[0]:.4g} to {spec.display_range[1]:.4g}",
-        "trained on": _values(spec.trained_on),
-        "parity": _values(spec.parity),
+        "trained on": plain_values(spec.trained_on),
+        "parity": plain_values(spec.parity),
         "golden pictures": str(len(spec.golden.get("pictures", ()))),
         "graph sha256": spec.graph_hash,
-        "versions": _values(spec.versions),
+        "versions": plain_values(spec.versions),
         "seed": str(spec.seed),
     }
 
@@ -64,14 +64,6 @@ def _region(spec: EngineSpec) -> str:
     if spec.roi is None:
         return "whole frame"
     return f"{len(spec.roi.inspect)} polygons to inspect, {len(spec.roi.ignore)} to ignore"
-
-
-def _values(values: dict[str, Any]) -> str:
-    shown = (
-        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in values.items()
-    )
-    return ", ".join(shown)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from engines.training.folds import LeftOut
 from engines.training.thresholds import Thresholds
 from inspector.core.arrays import Image, Mask
 from inspector.core.clock import utc_now
-from inspector.core.errors import DataError
+from inspector.core.errors import ConfigError, DataError
 
 BATCH: Final = 8
 GOLDEN: Final = 2
@@ -48,14 +48,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to fit. sigma: in map pixels. rate: see thresholds.choose. drop_suspects: fit without
-    the pictures that thresholds.suspects finds, instead of naming them only."""
+    """What to fit. sigma: in map pixels. top_fraction: None for the method's own. rate: see
+    thresholds.choose. drop_suspects: fit without the pictures that thresholds.suspects finds,
+    instead of naming them only."""
 
     name: str
     method: Method[Any]
     backbone: Path
     sigma: float = 4.0
-    top_fraction: float = 0.01
+    top_fraction: float | None = None
     rate: float | None = None
     roi: Roi | None = None
     seed: int = 0
@@ -99,7 +100,7 @@ class _Fit:
         self.inside: Mask | None = None if roi is None else mask(roi, input_hw)
         if self.inside is not None and not self.inside.any():
             raise DataError("the region of interest leaves no pixel of the engine's input")
-        self.canvas = Canvas(input_hw, self.recipe.sigma, self.recipe.top_fraction, self.inside)
+        self.canvas = Canvas(input_hw, self.recipe.sigma, _top_fraction(self.recipe), self.inside)
         self.suspects: tuple[str, ...] = ()
         self.started = time.monotonic()
 
@@ -200,12 +201,13 @@ class _Fit:
 
     def _spec(self, model: Any, limits: Thresholds, digest: str) -> EngineSpec:
         info, normals, recipe = self.extractor.info, self.normals, self.recipe
-        drawing = {
-            "sigma": self.canvas.sigma,
-            "top_fraction": self.canvas.top_fraction,
-            "score_step": self.canvas.step,
-            "score_top_k": self.canvas.top_k,
-        }
+        drawing: dict[str, Any] = {"sigma": self.canvas.sigma}
+        if recipe.method.top_fraction is not None:
+            drawing |= {
+                "top_fraction": self.canvas.top_fraction,
+                "score_step": self.canvas.step,
+                "score_top_k": self.canvas.top_k,
+            }
         return EngineSpec(
             name=recipe.name,
             method=recipe.method.name,
@@ -249,6 +251,16 @@ class _Fit:
         self.progress("parity", len(pixels), len(pixels))
         kept = parity.golden(pixels[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN])
         return dataclasses.replace(spec, parity=dataclasses.asdict(found), golden=kept)
+
+
+def _top_fraction(recipe: Recipe) -> float:
+    own = recipe.method.top_fraction
+    if own is None and recipe.top_fraction is not None:
+        raise ConfigError(
+            f"method {recipe.method.name} does not read its score off the map, so there is no "
+            "top_fraction to choose"
+        )
+    return (own or 0.0) if recipe.top_fraction is None else recipe.top_fraction
 
 
 def _refuse_too_many(values: npt.NDArray[np.float32], count: int) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 import numpy as np
@@ -34,11 +34,45 @@ Scores = npt.NDArray[np.float32]
 MAX_MODEL_BYTES: Final = 1_500_000_000
 """Largest bank or weights that an engine file holds."""
 
+PRECISIONS: Final = ("float32", "float16")
+
 ModelT = TypeVar("ModelT")
 
 
+def option(help_text: str, parse: Callable[[str], Any]) -> dict[str, Any]:
+    """Metadata of a setting: what it does, and how its text becomes its value (ConfigError where
+    it cannot)."""
+    return {"help": help_text, "parse": parse}
+
+
+def whole_number(text: str) -> int:
+    """Raises ConfigError for anything but digits."""
+    if not text.isdecimal() or len(text) > 9:
+        raise ConfigError(f"{text!r} is not a whole number from 0 to 999999999")
+    return int(text)
+
+
+def precision_name(text: str) -> str:
+    """Raises ConfigError for another precision than float32 and float16."""
+    if text not in PRECISIONS:
+        raise ConfigError(f"precision must be float32 or float16, not {text!r}")
+    return text
+
+
+def layer_names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+PRECISION: Final = option("of what is stored: float32 or float16", precision_name)
+LAYERS: Final = option("of the backbone, separated by commas", layer_names)
+
+
 class Method(ABC, Generic[ModelT]):
-    """One method with its settings. A subclass is a frozen dataclass whose fields are the settings.
+    """One method with its settings. A subclass is a frozen dataclass whose fields are the settings,
+    each with `option(...)` as its metadata: they become options of the command line.
+
+    top_fraction: default share of the map whose mean is the image score, 0 for its maximum; None
+    where the score is not read off the map.
 
     The same scores come in three forms: `head` in the graph, `measure` in batched numpy for
     scoring normals while fitting, and `reference` in float64, written as literally as possible and
@@ -47,13 +81,18 @@ class Method(ABC, Generic[ModelT]):
     """
 
     name: ClassVar[str]
+    top_fraction: ClassVar[float | None]
     precision: str
     layers: tuple[str, ...] | None
 
     @classmethod
+    def settings(cls) -> tuple["dataclasses.Field[Any]", ...]:
+        return dataclasses.fields(cls)  # type: ignore[arg-type]
+
+    @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
         """Raises ConfigError for an option that this method does not have or cannot use."""
-        known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        known = {field.name for field in cls.settings()}
         for key in options:
             if key not in known:
                 names = ", ".join(sorted(known))
@@ -97,13 +136,19 @@ class Method(ABC, Generic[ModelT]):
 
     @abstractmethod
     def describe(self, model: ModelT) -> dict[str, Any]:
-        """Settings and figures of the model as plain values, for the spec and for people."""
+        """Settings and figures of the model as plain values, for the spec and for people; among
+        them `model_bytes`, the size of what was learned."""
 
 
-def make_method(name: str, options: Mapping[str, Any]) -> Method[Any]:
-    """Raises ConfigError for an unknown method or option."""
+def method_class(name: str) -> type[Method[Any]]:
+    """Raises ConfigError for an unknown method."""
     if name not in METHODS:
         raise ConfigError(f"method {name!r} is unknown; known: {', '.join(METHODS)}")
     module, _, attribute = METHODS[name].partition(":")
     cls: type[Method[Any]] = getattr(importlib.import_module(module), attribute)
-    return cls.from_options(options)
+    return cls
+
+
+def make_method(name: str, options: Mapping[str, Any]) -> Method[Any]:
+    """Raises ConfigError for an unknown method or option."""
+    return method_class(name).from_options(options)

@@ -8,7 +8,7 @@ webs and loose parts.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Final, TypeVar
 
 import numpy as np
@@ -20,7 +20,19 @@ from engines.graph import features as unit
 from engines.graph import maps, nearest
 from engines.graph.maps import Canvas
 from engines.methods import rad_reference
-from engines.methods.base import MAX_MODEL_BYTES, Embeddings, Features, Maps, Method, Scores
+from engines.methods.base import (
+    LAYERS,
+    MAX_MODEL_BYTES,
+    PRECISION,
+    Embeddings,
+    Features,
+    Maps,
+    Method,
+    Scores,
+    option,
+    precision_name,
+    whole_number,
+)
 from engines.methods.coreset import thin, thin_cells
 from engines.methods.rad_search import best_anywhere, best_in_window, mask_of_chosen
 from inspector.core.errors import ConfigError, DataError
@@ -34,8 +46,21 @@ CELL_CORESET: Final = 200
 WHOLE_CORESET: Final = 3000
 """Most vectors kept per layer with `radius all` unless told otherwise."""
 
+LARGEST_RADIUS: Final = 16
+"""In cells; beyond it the whole picture is the better choice."""
 
 T = TypeVar("T")
+
+
+def window(text: str) -> int | None:
+    """ "all" or a number of cells. Raises ConfigError for anything else."""
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise ConfigError(f"{text!r} is neither a number of cells nor all")
+    if whole_number(text) > LARGEST_RADIUS:
+        raise ConfigError(f"a radius above {LARGEST_RADIUS} cells: take all")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +85,29 @@ class Rad(Method[RadModel]):
     CELL_CORESET or WHOLE_CORESET."""
 
     name: ClassVar[str] = "rad"
+    top_fraction: ClassVar[float | None] = 0.01
 
-    radius: int | None = 1
-    top_k: int | None = None
-    coreset: int | None = None
-    precision: str = "float32"
-    layers: tuple[str, ...] | None = None
+    radius: int | None = field(
+        default=1,
+        metadata=option(
+            "cells that a part may be off its place (default: 1), or all: product that moves or "
+            "lies anywhere, webs",
+            window,
+        ),
+    )
+    top_k: int | None = field(
+        default=None,
+        metadata=option("compare with the k most similar pictures only", whole_number),
+    )
+    coreset: int | None = field(
+        default=None,
+        metadata=option("most vectors kept per position; 0 keeps all", whole_number),
+    )
+    precision: str = field(default="float32", metadata=PRECISION)
+    layers: tuple[str, ...] | None = field(default=None, metadata=LAYERS)
 
     def __post_init__(self) -> None:
-        if self.precision not in ("float32", "float16"):
-            raise ConfigError(f"precision must be float32 or float16, not {self.precision!r}")
+        precision_name(self.precision)
         for key in ("radius", "coreset"):
             value = getattr(self, key)
             if value is not None and value < 0:
@@ -205,7 +243,7 @@ class Rad(Method[RadModel]):
             "radius": "all" if self.radius is None else self.radius,
             "bank_pictures": model.pictures,
             "bank_shapes": {name: list(bank.shape) for name, bank in model.banks.items()},
-            "bank_bytes": sum(bank.nbytes for bank in model.banks.values()),
+            "model_bytes": sum(bank.nbytes for bank in model.banks.values()),
             "covering_radius": model.covering,
         }
 

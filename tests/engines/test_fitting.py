@@ -123,7 +123,7 @@ def test_half_precision_halves_the_file(tmp_path, engine_file):
     fitted(tmp_path / "half.onnx", options={"precision": "float16"})
     full, half = read_spec(engine_file), read_spec(tmp_path / "half.onnx")
     assert half.precision == "float16"
-    assert half.parameters["bank_bytes"] * 2 == full.parameters["bank_bytes"]
+    assert half.parameters["model_bytes"] * 2 == full.parameters["model_bytes"]
     assert (tmp_path / "half.onnx").stat().st_size < engine_file.stat().st_size
 
 

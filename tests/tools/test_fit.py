@@ -138,7 +138,6 @@ def test_a_live_source_is_watched_for_the_seconds_asked_for_and_damaged_frames_a
         (["--backbone", "nothing"], "nothing"),
         (["--roi", "none.yaml"], "none.yaml"),
         (["--top-fraction", "2"], "top_fraction must lie"),
-        (["--precision", "int8"], "precision must be"),
         (["--seconds", "0"], "--seconds must be above 0"),
         (["--max-pictures", "1"], "max_pictures must be at least 2"),
     ],
@@ -161,12 +160,25 @@ def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(
         ["--radius", "-1"],
         ["--sigma", "-1"],
         ["--method", "x"],
+        ["--precision", "int8"],
+        ["--wheels", "4"],
     ],
 )
 def test_malformed_arguments_are_a_usage_error(folder, tmp_path, arguments):
     with pytest.raises(SystemExit) as caught:
         run(folder, tmp_path / "e.onnx", *arguments)
     assert caught.value.code == 2
+
+
+def test_help_shows_the_options_of_the_method_that_was_named(capsys):
+    with pytest.raises(SystemExit):
+        fit(["--method", "rad", "--help"])
+    named = capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        fit(["--help"])
+    assert "--radius" in named
+    assert "options of rad" in named
+    assert "--radius" not in capsys.readouterr().out
 
 
 def test_show_engine_prints_the_spec(folder, tmp_path, capsys):
