@@ -40,8 +40,10 @@ $(VENV)/.demo: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,demo]'
 	touch $@
 
+# adeval (an oracle for AUPRO) names torch and another OpenCV wheel, and needs neither here.
 $(VENV)/.dev: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,demo,window,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps adeval==1.1.0
 	touch $@
 
 # torch by itself first: the CPU build is enough, and it must not be replaced by a newer one.

@@ -13,11 +13,20 @@ import pytest
 from tools.fit import main as fit
 
 ROOT = Path(__file__).parents[1]
-PROJECT = ("inspector", "engines", "calibration", "tools", "run_inspector", "benchmarks")
+PROJECT = (
+    "inspector",
+    "engines",
+    "evaluation",
+    "calibration",
+    "tools",
+    "run_inspector",
+    "benchmarks",
+)
 
 CORE, TOP = "inspector.core", "engines"
 GRAPH, BACKBONES, METHODS = "engines.graph", "engines.backbones", "engines.methods"
 TRAINING, EXPORT = "engines.training", "engines.export"
+METRICS, DATASETS = "engines.metrics", "engines.datasets"
 
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/core": ({CORE}, {"numpy"}),
@@ -26,13 +35,23 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "engines/graph": ({CORE, TOP, GRAPH}, {"numpy", "onnx", "spox", "google"}),
     "engines/backbones": ({CORE, TOP, BACKBONES}, {"numpy", "onnx", "onnxruntime", "google"}),
     "engines/methods": ({CORE, TOP, GRAPH, BACKBONES, METHODS}, {"numpy", "scipy", "spox"}),
+    "engines/metrics": ({CORE, METRICS}, {"numpy", "scipy", "cv2"}),
+    "engines/datasets": ({CORE, TOP, DATASETS}, {"numpy", "cv2"}),
     "engines/training": (
-        {CORE, TOP, GRAPH, BACKBONES, METHODS, TRAINING},
+        {CORE, TOP, GRAPH, BACKBONES, METHODS, METRICS, DATASETS, TRAINING},
         {"numpy", "scipy", "cv2"},
     ),
     "engines/export": (
-        {CORE, TOP, GRAPH, BACKBONES, METHODS, TRAINING, EXPORT},
+        {CORE, TOP, GRAPH, BACKBONES, METHODS, METRICS, DATASETS, TRAINING, EXPORT},
         {"numpy", "cv2", "onnx", "onnxruntime", "scipy", "spox"},
+    ),
+    "evaluation": (
+        {CORE, TOP, METRICS, DATASETS, "inspector.render", "evaluation", "evaluation.report"},
+        {"numpy", "cv2", "tqdm"},
+    ),
+    "evaluation/report": (
+        {CORE, TOP, METRICS, DATASETS, "inspector.render", "evaluation", "evaluation.report"},
+        {"numpy", "cv2"},
     ),
     "inspector/sources": ({CORE, "inspector.sources"}, {"av", "cv2", "numpy"}),
     "inspector/processing": (
@@ -107,7 +126,7 @@ def test_a_package_imports_only_what_it_may(folder: str) -> None:
 
 
 def test_torch_is_imported_only_where_networks_are_trained_or_exported() -> None:
-    for package in ("inspector", "engines", "calibration", "tools"):
+    for package in ("inspector", "engines", "evaluation", "calibration", "tools"):
         for path in (ROOT / package).rglob("*.py"):
             tops = {name.split(".")[0] for name in imports(path)}
             if tops & {"torch", "torchvision", "timm"}:
@@ -115,7 +134,7 @@ def test_torch_is_imported_only_where_networks_are_trained_or_exported() -> None
 
 
 def test_packages_never_print() -> None:
-    for package in ("inspector", "engines", "calibration"):
+    for package in ("inspector", "engines", "evaluation", "calibration"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 called = node.func.id if _is_named_call(node) else None  # type: ignore[attr-defined]
@@ -127,7 +146,7 @@ def _is_named_call(node: ast.AST) -> bool:
 
 
 def test_only_the_runner_catches_every_exception() -> None:
-    for package in ("inspector", "engines", "calibration", "tools"):
+    for package in ("inspector", "engines", "evaluation", "calibration", "tools"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.ExceptHandler):
