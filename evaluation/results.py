@@ -8,7 +8,7 @@ in [0, 1]. Times are wall-clock milliseconds.
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Final
 
-from inspector.core.schema import AtLeast, Between, OneOf
+from inspector.core.schema import AtLeast, OneOf
 
 FORMAT: Final = 1
 """Of metrics.json; a file of another format is not kept but made anew."""
@@ -34,15 +34,14 @@ class Settings:
     device: str = "cpu"
     threads: Annotated[int, AtLeast(0)] = 0
     resamples: Annotated[int, AtLeast(0)] = 1000
-    level: Annotated[float, Between(0.5, 0.999)] = 0.95
     seed: Annotated[int, AtLeast(0)] = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number. reason: a sentence where `value` is None, else None. interval: 95 % bootstrap
-    interval over pictures, None where there is none. error: largest error that bounded memory may
-    have caused in `value`, 0 where it is exact."""
+    """engines.metrics.value.Metric as JSON: `value` is None where the data do not define it, and
+    `reason` says what is missing; beside a value it is a reservation, None where there is none.
+    interval: 95 % bootstrap interval over pictures."""
 
     value: float | None
     reason: str | None = None
@@ -137,7 +136,7 @@ class RegionGroup:
 @dataclass(frozen=True, slots=True)
 class Curve:
     """A line for a plot, thinned to a few hundred points; x rises. thresholds: the score at each
-    point, empty where the curve has none.
+    point, None for the point above every score; empty where the curve has none.
 
     image_roc, pixel_roc: x false-positive rate, y true-positive rate. image_pr, pixel_pr: x recall,
     y precision. pro: x false-positive rate up to 0.3, y mean overlap per region.
@@ -146,13 +145,13 @@ class Curve:
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
-    thresholds: tuple[float, ...] = ()
+    thresholds: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts between edges, one less than edges. image: pictures by score. pixel: pixels of the
-    evaluated maps by value; None without masks."""
+    """Counts between edges, one less than edges: of pictures by score, or of evaluated pixels by
+    their value on the map."""
 
     edges: tuple[float, ...]
     good: tuple[int, ...]
