@@ -20,9 +20,9 @@ from engines.backbones.zoo import DEFAULT, resolve
 from engines.base import Engine, open_engine
 from engines.export.fitting import Recipe, fit_engine
 from engines.methods.base import make_method
+from engines.metrics.image import auroc
 from engines.resize import to_input
 from engines.training.data import from_folder, read_picture
-from engines.training.metrics import auroc
 from inspector.core.arrays import Map, Mask
 from inspector.core.errors import DataError
 
@@ -106,13 +106,13 @@ def _summary(
     truths = [one.truth for one in judged if one.truth is not None]
     pixel = None
     if len(truths) == len(judged):
-        pixel = auroc(np.stack([one.anomaly_map for one in judged]), np.stack(truths))
+        pixel = auroc(np.stack([one.anomaly_map for one in judged]), np.stack(truths)).value
     return Accuracy(
         name=name,
         normals=normals,
         good=int((~bad).sum()),
         defective=int(bad.sum()),
-        image_auroc=auroc(scores, bad),
+        image_auroc=auroc(scores, bad).value,
         pixel_auroc=pixel,
         false_alarms=float(fails[~bad].mean()),
         found=float(fails[bad].mean()),

@@ -11,16 +11,14 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta
 
+from engines.metrics.intervals import clopper_pearson
 from engines.spec import ThresholdRule
 from engines.training.folds import LeftOut
 from inspector.core.errors import ConfigError
 
 LEAST_RATE: Final = 0.01
 """The rate aimed at where nothing else is asked for and there are 99 normals or more."""
-
-CONFIDENCE: Final = 0.95
 
 THRESHOLD_AT: Final = 0.5
 """Where on the colour scale the pixel threshold lies: a normal map stays in the lower half."""
@@ -98,14 +96,6 @@ def conformal_quantile(values: Values, rate: float) -> float:
     # (n + 1)(1 - rate) may miss a whole number by rounding, which would cost a whole rank.
     rank = math.ceil((len(values) + 1) * (1 - rate) - 1e-9)
     return float(np.sort(values)[rank - 1])
-
-
-def clopper_pearson(successes: int, trials: int) -> tuple[float, float]:
-    """Exact 95 % interval of a rate."""
-    tail = (1 - CONFIDENCE) / 2
-    low = 0.0 if successes == 0 else beta.ppf(tail, successes, trials - successes + 1)
-    high = 1.0 if successes == trials else beta.ppf(1 - tail, successes + 1, trials - successes)
-    return float(low), float(high)
 
 
 def _just_above(value: float) -> float:

@@ -2,30 +2,15 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from engines.training import folds, thresholds
 from engines.training.folds import LeftOut
-from engines.training.metrics import auroc
 from inspector.core.errors import ConfigError
 
 
 def left_out(scores: np.ndarray) -> LeftOut:
     scores = scores.astype(np.float32)
     return LeftOut(scores, scores * np.float32(1.5), scores * np.float32(0.1), 10)
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"),
-    [
-        (0, 10, 0.0, 0.3085),
-        (1, 20, 0.0013, 0.2487),
-        (5, 100, 0.0164, 0.1128),
-        (10, 10, 0.6915, 1.0),
-    ],
-)
-def test_clopper_pearson_gives_the_values_of_published_tables(successes, trials, low, high):
-    assert thresholds.clopper_pearson(successes, trials) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_the_threshold_at_one_in_n_plus_one_lies_just_above_the_highest_normal():
@@ -103,15 +88,3 @@ def test_folds_hold_every_picture_once(count, parts, ordered):
 def test_folds_of_a_stream_are_contiguous():
     for part in folds.split(103, ordered=True, seed=0):
         assert np.all(np.diff(part) == 1)
-
-
-def test_auroc_equals_that_of_scikit_learn_with_ties():
-    random = np.random.default_rng(4)
-    truth = random.random(500) < 0.3
-    scores = np.round(random.normal(size=500) + truth, 1)
-    assert auroc(scores, truth) == pytest.approx(roc_auc_score(truth, scores), abs=1e-12)
-
-
-def test_auroc_of_one_kind_only_is_refused():
-    with pytest.raises(ValueError, match="normal and anomalous"):
-        auroc(np.zeros(3), np.zeros(3, bool))

@@ -1,0 +1,1 @@
+"""How well scores and anomaly maps tell normal from anomalous, with the doubt that is left."""
