@@ -172,5 +172,4 @@ def resize_numpy(values: Array, out: Grid) -> Array:
         return values
     rows = axis_matrix(out[0], values.shape[2], 0.0).astype(np.float32)
     columns = axis_matrix(out[1], values.shape[3], 0.0).astype(np.float32)
-    resized: Array = (rows @ values) @ columns.T
-    return resized
+    return np.matmul(np.matmul(rows, values), columns.T)
