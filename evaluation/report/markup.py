@@ -4,7 +4,7 @@ import base64
 from typing import Final
 
 _ESCAPES: Final = {ord(c): f"&#{ord(c)};" for c in "<>&\"'"}
-_EMPTY: Final = ("meta", "img", "br", "rect", "line", "circle", "path", "polyline")
+_EMPTY: Final = ("meta", "img", "br", "line", "circle", "polyline")
 
 
 class Markup(str):

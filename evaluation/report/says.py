@@ -1,0 +1,111 @@
+"""What an evaluation says, in plain sentences."""
+
+from evaluation.report import words
+from evaluation.results import AtThreshold, ClassResult, Rate
+
+
+def sentences(result: ClassResult) -> list[str]:
+    """The verdicts at the engine's own thresholds first, what they allow to be said, then the
+    ranking."""
+    said = [_verdicts(result), *_errors(result), *_ceilings(result.at_threshold)]
+    return [*said, *_regions(result), _ranking(result), *_selected(result), _speed(result)]
+
+
+def _verdicts(result: ClassResult) -> str:
+    at, engine = result.at_threshold, result.engine
+    chosen = words.counted(engine.threshold_normals, "normal picture")
+    where = f"At its image threshold {words.score(engine.image_threshold)}, chosen from {chosen}"
+    return f"{where} alone, {_alarms(at.false_alarm_rate)}, and {_found(at)}."
+
+
+def _alarms(rate: Rate) -> str:
+    if not rate.of:
+        return "no good picture was there to give a false alarm"
+    called = "is" if rate.count == 1 else "are"
+    who = words.counted(rate.of, "good picture")
+    return f"{rate.count} of {who} {called} called defective{_interval(rate)}"
+
+
+def _found(at: AtThreshold) -> str:
+    rate = at.miss_rate
+    if not rate.of:
+        return "no defective picture was there to be found"
+    found = "is" if at.true_alarms == 1 else "are"
+    missed = f"{rate.count} missed: {percent_of(rate)}"
+    return f"{at.true_alarms} of {rate.of} defective ones {found} found ({missed})"
+
+
+def percent_of(rate: Rate) -> str:
+    """The share and its interval."""
+    return "-" if rate.share is None else f"{words.percent(rate.share)}{_interval(rate)}"
+
+
+def _interval(rate: Rate) -> str:
+    if rate.interval is None:
+        return ""
+    low, high = rate.interval
+    return f" (95 % interval {words.percent(low)} to {words.percent(high)})"
+
+
+def _errors(result: ClassResult) -> list[str]:
+    if not result.errors:
+        return []
+    count = words.counted(len(result.errors), "picture")
+    return [f"{count} could not be judged (ERROR) and counts in no figure: see the list below."]
+
+
+def _ceilings(at: AtThreshold) -> list[str]:
+    """A rate of none is no promise of none."""
+    said = []
+    for rate, what, whom in (
+        (at.false_alarm_rate, "false alarm", "good"),
+        (at.miss_rate, "miss", "defective"),
+    ):
+        if rate.count == 0 and rate.of and rate.interval is not None:
+            among = words.counted(rate.of, f"{whom} picture")
+            said.append(
+                f"No {what} among {among} still allows a true rate of up to "
+                f"{words.percent(rate.interval[1])}."
+            )
+    return said
+
+
+def _regions(result: ClassResult) -> list[str]:
+    at = result.at_threshold
+    if not at.regions_found.of:
+        return []
+    return [
+        f"At the pixel threshold {words.score(result.engine.pixel_threshold)} the map reaches "
+        f"{words.rate(at.regions_found)} of the defect regions, and falsely marks something on "
+        f"{words.rate(at.false_regions)} of the good pictures."
+    ]
+
+
+def _ranking(result: ClassResult) -> str:
+    figure = result.figures.image_auroc
+    if figure.value is None:
+        return f"How well scores rank good and defective pictures is undefined: {figure.reason}."
+    share = words.percent(figure.value)
+    return f"A defective picture scores above a good one in {share} of all pairs (image AUROC)."
+
+
+def _selected(result: ClassResult) -> list[str]:
+    threshold, best = result.test_selected.image_threshold, result.figures.image_f1_max.value
+    if threshold is None or best is None:
+        return []
+    return [
+        f"The threshold that would suit these very pictures best is {words.score(threshold)} "
+        f"(F1 {words.fraction(best)}); it was selected on the test pictures, so it is an upper "
+        "bound for comparison and promises nothing."
+    ]
+
+
+def _speed(result: ClassResult) -> str:
+    latency = result.latency
+    if latency.total_p50_ms is None:
+        return "No latency was measured."
+    return (
+        f"One picture takes {words.milliseconds(latency.total_p50_ms)} in the median and "
+        f"{words.milliseconds(latency.total_p99_ms)} at the 99th percentile on "
+        f"{latency.running_on}."
+    )

@@ -1,0 +1,93 @@
+"""How the report writes numbers: as they are in metrics.json, rounded only for the eye."""
+
+from evaluation.report.markup import Markup, element, joined
+from evaluation.results import Figure, Rate
+
+FIGURE_NAMES = {
+    "image_auroc": "Image AUROC",
+    "image_ap": "Image AP",
+    "image_f1_max": "Image F1-max",
+    "pixel_auroc": "Pixel AUROC",
+    "pixel_ap": "Pixel AP",
+    "pixel_f1_max": "Pixel F1-max",
+    "aupro": "AUPRO@0.3",
+    "aupimo": "AUPIMO",
+}
+
+FIGURE_MEANINGS = {
+    "image_auroc": "chance that a defective picture scores above a good one",
+    "image_ap": "mean precision over all recalls",
+    "image_f1_max": "best F1 of any image threshold; test-selected",
+    "pixel_auroc": "chance that a defective pixel has a higher value than a good one",
+    "pixel_ap": "mean precision over all recalls, pixel by pixel",
+    "pixel_f1_max": "best F1 of any pixel threshold; test-selected",
+    "aupro": "mean overlap per defect region, up to 30 % false-positive pixels",
+    "aupimo": "overlap per picture at very few false-positive pixels on good pictures",
+}
+
+
+def fraction(value: float, digits: int = 4) -> str:
+    """Of 0 to 1. Never rounded to 0 or 1 unless it is exactly that."""
+    least = 10.0**-digits
+    if 0 < value < least / 2:
+        return f"<{least:.{digits}f}"
+    if 1 - least / 2 < value < 1:
+        return f">{1 - least:.{digits}f}"
+    return f"{value:.{digits}f}"
+
+
+def percent(share: float) -> str:
+    if 0 < share < 0.0005:
+        return "<0.1 %"
+    if 0.9995 < share < 1:
+        return ">99.9 %"
+    return f"{100 * share:.1f} %"
+
+
+def score(value: float | None) -> str:
+    """In the raw unit of the method, four significant digits."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def against(value: float | None, threshold: float) -> str:
+    """A score with as many digits as show on which side of the threshold it lies, up to nine."""
+    if value is None:
+        return "-"
+    enough = (n for n in range(4, 9) if f"{value:.{n}g}" != f"{threshold:.{n}g}")
+    return f"{value:.{next(enough, 9)}g}"
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def rate(value: Rate) -> str:
+    """Such as "1 of 14 (7.1 %, 95 % interval 0.2 % to 33.9 %)"."""
+    if value.share is None or value.interval is None:
+        return f"{value.count} of {value.of}: undefined, there is none to count"
+    low, high = value.interval
+    return (
+        f"{value.count} of {value.of} "
+        f"({percent(value.share)}, 95 % interval {percent(low)} to {percent(high)})"
+    )
+
+
+def figure(value: Figure) -> Markup:
+    """The number with its full digits in the markup, or "undefined: " and the reason."""
+    if value.value is None:
+        return element("span", f"undefined: {value.reason}", class_="undefined")
+    parts = [element("data", fraction(value.value), value=repr(value.value))]
+    if value.error > 0:
+        parts.append(Markup(f" ± {value.error:.1g}"))
+    return joined(*parts)
+
+
+def interval(value: Figure) -> str:
+    if value.interval is None:
+        return "-"
+    low, high = value.interval
+    return f"{fraction(low)} to {fraction(high)}"
+
+
+def milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} ms"
