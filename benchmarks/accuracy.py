@@ -18,11 +18,12 @@ import numpy as np
 
 from engines.backbones.zoo import DEFAULT, resolve
 from engines.base import Engine, open_engine
+from engines.datasets.pictures import read_picture
 from engines.export.fitting import Recipe, fit_engine
 from engines.methods.base import make_method
 from engines.metrics.image import auroc
 from engines.resize import to_input
-from engines.training.data import from_folder, read_picture
+from engines.training.data import from_folder
 from inspector.core.arrays import Map, Mask
 from inspector.core.errors import DataError
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -66,7 +66,7 @@ def read_picture(path: Path) -> Image | None:
     return None if image is None else np.asarray(image, np.uint8)
 
 
-def decoded(path: Path, flag: int) -> npt.NDArray[np.generic] | None:
+def decoded(path: Path, flag: int) -> npt.NDArray[Any] | None:
     """What OpenCV makes of a file under an IMREAD flag, or None where it is no readable picture."""
     try:
         content = np.fromfile(path, np.uint8)

@@ -1,21 +1,20 @@
 """Normal pictures: from a folder or a stream to input pixels of one size."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 from loguru import logger
 
+from engines.datasets.pictures import list_pictures, read_picture
 from engines.resize import to_input
 from engines.spec import ResizeRule
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError
 
-SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 MAX_UNREADABLE: Final = 0.1
 """Share of a folder's pictures that may be unreadable before fitting stops."""
 
@@ -44,34 +43,6 @@ class Normals:
     unused: int = 0
 
 
-def list_pictures(folder: Path) -> list[Path]:
-    """Pictures of a folder, or of its train/good where it is a data set's class folder, sorted by
-    name. Raises DataError where there is none."""
-    if not folder.is_dir():
-        raise DataError(f"folder of normal pictures {folder} does not exist")
-    nested = folder / "train" / "good"
-    place = nested if nested.is_dir() else folder
-    found = sorted(p for p in place.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not found:
-        raise DataError(f"{place} holds no pictures ({', '.join(SUFFIXES)})")
-    return found
-
-
-def read_picture(path: Path) -> Image | None:
-    """(H, W, 3) uint8 BGR, or None where the file is no readable picture."""
-    try:
-        content = np.fromfile(path, np.uint8)
-    except OSError:
-        return None
-    if not content.size:
-        return None
-    try:
-        image = cv2.imdecode(content, cv2.IMREAD_COLOR)
-    except cv2.error:
-        return None
-    return None if image is None or not image.size else np.asarray(image, np.uint8)
-
-
 LONGEST_SIDE = 4096
 """Of the input, px; a long thin picture is cropped or scaled by who fits it, not by us."""
 
@@ -96,13 +67,26 @@ def spread(count: int, most: int) -> list[int]:
 def from_folder(
     folder: Path, *, input_hw: tuple[int, int] | None = None, max_pictures: int = MAX_PICTURES
 ) -> Normals:
-    """Reads the pictures of a folder; unreadable ones are named, skipped and counted.
+    """The pictures of a folder, or of its train/good; see from_pictures."""
+    found = list_pictures(folder)
+    named = [(path.name, path) for path in found]
+    return from_pictures(folder.name, named, input_hw=input_hw, max_pictures=max_pictures)
+
+
+def from_pictures(
+    name: str,
+    found: Sequence[tuple[str, Path]],
+    *,
+    input_hw: tuple[int, int] | None = None,
+    max_pictures: int = MAX_PICTURES,
+) -> Normals:
+    """Reads pictures, given as names and files; unreadable ones are named, skipped and counted.
 
     input_hw: None takes default_input_hw of the commonest size. Raises DataError for fewer than
     two pictures and for more than MAX_UNREADABLE unreadable ones.
     """
-    found = list_pictures(folder)
-    paths = [found[i] for i in spread(len(found), _checked(max_pictures))]
+    chosen = [found[i] for i in spread(len(found), _checked(max_pictures))]
+    paths = [path for _, path in chosen]
     sizes: dict[Path, tuple[int, int]] = {}
     resized: dict[Path, Image] = {}
     for path in paths:
@@ -112,17 +96,15 @@ def from_folder(
             continue
         sizes[path] = (image.shape[0], image.shape[1])
         resized[path] = _resized(image, input_hw or default_input_hw(sizes[path]))
-    unread = tuple(path.name for path in paths if path not in sizes)
-    _refuse_unread(folder, unread, len(paths))
+    unread = tuple(own for own, path in chosen if path not in sizes)
+    _refuse_unread(name, unread, len(paths))
     frame_hw, rule = _commonest(sizes, input_hw)
     for path, pixels in resized.items():
         if pixels.shape[:2] != rule.input_hw and (again := read_picture(path)) is not None:
             resized[path] = to_input(again, rule)[0]
-    names = tuple(path.name for path in resized)
-    pixels = _stacked(str(folder), list(resized.values()))
-    return Normals(
-        folder.name, pixels, names, frame_hw, rule, False, unread, len(found) - len(paths)
-    )
+    names = tuple(own for own, path in chosen if path in sizes)
+    pixels = _stacked(name, list(resized.values()))
+    return Normals(name, pixels, names, frame_hw, rule, False, unread, len(found) - len(paths))
 
 
 def from_stream(
@@ -165,12 +147,12 @@ def _resized(image: Image, input_hw: tuple[int, int]) -> Image:
     return to_input(image, ResizeRule(input_hw))[0]
 
 
-def _refuse_unread(folder: Path, unread: tuple[str, ...], count: int) -> None:
-    if len(unread) == count:
-        raise DataError(f"none of the {count} pictures in {folder} can be read, first {unread[0]}")
+def _refuse_unread(name: str, unread: tuple[str, ...], count: int) -> None:
+    if unread and len(unread) == count:
+        raise DataError(f"none of the {count} pictures of {name} can be read, first {unread[0]}")
     if len(unread) > MAX_UNREADABLE * count:
         raise DataError(
-            f"{len(unread)} of {count} pictures in {folder} cannot be read, first {unread[0]}; "
+            f"{len(unread)} of {count} pictures of {name} cannot be read, first {unread[0]}; "
             f"at most {MAX_UNREADABLE:.0%} may"
         )
 
