@@ -1,5 +1,6 @@
 """The pictures of a folder, and one picture from a file."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,10 @@ SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 def is_picture(path: Path) -> bool:
     """By its name; hidden files (such as ._001.png of a Mac) are none."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    # Unlike Path.is_file, isfile is False for a name that is too long or in a closed folder.
+    return (
+        path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and os.path.isfile(path)
+    )
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -27,7 +31,9 @@ def pictures_in(folder: Path) -> list[Path]:
 
 def folders_in(folder: Path) -> list[Path]:
     """The folders right in a folder that are not hidden, sorted by name."""
-    return [path for path in entries(folder) if path.is_dir() and not path.name.startswith(".")]
+    return [
+        path for path in entries(folder) if os.path.isdir(path) and not path.name.startswith(".")
+    ]
 
 
 def entries(folder: Path) -> list[Path]:

@@ -14,8 +14,8 @@ TEST: Final = "test"
 class Sample:
     """One picture.
 
-    name: unique within its class; the path below the class folder (below the root of the data set
-    where its split file says so), with "/" between the parts. kind: GOOD or the kind of defect.
+    name: unique within its class; the path below the class folder with "/" between the parts, or
+    the path that the data set's split file gives it. kind: GOOD or the kind of defect.
     split: TRAIN, VALIDATION or TEST. masks: of a defective picture, united where there are
     several; empty where none was found.
     """
@@ -33,16 +33,18 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class ClassData:
-    """The pictures of one class (object, product), sorted by name within each split.
+    """The pictures of one class (object, product), sorted by name.
 
     problems: a sentence for each thing that is missing or does not fit; those pictures that are
-    there can be used all the same.
+    there can be used all the same. has_splits: False where the layout has no parts for training
+    and testing; then every good picture is TRAIN and every defective one TEST.
     """
 
     name: str
     samples: tuple[Sample, ...]
     layout: str
     problems: tuple[str, ...] = ()
+    has_splits: bool = True
 
     def of_split(self, split: str) -> tuple[Sample, ...]:
         return tuple(sample for sample in self.samples if sample.split == split)
