@@ -70,7 +70,8 @@ def curve(
     chance: Sequence[tuple[float, float]] = (),
     reach: float = 1.0,
 ) -> Markup:
-    """points: both coordinates within 0 and 1. reach: where the x axis ends. chance: what guessing would give, dashed."""
+    """points: both coordinates within 0 and 1. reach: where the x axis ends. chance: what guessing
+    would give, dashed."""
     across, up = Scale(0, reach, _LEFT, _RIGHT), Scale(0, 1, _BOTTOM, _TOP)
     parts = [_x_axis(across, _BOTTOM, _TOP, chart.x_label), _y_axis(up, across, chart.y_label)]
     if chance:
@@ -164,10 +165,11 @@ def _mark(mark: Mark, across: Scale, up: Scale) -> Markup:
 
 def _panel(layer: Layer, top: float, across: Scale, y_label: str) -> Markup:
     tallest = max(layer.counts, default=0)
-    heights, words = layer.counts, None
+    heights: list[float] = list(layer.counts)
+    words = None
     if tallest > _LINEAR_UP_TO:
         # On a linear axis a few pixels of a defect could not be told from none.
-        heights = tuple(math.log10(count) + 1 if count else 0.0 for count in layer.counts)
+        heights = [math.log10(count) + 1 if count else 0.0 for count in layer.counts]
         words = _powers(tallest)
     up = Scale(0, max(heights, default=0) * 1.05 or 1.0, top + _PANEL, top)
     parts = [_y_axis(up, across, y_label, ticks=words or _whole(up))]
@@ -192,7 +194,7 @@ def _whole(up: Scale) -> list[tuple[float, str]]:
 
 
 def _powers(tallest: int) -> list[tuple[float, str]]:
-    """1, 10, 100 and so on, at most five of them, where a log10 axis that begins at 0.1 has them."""
+    """1, 10, 100 and so on, at most five of them, on an axis of log10(count) + 1."""
     most = math.floor(math.log10(tallest))
     each = math.ceil((most + 1) / 5)
     names = {0: "1", 1: "10", 2: "100", 3: "1k", 4: "10k", 5: "100k", 6: "1M", 7: "10M"}

@@ -15,7 +15,7 @@ def _verdicts(result: ClassResult) -> str:
     at, engine = result.at_threshold, result.engine
     chosen = words.counted(engine.threshold_normals, "normal picture")
     where = f"At its image threshold {words.score(engine.image_threshold)}, chosen from {chosen}"
-    return f"{where} alone, {_alarms(at.false_alarm_rate)}, and {_found(at)}."
+    return f"{where}, {_alarms(at.false_alarm_rate)}, and {_found(at)}."
 
 
 def _alarms(rate: Rate) -> str:

@@ -78,7 +78,7 @@ def groups(result: ClassResult) -> tuple[Group, ...]:
     found = [p for p in judged if p.defective and p.verdict == "FAIL"]
     passed = [p for p in judged if not p.defective and p.verdict == "PASS"]
     near = (*reversed(passed[-2:]), *found[:2])
-    rest = [p for p in (*_middle(passed[:-2]), *_middle(found[2:-2]), *found[2:][-2:])]
+    rest = (*_middle(passed[:-2]), *_middle(found[2:-2]), *found[2:][-2:])
     return (
         Group(
             "Misses",
@@ -102,7 +102,7 @@ def groups(result: ClassResult) -> tuple[Group, ...]:
         Group(
             "Typical and clearest",
             "The middle good picture, the middle defective one, and the highest of all.",
-            tuple(dict.fromkeys(rest)),
+            rest,
             "There are no further pictures.",
         ),
     )
@@ -154,7 +154,8 @@ def _map_outlines(anomaly_map: Map, threshold: float, to_panel: Affine) -> list[
     corners = to_panel.apply(np.array(((0.0, 0.0), (width, height))))
     size = np.maximum(np.rint(corners[1] - corners[0]).astype(int), 1)
     enlarged = cv2.resize(anomaly_map, (int(size[0]), int(size[1])))
-    place = Affine.between((int(size[1]), int(size[0])), tuple(corners.ravel().tolist()))
+    x0, y0, x1, y1 = corners.ravel().tolist()
+    place = Affine.between((int(size[1]), int(size[0])), (x0, y0, x1, y1))
     return _mask_outlines(np.asarray(enlarged >= np.float32(threshold)), place)
 
 

@@ -57,8 +57,8 @@ def against(value: float | None, threshold: float) -> str:
     return f"{value:.{next(enough, 9)}g}"
 
 
-def counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def counted(count: int, noun: str, many: str = "") -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {many or noun + 's'}"
 
 
 def rate(value: Rate) -> str:
@@ -73,13 +73,13 @@ def rate(value: Rate) -> str:
 
 
 def figure(value: Figure) -> Markup:
-    """The number with its full digits in the markup, or "undefined: " and the reason."""
+    """The number with its full digits in the markup and what is to be said beside it, or
+    "undefined: " and the reason."""
     if value.value is None:
         return element("span", f"undefined: {value.reason}", class_="undefined")
-    parts = [element("data", fraction(value.value), value=repr(value.value))]
-    if value.error > 0:
-        parts.append(Markup(f" ± {value.error:.1g}"))
-    return joined(*parts)
+    error = f" ± {value.error:.1g}" if value.error > 0 else None
+    number = element("data", fraction(value.value), value=repr(value.value))
+    return joined(number, error, value.reason and f" ({value.reason})")
 
 
 def interval(value: Figure) -> str:
@@ -91,3 +91,9 @@ def interval(value: Figure) -> str:
 
 def milliseconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f} ms"
+
+
+def share_of(value: Rate) -> str:
+    """Such as "1 of 14 (7.1 %)"."""
+    share = "" if value.share is None else f" ({percent(value.share)})"
+    return f"{value.count} of {value.of}{share}"

@@ -1,0 +1,85 @@
+"""How the report looks: light and dark on screen, light on paper.
+
+Good is blue and defective orange (M. Okabe and K. Ito, "Color Universal Design", 2008), which
+people with any of the common colour deficiencies tell apart.
+"""
+
+from typing import Final
+
+from evaluation.report.sheets import CONTOUR_RGB, TRUTH_RGB
+
+CSS: Final = f"""
+:root {{ color-scheme: light dark;
+  --ground: #ffffff; --ink: #1b1f24; --soft: #57606a; --rule: #d0d7de; --panel: #f6f8fa;
+  --good: #0072b2; --bad: #d55e00; --warn: #fff4e5; }}
+@media screen and (prefers-color-scheme: dark) {{ :root {{
+  --ground: #14181d; --ink: #e6edf3; --soft: #9da7b1; --rule: #39424c; --panel: #1d232a;
+  --good: #56b4e9; --bad: #ff9d4d; --warn: #3a2b12; }} }}
+* {{ box-sizing: border-box; }}
+body {{ margin: 0 auto; padding: 1.5rem; max-width: 76rem; background: var(--ground);
+  color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif; }}
+h1 {{ font-size: 1.6rem; line-height: 1.25; margin: 0 0 .8rem; overflow-wrap: anywhere; }}
+h2 {{ font-size: 1.2rem; margin: 2.2rem 0 .6rem; padding-bottom: .2rem;
+  border-bottom: 1px solid var(--rule); }}
+h3 {{ font-size: 1rem; margin: 1.4rem 0 .4rem; }}
+p, li {{ max-width: 60rem; overflow-wrap: anywhere; }}
+a {{ color: var(--good); }}
+.scroll {{ overflow-x: auto; margin: .6rem 0; }}
+table {{ border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }}
+caption {{ text-align: left; color: var(--soft); padding-bottom: .3rem; }}
+th, td {{ padding: .28rem .7rem; text-align: left; vertical-align: top;
+  border-bottom: 1px solid var(--rule); overflow-wrap: break-word; max-width: 26rem; }}
+thead th {{ color: var(--soft); font-weight: 600; vertical-align: bottom; }}
+tbody th {{ font-weight: 500; }}
+dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; margin: .5rem 0;
+  font-size: .9rem; }}
+dt {{ color: var(--soft); }}
+dd {{ margin: 0; overflow-wrap: anywhere; }}
+.says {{ background: var(--panel); border-left: 4px solid var(--good); padding: .4rem 1.2rem; }}
+.says li, .says p {{ margin: .35rem 0; }}
+.warn {{ background: var(--warn); border-left: 4px solid var(--bad); padding: .4rem 1.2rem; }}
+.note, .told {{ color: var(--soft); font-size: .88rem; margin: .2rem 0; }}
+.undefined {{ color: var(--soft); font-style: italic; }}
+.charts {{ display: flex; flex-wrap: wrap; gap: 1rem 1.6rem; align-items: flex-start; }}
+figure {{ margin: 0; break-inside: avoid; }}
+figcaption {{ font-weight: 600; font-size: .92rem; margin-bottom: .2rem; }}
+.chart {{ width: 440px; max-width: 100%; height: auto; display: block; fill: var(--ink);
+  font-size: 12px; font-family: inherit; }}
+.chart .grid {{ stroke: var(--rule); stroke-width: 1; }}
+.chart .axis {{ stroke: var(--soft); stroke-width: 1; }}
+.chart .tick {{ fill: var(--soft); }}
+.chart .end {{ text-anchor: end; }}
+.chart .middle {{ text-anchor: middle; }}
+.chart .mark {{ font-weight: 600; paint-order: stroke; stroke: var(--ground); stroke-width: 4px;
+  stroke-linejoin: round; }}
+.chart .curve {{ fill: none; stroke: var(--good); stroke-width: 2.5; stroke-linejoin: round; }}
+.chart .chance {{ fill: none; stroke: var(--soft); stroke-width: 1.3; stroke-dasharray: 5 4; }}
+.chart .point {{ fill: var(--bad); stroke: var(--ground); stroke-width: 1.5; }}
+.chart .threshold {{ stroke: var(--ink); stroke-width: 1.6; stroke-dasharray: 6 3; }}
+.chart .good, .chart .bar {{ fill: var(--good); }}
+.chart .defective {{ fill: var(--bad); }}
+.chart .whisker {{ stroke: var(--ink); stroke-width: 1.6; }}
+.sheet {{ break-inside: avoid; margin: .9rem 0 1.3rem; }}
+.sheet h4 {{ font-size: .92rem; margin: 0 0 .1rem; overflow-wrap: anywhere; }}
+.panels {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 6px; max-width: 1092px; }}
+.panels img, .scale img {{ display: block; width: 100%; height: auto; }}
+.scale {{ max-width: 24rem; font-size: .85rem; margin: .6rem 0; }}
+.scale img {{ height: 14px; }}
+.ends {{ display: flex; justify-content: space-between; font-variant-numeric: tabular-nums; }}
+.key {{ display: inline-block; width: 1.6em; height: .7em; border: 1px solid #000;
+  margin: 0 .3em 0 .6em; }}
+.truth {{ background: #{TRUTH_RGB}; }}
+.contour {{ background: #{CONTOUR_RGB}; }}
+.sign {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 2rem; margin-top: 3.5rem; }}
+.sign span {{ border-top: 1px solid var(--ink); padding-top: .2rem; font-size: .85rem; }}
+@media print {{
+  body {{ max-width: none; padding: 0; font-size: 10pt; }}
+  .scroll {{ overflow: visible; }}
+  table {{ font-size: 7.5pt; }}
+  th, td {{ padding: .15rem .35rem; }}
+  tr, .says, .warn, .sign {{ break-inside: avoid; }}
+  h2, h3 {{ break-after: avoid; }}
+  .chart {{ width: 330px; }}
+  img, .chart, .key {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
+}}
+"""
