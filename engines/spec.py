@@ -48,17 +48,79 @@ class Roi:
 class ThresholdRule:
     """How the thresholds were chosen, so that a report can explain them.
 
-    rule: a sentence's worth of name, such as "k-fold quantile". false_alarm_rate: the stated share
-    of normal pictures at or above the image threshold. normals, folds: how many pictures, how many
-    parts. interval: 95 % Clopper-Pearson interval of that rate. note: what it assumes.
+    rule: one of engines.training.thresholds_rules, or "set by hand". false_alarm_rate: the share
+    of new normal pictures that fail on average, at most; None where the rule promises none.
+    normals, folds: how many pictures, how many parts. interval: 95 % Clopper-Pearson interval of
+    the rate of false alarms among the blocks. note: what it assumes. parameters: of the rule.
+    scheme: how the normals were kept from the model that scored them. alarms: blocks among the
+    normals that hold a picture at or above the image threshold; None where nobody counted.
+    promise: the share of normal pictures that fail in the long run, at most, with 95 % confidence.
+    block_frames, blocks: frames that count as one because neighbours in a stream are alike, and
+    how many such blocks there are; 1 and None: every picture counts.
     """
 
     rule: str
-    false_alarm_rate: float
+    false_alarm_rate: float | None
     normals: int
     folds: int
     interval: tuple[float, float]
     note: str = ""
+    parameters: dict[str, float] = field(default_factory=dict)
+    scheme: str = ""
+    alarms: int | None = None
+    promise: float | None = None
+    block_frames: int = 1
+    blocks: int | None = None
+
+    def sentences(self) -> tuple[str, ...]:
+        """What was done, what was seen, what is promised and what is assumed, for people."""
+        said = [self._chosen()]
+        unit = "picture" if self.block_frames == 1 else f"block of {self.block_frames} frames"
+        if self.alarms is not None:
+            low, high = self.interval
+            said.append(
+                f"{self.alarms} of {self.blocks or self.normals} {unit}s fail, "
+                f"95 % interval {low:.2%} to {high:.2%}"
+            )
+        if self.false_alarm_rate is not None:
+            said.append(f"on average at most {self.false_alarm_rate:.2%} of new ones fail")
+        if self.promise is not None:
+            # 1 in 10 for 9.6 %: never a smaller share than the promise.
+            per = max(1, math.floor(1 / self.promise + 1e-9))
+            said.append(
+                f"with 95 % confidence at most 1 false alarm per {per} {unit}s in the long run "
+                f"({self.promise:.2%})"
+            )
+        return (*said, self.note) if self.note else tuple(said)
+
+    def _chosen(self) -> str:
+        settings = "".join(f" {key}={value:g}" for key, value in self.parameters.items())
+        if not self.normals:
+            return f"{self.rule}{settings}"
+        scheme = self.scheme or f"{self.folds} folds"
+        return f"{self.rule}{settings}: {self.normals} normal pictures, {scheme}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutRecord:
+    """Scores of normal pictures by models without them, in order: what choosing thresholds anew
+    needs.
+
+    scores, peaks, levels, folds, scheme, ordered: as in engines.training.folds.LeftOut. bank: the
+    first 16 hex digits of the sha256 of the input pixels of every picture that was fitted.
+    """
+
+    scores: tuple[float, ...]
+    peaks: tuple[float, ...]
+    levels: tuple[float, ...]
+    folds: int
+    scheme: str
+    ordered: bool
+    bank: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not len(self.scores) == len(self.peaks) == len(self.levels) > 0:
+            raise SpecError("left_out must hold as many scores as peaks and levels, at least one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +133,7 @@ class EngineSpec:
     graph_hash: sha256 of the graph without its metadata, so thresholds can change. parameters: the
     method's own settings. parity: figures of the check at export. golden: pictures and reference
     outputs that travel with the file. trained_on: name, count, sha256 of the list of pictures.
+    left_out: None in files made before it was kept.
     """
 
     name: str
@@ -92,6 +155,7 @@ class EngineSpec:
     parity: dict[str, Any] = field(default_factory=dict)
     golden: dict[str, Any] = field(default_factory=dict)
     trained_on: dict[str, Any] = field(default_factory=dict)
+    left_out: LeftOutRecord | None = None
     licence: str = ""
     seed: int = 0
     versions: dict[str, str] = field(default_factory=dict)

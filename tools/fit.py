@@ -23,6 +23,12 @@ from inspector.core.types import Frame
 from inspector.sources.uri import kind_of
 from tools._cli import guarded
 from tools._method_options import UNSET, add_method_options
+from tools._rule_options import (
+    add_rule_options,
+    add_scheme_options,
+    chosen_rule,
+    chosen_scheme,
+)
 from tools._text import plain_values
 
 
@@ -42,7 +48,8 @@ def main(argv: list[str] | None = None) -> int:
         backbone=backbone,
         sigma=arguments.sigma,
         top_fraction=arguments.top_fraction,
-        rate=arguments.false_alarm_rate,
+        rule=chosen_rule(arguments),
+        scheme=chosen_scheme(arguments),
         roi=roi,
         seed=arguments.seed,
         threads=arguments.threads,
@@ -72,12 +79,13 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add("--roi", type=Path, help="YAML with polygons to inspect and to ignore, in frame pixels")
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
     add("--seconds", type=float, default=60.0, help="to watch a live source (%(default)s)")
-    add("--false-alarm-rate", type=float, help="default: 0.01, or 1/(pictures + 1) if larger")
     add("--drop-suspects", action="store_true", help="fit without pictures that stand out")
     add("--sigma", type=_sigma, default=4.0, help="of the map's smoothing, px (%(default)s)")
     add("--top-fraction", type=float, help="of the map in the score; default: the method's")
     add("--seed", type=_seed, default=0)
     add("--threads", type=int, default=0, help="0: the runtime chooses")
+    add_rule_options(parser)
+    add_scheme_options(parser)
     add_method_options(parser, argv)
     return parser
 
@@ -164,8 +172,7 @@ class _Bars:
 
 def _report(out: Path, fitted: Fitted) -> None:
     spec = fitted.spec
-    rule, check, made = spec.threshold_rule, spec.parity, spec.parameters
-    low, high = rule.interval
+    check, made = spec.parity, spec.parameters
     trained = spec.trained_on
     size, frame = spec.resize.input_hw, spec.frame_hw
     lines = {
@@ -178,8 +185,7 @@ def _report(out: Path, fitted: Fitted) -> None:
         + plain_values({key: made[key] for key in made if key != "model_bytes"}),
         "image threshold": f"{spec.image_threshold:.4f}",
         "pixel threshold": f"{spec.pixel_threshold:.4f}",
-        "false alarms": f"aimed at {rule.false_alarm_rate:.2%} by {rule.folds} folds of "
-        f"{rule.normals} pictures; 95 % interval {low:.2%} to {high:.2%}",
+        "chosen by": "\n                 ".join(spec.threshold_rule.sentences()),
         "parity": f"map {check['map_max_abs']:.1e}, score {check['score_max_abs']:.1e}, "
         f"{check['decision_flips']} decisions differ, on {check['pictures']} altered pictures",
     }

@@ -32,8 +32,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _lines(spec: EngineSpec) -> dict[str, str]:
-    rule = spec.threshold_rule
-    low, high = rule.interval
     return {
         "name": f"{spec.name}, format {spec.format}, made {spec.created_utc or 'at unknown time'}",
         "method": f"{spec.method}, {plain_values(spec.parameters)}",
@@ -44,8 +42,7 @@ def _lines(spec: EngineSpec) -> dict[str, str]:
         "region": _region(spec),
         "image threshold": f"{spec.image_threshold:.6g}",
         "pixel threshold": f"{spec.pixel_threshold:.6g}",
-        "threshold rule": f"{rule.rule}, aimed at {rule.false_alarm_rate:.2%}, {rule.normals} "
-        f"normals, {rule.folds} folds, 95 % interval {low:.2%} to {high:.2%}; {rule.note}",
+        "threshold rule": "; ".join(spec.threshold_rule.sentences()),
         "display range": f"{spec.display_range[0]:.4g} to {spec.display_range[1]:.4g}",
         "trained on": plain_values(spec.trained_on),
         "parity": plain_values(spec.parity),

@@ -1,4 +1,4 @@
-"""From normal pictures to one engine file: embed, score by k-fold, fit, assemble, check, write."""
+"""From normal pictures to one engine file: embed, score, fit, assemble, check, write."""
 
 import dataclasses
 import hashlib
@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import onnx
-from loguru import logger
 
 from engines.backbones.features import FeatureExtractor
 from engines.export import parity
@@ -25,19 +24,19 @@ from engines.onnx_engine import OnnxEngine
 from engines.roi import mask
 from engines.spec import EngineSpec, Roi
 from engines.spec_file import write_engine
-from engines.training import folds, thresholds
+from engines.training import thresholds
 from engines.training.data import Normals
-from engines.training.folds import LeftOut
+from engines.training.folds import Scheme
+from engines.training.scoring import Scored, Scoring
 from engines.training.thresholds import Thresholds
+from engines.training.thresholds_record import record
+from engines.training.thresholds_rules import Rule
 from inspector.core.arrays import Image, Mask
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError, DataError
 
 BATCH: Final = 8
 GOLDEN: Final = 2
-
-FEW: Final = 8
-"""Fewer normal pictures than this are fitted with a warning."""
 
 MAX_EMBEDDING_BYTES: Final = 2_000_000_000
 """Of the normals' features, which are all held while fitting."""
@@ -48,16 +47,17 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to fit. sigma: in map pixels. top_fraction: None for the method's own. rate: see
-    thresholds.choose. drop_suspects: fit without the pictures that thresholds.suspects finds,
-    instead of naming them only."""
+    """What to fit. sigma: in map pixels. top_fraction: None for the method's own. rule: how the
+    thresholds are chosen, and scheme: from which scores. drop_suspects: fit without the pictures
+    that thresholds.suspects finds, instead of naming them only."""
 
     name: str
     method: Method[Any]
     backbone: Path
     sigma: float = 4.0
     top_fraction: float | None = None
-    rate: float | None = None
+    rule: Rule = field(default_factory=Rule)
+    scheme: Scheme = field(default_factory=Scheme)
     roi: Roi | None = None
     seed: int = 0
     threads: int = 0
@@ -101,27 +101,30 @@ class _Fit:
         if self.inside is not None and not self.inside.any():
             raise DataError("the region of interest leaves no pixel of the engine's input")
         self.canvas = Canvas(input_hw, self.recipe.sigma, _top_fraction(self.recipe), self.inside)
-        self.suspects: tuple[str, ...] = ()
+        self.held = self.recipe.scheme.held(
+            self.normals.names, ordered=self.normals.ordered, seed=self.recipe.seed
+        )
+        scored = int(np.count_nonzero(self.held)) or len(self.held)
+        thresholds.check_supported(self.recipe.rule, scored)
         self.started = time.monotonic()
 
     def run(self, out: Path) -> tuple[EngineSpec, dict[str, float]]:
         embeddings = self._embed()
         self._lap("features")
-        embeddings, left_out = self._doubted(embeddings, self._leave_out(embeddings))
-        limits = thresholds.choose(left_out, rate=self.recipe.rate, note=self._note())
-        self._lap("k-fold")
-        model = self.recipe.method.fit(embeddings, self.recipe.seed)
+        scored = self._scoring().run(self.normals, embeddings, self.held)
+        limits = thresholds.choose(scored.left_out, self.recipe.rule, note=self._note(scored))
+        self._lap("left out and fit")
         graph, digest = build_graph(
             self.recipe.backbone,
             self.extractor.layers,
-            lambda features: self.recipe.method.head(model, features, self.canvas),
+            lambda features: self.recipe.method.head(scored.model, features, self.canvas),
             input_hw=self.normals.rule.input_hw,
             map_hw=self.canvas.map_hw,
             inside=self.inside,
         )
-        spec = self._spec(model, limits, digest)
-        self._lap("fit and build")
-        spec = self._checked(graph, spec, model, out)
+        spec = self._spec(scored, limits, digest)
+        self._lap("build")
+        spec = self._checked(graph, spec, scored.model, out)
         write_engine(out, graph, spec)
         self._lap("parity")
         return spec, self.seconds
@@ -130,6 +133,16 @@ class _Fit:
         now = time.monotonic()
         self.seconds[step] = now - self.started
         self.started = now
+
+    def _scoring(self) -> Scoring:
+        return Scoring(
+            self.recipe.method,
+            self.canvas,
+            self.recipe.scheme,
+            self.recipe.seed,
+            self.recipe.drop_suspects,
+            lambda done, total: self.progress("left out", done, total),
+        )
 
     def _features(self, pixels: Image) -> Features:
         return self.extractor.extract(blanked(pixels, self.inside))
@@ -148,59 +161,15 @@ class _Fit:
             self.progress("features", len(batch), count)
         return kept
 
-    def _leave_out(self, embeddings: Embeddings) -> LeftOut:
-        count = len(self.normals.pixels)
-        rate = thresholds.supported_rate(count, self.recipe.rate)
-        if count < FEW:
-            logger.warning(
-                "only {} normal pictures: the false-alarm rate can be set no lower than {:.0%}, "
-                "and what varies in good product is hardly known; take {} or more",
-                count,
-                rate,
-                FEW,
-            )
-        return folds.leave_out(
-            self.recipe.method,
-            embeddings,
-            self.canvas,
-            folds.split(count, ordered=self.normals.ordered, seed=self.recipe.seed),
-            seed=self.recipe.seed,
-            progress=lambda done: self.progress("k-fold", done, count),
-        )
-
-    def _doubted(self, embeddings: Embeddings, left_out: LeftOut) -> tuple[Embeddings, LeftOut]:
-        """Names the pictures that stand out; without them, scored anew, if the recipe says so."""
-        found = thresholds.suspects(left_out.scores)
-        if not len(found):
-            return embeddings, left_out
-        self.suspects = tuple(self.normals.names[index] for index in found)
-        drop = self.recipe.drop_suspects
-        logger.warning(
-            "{} stand out among the normal pictures, the first with score {:.3f} where the median "
-            "is {:.3f}: {}; {}",
-            len(found),
-            left_out.scores[found[0]],
-            float(np.median(left_out.scores)),
-            ", ".join(self.suspects),
-            "left out" if drop else "kept: look at them, they raise the thresholds",
-        )
-        if not drop:
-            return embeddings, left_out
-        kept = np.setdiff1d(np.arange(len(self.normals.names)), found)
-        self.normals = dataclasses.replace(
-            self.normals,
-            pixels=self.normals.pixels[kept],
-            names=tuple(self.normals.names[index] for index in kept),
-        )
-        embeddings = {key: values[kept] for key, values in embeddings.items()}
-        return embeddings, self._leave_out(embeddings)
-
-    def _note(self) -> str:
+    def _note(self, scored: Scored) -> str:
         how = "contiguous blocks of one stream" if self.normals.ordered else "drawn at random"
-        return f"folds: {how}"
+        note = f"folds: {how}" if not scored.held_out else ""
+        if scored.suspects and self.recipe.drop_suspects:
+            note += f"; holds for pictures like those kept, {len(scored.suspects)} were dropped"
+        return note.removeprefix("; ")
 
-    def _spec(self, model: Any, limits: Thresholds, digest: str) -> EngineSpec:
-        info, normals, recipe = self.extractor.info, self.normals, self.recipe
+    def _spec(self, scored: Scored, limits: Thresholds, digest: str) -> EngineSpec:
+        info, normals, recipe = self.extractor.info, scored.fitted, self.recipe
         drawing: dict[str, Any] = {"sigma": self.canvas.sigma}
         if recipe.method.top_fraction is not None:
             drawing |= {
@@ -223,9 +192,9 @@ class _Fit:
             graph_hash=digest,
             precision=recipe.method.precision,
             roi=recipe.roi,
-            parameters=drawing | recipe.method.describe(model),
-            trained_on=_trained_on(normals)
-            | {"suspects": list(self.suspects), "suspects_dropped": recipe.drop_suspects},
+            parameters=drawing | recipe.method.describe(scored.model),
+            trained_on=_trained_on(scored, recipe),
+            left_out=record(scored.left_out, normals.pixels),
             licence=info.licence,
             seed=recipe.seed,
             versions=_versions() | {"backbone_sha256": info.sha256},
@@ -273,7 +242,8 @@ def _refuse_too_many(values: npt.NDArray[np.float32], count: int) -> None:
         )
 
 
-def _trained_on(normals: Normals) -> dict[str, Any]:
+def _trained_on(scored: Scored, recipe: Recipe) -> dict[str, Any]:
+    normals = scored.fitted
     listed = hashlib.sha256("\n".join(normals.names).encode()).hexdigest()
     return {
         "name": normals.name,
@@ -281,6 +251,9 @@ def _trained_on(normals: Normals) -> dict[str, Any]:
         "list_sha256": listed,
         "unreadable": len(normals.unread),
         "unused": normals.unused,
+        "held_out": scored.held_out,
+        "suspects": list(scored.suspects),
+        "suspects_dropped": recipe.drop_suspects,
     }
 
 

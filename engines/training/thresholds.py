@@ -1,11 +1,12 @@
-"""Thresholds from normal pictures alone, at a stated false-alarm rate.
+"""Thresholds from normal pictures, each scored by a model that was fitted without it.
 
-Every normal is scored by a model that was fitted without it. Of n such scores the one of rank
-ceil((n + 1)(1 - rate)) is a conformal quantile: if a new normal picture is exchangeable with
-them, its score lies above it with a probability of at most the rate.
+A conformal threshold lies just above one of the n left-out scores. If a new normal picture is
+exchangeable with the n, its rank among them is uniform, which gives both the rate on average and
+the promise with confidence (see thresholds_rules). Held-out scores come from the shipped model,
+and both are exact; k-fold scores come from smaller models, mostly run a little high, and both are
+approximate, mostly on the safe side.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,11 +15,18 @@ import numpy.typing as npt
 
 from engines.metrics.intervals import clopper_pearson
 from engines.spec import ThresholdRule
-from engines.training.folds import LeftOut
+from engines.training.folds import HELD_OUT, K_FOLD, NEW, LeftOut
+from engines.training.thresholds_blocks import block_length, block_maxima
+from engines.training.thresholds_rules import (
+    MAD_TO_SIGMA,
+    PICTURES,
+    Rule,
+    Values,
+    conformal_rank,
+    promise_of_rank,
+    supported_rate,
+)
 from inspector.core.errors import ConfigError
-
-LEAST_RATE: Final = 0.01
-"""The rate aimed at where nothing else is asked for and there are 99 normals or more."""
 
 THRESHOLD_AT: Final = 0.5
 """Where on the colour scale the pixel threshold lies: a normal map stays in the lower half."""
@@ -30,7 +38,14 @@ differs from machine to machine."""
 SUSPECT: Final = 8.0
 """Robust standard deviations above the median from which a normal picture is doubted."""
 
-Values = npt.NDArray[np.floating]
+ASSUMED: Final = {
+    K_FOLD: "assumes that new normal pictures are exchangeable with these; approximate, for the "
+    "shipped model holds more pictures than those that scored them",
+    HELD_OUT: "assumes that new normal pictures are exchangeable with these; scored by the "
+    "shipped model, which does not hold them",
+    NEW: "assumes that new normal pictures are exchangeable with these; scored by the engine, "
+    "which does not hold them",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +58,110 @@ class Thresholds:
     rule: ThresholdRule
 
 
-def choose(left_out: LeftOut, *, rate: float | None, note: str = "") -> Thresholds:
-    """rate: None for LEAST_RATE, or the least that the normals support if that is larger.
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What counts as independent among the normals: every picture, or blocks of a stream."""
 
-    The pixel threshold is the same quantile of the peaks, so a normal picture shows a region no
-    more often than the rate says. Raises ConfigError for a rate below 1 / (n + 1).
+    frames: int
+    length: int
+
+    @property
+    def count(self) -> int:
+        return max(1, self.frames // self.length)
+
+    @property
+    def unit(self) -> str:
+        return PICTURES if self.length == 1 else f"independent blocks of {self.length} frames"
+
+
+def independent(left_out: LeftOut) -> Parts:
+    return Parts(len(left_out.scores), block_length(left_out.scores) if left_out.ordered else 1)
+
+
+def choose(
+    left_out: LeftOut, rule: Rule | None = None, *, anomalous: LeftOut | None = None, note: str = ""
+) -> Thresholds:
+    """rule: None for the conformal one at its default rate.
+
+    The pixel threshold follows the same rule from the peaks, so a normal picture shows a region no
+    more often than it fails. The conformal rule takes the highest score of each independent block,
+    the others, which promise nothing, every frame. Raises ConfigError for a rate or promise that
+    the normals cannot support, and for anomalous pictures where the rule takes none.
     """
-    scores = left_out.scores
-    rate = supported_rate(len(scores), rate)
-    image = _just_above(conformal_quantile(scores, rate))
-    pixel = _just_above(conformal_quantile(left_out.peaks, rate))
-    low = float(np.median(left_out.levels))
-    rule = ThresholdRule(
-        rule="conformal quantile of k-fold scores",
-        false_alarm_rate=rate,
-        normals=len(scores),
-        folds=left_out.folds,
-        interval=clopper_pearson(int(np.count_nonzero(scores >= image)), len(scores)),
-        note=note,
+    rule = rule or Rule()
+    if anomalous is not None and not rule.needs_anomalous:
+        raise ConfigError(f"rule {rule.name} takes no anomalous pictures")
+    if anomalous is None:
+        check_supported(rule, len(left_out.scores))
+    parts = independent(left_out)
+    rate, promise = _promised(rule, parts)
+    length = parts.length if rule.promises else 1
+    image, pixel = (
+        _just_above(rule.of(block_maxima(mine, length), other))
+        for mine, other in (
+            (left_out.scores, None if anomalous is None else anomalous.scores),
+            (left_out.peaks, None if anomalous is None else anomalous.peaks),
+        )
     )
-    return Thresholds(image, pixel, (low, low + (pixel - low) / THRESHOLD_AT), rule)
+    return Thresholds(
+        image,
+        pixel,
+        display_range(float(np.median(left_out.levels)), pixel),
+        explained(
+            left_out,
+            image,
+            name=rule.name,
+            parameters=rule.settled(),
+            rate=rate,
+            promise=promise,
+            notes=(_assumed(left_out, parts, rule), note),
+        ),
+    )
+
+
+def check_supported(rule: Rule, count: int) -> None:
+    """Raises ConfigError where n independent normals alone cannot support the rule."""
+    if rule.needs_anomalous:
+        raise ConfigError(f"rule {rule.name} needs anomalous pictures")
+    _promised(rule, Parts(count, 1))
+
+
+def explained(
+    left_out: LeftOut,
+    image: float,
+    *,
+    name: str,
+    parameters: dict[str, float],
+    notes: tuple[str, ...],
+    rate: float | None = None,
+    promise: float | None = None,
+) -> ThresholdRule:
+    """What was seen of the normals at an image threshold, and how that was chosen."""
+    parts = independent(left_out)
+    failed = np.count_nonzero(block_maxima(left_out.scores, parts.length) >= np.float32(image))
+    return ThresholdRule(
+        rule=name,
+        false_alarm_rate=rate,
+        normals=parts.frames,
+        folds=left_out.folds,
+        interval=clopper_pearson(int(failed), parts.count),
+        note="; ".join(filter(None, notes)),
+        parameters=parameters,
+        scheme=_scheme(left_out),
+        alarms=int(failed),
+        promise=promise,
+        block_frames=parts.length,
+        blocks=parts.count,
+    )
+
+
+def display_range(low: float, pixel: float) -> tuple[float, float]:
+    """low: the usual level of normal maps, which the colour scale begins at."""
+    if not pixel > low:
+        raise ConfigError(
+            f"pixel threshold {pixel:g} is not above {low:g}, the usual level of normal pictures"
+        )
+    return low, low + (pixel - low) / THRESHOLD_AT
 
 
 def suspects(scores: Values) -> npt.NDArray[np.int64]:
@@ -71,31 +170,36 @@ def suspects(scores: Values) -> npt.NDArray[np.int64]:
     Far: more than SUSPECT times 1.4826 median absolute deviations above the median.
     """
     median = np.median(scores)
-    spread = 1.4826 * np.median(np.abs(scores - median))
+    spread = MAD_TO_SIGMA * np.median(np.abs(scores - median))
     order = np.argsort(-scores, kind="stable")
     return order[scores[order] > median + SUSPECT * spread]
 
 
-def supported_rate(count: int, rate: float | None) -> float:
-    """The rate asked for, or the default. Raises ConfigError where n normals cannot support it."""
-    least = 1 / (count + 1)
-    if rate is None:
-        return max(LEAST_RATE, least)
-    if not 0 < rate < 1:
-        raise ConfigError(f"false_alarm_rate must lie between 0 and 1, not {rate}")
-    if rate < least:
-        raise ConfigError(
-            f"false_alarm_rate {rate:g} cannot be supported by {count} normal pictures: the least "
-            f"is 1/{count + 1} = {least:.4f}, or take at least {math.ceil(1 / rate) - 1} pictures"
-        )
-    return rate
+def _promised(rule: Rule, parts: Parts) -> tuple[float | None, float | None]:
+    """The rate on average and the promise with confidence; each follows from the other's rank."""
+    if not rule.promises:
+        return None, None
+    rate, promise = rule.parameters.get("rate"), rule.parameters.get("promise")
+    rank = conformal_rank(parts.count, rate, promise, unit=parts.unit)
+    if promise is None:
+        rate = supported_rate(parts.count, rate)
+        return rate, promise_of_rank(parts.count, rank)
+    return (parts.count + 1 - rank) / (parts.count + 1), promise
 
 
-def conformal_quantile(values: Values, rate: float) -> float:
-    """The value of rank ceil((n + 1)(1 - rate)), counted from 1."""
-    # (n + 1)(1 - rate) may miss a whole number by rounding, which would cost a whole rank.
-    rank = math.ceil((len(values) + 1) * (1 - rate) - 1e-9)
-    return float(np.sort(values)[rank - 1])
+def _scheme(left_out: LeftOut) -> str:
+    if left_out.scheme != K_FOLD:
+        return left_out.scheme
+    count = len(left_out.scores)
+    return "leave-one-out" if left_out.folds == count else f"{left_out.folds}-fold"
+
+
+def _assumed(left_out: LeftOut, parts: Parts, rule: Rule) -> str:
+    if not rule.promises:
+        return f"{rule.name} promises no rate of false alarms"
+    if parts.length == 1:
+        return ASSUMED[left_out.scheme]
+    return f"{ASSUMED[left_out.scheme]}; counted in blocks, for neighbouring frames are alike"
 
 
 def _just_above(value: float) -> float:

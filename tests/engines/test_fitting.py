@@ -21,6 +21,7 @@ from engines.onnx_engine import OnnxEngine
 from engines.roi import mask
 from engines.spec import Roi
 from engines.spec_file import read_spec
+from engines.training.thresholds_rules import Rule
 from inspector.core.errors import ConfigError, DataError, ParityError
 
 LEFT = Roi(HW, inspect=(((0.0, 0.0), (50.0, 0.0), (50.0, 64.0), (0.0, 64.0)),))
@@ -193,7 +194,7 @@ def test_features_beyond_the_memory_limit_are_refused_before_they_are_computed(
 
 def test_an_unsupported_rate_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="false_alarm_rate"):
-        fitted(tmp_path / "e.onnx", rate=0.01)
+        fitted(tmp_path / "e.onnx", rule=Rule(parameters={"rate": 0.01}))
 
 
 def test_fitting_sees_the_features_that_the_engine_computes():

@@ -5,6 +5,7 @@ import pytest
 
 from engines.training import folds, thresholds
 from engines.training.folds import LeftOut
+from engines.training.thresholds_rules import Rule, supported_rate
 from inspector.core.errors import ConfigError
 
 
@@ -15,7 +16,7 @@ def left_out(scores: np.ndarray) -> LeftOut:
 
 def test_the_threshold_at_one_in_n_plus_one_lies_just_above_the_highest_normal():
     scores = np.random.default_rng(0).random(31)
-    chosen = thresholds.choose(left_out(scores), rate=1 / 32)
+    chosen = thresholds.choose(left_out(scores), Rule(parameters={"rate": 1 / 32}))
     assert chosen.image > np.float32(scores.max())
     assert chosen.image == pytest.approx(scores.max(), rel=1e-6)
     assert chosen.rule.interval[0] == 0
@@ -26,7 +27,7 @@ def test_the_threshold_at_one_in_n_plus_one_lies_just_above_the_highest_normal()
 )
 def test_as_many_normals_reach_the_threshold_as_the_rate_allows(count, rate, alarms):
     scores = np.random.default_rng(1).permutation(count) / count
-    chosen = thresholds.choose(left_out(scores), rate=rate)
+    chosen = thresholds.choose(left_out(scores), Rule(parameters={"rate": rate}))
     assert np.count_nonzero(scores.astype(np.float32) >= np.float32(chosen.image)) == alarms
 
 
@@ -35,37 +36,37 @@ def test_new_normals_raise_alarms_at_most_at_the_stated_rate():
     alarms = []
     for _ in range(2000):
         scores = random.normal(size=40)
-        chosen = thresholds.choose(left_out(scores), rate=0.1)
+        chosen = thresholds.choose(left_out(scores), Rule(parameters={"rate": 0.1}))
         alarms.append(random.normal() >= chosen.image)
     # Standard error of 2000 draws at 0.1 is 0.0067.
     assert np.mean(alarms) < 0.1 + 3 * 0.0067
 
 
 def test_few_pictures_get_the_least_rate_that_they_support_and_many_get_one_percent():
-    assert thresholds.supported_rate(8, None) == 1 / 9
-    assert thresholds.supported_rate(500, None) == 0.01
+    assert supported_rate(8, None) == 1 / 9
+    assert supported_rate(500, None) == 0.01
 
 
 def test_a_rate_that_the_pictures_cannot_support_is_refused_with_the_number_needed():
-    with pytest.raises(ConfigError, match=r"least is 1/32 = 0\.0312, or take at least 99 pictures"):
-        thresholds.supported_rate(31, 0.01)
+    with pytest.raises(ConfigError, match=r"least is 1/32 = 0\.0312, or take at least 99"):
+        supported_rate(31, 0.01)
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, float("nan")])
 def test_a_rate_outside_zero_and_one_is_refused(rate):
     with pytest.raises(ConfigError, match="between 0 and 1"):
-        thresholds.supported_rate(10, rate)
+        supported_rate(10, rate)
 
 
 def test_the_colour_scale_begins_at_the_usual_level_and_holds_the_threshold_at_its_middle():
-    chosen = thresholds.choose(left_out(np.linspace(0.1, 0.2, 20)), rate=None)
+    chosen = thresholds.choose(left_out(np.linspace(0.1, 0.2, 20)))
     low, high = chosen.display_range
     assert low == pytest.approx(0.015)
     assert (chosen.pixel - low) / (high - low) == pytest.approx(0.5)
 
 
 def test_normals_that_are_all_the_same_get_thresholds_above_rounding():
-    chosen = thresholds.choose(left_out(np.full(10, 3e-8)), rate=None)
+    chosen = thresholds.choose(left_out(np.full(10, 3e-8)))
     assert min(chosen.image, chosen.pixel) > 1e-5
     assert chosen.display_range[0] < chosen.pixel < chosen.display_range[1]
 

@@ -43,7 +43,7 @@ def test_a_folder_becomes_one_engine_file_and_a_summary(folder, tmp_path, capsys
     out = tmp_path / "new" / "ring.onnx"
     assert run(folder, out) == 0
     text = capsys.readouterr().out
-    for part in ("9 of", "image threshold", "pixel threshold", "10.00%", "9 folds", "parity", "MB"):
+    for part in ("9 of", "image threshold", "pixel threshold", "10.00%", "leave-one-out", "parity", "MB"):
         assert part in text
     spec = read_spec(out)
     assert spec.name == "ring"

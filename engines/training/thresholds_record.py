@@ -1,0 +1,108 @@
+"""The thresholds of an engine that is fitted already: chosen anew, or set by hand."""
+
+import dataclasses
+import hashlib
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.base import Engine
+from engines.roi import mask
+from engines.spec import EngineSpec, LeftOutRecord, ThresholdRule
+from engines.training.folds import BATCH, NEW, LeftOut, peaks_and_levels
+from engines.training.thresholds import Thresholds, display_range, explained
+from inspector.core.arrays import Image
+from inspector.core.clock import utc_now
+from inspector.core.errors import ConfigError
+
+BY_HAND = "set by hand"
+
+
+def record(left_out: LeftOut, bank: Image) -> LeftOutRecord:
+    """bank: (n, H, W, 3) uint8 RGB, the pictures that the shipped model holds."""
+    return LeftOutRecord(
+        scores=_shortest(left_out.scores),
+        peaks=_shortest(left_out.peaks),
+        levels=_shortest(left_out.levels),
+        folds=left_out.folds,
+        scheme=left_out.scheme,
+        ordered=left_out.ordered,
+        bank=tuple(map(picture_hash, bank)),
+    )
+
+
+def left_out_of(kept: LeftOutRecord) -> LeftOut:
+    scores, peaks, levels = (
+        np.array(values, np.float32) for values in (kept.scores, kept.peaks, kept.levels)
+    )
+    return LeftOut(scores, peaks, levels, kept.folds, kept.scheme, kept.ordered)
+
+
+def picture_hash(pixels: Image) -> str:
+    """Of (H, W, 3) uint8 RGB as the engine takes it."""
+    return hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
+
+
+def scored(engine: Engine, pixels: Image, *, ordered: bool = False) -> LeftOut:
+    """pixels: (n, H, W, 3) uint8 RGB of pictures that the engine does not hold."""
+    spec = engine.spec
+    inside = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
+    kept = np.empty((3, len(pixels)), np.float32)
+    for start in range(0, len(pixels), BATCH):
+        batch = slice(start, start + BATCH)
+        maps, kept[0, batch] = engine.infer(pixels[batch])
+        kept[1, batch], kept[2, batch] = peaks_and_levels(maps, inside)
+    scores, peaks, levels = kept
+    return LeftOut(scores, peaks, levels, 1, NEW, ordered)
+
+
+def rechosen(spec: EngineSpec, limits: Thresholds) -> EngineSpec:
+    return dataclasses.replace(
+        spec,
+        image_threshold=limits.image,
+        pixel_threshold=limits.pixel,
+        display_range=limits.display_range,
+        threshold_rule=limits.rule,
+    )
+
+
+def set_by_hand(spec: EngineSpec, *, image: float | None, pixel: float | None) -> EngineSpec:
+    """None leaves one as it is. Raises ConfigError for what is not a threshold."""
+    given = {"image": image, "pixel": pixel}
+    changed = {name: value for name, value in given.items() if value is not None}
+    if not changed:
+        raise ConfigError("setting thresholds by hand needs image, pixel or both")
+    for name, value in changed.items():
+        if not math.isfinite(value):
+            raise ConfigError(f"{name} threshold must be a finite number, not {value}")
+        if value <= 0:
+            raise ConfigError(
+                f"{name} threshold must be above 0, not {value:g}: scores are never negative, so "
+                "every picture would fail"
+            )
+    low, high = spec.display_range
+    return dataclasses.replace(
+        spec,
+        image_threshold=changed.get("image", spec.image_threshold),
+        pixel_threshold=changed.get("pixel", spec.pixel_threshold),
+        display_range=display_range(low, pixel) if pixel is not None else (low, high),
+        threshold_rule=_by_hand(spec, changed),
+    )
+
+
+def _by_hand(spec: EngineSpec, changed: dict[str, float]) -> ThresholdRule:
+    note = f"{BY_HAND} at {utc_now()}"
+    if kept := {"image", "pixel"} - set(changed):
+        note += f"; {kept.pop()} threshold kept from: {spec.threshold_rule.rule}"
+    if spec.left_out is None:
+        return ThresholdRule(BY_HAND, None, 0, 0, (0.0, 1.0), note, changed)
+    image = changed.get("image", spec.image_threshold)
+    return explained(
+        left_out_of(spec.left_out), image, name=BY_HAND, parameters=changed, notes=(note,)
+    )
+
+
+def _shortest(values: npt.NDArray[np.float32]) -> tuple[float, ...]:
+    """The shortest decimals that give the same float32 again."""
+    return tuple(float(str(value)) for value in values)

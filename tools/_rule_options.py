@@ -1,0 +1,69 @@
+"""Options of commands that choose thresholds."""
+
+import argparse
+
+from engines.training.folds import Scheme
+from engines.training.thresholds_rules import RULES, Rule
+
+PARAMETERS = {"false_alarm_rate": "rate", "promise": "promise", "q": "q", "k": "k"}
+"""Option -> parameter of a rule."""
+
+
+def add_rule_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("how thresholds are chosen").add_argument
+    add("--rule", choices=list(RULES), default="conformal", help="(default: %(default)s)")
+    add(
+        "--false-alarm-rate",
+        type=_share,
+        metavar="RATE",
+        help="conformal: the share of new good pictures that fail on average, at most; default: "
+        "0.01, or 1/(pictures + 1) if larger",
+    )
+    add(
+        "--promise",
+        type=_share,
+        metavar="X/N",
+        help="conformal: at most X false alarms per N pictures with 95 %% confidence, as in 1/100",
+    )
+    add("--q", type=float, help="percentile: of the scores (default: 99.5)")
+    add(
+        "--k",
+        type=float,
+        help="mean_sigma, median_mad: standard deviations above the middle (default: 3); iqr: "
+        "interquartile ranges above the third quartile (default: 1.5)",
+    )
+
+
+def add_scheme_options(parser: argparse.ArgumentParser) -> None:
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument(
+        "--folds",
+        type=int,
+        help="of the good pictures (default: 10; up to 20 pictures each is one)",
+    )
+    either.add_argument(
+        "--hold-out",
+        type=_share,
+        metavar="SHARE",
+        help="of the good pictures, such as 0.2: kept out of the engine to choose its thresholds, "
+        "in place of folds",
+    )
+
+
+def chosen_rule(arguments: argparse.Namespace) -> Rule:
+    """Raises ConfigError for a parameter that the rule does not have."""
+    given = {own: getattr(arguments, option) for option, own in PARAMETERS.items()}
+    return Rule(arguments.rule, {own: value for own, value in given.items() if value is not None})
+
+
+def chosen_scheme(arguments: argparse.Namespace) -> Scheme:
+    return Scheme(folds=arguments.folds, held_out=arguments.hold_out)
+
+
+def _share(text: str) -> float:
+    """A number, or X/N."""
+    above, slash, below = text.partition("/")
+    try:
+        return float(above) / float(below) if slash else float(above)
+    except (ValueError, ZeroDivisionError) as exc:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor X/N") from exc
