@@ -16,7 +16,7 @@ from evaluation.report.markup import Markup, element, joined
 WIDTH: Final = 440
 _HEIGHT: Final = 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, WIDTH - 18, 14, 292
-_PANEL: Final = 92
+_FIRST_PANEL, _PANEL, _BETWEEN = 48, 92, 34
 _LINEAR_UP_TO: Final = 2000
 """Highest count on a linear axis; above it lies a logarithmic one."""
 
@@ -87,15 +87,16 @@ def histograms(chart: Chart, layers: Sequence[Layer], line: Mark) -> Markup:
     line stands, and its name."""
     edges = (line.x, *(edge for layer in layers for edge in layer.edges))
     across = Scale.around(edges, _LEFT, _RIGHT)
-    parts: list[Markup] = []
-    bottom = 46
-    for layer in layers:
-        parts.append(_panel(layer, bottom, across, chart.y_label))
-        bottom += _PANEL + 34
-    bottom -= 34
-    parts.append(_x_axis(across, bottom, bottom, chart.x_label))
-    parts.append(_vertical(line, across, bottom))
-    return _svg(chart, bottom + 48, parts)
+    tops = [_FIRST_PANEL + k * (_PANEL + _BETWEEN) for k in range(len(layers))]
+    bottom = tops[-1] + _PANEL
+    panels = [_panel(*pair, across, chart.y_label) for pair in zip(layers, tops, strict=True)]
+    names = [
+        _text(layer.heading, across.start, top - 8, "name")
+        for layer, top in zip(layers, tops, strict=True)
+    ]
+    axis = _x_axis(across, bottom, bottom, chart.x_label)
+    # The line goes over the columns, and the names over the line.
+    return _svg(chart, bottom + 48, [*panels, axis, _vertical(line, across, bottom), *names])
 
 
 def bars(chart: Chart, rows: Sequence[Bar]) -> Markup:
@@ -177,7 +178,7 @@ def _panel(layer: Layer, top: float, across: Scale, y_label: str) -> Markup:
         if count:
             parts.append(_column(count, height, ends, across, up, layer))
     parts.append(_line(across.start, up.start, across.end, up.start, "axis"))
-    return joined(*parts, _text(layer.heading, across.start, top - 8, "label"))
+    return joined(*parts)
 
 
 def _column(
@@ -190,7 +191,7 @@ def _column(
 
 
 def _whole(up: Scale) -> list[tuple[float, str]]:
-    return [(value, words) for value, words in up.ticks(3) if value == round(value)]
+    return [(value, f"{value:.0f}") for value, _ in up.ticks(3) if value == round(value)]
 
 
 def _powers(tallest: int) -> list[tuple[float, str]]:

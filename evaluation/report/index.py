@@ -17,7 +17,7 @@ def index_page(result: DatasetResult, pages: Mapping[str, str]) -> str:
     rows = [_row(one, pages, notes) for one in result.classes]
     head = ("class", "engine", "false alarms", "misses", *words.FIGURE_NAMES.values())
     mean = ("mean", "", "", "", *(_mean(one) for one in result.means))
-    body = [section("Classes", table(head, [*rows, mean]), notes.listed())]
+    body = [section("Classes", table(head, [*rows, mean], class_="wide"), notes.listed())]
     if result.failures:
         failed = [(one.name, one.reason) for one in result.failures]
         body.append(section("Not evaluated", table(("class", "why"), failed)))

@@ -31,8 +31,9 @@ def _found(at: AtThreshold) -> str:
     if not rate.of:
         return "no defective picture was there to be found"
     found = "is" if at.true_alarms == 1 else "are"
-    missed = f"{rate.count} missed: {percent_of(rate)}"
-    return f"{at.true_alarms} of {rate.of} defective ones {found} found ({missed})"
+    missed = "is" if rate.count == 1 else "are"
+    who = f"{at.true_alarms} of {words.counted(rate.of, 'defective picture')} {found} found"
+    return f"{who}; {rate.count} {missed} missed, {percent_of(rate)}"
 
 
 def percent_of(rate: Rate) -> str:
@@ -74,10 +75,12 @@ def _regions(result: ClassResult) -> list[str]:
     at = result.at_threshold
     if not at.regions_found.of:
         return []
+    regions, false = at.regions_found, at.false_regions
+    marked = words.counted(false.of, "good picture")
     return [
-        f"At the pixel threshold {words.score(result.engine.pixel_threshold)} the map reaches "
-        f"{words.rate(at.regions_found)} of the defect regions, and falsely marks something on "
-        f"{words.rate(at.false_regions)} of the good pictures."
+        f"At its pixel threshold {words.score(result.engine.pixel_threshold)} the map marks "
+        f"{regions.count} of {words.counted(regions.of, 'defect region')}{_interval(regions)}, and "
+        f"falsely marks something on {false.count} of {marked}{_interval(false)}."
     ]
 
 

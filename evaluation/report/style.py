@@ -31,6 +31,7 @@ th, td {{ padding: .28rem .7rem; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--rule); overflow-wrap: break-word; max-width: 26rem; }}
 thead th {{ color: var(--soft); font-weight: 600; vertical-align: bottom; }}
 tbody th {{ font-weight: 500; }}
+.wide td {{ white-space: nowrap; }}
 dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; margin: .5rem 0;
   font-size: .9rem; }}
 dt {{ color: var(--soft); }}
@@ -50,7 +51,8 @@ figcaption {{ font-weight: 600; font-size: .92rem; margin-bottom: .2rem; }}
 .chart .tick {{ fill: var(--soft); }}
 .chart .end {{ text-anchor: end; }}
 .chart .middle {{ text-anchor: middle; }}
-.chart .mark {{ font-weight: 600; paint-order: stroke; stroke: var(--ground); stroke-width: 4px;
+.chart .mark {{ font-weight: 600; }}
+.chart .mark, .chart .name {{ paint-order: stroke; stroke: var(--ground); stroke-width: 4px;
   stroke-linejoin: round; }}
 .chart .curve {{ fill: none; stroke: var(--good); stroke-width: 2.5; stroke-linejoin: round; }}
 .chart .chance {{ fill: none; stroke: var(--soft); stroke-width: 1.3; stroke-dasharray: 5 4; }}
@@ -75,6 +77,7 @@ figcaption {{ font-weight: 600; font-size: .92rem; margin-bottom: .2rem; }}
 @media print {{
   body {{ max-width: none; padding: 0; font-size: 10pt; }}
   .scroll {{ overflow: visible; }}
+  .wide td {{ white-space: normal; }}
   table {{ font-size: 7.5pt; }}
   th, td {{ padding: .15rem .35rem; }}
   tr, .says, .warn, .sign {{ break-inside: avoid; }}

@@ -19,15 +19,21 @@ MOST_ROWS: Final = 2000
 """Of a list of pictures; metrics.json has them all."""
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Child]], caption: str = "") -> Markup:
-    """The first cell of a row names it."""
+def table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[Child]],
+    caption: str = "",
+    *,
+    class_: str | None = None,
+) -> Markup:
+    """The first cell of a row names it. class_: "wide" keeps each cell on one line."""
     top = element("tr", *(element("th", name, scope="col") for name in head))
     body = [
         element("tr", element("th", row[0], scope="row"), *(element("td", c) for c in row[1:]))
         for row in rows
     ]
     title = element("caption", caption) if caption else None
-    inner = element("table", title, element("thead", top), element("tbody", *body))
+    inner = element("table", title, element("thead", top), element("tbody", *body), class_=class_)
     return element("div", inner, class_="scroll")
 
 
@@ -82,7 +88,7 @@ def kinds(results: Sequence[KindResult]) -> Markup:
         )
         for kind in results
     ]
-    return joined(table(head, rows), notes.listed())
+    return joined(table(head, rows, class_="wide"), notes.listed())
 
 
 def groups(name: str, results: Sequence[RegionGroup]) -> Markup:

@@ -61,17 +61,6 @@ def counted(count: int, noun: str, many: str = "") -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {many or noun + 's'}"
 
 
-def rate(value: Rate) -> str:
-    """Such as "1 of 14 (7.1 %, 95 % interval 0.2 % to 33.9 %)"."""
-    if value.share is None or value.interval is None:
-        return f"{value.count} of {value.of}: undefined, there is none to count"
-    low, high = value.interval
-    return (
-        f"{value.count} of {value.of} "
-        f"({percent(value.share)}, 95 % interval {percent(low)} to {percent(high)})"
-    )
-
-
 def figure(value: Figure) -> Markup:
     """The number with its full digits in the markup and what is to be said beside it, or
     "undefined: " and the reason."""

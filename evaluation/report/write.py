@@ -5,20 +5,39 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from engines.base import open_engine
+from engines.datasets.types import ClassData
 from evaluation.files import write_text
 from evaluation.report.index import index_page
 from evaluation.report.page import class_page
-from evaluation.report.sheets import Viewer
+from evaluation.report.views import EngineViews
 from evaluation.results import ClassResult, DatasetResult
 
 REPORT: Final = "report.html"
 
 
-def write_class_report(folder: Path, result: ClassResult, view: Viewer, *, several: bool) -> None:
-    """The class's report.html, whole or not at all. several: whether a report over all classes will
-    lie in the folder above, to link to. Raises SinkError, and what `view` raises for a failing
-    engine."""
-    write_text(folder / REPORT, class_page(result, view, f"../{REPORT}" if several else None))
+def write_class_report(
+    folder: Path, result: ClassResult, engine_path: Path, data: ClassData, *, several: bool
+) -> None:
+    """The class's report.html, whole or not at all; runs the engine once more on the pictures that
+    it shows.
+
+    several: whether a report over all classes will lie in the folder above, to link to. Raises
+    SinkError, and SpecError or EngineError where the engine fails.
+    """
+    settings = result.made_from.settings
+    engine = open_engine(
+        engine_path,
+        backend=settings.backend,
+        device=settings.device,
+        threads=settings.threads,
+    )
+    try:
+        views = EngineViews(engine, data.tests(), settings.mask_values)
+        page = class_page(result, views, f"../{REPORT}" if several else None)
+    finally:
+        engine.close()
+    write_text(folder / REPORT, page)
 
 
 def write_dataset_report(folder: Path, result: DatasetResult) -> None:
