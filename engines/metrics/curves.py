@@ -4,6 +4,7 @@ found and alarms are (..., k) float64 along the last axis: how many anomalous an
 samples lie at or above each of k falling, distinct thresholds; the last entry counts all of them.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,15 @@ Floats = npt.NDArray[np.float64]
 
 F1_GUARD: Final = 1e-7
 """Added to precision + recall as in the published evaluations, so a perfect F1 is 1 - 5e-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """thresholds: (k,) float64, the distinct scores falling. found, alarms: (k,), as above."""
+
+    thresholds: Floats
+    found: Floats
+    alarms: Floats
 
 
 def area_under_roc(found: Floats, alarms: Floats) -> Floats:

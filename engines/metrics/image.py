@@ -7,22 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.metrics import curves
-from engines.metrics.curves import Floats
+from engines.metrics.curves import Floats, Steps
 from engines.metrics.intervals import clopper_pearson
 from engines.metrics.value import Metric
 from inspector.core.errors import DataError
 
 Scores = npt.NDArray[np.floating]
 Kinds = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """thresholds: (k,) float64, the distinct scores falling. found, alarms: see curves."""
-
-    thresholds: Floats
-    found: Floats
-    alarms: Floats
 
 
 @dataclass(frozen=True, slots=True)
