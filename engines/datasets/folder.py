@@ -20,7 +20,7 @@ MASK_FOLDERS: Final = ("ground_truth", "masks", "mask", "gt")
 
 
 class Folder(Layout):
-    looked_for = f"pictures, or a folder {', '.join(GOOD_FOLDERS[:-1])} or {GOOD_FOLDERS[-1]}"
+    looked_for = "pictures or a folder good, normal or ok"
 
     def recognises(self, root: Path) -> bool:
         return bool(_names(root))
@@ -28,7 +28,10 @@ class Folder(Layout):
     def classes(self, root: Path) -> tuple[str, ...]:
         names = _names(root)
         if not names:
-            raise DataError(f"{root} holds neither {self.looked_for}, nor has any folder in it one")
+            raise DataError(
+                f"{root} holds neither pictures nor a folder good, normal or ok, and none of its "
+                "folders holds such a one"
+            )
         return names
 
     def read(self, root: Path, name: str) -> ClassData:

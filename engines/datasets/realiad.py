@@ -31,7 +31,7 @@ class RealIad(Layout):
     def classes(self, root: Path) -> tuple[str, ...]:
         base = self._base(root)
         folder = _lists(base)
-        names = [path.stem for path in entries(folder) if path.suffix.lower() == ".json"]
+        names = [path.stem for path in entries(folder) if _is_list(path)]
         if root.resolve().parent.name.startswith(PICTURES):
             names = [name for name in names if name == root.resolve().name]
         if not names:
@@ -77,6 +77,10 @@ def _base(root: Path) -> Path | None:
 def _lists(base: Path) -> Path:
     nested = base / LISTS / LISTS
     return nested if nested.is_dir() else base / LISTS
+
+
+def _is_list(path: Path) -> bool:
+    return path.suffix == ".json" and not path.name.startswith(".")
 
 
 def _pictures(base: Path, root: Path) -> Path:
