@@ -13,6 +13,7 @@ import numpy as np
 
 from engines.metrics import bounds, curves
 from engines.metrics.curves import Floats, Steps
+from engines.metrics.image import Curve
 from engines.metrics.keys import Keys, KeySums, to_keys, to_scores
 from engines.metrics.regions import Labels, Place, Size, check, label
 from engines.metrics.value import Metric
@@ -119,19 +120,24 @@ class PixelCurve:
         The rate is of all normal pixels, whichever regions are asked for. Bergmann et al., The
         MVTec Anomaly Detection Dataset, IJCV 2021, section 4.3.
         """
-        self._settle()
-        groups = _groups(size, place)
-        count = sum(self._regions[group] for group in groups)
-        normals = self._normal.sums.sum()
-        if not count or not normals:
-            return Metric.undefined("no normal pixels" if count else "no defect regions")
-        keys = self._keys()
-        rates = _cumulated(keys, [self._normal], 0) / normals
-        found = [self._defect[group] for group in groups if group in self._defect]
-        heights = _cumulated(keys, found, 1) / count
-        error = self._bound(bounds.area_below(rates, heights, FPR_LIMIT))
+        curve = self.pro_curve(size, place)
+        if np.isnan(curve.x).any() or np.isnan(curve.y).any() or not curve.x.size:
+            found = self.regions(size, place)
+            return Metric.undefined("no normal pixels" if found else "no defect regions")
+        error = self._bound(bounds.area_below(curve.x, curve.y, FPR_LIMIT))
         # Sums of weights such as 1/3 may end a rounding error above 1.
-        return Metric(min(curves.area_below(rates, heights, FPR_LIMIT), 1.0), error=error)
+        return Metric(min(curves.area_below(curve.x, curve.y, FPR_LIMIT), 1.0), error=error)
+
+    def pro_curve(self, size: Size | None = None, place: Place | None = None) -> Curve:
+        """The line that aupro() is the area under, from the highest score on: x is the false
+        positive rate, y the mean share of a region; NaN throughout where there are none."""
+        steps = self.steps()
+        groups = _groups(size, place)
+        found = [self._defect[group] for group in groups if group in self._defect]
+        with np.errstate(invalid="ignore"):
+            x = steps.alarms / steps.alarms[-1:].sum()
+            y = _cumulated(self._keys(), found, 1) / np.float64(self.regions(size, place))
+        return Curve(x, y, steps.thresholds)
 
     def steps(self) -> Steps:
         """Cumulative counts of defect and normal pixels at each distinct score, falling."""
