@@ -173,7 +173,8 @@ def _panel(layer: Layer, top: float, across: Scale, y_label: str) -> Markup:
         heights = [math.log10(count) + 1 if count else 0.0 for count in layer.counts]
         words = _powers(tallest)
     up = Scale(0, max(heights, default=0) * 1.05 or 1.0, top + _PANEL, top)
-    parts = [_y_axis(up, across, y_label, ticks=words or _whole(up))]
+    label = y_label if words is None else f"{y_label} (log)"
+    parts = [_y_axis(up, across, label, ticks=words or _whole(up))]
     for count, height, ends in zip(layer.counts, heights, pairwise(layer.edges), strict=True):
         if count:
             parts.append(_column(count, height, ends, across, up, layer))

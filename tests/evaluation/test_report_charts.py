@@ -1,0 +1,118 @@
+"""Charts: places, ticks, and what a reader without colours or eyes gets."""
+
+import re
+
+import pytest
+from report_parts import Page, a_result
+
+from evaluation.report import plots
+from evaluation.report.axes import Scale, round_step
+from evaluation.report.charts import WIDTH, Bar, Chart, Layer, Mark, bars, curve, histograms
+from evaluation.results import Histogram
+
+CHART = Chart("Title <1>", "Told & said", "x label", "y label")
+LINE = Mark(0.5, 0, "threshold 0.5")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "names"),
+    [
+        (0.0, 1.0, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+        (0.0, 0.3, ["0.0", "0.1", "0.2", "0.3"]),
+        (-3.0, 7.0, ["-2", "0", "2", "4", "6"]),
+        (0.0123, 0.0187, ["0.014", "0.016", "0.018"]),
+        (0.0, 2.5e7, ["0", "5e+06", "1e+07", "1.5e+07", "2e+07", "2.5e+07"]),
+    ],
+)
+def test_ticks_are_round_values_within_the_scale(low: float, high: float, names: list[str]) -> None:
+    ticks = Scale(low, high, 0, 100).ticks()
+    assert [name for _, name in ticks] == names
+    assert all(0 <= Scale(low, high, 0, 100).at(value) <= 100 for value, _ in ticks)
+
+
+def test_a_step_is_one_two_or_five_times_a_power_of_ten() -> None:
+    assert [round_step(v) for v in (0.9, 1.0, 1.1, 2.1, 5.1, 0.03)] == [1, 1, 2, 5, 10, 0.05]
+
+
+def test_a_scale_of_one_value_has_room_on_both_sides() -> None:
+    assert Scale.around([3.0, 3.0], 0, 10).at(3.0) == 5
+    assert Scale.around([0.0], 0, 10).at(0.0) == 5
+
+
+def test_a_chart_tells_its_title_and_content_in_words() -> None:
+    page = Page(curve(CHART, ((0, 0), (1, 1))))
+    assert "Title <1>" in page.text
+    assert "Told & said" in page.text
+    assert page.every("svg")[0]["role"] == "img"
+    for label in ("x label", "y label"):
+        assert label in page.text
+
+
+def test_a_curve_begins_lower_left_and_ends_upper_right() -> None:
+    lines = Page(curve(CHART, ((0, 0), (0.5, 0.9), (1, 1)))).every("polyline")
+    points = [tuple(map(float, p.split(","))) for p in str(lines[-1]["points"]).split()]
+    assert points[0][0] < points[1][0] < points[2][0]
+    assert points[0][1] > points[1][1] > points[2][1]
+
+
+@pytest.mark.parametrize("x", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("y", [0.0, 0.6, 1.0])
+def test_the_name_of_a_point_stays_within_the_chart(x: float, y: float) -> None:
+    page = Page(curve(CHART, ((0, 0), (1, 1)), mark=Mark(x, y, "threshold 0.1234")))
+    (mark,) = [t for t in page.every("text") if str(t["class"]).startswith("mark")]
+    width, at = 8 * len("threshold 0.1234"), float(mark["x"] or 0)
+    left = at - width if "end" in str(mark["class"]) else at
+    assert 0 <= left <= left + width <= WIDTH
+    assert 10 <= float(mark["y"] or 0) <= 290
+
+
+def test_columns_of_a_histogram_are_as_tall_as_their_counts() -> None:
+    layer = Layer("good", (0.0, 0.4, 0.8, 1.2), (4, 0, 2), "good")
+    columns = Page(histograms(CHART, (layer,), LINE)).every("rect")
+    heights = [float(column["height"] or 0) for column in columns]
+    assert len(columns) == 2
+    assert heights[0] == pytest.approx(2 * heights[1], abs=0.1)
+
+
+def test_one_pixel_among_a_million_can_be_seen() -> None:
+    layer = Layer("pixels", (0.0, 0.4, 0.8), (1_000_000, 1), "good")
+    heights = [
+        float(c["height"] or 0) for c in Page(histograms(CHART, (layer,), LINE)).every("rect")
+    ]
+    assert heights[1] > 8
+    assert "10k" in Page(histograms(CHART, (layer,), LINE)).text
+
+
+def test_a_threshold_beyond_all_scores_is_still_in_the_chart() -> None:
+    layer = Layer("good", (0.0, 0.1), (4,), "good")
+    page = Page(histograms(CHART, (layer,), Mark(7.0, 0, "threshold 7")))
+    (line,) = [one for one in page.every("line") if one["class"] == "threshold"]
+    assert 0 < float(line["x1"] or 0) < WIDTH
+    assert "threshold 7" in page.text
+
+
+def test_empty_histograms_are_drawn_without_columns() -> None:
+    layer = Layer("defective: 0", (0.0, 1.0), (0,), "defective")
+    assert not Page(histograms(CHART, (layer,), LINE)).every("rect")
+
+
+def test_a_bar_has_its_interval_and_an_undefined_one_says_so() -> None:
+    rows = (Bar("small", 0.75, (0.5, 0.9), "3 of 4"), Bar("a name that is far too long", None))
+    page = Page(bars(CHART, rows))
+    assert "0.750 3 of 4" in page.text
+    assert "undefined" in page.text
+    assert "a name that is far to…" in page.text
+    assert len([one for one in page.every("line") if one["class"] == "whisker"]) == 3
+
+
+def test_histograms_show_the_counts_of_the_result() -> None:
+    counts = Histogram((0.0, 0.5, 1.0, 1.5), (11, 0, 1), (0, 2, 7))
+    drawn = plots.score_histogram(a_result(score_histogram=counts))
+    found = [int(n) for n in re.findall(r"<title>(\d+) from", drawn)]
+    assert found == [11, 1, 2, 7]
+
+
+def test_each_curve_is_named_after_the_area_under_it() -> None:
+    drawn = " ".join(plots.curves(a_result()))
+    for title in ("Image AUROC 0.9877", "Image AP 0.9765", "AUPRO@0.3 0.9111"):
+        assert title in drawn
