@@ -24,11 +24,13 @@ class Settings:
 
     mask_rule: which pixels of the map are defective: "nearest" takes the mask's pixel at the
     centre, "half" cells whose defective share is at least one half, "any" cells that a defect
-    touches. batch: pictures per call of the engine. threads: 0 lets the runtime choose.
+    touches. mask_values: see engines.datasets.masks. batch: pictures per call of the engine.
+    threads: 0 lets the runtime choose.
     resamples: of the bootstrap; 0 leaves the intervals out.
     """
 
     mask_rule: Annotated[str, OneOf(*MASK_RULES)] = "nearest"
+    mask_values: Annotated[str, OneOf("any", "half")] = "any"
     batch: Annotated[int, AtLeast(1)] = 1
     backend: str = "onnx"
     device: str = "cpu"

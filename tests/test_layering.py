@@ -46,8 +46,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "cv2", "onnx", "onnxruntime", "scipy", "spox"},
     ),
     "evaluation": (
-        {CORE, TOP, METRICS, DATASETS, "inspector.render", "evaluation", "evaluation.report"},
-        {"numpy", "cv2", "tqdm"},
+        {CORE, TOP, METRICS, DATASETS, TRAINING, "inspector.processing", "evaluation"},
+        {"numpy", "cv2"},
     ),
     "evaluation/report": (
         {CORE, TOP, METRICS, DATASETS, "inspector.render", "evaluation", "evaluation.report"},

@@ -1,0 +1,175 @@
+"""Results as files: metrics.json for programs, CSV for tables, each written whole or not at all."""
+
+import contextlib
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from engines.datasets.types import Sample
+from evaluation.results import (
+    FIGURES,
+    FORMAT,
+    ClassResult,
+    DatasetResult,
+    Figure,
+    PictureResult,
+    Provenance,
+)
+from inspector.core.errors import DataError, SinkError
+from inspector.core.schema import build
+
+METRICS: Final = "metrics.json"
+TABLE: Final = "metrics.csv"
+PICTURES: Final = "pictures.csv"
+
+Row = dict[str, Any]
+
+
+def write_class(folder: Path, result: ClassResult) -> None:
+    """The class's metrics.json and pictures.csv. Raises SinkError."""
+    rows = [_picture_row(one) for one in result.pictures]
+    write_text(folder / PICTURES, _csv(rows))
+    # Last, because it is what says that the class is done.
+    write_text(folder / METRICS, _json(dataclasses.asdict(result)))
+
+
+def write_dataset(folder: Path, result: DatasetResult) -> None:
+    """metrics.csv, one row per class and their mean, and metrics.json, the same with intervals and
+    reasons. Each class's own metrics.json lies in the folder of its name. Raises SinkError."""
+    write_text(folder / TABLE, _csv([*map(_class_row, result.classes), _mean_row(result)]))
+    write_text(folder / METRICS, _json(summary(result)))
+
+
+def summary(result: DatasetResult) -> dict[str, Any]:
+    """What metrics.json of a whole data set holds: format, means by figure, classes, failures."""
+    return {
+        "format": FORMAT,
+        "means": [dataclasses.asdict(mean) for mean in result.means],
+        "classes": [_shown(one) for one in result.classes],
+        "failures": [dataclasses.asdict(one) for one in result.failures],
+        "kept": list(result.kept),
+    }
+
+
+def _shown(result: ClassResult) -> dict[str, Any]:
+    parts = {
+        name: dataclasses.asdict(getattr(result, name))
+        for name in ("engine", "data", "figures", "at_threshold", "latency")
+    }
+    return {"name": result.name, "made_utc": result.made_utc, "warnings": result.warnings} | parts
+
+
+def read_class(path: Path) -> ClassResult:
+    """A class's metrics.json. Raises DataError where it is not a whole one of this format."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except OSError as exc:
+        raise DataError(f"result {path} cannot be read: {exc.strerror}") from exc
+    except (ValueError, RecursionError) as exc:
+        raise DataError(f"result {path} is not JSON: {exc}") from exc
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        raise DataError(f"result {path} is not of format {FORMAT}")
+    return build(ClassResult, raw, DataError, str(path))
+
+
+def kept(path: Path, made_from: Provenance) -> ClassResult | None:
+    """An earlier result of the same engine, pictures and settings; None where there is none."""
+    if not path.is_file():
+        return None
+    try:
+        found = read_class(path)
+    except DataError:
+        return None  # of another version, or damaged: it is made anew
+    return found if found.made_from == made_from else None
+
+
+def pictures_hash(samples: Iterable[Sample]) -> str:
+    """sha256 of names, kinds, sizes and times of change of pictures and masks. Their content is
+    not read: a data set may hold gigabytes."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        entry: list[Any] = [sample.name, sample.kind]
+        for path in (sample.path, *sample.masks):
+            entry += [str(path), *_stat(path)]
+        digest.update((json.dumps(entry) + "\n").encode())
+    return digest.hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Whole or not at all. Raises SinkError."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Halves of surrogate pairs, from names that are not UTF-8, become JSON's own escapes.
+        part.write_bytes(text.encode("utf-8", "backslashreplace"))
+        os.replace(part, path)
+    except OSError as exc:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise SinkError(f"{path} cannot be written: {exc.strerror or exc}") from exc
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _stat(path: Path) -> list[int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return []  # missing: judging names it
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _json(values: dict[str, Any]) -> str:
+    return json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _csv(rows: Sequence[Row]) -> str:
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
+
+
+def _class_row(result: ClassResult) -> Row:
+    data, at, latency = result.data, result.at_threshold, result.latency
+    row: Row = {
+        "class": result.name,
+        "engine": result.engine.file,
+        "method": result.engine.method,
+        "good": data.good,
+        "defective": data.defective,
+        "masked": data.masked,
+        "errors": data.errors,
+    }
+    for name in FIGURES:
+        figure: Figure = getattr(result.figures, name)
+        low, high = figure.interval or (None, None)
+        row |= {name: figure.value, f"{name}_low": low, f"{name}_high": high}
+    return row | {
+        "image_threshold": result.engine.image_threshold,
+        "false_alarms": at.false_alarms,
+        "misses": at.misses,
+        "false_alarm_rate": at.false_alarm_rate.share,
+        "miss_rate": at.miss_rate.share,
+        "engine_mb": result.engine.megabytes,
+        "latency_p50_ms": latency.total_p50_ms,
+        "latency_p99_ms": latency.total_p99_ms,
+    }
+
+
+def _mean_row(result: DatasetResult) -> Row:
+    return {"class": "mean"} | {mean.name: mean.value for mean in result.means}
+
+
+def _picture_row(picture: PictureResult) -> Row:
+    return dataclasses.asdict(picture)

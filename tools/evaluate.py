@@ -1,0 +1,189 @@
+"""Says how good engines are: `python -m tools.evaluate --engine E.onnx --data DIR --out DIR`."""
+
+import argparse
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tqdm import tqdm
+
+from engines.base import BACKENDS
+from engines.datasets.layouts import LAYOUTS, load
+from engines.datasets.masks import MASK_RULES as VALUE_RULES
+from engines.datasets.splits import read_split
+from engines.datasets.types import ClassData
+from evaluation.dataset import Job, check_out, evaluate_dataset, jobs_for
+from evaluation.evaluating import as_tests
+from evaluation.report.write import write_class_report, write_dataset_report
+from evaluation.results import MASK_RULES, ClassResult, DatasetResult, Settings
+from evaluation.tables import class_lines, dataset_lines
+from inspector.core.errors import ConfigError, DataError
+from tools._cli import guarded
+
+
+@guarded
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    settings = settings_from(arguments)
+    classes = classes_from(arguments)
+    inputs = [arguments.data, *([arguments.engine] if arguments.engine.is_dir() else [])]
+    out = arguments.out
+    check_out(out, classes, inputs)
+    jobs = jobs_for(arguments.engine, classes)
+    with Bars() as bars:
+
+        def told(job: Job, result: ClassResult, was_kept: bool) -> None:
+            bars.told(result, was_kept)
+            if not arguments.no_report:
+                # The report of a single class is the report.
+                place = out / result.name if len(jobs) > 1 else out
+                write_class_report(place, result, job.engine, job.data, several=len(jobs) > 1)
+
+        result = evaluate_dataset(jobs, out, settings, progress=bars.advance, told=told)
+    if len(jobs) > 1 and not arguments.no_report and result.classes:
+        write_dataset_report(out, result)
+    _print(result, out)
+    return exit_code(result)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.evaluate",
+        description="Run engines over test pictures and say how good they are.",
+    )
+    add = parser.add_argument
+    add("--engine", type=Path, required=True, help="engine file, or folder of <class>.onnx")
+    add("--out", type=Path, required=True, help="folder for results; what is done there is kept")
+    add("--no-report", action="store_true", help="write no report.html")
+    add_options(parser)
+    return parser
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What tools.compare takes as well."""
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="data set, folder of classes or of one class")
+    add("--dataset", choices=list(LAYOUTS), help="its layout (default: detected)")
+    add("--class", dest="names", nargs="+", metavar="NAME", help="of these classes only")
+    add("--split", type=Path, help="split file of the class, or folder of <class>.json")
+    add("--mask-rule", choices=MASK_RULES, default="nearest", help="see docs (%(default)s)")
+    add("--mask-values", choices=list(VALUE_RULES), default="any", help="see docs (%(default)s)")
+    add("--batch", type=_count, default=1, help="pictures per call (%(default)s)")
+    add("--backend", choices=list(BACKENDS), default="onnx")
+    add("--device", choices=("cpu", "cuda", "auto"), default="cpu")
+    add("--threads", type=_number, default=0, help="0: the runtime chooses")
+    add("--resamples", type=_number, default=1000, help="of intervals, 0: none (%(default)s)")
+    add("--seed", type=_number, default=0)
+
+
+def settings_from(arguments: argparse.Namespace) -> Settings:
+    return Settings(
+        mask_rule=arguments.mask_rule,
+        mask_values=arguments.mask_values,
+        batch=arguments.batch,
+        backend=arguments.backend,
+        device=arguments.device,
+        threads=arguments.threads,
+        resamples=arguments.resamples,
+        seed=arguments.seed,
+    )
+
+
+def classes_from(arguments: argparse.Namespace) -> tuple[ClassData, ...]:
+    """The classes that are asked for, by their splits. Raises DataError and ConfigError."""
+    classes = load(arguments.data, arguments.dataset)
+    if arguments.names is not None:
+        known = {one.name: one for one in classes}
+        missing = [name for name in arguments.names if name not in known]
+        if missing:
+            raise ConfigError(f"--class {missing[0]} is unknown; known: {', '.join(known)}")
+        classes = tuple(known[name] for name in dict.fromkeys(arguments.names))
+    return tuple(as_tests(_split(one, arguments.split, len(classes))) for one in classes)
+
+
+def _split(data: ClassData, split: Path | None, classes: int) -> ClassData:
+    if split is None or not data.samples:
+        return data
+    if split.is_dir():
+        split = split / f"{data.name}.json"
+    elif classes > 1:
+        raise ConfigError(
+            f"--split {split} is one file for {classes} classes: give a folder of <class>.json"
+        )
+    return read_split(split).apply(data)
+
+
+def exit_code(result: DatasetResult) -> int:
+    """1 where a picture or a class could not be judged, after everything else was written.
+
+    Raises DataError with the reason where no class could be.
+    """
+    if not result.classes:
+        raise DataError(result.failures[0].reason)
+    errors = sum(one.data.errors for one in result.classes)
+    said = []
+    if errors:
+        said.append(f"{errors} test pictures could not be judged and are in no figure")
+    if result.failures:
+        said.append(f"{len(result.failures)} classes could not be evaluated")
+    if said:
+        print(f"error: {'; '.join(said)}", file=sys.stderr)
+    return 1 if said else 0
+
+
+class Bars:
+    """One progress bar per class."""
+
+    def __init__(self) -> None:
+        self._bars: dict[str, tqdm[Any]] = {}
+
+    def advance(self, name: str, done: int, total: int) -> None:
+        if name not in self._bars:
+            self._bars[name] = tqdm(total=total, desc=name, unit="picture", disable=None)
+        self._bars[name].update(done)
+
+    def told(self, result: ClassResult, was_kept: bool) -> None:
+        self._close(result.name)
+        if was_kept:
+            tqdm.write(f"{result.name}: kept from {result.made_utc}, nothing has changed")
+
+    def _close(self, name: str) -> None:
+        if name in self._bars:
+            self._bars.pop(name).close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for name in list(self._bars):
+            self._close(name)
+
+
+def _print(result: DatasetResult, out: Path) -> None:
+    if len(result.classes) == 1:
+        print("\n".join(class_lines(result.classes[0])))
+    if len(result.classes) + len(result.failures) > 1:
+        print("\n".join(dataset_lines(result)))
+    print(f"written to {out}")
+
+
+def _number(text: str) -> int:
+    if not text.isdigit() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 999999999")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if _number(text) == 0:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
