@@ -18,10 +18,6 @@ from inspector.core.errors import EngineError, ParityError
 
 PICTURES: Final = 8
 
-TOLERANCE: Final = 1e-4
-"""Largest difference from float64 that is put down to float32 arithmetic. Measured on RAD engines:
-under 1e-6; a wrong border rule or an off-by-one position makes more than 1e-3."""
-
 Float = npt.NDArray[np.float64]
 
 
@@ -37,7 +33,7 @@ class Parity:
     map_max_abs: float
     score_max_abs: float
     decision_flips: int
-    tolerance: float = TOLERANCE
+    tolerance: float
 
 
 def unseen(normals: Image, count: int, seed: int) -> Image:
@@ -71,7 +67,8 @@ def check(
     pixels: Image,
     extract: Callable[[Image], Features],
 ) -> tuple[Parity, Float, Float]:
-    """The figures, and the reference's maps and scores. Raises ParityError beyond TOLERANCE.
+    """The figures, and the reference's maps and scores. Raises ParityError beyond the method's
+    tolerance.
 
     extract: backbone features of pictures as the graph sees them (blanked outside the region).
     """
@@ -86,12 +83,13 @@ def check(
         map_max_abs=float(np.abs(found_maps - maps).max()),
         score_max_abs=float(np.abs(found_scores - scores).max()),
         decision_flips=int(np.count_nonzero((found_scores >= limit) != (scores >= limit))),
+        tolerance=method.tolerance * max(1.0, float(maps.max()), float(scores.max())),
     )
     # Written so that a difference of NaN is refused as well.
-    if not (parity.map_max_abs <= TOLERANCE and parity.score_max_abs <= TOLERANCE):
+    if not (parity.map_max_abs <= parity.tolerance and parity.score_max_abs <= parity.tolerance):
         raise ParityError(
             f"the exported engine differs from its method by {parity.map_max_abs:.3g} on the map "
-            f"and {parity.score_max_abs:.3g} on the score, more than {TOLERANCE:g}"
+            f"and {parity.score_max_abs:.3g} on the score, more than {parity.tolerance:.3g}"
         )
     return parity, maps, scores
 

@@ -111,6 +111,13 @@ class Method(ABC, Generic[ModelT]):
                 raise ConfigError(f"layer {layer} of backbone {info.name} has no grid to compare")
         return self.layers
 
+    @property
+    def tolerance(self) -> float:
+        """Largest difference between `head` and `reference` that is put down to the arithmetic, as
+        a share of the largest value (or of 1, if that is larger). Measured on RAD engines: under
+        1e-6; a wrong border rule or an off-by-one position makes more than 1e-3."""
+        return 1e-4
+
     @abstractmethod
     def embed(self, features: Features) -> Embeddings:
         """What is kept of a batch of normal pictures."""

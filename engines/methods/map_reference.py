@@ -17,20 +17,20 @@ def draw(scores: Float, canvas: Canvas) -> Float:
     """Upsampled, smoothed, and with a region the mean over what lies inside it."""
     if canvas.inside is None:
         return _smooth(scores, canvas)
-    share = _share(canvas.inside.astype(np.float64), scores.shape)
-    weight = np.maximum(_smooth(share, canvas), 1e-6)
-    return np.where(canvas.inside, _smooth(scores * share, canvas) / weight, 0.0)
+    shares = share(canvas.inside.astype(np.float64), scores.shape)
+    weight = np.maximum(_smooth(shares, canvas), 1e-6)
+    return np.where(canvas.inside, _smooth(scores * shares, canvas) / weight, 0.0)
 
 
-def _share(inside: Float, grid_hw: tuple[int, ...]) -> Float:
+def share(inside: Float, grid_hw: tuple[int, ...]) -> Float:
     """(h, w): mean of the mask over each cell, border pixels by the part that they overlap."""
-    share = np.empty(grid_hw)
+    found = np.empty(grid_hw)
     for y in range(grid_hw[0]):
         tall = _overlaps(y, grid_hw[0], inside.shape[0])
         for x in range(grid_hw[1]):
             wide = _overlaps(x, grid_hw[1], inside.shape[1])
-            share[y, x] = tall @ inside @ wide / (tall.sum() * wide.sum())
-    return share
+            found[y, x] = tall @ inside @ wide / (tall.sum() * wide.sum())
+    return found
 
 
 def _overlaps(cell: int, cells: int, pixels: int) -> Float:
