@@ -1,4 +1,4 @@
-"""Exact search of the most similar normal vector, over a window of positions or the whole picture.
+"""Exact search of the nearest normal vector, over a window of positions or the whole picture.
 
 The positional search unfolds the query instead of the bank: for every bank cell, the (2r+1)^2
 query positions that may be compared with it are lined up, so the bank is read once for any batch
@@ -17,6 +17,9 @@ from spox import Var
 
 NEVER: Final = -9.0
 """Similarity of a position outside the grid: below every cosine, masked or not."""
+
+TABLE_CELLS: Final = 16_000_000
+"""Most patches x bank rows of a picture that are compared at once (64 MB of float32)."""
 
 EXCLUDED: Final = -4.0
 """Added to the cosines of pictures that the descriptor did not choose."""
@@ -115,3 +118,76 @@ def chosen_pictures(query: Var, descriptors: npt.NDArray[np.float32], top_k: int
     last = op.reduce_min(values, axes=[1], keepdims=1)
     chosen = op.greater_or_equal(similarity, last)
     return op.where(chosen, op.const(np.float32(0)), op.const(np.float32(EXCLUDED)))
+
+
+def closest(
+    query: Var, bank: npt.NDArray[np.floating], scale: float, patches: int
+) -> tuple[Var, Var]:
+    """Index (N, P) int64 of the row of the bank nearest to each query, and the squared Euclidean
+    distance (N, P) to it, computed from their difference.
+
+    query: (N, P, C). bank: (M, C), times scale. The differences of squares -2ab + b^2 only choose
+    the row: by themselves they lose all digits of a distance that is small beside the norms. With
+    a float16 bank the products ab are float16 as well.
+    """
+    count, channels = bank.shape
+    flat = op.reshape(query, _ints(-1, channels))
+    scaled = flat if scale == 1 else op.mul(flat, op.const(np.float32(1 / scale)))
+    indices, distances, start = [], [], 0
+    for part in np.array_split(bank, -(-patches * count // TABLE_CELLS)):
+        rows = op.const(np.ascontiguousarray(part))
+        index = op.arg_min(_gaps(scaled, part, rows), axis=1, keepdims=1)
+        found = _rows(rows, op.squeeze(index, _ints(1)), scale)
+        distances.append(op.reduce_sum_square(op.sub(flat, found), axes=[1], keepdims=1))
+        indices.append(op.add(index, _ints(start)))
+        start += len(part)
+    index, distance = indices[0], distances[0]
+    if len(indices) > 1:
+        together = op.concat(distances, axis=1)
+        first = op.arg_min(together, axis=1, keepdims=1)
+        index = op.gather_elements(op.concat(indices, axis=1), first, axis=1)
+        distance = op.reduce_min(together, axes=[1], keepdims=1)
+    return op.reshape(index, _ints(-1, patches)), op.reshape(distance, _ints(-1, patches))
+
+
+def _gaps(query: Var, bank: npt.NDArray[np.floating], rows: Var) -> Var:
+    """-2ab + b^2: squared distances (N * P, M) but for the query's own norm."""
+    squares = op.const((bank.astype(np.float64) ** 2).sum(axis=1).astype(np.float32))
+    if bank.dtype == np.float16:
+        products = op.gemm(op.cast(query, to=np.float16), rows, alpha=-2.0, transB=1)
+        return op.add(op.cast(products, to=np.float32), squares)
+    return op.gemm(query, rows, squares, alpha=-2.0, transB=1)
+
+
+def _rows(bank: Var, index: Var, scale: float) -> Var:
+    found = op.cast(op.gather(bank, index), to=np.float32)
+    return found if scale == 1 else op.mul(found, op.const(np.float32(scale)))
+
+
+def reweighted(
+    query: Var,
+    nearest: tuple[Var, Var],
+    bank: npt.NDArray[np.floating],
+    scale: float,
+    neighbours: npt.NDArray[np.int32],
+    counted: npt.NDArray[np.float32],
+) -> Var:
+    """Image scores (N,) of PatchCore, section 3.3: the largest distance, times 1 - the softmax of
+    its patch's distances to the neighbours of the row that it is nearest to, at that row.
+
+    query: (N, P, C). nearest: index and squared distance of `closest`. neighbours: (M, b), b > 1,
+    every row's nearest rows, itself first. counted: (P,), 0 for patches outside the region.
+    """
+    index, squared = nearest
+    within = op.mul(squared, op.const(counted[None]))
+    top = op.arg_max(within, axis=1, keepdims=1)
+    patches = op.const(np.arange(len(counted))[None])
+    chosen = op.cast(op.equal(patches, top), to=np.float32)
+    patch = op.matmul(op.unsqueeze(chosen, _ints(1)), query)
+    row = op.squeeze(op.gather_elements(index, top, axis=1), _ints(1))
+    around = op.gather(op.const(neighbours), row)
+    rows = _rows(op.const(np.ascontiguousarray(bank)), around, scale)
+    distances = op.reduce_l2(op.sub(patch, rows), axes=[2], keepdims=0)
+    share = op.slice(op.softmax(distances, axis=1), _ints(0), _ints(1), _ints(1))
+    weight = op.sub(op.const(np.float32(1)), op.squeeze(share, _ints(1)))
+    return op.mul(weight, op.sqrt(op.reduce_max(within, axes=[1], keepdims=0)))

@@ -123,11 +123,20 @@ class PatchEmbedding:
 
     def numpy(self, features: Sequence[Array]) -> Array:
         """The same as `graph`, for fitting."""
-        grid = features[0].shape[2:]
-        total = np.zeros((len(features[0]), self.dims, *grid), np.float32)
-        for convolution, layer in zip(self.convolutions, features, strict=True):
-            one = resize_numpy(convolution.numpy(layer), (grid[0], grid[1]))
-            total[:, convolution.start : convolution.stop] += one
+        return self.joined(self.convolved(features))
+
+    def convolved(self, features: Sequence[Array]) -> list[Array]:
+        """First half of `numpy`: (n, C, h, w) of each layer -> (n, O, h, w), still at its own
+        grid, which takes less memory than what `joined` makes of it."""
+        pairs = zip(self.convolutions, features, strict=True)
+        return [convolution.numpy(layer) for convolution, layer in pairs]
+
+    def joined(self, convolved: Sequence[Array]) -> Array:
+        """Second half of `numpy`: -> (n, dims, h, w) at the first layer's grid."""
+        grid = convolved[0].shape[2], convolved[0].shape[3]
+        total = np.zeros((len(convolved[0]), self.dims, *grid), np.float32)
+        for convolution, layer in zip(self.convolutions, convolved, strict=True):
+            total[:, convolution.start : convolution.stop] += resize_numpy(layer, grid)
         return total
 
 

@@ -10,11 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
 
 CANDIDATES: Final = 20_000
 """Most vectors of a whole-picture bank that take part; more are drawn from at random."""
 
 SHORTLIST: Final = 256
+
+SAME: Final = 1e-6
+"""Squared distance, in squared norms, that may be rounding alone."""
 
 CELLS_AT_ONCE: Final = 64
 """Cells whose Gram matrices are held together (64 x 400 x 400 float32 are 41 MB)."""
@@ -51,39 +55,70 @@ def _greedy_gram(gram: Array, keep: int) -> tuple[npt.NDArray[np.int64], float]:
 
 def thin(vectors: Array, keep: int, seed: int) -> tuple[Array, float]:
     """(M, C) unit vectors -> (keep, C) and the covering radius over the CANDIDATES that took
-    part, in 1 - cosine.
+    part, in 1 - cosine."""
+    pool = vectors[draw(len(vectors), max(CANDIDATES, keep), seed)]
+    chosen, squared = greedy(pool, keep)
+    return pool[chosen], squared / 2
 
-    Lazy but exact: distances to what is kept only shrink, so as long as the farthest of the
-    SHORTLIST is no nearer than the shortlist's limit was, it is the farthest of all. Only when it
-    falls below are all distances brought up to date, by one matrix product for many choices.
+
+def draw(count: int, most: int, seed: int) -> Indices:
+    """All of 0..count-1, or `most` of them drawn at random, in rising order."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+
+
+def project(vectors: Array, dims: int, seed: int) -> Array:
+    """(M, C) -> (M, dims) by a matrix of N(0, 1 / dims), which keeps Euclidean distances in the
+    mean (Johnson and Lindenstrauss); what has no more than dims columns stays as it is."""
+    if vectors.shape[1] <= dims:
+        return vectors
+    random = np.random.default_rng(seed)
+    matrix = random.normal(0, dims**-0.5, (vectors.shape[1], dims))
+    return vectors @ matrix.astype(np.float32)
+
+
+def greedy(pool: Array, keep: int) -> tuple[Indices, float]:
+    """Indices of `keep` rows of (M, C), and the largest squared distance that any row has to them.
+
+    The first row is kept, then always the row farthest from all kept ones, the lowest index among
+    equals. Lazy but exact: distances to what is kept only shrink, so as long as the farthest of
+    the SHORTLIST is farther than every row outside it was, it is the farthest of all. Only then
+    are all distances brought up to date, by one matrix product for many choices: beyond the pool
+    this takes M * SHORTLIST numbers. Where all are covered before, as by copies of a few vectors,
+    the first of the others fill up.
     """
-    pool = vectors
-    if len(vectors) > CANDIDATES:
-        most = max(CANDIDATES, keep)
-        drawn = np.random.default_rng(seed).choice(len(vectors), most, replace=False)
-        pool = vectors[np.sort(drawn)]
-    chosen = [0]
-    closest = pool @ pool[0]
-    while len(chosen) < keep:
-        found = _next_farthest(pool, closest, keep - len(chosen))
-        np.maximum(closest, (pool @ pool[found].T).max(axis=1), out=closest)
-        chosen += found
-    return pool[chosen], float(1 - closest.min())
+    squares = np.einsum("ij,ij->i", pool, pool)
+    apart = np.full(len(pool), np.inf, np.float32)
+    found = np.zeros(1, np.int64)
+    chosen = []
+    while True:
+        chosen.append(found)
+        near = (squares[found] - 2 * (pool @ pool[found].T)).min(axis=1) + squares
+        np.minimum(apart, near, out=apart)
+        kept = np.concatenate(chosen)
+        left = keep - len(kept)
+        if left == 0 or apart.max() <= SAME * squares.max():
+            others = np.setdiff1d(np.arange(len(pool)), kept)[:left]
+            return np.concatenate([kept, others]), max(0.0, float(apart.max()))
+        found = _next_farthest(pool, squares, apart, left)
 
 
-def _next_farthest(pool: Array, closest: Array, most: int) -> list[int]:
+def _next_farthest(pool: Array, squares: Array, apart: Array, most: int) -> Indices:
     """At least one and at most `most` next choices of the greedy rule."""
-    size = min(SHORTLIST, len(pool))
-    shortlist = np.sort(np.argpartition(closest, size - 1)[:size])
-    near = closest[shortlist]
-    limit = near.max()
-    gram = pool[shortlist] @ pool[shortlist].T
+    size = min(SHORTLIST, len(pool) - 1)
+    order = np.argpartition(apart, len(pool) - size - 1)
+    limit = apart[order[-size - 1]]
+    listed = np.union1d(order[len(pool) - size :], apart.argmax())
+    near = apart[listed]
+    part = pool[listed]
+    between = squares[listed] - 2 * (part @ part.T) + squares[listed, None]
     found: list[int] = []
     while len(found) < most:
-        farthest = int(np.argmin(near))
-        if found and near[farthest] > limit:
+        farthest = int(np.argmax(near))
+        if found and near[farthest] <= limit:
             break
-        found.append(int(shortlist[farthest]))
-        np.maximum(near, gram[farthest], out=near)
-        near[farthest] = np.inf
-    return found
+        found.append(int(listed[farthest]))
+        np.minimum(near, between[farthest], out=near)
+        near[farthest] = -np.inf
+    return np.array(found)

@@ -1,0 +1,52 @@
+"""The nearest-neighbour search of PatchCore in numpy, with bounded memory."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
+
+TABLE_CELLS: Final = 8_000_000
+"""Most queries x bank rows that are compared at once (32 MB of float32)."""
+
+
+def closest(query: Array, bank: Array) -> tuple[Indices, Array]:
+    """Index of the row nearest to each of (P, C), the lowest of equals, and the squared distance,
+    computed from their difference. bank: (M, C)."""
+    squares = np.einsum("ij,ij->i", bank, bank)
+    index = np.empty(len(query), np.int64)
+    step = max(1, TABLE_CELLS // len(bank))
+    for start in range(0, len(query), step):
+        gaps = query[start : start + step] @ bank.T
+        gaps *= -2
+        gaps += squares
+        index[start : start + step] = gaps.argmin(axis=1)
+    difference = query - bank[index]
+    return index, np.einsum("ij,ij->i", difference, difference)
+
+
+def neighbours_of(bank: Array, rows: Indices, count: int) -> npt.NDArray[np.int32]:
+    """(len(rows), count): the nearest rows of the bank to each of `rows`, itself first, then by
+    distance and index. float64, so that a table of them equals a search by differences."""
+    wide = bank.astype(np.float64)
+    squares = np.einsum("ij,ij->i", wide, wide)
+    found = np.empty((len(rows), count), np.int32)
+    step = max(1, TABLE_CELLS // len(bank))
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        gaps = squares - 2 * (wide[part] @ wide.T)
+        gaps[np.arange(len(part)), part] = -np.inf
+        near = np.sort(np.argpartition(gaps, count - 1, axis=1)[:, :count], axis=1)
+        order = np.argsort(np.take_along_axis(gaps, near, axis=1), axis=1, kind="stable")
+        found[start : start + step] = np.take_along_axis(near, order, axis=1)
+    return found
+
+
+def reweighting(patch: Array, bank: Array, row: int, count: int) -> float:
+    """1 - softmax at `row` of the distances from patch (C,) to the `count` neighbours of `row`."""
+    around = neighbours_of(bank, np.array([row]), count)[0]
+    distances = np.linalg.norm(patch - bank[around], axis=1)
+    powers = np.exp(distances - distances.max())
+    return float(1 - powers[0] / powers.sum())
