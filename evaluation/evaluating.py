@@ -80,7 +80,7 @@ def _judged(
         mask_rule=settings.mask_rule,
         mask_values=settings.mask_values,
     )
-    gathered = Gathering(engine.spec, data.kinds())
+    gathered = Gathering(engine.spec, tests, settings)
     engine.warm_up()
     for one in judging.run(tests):
         gathered.add(one)
@@ -121,6 +121,7 @@ def _result(
         curves=found.curves,
         score_histogram=found.score_histogram,
         pixel_histogram=found.pixel_histogram,
+        resampled=found.resampled,
         latency=of_pictures(engine.running_on, settings.batch, pictures),
         pictures=pictures,
         warnings=(*warnings, *_warnings(data, gathered)),

@@ -12,6 +12,7 @@ from engines.spec_file import file_hash
 from evaluation import truth
 from evaluation.files import pictures_hash
 from evaluation.results import (
+    PIXEL_RESAMPLES,
     DataFacts,
     EngineFacts,
     EvaluationRules,
@@ -88,7 +89,8 @@ def rules(spec: EngineSpec, settings: Settings) -> EvaluationRules:
     intervals = "none"
     if settings.resamples:
         intervals = (
-            f"95 %, percentiles of {settings.resamples} resamples of pictures, seed {settings.seed}"
+            f"95 %, percentiles of {settings.resamples} resamples of pictures "
+            f"({min(settings.resamples, PIXEL_RESAMPLES)} for pixels), seed {settings.seed}"
         )
     return EvaluationRules(
         resolution_hw=spec.map_hw,

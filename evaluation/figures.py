@@ -1,6 +1,5 @@
 """From what was gathered to the figures of a class."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,23 +8,21 @@ from engines.metrics.curves import Steps
 from engines.metrics.intervals import clopper_pearson
 from engines.metrics.pixels import PixelCurve
 from engines.metrics.regions import Place, Size
-from engines.metrics.value import Metric
 from evaluation import plots
+from evaluation.accuracy import figure, figures_of, replicates, selected_on_tests
 from evaluation.gathering import Gathering, merged, scores_of
 from evaluation.results import (
     AtThreshold,
     Curve,
-    Figure,
     Figures,
     Histogram,
     KindResult,
     PictureResult,
     Rate,
     RegionGroup,
+    Resampled,
     TestSelected,
 )
-
-NO_MASKS = "no defective picture has a mask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +38,7 @@ class Findings:
     curves: tuple[Curve, ...]
     score_histogram: Histogram
     pixel_histogram: Histogram | None
+    resampled: tuple[Resampled, ...]
 
 
 def findings(gathered: Gathering) -> Findings:
@@ -48,12 +46,14 @@ def findings(gathered: Gathering) -> Findings:
     total = gathered.total()
     scores, defective = scores_of(pictures)
     steps = image.steps(scores, defective)
-    figures, selected = _figures(gathered, pictures, total)
+    settings, aupimo = gathered.settings, gathered.aupimo(pictures)
+    resampled = gathered.bootstrap if settings.resamples else None
+    figures = figures_of(pictures, total, aupimo, settings, resampled)
     by_pixel = total.steps()
     return Findings(
         figures=figures,
         at_threshold=_at_threshold(gathered),
-        test_selected=selected,
+        test_selected=selected_on_tests(pictures, total),
         kinds=tuple(_kind(gathered, kind) for kind in gathered.by_kind),
         sizes=tuple(_group(gathered, total, size) for size in Size),
         places=tuple(_group(gathered, total, place) for place in Place),
@@ -64,48 +64,8 @@ def findings(gathered: Gathering) -> Findings:
         ),
         score_histogram=plots.histogram(steps),
         pixel_histogram=plots.histogram(by_pixel) if total.regions() else None,
+        resampled=() if resampled is None else replicates(figures, resampled),
     )
-
-
-def _figures(
-    gathered: Gathering, pictures: Sequence[PictureResult], curve: PixelCurve
-) -> tuple[Figures, TestSelected]:
-    """curve: of these pictures."""
-    scores, defective = scores_of(pictures)
-    image_f1, image_at = image.f1_max(scores, defective)
-    pixel_f1, pixel_at = curve.f1_max()
-    masked = any(one.has_mask for one in pictures if one.defective)
-    metrics = {
-        "image_auroc": image.auroc(scores, defective),
-        "image_ap": image.average_precision(scores, defective),
-        "image_f1_max": image_f1,
-        "pixel_auroc": curve.auroc(),
-        "pixel_ap": curve.average_precision(),
-        "pixel_f1_max": pixel_f1,
-        "aupro": curve.aupro(),
-        "aupimo": gathered.aupimo(pictures),
-    }
-    intervals: dict[str, tuple[float, float]] = {}
-    return (
-        Figures(
-            **{
-                name: figure(
-                    metric, intervals.get(name), has_masks=masked or name.startswith("image")
-                )
-                for name, metric in metrics.items()
-            }
-        ),
-        TestSelected(_or_none(image_at), _or_none(pixel_at)),
-    )
-
-
-def figure(
-    metric: Metric, interval: tuple[float, float] | None = None, *, has_masks: bool = True
-) -> Figure:
-    """A metric as it is stored."""
-    if not metric.defined:
-        return Figure(None, metric.reason if has_masks else NO_MASKS)
-    return Figure(metric.value, metric.reason or None, interval or metric.interval, metric.error)
 
 
 def _at_threshold(gathered: Gathering) -> AtThreshold:
@@ -130,14 +90,14 @@ def _at_threshold(gathered: Gathering) -> AtThreshold:
 def _kind(gathered: Gathering, kind: str) -> KindResult:
     """One kind of defect against all good pictures."""
     own = [one for one in gathered.pictures if one.kind == kind and one.error is None]
-    good = [one for one in gathered.pictures if not one.defective]
+    against = [*(one for one in gathered.pictures if not one.defective), *own]
     curve = merged(gathered.good, gathered.by_kind[kind])
     return KindResult(
         name=kind,
         pictures=len(own),
         misses=rate(sum(one.miss for one in own), len(own)),
         regions_found=_regions_found(own),
-        figures=_figures(gathered, [*good, *own], curve)[0],
+        figures=figures_of(against, curve, gathered.aupimo(own), gathered.settings),
     )
 
 
@@ -162,7 +122,3 @@ def _curves(prefix: str, steps: Steps) -> tuple[Curve, ...]:
         plots.roc(f"{prefix}_roc", steps),
         plots.precision_recall(f"{prefix}_pr", steps),
     )
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -6,13 +6,15 @@ from typing import Final
 
 import numpy as np
 
+from engines.datasets.types import Sample
 from engines.metrics.aupimo import NormalScores, SharedRates, summary
+from engines.metrics.pixel_bootstrap import PixelBootstrap
 from engines.metrics.pixels import LIMIT, PixelCurve
 from engines.metrics.regions import Place, Region, Size, measure_regions
 from engines.metrics.value import Metric
 from engines.spec import EngineSpec
 from evaluation.judging import Judged, Unjudged, inspected
-from evaluation.results import PictureResult
+from evaluation.results import PIXEL_RESAMPLES, PictureResult, Settings
 from inspector.core.arrays import Mask
 
 LEAST: Final = 1 << 16
@@ -23,11 +25,12 @@ class Gathering:
     """Good pictures first, then defective ones.
 
     pictures: of all that were added. good: pixel counts of good pictures; by_kind: of defective
-    ones with masks. found, regions: counts of defect regions by size and by place. fitted: names of
-    pictures that the engine was fitted on.
+    ones with masks; bootstrap: of both. found, regions: counts of defect regions by size and by
+    place. fitted: names of pictures that the engine was fitted on.
     """
 
-    def __init__(self, spec: EngineSpec, kinds: Sequence[str]) -> None:
+    def __init__(self, spec: EngineSpec, tests: Sequence[Sample], settings: Settings) -> None:
+        kinds = sorted({sample.kind for sample in tests if sample.defective})
         self.pictures: list[PictureResult] = []
         self.good = PixelCurve()
         # All kinds together keep as many scores as the good pictures: more kinds, no more memory.
@@ -36,6 +39,11 @@ class Gathering:
         self.regions: Counter[Size | Place] = Counter()
         self.found: Counter[Size | Place] = Counter()
         self.fitted: list[str] = []
+        self.settings = settings
+        replicates = min(settings.resamples, PIXEL_RESAMPLES)
+        self.bootstrap = PixelBootstrap(seed=settings.seed, replicates=replicates)
+        # Equal for all engines on these pictures, whichever of them fail: their draws are paired.
+        self._numbers = {sample.name: number for number, sample in enumerate(tests)}
         self._normals = NormalScores()
         self._rates: SharedRates | None = None
         self._aupimo: dict[str, Metric] = {}
@@ -56,6 +64,9 @@ class Gathering:
             regions = measure_regions(
                 one.anomaly_map, one.truth.mask, self._inside, self._spec.pixel_threshold
             )
+            if self.settings.resamples:
+                number = self._numbers[one.sample.name]
+                self.bootstrap.add(number, one.anomaly_map, one.truth.mask, self._inside)
             self._add_aupimo(one, one.truth.mask)
         for region in regions:
             self.regions.update((region.size, region.place))

@@ -13,6 +13,7 @@ from inspector.core.schema import AtLeast, OneOf
 FORMAT: Final = 1
 """Of metrics.json; a file of another format is not kept but made anew."""
 
+PIXEL_RESAMPLES: Final = 200
 MASK_RULES: Final = ("nearest", "half", "any")
 SIZES: Final = ("small", "medium", "large")
 PLACES: Final = ("border", "centre")
@@ -25,8 +26,8 @@ class Settings:
     mask_rule: which pixels of the map are defective: "nearest" takes the mask's pixel at the
     centre, "half" cells whose defective share is at least one half, "any" cells that a defect
     touches. mask_values: see engines.datasets.masks. batch: pictures per call of the engine.
-    threads: 0 lets the runtime choose.
-    resamples: of the bootstrap; 0 leaves the intervals out.
+    threads: 0 lets the runtime choose. resamples: of the bootstrap over pictures, at most
+    PIXEL_RESAMPLES of them for pixel figures; 0 leaves the intervals out.
     """
 
     mask_rule: Annotated[str, OneOf(*MASK_RULES)] = "nearest"
@@ -273,6 +274,15 @@ class EvaluationRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Resampled:
+    """A pixel figure on each resample of the pictures, None where it is undefined there. Engines
+    that were given the same pictures and the same seed had the same draws, one by one."""
+
+    name: str
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """What decides whether a result may be kept. pictures_sha256: of names, sizes and times of all
     pictures and masks."""
@@ -305,6 +315,7 @@ class ClassResult:
     curves: tuple[Curve, ...]
     score_histogram: Histogram
     pixel_histogram: Histogram | None
+    resampled: tuple[Resampled, ...]
     latency: Latency
     pictures: tuple[PictureResult, ...]
     warnings: tuple[str, ...]
