@@ -54,12 +54,13 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """value: 0 to 1, None where undefined. interval: its 95 % interval. note: such as a count."""
+    """value: 0 to 1, None where undefined. interval: its 95 % interval. words: the same,
+    to be read."""
 
     label: str
     value: float | None
     interval: tuple[float, float] | None = None
-    note: str = ""
+    words: str = ""
 
 
 def curve(
@@ -222,5 +223,4 @@ def _bar(row: Bar, top: float, across: Scale) -> Markup:
         low, high = (across.at(end) for end in row.interval)
         parts.append(_line(low, middle, high, middle, "whisker"))
         parts += [_line(end, middle - 5, end, middle + 5, "whisker") for end in (low, high)]
-    words = f"{row.value:.3f} {row.note}".strip()
-    return joined(label, *parts, _text(words, across.end + 8, middle + 4, "tick"))
+    return joined(label, *parts, _text(row.words, across.end + 8, middle + 4, "tick"))

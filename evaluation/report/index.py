@@ -58,6 +58,5 @@ def _mean(mean: Mean) -> Markup:
     """Says over how many classes, where not over all."""
     if mean.value is None:
         return element("span", "undefined in every class", class_="undefined")
-    number = element("data", words.fraction(mean.value), value=repr(mean.value))
     part = f" (of {mean.defined} of {mean.classes})" if mean.defined < mean.classes else None
-    return element("span", number, part)
+    return element("span", words.number(mean.value), part)

@@ -143,7 +143,7 @@ def _how(result: ClassResult) -> Markup:
     height, width = rules.resolution_hw
     settings = made.settings
     chosen = f"{settings.resamples} resamples, seed {settings.seed}, mask rule {settings.mask_rule}"
-    trained = ", ".join(f"{key} {value}" for key, value in sorted(engine.trained_on.items()))
+    trained = "; ".join(f"{key}: {_listed_in(value)}" for key, value in engine.trained_on.items())
     aupro = (
         "Connected defect regions (8 neighbours), all scores as thresholds, false-positive rate "
         "over all good pixels, cut at 0.3 with interpolation, divided by 0.3."
@@ -166,12 +166,15 @@ def _how(result: ClassResult) -> Markup:
                 ("Memory of pixel figures", f"at most {rules.memory_bytes / 1e6:.0f} MB"),
                 ("Engine made", f"{engine.created_utc}, licence {engine.licence or 'not stated'}"),
                 ("Trained on", trained),
-                ("Run on", result.latency.running_on),
                 ("sha256 of the picture list", made.pictures_sha256),
                 ("Format", f"metrics.json format {result.format}"),
             ]
         ),
     )
+
+
+def _listed_in(value: object) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
 def _all(result: ClassResult) -> Markup:

@@ -12,11 +12,11 @@ Points = tuple[tuple[float, float], ...]
 _RATES = ("false-positive rate", "true-positive rate")
 _PRECISION = ("recall", "precision")
 _CURVES = {
-    "image_roc": ("Image ROC", *_RATES, "image_auroc"),
-    "image_pr": ("Image precision and recall", *_PRECISION, "image_ap"),
-    "pixel_roc": ("Pixel ROC", *_RATES, "pixel_auroc"),
-    "pixel_pr": ("Pixel precision and recall", *_PRECISION, "pixel_ap"),
-    "pro": ("Overlap per region (PRO)", "false-positive rate", "mean overlap", "aupro"),
+    "image_roc": ("ROC of pictures", *_RATES, "image_auroc"),
+    "image_pr": ("Precision and recall of pictures", *_PRECISION, "image_ap"),
+    "pixel_roc": ("ROC of pixels", *_RATES, "pixel_auroc"),
+    "pixel_pr": ("Precision and recall of pixels", *_PRECISION, "pixel_ap"),
+    "pro": ("Overlap per region", "false-positive rate", "mean overlap", "aupro"),
 }
 """Curve -> title, axes, and the figure that is the area under it."""
 
@@ -65,7 +65,7 @@ def kind_bars(kinds: Sequence[KindResult]) -> Markup | None:
         rate = kind.misses
         found = None if rate.share is None else 1 - rate.share
         ends = None if rate.interval is None else (1 - rate.interval[1], 1 - rate.interval[0])
-        rows.append(Bar(kind.name, found, ends, f"{rate.of - rate.count} of {rate.of}"))
+        rows.append(Bar(kind.name, found, ends, _share(rate.of - rate.count, rate.of)))
     title = "Pictures found, by kind of defect"
     told = "Share of defective pictures at or above the image threshold, with 95 % intervals."
     return bars(Chart(title, told, "share found"), rows)
@@ -75,11 +75,15 @@ def region_bars(title: str, groups: Sequence[RegionGroup]) -> Markup | None:
     if not any(group.found.of for group in groups):
         return None
     rows = [
-        Bar(g.name, g.found.share, g.found.interval, f"{g.found.count} of {g.found.of}")
+        Bar(g.name, g.found.share, g.found.interval, _share(g.found.count, g.found.of))
         for g in groups
     ]
     told = "Share of defect regions that the map reaches at the pixel threshold, 95 % intervals."
     return bars(Chart(title, told, "share found"), rows)
+
+
+def _share(count: int, of: int) -> str:
+    return f"{count} of {of}, {words.percent(count / of)}" if of else ""
 
 
 def _histogram(chart: Chart, counts: Histogram, headings: tuple[str, str], line: Mark) -> Markup:

@@ -1,13 +1,18 @@
 """What an evaluation says, in plain sentences."""
 
+from typing import Final
+
 from evaluation.report import words
 from evaluation.results import AtThreshold, ClassResult, Rate
+
+_MOST_NAMES: Final = 5
 
 
 def sentences(result: ClassResult) -> list[str]:
     """The verdicts at the engine's own thresholds first, what they allow to be said, then the
     ranking."""
-    said = [_verdicts(result), *_errors(result), *_ceilings(result.at_threshold)]
+    said = [_verdicts(result), *_suspects(result), *_errors(result)]
+    said += _ceilings(result.at_threshold)
     return [*said, *_regions(result), _ranking(result), *_selected(result), _speed(result)]
 
 
@@ -46,6 +51,19 @@ def _interval(rate: Rate) -> str:
         return ""
     low, high = rate.interval
     return f" (95 % interval {words.percent(low)} to {words.percent(high)})"
+
+
+def _suspects(result: ClassResult) -> list[str]:
+    trained = result.engine.trained_on
+    names = [str(name) for name in trained.get("suspects", ())]
+    if not names or trained.get("suspects_dropped"):
+        return []
+    stand = "stands" if len(names) == 1 else "stand"
+    shown = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
+    return [
+        f"Of the normal pictures, {len(names)} {stand} out from the others and may raise the "
+        f"thresholds, so that defects are missed: {shown}."
+    ]
 
 
 def _errors(result: ClassResult) -> list[str]:

@@ -101,7 +101,8 @@ def groups(result: ClassResult) -> tuple[Group, ...]:
         ),
         Group(
             "Typical and clearest",
-            "The middle good picture, the middle defective one, and the highest of all.",
+            "Where not shown above: the middle good picture, and of the defective ones that are "
+            "found the middle one and the highest two.",
             rest,
             "There are no further pictures.",
         ),
@@ -121,7 +122,7 @@ def panels(view: PictureView, result: ClassResult) -> tuple[Panel, Panel, Panel]
     threshold = result.engine.pixel_threshold
     contour = _map_outlines(view.anomaly_map, threshold, placement.affine.after(view.to_frame))
     truth = [] if view.mask is None else _mask_outlines(view.mask, placement.affine)
-    canvas.outline(truth, Colour.of(TRUTH_RGB), 2)
+    canvas.outline(truth, Colour.of(TRUTH_RGB), 1)
     canvas.outline(contour, Colour.of(CONTOUR_RGB), 1)
     outlined = canvas.bgr()[:, :width]
     return (

@@ -63,10 +63,10 @@ figcaption {{ font-weight: 600; font-size: .92rem; margin-bottom: .2rem; }}
 .chart .whisker {{ stroke: var(--ink); stroke-width: 1.6; }}
 .sheet {{ break-inside: avoid; margin: .9rem 0 1.3rem; }}
 .sheet h4 {{ font-size: .92rem; margin: 0 0 .1rem; overflow-wrap: anywhere; }}
-.panels {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 6px; max-width: 1092px; }}
-.panels img, .scale img {{ display: block; width: 100%; height: auto; }}
+.panels {{ display: flex; gap: 6px; align-items: flex-start; }}
+.panels img {{ display: block; width: auto; height: auto; min-width: 0; max-width: 33%; }}
 .scale {{ max-width: 24rem; font-size: .85rem; margin: .6rem 0; }}
-.scale img {{ height: 14px; }}
+.scale img {{ display: block; width: 100%; height: 14px; }}
 .ends {{ display: flex; justify-content: space-between; font-variant-numeric: tabular-nums; }}
 .key {{ display: inline-block; width: 1.6em; height: .7em; border: 1px solid #000;
   margin: 0 .3em 0 .6em; }}

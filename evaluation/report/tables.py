@@ -118,25 +118,29 @@ def pictures(listed: Sequence[PictureResult], threshold: float) -> Markup:
 
 
 class Notes:
-    """Reasons of undefined figures, numbered and written once under a table."""
+    """What is to be said of figures, such as why they are undefined, numbered and written once
+    under a table."""
 
     def __init__(self) -> None:
-        self._reasons: list[str] = []
+        self._said: list[str] = []
 
     def figure(self, value: Figure) -> Markup:
-        if value.value is not None:
-            return words.figure(value)
-        reason = value.reason or ""
-        if reason not in self._reasons:
-            self._reasons.append(reason)
-        number = self._reasons.index(reason) + 1
-        return element("span", f"undefined [{number}]", class_="undefined")
+        if value.value is None:
+            reason = self._numbered(f"undefined: {value.reason}")
+            return element("span", f"undefined {reason}", class_="undefined")
+        note = f" {self._numbered(value.reason)}" if value.reason else None
+        return joined(words.number(value.value, value.error), note)
 
     def listed(self) -> Markup | None:
-        if not self._reasons:
+        if not self._said:
             return None
-        notes = [f"[{k}] undefined: {reason}" for k, reason in enumerate(self._reasons, 1)]
+        notes = [f"[{k}] {said}" for k, said in enumerate(self._said, 1)]
         return joined(*(element("p", note, class_="note") for note in notes))
+
+    def _numbered(self, said: str) -> str:
+        if said not in self._said:
+            self._said.append(said)
+        return f"[{self._said.index(said) + 1}]"
 
 
 def _marked(count: int) -> Child:

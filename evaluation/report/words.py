@@ -46,7 +46,7 @@ def percent(share: float) -> str:
 
 def score(value: float | None) -> str:
     """In the raw unit of the method, four significant digits."""
-    return "-" if value is None else f"{value:.4g}"
+    return "-" if value is None else f"{value:#.4g}"
 
 
 def against(value: float | None, threshold: float) -> str:
@@ -54,7 +54,7 @@ def against(value: float | None, threshold: float) -> str:
     if value is None:
         return "-"
     enough = (n for n in range(4, 9) if f"{value:.{n}g}" != f"{threshold:.{n}g}")
-    return f"{value:.{next(enough, 9)}g}"
+    return f"{value:#.{next(enough, 9)}g}"
 
 
 def counted(count: int, noun: str, many: str = "") -> str:
@@ -62,13 +62,16 @@ def counted(count: int, noun: str, many: str = "") -> str:
 
 
 def figure(value: Figure) -> Markup:
-    """The number with its full digits in the markup and what is to be said beside it, or
-    "undefined: " and the reason."""
+    """The number and what is to be said beside it, or "undefined: " and the reason."""
     if value.value is None:
         return element("span", f"undefined: {value.reason}", class_="undefined")
-    error = f" ± {value.error:.1g}" if value.error > 0 else None
-    number = element("data", fraction(value.value), value=repr(value.value))
-    return joined(number, error, value.reason and f" ({value.reason})")
+    return joined(number(value.value, value.error), value.reason and f" ({value.reason})")
+
+
+def number(value: float, error: float = 0.0) -> Markup:
+    """With its full digits in the markup, and its error where that may reach the digits shown."""
+    shown = element("data", fraction(value), value=repr(value))
+    return joined(shown, f" ± {error:.1g}" if error >= 5e-5 else None)
 
 
 def interval(value: Figure) -> str:

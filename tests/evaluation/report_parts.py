@@ -169,6 +169,7 @@ def a_result(pictures: tuple[PictureResult, ...] | None = None, **changed: objec
         ),
         score_histogram=Histogram(edges, counts[0], counts[1]),
         pixel_histogram=Histogram((0.0, 0.5, 1.0), (1_000_000, 40), (3, 90_000)),
+        resampled=(),
         latency=Latency("onnxruntime 1.2, CPU", 1, len(judged), 1.5, 12.0, 13.5, 20.25),
         pictures=shown,
         warnings=(),

@@ -97,9 +97,12 @@ def test_empty_histograms_are_drawn_without_columns() -> None:
 
 
 def test_a_bar_has_its_interval_and_an_undefined_one_says_so() -> None:
-    rows = (Bar("small", 0.75, (0.5, 0.9), "3 of 4"), Bar("a name that is far too long", None))
+    rows = (
+        Bar("small", 0.75, (0.5, 0.9), "3 of 4, 75.0 %"),
+        Bar("a name that is far too long", None),
+    )
     page = Page(bars(CHART, rows))
-    assert "0.750 3 of 4" in page.text
+    assert "3 of 4, 75.0 %" in page.text
     assert "undefined" in page.text
     assert "a name that is far to…" in page.text
     assert len([one for one in page.every("line") if one["class"] == "whisker"]) == 3

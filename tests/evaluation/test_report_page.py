@@ -90,7 +90,7 @@ def test_the_counts_of_the_confusion_table_are_those_of_the_result() -> None:
 def test_the_first_sentence_says_what_happens_at_the_threshold() -> None:
     text = " ".join(page_of(a_result()).text.split())
     assert (
-        "At its image threshold 0.5, chosen from 31 normal pictures, 2 of 14 good pictures are "
+        "At its image threshold 0.5000, chosen from 31 normal pictures, 2 of 14 good pictures are "
         "called defective (95 % interval 9.3 % to 34.3 %), and 9 of 10 defective pictures are "
         "found; 1 is missed, 10.0 % (95 % interval 5.0 % to 30.0 %)."
     ) in text
@@ -193,5 +193,6 @@ def test_every_picture_is_listed_by_name_with_its_score() -> None:
 def test_a_score_just_below_the_threshold_does_not_look_like_the_threshold() -> None:
     close = picture("scratch/close.png", 0.49999, defective=True)
     assert (
-        "score 0.49999 against threshold 0.5" in page_of(a_result((*some_pictures(), close))).text
+        "score 0.49999 against threshold 0.5000"
+        in page_of(a_result((*some_pictures(), close))).text
     )
