@@ -154,8 +154,9 @@ def test_another_way_of_drawing_is_refused(path, other, sentence):
         again(path, data(), **other)
 
 
-def test_a_picture_that_became_a_test_picture_is_named(path):
-    name = make(data()).train[0]
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_picture_that_became_a_test_picture_is_named(path, part):
+    name = getattr(make(data()), part)[0]
     moved = tuple(
         dataclasses.replace(s, split="test") if s.name == name else s for s in data().samples
     )

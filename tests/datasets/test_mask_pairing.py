@@ -44,6 +44,10 @@ def test_a_mask_of_another_stem_is_named_and_given_to_nobody(name):
     assert f"mask ground_truth/crack/{name} belongs to no picture" in problems
 
 
+def test_a_picture_whose_own_name_ends_like_a_mask_keeps_its_mask():
+    assert paired(["x_gt.png"], ["x_gt.png"]) == ({"x_gt.png": ["x_gt.png"]}, ())
+
+
 def test_parts_of_a_mask_are_united_without_a_word():
     masks = ["001_mask_1.png", "001_mask_2.png", "002/000.png", "002/001.png"]
     names, problems = paired(["001.png", "002.png"], masks)
