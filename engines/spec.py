@@ -75,12 +75,12 @@ class ThresholdRule:
     def sentences(self) -> tuple[str, ...]:
         """What was done, what was seen, what is promised and what is assumed, for people."""
         said = [self._chosen()]
-        unit = "picture" if self.block_frames == 1 else f"block of {self.block_frames} frames"
+        unit = "picture" if self.block_frames == 1 else f"{self.block_frames}-frame block"
         if self.alarms is not None:
             low, high = self.interval
             said.append(
-                f"{self.alarms} of {self.blocks or self.normals} {unit}s fail, "
-                f"95 % interval {low:.2%} to {high:.2%}"
+                f"of these {self.blocks or self.normals} {unit}s {self.alarms} fail, 95 % interval "
+                f"of the rate {low:.2%} to {high:.2%}"
             )
         if self.false_alarm_rate is not None:
             said.append(f"on average at most {self.false_alarm_rate:.2%} of new ones fail")

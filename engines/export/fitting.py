@@ -163,10 +163,10 @@ class _Fit:
 
     def _note(self, scored: Scored) -> str:
         how = "contiguous blocks of one stream" if self.normals.ordered else "drawn at random"
-        note = f"folds: {how}" if not scored.held_out else ""
+        notes = [f"held out: {how}" if scored.held_out else f"folds: {how}"]
         if scored.suspects and self.recipe.drop_suspects:
-            note += f"; holds for pictures like those kept, {len(scored.suspects)} were dropped"
-        return note.removeprefix("; ")
+            notes.append(thresholds.dropped_note(len(scored.suspects)))
+        return "; ".join(notes)
 
     def _spec(self, scored: Scored, limits: Thresholds, digest: str) -> EngineSpec:
         info, normals, recipe = self.extractor.info, scored.fitted, self.recipe

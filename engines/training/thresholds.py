@@ -39,8 +39,8 @@ SUSPECT: Final = 8.0
 """Robust standard deviations above the median from which a normal picture is doubted."""
 
 ASSUMED: Final = {
-    K_FOLD: "assumes that new normal pictures are exchangeable with these; approximate, for the "
-    "shipped model holds more pictures than those that scored them",
+    K_FOLD: "assumes that new normal pictures are exchangeable with these; approximate, mostly on "
+    "the safe side, for the shipped model holds more pictures than those that scored them",
     HELD_OUT: "assumes that new normal pictures are exchangeable with these; scored by the "
     "shipped model, which does not hold them",
     NEW: "assumes that new normal pictures are exchangeable with these; scored by the engine, "
@@ -114,7 +114,7 @@ def choose(
             parameters=rule.settled(),
             rate=rate,
             promise=promise,
-            notes=(_assumed(left_out, parts, rule), note),
+            notes=(_assumed(left_out, parts, rule), _seen(anomalous, image), note),
         ),
     )
 
@@ -124,6 +124,16 @@ def check_supported(rule: Rule, count: int) -> None:
     if rule.needs_anomalous:
         raise ConfigError(f"rule {rule.name} needs anomalous pictures")
     _promised(rule, Parts(count, 1))
+
+
+def failing(left_out: LeftOut, image: float) -> int:
+    """How many independent parts of the normals hold a picture at or above the threshold."""
+    highest = block_maxima(left_out.scores, independent(left_out).length)
+    return int(np.count_nonzero(highest >= np.float32(image)))
+
+
+def dropped_note(count: int) -> str:
+    return f"holds for pictures like those kept; {count} that stood out were dropped"
 
 
 def explained(
@@ -137,18 +147,17 @@ def explained(
     promise: float | None = None,
 ) -> ThresholdRule:
     """What was seen of the normals at an image threshold, and how that was chosen."""
-    parts = independent(left_out)
-    failed = np.count_nonzero(block_maxima(left_out.scores, parts.length) >= np.float32(image))
+    parts, failed = independent(left_out), failing(left_out, image)
     return ThresholdRule(
         rule=name,
         false_alarm_rate=rate,
         normals=parts.frames,
         folds=left_out.folds,
-        interval=clopper_pearson(int(failed), parts.count),
+        interval=clopper_pearson(failed, parts.count),
         note="; ".join(filter(None, notes)),
         parameters=parameters,
         scheme=_scheme(left_out),
-        alarms=int(failed),
+        alarms=failed,
         promise=promise,
         block_frames=parts.length,
         blocks=parts.count,
@@ -200,6 +209,13 @@ def _assumed(left_out: LeftOut, parts: Parts, rule: Rule) -> str:
     if parts.length == 1:
         return ASSUMED[left_out.scheme]
     return f"{ASSUMED[left_out.scheme]}; counted in blocks, for neighbouring frames are alike"
+
+
+def _seen(anomalous: LeftOut | None, image: float) -> str:
+    if anomalous is None:
+        return ""
+    found = np.count_nonzero(anomalous.scores >= np.float32(image))
+    return f"{found} of {len(anomalous.scores)} anomalous pictures fail"
 
 
 def _just_above(value: float) -> float:

@@ -2,7 +2,9 @@
 
 import dataclasses
 import hashlib
-import math
+import itertools
+from collections.abc import Iterable
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +13,14 @@ from engines.base import Engine
 from engines.roi import mask
 from engines.spec import EngineSpec, LeftOutRecord, ThresholdRule
 from engines.training.folds import BATCH, NEW, LeftOut, peaks_and_levels
-from engines.training.thresholds import Thresholds, display_range, explained
+from engines.training.thresholds import Thresholds, display_range, dropped_note, explained
 from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
 
-BY_HAND = "set by hand"
+BY_HAND: Final = "set by hand"
+
+HIGHEST: Final = float(np.finfo(np.float32).max)
 
 
 def record(left_out: LeftOut, bank: Image) -> LeftOutRecord:
@@ -44,17 +48,24 @@ def picture_hash(pixels: Image) -> str:
     return hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
 
 
-def scored(engine: Engine, pixels: Image, *, ordered: bool = False) -> LeftOut:
-    """pixels: (n, H, W, 3) uint8 RGB of pictures that the engine does not hold."""
+def scored(engine: Engine, pictures: Iterable[Image], *, ordered: bool = False) -> LeftOut:
+    """pictures: (H, W, 3) uint8 RGB each, which the engine does not hold."""
     spec = engine.spec
     inside = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
-    kept = np.empty((3, len(pixels)), np.float32)
-    for start in range(0, len(pixels), BATCH):
-        batch = slice(start, start + BATCH)
-        maps, kept[0, batch] = engine.infer(pixels[batch])
-        kept[1, batch], kept[2, batch] = peaks_and_levels(maps, inside)
-    scores, peaks, levels = kept
+    kept: list[npt.NDArray[np.float32]] = []
+    waiting = iter(pictures)
+    while batch := list(itertools.islice(waiting, BATCH)):
+        maps, scores = engine.infer(np.stack(batch))
+        kept.append(np.stack([scores, *peaks_and_levels(maps, inside)]))
+    scores, peaks, levels = np.concatenate(kept, axis=1)
     return LeftOut(scores, peaks, levels, 1, NEW, ordered)
+
+
+def refit_note(spec: EngineSpec) -> str:
+    notes = [f"chosen anew at {utc_now()}"]
+    if spec.trained_on.get("suspects_dropped") and spec.trained_on["suspects"]:
+        notes.append(dropped_note(len(spec.trained_on["suspects"])))
+    return "; ".join(notes)
 
 
 def rechosen(spec: EngineSpec, limits: Thresholds) -> EngineSpec:
@@ -74,7 +85,7 @@ def set_by_hand(spec: EngineSpec, *, image: float | None, pixel: float | None) -
     if not changed:
         raise ConfigError("setting thresholds by hand needs image, pixel or both")
     for name, value in changed.items():
-        if not math.isfinite(value):
+        if not abs(value) <= HIGHEST:
             raise ConfigError(f"{name} threshold must be a finite number, not {value}")
         if value <= 0:
             raise ConfigError(

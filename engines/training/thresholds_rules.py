@@ -146,7 +146,7 @@ def supported_rate(count: int, rate: float | None, *, unit: str = PICTURES) -> f
     if rate < least * (1 - 1e-9):
         raise ConfigError(
             f"false_alarm_rate {rate:g} cannot be supported by {count} {unit}: the least is "
-            f"1/{count + 1} = {least:.4f}, or take at least {math.ceil(1 / rate) - 1}"
+            f"1/{count + 1} = {least:.4f}, or take at least {math.ceil(1 / rate) - 1} of them"
         )
     return rate
 
@@ -171,7 +171,7 @@ def rank_of_promise(count: int, promise: float, *, unit: str = PICTURES) -> int:
         needed = math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-promise) - 1e-9)
         raise ConfigError(
             f"promise {promise:g} cannot be supported by {count} {unit}: the smallest is "
-            f"{least:.4f}, or take at least {needed}"
+            f"{least:.4f}, or take at least {needed} of them"
         )
     ranks = np.arange(1, count + 1)
     kept = beta.cdf(promise, count + 1 - ranks, ranks) >= CONFIDENCE - 1e-9
