@@ -16,6 +16,8 @@ from inspector.core.errors import ConfigError
 
 METHODS: Final[dict[str, str]] = {
     "rad": "engines.methods.rad:Rad",
+    "patchcore": "engines.methods.patchcore:PatchCore",
+    "padim": "engines.methods.padim:Padim",
 }
 """Name -> "module:Class", resolved when asked for."""
 
