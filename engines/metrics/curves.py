@@ -25,6 +25,16 @@ class Steps:
     alarms: Floats
 
 
+def run_starts(ordered: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
+    """Where runs of equal values begin."""
+    return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: ordered.size])
+
+
+def run_ends(ordered: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
+    """Where runs of equal values end: a threshold cannot part them, so their last one counts."""
+    return np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)[: ordered.size])
+
+
 def area_under_roc(found: Floats, alarms: Floats) -> Floats:
     """Ties counted half (Mann-Whitney). (...) float64, NaN where one of the kinds is missing."""
     widths = np.diff(alarms, prepend=0.0, axis=-1)

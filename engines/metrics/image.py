@@ -60,8 +60,7 @@ def steps(scores: Scores, anomalous: Kinds) -> Steps:
         raise DataError(f"{bad} of {values.size} scores are not finite numbers")
     order = np.argsort(-values, kind="stable")
     values, truth = values[order], truth[order]
-    # The last of equal scores: a threshold cannot part them.
-    ends = np.flatnonzero(np.append(np.diff(values) != 0, True)) if values.size else np.arange(0)
+    ends = curves.run_ends(values)
     found = np.cumsum(truth, dtype=np.float64)[ends]
     return Steps(values[ends], found, ends + 1.0 - found)
 

@@ -1,16 +1,21 @@
 """Sums per distinct score, for more scores than fit in memory."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from engines.metrics.curves import Floats
+from engines.metrics.curves import Floats, run_starts
 
 Keys = npt.NDArray[np.uint32]
 """(n,) uint32 that rise with the float32 scores they stand for; 0 and -0 are one key. A key without
 its lowest bits stands for all the scores that share the others."""
 
+DENSE: Final = 2
+"""Widest range of keys, in keys per sample, that a table of counts is made for."""
+
+_HIGHEST = np.uint32(0xFFFFFFFF)
 _SIGN = np.uint32(1 << 31)
 
 
@@ -38,9 +43,15 @@ class KeySums:
 
     @classmethod
     def counted(cls, keys: Keys) -> "KeySums":
-        """One column: how often each key occurs. Sorts the keys in place."""
+        """One column: how often each key occurs. May sort the keys in place."""
+        low = keys.min(initial=_HIGHEST)
+        # A table of counts takes a third to an eighth of the time of sorting where keys lie close.
+        if keys.size and int(keys.max()) - int(low) < DENSE * keys.size:
+            counts = np.bincount(keys - low)
+            present = np.flatnonzero(counts)
+            return cls(present.astype(np.uint32) + low, counts[present].astype(np.float64)[None])
         keys.sort()
-        starts = _starts(keys)
+        starts = run_starts(keys)
         return cls(keys[starts], np.diff(starts, append=len(keys)).astype(np.float64)[None])
 
     @classmethod
@@ -48,7 +59,7 @@ class KeySums:
         """Two columns: how often each key occurs, and the sum of the weights (n,)."""
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
-        starts = _starts(keys)
+        starts = run_starts(keys)
         counts = np.diff(starts, append=len(keys)).astype(np.float64)
         return cls(keys[starts], np.stack([counts, _sums(weights[order], starts)]))
 
@@ -57,7 +68,7 @@ class KeySums:
         # Two rising runs: a stable sort merges them in linear time.
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
-        starts = _starts(keys)
+        starts = run_starts(keys)
         pairs = zip(self.sums, other.sums, strict=True)
         rows = [_sums(np.concatenate(pair)[order], starts) for pair in pairs]
         return KeySums(keys[starts], np.stack(rows))
@@ -65,15 +76,8 @@ class KeySums:
     def without_bits(self, bits: int) -> "KeySums":
         """Keys moved down by `bits`, those that become equal added up."""
         keys = self.keys >> np.uint32(bits)
-        starts = _starts(keys)
+        starts = run_starts(keys)
         return KeySums(keys[starts], np.stack([_sums(row, starts) for row in self.sums]))
-
-
-def _starts(keys: Keys) -> npt.NDArray[np.int64]:
-    """Where runs of equal keys begin."""
-    if not keys.size:
-        return np.zeros(0, np.int64)
-    return np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
 
 
 def _sums(values: Floats, starts: npt.NDArray[np.int64]) -> Floats:
