@@ -83,6 +83,7 @@ figcaption {{ font-weight: 600; font-size: .92rem; margin-bottom: .2rem; }}
   tr, .says, .warn, .sign {{ break-inside: avoid; }}
   h2, h3 {{ break-after: avoid; }}
   .chart {{ width: 330px; }}
+  .panels img {{ max-height: 46mm; }}
   img, .chart, .key {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
 }}
 """

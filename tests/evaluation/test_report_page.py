@@ -196,3 +196,13 @@ def test_a_score_just_below_the_threshold_does_not_look_like_the_threshold() -> 
         "score 0.49999 against threshold 0.5000"
         in page_of(a_result((*some_pictures(), close))).text
     )
+
+
+def test_normal_pictures_that_stand_out_are_named() -> None:
+    result = a_result()
+    doubted = result.engine.trained_on | {"suspects": ["n-31.jpg"]}
+    with_it = replace(result, engine=replace(result.engine, trained_on=doubted))
+    said = "1 stands out from the others and may raise the thresholds, so that defects are missed"
+    assert f"{said}: n-31.jpg." in page_of(with_it).text
+    dropped = replace(result.engine, trained_on=doubted | {"suspects_dropped": True})
+    assert said not in page_of(replace(result, engine=dropped)).text
