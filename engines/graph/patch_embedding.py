@@ -93,8 +93,10 @@ class PatchEmbedding:
             block = together[:, index * layer_dims : (index + 1) * layer_dims]
             used = np.flatnonzero(block.any(axis=1))
             start, stop = int(used[0]), int(used[-1]) + 1
-            taps = block[start:stop] @ pooling_matrix(count * TAPS, layer_dims)
-            kernel = taps.reshape(-1, count, 3, 3)
+            taps = pooling_matrix(count * TAPS, layer_dims)
+            # Row by row: the product of the whole, nearly empty matrices takes seconds.
+            rows = [row[row > 0] @ taps[row > 0] for row in block[start:stop]]
+            kernel = np.stack(rows).reshape(-1, count, 3, 3)
             convolutions.append(PatchConvolution(*_grouped(kernel), start))
         return cls(tuple(convolutions), dims)
 
