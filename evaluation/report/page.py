@@ -1,5 +1,8 @@
 """The page of one class."""
 
+import dataclasses
+from typing import Final
+
 from evaluation.report import plots, tables, words
 from evaluation.report.gallery import gallery
 from evaluation.report.markup import Child, Markup, element, joined
@@ -7,6 +10,11 @@ from evaluation.report.says import sentences
 from evaluation.report.sheets import Viewer
 from evaluation.report.style import CSS
 from evaluation.results import ClassResult
+
+_AUPRO: Final = (
+    "connected defect regions (8 neighbours), every score is a threshold, false-positive rate over "
+    "all good pixels, cut at 0.3 with interpolation, divided by 0.3"
+)
 
 
 def class_page(result: ClassResult, view: Viewer, index: str | None = None) -> str:
@@ -139,38 +147,42 @@ def _latency(result: ClassResult) -> Markup:
 
 
 def _how(result: ClassResult) -> Markup:
-    engine, rules, made = result.engine, result.rules, result.made_from
-    height, width = rules.resolution_hw
-    settings = made.settings
-    chosen = f"{settings.resamples} resamples, seed {settings.seed}, mask rule {settings.mask_rule}"
-    trained = "; ".join(f"{key}: {_listed_in(value)}" for key, value in engine.trained_on.items())
-    aupro = (
-        "Connected defect regions (8 neighbours), all scores as thresholds, false-positive rate "
-        "over all good pixels, cut at 0.3 with interpolation, divided by 0.3."
-    )
+    engine = result.engine
+    thresholds: list[tuple[str, Child]] = [
+        ("Image threshold", repr(engine.image_threshold)),
+        ("Pixel threshold", repr(engine.pixel_threshold)),
+        ("How they were chosen", engine.threshold_rule),
+        ("At the thresholds", result.rules.thresholds),
+        ("Test-selected figures", result.rules.test_selected),
+    ]
     return section(
-        "How it was measured",
-        tables.facts(
-            [
-                ("Image threshold", repr(engine.image_threshold)),
-                ("Pixel threshold", repr(engine.pixel_threshold)),
-                ("How they were chosen", engine.threshold_rule),
-                ("At the thresholds", rules.thresholds),
-                ("Test-selected figures", rules.test_selected),
-                ("Resolution", f"pixel figures on the map's grid, {width} x {height}"),
-                ("Masks", rules.mask),
-                ("Inspected", rules.inspected),
-                ("AUPRO", aupro),
-                ("Intervals", rules.intervals),
-                ("Settings", chosen),
-                ("Memory of pixel figures", f"at most {rules.memory_bytes / 1e6:.0f} MB"),
-                ("Engine made", f"{engine.created_utc}, licence {engine.licence or 'not stated'}"),
-                ("Trained on", trained),
-                ("sha256 of the picture list", made.pictures_sha256),
-                ("Format", f"metrics.json format {result.format}"),
-            ]
-        ),
+        "How it was measured", tables.facts([*thresholds, *_rules(result), *_origin(result)])
     )
+
+
+def _rules(result: ClassResult) -> list[tuple[str, Child]]:
+    rules, settings = result.rules, result.made_from.settings
+    height, width = rules.resolution_hw
+    return [
+        ("Resolution", f"pixel figures on the map's grid, {width} x {height}"),
+        ("Masks", rules.mask),
+        ("Inspected", rules.inspected),
+        ("AUPRO", _AUPRO),
+        ("Intervals", rules.intervals),
+        ("Settings", "; ".join(f"{k}: {v}" for k, v in dataclasses.asdict(settings).items())),
+        ("Memory of pixel figures", f"at most {rules.memory_bytes / 1e6:.0f} MB"),
+    ]
+
+
+def _origin(result: ClassResult) -> list[tuple[str, Child]]:
+    engine = result.engine
+    trained = "; ".join(f"{key}: {_listed_in(value)}" for key, value in engine.trained_on.items())
+    return [
+        ("Engine made", f"{engine.created_utc}, licence {engine.licence or 'not stated'}"),
+        ("Trained on", trained),
+        ("sha256 of the picture list", result.made_from.pictures_sha256),
+        ("Format", f"metrics.json format {result.format}"),
+    ]
 
 
 def _listed_in(value: object) -> str:

@@ -77,36 +77,37 @@ def groups(result: ClassResult) -> tuple[Group, ...]:
     )
     found = [p for p in judged if p.defective and p.verdict == "FAIL"]
     passed = [p for p in judged if not p.defective and p.verdict == "PASS"]
-    near = (*reversed(passed[-2:]), *found[:2])
-    rest = (*_middle(passed[:-2]), *_middle(found[2:-2]), *found[2:][-2:])
-    return (
-        Group(
-            "Misses",
-            f"Defective pictures below the image threshold, lowest score first{_of(result.misses)}",
-            result.misses[:PER_GROUP],
-            "No defective picture was missed.",
-        ),
-        Group(
-            "False alarms",
-            "Good pictures at or above the image threshold, highest score first"
-            f"{_of(result.false_alarms)}",
-            result.false_alarms[:PER_GROUP],
-            "No good picture was called defective.",
-        ),
-        Group(
-            "Nearest to the threshold",
-            "The highest good pictures that pass and the lowest defective ones that are found.",
-            near,
-            "No picture was judged correctly.",
-        ),
-        Group(
-            "Typical and clearest",
-            "Where not shown above: the middle good picture, and of the defective ones that are "
-            "found the middle one and the highest two.",
-            rest,
-            "There are no further pictures.",
-        ),
+    near = Group(
+        "Nearest to the threshold",
+        "The highest good pictures that pass and the lowest defective ones that are found.",
+        (*reversed(passed[-2:]), *found[:2]),
+        "No picture was judged correctly.",
     )
+    rest = Group(
+        "Typical and clearest",
+        "Where not shown above: the middle good picture, and of the defective ones that are found "
+        "the middle one and the highest two.",
+        (*_middle(passed[:-2]), *_middle(found[2:-2]), *found[2:][-2:]),
+        "There are no further pictures.",
+    )
+    return *_mistakes(result), near, rest
+
+
+def _mistakes(result: ClassResult) -> tuple[Group, Group]:
+    misses = Group(
+        "Misses",
+        f"Defective pictures below the image threshold, lowest score first{_of(result.misses)}",
+        result.misses[:PER_GROUP],
+        "No defective picture was missed.",
+    )
+    false_alarms = Group(
+        "False alarms",
+        "Good pictures at or above the image threshold, highest score first"
+        f"{_of(result.false_alarms)}",
+        result.false_alarms[:PER_GROUP],
+        "No good picture was called defective.",
+    )
+    return misses, false_alarms
 
 
 def panels(view: PictureView, result: ClassResult) -> tuple[Panel, Panel, Panel]:
