@@ -1,8 +1,18 @@
 """Results as text for a terminal."""
 
+import textwrap
 from collections.abc import Sequence
 
-from evaluation.results import ClassResult, DatasetResult, Figure, PictureResult, Rate, mean_of
+from evaluation.files import PICTURES
+from evaluation.results import (
+    ClassResult,
+    DatasetResult,
+    Figure,
+    Latency,
+    PictureResult,
+    Rate,
+    mean_of,
+)
 
 COLUMNS = {
     "image_auroc": "image AUROC",
@@ -21,30 +31,27 @@ LISTED = 10
 
 def class_lines(result: ClassResult) -> list[str]:
     """One class in full."""
-    data, at, latency = result.data, result.at_threshold, result.latency
+    data, at, engine = result.data, result.at_threshold, result.engine
     lines = [
         f"{result.name}: {data.good} good and {data.defective} defective pictures, "
-        f"{data.masked} of them with masks; {result.engine.method} on {result.engine.backbone}",
-        *(
-            f"  {title:16} {_full(getattr(result.figures, name))}"
-            for name, title in (COLUMNS | SELECTED).items()
-        ),
-        f"  F1-max chooses its threshold on these very pictures (test-selected); at the "
-        f"engine's own image threshold {result.engine.image_threshold:.4f}, from "
-        f"{result.engine.threshold_normals} normals (honest):",
-        f"  {'false alarms':16} {rate(at.false_alarm_rate)}{_named(result.false_alarms)}",
-        f"  {'misses':16} {rate(at.miss_rate)}{_named(result.misses)}",
+        f"{data.masked} of them with masks; {engine.method} on {engine.backbone}",
+        *_figures(result, COLUMNS),
+        "  best threshold for these very pictures (test-selected, a ceiling):",
+        *_figures(result, SELECTED),
+        f"  engine's own thresholds, from {engine.threshold_normals} normal pictures (honest): "
+        f"image {engine.image_threshold:.4f}, pixel {engine.pixel_threshold:.4f}",
+        f"  {'false alarms':16} {rate(at.false_alarm_rate)}",
+        *_named(result.false_alarms),
+        f"  {'misses':16} {rate(at.miss_rate)}",
+        *_named(result.misses),
         f"  {'regions found':16} {rate(at.regions_found)}",
+        f"  {'good with region':16} {rate(at.false_regions)}",
+        *_latency(result.latency),
     ]
-    if latency.total_p50_ms is not None and latency.total_p99_ms is not None:
-        lines.append(
-            f"  {'latency':16} p50 {latency.total_p50_ms:.1f} ms, p99 {latency.total_p99_ms:.1f} "
-            f"ms per picture, batch {latency.batch}, {latency.running_on}"
-        )
     if result.errors:
-        lines.append(f"  {'ERROR':16} {len(result.errors)} pictures:{_named(result.errors)}")
-        lines += [f"    {one.error}" for one in result.errors[:LISTED]]
-    return lines + [f"  {'note':16} {warning}" for warning in result.warnings]
+        lines.append(f"  {'ERROR':16} {len(result.errors)} pictures, in no figure")
+        lines += [f"    {one.name}: {one.error}" for one in result.errors[:LISTED]]
+    return lines + [f"  {'note':16} {note}" for note in (*result.warnings, *data.problems)]
 
 
 def dataset_lines(result: DatasetResult) -> list[str]:
@@ -64,11 +71,11 @@ def dataset_lines(result: DatasetResult) -> list[str]:
     means = [mean_of(name, result.classes) for name in COLUMNS]
     row = [f"{'mean':{width}}", " " * 5, " " * 5, *(f"{_short(m.value):>11}" for m in means)]
     lines.append(" ".join(row).rstrip())
-    partly = [m for m in means if 0 < m.defined < m.classes]
     lines += [
-        f"the mean of {COLUMNS[m.name]} is over the {m.defined} of {m.classes} classes that define "
-        "it"
-        for m in partly
+        f"the mean of {COLUMNS[m.name]} is over {m.defined} of {m.classes} classes: the others do "
+        "not define it"
+        for m in means
+        if 0 < m.defined < m.classes
     ]
     return lines + [f"{one.name} was not evaluated: {one.reason}" for one in result.failures]
 
@@ -80,21 +87,46 @@ def rate(value: Rate) -> str:
     return f"{value.count} of {value.of}, {value.share:.1%} (95 % {low:.1%} to {high:.1%})"
 
 
+def _figures(result: ClassResult, titles: dict[str, str]) -> list[str]:
+    return [
+        f"  {title:16} {_full(getattr(result.figures, name))}" for name, title in titles.items()
+    ]
+
+
 def _full(figure: Figure) -> str:
     if figure.value is None:
         return f"undefined: {figure.reason}"
-    text = f"{figure.value:.4f}"
-    if figure.interval is not None:
-        text += f" (95 % {figure.interval[0]:.4f} to {figure.interval[1]:.4f})"
-    return text if figure.reason is None else f"{text}; {figure.reason}"
+    low, high = figure.interval or (figure.value, figure.value)
+    if low < high:
+        return f"{figure.value:.4f} (95 % {low:.4f} to {high:.4f})"
+    return (
+        f"{figure.value:.4f}" if figure.reason is None else f"{figure.value:.4f}; {figure.reason}"
+    )
 
 
-def _named(pictures: Sequence[PictureResult]) -> str:
-    if not pictures:
-        return ""
-    names = ", ".join(one.name for one in pictures[:LISTED])
-    more = len(pictures) - LISTED
-    return f": {names}" + (f" and {more} more" if more > 0 else "")
+def _latency(latency: Latency) -> list[str]:
+    if latency.total_p50_ms is None or latency.total_p99_ms is None:
+        return []
+    return [
+        f"  {'latency':16} p50 {latency.total_p50_ms:.1f} ms, p99 {latency.total_p99_ms:.1f} ms "
+        f"per picture, batch {latency.batch}, {latency.running_on}"
+    ]
+
+
+def _named(pictures: Sequence[PictureResult]) -> list[str]:
+    """The first of them, in lines of their own."""
+    names = [one.name for one in pictures[:LISTED]]
+    if len(pictures) > LISTED:
+        names.append(f"and {len(pictures) - LISTED} more, see {PICTURES}")
+    indent = " " * 4
+    return textwrap.wrap(
+        ", ".join(names),
+        100,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _short(value: float | None, digits: int = 4) -> str:

@@ -17,7 +17,7 @@ HOLES = {"hole": (5, 20), "speck": (2, 60)}
 def plate(seed: int, hole: tuple[int, int, int, int] | None = None) -> np.ndarray:
     """(64, 96, 3) uint8; hole: x, y, radius and value."""
     random = np.random.default_rng(seed)
-    picture = random.normal(135, 8, (*HW, 3)).clip(0, 255).astype(np.uint8)
+    picture = random.normal(128, 8, (*HW, 3)).clip(0, 255).astype(np.uint8)
     if hole is not None:
         x, y, radius, value = hole
         cv2.circle(picture, (x, y), radius, (value,) * 3, -1)
