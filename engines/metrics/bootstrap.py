@@ -75,6 +75,15 @@ def with_interval(
     return attach(exact, drawn)
 
 
+def mean_with_interval(values: Floats, *, seed: int = 0, replicates: int = REPLICATES) -> Metric:
+    """Mean of one value per picture, (n,) with n >= 1."""
+    exact = Metric(float(values.mean()))
+    if len(values) < 2:
+        return replace(exact, reason="one picture is too few for an interval")
+    draws = _draws(np.ones(len(values), bool), seed, replicates)
+    return attach(exact, np.concatenate([weights @ values for weights in draws]) / len(values))
+
+
 def compare(
     scores: Sequence[Scores],
     anomalous: Kinds,
@@ -138,7 +147,7 @@ def _draws(anomalous: Kinds, seed: int, count: int) -> Iterator[Floats]:
     for start in range(0, count, CHUNK):
         rows = min(CHUNK, count - start)
         weights = np.zeros((rows, anomalous.size))
-        for members in kinds:
+        for members in filter(len, kinds):
             weights[:, members] = _times(rng, rows, len(members))
         yield weights
 

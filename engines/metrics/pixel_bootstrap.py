@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from engines.metrics import curves
+from engines.metrics import bootstrap, curves
 from engines.metrics.bootstrap import Difference, attach, differences
 from engines.metrics.curves import Floats
 from engines.metrics.keys import Keys, KeySums, to_keys
@@ -33,7 +33,7 @@ FIRST_BITS: Final = 10
 BATCH: Final = 32
 """Pictures added up at once."""
 
-FIGURES: Final = ("auroc", "average_precision", "f1_max", "aupro")
+FIGURES: Final = (*bootstrap.FIGURES, "aupro")
 
 
 class PixelBootstrap:
@@ -103,13 +103,10 @@ class PixelBootstrap:
         alarms, found, weights = np.cumsum(self._sums[:, row, ::-1], axis=-1)
         if not alarms[-1] or not found[-1]:
             return float("nan")
-        if figure == "auroc":
-            return float(curves.area_under_roc(found, alarms))
-        if figure == "average_precision":
-            return float(curves.average_precision(found, alarms))
-        if figure == "f1_max":
-            return float(curves.f1(found, alarms).max())
-        return curves.area_below(alarms / alarms[-1], weights / self._regions[row], FPR_LIMIT)
+        if figure == "aupro":
+            rates, heights = alarms / alarms[-1], weights / self._regions[row]
+            return curves.area_below(rates, heights, FPR_LIMIT)
+        return float(bootstrap.FIGURES[figure].statistic(found, alarms))
 
     def _settle(self) -> None:
         """Adds up the pictures that wait."""

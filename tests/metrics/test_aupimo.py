@@ -107,3 +107,7 @@ def test_a_summary_leaves_undefined_pictures_out_and_says_so():
     assert found.mean.value == pytest.approx(0.5)
     assert found.mean.reason == "no defect pixels; 1 of 102 pictures left out"
     assert found.quantiles == pytest.approx(aupimo.QUANTILES)
+    # The mean of 101 values spread evenly over 0 to 1 has a standard deviation of 0.029.
+    assert found.mean.interval == pytest.approx((0.443, 0.557), abs=0.01)
+    lone = aupimo.summary([aupimo.Metric(0.5)]).mean
+    assert (lone.interval, lone.reason) == (None, "one picture is too few for an interval")
