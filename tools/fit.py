@@ -2,34 +2,34 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from tqdm import tqdm
 
 from engines.backbones.zoo import DEFAULT, resolve
+from engines.datasets.layouts import LAYOUTS
+from engines.datasets.types import ClassData
 from engines.export.fitting import Fitted, Recipe, fit_engine
 from engines.methods.base import METHODS, make_method, method_class
 from engines.roi import load_roi
-from engines.training.data import LONGEST_SIDE, MAX_PICTURES, Normals, from_folder, from_stream
-from inspector.build import open_source
-from inspector.config import SourceConfig
-from inspector.core.arrays import Image
+from engines.spec_file import file_hash
+from engines.training.data import LONGEST_SIDE, MAX_PICTURES, Normals
+from engines.training.folds import Scheme
 from inspector.core.errors import ConfigError
-from inspector.core.protocols import Source
-from inspector.core.types import Frame
-from inspector.sources.uri import kind_of
 from tools._cli import guarded
+from tools._fit_classes import fit_classes, refuse_failed, table
+from tools._fit_report import report
 from tools._method_options import UNSET, add_method_options
-from tools._rule_options import (
-    add_rule_options,
-    add_scheme_options,
-    chosen_rule,
-    chosen_scheme,
-)
-from tools._text import plain_values
+from tools._normals import classes_of, normals_of, normals_of_class
+from tools._rule_options import add_rule_options, add_scheme_options, chosen_rule, chosen_scheme
+
+SUFFIX: Final = ".onnx"
+"""Of an engine file; any other --out is a folder."""
+
+NOT_IN_THE_ENGINE: Final = ("normal", "out", "threads", "seconds")
+"""Options that an engine does not depend on, or by way of its pictures."""
 
 
 @guarded
@@ -40,25 +40,64 @@ def main(argv: list[str] | None = None) -> int:
     options = {field.name: given[field.name] for field in own if given[field.name] is not UNSET}
     method = make_method(arguments.method, options)
     backbone = resolve(arguments.backbone)
-    normals = _normals(arguments)
-    roi = None if arguments.roi is None else load_roi(arguments.roi, normals.frame_hw)
-    recipe = Recipe(
-        name=arguments.name or arguments.out.stem,
-        method=method,
-        backbone=backbone,
-        sigma=arguments.sigma,
-        top_fraction=arguments.top_fraction,
-        rule=chosen_rule(arguments),
-        scheme=chosen_scheme(arguments),
-        roi=roi,
-        seed=arguments.seed,
-        threads=arguments.threads,
-        drop_suspects=arguments.drop_suspects,
+    scheme = chosen_scheme(arguments)
+
+    def fit(normals: Normals, scheme: Scheme, out: Path) -> Fitted:
+        roi = None if arguments.roi is None else load_roi(arguments.roi, normals.frame_hw)
+        recipe = Recipe(
+            name=arguments.name or out.stem,
+            method=method,
+            backbone=backbone,
+            sigma=arguments.sigma,
+            top_fraction=arguments.top_fraction,
+            rule=chosen_rule(arguments),
+            scheme=scheme,
+            roi=roi,
+            seed=arguments.seed,
+            threads=arguments.threads,
+            drop_suspects=arguments.drop_suspects,
+        )
+        with _Bars() as bars:
+            return fit_engine(normals, recipe, out, bars.advance)
+
+    if arguments.out.suffix == SUFFIX:
+        if arguments.dataset is None and arguments.split is None:
+            normals = normals_of(arguments.normal, arguments)
+        else:
+            normals, scheme = normals_of_class(_only(classes_of(arguments)), arguments, scheme)
+        report(arguments.out, fit(normals, scheme, arguments.out))
+        return 0
+    rows = fit_classes(
+        classes_of(arguments),
+        arguments.out,
+        _request(given) | {"backbone": file_hash(backbone)},
+        lambda one, out: fit(*normals_of_class(one, arguments, scheme), out),
     )
-    with _Bars() as bars:
-        fitted = fit_engine(normals, recipe, arguments.out, bars.advance)
-    _report(arguments.out, fitted)
+    print(table(rows))
+    refuse_failed(rows)
     return 0
+
+
+def _request(given: dict[str, Any]) -> dict[str, Any]:
+    """What the engines depend on besides their pictures, as plain values."""
+    path: Path | None = given["roi"]
+    if path is not None and not path.is_file():
+        raise ConfigError(f"--roi {path} is no file")
+    roi = None if path is None else file_hash(path)
+    kept = {
+        key: value
+        for key, value in given.items()
+        if key not in NOT_IN_THE_ENGINE and value is not UNSET
+    }
+    return kept | {"roi": roi}
+
+
+def _only(data: tuple[ClassData, ...]) -> ClassData:
+    if len(data) != 1:
+        raise ConfigError(
+            f"--normal holds {len(data)} classes: give --out a folder (without {SUFFIX})"
+        )
+    return data[0]
 
 
 def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
@@ -71,8 +110,20 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--method", choices=list(METHODS), required=True)
-    add("--normal", required=True, help="folder of pictures, video, camera number or URL")
-    add("--out", type=Path, required=True, help="engine file to write")
+    add(
+        "--normal",
+        required=True,
+        help="folder of pictures, video, camera number or URL; or a data set, whose classes all "
+        "get an engine where --out is a folder",
+    )
+    add("--out", type=Path, required=True, help="engine.onnx, or a folder for a data set")
+    add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
+    add(
+        "--split",
+        type=Path,
+        help="JSON file (folder, for several classes) that says which pictures are for fitting, "
+        "for thresholds and for testing; drawn once with --seed, then kept",
+    )
     add("--backbone", default=DEFAULT, help="name or ONNX file (default: %(default)s)")
     add("--size", type=_size, help="HxW of the input; default: short side 256, aspect kept")
     add("--name", help="of the engine (default: name of the file)")
@@ -115,37 +166,6 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def _normals(arguments: argparse.Namespace) -> Normals:
-    size, most, uri = arguments.size, arguments.max_pictures, arguments.normal
-    if not arguments.seconds > 0:
-        raise ConfigError(f"--seconds must be above 0, not {arguments.seconds}")
-    if kind_of(uri) == "image_folder" and Path(uri).is_dir():
-        return from_folder(Path(uri), input_hw=size, max_pictures=most)
-    if uri == "synthetic":
-        raise ConfigError("--normal synthetic shows defects; normal pictures must have none")
-    source = open_source(SourceConfig(uri=uri))
-    name = source.info.source_id if source.info.path is None else source.info.path.name
-    try:
-        frames = _frames(source, arguments.seconds)
-        return from_stream(name, frames, input_hw=size, max_pictures=most)
-    finally:
-        source.close()
-
-
-def _frames(source: Source, seconds: float) -> Iterator[Image]:
-    """Frames until the source ends, a live one `seconds` after its first; damaged ones are left
-    out."""
-    first_ns: int | None = None
-    with tqdm(desc="frames", unit="frame", total=source.info.frame_count, disable=None) as bar:
-        while (frame := source.read()) is not None:
-            first_ns = frame.captured_ns if first_ns is None else first_ns
-            if source.info.live and frame.captured_ns - first_ns > seconds * 1e9:
-                return
-            bar.update()
-            if isinstance(frame, Frame):
-                yield frame.image
-
-
 class _Bars:
     """One progress bar per step."""
 
@@ -168,37 +188,6 @@ class _Bars:
     ) -> None:
         for bar in self._bars.values():
             bar.close()
-
-
-def _report(out: Path, fitted: Fitted) -> None:
-    spec = fitted.spec
-    check, made = spec.parity, spec.parameters
-    trained = spec.trained_on
-    size, frame = spec.resize.input_hw, spec.frame_hw
-    lines = {
-        "engine": f"{out}, {fitted.file_bytes / 1e6:.1f} MB, {sum(fitted.seconds.values()):.1f} s",
-        "pictures": f"{trained['count']} of {trained['name']}, {trained['unreadable']} unreadable, "
-        f"{trained['unused']} not used, {len(trained['suspects'])} stand out",
-        "input": f"{size[1]}x{size[0]} for frames of {frame[1]}x{frame[0]}",
-        "backbone": f"{spec.backbone}, layers {', '.join(spec.layers)}",
-        spec.method: f"{made['model_bytes'] / 1e6:.1f} MB {spec.precision}; "
-        + plain_values({key: made[key] for key in made if key != "model_bytes"}),
-        "image threshold": f"{spec.image_threshold:.4f}",
-        "pixel threshold": f"{spec.pixel_threshold:.4f}",
-        "chosen by": "\n                 ".join(spec.threshold_rule.sentences()),
-        "parity": f"map {check['map_max_abs']:.1e}, score {check['score_max_abs']:.1e}, "
-        f"{check['decision_flips']} decisions differ, on {check['pictures']} altered pictures",
-    }
-    for name, text in lines.items():
-        print(f"{name:16} {text}")
-    if trained["suspects"]:
-        print(f"look at          {', '.join(trained['suspects'])}: they stand out among the good")
-        print("                 pictures and raise the thresholds unless --drop-suspects")
-    if 2 * check["spots_found"] < check["spots"]:
-        found = f"{check['spots_found']} of {check['spots']}"
-        print(f"warning          only {found} dark spots painted on good pictures would FAIL.")
-        print("                 Product that moves or lies anywhere needs --radius all; one odd")
-        print("                 picture among the good ones does this too")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,8 @@ def list_pictures(folder: Path) -> list[Path]:
     place = nested if nested.is_dir() else folder
     found = pictures_in(place)
     if not found:
-        raise DataError(f"{place} holds no pictures ({', '.join(SUFFIXES)})")
+        hint = ", only folders: is it a data set of several classes?" if folders_in(place) else ""
+        raise DataError(f"{place} holds no pictures ({', '.join(SUFFIXES)}){hint}")
     return found
 
 

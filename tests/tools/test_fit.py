@@ -13,7 +13,7 @@ import pytest
 from engines.base import open_engine
 from engines.spec_file import read_spec
 from inspector.core.types import BadFrame, Frame, SourceInfo
-from tools.fit import _frames
+from tools._normals import frames_of
 from tools.fit import main as fit
 from tools.show_engine import main as show
 
@@ -43,7 +43,15 @@ def test_a_folder_becomes_one_engine_file_and_a_summary(folder, tmp_path, capsys
     out = tmp_path / "new" / "ring.onnx"
     assert run(folder, out) == 0
     text = capsys.readouterr().out
-    for part in ("9 of", "image threshold", "pixel threshold", "10.00%", "leave-one-out", "parity", "MB"):
+    for part in (
+        "9 of",
+        "image threshold",
+        "pixel threshold",
+        "10.00%",
+        "leave-one-out",
+        "parity",
+        "MB",
+    ):
         assert part in text
     spec = read_spec(out)
     assert spec.name == "ring"
@@ -73,6 +81,23 @@ def test_options_reach_the_method(folder, tmp_path):
     assert spec.parameters["sigma"] == 3
     assert spec.precision == "float16"
     assert spec.threshold_rule.false_alarm_rate == 0.2
+
+
+@pytest.mark.parametrize(
+    ("options", "scheme", "normals"),
+    [(["--folds", "3"], "3-fold", 9), (["--hold-out", "1/3"], "held-out", 3)],
+)
+def test_thresholds_are_chosen_by_the_rule_and_from_the_scores_asked_for(
+    folder, tmp_path, capsys, options, scheme, normals
+):
+    assert run(folder, tmp_path / "e.onnx", *options, "--rule", "mean_sigma", "--k", "4") == 0
+    spec = read_spec(tmp_path / "e.onnx")
+    rule = spec.threshold_rule
+    assert (rule.rule, rule.parameters) == ("mean_sigma", {"k": 4})
+    assert (rule.scheme, rule.normals, rule.false_alarm_rate) == (scheme, normals, None)
+    scores = np.array(spec.left_out.scores)
+    assert spec.image_threshold == pytest.approx(scores.mean() + 4 * scores.std(ddof=1), rel=1e-6)
+    assert "promises no rate of false alarms" in capsys.readouterr().out
 
 
 def test_a_video_is_a_source_of_normal_pictures(tmp_path):
@@ -122,7 +147,7 @@ class Line:
 
 def test_a_live_source_is_watched_for_the_seconds_asked_for_and_damaged_frames_are_left_out():
     line = Line()
-    seen = list(_frames(line, seconds=2.0))
+    seen = list(frames_of(line, seconds=2.0))
     assert line.given == 22
     assert len(seen) == 14
 
@@ -140,6 +165,12 @@ def test_a_live_source_is_watched_for_the_seconds_asked_for_and_damaged_frames_a
         (["--top-fraction", "2"], "top_fraction must lie"),
         (["--seconds", "0"], "--seconds must be above 0"),
         (["--max-pictures", "1"], "max_pictures must be at least 2"),
+        (["--promise", "1/100"], "promise 0.01 cannot be supported by 9 normal pictures"),
+        (["--promise", "1/10", "--false-alarm-rate", "0.1"], "a rate or a promise, not both"),
+        (["--rule", "iqr", "--q", "9"], "rule iqr has no parameter q; it has k"),
+        (["--rule", "f1_max"], "f1_max needs anomalous pictures"),
+        (["--hold-out", "1.5"], "held_out must lie between 0 and 1"),
+        (["--folds", "40"], "40 folds need as many normal pictures, not 9"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(
@@ -160,6 +191,9 @@ def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(
         ["--radius", "-1"],
         ["--sigma", "-1"],
         ["--method", "x"],
+        ["--rule", "luck"],
+        ["--promise", "few"],
+        ["--folds", "3", "--hold-out", "0.5"],
         ["--precision", "int8"],
         ["--wheels", "4"],
     ],

@@ -1,0 +1,112 @@
+"""tools.fit over the classes of a data set."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.spec_file import read_spec
+from tools.fit import main as fit
+
+
+def picture(seed: int) -> np.ndarray:
+    """(64, 64, 3) uint8."""
+    values = np.random.default_rng(seed).normal(150, 5, (64, 64, 3)).clip(0, 255)
+    return np.ascontiguousarray(values.astype(np.uint8))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    for name in ("bolt", "nut"):
+        good = tmp_path / "data" / name / "train" / "good"
+        good.mkdir(parents=True)
+        for seed in range(6):
+            cv2.imwrite(str(good / f"{seed}.png"), picture(seed))
+        test = tmp_path / "data" / name / "test" / "good"
+        test.mkdir(parents=True)
+        cv2.imwrite(str(test / "0.png"), picture(50))
+    return tmp_path / "data"
+
+
+def run(data: Path, out: Path, *more: str) -> int:
+    common = ["--method", "rad", "--normal", str(data), "--out", str(out), "--threads", "1"]
+    return fit([*common, "--size", "64x64", *more])
+
+
+def times(out: Path) -> dict[str, int]:
+    return {path.stem: path.stat().st_mtime_ns for path in out.glob("*.onnx")}
+
+
+def test_every_class_gets_an_engine_and_a_line_of_the_table(data, tmp_path, capsys):
+    out = tmp_path / "engines"
+    assert run(data, out) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["bolt.onnx", "fit.json", "nut.onnx"]
+    assert read_spec(out / "nut.onnx").name == "nut"
+    assert read_spec(out / "nut.onnx").trained_on["count"] == 6
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["class", "bolt", "nut"]
+
+
+def test_a_second_call_makes_only_what_is_missing_or_differs(data, tmp_path):
+    out = tmp_path / "engines"
+    assert run(data, out) == 0
+    first = times(out)
+    assert run(data, out) == 0
+    assert times(out) == first
+    (out / "bolt.onnx").unlink()
+    assert run(data, out) == 0
+    second = times(out)
+    assert second["nut"] == first["nut"]
+    assert set(second) == {"bolt", "nut"}
+    cv2.imwrite(str(data / "nut" / "train" / "good" / "9.png"), picture(9))
+    assert run(data, out) == 0
+    third = times(out)
+    assert third["bolt"] == second["bolt"]
+    assert third["nut"] != second["nut"]
+    assert run(data, out, "--radius", "0") == 0
+    assert times(out)["bolt"] != third["bolt"]
+
+
+def test_a_class_that_cannot_be_fitted_does_not_stop_the_others(data, tmp_path, capsys):
+    for path in (data / "bolt" / "train" / "good").iterdir():
+        path.write_bytes(b"no picture")
+    out = tmp_path / "engines"
+    assert run(data, out) == 2
+    shown = capsys.readouterr()
+    assert "1 of 2 classes could not be fitted: bolt" in shown.err.splitlines()[-1]
+    assert "none of the 6 pictures of bolt can be read" in shown.out
+    assert set(times(out)) == {"nut"}
+
+
+def test_a_damaged_record_is_named(data, tmp_path, capsys):
+    out = tmp_path / "engines"
+    assert run(data, out) == 0
+    (out / "fit.json").write_text("[{")
+    assert run(data, out) == 2
+    assert "fit.json cannot be read" in capsys.readouterr().err
+
+
+def test_a_split_is_drawn_once_and_its_validation_pictures_choose_the_thresholds(data, tmp_path):
+    split, out = tmp_path / "bolt.json", tmp_path / "bolt.onnx"
+    assert run(data / "bolt", out, "--split", str(split)) == 0
+    drawn = json.loads(split.read_text())
+    assert run(data / "bolt", out, "--split", str(split)) == 0
+    assert json.loads(split.read_text()) == drawn
+    spec = read_spec(out)
+    assert spec.threshold_rule.normals == 1
+    assert spec.trained_on["count"] == 5
+    assert run(data / "bolt", out, "--split", str(split), "--seed", "7") == 2
+
+
+def test_several_classes_need_a_folder(data, tmp_path, capsys):
+    assert run(data, tmp_path / "one.onnx", "--dataset", "mvtec") == 2
+    assert "give --out a folder" in capsys.readouterr().err
+    assert run(data, tmp_path / "one.onnx") == 2
+    assert "several classes" in capsys.readouterr().err
+
+
+def test_a_missing_region_file_is_named(data, tmp_path, capsys):
+    assert run(data, tmp_path / "engines", "--roi", "none.yaml") == 2
+    assert "none.yaml" in capsys.readouterr().err

@@ -1,0 +1,37 @@
+"""What fitting tells people."""
+
+from pathlib import Path
+
+from engines.export.fitting import Fitted
+from tools._text import plain_values
+
+
+def report(out: Path, fitted: Fitted) -> None:
+    spec = fitted.spec
+    check, made = spec.parity, spec.parameters
+    trained = spec.trained_on
+    size, frame = spec.resize.input_hw, spec.frame_hw
+    lines = {
+        "engine": f"{out}, {fitted.file_bytes / 1e6:.1f} MB, {sum(fitted.seconds.values()):.1f} s",
+        "pictures": f"{trained['count']} of {trained['name']}, {trained['unreadable']} unreadable, "
+        f"{trained['unused']} not used, {len(trained['suspects'])} stand out",
+        "input": f"{size[1]}x{size[0]} for frames of {frame[1]}x{frame[0]}",
+        "backbone": f"{spec.backbone}, layers {', '.join(spec.layers)}",
+        spec.method: f"{made['model_bytes'] / 1e6:.1f} MB {spec.precision}; "
+        + plain_values({key: made[key] for key in made if key != "model_bytes"}),
+        "image threshold": f"{spec.image_threshold:.4f}",
+        "pixel threshold": f"{spec.pixel_threshold:.4f}",
+        "chosen by": "\n                 ".join(spec.threshold_rule.sentences()),
+        "parity": f"map {check['map_max_abs']:.1e}, score {check['score_max_abs']:.1e}, "
+        f"{check['decision_flips']} decisions differ, on {check['pictures']} altered pictures",
+    }
+    for name, text in lines.items():
+        print(f"{name:16} {text}")
+    if trained["suspects"]:
+        print(f"look at          {', '.join(trained['suspects'])}: they stand out among the good")
+        print("                 pictures and raise the thresholds unless --drop-suspects")
+    if 2 * check["spots_found"] < check["spots"]:
+        found = f"{check['spots_found']} of {check['spots']}"
+        print(f"warning          only {found} dark spots painted on good pictures would FAIL.")
+        print("                 Product that moves or lies anywhere needs --radius all; one odd")
+        print("                 picture among the good ones does this too")
