@@ -96,8 +96,7 @@ def histograms(chart: Chart, layers: Sequence[Layer], line: Mark) -> Markup:
         for layer, top in zip(layers, tops, strict=True)
     ]
     axis = _x_axis(across, bottom, bottom, chart.x_label)
-    # The line goes over the columns, and the names over the line.
-    return _svg(chart, bottom + 48, [*panels, axis, _vertical(line, across, bottom), *names])
+    return _svg(chart, bottom + 48, [*panels, axis, _vertical(line, across, tops), *names])
 
 
 def bars(chart: Chart, rows: Sequence[Bar]) -> Markup:
@@ -204,11 +203,14 @@ def _powers(tallest: int) -> list[tuple[float, str]]:
     return [(k + 1.0, names.get(k, f"1e{k}")) for k in range(0, most + 1, each)]
 
 
-def _vertical(line: Mark, across: Scale, bottom: float) -> Markup:
+def _vertical(line: Mark, across: Scale, tops: Sequence[float]) -> Markup:
+    """Through the panels that begin at `tops`, and not through their names."""
     x = across.at(line.x)
+    pieces = [(18, 26), *((top, top + _PANEL) for top in tops)]
     # Centred over its line, the name would be cut at the sides of the chart.
     side = "" if x < 130 else " end" if x > WIDTH - 110 else " middle"
-    return joined(_line(x, 20, x, bottom, "threshold"), _text(line.name, x, 14, "mark" + side))
+    lines = (_line(x, y0, x, y1, "threshold") for y0, y1 in pieces)
+    return joined(*lines, _text(line.name, x, 14, "mark" + side))
 
 
 def _bar(row: Bar, top: float, across: Scale) -> Markup:

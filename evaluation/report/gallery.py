@@ -2,7 +2,7 @@
 
 from evaluation.report import sheets, words
 from evaluation.report.markup import Markup, element, joined
-from evaluation.report.sheets import Group, Viewer, groups, panels
+from evaluation.report.sheets import Group, Panel, Viewer, groups, panels
 from evaluation.results import ClassResult, PictureResult
 from inspector.core.errors import DataError, FrameError
 
@@ -57,8 +57,12 @@ def _sheet(picture: PictureResult, result: ClassResult, view: Viewer) -> Markup:
     except (DataError, FrameError) as exc:
         why = element("p", f"It cannot be shown: {exc}")
         return element("div", *head, why, class_="sheet")
-    images = [
-        element("img", src=p.uri, width=p.size[0], height=p.size[1], alt=f"{picture.name}: {p.alt}")
-        for p in drawn
-    ]
+    images = [_figure(picture.name, panel) for panel in drawn]
     return element("div", *head, element("div", *images, class_="panels"), class_="sheet")
+
+
+def _figure(name: str, panel: Panel) -> Markup:
+    width, height = panel.size
+    alt = f"{name}: {panel.told}"
+    image = element("img", src=panel.uri, width=width, height=height, alt=alt)
+    return element("figure", image, element("figcaption", panel.told))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from evaluation.report import words
-from evaluation.report.markup import Child, Markup, element
+from evaluation.report.markup import Child, Markup, element, joined
 from evaluation.report.page import document, section
 from evaluation.report.says import percent_of
 from evaluation.report.tables import Notes, table
@@ -15,8 +15,8 @@ def index_page(result: DatasetResult, pages: Mapping[str, str]) -> str:
     title = f"Evaluation of {words.counted(len(result.classes), 'class', 'classes')}"
     notes = Notes()
     rows = [_row(one, pages, notes) for one in result.classes]
-    head = ("class", "engine", "false alarms", "misses", *words.FIGURE_NAMES.values())
-    mean = ("mean", "", "", "", *(_mean(one) for one in result.means))
+    head = ("class", "false alarms", "misses", *words.FIGURE_NAMES.values())
+    mean = ("mean", "", "", *(_mean(one, notes) for one in result.means))
     body = [section("Classes", table(head, [*rows, mean], class_="wide"), notes.listed())]
     if result.failures:
         failed = [(one.name, one.reason) for one in result.failures]
@@ -29,14 +29,13 @@ def index_page(result: DatasetResult, pages: Mapping[str, str]) -> str:
     )
 
 
-_RATES = ("class", "image threshold", "false alarms", "misses", "evaluated")
+_RATES = ("class", "engine", "image threshold", "false alarms", "misses", "evaluated")
 
 
 def _row(one: ClassResult, pages: Mapping[str, str], notes: Notes) -> tuple[Child, ...]:
     at = one.at_threshold
     return (
         element("a", one.name, href=pages[one.name]),
-        one.engine.name,
         words.share_of(at.false_alarm_rate),
         words.share_of(at.miss_rate),
         *(notes.figure(getattr(one.figures, name)) for name in FIGURES),
@@ -47,6 +46,7 @@ def _rates(one: ClassResult) -> tuple[str, ...]:
     at = one.at_threshold
     return (
         one.name,
+        one.engine.name,
         words.score(one.engine.image_threshold),
         percent_of(at.false_alarm_rate),
         percent_of(at.miss_rate),
@@ -54,9 +54,10 @@ def _rates(one: ClassResult) -> tuple[str, ...]:
     )
 
 
-def _mean(mean: Mean) -> Markup:
+def _mean(mean: Mean, notes: Notes) -> Markup:
     """Says over how many classes, where not over all."""
     if mean.value is None:
         return element("span", "undefined in every class", class_="undefined")
-    part = f" (of {mean.defined} of {mean.classes})" if mean.defined < mean.classes else None
-    return element("span", words.number(mean.value), part)
+    over = f"mean over the {mean.defined} of {mean.classes} classes that define it"
+    note = f" {notes.number(over)}" if mean.defined < mean.classes else None
+    return joined(words.number(mean.value), note)

@@ -107,7 +107,9 @@ def _groups(result: ClassResult) -> Markup:
     )
     none = element("p", "There are no defective pictures.")
     parts: list[Child] = [tables.kinds(result.kinds) if result.kinds else none]
-    if result.sizes or result.places:
+    if not any(group.found.of for group in (*result.sizes, *result.places)):
+        parts.append(element("p", "No defect region was evaluated by size and place."))
+    else:
         parts += [element("p", result.rules.sizes, class_="note")]
         parts += [element("p", result.rules.places, class_="note")]
         parts += [tables.groups("size", result.sizes), tables.groups("place", result.places)]
@@ -128,8 +130,9 @@ def _by_name(result: ClassResult) -> Markup:
         parts += [element("h3", f"{title}: {len(listed)}"), shown]
     problems = result.data.problems
     parts.append(element("h3", f"Problems of the data: {len(problems)}"))
-    items = [element("li", problem) for problem in problems]
+    items = [element("li", problem) for problem in problems[: tables.MOST_ROWS]]
     parts.append(element("ul", *items) if items else element("p", "None was found."))
+    parts.append(tables.cut(len(problems), "problem"))
     return section("By name", *parts)
 
 

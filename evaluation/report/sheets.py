@@ -1,4 +1,4 @@
-"""Heatmap sheets: a picture, the same under its anomaly map, and the outlines of both truths.
+"""Heatmap sheets: a picture, the same under its anomaly map, and the outlines of map and mask.
 
 The heatmap is drawn by the very code that draws it in the videos, with the colours fixed to the
 engine's display range.
@@ -30,6 +30,11 @@ PANEL_PX: Final = 360
 PANEL_BYTES: Final = 28_000
 """Most bytes of a panel; a report of MAX_SHEETS thus stays below 2.8 MB of pictures."""
 
+MAX_ZOOM: Final = 4.0
+_LEAST_ZOOM: Final = 1.5
+_SHARE: Final = 0.5
+"""Of the sides of an enlarged part that the outlines may take."""
+
 TRUTH_RGB: Final = "56b4e9"
 CONTOUR_RGB: Final = "ffd166"
 _ALPHA: Final = 0.5
@@ -53,11 +58,11 @@ Viewer = Callable[[PictureResult], PictureView]
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """uri: a JPEG as data URI. size: (width, height) in px. alt: what it shows."""
+    """uri: a JPEG as data URI. size: (width, height) in px. told: what it shows."""
 
     uri: str
     size: tuple[int, int]
-    alt: str
+    told: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +117,66 @@ def _mistakes(result: ClassResult) -> tuple[Group, Group]:
 
 def panels(view: PictureView, result: ClassResult) -> tuple[Panel, Panel, Panel]:
     """The picture, the heatmap over it, and the outlines of the mask and of the map at the pixel
-    threshold."""
+    threshold, enlarged where they are small."""
     hw = (view.image.shape[0], view.image.shape[1])
+    whole = Placement.scaled(hw, PANEL_PX / max(hw))
+    height, width = whole.panel_hw
+    canvas = Canvas((height, 2 * width))
+    drawing = Panels(whole.panel_hw, 0, result.engine.display_range, _ALPHA)
+    drawing.draw(canvas, view.image, whole, view.anomaly_map, view.to_frame)
+    both = canvas.bgr()
+    box, zoom = _window(view, result.engine.pixel_threshold, whole)
+    told = "outlines" if zoom == 1 else f"outlines, enlarged {zoom:.1f} times"
+    return (
+        _panel(both[:, :width], "picture"),
+        _panel(both[:, width:], "heatmap"),
+        _panel(_outlined(view, result.engine.pixel_threshold, box), told),
+    )
+
+
+def _window(
+    view: PictureView, threshold: float, whole: Placement
+) -> tuple[tuple[int, int, int, int], float]:
+    """The part of the picture that holds all outlines with room around them, and how many times it
+    is enlarged; the whole picture where that is little."""
+    height, width = view.image.shape[:2]
+    truth, contour = _outlines(view, threshold, whole.affine)
+    if not truth and not contour:
+        return (0, 0, width, height), 1.0
+    points = whole.affine.inverse().apply(np.concatenate((*truth, *contour)))
+    low, high = points.min(axis=0), points.max(axis=0)
+    sides = np.array((width, height))
+    zoom = min(float(np.min(_SHARE * sides / np.maximum(high - low, 1))), MAX_ZOOM)
+    if zoom < _LEAST_ZOOM:
+        return (0, 0, width, height), 1.0
+    shown = np.maximum(np.rint(sides / zoom).astype(int), 1)
+    x0, y0 = np.clip(np.rint((low + high - shown) / 2).astype(int), 0, sides - shown).tolist()
+    return (x0, y0, x0 + int(shown[0]), y0 + int(shown[1])), zoom
+
+
+def _outlined(view: PictureView, threshold: float, box: tuple[int, int, int, int]) -> Image:
+    x0, y0, x1, y1 = box
+    hw = (y1 - y0, x1 - x0)
     placement = Placement.scaled(hw, PANEL_PX / max(hw))
     height, width = placement.panel_hw
-    canvas = Canvas((height, 2 * width))
-    drawing = Panels(placement.panel_hw, 0, result.engine.display_range, _ALPHA)
-    drawing.draw(canvas, view.image, placement, view.anomaly_map, view.to_frame)
-    both = canvas.bgr()
-    threshold = result.engine.pixel_threshold
-    contour = _map_outlines(view.anomaly_map, threshold, placement.affine.after(view.to_frame))
-    truth = [] if view.mask is None else _mask_outlines(view.mask, placement.affine)
-    canvas.outline(truth, Colour.of(TRUTH_RGB), 1)
+    method = cv2.INTER_AREA if height < hw[0] else cv2.INTER_LINEAR
+    pixels = cv2.resize(view.image[y0:y1, x0:x1], (width, height), interpolation=method)
+    canvas = Canvas(placement.panel_hw)
+    canvas.buffer[:] = cv2.cvtColor(pixels, cv2.COLOR_BGR2YUV_I420)
+    to_panel = placement.affine.after(Affine(1, 1, -x0, -y0))
+    truth, contour = _outlines(view, threshold, to_panel)
+    canvas.outline(truth, Colour.of(TRUTH_RGB), 2)
     canvas.outline(contour, Colour.of(CONTOUR_RGB), 1)
-    outlined = canvas.bgr()[:, :width]
-    return (
-        _panel(both[:, :width], "the picture"),
-        _panel(both[:, width:], "the picture under the colours of its anomaly map"),
-        _panel(outlined, "the picture with the outlines of the mask and of the anomaly map"),
-    )
+    return canvas.bgr()
+
+
+def _outlines(
+    view: PictureView, threshold: float, to_panel: Affine
+) -> tuple[list[Points], list[Points]]:
+    """Of the mask and of the map. to_panel: picture pixels -> panel pixels."""
+    contour = _map_outlines(view.anomaly_map, threshold, to_panel.after(view.to_frame))
+    truth = [] if view.mask is None else _mask_outlines(view.mask, to_panel)
+    return truth, contour
 
 
 def scale_bar() -> str:
@@ -167,12 +213,12 @@ def _mask_outlines(mask: Mask, to_panel: Affine) -> list[Points]:
     return [to_panel.apply(np.asarray(ring[:, 0], np.float64) + 0.5) for ring in found]
 
 
-def _panel(pixels: Image, alt: str) -> Panel:
+def _panel(pixels: Image, told: str) -> Panel:
     for quality in _QUALITIES:
         content = _encoded(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
         if len(content) <= PANEL_BYTES:
             break
-    return Panel(data_uri("image/jpeg", content), (pixels.shape[1], pixels.shape[0]), alt)
+    return Panel(data_uri("image/jpeg", content), (pixels.shape[1], pixels.shape[0]), told)
 
 
 def _encoded(kind: str, pixels: Image, options: list[int]) -> bytes:

@@ -64,7 +64,9 @@ figcaption {{ font-weight: 600; font-size: .92rem; margin-bottom: .2rem; }}
 .sheet {{ break-inside: avoid; margin: .9rem 0 1.3rem; }}
 .sheet h4 {{ font-size: .92rem; margin: 0 0 .1rem; overflow-wrap: anywhere; }}
 .panels {{ display: flex; gap: 6px; align-items: flex-start; }}
-.panels img {{ display: block; width: auto; height: auto; min-width: 0; max-width: 33%; }}
+.panels figure {{ flex: 0 1 auto; min-width: 0; }}
+.panels figcaption {{ font-weight: 400; font-size: .8rem; color: var(--soft); margin: 0; }}
+.panels img {{ display: block; max-width: 100%; height: auto; }}
 .scale {{ max-width: 24rem; font-size: .85rem; margin: .6rem 0; }}
 .scale img {{ display: block; width: 100%; height: 14px; }}
 .ends {{ display: flex; justify-content: space-between; font-variant-numeric: tabular-nums; }}
@@ -83,7 +85,7 @@ figcaption {{ font-weight: 600; font-size: .92rem; margin-bottom: .2rem; }}
   tr, .says, .warn, .sign {{ break-inside: avoid; }}
   h2, h3 {{ break-after: avoid; }}
   .chart {{ width: 330px; }}
-  .panels img {{ max-height: 46mm; }}
+  .panels img {{ max-height: 46mm; width: auto; }}
   img, .chart, .key {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
 }}
 """

@@ -16,7 +16,7 @@ from evaluation.results import (
 )
 
 MOST_ROWS: Final = 2000
-"""Of a list of pictures; metrics.json has them all."""
+"""Of a list of pictures or problems; metrics.json has them all."""
 
 
 def table(
@@ -112,9 +112,17 @@ def pictures(listed: Sequence[PictureResult], threshold: float) -> Markup:
         for p in listed[:MOST_ROWS]
     ]
     head = ("picture", "kind", "score", "verdict", "peak", "regions found", "remark")
-    left = len(listed) - len(rows)
-    more = f"{words.counted(left, 'further picture')} in metrics.json."
-    return joined(table(head, rows), element("p", more) if left else None)
+    return joined(table(head, rows), cut(len(listed), "picture"))
+
+
+def cut(count: int, noun: str) -> Markup | None:
+    """Says how many of a list are left out after MOST_ROWS."""
+    left = count - MOST_ROWS
+    return (
+        element("p", f"{words.counted(left, f'further {noun}')} in metrics.json.")
+        if left > 0
+        else None
+    )
 
 
 class Notes:
@@ -126,9 +134,9 @@ class Notes:
 
     def figure(self, value: Figure) -> Markup:
         if value.value is None:
-            reason = self._numbered(f"undefined: {value.reason}")
+            reason = self.number(f"undefined: {value.reason}")
             return element("span", f"undefined {reason}", class_="undefined")
-        note = f" {self._numbered(value.reason)}" if value.reason else None
+        note = f" {self.number(value.reason)}" if value.reason else None
         return joined(words.number(value.value, value.error), note)
 
     def listed(self) -> Markup | None:
@@ -137,7 +145,8 @@ class Notes:
         notes = [f"[{k}] {said}" for k, said in enumerate(self._said, 1)]
         return joined(*(element("p", note, class_="note") for note in notes))
 
-    def _numbered(self, said: str) -> str:
+    def number(self, said: str) -> str:
+        """Such as "[1]", which stands for what is said."""
         if said not in self._said:
             self._said.append(said)
         return f"[{self._said.index(said) + 1}]"

@@ -27,7 +27,7 @@ def test_the_index_links_each_class_and_shows_the_means() -> None:
 
 def test_the_index_says_what_a_mean_leaves_out_and_why() -> None:
     text = Page(index_page(two_classes(), {"cookie": "a", "ball & screw": "b"})).text
-    assert "(of 1 of 2)" in text
+    assert "mean over the 1 of 2 classes that define it" in text
     assert "[1] undefined: there are no masks" in text
 
 

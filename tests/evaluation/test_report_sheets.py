@@ -8,11 +8,21 @@ import numpy as np
 import pytest
 from report_parts import a_result, a_view, picture, some_pictures
 
-from evaluation.report.sheets import PANEL_PX, PER_GROUP, Panel, PictureView, groups, panels
+from evaluation.report.sheets import (
+    CONTOUR_RGB,
+    PANEL_PX,
+    PER_GROUP,
+    TRUTH_RGB,
+    Panel,
+    PictureView,
+    groups,
+    panels,
+)
 from inspector.core.arrays import Image
 from inspector.core.geometry import Affine
 from inspector.render.colormap import heat_bgr, levels
 
+DARK = np.zeros((128, 192, 3), np.uint8)
 MISS = picture("scratch/missed.png", 0.31, defective=True)
 
 
@@ -66,17 +76,41 @@ def test_the_heatmap_has_the_fixed_colours_of_the_display_range() -> None:
         assert np.abs(heat[place] - wanted).max() < 12
 
 
-def test_outlines_of_mask_and_map_lie_where_they_belong() -> None:
-    plain, _, outlined = (pixels(panel).astype(int) for panel in panels(a_view(MISS), a_result()))
-    rows, columns = np.nonzero(np.abs(outlined - plain).max(axis=2) > 60)
-    scale = plain.shape[1] / 192
-    # The map's square is x 96 to 144 and y 36 to 76 in the picture, a little more than the mask's.
-    assert columns.min() == pytest.approx(96 * scale, abs=5)
-    assert columns.max() == pytest.approx(144 * scale, abs=5)
-    assert rows.min() == pytest.approx(36 * scale, abs=5)
-    assert rows.max() == pytest.approx(76 * scale, abs=5)
-    middle = outlined[int(55 * scale), int(120 * scale)]
-    assert np.abs(middle - (40, 40, 220)).max() < 25
+def coloured(panel: Panel, rgb: str) -> tuple[int, int, int, int]:
+    """Box (x0, y0, x1, y1) of the pixels of about a colour."""
+    bgr = np.array([int(rgb[i : i + 2], 16) for i in (4, 2, 0)])
+    rows, columns = np.nonzero(np.abs(pixels(panel).astype(int) - bgr).max(axis=2) < 70)
+    return int(columns.min()), int(rows.min()), int(columns.max()), int(rows.max())
+
+
+def test_outlines_of_large_defects_lie_where_they_belong() -> None:
+    view = replace(a_view(MISS), image=DARK)
+    mask = np.zeros((128, 192), bool)
+    mask[20:110, 30:170] = True
+    anomaly_map = np.full((64, 96), 0.2, np.float32)
+    anomaly_map[15:50, 20:80] = 1.2
+    outlined = panels(replace(view, mask=mask, anomaly_map=anomaly_map), a_result())[2]
+    assert outlined.told == "outlines"
+    scale = outlined.size[0] / 192
+    wanted = [scale * edge for edge in (30, 20, 170, 110)]
+    assert coloured(outlined, TRUTH_RGB) == pytest.approx(wanted, abs=4)
+    # The edge of the map, blurred by enlarging, runs through the middle of 0.2 and 1.2 at 0.7.
+    wanted = [scale * edge for edge in (40, 30, 160, 100)]
+    assert coloured(outlined, CONTOUR_RGB) == pytest.approx(wanted, abs=4)
+
+
+@pytest.mark.parametrize(("x", "y"), [(4, 4), (90, 60), (180, 120)])
+def test_small_defects_are_enlarged_wherever_they_are(x: int, y: int) -> None:
+    mask = np.zeros((128, 192), bool)
+    mask[y : y + 6, x : x + 6] = True
+    calm = np.full((64, 96), 0.2, np.float32)
+    view = replace(a_view(MISS), image=DARK, mask=mask, anomaly_map=calm)
+    outlined = panels(view, a_result())[2]
+    assert outlined.told == "outlines, enlarged 4.0 times"
+    left, top, right, bottom = coloured(outlined, TRUTH_RGB)
+    enlarged = 5 * 4 * PANEL_PX / 192
+    assert right - left == pytest.approx(enlarged, abs=6)
+    assert bottom - top == pytest.approx(enlarged, abs=6)
 
 
 def test_a_calm_picture_without_a_mask_has_no_outlines() -> None:
