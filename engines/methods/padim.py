@@ -3,7 +3,9 @@
 Method of "PaDiM" (arXiv 2011.08785): score = Mahalanobis distance of a random choice of the
 layers' channels to mean and covariance at the same position; nothing is trained. Here epsilon is
 by default relative to the features' variance, because the paper's 0.01 is a constant for one
-backbone.
+backbone, and the image score is the mean of the top 1 % of the map, not its maximum: from 10 normal
+pictures the mean image AUROC of three sets was 0.971 against 0.963, from all of them 0.979 against
+0.978.
 """
 
 import math
@@ -82,7 +84,7 @@ class Padim(Method[PadimModel]):
     is float32, else cholesky."""
 
     name: ClassVar[str] = "padim"
-    top_fraction: ClassVar[float | None] = 0.0
+    top_fraction: ClassVar[float | None] = 0.01
 
     dims: int = field(
         default=100,

@@ -21,6 +21,9 @@ Normals = dict[str, npt.NDArray[np.float32]]
 
 LAPACK_SIZE: Final = 16
 
+ONE_THREAD: Final = 250_000
+"""Multiplications of a matrix product that OpenBLAS does not spread over threads."""
+
 LEAST_EPSILON: Final = 1e-4
 """In units of the mean squared feature, for pictures that are all the same: keeps float32 rounding
 (1e-6 of a feature) small in the scores."""
@@ -94,7 +97,7 @@ def _chunks(normals: Normals, joining: Joining) -> Iterator[tuple[slice, Float]]
 def _whitening(deviations: Float, epsilon: float) -> Float:
     """(p, N, d) -> (p, d, d): W with W^T W = S^-1."""
     pictures, dims = deviations.shape[1:]
-    covariance = deviations.transpose(0, 2, 1) @ deviations / (pictures - 1)
+    covariance = _product(deviations.transpose(0, 2, 1), deviations) / (pictures - 1)
     return _inverse_factor(covariance + epsilon * np.eye(dims))
 
 
@@ -106,27 +109,40 @@ def _complement(deviations: Float, epsilon: float) -> Float:
     U^T of the eigenvalues l up to a rotation of its rows, without an eigenproblem per position.
     """
     pictures, dims = deviations.shape[1:]
-    rows: Float = _contrasts(pictures) @ deviations
+    rows = _contrasts(deviations)
     if pictures - 1 > dims:
         rows = np.asarray(np.linalg.qr(rows, mode="r"))
-    gram = rows @ rows.transpose(0, 2, 1) + (pictures - 1) * epsilon * np.eye(rows.shape[1])
-    return _inverse_factor(epsilon * gram) @ rows
+    gram = _product(rows, rows.transpose(0, 2, 1))
+    gram += (pictures - 1) * epsilon * np.eye(rows.shape[1])
+    return _product(_inverse_factor(epsilon * gram), rows)
 
 
-def _contrasts(count: int) -> Float:
-    """(count - 1, count): orthonormal rows that are orthogonal to ones (Helmert), so that the
-    deviations of `count` pictures, which sum to zero, become count - 1 rows with the same X^T X."""
-    matrix = np.tril(np.ones((count - 1, count)))
-    index = np.arange(1, count)
-    matrix[index - 1, index] = -index
-    return matrix / np.sqrt(index * (index + 1))[:, None]
+def _contrasts(deviations: Float) -> Float:
+    """(p, N, d) -> (p, N - 1, d) with the same X^T X, which N rows that sum to zero allow: each
+    row against the mean of those before it (Helmert's contrasts)."""
+    before = np.arange(1, deviations.shape[1])[:, None]
+    rows = np.cumsum(deviations, axis=1)[:, :-1] - before * deviations[:, 1:]
+    return np.asarray(rows / np.sqrt(before * (before + 1)))
+
+
+def _product(left: Float, right: Float) -> Float:
+    """left @ right of stacks of matrices, by slices of the inner axis small enough that BLAS keeps
+    each to one thread: see _inverse_factor."""
+    inner = left.shape[2]
+    step = max(16, ONE_THREAD // (left.shape[1] * right.shape[2]))
+    # A copy: numpy multiplies a matrix by its own transpose in another way, on all threads.
+    left = left.copy()
+    total = left[:, :, :step] @ right[:, :step]
+    for start in range(step, inner, step):
+        total += left[:, :, start : start + step] @ right[:, start : start + step]
+    return total
 
 
 def _inverse_factor(matrices: Float) -> Float:
     """(p, n, n) positive definite -> (p, n, n) lower triangular: inverses of the Cholesky factors.
 
-    By halves, so that nearly all of it is batched products: LAPACK on one such matrix at a time
-    synchronises its threads so often that a busy machine takes 30 times as long.
+    By halves, so that nearly all of it is small products: LAPACK spreads every single matrix over
+    threads, and waiting for them took 30 times as long on a busy machine.
     """
     size = matrices.shape[1]
     if size <= LAPACK_SIZE:
