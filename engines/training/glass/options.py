@@ -1,0 +1,102 @@
+"""Settings of GLASS training (ECCV 2024), the published ones by default."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+from engines.backbones.zoo import BackboneInfo
+from engines.training.glass.distribution import CHOICES
+from inspector.core.errors import ConfigError
+
+PUBLISHED: Final = "wide_resnet50_2"
+"""The backbone whose features the published constants were chosen on."""
+
+PATCH_NORM: Final = 10.0
+"""Root mean square length that the patch vectors of other backbones are scaled to."""
+
+
+@dataclass(frozen=True, slots=True)
+class GlassOptions:
+    """dims, hidden: of the patch vectors and the discriminator; None follows the backbone, see
+    `sizes`. patch_norm: root mean square length that the normals' patch vectors are scaled to; 0
+    leaves them as they are, None does so for PUBLISHED alone and takes PATCH_NORM for others.
+    epochs: each ends once more than `limit` pictures were seen. noise: standard deviation. radius,
+    hard: quantiles, see StepSettings. every: epochs from one validation to the next. patience:
+    validations without improvement before training stops; 0 never. cache_bytes: of patch vectors
+    of normal pictures that are kept. threads: 0 lets torch choose.
+    """
+
+    epochs: int = 640
+    batch: int = 8
+    limit: int = 392
+    steps: int = 20
+    noise: float = 0.015
+    step_size: float = 0.001
+    radius: float = 0.75
+    hard: float = 0.5
+    mining: bool = True
+    distribution: str = "auto"
+    beta_mean: float = 0.5
+    beta_std: float = 0.1
+    learning_rate: float = 1e-4
+    dims: int | None = None
+    hidden: int | None = None
+    patch_norm: float | None = None
+    every: int = 10
+    patience: int = 0
+    seed: int = 0
+    device: str = "cpu"
+    amp: bool = False
+    threads: int = 0
+    cache_bytes: int = 4_000_000_000
+
+    def __post_init__(self) -> None:
+        for key in ("epochs", "batch", "limit", "every"):
+            _at_least(key, getattr(self, key), 1)
+        for key in ("steps", "patience", "seed", "threads", "cache_bytes"):
+            _at_least(key, getattr(self, key), 0)
+        for key in ("noise", "step_size", "learning_rate", "beta_mean"):
+            _positive(key, getattr(self, key))
+        for key in ("radius", "hard"):
+            if not 0 <= getattr(self, key) <= 1:
+                raise ConfigError(f"{key} must lie within 0 and 1, not {getattr(self, key)}")
+        for key in ("dims", "hidden"):
+            if getattr(self, key) is not None:
+                _at_least(key, getattr(self, key), 1)
+        for key in ("beta_std", "patch_norm"):
+            value = getattr(self, key)
+            if value is not None and not 0 <= value < math.inf:
+                raise ConfigError(f"{key} must be a finite number of at least 0, not {value}")
+        if self.distribution not in CHOICES:
+            known = ", ".join(CHOICES)
+            raise ConfigError(f"distribution must be one of {known}, not {self.distribution!r}")
+
+    def sizes(self, info: BackboneInfo, layers: tuple[str, ...]) -> tuple[int, int]:
+        """(dims, hidden): by default as many values as the layers have channels together, and two
+        thirds of that: the published 1536 and 1024 for WideResNet50, 152 and 101 for Lite0."""
+        channels = sum(info.output(layer).channels for layer in layers)
+        dims = channels if self.dims is None else self.dims
+        return dims, max(1, dims * 2 // 3) if self.hidden is None else self.hidden
+
+    def target_norm(self, info: BackboneInfo) -> float | None:
+        """None where the patch vectors stay as they are."""
+        if self.patch_norm is None:
+            return None if info.name == PUBLISHED else PATCH_NORM
+        return self.patch_norm or None
+
+    def resumable(self) -> dict[str, Any]:
+        """The settings that a resumed training must share with the one that it goes on from: all
+        but its length and what does not change the result."""
+        free = {"epochs", "patience", "cache_bytes", "threads", "device"}
+        return {key: value for key, value in dataclasses.asdict(self).items() if key not in free}
+
+
+def _at_least(key: str, value: int, least: int) -> None:
+    if value < least:
+        raise ConfigError(f"{key} must be at least {least}, not {value}")
+
+
+def _positive(key: str, value: float) -> None:
+    if not 0 < value < math.inf:
+        raise ConfigError(f"{key} must be a finite number above 0, not {value}")
