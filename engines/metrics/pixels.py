@@ -20,7 +20,8 @@ from engines.metrics.value import Metric
 from inspector.core.arrays import Map, Mask
 
 LIMIT: Final = 1 << 21
-"""Distinct scores kept: at most 60 MB at rest, 250 MB while a batch is merged or a figure read."""
+"""Distinct scores kept: at most 60 MB at rest, 250 MB while a batch is merged or a figure read,
+for maps of no more pixels than BATCH."""
 
 BATCH: Final = 1 << 21
 """Pixels collected before they are merged in."""
@@ -121,7 +122,7 @@ class PixelCurve:
         """Mean share of a region at or above a threshold, over false positive rates up to 0.3.
 
         The rate is of all normal pixels, whichever regions are asked for. Bergmann et al., The
-        MVTec Anomaly Detection Dataset, IJCV 2021, section 4.3.
+        MVTec Anomaly Detection Dataset, IJCV 2021.
         """
         curve = self.pro_curve(size, place)
         if np.isnan(curve.x).any() or np.isnan(curve.y).any() or not curve.x.size:

@@ -9,6 +9,7 @@ from map_scenes import Scene, scene
 from engines.metrics import pixel_bootstrap
 from engines.metrics.pixel_bootstrap import PixelBootstrap, compare_pixels
 from engines.metrics.pixels import PixelCurve
+from engines.metrics.value import Metric
 from inspector.core.errors import DataError
 
 MEASURES = {
@@ -72,6 +73,17 @@ def test_the_interval_is_about_as_wide_as_the_spread_of_new_samples():
         widths.append(np.ptp(found.interval))
     # 3.9 standard deviations; that of 16 samples is itself known to 18 %.
     assert np.mean(widths) == pytest.approx(2 * 1.96 * np.std(values, ddof=1), rel=0.45)
+
+
+def test_the_exact_figure_and_not_the_grouped_one_places_the_interval():
+    drawn, _ = both(scene(8))
+    low, high = (drawn.with_interval("auroc", Metric(value)).interval for value in (0.6, 0.7))
+    assert low is not None
+    assert np.add(low, 0.1) == pytest.approx(high)
+    assert low[0] < 0.6 < low[1]
+    worse, better = (Metric(value) for value in (0.6, 0.7))
+    (found,) = compare_pixels([drawn, drawn], [worse, better], "auroc")
+    assert found.interval == pytest.approx((-0.1, -0.1))
 
 
 @pytest.mark.parametrize("figure", pixel_bootstrap.FIGURES)
