@@ -20,8 +20,8 @@ from engines.metrics.value import Metric
 from inspector.core.arrays import Map, Mask
 
 LIMIT: Final = 1 << 21
-"""Distinct scores kept: at most 60 MB at rest, 250 MB while a batch is merged or a figure read,
-for maps of no more pixels than BATCH."""
+"""Distinct scores kept: at most 60 MB at rest, 120 MB once a figure was read, 250 MB while a batch
+is merged or a figure read; for maps of no more pixels than BATCH."""
 
 BATCH: Final = 1 << 21
 """Pixels collected before they are merged in."""
