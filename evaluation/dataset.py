@@ -9,7 +9,8 @@ from engines.datasets.types import ClassData
 from evaluation.evaluating import Progress, evaluate_class, silent
 from evaluation.facts import made_from
 from evaluation.files import METRICS, kept, write_class, write_dataset
-from evaluation.results import ClassResult, DatasetResult, Failure, Settings
+from evaluation.given import Settings
+from evaluation.results import ClassResult, DatasetResult, Failure
 from inspector.core.errors import ConfigError, DataError, EngineError, SpecError
 
 

@@ -10,9 +10,10 @@ from engines.datasets.types import TEST, ClassData, Sample
 from evaluation import facts
 from evaluation.figures import Findings, findings
 from evaluation.gathering import Gathering
+from evaluation.given import Provenance, Settings
 from evaluation.judging import Judging
 from evaluation.latency import of_pictures
-from evaluation.results import ClassResult, Provenance, Settings
+from evaluation.results import ClassResult
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError
 

@@ -11,15 +11,15 @@ from engines.spec import EngineSpec
 from engines.spec_file import file_hash
 from evaluation import truth
 from evaluation.files import pictures_hash
-from evaluation.results import (
+from evaluation.given import (
     PIXEL_RESAMPLES,
     DataFacts,
     EngineFacts,
     EvaluationRules,
-    PictureResult,
     Provenance,
     Settings,
 )
+from evaluation.results import PictureResult
 
 MEMORY_BYTES: Final = 500_000_000
 """Most that the figures of a class hold: see tests/evaluation/test_evaluation_memory.py."""

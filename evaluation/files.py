@@ -12,15 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.datasets.types import Sample
-from evaluation.results import (
-    FIGURES,
-    FORMAT,
-    ClassResult,
-    DatasetResult,
-    Figure,
-    PictureResult,
-    Provenance,
-)
+from evaluation.given import Provenance
+from evaluation.results import FIGURES, FORMAT, ClassResult, DatasetResult, Figure, PictureResult
 from inspector.core.errors import DataError, SinkError
 from inspector.core.schema import build
 

@@ -15,8 +15,9 @@ from engines.datasets.splits import read_split
 from engines.datasets.types import ClassData
 from evaluation.dataset import Job, check_out, evaluate_dataset, jobs_for
 from evaluation.evaluating import as_tests
+from evaluation.given import MASK_RULES, Settings
 from evaluation.report.write import write_class_report, write_dataset_report
-from evaluation.results import MASK_RULES, ClassResult, DatasetResult, Settings
+from evaluation.results import ClassResult, DatasetResult
 from evaluation.tables import class_lines, dataset_lines
 from inspector.core.errors import ConfigError, DataError
 from tools._cli import guarded

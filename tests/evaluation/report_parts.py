@@ -5,24 +5,20 @@ from html.parser import HTMLParser
 
 import numpy as np
 
+from evaluation.given import DataFacts, EngineFacts, EvaluationRules, Provenance, Settings
 from evaluation.report.sheets import PictureView
 from evaluation.results import (
     AtThreshold,
     ClassResult,
     Curve,
-    DataFacts,
-    EngineFacts,
-    EvaluationRules,
     Figure,
     Figures,
     Histogram,
     KindResult,
     Latency,
     PictureResult,
-    Provenance,
     Rate,
     RegionGroup,
-    Settings,
     TestSelected,
 )
 from inspector.core.geometry import Affine

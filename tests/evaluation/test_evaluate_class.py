@@ -16,7 +16,8 @@ from engines.fake_engine import FakeEngine
 from engines.spec import LeftOutRecord, Roi
 from engines.training.thresholds_record import picture_hash
 from evaluation.evaluating import as_tests, evaluate_class
-from evaluation.results import ClassResult, Settings
+from evaluation.given import Settings
+from evaluation.results import ClassResult
 from inspector.core.errors import DataError, InferenceError
 
 FAST = Settings(backend="fake", resamples=20)

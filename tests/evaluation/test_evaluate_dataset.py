@@ -13,7 +13,8 @@ from scenes import fake_engine_file, make_class, plate, write
 from engines.datasets.layouts import load
 from engines.fake_engine import FakeEngine
 from evaluation.dataset import Job, check_out, evaluate_dataset, jobs_for
-from evaluation.results import DatasetResult, Settings
+from evaluation.given import Settings
+from evaluation.results import DatasetResult
 from inspector.core.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]

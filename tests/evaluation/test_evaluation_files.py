@@ -13,7 +13,8 @@ from engines.datasets.layouts import load
 from engines.datasets.types import Sample
 from evaluation.evaluating import evaluate_class
 from evaluation.files import pictures_hash, read_class, write_class, write_dataset
-from evaluation.results import FIGURES, ClassResult, DatasetResult, Settings
+from evaluation.given import Settings
+from evaluation.results import FIGURES, ClassResult, DatasetResult
 from inspector.core.errors import DataError, SinkError
 
 

@@ -12,9 +12,10 @@ from engines.datasets.layouts import load
 from engines.datasets.types import ClassData
 from engines.spec import ResizeRule
 from evaluation.evaluating import evaluate_class
+from evaluation.given import Settings
 from evaluation.report.views import EngineViews
 from evaluation.report.write import REPORT, write_class_report
-from evaluation.results import ClassResult, PictureResult, Settings
+from evaluation.results import ClassResult, PictureResult
 from inspector.core.errors import DataError, SinkError
 
 FAKE = Settings(backend="fake", resamples=0)
