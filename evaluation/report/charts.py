@@ -90,7 +90,10 @@ def histograms(chart: Chart, layers: Sequence[Layer], line: Mark) -> Markup:
     across = Scale.around(edges, _LEFT, _RIGHT)
     tops = [_FIRST_PANEL + k * (_PANEL + _BETWEEN) for k in range(len(layers))]
     bottom = tops[-1] + _PANEL
-    panels = [_panel(*pair, across, chart.y_label) for pair in zip(layers, tops, strict=True)]
+    # On a linear axis a few pixels of a defect could not be told from none.
+    log = max((count for layer in layers for count in layer.counts), default=0) > _LINEAR_UP_TO
+    label = f"{chart.y_label} (log)" if log else chart.y_label
+    panels = [_panel(*pair, across, label, log=log) for pair in zip(layers, tops, strict=True)]
     names = [
         _text(layer.heading, across.start, top - 8, "name")
         for layer, top in zip(layers, tops, strict=True)
@@ -164,17 +167,13 @@ def _mark(mark: Mark, across: Scale, up: Scale) -> Markup:
     return joined(element("circle", cx=x, cy=y, r=5.5, class_="point"), name)
 
 
-def _panel(layer: Layer, top: float, across: Scale, y_label: str) -> Markup:
+def _panel(layer: Layer, top: float, across: Scale, y_label: str, *, log: bool) -> Markup:
     tallest = max(layer.counts, default=0)
     heights: list[float] = list(layer.counts)
-    words = None
-    if tallest > _LINEAR_UP_TO:
-        # On a linear axis a few pixels of a defect could not be told from none.
+    if log:
         heights = [math.log10(count) + 1 if count else 0.0 for count in layer.counts]
-        words = _powers(tallest)
     up = Scale(0, max(heights, default=0) * 1.05 or 1.0, top + _PANEL, top)
-    label = y_label if words is None else f"{y_label} (log)"
-    parts = [_y_axis(up, across, label, ticks=words or _whole(up))]
+    parts = [_y_axis(up, across, y_label, ticks=_powers(tallest) if log else _whole(up))]
     for count, height, ends in zip(layer.counts, heights, pairwise(layer.edges), strict=True):
         if count:
             parts.append(_column(count, height, ends, across, up, layer))
@@ -197,7 +196,7 @@ def _whole(up: Scale) -> list[tuple[float, str]]:
 
 def _powers(tallest: int) -> list[tuple[float, str]]:
     """1, 10, 100 and so on, at most five of them, on an axis of log10(count) + 1."""
-    most = math.floor(math.log10(tallest))
+    most = math.floor(math.log10(max(tallest, 1)))
     each = math.ceil((most + 1) / 5)
     names = {0: "1", 1: "10", 2: "100", 3: "1k", 4: "10k", 5: "100k", 6: "1M", 7: "10M"}
     return [(k + 1.0, names.get(k, f"1e{k}")) for k in range(0, most + 1, each)]

@@ -30,7 +30,7 @@ PANEL_PX: Final = 360
 PANEL_BYTES: Final = 28_000
 """Most bytes of a panel; a report of MAX_SHEETS thus stays below 2.8 MB of pictures."""
 
-MAX_ZOOM: Final = 4.0
+MAX_ZOOM: Final = 8.0
 _LEAST_ZOOM: Final = 1.5
 _SHARE: Final = 0.5
 """Of the sides of an enlarged part that the outlines may take."""
@@ -126,11 +126,14 @@ def panels(view: PictureView, result: ClassResult) -> tuple[Panel, Panel, Panel]
     drawing.draw(canvas, view.image, whole, view.anomaly_map, view.to_frame)
     both = canvas.bgr()
     box, zoom = _window(view, result.engine.pixel_threshold, whole)
-    told = "outlines" if zoom == 1 else f"outlines, enlarged {zoom:.1f} times"
+    told = {0.0: "nothing to outline", 1.0: "outlines"}
     return (
         _panel(both[:, :width], "picture"),
         _panel(both[:, width:], "heatmap"),
-        _panel(_outlined(view, result.engine.pixel_threshold, box), told),
+        _panel(
+            _outlined(view, result.engine.pixel_threshold, box),
+            told.get(zoom, f"outlines, enlarged {zoom:.1f} times"),
+        ),
     )
 
 
@@ -138,11 +141,11 @@ def _window(
     view: PictureView, threshold: float, whole: Placement
 ) -> tuple[tuple[int, int, int, int], float]:
     """The part of the picture that holds all outlines with room around them, and how many times it
-    is enlarged; the whole picture where that is little."""
+    is enlarged; the whole picture where that is little, and 0 where there are no outlines."""
     height, width = view.image.shape[:2]
     truth, contour = _outlines(view, threshold, whole.affine)
     if not truth and not contour:
-        return (0, 0, width, height), 1.0
+        return (0, 0, width, height), 0.0
     points = whole.affine.inverse().apply(np.concatenate((*truth, *contour)))
     low, high = points.min(axis=0), points.max(axis=0)
     sides = np.array((width, height))
@@ -166,7 +169,7 @@ def _outlined(view: PictureView, threshold: float, box: tuple[int, int, int, int
     to_panel = placement.affine.after(Affine(1, 1, -x0, -y0))
     truth, contour = _outlines(view, threshold, to_panel)
     canvas.outline(truth, Colour.of(TRUTH_RGB), 2)
-    canvas.outline(contour, Colour.of(CONTOUR_RGB), 1)
+    canvas.outline(contour, Colour.of(CONTOUR_RGB), 2)
     return canvas.bgr()
 
 

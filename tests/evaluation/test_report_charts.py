@@ -83,6 +83,16 @@ def test_one_pixel_among_a_million_can_be_seen() -> None:
     assert "10k" in Page(histograms(CHART, (layer,), LINE)).text
 
 
+def test_both_kinds_are_counted_on_the_same_sort_of_axis() -> None:
+    many = Layer("good", (0.0, 0.4, 0.8), (1_000_000, 1), "good")
+    few = Layer("defective", (0.0, 0.4, 0.8), (0, 10), "defective")
+    page = Page(histograms(CHART, (many, few), LINE))
+    assert page.text.count("y label (log)") == 2
+    one, ten = (float(column["height"] or 0) for column in page.every("rect")[1:])
+    assert one > 8
+    assert ten > 60
+
+
 def test_a_threshold_beyond_all_scores_is_still_in_the_chart() -> None:
     layer = Layer("good", (0.0, 0.1), (4,), "good")
     page = Page(histograms(CHART, (layer,), Mark(7.0, 0, "threshold 7")))

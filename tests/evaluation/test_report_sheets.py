@@ -106,9 +106,9 @@ def test_small_defects_are_enlarged_wherever_they_are(x: int, y: int) -> None:
     calm = np.full((64, 96), 0.2, np.float32)
     view = replace(a_view(MISS), image=DARK, mask=mask, anomaly_map=calm)
     outlined = panels(view, a_result())[2]
-    assert outlined.told == "outlines, enlarged 4.0 times"
+    assert outlined.told == "outlines, enlarged 8.0 times"
     left, top, right, bottom = coloured(outlined, TRUTH_RGB)
-    enlarged = 5 * 4 * PANEL_PX / 192
+    enlarged = 5 * 8 * PANEL_PX / 192
     assert right - left == pytest.approx(enlarged, abs=6)
     assert bottom - top == pytest.approx(enlarged, abs=6)
 
@@ -117,6 +117,7 @@ def test_a_calm_picture_without_a_mask_has_no_outlines() -> None:
     one = picture("good/a.png", 0.1)
     plain, _, outlined = (pixels(panel).astype(int) for panel in panels(a_view(one), a_result()))
     assert np.abs(outlined - plain).max() < 12
+    assert panels(a_view(one), a_result())[2].told == "nothing to outline"
 
 
 @pytest.mark.parametrize("hw", [(33, 47), (20, 900), (900, 20), (1, 1), (1080, 1920)])
