@@ -7,6 +7,7 @@ onnxruntime copies the right one of a batched product before it multiplies, and 
 the smaller copy (100 pictures, 32x32 cells, 40 channels, radius 1: 2.5 ms against 3.8).
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Final
 
@@ -120,55 +121,64 @@ def chosen_pictures(query: Var, descriptors: npt.NDArray[np.float32], top_k: int
     return op.where(chosen, op.const(np.float32(0)), op.const(np.float32(EXCLUDED)))
 
 
-def closest(
-    query: Var, bank: npt.NDArray[np.floating], scale: float, patches: int
-) -> tuple[Var, Var]:
-    """Index (N, P) int64 of the row of the bank nearest to each query, and the squared Euclidean
-    distance (N, P) to it, computed from their difference.
+class Rows:
+    """A bank (M, C), times scale, as one constant of the graph, however often it is read."""
 
-    query: (N, P, C). bank: (M, C), times scale. The differences of squares -2ab + b^2 only choose
-    the row: by themselves they lose all digits of a distance that is small beside the norms. With
-    a float16 bank the products ab are float16 as well.
+    def __init__(self, bank: npt.NDArray[np.floating], scale: float) -> None:
+        self.bank = bank
+        self.scale = scale
+        self.stored = op.const(np.ascontiguousarray(bank))
+
+    def at(self, index: Var) -> Var:
+        """Shape of index -> (*index, C) float32."""
+        found = op.cast(op.gather(self.stored, index), to=np.float32)
+        return found if self.scale == 1 else op.mul(found, op.const(np.float32(self.scale)))
+
+    def gaps(self, query: Var, start: int, stop: int) -> Var:
+        """-2ab + b^2 of a part of the rows: squared distances (n, stop - start) over scale^2, but
+        for the query's own norm. query: (n, C). The products ab of float16 rows are float16."""
+        part = self.stored
+        if stop - start < len(self.bank):
+            part = op.slice(part, _ints(start), _ints(stop), _ints(0))
+        if self.scale != 1:
+            query = op.mul(query, op.const(np.float32(1 / self.scale)))
+        squares = np.sum(self.bank[start:stop].astype(np.float64) ** 2, axis=1)
+        constant = op.const(squares.astype(np.float32))
+        if self.bank.dtype == np.float16:
+            products = op.gemm(op.cast(query, to=np.float16), part, alpha=-2.0, transB=1)
+            return op.add(op.cast(products, to=np.float32), constant)
+        return op.gemm(query, part, constant, alpha=-2.0, transB=1)
+
+
+def closest(query: Var, rows: Rows, patches: int) -> tuple[Var, Var]:
+    """Index (N, P) int64 of the row nearest to each query, the lowest of equals, and the squared
+    Euclidean distance (N, P) to it.
+
+    query: (N, P, C). The difference of squares only chooses the row, and the distance is computed
+    from the difference of the vectors: of a distance that is small beside the norms, the former
+    has no digit right.
     """
-    count, channels = bank.shape
+    count, channels = rows.bank.shape
     flat = op.reshape(query, _ints(-1, channels))
-    scaled = flat if scale == 1 else op.mul(flat, op.const(np.float32(1 / scale)))
-    indices, distances, start = [], [], 0
-    for part in np.array_split(bank, -(-patches * count // TABLE_CELLS)):
-        rows = op.const(np.ascontiguousarray(part))
-        index = op.arg_min(_gaps(scaled, part, rows), axis=1, keepdims=1)
-        found = _rows(rows, op.squeeze(index, _ints(1)), scale)
-        distances.append(op.reduce_sum_square(op.sub(flat, found), axes=[1], keepdims=1))
+    parts = -(-patches * count // TABLE_CELLS)
+    bounds = [count * index // parts for index in range(parts + 1)]
+    indices, distances = [], []
+    for start, stop in itertools.pairwise(bounds):
+        index = op.arg_min(rows.gaps(flat, start, stop), axis=1, keepdims=0)
         indices.append(op.add(index, _ints(start)))
-        start += len(part)
+        apart = op.sub(flat, rows.at(indices[-1]))
+        distances.append(op.reduce_sum_square(apart, axes=[1], keepdims=0))
     index, distance = indices[0], distances[0]
-    if len(indices) > 1:
-        together = op.concat(distances, axis=1)
-        first = op.arg_min(together, axis=1, keepdims=1)
-        index = op.gather_elements(op.concat(indices, axis=1), first, axis=1)
-        distance = op.reduce_min(together, axes=[1], keepdims=1)
+    for other, nearer in zip(indices[1:], distances[1:], strict=True):
+        index = op.where(op.less(nearer, distance), other, index)
+        distance = op.min([nearer, distance])
     return op.reshape(index, _ints(-1, patches)), op.reshape(distance, _ints(-1, patches))
-
-
-def _gaps(query: Var, bank: npt.NDArray[np.floating], rows: Var) -> Var:
-    """-2ab + b^2: squared distances (N * P, M) but for the query's own norm."""
-    squares = op.const((bank.astype(np.float64) ** 2).sum(axis=1).astype(np.float32))
-    if bank.dtype == np.float16:
-        products = op.gemm(op.cast(query, to=np.float16), rows, alpha=-2.0, transB=1)
-        return op.add(op.cast(products, to=np.float32), squares)
-    return op.gemm(query, rows, squares, alpha=-2.0, transB=1)
-
-
-def _rows(bank: Var, index: Var, scale: float) -> Var:
-    found = op.cast(op.gather(bank, index), to=np.float32)
-    return found if scale == 1 else op.mul(found, op.const(np.float32(scale)))
 
 
 def reweighted(
     query: Var,
     nearest: tuple[Var, Var],
-    bank: npt.NDArray[np.floating],
-    scale: float,
+    rows: Rows,
     neighbours: npt.NDArray[np.int32],
     counted: npt.NDArray[np.float32],
 ) -> Var:
@@ -181,13 +191,11 @@ def reweighted(
     index, squared = nearest
     within = op.mul(squared, op.const(counted[None]))
     top = op.arg_max(within, axis=1, keepdims=1)
-    patches = op.const(np.arange(len(counted))[None])
-    chosen = op.cast(op.equal(patches, top), to=np.float32)
+    chosen = op.cast(op.equal(op.const(np.arange(len(counted))[None]), top), to=np.float32)
     patch = op.matmul(op.unsqueeze(chosen, _ints(1)), query)
     row = op.squeeze(op.gather_elements(index, top, axis=1), _ints(1))
-    around = op.gather(op.const(neighbours), row)
-    rows = _rows(op.const(np.ascontiguousarray(bank)), around, scale)
-    distances = op.reduce_l2(op.sub(patch, rows), axes=[2], keepdims=0)
+    around = rows.at(op.gather(op.const(neighbours), row))
+    distances = op.reduce_l2(op.sub(patch, around), axes=[2], keepdims=0)
     share = op.slice(op.softmax(distances, axis=1), _ints(0), _ints(1), _ints(1))
     weight = op.sub(op.const(np.float32(1)), op.squeeze(share, _ints(1)))
     return op.mul(weight, op.sqrt(op.reduce_max(within, axes=[1], keepdims=0)))

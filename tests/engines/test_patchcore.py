@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 from engines.graph import nearest
 from engines.graph.maps import Canvas
-from engines.methods import coreset, patchcore, patchcore_bank, patchcore_search
+from engines.methods import patchcore, patchcore_bank, patchcore_search
 from engines.methods.patchcore import PatchCore
 from inspector.core.errors import ConfigError, DataError
 
@@ -156,7 +156,7 @@ def test_equal_rows_are_found_by_their_lowest_index(monkeypatch):
     for limit in (10_000, 9):
         monkeypatch.setattr(nearest, "TABLE_CELLS", limit)
         argument = spox.argument(spox.Tensor(np.float32, ("N", 3, 3)))
-        index, distance = nearest.closest(argument, bank, 1.0, 3)
+        index, distance = nearest.closest(argument, nearest.Rows(bank, 1.0), 3)
         graph = spox.build({"query": argument}, {"index": index, "distance": distance})
         session = onnxruntime.InferenceSession(graph.SerializeToString())
         found, squared = session.run(None, {"query": query[None]})
@@ -188,7 +188,7 @@ def test_float16_products_find_a_row_nearly_as_near():
     assert (emulated / least).max() <= 1 + patchcore.FLOAT16_TOLERANCE
 
     argument = spox.argument(spox.Tensor(np.float32, ("N", 400, 96)))
-    _, squared = nearest.closest(argument, model.bank, model.scale, 400)
+    _, squared = nearest.closest(argument, nearest.Rows(model.bank, model.scale), 400)
     graph = spox.build({"query": argument}, {"squared": squared})
     session = onnxruntime.InferenceSession(graph.SerializeToString())
     found = np.sqrt(session.run(None, {"query": query[None].astype(np.float32)})[0][0])
@@ -209,7 +209,7 @@ def test_float16_halves_the_bank_and_moves_scores_little(options):
 
 
 def test_the_bank_is_drawn_from_all_pictures_and_thinned(monkeypatch):
-    monkeypatch.setattr(coreset, "CANDIDATES", 100)
+    monkeypatch.setattr(patchcore, "CANDIDATES", 100)
     method = PatchCore()
     normals = features(5)
     model = method.fit(method.embed(normals), 0)
