@@ -75,20 +75,20 @@ class ThresholdRule:
     def sentences(self) -> tuple[str, ...]:
         """What was done, what was seen, what is promised and what is assumed, for people."""
         said = [self._chosen()]
-        unit = "picture" if self.block_frames == 1 else f"{self.block_frames}-frame block"
+        units = "pictures" if self.block_frames == 1 else f"blocks of {self.block_frames} frames"
         if self.alarms is not None:
             low, high = self.interval
             said.append(
-                f"of these {self.blocks or self.normals} {unit}s {self.alarms} fail, 95 % interval "
+                f"of these {self.blocks or self.normals} {units} {self.alarms} fail, 95 % interval "
                 f"of the rate {low:.2%} to {high:.2%}"
             )
         if self.false_alarm_rate is not None:
-            said.append(f"on average at most {self.false_alarm_rate:.2%} of new ones fail")
+            said.append(f"on average at most {self.false_alarm_rate:.2%} of new {units} fail")
         if self.promise is not None:
             # 1 in 10 for 9.6 %: never a smaller share than the promise.
             per = max(1, math.floor(1 / self.promise + 1e-9))
             said.append(
-                f"with 95 % confidence at most 1 false alarm per {per} {unit}s in the long run "
+                f"with 95 % confidence at most 1 false alarm per {per} {units} in the long run "
                 f"({self.promise:.2%})"
             )
         return (*said, self.note) if self.note else tuple(said)

@@ -83,10 +83,11 @@ def choose(
 ) -> Thresholds:
     """rule: None for the conformal one at its default rate.
 
-    The pixel threshold follows the same rule from the peaks, so a normal picture shows a region no
-    more often than it fails. The conformal rule takes the highest score of each independent block,
-    the others, which promise nothing, every frame. Raises ConfigError for a rate or promise that
-    the normals cannot support, and for anomalous pictures where the rule takes none.
+    The pixel threshold follows the same rule from the peaks, so what holds for failing holds for
+    showing a region, each on its own. The conformal rule takes the highest score of each
+    independent block, the others, which promise nothing, every frame. Raises ConfigError for a
+    rate or promise that the normals cannot support, and for anomalous pictures where the rule
+    takes none.
     """
     rule = rule or Rule()
     if anomalous is not None and not rule.needs_anomalous:

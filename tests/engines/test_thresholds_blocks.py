@@ -79,7 +79,10 @@ def test_the_rule_says_frames_block_length_and_blocks():
     assert parts.length > 5
     assert (rule.normals, rule.block_frames, rule.blocks) == (300, parts.length, parts.count)
     assert rule.false_alarm_rate == pytest.approx(max(0.01, 1 / (parts.count + 1)))
-    assert any(f"{parts.length}-frame block" in sentence for sentence in rule.sentences())
+    assert any(
+        f"{parts.count} blocks of {parts.length} frames" in sentence
+        for sentence in rule.sentences()
+    )
     assert "neighbouring frames are alike" in rule.note
 
 
