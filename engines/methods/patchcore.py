@@ -47,8 +47,8 @@ CANDIDATES: Final = 10_000
 from all. 20,000 separated no better and took half as long again, in every fold."""
 
 FLOAT16_TOLERANCE: Final = 0.006
-"""Share by which the distance to a row found with float16 products may pass the smallest one
-(measured; below 1e-3 on real features)."""
+"""Share by which the distance to a row found with float16 products may pass the smallest one.
+Measured on two real sets: 0.0023 at most, and another row than the nearest for 0.3 % of patches."""
 
 Array = npt.NDArray[np.float32]
 
