@@ -1,5 +1,6 @@
 """Files of a training: what it goes on from, and the best networks, both in the published form."""
 
+import io
 import os
 import pickle
 from dataclasses import dataclass
@@ -118,7 +119,8 @@ def load(path: Path) -> dict[str, Any]:
     """A checkpoint in the published form, on the CPU; never runs code from the file. Raises
     ConfigError."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        held = io.BytesIO(path.read_bytes())
+        content = torch.load(held, map_location="cpu", weights_only=True)
     except OSError as exc:
         raise ConfigError(f"checkpoint {path} cannot be read: {exc.strerror}") from exc
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as exc:
