@@ -1,147 +1,116 @@
-"""How well engines with default settings separate real good and defective pictures.
+"""How well each method with its defaults separates real good and defective pictures, and its cost.
 
-python -m benchmarks.accuracy --data DIR fits one engine per folder of DIR (MVTec layout:
-train/good, test/<kind>, ground_truth/<kind>/<stem>*) and prints a table and JSON.
+python -m benchmarks.accuracy --data DIR fits one engine per method and class of DIR, each in a
+process of its own, judges the test pictures on two threads, and prints a table and JSON.
 """
 
 import argparse
 import dataclasses
 import json
+import os
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from engines.backbones.zoo import DEFAULT, resolve
-from engines.base import Engine, open_engine
-from engines.datasets.pictures import read_picture
-from engines.export.fitting import Recipe, fit_engine
-from engines.methods.base import make_method
-from engines.metrics.image import auroc
-from engines.resize import to_input
-from engines.training.data import from_folder
-from inspector.core.arrays import Map, Mask
-from inspector.core.errors import DataError
+from engines.datasets.layouts import load
+from engines.datasets.types import ClassData
+from engines.methods.base import METHODS
+from evaluation.evaluating import evaluate_class
+from evaluation.given import Settings
 
 SETS = ("cookie", "ballscrew", "cubes")
+THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """pixel_auroc: on the map's own grid, None without masks. false_alarms, found: shares of good
-    and defective test pictures at or above the image threshold. found_without_region: share of
-    those found whose map stays below the pixel threshold. good_with_region: of good pictures.
+    """pixel_auroc, aupro: on the map's own grid, None without masks. false_alarms, found: shares of
+    good and defective test pictures at or above the image threshold. fit_s, fit_mb: wall time and
+    peak resident memory of the whole command. ms: median of preprocessing and inference.
     """
 
+    method: str
     name: str
-    normals: int
-    good: int
-    defective: int
-    image_auroc: float
+    image_auroc: float | None
     pixel_auroc: float | None
-    false_alarms: float
+    aupro: float | None
+    false_alarms: float | None
     found: float
-    found_without_region: float
-    good_with_region: float
     fit_s: float
+    fit_mb: float
+    engine_mb: float
+    ms: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One test picture. truth: mask on the map's grid, None where there is no mask for it."""
-
-    score: float
-    anomaly_map: Map
-    defective: bool
-    truth: Mask | None
-
-
-def measure(folder: Path, method: str = "rad") -> Accuracy:
-    """Fits on train/good with the defaults of tools.fit and judges all test pictures."""
-    start = time.perf_counter()
-    normals = from_folder(folder)
-    recipe = Recipe(folder.name, make_method(method, {}), resolve(DEFAULT))
+def measure(data: ClassData, folder: Path, method: str, options: Sequence[str] = ()) -> Accuracy:
+    """Fits on the good training pictures as tools.fit does and judges all test pictures."""
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "engine.onnx"
-        fit_engine(normals, recipe, path, lambda *_: None)
-        fit_s = time.perf_counter() - start
-        engine = open_engine(path)
-    judged = [
-        _judge(engine, picture, folder / "ground_truth" / kind.name, kind.name != "good")
-        for kind in sorted((folder / "test").iterdir())
-        for picture in sorted(kind.iterdir())
-    ]
-    return _summary(engine, folder.name, len(normals.pixels), judged, fit_s)
-
-
-def _judge(engine: Engine, path: Path, masks: Path, defective: bool) -> Judged:
-    image = read_picture(path)
-    if image is None:
-        raise DataError(f"test picture {path} cannot be read")
-    pixels, _ = to_input(image, engine.spec.resize)
-    maps, scores = engine.infer(pixels[None])
-    height, width = engine.spec.map_hw
-    truth: Mask | None = np.zeros((height, width), bool)
-    if defective:
-        # By stem: pairing by sorted position shifts every mask when one file is missing.
-        found = sorted(masks.glob(f"{path.stem}*")) if masks.is_dir() else []
-        drawn = cv2.imread(str(found[0]), cv2.IMREAD_GRAYSCALE) if found else None
-        truth = None
-        if drawn is not None:
-            truth = cv2.resize(drawn, (width, height), interpolation=cv2.INTER_NEAREST) > 0
-    return Judged(float(scores[0]), maps[0], defective, truth)
-
-
-def _summary(
-    engine: Engine, name: str, normals: int, judged: list[Judged], fit_s: float
-) -> Accuracy:
-    spec = engine.spec
-    scores = np.array([one.score for one in judged])
-    peaks = np.array([one.anomaly_map.max() for one in judged])
-    bad = np.array([one.defective for one in judged])
-    fails, regions = scores >= spec.image_threshold, peaks >= spec.pixel_threshold
-    truths = [one.truth for one in judged if one.truth is not None]
-    pixel = None
-    if len(truths) == len(judged):
-        pixel = auroc(np.stack([one.anomaly_map for one in judged]), np.stack(truths)).value
+        fit_s, fit_mb = _fit(folder, method, path, options)
+        found = evaluate_class(path, data, Settings(threads=THREADS, resamples=0))
+    figures, limits = found.figures, found.at_threshold
     return Accuracy(
-        name=name,
-        normals=normals,
-        good=int((~bad).sum()),
-        defective=int(bad.sum()),
-        image_auroc=auroc(scores, bad).value,
-        pixel_auroc=pixel,
-        false_alarms=float(fails[~bad].mean()),
-        found=float(fails[bad].mean()),
-        found_without_region=float((~regions[fails]).mean()) if fails.any() else 0.0,
-        good_with_region=float(regions[~bad].mean()),
+        method=method,
+        name=data.name,
+        image_auroc=figures.image_auroc.value,
+        pixel_auroc=figures.pixel_auroc.value,
+        aupro=figures.aupro.value,
+        false_alarms=limits.false_alarm_rate.share,
+        found=1 - (limits.miss_rate.share or 0.0),
         fit_s=fit_s,
+        fit_mb=fit_mb,
+        engine_mb=found.engine.megabytes,
+        ms=found.latency.total_p50_ms,
     )
+
+
+def _fit(folder: Path, method: str, out: Path, options: Sequence[str]) -> tuple[float, float]:
+    """Seconds and peak megabytes of tools.fit."""
+    common = ["--normal", str(folder), "--out", str(out), "--threads", str(THREADS)]
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tools.fit", "--method", method, *common, *options],
+        stdout=subprocess.DEVNULL,
+    )
+    # wait4 gives the peak of this one child; resource.getrusage knows only that of the largest.
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"tools.fit --method {method} failed on {folder}")
+    return time.perf_counter() - started, usage.ru_maxrss * 1024 / 1e6
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of class folders")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     arguments = parser.parse_args(argv)
-    found = [measure(arguments.data / name) for name in arguments.sets]
     print(
-        f"{'set':12}{'normals':>8}{'good':>6}{'bad':>5}{'image':>8}{'pixel':>8}"
-        f"{'alarms':>8}{'found':>8}{'no region':>10}{'fit s':>7}"
+        f"{'method':11}{'set':11}{'image':>8}{'pixel':>8}{'AUPRO':>8}{'alarms':>8}{'found':>8}"
+        f"{'fit s':>7}{'fit MB':>8}{'MB':>7}{'ms':>7}"
     )
-    for one in found:
-        pixel = "-" if one.pixel_auroc is None else f"{one.pixel_auroc:.4f}"
-        print(
-            f"{one.name:12}{one.normals:8}{one.good:6}{one.defective:5}{one.image_auroc:8.4f}"
-            f"{pixel:>8}{one.false_alarms:8.1%}{one.found:8.1%}{one.found_without_region:10.1%}"
-            f"{one.fit_s:7.1f}"
-        )
-    print(json.dumps({"accuracy": [dataclasses.asdict(one) for one in found]}))
+    rows = []
+    for name in arguments.sets:
+        folder = arguments.data / name
+        (data,) = load(folder, None)
+        for method in arguments.methods:
+            one = measure(data, folder, method)
+            rows.append(one)
+            shares = "".join(_figure(v) for v in (one.image_auroc, one.pixel_auroc, one.aupro))
+            alarms = f"{one.false_alarms or 0:8.1%}{one.found:8.1%}"
+            cost = f"{one.fit_s:7.1f}{one.fit_mb:8.0f}{one.engine_mb:7.1f}{one.ms or 0:7.1f}"
+            print(f"{one.method:11}{one.name:11}{shares}{alarms}{cost}", flush=True)
+    print(json.dumps({"accuracy": [dataclasses.asdict(one) for one in rows]}))
     return 0
+
+
+def _figure(value: float | None) -> str:
+    return f"{'-' if value is None else f'{value:.4f}':>8}"
 
 
 if __name__ == "__main__":
