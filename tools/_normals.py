@@ -1,7 +1,6 @@
 """Good pictures for a command: a folder, a stream, or a class of a data set."""
 
 import argparse
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,7 +71,10 @@ def _divided(one: ClassData, place: Path, seed: int) -> ClassData:
 def normals_of_class(
     one: ClassData, arguments: argparse.Namespace, scheme: Scheme
 ) -> tuple[Normals, Scheme]:
-    """Good validation pictures, where there are any, are held out to choose the thresholds."""
+    """Good validation pictures, where there are any, are held out to choose the thresholds.
+
+    Raises ConfigError where the scheme asks for something else.
+    """
     held = tuple(sample for sample in one.validation() if not sample.defective)
     named = [(sample.name, sample.path) for sample in (*one.normals(), *held)]
     normals = from_pictures(
@@ -80,4 +82,9 @@ def normals_of_class(
     )
     there = set(normals.names)
     kept = tuple(sample.name for sample in held if sample.name in there)
-    return normals, dataclasses.replace(scheme, held_out=kept) if kept else scheme
+    if kept and scheme != Scheme():
+        raise ConfigError(
+            f"class {one.name} has {len(kept)} good validation pictures that choose its "
+            "thresholds: leave out --folds and --hold-out"
+        )
+    return normals, Scheme(held_out=kept) if kept else scheme

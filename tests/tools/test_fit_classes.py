@@ -100,6 +100,13 @@ def test_a_split_is_drawn_once_and_its_validation_pictures_choose_the_thresholds
     assert run(data / "bolt", out, "--split", str(split), "--seed", "7") == 2
 
 
+def test_a_split_and_another_way_to_hold_out_are_not_taken_together(data, tmp_path, capsys):
+    split, out = tmp_path / "bolt.json", tmp_path / "bolt.onnx"
+    assert run(data / "bolt", out, "--split", str(split), "--hold-out", "0.3") == 2
+    assert "leave out --folds and --hold-out" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_several_classes_need_a_folder(data, tmp_path, capsys):
     assert run(data, tmp_path / "one.onnx", "--dataset", "mvtec") == 2
     assert "give --out a folder" in capsys.readouterr().err
