@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +17,43 @@ def library(name: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError as exc:
         raise EngineError(
-            f"exporting this backbone needs {exc.name}: pip install '.[backbones]'"
+            f"reading torch weights needs {exc.name}: pip install '.[backbones]'"
         ) from exc
 
 
 def load(path: Path) -> dict[str, Any]:
     """Tensors by name, on the CPU. Never runs code from the file. Raises ConfigError."""
-    torch = library("torch")
     if path.suffix == ".safetensors":
         return _load_safetensors(path)
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as exc:
-        raise ConfigError(f"weights {path} cannot be read: {exc.strerror}") from exc
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as exc:
-        reason = str(exc).strip().partition("\n")[0]
-        raise ConfigError(f"{path} is not a file of torch weights: {reason}") from exc
+    loaded = read(path)
+    torch = library("torch")
     if not isinstance(loaded, dict) or not all(torch.is_tensor(v) for v in loaded.values()):
         raise ConfigError(f"{path} must hold a state dict: tensors by name, and nothing else")
     return loaded
+
+
+def read(path: Path, *, mapped: bool = False) -> Any:
+    """What torch.save wrote: tensors on the CPU and plain containers. mapped: tensors stay in the
+    file until they are used. Never runs code from the file. Raises ConfigError."""
+    torch = library("torch")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except OSError as exc:
+        raise ConfigError(f"weights {path} cannot be read: {exc.strerror}") from exc
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as exc:
+        raise ConfigError(f"{path} is not a file of torch weights: {_reason(exc)}") from exc
+
+
+def _reason(exc: BaseException) -> str:
+    """One line; torch's own first lines advise to run the file's code, or to save it anew."""
+    text = str(exc).strip()
+    if found := re.search(r"GLOBAL (\S+)", text):
+        return f"it holds {found[1]}, and making that would run code; save its state dict instead"
+    if "mmap can only be used" in text:
+        return "it is not the zip archive that torch.save has written since 1.6"
+    if isinstance(exc, pickle.UnpicklingError) or not text:
+        return "it is damaged or was not written by torch.save"
+    return text.partition("\n")[0]
 
 
 def _load_safetensors(path: Path) -> dict[str, Any]:
