@@ -29,14 +29,14 @@ def write_class(folder: Path, result: ClassResult) -> None:
     rows = [_picture_row(one) for one in result.pictures]
     write_text(folder / PICTURES, _csv(rows))
     # Last, because it is what says that the class is done.
-    write_text(folder / METRICS, _json(dataclasses.asdict(result)))
+    write_json(folder / METRICS, dataclasses.asdict(result))
 
 
 def write_dataset(folder: Path, result: DatasetResult) -> None:
     """metrics.csv, one row per class and their mean, and metrics.json, the same with intervals and
     reasons. Each class's own metrics.json lies in the folder of its name. Raises SinkError."""
     write_text(folder / TABLE, _csv([*map(_class_row, result.classes), _mean_row(result)]))
-    write_text(folder / METRICS, _json(summary(result)))
+    write_json(folder / METRICS, summary(result))
 
 
 def summary(result: DatasetResult) -> dict[str, Any]:
@@ -94,6 +94,11 @@ def pictures_hash(samples: Iterable[Sample]) -> str:
     return digest.hexdigest()
 
 
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Whole or not at all. Raises SinkError."""
+    write_text(path, json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
 def write_text(path: Path, text: str) -> None:
     """Whole or not at all. Raises SinkError."""
     part = path.with_name(path.name + ".part")
@@ -118,10 +123,6 @@ def _stat(path: Path) -> list[int]:
     except OSError:
         return []  # missing: judging names it
     return [found.st_size, found.st_mtime_ns]
-
-
-def _json(values: dict[str, Any]) -> str:
-    return json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def _csv(rows: Sequence[Row]) -> str:

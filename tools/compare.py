@@ -1,0 +1,61 @@
+"""Sets engines side by side on the same pictures: `python -m tools.compare A.onnx B.onnx ...`."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from evaluation.compare import Comparison
+from evaluation.compare_dataset import compare_dataset, labels_of
+from evaluation.compare_tables import comparison_lines
+from evaluation.dataset import check_out
+from inspector.core.errors import DataError
+from tools._cli import guarded
+from tools.evaluate import Bars, add_options, classes_from, settings_from
+
+
+@guarded
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    settings = settings_from(arguments)
+    labels = labels_of(arguments.engines)
+    classes = classes_from(arguments)
+    with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
+        out = arguments.out or Path(scratch)
+        inputs = [arguments.data, *(path for path in arguments.engines if path.is_dir())]
+        for label in labels:
+            check_out(out / label, classes, inputs)
+        found = compare_dataset(arguments.engines, classes, out, settings, progress=bars.advance)
+    print("\n".join(comparison_lines(found)))
+    if arguments.out is not None:
+        print(f"written to {arguments.out}")
+    return _exit_code(found)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.compare",
+        description="Set engines side by side on the same pictures; the first is the reference.",
+    )
+    add = parser.add_argument
+    add("engines", type=Path, nargs="+", help="engine files, or folders of <class>.onnx")
+    add("--out", type=Path, help="folder for results; what is done there is kept")
+    add_options(parser)
+    return parser
+
+
+def _exit_code(found: Comparison) -> int:
+    """1 where a picture could not be judged or a class not be compared. Raises DataError with the
+    reason where no class could be."""
+    if not found.classes:
+        raise DataError(found.failures[0].reason)
+    errors = sum(one.result.data.errors for each in found.classes for one in each.entrants)
+    if errors:
+        print(f"error: {errors} judgements of test pictures failed", file=sys.stderr)
+    if found.failures:
+        print(f"error: {len(found.failures)} classes could not be compared", file=sys.stderr)
+    return 1 if errors or found.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
