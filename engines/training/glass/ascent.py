@@ -13,6 +13,7 @@ from typing import Final
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from engines.training.glass.networks import SLOPE, Discriminator, at_least_float32
 
@@ -37,19 +38,30 @@ def truncation(length: Tensor, low: float) -> Tensor:
     return length.clamp(low, 2 * low) / (length + TINY)
 
 
-def segments(
-    net: Discriminator, true: Tensor, start: Tensor, anchor: Tensor, ascent: Ascent
-) -> Iterator[tuple[Tensor, bool]]:
-    """How far g moves between two projections, (n, dims), and whether a projection follows.
+def legs(steps: int) -> list[int]:
+    """Steps of the ascent between projections; only a leg of EVERY steps ends with one."""
+    return [min(EVERY, steps - first) for first in range(0, steps, EVERY)]
 
-    true: (n, dims). start: g - anchor before the first step, (n, dims). anchor: (n, dims), what
-    the projection measures from. Moves the running statistics of the batch norm as the forward
-    passes of the literal form do.
-    """
-    walk = _Walk(net, true, start, anchor)
-    for first in range(0, ascent.steps, EVERY):
-        steps = min(EVERY, ascent.steps - first)
-        yield walk.leg(steps, ascent), steps == EVERY
+
+def around_true(net: Discriminator, true: Tensor, noise: Tensor, ascent: Ascent) -> Tensor:
+    """g - true after the whole ascent, (n, dims), projected around `true`, where g starts as
+    true + noise. Moves the running statistics of the batch norm as the literal form's forward
+    passes do."""
+    walk = _Walk(net, true, noise, true)
+    with torch.no_grad():
+        for steps in legs(ascent.steps):
+            walk.leg(steps, ascent)
+        return walk.scale[:, None] * noise + walk.path @ walk.weight
+
+
+def around_centre(
+    net: Discriminator, true: Tensor, start: Tensor, centre: Tensor, ascent: Ascent
+) -> Iterator[tuple[Tensor, bool]]:
+    """The same around `centre`, leg by leg: how far g climbs in it, (n, dims), and whether a
+    projection follows. start: g - centre before the ascent, (n, dims)."""
+    walk = _Walk(net, true, start, centre)
+    for steps in legs(ascent.steps):
+        yield walk.moved(steps, ascent), steps == EVERY
 
 
 class _Walk:
@@ -77,45 +89,54 @@ class _Walk:
         self.scale = torch.ones_like(self.start_square)
         self.hidden = self.offset + self.start
         self.path = torch.zeros_like(self.hidden)
+        # Written anew in every step: fresh memory would cost as much as the sums themselves.
+        self.active, self.spare = torch.empty_like(self.hidden), torch.empty_like(self.hidden)
 
     def leg(self, steps: int, ascent: Ascent) -> Tensor:
-        """Climbs, and projects after EVERY steps; returns how far g climbed, (n, dims)."""
+        """Climbs, and projects after EVERY steps; returns what the climb added to the path."""
+        climbed = torch.zeros_like(self.hidden)
+        for _ in range(steps):
+            self._climb(ascent.step_size, climbed)
+        self.path += climbed
+        if steps == EVERY:
+            self._project(ascent.low)
+        return climbed
+
+    def moved(self, steps: int, ascent: Ascent) -> Tensor:
+        """A leg; returns how far g climbed, (n, dims)."""
         with torch.no_grad():
-            climbed = torch.zeros_like(self.hidden)
-            for _ in range(steps):
-                self._climb(ascent.step_size, climbed)
-            self.path += climbed
-            if steps == EVERY:
-                self._project(ascent.low)
-            return climbed @ self.weight
+            return self.leg(steps, ascent) @ self.weight
 
     def _climb(self, step_size: float, climbed: Tensor) -> None:
         """One step of step_size along the gradient of BCE(D(g), 1) with respect to g."""
         slope = self._hidden_gradient()
         moved = at_least_float32(slope @ self.gram)
-        length = (moved * slope).sum(dim=1).clamp(min=0).sqrt()
-        factor = (step_size / (length + TINY))[:, None]
+        square = torch.mul(moved, slope, out=self.spare).sum(dim=1)
+        factor = (step_size / (square.clamp(min=0).sqrt() + TINY))[:, None]
         self.hidden.addcmul_(moved, factor)
         climbed.addcmul_(slope, factor)
 
     def _hidden_gradient(self) -> Tensor:
         """With respect to the linear layer's output, through the batch's own mean and variance
-        over `true` and g together."""
+        over `true` and g together. Valid until the next call."""
         g, count = self.hidden, len(self.hidden)
         both = 2 * count
         mean = g.sum(dim=0) / both
-        variance = (self.true_squares + (g * g).sum(dim=0)) / both - mean.square()
+        squares = torch.mul(g, g, out=self.spare).sum(dim=0)
+        variance = (self.true_squares + squares) / both - mean.square()
         self._track(mean, variance, both)
         inverse = torch.rsqrt(variance + self.norm.eps)
         gain = self.norm.weight * inverse
-        inner = torch.addcmul(self.norm.bias - mean * gain, g, gain)
-        active = torch.nn.functional.leaky_relu(inner, SLOPE)
+        active = torch.addcmul(self.norm.bias - mean * gain, g, gain, out=self.active)
+        functional.leaky_relu_(active, SLOPE)
         wrong = (torch.sigmoid(at_least_float32(active @ self.tail)) - 1) / count
-        back = torch.ops.aten.leaky_relu_backward(
-            torch.outer(wrong, self.tail), inner, SLOPE, False
+        torch.outer(wrong, self.tail, out=self.spare)
+        back = torch.ops.aten.leaky_relu_backward.grad_input(
+            self.spare, active, SLOPE, True, grad_input=active
         )
         level = back.sum(dim=0) / both
-        tilt = inverse.square() * ((back * g).sum(dim=0) / both - mean * level)
+        together = torch.mul(back, g, out=self.spare).sum(dim=0)
+        tilt = inverse.square() * (together / both - mean * level)
         back.addcmul_(g, -tilt).sub_(level - tilt * mean)
         return back.mul_(gain)
 

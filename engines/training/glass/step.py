@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engines.training.glass.ascent import Ascent, segments, truncation
+from engines.training.glass.ascent import Ascent, around_centre, around_true, truncation
 from engines.training.glass.networks import Discriminator, GlassNetworks, at_least_float32
 
 MANIFOLD_RADIUS: Final = 0.5
@@ -131,16 +131,15 @@ def _gaussian(
     fixed = true.detach()
     if rows.centre is None or radius is None:
         ascent = Ascent(settings.steps, settings.step_size, MANIFOLD_RADIUS)
-        away = rows.noise
-        for moved, projected in segments(net, fixed, rows.noise, fixed, ascent):
-            away = _projected(away + moved, ascent.low) if projected else away + moved
-        # The anchor moves with g, so what lies between them is constant to the gradient.
-        return true + away
+        # What lies between true and g is constant to the gradient: the anchor moves with g.
+        return true + around_true(net, fixed, rows.noise, ascent)
     ascent = Ascent(settings.steps, settings.step_size, radius)
     start = fixed + rows.noise - rows.centre
     away = true + rows.noise - rows.centre
-    for moved, projected in segments(net, fixed, start, rows.centre, ascent):
-        away = _projected(away + moved, ascent.low) if projected else away + moved
+    for moved, projected in around_centre(net, fixed, start, rows.centre, ascent):
+        away = away + moved
+        if projected:
+            away = away * truncation(away.norm(dim=1, keepdim=True), ascent.low)
     return rows.centre + away
 
 
@@ -148,10 +147,6 @@ def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
     """Of probabilities, which torch refuses under autocast, though these are float32."""
     with torch.autocast(scores.device.type, enabled=False):
         return functional.binary_cross_entropy(scores, labels)
-
-
-def _projected(away: Tensor, low: float) -> Tensor:
-    return away * truncation(away.norm(dim=1, keepdim=True), low)
 
 
 def _hard(scores: Tensor, defects: Tensor, quantile: float) -> tuple[Tensor, Tensor]:
