@@ -46,6 +46,9 @@ CELL_CORESET: Final = 200
 WHOLE_CORESET: Final = 3000
 """Most vectors kept per layer with `radius all` unless told otherwise."""
 
+AVERAGES: Final = ("1", "3")
+"""Choices of `average`."""
+
 LARGEST_RADIUS: Final = 16
 """In cells; beyond it the whole picture is the better choice."""
 
@@ -60,6 +63,13 @@ def window(text: str) -> int | None:
         raise ConfigError(f"{text!r} is neither a number of cells nor all")
     if whole_number(text) > LARGEST_RADIUS:
         raise ConfigError(f"a radius above {LARGEST_RADIUS} cells: take all")
+    return int(text)
+
+
+def cells_averaged(text: str) -> int:
+    """Raises ConfigError for anything but 1 and 3."""
+    if text not in AVERAGES:
+        raise ConfigError(f"average must be 1 or 3, not {text!r}")
     return int(text)
 
 
@@ -82,7 +92,7 @@ class RadModel:
 class Rad(Method[RadModel]):
     """radius: cells, or None for the whole picture. top_k: None uses all pictures. coreset: most
     pictures per position (or vectors per layer with radius None) to keep; 0 keeps all, None is
-    CELL_CORESET or WHOLE_CORESET."""
+    CELL_CORESET or WHOLE_CORESET. average: cells on a side whose mean is compared."""
 
     name: ClassVar[str] = "rad"
     top_fraction: ClassVar[float | None] = 0.01
@@ -103,11 +113,20 @@ class Rad(Method[RadModel]):
         default=None,
         metadata=option("most vectors kept per position; 0 keeps all", whole_number),
     )
+    average: int = field(
+        default=3,
+        metadata=option(
+            "cells on a side whose mean is compared: 3 (default), or 1 for backbones whose "
+            "vectors know their surroundings already, as those of transformers do",
+            cells_averaged,
+        ),
+    )
     precision: str = field(default="float32", metadata=PRECISION)
     layers: tuple[str, ...] | None = field(default=None, metadata=LAYERS)
 
     def __post_init__(self) -> None:
         precision_name(self.precision)
+        cells_averaged(str(self.average))
         for key in ("radius", "coreset"):
             value = getattr(self, key)
             if value is not None and value < 0:
@@ -127,7 +146,9 @@ class Rad(Method[RadModel]):
 
     def embed(self, features: Features) -> Embeddings:
         kept = {
-            name: unit.normalise_numpy(unit.average_3x3_numpy(values))
+            name: unit.normalise_numpy(
+                values if self.average == 1 else unit.average_3x3_numpy(values)
+            )
             for name, values in features.items()
             if values.ndim == 4
         }
@@ -215,7 +236,8 @@ class Rad(Method[RadModel]):
             mask = nearest.chosen_pictures(query, model.descriptors, self.top_k)
         grids = {}
         for name, bank in model.banks.items():
-            query = unit.normalise(unit.average_3x3(features[name]))
+            around = features[name] if self.average == 1 else unit.average_3x3(features[name])
+            query = unit.normalise(around)
             if self.radius is None:
                 grids[name] = nearest.anywhere(query, bank, model.grids[name])
             else:
@@ -234,6 +256,7 @@ class Rad(Method[RadModel]):
             whole=_whole(features),
             descriptors=model.descriptors,
             top_k=self.top_k,
+            average=self.average,
         )
 
     def describe(self, model: RadModel) -> dict[str, Any]:

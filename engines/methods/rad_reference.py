@@ -23,6 +23,7 @@ def maps_and_scores(
     whole: npt.NDArray[np.float32],
     descriptors: npt.NDArray[np.float32] | None,
     top_k: int | None,
+    average: int = 3,
 ) -> tuple[Float, Float]:
     """features: layer -> (n, C, h, w) of the backbone. whole: what the descriptor is made from."""
     drawn = []
@@ -33,20 +34,24 @@ def maps_and_scores(
         layers = []
         for name, bank in banks.items():
             grid = features[name][index].astype(np.float64)
-            scores = grid_scores(grid, bank.astype(np.float64), radius, chosen)
+            scores = grid_scores(grid, bank.astype(np.float64), radius, chosen, average)
             layers.append(map_reference.draw(scores, canvas))
         drawn.append(np.mean(layers, axis=0))
     stacked = np.stack(drawn)
     return stacked, np.array([map_reference.image_score(one, canvas) for one in stacked])
 
 
-def grid_scores(grid: Float, bank: Float, radius: int | None, chosen: list[int] | None) -> Float:
+def grid_scores(
+    grid: Float, bank: Float, radius: int | None, chosen: list[int] | None, average: int = 3
+) -> Float:
     """(C, h, w) raw features -> (h, w) scores."""
     _, height, width = grid.shape
+    reach = average // 2
     scores = np.empty((height, width))
     for y in range(height):
         for x in range(width):
-            around = grid[:, max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
+            rows = slice(max(0, y - reach), y + reach + 1)
+            around = grid[:, rows, max(0, x - reach) : x + reach + 1]
             vector = around.mean(axis=(1, 2))
             vector = vector / max(float(np.linalg.norm(vector)), 1e-12)
             scores[y, x] = 1 - _largest_cosine(
