@@ -92,11 +92,18 @@ class OnnxEngine:
                 f"the engine {self._path} takes uint8 of shape (n, {_comma(self._shape)}), "
                 f"not {pixels.dtype} of shape ({_comma(pixels.shape)})"
             )
+        most = self._spec.max_batch or max(len(pixels), 1)
         try:
-            anomaly_map, score = self._session.run(("anomaly_map", "score"), {"pixels": pixels})
+            parts = [
+                self._session.run(("anomaly_map", "score"), {"pixels": pixels[at : at + most]})
+                for at in range(0, max(len(pixels), 1), most)
+            ]
         except FAILURES as exc:
             raise InferenceError(f"the engine {self._path} failed: {exc}") from exc
-        anomaly_map, score = np.asarray(anomaly_map), np.asarray(score)
+        maps, scores = zip(*parts, strict=True)
+        # Joining copies, which the usual single part need not pay for.
+        anomaly_map = np.asarray(maps[0]) if len(maps) == 1 else np.concatenate(maps)
+        score = np.asarray(scores[0]) if len(scores) == 1 else np.concatenate(scores)
         if anomaly_map.shape != (len(pixels), *self._spec.map_hw) or score.shape != (len(pixels),):
             raise InferenceError(
                 f"the engine {self._path} gave a map of shape {anomaly_map.shape} and scores of "

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from engines.base import Engine
 from engines.graph.maps import Canvas
-from engines.methods.base import Features, Method
+from engines.methods.base import Features, Scorer
 from inspector.core.arrays import Image
 from inspector.core.errors import EngineError, ParityError
 
@@ -61,7 +61,7 @@ def _spotted(picture: Image, random: np.random.Generator) -> Image:
 
 def check(
     engine: Engine,
-    method: Method[Any],
+    method: Scorer[Any],
     model: Any,
     canvas: Canvas,
     pixels: Image,
@@ -73,8 +73,17 @@ def check(
     extract: backbone features of pictures as the graph sees them (blanked outside the region).
     """
     maps, scores = method.reference(model, extract(pixels), canvas)
-    found_maps, found_scores = engine.infer(pixels)
     limit = engine.spec.image_threshold
+    parity = compare(engine, pixels, maps, scores, limit=limit, tolerance=method.tolerance)
+    return parity, maps, scores
+
+
+def compare(
+    engine: Engine, pixels: Image, maps: Float, scores: Float, *, limit: float, tolerance: float
+) -> Parity:
+    """What an engine gives for `unseen` pictures beside what it should. limit: image threshold.
+    tolerance: as a share of the largest value, or of 1. Raises ParityError beyond it."""
+    found_maps, found_scores = engine.infer(pixels)
     spotted = found_scores[1::2]
     parity = Parity(
         pictures=len(pixels),
@@ -83,7 +92,7 @@ def check(
         map_max_abs=float(np.abs(found_maps - maps).max()),
         score_max_abs=float(np.abs(found_scores - scores).max()),
         decision_flips=int(np.count_nonzero((found_scores >= limit) != (scores >= limit))),
-        tolerance=method.tolerance * max(1.0, float(maps.max()), float(scores.max())),
+        tolerance=tolerance * max(1.0, float(maps.max()), float(scores.max())),
     )
     # Written so that a difference of NaN is refused as well.
     if not (parity.map_max_abs <= parity.tolerance and parity.score_max_abs <= parity.tolerance):
@@ -91,7 +100,7 @@ def check(
             f"the exported engine differs from its method by {parity.map_max_abs:.3g} on the map "
             f"and {parity.score_max_abs:.3g} on the score, more than {parity.tolerance:.3g}"
         )
-    return parity, maps, scores
+    return parity
 
 
 def golden(pixels: Image, maps: Float, scores: Float) -> dict[str, Any]:

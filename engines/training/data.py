@@ -23,6 +23,9 @@ MAX_PICTURES: Final = 200
 SHORT_SIDE: Final = 256
 MULTIPLE: Final = 32
 
+Crop = tuple[float, float, float, float]
+WHOLE: Final[Crop] = (0.0, 0.0, 1.0, 1.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Normals:
@@ -65,12 +68,18 @@ def spread(count: int, most: int) -> list[int]:
 
 
 def from_folder(
-    folder: Path, *, input_hw: tuple[int, int] | None = None, max_pictures: int = MAX_PICTURES
+    folder: Path,
+    *,
+    input_hw: tuple[int, int] | None = None,
+    max_pictures: int = MAX_PICTURES,
+    crop: Crop = WHOLE,
 ) -> Normals:
     """The pictures of a folder, or of its train/good; see from_pictures."""
     found = list_pictures(folder)
     named = [(path.name, path) for path in found]
-    return from_pictures(folder.name, named, input_hw=input_hw, max_pictures=max_pictures)
+    return from_pictures(
+        folder.name, named, input_hw=input_hw, max_pictures=max_pictures, crop=crop
+    )
 
 
 def from_pictures(
@@ -79,11 +88,12 @@ def from_pictures(
     *,
     input_hw: tuple[int, int] | None = None,
     max_pictures: int = MAX_PICTURES,
+    crop: Crop = WHOLE,
 ) -> Normals:
     """Reads pictures, given as names and files; unreadable ones are named, skipped and counted.
 
-    input_hw: None takes default_input_hw of the commonest size. Raises DataError for fewer than
-    two pictures and for more than MAX_UNREADABLE unreadable ones.
+    input_hw: None takes default_input_hw of the commonest size. crop: see ResizeRule. Raises
+    DataError for fewer than two pictures and for more than MAX_UNREADABLE unreadable ones.
     """
     chosen = [found[i] for i in spread(len(found), _checked(max_pictures))]
     paths = [path for _, path in chosen]
@@ -95,10 +105,10 @@ def from_pictures(
             logger.warning("{} is not a readable picture: skipped", path)
             continue
         sizes[path] = (image.shape[0], image.shape[1])
-        resized[path] = _resized(image, input_hw or default_input_hw(sizes[path]))
+        resized[path] = _resized(image, input_hw or default_input_hw(sizes[path]), crop)
     unread = tuple(own for own, path in chosen if path not in sizes)
     _refuse_unread(name, unread, len(paths))
-    frame_hw, rule = _commonest(sizes, input_hw)
+    frame_hw, rule = _commonest(sizes, input_hw, crop)
     for path, pixels in resized.items():
         if pixels.shape[:2] != rule.input_hw and (again := read_picture(path)) is not None:
             resized[path] = to_input(again, rule)[0]
@@ -143,8 +153,8 @@ def _checked(max_pictures: int) -> int:
     return max_pictures
 
 
-def _resized(image: Image, input_hw: tuple[int, int]) -> Image:
-    return to_input(image, ResizeRule(input_hw))[0]
+def _resized(image: Image, input_hw: tuple[int, int], crop: Crop) -> Image:
+    return to_input(image, ResizeRule(input_hw, crop))[0]
 
 
 def _refuse_unread(name: str, unread: tuple[str, ...], count: int) -> None:
@@ -158,7 +168,7 @@ def _refuse_unread(name: str, unread: tuple[str, ...], count: int) -> None:
 
 
 def _commonest(
-    sizes: dict[Path, tuple[int, int]], input_hw: tuple[int, int] | None
+    sizes: dict[Path, tuple[int, int]], input_hw: tuple[int, int] | None, crop: Crop
 ) -> tuple[tuple[int, int], ResizeRule]:
     """The commonest frame size and its rule; one warning names the sizes of another aspect."""
     counted = Counter(sizes.values())
@@ -173,7 +183,7 @@ def _commonest(
             frame_hw[0],
             listed,
         )
-    return frame_hw, ResizeRule(input_hw or shape)
+    return frame_hw, ResizeRule(input_hw or shape, crop)
 
 
 def _stacked(name: str, pictures: list[Image]) -> Image:

@@ -1,0 +1,287 @@
+"""From an ONNX export of anomalib 2.x and normal pictures to an engine file."""
+
+import dataclasses
+import hashlib
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from loguru import logger
+
+from engines.export import parity
+from engines.export.anomalib_graph import MAP, SCORE, Export
+from engines.export.anomalib_run import Original, View, Wide
+from engines.export.anomalib_wrap import Scale, wrap
+from engines.onnx_engine import OnnxEngine
+from engines.spec import EngineSpec, ThresholdRule
+from engines.spec_file import graph_hash, write_engine
+from engines.training import thresholds
+from engines.training.data import Normals
+from engines.training.folds import LeftOut
+from engines.training.thresholds_record import rechosen, record, scored
+from engines.training.thresholds_rules import Rule
+from inspector.core.arrays import Image
+from inspector.core.clock import utc_now
+from inspector.core.errors import DataError, ParityError
+
+TOLERANCE: Final = 1e-4
+"""As of our own methods; measured on eight exports of anomalib 2.7.0: under 1e-6."""
+
+OWN_LIMIT: Final = 0.5
+"""Where anomalib's threshold lies after its normalisation, unless the graph says otherwise."""
+
+SMALL: Final = 0.01
+"""Raw scores of normal pictures that stay below this are stretched: thresholds have a floor."""
+
+BATCH: Final = 8
+GOLDEN: Final = 2
+
+NOTE: Final = (
+    "but of a model from elsewhere that is not known: if it was trained on these very pictures, "
+    "they score lower than new ones, so thresholds are too low and the rates above too good"
+)
+
+LEFT, KEPT, NONE = "taken out of the graph", "kept in the graph", "none found"
+"""What became of anomalib's normalisation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What to make of an export. seed: of the altered pictures that parity is checked on."""
+
+    export: Export
+    view: View
+    name: str
+    rule: Rule = field(default_factory=Rule)
+    seed: int = 0
+    threads: int = 0
+
+
+def import_engine(normals: Normals, job: Import, out: Path) -> EngineSpec:
+    """Writes the engine file. Raises ParityError, leaving no file, where it does not give what the
+    export gives; DataError where the export's scores cannot tell pictures apart."""
+    thresholds.check_supported(job.rule, len(normals.names))
+    original = Original(job.export, job.view, job.threads)
+    one_by_one = original.settle_batch(normals.pixels)
+    altered = parity.unseen(normals.pixels, parity.PICTURES, job.seed)
+    scales, became = _scales(job.export, original, normals.pixels, altered)
+    raw, shown = original.run(altered)
+    _check_normalised(job.export, raw, shown)
+    maps, scores = _scaled(scales, raw)
+    graph = wrap(
+        job.export,
+        job.view,
+        scales,
+        input_hw=normals.rule.input_hw,
+        map_hw=(maps.shape[1], maps.shape[2]),
+        batch=1 if one_by_one else "N",
+    )
+    spec = _spec(normals, job, graph, (maps.shape[1], maps.shape[2]))
+    spec = dataclasses.replace(
+        spec,
+        max_batch=1 if one_by_one else None,
+        parameters=_parameters(job.export, scales, became, graph),
+    )
+    spec = _checked(graph, spec, normals, job, altered, (maps, scores), out)
+    write_engine(out, graph, spec)
+    return spec
+
+
+def _scales(
+    export: Export, original: Original, pixels: Image, altered: Image
+) -> tuple[dict[str, Scale], str]:
+    """How each output is scaled, and what became of the normalisation.
+
+    Where that can be told, scores keep anomalib's scale without its clipping, plus 0.5: a value of
+    1 lies at its threshold, and one of 0 no higher than the least of its validation pictures.
+    """
+    if set(export.normalised) == set(export.outputs):
+        found = export.normalised.items()
+        return {name: Scale(n.raw, n.threshold - n.span, n.span) for name, n in found}, LEFT
+    tensors = {name: name for name in export.outputs}
+    seen = [_values(original, batch) for batch in (*_batches(pixels), altered)]
+    if all(_normalised_already(export, batch) for batch in seen):
+        _warn_of_clipping(export, seen)
+        return {name: Scale(tensor, 0.0, 1.0) for name, tensor in tensors.items()}, KEPT
+    return {name: _from_normals(name, seen[:-1]) for name in tensors}, NONE
+
+
+def _values(original: Original, pixels: Image) -> dict[str, Wide]:
+    return original.run(pixels)[1]
+
+
+def _batches(pixels: Image) -> list[Image]:
+    return [pixels[at : at + BATCH] for at in range(0, len(pixels), BATCH)]
+
+
+def _normalised_already(export: Export, values: Mapping[str, Wide]) -> bool:
+    return all(values[name].min() >= 0 and values[name].max() <= 1 for name in export.outputs)
+
+
+def _warn_of_clipping(export: Export, seen: list[dict[str, Wide]]) -> None:
+    every = np.concatenate([values[MAP].ravel() for values in seen])
+    share = float(np.mean(every == 1))
+    if share > 0:
+        logger.warning(
+            "{} of {} is clipped to [0, 1] inside the graph, {:.2%} of it lies at 1 here: worse "
+            "defects look no worse. Set model.post_processor.enable_normalization = False "
+            "in anomalib and export it again",
+            MAP,
+            export.path,
+            share,
+        )
+
+
+def _from_normals(name: str, seen: list[dict[str, Wide]]) -> Scale:
+    """Raw scores as they are, but for those below 0 or close to it on normal pictures."""
+    low = min(float(values[name].min()) for values in seen)
+    high = max(float(values[name].max()) for values in seen)
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise DataError(f"{name} is {high:g} on every normal picture, so it says nothing")
+    if low >= 0 and high >= SMALL:
+        return Scale(name, 0.0, 1.0)
+    return Scale(name, low, high - low)
+
+
+def _scaled(scales: Mapping[str, Scale], raw: Mapping[str, Wide]) -> tuple[Wide, Wide]:
+    maps = scales[MAP].of(raw[MAP])
+    return maps, scales[SCORE].of(raw[SCORE]) if SCORE in scales else maps.max(axis=(1, 2))
+
+
+def _check_normalised(export: Export, raw: Mapping[str, Wide], shown: Mapping[str, Wide]) -> None:
+    """That what was taken out of the graph is the normalisation: applied to the raw values, it
+    gives what the export gives."""
+    for name, own in export.normalised.items():
+        again = np.clip((raw[name] - own.threshold) / own.span + OWN_LIMIT, 0, 1)
+        difference = float(np.abs(again - shown[name]).max())
+        if not difference <= TOLERANCE:
+            raise ParityError(
+                f"{name} of {export.path} is not its raw value normalised: they differ by "
+                f"{difference:.3g}, more than {TOLERANCE:.3g}"
+            )
+
+
+def _spec(
+    normals: Normals, job: Import, graph: onnx.ModelProto, map_hw: tuple[int, int]
+) -> EngineSpec:
+    """With no thresholds yet: all that normal pictures are scored with."""
+    model = job.export.model
+    found = {name: version(name) for name in ("numpy", "onnx")}
+    return EngineSpec(
+        name=job.name,
+        method="anomalib",
+        backbone="unknown (inside the model)",
+        layers=("unknown",),
+        frame_hw=normals.frame_hw,
+        resize=normals.rule,
+        map_hw=map_hw,
+        image_threshold=1.0,
+        pixel_threshold=1.0,
+        threshold_rule=ThresholdRule("not chosen yet", None, 0, 0, (0.0, 1.0)),
+        display_range=(0.0, 1.0),
+        graph_hash=graph_hash(graph),
+        licence="unknown",
+        seed=job.seed,
+        versions=found
+        | {
+            "python": platform.python_version(),
+            "exporter": f"{model.producer_name} {model.producer_version}".strip(),
+        },
+        created_utc=utc_now(),
+    )
+
+
+def _parameters(
+    export: Export, scales: Mapping[str, Scale], became: str, graph: onnx.ModelProto
+) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "model": export.name or "unknown",
+        "export": export.path.name,
+        "normalisation": became,
+        "anomalib_threshold": {
+            name: _own_limit(export, name, scale, became) for name, scale in scales.items()
+        },
+    }
+    for name, scale in scales.items():
+        said[name] = {"zero": scale.zero, "span": scale.span}
+    return said | {"model_bytes": graph.ByteSize()}
+
+
+def _own_limit(export: Export, name: str, scale: Scale, became: str) -> float | None:
+    """anomalib's own threshold as a score of the engine; None where the file does not say."""
+    limit = export.limits.get(name)
+    if became == LEFT:
+        return 1.0 + (OWN_LIMIT if limit is None else limit) - OWN_LIMIT
+    return None if limit is None else float(scale.of(limit))
+
+
+def _checked(
+    graph: onnx.ModelProto,
+    spec: EngineSpec,
+    normals: Normals,
+    job: Import,
+    altered: Image,
+    expected: tuple[Wide, Wide],
+    out: Path,
+) -> EngineSpec:
+    """The spec with thresholds, the figures of the check and golden pictures."""
+    maps, scores = expected
+    unchecked = out.with_name(out.name + ".unchecked")
+    write_engine(unchecked, graph, spec)
+    try:
+        engine = OnnxEngine(unchecked, threads=job.threads)
+        left_out = scored(engine, normals.pixels, ordered=normals.ordered)
+        _refuse_useless(job.export, spec, left_out)
+        limits = thresholds.choose(left_out, job.rule, note=NOTE)
+        found = parity.compare(
+            engine, altered, maps, scores, limit=limits.image, tolerance=TOLERANCE
+        )
+        engine.close()
+    finally:
+        unchecked.unlink()
+    return dataclasses.replace(
+        rechosen(spec, limits),
+        parity=dataclasses.asdict(found),
+        golden=parity.golden(altered[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN]),
+        trained_on=_trained_on(normals, left_out),
+        left_out=record(left_out, normals.pixels[:0]),
+    )
+
+
+def _refuse_useless(export: Export, spec: EngineSpec, left_out: LeftOut) -> None:
+    for name, values in ((SCORE, left_out.scores), (MAP, left_out.peaks)):
+        if not np.isfinite(values).all():
+            raise DataError(f"{name} of {export.path} is not finite on normal pictures")
+        if spec.parameters["normalisation"] == KEPT and values.max() >= 1:
+            raise DataError(
+                f"{name} of {export.path} reaches 1 on normal pictures, the end of its scale, so "
+                "that no defect could score higher: set model.post_processor.enable_normalization "
+                "= False in anomalib and export it again"
+            )
+
+
+def _trained_on(normals: Normals, left_out: LeftOut) -> dict[str, Any]:
+    """What is known: the pictures that thresholds were chosen on, none of which was fitted here."""
+    found = thresholds.suspects(left_out.scores)
+    suspects = [normals.names[index] for index in found]
+    if suspects:
+        logger.warning(
+            "{} stand out among the normal pictures: {}; look at them, they raise the thresholds",
+            len(suspects),
+            ", ".join(suspects),
+        )
+    return {
+        "name": f"unknown; thresholds from {normals.name}",
+        "count": len(normals.names),
+        "list_sha256": hashlib.sha256("\n".join(normals.names).encode()).hexdigest(),
+        "unreadable": len(normals.unread),
+        "unused": normals.unused,
+        "held_out": len(normals.names),
+        "suspects": suspects,
+        "suspects_dropped": False,
+    }

@@ -1,0 +1,92 @@
+"""Makes an engine of a model from anomalib: `python -m tools.import_engine MODEL.onnx ...`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from engines.export.anomalib_graph import read_export
+from engines.export.anomalib_import import Import, import_engine
+from engines.export.anomalib_run import find_view
+from engines.spec import EngineSpec
+from engines.training.data import MAX_PICTURES, from_folder
+from inspector.core.errors import ConfigError
+from tools._cli import guarded
+from tools._rule_options import add_rule_options, chosen_rule
+from tools._text import plain_values
+from tools.export_backbone import parse_size
+
+
+@guarded
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    out: Path = arguments.out
+    if out.resolve() == arguments.model.resolve():
+        raise ConfigError(f"--out {out} is the model itself: choose another name")
+    rule = chosen_rule(arguments)
+    export = read_export(arguments.model)
+    size = None if arguments.size is None else parse_size(arguments.size)
+    view = find_view(export, size)
+    normals = from_folder(
+        arguments.normal,
+        input_hw=view.input_hw,
+        max_pictures=arguments.max_pictures,
+        crop=view.crop,
+    )
+    job = Import(
+        export=export,
+        view=view,
+        name=arguments.name or out.stem,
+        rule=rule,
+        threads=arguments.threads,
+    )
+    _report(out, import_engine(normals, job, out))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.import_engine",
+        description="Make an engine of an ONNX file that anomalib 2.x exported.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("model", type=Path, help="ONNX file; weights that anomalib wrote beside it come along")
+    add("--normal", type=Path, required=True, help="folder of pictures of good product")
+    add("--out", type=Path, required=True, help="engine file to write")
+    add("--size", help="HxW of the input; default: what the model works on")
+    add("--name", help="of the engine (default: name of the file)")
+    add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
+    add("--threads", type=int, default=0, help="0: the runtime chooses")
+    add_rule_options(parser)
+    return parser
+
+
+def _report(out: Path, spec: EngineSpec) -> None:
+    check, made, seen = spec.parity, spec.parameters, spec.trained_on
+    size, frame = spec.resize.input_hw, spec.frame_hw
+    rest = {key: value for key, value in made.items() if key != "model_bytes"}
+    lines = {
+        "engine": f"{out}, {out.stat().st_size / 1e6:.1f} MB",
+        "anomalib": plain_values(rest),
+        "pictures": f"{seen['count']}, {seen['unreadable']} unreadable, {seen['unused']} not used, "
+        f"{len(seen['suspects'])} stand out",
+        "input": f"{size[1]}x{size[0]} for frames of {frame[1]}x{frame[0]}, crop "
+        f"{', '.join(f'{side:.3g}' for side in spec.resize.crop)}, "
+        + ("one picture at a time" if spec.max_batch == 1 else "any number of pictures"),
+        "image threshold": f"{spec.image_threshold:.4f}",
+        "pixel threshold": f"{spec.pixel_threshold:.4f}",
+        "chosen by": "\n                 ".join(spec.threshold_rule.sentences()),
+        "parity": f"map {check['map_max_abs']:.1e}, score {check['score_max_abs']:.1e}, "
+        f"{check['decision_flips']} decisions differ, on {check['pictures']} altered pictures",
+    }
+    for name, text in lines.items():
+        print(f"{name:16} {text}")
+    if 2 * check["spots_found"] < check["spots"]:
+        print(
+            f"warning          only {check['spots_found']} of {check['spots']} dark spots painted "
+            "on good pictures would FAIL"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
