@@ -13,7 +13,7 @@ from typing import Any, Final
 from loguru import logger
 
 from engines.datasets.types import ClassData
-from engines.export.fitting import Fitted
+from engines.export.finishing import Fitted
 from engines.spec_file import file_hash
 from inspector.core.errors import DataError, InspectorError
 from inspector.core.schema import build

@@ -11,7 +11,8 @@ from tqdm import tqdm
 from engines.backbones.zoo import DEFAULT, resolve
 from engines.datasets.layouts import LAYOUTS
 from engines.datasets.types import ClassData
-from engines.export.fitting import Fitted, Recipe, fit_engine
+from engines.export.finishing import Fitted
+from engines.export.fitting import Recipe, fit_engine
 from engines.methods.base import METHODS, make_method, method_class
 from engines.roi import load_roi
 from engines.spec_file import file_hash

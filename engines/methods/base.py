@@ -1,7 +1,8 @@
-"""What a method of finding anomalies is, and the table of those that can be fitted."""
+"""What a method of finding anomalies is, and the tables of them."""
 
 import dataclasses
 import importlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar
@@ -19,7 +20,11 @@ METHODS: Final[dict[str, str]] = {
     "patchcore": "engines.methods.patchcore:PatchCore",
     "padim": "engines.methods.padim:Padim",
 }
-"""Name -> "module:Class", resolved when asked for."""
+"""Methods that are fitted from normal pictures alone: name -> "module:Class", resolved when asked
+for."""
+
+TRAINED: Final[dict[str, str]] = {"glass": "engines.methods.glass:Glass"}
+"""Those whose model comes from a training: the same."""
 
 Features = Mapping[str, npt.NDArray[np.float32]]
 """Output of the backbone -> (n, C, h, w), or (n, C) for a descriptor such as a class token."""
@@ -69,37 +74,23 @@ PRECISION: Final = option("of what is stored: float32 or float16", precision_nam
 LAYERS: Final = option("of the backbone, separated by commas", layer_names)
 
 
-class Method(ABC, Generic[ModelT]):
-    """One method with its settings. A subclass is a frozen dataclass whose fields are the settings,
-    each with `option(...)` as its metadata: they become options of the command line.
+class Scorer(ABC, Generic[ModelT]):
+    """What a method computes of a model that is there already.
 
     top_fraction: default share of the map whose mean is the image score, 0 for its maximum; None
-    where the score is not read off the map.
+    where the score is not read off the map. highest: the largest value that a score can have.
 
     The same scores come in three forms: `head` in the graph, `measure` in batched numpy for
-    scoring normals while fitting, and `reference` in float64, written as literally as possible and
-    sharing no code with the others, which the exported file is checked against. Maps are never
-    negative, larger where more anomalous, and 0 outside the canvas' region.
+    scoring normals, and `reference` in float64, written as literally as possible and sharing no
+    code with the others, which the exported file is checked against. Maps are never negative,
+    larger where more anomalous, and 0 outside the canvas' region.
     """
 
     name: ClassVar[str]
     top_fraction: ClassVar[float | None]
+    highest: ClassVar[float] = math.inf
     precision: str
     layers: tuple[str, ...] | None
-
-    @classmethod
-    def settings(cls) -> tuple["dataclasses.Field[Any]", ...]:
-        return dataclasses.fields(cls)  # type: ignore[arg-type]
-
-    @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> Self:
-        """Raises ConfigError for an option that this method does not have or cannot use."""
-        known = {field.name for field in cls.settings()}
-        for key in options:
-            if key not in known:
-                names = ", ".join(sorted(known))
-                raise ConfigError(f"method {cls.name} has no option {key}; it has {names}")
-        return cls(**options)
 
     def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
         """The backbone's outputs that are used: `layers`, or all its grids unless that names some.
@@ -125,10 +116,6 @@ class Method(ABC, Generic[ModelT]):
         """What is kept of a batch of normal pictures."""
 
     @abstractmethod
-    def fit(self, embeddings: Embeddings, seed: int) -> ModelT:
-        """Raises DataError where the model would pass MAX_MODEL_BYTES."""
-
-    @abstractmethod
     def measure(
         self, model: ModelT, embeddings: Embeddings, canvas: Canvas
     ) -> tuple[Maps, Scores]: ...
@@ -149,8 +136,34 @@ class Method(ABC, Generic[ModelT]):
         them `model_bytes`, the size of what was learned."""
 
 
+class Method(Scorer[ModelT]):
+    """A method that is fitted from normal pictures, with its settings. A subclass is a frozen
+    dataclass whose fields are the settings, each with `option(...)` as its metadata: they become
+    options of the command line."""
+
+    @classmethod
+    def settings(cls) -> tuple["dataclasses.Field[Any]", ...]:
+        return dataclasses.fields(cls)  # type: ignore[arg-type]
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Self:
+        """Raises ConfigError for an option that this method does not have or cannot use."""
+        known = {field.name for field in cls.settings()}
+        for key in options:
+            if key not in known:
+                names = ", ".join(sorted(known))
+                raise ConfigError(f"method {cls.name} has no option {key}; it has {names}")
+        return cls(**options)
+
+    @abstractmethod
+    def fit(self, embeddings: Embeddings, seed: int) -> ModelT:
+        """Raises DataError where the model would pass MAX_MODEL_BYTES."""
+
+
 def method_class(name: str) -> type[Method[Any]]:
-    """Raises ConfigError for an unknown method."""
+    """Of METHODS. Raises ConfigError for an unknown method, and for one that is trained."""
+    if name in TRAINED:
+        raise ConfigError(f"method {name} is trained, not fitted: use `python -m tools.train`")
     if name not in METHODS:
         raise ConfigError(f"method {name!r} is unknown; known: {', '.join(METHODS)}")
     module, _, attribute = METHODS[name].partition(":")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.graph.maps import Canvas
-from engines.methods.base import Embeddings, Maps, Method
+from engines.methods.base import Embeddings, Maps, Method, Scorer
 from inspector.core.arrays import Mask
 from inspector.core.errors import ConfigError
 
@@ -118,13 +118,13 @@ def leave_out(
     for part in parts:
         others = np.setdiff1d(np.arange(count), part)
         model = method.fit(rows(embeddings, others), seed)
-        kept[:, part] = _scored(method, model, rows(embeddings, part), canvas, progress)
+        kept[:, part] = scored(method, model, rows(embeddings, part), canvas, progress)
     scores, peaks, levels = kept
     return LeftOut(scores, peaks, levels, len(parts), ordered=ordered)
 
 
 def hold_out(
-    method: Method[Any],
+    method: Scorer[Any],
     model: Any,
     embeddings: Embeddings,
     canvas: Canvas,
@@ -133,7 +133,7 @@ def hold_out(
     progress: Progress,
 ) -> LeftOut:
     """embeddings: of the pictures that the model was fitted without."""
-    scores, peaks, levels = _scored(method, model, embeddings, canvas, progress)
+    scores, peaks, levels = scored(method, model, embeddings, canvas, progress)
     return LeftOut(scores, peaks, levels, 1, HELD_OUT, ordered)
 
 
@@ -147,8 +147,8 @@ def peaks_and_levels(maps: Maps, inside: Mask | None) -> tuple[Maps, Maps]:
     return values.max(axis=1), np.median(values, axis=1)
 
 
-def _scored(
-    method: Method[Any], model: Any, embeddings: Embeddings, canvas: Canvas, progress: Progress
+def scored(
+    method: Scorer[Any], model: Any, embeddings: Embeddings, canvas: Canvas, progress: Progress
 ) -> npt.NDArray[np.float32]:
     """(3, n): scores, peaks, levels."""
     count = len(next(iter(embeddings.values())))

@@ -26,11 +26,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """model: of the pictures in `fitted`. suspects: names of the pictures that stand out, whether
-    dropped or kept. held_out: how many pictures were scored and not fitted."""
+    """model: of the pictures in `fitted`; None where nobody knows them. suspects: names of the
+    pictures that stand out, whether dropped or kept. held_out: how many pictures were scored and not fitted."""
 
     model: Any
-    fitted: Normals
+    fitted: Normals | None
     left_out: LeftOut
     suspects: tuple[str, ...]
     held_out: int
@@ -53,7 +53,7 @@ class Scoring:
         if held.any():
             return self._held_out(normals, embeddings, held)
         left_out = self._k_fold(normals, embeddings)
-        found = self._doubted(left_out, normals.names)
+        found = doubted(left_out, normals.names, dropped=self.drop_suspects)
         names = tuple(normals.names[index] for index in found)
         if len(found) and self.drop_suspects:
             kept = np.setdiff1d(np.arange(len(held)), found)
@@ -65,7 +65,6 @@ class Scoring:
     def _held_out(self, normals: Normals, embeddings: Embeddings, held: Mask) -> Scored:
         scored, fitted = np.flatnonzero(held), np.flatnonzero(~held)
         model = self.method.fit(folds.rows(embeddings, fitted), self.seed)
-        _warn_of_few(len(scored))
         left_out = folds.hold_out(
             self.method,
             model,
@@ -75,10 +74,7 @@ class Scoring:
             progress=lambda done: self.progress(done, len(scored)),
         )
         names = tuple(normals.names[index] for index in scored)
-        found = self._doubted(left_out, names)
-        if len(found) and self.drop_suspects:
-            left_out = left_out.without(found)
-        doubted = tuple(names[index] for index in found)
+        left_out, doubted = without_suspects(left_out, names, drop=self.drop_suspects)
         return Scored(model, _only(normals, fitted), left_out, doubted, len(left_out.scores))
 
     def _k_fold(self, normals: Normals, embeddings: Embeddings) -> LeftOut:
@@ -94,22 +90,32 @@ class Scoring:
             progress=lambda done: self.progress(done, count),
         )
 
-    def _doubted(self, left_out: LeftOut, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
-        """Indices of the pictures that stand out, which are named in a warning."""
-        found = suspects(left_out.scores)
-        if len(found):
-            logger.warning(
-                "{} stand out among the normal pictures, the first with score {:.3f} where the "
-                "median is {:.3f}: {}; {}",
-                len(found),
-                left_out.scores[found[0]],
-                float(np.median(left_out.scores)),
-                ", ".join(names[index] for index in found),
-                "left out"
-                if self.drop_suspects
-                else "kept: look at them, they raise the thresholds",
-            )
-        return found
+
+def without_suspects(
+    left_out: LeftOut, names: tuple[str, ...], *, drop: bool
+) -> tuple[LeftOut, tuple[str, ...]]:
+    """Scores of pictures that the model does not hold, and the names of those that stand out. drop:
+    leave their scores out."""
+    _warn_of_few(len(names))
+    found = doubted(left_out, names, dropped=drop)
+    kept = left_out.without(found) if len(found) and drop else left_out
+    return kept, tuple(names[index] for index in found)
+
+
+def doubted(left_out: LeftOut, names: tuple[str, ...], *, dropped: bool) -> npt.NDArray[np.int64]:
+    """Indices of the pictures that stand out, which are named in a warning."""
+    found = suspects(left_out.scores)
+    if len(found):
+        logger.warning(
+            "{} stand out among the normal pictures, the first with score {:.3f} where the "
+            "median is {:.3f}: {}; {}",
+            len(found),
+            left_out.scores[found[0]],
+            float(np.median(left_out.scores)),
+            ", ".join(names[index] for index in found),
+            "left out" if dropped else "kept: look at them, they raise the thresholds",
+        )
+    return found
 
 
 def _warn_of_few(count: int) -> None:

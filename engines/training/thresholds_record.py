@@ -23,8 +23,8 @@ BY_HAND: Final = "set by hand"
 HIGHEST: Final = float(np.finfo(np.float32).max)
 
 
-def record(left_out: LeftOut, bank: Image) -> LeftOutRecord:
-    """bank: (n, H, W, 3) uint8 RGB, the pictures that the shipped model holds."""
+def record(left_out: LeftOut, bank: Iterable[Image]) -> LeftOutRecord:
+    """bank: (H, W, 3) uint8 RGB each, the pictures that the shipped model holds."""
     return LeftOutRecord(
         scores=_shortest(left_out.scores),
         peaks=_shortest(left_out.peaks),
