@@ -21,7 +21,7 @@ from evaluation.given import (
 )
 from evaluation.results import PictureResult
 
-MEMORY_BYTES: Final = 500_000_000
+MEMORY_BYTES: Final = 400_000_000
 """Most that the figures of a class hold: see tests/evaluation/test_evaluation_memory.py."""
 
 
