@@ -91,7 +91,7 @@ import sys, time
 from pathlib import Path
 from engines.datasets.layouts import load
 from evaluation.dataset import evaluate_dataset, jobs_for
-from evaluation.results import Settings
+from evaluation.given import Settings
 place = Path(sys.argv[1])
 jobs = jobs_for(place / "engines", load(place / "data", None))
 def told(job, result, was_kept):

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from engines.datasets.layouts import load
+from engines.datasets.splits import Fractions, load_or_make
 from tools.evaluate import main
 from tools.fit import main as fit
 
@@ -149,3 +151,21 @@ def test_an_engine_fitted_on_the_test_pictures_is_told(tmp_path, capsys):
     arguments = ["--engine", str(engine), "--data", str(folder), "--out", str(tmp_path / "out")]
     assert main([*arguments, "--threads", "1", "--resamples", "0", "--no-report"]) == 0
     assert "fitted on 8 of these test pictures" in capsys.readouterr().out
+
+
+def test_a_split_says_which_pictures_test(tmp_path, capsys):
+    for seed in range(6):
+        write(tmp_path / "plain" / "good" / f"{seed}.png", plate(seed))
+    write(tmp_path / "plain" / "hole" / "0.png", plate(50, (40, 30, 6, 10)))
+    engine = str(fake_engine_file(tmp_path / "plain.onnx"))
+    (data,) = load(tmp_path / "plain", None)
+    shares = Fractions(validation=0.0, test=0.5)
+    split = load_or_make(tmp_path / "split.json", data, seed=0, fractions=shares)
+    arguments = ["--engine", engine, "--data", str(tmp_path / "plain"), "--no-report", *FAKE]
+    assert main([*arguments, "--out", str(tmp_path / "all")]) == 0
+    assert "6 good and 1 defective" in capsys.readouterr().out
+    chosen = ["--split", str(tmp_path / "split.json"), "--out", str(tmp_path / "some")]
+    assert main([*arguments, *chosen]) == 0
+    assert "3 good and 1 defective" in capsys.readouterr().out
+    found = json.loads((tmp_path / "some" / "plain" / "metrics.json").read_text())
+    assert {one["name"] for one in found["pictures"]} == set(split.test)
