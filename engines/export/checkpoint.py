@@ -87,4 +87,9 @@ def as_weights(tensors: dict[str, Any], where: str) -> Weights:
 
 
 def file_sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Raises ConfigError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as exc:
+        raise ConfigError(f"weights {path} cannot be read: {exc.strerror}") from exc

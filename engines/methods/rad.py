@@ -7,7 +7,7 @@ the Gaussian mirrors at the border instead of fading to zero, and `radius all` d
 webs and loose parts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -194,10 +194,10 @@ class Rad(Method[RadModel]):
         keep = self._keep(pictures)
         return (bank, 0.0) if keep == pictures else thin_cells(bank, keep)
 
-    def _refuse_if_too_large(self, grids: Mapping[str, npt.NDArray[np.float32]]) -> None:
+    def bank_bytes(self, shapes: Iterable[tuple[int, ...]]) -> int:
+        """What `fit` would store of layers of (n, C, h, w)."""
         size = 0
-        for grid in grids.values():
-            pictures, channels, height, width = grid.shape
+        for pictures, channels, height, width in shapes:
             cells = height * width
             rows = (
                 self._keep(pictures * cells)
@@ -205,6 +205,10 @@ class Rad(Method[RadModel]):
                 else (cells * self._keep(pictures))
             )
             size += rows * channels * np.dtype(self.precision).itemsize
+        return size
+
+    def _refuse_if_too_large(self, grids: Mapping[str, npt.NDArray[np.float32]]) -> None:
+        size = self.bank_bytes(grid.shape for grid in grids.values())
         if size > MAX_MODEL_BYTES:
             raise DataError(
                 f"the bank would take {size / 1e9:.1f} GB, above the limit of "
