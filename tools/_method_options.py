@@ -13,9 +13,7 @@ UNSET: Final = object()
 
 def add_method_options(parser: argparse.ArgumentParser, argv: list[str] | None) -> None:
     """Adds an option for every setting of the method that argv names with --method."""
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    first.add_argument("--method", nargs="?")
-    name = first.parse_known_args(argv)[0].method
+    name = method_named(argv)
     if name not in METHODS:
         return
     group = parser.add_argument_group(f"options of {name}")
@@ -26,6 +24,21 @@ def add_method_options(parser: argparse.ArgumentParser, argv: list[str] | None) 
             default=UNSET,
             help=field.metadata["help"],
         )
+
+
+def method_named(argv: list[str] | None) -> str | None:
+    """What argv gives as --method, before anything else of it is read."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    first.add_argument("--method", nargs="?")
+    name: str | None = first.parse_known_args(argv)[0].method
+    return name
+
+
+def method_options(method: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The method's options that were given."""
+    given = vars(arguments)
+    names = [field.name for field in method_class(method).settings()]
+    return {name: given[name] for name in names if given[name] is not UNSET}
 
 
 def _typed(parse: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -3,17 +3,14 @@
 import argparse
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
-
-from tqdm import tqdm
+from typing import Any, Final
 
 from engines.backbones.zoo import DEFAULT, resolve
 from engines.datasets.layouts import LAYOUTS
 from engines.datasets.types import ClassData
 from engines.export.finishing import Fitted
 from engines.export.fitting import Recipe, fit_engine
-from engines.methods.base import METHODS, make_method, method_class
+from engines.methods.base import METHODS, make_method
 from engines.roi import load_roi
 from engines.spec_file import file_hash
 from engines.training.data import LONGEST_SIDE, MAX_PICTURES, Normals
@@ -22,8 +19,9 @@ from inspector.core.errors import ConfigError
 from tools._cli import guarded
 from tools._fit_classes import fit_classes, refuse_failed, table
 from tools._fit_report import report
-from tools._method_options import UNSET, add_method_options
+from tools._method_options import UNSET, add_method_options, method_options
 from tools._normals import classes_of, normals_of, normals_of_class
+from tools._progress import Bars
 from tools._rule_options import add_rule_options, add_scheme_options, chosen_rule, chosen_scheme
 
 SUFFIX: Final = ".onnx"
@@ -36,10 +34,7 @@ NOT_IN_THE_ENGINE: Final = ("normal", "out", "threads", "seconds")
 @guarded
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser(argv).parse_args(argv)
-    given = vars(arguments)
-    own = method_class(arguments.method).settings()
-    options = {field.name: given[field.name] for field in own if given[field.name] is not UNSET}
-    method = make_method(arguments.method, options)
+    method = make_method(arguments.method, method_options(arguments.method, arguments))
     backbone = resolve(arguments.backbone)
     scheme = chosen_scheme(arguments)
 
@@ -58,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
             threads=arguments.threads,
             drop_suspects=arguments.drop_suspects,
         )
-        with _Bars() as bars:
+        with Bars() as bars:
             return fit_engine(normals, recipe, out, bars.advance)
 
     if arguments.out.suffix == SUFFIX:
@@ -71,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     rows = fit_classes(
         classes_of(arguments),
         arguments.out,
-        _request(given) | {"backbone": file_hash(backbone)},
+        _request(vars(arguments)) | {"backbone": file_hash(backbone)},
         lambda one, out: fit(*normals_of_class(one, arguments, scheme), out),
     )
     print(table(rows))
@@ -165,30 +160,6 @@ def _seed(text: str) -> int:
     if not text.isdigit() or len(text) > 9:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 999999999")
     return int(text)
-
-
-class _Bars:
-    """One progress bar per step."""
-
-    def __init__(self) -> None:
-        self._bars: dict[str, tqdm[Any]] = {}
-
-    def advance(self, step: str, done: int, total: int) -> None:
-        if step not in self._bars:
-            self._bars[step] = tqdm(total=total, desc=step, unit="picture", disable=None)
-        self._bars[step].update(done)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for bar in self._bars.values():
-            bar.close()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,30 @@
+"""Progress bars of commands."""
+
+from types import TracebackType
+from typing import Any, Self
+
+from tqdm import tqdm
+
+
+class Bars:
+    """One bar per step, from `with` on."""
+
+    def __init__(self) -> None:
+        self._bars: dict[str, tqdm[Any]] = {}
+
+    def advance(self, step: str, done: int, total: int) -> None:
+        if step not in self._bars:
+            self._bars[step] = tqdm(total=total, desc=step, unit="picture", disable=None)
+        self._bars[step].update(done)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for bar in self._bars.values():
+            bar.close()
