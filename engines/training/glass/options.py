@@ -12,8 +12,14 @@ from inspector.core.errors import ConfigError
 PUBLISHED: Final = "wide_resnet50_2"
 """The backbone whose features the published constants were chosen on."""
 
-PATCH_NORM: Final = 10.0
-"""Root mean square length that the patch vectors of other backbones are scaled to."""
+PATCH_NORM: Final = 2.0
+"""Root mean square length that the patch vectors of other backbones are scaled to: the published
+radii of 0.5 to 1 are then a quarter to a half of it. With EfficientNet-Lite0, whose own is 42, the
+radii would be lost in what varies among normal pictures, and training learns next to nothing."""
+
+PUBLISHED_RATE: Final = 1e-4
+FASTER_RATE: Final = 1e-3
+"""Of other backbones: a tenth of the steps is to be enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,8 @@ class GlassOptions:
     """dims, hidden: of the patch vectors and the discriminator; None follows the backbone, see
     `sizes`. patch_norm: root mean square length that the normals' patch vectors are scaled to; 0
     leaves them as they are, None does so for PUBLISHED alone and takes PATCH_NORM for others.
+    learning_rate: of the projection, the discriminator's is twice of it; None is PUBLISHED_RATE
+    for PUBLISHED and FASTER_RATE for others.
     epochs: each ends once more than `limit` pictures were seen. noise: standard deviation. radius,
     hard: quantiles, see StepSettings. every: epochs from one validation to the next. patience:
     validations without improvement before training stops; 0 never. cache_bytes: of patch vectors
@@ -39,7 +47,7 @@ class GlassOptions:
     distribution: str = "auto"
     beta_mean: float = 0.5
     beta_std: float = 0.1
-    learning_rate: float = 1e-4
+    learning_rate: float | None = None
     dims: int | None = None
     hidden: int | None = None
     patch_norm: float | None = None
@@ -56,8 +64,10 @@ class GlassOptions:
             _at_least(key, getattr(self, key), 1)
         for key in ("steps", "patience", "seed", "threads", "cache_bytes"):
             _at_least(key, getattr(self, key), 0)
-        for key in ("noise", "step_size", "learning_rate", "beta_mean"):
+        for key in ("noise", "step_size", "beta_mean"):
             _positive(key, getattr(self, key))
+        if self.learning_rate is not None:
+            _positive("learning_rate", self.learning_rate)
         for key in ("radius", "hard"):
             if not 0 <= getattr(self, key) <= 1:
                 raise ConfigError(f"{key} must lie within 0 and 1, not {getattr(self, key)}")
@@ -84,6 +94,11 @@ class GlassOptions:
         if self.patch_norm is None:
             return None if info.name == PUBLISHED else PATCH_NORM
         return self.patch_norm or None
+
+    def rate(self, info: BackboneInfo) -> float:
+        if self.learning_rate is None:
+            return PUBLISHED_RATE if info.name == PUBLISHED else FASTER_RATE
+        return self.learning_rate
 
     def resumable(self) -> dict[str, Any]:
         """The settings that a resumed training must share with the one that it goes on from: all

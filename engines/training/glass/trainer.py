@@ -41,7 +41,8 @@ class Watch:
 @dataclass(frozen=True, slots=True)
 class Trained:
     """model: of the best epoch, from 1. origin: what the best was chosen on. epochs: trained in
-    all. scale: what the patch vectors were multiplied by; it is folded into the model."""
+    all. learning_rate: of the projection. scale: what the patch vectors were multiplied by; it is
+    folded into the model."""
 
     model: GlassModel
     best_epoch: int
@@ -52,6 +53,7 @@ class Trained:
     dims: int
     hidden: int
     scale: float
+    learning_rate: float
 
 
 class GlassTrainer:
@@ -80,7 +82,7 @@ class GlassTrainer:
             self.hidden,
             seed=options.seed,
             device=options.device,
-            learning_rate=options.learning_rate,
+            learning_rate=options.rate(extractor.info),
         )
         self.best: Best | None = None
         self.waited = 0
@@ -243,6 +245,7 @@ class GlassTrainer:
             dims=self.dims,
             hidden=self.hidden,
             scale=self.embedder.scale,
+            learning_rate=self.options.rate(self.extractor.info),
         )
 
 
