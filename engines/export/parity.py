@@ -104,24 +104,26 @@ def compare(
 
 
 def golden(pixels: Image, maps: Float, scores: Float) -> dict[str, Any]:
-    """Pictures and reference outputs as plain values: PNG and float16 zlib, both base64."""
+    """Pictures and reference outputs as plain values: PNG and zlib, both base64; maps in float16
+    unless a value is too large for it."""
+    dtype = "float16" if maps.max() < np.finfo(np.float16).max else "float32"
     return {
         "pictures": [_png(picture) for picture in pixels],
         "scores": [float(score) for score in scores],
-        "maps": [_packed(one) for one in maps],
-        "map_dtype": "float16",
+        "maps": [_packed(one, dtype) for one in maps],
+        "map_dtype": dtype,
     }
 
 
 def unpack_golden(
     stored: dict[str, Any], map_hw: tuple[int, int]
-) -> tuple[Image, npt.NDArray[np.float16], Float]:
+) -> tuple[Image, npt.NDArray[np.floating], Float]:
     """Pixels (n, H, W, 3) uint8 RGB, maps (n, h, w) and scores (n,) of `golden`."""
     pictures, maps = [], []
     for text, packed in zip(stored["pictures"], stored["maps"], strict=True):
         raw = np.frombuffer(base64.b64decode(text), np.uint8)
         pictures.append(cv2.cvtColor(cv2.imdecode(raw, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
-        values = np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.float16)
+        values = np.frombuffer(zlib.decompress(base64.b64decode(packed)), stored["map_dtype"])
         maps.append(values.reshape(map_hw))
     return np.stack(pictures), np.stack(maps), np.array(stored["scores"])
 
@@ -133,5 +135,5 @@ def _png(picture: Image) -> str:
     return base64.b64encode(content.tobytes()).decode()
 
 
-def _packed(one: Float) -> str:
-    return base64.b64encode(zlib.compress(one.astype(np.float16).tobytes(), 9)).decode()
+def _packed(one: Float, dtype: str) -> str:
+    return base64.b64encode(zlib.compress(one.astype(dtype).tobytes(), 9)).decode()

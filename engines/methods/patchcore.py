@@ -42,9 +42,9 @@ NEIGHBOURS: Final = 9
 DIMS: Final = 1024
 """Length of a patch of variant official unless told otherwise."""
 
-CANDIDATES: Final = 10_000
+CANDIDATES: Final = 20_000
 """Patches that the bank is chosen from, or twice the bank if that is more; they are drawn at random
-from all. 20,000 separated no better and took half as long again, in every fold."""
+from all. With 10,000 the image AUROC of one real set fell by 0.011 (mean of three seeds)."""
 
 FLOAT16_TOLERANCE: Final = 0.006
 """Share by which the distance to a row found with float16 products may pass the smallest one.

@@ -10,6 +10,7 @@ from engine_parts import part, parts
 
 from engines.backbones.zoo import DEFAULT, resolve
 from engines.base import open_engine
+from engines.export import parity
 from engines.export.fitting import Fitted, Recipe, fit_engine
 from engines.methods.patchcore import PatchCore
 from engines.spec import Roi
@@ -78,3 +79,14 @@ def test_a_spot_outside_the_region_is_not_seen(tmp_path):
     _, scores = engine.infer(np.stack([part(20), part(20, spot=True)]))
     assert scores[1] == pytest.approx(scores[0], rel=1e-4)
     assert scores[1] < spec.image_threshold
+
+
+def test_maps_too_large_for_float16_travel_whole(tmp_path):
+    spec = fitted(tmp_path / "engine.onnx", PatchCore(variant="official")).spec
+    _, maps, scores = parity.unpack_golden(spec.golden, spec.map_hw)
+    assert np.isfinite(maps).all()
+    large = maps.astype(np.float64) * 1000
+    kept = parity.golden(np.zeros((2, 64, 96, 3), np.uint8), large, scores)
+    _, unpacked, _ = parity.unpack_golden(kept, spec.map_hw)
+    assert np.finfo(np.float16).max < large.max() < np.inf
+    assert np.allclose(unpacked, large, rtol=1e-6)
