@@ -15,7 +15,7 @@ from evaluation.judging import Judging
 from evaluation.latency import of_pictures
 from evaluation.results import ClassResult
 from inspector.core.clock import utc_now
-from inspector.core.errors import DataError
+from inspector.core.errors import DataError, EngineError
 
 Progress = Callable[[str, int, int], None]
 """Told a class's name, how many of its pictures were done since the last time, and its total."""
@@ -44,6 +44,12 @@ def evaluate_class(
         threads=settings.threads,
     )
     try:
+        most = engine.spec.max_batch
+        if most is not None and settings.batch > most:
+            raise EngineError(
+                f"the engine {engine_path} takes at most {most} pictures per call, not "
+                f"{settings.batch}"
+            )
         gathered, warnings = _judged(engine, data, tests, settings, progress)
         return _result(engine, engine_path, data, made_from, gathered, warnings, start)
     finally:

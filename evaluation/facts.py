@@ -9,6 +9,7 @@ from engines.datasets.types import ClassData, Sample
 from engines.metrics.regions import BORDER_BAND, LARGE_FROM, SMALL_BELOW
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash
+from engines.training.thresholds_record import BY_HAND
 from evaluation import truth
 from evaluation.files import pictures_hash
 from evaluation.given import (
@@ -98,9 +99,16 @@ def rules(spec: EngineSpec, settings: Settings) -> EvaluationRules:
         inspected=inspected,
         sizes=f"small below {SMALL_BELOW:.1%} of the inspected area, large from {LARGE_FROM:.0%}",
         places=f"border: touches the outer {BORDER_BAND:.0%} of the inspected height or width",
-        thresholds="the engine's own, chosen before this evaluation: honest",
+        thresholds=_thresholds(spec),
         test_selected="F1-max chooses its threshold on the pictures that it is measured on: a "
         "ceiling, for comparison with published tables",
         intervals=intervals,
         memory_bytes=MEMORY_BYTES,
     )
+
+
+def _thresholds(spec: EngineSpec) -> str:
+    rule = spec.threshold_rule
+    if rule.rule == BY_HAND:
+        return "set by hand: honest only if these pictures had no part in it"
+    return f"chosen before, by {rule.rule} from {rule.normals} normal pictures (honest)"

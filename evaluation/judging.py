@@ -10,6 +10,7 @@ from engines.base import Engine
 from engines.datasets.masks import DEFAULT_MASK_RULE, read_mask
 from engines.datasets.pictures import read_picture
 from engines.datasets.types import Sample
+from engines.resize import crop_box
 from engines.roi import mask
 from engines.spec import EngineSpec
 from engines.training.thresholds_record import picture_hash
@@ -104,7 +105,11 @@ class Judging:
         image = read_picture(sample.path)
         if image is None:
             raise DataError(f"picture {sample.path} cannot be read")
-        truth = self._truth(sample, (image.shape[0], image.shape[1]))
+        frame_hw = (image.shape[0], image.shape[1])
+        x0, y0, x1, y1 = crop_box(self._engine.spec.resize, frame_hw)
+        if x0 == x1 or y0 == y1:
+            raise DataError(f"picture {sample.path} is too small for the engine's crop")
+        truth = self._truth(sample, frame_hw)
         frame = Frame(0, sample.name, frozen(image), time.monotonic_ns(), None, utc_now())
         start = time.perf_counter()
         given = self._preprocess(frame)

@@ -22,6 +22,14 @@ COLUMNS = {
     "aupro": "AUPRO@0.3",
     "aupimo": "AUPIMO",
 }
+SHORT = {
+    "image_auroc": "img AUROC",
+    "image_ap": "img AP",
+    "pixel_auroc": "pix AUROC",
+    "pixel_ap": "pix AP",
+    "aupro": "AUPRO@0.3",
+    "aupimo": "AUPIMO",
+}
 SELECTED = {"image_f1_max": "image F1-max", "pixel_f1_max": "pixel F1-max"}
 """Choose their threshold on the test pictures; told apart for that."""
 
@@ -38,8 +46,8 @@ def class_lines(result: ClassResult) -> list[str]:
         *_figures(result, COLUMNS),
         "  best threshold for these very pictures (test-selected, a ceiling):",
         *_figures(result, SELECTED),
-        f"  engine's own thresholds, from {engine.threshold_normals} normal pictures (honest): "
-        f"image {engine.image_threshold:.4f}, pixel {engine.pixel_threshold:.4f}",
+        f"  at the engine's own thresholds, image {engine.image_threshold:.4f} and pixel "
+        f"{engine.pixel_threshold:.4f}; {result.rules.thresholds}:",
         f"  {'false alarms':16} {rate(at.false_alarm_rate)}",
         *_named(result.false_alarms),
         f"  {'misses':16} {rate(at.miss_rate)}",
@@ -58,25 +66,24 @@ def dataset_lines(result: DatasetResult) -> list[str]:
     """The table of all classes and their mean."""
     width = max([len(one.name) for one in result.classes] + [len("class"), len("mean")])
     head = [f"{'class':{width}}", f"{'good':>5}", f"{'bad':>5}"]
-    head += [f"{title:>11}" for title in COLUMNS.values()]
-    head += [f"{title:>12}" for title in ("false alarms", "misses", "errors", "p50 ms")]
+    head += [f"{title:>9}" for title in (*SHORT.values(), "alarms", "misses", "errors", "p50 ms")]
     lines = [" ".join(head)]
     for one in result.classes:
         data, at, latency = one.data, one.at_threshold, one.latency
         row = [f"{one.name:{width}}", f"{data.good:5}", f"{data.defective:5}"]
-        row += [f"{_short(getattr(one.figures, name).value):>11}" for name in COLUMNS]
-        row += [f"{at.false_alarms:12}", f"{at.misses:12}", f"{data.errors:12}"]
-        row.append(f"{_short(latency.total_p50_ms, 1):>12}")
+        row += [f"{_short(getattr(one.figures, name).value):>9}" for name in SHORT]
+        row += [f"{count:9}" for count in (at.false_alarms, at.misses, data.errors)]
+        row.append(f"{_short(latency.total_p50_ms, 1):>9}")
         lines.append(" ".join(row))
-    means = [mean_of(name, result.classes) for name in COLUMNS]
-    row = [f"{'mean':{width}}", " " * 5, " " * 5, *(f"{_short(m.value):>11}" for m in means)]
+    means = [mean_of(name, result.classes) for name in SHORT]
+    row = [f"{'mean':{width}}", " " * 5, " " * 5, *(f"{_short(m.value):>9}" for m in means)]
     lines.append(" ".join(row).rstrip())
-    lines += [
-        f"the mean of {COLUMNS[m.name]} is over {m.defined} of {m.classes} classes: the others do "
-        "not define it"
-        for m in means
-        if 0 < m.defined < m.classes
-    ]
+    for count in sorted({m.defined for m in means if 0 < m.defined < m.classes}):
+        titles = ", ".join(COLUMNS[m.name] for m in means if m.defined == count)
+        lines.append(
+            f"over {count} of {len(result.classes)} classes, as the others do not define it: the "
+            f"mean of {titles}"
+        )
     return lines + [f"{one.name} was not evaluated: {one.reason}" for one in result.failures]
 
 

@@ -68,8 +68,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--dataset", choices=list(LAYOUTS), help="its layout (default: detected)")
     add("--class", dest="names", nargs="+", metavar="NAME", help="of these classes only")
     add("--split", type=Path, help="split file of the class, or folder of <class>.json")
-    add("--mask-rule", choices=MASK_RULES, default="nearest", help="see docs (%(default)s)")
-    add("--mask-values", choices=list(VALUE_RULES), default="any", help="see docs (%(default)s)")
+    add(
+        "--mask-rule",
+        choices=MASK_RULES,
+        default="nearest",
+        help="a map pixel is defective where "
+        "the mask is at its centre, covers half of it, or covers any of it (%(default)s)",
+    )
+    add(
+        "--mask-values",
+        choices=list(VALUE_RULES),
+        default="any",
+        help="a mask is where its values are above 0, or above half of the range (%(default)s)",
+    )
     add("--batch", type=_count, default=1, help="pictures per call (%(default)s)")
     add("--backend", choices=list(BACKENDS), default="onnx")
     add("--device", choices=("cpu", "cuda", "auto"), default="cpu")

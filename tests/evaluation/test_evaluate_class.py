@@ -13,12 +13,12 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from engines.datasets.layouts import load
 from engines.fake_engine import FakeEngine
-from engines.spec import LeftOutRecord, Roi
+from engines.spec import LeftOutRecord, ResizeRule, Roi, ThresholdRule
 from engines.training.thresholds_record import picture_hash
 from evaluation.evaluating import as_tests, evaluate_class
 from evaluation.given import Settings
 from evaluation.results import ClassResult
-from inspector.core.errors import DataError, InferenceError
+from inspector.core.errors import DataError, EngineError, InferenceError
 
 FAST = Settings(backend="fake", resamples=20)
 
@@ -253,3 +253,24 @@ def test_a_plain_folder_is_all_test_pictures(tmp_path):
     result = evaluated(tmp_path / "plain")
     assert (result.data.good, result.data.defective) == (3, 3)
     assert result.figures.image_auroc.value == 1
+
+
+def test_a_picture_too_small_for_the_crop_is_an_error_of_its_own(tmp_path):
+    folder = make_class(tmp_path / "plates")
+    write(folder / "test" / "good" / "900.png", np.zeros((1, 1, 3), np.uint8))
+    result = evaluated(folder, resize=ResizeRule(HW, crop=(0.1, 0.1, 0.4, 0.4)))
+    assert [one.name for one in result.errors] == ["test/good/900.png"]
+    assert "too small" in (result.errors[0].error or "")
+
+
+def test_more_pictures_per_call_than_the_engine_takes_are_refused(tmp_path):
+    folder = make_class(tmp_path / "plates", good=1, defective=1)
+    with pytest.raises(EngineError, match="at most 2 pictures per call, not 3"):
+        evaluated(folder, dataclasses.replace(FAST, batch=3), max_batch=2)
+
+
+def test_thresholds_set_by_hand_are_not_called_honest(tmp_path):
+    folder = make_class(tmp_path / "plates", good=1, defective=1)
+    by_hand_rule = ThresholdRule("set by hand", None, 0, 0, (0.0, 1.0))
+    assert "set by hand" in evaluated(folder, threshold_rule=by_hand_rule).rules.thresholds
+    assert "(honest)" in evaluated(folder).rules.thresholds
