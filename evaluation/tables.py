@@ -104,11 +104,10 @@ def _full(figure: Figure) -> str:
     if figure.value is None:
         return f"undefined: {figure.reason}"
     low, high = figure.interval or (figure.value, figure.value)
+    text = f"{figure.value:.4f}"
     if low < high:
-        return f"{figure.value:.4f} (95 % {low:.4f} to {high:.4f})"
-    return (
-        f"{figure.value:.4f}" if figure.reason is None else f"{figure.value:.4f}; {figure.reason}"
-    )
+        text += f" (95 % {low:.4f} to {high:.4f})"
+    return text if figure.reason is None else f"{text}; {figure.reason}"
 
 
 def _latency(latency: Latency) -> list[str]:
