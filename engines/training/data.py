@@ -23,6 +23,9 @@ MAX_PICTURES: Final = 200
 SHORT_SIDE: Final = 256
 MULTIPLE: Final = 32
 
+Size = tuple[int, int] | int
+"""(height, width) of the input; or its short side, the long one by the frame's aspect."""
+
 Crop = tuple[float, float, float, float]
 WHOLE: Final[Crop] = (0.0, 0.0, 1.0, 1.0)
 
@@ -50,14 +53,20 @@ LONGEST_SIDE = 4096
 """Of the input, px; a long thin picture is cropped or scaled by who fits it, not by us."""
 
 
-def default_input_hw(frame_hw: tuple[int, int]) -> tuple[int, int]:
-    """Short side 256, the long side by the frame's aspect in multiples of 32. Raises DataError
-    where that is beyond LONGEST_SIDE."""
+def default_input_hw(frame_hw: tuple[int, int], short_side: int = SHORT_SIDE) -> tuple[int, int]:
+    """The short side as given, the long side by the frame's aspect in multiples of 32. Raises
+    DataError where that is beyond LONGEST_SIDE."""
     short, long = sorted(frame_hw)
-    other = max(1, round(SHORT_SIDE * long / short / MULTIPLE)) * MULTIPLE
+    other = max(1, round(short_side * long / short / MULTIPLE)) * MULTIPLE
     if other > LONGEST_SIDE:
         raise DataError(f"pictures of {frame_hw[1]}x{frame_hw[0]} are too long; give --size")
-    return (SHORT_SIDE, other) if frame_hw[0] <= frame_hw[1] else (other, SHORT_SIDE)
+    return (short_side, other) if frame_hw[0] <= frame_hw[1] else (other, short_side)
+
+
+def _input_hw(size: Size | None, frame_hw: tuple[int, int]) -> tuple[int, int]:
+    if isinstance(size, tuple):
+        return size
+    return default_input_hw(frame_hw, SHORT_SIDE if size is None else size)
 
 
 def spread(count: int, most: int) -> list[int]:
@@ -70,7 +79,7 @@ def spread(count: int, most: int) -> list[int]:
 def from_folder(
     folder: Path,
     *,
-    input_hw: tuple[int, int] | None = None,
+    input_hw: Size | None = None,
     max_pictures: int = MAX_PICTURES,
     crop: Crop = WHOLE,
 ) -> Normals:
@@ -86,7 +95,7 @@ def from_pictures(
     name: str,
     found: Sequence[tuple[str, Path]],
     *,
-    input_hw: tuple[int, int] | None = None,
+    input_hw: Size | None = None,
     max_pictures: int = MAX_PICTURES,
     crop: Crop = WHOLE,
 ) -> Normals:
@@ -105,7 +114,7 @@ def from_pictures(
             logger.warning("{} is not a readable picture: skipped", path)
             continue
         sizes[path] = (image.shape[0], image.shape[1])
-        resized[path] = _resized(image, input_hw or default_input_hw(sizes[path]), crop)
+        resized[path] = _resized(image, _input_hw(input_hw, sizes[path]), crop)
     unread = tuple(own for own, path in chosen if path not in sizes)
     _refuse_unread(name, unread, len(paths))
     frame_hw, rule = _commonest(sizes, input_hw, crop)
@@ -121,7 +130,7 @@ def from_stream(
     name: str,
     frames: Iterable[Image],
     *,
-    input_hw: tuple[int, int] | None = None,
+    input_hw: Size | None = None,
     max_pictures: int = MAX_PICTURES,
 ) -> Normals:
     """Takes evenly spread frames (H, W, 3) uint8 BGR of one stream, never holding more than twice
@@ -133,7 +142,7 @@ def from_stream(
         count = index + 1
         if rule is None:
             frame_hw = (frame.shape[0], frame.shape[1])
-            rule = ResizeRule(input_hw or default_input_hw(frame_hw))
+            rule = ResizeRule(_input_hw(input_hw, frame_hw))
         if index % step:
             continue
         held.append((index, to_input(frame, rule)[0]))
@@ -168,7 +177,7 @@ def _refuse_unread(name: str, unread: tuple[str, ...], count: int) -> None:
 
 
 def _commonest(
-    sizes: dict[Path, tuple[int, int]], input_hw: tuple[int, int] | None, crop: Crop
+    sizes: dict[Path, tuple[int, int]], size: Size | None, crop: Crop
 ) -> tuple[tuple[int, int], ResizeRule]:
     """The commonest frame size and its rule; one warning names the sizes of another aspect."""
     counted = Counter(sizes.values())
@@ -183,7 +192,7 @@ def _commonest(
             frame_hw[0],
             listed,
         )
-    return frame_hw, ResizeRule(input_hw or shape, crop)
+    return frame_hw, ResizeRule(_input_hw(size, frame_hw), crop)
 
 
 def _stacked(name: str, pictures: list[Image]) -> Image:
