@@ -82,6 +82,8 @@ def check_out(out: Path, classes: Sequence[ClassData], inputs: Sequence[Path]) -
 
 
 def _one(job: Job, place: Path, settings: Settings, progress: Progress) -> tuple[ClassResult, bool]:
+    if not job.engine.is_file():
+        raise SpecError(f"engine file {job.engine} does not exist")
     earlier = kept(place / METRICS, made_from(job.engine, job.data, settings))
     if earlier is not None:
         facts = dataclasses.replace(earlier.engine, file=str(job.engine))

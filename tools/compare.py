@@ -51,9 +51,9 @@ def _exit_code(found: Comparison) -> int:
         raise DataError(found.failures[0].reason)
     errors = sum(one.result.data.errors for each in found.classes for one in each.entrants)
     if errors:
-        print(f"error: {errors} judgements of test pictures failed", file=sys.stderr)
+        print(f"error: judgements of test pictures that failed: {errors}", file=sys.stderr)
     if found.failures:
-        print(f"error: {len(found.failures)} classes could not be compared", file=sys.stderr)
+        print(f"error: classes that could not be compared: {len(found.failures)}", file=sys.stderr)
     return 1 if errors or found.failures else 0
 
 

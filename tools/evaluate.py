@@ -136,9 +136,9 @@ def exit_code(result: DatasetResult) -> int:
     errors = sum(one.data.errors for one in result.classes)
     said = []
     if errors:
-        said.append(f"{errors} test pictures could not be judged and are in no figure")
+        said.append(f"test pictures that could not be judged and are in no figure: {errors}")
     if result.failures:
-        said.append(f"{len(result.failures)} classes could not be evaluated")
+        said.append(f"classes that could not be evaluated: {len(result.failures)}")
     if said:
         print(f"error: {'; '.join(said)}", file=sys.stderr)
     return 1 if said else 0

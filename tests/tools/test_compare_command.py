@@ -56,4 +56,4 @@ def test_what_cannot_be_compared_is_one_sentence(place, capsys):
 def test_pictures_in_error_end_in_exit_code_one(place, capsys):
     (place / "plates" / "test" / "good" / "001.png").write_bytes(b"")
     assert call(place) == 1
-    assert "2 judgements of test pictures failed" in capsys.readouterr().err
+    assert "judgements of test pictures that failed: 2" in capsys.readouterr().err

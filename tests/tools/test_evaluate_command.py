@@ -70,7 +70,7 @@ def test_pictures_in_error_end_in_exit_code_one_with_everything_written(place, c
     (place / "data" / "nuts" / "test" / "good" / "001.png").write_bytes(b"")
     assert call(place) == 1
     said = capsys.readouterr()
-    assert said.err == "error: 1 test pictures could not be judged and are in no figure\n"
+    assert said.err == ("error: test pictures that could not be judged and are in no figure: 1\n")
     assert (place / "out" / "plates" / "metrics.json").is_file()
     found = json.loads((place / "out" / "nuts" / "metrics.json").read_text())
     (picture,) = [one for one in found["pictures"] if one["verdict"] == "ERROR"]
@@ -81,7 +81,7 @@ def test_a_class_without_an_engine_ends_in_exit_code_one(place, capsys):
     (place / "engines" / "nuts.onnx").unlink()
     assert call(place) == 1
     said = capsys.readouterr()
-    assert "1 classes could not be evaluated" in said.err
+    assert "classes that could not be evaluated: 1" in said.err
     assert "nuts was not evaluated" in said.out
 
 
