@@ -16,6 +16,9 @@ from inspector.core.errors import EngineError, SpecError
 SPEC_HASH_KEY: Final = "inspector_spec_sha256"
 """Metadata key of the sha256 of the spec's text, so that a flipped bit in it is seen."""
 
+NOT_ONNX: Final = (DecodeError, UnicodeDecodeError)
+"""What onnx.load raises for a file that is no whole ONNX file."""
+
 
 def read_spec(path: Path) -> EngineSpec:
     """The spec of an engine file, checked against its graph; no session is created.
@@ -57,7 +60,7 @@ def _parse(path: Path) -> onnx.ModelProto:
         raise SpecError(f"engine file {path} does not exist") from exc
     except OSError as exc:
         raise SpecError(f"engine file {path} cannot be read: {exc}") from exc
-    except (DecodeError, UnicodeDecodeError) as exc:
+    except NOT_ONNX as exc:
         raise SpecError(f"{path} is not a whole ONNX file: truncated or damaged") from exc
     if not model.graph.node:
         raise SpecError(f"{path} is not a whole ONNX file: it holds no graph")

@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import checker, external_data_helper, numpy_helper
 
 from engines.graph.assemble import MAX_FILE_BYTES
 from engines.spec import SPEC_KEY
+from engines.spec_file import NOT_ONNX
 from inspector.core.errors import ConfigError
 
 MAP: Final = "anomaly_map"
@@ -91,7 +91,7 @@ def _load(path: Path) -> onnx.ModelProto:
         raise ConfigError(f"{path} is a file of torch, not ONNX; export it first: {HOW}")
     try:
         model = onnx.load(path, load_external_data=False)
-    except (DecodeError, UnicodeDecodeError) as exc:
+    except NOT_ONNX as exc:
         raise ConfigError(f"{path} is not a whole ONNX file; make one: {HOW}") from exc
     except OSError as exc:
         raise ConfigError(f"model {path} cannot be read: {exc.strerror}") from exc

@@ -36,7 +36,7 @@ OWN_LIMIT: Final = 0.5
 """Where anomalib's threshold lies after its normalisation, unless the graph says otherwise."""
 
 SMALL: Final = 0.01
-"""Raw scores of normal pictures that stay below this are stretched: thresholds have a floor."""
+"""Raw scores that stay below this are stretched, for thresholds have a floor."""
 
 BATCH: Final = 8
 GOLDEN: Final = 2
@@ -105,7 +105,7 @@ def _scales(
         return {name: Scale(n.raw, n.threshold - n.span, n.span) for name, n in found}, LEFT
     tensors = {name: name for name in export.outputs}
     seen = [_values(original, batch) for batch in (*_batches(pixels), altered)]
-    if all(_normalised_already(export, batch) for batch in seen):
+    if _normalised_already(export, seen):
         _warn_of_clipping(export, seen)
         return {name: Scale(tensor, 0.0, 1.0) for name, tensor in tensors.items()}, KEPT
     return {name: _from_normals(name, seen[:-1]) for name in tensors}, NONE
@@ -119,8 +119,13 @@ def _batches(pixels: Image) -> list[Image]:
     return [pixels[at : at + BATCH] for at in range(0, len(pixels), BATCH)]
 
 
-def _normalised_already(export: Export, values: Mapping[str, Wide]) -> bool:
-    return all(values[name].min() >= 0 and values[name].max() <= 1 for name in export.outputs)
+def _normalised_already(export: Export, seen: list[dict[str, Wide]]) -> bool:
+    """Whether all outputs keep within [0, 1] and make use of it."""
+    return all(
+        min(values[name].min() for values in seen) >= 0
+        and SMALL <= max(values[name].max() for values in seen) <= 1
+        for name in export.outputs
+    )
 
 
 def _warn_of_clipping(export: Export, seen: list[dict[str, Wide]]) -> None:

@@ -1,0 +1,167 @@
+"""tools.import_engine as a command."""
+
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import cv2
+import pytest
+from onnx import TensorProto
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "export"))
+
+from anomalib_graphs import disc, normal_folder, write
+
+import run_inspector
+from engines.spec_file import read_spec
+from inspector.sinks.folder import CSV
+from tools.import_engine import main as import_engine
+from tools.show_engine import main as show_engine
+from tools.threshold import main as threshold
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory) -> Path:
+    return normal_folder(tmp_path_factory.mktemp("pictures") / "good")
+
+
+def command(model: Path, good: Path, *options: str) -> int:
+    out = str(model.parent / "engine.onnx")
+    argv = [str(model), "--normal", str(good), "--out", out, "--threads", "1", *options]
+    return import_engine(argv)
+
+
+def test_an_imported_engine_is_shown_changed_and_run(tmp_path, good, capsys):
+    assert command(write(tmp_path / "model.onnx"), good, "--name", "biscuit") == 0
+    text = capsys.readouterr().out
+    for part in ("model padim", "taken out of the graph", "64x48 for frames of 128x96", "parity"):
+        assert part in text
+    engine = tmp_path / "engine.onnx"
+    assert show_engine([str(engine)]) == 0
+    assert "biscuit" in capsys.readouterr().out
+    assert threshold([str(engine), "--refit", "--rule", "mean_sigma"]) == 0
+    assert read_spec(engine).threshold_rule.rule == "mean_sigma"
+    (tmp_path / "bad").mkdir()
+    for seed in (20, 21):
+        cv2.imwrite(str(tmp_path / "bad" / f"{seed}.png"), disc(seed, spot=True))
+    bad, out = str(tmp_path / "bad"), str(tmp_path / "out")
+    argv = ["--source", bad, "--engine", str(engine), "--output", out]
+    assert run_inspector.main([*argv, "--set", "log.path=null"]) == 0
+    assert len((tmp_path / "out" / CSV).read_text().splitlines()) >= 1 + 2
+
+
+def test_thresholds_follow_the_rule_asked_for(tmp_path, good):
+    model = write(tmp_path / "model.onnx")
+    assert command(model, good, "--rule", "median_mad", "--k", "6") == 0
+    rule = read_spec(tmp_path / "engine.onnx").threshold_rule
+    assert (rule.rule, rule.parameters) == ("median_mad", {"k": 6.0})
+
+
+def no_onnx(folder: Path) -> Path:
+    path = folder / "model.onnx"
+    path.write_bytes(b"no model at all")
+    return path
+
+
+def truncated(folder: Path) -> Path:
+    path = write(folder / "model.onnx")
+    path.write_bytes(path.read_bytes()[:-200])
+    return path
+
+
+def torch_file(folder: Path) -> Path:
+    path = folder / "model.pt"
+    path.write_bytes(b"torch")
+    return path
+
+
+def torch_file_by_another_name(folder: Path) -> Path:
+    path = folder / "model.onnx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model/data.pkl", b"")
+    return path
+
+
+def openvino(folder: Path) -> Path:
+    path = folder / "model.xml"
+    path.write_text("<net/>")
+    return path
+
+
+def without_its_weights(folder: Path) -> Path:
+    path = write(folder / "model.onnx", external=True)
+    (folder / "model.onnx.data").unlink()
+    return path
+
+
+def with_part_of_its_weights(folder: Path) -> Path:
+    path = write(folder / "model.onnx", external=True)
+    (folder / "model.onnx.data").write_bytes(b"1234")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda folder: folder / "model.onnx", "does not exist"),
+        (no_onnx, "is not a whole ONNX file"),
+        (truncated, "is not a whole ONNX file"),
+        (torch_file, "is a file of torch, not ONNX; export it first: engine.export(model"),
+        (torch_file_by_another_name, "is a file of torch, not ONNX"),
+        (openvino, "is an export for OpenVINO; make one for ONNX"),
+        (without_its_weights, "keeps its weights in model.onnx.data, which must lie beside it"),
+        (with_part_of_its_weights, "the weights beside"),
+    ],
+)
+def test_what_is_no_export_is_refused_in_one_sentence(tmp_path, good, capsys, make, sentence):
+    refused(make(tmp_path), good, capsys, sentence)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"input_names": ["input", "mask"]}, "takes ['input', 'mask']"),
+        ({"no_map": True}, "and no anomaly_map: such a model cannot show where a defect is"),
+        ({"batch": 4}, "takes exactly 4 pictures at a time"),
+        ({"dtype": TensorProto.FLOAT16}, "takes FLOAT16 of shape"),
+        ({"shape": ["batch", 48, 64, 3]}, "takes FLOAT of shape [0, 48, 64, 3]"),
+        ({"hw": (48, "width")}, "fixes one side of its pictures only"),
+        ({"ir": 99}, "onnxruntime cannot load"),
+    ],
+)
+def test_an_export_that_cannot_be_an_engine_is_refused(tmp_path, good, capsys, options, sentence):
+    refused(write(tmp_path / "model.onnx", **options), good, capsys, sentence)
+
+
+def refused(model: Path, good: Path, capsys, sentence: str, *options: str) -> None:
+    before = sorted(model.parent.iterdir())
+    assert command(model, good, *options) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    assert sentence in error
+    assert model.name in error
+    assert sorted(model.parent.iterdir()) == before
+
+
+def test_another_size_than_the_models_is_refused(tmp_path, good, capsys):
+    sentence = "works on pictures of 64x48, not 128x96: leave --size out"
+    refused(write(tmp_path / "model.onnx"), good, capsys, sentence, "--size", "96x128")
+
+
+def test_an_engine_is_no_export(tmp_path, good, capsys):
+    command(write(tmp_path / "model.onnx"), good)
+    shutil.copy(tmp_path / "engine.onnx", tmp_path / "again.onnx")
+    refused(tmp_path / "again.onnx", good, capsys, "is an engine already")
+
+
+def test_the_model_is_never_overwritten(tmp_path, good, capsys):
+    model = write(tmp_path / "engine.onnx")
+    refused(model, good, capsys, "is the model itself")
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    model = write(tmp_path / "model.onnx")
+    assert command(model, tmp_path / "empty") == 2
+    assert "holds no pictures" in capsys.readouterr().err
