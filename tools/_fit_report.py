@@ -33,5 +33,6 @@ def report(out: Path, fitted: Fitted) -> None:
     if 2 * check["spots_found"] < check["spots"]:
         found = f"{check['spots_found']} of {check['spots']}"
         print(f"warning          only {found} dark spots painted on good pictures would FAIL.")
-        print("                 Product that moves or lies anywhere needs --radius all; one odd")
-        print("                 picture among the good ones does this too")
+        if "radius" in made:
+            print("                 Product that moves or lies anywhere needs --radius all;")
+        print("                 one odd picture among the good ones does this too")

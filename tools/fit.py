@@ -16,6 +16,7 @@ from engines.spec_file import file_hash
 from engines.training.data import LONGEST_SIDE, MAX_PICTURES, Normals
 from engines.training.folds import Scheme
 from inspector.core.errors import ConfigError
+from tools._argument_types import seed, sigma
 from tools._cli import guarded
 from tools._fit_classes import fit_classes, refuse_failed, table
 from tools._fit_report import report
@@ -127,9 +128,9 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
     add("--seconds", type=float, default=60.0, help="to watch a live source (%(default)s)")
     add("--drop-suspects", action="store_true", help="fit without pictures that stand out")
-    add("--sigma", type=_sigma, default=4.0, help="of the map's smoothing, px (%(default)s)")
+    add("--sigma", type=sigma, default=4.0, help="of the map's smoothing, px (%(default)s)")
     add("--top-fraction", type=float, help="of the map in the score; default: the method's")
-    add("--seed", type=_seed, default=0)
+    add("--seed", type=seed, default=0)
     add("--threads", type=int, default=0, help="0: the runtime chooses")
     add_rule_options(parser)
     add_scheme_options(parser)
@@ -144,22 +145,6 @@ def _size(text: str) -> tuple[int, int]:
     if not (32 <= int(height) <= LONGEST_SIDE and 32 <= int(width) <= LONGEST_SIDE):
         raise argparse.ArgumentTypeError(f"{text!r} must lie between 32 and {LONGEST_SIDE} px")
     return int(height), int(width)
-
-
-def _sigma(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from exc
-    if not 0 <= value <= 256:
-        raise argparse.ArgumentTypeError(f"{text} must lie between 0 and 256")
-    return value
-
-
-def _seed(text: str) -> int:
-    if not text.isdigit() or len(text) > 9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 999999999")
-    return int(text)
 
 
 if __name__ == "__main__":

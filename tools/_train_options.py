@@ -1,0 +1,145 @@
+"""Options of tools.train, and what they make."""
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from engines.backbones.zoo import DEFAULT
+from engines.datasets.layouts import LAYOUTS
+from engines.methods.base import TRAINED
+from engines.training.data import LONGEST_SIDE, Size
+from engines.training.glass.distribution import CHOICES
+from engines.training.glass.options import GlassOptions
+from tools._argument_types import seed, sigma
+from tools._rule_options import add_rule_options
+
+PUBLISHED: Final = GlassOptions()
+
+SIZE: Final = 288
+MAX_PICTURES: Final = 1000
+GIGABYTE: Final = 1_000_000_000
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m tools.train",
+        description="Train an engine from pictures of good product. The same command goes on with "
+        "a training that was stopped.",
+        allow_abbrev=False,
+    )
+    add = made.add_argument
+    add("--method", choices=list(TRAINED), required=True)
+    add("--data", required=True, help="folder of a class (train/good is enough), or a video")
+    add("--out", type=Path, required=True, help="folder of the engine, checkpoints and log")
+    add("--name", help="of the engine (default: name of the --out folder)")
+    add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
+    add("--textures", type=Path, help="folder of pictures, such as DTD; default: a built-in bank")
+    add("--foreground", type=Path, help="folder of masks of where defects may be drawn")
+    add("--roi", type=Path, help="YAML with polygons to inspect and to ignore, in frame pixels")
+    add("--backbone", default=DEFAULT, help="name or ONNX file (default: %(default)s)")
+    add("--layers", type=_names, help="of the backbone; default: those of strides 8 and 16")
+    add(
+        "--size",
+        type=_size,
+        default=SIZE,
+        help="short side, the long one by the pictures' aspect, or HxW (default: %(default)s)",
+    )
+    add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
+    add("--seconds", type=float, default=60.0, help="to watch a live source (%(default)s)")
+    add(
+        "--hold-out",
+        type=float,
+        help="share of the good pictures that checkpoints and thresholds are chosen on (default: "
+        "0.2, but ten pictures if a third of them are as many)",
+    )
+    add(
+        "--paper-protocol",
+        action="store_true",
+        help="choose the checkpoint on the test set, as the paper did; every figure says so",
+    )
+    add("--sigma", type=sigma, default=4.0, help="of the map's smoothing, px (%(default)s)")
+    add("--drop-suspects", action="store_true", help="choose thresholds without odd pictures")
+    add_rule_options(made)
+    _add_training(made)
+    _add_machine(made)
+    return made
+
+
+def _add_training(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group("training, as published unless said otherwise").add_argument
+    for name, kind, text in (
+        ("epochs", int, "each ends once more than --limit pictures were seen"),
+        ("batch", int, "pictures per step"),
+        ("limit", int, "pictures per epoch"),
+        ("steps", int, "of the gradient ascent"),
+        ("noise", float, "standard deviation of the noise on features"),
+        ("step_size", float, "of the gradient ascent"),
+        ("radius", float, "quantile of distances to the centre, for a hypersphere"),
+    ):
+        default = getattr(PUBLISHED, name)
+        option = "--" + name.replace("_", "-")
+        add(option, type=kind, default=default, help=f"{text} (default: {default})")
+    add(
+        "--p",
+        type=float,
+        default=PUBLISHED.hard,
+        help="quantile of errors above which patches count (default: %(default)s)",
+    )
+    add("--no-mining", dest="mining", action="store_false", help="no gradient ascent")
+    add("--distribution", choices=CHOICES, default="auto", help="(default: %(default)s)")
+    add("--dims", type=int, help="of a patch vector; default: channels of the layers together")
+    add("--hidden", type=int, help="of the discriminator; default: two thirds of --dims")
+    add("--learning-rate", type=float, help="default: 0.0001 for wide_resnet50_2, else 0.001")
+    add("--patch-norm", type=float, help="length that patch vectors are scaled to; 0: as they are")
+    add("--seed", type=seed, default=0)
+    add(
+        "--eval-every",
+        type=int,
+        default=PUBLISHED.every,
+        metavar="EPOCHS",
+        help="from one validation to the next (default: %(default)s)",
+    )
+    add(
+        "--patience",
+        type=int,
+        default=PUBLISHED.patience,
+        metavar="N",
+        help="stop after N validations without improvement; 0: never (default: %(default)s)",
+    )
+
+
+def _add_machine(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group("machine").add_argument
+    add("--device", default="cpu", help="that torch trains on, such as cuda (default: cpu)")
+    add("--amp", action="store_true", help="train in bfloat16 where that is safe")
+    add("--threads", type=int, default=0, help="0: the libraries choose")
+    add("--cache-gb", type=float, default=4.0, help="of features kept (default: %(default)s)")
+
+
+def glass_options(arguments: argparse.Namespace) -> GlassOptions:
+    """Raises ConfigError for a value that makes no sense."""
+    given = vars(arguments)
+    shared = (
+        *("epochs", "batch", "limit", "steps", "noise", "step_size", "radius", "mining"),
+        *("distribution", "dims", "hidden", "learning_rate", "patch_norm", "seed", "patience"),
+        *("device", "amp", "threads"),
+    )
+    return GlassOptions(
+        hard=arguments.p,
+        every=arguments.eval_every,
+        cache_bytes=round(arguments.cache_gb * GIGABYTE),
+        **{name: given[name] for name in shared},
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+def _size(text: str) -> Size:
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a short side nor HxW, as in 288x512")
+    if not all(32 <= int(side) <= LONGEST_SIDE for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r} must lie between 32 and {LONGEST_SIDE} px")
+    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))

@@ -1,0 +1,147 @@
+"""Trains an engine: `python -m tools.train --method glass --data CLASS_DIR --out DIR`."""
+
+import argparse
+import hashlib
+import importlib
+import sys
+from typing import Any
+
+from engines.backbones.zoo import resolve
+from engines.roi import load_roi
+from engines.spec_file import file_hash
+from engines.training.data import Normals
+from engines.training.glass.masks import read_foregrounds
+from engines.training.glass.options import GlassOptions
+from engines.training.glass.textures import BuiltInTextures, FolderTextures, Textures
+from inspector.core.arrays import Mask
+from inspector.core.errors import ConfigError, EngineError
+from tools._cli import INTERRUPTED, guarded
+from tools._fit_report import report
+from tools._progress import Bars
+from tools._rule_options import chosen_rule
+from tools._train_data import TrainingData, test_set, training_data
+from tools._train_folder import SHEET, claim, write_sheet
+from tools._train_options import glass_options, parser
+from tools._train_watch import TrainingWatch
+
+FREE = ("epochs", "patience")
+"""Options that a training which goes on may change."""
+
+
+@guarded
+def main(argv: list[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    options = glass_options(arguments)
+    training = _with_torch()
+    data = training_data(arguments)
+    normals, rule = data.normals, data.normals.rule
+    if arguments.paper_protocol and not data.tests:
+        raise ConfigError(f"--paper-protocol needs test pictures, and {arguments.data} has none")
+    foregrounds = _foregrounds(arguments, normals)
+    course = training.Course(
+        name=arguments.name or arguments.out.resolve().name,
+        backbone=resolve(arguments.backbone),
+        textures=_textures(arguments),
+        layers=arguments.layers,
+        options=options,
+        tests=test_set(data.tests, rule) if arguments.paper_protocol else None,
+        sigma=arguments.sigma,
+        rule=chosen_rule(arguments),
+        roi=None if arguments.roi is None else load_roi(arguments.roi, normals.frame_hw),
+        drop_suspects=arguments.drop_suspects,
+    )
+    claim(
+        arguments.out,
+        _request(arguments, options, data, course),
+        longer={name: getattr(options, name) for name in FREE},
+    )
+    pixels, allowed = training.seen(normals, foregrounds, course.roi)
+    write_sheet(arguments.out, pixels, allowed, course.synthesis, options.seed)
+    return _run(training, arguments, course, data, foregrounds)
+
+
+def _run(
+    training: Any,
+    arguments: argparse.Namespace,
+    course: Any,
+    data: TrainingData,
+    foregrounds: Mask | None,
+) -> int:
+    chosen_on = "test_set" if arguments.paper_protocol else "validation"
+    with (
+        TrainingWatch(arguments.out, course.options.epochs, chosen_on) as shown,
+        Bars() as bars,
+    ):
+        watch = training.Watch(shown.scalars, shown.pictures, shown.progress)
+        try:
+            fitted, trained = training.train_glass(
+                data.normals, data.held, foregrounds, course, arguments.out, watch, bars.advance
+            )
+        except KeyboardInterrupt:
+            print(
+                f"interrupted: {arguments.out / training.CHECKPOINTS} holds the training as it was "
+                "after its last whole epoch; the same command goes on from there",
+                file=sys.stderr,
+            )
+            return INTERRUPTED
+    report(arguments.out / training.ENGINE, fitted)
+    quality = trained.quality
+    pixels = "" if quality.pixel_auroc is None else f", pixel AUROC {quality.pixel_auroc:.4f}"
+    print(
+        f"{'checkpoint':16} epoch {trained.best_epoch} of {trained.epochs}, chosen on "
+        f"{trained.origin}: image AUROC {quality.image_auroc:.4f}{pixels} there"
+    )
+    print(f"{'synthetic':16} defects as in {arguments.out / SHEET}")
+    return 0
+
+
+def _with_torch() -> Any:
+    """engines.export.glass_training. Raises EngineError where torch is missing."""
+    try:
+        return importlib.import_module("engines.export.glass_training")
+    except ModuleNotFoundError as exc:
+        if exc.name != "torch":
+            raise
+        raise EngineError("training needs torch: pip install '.[train]'") from exc
+
+
+def _textures(arguments: argparse.Namespace) -> Textures:
+    if arguments.textures is None:
+        return BuiltInTextures()
+    return FolderTextures(arguments.textures)
+
+
+def _foregrounds(arguments: argparse.Namespace, normals: Normals) -> Mask | None:
+    if arguments.foreground is None:
+        return None
+    return read_foregrounds(arguments.foreground, normals.names, normals.rule)
+
+
+def _request(
+    arguments: argparse.Namespace, options: GlassOptions, data: TrainingData, course: Any
+) -> dict[str, Any]:
+    """What the networks depend on, as plain values."""
+    normals = data.normals
+    held = [name for name, one in zip(normals.names, data.held, strict=True) if one]
+    foreground = arguments.foreground
+    return {
+        "data": normals.name,
+        "pictures": _digest(*normals.names),
+        "held out": _digest(*held),
+        "size": list(normals.rule.input_hw),
+        "backbone": file_hash(course.backbone),
+        "layers": arguments.layers,
+        "textures": course.textures.name,
+        "foreground": None if foreground is None else str(foreground),
+        "roi": None if arguments.roi is None else file_hash(arguments.roi),
+        "paper protocol": arguments.paper_protocol,
+        **options.resumable(),
+    }
+
+
+def _digest(*names: str) -> str:
+    return f"{len(names)}, sha256 {hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:16]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
