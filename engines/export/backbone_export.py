@@ -6,6 +6,7 @@ from pathlib import Path
 import onnx
 
 from engines.backbones import zoo
+from engines.export import checkpoint, vit
 from inspector.core.errors import ConfigError
 
 
@@ -27,3 +28,31 @@ def export_backbone(
     except OSError as exc:
         raise ConfigError(f"{out} cannot be written: {exc.strerror}") from exc
     return zoo.describe(out)
+
+
+def exported_beside(
+    name: str, folder: Path, *, weights_file: Path, input_hw: tuple[int, int] | None
+) -> Path:
+    """`<name>.onnx` in the folder, made of those weights unless it is there already.
+
+    Raises ConfigError where the file there is of other weights or of another size.
+    """
+    zoo.recipe(name)
+    out = folder / f"{name}.onnx"
+    if not out.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        export_backbone(name, out, weights_file=weights_file, input_hw=input_hw)
+        return out
+    info = zoo.describe(out)
+    if info.weights_sha256 != checkpoint.file_sha256(weights_file) or info.input_hw != input_hw:
+        raise ConfigError(
+            f"{out} is there already and was not made of {weights_file} for this size: give it as "
+            "--backbone if it is meant, or move it away"
+        )
+    return out
+
+
+def patch_of(name: str) -> int | None:
+    """Input pixels per patch of a backbone that is exported for one size; None for the others."""
+    shape = vit.SHAPES.get(name)
+    return None if shape is None else shape.patch
