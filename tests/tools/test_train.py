@@ -1,0 +1,158 @@
+"""tools.train as a command: what it refuses, and what lies in its folder."""
+
+import argparse
+import json
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from train_parts import HW, class_folder, picture, train
+
+from engines.datasets.types import Sample
+from engines.spec import ResizeRule
+from engines.training.data import Normals
+from engines.training.glass.las import Synthesis
+from engines.training.glass.textures import BuiltInTextures
+from inspector.core.errors import ConfigError, DataError
+from tools import _train_data
+from tools._train_data import test_set as read_tests
+from tools._train_folder import LOG, REQUEST, SHEET, Log, claim, write_sheet
+from tools._train_options import glass_options, parser
+from tools.fit import main as fit
+
+LEAST = ["--method", "glass", "--data", "d", "--out", "o"]
+
+
+def normals(count, ordered=False):
+    pixels = np.stack([picture(seed) for seed in range(count)])
+    names = tuple(f"{index}.png" for index in range(count))
+    return Normals("bars", pixels, names, HW, ResizeRule(HW), ordered)
+
+
+def test_a_missing_torch_is_one_sentence_with_what_to_install(tmp_path, monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "engines.export.glass_training", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert train(class_folder(tmp_path), tmp_path / "out") == 2
+    assert capsys.readouterr().err == "error: training needs torch: pip install '.[train]'\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_fitting_sends_who_asks_for_glass_to_training(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        fit(["--method", "glass", "--normal", str(tmp_path), "--out", "e.onnx"])
+    assert "invalid choice: 'glass'" in capsys.readouterr().err
+
+
+def test_every_option_of_the_training_reaches_it():
+    counts = {"epochs": 7, "batch": 3, "limit": 50, "steps": 10, "dims": 20, "hidden": 9, "seed": 4}
+    shares = {"noise": 0.1, "step-size": 0.01, "radius": 0.5, "p": 0.25, "learning-rate": 0.01}
+    rest = {"eval-every": 2, "patience": 3, "threads": 2, "patch-norm": 3, "cache-gb": 0.5}
+    given = counts | shares | rest | {"distribution": "manifold", "device": "cuda"}
+    words = [word for key, value in given.items() for word in (f"--{key}", str(value))]
+    options = glass_options(parser().parse_args([*LEAST, *words, "--no-mining", "--amp"]))
+    own = {"p": "hard", "eval-every": "every", "cache-gb": "cache_bytes"}
+    for key, value in given.items():
+        found = getattr(options, own.get(key, key.replace("-", "_")))
+        assert found == (500_000_000 if key == "cache-gb" else value)
+    assert options.amp
+    assert not options.mining
+
+
+def test_the_published_settings_are_the_defaults():
+    arguments = parser().parse_args(LEAST)
+    options = glass_options(arguments)
+    assert (options.epochs, options.batch, options.limit, options.steps) == (640, 8, 392, 20)
+    assert (options.noise, options.step_size, options.radius) == (0.015, 0.001, 0.75)
+    assert (options.hard, options.mining, options.distribution) == (0.5, True, "auto")
+    assert arguments.size == 288
+
+
+@pytest.mark.parametrize("size", ["288x", "big", "16", "10x10x10", "99999"])
+def test_a_size_that_is_none_is_refused(size, capsys):
+    with pytest.raises(SystemExit):
+        parser().parse_args([*LEAST, "--size", size])
+    assert "--size" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("count", "held"), [(100, 20), (31, 10), (12, 4), (3, 1)])
+def test_a_fifth_is_held_out_or_ten_where_there_are_as_many(count, held):
+    arguments = argparse.Namespace(hold_out=None, seed=0)
+    assert _train_data._held(normals(count), arguments).sum() == held
+
+
+def test_the_end_of_a_stream_is_held_out():
+    arguments = argparse.Namespace(hold_out=0.25, seed=0)
+    held = _train_data._held(normals(8, ordered=True), arguments)
+    assert held.tolist() == [False] * 6 + [True] * 2
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, float("nan")])
+def test_a_share_that_is_none_is_refused(share):
+    with pytest.raises(ConfigError, match="--hold-out must lie between 0 and 1"):
+        _train_data._held(normals(8), argparse.Namespace(hold_out=share, seed=0))
+
+
+def samples(tmp_path, *, masks=True):
+    found = []
+    for index in range(4):
+        spot = index > 1
+        cv2.imwrite(str(tmp_path / f"{index}.png"), picture(index, spot=spot))
+        mask = np.zeros(HW, np.uint8)
+        mask[10:22, 50:66] = 255
+        cv2.imwrite(str(tmp_path / f"{index}_mask.png"), mask)
+        own = (tmp_path / f"{index}_mask.png",) if spot and masks else ()
+        kind = "spot" if spot else "good"
+        found.append(Sample(f"{index}", tmp_path / f"{index}.png", kind, "test", own))
+    return tuple(found)
+
+
+def test_test_pictures_come_with_their_masks_at_the_size_of_the_input(tmp_path):
+    labelled = read_tests(samples(tmp_path), ResizeRule((32, 48)))
+    assert labelled.pixels.shape == (4, 32, 48, 3)
+    assert labelled.defective.tolist() == [False, False, True, True]
+    assert not labelled.masks[:2].any()
+    rows, columns = np.nonzero(labelled.masks[2])
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (5, 10, 25, 32)
+    assert labelled.origin == "the test set (paper protocol)"
+
+
+def test_test_pictures_without_masks_judge_whole_pictures_alone(tmp_path):
+    assert read_tests(samples(tmp_path, masks=False), ResizeRule(HW)).masks is None
+    with pytest.raises(DataError, match="good and defective test pictures"):
+        read_tests(samples(tmp_path)[:2], ResizeRule(HW))
+
+
+def test_a_folder_of_another_training_is_refused_by_what_differs(tmp_path):
+    claim(tmp_path, {"size": (64, 96), "seed": 0}, longer={"epochs": 3})
+    claim(tmp_path, {"size": (64, 96), "seed": 0}, longer={"epochs": 5})
+    assert json.loads((tmp_path / REQUEST).read_text())["epochs"] == 5
+    with pytest.raises(ConfigError, match=r"another size: \[64, 96\], not \[32, 96\]"):
+        claim(tmp_path, {"size": (32, 96), "seed": 0}, longer={"epochs": 3})
+    (tmp_path / REQUEST).write_text("[1")
+    with pytest.raises(DataError, match="cannot be read"):
+        claim(tmp_path, {}, longer={})
+
+
+def test_the_log_loses_lines_that_are_written_again_after_a_stop(tmp_path):
+    log = Log(tmp_path)
+    for epoch in (1, 2, 3):
+        log.add(epoch, {"loss/total": float(epoch)})
+    again = Log(tmp_path)
+    again.add(2, {"loss/total": 7.0})
+    lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
+    assert lines == [{"epoch": 1, "loss/total": 1.0}, {"epoch": 2, "loss/total": 7.0}]
+    (tmp_path / LOG).write_text("no json\n")
+    with pytest.raises(DataError, match=r"log\.jsonl cannot be read"):
+        Log(tmp_path)
+
+
+def test_the_sheet_shows_defects_and_their_outlines(tmp_path):
+    pixels = normals(3).pixels
+    write_sheet(tmp_path, pixels, None, Synthesis(BuiltInTextures()), seed=0)
+    sheet = cv2.imread(str(tmp_path / SHEET))
+    assert sheet.shape == (2 * HW[0], 12 * HW[1], 3)
+    above, below = sheet[: HW[0]], sheet[HW[0] :]
+    changed = (above != below).any(axis=2)
+    assert changed.any()
+    assert (below[changed] == (0, 255, 0)).all()

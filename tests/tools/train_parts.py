@@ -1,0 +1,64 @@
+"""Folders of generated pictures to train on, and short trainings of them."""
+
+import os
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tools.train import main
+
+HW = (64, 96)
+ROOT = Path(__file__).parents[2]
+
+SHORT = ("--size", "64x96", "--epochs", "3", "--batch", "4", "--eval-every", "1", "--threads", "1")
+
+
+def picture(seed: int, *, spot: bool = False) -> np.ndarray:
+    """(64, 96, 3) uint8 BGR: grain with a dark bar, and a red spot as its defect."""
+    made = np.random.default_rng(seed).normal(120, 6, (*HW, 3))
+    made[24:40] -= 50
+    made = np.clip(made, 0, 255).astype(np.uint8)
+    if spot:
+        made[10:22, 50:66] = (40, 40, 200)
+    return made
+
+
+def class_folder(place: Path, *, good: int = 8, tests: bool = False) -> Path:
+    folder = place / "bars"
+    _write(folder / "train" / "good", [picture(seed) for seed in range(good)])
+    if tests:
+        _write(folder / "test" / "good", [picture(100 + seed) for seed in range(4)])
+        _write(folder / "test" / "spot", [picture(200 + seed, spot=True) for seed in range(4)])
+        mask = np.zeros(HW, np.uint8)
+        mask[10:22, 50:66] = 255
+        _write(folder / "ground_truth" / "spot", [mask] * 4, "_mask")
+    return folder
+
+
+def _write(folder: Path, pictures: list[np.ndarray], suffix: str = "") -> None:
+    folder.mkdir(parents=True)
+    for index, image in enumerate(pictures):
+        cv2.imwrite(str(folder / f"{index:03}{suffix}.png"), image)
+
+
+def train(data: Path, out: Path, *more: str) -> int:
+    return main(["--method", "glass", "--data", str(data), "--out", str(out), *SHORT, *more])
+
+
+def command(data: Path, out: Path, hook: str) -> list[str]:
+    """A training in a process of its own, with `hook` called at every step."""
+    code = f"""
+import os, signal, sys
+from tools import _train_watch, train
+def hook(self, epoch, done, steps):
+    {hook}
+_train_watch.TrainingWatch.progress = hook
+sys.exit(train.main({["--method", "glass", "--data", str(data), "--out", str(out), *SHORT]!r}))
+"""
+    return [sys.executable, "-c", code]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT)}
