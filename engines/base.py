@@ -2,28 +2,41 @@
 
 import importlib
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from engines.choosing import AUTO, Choice, open_fastest
 from engines.spec import EngineSpec
 from inspector.core.arrays import Image, Map
 from inspector.core.errors import ConfigError
 
 BACKENDS: Final[dict[str, str]] = {
     "onnx": "engines.onnx_engine:OnnxEngine",
+    "openvino": "engines.openvino_engine:OpenVinoEngine",
     "fake": "engines.fake_engine:FakeEngine",
 }
 """Name -> "module:Class", resolved when asked for."""
 
+DEVICES: Final = ("cpu", "cuda", "tensorrt", "intel_gpu")
+"""Of all backends; each refuses those that it does not run on."""
+
+HINTS: Final = ("latency", "throughput")
+
+TAKES_HINT: Final = ("openvino",)
+
 
 class Engine(Protocol):
     """Runs one engine file. Opened, used and closed on one thread."""
+
+    chosen_because: str
+    """Why this backend and device; empty where the configuration named them."""
 
     @property
     def spec(self) -> EngineSpec: ...
 
     @property
     def running_on(self) -> str:
-        """Backend and device that really run, such as "onnxruntime 1.31.1, CPU, 2 threads"."""
+        """Backend and device that really run, such as "onnxruntime 1.31.1, CPU, 2 threads", and
+        why they were chosen."""
         ...
 
     def warm_up(self) -> None:
@@ -51,16 +64,29 @@ def open_engine(
     device: str = "cpu",
     threads: int = 0,
     fall_back: bool = False,
+    hint: str = "latency",
 ) -> Engine:
     """Opens an engine file.
 
-    device: cpu, cuda or auto (CUDA where the runtime has it). threads: 0 lets the runtime choose.
-    fall_back: run on the CPU, with a warning, where CUDA was asked for and is missing; otherwise
-    that is an EngineError. Raises SpecError for a file that is not a whole engine.
+    backend: one of BACKENDS, or auto. device: one of DEVICES, or auto: see engines.choosing.
+    threads: 0 lets the runtime choose. fall_back: run on the CPU, with a warning, where another
+    device was asked for and is missing; otherwise that is an EngineError. hint: one of HINTS, for
+    the backends that know the difference. Raises SpecError for a file that is not a whole engine.
     """
-    if backend not in BACKENDS:
-        raise ConfigError(f"engine.backend {backend!r} is unknown; known: {', '.join(BACKENDS)}")
-    module, _, name = BACKENDS[backend].partition(":")
-    cls = getattr(importlib.import_module(module), name)
-    engine: Engine = cls(path, device=device, threads=threads, fall_back=fall_back)
-    return engine
+    if backend not in (AUTO, *BACKENDS):
+        known = ", ".join((AUTO, *BACKENDS))
+        raise ConfigError(f"engine.backend {backend!r} is unknown; known: {known}")
+
+    def opened(choice: Choice, fall_back: bool = False) -> Engine:
+        module, _, name = BACKENDS[choice.backend].partition(":")
+        options: dict[str, Any] = {"hint": hint} if choice.backend in TAKES_HINT else {}
+        cls = getattr(importlib.import_module(module), name)
+        engine: Engine = cls(
+            path, device=choice.device, threads=threads, fall_back=fall_back, **options
+        )
+        return engine
+
+    wanted = Choice(backend, device)
+    if AUTO in (backend, device):
+        return open_fastest(wanted, tuple(BACKENDS), opened, fall_back=fall_back)
+    return opened(wanted, fall_back)

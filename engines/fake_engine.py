@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 
 from engines.base import Scores
+from engines.checked_engine import CheckedEngine, check_settings, refuse_or_warn
 from engines.spec import EngineSpec, ResizeRule, ThresholdRule
 from inspector.core.arrays import Image, Map
-from inspector.core.errors import EngineError, InferenceError, SpecError
+from inspector.core.errors import InferenceError, SpecError
 
 LUMA: Final = np.array((0.299, 0.587, 0.114), np.float32)
 CELL: Final = 2
@@ -35,7 +36,7 @@ def fake_spec(input_hw: tuple[int, int] = (96, 128)) -> EngineSpec:
     )
 
 
-class FakeEngine:
+class FakeEngine(CheckedEngine):
     """Map: max(0, 128 - luma) / 128 on cells of CELL x CELL pixels; score: mean of its top 1 %.
 
     path: a spec as JSON; a path that does not exist stands for fake_spec(). delay_s: each infer()
@@ -52,38 +53,22 @@ class FakeEngine:
         delay_s: float = 0.0,
         fail_at: int | None = None,
     ) -> None:
-        if device == "cuda" and not fall_back:
-            raise EngineError("engine.device is cuda, but the fake engine runs on the CPU only")
-        self._spec = _read(path) if path.is_file() else fake_spec()
-        height, width = self._spec.resize.input_hw
-        if self._spec.map_hw != (height // CELL, width // CELL) or height % CELL or width % CELL:
+        check_settings(device, threads)
+        if device != "cpu":
+            refuse_or_warn(device, "the fake engine runs on the CPU only", fall_back=fall_back)
+        spec = _read(path) if path.is_file() else fake_spec()
+        height, width = spec.resize.input_hw
+        if spec.map_hw != (height // CELL, width // CELL) or height % CELL or width % CELL:
             raise SpecError(f"the fake engine's map must be half of its input, see {path}")
-        self._running_on = f"fake, CPU, {threads or 1} threads asked for"
+        super().__init__(path, spec, f"fake, CPU, {threads or 1} threads asked for")
         self._delay_s = delay_s
         self._fail_at = fail_at
         self._calls = 0
-        self._closed = False
-
-    @property
-    def spec(self) -> EngineSpec:
-        return self._spec
-
-    @property
-    def running_on(self) -> str:
-        return self._running_on
 
     def warm_up(self) -> None:
         """Nothing to warm: does not count as a call of infer()."""
 
-    def infer(self, pixels: Image) -> tuple[Map, Scores]:
-        shape = (*self._spec.resize.input_hw, 3)
-        if self._closed:
-            raise EngineError("the fake engine is closed")
-        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != shape:
-            raise EngineError(
-                f"the fake engine takes uint8 of shape (n, {shape[0]}, {shape[1]}, 3), "
-                f"not {pixels.dtype} of shape {pixels.shape}"
-            )
+    def _run(self, pixels: Image) -> tuple[Map, Scores]:
         self._calls += 1
         if self._fail_at == self._calls - 1:
             raise InferenceError(f"the fake engine fails at call {self._fail_at}, as told")
@@ -91,8 +76,8 @@ class FakeEngine:
             time.sleep(self._delay_s)
         return _darkness(pixels)
 
-    def close(self) -> None:
-        self._closed = True
+    def _release(self) -> None:
+        """Nothing is held."""
 
 
 def _darkness(pixels: Image) -> tuple[Map, Scores]:

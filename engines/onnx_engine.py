@@ -1,18 +1,23 @@
-"""Runs an engine file on onnxruntime, on the CPU or a CUDA device."""
+"""Runs an engine file on onnxruntime: on the CPU, or on a GPU by its CUDA or TensorRT provider."""
 
-import ctypes
-import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from loguru import logger
 
 from engines.base import Scores
+from engines.checked_engine import (
+    CheckedEngine,
+    check_settings,
+    refuse_or_warn,
+    return_freed_memory,
+    threads_text,
+)
 from engines.spec import EngineSpec
 from engines.spec_file import read_spec
 from inspector.core.arrays import Image, Map
-from inspector.core.errors import ConfigError, EngineError, InferenceError
+from inspector.core.errors import EngineError, InferenceError
 
 try:
     import onnxruntime as ort
@@ -34,12 +39,20 @@ _NAMES: Final = (
 FAILURES: Final = tuple(getattr(state, name) for name in _NAMES if state is not None)
 """What onnxruntime raises; its exceptions share no base but Exception."""
 
-CUDA: Final = "CUDAExecutionProvider"
 CPU: Final = "CPUExecutionProvider"
-DEVICES: Final = ("cpu", "cuda", "auto")
+CUDA: Final = "CUDAExecutionProvider"
+TENSORRT: Final = "TensorrtExecutionProvider"
+
+PROVIDERS: Final = {"cpu": (CPU,), "cuda": (CUDA, CPU), "tensorrt": (TENSORRT, CUDA, CPU)}
+"""Device -> providers, the wanted one first; what it cannot run goes to the next."""
+
+PLACES: Final = {CPU: "CPU", CUDA: "CUDA", TENSORRT: "TensorRT provider"}
+
+LARGEST_PROFILE: Final = 8
+"""Pictures at once that the TensorRT provider builds for; more would make it build again."""
 
 
-class OnnxEngine:
+class OnnxEngine(CheckedEngine):
     """See engines.base.Engine and open_engine for the arguments."""
 
     def __init__(
@@ -50,116 +63,115 @@ class OnnxEngine:
         threads: int = 0,
         fall_back: bool = False,
     ) -> None:
+        check_settings(device, threads)
         if ort is None:
             raise EngineError(
                 "running an engine needs onnxruntime: "
                 "pip install '.[cpu]' (or '.[gpu]' for an NVIDIA card)"
             )
-        if device not in DEVICES:
-            raise ConfigError(f"engine.device {device!r} is unknown; known: {', '.join(DEVICES)}")
-        if threads < 0:
-            raise ConfigError(f"engine.threads must be at least 0, not {threads}")
-        self._spec = read_spec(path)
-        self._path = path
-        wants_cuda = _wants_cuda(device, fall_back)
-        session = _open(path, [CUDA, CPU] if wants_cuda else [CPU], threads)
-        on_cuda = session.get_providers()[0] == CUDA
-        if wants_cuda and not on_cuda:
-            # The provider is compiled in, but its libraries or the device are missing.
-            _refuse_or_warn(device, fall_back, "the CUDA provider could not start")
+        wanted = _wanted(device, fall_back)
+        spec = read_spec(path)
+        session = _open(path, spec, wanted, threads)
+        started = session.get_providers()[0]
+        if started != wanted[0]:
+            # Compiled in, but its libraries or the device are missing.
+            reason = f"onnxruntime's {wanted[0]} could not start"
+            refuse_or_warn(device, reason, fall_back=fall_back, instead=PLACES[started])
+        place = f"CPU, {threads_text(threads)}" if started == CPU else PLACES[started]
+        most = LARGEST_PROFILE if started == TENSORRT else None
+        super().__init__(path, spec, f"onnxruntime {ort.__version__}, {place}", most=most)
         self._session: ort.InferenceSession | None = session
-        place = "CUDA" if on_cuda else f"CPU, {_threads(threads)}"
-        self._running_on = f"onnxruntime {ort.__version__}, {place}"
-        self._shape = (*self._spec.resize.input_hw, 3)
-        _return_freed_memory()
+        self._memory = "cpu" if started == CPU else "cuda"
+        self._bound: _Bound | None = None
+        return_freed_memory()
 
-    @property
-    def spec(self) -> EngineSpec:
-        return self._spec
-
-    @property
-    def running_on(self) -> str:
-        return self._running_on
-
-    def warm_up(self) -> None:
-        self.infer(np.zeros((1, *self._shape), np.uint8))
-
-    def infer(self, pixels: Image) -> tuple[Map, Scores]:
-        if self._session is None:
-            raise EngineError(f"the engine {self._path} is closed")
-        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != self._shape:
-            raise EngineError(
-                f"the engine {self._path} takes uint8 of shape (n, {_comma(self._shape)}), "
-                f"not {pixels.dtype} of shape ({_comma(pixels.shape)})"
-            )
-        most = self._spec.max_batch or max(len(pixels), 1)
+    def _run(self, pixels: Image) -> tuple[Map, Scores]:
+        assert self._session is not None
         try:
-            parts = [
-                self._session.run(("anomaly_map", "score"), {"pixels": pixels[at : at + most]})
-                for at in range(0, max(len(pixels), 1), most)
-            ]
+            if self._bound is None or self._bound.count != len(pixels):
+                self._bound = _Bound(self._session, self._spec, len(pixels), self._memory)
+            return self._bound.run(pixels)
         except FAILURES as exc:
             raise InferenceError(f"the engine {self._path} failed: {exc}") from exc
-        maps, scores = zip(*parts, strict=True)
-        # Joining copies, which the usual single part need not pay for.
-        anomaly_map = np.asarray(maps[0]) if len(maps) == 1 else np.concatenate(maps)
-        score = np.asarray(scores[0]) if len(scores) == 1 else np.concatenate(scores)
-        if anomaly_map.shape != (len(pixels), *self._spec.map_hw) or score.shape != (len(pixels),):
-            raise InferenceError(
-                f"the engine {self._path} gave a map of shape {anomaly_map.shape} and scores of "
-                f"shape {score.shape} for {len(pixels)} pictures"
-            )
-        return anomaly_map, score
 
-    def close(self) -> None:
-        self._session = None
+    def _release(self) -> None:
+        self._bound = self._session = None
 
 
-def _wants_cuda(device: str, fall_back: bool) -> bool:
-    if device == "cpu":
-        return False
-    if CUDA in ort.get_available_providers():
-        return True
-    _refuse_or_warn(device, fall_back, f"onnxruntime {ort.__version__} here has no CUDA provider")
-    return False
+class _Bound:
+    """A session with its input and outputs for `count` pictures allocated once, on its device; on
+    the CPU this is as fast as letting it allocate."""
+
+    def __init__(
+        self, session: "ort.InferenceSession", spec: EngineSpec, count: int, memory: str
+    ) -> None:
+        def allocated(shape: Sequence[int], dtype: Any) -> "ort.OrtValue":
+            return ort.OrtValue.ortvalue_from_shape_and_type([count, *shape], dtype, memory, 0)
+
+        self.count = count
+        self._session = session
+        self._pixels = allocated([*spec.resize.input_hw, 3], np.uint8)
+        self._map = allocated(spec.map_hw, np.float32)
+        self._score = allocated([], np.float32)
+        self._binding = session.io_binding()
+        self._binding.bind_ortvalue_input("pixels", self._pixels)
+        self._binding.bind_ortvalue_output("anomaly_map", self._map)
+        self._binding.bind_ortvalue_output("score", self._score)
+
+    def run(self, pixels: Image) -> tuple[Map, Scores]:
+        self._pixels.update_inplace(pixels)
+        self._session.run_with_iobinding(self._binding)
+        # On the CPU numpy() is a view of what the next run overwrites.
+        copy = self._map.device_name().lower() == "cpu"
+        return np.array(self._map.numpy(), copy=copy), np.array(self._score.numpy(), copy=copy)
 
 
-def _refuse_or_warn(device: str, fall_back: bool, reason: str) -> None:
-    if device == "auto":
-        logger.info("running on the CPU: {}", reason)
-    elif fall_back:
-        logger.warning("CUDA was asked for, running on the CPU instead: {}", reason)
+def _wanted(device: str, fall_back: bool) -> tuple[str, ...]:
+    """The providers for a device, or for the CPU where falling back from one that is not compiled
+    in."""
+    wanted = PROVIDERS.get(device)
+    if wanted is None:
+        reason = f"onnxruntime runs on {', '.join(PROVIDERS)}"
+    elif wanted[0] in ort.get_available_providers():
+        return wanted
     else:
-        raise EngineError(f"engine.device is cuda, but {reason}")
+        reason = f"onnxruntime {ort.__version__} here has no {wanted[0]}: pip install '.[gpu]'"
+    refuse_or_warn(device, reason, fall_back=fall_back)
+    return PROVIDERS["cpu"]
 
 
-def _open(path: Path, providers: list[str], threads: int) -> "ort.InferenceSession":
+def _open(
+    path: Path, spec: EngineSpec, providers: Sequence[str], threads: int
+) -> "ort.InferenceSession":
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Spinning burns about 15 CPU-ms a frame that the other stages need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
+    with_options = [(name, _provider_options(name, spec)) for name in providers]
     try:
-        return ort.InferenceSession(str(path), options, providers=providers)
+        # Without enable_fallback=0 it prints to the screen and goes on with another provider.
+        return ort.InferenceSession(str(path), options, providers=with_options, enable_fallback=0)
     except FAILURES as exc:
         raise EngineError(
             f"onnxruntime cannot open the engine {path}: {' '.join(str(exc).split())}"
         ) from exc
 
 
-def _return_freed_memory() -> None:
-    """Hands back what parsing the file took, which glibc keeps: 70 MB with an engine of 31 MB.
-    Other C libraries have no malloc_trim, and keep less."""
-    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
-        trim(0)
-
-
-def _threads(threads: int) -> str:
-    if threads == 0:
-        return "threads chosen by the runtime"
-    return "1 thread" if threads == 1 else f"{threads} threads"
-
-
-def _comma(sizes: tuple[int, ...]) -> str:
-    return ", ".join(map(str, sizes))
+def _provider_options(name: str, spec: EngineSpec) -> dict[str, str]:
+    if name == CUDA:
+        # TF32 rounds the inputs of products to 10 bits: precision is what the graph declares.
+        # Searching for the fastest convolution makes every start slower, and its result vary.
+        return {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+    if name == TENSORRT:
+        # It has no option to turn TF32 off; NVIDIA_TF32_OVERRIDE=0 in the environment does.
+        height, width = spec.resize.input_hw
+        shape = f"x{height}x{width}x3"
+        most = min(spec.max_batch or LARGEST_PROFILE, LARGEST_PROFILE)
+        return {
+            "trt_profile_min_shapes": f"pixels:1{shape}",
+            "trt_profile_opt_shapes": f"pixels:1{shape}",
+            "trt_profile_max_shapes": f"pixels:{most}{shape}",
+        }
+    return {}

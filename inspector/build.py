@@ -9,11 +9,11 @@ from typing import Any
 
 from calibration.plane import Calibration
 from calibration.store import load_calibration
-from engines.base import open_engine
 from engines.fake_engine import FakeEngine
 from engines.roi import mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
+from inspector import gate
 from inspector.config import Config, SourceConfig
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
@@ -167,19 +167,13 @@ def _wire(
     )
     preprocess = Preprocess(spec, None if calibration is None else calibration.check)
     summary = DefectSummary(calibrated=calibration is not None)
-    running_on: list[str] = []
-
-    def start_engine() -> Any:
-        engine = open_engine(
-            engine_path,
-            backend=config.engine.backend,
-            device=config.engine.device,
-            threads=config.engine.threads,
-            fall_back=config.engine.fall_back,
-        )
-        running_on.append(engine.running_on)
-        return engine
-
+    measuring = gate.ruler(
+        spec,
+        calibration,
+        opening_px=config.measure.opening_px,
+        pixel_threshold=run.pixel_threshold,
+    )
+    start_engine = gate.EngineGate(config.engine, measuring, run)
     judge = _judge(config, spec, calibration, run)
     render = _render(config, spec, source.info.frame_hw)
     stages, outputs = Stages(preprocess, start_engine, judge, render), _outputs(config)
@@ -199,8 +193,8 @@ def _wire(
         outputs=outputs,
         info=run,
         defects=summary,
-        warnings=preprocess.warnings,
-        running_on=running_on,
+        warnings=(start_engine.warnings, preprocess.warnings),
+        running_on=start_engine.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
     )
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import yaml
 
-from engines.base import BACKENDS
+from engines.base import BACKENDS, DEVICES, HINTS
+from engines.choosing import AUTO
 from inspector.core.errors import ConfigError
 from inspector.core.schema import AtLeast, Between, OneOf, build
 from inspector.sources.uri import masked
@@ -59,10 +60,12 @@ class SourceConfig:
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
     path: str | None = None
-    backend: Annotated[str, OneOf(*BACKENDS)] = "onnx"
-    device: Annotated[str, OneOf("cpu", "cuda", "auto")] = "cpu"
+    backend: Annotated[str, OneOf(AUTO, *BACKENDS)] = AUTO
+    device: Annotated[str, OneOf(AUTO, *DEVICES)] = "cpu"
     threads: Threads = 1
+    hint: Annotated[str, OneOf(*HINTS)] = "latency"
     fall_back: bool = False
+    on_parity_failure: Annotated[str, OneOf("stop", "fallback")] = "stop"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
-"""What every backend in BACKENDS must do."""
+"""What every backend in BACKENDS must do; one whose library or GPU is missing is skipped."""
 
+import dataclasses
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +15,14 @@ from engines.export.fitting import Recipe, fit_engine
 from engines.fake_engine import FakeEngine, fake_spec
 from engines.methods.base import make_method
 from engines.spec import ResizeRule
+from engines.spec_file import read_engine, write_engine
 from engines.training.data import Normals
 from inspector.core.errors import ConfigError, EngineError, SpecError
 
 HW = (64, 96)
+
+NEED_NO_DEVICE = {"onnx": "onnxruntime", "openvino": "openvino", "fake": "numpy"}
+"""Backend -> the library with which it must open anywhere."""
 
 
 @pytest.fixture(scope="module", params=list(BACKENDS))
@@ -26,17 +32,33 @@ def backend(request, tmp_path_factory) -> tuple[str, Path]:
     if request.param == "fake":
         path = folder / "fake.json"
         path.write_text(fake_spec(HW).to_json())
-        return "fake", path
+    else:
+        path = folder / "engine.onnx"
+        fit(path)
+    try:
+        open_engine(path, backend=request.param, device=device(request.param)).close()
+    except EngineError as exc:
+        library = NEED_NO_DEVICE.get(request.param)
+        if library is None or importlib.util.find_spec(library) is None:
+            pytest.skip(str(exc))
+        raise
+    return request.param, path
+
+
+def fit(path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (8, *HW, 3)).astype(np.uint8)
     names = tuple(map(str, range(8)))
     normals = Normals("noise", pixels, names, HW, ResizeRule(HW), ordered=False)
     recipe = Recipe("noise", make_method("rad", {}), resolve(DEFAULT), threads=1)
-    fit_engine(normals, recipe, folder / "engine.onnx", lambda *_: None)
-    return request.param, folder / "engine.onnx"
+    fit_engine(normals, recipe, path, lambda *_: None)
 
 
-def opened(backend: tuple[str, Path]) -> Engine:
-    return open_engine(backend[1], backend=backend[0])
+def device(name: str) -> str:
+    return "cpu" if name in NEED_NO_DEVICE else "cuda"
+
+
+def opened(backend: tuple[str, Path], **options) -> Engine:
+    return open_engine(backend[1], backend=backend[0], device=device(backend[0]), **options)
 
 
 def pictures(count: int) -> np.ndarray:
@@ -50,6 +72,55 @@ def test_shapes_and_types_are_those_of_the_spec(backend, batch):
     assert maps.shape == (batch, *engine.spec.map_hw)
     assert scores.shape == (batch,)
     assert maps.dtype == scores.dtype == np.float32
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7])
+def test_a_batch_gives_what_its_pictures_give_alone(backend, batch):
+    engine = opened(backend)
+    maps, scores = engine.infer(pictures(batch))
+    for index in range(batch):
+        alone, score = engine.infer(pictures(batch)[index : index + 1])
+        assert np.abs(alone[0] - maps[index]).max() < 1e-5
+        assert abs(score[0] - scores[index]) < 1e-5
+
+
+def test_it_computes_what_onnxruntime_computes(backend):
+    if backend[0] == "fake":
+        pytest.skip("the fake engine has no graph")
+    maps, scores = opened(backend).infer(pictures(7))
+    its_maps, its_scores = open_engine(backend[1], threads=1).infer(pictures(7))
+    assert np.abs(maps - its_maps).max() < 1e-5
+    assert np.abs(scores - its_scores).max() < 1e-5
+
+
+def test_no_pictures_give_no_maps(backend):
+    engine = opened(backend)
+    maps, scores = engine.infer(pictures(0))
+    assert maps.shape == (0, *engine.spec.map_hw)
+    assert scores.shape == (0,)
+
+
+def test_pictures_may_be_frozen_or_views(backend):
+    engine = opened(backend)
+    maps, scores = engine.infer(pictures(3)[:, ::-1, ::-1].copy())
+    frozen = pictures(3)
+    frozen.flags.writeable = False
+    for given in (pictures(3)[:, ::-1, ::-1], frozen[:, ::-1, ::-1]):
+        again, its_scores = engine.infer(given)
+        assert np.array_equal(again, maps)
+        assert np.array_equal(its_scores, scores)
+
+
+def test_no_more_pictures_run_at_once_than_the_graph_takes(backend, tmp_path):
+    if backend[0] == "fake":
+        pytest.skip("the fake engine has no graph")
+    spec, model = read_engine(backend[1])
+    limited = tmp_path / "limited.onnx"
+    write_engine(limited, model, dataclasses.replace(spec, max_batch=2))
+    maps, scores = opened((backend[0], limited)).infer(pictures(5))
+    whole, whole_scores = opened(backend).infer(pictures(5))
+    assert np.abs(maps - whole).max() < 1e-5
+    assert np.abs(scores - whole_scores).max() < 1e-5
 
 
 def test_the_same_input_gives_the_same_output(backend):
@@ -96,7 +167,14 @@ def test_it_closes_twice_and_then_refuses_to_run(backend):
 
 
 def test_it_says_on_what_it_runs(backend):
-    assert "CPU" in opened(backend).running_on
+    place = "CPU" if backend[0] in NEED_NO_DEVICE else "CUDA"
+    assert place in opened(backend).running_on
+
+
+@pytest.mark.parametrize("wrong", [{"device": "tpu"}, {"threads": -1}])
+def test_settings_that_nobody_knows_are_refused(backend, wrong):
+    with pytest.raises(ConfigError, match=f"engine.{next(iter(wrong))}"):
+        open_engine(backend[1], backend=backend[0], **wrong)
 
 
 @pytest.mark.parametrize("name", list(BACKENDS))
@@ -107,7 +185,7 @@ def test_opening_it_never_imports_torch(name):
 
 
 def test_an_unknown_backend_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(ConfigError, match=r"'abacus' is unknown; known: onnx, fake"):
+    with pytest.raises(ConfigError, match=r"'abacus' is unknown; known: auto, onnx"):
         open_engine(tmp_path / "e.onnx", backend="abacus")
 
 

@@ -148,7 +148,6 @@ def test_asking_for_cuda_without_it_is_an_error_or_a_stated_fall_back(engine_fil
     with pytest.raises(EngineError, match="cuda"):
         OnnxEngine(engine_file, device="cuda")
     assert "CPU" in OnnxEngine(engine_file, device="cuda", fall_back=True).running_on
-    assert "CPU" in OnnxEngine(engine_file, device="auto").running_on
 
 
 def test_running_on_names_runtime_device_and_threads(engine_file):

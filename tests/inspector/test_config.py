@@ -74,7 +74,7 @@ def test_settings_are_read_as_yaml(text: str, expected: tuple[str, Any]) -> None
         ("- 1", "must hold keys"),
         ("a: [", "is not YAML"),
         ("output: {video: {crf: 60}}", "output.video.crf must lie between 0 and 51, not 60"),
-        ("engine: {backend: tpu}", "engine.backend must be one of onnx, fake"),
+        ("engine: {backend: tpu}", "engine.backend must be one of auto, onnx, openvino"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:
