@@ -1,8 +1,6 @@
 """Reading and writing the spec inside an engine file, and the hashes that tie the two together."""
 
-import contextlib
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -12,6 +10,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from engines.spec import SPEC_KEY, EngineSpec
 from inspector.core.errors import EngineError, SpecError
+from inspector.core.files import write_whole
 
 SPEC_HASH_KEY: Final = "inspector_spec_sha256"
 """Metadata key of the sha256 of the spec's text, so that a flipped bit in it is seen."""
@@ -133,15 +132,4 @@ def write_engine(path: Path, model: onnx.ModelProto, spec: EngineSpec) -> None:
     text = spec.to_json()
     checksum = hashlib.sha256(text.encode()).hexdigest()
     onnx.helper.set_model_props(model, {SPEC_KEY: text, SPEC_HASH_KEY: checksum})
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            file.write(model.SerializeToString())
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as exc:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise EngineError(f"engine file {path} cannot be written: {exc}") from exc
+    write_whole(path, model.SerializeToString(), "engine file ", EngineError)

@@ -1,12 +1,10 @@
 """Results as files: metrics.json for programs, CSV for tables, each written whole or not at all."""
 
-import contextlib
 import csv
 import dataclasses
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +12,8 @@ from typing import Any, Final
 from engines.datasets.types import Sample
 from evaluation.given import Provenance
 from evaluation.results import FIGURES, FORMAT, ClassResult, DatasetResult, Figure, PictureResult
-from inspector.core.errors import DataError, SinkError
+from inspector.core.errors import DataError
+from inspector.core.files import write_whole
 from inspector.core.schema import build
 
 METRICS: Final = "metrics.json"
@@ -101,16 +100,8 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Whole or not at all. Raises SinkError."""
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Halves of surrogate pairs, from names that are not UTF-8, become JSON's own escapes.
-        part.write_bytes(text.encode("utf-8", "backslashreplace"))
-        os.replace(part, path)
-    except OSError as exc:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise SinkError(f"{path} cannot be written: {exc.strerror or exc}") from exc
+    # Halves of surrogate pairs, from names that are not UTF-8, become JSON's own escapes.
+    write_whole(path, text.encode("utf-8", "backslashreplace"))
 
 
 def _refuse(constant: str) -> None:

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from engines.datasets.types import ClassData
 from engines.export.finishing import Fitted
 from engines.spec_file import file_hash
 from inspector.core.errors import DataError, InspectorError
+from inspector.core.files import write_whole
 from inspector.core.schema import build
 
 RECORD: Final = "fit.json"
@@ -107,13 +107,8 @@ def _read(path: Path) -> list[Row]:
 
 
 def _write(path: Path, rows: list[Row]) -> None:
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        text = json.dumps([dataclasses.asdict(row) for row in rows], indent=2)
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
-    except OSError as exc:
-        raise DataError(f"{path} cannot be written: {exc}") from exc
+    text = json.dumps([dataclasses.asdict(row) for row in rows], indent=2)
+    write_whole(path, text.encode())
 
 
 def table(rows: list[Row]) -> str:

@@ -1,6 +1,5 @@
 """Which pictures fit an engine, set its thresholds and test it: drawn once, written, re-read."""
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -14,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from engines.datasets.types import TEST, TRAIN, VALIDATION, ClassData, Sample
-from inspector.core.errors import ConfigError, DataError, SinkError
+from inspector.core.errors import ConfigError, DataError
+from inspector.core.files import write_whole
 
 FORMAT: Final = 1
 FEWEST: Final = 2
@@ -213,15 +213,4 @@ def _write(path: Path, split: Split, data: ClassData) -> None:
         **dataclasses.asdict(split),
         "sha256": split.sha256,
     }
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as exc:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise SinkError(f"split {path} cannot be written: {exc.strerror}") from exc
+    write_whole(path, json.dumps(content, indent=1).encode(), "split ")

@@ -1,0 +1,27 @@
+"""Files are written whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from inspector.core.errors import EngineError, SinkError
+from inspector.core.files import write_whole
+
+
+def test_a_file_and_its_folder_are_made_and_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.json"
+    write_whole(path, b"one")
+    write_whole(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert [found.name for found in path.parent.iterdir()] == ["a.json"]
+
+
+def test_what_cannot_be_written_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SinkError, match=r"split .*a\.json cannot be written"):
+        write_whole(tmp_path / "file" / "a.json", b"one", "split ")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "in").mkdir()
+    with pytest.raises(EngineError):
+        write_whole(tmp_path / "folder", b"one", error=EngineError)
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["file", "folder"]
