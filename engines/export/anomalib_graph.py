@@ -29,11 +29,13 @@ PASSING: Final = ("Reshape", "Identity")
 @dataclass(frozen=True, slots=True)
 class Normalisation:
     """anomalib's (raw - threshold) / span + 0.5, clipped to [0, 1]; span: highest minus lowest
-    value among its validation pictures. raw: the tensor before it."""
+    value among its validation pictures. raw: the tensor before it. flat: they all had one value,
+    so that what comes out is 0 below the threshold, 0.5 at it and 1 above."""
 
     raw: str
     threshold: float
     span: float
+    flat: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,16 +210,22 @@ class _Values:
 
     def normalisation(self, output: str) -> Normalisation | None:
         """None where there is none, or where it is not the chain that the class describes."""
-        clipped = self._chosen(output)
-        added = self._within_unit(clipped)
-        divided = self._operand(added, "Add", 0.5)
-        if divided is None:
+        chosen, left = self._choices(output)
+        return self._chain(chosen, flat=False) or self._chain(left, flat=True)
+
+    def _chain(self, name: str, *, flat: bool) -> Normalisation | None:
+        added = self._operand(self._within_unit(name), "Add", 0.5)
+        if added is None:
             return None
-        shifted, span = self._by_constant(divided, "Div")
-        raw, threshold = self._by_constant(shifted, "Sub")
-        if raw is None or not span > 0:
+        # The exporter leaves out a division by 1 and a subtraction of 0.
+        divided, span = self._by_constant(added, "Div")
+        raw, threshold = self._by_constant(divided or added, "Sub")
+        span = 1.0 if divided is None else span
+        if not span > 0:
             return None
-        return Normalisation(raw, threshold, span)
+        if raw is None:
+            return Normalisation(divided or added, 0.0, span, flat)
+        return Normalisation(raw, threshold, span, flat)
 
     def limit(self, output: str, label: str) -> float | None:
         node = self._makers.get(label)
@@ -225,16 +233,17 @@ class _Values:
             return None
         return self._number(node.input[1])
 
-    def _chosen(self, name: str) -> str:
-        """Past choices that the file has made already."""
+    def _choices(self, name: str) -> tuple[str, str]:
+        """Past the choices that the file has made already, and what the last one left aside."""
+        left = ""
         while (node := self._makers.get(name)) is not None:
             if node.op_type == "Identity":
                 name = node.input[0]
             elif node.op_type == "Where" and (choice := self._number(node.input[0])) is not None:
-                name = node.input[1 if choice else 2]
+                name, left = node.input[1:] if choice else node.input[:0:-1]
             else:
-                return name
-        return name
+                break
+        return name, left
 
     def _within_unit(self, name: str) -> str | None:
         """What is clipped to [0, 1] by Clip, or by Min and Max in either order."""

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 from loguru import logger
 
+from engines import golden
 from engines.export import parity
 from engines.export.anomalib_graph import MAP, SCORE, Export
 from engines.export.anomalib_run import Original, View, Wide
@@ -69,14 +70,14 @@ def import_engine(normals: Normals, job: Import, out: Path) -> EngineSpec:
     original = Original(job.export, job.view, job.threads)
     one_by_one = original.settle_batch(normals.pixels)
     altered = parity.unseen(normals.pixels, parity.PICTURES, job.seed)
-    scales, became = _scales(job.export, original, normals.pixels, altered)
     raw, shown = original.run(altered)
     _check_normalised(job.export, raw, shown)
+    scales = _scales(job.export, [*_raw_values(original, normals.pixels), raw])
     maps, scores = _scaled(scales, raw)
     graph = wrap(
         job.export,
         job.view,
-        scales,
+        {name: scale for name, (scale, _) in scales.items()},
         input_hw=normals.rule.input_hw,
         map_hw=(maps.shape[1], maps.shape[2]),
         batch=1 if one_by_one else "N",
@@ -85,77 +86,73 @@ def import_engine(normals: Normals, job: Import, out: Path) -> EngineSpec:
     spec = dataclasses.replace(
         spec,
         max_batch=1 if one_by_one else None,
-        parameters=_parameters(job.export, scales, became, graph),
+        parameters=_parameters(job.export, scales, graph),
     )
     spec = _checked(graph, spec, normals, job, altered, (maps, scores), out)
     write_engine(out, graph, spec)
     return spec
 
 
-def _scales(
-    export: Export, original: Original, pixels: Image, altered: Image
-) -> tuple[dict[str, Scale], str]:
-    """How each output is scaled, and what became of the normalisation.
+Scales = dict[str, tuple[Scale, str]]
+"""Output -> how it is scaled, and what became of its normalisation."""
 
-    Where that can be told, scores keep anomalib's scale without its clipping, plus 0.5: a value of
-    1 lies at its threshold, and one of 0 no higher than the least of its validation pictures.
+
+def _raw_values(original: Original, pixels: Image) -> Iterator[dict[str, Wide]]:
+    for at in range(0, len(pixels), BATCH):
+        yield original.run(pixels[at : at + BATCH])[0]
+
+
+def _scales(export: Export, seen: list[dict[str, Wide]]) -> Scales:
+    """seen: raw values, in parts, the last part of altered pictures.
+
+    Where the normalisation can be told, scores keep anomalib's scale without its clipping, plus
+    0.5: a value of 1 lies at its threshold, and one of 0 no higher than the least of its validation
+    pictures.
     """
-    if set(export.normalised) == set(export.outputs):
-        found = export.normalised.items()
-        return {name: Scale(n.raw, n.threshold - n.span, n.span) for name, n in found}, LEFT
-    tensors = {name: name for name in export.outputs}
-    seen = [_values(original, batch) for batch in (*_batches(pixels), altered)]
-    if _normalised_already(export, seen):
-        _warn_of_clipping(export, seen)
-        return {name: Scale(tensor, 0.0, 1.0) for name, tensor in tensors.items()}, KEPT
-    return {name: _from_normals(name, seen[:-1]) for name in tensors}, NONE
+    return {
+        name: _scale(export, name, [values[name] for values in seen]) for name in export.outputs
+    }
 
 
-def _values(original: Original, pixels: Image) -> dict[str, Wide]:
-    return original.run(pixels)[1]
+def _scale(export: Export, name: str, seen: list[Wide]) -> tuple[Scale, str]:
+    own = export.normalised.get(name)
+    if own is not None and own.flat:
+        return _from_normals(name, own.raw, seen[:-1]), LEFT
+    if own is not None:
+        return Scale(own.raw, own.threshold - own.span, own.span), LEFT
+    lowest, highest = min(part.min() for part in seen), max(part.max() for part in seen)
+    if lowest >= 0 and SMALL <= highest <= 1:
+        _warn_of_clipping(export, name, seen)
+        return Scale(name, 0.0, 1.0), KEPT
+    return _from_normals(name, name, seen[:-1]), NONE
 
 
-def _batches(pixels: Image) -> list[Image]:
-    return [pixels[at : at + BATCH] for at in range(0, len(pixels), BATCH)]
-
-
-def _normalised_already(export: Export, seen: list[dict[str, Wide]]) -> bool:
-    """Whether all outputs keep within [0, 1] and make use of it."""
-    return all(
-        min(values[name].min() for values in seen) >= 0
-        and SMALL <= max(values[name].max() for values in seen) <= 1
-        for name in export.outputs
-    )
-
-
-def _warn_of_clipping(export: Export, seen: list[dict[str, Wide]]) -> None:
-    every = np.concatenate([values[MAP].ravel() for values in seen])
-    share = float(np.mean(every == 1))
+def _warn_of_clipping(export: Export, name: str, seen: list[Wide]) -> None:
+    share = float(np.mean(np.concatenate([part.ravel() for part in seen]) == 1))
     if share > 0:
         logger.warning(
             "{} of {} is clipped to [0, 1] inside the graph, {:.2%} of it lies at 1 here: worse "
             "defects look no worse. Set model.post_processor.enable_normalization = False "
             "in anomalib and export it again",
-            MAP,
+            name,
             export.path,
             share,
         )
 
 
-def _from_normals(name: str, seen: list[dict[str, Wide]]) -> Scale:
+def _from_normals(name: str, tensor: str, seen: list[Wide]) -> Scale:
     """Raw scores as they are, but for those below 0 or close to it on normal pictures."""
-    low = min(float(values[name].min()) for values in seen)
-    high = max(float(values[name].max()) for values in seen)
+    low, high = float(min(part.min() for part in seen)), float(max(part.max() for part in seen))
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise DataError(f"{name} is {high:g} on every normal picture, so it says nothing")
     if low >= 0 and high >= SMALL:
-        return Scale(name, 0.0, 1.0)
-    return Scale(name, low, high - low)
+        return Scale(tensor, 0.0, 1.0)
+    return Scale(tensor, low, high - low)
 
 
-def _scaled(scales: Mapping[str, Scale], raw: Mapping[str, Wide]) -> tuple[Wide, Wide]:
-    maps = scales[MAP].of(raw[MAP])
-    return maps, scales[SCORE].of(raw[SCORE]) if SCORE in scales else maps.max(axis=(1, 2))
+def _scaled(scales: Scales, raw: Mapping[str, Wide]) -> tuple[Wide, Wide]:
+    maps = scales[MAP][0].of(raw[MAP])
+    return maps, scales[SCORE][0].of(raw[SCORE]) if SCORE in scales else maps.max(axis=(1, 2))
 
 
 def _check_normalised(export: Export, raw: Mapping[str, Wide], shown: Mapping[str, Wide]) -> None:
@@ -163,6 +160,8 @@ def _check_normalised(export: Export, raw: Mapping[str, Wide], shown: Mapping[st
     gives what the export gives."""
     for name, own in export.normalised.items():
         again = np.clip((raw[name] - own.threshold) / own.span + OWN_LIMIT, 0, 1)
+        if own.flat:
+            again = (np.sign(raw[name] - np.float32(own.threshold)) + 1) / 2
         difference = float(np.abs(again - shown[name]).max())
         if not difference <= TOLERANCE:
             raise ParityError(
@@ -201,27 +200,25 @@ def _spec(
     )
 
 
-def _parameters(
-    export: Export, scales: Mapping[str, Scale], became: str, graph: onnx.ModelProto
-) -> dict[str, Any]:
-    said: dict[str, Any] = {
-        "model": export.name or "unknown",
-        "export": export.path.name,
-        "normalisation": became,
-        "anomalib_threshold": {
-            name: _own_limit(export, name, scale, became) for name, scale in scales.items()
-        },
-    }
-    for name, scale in scales.items():
-        said[name] = {"zero": scale.zero, "span": scale.span}
+def _parameters(export: Export, scales: Scales, graph: onnx.ModelProto) -> dict[str, Any]:
+    """Of every output, how the engine's value follows from the tensor's: (value - zero) / span."""
+    said: dict[str, Any] = {"model": export.name or "unknown", "export": export.path.name}
+    for name, (scale, became) in scales.items():
+        said[name] = {
+            "normalisation": became,
+            "zero": scale.zero,
+            "span": scale.span,
+            "anomalib_threshold": _own_limit(export, name, scale),
+        }
     return said | {"model_bytes": graph.ByteSize()}
 
 
-def _own_limit(export: Export, name: str, scale: Scale, became: str) -> float | None:
+def _own_limit(export: Export, name: str, scale: Scale) -> float | None:
     """anomalib's own threshold as a score of the engine; None where the file does not say."""
-    limit = export.limits.get(name)
-    if became == LEFT:
-        return 1.0 + (OWN_LIMIT if limit is None else limit) - OWN_LIMIT
+    limit, own = export.limits.get(name), export.normalised.get(name)
+    if own is not None:
+        above = 0.0 if limit is None or own.flat else (limit - OWN_LIMIT) * own.span
+        limit = own.threshold + above
     return None if limit is None else float(scale.of(limit))
 
 
@@ -252,7 +249,7 @@ def _checked(
     return dataclasses.replace(
         rechosen(spec, limits),
         parity=dataclasses.asdict(found),
-        golden=parity.golden(altered[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN]),
+        golden=golden.pack(altered[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN]),
         trained_on=_trained_on(normals, left_out),
         left_out=record(left_out, normals.pixels[:0]),
     )
@@ -262,7 +259,8 @@ def _refuse_useless(export: Export, spec: EngineSpec, left_out: LeftOut) -> None
     for name, values in ((SCORE, left_out.scores), (MAP, left_out.peaks)):
         if not np.isfinite(values).all():
             raise DataError(f"{name} of {export.path} is not finite on normal pictures")
-        if spec.parameters["normalisation"] == KEPT and values.max() >= 1:
+        became = spec.parameters.get(name, {}).get("normalisation")
+        if became == KEPT and values.max() >= 1:
             raise DataError(
                 f"{name} of {export.path} reaches 1 on normal pictures, the end of its scale, so "
                 "that no defect could score higher: set model.post_processor.enable_normalization "

@@ -49,29 +49,32 @@ class _Graph:
         self.nodes.append(made)
         return to
 
-    def clipped(self, raw: str, limits: tuple[float, float]) -> str:
+    def scaled(self, raw: str, limits: tuple[float, float]) -> str:
         shifted = self.node("Sub", raw, self.const(limits[0]))
-        scaled = self.node("Div", shifted, self.const(limits[1]))
-        return self.node("Add", scaled, self.const(0.5))
+        if limits[1] != 1:
+            shifted = self.node("Div", shifted, self.const(limits[1]))
+        return self.node("Add", shifted, self.const(0.5))
 
     def normalised(self, raw: str, limits: tuple[float, float], tail: str, to: str) -> None:
-        """tail: 2.7 as anomalib 2.7 exports it, 2.0 as it was before, min_max with Min and Max,
-        sigmoid a normalisation of another kind, raw none."""
+        """tail: 2.7 as anomalib 2.7 exports it, flat the same where its validation pictures all
+        have one value, 2.0 as it was before, min_max with Min and Max, sigmoid a normalisation of
+        another kind, raw none."""
         if tail == "raw":
             self.node("Identity", raw, to=to)
         elif tail == "sigmoid":
             self.node("Sigmoid", raw, to=to)
         elif tail == "min_max":
-            low = self.node("Max", self.clipped(raw, limits), self.const(0.0))
+            low = self.node("Max", self.scaled(raw, limits), self.const(0.0))
             self.node("Min", low, self.const(1.0), to=to)
         elif tail == "2.0":
-            self.node("Clip", self.clipped(raw, limits), self.const(0.0), self.const(1.0), to=to)
+            self.node("Clip", self.scaled(raw, limits), self.const(0.0), self.const(1.0), to=to)
         else:
             ends = self.const(0.0), self.const(1.0)
-            clipped = self.node("Clip", self.clipped(raw, limits), *ends)
+            safe = (limits[0], 1.0) if tail == "flat" else limits
+            clipped = self.node("Clip", self.scaled(raw, safe), *ends)
             above = self.node("Greater", raw, self.const(limits[0]))
             flat = self.node("Where", above, ends[1], ends[0])
-            ranged = self.node("Where", self.const(False, np.bool_), flat, clipped)
+            ranged = self.node("Where", self.const(tail == "flat", np.bool_), flat, clipped)
             known = self.const(True, np.bool_)
             self.node("Where", known, ranged, raw, to=to)
 
@@ -97,7 +100,8 @@ def write(
 
     resize, crop (top, left, bottom, right): what the graph does to its pictures first. sign: -1
     for raw values below 0. frozen_inside: the batch is free by name and 1 in a reshape. gate: an If
-    whose branches take tensors from around them. others: input_names, opset, ir, no_map, dtype.
+    whose branches take tensors from around them. others: input_names, opset, ir, no_map, dtype,
+    shape, score_tail.
     """
     g = _Graph()
     x = "input"
@@ -127,9 +131,10 @@ def write(
     g.normalised(raw, MAP_LIMITS, tail, "anomaly_map")
     g.node("Greater", "anomaly_map", g.const(0.5), to="pred_mask")
     if score:
+        score_tail = others.get("score_tail", tail)
         top = g.node("ReduceMax", raw, axes=[1, 2, 3], keepdims=0)
         g.normalised(
-            g.node("Unsqueeze", top, g.const([1], np.int64)), SCORE_LIMITS, tail, "pred_score"
+            g.node("Unsqueeze", top, g.const([1], np.int64)), SCORE_LIMITS, score_tail, "pred_score"
         )
         g.node("Greater", "pred_score", g.const(0.5), to="pred_label")
         outputs += [("pred_score", TensorProto.FLOAT), ("pred_label", TensorProto.BOOL)]

@@ -10,11 +10,11 @@ import onnxruntime as ort
 import pytest
 from anomalib_graphs import HW, MAP_LIMITS, SCORE_LIMITS, disc, normal_folder, write
 
+from engines import golden
 from engines.export import anomalib_import
 from engines.export.anomalib_graph import read_export
 from engines.export.anomalib_import import Import, import_engine
 from engines.export.anomalib_run import Original, find_view
-from engines.export.parity import unpack_golden
 from engines.onnx_engine import OnnxEngine
 from engines.resize import to_input
 from engines.spec import EngineSpec
@@ -72,10 +72,10 @@ def test_scores_keep_anomalibs_scale_but_not_its_clipping(tmp_path, good, tail):
     shown_map, shown_score = as_anomalib(tmp_path / "model.onnx", pixels)
     assert np.clip(maps - 0.5, 0, 1) == pytest.approx(shown_map, abs=1e-5)
     assert np.clip(scores - 0.5, 0, 1) == pytest.approx(shown_score, abs=1e-5)
-    made = spec.parameters
+    made = spec.parameters["anomaly_map"]
     assert made["normalisation"] == "taken out of the graph"
-    assert made["anomalib_threshold"] == {"anomaly_map": 1.0, "pred_score": 1.0}
-    assert made["anomaly_map"]["span"] == pytest.approx(MAP_LIMITS[1])
+    assert made["anomalib_threshold"] == pytest.approx(1.0)
+    assert made["span"] == pytest.approx(MAP_LIMITS[1])
     assert not {"Clip", "Where", "Greater", "Min", "Max"} & set(operators(tmp_path))
 
 
@@ -113,10 +113,10 @@ def test_thresholds_lie_just_above_what_the_normal_pictures_score(tmp_path, good
 
 def test_golden_pictures_travel_with_the_engine(tmp_path, good):
     spec, engine = imported(write(tmp_path / "model.onnx"), good)
-    pixels, maps, scores = unpack_golden(spec.golden, spec.map_hw)
-    found_maps, found_scores = engine.infer(pixels)
-    assert found_scores == pytest.approx(scores, abs=1e-4)
-    assert found_maps == pytest.approx(maps.astype(np.float64), abs=2e-3)
+    kept = golden.unpack(spec)
+    maps, scores = engine.infer(kept.pixels)
+    assert scores == pytest.approx(kept.scores, abs=1e-4)
+    assert maps == pytest.approx(kept.maps.astype(np.float64), abs=2e-3)
     assert spec.parity["map_max_abs"] < 1e-4
     assert spec.parity["pictures"] == 8
 
@@ -128,15 +128,33 @@ def test_another_normalisation_is_kept_and_said(tmp_path, good):
     shown_map, shown_score = as_anomalib(tmp_path / "model.onnx", pixels)
     assert maps == pytest.approx(shown_map, abs=1e-5)
     assert scores == pytest.approx(shown_score, abs=1e-5)
-    assert spec.parameters["normalisation"] == "kept in the graph"
-    assert spec.parameters["anomalib_threshold"]["pred_score"] == 0.5
+    assert spec.parameters["pred_score"]["normalisation"] == "kept in the graph"
+    assert spec.parameters["pred_score"]["anomalib_threshold"] == 0.5
 
 
 def test_raw_scores_stay_as_they_are(tmp_path, good):
     spec, engine = imported(write(tmp_path / "model.onnx", tail="raw", size=3.0), good)
     pixels = some_pixels(spec)
     assert engine.infer(pixels)[0] == pytest.approx(3 * raw_values(pixels), abs=1e-4)
-    assert spec.parameters["normalisation"] == "none found"
+    assert spec.parameters["anomaly_map"]["normalisation"] == "none found"
+
+
+def test_raw_scores_are_used_where_all_validation_pictures_had_one_value(tmp_path, good):
+    spec, engine = imported(write(tmp_path / "model.onnx", tail="flat", size=3.0), good)
+    pixels = some_pixels(spec)
+    assert engine.infer(pixels)[0] == pytest.approx(3 * raw_values(pixels), abs=1e-4)
+    assert set(as_anomalib(tmp_path / "model.onnx", pixels)[0].ravel()) == {0.0, 1.0}
+    assert spec.parameters["anomaly_map"]["anomalib_threshold"] == pytest.approx(MAP_LIMITS[0])
+
+
+def test_each_output_is_scaled_by_itself(tmp_path, good):
+    model = write(tmp_path / "model.onnx", score_tail="sigmoid")
+    spec, engine = imported(model, good)
+    pixels = some_pixels(spec)
+    maps, scores = engine.infer(pixels)
+    expected = (raw_values(pixels) - MAP_LIMITS[0]) / MAP_LIMITS[1] + 1
+    assert maps == pytest.approx(expected, abs=1e-4)
+    assert scores == pytest.approx(as_anomalib(model, pixels)[1], abs=1e-5)
 
 
 @pytest.mark.parametrize(("sign", "size"), [(-1.0, 1.0), (1.0, 1e-6)])
@@ -292,7 +310,7 @@ def test_a_real_export_of_anomalib_becomes_an_engine(tmp_path, good, frozen):
     model = export("Padim", good, tmp_path / "run", size=(96, 128), frozen=frozen)
     spec, engine = imported(model, good)
     assert spec.parameters["model"] == "padim"
-    assert spec.parameters["normalisation"] == "taken out of the graph"
+    assert spec.parameters["anomaly_map"]["normalisation"] == "taken out of the graph"
     assert spec.max_batch == (1 if frozen else None)
     assert spec.resize.input_hw == (96, 128)
     assert engine.infer(some_pixels(spec))[1].shape == (3,)
