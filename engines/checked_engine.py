@@ -90,11 +90,11 @@ def check_settings(device: str, threads: int) -> None:
         raise ConfigError(f"engine.threads must be at least 0, not {threads}")
 
 
-def refuse_or_warn(device: str, reason: str, *, fall_back: bool, instead: str = "cpu") -> None:
+def refuse_or_warn(device: str, reason: str, *, fall_back: bool) -> None:
     """Where a device was asked for and cannot be had: EngineError, or a warning if falling back."""
     if not fall_back:
         raise EngineError(f"engine.device is {device}, but {reason}")
-    logger.warning("{} was asked for, running on {} instead: {}", device, instead, reason)
+    logger.warning("{} was asked for, running on the CPU instead: {}", device, reason)
 
 
 def threads_text(threads: int) -> str:

@@ -46,10 +46,14 @@ TENSORRT: Final = "TensorrtExecutionProvider"
 PROVIDERS: Final = {"cpu": (CPU,), "cuda": (CUDA, CPU), "tensorrt": (TENSORRT, CUDA, CPU)}
 """Device -> providers, the wanted one first; what it cannot run goes to the next."""
 
-PLACES: Final = {CPU: "CPU", CUDA: "CUDA", TENSORRT: "TensorRT provider"}
+PLACES: Final = {CUDA: "CUDA", TENSORRT: "CUDA by TensorRT"}
 
 LARGEST_PROFILE: Final = 8
 """Pictures at once that the TensorRT provider builds for; more would make it build again."""
+
+
+class _NoProvider(EngineError):
+    """Compiled in, but its libraries or its device are missing."""
 
 
 class OnnxEngine(CheckedEngine):
@@ -69,19 +73,19 @@ class OnnxEngine(CheckedEngine):
                 "running an engine needs onnxruntime: "
                 "pip install '.[cpu]' (or '.[gpu]' for an NVIDIA card)"
             )
-        wanted = _wanted(device, fall_back)
+        providers = _wanted(device, fall_back)
         spec = read_spec(path)
-        session = _open(path, spec, wanted, threads)
-        started = session.get_providers()[0]
-        if started != wanted[0]:
-            # Compiled in, but its libraries or the device are missing.
-            reason = f"onnxruntime's {wanted[0]} could not start"
-            refuse_or_warn(device, reason, fall_back=fall_back, instead=PLACES[started])
-        place = f"CPU, {threads_text(threads)}" if started == CPU else PLACES[started]
-        most = LARGEST_PROFILE if started == TENSORRT else None
+        try:
+            session = _open(path, spec, providers, threads)
+        except _NoProvider as exc:
+            refuse_or_warn(device, str(exc), fall_back=fall_back)
+            providers = PROVIDERS["cpu"]
+            session = _open(path, spec, providers, threads)
+        place = f"CPU, {threads_text(threads)}" if providers[0] == CPU else PLACES[providers[0]]
+        most = LARGEST_PROFILE if providers[0] == TENSORRT else None
         super().__init__(path, spec, f"onnxruntime {ort.__version__}, {place}", most=most)
         self._session: ort.InferenceSession | None = session
-        self._memory = "cpu" if started == CPU else "cuda"
+        self._memory = "cpu" if providers[0] == CPU else "cuda"
         self._bound: _Bound | None = None
         return_freed_memory()
 
@@ -152,11 +156,18 @@ def _open(
     with_options = [(name, _provider_options(name, spec)) for name in providers]
     try:
         # Without enable_fallback=0 it prints to the screen and goes on with another provider.
-        return ort.InferenceSession(str(path), options, providers=with_options, enable_fallback=0)
+        session = ort.InferenceSession(
+            str(path), options, providers=with_options, enable_fallback=0
+        )
     except FAILURES as exc:
-        raise EngineError(
-            f"onnxruntime cannot open the engine {path}: {' '.join(str(exc).split())}"
+        raise EngineError(f"onnxruntime cannot open the engine {path}: {_one_line(exc)}") from exc
+    except RuntimeError as exc:  # of TensorRT; CUDA gives way to the CPU without a word
+        raise _NoProvider(
+            f"onnxruntime's {providers[0]} cannot start here: {_one_line(exc)}"
         ) from exc
+    if session.get_providers()[0] != providers[0]:
+        raise _NoProvider(f"onnxruntime's {providers[0]} cannot start here: see its message above")
+    return session
 
 
 def _provider_options(name: str, spec: EngineSpec) -> dict[str, str]:
@@ -175,3 +186,7 @@ def _provider_options(name: str, spec: EngineSpec) -> dict[str, str]:
             "trt_profile_max_shapes": f"pixels:{most}{shape}",
         }
     return {}
+
+
+def _one_line(exc: Exception) -> str:
+    return " ".join(str(exc).split())
