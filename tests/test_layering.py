@@ -32,7 +32,13 @@ GLASS = "engines.training.glass"
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/core": ({CORE}, {"numpy"}),
     "calibration": ({CORE, "calibration"}, {"numpy", "cv2", "yaml"}),
-    "engines": ({CORE, TOP}, {"numpy", "cv2", "yaml", "onnx", "google", "onnxruntime"}),
+    "engines": (
+        {CORE, TOP},
+        {
+            *("numpy", "cv2", "yaml", "onnx", "google"),
+            *("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "cuda"),
+        },
+    ),
     "engines/graph": ({CORE, TOP, GRAPH}, {"numpy", "onnx", "spox", "google"}),
     "engines/backbones": ({CORE, TOP, BACKBONES}, {"numpy", "onnx", "onnxruntime", "google"}),
     "engines/methods": ({CORE, TOP, GRAPH, BACKBONES, METHODS}, {"numpy", "scipy", "spox"}),
@@ -82,7 +88,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             *(f"inspector.{p}" for p in ("sources", "processing", "measure")),
             *(f"inspector.{p}" for p in ("render", "sinks", "pipeline")),
         },
-        {"yaml", "tqdm"},
+        {"yaml", "tqdm", "numpy"},
     ),
 }
 """Folder -> what it may import from the project, and from outside the standard library. A package
