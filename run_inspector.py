@@ -37,6 +37,7 @@ FLAGS = {
     "calibration": "calibration.path",
     "output": "output.dir",
     "overwrite": "output.overwrite",
+    "on_parity_failure": "engine.on_parity_failure",
     "show": "window.show",
     "fail_on_anomaly": "fail_on_anomaly",
 }
@@ -79,6 +80,11 @@ def _config(argv: list[str] | None) -> Config:
     parser.add_argument("--config", type=Path, metavar="config.yaml")
     parser.add_argument("--calibration", metavar="CAL.yaml")
     parser.add_argument("--output", metavar="DIR")
+    parser.add_argument(
+        "--on-parity-failure",
+        choices=("stop", "fallback"),
+        help="where the backend does not reproduce the engine's golden pictures",
+    )
     parser.add_argument("--show", action="store_true", default=None, help="live view")
     parser.add_argument("--no-video", action="store_true", help="no annotated.mp4")
     parser.add_argument("--overwrite", action="store_true", default=None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def peak_memory_mb() -> float | None:
 class Run:
     """A pipeline ready to start, and what its summary is made of.
 
-    warnings: filled while it runs. running_on: one entry when the engine is open.
+    warnings: of engine and frames, filled while it runs. running_on: one entry when the engine is
+    open.
     """
 
     pipeline: Pipeline
@@ -40,7 +42,7 @@ class Run:
     outputs: Sequence[Output]
     info: RunInfo
     defects: DefectSummary
-    warnings: list[str]
+    warnings: Sequence[list[str]]
     running_on: list[str]
     calibration: dict[str, Any] | None
 
@@ -53,7 +55,7 @@ class Run:
             "exit_code": exit_code,
             "error": error,
             "peak_memory_mb": peak_memory_mb(),
-            "warnings": list(self.warnings),
+            "warnings": list(chain(*self.warnings)),
             "started_utc": info.started_utc,
             "ended_utc": utc_now(),
             "source": info.source.source_id,
@@ -63,6 +65,7 @@ class Run:
             "defects": self.defects.as_dict(),
             "engine": info.engine
             | {"sha256": info.engine_hash, "running_on": "".join(self.running_on)},
+            "parity": info.parity,
             "calibration": self.calibration,
             "calibration_hash": info.calibration_hash,
             "config": info.config,

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import onnx
 
+from engines import golden
 from engines.backbones.features import FeatureExtractor
 from engines.backbones.zoo import describe
 from engines.export import parity
@@ -220,7 +221,7 @@ class Finishing:
         finally:
             unchecked.unlink()
         self.progress("parity", len(pixels), len(pixels))
-        kept = parity.golden(pixels[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN])
+        kept = golden.pack(pixels[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN])
         return dataclasses.replace(spec, parity=dataclasses.asdict(found), golden=kept)
 
 

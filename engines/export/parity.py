@@ -1,7 +1,5 @@
 """Does the exported file compute what its method says? Checked on pictures it was not fitted on."""
 
-import base64
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +12,7 @@ from engines.base import Engine
 from engines.graph.maps import Canvas
 from engines.methods.base import Features, Scorer
 from inspector.core.arrays import Image
-from inspector.core.errors import EngineError, ParityError
+from inspector.core.errors import ParityError
 
 PICTURES: Final = 8
 
@@ -101,39 +99,3 @@ def compare(
             f"and {parity.score_max_abs:.3g} on the score, more than {parity.tolerance:.3g}"
         )
     return parity
-
-
-def golden(pixels: Image, maps: Float, scores: Float) -> dict[str, Any]:
-    """Pictures and reference outputs as plain values: PNG and zlib, both base64; maps in float16
-    unless a value is too large for it."""
-    dtype = "float16" if maps.max() < np.finfo(np.float16).max else "float32"
-    return {
-        "pictures": [_png(picture) for picture in pixels],
-        "scores": [float(score) for score in scores],
-        "maps": [_packed(one, dtype) for one in maps],
-        "map_dtype": dtype,
-    }
-
-
-def unpack_golden(
-    stored: dict[str, Any], map_hw: tuple[int, int]
-) -> tuple[Image, npt.NDArray[np.floating], Float]:
-    """Pixels (n, H, W, 3) uint8 RGB, maps (n, h, w) and scores (n,) of `golden`."""
-    pictures, maps = [], []
-    for text, packed in zip(stored["pictures"], stored["maps"], strict=True):
-        raw = np.frombuffer(base64.b64decode(text), np.uint8)
-        pictures.append(cv2.cvtColor(cv2.imdecode(raw, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
-        values = np.frombuffer(zlib.decompress(base64.b64decode(packed)), stored["map_dtype"])
-        maps.append(values.reshape(map_hw))
-    return np.stack(pictures), np.stack(maps), np.array(stored["scores"])
-
-
-def _png(picture: Image) -> str:
-    done, content = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    if not done:
-        raise EngineError(f"a golden picture of shape {picture.shape} cannot be stored as PNG")
-    return base64.b64encode(content.tobytes()).decode()
-
-
-def _packed(one: Float, dtype: str) -> str:
-    return base64.b64encode(zlib.compress(one.astype(dtype).tobytes(), 9)).decode()

@@ -188,6 +188,7 @@ class RunInfo:
 
     engine: the engine's spec as plain values (no pictures). config: the configuration as plain
     values, without passwords. Hashes are sha256 hex. unit: mm, cm or inch; how lengths are shown.
+    parity: what the check of the engine against its reference found, filled when it is open.
     """
 
     source: SourceInfo
@@ -201,3 +202,4 @@ class RunInfo:
     image_threshold: float
     pixel_threshold: float
     unit: str = "mm"
+    parity: dict[str, Any] = field(default_factory=dict)

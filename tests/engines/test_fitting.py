@@ -9,6 +9,7 @@ import pytest
 from engine_parts import HW, fitted, part, parts
 from loguru import logger
 
+from engines import golden
 from engines.backbones.features import FeatureExtractor
 from engines.backbones.zoo import DEFAULT, resolve
 from engines.export import fitting, parity
@@ -67,11 +68,11 @@ def test_the_spec_tells_where_it_comes_from(engine_file):
 
 def test_golden_pictures_give_their_reference_outputs_again(engine_file):
     engine = OnnxEngine(engine_file)
-    pixels, maps, scores = parity.unpack_golden(engine.spec.golden, engine.spec.map_hw)
-    found_maps, found_scores = engine.infer(pixels)
-    assert len(pixels) == 2
-    assert np.abs(found_scores - scores).max() < 1e-5
-    assert np.abs(found_maps - maps).max() < 1e-3
+    kept = golden.unpack(engine.spec)
+    maps, scores = engine.infer(kept.pixels)
+    assert len(kept.pixels) == 2
+    assert np.abs(scores - kept.scores).max() < 1e-5
+    assert np.abs(maps - kept.maps).max() < 1e-3
 
 
 def test_nothing_outside_the_region_is_seen(tmp_path):

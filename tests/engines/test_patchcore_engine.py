@@ -1,5 +1,6 @@
 """PatchCore as an engine file: exported, checked, read again."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 import spox.opset.ai.onnx.v17 as op
 from engine_parts import part, parts
 
+from engines import golden
 from engines.backbones.zoo import DEFAULT, resolve
 from engines.base import open_engine
-from engines.export import parity
 from engines.export.fitting import Fitted, Recipe, fit_engine
 from engines.methods.patchcore import PatchCore
 from engines.spec import Roi
@@ -83,10 +84,9 @@ def test_a_spot_outside_the_region_is_not_seen(tmp_path):
 
 def test_maps_too_large_for_float16_travel_whole(tmp_path):
     spec = fitted(tmp_path / "engine.onnx", PatchCore(variant="official")).spec
-    _, maps, scores = parity.unpack_golden(spec.golden, spec.map_hw)
-    assert np.isfinite(maps).all()
-    large = maps.astype(np.float64) * 1000
-    kept = parity.golden(np.zeros((2, 64, 96, 3), np.uint8), large, scores)
-    _, unpacked, _ = parity.unpack_golden(kept, spec.map_hw)
+    kept = golden.unpack(spec)
+    large = kept.maps.astype(np.float64) * 1000
+    packed = golden.pack(kept.pixels, large, kept.scores)
+    unpacked = golden.unpack(dataclasses.replace(spec, golden=packed)).maps
     assert np.finfo(np.float16).max < large.max() < np.inf
     assert np.allclose(unpacked, large, rtol=1e-6)
