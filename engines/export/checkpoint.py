@@ -53,7 +53,7 @@ def _reason(exc: BaseException) -> str:
         return "it is not the zip archive that torch.save has written since 1.6"
     if isinstance(exc, pickle.UnpicklingError) or not text:
         return "it is damaged or was not written by torch.save"
-    return text.partition("\n")[0]
+    return text.partition("\n")[0].partition(". ")[0]
 
 
 def _load_safetensors(path: Path) -> dict[str, Any]:

@@ -178,7 +178,8 @@ def refused(code: int, capsys, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "cannot be read"), (b"", "damaged"), (b"PK\3\4 junk", "")]
+    ("content", "message"),
+    [(None, "cannot be read"), (b"", "damaged"), (b"PK\3\4 junk", "not a ZIP archive")],
 )
 def test_a_missing_or_damaged_file_is_refused(normal, tmp_path, capsys, content, message):
     file = tmp_path / "c.pth"
