@@ -23,21 +23,30 @@ WIDEST: Final = 1600
 """Of the sheet, px."""
 
 
-def claim(folder: Path, request: Mapping[str, Any], *, longer: Mapping[str, Any]) -> None:
-    """Writes down what the folder's training is; request must not differ from one call to the
-    next, longer may. Raises ConfigError, naming the first difference, for a folder of another
-    training."""
+def refuse_other(folder: Path, request: Mapping[str, Any]) -> None:
+    """Raises ConfigError, naming the first difference, where the folder holds a training that was
+    asked for otherwise."""
     path = folder / REQUEST
+    if not path.exists():
+        return
+    held = _read(path)
+    for key, value in _plain(request).items():
+        if held.get(key) != value:
+            raise ConfigError(
+                f"{folder} holds a training with another {key}: {held.get(key)}, not {value}; take "
+                "another --out or the same options"
+            )
+
+
+def claim(folder: Path, request: Mapping[str, Any]) -> None:
+    """Writes down what the folder's training is."""
+    _write(folder / REQUEST, json.dumps(_plain(request), indent=1) + "\n")
+
+
+def _plain(request: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON gives it back."""
     plain: dict[str, Any] = json.loads(json.dumps(request))
-    if path.exists():
-        held = _read(path)
-        for key in plain | held:
-            if key not in longer and plain.get(key) != held.get(key):
-                raise ConfigError(
-                    f"{folder} holds a training with another {key}: {held.get(key)}, not "
-                    f"{plain.get(key)}; take another --out or the same options"
-                )
-    _write(path, json.dumps(plain | dict(longer), indent=1) + "\n")
+    return plain
 
 
 def _read(path: Path) -> dict[str, Any]:

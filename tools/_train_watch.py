@@ -24,13 +24,16 @@ class TrainingWatch:
 
     def __init__(self, folder: Path, epochs: int, chosen_on: str) -> None:
         self._log, self._epochs, self._chosen_on = Log(folder), epochs, chosen_on
-        self._board = _board(folder / BOARD)
+        self._folder = folder / BOARD
+        self._board: Any = None
         self._bar: tqdm[Any] | None = None
         self._started = time.monotonic()
-        self.epoch = 0
+
+    def begin(self) -> None:
+        """Opens the board. A training that is refused before leaves no file."""
+        self._board = _board(self._folder)
 
     def scalars(self, epoch: int, values: dict[str, float]) -> None:
-        self.epoch = epoch
         named = {key.replace("validation", self._chosen_on): v for key, v in values.items()}
         now = time.monotonic()
         self._log.add(epoch, named | {"seconds": round(now - self._started, 3)})
@@ -38,6 +41,7 @@ class TrainingWatch:
         if self._board is not None:
             for key, value in named.items():
                 self._board.add_scalar(key, value, epoch)
+            self._board.flush()
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{values['loss/total']:.3f}", epoch=epoch)
 

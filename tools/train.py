@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import importlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from engines.backbones.zoo import resolve
@@ -20,12 +21,9 @@ from tools._fit_report import report
 from tools._progress import Bars
 from tools._rule_options import chosen_rule
 from tools._train_data import TrainingData, test_set, training_data
-from tools._train_folder import SHEET, claim, write_sheet
+from tools._train_folder import SHEET, claim, refuse_other, write_sheet
 from tools._train_options import glass_options, parser
 from tools._train_watch import TrainingWatch
-
-FREE = ("epochs", "patience")
-"""Options that a training which goes on may change."""
 
 
 @guarded
@@ -50,14 +48,16 @@ def main(argv: list[str] | None = None) -> int:
         roi=None if arguments.roi is None else load_roi(arguments.roi, normals.frame_hw),
         drop_suspects=arguments.drop_suspects,
     )
-    claim(
-        arguments.out,
-        _request(arguments, options, data, course),
-        longer={name: getattr(options, name) for name in FREE},
-    )
-    pixels, allowed = training.seen(normals, foregrounds, course.roi)
-    write_sheet(arguments.out, pixels, allowed, course.synthesis, options.seed)
-    return _run(training, arguments, course, data, foregrounds)
+    request = _request(arguments, options, data, course)
+    refuse_other(arguments.out, request)
+
+    def begin(shown: TrainingWatch) -> None:
+        shown.begin()
+        claim(arguments.out, request)
+        pixels, allowed = training.seen(normals, foregrounds, course.roi)
+        write_sheet(arguments.out, pixels, allowed, course.synthesis, options.seed)
+
+    return _run(training, arguments, course, data, foregrounds, begin)
 
 
 def _run(
@@ -66,6 +66,7 @@ def _run(
     course: Any,
     data: TrainingData,
     foregrounds: Mask | None,
+    begin: Callable[[TrainingWatch], None],
 ) -> int:
     chosen_on = "test_set" if arguments.paper_protocol else "validation"
     with (
@@ -75,7 +76,10 @@ def _run(
         watch = training.Watch(shown.scalars, shown.pictures, shown.progress)
         try:
             fitted, trained = training.train_glass(
-                data.normals, data.held, foregrounds, course, arguments.out, watch, bars.advance
+                *(data.normals, data.held, foregrounds, course, arguments.out),
+                begin=lambda: begin(shown),
+                watch=watch,
+                progress=bars.advance,
             )
         except KeyboardInterrupt:
             print(

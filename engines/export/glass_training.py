@@ -4,6 +4,7 @@ Needs torch.
 """
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -74,6 +75,8 @@ def train_glass(
     foregrounds: Mask | None,
     course: Course,
     folder: Path,
+    *,
+    begin: Callable[[], None],
     watch: Watch,
     progress: Progress,
 ) -> tuple[Fitted, Trained]:
@@ -81,13 +84,15 @@ def train_glass(
     folder/ENGINE.
 
     held: (n,) bool, the normals that are not trained on: the best networks and the thresholds are
-    chosen on them. foregrounds: (n, H, W), where defects may be drawn; None is everywhere.
-    Raises what GlassTrainer.run and engine_of_model raise.
+    chosen on them. foregrounds: (n, H, W), where defects may be drawn; None is everywhere. begin:
+    called when all is found usable, before the first file is written. Raises what GlassTrainer.run
+    and engine_of_model raise.
     """
     kept = _part(normals, held)
     thresholds.check_supported(course.rule, len(kept.names))
     with opened(course.wanted, normals.rule.input_hw) as extractor:
         trainer = _trainer(extractor, normals, held, foregrounds, course, folder, watch)
+        begin()
         latest = folder / CHECKPOINTS / checkpoint.LATEST
         trained = trainer.run(resume=latest.exists())
         model = trained_glass(

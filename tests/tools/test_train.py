@@ -17,7 +17,7 @@ from engines.training.glass.textures import BuiltInTextures
 from inspector.core.errors import ConfigError, DataError
 from tools import _train_data
 from tools._train_data import test_set as read_tests
-from tools._train_folder import LOG, REQUEST, SHEET, Log, claim, write_sheet
+from tools._train_folder import LOG, REQUEST, SHEET, Log, claim, refuse_other, write_sheet
 from tools._train_options import glass_options, parser
 from tools.fit import main as fit
 
@@ -124,14 +124,14 @@ def test_test_pictures_without_masks_judge_whole_pictures_alone(tmp_path):
 
 
 def test_a_folder_of_another_training_is_refused_by_what_differs(tmp_path):
-    claim(tmp_path, {"size": (64, 96), "seed": 0}, longer={"epochs": 3})
-    claim(tmp_path, {"size": (64, 96), "seed": 0}, longer={"epochs": 5})
-    assert json.loads((tmp_path / REQUEST).read_text())["epochs"] == 5
+    refuse_other(tmp_path, {"size": (64, 96)})
+    claim(tmp_path, {"size": (64, 96), "seed": 0})
+    refuse_other(tmp_path, {"size": (64, 96), "seed": 0})
     with pytest.raises(ConfigError, match=r"another size: \[64, 96\], not \[32, 96\]"):
-        claim(tmp_path, {"size": (32, 96), "seed": 0}, longer={"epochs": 3})
+        refuse_other(tmp_path, {"size": (32, 96), "seed": 0})
     (tmp_path / REQUEST).write_text("[1")
     with pytest.raises(DataError, match="cannot be read"):
-        claim(tmp_path, {}, longer={})
+        refuse_other(tmp_path, {})
 
 
 def test_the_log_loses_lines_that_are_written_again_after_a_stop(tmp_path):
