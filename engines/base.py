@@ -12,6 +12,7 @@ from inspector.core.errors import ConfigError
 BACKENDS: Final[dict[str, str]] = {
     "onnx": "engines.onnx_engine:OnnxEngine",
     "openvino": "engines.openvino_engine:OpenVinoEngine",
+    "trt": "engines.trt_engine:TrtEngine",
     "fake": "engines.fake_engine:FakeEngine",
 }
 """Name -> "module:Class", resolved when asked for."""

@@ -33,7 +33,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/core": ({CORE}, {"numpy"}),
     "calibration": ({CORE, "calibration"}, {"numpy", "cv2", "yaml"}),
     "engines": (
-        {CORE, TOP},
+        {CORE, TOP, f"{EXPORT}.trt_build"},
         {
             *("numpy", "cv2", "yaml", "onnx", "google"),
             *("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "cuda"),

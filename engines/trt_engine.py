@@ -1,0 +1,57 @@
+"""Runs an engine file on TensorRT, from a plan that is built on site when there is none yet."""
+
+import contextlib
+from pathlib import Path
+from typing import Final
+
+from engines.base import Scores
+from engines.checked_engine import CheckedEngine, check_settings
+from engines.export.trt_build import plan_for
+from engines.spec_file import read_spec
+from engines.trt_cuda import Cuda
+from engines.trt_library import load
+from engines.trt_session import Session
+from inspector.core.arrays import Image, Map
+from inspector.core.errors import EngineError, InferenceError
+
+DEVICE: Final = "cuda"
+
+
+class TrtEngine(CheckedEngine):
+    """See engines.base.Engine and open_engine for the arguments.
+
+    Runs on the first GPU that the process sees. There is no other device to fall back to, and no
+    use for threads. Thresholds are those of the engine file, whenever its plan was built.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        device: str = DEVICE,
+        threads: int = 0,
+        fall_back: bool = False,
+    ) -> None:
+        check_settings(device, threads)
+        if device != DEVICE:
+            raise EngineError(f"engine.device is {device}, but backend trt runs on {DEVICE} only")
+        spec, library = read_spec(path), load()
+        with contextlib.ExitStack() as opened:
+            cuda = Cuda()
+            opened.callback(cuda.close)
+            plan = plan_for(path, cuda.gpu)
+            self._session = Session(library, cuda, plan, spec)
+            opened.callback(self._session.close)
+            self._held = opened.pop_all()
+        where = f"CUDA, {cuda.gpu.name}, {plan.record.purpose.precision}"
+        most = plan.record.options.batches[-1]
+        super().__init__(path, spec, f"{library.version}, {where}", most=most)
+
+    def _run(self, pixels: Image) -> tuple[Map, Scores]:
+        try:
+            return self._session.run(pixels)
+        except EngineError as exc:
+            raise InferenceError(f"the engine {self._path} failed: {exc}") from exc
+
+    def _release(self) -> None:
+        self._held.close()

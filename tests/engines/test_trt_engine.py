@@ -1,0 +1,168 @@
+"""TrtEngine but for TensorRT and the GPU: memory, batches, graphs, errors."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_parts import HW, part
+from trt_rig import CAPTURE_BROKEN, NO_MEMORY, HostDriver, HostTensorRT
+
+from engines import trt_engine
+from engines.base import open_engine
+from engines.spec_file import read_engine, write_engine
+from engines.trt_cuda import Cuda
+from engines.trt_engine import TrtEngine
+from engines.trt_plan import Options, Purpose, keep, record
+from inspector.core.errors import ConfigError, EngineError, InferenceError
+
+MOST = 4
+
+
+@pytest.fixture
+def driver() -> HostDriver:
+    return HostDriver()
+
+
+@pytest.fixture
+def tensorrt(driver: HostDriver, monkeypatch: pytest.MonkeyPatch) -> HostTensorRT:
+    made = HostTensorRT(driver)
+    monkeypatch.setattr(trt_engine, "load", made.library)
+    monkeypatch.setattr(trt_engine, "Cuda", lambda: Cuda(driver))
+    return made
+
+
+@pytest.fixture
+def engine_path(tensorrt, engine_file, tmp_path, monkeypatch) -> Path:
+    """An engine file with a plan whose largest batch is 4."""
+    path = tmp_path / "parts.onnx"
+    shutil.copy(engine_file, path)
+    purpose = Purpose("graph", "TensorRT 10.9.0", "float32", ("SM86",), "any", "any")
+    data, options = path.read_bytes(), Options((1, 1, MOST))
+    made = record(purpose, options, data, engine="parts", spec="{}", layers=1, seconds=0.0)
+    plan = keep(tmp_path / "parts.plan", data, made)
+    monkeypatch.setattr(trt_engine, "plan_for", lambda engine, gpu: plan)
+    return path
+
+
+def pictures(count: int) -> np.ndarray:
+    return np.stack([part(seed, spot=seed % 2 == 1) for seed in range(count)])
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, MOST, 7, 9])
+def test_any_number_of_pictures_gives_what_the_graph_computes(engine_path, count):
+    given = pictures(count) if count else np.empty((0, *HW, 3), np.uint8)
+    maps, scores = TrtEngine(engine_path).infer(given)
+    expected_maps, expected_scores = open_engine(engine_path).infer(given)
+    np.testing.assert_allclose(maps, expected_maps, atol=1e-5)
+    np.testing.assert_allclose(scores, expected_scores, atol=1e-5)
+
+
+def test_one_picture_after_the_other_replays_one_graph(engine_path, driver):
+    engine = TrtEngine(engine_path)
+    outputs = [engine.infer(pictures(5)[index : index + 1]) for index in range(5)]
+    assert driver.calls.count("cuStreamBeginCapture_v2") == 1
+    assert driver.calls.count("cuGraphLaunch") == 4
+    maps, scores = open_engine(engine_path).infer(pictures(5))
+    np.testing.assert_allclose(np.concatenate([m for m, _ in outputs]), maps, atol=1e-5)
+    np.testing.assert_allclose(np.concatenate([s for _, s in outputs]), scores, atol=1e-5)
+
+
+def test_another_batch_drops_the_graph_of_the_last_one(engine_path, driver):
+    engine = TrtEngine(engine_path)
+    for count in (1, 1, 3, 1, 1):
+        maps, _ = engine.infer(pictures(count))
+        np.testing.assert_allclose(
+            maps, open_engine(engine_path).infer(pictures(count))[0], atol=1e-5
+        )
+    assert driver.calls.count("cuGraphExecDestroy") == 1
+    assert driver.calls.count("cuGraphLaunch") == 2
+
+
+def test_where_nothing_can_be_captured_it_runs_without_a_graph(engine_path, driver):
+    driver.refuse["cuStreamBeginCapture_v2"] = CAPTURE_BROKEN
+    engine = TrtEngine(engine_path)
+    for _ in range(4):
+        maps, _ = engine.infer(pictures(1))
+    np.testing.assert_allclose(maps, open_engine(engine_path).infer(pictures(1))[0], atol=1e-5)
+    assert driver.calls.count("cuStreamBeginCapture_v2") == 1
+    assert "cuGraphLaunch" not in driver.calls
+
+
+def test_outputs_are_their_own_memory(engine_path):
+    engine = TrtEngine(engine_path)
+    maps, scores = engine.infer(pictures(2))
+    kept = maps.copy(), scores.copy()
+    engine.infer(255 - pictures(2))
+    assert np.array_equal(maps, kept[0])
+    assert np.array_equal(scores, kept[1])
+    engine.close()
+    assert np.array_equal(maps, kept[0])
+
+
+def test_memory_is_allocated_once_and_given_back(engine_path, driver):
+    engine = TrtEngine(engine_path)
+    for count in (1, 4, 7):
+        engine.infer(pictures(count))
+    assert driver.calls.count("cuMemAlloc_v2") == driver.calls.count("cuMemHostAlloc") == 3
+    engine.close()
+    engine.close()
+    assert not driver.alive
+    with pytest.raises(EngineError, match="is closed"):
+        engine.infer(pictures(1))
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((1, 32, 96, 3), np.uint8), np.zeros((1, *HW, 3), np.float32)]
+)
+def test_another_shape_or_dtype_is_refused_by_name(engine_path, wrong):
+    with pytest.raises(EngineError, match=r"takes uint8 of shape \(n, 64, 96, 3\), not "):
+        TrtEngine(engine_path).infer(wrong)
+
+
+def test_it_says_on_what_it_runs(engine_path):
+    engine = TrtEngine(engine_path)
+    assert engine.running_on == "TensorRT 10.9.0, CUDA, Host Memory 4090, float32"
+
+
+def test_thresholds_are_those_of_the_engine_file(engine_path):
+    spec, model = read_engine(engine_path)
+    write_engine(engine_path, model, dataclasses.replace(spec, image_threshold=0.125))
+    assert TrtEngine(engine_path).spec.image_threshold == 0.125
+
+
+def test_a_picture_that_fails_is_an_inference_error_with_the_reason(engine_path, tensorrt):
+    engine = TrtEngine(engine_path)
+    tensorrt.fail = True
+    with pytest.raises(InferenceError, match=r"parts\.onnx failed: .* the kernel was lost"):
+        engine.infer(pictures(1))
+
+
+def test_a_plan_that_does_not_load_is_told_and_leaves_nothing(engine_path, tensorrt, driver):
+    tensorrt.loads = False
+    with pytest.raises(EngineError, match=r"cannot load .*parts\.plan on Host .* newer NVIDIA"):
+        TrtEngine(engine_path)
+    assert not driver.alive
+
+
+def test_too_little_memory_is_told_and_leaves_nothing(engine_path, driver):
+    driver.refuse["cuMemAlloc_v2"] = NO_MEMORY
+    with pytest.raises(EngineError, match="out of memory"):
+        TrtEngine(engine_path)
+    assert not driver.alive
+
+
+def test_an_altered_plan_is_not_run(engine_path, driver):
+    with (engine_path.parent / "parts.plan").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(EngineError, match="damaged"):
+        TrtEngine(engine_path)
+    assert not driver.alive
+
+
+def test_another_device_than_cuda_is_refused(engine_path):
+    with pytest.raises(EngineError, match=r"engine\.device is cpu, but backend trt runs on cuda"):
+        TrtEngine(engine_path, device="cpu")
+    with pytest.raises(ConfigError, match="'tpu' is unknown"):
+        TrtEngine(engine_path, device="tpu")

@@ -1,0 +1,240 @@
+"""A CUDA driver whose GPU is the host's memory, and a TensorRT whose plans run on onnxruntime.
+
+What is queued on the stream runs when it is waited for, as on a GPU: code that reads too early
+reads what was there before.
+"""
+
+import ctypes
+from collections.abc import Callable
+from ctypes import CFUNCTYPE, POINTER, c_char_p, c_int, c_size_t, c_uint, c_uint64, c_void_p
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from engines.trt_library import Library
+
+SIGNATURES: dict[str, tuple[Any, ...]] = {
+    "cuInit": (c_uint,),
+    "cuDriverGetVersion": (POINTER(c_int),),
+    "cuGetErrorString": (c_int, POINTER(c_char_p)),
+    "cuDeviceGet": (POINTER(c_int), c_int),
+    "cuDeviceGetName": (c_void_p, c_int, c_int),
+    "cuDeviceGetAttribute": (POINTER(c_int), c_int, c_int),
+    "cuDevicePrimaryCtxRetain": (POINTER(c_void_p), c_int),
+    "cuDevicePrimaryCtxRelease_v2": (c_int,),
+    "cuCtxSetCurrent": (c_void_p,),
+    "cuMemAlloc_v2": (POINTER(c_uint64), c_size_t),
+    "cuMemFree_v2": (c_uint64,),
+    "cuMemHostAlloc": (POINTER(c_void_p), c_size_t, c_uint),
+    "cuMemFreeHost": (c_void_p,),
+    "cuMemcpyHtoDAsync_v2": (c_uint64, c_void_p, c_size_t, c_void_p),
+    "cuMemcpyDtoHAsync_v2": (c_void_p, c_uint64, c_size_t, c_void_p),
+    "cuStreamCreate": (POINTER(c_void_p), c_uint),
+    "cuStreamSynchronize": (c_void_p,),
+    "cuStreamDestroy_v2": (c_void_p,),
+    "cuStreamBeginCapture_v2": (c_void_p, c_int),
+    "cuStreamEndCapture": (c_void_p, POINTER(c_void_p)),
+    "cuGraphInstantiateWithFlags": (POINTER(c_void_p), c_void_p, c_uint64),
+    "cuGraphLaunch": (c_void_p, c_void_p),
+    "cuGraphDestroy": (c_void_p,),
+    "cuGraphExecDestroy": (c_void_p,),
+}
+"""From cuda.h, written down apart from the program's own table."""
+
+INVALID, NO_DEVICE, NO_MEMORY, CAPTURE_BROKEN = 1, 100, 2, 901
+
+
+class HostDriver:
+    """refuse: call -> the code that it fails with. alive: what was made and not given back."""
+
+    def __init__(self, *, capability: tuple[int, int] = (8, 6)) -> None:
+        self.capability = capability
+        self.refuse: dict[str, int] = {}
+        self.alive: dict[int, Any] = {}
+        self.calls: list[str] = []
+        self.queue: list[Callable[[], None]] = []
+        self.capturing: list[Callable[[], None]] | None = None
+        self._next = 1 << 32
+        for name, arguments in SIGNATURES.items():
+            setattr(self, name, CFUNCTYPE(c_int, *arguments)(self._bound(name)))
+
+    def _bound(self, name: str) -> Callable[..., int]:
+        own = getattr(self, "_" + name)
+
+        def call(*arguments: Any) -> int:
+            self.calls.append(name)
+            if name in self.refuse:
+                return self.refuse[name]
+            return own(*arguments) or 0
+
+        return call
+
+    def _new(self, out: Any, thing: Any, address: int | None = None) -> None:
+        self._next += 1
+        out[0] = key = self._next if address is None else address
+        self.alive[key] = thing
+
+    def _gone(self, key: int) -> int:
+        return 0 if self.alive.pop(key, None) is not None else INVALID
+
+    def submit(self, work: Callable[[], None]) -> None:
+        (self.queue if self.capturing is None else self.capturing).append(work)
+
+    def _cuInit(self, flags: int) -> int:
+        return INVALID if flags else 0
+
+    def _cuDriverGetVersion(self, out: Any) -> None:
+        out[0] = 13000
+
+    def _cuGetErrorString(self, code: int, out: Any) -> int:
+        texts = {NO_DEVICE: b"no CUDA-capable device is detected", NO_MEMORY: b"out of memory"}
+        if code not in texts:
+            return INVALID
+        out[0] = texts[code]
+        return 0
+
+    def _cuDeviceGet(self, out: Any, ordinal: int) -> int:
+        out[0] = 0
+        return NO_DEVICE if ordinal else 0
+
+    def _cuDeviceGetName(self, text: int, size: int, device: int) -> None:
+        ctypes.memmove(text, b"Host Memory 4090\0", min(size, 17))
+
+    def _cuDeviceGetAttribute(self, out: Any, attribute: int, device: int) -> None:
+        out[0] = {75: self.capability[0], 76: self.capability[1]}[attribute]
+
+    def _cuDevicePrimaryCtxRetain(self, out: Any, device: int) -> None:
+        self._new(out, "context", 0xC0)
+
+    def _cuDevicePrimaryCtxRelease_v2(self, device: int) -> int:
+        return self._gone(0xC0)
+
+    def _cuCtxSetCurrent(self, context: int) -> int:
+        return 0 if context in self.alive else INVALID
+
+    def _memory(self, out: Any, size: int) -> None:
+        memory = np.full(size, 0xAB, np.uint8)
+        self._new(out, memory, memory.ctypes.data)
+
+    def _cuMemAlloc_v2(self, out: Any, size: int) -> None:
+        self._memory(out, size)
+
+    def _cuMemFree_v2(self, address: int) -> int:
+        return self._gone(address)
+
+    def _cuMemHostAlloc(self, out: Any, size: int, flags: int) -> None:
+        self._memory(out, size)
+
+    def _cuMemFreeHost(self, address: int) -> int:
+        return self._gone(address)
+
+    def _copy(self, to: int, source: int, size: int) -> int:
+        for address in (to, source):
+            if not any(
+                isinstance(memory, np.ndarray)
+                and start <= address
+                and address + size <= start + memory.nbytes
+                for start, memory in self.alive.items()
+            ):
+                return INVALID
+        self.submit(lambda: ctypes.memmove(to, source, size))
+        return 0
+
+    def _cuMemcpyHtoDAsync_v2(self, to: int, source: int, size: int, stream: int) -> int:
+        return self._copy(to, source, size)
+
+    def _cuMemcpyDtoHAsync_v2(self, to: int, source: int, size: int, stream: int) -> int:
+        return self._copy(to, source, size)
+
+    def _cuStreamCreate(self, out: Any, flags: int) -> None:
+        self._new(out, "stream")
+
+    def _cuStreamSynchronize(self, stream: int) -> int:
+        if self.capturing is not None:
+            return CAPTURE_BROKEN
+        work, self.queue = self.queue, []
+        for each in work:
+            each()
+        return 0
+
+    def _cuStreamDestroy_v2(self, stream: int) -> int:
+        return self._gone(stream)
+
+    def _cuStreamBeginCapture_v2(self, stream: int, mode: int) -> None:
+        self.capturing = []
+
+    def _cuStreamEndCapture(self, stream: int, out: Any) -> None:
+        recorded, self.capturing = self.capturing, None
+        self._new(out, recorded)
+
+    def _cuGraphInstantiateWithFlags(self, out: Any, graph: int, flags: int) -> None:
+        self._new(out, self.alive[graph])
+
+    def _cuGraphLaunch(self, graph: int, stream: int) -> None:
+        self.queue.extend(self.alive[graph])
+
+    def _cuGraphDestroy(self, graph: int) -> int:
+        return self._gone(graph)
+
+    def _cuGraphExecDestroy(self, graph: int) -> int:
+        return self._gone(graph)
+
+
+class HostTensorRT:
+    """What engines.trt_session asks of a TensorRT, for "plans" that are ONNX files. fail: whether
+    running fails. loads: whether a plan can be loaded."""
+
+    __version__ = "10.9.0"
+
+    def __init__(self, driver: HostDriver) -> None:
+        self.driver = driver
+        self.fail = False
+        self.loads = True
+        self.problems: list[str] = []
+
+    def library(self) -> Library:
+        return Library(self, "TensorRT", log=None, problems=self.problems)
+
+    def Runtime(self, log: Any) -> Any:
+        return SimpleNamespace(deserialize_cuda_engine=self._engine)
+
+    def _engine(self, data: bytes) -> Any:
+        if not self.loads:
+            self.problems.append("Error Code 1: the CUDA driver version is insufficient")
+            return None
+        model = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+        return SimpleNamespace(create_execution_context=lambda: _Context(self, model))
+
+
+class _Context:
+    def __init__(self, owner: HostTensorRT, model: onnxruntime.InferenceSession) -> None:
+        self._owner, self._model = owner, model
+        self._addresses: dict[str, int] = {}
+        self._shape: tuple[int, ...] = ()
+
+    def set_tensor_address(self, name: str, address: int) -> bool:
+        self._addresses[name] = address
+        return address in self._owner.driver.alive
+
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
+        self._shape = shape
+        return name == "pixels"
+
+    def execute_async_v3(self, stream: int) -> bool:
+        if self._owner.fail or self._owner.driver.alive.get(stream) != "stream":
+            self._owner.problems.append("Error Code 7: the kernel was lost")
+            return False
+        shape = self._shape
+        self._owner.driver.submit(lambda: self._execute(shape))
+        return True
+
+    def _execute(self, shape: tuple[int, ...]) -> None:
+        size = int(np.prod(shape))
+        pixels = np.frombuffer(ctypes.string_at(self._addresses["pixels"], size), np.uint8)
+        names = ("anomaly_map", "score")
+        for name, value in zip(
+            names, self._model.run(names, {"pixels": pixels.reshape(shape)}), strict=True
+        ):
+            ctypes.memmove(self._addresses[name], value.ctypes.data, value.nbytes)

@@ -1,0 +1,72 @@
+"""Builds the TensorRT plan of an engine file: `python -m tools.build_trt ENGINE.onnx`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from engines.export.trt_build import MAX_BATCH, build
+from engines.trt_cuda import Cuda, Gpu
+from engines.trt_plan import PLANS
+from tools._cli import guarded
+
+
+@guarded
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    built = build(
+        arguments.engine,
+        arguments.targets or _this_gpu(),
+        folder=arguments.out,
+        max_batch=arguments.max_batch,
+        workspace_mb=arguments.workspace,
+    )
+    plan, made = built.plan.path, built.plan.record
+    how = f"built in {made.seconds:.1f} s" if built.fresh else f"built before, {made.built_utc}"
+    least, _, most = made.options.batches
+    print(f"{plan}: {how}, {plan.stat().st_size / 1e6:.1f} MB, {made.layers} layers")
+    print(f"  {made.purpose.tensorrt}, {made.purpose.precision}, batches of {least} to {most}")
+    if made.purpose.gpu is None:
+        print(f"  for any GPU of {', '.join(made.purpose.targets)}")
+    else:
+        target = made.purpose.targets[0]
+        print(f"  for {made.purpose.gpu} ({target}), driver {made.purpose.driver}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.build_trt",
+        description="Build the TensorRT plan of an engine file, as backend trt does when it first "
+        "opens the engine.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("engine", type=Path, metavar="ENGINE.onnx")
+    where = parser.add_mutually_exclusive_group().add_argument
+    where("--this-gpu", action="store_true", help="for the first GPU of this machine (the default)")
+    where(
+        "--targets",
+        type=_targets,
+        metavar="SM86,SM89",
+        help="for all GPUs of these compute capabilities; needs TensorRT RTX and no GPU",
+    )
+    add("--out", type=Path, default=PLANS, metavar="FOLDER", help="default: %(default)s")
+    add("--max-batch", type=int, default=MAX_BATCH, metavar="N", help="default: %(default)s")
+    add("--workspace", type=int, metavar="MB", help="most memory on the GPU for scratch")
+    return parser
+
+
+def _targets(text: str) -> tuple[str, ...]:
+    return tuple(name.strip().upper() for name in text.split(","))
+
+
+def _this_gpu() -> Gpu:
+    cuda = Cuda()
+    try:
+        return cuda.gpu
+    finally:
+        cuda.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
