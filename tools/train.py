@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from engines.backbones.zoo import resolve
+from engines.backbones.zoo import describe, resolve
 from engines.roi import load_roi
 from engines.spec_file import file_hash
 from engines.training.data import Normals
@@ -128,18 +128,20 @@ def _request(
     normals = data.normals
     held = [name for name, one in zip(normals.names, data.held, strict=True) if one]
     foreground = arguments.foreground
+    info = describe(course.backbone)
+    layers = course.wanted.method.outputs(info)
     return {
         "data": normals.name,
         "pictures": _digest(*normals.names),
         "held out": _digest(*held),
         "size": list(normals.rule.input_hw),
-        "backbone": file_hash(course.backbone),
-        "layers": arguments.layers,
+        "backbone": info.sha256,
+        "layers": layers,
         "textures": course.textures.name,
         "foreground": None if foreground is None else str(foreground),
         "roi": None if arguments.roi is None else file_hash(arguments.roi),
         "paper protocol": arguments.paper_protocol,
-        **options.resumable(),
+        **options.resumable(info, layers),
     }
 
 

@@ -159,14 +159,15 @@ def _best(trained: Trained, folder: Path) -> State:
 
 def _facts(trainer: GlassTrainer, trained: Trained, course: Course) -> dict[str, Any]:
     """For the spec, with every figure's origin beside it."""
+    extractor = trainer.extractor
     options = dataclasses.asdict(trainer.options)
-    sizes = {"dims": trained.dims, "hidden": trained.hidden}
-    for key in (*sizes, "cache_bytes", "seed"):
+    options |= trainer.options.resumable(extractor.info, extractor.layers)
+    for key in ("dims", "hidden", "cache_bytes", "seed"):
         options.pop(key)
     judged = distribution.judge(trainer.normals.pixels)
     quality = trained.quality
     return {
-        "training": options | {"learning_rate": trained.learning_rate, "trained": trained.epochs},
+        "training": options | {"trained": trained.epochs},
         "textures": course.textures.name,
         "foreground_masks": trainer.normals.foregrounds is not None,
         "distribution": {

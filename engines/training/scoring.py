@@ -27,7 +27,8 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True, slots=True)
 class Scored:
     """model: of the pictures in `fitted`; None where nobody knows them. suspects: names of the
-    pictures that stand out, whether dropped or kept. held_out: how many pictures were scored and not fitted."""
+    pictures that stand out, whether dropped or kept. held_out: how many
+    pictures were scored and not fitted."""
 
     model: Any
     fitted: Normals | None

@@ -23,6 +23,7 @@ from train_parts import (  # noqa: E402
 
 from engines.base import open_engine  # noqa: E402
 from engines.spec_file import read_spec  # noqa: E402
+from engines.training.glass import options  # noqa: E402
 from tools import _train_watch  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -85,6 +86,7 @@ def test_the_spec_says_how_it_was_trained(trained):
     assert made["distribution"]["judged"]["points"] >= 0
     assert made["training"]["epochs"] == 3
     assert made["training"]["noise"] == 0.015
+    assert (made["training"]["patch_norm"], made["training"]["learning_rate"]) == (1.0, 5e-4)
     assert (made["dims"], made["hidden"]) == (152, 101)
     assert made["kernels"]["stride16"]["shape"][2:] == [3, 3]
     assert made["torch"] == torch.__version__
@@ -137,6 +139,11 @@ def test_other_options_for_the_same_folder_are_refused_by_name(trained, data, ca
     ):
         assert what in refused(capsys, data, trained, *more)
     assert (trained / "engine.onnx").read_bytes() == before
+
+
+def test_other_defaults_than_those_of_the_training_are_refused(trained, data, capsys, monkeypatch):
+    monkeypatch.setattr(options, "PATCH_NORM", 7.0)
+    assert "another patch_norm: 1.0, not 7.0" in refused(capsys, data, trained)
 
 
 def test_more_epochs_go_on_from_a_finished_training(data, tmp_path):

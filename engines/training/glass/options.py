@@ -101,11 +101,19 @@ class GlassOptions:
             return PUBLISHED_RATE if info.name == PUBLISHED else FASTER_RATE
         return self.learning_rate
 
-    def resumable(self) -> dict[str, Any]:
+    def resumable(self, info: BackboneInfo, layers: tuple[str, ...]) -> dict[str, Any]:
         """The settings that a resumed training must share with the one that it goes on from: all
-        but its length and what does not change the result."""
+        but its length and what does not change the result, with what follows the backbone as it
+        was settled."""
         free = {"epochs", "patience", "cache_bytes", "threads", "device"}
-        return {key: value for key, value in dataclasses.asdict(self).items() if key not in free}
+        kept = {key: value for key, value in dataclasses.asdict(self).items() if key not in free}
+        dims, hidden = self.sizes(info, layers)
+        return kept | {
+            "dims": dims,
+            "hidden": hidden,
+            "patch_norm": self.target_norm(info) or 0.0,
+            "learning_rate": self.rate(info),
+        }
 
 
 def _at_least(key: str, value: int, least: int) -> None:

@@ -198,9 +198,10 @@ class GlassTrainer:
     def _settings(self) -> dict[str, Any]:
         """All that a training which goes on must share with the one that it goes on from."""
         pictures = (self.normals.pixels, self.normals.foregrounds, self.labelled.pixels)
-        return self.options.resumable() | {
-            "backbone": self.extractor.info.sha256,
-            "layers": list(self.extractor.layers),
+        info, layers = self.extractor.info, self.extractor.layers
+        return self.options.resumable(info, layers) | {
+            "backbone": info.sha256,
+            "layers": list(layers),
             "textures": self.normals.synthesis.textures.name,
             "pictures": [_digest(array) for array in pictures if array is not None],
             "origin": self.labelled.origin,
