@@ -1,0 +1,158 @@
+"""Times an engine on every runtime that is here: `python -m tools.bench ENGINE.onnx --all`."""
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from engines.base import BACKENDS, DEVICES, TAKES_HINT
+from engines.choosing import CPUS, GPUS, NAMED_ONLY
+from engines.spec_file import read_spec
+from inspector.core.errors import ConfigError, EngineError
+from tools._bench_turns import Absent, Candidate, Measured, in_turns
+from tools._cli import guarded
+
+
+@guarded
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    for path in arguments.engines:
+        read_spec(path)
+    candidates = list(_candidates(arguments))
+    if not candidates:
+        raise ConfigError(f"no backend runs on device {arguments.device}")
+    print(f"{_processor()}, {os.cpu_count()} cores seen; load {_load()}")
+    measured, absent = in_turns(candidates, arguments.batch, arguments.seconds)
+    print("\n".join(_lines(measured, absent)))
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(_plain(measured, absent), indent=2) + "\n")
+        print(f"written to {arguments.json}")
+    if not measured:
+        raise EngineError("no runtime here can run the engine")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.bench",
+        description="Time engines on the runtimes that are here, in turns, each in a process of "
+        "its own. Ratios are to the first row; where others use the machine, trust only those.",
+    )
+    add = parser.add_argument
+    add("engines", type=Path, nargs="+", help="engine files, such as one per precision")
+    add(
+        "--all",
+        action="store_true",
+        help="also what auto passes over: " + ", ".join(NAMED_ONLY) + " and the throughput hint",
+    )
+    add("--backend", choices=[name for name in BACKENDS if name != "fake"], help="only this one")
+    add("--device", choices=DEVICES, help="only this one")
+    add("--threads", type=_count, default=1, help="of one inference; 0: the runtime's (1)")
+    add("--batch", type=_batches, default=(1,), help="sizes, such as 1,8 (1)")
+    add("--seconds", type=_seconds, default=5.0, help="for each row (%(default)s)")
+    add("--json", type=Path, help="file for the figures")
+    return parser
+
+
+def _candidates(arguments: argparse.Namespace) -> Iterator[Candidate]:
+    """CPUs first: onnxruntime there is what the ratios are to."""
+    for engine in arguments.engines:
+        for choice in (*CPUS, *GPUS):
+            if choice.backend not in BACKENDS or choice.backend == "fake":
+                continue
+            if arguments.backend not in (None, choice.backend):
+                continue
+            if arguments.device not in (None, choice.device):
+                continue
+            if choice.device in NAMED_ONLY and not (arguments.all or arguments.device):
+                continue
+            hints = ["latency"]
+            if arguments.all and choice.backend in TAKES_HINT:
+                hints.append("throughput")
+            for hint in hints:
+                yield Candidate(engine, choice.backend, choice.device, hint, arguments.threads)
+
+
+def _lines(measured: Sequence[Measured], absent: Sequence[Absent]) -> Iterator[str]:
+    width = max((len(one.candidate.label) for one in measured), default=0)
+    head = f"{'':{width}} {'batch':>5} {'p50 ms':>8} {'p99 ms':>8} {'least':>8} {'cores ms':>8}"
+    yield (
+        f"{head} {'pictures/s':>10} {'ratio (quartiles)':>18} {'first frame ms':>17} "
+        f"{'peak MB':>8}  precision  running on"
+    )
+    for one in measured:
+        peak = "-" if one.peak_mb is None else f"{one.peak_mb:.0f}"
+        soonest, latest = min(one.first_frame_ms), max(one.first_frame_ms)
+        for timing in one.timings:
+            low, middle, high = timing.ratio
+            yield (
+                f"{one.candidate.label:{width}} {timing.batch:>5} {timing.p50_ms:>8.2f} "
+                f"{timing.p99_ms:>8.2f} {timing.least_ms:>8.2f} {timing.cpu_ms:>8.2f} "
+                f"{timing.pictures_per_s:>10.1f} {f'{middle:.2f} ({low:.2f}-{high:.2f})':>18} "
+                f"{f'{soonest:.0f} to {latest:.0f}':>17} {peak:>8}  {one.precision:9}  "
+                f"{one.running_on}"
+            )
+    for other in absent:
+        yield f"not run: {other.candidate.label}: {other.reason}"
+
+
+def _plain(measured: Sequence[Measured], absent: Sequence[Absent]) -> dict[str, Any]:
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "load": _load(),
+        "measured": [_values(one) for one in measured],
+        "not_run": [_values(one) for one in absent],
+    }
+
+
+def _values(one: Measured | Absent) -> dict[str, Any]:
+    values = dataclasses.asdict(one)
+    candidate = values.pop("candidate")
+    return candidate | {"engine": str(one.candidate.engine)} | values
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _load() -> str:
+    """Processes that wanted a core in the last minute, for a reader to judge the figures by."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) > 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 256")
+    return int(text)
+
+
+def _batches(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.isdecimal() and 1 <= int(part) <= 1024 for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is not sizes from 1 to 1024, such as 1,8")
+    return tuple(map(int, parts))
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from exc
+    if not 0 < value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text} must lie between 0 and 3600")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
