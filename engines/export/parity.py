@@ -17,6 +17,7 @@ from inspector.core.errors import ParityError
 PICTURES: Final = 8
 
 Float = npt.NDArray[np.float64]
+Wide = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +82,8 @@ def compare(
 ) -> Parity:
     """What an engine gives for `unseen` pictures beside what it should. limit: image threshold.
     tolerance: as a share of the largest value, or of 1. Raises ParityError beyond it."""
-    found_maps, found_scores = engine.infer(pixels)
-    spotted = found_scores[1::2]
-    parity = Parity(
-        pictures=len(pixels),
-        spots=len(spotted),
-        spots_found=int((spotted >= limit).sum()),
-        map_max_abs=float(np.abs(found_maps - maps).max()),
-        score_max_abs=float(np.abs(found_scores - scores).max()),
-        decision_flips=int(np.count_nonzero((found_scores >= limit) != (scores >= limit))),
-        tolerance=tolerance * max(1.0, float(maps.max()), float(scores.max())),
-    )
+    allowed = tolerance * max(1.0, float(maps.max()), float(scores.max()))
+    parity = differences(engine.infer(pixels), (maps, scores), limit=limit, allowed=allowed)
     # Written so that a difference of NaN is refused as well.
     if not (parity.map_max_abs <= parity.tolerance and parity.score_max_abs <= parity.tolerance):
         raise ParityError(
@@ -99,3 +91,21 @@ def compare(
             f"and {parity.score_max_abs:.3g} on the score, more than {parity.tolerance:.3g}"
         )
     return parity
+
+
+def differences(
+    found: tuple[Wide, Wide], right: tuple[Wide, Wide], *, limit: float, allowed: float
+) -> Parity:
+    """Maps and scores of `unseen` pictures beside what they should be. limit: image threshold.
+    allowed: kept with the figures; nothing is refused."""
+    (found_maps, found_scores), (maps, scores) = found, right
+    spotted = found_scores[1::2]
+    return Parity(
+        pictures=len(scores),
+        spots=len(spotted),
+        spots_found=int((spotted >= limit).sum()),
+        map_max_abs=float(np.abs(found_maps - maps).max()),
+        score_max_abs=float(np.abs(found_scores - scores).max()),
+        decision_flips=int(np.count_nonzero((found_scores >= limit) != (scores >= limit))),
+        tolerance=allowed,
+    )

@@ -13,6 +13,7 @@ from onnx.utils import Extractor
 from spox import Var
 
 from engines.graph.pixels import image
+from engines.graph.precision import mark_half
 from engines.spec_file import graph_hash
 from inspector.core.arrays import Mask
 from inspector.core.errors import EngineError
@@ -43,7 +44,7 @@ def build_graph(
     layers: the backbone's outputs that the head takes; what only others need is cut away.
     inside: (H, W) of input_hw, pixels that may be seen. Raises EngineError above MAX_FILE_BYTES.
     """
-    trunk = cut_backbone(backbone, layers)
+    trunk = mark_half(cut_backbone(backbone, layers))
     pixels = spox.argument(spox.Tensor(np.uint8, ("N", *input_hw, 3)))
     outputs = spox.inline(trunk)(image(pixels, inside))
     anomaly_map, score = _at_opset(head, {name: outputs[name] for name in layers}, trunk)

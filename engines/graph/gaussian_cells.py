@@ -16,6 +16,8 @@ import numpy.typing as npt
 import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
+from engines.graph.precision import stored
+
 Array = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 
@@ -78,9 +80,10 @@ def joined(features: Mapping[str, Var], joining: Joining) -> Var:
 
 def distances(vectors: Var, cells: Gaussians, grid_hw: tuple[int, int]) -> Var:
     """(P, d, N) -> (N, h, w)."""
-    matrices = op.const(np.ascontiguousarray(cells.matrices))
-    if cells.matrices.dtype == np.float16:
-        matrices = op.cast(matrices, to=np.float32)
+    if cells.epsilon is None:
+        matrices = stored(cells.matrices)
+    else:
+        matrices = op.const(np.ascontiguousarray(cells.matrices))
     delta = op.sub(vectors, op.const(cells.means[:, :, None]))
     squared = op.reduce_sum_square(op.matmul(matrices, delta), axes=[1], keepdims=0)
     if cells.epsilon is not None:

@@ -16,6 +16,8 @@ import numpy.typing as npt
 import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
+from engines.graph.precision import stored
+
 NEVER: Final = -9.0
 """Similarity of a position outside the grid: below every cosine, masked or not."""
 
@@ -28,11 +30,6 @@ EXCLUDED: Final = -4.0
 
 def _ints(*values: int) -> Var:
     return op.const(np.array(values, np.int64))
-
-
-def _bank(bank: npt.NDArray[np.floating]) -> Var:
-    stored = op.const(np.ascontiguousarray(bank))
-    return op.cast(stored, to=np.float32) if bank.dtype == np.float16 else stored
 
 
 def _window(radius: int) -> Iterator[tuple[int, int]]:
@@ -70,7 +67,7 @@ def positional(
         lined = op.pad(lined, _ints(radius, radius, 0, 0, radius, radius, 0, 0))
         lined = op.concat([_cut(lined, at, grid_hw) for at in _window(radius)], axis=2)
     columns = op.reshape(op.transpose(lined, perm=[0, 1, 3, 2]), _ints(cells, channels, -1))
-    cosines = op.matmul(_bank(bank.transpose(0, 2, 1)), columns)
+    cosines = op.matmul(stored(bank.transpose(0, 2, 1)), columns)
     if mask is not None:
         cosines = op.reshape(cosines, _ints(cells, pictures, shifts, -1))
         cosines = op.add(cosines, op.unsqueeze(op.transpose(mask, perm=[1, 0]), _ints(1)))
@@ -99,7 +96,7 @@ def anywhere(query: Var, bank: npt.NDArray[np.floating], grid_hw: tuple[int, int
     height, width = grid_hw
     channels = bank.shape[0]
     lined = op.reshape(op.transpose(query, perm=[0, 2, 3, 1]), _ints(-1, channels))
-    best = op.reduce_max(op.matmul(lined, _bank(bank)), axes=[-1], keepdims=0)
+    best = op.reduce_max(op.matmul(lined, stored(bank)), axes=[-1], keepdims=0)
     return _to_score(op.reshape(best, _ints(-1, height, width)))
 
 
@@ -127,7 +124,8 @@ class Rows:
     def __init__(self, bank: npt.NDArray[np.floating], scale: float) -> None:
         self.bank = bank
         self.scale = scale
-        self.stored = op.const(np.ascontiguousarray(bank))
+        half = bank.dtype == np.float16
+        self.stored = op.const(np.ascontiguousarray(bank)) if half else stored(bank)
 
     def at(self, index: Var) -> Var:
         """Shape of index -> (*index, C) float32."""

@@ -1,0 +1,117 @@
+"""A second engine file of another precision, checked against the reference of the first one."""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from engines import golden
+from engines.base import Scores
+from engines.export import parity as exported
+from engines.export.precision import halved
+from engines.onnx_engine import OnnxEngine
+from engines.parity import TOLERANCES, Findings, Ruler, check, find
+from engines.spec import EngineSpec
+from engines.spec_file import graph_hash, read_engine, write_engine
+from inspector.core.arrays import Image, Map
+from inspector.core.clock import utc_now
+from inspector.core.errors import EngineError, ParityError
+
+HALF: Final = "float16"
+ALTERED: Final = 32
+"""Pictures, altered copies of the golden ones, that both engines are compared on."""
+
+TURNS: Final = 7
+"""Both engines are timed in turn, so that what else the machine does slows both."""
+
+FROM: Final = "converted_from_graph"
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """findings: on the golden pictures, against the float64 reference. parity: on altered ones,
+    against the engine it was made from. ms: least time of one picture on the CPU, before, after."""
+
+    spec: EngineSpec
+    findings: Findings
+    parity: exported.Parity
+    ms: tuple[float, float]
+
+
+def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Converted:
+    """Writes `out`. Raises EngineError for an engine that cannot be converted, ParityError, leaving
+    no file, where float16 is not enough for it."""
+    spec, model = read_engine(path)
+    kept = golden.unpack(spec)
+    if FROM in spec.parameters:
+        raise EngineError(f"{path} is converted already")
+    if kept is None:
+        raise EngineError(f"{path} holds no golden pictures to check another precision with")
+    try:
+        graph = halved(model)
+    except EngineError as exc:
+        raise EngineError(f"{path}: {exc}") from exc
+    after = _described(spec, graph_hash(graph))
+    unchecked = out.with_name(out.name + ".unchecked")
+    write_engine(unchecked, graph, after)
+    try:
+        engine = OnnxEngine(unchecked, threads=threads)
+        findings = find(engine, ruler=ruler)
+        assert findings is not None, "golden pictures were there a moment ago"
+        check(findings)
+        first = OnnxEngine(path, threads=threads)
+        parity = _compared(first, engine, kept.pixels)
+        ms = _timed(first, engine, kept.pixels[:1])
+    finally:
+        unchecked.unlink()
+    after = dataclasses.replace(after, parity=dataclasses.asdict(parity))
+    write_engine(out, graph, after)
+    return Converted(after, findings, parity, ms)
+
+
+def _described(spec: EngineSpec, digest: str) -> EngineSpec:
+    own = {"precision": HALF} if "precision" in spec.parameters else {}
+    return dataclasses.replace(
+        spec,
+        precision=HALF,
+        graph_hash=digest,
+        parameters=spec.parameters | own | {FROM: spec.graph_hash},
+        created_utc=utc_now(),
+    )
+
+
+def _compared(first: OnnxEngine, second: OnnxEngine, pixels: Image) -> exported.Parity:
+    """Raises ParityError where map or score differ by more than the golden pictures may."""
+    spec = first.spec
+    altered = exported.unseen(pixels, ALTERED, spec.seed + 1)
+    right = _outputs(first, altered)
+    allowed = TOLERANCES[HALF]["map"] * max(float(np.abs(part).max()) for part in right)
+    found = exported.differences(
+        _outputs(second, altered), right, limit=spec.image_threshold, allowed=allowed
+    )
+    if not (found.map_max_abs <= allowed and found.score_max_abs <= allowed):
+        raise ParityError(
+            f"in {HALF} the engine differs from the one it was made from by "
+            f"{found.map_max_abs:.3g} on the map and {found.score_max_abs:.3g} on the score, more "
+            f"than {allowed:.3g}"
+        )
+    return found
+
+
+def _outputs(engine: OnnxEngine, pixels: Image) -> tuple[Map, Scores]:
+    """One by one: a batch of 32 would take much memory."""
+    maps, scores = zip(*(engine.infer(picture[None]) for picture in pixels), strict=True)
+    return np.concatenate(maps), np.concatenate(scores)
+
+
+def _timed(first: OnnxEngine, second: OnnxEngine, picture: Image) -> tuple[float, float]:
+    least = [float("inf"), float("inf")]
+    for _ in range(TURNS):
+        for index, engine in enumerate((first, second)):
+            start = time.perf_counter()
+            engine.infer(picture)
+            least[index] = min(least[index], (time.perf_counter() - start) * 1e3)
+    return least[0], least[1]
