@@ -17,7 +17,8 @@ from engines.export.finishing import Wanted, engine_of_model, opened
 from engines.methods.base import Scorer
 from engines.methods.glass import Glass, trained_glass
 from engines.training import thresholds
-from engines.training.data import MAX_PICTURES, Crop, Normals, from_folder, spread
+from engines.training.data import MAX_PICTURES, Crop, Normals, from_folder
+from engines.training.data import spread as spread_out
 from inspector.core.errors import ConfigError, DataError
 from tools._cli import guarded
 from tools._fit_report import report
@@ -32,6 +33,9 @@ NOTE: Final = (
 )
 
 GLASS_SIGMA: Final = 4.0
+
+JUDGED: Final = 4
+"""Normal pictures that the checkpoint's backbone is told from another one by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,11 @@ def _glass(arguments: argparse.Namespace) -> Imported:
     method = Glass(layers=arguments.layers and tuple(arguments.layers.split(",")))
     with opened(Wanted("", method, backbone, threads=arguments.threads), input_hw) as extractor:
         model = trained_glass(held.state, extractor, input_hw)
-    facts = {"short_side": short, "differs": glass_checkpoint.DIFFERS}
+        seen = extractor.extract(normals.pixels[:JUDGED])
+    vectors = model.folded.embedding.numpy(list(seen.values())).swapaxes(0, 1)
+    spread = glass_checkpoint.spread(held.state, vectors.reshape(held.dims, -1).T)
+    glass_checkpoint.warn_if_unlikely(spread, backbone.name)
+    facts = {"short_side": short, "spread": spread, "differs": glass_checkpoint.DIFFERS}
     return Imported(method, model, backbone, normals, GLASS_SIGMA, facts)
 
 
@@ -162,7 +170,7 @@ def _normals(
     """crop_of: by the commonest size of the pictures."""
     folder, most = arguments.normal, arguments.max_pictures
     paths = list_pictures(folder)
-    pictures = (read_picture(paths[index]) for index in spread(len(paths), most))
+    pictures = (read_picture(paths[index]) for index in spread_out(len(paths), most))
     sizes = Counter(picture.shape[:2] for picture in pictures if picture is not None)
     if not sizes:
         raise DataError(f"{folder} holds no picture that can be read")

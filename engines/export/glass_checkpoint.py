@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from loguru import logger
 
 from engines.export import checkpoint
-from engines.methods.glass_model import State
+from engines.methods.glass_model import NORM_EPSILON, State
 from inspector.core.errors import ConfigError
 
 DISCRIMINATOR: Final = "discriminator"
@@ -31,7 +32,13 @@ CLOSER: Final = {"toothbrush": 329, "wood": 329}
 DIFFERS: Final = (
     "pictures are halved and resized bilinearly instead of by an antialiased bilinear filter"
 )
-"""What an engine does otherwise than the program that wrote the checkpoint."""
+"""What an engine does otherwise than the program that wrote the checkpoint. Measured with a trained
+engine on 63 pictures of 384x512: image scores change by 0.012 on average and by 0.031 at most,
+AUROC 0.967 against 0.966."""
+
+LIKELY: Final = (0.25, 4.0)
+"""Bounds of `spread` for the backbone of the training. Measured on Lite0: 0.98, and 20 with patch
+vectors that are 21 times as large as in training."""
 
 Tensors = dict[str, Any]
 """Torch tensors by name."""
@@ -45,6 +52,29 @@ class GlassCheckpoint:
     state: State
     dims: int
     hidden: int
+
+
+def spread(state: State, vectors: npt.NDArray[np.float32]) -> float:
+    """How much patch vectors (n, dims) vary at the batch norm, as a share of what it expects: about
+    1 where pictures and backbone are like those of the training."""
+    projection, discriminator = state[PROJECTION], state[DISCRIMINATOR]
+    block = "body.block1"
+    rows = vectors @ projection["layers.0fc.weight"].T @ discriminator[f"{block}.0.weight"].T
+    expected = discriminator[f"{block}.1.running_var"] + NORM_EPSILON
+    return float(np.sqrt(np.mean(rows.var(axis=0) / expected)))
+
+
+def warn_if_unlikely(found: float, backbone: str) -> None:
+    """found: `spread` of normal pictures."""
+    low, high = LIKELY
+    if not low < found < high:
+        logger.warning(
+            "patch vectors of the normal pictures vary {:.3g} times as much as the checkpoint "
+            "expects: it was probably trained on another backbone, other weights or other "
+            "pictures than {} gives",
+            found,
+            backbone,
+        )
 
 
 def centre_crop(

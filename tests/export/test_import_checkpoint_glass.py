@@ -5,16 +5,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from loguru import logger
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from checkpoint_parts import Networks, enlarged, folder_of_good, smoothed  # noqa: E402
+from checkpoint_parts import Networks, embedded, enlarged, folder_of_good, good, smoothed  # noqa: E402
 
 from engines.backbones.features import FeatureExtractor  # noqa: E402
 from engines.backbones.zoo import DEFAULT, resolve  # noqa: E402
 from engines.base import open_engine  # noqa: E402
 from engines.export.glass_checkpoint import centre_crop, read_glass  # noqa: E402
-from engines.resize import crop_box  # noqa: E402
+from engines.resize import crop_box, to_input  # noqa: E402
 from engines.spec import ResizeRule  # noqa: E402
 from engines.spec_file import read_spec  # noqa: E402
 from inspector.core.errors import ConfigError  # noqa: E402
@@ -125,6 +126,31 @@ def changed(network: str, name: str, value) -> dict:
     else:
         content[network][name] = value
     return content
+
+
+@pytest.mark.parametrize(("factor", "warned"), [(1.0, False), (20.0, True), (0.05, True)])
+def test_patch_vectors_of_another_size_than_in_training_are_told(
+    engine_file, normal, tmp_path, factor, warned
+):
+    networks = Networks(DIMS, HIDDEN)
+    rule = read_spec(engine_file).resize
+    seen = np.stack([to_input(good(seed), rule)[0] for seed in range(4)])
+    block = networks.discriminator.body.block1
+    with torch.no_grad():
+        rows = embedded([torch.from_numpy(layer) for layer in features(seen)], DIMS)
+        rows = block[0](networks.pre_projection.layers(rows)) / factor
+        block[1].running_mean, block[1].running_var = rows.mean(dim=0), rows.var(dim=0)
+        networks.discriminator.tail[0].weight *= 0.01
+    said: list[str] = []
+    handler = logger.add(said.append, format="{message}")
+    try:
+        file = saved(tmp_path, networks.published())
+        assert imported(file, normal, tmp_path / "e.onnx") == 0
+    finally:
+        logger.remove(handler)
+    spread = read_spec(tmp_path / "e.onnx").parameters["spread"]
+    assert spread == pytest.approx(factor, rel=0.05)
+    assert any("another backbone" in line for line in said) is warned
 
 
 class Odd:
