@@ -12,17 +12,22 @@ from typing import Any
 import numpy as np
 
 import run_inspector
+from engines.methods.base import TRAINED
 from inspector.core.arrays import Image
 from inspector.core.errors import InspectorError, SinkError
 from inspector.sinks.folder import CSV, LOG, SNAPSHOTS, SUMMARY, VIDEO
 from inspector.sinks.json_log import read_log
-from tools import calibrate, fit
+from tools import calibrate, fit, train
 from tools._cli import guarded
 from tools._contact_sheet import sheet, tile
 from tools._demo_scene import FRAME_HW, MM_PER_PX, TEXTURES, Scene, inspected_scene, normal_frames
 from tools._media import H264Writer, write_picture
 from tools._truth import Comparison, Finding, compare
 from tools._truth_table import RULE, Row, rows, summaries, table
+
+FITTED = "rad"
+EPOCHS = 30
+"""Of four steps each: a few minutes on two cores."""
 
 FPS = 25.0
 TOLERANCE_PX = 5.0
@@ -38,7 +43,10 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     demo = _Demo(args.out, args.texture, args.seed)
     demo.prepare()
-    demo.step("fit the engine", demo.fit)
+    if args.method in TRAINED:
+        demo.step("train the engine", lambda: demo.train(args.method, args.epochs))
+    else:
+        demo.step("fit the engine", demo.fit)
     demo.step("inspect the video", demo.inspect)
     result = demo.step("compare with the truth", demo.compare)
     demo.report(*result)
@@ -52,6 +60,7 @@ class _Demo:
         self.out, self.inputs = out, out / "input"
         self.texture, self.seed = texture, seed
         self.seconds: dict[str, float] = {}
+        self.engine = self.inputs / "engine.onnx"
         self.scene: Scene
 
     def step(self, name: str, action: Callable[[], Any]) -> Any:
@@ -81,13 +90,23 @@ class _Demo:
         print(f"{path}: {video.frames} frames of {FRAME_HW[1]}x{FRAME_HW[0]}")
 
     def fit(self) -> None:
-        good, engine = self.inputs / "good.mp4", self.inputs / "engine.onnx"
         self._run(
             "python -m tools.fit",
             fit.main,
-            ("--method", "rad", "--normal", good, "--radius", "all", "--coreset", "1500"),
-            ("--name", "demo", "--out", engine),
+            ("--method", FITTED, "--normal", self.inputs / "good.mp4"),
+            ("--radius", "all", "--coreset", "1500", "--name", "demo", "--out", self.engine),
         )
+
+    def train(self, method: str, epochs: int) -> None:
+        """In a folder of its own for every web, so that another run goes on with it."""
+        out = self.inputs / f"{method}-{self.texture}-{self.seed}"
+        self._run(
+            "python -m tools.train",
+            train.main,
+            ("--method", method, "--data", self.inputs / "good.mp4", "--epochs", epochs),
+            ("--eval-every", max(1, epochs // 4), "--name", "demo", "--out", out),
+        )
+        self.engine = out / "engine.onnx"
 
     def inspect(self) -> None:
         size = f"{FRAME_HW[1]}x{FRAME_HW[0]}"
@@ -101,7 +120,7 @@ class _Demo:
         self._run(
             "python run_inspector.py",
             run_inspector.main,
-            ("--source", self.inputs / "web.mp4", "--engine", self.inputs / "engine.onnx"),
+            ("--source", self.inputs / "web.mp4", "--engine", self.engine),
             ("--calibration", calibration, "--output", self.out, "--overwrite"),
         )
 
@@ -210,6 +229,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.demo", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("artifacts/demo"), metavar="DIR")
     parser.add_argument("--texture", choices=list(TEXTURES), default="gravel")
+    parser.add_argument(
+        "--method",
+        choices=(FITTED, *TRAINED),
+        default=FITTED,
+        help="of the engine; glass is trained, for minutes, and needs torch (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        default=EPOCHS,
+        help="of a training; more go on with it (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=11, help="of web, light, noise and defects")
     return parser
 

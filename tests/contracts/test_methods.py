@@ -1,4 +1,4 @@
-"""What every method in METHODS must do."""
+"""What every method in METHODS and in TRAINED must do."""
 
 from pathlib import Path
 
@@ -9,10 +9,11 @@ import pytest
 from engines.backbones.zoo import DEFAULT, resolve
 from engines.base import open_engine
 from engines.export.fitting import Recipe, fit_engine
-from engines.methods.base import METHODS, make_method
+from engines.methods.base import METHODS, TRAINED, make_method
 from engines.spec import ResizeRule
 from engines.training.data import Normals
 from inspector.core.errors import ConfigError
+from tools.train import main as train_command
 
 HW = (64, 96)
 
@@ -26,18 +27,38 @@ def plate(seed: int, *, hole: bool = False) -> np.ndarray:
     return picture
 
 
-@pytest.fixture(scope="module", params=list(METHODS))
-def fitted(request, tmp_path_factory) -> tuple[str, Path]:
+def fit(name: str, folder: Path) -> Path:
     pixels = np.stack([plate(seed) for seed in range(8)])
     names = tuple(f"{seed}.png" for seed in range(8))
     normals = Normals("plates", pixels, names, HW, ResizeRule(HW), ordered=False)
-    recipe = Recipe("plates", make_method(request.param, {}), resolve(DEFAULT), threads=1)
-    out = tmp_path_factory.mktemp(request.param) / "engine.onnx"
-    fit_engine(normals, recipe, out, lambda *_: None)
-    return request.param, out
+    recipe = Recipe("plates", make_method(name, {}), resolve(DEFAULT), threads=1)
+    fit_engine(normals, recipe, folder / "engine.onnx", lambda *_: None)
+    return folder / "engine.onnx"
 
 
-def test_it_fits_on_eight_pictures_and_its_export_computes_what_it_says(fitted):
+def train(name: str, folder: Path) -> Path:
+    """Half of the pictures are held out, which makes eight of each."""
+    good = folder / "plates" / "train" / "good"
+    good.mkdir(parents=True)
+    for seed in range(16):
+        cv2.imwrite(str(good / f"{seed}.png"), plate(seed)[:, :, ::-1])
+    given = {"--method": name, "--data": folder / "plates", "--out": folder / "out"}
+    short = {"--size": "64x96", "--epochs": 30, "--eval-every": 10, "--hold-out": 0.5}
+    words = (given | short | {"--threads": 1, "--learning-rate": 0.001}).items()
+    assert train_command([str(word) for pair in words for word in pair]) == 0
+    return folder / "out" / "engine.onnx"
+
+
+EVERY = [*METHODS, *(pytest.param(name, marks=pytest.mark.train) for name in TRAINED)]
+
+
+@pytest.fixture(scope="module", params=EVERY)
+def fitted(request, tmp_path_factory) -> tuple[str, Path]:
+    make = train if request.param in TRAINED else fit
+    return request.param, make(request.param, tmp_path_factory.mktemp(request.param))
+
+
+def test_eight_pictures_are_enough_and_its_export_computes_what_it_says(fitted):
     name, path = fitted
     spec = open_engine(path).spec
     assert spec.method == name
