@@ -166,3 +166,40 @@ def test_another_device_than_cuda_is_refused(engine_path):
         TrtEngine(engine_path, device="cpu")
     with pytest.raises(ConfigError, match="'tpu' is unknown"):
         TrtEngine(engine_path, device="tpu")
+
+
+@pytest.fixture
+def rtx(tensorrt: HostTensorRT) -> HostTensorRT:
+    tensorrt.is_rtx = True
+    return tensorrt
+
+
+def run_and_close(engine_path: Path) -> None:
+    engine = TrtEngine(engine_path)
+    for _ in range(3):
+        maps, _ = engine.infer(pictures(1))
+    np.testing.assert_allclose(maps, open_engine(engine_path).infer(pictures(1))[0], atol=1e-5)
+    engine.close()
+
+
+def test_the_rtx_flavour_captures_by_itself_and_keeps_its_kernels(engine_path, rtx, driver):
+    run_and_close(engine_path)
+    assert "cuStreamBeginCapture_v2" not in driver.calls
+    assert rtx.taken == []
+    kept = engine_path.parent / "parts.plan.kernels"
+    assert kept.read_bytes() == b"kernels"
+    run_and_close(engine_path)
+    assert rtx.taken == [b"kernels"]
+    assert not driver.alive
+
+
+def test_kernels_of_another_gpu_are_replaced(engine_path, rtx):
+    kept = engine_path.parent / "parts.plan.kernels"
+    kept.write_bytes(b"of another")
+    run_and_close(engine_path)
+    assert kept.read_bytes() == b"kernels"
+
+
+def test_kernels_that_cannot_be_kept_stop_nothing(engine_path, rtx):
+    (engine_path.parent / "parts.plan.kernels").mkdir()
+    run_and_close(engine_path)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from engines import trt_library
 from engines.trt_library import Library
 
 SIGNATURES: dict[str, tuple[Any, ...]] = {
@@ -184,18 +185,25 @@ class HostDriver:
 
 class HostTensorRT:
     """What engines.trt_session asks of a TensorRT, for "plans" that are ONNX files. fail: whether
-    running fails. loads: whether a plan can be loaded."""
+    running fails. loads: whether a plan can be loaded. compiled: the kernels that the RTX flavour
+    has; taken: what it was given to start with."""
 
     __version__ = "10.9.0"
+    DynamicShapesKernelSpecializationStrategy = SimpleNamespace(EAGER="eager")
+    CudaGraphStrategy = SimpleNamespace(WHOLE_GRAPH_CAPTURE="whole")
 
     def __init__(self, driver: HostDriver) -> None:
         self.driver = driver
         self.fail = False
         self.loads = True
+        self.is_rtx = False
+        self.compiled = b"kernels"
+        self.taken: list[bytes] = []
         self.problems: list[str] = []
 
     def library(self) -> Library:
-        return Library(self, "TensorRT", log=None, problems=self.problems)
+        name = trt_library.RTX if self.is_rtx else "TensorRT"
+        return Library(self, name, log=None, problems=self.problems)
 
     def Runtime(self, log: Any) -> Any:
         return SimpleNamespace(deserialize_cuda_engine=self._engine)
@@ -205,7 +213,25 @@ class HostTensorRT:
             self.problems.append("Error Code 1: the CUDA driver version is insufficient")
             return None
         model = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-        return SimpleNamespace(create_execution_context=lambda: _Context(self, model))
+
+        def context(*settings: Any) -> _Context:
+            for config in settings:
+                assert config.dynamic_shapes_kernel_specialization_strategy == "eager"
+                assert config.cuda_graph_strategy == "whole"
+            assert len(settings) == self.is_rtx
+            return _Context(self, model)
+
+        return SimpleNamespace(
+            create_execution_context=context, create_runtime_config=self._runtime_config
+        )
+
+    def _runtime_config(self) -> Any:
+        def taken(data: bytes) -> bool:
+            self.taken.append(data)
+            return data == self.compiled
+
+        cache = SimpleNamespace(serialize=lambda: self.compiled, deserialize=taken)
+        return SimpleNamespace(create_runtime_cache=lambda: cache, set_runtime_cache=lambda _: None)
 
 
 class _Context:

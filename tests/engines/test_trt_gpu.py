@@ -1,0 +1,81 @@
+"""Every method on TensorRT against the same engine file on the CPU; needs a GPU."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_parts import part
+from trt_engines import ENGINES, fit
+
+from engines.base import open_engine
+from engines.export.trt_build import plan_for
+from engines.trt_cuda import Cuda
+from engines.trt_library import load
+from inspector.core.errors import EngineError
+
+pytestmark = pytest.mark.gpu
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tensorrt_for_this_gpu() -> None:
+    cuda = Cuda()
+    gpu = cuda.gpu
+    cuda.close()
+    try:
+        library = load()
+    except EngineError as exc:
+        pytest.skip(str(exc))
+    if library.is_rtx and gpu.target not in library.targets:
+        pytest.skip(f"{library.version} does not build for {gpu.name} ({gpu.target})")
+
+
+TOLERANCE = {"float32": 1e-4, "float16": 5e-3}
+"""Of the map's largest value."""
+
+
+@pytest.fixture(scope="module", params=list(ENGINES))
+def engine_path(request, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("gpu") / "engine.onnx"
+    fit(*ENGINES[request.param], out)
+    return out
+
+
+def pictures(count: int) -> np.ndarray:
+    return np.stack([part(seed, spot=seed % 2 == 1) for seed in range(count)])
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 11])
+def test_maps_scores_and_verdicts_are_those_of_the_cpu(engine_path, tmp_path, monkeypatch, count):
+    monkeypatch.chdir(tmp_path)
+    cpu, gpu = open_engine(engine_path), open_engine(engine_path, backend="trt", device="cuda")
+    maps, scores = cpu.infer(pictures(count))
+    # Three times: the plain run, the run that captures a graph, and its replay.
+    for _ in range(3):
+        own_maps, own_scores = gpu.infer(pictures(count))
+        limit = TOLERANCE[cpu.spec.precision] * maps.max()
+        assert np.abs(own_maps - maps).max() <= limit
+        assert np.abs(own_scores - scores).max() <= limit
+        verdicts = scores >= cpu.spec.image_threshold
+        assert np.array_equal(own_scores >= cpu.spec.image_threshold, verdicts)
+    gpu.close()
+
+
+def test_a_plan_is_built_for_this_gpu_once(engine_path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cuda = Cuda()
+    first = plan_for(engine_path, cuda.gpu)
+    assert first.record.purpose.gpu == cuda.gpu.name
+    assert first.record.purpose.driver == cuda.gpu.driver
+    assert plan_for(engine_path, cuda.gpu) == first
+    cuda.close()
+
+
+def test_an_engine_can_be_opened_again_after_it_was_closed(engine_path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outputs = []
+    for _ in range(2):
+        engine = open_engine(engine_path, backend="trt", device="cuda")
+        engine.warm_up()
+        outputs.append(engine.infer(pictures(2))[0])
+        engine.close()
+    assert np.array_equal(*outputs)

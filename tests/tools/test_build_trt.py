@@ -1,0 +1,73 @@
+"""tools.build_trt: what it builds is what it says."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines import trt_cuda, trt_library
+from engines.backbones.zoo import DEFAULT, resolve
+from engines.export.fitting import Recipe, fit_engine
+from engines.methods.base import make_method
+from engines.spec import ResizeRule
+from engines.training.data import Normals
+from tools.build_trt import main
+
+HW = (64, 64)
+
+needs_rtx = pytest.mark.skipif(
+    importlib.util.find_spec("tensorrt_rtx") is None,
+    reason="tensorrt_rtx is missing: pip install '.[trt]'",
+)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory) -> Path:
+    pixels = np.random.default_rng(0).integers(0, 255, (8, *HW, 3)).astype(np.uint8)
+    normals = Normals("noise", pixels, tuple("abcdefgh"), HW, ResizeRule(HW), ordered=False)
+    recipe = Recipe("noise", make_method("padim", {}), resolve(DEFAULT), threads=1)
+    path = tmp_path_factory.mktemp("trt") / "noise.onnx"
+    fit_engine(normals, recipe, path, lambda *_: None)
+    return path
+
+
+@needs_rtx
+def test_it_prints_what_was_built_and_where_and_does_it_once(engine, tmp_path, capsys):
+    argv = [str(engine), "--targets", "sm86, SM89", "--out", str(tmp_path), "--max-batch", "4"]
+    assert main(argv) == 0
+    (plan,) = tmp_path.glob("*.plan")
+    said = json.loads(plan.with_name(plan.name + ".json").read_text())
+    first = capsys.readouterr().out
+    assert f"{plan}: built in " in first
+    assert f"{plan.stat().st_size / 1e6:.1f} MB, {said['layers']} layers" in first
+    assert "float32, batches of 1 to 4" in first
+    assert "for any GPU of SM86, SM89" in first
+    assert said["engine"] == "noise.onnx"
+    assert main(argv) == 0
+    assert f"{plan}: built before, {said['built_utc']}" in capsys.readouterr().out
+
+
+@needs_rtx
+def test_targets_that_are_none_are_refused_by_name(engine, tmp_path, capsys):
+    assert main([str(engine), "--targets", "SM86,turing", "--out", str(tmp_path)]) == 2
+    assert "does not build for TURING, only for SM75" in capsys.readouterr().err
+
+
+def test_without_a_gpu_or_targets_it_says_what_is_missing(engine, monkeypatch, capsys):
+    monkeypatch.setattr(trt_cuda, "LIBRARY", "no_such_libcuda.so.1")
+    for argv in ([str(engine)], [str(engine), "--this-gpu"]):
+        assert main(argv) == 2
+        assert "needs an NVIDIA GPU and its driver" in capsys.readouterr().err
+
+
+def test_without_tensorrt_it_says_what_to_install(engine, tmp_path, monkeypatch, capsys):
+    trt_library.load.cache_clear()
+    for module in trt_library.FLAVOURS:
+        monkeypatch.setitem(sys.modules, module, None)
+    assert main([str(engine), "--targets", "SM86", "--out", str(tmp_path / "plans")]) == 2
+    assert "pip install '.[trt]'" in capsys.readouterr().err
+    assert not (tmp_path / "plans").exists()
+    trt_library.load.cache_clear()
