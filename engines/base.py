@@ -77,6 +77,9 @@ def open_engine(
     if backend not in (AUTO, *BACKENDS):
         known = ", ".join((AUTO, *BACKENDS))
         raise ConfigError(f"engine.backend {backend!r} is unknown; known: {known}")
+    if device not in (AUTO, *DEVICES):
+        known = ", ".join((AUTO, *DEVICES))
+        raise ConfigError(f"engine.device {device!r} is unknown; known: {known}")
 
     def opened(choice: Choice, fall_back: bool = False) -> Engine:
         module, _, name = BACKENDS[choice.backend].partition(":")

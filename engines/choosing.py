@@ -69,12 +69,12 @@ def open_fastest(
     """The first GPU that starts, or the fastest on the CPU; says which and why.
 
     fall_back: go on to the CPU where a GPU was named. Raises EngineError where nothing starts,
-    with the reason of each, and ConfigError for a device that no backend has.
+    with the reason of each, and ConfigError for a device that the backend never has.
     """
     gpus = [choice for choice in GPUS if _fits(choice, wanted, backends)]
     cpus = [choice for choice in CPUS if _fits(choice, wanted, backends, fall_back=fall_back)]
     if not gpus and not cpus:
-        raise ConfigError(f"engine.device {wanted.device!r} is none that {wanted.backend} runs on")
+        raise ConfigError(f"engine.device is {wanted.device}, where {wanted.backend} cannot run")
     reasons: list[str] = []
     started = next(_starting(gpus, opened, reasons), None)
     if started is not None:

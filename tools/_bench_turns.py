@@ -68,7 +68,7 @@ class Measured:
     candidate: Candidate
     running_on: str
     precision: str
-    first_frame_ms: list[float]
+    first_frame_ms: list[float] = field(default_factory=list)
     peak_mb: float | None = None
     timings: list[Timing] = field(default_factory=list)
 
@@ -84,25 +84,25 @@ def in_turns(
 ) -> tuple[list[Measured], list[Absent]]:
     """seconds: of every candidate at every batch size. Those that cannot be opened are told apart;
     one that fails later raises EngineError."""
-    first_frame_ms: dict[Candidate, list[float]] = {}
-    for _ in range(OPENINGS - 1):
-        for candidate in candidates:
-            with _started(candidate) as worker:
-                said = worker.hear()
-                first_frame_ms.setdefault(candidate, []).append(said.get("first_frame_ms", 0.0))
     measured: list[Measured] = []
     absent: list[Absent] = []
+    for candidate in candidates:
+        with _started(candidate) as worker:
+            said = worker.hear()
+        if "refused" in said:
+            absent.append(Absent(candidate, said["refused"]))
+        else:
+            measured.append(Measured(candidate, said["running_on"], said["precision"]))
+            measured[-1].first_frame_ms.append(said["first_frame_ms"])
+    for _ in range(OPENINGS - 2):
+        for one in measured:
+            with _started(one.candidate) as worker:
+                one.first_frame_ms.append(worker.hear()["first_frame_ms"])
     with ExitStack() as stack:
         workers = []
-        for candidate in candidates:
-            worker = stack.enter_context(_started(candidate))
-            said = worker.hear()
-            if "refused" in said:
-                absent.append(Absent(candidate, said["refused"]))
-                continue
-            first = [*first_frame_ms[candidate], said["first_frame_ms"]]
-            measured.append(Measured(candidate, said["running_on"], said["precision"], first))
-            workers.append(worker)
+        for one in measured:
+            workers.append(stack.enter_context(_started(one.candidate)))
+            one.first_frame_ms.append(workers[-1].hear()["first_frame_ms"])
         for batch in batches:
             _measure(workers, measured, batch, seconds)
     return measured, absent

@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
         read_spec(path)
     candidates = list(_candidates(arguments))
     if not candidates:
-        raise ConfigError(f"no backend runs on device {arguments.device}")
+        raise ConfigError(f"backend {arguments.backend} does not run on device {arguments.device}")
     print(f"{_processor()}, {os.cpu_count()} cores seen; load {_load()}")
     measured, absent = in_turns(candidates, arguments.batch, arguments.seconds)
     print("\n".join(_lines(measured, absent)))

@@ -1,0 +1,109 @@
+"""python -m tools.bench."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import _bench_turns
+from tools.bench import main
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
+from engine_parts import fitted
+
+QUICK = ["--seconds", "0.05", "--threads", "1"]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("bench") / "parts.onnx"
+    fitted(out)
+    return out
+
+
+@pytest.fixture(autouse=True)
+def few_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_bench_turns, "ROUNDS", 2)
+    monkeypatch.setattr(_bench_turns, "OPENINGS", 2)
+
+
+def test_every_runtime_is_a_row_of_figures_or_a_reason(engine, tmp_path, capsys):
+    out = tmp_path / "bench.json"
+    assert main([str(engine), "--all", "--batch", "1,2", *QUICK, "--json", str(out)]) == 0
+    figures = json.loads(out.read_text())
+    asked = {(one["backend"], one["device"], one["hint"]) for one in figures["measured"]}
+    asked |= {(one["backend"], one["device"], one["hint"]) for one in figures["not_run"]}
+    assert {("onnx", device, "latency") for device in ("cpu", "cuda", "tensorrt")} <= asked
+    assert {("openvino", "cpu", hint) for hint in ("latency", "throughput")} <= asked
+    assert all(one["reason"] for one in figures["not_run"])
+    said = capsys.readouterr().out
+    assert said.count("not run: ") == len(figures["not_run"])
+    first = figures["measured"][0]
+    assert (first["backend"], first["device"]) == ("onnx", "cpu")
+    assert first["running_on"].startswith("onnxruntime")
+    assert first["precision"] == "float32"
+    assert len(first["first_frame_ms"]) == 2
+    assert [timing["batch"] for timing in first["timings"]] == [1, 2]
+
+
+def test_figures_fit_together(engine, tmp_path):
+    out = tmp_path / "bench.json"
+    twice = [str(engine), str(engine), "--backend", "onnx", "--device", "cpu", "--batch", "2"]
+    assert main([*twice, *QUICK, "--json", str(out)]) == 0
+    first, again = json.loads(out.read_text())["measured"]
+    for one in (first, again):
+        (timing,) = one["timings"]
+        assert 0 < timing["least_ms"] <= timing["p50_ms"] <= timing["p99_ms"]
+        assert timing["runs"] >= 2
+        # 2 pictures in at least least_ms
+        assert 0 < timing["pictures_per_s"] <= 2e3 / timing["least_ms"] * 1.001
+        assert one["peak_mb"] is None or one["peak_mb"] > 20
+        assert min(one["first_frame_ms"]) > timing["least_ms"]
+    assert first["timings"][0]["ratio"] == [1, 1, 1]
+    low, middle, high = again["timings"][0]["ratio"]
+    assert 0 < low <= middle <= high
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--backend", "onnx", "--device", "intel_gpu"], "onnx does not run on device intel_gpu"),
+        (["--backend", "openvino", "--device", "cuda"], "openvino does not run on device cuda"),
+    ],
+)
+def test_a_runtime_that_there_is_not_is_refused_before_anything_runs(
+    engine, capsys, more, sentence
+):
+    assert main([str(engine), *more]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_engine_is_refused(tmp_path, capsys):
+    path = tmp_path / "none.onnx"
+    path.write_bytes(b"none")
+    assert main([str(path)]) == 2
+    assert "none.onnx" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [["--batch", "0"], ["--batch", "a"], ["--seconds", "0"]])
+def test_bad_numbers_are_refused(engine, wrong):
+    with pytest.raises(SystemExit) as caught:
+        main([str(engine), *wrong])
+    assert caught.value.code == 2
+
+
+def test_where_nothing_runs_the_reasons_are_told_and_the_exit_code_is_2(engine, capsys):
+    ort = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" in ort.get_available_providers():
+        pytest.skip("this onnxruntime has CUDA")
+    assert main([str(engine), "--backend", "onnx", "--device", "cuda", *QUICK]) == 2
+    told = capsys.readouterr()
+    assert "not run: parts: onnx on cuda: engine.device is cuda" in told.out
+    assert "no runtime here can run the engine" in told.err
+
+
+def test_a_process_that_dies_is_an_error_with_its_exit_code(engine, monkeypatch, capsys):
+    monkeypatch.setattr(_bench_turns, "WORKER", "tools.no_such_worker")
+    assert main([str(engine), "--backend", "onnx", "--device", "cpu", *QUICK]) == 2
+    assert "parts: onnx on cpu ended with exit code 1" in capsys.readouterr().err
