@@ -14,6 +14,7 @@ from loguru import logger
 from engines.datasets.types import ClassData
 from engines.export.finishing import Fitted
 from engines.spec_file import file_hash
+from evaluation.files import pictures_hash
 from inspector.core.errors import DataError, InspectorError
 from inspector.core.files import write_whole
 from inspector.core.schema import build
@@ -84,7 +85,8 @@ def _fitted(one: ClassData, path: Path, request: str, fit_one: FitOne) -> Row:
 
 
 def _request(one: ClassData, options: Mapping[str, Any]) -> str:
-    pictures = [(sample.name, sample.path.stat().st_size) for sample in one.normals()]
+    held = [sample for sample in one.validation() if not sample.defective]
+    pictures = [pictures_hash(samples) for samples in (one.normals(), held)]
     text = json.dumps([dict(options), pictures], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -69,6 +69,25 @@ def test_a_second_call_makes_only_what_is_missing_or_differs(data, tmp_path):
     assert times(out)["bolt"] != third["bolt"]
 
 
+def test_a_picture_that_changed_without_its_size_makes_its_engine_anew(data, tmp_path):
+    for path in sorted((data / "nut" / "train" / "good").iterdir()):
+        cv2.imwrite(str(path.with_suffix(".bmp")), cv2.imread(str(path)))
+        path.unlink()
+    out, splits = tmp_path / "engines", ("--split", str(tmp_path / "splits"))
+    assert run(data, out, *splits) == 0
+    for part in ("train", "validation"):
+        before = times(out)
+        names = json.loads((tmp_path / "splits" / "nut.json").read_text())[part]
+        changed = data / "nut" / names[0]
+        size = changed.stat().st_size
+        cv2.imwrite(str(changed), picture(77))
+        assert changed.stat().st_size == size
+        assert run(data, out, *splits) == 0
+        after = times(out)
+        assert after["nut"] != before["nut"], part
+        assert after["bolt"] == before["bolt"]
+
+
 def test_a_class_that_cannot_be_fitted_does_not_stop_the_others(data, tmp_path, capsys):
     for path in (data / "bolt" / "train" / "good").iterdir():
         path.write_bytes(b"no picture")
