@@ -12,6 +12,7 @@ from inspector.core.geometry import Points
 
 KINDS = ("scale", "homography")
 
+LARGEST_SIDE = 65_536
 LEAST_SCALE, LARGEST_SCALE = 1e-6, 1e4
 
 Row = tuple[float, float, float]
@@ -43,8 +44,8 @@ class Calibration:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise CalibrationError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
-        if min(self.frame_hw) < 1:
-            raise CalibrationError(f"frame_hw must be positive, not {self.frame_hw}")
+        if not (min(self.frame_hw) >= 1 and max(self.frame_hw) <= LARGEST_SIDE):
+            raise CalibrationError(f"frame_hw must lie between 1 and {LARGEST_SIDE}")
         if not (math.isfinite(self.scale_u_rel) and self.scale_u_rel >= 0):
             raise CalibrationError(f"scale_u_rel must be 0 or more, not {self.scale_u_rel}")
         if self.residual_mm is not None and not (

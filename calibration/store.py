@@ -8,6 +8,7 @@ import yaml
 
 from calibration.plane import Calibration
 from inspector.core.errors import CalibrationError
+from inspector.core.files import read_small
 from inspector.core.schema import build
 
 FORMAT = 1
@@ -28,7 +29,7 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
 def load_calibration(path: Path) -> Calibration:
     """Raises CalibrationError naming the file and the key that is missing, unknown or wrong."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.safe_load(read_small(path))
     except OSError as exc:
         raise CalibrationError(f"{path}: cannot be read: {exc.strerror}") from exc
     except (yaml.YAMLError, ValueError, RecursionError) as exc:

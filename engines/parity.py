@@ -124,7 +124,10 @@ def find(
     runs = [engine.infer(picture[np.newaxis]) for picture in kept.pixels]
     maps = np.concatenate([one for one, _ in runs])
     scores = np.concatenate([score for _, score in runs]).astype(np.float64)
-    sizes = _sizes(kept, maps, ruler)
+    # Rounded as the reference is, or pixels at the threshold would differ by its rounding alone.
+    with np.errstate(over="ignore"):
+        rounded = maps.astype(kept.map_dtype).astype(np.float32)
+    sizes = _sizes(kept, rounded, ruler)
     least = LEAST_SIDE * (1.0 if ruler is None else ruler.pixel)
     return Findings(
         backend=engine.running_on,
@@ -134,7 +137,7 @@ def find(
         differences={
             "map": _share(maps, kept.maps),
             "score": _share(scores, kept.scores),
-            "mask": max(map(_mask_share, maps >= level, kept.maps >= level)),
+            "mask": max(map(_mask_share, rounded >= level, kept.maps >= level)),
             "length": max((abs(a - b) / max(a, b, least) for a, b in sizes.lengths), default=0.0),
             "area": max((abs(a - b) / max(a, b, least**2) for a, b in sizes.areas), default=0.0),
         },

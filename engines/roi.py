@@ -1,6 +1,6 @@
 """The region of interest: read from YAML, drawn as a mask."""
 
-import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from engines.spec import Roi
+from engines.spec import LARGEST_SIDE, Roi
 from inspector.core.arrays import Mask
 from inspector.core.errors import ConfigError
+from inspector.core.files import read_small
+from inspector.core.schema import shown
 
 KEYS = ("frame_hw", "inspect", "ignore")
 
@@ -24,7 +26,7 @@ def load_roi(path: Path, frame_hw: tuple[int, int]) -> Roi:
     the dotted path of the key.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.safe_load(read_small(path))
     except OSError as exc:
         raise ConfigError(f"region file {path} cannot be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
@@ -35,7 +37,7 @@ def load_roi(path: Path, frame_hw: tuple[int, int]) -> Roi:
         raise ConfigError(f"region file {path} must hold the keys {', '.join(KEYS)}")
     for key in raw:
         if key not in KEYS:
-            raise ConfigError(f"{path}: {key} is unknown; known: {', '.join(KEYS)}")
+            raise ConfigError(f"{path}: {str(key)[:60]} is unknown; known: {', '.join(KEYS)}")
     _check_size(path, raw.get("frame_hw"), frame_hw)
     inspect = _polygons(path, raw.get("inspect"), "inspect")
     ignore = _polygons(path, raw.get("ignore"), "ignore")
@@ -84,7 +86,7 @@ def _check_size(path: Path, stated: Any, frame_hw: tuple[int, int]) -> None:
     if stated is None:
         return
     if not isinstance(stated, list) or len(stated) != 2 or not all(map(_is_size, stated)):
-        raise ConfigError(f"{path}: frame_hw must be [height, width], not {stated!r}")
+        raise ConfigError(f"{path}: frame_hw must be [height, width], not {shown(stated)}")
     if tuple(stated) != frame_hw:
         raise ConfigError(
             f"{path}: frame_hw is {stated[0]}x{stated[1]}, "
@@ -93,31 +95,34 @@ def _check_size(path: Path, stated: Any, frame_hw: tuple[int, int]) -> None:
 
 
 def _is_size(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_SIDE
 
 
 def _polygons(path: Path, raw: Any, key: str) -> tuple[Polygon, ...]:
     if raw is None:
         return ()
     if not isinstance(raw, list):
-        raise ConfigError(f"{path}: {key} must be a list of polygons, not {raw!r}")
+        raise ConfigError(f"{path}: {key} must be a list of polygons, not {shown(raw)}")
     return tuple(_polygon(path, points, f"{key}.{index}") for index, points in enumerate(raw))
 
 
 def _polygon(path: Path, raw: Any, key: str) -> Polygon:
     if not isinstance(raw, list) or len(raw) < 3:
-        raise ConfigError(f"{path}: {key} must be a list of at least three [x, y], not {raw!r}")
+        raise ConfigError(
+            f"{path}: {key} must be a list of at least three [x, y], not {shown(raw)}"
+        )
     return tuple(_point(path, point, f"{key}.{index}") for index, point in enumerate(raw))
 
 
 def _point(path: Path, raw: Any, key: str) -> tuple[float, float]:
     if not isinstance(raw, list) or len(raw) != 2 or not all(map(_is_number, raw)):
-        raise ConfigError(f"{path}: {key} must be two numbers [x, y], not {raw!r}")
+        raise ConfigError(f"{path}: {key} must be two numbers [x, y], not {shown(raw)}")
     return float(raw[0]), float(raw[1])
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and abs(value) <= sys.float_info.max
 
 
 def _one_line(exc: Exception) -> str:

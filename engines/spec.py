@@ -6,6 +6,7 @@ The JSON lies under the key SPEC_KEY of the file's `metadata_props`, so the two 
 import dataclasses
 import json
 import math
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +16,14 @@ from inspector.core.schema import build
 SPEC_KEY = "inspector_spec"
 FORMAT = 1
 RESIZE_KINDS = ("halve_linear",)
+PRECISIONS = ("float32", "float16")
 LARGEST_SIDE = 65_536
 LEAST_CROP = 0.01
+DEEPEST = 32
+"""Levels of values within values; what is made of a spec walks through them by recursion."""
+
+LARGEST_PICTURE = 1 << 24
+"""Pixels of an input and of a map; 4096x4096."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +191,14 @@ class EngineSpec:
         for name in ("frame_hw", "map_hw"):
             _positive_pair(name, getattr(self, name))
         _positive_pair("resize.input_hw", self.resize.input_hw)
+        for name, (height, width) in (("map_hw", self.map_hw), ("input_hw", self.resize.input_hw)):
+            if height * width > LARGEST_PICTURE:
+                raise SpecError(f"{name} is {width}x{height}, more than an engine may take")
+        if self.precision not in PRECISIONS:
+            raise SpecError(f"precision must be one of {PRECISIONS}, not {self.precision!r:.60}")
+        if self.max_batch is not None and self.max_batch < 1:
+            raise SpecError(f"max_batch must be at least 1, not {self.max_batch}")
+        _check_rule(self.threshold_rule)
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), allow_nan=False, sort_keys=True)
@@ -192,14 +207,39 @@ class EngineSpec:
     def from_json(cls, text: str) -> "EngineSpec":
         """Raises SpecError on anything that is not a whole and valid spec."""
         try:
-            raw = json.loads(text, parse_constant=_refuse)
+            raw = json.loads(text, parse_constant=_refuse, parse_float=_finite)
         except (ValueError, RecursionError) as exc:
             raise SpecError(f"the engine's spec is not JSON: {exc}") from exc
+        if _deeper_than(raw, DEEPEST):
+            raise SpecError(f"the engine's spec is nested more than {DEEPEST} levels deep")
         return build(cls, raw, SpecError, "spec")
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON number")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number[:20]} is too large a number")
+    return value
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    if not isinstance(value, (dict, list)):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper_than(one, levels - 1) for one in inner)
+
+
+def _check_rule(rule: ThresholdRule) -> None:
+    if rule.promise is not None and not 0 < rule.promise <= 1:
+        raise SpecError(f"threshold_rule.promise must lie within 0 and 1, not {rule.promise!r}")
+    for key, value in rule.parameters.items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not (number and abs(value) < sys.float_info.max):
+            raise SpecError(f"threshold_rule.parameters.{key} must be a number")
 
 
 def _check_roi(roi: Roi) -> None:

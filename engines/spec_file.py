@@ -1,13 +1,13 @@
 """Reading and writing the spec inside an engine file, and the hashes that tie the two together."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
+from engines import limits
 from engines.spec import SPEC_KEY, EngineSpec
 from inspector.core.errors import EngineError, SpecError
 from inspector.core.files import write_whole
@@ -53,6 +53,7 @@ def read_engine(path: Path) -> tuple[EngineSpec, onnx.ModelProto]:
 def _parse(path: Path) -> onnx.ModelProto:
     if path.exists() and not path.is_file():
         raise SpecError(f"engine file {path} is not a file")
+    limits.check_file(path)
     try:
         model = onnx.load(path, load_external_data=False)
     except FileNotFoundError as exc:
@@ -63,22 +64,8 @@ def _parse(path: Path) -> onnx.ModelProto:
         raise SpecError(f"{path} is not a whole ONNX file: truncated or damaged") from exc
     if not model.graph.node:
         raise SpecError(f"{path} is not a whole ONNX file: it holds no graph")
-    external = onnx.TensorProto.EXTERNAL
-    if any(tensor.data_location == external for tensor in _tensors(model.graph)):
-        raise SpecError(f"{path} keeps weights in another file; an engine is one file")
+    limits.check_model(path, model)
     return model
-
-
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """All constants of a graph and of the graphs inside it."""
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
-                yield from _tensors(inner)
 
 
 def _check_graph(path: Path, spec: EngineSpec, model: onnx.ModelProto) -> None:

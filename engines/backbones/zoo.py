@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import onnx
 
+from engines import limits
+from engines.spec_file import NOT_ONNX
 from inspector.core.errors import ConfigError, SpecError
 
 INPUT: Final = "image"
@@ -135,9 +137,13 @@ def resolve(name_or_path: str) -> Path:
 def describe(path: Path) -> BackboneInfo:
     """Reads and checks a backbone file. Raises SpecError where it breaks the contract above."""
     try:
+        limits.check_file(path)
         content = path.read_bytes()
-        onnx.checker.check_model(str(path))
-        model = onnx.load(path)
+        model = onnx.load_model_from_string(content)
+        limits.check_model(path, model)
+        onnx.checker.check_model(model)
+    except NOT_ONNX as exc:
+        raise SpecError(f"{path} is not a whole ONNX file: truncated or damaged") from exc
     except onnx.checker.ValidationError as exc:
         reason = str(exc).strip().partition("\n")[0]
         raise SpecError(f"{path} is not a whole ONNX file: {reason}") from exc
@@ -160,11 +166,23 @@ def _metadata(path: Path, model: onnx.ModelProto) -> BackboneInfo:
         info = BackboneInfo(
             outputs=outputs, input_hw=None if input_hw is None else tuple(input_hw), **raw
         )
-    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
         raise SpecError(f"{path}: the metadata {METADATA_KEY!r} are malformed: {exc}") from exc
-    if not info.outputs or not isinstance(info.size_multiple, int) or info.size_multiple < 1:
+    if not info.outputs or not _is_side(info.size_multiple):
         raise SpecError(f"{path}: a backbone needs outputs and a size_multiple of at least 1")
+    if info.input_hw is not None and not (len(info.input_hw) == 2 and all(map(_is_side, input_hw))):
+        raise SpecError(f"{path}: input_hw must be two positive whole numbers")
+    texts = (info.name, info.licence, info.origin, info.weights_sha256, info.input_name)
+    if not all(isinstance(text, str) for text in (*texts, *(one.name for one in outputs))):
+        raise SpecError(f"{path}: names, licence and origin of a backbone must be text")
+    strides = [one.stride for one in outputs if one.stride is not None]
+    if not all(map(_is_side, (*strides, *(one.channels for one in outputs)))):
+        raise SpecError(f"{path}: strides and channels of a backbone must be whole numbers above 0")
     return info
+
+
+def _is_side(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 1 << 20
 
 
 def _check_input(path: Path, model: onnx.ModelProto, info: BackboneInfo) -> None:

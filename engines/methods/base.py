@@ -13,6 +13,7 @@ from spox import Var
 
 from engines.backbones.zoo import BackboneInfo
 from engines.graph.maps import Canvas
+from engines.spec import PRECISIONS
 from inspector.core.errors import ConfigError
 
 METHODS: Final[dict[str, str]] = {
@@ -40,8 +41,6 @@ Scores = npt.NDArray[np.float32]
 
 MAX_MODEL_BYTES: Final = 1_500_000_000
 """Largest bank or weights that an engine file holds."""
-
-PRECISIONS: Final = ("float32", "float16")
 
 ModelT = TypeVar("ModelT")
 

@@ -1,10 +1,22 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and reading one that must be small."""
 
 import contextlib
 import os
 from pathlib import Path
 
 from inspector.core.errors import InspectorError, SinkError
+
+MOST_TEXT = 256 * 1024
+"""Bytes of a file that people write by hand."""
+
+
+def read_small(path: Path) -> str:
+    """UTF-8 text. Raises OSError, or ValueError where it is no text or above MOST_TEXT."""
+    with path.open("rb") as file:
+        content = file.read(MOST_TEXT + 1)
+    if len(content) > MOST_TEXT:
+        raise ValueError(f"it is larger than {MOST_TEXT // 1024} kB")
+    return content.decode("utf-8")
 
 
 def write_whole(

@@ -50,13 +50,21 @@ class OneOf:
         return None if value in self.words else f"must be one of {', '.join(self.words)}"
 
 
+def shown(value: Any) -> str:
+    """A value for a message, shortened."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # of a whole number with more digits than Python writes
+        return "something too long to show"
+
+
 def build(cls: type[T], raw: Any, error: type[Exception], path: str = "") -> T:
     """raw: nested dicts, lists and scalars. Raises `error` with the dotted path of what is wrong.
 
     Unknown keys are refused, with the known ones named; a missing key takes its default.
     """
     if not isinstance(raw, dict):
-        raise error(f"{path or 'the configuration'} must hold keys, not {reprlib.repr(raw)}")
+        raise error(f"{path or 'the configuration'} must hold keys, not {shown(raw)}")
     hints = typing.get_type_hints(cls, include_extras=True)
     for key in raw:
         if key not in hints:
@@ -83,7 +91,7 @@ def _convert(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
         converted = _convert(base, value, error, path)
         for constraint in constraints:
             if refusal := constraint.refusal(converted):
-                raise error(f"{path} {refusal}, not {reprlib.repr(value)}")
+                raise error(f"{path} {refusal}, not {shown(value)}")
         return converted
     if origin in (types.UnionType, typing.Union):
         choices = [c for c in typing.get_args(hint) if c is not type(None)]
@@ -94,7 +102,7 @@ def _convert(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
         return value
     if origin is dict:
         if not isinstance(value, dict):
-            raise error(f"{path} must hold keys, not {reprlib.repr(value)}")
+            raise error(f"{path} must hold keys, not {shown(value)}")
         return value
     if origin is tuple:
         return _convert_tuple(typing.get_args(hint), value, error, path)
@@ -106,11 +114,11 @@ def _convert(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
 
 def _convert_tuple(hints: tuple[Any, ...], value: Any, error: type[Exception], path: str) -> Any:
     if not isinstance(value, (list, tuple)):
-        raise error(f"{path} must be a list, not {reprlib.repr(value)}")
+        raise error(f"{path} must be a list, not {shown(value)}")
     if len(hints) == 2 and hints[1] is Ellipsis:
         hints = (hints[0],) * len(value)
     if len(value) != len(hints):
-        raise error(f"{path} must be a list of {len(hints)} values, not {reprlib.repr(value)}")
+        raise error(f"{path} must be a list of {len(hints)} values, not {shown(value)}")
     pairs = enumerate(zip(hints, value, strict=True))
     return tuple(_convert(hint, item, error, f"{path}[{i}]") for i, (hint, item) in pairs)
 
@@ -134,7 +142,7 @@ def _scalar(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
     if isinstance(value, str) and "\0" in value:
         raise error(f"{path} must not hold a NUL character")
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise error(f"{path} must be {_NAMES[hint]}, not {reprlib.repr(value)}")
+        raise error(f"{path} must be {_NAMES[hint]}, not {shown(value)}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise error(f"{path} must be finite, not {reprlib.repr(value)}")
+        raise error(f"{path} must be finite, not {shown(value)}")
     return value

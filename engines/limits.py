@@ -1,0 +1,170 @@
+"""What an ONNX file may hold: checked before anything it describes is allocated or run.
+
+A file that comes from elsewhere is data, never code, and must not cost more than it weighs.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import onnx
+from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
+
+from inspector.core.errors import SpecError
+
+LARGEST_FILE: Final = (1 << 31) - 1
+"""Bytes; protobuf reads no more."""
+
+LARGEST_TENSOR: Final = 1 << 30
+"""Values of any tensor that the graph computes of one picture: 4 GB in float32."""
+
+LARGEST_SIDE: Final = 1 << 40
+
+SMALL: Final = 1024
+"""Values of constants that may be shapes, and so decide the sizes of others."""
+
+FORBIDDEN: Final = ("Loop", "Scan", "RandomNormal", "RandomUniform", "Multinomial", "Bernoulli")
+"""Prefixes of operators that may never end, or never give the same twice."""
+
+_BYTES: Final = {
+    TensorProto.FLOAT: 4,
+    TensorProto.DOUBLE: 8,
+    TensorProto.FLOAT16: 2,
+    TensorProto.BFLOAT16: 2,
+    TensorProto.INT8: 1,
+    TensorProto.INT16: 2,
+    TensorProto.INT32: 4,
+    TensorProto.INT64: 8,
+    TensorProto.UINT8: 1,
+    TensorProto.UINT16: 2,
+    TensorProto.UINT32: 4,
+    TensorProto.UINT64: 8,
+    TensorProto.BOOL: 1,
+}
+"""Type of a constant -> bytes of one value."""
+
+_FIELDS: Final = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")
+
+
+def check_file(path: Path) -> None:
+    """Raises SpecError for a file that is too large to be read; a missing one is left to who reads
+    it."""
+    if path.is_file() and (size := path.stat().st_size) > LARGEST_FILE:
+        raise SpecError(f"{path} has {size / 1e9:.1f} GB; an ONNX file has at most 2.1")
+
+
+def check_model(path: Path, model: ModelProto) -> None:
+    """Raises SpecError for weights outside the file, constants that are not what they state,
+    operators that may not end, and tensors too large to be computed. path: for messages."""
+    if model.training_info:
+        raise SpecError(f"{path} holds instructions for training, which are never run here")
+    nodes = [*model.graph.node, *(node for one in model.functions for node in one.node)]
+    for tensor in (*_initialisers(model.graph), *_of_nodes(nodes)):
+        _check_constant(path, tensor)
+    for node in _all_nodes(nodes):
+        if node.op_type.startswith(FORBIDDEN):
+            raise SpecError(f"{path} holds the operator {node.op_type}, which engines never need")
+    _check_sizes(path, model)
+
+
+def _initialisers(graph: GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+
+
+def _all_nodes(nodes: list[NodeProto]) -> Iterator[NodeProto]:
+    """Of a graph and of the graphs inside it, which protobuf nests at most 100 deep."""
+    for node in nodes:
+        yield node
+        for graph in _graphs(node):
+            yield from _all_nodes(list(graph.node))
+
+
+def _graphs(node: NodeProto) -> Iterator[GraphProto]:
+    for attribute in node.attribute:
+        yield from attribute.graphs
+        if attribute.HasField("g"):
+            yield attribute.g
+
+
+def _of_nodes(nodes: list[NodeProto]) -> Iterator[TensorProto]:
+    """All constants of nodes and of the graphs inside them."""
+    for node in nodes:
+        for attribute in node.attribute:
+            yield from _of_attribute(attribute)
+        for graph in _graphs(node):
+            yield from _initialisers(graph)
+            yield from _of_nodes(list(graph.node))
+
+
+def _of_attribute(attribute: AttributeProto) -> Iterator[TensorProto]:
+    yield from attribute.tensors
+    if attribute.HasField("t"):
+        yield attribute.t
+    sparse: list[SparseTensorProto] = list(attribute.sparse_tensors)
+    if attribute.HasField("sparse_tensor"):
+        sparse.append(attribute.sparse_tensor)
+    for one in sparse:
+        yield from (one.values, one.indices)
+
+
+def _check_constant(path: Path, tensor: TensorProto) -> None:
+    if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
+        raise SpecError(f"{path} keeps weights in another file; an engine is one file")
+    if tensor.data_type not in _BYTES or tensor.HasField("segment"):
+        raise SpecError(f"{path} holds a constant of a kind that engines do not have")
+    if any(side < 0 or side > LARGEST_SIDE for side in tensor.dims):
+        raise SpecError(f"{path} holds a constant with a side that no constant can have")
+    count, size = math.prod(tensor.dims), _BYTES[tensor.data_type]
+    if tensor.HasField("raw_data"):
+        held = len(tensor.raw_data) / size
+    else:
+        held = sum(len(getattr(tensor, name)) for name in _FIELDS)
+    if held != count:
+        raise SpecError(f"{path} holds a constant of {held:g} values that states {count}")
+
+
+def _check_sizes(path: Path, model: ModelProto) -> None:
+    """Every tensor whose shape follows from the graph, with a free side counted as 1."""
+    try:
+        inferred = onnx.shape_inference.infer_shapes(_skeleton(model), data_prop=True)
+    except (onnx.shape_inference.InferenceError, EncodeError, ValueError, RuntimeError) as exc:
+        reason = " ".join(str(exc).split())[:200]
+        raise SpecError(f"{path}: the shapes of its graph contradict each other: {reason}") from exc
+    for value in (*inferred.graph.value_info, *inferred.graph.output):
+        sides = [max(1, dim.dim_value) for dim in value.type.tensor_type.shape.dim]
+        if math.prod(sides) > LARGEST_TENSOR:
+            raise SpecError(
+                f"{path} would compute a tensor of {math.prod(sides):.3g} values of one picture, "
+                f"more than {LARGEST_TENSOR:.3g}"
+            )
+
+
+def _skeleton(model: ModelProto) -> ModelProto:
+    """The model with large constants as inputs, which shape inference would copy otherwise."""
+    bones = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    bones.functions.extend(model.functions)
+    graph = bones.graph
+    graph.name = "skeleton"
+    graph.input.extend(model.graph.input)
+    graph.output.extend(model.graph.output)
+    graph.sparse_initializer.extend(model.graph.sparse_initializer)
+    for tensor in model.graph.initializer:
+        if math.prod(tensor.dims) <= SMALL:
+            graph.initializer.append(tensor)
+        else:
+            graph.input.append(_stand_in(tensor.name, tensor))
+    for node in model.graph.node:
+        constant = node.attribute[0].t if node.op_type == "Constant" and node.attribute else None
+        if constant is not None and math.prod(constant.dims) > SMALL and node.output:
+            graph.input.append(_stand_in(node.output[0], constant))
+        else:
+            graph.node.append(node)
+    return bones
+
+
+def _stand_in(name: str, tensor: TensorProto) -> onnx.ValueInfoProto:
+    return onnx.helper.make_tensor_value_info(name, tensor.data_type, list(tensor.dims))
