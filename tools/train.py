@@ -5,6 +5,7 @@ import hashlib
 import importlib
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from engines.backbones.zoo import describe, resolve
@@ -82,11 +83,7 @@ def _run(
                 progress=bars.advance,
             )
         except KeyboardInterrupt:
-            print(
-                f"interrupted: {arguments.out / training.CHECKPOINTS} holds the training as it was "
-                "after its last whole epoch; the same command goes on from there",
-                file=sys.stderr,
-            )
+            print(_stopped(arguments.out / training.CHECKPOINTS), file=sys.stderr)
             return INTERRUPTED
     report(arguments.out / training.ENGINE, fitted)
     quality = trained.quality
@@ -97,6 +94,15 @@ def _run(
     )
     print(f"{'synthetic':16} defects as in {arguments.out / SHEET}")
     return 0
+
+
+def _stopped(checkpoints: Path) -> str:
+    if not any(checkpoints.glob("*.pth")):
+        return "interrupted before the first epoch was over: nothing is kept"
+    return (
+        f"interrupted: {checkpoints} holds the training as it was after its last whole epoch; the "
+        "same command goes on from there"
+    )
 
 
 def _with_torch() -> Any:

@@ -117,15 +117,20 @@ def test_after_a_kill_the_same_command_ends_with_the_same_bits(trained, data, tm
     assert [line["epoch"] for line in lines(out)] == [1, 2, 3]
 
 
-def test_ctrl_c_ends_with_the_last_checkpoint_and_a_sentence(data, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [(1, "nothing is kept"), (2, "the same command goes on from there")],
+)
+def test_ctrl_c_ends_with_a_sentence(data, tmp_path, monkeypatch, capsys, at, said):
     def stop(self, epoch, done, steps):
-        if epoch == 2:
+        if epoch == at:
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(_train_watch.TrainingWatch, "progress", stop)
-        assert train(data, tmp_path / "out") == 130
-    assert "the same command goes on from there" in capsys.readouterr().err
+    monkeypatch.setattr(_train_watch.TrainingWatch, "progress", stop)
+    assert train(data, tmp_path / "out") == 130
+    assert said in capsys.readouterr().err
+    if at == 1:
+        return
     assert [line["epoch"] for line in lines(tmp_path / "out")] == [1]
     assert (tmp_path / "out" / "checkpoints" / "ckpt.pth").exists()
 
