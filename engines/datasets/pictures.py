@@ -47,10 +47,18 @@ def entries(folder: Path) -> list[Path]:
 
 
 def pictures_below(folder: Path) -> Iterator[Path]:
-    """The pictures in a folder and its subfolders, folder by folder."""
+    """The pictures in a folder and its subfolders, folder by folder; each folder once, even where
+    links lead back to it."""
+    yield from _unseen_below(folder, set())
+
+
+def _unseen_below(folder: Path, seen: set[str]) -> Iterator[Path]:
+    if (real := os.path.realpath(folder)) in seen:
+        return
+    seen.add(real)
     yield from pictures_in(folder)
     for below in folders_in(folder):
-        yield from pictures_below(below)
+        yield from _unseen_below(below, seen)
 
 
 def list_pictures(folder: Path) -> list[Path]:

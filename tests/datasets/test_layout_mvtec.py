@@ -33,6 +33,16 @@ def test_every_set_of_this_shape_is_read_alike(tmp_path, layout):
     assert not tubes.problems
 
 
+@pytest.mark.timeout(20)
+def test_links_that_lead_back_give_no_mask_twice_and_end(tmp_path):
+    folder = mvtec_class(tmp_path / "bottle")
+    for name in ("round", "again"):
+        (folder / "ground_truth" / "crack" / name).symlink_to(folder / "ground_truth" / "crack")
+    (found,) = load(folder, "mvtec")
+    assert found.problems == ()
+    assert [len(s.masks) for s in found.defects()] == [1, 1, 1]
+
+
 def test_masks_may_lie_beside_the_classes(tmp_path):
     for name in ("bottle", "cable"):
         folder = mvtec_class(tmp_path / name)
