@@ -56,10 +56,15 @@ LONGEST_SIDE = 4096
 def default_input_hw(frame_hw: tuple[int, int], short_side: int = SHORT_SIDE) -> tuple[int, int]:
     """The short side as given, the long side by the frame's aspect in multiples of 32. Raises
     DataError where that is beyond LONGEST_SIDE."""
+    size = _by_aspect(frame_hw, short_side)
+    if max(size) > LONGEST_SIDE:
+        raise DataError(f"pictures of {frame_hw[1]}x{frame_hw[0]} are too long; give --size")
+    return size
+
+
+def _by_aspect(frame_hw: tuple[int, int], short_side: int = SHORT_SIDE) -> tuple[int, int]:
     short, long = sorted(frame_hw)
     other = max(1, round(short_side * long / short / MULTIPLE)) * MULTIPLE
-    if other > LONGEST_SIDE:
-        raise DataError(f"pictures of {frame_hw[1]}x{frame_hw[0]} are too long; give --size")
     return (short_side, other) if frame_hw[0] <= frame_hw[1] else (other, short_side)
 
 
@@ -182,8 +187,8 @@ def _commonest(
     """The commonest frame size and its rule; one warning names the sizes of another aspect."""
     counted = Counter(sizes.values())
     frame_hw = counted.most_common(1)[0][0]
-    shape = default_input_hw(frame_hw)
-    others = {hw: n for hw, n in counted.items() if default_input_hw(hw) != shape}
+    shape = _by_aspect(frame_hw)
+    others = {hw: n for hw, n in counted.items() if _by_aspect(hw) != shape}
     if others:
         listed = ", ".join(f"{hw[1]}x{hw[0]} ({n})" for hw, n in others.items())
         logger.warning(

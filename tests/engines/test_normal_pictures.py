@@ -32,6 +32,13 @@ def test_the_default_input_keeps_the_aspect_with_a_short_side_of_256(frame, expe
     assert data.default_input_hw(frame) == expected
 
 
+def test_pictures_too_long_for_a_default_size_are_taken_at_a_given_one(tmp_path):
+    write(tmp_path, 2, hw=(8, 400))
+    with pytest.raises(DataError, match="400x8 are too long; give --size"):
+        data.from_folder(tmp_path)
+    assert data.from_folder(tmp_path, input_hw=(32, 64)).pixels.shape == (2, 32, 64, 3)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"])
 def test_every_named_format_is_read(tmp_path, suffix):
     write(tmp_path, 2, suffix=suffix)
