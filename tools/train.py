@@ -137,6 +137,7 @@ def _request(
     info = describe(course.backbone)
     layers = course.wanted.method.outputs(info)
     return {
+        **options.resumable(info, layers),
         "data": normals.name,
         "pictures": _digest(*normals.names),
         "held out": _digest(*held),
@@ -147,7 +148,6 @@ def _request(
         "foreground": None if foreground is None else str(foreground),
         "roi": None if arguments.roi is None else file_hash(arguments.roi),
         "paper protocol": arguments.paper_protocol,
-        **options.resumable(info, layers),
     }
 
 

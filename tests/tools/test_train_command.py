@@ -140,7 +140,8 @@ def test_other_options_for_the_same_folder_are_refused_by_name(trained, data, ca
     for more, what in (
         (("--steps", "5"), "another steps: 20, not 5"),
         (("--size", "64x64"), r"another size: [64, 96], not [64, 64]"),
-        (("--seed", "1"), "another held out"),
+        (("--seed", "1"), "another seed: 0, not 1"),
+        (("--hold-out", "0.5"), "another held out"),
     ):
         assert what in refused(capsys, data, trained, *more)
     assert (trained / "engine.onnx").read_bytes() == before
