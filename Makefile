@@ -8,9 +8,17 @@ MARKS := not train and not gpu
 
 .PHONY: demo test test-train test-gpu bench lint clean
 
+# GLASS=1 trains a GLASS network on the demo's web instead of fitting RAD; that needs torch.
+ifdef GLASS
+DEMO_VENV := $(TRAIN_VENV)/.train
+DEMO := $(TRAIN_BIN)/python -m tools.demo --method glass --out artifacts/demo-glass
+else
+DEMO_VENV := $(VENV)/.demo
+DEMO := $(BIN)/python -m tools.demo
+endif
+
 demo:
-	@start=$$(date +%s); $(MAKE) --no-print-directory $(VENV)/.demo \
-	    && $(BIN)/python -m tools.demo $(ARGS) \
+	@start=$$(date +%s); $(MAKE) --no-print-directory $(DEMO_VENV) && $(DEMO) $(ARGS) \
 	    && echo "make demo took $$(($$(date +%s) - start)) s, installation included"
 
 test: $(VENV)/.dev
