@@ -141,7 +141,10 @@ def _rad(arguments: argparse.Namespace) -> Imported:
 def _backbone(arguments: argparse.Namespace, input_hw_of: Callable[[int], tuple[int, int]]) -> Path:
     """The backbone's file, made beside the engine where its weights are given. input_hw_of: the
     input's size for a patch of so many pixels."""
-    name, weights = arguments.backbone, arguments.weights
+    name, weights, out = arguments.backbone, arguments.weights, arguments.out
+    made = out.with_name(f"{name}.onnx") if weights is not None else Path(name)
+    if out.resolve() == made.resolve():
+        raise ConfigError(f"--out {out} is the file of the backbone: choose another name")
     if weights is None:
         return resolve(name)
     if name.endswith(".onnx"):
@@ -149,7 +152,7 @@ def _backbone(arguments: argparse.Namespace, input_hw_of: Callable[[int], tuple[
     patch = patch_of(name)
     return exported_beside(
         name,
-        arguments.out.parent,
+        out.parent,
         weights_file=weights,
         input_hw=None if patch is None else input_hw_of(patch),
     )

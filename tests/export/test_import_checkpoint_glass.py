@@ -231,6 +231,11 @@ def test_a_missing_or_damaged_file_is_refused(normal, tmp_path, capsys, content,
         (["--weights", "none.pth", "--backbone", "resnet18"], "none.pth cannot be read"),
         (["--backbone", "wide_resnet50_2"], "python -m tools.export_backbone wide_resnet50_2"),
         (["--out", "e.pth"], "must end in .onnx"),
+        (["--out", "b.onnx", "--backbone", "b.onnx"], "b.onnx is the file of the backbone"),
+        (
+            ["--out", "resnet18.onnx", "--backbone", "resnet18", "--weights", "w.pth"],
+            "resnet18.onnx is the file of the backbone",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence(normal, tmp_path, capsys, monkeypatch, more, message):
