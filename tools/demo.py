@@ -29,6 +29,9 @@ FITTED = "rad"
 EPOCHS = 30
 """Of four steps each: a few minutes on two cores."""
 
+EVAL_EVERY = 5
+"""Epochs; the same for every length, for a training that goes on must be judged alike."""
+
 FPS = 25.0
 TOLERANCE_PX = 5.0
 """A region up to this far beside a defect still counts as found there."""
@@ -104,7 +107,7 @@ class _Demo:
             "python -m tools.train",
             train.main,
             ("--method", method, "--data", self.inputs / "good.mp4", "--epochs", epochs),
-            ("--eval-every", max(1, epochs // 4), "--name", "demo", "--out", out),
+            ("--eval-every", EVAL_EVERY, "--name", "demo", "--out", out),
         )
         self.engine = out / "engine.onnx"
 
