@@ -55,7 +55,8 @@ class Visa(Layout):
         if base is None:
             return Mvtec(self.name).read(root, name)
         listed_in = base / SPLIT_FILE
-        below(base, name, listed_in)
+        if below(base, name, listed_in) == base:
+            raise DataError(f"{listed_in} has the object {name!r}, which is no name of a class")
         samples: dict[str, Sample] = {}
         problems: list[str] = []
         kinds = _kinds(base / name / KINDS_FILE)

@@ -101,6 +101,14 @@ def test_a_picture_that_is_listed_twice_counts_once(tmp_path):
     assert "0000.JPG twice" in found.problems[0]
 
 
+@pytest.mark.parametrize("name", ["", "."])
+def test_a_class_without_a_name_is_refused(tmp_path, name):
+    visa(tmp_path, classes=("candle",))
+    write(tmp_path, f"{HEADER}{name},test,normal,candle/Data/Images/Normal/0000.JPG,\n")
+    with pytest.raises(DataError, match=r"1cls\.csv has the object .*, which is no name"):
+        load(tmp_path, "visa")
+
+
 @pytest.mark.parametrize(
     "path", ["../../secret.png", "/etc/passwd", "candle/../../x.png", "C:/x.png", "..\\x.png"]
 )
