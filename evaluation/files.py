@@ -22,6 +22,9 @@ PICTURES: Final = "pictures.csv"
 
 Row = dict[str, Any]
 
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
 
 def write_class(folder: Path, result: ClassResult) -> None:
     """The class's metrics.json and pictures.csv. Raises SinkError."""
@@ -119,10 +122,15 @@ def _stat(path: Path) -> list[int]:
 def _csv(rows: Sequence[Row]) -> str:
     text = io.StringIO()
     if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(text, list(rows[0]))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: _inert(value) for key, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _inert(value: Any) -> Any:
+    """Names come from files, and a spreadsheet runs text that begins like a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _class_row(result: ClassResult) -> Row:

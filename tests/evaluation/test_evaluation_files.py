@@ -118,3 +118,16 @@ def test_the_hash_of_pictures_knows_names_kinds_sizes_and_masks(tmp_path):
         )
     }
     assert len(hashes) == 7
+
+
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@x", "\t=1", "\r=1"])
+def test_no_name_is_a_formula_to_a_spreadsheet(tmp_path, name):
+    one = dataclasses.replace(evaluated(make_class(tmp_path / "plates")), name=name)
+    pictures = [dataclasses.replace(picture, kind=name) for picture in one.pictures]
+    one = dataclasses.replace(one, pictures=tuple(pictures))
+    write_dataset(tmp_path / "out", DatasetResult((one,)))
+    write_class(tmp_path / "out", one)
+    for table, column in (("metrics.csv", "class"), ("pictures.csv", "kind")):
+        with (tmp_path / "out" / table).open(newline="") as file:
+            assert next(csv.DictReader(file))[column] == f"'{name}"
+    assert read_class(tmp_path / "out" / "metrics.json").name == name
