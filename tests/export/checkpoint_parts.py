@@ -97,6 +97,31 @@ def smoothed(maps: np.ndarray, sigma: float) -> np.ndarray:
     return np.stack([gaussian_filter(one, sigma, mode="reflect", truncate=4) for one in maps])
 
 
+def resnet18() -> dict:
+    """A state dict with the names and shapes of torchvision."""
+    torch.manual_seed(2)
+    tensors = {}
+
+    def conv(name: str, norm: str, *shape: int) -> None:
+        tensors[f"{name}.weight"] = torch.randn(shape) / (shape[1] * shape[2] ** 2) ** 0.5
+        for key in ("weight", "running_var"):
+            tensors[f"{norm}.{key}"] = torch.ones(shape[0])
+        for key in ("bias", "running_mean"):
+            tensors[f"{norm}.{key}"] = torch.zeros(shape[0])
+
+    conv("conv1", "bn1", 64, 3, 7, 7)
+    before = 64
+    for layer, channels in enumerate((64, 128, 256), start=1):
+        for block in range(2):
+            name = f"layer{layer}.{block}"
+            conv(f"{name}.conv1", f"{name}.bn1", channels, before, 3, 3)
+            conv(f"{name}.conv2", f"{name}.bn2", channels, channels, 3, 3)
+            if before != channels:
+                conv(f"{name}.downsample.0", f"{name}.downsample.1", channels, before, 1, 1)
+            before = channels
+    return tensors
+
+
 def encoder(path: Path) -> Path:
     """A backbone file of patch convolutions, with a descriptor of the whole picture."""
     random = np.random.default_rng(7)

@@ -9,7 +9,7 @@ from loguru import logger
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from checkpoint_parts import Networks, embedded, enlarged, folder_of_good, good, smoothed  # noqa: E402
+from checkpoint_parts import Networks, embedded, enlarged, folder_of_good, good, resnet18, smoothed  # noqa: E402
 
 from engines.backbones.features import FeatureExtractor  # noqa: E402
 from engines.backbones.zoo import DEFAULT, resolve  # noqa: E402
@@ -243,31 +243,6 @@ def test_what_cannot_be_used_is_one_sentence(normal, tmp_path, capsys, monkeypat
     monkeypatch.chdir(tmp_path)
     refused(imported(file, normal, Path("e.onnx"), *more), capsys, message)
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
-
-
-def resnet18() -> dict:
-    """A state dict with the names and shapes of torchvision."""
-    torch.manual_seed(2)
-    tensors = {}
-
-    def conv(name: str, norm: str, *shape: int) -> None:
-        tensors[f"{name}.weight"] = torch.randn(shape) / (shape[1] * shape[2] ** 2) ** 0.5
-        for key in ("weight", "running_var"):
-            tensors[f"{norm}.{key}"] = torch.ones(shape[0])
-        for key in ("bias", "running_mean"):
-            tensors[f"{norm}.{key}"] = torch.zeros(shape[0])
-
-    conv("conv1", "bn1", 64, 3, 7, 7)
-    before = 64
-    for layer, channels in enumerate((64, 128, 256), start=1):
-        for block in range(2):
-            name = f"layer{layer}.{block}"
-            conv(f"{name}.conv1", f"{name}.bn1", channels, before, 3, 3)
-            conv(f"{name}.conv2", f"{name}.bn2", channels, channels, 3, 3)
-            if before != channels:
-                conv(f"{name}.downsample.0", f"{name}.downsample.1", channels, before, 1, 1)
-            before = channels
-    return tensors
 
 
 def test_the_backbone_is_made_beside_the_engine_from_its_weights_and_used_again(
