@@ -121,10 +121,12 @@ def choose(
 
 
 def check_supported(rule: Rule, count: int) -> None:
-    """Raises ConfigError where n independent normals alone cannot support the rule."""
+    """Raises ConfigError where n independent normals alone cannot support the rule, and for
+    parameters that it cannot take."""
     if rule.needs_anomalous:
         raise ConfigError(f"rule {rule.name} needs anomalous pictures")
     _promised(rule, Parts(count, 1))
+    rule.of(np.ones(count))
 
 
 def failing(left_out: LeftOut, image: float) -> int:
@@ -220,5 +222,8 @@ def _seen(anomalous: LeftOut | None, image: float) -> str:
 
 
 def _just_above(value: float) -> float:
-    """The next float32: a picture fails from its threshold on, so this one still passes."""
+    """The next float32: a picture fails from its threshold on, so this one still passes. Raises
+    ConfigError where there is none."""
+    if not value < float(np.finfo(np.float32).max):
+        raise ConfigError(f"the rule gives the threshold {value:g}, which no score can reach")
     return float(np.nextafter(np.float32(max(value, FLOOR)), np.float32(np.inf)))

@@ -89,3 +89,26 @@ def test_folds_hold_every_picture_once(count, parts, ordered):
 def test_folds_of_a_stream_are_contiguous():
     for part in folds.split(103, ordered=True, seed=0):
         assert np.all(np.diff(part) == 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("percentile", {"q": 200.0}),
+        ("percentile", {"q": np.nan}),
+        ("mean_sigma", {"k": np.nan}),
+        ("median_mad", {"k": -1.0}),
+        ("iqr", {"k": np.inf}),
+    ],
+)
+def test_a_parameter_that_a_rule_cannot_take_is_refused_before_anything_is_scored(name, parameters):
+    with pytest.raises(ConfigError, match="must be a finite number"):
+        thresholds.check_supported(Rule(name, parameters), 20)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_threshold_beyond_every_score_is_refused():
+    scores = np.linspace(1, 2, 20, dtype=np.float32)
+    left_out = LeftOut(scores, scores, scores / 2, 10)
+    with pytest.raises(ConfigError, match="which no score can reach"):
+        thresholds.choose(left_out, Rule("mean_sigma", {"k": 1e300}))
