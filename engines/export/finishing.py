@@ -23,7 +23,7 @@ from engines.graph.pixels import blanked
 from engines.methods.base import Features, Scorer
 from engines.onnx_engine import OnnxEngine
 from engines.roi import mask
-from engines.spec import EngineSpec, LeftOutRecord, Roi
+from engines.spec import EngineSpec, LeftOutRecord, ResizeRule, Roi
 from engines.spec_file import write_engine
 from engines.training import folds, thresholds
 from engines.training.data import Normals
@@ -118,7 +118,7 @@ class Finishing:
         self.wanted, self.normals, self.extractor = wanted, normals, extractor
         self.progress = progress
         input_hw = normals.rule.input_hw
-        self.inside = inspected(wanted.roi, input_hw)
+        self.inside = inspected(wanted.roi, normals.rule)
         self.canvas = Canvas(input_hw, wanted.sigma, _top_fraction(wanted), self.inside)
         self._seconds: dict[str, float] = {}
         self._started = time.monotonic()
@@ -225,11 +225,11 @@ class Finishing:
         return dataclasses.replace(spec, parity=dataclasses.asdict(found), golden=kept)
 
 
-def inspected(roi: Roi | None, input_hw: tuple[int, int]) -> Mask | None:
-    """(H, W), None for all. Raises DataError where nothing is left."""
+def inspected(roi: Roi | None, rule: ResizeRule) -> Mask | None:
+    """(H, W) of the input, None for all. Raises DataError where nothing is left."""
     if roi is None:
         return None
-    inside = mask(roi, input_hw)
+    inside = mask(roi, rule.input_hw, rule.crop)
     if not inside.any():
         raise DataError("the region of interest leaves no pixel of the engine's input")
     return inside

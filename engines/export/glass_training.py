@@ -132,7 +132,7 @@ def _trainer(
         seed = course.options.seed
         labelled = synthetic(pixels[held], of_held, course.synthesis, seed)
     else:
-        inside = inspected(course.roi, normals.rule.input_hw)
+        inside = inspected(course.roi, normals.rule)
         labelled = dataclasses.replace(labelled, pixels=blanked(labelled.pixels, inside))
     training = TrainingSet(pixels[~held], of_trained, course.synthesis)
     return GlassTrainer(course.options, extractor, training, labelled, folder / CHECKPOINTS, watch)
@@ -141,7 +141,7 @@ def _trainer(
 def seen(normals: Normals, foregrounds: Mask | None, roi: Roi | None) -> tuple[Image, Mask | None]:
     """Pixels and foregrounds as the training takes them: blank outside the region of interest,
     and no defect there."""
-    inside = inspected(roi, normals.rule.input_hw)
+    inside = inspected(roi, normals.rule)
     if inside is None:
         return normals.pixels, foregrounds
     allowed = inside if foregrounds is None else foregrounds & inside

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from engines.export.finishing import inspected
 from engines.roi import load_roi, mask
-from engines.spec import Roi
+from engines.spec import ResizeRule, Roi
 from inspector.core.errors import ConfigError
 
 SQUARE = ((2.0, 2.0), (8.0, 2.0), (8.0, 6.0), (2.0, 6.0))
@@ -76,3 +77,13 @@ def test_a_wrong_file_is_refused_by_its_dotted_path(tmp_path, text, message):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         load_roi(tmp_path / "none.yaml", (10, 12))
+
+
+def test_a_region_is_laid_over_the_part_of_the_frame_that_the_engine_sees():
+    left_half = Roi((100, 200), inspect=(((0, 0), (100, 0), (100, 100), (0, 100)),))
+    whole = inspected(left_half, ResizeRule((32, 64)))
+    middle = inspected(left_half, ResizeRule((32, 32), crop=(0.25, 0.0, 0.75, 1.0)))
+    assert whole is not None
+    assert whole.sum(axis=1).tolist() == [32] * 32
+    assert middle is not None
+    assert middle.sum(axis=1).tolist() == [16] * 32

@@ -240,6 +240,21 @@ def test_a_folder_with_a_training_is_gone_on_with_only_on_request(extractor, tmp
         trainer(extractor, tmp_path / "none").run(resume=True)
 
 
+def test_the_kept_networks_are_whole_without_the_scale_of_the_training(extractor, tmp_path):
+    made = trainer(extractor, tmp_path, epochs=2)
+    trained = made.run()
+    assert trained.scale != 1
+    (best,) = tmp_path.glob("ckpt_best_*.pth")
+    content = torch.load(best, weights_only=True)
+    state = {
+        name: {key: value.numpy() for key, value in tensors.items()}
+        for name, tensors in content.items()
+    }
+    read = fold(state, extractor.layers, made.embedding)
+    for found, wanted in zip(read.weights, trained.model.weights, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
+
+
 def test_a_damaged_checkpoint_is_named(extractor, tmp_path):
     trainer(extractor, tmp_path, epochs=1).run()
     path = tmp_path / checkpoint.LATEST

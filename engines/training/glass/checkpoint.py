@@ -92,10 +92,16 @@ def load_latest(folder: Path, settings: dict[str, Any]) -> State:
     return state
 
 
-def save_best(folder: Path, best: Best) -> None:
-    """The only one of its kind in the folder."""
+def save_best(folder: Path, best: Best, scale: float) -> None:
+    """The only one of its kind in the folder.
+
+    scale: what patch vectors were multiplied by. The published form knows none, so it goes into
+    the projection, whose first act is a product.
+    """
     path = folder / BEST.format(epoch=best.epoch)
-    _save(path, dict(best.weights))
+    projection = dict(best.weights["pre_projection"])
+    projection["layers.0fc.weight"] = projection["layers.0fc.weight"] * scale
+    _save(path, {**best.weights, "pre_projection": projection})
     for other in folder.glob(BEST.format(epoch="*")):
         if other != path:
             other.unlink()

@@ -186,7 +186,7 @@ class GlassTrainer:
         found = quality(self.scores(), self.labelled)
         if self.best is None or found.total > self.best.quality.total:
             self.best, self.waited = Best(epoch, found, self.networks.weights()), 0
-            checkpoint.save_best(self.folder, self.best)
+            checkpoint.save_best(self.folder, self.best, self.embedder.scale)
         else:
             self.waited += 1
         logger.info("epoch {}: {} on {}", epoch, found, self.labelled.origin)
