@@ -13,7 +13,7 @@ def report(out: Path, fitted: Fitted) -> None:
     size, frame = spec.resize.input_hw, spec.frame_hw
     lines = {
         "engine": f"{out}, {fitted.file_bytes / 1e6:.1f} MB, {sum(fitted.seconds.values()):.1f} s",
-        "pictures": f"{trained['count']} of {trained['name']}, {trained['unreadable']} unreadable, "
+        "pictures": f"{_count(trained['count'])} of {trained['name']}, {trained['unreadable']} unreadable, "
         f"{trained['unused']} not used, {len(trained['suspects'])} stand out",
         "input": f"{size[1]}x{size[0]} for frames of {frame[1]}x{frame[0]}",
         "backbone": f"{spec.backbone}, layers {', '.join(spec.layers)}",
@@ -36,3 +36,8 @@ def report(out: Path, fitted: Fitted) -> None:
         if "radius" in made:
             print("                 Product that moves or lies anywhere needs --radius all;")
         print("                 one odd picture among the good ones does this too")
+
+
+def _count(pictures: int | None) -> str:
+    """Of pictures that were fitted; an import does not know them."""
+    return "an unknown number" if pictures is None else str(pictures)
