@@ -24,6 +24,9 @@ MOST: Final = 64
 MOST_BYTES: Final = 256_000_000
 """Of all pictures and maps of a file together, expanded."""
 
+LARGEST: Final = float(np.finfo(np.float32).max)
+"""As a float of Python, which whole numbers of any size can be compared with."""
+
 DTYPES: Final = ("float16", "float32")
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -92,7 +95,7 @@ def _values(stored: dict[str, Any], key: str) -> list[Any]:
 
 
 def _score(value: Any) -> float:
-    finite = isinstance(value, (int, float)) and abs(value) <= np.finfo(np.float32).max
+    finite = isinstance(value, (int, float)) and abs(value) <= LARGEST
     if not finite or isinstance(value, bool):
         raise SpecError("golden.scores must be finite numbers")
     return float(value)

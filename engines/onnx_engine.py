@@ -95,8 +95,8 @@ class OnnxEngine(CheckedEngine):
             if self._bound is None or self._bound.count != len(pixels):
                 self._bound = _Bound(self._session, self._spec, len(pixels), self._memory)
             return self._bound.run(pixels)
-        except FAILURES as exc:
-            raise InferenceError(f"the engine {self._path} failed: {exc}") from exc
+        except (*FAILURES, RuntimeError) as exc:  # the latter from bound outputs
+            raise InferenceError(f"the engine {self._path} failed: {_one_line(exc)}") from exc
 
     def _release(self) -> None:
         self._bound = self._session = None

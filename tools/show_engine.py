@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from engines import golden
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
 from tools._cli import guarded
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _lines(spec: EngineSpec) -> dict[str, str]:
+    kept = golden.unpack(spec)
     return {
         "name": f"{spec.name}, format {spec.format}, made {spec.created_utc or 'at unknown time'}",
         "method": f"{spec.method}, {plain_values(spec.parameters)}",
@@ -46,7 +48,7 @@ def _lines(spec: EngineSpec) -> dict[str, str]:
         "display range": f"{spec.display_range[0]:.4g} to {spec.display_range[1]:.4g}",
         "trained on": plain_values(spec.trained_on),
         "parity": plain_values(spec.parity),
-        "golden pictures": str(len(spec.golden.get("pictures", ()))),
+        "golden pictures": "none" if kept is None else str(len(kept.scores)),
         "graph sha256": spec.graph_hash,
         "versions": plain_values(spec.versions),
         "seed": str(spec.seed),

@@ -69,7 +69,8 @@ def build(cls: type[T], raw: Any, error: type[Exception], path: str = "") -> T:
     for key in raw:
         if key not in hints:
             raise error(
-                f"unknown key {_join(path, str(key))}; known keys here: {', '.join(sorted(hints))}"
+                f"unknown key {_join(path, str(key)[:60])}; "
+                f"known keys here: {', '.join(sorted(hints))}"
             )
     values: dict[str, Any] = {}
     for f in dataclasses.fields(cls):  # type: ignore[arg-type]
@@ -137,7 +138,8 @@ _NAMES = {str: "text", bool: "true or false", int: "a whole number", float: "a n
 def _scalar(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
     if hint is float and isinstance(value, (int, str)) and not isinstance(value, bool):
         value = _as_float(value)
-    if hint is str and isinstance(value, int) and not isinstance(value, bool):
+    small = isinstance(value, int) and value.bit_length() < 64
+    if hint is str and small and not isinstance(value, bool):
         value = str(value)  # a camera index is a word here, and a number in YAML
     if isinstance(value, str) and "\0" in value:
         raise error(f"{path} must not hold a NUL character")

@@ -1,0 +1,430 @@
+"""Engines, backbones, calibrations and regions from elsewhere: our error in one sentence, never a
+crash, a hang or memory that a file does not weigh."""
+
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from calibration.store import load_calibration
+from engines import golden
+from engines.backbones.zoo import DEFAULT, METADATA_KEY, describe, resolve
+from engines.roi import load_roi
+from engines.spec import SPEC_KEY
+from engines.spec_file import SPEC_HASH_KEY, graph_hash, read_engine, read_spec
+from inspector.core.errors import CalibrationError, ConfigError, SpecError
+from inspector.gate import ruler
+
+FEW = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+ROOT = Path(__file__).parents[2]
+
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from([2**31, 2**63, 10**400, -1, 0]),
+    st.floats(),
+    st.text(max_size=20),
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(SpecError) as caught:
+        read_spec(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) < 600
+    return message
+
+
+def signed(model: ModelProto, spec: dict[str, Any], path: Path) -> Path:
+    """Written with checksums that fit, as whoever means harm would."""
+    text = json.dumps(spec | {"graph_hash": graph_hash(model)})
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    helper.set_model_props(model, {SPEC_KEY: text, SPEC_HASH_KEY: digest})
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.fixture(scope="module")
+def parsed(engine_file) -> tuple[dict[str, Any], ModelProto]:
+    spec, model = read_engine(engine_file)
+    return json.loads(spec.to_json()), model
+
+
+def copy_of(model: ModelProto) -> ModelProto:
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    return copy
+
+
+@FEW
+@given(data=st.data())
+def test_cut_flipped_and_spliced_files_are_refused(engine_file, tmp_path, data):
+    whole = engine_file.read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    other = data.draw(st.integers(0, len(whole) - 1))
+    content = data.draw(
+        st.sampled_from(
+            [
+                whole[:at],
+                whole[:at] + bytes([whole[at] ^ 0x41]) + whole[at + 1 :],
+                whole[:at] + whole[other:],
+                whole[at:],
+                whole[:at] + b"\xff" * 40 + whole[at:],
+            ]
+        )
+    )
+    path = tmp_path / "e.onnx"
+    path.write_bytes(content)
+    if content != whole:
+        refused(path)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """All keys and indices of nested values, a few of each list."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:3])
+    found = []
+    for key, one in inner:
+        found.append((*path, key))
+        if isinstance(one, (dict, list)):
+            found += places(one, (*path, key))
+    return found
+
+
+@FEW
+@given(data=st.data())
+def test_a_spec_with_any_value_anywhere_is_refused_or_works(parsed, tmp_path, data):
+    """What the run makes of a spec is made here too, so that nothing fails later."""
+    spec, model = json.loads(json.dumps(parsed[0])), copy_of(parsed[1])
+    *parents, last = data.draw(st.sampled_from(places(spec)))
+    inside = spec
+    for key in parents:
+        inside = inside[key]
+    inside[last] = data.draw(VALUES)
+    path = signed(model, spec, tmp_path / "e.onnx")
+    try:
+        read = read_spec(path)
+        golden.unpack(read)
+    except SpecError as exc:
+        assert len(str(exc)) < 600
+        assert "\n" not in str(exc)
+        return
+    assert read.threshold_rule.sentences()
+    assert json.loads(read.to_json())
+    kept = ruler(read, None, opening_px=0, pixel_threshold=read.pixel_threshold)
+    kept.measure(np.zeros(read.map_hw, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"map_hw": [65_000, 65_000]}, "more than an engine may take"),
+        ({"max_batch": 0}, "max_batch must be at least 1"),
+        ({"precision": "int4"}, "precision must be one of"),
+        ({"seed": 1e999}, "not JSON"),
+        ({"parameters": {"a": float("inf")}}, "is no JSON number"),
+    ],
+)
+def test_a_spec_beyond_its_limits_is_refused(parsed, tmp_path, changes, message):
+    path = signed(copy_of(parsed[1]), parsed[0] | changes, tmp_path / "e.onnx")
+    assert message in refused(path)
+
+
+def test_numbers_that_become_infinite_are_refused(parsed, tmp_path):
+    model = copy_of(parsed[1])
+    text = json.dumps(parsed[0]).replace('"seed": 0', '"parameters": {"a": 1e999}, "seed": 0')
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    helper.set_model_props(model, {SPEC_KEY: text, SPEC_HASH_KEY: digest})
+    (tmp_path / "e.onnx").write_bytes(model.SerializeToString())
+    assert "too large a number" in refused(tmp_path / "e.onnx")
+
+
+@pytest.mark.parametrize("depth", [40, 900, 100_000])
+def test_a_spec_that_is_nested_deep_is_refused(parsed, tmp_path, depth):
+    model = copy_of(parsed[1])
+    text = '{"parameters": {"a": ' + "[" * depth + "]" * depth + "}}"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    helper.set_model_props(model, {SPEC_KEY: text, SPEC_HASH_KEY: digest})
+    (tmp_path / "e.onnx").write_bytes(model.SerializeToString())
+    message = refused(tmp_path / "e.onnx")
+    assert "nested" in message or "not JSON" in message
+
+
+def constant(model: ModelProto) -> TensorProto:
+    return next(n.attribute[0].t for n in model.graph.node if n.op_type == "Constant")
+
+
+def outside(tensor: TensorProto) -> None:
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "../../etc/passwd"
+
+
+def nested(model: ModelProto, change: Any) -> None:
+    """A constant two graphs deep."""
+    inner = helper.make_node("Constant", [], ["c"], value=numpy_helper.from_array(np.ones(3)))
+    change(inner.attribute[0].t)
+    for level in range(2):
+        graph = helper.make_graph([inner], f"g{level}", [], [])
+        inner = helper.make_node("If", ["x"], [], then_branch=graph, else_branch=graph)
+    model.graph.node.append(inner)
+
+
+def sparse(model: ModelProto) -> None:
+    one = model.graph.sparse_initializer.add()
+    outside(one.values)
+
+
+def operator(name: str) -> Any:
+    return lambda model: model.graph.node.append(helper.make_node(name, ["pixels"], ["unused"]))
+
+
+def grown(model: ModelProto) -> None:
+    """A picture of 1 MB asked to grow to 10 TB."""
+    shape = numpy_helper.from_array(np.array([1, 100_000, 100_000, 3], np.int64))
+    model.graph.node.append(helper.make_node("Constant", [], ["large"], value=shape))
+    model.graph.node.append(helper.make_node("ConstantOfShape", ["large"], ["unused"]))
+
+
+def outer(model: ModelProto) -> None:
+    """Two vectors of 4 MB whose product has 1e12 values."""
+    column = numpy_helper.from_array(np.zeros((1_000_000, 1), np.float32))
+    row = numpy_helper.from_array(np.zeros((1, 1_000_000), np.float32))
+    for name, value in (("column", column), ("row", row)):
+        model.graph.node.append(helper.make_node("Constant", [], [name], value=value))
+    model.graph.node.append(helper.make_node("MatMul", ["column", "row"], ["unused"]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: outside(constant(m)), "keeps weights in another file"),
+        (lambda m: nested(m, outside), "keeps weights in another file"),
+        (sparse, "keeps weights in another file"),
+        (lambda m: constant(m).dims.append(10**9), "that states"),
+        (lambda m: constant(m).dims.extend([2**62, 2**62]), "a side that no constant can have"),
+        (lambda m: constant(m).dims.append(-1), "a side that no constant can have"),
+        (lambda m: setattr(constant(m), "data_type", 8), "of a kind that engines do not have"),
+        (lambda m: setattr(constant(m), "raw_data", b"abc"), "that states"),
+        (lambda m: nested(m, lambda t: t.dims.append(7)), "that states 21"),
+        (lambda m: m.training_info.add(), "instructions for training"),
+        (operator("Loop"), "operator Loop"),
+        (operator("Scan"), "operator Scan"),
+        (operator("RandomNormalLike"), "operator RandomNormalLike"),
+        (grown, "would compute a tensor of 3e+10 values"),
+        (outer, "would compute a tensor of 1e+12 values"),
+    ],
+)
+def test_a_graph_that_means_harm_is_refused_though_its_checksums_fit(
+    parsed, tmp_path, change, message
+):
+    model = copy_of(parsed[1])
+    change(model)
+    assert message in refused(signed(model, parsed[0], tmp_path / "e.onnx"))
+
+
+@pytest.mark.parametrize("levels", [40, 5000])
+def test_graphs_within_graphs_without_end_are_refused(tmp_path, levels):
+    content = b""
+    for _ in range(levels):
+        for field in (GRAPH_NODE, NODE_ATTRIBUTE, ATTRIBUTE_GRAPH):
+            content = bytes([field << 3 | 2]) + varint(len(content)) + content
+    path = tmp_path / "e.onnx"
+    path.write_bytes(bytes([MODEL_GRAPH << 3 | 2]) + varint(len(content)) + content)
+    assert "truncated or damaged" in refused(path)
+
+
+GRAPH_NODE, NODE_ATTRIBUTE, ATTRIBUTE_GRAPH, MODEL_GRAPH = 1, 5, 6, 7
+"""Field numbers of onnx.proto."""
+
+
+def varint(value: int) -> bytes:
+    found = b""
+    while value > 127:
+        found += bytes([value & 127 | 128])
+        value >>= 7
+    return found + bytes([value])
+
+
+def test_a_file_beyond_what_protobuf_reads_is_refused_unread(tmp_path):
+    path = tmp_path / "large.onnx"
+    with path.open("wb") as file:
+        file.truncate(3 << 30)
+    assert "has 3.2 GB" in refused(path)
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from engines import golden
+from engines.spec_file import read_spec
+from inspector.core.errors import InspectorError
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+for name in sys.argv[1:]:
+    try:
+        golden.unpack(read_spec(Path(name)))
+    except InspectorError as exc:
+        print("refused", exc)
+    else:
+        print("taken")
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux only")
+def test_bombs_cost_no_memory(parsed, tmp_path):
+    """Golden maps and pictures that expand to gigabytes, in a process whose memory is measured."""
+    spec, model = parsed
+    squeezed = zlib.compressobj(9)
+    parts = [squeezed.compress(b"\0" * 50_000_000) for _ in range(40)]
+    bomb = base64.b64encode(b"".join(parts) + squeezed.flush()).decode()
+    head = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR\x00\x00\xff\xff\x00\x00\xff\xff\x08\x02\0\0\0"
+    picture = base64.b64encode(head + bytes(16)).decode()
+    paths = []
+    for key, value in (("maps", bomb), ("pictures", picture)):
+        changed = json.loads(json.dumps(spec))
+        changed["golden"][key] = [value] * len(changed["golden"][key])
+        paths.append(signed(copy_of(model), changed, tmp_path / f"{key}.onnx"))
+    for name, change in (("grown", grown), ("outer", outer)):
+        large = copy_of(model)
+        change(large)
+        paths.append(signed(large, spec, tmp_path / f"{name}.onnx"))
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, *map(str, paths)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    *said, growth = done.stdout.splitlines()
+    assert [line.split()[0] for line in said] == ["refused"] * 4
+    assert int(growth) < 150, "MB more than before, with files of up to 13 MB"
+
+
+def test_a_backbone_that_means_harm_is_refused(tmp_path):
+    model = onnx.load(resolve(DEFAULT))
+    path = tmp_path / "b.onnx"
+    outside(model.graph.initializer[0])
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(SpecError, match="keeps weights in another file"):
+        describe(path)
+
+
+@FEW
+@given(cut=st.integers(0, 2**31), place=st.integers(0, 2**31), bit=st.integers(0, 7))
+def test_a_damaged_backbone_is_refused_or_read(tmp_path, cut, place, bit):
+    whole = resolve(DEFAULT).read_bytes()
+    content = bytearray(whole[: cut % len(whole)] if cut % 2 else whole)
+    if content:
+        content[place % len(content)] ^= 1 << bit
+    path = tmp_path / "b.onnx"
+    path.write_bytes(content)
+    try:
+        describe(path)
+    except SpecError as exc:
+        assert "\n" not in str(exc)
+
+
+@FEW
+@given(value=VALUES, key=st.sampled_from(["outputs", "input_hw", "size_multiple", "name", "x"]))
+def test_any_metadata_of_a_backbone_are_refused_or_read(tmp_path, value, key):
+    model = onnx.load(resolve(DEFAULT))
+    said = json.loads(next(p.value for p in model.metadata_props if p.key == METADATA_KEY))
+    helper.set_model_props(model, {METADATA_KEY: json.dumps(said | {key: value})})
+    path = tmp_path / "b.onnx"
+    path.write_bytes(model.SerializeToString())
+    try:
+        info = describe(path)
+    except SpecError as exc:
+        assert len(str(exc)) < 1000
+        return
+    assert info.size_multiple >= 1
+
+
+LAUGHS = "a: &a [1, 2]\n" + "".join(
+    f"{chr(98 + i)}: &{chr(98 + i)} [{', '.join([f'*{chr(97 + i)}'] * 9)}]\n" for i in range(12)
+)
+"""Lists of lists: 9^12 values when written out."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LAUGHS + "inspect: *m\n",
+        LAUGHS + "inspect: [*m, *m, *m]\n",
+        LAUGHS + "frame_hw: *m\n",
+        "inspect: 0x" + "f" * 9000,
+        "frame_hw: [0x" + "f" * 9000 + ", 1]",
+        "inspect: [[[1, 2], [3, 4], [5, 0x" + "f" * 9000 + "]]]",
+        "? " + "[" * 500,
+        "x" * 300_000,
+    ],
+)
+def test_a_region_or_calibration_that_means_harm_is_one_sentence(tmp_path, text):
+    path = tmp_path / "f.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_roi(path, (100, 100))
+    assert len(str(caught.value)) < 600
+    path.write_text("format: 1\nkind: " + text.partition(": ")[2] + "\n")
+    with pytest.raises(CalibrationError) as other:
+        load_calibration(path)
+    assert len(str(other.value)) < 600
+
+
+@FEW
+@given(values=st.dictionaries(st.sampled_from(["frame_hw", "inspect", "ignore", "x"]), VALUES))
+def test_any_region_is_refused_or_drawn(tmp_path, values):
+    path = tmp_path / "roi.yaml"
+    path.write_text(yaml.safe_dump(values))
+    try:
+        assert load_roi(path, (40, 60)).frame_hw == (40, 60)
+    except ConfigError as exc:
+        assert len(str(exc)) < 600
+
+
+@FEW
+@given(data=st.data())
+def test_any_calibration_is_refused_or_maps_points(tmp_path, data):
+    good = {
+        "format": 1,
+        "kind": "scale",
+        "frame_hw": [40, 60],
+        "how": "x",
+        "made_utc": "x",
+        "mm_per_px": [0.1, 0.1],
+    }
+    path = tmp_path / "cal.yaml"
+    path.write_text(yaml.safe_dump(good | {data.draw(st.sampled_from([*good])): data.draw(VALUES)}))
+    try:
+        calibration = load_calibration(path)
+    except CalibrationError as exc:
+        assert len(str(exc)) < 600
+        return
+    assert np.isfinite(calibration.to_plane(np.array([[1.0, 2.0]]))).all()

@@ -1,0 +1,56 @@
+"""tools.convert: a second file, what it costs and what it gains."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.base import open_engine
+from engines.spec_file import read_spec
+from tools.convert import main
+from tools.fit import main as fit
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cv2 = pytest.importorskip("cv2")
+    folder = tmp_path_factory.mktemp("normal")
+    random = np.random.default_rng(0)
+    for index in range(12):
+        picture = random.normal(150, 5, (64, 96, 3)).clip(0, 255).astype(np.uint8)
+        cv2.circle(picture, (48, 32), 20, (90, 110, 140), 3)
+        cv2.imwrite(str(folder / f"{index}.png"), picture)
+    out = folder / "out" / "e.onnx"
+    arguments = ["--method", "rad", "--normal", str(folder), "--size", "64x96"]
+    assert fit([*arguments, "--out", str(out)]) == 0
+    return out
+
+
+def test_a_second_engine_is_made_and_described(engine, tmp_path, capsys):
+    out = tmp_path / "e16.onnx"
+    assert main([str(engine), "--precision", "fp16", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "MB instead of" in said
+    assert "golden pictures" in said
+    assert "ms a picture instead of" in said
+    assert read_spec(out).precision == "float16"
+    pixels = np.full((1, 64, 96, 3), 150, np.uint8)
+    first, second = (open_engine(path, backend="onnx").infer(pixels) for path in (engine, out))
+    assert second[1] == pytest.approx(first[1], rel=0.03)
+
+
+def test_the_engine_itself_is_never_replaced(engine, capsys):
+    before = engine.read_bytes()
+    assert main([str(engine), "--out", str(engine)]) == 2
+    assert "--out names the engine itself" in capsys.readouterr().err
+    assert engine.read_bytes() == before
+
+
+def test_a_refusal_is_one_sentence(tmp_path, engine, capsys):
+    main([str(engine), "--out", str(tmp_path / "e16.onnx")])
+    capsys.readouterr()
+    assert main([str(tmp_path / "e16.onnx"), "--out", str(tmp_path / "again.onnx")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "again.onnx").exists()
