@@ -16,7 +16,7 @@ from engines.export.finishing import Fitted
 from engines.spec_file import file_hash
 from evaluation.files import pictures_hash
 from inspector.core.errors import DataError, InspectorError
-from inspector.core.files import write_whole
+from inspector.core.files import sole_writer, write_whole
 from inspector.core.schema import build
 
 RECORD: Final = "fit.json"
@@ -45,7 +45,15 @@ def fit_classes(
     data: tuple[ClassData, ...], out: Path, options: Mapping[str, Any], fit_one: FitOne
 ) -> list[Row]:
     """Engines OUT/<class>.onnx. A class whose engine was made from the same options and pictures
-    is kept; one that cannot be fitted is named and the others go on."""
+    is kept; one that cannot be fitted is named and the others go on. Raises ConfigError where
+    another run writes to OUT."""
+    with sole_writer(out):
+        return _each(data, out, options, fit_one)
+
+
+def _each(
+    data: tuple[ClassData, ...], out: Path, options: Mapping[str, Any], fit_one: FitOne
+) -> list[Row]:
     known = {row.name: row for row in _read(out / RECORD)}
     rows = []
     for one in data:

@@ -10,6 +10,7 @@ from evaluation.compare_dataset import compare_dataset, labels_of
 from evaluation.compare_tables import comparison_lines
 from evaluation.dataset import check_out
 from inspector.core.errors import DataError
+from inspector.core.files import sole_writer
 from tools._cli import guarded
 from tools.evaluate import Bars, add_options, classes_from, settings_from
 
@@ -25,7 +26,10 @@ def main(argv: list[str] | None = None) -> int:
         inputs = [arguments.data, *(path for path in arguments.engines if path.is_dir())]
         for label in labels:
             check_out(out / label, classes, inputs)
-        found = compare_dataset(arguments.engines, classes, out, settings, progress=bars.advance)
+        with sole_writer(out):
+            found = compare_dataset(
+                arguments.engines, classes, out, settings, progress=bars.advance
+            )
     print("\n".join(comparison_lines(found)))
     if arguments.out is not None:
         print(f"written to {arguments.out}")

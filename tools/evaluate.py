@@ -20,6 +20,7 @@ from evaluation.report.write import write_class_report, write_dataset_report
 from evaluation.results import ClassResult, DatasetResult
 from evaluation.tables import class_lines, dataset_lines
 from inspector.core.errors import ConfigError, DataError
+from inspector.core.files import sole_writer
 from tools._cli import guarded
 
 
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     out = arguments.out
     check_out(out, classes, inputs)
     jobs = jobs_for(arguments.engine, classes)
-    with Bars() as bars:
+    with sole_writer(out), Bars() as bars:
 
         def told(job: Job, result: ClassResult, was_kept: bool) -> None:
             bars.told(result, was_kept)
@@ -42,8 +43,8 @@ def main(argv: list[str] | None = None) -> int:
                 write_class_report(place, result, job.engine, job.data, several=len(jobs) > 1)
 
         result = evaluate_dataset(jobs, out, settings, progress=bars.advance, told=told)
-    if len(jobs) > 1 and not arguments.no_report and result.classes:
-        write_dataset_report(out, result)
+        if len(jobs) > 1 and not arguments.no_report and result.classes:
+            write_dataset_report(out, result)
     _print(result, out)
     return exit_code(result)
 

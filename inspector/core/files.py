@@ -1,10 +1,16 @@
-"""Writing a file whole or not at all, and reading one that must be small."""
+"""Files written whole or not at all, folders written by one run, and small files read."""
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from inspector.core.errors import InspectorError, SinkError
+from inspector.core.errors import ConfigError, InspectorError, SinkError
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows: no lock there
+    fcntl = None  # type: ignore[assignment]
 
 MOST_TEXT = 256 * 1024
 """Bytes of a file that people write by hand."""
@@ -39,3 +45,26 @@ def write_whole(
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise error(f"{what}{path} cannot be written: {exc.strerror or exc}") from exc
+
+
+@contextlib.contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Makes the folder and keeps other runs out of it. Raises ConfigError where one is writing to
+    it, and where it cannot be made."""
+    lock = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if fcntl is not None:
+            lock = os.open(folder, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        if lock is not None:
+            os.close(lock)
+        if isinstance(exc, BlockingIOError):
+            raise ConfigError(f"another run is writing to {folder}") from exc
+        raise ConfigError(f"cannot use the output folder {folder}: {exc.strerror or exc}") from exc
+    try:
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from inspector.core.errors import EngineError, SinkError
-from inspector.core.files import write_whole
+from inspector.core.errors import ConfigError, EngineError, SinkError
+from inspector.core.files import sole_writer, write_whole
 
 
 def test_a_file_and_its_folder_are_made_and_replaced(tmp_path: Path) -> None:
@@ -25,3 +25,19 @@ def test_what_cannot_be_written_is_named_and_leaves_nothing(tmp_path: Path) -> N
     with pytest.raises(EngineError):
         write_whole(tmp_path / "folder", b"one", error=EngineError)
     assert sorted(found.name for found in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_folder_is_written_by_one_run_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "out"
+    second = sole_writer(folder)
+    with sole_writer(folder), pytest.raises(ConfigError, match="another run is writing"), second:
+        pass
+    with sole_writer(folder):
+        assert list(folder.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "in", tmp_path / ("x" * 300)):
+        with pytest.raises(ConfigError, match="cannot use the output"), sole_writer(folder):
+            pass

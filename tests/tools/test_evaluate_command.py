@@ -11,6 +11,7 @@ import pytest
 
 from engines.datasets.layouts import load
 from engines.datasets.splits import Fractions, load_or_make
+from inspector.core.files import sole_writer
 from tools.evaluate import main
 from tools.fit import main as fit
 
@@ -64,6 +65,13 @@ def test_a_second_call_keeps_what_has_not_changed(place, capsys):
     assert "plates: kept" in said
     assert "nuts: kept" not in said
     assert not list((place / "out").rglob("report.html"))
+
+
+def test_two_runs_never_share_a_folder(place, capsys):
+    with sole_writer(place / "out"):
+        assert call(place) == 2
+    assert capsys.readouterr().err == f"error: another run is writing to {place / 'out'}\n"
+    assert list((place / "out").iterdir()) == []
 
 
 def test_pictures_in_error_end_in_exit_code_one_with_everything_written(place, capsys):

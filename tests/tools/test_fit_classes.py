@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engines.spec_file import read_spec
+from inspector.core.files import sole_writer
 from tools.fit import main as fit
 
 
@@ -86,6 +87,14 @@ def test_a_picture_that_changed_without_its_size_makes_its_engine_anew(data, tmp
         after = times(out)
         assert after["nut"] != before["nut"], part
         assert after["bolt"] == before["bolt"]
+
+
+def test_two_runs_never_share_a_folder(data, tmp_path, capsys):
+    out = tmp_path / "engines"
+    with sole_writer(out):
+        assert run(data, out) == 2
+    assert capsys.readouterr().err == f"error: another run is writing to {out}\n"
+    assert list(out.iterdir()) == []
 
 
 def test_a_class_that_cannot_be_fitted_does_not_stop_the_others(data, tmp_path, capsys):
