@@ -1,6 +1,7 @@
 """Evaluates engines on the classes of a data set, one after the other; what is done stays done."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ Told = Callable[[Job, ClassResult, bool], None]
 def jobs_for(engine: Path, classes: Sequence[ClassData]) -> tuple[Job, ...]:
     """An engine file goes with the only class, or the one of its own name; of a folder each class
     takes <class>.onnx. Raises ConfigError where an engine file fits no class."""
-    if engine.is_dir():
+    if os.path.isdir(engine):
         return tuple(Job(engine / f"{one.name}.onnx", one) for one in classes)
     named = [one for one in classes if one.name == engine.stem]
     if len(classes) != 1 and len(named) != 1:
@@ -77,12 +78,12 @@ def check_out(out: Path, classes: Sequence[ClassData], inputs: Sequence[Path]) -
     for given in inputs:
         if any(place.resolve().is_relative_to(given.resolve()) for place in written):
             raise ConfigError(f"--out {out} would write into {given}, which is read: name another")
-    if out.exists() and not out.is_dir():
+    if os.path.exists(out) and not out.is_dir():
         raise ConfigError(f"--out {out} is a file")
 
 
 def _one(job: Job, place: Path, settings: Settings, progress: Progress) -> tuple[ClassResult, bool]:
-    if not job.engine.is_file():
+    if not os.path.isfile(job.engine):
         raise SpecError(f"engine file {job.engine} does not exist")
     earlier = kept(place / METRICS, made_from(job.engine, job.data, settings))
     if earlier is not None:

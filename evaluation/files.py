@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -75,7 +76,7 @@ def read_class(path: Path) -> ClassResult:
 
 def kept(path: Path, made_from: Provenance) -> ClassResult | None:
     """An earlier result of the same engine, pictures and settings; None where there is none."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         return None
     try:
         found = read_class(path)

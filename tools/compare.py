@@ -1,6 +1,7 @@
 """Sets engines side by side on the same pictures: `python -m tools.compare A.onnx B.onnx ...`."""
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -23,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     classes = classes_from(arguments)
     with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
         out = arguments.out or Path(scratch)
-        inputs = [arguments.data, *(path for path in arguments.engines if path.is_dir())]
+        inputs = [arguments.data, *(path for path in arguments.engines if os.path.isdir(path))]
         for label in labels:
             check_out(out / label, classes, inputs)
         with sole_writer(out):

@@ -1,6 +1,7 @@
 """Says how good engines are: `python -m tools.evaluate --engine E.onnx --data DIR --out DIR`."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -29,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     settings = settings_from(arguments)
     classes = classes_from(arguments)
-    inputs = [arguments.data, *([arguments.engine] if arguments.engine.is_dir() else [])]
+    inputs = [arguments.data, *([arguments.engine] if os.path.isdir(arguments.engine) else [])]
     out = arguments.out
     check_out(out, classes, inputs)
     jobs = jobs_for(arguments.engine, classes)
@@ -118,7 +119,7 @@ def classes_from(arguments: argparse.Namespace) -> tuple[ClassData, ...]:
 def _split(data: ClassData, split: Path | None, classes: int) -> ClassData:
     if split is None or not data.samples:
         return data
-    if split.is_dir():
+    if os.path.isdir(split):
         split = split / f"{data.name}.json"
     elif classes > 1:
         raise ConfigError(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable
@@ -139,5 +140,6 @@ def _read_or_problem(layout: Layout, root: Path, name: str) -> ClassData:
 
 
 def _refuse_missing(root: Path) -> None:
-    if not root.is_dir():
+    # Unlike Path.is_dir, isdir is False for a name that is too long.
+    if not os.path.isdir(root):
         raise DataError(f"data set {root} is no folder")

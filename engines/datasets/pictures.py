@@ -64,7 +64,7 @@ def _unseen_below(folder: Path, seen: set[str]) -> Iterator[Path]:
 def list_pictures(folder: Path) -> list[Path]:
     """Pictures of a folder, or of its train/good where it is a data set's class folder, sorted by
     name. Raises DataError where there is none."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise DataError(f"folder of normal pictures {folder} does not exist")
     nested = folder / "train" / "good"
     place = nested if nested.is_dir() else folder

@@ -67,6 +67,13 @@ def test_a_second_call_keeps_what_has_not_changed(place, capsys):
     assert not list((place / "out").rglob("report.html"))
 
 
+@pytest.mark.parametrize("option", ["--data", "--engine", "--split", "--out"])
+def test_a_name_that_is_too_long_is_one_sentence(place, capsys, option):
+    more = ["--class", "nuts"] if option == "--split" else []
+    assert call(place, *more, option, "x" * 300) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
 def test_two_runs_never_share_a_folder(place, capsys):
     with sole_writer(place / "out"):
         assert call(place) == 2
