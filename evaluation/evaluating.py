@@ -152,6 +152,11 @@ def _warnings(data: ClassData, gathered: Gathering) -> list[str]:
             f"the engine was fitted on {len(gathered.fitted)} of these test pictures, first "
             f"{gathered.fitted[0]}: figures on pictures that it knows are too good"
         )
+    if gathered.settings.mask_values == "any" and any(map(_is_jpeg, data.defects())):
+        found.append(
+            "there are masks in JPEG, around whose defects compression leaves values above 0: "
+            "--mask-values half counts those out"
+        )
     unused = [one for one in defective if one.note is not None]
     if unused:
         found.append(
@@ -168,3 +173,7 @@ def _warnings(data: ClassData, gathered: Gathering) -> list[str]:
             names = ", ".join(one.name for one in named[:5]) + (", ..." if len(named) > 5 else "")
             found.append(f"{total} defect regions {what}: {names}")
     return found
+
+
+def _is_jpeg(sample: Sample) -> bool:
+    return any(mask.suffix.lower() in (".jpg", ".jpeg") for mask in sample.masks)

@@ -187,6 +187,16 @@ def test_defective_pictures_without_a_mask_are_named_and_in_no_pixel_figure(tmp_
     assert result.figures.pixel_auroc.value == pytest.approx(expected, abs=1e-9)
 
 
+def test_masks_that_compression_blurred_are_told_under_the_rule_that_takes_any_value(tmp_path):
+    folder = make_class(tmp_path / "plates")
+    for path in sorted((folder / "ground_truth").rglob("*.png")):
+        write(path.with_suffix(".jpg"), cv2.imread(str(path)))
+        path.unlink()
+    assert any("masks in JPEG" in one for one in evaluated(folder).warnings)
+    half = evaluated(folder, dataclasses.replace(FAST, mask_values="half"))
+    assert not any("JPEG" in one for one in half.warnings)
+
+
 def test_without_defects_false_alarms_are_told_and_the_rest_is_undefined(tmp_path):
     result = evaluated(make_class(tmp_path / "plates", defective=0), image_threshold=0.01)
     assert result.at_threshold.false_alarms == 6
