@@ -1,5 +1,6 @@
 """What kind of source a name means, and how it is shown without its secrets."""
 
+import os
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -35,9 +36,9 @@ def kind_of(uri: str) -> str:
     if uri == "synthetic":
         return "synthetic"
     path = Path(uri)
-    if path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES:
+    if os.path.isdir(path) or path.suffix.lower() in PICTURE_SUFFIXES:
         return "image_folder"
-    if _GLOB.search(uri) and not path.exists():
+    if _GLOB.search(uri) and not os.path.exists(path):
         return "image_folder"
     return "video_file"
 

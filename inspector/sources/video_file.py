@@ -1,5 +1,6 @@
 """Frames of a video file, with the file's own times."""
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -130,7 +131,7 @@ class VideoFileSource:
 
 
 def _opened(path: Path, name: str) -> av.container.InputContainer:
-    if not path.exists():
+    if not os.path.exists(path):
         raise SourceError(f"the video file {name} does not exist")
     if path.is_dir():
         raise SourceError(f"{name} is a folder, not a video file")

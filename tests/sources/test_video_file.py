@@ -12,6 +12,7 @@ from source_clips import HW, moving, set_display_matrix, write_clip, write_sound
 
 from inspector.core.errors import SourceError
 from inspector.core.types import BadFrame, Frame
+from inspector.sources.uri import kind_of
 from inspector.sources.video_file import VideoFileSource
 
 REAL = sorted((Path(__file__).parents[2] / "../shared/data/video").glob("*.mp4"))
@@ -253,3 +254,10 @@ def test_a_frame_that_is_let_go_gives_its_memory_back_without_the_garbage_collec
         gc.enable()
         source.close()
     assert len(waiting) <= 3
+
+
+def test_a_name_that_is_too_long_is_one_sentence(tmp_path: Path):
+    for name in ("x" * 300, "x" * 300 + ".mp4"):
+        assert kind_of(str(tmp_path / name)) == "video_file"
+        with pytest.raises(SourceError, match="does not exist"):
+            VideoFileSource(tmp_path / name)
