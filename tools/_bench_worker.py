@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from engines import parity
 from engines.base import Engine, open_engine
 from inspector.core.errors import InspectorError
 from inspector.run import peak_memory_mb
@@ -21,6 +22,8 @@ def main() -> int:
     try:
         engine = open_engine(Path(asked.pop("path")), **asked)
         engine.warm_up()
+        first_frame_ms = (time.perf_counter() - start) * 1e3
+        parity.verify(engine)
     except InspectorError as exc:
         _say({"refused": " ".join(str(exc).split())})
         return 0
@@ -28,7 +31,7 @@ def main() -> int:
         {
             "running_on": engine.running_on,
             "precision": engine.spec.precision,
-            "first_frame_ms": (time.perf_counter() - start) * 1e3,
+            "first_frame_ms": first_frame_ms,
         }
     )
     for line in sys.stdin:

@@ -126,3 +126,9 @@ def test_a_file_without_golden_pictures_is_not_judged(engine):
 def test_the_table_has_a_row_for_every_precision_and_half_allows_more():
     assert set(TOLERANCES) == set(PRECISIONS)
     assert all(TOLERANCES["float16"][key] > limit for key, limit in TOLERANCES["float32"].items())
+
+
+def test_verifying_is_finding_and_refusing(engine):
+    assert parity.verify(Altered(engine, lambda maps, scores: (maps, scores))) is not None
+    with pytest.raises(ParityError):
+        parity.verify(Altered(engine, lambda maps, scores: (maps, scores * 2)))

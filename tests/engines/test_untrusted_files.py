@@ -11,43 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-import yaml
-from hypothesis import HealthCheck, given, settings
+from hostile_values import FEW, VALUES, outside
+from hypothesis import given
 from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from calibration.store import load_calibration
 from engines import golden
-from engines.backbones.zoo import DEFAULT, METADATA_KEY, describe, resolve
-from engines.roi import load_roi
 from engines.spec import SPEC_KEY
 from engines.spec_file import SPEC_HASH_KEY, graph_hash, read_engine, read_spec
-from inspector.core.errors import CalibrationError, ConfigError, SpecError
+from inspector.core.errors import SpecError
 from inspector.gate import ruler
 
-FEW = settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 ROOT = Path(__file__).parents[2]
-
-LEAVES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.sampled_from([2**31, 2**63, 10**400, -1, 0]),
-    st.floats(),
-    st.text(max_size=20),
-)
-VALUES = st.recursive(
-    LEAVES,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
-    max_leaves=6,
-)
 
 
 def refused(path: Path) -> str:
@@ -177,13 +153,6 @@ def constant(model: ModelProto) -> TensorProto:
     return next(n.attribute[0].t for n in model.graph.node if n.op_type == "Constant")
 
 
-def outside(tensor: TensorProto) -> None:
-    tensor.ClearField("raw_data")
-    tensor.data_location = TensorProto.EXTERNAL
-    entry = tensor.external_data.add()
-    entry.key, entry.value = "location", "../../etc/passwd"
-
-
 def nested(model: ModelProto, change: Any) -> None:
     """A constant two graphs deep."""
     inner = helper.make_node("Constant", [], ["c"], value=numpy_helper.from_array(np.ones(3)))
@@ -251,7 +220,7 @@ def test_a_graph_that_means_harm_is_refused_though_its_checksums_fit(
 def test_graphs_within_graphs_without_end_are_refused(tmp_path, levels):
     content = b""
     for _ in range(levels):
-        for field in (GRAPH_NODE, NODE_ATTRIBUTE, ATTRIBUTE_GRAPH):
+        for field in (ATTRIBUTE_GRAPH, NODE_ATTRIBUTE, GRAPH_NODE):
             content = bytes([field << 3 | 2]) + varint(len(content)) + content
     path = tmp_path / "e.onnx"
     path.write_bytes(bytes([MODEL_GRAPH << 3 | 2]) + varint(len(content)) + content)
@@ -298,10 +267,10 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux only")
 def test_bombs_cost_no_memory(parsed, tmp_path):
-    """Golden maps and pictures that expand to gigabytes, in a process whose memory is measured."""
+    """Golden maps of 500 MB and pictures of 13 GB, in a process whose memory is measured."""
     spec, model = parsed
     squeezed = zlib.compressobj(9)
-    parts = [squeezed.compress(b"\0" * 50_000_000) for _ in range(40)]
+    parts = [squeezed.compress(b"\0" * 50_000_000) for _ in range(10)]
     bomb = base64.b64encode(b"".join(parts) + squeezed.flush()).decode()
     head = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR\x00\x00\xff\xff\x00\x00\xff\xff\x08\x02\0\0\0"
     picture = base64.b64encode(head + bytes(16)).decode()
@@ -325,106 +294,3 @@ def test_bombs_cost_no_memory(parsed, tmp_path):
     *said, growth = done.stdout.splitlines()
     assert [line.split()[0] for line in said] == ["refused"] * 4
     assert int(growth) < 150, "MB more than before, with files of up to 13 MB"
-
-
-def test_a_backbone_that_means_harm_is_refused(tmp_path):
-    model = onnx.load(resolve(DEFAULT))
-    path = tmp_path / "b.onnx"
-    outside(model.graph.initializer[0])
-    path.write_bytes(model.SerializeToString())
-    with pytest.raises(SpecError, match="keeps weights in another file"):
-        describe(path)
-
-
-@FEW
-@given(cut=st.integers(0, 2**31), place=st.integers(0, 2**31), bit=st.integers(0, 7))
-def test_a_damaged_backbone_is_refused_or_read(tmp_path, cut, place, bit):
-    whole = resolve(DEFAULT).read_bytes()
-    content = bytearray(whole[: cut % len(whole)] if cut % 2 else whole)
-    if content:
-        content[place % len(content)] ^= 1 << bit
-    path = tmp_path / "b.onnx"
-    path.write_bytes(content)
-    try:
-        describe(path)
-    except SpecError as exc:
-        assert "\n" not in str(exc)
-
-
-@FEW
-@given(value=VALUES, key=st.sampled_from(["outputs", "input_hw", "size_multiple", "name", "x"]))
-def test_any_metadata_of_a_backbone_are_refused_or_read(tmp_path, value, key):
-    model = onnx.load(resolve(DEFAULT))
-    said = json.loads(next(p.value for p in model.metadata_props if p.key == METADATA_KEY))
-    helper.set_model_props(model, {METADATA_KEY: json.dumps(said | {key: value})})
-    path = tmp_path / "b.onnx"
-    path.write_bytes(model.SerializeToString())
-    try:
-        info = describe(path)
-    except SpecError as exc:
-        assert len(str(exc)) < 1000
-        return
-    assert info.size_multiple >= 1
-
-
-LAUGHS = "a: &a [1, 2]\n" + "".join(
-    f"{chr(98 + i)}: &{chr(98 + i)} [{', '.join([f'*{chr(97 + i)}'] * 9)}]\n" for i in range(12)
-)
-"""Lists of lists: 9^12 values when written out."""
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        LAUGHS + "inspect: *m\n",
-        LAUGHS + "inspect: [*m, *m, *m]\n",
-        LAUGHS + "frame_hw: *m\n",
-        "inspect: 0x" + "f" * 9000,
-        "frame_hw: [0x" + "f" * 9000 + ", 1]",
-        "inspect: [[[1, 2], [3, 4], [5, 0x" + "f" * 9000 + "]]]",
-        "? " + "[" * 500,
-        "x" * 300_000,
-    ],
-)
-def test_a_region_or_calibration_that_means_harm_is_one_sentence(tmp_path, text):
-    path = tmp_path / "f.yaml"
-    path.write_text(text)
-    with pytest.raises(ConfigError) as caught:
-        load_roi(path, (100, 100))
-    assert len(str(caught.value)) < 600
-    path.write_text("format: 1\nkind: " + text.partition(": ")[2] + "\n")
-    with pytest.raises(CalibrationError) as other:
-        load_calibration(path)
-    assert len(str(other.value)) < 600
-
-
-@FEW
-@given(values=st.dictionaries(st.sampled_from(["frame_hw", "inspect", "ignore", "x"]), VALUES))
-def test_any_region_is_refused_or_drawn(tmp_path, values):
-    path = tmp_path / "roi.yaml"
-    path.write_text(yaml.safe_dump(values))
-    try:
-        assert load_roi(path, (40, 60)).frame_hw == (40, 60)
-    except ConfigError as exc:
-        assert len(str(exc)) < 600
-
-
-@FEW
-@given(data=st.data())
-def test_any_calibration_is_refused_or_maps_points(tmp_path, data):
-    good = {
-        "format": 1,
-        "kind": "scale",
-        "frame_hw": [40, 60],
-        "how": "x",
-        "made_utc": "x",
-        "mm_per_px": [0.1, 0.1],
-    }
-    path = tmp_path / "cal.yaml"
-    path.write_text(yaml.safe_dump(good | {data.draw(st.sampled_from([*good])): data.draw(VALUES)}))
-    try:
-        calibration = load_calibration(path)
-    except CalibrationError as exc:
-        assert len(str(exc)) < 600
-        return
-    assert np.isfinite(calibration.to_plane(np.array([[1.0, 2.0]]))).all()
