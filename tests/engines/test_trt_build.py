@@ -28,6 +28,7 @@ from engines.trt_cuda import Gpu
 from engines.trt_library import Library, load, one_line
 from inspector.core.errors import ConfigError, EngineError, SpecError
 from tools._cli import INTERRUPTED
+from tools.convert import main as convert
 from tools.threshold import main as threshold
 
 RTX = importlib.util.find_spec("tensorrt_rtx") is not None
@@ -58,6 +59,17 @@ def test_tensorrt_builds_every_method(name, tmp_path):
     assert made.layers > 20
     # The weights of the backbone alone are 3 MB.
     assert len(built.plan.read()) > 2_500_000
+
+
+@needs_rtx
+@pytest.mark.parametrize("name", [*METHODS, *TRAINED])
+def test_tensorrt_builds_what_was_converted_to_half_precision(name, tmp_path):
+    path, half = tmp_path / "engine.onnx", tmp_path / "half.onnx"
+    fit(name, {}, path)
+    assert convert([str(path), "--precision", "fp16", "--out", str(half)]) == 0
+    plans = [build(file, SM86, folder=tmp_path / "plans").plan for file in (path, half)]
+    assert plans[1].record.purpose.precision == "float16"
+    assert len(plans[1].read()) < 0.85 * len(plans[0].read())
 
 
 @pytest.fixture(scope="module")
