@@ -32,9 +32,9 @@ PLUGINS: Final = {"cpu": "CPU", "intel_gpu": "GPU"}
 class OpenVinoEngine(CheckedEngine):
     """See engines.base.Engine and open_engine for the arguments.
 
-    Compiled for one picture at a time, which takes 7 to 18 % less of the processor than any batch.
+    Compiled for one picture, which takes 7 to 18 % less of the processor than a graph of any batch.
     hint: latency gives a picture all threads; throughput runs the pictures of a batch side by side,
-    which took 20 % less time for 8 pictures on 2 threads.
+    which took 12 % less time for 8 pictures on 2 threads.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ def _settings(plugin: str, threads: int, hint: str) -> dict[str, Any]:
         "CACHE_DIR": "",
     }
     if plugin == "CPU":
-        # Pinned threads waited for cores that other stages used: 1.3 times as long.
+        # Pinned threads wait for cores that other stages use: 1.1 to 1.3 times as long.
         settings["ENABLE_CPU_PINNING"] = False
         if threads:
             settings["INFERENCE_NUM_THREADS"] = threads
