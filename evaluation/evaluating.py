@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from engines import parity
 from engines.base import Engine, open_engine
 from engines.datasets.types import TEST, ClassData, Sample
 from evaluation import facts
@@ -32,7 +33,8 @@ def evaluate_class(
     name and in no figure.
 
     Raises DataError for a class without test pictures and for one of which none can be judged,
-    SpecError and EngineError where the engine cannot be used or fails.
+    SpecError and EngineError where the engine cannot be used or fails, ParityError where it does
+    not reproduce its golden pictures.
     """
     start = time.perf_counter()
     tests = _good_first(data)
@@ -44,6 +46,7 @@ def evaluate_class(
         threads=settings.threads,
     )
     try:
+        parity.verify(engine)
         most = engine.spec.max_batch
         if most is not None and settings.batch > most:
             raise EngineError(

@@ -5,16 +5,19 @@ import dataclasses
 import numpy as np
 import onnx
 import pytest
-from engine_parts import fitted, parts
+from engine_parts import HW, fitted, parts
+from glass_parts import model
 from onnx import TensorProto
 
 from engines import golden
 from engines.backbones.zoo import DEFAULT, resolve
 from engines.export.convert import FROM, convert_to_half
+from engines.export.finishing import Wanted, engine_of_model
 from engines.export.fitting import Recipe, fit_engine
 from engines.export.precision import halved
 from engines.graph.precision import HALF
 from engines.methods.base import make_method
+from engines.methods.glass import Glass
 from engines.onnx_engine import OnnxEngine
 from engines.spec_file import graph_hash, read_engine, write_engine
 from inspector.core.errors import EngineError, ParityError
@@ -109,6 +112,16 @@ def test_every_method_passes_the_gate_in_half_precision(method, options, tmp_pat
     for name in ("image_threshold", "pixel_threshold", "left_out", "golden", "threshold_rule"):
         assert getattr(after, name) == getattr(before, name)
     assert out.stat().st_size < source.stat().st_size
+
+
+def test_a_trained_engine_passes_the_gate_in_half_precision(tmp_path):
+    wanted = Wanted("glass", Glass(), resolve(DEFAULT), threads=1)
+    source = tmp_path / "e.onnx"
+    engine_of_model(model(48, 32, HW), parts(8), wanted, source, lambda *_: None)
+    done = converted(source, tmp_path / "e16.onnx")
+    assert done.findings.broken == ()
+    types = types_of(read_engine(tmp_path / "e16.onnx")[1])
+    assert {types[name] for name in types if name.startswith("Sigmoid")} == {TensorProto.FLOAT}
 
 
 def test_a_verdict_that_half_precision_flips_is_refused_and_leaves_no_file(engine_file, tmp_path):
