@@ -13,8 +13,9 @@ def report(out: Path, fitted: Fitted) -> None:
     size, frame = spec.resize.input_hw, spec.frame_hw
     lines = {
         "engine": f"{out}, {fitted.file_bytes / 1e6:.1f} MB, {sum(fitted.seconds.values()):.1f} s",
-        "pictures": f"{_count(trained['count'])} of {trained['name']}, {trained['unreadable']} unreadable, "
-        f"{trained['unused']} not used, {len(trained['suspects'])} stand out",
+        "pictures": f"{_count(trained['count'])} of {trained['name']}, "
+        f"{trained['unreadable']} unreadable, {trained['unused']} not used, "
+        f"{len(trained['suspects'])} stand out",
         "input": f"{size[1]}x{size[0]} for frames of {frame[1]}x{frame[0]}",
         "backbone": f"{spec.backbone}, layers {', '.join(spec.layers)}",
         spec.method: f"{made['model_bytes'] / 1e6:.1f} MB {spec.precision}; "

@@ -110,7 +110,11 @@ def _add_training(made: argparse.ArgumentParser) -> None:
 
 def _add_machine(made: argparse.ArgumentParser) -> None:
     add = made.add_argument_group("machine").add_argument
-    add("--device", default="cpu", help="that torch trains on, such as cuda (default: cpu)")
+    add(
+        "--device",
+        default="cpu",
+        help="that features are computed and networks trained on: cpu or cuda (%(default)s)",
+    )
     add("--amp", action="store_true", help="train in bfloat16 where that is safe")
     add("--threads", type=int, default=0, help="0: the libraries choose")
     add("--cache-gb", type=float, default=4.0, help="of features kept (default: %(default)s)")

@@ -17,22 +17,27 @@ Pixels = npt.NDArray[np.uint8]
 Features = dict[str, npt.NDArray[np.float32]]
 """Layer -> (n, C, h, w) float32, or (n, C) for a descriptor of the whole picture."""
 
+CUDA = "CUDAExecutionProvider"
+
 CHUNK = 8
 """Pictures per run: bounds memory, whatever is asked for at once."""
 
 
 class FeatureExtractor:
-    """layers: outputs wanted, in order; None for all. threads: 0 lets the runtime choose.
+    """layers: outputs wanted, in order; None for all. threads: 0 lets the runtime choose. device:
+    cpu or cuda, which computes in full float32.
 
     Raises SpecError for a file that is no backbone, ConfigError for a layer that it lacks,
-    EngineError where onnxruntime is missing or cannot load the file.
+    EngineError where onnxruntime is missing, lacks the device or cannot load the file.
     """
 
-    def __init__(self, path: Path, *, layers: Sequence[str] | None, threads: int = 0) -> None:
+    def __init__(
+        self, path: Path, *, layers: Sequence[str] | None, threads: int = 0, device: str = "cpu"
+    ) -> None:
         self.info = zoo.describe(path)
         names = [feature.name for feature in self.info.outputs] if layers is None else layers
         self.layers = tuple(self.info.output(name).name for name in names)
-        self._session: Any = _session(path, threads)
+        self._session: Any = _session(path, threads, device)
 
     def extract(self, pixels: Pixels) -> Features:
         """pixels: (n, H, W, 3) uint8 RGB, n >= 1 -> own memory. Raises EngineError for another
@@ -75,7 +80,7 @@ class FeatureExtractor:
         self.info.check_size((pixels.shape[1], pixels.shape[2]))
 
 
-def _session(path: Path, threads: int) -> Any:
+def _session(path: Path, threads: int, device: str) -> Any:
     try:
         import onnxruntime as ort
         from onnxruntime.capi import onnxruntime_pybind11_state as faults
@@ -86,9 +91,18 @@ def _session(path: Path, threads: int) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    providers: list[Any] = ["CPUExecutionProvider"]
+    if device == "cuda":
+        if CUDA not in ort.get_available_providers():
+            raise EngineError(
+                f"features on CUDA need onnxruntime with {CUDA}: pip install '.[gpu]' in place of "
+                "'.[cpu]'"
+            )
+        # TF32 keeps ten bits; the engine is compared with these features to four digits and more.
+        providers.insert(0, (CUDA, {"use_tf32": 0}))
     refusals = (faults.Fail, faults.InvalidGraph, faults.NotImplemented, faults.RuntimeException)
     try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(str(path), options, providers=providers)
     except refusals as exc:
         reason = str(exc).strip().partition("\n")[0]
         raise EngineError(f"onnxruntime cannot load {path}: {reason}") from exc

@@ -47,7 +47,8 @@ Progress = Callable[[str, int, int], None]
 class Wanted:
     """What an engine is to be, wherever its model comes from. sigma: in map pixels. top_fraction:
     None for the method's own. rule: how the thresholds are chosen. drop_suspects: do without the
-    pictures that thresholds.suspects finds, instead of naming them only."""
+    pictures that thresholds.suspects finds, instead of naming them only. device: that features are
+    computed on, cpu or cuda."""
 
     name: str
     method: Scorer[Any]
@@ -59,6 +60,7 @@ class Wanted:
     seed: int = 0
     threads: int = 0
     drop_suspects: bool = False
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,9 @@ def opened(wanted: Wanted, input_hw: tuple[int, int]) -> FeatureExtractor:
     info = describe(wanted.backbone)
     info.check_size(input_hw)
     layers = wanted.method.outputs(info)
-    return FeatureExtractor(wanted.backbone, layers=layers, threads=wanted.threads)
+    return FeatureExtractor(
+        wanted.backbone, layers=layers, threads=wanted.threads, device=wanted.device
+    )
 
 
 class Finishing:

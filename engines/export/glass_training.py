@@ -66,6 +66,7 @@ class Course:
             seed=self.options.seed,
             threads=self.options.threads,
             drop_suspects=self.drop_suspects,
+            device="cuda" if self.options.device.startswith("cuda") else "cpu",
         )
 
 
@@ -99,7 +100,6 @@ def train_glass(
             _best(trained, folder),
             extractor,
             normals.rule.input_hw,
-            scale=trained.scale,
             facts=_facts(trainer, trained, course),
         )
     fitted = engine_of_model(
@@ -167,7 +167,7 @@ def _facts(trainer: GlassTrainer, trained: Trained, course: Course) -> dict[str,
     judged = distribution.judge(trainer.normals.pixels)
     quality = trained.quality
     return {
-        "training": options | {"trained": trained.epochs},
+        "training": options | {"trained": trained.epochs, "patch_scale": trained.scale},
         "textures": course.textures.name,
         "foreground_masks": trainer.normals.foregrounds is not None,
         "distribution": {

@@ -31,12 +31,11 @@ STRIDES: Final = (8, 16)
 @dataclass(frozen=True, slots=True)
 class TrainedGlass:
     """folded: what the engine computes. state: the networks as trained, for the reference; no part
-    of the engine. scale: of the patch vectors in training. grids: of the layers, for one size of
-    input. facts: plain values that the spec tells of the training."""
+    of the engine. grids: of the layers, for one size of input. facts: plain values that the spec
+    tells of the training."""
 
     folded: GlassModel
     state: State
-    scale: float
     grids: tuple[tuple[int, int], ...]
     facts: Mapping[str, Any]
 
@@ -46,7 +45,6 @@ def trained_glass(
     extractor: FeatureExtractor,
     input_hw: tuple[int, int],
     *,
-    scale: float = 1.0,
     facts: Mapping[str, Any] | None = None,
 ) -> TrainedGlass:
     """state: a checkpoint in the published form, as numpy arrays. extractor: of the layers that it
@@ -58,9 +56,8 @@ def trained_glass(
     embedding = PatchEmbedding.pooled(channels, len(weight), len(weight))
     found = extractor.extract(np.zeros((1, *input_hw, 3), np.uint8))
     return TrainedGlass(
-        folded=fold(state, extractor.layers, embedding, scale),
+        folded=fold(state, extractor.layers, embedding),
         state=state,
-        scale=scale,
         grids=tuple((values.shape[2], values.shape[3]) for values in found.values()),
         facts={} if facts is None else facts,
     )
@@ -122,7 +119,7 @@ class Glass(Scorer[TrainedGlass]):
         self, model: TrainedGlass, features: Features, canvas: Canvas
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         layers = [features[layer] for layer in model.folded.layers]
-        return glass_reference.maps_and_scores(layers, model.state, model.scale, canvas)
+        return glass_reference.maps_and_scores(layers, model.state, canvas)
 
     def describe(self, model: TrainedGlass) -> dict[str, Any]:
         folded = model.folded
@@ -131,7 +128,6 @@ class Glass(Scorer[TrainedGlass]):
         return {
             "dims": folded.embedding.dims,
             "hidden": folded.hidden,
-            "scale": model.scale,
             "kernels": {
                 layer: {"shape": list(part.kernel.shape), "groups": part.groups}
                 for layer, part in zip(folded.layers, parts, strict=True)

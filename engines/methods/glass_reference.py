@@ -18,12 +18,12 @@ Networks = Mapping[str, Mapping[str, npt.NDArray[np.floating]]]
 
 
 def maps_and_scores(
-    features: Sequence[npt.NDArray[np.float32]], networks: Networks, scale: float, canvas: Canvas
+    features: Sequence[npt.NDArray[np.float32]], networks: Networks, canvas: Canvas
 ) -> tuple[Float, Float]:
-    """features: (n, C, h, w) per layer. networks: a checkpoint. scale: of the patch vectors."""
+    """features: (n, C, h, w) per layer. networks: a checkpoint."""
     maps, scores = [], []
     for index in range(len(features[0])):
-        patches = scale * patch_vectors(
+        patches = patch_vectors(
             [values[index].astype(np.float64) for values in features],
             len(networks["pre_projection"]["layers.0fc.weight"]),
         )

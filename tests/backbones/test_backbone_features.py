@@ -184,3 +184,11 @@ def test_extracting_needs_no_torch():
         "sys.exit('torch' in sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+
+
+def test_cuda_that_onnxruntime_lacks_is_one_sentence():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime has CUDA")
+    with pytest.raises(EngineError, match="features on CUDA need onnxruntime with CUDAExec"):
+        FeatureExtractor(zoo.resolve(zoo.DEFAULT), layers=None, device="cuda")

@@ -40,12 +40,12 @@ def engine_of(made, out, **wanted):
     return engine_of_model(made, parts(8), request, out, lambda *_: None)
 
 
-@pytest.mark.parametrize(("dims", "hidden", "scale"), [(152, 101, 1.0), (37, 11, 0.3), (64, 8, 2)])
+@pytest.mark.parametrize(("dims", "hidden"), [(152, 101), (37, 11), (64, 8)])
 @pytest.mark.parametrize("region", [None, LEFT])
-def test_the_folded_model_equals_the_literal_networks(extractor, dims, hidden, scale, region):
+def test_the_folded_model_equals_the_literal_networks(extractor, dims, hidden, region):
     inside = None if region is None else mask(region, HW)
     canvas = Canvas(HW, 4.0, 0.0, inside)
-    made = model(dims, hidden, HW, scale=scale)
+    made = model(dims, hidden, HW)
     features = extractor.extract(blanked(pictures(), inside))
     maps, scores = Glass().measure(made, Glass().embed(features), canvas)
     wanted_maps, wanted_scores = Glass().reference(made, features, canvas)
@@ -110,13 +110,12 @@ def test_a_cell_outside_the_region_never_wins(extractor):
 
 def test_the_spec_says_what_was_trained(tmp_path):
     facts = {"textures": "built-in", "best_epoch": 3}
-    made = model(152, 101, HW, facts=facts, scale=0.5)
+    made = model(152, 101, HW, facts=facts)
     spec = engine_of(made, tmp_path / "e.onnx").spec
     assert (spec.method, spec.layers, spec.precision) == ("glass", LAYERS, "float32")
     assert spec.parameters["textures"] == "built-in"
     assert spec.parameters["best_epoch"] == 3
     assert (spec.parameters["dims"], spec.parameters["hidden"]) == (152, 101)
-    assert spec.parameters["scale"] == 0.5
     assert spec.parameters["kernels"]["stride8"]["shape"][2:] == [3, 3]
     assert "top_fraction" not in spec.parameters
     assert 0 < spec.image_threshold <= 1
@@ -135,7 +134,9 @@ def test_a_score_that_no_picture_can_pass_is_no_threshold(tmp_path):
 
 def test_a_head_that_computes_something_else_is_refused(tmp_path, monkeypatch):
     made = model(48, 32, HW)
-    wrong = dataclasses.replace(made, scale=1.01)
+    wrong = dataclasses.replace(
+        made, folded=dataclasses.replace(made.folded, bias=made.folded.bias + 0.1)
+    )
     with pytest.raises(ParityError, match="differs from its method"):
         engine_of(wrong, tmp_path / "e.onnx")
     assert list(tmp_path.iterdir()) == []

@@ -34,6 +34,7 @@ def networks():
         norm.running_var.uniform_(0.5, 4, generator=generator)
         norm.weight.uniform_(0.5, 2, generator=generator)
         norm.bias.normal_(generator=generator)
+        made.projection.layers[0].weight.mul_(0.1)
     return made
 
 
@@ -45,7 +46,7 @@ def engine(networks, tmp_path_factory):
     }
     method, backbone = Glass(), resolve(DEFAULT)
     with FeatureExtractor(backbone, layers=("stride8", "stride16"), threads=1) as extractor:
-        model = trained_glass(state, extractor, HW, scale=0.1)
+        model = trained_glass(state, extractor, HW)
     names = tuple(f"{index}.png" for index in range(8))
     normals = Normals("noise", pictures(8), names, HW, ResizeRule(HW), ordered=False)
     out = tmp_path_factory.mktemp("engine") / "e.onnx"
@@ -64,7 +65,7 @@ def test_it_equals_the_torch_modules_and_scipys_filter(networks, engine, count):
     pixels = pictures(count, seed=5)
     with FeatureExtractor(resolve(DEFAULT), layers=("stride8", "stride16")) as extractor:
         features = [torch.from_numpy(values) for values in extractor.extract(pixels).values()]
-    rows = 0.1 * literal_glass.embed(features, DIMS, DIMS)
+    rows = literal_glass.embed(features, DIMS, DIMS)
     grids = networks.scores(rows).reshape(count, 1, *features[0].shape[2:])
     large = functional.interpolate(grids, HW, mode="bilinear", align_corners=False)[:, 0]
     wanted = np.stack([gaussian_filter(one, 4.0) for one in large.numpy()])
