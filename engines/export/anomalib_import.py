@@ -18,7 +18,7 @@ from engines.export import parity
 from engines.export.anomalib_graph import MAP, SCORE, Export
 from engines.export.anomalib_run import Original, View, Wide
 from engines.export.anomalib_wrap import Scale, wrap
-from engines.onnx_engine import OnnxEngine
+from engines.export.unchecked import on_trial
 from engines.spec import EngineSpec, ThresholdRule
 from engines.spec_file import graph_hash, write_engine
 from engines.training import thresholds
@@ -233,19 +233,13 @@ def _checked(
 ) -> EngineSpec:
     """The spec with thresholds, the figures of the check and golden pictures."""
     maps, scores = expected
-    unchecked = out.with_name(out.name + ".unchecked")
-    write_engine(unchecked, graph, spec)
-    try:
-        engine = OnnxEngine(unchecked, threads=job.threads)
+    with on_trial(out, graph, spec, threads=job.threads) as engine:
         left_out = scored(engine, normals.pixels, ordered=normals.ordered)
         _refuse_useless(job.export, spec, left_out)
         limits = thresholds.choose(left_out, job.rule, note=NOTE)
         found = parity.compare(
             engine, altered, maps, scores, limit=limits.image, tolerance=TOLERANCE
         )
-        engine.close()
-    finally:
-        unchecked.unlink()
     return dataclasses.replace(
         rechosen(spec, limits),
         parity=dataclasses.asdict(found),

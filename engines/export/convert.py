@@ -12,6 +12,7 @@ from engines import golden
 from engines.base import Scores
 from engines.export import parity as exported
 from engines.export.precision import halved
+from engines.export.unchecked import on_trial
 from engines.onnx_engine import OnnxEngine
 from engines.parity import TOLERANCES, Findings, Ruler, check, find
 from engines.spec import EngineSpec
@@ -55,18 +56,13 @@ def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Con
     except EngineError as exc:
         raise EngineError(f"{path}: {exc}") from exc
     after = _described(spec, graph_hash(graph))
-    unchecked = out.with_name(out.name + ".unchecked")
-    write_engine(unchecked, graph, after)
-    try:
-        engine = OnnxEngine(unchecked, threads=threads)
+    with on_trial(out, graph, after, threads=threads) as engine:
         findings = find(engine, ruler=ruler)
         assert findings is not None, "golden pictures were there a moment ago"
         check(findings)
         first = OnnxEngine(path, threads=threads)
         parity = _compared(first, engine, kept.pixels)
         ms = _timed(first, engine, kept.pixels[:1])
-    finally:
-        unchecked.unlink()
     after = dataclasses.replace(after, parity=dataclasses.asdict(parity))
     write_engine(out, graph, after)
     return Converted(after, findings, parity, ms)

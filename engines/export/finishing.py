@@ -17,11 +17,11 @@ from engines import golden
 from engines.backbones.features import FeatureExtractor
 from engines.backbones.zoo import describe
 from engines.export import parity
+from engines.export.unchecked import on_trial
 from engines.graph.assemble import build_graph
 from engines.graph.maps import Canvas
 from engines.graph.pixels import blanked
 from engines.methods.base import Features, Scorer
-from engines.onnx_engine import OnnxEngine
 from engines.roi import mask
 from engines.spec import EngineSpec, LeftOutRecord, ResizeRule, Roi
 from engines.spec_file import write_engine
@@ -214,16 +214,10 @@ class Finishing:
     ) -> EngineSpec:
         """The spec with the figures of the check and golden pictures."""
         pixels = parity.unseen(self.normals.pixels, parity.PICTURES, self.wanted.seed)
-        unchecked = out.with_name(out.name + ".unchecked")
-        write_engine(unchecked, graph, spec)
-        try:
-            engine = OnnxEngine(unchecked, threads=self.wanted.threads)
+        with on_trial(out, graph, spec, threads=self.wanted.threads) as engine:
             found, maps, scores = parity.check(
                 engine, self.wanted.method, model, self.canvas, pixels, self.features
             )
-            engine.close()
-        finally:
-            unchecked.unlink()
         self.progress("parity", len(pixels), len(pixels))
         kept = golden.pack(pixels[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN])
         return dataclasses.replace(spec, parity=dataclasses.asdict(found), golden=kept)
@@ -266,7 +260,7 @@ def _record(scored: Scored) -> LeftOutRecord:
 def _trained_on(scored: Scored, normals: Normals, dropped: bool) -> dict[str, Any]:
     """count: None where nobody knows what the model holds."""
     fitted = scored.fitted
-    names = None if fitted is None else "\n".join(fitted.names).encode()
+    names = None if fitted is None else "\n".join(fitted.names).encode("utf-8", "surrogateescape")
     return {
         "name": normals.name if fitted is None else fitted.name,
         "count": None if fitted is None else len(fitted.names),

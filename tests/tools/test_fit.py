@@ -1,6 +1,7 @@
 """tools.fit and tools.show_engine as commands."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -235,3 +236,15 @@ def test_show_engine_refuses_a_file_that_is_no_engine(tmp_path, capsys):
 def test_fitting_never_imports_torch():
     code = "import sys, tools.fit, tools.show_engine; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_picture_whose_name_is_not_utf8_is_fitted(folder, tmp_path):
+    place = tmp_path / "good"
+    place.mkdir()
+    for path in folder.iterdir():
+        (place / path.name).write_bytes(path.read_bytes())
+    (place / os.fsdecode(b"\xff.png")).write_bytes((folder / "0.png").read_bytes())
+    out = tmp_path / "e.onnx"
+    assert run(place, out) == 0
+    assert read_spec(out).trained_on["count"] == 10
+    assert [path.name for path in tmp_path.iterdir() if "unchecked" in path.name] == []
