@@ -4,7 +4,7 @@ A file that comes from elsewhere is data, never code, and must not cost more tha
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -63,10 +63,22 @@ def check_model(path: Path, model: ModelProto) -> None:
     nodes = [*model.graph.node, *(node for one in model.functions for node in one.node)]
     for tensor in (*_initialisers(model.graph), *_of_nodes(nodes)):
         _check_constant(path, tensor)
+    graphs = [model.graph]
     for node in _all_nodes(nodes):
+        _check_text(path, (node.op_type, node.domain, node.name, *node.input, *node.output))
+        graphs += _graphs(node)
         if node.op_type.startswith(FORBIDDEN):
             raise SpecError(f"{path} holds the operator {node.op_type}, which engines never need")
+    for graph in graphs:
+        values = (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
+        _check_text(path, (graph.name, *(value.name for value in values)))
     _check_sizes(path, model)
+
+
+def _check_text(path: Path, texts: Iterable[str]) -> None:
+    """protobuf gives bytes where they are not UTF-8."""
+    if not all(isinstance(text, str) for text in texts):
+        raise SpecError(f"{path} is damaged: it holds names that are not text")
 
 
 def _initialisers(graph: GraphProto) -> Iterator[TensorProto]:

@@ -1,8 +1,16 @@
-"""Values that a file from elsewhere may hold anywhere, and constants from outside a file."""
+"""What a file from elsewhere may hold: any value anywhere, and checksums that fit all the same."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from onnx import TensorProto
+from onnx import ModelProto, TensorProto, helper
+
+from engines.spec import SPEC_KEY
+from engines.spec_file import SPEC_HASH_KEY, graph_hash
 
 FEW = settings(
     max_examples=60,
@@ -31,3 +39,26 @@ def outside(tensor: TensorProto) -> None:
     tensor.data_location = TensorProto.EXTERNAL
     entry = tensor.external_data.add()
     entry.key, entry.value = "location", "../../etc/passwd"
+
+
+def signed(model: ModelProto, spec: dict[str, Any], path: Path) -> Path:
+    """Written with checksums that fit, as whoever means harm would."""
+    text = json.dumps(spec | {"graph_hash": graph_hash(model)})
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    helper.set_model_props(model, {SPEC_KEY: text, SPEC_HASH_KEY: digest})
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def copy_of(model: ModelProto) -> ModelProto:
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    return copy
+
+
+def varint(value: int) -> bytes:
+    found = b""
+    while value > 127:
+        found += bytes([value & 127 | 128])
+        value >>= 7
+    return found + bytes([value])

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hostile_values import FEW, VALUES, outside
+from hostile_values import FEW, VALUES, copy_of, outside, signed, varint
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from engines import golden
 from engines.spec import SPEC_KEY
-from engines.spec_file import SPEC_HASH_KEY, graph_hash, read_engine, read_spec
+from engines.spec_file import SPEC_HASH_KEY, read_engine, read_spec
 from inspector.core.errors import SpecError
 from inspector.gate import ruler
 
@@ -35,25 +35,10 @@ def refused(path: Path) -> str:
     return message
 
 
-def signed(model: ModelProto, spec: dict[str, Any], path: Path) -> Path:
-    """Written with checksums that fit, as whoever means harm would."""
-    text = json.dumps(spec | {"graph_hash": graph_hash(model)})
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    helper.set_model_props(model, {SPEC_KEY: text, SPEC_HASH_KEY: digest})
-    path.write_bytes(model.SerializeToString())
-    return path
-
-
 @pytest.fixture(scope="module")
 def parsed(engine_file) -> tuple[dict[str, Any], ModelProto]:
     spec, model = read_engine(engine_file)
     return json.loads(spec.to_json()), model
-
-
-def copy_of(model: ModelProto) -> ModelProto:
-    copy = ModelProto()
-    copy.CopyFrom(model)
-    return copy
 
 
 @FEW
@@ -231,12 +216,15 @@ GRAPH_NODE, NODE_ATTRIBUTE, ATTRIBUTE_GRAPH, MODEL_GRAPH = 1, 5, 6, 7
 """Field numbers of onnx.proto."""
 
 
-def varint(value: int) -> bytes:
-    found = b""
-    while value > 127:
-        found += bytes([value & 127 | 128])
-        value >>= 7
-    return found + bytes([value])
+@pytest.mark.parametrize(
+    "name", [b"ReduceMean", b"Constant_0", b"anomaly_map", b"pixels", b"engine", b"Conv"]
+)
+def test_names_that_are_not_text_are_refused(engine_file, tmp_path, name):
+    content = engine_file.read_bytes()
+    for place in (content.find(name), content.rfind(name)):
+        path = tmp_path / "e.onnx"
+        path.write_bytes(content[:place] + b"\xff" + content[place + 1 :])
+        refused(path)
 
 
 def test_a_file_beyond_what_protobuf_reads_is_refused_unread(tmp_path):
