@@ -60,7 +60,7 @@ class SourceConfig:
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
     path: str | None = None
-    backend: Annotated[str, OneOf(AUTO, *BACKENDS)] = AUTO
+    backend: Annotated[str, OneOf(AUTO, *BACKENDS)] = "onnx"
     device: Annotated[str, OneOf(AUTO, *DEVICES)] = "cpu"
     threads: Threads = 1
     hint: Annotated[str, OneOf(*HINTS)] = "latency"
