@@ -9,7 +9,8 @@ from typing import Any, Self
 
 from tqdm import tqdm
 
-from engines.base import BACKENDS
+from engines.base import BACKENDS, DEVICES
+from engines.choosing import AUTO
 from engines.datasets.layouts import LAYOUTS, load
 from engines.datasets.masks import MASK_RULES as VALUE_RULES
 from engines.datasets.splits import read_split
@@ -84,8 +85,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a mask is where its values are above 0, or above half of the range (%(default)s)",
     )
     add("--batch", type=_count, default=1, help="pictures per call (%(default)s)")
-    add("--backend", choices=list(BACKENDS), default="onnx")
-    add("--device", choices=("cpu", "cuda", "auto"), default="cpu")
+    add("--backend", choices=[AUTO, *BACKENDS], default="onnx", help="(%(default)s)")
+    add("--device", choices=[AUTO, *DEVICES], default="cpu", help="(%(default)s)")
     add("--threads", type=_number, default=0, help="0: the runtime chooses")
     add("--resamples", type=_number, default=1000, help="of intervals, 0: none (%(default)s)")
     add("--seed", type=_number, default=0)
