@@ -135,7 +135,7 @@ def test_a_plan_beside_the_engine_file_is_taken_before_one_is_built(
 
 
 @needs_rtx
-def test_a_killed_build_leaves_no_plan(own_engine, tmp_path):
+def test_a_killed_build_leaves_a_whole_plan_or_none(own_engine, tmp_path):
     command = [sys.executable, "-m", "tools.build_trt", str(own_engine), "--targets", "SM86"]
     process = subprocess.Popen(
         [*command, "--out", str(tmp_path)],
@@ -146,10 +146,15 @@ def test_a_killed_build_leaves_no_plan(own_engine, tmp_path):
     assert process.stderr is not None
     assert "building" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) in (-signal.SIGINT, INTERRUPTED)
+    code = process.wait(20)
     process.stderr.close()
-    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
-    assert build(own_engine, SM86, folder=tmp_path).fresh
+    # On a fast machine the plan may have been there before the signal was.
+    assert code in (-signal.SIGINT, INTERRUPTED, 0)
+    if code:
+        assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+    again = build(own_engine, SM86, folder=tmp_path)
+    assert again.fresh == bool(code)
+    again.plan.read()
 
 
 def engine_with(out: Path, own_engine: Path, oddity) -> None:
