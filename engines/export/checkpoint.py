@@ -2,12 +2,12 @@
 
 import hashlib
 import importlib
-import pickle
 import re
 from pathlib import Path
 from typing import Any
 
 from engines.export.feature_graph import Weights
+from engines.torch_files import DAMAGED
 from inspector.core.errors import ConfigError, EngineError
 
 
@@ -40,7 +40,7 @@ def read(path: Path, *, mapped: bool = False) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except OSError as exc:
         raise ConfigError(f"weights {path} cannot be read: {exc.strerror}") from exc
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as exc:
+    except DAMAGED as exc:
         raise ConfigError(f"{path} is not a file of torch weights: {_reason(exc)}") from exc
 
 
@@ -51,7 +51,7 @@ def _reason(exc: BaseException) -> str:
         return f"it holds {found[1]}, and making that would run code; save its state dict instead"
     if "mmap can only be used" in text:
         return "it is not the zip archive that torch.save has written since 1.6"
-    if isinstance(exc, pickle.UnpicklingError) or not text:
+    if not isinstance(exc, RuntimeError) or not text:
         return "it is damaged or was not written by torch.save"
     return text.partition("\n")[0].partition(". ")[0]
 
@@ -80,8 +80,20 @@ def download_timm(timm_id: str) -> Path:
         ) from exc
 
 
+def is_plain(tensor: Any) -> bool:
+    """Real numbers, each of them stored: a tensor may also be sparse, quantised, without values,
+    or one value that stands for as many as a file likes."""
+    stored = tensor.layout == library("torch").strided and tensor.device.type == "cpu"
+    if not stored or tensor.is_quantized or tensor.is_complex():
+        return False
+    return bool(tensor.untyped_storage().nbytes() >= tensor.nbytes)
+
+
 def as_weights(tensors: dict[str, Any], where: str) -> Weights:
-    """Torch tensors of any number format as float32 arrays."""
+    """Torch tensors of any number format as float32 arrays. Raises ConfigError."""
+    for name, tensor in tensors.items():
+        if not is_plain(tensor):
+            raise ConfigError(f"{where}: {name} is not a plain tensor of real numbers")
     arrays = {name: tensor.detach().float().numpy() for name, tensor in tensors.items()}
     return Weights(arrays, where)
 

@@ -242,4 +242,6 @@ def _tensors(path: Path, content: Mapping[str, Any], key: str, count: int) -> li
     fits = isinstance(held, list) and len(held) == count
     if not fits or not all(torch.is_tensor(one) and one.is_floating_point() for one in held):
         raise ConfigError(f"{path}: {key} must be a list of {count} tensors of numbers")
+    if not all(map(checkpoint.is_plain, held)):
+        raise ConfigError(f"{path}: {key} holds a tensor that is not plain, such as a sparse one")
     return held

@@ -158,6 +158,7 @@ class Odd:
 
 
 WEIGHT, NORM = "body.block1.0.weight", "body.block1.1"
+EYE = torch.eye(HIDDEN, DIMS)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +181,13 @@ WEIGHT, NORM = "body.block1.0.weight", "body.block1.1"
         (
             lambda: changed("discriminator", f"{NORM}.running_var", -torch.ones(HIDDEN)),
             "holds a variance < 0",
+        ),
+        (lambda: changed("discriminator", WEIGHT, EYE.to_sparse()), f"{WEIGHT} is not a plain"),
+        (lambda: changed("discriminator", WEIGHT, EYE.to("meta")), f"{WEIGHT} is not a plain"),
+        (lambda: changed("discriminator", WEIGHT, EYE + 1j), f"{WEIGHT} is not a plain"),
+        (
+            lambda: changed("discriminator", WEIGHT, torch.zeros(1).expand(200_000, 200_000)),
+            f"{WEIGHT} is not a plain",
         ),
         (lambda: {"encoder.weight": torch.zeros(2)}, "holds 'encoder.weight'"),
         (lambda: {"backbone.conv1.weight": torch.zeros(2)}, "holds no discriminator"),
@@ -205,7 +213,14 @@ def refused(code: int, capsys, message: str) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "cannot be read"), (b"", "damaged"), (b"PK\3\4 junk", "not a ZIP archive")],
+    [
+        (None, "cannot be read"),
+        (b"", "damaged"),
+        (b"PK\3\4 junk", "not a ZIP archive"),
+        (b"\x80\x02G\x00.", "damaged"),
+        (b"\x80\x02ccollections\nOrderedDict\nK\x01\x85R.", "damaged"),
+        (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(X\x01\0\0\0aK\0))\x89}tR.", "damaged"),
+    ],
 )
 def test_a_missing_or_damaged_file_is_refused(normal, tmp_path, capsys, content, message):
     file = tmp_path / "c.pth"

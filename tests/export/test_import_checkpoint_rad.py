@@ -207,6 +207,11 @@ def patches(*shapes: tuple[int, ...]) -> dict:
         (patches((4, 15, 6), (4, 15, 8)), "15 positions of a picture are no square grid"),
         (patches((3, 16, 6), (3, 16, 8)), "entry 0 of cls_banks and patch_banks"),
         (patches((4, 16, 7), (4, 16, 8)), "it is of another encoder"),
+        (
+            with_bank(patch_banks=[torch.ones(4, 16, 6).to_sparse()] * 2),
+            "patch_banks holds a tensor",
+        ),
+        (with_bank(cls_banks=[torch.ones(1, 1).expand(4, 5)] * 2), "cls_banks holds a tensor"),
         (with_bank(layers=[3, 7]), "no layer 'block7'"),
         (with_bank(cls_banks=[torch.ones(4, 3)] * 2), "class token of block 6 (3 values)"),
         (with_bank(cls_banks=[torch.full((4, 5), torch.inf)] * 2), "cls_banks hold values"),

@@ -2,7 +2,6 @@
 
 import io
 import os
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +9,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from engines.torch_files import DAMAGED
 from engines.training.glass.validation import Quality
 from inspector.core.errors import ConfigError, SinkError
 
@@ -129,7 +129,7 @@ def load(path: Path) -> dict[str, Any]:
         content = torch.load(held, map_location="cpu", weights_only=True)
     except OSError as exc:
         raise ConfigError(f"checkpoint {path} cannot be read: {exc.strerror}") from exc
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as exc:
+    except DAMAGED as exc:
         reason = str(exc).strip().partition("\n")[0]
         raise ConfigError(f"{path} is not a whole checkpoint: {reason}") from exc
     if not isinstance(content, dict) or not {"discriminator", "pre_projection"} <= set(content):
