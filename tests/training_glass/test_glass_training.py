@@ -145,6 +145,18 @@ def test_a_training_that_was_killed_goes_on_to_the_same_result(extractor, tmp_pa
     assert same(tensors(straight.networks), tensors(resumed.networks))
 
 
+def test_going_on_restores_the_best_networks_of_the_latest_checkpoint(extractor, tmp_path):
+    best = trainer(extractor, tmp_path, epochs=1).run()
+    (kept,) = tmp_path.glob("ckpt_best_*.pth")
+    content = torch.load(kept, weights_only=True)
+    kept.rename(tmp_path / "ckpt_best_9.pth")
+    assert trainer(extractor, tmp_path, epochs=1).run(resume=True).best_epoch == best.best_epoch
+    assert [path.name for path in tmp_path.glob("ckpt_best_*.pth")] == [kept.name]
+    again = torch.load(kept, weights_only=True)
+    for network, tensors in content.items():
+        assert all(torch.equal(value, again[network][key]) for key, value in tensors.items())
+
+
 def test_a_checkpoint_is_in_the_published_form_with_the_norm_statistics(extractor, tmp_path):
     trained = trainer(extractor, tmp_path, epochs=2).run()
     (best,) = tmp_path.glob("ckpt_best_*.pth")
@@ -259,6 +271,9 @@ def test_a_damaged_checkpoint_is_named(extractor, tmp_path):
     trainer(extractor, tmp_path, epochs=1).run()
     path = tmp_path / checkpoint.LATEST
     path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(ConfigError, match=r"ckpt\.pth is not a whole checkpoint"):
+        trainer(extractor, tmp_path).run(resume=True)
+    path.write_bytes(b"\x80\x02ccollections\nOrderedDict\nK\x01\x85R.")
     with pytest.raises(ConfigError, match=r"ckpt\.pth is not a whole checkpoint"):
         trainer(extractor, tmp_path).run(resume=True)
     path.write_bytes((next(tmp_path.glob("ckpt_best_*.pth"))).read_bytes())

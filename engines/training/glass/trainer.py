@@ -218,6 +218,9 @@ class GlassTrainer:
         state = checkpoint.load_latest(self.folder, self._settings())
         self.networks.load(state.weights, state.optimisers)
         self.best, self.waited = state.best, state.waited
+        if self.best is not None:
+            # A kill may have left the networks of an epoch that this training does not know.
+            checkpoint.save_best(self.folder, self.best, self.embedder.scale)
         return state.epoch
 
     def _save(self, epoch: int) -> None:
