@@ -73,8 +73,8 @@ class Log:
 
     def _kept(self) -> list[dict[str, Any]]:
         try:
-            text = self._path.read_text(encoding="utf-8")
-            return [line for line in map(json.loads, text.splitlines()) if line["epoch"]]
+            lines = self._path.read_text(encoding="utf-8").splitlines()
+            return [line for line in map(json.loads, lines) if line["epoch"] > 0]
         except (OSError, ValueError, TypeError, KeyError) as exc:
             raise DataError(f"{self._path} cannot be read: {exc}; move it away") from exc
 

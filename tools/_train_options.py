@@ -1,6 +1,7 @@
 """Options of tools.train, and what they make."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,8 @@ from engines.datasets.layouts import LAYOUTS
 from engines.methods.base import TRAINED
 from engines.training.data import LONGEST_SIDE, Size
 from engines.training.glass.distribution import CHOICES
-from engines.training.glass.options import GlassOptions
+from engines.training.glass.options import FASTER_RATE, PUBLISHED_RATE, GlassOptions
+from engines.training.glass.options import PUBLISHED as PUBLISHED_BACKBONE
 from tools._argument_types import seed, sigma
 from tools._rule_options import add_rule_options
 
@@ -89,7 +91,11 @@ def _add_training(made: argparse.ArgumentParser) -> None:
     add("--distribution", choices=CHOICES, default="auto", help="(default: %(default)s)")
     add("--dims", type=int, help="of a patch vector; default: channels of the layers together")
     add("--hidden", type=int, help="of the discriminator; default: two thirds of --dims")
-    add("--learning-rate", type=float, help="default: 0.0001 for wide_resnet50_2, else 0.001")
+    add(
+        "--learning-rate",
+        type=float,
+        help=f"default: {PUBLISHED_RATE} for {PUBLISHED_BACKBONE}, else {FASTER_RATE}",
+    )
     add("--patch-norm", type=float, help="length that patch vectors are scaled to; 0: as they are")
     add("--seed", type=seed, default=0)
     add(
@@ -117,7 +123,7 @@ def _add_machine(made: argparse.ArgumentParser) -> None:
     )
     add("--amp", action="store_true", help="train in bfloat16 where that is safe")
     add("--threads", type=int, default=0, help="0: the libraries choose")
-    add("--cache-gb", type=float, default=4.0, help="of features kept (default: %(default)s)")
+    add("--cache-gb", type=_gigabytes, default=4.0, help="of features kept (default: %(default)s)")
 
 
 def glass_options(arguments: argparse.Namespace) -> GlassOptions:
@@ -138,6 +144,16 @@ def glass_options(arguments: argparse.Namespace) -> GlassOptions:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
+
+
+def _gigabytes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from exc
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number of at least 0")
+    return value
 
 
 def _size(text: str) -> Size:

@@ -13,6 +13,7 @@ from engines.datasets.types import Sample
 from engines.spec import ResizeRule
 from engines.training.data import Normals
 from engines.training.glass.las import Synthesis
+from engines.training.glass.options import FASTER_RATE, PUBLISHED_RATE
 from engines.training.glass.textures import BuiltInTextures
 from inspector.core.errors import ConfigError, DataError
 from tools import _train_data
@@ -66,6 +67,18 @@ def test_the_published_settings_are_the_defaults():
     assert (options.noise, options.step_size, options.radius) == (0.015, 0.001, 0.75)
     assert (options.hard, options.mining, options.distribution) == (0.5, True, "auto")
     assert arguments.size == 288
+
+
+@pytest.mark.parametrize("gigabytes", ["nan", "inf", "-1", "much"])
+def test_a_cache_that_is_none_is_refused(gigabytes, capsys):
+    with pytest.raises(SystemExit):
+        parser().parse_args([*LEAST, "--cache-gb", gigabytes])
+    assert "--cache-gb" in capsys.readouterr().err
+
+
+def test_the_help_names_the_learning_rates_that_are_taken():
+    said = " ".join(parser().format_help().split())
+    assert f"default: {PUBLISHED_RATE} for wide_resnet50_2, else {FASTER_RATE}" in said
 
 
 @pytest.mark.parametrize("size", ["288x", "big", "16", "10x10x10", "99999"])
@@ -142,9 +155,10 @@ def test_the_log_loses_lines_that_are_written_again_after_a_stop(tmp_path):
     again.add(2, {"loss/total": 7.0})
     lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
     assert lines == [{"epoch": 1, "loss/total": 1.0}, {"epoch": 2, "loss/total": 7.0}]
-    (tmp_path / LOG).write_text("no json\n")
-    with pytest.raises(DataError, match=r"log\.jsonl cannot be read"):
-        Log(tmp_path)
+    for damaged in ("no json", "[1]", '{"loss": 1}', '{"epoch": "two"}'):
+        (tmp_path / LOG).write_text(damaged + "\n")
+        with pytest.raises(DataError, match=r"log\.jsonl cannot be read"):
+            Log(tmp_path)
 
 
 def test_the_sheet_shows_defects_and_their_outlines(tmp_path):
