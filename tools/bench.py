@@ -13,7 +13,8 @@ from typing import Any
 from engines.base import BACKENDS, DEVICES, TAKES_HINT
 from engines.choosing import CPUS, GPUS, NAMED_ONLY
 from engines.spec_file import read_spec
-from inspector.core.errors import ConfigError, EngineError
+from inspector.core.errors import ConfigError, EngineError, SinkError
+from inspector.core.files import write_whole
 from tools._bench_turns import Absent, Candidate, Measured, in_turns
 from tools._cli import guarded
 
@@ -26,11 +27,14 @@ def main(argv: list[str] | None = None) -> int:
     candidates = list(_candidates(arguments))
     if not candidates:
         raise ConfigError(f"backend {arguments.backend} does not run on device {arguments.device}")
+    if arguments.json is not None:
+        _refuse_unwritable(arguments.json)
     print(f"{_processor()}, {os.cpu_count()} cores seen; load {_load()}")
     measured, absent = in_turns(candidates, arguments.batch, arguments.seconds)
     print("\n".join(_lines(measured, absent)))
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps(_plain(measured, absent), indent=2) + "\n")
+        text = json.dumps(_plain(measured, absent), indent=2) + "\n"
+        write_whole(arguments.json, text.encode())
         print(f"written to {arguments.json}")
     if not measured:
         raise EngineError("no runtime here can run the engine")
@@ -115,6 +119,16 @@ def _values(one: Measured | Absent) -> dict[str, Any]:
     values = dataclasses.asdict(one)
     candidate = values.pop("candidate")
     return candidate | {"engine": str(one.candidate.engine)} | values
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """Minutes of measuring must not be lost to a wrong path. Raises SinkError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab"):
+            pass
+    except OSError as exc:
+        raise SinkError(f"{path} cannot be written: {exc.strerror}") from exc
 
 
 def _processor() -> str:

@@ -93,6 +93,15 @@ def test_bad_numbers_are_refused(engine, wrong):
     assert caught.value.code == 2
 
 
+def test_a_file_for_the_figures_that_cannot_be_written_is_refused_at_once(engine, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    wrong = tmp_path / "file" / "figures.json"
+    assert main([str(engine), "--json", str(wrong), *QUICK]) != 0
+    told = capsys.readouterr()
+    assert f"{wrong} cannot be written" in told.err
+    assert told.out == ""
+
+
 def test_where_nothing_runs_the_reasons_are_told_and_the_exit_code_is_2(engine, capsys):
     ort = pytest.importorskip("onnxruntime")
     if "CUDAExecutionProvider" in ort.get_available_providers():
