@@ -94,11 +94,13 @@ class Scorer(ABC, Generic[ModelT]):
     def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
         """The backbone's outputs that are used: `layers`, or all its grids unless that names some.
 
-        Raises ConfigError for a layer that it lacks or that is no grid.
+        Raises ConfigError for a layer that it lacks, that is no grid or that is named twice.
         """
         if not self.layers:
             return tuple(output.name for output in info.outputs if output.stride is not None)
         for layer in self.layers:
+            if self.layers.count(layer) > 1:
+                raise ConfigError(f"layer {layer} is named twice")
             if info.output(layer).stride is None:
                 raise ConfigError(f"layer {layer} of backbone {info.name} has no grid to compare")
         return self.layers

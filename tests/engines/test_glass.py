@@ -152,6 +152,8 @@ def test_layers_of_strides_8_and_16_are_taken_unless_others_are_named():
     assert Glass(layers=("stride16",)).outputs(info) == ("stride16",)
     with pytest.raises(ConfigError, match="name stride8 first"):
         Glass(layers=("stride16", "stride8")).outputs(info)
+    with pytest.raises(ConfigError, match="layer stride8 is named twice"):
+        Glass(layers=("stride8", "stride8")).outputs(info)
 
 
 def test_glass_is_trained_and_not_fitted():

@@ -281,6 +281,12 @@ def test_a_damaged_checkpoint_is_named(extractor, tmp_path):
         trainer(extractor, tmp_path).run(resume=True)
 
 
+@pytest.mark.parametrize("setting", [{"step_size": 1e38}, {"learning_rate": 1e30}])
+def test_a_training_that_diverges_says_what_to_lower(extractor, tmp_path, setting):
+    with pytest.raises(DataError, match="not finite: lower learning_rate or step_size"):
+        trainer(extractor, tmp_path, **setting).run()
+
+
 def test_bf16_keeps_the_losses_near_those_of_float32(extractor, tmp_path):
     totals = {}
     for amp in (False, True):
@@ -321,7 +327,10 @@ def test_pictures_are_held_out_at_random_or_from_the_end_of_a_stream():
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("epochs", 0), ("noise", 0.0), ("hard", 1.5), ("distribution", "sphere"), ("hidden", 0)],
+    [
+        *[("epochs", 0), ("noise", 0.0), ("hard", 1.5), ("distribution", "sphere"), ("hidden", 0)],
+        *[("dims", 100_000_000), ("hidden", 100_000_000), ("threads", 1_000_000)],
+    ],
 )
 def test_a_setting_that_makes_no_sense_is_named(key, value):
     with pytest.raises(ConfigError, match=key):

@@ -22,6 +22,11 @@ FASTER_RATE: Final = 5e-4
 """Of other backbones, for short schedules; at 1e-3 the maps of one validation differ much from
 those of the next."""
 
+MOST_SIZE: Final = 8192
+"""Of a patch vector or the discriminator: its square is the size of a weight."""
+
+MOST_THREADS: Final = 256
+
 
 @dataclass(frozen=True, slots=True)
 class GlassOptions:
@@ -75,6 +80,8 @@ class GlassOptions:
         for key in ("dims", "hidden"):
             if getattr(self, key) is not None:
                 _at_least(key, getattr(self, key), 1)
+                _at_most(key, getattr(self, key), MOST_SIZE)
+        _at_most("threads", self.threads, MOST_THREADS)
         for key in ("beta_std", "patch_norm"):
             value = getattr(self, key)
             if value is not None and not 0 <= value < math.inf:
@@ -119,6 +126,11 @@ class GlassOptions:
 def _at_least(key: str, value: int, least: int) -> None:
     if value < least:
         raise ConfigError(f"{key} must be at least {least}, not {value}")
+
+
+def _at_most(key: str, value: int, most: int) -> None:
+    if value > most:
+        raise ConfigError(f"{key} must be at most {most}, not {value}")
 
 
 def _positive(key: str, value: float) -> None:

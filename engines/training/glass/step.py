@@ -9,10 +9,13 @@ from torch.nn import functional
 
 from engines.training.glass.ascent import Ascent, around_centre, around_true, truncation
 from engines.training.glass.networks import Discriminator, GlassNetworks, at_least_float32
+from inspector.core.errors import DataError
 
 MANIFOLD_RADIUS: Final = 0.5
 FOCAL_SMOOTH: Final = 1e-5
 FOCAL_GAMMA: Final = 2
+
+DIVERGED: Final = "scores of the training are not finite: lower learning_rate or step_size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,10 @@ def _gaussian(
 
 
 def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    """Of probabilities, which torch refuses under autocast, though these are float32."""
+    """Of probabilities, which torch refuses under autocast, though these are float32. Raises
+    DataError for NaN, at which torch would end the process on a GPU."""
+    if not scores.detach().isfinite().all():
+        raise DataError(DIVERGED)
     with torch.autocast(scores.device.type, enabled=False):
         return functional.binary_cross_entropy(scores, labels)
 

@@ -21,7 +21,7 @@ from engines.training.glass.checkpoint import Best, State
 from engines.training.glass.features import CachedRows, Embedder
 from engines.training.glass.networks import GlassNetworks
 from engines.training.glass.options import GlassOptions
-from engines.training.glass.step import Losses, Rows, StepSettings, descend, losses
+from engines.training.glass.step import DIVERGED, Losses, Rows, StepSettings, descend, losses
 from engines.training.glass.validation import Labelled, Quality, quality
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError, EngineError
@@ -183,7 +183,10 @@ class GlassTrainer:
         return np.asarray(joined.cpu().numpy(), np.float32)
 
     def _validate(self, epoch: int) -> dict[str, float]:
-        found = quality(self.scores(), self.labelled)
+        scores = self.scores()
+        if not np.isfinite(scores).all():
+            raise DataError(DIVERGED)
+        found = quality(scores, self.labelled)
         if self.best is None or found.total > self.best.quality.total:
             self.best, self.waited = Best(epoch, found, self.networks.weights()), 0
             checkpoint.save_best(self.folder, self.best, self.embedder.scale)
