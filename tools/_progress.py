@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 
 class Bars:
-    """One bar per step, from `with` on."""
+    """One bar per step or class, from `with` on."""
 
     def __init__(self) -> None:
         self._bars: dict[str, tqdm[Any]] = {}
@@ -16,6 +16,11 @@ class Bars:
         if step not in self._bars:
             self._bars[step] = tqdm(total=total, desc=step, unit="picture", disable=None)
         self._bars[step].update(done)
+
+    def close(self, step: str) -> None:
+        """Ends a bar, if there is one."""
+        if step in self._bars:
+            self._bars.pop(step).close()
 
     def __enter__(self) -> Self:
         return self
@@ -26,5 +31,5 @@ class Bars:
         exc: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for bar in self._bars.values():
-            bar.close()
+        for step in list(self._bars):
+            self.close(step)

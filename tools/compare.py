@@ -13,7 +13,8 @@ from evaluation.dataset import check_out
 from inspector.core.errors import DataError
 from inspector.core.files import sole_writer
 from tools._cli import guarded
-from tools.evaluate import Bars, add_options, classes_from, settings_from
+from tools._progress import Bars
+from tools.evaluate import add_options, classes_from, settings_from
 
 
 @guarded

@@ -4,8 +4,6 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 from tqdm import tqdm
 
@@ -24,6 +22,7 @@ from evaluation.tables import class_lines, dataset_lines
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.files import sole_writer
 from tools._cli import guarded
+from tools._progress import Bars
 
 
 @guarded
@@ -38,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     with sole_writer(out), Bars() as bars:
 
         def told(job: Job, result: ClassResult, was_kept: bool) -> None:
-            bars.told(result, was_kept)
+            tell(bars, result, was_kept)
             if not arguments.no_report:
                 # The report of a single class is the report.
                 place = out / result.name if len(jobs) > 1 else out
@@ -147,37 +146,10 @@ def exit_code(result: DatasetResult) -> int:
     return 1 if said else 0
 
 
-class Bars:
-    """One progress bar per class."""
-
-    def __init__(self) -> None:
-        self._bars: dict[str, tqdm[Any]] = {}
-
-    def advance(self, name: str, done: int, total: int) -> None:
-        if name not in self._bars:
-            self._bars[name] = tqdm(total=total, desc=name, unit="picture", disable=None)
-        self._bars[name].update(done)
-
-    def told(self, result: ClassResult, was_kept: bool) -> None:
-        self._close(result.name)
-        if was_kept:
-            tqdm.write(f"{result.name}: kept from {result.made_utc}, nothing has changed")
-
-    def _close(self, name: str) -> None:
-        if name in self._bars:
-            self._bars.pop(name).close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for name in list(self._bars):
-            self._close(name)
+def tell(bars: Bars, result: ClassResult, was_kept: bool) -> None:
+    bars.close(result.name)
+    if was_kept:
+        tqdm.write(f"{result.name}: kept from {result.made_utc}, nothing has changed")
 
 
 def _print(result: DatasetResult, out: Path) -> None:
