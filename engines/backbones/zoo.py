@@ -122,7 +122,8 @@ def resolve(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if path.suffix == ".onnx":
         if not path.is_file():
-            raise ConfigError(f"backbone file {path} does not exist")
+            what = "is a folder" if path.is_dir() else "does not exist"
+            raise ConfigError(f"backbone file {path} {what}")
         return path
     found = recipe(name_or_path)
     if found.file is None:

@@ -85,6 +85,8 @@ def read_export(path: Path) -> Export:
 
 
 def _load(path: Path) -> onnx.ModelProto:
+    if path.is_dir():
+        raise ConfigError(f"model {path} is a folder; name the ONNX file in it")
     if not path.is_file():
         raise ConfigError(f"model {path} does not exist")
     if path.suffix in (".xml", ".bin"):

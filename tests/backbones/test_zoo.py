@@ -64,6 +64,12 @@ def test_a_missing_path_is_refused_by_name():
         zoo.resolve("no/such.onnx")
 
 
+def test_a_folder_named_like_a_backbone_file_is_refused_as_such(tmp_path):
+    (tmp_path / "b.onnx").mkdir()
+    with pytest.raises(ConfigError, match=r"b\.onnx is a folder"):
+        zoo.resolve(str(tmp_path / "b.onnx"))
+
+
 def test_an_unknown_name_is_refused_with_the_known_ones():
     with pytest.raises(ConfigError, match="'vgg16' is unknown; known: efficientnet_lite0,"):
         zoo.resolve("vgg16")

@@ -58,6 +58,11 @@ def test_thresholds_follow_the_rule_asked_for(tmp_path, good):
     assert (rule.rule, rule.parameters) == ("median_mad", {"k": 6.0})
 
 
+def a_folder(folder: Path) -> Path:
+    (folder / "weights").mkdir()
+    return folder / "weights"
+
+
 def no_onnx(folder: Path) -> Path:
     path = folder / "model.onnx"
     path.write_bytes(b"no model at all")
@@ -105,6 +110,7 @@ def with_part_of_its_weights(folder: Path) -> Path:
     ("make", "sentence"),
     [
         (lambda folder: folder / "model.onnx", "does not exist"),
+        (a_folder, "is a folder; name the ONNX file in it"),
         (no_onnx, "is not a whole ONNX file"),
         (truncated, "is not a whole ONNX file"),
         (torch_file, "is a file of torch, not ONNX; export it first: engine.export(model"),
