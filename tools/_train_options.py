@@ -12,7 +12,7 @@ from engines.training.data import LONGEST_SIDE, Size
 from engines.training.glass.distribution import CHOICES
 from engines.training.glass.options import FASTER_RATE, PUBLISHED_RATE, GlassOptions
 from engines.training.glass.options import PUBLISHED as PUBLISHED_BACKBONE
-from tools._argument_types import seed, sigma
+from tools._argument_types import out_folder, seed, sigma
 from tools._rule_options import add_rule_options
 
 PUBLISHED: Final = GlassOptions()
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("--method", choices=list(TRAINED), required=True)
     add("--data", required=True, help="folder of a class (train/good is enough), or a video")
-    add("--out", type=Path, required=True, help="folder of the engine, checkpoints and log")
+    add("--out", type=out_folder, required=True, help="folder of the engine, checkpoints and log")
     add("--name", help="of the engine (default: name of the --out folder)")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
     add("--textures", type=Path, help="folder of pictures, such as DTD; default: a built-in bank")

@@ -7,6 +7,7 @@ from pathlib import Path
 from engines.export.trt_build import MAX_BATCH, build
 from engines.trt_cuda import Cuda, Gpu
 from engines.trt_plan import PLANS
+from tools._argument_types import out_folder
 from tools._cli import guarded
 
 
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SM86,SM89",
         help="for all GPUs of these compute capabilities; needs TensorRT RTX and no GPU",
     )
-    add("--out", type=Path, default=PLANS, metavar="FOLDER", help="default: %(default)s")
+    add("--out", type=out_folder, default=PLANS, metavar="FOLDER", help="default: %(default)s")
     add("--max-batch", type=int, default=MAX_BATCH, metavar="N", help="default: %(default)s")
     add("--workspace", type=int, metavar="MB", help="most memory on the GPU for scratch")
     return parser

@@ -14,6 +14,7 @@ from calibration.store import save_calibration
 from calibration.two_point import from_two_points
 from inspector.core.arrays import Image
 from inspector.core.errors import CalibrationError, ConfigError
+from tools._argument_types import out_file
 from tools._cli import guarded
 
 
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for command in (scale, two, board):
         command.add_argument("--camera", default="", help="free name, kept in the file")
-        command.add_argument("--out", type=Path, required=True)
+        command.add_argument("--out", type=out_file, required=True)
         command.add_argument("--overwrite", action="store_true")
     return parser
 

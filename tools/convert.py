@@ -9,6 +9,7 @@ from engines.parity import TOLERANCES
 from engines.spec_file import read_spec
 from inspector.core.errors import ConfigError
 from inspector.gate import ruler
+from tools._argument_types import out_file
 from tools._cli import guarded
 
 
@@ -35,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("engine", type=Path, help="engine file")
     parser.add_argument("--precision", choices=("fp16",), default="fp16")
-    parser.add_argument("--out", type=Path, required=True, metavar="E16.onnx")
+    parser.add_argument("--out", type=out_file, required=True, metavar="E16.onnx")
     parser.add_argument("--threads", type=int, default=0, help="0: the runtime chooses")
     return parser
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from engines.backbones.zoo import BACKBONES
 from engines.export.backbone_export import export_backbone
 from inspector.core.errors import ConfigError
+from tools._argument_types import out_file
 from tools._cli import guarded
 
 
@@ -17,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("name", help=", ".join(BACKBONES))
     parser.add_argument("--weights", type=Path, help="state dict of torch instead of a download")
     parser.add_argument("--size", metavar="HxW", help="input size, for the DINO backbones")
-    parser.add_argument("--out", type=Path, required=True, metavar="BACKBONE.onnx")
+    parser.add_argument("--out", type=out_file, required=True, metavar="BACKBONE.onnx")
     args = parser.parse_args(argv)
     size = None if args.size is None else parse_size(args.size)
     info = export_backbone(args.name, args.out, weights_file=args.weights, input_hw=size)

@@ -16,7 +16,7 @@ from engines.spec_file import file_hash
 from engines.training.data import LONGEST_SIDE, MAX_PICTURES, Normals
 from engines.training.folds import Scheme
 from inspector.core.errors import ConfigError
-from tools._argument_types import seed, sigma
+from tools._argument_types import out_file, out_folder, seed, sigma
 from tools._cli import guarded
 from tools._fit_classes import fit_classes, refuse_failed, table
 from tools._fit_report import report
@@ -113,7 +113,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         help="folder of pictures, video, camera number or URL; or a data set, whose classes all "
         "get an engine where --out is a folder",
     )
-    add("--out", type=Path, required=True, help="engine.onnx, or a folder for a data set")
+    add("--out", type=_out, required=True, help="engine.onnx, or a folder for a data set")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
     add(
         "--split",
@@ -136,6 +136,10 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add_scheme_options(parser)
     add_method_options(parser, argv)
     return parser
+
+
+def _out(text: str) -> Path:
+    return out_file(text) if Path(text).suffix == SUFFIX else out_folder(text)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from engines.training import thresholds
 from engines.training.data import MAX_PICTURES, Crop, Normals, from_folder
 from engines.training.data import spread as spread_out
 from inspector.core.errors import ConfigError, DataError
+from tools._argument_types import out_file
 from tools._cli import guarded
 from tools._fit_report import report
 from tools._method_options import add_method_options, method_named, method_options
@@ -200,7 +201,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         help="of the backbone named, as torch saves them; its file is then made beside --out",
     )
     add("--normal", type=Path, required=True, help="folder of good pictures, for the thresholds")
-    add("--out", type=Path, required=True, help="engine file to write")
+    add("--out", type=out_file, required=True, help="engine file to write")
     add("--size", help="HxW of the input (glass: 288x288; rad: what the bank's grid needs)")
     add(
         "--resize",

@@ -10,6 +10,7 @@ from engines.export.anomalib_run import find_view
 from engines.spec import EngineSpec
 from engines.training.data import MAX_PICTURES, from_folder
 from inspector.core.errors import ConfigError
+from tools._argument_types import out_file
 from tools._cli import guarded
 from tools._rule_options import add_rule_options, chosen_rule
 from tools._text import plain_values
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("model", type=Path, help="ONNX file; weights that anomalib wrote beside it come along")
     add("--normal", type=Path, required=True, help="folder of pictures of good product")
-    add("--out", type=Path, required=True, help="engine file to write")
+    add("--out", type=out_file, required=True, help="engine file to write")
     add("--size", help="HxW of the input; default: what the model works on")
     add("--name", help="of the engine (default: name of the file)")
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")

@@ -27,6 +27,7 @@ from engines.training.thresholds_record import (
 from engines.training.thresholds_rules import RULES, Rule, least_promise
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError, EngineError
+from tools._argument_types import out_file
 from tools._cli import guarded
 from tools._rule_options import add_rule_options, chosen_rule
 
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     change = parser.add_mutually_exclusive_group().add_argument
     change("--set", nargs="+", type=_setting, metavar="image=X pixel=Y", help="by hand")
     change("--refit", action="store_true", help="anew, from the scores that the file keeps")
-    add("--out", type=Path, help="engine file to write (default: the same)")
+    add("--out", type=out_file, help="engine file to write (default: the same)")
     add("--normal", type=Path, help="with --refit: folder of good pictures that it does not hold")
     add("--ordered", action="store_true", help="the good pictures are frames of one stream")
     add("--anomalous", type=Path, nargs="+", help="with --rule f1_max: folders of bad pictures")

@@ -1,0 +1,80 @@
+"""What --out names is looked at before anything is read."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tools import (
+    build_trt,
+    calibrate,
+    convert,
+    export_backbone,
+    fit,
+    import_checkpoint,
+    import_engine,
+    simulate_defects,
+    threshold,
+    train,
+)
+
+FILES = {
+    "fit": (fit.main, ("--method", "rad", "--normal", "none")),
+    "import_engine": (import_engine.main, ("none.onnx", "--normal", "none")),
+    "import_checkpoint": (
+        import_checkpoint.main,
+        ("none.pth", "--method", "rad", "--backbone", "none.onnx", "--normal", "none"),
+    ),
+    "convert": (convert.main, ("none.onnx",)),
+    "threshold": (threshold.main, ("none.onnx", "--set", "image=1")),
+    "export_backbone": (export_backbone.main, ("none",)),
+    "calibrate": (
+        calibrate.main,
+        ("scale", "--mm-per-px", "1", "--frame-size", "9x9", "--overwrite"),
+    ),
+}
+FOLDERS = {
+    "fit": (fit.main, ("--method", "rad", "--normal", "none")),
+    "train": (train.main, ("--method", "glass", "--data", "none")),
+    "build_trt": (build_trt.main, ("none.onnx",)),
+    "simulate_defects": (simulate_defects.main, ("--normal", "none")),
+}
+
+
+def refusal(command, out: Path, capsys) -> str:
+    """What is told of --out by a command whose other files do not exist."""
+    main, argv = command
+    with pytest.raises(SystemExit) as caught:
+        main([*argv, "--out", str(out)])
+    assert caught.value.code == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_is_no_file_to_write(name, tmp_path, capsys):
+    (tmp_path / "e.onnx").mkdir()
+    told = refusal(FILES[name], tmp_path / "e.onnx", capsys)
+    assert told.endswith(f"--out: {tmp_path / 'e.onnx'} is a folder; name a file in it")
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_file_is_no_folder_to_write_to(name, tmp_path, capsys):
+    (tmp_path / "out").write_text("")
+    told = refusal(FOLDERS[name], tmp_path / "out", capsys)
+    assert told.endswith(f"--out: {tmp_path / 'out'} is a file; name a folder")
+
+
+@pytest.mark.parametrize("command", [FILES["convert"], FOLDERS["build_trt"]])
+def test_nothing_can_be_written_below_a_file(command, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    told = refusal(command, tmp_path / "file" / "deep" / "e.onnx", capsys)
+    assert told.endswith(f"e.onnx cannot be written: {tmp_path / 'file'} is a file")
+
+
+@pytest.mark.parametrize("command", [FILES["convert"], FOLDERS["build_trt"]])
+def test_a_folder_that_may_not_be_changed_is_named(command, tmp_path, capsys):
+    tmp_path.chmod(0o555)
+    if os.access(tmp_path, os.W_OK):
+        pytest.skip("this user may write everywhere")
+    told = refusal(command, tmp_path / "new" / "e.onnx", capsys)
+    assert told.endswith(f"e.onnx cannot be written: {tmp_path} is read-only")
