@@ -2,13 +2,19 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from engines.export.trt_build import MAX_BATCH, build
 from engines.trt_cuda import Cuda, Gpu
 from engines.trt_plan import PLANS
 from tools._argument_types import out_folder
 from tools._cli import guarded
+
+LARGEST_BATCH: Final = 1024
+LARGEST_WORKSPACE: Final = 1 << 20
+"""MB."""
 
 
 @guarded
@@ -52,13 +58,23 @@ def _parser() -> argparse.ArgumentParser:
         help="for all GPUs of these compute capabilities; needs TensorRT RTX and no GPU",
     )
     add("--out", type=out_folder, default=PLANS, metavar="FOLDER", help="default: %(default)s")
-    add("--max-batch", type=int, default=MAX_BATCH, metavar="N", help="default: %(default)s")
-    add("--workspace", type=int, metavar="MB", help="most memory on the GPU for scratch")
+    batch, megabytes = _up_to(LARGEST_BATCH), _up_to(LARGEST_WORKSPACE)
+    add("--max-batch", type=batch, default=MAX_BATCH, metavar="N", help="default: %(default)s")
+    add("--workspace", type=megabytes, metavar="MB", help="most memory on the GPU for scratch")
     return parser
 
 
 def _targets(text: str) -> tuple[str, ...]:
     return tuple(name.strip().upper() for name in text.split(","))
+
+
+def _up_to(most: int) -> Callable[[str], int]:
+    def count(text: str) -> int:
+        if not text.isdecimal() or not 1 <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most}")
+        return int(text)
+
+    return count
 
 
 def _this_gpu() -> Gpu:

@@ -17,7 +17,7 @@ from engines.spec_file import read_engine
 from engines.trt_cuda import Gpu
 from engines.trt_library import Library, interruptible, load, one_line
 from engines.trt_plan import PLANS, Options, Plan, Purpose, find, keep, locked, plan_path, record
-from inspector.core.errors import ConfigError, EngineError
+from inspector.core.errors import EngineError
 
 MAX_BATCH: Final = 8
 
@@ -101,10 +101,6 @@ def purpose_of(spec: EngineSpec, target: Gpu | tuple[str, ...]) -> Purpose:
 
 
 def _options(spec: EngineSpec, max_batch: int, workspace_mb: int | None) -> Options:
-    if max_batch < 1:
-        raise ConfigError(f"the largest batch must be at least 1, not {max_batch}")
-    if workspace_mb is not None and workspace_mb < 1:
-        raise ConfigError(f"the workspace must be at least 1 MB, not {workspace_mb}")
     most = min(max_batch, spec.max_batch or max_batch)
     return Options((1, 1, most), workspace_mb)
 

@@ -26,7 +26,7 @@ from engines.methods.base import METHODS, TRAINED
 from engines.spec_file import graph_hash, read_engine, read_spec, write_engine
 from engines.trt_cuda import Gpu
 from engines.trt_library import Library, load, one_line
-from inspector.core.errors import ConfigError, EngineError, SpecError
+from inspector.core.errors import EngineError, SpecError
 from tools._cli import INTERRUPTED
 from tools.convert import main as convert
 from tools.threshold import main as threshold
@@ -193,13 +193,6 @@ def test_a_compute_capability_that_it_does_not_build_for_is_refused_by_name(own_
         build(own_engine, ("SM86", "SM35"), folder=tmp_path)
     with pytest.raises(EngineError, match=r"does not build for SM90.*; install tensorrt instead"):
         build(own_engine, Gpu("H100", (9, 0), "580.65.06"), folder=tmp_path)
-
-
-@needs_rtx
-@pytest.mark.parametrize("wrong", [{"max_batch": 0}, {"workspace_mb": 0}])
-def test_sizes_below_one_are_refused(own_engine, tmp_path, wrong):
-    with pytest.raises(ConfigError, match="must be at least 1"):
-        build(own_engine, SM86, folder=tmp_path, **wrong)
 
 
 @needs_rtx

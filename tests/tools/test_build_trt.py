@@ -56,6 +56,26 @@ def test_targets_that_are_none_are_refused_by_name(engine, tmp_path, capsys):
     assert "does not build for TURING, only for SM75" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--max-batch", "0", "'0' is not a whole number from 1 to 1024"),
+        ("--max-batch", "-1", "'-1' is not a whole number from 1 to 1024"),
+        ("--max-batch", "100000", "'100000' is not a whole number from 1 to 1024"),
+        ("--max-batch", "eight", "'eight' is not a whole number from 1 to 1024"),
+        ("--workspace", "0", "'0' is not a whole number from 1 to 1048576"),
+        ("--workspace", "99999999999999", "is not a whole number from 1 to 1048576"),
+    ],
+)
+def test_sizes_that_no_gpu_has_room_for_are_refused(option, value, sentence, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["none.onnx", f"{option}={value}"])
+    assert caught.value.code == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert f"argument {option}: " in told
+    assert told.endswith(sentence)
+
+
 def test_without_a_gpu_or_targets_it_says_what_is_missing(engine, monkeypatch, capsys):
     monkeypatch.setattr(trt_cuda, "LIBRARY", "no_such_libcuda.so.1")
     for argv in ([str(engine)], [str(engine), "--this-gpu"]):
