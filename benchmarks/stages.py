@@ -14,7 +14,7 @@ from typing import Any
 from inspector.build import build
 from inspector.config import load_config
 from inspector.core.types import Frame
-from inspector.pipeline.stages import infer_one
+from inspector.pipeline.stages import infer
 
 FRAMES = 300
 
@@ -44,7 +44,7 @@ def measure(clip: str, engine: str, frames: int = FRAMES) -> dict[str, float]:
                 break
             assert isinstance(frame, Frame)
             given = timed("preprocess", lambda f=frame: stages.preprocess(f))
-            result = timed("infer", lambda g=given: infer_one(running, g))
+            (result,) = timed("infer", lambda g=given: infer(running, [g]))
             inspection = timed("measure", lambda r=result: stages.judge(r))
             inspection.timings_ms["latency"] = 0.0
             picture = stages.render(inspection)

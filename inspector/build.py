@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from loguru import logger
+
 from calibration.plane import Calibration
 from calibration.store import load_calibration
 from engines.fake_engine import FakeEngine
@@ -185,6 +187,7 @@ def _wire(
         observers=(lambda inspection, _: summary.add(inspection), *observers),
         max_errored_in_a_row=config.pipeline.max_errored_in_a_row,
         stall_timeout_s=config.pipeline.stall_timeout_s,
+        batch=config.engine.batch,
     )
     return Run(
         pipeline=pipeline,
@@ -193,10 +196,22 @@ def _wire(
         outputs=outputs,
         info=run,
         defects=summary,
-        warnings=(start_engine.warnings, preprocess.warnings),
+        warnings=(start_engine.warnings, preprocess.warnings, _ignored(config, source)),
         running_on=start_engine.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
     )
+
+
+def _ignored(config: Config, source: Source) -> list[str]:
+    """What the configuration asks for and this source cannot have."""
+    if config.engine.batch == 1 or not source.info.live:
+        return []
+    warning = (
+        f"engine.batch is {config.engine.batch}, but {source.info.source_id} is live: its frames "
+        "are inspected one at a time, for a batch would make each wait for the others"
+    )
+    logger.warning("{}", warning)
+    return [warning]
 
 
 def _or(value: float | None, otherwise: float) -> float:

@@ -22,6 +22,7 @@ AtLeastOne = Annotated[int, AtLeast(1)]
 Side = Annotated[int, Between(1, 16384)]
 Scale = Annotated[float, Between(1e-6, 1e4)]
 Threads = Annotated[int, Between(0, 256)]
+Batch = Annotated[int, Between(1, 32)]
 OnError = Annotated[str, OneOf("fatal", "warn")]
 
 
@@ -63,6 +64,7 @@ class EngineConfig:
     backend: Annotated[str, OneOf(AUTO, *BACKENDS)] = "onnx"
     device: Annotated[str, OneOf(AUTO, *DEVICES)] = "cpu"
     threads: Threads = 1
+    batch: Batch = 1
     hint: Annotated[str, OneOf(*HINTS)] = "latency"
     fall_back: bool = False
     on_parity_failure: Annotated[str, OneOf("stop", "fallback")] = "stop"

@@ -3,6 +3,7 @@
 Each class is also the matching built-in, so that a caller who knows only Python can catch it.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -81,10 +82,14 @@ class SinkError(InspectorError, OSError):
 
 
 class StageError(InspectorError, RuntimeError):
-    """Anything unforeseen in a stage; names the stage and the frame."""
+    """Anything unforeseen in a stage; names the stage and the frames that it worked on."""
 
-    def __init__(self, stage: str, frame_id: int | None, cause: BaseException) -> None:
-        where = "" if frame_id is None else f" at frame {frame_id}"
+    def __init__(self, stage: str, frame_ids: Sequence[int], cause: BaseException) -> None:
+        where = ""
+        if len(frame_ids) == 1:
+            where = f" at frame {frame_ids[0]}"
+        elif frame_ids:
+            where = f" in frames {frame_ids[0]} to {frame_ids[-1]}"
         super().__init__(f"stage {stage} failed{where}: {type(cause).__name__}: {cause}")
         self.stage = stage
-        self.frame_id = frame_id
+        self.frame_ids = tuple(frame_ids)

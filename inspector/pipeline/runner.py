@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -12,7 +13,8 @@ from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import FrameError, InspectorError, SinkError, StageError
 from inspector.core.protocols import Picture, Source
 from inspector.core.types import Inspection, RunInfo, Verdict
-from inspector.pipeline.stages import Output, Stages, Ticket, errored, first_item, infer_one
+from inspector.pipeline.relay import Relay, each
+from inspector.pipeline.stages import Output, Stages, Ticket, first_item, infer
 from inspector.pipeline.stats import RunStats
 from inspector.pipeline.watchdog import Watchdog
 
@@ -31,7 +33,8 @@ class Pipeline:
     Live sources drop the oldest frame between capture and preprocess, and nowhere else; files wait
     everywhere. The first error wins: it aborts the run (an error of the source drains it instead,
     since nothing behind it is wrong), every sink is closed, and finish() raises it. `reporting`:
-    engine and sinks have been opened.
+    engine and sinks have been opened. batch: frames that the engine is given at once, on files; a
+    live source would wait for them, so it has one at a time.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Pipeline:
         observers: Sequence[Observer] = (),
         max_errored_in_a_row: int | None = None,
         stall_timeout_s: float | None = None,
+        batch: int = 1,
     ) -> None:
         self.stats = RunStats()
         self.reporting = False
@@ -56,11 +60,17 @@ class Pipeline:
         self._max_errored = max_errored_in_a_row
         self._watchdog = Watchdog(stall_timeout_s)
         self._live = source.info.live
+        self._batch = 1 if self._live else batch
         capacity = 1 if self._live else 2
+        # The next batch fills while the engine runs, and the last one empties.
+        beside_engine = max(capacity, self._batch)
         self._captured: Channel[Ticket] = Channel(capacity, drop_oldest=self._live)
-        self._prepared: Channel[Ticket] = Channel(capacity)
-        self._inferred: Channel[Ticket] = Channel(capacity)
+        self._prepared: Channel[Ticket] = Channel(beside_engine)
+        self._inferred: Channel[Ticket] = Channel(beside_engine)
         self._measured: Channel[Ticket] = Channel(capacity)
+        self._relay = Relay(
+            self.stats, self._watchdog, self._thresholds, lambda: self._aborted_ns is not None
+        )
         self._ready = {"infer": Event(), "output": Event()}
         self._resumed = Event()
         self._resumed.set()
@@ -125,7 +135,7 @@ class Pipeline:
         self.stats.ended()
         self.stats.dropped_live = self._captured.dropped
         for thread in self._running():
-            self.stats.thrown_away(int(self._watchdog.frame_of(thread.name) is not None))
+            self.stats.thrown_away(len(self._watchdog.frames_of(thread.name)))
             logger.error("stage {} did not end", thread.name)
         if self._error is None and not self.stats.balanced:
             self._error = InspectorError(f"frames do not add up: {self.stats.as_dict()}")
@@ -136,12 +146,12 @@ class Pipeline:
         return [thread for thread in self._threads.values() if thread.is_alive()]
 
     def _check_stuck(self) -> None:
-        stuck, reason = self._watchdog.stuck(), f"no result after {self._watchdog.limit_s} s"
+        error = self._watchdog.stuck()
         late = self._stopped_ns is not None and ms_since(self._stopped_ns) > GRACE_S * 1e3
-        if stuck is None and late and self._threads["capture"].is_alive():
-            stuck, reason = "capture", "the source did not end when it was closed"
-        if stuck is not None:
-            error = StageError(stuck, self._watchdog.frame_of(stuck), TimeoutError(reason))
+        if error is None and late and self._threads["capture"].is_alive():
+            reason = TimeoutError("the source did not end when it was closed")
+            error = StageError("capture", (), reason)
+        if error is not None:
             self._fail(error)
 
     def _fail(self, error: BaseException, *, drain: bool = False) -> None:
@@ -166,7 +176,7 @@ class Pipeline:
                 self._prepared.close()
                 self.stop()
         except Exception as exc:
-            error = StageError(name, self._watchdog.frame_of(name), exc)
+            error = StageError(name, self._watchdog.frames_of(name), exc)
             error.__cause__ = exc
             self._fail(error, drain=drain)
         finally:
@@ -195,48 +205,21 @@ class Pipeline:
             self._captured.close()
 
     def _preprocess(self) -> None:
-        self._pass_on("preprocess", self._captured, self._prepared, self._stages.preprocess)
+        work = each(self._stages.preprocess)
+        self._relay.run("preprocess", self._captured, self._prepared, work)
 
     def _infer(self) -> None:
         engine = self._stages.open_engine()
         try:
             engine.warm_up()
             self._ready["infer"].set()
-            infer = lambda item: infer_one(engine, item)  # noqa: E731
-            self._pass_on("infer", self._prepared, self._inferred, infer)
+            work = partial(infer, engine)
+            self._relay.run("infer", self._prepared, self._inferred, work, self._batch)
         finally:
             engine.close()
 
     def _measure(self) -> None:
-        self._pass_on("measure", self._inferred, self._measured, self._stages.judge)
-
-    def _pass_on(
-        self,
-        name: str,
-        inbox: Channel[Ticket],
-        outbox: Channel[Ticket],
-        work: Callable[[Any], Any],
-    ) -> None:
-        while (ticket := inbox.get()) is not END:
-            assert isinstance(ticket, Ticket)
-            delivered = False
-            try:
-                if not isinstance(ticket.item, Inspection):
-                    self._do(name, ticket, work)
-                delivered = outbox.put(ticket)
-            finally:
-                if not delivered:
-                    self.stats.thrown_away(1)
-        outbox.close()
-
-    def _do(self, name: str, ticket: Ticket, work: Callable[[Any], Any]) -> None:
-        start_ns = self._watchdog.begin(name, ticket.frame.frame_id)
-        try:
-            ticket.item = work(ticket.item)
-        except FrameError as exc:
-            ticket.item = errored(ticket.frame, str(exc), self._thresholds)
-        self._watchdog.end(name)
-        ticket.timings_ms[name] = ms_since(start_ns)
+        self._relay.run("measure", self._inferred, self._measured, each(self._stages.judge))
 
     def _output(self) -> None:
         for output in list(self._outputs):
@@ -253,7 +236,7 @@ class Pipeline:
             logger.error("{} could not be closed: {}", output.sink.name, exc)
             if output.fatal:
                 known = isinstance(exc, InspectorError)
-                self._fail(exc if known else StageError("output", None, exc), drain=True)
+                self._fail(exc if known else StageError("output", (), exc), drain=True)
 
     def _report_all(self) -> None:
         in_a_row = 0
@@ -274,7 +257,7 @@ class Pipeline:
                 )
 
     def _report(self, ticket: Ticket) -> Inspection:
-        start_ns = self._watchdog.begin("output", ticket.frame.frame_id)
+        start_ns = self._watchdog.begin("output", [ticket.frame.frame_id])
         assert isinstance(ticket.item, Inspection)
         ticket.timings_ms["latency"] = ms_since(ticket.frame.captured_ns)
         inspection = replace(ticket.item, timings_ms=ticket.timings_ms)

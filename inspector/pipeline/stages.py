@@ -1,6 +1,6 @@
 """What the stages of a pipeline are made of, and the ticket that a frame travels with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -54,13 +54,21 @@ class Ticket:
     timings_ms: dict[str, float] = field(default_factory=dict)
 
 
-def infer_one(engine: RunningEngine, given: ModelInput) -> EngineOutput:
-    """Runs the engine on one picture. Raises FrameError where its answer is not finite."""
-    maps, scores = engine.infer(given.pixels[np.newaxis])
-    anomaly_map, score = maps[0], float(scores[0])
+def infer(engine: RunningEngine, given: Sequence[ModelInput]) -> list[EngineOutput | FrameError]:
+    """Runs the engine once on all pictures; a FrameError for each whose answer is not finite."""
+    maps, scores = engine.infer(np.stack([one.pixels for one in given]))
+    # A view would keep the maps of the whole batch for as long as one of them is kept.
+    own = [one.copy() for one in maps] if len(given) > 1 else maps
+    return [
+        _output(one, anomaly_map, float(score))
+        for one, anomaly_map, score in zip(given, own, scores, strict=True)
+    ]
+
+
+def _output(given: ModelInput, anomaly_map: Map, score: float) -> EngineOutput | FrameError:
     # One sum finds NaN and infinity without a temporary of the size of the map.
     if not (np.isfinite(score) and np.isfinite(anomaly_map.sum(dtype=np.float64))):
-        raise FrameError("the engine gave an anomaly map or a score that is not finite")
+        return FrameError("the engine gave an anomaly map or a score that is not finite")
     input_hw, map_hw = given.pixels.shape[:2], anomaly_map.shape
     to_input = Affine(input_hw[1] / map_hw[1], input_hw[0] / map_hw[0])
     return EngineOutput(given.frame, anomaly_map, given.to_frame.after(to_input), score)

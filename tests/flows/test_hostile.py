@@ -78,10 +78,10 @@ def test_frames_before_one_of_another_size_are_still_judged(
 def test_a_run_in_which_nothing_could_be_judged_is_a_failure(
     inspect: Inspect, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def odd(*_: object) -> None:
-        raise FrameError("odd")
+    def odd(*_: object) -> FrameError:
+        return FrameError("odd")
 
-    monkeypatch.setattr("inspector.pipeline.runner.infer_one", odd)
+    monkeypatch.setattr("inspector.pipeline.stages._output", odd)
     ran = inspect(clip, None, *FAKE)
     assert ran.code == 1
     assert "none of the 30 frames could be judged" in ran.stderr

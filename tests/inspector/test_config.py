@@ -69,11 +69,14 @@ def test_settings_are_read_as_yaml(text: str, expected: tuple[str, Any]) -> None
     ("content", "sentence"),
     [
         ("engin: {}", "unknown key engin; known keys here: calibration, engine"),
-        ("engine: {thread: 1}", "unknown key engine.thread; known keys here: backend, device"),
+        ("engine: {thread: 1}", "unknown key engine.thread; known keys here: backend, batch"),
         ("engine: [1]", "engine must hold keys"),
         ("- 1", "must hold keys"),
         ("a: [", "is not YAML"),
         ("output: {video: {crf: 60}}", "output.video.crf must lie between 0 and 51, not 60"),
+        ("engine: {batch: 0}", "engine.batch must lie between 1 and 32, not 0"),
+        ("engine: {batch: 33}", "engine.batch must lie between 1 and 32, not 33"),
+        ("engine: {batch: 2.5}", "engine.batch must be a whole number, not 2.5"),
         ("engine: {backend: tpu}", "engine.backend must be one of auto, onnx, openvino"),
     ],
 )

@@ -63,11 +63,12 @@ class ListSource:
 
 
 class Engine:
-    """Map of zeros, or whatever `answer` makes of the number of the call."""
+    """Map of zeros, or whatever `answer` makes of the number of the picture; an exception is raised
+    for the whole call. sizes: pictures of each call."""
 
     def __init__(self, answer: Callable[[int], Any] | None = None, delay_s: float = 0) -> None:
         self._answer, self._delay_s = answer, delay_s
-        self.calls = 0
+        self.sizes: list[int] = []
         self.closed = 0
         self.threads: set[str] = set()
 
@@ -77,11 +78,14 @@ class Engine:
     def infer(self, pixels: Image) -> tuple[Map, Map]:
         self.threads.add(threading.current_thread().name)
         time.sleep(self._delay_s)
-        call, self.calls = self.calls, self.calls + 1
-        value = self._answer(call) if self._answer else 0.0
-        if isinstance(value, BaseException):
-            raise value
-        maps = np.full((len(pixels), 4, 4), value, np.float32)
+        first = sum(self.sizes)
+        self.sizes.append(len(pixels))
+        maps = np.zeros((len(pixels), 4, 4), np.float32)
+        for i in range(len(pixels)):
+            value = self._answer(first + i) if self._answer else 0.0
+            if isinstance(value, BaseException):
+                raise value
+            maps[i] = value
         return maps, maps[:, 0, 0]
 
     def close(self) -> None:
@@ -154,3 +158,8 @@ def pipeline(
 def stage_threads() -> list[str]:
     names = {"capture", "preprocess", "infer", "measure", "output"}
     return [t.name for t in threading.enumerate() if t.name in names]
+
+
+def run(made: Pipeline) -> None:
+    made.start()
+    made.finish()

@@ -1,0 +1,65 @@
+"""What a configuration becomes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engines.fake_engine import FakeEngine
+from inspector.build import build
+from inspector.config import load_config
+from inspector.core.arrays import Image, Map
+from inspector.run import Run
+
+
+def a_run(folder: Path, **overrides: Any) -> Run:
+    values = {
+        "source.uri": "synthetic",
+        "source.synthetic.frames": 10,
+        "source.frame_hw": [96, 128],
+        "source.fps": 200,
+        "engine.backend": "fake",
+        "output.dir": str(folder / "out"),
+        "output.video.enabled": False,
+    }
+    return build(load_config(None, values | overrides))
+
+
+def sizes(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many frames the engine was given in each call."""
+    given: list[int] = []
+    infer = FakeEngine.infer
+
+    def counted(self: FakeEngine, pixels: Image) -> tuple[Map, Map]:
+        given.append(len(pixels))
+        return infer(self, pixels)
+
+    monkeypatch.setattr(FakeEngine, "infer", counted)
+    monkeypatch.setattr(FakeEngine, "warm_up", lambda _: None)
+    run.pipeline.start()
+    run.pipeline.finish()
+    return given
+
+
+def test_the_engine_is_given_batches_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sizes(a_run(tmp_path, **{"engine.batch": 4}), monkeypatch) == [4, 4, 2]
+
+
+def test_the_engine_is_given_single_frames_of_a_live_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = a_run(tmp_path, **{"engine.batch": 4, "source.synthetic.paced": True})
+    assert set(sizes(run, monkeypatch)) == {1}
+
+
+def test_a_batch_for_a_live_source_is_a_warning_in_the_summary(tmp_path: Path) -> None:
+    live, one, file = (
+        a_run(tmp_path, **{"engine.batch": batch, "source.synthetic.paced": paced})
+        for batch, paced in ((8, True), (1, True), (8, False))
+    )
+    (warning,) = live.summary("finished", 0, None)["warnings"]
+    assert warning.startswith("engine.batch is 8, but synthetic is live")
+    assert one.summary("finished", 0, None)["warnings"] == []
+    assert file.summary("finished", 0, None)["warnings"] == []
