@@ -18,13 +18,8 @@ from loguru import logger
 
 from inspector.core.clock import utc_now
 from inspector.core.errors import EngineError, SpecError
-from inspector.core.files import write_whole
+from inspector.core.files import lock, write_whole
 from inspector.core.schema import build
-
-try:
-    import fcntl
-except ModuleNotFoundError:  # Windows: two builds at once then both build, and the last one stays
-    fcntl = None  # type: ignore[assignment]
 
 PLANS: Final = Path("artifacts/plans")
 """Where plans are kept unless told otherwise."""
@@ -168,24 +163,20 @@ def record(
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds what is written at path to one process at a time; waits for another one."""
-    lock = path.with_name(path.name + ".lock")
+    """Holds what is written at path to one process at a time; waits for another one. On Windows two
+    builds at once both build, and the last one stays."""
+    beside = path.with_name(path.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as exc:
         raise EngineError(f"{path} cannot be written: {exc}") from exc
     try:
-        if fcntl is not None:
-            _wait(descriptor, path)
+        try:
+            lock(descriptor)
+        except BlockingIOError:
+            logger.info("waiting for another process that builds {}", path)
+            lock(descriptor, wait=True)
         yield
     finally:
         os.close(descriptor)
-
-
-def _wait(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        logger.info("waiting for another process that builds {}", path)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -51,20 +51,23 @@ def write_whole(
 def sole_writer(folder: Path) -> Iterator[None]:
     """Makes the folder and keeps other runs out of it. Raises ConfigError where one is writing to
     it, and where it cannot be made."""
-    lock = None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if fcntl is not None:
-            lock = os.open(folder, os.O_RDONLY)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as exc:
-        if lock is not None:
-            os.close(lock)
-        if isinstance(exc, BlockingIOError):
+    with contextlib.ExitStack() as opened:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if fcntl is not None:  # where there is no lock, folders cannot be opened either
+                descriptor = os.open(folder, os.O_RDONLY)
+                opened.callback(os.close, descriptor)
+                lock(descriptor)
+        except BlockingIOError as exc:
             raise ConfigError(f"another run is writing to {folder}") from exc
-        raise ConfigError(f"cannot use the output folder {folder}: {exc.strerror or exc}") from exc
-    try:
+        except OSError as exc:
+            reason = exc.strerror or exc
+            raise ConfigError(f"cannot use the output folder {folder}: {reason}") from exc
         yield
-    finally:
-        if lock is not None:
-            os.close(lock)
+
+
+def lock(descriptor: int, *, wait: bool = False) -> None:
+    """Keeps other processes from locking the same file or folder until the descriptor is closed,
+    where the system has such locks. Raises BlockingIOError where another one has it."""
+    if fcntl is not None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

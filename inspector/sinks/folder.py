@@ -2,20 +2,15 @@
 
 import contextlib
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.errors import ConfigError, SinkError
+from inspector.core.files import sole_writer
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
-
-try:
-    import fcntl
-except ModuleNotFoundError:  # Windows: no lock there
-    fcntl = None  # type: ignore[assignment]
 
 VIDEO: Final = "annotated.mp4"
 CSV: Final = "defects.csv"
@@ -51,22 +46,17 @@ class ResultFolder:
     def __init__(self, folder: Path, *, overwrite: bool) -> None:
         self._folder = folder
         self._overwrite = overwrite
-        self._lock: int | None = None
+        self._lock = contextlib.ExitStack()
 
     def open(self, run: RunInfo) -> None:
         """Raises ConfigError, for nothing has run yet."""
+        self._lock.enter_context(sole_writer(self._folder))
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            if fcntl is not None:
-                self._lock = os.open(self._folder, os.O_RDONLY)
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             check_folder(self._folder, overwrite=self._overwrite)
             for name in _held(self._folder):
                 path = self._folder / name
                 linked = path.is_symlink() or not path.is_dir()
                 path.unlink() if linked else shutil.rmtree(path)
-        except BlockingIOError as exc:
-            raise ConfigError(f"another run is writing to {self._folder}") from exc
         except OSError as exc:
             reason = exc.strerror or exc
             raise ConfigError(f"cannot use the output folder {self._folder}: {reason}") from exc
@@ -76,9 +66,7 @@ class ResultFolder:
 
     def close(self) -> None:
         """Lets another run have the folder."""
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            os.close(lock)
+        self._lock.close()
 
 
 def _held(folder: Path) -> list[str]:
