@@ -16,7 +16,6 @@ from engines.backbones.features import FeatureExtractor
 from engines.export.finishing import Fitted, Progress, Wanted, engine_of_model, inspected, opened
 from engines.graph.pixels import blanked
 from engines.methods.glass import Glass, trained_glass
-from engines.methods.glass_model import State
 from engines.spec import Roi
 from engines.training import thresholds
 from engines.training.data import Normals
@@ -96,8 +95,9 @@ def train_glass(
         begin()
         latest = folder / CHECKPOINTS / checkpoint.LATEST
         trained = trainer.run(resume=latest.exists())
+        # Read back from the file, so that the engine is what the checkpoint says.
         model = trained_glass(
-            _best(trained, folder),
+            checkpoint.load_best(folder / CHECKPOINTS, trained.best_epoch),
             extractor,
             normals.rule.input_hw,
             facts=_facts(trainer, trained, course),
@@ -146,15 +146,6 @@ def seen(normals: Normals, foregrounds: Mask | None, roi: Roi | None) -> tuple[I
         return normals.pixels, foregrounds
     allowed = inside if foregrounds is None else foregrounds & inside
     return blanked(normals.pixels, inside), np.broadcast_to(allowed, normals.pixels.shape[:3])
-
-
-def _best(trained: Trained, folder: Path) -> State:
-    """Read back from the file, so that the engine is what the checkpoint says."""
-    path = folder / CHECKPOINTS / checkpoint.BEST.format(epoch=trained.best_epoch)
-    return {
-        network: {key: value.numpy() for key, value in tensors.items()}
-        for network, tensors in checkpoint.load(path).items()
-    }
 
 
 def _facts(trainer: GlassTrainer, trained: Trained, course: Course) -> dict[str, Any]:

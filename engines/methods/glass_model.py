@@ -61,11 +61,9 @@ class GlassModel:
         return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
 
-def fold(
-    state: State, layers: tuple[str, ...], embedding: PatchEmbedding, scale: float = 1.0
-) -> GlassModel:
-    """scale: what the embedding was multiplied by in training. Folded in float64. Raises
-    ConfigError where the state lacks a tensor or its sizes do not fit the embedding."""
+def fold(state: State, layers: tuple[str, ...], embedding: PatchEmbedding) -> GlassModel:
+    """Folded in float64. Raises ConfigError where the state lacks a tensor or its sizes do not fit
+    the embedding."""
     one, norm = "body.block1.0", "body.block1.1"
     dims = embedding.dims
     first, first_bias = _tensors(state, "pre_projection", "layers.0fc.weight", "layers.0fc.bias")
@@ -84,7 +82,7 @@ def fold(
             f"fit patch vectors of {dims} values"
         )
     gain = gamma / np.sqrt(variance + NORM_EPSILON)
-    weight = gain[:, None] * (second @ first) * scale
+    weight = gain[:, None] * (second @ first)
     bias = gain * (second @ first_bias + second_bias - mean) + beta
     columns = [(part.start, part.stop) for part in embedding.convolutions]
     return GlassModel(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -105,6 +106,14 @@ def save_best(folder: Path, best: Best, scale: float) -> None:
     for other in folder.glob(BEST.format(epoch="*")):
         if other != path:
             other.unlink()
+
+
+def load_best(folder: Path, epoch: int) -> dict[str, dict[str, npt.NDArray[Any]]]:
+    """The networks that save_best wrote, as numpy arrays. Raises ConfigError."""
+    return {
+        network: {key: value.numpy() for key, value in tensors.items()}
+        for network, tensors in load(folder / BEST.format(epoch=epoch)).items()
+    }
 
 
 def _save(path: Path, content: dict[str, Any]) -> None:

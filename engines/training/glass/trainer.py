@@ -14,7 +14,6 @@ from torch import Tensor
 
 from engines.backbones.features import FeatureExtractor
 from engines.graph.patch_embedding import PatchEmbedding
-from engines.methods.glass_model import GlassModel, fold
 from engines.training.glass import checkpoint, distribution
 from engines.training.glass.batches import NOISE, Batch, TrainingSet, batches, generator, order
 from engines.training.glass.checkpoint import Best, State
@@ -40,11 +39,10 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """model: of the best epoch, from 1. origin: what the best was chosen on. epochs: trained in
-    all. learning_rate: of the projection. scale: what the patch vectors were multiplied by; it is
-    folded into the model."""
+    """best_epoch: from 1, of the networks that are kept. origin: what they were chosen on. epochs:
+    trained in all. learning_rate: of the projection. scale: what the patch vectors were multiplied
+    by, as save_best puts it into the networks."""
 
-    model: GlassModel
     best_epoch: int
     quality: Quality
     origin: str
@@ -92,8 +90,8 @@ class GlassTrainer:
         options, info, layers = self.options, self.extractor.info, self.extractor.layers
         self.dims, self.hidden = options.sizes(info, layers)
         channels = [info.output(layer).channels for layer in layers]
-        self.embedding = PatchEmbedding.pooled(channels, self.dims, self.dims)
-        self.embedder = Embedder(self.extractor, self.embedding, options.device)
+        embedding = PatchEmbedding.pooled(channels, self.dims, self.dims)
+        self.embedder = Embedder(self.extractor, embedding, options.device)
         self.grid = self.embedder.grid(self.normals.pixels[0])
         self.rows = CachedRows(self.embedder, self.normals.pixels, options.cache_bytes)
         target = options.target_norm(info)
@@ -238,12 +236,7 @@ class GlassTrainer:
         checkpoint.save_latest(self.folder, state)
 
     def _trained(self, best: Best, epochs: int) -> Trained:
-        state = {
-            name: {key: value.numpy() for key, value in tensors.items()}
-            for name, tensors in best.weights.items()
-        }
         return Trained(
-            model=fold(state, self.extractor.layers, self.embedding, self.embedder.scale),
             best_epoch=best.epoch,
             quality=best.quality,
             origin=self.labelled.origin,
