@@ -1,54 +1,26 @@
-"""What becomes of an export of anomalib: its scores, its pictures, its batch."""
+"""What becomes of an export of anomalib: its scores, its thresholds, its weights."""
 
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
 from anomalib_graphs import HW, MAP_LIMITS, SCORE_LIMITS, disc, normal_folder, write
+from anomalib_parts import imported, raw_values, some_pixels
 
 from engines import golden
 from engines.export import anomalib_import
-from engines.export.anomalib_graph import read_export
-from engines.export.anomalib_import import Import, import_engine
-from engines.export.anomalib_run import Original, find_view
+from engines.export.anomalib_run import Original
 from engines.onnx_engine import OnnxEngine
 from engines.resize import to_input
-from engines.spec import EngineSpec
-from engines.training.data import from_folder
-from inspector.core.errors import ConfigError, DataError, ParityError
+from inspector.core.errors import DataError, ParityError
 
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory) -> Path:
     return normal_folder(tmp_path_factory.mktemp("pictures") / "good")
-
-
-def imported(
-    model: Path, good: Path, size: tuple[int, int] | None = None
-) -> tuple[EngineSpec, OnnxEngine]:
-    export = read_export(model)
-    view = find_view(export, size)
-    normals = from_folder(good, input_hw=view.input_hw, crop=view.crop)
-    out = model.with_name("engine.onnx")
-    spec = import_engine(normals, Import(export, view, "disc", threads=1), out)
-    assert sorted(p.name for p in out.parent.glob("engine*")) == ["engine.onnx"]
-    return spec, OnnxEngine(out, threads=1)
-
-
-def raw_values(pixels: np.ndarray) -> np.ndarray:
-    """The raw map of anomalib_graphs.write, by OpenCV."""
-    far = np.abs((pixels / 255 - 0.5) / 0.25).mean(axis=-1)
-    return np.stack([cv2.blur(one, (5, 5), borderType=cv2.BORDER_CONSTANT) for one in far])
-
-
-def some_pixels(spec: EngineSpec, count: int = 3) -> np.ndarray:
-    return np.stack(
-        [to_input(disc(40 + i, spot=bool(i % 2)), spec.resize)[0] for i in range(count)]
-    )
 
 
 def as_anomalib(path: Path, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -118,7 +90,7 @@ def test_golden_pictures_travel_with_the_engine(tmp_path, good):
     assert scores == pytest.approx(kept.scores, abs=1e-4)
     assert maps == pytest.approx(kept.maps.astype(np.float64), abs=2e-3)
     assert spec.parity["map_max_abs"] < 1e-4
-    assert spec.parity["pictures"] == 8
+    assert spec.parity["pictures"] == 32
 
 
 def test_another_normalisation_is_kept_and_said(tmp_path, good):
@@ -172,74 +144,12 @@ def test_without_a_score_of_its_own_the_highest_of_the_map_is_taken(tmp_path, go
     assert np.array_equal(scores, maps.max(axis=(1, 2)))
 
 
-@pytest.mark.parametrize("how", [{"batch": 1}, {"frozen_inside": True}])
-def test_a_batch_frozen_at_one_is_run_one_by_one(tmp_path, good, how):
-    spec, engine = imported(write(tmp_path / "model.onnx", **how), good)
-    assert spec.max_batch == 1
-    pixels = some_pixels(spec)
-    maps, scores = engine.infer(pixels)
-    assert maps.shape == (3, *HW)
-    for index in range(3):
-        alone, score = engine.infer(pixels[index : index + 1])
-        assert np.array_equal(alone[0], maps[index])
-        assert score[0] == scores[index]
-
-
-def test_a_free_batch_stays_free(tmp_path, good):
-    spec, engine = imported(write(tmp_path / "model.onnx"), good)
-    model = onnx.load(tmp_path / "engine.onnx")
-    assert [v.type.tensor_type.shape.dim[0].dim_param for v in model.graph.input] == ["N"]
-    assert engine.infer(some_pixels(spec, 5))[1].shape == (5,)
-
-
 def test_weights_from_beside_the_file_end_in_the_one_engine(tmp_path, good):
     model = write(tmp_path / "model.onnx", external=True)
     assert (tmp_path / "model.onnx.data").stat().st_size > 0
     imported(model, good)
     (tmp_path / "model.onnx.data").unlink()
     assert OnnxEngine(tmp_path / "engine.onnx", threads=1).infer(np.zeros((1, *HW, 3), np.uint8))
-
-
-def test_a_graph_that_crops_is_told_as_the_crop_of_the_frame(tmp_path, good):
-    model = write(tmp_path / "model.onnx", hw=(48, 64), crop=(8, 16, 40, 48))
-    spec, engine = imported(model, good)
-    assert spec.resize.input_hw == spec.map_hw == (32, 32)
-    assert spec.resize.crop == pytest.approx((16 / 64, 8 / 48, 48 / 64, 40 / 48))
-    pixels = some_pixels(spec)
-    maps = engine.infer(pixels)[0]
-    assert maps == pytest.approx((raw_values(pixels) - MAP_LIMITS[0]) / MAP_LIMITS[1] + 1, abs=1e-4)
-
-
-def test_a_graph_of_free_size_is_given_the_size_it_resizes_to(tmp_path, good):
-    free = ("height", "width")
-    model = write(tmp_path / "model.onnx", hw=free, resize=(40, 56), crop=(4, 4, 36, 52))
-    spec, _ = imported(model, good)
-    assert spec.resize.input_hw == (32, 48)
-    assert spec.resize.crop == pytest.approx((4 / 56, 4 / 40, 52 / 56, 36 / 40))
-
-
-def test_a_graph_of_free_size_without_resizing_takes_the_size_asked_for(tmp_path, good):
-    model = write(tmp_path / "model.onnx", hw=("height", "width"))
-    assert imported(model, good, (32, 64))[0].map_hw == (32, 64)
-    assert imported(model, good)[0].map_hw == (256, 352)
-
-
-def test_a_graph_that_resizes_a_fixed_size_is_told_how_to_export_it_better(tmp_path, good, caplog):
-    from loguru import logger
-
-    said: list[str] = []
-    sink = logger.add(lambda message: said.append(str(message)))
-    spec, _ = imported(write(tmp_path / "model.onnx", resize=(24, 32)), good)
-    logger.remove(sink)
-    assert spec.resize.input_hw == HW
-    assert spec.map_hw == (24, 32)
-    assert any("input_size=(24, 32)" in line for line in said)
-
-
-def test_a_graph_that_resizes_a_fixed_size_and_crops_is_refused(tmp_path, good):
-    model = write(tmp_path / "model.onnx", resize=(24, 32), crop=(4, 4, 20, 28))
-    with pytest.raises(ConfigError, match=r"export it with input_size=\(24, 32\)"):
-        imported(model, good)
 
 
 def test_an_if_keeps_the_tensors_that_its_branches_take(tmp_path, good):
@@ -297,6 +207,7 @@ def test_a_raw_value_that_is_not_the_one_normalised_is_refused(tmp_path, good, m
     monkeypatch.setattr(Original, "run", off)
     with pytest.raises(ParityError, match="is not its raw value normalised"):
         imported(write(tmp_path / "model.onnx"), good)
+
 
 
 @pytest.mark.train
