@@ -209,7 +209,6 @@ def test_a_raw_value_that_is_not_the_one_normalised_is_refused(tmp_path, good, m
         imported(write(tmp_path / "model.onnx"), good)
 
 
-
 @pytest.mark.train
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("frozen", [False, True])
