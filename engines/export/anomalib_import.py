@@ -70,7 +70,7 @@ def import_engine(normals: Normals, job: Import, out: Path) -> EngineSpec:
     original = Original(job.export, job.view, job.threads)
     one_by_one = original.settle_batch(normals.pixels)
     altered = parity.unseen(normals.pixels, parity.PICTURES, job.seed)
-    raw, shown = original.run(altered)
+    raw, shown = _run(original, altered)
     _check_normalised(job.export, raw, shown)
     scales = _scales(job.export, [*_raw_values(original, normals.pixels), raw])
     maps, scores = _scaled(scales, raw)
@@ -95,6 +95,16 @@ def import_engine(normals: Normals, job: Import, out: Path) -> EngineSpec:
 
 Scales = dict[str, tuple[Scale, str]]
 """Output -> how it is scaled, and what became of its normalisation."""
+
+
+def _run(original: Original, pixels: Image) -> tuple[dict[str, Wide], dict[str, Wide]]:
+    """As Original.run, a batch at a time."""
+    parts = [original.run(pixels[at : at + BATCH]) for at in range(0, len(pixels), BATCH)]
+    raw, shown = (
+        {name: np.concatenate([part[name] for part in side]) for name in side[0]}
+        for side in zip(*parts, strict=True)
+    )
+    return raw, shown
 
 
 def _raw_values(original: Original, pixels: Image) -> Iterator[dict[str, Wide]]:
@@ -238,7 +248,10 @@ def _checked(
         _refuse_useless(job.export, spec, left_out)
         limits = thresholds.choose(left_out, job.rule, note=NOTE)
         found = parity.compare(
-            engine, altered, maps, scores, limit=limits.image, tolerance=TOLERANCE
+            parity.outputs(engine, altered),
+            lambda part: (maps[part], scores[part]),
+            limit=limits.image,
+            tolerance=TOLERANCE,
         )
     return dataclasses.replace(
         rechosen(spec, limits),

@@ -22,9 +22,6 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import EngineError, ParityError
 
 HALF: Final = "float16"
-ALTERED: Final = 32
-"""Pictures, altered copies of the golden ones, that both engines are compared on."""
-
 TURNS: Final = 7
 """Both engines are timed in turn, so that what else the machine does slows both."""
 
@@ -81,24 +78,26 @@ def _described(spec: EngineSpec, digest: str) -> EngineSpec:
 
 def _compared(first: OnnxEngine, second: OnnxEngine, pixels: Image) -> exported.Parity:
     """Raises ParityError where map or score differ by more than the golden pictures may."""
-    spec = first.spec
-    altered = exported.unseen(pixels, ALTERED, spec.seed + 1)
-    right = _outputs(first, altered)
-    allowed = TOLERANCES[HALF]["map"] * max(float(np.abs(part).max()) for part in right)
+    spec, allowed = first.spec, TOLERANCES[HALF]
+    altered = exported.unseen(pixels, exported.PICTURES, spec.seed + 1)
     found = exported.differences(
-        _outputs(second, altered), right, limit=spec.image_threshold, allowed=allowed
+        exported.outputs(second, altered),
+        lambda part: _outputs(first, altered[part]),
+        limit=spec.image_threshold,
+        tolerance=allowed["map"],
     )
-    if not (found.map_max_abs <= allowed and found.score_max_abs <= allowed):
+    score_allowed = found.tolerance * allowed["score"] / allowed["map"]
+    if not (found.map_max_abs <= found.tolerance and found.score_max_abs <= score_allowed):
         raise ParityError(
             f"in {HALF} the engine differs from the one it was made from by "
             f"{found.map_max_abs:.3g} on the map and {found.score_max_abs:.3g} on the score, more "
-            f"than {allowed:.3g}"
+            f"than {found.tolerance:.3g} and {score_allowed:.3g}"
         )
     return found
 
 
 def _outputs(engine: OnnxEngine, pixels: Image) -> tuple[Map, Scores]:
-    """One by one: a batch of 32 would take much memory."""
+    """One by one, which the other's batches are compared with."""
     maps, scores = zip(*(engine.infer(picture[None]) for picture in pixels), strict=True)
     return np.concatenate(maps), np.concatenate(scores)
 

@@ -215,9 +215,17 @@ class Finishing:
         """The spec with the figures of the check and golden pictures."""
         pixels = parity.unseen(self.normals.pixels, parity.PICTURES, self.wanted.seed)
         with on_trial(out, graph, spec, threads=self.wanted.threads) as engine:
-            found, maps, scores = parity.check(
-                engine, self.wanted.method, model, self.canvas, pixels, self.features
-            )
+            outputs = parity.outputs(engine, pixels)
+        # Only now, or the memory of the engine and of the reference would add up.
+        found, maps, scores = parity.check(
+            outputs,
+            self.wanted.method,
+            model,
+            self.canvas,
+            pixels,
+            self.features,
+            limit=spec.image_threshold,
+        )
         self.progress("parity", len(pixels), len(pixels))
         kept = golden.pack(pixels[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN])
         return dataclasses.replace(spec, parity=dataclasses.asdict(found), golden=kept)
