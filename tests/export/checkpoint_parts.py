@@ -202,3 +202,11 @@ def rad_maps(grids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _units(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def refused(code: int, capsys, message: str) -> None:
+    """By a command, in one sentence that holds the message."""
+    assert code == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith("error: ")
+    assert message in line
