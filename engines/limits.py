@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-import onnx
-from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
 
+from engines.shapes import tensors
 from inspector.core.errors import SpecError
 
 LARGEST_FILE: Final = (1 << 31) - 1
@@ -21,9 +20,6 @@ LARGEST_TENSOR: Final = 1 << 30
 """Values of any tensor that the graph computes of one picture: 4 GB in float32."""
 
 LARGEST_SIDE: Final = 1 << 40
-
-SMALL: Final = 1024
-"""Values of constants that may be shapes, and so decide the sizes of others."""
 
 FORBIDDEN: Final = ("Loop", "Scan", "RandomNormal", "RandomUniform", "Multinomial", "Bernoulli")
 """Prefixes of operators that may never end, or never give the same twice."""
@@ -142,41 +138,13 @@ def _check_constant(path: Path, tensor: TensorProto) -> None:
 def _check_sizes(path: Path, model: ModelProto) -> None:
     """Every tensor whose shape follows from the graph, with a free side counted as 1."""
     try:
-        inferred = onnx.shape_inference.infer_shapes(_skeleton(model), data_prop=True)
-    except (onnx.shape_inference.InferenceError, EncodeError, ValueError, RuntimeError) as exc:
-        reason = " ".join(str(exc).split())[:200]
-        raise SpecError(f"{path}: the shapes of its graph contradict each other: {reason}") from exc
-    for value in (*inferred.graph.value_info, *inferred.graph.output):
-        sides = [max(1, dim.dim_value) for dim in value.type.tensor_type.shape.dim]
+        found = tensors(model)
+    except SpecError as exc:
+        raise SpecError(f"{path}: {exc}") from exc
+    for tensor in found.values():
+        sides = [max(1, side or 1) for side in tensor.sides]
         if math.prod(sides) > LARGEST_TENSOR:
             raise SpecError(
                 f"{path} would compute a tensor of {math.prod(sides):.3g} values of one picture, "
                 f"more than {LARGEST_TENSOR:.3g}"
             )
-
-
-def _skeleton(model: ModelProto) -> ModelProto:
-    """The model with large constants as inputs, which shape inference would copy otherwise."""
-    bones = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
-    bones.functions.extend(model.functions)
-    graph = bones.graph
-    graph.name = "skeleton"
-    graph.input.extend(model.graph.input)
-    graph.output.extend(model.graph.output)
-    graph.sparse_initializer.extend(model.graph.sparse_initializer)
-    for tensor in model.graph.initializer:
-        if math.prod(tensor.dims) <= SMALL:
-            graph.initializer.append(tensor)
-        else:
-            graph.input.append(_stand_in(tensor.name, tensor))
-    for node in model.graph.node:
-        constant = node.attribute[0].t if node.op_type == "Constant" and node.attribute else None
-        if constant is not None and math.prod(constant.dims) > SMALL and node.output:
-            graph.input.append(_stand_in(node.output[0], constant))
-        else:
-            graph.node.append(node)
-    return bones
-
-
-def _stand_in(name: str, tensor: TensorProto) -> onnx.ValueInfoProto:
-    return onnx.helper.make_tensor_value_info(name, tensor.data_type, list(tensor.dims))

@@ -6,9 +6,13 @@ import json
 import sys
 from pathlib import Path
 
+import onnx
+
 from engines import golden
+from engines.cost import count
 from engines.spec import EngineSpec
-from engines.spec_file import file_hash, read_spec
+from engines.spec_file import file_hash, read_engine
+from inspector.core.errors import EngineError, SpecError
 from tools._cli import guarded
 from tools._text import plain_values
 
@@ -21,13 +25,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("engine", type=Path)
     parser.add_argument("--json", action="store_true", help="the whole spec, with golden pictures")
     arguments = parser.parse_args(argv)
-    spec = read_spec(arguments.engine)
+    spec, model = read_engine(arguments.engine)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(spec), indent=2, sort_keys=True))
         return 0
     print(f"{arguments.engine}, {arguments.engine.stat().st_size / 1e6:.1f} MB")
     print(f"sha256 {file_hash(arguments.engine)}")
-    for name, text in _lines(spec).items():
+    for name, text in (_lines(spec) | {"work": _work(model)}).items():
         print(f"{name:18} {text}")
     return 0
 
@@ -53,6 +57,14 @@ def _lines(spec: EngineSpec) -> dict[str, str]:
         "versions": plain_values(spec.versions),
         "seed": str(spec.seed),
     }
+
+
+def _work(model: onnx.ModelProto) -> str:
+    try:
+        cost = count(model)
+    except (EngineError, SpecError) as exc:
+        return f"unknown: {exc}"
+    return f"{cost.gflop:.4g} GFLOP a picture, constants {cost.constant_bytes / 1e6:.4g} MB"
 
 
 def _size(hw: tuple[int, int]) -> str:
