@@ -19,6 +19,7 @@ from tools.fit import main as fit
 FOLDER = Path("artifacts/bench")
 FPS = 30
 MM_PER_PX = 0.1
+NORMALS = 100
 SPEED = 2048 / 100
 """px per frame: the texture and its mirror image have passed after 100 frames, so that a positional
 bank of 100 pictures has seen every place of the web and a clean clip is clean."""
@@ -67,17 +68,27 @@ def clip(frame_hw: tuple[int, int], count: int, share: float, seed: int = 3) -> 
     return path
 
 
-def engine(size: str | None, frame_hw: tuple[int, int] = (720, 1280)) -> Path:
-    """A RAD engine fitted on 100 good frames of the same web in other light and noise; made when it
-    is missing. size: HxW, None for the aspect of the frames."""
-    path = FOLDER / f"rad_{size or 'aspect'}_{frame_hw[0]}p.onnx"
+def normal(frame_hw: tuple[int, int] = (720, 1280)) -> Path:
+    """A folder with 100 good frames of the same web in other light and noise; made when it is
+    missing."""
+    folder = FOLDER / f"normal_{frame_hw[0]}p"
+    if len(list(folder.glob("*.png"))) == NORMALS:
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, image in enumerate(frames(frame_hw, NORMALS, 0.0, seed=91)):
+        cv2.imwrite(str(folder / f"{i:04d}.png"), image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return folder
+
+
+def engine(
+    size: str | None, frame_hw: tuple[int, int] = (720, 1280), *, method: str = "rad"
+) -> Path:
+    """An engine fitted on normal(); made when it is missing. size: HxW, None for the aspect of the
+    frames."""
+    path = FOLDER / f"{method}_{size or 'aspect'}_{frame_hw[0]}p.onnx"
     if path.exists():
         return path
-    normal = FOLDER / f"normal_{frame_hw[0]}p"
-    normal.mkdir(parents=True, exist_ok=True)
-    for i, image in enumerate(frames(frame_hw, 100, 0.0, seed=91)):
-        cv2.imwrite(str(normal / f"{i:04d}.png"), image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    arguments = ["--method", "rad", "--normal", str(normal), "--out", str(path)]
+    arguments = ["--method", method, "--normal", str(normal(frame_hw)), "--out", str(path)]
     if size is not None:
         arguments += ["--size", size]
     with contextlib.redirect_stdout(io.StringIO()):

@@ -5,7 +5,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from engines.card import Card
+from engines.cost import Cost
 from inspector.core.errors import EngineError
 
 ROUNDS: Final = 20
@@ -35,9 +37,13 @@ class Candidate:
     threads: int
 
     @property
-    def label(self) -> str:
-        named = f"{self.engine.stem}: {self.backend} on {self.device}"
+    def runtime(self) -> str:
+        named = f"{self.backend} on {self.device}"
         return named if self.hint == "latency" else f"{named}, {self.hint}"
+
+    @property
+    def label(self) -> str:
+        return f"{self.engine.stem}: {self.runtime}"
 
     def options(self) -> str:
         values = {name: getattr(self, name) for name in ("backend", "device", "hint", "threads")}
@@ -48,7 +54,9 @@ class Candidate:
 class Timing:
     """One candidate at one batch size. Milliseconds are of a whole batch. cpu_ms: of all cores,
     by the mean. ratio: its median in a round to the first candidate's in the same round, as the
-    lower quartile, the median and the upper quartile over rounds."""
+    lower quartile, the median and the upper quartile over rounds. gpu_ms: the median by the GPU's
+    clock, without the copies; least_gpu_ms: what the card's limits allow (see engines.card); None
+    where there is no GPU, or nobody knows."""
 
     batch: int
     runs: int
@@ -58,18 +66,25 @@ class Timing:
     cpu_ms: float
     pictures_per_s: float
     ratio: tuple[float, float, float]
+    gflop_per_s: float | None
+    gpu_ms: float | None
+    least_gpu_ms: float | None
 
 
 @dataclass(slots=True)
 class Measured:
     """first_frame_ms: from nothing, the import of the runtime included, to the first result; one
-    for each opening. peak_mb: of resident host memory; None where the system does not tell."""
+    for each opening. peak_mb: of resident host memory; None where the system does not tell. gpu_mb:
+    taken of the GPU's memory. cost: None where it cannot be counted."""
 
     candidate: Candidate
     running_on: str
     precision: str
     first_frame_ms: list[float] = field(default_factory=list)
     peak_mb: float | None = None
+    gpu_mb: float | None = None
+    cost: Cost | None = None
+    card: Card | None = None
     timings: list[Timing] = field(default_factory=list)
 
 
@@ -80,10 +95,13 @@ class Absent:
 
 
 def in_turns(
-    candidates: Sequence[Candidate], batches: Sequence[int], seconds: float
+    candidates: Sequence[Candidate],
+    batches: Sequence[int],
+    seconds: float,
+    costs: Mapping[Path, Cost],
 ) -> tuple[list[Measured], list[Absent]]:
-    """seconds: of every candidate at every batch size. Those that cannot be opened are told apart;
-    one that fails later raises EngineError."""
+    """seconds: of every candidate at every batch size. costs: of the engines. Those that cannot be
+    opened are told apart; one that fails later raises EngineError."""
     measured: list[Measured] = []
     absent: list[Absent] = []
     for candidate in candidates:
@@ -92,8 +110,11 @@ def in_turns(
         if "refused" in said:
             absent.append(Absent(candidate, said["refused"]))
         else:
-            measured.append(Measured(candidate, said["running_on"], said["precision"]))
-            measured[-1].first_frame_ms.append(said["first_frame_ms"])
+            one = Measured(candidate, said["running_on"], said["precision"])
+            one.first_frame_ms.append(said["first_frame_ms"])
+            one.cost = costs.get(candidate.engine)
+            one.card = _card(said["card"])
+            measured.append(one)
     for _ in range(OPENINGS - 2):
         for one in measured:
             with _started(one.candidate) as worker:
@@ -116,28 +137,46 @@ def _measure(
         order = range(len(workers))
         for index in order if turn % 2 == 0 else reversed(order):
             rounds[index].append(workers[index].ask(batch, seconds / ROUNDS))
-    for one, own in zip(measured, rounds, strict=True):
-        one.peak_mb = own[-1]["peak_mb"]
-        one.timings.append(_timing(batch, own, rounds[0]))
+    for one, own, worker in zip(measured, rounds, workers, strict=True):
+        one.peak_mb, one.gpu_mb = own[-1]["peak_mb"], own[-1]["gpu_mb"]
+        gpu_ms = worker.ask(batch, None)["device_ms"]
+        one.timings.append(_timing(one, batch, own, rounds[0], gpu_ms))
 
 
-def _timing(batch: int, rounds: list[dict[str, Any]], first: list[dict[str, Any]]) -> Timing:
+def _timing(
+    one: Measured,
+    batch: int,
+    rounds: list[dict[str, Any]],
+    first: list[dict[str, Any]],
+    gpu_ms: list[float],
+) -> Timing:
     every = np.concatenate([each["ms"] for each in rounds])
     ratios = [
         statistics.median(own["ms"]) / statistics.median(other["ms"])
         for own, other in zip(rounds, first, strict=True)
     ]
     low, middle, high = map(float, np.quantile(ratios, (0.25, 0.5, 0.75)))
+    cost, card, p50_ms = one.cost, one.card, float(np.median(every))
     return Timing(
         batch=batch,
         runs=len(every),
-        p50_ms=float(np.median(every)),
+        p50_ms=p50_ms,
         p99_ms=float(np.quantile(every, 0.99)),
         least_ms=float(every.min()),
         cpu_ms=statistics.fmean(each["cpu_ms"] for each in rounds),
         pictures_per_s=batch * len(every) / float(every.sum()) * 1e3,
         ratio=(low, middle, high),
+        gflop_per_s=None if cost is None else batch * cost.gflop / p50_ms * 1e3,
+        gpu_ms=statistics.median(gpu_ms) if gpu_ms else None,
+        least_gpu_ms=None if cost is None or card is None else card.least_ms(cost, batch),
     )
+
+
+def _card(values: dict[str, Any] | None) -> Card | None:
+    if values is None:
+        return None
+    major, minor = values.pop("capability")
+    return Card(capability=(major, minor), **values)
 
 
 class _Worker:
@@ -145,7 +184,7 @@ class _Worker:
         self._process = process
         self._label = label
 
-    def ask(self, batch: int, seconds: float) -> dict[str, Any]:
+    def ask(self, batch: int, seconds: float | None) -> dict[str, Any]:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([batch, seconds]) + "\n")
         self._process.stdin.flush()

@@ -1,16 +1,22 @@
 """python -m tools.bench."""
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
 
 import pytest
 
-from tools import _bench_turns
+from engines.card import Card
+from engines.cost import Cost
+from engines.cuda_driver import Cuda
+from tools import _bench_turns, _bench_worker, bench
+from tools._bench_turns import Absent, Candidate, Measured, Timing
 from tools.bench import main
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
 from engine_parts import fitted
+from trt_rig import HostDriver
 
 QUICK = ["--seconds", "0.05", "--threads", "1"]
 
@@ -38,7 +44,8 @@ def test_every_runtime_is_a_row_of_figures_or_a_reason(engine, tmp_path, capsys)
     assert {("openvino", "cpu", hint) for hint in ("latency", "throughput")} <= asked
     assert all(one["reason"] for one in figures["not_run"])
     said = capsys.readouterr().out
-    assert said.count("not run: ") == len(figures["not_run"])
+    assert said.count("not run: parts: ") == len(figures["not_run"])
+    assert "parts: GFLOP a picture: 0.06" in said
     first = figures["measured"][0]
     assert (first["backend"], first["device"]) == ("onnx", "cpu")
     assert first["running_on"].startswith("onnxruntime")
@@ -54,6 +61,9 @@ def test_figures_fit_together(engine, tmp_path):
     first, again = json.loads(out.read_text())["measured"]
     for one in (first, again):
         (timing,) = one["timings"]
+        done = 2 * sum(one["cost"]["flops"].values()) / 1e9
+        assert timing["gflop_per_s"] == pytest.approx(done / timing["p50_ms"] * 1e3)
+        assert timing["gpu_ms"] is timing["least_gpu_ms"] is one["gpu_mb"] is one["card"] is None
         assert 0 < timing["least_ms"] <= timing["p50_ms"] <= timing["p99_ms"]
         assert timing["runs"] >= 2
         # 2 pictures in at least least_ms
@@ -110,6 +120,68 @@ def test_where_nothing_runs_the_reasons_are_told_and_the_exit_code_is_2(engine, 
     told = capsys.readouterr()
     assert "not run: parts: onnx on cuda: engine.device is cuda" in told.out
     assert "no runtime here can run the engine" in told.err
+
+
+CANDIDATE = Candidate(Path("parts.onnx"), "trt", "cuda", "latency", 1)
+
+
+def on_a_card(gpu_ms: float | None) -> Measured:
+    """Of an engine whose limit on its card is 2 ms."""
+    cost = Cost({"float32": 1_000_000}, constant_bytes=0, picture_bytes=0)
+    card = Card((8, 9), 1, 500_000_000 / 256, 1e12)
+    one = Measured(CANDIDATE, "TensorRT", "float32", [300.0], 500.0, 80.0, cost, card)
+    limit = card.least_ms(cost, 1)
+    one.timings.append(
+        Timing(1, 10, 3.0, 4.0, 2.5, 1.0, 333.0, (1.0, 1.0, 1.0), 0.3, gpu_ms, limit)
+    )
+    return one
+
+
+def test_a_card_has_its_own_clock_its_share_of_the_limit_and_its_memory():
+    head, row = bench._lines([on_a_card(2.5)])
+    shown = row[head.index("GPU ms") - 3 : head.index("GPU MB") + len("GPU MB")].split()
+    assert shown == ["2.500", "80.0%", "80"]
+    _, row = bench._lines([on_a_card(None)])
+    shown = row[head.index("GPU ms") - 3 : head.index("GPU MB") + len("GPU MB")].split()
+    assert shown == ["-", "-", "80"]
+
+
+def test_one_reason_of_several_engines_is_told_once():
+    absent = [
+        Absent(dataclasses.replace(CANDIDATE, engine=Path(name)), reason)
+        for name, reason in (("a.onnx", "no GPU"), ("b.onnx", "no GPU"), ("c.onnx", "too large"))
+    ]
+    assert list(bench._reasons(absent)) == [
+        "not run: a, b: trt on cuda: no GPU",
+        "not run: c: trt on cuda: too large",
+    ]
+
+
+def test_a_worker_counts_the_memory_that_it_takes_on_the_gpu(monkeypatch):
+    driver = HostDriver()
+    monkeypatch.setattr(_bench_worker, "Cuda", lambda: Cuda(driver))
+    other, gpu = Cuda(driver), _bench_worker._Gpu("cuda")
+    with gpu.watched():
+        other.device_memory(3_000_000)
+    other.device_memory(5_000_000)  # of another process
+    with gpu.watched():
+        other.device_memory(1_000_000)
+    assert gpu.taken_mb == pytest.approx(4.0)
+    assert gpu.card()["capability"] == (8, 6)
+    assert _bench_worker._Gpu("cpu").taken_mb is None
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_every_runtime_is_timed_by_its_clock_against_its_limit(engine, tmp_path):
+    out = tmp_path / "bench.json"
+    devices = ["--device", "cuda", "--device", "tensorrt"]
+    asked = [str(engine), "--all", *devices, "--batch", "1,8", *QUICK, "--json", str(out)]
+    if main(asked) == 2:
+        pytest.skip("no runtime here runs on this GPU")
+    for one in json.loads(out.read_text())["measured"]:
+        assert one["gpu_mb"] > 0
+        for timing in one["timings"]:
+            assert 0 < timing["least_gpu_ms"] < timing["gpu_ms"] < timing["p50_ms"]
 
 
 def test_a_process_that_dies_is_an_error_with_its_exit_code(engine, monkeypatch, capsys):

@@ -1,0 +1,94 @@
+"""How fast every method runs on an NVIDIA card by its own clock, and how near that is to its limit.
+
+python -m benchmarks.card [ENGINE.onnx ...] takes an engine of every method at 256x256 on the
+embedded backbone, and those that are named, makes one in half precision of each, and times them all
+on onnxruntime's CUDA and TensorRT providers and on TensorRT, with 1 and 8 pictures, as tools.bench
+does. Without a card it says so and ends with exit code 2.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import clips
+from engines.backbones.features import FeatureExtractor
+from engines.backbones.zoo import DEFAULT, resolve
+from engines.export.finishing import Wanted, engine_of_model
+from engines.methods.base import METHODS
+from engines.methods.glass import Glass, trained_glass
+from engines.methods.glass_model import State
+from engines.training.data import from_folder
+from tools.bench import main as bench
+from tools.convert import main as convert
+
+SIZE = (256, 256)
+DIMS, HIDDEN = 152, 101
+"""Of the networks that tools.train makes for the embedded backbone."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.card", description=__doc__)
+    parser.add_argument("engines", type=Path, nargs="*", help="more engines, in float32")
+    parser.add_argument("--seconds", default="2.0", help="for each row (%(default)s)")
+    parser.add_argument("--batch", default="1,8", help="sizes (%(default)s)")
+    given = parser.parse_args(argv)
+    text = f"{SIZE[0]}x{SIZE[1]}"
+    engines = [clips.engine(text, method=method) for method in METHODS]
+    engines += [_glass(clips.FOLDER / f"glass_{text}.onnx"), *given.engines]
+    every = [file for engine in engines for file in (engine, _halved(engine)) if file is not None]
+    return bench(
+        [
+            *map(str, every),
+            *("--all", "--device", "cuda", "--device", "tensorrt"),
+            *("--batch", given.batch, "--seconds", given.seconds),
+            *("--json", str(clips.FOLDER / "card.json")),
+        ]
+    )
+
+
+def _glass(out: Path) -> Path:
+    """An engine with networks that nobody trained, which take as long as trained ones."""
+    if out.exists():
+        return out
+    normals = from_folder(clips.normal(), input_hw=SIZE)
+    wanted = Wanted("glass", Glass(), resolve(DEFAULT))
+    with FeatureExtractor(wanted.backbone, layers=("stride8", "stride16")) as extractor:
+        model = trained_glass(_untrained(), extractor, SIZE)
+    engine_of_model(model, normals, wanted, out, lambda *_: None)
+    return out
+
+
+def _untrained() -> State:
+    random = np.random.default_rng(0)
+
+    def drawn(*shape: int) -> np.ndarray:
+        return random.normal(0, (2 / sum(shape)) ** 0.5, shape).astype(np.float32)
+
+    ones, zeros = np.ones(HIDDEN, np.float32), np.zeros(HIDDEN, np.float32)
+    return {
+        "pre_projection": {"layers.0fc.weight": drawn(DIMS, DIMS), "layers.0fc.bias": drawn(DIMS)},
+        "discriminator": {
+            "body.block1.0.weight": drawn(HIDDEN, DIMS),
+            "body.block1.0.bias": drawn(HIDDEN),
+            "body.block1.1.weight": ones,
+            "body.block1.1.bias": zeros,
+            "body.block1.1.running_mean": zeros,
+            "body.block1.1.running_var": ones,
+            "tail.0.weight": drawn(1, HIDDEN),
+        },
+    }
+
+
+def _halved(engine: Path) -> Path | None:
+    """None where half precision is not enough; tools.convert has said why."""
+    out = clips.FOLDER / f"{engine.stem}_fp16.onnx"
+    if not out.exists() and convert([str(engine), "--out", str(out)]) != 0:
+        return None
+    return out
+
+
+if __name__ == "__main__":
+    sys.exit(main())
