@@ -49,6 +49,12 @@ class Engine(Protocol):
         memory. Raises EngineError for another shape or dtype, naming both."""
         ...
 
+    def device_ms(self, pixels: Image, runs: int) -> list[float]:
+        """Milliseconds on the GPU's own clock of each of `runs` inferences of pixels that are there
+        already; none on processors, or of more pictures than the runtime takes at once. pixels: as
+        for infer. For measuring only."""
+        ...
+
     def close(self) -> None:
         """Callable twice."""
         ...

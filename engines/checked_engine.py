@@ -60,6 +60,12 @@ class CheckedEngine(ABC):
             )
         return maps, scores
 
+    def device_ms(self, pixels: Image, runs: int) -> list[float]:
+        self._check_input(pixels)
+        if self._most is not None and len(pixels) > self._most:
+            return []
+        return self._device_ms(np.ascontiguousarray(pixels), runs)
+
     def close(self) -> None:
         self._closed = True
         self._release()
@@ -68,6 +74,10 @@ class CheckedEngine(ABC):
     def _run(self, pixels: Image) -> tuple[Map, Scores]:
         """Checked and contiguous pictures, at least one -> maps and scores in memory of their own.
         Raises InferenceError."""
+
+    def _device_ms(self, pixels: Image, runs: int) -> list[float]:
+        """Of checked and contiguous pictures. Raises InferenceError."""
+        return []
 
     @abstractmethod
     def _release(self) -> None:

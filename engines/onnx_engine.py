@@ -1,5 +1,6 @@
 """Runs an engine file on onnxruntime: on the CPU, or on a GPU by its CUDA or TensorRT provider."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from engines.checked_engine import (
     return_freed_memory,
     threads_text,
 )
+from engines.cuda_driver import Cuda
 from engines.spec import EngineSpec
 from engines.spec_file import read_spec
 from inspector.core.arrays import Image, Map
@@ -85,6 +87,7 @@ class OnnxEngine(CheckedEngine):
         most = LARGEST_PROFILE if providers[0] == TENSORRT else None
         super().__init__(path, spec, f"onnxruntime {ort.__version__}, {place}", most=most)
         self._session: ort.InferenceSession | None = session
+        self._providers, self._threads = providers, threads
         self._memory = "cpu" if providers[0] == CPU else "cuda"
         self._bound: _Bound | None = None
         return_freed_memory()
@@ -97,6 +100,24 @@ class OnnxEngine(CheckedEngine):
             return self._bound.run(pixels)
         except (*FAILURES, RuntimeError) as exc:  # the latter from bound outputs
             raise InferenceError(f"the engine {self._path} failed: {_one_line(exc)}") from exc
+
+    def _device_ms(self, pixels: Image, runs: int) -> list[float]:
+        """By a session of its own, on a stream that is known here, so that events can be put
+        between its runs."""
+        if self._providers[0] == CPU:
+            return []
+        with contextlib.closing(Cuda()) as cuda:
+            session = _open(self._path, self._spec, self._providers, self._threads, cuda.stream)
+            bound = _Bound(session, self._spec, len(pixels), self._memory)
+            try:
+                # The first two runs allocate.
+                for _ in range(2):
+                    bound.run(pixels)
+                times = cuda.timed(bound.queue, runs)
+            except (*FAILURES, RuntimeError) as exc:
+                raise InferenceError(f"the engine {self._path} failed: {_one_line(exc)}") from exc
+            del bound, session  # before their stream
+        return times
 
     def _release(self) -> None:
         self._bound = self._session = None
@@ -129,6 +150,12 @@ class _Bound:
         copy = self._map.device_name().lower() == "cpu"
         return np.array(self._map.numpy(), copy=copy), np.array(self._score.numpy(), copy=copy)
 
+    def queue(self) -> None:
+        """Runs on the pictures that are there, without waiting for the end."""
+        options = ort.RunOptions()
+        options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+        self._session.run_with_iobinding(self._binding, options)
+
 
 def _wanted(device: str, fall_back: bool) -> tuple[str, ...]:
     """The providers for a device, or for the CPU where falling back from one that is not compiled
@@ -145,8 +172,13 @@ def _wanted(device: str, fall_back: bool) -> tuple[str, ...]:
 
 
 def _open(
-    path: Path, spec: EngineSpec, providers: Sequence[str], threads: int
+    path: Path,
+    spec: EngineSpec,
+    providers: Sequence[str],
+    threads: int,
+    stream: int | None = None,
 ) -> "ort.InferenceSession":
+    """stream: of CUDA, to run on; None: one of its own."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -154,6 +186,9 @@ def _open(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     with_options = [(name, _provider_options(name, spec)) for name in providers]
+    if stream is not None:
+        for name, own in with_options:
+            own |= {} if name == CPU else {"user_compute_stream": str(stream)}
     try:
         # Without enable_fallback=0 it prints to the screen and goes on with another provider.
         session = ort.InferenceSession(

@@ -1,14 +1,15 @@
 """Runs an engine file on TensorRT, from a plan that is built on site when there is none yet."""
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from engines.base import Scores
 from engines.checked_engine import CheckedEngine, check_settings
+from engines.cuda_driver import Cuda
 from engines.export.trt_build import plan_for
 from engines.spec_file import read_spec
-from engines.trt_cuda import Cuda
 from engines.trt_library import load
 from engines.trt_session import Session
 from inspector.core.arrays import Image, Map
@@ -48,8 +49,17 @@ class TrtEngine(CheckedEngine):
         super().__init__(path, spec, f"{library.version}, {where}", most=most)
 
     def _run(self, pixels: Image) -> tuple[Map, Scores]:
-        try:
+        with self._translated():
             return self._session.run(pixels)
+
+    def _device_ms(self, pixels: Image, runs: int) -> list[float]:
+        with self._translated():
+            return self._session.device_ms(pixels, runs)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
         except EngineError as exc:
             raise InferenceError(f"the engine {self._path} failed: {exc}") from exc
 

@@ -6,8 +6,8 @@ import numpy as np
 from loguru import logger
 
 from engines.base import Scores
+from engines.cuda_driver import Cuda
 from engines.spec import EngineSpec
-from engines.trt_cuda import Cuda
 from engines.trt_library import Library
 from engines.trt_plan import Plan
 from inspector.core.arrays import Image, Map
@@ -55,6 +55,20 @@ class Session:
         self._cuda.synchronize()
         return self._host["anomaly_map"][:count].copy(), self._host["score"][:count].copy()
 
+    def device_ms(self, pixels: Image, runs: int) -> list[float]:
+        """Milliseconds of the plan alone, without the copies, as a graph where that is how it runs.
+        pixels and errors as for run()."""
+        # Twice: the second run of a batch is the one that may be captured.
+        for _ in range(2):
+            self.run(pixels)
+        if self._graph is None:
+            return self._cuda.timed(self._execute, runs)
+        graph = self._cuda.capture(self._execute)
+        try:
+            return self._cuda.timed(lambda: self._cuda.launch(graph), runs)
+        finally:
+            self._cuda.drop(graph)
+
     def close(self) -> None:
         """TensorRT's own part, before cuda.close()."""
         if self._kernels is not None:
@@ -80,9 +94,12 @@ class Session:
     def _enqueue(self) -> None:
         host, device, count = self._host, self._device, self._count
         self._cuda.to_device(device["pixels"], host["pixels"][:count])
-        self._check(self._context.execute_async_v3(self._cuda.stream))
+        self._execute()
         for name in ("anomaly_map", "score"):
             self._cuda.to_host(host[name][:count], device[name])
+
+    def _execute(self) -> None:
+        self._check(self._context.execute_async_v3(self._cuda.stream))
 
     def _capture(self) -> None:
         try:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from engines.cuda_driver import Cuda, Gpu
 from engines.export.trt_build import MAX_BATCH, build
-from engines.trt_cuda import Cuda, Gpu
 from engines.trt_plan import PLANS
 from tools._argument_types import out_folder
 from tools._cli import guarded

@@ -11,10 +11,10 @@ from typing import Any, Final
 import onnx
 from loguru import logger
 
+from engines.cuda_driver import Gpu
 from engines.export.trt_graph import float_pixels
 from engines.spec import EngineSpec
 from engines.spec_file import read_engine
-from engines.trt_cuda import Gpu
 from engines.trt_library import Library, interruptible, load, one_line
 from engines.trt_plan import PLANS, Options, Plan, Purpose, find, keep, locked, plan_path, record
 from inspector.core.errors import EngineError

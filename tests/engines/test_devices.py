@@ -1,14 +1,17 @@
 """Which runtime and device an engine is opened on, and what is said about it."""
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from loguru import logger
+from trt_rig import HostDriver
 
 from engines import choosing, onnx_engine
 from engines.base import open_engine
 from engines.choosing import Choice, open_fastest
+from engines.cuda_driver import Cuda
 from engines.onnx_engine import CPU, CUDA, TENSORRT, OnnxEngine
 from inspector.core.errors import ConfigError, EngineError, SpecError
 
@@ -193,6 +196,59 @@ def test_what_is_bound_for_one_batch_is_not_used_for_another(engine_file):
         maps, scores = engine.infer(pixels[:count])
         assert np.abs(maps - first[0][:count]).max() < 1e-5
         assert np.abs(scores - first[1][:count]).max() < 1e-5
+
+
+def test_a_processor_has_no_clock_of_its_own(engine_file):
+    pixels = np.zeros((1, 64, 96, 3), np.uint8)
+    assert OnnxEngine(engine_file, threads=1).device_ms(pixels, 3) == []
+
+
+def test_runs_on_a_gpu_are_timed_on_a_stream_that_is_known_here(engine_file, monkeypatch):
+    """As onnxruntime does it where that is the processor, whose stream is a made one."""
+    driver = HostDriver()
+    streams: list[str] = []
+
+    class Session(ort.InferenceSession):
+        def __init__(self, path, options, providers, **more):
+            streams.extend(own["user_compute_stream"] for name, own in providers if name == CUDA)
+            super().__init__(path, options, providers=[CPU], **more)
+
+        def get_providers(self):
+            return [CUDA, CPU]
+
+        def run_with_iobinding(self, binding, options=None):
+            if options is None:
+                return super().run_with_iobinding(binding)
+            key = "disable_synchronize_execution_providers"
+            assert options.get_run_config_entry(key) == "1"
+            return driver.submit(lambda: super(Session, self).run_with_iobinding(binding))
+
+    engine = OnnxEngine(engine_file, threads=1)
+    monkeypatch.setattr(onnx_engine.ort, "InferenceSession", Session)
+    monkeypatch.setattr(onnx_engine, "Cuda", lambda: Cuda(driver))
+    monkeypatch.setattr(engine, "_providers", (CUDA, CPU))
+    times = engine.device_ms(np.zeros((2, 64, 96, 3), np.uint8), 3)
+    assert times == [1.0] * 3
+    assert len(streams) == 1
+    assert int(streams[0]) > 0
+    assert not driver.alive
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_the_clock_of_the_gpu_shows_less_than_the_clock_on_the_wall(engine_file, device):
+    try:
+        engine = OnnxEngine(engine_file, device=device)
+    except EngineError as exc:
+        pytest.skip(str(exc))
+    pixels = np.zeros((8, 64, 96, 3), np.uint8)
+    times = engine.device_ms(pixels, 20)
+    assert len(times) == 20
+    assert min(times) > 0
+    start = time.perf_counter()
+    for _ in range(20):
+        engine.infer(pixels)
+    assert sum(times) < (time.perf_counter() - start) * 1e3
 
 
 @pytest.mark.gpu

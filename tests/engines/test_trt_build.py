@@ -20,11 +20,11 @@ from spox import build as build_graph
 from trt_engines import ENGINES, fit
 
 from engines import trt_library
+from engines.cuda_driver import Gpu
 from engines.export import trt_build
 from engines.export.trt_build import build, plan_for, purpose_of
 from engines.methods.base import METHODS, TRAINED
 from engines.spec_file import graph_hash, read_engine, read_spec, write_engine
-from engines.trt_cuda import Gpu
 from engines.trt_library import Library, load, one_line
 from inspector.core.errors import EngineError, SpecError
 from tools.convert import main as convert

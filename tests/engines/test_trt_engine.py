@@ -11,8 +11,8 @@ from trt_rig import CAPTURE_BROKEN, NO_MEMORY, HostDriver, HostTensorRT
 
 from engines import trt_engine
 from engines.base import open_engine
+from engines.cuda_driver import Cuda
 from engines.spec_file import read_engine, write_engine
-from engines.trt_cuda import Cuda
 from engines.trt_engine import TrtEngine
 from engines.trt_plan import Options, Purpose, keep, record
 from inspector.core.errors import ConfigError, EngineError, InferenceError
@@ -88,6 +88,28 @@ def test_where_nothing_can_be_captured_it_runs_without_a_graph(engine_path, driv
     np.testing.assert_allclose(maps, open_engine(engine_path).infer(pictures(1))[0], atol=1e-5)
     assert driver.calls.count("cuStreamBeginCapture_v2") == 1
     assert "cuGraphLaunch" not in driver.calls
+
+
+@pytest.mark.parametrize("captures", [True, False])
+def test_the_clock_of_the_gpu_times_the_plan_without_the_copies(engine_path, driver, captures):
+    if not captures:
+        driver.refuse["cuStreamBeginCapture_v2"] = CAPTURE_BROKEN
+    engine = TrtEngine(engine_path)
+    # The driver here takes a millisecond for each copy and each run of the plan.
+    assert engine.device_ms(pictures(3), 5) == [1.0] * 5
+    assert ("cuGraphLaunch" in driver.calls) == captures
+    assert engine.device_ms(pictures(MOST + 1), 5) == []
+    maps, _ = engine.infer(pictures(3))
+    np.testing.assert_allclose(maps, open_engine(engine_path).infer(pictures(3))[0], atol=1e-5)
+    engine.close()
+    assert not driver.alive
+
+
+def test_a_plan_that_fails_while_it_is_timed_is_named(engine_path, tensorrt):
+    engine = TrtEngine(engine_path)
+    tensorrt.fail = True
+    with pytest.raises(InferenceError, match=r"parts.onnx failed: .*the kernel was lost"):
+        engine.device_ms(pictures(1), 2)
 
 
 def test_outputs_are_their_own_memory(engine_path):

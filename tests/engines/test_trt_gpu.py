@@ -8,9 +8,9 @@ from engine_parts import part
 from trt_engines import ENGINES, fit
 
 from engines.base import open_engine
+from engines.cuda_driver import Cuda
 from engines.export.trt_build import plan_for
 from engines.parity import TOLERANCES, verify
-from engines.trt_cuda import Cuda
 from engines.trt_library import load
 from inspector.core.errors import EngineError
 

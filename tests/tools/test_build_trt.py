@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines import trt_cuda, trt_library
+from engines import cuda_driver, trt_library
 from engines.backbones.zoo import DEFAULT, resolve
 from engines.export.fitting import Recipe, fit_engine
 from engines.methods.base import make_method
@@ -77,7 +77,7 @@ def test_sizes_that_no_gpu_has_room_for_are_refused(option, value, sentence, cap
 
 
 def test_without_a_gpu_or_targets_it_says_what_is_missing(engine, monkeypatch, capsys):
-    monkeypatch.setattr(trt_cuda, "LIBRARY", "no_such_libcuda.so.1")
+    monkeypatch.setattr(cuda_driver, "LIBRARY", "no_such_libcuda.so.1")
     for argv in ([str(engine)], [str(engine), "--this-gpu"]):
         assert main(argv) == 2
         assert "needs an NVIDIA GPU and its driver" in capsys.readouterr().err

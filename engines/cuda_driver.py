@@ -1,18 +1,20 @@
-"""The few calls of the CUDA driver that an engine needs: memory, one stream, graphs.
+"""The few calls of the CUDA driver that an engine needs: memory, one stream, graphs, its clock.
 
 libcuda comes with every NVIDIA driver, so nothing of CUDA has to be installed.
 """
 
 import ctypes
+import itertools
 import sys
 from collections.abc import Callable
-from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_uint64, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_size_t, c_uint, c_uint64, c_void_p
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from engines.card import Card
 from inspector.core.errors import EngineError
 
 LIBRARY: Final = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
@@ -32,6 +34,7 @@ CALLS: Final[dict[str, tuple[Any, ...]]] = {
     "cuMemFree_v2": (c_uint64,),
     "cuMemHostAlloc": (POINTER(c_void_p), c_size_t, c_uint),
     "cuMemFreeHost": (c_void_p,),
+    "cuMemGetInfo_v2": (POINTER(c_size_t), POINTER(c_size_t)),
     "cuMemcpyHtoDAsync_v2": (c_uint64, c_void_p, c_size_t, c_void_p),
     "cuMemcpyDtoHAsync_v2": (c_void_p, c_uint64, c_size_t, c_void_p),
     "cuStreamCreate": (POINTER(c_void_p), c_uint),
@@ -43,11 +46,16 @@ CALLS: Final[dict[str, tuple[Any, ...]]] = {
     "cuGraphLaunch": (c_void_p, c_void_p),
     "cuGraphDestroy": (c_void_p,),
     "cuGraphExecDestroy": (c_void_p,),
+    "cuEventCreate": (POINTER(c_void_p), c_uint),
+    "cuEventRecord": (c_void_p, c_void_p),
+    "cuEventElapsedTime": (POINTER(c_float), c_void_p, c_void_p),
+    "cuEventDestroy_v2": (c_void_p,),
 }
 """As cuda.h declares them; all return CUresult."""
 
 _NON_BLOCKING: Final = 1
 _CAPTURE_THREAD_LOCAL: Final = 1
+_CLOCK_KHZ, _MULTIPROCESSORS, _MEMORY_CLOCK_KHZ, _MEMORY_BITS = 13, 16, 36, 37
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
 
 
@@ -129,6 +137,36 @@ class Cuda:
         """Queues a captured graph on the stream."""
         self._call("cuGraphLaunch", graph, self.stream)
 
+    def timed(self, work: Callable[[], None], runs: int) -> list[float]:
+        """Milliseconds on the GPU of each of `runs` times what work() queues on the stream, one
+        behind the other without waiting, so that the time of queueing hides behind the work."""
+        events: list[int] = []
+        try:
+            for _ in range(runs + 1):
+                events.append(self._out("cuEventCreate", c_void_p(), 0))
+            self._call("cuEventRecord", events[0], self.stream)
+            for event in events[1:]:
+                work()
+                self._call("cuEventRecord", event, self.stream)
+            self.synchronize()
+            pairs = itertools.pairwise(events)
+            return [self._out("cuEventElapsedTime", c_float(), *pair) for pair in pairs]
+        finally:
+            for event in events:
+                self._driver.cuEventDestroy_v2(event)
+
+    def free_bytes(self) -> int:
+        """Of the GPU's memory, whoever uses the rest."""
+        total = c_size_t()
+        free: int = self._out("cuMemGetInfo_v2", c_size_t(), byref(total))
+        return free
+
+    def card(self) -> Card:
+        numbers = (_MULTIPROCESSORS, _CLOCK_KHZ, _MEMORY_CLOCK_KHZ, _MEMORY_BITS)
+        count, clock, memory_clock, bits = map(self._attribute, numbers)
+        # Memory sends two bits a clock on each line.
+        return Card(self.gpu.capability, count, clock * 1e3, 2 * memory_clock * 1e3 * bits / 8)
+
     def drop(self, graph: int) -> None:
         self._graphs.remove(graph)
         self._call("cuGraphExecDestroy", graph)
@@ -184,9 +222,11 @@ class Cuda:
         return text.value.decode("utf-8", "replace")
 
     def _capability(self) -> tuple[int, int]:
-        numbers = (_CAPABILITY_MAJOR, _CAPABILITY_MINOR)
-        out = [self._out("cuDeviceGetAttribute", c_int(), n, self._device) for n in numbers]
-        return out[0], out[1]
+        return self._attribute(_CAPABILITY_MAJOR), self._attribute(_CAPABILITY_MINOR)
+
+    def _attribute(self, number: int) -> int:
+        value: int = self._out("cuDeviceGetAttribute", c_int(), number, self._device)
+        return value
 
     def _driver_version(self) -> str:
         supported = self._out("cuDriverGetVersion", c_int())

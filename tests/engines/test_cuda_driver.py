@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from trt_rig import CAPTURE_BROKEN, NO_DEVICE, NO_MEMORY, SIGNATURES, HostDriver
 
-from engines import trt_cuda
-from engines.trt_cuda import CALLS, Cuda, Gpu
+from engines import cuda_driver
+from engines.cuda_driver import CALLS, Cuda, Gpu
 from inspector.core.errors import EngineError
 
 
@@ -25,7 +25,7 @@ def test_every_call_is_declared_as_cuda_h_does():
 
 
 def test_it_names_the_gpu_its_compute_capability_and_its_driver(driver, monkeypatch):
-    monkeypatch.setattr(trt_cuda, "MANAGEMENT", "no_such_library.so")
+    monkeypatch.setattr(cuda_driver, "MANAGEMENT", "no_such_library.so")
     gpu = Cuda(driver).gpu
     assert gpu == Gpu("Host Memory 4090", (8, 6), "for CUDA 13.0")
     assert gpu.target == "SM86"
@@ -81,6 +81,40 @@ def test_a_graph_that_cannot_be_made_is_an_error_and_leaves_nothing(driver):
     assert len(driver.alive) == before
 
 
+def test_each_run_is_timed_by_the_clock_of_the_gpu(driver):
+    cuda = Cuda(driver)
+    there, sent = cuda.device_memory(4), cuda.host_memory((4,), np.uint8)
+    pieces = iter((1, 3, 2))
+    before = len(driver.alive)
+    times = cuda.timed(lambda: [cuda.to_device(there, sent) for _ in range(next(pieces))], 3)
+    assert times == [1, 3, 2]
+    assert len(driver.alive) == before
+
+
+def test_events_are_given_back_where_the_work_fails(driver):
+    cuda = Cuda(driver)
+    before = len(driver.alive)
+    driver.refuse["cuEventElapsedTime"] = NO_DEVICE
+    with pytest.raises(EngineError, match="refuses cuEventElapsedTime"):
+        cuda.timed(lambda: None, 2)
+    assert len(driver.alive) == before
+
+
+def test_it_tells_how_much_memory_is_free(driver):
+    cuda = Cuda(driver)
+    before = cuda.free_bytes()
+    cuda.device_memory(1 << 20)
+    assert before - cuda.free_bytes() == 1 << 20
+
+
+def test_the_speed_of_a_card_is_what_its_maker_states(driver):
+    """GeForce RTX 3090: 35.6 TFLOP/s, 142 with tensor cores on float16, 936 GB/s."""
+    card = Cuda(driver).card()
+    assert card.flop_per_s("float32") == pytest.approx(35.6e12, rel=0.005)
+    assert card.flop_per_s("float16") == pytest.approx(142e12, rel=0.005)
+    assert card.bytes_per_s == pytest.approx(936e9, rel=0.005)
+
+
 def test_closing_gives_everything_back_and_can_be_repeated(driver):
     cuda = Cuda(driver)
     cuda.device_memory(10)
@@ -112,6 +146,6 @@ def test_a_driver_that_lacks_a_call_is_too_old(driver):
 
 
 def test_a_missing_driver_is_one_sentence(monkeypatch):
-    monkeypatch.setattr(trt_cuda, "LIBRARY", "no_such_libcuda.so.1")
+    monkeypatch.setattr(cuda_driver, "LIBRARY", "no_such_libcuda.so.1")
     with pytest.raises(EngineError, match=r"needs an NVIDIA GPU and its driver, but no_such_lib"):
         Cuda()
