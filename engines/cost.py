@@ -46,7 +46,11 @@ def count(model: ModelProto) -> Cost:
     for node in model.graph.node:
         if node.op_type in UNCOUNTED or node.domain not in ("", "ai.onnx"):
             raise EngineError(f"the work of its operator {node.op_type} cannot be counted")
-        if (macs := _multiply_adds(node, known)) > 0:
+        try:
+            macs = _multiply_adds(node, known)
+        except IndexError as exc:
+            raise EngineError(f"its operator {node.op_type} lacks an operand or a side") from exc
+        if macs > 0:
             flops[_precision(node, known)] += 2 * macs
     constant_bytes = sum(_bytes(tensor) for tensor in _constants(model))
     ends = [value.name for value in (*model.graph.input, *model.graph.output)]

@@ -73,6 +73,8 @@ def test_work_that_cannot_be_counted_is_refused():
         count(model("MatMul", ["N", "rows", 4], zeros(4, 5)))
     with pytest.raises(EngineError, match="MatMul in DOUBLE cannot be counted"):
         count(model("MatMul", ["N", 4], zeros(4, 5, dtype=np.float64), dtype=TensorProto.DOUBLE))
+    with pytest.raises(EngineError, match="ConvTranspose lacks an operand or a side"):
+        count(model("ConvTranspose", ["N", 4, 6, 8]))
 
 
 def test_half_precision_moves_the_backbone_to_float16_and_changes_no_count(tmp_path):
