@@ -15,6 +15,9 @@ from inspector.core.schema import build
 
 SPEC_KEY = "inspector_spec"
 FORMAT = 1
+CONVERTED_FROM = "converted_from_graph"
+"""Key of parameters: graph hash of the engine that one of another precision was made from."""
+
 RESIZE_KINDS = ("halve_linear",)
 PRECISIONS = ("float32", "float16")
 LARGEST_SIDE = 65_536

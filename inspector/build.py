@@ -49,6 +49,7 @@ def build(config: Config, observers: Sequence[Observer] = ()) -> Run:
     """
     _check(config)
     spec = _spec(config)
+    gate.check_fallback(config.engine, spec)
     calibration = None
     if config.calibration.path is not None:
         calibration = load_calibration(Path(config.calibration.path))
@@ -57,7 +58,8 @@ def build(config: Config, observers: Sequence[Observer] = ()) -> Run:
         stack.callback(source.close)
         if calibration is not None and source.info.frame_hw is not None:
             calibration.check(source.info.frame_hw)
-        given = (config.source.uri, config.engine.path, config.calibration.path)
+        engines = (config.engine.path, config.engine.fallback_path)
+        given = (config.source.uri, *engines, config.calibration.path)
         inputs = [Path(name) for name in given if name is not None]
         folder = Path(config.output.dir)
         check_folder(folder, overwrite=config.output.overwrite, inputs=inputs)
@@ -175,7 +177,7 @@ def _wire(
         opening_px=config.measure.opening_px,
         pixel_threshold=run.pixel_threshold,
     )
-    start_engine = gate.EngineGate(config.engine, measuring, run)
+    start_engine = gate.EngineGate(config.engine, spec, measuring, run)
     judge = _judge(config, spec, calibration, run)
     render = _render(config, spec, source.info.frame_hw)
     stages, outputs = Stages(preprocess, start_engine, judge, render), _outputs(config)
@@ -293,6 +295,4 @@ def _outputs(config: Config) -> list[Output]:
 
 def _engine_summary(spec: EngineSpec) -> dict[str, Any]:
     """The spec without its golden pictures, which belong in no log."""
-    values = dataclasses.asdict(spec)
-    values.pop("golden")
-    return values
+    return {key: value for key, value in dataclasses.asdict(spec).items() if key != "golden"}

@@ -68,6 +68,7 @@ class EngineConfig:
     hint: Annotated[str, OneOf(*HINTS)] = "latency"
     fall_back: bool = False
     on_parity_failure: Annotated[str, OneOf("stop", "fallback")] = "stop"
+    fallback_path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from engines import parity
 from engines.base import Engine, open_engine
 from engines.parity import Region, Ruler
 from engines.roi import mask
-from engines.spec import EngineSpec
+from engines.spec import CONVERTED_FROM, EngineSpec
+from engines.spec_file import file_hash, read_spec
 from inspector.config import EngineConfig
 from inspector.core.arrays import Map
-from inspector.core.errors import ParityError
+from inspector.core.errors import ConfigError, EngineError, ParityError
 from inspector.core.geometry import Affine
 from inspector.core.types import RunInfo
 from inspector.measure.analyzer import DefectSizeAnalyzer
@@ -26,11 +27,14 @@ from inspector.measure.severity import SeverityLimits
 class EngineGate:
     """Called once, on the thread that will use the engine.
 
-    What it finds goes into run.parity; warnings and running_on are filled with it.
+    What it finds goes into run.parity, which file and runtime judge into run.judged_by; warnings
+    and running_on are filled with it.
     """
 
-    def __init__(self, config: EngineConfig, ruler: Ruler, run: RunInfo) -> None:
+    def __init__(self, config: EngineConfig, spec: EngineSpec, ruler: Ruler, run: RunInfo) -> None:
+        """spec: of the configured file, which everything else in the run was made for."""
         self._config = config
+        self._spec = spec
         self._ruler = ruler
         self._run = run
         self.warnings: list[str] = []
@@ -38,25 +42,35 @@ class EngineGate:
 
     def __call__(self) -> Engine:
         """Raises ParityError where the backend breaks the gate, unless the run may fall back and
-        the engine passes there."""
+        the engine passes there; EngineError where the file was replaced since the run began."""
         try:
             engine = self._passed(self._config)
         except ParityError as exc:
             if self._config.on_parity_failure != "fallback":
                 raise
-            self._warn(f"{exc}; falling back to onnxruntime on the CPU")
-            refused = dict(self._run.parity)
-            # Where engines are checked when they are made.
-            safest = dataclasses.replace(self._config, backend="onnx", device="cpu")
-            engine = self._passed(safest)
-            self._run.parity["fell_back_from"] = refused
+            engine = self._fallen_back(exc)
         self.running_on.append(engine.running_on)
         return engine
 
+    def _fallen_back(self, exc: ParityError) -> Engine:
+        path = self._config.fallback_path or self._config.path
+        self._warn(
+            f"{exc}; falling back to onnxruntime on the CPU with {path} and the thresholds of "
+            f"{self._config.path}"
+        )
+        refused, by = dict(self._run.parity), dict(self._run.judged_by)
+        # Where engines are checked when they are made.
+        safest = dataclasses.replace(self._config, path=path, backend="onnx", device="cpu")
+        engine = self._passed(safest)
+        self._run.parity["fell_back_from"] = refused
+        self._run.judged_by["fell_back_from"] = by
+        return engine
+
     def _passed(self, config: EngineConfig) -> Engine:
+        path = Path(config.path or "")
         with contextlib.ExitStack() as stack:
             engine = open_engine(
-                Path(config.path or ""),
+                path,
                 backend=config.backend,
                 device=config.device,
                 threads=config.threads,
@@ -64,9 +78,24 @@ class EngineGate:
                 hint=config.hint,
             )
             stack.callback(engine.close)
+            self._refuse_replaced(config, engine.spec)
+            self._run.judged_by.clear()
+            self._run.judged_by.update(
+                path=config.path,
+                sha256=file_hash(path) if path.is_file() else "",
+                graph_hash=engine.spec.graph_hash,
+                precision=engine.spec.precision,
+                running_on=engine.running_on,
+            )
             self._check(engine)
             stack.pop_all()
         return engine
+
+    def _refuse_replaced(self, config: EngineConfig, spec: EngineSpec) -> None:
+        if config.path != self._config.path:
+            _check_other(config.path or "", spec, self._config, self._spec)
+        elif spec != self._spec:
+            raise EngineError(f"engine file {config.path} was replaced while the run started")
 
     def _check(self, engine: Engine) -> None:
         found = parity.find(
@@ -96,6 +125,37 @@ class EngineGate:
     def _warn(self, warning: str) -> None:
         logger.warning("{}", warning)
         self.warnings.append(warning)
+
+
+def check_fallback(config: EngineConfig, spec: EngineSpec) -> None:
+    """Raises ConfigError where the run may fall back, but what it would fall back to is not the
+    engine of this spec, or not its float32 form."""
+    if config.on_parity_failure != "fallback":
+        return
+    if config.fallback_path is not None:
+        path = config.fallback_path
+        _check_other(path, read_spec(Path(path)), config, spec)
+    elif CONVERTED_FROM in spec.parameters:
+        raise ConfigError(
+            f"engine.on_parity_failure is fallback, but {config.path} was converted to "
+            f"{spec.precision}: name the engine that it was made from as engine.fallback_path"
+        )
+
+
+def _check_other(path: str, other: EngineSpec, config: EngineConfig, spec: EngineSpec) -> None:
+    """Thresholds and display range may differ: those of the run stay."""
+    if other.graph_hash != spec.parameters.get(CONVERTED_FROM, spec.graph_hash):
+        raise ConfigError(
+            f"engine.fallback_path: {path} is not the engine that {config.path} was converted from"
+            if CONVERTED_FROM in spec.parameters
+            else f"engine.fallback_path: {config.path} was not converted from another engine, so "
+            f"it falls back to itself alone, and {path} holds another graph"
+        )
+    for name in ("frame_hw", "resize", "map_hw", "roi"):
+        if getattr(other, name) != getattr(spec, name):
+            raise ConfigError(
+                f"engine.fallback_path: {path} and {config.path} differ in their {name}"
+            )
 
 
 def ruler(

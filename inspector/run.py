@@ -66,6 +66,7 @@ class Run:
             "engine": info.engine
             | {"sha256": info.engine_hash, "running_on": "".join(self.running_on)},
             "parity": info.parity,
+            "judged_by": info.judged_by,
             "calibration": self.calibration,
             "calibration_hash": info.calibration_hash,
             "config": info.config,

@@ -15,7 +15,7 @@ from engines.export.precision import halved
 from engines.export.unchecked import on_trial
 from engines.onnx_engine import OnnxEngine
 from engines.parity import TOLERANCES, Findings, Ruler, check, find
-from engines.spec import EngineSpec
+from engines.spec import CONVERTED_FROM, EngineSpec
 from engines.spec_file import graph_hash, read_engine, write_engine
 from inspector.core.arrays import Image, Map
 from inspector.core.clock import utc_now
@@ -24,8 +24,6 @@ from inspector.core.errors import EngineError, ParityError
 HALF: Final = "float16"
 TURNS: Final = 7
 """Both engines are timed in turn, so that what else the machine does slows both."""
-
-FROM: Final = "converted_from_graph"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Con
     no file, where float16 is not enough for it."""
     spec, model = read_engine(path)
     kept = golden.unpack(spec)
-    if FROM in spec.parameters:
+    if CONVERTED_FROM in spec.parameters:
         raise EngineError(f"{path} is converted already")
     if kept is None:
         raise EngineError(f"{path} holds no golden pictures to check another precision with")
@@ -71,7 +69,7 @@ def _described(spec: EngineSpec, digest: str) -> EngineSpec:
         spec,
         precision=HALF,
         graph_hash=digest,
-        parameters=spec.parameters | own | {FROM: spec.graph_hash},
+        parameters=spec.parameters | own | {CONVERTED_FROM: spec.graph_hash},
         created_utc=utc_now(),
     )
 

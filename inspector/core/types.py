@@ -188,7 +188,8 @@ class RunInfo:
 
     engine: the engine's spec as plain values (no pictures). config: the configuration as plain
     values, without passwords. Hashes are sha256 hex. unit: mm, cm or inch; how lengths are shown.
-    parity: what the check of the engine against its reference found, filled when it is open.
+    parity: what the check of the engine against its reference found; judged_by: the file and the
+    runtime that judge; both filled when the engine is open.
     """
 
     source: SourceInfo
@@ -203,3 +204,4 @@ class RunInfo:
     pixel_threshold: float
     unit: str = "mm"
     parity: dict[str, Any] = field(default_factory=dict)
+    judged_by: dict[str, Any] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from onnx import TensorProto
 
 from engines import golden
 from engines.backbones.zoo import DEFAULT, resolve
-from engines.export.convert import FROM, convert_to_half
+from engines.export.convert import convert_to_half
 from engines.export.finishing import Wanted, engine_of_model
 from engines.export.fitting import Recipe, fit_engine
 from engines.export.precision import halved
@@ -19,6 +19,7 @@ from engines.graph.precision import HALF
 from engines.methods.base import make_method
 from engines.methods.glass import Glass
 from engines.onnx_engine import OnnxEngine
+from engines.spec import CONVERTED_FROM
 from engines.spec_file import graph_hash, read_engine, write_engine
 from inspector.core.errors import EngineError, ParityError
 from inspector.gate import ruler
@@ -107,7 +108,7 @@ def test_every_method_passes_the_gate_in_half_precision(method, options, tmp_pat
     assert after == done.spec
     assert after.precision == "float16"
     assert after.graph_hash != before.graph_hash
-    assert after.parameters[FROM] == before.graph_hash
+    assert after.parameters[CONVERTED_FROM] == before.graph_hash
     assert after.parity["pictures"] == 32
     for name in ("image_threshold", "pixel_threshold", "left_out", "golden", "threshold_rule"):
         assert getattr(after, name) == getattr(before, name)

@@ -8,9 +8,11 @@ import pytest
 from flow_rig import HW, RESULTS, Inspect
 
 from engines.base import BACKENDS
-from engines.spec_file import read_engine, write_engine
+from engines.spec_file import file_hash, read_engine, read_spec, write_engine
+from inspector import build
 from inspector.sinks.json_log import read_log
 from tools.calibrate import main as calibrate
+from tools.convert import main as convert
 
 WRONG = ["--set", "engine.backend=openvino"]
 
@@ -63,6 +65,81 @@ def test_falling_back_is_stated(inspect: Inspect, clip: Path, engine: Path, wron
     assert summary["parity"]["passed"] is True
     assert summary["parity"]["fell_back_from"]["passed"] is False
     assert summary["inspected"] == 30
+
+
+@pytest.fixture(scope="module")
+def half(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("half") / "half.onnx"
+    assert convert([str(engine), "--out", str(out)]) == 0
+    return out
+
+
+FALLBACK = ["--on-parity-failure", "fallback"]
+
+
+def test_a_converted_engine_falls_back_to_the_float32_file_it_was_made_from(
+    inspect: Inspect, clip: Path, engine: Path, half: Path, wrong: None, tmp_path: Path
+) -> None:
+    """Whose thresholds were changed since, which does not change those of the run."""
+    spec, model = read_engine(engine)
+    changed, limit = tmp_path / "changed.onnx", spec.image_threshold
+    write_engine(changed, model, dataclasses.replace(spec, image_threshold=2 * limit))
+    ran = inspect(clip, half, *WRONG, *FALLBACK, "--set", f"engine.fallback_path={changed}")
+    assert ran.code == 0
+    by = ran.summary["judged_by"]
+    assert (by["path"], by["graph_hash"]) == (str(changed), spec.graph_hash)
+    assert by["sha256"] == file_hash(changed)
+    assert by["precision"] == ran.summary["parity"]["precision"] == "float32"
+    assert by["running_on"].startswith("onnxruntime")
+    before = by["fell_back_from"]
+    assert (before["path"], before["precision"]) == (str(half), "float16")
+    assert before["running_on"] == "the wrong backend"
+    assert read_log(ran.out / "inspections.jsonl")[0]["judged_by"] == by
+    assert f"with {changed} and the thresholds of {half}" in ran.summary["warnings"][0]
+    assert ran.summary["image_threshold"] == limit
+    right = inspect(clip, engine, "--overwrite")
+    assert right.summary["judged_by"]["path"] == str(engine)
+    assert right.summary["failed"] == ran.summary["failed"]
+
+
+def test_a_converted_engine_may_not_fall_back_to_half_precision(
+    inspect: Inspect, clip: Path, half: Path
+) -> None:
+    ran = inspect(clip, half, *FALLBACK)
+    assert ran.code == 2
+    assert "name the engine that it was made from as engine.fallback_path" in ran.stderr
+    assert not ran.out.exists()
+
+
+def test_only_the_engine_itself_may_judge_in_its_place(
+    inspect: Inspect, clip: Path, engine: Path, half: Path, tmp_path: Path
+) -> None:
+    spec, model = read_engine(engine)
+    crop = dataclasses.replace(spec.resize, crop=(0.1, 0.0, 1.0, 1.0))
+    cropped, lost = tmp_path / "cropped.onnx", tmp_path / "lost.onnx"
+    write_engine(cropped, model, dataclasses.replace(spec, resize=crop))
+    for main, other, sentence in (
+        (half, half, f"{half} is not the engine that {half} was converted from"),
+        (engine, half, f"{half} holds another graph"),
+        (half, cropped, f"{cropped} and {half} differ in their resize"),
+        (half, lost, f"engine file {lost} does not exist"),
+    ):
+        ran = inspect(clip, main, *FALLBACK, "--set", f"engine.fallback_path={other}")
+        assert ran.code == 2
+        assert sentence in ran.stderr
+        assert ran.stderr.count("error:") == 1
+        assert not ran.out.exists()
+
+
+def test_a_file_that_is_replaced_while_the_run_starts_judges_nothing(
+    inspect: Inspect, clip: Path, engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dataclasses.replace(read_spec(engine), name="the one before")
+    monkeypatch.setattr(build, "read_spec", lambda _: before)
+    ran = inspect(clip, engine)
+    assert ran.code == 2
+    assert f"engine file {engine} was replaced while the run started" in ran.stderr
+    assert not ran.out.exists()
 
 
 def test_where_the_fall_back_fails_too_the_run_ends(
