@@ -55,9 +55,8 @@ def replicates(figures: Figures, resampled: PixelBootstrap) -> tuple[Resampled, 
     for name, statistic in PIXEL.items():
         exact = getattr(figures, name).value
         if exact is not None:
-            drawn = resampled.replicates(statistic)
-            centred = drawn[1:] + (exact - drawn[0])
-            values = tuple(v if math.isfinite(v) else None for v in centred.tolist())
+            centred = resampled.centred(statistic, exact).tolist()
+            values = tuple(v if math.isfinite(v) else None for v in centred)
             found.append(Resampled(name, values))
     return tuple(found)
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from engines.datasets.types import Sample
-from engines.metrics.aupimo import NormalScores, SharedRates, summary
+from engines.metrics.aupimo import NormalScores, SharedRates, mean
 from engines.metrics.pixel_bootstrap import PixelBootstrap
 from engines.metrics.pixels import LIMIT, PixelCurve
 from engines.metrics.regions import Place, Region, Size, measure_regions
@@ -86,7 +86,7 @@ class Gathering:
     def aupimo(self, pictures: Sequence[PictureResult]) -> Metric:
         """The mean over those of them that are defective and have a mask."""
         found = [self._aupimo[one.name] for one in pictures if one.name in self._aupimo]
-        return summary(found).mean
+        return mean(found, seed=self.settings.seed)
 
     def _add_aupimo(self, one: Judged, truth: Mask) -> None:
         if not one.sample.defective:

@@ -31,18 +31,6 @@ KEPT: Final = 1 << 18
 """Distinct highest normal scores kept, 60 MB while they are merged: 100 of 10^6 normal pixels lie
 at or below the rate HIGHEST, so these do for 2.6 * 10^9, or 29,000 maps of 256 x 352."""
 
-QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """mean: over the anomalous pictures, the interval by drawing them again. quantiles: at
-    QUANTILES, empty where the mean is undefined.
-    """
-
-    mean: Metric
-    quantiles: tuple[float, ...]
-
 
 class NormalScores:
     """The highest scores of normal pictures; all of these come before the first anomalous one."""
@@ -136,14 +124,14 @@ class SharedRates:
         )
 
 
-def summary(values: Sequence[Metric], *, seed: int = 0) -> Summary:
-    """values: of the anomalous pictures; undefined ones are left out and counted in the reason."""
+def mean(values: Sequence[Metric], *, seed: int) -> Metric:
+    """Over the anomalous pictures, with the interval by drawing them again; undefined ones are left
+    out and counted in the reason."""
     kept: npt.NDArray[np.float64] = np.array([one.value for one in values if one.defined])
     reasons = sorted({one.reason for one in values if one.reason})
     if not kept.size:
-        return Summary(Metric.undefined("; ".join(reasons) or "no anomalous pictures"), ())
+        return Metric.undefined("; ".join(reasons) or "no anomalous pictures")
     if len(kept) < len(values):
         reasons.append(f"{len(values) - len(kept)} of {len(values)} pictures left out")
-    mean = mean_with_interval(kept, seed=seed)
-    mean = replace(mean, reason="; ".join([*reasons, *filter(None, [mean.reason])]))
-    return Summary(mean, tuple(float(one) for one in np.quantile(kept, QUANTILES)))
+    found = mean_with_interval(kept, seed=seed)
+    return replace(found, reason="; ".join([*reasons, *filter(None, [found.reason])]))

@@ -25,6 +25,15 @@ class Steps:
     alarms: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Points of a plot, one per threshold: x and y are (k,) float64, thresholds fall."""
+
+    x: Floats
+    y: Floats
+    thresholds: Floats
+
+
 def run_starts(ordered: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
     """Where runs of equal values begin."""
     return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: ordered.size])

@@ -1,53 +1,17 @@
 """How well one score per picture separates normal from anomalous."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from engines.metrics import curves
-from engines.metrics.curves import Floats, Steps
-from engines.metrics.intervals import clopper_pearson
+from engines.metrics.curves import Steps
 from engines.metrics.value import Metric
 from inspector.core.errors import DataError
 
 Scores = npt.NDArray[np.floating]
 Kinds = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Points of a plot, one per threshold: x and y are (k,) float64, thresholds fall."""
-
-    x: Floats
-    y: Floats
-    thresholds: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Confusion:
-    """Counts of verdicts; a picture FAILs from its threshold on. Positive: anomalous."""
-
-    tp: int
-    fp: int
-    tn: int
-    fn: int
-
-    @property
-    def recall(self) -> Metric:
-        """Share of the anomalous pictures that FAIL."""
-        return _rate(self.tp, self.tp + self.fn, "no anomalous pictures")
-
-    @property
-    def precision(self) -> Metric:
-        """Share of anomalous pictures among those that FAIL, in the mixture of this test set."""
-        return _rate(self.tp, self.tp + self.fp, "no picture fails")
-
-    @property
-    def false_alarm_rate(self) -> Metric:
-        """Share of the normal pictures that FAIL."""
-        return _rate(self.fp, self.fp + self.tn, "no normal pictures")
 
 
 def steps(scores: Scores, anomalous: Kinds) -> Steps:
@@ -97,47 +61,8 @@ def f1_max(scores: Scores, anomalous: Kinds) -> tuple[Metric, float]:
     return Metric(float(values[best])), float(counted.thresholds[best])
 
 
-def roc_curve(scores: Scores, anomalous: Kinds) -> Curve:
-    """x: share of normals that FAIL, y: of anomalous; begins at (0, 0) with the threshold inf.
-
-    The rate of a missing kind is NaN throughout.
-    """
-    counted = steps(scores, anomalous)
-    x, y = (_share(np.append(0.0, column)) for column in (counted.alarms, counted.found))
-    return Curve(x, y, np.append(np.inf, counted.thresholds))
-
-
-def precision_recall_curve(scores: Scores, anomalous: Kinds) -> Curve:
-    """x: recall, y: precision; no point without a threshold is added. NaN recall as above."""
-    counted = steps(scores, anomalous)
-    precision = curves.precision(counted.found, counted.alarms)
-    return Curve(_share(counted.found), precision, counted.thresholds)
-
-
-def confusion(scores: Scores, anomalous: Kinds, threshold: float) -> Confusion:
-    """Raises DataError for scores that are not finite."""
-    counted = steps(scores, anomalous)
-    failing = int(np.count_nonzero(counted.thresholds >= threshold))
-    found, alarms = (
-        int(column[failing - 1]) if failing else 0 for column in (counted.found, counted.alarms)
-    )
-    positives = int(np.count_nonzero(anomalous))
-    return Confusion(found, alarms, anomalous.size - positives - alarms, positives - found)
-
-
-def _share(cumulative: Floats) -> Floats:
-    with np.errstate(invalid="ignore"):
-        return cumulative / cumulative.max(initial=0.0)
-
-
 def _missing(counted: Steps) -> str:
     """What keeps the figures from being defined, empty where nothing does."""
     if not counted.found.size or not counted.found[-1]:
         return "no anomalous pictures"
     return "" if counted.alarms[-1] else "no normal pictures"
-
-
-def _rate(part: int, whole: int, missing: str) -> Metric:
-    if not whole:
-        return Metric.undefined(missing)
-    return Metric(part / whole, interval=clopper_pearson(part, whole))

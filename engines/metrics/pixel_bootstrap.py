@@ -6,14 +6,13 @@ are grouped to LIMIT keys: the replicates tell how wide the interval is, and its
 the exact figure.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from engines.metrics import bootstrap, curves
-from engines.metrics.bootstrap import Difference, attach, differences
+from engines.metrics.bootstrap import attach
 from engines.metrics.curves import Floats
 from engines.metrics.keys import Keys, KeySums, to_keys
 from engines.metrics.pixels import FPR_LIMIT
@@ -44,7 +43,7 @@ class PixelBootstrap:
     """
 
     def __init__(self, *, seed: int = 0, replicates: int = REPLICATES) -> None:
-        self.seed = seed
+        self._seed = seed
         self._bits = FIRST_BITS
         self._keys: Keys = np.zeros(0, np.uint32)
         # Normal pixels, defect pixels, region weights. Row 0 counts every picture once.
@@ -59,7 +58,7 @@ class PixelBootstrap:
         if number in self._pictures:
             raise DataError(f"picture number {number} was added twice")
         self._pictures.add(number)
-        rng = np.random.default_rng((self.seed, number))
+        rng = np.random.default_rng((self._seed, number))
         draws = np.append(1.0, rng.poisson(1.0, len(self._regions) - 1))
         keys = to_keys(anomaly_map[~truth if inside is None else ~truth & inside])
         normal = KeySums.counted(keys >> np.uint32(self._bits))
@@ -81,7 +80,7 @@ class PixelBootstrap:
             return exact
         if len(self._pictures) < 2:
             return replace(exact, reason="one picture is too few for an interval")
-        return attach(exact, np.clip(_centred(exact, self.replicates(figure)), 0.0, 1.0))
+        return attach(exact, np.clip(self.centred(figure, exact.value), 0.0, 1.0))
 
     def replicates(self, figure: str) -> Floats:
         """(replicates + 1,) float64; the first is the figure itself from grouped scores. NaN where
@@ -95,9 +94,10 @@ class PixelBootstrap:
         rows = range(len(self._regions))
         return np.array([self._figure(figure, row) for row in rows])
 
-    @property
-    def pictures(self) -> frozenset[int]:
-        return frozenset(self._pictures)
+    def centred(self, figure: str, exact: float) -> Floats:
+        """(replicates,) float64: moved by what grouping the scores costs the exact figure."""
+        drawn = self.replicates(figure)
+        return drawn[1:] + (exact - drawn[0])
 
     def _figure(self, figure: str, row: int) -> float:
         alarms, found, weights = np.cumsum(self._sums[:, row, ::-1], axis=-1)
@@ -129,23 +129,3 @@ class PixelBootstrap:
             total[:, :, own[starts]] += np.add.reduceat(self._sums, starts, axis=-1)
         self._keys, self._sums, self._bits = keys, total, self._bits + bits
         self._new.clear()
-
-
-def compare_pixels(
-    engines: Sequence[PixelBootstrap], exact: Sequence[Metric], figure: str
-) -> list[Difference]:
-    """All pairs; exact: the figure of each. Raises DataError for unlike pictures or seeds."""
-    for one in engines[1:]:
-        if one.seed != engines[0].seed or one.pictures != engines[0].pictures:
-            raise DataError("engines can be compared only on the same pictures with the same seed")
-    if not all(one.defined for one in exact):
-        return differences(exact, np.full((len(exact), 1), np.nan))
-    drawn = [
-        _centred(value, one.replicates(figure)) for one, value in zip(engines, exact, strict=True)
-    ]
-    return differences(exact, np.stack(drawn))
-
-
-def _centred(exact: Metric, drawn: Floats) -> Floats:
-    """Replicates moved by what grouping the scores cost the figure."""
-    return drawn[1:] + (exact.value - drawn[0])

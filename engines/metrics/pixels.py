@@ -12,8 +12,7 @@ from typing import Final
 import numpy as np
 
 from engines.metrics import bounds, curves
-from engines.metrics.curves import Floats, Steps
-from engines.metrics.image import Curve
+from engines.metrics.curves import Curve, Floats, Steps
 from engines.metrics.keys import Keys, KeySums, to_keys, to_scores
 from engines.metrics.regions import Labels, Place, Size, check, label
 from engines.metrics.value import Metric

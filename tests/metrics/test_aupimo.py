@@ -97,17 +97,16 @@ def test_without_normals_or_defects_it_is_nan_with_a_reason():
     assert (math.isnan(empty.value), empty.reason) == (True, "no normal pictures")
     clean = rates_of(normals(2)).aupimo(normals(1)[0], np.zeros(HW, bool))
     assert (math.isnan(clean.value), clean.reason) == (True, "no defect pixels")
-    assert aupimo.summary([]).mean.reason == "no anomalous pictures"
-    assert aupimo.summary([empty]).quantiles == ()
+    assert aupimo.mean([], seed=0).reason == "no anomalous pictures"
+    assert aupimo.mean([empty], seed=0).reason == "no normal pictures"
 
 
-def test_a_summary_leaves_undefined_pictures_out_and_says_so():
+def test_the_mean_leaves_undefined_pictures_out_and_says_so():
     values = [aupimo.Metric(one / 100) for one in range(101)]
-    found = aupimo.summary([*values, aupimo.Metric.undefined("no defect pixels")])
-    assert found.mean.value == pytest.approx(0.5)
-    assert found.mean.reason == "no defect pixels; 1 of 102 pictures left out"
-    assert found.quantiles == pytest.approx(aupimo.QUANTILES)
+    found = aupimo.mean([*values, aupimo.Metric.undefined("no defect pixels")], seed=0)
+    assert found.value == pytest.approx(0.5)
+    assert found.reason == "no defect pixels; 1 of 102 pictures left out"
     # The mean of 101 values spread evenly over 0 to 1 has a standard deviation of 0.029.
-    assert found.mean.interval == pytest.approx((0.443, 0.557), abs=0.01)
-    lone = aupimo.summary([aupimo.Metric(0.5)]).mean
+    assert found.interval == pytest.approx((0.443, 0.557), abs=0.01)
+    lone = aupimo.mean([aupimo.Metric(0.5)], seed=0)
     assert (lone.interval, lone.reason) == (None, "one picture is too few for an interval")

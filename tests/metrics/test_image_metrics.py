@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from engines.metrics import image
+from engines.metrics import curves, image
 from inspector.core.errors import DataError
 
 
@@ -33,18 +33,16 @@ def test_areas_equal_those_of_scikit_learn_with_ties(seed, levels):
 
 
 @pytest.mark.parametrize("levels", [0, 2, 5, 40])
-def test_curves_have_the_points_of_scikit_learn(levels):
+def test_steps_are_the_points_of_scikit_learns_curves(levels):
     scores, anomalous = sample(1, levels)
-    curve = image.roc_curve(scores, anomalous)
+    steps = image.steps(scores, anomalous)
     fpr, tpr, thresholds = reference.roc_curve(anomalous, scores, drop_intermediate=False)
-    np.testing.assert_allclose(curve.x, fpr, atol=1e-12)
-    np.testing.assert_allclose(curve.y, tpr, atol=1e-12)
-    np.testing.assert_array_equal(curve.thresholds, thresholds)
-    curve = image.precision_recall_curve(scores, anomalous)
-    precision, recall, thresholds = reference.precision_recall_curve(anomalous, scores)
-    np.testing.assert_allclose(curve.y, precision[-2::-1], atol=1e-12)
-    np.testing.assert_allclose(curve.x, recall[-2::-1], atol=1e-12)
-    np.testing.assert_array_equal(curve.thresholds, thresholds[::-1])
+    np.testing.assert_allclose(steps.alarms / np.count_nonzero(~anomalous), fpr[1:], atol=1e-12)
+    np.testing.assert_allclose(steps.found / np.count_nonzero(anomalous), tpr[1:], atol=1e-12)
+    np.testing.assert_array_equal(steps.thresholds, thresholds[1:])
+    precision, _, _ = reference.precision_recall_curve(anomalous, scores)
+    found = curves.precision(steps.found, steps.alarms)
+    np.testing.assert_allclose(found, precision[-2::-1], atol=1e-12)
 
 
 @pytest.mark.parametrize("levels", [0, 5])
@@ -77,14 +75,6 @@ def test_a_missing_kind_is_nan_with_a_reason(anomalous, reason):
     assert math.isnan(threshold)
 
 
-def test_a_missing_kind_leaves_its_rate_of_the_curves_undefined():
-    curve = image.roc_curve(np.arange(3.0), np.zeros(3, bool))
-    assert np.isnan(curve.y).all()
-    np.testing.assert_allclose(curve.x, [0, 1 / 3, 2 / 3, 1])
-    empty = image.precision_recall_curve(np.zeros(0), np.zeros(0, bool))
-    assert empty.x.size == 0
-
-
 @pytest.mark.parametrize("measure", [image.auroc, image.average_precision, image.f1_max])
 def test_scores_that_are_not_numbers_are_counted_and_refused(measure):
     scores = np.array([0.1, np.nan, 0.3, np.nan, np.inf])
@@ -95,28 +85,3 @@ def test_scores_that_are_not_numbers_are_counted_and_refused(measure):
 def test_scores_of_another_number_of_pictures_are_refused():
     with pytest.raises(DataError, match="3 scores were given for 2 pictures"):
         image.auroc(np.zeros(3), np.zeros(2, bool))
-
-
-@pytest.mark.parametrize("threshold", [-10.0, 0.0, 1.0, 3.0, 10.0])
-def test_a_picture_fails_from_its_threshold_on(threshold):
-    scores, anomalous = sample(3, 5)
-    found = image.confusion(scores, anomalous, threshold)
-    tn, fp, fn, tp = reference.confusion_matrix(anomalous, scores >= threshold).ravel()
-    assert (found.tp, found.fp, found.tn, found.fn) == (tp, fp, tn, fn)
-
-
-def test_rates_of_a_confusion_carry_exact_intervals():
-    found = image.Confusion(tp=10, fp=1, tn=19, fn=0)
-    assert found.recall.value == 1
-    assert found.recall.interval == pytest.approx((0.6915, 1.0), abs=1e-4)
-    assert found.false_alarm_rate.value == pytest.approx(0.05)
-    assert found.false_alarm_rate.interval == pytest.approx((0.0013, 0.2487), abs=1e-4)
-    assert found.precision.value == pytest.approx(10 / 11)
-
-
-def test_rates_without_trials_are_undefined():
-    nothing = image.Confusion(0, 0, 0, 0)
-    assert nothing.recall.reason == "no anomalous pictures"
-    assert nothing.precision.reason == "no picture fails"
-    assert nothing.false_alarm_rate.reason == "no normal pictures"
-    assert math.isnan(nothing.precision.value)

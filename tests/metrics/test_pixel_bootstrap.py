@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from map_scenes import Scene, scene
 
-from engines.metrics import pixel_bootstrap
-from engines.metrics.pixel_bootstrap import PixelBootstrap, compare_pixels
+from engines.metrics import bootstrap, pixel_bootstrap
+from engines.metrics.pixel_bootstrap import PixelBootstrap
 from engines.metrics.pixels import PixelCurve
 from engines.metrics.value import Metric
 from inspector.core.errors import DataError
@@ -27,6 +27,13 @@ def both(given: Scene, seed: int = 0, times: np.ndarray | None = None, replicate
         for _ in range(1 if times is None else times[number]):
             curve.add(anomaly_map, truth)
     return drawn, curve
+
+
+def compared(engines: tuple, exact: tuple, figure: str) -> bootstrap.Difference:
+    """As evaluation.compare does it."""
+    drawn = [one.centred(figure, own.value) for one, own in zip(engines, exact, strict=True)]
+    (found,) = bootstrap.differences(exact, np.stack(drawn))
+    return found
 
 
 @pytest.mark.parametrize("batch", [1, 5, 32])
@@ -81,9 +88,8 @@ def test_the_exact_figure_and_not_the_grouped_one_places_the_interval():
     assert low is not None
     assert np.add(low, 0.1) == pytest.approx(high)
     assert low[0] < 0.6 < low[1]
-    worse, better = (Metric(value) for value in (0.6, 0.7))
-    (found,) = compare_pixels([drawn, drawn], [worse, better], "auroc")
-    assert found.interval == pytest.approx((-0.1, -0.1))
+    moved = drawn.centred("auroc", 0.7) - drawn.centred("auroc", 0.6)
+    assert moved == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("figure", pixel_bootstrap.FIGURES)
@@ -91,7 +97,7 @@ def test_an_engine_against_itself_differs_by_nothing(figure):
     first, curve = both(scene(3))
     second, _ = both(scene(3))
     value = MEASURES[figure](curve)
-    (found,) = compare_pixels([first, second], [value, value], figure)
+    found = compared((first, second), (value, value), figure)
     assert (found.value, found.interval, found.p) == (0, (0, 0), 1)
 
 
@@ -100,21 +106,21 @@ def test_a_worse_engine_is_significant():
     rng = np.random.default_rng(5)
     noisy = [(one + rng.normal(size=one.shape)).astype(np.float32) for one in maps]
     (good, best), (bad, worst) = both((maps, truths)), both((noisy, truths))
-    (found,) = compare_pixels([good, bad], [best.aupro(), worst.aupro()], "aupro")
+    found = compared((good, bad), (best.aupro(), worst.aupro()), "aupro")
     assert found.value == best.aupro().value - worst.aupro().value > 0.02
     assert found.p < 0.05
     assert found.interval is not None
     assert 0 < found.interval[0] < found.value < found.interval[1]
 
 
-def test_engines_are_compared_on_the_same_pictures_and_draws_only():
-    given = scene(6, pictures=3)
-    first, curve = both(given)
-    fewer, _ = both((given[0][:2], given[1][:2]))
+def test_a_picture_is_counted_once_and_drawn_by_its_number_and_the_seed():
+    given = scene(6, pictures=6)
+    first, _ = both(given)
+    again, _ = both(given)
     reseeded, _ = both(given, seed=1)
-    for other in (fewer, reseeded):
-        with pytest.raises(DataError, match="same pictures with the same seed"):
-            compare_pixels([first, other], [curve.auroc()] * 2, "auroc")
+    drawn, same, other = (one.replicates("auroc") for one in (first, again, reseeded))
+    assert np.array_equal(drawn, same, equal_nan=True)
+    assert not np.array_equal(drawn, other, equal_nan=True)
     with pytest.raises(DataError, match="picture number 1 was added twice"):
         first.add(1, given[0][1], given[1][1])
 
@@ -125,8 +131,6 @@ def test_undefined_figures_and_single_pictures_get_no_interval():
     undefined = clean.with_interval("aupro", curve.aupro())
     assert math.isnan(undefined.value)
     assert undefined.reason == "no defect regions"
-    (gap,) = compare_pixels([clean, clean], [undefined] * 2, "aupro")
-    assert math.isnan(gap.p)
     assert np.isnan(PixelBootstrap().replicates("auroc")).all()
     lone, curve = both((maps[1:], truths[1:]))
     assert lone.with_interval("auroc", curve.auroc()).interval is None
