@@ -134,7 +134,6 @@ def random_defect(
     mm_per_px: float,
     length_mm: float | None = None,
     width_mm: float | None = None,
-    angle_deg: float | None = None,
 ) -> RenderedDefect:
     """One defect of a kind; what is not given is drawn at random.
 
@@ -148,12 +147,10 @@ def random_defect(
     if width_mm is None:
         blob = kind in ("hole", "stain")
         width_mm = float(length * rng.uniform(0.6, 1.0) if blob else rng.uniform(*widths))
-    if angle_deg is None:
-        angle_deg = _random_angle(kind, rng)
-    polygon = outline(kind, length, min(width_mm, length), angle_deg, rng) / mm_per_px
+    polygon = outline(kind, length, min(width_mm, length), _random_angle(kind, rng), rng)
     soft = max(1.0, 0.12 * min(width_mm, length) / mm_per_px)
     appearance = random_appearance(kind, rng, soft)
-    return RenderedDefect.of(kind, polygon + np.array(centre_px), mm_per_px, appearance)
+    return RenderedDefect.of(kind, polygon / mm_per_px + np.array(centre_px), mm_per_px, appearance)
 
 
 def coverage(polygon: Points, box: Box) -> Coverage:

@@ -37,8 +37,8 @@ class VisibleDefect:
 class MovingWeb:
     """An endless web before a camera that stands still.
 
-    Frame pixel (x, y) of frame i shows web pixel (x, y + i * speed), or (x + i * speed, y) with
-    axis "x". The texture is mirrored at its borders, so no seam shows, and repeated.
+    Frame pixel (x, y) of frame i shows web pixel (x, y + i * speed). The texture is mirrored at its
+    borders, so no seam shows, and repeated.
 
     texture: (h, w, 3) uint8 BGR. defects: in web pixels, or none. repeat_px: the defects come
     again after this length of web; None shows each once. unevenness: darkest part of the static
@@ -59,18 +59,16 @@ class MovingWeb:
         unevenness: float = 0.25,
         flicker: float = 0.01,
         noise: float = 2.0,
-        axis: str = "y",
     ) -> None:
-        _check(texture, frame_hw, mm_per_px, unevenness, noise, axis)
+        _check(texture, frame_hw, mm_per_px, unevenness, noise)
         if speed_px_per_frame < 0:
             raise ValueError(
                 f"speed_px_per_frame must not be negative, but is {speed_px_per_frame}"
             )
-        self.frame_hw, self.mm_per_px, self.axis = frame_hw, mm_per_px, axis
+        self.frame_hw, self.mm_per_px = frame_hw, mm_per_px
         self.speed_px_per_frame, self.repeat_px = speed_px_per_frame, repeat_px
         self.defects = tuple(defects)
-        self._along = 0 if axis == "y" else 1
-        self._base, self._period = _endless(texture, frame_hw, self._along)
+        self._base, self._period = _endless(texture, frame_hw)
         self._seed, self._flicker = seed, flicker
         rng = np.random.default_rng((seed, 0))
         self._field = _illumination(frame_hw, unevenness, rng)
@@ -78,7 +76,7 @@ class MovingWeb:
         self._patches: dict[int, tuple[int, int, Image]] = {}
 
     def position(self, index: int) -> float:
-        """Web pixels that have passed the first row or column of frame `index`."""
+        """Web pixels that have passed the first row of frame `index`."""
         return index * self.speed_px_per_frame
 
     def visible(self, index: int) -> list[VisibleDefect]:
@@ -86,8 +84,7 @@ class MovingWeb:
         found = []
         height, width = self.frame_hw
         for web_id, defect in self._near(index):
-            dx, dy = self._shift(-self.position(index))
-            moved = defect.moved(dx, dy)
+            moved = defect.moved(0.0, -self.position(index))
             x0, y0, x1, y1 = moved.bounds
             if x1 > 0 and y1 > 0 and x0 < width and y0 < height:
                 whole = x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height
@@ -104,30 +101,24 @@ class MovingWeb:
         window = self._window(start)
         for web_id, defect in self._near(index):
             x, y, patch = self._patch(web_id, defect)
-            dx, dy = self._shift(-start)
-            _paste(window, patch, x + int(dx), y + int(dy))
-        extent = self.frame_hw[self._along]
-        first = window.take(range(extent), self._along) if self._along else window[:extent]
+            _paste(window, patch, x, y - start)
+        first = window[: self.frame_hw[0]]
         if part == 0:
             return first
-        second = window[:, 1:] if self._along else window[1:]
-        return np.asarray(cv2.addWeighted(first, 1 - part, second, part, 0), np.uint8)
+        return np.asarray(cv2.addWeighted(first, 1 - part, window[1:], part, 0), np.uint8)
 
     def _window(self, start: int) -> Image:
-        """A copy of the bare web from `start`, one row or column longer than a frame."""
+        """A copy of the bare web from `start`, one row longer than a frame."""
         begin = start % self._period
-        end = begin + self.frame_hw[self._along] + 1
-        view = self._base[:, begin:end] if self._along else self._base[begin:end]
-        return view.copy()
+        return self._base[begin : begin + self.frame_hw[0] + 1].copy()
 
     def _near(self, index: int) -> list[tuple[int, RenderedDefect]]:
         """Number and web position of the defects that may touch the frame, repetitions too."""
         start = self.position(index)
-        end = start + self.frame_hw[self._along] + 1
+        end = start + self.frame_hw[0] + 1
         near = []
         for number, defect in enumerate(self.defects):
-            box = defect.touched_box()
-            low, high = (box[0], box[2]) if self._along else (box[1], box[3])
+            _, low, _, high = defect.touched_box()
             rounds = [0]
             if self.repeat_px is not None:
                 first = int(np.ceil((start - high) / self.repeat_px))
@@ -135,7 +126,7 @@ class MovingWeb:
             for turn in rounds:
                 offset = turn * self.repeat_px if self.repeat_px is not None else 0.0
                 if low + offset < end and high + offset > start:
-                    moved = defect.moved(*self._shift(offset)) if turn else defect
+                    moved = defect.moved(0.0, offset) if turn else defect
                     near.append((turn * len(self.defects) + number, moved))
         return near
 
@@ -145,14 +136,8 @@ class MovingWeb:
             if len(self._patches) >= 64:
                 self._patches.pop(next(iter(self._patches)))
             x0, y0, x1, y1 = defect.touched_box()
-            x0, x1 = (x0, x1) if self._along else (max(x0, 0), min(x1, self.frame_hw[1]))
-            y0, y1 = (max(y0, 0), min(y1, self.frame_hw[0])) if self._along else (y0, y1)
-            rows, columns = np.arange(y0, y1), np.arange(x0, x1)
-            if self._along:
-                columns = columns % self._period
-            else:
-                rows = rows % self._period
-            bare = self._base[np.ix_(rows, columns)]
+            x0, x1 = max(x0, 0), min(x1, self.frame_hw[1])
+            bare = self._base[np.arange(y0, y1) % self._period, x0:x1]
             self._patches[web_id] = x0, y0, render(bare, defect.moved(-x0, -y0))
         return self._patches[web_id]
 
@@ -167,9 +152,6 @@ class MovingWeb:
         cv2.subtract(lit, self._noise_down[part], dst=lit)
         return np.asarray(lit, np.uint8)
 
-    def _shift(self, distance: float) -> tuple[float, float]:
-        return (distance, 0.0) if self._along else (0.0, distance)
-
 
 def scattered_defects(
     wanted: Sequence[Wanted],
@@ -180,7 +162,6 @@ def scattered_defects(
     start_px: float,
     spacing_px: float,
     gap_px: float | None = None,
-    axis: str = "y",
 ) -> list[RenderedDefect]:
     """The defects asked for, in random order, one each `spacing_px` of web.
 
@@ -189,7 +170,7 @@ def scattered_defects(
     fifth of the spacing. gap_px: least distance of their boxes, for which the web before a defect
     is made longer where need be; None lets them overlap.
     """
-    across = frame_hw[1] if axis == "y" else frame_hw[0]
+    across = frame_hw[1]
     found: list[RenderedDefect] = []
     delay = 0.0
     for place, number in enumerate(rng.permutation(len(wanted))):
@@ -203,12 +184,11 @@ def scattered_defects(
             length_mm=length,
             width_mm=width,
         )
-        x0, y0, x1, y1 = at_origin.touched_box()
-        low, high = (-x0, across - x1) if axis == "y" else (-y0, across - y1)
+        x0, _, x1, _ = at_origin.touched_box()
+        low, high = -x0, across - x1
         for tried in itertools.count(1):
             side = rng.uniform(low, high) if low < high else across / 2
-            along = centre + delay
-            one = at_origin.moved(*((side, along) if axis == "y" else (along, side)))
+            one = at_origin.moved(side, centre + delay)
             if gap_px is None or all(_apart(one, other, gap_px) for other in found):
                 break
             # Room is sought across the web first: twenty places, then further along.
@@ -229,7 +209,6 @@ def _check(
     mm_per_px: float,
     unevenness: float,
     noise: float,
-    axis: str,
 ) -> None:
     if texture.ndim != 3 or texture.shape[2] != 3 or min(texture.shape) < 2:
         raise ValueError(f"a texture is (h, w, 3), h and w at least 2, not {texture.shape}")
@@ -237,22 +216,18 @@ def _check(
         raise ValueError(f"frame size {frame_hw} and mm_per_px {mm_per_px} must be positive")
     if not (0 <= unevenness <= 0.6 and 0 <= noise <= 20):
         raise ValueError(f"unevenness {unevenness} must be in 0..0.6, noise {noise} in 0..20")
-    if axis not in ("x", "y"):
-        raise ValueError(f"axis must be 'x' or 'y', not {axis!r}")
 
 
-def _endless(texture: Image, frame_hw: tuple[int, int], along: int) -> tuple[Image, int]:
+def _endless(texture: Image, frame_hw: tuple[int, int]) -> tuple[Image, int]:
     """The texture mirrored until it covers the frame, then one period along the web and a frame
     more, so that every window is one slice; and the period."""
-    across = 1 - along
     wide = texture
-    while wide.shape[across] < frame_hw[across]:
-        wide = np.concatenate((wide, np.flip(wide, across)), axis=across)
-    wide = wide.take(range(frame_hw[across]), across)
-    loop = np.concatenate((wide, np.flip(wide, along)), axis=along)
-    period = loop.shape[along]
-    rows = np.arange(period + frame_hw[along] + 1) % period
-    return np.ascontiguousarray(loop.take(rows, along)), period
+    while wide.shape[1] < frame_hw[1]:
+        wide = np.concatenate((wide, wide[:, ::-1]), axis=1)
+    wide = wide[:, : frame_hw[1]]
+    loop = np.concatenate((wide, wide[::-1]))
+    period = len(loop)
+    return loop[np.arange(period + frame_hw[0] + 1) % period], period
 
 
 def _illumination(frame_hw: tuple[int, int], unevenness: float, rng: np.random.Generator) -> Image:

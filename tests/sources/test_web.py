@@ -19,22 +19,18 @@ def square(x: float, y: float, side: float = 20.0) -> RenderedDefect:
     return RenderedDefect.of("hole", corners + np.array((x, y)), 0.1, BLACK)
 
 
-def clean_web(speed: float, axis: str = "y", **more: object) -> MovingWeb:
+def clean_web(speed: float, **more: object) -> MovingWeb:
     settings = {"unevenness": 0.0, "flicker": 0.0, "noise": 0.0, "defects": (), **more}
     return MovingWeb(
-        texture(), frame_hw=HW, mm_per_px=0.1, speed_px_per_frame=speed, seed=1, axis=axis,
+        texture(), frame_hw=HW, mm_per_px=0.1, speed_px_per_frame=speed, seed=1,
         **settings,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("axis", ["x", "y"])
-def test_the_next_frame_is_the_last_one_moved_on(axis: str) -> None:
-    web = clean_web(7, axis)
+def test_the_next_frame_is_the_last_one_moved_on() -> None:
+    web = clean_web(7)
     first, second = web.frame(30)[0], web.frame(31)[0]
-    if axis == "y":
-        assert np.array_equal(first[7:], second[:-7])
-    else:
-        assert np.array_equal(first[:, 7:], second[:, :-7])
+    assert np.array_equal(first[7:], second[:-7])
     assert not np.array_equal(first, second)
 
 
@@ -56,11 +52,9 @@ def test_no_seam_is_sharper_than_the_texture_itself() -> None:
         assert np.abs(np.diff(frame, axis=1)).max() <= 1
 
 
-@pytest.mark.parametrize("axis", ["x", "y"])
 @pytest.mark.parametrize("speed", [6.0, 4.25])
-def test_a_defect_enters_passes_and_leaves_where_the_truth_says(axis: str, speed: float) -> None:
-    defect = square(40, 200.5) if axis == "y" else square(230.5, 40)
-    web = clean_web(speed, axis, defects=[defect])
+def test_a_defect_enters_passes_and_leaves_where_the_truth_says(speed: float) -> None:
+    web = clean_web(speed, defects=[square(40, 200.5)])
     seen = []
     for index in range(70):
         image, visible = web.frame(index)
@@ -145,11 +139,10 @@ def test_scattered_defects_are_one_of_each_and_inside_the_web() -> None:
     assert lengths == [4, 8, 12]
 
 
-@pytest.mark.parametrize("axis", ["x", "y"])
-def test_a_gap_keeps_even_long_defects_apart(axis: str) -> None:
+def test_a_gap_keeps_even_long_defects_apart() -> None:
     found = scattered_defects(
         [("missing_yarn", 30.0, 1.0), ("hole", 8.0, 8.0)] * 6, np.random.default_rng(2),
-        frame_hw=(400, 400), mm_per_px=0.1, start_px=300, spacing_px=60, gap_px=40, axis=axis,
+        frame_hw=(400, 400), mm_per_px=0.1, start_px=300, spacing_px=60, gap_px=40,
     )  # fmt: skip
     assert len(found) == 12
     for number, one in enumerate(found):
@@ -162,11 +155,10 @@ def test_a_gap_keeps_even_long_defects_apart(axis: str) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"axis": "z"}, "axis must be"),
         ({"noise": -1.0}, "noise -1.0"),
         ({"unevenness": 0.9}, "unevenness 0.9"),
     ],
 )
 def test_settings_out_of_range_are_refused(change: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        clean_web(1.0, **{"axis": "y", **change})  # type: ignore[arg-type]
+        clean_web(1.0, **change)  # type: ignore[arg-type]
