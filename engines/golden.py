@@ -27,6 +27,10 @@ MOST_BYTES: Final = 256_000_000
 LARGEST: Final = float(np.finfo(np.float32).max)
 """As a float of Python, which whole numbers of any size can be compared with."""
 
+LEAST_HALF: Final = 0.06
+"""Maps that stay below this keep float32: a thousandth of it is the least that float16 holds to
+its 11 bits."""
+
 DTYPES: Final = ("float16", "float32")
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -49,8 +53,9 @@ class Golden:
 
 def pack(pixels: Image, maps: Float, scores: Float) -> dict[str, Any]:
     """Pictures and reference outputs as plain values: PNG and zlib, both base64; maps in float16
-    unless a value is too large for it."""
-    dtype = "float16" if maps.max() < np.finfo(np.float16).max else "float32"
+    unless their values are too large or too small for it."""
+    fits = LEAST_HALF <= np.abs(maps).max() <= np.finfo(np.float16).max
+    dtype = "float16" if fits else "float32"
     return {
         "pictures": [_png(picture) for picture in pixels],
         "scores": [float(score) for score in scores],

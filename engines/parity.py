@@ -45,19 +45,22 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Ruler:
-    """How regions are measured. unit: px (of the frame) or mm. pixel: side of a map pixel in it."""
+    """How regions are measured. unit: px (of the frame) or mm. pixel: side of a map pixel in it.
+    fails: whether a picture of this score and map is to fail; None: by its score alone."""
 
     measure: Callable[[Map], Sequence[Region]]
     unit: str
     pixel: float
+    fails: Callable[[float, Map], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """Largest differences of a backend from the reference, over all golden pictures.
 
-    flips: pictures that the two judge differently. differences: as in TOLERANCES. length, area: of
-    matched regions, in the ruler's unit. unmatched: regions that only one of the two has.
+    pictures: those that were run, some of them again in a batch. flips: those that the two judge
+    differently. differences: as in TOLERANCES. length, area: of matched regions, in the ruler's
+    unit. unmatched: regions that only one of the two has.
     """
 
     backend: str
@@ -109,8 +112,10 @@ def find(
     image_threshold: float | None = None,
     pixel_threshold: float | None = None,
     ruler: Ruler | None = None,
+    batch: int = 1,
 ) -> Findings | None:
-    """Runs the golden pictures one by one; None for a file that has none.
+    """Runs the golden pictures one by one, and where the batch is larger than 1 once more as one,
+    repeated until it is full; None for a file that has none.
 
     Thresholds: None for the engine's own. ruler: None measures no regions. Raises SpecError for
     golden pictures that are damaged.
@@ -122,6 +127,10 @@ def find(
     limit = spec.image_threshold if image_threshold is None else image_threshold
     level = spec.pixel_threshold if pixel_threshold is None else pixel_threshold
     runs = [engine.infer(picture[np.newaxis]) for picture in kept.pixels]
+    if batch > 1:
+        together = np.arange(batch) % len(runs)
+        runs.append(engine.infer(kept.pixels[together]))
+        kept = _taken(kept, np.concatenate([np.arange(len(kept.pixels)), together]))
     maps = np.concatenate([one for one, _ in runs])
     scores = np.concatenate([score for _, score in runs]).astype(np.float64)
     # Rounded as the reference is, or pixels at the threshold would differ by its rounding alone.
@@ -133,7 +142,7 @@ def find(
         backend=engine.running_on,
         precision=spec.precision,
         pictures=len(scores),
-        flips=int(np.count_nonzero((scores >= limit) != (kept.scores >= limit))),
+        flips=_flips(rounded, scores, kept, limit, ruler),
         differences={
             "map": _share(maps, kept.maps),
             "score": _share(scores, kept.scores),
@@ -146,6 +155,21 @@ def find(
         unmatched=sizes.unmatched,
         unit="px" if ruler is None else ruler.unit,
         seconds=ms_since(started_ns) / 1e3,
+    )
+
+
+def _taken(kept: Golden, order: npt.NDArray[np.int_]) -> Golden:
+    return Golden(kept.pixels[order], kept.maps[order], kept.scores[order], kept.map_dtype)
+
+
+def _flips(maps: Map, scores: Values, kept: Golden, limit: float, ruler: Ruler | None) -> int:
+    if ruler is None or ruler.fails is None:
+        return int(np.count_nonzero((scores >= limit) != (kept.scores >= limit)))
+    # A map that is not finite cannot be judged, and is refused for what it is.
+    return sum(
+        bool(np.isfinite(one).all())
+        and ruler.fails(float(score), one) != ruler.fails(float(right_score), right)
+        for one, score, right, right_score in zip(maps, scores, kept.maps, kept.scores, strict=True)
     )
 
 

@@ -171,14 +171,15 @@ def _wire(
     )
     preprocess = Preprocess(spec, None if calibration is None else calibration.check)
     summary = DefectSummary(calibrated=calibration is not None)
+    judge = _judge(config, spec, calibration, run)
     measuring = gate.ruler(
         spec,
         calibration,
-        opening_px=config.measure.opening_px,
+        config.measure,
         pixel_threshold=run.pixel_threshold,
+        failed=judge.failed,
     )
     start_engine = gate.EngineGate(config.engine, spec, measuring, run)
-    judge = _judge(config, spec, calibration, run)
     render = _render(config, spec, source.info.frame_hw)
     stages, outputs = Stages(preprocess, start_engine, judge, render), _outputs(config)
     pipeline = Pipeline(

@@ -3,7 +3,9 @@
 import contextlib
 import dataclasses
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from loguru import logger
@@ -15,13 +17,16 @@ from engines.parity import Region, Ruler
 from engines.roi import mask
 from engines.spec import CONVERTED_FROM, EngineSpec
 from engines.spec_file import file_hash, read_spec
-from inspector.config import EngineConfig
+from inspector.config import EngineConfig, MeasureConfig
 from inspector.core.arrays import Map
 from inspector.core.errors import ConfigError, EngineError, ParityError
 from inspector.core.geometry import Affine
-from inspector.core.types import RunInfo
+from inspector.core.types import Defect, RunInfo
 from inspector.measure.analyzer import DefectSizeAnalyzer
 from inspector.measure.severity import SeverityLimits
+
+CHECKED_ON: Final = ("onnx", "cpu")
+"""Backend and device on which engines are checked when they are made."""
 
 
 class EngineGate:
@@ -59,8 +64,8 @@ class EngineGate:
             f"{self._config.path}"
         )
         refused, by = dict(self._run.parity), dict(self._run.judged_by)
-        # Where engines are checked when they are made.
-        safest = dataclasses.replace(self._config, path=path, backend="onnx", device="cpu")
+        backend, device = CHECKED_ON
+        safest = dataclasses.replace(self._config, path=path, backend=backend, device=device)
         engine = self._passed(safest)
         self._run.parity["fell_back_from"] = refused
         self._run.judged_by["fell_back_from"] = by
@@ -87,7 +92,7 @@ class EngineGate:
                 precision=engine.spec.precision,
                 running_on=engine.running_on,
             )
-            self._check(engine)
+            self._check(engine, config)
             stack.pop_all()
         return engine
 
@@ -97,20 +102,18 @@ class EngineGate:
         elif spec != self._spec:
             raise EngineError(f"engine file {config.path} was replaced while the run started")
 
-    def _check(self, engine: Engine) -> None:
+    def _check(self, engine: Engine, config: EngineConfig) -> None:
         found = parity.find(
             engine,
             image_threshold=self._run.image_threshold,
             pixel_threshold=self._run.pixel_threshold,
             ruler=self._ruler,
+            batch=self._config.batch,
         )
         self._run.parity.clear()
         if found is None:
             if engine.spec.method != "fake":
-                self._warn(
-                    "the engine file holds no golden pictures, so nobody knows whether "
-                    f"{engine.running_on} computes what its method says"
-                )
+                self._without_golden(engine, config)
             return
         self._run.parity.update(found.as_dict())
         parity.check(found)
@@ -121,6 +124,15 @@ class EngineGate:
             found.differences["map"],
             found.seconds,
         )
+
+    def _without_golden(self, engine: Engine, config: EngineConfig) -> None:
+        unknown = (
+            "the engine file holds no golden pictures, so nobody knows whether "
+            f"{engine.running_on} computes what its method says"
+        )
+        if (config.backend, config.device) != CHECKED_ON:
+            raise ParityError(f"{unknown}: run it with backend onnx on device cpu, or fit it anew")
+        self._warn(unknown)
 
     def _warn(self, warning: str) -> None:
         logger.warning("{}", warning)
@@ -159,9 +171,15 @@ def _check_other(path: str, other: EngineSpec, config: EngineConfig, spec: Engin
 
 
 def ruler(
-    spec: EngineSpec, calibration: Calibration | None, *, opening_px: int, pixel_threshold: float
+    spec: EngineSpec,
+    calibration: Calibration | None,
+    measure: MeasureConfig,
+    *,
+    pixel_threshold: float,
+    failed: Callable[[float, Sequence[Defect]], bool] | None = None,
 ) -> Ruler:
-    """Measures regions of a map as the run does, but for their refining, which needs frames."""
+    """Measures regions of a map as the run does, but for their refining, which needs frames.
+    failed: the run's verdict on a score and defects; None: the score alone decides."""
     frame_hw = spec.frame_hw if calibration is None else calibration.frame_hw
     height, width = frame_hw
     left, top, right, bottom = spec.resize.crop
@@ -170,9 +188,9 @@ def ruler(
     analyzer = DefectSizeAnalyzer(
         calibration,
         refine=False,
-        min_area_px=0.0,
-        min_area_mm2=None,
-        opening_px=opening_px,
+        min_area_px=measure.min_area_px,
+        min_area_mm2=measure.min_area_mm2,
+        opening_px=measure.opening_px,
         severity=SeverityLimits(),
         max_refined=0,
         inspected=None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop),
@@ -184,14 +202,20 @@ def ruler(
         at = calibration.jacobian((width / 2, height / 2))
         pixel *= math.sqrt(abs(float(np.linalg.det(at))))
 
-    def measure(anomaly_map: Map) -> list[Region]:
-        return [
-            Region(
-                defect.centroid_px,
-                defect.map_length_px if defect.map_length_mm is None else defect.map_length_mm,
-                defect.map_area_px if defect.map_area_mm2 is None else defect.map_area_mm2,
-            )
-            for defect in analyzer.analyze(frame, anomaly_map, to_frame, pixel_threshold)
-        ]
+    def defects(anomaly_map: Map) -> tuple[Defect, ...]:
+        return analyzer.analyze(frame, anomaly_map, to_frame, pixel_threshold)
 
-    return Ruler(measure, "px" if calibration is None else "mm", pixel)
+    return Ruler(
+        lambda anomaly_map: [_region(one) for one in defects(anomaly_map)],
+        "px" if calibration is None else "mm",
+        pixel,
+        None if failed is None else lambda score, one: failed(score, defects(one)),
+    )
+
+
+def _region(defect: Defect) -> Region:
+    return Region(
+        defect.centroid_px,
+        defect.map_length_px if defect.map_length_mm is None else defect.map_length_mm,
+        defect.map_area_px if defect.map_area_mm2 is None else defect.map_area_mm2,
+    )

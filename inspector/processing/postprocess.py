@@ -1,6 +1,6 @@
 """From an anomaly map and its measured defects to a verdict."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from inspector.core.arrays import Image, Map
@@ -48,9 +48,7 @@ class Judge:
         defects = self.analyze(
             output.frame.image, output.anomaly_map, output.to_frame, self.pixel_threshold
         )
-        by_score = output.score >= self.image_threshold
-        by_size = any(map(self.size_rule.fails, defects))
-        failed = {"score": by_score, "defects": by_size, "either": by_score or by_size}[self.rule]
+        failed = self.failed(output.score, defects)
         return Inspection(
             frame=output.frame,
             verdict=Verdict.FAIL if failed else Verdict.PASS,
@@ -61,3 +59,8 @@ class Judge:
             to_frame=output.to_frame,
             defects=defects,
         )
+
+    def failed(self, score: float, defects: Sequence[Defect]) -> bool:
+        by_score = score >= self.image_threshold
+        by_size = any(map(self.size_rule.fails, defects))
+        return {"score": by_score, "defects": by_size, "either": by_score or by_size}[self.rule]

@@ -104,3 +104,12 @@ def test_maps_that_are_not_finite_are_refused():
     packed = base64.b64encode(zlib.compress(nan)).decode()
     with pytest.raises(SpecError, match="not finite"):
         golden.unpack(spec_with(maps=[packed] * 2))
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e6, -1e6])
+def test_maps_that_float16_cannot_hold_are_kept_in_float32(factor):
+    pixels, maps, scores = arrays()
+    packed = golden.pack(pixels, maps * factor, scores)
+    again = golden.unpack(dataclasses.replace(fake_spec(HW), golden=packed))
+    assert packed["map_dtype"] == "float32"
+    assert np.abs(again.maps - maps * factor).max() < 1e-6 * abs(factor)

@@ -10,6 +10,7 @@ from engines import golden, parity
 from engines.onnx_engine import OnnxEngine
 from engines.parity import TOLERANCES, Region, Ruler
 from engines.spec import PRECISIONS
+from inspector.config import MeasureConfig
 from inspector.core.errors import ParityError
 from inspector.gate import ruler
 
@@ -36,7 +37,7 @@ def engine(engine_file):
 
 def found(engine, change, **options):
     spec = engine.spec
-    measuring = ruler(spec, None, opening_px=0, pixel_threshold=spec.pixel_threshold)
+    measuring = ruler(spec, None, MeasureConfig(), pixel_threshold=spec.pixel_threshold)
     result = parity.find(Altered(engine, change), ruler=measuring, **options)
     assert result is not None
     return result
@@ -79,9 +80,42 @@ def test_a_verdict_that_flips_is_refused_however_close(engine):
     assert one.broken == ("the verdict of 1 of 2 pictures",)
 
 
+def test_a_backend_that_computes_something_else_in_a_batch_is_refused(engine):
+    def last_is_wrong(maps, scores):
+        if len(scores) > 1:
+            scores[-1] *= 1.01
+        return maps, scores
+
+    alone, together = (found(engine, last_is_wrong, batch=size) for size in (1, 4))
+    assert (alone.pictures, alone.broken) == (2, ())
+    assert together.pictures == 2 + 4
+    assert [what.split()[0] for what in together.broken] == ["score"]
+    assert found(engine, lambda *same: same, batch=4).broken == ()
+
+
+def test_a_verdict_by_size_that_flips_is_refused_however_close(engine):
+    """The smallest region that fails lies between the largest ones of the two maps."""
+    spec, change = engine.spec, lambda maps, scores: (maps * np.float32(0.9992), scores)
+    level = float(np.quantile(golden.unpack(spec).maps, 0.9))
+    seen = []
+
+    def failed(score, defects):
+        seen.append(max(defect.area_px for defect in defects))
+        return seen[-1] >= limit
+
+    limit = 0.0
+    measuring = ruler(spec, None, MeasureConfig(), pixel_threshold=level, failed=failed)
+    altered = Altered(engine, change)
+    assert parity.find(altered, pixel_threshold=level, ruler=measuring).broken == ()
+    limit = (seen[0] + seen[1]) / 2
+    assert seen[0] < limit < seen[1]
+    flipped = parity.find(altered, pixel_threshold=level, ruler=measuring)
+    assert flipped.broken == ("the verdict of 1 of 2 pictures",)
+
+
 def test_a_region_of_another_length_is_refused(engine):
     level = float(np.quantile(golden.unpack(engine.spec).maps, 0.9))
-    right = ruler(engine.spec, None, opening_px=0, pixel_threshold=level)
+    right = ruler(engine.spec, None, MeasureConfig(), pixel_threshold=level)
     turns = itertools.cycle((1.2, 1.0))
 
     def swollen(anomaly_map):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from flow_rig import HW, RESULTS, Inspect
 from engines.base import BACKENDS
 from engines.spec_file import file_hash, read_engine, read_spec, write_engine
 from inspector import build
+from inspector.core.types import Defect
+from inspector.processing.postprocess import Judge
 from inspector.sinks.json_log import read_log
 from tools.calibrate import main as calibrate
 from tools.convert import main as convert
@@ -159,6 +162,39 @@ def test_an_engine_without_golden_pictures_runs_with_one_warning(
     assert ran.code == 0
     assert [w for w in ran.summary["warnings"] if "no golden pictures" in w] != []
     assert ran.summary["parity"] == {}
+
+
+def test_an_engine_without_golden_pictures_runs_nowhere_else(
+    inspect: Inspect, clip: Path, engine: Path, tmp_path: Path, wrong: None
+) -> None:
+    spec, model = read_engine(engine)
+    write_engine(tmp_path / "old.onnx", model, dataclasses.replace(spec, golden={}))
+    ran = inspect(clip, tmp_path / "old.onnx", *WRONG)
+    assert ran.code == 6
+    assert "holds no golden pictures" in ran.stderr
+    assert not ran.out.exists()
+    ran = inspect(clip, tmp_path / "old.onnx", *WRONG, *FALLBACK)
+    assert ran.code == 0
+    assert ran.summary["judged_by"]["running_on"].startswith("onnxruntime")
+
+
+def test_the_gate_judges_by_the_rule_of_the_run(
+    inspect: Inspect, clip: Path, engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing on a golden map is so long, whatever its score."""
+    judged: list[bool] = []
+    failed = Judge.failed
+
+    def watched(self: Judge, score: float, defects: Sequence[Defect]) -> bool:
+        judged.append(failed(self, score, defects))
+        return judged[-1]
+
+    monkeypatch.setattr(Judge, "failed", watched)
+    rule = ["--set", "verdict.rule=defects", "--set", "verdict.min_length_px=10000"]
+    ran = inspect(clip, engine, *rule, "--set", "engine.batch=3")
+    assert ran.code == 0
+    assert ran.summary["parity"]["pictures"] == 2 + 3
+    assert judged == [False] * (2 * 5 + 30)
 
 
 def test_damaged_golden_pictures_are_refused_before_the_first_frame(
