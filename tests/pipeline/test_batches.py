@@ -216,7 +216,9 @@ def test_the_time_of_a_batch_is_shared_equally_by_its_frames() -> None:
     shares = [i.timings_ms["infer"] for i in sink.inspections if not i.error]
     assert len(shares) == 3
     assert shares[0] == shares[1] == shares[2] >= 20
-    assert all(i.timings_ms["latency"] >= 60 for i in sink.inspections)
+    latencies = [i.timings_ms["latency"] for i in sink.inspections]
+    assert min(latencies) >= 60
+    assert sum(shares) <= max(latencies)
     assert made.stats.stages["infer"].mean * 3 == pytest.approx(sum(shares))
 
 
