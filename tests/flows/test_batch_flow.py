@@ -1,0 +1,25 @@
+"""Several frames at once change how fast a file is inspected, and nothing that is found in it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flow_rig import Inspect
+
+TIMES = ("timings_ms", "captured_ns", "wall_time_utc")
+
+
+def test_batches_find_what_single_frames_find(
+    inspect: Inspect, clip: Path, engine: Path, margin: list[str]
+) -> None:
+    def records(batch: int) -> list[dict[str, Any]]:
+        more = ("--no-video", "--overwrite", "--set", f"engine.batch={batch}")
+        ran = inspect(clip, engine, *margin, *more)
+        assert ran.code == 0
+        assert ran.summary["inspected"] == 30
+        return [{k: v for k, v in r.items() if k not in TIMES} for r in ran.records]
+
+    for one, of_batch in zip(records(1), records(7), strict=True):
+        # The mean that makes the score may be summed in another order.
+        assert of_batch.pop("score") == pytest.approx(one.pop("score"), rel=1e-6)
+        assert of_batch == one
