@@ -23,18 +23,9 @@ def length_in(value_mm: float, unit: str) -> float:
     return value_mm / mm_per(unit)
 
 
-def area_in(value_mm2: float, unit: str) -> float:
-    return value_mm2 / mm_per(unit) ** 2
-
-
 def format_length(value_mm: float, unit: str) -> str:
     """Three significant digits, such as "3.42 mm" or "0.135 in"."""
     return f"{_digits(length_in(value_mm, unit))} {SYMBOL[unit]}"
-
-
-def format_area(value_mm2: float, unit: str) -> str:
-    """Three significant digits, such as "3.42 mm2"; plain ASCII, so that any font draws it."""
-    return f"{_digits(area_in(value_mm2, unit))} {SYMBOL[unit]}2"
 
 
 def _digits(value: float) -> str:

@@ -13,7 +13,6 @@ from engines.spec import EngineSpec
 from inspector.core.arrays import Mask
 
 Shares = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
 
 NEIGHBOURS: Final = 8
 """Pixels that touch at a corner belong to one region, as in the MVTec evaluation."""

@@ -66,8 +66,3 @@ class ClassData:
     def kinds(self) -> tuple[str, ...]:
         """The kinds of defect of the test pictures, sorted."""
         return tuple(sorted({sample.kind for sample in self.defects()}))
-
-    @property
-    def has_masks(self) -> bool:
-        """Whether any defective test picture has a mask."""
-        return any(sample.masks for sample in self.defects())

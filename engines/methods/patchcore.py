@@ -50,8 +50,6 @@ FLOAT16_TOLERANCE: Final = 0.006
 """Share by which the distance to a row found with float16 products may pass the smallest one.
 Measured on two real sets: 0.0023 at most, and another row than the nearest for 0.3 % of patches."""
 
-Array = npt.NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class PatchCore(Method[PatchCoreModel]):

@@ -16,6 +16,9 @@ LIVE_TIME_BASE: Final = Fraction(1, 90_000)
 MAX_START_S: Final = 10
 """A first picture later than this becomes time 0: players show nothing until then."""
 
+GOP: Final = 30
+"""Frames between key frames; there is one at least every 0.95 s."""
+
 _MAX_TICKS_PER_S: Final = 10_000_000
 
 
@@ -23,8 +26,7 @@ class VideoFileSink:
     """H.264 in fragmented MP4 on the source's time base: each picture within one tick of the time
     of its frame, strictly rising; on 1/90000 s since the first frame where frames have no time.
 
-    preset, crf, threads: of x264. gop: frames between key frames; there is one at least every
-    0.95 s. copy_audio: copy the sound of the source's file as it is.
+    preset, crf, threads: of x264. copy_audio: copy the sound of the source's file as it is.
     """
 
     name = "video_file"
@@ -36,14 +38,12 @@ class VideoFileSink:
         preset: str,
         crf: int,
         threads: int,
-        gop: int = 30,
         copy_audio: bool = True,
     ) -> None:
         self._path = path
         self._preset = preset
         self._crf = crf
         self._threads = threads
-        self._gop = gop
         self._copy_audio = copy_audio
         self._run: RunInfo | None = None
         self._writer: Mp4Writer | None = None
@@ -129,7 +129,7 @@ class VideoFileSink:
             preset=self._preset,
             crf=self._crf,
             threads=self._threads,
-            gop=self._gop,
+            gop=GOP,
             sound_from=run.source.path if self._copy_audio else None,
             shift_s=self._shift * self._time_base,
         )

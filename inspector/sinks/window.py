@@ -41,10 +41,6 @@ class Window:
             raise ConfigError(problem)
 
     @property
-    def closed(self) -> bool:
-        return self._closed
-
-    @property
     def paused(self) -> bool:
         """Turned on and off by p; the window says so, stopping is up to the caller."""
         return self._paused

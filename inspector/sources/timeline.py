@@ -18,12 +18,7 @@ class Timeline:
         self._period = max(1, round(period_s / time_base))
         self._name = name
         self._last: int | None = None
-        self._repaired = 0
-
-    @property
-    def repaired(self) -> int:
-        """How many times were not the file's own."""
-        return self._repaired
+        self._warned = False
 
     def seconds(self, pts: int | None) -> float:
         """pts: ticks of the time base, in order of presentation."""
@@ -31,10 +26,10 @@ class Timeline:
 
     def _rising(self, pts: int | None) -> int:
         if pts is None or (self._last is not None and pts <= self._last):
-            if self._repaired == 0:
+            if not self._warned:
                 what = "no time" if pts is None else "a time that does not rise"
                 logger.warning("{}: a frame has {}; one frame period is added", self._name, what)
-            self._repaired += 1
+            self._warned = True
             pts = 0 if self._last is None else self._last + self._period
         self._last = pts
         return pts

@@ -56,7 +56,7 @@ def test_one_mask_for_two_pictures_of_one_name_is_given_to_neither(tmp_path):
         picture(tmp_path / kind / "001.png")
     mask(tmp_path / "masks" / "001_mask.png")
     (found,) = load(tmp_path, None)
-    assert not found.has_masks
+    assert not any(sample.masks for sample in found.defects())
     assert "share the stem 001" in found.problems[0]
 
 

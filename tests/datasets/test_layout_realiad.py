@@ -71,7 +71,7 @@ def test_files_that_are_missing_are_named(tmp_path):
     assert len(found.samples) == 3
     assert "lists OK/S0001/b.jpg, which is not there" in found.problems[0]
     assert "d.png, which is not there" in found.problems[1]
-    assert not found.has_masks
+    assert not any(sample.masks for sample in found.defects())
 
 
 def test_a_defective_picture_without_mask_or_listed_twice_is_named(tmp_path):

@@ -153,7 +153,7 @@ def test_the_keys_ask_for_quit_pause_and_close(screen: Screen, window: Window) -
     screen.press("Escape")
     assert asked(window, CLOSE)
     screen.press("x")
-    assert not window.closed
+    assert window.poll() == set()
     window.close()
     assert until(lambda: not lit(screen))
 
