@@ -1,11 +1,14 @@
 """A large texture from small photographs by image quilting (Efros and Freeman, SIGGRAPH 2001)."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from inspector.core.arrays import Image
+
+CANDIDATES: Final = 48
 
 Floats = npt.NDArray[np.float32]
 
@@ -17,11 +20,10 @@ def quilt(
     *,
     block: int = 48,
     overlap: int = 14,
-    candidates: int = 48,
 ) -> Image:
     """(h, w, 3) uint8 made of blocks of the photographs (section 2 of the paper).
 
-    Of `candidates` blocks drawn at random the one that agrees best with what is there already is
+    Of CANDIDATES blocks drawn at random the one that agrees best with what is there already is
     laid, overlapping by `overlap` px and cut along the path on which both differ least.
     """
     least = min(min(photograph.shape[:2]) for photograph in photographs)
@@ -36,7 +38,7 @@ def quilt(
             y, x = row * step, column * step
             there = out[y : y + block, x : x + block]
             edges = (overlap if row else 0, overlap if column else 0)
-            patch = _best(library, there, edges, rng, candidates)
+            patch = _best(library, there, edges, rng)
             keep = _kept(there, patch, edges)
             there[~keep] = patch[~keep]
     return out[: hw[0], : hw[1]].astype(np.uint8)
@@ -47,13 +49,12 @@ def _best(
     there: Floats,
     edges: tuple[int, int],
     rng: np.random.Generator,
-    candidates: int,
 ) -> Floats:
     """The block that differs least from the rows and columns that are laid already."""
     block = len(there)
     top, left = edges
     patches = []
-    for number in rng.integers(0, len(library), candidates):
+    for number in rng.integers(0, len(library), CANDIDATES):
         height, width = library[number].shape[:2]
         y, x = rng.integers(0, (height - block + 1, width - block + 1))
         patches.append(library[number][y : y + block, x : x + block])

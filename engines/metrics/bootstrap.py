@@ -75,12 +75,12 @@ def with_interval(
     return attach(exact, drawn)
 
 
-def mean_with_interval(values: Floats, *, seed: int = 0, replicates: int = REPLICATES) -> Metric:
+def mean_with_interval(values: Floats, *, seed: int) -> Metric:
     """Mean of one value per picture, (n,) with n >= 1."""
     exact = Metric(float(values.mean()))
     if len(values) < 2:
         return replace(exact, reason="one picture is too few for an interval")
-    draws = _draws(np.ones(len(values), bool), seed, replicates)
+    draws = _draws(np.ones(len(values), bool), seed, REPLICATES)
     return attach(exact, np.concatenate([weights @ values for weights in draws]) / len(values))
 
 

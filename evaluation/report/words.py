@@ -26,14 +26,13 @@ FIGURE_MEANINGS = {
 }
 
 
-def fraction(value: float, digits: int = 4) -> str:
+def fraction(value: float) -> str:
     """Of 0 to 1. Never rounded to 0 or 1 unless it is exactly that."""
-    least = 10.0**-digits
-    if 0 < value < least / 2:
-        return f"<{least:.{digits}f}"
-    if 1 - least / 2 < value < 1:
-        return f">{1 - least:.{digits}f}"
-    return f"{value:.{digits}f}"
+    if 0 < value < 0.00005:
+        return "<0.0001"
+    if 0.99995 < value < 1:
+        return ">0.9999"
+    return f"{value:.4f}"
 
 
 def percent(share: float) -> str:
