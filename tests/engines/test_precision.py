@@ -11,6 +11,7 @@ from onnx import TensorProto
 
 from engines import golden
 from engines.backbones.zoo import DEFAULT, resolve
+from engines.export import parity
 from engines.export.convert import convert_to_half
 from engines.export.finishing import Wanted, engine_of_model
 from engines.export.fitting import Recipe, fit_engine
@@ -137,6 +138,22 @@ def test_a_verdict_that_half_precision_flips_is_refused_and_leaves_no_file(engin
     write_engine(tmp_path / "edge.onnx", model, between)
     with pytest.raises(ParityError, match="the verdict of 1 of 2 pictures"):
         converted(tmp_path / "edge.onnx", tmp_path / "e16.onnx")
+    assert not list(tmp_path.glob("e16*"))
+
+
+def test_scores_of_altered_pictures_may_differ_no_more_than_those_of_the_golden_ones(
+    engine_file, tmp_path, monkeypatch
+):
+    """By 0.04 of the largest value: allowed of a map, but not of a score."""
+    outputs = parity.outputs
+
+    def altered(engine, pixels):
+        maps, scores = outputs(engine, pixels)
+        return maps, scores + 0.04 * max(maps.max(), scores.max())
+
+    monkeypatch.setattr(parity, "outputs", altered)
+    with pytest.raises(ParityError, match="in float16 the engine differs"):
+        converted(engine_file, tmp_path / "e16.onnx")
     assert not list(tmp_path.glob("e16*"))
 
 
