@@ -64,7 +64,7 @@ def test_a_bad_engine_is_refused(
 def test_an_unknown_key_names_the_known_ones(inspect: Inspect, clip: Path, engine: Path) -> None:
     ran = inspect(clip, engine, "--set", "engine.thread=2")
     assert ran.code == 2
-    assert "engine.thread; known keys here: backend, device" in sentence(ran.stderr)
+    assert "engine.thread; known keys here: backend, batch, device" in sentence(ran.stderr)
 
 
 def test_a_calibration_of_another_size_is_refused_and_not_scaled(
