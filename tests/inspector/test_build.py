@@ -20,6 +20,8 @@ def a_run(folder: Path, **overrides: Any) -> Run:
         "source.fps": 200,
         "engine.backend": "fake",
         "output.dir": str(folder / "out"),
+        "measure.refine": False,
+        "output.snapshots.max_count": 0,
         "output.video.enabled": False,
     }
     return build(load_config(None, values | overrides))
