@@ -1,6 +1,7 @@
 """Trains an engine: `python -m tools.train --method glass --data CLASS_DIR --out DIR`."""
 
 import argparse
+import contextlib
 import hashlib
 import importlib
 import sys
@@ -17,6 +18,7 @@ from engines.training.glass.options import GlassOptions
 from engines.training.glass.textures import BuiltInTextures, FolderTextures, Textures
 from inspector.core.arrays import Mask
 from inspector.core.errors import ConfigError, EngineError
+from inspector.core.files import sole_writer
 from tools._cli import INTERRUPTED, guarded
 from tools._fit_report import report
 from tools._progress import Bars
@@ -52,13 +54,16 @@ def main(argv: list[str] | None = None) -> int:
     request = _request(arguments, options, data, course)
     refuse_other(arguments.out, request)
 
-    def begin(shown: TrainingWatch) -> None:
-        shown.begin()
-        claim(arguments.out, request)
-        pixels, allowed = training.seen(normals, foregrounds, course.roi)
-        write_sheet(arguments.out, pixels, allowed, course.synthesis, options.seed)
+    with contextlib.ExitStack() as held:
 
-    return _run(training, arguments, course, data, foregrounds, begin)
+        def begin(shown: TrainingWatch) -> None:
+            held.enter_context(sole_writer(arguments.out))
+            shown.begin()
+            claim(arguments.out, request)
+            pixels, allowed = training.seen(normals, foregrounds, course.roi)
+            write_sheet(arguments.out, pixels, allowed, course.synthesis, options.seed)
+
+        return _run(training, arguments, course, data, foregrounds, begin)
 
 
 def _run(

@@ -24,6 +24,7 @@ from train_parts import (  # noqa: E402
 from engines.base import open_engine  # noqa: E402
 from engines.spec_file import read_spec  # noqa: E402
 from engines.training.glass import options  # noqa: E402
+from inspector.core.files import sole_writer  # noqa: E402
 from tools import _train_watch  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -201,6 +202,12 @@ def test_textures_foregrounds_and_a_region_reach_the_training(data, tmp_path):
     changed = np.abs(sheet - picture(0)).max(axis=2) > 0
     assert not changed[:24, :48].any()
     assert changed[24:40, :48].any()
+
+
+def test_two_trainings_never_share_a_folder(data, tmp_path, capsys):
+    with sole_writer(tmp_path):
+        assert "another run is writing" in refused(capsys, data, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bad_input_is_refused_in_one_sentence(data, tmp_path, capsys):
