@@ -11,6 +11,7 @@ import numpy as np
 from engines.training.glass.las import Synthesis
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError, SinkError
+from inspector.core.files import write_whole
 
 REQUEST: Final = "training.json"
 LOG: Final = "log.jsonl"
@@ -40,7 +41,7 @@ def refuse_other(folder: Path, request: Mapping[str, Any]) -> None:
 
 def claim(folder: Path, request: Mapping[str, Any]) -> None:
     """Writes down what the folder's training is."""
-    _write(folder / REQUEST, json.dumps(_plain(request), indent=1) + "\n")
+    write_whole(folder / REQUEST, (json.dumps(_plain(request), indent=1) + "\n").encode())
 
 
 def _plain(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +70,7 @@ class Log:
     def add(self, epoch: int, values: Mapping[str, Any]) -> None:
         self._lines = [line for line in self._lines if line["epoch"] < epoch]
         self._lines.append({"epoch": epoch, **values})
-        _write(self._path, "".join(json.dumps(line) + "\n" for line in self._lines))
+        write_whole(self._path, "".join(json.dumps(line) + "\n" for line in self._lines).encode())
 
     def _kept(self) -> list[dict[str, Any]]:
         try:
@@ -112,18 +113,4 @@ def _write_picture(path: Path, pixels: Image) -> None:
     done, content = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     if not done:
         raise SinkError(f"{path}: a sheet of shape {pixels.shape} cannot be stored as PNG")
-    try:
-        path.write_bytes(content.tobytes())
-    except OSError as exc:
-        raise SinkError(f"{path} cannot be written: {exc.strerror}") from exc
-
-
-def _write(path: Path, text: str) -> None:
-    """All of it or nothing, also where the process is killed."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as exc:
-        raise SinkError(f"{path} cannot be written: {exc.strerror}") from exc
+    write_whole(path, content.tobytes())
