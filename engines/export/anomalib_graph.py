@@ -125,11 +125,20 @@ def _with_weights(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
             "of an engine: take a smaller backbone or coreset"
         )
     try:
+        _refuse_short(path.parent, model)
         external_data_helper.load_external_data_for_model(model, str(path.parent))
     except (OSError, ValueError, checker.ValidationError) as exc:
         reason = str(exc).strip().partition("\n")[0]
         raise ConfigError(f"the weights beside {path} cannot be read: {reason}") from exc
     return model
+
+
+def _refuse_short(folder: Path, model: onnx.ModelProto) -> None:
+    """onnx below 1.21 reads what there is. Raises ValueError."""
+    for tensor in filter(external_data_helper.uses_external_data, model.graph.initializer):
+        told = external_data_helper.ExternalDataInfo(tensor)
+        if (told.offset or 0) + (told.length or 0) > (folder / told.location).stat().st_size:
+            raise ValueError(f"{told.location} ends before {tensor.name} does")
 
 
 def _input(path: Path, model: onnx.ModelProto) -> tuple[str, tuple[int, int] | None, int]:
