@@ -56,9 +56,11 @@ class Ticket:
 
 def infer(engine: RunningEngine, given: Sequence[ModelInput]) -> list[EngineOutput | FrameError]:
     """Runs the engine once on all pictures; a FrameError for each whose answer is not finite."""
-    maps, scores = engine.infer(np.stack([one.pixels for one in given]))
+    alone = len(given) == 1
+    pixels = given[0].pixels[np.newaxis] if alone else np.stack([one.pixels for one in given])
+    maps, scores = engine.infer(pixels)
     # A view would keep the maps of the whole batch for as long as one of them is kept.
-    own = [one.copy() for one in maps] if len(given) > 1 else maps
+    own = maps if alone else [one.copy() for one in maps]
     return [
         _output(one, anomaly_map, float(score))
         for one, anomaly_map, score in zip(given, own, scores, strict=True)
