@@ -182,9 +182,20 @@ def check(findings: Findings) -> None:
         )
 
 
-def verify(engine: Engine) -> Findings | None:
+def doubt(engine: Engine) -> str | None:
+    """What to say of an engine without golden pictures; None of the fake one, which is its own
+    reference."""
+    if engine.spec.method == "fake":
+        return None
+    return (
+        "the engine file holds no golden pictures, so nobody knows whether "
+        f"{engine.running_on} computes what its method says"
+    )
+
+
+def verify(engine: Engine, *, batch: int = 1) -> Findings | None:
     """`find` with the engine's own thresholds, and `check`."""
-    findings = find(engine)
+    findings = find(engine, batch=batch)
     if findings is not None:
         check(findings)
     return findings

@@ -46,14 +46,17 @@ def evaluate_class(
         threads=settings.threads,
     )
     try:
-        parity.verify(engine)
         most = engine.spec.max_batch
         if most is not None and settings.batch > most:
             raise EngineError(
                 f"the engine {engine_path} takes at most {most} pictures per call, not "
                 f"{settings.batch}"
             )
+        found = parity.verify(engine, batch=settings.batch)
+        doubt = parity.doubt(engine) if found is None else None
         gathered, warnings = _judged(engine, data, tests, settings, progress)
+        if doubt is not None:
+            warnings = (doubt, *warnings)
         return _result(engine, engine_path, data, made_from, gathered, warnings, start)
     finally:
         engine.close()

@@ -112,8 +112,8 @@ class EngineGate:
         )
         self._run.parity.clear()
         if found is None:
-            if engine.spec.method != "fake":
-                self._without_golden(engine, config)
+            if (unknown := parity.doubt(engine)) is not None:
+                self._without_golden(unknown, config)
             return
         self._run.parity.update(found.as_dict())
         parity.check(found)
@@ -125,11 +125,7 @@ class EngineGate:
             found.seconds,
         )
 
-    def _without_golden(self, engine: Engine, config: EngineConfig) -> None:
-        unknown = (
-            "the engine file holds no golden pictures, so nobody knows whether "
-            f"{engine.running_on} computes what its method says"
-        )
+    def _without_golden(self, unknown: str, config: EngineConfig) -> None:
         if (config.backend, config.device) != CHECKED_ON:
             raise ParityError(f"{unknown}: run it with backend onnx on device cpu, or fit it anew")
         self._warn(unknown)

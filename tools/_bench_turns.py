@@ -73,13 +73,15 @@ class Timing:
 
 @dataclass(slots=True)
 class Measured:
-    """first_frame_ms: from nothing, the import of the runtime included, to the first result; one
-    for each opening. peak_mb: of resident host memory; None where the system does not tell. gpu_mb:
-    taken of the GPU's memory. cost: None where it cannot be counted."""
+    """checked: against the golden pictures of its file. first_frame_ms: from nothing, the import of
+    the runtime included, to the first result; one for each opening. peak_mb: of resident host
+    memory; None where the system does not tell. gpu_mb: taken of the GPU's memory. cost: None where
+    it cannot be counted."""
 
     candidate: Candidate
     running_on: str
     precision: str
+    checked: bool
     first_frame_ms: list[float] = field(default_factory=list)
     peak_mb: float | None = None
     gpu_mb: float | None = None
@@ -110,7 +112,7 @@ def in_turns(
         if "refused" in said:
             absent.append(Absent(candidate, said["refused"]))
         else:
-            one = Measured(candidate, said["running_on"], said["precision"])
+            one = Measured(candidate, said["running_on"], said["precision"], said["checked"])
             one.first_frame_ms.append(said["first_frame_ms"])
             one.cost = costs.get(candidate.engine)
             one.card = _card(said["card"])

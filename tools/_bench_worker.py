@@ -35,7 +35,7 @@ def main() -> int:
             engine = open_engine(path, **asked)
             engine.warm_up()
         first_frame_ms = (time.perf_counter() - start) * 1e3
-        parity.verify(engine)
+        checked = parity.verify(engine) is not None
     except InspectorError as exc:
         _say({"refused": " ".join(str(exc).split())})
         return 0
@@ -43,6 +43,7 @@ def main() -> int:
         {
             "running_on": engine.running_on,
             "precision": engine.spec.precision,
+            "checked": checked,
             "first_frame_ms": first_frame_ms,
             "card": gpu.card(),
         }

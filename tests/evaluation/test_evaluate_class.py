@@ -159,6 +159,13 @@ def test_an_engine_that_fails_is_no_result(tmp_path, monkeypatch):
         evaluated(make_class(tmp_path / "plates"))
 
 
+def test_an_engine_that_nobody_can_check_is_told(tmp_path):
+    folder = make_class(tmp_path / "plates")
+    assert not any("golden" in one for one in evaluated(folder).warnings)
+    found = evaluated(folder, method="rad").warnings
+    assert any(one.startswith("the engine file holds no golden pictures") for one in found)
+
+
 def test_without_masks_pixel_figures_are_undefined_with_the_reason(tmp_path):
     result = evaluated(make_class(tmp_path / "plates", masks=False))
     for name in ("pixel_auroc", "pixel_ap", "pixel_f1_max", "aupro", "aupimo"):

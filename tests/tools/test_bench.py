@@ -50,6 +50,7 @@ def test_every_runtime_is_a_row_of_figures_or_a_reason(engine, tmp_path, capsys)
     assert (first["backend"], first["device"]) == ("onnx", "cpu")
     assert first["running_on"].startswith("onnxruntime")
     assert first["precision"] == "float32"
+    assert first["checked"]
     assert len(first["first_frame_ms"]) == 2
     assert [timing["batch"] for timing in first["timings"]] == [1, 2]
 
@@ -106,7 +107,9 @@ def test_bad_numbers_are_refused(engine, wrong):
 def test_a_file_for_the_figures_that_cannot_be_written_is_refused_at_once(engine, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     wrong = tmp_path / "file" / "figures.json"
-    assert main([str(engine), "--json", str(wrong), *QUICK]) != 0
+    with pytest.raises(SystemExit) as caught:
+        main([str(engine), "--json", str(wrong), *QUICK])
+    assert caught.value.code == 2
     told = capsys.readouterr()
     assert f"{wrong} cannot be written" in told.err
     assert told.out == ""
@@ -129,7 +132,7 @@ def on_a_card(gpu_ms: float | None) -> Measured:
     """Of an engine whose limit on its card is 2 ms."""
     cost = Cost({"float32": 1_000_000}, constant_bytes=0, picture_bytes=0)
     card = Card((8, 9), 1, 500_000_000 / 256, 1e12)
-    one = Measured(CANDIDATE, "TensorRT", "float32", [300.0], 500.0, 80.0, cost, card)
+    one = Measured(CANDIDATE, "TensorRT", "float32", True, [300.0], 500.0, 80.0, cost, card)
     limit = card.least_ms(cost, 1)
     one.timings.append(
         Timing(1, 10, 3.0, 4.0, 2.5, 1.0, 333.0, (1.0, 1.0, 1.0), 0.3, gpu_ms, limit)
