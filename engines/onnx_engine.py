@@ -16,6 +16,7 @@ from engines.checked_engine import (
     threads_text,
 )
 from engines.cuda_driver import Cuda
+from engines.cuda_libraries import preloaded
 from engines.spec import EngineSpec
 from engines.spec_file import read_spec
 from inspector.core.arrays import Image, Map
@@ -50,9 +51,6 @@ PROVIDERS: Final = {"cpu": (CPU,), "cuda": (CUDA, CPU), "tensorrt": (TENSORRT, C
 
 PLACES: Final = {CUDA: "CUDA", TENSORRT: "CUDA by TensorRT"}
 
-LARGEST_PROFILE: Final = 8
-"""Pictures at once that the TensorRT provider builds for; more would make it build again."""
-
 
 class _NoProvider(EngineError):
     """Compiled in, but its libraries or its device are missing."""
@@ -78,14 +76,13 @@ class OnnxEngine(CheckedEngine):
         providers = _wanted(device, fall_back)
         spec = read_spec(path)
         try:
-            session = _open(path, spec, providers, threads)
+            session = _open(path, providers, threads)
         except _NoProvider as exc:
             refuse_or_warn(device, str(exc), fall_back=fall_back)
             providers = PROVIDERS["cpu"]
-            session = _open(path, spec, providers, threads)
+            session = _open(path, providers, threads)
         place = f"CPU, {threads_text(threads)}" if providers[0] == CPU else PLACES[providers[0]]
-        most = LARGEST_PROFILE if providers[0] == TENSORRT else None
-        super().__init__(path, spec, f"onnxruntime {ort.__version__}, {place}", most=most)
+        super().__init__(path, spec, f"onnxruntime {ort.__version__}, {place}")
         self._session: ort.InferenceSession | None = session
         self._providers, self._threads = providers, threads
         self._memory = "cpu" if providers[0] == CPU else "cuda"
@@ -107,7 +104,7 @@ class OnnxEngine(CheckedEngine):
         if self._providers[0] == CPU:
             return []
         with contextlib.closing(Cuda()) as cuda:
-            session = _open(self._path, self._spec, self._providers, self._threads, cuda.stream)
+            session = _open(self._path, self._providers, self._threads, cuda.stream)
             bound = _Bound(session, self._spec, len(pixels), self._memory)
             try:
                 # The first two runs allocate.
@@ -173,7 +170,6 @@ def _wanted(device: str, fall_back: bool) -> tuple[str, ...]:
 
 def _open(
     path: Path,
-    spec: EngineSpec,
     providers: Sequence[str],
     threads: int,
     stream: int | None = None,
@@ -185,7 +181,8 @@ def _open(
     # Spinning burns about 15 CPU-ms a frame that the other stages need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    with_options = [(name, _provider_options(name, spec)) for name in providers]
+    missing = "" if providers[0] == CPU else preloaded(ort)
+    with_options = [(name, _provider_options(name)) for name in providers]
     if stream is not None:
         for name, own in with_options:
             own |= {} if name == CPU else {"user_compute_stream": str(stream)}
@@ -197,29 +194,22 @@ def _open(
     except FAILURES as exc:
         raise EngineError(f"onnxruntime cannot open the engine {path}: {_one_line(exc)}") from exc
     except RuntimeError as exc:  # of TensorRT; CUDA gives way to the CPU without a word
-        raise _NoProvider(
-            f"onnxruntime's {providers[0]} cannot start here: {_one_line(exc)}"
-        ) from exc
+        reason = " ".join(filter(None, (_one_line(exc), missing)))
+        raise _NoProvider(f"onnxruntime's {providers[0]} cannot start here: {reason}") from exc
     if session.get_providers()[0] != providers[0]:
-        raise _NoProvider(f"onnxruntime's {providers[0]} cannot start here: see its message above")
+        reason = missing or "see its message above"
+        raise _NoProvider(f"onnxruntime's {providers[0]} cannot start here: {reason}")
     return session
 
 
-def _provider_options(name: str, spec: EngineSpec) -> dict[str, str]:
+def _provider_options(name: str) -> dict[str, str]:
     if name == CUDA:
         # TF32 rounds the inputs of products to 10 bits: precision is what the graph declares.
         # Searching for the fastest convolution makes every start slower, and its result vary.
         return {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
-    if name == TENSORRT:
-        # It has no option to turn TF32 off; NVIDIA_TF32_OVERRIDE=0 in the environment does.
-        height, width = spec.resize.input_hw
-        shape = f"x{height}x{width}x3"
-        most = min(spec.max_batch or LARGEST_PROFILE, LARGEST_PROFILE)
-        return {
-            "trt_profile_min_shapes": f"pixels:1{shape}",
-            "trt_profile_opt_shapes": f"pixels:1{shape}",
-            "trt_profile_max_shapes": f"pixels:{most}{shape}",
-        }
+    # TensorRT's has no option to turn TF32 off; NVIDIA_TF32_OVERRIDE=0 in the environment does. Its
+    # shapes are left to it: once stated they must be stated for every part that it cuts the graph
+    # into, by names of its own making, and it cuts off what moves bytes.
     return {}
 
 

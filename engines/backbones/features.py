@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.backbones import zoo
+from engines.cuda_libraries import preloaded
 from inspector.core.errors import EngineError
 
 Pixels = npt.NDArray[np.uint8]
@@ -92,17 +93,23 @@ def _session(path: Path, threads: int, device: str) -> Any:
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers: list[Any] = ["CPUExecutionProvider"]
+    missing = ""
     if device == "cuda":
         if CUDA not in ort.get_available_providers():
             raise EngineError(
                 f"features on CUDA need onnxruntime with {CUDA}: pip install '.[gpu]' in place of "
                 "'.[cpu]'"
             )
+        missing = preloaded(ort)
         # TF32 keeps ten bits; the engine is compared with these features to four digits and more.
         providers.insert(0, (CUDA, {"use_tf32": 0}))
     refusals = (faults.Fail, faults.InvalidGraph, faults.NotImplemented, faults.RuntimeException)
     try:
-        return ort.InferenceSession(str(path), options, providers=providers)
+        session = ort.InferenceSession(str(path), options, providers=providers)
     except refusals as exc:
         reason = str(exc).strip().partition("\n")[0]
         raise EngineError(f"onnxruntime cannot load {path}: {reason}") from exc
+    if device == "cuda" and CUDA not in session.get_providers():
+        reason = missing or "see its message above"
+        raise EngineError(f"onnxruntime's {CUDA} cannot start here: {reason}")
+    return session

@@ -192,3 +192,16 @@ def test_cuda_that_onnxruntime_lacks_is_one_sentence():
         pytest.skip("this onnxruntime has CUDA")
     with pytest.raises(EngineError, match="features on CUDA need onnxruntime with CUDAExec"):
         FeatureExtractor(zoo.resolve(zoo.DEFAULT), layers=None, device="cuda")
+
+
+def test_cuda_that_does_not_start_is_an_error_and_not_the_processor(monkeypatch):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    real = onnxruntime.InferenceSession
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(
+        onnxruntime,
+        "InferenceSession",
+        lambda path, options, providers: real(path, options, providers=providers[1:]),
+    )
+    with pytest.raises(EngineError, match="CUDAExecutionProvider cannot start here: see its"):
+        FeatureExtractor(zoo.resolve(zoo.DEFAULT), layers=None, device="cuda")

@@ -1,6 +1,5 @@
 """Which runtime and device an engine is opened on, and what is said about it."""
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -232,37 +231,3 @@ def test_runs_on_a_gpu_are_timed_on_a_stream_that_is_known_here(engine_file, mon
     assert len(streams) == 1
     assert int(streams[0]) > 0
     assert not driver.alive
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
-def test_the_clock_of_the_gpu_shows_less_than_the_clock_on_the_wall(engine_file, device):
-    try:
-        engine = OnnxEngine(engine_file, device=device)
-    except EngineError as exc:
-        pytest.skip(str(exc))
-    pixels = np.zeros((8, 64, 96, 3), np.uint8)
-    times = engine.device_ms(pixels, 20)
-    assert len(times) == 20
-    assert min(times) > 0
-    start = time.perf_counter()
-    for _ in range(20):
-        engine.infer(pixels)
-    assert sum(times) < (time.perf_counter() - start) * 1e3
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
-def test_a_gpu_of_onnxruntime_computes_what_the_processor_computes(engine_file, device):
-    try:
-        engine = OnnxEngine(engine_file, device=device)
-    except EngineError as exc:
-        pytest.skip(str(exc))
-    assert "CUDA" in engine.running_on
-    pixels = np.random.default_rng(0).integers(0, 255, (33, 64, 96, 3)).astype(np.uint8)
-    maps, scores = OnnxEngine(engine_file, threads=1).infer(pixels)
-    for batch in (1, 2, 7):
-        for at in range(0, len(pixels), batch):
-            its_maps, its_scores = engine.infer(pixels[at : at + batch])
-            assert np.abs(its_maps - maps[at : at + batch]).max() < 1e-4
-            assert np.abs(its_scores - scores[at : at + batch]).max() < 1e-4
