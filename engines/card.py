@@ -25,8 +25,8 @@ dense matrices, summed in the type that is faster (NVIDIA's architecture papers)
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """clock_hz: the highest of its multiprocessors. bytes_per_s: of its memory; 0 where the driver
-    does not tell."""
+    """clock_hz: the highest of its multiprocessors. bytes_per_s: of its memory. Either is 0 where
+    the driver does not tell."""
 
     capability: tuple[int, int]
     multiprocessors: int
@@ -34,9 +34,9 @@ class Card:
     bytes_per_s: float
 
     def flop_per_s(self, precision: str) -> float | None:
-        """None for a card of another kind than the known ones."""
+        """None for a card of another kind than the known ones, or whose clock is not told."""
         per_clock = FLOP_PER_CLOCK.get(self.capability)
-        if per_clock is None:
+        if per_clock is None or not self.clock_hz:
             return None
         return per_clock[precision] * self.multiprocessors * self.clock_hz
 

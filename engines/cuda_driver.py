@@ -139,7 +139,8 @@ class Cuda:
 
     def timed(self, work: Callable[[], None], runs: int) -> list[float]:
         """Milliseconds on the GPU of each of `runs` times what work() queues on the stream, one
-        behind the other without waiting, so that the time of queueing hides behind the work."""
+        behind the other without waiting: the time of queueing hides behind the work, unless it is
+        the longer of the two, when the GPU waits and that is what is measured."""
         events: list[int] = []
         try:
             for _ in range(runs + 1):

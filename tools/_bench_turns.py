@@ -120,12 +120,12 @@ def in_turns(
     for _ in range(OPENINGS - 2):
         for one in measured:
             with _started(one.candidate) as worker:
-                one.first_frame_ms.append(worker.hear()["first_frame_ms"])
+                one.first_frame_ms.append(worker.opened()["first_frame_ms"])
     with ExitStack() as stack:
         workers = []
         for one in measured:
             workers.append(stack.enter_context(_started(one.candidate)))
-            one.first_frame_ms.append(workers[-1].hear()["first_frame_ms"])
+            one.first_frame_ms.append(workers[-1].opened()["first_frame_ms"])
         for batch in batches:
             _measure(workers, measured, batch, seconds)
     return measured, absent
@@ -185,6 +185,13 @@ class _Worker:
     def __init__(self, process: "subprocess.Popen[str]", label: str) -> None:
         self._process = process
         self._label = label
+
+    def opened(self) -> dict[str, Any]:
+        """What it says of an engine that opened before; now others may have taken the memory."""
+        said = self.hear()
+        if "refused" in said:
+            raise EngineError(f"{self._label} cannot be opened again: {said['refused']}")
+        return said
 
     def ask(self, batch: int, seconds: float | None) -> dict[str, Any]:
         assert self._process.stdin is not None

@@ -45,3 +45,9 @@ def test_the_slower_of_arithmetic_and_memory_is_the_limit():
 def test_nothing_is_said_of_cards_that_are_not_known():
     assert Card((5, 0), 1, 1e9, 1e9).least_ms(COST, 1) is None
     assert card(0.0).least_ms(COST, 1) is None
+
+
+def test_a_card_that_does_not_tell_its_clock_has_no_limit():
+    silent = Card((8, 9), 128, 0.0, 1e12)
+    assert silent.flop_per_s("float32") is None
+    assert silent.least_ms(COST, 1) is None
