@@ -14,7 +14,8 @@ from engines.parity import TOLERANCES, verify
 from engines.trt_library import load
 from inspector.core.errors import EngineError
 
-pytestmark = pytest.mark.gpu
+# TensorRT tries kernels for minutes where TensorRT RTX takes seconds.
+pytestmark = [pytest.mark.gpu, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,10 +32,17 @@ def tensorrt_for_this_gpu() -> None:
 
 
 @pytest.fixture(scope="module", params=list(ENGINES))
-def engine_path(request, tmp_path_factory) -> Path:
+def fitted_path(request, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("gpu") / "engine.onnx"
     fit(*ENGINES[request.param], out)
     return out
+
+
+@pytest.fixture
+def engine_path(fitted_path, monkeypatch) -> Path:
+    """In the working folder, whose plan all tests of the engine share."""
+    monkeypatch.chdir(fitted_path.parent)
+    return fitted_path
 
 
 def pictures(count: int) -> np.ndarray:
@@ -42,8 +50,7 @@ def pictures(count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 11])
-def test_maps_scores_and_verdicts_are_those_of_the_cpu(engine_path, tmp_path, monkeypatch, count):
-    monkeypatch.chdir(tmp_path)
+def test_maps_scores_and_verdicts_are_those_of_the_cpu(engine_path, count):
     cpu, gpu = open_engine(engine_path), open_engine(engine_path, backend="trt", device="cuda")
     maps, scores = cpu.infer(pictures(count))
     # Three times: the plain run, the run that captures a graph, and its replay.
@@ -57,8 +64,7 @@ def test_maps_scores_and_verdicts_are_those_of_the_cpu(engine_path, tmp_path, mo
     gpu.close()
 
 
-def test_a_plan_is_built_for_this_gpu_once(engine_path, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_plan_is_built_for_this_gpu_once(engine_path):
     cuda = Cuda()
     first = plan_for(engine_path, cuda.gpu)
     assert first.record.purpose.gpu == cuda.gpu.name
@@ -67,8 +73,7 @@ def test_a_plan_is_built_for_this_gpu_once(engine_path, tmp_path, monkeypatch):
     cuda.close()
 
 
-def test_an_engine_can_be_opened_again_after_it_was_closed(engine_path, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_an_engine_can_be_opened_again_after_it_was_closed(engine_path):
     outputs = []
     for _ in range(2):
         engine = open_engine(engine_path, backend="trt", device="cuda")
