@@ -94,10 +94,13 @@ def _check_graph(path: Path, spec: EngineSpec, model: onnx.ModelProto) -> None:
 
 def graph_hash(model: onnx.ModelProto) -> str:
     """sha256 of the model without its metadata."""
-    bare = onnx.ModelProto()
-    bare.CopyFrom(model)
-    del bare.metadata_props[:]
-    return hashlib.sha256(bare.SerializeToString(deterministic=True)).hexdigest()
+    # Taken off and put back: a copy would take the memory of the weights once more.
+    kept = list(model.metadata_props)
+    del model.metadata_props[:]
+    try:
+        return hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
+    finally:
+        model.metadata_props.extend(kept)
 
 
 def file_hash(path: Path) -> str:
