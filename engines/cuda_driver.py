@@ -121,9 +121,11 @@ class Cuda:
         try:
             work()
         except EngineError:
-            # A capture that failed must be ended too, which fails again.
+            # A capture that failed must be ended too, which fails again or gives a part of it.
             unfinished = c_void_p()
             self._driver.cuStreamEndCapture(self.stream, byref(unfinished))
+            if unfinished:
+                self._driver.cuGraphDestroy(unfinished)
             raise
         recorded = self._out("cuStreamEndCapture", c_void_p(), before=(self.stream,))
         try:

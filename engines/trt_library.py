@@ -18,7 +18,11 @@ FLAVOURS: Final = {"tensorrt": "TensorRT", "tensorrt_rtx": RTX}
 """Module -> name, the first that is installed is taken: `tensorrt` (10, 11) runs on every NVIDIA
 GPU and tunes for it, `tensorrt_rtx` on RTX cards only, and builds without one."""
 
-OLD_DRIVER: Final = ("driver version is insufficient", "; install a newer NVIDIA driver")
+OLD_DRIVER: Final = (
+    "driver version is insufficient",
+    "CUDA initialization failure with error: 35",
+)
+"""How the two flavours say it."""
 
 MOST_PROBLEMS: Final = 8
 
@@ -64,7 +68,8 @@ class Library:
     def reason(self, otherwise: str = "it gives no reason") -> str:
         """The first error since the last call of make(), which the others follow from."""
         text = one_line(self.problems[0] if self.problems else otherwise)
-        return text + OLD_DRIVER[1] if OLD_DRIVER[0] in text else text
+        is_old = any(words in text for words in OLD_DRIVER)
+        return f"{text}; install a newer NVIDIA driver" if is_old else text
 
 
 @functools.cache

@@ -50,6 +50,8 @@ class Session:
     def run(self, pixels: Image) -> tuple[Map, Scores]:
         """pixels: as many as the largest batch of the plan, or fewer. Raises EngineError."""
         count = len(pixels)
+        # Reasons of what failed before, such as a capture, are none of this run's.
+        self._library.problems.clear()
         np.copyto(self._host["pixels"][:count], pixels)
         self._queue(count)
         self._cuda.synchronize()

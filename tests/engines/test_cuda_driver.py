@@ -67,9 +67,11 @@ def test_a_capture_that_fails_is_ended_and_the_stream_works_on(driver):
     def work() -> None:
         raise EngineError("not now")
 
+    before = len(driver.alive)
     with pytest.raises(EngineError, match="not now"):
         cuda.capture(work)
     cuda.synchronize()
+    assert len(driver.alive) == before
 
 
 def test_a_graph_that_cannot_be_made_is_an_error_and_leaves_nothing(driver):

@@ -161,6 +161,26 @@ def test_a_picture_that_fails_is_an_inference_error_with_the_reason(engine_path,
         engine.infer(pictures(1))
 
 
+def test_the_reason_of_a_failure_is_its_own_and_not_an_earlier_one(engine_path, tensorrt):
+    engine = TrtEngine(engine_path)
+    tensorrt.problems.append("Error Code 3: of long ago")
+    tensorrt.fail = True
+    with pytest.raises(InferenceError, match=r"failed: Error Code 7: the kernel was lost$"):
+        engine.infer(pictures(1))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Error Code 1: Cuda Runtime (CUDA driver version is insufficient for CUDA runtime version)",
+        "Error Code 6: API Usage Error (CUDA initialization failure with error: 35. Please check)",
+    ],
+)
+def test_a_driver_that_is_too_old_is_named_as_the_cause(tensorrt, said):
+    tensorrt.problems.append(said)
+    assert tensorrt.library().reason().endswith("; install a newer NVIDIA driver")
+
+
 def test_a_plan_that_does_not_load_is_told_and_leaves_nothing(engine_path, tensorrt, driver):
     tensorrt.loads = False
     with pytest.raises(EngineError, match=r"cannot load .*parts\.plan on Host .* newer NVIDIA"):
