@@ -163,7 +163,10 @@ def _wanted(device: str, fall_back: bool) -> tuple[str, ...]:
     elif wanted[0] in ort.get_available_providers():
         return wanted
     else:
-        reason = f"onnxruntime {ort.__version__} here has no {wanted[0]}: pip install '.[gpu]'"
+        reason = (
+            f"onnxruntime {ort.__version__} here has no {wanted[0]}: "
+            "pip install '.[gpu]' in place of '.[cpu]'"
+        )
     refuse_or_warn(device, reason, fall_back=fall_back)
     return PROVIDERS["cpu"]
 
