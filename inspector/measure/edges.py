@@ -115,7 +115,8 @@ def trimmed(mask: Mask) -> Mask:
     centred = points - points.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)
     along, across = centred @ axes[:, 1], centred @ axes[:, 0]
-    if np.ptp(along) < LEAST_MIDDLE_PX:
+    # Pixels apart from each other can reach far, and be too few for a line.
+    if np.ptp(along) < LEAST_MIDDLE_PX or len(points) < LEAST_MIDDLE_PX:
         return mask
     place = along / float(np.abs(along).max())
     widest = SIDE * inscribed_radius(mask)

@@ -7,6 +7,7 @@ from inspector.core.geometry import Points
 from inspector.core.types import Defect
 from inspector.measure.analyzer import DefectSizeAnalyzer
 from inspector.measure.contours import find_regions
+from inspector.measure.edges import trimmed
 from inspector.measure.severity import SeverityLimits
 from inspector.sources.rendered_defects import RenderedDefect
 from tests.measure._scenes import THRESHOLD, TO_FRAME, bar, defect, ellipse, scene, swollen, texture
@@ -158,3 +159,11 @@ def test_a_region_that_swells_over_the_whole_frame_is_still_sized() -> None:
     assert found.size_source == "refined"
     assert found.map_area_px == pytest.approx(image.shape[0] * image.shape[1])
     assert found.area_px == pytest.approx(true[0].area_px, rel=0.05)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_few_pixels_far_apart_have_no_middle_line():
+    """Fitting one to them warned on the screen of the run."""
+    mask = np.zeros((40, 100), bool)
+    mask[[3, 9, 20, 33], [2, 40, 41, 97]] = True
+    assert np.array_equal(trimmed(mask), mask)
