@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper
+from onnx import ModelProto, NodeProto, TensorProto, helper
 
 from engines.shapes import Tensor, tensors
 from inspector.core.errors import EngineError
@@ -93,7 +93,7 @@ def _whole(name: str, known: Mapping[str, Tensor]) -> Tensor:
 def _constants(model: ModelProto) -> list[Tensor]:
     held = list(model.graph.initializer)
     for node in model.graph.node:
-        held += [one.t for one in node.attribute if one.type == AttributeProto.TENSOR]
+        held += [one.t for one in node.attribute if one.HasField("t")]
     return [Tensor(one.data_type, tuple(one.dims)) for one in held]
 
 

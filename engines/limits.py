@@ -24,6 +24,13 @@ LARGEST_SIDE: Final = 1 << 40
 FORBIDDEN: Final = ("Loop", "Scan", "RandomNormal", "RandomUniform", "Multinomial", "Bernoulli")
 """Prefixes of operators that may never end, or never give the same twice."""
 
+MOST_NODES: Final = 1_000_000
+"""Nodes of a graph with its functions put in place, which a few functions that call each other
+twice would make billions."""
+
+MOST_FUNCTIONS: Final = 200
+"""Each may call the next, so this is how deep they nest too."""
+
 _BYTES: Final = {
     TensorProto.FLOAT: 4,
     TensorProto.DOUBLE: 8,
@@ -68,7 +75,26 @@ def check_model(path: Path, model: ModelProto) -> None:
     for graph in graphs:
         values = (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
         _check_text(path, (graph.name, *(value.name for value in values)))
+    _check_functions(path, model)
     _check_sizes(path, model)
+
+
+def _check_functions(path: Path, model: ModelProto) -> None:
+    held = {(one.domain, one.name, one.overload): list(one.node) for one in model.functions}
+    sizes: dict[tuple[str, str, str], float] = {}
+
+    def size(key: tuple[str, str, str]) -> float:
+        if key in held and key not in sizes:
+            sizes[key] = math.inf  # where it calls itself
+            sizes[key] = total(held[key])
+        return sizes.get(key, 1)
+
+    def total(nodes: list[NodeProto]) -> float:
+        inner = _all_nodes(nodes)
+        return sum(size((one.domain, one.op_type, one.overload)) for one in inner)
+
+    if len(held) > MOST_FUNCTIONS or total(list(model.graph.node)) > MOST_NODES:
+        raise SpecError(f"{path} holds functions that call each other without end")
 
 
 def _check_text(path: Path, texts: Iterable[str]) -> None:

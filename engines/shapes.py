@@ -10,8 +10,18 @@ from onnx import ModelProto, TensorProto
 
 from inspector.core.errors import SpecError
 
+REFUSALS: Final = (
+    *(onnx.shape_inference.InferenceError, onnx.checker.ValidationError),
+    *(EncodeError, ValueError, RuntimeError),
+)
+"""What onnx raises where it cannot infer shapes."""
+
 SMALL: Final = 1024
 """Values of constants that may be shapes, and so decide the sizes of others."""
+
+MOST_FOLLOWED: Final = 1 << 17
+"""Values of all shapes together that a graph computes of others, each of which takes about 350
+bytes while it is followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +46,15 @@ def tensors(model: ModelProto, *, batch: int | None = None) -> dict[str, Tensor]
         for value in bones.graph.output:
             # As stated, it may name a side that is a number now.
             value.type.tensor_type.ClearField("shape")
+    found = _inferred(bones, follow_values=False)
+    return _inferred(bones, follow_values=True) if _few_followed(bones.graph, found) else found
+
+
+def _inferred(bones: ModelProto, *, follow_values: bool) -> dict[str, Tensor]:
+    """follow_values: also those of tensors that state the shapes of others."""
     try:
-        inferred = onnx.shape_inference.infer_shapes(bones, data_prop=True).graph
-    except (onnx.shape_inference.InferenceError, EncodeError, ValueError, RuntimeError) as exc:
+        inferred = onnx.shape_inference.infer_shapes(bones, data_prop=follow_values).graph
+    except REFUSALS as exc:
         reason = " ".join(str(exc).split())[:200]
         raise SpecError(f"the shapes of its graph contradict each other: {reason}") from exc
     values = (*inferred.input, *inferred.value_info, *inferred.output)
@@ -49,6 +65,29 @@ def tensors(model: ModelProto, *, batch: int | None = None) -> dict[str, Tensor]
     }
     constants = {one.name: Tensor(one.data_type, tuple(one.dims)) for one in inferred.initializer}
     return found | constants
+
+
+def _few_followed(graph: onnx.GraphProto, found: dict[str, Tensor]) -> bool:
+    """Whether at most MOST_FOLLOWED values would be followed, by an upper limit; 30 doublings of
+    one constant would take all memory. Only vectors and single numbers are followed."""
+    lengths = {one.name: math.prod(one.dims) for one in graph.initializer}
+    total = 0
+    for node in graph.node:
+        if any(one.HasField("g") or one.graphs for one in node.attribute):
+            return False
+        given = [lengths.get(name, 0) for name in node.input]
+        longest = sum(given) if node.op_type == "Concat" else max(given, default=0)
+        if node.op_type in ("Constant", "Shape"):
+            longest = SMALL
+        for name in node.output:
+            sides = found[name].sides if name in found else (None,)
+            if node.op_type == "Range" and sides[0] is None:
+                return False
+            if len(sides) == 1 and sides[0] is not None:
+                longest = sides[0] if node.op_type == "Range" else min(longest, sides[0])
+            lengths[name] = longest if len(sides) < 2 else 0
+            total += lengths[name]
+    return total <= MOST_FOLLOWED
 
 
 def _tensor(typed: onnx.TypeProto.Tensor) -> Tensor:

@@ -128,3 +128,10 @@ def test_a_vit_b_16_takes_158_gflop_for_a_picture_of_448_px():
     one = transformer(1)
     block = transformer(2) - one
     assert one + 11 * block == pytest.approx(158, rel=0.005)
+
+
+def test_an_attribute_that_is_no_constant_though_it_says_so_counts_nothing():
+    made = model("MatMul", ["n", 5, 7], zeros(7, 11))
+    before = count(made)
+    made.graph.node[0].attribute.add(name="alpha", type=onnx.AttributeProto.TENSOR)
+    assert count(made) == before

@@ -165,6 +165,31 @@ def grown(model: ModelProto) -> None:
     model.graph.node.append(helper.make_node("ConstantOfShape", ["large"], ["unused"]))
 
 
+def doubled(model: ModelProto) -> None:
+    """A vector of 4 whole numbers, joined with itself 27 times."""
+    four = numpy_helper.from_array(np.arange(4))
+    model.graph.node.append(helper.make_node("Constant", [], ["d0"], value=four))
+    for i in range(27):
+        node = helper.make_node("Concat", [f"d{i}"] * 2, [f"d{i + 1}"], axis=0)
+        model.graph.node.append(node)
+
+
+def counted(model: ModelProto) -> None:
+    """Whole numbers up to 5e8."""
+    for name, value in (("c0", 0), ("c1", 500_000_000), ("c2", 1)):
+        constant = numpy_helper.from_array(np.array(value))
+        model.graph.node.append(helper.make_node("Constant", [], [name], value=constant))
+    model.graph.node.append(helper.make_node("Range", ["c0", "c1", "c2"], ["c3"]))
+
+
+def repeated(model: ModelProto) -> None:
+    """A thousand whole numbers, handed on 10 000 times."""
+    many = numpy_helper.from_array(np.arange(1000))
+    model.graph.node.append(helper.make_node("Constant", [], ["r0"], value=many))
+    for i in range(10_000):
+        model.graph.node.append(helper.make_node("Cast", [f"r{i}"], [f"r{i + 1}"], to=7))
+
+
 def outer(model: ModelProto) -> None:
     """Two vectors of 4 MB whose product has 1e12 values."""
     column = numpy_helper.from_array(np.zeros((1_000_000, 1), np.float32))
@@ -174,9 +199,28 @@ def outer(model: ModelProto) -> None:
     model.graph.node.append(helper.make_node("MatMul", ["column", "row"], ["unused"]))
 
 
+def functions(calls: list[tuple[str, ...]]) -> Any:
+    """Functions F0, F1, ..., each of which calls those."""
+
+    def change(model: ModelProto) -> None:
+        sets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+        for index, names in enumerate(calls):
+            nodes = [helper.make_node(name, ["x"], ["y"], domain="own") for name in names]
+            made = helper.make_function("own", f"F{index}", ["x"], ["y"], nodes, sets)
+            model.functions.append(made)
+        model.opset_import.append(sets[1])
+        model.graph.node.append(helper.make_node("F0", ["pixels"], ["unused"], domain="own"))
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (functions([("F0",)]), "functions that call each other without end"),
+        (functions([("F1",), ("F0",)]), "functions that call each other without end"),
+        (functions([(f"F{i + 1}",) * 2 for i in range(30)]), "call each other without end"),
+        (functions([(f"F{i + 1}",) for i in range(5000)]), "call each other without end"),
         (lambda m: outside(constant(m)), "keeps weights in another file"),
         (lambda m: nested(m, outside), "keeps weights in another file"),
         (sparse, "keeps weights in another file"),
@@ -283,3 +327,22 @@ def test_bombs_cost_no_memory(parsed, tmp_path):
     *said, growth = done.stdout.splitlines()
     assert [line.split()[0] for line in said] == ["refused"] * 4
     assert int(growth) < 150, "MB more than before, with files of up to 13 MB"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux only")
+@pytest.mark.parametrize("change", [doubled, counted, repeated])
+def test_shapes_that_are_computed_cost_no_memory(parsed, tmp_path, change):
+    spec, model = parsed
+    large = copy_of(model)
+    change(large)
+    path = signed(large, spec, tmp_path / "e.onnx")
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    *_, growth = done.stdout.splitlines()
+    assert int(growth) < 150, "MB more than before"
