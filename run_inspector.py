@@ -122,11 +122,21 @@ class _Session:
         self._view: Channel[Image] = Channel(1, drop_oldest=True)
         self._signals: list[int] = []
         self._quit = False
+        self._waiting = False
         self._run: Run = build(config, [self._to_window] if self._window else [])
         self._pipeline = self._run.pipeline
 
     def run(self) -> int:
         before = {n: signal.signal(n, self._on_signal) for n in STOPPING}
+        try:
+            # The summary is written in here too: one more signal must not cost it.
+            return self._end(self._run_to_its_end())
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _run_to_its_end(self) -> InspectorError | None:
+        """What it failed of."""
         error: InspectorError | None = None
         ended = False
         try:
@@ -140,21 +150,27 @@ class _Session:
                 self._abandon()
             if self._window is not None:
                 self._window.close()
-            for number, handler in before.items():
-                signal.signal(number, handler)
-        return self._end(error)
+        return error
 
     def _drive(self) -> None:
         self._pipeline.start()
         progress = Progress(self._run.info.source, self._pipeline.stats)
         try:
-            while not self._pipeline.wait(0.03 if self._window else 0.1):
+            while self._goes_on():
                 progress.update()
                 self._obey_signals()
                 self._obey_window()
         finally:
             progress.close()
         self._pipeline.finish()
+
+    def _goes_on(self) -> bool:
+        # Python takes a thread for ended when an exception reaches whoever waits for it.
+        self._waiting = True
+        try:
+            return not self._pipeline.wait(0.03 if self._window else 0.1)
+        finally:
+            self._waiting = False
 
     def _abandon(self) -> None:
         self._pipeline.abort()
@@ -167,11 +183,14 @@ class _Session:
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         self._signals.append(number)
-        if len(self._signals) > 2:
+        if len(self._signals) > 2 and not self._waiting:
             raise KeyboardInterrupt
 
     def _obey_signals(self) -> None:
-        """The first asks for an orderly end, the second throws away what is on its way."""
+        """The first asks for an orderly end, the second throws away what is on its way, the third
+        gives up."""
+        if len(self._signals) > 2:
+            raise KeyboardInterrupt
         if len(self._signals) == 1:
             self._pipeline.stop()
         elif self._signals:
