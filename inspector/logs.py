@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SCREEN = "<level>{level: <7}</level> {message}"
 FILE = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {thread.name} {name}: {message}"
+_LOGURUS_OWN = 0
+"""Number of the sink that loguru starts with."""
 
 
 def open_missing_streams() -> None:
@@ -30,6 +32,16 @@ def open_missing_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
+def log_to_screen(write: Callable[[str], None]) -> None:
+    """The log of a command that keeps no file, in place of loguru's own, which shows modules and
+    what is for debugging. Leaves alone a log that was set up before."""
+    try:
+        logger.remove(_LOGURUS_OWN)
+    except ValueError:  # loguru's way to say that it is gone
+        return
+    _add_screen("INFO", write)
+
+
 def start_logging(
     level: str,
     path: Path | None,
@@ -41,21 +53,8 @@ def start_logging(
     """write: what puts a line on the screen, stderr if None. Passwords in URLs are masked in every
     message, whoever wrote it; what is bound with file_only=True stays off the screen. Raises
     ConfigError where the file cannot be opened."""
-
-    def mask(record: "Record") -> None:
-        record["message"] = mask_secrets(record["message"])
-
     logger.remove()
-    logger.configure(patcher=mask)
-    # diagnose=True would print the values of variables, and with them passwords.
-    logger.add(
-        write or sys.stderr,
-        level=level,
-        format=SCREEN,
-        filter=lambda record: not record["extra"].get("file_only", False),
-        backtrace=False,
-        diagnose=False,
-    )
+    _add_screen(level, write or sys.stderr)
     if path is None:
         return
     try:
@@ -71,3 +70,20 @@ def start_logging(
         )
     except OSError as exc:
         raise ConfigError(f"log.path: cannot write {path}: {exc.strerror}") from exc
+
+
+def _add_screen(level: str, write: Callable[[str], None] | TextIO) -> None:
+    logger.configure(patcher=_mask)
+    # diagnose=True would print the values of variables, and with them passwords.
+    logger.add(
+        write,
+        level=level,
+        format=SCREEN,
+        filter=lambda record: not record["extra"].get("file_only", False),
+        backtrace=False,
+        diagnose=False,
+    )
+
+
+def _mask(record: "Record") -> None:
+    record["message"] = mask_secrets(record["message"])

@@ -5,8 +5,9 @@ import os
 import sys
 from collections.abc import Callable
 
+from inspector.console import screen_line
 from inspector.core.errors import InspectorError
-from inspector.logs import open_missing_streams
+from inspector.logs import log_to_screen, open_missing_streams
 from inspector.sources.uri import mask_secrets
 
 INTERRUPTED = 130
@@ -25,6 +26,7 @@ def guarded(action: Main) -> Callable[..., int]:
     @functools.wraps(action)
     def main(argv: list[str] | None = None) -> int:
         open_missing_streams()
+        log_to_screen(screen_line)
         try:
             return action(argv)
         except InspectorError as exc:
