@@ -16,11 +16,14 @@ import numpy as np
 from benchmarks import clips
 from engines.backbones.features import FeatureExtractor
 from engines.backbones.zoo import DEFAULT, resolve
+from engines.cuda_driver import Cuda
 from engines.export.finishing import Wanted, engine_of_model
 from engines.methods.base import METHODS
 from engines.methods.glass import Glass, trained_glass
 from engines.methods.glass_model import State
 from engines.training.data import from_folder
+from inspector.core.errors import EngineError
+from tools._cli import guarded
 from tools.bench import main as bench
 from tools.convert import main as convert
 
@@ -29,17 +32,27 @@ DIMS, HIDDEN = 152, 101
 """Of the networks that tools.train makes for the embedded backbone."""
 
 
+@guarded
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.card", description=__doc__)
     parser.add_argument("engines", type=Path, nargs="*", help="more engines, in float32")
     parser.add_argument("--seconds", default="2.0", help="for each row (%(default)s)")
     parser.add_argument("--batch", default="1,8", help="sizes (%(default)s)")
     given = parser.parse_args(argv)
+    _need_a_card()
     text = f"{SIZE[0]}x{SIZE[1]}"
     engines = [clips.engine(text, method=method) for method in METHODS]
     engines += [_glass(clips.FOLDER / f"glass_{text}.onnx"), *given.engines]
     # One after the other: a process of every engine on every runtime at once fills small cards.
     return max(_timed(engine, given.batch, given.seconds) for engine in engines)
+
+
+def _need_a_card() -> None:
+    """Before engines are fitted, which takes minutes."""
+    try:
+        Cuda().close()
+    except EngineError as exc:
+        raise EngineError(f"there is no NVIDIA card to time here: {exc}") from exc
 
 
 def _timed(engine: Path, batch: str, seconds: str) -> int:

@@ -9,9 +9,9 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from skimage import data
 
 from inspector.core.arrays import Image
+from inspector.core.errors import ConfigError
 from inspector.sources.rendered_defects import random_defect, render
 from inspector.sources.web import MovingWeb
 from tools.fit import main as fit
@@ -26,7 +26,11 @@ bank of 100 pictures has seen every place of the web and a clean clip is clean."
 
 
 def texture() -> Image:
-    """Gravel (CC0, from scikit-image) in a warm tint, (1024, 1024, 3) BGR."""
+    """Gravel (CC0, from scikit-image) in a warm tint, (1024, 1024, 3) BGR. Raises ConfigError."""
+    try:
+        from skimage import data
+    except ImportError as exc:
+        raise ConfigError("this benchmark needs scikit-image: pip install '.[demo]'") from exc
     grey = cv2.resize(data.gravel(), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     tint = np.array((0.86, 0.95, 1.0), np.float32)
     return np.clip(grey[..., np.newaxis] * tint, 0, 255).astype(np.uint8)
