@@ -1,6 +1,7 @@
 """Types of options that several commands have."""
 
 import argparse
+import errno
 import os
 from pathlib import Path
 
@@ -26,6 +27,10 @@ def out_file(text: str) -> Path:
     path = Path(text)
     if os.path.isdir(path):
         raise argparse.ArgumentTypeError(f"{path} is a folder; name a file in it")
+    if os.path.exists(path) and not os.path.isfile(path):
+        # Moving a file into its place would take the device from the whole system.
+        raise argparse.ArgumentTypeError(f"{path} is a device or a pipe; name a file")
+    _refuse_long(path, path.with_name(path.name + ".part") if path.name else path)
     _refuse_unwritable(path, path.absolute().parent)
     return path
 
@@ -35,14 +40,27 @@ def out_folder(text: str) -> Path:
     path = Path(text)
     if os.path.exists(path) and not os.path.isdir(path):
         raise argparse.ArgumentTypeError(f"{path} is a file; name a folder")
+    _refuse_long(path, path)
     _refuse_unwritable(path, path.absolute())
     return path
+
+
+def _refuse_long(path: Path, longest: Path) -> None:
+    """longest: what will be written first."""
+    try:
+        os.lstat(longest)
+    except OSError as exc:
+        if exc.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise argparse.ArgumentTypeError(
+                f"{str(path)[:100]} cannot be written: {exc.strerror}"
+            ) from exc
 
 
 def _refuse_unwritable(path: Path, folder: Path) -> None:
     while not os.path.lexists(folder):
         folder = folder.parent
     if not os.path.isdir(folder):
-        raise argparse.ArgumentTypeError(f"{path} cannot be written: {folder} is a file")
+        what = "a link to nowhere" if os.path.islink(folder) else "a file"
+        raise argparse.ArgumentTypeError(f"{path} cannot be written: {folder} is {what}")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise argparse.ArgumentTypeError(f"{path} cannot be written: {folder} is read-only")

@@ -78,3 +78,30 @@ def test_a_folder_that_may_not_be_changed_is_named(command, tmp_path, capsys):
         pytest.skip("this user may write everywhere")
     told = refusal(command, tmp_path / "new" / "e.onnx", capsys)
     assert told.endswith(f"e.onnx cannot be written: {tmp_path} is read-only")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")
+def test_a_device_or_a_pipe_is_not_replaced_by_a_file(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (Path(os.devnull), tmp_path / "pipe"):
+        told = refusal(FILES["convert"], path, capsys)
+        assert told.endswith(f"--out: {path} is a device or a pipe; name a file")
+
+
+@pytest.mark.parametrize("command", [FILES["convert"], FOLDERS["build_trt"]])
+@pytest.mark.parametrize("name", ["e" * 300, "e" * 300 + "/f.onnx"])
+def test_a_name_too_long_for_the_disk_is_refused_at_once(command, name, tmp_path, capsys):
+    assert "cannot be written: File name too long" in refusal(command, tmp_path / name, capsys)
+
+
+def test_a_file_whose_unfinished_name_is_too_long_is_refused_at_once(tmp_path, capsys):
+    told = refusal(FILES["convert"], tmp_path / ("e" * 253), capsys)
+    assert "cannot be written: File name too long" in told
+
+
+@pytest.mark.parametrize("command", [FILES["convert"], FOLDERS["build_trt"]])
+def test_a_link_that_leads_nowhere_is_named_as_such(command, tmp_path, capsys):
+    (tmp_path / "loop").symlink_to("loop")
+    told = refusal(command, tmp_path / "loop" / "e.onnx", capsys)
+    assert "cannot be written: " in told
+    assert "is a file" not in told
