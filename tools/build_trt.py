@@ -9,6 +9,7 @@ from typing import Final
 from engines.cuda_driver import Cuda, Gpu
 from engines.export.trt_build import MAX_BATCH, build
 from engines.trt_plan import PLANS
+from inspector.core.errors import EngineError
 from tools._argument_types import out_folder
 from tools._cli import guarded
 
@@ -78,7 +79,10 @@ def _up_to(most: int) -> Callable[[str], int]:
 
 
 def _this_gpu() -> Gpu:
-    cuda = Cuda()
+    try:
+        cuda = Cuda()
+    except EngineError as exc:
+        raise EngineError(f"{exc}; --targets SM86 builds without one") from exc
     try:
         return cuda.gpu
     finally:

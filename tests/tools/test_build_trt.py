@@ -80,7 +80,9 @@ def test_without_a_gpu_or_targets_it_says_what_is_missing(engine, monkeypatch, c
     monkeypatch.setattr(cuda_driver, "LIBRARY", "no_such_libcuda.so.1")
     for argv in ([str(engine)], [str(engine), "--this-gpu"]):
         assert main(argv) == 2
-        assert "needs an NVIDIA GPU and its driver" in capsys.readouterr().err
+        told = capsys.readouterr().err
+        assert "needs an NVIDIA GPU and its driver" in told
+        assert "; --targets SM86 builds without one" in told
 
 
 def test_without_tensorrt_it_says_what_to_install(engine, tmp_path, monkeypatch, capsys):
