@@ -101,7 +101,7 @@ def _candidates(arguments: argparse.Namespace) -> Iterator[Candidate]:
 
 def _lines(measured: Sequence[Measured]) -> Iterator[str]:
     width = max(len(one.candidate.label) for one in measured)
-    head = f"{'':{width}} {'batch':>5} {'p50 ms':>8} {'p99 ms':>8} {'least':>8} {'cores ms':>8}"
+    head = f"{'':{width}} {'batch':>5} {'p50 ms':>8} {'p99 ms':>8} {'least ms':>8} {'CPU ms':>8}"
     on_gpu = any(one.card is not None for one in measured)
     gpu = f" {'GPU ms':>8} {'of limit':>8} {'GPU MB':>8}" if on_gpu else ""
     yield (
