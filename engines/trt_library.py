@@ -88,7 +88,7 @@ def load() -> Library:
         return Library(api, name, _log(api, name, problems), problems)
     raise EngineError(
         "backend trt needs TensorRT: pip install '.[trt]' (TensorRT RTX, for RTX cards), "
-        "or tensorrt for any other NVIDIA GPU"
+        "or tensorrt-cu13 for any other NVIDIA GPU"
     )
 
 
