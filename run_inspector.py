@@ -21,7 +21,7 @@ from inspector.core.errors import ConfigError, FrameError, InspectorError, SinkE
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
 from inspector.logs import open_missing_streams, start_logging
-from inspector.run import Run
+from inspector.run import Run, share_heaps
 from inspector.sinks.window import CLOSE, PAUSE, QUIT, Window
 from inspector.sources.uri import mask_secrets
 
@@ -47,6 +47,7 @@ FLAGS = {
 def main(argv: list[str] | None = None) -> int:
     """argv without the program's name. The exit codes are those of docs/exit-codes.md."""
     open_missing_streams()
+    share_heaps()
     try:
         config = _config(argv)
         log = config.log

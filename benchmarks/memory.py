@@ -5,11 +5,11 @@ first and the last thousand frames pass.
 """
 
 import argparse
-import contextlib
-import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from statistics import median
@@ -21,8 +21,8 @@ from inspector.build import build
 from inspector.config import load_config
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
+from inspector.run import share_heaps
 from inspector.sources.synthetic import SyntheticSource
-from tools.fit import main as fit
 
 HW = (360, 640)
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -45,14 +45,16 @@ def web_engine() -> Path:
     while (frame := source.read()) is not None:
         cv2.imwrite(str(normal / f"{frame.frame_id:04d}.png"), frame.image)
     arguments = ["--method", "rad", "--normal", str(normal), "--radius", "all"]
-    with contextlib.redirect_stdout(io.StringIO()):
-        code = fit([*arguments, "--size", "256x256", "--out", str(path)])
-    if code != 0:
-        raise SystemExit(code)
+    arguments += ["--size", "256x256", "--out", str(path)]
+    # In a process of its own, whose memory goes with it.
+    subprocess.run(
+        [sys.executable, "-m", "tools.fit", *arguments], stdout=subprocess.DEVNULL, check=True
+    )
     return path
 
 
 def main(frames: int = 20_000) -> dict[str, float]:
+    share_heaps()
     out = FOLDER / "memory"
     shutil.rmtree(out, ignore_errors=True)
     readings: list[tuple[int, float]] = []

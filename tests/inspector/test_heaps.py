@@ -1,0 +1,48 @@
+"""How many heaps the threads of a run share."""
+
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+SCRIPT = """
+import ctypes, threading
+from inspector.run import share_heaps
+
+if {share}:
+    share_heaps()
+malloc = ctypes.CDLL(None).malloc
+malloc.restype, malloc.argtypes = ctypes.c_void_p, (ctypes.c_size_t,)
+together, heaps = threading.Barrier(8), set()
+
+
+def take():
+    together.wait()
+    # A heap of a thread begins at a multiple of 64 MB.
+    heaps.add(malloc(1000) >> 26)
+    together.wait()
+
+
+threads = [threading.Thread(target=take) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(heaps))
+"""
+
+
+def heaps(share: bool) -> int:
+    command = [sys.executable, "-c", SCRIPT.format(share=share)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return int(ran.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="heaps of threads are glibc's")
+def test_threads_share_few_heaps() -> None:
+    assert heaps(share=True) <= 3
+    assert heaps(share=False) > 4
