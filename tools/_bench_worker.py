@@ -59,6 +59,8 @@ def main() -> int:
             _say(taken | {"peak_mb": peak_memory_mb(), "gpu_mb": gpu.taken_mb})
         except InspectorError as exc:
             _say({"refused": " ".join(str(exc).split())})
+        except MemoryError:
+            _say({"refused": "there is not enough memory"})
     engine.close()
     return 0
 

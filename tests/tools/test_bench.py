@@ -1,6 +1,7 @@
 """python -m tools.bench."""
 
 import dataclasses
+import io
 import json
 import sys
 from pathlib import Path
@@ -205,3 +206,17 @@ def test_a_process_that_dies_is_an_error_with_its_exit_code(engine, monkeypatch,
     monkeypatch.setattr(_bench_turns, "WORKER", "tools.no_such_worker")
     assert main([str(engine), "--backend", "onnx", "--device", "cpu", *QUICK]) == 2
     assert "parts: onnx on cpu ended with exit code 1" in capsys.readouterr().err
+
+
+def test_a_batch_beyond_the_memory_is_told_in_a_sentence(engine, monkeypatch, capsys):
+    def without_memory(*_: object) -> None:
+        raise MemoryError
+
+    asked = Candidate(engine, "onnx", "cpu", "latency", 1).options()
+    monkeypatch.setattr(sys, "argv", ["worker", asked])
+    monkeypatch.setattr(sys, "stdin", io.StringIO("[1024, 0.1]\n"))
+    monkeypatch.setattr(_bench_worker, "_pictures", without_memory)
+    assert _bench_worker.main() == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {
+        "refused": "there is not enough memory"
+    }
