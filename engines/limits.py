@@ -98,8 +98,9 @@ def _check_functions(path: Path, model: ModelProto) -> None:
 
 
 def _check_text(path: Path, texts: Iterable[str]) -> None:
-    """protobuf gives bytes where they are not UTF-8."""
-    if not all(isinstance(text, str) for text in texts):
+    """protobuf gives bytes where they are not UTF-8. Names are told in messages, where control
+    characters would act on the terminal."""
+    if not all(isinstance(text, str) and text.isprintable() for text in texts):
         raise SpecError(f"{path} is damaged: it holds names that are not text")
 
 

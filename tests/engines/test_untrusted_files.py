@@ -230,6 +230,8 @@ def functions(calls: list[tuple[str, ...]]) -> Any:
         (lambda m: setattr(constant(m), "data_type", 8), "of a kind that engines do not have"),
         (lambda m: setattr(constant(m), "raw_data", b"abc"), "that states"),
         (lambda m: nested(m, lambda t: t.dims.append(7)), "that states 21"),
+        (operator("Clear\x1b[2J"), "names that are not text"),
+        (operator("Add\nTraceback"), "names that are not text"),
         (lambda m: m.training_info.add(), "instructions for training"),
         (operator("Loop"), "operator Loop"),
         (operator("Scan"), "operator Scan"),
