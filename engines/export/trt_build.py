@@ -130,9 +130,17 @@ def _compile(
         config.num_compute_capabilities = len(purpose.targets)
         for index, name in enumerate(purpose.targets):
             config.set_compute_capability(getattr(api.ComputeCapability, name), index)
-    plan = library.make(
-        f"build a plan of {engine}", builder.build_serialized_network, network, config
-    )
+    try:
+        plan = library.make(
+            f"build a plan of {engine}", builder.build_serialized_network, network, config
+        )
+    except EngineError as exc:
+        if "Turing" not in str(exc):
+            raise
+        raise EngineError(
+            f"{library.version} has no float32 products on Turing cards (SM75), and {engine} needs "
+            "them: pip install tensorrt-cu13 for such a card"
+        ) from exc
     return bytes(plan), network.num_layers
 
 

@@ -203,6 +203,13 @@ def test_a_node_that_tensorrt_refuses_is_named_with_its_operator(own_engine, tmp
 
 
 @needs_rtx
+def test_a_turing_card_is_told_to_take_the_other_tensorrt(own_engine, tmp_path):
+    """Where RTX learns to serve it, the sentence and the docs have to go."""
+    with pytest.raises(EngineError, match=r"on Turing cards \(SM75\), .*install tensorrt-cu13"):
+        build(own_engine, ("SM75",), folder=tmp_path)
+
+
+@needs_rtx
 def test_a_compute_capability_that_it_does_not_build_for_is_refused_by_name(own_engine, tmp_path):
     with pytest.raises(EngineError, match=r"does not build for SM35, only for SM75, SM80"):
         build(own_engine, ("SM86", "SM35"), folder=tmp_path)
