@@ -5,12 +5,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper
 
 from engines.spec import SPEC_KEY
-from engines.spec_file import SPEC_HASH_KEY, graph_hash
+from engines.spec_file import SPEC_HASH_KEY, graph_hash, read_spec
+from inspector.core.errors import SpecError
 
 FEW = settings(
     max_examples=60,
@@ -62,3 +64,13 @@ def varint(value: int) -> bytes:
         found += bytes([value & 127 | 128])
         value >>= 7
     return found + bytes([value])
+
+
+def refused(path: Path) -> str:
+    """The sentence."""
+    with pytest.raises(SpecError) as caught:
+        read_spec(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) < 600
+    return message

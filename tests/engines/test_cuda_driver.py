@@ -4,7 +4,7 @@ import ctypes
 
 import numpy as np
 import pytest
-from trt_rig import CAPTURE_BROKEN, NO_DEVICE, NO_MEMORY, SIGNATURES, HostDriver
+from cuda_rig import CAPTURE_BROKEN, NO_DEVICE, NO_MEMORY, SIGNATURES, HostDriver
 
 from engines import cuda_driver
 from engines.cuda_driver import CALLS, Cuda, Gpu

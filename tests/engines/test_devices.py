@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from cuda_rig import HostDriver
 from loguru import logger
-from trt_rig import HostDriver
 
 from engines import choosing, onnx_engine
 from engines.base import open_engine

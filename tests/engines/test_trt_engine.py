@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cuda_rig import CAPTURE_BROKEN, NO_MEMORY, HostDriver
 from engine_parts import HW, part
-from trt_rig import CAPTURE_BROKEN, NO_MEMORY, HostDriver, HostTensorRT
+from trt_rig import HostTensorRT
 
 from engines import trt_engine
 from engines.base import open_engine

@@ -16,8 +16,8 @@ from tools._bench_turns import Absent, Candidate, Measured, Timing
 from tools.bench import main
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
+from cuda_rig import HostDriver
 from engine_parts import fitted
-from trt_rig import HostDriver
 
 QUICK = ["--seconds", "0.05", "--threads", "1"]
 
