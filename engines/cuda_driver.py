@@ -216,7 +216,7 @@ class Cuda:
             self._call("cuInit", 0)
             device: int = self._out("cuDeviceGet", c_int(), 0)
         except EngineError as exc:
-            raise EngineError(f"backend trt needs an NVIDIA GPU: {exc}") from exc
+            raise EngineError(f"CUDA needs an NVIDIA GPU: {exc}") from exc
         return device
 
     def _name(self) -> str:
@@ -241,7 +241,7 @@ def _load() -> Any:
         return ctypes.CDLL(LIBRARY)
     except OSError as exc:
         raise EngineError(
-            f"backend trt needs an NVIDIA GPU and its driver, but {LIBRARY} does not load: {exc}"
+            f"CUDA needs an NVIDIA GPU and its driver, but {LIBRARY} does not load: {exc}"
         ) from exc
 
 

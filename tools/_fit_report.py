@@ -15,7 +15,7 @@ def report(out: Path, fitted: Fitted) -> None:
         "engine": f"{out}, {fitted.file_bytes / 1e6:.1f} MB, {sum(fitted.seconds.values()):.1f} s",
         "pictures": f"{_count(trained['count'])} of {trained['name']}, "
         f"{trained['unreadable']} unreadable, {trained['unused']} not used, "
-        f"{len(trained['suspects'])} stand out",
+        f"{len(trained['suspects'])} standing out",
         "input": f"{size[1]}x{size[0]} for frames of {frame[1]}x{frame[0]}",
         "backbone": f"{spec.backbone}, layers {', '.join(spec.layers)}",
         spec.method: f"{made['model_bytes'] / 1e6:.1f} MB {spec.precision}; "

@@ -70,7 +70,7 @@ def _report(out: Path, spec: EngineSpec) -> None:
         "engine": f"{out}, {out.stat().st_size / 1e6:.1f} MB",
         "anomalib": plain_values(rest),
         "pictures": f"{seen['count']}, {seen['unreadable']} unreadable, {seen['unused']} not used, "
-        f"{len(seen['suspects'])} stand out",
+        f"{len(seen['suspects'])} standing out",
         "input": f"{size[1]}x{size[0]} for frames of {frame[1]}x{frame[0]}, crop "
         f"{', '.join(f'{side:.3g}' for side in spec.resize.crop)}, "
         + ("one picture at a time" if spec.max_batch == 1 else "any number of pictures"),

@@ -281,8 +281,8 @@ def _trained_on(normals: Normals, left_out: LeftOut) -> dict[str, Any]:
     suspects = [normals.names[index] for index in found]
     if suspects:
         logger.warning(
-            "{} stand out among the normal pictures: {}; look at them, they raise the thresholds",
-            len(suspects),
+            "pictures that stand out among the normal ones: {}; look at them, they raise the "
+            "thresholds",
             ", ".join(suspects),
         )
     return {

@@ -108,12 +108,11 @@ def doubted(left_out: LeftOut, names: tuple[str, ...], *, dropped: bool) -> npt.
     found = suspects(left_out.scores)
     if len(found):
         logger.warning(
-            "{} stand out among the normal pictures, the first with score {:.3f} where the "
-            "median is {:.3f}: {}; {}",
-            len(found),
+            "pictures that stand out among the normal ones: {}; the first has score {:.3f}, where "
+            "the median is {:.3f}; {}",
+            ", ".join(names[index] for index in found),
             left_out.scores[found[0]],
             float(np.median(left_out.scores)),
-            ", ".join(names[index] for index in found),
             "left out" if dropped else "kept: look at them, they raise the thresholds",
         )
     return found
