@@ -57,9 +57,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
             pytest.skip(f"{tool} is not installed")
     folder = tmp_path_factory.mktemp("screen")
     reader, writer = os.pipe()
+    # -noreset: otherwise the server starts over whenever a window was closed, and may refuse the next.
     process = subprocess.Popen(
         [
-            *("Xvfb", "-displayfd", str(writer), "-screen", "0", "800x600x24"),
+            *("Xvfb", "-displayfd", str(writer), "-noreset", "-screen", "0", "800x600x24"),
             *("-fbdir", str(folder), "-nolisten", "tcp"),
         ],
         pass_fds=(writer,),
