@@ -57,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
             pytest.skip(f"{tool} is not installed")
     folder = tmp_path_factory.mktemp("screen")
     reader, writer = os.pipe()
-    # -noreset: otherwise the server starts over whenever a window was closed, and may refuse the next.
+    # Without -noreset it starts over whenever a window was closed, and may refuse the next one.
     process = subprocess.Popen(
         [
             *("Xvfb", "-displayfd", str(writer), "-noreset", "-screen", "0", "800x600x24"),
