@@ -101,11 +101,10 @@ def _untrained() -> State:
 
 
 def _halved(engine: Path) -> Path | None:
-    """None where half precision is not enough; tools.convert has said why."""
+    """Made anew, for the engine may be another one of that name. None where half precision is not
+    enough; tools.convert has said why."""
     out = clips.FOLDER / f"{engine.stem}_fp16.onnx"
-    if not out.exists() and convert([str(engine), "--out", str(out)]) != 0:
-        return None
-    return out
+    return out if convert([str(engine), "--out", str(out)]) == 0 else None
 
 
 if __name__ == "__main__":
