@@ -20,7 +20,7 @@ from evaluation.evaluating import evaluate_class
 from evaluation.given import Settings
 from learning.datasets.layouts import load
 from learning.datasets.types import ClassData
-from learning.methods.base import METHODS
+from learning.methods.registry import fitted_methods
 
 SETS = ("cookie", "ballscrew", "cubes")
 THREADS = 2
@@ -88,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of class folders")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    parser.add_argument("--methods", nargs="+", default=fitted_methods(), choices=fitted_methods())
     arguments = parser.parse_args(argv)
     print(
         f"{'method':11}{'set':11}{'image':>8}{'pixel':>8}{'AUPRO':>8}{'alarms':>8}{'found':>8}"

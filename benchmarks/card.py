@@ -18,10 +18,11 @@ from engines.backends.trt.driver import Cuda
 from inspector.core.errors import EngineError
 from learning.backbones.features import FeatureExtractor
 from learning.backbones.zoo import DEFAULT, resolve
-from learning.finishing import Wanted, engine_of_model
-from learning.methods.base import METHODS
+from learning.finishing import make_engine
+from learning.job import EngineOptions
 from learning.methods.glass.method import Glass, trained_glass
 from learning.methods.glass.model import State
+from learning.methods.registry import fitted_methods
 from learning.normals import from_folder
 from tools._cli import guarded
 from tools.bench import main as bench
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     _need_a_card()
     text = f"{SIZE[0]}x{SIZE[1]}"
-    engines = [clips.engine(text, method=method) for method in METHODS]
+    engines = [clips.engine(text, method=method) for method in fitted_methods()]
     engines += [_glass(clips.FOLDER / f"glass_{text}.onnx"), *given.engines]
     # One after the other: a process of every engine on every runtime at once fills small cards.
     return max(_timed(engine, given.batch, given.seconds) for engine in engines)
@@ -72,10 +73,10 @@ def _glass(out: Path) -> Path:
     if out.exists():
         return out
     normals = from_folder(clips.normal(), input_hw=SIZE)
-    wanted = Wanted("glass", Glass(), resolve(DEFAULT))
+    wanted = EngineOptions("glass", Glass(), resolve(DEFAULT))
     with FeatureExtractor(wanted.backbone, layers=("stride8", "stride16")) as extractor:
         model = trained_glass(_untrained(), extractor, SIZE)
-    engine_of_model(model, normals, wanted, out, lambda *_: None)
+    make_engine(model, normals, wanted, out, lambda *_: None)
     return out
 
 

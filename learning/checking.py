@@ -1,30 +1,35 @@
-"""Does the exported file compute what its method says? Checked on pictures it was not fitted on."""
+"""Checks that an engine file computes what its method says, on pictures it was not fitted on."""
 
+import contextlib
 import itertools
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+import onnx
 
+from engines.backends.onnx import OnnxEngine
 from engines.opening import Engine
+from engines.spec import EngineSpec
+from engines.spec_file import write_engine
 from inspector.core.arrays import Image
 from inspector.core.errors import ParityError
-from learning.graph.maps import Canvas
-from learning.methods.base import Features, Scorer
 
 PICTURES: Final = 32
 
 BATCHES: Final = (1, 2, 7)
-"""How many pictures the engine is given at a time, in turn: its graph must not depend on that."""
+"""Sizes of the batches that the engine gets in turn: its graph must not depend on them."""
 
 PART: Final = 8
 PART_PIXELS: Final = 1 << 21
-"""The reference is computed of 8 pictures at a time, or of as many as have so many pixels together:
-few parts, for PaDiM's does most of its work anew for each, but not all at once, for features take
-up to 50 bytes a pixel."""
+"""The reference is computed for 8 pictures at a time, or for as many as have this many map pixels
+together. Fewer parts are faster, because some references repeat most of their work in each part.
+All pictures at once would need too much memory: features take up to 50 bytes a pixel."""
 
 Float = npt.NDArray[np.float64]
 Wide = npt.NDArray[np.floating]
@@ -33,15 +38,17 @@ Outputs = tuple[Wide, Wide]
 """(n, h, w) maps and (n,) scores."""
 
 Reference = Callable[[slice], Outputs]
-"""What a part of the pictures should give."""
+"""The correct outputs of a part of the pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """Largest absolute differences between engine and reference, and how many pictures the two
-    judge differently at the image threshold: counted, for these scores lie within score_max_abs
-    of it. spots, spots_found: how many pictures had a dark spot painted on them, and how many of
-    those reach the image threshold."""
+    """Largest absolute differences between engine and reference.
+
+    decision_flips: pictures that pass by one and fail by the other at the image threshold. They
+    are only counted, because their scores lie within score_max_abs of it. spots: pictures that had
+    a dark spot painted on them. spots_found: those of them that reach the image threshold.
+    """
 
     pictures: int
     spots: int
@@ -52,9 +59,27 @@ class Parity:
     tolerance: float
 
 
-def unseen(normals: Image, count: int, seed: int) -> Image:
-    """Altered copies of normal pictures, (count, H, W, 3): shifted, brighter or darker, mirrored
-    every third time, and a dark spot on every second, so that high scores are checked too."""
+@contextlib.contextmanager
+def open_unchecked(
+    out: Path, graph: onnx.ModelProto, spec: EngineSpec, *, threads: int
+) -> Iterator[OnnxEngine]:
+    """Opens the engine from a temporary file beside `out`, which is always deleted. The name of
+    the file holds the process number: two processes may make the same engine."""
+    path = out.with_name(f"{out.name}.{os.getpid()}.unchecked")
+    write_engine(path, graph, spec)
+    try:
+        engine = OnnxEngine(path, threads=threads)
+        try:
+            yield engine
+        finally:
+            engine.close()
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def alter_pictures(normals: Image, count: int, seed: int) -> Image:
+    """Altered copies of normal pictures, (count, H, W, 3): shifted, brighter or darker, every
+    third one mirrored, every second one with a dark spot, so that high scores are checked too."""
     random = np.random.default_rng(seed)
     copies = []
     for index in range(count):
@@ -63,11 +88,11 @@ def unseen(normals: Image, count: int, seed: int) -> Image:
         if index % 3 == 2:
             picture = picture[:, ::-1]
         picture = np.clip(picture * random.uniform(0.85, 1.15), 0, 255).astype(np.uint8)
-        copies.append(_spotted(picture, random) if index % 2 else picture)
+        copies.append(_add_spot(picture, random) if index % 2 else picture)
     return np.ascontiguousarray(np.stack(copies))
 
 
-def _spotted(picture: Image, random: np.random.Generator) -> Image:
+def _add_spot(picture: Image, random: np.random.Generator) -> Image:
     height, width = picture.shape[:2]
     centre = int(random.integers(width)), int(random.integers(height))
     spotted = np.ascontiguousarray(picture)
@@ -75,8 +100,8 @@ def _spotted(picture: Image, random: np.random.Generator) -> Image:
     return spotted
 
 
-def outputs(engine: Engine, pixels: Image) -> Outputs:
-    """Of an engine that is given the pictures in BATCHES."""
+def run_engine(engine: Engine, pixels: Image) -> Outputs:
+    """Outputs of an engine that gets the pictures in BATCHES."""
     runs, start = [], 0
     for size in itertools.cycle(BATCHES):
         runs.append(engine.infer(pixels[start : start + size]))
@@ -86,41 +111,33 @@ def outputs(engine: Engine, pixels: Image) -> Outputs:
     return np.concatenate(maps), np.concatenate(scores)
 
 
-def check(
-    found: Outputs,
-    method: Scorer[Any],
-    model: Any,
-    canvas: Canvas,
-    pixels: Image,
-    extract: Callable[[Image], Features],
+def check_engine(
+    outputs: Outputs,
+    reference: Callable[[slice], tuple[Float, Float]],
     *,
     limit: float,
+    tolerance: float,
 ) -> tuple[Parity, Float, Float]:
-    """The figures, and the reference's maps and scores of the first pictures, at least PART. Raises
-    ParityError beyond the method's tolerance.
-
-    found: what the engine gives for the pixels. extract: backbone features of pictures as the
-    graph sees them (blanked outside the region). limit: image threshold.
-    """
-
-    def reference(part: slice) -> tuple[Float, Float]:
-        return method.reference(model, extract(pixels[part]), canvas)
-
-    maps, scores = first = reference(_parts(found)[0])
-    parity = compare(
-        found,
+    """The figures, and the reference's maps and scores of the first part of the pictures, at least
+    PART. See compare_outputs for the parameters and the error."""
+    first = reference(_parts(outputs)[0])
+    parity = compare_outputs(
+        outputs,
         lambda part: reference(part) if part.start else first,
         limit=limit,
-        tolerance=method.tolerance,
+        tolerance=tolerance,
     )
-    return parity, maps, scores
+    return parity, *first
 
 
-def compare(found: Outputs, reference: Reference, *, limit: float, tolerance: float) -> Parity:
-    """What an engine gives for `unseen` pictures beside what it should. limit: image threshold.
-    tolerance: as a share of the largest value, or of 1. Raises ParityError beyond it."""
-    parity = differences(found, reference, limit=limit, tolerance=tolerance, least=1.0)
-    # Written so that a difference of NaN is refused as well.
+def compare_outputs(
+    outputs: Outputs, reference: Reference, *, limit: float, tolerance: float
+) -> Parity:
+    """Compares the engine's outputs of `alter_pictures` with the reference. limit: image threshold.
+    tolerance: as a share of the largest value, or of 1 if that is larger. Raises ParityError for
+    larger differences."""
+    parity = measure_differences(outputs, reference, limit=limit, tolerance=tolerance, least=1.0)
+    # The comparison is written so that a difference of NaN is refused as well.
     if not (parity.map_max_abs <= parity.tolerance and parity.score_max_abs <= parity.tolerance):
         raise ParityError(
             f"the exported engine differs from its method by {parity.map_max_abs:.3g} on the map "
@@ -129,17 +146,17 @@ def compare(found: Outputs, reference: Reference, *, limit: float, tolerance: fl
     return parity
 
 
-def differences(
-    found: Outputs, reference: Reference, *, limit: float, tolerance: float, least: float = 0.0
+def measure_differences(
+    outputs: Outputs, reference: Reference, *, limit: float, tolerance: float, least: float = 0.0
 ) -> Parity:
-    """As `compare`, but nothing is refused. tolerance: as a share of the largest value, or of
-    `least`."""
-    maps, scores = found
-    right_scores, apart, largest = [], [], least
-    for part in _parts(found):
+    """The same figures as `compare_outputs`, but nothing is refused. tolerance: as a share of the
+    largest value, or of `least` if that is larger."""
+    maps, scores = outputs
+    right_scores, differences, largest = [], [], least
+    for part in _parts(outputs):
         right_map, right_score = reference(part)
         largest = max(largest, float(np.abs(right_map).max()), float(np.abs(right_score).max()))
-        apart.append(np.abs(maps[part] - right_map).max())
+        differences.append(np.abs(maps[part] - right_map).max())
         right_scores.append(right_score)
     right = np.concatenate(right_scores)
     spotted = scores[1::2]
@@ -147,15 +164,15 @@ def differences(
         pictures=len(scores),
         spots=len(spotted),
         spots_found=int((spotted >= limit).sum()),
-        # Of numpy, whose largest value of a NaN is NaN.
-        map_max_abs=float(np.max(apart)),
+        # numpy's maximum of values with a NaN is NaN; Python's may not be.
+        map_max_abs=float(np.max(differences)),
         score_max_abs=float(np.abs(scores - right).max()),
         decision_flips=int(np.count_nonzero((scores >= limit) != (right >= limit))),
         tolerance=tolerance * largest,
     )
 
 
-def _parts(found: Outputs) -> list[slice]:
-    maps, scores = found
+def _parts(outputs: Outputs) -> list[slice]:
+    maps, scores = outputs
     size = max(PART, PART_PIXELS // maps[0].size)
     return [slice(start, start + size) for start in range(0, len(scores), size)]

@@ -17,12 +17,12 @@ from inspector.core.files import sole_writer, write_whole
 from inspector.core.schema import build
 from learning.datasets.hashing import pictures_hash
 from learning.datasets.types import ClassData
-from learning.finishing import Fitted
+from learning.job import EngineResult
 
 RECORD: Final = "fit.json"
 """Beside the engines: what each was made from, so that it is not made twice."""
 
-FitOne = Callable[[ClassData, Path], Fitted]
+FitOne = Callable[[ClassData, Path], EngineResult]
 
 
 @dataclass(frozen=True, slots=True)

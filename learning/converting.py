@@ -17,9 +17,8 @@ from engines.spec_file import graph_hash, read_engine, write_engine
 from inspector.core.arrays import Image, Map
 from inspector.core.clock import utc_now
 from inspector.core.errors import EngineError, ParityError
-from learning import checking as exported
+from learning import checking
 from learning.half_precision import halved
-from learning.trial import on_trial
 
 HALF: Final = "float16"
 TURNS: Final = 7
@@ -33,7 +32,7 @@ class Converted:
 
     spec: EngineSpec
     findings: Findings
-    parity: exported.Parity
+    parity: checking.Parity
     ms: tuple[float, float]
 
 
@@ -51,7 +50,7 @@ def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Con
     except EngineError as exc:
         raise EngineError(f"{path}: {exc}") from exc
     after = _described(spec, graph_hash(graph))
-    with on_trial(out, graph, after, threads=threads) as engine:
+    with checking.open_unchecked(out, graph, after, threads=threads) as engine:
         findings = find(engine, ruler=ruler)
         assert findings is not None, "golden pictures were there a moment ago"
         check(findings)
@@ -74,12 +73,12 @@ def _described(spec: EngineSpec, digest: str) -> EngineSpec:
     )
 
 
-def _compared(first: OnnxEngine, second: OnnxEngine, pixels: Image) -> exported.Parity:
+def _compared(first: OnnxEngine, second: OnnxEngine, pixels: Image) -> checking.Parity:
     """Raises ParityError where map or score differ by more than the golden pictures may."""
     spec, allowed = first.spec, TOLERANCES[HALF]
-    altered = exported.unseen(pixels, exported.PICTURES, spec.seed + 1)
-    found = exported.differences(
-        exported.outputs(second, altered),
+    altered = checking.alter_pictures(pixels, checking.PICTURES, spec.seed + 1)
+    found = checking.measure_differences(
+        checking.run_engine(second, altered),
         lambda part: _outputs(first, altered[part]),
         limit=spec.image_threshold,
         tolerance=allowed["map"],

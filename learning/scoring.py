@@ -1,7 +1,6 @@
-"""The model that is shipped, and scores of normal pictures by models without them."""
+"""Fits the model of an engine, and scores normal pictures that the model was not fitted on."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,25 +9,25 @@ import numpy.typing as npt
 from loguru import logger
 
 from inspector.core.arrays import Mask
-from learning.graph.maps import Canvas
-from learning.methods.base import Embeddings, Method
+from learning.job import BATCH, EngineJob, FitOptions
+from learning.methods.base import Embeddings
 from learning.normals import Normals
 from learning.thresholds import folds
-from learning.thresholds.choosing import suspects
-from learning.thresholds.folds import LeftOut, Scheme
+from learning.thresholds.choosing import find_suspects
+from learning.thresholds.folds import HELD_OUT, LeftOut
 
 FEW: Final = 8
 """Fewer normal pictures than this are scored with a warning."""
 
-Progress = Callable[[int, int], None]
-"""Told how many pictures were scored since the last time, and their total."""
-
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """model: of the pictures in `fitted`; None where nobody knows them. suspects: names of the
-    pictures that stand out, whether dropped or kept. held_out: how many
-    pictures were scored and not fitted."""
+class ScoredModel:
+    """A model, and scores of pictures that it was not fitted on.
+
+    fitted: the pictures that the model was fitted on; None if they are not known. suspects: names
+    of the pictures that stand out, whether they were dropped or not. held_out: how many pictures
+    were scored and not fitted.
+    """
 
     model: Any
     fitted: Normals | None
@@ -37,98 +36,119 @@ class Scored:
     held_out: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scoring:
-    """How normals are fitted and scored. drop_suspects: do without the pictures that stand out."""
+def fit_and_score(
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, held: Mask
+) -> ScoredModel:
+    """embeddings: of all normal pictures. held: (n,) bool, the pictures that are scored and not
+    fitted. If there is none, all are fitted, and all are scored by k-fold."""
+    if held.any():
+        return _score_held_out(job, options, embeddings, held)
+    normals = job.normals
+    left_out = _score_folds(job, options, embeddings)
+    suspects = warn_of_suspects(left_out, normals.names, dropped=options.drop_suspects)
+    names = tuple(normals.names[index] for index in suspects)
+    if len(suspects) and options.drop_suspects:
+        others = np.setdiff1d(np.arange(len(held)), suspects)
+        normals, embeddings = _take(normals, others), folds.take_rows(embeddings, others)
+        left_out = _score_folds(job, options, embeddings)
+    model = options.method.fit(embeddings, options.seed)
+    return ScoredModel(model, normals, left_out, names, 0)
 
-    method: Method[Any]
-    canvas: Canvas
-    scheme: Scheme
-    seed: int
-    drop_suspects: bool
-    progress: Progress
 
-    def run(self, normals: Normals, embeddings: Embeddings, held: Mask) -> Scored:
-        """embeddings: of all normals. held: (n,), which of them are scored and not fitted; by
-        k-fold all are scored where none is."""
-        if held.any():
-            return self._held_out(normals, embeddings, held)
-        left_out = self._k_fold(normals, embeddings)
-        found = doubted(left_out, normals.names, dropped=self.drop_suspects)
-        names = tuple(normals.names[index] for index in found)
-        if len(found) and self.drop_suspects:
-            kept = np.setdiff1d(np.arange(len(held)), found)
-            normals, embeddings = _only(normals, kept), folds.rows(embeddings, kept)
-            left_out = self._k_fold(normals, embeddings)
-        model = self.method.fit(embeddings, self.seed)
-        return Scored(model, normals, left_out, names, 0)
+def score_normals(job: EngineJob, model: Any, *, fitted: Normals | None) -> ScoredModel:
+    """Scores all normal pictures of the job with a model that was fitted on none of them.
 
-    def _held_out(self, normals: Normals, embeddings: Embeddings, held: Mask) -> Scored:
-        scored, fitted = np.flatnonzero(held), np.flatnonzero(~held)
-        model = self.method.fit(folds.rows(embeddings, fitted), self.seed)
-        left_out = folds.hold_out(
-            self.method,
-            model,
-            folds.rows(embeddings, scored),
-            self.canvas,
-            ordered=normals.ordered,
-            progress=lambda done: self.progress(done, len(scored)),
+    fitted: the pictures that the model was fitted on; None if they are not known.
+    """
+    options, pixels = job.options, job.normals.pixels
+
+    def report(done: int) -> None:
+        job.progress("score", done, len(pixels))
+
+    parts = []
+    for start in range(0, len(pixels), BATCH):
+        embeddings = options.method.embed(job.features(pixels[start : start + BATCH]))
+        parts.append(folds.score_pictures(options.method, model, embeddings, job.canvas, report))
+    scores, peaks, levels = np.concatenate(parts, axis=1)
+    left_out = LeftOut(scores, peaks, levels, 1, HELD_OUT, job.normals.ordered)
+    left_out, suspects = _without_suspects(left_out, job.normals.names, drop=options.drop_suspects)
+    return ScoredModel(model, fitted, left_out, suspects, len(left_out.scores))
+
+
+def warn_of_suspects(
+    left_out: LeftOut, names: tuple[str, ...], *, dropped: bool
+) -> npt.NDArray[np.int64]:
+    """Indices of the pictures that stand out. A warning names them."""
+    suspects = find_suspects(left_out.scores)
+    if len(suspects):
+        logger.warning(
+            "pictures that stand out among the normal ones: {}; the first has score {:.3f}, "
+            "the median is {:.3f}; {}",
+            ", ".join(names[index] for index in suspects),
+            left_out.scores[suspects[0]],
+            float(np.median(left_out.scores)),
+            "they are left out"
+            if dropped
+            else "they are used and raise the thresholds: look at them",
         )
-        names = tuple(normals.names[index] for index in scored)
-        left_out, doubted = without_suspects(left_out, names, drop=self.drop_suspects)
-        return Scored(model, _only(normals, fitted), left_out, doubted, len(left_out.scores))
-
-    def _k_fold(self, normals: Normals, embeddings: Embeddings) -> LeftOut:
-        count = len(normals.names)
-        _warn_of_few(count)
-        return folds.leave_out(
-            self.method,
-            embeddings,
-            self.canvas,
-            folds.split(count, ordered=normals.ordered, seed=self.seed, folds=self.scheme.folds),
-            seed=self.seed,
-            ordered=normals.ordered,
-            progress=lambda done: self.progress(done, count),
-        )
+    return suspects
 
 
-def without_suspects(
+def _score_held_out(
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, held: Mask
+) -> ScoredModel:
+    scored, fitted = np.flatnonzero(held), np.flatnonzero(~held)
+    model = options.method.fit(folds.take_rows(embeddings, fitted), options.seed)
+    left_out = folds.score_held_out(
+        options.method,
+        model,
+        folds.take_rows(embeddings, scored),
+        job.canvas,
+        ordered=job.normals.ordered,
+        progress=lambda done: job.progress("left out", done, len(scored)),
+    )
+    names = tuple(job.normals.names[index] for index in scored)
+    left_out, suspects = _without_suspects(left_out, names, drop=options.drop_suspects)
+    normals = _take(job.normals, fitted)
+    return ScoredModel(model, normals, left_out, suspects, len(left_out.scores))
+
+
+def _score_folds(job: EngineJob, options: FitOptions, embeddings: Embeddings) -> LeftOut:
+    count, ordered = len(next(iter(embeddings.values()))), job.normals.ordered
+    _warn_of_few(count)
+    return folds.score_left_out(
+        options.method,
+        embeddings,
+        job.canvas,
+        folds.split_folds(count, ordered=ordered, seed=options.seed, folds=options.scheme.folds),
+        seed=options.seed,
+        ordered=ordered,
+        progress=lambda done: job.progress("left out", done, count),
+    )
+
+
+def _without_suspects(
     left_out: LeftOut, names: tuple[str, ...], *, drop: bool
 ) -> tuple[LeftOut, tuple[str, ...]]:
-    """Scores of pictures that the model does not hold, and the names of those that stand out. drop:
-    leave their scores out."""
+    """The scores, without those of suspects if `drop`, and the names of the suspects."""
     _warn_of_few(len(names))
-    found = doubted(left_out, names, dropped=drop)
-    kept = left_out.without(found) if len(found) and drop else left_out
-    return kept, tuple(names[index] for index in found)
-
-
-def doubted(left_out: LeftOut, names: tuple[str, ...], *, dropped: bool) -> npt.NDArray[np.int64]:
-    """Indices of the pictures that stand out, which are named in a warning."""
-    found = suspects(left_out.scores)
-    if len(found):
-        logger.warning(
-            "pictures that stand out among the normal ones: {}; the first has score {:.3f}, where "
-            "the median is {:.3f}; {}",
-            ", ".join(names[index] for index in found),
-            left_out.scores[found[0]],
-            float(np.median(left_out.scores)),
-            "left out" if dropped else "kept: look at them, they raise the thresholds",
-        )
-    return found
+    suspects = warn_of_suspects(left_out, names, dropped=drop)
+    if len(suspects) and drop:
+        left_out = left_out.without(suspects)
+    return left_out, tuple(names[index] for index in suspects)
 
 
 def _warn_of_few(count: int) -> None:
     if count < FEW:
         logger.warning(
-            "only {} normal pictures: the false-alarm rate can be set no lower than {:.0%}, "
-            "and what varies in good product is hardly known; take {} or more",
+            "only {} normal pictures: the false-alarm rate cannot be set below {:.0%}, and they "
+            "show little of how good product varies; use {} or more",
             count,
             1 / (count + 1),
             FEW,
         )
 
 
-def _only(normals: Normals, kept: npt.NDArray[np.int64]) -> Normals:
-    names = tuple(normals.names[index] for index in kept)
-    return dataclasses.replace(normals, pixels=normals.pixels[kept], names=names)
+def _take(normals: Normals, indices: npt.NDArray[np.int64]) -> Normals:
+    names = tuple(normals.names[index] for index in indices)
+    return dataclasses.replace(normals, pixels=normals.pixels[indices], names=names)

@@ -48,7 +48,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, TOP, BACKENDS, LEARNING, BACKBONES},
         {"numpy", "onnx", "onnxruntime", "google"},
     ),
-    "learning/methods": ({CORE, TOP, GRAPH, BACKBONES, METHODS}, {"numpy", "scipy", "spox"}),
+    "learning/methods": (
+        {CORE, TOP, LEARNING, GRAPH, BACKBONES, METHODS},
+        {"numpy", "scipy", "spox", "onnx"},
+    ),
     **{
         f"learning/methods/{name}": (
             {CORE, TOP, LEARNING, DATASETS, GRAPH, BACKBONES, THRESHOLDS, METHODS}

@@ -1,12 +1,12 @@
-"""What fitting tells people."""
+"""Prints what a new engine is."""
 
 from pathlib import Path
 
-from learning.finishing import Fitted
-from tools._text import plain_values
+from learning.job import EngineResult
+from tools._text import describe_backbone, plain_values
 
 
-def report(out: Path, fitted: Fitted) -> None:
+def report(out: Path, fitted: EngineResult) -> None:
     spec = fitted.spec
     check, made = spec.parity, spec.parameters
     trained = spec.trained_on
@@ -17,7 +17,7 @@ def report(out: Path, fitted: Fitted) -> None:
         f"{trained['unreadable']} unreadable, {trained['unused']} not used, "
         f"{len(trained['suspects'])} standing out",
         "input": f"{size[1]}x{size[0]} for frames of {frame[1]}x{frame[0]}",
-        "backbone": f"{spec.backbone}, layers {', '.join(spec.layers)}",
+        "backbone": describe_backbone(spec.backbone, spec.layers),
         spec.method: f"{made['model_bytes'] / 1e6:.1f} MB {spec.precision}; "
         + plain_values({key: made[key] for key in made if key != "model_bytes"}),
         "image threshold": f"{spec.image_threshold:.4f}",

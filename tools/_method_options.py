@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from inspector.core.errors import ConfigError
-from learning.methods.base import METHODS, method_class
+from learning.methods.registry import fitted_methods, method_class
+from learning.options import option_fields
 
 UNSET: Final = object()
 """Of an option that was not given, so that the method's own default stands."""
@@ -14,10 +15,10 @@ UNSET: Final = object()
 def add_method_options(parser: argparse.ArgumentParser, argv: list[str] | None) -> None:
     """Adds an option for every setting of the method that argv names with --method."""
     name = method_named(argv)
-    if name not in METHODS:
+    if name not in fitted_methods():
         return
     group = parser.add_argument_group(f"options of {name}")
-    for field in method_class(name).settings():
+    for field in option_fields(method_class(name)):
         group.add_argument(
             "--" + field.name.replace("_", "-"),
             type=_typed(field.metadata["parse"]),
@@ -37,7 +38,7 @@ def method_named(argv: list[str] | None) -> str | None:
 def method_options(method: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """The method's options that were given."""
     given = vars(arguments)
-    names = [field.name for field in method_class(method).settings()]
+    names = [field.name for field in option_fields(method_class(method))]
     return {name: given[name] for name in names if given[name] is not UNSET}
 
 

@@ -1,7 +1,13 @@
 """Values as text for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+
+def describe_backbone(name: str, layers: Sequence[str]) -> str:
+    """Name and layers in one line; name is "" for a method without a backbone."""
+    listed = f"layers {', '.join(layers)}" if layers else "no layers"
+    return f"{name or 'none'}, {listed}"
 
 
 def plain_values(values: Mapping[str, Any]) -> str:

@@ -7,10 +7,10 @@ from typing import Final
 
 from learning.backbones.zoo import DEFAULT
 from learning.datasets.layouts import LAYOUTS
-from learning.methods.base import TRAINED
 from learning.methods.glass.training.distribution import CHOICES
 from learning.methods.glass.training.options import FASTER_RATE, PUBLISHED_RATE, GlassOptions
 from learning.methods.glass.training.options import PUBLISHED as PUBLISHED_BACKBONE
+from learning.methods.registry import trained_methods
 from learning.normals import LONGEST_SIDE, Size
 from tools._argument_types import out_folder, seed, sigma
 from tools._rule_options import add_rule_options
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = made.add_argument
-    add("--method", choices=list(TRAINED), required=True)
+    add("--method", choices=trained_methods(), required=True)
     add("--data", required=True, help="folder of a class (train/good is enough), or a video")
     add("--out", type=out_folder, required=True, help="folder of the engine, checkpoints and log")
     add("--name", help="of the engine (default: name of the --out folder)")

@@ -27,7 +27,7 @@ from inspector.synthetic.demo_scene import (
 )
 from inspector.synthetic.truth import Comparison, Finding, compare
 from inspector.synthetic.truth_table import RULE, Row, rows, summaries, table
-from learning.methods.base import TRAINED
+from learning.methods.registry import trained_methods
 from tools import calibrate, fit, train
 from tools._cli import guarded
 from tools._media import H264Writer, write_picture
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     demo = _Demo(args.out, args.texture, args.seed)
     demo.prepare()
-    if args.method in TRAINED:
+    if args.method in trained_methods():
         demo.step("train the engine", lambda: demo.train(args.method, args.epochs))
     else:
         demo.step("fit the engine", demo.fit)
@@ -241,7 +241,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--texture", choices=list(TEXTURES), default="gravel")
     parser.add_argument(
         "--method",
-        choices=(FITTED, *TRAINED),
+        choices=(FITTED, *trained_methods()),
         default=FITTED,
         help="of the engine; glass is trained, for minutes, and needs torch (default: %(default)s)",
     )

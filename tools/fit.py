@@ -12,9 +12,9 @@ from learning.backbones.zoo import DEFAULT, resolve
 from learning.classes import fit_classes, refuse_failed, table
 from learning.datasets.layouts import LAYOUTS
 from learning.datasets.types import ClassData
-from learning.finishing import Fitted
-from learning.fitting import Recipe, fit_engine
-from learning.methods.base import METHODS, make_method
+from learning.fitting import fit_engine
+from learning.job import EngineResult, FitOptions
+from learning.methods.registry import fitted_methods, make_method
 from learning.normals import LONGEST_SIDE, MAX_PICTURES, Normals
 from learning.thresholds.folds import Scheme
 from tools._argument_types import out_file, out_folder, seed, sigma
@@ -39,9 +39,9 @@ def main(argv: list[str] | None = None) -> int:
     backbone = resolve(arguments.backbone)
     scheme = chosen_scheme(arguments)
 
-    def fit(normals: Normals, scheme: Scheme, out: Path) -> Fitted:
+    def fit(normals: Normals, scheme: Scheme, out: Path) -> EngineResult:
         roi = None if arguments.roi is None else load_roi(arguments.roi, normals.frame_hw)
-        recipe = Recipe(
+        recipe = FitOptions(
             name=arguments.name or out.stem,
             method=method,
             backbone=backbone,
@@ -106,7 +106,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--method", choices=list(METHODS), required=True)
+    add("--method", choices=fitted_methods(), required=True)
     add(
         "--normal",
         required=True,

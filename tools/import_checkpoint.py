@@ -14,14 +14,16 @@ from learning import torch_weights as checkpoint
 from learning.backbones.export import exported_beside, patch_of
 from learning.backbones.zoo import describe, resolve
 from learning.datasets.pictures import list_pictures, read_picture
-from learning.finishing import Wanted, engine_of_model, opened
+from learning.finishing import make_engine
+from learning.job import EngineOptions
 from learning.methods.base import Scorer
+from learning.methods.feature_source import BackboneSource
 from learning.methods.glass import importing as glass_checkpoint
 from learning.methods.glass.method import Glass, trained_glass
 from learning.methods.rad import importing as rad_bank
 from learning.normals import MAX_PICTURES, Crop, Normals, from_folder
 from learning.normals import spread as spread_out
-from learning.thresholds import choosing as thresholds
+from learning.thresholds.choosing import check_supported
 from tools._argument_types import out_file
 from tools._cli import guarded
 from tools._fit_report import report
@@ -60,9 +62,9 @@ def main(argv: list[str] | None = None) -> int:
     if out.suffix != ".onnx":
         raise ConfigError(f"--out {out} must end in .onnx")
     rule = chosen_rule(arguments)
-    thresholds.check_supported(rule, _count(arguments))
+    check_supported(rule, _count(arguments))
     found = _glass(arguments) if arguments.method == "glass" else _rad(arguments)
-    wanted = Wanted(
+    wanted = EngineOptions(
         name=arguments.name or out.stem,
         method=found.method,
         backbone=found.backbone,
@@ -77,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
         "sha256": checkpoint.file_sha256(arguments.file),
     }
     with Bars() as bars:
-        fitted = engine_of_model(
+        fitted = make_engine(
             found.model,
             found.normals,
             wanted,
@@ -105,7 +107,9 @@ def _glass(arguments: argparse.Namespace) -> Imported:
         lambda frame_hw: glass_checkpoint.centre_crop(frame_hw, input_hw, short),
     )
     method = Glass(layers=arguments.layers and tuple(arguments.layers.split(",")))
-    with opened(Wanted("", method, backbone, threads=arguments.threads), input_hw) as extractor:
+    options = EngineOptions("", method, backbone, threads=arguments.threads)
+    with options.open_source(input_hw) as extractor:
+        assert isinstance(extractor, BackboneSource)
         model = trained_glass(held.state, extractor, input_hw)
         seen = extractor.extract(normals.pixels[:JUDGED])
     vectors = model.folded.embedding.numpy(list(seen.values())).swapaxes(0, 1)

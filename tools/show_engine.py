@@ -14,7 +14,7 @@ from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_engine
 from inspector.core.errors import EngineError, SpecError
 from tools._cli import guarded
-from tools._text import plain_values
+from tools._text import describe_backbone, plain_values
 
 
 @guarded
@@ -41,7 +41,8 @@ def _lines(spec: EngineSpec) -> dict[str, str]:
     return {
         "name": f"{spec.name}, format {spec.format}, made {spec.created_utc or 'at unknown time'}",
         "method": f"{spec.method}, {plain_values(spec.parameters)}",
-        "backbone": f"{spec.backbone}, layers {', '.join(spec.layers)}, licence {spec.licence}",
+        "backbone": f"{describe_backbone(spec.backbone, spec.layers)}, "
+        f"licence {spec.licence or 'none'}",
         "frames": f"{_size(spec.frame_hw)}, seen at {_size(spec.resize.input_hw)}, "
         f"crop {spec.resize.crop}, {spec.resize.kind}",
         "map": f"{_size(spec.map_hw)}, {spec.precision}",

@@ -24,7 +24,7 @@ from learning.thresholds.changing import (
     scored,
     set_by_hand,
 )
-from learning.thresholds.choosing import choose, failing, independent
+from learning.thresholds.choosing import choose_thresholds, failing, independent
 from learning.thresholds.folds import LeftOut
 from learning.thresholds.rules import RULES, Rule, least_promise
 from tools._argument_types import out_file
@@ -98,7 +98,9 @@ def _refit(spec: EngineSpec, rule: Rule, arguments: argparse.Namespace) -> Engin
     if arguments.anomalous:
         files = [path for folder in arguments.anomalous for path in _bad_pictures(folder)]
         anomalous = _run(spec, record, files, arguments)
-    return rechosen(spec, choose(normal, rule, anomalous=anomalous, note=refit_note(spec)))
+    return rechosen(
+        spec, choose_thresholds(normal, rule, anomalous=anomalous, note=refit_note(spec))
+    )
 
 
 def _record(spec: EngineSpec, path: Path) -> LeftOutRecord:
@@ -175,7 +177,7 @@ def _show(spec: EngineSpec) -> None:
     )
     for name in RULES:
         if not (rule := Rule(name)).needs_anomalous:
-            limits = choose(left_out, rule)
+            limits = choose_thresholds(left_out, rule)
             settings = "".join(f" {key}={value:g}" for key, value in rule.settled().items())
             print(_row(name + settings, limits.image, limits.pixel, limits.rule.alarms))
 

@@ -19,16 +19,15 @@ from engines.spec_file import graph_hash, write_engine
 from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError, ParityError
-from learning import checking as parity
+from learning import checking
 from learning.anomalib.graph import MAP, SCORE, Export
 from learning.anomalib.run import Original, View, Wide
 from learning.anomalib.wrap import Scale, wrap
 from learning.normals import Normals
-from learning.thresholds import choosing as thresholds
+from learning.thresholds import choosing
 from learning.thresholds.changing import rechosen, record, scored
 from learning.thresholds.folds import LeftOut
 from learning.thresholds.rules import Rule
-from learning.trial import on_trial
 
 TOLERANCE: Final = 1e-4
 """As of our own methods; measured on eight exports of anomalib 2.7.0: under 1e-6."""
@@ -66,10 +65,10 @@ class Import:
 def import_engine(normals: Normals, job: Import, out: Path) -> EngineSpec:
     """Writes the engine file. Raises ParityError, leaving no file, where it does not give what the
     export gives; DataError where the export's scores cannot tell pictures apart."""
-    thresholds.check_supported(job.rule, len(normals.names))
+    choosing.check_supported(job.rule, len(normals.names))
     original = Original(job.export, job.view, job.threads)
     one_by_one = original.settle_batch(normals.pixels)
-    altered = parity.unseen(normals.pixels, parity.PICTURES, job.seed)
+    altered = checking.alter_pictures(normals.pixels, checking.PICTURES, job.seed)
     raw, shown = _run(original, altered)
     _check_normalised(job.export, raw, shown)
     scales = _scales(job.export, [*_raw_values(original, normals.pixels), raw])
@@ -243,12 +242,12 @@ def _checked(
 ) -> EngineSpec:
     """The spec with thresholds, the figures of the check and golden pictures."""
     maps, scores = expected
-    with on_trial(out, graph, spec, threads=job.threads) as engine:
+    with checking.open_unchecked(out, graph, spec, threads=job.threads) as engine:
         left_out = scored(engine, normals.pixels, ordered=normals.ordered)
         _refuse_useless(job.export, spec, left_out)
-        limits = thresholds.choose(left_out, job.rule, note=NOTE)
-        found = parity.compare(
-            parity.outputs(engine, altered),
+        limits = choosing.choose_thresholds(left_out, job.rule, note=NOTE)
+        found = checking.compare_outputs(
+            checking.run_engine(engine, altered),
             lambda part: (maps[part], scores[part]),
             limit=limits.image,
             tolerance=TOLERANCE,
@@ -277,7 +276,7 @@ def _refuse_useless(export: Export, spec: EngineSpec, left_out: LeftOut) -> None
 
 def _trained_on(normals: Normals, left_out: LeftOut) -> dict[str, Any]:
     """What is known: the pictures that thresholds were chosen on, none of which was fitted here."""
-    found = thresholds.suspects(left_out.scores)
+    found = choosing.find_suspects(left_out.scores)
     suspects = [normals.names[index] for index in found]
     if suspects:
         logger.warning(

@@ -1,4 +1,4 @@
-"""Joins a backbone, a head and a spec into one engine file of format 1."""
+"""Joins the features and the head of a method into the graph of an engine."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,39 +15,39 @@ from spox import Var
 from engines.spec_file import graph_hash
 from inspector.core.arrays import Mask
 from inspector.core.errors import EngineError
-from learning.graph.half_marks import mark_half
 from learning.graph.pixels import image
 
 MAX_FILE_BYTES: Final = 1_500_000_000
 """Far enough below protobuf's 2 GiB that every tool can still read and rewrite the file."""
 
-HEAD_OPSET: Final = 17
-"""Of the operators in this package: old enough for TensorRT 8.6, and backbones of ours have it."""
+GRAPH_OPSET: Final = 17
+"""Version of the ONNX operators in this package: old enough for TensorRT 8.6."""
 
 BACKBONE_INPUT: Final = "image"
 
+Trunk = Callable[[Var], Mapping[str, Var]]
+"""Image (N, 3, H, W) float32 RGB in [0, 1] -> features by name."""
+
 Head = Callable[[Mapping[str, Var]], tuple[Var, Var]]
-"""Backbone outputs -> anomaly map (N, H, W) and score (N,)."""
+"""Features by name -> anomaly map (N, H, W) and score (N,)."""
 
 
 def build_graph(
-    backbone: Path,
-    layers: tuple[str, ...],
+    trunk: Trunk,
     head: Head,
     *,
+    opset: int,
     input_hw: tuple[int, int],
     map_hw: tuple[int, int],
     inside: Mask | None = None,
 ) -> tuple[onnx.ModelProto, str]:
     """The engine's graph without metadata, and its hash.
 
-    layers: the backbone's outputs that the head takes; what only others need is cut away.
-    inside: (H, W) of input_hw, pixels that may be seen. Raises EngineError above MAX_FILE_BYTES.
+    opset: of the operators in the trunk. inside: (H, W) of input_hw, the pixels that may be seen.
+    Raises EngineError above MAX_FILE_BYTES.
     """
-    trunk = mark_half(cut_backbone(backbone, layers))
     pixels = spox.argument(spox.Tensor(np.uint8, ("N", *input_hw, 3)))
-    outputs = spox.inline(trunk)(image(pixels, inside))
-    anomaly_map, score = _at_opset(head, {name: outputs[name] for name in layers}, trunk)
+    anomaly_map, score = _at_opset(head, trunk(image(pixels, inside)), opset)
     model = spox.build({"pixels": pixels}, {"anomaly_map": anomaly_map, "score": score})
     _fix_shapes(model, {"anomaly_map": map_hw, "score": ()})
     model.graph.name = "engine"
@@ -60,14 +60,18 @@ def build_graph(
     return model, graph_hash(model)
 
 
-def _at_opset(head: Head, features: Mapping[str, Var], trunk: onnx.ModelProto) -> tuple[Var, Var]:
-    """The head on a backbone of any opset.
+def model_opset(model: onnx.ModelProto) -> int:
+    """Version of the standard ONNX operators in a model."""
+    return max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
 
-    A newer backbone would make spox lift every node of the head by itself, and the constants that
-    this adds all get the same names; lifted as one model they do not.
+
+def _at_opset(head: Head, features: Mapping[str, Var], opset: int) -> tuple[Var, Var]:
+    """The head on features of any opset.
+
+    spox lifts every node of the head to a newer opset separately, and gives all constants that this
+    adds the same name. So the head is lifted as one model.
     """
-    opset = max(entry.version for entry in trunk.opset_import if entry.domain in ("", "ai.onnx"))
-    if opset <= HEAD_OPSET:
+    if opset <= GRAPH_OPSET:
         return head(features)
     arguments = {name: spox.argument(var.unwrap_tensor()) for name, var in features.items()}
     anomaly_map, score = head(arguments)
@@ -77,7 +81,8 @@ def _at_opset(head: Head, features: Mapping[str, Var], trunk: onnx.ModelProto) -
 
 
 def cut_backbone(backbone: Path, layers: tuple[str, ...]) -> onnx.ModelProto:
-    """The part of a backbone file that its outputs `layers` need. Raises EngineError."""
+    """The part of a backbone file that its outputs `layers` need. Raises EngineError for a file
+    that is no backbone or lacks a layer."""
     try:
         model = onnx.load(backbone)
     except (OSError, DecodeError) as exc:
@@ -85,7 +90,7 @@ def cut_backbone(backbone: Path, layers: tuple[str, ...]) -> onnx.ModelProto:
     inputs = [value.name for value in model.graph.input]
     known = [value.name for value in model.graph.output]
     if inputs != [BACKBONE_INPUT]:
-        raise EngineError(f"backbone {backbone} must have the one input image, not {inputs}")
+        raise EngineError(f"backbone {backbone} must have one input named image, not {inputs}")
     for layer in layers:
         if layer not in known:
             raise EngineError(f"backbone {backbone} has no output {layer}; it has {known}")
@@ -95,7 +100,7 @@ def cut_backbone(backbone: Path, layers: tuple[str, ...]) -> onnx.ModelProto:
 
 
 def _fix_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """States the shapes of the outputs, which inference leaves open behind a reshape."""
+    """Writes the shapes of the outputs: shape inference does not find them after a reshape."""
     for value in model.graph.output:
         shape = value.type.tensor_type.shape
         shape.Clear()

@@ -1,10 +1,9 @@
-"""What a method of finding anomalies is, and the tables of them."""
+"""What a method must provide: the contract of a scorer, and that of a method that is fitted."""
 
-import dataclasses
-import importlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 import numpy as np
@@ -13,25 +12,13 @@ from spox import Var
 
 from engines.spec import PRECISIONS
 from inspector.core.errors import ConfigError
-from learning.backbones.zoo import BackboneInfo
+from learning.backbones.zoo import DEFAULT, BackboneInfo, describe, resolve
 from learning.graph.maps import Canvas
-
-METHODS: Final[dict[str, str]] = {
-    "rad": "learning.methods.rad.method:Rad",
-    "patchcore": "learning.methods.patchcore.method:PatchCore",
-    "padim": "learning.methods.padim.method:Padim",
-}
-"""Methods that are fitted from normal pictures alone: name -> "module:Class", resolved when asked
-for."""
-
-TRAINED: Final[dict[str, str]] = {"glass": "learning.methods.glass.method:Glass"}
-"""Those whose model comes from a training: the same."""
-
-Features = Mapping[str, npt.NDArray[np.float32]]
-"""Output of the backbone -> (n, C, h, w), or (n, C) for a descriptor such as a class token."""
+from learning.methods.feature_source import BackboneSource, Features, FeatureSource, SourceRequest
+from learning.options import option, option_fields
 
 Embeddings = dict[str, npt.NDArray[np.float32]]
-"""What a method keeps of n pictures; the first axis of every array is the picture."""
+"""What a method keeps of n pictures. The first axis of every array is the picture."""
 
 Maps = npt.NDArray[np.float32]
 """(n, H, W)."""
@@ -45,21 +32,8 @@ MAX_MODEL_BYTES: Final = 1_500_000_000
 ModelT = TypeVar("ModelT")
 
 
-def option(help_text: str, parse: Callable[[str], Any]) -> dict[str, Any]:
-    """Metadata of a setting: what it does, and how its text becomes its value (ConfigError where
-    it cannot)."""
-    return {"help": help_text, "parse": parse}
-
-
-def whole_number(text: str) -> int:
-    """Raises ConfigError for anything but digits."""
-    if not text.isdecimal() or len(text) > 9:
-        raise ConfigError(f"{text!r} is not a whole number from 0 to 999999999")
-    return int(text)
-
-
 def precision_name(text: str) -> str:
-    """Raises ConfigError for another precision than float32 and float16."""
+    """Raises ConfigError for a precision other than float32 and float16."""
     if text not in PRECISIONS:
         raise ConfigError(f"precision must be float32 or float16, not {text!r}")
     return text
@@ -74,27 +48,57 @@ LAYERS: Final = option("of the backbone, separated by commas", layer_names)
 
 
 class Scorer(ABC, Generic[ModelT]):
-    """What a method computes of a model that is there already.
+    """Computes anomaly maps and scores with a model that exists already.
 
-    top_fraction: default share of the map whose mean is the image score, 0 for its maximum; None
-    where the score is not read off the map. highest: the largest value that a score can have.
+    name: as in METHODS. top_fraction: default share of the map whose mean is the image score, 0
+    for its maximum; None if the score is not read off the map. highest: the largest possible score.
+    default_backbone: name of a backbone; None for a method without one.
 
-    The same scores come in three forms: `head` in the graph, `measure` in batched numpy for
-    scoring normals, and `reference` in float64, written as literally as possible and sharing no
-    code with the others, which the exported file is checked against. Maps are never negative,
-    larger where more anomalous, and 0 outside the canvas' region.
+    A method has two parts. `open_source` gives its features: by default one pass of a backbone; a
+    method that needs no backbone, several passes or a second network returns its own FeatureSource.
+    The other functions turn features into scores, in three forms: `head` in the graph, `measure` in
+    batched numpy for scoring normal pictures, and `reference` in float64. The engine file is
+    checked against `reference`, so it is written as literally as possible and shares no code with
+    the others. Maps are never negative, larger where more anomalous, and 0 outside the canvas'
+    region.
+
+    Constants that are computed once, such as vectors of text prompts, belong into the model.
     """
 
     name: ClassVar[str]
     top_fraction: ClassVar[float | None]
     highest: ClassVar[float] = math.inf
-    precision: str
-    layers: tuple[str, ...] | None
+    default_backbone: ClassVar[str | None] = DEFAULT
+    precision: str = "float32"
+    layers: tuple[str, ...] | None = None
+
+    @classmethod
+    def find_backbone(cls, name_or_path: str | None) -> Path | None:
+        """The backbone's file; name_or_path None is the method's default. Returns None for a method
+        without a backbone. Raises ConfigError for a name or file that does not exist, and for a
+        method that uses no backbone."""
+        if cls.default_backbone is None:
+            if name_or_path is not None:
+                raise ConfigError(f"method {cls.name} uses no backbone: leave out {name_or_path}")
+            return None
+        return resolve(name_or_path or cls.default_backbone)
+
+    def open_source(self, request: SourceRequest) -> FeatureSource:
+        """Opens what computes this method's features. Raises ConfigError for a size or a layer that
+        the backbone does not have, EngineError if it cannot be opened."""
+        if request.backbone is None:
+            raise ConfigError(f"method {self.name} needs a backbone: give its file")
+        info = describe(request.backbone)
+        info.check_size(request.input_hw)
+        return BackboneSource(
+            request.backbone, self.outputs(info), threads=request.threads, device=request.device
+        )
 
     def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
-        """The backbone's outputs that are used: `layers`, or all its grids unless that names some.
+        """The backbone's outputs that are used: `layers`, or all its grids if that is None.
 
-        Raises ConfigError for a layer that it lacks, that is no grid or that is named twice.
+        Raises ConfigError for a layer that the backbone does not have, that is no grid or that is
+        named twice.
         """
         if not self.layers:
             return tuple(output.name for output in info.outputs if output.stride is not None)
@@ -107,23 +111,23 @@ class Scorer(ABC, Generic[ModelT]):
 
     @property
     def tolerance(self) -> float:
-        """Largest difference between `head` and `reference` that is put down to the arithmetic, as
-        a share of the largest value (or of 1, if that is larger). Measured on RAD engines: under
-        1e-6; a wrong border rule or an off-by-one position makes more than 1e-3."""
+        """Largest allowed difference between `head` and `reference`, as a share of the largest
+        value (or of 1, if that is larger). Rounding alone makes less than 1e-6, measured on engines
+        that compare positions; a wrong border rule or an off-by-one position makes more than
+        1e-3."""
         return 1e-4
 
     @abstractmethod
     def embed(self, features: Features) -> Embeddings:
-        """What is kept of a batch of normal pictures."""
+        """What the method keeps of a batch of normal pictures."""
 
     @abstractmethod
-    def measure(
-        self, model: ModelT, embeddings: Embeddings, canvas: Canvas
-    ) -> tuple[Maps, Scores]: ...
+    def measure(self, model: ModelT, embeddings: Embeddings, canvas: Canvas) -> tuple[Maps, Scores]:
+        """Maps and scores of the embeddings of pictures."""
 
     @abstractmethod
     def head(self, model: ModelT, features: Mapping[str, Var], canvas: Canvas) -> tuple[Var, Var]:
-        """Backbone outputs -> anomaly map (N, H, W) and score (N,), float32."""
+        """Features in the graph -> anomaly map (N, H, W) and score (N,), float32."""
 
     @abstractmethod
     def reference(
@@ -133,23 +137,19 @@ class Scorer(ABC, Generic[ModelT]):
 
     @abstractmethod
     def describe(self, model: ModelT) -> dict[str, Any]:
-        """Settings and figures of the model as plain values, for the spec and for people; among
-        them `model_bytes`, the size of what was learned."""
+        """Options and figures of the model as plain values, for the spec and for people. One of
+        them is `model_bytes`, the size of what was learned."""
 
 
 class Method(Scorer[ModelT]):
-    """A method that is fitted from normal pictures, with its settings. A subclass is a frozen
-    dataclass whose fields are the settings, each with `option(...)` as its metadata: they become
-    options of the command line."""
-
-    @classmethod
-    def settings(cls) -> tuple["dataclasses.Field[Any]", ...]:
-        return dataclasses.fields(cls)  # type: ignore[arg-type]
+    """A method that is fitted from normal pictures. A subclass is a frozen dataclass whose fields
+    are its options, each with `option(...)` as its metadata: they become options of the command
+    line."""
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
         """Raises ConfigError for an option that this method does not have or cannot use."""
-        known = {field.name for field in cls.settings()}
+        known = {field.name for field in option_fields(cls)}
         for key in options:
             if key not in known:
                 names = ", ".join(sorted(known))
@@ -158,20 +158,4 @@ class Method(Scorer[ModelT]):
 
     @abstractmethod
     def fit(self, embeddings: Embeddings, seed: int) -> ModelT:
-        """Raises DataError where the model would pass MAX_MODEL_BYTES."""
-
-
-def method_class(name: str) -> type[Method[Any]]:
-    """Of METHODS. Raises ConfigError for an unknown method, and for one that is trained."""
-    if name in TRAINED:
-        raise ConfigError(f"method {name} is trained, not fitted: use `python -m tools.train`")
-    if name not in METHODS:
-        raise ConfigError(f"method {name!r} is unknown; known: {', '.join(METHODS)}")
-    module, _, attribute = METHODS[name].partition(":")
-    cls: type[Method[Any]] = getattr(importlib.import_module(module), attribute)
-    return cls
-
-
-def make_method(name: str, options: Mapping[str, Any]) -> Method[Any]:
-    """Raises ConfigError for an unknown method or option."""
-    return method_class(name).from_options(options)
+        """Raises DataError for a model larger than MAX_MODEL_BYTES."""

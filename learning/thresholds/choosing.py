@@ -78,7 +78,7 @@ def independent(left_out: LeftOut) -> Parts:
     return Parts(len(left_out.scores), block_length(left_out.scores) if left_out.ordered else 1)
 
 
-def choose(
+def choose_thresholds(
     left_out: LeftOut, rule: Rule | None = None, *, anomalous: LeftOut | None = None, note: str = ""
 ) -> Thresholds:
     """rule: None for the conformal one at its default rate.
@@ -176,7 +176,7 @@ def display_range(low: float, pixel: float) -> tuple[float, float]:
     return low, low + (pixel - low) / THRESHOLD_AT
 
 
-def suspects(scores: Values) -> npt.NDArray[np.int64]:
+def find_suspects(scores: Values) -> npt.NDArray[np.int64]:
     """Indices of normals so far above the others that they may not be normal, highest first.
 
     Far: more than SUSPECT times 1.4826 median absolute deviations above the median.

@@ -91,7 +91,7 @@ class LeftOut:
         )
 
 
-def split(count: int, *, ordered: bool, seed: int, folds: int | None = None) -> list[Indices]:
+def split_folds(count: int, *, ordered: bool, seed: int, folds: int | None = None) -> list[Indices]:
     """Parts of 0..count-1. ordered: contiguous blocks, for frames of one stream, whose neighbours
     are nearly the same; otherwise drawn at random. Raises ConfigError for more folds than
     pictures."""
@@ -102,7 +102,7 @@ def split(count: int, *, ordered: bool, seed: int, folds: int | None = None) -> 
     return [np.sort(part) for part in np.array_split(order, parts)]
 
 
-def leave_out(
+def score_left_out(
     method: Method[Any],
     embeddings: Embeddings,
     canvas: Canvas,
@@ -117,13 +117,13 @@ def leave_out(
     kept = np.empty((3, count), np.float32)
     for part in parts:
         others = np.setdiff1d(np.arange(count), part)
-        model = method.fit(rows(embeddings, others), seed)
-        kept[:, part] = scored(method, model, rows(embeddings, part), canvas, progress)
+        model = method.fit(take_rows(embeddings, others), seed)
+        kept[:, part] = score_pictures(method, model, take_rows(embeddings, part), canvas, progress)
     scores, peaks, levels = kept
     return LeftOut(scores, peaks, levels, len(parts), ordered=ordered)
 
 
-def hold_out(
+def score_held_out(
     method: Scorer[Any],
     model: Any,
     embeddings: Embeddings,
@@ -133,11 +133,11 @@ def hold_out(
     progress: Progress,
 ) -> LeftOut:
     """embeddings: of the pictures that the model was fitted without."""
-    scores, peaks, levels = scored(method, model, embeddings, canvas, progress)
+    scores, peaks, levels = score_pictures(method, model, embeddings, canvas, progress)
     return LeftOut(scores, peaks, levels, 1, HELD_OUT, ordered)
 
 
-def rows(embeddings: Embeddings, which: Indices | Mask) -> Embeddings:
+def take_rows(embeddings: Embeddings, which: Indices | Mask) -> Embeddings:
     return {key: value[which] for key, value in embeddings.items()}
 
 
@@ -147,7 +147,7 @@ def peaks_and_levels(maps: Maps, inside: Mask | None) -> tuple[Maps, Maps]:
     return values.max(axis=1), np.median(values, axis=1)
 
 
-def scored(
+def score_pictures(
     method: Scorer[Any], model: Any, embeddings: Embeddings, canvas: Canvas, progress: Progress
 ) -> npt.NDArray[np.float32]:
     """(3, n): scores, peaks, levels."""
@@ -155,7 +155,7 @@ def scored(
     kept = np.empty((3, count), np.float32)
     for start in range(0, count, BATCH):
         batch = np.arange(start, min(start + BATCH, count))
-        maps, kept[0, batch] = method.measure(model, rows(embeddings, batch), canvas)
+        maps, kept[0, batch] = method.measure(model, take_rows(embeddings, batch), canvas)
         kept[1, batch], kept[2, batch] = peaks_and_levels(maps, canvas.inside)
         progress(len(batch))
     return kept

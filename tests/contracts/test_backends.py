@@ -15,8 +15,9 @@ from engines.spec import ResizeRule
 from engines.spec_file import read_engine, write_engine
 from inspector.core.errors import ConfigError, EngineError, SpecError
 from learning.backbones.zoo import DEFAULT, resolve
-from learning.fitting import Recipe, fit_engine
-from learning.methods.base import make_method
+from learning.fitting import fit_engine
+from learning.job import FitOptions
+from learning.methods.registry import make_method
 from learning.normals import Normals
 
 HW = (64, 96)
@@ -49,7 +50,7 @@ def fit(path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (8, *HW, 3)).astype(np.uint8)
     names = tuple(map(str, range(8)))
     normals = Normals("noise", pixels, names, HW, ResizeRule(HW), ordered=False)
-    recipe = Recipe("noise", make_method("rad", {}), resolve(DEFAULT), threads=1)
+    recipe = FitOptions("noise", make_method("rad", {}), resolve(DEFAULT), threads=1)
     fit_engine(normals, recipe, path, lambda *_: None)
 
 

@@ -1,4 +1,4 @@
-"""What every method in METHODS and in TRAINED must do."""
+"""What every method in the table must do."""
 
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from engines.opening import open_engine
 from engines.spec import ResizeRule
 from inspector.core.errors import ConfigError
 from learning.backbones.zoo import DEFAULT, resolve
-from learning.fitting import Recipe, fit_engine
-from learning.methods.base import METHODS, TRAINED, make_method
+from learning.fitting import fit_engine
+from learning.job import FitOptions
+from learning.methods.registry import fitted_methods, make_method, trained_methods
 from learning.normals import Normals
 from tools.train import main as train_command
 
@@ -31,7 +32,7 @@ def fit(name: str, folder: Path) -> Path:
     pixels = np.stack([plate(seed) for seed in range(8)])
     names = tuple(f"{seed}.png" for seed in range(8))
     normals = Normals("plates", pixels, names, HW, ResizeRule(HW), ordered=False)
-    recipe = Recipe("plates", make_method(name, {}), resolve(DEFAULT), threads=1)
+    recipe = FitOptions("plates", make_method(name, {}), resolve(DEFAULT), threads=1)
     fit_engine(normals, recipe, folder / "engine.onnx", lambda *_: None)
     return folder / "engine.onnx"
 
@@ -49,12 +50,15 @@ def train(name: str, folder: Path) -> Path:
     return folder / "out" / "engine.onnx"
 
 
-EVERY = [*METHODS, *(pytest.param(name, marks=pytest.mark.train) for name in TRAINED)]
+EVERY = [
+    *fitted_methods(),
+    *(pytest.param(name, marks=pytest.mark.train) for name in trained_methods()),
+]
 
 
 @pytest.fixture(scope="module", params=EVERY)
 def fitted(request, tmp_path_factory) -> tuple[str, Path]:
-    make = train if request.param in TRAINED else fit
+    make = train if request.param in trained_methods() else fit
     return request.param, make(request.param, tmp_path_factory.mktemp(request.param))
 
 
@@ -95,7 +99,7 @@ def test_its_map_is_finite_and_never_negative(fitted):
     assert maps.min() >= 0
 
 
-@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize("name", fitted_methods())
 def test_an_option_that_it_does_not_have_is_refused_by_name(name):
     with pytest.raises(ConfigError, match=f"method {name} has no option wheels"):
         make_method(name, {"wheels": 4})

@@ -6,7 +6,7 @@ import pytest
 from engines.roi import load_roi, mask
 from engines.spec import ResizeRule, Roi
 from inspector.core.errors import ConfigError
-from learning.finishing import inspected
+from learning.job import inspected_pixels
 
 SQUARE = ((2.0, 2.0), (8.0, 2.0), (8.0, 6.0), (2.0, 6.0))
 
@@ -81,8 +81,8 @@ def test_a_missing_file_is_refused(tmp_path):
 
 def test_a_region_is_laid_over_the_part_of_the_frame_that_the_engine_sees():
     left_half = Roi((100, 200), inspect=(((0, 0), (100, 0), (100, 100), (0, 100)),))
-    whole = inspected(left_half, ResizeRule((32, 64)))
-    middle = inspected(left_half, ResizeRule((32, 32), crop=(0.25, 0.0, 0.75, 1.0)))
+    whole = inspected_pixels(left_half, ResizeRule((32, 64)))
+    middle = inspected_pixels(left_half, ResizeRule((32, 32), crop=(0.25, 0.0, 0.75, 1.0)))
     assert whole is not None
     assert whole.sum(axis=1).tolist() == [32] * 32
     assert middle is not None

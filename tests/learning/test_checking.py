@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from inspector.core.errors import ParityError
-from learning import checking as parity
+from learning import checking
 
-COUNT, HW = parity.PICTURES, (4, 6)
+COUNT, HW = checking.PICTURES, (4, 6)
 
 
 class Scripted:
@@ -35,7 +35,9 @@ def right(part):
 
 
 def compared(engine, pixels, limit=15.5, tolerance=1e-3):
-    return parity.compare(parity.outputs(engine, pixels), right, limit=limit, tolerance=tolerance)
+    return checking.compare_outputs(
+        checking.run_engine(engine, pixels), right, limit=limit, tolerance=tolerance
+    )
 
 
 def test_every_picture_is_compared_in_batches_of_one_two_and_seven(pixels):
@@ -78,12 +80,14 @@ def test_a_verdict_flips_only_within_the_tolerance_of_the_threshold_and_is_count
 
 
 def test_the_reference_is_made_of_few_pictures_at_a_time(pixels, monkeypatch):
-    monkeypatch.setattr(parity, "PART_PIXELS", 12 * HW[0] * HW[1])
+    monkeypatch.setattr(checking, "PART_PIXELS", 12 * HW[0] * HW[1])
     asked = []
 
     def reference(part):
         asked.append(part)
         return right(part)
 
-    parity.compare(parity.outputs(Scripted(), pixels), reference, limit=1.0, tolerance=1e-3)
+    checking.compare_outputs(
+        checking.run_engine(Scripted(), pixels), reference, limit=1.0, tolerance=1e-3
+    )
     assert [len(range(COUNT)[part]) for part in asked] == [12, 12, 8]

@@ -15,15 +15,15 @@ from engines.roi import mask
 from engines.spec import Roi
 from engines.spec_file import read_spec
 from inspector.core.errors import ConfigError, DataError, ParityError
-from learning import checking as parity
-from learning import fitting
+from learning import checking, fitting
 from learning.backbones.features import FeatureExtractor
 from learning.backbones.zoo import DEFAULT, resolve
-from learning.fitting import Recipe, fit_engine
+from learning.fitting import fit_engine
 from learning.graph.maps import Canvas
 from learning.graph.pixels import blanked
-from learning.methods.base import make_method
+from learning.job import FitOptions
 from learning.methods.rad.method import Rad
+from learning.methods.registry import make_method
 from learning.thresholds.rules import Rule
 
 LEFT = Roi(HW, inspect=(((0.0, 0.0), (50.0, 0.0), (50.0, 64.0), (0.0, 64.0)),))
@@ -144,7 +144,7 @@ def test_an_engine_that_computes_something_else_is_refused_and_leaves_no_file(
 
 def test_the_check_uses_pictures_that_are_not_in_the_bank():
     normals = parts(8).pixels
-    unseen = parity.unseen(normals, 8, 0)
+    unseen = checking.alter_pictures(normals, 8, 0)
     assert len(unseen) == 8
     for picture in unseen:
         assert min(np.abs(picture.astype(int) - n).mean() for n in normals) > 1
@@ -155,7 +155,7 @@ def test_a_picture_that_stands_out_is_named_and_left_out_when_asked(tmp_path):
     pixels = normals.pixels.copy()
     pixels[5] = 255 - pixels[5]
     normals = dataclasses.replace(normals, pixels=pixels)
-    recipe = Recipe("parts", make_method("rad", {}), resolve(DEFAULT), threads=1)
+    recipe = FitOptions("parts", make_method("rad", {}), resolve(DEFAULT), threads=1)
     heard: list[str] = []
     sink = logger.add(heard.append, level="WARNING")
     try:
@@ -173,7 +173,7 @@ def test_a_picture_that_stands_out_is_named_and_left_out_when_asked(tmp_path):
 
 def test_two_pictures_are_enough_and_the_warning_says_what_they_are_worth(tmp_path):
     normals = parts(2)
-    recipe = Recipe("parts", make_method("rad", {}), resolve(DEFAULT), threads=1)
+    recipe = FitOptions("parts", make_method("rad", {}), resolve(DEFAULT), threads=1)
     heard: list[str] = []
     sink = logger.add(heard.append, level="WARNING")
     try:

@@ -16,15 +16,16 @@ from engines.spec_file import graph_hash, read_engine, write_engine
 from inspector.config import MeasureConfig
 from inspector.core.errors import EngineError, ParityError
 from inspector.gate import ruler
-from learning import checking as parity
+from learning import checking
 from learning.backbones.zoo import DEFAULT, resolve
 from learning.converting import convert_to_half
-from learning.finishing import Wanted, engine_of_model
-from learning.fitting import Recipe, fit_engine
+from learning.finishing import make_engine
+from learning.fitting import fit_engine
 from learning.graph.half_marks import HALF
 from learning.half_precision import halved
-from learning.methods.base import make_method
+from learning.job import EngineOptions, FitOptions
 from learning.methods.glass.method import Glass
+from learning.methods.registry import make_method
 
 
 def converted(source, out):
@@ -101,7 +102,7 @@ def test_no_constant_is_kept_twice(halves):
     ],
 )
 def test_every_method_passes_the_gate_in_half_precision(method, options, tmp_path):
-    made = Recipe("parts", make_method(method, options), resolve(DEFAULT), threads=1)
+    made = FitOptions("parts", make_method(method, options), resolve(DEFAULT), threads=1)
     source, out = tmp_path / "e.onnx", tmp_path / "e16.onnx"
     before = fit_engine(parts(8), made, source, lambda *_: None).spec
     done = converted(source, out)
@@ -118,9 +119,9 @@ def test_every_method_passes_the_gate_in_half_precision(method, options, tmp_pat
 
 
 def test_a_trained_engine_passes_the_gate_in_half_precision(tmp_path):
-    wanted = Wanted("glass", Glass(), resolve(DEFAULT), threads=1)
+    wanted = EngineOptions("glass", Glass(), resolve(DEFAULT), threads=1)
     source = tmp_path / "e.onnx"
-    engine_of_model(model(48, 32, HW), parts(8), wanted, source, lambda *_: None)
+    make_engine(model(48, 32, HW), parts(8), wanted, source, lambda *_: None)
     done = converted(source, tmp_path / "e16.onnx")
     assert done.findings.broken == ()
     types = types_of(read_engine(tmp_path / "e16.onnx")[1])
@@ -145,13 +146,13 @@ def test_scores_of_altered_pictures_may_differ_no_more_than_those_of_the_golden_
     engine_file, tmp_path, monkeypatch
 ):
     """By 0.04 of the largest value: allowed of a map, but not of a score."""
-    outputs = parity.outputs
+    outputs = checking.run_engine
 
     def altered(engine, pixels):
         maps, scores = outputs(engine, pixels)
         return maps, scores + 0.04 * max(maps.max(), scores.max())
 
-    monkeypatch.setattr(parity, "outputs", altered)
+    monkeypatch.setattr(checking, "run_engine", altered)
     with pytest.raises(ParityError, match="in float16 the engine differs"):
         converted(engine_file, tmp_path / "e16.onnx")
     assert not list(tmp_path.glob("e16*"))

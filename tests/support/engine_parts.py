@@ -8,8 +8,9 @@ import numpy as np
 
 from engines.spec import ResizeRule
 from learning.backbones.zoo import DEFAULT, resolve
-from learning.fitting import Fitted, Recipe, fit_engine
-from learning.methods.base import make_method
+from learning.fitting import fit_engine
+from learning.job import EngineResult, FitOptions
+from learning.methods.registry import make_method
 from learning.normals import Normals
 
 HW = (64, 96)
@@ -31,8 +32,8 @@ def parts(count: int) -> Normals:
     return Normals("parts", pixels, names, HW, ResizeRule(HW), ordered=False)
 
 
-def fitted(out: Path, **recipe: Any) -> Fitted:
+def fitted(out: Path, **recipe: Any) -> EngineResult:
     """A RAD engine of eight parts; `options` go to the method, the rest to the recipe."""
     method = make_method("rad", recipe.pop("options", {}))
-    made = Recipe("parts", method, resolve(DEFAULT), threads=1, **recipe)
+    made = FitOptions("parts", method, resolve(DEFAULT), threads=1, **recipe)
     return fit_engine(parts(8), made, out, lambda *_: None)

@@ -7,10 +7,11 @@ from engine_parts import HW, parts
 from glass_parts import model as glass_model
 
 from learning.backbones.zoo import DEFAULT, resolve
-from learning.finishing import Wanted, engine_of_model
-from learning.fitting import Recipe, fit_engine
-from learning.methods.base import TRAINED, make_method
+from learning.finishing import make_engine
+from learning.fitting import fit_engine
+from learning.job import EngineOptions, FitOptions
 from learning.methods.glass.method import Glass
+from learning.methods.registry import make_method, trained_methods
 
 ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
     "rad": ("rad", {}),
@@ -27,9 +28,9 @@ ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def fit(name: str, options: dict[str, Any], out: Path) -> None:
-    if name in TRAINED:
-        wanted = Wanted("parts", Glass(), resolve(DEFAULT), threads=1)
-        engine_of_model(glass_model(37, 11, HW), parts(8), wanted, out, lambda *_: None)
+    if name in trained_methods():
+        wanted = EngineOptions("parts", Glass(), resolve(DEFAULT), threads=1)
+        make_engine(glass_model(37, 11, HW), parts(8), wanted, out, lambda *_: None)
     else:
-        recipe = Recipe("parts", make_method(name, options), resolve(DEFAULT), threads=1)
+        recipe = FitOptions("parts", make_method(name, options), resolve(DEFAULT), threads=1)
         fit_engine(parts(8), recipe, out, lambda *_: None)

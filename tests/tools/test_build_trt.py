@@ -12,8 +12,9 @@ from engines.backends.trt import driver as cuda_driver
 from engines.backends.trt import library as trt_library
 from engines.spec import ResizeRule
 from learning.backbones.zoo import DEFAULT, resolve
-from learning.fitting import Recipe, fit_engine
-from learning.methods.base import make_method
+from learning.fitting import fit_engine
+from learning.job import FitOptions
+from learning.methods.registry import make_method
 from learning.normals import Normals
 from tools.build_trt import main
 
@@ -29,7 +30,7 @@ needs_rtx = pytest.mark.skipif(
 def engine(tmp_path_factory) -> Path:
     pixels = np.random.default_rng(0).integers(0, 255, (8, *HW, 3)).astype(np.uint8)
     normals = Normals("noise", pixels, tuple("abcdefgh"), HW, ResizeRule(HW), ordered=False)
-    recipe = Recipe("noise", make_method("padim", {}), resolve(DEFAULT), threads=1)
+    recipe = FitOptions("noise", make_method("padim", {}), resolve(DEFAULT), threads=1)
     path = tmp_path_factory.mktemp("trt") / "noise.onnx"
     fit_engine(normals, recipe, path, lambda *_: None)
     return path

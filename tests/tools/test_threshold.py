@@ -13,11 +13,12 @@ from engines.backends.onnx import OnnxEngine
 from engines.spec import EngineSpec
 from engines.spec_file import graph_hash, read_engine, read_spec, write_engine
 from learning.backbones.zoo import DEFAULT, resolve
-from learning.fitting import Recipe, fit_engine
-from learning.methods.base import make_method
+from learning.fitting import fit_engine
+from learning.job import FitOptions
+from learning.methods.registry import make_method
 from learning.normals import from_folder
 from learning.thresholds.changing import left_out_of
-from learning.thresholds.choosing import choose
+from learning.thresholds.choosing import choose_thresholds
 from tools.threshold import main as threshold
 
 
@@ -42,7 +43,7 @@ def folder_of(place: Path, seeds: range, *, spot: bool = False) -> Path:
 def fitted(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("fitted")
     normals = from_folder(folder_of(place / "good", range(9)), input_hw=(64, 96))
-    recipe = Recipe("disc", make_method("rad", {}), resolve(DEFAULT), threads=1)
+    recipe = FitOptions("disc", make_method("rad", {}), resolve(DEFAULT), threads=1)
     fit_engine(normals, recipe, place / "e.onnx", lambda *_: None)
     return place / "e.onnx"
 
@@ -285,4 +286,6 @@ def test_the_table_tells_the_thresholds_that_choosing_gives(engine, capsys):
     kept = read_spec(engine).left_out
     assert kept is not None
     row = next(line for line in text.splitlines() if line.startswith("conformal  "))
-    assert float(row.split()[1]) == pytest.approx(choose(left_out_of(kept)).image, rel=1e-5)
+    assert float(row.split()[1]) == pytest.approx(
+        choose_thresholds(left_out_of(kept)).image, rel=1e-5
+    )

@@ -19,7 +19,8 @@ from learning.backbones.zoo import BackboneInfo
 from learning.graph import glass_head, maps
 from learning.graph.maps import Canvas, scored_cells
 from learning.graph.patch_embedding import PatchEmbedding
-from learning.methods.base import Embeddings, Features, Maps, Scorer, Scores
+from learning.methods.base import Embeddings, Maps, Scorer, Scores
+from learning.methods.feature_source import Features
 from learning.methods.glass import reference as glass_reference
 from learning.methods.glass.model import SLOPE, GlassModel, State, fold
 

@@ -15,8 +15,10 @@ import torch
 from engines.spec import Roi
 from inspector.core.arrays import Image, Mask
 from learning.backbones.features import FeatureExtractor
-from learning.finishing import Fitted, Progress, Wanted, engine_of_model, inspected, opened
+from learning.finishing import make_engine
 from learning.graph.pixels import blanked
+from learning.job import EngineOptions, EngineResult, Progress, inspected_pixels
+from learning.methods.feature_source import BackboneSource
 from learning.methods.glass.method import Glass, trained_glass
 from learning.methods.glass.training import checkpoint, distribution
 from learning.methods.glass.training.batches import TrainingSet
@@ -26,7 +28,7 @@ from learning.methods.glass.training.textures import Textures
 from learning.methods.glass.training.trainer import GlassTrainer, Trained, Watch
 from learning.methods.glass.training.validation import Labelled, synthetic
 from learning.normals import Normals
-from learning.thresholds import choosing as thresholds
+from learning.thresholds.choosing import check_supported
 from learning.thresholds.rules import Rule
 
 CHECKPOINTS: Final = "checkpoints"
@@ -36,7 +38,8 @@ ENGINE: Final = "engine.onnx"
 @dataclass(frozen=True, slots=True)
 class Course:
     """What to train. textures: what defects are made of. tests: labelled pictures to choose the
-    best networks on, None for held-out normals with synthetic defects. See Wanted for the rest."""
+    best networks on, None for held-out normals with synthetic defects. See EngineOptions for
+    the others."""
 
     name: str
     backbone: Path
@@ -54,8 +57,8 @@ class Course:
         return Synthesis(self.textures, self.options.beta_mean, self.options.beta_std)
 
     @property
-    def wanted(self) -> Wanted:
-        return Wanted(
+    def wanted(self) -> EngineOptions:
+        return EngineOptions(
             name=self.name,
             method=Glass(layers=self.layers),
             backbone=self.backbone,
@@ -79,18 +82,19 @@ def train_glass(
     begin: Callable[[], None],
     watch: Watch,
     progress: Progress,
-) -> tuple[Fitted, Trained]:
+) -> tuple[EngineResult, Trained]:
     """Trains in folder/CHECKPOINTS, going on with a training that is there, and writes
     folder/ENGINE.
 
     held: (n,) bool, the normals that are not trained on: the best networks and the thresholds are
     chosen on them. foregrounds: (n, H, W), where defects may be drawn; None is everywhere. begin:
     called when all is found usable, before the first file is written. Raises what GlassTrainer.run
-    and engine_of_model raise.
+    and make_engine raise.
     """
     kept = _part(normals, held)
-    thresholds.check_supported(course.rule, len(kept.names))
-    with opened(course.wanted, normals.rule.input_hw) as extractor:
+    check_supported(course.rule, len(kept.names))
+    with course.wanted.open_source(normals.rule.input_hw) as extractor:
+        assert isinstance(extractor, BackboneSource)
         trainer = _trainer(extractor, normals, held, foregrounds, course, folder, watch)
         begin()
         latest = folder / CHECKPOINTS / checkpoint.LATEST
@@ -102,7 +106,7 @@ def train_glass(
             normals.rule.input_hw,
             facts=_facts(trainer, trained, course),
         )
-    fitted = engine_of_model(
+    fitted = make_engine(
         model,
         kept,
         course.wanted,
@@ -132,7 +136,7 @@ def _trainer(
         seed = course.options.seed
         labelled = synthetic(pixels[held], of_held, course.synthesis, seed)
     else:
-        inside = inspected(course.roi, normals.rule)
+        inside = inspected_pixels(course.roi, normals.rule)
         labelled = dataclasses.replace(labelled, pixels=blanked(labelled.pixels, inside))
     training = TrainingSet(pixels[~held], of_trained, course.synthesis)
     return GlassTrainer(course.options, extractor, training, labelled, folder / CHECKPOINTS, watch)
@@ -141,7 +145,7 @@ def _trainer(
 def seen(normals: Normals, foregrounds: Mask | None, roi: Roi | None) -> tuple[Image, Mask | None]:
     """Pixels and foregrounds as the training takes them: blank outside the region of interest,
     and no defect there."""
-    inside = inspected(roi, normals.rule)
+    inside = inspected_pixels(roi, normals.rule)
     if inside is None:
         return normals.pixels, foregrounds
     allowed = inside if foregrounds is None else foregrounds & inside

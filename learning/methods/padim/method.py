@@ -27,17 +27,16 @@ from learning.methods.base import (
     MAX_MODEL_BYTES,
     PRECISION,
     Embeddings,
-    Features,
     Maps,
     Method,
     Scores,
-    option,
     precision_name,
-    whole_number,
 )
+from learning.methods.feature_source import Features
 from learning.methods.padim import gaussian as padim_gaussian
 from learning.methods.padim import reference as padim_reference
 from learning.methods.padim.gaussian import Normals
+from learning.options import option, whole_number
 
 FORMS: Final = ("auto", "cholesky", "low_rank")
 UNITS: Final = ("variance", "absolute")

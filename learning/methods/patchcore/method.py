@@ -25,19 +25,18 @@ from learning.methods.base import (
     MAX_MODEL_BYTES,
     PRECISION,
     Embeddings,
-    Features,
     Maps,
     Method,
     Scores,
-    option,
     precision_name,
-    whole_number,
 )
+from learning.methods.feature_source import Features
 from learning.methods.patchcore import bank as patchcore_bank
 from learning.methods.patchcore import reference as patchcore_reference
 from learning.methods.patchcore import search as patchcore_search
 from learning.methods.patchcore.bank import PatchCoreModel
 from learning.methods.patchcore.options import share_of_rows, upsampling_name, variant_name
+from learning.options import option, whole_number
 
 NEIGHBOURS: Final = 9
 """Rows around the nearest one that variant paper reweights by unless told otherwise."""

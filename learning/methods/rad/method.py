@@ -25,17 +25,16 @@ from learning.methods.base import (
     MAX_MODEL_BYTES,
     PRECISION,
     Embeddings,
-    Features,
     Maps,
     Method,
     Scores,
-    option,
     precision_name,
-    whole_number,
 )
 from learning.methods.coreset import thin, thin_cells
+from learning.methods.feature_source import Features
 from learning.methods.rad import reference as rad_reference
 from learning.methods.rad.search import best_anywhere, best_in_window, mask_of_chosen
+from learning.options import option, whole_number
 
 DESCRIPTOR: Final = "descriptor"
 """Key of the global descriptor among the embeddings."""

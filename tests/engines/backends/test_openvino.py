@@ -15,8 +15,9 @@ from engines.opening import open_engine
 from engines.spec_file import graph_hash, read_engine, write_engine
 from inspector.core.errors import ConfigError, EngineError, InferenceError
 from learning.backbones.zoo import DEFAULT, resolve
-from learning.fitting import Recipe, fit_engine
-from learning.methods.base import METHODS, make_method
+from learning.fitting import fit_engine
+from learning.job import FitOptions
+from learning.methods.registry import fitted_methods, make_method
 
 openvino = pytest.importorskip(
     "openvino", reason="OpenVINO is not installed: pip install '.[openvino]'"
@@ -26,10 +27,10 @@ TOLERANCE = 1e-5
 """As a share of the largest value, or of 1; measured: under 2e-6."""
 
 
-@pytest.fixture(scope="module", params=list(METHODS))
+@pytest.fixture(scope="module", params=fitted_methods())
 def of_method(request, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp(request.param) / "engine.onnx"
-    recipe = Recipe("parts", make_method(request.param, {}), resolve(DEFAULT), threads=1)
+    recipe = FitOptions("parts", make_method(request.param, {}), resolve(DEFAULT), threads=1)
     fit_engine(parts(8), recipe, out, lambda *_: None)
     return out
 

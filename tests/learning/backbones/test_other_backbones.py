@@ -14,9 +14,10 @@ from engine_parts import parts
 from engines.backends.onnx import OnnxEngine
 from inspector.core.errors import ConfigError, EngineError
 from learning.backbones.zoo import BackboneInfo, Feature
-from learning.fitting import Recipe, fit_engine
+from learning.fitting import fit_engine
 from learning.graph.assemble import cut_backbone
-from learning.methods.base import make_method
+from learning.job import FitOptions
+from learning.methods.registry import make_method
 
 
 @pytest.fixture(params=[v17, v18, v20], ids=["opset17", "opset18", "opset20"])
@@ -59,7 +60,7 @@ def backbone(request, tmp_path: Path) -> Path:
 def test_an_engine_takes_the_layers_it_needs_and_the_class_token_as_descriptor(
     backbone, tmp_path, options, layers
 ):
-    recipe = Recipe("parts", make_method("rad", options), backbone, threads=1)
+    recipe = FitOptions("parts", make_method("rad", options), backbone, threads=1)
     spec = fit_engine(parts(8), recipe, tmp_path / "e.onnx", lambda *_: None).spec
     assert spec.layers == layers
     assert spec.backbone == "random"
@@ -76,7 +77,7 @@ def test_what_only_unused_outputs_need_is_cut_away(backbone):
 
 
 def test_a_descriptor_cannot_be_compared_position_by_position(backbone, tmp_path):
-    recipe = Recipe("parts", make_method("rad", {"layers": ("cls",)}), backbone, threads=1)
+    recipe = FitOptions("parts", make_method("rad", {"layers": ("cls",)}), backbone, threads=1)
     with pytest.raises(ConfigError, match="layer cls of backbone random has no grid"):
         fit_engine(parts(8), recipe, tmp_path / "e.onnx", lambda *_: None)
 

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from inspector.core.errors import ConfigError
 from learning.thresholds.blocks import block_length, block_maxima
-from learning.thresholds.choosing import choose, independent
+from learning.thresholds.choosing import choose_thresholds, independent
 from learning.thresholds.folds import LeftOut
 from learning.thresholds.rules import Rule, least_promise
 
@@ -75,7 +75,7 @@ def test_pictures_that_are_no_stream_all_count():
 
 def test_the_rule_says_frames_block_length_and_blocks():
     left_out = of(autoregressive(300, 0.9, 3))
-    rule, parts = choose(left_out).rule, independent(left_out)
+    rule, parts = choose_thresholds(left_out).rule, independent(left_out)
     assert parts.length > 5
     assert (rule.normals, rule.block_frames, rule.blocks) == (300, parts.length, parts.count)
     assert rule.false_alarm_rate == pytest.approx(max(0.01, 1 / (parts.count + 1)))
@@ -88,7 +88,7 @@ def test_the_rule_says_frames_block_length_and_blocks():
 
 def test_a_rate_that_only_the_frames_would_support_is_refused():
     with pytest.raises(ConfigError, match=r"by \d+ independent blocks of \d+ frames"):
-        choose(of(autoregressive(300, 0.9, 3)), Rule(parameters={"rate": 0.01}))
+        choose_thresholds(of(autoregressive(300, 0.9, 3)), Rule(parameters={"rate": 0.01}))
 
 
 def test_blocks_keep_a_promise_that_counting_frames_breaks():
@@ -98,7 +98,7 @@ def test_blocks_keep_a_promise_that_counting_frames_breaks():
         promise = max(0.15, least_promise(independent(of(scores)).count))
         rule = Rule(parameters={"promise": promise})
         for ordered, found in kept.items():
-            limit = choose(of(scores, ordered=ordered), rule).image - 100
+            limit = choose_thresholds(of(scores, ordered=ordered), rule).image - 100
             found.append(norm.sf(limit) <= promise)
     assert np.mean(kept[True]) > 0.95
     assert np.mean(kept[False]) < 0.85

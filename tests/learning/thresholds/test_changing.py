@@ -13,8 +13,9 @@ from engines.spec import EngineSpec, Roi, ThresholdRule
 from engines.spec_file import read_spec
 from inspector.core.errors import ConfigError, SpecError
 from learning.backbones.zoo import DEFAULT, resolve
-from learning.fitting import Recipe, fit_engine
-from learning.methods.base import make_method
+from learning.fitting import fit_engine
+from learning.job import FitOptions
+from learning.methods.registry import make_method
 from learning.thresholds.changing import (
     left_out_of,
     picture_hash,
@@ -22,8 +23,8 @@ from learning.thresholds.changing import (
     scored,
     set_by_hand,
 )
-from learning.thresholds.choosing import choose
-from learning.thresholds.folds import LeftOut, Scheme, split
+from learning.thresholds.choosing import choose_thresholds
+from learning.thresholds.folds import LeftOut, Scheme, split_folds
 from learning.thresholds.rules import Rule
 
 NEW_FIELDS = ("parameters", "scheme", "alarms", "promise", "block_frames", "blocks")
@@ -83,7 +84,7 @@ def test_choosing_anew_gives_what_fitting_would_have_chosen(engine_file, tmp_pat
     chosen_at_fitting = fitted(tmp_path / "e.onnx", rule=rule).spec
     kept = read_spec(engine_file).left_out
     assert kept is not None
-    anew = choose(left_out_of(kept), rule, note=chosen_at_fitting.threshold_rule.note)
+    anew = choose_thresholds(left_out_of(kept), rule, note=chosen_at_fitting.threshold_rule.note)
     assert anew.image == chosen_at_fitting.image_threshold
     assert anew.pixel == chosen_at_fitting.pixel_threshold
     assert anew.display_range == pytest.approx(chosen_at_fitting.display_range)
@@ -129,7 +130,7 @@ def test_a_suspect_that_is_held_out_is_named_and_dropped_from_the_scores_alone(t
     pixels = normals.pixels.copy()
     pixels[5] = 255 - pixels[5]
     normals = dataclasses.replace(normals, pixels=pixels)
-    recipe = Recipe(
+    recipe = FitOptions(
         "parts",
         make_method("rad", {}),
         resolve(DEFAULT),
@@ -173,7 +174,7 @@ def test_the_end_of_a_stream_is_held_out_and_pictures_are_drawn():
 
 
 def test_a_number_of_folds_is_kept_for_streams_too():
-    assert [len(part) for part in split(7, ordered=True, seed=0, folds=3)] == [3, 2, 2]
+    assert [len(part) for part in split_folds(7, ordered=True, seed=0, folds=3)] == [3, 2, 2]
 
 
 def test_f1_max_cannot_be_fitted_from_normal_pictures_alone(tmp_path):
@@ -186,7 +187,7 @@ def test_other_rules_take_no_anomalous_pictures(engine_file):
     assert kept is not None
     left_out = left_out_of(kept)
     with pytest.raises(ConfigError, match="conformal takes no anomalous pictures"):
-        choose(left_out, anomalous=left_out)
+        choose_thresholds(left_out, anomalous=left_out)
 
 
 def test_new_pictures_are_measured_inside_the_region_alone(tmp_path):

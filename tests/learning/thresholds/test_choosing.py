@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from inspector.core.errors import ConfigError
-from learning.thresholds import choosing as thresholds
-from learning.thresholds import folds
+from learning.thresholds import choosing, folds
 from learning.thresholds.folds import LeftOut
 from learning.thresholds.rules import Rule, supported_rate
 
@@ -17,7 +16,7 @@ def left_out(scores: np.ndarray) -> LeftOut:
 
 def test_the_threshold_at_one_in_n_plus_one_lies_just_above_the_highest_normal():
     scores = np.random.default_rng(0).random(31)
-    chosen = thresholds.choose(left_out(scores), Rule(parameters={"rate": 1 / 32}))
+    chosen = choosing.choose_thresholds(left_out(scores), Rule(parameters={"rate": 1 / 32}))
     assert chosen.image > np.float32(scores.max())
     assert chosen.image == pytest.approx(scores.max(), rel=1e-6)
     assert chosen.rule.interval[0] == 0
@@ -28,7 +27,7 @@ def test_the_threshold_at_one_in_n_plus_one_lies_just_above_the_highest_normal()
 )
 def test_as_many_normals_reach_the_threshold_as_the_rate_allows(count, rate, alarms):
     scores = np.random.default_rng(1).permutation(count) / count
-    chosen = thresholds.choose(left_out(scores), Rule(parameters={"rate": rate}))
+    chosen = choosing.choose_thresholds(left_out(scores), Rule(parameters={"rate": rate}))
     assert np.count_nonzero(scores.astype(np.float32) >= np.float32(chosen.image)) == alarms
 
 
@@ -37,7 +36,7 @@ def test_new_normals_raise_alarms_at_most_at_the_stated_rate():
     alarms = []
     for _ in range(1000):
         scores = random.normal(size=40)
-        chosen = thresholds.choose(left_out(scores), Rule(parameters={"rate": 0.1}))
+        chosen = choosing.choose_thresholds(left_out(scores), Rule(parameters={"rate": 0.1}))
         alarms.append(random.normal() >= chosen.image)
     # Standard error of 1000 draws at 0.1 is 0.0095.
     assert np.mean(alarms) < 0.1 + 3 * 0.0095
@@ -60,14 +59,14 @@ def test_a_rate_outside_zero_and_one_is_refused(rate):
 
 
 def test_the_colour_scale_begins_at_the_usual_level_and_holds_the_threshold_at_its_middle():
-    chosen = thresholds.choose(left_out(np.linspace(0.1, 0.2, 20)))
+    chosen = choosing.choose_thresholds(left_out(np.linspace(0.1, 0.2, 20)))
     low, high = chosen.display_range
     assert low == pytest.approx(0.015)
     assert (chosen.pixel - low) / (high - low) == pytest.approx(0.5)
 
 
 def test_normals_that_are_all_the_same_get_thresholds_above_rounding():
-    chosen = thresholds.choose(left_out(np.full(10, 3e-8)))
+    chosen = choosing.choose_thresholds(left_out(np.full(10, 3e-8)))
     assert min(chosen.image, chosen.pixel) > 1e-5
     assert chosen.display_range[0] < chosen.pixel < chosen.display_range[1]
 
@@ -75,20 +74,20 @@ def test_normals_that_are_all_the_same_get_thresholds_above_rounding():
 def test_a_picture_far_above_the_others_is_doubted_and_ordinary_spread_is_not():
     random = np.random.default_rng(3)
     ordinary = random.normal(0.1, 0.01, 60)
-    assert len(thresholds.suspects(ordinary)) == 0
-    assert list(thresholds.suspects(np.append(ordinary, [0.4, 0.9]))) == [61, 60]
+    assert len(choosing.find_suspects(ordinary)) == 0
+    assert list(choosing.find_suspects(np.append(ordinary, [0.4, 0.9]))) == [61, 60]
 
 
 @pytest.mark.parametrize(("count", "parts"), [(2, 2), (20, 20), (21, 10), (103, 10)])
 @pytest.mark.parametrize("ordered", [True, False])
 def test_folds_hold_every_picture_once(count, parts, ordered):
-    split = folds.split(count, ordered=ordered, seed=0)
+    split = folds.split_folds(count, ordered=ordered, seed=0)
     assert len(split) == parts
     assert sorted(np.concatenate(split)) == list(range(count))
 
 
 def test_folds_of_a_stream_are_contiguous():
-    for part in folds.split(103, ordered=True, seed=0):
+    for part in folds.split_folds(103, ordered=True, seed=0):
         assert np.all(np.diff(part) == 1)
 
 
@@ -104,7 +103,7 @@ def test_folds_of_a_stream_are_contiguous():
 )
 def test_a_parameter_that_a_rule_cannot_take_is_refused_before_anything_is_scored(name, parameters):
     with pytest.raises(ConfigError, match="must be a finite number"):
-        thresholds.check_supported(Rule(name, parameters), 20)
+        choosing.check_supported(Rule(name, parameters), 20)
 
 
 @pytest.mark.filterwarnings("error")
@@ -112,4 +111,4 @@ def test_a_threshold_beyond_every_score_is_refused():
     scores = np.linspace(1, 2, 20, dtype=np.float32)
     left_out = LeftOut(scores, scores, scores / 2, 10)
     with pytest.raises(ConfigError, match="which no score can reach"):
-        thresholds.choose(left_out, Rule("mean_sigma", {"k": 1e300}))
+        choosing.choose_thresholds(left_out, Rule("mean_sigma", {"k": 1e300}))

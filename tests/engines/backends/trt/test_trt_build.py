@@ -26,7 +26,7 @@ from engines.backends.trt.driver import Gpu
 from engines.backends.trt.library import Library, load, one_line
 from engines.spec_file import graph_hash, read_engine, read_spec, write_engine
 from inspector.core.errors import EngineError, SpecError
-from learning.methods.base import METHODS, TRAINED
+from learning.methods.registry import fitted_methods, trained_methods
 from tools.convert import main as convert
 from tools.threshold import main as threshold
 
@@ -38,7 +38,7 @@ CARD = Gpu("RTX 3060", (8, 6), "580.65.06")
 
 
 def test_every_method_is_built_here():
-    assert {name for name, _ in ENGINES.values()} == {*METHODS, *TRAINED}
+    assert {name for name, _ in ENGINES.values()} == {*fitted_methods(), *trained_methods()}
 
 
 @needs_rtx
@@ -61,7 +61,7 @@ def test_tensorrt_builds_every_method(name, tmp_path):
 
 
 @needs_rtx
-@pytest.mark.parametrize("name", [*METHODS, *TRAINED])
+@pytest.mark.parametrize("name", [*fitted_methods(), *trained_methods()])
 def test_tensorrt_builds_what_was_converted_to_half_precision(name, tmp_path):
     path, half = tmp_path / "engine.onnx", tmp_path / "half.onnx"
     fit(name, {}, path)

@@ -15,12 +15,14 @@ from engines.spec import Roi
 from inspector.core.errors import ConfigError, DataError, ParityError
 from learning.backbones.features import FeatureExtractor
 from learning.backbones.zoo import DEFAULT, describe, resolve
-from learning.finishing import Wanted, engine_of_model
+from learning.finishing import make_engine
 from learning.graph.assemble import build_graph
 from learning.graph.maps import Canvas
 from learning.graph.pixels import blanked
-from learning.methods.base import METHODS, TRAINED, make_method
+from learning.job import EngineOptions
+from learning.methods.feature_source import SourceRequest
 from learning.methods.glass.method import Glass, trained_glass
+from learning.methods.registry import fitted_methods, make_method, trained_methods
 
 LEFT = Roi(HW, inspect=(((0.0, 0.0), (50.0, 0.0), (50.0, 64.0), (0.0, 64.0)),))
 
@@ -36,8 +38,8 @@ def pictures(count=7):
 
 
 def engine_of(made, out, **wanted):
-    request = Wanted("glass", Glass(), resolve(DEFAULT), threads=1, **wanted)
-    return engine_of_model(made, parts(8), request, out, lambda *_: None)
+    request = EngineOptions("glass", Glass(), resolve(DEFAULT), threads=1, **wanted)
+    return make_engine(made, parts(8), request, out, lambda *_: None)
 
 
 @pytest.mark.parametrize(("dims", "hidden"), [(152, 101), (37, 11), (64, 8)])
@@ -74,13 +76,14 @@ def test_the_engine_equals_the_literal_networks_at_any_batch(tmp_path, extractor
 
 def test_the_head_is_as_many_nodes_as_it_says():
     made = model(152, 101, HW)
-    graph, _ = build_graph(
-        resolve(DEFAULT),
-        LAYERS,
-        lambda features: Glass().head(made, features, Canvas(HW, 4.0, 0.0)),
-        input_hw=HW,
-        map_hw=HW,
-    )
+    with Glass().open_source(SourceRequest(resolve(DEFAULT), HW)) as source:
+        graph, _ = build_graph(
+            source.graph,
+            lambda features: Glass().head(made, features, Canvas(HW, 4.0, 0.0)),
+            opset=source.opset,
+            input_hw=HW,
+            map_hw=HW,
+        )
     backbone = onnx.load(resolve(DEFAULT))
     pixels = ("Transpose", "Cast", "Mul")
     own = [n.op_type for n in graph.graph.node if n.op_type not in ("Constant", "Identity")]
@@ -157,8 +160,8 @@ def test_layers_of_strides_8_and_16_are_taken_unless_others_are_named():
 
 
 def test_glass_is_trained_and_not_fitted():
-    assert "glass" in TRAINED
-    assert "glass" not in METHODS
+    assert "glass" in trained_methods()
+    assert "glass" not in fitted_methods()
     with pytest.raises(ConfigError, match=r"glass is trained, not fitted: use .*tools\.train"):
         make_method("glass", {})
 

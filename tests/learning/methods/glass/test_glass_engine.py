@@ -13,7 +13,8 @@ from engines.backends.onnx import OnnxEngine  # noqa: E402
 from engines.spec import ResizeRule  # noqa: E402
 from learning.backbones.features import FeatureExtractor  # noqa: E402
 from learning.backbones.zoo import DEFAULT, resolve  # noqa: E402
-from learning.finishing import Wanted, engine_of_model  # noqa: E402
+from learning.finishing import make_engine  # noqa: E402
+from learning.job import EngineOptions  # noqa: E402
 from learning.methods.glass.method import Glass, trained_glass  # noqa: E402
 from learning.methods.glass.training.networks import GlassNetworks  # noqa: E402
 from learning.normals import Normals  # noqa: E402
@@ -50,8 +51,8 @@ def engine(networks, tmp_path_factory):
     names = tuple(f"{index}.png" for index in range(8))
     normals = Normals("noise", pictures(8), names, HW, ResizeRule(HW), ordered=False)
     out = tmp_path_factory.mktemp("engine") / "e.onnx"
-    wanted = Wanted("noise", method, backbone, threads=1)
-    engine_of_model(model, normals, wanted, out, lambda *_: None)
+    wanted = EngineOptions("noise", method, backbone, threads=1)
+    make_engine(model, normals, wanted, out, lambda *_: None)
     return OnnxEngine(out, threads=1)
 
 

@@ -7,11 +7,13 @@ from engines.roi import Roi
 from engines.spec import ResizeRule
 from inspector.core.errors import ConfigError, DataError
 from learning.backbones.zoo import DEFAULT, describe, resolve
-from learning.fitting import Recipe, fit_engine
+from learning.fitting import fit_engine
 from learning.graph.maps import Canvas
+from learning.job import FitOptions
 from learning.methods.padim import method as padim
 from learning.methods.padim.method import Padim
 from learning.normals import Normals
+from learning.options import option_fields
 
 
 def embeddings(count: int, seed: int = 0) -> dict[str, np.ndarray]:
@@ -153,7 +155,7 @@ def test_settings_that_make_no_sense_are_refused(options, message):
 
 
 def test_the_text_of_every_option_is_read_or_refused_by_name():
-    parse = {field.name: field.metadata["parse"] for field in Padim.settings()}
+    parse = {field.name: field.metadata["parse"] for field in option_fields(Padim)}
     assert parse["epsilon"]("0.05") == 0.05
     assert parse["dims"]("64") == 64
     for name, text in [("epsilon", "much"), ("epsilon", "-1"), ("epsilon", "inf"), ("form", "x")]:
@@ -179,7 +181,7 @@ def test_an_engine_with_a_region_is_fitted_exported_and_passes_its_own_check(opt
     names = tuple(f"{i}.png" for i in range(6))
     normals = Normals("noise", pixels, names, hw, ResizeRule(hw), ordered=False)
     roi = Roi(hw, inspect=(((8.0, 8.0), (80.0, 8.0), (80.0, 56.0), (8.0, 56.0)),))
-    recipe = Recipe("noise", Padim(**options), resolve(DEFAULT), roi=roi, threads=1)
+    recipe = FitOptions("noise", Padim(**options), resolve(DEFAULT), roi=roi, threads=1)
     fitted = fit_engine(normals, recipe, tmp_path / "engine.onnx", lambda *_: None)
     assert fitted.spec.parity["map_max_abs"] <= fitted.spec.parity["tolerance"]
     assert fitted.spec.parameters["model_bytes"] > 0

@@ -13,6 +13,7 @@ from learning.methods.patchcore import bank as patchcore_bank
 from learning.methods.patchcore import method as patchcore
 from learning.methods.patchcore import search as patchcore_search
 from learning.methods.patchcore.method import PatchCore
+from learning.options import option_fields
 
 CHANNELS = {"a": (6, 6, 8), "b": (10, 3, 4)}
 CANVAS = Canvas((24, 32), sigma=2.0, top_fraction=0.0)
@@ -289,6 +290,6 @@ def test_settings_that_make_no_sense_are_refused(options, message):
     ("name", "text"), [("coreset", "many"), ("neighbours", "-3"), ("variant", "x")]
 )
 def test_texts_of_the_command_line_are_refused_where_they_cannot_be_read(name, text):
-    field = next(field for field in PatchCore.settings() if field.name == name)
+    field = next(field for field in option_fields(PatchCore) if field.name == name)
     with pytest.raises(ConfigError, match=text):
         field.metadata["parse"](text)

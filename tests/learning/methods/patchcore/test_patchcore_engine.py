@@ -14,12 +14,13 @@ from engines.opening import open_engine
 from engines.spec import Roi
 from inspector.core.errors import ConfigError, ParityError
 from learning.backbones.zoo import DEFAULT, resolve
-from learning.fitting import Fitted, Recipe, fit_engine
+from learning.fitting import fit_engine
+from learning.job import EngineResult, FitOptions
 from learning.methods.patchcore.method import PatchCore
 
 
-def fitted(out: Path, method: PatchCore, **recipe) -> Fitted:
-    made = Recipe("parts", method, resolve(DEFAULT), threads=1, **recipe)
+def fitted(out: Path, method: PatchCore, **recipe) -> EngineResult:
+    made = FitOptions("parts", method, resolve(DEFAULT), threads=1, **recipe)
     return fit_engine(parts(8), made, out, lambda *_: None)
 
 

@@ -6,9 +6,9 @@ import pytest
 from inspector.core.errors import ConfigError, DataError
 from learning.graph.features import normalise_numpy
 from learning.methods import coreset
-from learning.methods.base import make_method
 from learning.methods.rad import method as rad
 from learning.methods.rad.method import Rad
+from learning.methods.registry import make_method
 
 
 def unit_rows(count: int, channels: int, seed: int = 0) -> np.ndarray:

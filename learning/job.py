@@ -1,0 +1,139 @@
+"""One engine in the making: its options, its pictures and the features of them."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from engines.roi import mask
+from engines.spec import EngineSpec, ResizeRule, Roi
+from inspector.core.arrays import Image, Mask
+from inspector.core.errors import ConfigError, DataError
+from learning.graph.maps import Canvas
+from learning.graph.pixels import blanked
+from learning.methods.base import Method, Scorer
+from learning.methods.feature_source import Features, FeatureSource, SourceRequest
+from learning.normals import Normals
+from learning.thresholds.folds import Scheme
+from learning.thresholds.rules import Rule
+
+BATCH: Final = 8
+"""Pictures whose features are computed together."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of a step, how many pictures were done since the last call, and their
+total."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Options of an engine, whether its model is fitted, trained or imported.
+
+    backbone: file of the backbone; None for a method without one. sigma: of the map's smoothing, in
+    map pixels. top_fraction: None for the method's default. rule: how the thresholds are chosen.
+    threads: 0 lets the runtime choose. drop_suspects: leave out the pictures that find_suspects
+    returns; they are only named otherwise. device: where features are computed, cpu or cuda.
+    """
+
+    name: str
+    method: Scorer[Any]
+    backbone: Path | None
+    sigma: float = 4.0
+    top_fraction: float | None = None
+    rule: Rule = field(default_factory=Rule)
+    roi: Roi | None = None
+    seed: int = 0
+    threads: int = 0
+    drop_suspects: bool = False
+    device: str = "cpu"
+
+    def open_source(self, input_hw: tuple[int, int]) -> FeatureSource:
+        """input_hw: (height, width) of the engine's input. Raises ConfigError for a size or a layer
+        that the backbone does not have."""
+        request = SourceRequest(self.backbone, input_hw, self.threads, self.device)
+        return self.method.open_source(request)
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions(EngineOptions):
+    """Options of an engine that is fitted. scheme: which scores the thresholds are chosen from."""
+
+    method: Method[Any]
+    scheme: Scheme = field(default_factory=Scheme)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineResult:
+    """An engine file that was written and checked. seconds: step -> wall time."""
+
+    path: Path
+    spec: EngineSpec
+    file_bytes: int
+    seconds: dict[str, float]
+
+    @property
+    def suspects(self) -> tuple[str, ...]:
+        """Names of the normal pictures that stand out."""
+        return tuple(self.spec.trained_on["suspects"])
+
+
+class EngineJob:
+    """Opens the features of a method and computes them for its pictures.
+
+    normals: the normal pictures, as the engine takes them. inside: (H, W) of the engine's input,
+    the region that is inspected; None is all of it. canvas: how maps are drawn. Use it in a `with`
+    statement. Raises what EngineOptions.open_source raises, ConfigError for a top_fraction that the
+    method does not use, and DataError for a region without a pixel.
+    """
+
+    def __init__(self, options: EngineOptions, normals: Normals, progress: Progress) -> None:
+        self.options, self.normals, self.progress = options, normals, progress
+        input_hw = normals.rule.input_hw
+        self.source = options.open_source(input_hw)
+        self.inside = inspected_pixels(options.roi, normals.rule)
+        self.canvas = Canvas(input_hw, options.sigma, _top_fraction(options), self.inside)
+        self.seconds: dict[str, float] = {}
+        self._started = time.monotonic()
+
+    def features(self, pixels: Image) -> Features:
+        """pixels: (n, H, W, 3) uint8 RGB."""
+        return self.source.extract(blanked(pixels, self.inside))
+
+    def end_step(self, step: str) -> None:
+        """Records the time since the last step ended as the time of this one."""
+        now = time.monotonic()
+        self.seconds[step] = now - self._started
+        self._started = now
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.source.close()
+
+
+def inspected_pixels(roi: Roi | None, rule: ResizeRule) -> Mask | None:
+    """(H, W) of the engine's input; None for all. Raises DataError if no pixel is left."""
+    if roi is None:
+        return None
+    inside = mask(roi, rule.input_hw, rule.crop)
+    if not inside.any():
+        raise DataError("the region of interest leaves no pixel of the engine's input")
+    return inside
+
+
+def _top_fraction(options: EngineOptions) -> float:
+    default = options.method.top_fraction
+    if default is None and options.top_fraction is not None:
+        raise ConfigError(
+            f"method {options.method.name} does not read its score off the map: leave out "
+            "top_fraction"
+        )
+    return (default or 0.0) if options.top_fraction is None else options.top_fraction

@@ -1,0 +1,79 @@
+"""The table of methods: how engines of each are fitted, trained and imported."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from inspector.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from learning.methods.base import Method
+
+
+@dataclass(frozen=True, slots=True)
+class MethodEntry:
+    """Names of classes as "module:Class", imported when they are asked for.
+
+    fitting: a Method (learning.methods.base), if the method is fitted from normal pictures alone.
+    training: a Scorer, if networks are trained for it.
+    """
+
+    fitting: str | None = None
+    training: str | None = None
+
+
+METHODS: Final[dict[str, MethodEntry]] = {
+    "rad": MethodEntry(
+        fitting="learning.methods.rad.method:Rad",
+    ),
+    "patchcore": MethodEntry(fitting="learning.methods.patchcore.method:PatchCore"),
+    "padim": MethodEntry(fitting="learning.methods.padim.method:Padim"),
+    "glass": MethodEntry(
+        training="learning.methods.glass.method:Glass",
+    ),
+}
+
+WAYS: Final = {"fitting": "fitted", "training": "trained"}
+
+COMMANDS: Final = {"fitting": "fit", "training": "train"}
+
+
+def fitted_methods() -> tuple[str, ...]:
+    """Names of the methods that are fitted from normal pictures."""
+    return _names("fitting")
+
+
+def trained_methods() -> tuple[str, ...]:
+    """Names of the methods whose networks are trained."""
+    return _names("training")
+
+
+def method_class(name: str) -> "type[Method[Any]]":
+    """The class of a method that is fitted. Raises ConfigError for another name."""
+    return _load(name, "fitting")
+
+
+def make_method(name: str, options: Mapping[str, Any]) -> "Method[Any]":
+    """A method that is fitted, with these options. Raises ConfigError for an unknown method or
+    option."""
+    return method_class(name).from_options(options)
+
+
+def _names(way: str) -> tuple[str, ...]:
+    return tuple(name for name, entry in METHODS.items() if getattr(entry, way) is not None)
+
+
+def _load(name: str, way: str) -> Any:
+    if name not in METHODS:
+        raise ConfigError(f"method {name!r} is unknown; known: {', '.join(_names(way))}")
+    entry = METHODS[name]
+    target: str | None = getattr(entry, way)
+    if target is None:
+        other = "training" if entry.training is not None else "fitting"
+        raise ConfigError(
+            f"method {name} is {WAYS[other]}, not {WAYS[way]}: "
+            f"use `python -m tools.{COMMANDS[other]}`"
+        )
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,71 @@
+"""Options as fields of a dataclass: what each one does, and how its text becomes its value."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+from inspector.core.errors import ConfigError
+
+
+def option(
+    help_text: str,
+    parse: Callable[[str], Any],
+    *,
+    flag: str = "",
+    metavar: str | None = None,
+    choices: tuple[str, ...] | None = None,
+) -> dict[str, Any]:
+    """Metadata of a field that is an option.
+
+    parse: text -> value; it raises ConfigError for a text that it cannot use. flag: name on the
+    command line; "" is the name of the field with hyphens.
+    """
+    return {
+        "help": help_text,
+        "parse": parse,
+        "flag": flag,
+        "metavar": metavar,
+        "choices": choices,
+    }
+
+
+def switch(help_text: str, *, flag: str = "") -> dict[str, Any]:
+    """Metadata of an option without a text: naming it turns the field's default around."""
+    return {"help": help_text, "parse": None, "flag": flag}
+
+
+def option_fields(owner: type) -> tuple["dataclasses.Field[Any]", ...]:
+    """The fields of a dataclass that are options."""
+    return tuple(field for field in dataclasses.fields(owner) if "parse" in field.metadata)
+
+
+def whole_number(text: str) -> int:
+    """Raises ConfigError for anything but digits."""
+    if not text.isdecimal() or len(text) > 9:
+        raise ConfigError(f"{text!r} is not a whole number from 0 to 999999999")
+    return int(text)
+
+
+def integer(text: str) -> int:
+    """Raises ConfigError for a text that is no whole number."""
+    try:
+        return int(text)
+    except ValueError as exc:
+        raise ConfigError(f"{text!r} is not a whole number") from exc
+
+
+def number(text: str) -> float:
+    """Raises ConfigError for a text that is no number."""
+    try:
+        return float(text)
+    except ValueError as exc:
+        raise ConfigError(f"{text!r} is not a number") from exc
+
+
+def gigabytes(text: str) -> int:
+    """In bytes. Raises ConfigError for a number that is not finite or below 0."""
+    value = number(text)
+    if not 0 <= value < math.inf:
+        raise ConfigError(f"{text} is not a finite number of at least 0")
+    return round(value * 1_000_000_000)
