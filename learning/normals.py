@@ -19,7 +19,7 @@ MAX_UNREADABLE: Final = 0.1
 """Share of a folder's pictures that may be unreadable before fitting stops."""
 
 MAX_PICTURES: Final = 200
-"""As many as RAD keeps per position by default: every one of them slows the search."""
+"""More pictures slow the search of methods that keep them all."""
 SHORT_SIDE: Final = 256
 MULTIPLE: Final = 32
 

@@ -130,10 +130,10 @@ TORCH_ALLOWED = (
         for name in ("export", "efficientnet_lite", "feature_graph", "vit")
     ),
     "learning/methods/rad/importing.py",
-    *(f"learning/methods/glass/{name}.py" for name in ("importing", "train")),
+    "learning/methods/glass/importing.py",
     *(
         f"learning/methods/glass/training/{name}.py"
-        for name in ("ascent", "checkpoint", "features", "networks", "step", "trainer")
+        for name in ("ascent", "checkpoint", "features", "networks", "run", "step", "trainer")
     ),
 )
 TORCH = {"torch", "torchvision", "timm"}

@@ -1,18 +1,17 @@
 """Prints what a new engine is."""
 
-from pathlib import Path
-
 from learning.job import EngineResult
 from tools._text import describe_backbone, plain_values
 
 
-def report(out: Path, fitted: EngineResult) -> None:
-    spec = fitted.spec
+def report(result: EngineResult) -> None:
+    spec = result.spec
     check, made = spec.parity, spec.parameters
     trained = spec.trained_on
     size, frame = spec.resize.input_hw, spec.frame_hw
     lines = {
-        "engine": f"{out}, {fitted.file_bytes / 1e6:.1f} MB, {sum(fitted.seconds.values()):.1f} s",
+        "engine": f"{result.path}, {result.file_bytes / 1e6:.1f} MB, "
+        f"{sum(result.seconds.values()):.1f} s",
         "pictures": f"{_count(trained['count'])} of {trained['name']}, "
         f"{trained['unreadable']} unreadable, {trained['unused']} not used, "
         f"{len(trained['suspects'])} standing out",

@@ -1,54 +1,65 @@
-"""The settings of a method as options of a command."""
+"""Options of a method, read from the fields of its dataclass, as options of a command."""
 
 import argparse
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from inspector.core.errors import ConfigError
-from learning.methods.registry import fitted_methods, method_class
-from learning.options import option_fields
 
 UNSET: Final = object()
-"""Of an option that was not given, so that the method's own default stands."""
+"""Default of every option, so that the method's own default applies."""
+
+Fields = Iterable["dataclasses.Field[Any]"]
 
 
-def add_method_options(parser: argparse.ArgumentParser, argv: list[str] | None) -> None:
-    """Adds an option for every setting of the method that argv names with --method."""
-    name = method_named(argv)
-    if name not in fitted_methods():
-        return
-    group = parser.add_argument_group(f"options of {name}")
-    for field in option_fields(method_class(name)):
-        group.add_argument(
-            "--" + field.name.replace("_", "-"),
-            type=_typed(field.metadata["parse"]),
-            default=UNSET,
-            help=field.metadata["help"],
-        )
+def add_method_options(parser: argparse.ArgumentParser, title: str, fields: Fields) -> None:
+    group = parser.add_argument_group(title)
+    for field in fields:
+        about = field.metadata
+        flag = "--" + (about["flag"] or field.name.replace("_", "-"))
+        shared: dict[str, Any] = {"dest": field.name, "default": UNSET, "help": _help(field)}
+        if about["parse"] is None:
+            group.add_argument(flag, action="store_const", const=not field.default, **shared)
+        else:
+            group.add_argument(
+                flag,
+                type=_parser(about["parse"]),
+                metavar=about["metavar"],
+                choices=about["choices"],
+                **shared,
+            )
 
 
-def method_named(argv: list[str] | None) -> str | None:
-    """What argv gives as --method, before anything else of it is read."""
+def named_method(argv: list[str] | None) -> str | None:
+    """The text after --method in argv; the parser needs it before it can parse the rest."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     first.add_argument("--method", nargs="?")
     name: str | None = first.parse_known_args(argv)[0].method
     return name
 
 
-def method_options(method: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The method's options that were given."""
-    given = vars(arguments)
-    names = [field.name for field in option_fields(method_class(method))]
-    return {name: given[name] for name in names if given[name] is not UNSET}
+def method_options(fields: Fields, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The values of the options that were typed."""
+    values = vars(arguments)
+    return {f.name: values[f.name] for f in fields if values[f.name] is not UNSET}
 
 
-def _typed(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """argparse shows the sentence of no error but its own."""
+def _help(field: "dataclasses.Field[Any]") -> str:
+    """With the default, unless the text names it or there is none."""
+    text: str = field.metadata["help"]
+    silent = field.default is None or field.metadata["parse"] is None or "default" in text
+    shown = text if silent else f"{text} (default: {field.default})"
+    return shown.replace("%", "%%")
 
-    def typed(text: str) -> Any:
+
+def _parser(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """argparse shows the text of an ArgumentTypeError only."""
+
+    def parse_argument(text: str) -> Any:
         try:
             return parse(text)
         except ConfigError as exc:
             raise argparse.ArgumentTypeError(str(exc)) from exc
 
-    return typed
+    return parse_argument

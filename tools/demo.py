@@ -27,12 +27,12 @@ from inspector.synthetic.demo_scene import (
 )
 from inspector.synthetic.truth import Comparison, Finding, compare
 from inspector.synthetic.truth_table import RULE, Row, rows, summaries, table
-from learning.methods.registry import trained_methods
+from learning.methods.registry import fitted_methods, trained_methods
 from tools import calibrate, fit, train
 from tools._cli import guarded
 from tools._media import H264Writer, write_picture
 
-FITTED = "rad"
+FITTED = fitted_methods()[0]
 EPOCHS = 30
 """Of four steps each: a few minutes on two cores."""
 
@@ -243,7 +243,7 @@ def _parser() -> argparse.ArgumentParser:
         "--method",
         choices=(FITTED, *trained_methods()),
         default=FITTED,
-        help="of the engine; glass is trained, for minutes, and needs torch (default: %(default)s)",
+        help="of the engine; a trained method takes minutes and needs torch (default: %(default)s)",
     )
     parser.add_argument(
         "--epochs",

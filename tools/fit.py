@@ -8,19 +8,19 @@ from typing import Any, Final
 from engines.roi import load_roi
 from engines.spec_file import file_hash
 from inspector.core.errors import ConfigError
-from learning.backbones.zoo import DEFAULT, resolve
 from learning.classes import fit_classes, refuse_failed, table
 from learning.datasets.layouts import LAYOUTS
 from learning.datasets.types import ClassData
 from learning.fitting import fit_engine
 from learning.job import EngineResult, FitOptions
-from learning.methods.registry import fitted_methods, make_method
+from learning.methods.registry import fitted_methods, make_method, method_class
 from learning.normals import LONGEST_SIDE, MAX_PICTURES, Normals
+from learning.options import option_fields
 from learning.thresholds.folds import Scheme
 from tools._argument_types import out_file, out_folder, seed, sigma
 from tools._cli import guarded
 from tools._fit_report import report
-from tools._method_options import UNSET, add_method_options, method_options
+from tools._method_options import UNSET, add_method_options, method_options, named_method
 from tools._normals import classes_of, normals_of, normals_of_class
 from tools._progress import Bars
 from tools._rule_options import add_rule_options, add_scheme_options, chosen_rule, chosen_scheme
@@ -35,8 +35,9 @@ NOT_IN_THE_ENGINE: Final = ("normal", "out", "threads", "seconds")
 @guarded
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser(argv).parse_args(argv)
-    method = make_method(arguments.method, method_options(arguments.method, arguments))
-    backbone = resolve(arguments.backbone)
+    given = method_options(option_fields(method_class(arguments.method)), arguments)
+    method = make_method(arguments.method, given)
+    backbone = method.find_backbone(arguments.backbone)
     scheme = chosen_scheme(arguments)
 
     def fit(normals: Normals, scheme: Scheme, out: Path) -> EngineResult:
@@ -62,12 +63,12 @@ def main(argv: list[str] | None = None) -> int:
             normals = normals_of(arguments.normal, arguments)
         else:
             normals, scheme = normals_of_class(_only(classes_of(arguments)), arguments, scheme)
-        report(arguments.out, fit(normals, scheme, arguments.out))
+        report(fit(normals, scheme, arguments.out))
         return 0
     rows = fit_classes(
         classes_of(arguments),
         arguments.out,
-        _request(vars(arguments)) | {"backbone": file_hash(backbone)},
+        _request(vars(arguments)) | {"backbone": None if backbone is None else file_hash(backbone)},
         lambda one, out: fit(*normals_of_class(one, arguments, scheme), out),
     )
     print(table(rows))
@@ -121,7 +122,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         help="JSON file (folder, for several classes) that says which pictures are for fitting, "
         "for thresholds and for testing; drawn once with --seed, then kept",
     )
-    add("--backbone", default=DEFAULT, help="name or ONNX file (default: %(default)s)")
+    add("--backbone", help="name or ONNX file (default: the method's)")
     add("--size", type=_size, help="HxW of the input; default: short side 256, aspect kept")
     add("--name", help="of the engine (default: name of the file)")
     add("--roi", type=Path, help="YAML with polygons to inspect and to ignore, in frame pixels")
@@ -134,7 +135,9 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add("--threads", type=int, default=0, help="0: the runtime chooses")
     add_rule_options(parser)
     add_scheme_options(parser)
-    add_method_options(parser, argv)
+    name = named_method(argv)
+    if name in fitted_methods():
+        add_method_options(parser, f"options of {name}", option_fields(method_class(name)))
     return parser
 
 

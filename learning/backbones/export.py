@@ -6,7 +6,7 @@ from pathlib import Path
 import onnx
 
 from inspector.core.errors import ConfigError
-from learning import torch_weights as checkpoint
+from learning import torch_weights
 from learning.backbones import vit, zoo
 
 
@@ -44,7 +44,7 @@ def exported_beside(
         export_backbone(name, out, weights_file=weights_file, input_hw=input_hw)
         return out
     info = zoo.describe(out)
-    if info.weights_sha256 != checkpoint.file_sha256(weights_file) or info.input_hw != input_hw:
+    if info.weights_sha256 != torch_weights.file_sha256(weights_file) or info.input_hw != input_hw:
         raise ConfigError(
             f"{out} is there already and was not made of {weights_file} for this size: give it as "
             "--backbone if it is meant, or move it away"

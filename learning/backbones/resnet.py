@@ -11,7 +11,7 @@ from urllib.parse import urlparse
 import onnx
 
 from inspector.core.errors import ConfigError, EngineError
-from learning import torch_weights as checkpoint
+from learning import torch_weights
 from learning.backbones.feature_graph import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -53,7 +53,7 @@ def export(
     if input_hw is not None:
         raise ConfigError(f"{name} takes any size; leave --size out")
     path = _download(name) if weights_file is None else weights_file
-    weights = checkpoint.as_weights(checkpoint.load(path), str(path))
+    weights = torch_weights.as_weights(torch_weights.load(path), str(path))
     shape = SHAPES[name]
     info = BackboneInfo(
         name=name,
@@ -62,7 +62,7 @@ def export(
         input_hw=None,
         licence=recipe(name).licence,
         origin=path.name if weights_file else f"torchvision {PRETRAINED}, {path.name}",
-        weights_sha256=checkpoint.file_sha256(path),
+        weights_sha256=torch_weights.file_sha256(path),
     )
     return build(weights, info, shape)
 
@@ -128,7 +128,7 @@ class _Network:
 
 def _download(name: str) -> Path:
     """The file in torch's own cache, fetched where it is not there; checked by its hash."""
-    torch, torchvision = checkpoint.library("torch"), checkpoint.library("torchvision")
+    torch, torchvision = torch_weights.library("torch"), torch_weights.library("torchvision")
     url = torchvision.models.get_model_weights(name)[PRETRAINED].url
     filename = Path(urlparse(url).path).name
     path = Path(torch.hub.get_dir()) / "checkpoints" / filename

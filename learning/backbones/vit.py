@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnx
 
 from inspector.core.errors import ConfigError
-from learning import torch_weights as checkpoint
+from learning import torch_weights
 from learning.backbones.feature_graph import IMAGENET_MEAN, IMAGENET_STD, FeatureGraph, Weights
 from learning.backbones.vit_positions import learned_positions, rotary
 from learning.backbones.zoo import BackboneInfo, Feature, recipe
@@ -67,8 +67,8 @@ def export(
         raise ConfigError(
             f"{name} is exported for one size: give --size HxW in multiples of {shape.patch}"
         )
-    path = checkpoint.download_timm(shape.timm_id) if weights_file is None else weights_file
-    weights = checkpoint.as_weights(checkpoint.load(path), str(path))
+    path = torch_weights.download_timm(shape.timm_id) if weights_file is None else weights_file
+    weights = torch_weights.as_weights(torch_weights.load(path), str(path))
     blocks = [(index + 1) * shape.depth // 12 - 1 for index in RAD_BLOCKS]
     grids = (Feature(f"block{index}", shape.channels, shape.patch) for index in blocks)
     info = BackboneInfo(
@@ -78,7 +78,7 @@ def export(
         input_hw=input_hw,
         licence=recipe(name).licence,
         origin=path.name if weights_file else f"timm {shape.timm_id}, {path.name}",
-        weights_sha256=checkpoint.file_sha256(path),
+        weights_sha256=torch_weights.file_sha256(path),
     )
     return build(weights, info, shape, blocks, input_hw)
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.errors import ConfigError
-from learning import torch_weights as checkpoint
+from learning import torch_weights
 from learning.backbones.feature_graph import Weights
 
 Array = npt.NDArray[np.float64]
@@ -36,7 +36,7 @@ def learned_positions(weights: Weights, channels: int, grid: tuple[int, int]) ->
         )
     if not square or (side, side) == grid:
         return stored[0].astype(np.float64)
-    torch, layers = checkpoint.library("torch"), checkpoint.library("timm.layers")
+    torch, layers = torch_weights.library("torch"), torch_weights.library("timm.layers")
     resampled = layers.resample_abs_pos_embed(
         torch.from_numpy(stored), new_size=list(grid), num_prefix_tokens=1
     )

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from inspector.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from learning.importing import Importer
     from learning.methods.base import Method
+    from learning.training import Trainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,27 +18,31 @@ class MethodEntry:
     """Names of classes as "module:Class", imported when they are asked for.
 
     fitting: a Method (learning.methods.base), if the method is fitted from normal pictures alone.
-    training: a Scorer, if networks are trained for it.
+    training: a Trainer (learning.training), if networks are trained for it. importing: an Importer
+    (learning.importing), if checkpoints of other programs can be imported.
     """
 
     fitting: str | None = None
     training: str | None = None
+    importing: str | None = None
 
 
 METHODS: Final[dict[str, MethodEntry]] = {
     "rad": MethodEntry(
         fitting="learning.methods.rad.method:Rad",
+        importing="learning.methods.rad.importing:RadImporter",
     ),
     "patchcore": MethodEntry(fitting="learning.methods.patchcore.method:PatchCore"),
     "padim": MethodEntry(fitting="learning.methods.padim.method:Padim"),
     "glass": MethodEntry(
-        training="learning.methods.glass.method:Glass",
+        training="learning.methods.glass.train:GlassTraining",
+        importing="learning.methods.glass.importing:GlassImporter",
     ),
 }
 
-WAYS: Final = {"fitting": "fitted", "training": "trained"}
+WAYS: Final = {"fitting": "fitted", "training": "trained", "importing": "imported"}
 
-COMMANDS: Final = {"fitting": "fit", "training": "train"}
+COMMANDS: Final = {"fitting": "fit", "training": "train", "importing": "import_checkpoint"}
 
 
 def fitted_methods() -> tuple[str, ...]:
@@ -49,9 +55,24 @@ def trained_methods() -> tuple[str, ...]:
     return _names("training")
 
 
+def imported_methods() -> tuple[str, ...]:
+    """Names of the methods whose checkpoints can be imported."""
+    return _names("importing")
+
+
 def method_class(name: str) -> "type[Method[Any]]":
     """The class of a method that is fitted. Raises ConfigError for another name."""
     return _load(name, "fitting")
+
+
+def trainer_class(name: str) -> "type[Trainer]":
+    """The class that trains a method. Raises ConfigError for another name."""
+    return _load(name, "training")
+
+
+def importer_class(name: str) -> "type[Importer]":
+    """The class that imports checkpoints of a method. Raises ConfigError for another name."""
+    return _load(name, "importing")
 
 
 def make_method(name: str, options: Mapping[str, Any]) -> "Method[Any]":

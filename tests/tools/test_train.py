@@ -1,6 +1,5 @@
 """tools.train as a command: what it refuses, and what lies in its folder."""
 
-import argparse
 import json
 import sys
 
@@ -11,16 +10,13 @@ from train_parts import HW, class_folder, picture, train
 
 from engines.spec import ResizeRule
 from inspector.core.errors import ConfigError, DataError
-from learning.datasets.types import Sample
 from learning.methods.glass.training.las import Synthesis
 from learning.methods.glass.training.options import FASTER_RATE, PUBLISHED_RATE
 from learning.methods.glass.training.sheet import SHEET, write_sheet
 from learning.methods.glass.training.textures import BuiltInTextures
 from learning.normals import Normals
 from learning.training_folder import LOG, REQUEST, Log, claim, refuse_other
-from tools import _train_data
-from tools._train_data import test_set as read_tests
-from tools._train_options import glass_options, parser
+from tools._train_options import chosen_trainer, make_parser
 from tools.fit import main as fit
 
 LEAST = ["--method", "glass", "--data", "d", "--out", "o"]
@@ -32,8 +28,13 @@ def normals(count, ordered=False):
     return Normals("bars", pixels, names, HW, ResizeRule(HW), ordered)
 
 
+def trainer(words):
+    argv = [*LEAST, *words]
+    return chosen_trainer(make_parser(argv).parse_args(argv))
+
+
 def test_a_missing_torch_is_one_sentence_with_what_to_install(tmp_path, monkeypatch, capsys):
-    monkeypatch.delitem(sys.modules, "learning.methods.glass.train", raising=False)
+    monkeypatch.delitem(sys.modules, "learning.methods.glass.training.run", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     assert train(class_folder(tmp_path), tmp_path / "out") == 2
     assert capsys.readouterr().err == "error: training needs torch: pip install '.[train]'\n"
@@ -52,7 +53,7 @@ def test_every_option_of_the_training_reaches_it():
     rest = {"eval-every": 2, "patience": 3, "threads": 2, "patch-norm": 3, "cache-gb": 0.5}
     given = counts | shares | rest | {"distribution": "manifold", "device": "cuda"}
     words = [word for key, value in given.items() for word in (f"--{key}", str(value))]
-    options = glass_options(parser().parse_args([*LEAST, *words, "--no-mining", "--amp"]))
+    options = trainer([*words, "--no-mining", "--amp"])
     own = {"p": "hard", "eval-every": "every", "cache-gb": "cache_bytes"}
     for key, value in given.items():
         found = getattr(options, own.get(key, key.replace("-", "_")))
@@ -62,8 +63,8 @@ def test_every_option_of_the_training_reaches_it():
 
 
 def test_the_published_settings_are_the_defaults():
-    arguments = parser().parse_args(LEAST)
-    options = glass_options(arguments)
+    arguments = make_parser(LEAST).parse_args(LEAST)
+    options = chosen_trainer(arguments)
     assert (options.epochs, options.batch, options.limit, options.steps) == (640, 8, 392, 20)
     assert (options.noise, options.step_size, options.radius) == (0.015, 0.001, 0.75)
     assert (options.hard, options.mining, options.distribution) == (0.5, True, "auto")
@@ -73,68 +74,20 @@ def test_the_published_settings_are_the_defaults():
 @pytest.mark.parametrize("gigabytes", ["nan", "inf", "-1", "much"])
 def test_a_cache_that_is_none_is_refused(gigabytes, capsys):
     with pytest.raises(SystemExit):
-        parser().parse_args([*LEAST, "--cache-gb", gigabytes])
+        make_parser(LEAST).parse_args([*LEAST, "--cache-gb", gigabytes])
     assert "--cache-gb" in capsys.readouterr().err
 
 
 def test_the_help_names_the_learning_rates_that_are_taken():
-    said = " ".join(parser().format_help().split())
+    said = " ".join(make_parser(LEAST).format_help().split())
     assert f"default: {PUBLISHED_RATE} for wide_resnet50_2, else {FASTER_RATE}" in said
 
 
 @pytest.mark.parametrize("size", ["288x", "big", "16", "10x10x10", "99999"])
 def test_a_size_that_is_none_is_refused(size, capsys):
     with pytest.raises(SystemExit):
-        parser().parse_args([*LEAST, "--size", size])
+        make_parser(LEAST).parse_args([*LEAST, "--size", size])
     assert "--size" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(("count", "held"), [(100, 20), (31, 10), (12, 4), (3, 1)])
-def test_a_fifth_is_held_out_or_ten_where_there_are_as_many(count, held):
-    arguments = argparse.Namespace(hold_out=None, seed=0)
-    assert _train_data._held(normals(count), arguments).sum() == held
-
-
-def test_the_end_of_a_stream_is_held_out():
-    arguments = argparse.Namespace(hold_out=0.25, seed=0)
-    held = _train_data._held(normals(8, ordered=True), arguments)
-    assert held.tolist() == [False] * 6 + [True] * 2
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0, float("nan")])
-def test_a_share_that_is_none_is_refused(share):
-    with pytest.raises(ConfigError, match="--hold-out must lie between 0 and 1"):
-        _train_data._held(normals(8), argparse.Namespace(hold_out=share, seed=0))
-
-
-def samples(tmp_path, *, masks=True):
-    found = []
-    for index in range(4):
-        spot = index > 1
-        cv2.imwrite(str(tmp_path / f"{index}.png"), picture(index, spot=spot))
-        mask = np.zeros(HW, np.uint8)
-        mask[10:22, 50:66] = 255
-        cv2.imwrite(str(tmp_path / f"{index}_mask.png"), mask)
-        own = (tmp_path / f"{index}_mask.png",) if spot and masks else ()
-        kind = "spot" if spot else "good"
-        found.append(Sample(f"{index}", tmp_path / f"{index}.png", kind, "test", own))
-    return tuple(found)
-
-
-def test_test_pictures_come_with_their_masks_at_the_size_of_the_input(tmp_path):
-    labelled = read_tests(samples(tmp_path), ResizeRule((32, 48)))
-    assert labelled.pixels.shape == (4, 32, 48, 3)
-    assert labelled.defective.tolist() == [False, False, True, True]
-    assert not labelled.masks[:2].any()
-    rows, columns = np.nonzero(labelled.masks[2])
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (5, 10, 25, 32)
-    assert labelled.origin == "the test set (paper protocol)"
-
-
-def test_test_pictures_without_masks_judge_whole_pictures_alone(tmp_path):
-    assert read_tests(samples(tmp_path, masks=False), ResizeRule(HW)).masks is None
-    with pytest.raises(DataError, match="good and defective test pictures"):
-        read_tests(samples(tmp_path)[:2], ResizeRule(HW))
 
 
 def test_a_folder_of_another_training_is_refused_by_what_differs(tmp_path):

@@ -5,23 +5,34 @@ pictures are resized.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
 from loguru import logger
 
 from inspector.core.errors import ConfigError
-from learning import torch_weights as checkpoint
+from learning import torch_weights
+from learning.importing import ImportedModel, Importer, ImportRequest
+from learning.methods.base import layer_names
+from learning.methods.feature_source import BackboneSource, SourceRequest
+from learning.methods.glass.method import Glass, trained_glass
 from learning.methods.glass.model import NORM_EPSILON, State
+from learning.options import option
 
 DISCRIMINATOR: Final = "discriminator"
 PROJECTION: Final = "pre_projection"
 
 BACKBONE: Final = ("backbone.", "forward_modules.")
 """How the other names of a state dict of the whole module begin."""
+
+SIGMA: Final = 4.0
+"""Of the map's smoothing, as published, px."""
+
+COMPARED: Final = 4
+"""Normal pictures whose patch vectors show whether the backbone is that of the training."""
 
 SIDE: Final = 288
 """Of the input, as published, px."""
@@ -52,6 +63,49 @@ class GlassCheckpoint:
     state: State
     dims: int
     hidden: int
+
+
+@dataclass(frozen=True)
+class GlassImporter(Importer):
+    """layers: see Glass. class_name: of the pictures; CLOSER names those cropped closer."""
+
+    name: ClassVar[str] = "glass"
+
+    layers: tuple[str, ...] | None = field(
+        default=None,
+        metadata=option(
+            "of the backbone, separated by commas (default: strides 8 and 16)", layer_names
+        ),
+    )
+    class_name: str = field(
+        default="",
+        metadata=option(
+            "of the published data set; toothbrush and wood were cropped closer (default: none)",
+            str,
+            flag="class",
+        ),
+    )
+
+    def read(self, request: ImportRequest) -> ImportedModel:
+        checkpoint = read_glass(request.file)
+        input_hw = request.input_hw or (SIDE, SIDE)
+        short = request.resize
+        if short is None:
+            short = round(min(input_hw) * CLOSER.get(self.class_name, SIDE) / SIDE)
+        backbone = request.find_backbone(lambda patch: input_hw)
+        normals = request.read_normals(
+            input_hw, lambda frame_hw: centre_crop(frame_hw, input_hw, short)
+        )
+        method = Glass(layers=self.layers)
+        with method.open_source(SourceRequest(backbone, input_hw, request.threads)) as source:
+            assert isinstance(source, BackboneSource)
+            model = trained_glass(checkpoint.state, source, input_hw)
+            features = source.extract(normals.pixels[:COMPARED])
+        vectors = model.folded.embedding.numpy(list(features.values())).swapaxes(0, 1)
+        variation = spread(checkpoint.state, vectors.reshape(checkpoint.dims, -1).T)
+        warn_if_unlikely(variation, backbone.name)
+        parameters = {"short_side": short, "spread": variation, "differs": DIFFERS}
+        return ImportedModel(method, model, backbone, normals, SIGMA, parameters)
 
 
 def spread(state: State, vectors: npt.NDArray[np.float32]) -> float:
@@ -97,7 +151,7 @@ def centre_crop(
 def read_glass(path: Path) -> GlassCheckpoint:
     """Never runs code from the file. Raises ConfigError for anything but the two networks of one
     hidden layer, whole and finite."""
-    networks = _networks(path, checkpoint.read(path))
+    networks = _networks(path, torch_weights.read(path))
     hidden, dims = _sizes(path, networks[DISCRIMINATOR])
     block = "body.block1"
     per_hidden = ("0.bias", *(f"1.{key}" for key in ("weight", "bias", "running_mean")))
@@ -113,7 +167,7 @@ def read_glass(path: Path) -> GlassCheckpoint:
     state = {}
     for network, expected in shapes.items():
         _refuse_others(f"{network} of {path}", networks[network], (*expected, counter))
-        weights = checkpoint.as_weights(networks[network], f"{network} of {path}")
+        weights = torch_weights.as_weights(networks[network], f"{network} of {path}")
         state[network] = {name: weights.take(name, shape) for name, shape in expected.items()}
         for name, values in state[network].items():
             if not np.isfinite(values).all():
@@ -183,4 +237,4 @@ def _refuse_others(where: str, held: Mapping[Any, Any], known: Iterable[str]) ->
 
 
 def _is_tensor(value: Any) -> bool:
-    return bool(checkpoint.library("torch").is_tensor(value))
+    return bool(torch_weights.library("torch").is_tensor(value))

@@ -16,12 +16,13 @@ from spox import Var
 from inspector.core.errors import ConfigError
 from learning.backbones.features import FeatureExtractor
 from learning.backbones.zoo import BackboneInfo
-from learning.graph import glass_head, maps
+from learning.graph import maps
 from learning.graph.maps import Canvas, scored_cells
 from learning.graph.patch_embedding import PatchEmbedding
 from learning.methods.base import Embeddings, Maps, Scorer, Scores
 from learning.methods.feature_source import Features
 from learning.methods.glass import reference as glass_reference
+from learning.methods.glass.head import largest, patch_scores
 from learning.methods.glass.model import SLOPE, GlassModel, State, fold
 
 STRIDES: Final = (8, 16)
@@ -101,7 +102,7 @@ class Glass(Scorer[TrainedGlass]):
         self, model: TrainedGlass, features: Mapping[str, Var], canvas: Canvas
     ) -> tuple[Var, Var]:
         folded = model.folded
-        grid = glass_head.patch_scores(
+        grid = patch_scores(
             [features[layer] for layer in folded.layers],
             model.grids,
             folded.embedding,
@@ -111,9 +112,7 @@ class Glass(Scorer[TrainedGlass]):
             slope=SLOPE,
         )
         drawn = maps.anomaly_map({self.name: grid}, {self.name: model.grids[0]}, canvas)
-        return drawn, glass_head.largest(
-            grid, None if canvas.inside is None else _scored_cells(model, canvas)
-        )
+        return drawn, largest(grid, None if canvas.inside is None else _scored_cells(model, canvas))
 
     def reference(
         self, model: TrainedGlass, features: Features, canvas: Canvas

@@ -1,193 +1,81 @@
-"""From normal pictures to a trained GLASS engine: hold out, train, take the best networks, finish.
-
-Needs torch.
-"""
+"""Options of GLASS training, and what it needs from the pictures. It needs torch only to train."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar
 
-import numpy as np
-import torch
-
-from engines.spec import Roi
-from inspector.core.arrays import Image, Mask
-from learning.backbones.features import FeatureExtractor
-from learning.finishing import make_engine
-from learning.graph.pixels import blanked
-from learning.job import EngineOptions, EngineResult, Progress, inspected_pixels
-from learning.methods.feature_source import BackboneSource
-from learning.methods.glass.method import Glass, trained_glass
-from learning.methods.glass.training import checkpoint, distribution
-from learning.methods.glass.training.batches import TrainingSet
+from inspector.core.arrays import Mask
+from learning.methods.base import layer_names
+from learning.methods.feature_source import BackboneSource, FeatureSource
+from learning.methods.glass.method import Glass
 from learning.methods.glass.training.las import Synthesis
+from learning.methods.glass.training.masks import read_foregrounds
 from learning.methods.glass.training.options import GlassOptions
-from learning.methods.glass.training.textures import Textures
-from learning.methods.glass.training.trainer import GlassTrainer, Trained, Watch
-from learning.methods.glass.training.validation import Labelled, synthetic
+from learning.methods.glass.training.textures import BuiltInTextures, FolderTextures, Textures
 from learning.normals import Normals
-from learning.thresholds.choosing import check_supported
-from learning.thresholds.rules import Rule
+from learning.options import option
+from learning.training import PreparedTraining, Trainer, TrainingJob, import_with_torch
 
-CHECKPOINTS: Final = "checkpoints"
-ENGINE: Final = "engine.onnx"
+RUN = "learning.methods.glass.training.run"
+"""The module that needs torch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
-    """What to train. textures: what defects are made of. tests: labelled pictures to choose the
-    best networks on, None for held-out normals with synthetic defects. See EngineOptions for
-    the others."""
+@dataclass(frozen=True)
+class GlassTraining(GlassOptions, Trainer):
+    """textures: folder of pictures that defects are made of; None for a built-in bank.
+    foreground: folder of masks of where defects may be drawn; None for everywhere. layers: see
+    Glass. See GlassOptions for the others."""
 
-    name: str
-    backbone: Path
-    textures: Textures
-    layers: tuple[str, ...] | None = None
-    options: GlassOptions = field(default_factory=GlassOptions)
-    tests: Labelled | None = None
-    sigma: float = 4.0
-    rule: Rule = field(default_factory=Rule)
-    roi: Roi | None = None
-    drop_suspects: bool = False
+    name: ClassVar[str] = "glass"
+
+    textures: Path | None = field(
+        default=None,
+        metadata=option("folder of pictures, such as DTD; default: a built-in bank", Path),
+    )
+    foreground: Path | None = field(
+        default=None, metadata=option("folder of masks of where defects may be drawn", Path)
+    )
+    layers: tuple[str, ...] | None = field(
+        default=None,
+        metadata=option("of the backbone; default: those of strides 8 and 16", layer_names),
+    )
 
     @property
+    def scorer(self) -> Glass:
+        return Glass(layers=self.layers)
+
+    @cached_property
     def synthesis(self) -> Synthesis:
-        return Synthesis(self.textures, self.options.beta_mean, self.options.beta_std)
+        """Raises DataError for a folder without textures."""
+        textures: Textures = BuiltInTextures()
+        if self.textures is not None:
+            textures = FolderTextures(self.textures)
+        return Synthesis(textures, self.beta_mean, self.beta_std)
 
     @property
-    def wanted(self) -> EngineOptions:
-        return EngineOptions(
-            name=self.name,
-            method=Glass(layers=self.layers),
-            backbone=self.backbone,
-            sigma=self.sigma,
-            rule=self.rule,
-            roi=self.roi,
-            seed=self.options.seed,
-            threads=self.options.threads,
-            drop_suspects=self.drop_suspects,
-            device="cuda" if self.options.device.startswith("cuda") else "cpu",
-        )
+    def network_options(self) -> GlassOptions:
+        names = [field.name for field in dataclasses.fields(GlassOptions)]
+        return GlassOptions(**{name: getattr(self, name) for name in names})
 
+    def read_foregrounds(self, normals: Normals) -> Mask | None:
+        """(n, H, W); None for everywhere. Raises DataError for a mask that is empty or missing."""
+        if self.foreground is None:
+            return None
+        return read_foregrounds(self.foreground, normals.names, normals.rule)
 
-def train_glass(
-    normals: Normals,
-    held: Mask,
-    foregrounds: Mask | None,
-    course: Course,
-    folder: Path,
-    *,
-    begin: Callable[[], None],
-    watch: Watch,
-    progress: Progress,
-) -> tuple[EngineResult, Trained]:
-    """Trains in folder/CHECKPOINTS, going on with a training that is there, and writes
-    folder/ENGINE.
+    def require(self) -> None:
+        import_with_torch(RUN)
 
-    held: (n,) bool, the normals that are not trained on: the best networks and the thresholds are
-    chosen on them. foregrounds: (n, H, W), where defects may be drawn; None is everywhere. begin:
-    called when all is found usable, before the first file is written. Raises what GlassTrainer.run
-    and make_engine raise.
-    """
-    kept = _part(normals, held)
-    check_supported(course.rule, len(kept.names))
-    with course.wanted.open_source(normals.rule.input_hw) as extractor:
-        assert isinstance(extractor, BackboneSource)
-        trainer = _trainer(extractor, normals, held, foregrounds, course, folder, watch)
-        begin()
-        latest = folder / CHECKPOINTS / checkpoint.LATEST
-        trained = trainer.run(resume=latest.exists())
-        # Read back from the file, so that the engine is what the checkpoint says.
-        model = trained_glass(
-            checkpoint.load_best(folder / CHECKPOINTS, trained.best_epoch),
-            extractor,
-            normals.rule.input_hw,
-            facts=_facts(trainer, trained, course),
-        )
-    fitted = make_engine(
-        model,
-        kept,
-        course.wanted,
-        folder / ENGINE,
-        progress,
-        fitted=_part(normals, ~held),
-        note=_note(course, normals),
-    )
-    return fitted, trained
+    def request(self, source: FeatureSource) -> dict[str, Any]:
+        assert isinstance(source, BackboneSource)
+        return {
+            **self.network_options.resumable(source.info, source.layers),
+            "textures": self.synthesis.textures.name,
+            "foreground": None if self.foreground is None else str(self.foreground),
+        }
 
-
-def _trainer(
-    extractor: FeatureExtractor,
-    normals: Normals,
-    held: Mask,
-    foregrounds: Mask | None,
-    course: Course,
-    folder: Path,
-    watch: Watch,
-) -> GlassTrainer:
-    pixels, foregrounds = seen(normals, foregrounds, course.roi)
-    of_trained, of_held = (
-        None if foregrounds is None else foregrounds[which] for which in (~held, held)
-    )
-    labelled = course.tests
-    if labelled is None:
-        seed = course.options.seed
-        labelled = synthetic(pixels[held], of_held, course.synthesis, seed)
-    else:
-        inside = inspected_pixels(course.roi, normals.rule)
-        labelled = dataclasses.replace(labelled, pixels=blanked(labelled.pixels, inside))
-    training = TrainingSet(pixels[~held], of_trained, course.synthesis)
-    return GlassTrainer(course.options, extractor, training, labelled, folder / CHECKPOINTS, watch)
-
-
-def seen(normals: Normals, foregrounds: Mask | None, roi: Roi | None) -> tuple[Image, Mask | None]:
-    """Pixels and foregrounds as the training takes them: blank outside the region of interest,
-    and no defect there."""
-    inside = inspected_pixels(roi, normals.rule)
-    if inside is None:
-        return normals.pixels, foregrounds
-    allowed = inside if foregrounds is None else foregrounds & inside
-    return blanked(normals.pixels, inside), np.broadcast_to(allowed, normals.pixels.shape[:3])
-
-
-def _facts(trainer: GlassTrainer, trained: Trained, course: Course) -> dict[str, Any]:
-    """For the spec, with every figure's origin beside it."""
-    extractor = trainer.extractor
-    options = dataclasses.asdict(trainer.options)
-    options |= trainer.options.resumable(extractor.info, extractor.layers)
-    for key in ("dims", "hidden", "cache_bytes", "seed"):
-        options.pop(key)
-    judged = distribution.judge(trainer.normals.pixels)
-    quality = trained.quality
-    return {
-        "training": options | {"trained": trained.epochs, "patch_scale": trained.scale},
-        "textures": course.textures.name,
-        "foreground_masks": trainer.normals.foregrounds is not None,
-        "distribution": {
-            "chosen_by": course.options.distribution,
-            "hypersphere": trained.hypersphere,
-            "judged": dataclasses.asdict(judged),
-        },
-        "checkpoint": {
-            "epoch": trained.best_epoch,
-            "chosen_on": trained.origin,
-            "image_auroc_there": quality.image_auroc,
-            "pixel_auroc_there": quality.pixel_auroc,
-        },
-        "torch": torch.__version__,
-    }
-
-
-def _note(course: Course, normals: Normals) -> str:
-    how = "the end of one stream" if normals.ordered else "drawn at random or named as such"
-    said = f"held out: {how}"
-    if course.tests is not None:
-        return f"{said}; the checkpoint was chosen on the test set"
-    return f"{said}; the checkpoint was chosen on these pictures and synthetic defects on them"
-
-
-def _part(normals: Normals, which: Mask) -> Normals:
-    names = tuple(name for name, one in zip(normals.names, which, strict=True) if one)
-    return dataclasses.replace(normals, pixels=normals.pixels[which], names=names)
+    def prepare(self, job: TrainingJob) -> PreparedTraining:
+        prepared: PreparedTraining = import_with_torch(RUN).prepare(self, job)
+        return prepared

@@ -1,6 +1,5 @@
 """Files of a training: what it goes on from, and the best networks, both in the published form."""
 
-import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,8 @@ import torch
 from torch import Tensor
 
 from inspector.core.errors import ConfigError, SinkError
+from learning import torch_weights
 from learning.methods.glass.training.validation import Quality
-from learning.torch_errors import DAMAGED
 
 LATEST: Final = "ckpt.pth"
 BEST: Final = "ckpt_best_{epoch}.pth"
@@ -133,14 +132,8 @@ def _save(path: Path, content: dict[str, Any]) -> None:
 def load(path: Path) -> dict[str, Any]:
     """A checkpoint in the published form, on the CPU; never runs code from the file. Raises
     ConfigError."""
-    try:
-        held = io.BytesIO(path.read_bytes())
-        content = torch.load(held, map_location="cpu", weights_only=True)
-    except OSError as exc:
-        raise ConfigError(f"checkpoint {path} cannot be read: {exc.strerror}") from exc
-    except DAMAGED as exc:
-        reason = str(exc).strip().partition("\n")[0]
-        raise ConfigError(f"{path} is not a whole checkpoint: {reason}") from exc
+    content = torch_weights.read(path)
     if not isinstance(content, dict) or not {"discriminator", "pre_projection"} <= set(content):
         raise ConfigError(f"checkpoint {path} lacks discriminator or pre_projection")
-    return content
+    networks: dict[str, Any] = content
+    return networks

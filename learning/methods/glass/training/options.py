@@ -1,13 +1,14 @@
-"""Settings of GLASS training (ECCV 2024), the published ones by default."""
+"""Options of GLASS training (ECCV 2024). The defaults are the published values."""
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from inspector.core.errors import ConfigError
 from learning.backbones.zoo import BackboneInfo
 from learning.methods.glass.training.distribution import CHOICES
+from learning.options import gigabytes, integer, number, option, switch, whole_number
 
 PUBLISHED: Final = "wide_resnet50_2"
 """The backbone whose features the published constants were chosen on."""
@@ -41,29 +42,82 @@ class GlassOptions:
     of normal pictures that are kept. threads: 0 lets torch choose.
     """
 
-    epochs: int = 640
-    batch: int = 8
-    limit: int = 392
-    steps: int = 20
-    noise: float = 0.015
-    step_size: float = 0.001
-    radius: float = 0.75
-    hard: float = 0.5
-    mining: bool = True
-    distribution: str = "auto"
+    epochs: int = field(
+        default=640,
+        metadata=option("each ends once more than --limit pictures were seen", integer),
+    )
+    batch: int = field(default=8, metadata=option("pictures per step", integer))
+    limit: int = field(default=392, metadata=option("pictures per epoch", integer))
+    steps: int = field(default=20, metadata=option("of the gradient ascent", integer))
+    noise: float = field(
+        default=0.015, metadata=option("standard deviation of the noise on features", number)
+    )
+    step_size: float = field(default=0.001, metadata=option("of the gradient ascent", number))
+    radius: float = field(
+        default=0.75,
+        metadata=option("quantile of distances to the centre, for a hypersphere", number),
+    )
+    hard: float = field(
+        default=0.5,
+        metadata=option(
+            "quantile of errors above which patches count", number, flag="p", metavar="P"
+        ),
+    )
+    mining: bool = field(
+        default=True, metadata=switch("train without the gradient ascent", flag="no-mining")
+    )
+    distribution: str = field(
+        default="auto", metadata=option("of the normal features", str, choices=CHOICES)
+    )
     beta_mean: float = 0.5
     beta_std: float = 0.1
-    learning_rate: float | None = None
-    dims: int | None = None
-    hidden: int | None = None
-    patch_norm: float | None = None
-    every: int = 10
-    patience: int = 0
-    seed: int = 0
-    device: str = "cpu"
-    amp: bool = False
-    threads: int = 0
-    cache_bytes: int = 4_000_000_000
+    learning_rate: float | None = field(
+        default=None,
+        metadata=option(
+            f"default: {PUBLISHED_RATE} for {PUBLISHED}, else {FASTER_RATE}",
+            number,
+        ),
+    )
+    dims: int | None = field(
+        default=None,
+        metadata=option("of a patch vector; default: channels of the layers together", integer),
+    )
+    hidden: int | None = field(
+        default=None,
+        metadata=option("of the discriminator; default: two thirds of --dims", integer),
+    )
+    patch_norm: float | None = field(
+        default=None,
+        metadata=option("length that patch vectors are scaled to; 0: not scaled", number),
+    )
+    every: int = field(
+        default=10,
+        metadata=option(
+            "from one validation to the next", integer, flag="eval-every", metavar="EPOCHS"
+        ),
+    )
+    patience: int = field(
+        default=0,
+        metadata=option(
+            "stop after N validations without improvement; 0: never", integer, metavar="N"
+        ),
+    )
+    seed: int = field(default=0, metadata=option("of all random choices", whole_number))
+    device: str = field(
+        default="cpu",
+        metadata=option("for features and training: cpu or cuda", str),
+    )
+    amp: bool = field(default=False, metadata=switch("train in bfloat16 where that is safe"))
+    threads: int = field(default=0, metadata=option("0: the libraries choose", integer))
+    cache_bytes: int = field(
+        default=4_000_000_000,
+        metadata=option(
+            "of features kept in memory, in GB (default: 4)",
+            gigabytes,
+            flag="cache-gb",
+            metavar="GB",
+        ),
+    )
 
     def __post_init__(self) -> None:
         for key in ("epochs", "batch", "limit", "every"):

@@ -1,7 +1,6 @@
 """Trains GLASS (ECCV 2024): the loop, choosing the best networks, and going on after a stop."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import torch
 from loguru import logger
 from torch import Tensor
 
-from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError, EngineError
 from learning.backbones.features import FeatureExtractor
 from learning.graph.patch_embedding import PatchEmbedding
@@ -37,18 +35,9 @@ from learning.methods.glass.training.step import (
     descend,
     losses,
 )
-from learning.methods.glass.training.validation import Labelled, Quality, quality
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Who wants to know. scalars: epoch and figures by name. pictures: epoch and (n, H, W, 3)
-    uint8 RGB, pictures with synthetic defects. progress: epoch, steps done in it and their number.
-    """
-
-    scalars: Callable[[int, dict[str, float]], None] = lambda epoch, values: None
-    pictures: Callable[[int, Image], None] = lambda epoch, pixels: None
-    progress: Callable[[int, int, int], None] = lambda epoch, done, steps: None
+from learning.methods.glass.training.validation import Quality, quality
+from learning.training import Watch
+from learning.training_data import Labelled
 
 
 @dataclass(frozen=True, slots=True)

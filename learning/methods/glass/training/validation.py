@@ -1,4 +1,4 @@
-"""How well networks in training tell normal pictures from labelled ones."""
+"""Measures how well networks in training separate defective pictures from normal ones."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.arrays import Image, Mask
-from inspector.core.errors import DataError
 from learning.graph.maps import Canvas, anomaly_map_numpy
 from learning.methods.glass.training.las import Synthesis
 from learning.metrics.image import auroc
+from learning.training_data import Labelled
 
 SYNTHETIC: Final = "normal pictures held out and synthetic defects on them"
 
@@ -25,27 +25,6 @@ PER_NORMAL: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """Pictures that checkpoints are chosen on.
-
-    pixels: (n, H, W, 3) uint8 RGB. defective: (n,). masks: (n, H, W), None where the defects are
-    not drawn. origin: what the pictures are, for everything that reports a figure of them.
-    """
-
-    pixels: Image
-    defective: npt.NDArray[np.bool_]
-    masks: Mask | None
-    origin: str
-
-    def __post_init__(self) -> None:
-        if not self.defective.any() or self.defective.all():
-            raise DataError(
-                f"checkpoints cannot be chosen on {self.origin}: that takes normal and defective "
-                "pictures"
-            )
-
-
-@dataclass(frozen=True, slots=True)
 class Quality:
     """pixel_auroc: None where the defects are not drawn."""
 
@@ -54,21 +33,8 @@ class Quality:
 
     @property
     def total(self) -> float:
-        """What the best checkpoint has most of."""
+        """The best checkpoint has the largest total."""
         return self.image_auroc + (self.pixel_auroc or 0.0)
-
-
-def hold_out(
-    count: int, share: float, *, ordered: bool, seed: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Indices of the pictures to train on and of those held out, at least one and at most all but
-    two. ordered: frames of one stream, whose last are held out, because neighbours are nearly the
-    same. Raises DataError for fewer than three pictures."""
-    if count < 3:
-        raise DataError(f"{count} normal pictures are too few: one is held out, two are trained on")
-    held = min(max(1, round(share * count)), count - 2)
-    order = np.arange(count) if ordered else np.random.default_rng(seed).permutation(count)
-    return np.sort(order[:-held]), np.sort(order[-held:])
 
 
 def synthetic(

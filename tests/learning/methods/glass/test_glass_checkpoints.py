@@ -64,7 +64,7 @@ from pathlib import Path
 from glass_training_parts import trainer
 from learning.backbones.features import FeatureExtractor
 from learning.backbones.zoo import DEFAULT, resolve
-from learning.methods.glass.training.trainer import Watch
+from learning.training import Watch
 def watch(epoch, done, steps):
     if (epoch, done) == (3, 1):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -167,10 +167,10 @@ def test_a_damaged_checkpoint_is_named(extractor, tmp_path):
     trainer(extractor, tmp_path, epochs=1).run()
     path = tmp_path / checkpoint.LATEST
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ConfigError, match=r"ckpt\.pth is not a whole checkpoint"):
+    with pytest.raises(ConfigError, match=r"ckpt\.pth is not a file of torch weights"):
         trainer(extractor, tmp_path).run(resume=True)
     path.write_bytes(b"\x80\x02ccollections\nOrderedDict\nK\x01\x85R.")
-    with pytest.raises(ConfigError, match=r"ckpt\.pth is not a whole checkpoint"):
+    with pytest.raises(ConfigError, match=r"ckpt\.pth is not a file of torch weights"):
         trainer(extractor, tmp_path).run(resume=True)
     path.write_bytes((next(tmp_path.glob("ckpt_best_*.pth"))).read_bytes())
     with pytest.raises(ConfigError, match="no training to go on with"):

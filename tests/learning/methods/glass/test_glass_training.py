@@ -15,8 +15,9 @@ from learning.backbones.zoo import DEFAULT, resolve  # noqa: E402
 from learning.graph.patch_embedding import PatchEmbedding  # noqa: E402
 from learning.methods.glass.training.batches import order  # noqa: E402
 from learning.methods.glass.training.features import CachedRows, Embedder  # noqa: E402
-from learning.methods.glass.training.trainer import Watch  # noqa: E402
-from learning.methods.glass.training.validation import hold_out, quality  # noqa: E402
+from learning.methods.glass.training.validation import quality  # noqa: E402
+from learning.training import Watch  # noqa: E402
+from learning.training_data import hold_out_indices  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -133,10 +134,10 @@ def test_cuda_trains_to_nearly_the_same_scores(extractor, tmp_path):
 
 
 def test_pictures_are_held_out_at_random_or_from_the_end_of_a_stream():
-    train, held = hold_out(20, 0.2, ordered=False, seed=0)
+    train, held = hold_out_indices(20, 0.2, ordered=False, seed=0)
     assert sorted([*train, *held]) == list(range(20))
     assert len(held) == 4
     assert not np.array_equal(held, np.arange(16, 20))
-    assert np.array_equal(hold_out(20, 0.2, ordered=True, seed=0)[1], np.arange(16, 20))
+    assert np.array_equal(hold_out_indices(20, 0.2, ordered=True, seed=0)[1], np.arange(16, 20))
     with pytest.raises(DataError, match="2 normal pictures are too few"):
-        hold_out(2, 0.2, ordered=False, seed=0)
+        hold_out_indices(2, 0.2, ordered=False, seed=0)

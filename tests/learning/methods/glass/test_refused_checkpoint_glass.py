@@ -66,7 +66,7 @@ EYE = torch.eye(HIDDEN, DIMS)
         (lambda: {"encoder.weight": torch.zeros(2)}, "holds 'encoder.weight'"),
         (lambda: {"backbone.conv1.weight": torch.zeros(2)}, "holds no discriminator"),
         (lambda: [torch.zeros(2)], "must hold discriminator and pre_projection by name, not list"),
-        (lambda: {"discriminator": Odd()}, "making that would run code"),
+        (lambda: {"discriminator": Odd()}, "which would run code"),
     ],
 )
 def test_what_is_no_published_checkpoint_is_refused_by_name(
@@ -107,7 +107,7 @@ def test_a_missing_or_damaged_file_is_refused(normal, tmp_path, capsys, content,
         (["--normal", "nowhere"], "nowhere"),
         (["--max-pictures", "1"], "--max-pictures must be at least 2"),
         (["--false-alarm-rate", "0.001"], "cannot be supported by 9 normal pictures"),
-        (["--top-fraction", "0.1"], "no top_fraction"),
+        (["--top-fraction", "0.1"], "leave out top_fraction"),
         (["--weights", "w.pth", "--backbone", "b.onnx"], "leave them out for b.onnx"),
         (["--weights", "w.pth", "--backbone", "vgg"], "'vgg' is unknown"),
         (["--weights", "none.pth", "--backbone", "resnet18"], "none.pth cannot be read"),

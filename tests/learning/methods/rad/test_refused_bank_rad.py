@@ -11,7 +11,7 @@ from rad_import_parts import PICTURES, backbone_normals_and_bank, imported  # no
 
 from inspector.core.errors import ConfigError  # noqa: E402
 from learning.backbones.zoo import DEFAULT, describe  # noqa: E402
-from learning.methods.rad import importing as rad_bank  # noqa: E402
+from learning.methods.rad import importing, published_bank  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -108,28 +108,28 @@ def test_malformed_arguments_are_a_usage_error(place, tmp_path, argument):
 
 def test_a_bank_beyond_the_engine_is_refused_with_what_helps(place, tmp_path, capsys, monkeypatch):
     size = PICTURES * CELLS**2 * sum(CHANNELS.values()) * 4
-    monkeypatch.setattr(rad_bank, "MAX_MODEL_BYTES", size - 1)
+    monkeypatch.setattr(published_bank, "MAX_MODEL_BYTES", size - 1)
     refused(imported(place, tmp_path / "e.onnx"), capsys, "--pictures 0:100; the classes follow")
     for more in (["--precision", "float16"], ["--coreset", "3"], ["--pictures", "0:5"]):
         assert imported(place, tmp_path / "e.onnx", *more) == 0
 
 
 def test_a_bank_leaves_room_for_the_backbone(place, tmp_path):
-    bank = rad_bank.read_bank(place / "bank.pth")
-    method = rad_bank.settings({})
+    bank = published_bank.read_bank(place / "bank.pth")
+    method = importing.published_rad({})
     info = describe(place / "encoder.onnx")
-    room = rad_bank.room_beside(place / "encoder.onnx")
-    assert room == rad_bank.MAX_FILE_BYTES - (place / "encoder.onnx").stat().st_size
+    room = published_bank.room_beside(place / "encoder.onnx")
+    assert room == published_bank.MAX_FILE_BYTES - (place / "encoder.onnx").stat().st_size
     with pytest.raises(ValueError, match=r"above the limit of 0\.00"):
         bank.model(method, info, which=range(PICTURES), room=100)
 
 
 def test_a_layer_beyond_memory_is_refused(place, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(rad_bank, "MAX_LAYER_BYTES", 1000)
+    monkeypatch.setattr(published_bank, "MAX_LAYER_BYTES", 1000)
     refused(imported(place, tmp_path / "e.onnx", "--coreset", "1"), capsys, "of memory, above")
 
 
 def test_a_crop_of_more_than_the_picture_is_refused():
-    assert rad_bank.crop(448, 512) == (0.0625, 0.0625, 0.9375, 0.9375)
+    assert importing.crop(448, 512) == (0.0625, 0.0625, 0.9375, 0.9375)
     with pytest.raises(ConfigError, match="smaller than the input of 448"):
-        rad_bank.crop(448, 400)
+        importing.crop(448, 400)

@@ -1,0 +1,126 @@
+"""Runs a training of GLASS (ECCV 2024) and makes a model of its best networks. Needs torch."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from inspector.core.arrays import Image, Mask
+from learning.graph.pixels import blanked
+from learning.methods.feature_source import BackboneSource
+from learning.methods.glass.method import trained_glass
+from learning.methods.glass.train import GlassTraining
+from learning.methods.glass.training import checkpoint, distribution
+from learning.methods.glass.training.batches import TrainingSet
+from learning.methods.glass.training.sheet import SHEET, write_sheet
+from learning.methods.glass.training.trainer import GlassTrainer, Trained
+from learning.methods.glass.training.validation import synthetic
+from learning.training import PreparedTraining, TrainedModel, TrainingJob
+from learning.training_data import Labelled
+
+
+class GlassRun(PreparedTraining):
+    """pixels, allowed: all normal pictures as the training takes them, and where defects may be
+    drawn; None is everywhere."""
+
+    def __init__(
+        self,
+        options: GlassTraining,
+        job: TrainingJob,
+        trainer: GlassTrainer,
+        pixels: Image,
+        allowed: Mask | None,
+    ) -> None:
+        self._options, self._job, self._trainer = options, job, trainer
+        self._pixels, self._allowed = pixels, allowed
+        self._folder = job.checkpoints
+
+    def begin(self, folder: Path) -> None:
+        options = self._options
+        write_sheet(folder, self._pixels, self._allowed, options.synthesis, options.seed)
+
+    def run(self) -> TrainedModel:
+        """Raises what GlassTrainer.run raises."""
+        job, trainer = self._job, self._trainer
+        trained = trainer.run(resume=(self._folder / checkpoint.LATEST).exists())
+        # The networks are read back from the file, so the engine is what the checkpoint says.
+        model = trained_glass(
+            checkpoint.load_best(self._folder, trained.best_epoch),
+            trainer.extractor,
+            job.data.normals.rule.input_hw,
+            facts=self._facts(trained),
+        )
+        tests = job.data.tests is not None
+        chosen_on = "the test set" if tests else "these pictures and synthetic defects on them"
+        return TrainedModel(model, chosen_on, self._summary(trained))
+
+    def _summary(self, trained: Trained) -> dict[str, str]:
+        quality = trained.quality
+        pixels = "" if quality.pixel_auroc is None else f", pixel AUROC {quality.pixel_auroc:.4f}"
+        return {
+            "checkpoint": f"epoch {trained.best_epoch} of {trained.epochs}, chosen on "
+            f"{trained.origin}: image AUROC {quality.image_auroc:.4f}{pixels} there",
+            "synthetic": f"defects as in {self._folder.parent / SHEET}",
+        }
+
+    def _facts(self, trained: Trained) -> dict[str, Any]:
+        """For the spec. Every figure is beside the origin of the pictures it was computed on."""
+        trainer, extractor = self._trainer, self._trainer.extractor
+        options = dataclasses.asdict(trainer.options)
+        options |= trainer.options.resumable(extractor.info, extractor.layers)
+        for key in ("dims", "hidden", "cache_bytes", "seed"):
+            options.pop(key)
+        quality = trained.quality
+        return {
+            "training": options | {"trained": trained.epochs, "patch_scale": trained.scale},
+            "textures": self._options.synthesis.textures.name,
+            "foreground_masks": trainer.normals.foregrounds is not None,
+            "distribution": {
+                "chosen_by": trainer.options.distribution,
+                "hypersphere": trained.hypersphere,
+                "judged": dataclasses.asdict(distribution.judge(trainer.normals.pixels)),
+            },
+            "checkpoint": {
+                "epoch": trained.best_epoch,
+                "chosen_on": trained.origin,
+                "image_auroc_there": quality.image_auroc,
+                "pixel_auroc_there": quality.pixel_auroc,
+            },
+            "torch": torch.__version__,
+        }
+
+
+def prepare(options: GlassTraining, job: TrainingJob) -> GlassRun:
+    """Raises DataError for foregrounds that cannot be used, EngineError for a missing device."""
+    assert isinstance(job.source, BackboneSource)
+    normals, held = job.data.normals, job.data.held
+    pixels, allowed = _restrict(normals.pixels, options.read_foregrounds(normals), job.inside)
+    labelled = job.data.tests
+    if labelled is None:
+        allowed_on_held = None if allowed is None else allowed[held]
+        labelled = synthetic(pixels[held], allowed_on_held, options.synthesis, options.seed)
+    else:
+        labelled = _blank(labelled, job.inside)
+    training = TrainingSet(
+        pixels[~held], None if allowed is None else allowed[~held], options.synthesis
+    )
+    trainer = GlassTrainer(
+        options.network_options, job.source, training, labelled, job.checkpoints, job.watch
+    )
+    return GlassRun(options, job, trainer, pixels, allowed)
+
+
+def _restrict(
+    pixels: Image, foregrounds: Mask | None, inside: Mask | None
+) -> tuple[Image, Mask | None]:
+    """Blanks the pictures outside the region of interest, and allows no defect there."""
+    if inside is None:
+        return pixels, foregrounds
+    allowed = inside if foregrounds is None else foregrounds & inside
+    return blanked(pixels, inside), np.broadcast_to(allowed, pixels.shape[:3])
+
+
+def _blank(labelled: Labelled, inside: Mask | None) -> Labelled:
+    return dataclasses.replace(labelled, pixels=blanked(labelled.pixels, inside))

@@ -1,0 +1,217 @@
+"""Trains an engine: the contract of a method whose networks are trained, and the way to its file.
+
+The way is the same for every method: open the features, train in a folder, take the best networks,
+finish the engine file as for a fitted model.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+
+from inspector.core.arrays import Image, Mask
+from inspector.core.errors import ConfigError, EngineError
+from inspector.core.files import sole_writer
+from learning.finishing import make_engine
+from learning.job import EngineOptions, EngineResult, Progress, inspected_pixels
+from learning.methods.base import Scorer
+from learning.methods.feature_source import FeatureSource
+from learning.normals import Normals
+from learning.options import option_fields
+from learning.thresholds.choosing import check_supported
+from learning.training_data import TrainingData
+from learning.training_folder import claim, refuse_other
+
+CHECKPOINTS: Final = "checkpoints"
+ENGINE: Final = "engine.onnx"
+"""Names in the folder of a training."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Functions that are called while a training runs.
+
+    begin: before the first file is written, when nothing can be refused any more. scalars: epoch
+    and figures by name. pictures: epoch and pictures with synthetic defects, (n, H, W, 3) uint8
+    RGB. progress: epoch, steps done in it, and steps of an epoch.
+    """
+
+    begin: Callable[[], None] = lambda: None
+    scalars: Callable[[int, dict[str, float]], None] = lambda epoch, values: None
+    pictures: Callable[[int, Image], None] = lambda epoch, pixels: None
+    progress: Callable[[int, int, int], None] = lambda epoch, done, steps: None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """What a Trainer needs. inside: (H, W) of the engine's input, the region that is inspected;
+    None is all of it. checkpoints: folder to write checkpoints to, and to resume from."""
+
+    data: TrainingData
+    source: FeatureSource
+    inside: Mask | None
+    checkpoints: Path
+    watch: Watch
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """model: as the Scorer of the method takes it. chosen_on: for the note of the thresholds, the
+    pictures that the best checkpoint was chosen on. summary: lines for people, by their heading."""
+
+    model: Any
+    chosen_on: str
+    summary: Mapping[str, str]
+
+
+class PreparedTraining(ABC):
+    """A training that has everything it needs and has not written a file."""
+
+    @abstractmethod
+    def begin(self, folder: Path) -> None:
+        """Writes what people should see before the training, such as a sheet of pictures."""
+
+    @abstractmethod
+    def run(self) -> TrainedModel:
+        """Trains to the last epoch, from the latest checkpoint if there is one. After a stop at any
+        time, the next run must end with the same networks."""
+
+
+class Trainer(ABC):
+    """Trains the networks of a method. A subclass is a frozen dataclass whose fields are its
+    options, each with `option(...)` as its metadata: they become options of the command line.
+
+    It must be importable without torch. epochs, seed, device and threads are options that every
+    training has; epochs is only used to show progress.
+    """
+
+    name: ClassVar[str]
+    epochs: int
+    seed: int
+    device: str
+    threads: int
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Self:
+        """Raises ConfigError for an option that this training does not have or cannot use."""
+        known = {field.name for field in option_fields(cls)}
+        for key in options:
+            if key not in known:
+                names = ", ".join(sorted(known))
+                raise ConfigError(f"the training of {cls.name} has no option {key}; it has {names}")
+        return cls(**options)
+
+    @property
+    @abstractmethod
+    def scorer(self) -> Scorer[Any]:
+        """Computes maps and scores with the trained networks."""
+
+    @abstractmethod
+    def require(self) -> None:
+        """Raises EngineError if a package that the training needs is not installed."""
+
+    @abstractmethod
+    def request(self, source: FeatureSource) -> dict[str, Any]:
+        """The options that the networks depend on, as plain values. A training that is resumed must
+        have the same."""
+
+    @abstractmethod
+    def prepare(self, job: TrainingJob) -> PreparedTraining:
+        """Raises everything that can be refused before the first file is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    engine: EngineResult
+    summary: Mapping[str, str]
+
+
+def train_engine(
+    trainer: Trainer,
+    data: TrainingData,
+    options: EngineOptions,
+    folder: Path,
+    *,
+    watch: Watch,
+    progress: Progress,
+    request: Mapping[str, Any] | None = None,
+) -> TrainingResult:
+    """Trains in folder/CHECKPOINTS, resuming a training that is there, and writes folder/ENGINE.
+
+    request: further plain values that a resumed training must share. Raises ConfigError for a
+    folder that holds another training and for one that another run writes to, and what `prepare`,
+    `run` and make_engine raise.
+    """
+    normals = data.normals
+    held = _take(normals, data.held)
+    check_supported(options.rule, len(held.names))
+    with contextlib.ExitStack() as until_written:
+        with options.open_source(normals.rule.input_hw) as source:
+            shared = trainer.request(source) | _request(data, source) | dict(request or {})
+            refuse_other(folder, shared)
+            inside = inspected_pixels(options.roi, normals.rule)
+            job = TrainingJob(data, source, inside, folder / CHECKPOINTS, watch)
+            training = trainer.prepare(job)
+            until_written.enter_context(sole_writer(folder))
+            watch.begin()
+            claim(folder, shared)
+            training.begin(folder)
+            trained = training.run()
+        engine = make_engine(
+            trained.model,
+            held,
+            options,
+            folder / ENGINE,
+            progress,
+            fitted=_take(normals, ~data.held),
+            note=_note(normals, trained),
+        )
+    return TrainingResult(engine, trained.summary)
+
+
+def import_with_torch(module: str) -> Any:
+    """Imports a module of ours that needs torch. Raises EngineError if torch is missing."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as exc:
+        if exc.name != "torch":
+            raise
+        raise EngineError("training needs torch: pip install '.[train]'") from exc
+
+
+def _request(data: TrainingData, source: FeatureSource) -> dict[str, Any]:
+    """What the networks depend on besides the options of the trainer."""
+    normals = data.normals
+    held = [name for name, is_held in zip(normals.names, data.held, strict=True) if is_held]
+    return {
+        "data": normals.name,
+        "pictures": _digest(*normals.names),
+        "held out": _digest(*held),
+        "size": list(normals.rule.input_hw),
+        **source.files,
+        "layers": source.layers,
+        "paper protocol": data.tests is not None,
+    }
+
+
+def _digest(*names: str) -> str:
+    text = "\n".join(names).encode("utf-8", "surrogateescape")
+    return f"{len(names)}, sha256 {hashlib.sha256(text).hexdigest()[:16]}"
+
+
+def _note(normals: Normals, trained: TrainedModel) -> str:
+    how = "the end of one stream" if normals.ordered else "drawn at random or named as such"
+    return f"held out: {how}; the checkpoint was chosen on {trained.chosen_on}"
+
+
+def _take(normals: Normals, chosen: Mask) -> Normals:
+    indices = np.flatnonzero(chosen)
+    names = tuple(normals.names[index] for index in indices)
+    return dataclasses.replace(normals, pixels=normals.pixels[indices], names=names)
