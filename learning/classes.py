@@ -1,4 +1,4 @@
-"""One engine for each class of a data set, going on where an earlier call was stopped."""
+"""Fits one engine for each class of a data set; a second call skips the classes that are done."""
 
 import dataclasses
 import hashlib
@@ -12,23 +12,26 @@ from typing import Any, Final
 from loguru import logger
 
 from engines.spec_file import file_hash
-from inspector.core.errors import DataError, InspectorError
+from inspector.core.errors import ConfigError, DataError, InspectorError
 from inspector.core.files import sole_writer, write_whole
 from inspector.core.schema import build
 from learning.datasets.hashing import pictures_hash
+from learning.datasets.splits import Fractions, load_or_make
 from learning.datasets.types import ClassData
 from learning.job import EngineResult
+from learning.normals import Normals, Size, from_pictures
+from learning.thresholds.folds import Scheme
 
 RECORD: Final = "fit.json"
-"""Beside the engines: what each was made from, so that it is not made twice."""
+"""File beside the engines: what each was made from, so that it is not made twice."""
 
 FitOne = Callable[[ClassData, Path], EngineResult]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One class. request: sha256 of options and pictures. engine_sha256: of the file that came of
-    them. error: why there is none, then the figures are 0."""
+    """Result for one class. request: sha256 of options and pictures. engine_sha256: of the engine
+    file. error: why there is no engine; the figures are 0 then."""
 
     name: str
     request: str = ""
@@ -41,12 +44,46 @@ class Row:
     error: str = ""
 
 
+def divide_classes(data: tuple[ClassData, ...], place: Path, seed: int) -> tuple[ClassData, ...]:
+    """The classes, with their pictures divided into fitting, thresholds and testing.
+
+    place: JSON file of the division, or the folder of one file per class; it is drawn with the seed
+    if it does not exist. Raises ConfigError for a file and several classes.
+    """
+    if len(data) > 1 and place.suffix:
+        raise ConfigError(f"--split {place} must be a folder: there are {len(data)} classes")
+    return tuple(_divide(item, place, seed) if item.samples else item for item in data)
+
+
+def read_class(
+    data: ClassData, scheme: Scheme, *, size: Size | None, max_pictures: int
+) -> tuple[Normals, Scheme]:
+    """The good pictures of a class. Good validation pictures, if there are any, are held out to
+    choose the thresholds; raises ConfigError if the scheme asks for another way."""
+    validation = tuple(sample for sample in data.validation() if not sample.defective)
+    named = [(sample.name, sample.path) for sample in (*data.normals(), *validation)]
+    normals = from_pictures(data.name, named, input_hw=size, max_pictures=max_pictures)
+    names = set(normals.names)
+    held_out = tuple(sample.name for sample in validation if sample.name in names)
+    if held_out and scheme != Scheme():
+        raise ConfigError(
+            f"class {data.name} has {len(held_out)} good validation pictures that choose its "
+            "thresholds: leave out --folds and --hold-out"
+        )
+    return normals, Scheme(held_out=held_out) if held_out else scheme
+
+
+def _divide(data: ClassData, place: Path, seed: int) -> ClassData:
+    path = place if place.suffix else place / f"{data.name}.json"
+    return load_or_make(path, data, seed=seed, fractions=Fractions()).apply(data)
+
+
 def fit_classes(
     data: tuple[ClassData, ...], out: Path, options: Mapping[str, Any], fit_one: FitOne
 ) -> list[Row]:
-    """Engines OUT/<class>.onnx. A class whose engine was made from the same options and pictures
-    is kept; one that cannot be fitted is named and the others go on. Raises ConfigError where
-    another run writes to OUT."""
+    """Writes the engines OUT/<class>.onnx. The engine of a class is kept if it was made from the
+    same options and pictures. A class that cannot be fitted gets a row with the error, and the
+    others are fitted. Raises ConfigError if another run writes to OUT."""
     with sole_writer(out):
         return _each(data, out, options, fit_one)
 
@@ -56,45 +93,45 @@ def _each(
 ) -> list[Row]:
     known = {row.name: row for row in _read(out / RECORD)}
     rows = []
-    for one in data:
-        request = _request(one, options)
-        path = out / f"{one.name}.onnx"
-        before = known.get(one.name)
+    for item in data:
+        request = _request(item, options)
+        path = out / f"{item.name}.onnx"
+        before = known.get(item.name)
         if before is not None and before.request == request and _is(path, before.engine_sha256):
-            logger.info("class {}: kept, made from the same options and pictures", one.name)
+            logger.info("class {}: kept, made from the same options and pictures", item.name)
             rows.append(before)
             continue
-        row = _fitted(one, path, request, fit_one)
+        row = _fit(item, path, request, fit_one)
         rows.append(row)
         if not row.error:
-            known[one.name] = row
+            known[item.name] = row
             _write(out / RECORD, list(known.values()))
     return rows
 
 
-def _fitted(one: ClassData, path: Path, request: str, fit_one: FitOne) -> Row:
+def _fit(data: ClassData, path: Path, request: str, fit_one: FitOne) -> Row:
     started = time.monotonic()
     try:
-        fitted = fit_one(one, path)
+        result = fit_one(data, path)
     except InspectorError as exc:
-        logger.error("class {}: {}", one.name, exc)
-        return Row(one.name, error=str(exc))
-    trained = fitted.spec.trained_on
+        logger.error("class {}: {}", data.name, exc)
+        return Row(data.name, error=str(exc))
+    trained = result.spec.trained_on
     return Row(
-        name=one.name,
+        name=data.name,
         request=request,
         engine_sha256=file_hash(path),
         pictures=trained["count"],
         suspects=len(trained["suspects"]),
         seconds=round(time.monotonic() - started, 3),
-        megabytes=round(fitted.file_bytes / 1e6, 3),
-        image_threshold=fitted.spec.image_threshold,
+        megabytes=round(result.file_bytes / 1e6, 3),
+        image_threshold=result.spec.image_threshold,
     )
 
 
-def _request(one: ClassData, options: Mapping[str, Any]) -> str:
-    held = [sample for sample in one.validation() if not sample.defective]
-    pictures = [pictures_hash(samples) for samples in (one.normals(), held)]
+def _request(data: ClassData, options: Mapping[str, Any]) -> str:
+    validation = [sample for sample in data.validation() if not sample.defective]
+    pictures = [pictures_hash(samples) for samples in (data.normals(), validation)]
     text = json.dumps([dict(options), pictures], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -104,15 +141,17 @@ def _is(path: Path, sha256: str) -> bool:
 
 
 def _read(path: Path) -> list[Row]:
-    """Rows of an earlier call; none where there was no call."""
+    """Rows of an earlier call; none if there was no call."""
     if not path.exists():
         return []
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
-        raise DataError(f"{path} cannot be read: {exc}; delete it to fit all classes anew") from exc
+        raise DataError(
+            f"{path} cannot be read: {exc}; delete it to fit all classes again"
+        ) from exc
     if not isinstance(raw, list):
-        raise DataError(f"{path} is no list of classes; delete it to fit all classes anew")
+        raise DataError(f"{path} is no list of classes; delete it to fit all classes again")
     return [build(Row, row, DataError, f"{path}[{index}]") for index, row in enumerate(raw)]
 
 
@@ -122,7 +161,7 @@ def _write(path: Path, rows: list[Row]) -> None:
 
 
 def table(rows: list[Row]) -> str:
-    """For people: a line for each class, errors below."""
+    """A line for each class, with its figures or its error."""
     width = max(len("class"), *(len(row.name) for row in rows))
     head = f"{'class':{width}}{'pictures':>10}{'stand out':>11}{'threshold':>11}{'MB':>8}{'s':>8}"
     lines = [head]
@@ -138,7 +177,7 @@ def table(rows: list[Row]) -> str:
 
 
 def refuse_failed(rows: list[Row]) -> None:
-    """Raises DataError naming the classes that could not be fitted."""
+    """Raises DataError, with the names, if a class could not be fitted."""
     failed = [row.name for row in rows if row.error]
     if failed:
         raise DataError(

@@ -16,6 +16,7 @@ from learning.graph.pixels import blanked
 from learning.methods.base import Method, Scorer
 from learning.methods.feature_source import Features, FeatureSource, SourceRequest
 from learning.normals import Normals
+from learning.thresholds.choosing import Thresholds
 from learning.thresholds.folds import Scheme
 from learning.thresholds.rules import Rule
 
@@ -72,6 +73,13 @@ class EngineResult:
     spec: EngineSpec
     file_bytes: int
     seconds: dict[str, float]
+
+    @property
+    def thresholds(self) -> Thresholds:
+        spec = self.spec
+        return Thresholds(
+            spec.image_threshold, spec.pixel_threshold, spec.display_range, spec.threshold_rule
+        )
 
     @property
     def suspects(self) -> tuple[str, ...]:

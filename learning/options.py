@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from inspector.core.errors import ConfigError
@@ -38,6 +38,18 @@ def switch(help_text: str, *, flag: str = "") -> dict[str, Any]:
 def option_fields(owner: type) -> tuple["dataclasses.Field[Any]", ...]:
     """The fields of a dataclass that are options."""
     return tuple(field for field in dataclasses.fields(owner) if "parse" in field.metadata)
+
+
+def parse_options(owner: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parses the values that are text, as the command line does. Other values, and names that are
+    no options of `owner`, stay as they are. Raises ConfigError."""
+    fields = {field.name: field.metadata for field in option_fields(owner)}
+    return {
+        name: fields[name]["parse"](value)
+        if isinstance(value, str) and name in fields and fields[name]["parse"] is not None
+        else value
+        for name, value in values.items()
+    }
 
 
 def whole_number(text: str) -> int:

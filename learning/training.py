@@ -128,8 +128,9 @@ class Trainer(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingResult:
-    engine: EngineResult
+class TrainingResult(EngineResult):
+    """summary: lines for people, by their heading."""
+
     summary: Mapping[str, str]
 
 
@@ -173,7 +174,9 @@ def train_engine(
             fitted=_take(normals, ~data.held),
             note=_note(normals, trained),
         )
-    return TrainingResult(engine, trained.summary)
+    return TrainingResult(
+        engine.path, engine.spec, engine.file_bytes, engine.seconds, trained.summary
+    )
 
 
 def import_with_torch(module: str) -> Any:

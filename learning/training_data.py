@@ -59,6 +59,11 @@ class TrainingData:
     held: Mask
     tests: Labelled | None = None
 
+    @property
+    def checkpoints_by(self) -> str:
+        """Name of the pictures that checkpoints are chosen on, for the log."""
+        return "validation" if self.tests is None else "test_set"
+
 
 def data_of_normals(normals: Normals, *, hold_out: float | None, seed: int) -> TrainingData:
     """hold_out: share of the normals, None for the default. Raises ConfigError for a share that is

@@ -13,10 +13,10 @@ from inspector.core.errors import ConfigError
 from inspector.core.protocols import Source
 from inspector.core.types import Frame
 from inspector.sources.uri import kind_of
+from learning.classes import divide_classes, read_class
 from learning.datasets.layouts import load
-from learning.datasets.splits import Fractions, load_or_make
 from learning.datasets.types import ClassData
-from learning.normals import Normals, from_folder, from_pictures, from_stream
+from learning.normals import Normals, from_folder, from_stream
 from learning.thresholds.folds import Scheme
 
 
@@ -55,36 +55,13 @@ def frames_of(source: Source, seconds: float) -> Iterator[Image]:
 def classes_of(arguments: argparse.Namespace) -> tuple[ClassData, ...]:
     """The classes of the data set that --normal names, divided as --split says."""
     data = load(Path(arguments.normal), arguments.dataset)
-    place: Path | None = arguments.split
-    if place is None:
+    if arguments.split is None:
         return data
-    if len(data) > 1 and place.suffix:
-        raise ConfigError(f"--split {place} must be a folder: there are {len(data)} classes")
-    return tuple(one if not one.samples else _divided(one, place, arguments.seed) for one in data)
-
-
-def _divided(one: ClassData, place: Path, seed: int) -> ClassData:
-    path = place if place.suffix else place / f"{one.name}.json"
-    return load_or_make(path, one, seed=seed, fractions=Fractions()).apply(one)
+    return divide_classes(data, arguments.split, arguments.seed)
 
 
 def normals_of_class(
-    one: ClassData, arguments: argparse.Namespace, scheme: Scheme
+    data: ClassData, arguments: argparse.Namespace, scheme: Scheme
 ) -> tuple[Normals, Scheme]:
-    """Good validation pictures, where there are any, are held out to choose the thresholds.
-
-    Raises ConfigError where the scheme asks for something else.
-    """
-    held = tuple(sample for sample in one.validation() if not sample.defective)
-    named = [(sample.name, sample.path) for sample in (*one.normals(), *held)]
-    normals = from_pictures(
-        one.name, named, input_hw=arguments.size, max_pictures=arguments.max_pictures
-    )
-    there = set(normals.names)
-    kept = tuple(sample.name for sample in held if sample.name in there)
-    if kept and scheme != Scheme():
-        raise ConfigError(
-            f"class {one.name} has {len(kept)} good validation pictures that choose its "
-            "thresholds: leave out --folds and --hold-out"
-        )
-    return normals, Scheme(held_out=kept) if kept else scheme
+    """See learning.classes.read_class."""
+    return read_class(data, scheme, size=arguments.size, max_pictures=arguments.max_pictures)

@@ -5,14 +5,13 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from engines.roi import load_roi
 from engines.spec_file import file_hash
 from inspector.core.errors import ConfigError
+from learning import fit
 from learning.classes import fit_classes, refuse_failed, table
 from learning.datasets.layouts import LAYOUTS
 from learning.datasets.types import ClassData
-from learning.fitting import fit_engine
-from learning.job import EngineResult, FitOptions
+from learning.job import EngineResult
 from learning.methods.registry import fitted_methods, make_method, method_class
 from learning.normals import LONGEST_SIDE, MAX_PICTURES, Normals
 from learning.options import option_fields
@@ -29,65 +28,68 @@ SUFFIX: Final = ".onnx"
 """Of an engine file; any other --out is a folder."""
 
 NOT_IN_THE_ENGINE: Final = ("normal", "out", "threads", "seconds")
-"""Options that an engine does not depend on, or by way of its pictures."""
+"""Options that an engine does not depend on, or only through its pictures."""
 
 
 @guarded
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser(argv).parse_args(argv)
-    given = method_options(option_fields(method_class(arguments.method)), arguments)
-    method = make_method(arguments.method, given)
+    method = method_class(arguments.method)
+    options = method_options(option_fields(method), arguments)
+    make_method(arguments.method, options)  # refuses options before pictures are read
     backbone = method.find_backbone(arguments.backbone)
     scheme = chosen_scheme(arguments)
 
-    def fit(normals: Normals, scheme: Scheme, out: Path) -> EngineResult:
-        roi = None if arguments.roi is None else load_roi(arguments.roi, normals.frame_hw)
-        recipe = FitOptions(
-            name=arguments.name or out.stem,
-            method=method,
-            backbone=backbone,
-            sigma=arguments.sigma,
-            top_fraction=arguments.top_fraction,
-            rule=chosen_rule(arguments),
-            scheme=scheme,
-            roi=roi,
-            seed=arguments.seed,
-            threads=arguments.threads,
-            drop_suspects=arguments.drop_suspects,
-        )
+    def fit_one(normals: Normals, scheme: Scheme, out: Path) -> EngineResult:
         with Bars() as bars:
-            return fit_engine(normals, recipe, out, bars.advance)
+            return fit(
+                normals,
+                arguments.method,
+                out,
+                name=arguments.name,
+                backbone=backbone,
+                sigma=arguments.sigma,
+                top_fraction=arguments.top_fraction,
+                rule=chosen_rule(arguments),
+                scheme=scheme,
+                roi=arguments.roi,
+                seed=arguments.seed,
+                threads=arguments.threads,
+                drop_suspects=arguments.drop_suspects,
+                progress=bars.advance,
+                **options,
+            )
 
     if arguments.out.suffix == SUFFIX:
         if arguments.dataset is None and arguments.split is None:
             normals = normals_of(arguments.normal, arguments)
         else:
             normals, scheme = normals_of_class(_only(classes_of(arguments)), arguments, scheme)
-        report(fit(normals, scheme, arguments.out))
+        report(fit_one(normals, scheme, arguments.out))
         return 0
     rows = fit_classes(
         classes_of(arguments),
         arguments.out,
         _request(vars(arguments)) | {"backbone": None if backbone is None else file_hash(backbone)},
-        lambda one, out: fit(*normals_of_class(one, arguments, scheme), out),
+        lambda data, out: fit_one(*normals_of_class(data, arguments, scheme), out),
     )
     print(table(rows))
     refuse_failed(rows)
     return 0
 
 
-def _request(given: dict[str, Any]) -> dict[str, Any]:
+def _request(values: dict[str, Any]) -> dict[str, Any]:
     """What the engines depend on besides their pictures, as plain values."""
-    path: Path | None = given["roi"]
+    path: Path | None = values["roi"]
     if path is not None and not path.is_file():
         raise ConfigError(f"--roi {path} is no file")
     roi = None if path is None else file_hash(path)
-    kept = {
+    used = {
         key: value
-        for key, value in given.items()
+        for key, value in values.items()
         if key not in NOT_IN_THE_ENGINE and value is not UNSET
     }
-    return kept | {"roi": roi}
+    return used | {"roi": roi}
 
 
 def _only(data: tuple[ClassData, ...]) -> ClassData:

@@ -3,13 +3,10 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
-from engines.roi import load_roi
-from engines.spec_file import file_hash
 from inspector.core.errors import ConfigError
-from learning.job import EngineOptions
-from learning.training import CHECKPOINTS, Trainer, Watch, train_engine
+from learning import train
+from learning.training import CHECKPOINTS, Trainer, Watch
 from learning.training_data import TrainingData, data_of_class, data_of_normals
 from tools._cli import INTERRUPTED, guarded
 from tools._fit_report import report
@@ -26,23 +23,25 @@ def main(argv: list[str] | None = None) -> int:
     trainer = chosen_trainer(arguments)
     trainer.require()
     data = _read_data(arguments, trainer)
-    options = _engine_options(arguments, trainer, data)
-    chosen_on = "validation" if data.tests is None else "test_set"
-    with TrainingWatch(arguments.out, trainer.epochs, chosen_on) as watch, Bars() as bars:
+    with TrainingWatch(arguments.out, trainer.epochs, data.checkpoints_by) as watch, Bars() as bars:
         try:
-            result = train_engine(
-                trainer,
+            result = train(
                 data,
-                options,
+                trainer,
                 arguments.out,
+                name=arguments.name,
+                backbone=arguments.backbone,
+                sigma=arguments.sigma,
+                rule=chosen_rule(arguments),
+                roi=arguments.roi,
+                drop_suspects=arguments.drop_suspects,
                 watch=Watch(watch.begin, watch.scalars, watch.pictures, watch.progress),
                 progress=bars.advance,
-                request=_request(arguments),
             )
         except KeyboardInterrupt:
             print(_stopped(arguments.out / CHECKPOINTS), file=sys.stderr)
             return INTERRUPTED
-    report(result.engine)
+    report(result)
     for heading, text in result.summary.items():
         print(f"{heading:16} {text}")
     return 0
@@ -64,29 +63,6 @@ def _read_data(arguments: argparse.Namespace, trainer: Trainer) -> TrainingData:
         raise ConfigError(f"--paper-protocol needs test pictures, and {arguments.data} has none")
     normals = normals_of(arguments.data, arguments)
     return data_of_normals(normals, hold_out=hold_out, seed=seed)
-
-
-def _engine_options(
-    arguments: argparse.Namespace, trainer: Trainer, data: TrainingData
-) -> EngineOptions:
-    roi = arguments.roi
-    return EngineOptions(
-        name=arguments.name or arguments.out.resolve().name,
-        method=trainer.scorer,
-        backbone=trainer.scorer.find_backbone(arguments.backbone),
-        sigma=arguments.sigma,
-        rule=chosen_rule(arguments),
-        roi=None if roi is None else load_roi(roi, data.normals.frame_hw),
-        seed=trainer.seed,
-        threads=trainer.threads,
-        drop_suspects=arguments.drop_suspects,
-        device="cuda" if trainer.device.startswith("cuda") else "cpu",
-    )
-
-
-def _request(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What a resumed training must share, beside what learning.training knows."""
-    return {"roi": None if arguments.roi is None else file_hash(arguments.roi)}
 
 
 def _stopped(checkpoints: Path) -> str:

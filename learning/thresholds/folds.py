@@ -60,7 +60,9 @@ class Scheme:
         else:
             wanted = set(self.held_out)
             if missing := sorted(wanted - set(names)):
-                raise ConfigError(f"{missing[0]} is to be held out, but is no normal picture here")
+                raise ConfigError(
+                    f"cannot hold out {missing[0]}: it is not among the normal pictures"
+                )
             held[:] = [name in wanted for name in names]
         if not held.any() or np.count_nonzero(~held) < 2:
             raise ConfigError(

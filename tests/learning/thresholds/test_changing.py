@@ -154,7 +154,7 @@ def test_a_suspect_that_is_held_out_is_named_and_dropped_from_the_scores_alone(t
         (lambda: Scheme(folds=3, held_out=0.5), "folds or held_out, not both"),
         (lambda: Scheme(held_out=0.05), "0 of 8 normal pictures are to be held out"),
         (lambda: Scheme(held_out=0.95), "two must remain to fit"),
-        (lambda: Scheme(held_out=("9.png",)), r"9\.png is to be held out, but is no normal"),
+        (lambda: Scheme(held_out=("9.png",)), r"cannot hold out 9\.png: it is not among"),
         (lambda: Scheme(folds=9), "9 folds need as many normal pictures, not 8"),
     ],
 )

@@ -1,0 +1,213 @@
+"""The Python API: `learning.fit` and `learning.train`.
+
+The functions import what they need when they are called, so that importing them is fast and needs
+neither onnx nor scipy nor torch.
+"""
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engines.spec import Roi
+    from learning.job import EngineResult, Progress
+    from learning.normals import Size
+    from learning.reading import Pictures
+    from learning.thresholds.folds import Scheme
+    from learning.thresholds.rules import Rule
+    from learning.training import Trainer, TrainingResult, Watch
+    from learning.training_data import TrainingData
+
+
+def fit(
+    pictures: "Pictures",
+    method: str = "rad",
+    out: str | Path = "engine.onnx",
+    *,
+    channels: str = "bgr",
+    ordered: bool = False,
+    size: "Size | None" = None,
+    max_pictures: int = 200,
+    name: str | None = None,
+    backbone: str | Path | None = None,
+    sigma: float = 4.0,
+    top_fraction: float | None = None,
+    rule: "Rule | None" = None,
+    scheme: "Scheme | None" = None,
+    roi: "Roi | str | Path | None" = None,
+    seed: int = 0,
+    threads: int = 0,
+    drop_suspects: bool = False,
+    progress: "Progress | None" = None,
+    **options: Any,
+) -> "EngineResult":
+    """Fits an engine from pictures of good product and writes its file.
+
+    Parameters
+    ----------
+    pictures: a folder (or a data set's class folder with train/good), picture files, arrays
+        (height, width, 3) uint8, or Normals.
+    method: one of learning.methods.registry.fitted_methods().
+    out: the engine file, ending in .onnx.
+    channels: "bgr" (OpenCV) or "rgb" (Pillow, matplotlib), of arrays.
+    ordered: whether arrays are successive frames of one stream. Neighbouring frames are nearly the
+        same, so thresholds are then chosen in blocks.
+    size: (height, width) of the engine's input, or its short side; None is a short side of 256 px.
+    max_pictures: if there are more, evenly spread ones are used.
+    name: of the engine; None is the name of its file.
+    backbone: name or ONNX file; None is the method's default.
+    sigma: of the map's smoothing, in map pixels.
+    top_fraction: share of the map whose mean is the image score; None is the method's default.
+    rule, scheme: how the thresholds are chosen (learning.Rule, learning.Scheme).
+    roi: region of interest, as an object or a YAML file.
+    threads: 0 lets the runtime choose.
+    drop_suspects: fit without pictures that stand out.
+    progress: is called with step, pictures done since the last call, and their total.
+    options: of the method, such as radius="all"; text is read as on the command line.
+
+    Returns an EngineResult: path, spec, thresholds, suspects. Raises ConfigError for options that
+    do not fit, DataError for pictures that cannot be used, and ParityError, leaving no file, if the
+    engine does not compute what its method says.
+    """
+    from learning.fitting import fit_engine
+    from learning.job import FitOptions
+    from learning.methods.registry import make_method, method_class
+    from learning.options import parse_options
+    from learning.reading import read_normals
+    from learning.thresholds.folds import Scheme
+    from learning.thresholds.rules import Rule
+
+    path = _engine_path(out)
+    fitted = make_method(method, parse_options(method_class(method), options))
+    found_backbone = fitted.find_backbone(None if backbone is None else str(backbone))
+    normals = read_normals(
+        pictures, channels=channels, ordered=ordered, size=size, max_pictures=max_pictures
+    )
+    fit_options = FitOptions(
+        name=name or path.stem,
+        method=fitted,
+        backbone=found_backbone,
+        sigma=sigma,
+        top_fraction=top_fraction,
+        rule=rule or Rule(),
+        scheme=scheme or Scheme(),
+        roi=_read_roi(roi, normals.frame_hw),
+        seed=seed,
+        threads=threads,
+        drop_suspects=drop_suspects,
+    )
+    return fit_engine(normals, fit_options, path, progress or _ignore)
+
+
+def train(
+    data: "str | Path | TrainingData",
+    method: "str | Trainer | None" = None,
+    out: str | Path = "trained",
+    *,
+    layout: str | None = None,
+    size: "Size" = 288,
+    max_pictures: int = 1000,
+    hold_out: float | None = None,
+    paper_protocol: bool = False,
+    name: str | None = None,
+    backbone: str | Path | None = None,
+    sigma: float = 4.0,
+    rule: "Rule | None" = None,
+    roi: "str | Path | None" = None,
+    drop_suspects: bool = False,
+    watch: "Watch | None" = None,
+    progress: "Progress | None" = None,
+    **options: Any,
+) -> "TrainingResult":
+    """Trains an engine from pictures of good product; needs torch. Call it again to resume.
+
+    Parameters
+    ----------
+    data: folder of one class (train/good is enough), or TrainingData.
+    method: one of learning.methods.registry.trained_methods(), or a Trainer; None is the first.
+    out: folder for the engine, the checkpoints and the log.
+    layout: of the data set; None detects it.
+    size: (height, width) of the engine's input, or its short side.
+    hold_out: share of the good pictures that checkpoints and thresholds are chosen on.
+    paper_protocol: choose the checkpoint on the test pictures, as papers do.
+    watch: functions to call while it runs; None writes log and TensorBoard files.
+    options: of the training, such as epochs=20; text is read as on the command line.
+    See `fit` for the others.
+
+    Returns a TrainingResult: path, spec, thresholds, suspects, summary. Raises EngineError if torch
+    is missing, ConfigError for a folder that holds another training, and what `fit` raises.
+    """
+    from engines.spec_file import file_hash
+    from learning.job import EngineOptions
+    from learning.methods.registry import trained_methods, trainer_class
+    from learning.options import parse_options
+    from learning.thresholds.rules import Rule
+    from learning.training import Trainer, train_engine
+    from learning.training_data import TrainingData, data_of_class
+
+    trainer = method
+    if not isinstance(trainer, Trainer):
+        cls = trainer_class(trainer or trained_methods()[0])
+        trainer = cls.from_options(parse_options(cls, options))
+    trainer.require()
+    if not isinstance(data, TrainingData):
+        data = data_of_class(
+            Path(data),
+            layout,
+            input_hw=size,
+            max_pictures=max_pictures,
+            hold_out=hold_out,
+            seed=trainer.seed,
+            paper_protocol=paper_protocol,
+        )
+    folder, scorer = Path(out), trainer.scorer
+    engine_options = EngineOptions(
+        name=name or folder.resolve().name,
+        method=scorer,
+        backbone=scorer.find_backbone(None if backbone is None else str(backbone)),
+        sigma=sigma,
+        rule=rule or Rule(),
+        roi=_read_roi(roi, data.normals.frame_hw),
+        seed=trainer.seed,
+        threads=trainer.threads,
+        drop_suspects=drop_suspects,
+        device="cuda" if trainer.device.startswith("cuda") else "cpu",
+    )
+    with contextlib.ExitStack() as stack:
+        return train_engine(
+            trainer,
+            data,
+            engine_options,
+            folder,
+            watch=watch or _folder_watch(folder, data, stack),
+            progress=progress or _ignore,
+            request={"roi": None if roi is None else file_hash(Path(roi))},
+        )
+
+
+def _folder_watch(folder: Path, data: "TrainingData", stack: contextlib.ExitStack) -> "Watch":
+    from learning.training import Watch
+    from learning.training_folder import FolderWatch
+
+    writer = FolderWatch(folder, data.checkpoints_by)
+    stack.callback(writer.close)
+    return Watch(writer.begin, writer.scalars, writer.pictures)
+
+
+def _read_roi(roi: "Roi | str | Path | None", frame_hw: tuple[int, int]) -> "Roi | None":
+    from engines.roi import load_roi
+
+    return load_roi(Path(roi), frame_hw) if isinstance(roi, str | Path) else roi
+
+
+def _engine_path(out: str | Path) -> Path:
+    from inspector.core.errors import ConfigError
+
+    path = Path(out)
+    if path.suffix != ".onnx":
+        raise ConfigError(f"out must be a file that ends in .onnx, not {path}")
+    return path
+
+
+def _ignore(step: str, done: int, total: int) -> None:
+    """Shows no progress."""

@@ -1,0 +1,87 @@
+"""Reads normal pictures from what a caller has: a folder, picture files or arrays."""
+
+import dataclasses
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from inspector.core.arrays import Image
+from inspector.core.errors import ConfigError, DataError
+from learning.normals import (
+    MAX_PICTURES,
+    Normals,
+    Size,
+    from_folder,
+    from_pictures,
+    from_stream,
+)
+
+Pictures = str | Path | Normals | Iterable[str | Path] | Iterable[npt.NDArray[np.uint8]]
+
+CHANNELS: Final = ("bgr", "rgb")
+
+
+def read_normals(
+    pictures: Pictures,
+    *,
+    channels: str = "bgr",
+    ordered: bool = False,
+    size: Size | None = None,
+    max_pictures: int = MAX_PICTURES,
+) -> Normals:
+    """Reads normal pictures; see learning.fit for the parameters.
+
+    Raises ConfigError for other channels, DataError for pictures that cannot be used.
+    """
+    if channels not in CHANNELS:
+        raise ConfigError(f"channels must be bgr or rgb, not {channels!r}")
+    if isinstance(pictures, Normals):
+        return pictures
+    if isinstance(pictures, str | Path):
+        return from_folder(Path(pictures), input_hw=size, max_pictures=max_pictures)
+    first, rest = _peek(pictures)
+    if isinstance(first, str | Path):
+        paths = [_path(item) for item in rest]
+        named = list(zip(_names(paths), paths, strict=True))
+        return from_pictures("files", named, input_hw=size, max_pictures=max_pictures)
+    frames = _frames(rest, channels)
+    normals = from_stream("arrays", frames, input_hw=size, max_pictures=max_pictures)
+    return dataclasses.replace(normals, ordered=ordered)
+
+
+def _peek(items: Iterable[Any]) -> tuple[Any, Iterator[Any]]:
+    """The first item, and all of them."""
+    rest = iter(items)
+    for first in rest:
+        return first, itertools.chain([first], rest)
+    raise DataError("there are no pictures to fit")
+
+
+def _path(item: object) -> Path:
+    if not isinstance(item, str | Path):
+        raise DataError(f"pictures must be all paths or all arrays, not also {type(item).__name__}")
+    return Path(item)
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """File names, or whole paths for files that share a name."""
+    counts = Counter(path.name for path in paths)
+    return [path.name if counts[path.name] == 1 else str(path) for path in paths]
+
+
+def _frames(pictures: Iterable[Any], channels: str) -> Iterator[Image]:
+    """(H, W, 3) uint8 BGR each."""
+    for index, picture in enumerate(pictures):
+        is_image = isinstance(picture, np.ndarray) and picture.dtype == np.uint8
+        if not is_image or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+            what = f"{picture.shape} {picture.dtype}" if isinstance(picture, np.ndarray) else ""
+            raise DataError(
+                f"picture {index} must be (height, width, 3) uint8, not "
+                f"{what or type(picture).__name__}"
+            )
+        yield np.ascontiguousarray(picture[:, :, ::-1] if channels == "rgb" else picture)
