@@ -40,10 +40,10 @@ def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Con
     """Writes `out`. Raises EngineError for an engine that cannot be converted, ParityError, leaving
     no file, where float16 is not enough for it."""
     spec, model = read_engine(path)
-    kept = golden.unpack(spec)
+    golden_pictures = golden.unpack(spec)
     if CONVERTED_FROM in spec.parameters:
         raise EngineError(f"{path} is converted already")
-    if kept is None:
+    if golden_pictures is None:
         raise EngineError(f"{path} holds no golden pictures to check another precision with")
     try:
         graph = halved(model)
@@ -55,20 +55,20 @@ def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Con
         assert findings is not None, "golden pictures were there a moment ago"
         check(findings)
         first = OnnxEngine(path, threads=threads)
-        parity = _compared(first, engine, kept.pixels)
-        ms = _timed(first, engine, kept.pixels[:1])
+        parity = _compared(first, engine, golden_pictures.pixels)
+        ms = _timed(first, engine, golden_pictures.pixels[:1])
     after = dataclasses.replace(after, parity=dataclasses.asdict(parity))
     write_engine(out, graph, after)
     return Converted(after, findings, parity, ms)
 
 
 def _described(spec: EngineSpec, digest: str) -> EngineSpec:
-    own = {"precision": HALF} if "precision" in spec.parameters else {}
+    stored = {"precision": HALF} if "precision" in spec.parameters else {}
     return dataclasses.replace(
         spec,
         precision=HALF,
         graph_hash=digest,
-        parameters=spec.parameters | own | {CONVERTED_FROM: spec.graph_hash},
+        parameters=spec.parameters | stored | {CONVERTED_FROM: spec.graph_hash},
         created_utc=utc_now(),
     )
 
@@ -77,20 +77,20 @@ def _compared(first: OnnxEngine, second: OnnxEngine, pixels: Image) -> checking.
     """Raises ParityError where map or score differ by more than the golden pictures may."""
     spec, allowed = first.spec, TOLERANCES[HALF]
     altered = checking.alter_pictures(pixels, checking.PICTURES, spec.seed + 1)
-    found = checking.measure_differences(
+    parity = checking.measure_differences(
         checking.run_engine(second, altered),
         lambda part: _outputs(first, altered[part]),
         limit=spec.image_threshold,
         tolerance=allowed["map"],
     )
-    score_allowed = found.tolerance * allowed["score"] / allowed["map"]
-    if not (found.map_max_abs <= found.tolerance and found.score_max_abs <= score_allowed):
+    score_allowed = parity.tolerance * allowed["score"] / allowed["map"]
+    if not (parity.map_max_abs <= parity.tolerance and parity.score_max_abs <= score_allowed):
         raise ParityError(
             f"in {HALF} the engine differs from the one it was made from by "
-            f"{found.map_max_abs:.3g} on the map and {found.score_max_abs:.3g} on the score, more "
-            f"than {found.tolerance:.3g} and {score_allowed:.3g}"
+            f"{parity.map_max_abs:.3g} on the map and {parity.score_max_abs:.3g} on the score, "
+            f"more than {parity.tolerance:.3g} and {score_allowed:.3g}"
         )
-    return found
+    return parity
 
 
 def _outputs(engine: OnnxEngine, pixels: Image) -> tuple[Map, Scores]:

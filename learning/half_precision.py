@@ -156,7 +156,7 @@ def _same_type(node: NodeProto, opset: int) -> list[int]:
     """Inputs whose type is that of the first output: not shapes, indices and the like."""
     schema = onnx.defs.get_schema(node.op_type, opset)
     formal = [schema.inputs[min(i, len(schema.inputs) - 1)] for i in range(len(node.input))]
-    return [i for i, one in enumerate(formal) if one.type_str == schema.outputs[0].type_str]
+    return [i for i, entry in enumerate(formal) if entry.type_str == schema.outputs[0].type_str]
 
 
 def _typed_outputs(node: NodeProto, opset: int) -> list[str]:
@@ -165,6 +165,6 @@ def _typed_outputs(node: NodeProto, opset: int) -> list[str]:
     formal = [schema.outputs[min(i, len(schema.outputs) - 1)] for i in range(len(node.output))]
     return [
         name
-        for name, one in zip(node.output, formal, strict=True)
-        if name and one.type_str == schema.outputs[0].type_str
+        for name, parameter in zip(node.output, formal, strict=True)
+        if name and parameter.type_str == schema.outputs[0].type_str
     ]

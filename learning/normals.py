@@ -89,8 +89,8 @@ def from_folder(
     crop: Crop = WHOLE,
 ) -> Normals:
     """The pictures of a folder, or of its train/good; see from_pictures."""
-    found = list_pictures(folder)
-    named = [(path.name, path) for path in found]
+    paths = list_pictures(folder)
+    named = [(path.name, path) for path in paths]
     return from_pictures(
         folder.name, named, input_hw=input_hw, max_pictures=max_pictures, crop=crop
     )
@@ -98,7 +98,7 @@ def from_folder(
 
 def from_pictures(
     name: str,
-    found: Sequence[tuple[str, Path]],
+    named: Sequence[tuple[str, Path]],
     *,
     input_hw: Size | None = None,
     max_pictures: int = MAX_PICTURES,
@@ -109,7 +109,7 @@ def from_pictures(
     input_hw: None takes default_input_hw of the commonest size. crop: see ResizeRule. Raises
     DataError for fewer than two pictures and for more than MAX_UNREADABLE unreadable ones.
     """
-    chosen = [found[i] for i in spread(len(found), _checked(max_pictures))]
+    chosen = [named[i] for i in spread(len(named), _checked(max_pictures))]
     paths = [path for _, path in chosen]
     sizes: dict[Path, tuple[int, int]] = {}
     resized: dict[Path, Image] = {}
@@ -120,15 +120,15 @@ def from_pictures(
             continue
         sizes[path] = (image.shape[0], image.shape[1])
         resized[path] = _resized(image, _input_hw(input_hw, sizes[path]), crop)
-    unread = tuple(own for own, path in chosen if path not in sizes)
+    unread = tuple(picture_name for picture_name, path in chosen if path not in sizes)
     _refuse_unread(name, unread, len(paths))
     frame_hw, rule = _commonest(sizes, input_hw, crop)
     for path, pixels in resized.items():
         if pixels.shape[:2] != rule.input_hw and (again := read_picture(path)) is not None:
             resized[path] = to_input(again, rule)[0]
-    names = tuple(own for own, path in chosen if path in sizes)
+    names = tuple(picture_name for picture_name, path in chosen if path in sizes)
     pixels = _stacked(name, list(resized.values()))
-    return Normals(name, pixels, names, frame_hw, rule, False, unread, len(found) - len(paths))
+    return Normals(name, pixels, names, frame_hw, rule, False, unread, len(named) - len(paths))
 
 
 def from_stream(
@@ -155,10 +155,10 @@ def from_stream(
             held, step = held[::2], 2 * step
     if rule is None:
         raise DataError(f"{name} gave no frames")
-    kept = [held[i] for i in spread(len(held), most)]
-    pixels = _stacked(name, [image for _, image in kept])
-    names = tuple(f"{name}#{index}" for index, _ in kept)
-    return Normals(name, pixels, names, frame_hw, rule, True, (), count - len(kept))
+    chosen = [held[i] for i in spread(len(held), most)]
+    pixels = _stacked(name, [image for _, image in chosen])
+    names = tuple(f"{name}#{index}" for index, _ in chosen)
+    return Normals(name, pixels, names, frame_hw, rule, True, (), count - len(chosen))
 
 
 def _checked(max_pictures: int) -> int:

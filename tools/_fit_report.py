@@ -31,8 +31,8 @@ def report(result: EngineResult) -> None:
         print(f"look at          {', '.join(trained['suspects'])}: they stand out among the good")
         print("                 pictures and raise the thresholds unless --drop-suspects")
     if 2 * check["spots_found"] < check["spots"]:
-        found = f"{check['spots_found']} of {check['spots']}"
-        print(f"warning          only {found} dark spots painted on good pictures would FAIL.")
+        count = f"{check['spots_found']} of {check['spots']}"
+        print(f"warning          only {count} dark spots painted on good pictures would FAIL.")
         if "radius" in made:
             print("                 Product that moves or lies anywhere needs --radius all;")
         print("                 one odd picture among the good ones does this too")

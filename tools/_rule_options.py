@@ -52,8 +52,11 @@ def add_scheme_options(parser: argparse.ArgumentParser) -> None:
 
 def chosen_rule(arguments: argparse.Namespace) -> Rule:
     """Raises ConfigError for a parameter that the rule does not have."""
-    given = {own: getattr(arguments, option) for option, own in PARAMETERS.items()}
-    return Rule(arguments.rule, {own: value for own, value in given.items() if value is not None})
+    values = {name: getattr(arguments, option) for option, name in PARAMETERS.items()}
+    return Rule(
+        arguments.rule,
+        {name: value for name, value in values.items() if value is not None},
+    )
 
 
 def chosen_scheme(arguments: argparse.Namespace) -> Scheme:

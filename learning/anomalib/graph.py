@@ -68,7 +68,7 @@ def read_export(path: Path) -> Export:
     taken, input_hw, batch = _input(path, model)
     outputs = _outputs(path, model)
     values = _Values(graph)
-    found = {name: values.normalisation(name) for name in outputs}
+    normalised = {name: values.normalisation(name) for name in outputs}
     limits = {name: values.limit(name, LABEL[name]) for name in outputs}
     return Export(
         path=path,
@@ -78,7 +78,7 @@ def read_export(path: Path) -> Export:
         one_by_one=batch == 1,
         seen=_seen(graph, taken),
         outputs=outputs,
-        normalised={name: value for name, value in found.items() if value is not None},
+        normalised={name: value for name, value in normalised.items() if value is not None},
         limits={name: value for name, value in limits.items() if value is not None},
         name=_model_name(graph),
     )
@@ -136,9 +136,9 @@ def _with_weights(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
 def _refuse_short(folder: Path, model: onnx.ModelProto) -> None:
     """onnx below 1.21 reads what there is. Raises ValueError."""
     for tensor in filter(external_data_helper.uses_external_data, model.graph.initializer):
-        told = external_data_helper.ExternalDataInfo(tensor)
-        if (told.offset or 0) + (told.length or 0) > (folder / told.location).stat().st_size:
-            raise ValueError(f"{told.location} ends before {tensor.name} does")
+        info = external_data_helper.ExternalDataInfo(tensor)
+        if (info.offset or 0) + (info.length or 0) > (folder / info.location).stat().st_size:
+            raise ValueError(f"{info.location} ends before {tensor.name} does")
 
 
 def _input(path: Path, model: onnx.ModelProto) -> tuple[str, tuple[int, int] | None, int]:
@@ -207,8 +207,8 @@ def _model_name(graph: onnx.GraphProto) -> str:
     """From what torch's exporter notes beside every node."""
     for node in graph.node:
         for entry in node.metadata_props:
-            if found := re.search(r"anomalib\.models\.image\.(\w+)\.", entry.value):
-                return found[1]
+            if match := re.search(r"anomalib\.models\.image\.(\w+)\.", entry.value):
+                return match[1]
     return ""
 
 
@@ -269,16 +269,16 @@ class _Values:
         return None
 
     def _operand(self, name: str | None, op: str, constant: float) -> str | None:
-        other, found = self._by_constant(name, op)
-        return other if found == constant else None
+        other, position = self._by_constant(name, op)
+        return other if position == constant else None
 
     def _by_constant(self, name: str | None, op: str) -> tuple[str | None, float]:
         """The other operand of `op` and its constant; (None, nan) where it is not one."""
         node = None if name is None else self._makers.get(name)
         if node is not None and node.op_type == op and len(node.input) == 2:
-            for one, other in ((0, 1), (1, 0)) if op in ("Add", "Min", "Max") else ((0, 1),):
+            for index, other in ((0, 1), (1, 0)) if op in ("Add", "Min", "Max") else ((0, 1),):
                 if (value := self._number(node.input[other])) is not None:
-                    return node.input[one], value
+                    return node.input[index], value
         return None, float("nan")
 
     def _number(self, name: str) -> float | None:

@@ -124,11 +124,11 @@ def _scales(export: Export, seen: list[dict[str, Wide]]) -> Scales:
 
 
 def _scale(export: Export, name: str, seen: list[Wide]) -> tuple[Scale, str]:
-    own = export.normalised.get(name)
-    if own is not None and own.flat:
-        return _from_normals(name, own.raw, seen[:-1]), LEFT
-    if own is not None:
-        return Scale(own.raw, own.threshold - own.span, own.span), LEFT
+    normalised = export.normalised.get(name)
+    if normalised is not None and normalised.flat:
+        return _from_normals(name, normalised.raw, seen[:-1]), LEFT
+    if normalised is not None:
+        return Scale(normalised.raw, normalised.threshold - normalised.span, normalised.span), LEFT
     lowest, highest = min(part.min() for part in seen), max(part.max() for part in seen)
     if lowest >= 0 and SMALL <= highest <= 1:
         _warn_of_clipping(export, name, seen)
@@ -167,10 +167,10 @@ def _scaled(scales: Scales, raw: Mapping[str, Wide]) -> tuple[Wide, Wide]:
 def _check_normalised(export: Export, raw: Mapping[str, Wide], shown: Mapping[str, Wide]) -> None:
     """That what was taken out of the graph is the normalisation: applied to the raw values, it
     gives what the export gives."""
-    for name, own in export.normalised.items():
-        again = np.clip((raw[name] - own.threshold) / own.span + OWN_LIMIT, 0, 1)
-        if own.flat:
-            again = (np.sign(raw[name] - np.float32(own.threshold)) + 1) / 2
+    for name, normalised in export.normalised.items():
+        again = np.clip((raw[name] - normalised.threshold) / normalised.span + OWN_LIMIT, 0, 1)
+        if normalised.flat:
+            again = (np.sign(raw[name] - np.float32(normalised.threshold)) + 1) / 2
         difference = float(np.abs(again - shown[name]).max())
         if not difference <= TOLERANCE:
             raise ParityError(
@@ -184,7 +184,7 @@ def _spec(
 ) -> EngineSpec:
     """With no thresholds yet: all that normal pictures are scored with."""
     model = job.export.model
-    found = {name: version(name) for name in ("numpy", "onnx")}
+    versions = {name: version(name) for name in ("numpy", "onnx")}
     return EngineSpec(
         name=job.name,
         method="anomalib",
@@ -200,7 +200,7 @@ def _spec(
         graph_hash=graph_hash(graph),
         licence="unknown",
         seed=job.seed,
-        versions=found
+        versions=versions
         | {
             "python": platform.python_version(),
             "exporter": f"{model.producer_name} {model.producer_version}".strip(),
@@ -211,23 +211,23 @@ def _spec(
 
 def _parameters(export: Export, scales: Scales, graph: onnx.ModelProto) -> dict[str, Any]:
     """Of every output, how the engine's value follows from the tensor's: (value - zero) / span."""
-    said: dict[str, Any] = {"model": export.name or "unknown", "export": export.path.name}
+    parameters: dict[str, Any] = {"model": export.name or "unknown", "export": export.path.name}
     for name, (scale, became) in scales.items():
-        said[name] = {
+        parameters[name] = {
             "normalisation": became,
             "zero": scale.zero,
             "span": scale.span,
             "anomalib_threshold": _own_limit(export, name, scale),
         }
-    return said | {"model_bytes": graph.ByteSize()}
+    return parameters | {"model_bytes": graph.ByteSize()}
 
 
 def _own_limit(export: Export, name: str, scale: Scale) -> float | None:
     """anomalib's own threshold as a score of the engine; None where the file does not say."""
-    limit, own = export.limits.get(name), export.normalised.get(name)
-    if own is not None:
-        above = 0.0 if limit is None or own.flat else (limit - OWN_LIMIT) * own.span
-        limit = own.threshold + above
+    limit, normalised = export.limits.get(name), export.normalised.get(name)
+    if normalised is not None:
+        above = 0.0 if limit is None or normalised.flat else (limit - OWN_LIMIT) * normalised.span
+        limit = normalised.threshold + above
     return None if limit is None else float(scale.of(limit))
 
 
@@ -246,7 +246,7 @@ def _checked(
         left_out = scored(engine, normals.pixels, ordered=normals.ordered)
         _refuse_useless(job.export, spec, left_out)
         limits = choosing.choose_thresholds(left_out, job.rule, note=NOTE)
-        found = checking.compare_outputs(
+        parity = checking.compare_outputs(
             checking.run_engine(engine, altered),
             lambda part: (maps[part], scores[part]),
             limit=limits.image,
@@ -254,7 +254,7 @@ def _checked(
         )
     return dataclasses.replace(
         rechosen(spec, limits),
-        parity=dataclasses.asdict(found),
+        parity=dataclasses.asdict(parity),
         golden=golden.pack(altered[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN]),
         trained_on=_trained_on(normals, left_out),
         left_out=record(left_out, normals.pixels[:0]),
@@ -276,8 +276,8 @@ def _refuse_useless(export: Export, spec: EngineSpec, left_out: LeftOut) -> None
 
 def _trained_on(normals: Normals, left_out: LeftOut) -> dict[str, Any]:
     """What is known: the pictures that thresholds were chosen on, none of which was fitted here."""
-    found = choosing.find_suspects(left_out.scores)
-    suspects = [normals.names[index] for index in found]
+    indices = choosing.find_suspects(left_out.scores)
+    suspects = [normals.names[index] for index in indices]
     if suspects:
         logger.warning(
             "pictures that stand out among the normal ones: {}; look at them, they raise the "

@@ -61,18 +61,18 @@ def _view(export: Export, size: tuple[int, int] | None) -> View:
     if own_hw == whole or export.input_hw is None:
         crop = (columns.low, rows.low, columns.high, rows.high)
         return View(hw) if hw == whole else View(hw, crop, whole, (rows.start, columns.start))
-    wanted = f"export it with input_size=({whole[0]}, {whole[1]})"
+    advice = f"export it with input_size=({whole[0]}, {whole[1]})"
     if hw != whole:
         raise ConfigError(
             f"{export.path} resizes pictures of {own_hw[1]}x{own_hw[0]} and crops them inside: "
-            f"{wanted}"
+            f"{advice}"
         )
     logger.warning(
         "{} resizes its pictures of {}x{} once more, without antialiasing: better {}",
         export.path,
         own_hw[1],
         own_hw[0],
-        wanted,
+        advice,
     )
     return View(export.input_hw)
 
@@ -163,13 +163,13 @@ class Session:
             faults.NotImplemented,
             faults.RuntimeException,
         )
-        given = {value.name for value in model.graph.output}
+        outputs = {value.name for value in model.graph.output}
         watched = onnx.ModelProto()
         watched.CopyFrom(model)
         watched.graph.output.extend(
             helper.make_tensor_value_info(name, TensorProto.FLOAT, sizes)
             for name, sizes in extra.items()
-            if name not in given
+            if name not in outputs
         )
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
@@ -210,10 +210,10 @@ class Original:
     def run(self, pixels: Image) -> tuple[dict[str, Wide], dict[str, Wide]]:
         """pixels: (n, H, W, 3) uint8 RGB -> what its outputs hold before normalising, and after:
         maps (n, h, w) and scores (n,)."""
-        wanted = [*self.tensors.values(), *self._export.outputs]
+        names = [*self.tensors.values(), *self._export.outputs]
         step = 1 if self._one_by_one else len(pixels)
         parts = [
-            self._session.run(wanted, {self._export.input: self._framed(pixels[i : i + step])})
+            self._session.run(names, {self._export.input: self._framed(pixels[i : i + step])})
             for i in range(0, len(pixels), step)
         ]
         joined = [

@@ -42,11 +42,11 @@ def wrap(
     graph = model.graph
     _keep_only(graph, {scale.tensor for scale in scales.values()})
     # The outputs of an engine have names of their own, which the export may use for others.
-    own = {name: f"anomalib/{name}" for name in ("pixels", "anomaly_map", "score")}
-    _rename(graph, own)
+    names = {name: f"anomalib/{name}" for name in ("pixels", "anomaly_map", "score")}
+    _rename(graph, names)
     tail = _Nodes(graph, "outputs")
     tensors = {
-        name: tail.scaled(own.get(scale.tensor, scale.tensor), scale)
+        name: tail.scaled(names.get(scale.tensor, scale.tensor), scale)
         for name, scale in scales.items()
     }
     tail.shaped(tensors[MAP], (-1, *map_hw), "anomaly_map")
@@ -55,7 +55,7 @@ def wrap(
         tensors[SCORE] = tail.add("GlobalMaxPool", planes)
     tail.shaped(tensors[SCORE], (-1,), "score")
     head = _Nodes(graph, "picture")
-    head.picture(view, own.get(export.input, export.input))
+    head.picture(view, names.get(export.input, export.input))
     body = list(graph.node)
     del graph.node[:], graph.input[:], graph.output[:], graph.value_info[:]
     graph.node.extend([*head.nodes, *body, *tail.nodes])
@@ -72,13 +72,13 @@ def wrap(
 
 def _keep_only(graph: onnx.GraphProto, outputs: set[str]) -> None:
     """Removes what these tensors do not need."""
-    wanted, kept = set(outputs), []
+    needed, remaining = set(outputs), []
     for node in reversed(graph.node):
-        if wanted.intersection(node.output):
-            kept.append(node)
-            wanted.update(reads(node))
-    constants = [tensor for tensor in graph.initializer if tensor.name in wanted]
-    nodes = kept[::-1]
+        if needed.intersection(node.output):
+            remaining.append(node)
+            needed.update(reads(node))
+    constants = [tensor for tensor in graph.initializer if tensor.name in needed]
+    nodes = remaining[::-1]
     del graph.node[:], graph.initializer[:]
     graph.node.extend(nodes)
     graph.initializer.extend(constants)
@@ -138,7 +138,7 @@ class _Nodes:
         inside = self.add("Div", floats, white)
         before = view.corner
         sizes = zip(view.whole_hw, view.input_hw, before, strict=True)
-        after = [whole - own - at for whole, own, at in sizes]
+        after = [whole - size - at for whole, size, at in sizes]
         pads = self._constant(np.array([0, 0, *before, 0, 0, *after], np.int64))
         self._named("Pad", [inside, pads], to)
 

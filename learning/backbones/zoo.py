@@ -125,14 +125,14 @@ def resolve(name_or_path: str) -> Path:
             what = "is a folder" if path.is_dir() else "does not exist"
             raise ConfigError(f"backbone file {path} {what}")
         return path
-    found = recipe(name_or_path)
-    if found.file is None:
+    known = recipe(name_or_path)
+    if known.file is None:
         raise ConfigError(
             f"backbone {name_or_path} does not come with the program; make its file with "
             f"`python -m tools.export_backbone {name_or_path} --out {name_or_path}.onnx` and give "
             f"the path of that file"
         )
-    return Path(__file__).with_name(found.file)
+    return Path(__file__).with_name(known.file)
 
 
 def describe(path: Path) -> BackboneInfo:
@@ -174,10 +174,10 @@ def _metadata(path: Path, model: onnx.ModelProto) -> BackboneInfo:
     if info.input_hw is not None and not (len(info.input_hw) == 2 and all(map(_is_side, input_hw))):
         raise SpecError(f"{path}: input_hw must be two positive whole numbers")
     texts = (info.name, info.licence, info.origin, info.weights_sha256, info.input_name)
-    if not all(isinstance(text, str) for text in (*texts, *(one.name for one in outputs))):
+    if not all(isinstance(text, str) for text in (*texts, *(output.name for output in outputs))):
         raise SpecError(f"{path}: names, licence and origin of a backbone must be text")
-    strides = [one.stride for one in outputs if one.stride is not None]
-    if not all(map(_is_side, (*strides, *(one.channels for one in outputs)))):
+    strides = [output.stride for output in outputs if output.stride is not None]
+    if not all(map(_is_side, (*strides, *(output.channels for output in outputs)))):
         raise SpecError(f"{path}: strides and channels of a backbone must be whole numbers above 0")
     return info
 

@@ -45,8 +45,10 @@ class Folder(Layout):
             )
         pictures = [path for place in good for path in pictures_in(place)] if good else loose
         samples = [sample(folder, path, GOOD, TRAIN) for path in pictures]
-        found, wrong = _defects(folder)
-        return checked(name, folder, self.name, samples + found, problems + wrong, has_splits=False)
+        defects, wrong = _defects(folder)
+        return checked(
+            name, folder, self.name, samples + defects, problems + wrong, has_splits=False
+        )
 
 
 def _good_folders(folder: Path) -> list[Path]:
@@ -77,13 +79,13 @@ def _defects(folder: Path) -> tuple[list[Sample], list[str]]:
     if not masks:
         return _samples(folder, kinds, {}), []
     truth = masks[0]
-    found: dict[Path, tuple[Path, ...]] = {}
+    masks_of: dict[Path, tuple[Path, ...]] = {}
     problems: list[str] = []
     if any((truth / kind.name).is_dir() for kind in kinds):
         for kind, pictures in kinds.items():
             place = truth / kind.name
             owned, wrong = pair(pictures, pictures_below(place), place)
-            found |= owned
+            masks_of |= owned
             problems += wrong
         known = {kind.name for kind in kinds} | {place.name for place in _good_folders(folder)}
         extra = [place for place in folders_in(truth) if place.name not in known]
@@ -91,9 +93,9 @@ def _defects(folder: Path) -> tuple[list[Sample], list[str]]:
         problems += [f"mask {path} belongs to no kind of picture" for path in pictures_in(truth)]
     else:
         everything = [path for pictures in kinds.values() for path in pictures]
-        found, wrong = pair(everything, pictures_below(truth), truth)
+        masks_of, wrong = pair(everything, pictures_below(truth), truth)
         problems += wrong
-    return _samples(folder, kinds, found), problems
+    return _samples(folder, kinds, masks_of), problems
 
 
 def _samples(

@@ -23,7 +23,7 @@ def pictures_hash(samples: Iterable[Sample]) -> str:
 
 def _stat(path: Path) -> list[int]:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return []  # missing: judging names it
-    return [found.st_size, found.st_mtime_ns]
+    return [status.st_size, status.st_mtime_ns]

@@ -64,12 +64,12 @@ def detect(root: Path) -> str:
     """Name of the layout that root shows. Raises DataError where it shows none or several."""
     _refuse_missing(root)
     layouts = [make_layout(name) for name in _DETECTED]
-    found = [layout for layout in layouts if layout.recognises(root)]
-    if len(found) > 1:
-        listed = " or ".join(layout.name for layout in found)
+    matching = [layout for layout in layouts if layout.recognises(root)]
+    if len(matching) > 1:
+        listed = " or ".join(layout.name for layout in matching)
         raise DataError(f"{root} could be {listed}: say which layout it is")
-    if found:
-        return found[0].name
+    if matching:
+        return matching[0].name
     fall_back = make_layout(_FALL_BACK)
     if fall_back.recognises(root):
         return _FALL_BACK
@@ -91,7 +91,7 @@ def load(root: Path, layout: str | None) -> tuple[ClassData, ...]:
     if len(names) == 1:
         return (chosen.read(root, names[0]),)
     read = tuple(_read_or_problem(chosen, root, name) for name in names)
-    if not any(found.samples for found in read):
+    if not any(data.samples for data in read):
         raise DataError(f"no class of {root} can be used; first: {read[0].problems[0]}")
     return read
 
@@ -118,18 +118,18 @@ def checked(
 
 
 def _missing(data: ClassData) -> list[str]:
-    found = []
+    missing = []
     if not data.normals():
-        found.append(f"class {data.name} has no good pictures for training")
+        missing.append(f"class {data.name} has no good pictures for training")
     if not data.has_splits:
-        return found
+        return missing
     if not data.tests():
-        found.append(f"class {data.name} has no test pictures")
+        missing.append(f"class {data.name} has no test pictures")
     elif not data.defects():
-        found.append(f"class {data.name} has no defective test pictures")
+        missing.append(f"class {data.name} has no defective test pictures")
     elif len(data.defects()) == len(data.tests()):
-        found.append(f"class {data.name} has no good test pictures")
-    return found
+        missing.append(f"class {data.name} has no good test pictures")
+    return missing
 
 
 def _read_or_problem(layout: Layout, root: Path, name: str) -> ClassData:

@@ -31,9 +31,9 @@ def read_mask(sample: Sample, hw: tuple[int, int], rule: str = DEFAULT_MASK_RULE
     """
     if rule not in MASK_RULES:
         raise ConfigError(f"mask rule {rule!r} is unknown; known: {', '.join(MASK_RULES)}")
-    found = np.zeros(hw, np.bool_)
+    defects = np.zeros(hw, np.bool_)
     if not sample.defective:
-        return found
+        return defects
     if not sample.masks:
         raise DataError(f"picture {sample.path} is defective ({sample.kind}) and has no mask")
     for path in sample.masks:
@@ -45,8 +45,8 @@ def read_mask(sample: Sample, hw: tuple[int, int], rule: str = DEFAULT_MASK_RULE
                 f"mask {path} is {mask.shape[1]}x{mask.shape[0]} and its picture {sample.path} is "
                 f"{hw[1]}x{hw[0]}"
             )
-        found |= mask
-    return found
+        defects |= mask
+    return defects
 
 
 def _one_mask(path: Path, rule: str) -> Mask | None:

@@ -41,8 +41,8 @@ class Mvtec(Layout):
         truth = _truth(folder)
         for below, split in FOLDERS.items():
             for kind in folders_in(folder / below):
-                found, wrong = _kind(folder, split, kind, truth / kind.name)
-                samples += found
+                samples_of_kind, wrong = _kind(folder, split, kind, truth / kind.name)
+                samples += samples_of_kind
                 problems += wrong
         problems += _unknown_kinds(folder, truth)
         return checked(name, folder, self.name, samples, problems)
@@ -62,9 +62,9 @@ def _names(root: Path) -> tuple[str, ...]:
 
 def _truth(folder: Path) -> Path:
     """The class' own folder of masks, or else the one beside the classes."""
-    own = folder / TRUTH
+    inner = folder / TRUTH
     beside = folder.resolve().parent / TRUTH / folder.resolve().name
-    return beside if not own.is_dir() and beside.is_dir() else own
+    return beside if not inner.is_dir() and beside.is_dir() else inner
 
 
 def _kind(
@@ -78,8 +78,8 @@ def _kind(
         # Defective pictures for training share no folder of masks with those for testing.
         return [sample(folder, path, kind.name, split) for path in pictures], ()
     masks, problems = pair(pictures, pictures_below(truth), truth)
-    found = [sample(folder, path, kind.name, split, masks.get(path, ())) for path in pictures]
-    return found, problems
+    samples = [sample(folder, path, kind.name, split, masks.get(path, ())) for path in pictures]
+    return samples, problems
 
 
 def sample(folder: Path, path: Path, kind: str, split: str, masks: tuple[Path, ...] = ()) -> Sample:

@@ -68,11 +68,11 @@ def list_pictures(folder: Path) -> list[Path]:
         raise DataError(f"folder of normal pictures {folder} does not exist")
     nested = folder / "train" / "good"
     place = nested if nested.is_dir() else folder
-    found = pictures_in(place)
-    if not found:
+    pictures = pictures_in(place)
+    if not pictures:
         hint = ", only folders: is it a data set of several classes?" if folders_in(place) else ""
         raise DataError(f"{place} holds no pictures ({', '.join(SUFFIXES)}){hint}")
-    return found
+    return pictures
 
 
 def read_picture(path: Path) -> Image | None:

@@ -85,15 +85,15 @@ def _is_list(path: Path) -> bool:
 
 def _pictures(base: Path, root: Path) -> Path:
     """The folder of pictures that root lies in, or the only one there is."""
-    found = [
+    pictures = [
         folder
         for folder in folders_in(base)
         if folder.name.startswith(PICTURES) and not folder.name.startswith(LISTS)
     ]
     here = root.resolve()
-    chosen = [folder for folder in found if folder in (here, *here.parents)] or found
+    chosen = [folder for folder in pictures if folder in (here, *here.parents)] or pictures
     if len(chosen) != 1:
-        listed = ", ".join(folder.name for folder in found) or "none"
+        listed = ", ".join(folder.name for folder in pictures) or "none"
         raise DataError(f"{base} needs one folder {PICTURES}<size>, it has {listed}: give that one")
     return chosen[0]
 

@@ -78,8 +78,8 @@ def make_split(data: ClassData, *, seed: int, fractions: Fractions, ordered: boo
     if seed < 0:
         raise ConfigError(f"the seed must be at least 0, not {seed}")
     good = [s.name for s in data.normals()]
-    kept = {VALIDATION: [s.name for s in data.validation()], TEST: [s.name for s in data.tests()]}
-    kept[VALIDATION] += [s.name for s in data.of_split(TRAIN) if s.defective]
+    fixed = {VALIDATION: [s.name for s in data.validation()], TEST: [s.name for s in data.tests()]}
+    fixed[VALIDATION] += [s.name for s in data.of_split(TRAIN) if s.defective]
     has_validation = any(not s.defective for s in data.validation())
     shares = (
         0.0 if has_validation else fractions.validation,
@@ -95,8 +95,8 @@ def make_split(data: ClassData, *, seed: int, fractions: Fractions, ordered: boo
     validation, test, train = _drawn(good, counts, seed, ordered)
     return Split(
         tuple(sorted(train)),
-        tuple(sorted([*validation, *kept[VALIDATION]])),
-        tuple(sorted([*test, *kept[TEST]])),
+        tuple(sorted([*validation, *fixed[VALIDATION]])),
+        tuple(sorted([*test, *fixed[TEST]])),
         seed,
         fractions,
         ordered,
@@ -117,8 +117,8 @@ def load_or_make(
         _write(path, split, data)
         return split
     split = read_split(path)
-    wanted = {"seed": seed, "fractions": fractions, "ordered": ordered}
-    for key, value in wanted.items():
+    request = {"seed": seed, "fractions": fractions, "ordered": ordered}
+    for key, value in request.items():
         if getattr(split, key) != value:
             raise DataError(
                 f"split {path} was made with {key} {_plain(getattr(split, key))}, not "

@@ -129,11 +129,11 @@ def _kinds(path: Path) -> dict[str, str]:
     """Picture -> kind of its defect."""
     if not path.is_file():
         return {}
-    found = {}
+    kinds = {}
     for row in _rows(path, ("image", "label")):
         if row["label"] not in ("", "normal", GOOD):
-            found[row["image"]] = COMBINED if "," in row["label"] else row["label"]
-    return found
+            kinds[row["image"]] = COMBINED if "," in row["label"] else row["label"]
+    return kinds
 
 
 def _masks(row: Row, base: Path, listed_in: Path) -> tuple[tuple[Path, ...], list[str]]:

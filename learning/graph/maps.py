@@ -155,8 +155,8 @@ def anomaly_map(
         d = drawing(canvas, shapes[name])
         if d.share is not None:
             grid = op.mul(grid, _constant(d.share))
-        one = op.matmul(op.matmul(_constant(d.rows / len(grids)), grid), _constant(d.columns.T))
-        drawn.append(one if d.factor is None else op.mul(one, _constant(d.factor)))
+        layer = op.matmul(op.matmul(_constant(d.rows / len(grids)), grid), _constant(d.columns.T))
+        drawn.append(layer if d.factor is None else op.mul(layer, _constant(d.factor)))
     return drawn[0] if len(drawn) == 1 else op.sum(drawn)
 
 
@@ -190,8 +190,8 @@ def anomaly_map_numpy(
             scores = scores * d.share.astype(np.float32)
         tall = (d.rows / len(grids)).astype(np.float32) @ scores
         wide = tall.reshape(-1, tall.shape[2]) @ d.columns.T.astype(np.float32)
-        one = wide.reshape(total.shape)
-        total += one if d.factor is None else one * d.factor.astype(np.float32)
+        layer = wide.reshape(total.shape)
+        total += layer if d.factor is None else layer * d.factor.astype(np.float32)
     return total
 
 

@@ -84,11 +84,11 @@ def _fold(best: Var, grid_hw: tuple[int, int], radius: int) -> Var:
     """
     pads = _ints(radius, radius, 0, 0, radius, radius, 0, 0)
     padded = op.pad(best, pads, op.const(np.float32(NEVER)))
-    found = []
+    shifted = []
     for index, (row, column) in enumerate(_window(radius)):
-        one = op.slice(padded, _ints(index), _ints(index + 1), _ints(2))
-        found.append(_cut(one, (2 * radius - row, 2 * radius - column), grid_hw))
-    return op.squeeze(op.max(found), _ints(2))
+        part = op.slice(padded, _ints(index), _ints(index + 1), _ints(2))
+        shifted.append(_cut(part, (2 * radius - row, 2 * radius - column), grid_hw))
+    return op.squeeze(op.max(shifted), _ints(2))
 
 
 def anywhere(query: Var, bank: npt.NDArray[np.floating], grid_hw: tuple[int, int]) -> Var:
@@ -129,8 +129,8 @@ class Rows:
 
     def at(self, index: Var) -> Var:
         """Shape of index -> (*index, C) float32."""
-        found = op.cast(op.gather(self.stored, index), to=np.float32)
-        return found if self.scale == 1 else op.mul(found, op.const(np.float32(self.scale)))
+        rows = op.cast(op.gather(self.stored, index), to=np.float32)
+        return rows if self.scale == 1 else op.mul(rows, op.const(np.float32(self.scale)))
 
     def gaps(self, query: Var, start: int, stop: int) -> Var:
         """-2ab + b^2 of a part of the rows: squared distances (n, stop - start) over scale^2, but

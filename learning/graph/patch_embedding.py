@@ -52,11 +52,11 @@ class PatchConvolution:
         weights = self.kernel.reshape(self.groups, -1, channels // self.groups * TAPS)
         padded = np.pad(features, ((0, 0), (0, 0), (1, 1), (1, 1)))
         windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(2, 3))
-        found = np.empty((count, len(self.kernel), height, width), np.float32)
+        convolved = np.empty((count, len(self.kernel), height, width), np.float32)
         for index in range(count):
             lined = windows[index].reshape(self.groups, -1, height * width)
-            found[index] = (weights @ lined).reshape(-1, height, width)
-        return found
+            convolved[index] = (weights @ lined).reshape(-1, height, width)
+        return convolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +111,13 @@ class PatchEmbedding:
 
     def graph(self, features: Sequence[Var], grids: Sequence[Grid]) -> Var:
         """(N, C, h, w) of each layer -> (N, dims, h, w) at the first of `grids`."""
-        found = []
+        parts = []
         for convolution, layer, grid in zip(self.convolutions, features, grids, strict=True):
-            one = resize(convolution.graph(layer), grid, grids[0])
-            found.append(one if self.apart else self._widened(one, convolution))
-        if len(found) == 1:
-            return found[0]
-        return op.concat(found, axis=1) if self.apart else op.sum(found)
+            part = resize(convolution.graph(layer), grid, grids[0])
+            parts.append(part if self.apart else self._widened(part, convolution))
+        if len(parts) == 1:
+            return parts[0]
+        return op.concat(parts, axis=1) if self.apart else op.sum(parts)
 
     def _widened(self, values: Var, convolution: PatchConvolution) -> Var:
         pads = (0, convolution.start, 0, 0, 0, self.dims - convolution.stop, 0, 0)
@@ -163,9 +163,11 @@ def _grouped(kernel: Matrix) -> tuple[Array, int]:
         elsewhere = blocks.any(axis=(1, 3)) & ~np.eye(groups, dtype=bool)
         if not elsewhere.any():
             break
-    own = kernel.reshape(groups, outs // groups, groups, channels // groups, 3, 3)
-    kept = own[np.arange(groups), :, np.arange(groups)].reshape(outs, channels // groups, 3, 3)
-    return np.ascontiguousarray(kept, np.float32), groups
+    blocked = kernel.reshape(groups, outs // groups, groups, channels // groups, 3, 3)
+    diagonal = blocked[np.arange(groups), :, np.arange(groups)].reshape(
+        outs, channels // groups, 3, 3
+    )
+    return np.ascontiguousarray(diagonal, np.float32), groups
 
 
 def resize(values: Var, grid: Grid, out: Grid) -> Var:

@@ -90,18 +90,18 @@ def greedy(pool: Array, keep: int) -> tuple[Indices, float]:
     """
     squares = np.einsum("ij,ij->i", pool, pool)
     apart = np.full(len(pool), np.inf, np.float32)
-    found = np.zeros(1, np.int64)
+    farthest = np.zeros(1, np.int64)
     chosen = []
     while True:
-        chosen.append(found)
-        near = (squares[found] - 2 * (pool @ pool[found].T)).min(axis=1) + squares
+        chosen.append(farthest)
+        near = (squares[farthest] - 2 * (pool @ pool[farthest].T)).min(axis=1) + squares
         np.minimum(apart, near, out=apart)
-        kept = np.concatenate(chosen)
-        left = keep - len(kept)
+        selected = np.concatenate(chosen)
+        left = keep - len(selected)
         if left == 0 or apart.max() <= SAME * squares.max():
-            others = np.setdiff1d(np.arange(len(pool)), kept)[:left]
-            return np.concatenate([kept, others]), max(0.0, float(apart.max()))
-        found = _next_farthest(pool, squares, apart, left)
+            others = np.setdiff1d(np.arange(len(pool)), selected)[:left]
+            return np.concatenate([selected, others]), max(0.0, float(apart.max()))
+        farthest = _next_farthest(pool, squares, apart, left)
 
 
 def _next_farthest(pool: Array, squares: Array, apart: Array, most: int) -> Indices:
@@ -113,12 +113,12 @@ def _next_farthest(pool: Array, squares: Array, apart: Array, most: int) -> Indi
     near = apart[listed]
     part = pool[listed]
     between = squares[listed] - 2 * (part @ part.T) + squares[listed, None]
-    found: list[int] = []
-    while len(found) < most:
+    picked: list[int] = []
+    while len(picked) < most:
         farthest = int(np.argmax(near))
-        if found and near[farthest] <= limit:
+        if picked and near[farthest] <= limit:
             break
-        found.append(int(listed[farthest]))
+        picked.append(int(listed[farthest]))
         np.minimum(near, between[farthest], out=near)
         near[farthest] = -np.inf
-    return np.array(found)
+    return np.array(picked)

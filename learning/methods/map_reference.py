@@ -24,13 +24,13 @@ def draw(scores: Float, canvas: Canvas) -> Float:
 
 def share(inside: Float, grid_hw: tuple[int, ...]) -> Float:
     """(h, w): mean of the mask over each cell, border pixels by the part that they overlap."""
-    found = np.empty(grid_hw)
+    shares = np.empty(grid_hw)
     for y in range(grid_hw[0]):
         tall = _overlaps(y, grid_hw[0], inside.shape[0])
         for x in range(grid_hw[1]):
             wide = _overlaps(x, grid_hw[1], inside.shape[1])
-            found[y, x] = tall @ inside @ wide / (tall.sum() * wide.sum())
-    return found
+            shares[y, x] = tall @ inside @ wide / (tall.sum() * wide.sum())
+    return shares
 
 
 def _overlaps(cell: int, cells: int, pixels: int) -> Float:
@@ -51,6 +51,6 @@ def _smooth(grid: Float, canvas: Canvas) -> Float:
     return gaussian_filter(grid, canvas.sigma, mode="reflect", truncate=TRUNCATE)
 
 
-def image_score(one: Float, canvas: Canvas) -> float:
+def image_score(anomaly_map: Float, canvas: Canvas) -> float:
     step = canvas.step
-    return float(np.sort(one[::step, ::step].ravel())[-canvas.top_k :].mean())
+    return float(np.sort(anomaly_map[::step, ::step].ravel())[-canvas.top_k :].mean())

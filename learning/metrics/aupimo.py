@@ -27,16 +27,17 @@ HIGHEST: Final = 1e-4
 LEAST_POINTS: Final = 300
 """Normal pixels between the two rates; with fewer the value hangs on a few of them."""
 
-KEPT: Final = 1 << 18
-"""Distinct highest normal scores kept, 60 MB while they are merged: 100 of 10^6 normal pixels lie
-at or below the rate HIGHEST, so these do for 2.6 * 10^9, or 29,000 maps of 256 x 352."""
+MOST: Final = 1 << 18
+"""Distinct highest normal scores that are stored; merging them takes 60 MB. 100 of 10^6 normal
+pixels lie at or below the rate HIGHEST, so this is enough for 2.6 * 10^9 pixels, or 29,000 maps of
+256 x 352."""
 
 
 class NormalScores:
     """The highest scores of normal pictures; all of these come before the first anomalous one."""
 
-    def __init__(self, kept: int = KEPT) -> None:
-        self._kept = kept
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
         self._floor = np.uint32(0)
         self._top = KeySums.empty(2)
         self._new: list[tuple[Keys, Floats]] = []
@@ -53,7 +54,7 @@ class NormalScores:
         high = keys[keys >= self._floor]
         self._new.append((high, np.full(len(high), 1 / keys.size)))
         self._waiting += len(high)
-        if self._waiting >= self._kept:
+        if self._waiting >= self._most:
             self._settle()
 
     def rates(self) -> "SharedRates":
@@ -74,8 +75,8 @@ class NormalScores:
         self._new.clear()
         self._waiting = 0
         top = self._top.merged(KeySums.weighted(keys, weights))
-        if len(top.keys) > self._kept:
-            top = KeySums(top.keys[-self._kept :].copy(), top.sums[:, -self._kept :].copy())
+        if len(top.keys) > self._most:
+            top = KeySums(top.keys[-self._most :].copy(), top.sums[:, -self._most :].copy())
             self._floor = top.keys[0]
         self._top = top
 
@@ -101,13 +102,13 @@ class SharedRates:
         """
         check(anomaly_map, truth, inside)
         if not self.complete:
-            return Metric.undefined("too many normal pixels for the scores kept of them")
+            return Metric.undefined("too many normal pixels for the scores that are stored")
         if not self.keys.size:
             return Metric.undefined("no normal pictures")
-        found = to_keys(anomaly_map[truth if inside is None else truth & inside])
-        if not found.size:
+        keys = to_keys(anomaly_map[truth if inside is None else truth & inside])
+        if not keys.size:
             return Metric.undefined("no defect pixels")
-        rates = np.append(self.rates, 0.0)[np.searchsorted(self.keys, found)]
+        rates = np.append(self.rates, 0.0)[np.searchsorted(self.keys, keys)]
         shown = np.log(HIGHEST / np.clip(rates, LOWEST, HIGHEST)) / math.log(HIGHEST / LOWEST)
         return Metric(float(shown.mean()), self.note)
 
@@ -127,11 +128,11 @@ class SharedRates:
 def mean(values: Sequence[Metric], *, seed: int) -> Metric:
     """Over the anomalous pictures, with the interval by drawing them again; undefined ones are left
     out and counted in the reason."""
-    kept: npt.NDArray[np.float64] = np.array([one.value for one in values if one.defined])
-    reasons = sorted({one.reason for one in values if one.reason})
-    if not kept.size:
+    defined: npt.NDArray[np.float64] = np.array([value.value for value in values if value.defined])
+    reasons = sorted({value.reason for value in values if value.reason})
+    if not defined.size:
         return Metric.undefined("; ".join(reasons) or "no anomalous pictures")
-    if len(kept) < len(values):
-        reasons.append(f"{len(values) - len(kept)} of {len(values)} pictures left out")
-    found = mean_with_interval(kept, seed=seed)
-    return replace(found, reason="; ".join([*reasons, *filter(None, [found.reason])]))
+    if len(defined) < len(values):
+        reasons.append(f"{len(values) - len(defined)} of {len(values)} pictures left out")
+    interval = mean_with_interval(defined, seed=seed)
+    return replace(interval, reason="; ".join([*reasons, *filter(None, [interval.reason])]))

@@ -93,8 +93,8 @@ def compare(
     replicates: int = REPLICATES,
 ) -> list[Difference]:
     """All pairs of engines; scores has one (n,) array per engine, of the same n pictures."""
-    exact = [FIGURES[figure].exact(one, anomalous) for one in scores]
-    if not all(one.defined for one in exact):
+    exact = [FIGURES[figure].exact(values, anomalous) for values in scores]
+    if not all(values.defined for values in exact):
         return differences(exact, np.full((len(exact), 1), np.nan))
     statistic = FIGURES[figure].statistic
     return differences(exact, _replicates(scores, anomalous, statistic, seed, replicates))
@@ -113,29 +113,29 @@ def attach(exact: Metric, drawn: Floats) -> Metric:
 
 def differences(exact: Sequence[Metric], drawn: Floats) -> list[Difference]:
     """exact: one figure per engine; drawn: (engines, replicates), its paired replicates."""
-    found = []
+    intervals = []
     for first, second in combinations(range(len(exact)), 2):
         value = exact[first].value - exact[second].value
         gaps = drawn[first] - drawn[second]
         interval = percentile_interval(gaps)
         p = float("nan") if interval is None else two_sided_p(gaps)
-        found.append(Difference(first, second, value, interval, p))
-    return found
+        intervals.append(Difference(first, second, value, interval, p))
+    return intervals
 
 
 def _replicates(
     scores: Sequence[Scores], anomalous: Kinds, statistic: Statistic, seed: int, count: int
 ) -> Floats:
     """(engines, count) float64."""
-    orders = [np.argsort(-one, kind="stable") for one in scores]
-    ends = [curves.run_ends(one[order]) for one, order in zip(scores, orders, strict=True)]
+    orders = [np.argsort(-values, kind="stable") for values in scores]
+    ends = [curves.run_ends(values[order]) for values, order in zip(scores, orders, strict=True)]
     parts = []
     for weights in _draws(anomalous, seed, count):
         rows = []
         for order, last in zip(orders, ends, strict=True):
             ordered = weights[:, order]
-            found = np.cumsum(ordered * anomalous[order], axis=1)[:, last]
-            rows.append(statistic(found, np.cumsum(ordered, axis=1)[:, last] - found))
+            detected = np.cumsum(ordered * anomalous[order], axis=1)[:, last]
+            rows.append(statistic(detected, np.cumsum(ordered, axis=1)[:, last] - detected))
         parts.append(np.stack(rows))
     return np.concatenate(parts, axis=1)
 

@@ -10,30 +10,30 @@ from learning.metrics import curves
 from learning.metrics.curves import Floats
 
 
-def area_under_roc(found: Floats, alarms: Floats) -> float:
+def area_under_roc(detected: Floats, alarms: Floats) -> float:
     """Each pair of a normal and an anomalous one in a group counts half and may count 0 or 1."""
-    pairs = np.diff(found, prepend=0.0) * np.diff(alarms, prepend=0.0)
-    return float(pairs.sum() / 2 / (found[-1] * alarms[-1]))
+    pairs = np.diff(detected, prepend=0.0) * np.diff(alarms, prepend=0.0)
+    return float(pairs.sum() / 2 / (detected[-1] * alarms[-1]))
 
 
-def average_precision(found: Floats, alarms: Floats) -> float:
+def average_precision(detected: Floats, alarms: Floats) -> float:
     """Anomalous ones first in their group is the best order, normal ones first the worst."""
-    steps = np.diff(found, prepend=0.0)
+    steps = np.diff(detected, prepend=0.0)
     before = alarms - np.diff(alarms, prepend=0.0)
-    end = curves.precision(found, alarms)
-    best = curves.precision(found, before)
+    end = curves.precision(detected, alarms)
+    best = curves.precision(detected, before)
     # With all the normal ones of the group ahead the precision is concave in the number found, so
     # its mean over the group is at least that of its ends.
-    first = found - steps + np.minimum(steps, 1)
+    first = detected - steps + np.minimum(steps, 1)
     worst = (curves.precision(first, alarms) + end) / 2
     up, down = (steps * (best - end)).sum(), (steps * (end - worst)).sum()
-    return float(max(up, down) / found[-1])
+    return float(max(up, down) / detected[-1])
 
 
-def f1_max(found: Floats, alarms: Floats) -> float:
+def f1_max(detected: Floats, alarms: Floats) -> float:
     """The ends of groups are real thresholds, so the exact maximum can only be higher."""
     before = alarms - np.diff(alarms, prepend=0.0)
-    return float(curves.f1(found, before).max() - curves.f1(found, alarms).max())
+    return float(curves.f1(detected, before).max() - curves.f1(detected, alarms).max())
 
 
 def area_below(rates: Floats, heights: Floats, limit: float) -> float:

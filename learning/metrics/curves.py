@@ -44,29 +44,29 @@ def run_ends(ordered: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
     return np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)[: ordered.size])
 
 
-def area_under_roc(found: Floats, alarms: Floats) -> Floats:
+def area_under_roc(detected: Floats, alarms: Floats) -> Floats:
     """Ties counted half (Mann-Whitney). (...) float64, NaN where one of the kinds is missing."""
     widths = np.diff(alarms, prepend=0.0, axis=-1)
-    heights = found - np.diff(found, prepend=0.0, axis=-1) / 2
-    return _ratio((widths * heights).sum(axis=-1), found[..., -1] * alarms[..., -1])
+    heights = detected - np.diff(detected, prepend=0.0, axis=-1) / 2
+    return _ratio((widths * heights).sum(axis=-1), detected[..., -1] * alarms[..., -1])
 
 
-def average_precision(found: Floats, alarms: Floats) -> Floats:
+def average_precision(detected: Floats, alarms: Floats) -> Floats:
     """Sum of the steps of recall times the precision after each; (...) float64, NaN as above."""
-    steps = np.diff(found, prepend=0.0, axis=-1)
-    total = (steps * precision(found, alarms)).sum(axis=-1)
-    return _ratio(np.where(alarms[..., -1] > 0, total, np.nan), found[..., -1])
+    steps = np.diff(detected, prepend=0.0, axis=-1)
+    total = (steps * precision(detected, alarms)).sum(axis=-1)
+    return _ratio(np.where(alarms[..., -1] > 0, total, np.nan), detected[..., -1])
 
 
-def precision(found: Floats, alarms: Floats) -> Floats:
+def precision(detected: Floats, alarms: Floats) -> Floats:
     """0 where nothing lies at or above the threshold, which only resampled counts can bring."""
-    fails = found + alarms
-    return np.divide(found, fails, out=np.zeros_like(fails), where=fails > 0)
+    fails = detected + alarms
+    return np.divide(detected, fails, out=np.zeros_like(fails), where=fails > 0)
 
 
-def f1(found: Floats, alarms: Floats) -> Floats:
+def f1(detected: Floats, alarms: Floats) -> Floats:
     """(..., k): F1 at each threshold, 2PR / (P + R + F1_GUARD)."""
-    p, r = precision(found, alarms), _ratio(found, found[..., -1:])
+    p, r = precision(detected, alarms), _ratio(detected, detected[..., -1:])
     return 2 * p * r / (p + r + F1_GUARD)
 
 

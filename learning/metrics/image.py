@@ -25,8 +25,8 @@ def steps(scores: Scores, anomalous: Kinds) -> Steps:
     order = np.argsort(-values, kind="stable")
     values, truth = values[order], truth[order]
     ends = curves.run_ends(values)
-    found = np.cumsum(truth, dtype=np.float64)[ends]
-    return Steps(values[ends], found, ends + 1.0 - found)
+    detected = np.cumsum(truth, dtype=np.float64)[ends]
+    return Steps(values[ends], detected, ends + 1.0 - detected)
 
 
 def auroc(scores: Scores, anomalous: Kinds) -> Metric:

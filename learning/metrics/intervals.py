@@ -22,11 +22,11 @@ def percentile_interval(replicates: npt.NDArray[np.floating]) -> tuple[float, fl
 
     None where more than half of the resamples do not define the figure.
     """
-    kept = replicates[np.isfinite(replicates)]
-    if 2 * len(kept) < max(len(replicates), 1):
+    finite = replicates[np.isfinite(replicates)]
+    if 2 * len(finite) < max(len(replicates), 1):
         return None
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(kept, [tail, 1 - tail])
+    low, high = np.quantile(finite, [tail, 1 - tail])
     return float(low), float(high)
 
 
@@ -35,6 +35,6 @@ def two_sided_p(differences: npt.NDArray[np.floating]) -> float:
 
     Twice the share of resamples on the rarer side of 0, both counts plus one so that it is never 0.
     """
-    kept = differences[np.isfinite(differences)]
-    rarer = min(np.count_nonzero(kept <= 0), np.count_nonzero(kept >= 0))
-    return min(1.0, 2 * (float(rarer) + 1) / (len(kept) + 1))
+    finite = differences[np.isfinite(differences)]
+    rarer = min(np.count_nonzero(finite <= 0), np.count_nonzero(finite >= 0))
+    return min(1.0, 2 * (float(rarer) + 1) / (len(finite) + 1))

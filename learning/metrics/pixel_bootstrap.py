@@ -100,13 +100,13 @@ class PixelBootstrap:
         return drawn[1:] + (exact - drawn[0])
 
     def _figure(self, figure: str, row: int) -> float:
-        alarms, found, weights = np.cumsum(self._sums[:, row, ::-1], axis=-1)
-        if not alarms[-1] or not found[-1]:
+        alarms, detected, weights = np.cumsum(self._sums[:, row, ::-1], axis=-1)
+        if not alarms[-1] or not detected[-1]:
             return float("nan")
         if figure == "aupro":
             rates, heights = alarms / alarms[-1], weights / self._regions[row]
             return curves.area_below(rates, heights, FPR_LIMIT)
-        return float(bootstrap.FIGURES[figure].statistic(found, alarms))
+        return float(bootstrap.FIGURES[figure].statistic(detected, alarms))
 
     def _settle(self) -> None:
         """Adds up the pictures that wait."""
@@ -123,9 +123,9 @@ class PixelBootstrap:
             coarse = sums.without_bits(bits)
             columns[:, index, np.searchsorted(keys, coarse.keys)] = coarse.sums
         total = np.matmul(np.stack([draw for draw, _ in self._new], axis=1), columns)
-        own = np.searchsorted(keys, self._keys >> np.uint32(bits))
-        if own.size:
-            starts = curves.run_starts(own)
-            total[:, :, own[starts]] += np.add.reduceat(self._sums, starts, axis=-1)
+        positions = np.searchsorted(keys, self._keys >> np.uint32(bits))
+        if positions.size:
+            starts = curves.run_starts(positions)
+            total[:, :, positions[starts]] += np.add.reduceat(self._sums, starts, axis=-1)
         self._keys, self._sums, self._bits = keys, total, self._bits + bits
         self._new.clear()

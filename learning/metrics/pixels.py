@@ -73,8 +73,8 @@ class PixelCurve:
         spare = bits - other._bits
         self._normal = self._normal.merged(other._normal.without_bits(spare))
         for group, sums in other._defect.items():
-            own = self._defect.get(group, KeySums.empty(2))
-            self._defect[group] = own.merged(sums.without_bits(spare))
+            before = self._defect.get(group, KeySums.empty(2))
+            self._defect[group] = before.merged(sums.without_bits(spare))
         for group, count in other._regions.items():
             self._regions[group] += count
         self._fit()
@@ -125,8 +125,8 @@ class PixelCurve:
         """
         curve = self.pro_curve(size, place)
         if np.isnan(curve.x).any() or np.isnan(curve.y).any() or not curve.x.size:
-            found = self.regions(size, place)
-            return Metric.undefined("no normal pixels" if found else "no defect regions")
+            regions = self.regions(size, place)
+            return Metric.undefined("no normal pixels" if regions else "no defect regions")
         error = self._bound(bounds.area_below(curve.x, curve.y, FPR_LIMIT))
         # Sums of weights such as 1/3 may end a rounding error above 1.
         return Metric(min(curves.area_below(curve.x, curve.y, FPR_LIMIT), 1.0), error=error)
@@ -136,10 +136,10 @@ class PixelCurve:
         positive rate, y the mean share of a region; NaN throughout where there are none."""
         keys, steps = self._keys_and_steps()
         groups = _groups(size, place)
-        found = [self._defect[group] for group in groups if group in self._defect]
+        sums = [self._defect[group] for group in groups if group in self._defect]
         with np.errstate(invalid="ignore"):
             x = steps.alarms / steps.alarms[-1:].sum()
-            y = _cumulated(keys, found, 1) / np.float64(self.regions(size, place))
+            y = _cumulated(keys, sums, 1) / np.float64(self.regions(size, place))
         return Curve(x, y, steps.thresholds)
 
     def steps(self) -> Steps:
@@ -150,10 +150,10 @@ class PixelCurve:
         self._settle()
         if self._read is None:
             keys = self._keys()
-            found = _cumulated(keys, list(self._defect.values()), 0)
+            detected = _cumulated(keys, list(self._defect.values()), 0)
             alarms = _cumulated(keys, [self._normal], 0)
             thresholds = to_scores(keys << np.uint32(self._bits)).astype(np.float64)
-            self._read = keys, Steps(thresholds, found, alarms)
+            self._read = keys, Steps(thresholds, detected, alarms)
         return self._read
 
     def _add_defects(self, anomaly_map: Map, labels: Labels) -> None:

@@ -106,8 +106,8 @@ def measure_regions(
     regions = []
     for index, (size, box) in enumerate(zip(labels.sizes_px, labels.boxes_px, strict=True)):
         x0, y0, x1, y1 = (int(edge) for edge in box)
-        own = labels.image[y0:y1, x0:x1] == index + 1
-        values = anomaly_map[y0:y1, x0:x1][own]
+        region = labels.image[y0:y1, x0:x1] == index + 1
+        values = anomaly_map[y0:y1, x0:x1][region]
         regions.append(
             Region(
                 size_px=int(size),

@@ -36,11 +36,18 @@ def record(left_out: LeftOut, bank: Iterable[Image]) -> LeftOutRecord:
     )
 
 
-def left_out_of(kept: LeftOutRecord) -> LeftOut:
+def left_out_of(record: LeftOutRecord) -> LeftOut:
     scores, peaks, levels = (
-        np.array(values, np.float32) for values in (kept.scores, kept.peaks, kept.levels)
+        np.array(values, np.float32) for values in (record.scores, record.peaks, record.levels)
     )
-    return LeftOut(scores, peaks, levels, kept.folds, kept.scheme, kept.ordered)
+    return LeftOut(
+        scores,
+        peaks,
+        levels,
+        record.folds,
+        record.scheme,
+        record.ordered,
+    )
 
 
 def picture_hash(pixels: Image) -> str:
@@ -52,12 +59,12 @@ def scored(engine: Engine, pictures: Iterable[Image], *, ordered: bool = False) 
     """pictures: (H, W, 3) uint8 RGB each, which the engine does not hold."""
     spec = engine.spec
     inside = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
-    kept: list[npt.NDArray[np.float32]] = []
+    parts: list[npt.NDArray[np.float32]] = []
     waiting = iter(pictures)
     while batch := list(itertools.islice(waiting, BATCH)):
         maps, scores = engine.infer(np.stack(batch))
-        kept.append(np.stack([scores, *peaks_and_levels(maps, inside)]))
-    scores, peaks, levels = np.concatenate(kept, axis=1)
+        parts.append(np.stack([scores, *peaks_and_levels(maps, inside)]))
+    scores, peaks, levels = np.concatenate(parts, axis=1)
     return LeftOut(scores, peaks, levels, 1, NEW, ordered)
 
 
@@ -80,8 +87,8 @@ def rechosen(spec: EngineSpec, limits: Thresholds) -> EngineSpec:
 
 def set_by_hand(spec: EngineSpec, *, image: float | None, pixel: float | None) -> EngineSpec:
     """None leaves one as it is. Raises ConfigError for what is not a threshold."""
-    given = {"image": image, "pixel": pixel}
-    changed = {name: value for name, value in given.items() if value is not None}
+    limits = {"image": image, "pixel": pixel}
+    changed = {name: value for name, value in limits.items() if value is not None}
     if not changed:
         raise ConfigError("setting thresholds by hand needs image, pixel or both")
     for name, value in changed.items():
@@ -104,8 +111,8 @@ def set_by_hand(spec: EngineSpec, *, image: float | None, pixel: float | None) -
 
 def _by_hand(spec: EngineSpec, changed: dict[str, float]) -> ThresholdRule:
     note = f"{BY_HAND} at {utc_now()}"
-    if kept := {"image", "pixel"} - set(changed):
-        note += f"; {kept.pop()} threshold kept from: {spec.threshold_rule.rule}"
+    if unchanged := {"image", "pixel"} - set(changed):
+        note += f"; {unchanged.pop()} threshold kept from: {spec.threshold_rule.rule}"
     if spec.left_out is None:
         return ThresholdRule(BY_HAND, None, 0, 0, (0.0, 1.0), note, changed)
     image = changed.get("image", spec.image_threshold)

@@ -217,8 +217,8 @@ def _assumed(left_out: LeftOut, parts: Parts, rule: Rule) -> str:
 def _seen(anomalous: LeftOut | None, image: float) -> str:
     if anomalous is None:
         return ""
-    found = np.count_nonzero(anomalous.scores >= np.float32(image))
-    return f"{found} of {len(anomalous.scores)} anomalous pictures fail"
+    failed = np.count_nonzero(anomalous.scores >= np.float32(image))
+    return f"{failed} of {len(anomalous.scores)} anomalous pictures fail"
 
 
 def _just_above(value: float) -> float:

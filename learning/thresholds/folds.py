@@ -58,12 +58,12 @@ class Scheme:
                 order = np.random.default_rng(seed).permutation(order)
             held[order[len(names) - count :]] = True
         else:
-            wanted = set(self.held_out)
-            if missing := sorted(wanted - set(names)):
+            requested = set(self.held_out)
+            if missing := sorted(requested - set(names)):
                 raise ConfigError(
                     f"cannot hold out {missing[0]}: it is not among the normal pictures"
                 )
-            held[:] = [name in wanted for name in names]
+            held[:] = [name in requested for name in names]
         if not held.any() or np.count_nonzero(~held) < 2:
             raise ConfigError(
                 f"{np.count_nonzero(held)} of {len(names)} normal pictures are to be held out: "
@@ -86,10 +86,10 @@ class LeftOut:
     scheme: str = K_FOLD
     ordered: bool = False
 
-    def without(self, found: Indices) -> "LeftOut":
-        kept = np.setdiff1d(np.arange(len(self.scores)), found)
+    def without(self, indices: Indices) -> "LeftOut":
+        others = np.setdiff1d(np.arange(len(self.scores)), indices)
         return dataclasses.replace(
-            self, scores=self.scores[kept], peaks=self.peaks[kept], levels=self.levels[kept]
+            self, scores=self.scores[others], peaks=self.peaks[others], levels=self.levels[others]
         )
 
 
@@ -116,12 +116,14 @@ def score_left_out(
 ) -> LeftOut:
     """Each part by a model of all the others."""
     count = sum(map(len, parts))
-    kept = np.empty((3, count), np.float32)
+    figures = np.empty((3, count), np.float32)
     for part in parts:
         others = np.setdiff1d(np.arange(count), part)
         model = method.fit(take_rows(embeddings, others), seed)
-        kept[:, part] = score_pictures(method, model, take_rows(embeddings, part), canvas, progress)
-    scores, peaks, levels = kept
+        figures[:, part] = score_pictures(
+            method, model, take_rows(embeddings, part), canvas, progress
+        )
+    scores, peaks, levels = figures
     return LeftOut(scores, peaks, levels, len(parts), ordered=ordered)
 
 
@@ -154,10 +156,10 @@ def score_pictures(
 ) -> npt.NDArray[np.float32]:
     """(3, n): scores, peaks, levels."""
     count = len(next(iter(embeddings.values())))
-    kept = np.empty((3, count), np.float32)
+    figures = np.empty((3, count), np.float32)
     for start in range(0, count, BATCH):
         batch = np.arange(start, min(start + BATCH, count))
-        maps, kept[0, batch] = method.measure(model, take_rows(embeddings, batch), canvas)
-        kept[1, batch], kept[2, batch] = peaks_and_levels(maps, canvas.inside)
+        maps, figures[0, batch] = method.measure(model, take_rows(embeddings, batch), canvas)
+        figures[1, batch], figures[2, batch] = peaks_and_levels(maps, canvas.inside)
         progress(len(batch))
-    return kept
+    return figures

@@ -120,8 +120,8 @@ class Rule:
             anomalous is not None and not np.isfinite(anomalous).all()
         ):
             raise ConfigError("a threshold cannot be chosen from scores that are not finite")
-        given = [values] if anomalous is None else [values, anomalous]
-        exact = (array.astype(np.float64) for array in given)
+        groups = [values] if anomalous is None else [values, anomalous]
+        exact = (array.astype(np.float64) for array in groups)
         return RULES[self.name](*exact, **self.parameters)
 
 
@@ -174,8 +174,8 @@ def rank_of_promise(count: int, promise: float, *, unit: str = PICTURES) -> int:
             f"{least:.4f}, or take at least {needed} of them"
         )
     ranks = np.arange(1, count + 1)
-    kept = beta.cdf(promise, count + 1 - ranks, ranks) >= CONFIDENCE - 1e-9
-    return int(ranks[kept][0])
+    confident = beta.cdf(promise, count + 1 - ranks, ranks) >= CONFIDENCE - 1e-9
+    return int(ranks[confident][0])
 
 
 def promise_of_rank(count: int, rank: int) -> float:

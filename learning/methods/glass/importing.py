@@ -118,15 +118,15 @@ def spread(state: State, vectors: npt.NDArray[np.float32]) -> float:
     return float(np.sqrt(np.mean(rows.var(axis=0) / expected)))
 
 
-def warn_if_unlikely(found: float, backbone: str) -> None:
+def warn_if_unlikely(variation: float, backbone: str) -> None:
     """found: `spread` of normal pictures."""
     low, high = LIKELY
-    if not low < found < high:
+    if not low < variation < high:
         logger.warning(
             "patch vectors of the normal pictures vary {:.3g} times as much as the checkpoint "
             "expects: it was probably trained on another backbone, other weights or other "
             "pictures than {} gives",
-            found,
+            variation,
             backbone,
         )
 
@@ -197,12 +197,12 @@ def _networks(path: Path, content: Any) -> dict[str, Tensors]:
 
 
 def _of_whole_module(path: Path, content: Mapping[Any, Any]) -> dict[str, Tensors]:
-    found: dict[str, Tensors] = {DISCRIMINATOR: {}, PROJECTION: {}}
+    networks: dict[str, Tensors] = {DISCRIMINATOR: {}, PROJECTION: {}}
     others = 0
     for key, value in content.items():
         network, _, name = str(key).partition(".")
-        if network in found and _is_tensor(value):
-            found[network][name] = value
+        if network in networks and _is_tensor(value):
+            networks[network][name] = value
         elif str(key).startswith(BACKBONE):
             others += 1
         else:
@@ -210,12 +210,12 @@ def _of_whole_module(path: Path, content: Mapping[Any, Any]) -> dict[str, Tensor
                 f"{path} holds {key!r}, which is of no checkpoint of GLASS: that has "
                 f"{DISCRIMINATOR} and {PROJECTION}"
             )
-    for network, tensors in found.items():
+    for network, tensors in networks.items():
         if not tensors:
             raise ConfigError(f"{path} holds no {network}, so it is no checkpoint of GLASS")
     if others:
         logger.warning("{} also holds a backbone, which is not used: --backbone is", path)
-    return found
+    return networks
 
 
 def _sizes(path: Path, discriminator: Tensors) -> tuple[int, int]:

@@ -55,11 +55,11 @@ def trained_glass(
         raise ConfigError("the checkpoint's pre_projection has no matrix layers.0fc.weight")
     channels = [extractor.info.output(layer).channels for layer in extractor.layers]
     embedding = PatchEmbedding.pooled(channels, len(weight), len(weight))
-    found = extractor.extract(np.zeros((1, *input_hw, 3), np.uint8))
+    features = extractor.extract(np.zeros((1, *input_hw, 3), np.uint8))
     return TrainedGlass(
         folded=fold(state, extractor.layers, embedding),
         state=state,
-        grids=tuple((values.shape[2], values.shape[3]) for values in found.values()),
+        grids=tuple((values.shape[2], values.shape[3]) for values in features.values()),
         facts={} if facts is None else facts,
     )
 

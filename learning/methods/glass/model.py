@@ -64,14 +64,14 @@ class GlassModel:
 def fold(state: State, layers: tuple[str, ...], embedding: PatchEmbedding) -> GlassModel:
     """Folded in float64. Raises ConfigError where the state lacks a tensor or its sizes do not fit
     the embedding."""
-    one, norm = "body.block1.0", "body.block1.1"
+    linear, norm = "body.block1.0", "body.block1.1"
     dims = embedding.dims
     first, first_bias = _tensors(state, "pre_projection", "layers.0fc.weight", "layers.0fc.bias")
-    hidden = len(_tensors(state, "discriminator", f"{one}.bias")[0])
+    hidden = len(_tensors(state, "discriminator", f"{linear}.bias")[0])
     second, second_bias, gamma, beta, mean, variance, tail = _tensors(
         state,
         "discriminator",
-        *(f"{one}.{key}" for key in ("weight", "bias")),
+        *(f"{linear}.{key}" for key in ("weight", "bias")),
         *(f"{norm}.{key}" for key in ("weight", "bias", "running_mean", "running_var")),
         "tail.0.weight",
     )

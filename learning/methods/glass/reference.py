@@ -63,12 +63,12 @@ def _unfolded(layer: Float) -> Float:
     channels, height, width = layer.shape
     padded = np.zeros((channels, height + 2, width + 2))
     padded[:, 1:-1, 1:-1] = layer
-    found = np.empty((height, width, channels, 3, 3))
+    patches = np.empty((height, width, channels, 3, 3))
     for dy in range(3):
         for dx in range(3):
             shifted = padded[:, dy : dy + height, dx : dx + width]
-            found[:, :, :, dy, dx] = shifted.transpose(1, 2, 0)
-    return found.reshape(height, width, channels * 9)
+            patches[:, :, :, dy, dx] = shifted.transpose(1, 2, 0)
+    return patches.reshape(height, width, channels * 9)
 
 
 def _stretched(values: Float, axis: int, out: int) -> Float:

@@ -163,9 +163,9 @@ class Padim(Method[PadimModel]):
         drawn = np.sort(np.random.default_rng(seed).permutation(starts[-1])[: self.dims])
         channels = {}
         for layer, start, count in zip(embeddings, starts, counts, strict=False):
-            own = drawn[(drawn >= start) & (drawn < start + count)] - start
-            if len(own):
-                channels[layer] = own.astype(np.int64)
+            of_layer = drawn[(drawn >= start) & (drawn < start + count)] - start
+            if len(of_layer):
+                channels[layer] = of_layer.astype(np.int64)
         grids = {name: (v.shape[2], v.shape[3]) for name, v in embeddings.items()}
         return Joining(channels, grids, next(iter(grids.values())))
 

@@ -39,7 +39,7 @@ def maps_and_scores(
                 asked.append(features[layer][:, chosen, at[0], at[1]].astype(np.float64))
             grids[:, y, x] = mahalanobis(np.hstack(asked), np.hstack(learned), epsilon)
     drawn = np.stack([map_reference.draw(grid, canvas) for grid in grids])
-    return drawn, np.array([map_reference.image_score(one, canvas) for one in drawn])
+    return drawn, np.array([map_reference.image_score(m, canvas) for m in drawn])
 
 
 def mahalanobis(asked: Float, learned: Float, epsilon: float) -> Float:
@@ -47,4 +47,4 @@ def mahalanobis(asked: Float, learned: Float, epsilon: float) -> Float:
     covariance = np.atleast_2d(np.cov(learned, rowvar=False)) + epsilon * np.eye(learned.shape[1])
     inverse = np.linalg.inv(covariance)
     mean = learned.mean(axis=0)
-    return np.array([np.sqrt((one - mean) @ inverse @ (one - mean)) for one in asked])
+    return np.array([np.sqrt((vector - mean) @ inverse @ (vector - mean)) for vector in asked])

@@ -49,18 +49,18 @@ class PatchCoreModel:
 
 
 def patches(
-    joining: PatchEmbedding, embeddings: Embeddings, wanted: npt.NDArray[np.int64]
+    joining: PatchEmbedding, embeddings: Embeddings, numbers: npt.NDArray[np.int64]
 ) -> Array:
     """(len(wanted), D): the patches of those numbers, counted picture by picture; rising."""
     layers = list(embeddings.values())
     cells = layers[0].shape[2] * layers[0].shape[3]
-    found = np.empty((len(wanted), joining.dims), np.float32)
+    rows = np.empty((len(numbers), joining.dims), np.float32)
     for start in range(0, len(layers[0]), PICTURES_AT_ONCE):
         joined = joining.joined([layer[start : start + PICTURES_AT_ONCE] for layer in layers])
-        first, last = np.searchsorted(wanted, (start * cells, (start + len(joined)) * cells))
-        picture, cell = np.divmod(wanted[first:last] - start * cells, cells)
-        found[first:last] = joined.reshape(*joined.shape[:2], cells)[picture, :, cell]
-    return found
+        first, last = np.searchsorted(numbers, (start * cells, (start + len(joined)) * cells))
+        picture, cell = np.divmod(numbers[first:last] - start * cells, cells)
+        rows[first:last] = joined.reshape(*joined.shape[:2], cells)[picture, :, cell]
+    return rows
 
 
 def build(

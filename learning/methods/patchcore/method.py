@@ -155,8 +155,8 @@ class PatchCore(Method[PatchCoreModel]):
         )
 
     def _keep(self, count: int) -> int:
-        wanted = int(count * self.coreset) if 0 < self.coreset < 1 else count
-        return max(1, min(wanted, self.most_rows or count))
+        limit = int(count * self.coreset) if 0 < self.coreset < 1 else count
+        return max(1, min(limit, self.most_rows or count))
 
     def _refuse_if_too_large(self, rows: int, dims: int) -> None:
         size = rows * dims * np.dtype(self.precision).itemsize
@@ -209,14 +209,14 @@ class PatchCore(Method[PatchCoreModel]):
         lined = op.reshape(joined, op.const(np.array((0, embedding.dims, -1), np.int64)))
         patches = op.sub(op.transpose(lined, perm=[0, 2, 1]), op.const(model.centre))
         bank = nearest.Rows(model.bank, model.scale)
-        found = nearest.closest(patches, bank, height * width)
-        distances = found[1] if self._official else op.sqrt(found[1])
+        closest = nearest.closest(patches, bank, height * width)
+        distances = closest[1] if self._official else op.sqrt(closest[1])
         grid = op.reshape(distances, op.const(np.array((-1, height, width), np.int64)))
         counted = maps.scored_cells(model.grid_hw, canvas)
         if (around := self._neighbours(len(model.bank))) > 1:
             rows = model.rows()
             table = patchcore_search.neighbours_of(rows, np.arange(len(rows)), around)
-            score = nearest.reweighted(patches, found, bank, table, counted)
+            score = nearest.reweighted(patches, closest, bank, table, counted)
         else:
             score = op.reduce_max(op.mul(distances, op.const(counted)), axes=[1], keepdims=0)
         shape = height, width

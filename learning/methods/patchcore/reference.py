@@ -68,16 +68,16 @@ def _share_of_first(patch: Float, bank: Float, row: int, neighbours: int) -> flo
 
 def embedded(layers: Sequence[Float], pooled_to: int | None) -> Float:
     """(C, h, w) of each layer -> (h, w, D) at the first one's grid."""
-    found = []
+    parts = []
     for grid in layers:
         windows = _unfolded(grid)
-        one = windows.mean(axis=(3, 4))
+        part = windows.mean(axis=(3, 4))
         if pooled_to is not None:
-            one = _pooled(windows.reshape(*windows.shape[:2], -1), pooled_to)
+            part = _pooled(windows.reshape(*windows.shape[:2], -1), pooled_to)
         for axis, out in enumerate(layers[0].shape[1:]):
-            one = _stretched(one, axis, out)
-        found.append(one)
-    together = np.concatenate(found, axis=2)
+            part = _stretched(part, axis, out)
+        parts.append(part)
+    together = np.concatenate(parts, axis=2)
     return together if pooled_to is None else _pooled(together, pooled_to)
 
 

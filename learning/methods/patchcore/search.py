@@ -32,7 +32,7 @@ def neighbours_of(bank: Array, rows: Indices, count: int) -> npt.NDArray[np.int3
     distance and index. float64, so that a table of them equals a search by differences."""
     wide = bank.astype(np.float64)
     squares = np.einsum("ij,ij->i", wide, wide)
-    found = np.empty((len(rows), count), np.int32)
+    neighbours = np.empty((len(rows), count), np.int32)
     step = max(1, TABLE_CELLS // len(bank))
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
@@ -40,8 +40,8 @@ def neighbours_of(bank: Array, rows: Indices, count: int) -> npt.NDArray[np.int3
         gaps[np.arange(len(part)), part] = -np.inf
         near = np.sort(np.argpartition(gaps, count - 1, axis=1)[:, :count], axis=1)
         order = np.argsort(np.take_along_axis(gaps, near, axis=1), axis=1, kind="stable")
-        found[start : start + step] = np.take_along_axis(near, order, axis=1)
-    return found
+        neighbours[start : start + step] = np.take_along_axis(near, order, axis=1)
+    return neighbours
 
 
 def reweighting(patch: Array, bank: Array, row: int, count: int) -> float:

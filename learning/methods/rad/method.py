@@ -144,7 +144,7 @@ class Rad(Method[RadModel]):
         return grids if self.top_k is None else (*grids, *whole[:1])
 
     def embed(self, features: Features) -> Embeddings:
-        kept = {
+        embeddings = {
             name: unit.normalise_numpy(
                 values if self.average == 1 else unit.average_3x3_numpy(values)
             )
@@ -152,8 +152,8 @@ class Rad(Method[RadModel]):
             if values.ndim == 4
         }
         if self.top_k is not None:
-            kept[DESCRIPTOR] = unit.descriptor_numpy(_whole(features))
-        return kept
+            embeddings[DESCRIPTOR] = unit.descriptor_numpy(_whole(features))
+        return embeddings
 
     def fit(self, embeddings: Embeddings, seed: int) -> RadModel:
         grids = {name: e for name, e in embeddings.items() if name != DESCRIPTOR}
@@ -185,8 +185,8 @@ class Rad(Method[RadModel]):
         if self.radius is None:
             vectors = grid.transpose(0, 2, 3, 1).reshape(-1, channels)
             keep = self._keep(len(vectors))
-            kept, radius = (vectors, 0.0) if keep == len(vectors) else thin(vectors, keep, seed)
-            return np.ascontiguousarray(kept.T), radius
+            thinned, radius = (vectors, 0.0) if keep == len(vectors) else thin(vectors, keep, seed)
+            return np.ascontiguousarray(thinned.T), radius
         bank = np.ascontiguousarray(
             grid.transpose(2, 3, 1, 0).reshape(height * width, channels, pictures)
         )

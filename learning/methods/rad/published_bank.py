@@ -90,10 +90,10 @@ class RadBank:
         for name, patches in zip(names, self.patches, strict=True):
             made.append(method.fit(self._embedded(method, name, patches, which), seed=0))
         return RadModel(
-            banks={name: one.banks[name] for name, one in zip(names, made, strict=True)},
+            banks={name: part.banks[name] for name, part in zip(names, made, strict=True)},
             grids=dict.fromkeys(names, (self.side, self.side)),
             pictures=len(which),
-            covering={name: one.covering[name] for name, one in zip(names, made, strict=True)},
+            covering={name: part.covering[name] for name, part in zip(names, made, strict=True)},
             descriptors=made[-1].descriptors,
         )
 
@@ -102,9 +102,9 @@ class RadBank:
     ) -> dict[str, npt.NDArray[np.float32]]:
         """One layer as the method keeps it, batch by batch."""
         shape = len(which), patches.shape[2], self.side, self.side
-        kept = {name: np.empty(shape, np.float32)}
+        embeddings = {name: np.empty(shape, np.float32)}
         if method.top_k is not None:
-            kept[DESCRIPTOR] = np.empty((len(which), self.cls.shape[1]), np.float32)
+            embeddings[DESCRIPTOR] = np.empty((len(which), self.cls.shape[1]), np.float32)
         for start in range(0, len(which), BATCH):
             part = which[start : start + BATCH]
             raw = patches[part.start : part.stop].float().numpy()
@@ -116,9 +116,9 @@ class RadBank:
             grid = raw.transpose(0, 2, 1).reshape(len(part), *shape[1:])
             features = {name: grid, "cls": self.cls[part.start : part.stop]}
             for key, values in method.embed(features).items():
-                if key in kept:
-                    kept[key][start : start + len(part)] = values
-        return kept
+                if key in embeddings:
+                    embeddings[key][start : start + len(part)] = values
+        return embeddings
 
     def _refuse_if_too_large(self, method: Rad, count: int, room: int) -> None:
         shapes = [(count, patches.shape[2], self.side, self.side) for patches in self.patches]
@@ -204,7 +204,9 @@ def _misshapen(path: Path, index: int, whole: Any, grid: Any) -> str:
 def _tensors(path: Path, content: Mapping[str, Any], key: str, count: int) -> list[Any]:
     torch, held = torch_weights.library("torch"), content[key]
     fits = isinstance(held, list) and len(held) == count
-    if not fits or not all(torch.is_tensor(one) and one.is_floating_point() for one in held):
+    if not fits or not all(
+        torch.is_tensor(tensor) and tensor.is_floating_point() for tensor in held
+    ):
         raise ConfigError(f"{path}: {key} must be a list of {count} tensors of numbers")
     if not all(map(torch_weights.is_plain, held)):
         raise ConfigError(f"{path}: {key} holds a tensor that is not plain, such as a sparse one")

@@ -38,7 +38,7 @@ def maps_and_scores(
             layers.append(map_reference.draw(scores, canvas))
         drawn.append(np.mean(layers, axis=0))
     stacked = np.stack(drawn)
-    return stacked, np.array([map_reference.image_score(one, canvas) for one in stacked])
+    return stacked, np.array([map_reference.image_score(m, canvas) for m in stacked])
 
 
 def grid_scores(

@@ -16,8 +16,8 @@ def normals(count: int = 10, seed: int = 0) -> list[np.ndarray]:
     return [rng.normal(size=HW).astype(np.float32) for _ in range(count)]
 
 
-def rates_of(maps: list[np.ndarray], kept: int = aupimo.KEPT) -> SharedRates:
-    scores = NormalScores(kept)
+def rates_of(maps: list[np.ndarray], most: int = aupimo.MOST) -> SharedRates:
+    scores = NormalScores(most)
     for one in maps:
         scores.add(one)
     return scores.rates()
@@ -72,12 +72,12 @@ def test_scores_too_low_to_matter_may_be_forgotten():
     maps, truth = normals(20), np.zeros(HW, bool)
     truth[:40, :40] = True
     values = normals(1, seed=1)[0] + np.float32(3.5)
-    whole, top = rates_of(maps), rates_of(maps, kept=3000)
+    whole, top = rates_of(maps), rates_of(maps, most=3000)
     assert len(top.keys) == 3000
     assert top.aupimo(values, truth).value == pytest.approx(
         whole.aupimo(values, truth).value, abs=1e-12
     )
-    starved = rates_of(maps, kept=50).aupimo(values, truth)
+    starved = rates_of(maps, most=50).aupimo(values, truth)
     assert math.isnan(starved.value)
     assert "too many normal pixels" in starved.reason
 

@@ -68,8 +68,8 @@ def batches(
             allowed = None if normals.foregrounds is None else normals.foregrounds[index]
             rng = generator(seed, DEFECTS, epoch, index)
             defects.append(normals.synthesis.defect(normals.pixels[index], allowed, grid_hw, rng))
-        pixels = np.stack([one.pixels for one in defects])
-        cells = np.stack([one.mask.cells for one in defects])
+        pixels = np.stack([defect.pixels for defect in defects])
+        cells = np.stack([defect.mask.cells for defect in defects])
         return Batch(pictures, pixels, cells, tuple(extractor.extract(pixels).values()))
 
     with ThreadPoolExecutor(1) as pool:

@@ -46,10 +46,10 @@ class Embedder:
         total = torch.zeros(len(features[0]), self.embedding.dims, *grid, device=self.device)
         parts = zip(self.embedding.convolutions, self._kernels, features, strict=True)
         for part, kernel, layer in parts:
-            one = functional.conv2d(layer.to(self.device), kernel, padding=1, groups=part.groups)
-            if one.shape[2:] != grid:
-                one = functional.interpolate(one, grid, mode="bilinear", align_corners=False)
-            total[:, part.start : part.stop] += one
+            values = functional.conv2d(layer.to(self.device), kernel, padding=1, groups=part.groups)
+            if values.shape[2:] != grid:
+                values = functional.interpolate(values, grid, mode="bilinear", align_corners=False)
+            total[:, part.start : part.stop] += values
         return total.mul_(self.scale).flatten(2).transpose(1, 2).contiguous()
 
 
@@ -74,10 +74,10 @@ class CachedRows:
         held = indices < self.kept
         if held.all():
             return self._rows[torch.from_numpy(indices)]
-        found = torch.empty(len(indices), *self._rows.shape[1:], device=self._rows.device)
-        found[torch.from_numpy(held)] = self._rows[torch.from_numpy(indices[held])]
-        found[torch.from_numpy(~held)] = self._embedder.rows(self._pixels[indices[~held]])
-        return found
+        rows = torch.empty(len(indices), *self._rows.shape[1:], device=self._rows.device)
+        rows[torch.from_numpy(held)] = self._rows[torch.from_numpy(indices[held])]
+        rows[torch.from_numpy(~held)] = self._embedder.rows(self._pixels[indices[~held]])
+        return rows
 
     def batches(self, size: int) -> "list[npt.NDArray[np.int64]]":
         """All pictures in their order."""

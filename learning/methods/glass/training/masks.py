@@ -96,13 +96,13 @@ def read_foregrounds(folder: Path, names: Sequence[str], rule: ResizeRule) -> Ma
         raise DataError(f"folder of foreground masks {folder} does not exist")
     files = {path.stem: path for path in pictures_in(folder)}
     files |= {path.name: path for path in files.values()}
-    found = []
+    masks = []
     for name in names:
         path = files.get(name) or files.get(Path(name).stem)
         image = None if path is None else read_picture(path)
         if path is None or image is None:
             raise DataError(f"{folder} has no readable foreground mask for picture {name}")
-        found.append(to_input(image, rule)[0].any(axis=2))
-        if not found[-1].any():
+        masks.append(to_input(image, rule)[0].any(axis=2))
+        if not masks[-1].any():
             raise DataError(f"foreground mask {path} is empty in what the engine sees of {name}")
-    return np.stack(found)
+    return np.stack(masks)

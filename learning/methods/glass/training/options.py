@@ -167,9 +167,9 @@ class GlassOptions:
         but its length and what does not change the result, with what follows the backbone as it
         was settled."""
         free = {"epochs", "patience", "cache_bytes", "threads", "device"}
-        kept = {key: value for key, value in dataclasses.asdict(self).items() if key not in free}
+        shared = {key: value for key, value in dataclasses.asdict(self).items() if key not in free}
         dims, hidden = self.sizes(info, layers)
-        return kept | {
+        return shared | {
             "dims": dims,
             "hidden": hidden,
             "patch_norm": self.target_norm(info) or 0.0,

@@ -44,8 +44,8 @@ def write_sheet(
 
 def _outlined(pixels: Image, mask: Mask) -> Image:
     copy = pixels.copy()
-    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(copy, found, -1, (0, 255, 0), 1)
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(copy, contours, -1, (0, 255, 0), 1)
     return copy
 
 

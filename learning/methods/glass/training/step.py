@@ -158,8 +158,8 @@ def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
 def _hard(scores: Tensor, defects: Tensor, quantile: float) -> tuple[Tensor, Tensor]:
     """The patches whose squared error is at least the quantile of all."""
     error = (scores.detach() - defects).square()
-    kept = error >= torch.quantile(error, quantile)
-    return scores[kept], defects[kept]
+    hard = error >= torch.quantile(error, quantile)
+    return scores[hard], defects[hard]
 
 
 def _focal(scores: Tensor, defects: Tensor) -> Tensor:

@@ -140,8 +140,8 @@ class GlassTrainer:
         for step, batch in enumerate(prepared):
             if step == 0:
                 self.watch.pictures(epoch, batch.pixels)
-            found = self._step(batch, centre, epoch, step)
-            for name, value in found.figures().items():
+            step_losses = self._step(batch, centre, epoch, step)
+            for name, value in step_losses.figures().items():
                 sums[name] = sums[name] + value if name in sums else value
             self.watch.progress(epoch, step + 1, len(steps))
         figures = {name: float(value) / len(steps) for name, value in sums.items()}
@@ -170,9 +170,9 @@ class GlassTrainer:
         )
         kind = torch.device(device).type
         with torch.autocast(kind, torch.bfloat16, enabled=options.amp):
-            found = losses(self.networks, rows, settings)
-        descend(self.networks, found.total)
-        return found
+            step_losses = losses(self.networks, rows, settings)
+        descend(self.networks, step_losses.total)
+        return step_losses
 
     def scores(self) -> npt.NDArray[np.float32]:
         """(n, h, w) of the labelled pictures by the networks as they are."""
@@ -187,16 +187,16 @@ class GlassTrainer:
         scores = self.scores()
         if not np.isfinite(scores).all():
             raise DataError(DIVERGED)
-        found = quality(scores, self.labelled)
-        if self.best is None or found.total > self.best.quality.total:
-            self.best, self.waited = Best(epoch, found, self.networks.weights()), 0
+        measured = quality(scores, self.labelled)
+        if self.best is None or measured.total > self.best.quality.total:
+            self.best, self.waited = Best(epoch, measured, self.networks.weights()), 0
             checkpoint.save_best(self.folder, self.best, self.embedder.scale)
         else:
             self.waited += 1
-        logger.info("epoch {}: {} on {}", epoch, found, self.labelled.origin)
-        figures = {"validation/image_auroc": found.image_auroc}
-        if found.pixel_auroc is not None:
-            figures["validation/pixel_auroc"] = found.pixel_auroc
+        logger.info("epoch {}: {} on {}", epoch, measured, self.labelled.origin)
+        figures = {"validation/image_auroc": measured.image_auroc}
+        if measured.pixel_auroc is not None:
+            figures["validation/pixel_auroc"] = measured.pixel_auroc
         return figures
 
     def _settings(self) -> dict[str, Any]:
