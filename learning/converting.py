@@ -1,4 +1,4 @@
-"""A second engine file of another precision, checked against the reference of the first one."""
+"""Makes a half-precision copy of an engine file, and checks it against the original."""
 
 import dataclasses
 import time
@@ -22,7 +22,7 @@ from learning.half_precision import halved
 
 HALF: Final = "float16"
 TURNS: Final = 7
-"""Both engines are timed in turn, so that what else the machine does slows both."""
+"""Both engines are timed in turn, so that other work on the machine slows both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Converted:
 
 def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Converted:
     """Writes `out`. Raises EngineError for an engine that cannot be converted, ParityError, leaving
-    no file, where float16 is not enough for it."""
+    no file, if float16 is not precise enough."""
     spec, model = read_engine(path)
     golden_pictures = golden.unpack(spec)
     if CONVERTED_FROM in spec.parameters:
@@ -74,7 +74,7 @@ def _described(spec: EngineSpec, digest: str) -> EngineSpec:
 
 
 def _compared(first: OnnxEngine, second: OnnxEngine, pixels: Image) -> checking.Parity:
-    """Raises ParityError where map or score differ by more than the golden pictures may."""
+    """Raises ParityError if map or score differ by more than the golden pictures may."""
     spec, allowed = first.spec, TOLERANCES[HALF]
     altered = checking.alter_pictures(pixels, checking.PICTURES, spec.seed + 1)
     parity = checking.measure_differences(
@@ -94,7 +94,7 @@ def _compared(first: OnnxEngine, second: OnnxEngine, pixels: Image) -> checking.
 
 
 def _outputs(engine: OnnxEngine, pixels: Image) -> tuple[Map, Scores]:
-    """One by one, which the other's batches are compared with."""
+    """Outputs of single pictures, which the batches of the other engine are compared with."""
     maps, scores = zip(*(engine.infer(picture[None]) for picture in pixels), strict=True)
     return np.concatenate(maps), np.concatenate(scores)
 

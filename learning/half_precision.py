@@ -1,7 +1,7 @@
-"""Rewrites an engine's graph so that what it marks as such is computed or stored in float16.
+"""Rewrites an engine's graph so that the marked parts are computed or stored in float16.
 
-Networks of TensorRT are strongly typed and OpenVINO and onnxruntime keep to the graph too, so the
-precision of an engine is what its file declares. See learning.graph.half_marks for the marks.
+Networks of TensorRT are strongly typed, and OpenVINO and onnxruntime follow the graph too. So the
+file of an engine decides its precision. See learning.graph.half_marks for the marks.
 """
 
 from collections.abc import Iterable
@@ -15,26 +15,26 @@ from inspector.core.errors import EngineError
 from learning.graph.half_marks import HALF
 
 PRODUCTS: Final = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-"""Always in half precision where the graph allows it: this is what the time goes into."""
+"""Always in half precision if the graph allows it: these operators take most of the time."""
 
 FOLLOWERS: Final = (
     *("Add", "Sub", "Mul", "Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid", "HardSigmoid"),
     *("HardSwish", "Tanh", "Erf", "Gelu", "MaxPool", "Concat", "Split", "Slice", "Pad", "Gather"),
     *("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Expand"),
 )
-"""In half precision behind a product; by themselves not worth a cast. Means, softmax, powers, roots
+"""In half precision after a product; alone they are not worth a cast. Means, softmax, powers, roots
 and normalisations are in neither table and stay in float32."""
 
 LARGEST: Final = float(np.finfo(np.float16).max)
 
 
 def halved(model: ModelProto) -> ModelProto:
-    """A copy of an engine's graph, without metadata. Raises EngineError for a graph that marks
-    nothing, and where a weight does not fit float16."""
+    """A copy of an engine's graph, without metadata. Raises EngineError for a graph without
+    marks, and for a weight that does not fit float16."""
     if not any(node.doc_string == HALF for node in model.graph.node):
         raise EngineError(
             "the engine's graph does not say what may be in half precision: it was made by an "
-            "older version, or imported; fit it anew"
+            "older version, or imported; fit it again"
         )
     rewriting = _Rewriting(model)
     for node in model.graph.node:
@@ -48,7 +48,7 @@ def halved(model: ModelProto) -> ModelProto:
 
 class _Rewriting:
     """One pass over the nodes, in their order. Each float tensor has one home precision, and a copy
-    in the other one is made where a node asks for it."""
+    in the other one is made if a node needs it."""
 
     def __init__(self, model: ModelProto) -> None:
         self._opset = max(e.version for e in model.opset_import if e.domain in ("", "ai.onnx"))

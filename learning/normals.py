@@ -1,4 +1,4 @@
-"""Normal pictures: from a folder or a stream to input pixels of one size."""
+"""Reads normal pictures from a folder or a stream, as input pixels of one size."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ SHORT_SIDE: Final = 256
 MULTIPLE: Final = 32
 
 Size = tuple[int, int] | int
-"""(height, width) of the input; or its short side, the long one by the frame's aspect."""
+"""(height, width) of the input; or its short side, then the long side follows the frame."""
 
 Crop = tuple[float, float, float, float]
 WHOLE: Final[Crop] = (0.0, 0.0, 1.0, 1.0)
@@ -50,12 +50,12 @@ class Normals:
 
 
 LONGEST_SIDE = 4096
-"""Of the input, px; a long thin picture is cropped or scaled by who fits it, not by us."""
+"""Of the input, px. Longer pictures must be cropped or scaled by the user."""
 
 
 def default_input_hw(frame_hw: tuple[int, int], short_side: int = SHORT_SIDE) -> tuple[int, int]:
     """The short side as given, the long side by the frame's aspect in multiples of 32. Raises
-    DataError where that is beyond LONGEST_SIDE."""
+    DataError if that is beyond LONGEST_SIDE."""
     size = _by_aspect(frame_hw, short_side)
     if max(size) > LONGEST_SIDE:
         raise DataError(f"pictures of {frame_hw[1]}x{frame_hw[0]} are too long; give --size")

@@ -119,7 +119,7 @@ def as_weights(tensors: dict[str, Any], where: str) -> Weights:
 
 
 def file_sha256(path: Path) -> str:
-    """Raises ConfigError where it cannot be read."""
+    """Raises ConfigError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

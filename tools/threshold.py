@@ -17,14 +17,14 @@ from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError, EngineError
 from learning.datasets.pictures import list_pictures, pictures_in, read_picture
 from learning.thresholds.changing import (
-    left_out_of,
     picture_hash,
-    rechosen,
+    read_left_out,
     refit_note,
-    scored,
+    score_with_engine,
     set_by_hand,
+    with_thresholds,
 )
-from learning.thresholds.choosing import choose_thresholds, failing, independent
+from learning.thresholds.choosing import choose_thresholds, count_failing, independent_parts
 from learning.thresholds.folds import LeftOut
 from learning.thresholds.rules import RULES, Rule, least_promise
 from tools._argument_types import out_file
@@ -90,7 +90,7 @@ def _by_hand(spec: EngineSpec, settings: list[tuple[str, float]]) -> EngineSpec:
 
 def _refit(spec: EngineSpec, rule: Rule, arguments: argparse.Namespace) -> EngineSpec:
     record = _record(spec, arguments.engine)
-    normal, anomalous = left_out_of(record), None
+    normal, anomalous = read_left_out(record), None
     if arguments.normal:
         normal = _run(spec, record, list_pictures(arguments.normal), arguments)
     elif arguments.ordered:
@@ -98,7 +98,7 @@ def _refit(spec: EngineSpec, rule: Rule, arguments: argparse.Namespace) -> Engin
     if arguments.anomalous:
         files = [path for folder in arguments.anomalous for path in _bad_pictures(folder)]
         anomalous = _run(spec, record, files, arguments)
-    return rechosen(
+    return with_thresholds(
         spec, choose_thresholds(normal, rule, anomalous=anomalous, note=refit_note(spec))
     )
 
@@ -123,7 +123,7 @@ def _run(
 ) -> LeftOut:
     engine = open_engine(arguments.engine, threads=arguments.threads)
     try:
-        return scored(engine, _unknown(spec, record, files), ordered=arguments.ordered)
+        return score_with_engine(engine, _unknown(spec, record, files), ordered=arguments.ordered)
     finally:
         engine.close()
 
@@ -158,8 +158,8 @@ def _show(spec: EngineSpec) -> None:
     if spec.left_out is None:
         print(f"{'left-out scores':16} none are kept in this file, so only --set changes it")
         return
-    left_out = left_out_of(spec.left_out)
-    parts = independent(left_out)
+    left_out = read_left_out(spec.left_out)
+    parts = independent_parts(left_out)
     least = least_promise(parts.count)
     print(
         f"{'smallest promise':16} {parts.count} {parts.unit} support at most 1 false alarm per "
@@ -172,13 +172,13 @@ def _show(spec: EngineSpec) -> None:
             "now",
             spec.image_threshold,
             spec.pixel_threshold,
-            failing(left_out, spec.image_threshold),
+            count_failing(left_out, spec.image_threshold),
         )
     )
     for name in RULES:
         if not (rule := Rule(name)).needs_anomalous:
             limits = choose_thresholds(left_out, rule)
-            settings = "".join(f" {key}={value:g}" for key, value in rule.settled().items())
+            settings = "".join(f" {key}={value:g}" for key, value in rule.all_parameters().items())
             print(_row(name + settings, limits.image, limits.pixel, limits.rule.alarms))
 
 

@@ -30,7 +30,7 @@ PASSING: Final = ("Reshape", "Identity")
 class Normalisation:
     """anomalib's (raw - threshold) / span + 0.5, clipped to [0, 1]; span: highest minus lowest
     value among its validation pictures. raw: the tensor before it. flat: they all had one value,
-    so that what comes out is 0 below the threshold, 0.5 at it and 1 above."""
+    so the result is 0 below the threshold, 0.5 at it and 1 above."""
 
     raw: str
     threshold: float
@@ -42,11 +42,11 @@ class Normalisation:
 class Export:
     """An exported model with all weights inside.
 
-    input_hw: None where the graph takes any. one_by_one: its batch is frozen at 1. seen: the
-    tensor behind resizing and cropping, the input where it does neither. outputs: of MAP and
-    SCORE those that it has -> tensor. normalised: those whose normalisation can be told. names:
-    how anomalib calls the model, such as "patchcore"; empty where the file does not say.
-    limits: output -> threshold that anomalib compares it with.
+    input_hw: None if the graph takes any size. one_by_one: its batch is fixed at 1. seen: the
+    tensor after resizing and cropping, or the input if it does neither. outputs: MAP and SCORE, as
+    far as the export has them -> tensor. normalised: the outputs whose normalisation is known.
+    name: of the model in anomalib, such as "patchcore"; empty if the file does not say. limits:
+    output -> threshold that anomalib compares it with.
     """
 
     path: Path
@@ -62,7 +62,7 @@ class Export:
 
 
 def read_export(path: Path) -> Export:
-    """Raises ConfigError for any file that is not such an export, naming what to do instead."""
+    """Raises ConfigError for any file that is not such an export, with what to do instead."""
     model = _load(path)
     graph = model.graph
     taken, input_hw, batch = _input(path, model)
@@ -107,7 +107,7 @@ def _load(path: Path) -> onnx.ModelProto:
 
 
 def _with_weights(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
-    """With what the exporter put into a file beside it."""
+    """Adds the weights that the exporter put into a file beside it."""
     beside = {
         entry.value
         for tensor in model.graph.initializer
@@ -134,7 +134,7 @@ def _with_weights(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _refuse_short(folder: Path, model: onnx.ModelProto) -> None:
-    """onnx below 1.21 reads what there is. Raises ValueError."""
+    """Raises ValueError for a file that is too short; onnx below 1.21 reads it without an error."""
     for tensor in filter(external_data_helper.uses_external_data, model.graph.initializer):
         info = external_data_helper.ExternalDataInfo(tensor)
         if (info.offset or 0) + (info.length or 0) > (folder / info.location).stat().st_size:
@@ -175,7 +175,7 @@ def _outputs(path: Path, model: onnx.ModelProto) -> tuple[str, ...]:
 
 
 def _seen(graph: onnx.GraphProto, taken: str) -> str:
-    """Past the resizing and cropping that anomalib's pre-processor begins with."""
+    """The tensor after the resizing and cropping at the start of anomalib's pre-processor."""
     current = seen = taken
     while True:
         readers = [n for n in graph.node if current in reads(n) and n.op_type != "Shape"]
@@ -187,7 +187,7 @@ def _seen(graph: onnx.GraphProto, taken: str) -> str:
 
 
 def reads(node: onnx.NodeProto) -> Iterator[str]:
-    """The tensors that a node takes, those that graphs inside it take from around them too."""
+    """The tensors that a node reads, including those that graphs inside it read."""
     yield from node.input
     for inner in inner_graphs(node):
         yield from (value.name for value in inner.output)
@@ -204,7 +204,7 @@ def inner_graphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
 
 
 def _model_name(graph: onnx.GraphProto) -> str:
-    """From what torch's exporter notes beside every node."""
+    """Read from the notes that torch's exporter writes beside every node."""
     for node in graph.node:
         for entry in node.metadata_props:
             if match := re.search(r"anomalib\.models\.image\.(\w+)\.", entry.value):
@@ -213,14 +213,14 @@ def _model_name(graph: onnx.GraphProto) -> str:
 
 
 class _Values:
-    """Follows an output back through what anomalib does to it last."""
+    """Follows an output back through the last steps of anomalib."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self._makers = {name: node for node in graph.node for name in node.output}
         self._constants = {tensor.name: tensor for tensor in graph.initializer}
 
     def normalisation(self, output: str) -> Normalisation | None:
-        """None where there is none, or where it is not the chain that the class describes."""
+        """None if there is none, or if it is not the chain that the class describes."""
         chosen, left = self._choices(output)
         return self._chain(chosen, flat=False) or self._chain(left, flat=True)
 
@@ -257,7 +257,7 @@ class _Values:
         return name, left
 
     def _within_unit(self, name: str) -> str | None:
-        """What is clipped to [0, 1] by Clip, or by Min and Max in either order."""
+        """The tensor that is clipped to [0, 1] by Clip, or by Min and Max in either order."""
         node = self._makers.get(name)
         if node is not None and node.op_type == "Clip" and len(node.input) == 3:
             bounds = tuple(map(self._number, node.input[1:]))
@@ -273,7 +273,7 @@ class _Values:
         return other if position == constant else None
 
     def _by_constant(self, name: str | None, op: str) -> tuple[str | None, float]:
-        """The other operand of `op` and its constant; (None, nan) where it is not one."""
+        """The other operand of `op` and its constant; (None, nan) if it is not one."""
         node = None if name is None else self._makers.get(name)
         if node is not None and node.op_type == op and len(node.input) == 2:
             for index, other in ((0, 1), (1, 0)) if op in ("Add", "Min", "Max") else ((0, 1),):

@@ -1,4 +1,4 @@
-"""From an ONNX export of anomalib 2.x and normal pictures to an engine file."""
+"""Makes an engine file from an ONNX export of anomalib 2.x and normal pictures."""
 
 import dataclasses
 import hashlib
@@ -25,18 +25,18 @@ from learning.anomalib.run import Original, View, Wide
 from learning.anomalib.wrap import Scale, wrap
 from learning.normals import Normals
 from learning.thresholds import choosing
-from learning.thresholds.changing import rechosen, record, scored
+from learning.thresholds.changing import record, score_with_engine, with_thresholds
 from learning.thresholds.folds import LeftOut
 from learning.thresholds.rules import Rule
 
 TOLERANCE: Final = 1e-4
-"""As of our own methods; measured on eight exports of anomalib 2.7.0: under 1e-6."""
+"""The same as for fitted methods. Measured on eight exports of anomalib 2.7.0: under 1e-6."""
 
 OWN_LIMIT: Final = 0.5
-"""Where anomalib's threshold lies after its normalisation, unless the graph says otherwise."""
+"""anomalib's threshold after its normalisation, unless the graph says otherwise."""
 
 SMALL: Final = 0.01
-"""Raw scores that stay below this are stretched, for thresholds have a floor."""
+"""Raw scores below this are stretched, because thresholds have a smallest value."""
 
 BATCH: Final = 8
 GOLDEN: Final = 2
@@ -47,12 +47,12 @@ NOTE: Final = (
 )
 
 LEFT, KEPT, NONE = "taken out of the graph", "kept in the graph", "none found"
-"""What became of anomalib's normalisation."""
+"""How anomalib's normalisation is replaced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """What to make of an export. seed: of the altered pictures that parity is checked on."""
+    """An export and the options of its engine. seed: of the altered pictures of the check."""
 
     export: Export
     view: View
@@ -63,8 +63,8 @@ class Import:
 
 
 def import_engine(normals: Normals, job: Import, out: Path) -> EngineSpec:
-    """Writes the engine file. Raises ParityError, leaving no file, where it does not give what the
-    export gives; DataError where the export's scores cannot tell pictures apart."""
+    """Writes the engine file. Raises ParityError, leaving no file, if its outputs differ from those
+    of the export; DataError if the scores of the export do not separate pictures."""
     choosing.check_supported(job.rule, len(normals.names))
     original = Original(job.export, job.view, job.threads)
     one_by_one = original.settle_batch(normals.pixels)
@@ -93,11 +93,11 @@ def import_engine(normals: Normals, job: Import, out: Path) -> EngineSpec:
 
 
 Scales = dict[str, tuple[Scale, str]]
-"""Output -> how it is scaled, and what became of its normalisation."""
+"""Output -> how it is scaled, and how its normalisation is replaced."""
 
 
 def _run(original: Original, pixels: Image) -> tuple[dict[str, Wide], dict[str, Wide]]:
-    """As Original.run, a batch at a time."""
+    """Like Original.run, batch by batch."""
     parts = [original.run(pixels[at : at + BATCH]) for at in range(0, len(pixels), BATCH)]
     raw, shown = (
         {name: np.concatenate([part[name] for part in side]) for name in side[0]}
@@ -114,9 +114,9 @@ def _raw_values(original: Original, pixels: Image) -> Iterator[dict[str, Wide]]:
 def _scales(export: Export, seen: list[dict[str, Wide]]) -> Scales:
     """seen: raw values, in parts, the last part of altered pictures.
 
-    Where the normalisation can be told, scores keep anomalib's scale without its clipping, plus
-    0.5: a value of 1 lies at its threshold, and one of 0 no higher than the least of its validation
-    pictures.
+    If the normalisation is known, scores keep anomalib's scale without its clipping, plus 0.5: a
+    value of 1 is at its threshold, and a value of 0 is at or below the smallest score of its
+    validation pictures.
     """
     return {
         name: _scale(export, name, [values[name] for values in seen]) for name in export.outputs
@@ -150,7 +150,7 @@ def _warn_of_clipping(export: Export, name: str, seen: list[Wide]) -> None:
 
 
 def _from_normals(name: str, tensor: str, seen: list[Wide]) -> Scale:
-    """Raw scores as they are, but for those below 0 or close to it on normal pictures."""
+    """Raw scores are not changed, unless they are below 0 or close to it on normal pictures."""
     low, high = float(min(part.min() for part in seen)), float(max(part.max() for part in seen))
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise DataError(f"{name} is {high:g} on every normal picture, so it says nothing")
@@ -165,8 +165,8 @@ def _scaled(scales: Scales, raw: Mapping[str, Wide]) -> tuple[Wide, Wide]:
 
 
 def _check_normalised(export: Export, raw: Mapping[str, Wide], shown: Mapping[str, Wide]) -> None:
-    """That what was taken out of the graph is the normalisation: applied to the raw values, it
-    gives what the export gives."""
+    """Checks that the part taken out of the graph is the normalisation: applied to the raw values,
+    it must give the outputs of the export."""
     for name, normalised in export.normalised.items():
         again = np.clip((raw[name] - normalised.threshold) / normalised.span + OWN_LIMIT, 0, 1)
         if normalised.flat:
@@ -182,7 +182,7 @@ def _check_normalised(export: Export, raw: Mapping[str, Wide], shown: Mapping[st
 def _spec(
     normals: Normals, job: Import, graph: onnx.ModelProto, map_hw: tuple[int, int]
 ) -> EngineSpec:
-    """With no thresholds yet: all that normal pictures are scored with."""
+    """A spec without thresholds, with which normal pictures can be scored."""
     model = job.export.model
     versions = {name: version(name) for name in ("numpy", "onnx")}
     return EngineSpec(
@@ -210,20 +210,20 @@ def _spec(
 
 
 def _parameters(export: Export, scales: Scales, graph: onnx.ModelProto) -> dict[str, Any]:
-    """Of every output, how the engine's value follows from the tensor's: (value - zero) / span."""
+    """For every output, how the engine computes its value: (value of the tensor - zero) / span."""
     parameters: dict[str, Any] = {"model": export.name or "unknown", "export": export.path.name}
     for name, (scale, became) in scales.items():
         parameters[name] = {
             "normalisation": became,
             "zero": scale.zero,
             "span": scale.span,
-            "anomalib_threshold": _own_limit(export, name, scale),
+            "anomalib_threshold": _anomalib_limit(export, name, scale),
         }
     return parameters | {"model_bytes": graph.ByteSize()}
 
 
-def _own_limit(export: Export, name: str, scale: Scale) -> float | None:
-    """anomalib's own threshold as a score of the engine; None where the file does not say."""
+def _anomalib_limit(export: Export, name: str, scale: Scale) -> float | None:
+    """anomalib's threshold as a score of the engine; None if the file does not say."""
     limit, normalised = export.limits.get(name), export.normalised.get(name)
     if normalised is not None:
         above = 0.0 if limit is None or normalised.flat else (limit - OWN_LIMIT) * normalised.span
@@ -243,7 +243,7 @@ def _checked(
     """The spec with thresholds, the figures of the check and golden pictures."""
     maps, scores = expected
     with checking.open_unchecked(out, graph, spec, threads=job.threads) as engine:
-        left_out = scored(engine, normals.pixels, ordered=normals.ordered)
+        left_out = score_with_engine(engine, normals.pixels, ordered=normals.ordered)
         _refuse_useless(job.export, spec, left_out)
         limits = choosing.choose_thresholds(left_out, job.rule, note=NOTE)
         parity = checking.compare_outputs(
@@ -253,7 +253,7 @@ def _checked(
             tolerance=TOLERANCE,
         )
     return dataclasses.replace(
-        rechosen(spec, limits),
+        with_thresholds(spec, limits),
         parity=dataclasses.asdict(parity),
         golden=golden.pack(altered[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN]),
         trained_on=_trained_on(normals, left_out),
@@ -275,7 +275,7 @@ def _refuse_useless(export: Export, spec: EngineSpec, left_out: LeftOut) -> None
 
 
 def _trained_on(normals: Normals, left_out: LeftOut) -> dict[str, Any]:
-    """What is known: the pictures that thresholds were chosen on, none of which was fitted here."""
+    """The pictures that thresholds were chosen on. The model was fitted on others."""
     indices = choosing.find_suspects(left_out.scores)
     suspects = [normals.names[index] for index in indices]
     if suspects:

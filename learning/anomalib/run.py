@@ -1,4 +1,4 @@
-"""Runs an export of anomalib as it is, to learn what it does and to check what is made of it."""
+"""Runs an unchanged export of anomalib, to learn what it does and to check its engine."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from inspector.core.errors import ConfigError, EngineError
 from learning.anomalib.graph import HOW, MAP, SCORE, Export
 
 PROBE_HW: Final = (512, 512)
-"""Of the picture that is sent through the graph's own resizing where it takes any size."""
+"""Side of the picture that is sent through the resizing of a graph that takes any size."""
 
 STRAY: Final = 0.25
 """Pixels by which a resizing may miss a straight line; more is no resizing and cropping."""
@@ -26,7 +26,7 @@ Wide = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What of a frame the model sees. input_hw: what the host resizes to, None where any size
+    """What of a frame the model sees. input_hw: what the host resizes to, None if any size
     will do. crop: as in ResizeRule. whole_hw, corner: the graph crops by itself, so it is given a
     picture of whole_hw with the host's pixels from `corner` (top, left) on."""
 
@@ -37,9 +37,10 @@ class View:
 
 
 def find_view(export: Export, size: tuple[int, int] | None) -> View:
-    """Such that the graph's own resizing has nothing to do: it does not antialias, the host does.
+    """The view that leaves nothing to the resizing in the graph, which does not antialias.
 
-    size: asked for; None for what the graph wants. Raises ConfigError where it takes another.
+    size: of the input; None for the size that the graph expects. Raises ConfigError if it takes
+    another.
     """
     view = _view(export, size)
     if size is not None and view.input_hw != size:
@@ -95,7 +96,7 @@ class _Axis:
 
 
 def _rows_and_columns(export: Export, own_hw: tuple[int, int]) -> tuple[_Axis, _Axis]:
-    """Which rows and columns the graph sees, found with pictures that hold their coordinates."""
+    """The rows and columns that the graph sees, measured with pictures of coordinates."""
     height, width = own_hw
     ramps = np.zeros((1, 3, height, width), np.float32)
     ramps[0, 0] = ((np.arange(height) + 0.5) / height)[:, None]
@@ -137,7 +138,7 @@ def _odd(export: Export) -> ConfigError:
 class Session:
     """A graph on onnxruntime with further tensors as outputs. extra: name -> sizes, None: unknown.
 
-    Raises EngineError where onnxruntime is missing, cannot load it or fails on a picture.
+    Raises EngineError if onnxruntime is missing, cannot load it or fails on a picture.
     """
 
     def __init__(
@@ -194,7 +195,7 @@ def _first(exc: BaseException) -> str:
 
 
 class Original:
-    """The export as anomalib wrote it, on pictures that a view has prepared."""
+    """The unchanged export, on pictures that a view has prepared."""
 
     def __init__(self, export: Export, view: View, threads: int) -> None:
         self._export, self._view = export, view
@@ -202,7 +203,7 @@ class Original:
             name: export.normalised[name].raw if name in export.normalised else name
             for name in export.outputs
         }
-        """Output -> the tensor that holds it before its normalisation, where that can be told."""
+        """Output -> the tensor before its normalisation, if that is known."""
         extra = dict.fromkeys(self.tensors.values())
         self._session = Session(export.model, extra, export, threads)
         self._one_by_one = export.one_by_one
@@ -223,7 +224,7 @@ class Original:
         return self._named(joined[:count], len(pixels)), self._named(joined[count:], len(pixels))
 
     def settle_batch(self, pixels: Image) -> bool:
-        """Whether it takes one picture at a time only; tried out on two different ones."""
+        """Whether it takes only one picture at a time; tried with two different pictures."""
         if not self._one_by_one:
             self._one_by_one = True
             alone, _ = self.run(pixels[:2])
@@ -239,7 +240,7 @@ class Original:
         return self._one_by_one
 
     def _framed(self, pixels: Image) -> Float:
-        """Pictures for the graph's input, of which the view's part is `pixels`."""
+        """Pictures for the input of the graph; `pixels` fill the part that the view names."""
         planes = pixels.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
         if self._view.whole_hw is None:
             return np.ascontiguousarray(planes)
@@ -260,6 +261,6 @@ class Original:
                 )
             named[name] = per_picture.astype(np.float64)
         if SCORE not in named:
-            # As anomalib does for models without a score of their own.
+            # anomalib does this for models without a score.
             named[SCORE] = named[MAP].max(axis=(1, 2))
         return named

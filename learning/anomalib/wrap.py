@@ -16,7 +16,7 @@ from learning.graph.assemble import MAX_FILE_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What the engine gives for a value v of a tensor: (v - zero) / span."""
+    """The engine computes (v - zero) / span from a value v of a tensor."""
 
     tensor: str
     zero: float
@@ -35,13 +35,13 @@ def wrap(
     map_hw: tuple[int, int],
     batch: int | str,
 ) -> onnx.ModelProto:
-    """scales: of MAP, and of SCORE where the export has one; without, the score is the map's
-    highest value. Raises EngineError above MAX_FILE_BYTES."""
+    """scales: of MAP, and of SCORE if the export has one; otherwise the score is the highest value
+    of the map. Raises EngineError above MAX_FILE_BYTES."""
     model = onnx.ModelProto()
     model.CopyFrom(export.model)
     graph = model.graph
     _keep_only(graph, {scale.tensor for scale in scales.values()})
-    # The outputs of an engine have names of their own, which the export may use for others.
+    # The export may use the names of an engine's outputs for other tensors.
     names = {name: f"anomalib/{name}" for name in ("pixels", "anomaly_map", "score")}
     _rename(graph, names)
     tail = _Nodes(graph, "outputs")
@@ -71,7 +71,7 @@ def wrap(
 
 
 def _keep_only(graph: onnx.GraphProto, outputs: set[str]) -> None:
-    """Removes what these tensors do not need."""
+    """Removes the nodes that these tensors do not need."""
     needed, remaining = set(outputs), []
     for node in reversed(graph.node):
         if needed.intersection(node.output):
@@ -99,7 +99,7 @@ def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
 
 
 def _forget(model: onnx.ModelProto) -> None:
-    """The exporter notes its source files and calls beside every node."""
+    """Removes the source files and calls that the exporter writes beside every node."""
     model.graph.name = "engine"
     del model.metadata_props[:]
     model.ClearField("doc_string")
@@ -110,7 +110,7 @@ def _forget(model: onnx.ModelProto) -> None:
 
 
 class _Nodes:
-    """Operators that mean the same in every opset from 11 on, which anomalib's are."""
+    """Uses operators that mean the same in every opset from 11 on; anomalib writes such opsets."""
 
     def __init__(self, graph: onnx.GraphProto, part: str) -> None:
         self._graph, self._part = graph, part
@@ -128,7 +128,7 @@ class _Nodes:
         return self._named("Reshape", inputs, to or self._fresh())
 
     def picture(self, view: View, to: str) -> None:
-        """From `pixels` to what the export takes."""
+        """Turns `pixels` into the input of the export."""
         planes = self.add("Transpose", "pixels", perm=[0, 3, 1, 2])
         floats = self._named("Cast", [planes], self._fresh(), to=TensorProto.FLOAT)
         white = self._constant(np.float32(255))

@@ -13,7 +13,7 @@ import onnx
 from inspector.core.errors import ConfigError, EngineError
 from learning import torch_weights
 from learning.backbones.feature_graph import FeatureGraph, Weights, fold_batch_norm
-from learning.backbones.zoo import BackboneInfo, Feature, recipe
+from learning.backbones.zoo import BackboneInfo, Feature, backbone_entry
 
 BATCH_NORM_EPS = 1e-3
 STEM = 32
@@ -54,7 +54,7 @@ def export(
         outputs=tuple(FEATURES.values()),
         size_multiple=SIZE_MULTIPLE,
         input_hw=None,
-        licence=recipe(name).licence,
+        licence=backbone_entry(name).licence,
         origin=origin,
         weights_sha256=sha256,
     )

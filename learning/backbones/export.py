@@ -1,4 +1,4 @@
-"""Makes the file of a backbone from the table, by the exporter that the table names."""
+"""Makes the file of a named backbone, with the exporter from the table."""
 
 import importlib
 from pathlib import Path
@@ -13,14 +13,14 @@ from learning.backbones import vit, zoo
 def export_backbone(
     name: str, out: Path, *, weights_file: Path | None, input_hw: tuple[int, int] | None
 ) -> zoo.BackboneInfo:
-    """Writes `out` and returns what it says of itself.
+    """Writes `out` and returns what it says about itself.
 
     weights_file: a state dict of torch; None takes the pretrained one from the backbone's own
-    library. input_hw: for backbones of one fixed size; None where any size runs.
+    library. input_hw: for backbones of one fixed size; None if any size runs.
     Raises ConfigError for names, sizes and weights that do not fit, EngineError for a library
     that is missing.
     """
-    module, _, function = zoo.recipe(name).exporter.partition(":")
+    module, _, function = zoo.backbone_entry(name).exporter.partition(":")
     export = getattr(importlib.import_module(module), function)
     model = export(name, weights_file, input_hw)
     try:
@@ -35,9 +35,9 @@ def exported_beside(
 ) -> Path:
     """`<name>.onnx` in the folder, made of those weights unless it is there already.
 
-    Raises ConfigError where the file there is of other weights or of another size.
+    Raises ConfigError if the file there is of other weights or of another size.
     """
-    zoo.recipe(name)
+    zoo.backbone_entry(name)
     out = folder / f"{name}.onnx"
     if not out.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def exported_beside(
     if info.weights_sha256 != torch_weights.file_sha256(weights_file) or info.input_hw != input_hw:
         raise ConfigError(
             f"{out} is there already and was not made of {weights_file} for this size: give it as "
-            "--backbone if it is meant, or move it away"
+            "--backbone to use it, or move it away"
         )
     return out
 

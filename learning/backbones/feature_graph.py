@@ -1,4 +1,4 @@
-"""Writes a feature extractor as an ONNX graph, straight from its arrays of weights."""
+"""Writes a feature extractor as an ONNX graph, directly from its arrays of weights."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ class Weights:
         return name in self._arrays
 
     def first(self, *names: str) -> str:
-        """The one of the names that is there. Raises ConfigError when none is."""
+        """The first of the names that exists. Raises ConfigError if none does."""
         for name in names:
             if name in self._arrays:
                 return name

@@ -1,4 +1,4 @@
-"""Runs a backbone on onnxruntime, so that fitting sees exactly the features the line sees."""
+"""Runs a backbone on onnxruntime, so that fitting sees the same features as the line."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,15 +21,15 @@ Features = dict[str, npt.NDArray[np.float32]]
 CUDA = "CUDAExecutionProvider"
 
 CHUNK = 8
-"""Pictures per run: bounds memory, whatever is asked for at once."""
+"""Pictures per run: this bounds the memory, also for more pictures."""
 
 
 class FeatureExtractor:
-    """layers: outputs wanted, in order; None for all. threads: 0 lets the runtime choose. device:
-    cpu or cuda, which computes in full float32.
+    """layers: names of the outputs, in order; None for all. threads: 0 lets the runtime choose.
+    device: cpu or cuda, which computes in full float32.
 
     Raises SpecError for a file that is no backbone, ConfigError for a layer that it lacks,
-    EngineError where onnxruntime is missing, lacks the device or cannot load the file.
+    EngineError if onnxruntime is missing, lacks the device or cannot load the file.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class FeatureExtractor:
         return dict(zip(self.layers, joined, strict=True))
 
     def close(self) -> None:
-        """Frees the session; callable twice."""
+        """Frees the session. It may be called twice."""
         self._session = None
 
     def __enter__(self) -> Self:

@@ -19,7 +19,7 @@ from learning.backbones.feature_graph import (
     Weights,
     fold_batch_norm,
 )
-from learning.backbones.zoo import BackboneInfo, Feature, recipe
+from learning.backbones.zoo import BackboneInfo, Feature, backbone_entry
 
 BATCH_NORM_EPS = 1e-5
 SIZE_MULTIPLE = 32
@@ -60,7 +60,7 @@ def export(
         outputs=tuple(Feature(f"layer{i + 1}", shape.out << i, 4 << i) for i in range(3)),
         size_multiple=SIZE_MULTIPLE,
         input_hw=None,
-        licence=recipe(name).licence,
+        licence=backbone_entry(name).licence,
         origin=path.name if weights_file else f"torchvision {PRETRAINED}, {path.name}",
         weights_sha256=torch_weights.file_sha256(path),
     )

@@ -17,7 +17,7 @@ from inspector.core.errors import ConfigError
 from learning import torch_weights
 from learning.backbones.feature_graph import IMAGENET_MEAN, IMAGENET_STD, FeatureGraph, Weights
 from learning.backbones.vit_positions import learned_positions, rotary
-from learning.backbones.zoo import BackboneInfo, Feature, recipe
+from learning.backbones.zoo import BackboneInfo, Feature, backbone_entry
 
 Array = npt.NDArray[np.float64]
 
@@ -76,7 +76,7 @@ def export(
         outputs=(*grids, Feature("cls", shape.channels, None)),
         size_multiple=shape.patch,
         input_hw=input_hw,
-        licence=recipe(name).licence,
+        licence=backbone_entry(name).licence,
         origin=path.name if weights_file else f"timm {shape.timm_id}, {path.name}",
         weights_sha256=torch_weights.file_sha256(path),
     )

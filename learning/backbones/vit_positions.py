@@ -1,4 +1,4 @@
-"""Where a patch is, as vision transformers are told: learned tables and rotary angles."""
+"""Positions of patches for vision transformers: learned tables and rotary angles."""
 
 import math
 
@@ -44,7 +44,7 @@ def learned_positions(weights: Weights, channels: int, grid: tuple[int, int]) ->
 
 
 def rotary(weights: Weights, grid: tuple[int, int], prefix: int, head: int) -> tuple[Array, Array]:
-    """cos and signed sin, each (prefix + h * w, head); the prefix tokens stay as they are.
+    """cos and signed sin, each (prefix + h * w, head); prefix tokens are not changed.
 
     Patch centres run from -1 to 1 on each axis. Half a head is the angles of y, then of x, and
     the other half the same again: rotating pairs channel i with i + head / 2, hence the minus on

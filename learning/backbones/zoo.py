@@ -1,4 +1,4 @@
-"""Which backbones there are, where their files come from, and what a backbone file says of itself.
+"""The table of backbones, and what a backbone file says about itself.
 
 A backbone is an ONNX file: input `image` (N, 3, H, W) float32 RGB in [0, 1], its own normalisation
 inside, outputs that are feature grids (N, C, h, w) or descriptors of the whole picture (N, C), and
@@ -34,10 +34,10 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class BackboneInfo:
-    """What a backbone file says of itself.
+    """What a backbone file says about itself.
 
-    size_multiple: sides of the input are multiples of it. input_hw: the one size it takes, None
-    where any does. licence, origin: of the weights. weights_sha256: of the file that they were
+    size_multiple: sides of the input are multiples of it. input_hw: the only size it takes, None
+    for any size. licence, origin: of the weights. weights_sha256: of the file that they were
     exported from. sha256: of the backbone file itself, empty before it is written.
     """
 
@@ -52,7 +52,7 @@ class BackboneInfo:
     input_name: str = INPUT
 
     def output(self, name: str) -> Feature:
-        """Raises ConfigError for a name that the backbone does not have, with those it has."""
+        """Raises ConfigError for a name that the backbone does not have."""
         for feature in self.outputs:
             if feature.name == name:
                 return feature
@@ -79,10 +79,10 @@ class BackboneInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a backbone of a known name is had.
+class BackboneEntry:
+    """Where to get a named backbone.
 
-    file: beside this module, where it is embedded. exporter: "module:function" that makes it.
+    file: beside this module, for an embedded backbone. exporter: "module:function" that makes it.
     """
 
     exporter: str
@@ -90,27 +90,28 @@ class Recipe:
     file: str | None = None
 
 
+_EFFICIENTNET = "learning.backbones.efficientnet_lite:export"
 _RESNET = "learning.backbones.resnet:export"
 _VIT = "learning.backbones.vit:export"
 _TORCHVISION_LICENCE = "BSD-3-Clause"
 _DINOV3_LICENCE = "DINOv3 License"
 
-BACKBONES: Final[dict[str, Recipe]] = {
-    DEFAULT: Recipe("learning.backbones.efficientnet_lite:export", "Apache-2.0", f"{DEFAULT}.onnx"),
-    "resnet18": Recipe(_RESNET, _TORCHVISION_LICENCE),
-    "resnet50": Recipe(_RESNET, _TORCHVISION_LICENCE),
-    "wide_resnet50_2": Recipe(_RESNET, _TORCHVISION_LICENCE),
-    "dinov2_vits14": Recipe(_VIT, "Apache-2.0"),
-    "dinov2_vitb14": Recipe(_VIT, "Apache-2.0"),
-    "dinov2_vitl14": Recipe(_VIT, "Apache-2.0"),
-    "dinov3_vits16": Recipe(_VIT, _DINOV3_LICENCE),
-    "dinov3_vitb16": Recipe(_VIT, _DINOV3_LICENCE),
-    "dinov3_vitl16": Recipe(_VIT, _DINOV3_LICENCE),
+BACKBONES: Final[dict[str, BackboneEntry]] = {
+    DEFAULT: BackboneEntry(_EFFICIENTNET, "Apache-2.0", f"{DEFAULT}.onnx"),
+    "resnet18": BackboneEntry(_RESNET, _TORCHVISION_LICENCE),
+    "resnet50": BackboneEntry(_RESNET, _TORCHVISION_LICENCE),
+    "wide_resnet50_2": BackboneEntry(_RESNET, _TORCHVISION_LICENCE),
+    "dinov2_vits14": BackboneEntry(_VIT, "Apache-2.0"),
+    "dinov2_vitb14": BackboneEntry(_VIT, "Apache-2.0"),
+    "dinov2_vitl14": BackboneEntry(_VIT, "Apache-2.0"),
+    "dinov3_vits16": BackboneEntry(_VIT, _DINOV3_LICENCE),
+    "dinov3_vitb16": BackboneEntry(_VIT, _DINOV3_LICENCE),
+    "dinov3_vitl16": BackboneEntry(_VIT, _DINOV3_LICENCE),
 }
-"""Name -> how it is had."""
+"""Name -> where to get it."""
 
 
-def recipe(name: str) -> Recipe:
+def backbone_entry(name: str) -> BackboneEntry:
     """Raises ConfigError for a name that is not in the table, with those that are."""
     if name not in BACKBONES:
         raise ConfigError(f"backbone {name!r} is unknown; known: {', '.join(BACKBONES)}")
@@ -125,7 +126,7 @@ def resolve(name_or_path: str) -> Path:
             what = "is a folder" if path.is_dir() else "does not exist"
             raise ConfigError(f"backbone file {path} {what}")
         return path
-    known = recipe(name_or_path)
+    known = backbone_entry(name_or_path)
     if known.file is None:
         raise ConfigError(
             f"backbone {name_or_path} does not come with the program; make its file with "
@@ -136,7 +137,7 @@ def resolve(name_or_path: str) -> Path:
 
 
 def describe(path: Path) -> BackboneInfo:
-    """Reads and checks a backbone file. Raises SpecError where it breaks the contract above."""
+    """Reads and checks a backbone file. Raises SpecError if it breaks the contract above."""
     try:
         limits.check_file(path)
         content = path.read_bytes()

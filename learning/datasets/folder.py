@@ -1,8 +1,8 @@
 """A plain folder of pictures, sorted into good ones and kinds of defects or not sorted at all.
 
-The good pictures lie right in the folder, or in its folder good, normal or ok; every other folder
-in it is a kind of defect, but for masks, which lie in ground_truth, masks, mask or gt, either by
-kind or all together. There are no parts for training and testing.
+The good pictures are directly in the folder, or in its folder good, normal or ok. Every other
+folder in it is a kind of defect, except the folder of masks: ground_truth, masks, mask or gt, with
+the masks by kind or all together. There are no parts for training and testing.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ class Folder(Layout):
         if not names:
             raise DataError(
                 f"{root} holds neither pictures nor a folder good, normal or ok, and none of its "
-                "folders holds such a one"
+                "folders has one"
             )
         return names
 

@@ -25,5 +25,5 @@ def _stat(path: Path) -> list[int]:
     try:
         status = path.stat()
     except OSError:
-        return []  # missing: judging names it
+        return []  # missing: reading the pictures names it later
     return [status.st_size, status.st_mtime_ns]

@@ -24,13 +24,13 @@ LAYOUTS: Final[dict[str, str]] = {
 """Name -> "module:Class", resolved when asked for."""
 
 _DETECTED = ("visa", "realiad", "3dadam", "mvtec")
-"""Those that a folder shows by itself; MPDD and WFDD look as MVTec AD does."""
+"""Layouts that can be detected; MPDD and WFDD look like MVTec AD."""
 
 _FALL_BACK = "folder"
 
 
 class Layout(ABC):
-    """One way in which a data set lies on disk. name: the one it was asked for by."""
+    """How a data set is stored on disk. name: the name in LAYOUTS that was asked for."""
 
     looked_for: ClassVar[str]
 
@@ -43,12 +43,12 @@ class Layout(ABC):
 
     @abstractmethod
     def classes(self, root: Path) -> tuple[str, ...]:
-        """Names of the classes, sorted; root may itself be the folder of one class. Raises
-        DataError where there is none."""
+        """Names of the classes, sorted; root may also be the folder of one class. Raises
+        DataError if there is none."""
 
     @abstractmethod
     def read(self, root: Path, name: str) -> ClassData:
-        """Raises DataError where the class holds no pictures or its list of them is broken."""
+        """Raises DataError if the class holds no pictures or its list of them is broken."""
 
 
 def make_layout(name: str) -> Layout:
@@ -61,7 +61,7 @@ def make_layout(name: str) -> Layout:
 
 
 def detect(root: Path) -> str:
-    """Name of the layout that root shows. Raises DataError where it shows none or several."""
+    """Name of the layout that root shows. Raises DataError if it shows none or several."""
     _refuse_missing(root)
     layouts = [make_layout(name) for name in _DETECTED]
     matching = [layout for layout in layouts if layout.recognises(root)]
@@ -81,8 +81,8 @@ def load(root: Path, layout: str | None) -> tuple[ClassData, ...]:
     """The classes of a data set, sorted by name.
 
     root: the data set, a folder of classes or the folder of one class. layout: None detects it;
-    `ClassData.layout` says which it was. A class that cannot be read is there without samples and
-    with the reason as its problem, unless there is no other. Raises DataError, and ConfigError for
+    `ClassData.layout` says which one it is. A class that cannot be read has no samples and has the
+    reason as its problem, unless it is the only class. Raises DataError, and ConfigError for
     an unknown layout.
     """
     _refuse_missing(root)
@@ -105,8 +105,8 @@ def checked(
     *,
     has_splits: bool = True,
 ) -> ClassData:
-    """The samples of one class in order. Raises DataError where there is none, or where two have
-    one name; what else is missing in the class becomes a problem."""
+    """The samples of one class in order. Raises DataError if there is none, or if two have
+    the same name. Everything else that is missing in the class becomes a problem."""
     ordered = sorted(samples, key=lambda sample: sample.name)
     if not ordered:
         raise DataError(f"class {name} in {folder} holds no pictures")

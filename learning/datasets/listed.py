@@ -1,4 +1,4 @@
-"""Paths that a data set's own list of pictures gives: below its root, or refused."""
+"""Paths from the list of pictures of a data set; paths outside its root are refused."""
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
 

@@ -17,14 +17,14 @@ MASK_RULES: Final[dict[str, str]] = {
     "can hold, or above 0.5 where it is a float",
 }
 DEFAULT_MASK_RULE: Final = "any"
-"""VisA's masks hold small numbers; on masks of 0 and 255 both rules are the same. Whoever reports
-pixel metrics writes down which rule was used."""
+"""VisA's masks hold small numbers; on masks of 0 and 255 both rules are the same. Reports of
+pixel metrics name the rule."""
 
 _CHANNELS = 3
 
 
 def read_mask(sample: Sample, hw: tuple[int, int], rule: str = DEFAULT_MASK_RULE) -> Mask:
-    """(H, W) bool; the union where a sample has several masks, all False for a good one.
+    """(H, W) bool; the union if a sample has several masks, all False for a good one.
 
     hw: size of the sample's picture. Raises DataError for a defective sample without a mask, for a
     mask that cannot be read and for one of another size; ConfigError for an unknown rule.
@@ -50,7 +50,7 @@ def read_mask(sample: Sample, hw: tuple[int, int], rule: str = DEFAULT_MASK_RULE
 
 
 def _one_mask(path: Path, rule: str) -> Mask | None:
-    """Colour channels are joined, alpha does not count."""
+    """Colour channels are joined; alpha is ignored."""
     # Unchanged, since turning colours into grey would round small labels down to 0.
     image = decoded(path, cv2.IMREAD_UNCHANGED)
     if image is None:

@@ -61,7 +61,7 @@ def _names(root: Path) -> tuple[str, ...]:
 
 
 def _truth(folder: Path) -> Path:
-    """The class' own folder of masks, or else the one beside the classes."""
+    """The folder of masks in the class, or else the one beside the classes."""
     inner = folder / TRUTH
     beside = folder.resolve().parent / TRUTH / folder.resolve().name
     return beside if not inner.is_dir() and beside.is_dir() else inner
@@ -72,7 +72,7 @@ def _kind(
 ) -> tuple[list[Sample], tuple[str, ...]]:
     pictures = pictures_in(kind)
     if kind.name == GOOD:
-        # Some sets have empty masks for good pictures too; they say nothing.
+        # Some sets have empty masks for good pictures too; they are ignored.
         return [sample(folder, path, GOOD, split) for path in pictures], ()
     if split != TEST:
         # Defective pictures for training share no folder of masks with those for testing.

@@ -1,4 +1,4 @@
-"""Which mask belongs to which picture: by the stem of their names, never by their order."""
+"""Finds the masks of each picture by the stem of their names, never by their order."""
 
 import re
 import unicodedata
@@ -13,11 +13,11 @@ Masks = dict[Path, tuple[Path, ...]]
 def pair(
     pictures: Sequence[Path], masks: Iterable[Path], folder: Path
 ) -> tuple[Masks, tuple[str, ...]]:
-    """Picture -> its masks, and a sentence for everything that does not fit.
+    """Picture -> its masks, and a sentence for each problem.
 
     A mask of the picture 001 is called 001, 001_mask or 001_gt; parts of it 001_mask_2, or anything
     in a folder 001. It is never one of 0010. folder: where the masks lie, for the sentences. A mask
-    that more than one picture could own is given to none.
+    that fits more than one picture is given to none.
     """
     owners: dict[str, list[Path]] = {}
     for picture in pictures:

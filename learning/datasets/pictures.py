@@ -16,7 +16,7 @@ SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def is_picture(path: Path) -> bool:
-    """By its name; hidden files (such as ._001.png of a Mac) are none."""
+    """By its name. Hidden files (such as ._001.png of a Mac) are no pictures."""
     # Unlike Path.is_file, isfile is False for a name that is too long or in a closed folder.
     return (
         path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and os.path.isfile(path)
@@ -24,20 +24,20 @@ def is_picture(path: Path) -> bool:
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures right in a folder, sorted by name; none where it does not exist. Raises
-    DataError where it cannot be listed."""
+    """The pictures directly in a folder, sorted by name; none if it does not exist. Raises
+    DataError if it cannot be listed."""
     return [path for path in entries(folder) if is_picture(path)]
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The folders right in a folder that are not hidden, sorted by name."""
+    """The folders directly in a folder that are not hidden, sorted by name."""
     return [
         path for path in entries(folder) if os.path.isdir(path) and not path.name.startswith(".")
     ]
 
 
 def entries(folder: Path) -> list[Path]:
-    """What lies right in a folder, sorted by name; nothing where it does not exist."""
+    """Everything directly in a folder, sorted by name; nothing if it does not exist."""
     if not folder.is_dir():
         return []
     try:
@@ -62,8 +62,8 @@ def _unseen_below(folder: Path, seen: set[str]) -> Iterator[Path]:
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Pictures of a folder, or of its train/good where it is a data set's class folder, sorted by
-    name. Raises DataError where there is none."""
+    """Pictures of a folder, or of its train/good if it is the class folder of a data set, sorted by
+    name. Raises DataError if there is none."""
     if not os.path.isdir(folder):
         raise DataError(f"folder of normal pictures {folder} does not exist")
     nested = folder / "train" / "good"
@@ -76,13 +76,13 @@ def list_pictures(folder: Path) -> list[Path]:
 
 
 def read_picture(path: Path) -> Image | None:
-    """(H, W, 3) uint8 BGR, or None where the file is no readable picture."""
+    """(H, W, 3) uint8 BGR, or None if the file is no readable picture."""
     image = decoded(path, cv2.IMREAD_COLOR)
     return None if image is None else np.asarray(image, np.uint8)
 
 
 def decoded(path: Path, flag: int) -> npt.NDArray[Any] | None:
-    """What OpenCV makes of a file under an IMREAD flag, or None where it is no readable picture."""
+    """A file decoded by OpenCV with an IMREAD flag, or None if it is no readable picture."""
     try:
         content = np.fromfile(path, np.uint8)
     except OSError:

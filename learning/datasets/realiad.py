@@ -4,7 +4,7 @@ Below the root: realiad_jsons/<class>.json (or realiad_jsons/realiad_jsons/<clas
 lists for one view lie beside it) and the pictures in realiad_256, realiad_512 or realiad_1024. A
 list has meta (normal_class, prefix) and train and test, each a list of category, anomaly_class,
 image_path and mask_path (null for normal ones); paths count from <pictures>/<prefix>. Checked
-against public loaders and tests, not against the set itself, which is given out on request only.
+against public loaders and tests, not against the set itself, which is available on request only.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Which pictures fit an engine, set its thresholds and test it: drawn once, written, re-read."""
+"""Divides pictures into those for fitting, thresholds and testing: drawn once, kept in a file."""
 
 import dataclasses
 import hashlib
@@ -25,14 +25,14 @@ _PARTS: Final = (TRAIN, VALIDATION, TEST)
 
 @dataclass(frozen=True, slots=True)
 class Fractions:
-    """Shares in [0, 1) of the good training pictures. test: taken only where the data set has no
-    test pictures of its own to keep."""
+    """Shares in [0, 1) of the good training pictures. test: used only if the data set has no
+    test pictures."""
 
     validation: float = 0.2
     test: float = 0.2
 
     def __post_init__(self) -> None:
-        # Written so that NaN is refused too.
+        # The comparison is written so that NaN is refused too.
         if not (self.validation >= 0 and self.test >= 0 and self.validation + self.test < 1):
             raise ConfigError(
                 f"fractions must be at least 0 and below 1 together, not {self.validation:g} for "
@@ -60,7 +60,7 @@ class Split:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def apply(self, data: ClassData) -> ClassData:
-        """The class with the parts of this split. Raises DataError where it names other pictures
+        """The class with the parts of this split. Raises DataError if it names other pictures
         than the class has."""
         _refuse_others(self, data, f"the split of {data.name}")
         part = {name: key for key in _PARTS for name in getattr(self, key)}
@@ -71,8 +71,8 @@ class Split:
 def make_split(data: ClassData, *, seed: int, fractions: Fractions, ordered: bool = False) -> Split:
     """Draws a split; the same for the same samples, seed and fractions.
 
-    The data set's own test and validation pictures are kept as they are. ordered: the names in
-    natural order are the order in time (frame 2 before frame 10). Raises DataError where fewer than
+    Test and validation pictures of the data set stay what they are. ordered: the names in
+    natural order are the order in time (frame 2 before frame 10). Raises DataError if fewer than
     FEWEST good pictures would be left for fitting, ConfigError for a negative seed.
     """
     if seed < 0:
@@ -85,7 +85,7 @@ def make_split(data: ClassData, *, seed: int, fractions: Fractions, ordered: boo
         0.0 if has_validation else fractions.validation,
         0.0 if data.has_splits else fractions.test,
     )
-    # At least one picture of what was asked for: a validation set of none sets no threshold.
+    # At least one picture of each: no threshold can be chosen from an empty validation set.
     counts = [max(1, round(share * len(good))) if share else 0 for share in shares]
     if len(good) - sum(counts) < FEWEST:
         raise DataError(
@@ -106,10 +106,10 @@ def make_split(data: ClassData, *, seed: int, fractions: Fractions, ordered: boo
 def load_or_make(
     path: Path, data: ClassData, *, seed: int, fractions: Fractions, ordered: bool = False
 ) -> Split:
-    """The split in a file, or a new one that is written there, whole or not at all.
+    """Reads the split in a file, or draws one and writes it there, completely or not at all.
 
     Raises DataError for a file that is no split, was changed, was made with another seed, other
-    fractions or another order, or does not name exactly the pictures of the class; SinkError where
+    fractions or another order, or does not name exactly the pictures of the class; SinkError if
     it cannot be written.
     """
     if not os.path.exists(path):
@@ -150,7 +150,7 @@ def read_split(path: Path) -> Split:
 def _drawn(
     names: Sequence[str], counts: Sequence[int], seed: int, ordered: bool
 ) -> tuple[list[str], list[str], list[str]]:
-    """As many names for validation and for test as counts says, and the others."""
+    """Names for validation and for test, as many as counts says, and the others."""
     rng = np.random.default_rng(seed)
     validation, test = counts
     if not ordered:

@@ -1,4 +1,4 @@
-"""What a data set is to this program: classes of pictures, some of them with masks."""
+"""Types of a data set: classes of pictures, some of them with masks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,8 @@ class Sample:
 
     name: unique within its class; the path below the class folder with "/" between the parts, or
     the path that the data set's split file gives it. kind: GOOD or the kind of defect.
-    split: TRAIN, VALIDATION or TEST. masks: of a defective picture, united where there are
-    several; empty where none was found.
+    split: TRAIN, VALIDATION or TEST. masks: of a defective picture, united if there are
+    several; empty if there is none.
     """
 
     name: str
@@ -35,8 +35,8 @@ class Sample:
 class ClassData:
     """The pictures of one class (object, product), sorted by name.
 
-    problems: a sentence for each thing that is missing or does not fit; those pictures that are
-    there can be used all the same. has_splits: False where the layout has no parts for training
+    problems: a sentence for each thing that is missing or does not fit; the pictures that
+    exist can be used. has_splits: False if the layout has no parts for training
     and testing; then every good picture is TRAIN and every defective one TEST.
     """
 

@@ -2,7 +2,7 @@
 
 Below the root: <class>/Data/Images/{Normal,Anomaly}, <class>/Data/Masks/Anomaly, and
 split_csv/1cls.csv with the columns object, split, label, image, mask (paths from the root, mask
-empty for normal ones). The kinds of defect stand in <class>/image_anno.csv (image, label, mask); a
+empty for normal ones). The kinds of defect are in <class>/image_anno.csv (image, label, mask); a
 label of several kinds, joined by commas, is called "combined", and without that file all are
 "anomaly". Checked against the set's README and public loaders and tests of it, not against the set
 itself. A set that was converted to the layout of MVTec AD is read as such.
@@ -79,7 +79,7 @@ class Visa(Layout):
 
 
 def _base(root: Path) -> Path | None:
-    """The data set's root, from itself or from the folder of one class; None where the pictures do
+    """The data set's root, from itself or from the folder of one class; None if the pictures do
     not lie as they are distributed."""
     for base in (root, root.resolve().parent):
         if (base / SPLIT_FILE).is_file() and (base == root or (root / "Data").is_dir()):

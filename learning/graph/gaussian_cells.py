@@ -1,11 +1,11 @@
-"""Mahalanobis distance of every position to its own Gaussian, in the graph and in numpy.
+"""Mahalanobis distance of every position to its Gaussian, in the graph and in numpy.
 
-PaDiM (arXiv 2011.08785), section 3. Each position has a mean and a matrix, stored so that one
-batched product gives the distance exactly, without an inverse in the graph:
-whitening W with W^T W = S^-1: d2 = |W (x - mean)|^2, never negative, float16 is enough;
-low rank A with A^T A = I/eps - S^-1: d2 = |x - mean|^2 / eps - |A (x - mean)|^2, fewer rows where
-there are fewer pictures than channels, but a difference of large terms: float32 only.
-The matrix is the left factor: onnxruntime copies the right one before it multiplies.
+PaDiM (arXiv 2011.08785), section 3. Each position has a mean and a matrix. They are stored so that
+one batched product gives the exact distance, without an inverse in the graph. There are two forms:
+- whitening W with W^T W = S^-1: d2 = |W (x - mean)|^2. It is never negative; float16 is enough.
+- low rank A with A^T A = I/eps - S^-1: d2 = |x - mean|^2 / eps - |A (x - mean)|^2. It has fewer
+  rows if there are fewer pictures than channels, but it subtracts large terms: float32 only.
+The matrix is the left factor, because onnxruntime copies the right one before it multiplies.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ Indices = npt.NDArray[np.int64]
 class Joining:
     """How layers become one vector per position of grid_hw.
 
-    channels: layer -> those kept of it, in the order of the vector. grids: layer -> its (h, w).
+    channels: layer -> its channels in the vector, in order. grids: layer -> its (h, w).
     """
 
     channels: dict[str, Indices]

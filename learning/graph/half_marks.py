@@ -1,8 +1,8 @@
-"""Marks in the graph of what may be computed or stored in half precision; all else is float32.
+"""Marks what may be computed or stored in half precision; everything else is float32.
 
-A node of the backbone carries HALF in its doc string. A constant of a head that may be stored in
-float16 stands behind a cast to float32, whatever it is stored in now, and so is computed with in
-float32. Distances, norms, maps and scores carry no mark.
+A node of the backbone has HALF in its doc string. A constant of a head that may be stored in
+float16 is followed by a cast to float32, even if it is stored in float32 now, so the graph computes
+with it in float32. Distances, norms, maps and scores have no mark.
 """
 
 from typing import Final

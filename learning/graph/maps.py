@@ -1,4 +1,4 @@
-"""Score grids to the anomaly map and the image score, in the graph and in numpy.
+"""Turns grids of scores into the anomaly map and the image score, in the graph and in numpy.
 
 Bilinear upsampling and Gaussian smoothing are linear and separable, so both together are one
 matrix per axis: map = G_h @ scores @ G_w^T.
@@ -110,11 +110,13 @@ def _gaussian(length: int, sigma: float) -> Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One layer's way to the map: G_h (H, h), G_w (W, w), and with a region of interest the share
-    of each cell inside it (h, w) and the factor for each pixel of the map (H, W), 0 outside.
+    """How the scores of one layer become a map: G_h (H, h) and G_w (W, w). With a region of
+    interest also the share of each cell inside it (h, w), and the factor for each pixel of the map
+    (H, W), 0 outside.
 
-    The factor divides by the smoothed shares, so a pixel beside the region's edge is the weighted
-    mean of the cells inside alone: nothing leaks in and a defect at the edge loses nothing.
+    The factor divides by the smoothed shares. So a pixel near the edge of the region is the
+    weighted mean of the cells inside only: nothing from outside enters, and a defect at the edge
+    keeps its full score.
     """
 
     rows: Matrix
@@ -184,7 +186,7 @@ def anomaly_map_numpy(
     total = np.zeros((len(next(iter(grids.values()))), *canvas.map_hw), np.float32)
     for grid in grids.values():
         d = drawing(canvas, (grid.shape[1], grid.shape[2]))
-        # numpy multiplies stacks of matrices by BLAS only where each is contiguous.
+        # numpy uses BLAS for stacks of matrices only if each matrix is contiguous.
         scores = np.ascontiguousarray(grid)
         if d.share is not None:
             scores = scores * d.share.astype(np.float32)

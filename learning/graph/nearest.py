@@ -1,10 +1,11 @@
 """Exact search of the nearest normal vector, over a window of positions or the whole picture.
 
-The positional search unfolds the query instead of the bank: for every bank cell, the (2r+1)^2
-query positions that may be compared with it are lined up, so the bank is read once for any batch
-and nothing is gathered from it. The bank is the left factor, stored (cells, pictures, channels):
-onnxruntime copies the right one of a batched product before it multiplies, and the few queries are
-the smaller copy (100 pictures, 32x32 cells, 40 channels, radius 1: 2.5 ms against 3.8).
+The positional search unfolds the query instead of the bank: for every bank cell, it lists the
+(2r+1)^2 query positions that may be compared with that cell. So the bank is read once for any batch
+and nothing is gathered from it. The bank is the left factor, stored (cells, pictures, channels),
+because onnxruntime copies the right factor of a batched product before it multiplies, and the
+queries are the smaller copy (100 pictures, 32x32 cells, 40 channels, radius 1: 2.5 ms against
+3.8).
 """
 
 import itertools
@@ -119,7 +120,7 @@ def chosen_pictures(query: Var, descriptors: npt.NDArray[np.float32], top_k: int
 
 
 class Rows:
-    """A bank (M, C), times scale, as one constant of the graph, however often it is read."""
+    """A bank (M, C), times scale, as one constant of the graph that may be read several times."""
 
     def __init__(self, bank: npt.NDArray[np.floating], scale: float) -> None:
         self.bank = bank
@@ -133,8 +134,9 @@ class Rows:
         return rows if self.scale == 1 else op.mul(rows, op.const(np.float32(self.scale)))
 
     def gaps(self, query: Var, start: int, stop: int) -> Var:
-        """-2ab + b^2 of a part of the rows: squared distances (n, stop - start) over scale^2, but
-        for the query's own norm. query: (n, C). The products ab of float16 rows are float16."""
+        """-2ab + b^2 of a part of the rows: squared distances (n, stop - start) over scale^2,
+        without the norm of the query. query: (n, C). The products ab of float16 rows are
+        float16."""
         part = self.stored
         if stop - start < len(self.bank):
             part = op.slice(part, _ints(start), _ints(stop), _ints(0))
@@ -152,9 +154,9 @@ def closest(query: Var, rows: Rows, patches: int) -> tuple[Var, Var]:
     """Index (N, P) int64 of the row nearest to each query, the lowest of equals, and the squared
     Euclidean distance (N, P) to it.
 
-    query: (N, P, C). The difference of squares only chooses the row, and the distance is computed
-    from the difference of the vectors: of a distance that is small beside the norms, the former
-    has no digit right.
+    query: (N, P, C). The difference of squares only chooses the row. The distance is computed from
+    the difference of the vectors, because the difference of squares has no correct digit if the
+    distance is small compared with the norms.
     """
     count, channels = rows.bank.shape
     flat = op.reshape(query, _ints(-1, channels))
@@ -180,8 +182,10 @@ def reweighted(
     neighbours: npt.NDArray[np.int32],
     counted: npt.NDArray[np.float32],
 ) -> Var:
-    """Image scores (N,) of PatchCore, section 3.3: the largest distance, times 1 - the softmax of
-    its patch's distances to the neighbours of the row that it is nearest to, at that row.
+    """Image scores (N,) of PatchCore, section 3.3: the largest distance of a patch, times a weight.
+
+    The weight is 1 - the softmax, at the row nearest to that patch, of the distances between the
+    patch and the neighbours of that row.
 
     query: (N, P, C). nearest: index and squared distance of `closest`. neighbours: (M, b), b > 1,
     every row's nearest rows, itself first. counted: (P,), 0 for patches outside the region.

@@ -47,7 +47,8 @@ class PatchConvolution:
         return op.conv(features, kernel, group=self.groups, pads=[1, 1, 1, 1])
 
     def numpy(self, features: Array) -> Array:
-        """The same as `graph`, picture by picture: 9 copies of one picture's features are held."""
+        """The same as `graph`, picture by picture. It needs memory for 9 copies of the features of
+        one picture."""
         count, channels, height, width = features.shape
         weights = self.kernel.reshape(self.groups, -1, channels // self.groups * TAPS)
         padded = np.pad(features, ((0, 0), (0, 0), (1, 1), (1, 1)))
@@ -71,8 +72,8 @@ class PatchEmbedding:
 
     @classmethod
     def averaged(cls, channels: Sequence[int]) -> Self:
-        """Mean of the 3x3 neighbours per channel, zeros beyond the border counted; all layers'
-        channels one after the other."""
+        """Mean of the 3x3 neighbours per channel, with zeros beyond the border; the channels of all
+        layers one after the other."""
         kernels = [np.full((count, 1, 3, 3), 1 / TAPS, np.float32) for count in channels]
         starts = np.cumsum([0, *channels])
         parts = zip(kernels, channels, map(int, starts), strict=False)
@@ -101,9 +102,9 @@ class PatchEmbedding:
         return cls(tuple(convolutions), dims)
 
     @property
-    def apart(self) -> bool:
-        """Whether no value is made of two layers, so that the layers' results stand one after the
-        other instead of being added up."""
+    def is_concatenated(self) -> bool:
+        """Whether no value is made of two layers. The results of the layers are then concatenated
+        instead of added."""
         ends = [convolution.stop for convolution in self.convolutions[:-1]]
         return all(
             stop == after.start for stop, after in zip(ends, self.convolutions[1:], strict=True)
@@ -114,10 +115,10 @@ class PatchEmbedding:
         parts = []
         for convolution, layer, grid in zip(self.convolutions, features, grids, strict=True):
             part = resize(convolution.graph(layer), grid, grids[0])
-            parts.append(part if self.apart else self._widened(part, convolution))
+            parts.append(part if self.is_concatenated else self._widened(part, convolution))
         if len(parts) == 1:
             return parts[0]
-        return op.concat(parts, axis=1) if self.apart else op.sum(parts)
+        return op.concat(parts, axis=1) if self.is_concatenated else op.sum(parts)
 
     def _widened(self, values: Var, convolution: PatchConvolution) -> Var:
         pads = (0, convolution.start, 0, 0, 0, self.dims - convolution.stop, 0, 0)

@@ -1,4 +1,4 @@
-"""From the uint8 picture to the float picture that a backbone takes."""
+"""Turns the uint8 picture into the float picture that a backbone takes."""
 
 import numpy as np
 import spox.opset.ai.onnx.v17 as op
@@ -13,8 +13,8 @@ BLANK = 127
 def image(pixels: Var, inside: Mask | None = None) -> Var:
     """pixels: (N, H, W, 3) uint8 RGB -> (N, 3, H, W) float32 in [0, 1].
 
-    inside: (H, W); every pixel outside it becomes BLANK, so that no later stage can see it.
-    The transpose comes before the cast: it then moves a quarter of the bytes.
+    inside: (H, W); every pixel outside it becomes BLANK, so that no later step can see it. The
+    transpose is before the cast because it then moves a quarter of the bytes.
     """
     if inside is not None:
         seen = op.const(inside[:, :, None])
@@ -24,7 +24,7 @@ def image(pixels: Var, inside: Mask | None = None) -> Var:
 
 
 def blanked(pixels: Image, inside: Mask | None) -> Image:
-    """What `image` makes the backbone see, for fitting: (..., H, W, 3) uint8, outside BLANK."""
+    """The same as the region in `image`, in numpy: (..., H, W, 3) uint8, BLANK outside."""
     if inside is None:
         return pixels
     return np.where(inside[:, :, None], pixels, np.uint8(BLANK))

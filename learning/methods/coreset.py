@@ -1,7 +1,7 @@
-"""Thinning of a bank by greedy k-centre: keep what is farthest from everything kept so far.
+"""Thins a bank by greedy k-centre: it always keeps the vector farthest from those kept so far.
 
-Each kept vector is within the covering radius of every dropped one, so that a score (1 - cosine)
-can rise by a bounded amount only. See PatchCore (CVPR 2022), section 3.2.
+Every dropped vector is within the covering radius of a kept one, so a score (1 - cosine) can rise
+by a bounded amount only. See PatchCore (CVPR 2022), section 3.2.
 """
 
 from typing import Final
@@ -70,7 +70,7 @@ def draw(count: int, most: int, seed: int) -> Indices:
 
 def project(vectors: Array, dims: int, seed: int) -> Array:
     """(M, C) -> (M, dims) by a matrix of N(0, 1 / dims), which keeps Euclidean distances in the
-    mean (Johnson and Lindenstrauss); what has no more than dims columns stays as it is."""
+    mean (Johnson and Lindenstrauss); vectors with dims columns or fewer are not changed."""
     if vectors.shape[1] <= dims:
         return vectors
     random = np.random.default_rng(seed)
@@ -82,11 +82,11 @@ def greedy(pool: Array, keep: int) -> tuple[Indices, float]:
     """Indices of `keep` rows of (M, C), and the largest squared distance that any row has to them.
 
     The first row is kept, then always the row farthest from all kept ones, the lowest index among
-    equals. Lazy but exact: distances to what is kept only shrink, so as long as the farthest of
-    the SHORTLIST is farther than every row outside it was, it is the farthest of all. Only then
-    are all distances brought up to date, by one matrix product for many choices: beyond the pool
-    this takes M * SHORTLIST numbers. Where all are covered before, as by copies of a few vectors,
-    the first of the others fill up.
+    equals. The search is lazy but exact. Distances to the kept rows only shrink. So the farthest
+    row of the SHORTLIST is the farthest of all, as long as it is farther than every row outside the
+    SHORTLIST was. When it is not, all distances are updated, by one matrix product for many
+    choices; this needs M * SHORTLIST numbers beside the pool. If a few rows cover all others, as
+    with copies of a few vectors, the first of the others are added.
     """
     squares = np.einsum("ij,ij->i", pool, pool)
     apart = np.full(len(pool), np.inf, np.float32)

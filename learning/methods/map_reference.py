@@ -1,4 +1,4 @@
-"""Scores of cells to the map and the image score, written down literally in float64.
+"""Turns scores of cells into the map and the image score, written literally in float64.
 
 The references of the methods use it. It shares no code with learning.graph.maps: its Gaussian
 filter is SciPy's.
@@ -23,7 +23,7 @@ def draw(scores: Float, canvas: Canvas) -> Float:
 
 
 def share(inside: Float, grid_hw: tuple[int, ...]) -> Float:
-    """(h, w): mean of the mask over each cell, border pixels by the part that they overlap."""
+    """(h, w): mean of the mask over each cell, border pixels by the part that overlaps."""
     shares = np.empty(grid_hw)
     for y in range(grid_hw[0]):
         tall = _overlaps(y, grid_hw[0], inside.shape[0])

@@ -1,1 +1,1 @@
-"""How well scores and anomaly maps tell normal from anomalous, with the doubt that is left."""
+"""Figures of how well scores and maps separate normal from anomalous, with their uncertainty."""

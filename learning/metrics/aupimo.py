@@ -1,4 +1,4 @@
-"""AUPIMO: how much of the defects of each single picture shows at very few false alarms.
+"""AUPIMO: the share of the defects of each picture that shows at very few false alarms.
 
 Bertoldo et al., AUPIMO: Redefining Visual Anomaly Detection Benchmarks with High Speed and Low
 Tolerance, BMVC 2024. The false positive rate shared by all pictures is the mean over the normal
@@ -25,7 +25,7 @@ HIGHEST: Final = 1e-4
 """Shared false positive rates between which the curve is integrated, over their logarithm."""
 
 LEAST_POINTS: Final = 300
-"""Normal pixels between the two rates; with fewer the value hangs on a few of them."""
+"""Normal pixels between the two rates; with fewer, the value depends on very few pixels."""
 
 MOST: Final = 1 << 18
 """Distinct highest normal scores that are stored; merging them takes 60 MB. 100 of 10^6 normal
@@ -45,7 +45,7 @@ class NormalScores:
         self._pictures = 0
 
     def add(self, anomaly_map: Map, inside: Mask | None = None) -> None:
-        """Pixels outside `inside` count nowhere. Raises DataError as PixelCurve.add does."""
+        """Pixels outside `inside` are not counted. Raises DataError as PixelCurve.add does."""
         check(anomaly_map, None, inside)
         keys = to_keys(anomaly_map if inside is None else anomaly_map[inside])
         if not keys.size:
@@ -96,9 +96,10 @@ class SharedRates:
     def aupimo(self, anomaly_map: Map, truth: Mask, inside: Mask | None = None) -> Metric:
         """Of one anomalous picture: 1 if all its defect pixels show at the rate LOWEST already.
 
-        A defect pixel shows from the rate on that its own score brings as a threshold, so the area
-        under the step curve is the mean over them of the part of the range above that rate. Note
-        of few normal pixels: see `note`.
+        With the score of a defect pixel as threshold, normal pixels have some false positive rate.
+        The pixel shows at this rate and above. So the area under the step curve is the mean, over
+        the defect pixels, of the part of the range above their rates. See `note` for few normal
+        pixels.
         """
         check(anomaly_map, truth, inside)
         if not self.complete:
@@ -114,7 +115,7 @@ class SharedRates:
 
     @property
     def note(self) -> str:
-        """What stands against trusting the values, empty where nothing does."""
+        """A reason not to trust the values; empty if there is none."""
         # Sums of shares may miss a rate by rounding.
         up_to = self.counts[self.rates <= HIGHEST * (1 + 1e-9)].max(initial=0)
         points = int(up_to - self.counts[self.rates < LOWEST * (1 - 1e-9)].max(initial=0))
@@ -126,8 +127,8 @@ class SharedRates:
 
 
 def mean(values: Sequence[Metric], *, seed: int) -> Metric:
-    """Over the anomalous pictures, with the interval by drawing them again; undefined ones are left
-    out and counted in the reason."""
+    """Mean over the anomalous pictures, with an interval from drawing them again. Undefined values
+    are left out; the reason says how many."""
     defined: npt.NDArray[np.float64] = np.array([value.value for value in values if value.defined])
     reasons = sorted({value.reason for value in values if value.reason})
     if not defined.size:

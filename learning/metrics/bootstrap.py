@@ -1,8 +1,8 @@
-"""Doubt of figures of pictures, and of their differences, by drawing the pictures again.
+"""Uncertainty of figures of pictures, and of their differences, by drawing the pictures again.
 
-Pictures are drawn, never pixels: neighbouring pixels are not independent. Normal and anomalous
-pictures are drawn apart, as many of each as there are. Engines that are compared are judged on the
-same draws, so that what all of them find hard cancels out.
+Pictures are drawn, never pixels, because neighbouring pixels are not independent. Normal and
+anomalous pictures are drawn separately, as many of each as there are. Engines that are compared
+get the same draws, so that pictures that are hard for all of them cancel out.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -48,11 +48,11 @@ FIGURES: Final[dict[str, Figure]] = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """value: figure of the first minus that of the second, by their places in what was compared.
+    """value: figure of the first minus that of the second, by their positions in the comparison.
 
-    interval: of 95 % confidence. p: two-sided chance of so large a difference if there were none,
-    for this pair alone: among many pairs some fall below 0.05 by chance. NaN and None where one of
-    the figures is undefined.
+    interval: of 95 % confidence. p: two-sided probability of such a large difference if the engines
+    were equal. It holds for this pair only: among many pairs some are below 0.05 by chance. NaN and
+    None if one of the figures is undefined.
     """
 
     first: int
@@ -101,7 +101,7 @@ def compare(
 
 
 def attach(exact: Metric, drawn: Floats) -> Metric:
-    """The figure with the interval of its replicates; says where that is none."""
+    """The figure with the interval of its replicates, or with the reason why there is none."""
     interval = percentile_interval(drawn)
     reason = ""
     if interval is None:

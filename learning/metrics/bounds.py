@@ -1,7 +1,7 @@
-"""How far the figures of curves can be from those of ungrouped scores.
+"""Bounds of the error that grouping scores makes in the figures of learning.metrics.curves.
 
-Each entry of found and alarms ends a group of scores whose order is no longer known: the bounds
-hold for every order inside the groups. float64, cumulative, (k,) as in curves.
+Each entry of detected and alarms is the end of a group of scores whose order is not known any more.
+The bounds hold for every order inside the groups. float64, cumulative, (k,) as in curves.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def average_precision(detected: Floats, alarms: Floats) -> float:
     before = alarms - np.diff(alarms, prepend=0.0)
     end = curves.precision(detected, alarms)
     best = curves.precision(detected, before)
-    # With all the normal ones of the group ahead the precision is concave in the number found, so
+    # With all normal ones of the group first, the precision is concave in the number detected, so
     # its mean over the group is at least that of its ends.
     first = detected - steps + np.minimum(steps, 1)
     worst = (curves.precision(first, alarms) + end) / 2
@@ -37,9 +37,9 @@ def f1_max(detected: Floats, alarms: Floats) -> float:
 
 
 def area_below(rates: Floats, heights: Floats, limit: float) -> float:
-    """Inside a group the curve may run anywhere in a rectangle, of which its diagonal is half."""
+    """Inside a group the curve may be anywhere in a rectangle; its diagonal has half the area."""
     x, y = np.append(0.0, rates), np.append(0.0, heights)
     widths, rises = np.diff(np.minimum(x, limit)), np.diff(y)
-    # The group that the limit cuts may have risen by anything from nothing to all on either side.
+    # The limit may cut a group anywhere: from nothing to all of its rise may be on either side.
     halves = np.where(x[1:] > limit, 1.0, 0.5)
     return float((widths * rises * halves).sum() / limit)

@@ -1,7 +1,8 @@
-"""What cumulative counts of found and falsely alarmed samples say, the threshold falling.
+"""Figures from the numbers of detected samples and false alarms at falling thresholds.
 
-found and alarms are (..., k) float64 along the last axis: how many anomalous and how many normal
-samples lie at or above each of k falling, distinct thresholds; the last entry counts all of them.
+detected and alarms are (..., k) float64. Along the last axis they say how many anomalous and how
+many normal samples are at or above each of k falling, distinct thresholds. The last entry counts
+all of them.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ F1_GUARD: Final = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """thresholds: (k,) float64, the distinct scores falling. found, alarms: (k,), as above."""
+    """thresholds: (k,) float64, the distinct scores, falling. detected, alarms: (k,), as above."""
 
     thresholds: Floats
     found: Floats
@@ -40,12 +41,12 @@ def run_starts(ordered: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
 
 
 def run_ends(ordered: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
-    """Where runs of equal values end: a threshold cannot part them, so their last one counts."""
+    """Where runs of equal values end. A threshold cannot separate them, so the last one counts."""
     return np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)[: ordered.size])
 
 
 def area_under_roc(detected: Floats, alarms: Floats) -> Floats:
-    """Ties counted half (Mann-Whitney). (...) float64, NaN where one of the kinds is missing."""
+    """Ties counted half (Mann-Whitney). (...) float64, NaN if one of the kinds is missing."""
     widths = np.diff(alarms, prepend=0.0, axis=-1)
     heights = detected - np.diff(detected, prepend=0.0, axis=-1) / 2
     return _ratio((widths * heights).sum(axis=-1), detected[..., -1] * alarms[..., -1])
@@ -59,7 +60,7 @@ def average_precision(detected: Floats, alarms: Floats) -> Floats:
 
 
 def precision(detected: Floats, alarms: Floats) -> Floats:
-    """0 where nothing lies at or above the threshold, which only resampled counts can bring."""
+    """0 if nothing is at or above the threshold, which happens in resampled counts only."""
     fails = detected + alarms
     return np.divide(detected, fails, out=np.zeros_like(fails), where=fails > 0)
 

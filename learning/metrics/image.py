@@ -1,4 +1,4 @@
-"""How well one score per picture separates normal from anomalous."""
+"""Figures of how well one score per picture separates normal from anomalous."""
 
 import math
 
@@ -15,7 +15,7 @@ Kinds = npt.NDArray[np.bool_]
 
 
 def steps(scores: Scores, anomalous: Kinds) -> Steps:
-    """Both of any shape, the same. Raises DataError for scores that are not finite."""
+    """Both have the same shape, any. Raises DataError for scores that are not finite."""
     values, truth = scores.ravel().astype(np.float64), anomalous.ravel()
     if values.shape != truth.shape:
         raise DataError(f"{values.size} scores were given for {truth.size} pictures")
@@ -48,9 +48,10 @@ def average_precision(scores: Scores, anomalous: Kinds) -> Metric:
 
 
 def f1_max(scores: Scores, anomalous: Kinds) -> tuple[Metric, float]:
-    """Greatest F1 and the highest threshold that reaches it, NaN where it is undefined.
+    """Greatest F1 and the highest threshold that reaches it, NaN if it is undefined.
 
-    The threshold is chosen on the pictures it is judged on: a ceiling, not a promise.
+    The threshold is chosen on the same pictures, so this is the best possible value. New pictures
+    will give less.
     """
     counted = steps(scores, anomalous)
     missing = _missing(counted)
@@ -62,7 +63,7 @@ def f1_max(scores: Scores, anomalous: Kinds) -> tuple[Metric, float]:
 
 
 def _missing(counted: Steps) -> str:
-    """What keeps the figures from being defined, empty where nothing does."""
+    """Why the figures are undefined; empty if they are defined."""
     if not counted.found.size or not counted.found[-1]:
         return "no anomalous pictures"
     return "" if counted.alarms[-1] else "no normal pictures"

@@ -20,7 +20,7 @@ def clopper_pearson(successes: int, trials: int) -> tuple[float, float]:
 def percentile_interval(replicates: npt.NDArray[np.floating]) -> tuple[float, float] | None:
     """95 % interval by the percentiles of resampled figures, NaN left out.
 
-    None where more than half of the resamples do not define the figure.
+    None if more than half of the resamples do not define the figure.
     """
     finite = replicates[np.isfinite(replicates)]
     if 2 * len(finite) < max(len(replicates), 1):
@@ -31,9 +31,10 @@ def percentile_interval(replicates: npt.NDArray[np.floating]) -> tuple[float, fl
 
 
 def two_sided_p(differences: npt.NDArray[np.floating]) -> float:
-    """Chance of so large a difference if there were none, from paired resamples without the NaN.
+    """Probability of such a large difference if there were none, from paired resamples without NaN.
 
-    Twice the share of resamples on the rarer side of 0, both counts plus one so that it is never 0.
+    Twice the share of resamples on the rarer side of 0. One is added to both counts, so that it is
+    never 0.
     """
     finite = differences[np.isfinite(differences)]
     rarer = min(np.count_nonzero(finite <= 0), np.count_nonzero(finite >= 0))

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from learning.metrics.curves import Floats, run_starts
 
 Keys = npt.NDArray[np.uint32]
-"""(n,) uint32 that rise with the float32 scores they stand for; 0 and -0 are one key. A key without
-its lowest bits stands for all the scores that share the others."""
+"""(n,) uint32 that rise with the float32 scores that they represent; 0 and -0 are one key. A key
+without its lowest bits represents all scores that share the other bits."""
 
 DENSE: Final = 2
 """Widest range of keys, in keys per sample, that a table of counts is made for."""
@@ -22,7 +22,7 @@ _SIGN = np.uint32(1 << 31)
 def to_keys(scores: npt.NDArray[np.float32]) -> Keys:
     """scores: finite, of any shape; flattened."""
     bits = (scores.ravel() + np.float32(0)).view(np.uint32)
-    # Negative floats fall as their bits rise, so all of their bits are turned over.
+    # Negative floats fall as their bits rise, so all of their bits are inverted.
     return np.where(bits & _SIGN, ~bits, bits | _SIGN)
 
 
@@ -32,7 +32,7 @@ def to_scores(keys: Keys) -> npt.NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True)
 class KeySums:
-    """keys: (n,) rising and distinct. sums: (c, n) float64, what was added up for each key."""
+    """keys: (n,) rising and distinct. sums: (c, n) float64, the sums for each key."""
 
     keys: Keys
     sums: Floats
@@ -45,7 +45,8 @@ class KeySums:
     def counted(cls, keys: Keys) -> "KeySums":
         """One column: how often each key occurs. May sort the keys in place."""
         low = keys.min(initial=_HIGHEST)
-        # A table of counts takes a third to an eighth of the time of sorting where keys lie close.
+        # If keys are close together, a table of counts takes a third to an eighth of the time of
+        # sorting.
         if keys.size and int(keys.max()) - int(low) < DENSE * keys.size:
             counts = np.bincount(keys - low)
             present = np.flatnonzero(counts)

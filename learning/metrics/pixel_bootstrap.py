@@ -1,9 +1,9 @@
-"""Doubt of pixel figures by drawing whole pictures again, in bounded memory.
+"""Uncertainty of pixel figures by drawing whole pictures again, in bounded memory.
 
-Each picture comes up in each replicate a Poisson number of times with mean 1 (Hanley and MacGibbon
-2006; Chamandy et al. 2012), so pictures can be counted one after the other and forgotten. Scores
-are grouped to LIMIT keys: the replicates tell how wide the interval is, and its place is taken from
-the exact figure.
+Each picture occurs in each replicate a Poisson number of times with mean 1 (Hanley and MacGibbon
+2006; Chamandy et al. 2012), so pictures can be counted one after the other without storing them.
+Scores are grouped to LIMIT keys. The replicates give the width of the interval; the exact figure
+gives its position.
 """
 
 from dataclasses import replace
@@ -27,7 +27,7 @@ LIMIT: Final = 1 << 12
 """Groups of scores; three sums for each replicate and group take 20 MB."""
 
 FIRST_BITS: Final = 10
-"""Dropped from the start: what is left tells scores apart that differ by one part in 8000."""
+"""Dropped from the start: scores that differ by one part in 8000 stay distinct."""
 
 BATCH: Final = 32
 """Pictures added up at once."""
@@ -38,8 +38,8 @@ FIGURES: Final = (*bootstrap.FIGURES, "aupro")
 class PixelBootstrap:
     """Replicates of the pixel figures of one class, or one kind of defect, under one engine.
 
-    Bootstraps of equal seed give a picture of the same number the same draws: number the pictures
-    alike for all engines.
+    With equal seeds, a picture of the same number gets the same draws: number the pictures in the
+    same way for all engines.
     """
 
     def __init__(self, *, seed: int = 0, replicates: int = REPLICATES) -> None:
@@ -53,7 +53,7 @@ class PixelBootstrap:
         self._new: list[tuple[Floats, KeySums]] = []
 
     def add(self, number: int, anomaly_map: Map, truth: Mask, inside: Mask | None = None) -> None:
-        """One picture, as in PixelCurve.add. Raises DataError where the number came before."""
+        """One picture, as in PixelCurve.add. Raises DataError if the number came before."""
         check(anomaly_map, truth, inside)
         if number in self._pictures:
             raise DataError(f"picture number {number} was added twice")
@@ -95,7 +95,7 @@ class PixelBootstrap:
         return np.array([self._figure(figure, row) for row in rows])
 
     def centred(self, figure: str, exact: float) -> Floats:
-        """(replicates,) float64: moved by what grouping the scores costs the exact figure."""
+        """(replicates,) float64, moved by the difference that grouping the scores makes."""
         drawn = self.replicates(figure)
         return drawn[1:] + (exact - drawn[0])
 
@@ -109,13 +109,13 @@ class PixelBootstrap:
         return float(bootstrap.FIGURES[figure].statistic(detected, alarms))
 
     def _settle(self) -> None:
-        """Adds up the pictures that wait."""
+        """Adds the pictures that are waiting."""
         if not self._new:
             return
         tables = [sums for _, sums in self._new]
         keys = np.unique(np.concatenate([self._keys, *(sums.keys for sums in tables)]))
         bits = 0
-        # Before the sums of replicates are made, which would not fit for all of the keys.
+        # This comes before the sums of replicates, which would be too large for all of the keys.
         while len(keys) > LIMIT:
             keys, bits = np.unique(keys >> np.uint32(1)), bits + 1
         columns = np.zeros((3, len(tables), len(keys)))

@@ -1,8 +1,9 @@
 """Pixel metrics of any number of pictures in bounded memory.
 
-Kept are the distinct scores with the number of normal pixels, of defect pixels and the sum of
-region weights at each. While there are at most LIMIT of them every figure is exact; beyond, the
-lowest bit of all scores is dropped until they fit, and each figure carries the bound of its error.
+For each distinct score it stores the number of normal pixels, the number of defect pixels and the
+sum of region weights. While there are at most LIMIT scores every figure is exact. If there are
+more, the lowest bit of all scores is dropped until they fit, and each figure has a bound of its
+error.
 """
 
 import math
@@ -50,7 +51,7 @@ class PixelCurve:
         self._read: tuple[Keys, Steps] | None = None
 
     def add(self, anomaly_map: Map, truth: Mask, inside: Mask | None = None) -> None:
-        """One picture; truth all False for a normal one. Pixels outside `inside` count nowhere.
+        """One picture; truth all False for a normal one. Pixels outside `inside` are not counted.
 
         Raises DataError for masks of another size and for values that are not finite.
         """
@@ -64,7 +65,7 @@ class PixelCurve:
             self._settle()
 
     def merge(self, other: "PixelCurve") -> None:
-        """Adds all that the other has seen; the other stays as it is but for waiting pixels."""
+        """Adds all pixels of the other, which does not change except for its waiting pixels."""
         self._settle()
         other._settle()
         self._read = None
@@ -120,7 +121,7 @@ class PixelCurve:
     def aupro(self, size: Size | None = None, place: Place | None = None) -> Metric:
         """Mean share of a region at or above a threshold, over false positive rates up to 0.3.
 
-        The rate is of all normal pixels, whichever regions are asked for. Bergmann et al., The
+        The rate is of all normal pixels, also if only some regions are chosen. Bergmann et al., The
         MVTec Anomaly Detection Dataset, IJCV 2021.
         """
         curve = self.pro_curve(size, place)
@@ -133,7 +134,7 @@ class PixelCurve:
 
     def pro_curve(self, size: Size | None = None, place: Place | None = None) -> Curve:
         """The line that aupro() is the area under, from the highest score on: x is the false
-        positive rate, y the mean share of a region; NaN throughout where there are none."""
+        positive rate, y the mean share of a region; all NaN if there are none."""
         keys, steps = self._keys_and_steps()
         groups = _groups(size, place)
         sums = [self._defect[group] for group in groups if group in self._defect]
@@ -167,7 +168,7 @@ class PixelCurve:
             new.append((to_keys(anomaly_map[chosen]), weights))
 
     def _settle(self) -> None:
-        """Merges in the pixels that wait."""
+        """Merges the pixels that are waiting."""
         if not self._waiting:
             return
         self._read = None

@@ -1,4 +1,4 @@
-"""Connected regions of a truth mask, and how much of each an anomaly map shows."""
+"""Connected regions of a truth mask, and the share of each that an anomaly map shows."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,7 +38,7 @@ class Place(StrEnum):
 class Region:
     """share: of the inspected area. box_px: half-open (x0, y0, x1, y1) on the grid of the map.
 
-    place: BORDER where the region touches the outer BORDER_BAND of the inspected box.
+    place: BORDER if the region touches the outer BORDER_BAND of the inspected box.
     peak: highest map value in it. shown: share of its pixels at or above the pixel threshold.
     """
 

@@ -1,4 +1,4 @@
-"""A figure together with what is known about its doubt."""
+"""A figure together with its uncertainty."""
 
 import math
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """value: NaN where the data do not define it, never 0; the reason then says what is missing.
+    """value: NaN if the data do not define it, never 0; the reason then says what is missing.
 
-    reason: empty, or a sentence part; beside a defined value it is a reservation about it.
-    interval: of 95 % confidence, None where none was computed.
+    reason: empty, or a sentence part; beside a defined value it says why to be careful with it.
+    interval: of 95 % confidence, None if none was computed.
     error: bound of |value - exact value| from grouped scores; 0 means exact up to rounding.
     """
 

@@ -1,8 +1,8 @@
-"""How many of the frames of a stream count as independent.
+"""Counts how many frames of a stream are independent.
 
-Neighbouring frames are nearly the same, so n frames say less of new frames than n pictures taken
-apart. Frames are joined to blocks as long as their scores remember each other; a block's score is
-its highest, and only blocks are counted.
+Neighbouring frames are nearly the same, so n frames say less about new frames than n separate
+pictures. Frames are joined to blocks that are as long as their scores are correlated. The score of
+a block is its highest score, and only blocks are counted.
 """
 
 import math
@@ -14,8 +14,8 @@ Values = npt.NDArray[np.floating]
 
 
 def block_length(scores: Values) -> int:
-    """Frames until the scores of a stream, in order, are uncorrelated; 1 where they are from the
-    start.
+    """Number of frames after which the scores of a stream, in order, are uncorrelated; 1 if they
+    are never correlated.
 
     One more than the least lag m after which max(5, sqrt(log10 n)) autocorrelations in a row lie
     within 2 sqrt(log10(n) / n) (Politis and White 2004, section 3.2, the rule that sets the
@@ -24,7 +24,7 @@ def block_length(scores: Values) -> int:
     count = len(scores)
     centred = scores.astype(np.float64) - np.mean(scores, dtype=np.float64)
     power = float(np.dot(centred, centred))
-    # Equal scores differ by rounding only, which has no order to speak of.
+    # Equal scores differ by rounding only, and rounding is not correlated.
     if count < 3 or power <= count * (1e-9 * float(np.abs(scores).max())) ** 2:
         return 1
     correlations = np.correlate(centred, centred, "full")[count:] / power
@@ -34,7 +34,7 @@ def block_length(scores: Values) -> int:
 
 
 def block_maxima(values: Values, length: int) -> Values:
-    """The highest value of each of n // length blocks of neighbours, none shorter than length
-    (of one block where n is)."""
+    """The highest value of each of n // length blocks of neighbours, none shorter than length.
+    There is one block if n is smaller."""
     blocks = np.array_split(values, max(1, len(values) // length))
     return np.array([block.max() for block in blocks], values.dtype)

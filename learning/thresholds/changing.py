@@ -1,4 +1,4 @@
-"""The thresholds of an engine that is fitted already: chosen anew, or set by hand."""
+"""Changes the thresholds of an existing engine: chooses them again, or sets them by hand."""
 
 import dataclasses
 import hashlib
@@ -15,7 +15,7 @@ from engines.spec import EngineSpec, LeftOutRecord, ThresholdRule
 from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
-from learning.thresholds.choosing import Thresholds, display_range, dropped_note, explained
+from learning.thresholds.choosing import Thresholds, display_range, dropped_note, explain_threshold
 from learning.thresholds.folds import BATCH, NEW, LeftOut, peaks_and_levels
 
 BY_HAND: Final = "set by hand"
@@ -24,7 +24,7 @@ HIGHEST: Final = float(np.finfo(np.float32).max)
 
 
 def record(left_out: LeftOut, bank: Iterable[Image]) -> LeftOutRecord:
-    """bank: (H, W, 3) uint8 RGB each, the pictures that the shipped model holds."""
+    """bank: (H, W, 3) uint8 RGB each, the pictures that the shipped model was fitted on."""
     return LeftOutRecord(
         scores=_shortest(left_out.scores),
         peaks=_shortest(left_out.peaks),
@@ -36,7 +36,7 @@ def record(left_out: LeftOut, bank: Iterable[Image]) -> LeftOutRecord:
     )
 
 
-def left_out_of(record: LeftOutRecord) -> LeftOut:
+def read_left_out(record: LeftOutRecord) -> LeftOut:
     scores, peaks, levels = (
         np.array(values, np.float32) for values in (record.scores, record.peaks, record.levels)
     )
@@ -55,8 +55,10 @@ def picture_hash(pixels: Image) -> str:
     return hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
 
 
-def scored(engine: Engine, pictures: Iterable[Image], *, ordered: bool = False) -> LeftOut:
-    """pictures: (H, W, 3) uint8 RGB each, which the engine does not hold."""
+def score_with_engine(
+    engine: Engine, pictures: Iterable[Image], *, ordered: bool = False
+) -> LeftOut:
+    """pictures: (H, W, 3) uint8 RGB each, that the engine was not fitted on."""
     spec = engine.spec
     inside = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
     parts: list[npt.NDArray[np.float32]] = []
@@ -69,13 +71,13 @@ def scored(engine: Engine, pictures: Iterable[Image], *, ordered: bool = False) 
 
 
 def refit_note(spec: EngineSpec) -> str:
-    notes = [f"chosen anew at {utc_now()}"]
+    notes = [f"chosen again at {utc_now()}"]
     if spec.trained_on.get("suspects_dropped") and spec.trained_on["suspects"]:
         notes.append(dropped_note(len(spec.trained_on["suspects"])))
     return "; ".join(notes)
 
 
-def rechosen(spec: EngineSpec, limits: Thresholds) -> EngineSpec:
+def with_thresholds(spec: EngineSpec, limits: Thresholds) -> EngineSpec:
     return dataclasses.replace(
         spec,
         image_threshold=limits.image,
@@ -86,7 +88,7 @@ def rechosen(spec: EngineSpec, limits: Thresholds) -> EngineSpec:
 
 
 def set_by_hand(spec: EngineSpec, *, image: float | None, pixel: float | None) -> EngineSpec:
-    """None leaves one as it is. Raises ConfigError for what is not a threshold."""
+    """None does not change a threshold. Raises ConfigError for a value that is no threshold."""
     limits = {"image": image, "pixel": pixel}
     changed = {name: value for name, value in limits.items() if value is not None}
     if not changed:
@@ -116,8 +118,8 @@ def _by_hand(spec: EngineSpec, changed: dict[str, float]) -> ThresholdRule:
     if spec.left_out is None:
         return ThresholdRule(BY_HAND, None, 0, 0, (0.0, 1.0), note, changed)
     image = changed.get("image", spec.image_threshold)
-    return explained(
-        left_out_of(spec.left_out), image, name=BY_HAND, parameters=changed, notes=(note,)
+    return explain_threshold(
+        read_left_out(spec.left_out), image, name=BY_HAND, parameters=changed, notes=(note,)
     )
 
 

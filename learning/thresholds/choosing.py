@@ -1,10 +1,10 @@
-"""Thresholds from normal pictures, each scored by a model that was fitted without it.
+"""Chooses thresholds from the scores of normal pictures that the model was not fitted on.
 
-A conformal threshold lies just above one of the n left-out scores. If a new normal picture is
-exchangeable with the n, its rank among them is uniform, which gives both the rate on average and
-the promise with confidence (see thresholds_rules). Held-out scores come from the shipped model,
-and both are exact; k-fold scores come from smaller models, mostly run a little high, and both are
-approximate, mostly on the safe side.
+A conformal threshold is just above one of the n left-out scores. If a new normal picture is
+exchangeable with the n, its rank among them is uniform. This gives both the rate on average and the
+promise with confidence (see learning.thresholds.rules). Held-out scores come from the shipped
+model, and both are exact. K-fold scores come from models of fewer pictures and are mostly a little
+too high, so both are approximate, mostly on the safe side.
 """
 
 from dataclasses import dataclass
@@ -29,18 +29,18 @@ from learning.thresholds.rules import (
 )
 
 THRESHOLD_AT: Final = 0.5
-"""Where on the colour scale the pixel threshold lies: a normal map stays in the lower half."""
+"""Position of the pixel threshold on the colour scale: normal maps stay in the lower half."""
 
 FLOOR: Final = 1e-4
-"""Least threshold: pictures that are all the same score 0 up to rounding, which is below 1e-6 and
-differs from machine to machine."""
+"""Smallest threshold. Identical pictures have a score of 0 apart from rounding, which is below 1e-6
+and differs between machines."""
 
 SUSPECT: Final = 8.0
-"""Robust standard deviations above the median from which a normal picture is doubted."""
+"""Robust standard deviations above the median from which a normal picture is a suspect."""
 
 ASSUMED: Final = {
     K_FOLD: "assumes that new normal pictures are exchangeable with these; approximate, mostly on "
-    "the safe side, for the shipped model holds more pictures than those that scored them",
+    "the safe side, because the shipped model holds more pictures than those that scored them",
     HELD_OUT: "assumes that new normal pictures are exchangeable with these; scored by the "
     "shipped model, which does not hold them",
     NEW: "assumes that new normal pictures are exchangeable with these; scored by the engine, "
@@ -50,7 +50,7 @@ ASSUMED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """See EngineSpec for the four."""
+    """See EngineSpec for the fields."""
 
     image: float
     pixel: float
@@ -60,7 +60,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What counts as independent among the normals: every picture, or blocks of a stream."""
+    """The independent parts of the normals: single pictures, or blocks of a stream."""
 
     frames: int
     length: int
@@ -74,7 +74,7 @@ class Parts:
         return PICTURES if self.length == 1 else f"independent blocks of {self.length} frames"
 
 
-def independent(left_out: LeftOut) -> Parts:
+def independent_parts(left_out: LeftOut) -> Parts:
     return Parts(len(left_out.scores), block_length(left_out.scores) if left_out.ordered else 1)
 
 
@@ -83,18 +83,18 @@ def choose_thresholds(
 ) -> Thresholds:
     """rule: None for the conformal one at its default rate.
 
-    The pixel threshold follows the same rule from the peaks, so what holds for failing holds for
-    showing a region, each on its own. The conformal rule takes the highest score of each
-    independent block, the others, which promise nothing, every frame. Raises ConfigError for a
-    rate or promise that the normals cannot support, and for anomalous pictures where the rule
-    takes none.
+    The pixel threshold follows the same rule, from the peaks of the maps. So the rate of the image
+    threshold also holds for showing a region, each separately. The conformal rule uses the highest
+    score of each independent block. The other rules promise nothing and use every frame. Raises
+    ConfigError for a rate or promise that the normals cannot support, and for anomalous pictures if
+    the rule does not use them.
     """
     rule = rule or Rule()
     if anomalous is not None and not rule.needs_anomalous:
         raise ConfigError(f"rule {rule.name} takes no anomalous pictures")
     if anomalous is None:
         check_supported(rule, len(left_out.scores))
-    parts = independent(left_out)
+    parts = independent_parts(left_out)
     rate, promise = _promised(rule, parts)
     length = parts.length if rule.promises else 1
     image, pixel = (
@@ -108,11 +108,11 @@ def choose_thresholds(
         image,
         pixel,
         display_range(float(np.median(left_out.levels)), pixel),
-        explained(
+        explain_threshold(
             left_out,
             image,
             name=rule.name,
-            parameters=rule.settled(),
+            parameters=rule.all_parameters(),
             rate=rate,
             promise=promise,
             notes=(_assumed(left_out, parts, rule), _seen(anomalous, image), note),
@@ -121,7 +121,7 @@ def choose_thresholds(
 
 
 def check_supported(rule: Rule, count: int) -> None:
-    """Raises ConfigError where n independent normals alone cannot support the rule, and for
+    """Raises ConfigError if n independent normals alone cannot support the rule, and for
     parameters that it cannot take."""
     if rule.needs_anomalous:
         raise ConfigError(f"rule {rule.name} needs anomalous pictures")
@@ -129,17 +129,17 @@ def check_supported(rule: Rule, count: int) -> None:
     rule.of(np.ones(count))
 
 
-def failing(left_out: LeftOut, image: float) -> int:
-    """How many independent parts of the normals hold a picture at or above the threshold."""
-    highest = block_maxima(left_out.scores, independent(left_out).length)
+def count_failing(left_out: LeftOut, image: float) -> int:
+    """Number of independent parts of the normals with a picture at or above the threshold."""
+    highest = block_maxima(left_out.scores, independent_parts(left_out).length)
     return int(np.count_nonzero(highest >= np.float32(image)))
 
 
 def dropped_note(count: int) -> str:
-    return f"holds for pictures like those kept; {count} that stood out were dropped"
+    return f"holds for pictures like those that were used; {count} that stood out were dropped"
 
 
-def explained(
+def explain_threshold(
     left_out: LeftOut,
     image: float,
     *,
@@ -149,8 +149,8 @@ def explained(
     rate: float | None = None,
     promise: float | None = None,
 ) -> ThresholdRule:
-    """What was seen of the normals at an image threshold, and how that was chosen."""
-    parts, failed = independent(left_out), failing(left_out, image)
+    """How an image threshold was chosen, and how many normals fail at it."""
+    parts, failed = independent_parts(left_out), count_failing(left_out, image)
     return ThresholdRule(
         rule=name,
         false_alarm_rate=rate,
@@ -168,7 +168,7 @@ def explained(
 
 
 def display_range(low: float, pixel: float) -> tuple[float, float]:
-    """low: the usual level of normal maps, which the colour scale begins at."""
+    """low: the usual level of normal maps, where the colour scale begins."""
     if not pixel > low:
         raise ConfigError(
             f"pixel threshold {pixel:g} is not above {low:g}, the usual level of normal pictures"
@@ -211,7 +211,7 @@ def _assumed(left_out: LeftOut, parts: Parts, rule: Rule) -> str:
         return f"{rule.name} promises no rate of false alarms"
     if parts.length == 1:
         return ASSUMED[left_out.scheme]
-    return f"{ASSUMED[left_out.scheme]}; counted in blocks, for neighbouring frames are alike"
+    return f"{ASSUMED[left_out.scheme]}; counted in blocks, because neighbouring frames are alike"
 
 
 def _seen(anomalous: LeftOut | None, image: float) -> str:
@@ -222,8 +222,8 @@ def _seen(anomalous: LeftOut | None, image: float) -> str:
 
 
 def _just_above(value: float) -> float:
-    """The next float32: a picture fails from its threshold on, so this one still passes. Raises
-    ConfigError where there is none."""
+    """The next float32. A picture fails at the threshold or above, so a picture with this value
+    passes. Raises ConfigError if there is no next float32."""
     if not value < float(np.finfo(np.float32).max):
         raise ConfigError(f"the rule gives the threshold {value:g}, which no score can reach")
     return float(np.nextafter(np.float32(max(value, FLOOR)), np.float32(np.inf)))

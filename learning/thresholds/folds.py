@@ -1,4 +1,4 @@
-"""Scores of normal pictures, each by a model that was fitted without it."""
+"""Scores normal pictures, each by a model that was fitted without it."""
 
 import dataclasses
 from collections.abc import Callable
@@ -15,17 +15,17 @@ from learning.methods.base import Embeddings, Maps, Method, Scorer
 
 FOLDS: Final = 10
 SINGLES: Final = 20
-"""Up to this many pictures, each is a fold of its own."""
+"""Up to this many pictures, each picture is one fold."""
 
 BATCH: Final = 8
 """Pictures scored together: six times faster than one by one, in 60 MB."""
 
 K_FOLD, HELD_OUT, NEW = "k-fold", "held-out", "new pictures"
-"""How the pictures were kept from the model that scored them."""
+"""Why the pictures are new to the model that scored them."""
 
 Indices = npt.NDArray[np.int64]
 Progress = Callable[[int], None]
-"""Told the number of pictures that were scored since the last time."""
+"""Called with the number of pictures that were scored since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Scheme:
 
     def held(self, names: tuple[str, ...], *, ordered: bool, seed: int) -> Mask:
         """(n,) bool: which normals are not fitted. A share of a stream is its end; otherwise it is
-        drawn at random. Raises ConfigError where names are missing or either part is empty."""
+        drawn at random. Raises ConfigError if names are missing or either part is empty."""
         held = np.zeros(len(names), bool)
         if self.held_out is None:
             return held
@@ -66,8 +66,8 @@ class Scheme:
             held[:] = [name in requested for name in names]
         if not held.any() or np.count_nonzero(~held) < 2:
             raise ConfigError(
-                f"{np.count_nonzero(held)} of {len(names)} normal pictures are to be held out: "
-                "at least one must be, and two must remain to fit"
+                f"cannot hold out {np.count_nonzero(held)} of {len(names)} normal pictures: at "
+                "least one must be held out, and two must remain to fit"
             )
         return held
 
@@ -76,7 +76,7 @@ class Scheme:
 class LeftOut:
     """Per normal picture: image score, largest and median value of the map inside the region.
 
-    scheme: K_FOLD, HELD_OUT or NEW. ordered: neighbours are neighbouring frames of a stream.
+    scheme: K_FOLD, HELD_OUT or NEW. ordered: the pictures are successive frames of a stream.
     """
 
     scores: npt.NDArray[np.float32]
@@ -114,7 +114,7 @@ def score_left_out(
     ordered: bool,
     progress: Progress,
 ) -> LeftOut:
-    """Each part by a model of all the others."""
+    """Scores each part by a model of all the others."""
     count = sum(map(len, parts))
     figures = np.empty((3, count), np.float32)
     for part in parts:
@@ -136,7 +136,7 @@ def score_held_out(
     ordered: bool,
     progress: Progress,
 ) -> LeftOut:
-    """embeddings: of the pictures that the model was fitted without."""
+    """embeddings: of pictures that the model was not fitted on."""
     scores, peaks, levels = score_pictures(method, model, embeddings, canvas, progress)
     return LeftOut(scores, peaks, levels, 1, HELD_OUT, ordered)
 

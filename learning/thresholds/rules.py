@@ -14,7 +14,7 @@ from inspector.core.errors import ConfigError
 from learning.metrics import image
 
 LEAST_RATE: Final = 0.01
-"""The rate aimed at where nothing else is asked for and there are 99 normals or more."""
+"""The default rate, if there are 99 normals or more."""
 
 CONFIDENCE: Final = 0.95
 
@@ -59,8 +59,8 @@ def conformal(values: Values, *, rate: float | None = None, promise: float | Non
 
 
 def f1_max(values: Values, anomalous: Values) -> float:
-    """Midway between the lowest score that fails and the highest that passes (0 where none does),
-    where pictures are parted with the highest F1."""
+    """The threshold with the highest F1, placed in the middle between the lowest score that fails
+    and the highest that passes (0 if none passes)."""
     both = np.concatenate([values, anomalous])
     _, lowest = image.f1_max(both, np.arange(len(both)) >= len(values))
     return float((both[both < lowest].max(initial=0.0) + lowest) / 2)
@@ -80,7 +80,7 @@ takes the scores of anomalous pictures."""
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One of RULES with its parameters; those not given take the rule's own defaults."""
+    """One of RULES with its parameters; missing ones have the defaults of the rule."""
 
     name: str = "conformal"
     parameters: Mapping[str, float] = field(default_factory=dict)
@@ -109,8 +109,8 @@ class Rule:
         parameters = inspect.signature(RULES[self.name]).parameters.values()
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
-    def settled(self) -> dict[str, float]:
-        """Its parameters, those not given with their defaults."""
+    def all_parameters(self) -> dict[str, float]:
+        """All parameters, with the defaults of those that were not set."""
         together = self.defaults() | dict(self.parameters)
         return {key: value for key, value in together.items() if value is not None}
 
@@ -136,13 +136,13 @@ def conformal_rank(
 
 
 def supported_rate(count: int, rate: float | None, *, unit: str = PICTURES) -> float:
-    """The rate asked for, or the default. Raises ConfigError where n normals cannot support it."""
+    """The rate asked for, or the default. Raises ConfigError if n normals cannot support it."""
     least = 1 / (count + 1)
     if rate is None:
         return max(LEAST_RATE, least)
     if not 0 < rate < 1:
         raise ConfigError(f"false_alarm_rate must lie between 0 and 1, not {rate}")
-    # 1/32 written as a decimal may fall short of it by rounding.
+    # A decimal such as 0.03125 for 1/32 may be a little too small because of rounding.
     if rate < least * (1 - 1e-9):
         raise ConfigError(
             f"false_alarm_rate {rate:g} cannot be supported by {count} {unit}: the least is "
@@ -162,7 +162,7 @@ def rank_of_promise(count: int, promise: float, *, unit: str = PICTURES) -> int:
     """The lowest rank r with P(Beta(n + 1 - r, r) <= promise) >= CONFIDENCE: the share of normal
     pictures above the r-th of n scores has that distribution (Wilks 1941, tolerance limits).
 
-    Raises ConfigError, saying how many are needed, where n normals cannot support it.
+    Raises ConfigError, with how many are needed, if n normals cannot support it.
     """
     if not 0 < promise < 1:
         raise ConfigError(f"promise must lie between 0 and 1, not {promise}")
@@ -184,7 +184,7 @@ def promise_of_rank(count: int, rank: int) -> float:
 
 
 def least_promise(count: int) -> float:
-    """The smallest promise that n normals support, about 3/n: that of the highest of them."""
+    """The smallest promise that n normals support, about 3/n. The highest score gives it."""
     return -math.expm1(math.log(1 - CONFIDENCE) / count)
 
 

@@ -17,7 +17,7 @@ from learning.fitting import fit_engine
 from learning.job import FitOptions
 from learning.methods.registry import make_method
 from learning.normals import from_folder
-from learning.thresholds.changing import left_out_of
+from learning.thresholds.changing import read_left_out
 from learning.thresholds.choosing import choose_thresholds
 from tools.threshold import main as threshold
 
@@ -287,5 +287,5 @@ def test_the_table_tells_the_thresholds_that_choosing_gives(engine, capsys):
     assert kept is not None
     row = next(line for line in text.splitlines() if line.startswith("conformal  "))
     assert float(row.split()[1]) == pytest.approx(
-        choose_thresholds(left_out_of(kept)).image, rel=1e-5
+        choose_thresholds(read_left_out(kept)).image, rel=1e-5
     )

@@ -40,7 +40,7 @@ def patch_scores(
 
 
 def largest(scores: Var, counted: Array | None) -> Var:
-    """(N, h, w) -> (N,). counted: (h, w), 1 where a cell may be the largest, else 0."""
+    """(N, h, w) -> (N,). counted: (h, w), 1 for cells that may be the largest, else 0."""
     if counted is not None:
         scores = op.mul(scores, op.const(counted))
     return op.reduce_max(scores, axes=[1, 2], keepdims=0)

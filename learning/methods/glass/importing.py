@@ -1,7 +1,7 @@
 """Reads checkpoints of GLASS (ECCV 2024) in the form that its authors publish them in.
 
-A file holds the discriminator and the projection only: neither the backbone nor its layers, nor how
-pictures are resized.
+A file holds only the discriminator and the projection. It holds neither the backbone nor its
+layers, nor how pictures are resized.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ DISCRIMINATOR: Final = "discriminator"
 PROJECTION: Final = "pre_projection"
 
 BACKBONE: Final = ("backbone.", "forward_modules.")
-"""How the other names of a state dict of the whole module begin."""
+"""Starts of the other names in a state dict of the whole module."""
 
 SIGMA: Final = 4.0
 """Of the map's smoothing, as published, px."""
@@ -43,7 +43,7 @@ CLOSER: Final = {"toothbrush": 329, "wood": 329}
 DIFFERS: Final = (
     "pictures are halved and resized bilinearly instead of by an antialiased bilinear filter"
 )
-"""What an engine does otherwise than the program that wrote the checkpoint. Measured with a trained
+"""How the engine differs from the program that wrote the checkpoint. Measured with a trained
 engine on 63 pictures of 384x512: image scores change by 0.012 on average and by 0.031 at most,
 AUROC 0.967 against 0.966."""
 
@@ -110,7 +110,7 @@ class GlassImporter(Importer):
 
 def spread(state: State, vectors: npt.NDArray[np.float32]) -> float:
     """How much patch vectors (n, dims) vary at the batch norm, as a share of what it expects: about
-    1 where pictures and backbone are like those of the training."""
+    1 if pictures and backbone are like those of the training."""
     projection, discriminator = state[PROJECTION], state[DISCRIMINATOR]
     block = "body.block1"
     rows = vectors @ projection["layers.0fc.weight"].T @ discriminator[f"{block}.0.weight"].T
@@ -119,7 +119,7 @@ def spread(state: State, vectors: npt.NDArray[np.float32]) -> float:
 
 
 def warn_if_unlikely(variation: float, backbone: str) -> None:
-    """found: `spread` of normal pictures."""
+    """variation: `spread` of normal pictures."""
     low, high = LIKELY
     if not low < variation < high:
         logger.warning(
@@ -135,7 +135,7 @@ def centre_crop(
     frame_hw: tuple[int, int], input_hw: tuple[int, int], short_side: int
 ) -> tuple[float, float, float, float]:
     """The part of a frame, (left, top, right, bottom) as fractions, that is left when its short
-    side becomes short_side px and input_hw is cut from the middle. Raises ConfigError where that
+    side becomes short_side px and input_hw is cut from the middle. Raises ConfigError if that
     is larger than the frame."""
     scale = short_side / min(frame_hw)
     height, width = (side / (whole * scale) for side, whole in zip(input_hw, frame_hw, strict=True))

@@ -1,5 +1,5 @@
-"""GLASS: a small network, trained to tell normal features from synthetic anomalies, judges every
-patch.
+"""GLASS: a small network scores every patch. It is trained to separate normal features from
+synthetic anomalies.
 
 Method of "GLASS" (ECCV 2024): patch vectors of two layers of a frozen backbone, a linear
 projection, a discriminator. This module computes a trained network; the package training trains it.
@@ -31,9 +31,9 @@ STRIDES: Final = (8, 16)
 
 @dataclass(frozen=True, slots=True)
 class TrainedGlass:
-    """folded: what the engine computes. state: the networks as trained, for the reference; no part
-    of the engine. grids: of the layers, for one size of input. facts: plain values that the spec
-    tells of the training."""
+    """folded: what the engine computes. state: the networks as trained; only the reference uses
+    them, and the engine does not hold them. grids: of the layers, for one size of input. facts:
+    plain values about the training, for the spec."""
 
     folded: GlassModel
     state: State
@@ -49,7 +49,7 @@ def trained_glass(
     facts: Mapping[str, Any] | None = None,
 ) -> TrainedGlass:
     """state: a checkpoint in the published form, as numpy arrays. extractor: of the layers that it
-    was trained on, see Glass.outputs. Raises ConfigError where they do not fit each other."""
+    was trained on, see Glass.outputs. Raises ConfigError if they do not fit each other."""
     weight = state.get("pre_projection", {}).get("layers.0fc.weight")
     if weight is None or weight.ndim != 2:
         raise ConfigError("the checkpoint's pre_projection has no matrix layers.0fc.weight")
@@ -66,7 +66,8 @@ def trained_glass(
 
 @dataclass(frozen=True)
 class Glass(Scorer[TrainedGlass]):
-    """layers: None for those of strides 8 and 16, or all grids where the backbone has no such."""
+    """layers: None for those of strides 8 and 16, or all grids if the backbone has none of
+    these."""
 
     name: ClassVar[str] = "glass"
     top_fraction: ClassVar[float | None] = None

@@ -1,7 +1,7 @@
-"""What a trained GLASS (ECCV 2024) engine computes, folded, without torch.
+"""Computes a trained GLASS (ECCV 2024) network in folded form, without torch.
 
-Nothing between the projection and the batch norm is nonlinear, so in inference the two linear
-layers and the norm are one affine map, and that is split by the columns that each layer of the
+Nothing between the projection and the batch norm is nonlinear. So in inference the two linear
+layers and the norm are one affine map. This map is split by the columns that each layer of the
 backbone fills.
 """
 
@@ -62,7 +62,7 @@ class GlassModel:
 
 
 def fold(state: State, layers: tuple[str, ...], embedding: PatchEmbedding) -> GlassModel:
-    """Folded in float64. Raises ConfigError where the state lacks a tensor or its sizes do not fit
+    """Folded in float64. Raises ConfigError if the state lacks a tensor or its sizes do not fit
     the embedding."""
     linear, norm = "body.block1.0", "body.block1.1"
     dims = embedding.dims

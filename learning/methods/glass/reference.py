@@ -1,8 +1,7 @@
-"""GLASS written down literally in float64, as its networks are trained: what exported engines must
-equal.
+"""GLASS computed literally in float64, as its networks are trained; exported engines must equal it.
 
-Shares no code with the graph or the folded model: patches are unfolded and pooled one after the
-other, and the projection, the discriminator's layer and its batch norm stay apart.
+It shares no code with the graph or the folded model: patches are unfolded and pooled one after the
+other, and the projection, the layer of the discriminator and its batch norm are separate.
 """
 
 from collections.abc import Mapping, Sequence

@@ -13,11 +13,11 @@ from inspector.core.errors import DataError
 from learning.graph.gaussian_cells import Gaussians, Joining
 
 CHUNK_BYTES: Final = 32_000_000
-"""Of float64 vectors and matrices of the positions held at once; temporaries take three times
-as much again."""
+"""Of float64 vectors and matrices of the positions in memory; temporary arrays need three times as
+much more."""
 
 Normals = dict[str, npt.NDArray[np.float32]]
-"""layer -> (h, w, N, c): the kept channels of the normal pictures, by position."""
+"""layer -> (h, w, N, c): the chosen channels of the normal pictures, by position."""
 
 LAPACK_SIZE: Final = 16
 
@@ -25,7 +25,7 @@ ONE_THREAD: Final = 250_000
 """Multiplications of a matrix product that OpenBLAS does not spread over threads."""
 
 LEAST_EPSILON: Final = 1e-4
-"""In units of the mean squared feature, for pictures that are all the same: keeps float32 rounding
+"""In units of the mean squared feature. For identical pictures it keeps the rounding of float32
 (1e-6 of a feature) small in the scores."""
 
 Float = npt.NDArray[np.float64]
@@ -56,7 +56,7 @@ def _mean_of_channels(normals: Normals, means: list[float]) -> float:
 def gaussians(
     normals: Normals, joining: Joining, epsilon: float, *, low_rank: bool, dtype: str
 ) -> Gaussians:
-    """See learning.graph.gaussian_cells for the two forms. Raises DataError where a matrix does not
+    """See learning.graph.gaussian_cells for the two forms. Raises DataError if a matrix does not
     fit dtype."""
     positions = joining.grid_hw[0] * joining.grid_hw[1]
     pictures = next(iter(normals.values())).shape[2]
@@ -130,7 +130,7 @@ def _product(left: Float, right: Float) -> Float:
     each to one thread: see _inverse_factor."""
     inner = left.shape[2]
     step = max(16, ONE_THREAD // (left.shape[1] * right.shape[2]))
-    # A copy: numpy multiplies a matrix by its own transpose in another way, on all threads.
+    # The copy is needed: numpy multiplies a matrix by its transpose on all threads.
     left = left.copy()
     total = left[:, :, :step] @ right[:, :step]
     for start in range(step, inner, step):
@@ -141,8 +141,8 @@ def _product(left: Float, right: Float) -> Float:
 def _inverse_factor(matrices: Float) -> Float:
     """(p, n, n) positive definite -> (p, n, n) lower triangular: inverses of the Cholesky factors.
 
-    By halves, so that nearly all of it is small products: LAPACK spreads every single matrix over
-    threads, and waiting for them took 30 times as long on a busy machine.
+    It works by halves, so that nearly all of the work is small products: LAPACK uses several
+    threads for every single matrix, and waiting for them took 30 times as long on a busy machine.
     """
     size = matrices.shape[1]
     if size <= LAPACK_SIZE:

@@ -1,11 +1,11 @@
-"""PaDiM: every position is compared with the Gaussian of its own place in the normal pictures.
+"""PaDiM: every position is compared with the Gaussian of this position in the normal pictures.
 
 Method of "PaDiM" (arXiv 2011.08785): score = Mahalanobis distance of a random choice of the
-layers' channels to mean and covariance at the same position; nothing is trained. Here epsilon is
-by default relative to the features' variance, because the paper's 0.01 is a constant for one
-backbone, and the image score is the mean of the top 1 % of the map, not its maximum: from 10 normal
-pictures the mean image AUROC of three sets was 0.971 against 0.963, from all of them 0.979 against
-0.978.
+layers' channels to mean and covariance at the same position; nothing is trained. Two things differ
+here. Epsilon is relative to the variance of the features by default, because the paper's 0.01 is a
+constant for one backbone. The image score is the mean of the top 1 % of the map, not its maximum:
+with 10 normal pictures the mean image AUROC of three sets was 0.971 against 0.963, with all of them
+0.979 against 0.978.
 """
 
 import math
@@ -69,8 +69,8 @@ def unit_name(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PadimModel:
-    """normals: what the Gaussians were fitted from, for the reference; no part of the engine.
-    epsilon: as added to every diagonal."""
+    """normals: features that the Gaussians were fitted from; only the reference uses them, and the
+    engine does not hold them. epsilon: as added to every diagonal."""
 
     joining: Joining
     cells: Gaussians
@@ -80,8 +80,8 @@ class PadimModel:
 
 @dataclass(frozen=True)
 class Padim(Method[PadimModel]):
-    """form auto: low rank where fewer pictures than channels make it the smaller one and precision
-    is float32, else cholesky."""
+    """form auto: low rank if there are fewer pictures than channels, which makes it smaller, and
+    precision is float32; else cholesky."""
 
     name: ClassVar[str] = "padim"
     top_fraction: ClassVar[float | None] = 0.01
@@ -157,7 +157,7 @@ class Padim(Method[PadimModel]):
         return PadimModel(joining, cells, normals, epsilon)
 
     def _joining(self, embeddings: Embeddings, seed: int) -> Joining:
-        """Which channels, drawn from those of all layers in a row; as many as there are at most."""
+        """Draws dims channels from those of all layers, or takes all if there are fewer."""
         counts = [values.shape[1] for values in embeddings.values()]
         starts = np.cumsum([0, *counts])
         drawn = np.sort(np.random.default_rng(seed).permutation(starts[-1])[: self.dims])

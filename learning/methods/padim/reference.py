@@ -1,7 +1,7 @@
-"""PaDiM written down literally in float64, position by position: what exported engines must equal.
+"""PaDiM computed literally in float64, position by position; exported engines must equal it.
 
-Shares no code with the graph or the batched distances, and starts from the features of the normal
-pictures, so that it checks the fit as well.
+It shares no code with the graph or the batched distances, and starts from the features of the
+normal pictures, so that it checks the fit as well.
 """
 
 from collections.abc import Mapping

@@ -11,10 +11,10 @@ from learning.methods import coreset
 from learning.methods.base import Embeddings
 
 PROJECTION: Final = 128
-"""Columns that the coreset is chosen by where patches have at least twice as many."""
+"""Columns that the coreset is chosen by, if patches have at least twice as many."""
 
 PICTURES_AT_ONCE: Final = 8
-"""Whose patches are joined at a time while rows are drawn."""
+"""Pictures whose patches are joined together while rows are drawn."""
 
 Array = npt.NDArray[np.float32]
 Grid = tuple[int, int]
@@ -22,11 +22,11 @@ Grid = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class PatchCoreModel:
-    """bank: (M, D) less `centre` (D,), divided by `scale`, in the stored precision. scale is 1 for
+    """bank: (M, D) minus `centre` (D,), divided by `scale`, in the stored precision. scale is 1 for
     float32, and the largest norm for float16, so that products of two rows stay below 1.
 
     grids: of the layers. candidates: how many of the rows took part in choosing the bank.
-    covering: largest distance of a candidate to the bank, as projected where `projected`.
+    covering: largest distance of a candidate to the bank, of projected vectors if `projected`.
     """
 
     bank: npt.NDArray[np.floating]
@@ -44,14 +44,15 @@ class PatchCoreModel:
         return next(iter(self.grids.values()))
 
     def rows(self) -> Array:
-        """(M, D) float32: the bank as it is compared with, less the centre."""
+        """(M, D) float32: the bank as patches are compared with it, minus the centre."""
         return self.bank.astype(np.float32) * np.float32(self.scale)
 
 
 def patches(
     joining: PatchEmbedding, embeddings: Embeddings, numbers: npt.NDArray[np.int64]
 ) -> Array:
-    """(len(wanted), D): the patches of those numbers, counted picture by picture; rising."""
+    """(len(numbers), D): the patches of these numbers, which are counted picture by picture and
+    rise."""
     layers = list(embeddings.values())
     cells = layers[0].shape[2] * layers[0].shape[3]
     rows = np.empty((len(numbers), joining.dims), np.float32)

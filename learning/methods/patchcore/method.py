@@ -2,7 +2,7 @@
 
 Method of "PatchCore" (CVPR 2022). Variant paper is the widely used form: channels averaged over
 3x3 positions, Euclidean distance, and the image score reweighted by the bank's density around the
-nearest row (section 3.3). Variant official is that of the authors' code: patches pooled to a fixed
+nearest row (section 3.3). Variant official is the authors' code: patches pooled to a fixed
 length, squared distance, and the largest one as image score. Nothing is trained.
 """
 
@@ -39,18 +39,18 @@ from learning.methods.patchcore.options import share_of_rows, upsampling_name, v
 from learning.options import option, whole_number
 
 NEIGHBOURS: Final = 9
-"""Rows around the nearest one that variant paper reweights by unless told otherwise."""
+"""Default number of rows around the nearest one that variant paper reweights by."""
 
 DIMS: Final = 1024
-"""Length of a patch of variant official unless told otherwise."""
+"""Default length of a patch of variant official."""
 
 CANDIDATES: Final = 20_000
 """Patches that the bank is chosen from, or twice the bank if that is more; they are drawn at random
 from all. With 10,000 the image AUROC of one real set fell by 0.011 (mean of three seeds)."""
 
 FLOAT16_TOLERANCE: Final = 0.006
-"""Share by which the distance to a row found with float16 products may pass the smallest one.
-Measured on two real sets: 0.0023 at most, and another row than the nearest for 0.3 % of patches."""
+"""Share by which the distance to the row chosen with float16 products may exceed the smallest one.
+Measured on two real sets: 0.0023 at most; for 0.3 % of patches it is not the nearest row."""
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,8 @@ class PatchCore(Method[PatchCoreModel]):
             )
 
     def _joining(self, embeddings: Embeddings) -> PatchEmbedding:
-        """Good for `joined` alone, which needs the lengths of the layers' results and not what
-        they were made from."""
+        """Only for `joined`, which needs the lengths of the results of the layers, not their
+        inputs."""
         layers = list(embeddings.values())
         return self._embedding(
             [1] * len(layers) if self._official else [x.shape[1] for x in layers]

@@ -1,4 +1,4 @@
-"""The texts of PatchCore's options on the command line."""
+"""Parses the options of PatchCore on the command line."""
 
 from typing import Final
 

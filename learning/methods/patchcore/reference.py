@@ -1,6 +1,6 @@
-"""PatchCore written down literally in float64, patch by patch: what exported engines must equal.
+"""PatchCore computed literally in float64, patch by patch; exported engines must equal it.
 
-Shares no code with the graph or the batched search.
+It shares no code with the graph or the batched search.
 """
 
 from collections.abc import Sequence

@@ -13,7 +13,7 @@ from learning.methods.rad.published_bank import RadBank, read_bank, room_beside
 from learning.options import option, option_fields
 
 TOP_K: Final = 150
-"""Pictures that every one is compared with, as published for MVTec AD."""
+"""Number of pictures that each picture is compared with, as published for MVTec AD."""
 
 CROPPED: Final = 448
 RESIZED: Final = 512
@@ -27,7 +27,7 @@ DIFFERS: Final = (
     "instead of fading to zero; the score is the mean of the largest 1 % of it; pictures are "
     "halved and resized bilinearly instead of by an antialiased bilinear filter"
 )
-"""What an engine does otherwise than the program that wrote the bank."""
+"""How the engine differs from the program that wrote the bank."""
 
 
 def parse_span(text: str) -> range:

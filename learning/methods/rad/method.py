@@ -40,16 +40,16 @@ DESCRIPTOR: Final = "descriptor"
 """Key of the global descriptor among the embeddings."""
 
 CELL_CORESET: Final = 200
-"""Most pictures kept per position unless told otherwise."""
+"""Default of the most pictures that are kept per position."""
 
 WHOLE_CORESET: Final = 3000
-"""Most vectors kept per layer with `radius all` unless told otherwise."""
+"""Default of the most vectors that are kept per layer with `radius all`."""
 
 AVERAGES: Final = ("1", "3")
 """Choices of `average`."""
 
 LARGEST_RADIUS: Final = 16
-"""In cells; beyond it the whole picture is the better choice."""
+"""In cells; for more, the whole picture is the better choice."""
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ def cells_averaged(text: str) -> int:
 class RadModel:
     """banks: layer -> (h*w, C, N), or (C, M) with `radius all`, in the stored precision.
 
-    covering: layer -> covering radius of what thinning dropped, in 1 - cosine; 0 if nothing was.
+    covering: layer -> covering radius of the dropped vectors, in 1 - cosine; 0 if none was dropped.
     descriptors: (N, D) unit vectors where top_k is smaller than N, else None.
     """
 
@@ -194,7 +194,7 @@ class Rad(Method[RadModel]):
         return (bank, 0.0) if keep == pictures else thin_cells(bank, keep)
 
     def bank_bytes(self, shapes: Iterable[tuple[int, ...]]) -> int:
-        """What `fit` would store of layers of (n, C, h, w)."""
+        """Bytes that `fit` would store for layers of (n, C, h, w)."""
         size = 0
         for pictures, channels, height, width in shapes:
             cells = height * width
@@ -275,6 +275,6 @@ class Rad(Method[RadModel]):
 
 
 def _whole(features: Mapping[str, T]) -> T:
-    """What the global descriptor is made from: the last output, which is the backbone's own
-    descriptor where it has one, else its last grid."""
+    """The features that the global descriptor is made from: the last output. It is the descriptor
+    of the backbone if it has one, else its last grid."""
     return list(features.values())[-1]

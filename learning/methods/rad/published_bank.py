@@ -23,7 +23,7 @@ from learning.methods.rad.method import DESCRIPTOR, Rad, RadModel
 KEYS: Final = ("layers", "cls_banks", "patch_banks")
 
 MAX_LAYER_BYTES: Final = 2_000_000_000
-"""Of one layer's features, held while its bank is made."""
+"""Of the features of one layer, which are in memory while its bank is made."""
 
 BATCH: Final = 32
 
@@ -51,7 +51,7 @@ class RadBank:
 
     def layers(self, method: Rad, info: BackboneInfo) -> tuple[str, ...]:
         """The backbone's outputs, one per block: `layers` of the method, or block<number>. Raises
-        ConfigError where the backbone is another than the bank's."""
+        ConfigError for a backbone that the bank was not made with."""
         names = method.layers or tuple(f"block{block}" for block in self.blocks)
         if len(set(names)) != len(self.blocks) or len(names) != len(self.blocks):
             raise ConfigError(
@@ -70,15 +70,15 @@ class RadBank:
         return names
 
     def stride(self, method: Rad, info: BackboneInfo) -> int:
-        """Input pixels per position. Raises ConfigError where layers differ in it."""
+        """Input pixels per position. Raises ConfigError if layers differ in it."""
         strides = {info.output(name).stride or 0 for name in self.layers(method, info)}
         if len(strides) > 1:
             raise ConfigError(f"layers of {self.path} must have one grid, not strides {strides}")
         return strides.pop()
 
     def model(self, method: Rad, info: BackboneInfo, *, which: range, room: int) -> RadModel:
-        """Of the pictures `which`. room: bytes that the engine file leaves for it. Raises DataError
-        where it needs more, ConfigError for pictures that the bank lacks."""
+        """The model of the pictures `which`. room: bytes that the engine file has for it. Raises
+        DataError if it needs more, ConfigError for pictures that the bank does not have."""
         names = self.layers(method, info)
         if not len(which) or which[-1] >= self.pictures:
             raise ConfigError(
@@ -142,7 +142,7 @@ class RadBank:
             )
 
     def _check_whole(self, names: tuple[str, ...], info: BackboneInfo) -> None:
-        """That the backbone's descriptor of the whole picture is the one in the bank."""
+        """Refuses a backbone whose descriptor of the whole picture is not the one in the bank."""
         whole = [output for output in info.outputs if output.stride is None]
         grids = [output.name for output in info.outputs if output.stride is not None]
         width = self.cls.shape[1]

@@ -1,6 +1,6 @@
-"""RAD written down literally in float64, position by position: what exported engines must equal.
+"""RAD computed literally in float64, position by position; exported engines must equal it.
 
-Shares no code with the graph or the batched search.
+It shares no code with the graph or the batched search.
 """
 
 from collections.abc import Mapping

@@ -113,8 +113,8 @@ def test_the_convolutions_are_grouped_where_the_pooling_allows():
 
 
 def test_layers_that_share_a_value_are_added_up():
-    assert PatchEmbedding.pooled((512, 1024), 1024, 1024).apart
-    assert not PatchEmbedding.pooled((5, 7, 11), 64, 50).apart
+    assert PatchEmbedding.pooled((512, 1024), 1024, 1024).is_concatenated
+    assert not PatchEmbedding.pooled((5, 7, 11), 64, 50).is_concatenated
 
 
 def test_averaging_counts_the_zeros_beyond_the_border():

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from inspector.core.errors import ConfigError
 from learning.thresholds.blocks import block_length, block_maxima
-from learning.thresholds.choosing import choose_thresholds, independent
+from learning.thresholds.choosing import choose_thresholds, independent_parts
 from learning.thresholds.folds import LeftOut
 from learning.thresholds.rules import Rule, least_promise
 
@@ -36,7 +36,7 @@ def test_independent_scores_give_blocks_of_one():
 def test_the_longer_scores_remember_the_fewer_blocks_there_are(count):
     blocks = [
         np.median(
-            [independent(of(autoregressive(count, memory, seed))).count for seed in range(40)]
+            [independent_parts(of(autoregressive(count, memory, seed))).count for seed in range(40)]
         )
         for memory in (0.0, 0.5, 0.8, 0.95)
     ]
@@ -58,7 +58,7 @@ def test_equal_scores_and_two_scores_are_blocks_of_one(scores):
 
 
 def test_a_steady_drift_leaves_few_independent_blocks():
-    assert independent(of(np.linspace(0, 1, 200))).count <= 5
+    assert independent_parts(of(np.linspace(0, 1, 200))).count <= 5
 
 
 def test_block_maxima_are_the_highest_of_neighbours_and_lose_no_frame():
@@ -70,12 +70,12 @@ def test_block_maxima_are_the_highest_of_neighbours_and_lose_no_frame():
 
 
 def test_pictures_that_are_no_stream_all_count():
-    assert independent(of(autoregressive(200, 0.95, 0), ordered=False)).count == 200
+    assert independent_parts(of(autoregressive(200, 0.95, 0), ordered=False)).count == 200
 
 
 def test_the_rule_says_frames_block_length_and_blocks():
     left_out = of(autoregressive(300, 0.9, 3))
-    rule, parts = choose_thresholds(left_out).rule, independent(left_out)
+    rule, parts = choose_thresholds(left_out).rule, independent_parts(left_out)
     assert parts.length > 5
     assert (rule.normals, rule.block_frames, rule.blocks) == (300, parts.length, parts.count)
     assert rule.false_alarm_rate == pytest.approx(max(0.01, 1 / (parts.count + 1)))
@@ -95,7 +95,7 @@ def test_blocks_keep_a_promise_that_counting_frames_breaks():
     kept: dict[bool, list[bool]] = {True: [], False: []}
     for seed in range(100):
         scores = autoregressive(600, 0.9, seed)
-        promise = max(0.15, least_promise(independent(of(scores)).count))
+        promise = max(0.15, least_promise(independent_parts(of(scores)).count))
         rule = Rule(parameters={"promise": promise})
         for ordered, found in kept.items():
             limit = choose_thresholds(of(scores, ordered=ordered), rule).image - 100

@@ -17,10 +17,10 @@ from learning.fitting import fit_engine
 from learning.job import FitOptions
 from learning.methods.registry import make_method
 from learning.thresholds.changing import (
-    left_out_of,
     picture_hash,
+    read_left_out,
     record,
-    scored,
+    score_with_engine,
     set_by_hand,
 )
 from learning.thresholds.choosing import choose_thresholds
@@ -54,7 +54,7 @@ def test_the_record_survives_json_to_the_last_bit():
     left_out = LeftOut(*values, folds=10, ordered=True)
     bank = random.integers(0, 255, (200, 4, 4, 3)).astype(np.uint8)
     kept = record(left_out, bank)
-    again = left_out_of(type(kept)(**json.loads(json.dumps(dataclasses.asdict(kept)))))
+    again = read_left_out(type(kept)(**json.loads(json.dumps(dataclasses.asdict(kept)))))
     for name in ("scores", "peaks", "levels"):
         assert np.array_equal(getattr(again, name), getattr(left_out, name))
     assert (again.folds, again.scheme, again.ordered) == (10, "k-fold", True)
@@ -84,7 +84,7 @@ def test_choosing_anew_gives_what_fitting_would_have_chosen(engine_file, tmp_pat
     chosen_at_fitting = fitted(tmp_path / "e.onnx", rule=rule).spec
     kept = read_spec(engine_file).left_out
     assert kept is not None
-    anew = choose_thresholds(left_out_of(kept), rule, note=chosen_at_fitting.threshold_rule.note)
+    anew = choose_thresholds(read_left_out(kept), rule, note=chosen_at_fitting.threshold_rule.note)
     assert anew.image == chosen_at_fitting.image_threshold
     assert anew.pixel == chosen_at_fitting.pixel_threshold
     assert anew.display_range == pytest.approx(chosen_at_fitting.display_range)
@@ -152,7 +152,7 @@ def test_a_suspect_that_is_held_out_is_named_and_dropped_from_the_scores_alone(t
         (lambda: Scheme(held_out=1.0), "held_out must lie between 0 and 1"),
         (lambda: Scheme(held_out=float("nan")), "held_out must lie between 0 and 1"),
         (lambda: Scheme(folds=3, held_out=0.5), "folds or held_out, not both"),
-        (lambda: Scheme(held_out=0.05), "0 of 8 normal pictures are to be held out"),
+        (lambda: Scheme(held_out=0.05), "cannot hold out 0 of 8 normal pictures"),
         (lambda: Scheme(held_out=0.95), "two must remain to fit"),
         (lambda: Scheme(held_out=("9.png",)), r"cannot hold out 9\.png: it is not among"),
         (lambda: Scheme(folds=9), "9 folds need as many normal pictures, not 8"),
@@ -185,7 +185,7 @@ def test_f1_max_cannot_be_fitted_from_normal_pictures_alone(tmp_path):
 def test_other_rules_take_no_anomalous_pictures(engine_file):
     kept = read_spec(engine_file).left_out
     assert kept is not None
-    left_out = left_out_of(kept)
+    left_out = read_left_out(kept)
     with pytest.raises(ConfigError, match="conformal takes no anomalous pictures"):
         choose_thresholds(left_out, anomalous=left_out)
 
@@ -195,7 +195,7 @@ def test_new_pictures_are_measured_inside_the_region_alone(tmp_path):
     fitted(tmp_path / "e.onnx", roi=left)
     engine = OnnxEngine(tmp_path / "e.onnx")
     pictures = [part(seed) for seed in range(100, 111)]
-    found = scored(engine, iter(pictures))
+    found = score_with_engine(engine, iter(pictures))
     maps, scores = engine.infer(np.stack(pictures))
     inside = maps[:, mask(left, (64, 96))]
     assert found.scores == pytest.approx(scores, abs=1e-6)

@@ -63,7 +63,7 @@ def test_a_rule_gives_the_value_of_its_literal_form(name, parameter, value):
     ("name", "value"), [("percentile", 99.5), ("mean_sigma", 3), ("median_mad", 3), ("iqr", 1.5)]
 )
 def test_defaults_are_those_that_the_spec_states(name, value):
-    assert list(Rule(name).settled().values()) == [value]
+    assert list(Rule(name).all_parameters().values()) == [value]
     assert Rule(name).of(SCORES) == pytest.approx(literal(name, SCORES, value), rel=1e-12)
 
 

@@ -89,7 +89,7 @@ class _Walk:
         self.scale = torch.ones_like(self.start_square)
         self.hidden = self.offset + self.start
         self.path = torch.zeros_like(self.hidden)
-        # Written anew in every step: fresh memory would cost as much as the sums themselves.
+        # Written again in every step: fresh memory would cost as much as the sums themselves.
         self.active, self.spare = torch.empty_like(self.hidden), torch.empty_like(self.hidden)
 
     def leg(self, steps: int, ascent: Ascent) -> Tensor:

@@ -39,8 +39,8 @@ class Batch:
 
 
 def generator(seed: int, purpose: int, *at: int) -> np.random.Generator:
-    """at: epoch, then picture or step. Every one has its own, so a training that goes on after an
-    epoch needs to know no more of chance than that epoch's number."""
+    """at: epoch, then picture or step. Each has its own generator, so a training that is resumed
+    after an epoch needs only the number of that epoch to draw the same."""
     return np.random.default_rng([seed, purpose, *at])
 
 

@@ -1,4 +1,5 @@
-"""Files of a training: what it goes on from, and the best networks, both in the published form."""
+"""Files of a training, in the published form: the latest state to resume from, and the best
+networks."""
 
 import os
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ LATEST: Final = "ckpt.pth"
 BEST: Final = "ckpt_best_{epoch}.pth"
 
 STATE: Final = "training"
-"""Key of all that the published form lacks."""
+"""Key of everything that the published form does not have."""
 
 Weights = dict[str, dict[str, Tensor]]
 """The published form: "discriminator" and "pre_projection", each tensors by name."""
@@ -35,7 +36,7 @@ class Best:
 @dataclass(frozen=True, slots=True)
 class State:
     """A training after an epoch, from 1. waited: validations without improvement. settings: what
-    a training that goes on must share."""
+    a resumed training must share."""
 
     epoch: int
     waited: int
@@ -65,7 +66,7 @@ def save_latest(folder: Path, state: State) -> None:
 
 def load_latest(folder: Path, settings: dict[str, Any]) -> State:
     """Raises ConfigError for a checkpoint that is missing or damaged, and for one of a training
-    with other settings, naming the first."""
+    with other settings, with the first difference."""
     path = folder / LATEST
     content = load(path)
     try:
@@ -83,7 +84,7 @@ def load_latest(folder: Path, settings: dict[str, Any]) -> State:
             settings=held,
         )
     except (KeyError, TypeError) as exc:
-        raise ConfigError(f"{path} holds networks but no training to go on with: {exc}") from exc
+        raise ConfigError(f"{path} holds networks but no training to resume: {exc}") from exc
     for key, value in settings.items():
         if held.get(key) != value:
             raise ConfigError(
@@ -93,10 +94,10 @@ def load_latest(folder: Path, settings: dict[str, Any]) -> State:
 
 
 def save_best(folder: Path, best: Best, scale: float) -> None:
-    """The only one of its kind in the folder.
+    """Writes the best networks, and deletes earlier ones in the folder.
 
-    scale: what patch vectors were multiplied by. The published form knows none, so it goes into
-    the projection, whose first act is a product.
+    scale: factor of the patch vectors. The published form has no place for it, so the weights of
+    the projection are multiplied by it, which has the same effect.
     """
     path = folder / BEST.format(epoch=best.epoch)
     projection = dict(best.weights["pre_projection"])
@@ -116,7 +117,7 @@ def load_best(folder: Path, epoch: int) -> dict[str, dict[str, npt.NDArray[Any]]
 
 
 def _save(path: Path, content: dict[str, Any]) -> None:
-    """All of it or nothing, also where the process is killed. Raises SinkError."""
+    """Writes the whole file or nothing, even if the process is killed. Raises SinkError."""
     unfinished = path.with_name(path.name + ".unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

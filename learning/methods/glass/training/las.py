@@ -25,7 +25,7 @@ class Synthetic:
 
 @dataclass(frozen=True, slots=True)
 class Synthesis:
-    """What defects are made of. beta_mean, beta_std: of the share of the picture that is left
+    """Draws defects of textures. beta_mean, beta_std: of the share of the picture that is left
     visible under a defect."""
 
     textures: Textures
@@ -40,7 +40,7 @@ class Synthesis:
         rng: np.random.Generator,
     ) -> Synthetic:
         """picture: (H, W, 3) uint8 RGB. foreground: (H, W), where a defect may lie; None is
-        everywhere. grid_hw: of the feature grid that the mask is also wanted on."""
+        everywhere. grid_hw: of the feature grid; the result has the mask on it as well."""
         hw = (picture.shape[0], picture.shape[1])
         texture = textures.draw(self.textures, hw, rng)
         allowed = np.ones(hw, bool) if foreground is None else foreground

@@ -1,4 +1,4 @@
-"""Where a synthetic defect lies: GLASS (ECCV 2024), section 3.4, masks of thresholded noise."""
+"""Masks of synthetic defects, from thresholded noise: GLASS (ECCV 2024), section 3.4."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ def read_foregrounds(folder: Path, names: Sequence[str], rule: ResizeRule) -> Ma
     """(n, H, W) of rule.input_hw: the foreground mask of each picture, of the same file name or
     stem, cropped and resized as the picture is; every pixel that is not black is foreground.
 
-    Raises DataError for a mask that is missing, unreadable or empty, naming it.
+    Raises DataError, with the name, for a mask that is missing, unreadable or empty.
     """
     if not folder.is_dir():
         raise DataError(f"folder of foreground masks {folder} does not exist")

@@ -16,7 +16,7 @@ PUBLISHED: Final = "wide_resnet50_2"
 PATCH_NORM: Final = 1.0
 """Root mean square length that the patch vectors of other backbones are scaled to: as long as the
 largest published radius. With EfficientNet-Lite0, whose own length is 42, radii of 0.5 to 1 would
-be lost in what varies among normal pictures, and training learns next to nothing."""
+be small compared with the variation among normal pictures, and training learns nearly nothing."""
 
 PUBLISHED_RATE: Final = 1e-4
 FASTER_RATE: Final = 5e-4
@@ -33,7 +33,7 @@ MOST_THREADS: Final = 256
 class GlassOptions:
     """dims, hidden: of the patch vectors and the discriminator; None follows the backbone, see
     `sizes`. patch_norm: root mean square length that the normals' patch vectors are scaled to; 0
-    leaves them as they are, None does so for PUBLISHED alone and takes PATCH_NORM for others.
+    does not scale them. None does not scale them for PUBLISHED and uses PATCH_NORM for others.
     learning_rate: of the projection, the discriminator's is twice of it; None is PUBLISHED_RATE
     for PUBLISHED and FASTER_RATE for others.
     epochs: each ends once more than `limit` pictures were seen. noise: standard deviation. radius,
@@ -152,7 +152,7 @@ class GlassOptions:
         return dims, max(1, dims * 2 // 3) if self.hidden is None else self.hidden
 
     def target_norm(self, info: BackboneInfo) -> float | None:
-        """None where the patch vectors stay as they are."""
+        """None if the patch vectors stay as they are."""
         if self.patch_norm is None:
             return None if info.name == PUBLISHED else PATCH_NORM
         return self.patch_norm or None
@@ -163,9 +163,9 @@ class GlassOptions:
         return self.learning_rate
 
     def resumable(self, info: BackboneInfo, layers: tuple[str, ...]) -> dict[str, Any]:
-        """The settings that a resumed training must share with the one that it goes on from: all
-        but its length and what does not change the result, with what follows the backbone as it
-        was settled."""
+        """The settings that a resumed training must share with the one before: all except its
+        length and those that do not change the result. Settings that depend on the backbone have
+        their final values."""
         free = {"epochs", "patience", "cache_bytes", "threads", "device"}
         shared = {key: value for key, value in dataclasses.asdict(self).items() if key not in free}
         dims, hidden = self.sizes(info, layers)

@@ -1,5 +1,4 @@
-"""What a synthetic defect looks like: pictures of a texture folder or the built-in bank, changed
-at random."""
+"""Textures of synthetic defects: pictures of a folder or the built-in bank, changed at random."""
 
 from pathlib import Path
 from typing import Final, Protocol
@@ -39,7 +38,7 @@ def draw(textures: Textures, hw: tuple[int, int], rng: np.random.Generator) -> I
 
 class FolderTextures:
     """All pictures below a folder, such as the Describable Textures Dataset. Raises DataError for
-    a folder that is missing or holds none; one that cannot be read is passed over."""
+    a folder that is missing or holds none; one that cannot be read is skipped."""
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
@@ -58,7 +57,7 @@ class FolderTextures:
         return len(self._paths)
 
     def picture(self, index: int, hw: tuple[int, int]) -> Image:
-        """The picture, or the next one that can be read. Raises DataError where none can."""
+        """The picture, or the next one that can be read. Raises DataError if none can."""
         for turn in range(len(self)):
             at = (index + turn) % len(self)
             image = None if at in self._unreadable else read_picture(self._paths[at])
@@ -71,8 +70,8 @@ class FolderTextures:
 
 
 class BuiltInTextures:
-    """BANK generated textures, the same for the same seed; each is made when it is first asked
-    for and kept."""
+    """BANK generated textures, the same for the same seed; each is made when it is first
+    used, and kept."""
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed

@@ -1,4 +1,5 @@
-"""Trains GLASS (ECCV 2024): the loop, choosing the best networks, and going on after a stop."""
+"""Trains GLASS (ECCV 2024): the loop, the choice of the best networks, and resuming after a
+stop."""
 
 import hashlib
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ class Trained:
 
 class GlassTrainer:
     """extractor: of the layers to train on. labelled: what the best networks are chosen on.
-    folder: for checkpoints. Raises EngineError where the device is missing."""
+    folder: for checkpoints. Raises EngineError if the device is missing."""
 
     def __init__(
         self,
@@ -105,8 +106,8 @@ class GlassTrainer:
     def run(self, *, resume: bool = False) -> Trained:
         """Trains to the last epoch, with `resume` from the folder's latest checkpoint on.
 
-        Raises ConfigError where the folder holds a training that is not to be gone on with, or
-        one with other settings; DataError where the loss is no longer finite.
+        Raises ConfigError if the folder holds a training and `resume` is False, or if it holds
+        one with other settings; DataError if the loss is no longer finite.
         """
         done = self._restored() if resume else self._begun()
         while done < self.options.epochs and not 0 < self.options.patience <= self.waited:
@@ -175,7 +176,7 @@ class GlassTrainer:
         return step_losses
 
     def scores(self) -> npt.NDArray[np.float32]:
-        """(n, h, w) of the labelled pictures by the networks as they are."""
+        """(n, h, w) of the labelled pictures by the networks in their present state."""
         parts = [
             self.networks.scores(self.judged.take(part).flatten(0, 1))
             for part in self.judged.batches(self.options.batch)
@@ -200,7 +201,7 @@ class GlassTrainer:
         return figures
 
     def _settings(self) -> dict[str, Any]:
-        """All that a training which goes on must share with the one that it goes on from."""
+        """Everything that a resumed training must share with the one before."""
         pictures = (self.normals.pixels, self.normals.foregrounds, self.labelled.pixels)
         info, layers = self.extractor.info, self.extractor.layers
         return self.options.resumable(info, layers) | {
@@ -223,7 +224,8 @@ class GlassTrainer:
         self.networks.load(state.weights, state.optimisers)
         self.best, self.waited = state.best, state.waited
         if self.best is not None:
-            # A kill may have left the networks of an epoch that this training does not know.
+            # After a kill the folder may hold networks of an epoch that this training does not
+            # know.
             checkpoint.save_best(self.folder, self.best, self.embedder.scale)
         return state.epoch
 

@@ -15,8 +15,8 @@ from learning.training_data import Labelled
 SYNTHETIC: Final = "normal pictures held out and synthetic defects on them"
 
 STRIDE: Final = 4
-"""Every fourth pixel of the map takes part in the pixel AUROC: the Gaussian of the published
-sigma 4 leaves nothing finer."""
+"""The pixel AUROC uses every fourth pixel of the map: after the published Gaussian of sigma 4 the
+map has no finer detail."""
 
 SIGMA: Final = 4.0
 
@@ -26,7 +26,7 @@ PER_NORMAL: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """pixel_auroc: None where the defects are not drawn."""
+    """pixel_auroc: None if the defects are not drawn."""
 
     image_auroc: float
     pixel_auroc: float | None

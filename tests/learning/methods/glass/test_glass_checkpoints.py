@@ -173,5 +173,5 @@ def test_a_damaged_checkpoint_is_named(extractor, tmp_path):
     with pytest.raises(ConfigError, match=r"ckpt\.pth is not a file of torch weights"):
         trainer(extractor, tmp_path).run(resume=True)
     path.write_bytes((next(tmp_path.glob("ckpt_best_*.pth"))).read_bytes())
-    with pytest.raises(ConfigError, match="no training to go on with"):
+    with pytest.raises(ConfigError, match="no training to resume"):
         trainer(extractor, tmp_path).run(resume=True)
