@@ -21,7 +21,7 @@ from learning.backbones.zoo import DEFAULT, resolve
 from learning.finishing import make_engine
 from learning.job import EngineOptions
 from learning.methods.glass.method import Glass, trained_glass
-from learning.methods.glass.model import State
+from learning.methods.glass.model import Checkpoint
 from learning.methods.registry import fitted_methods
 from learning.normals import from_folder
 from tools._cli import guarded
@@ -80,7 +80,7 @@ def _glass(out: Path) -> Path:
     return out
 
 
-def _untrained() -> State:
+def _untrained() -> Checkpoint:
     random = np.random.default_rng(0)
 
     def drawn(*shape: int) -> np.ndarray:

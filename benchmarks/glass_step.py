@@ -22,7 +22,7 @@ from learning.backbones.zoo import DEFAULT, resolve
 from learning.graph.patch_embedding import PatchEmbedding
 from learning.methods.glass.training.features import Embedder
 from learning.methods.glass.training.networks import GlassNetworks
-from learning.methods.glass.training.step import Rows, StepSettings, descend, losses
+from learning.methods.glass.training.step import PatchRows, StepSettings, descend, losses
 
 BATCH = 8
 NOISE = 0.015
@@ -40,12 +40,12 @@ def literal_form() -> ModuleType:
     return module
 
 
-def rows_of(true: torch.Tensor, defective: torch.Tensor) -> Rows:
+def rows_of(true: torch.Tensor, defective: torch.Tensor) -> PatchRows:
     """One patch in ten with a defect."""
     chance = torch.Generator().manual_seed(0)
     noise = NOISE * torch.randn(true.shape, generator=chance)
     defects = (torch.rand(len(true), generator=chance) < 0.1).float()
-    return Rows(true, defective, noise, defects, None)
+    return PatchRows(true, defective, noise, defects, None)
 
 
 def timed(action: Callable[[], float]) -> tuple[float, float, float]:

@@ -11,10 +11,11 @@ from engines.roi import mask
 from engines.spec import EngineSpec, ResizeRule, Roi
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
+from learning.backbones.features import Features
 from learning.graph.maps import Canvas
 from learning.graph.pixels import blanked
 from learning.methods.base import Method, Scorer
-from learning.methods.feature_source import Features, FeatureSource, SourceRequest
+from learning.methods.feature_source import FeatureSource, SourceRequest
 from learning.normals import Normals
 from learning.thresholds.choosing import Thresholds
 from learning.thresholds.folds import Scheme

@@ -1,6 +1,6 @@
 """Runs a backbone on onnxruntime, so that fitting sees the same features as the line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +15,7 @@ from learning.backbones import zoo
 Pixels = npt.NDArray[np.uint8]
 """(n, H, W, 3) uint8 RGB."""
 
-Features = dict[str, npt.NDArray[np.float32]]
+Features = Mapping[str, npt.NDArray[np.float32]]
 """Layer -> (n, C, h, w) float32, or (n, C) for a descriptor of the whole picture."""
 
 CUDA = "CUDAExecutionProvider"

@@ -27,7 +27,7 @@ KINDS_FILE: Final = "image_anno.csv"
 ANOMALY: Final = "anomaly"
 COMBINED: Final = "combined"
 
-Row = dict[str, str]
+CsvRow = dict[str, str]
 
 
 class Visa(Layout):
@@ -90,7 +90,7 @@ def _base(root: Path) -> Path | None:
     return root if raw else None
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> list[Row]:
+def _rows(path: Path, columns: tuple[str, ...]) -> list[CsvRow]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
@@ -104,7 +104,7 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[Row]:
         raise DataError(f"{path} is no list of pictures in CSV: {exc}") from exc
 
 
-def _whole(row: dict[str, str | None], columns: tuple[str, ...], path: Path, line: int) -> Row:
+def _whole(row: dict[str, str | None], columns: tuple[str, ...], path: Path, line: int) -> CsvRow:
     # The reader fills a line that ends too early with None.
     cells = {name: row[name] for name in columns}
     if any(value is None for value in cells.values()):
@@ -112,14 +112,14 @@ def _whole(row: dict[str, str | None], columns: tuple[str, ...], path: Path, lin
     return {name: (value or "").strip() for name, value in cells.items()}
 
 
-def _split(row: Row, listed_in: Path) -> str:
+def _split(row: CsvRow, listed_in: Path) -> str:
     known = {"train": TRAIN, "test": TEST}
     if row["split"] not in known:
         raise DataError(f"{listed_in} has the split {row['split']!r}; known: train, test")
     return known[row["split"]]
 
 
-def _kind(row: Row, kinds: dict[str, str], listed_in: Path) -> str:
+def _kind(row: CsvRow, kinds: dict[str, str], listed_in: Path) -> str:
     if row["label"] not in ("normal", ANOMALY):
         raise DataError(f"{listed_in} has the label {row['label']!r}; known: normal, {ANOMALY}")
     return GOOD if row["label"] == "normal" else kinds.get(row["image"], ANOMALY)
@@ -136,7 +136,7 @@ def _kinds(path: Path) -> dict[str, str]:
     return kinds
 
 
-def _masks(row: Row, base: Path, listed_in: Path) -> tuple[tuple[Path, ...], list[str]]:
+def _masks(row: CsvRow, base: Path, listed_in: Path) -> tuple[tuple[Path, ...], list[str]]:
     if row["label"] == "normal":
         return (), []
     if not row["mask"]:

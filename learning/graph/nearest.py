@@ -119,7 +119,7 @@ def chosen_pictures(query: Var, descriptors: npt.NDArray[np.float32], top_k: int
     return op.where(chosen, op.const(np.float32(0)), op.const(np.float32(EXCLUDED)))
 
 
-class Rows:
+class BankRows:
     """A bank (M, C), times scale, as one constant of the graph that may be read several times."""
 
     def __init__(self, bank: npt.NDArray[np.floating], scale: float) -> None:
@@ -150,7 +150,7 @@ class Rows:
         return op.gemm(query, part, constant, alpha=-2.0, transB=1)
 
 
-def closest(query: Var, rows: Rows, patches: int) -> tuple[Var, Var]:
+def closest(query: Var, rows: BankRows, patches: int) -> tuple[Var, Var]:
     """Index (N, P) int64 of the row nearest to each query, the lowest of equals, and the squared
     Euclidean distance (N, P) to it.
 
@@ -178,7 +178,7 @@ def closest(query: Var, rows: Rows, patches: int) -> tuple[Var, Var]:
 def reweighted(
     query: Var,
     nearest: tuple[Var, Var],
-    rows: Rows,
+    rows: BankRows,
     neighbours: npt.NDArray[np.int32],
     counted: npt.NDArray[np.float32],
 ) -> Var:

@@ -12,9 +12,10 @@ from spox import Var
 
 from engines.spec import PRECISIONS
 from inspector.core.errors import ConfigError
+from learning.backbones.features import Features
 from learning.backbones.zoo import DEFAULT, BackboneInfo, describe, resolve
 from learning.graph.maps import Canvas
-from learning.methods.feature_source import BackboneSource, Features, FeatureSource, SourceRequest
+from learning.methods.feature_source import BackboneSource, FeatureSource, SourceRequest
 from learning.options import option, option_fields
 
 Embeddings = dict[str, npt.NDArray[np.float32]]

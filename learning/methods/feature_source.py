@@ -7,19 +7,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 import spox
 from spox import Var
 
 from inspector.core.arrays import Image
-from learning.backbones.features import FeatureExtractor
+from learning.backbones.features import FeatureExtractor, Features
 from learning.graph.assemble import GRAPH_OPSET, cut_backbone, model_opset
 from learning.graph.half_marks import mark_half
-
-Features = Mapping[str, npt.NDArray[np.float32]]
-"""Name -> (n, C, h, w) for a grid, or (n, C) for a descriptor such as a class token."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ K_FOLD, HELD_OUT, NEW = "k-fold", "held-out", "new pictures"
 """Why the pictures are new to the model that scored them."""
 
 Indices = npt.NDArray[np.int64]
-Progress = Callable[[int], None]
+CountScored = Callable[[int], None]
 """Called with the number of pictures that were scored since the last call."""
 
 
@@ -112,7 +112,7 @@ def score_left_out(
     *,
     seed: int,
     ordered: bool,
-    progress: Progress,
+    progress: CountScored,
 ) -> LeftOut:
     """Scores each part by a model of all the others."""
     count = sum(map(len, parts))
@@ -134,7 +134,7 @@ def score_held_out(
     canvas: Canvas,
     *,
     ordered: bool,
-    progress: Progress,
+    progress: CountScored,
 ) -> LeftOut:
     """embeddings: of pictures that the model was not fitted on."""
     scores, peaks, levels = score_pictures(method, model, embeddings, canvas, progress)
@@ -152,7 +152,7 @@ def peaks_and_levels(maps: Maps, inside: Mask | None) -> tuple[Maps, Maps]:
 
 
 def score_pictures(
-    method: Scorer[Any], model: Any, embeddings: Embeddings, canvas: Canvas, progress: Progress
+    method: Scorer[Any], model: Any, embeddings: Embeddings, canvas: Canvas, progress: CountScored
 ) -> npt.NDArray[np.float32]:
     """(3, n): scores, peaks, levels."""
     count = len(next(iter(embeddings.values())))

@@ -19,7 +19,7 @@ from learning.importing import ImportedModel, Importer, ImportRequest
 from learning.methods.base import layer_names
 from learning.methods.feature_source import BackboneSource, SourceRequest
 from learning.methods.glass.method import Glass, trained_glass
-from learning.methods.glass.model import NORM_EPSILON, State
+from learning.methods.glass.model import NORM_EPSILON, Checkpoint
 from learning.options import option
 
 DISCRIMINATOR: Final = "discriminator"
@@ -60,7 +60,7 @@ class GlassCheckpoint:
     """dims: of a patch vector. hidden: of the discriminator."""
 
     path: Path
-    state: State
+    state: Checkpoint
     dims: int
     hidden: int
 
@@ -108,7 +108,7 @@ class GlassImporter(Importer):
         return ImportedModel(method, model, backbone, normals, SIGMA, parameters)
 
 
-def spread(state: State, vectors: npt.NDArray[np.float32]) -> float:
+def spread(state: Checkpoint, vectors: npt.NDArray[np.float32]) -> float:
     """How much patch vectors (n, dims) vary at the batch norm, as a share of what it expects: about
     1 if pictures and backbone are like those of the training."""
     projection, discriminator = state[PROJECTION], state[DISCRIMINATOR]

@@ -14,16 +14,15 @@ import numpy.typing as npt
 from spox import Var
 
 from inspector.core.errors import ConfigError
-from learning.backbones.features import FeatureExtractor
+from learning.backbones.features import FeatureExtractor, Features
 from learning.backbones.zoo import BackboneInfo
 from learning.graph import maps
 from learning.graph.maps import Canvas, scored_cells
 from learning.graph.patch_embedding import PatchEmbedding
 from learning.methods.base import Embeddings, Maps, Scorer, Scores
-from learning.methods.feature_source import Features
 from learning.methods.glass import reference as glass_reference
 from learning.methods.glass.head import largest, patch_scores
-from learning.methods.glass.model import SLOPE, GlassModel, State, fold
+from learning.methods.glass.model import SLOPE, Checkpoint, GlassModel, fold
 
 STRIDES: Final = (8, 16)
 """Of the published layers, layer2 and layer3 of WideResNet50."""
@@ -36,13 +35,13 @@ class TrainedGlass:
     plain values about the training, for the spec."""
 
     folded: GlassModel
-    state: State
+    state: Checkpoint
     grids: tuple[tuple[int, int], ...]
     facts: Mapping[str, Any]
 
 
 def trained_glass(
-    state: State,
+    state: Checkpoint,
     extractor: FeatureExtractor,
     input_hw: tuple[int, int],
     *,

@@ -21,7 +21,7 @@ SLOPE: Final = 0.2
 NORM_EPSILON: Final = 1e-5
 
 Array = npt.NDArray[np.float32]
-State = Mapping[str, Mapping[str, npt.NDArray[np.floating]]]
+Checkpoint = Mapping[str, Mapping[str, npt.NDArray[np.floating]]]
 """A published checkpoint: "discriminator" and "pre_projection", each tensors by name."""
 
 
@@ -61,7 +61,7 @@ class GlassModel:
         return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
 
-def fold(state: State, layers: tuple[str, ...], embedding: PatchEmbedding) -> GlassModel:
+def fold(state: Checkpoint, layers: tuple[str, ...], embedding: PatchEmbedding) -> GlassModel:
     """Folded in float64. Raises ConfigError if the state lacks a tensor or its sizes do not fit
     the embedding."""
     linear, norm = "body.block1.0", "body.block1.1"
@@ -96,7 +96,7 @@ def fold(state: State, layers: tuple[str, ...], embedding: PatchEmbedding) -> Gl
     )
 
 
-def _tensors(state: State, network: str, *names: str) -> list[npt.NDArray[np.float64]]:
+def _tensors(state: Checkpoint, network: str, *names: str) -> list[npt.NDArray[np.float64]]:
     """Raises ConfigError for the first that is missing."""
     held = state.get(network, {})
     for name in names:

@@ -16,7 +16,7 @@ CHUNK_BYTES: Final = 32_000_000
 """Of float64 vectors and matrices of the positions in memory; temporary arrays need three times as
 much more."""
 
-Normals = dict[str, npt.NDArray[np.float32]]
+NormalFeatures = dict[str, npt.NDArray[np.float32]]
 """layer -> (h, w, N, c): the chosen channels of the normal pictures, by position."""
 
 LAPACK_SIZE: Final = 16
@@ -31,7 +31,7 @@ LEAST_EPSILON: Final = 1e-4
 Float = npt.NDArray[np.float64]
 
 
-def mean_variance(normals: Normals) -> float:
+def mean_variance(normals: NormalFeatures) -> float:
     """Of a channel at a position (N - 1), mean over both."""
     variances = [
         _per_row(values, lambda row: row.var(axis=1, ddof=1)) for values in normals.values()
@@ -39,7 +39,7 @@ def mean_variance(normals: Normals) -> float:
     return _mean_of_channels(normals, variances)
 
 
-def mean_square(normals: Normals) -> float:
+def mean_square(normals: NormalFeatures) -> float:
     """Of a channel at a position."""
     squares = [_per_row(values, np.square) for values in normals.values()]
     return _mean_of_channels(normals, squares)
@@ -49,12 +49,12 @@ def _per_row(values: npt.NDArray[np.float32], measure: Callable[[Float], Float])
     return float(np.mean([measure(row.astype(np.float64)).mean() for row in values]))
 
 
-def _mean_of_channels(normals: Normals, means: list[float]) -> float:
+def _mean_of_channels(normals: NormalFeatures, means: list[float]) -> float:
     return float(np.average(means, weights=[values.shape[3] for values in normals.values()]))
 
 
 def gaussians(
-    normals: Normals, joining: Joining, epsilon: float, *, low_rank: bool, dtype: str
+    normals: NormalFeatures, joining: Joining, epsilon: float, *, low_rank: bool, dtype: str
 ) -> Gaussians:
     """See learning.graph.gaussian_cells for the two forms. Raises DataError if a matrix does not
     fit dtype."""
@@ -78,7 +78,7 @@ def gaussians(
     return Gaussians(means, matrices, epsilon if low_rank else None)
 
 
-def _chunks(normals: Normals, joining: Joining) -> Iterator[tuple[slice, Float]]:
+def _chunks(normals: NormalFeatures, joining: Joining) -> Iterator[tuple[slice, Float]]:
     """Positions p and their vectors (p, N, d)."""
     width = joining.grid_hw[1]
     positions = joining.grid_hw[0] * width

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from spox import Var
 
 from inspector.core.errors import ConfigError, DataError
+from learning.backbones.features import Features
 from learning.backbones.zoo import BackboneInfo
 from learning.graph import gaussian_cells, maps
 from learning.graph.gaussian_cells import Gaussians, Joining
@@ -32,10 +33,9 @@ from learning.methods.base import (
     Scores,
     precision_name,
 )
-from learning.methods.feature_source import Features
 from learning.methods.padim import gaussian as padim_gaussian
 from learning.methods.padim import reference as padim_reference
-from learning.methods.padim.gaussian import Normals
+from learning.methods.padim.gaussian import NormalFeatures
 from learning.options import option, whole_number
 
 FORMS: Final = ("auto", "cholesky", "low_rank")
@@ -74,7 +74,7 @@ class PadimModel:
 
     joining: Joining
     cells: Gaussians
-    normals: Normals
+    normals: NormalFeatures
     epsilon: float
 
 
@@ -174,7 +174,7 @@ class Padim(Method[PadimModel]):
             return self.precision == "float32" and pictures - 1 < joining.dims
         return self.form == "low_rank"
 
-    def _added(self, normals: Normals) -> float:
+    def _added(self, normals: NormalFeatures) -> float:
         if self.epsilon_unit == "absolute":
             return self.epsilon
         return max(

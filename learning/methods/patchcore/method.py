@@ -16,6 +16,7 @@ import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
 from inspector.core.errors import ConfigError, DataError, EngineError
+from learning.backbones.features import Features
 from learning.graph import maps, nearest
 from learning.graph.maps import Canvas
 from learning.graph.patch_embedding import PatchEmbedding
@@ -30,7 +31,6 @@ from learning.methods.base import (
     Scores,
     precision_name,
 )
-from learning.methods.feature_source import Features
 from learning.methods.patchcore import bank as patchcore_bank
 from learning.methods.patchcore import reference as patchcore_reference
 from learning.methods.patchcore import search as patchcore_search
@@ -208,7 +208,7 @@ class PatchCore(Method[PatchCoreModel]):
         height, width = model.grid_hw
         lined = op.reshape(joined, op.const(np.array((0, embedding.dims, -1), np.int64)))
         patches = op.sub(op.transpose(lined, perm=[0, 2, 1]), op.const(model.centre))
-        bank = nearest.Rows(model.bank, model.scale)
+        bank = nearest.BankRows(model.bank, model.scale)
         closest = nearest.closest(patches, bank, height * width)
         distances = closest[1] if self._official else op.sqrt(closest[1])
         grid = op.reshape(distances, op.const(np.array((-1, height, width), np.int64)))

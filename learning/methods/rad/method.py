@@ -16,6 +16,7 @@ import numpy.typing as npt
 from spox import Var
 
 from inspector.core.errors import ConfigError, DataError
+from learning.backbones.features import Features
 from learning.backbones.zoo import BackboneInfo
 from learning.graph import features as unit
 from learning.graph import maps, nearest
@@ -31,7 +32,6 @@ from learning.methods.base import (
     precision_name,
 )
 from learning.methods.coreset import thin, thin_cells
-from learning.methods.feature_source import Features
 from learning.methods.rad import reference as rad_reference
 from learning.methods.rad.search import best_anywhere, best_in_window, mask_of_chosen
 from learning.options import option, whole_number

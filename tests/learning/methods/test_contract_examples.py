@@ -19,6 +19,7 @@ from spox import Var
 
 from engines.backends.onnx import OnnxEngine
 from inspector.core.errors import ConfigError, ParityError
+from learning.backbones.features import Features
 from learning.backbones.zoo import DEFAULT, describe, resolve
 from learning.fitting import fit_engine
 from learning.graph import features as unit
@@ -27,7 +28,7 @@ from learning.graph.maps import Canvas
 from learning.job import FitOptions
 from learning.methods import map_reference
 from learning.methods.base import Embeddings, Method
-from learning.methods.feature_source import BackboneSource, Features, FeatureSource, SourceRequest
+from learning.methods.feature_source import BackboneSource, FeatureSource, SourceRequest
 from learning.options import option, option_fields, whole_number
 
 WINDOW = 9

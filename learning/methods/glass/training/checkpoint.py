@@ -20,7 +20,7 @@ BEST: Final = "ckpt_best_{epoch}.pth"
 STATE: Final = "training"
 """Key of everything that the published form does not have."""
 
-Weights = dict[str, dict[str, Tensor]]
+NetworkWeights = dict[str, dict[str, Tensor]]
 """The published form: "discriminator" and "pre_projection", each tensors by name."""
 
 
@@ -30,23 +30,23 @@ class Best:
 
     epoch: int
     quality: Quality
-    weights: Weights
+    weights: NetworkWeights
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class TrainingState:
     """A training after an epoch, from 1. waited: validations without improvement. settings: what
     a resumed training must share."""
 
     epoch: int
     waited: int
     best: Best | None
-    weights: Weights
+    weights: NetworkWeights
     optimisers: dict[str, Any]
     settings: dict[str, Any]
 
 
-def save_latest(folder: Path, state: State) -> None:
+def save_latest(folder: Path, state: TrainingState) -> None:
     best = state.best
     training = {
         "epoch": state.epoch,
@@ -64,7 +64,7 @@ def save_latest(folder: Path, state: State) -> None:
     _save(folder / LATEST, {**state.weights, STATE: training})
 
 
-def load_latest(folder: Path, settings: dict[str, Any]) -> State:
+def load_latest(folder: Path, settings: dict[str, Any]) -> TrainingState:
     """Raises ConfigError for a checkpoint that is missing or damaged, and for one of a training
     with other settings, with the first difference."""
     path = folder / LATEST
@@ -72,7 +72,7 @@ def load_latest(folder: Path, settings: dict[str, Any]) -> State:
     try:
         training = content[STATE]
         held, best = training["settings"], training["best"]
-        state = State(
+        state = TrainingState(
             epoch=training["epoch"],
             waited=training["waited"],
             best=best

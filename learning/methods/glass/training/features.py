@@ -60,10 +60,10 @@ class CachedRows:
         self._embedder, self._pixels = embedder, pixels
         first = embedder.rows(pixels[:1])
         each = first.nelement() * first.element_size()
-        self.kept = min(len(pixels), cache_bytes // each)
-        self._rows = torch.empty(self.kept, *first.shape[1:], device=embedder.device)
-        for start in range(0, self.kept, CHUNK):
-            stop = min(start + CHUNK, self.kept)
+        self.cached = min(len(pixels), cache_bytes // each)
+        self._rows = torch.empty(self.cached, *first.shape[1:], device=embedder.device)
+        for start in range(0, self.cached, CHUNK):
+            stop = min(start + CHUNK, self.cached)
             self._rows[start:stop] = embedder.rows(pixels[start:stop])
 
     def __len__(self) -> int:
@@ -71,7 +71,7 @@ class CachedRows:
 
     def take(self, indices: npt.NDArray[np.int64]) -> Tensor:
         """(n, h * w, dims) of those pictures, in their order."""
-        held = indices < self.kept
+        held = indices < self.cached
         if held.all():
             return self._rows[torch.from_numpy(indices)]
         rows = torch.empty(len(indices), *self._rows.shape[1:], device=self._rows.device)

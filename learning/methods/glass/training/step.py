@@ -32,7 +32,7 @@ class StepSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class PatchRows:
     """One batch, a row per patch. true, defective: (n, dims) embeddings of normal pictures and of
     the same with defects. noise: (n, dims), what g starts away from the true features. defects:
     (n,) 1 where a patch holds a defect, else 0. centre: (n, dims), projected; None is manifold."""
@@ -75,7 +75,7 @@ class Losses:
         return {name: value.detach() for name, value in figures.items()}
 
 
-def losses(networks: GlassNetworks, rows: Rows, settings: StepSettings) -> Losses:
+def losses(networks: GlassNetworks, rows: PatchRows, settings: StepSettings) -> Losses:
     """Puts both networks in training mode."""
     networks.projection.train()
     net = networks.discriminator.train()
@@ -109,7 +109,7 @@ def descend(networks: GlassNetworks, total: Tensor) -> None:
     networks.discriminator_optimiser.step()
 
 
-def _radius(true: Tensor, defective: Tensor, rows: Rows, quantile: float) -> float:
+def _radius(true: Tensor, defective: Tensor, rows: PatchRows, quantile: float) -> float:
     """r_t: of the distances to the centre of all patches without a defect."""
     with torch.no_grad():
         sound = rows.defects == 0
@@ -126,7 +126,7 @@ def _pushed_out(features: Tensor, centre: Tensor, defects: Tensor, radius: float
 
 
 def _gaussian(
-    net: Discriminator, true: Tensor, rows: Rows, radius: float | None, settings: StepSettings
+    net: Discriminator, true: Tensor, rows: PatchRows, radius: float | None, settings: StepSettings
 ) -> Tensor:
     """g: the gradient of the losses goes through it to the projection."""
     if not settings.mining:

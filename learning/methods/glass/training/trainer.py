@@ -24,14 +24,14 @@ from learning.methods.glass.training.batches import (
     generator,
     order,
 )
-from learning.methods.glass.training.checkpoint import Best, State
+from learning.methods.glass.training.checkpoint import Best, TrainingState
 from learning.methods.glass.training.features import CachedRows, Embedder
 from learning.methods.glass.training.networks import GlassNetworks
 from learning.methods.glass.training.options import GlassOptions
 from learning.methods.glass.training.step import (
     DIVERGED,
     Losses,
-    Rows,
+    PatchRows,
     StepSettings,
     descend,
     losses,
@@ -101,7 +101,7 @@ class GlassTrainer:
         target = options.target_norm(info)
         if target is not None:
             self.rows.scale(target / max(self.rows.norm(), 1e-12))
-        self.judged = CachedRows(self.embedder, self.labelled.pixels, options.cache_bytes)
+        self.validation_rows = CachedRows(self.embedder, self.labelled.pixels, options.cache_bytes)
 
     def run(self, *, resume: bool = False) -> Trained:
         """Trains to the last epoch, with `resume` from the folder's latest checkpoint on.
@@ -159,7 +159,7 @@ class GlassTrainer:
         chance = torch.Generator(device)
         chance.manual_seed(int(generator(options.seed, NOISE, epoch, step).integers(2**62)))
         noise = torch.randn(true.shape, generator=chance, device=device)
-        rows = Rows(
+        rows = PatchRows(
             true=true,
             defective=defective.flatten(0, 1),
             noise=noise.mul_(options.noise),
@@ -178,8 +178,8 @@ class GlassTrainer:
     def scores(self) -> npt.NDArray[np.float32]:
         """(n, h, w) of the labelled pictures by the networks in their present state."""
         parts = [
-            self.networks.scores(self.judged.take(part).flatten(0, 1))
-            for part in self.judged.batches(self.options.batch)
+            self.networks.scores(self.validation_rows.take(part).flatten(0, 1))
+            for part in self.validation_rows.batches(self.options.batch)
         ]
         joined = torch.cat(parts).reshape(-1, *self.grid)
         return np.asarray(joined.cpu().numpy(), np.float32)
@@ -230,7 +230,7 @@ class GlassTrainer:
         return state.epoch
 
     def _save(self, epoch: int) -> None:
-        state = State(
+        state = TrainingState(
             epoch=epoch,
             waited=self.waited,
             best=self.best,

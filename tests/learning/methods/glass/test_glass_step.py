@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 import literal_glass  # noqa: E402
 
 from learning.methods.glass.training.networks import GlassNetworks  # noqa: E402
-from learning.methods.glass.training.step import Rows, StepSettings, descend, losses  # noqa: E402
+from learning.methods.glass.training.step import PatchRows, StepSettings, descend, losses  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -51,9 +51,9 @@ def rows(hypersphere, dtype=torch.float32):
     defective = true + defects[:, None] * normal(0.4)
     noise = normal(0.14)
     centre = normal(0.05) + 1.0 if hypersphere else None
-    made = Rows(true, defective, noise, defects, centre)
+    made = PatchRows(true, defective, noise, defects, centre)
     fields = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
-    return Rows(**{key: None if v is None else v.to(dtype) for key, v in fields.items()})
+    return PatchRows(**{key: None if v is None else v.to(dtype) for key, v in fields.items()})
 
 
 def gradients(nets):

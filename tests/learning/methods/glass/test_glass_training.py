@@ -47,7 +47,7 @@ def test_rows_beyond_the_cache_are_the_same(extractor):
     whole = CachedRows(embedder, pixels, 10**9)
     each = whole.take(np.array([0])).nelement() * 4
     part = CachedRows(embedder, pixels, 2 * each)
-    assert (whole.kept, part.kept) == (5, 2)
+    assert (whole.cached, part.cached) == (5, 2)
     chosen = np.array([4, 0, 2, 1])
     torch.testing.assert_close(part.take(chosen), whole.take(chosen), rtol=1e-5, atol=1e-5)
     for rows in (whole, part):

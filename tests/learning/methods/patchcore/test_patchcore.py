@@ -159,7 +159,7 @@ def test_equal_rows_are_found_by_their_lowest_index(monkeypatch):
     for limit in (10_000, 9):
         monkeypatch.setattr(nearest, "TABLE_CELLS", limit)
         argument = spox.argument(spox.Tensor(np.float32, ("N", 3, 3)))
-        index, distance = nearest.closest(argument, nearest.Rows(bank, 1.0), 3)
+        index, distance = nearest.closest(argument, nearest.BankRows(bank, 1.0), 3)
         graph = spox.build({"query": argument}, {"index": index, "distance": distance})
         session = onnxruntime.InferenceSession(graph.SerializeToString())
         found, squared = session.run(None, {"query": query[None]})
@@ -191,7 +191,7 @@ def test_float16_products_find_a_row_nearly_as_near():
     assert (emulated / least).max() <= 1 + patchcore.FLOAT16_TOLERANCE
 
     argument = spox.argument(spox.Tensor(np.float32, ("N", 400, 96)))
-    _, squared = nearest.closest(argument, nearest.Rows(model.bank, model.scale), 400)
+    _, squared = nearest.closest(argument, nearest.BankRows(model.bank, model.scale), 400)
     graph = spox.build({"query": argument}, {"squared": squared})
     session = onnxruntime.InferenceSession(graph.SerializeToString())
     found = np.sqrt(session.run(None, {"query": query[None].astype(np.float32)})[0][0])
