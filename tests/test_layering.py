@@ -29,7 +29,7 @@ LEARNING = "learning"
 METRICS, DATASETS = "learning.metrics", "learning.datasets"
 GRAPH, BACKBONES, THRESHOLDS = "learning.graph", "learning.backbones", "learning.thresholds"
 METHODS, ANOMALIB = "learning.methods", "learning.anomalib"
-METHOD_FOLDERS = ("rad", "patchcore", "padim", "glass")
+METHOD_FOLDERS = sorted(path.parent.name for path in ROOT.glob("learning/methods/*/method.py"))
 ANY_METHOD = {METHODS, *(f"{METHODS}.{name}" for name in METHOD_FOLDERS)}
 TRAINING = "learning.methods.glass.training"
 

@@ -9,10 +9,15 @@ import pytest
 from engines.opening import open_engine
 from engines.spec import ResizeRule
 from inspector.core.errors import ConfigError
-from learning.backbones.zoo import DEFAULT, resolve
 from learning.fitting import fit_engine
 from learning.job import FitOptions
-from learning.methods.registry import fitted_methods, make_method, trained_methods
+from learning.methods.registry import (
+    fitted_methods,
+    make_method,
+    method_class,
+    trained_methods,
+    trainer_class,
+)
 from learning.normals import Normals
 from tools.train import main as train_command
 
@@ -32,8 +37,9 @@ def fit(name: str, folder: Path) -> Path:
     pixels = np.stack([plate(seed) for seed in range(8)])
     names = tuple(f"{seed}.png" for seed in range(8))
     normals = Normals("plates", pixels, names, HW, ResizeRule(HW), ordered=False)
-    recipe = FitOptions("plates", make_method(name, {}), resolve(DEFAULT), threads=1)
-    fit_engine(normals, recipe, folder / "engine.onnx", lambda *_: None)
+    method = make_method(name, {})
+    options = FitOptions("plates", method, method.find_backbone(None), threads=1)
+    fit_engine(normals, options, folder / "engine.onnx", lambda *_: None)
     return folder / "engine.onnx"
 
 
@@ -71,12 +77,17 @@ def test_eight_pictures_are_enough_and_its_export_computes_what_it_says(fitted):
     assert spec.parity["score_max_abs"] <= spec.parity["tolerance"]
 
 
+def default_backbone(name: str) -> str:
+    scorer = method_class(name) if name in fitted_methods() else trainer_class(name)().scorer
+    return scorer.default_backbone or ""
+
+
 def test_its_spec_is_complete(fitted):
     spec = open_engine(fitted[1]).spec
     assert np.isfinite([spec.image_threshold, spec.pixel_threshold, *spec.display_range]).all()
     assert spec.display_range[0] < spec.pixel_threshold < spec.display_range[1]
     assert spec.layers
-    assert spec.backbone == DEFAULT
+    assert spec.backbone == default_backbone(fitted[0])
     assert spec.threshold_rule.normals == 8
     for part in (spec.parameters, spec.golden, spec.trained_on, spec.versions, spec.created_utc):
         assert part

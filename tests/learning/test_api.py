@@ -1,5 +1,6 @@
 """learning.fit and learning.train, as a notebook uses them."""
 
+import inspect
 import runpy
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import learning
 from engines.opening import open_engine
 from engines.spec_file import read_spec
 from inspector.core.errors import ConfigError, DataError
+from learning.normals import MAX_PICTURES
+from tools import _train_options
 
 ROOT = Path(__file__).parents[2]
 
@@ -134,6 +137,13 @@ assert learning.Rule().name == "conformal"
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_its_defaults_are_those_of_the_commands():
+    fitting, training = (inspect.signature(f).parameters for f in (learning.fit, learning.train))
+    assert fitting["max_pictures"].default == MAX_PICTURES
+    assert training["max_pictures"].default == _train_options.MAX_PICTURES
+    assert training["size"].default == _train_options.SIZE
 
 
 def test_it_is_typed():

@@ -11,16 +11,14 @@ from learning.finishing import make_engine
 from learning.fitting import fit_engine
 from learning.job import EngineOptions, FitOptions
 from learning.methods.glass.method import Glass
-from learning.methods.registry import make_method, trained_methods
+from learning.methods.registry import fitted_methods, make_method, trained_methods
 
 ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
-    "rad": ("rad", {}),
+    **{name: (name, {}) for name in fitted_methods()},
     "rad, radius all": ("rad", {"radius": None}),
     "rad, top_k": ("rad", {"top_k": 3}),
     "rad, float16": ("rad", {"precision": "float16"}),
-    "patchcore": ("patchcore", {}),
     "patchcore, float16": ("patchcore", {"precision": "float16"}),
-    "padim": ("padim", {}),
     "padim, low rank": ("padim", {"form": "low_rank"}),
     "padim, float16": ("padim", {"precision": "float16"}),
     "glass": ("glass", {}),
@@ -32,5 +30,6 @@ def fit(name: str, options: dict[str, Any], out: Path) -> None:
         wanted = EngineOptions("parts", Glass(), resolve(DEFAULT), threads=1)
         make_engine(glass_model(37, 11, HW), parts(8), wanted, out, lambda *_: None)
     else:
-        recipe = FitOptions("parts", make_method(name, options), resolve(DEFAULT), threads=1)
+        method = make_method(name, options)
+        recipe = FitOptions("parts", method, method.find_backbone(None), threads=1)
         fit_engine(parts(8), recipe, out, lambda *_: None)

@@ -14,7 +14,6 @@ from engines.backends.openvino import OpenVinoEngine
 from engines.opening import open_engine
 from engines.spec_file import graph_hash, read_engine, write_engine
 from inspector.core.errors import ConfigError, EngineError, InferenceError
-from learning.backbones.zoo import DEFAULT, resolve
 from learning.fitting import fit_engine
 from learning.job import FitOptions
 from learning.methods.registry import fitted_methods, make_method
@@ -30,7 +29,8 @@ TOLERANCE = 1e-5
 @pytest.fixture(scope="module", params=fitted_methods())
 def of_method(request, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp(request.param) / "engine.onnx"
-    recipe = FitOptions("parts", make_method(request.param, {}), resolve(DEFAULT), threads=1)
+    method = make_method(request.param, {})
+    recipe = FitOptions("parts", method, method.find_backbone(None), threads=1)
     fit_engine(parts(8), recipe, out, lambda *_: None)
     return out
 
