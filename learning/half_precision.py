@@ -33,8 +33,8 @@ def halved(model: ModelProto) -> ModelProto:
     marks, and for a weight that does not fit float16."""
     if not any(node.doc_string == HALF for node in model.graph.node):
         raise EngineError(
-            "the engine's graph does not say what may be in half precision: it was made by an "
-            "older version, or imported; fit it again"
+            "the engine's graph marks nothing for half precision: its method has no such part, or "
+            "it was imported, or an older version made it; then fit it again"
         )
     rewriting = _Rewriting(model)
     for node in model.graph.node:

@@ -55,9 +55,10 @@ def test_tensorrt_builds_every_method(name, tmp_path):
     assert made.purpose.targets == SM86
     assert made.options.batches == (1, 1, 8)
     assert made.spec["image_threshold"] == spec.image_threshold
-    assert made.layers > 20
-    # The weights of the backbone alone are 3 MB.
-    assert len(built.plan.read()) > 2_500_000
+    if spec.backbone:
+        assert made.layers > 20
+        # The weights of the backbone alone are 3 MB.
+        assert len(built.plan.read()) > 2_500_000
 
 
 @needs_rtx
@@ -65,6 +66,8 @@ def test_tensorrt_builds_every_method(name, tmp_path):
 def test_tensorrt_builds_what_was_converted_to_half_precision(name, tmp_path):
     path, half = tmp_path / "engine.onnx", tmp_path / "half.onnx"
     fit(name, {}, path)
+    if not read_spec(path).backbone:
+        pytest.skip("only a backbone makes an engine large enough to compare")
     assert convert([str(path), "--precision", "fp16", "--out", str(half)]) == 0
     plans = [build(file, SM86, folder=tmp_path / "plans").plan for file in (path, half)]
     assert plans[1].record.purpose.precision == "float16"
