@@ -31,7 +31,7 @@ def option(
 
 
 def switch(help_text: str, *, flag: str = "") -> dict[str, Any]:
-    """Metadata of an option without a text: naming it turns the field's default around."""
+    """Metadata of an option without a text: typing it inverts the default of the field."""
     return {"help": help_text, "parse": None, "flag": flag}
 
 
@@ -42,7 +42,7 @@ def option_fields(owner: type) -> tuple["dataclasses.Field[Any]", ...]:
 
 def parse_options(owner: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Parses the values that are text, as the command line does. Other values, and names that are
-    no options of `owner`, stay as they are. Raises ConfigError."""
+    no options of `owner`, are not changed. Raises ConfigError."""
     fields = {field.name: field.metadata for field in option_fields(owner)}
     return {
         name: fields[name]["parse"](value)

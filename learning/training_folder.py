@@ -22,7 +22,7 @@ PICTURES_EVERY: Final = 10
 
 
 def refuse_other(folder: Path, request: Mapping[str, Any]) -> None:
-    """Raises ConfigError, naming the first difference, if the folder holds a training with another
+    """Raises ConfigError, with the first difference, if the folder holds a training with another
     request."""
     path = folder / REQUEST
     if not path.exists():

@@ -1,4 +1,4 @@
-"""Prints what an engine file says of itself: `python -m tools.show_engine ENGINE.onnx`."""
+"""Prints what an engine file says about itself: `python -m tools.show_engine ENGINE.onnx`."""
 
 import argparse
 import dataclasses
@@ -20,7 +20,7 @@ from tools._text import describe_backbone, plain_values
 @guarded
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.show_engine", description="Print what an engine says of itself."
+        prog="python -m tools.show_engine", description="Print what an engine file says."
     )
     parser.add_argument("engine", type=Path)
     parser.add_argument("--json", action="store_true", help="the whole spec, with golden pictures")

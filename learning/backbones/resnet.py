@@ -1,7 +1,7 @@
 """ResNets of torchvision up to layer3, as graphs.
 
 He et al., "Deep Residual Learning" (CVPR 2016), with the stride of a bottleneck in its 3x3
-convolution, as torchvision has it; Zagoruyko and Komodakis, "Wide Residual Networks" (2016).
+convolution, as in torchvision; Zagoruyko and Komodakis, "Wide Residual Networks" (2016).
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,8 @@ SHAPES = {
 def export(
     name: str, weights_file: Path | None, input_hw: tuple[int, int] | None
 ) -> onnx.ModelProto:
-    """Downloads by torchvision's table where no file is given. Raises ConfigError, EngineError."""
+    """Downloads the weights in torchvision's table if no file is given. Raises ConfigError,
+    EngineError."""
     if input_hw is not None:
         raise ConfigError(f"{name} takes any size; leave --size out")
     path = _download(name) if weights_file is None else weights_file
@@ -89,8 +90,8 @@ class _Network:
         self._bottleneck = bottleneck
 
     def stem(self) -> str:
-        """(x - mean) / std: the factor is in the kernel, the shift is not, because padding must
-        be zeros after it."""
+        """(x - mean) / std. The factor is in the kernel. The shift is not, because the padding
+        after it must be zeros."""
         x = self.graph.minus_per_channel("image", IMAGENET_MEAN)
         kernel = self._weights.take("conv1.weight", (STEM, 3, 7, 7)) / IMAGENET_STD
         kernel, bias = fold_batch_norm(kernel, self._weights, "bn1", BATCH_NORM_EPS)
@@ -127,7 +128,7 @@ class _Network:
 
 
 def _download(name: str) -> Path:
-    """The file in torch's own cache, fetched where it is not there; checked by its hash."""
+    """The file in the cache of torch. It is downloaded if missing, and checked by its hash."""
     torch, torchvision = torch_weights.library("torch"), torch_weights.library("torchvision")
     url = torchvision.models.get_model_weights(name)[PRETRAINED].url
     filename = Path(urlparse(url).path).name

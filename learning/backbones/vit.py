@@ -119,8 +119,8 @@ class _Network:
         self._rotary = self._rotary_constants() if shape.registers else None
 
     def tokens(self) -> str:
-        """Patches, led by CLS and registers: padded in front with zeros and then added, so that
-        no shape is computed at run time."""
+        """CLS and registers, then the patches. Both are padded with zeros and added, so that no
+        shape is computed at run time."""
         g, s = self.graph, self._shape
         x = g.minus_per_channel("image", IMAGENET_MEAN)
         kernel = self._weights.take("patch_embed.proj.weight", (s.channels, 3, s.patch, s.patch))
@@ -165,7 +165,7 @@ class _Network:
         return self.graph.node("Gather", x, index, axis=1)
 
     def _added_to_tokens(self) -> Array:
-        """(tokens, channels): CLS and registers themselves, and positions where learned."""
+        """(tokens, channels): CLS and registers, and positions if they are learned."""
         channels = self._shape.channels
         added = np.zeros((self._count, channels))
         added[0] = self._weights.take("cls_token", (1, 1, channels))[0, 0]

@@ -17,8 +17,8 @@ ROTARY_BASE = 100.0
 def learned_positions(weights: Weights, channels: int, grid: tuple[int, int]) -> Array:
     """(1 + h * w, channels), CLS first; a table of another grid is resampled by timm, bicubic.
 
-    A table with a square number of patches is one of a square grid, as the pretrained ones are;
-    any other must be of this very grid.
+    A table with a square number of patches belongs to a square grid, like the pretrained tables.
+    Any other table must have exactly this grid.
     """
     stored = weights.array("pos_embed")
     if stored.ndim != 3 or stored.shape[0] != 1 or stored.shape[2] != channels:
@@ -46,9 +46,10 @@ def learned_positions(weights: Weights, channels: int, grid: tuple[int, int]) ->
 def rotary(weights: Weights, grid: tuple[int, int], prefix: int, head: int) -> tuple[Array, Array]:
     """cos and signed sin, each (prefix + h * w, head); prefix tokens are not changed.
 
-    Patch centres run from -1 to 1 on each axis. Half a head is the angles of y, then of x, and
-    the other half the same again: rotating pairs channel i with i + head / 2, hence the minus on
-    the first half of sin. Meta's files store their periods (rounded to bfloat16), timm's do not.
+    Patch centres go from -1 to 1 on each axis. The first half of a head has the angles of y, then
+    of x, and the second half repeats them. A rotation pairs channel i with i + head / 2, so the
+    first half of sin has a minus. Meta's files store the periods (rounded to bfloat16), timm's do
+    not.
     """
     quarter = head // 4
     periods = ROTARY_BASE ** (np.arange(quarter) / quarter)

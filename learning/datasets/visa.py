@@ -79,8 +79,8 @@ class Visa(Layout):
 
 
 def _base(root: Path) -> Path | None:
-    """The data set's root, from itself or from the folder of one class; None if the pictures do
-    not lie as they are distributed."""
+    """The data set's root, from itself or from the folder of one class; None if the folders
+    are not as distributed."""
     for base in (root, root.resolve().parent):
         if (base / SPLIT_FILE).is_file() and (base == root or (root / "Data").is_dir()):
             return base

@@ -1,10 +1,10 @@
 """Gradient ascent and truncated projection of GLASS (ECCV 2024), section 3.3, without autograd.
 
-The literal form moves g (n, dims) along the gradient that comes back through the discriminator.
-All those gradients are combinations of the rows of its linear layer's weight W, so the movement is
-followed in the hidden space alone: with g = anchor + scale * start + A W, one step needs the
-product with W W^T (hidden x hidden) in place of a forward and a backward pass through W of twice
-as many rows, and the lengths that the projection needs come from A and the hidden values.
+The literal form moves g (n, dims) along the gradient that the discriminator returns. All these
+gradients are combinations of the rows of W, the weight of its linear layer. So the movement can be
+computed in the hidden space alone, with g = anchor + scale * start + A W. One step then needs the
+product with W W^T (hidden x hidden). The literal form needs a forward and a backward pass through W
+with twice as many rows. The projection needs lengths; they follow from A and the hidden values.
 """
 
 from collections.abc import Iterator
@@ -44,9 +44,9 @@ def legs(steps: int) -> list[int]:
 
 
 def around_true(net: Discriminator, true: Tensor, noise: Tensor, ascent: Ascent) -> Tensor:
-    """g - true after the whole ascent, (n, dims), projected around `true`, where g starts as
-    true + noise. Moves the running statistics of the batch norm as the literal form's forward
-    passes do."""
+    """g - true after the whole ascent, (n, dims), projected around `true`. g starts as true +
+    noise. The running statistics of the batch norm change as in the forward passes of the literal
+    form."""
     walk = _Walk(net, true, noise, true)
     with torch.no_grad():
         for steps in legs(ascent.steps):
@@ -57,8 +57,8 @@ def around_true(net: Discriminator, true: Tensor, noise: Tensor, ascent: Ascent)
 def around_centre(
     net: Discriminator, true: Tensor, start: Tensor, centre: Tensor, ascent: Ascent
 ) -> Iterator[tuple[Tensor, bool]]:
-    """The same around `centre`, leg by leg: how far g climbs in it, (n, dims), and whether a
-    projection follows. start: g - centre before the ascent, (n, dims)."""
+    """The same around `centre`, leg by leg. Each leg gives how far g climbs, (n, dims), and whether
+    a projection follows. start: g - centre before the ascent, (n, dims)."""
     walk = _Walk(net, true, start, centre)
     for steps in legs(ascent.steps):
         yield walk.moved(steps, ascent), steps == EVERY
@@ -68,7 +68,7 @@ class _Walk:
     """Where g is: g = anchor + scale * start + path W.
 
     hidden: W (g - mean of `true`), offset: W (anchor - mean of `true`), start: W start, all
-    (n, hidden); the discriminator's own bias plays no part before a batch norm.
+    (n, hidden); the bias of the discriminator has no effect before a batch norm.
     """
 
     def __init__(self, net: Discriminator, true: Tensor, start: Tensor, anchor: Tensor) -> None:
@@ -89,7 +89,7 @@ class _Walk:
         self.scale = torch.ones_like(self.start_square)
         self.hidden = self.offset + self.start
         self.path = torch.zeros_like(self.hidden)
-        # Written again in every step: fresh memory would cost as much as the sums themselves.
+        # These arrays are used again in every step: new memory would cost as much time as the sums.
         self.active, self.spare = torch.empty_like(self.hidden), torch.empty_like(self.hidden)
 
     def leg(self, steps: int, ascent: Ascent) -> Tensor:
@@ -141,7 +141,7 @@ class _Walk:
         return back.mul_(gain)
 
     def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """What a forward pass in training mode does to the running statistics."""
+        """Updates the running statistics as a forward pass in training mode does."""
         norm = self.norm
         norm.running_mean.lerp_(mean + self.mean + self.bias, norm.momentum)
         norm.running_var.lerp_(variance * (count / (count - 1)), norm.momentum)

@@ -60,7 +60,7 @@ def _grayscale(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _stretch(image: Image, rng: np.random.Generator) -> Image:
-    """Each channel to the whole range; a channel of one level stays."""
+    """Stretches each channel to the whole range; a channel of one level does not change."""
     low = image.min(axis=(0, 1)).astype(np.float32)
     high = image.max(axis=(0, 1)).astype(np.float32)
     reach = high - low
@@ -73,7 +73,7 @@ def _equalise(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _turn(image: Image, rng: np.random.Generator) -> Image:
-    """About the middle; black where nothing of the texture is left."""
+    """Turns the texture about its middle; uncovered pixels are black."""
     height, width = image.shape[:2]
     turn = rng.uniform(-LARGEST_TURN_DEG, LARGEST_TURN_DEG)
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, 1.0)

@@ -1,5 +1,5 @@
-"""Whether normal features lie around one centre (hypersphere) or on a manifold, judged as GLASS
-(ECCV 2024) does: by how much of the mean picture's spectrum is strong."""
+"""Decides whether normal features are around one centre (hypersphere) or on a manifold. It does so
+as GLASS (ECCV 2024) does: by the share of the spectrum of the mean picture that is strong."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -37,7 +37,7 @@ class Judgement:
 
 
 def is_hypersphere(choice: str, pixels: Image) -> bool:
-    """choice: one of CHOICES; "auto" judges the normal pictures (n, H, W, 3) uint8 RGB. Raises
+    """choice: one of CHOICES; "auto" decides by the normal pictures (n, H, W, 3) uint8 RGB. Raises
     ConfigError for another word."""
     if choice not in CHOICES:
         raise ConfigError(f"distribution must be one of {', '.join(CHOICES)}, not {choice!r}")

@@ -1,5 +1,5 @@
-"""From pictures to patch vectors as torch tensors: the backbone on onnxruntime, one convolution
-per layer in torch."""
+"""Turns pictures into patch vectors as torch tensors: the backbone runs on onnxruntime, and one
+convolution per layer in torch."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -19,7 +19,7 @@ CHUNK: Final = 8
 
 
 class Embedder:
-    """Pictures -> patch vectors. scale: what they are multiplied by."""
+    """Turns pictures into patch vectors. scale: factor of the vectors."""
 
     def __init__(
         self, extractor: FeatureExtractor, embedding: PatchEmbedding, device: str = "cpu"
@@ -31,7 +31,7 @@ class Embedder:
         ]
 
     def grid(self, picture: Image) -> tuple[int, int]:
-        """Of the patch vectors of pictures like that one."""
+        """(h, w) of the patch vectors of pictures of this size."""
         first = self.extractor.extract(picture[None])[self.extractor.layers[0]]
         return first.shape[2], first.shape[3]
 
@@ -54,7 +54,8 @@ class Embedder:
 
 
 class CachedRows:
-    """Patch vectors of un-augmented pictures, each computed once as far as cache_bytes reach."""
+    """Patch vectors of pictures that do not change. As many as fit in cache_bytes are computed only
+    once."""
 
     def __init__(self, embedder: Embedder, pixels: Image, cache_bytes: int) -> None:
         self._embedder, self._pixels = embedder, pixels
@@ -70,7 +71,7 @@ class CachedRows:
         return len(self._pixels)
 
     def take(self, indices: npt.NDArray[np.int64]) -> Tensor:
-        """(n, h * w, dims) of those pictures, in their order."""
+        """(n, h * w, dims) of the pictures with these indices, in this order."""
         held = indices < self.cached
         if held.all():
             return self._rows[torch.from_numpy(indices)]
@@ -93,7 +94,7 @@ class CachedRows:
         return float(np.sqrt(sum(squares) / len(self)))
 
     def scale(self, factor: float) -> None:
-        """Of these rows and of all that the embedder makes from now on."""
+        """Multiplies these rows, and all that the embedder makes later."""
         self._rows *= factor
         self._embedder.scale *= factor
 

@@ -1,4 +1,4 @@
-"""What GLASS (ECCV 2024) trains: a projection and a discriminator, named as in its checkpoints."""
+"""The networks of GLASS (ECCV 2024): a projection and a discriminator, named as in checkpoints."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ class Discriminator(nn.Module):  # type: ignore[misc]
 
 
 class GlassNetworks:
-    """Both networks and their optimisers, made the same for the same seed."""
+    """Both networks and their optimisers. The same seed gives the same networks."""
 
     def __init__(
         self,
@@ -117,5 +117,5 @@ def _initialise(module: nn.Module) -> None:
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """Half precision lifted; float64, which tests use, stays."""
+    """Turns half precision into float32, and leaves float64, which tests use."""
     return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values

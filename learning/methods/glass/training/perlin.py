@@ -9,13 +9,13 @@ Field = npt.NDArray[np.float32]
 """(H, W)."""
 
 GAIN: Final = np.float32(np.sqrt(2))
-"""Brings the noise's range from +-sqrt(1/2) to +-1."""
+"""Scales the range of the noise from +-sqrt(1/2) to +-1."""
 
 
 def noise(hw: tuple[int, int], cells: tuple[int, int], rng: np.random.Generator) -> Field:
     """(H, W) in [-1, 1], 0 at the corners of a lattice of `cells` (rows, columns) over the picture.
 
-    Pixel y lies at y * rows / H of the lattice, so H need not be a multiple of the rows.
+    Pixel y is at y * rows / H of the lattice, so H need not be a multiple of the rows.
     """
     angles = rng.uniform(0, 2 * np.pi, (cells[0] + 1, cells[1] + 1))
     slopes = np.sin(angles).astype(np.float32), np.cos(angles).astype(np.float32)
@@ -35,7 +35,7 @@ def noise(hw: tuple[int, int], cells: tuple[int, int], rng: np.random.Generator)
 
 
 def _lattice(length: int, cells: int) -> tuple[npt.NDArray[np.intp], Field]:
-    """Per pixel: its cell, and where in the cell it lies, 0 to 1."""
+    """For each pixel: its cell, and its position in the cell, 0 to 1."""
     at = np.arange(length) * cells / length
     cell = np.floor(at).astype(np.intp)
     return cell, (at - cell).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Generated textures, for training where no texture folder is at hand."""
+"""Generated textures, for training without a folder of textures."""
 
 from collections.abc import Callable
 from typing import Final
@@ -25,8 +25,8 @@ def texture(kind: int, hw: tuple[int, int], rng: np.random.Generator) -> Image:
 
 
 def _painted(levels: Field, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """(H, W) in [0, 1] -> (H, W, 3) in [0, 1] by a palette of two to five colours, which run into
-    each other or stand in flat steps."""
+    """(H, W) in [0, 1] -> (H, W, 3) in [0, 1] by a palette of two to five colours, which blend
+    into each other or form flat steps."""
     count = int(rng.integers(2, 6))
     palette = rng.uniform(0, 1, (count, 3))
     if rng.random() < 0.25:

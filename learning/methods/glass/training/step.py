@@ -33,9 +33,10 @@ class StepSettings:
 
 @dataclass(frozen=True, slots=True)
 class PatchRows:
-    """One batch, a row per patch. true, defective: (n, dims) embeddings of normal pictures and of
-    the same with defects. noise: (n, dims), what g starts away from the true features. defects:
-    (n,) 1 where a patch holds a defect, else 0. centre: (n, dims), projected; None is manifold."""
+    """One batch, with a row per patch. true, defective: (n, dims) embeddings of normal pictures and
+    of the same with defects. noise: (n, dims), the first difference of g from the true features.
+    defects: (n,) 1 where a patch holds a defect, else 0. centre: (n, dims), projected; None is
+    manifold."""
 
     true: Tensor
     defective: Tensor
@@ -46,9 +47,9 @@ class PatchRows:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """true, gauss, focal: their sum, `total`, is what is descended. gaussian: g, (n, dims).
-    radius: r_t, None for a manifold. The last two: shares of true patches scored below one half,
-    and of g from there on."""
+    """true, gauss, focal: training minimises their sum, `total`. gaussian: g, (n, dims). radius:
+    r_t, None for a manifold. The last two: shares of true patches with a score below one half, and
+    of g with a score of one half or more."""
 
     true: Tensor
     gauss: Tensor
@@ -118,7 +119,7 @@ def _radius(true: Tensor, defective: Tensor, rows: PatchRows, quantile: float) -
 
 
 def _pushed_out(features: Tensor, centre: Tensor, defects: Tensor, radius: float) -> Tensor:
-    """Patches with a defect brought to between 2 and 4 radii from the centre."""
+    """Moves patches with a defect to a distance of 2 to 4 radii from the centre."""
     away = features - centre
     length = away.norm(dim=1, keepdim=True)
     moved = centre + away * truncation(length, 2 * radius)
@@ -134,7 +135,7 @@ def _gaussian(
     fixed = true.detach()
     if rows.centre is None or radius is None:
         ascent = Ascent(settings.steps, settings.step_size, MANIFOLD_RADIUS)
-        # What lies between true and g is constant to the gradient: the anchor moves with g.
+        # The difference between true and g is a constant for the gradient: the anchor moves with g.
         return true + around_true(net, fixed, rows.noise, ascent)
     ascent = Ascent(settings.steps, settings.step_size, radius)
     start = fixed + rows.noise - rows.centre
@@ -147,8 +148,8 @@ def _gaussian(
 
 
 def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    """Of probabilities, which torch refuses under autocast, though these are float32. Raises
-    DataError for NaN, at which torch would end the process on a GPU."""
+    """Binary cross entropy of probabilities. torch refuses it under autocast, although these are
+    float32. Raises DataError for NaN, because torch would end the process on a GPU."""
     if not scores.detach().isfinite().all():
         raise DataError(DIVERGED)
     with torch.autocast(scores.device.type, enabled=False):

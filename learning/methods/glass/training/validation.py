@@ -56,8 +56,8 @@ def synthetic(
 
 
 def quality(scores: npt.NDArray[np.float32], labelled: Labelled) -> Quality:
-    """scores: (n, h, w). The image score is the largest raw one; pixels are judged on the smoothed
-    map at the size of the input."""
+    """scores: (n, h, w). The image score is the largest raw one; the pixel score is of the
+    smoothed map at the size of the input."""
     image = auroc(scores.reshape(len(scores), -1).max(axis=1), labelled.defective).value
     if labelled.masks is None:
         return Quality(image, None)
