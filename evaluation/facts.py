@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from engines.datasets.fingerprint import pictures_hash
 from engines.datasets.masks import MASK_RULES as VALUE_RULES
 from engines.datasets.types import ClassData, Sample
 from engines.metrics.regions import BORDER_BAND, LARGE_FROM, SMALL_BELOW
@@ -11,7 +12,6 @@ from engines.spec import EngineSpec
 from engines.spec_file import file_hash
 from engines.training.thresholds_record import BY_HAND
 from evaluation import truth
-from evaluation.files import pictures_hash
 from evaluation.given import (
     PIXEL_RESAMPLES,
     DataFacts,

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from loguru import logger
 
+from engines.datasets.fingerprint import pictures_hash
 from engines.datasets.types import ClassData
 from engines.export.finishing import Fitted
 from engines.spec_file import file_hash
-from evaluation.files import pictures_hash
 from inspector.core.errors import DataError, InspectorError
 from inspector.core.files import sole_writer, write_whole
 from inspector.core.schema import build

@@ -10,9 +10,8 @@ import pytest
 from scenes import fake_engine_file, make_class, plate, write
 
 from engines.datasets.layouts import load
-from engines.datasets.types import Sample
 from evaluation.evaluating import evaluate_class
-from evaluation.files import pictures_hash, read_class, write_class, write_dataset
+from evaluation.files import read_class, write_class, write_dataset
 from evaluation.given import Settings
 from evaluation.results import FIGURES, ClassResult, DatasetResult
 from inspector.core.errors import DataError, SinkError
@@ -99,25 +98,6 @@ def test_a_result_with_nan_or_of_another_format_is_refused(tmp_path):
     path.write_text(text.replace('"verdict": "PASS"', '"verdict": "MAYBE"', 1))
     with pytest.raises(DataError, match="verdict must be one of"):
         read_class(path)
-
-
-def test_the_hash_of_pictures_knows_names_kinds_sizes_and_masks(tmp_path):
-    write(tmp_path / "a.png", plate(1))
-    write(tmp_path / "m.png", plate(2))
-    one = Sample("a.png", tmp_path / "a.png", "good", "test")
-    hashes = {
-        pictures_hash(samples)
-        for samples in (
-            [one],
-            [],
-            [one, one],
-            [dataclasses.replace(one, kind="hole")],
-            [dataclasses.replace(one, masks=(tmp_path / "m.png",))],
-            [dataclasses.replace(one, masks=(tmp_path / "gone.png",))],
-            [dataclasses.replace(one, name="b.png")],
-        )
-    }
-    assert len(hashes) == 7
 
 
 @pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@x", "\t=1", "\r=1"])
