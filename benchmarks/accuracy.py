@@ -19,8 +19,8 @@ from pathlib import Path
 from engines.datasets.layouts import load
 from engines.datasets.types import ClassData
 from engines.methods.base import METHODS
-from evaluation.evaluating import evaluate_class
-from evaluation.given import Settings
+from evaluation.class_evaluation import evaluate_class
+from evaluation.provenance import Settings
 
 SETS = ("cookie", "ballscrew", "cubes")
 THREADS = 2

@@ -7,8 +7,8 @@ from engines.metrics import bootstrap, image
 from engines.metrics.pixel_bootstrap import PixelBootstrap
 from engines.metrics.pixels import PixelCurve
 from engines.metrics.value import Metric
-from evaluation.gathering import scores_of
-from evaluation.given import Settings
+from evaluation.class_counts import scores_of
+from evaluation.provenance import Settings
 from evaluation.results import Figure, Figures, PictureResult, Resampled, TestSelected
 
 NO_MASKS = "no defective picture has a mask"

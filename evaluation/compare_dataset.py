@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.datasets.types import ClassData
-from evaluation.compare import ClassComparison, Comparison, Entrant, compare_class
+from evaluation.class_evaluation import Progress, silent
+from evaluation.comparison import ClassComparison, Comparison, Entrant, compare_class
 from evaluation.dataset import Job, evaluate_dataset, jobs_for
-from evaluation.evaluating import Progress, silent
-from evaluation.files import write_json
-from evaluation.given import Settings
+from evaluation.provenance import Settings
+from evaluation.result_files import write_json
 from evaluation.results import ClassResult, Failure
 from inspector.core.errors import ConfigError, DataError, EngineError, SpecError
 

@@ -1,7 +1,7 @@
 """A comparison as text for a terminal."""
 
-from evaluation.compare import ClassComparison, Comparison, Difference, Entrant
-from evaluation.tables import COLUMNS
+from evaluation.comparison import ClassComparison, Comparison, Difference, Entrant
+from evaluation.terminal_tables import COLUMNS
 
 SHOWN = ("image_auroc", "image_ap", "pixel_auroc", "aupro")
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.datasets.types import ClassData
-from evaluation.evaluating import Progress, evaluate_class, silent
+from evaluation.class_evaluation import Progress, evaluate_class, silent
 from evaluation.facts import made_from
-from evaluation.files import METRICS, kept, write_class, write_dataset
-from evaluation.given import Settings
+from evaluation.provenance import Settings
+from evaluation.result_files import METRICS, kept, write_class, write_dataset
 from evaluation.results import ClassResult, DatasetResult, Failure
 from inspector.core.errors import ConfigError, DataError, EngineError, SpecError
 

@@ -11,8 +11,8 @@ from engines.metrics.regions import BORDER_BAND, LARGE_FROM, SMALL_BELOW
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash
 from engines.training.thresholds_record import BY_HAND
-from evaluation import truth
-from evaluation.given import (
+from evaluation import truth_masks
+from evaluation.provenance import (
     PIXEL_RESAMPLES,
     DataFacts,
     EngineFacts,
@@ -78,7 +78,7 @@ def folder_of(samples: Sequence[Sample]) -> Path:
 
 
 def mask_sentence(settings: Settings) -> str:
-    return f"{VALUE_RULES[settings.mask_values]}; {truth.RULES[settings.mask_rule]}"
+    return f"{VALUE_RULES[settings.mask_values]}; {truth_masks.RULES[settings.mask_rule]}"
 
 
 def rules(spec: EngineSpec, settings: Settings) -> EvaluationRules:

@@ -8,7 +8,7 @@ in [0, 1]. Times are wall-clock milliseconds.
 from dataclasses import dataclass, fields
 from typing import Annotated, Final
 
-from evaluation.given import DataFacts, EngineFacts, EvaluationRules, Provenance
+from evaluation.provenance import DataFacts, EngineFacts, EvaluationRules, Provenance
 from inspector.core.schema import OneOf
 
 FORMAT: Final = 1

@@ -57,7 +57,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "scipy", "cv2"},
     ),
     "evaluation": (
-        {CORE, TOP, METRICS, DATASETS, TRAINING, "inspector.processing", "evaluation"},
+        {
+            *(CORE, TOP, METRICS, DATASETS, TRAINING, "evaluation"),
+            *("inspector.processing", "inspector.run"),
+        },
         {"numpy", "cv2"},
     ),
     "evaluation/report": (

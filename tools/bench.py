@@ -16,10 +16,10 @@ from engines.base import BACKENDS, DEVICES, TAKES_HINT
 from engines.choosing import CPUS, GPUS, NAMED_ONLY
 from engines.cost import Cost, count
 from engines.spec_file import read_engine
+from evaluation.runtime_timing import Absent, Candidate, Measured, Timing, in_turns
 from inspector.core.errors import ConfigError, EngineError, SpecError
 from inspector.core.files import write_whole
 from tools._argument_types import out_file
-from tools._bench_turns import Absent, Candidate, Measured, Timing, in_turns
 from tools._cli import guarded
 
 UNCHECKED: Final = " (unchecked: no golden pictures)"

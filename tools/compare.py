@@ -6,9 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from evaluation.compare import Comparison
 from evaluation.compare_dataset import compare_dataset, labels_of
 from evaluation.compare_tables import comparison_lines
+from evaluation.comparison import Comparison
 from evaluation.dataset import check_out
 from inspector.core.errors import DataError
 from inspector.core.files import sole_writer

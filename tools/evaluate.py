@@ -13,12 +13,12 @@ from engines.datasets.layouts import LAYOUTS, load
 from engines.datasets.masks import MASK_RULES as VALUE_RULES
 from engines.datasets.splits import read_split
 from engines.datasets.types import ClassData
+from evaluation.class_evaluation import as_tests
 from evaluation.dataset import Job, check_out, evaluate_dataset, jobs_for
-from evaluation.evaluating import as_tests
-from evaluation.given import MASK_RULES, Settings
+from evaluation.provenance import MASK_RULES, Settings
 from evaluation.report.write import write_class_report, write_dataset_report
 from evaluation.results import ClassResult, DatasetResult
-from evaluation.tables import class_lines, dataset_lines
+from evaluation.terminal_tables import class_lines, dataset_lines
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.files import sole_writer
 from tools._cli import guarded

@@ -1,8 +1,9 @@
 """The part of the report that shows pictures."""
 
-from evaluation.report import sheets, words
+from evaluation.report import panels as sheets
+from evaluation.report import words
 from evaluation.report.markup import Markup, element, joined
-from evaluation.report.sheets import Group, Panel, Viewer, groups, panels
+from evaluation.report.panels import Group, Panel, Viewer, groups, panels
 from evaluation.results import ClassResult, PictureResult
 from inspector.core.errors import DataError, FrameError
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from evaluation.report import words
 from evaluation.report.markup import Child, Markup, element, joined
 from evaluation.report.page import document, section
-from evaluation.report.says import percent_of
 from evaluation.report.tables import Notes, table
+from evaluation.report.texts import percent_of
 from evaluation.results import FIGURES, ClassResult, DatasetResult, Mean
 
 

@@ -3,12 +3,12 @@
 import dataclasses
 from typing import Final
 
-from evaluation.report import plots, tables, words
+from evaluation.report import result_charts, tables, words
 from evaluation.report.gallery import gallery
 from evaluation.report.markup import Child, Markup, element, joined
-from evaluation.report.says import sentences
-from evaluation.report.sheets import Viewer
+from evaluation.report.panels import Viewer
 from evaluation.report.style import CSS
+from evaluation.report.texts import sentences
 from evaluation.results import ClassResult
 
 _AUPRO: Final = (
@@ -95,15 +95,15 @@ def _verdict(result: ClassResult) -> Markup:
 
 
 def _charts(result: ClassResult) -> Markup:
-    drawn = [plots.score_histogram(result), *plots.curves(result)]
-    return element("div", *drawn, plots.pixel_histogram(result), class_="charts")
+    drawn = [result_charts.score_histogram(result), *result_charts.curves(result)]
+    return element("div", *drawn, result_charts.pixel_histogram(result), class_="charts")
 
 
 def _groups(result: ClassResult) -> Markup:
     charts = (
-        plots.kind_bars(result.kinds),
-        plots.region_bars("Regions found, by size", result.sizes),
-        plots.region_bars("Regions found, by place", result.places),
+        result_charts.kind_bars(result.kinds),
+        result_charts.region_bars("Regions found, by size", result.sizes),
+        result_charts.region_bars("Regions found, by place", result.places),
     )
     none = element("p", "There are no defective pictures.")
     parts: list[Child] = [tables.kinds(result.kinds) if result.kinds else none]

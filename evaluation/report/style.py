@@ -6,7 +6,7 @@ people with any of the common colour deficiencies tell apart.
 
 from typing import Final
 
-from evaluation.report.sheets import CONTOUR_RGB, TRUTH_RGB
+from evaluation.report.panels import CONTOUR_RGB, TRUTH_RGB
 
 CSS: Final = f"""
 :root {{ color-scheme: light dark;

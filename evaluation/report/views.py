@@ -7,7 +7,7 @@ from engines.datasets.masks import read_mask
 from engines.datasets.pictures import read_picture
 from engines.datasets.types import Sample
 from engines.resize import to_input
-from evaluation.report.sheets import PictureView
+from evaluation.report.panels import PictureView
 from evaluation.results import PictureResult
 from inspector.core.errors import DataError
 from inspector.core.geometry import Affine

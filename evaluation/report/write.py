@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 from engines.base import open_engine
 from engines.datasets.types import ClassData
-from evaluation.files import write_text
 from evaluation.report.index import index_page
 from evaluation.report.page import class_page
 from evaluation.report.views import EngineViews
+from evaluation.result_files import write_text
 from evaluation.results import ClassResult, DatasetResult
 
 REPORT: Final = "report.html"

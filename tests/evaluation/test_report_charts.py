@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from report_parts import Page, a_result
+from sample_results import Page, a_result
 
-from evaluation.report import plots
+from evaluation.report import result_charts
 from evaluation.report.axes import Scale, round_step
 from evaluation.report.charts import WIDTH, Bar, Chart, Layer, Mark, bars, curve, histograms
 from evaluation.results import Histogram
@@ -120,12 +120,12 @@ def test_a_bar_has_its_interval_and_an_undefined_one_says_so() -> None:
 
 def test_histograms_show_the_counts_of_the_result() -> None:
     counts = Histogram((0.0, 0.5, 1.0, 1.5), (11, 0, 1), (0, 2, 7))
-    drawn = plots.score_histogram(a_result(score_histogram=counts))
+    drawn = result_charts.score_histogram(a_result(score_histogram=counts))
     found = [int(n) for n in re.findall(r"<title>(\d+) from", drawn)]
     assert found == [11, 1, 2, 7]
 
 
 def test_each_curve_is_named_after_the_area_under_it() -> None:
-    drawn = " ".join(plots.curves(a_result()))
+    drawn = " ".join(result_charts.curves(a_result()))
     for title in ("Image AUROC 0.9877", "Image AP 0.9765", "AUPRO@0.3 0.9111"):
         assert title in drawn

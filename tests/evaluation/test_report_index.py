@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from report_parts import HOSTILE, Page, a_result, figures
+from sample_results import HOSTILE, Page, a_result, figures
 
 from evaluation.report.index import index_page
 from evaluation.report.write import REPORT, write_dataset_report

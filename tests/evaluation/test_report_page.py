@@ -7,10 +7,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from report_parts import HOSTILE, Page, a_result, a_view, figures, picture, rate, some_pictures
+from sample_results import HOSTILE, Page, a_result, a_view, figures, picture, rate, some_pictures
 
 from evaluation.report.page import class_page
-from evaluation.report.sheets import MAX_SHEETS, PANEL_BYTES, PictureView
+from evaluation.report.panels import MAX_SHEETS, PANEL_BYTES, PictureView
 from evaluation.results import (
     AtThreshold,
     ClassResult,

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_parts import Page
-from scenes import HOLES, HW, fake_engine_file, make_class, spec
+from plate_dataset import HOLES, HW, fake_engine_file, make_class, spec
+from sample_results import Page
 
 from engines.base import open_engine
 from engines.datasets.layouts import load
 from engines.datasets.types import ClassData
 from engines.spec import ResizeRule
-from evaluation.evaluating import evaluate_class
-from evaluation.given import Settings
+from evaluation.class_evaluation import evaluate_class
+from evaluation.provenance import Settings
 from evaluation.report.views import EngineViews
 from evaluation.report.write import REPORT, write_class_report
 from evaluation.results import ClassResult, PictureResult

@@ -11,8 +11,9 @@ import pytest
 from engines.card import Card
 from engines.cost import Cost
 from engines.cuda_driver import Cuda
-from tools import _bench_turns, _bench_worker, bench
-from tools._bench_turns import Absent, Candidate, Measured, Timing
+from evaluation import runtime_timing, runtime_worker
+from evaluation.runtime_timing import Absent, Candidate, Measured, Timing
+from tools import bench
 from tools.bench import main
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
@@ -31,8 +32,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def few_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_bench_turns, "ROUNDS", 2)
-    monkeypatch.setattr(_bench_turns, "OPENINGS", 2)
+    monkeypatch.setattr(runtime_timing, "ROUNDS", 2)
+    monkeypatch.setattr(runtime_timing, "OPENINGS", 2)
 
 
 def test_every_runtime_is_a_row_of_figures_or_a_reason(engine, tmp_path, capsys):
@@ -163,8 +164,8 @@ def test_one_reason_of_several_engines_is_told_once():
 
 def test_a_worker_counts_the_memory_that_it_takes_on_the_gpu(monkeypatch):
     driver = HostDriver()
-    monkeypatch.setattr(_bench_worker, "Cuda", lambda: Cuda(driver))
-    other, gpu = Cuda(driver), _bench_worker._Gpu("cuda")
+    monkeypatch.setattr(runtime_worker, "Cuda", lambda: Cuda(driver))
+    other, gpu = Cuda(driver), runtime_worker._Gpu("cuda")
     with gpu.watched():
         other.device_memory(3_000_000)
     other.device_memory(5_000_000)  # of another process
@@ -172,7 +173,7 @@ def test_a_worker_counts_the_memory_that_it_takes_on_the_gpu(monkeypatch):
         other.device_memory(1_000_000)
     assert gpu.taken_mb == pytest.approx(4.0)
     assert gpu.card()["capability"] == (8, 6)
-    assert _bench_worker._Gpu("cpu").taken_mb is None
+    assert runtime_worker._Gpu("cpu").taken_mb is None
 
 
 @pytest.mark.gpu
@@ -194,16 +195,16 @@ def test_on_a_gpu_every_runtime_is_timed_by_its_clock_against_its_limit(engine, 
 
 def test_an_engine_that_does_not_open_a_second_time_is_an_error(engine, monkeypatch, capsys):
     """As on a card whose memory the others have taken by then."""
-    heard = _bench_turns._Worker.hear
+    heard = runtime_timing._Worker.hear
     openings = iter([heard, lambda self: {"refused": "out of memory"}])
-    monkeypatch.setattr(_bench_turns._Worker, "hear", lambda self: next(openings)(self))
+    monkeypatch.setattr(runtime_timing._Worker, "hear", lambda self: next(openings)(self))
     assert main([str(engine), "--backend", "onnx", "--device", "cpu", *QUICK]) == 2
     sentence = "parts: onnx on cpu cannot be opened again: out of memory"
     assert sentence in capsys.readouterr().err
 
 
 def test_a_process_that_dies_is_an_error_with_its_exit_code(engine, monkeypatch, capsys):
-    monkeypatch.setattr(_bench_turns, "WORKER", "tools.no_such_worker")
+    monkeypatch.setattr(runtime_timing, "WORKER", "tools.no_such_worker")
     assert main([str(engine), "--backend", "onnx", "--device", "cpu", *QUICK]) == 2
     assert "parts: onnx on cpu ended with exit code 1" in capsys.readouterr().err
 
@@ -215,8 +216,8 @@ def test_a_batch_beyond_the_memory_is_told_in_a_sentence(engine, monkeypatch, ca
     asked = Candidate(engine, "onnx", "cpu", "latency", 1).options()
     monkeypatch.setattr(sys, "argv", ["worker", asked])
     monkeypatch.setattr(sys, "stdin", io.StringIO("[1024, 0.1]\n"))
-    monkeypatch.setattr(_bench_worker, "_pictures", without_memory)
-    assert _bench_worker.main() == 0
+    monkeypatch.setattr(runtime_worker, "_pictures", without_memory)
+    assert runtime_worker.main() == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {
         "refused": "there is not enough memory"
     }

@@ -8,7 +8,7 @@ import pytest
 from tools.compare import main
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-from scenes import fake_engine_file, make_class
+from plate_dataset import fake_engine_file, make_class
 
 FAKE = ["--backend", "fake", "--resamples", "20"]
 

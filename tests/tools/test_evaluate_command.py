@@ -16,7 +16,7 @@ from tools.evaluate import main
 from tools.fit import main as fit
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-from scenes import fake_engine_file, make_class, plate, write
+from plate_dataset import fake_engine_file, make_class, plate, write
 
 FAKE = ["--backend", "fake", "--resamples", "0"]
 

@@ -13,8 +13,8 @@ from engines.metrics.pixels import LIMIT, PixelCurve
 from engines.metrics.regions import Place, Region, Size, measure_regions
 from engines.metrics.value import Metric
 from engines.spec import EngineSpec
-from evaluation.given import PIXEL_RESAMPLES, Settings
-from evaluation.judging import Judged, Unjudged, inspected
+from evaluation.inference import Judged, Unjudged, inspected
+from evaluation.provenance import PIXEL_RESAMPLES, Settings
 from evaluation.results import PictureResult
 from inspector.core.arrays import Mask
 

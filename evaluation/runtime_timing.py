@@ -23,7 +23,7 @@ ROUNDS: Final = 20
 OPENINGS: Final = 3
 """Processes of every runtime, the last of which measures."""
 
-WORKER: Final = "tools._bench_worker"
+WORKER: Final = "evaluation.runtime_worker"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from evaluation.given import Provenance
+from evaluation.provenance import Provenance
 from evaluation.results import FIGURES, FORMAT, ClassResult, DatasetResult, Figure, PictureResult
 from inspector.core.errors import DataError
 from inspector.core.files import write_whole

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
-from evaluation.files import PICTURES
+from evaluation.result_files import PICTURES
 from evaluation.results import (
     ClassResult,
     DatasetResult,

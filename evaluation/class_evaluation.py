@@ -9,11 +9,11 @@ from engines import parity
 from engines.base import Engine, open_engine
 from engines.datasets.types import TEST, ClassData, Sample
 from evaluation import facts
-from evaluation.figures import Findings, findings
-from evaluation.gathering import Gathering
-from evaluation.given import Provenance, Settings
-from evaluation.judging import Judging
+from evaluation.class_counts import Gathering
+from evaluation.class_metrics import Findings, findings
+from evaluation.inference import Judging
 from evaluation.latency import of_pictures
+from evaluation.provenance import Provenance, Settings
 from evaluation.results import ClassResult
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError, EngineError

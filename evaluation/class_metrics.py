@@ -10,7 +10,7 @@ from engines.metrics.pixels import PixelCurve
 from engines.metrics.regions import Place, Size
 from evaluation import plots
 from evaluation.accuracy import figure, figures_of, replicates, selected_on_tests
-from evaluation.gathering import Gathering, merged, scores_of
+from evaluation.class_counts import Gathering, merged, scores_of
 from evaluation.results import (
     AtThreshold,
     Curve,

@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
-from scenes import fake_engine_file, make_class, plate, write
+from plate_dataset import fake_engine_file, make_class, plate, write
 
 from engines.datasets.layouts import load
-from evaluation.evaluating import evaluate_class
-from evaluation.files import read_class, write_class, write_dataset
-from evaluation.given import Settings
+from evaluation.class_evaluation import evaluate_class
+from evaluation.provenance import Settings
+from evaluation.result_files import read_class, write_class, write_dataset
 from evaluation.results import FIGURES, ClassResult, DatasetResult
 from inspector.core.errors import DataError, SinkError
 

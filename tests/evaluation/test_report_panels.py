@@ -6,9 +6,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from report_parts import a_result, a_view, picture, some_pictures
+from sample_results import a_result, a_view, picture, some_pictures
 
-from evaluation.report.sheets import (
+from evaluation.report.panels import (
     CONTOUR_RGB,
     PANEL_PX,
     PER_GROUP,

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scenes import fake_engine_file, make_class, plate, write
+from plate_dataset import fake_engine_file, make_class, plate, write
 from sklearn.metrics import roc_auc_score
 
 from engines.datasets.layouts import load
 from engines.spec import ResizeRule
-from evaluation.compare import Comparison
 from evaluation.compare_dataset import compare_dataset, labels_of
 from evaluation.compare_tables import comparison_lines
-from evaluation.given import Settings
+from evaluation.comparison import Comparison
+from evaluation.provenance import Settings
 from inspector.core.errors import ConfigError
 
 FAST = Settings(backend="fake", resamples=50)

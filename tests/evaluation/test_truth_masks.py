@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from scenes import spec
+from plate_dataset import spec
 
 from engines.spec import ResizeRule
-from evaluation.truth import truth_on_map
+from evaluation.truth_masks import truth_on_map
 
 MAP = (4, 6)
 """Of a spec for frames of 16 x 24: four frame pixels per map pixel, along each axis."""

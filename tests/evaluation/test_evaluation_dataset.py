@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from scenes import fake_engine_file, make_class, plate, write
+from plate_dataset import fake_engine_file, make_class, plate, write
 
 from engines.datasets.layouts import load
 from engines.fake_engine import FakeEngine
 from evaluation.dataset import Job, check_out, evaluate_dataset, jobs_for
-from evaluation.given import Settings
+from evaluation.provenance import Settings
 from evaluation.results import DatasetResult
 from inspector.core.errors import ConfigError
 
@@ -91,7 +91,7 @@ import sys, time
 from pathlib import Path
 from engines.datasets.layouts import load
 from evaluation.dataset import evaluate_dataset, jobs_for
-from evaluation.given import Settings
+from evaluation.provenance import Settings
 place = Path(sys.argv[1])
 jobs = jobs_for(place / "engines", load(place / "data", None))
 def told(job, result, was_kept):

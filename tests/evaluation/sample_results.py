@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 
-from evaluation.given import DataFacts, EngineFacts, EvaluationRules, Provenance, Settings
-from evaluation.report.sheets import PictureView
+from evaluation.provenance import DataFacts, EngineFacts, EvaluationRules, Provenance, Settings
+from evaluation.report.panels import PictureView
 from evaluation.results import (
     AtThreshold,
     ClassResult,

@@ -4,16 +4,16 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
-from scenes import spec
+from plate_dataset import spec
 
 from engines.datasets.types import Sample
 from engines.metrics.pixels import LIMIT
+from evaluation.class_counts import Gathering
+from evaluation.class_metrics import findings
 from evaluation.facts import MEMORY_BYTES
-from evaluation.figures import findings
-from evaluation.gathering import Gathering
-from evaluation.given import Settings
-from evaluation.judging import Judged
-from evaluation.truth import Truth
+from evaluation.inference import Judged
+from evaluation.provenance import Settings
+from evaluation.truth_masks import Truth
 
 HW = (512, 512)
 PICTURES = 12

@@ -15,8 +15,8 @@ from engines.datasets.types import ClassData
 from engines.metrics import bootstrap
 from engines.metrics.value import Metric
 from evaluation.accuracy import IMAGE
-from evaluation.given import Settings
 from evaluation.latency import in_turns
+from evaluation.provenance import Settings
 from evaluation.results import ClassResult, Failure, Latency
 from inspector.core.errors import DataError
 

@@ -14,7 +14,7 @@ from engines.resize import crop_box
 from engines.roi import mask
 from engines.spec import EngineSpec
 from engines.training.thresholds_record import picture_hash
-from evaluation.truth import Truth, truth_on_map
+from evaluation.truth_masks import Truth, truth_on_map
 from inspector.core.arrays import Image, Map, Mask, frozen
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError

@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 import pytest
 from adeval import au_pro
-from scenes import HW, fake_engine_file, make_class, plate, write
+from plate_dataset import HW, fake_engine_file, make_class, plate, write
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from engines.datasets.layouts import load
 from engines.fake_engine import FakeEngine
 from engines.spec import LeftOutRecord, ResizeRule, Roi, ThresholdRule
 from engines.training.thresholds_record import picture_hash
-from evaluation.evaluating import as_tests, evaluate_class
-from evaluation.given import Settings
+from evaluation.class_evaluation import as_tests, evaluate_class
+from evaluation.provenance import Settings
 from evaluation.results import ClassResult
 from inspector.core.errors import DataError, EngineError, InferenceError
 
