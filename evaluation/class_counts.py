@@ -1,8 +1,8 @@
-"""Collects what an engine says of the pictures of one class, keeping no map and no picture."""
+"""Collects scores, pixel counts and region counts of one class; keeps no maps and no pictures."""
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,147 +13,157 @@ from engines.metrics.pixels import LIMIT, PixelCurve
 from engines.metrics.regions import Place, Region, Size, measure_regions
 from engines.metrics.value import Metric
 from engines.spec import EngineSpec
-from evaluation.inference import Judged, Unjudged, inspected
+from evaluation.inference import FailedPicture, ScoredPicture, inspected_area
 from evaluation.provenance import PIXEL_RESAMPLES, Settings
 from evaluation.results import PictureResult
 from inspector.core.arrays import Mask
 
-LEAST: Final = 1 << 16
-"""Distinct scores kept for one kind of defect, however many kinds there are."""
+MIN_DISTINCT_SCORES: Final = 1 << 16
+"""Distinct map values that are counted at least for each kind of defect."""
 
 
-class Gathering:
-    """Good pictures first, then defective ones.
+class ClassCounts:
+    """Counts of the pictures that were added. Add all good pictures before the defective ones.
 
-    pictures: of all that were added. good: pixel counts of good pictures; by_kind: of defective
-    ones with masks; bootstrap: of both. found, regions: counts of defect regions by size and by
-    place. fitted: names of pictures that the engine was fitted on.
+    pictures: results of all pictures. good_pixels: pixel counts of the good pictures.
+    kind_pixels: kind of defect -> pixel counts of its pictures with masks.
+    bootstrap: resamples of both. regions, regions_found: number of defect regions by size and by
+    place. fitted: names of the pictures that the engine was fitted on.
     """
 
     def __init__(self, spec: EngineSpec, tests: Sequence[Sample], settings: Settings) -> None:
         kinds = sorted({sample.kind for sample in tests if sample.defective})
+        # All kinds share one limit, so that memory does not grow with the number of kinds.
+        limit = max(MIN_DISTINCT_SCORES, LIMIT // max(1, len(kinds)))
         self.pictures: list[PictureResult] = []
-        self.good = PixelCurve()
-        # All kinds together keep as many scores as the good pictures: more kinds, no more memory.
-        limit = max(LEAST, LIMIT // max(1, len(kinds)))
-        self.by_kind = {kind: PixelCurve(limit) for kind in kinds}
+        self.good_pixels = PixelCurve()
+        self.kind_pixels = {kind: PixelCurve(limit) for kind in kinds}
         self.regions: Counter[Size | Place] = Counter()
-        self.found: Counter[Size | Place] = Counter()
+        self.regions_found: Counter[Size | Place] = Counter()
         self.fitted: list[str] = []
         self.settings = settings
-        replicates = min(settings.resamples, PIXEL_RESAMPLES)
-        self.bootstrap = PixelBootstrap(seed=settings.seed, replicates=replicates)
-        # Equal for all engines on these pictures, whichever of them fail: their draws are paired.
+        self.bootstrap = PixelBootstrap(
+            seed=settings.seed, replicates=min(settings.resamples, PIXEL_RESAMPLES)
+        )
+        # A picture has the same number for every engine, even if another picture fails: this pairs
+        # the resamples of two engines.
         self._numbers = {sample.name: number for number, sample in enumerate(tests)}
-        self._normals = NormalScores()
-        self._rates: SharedRates | None = None
+        self._normal_scores = NormalScores()
+        self._normal_rates: SharedRates | None = None
         self._aupimo: dict[str, Metric] = {}
         self._spec = spec
-        self._inside = None if spec.roi is None else inspected(spec)
+        self._inspected = None if spec.roi is None else inspected_area(spec)
 
-    def add(self, one: Judged | Unjudged) -> None:
-        if isinstance(one, Unjudged):
-            self.pictures.append(_errored(one))
-            return
-        if one.fitted:
-            self.fitted.append(one.sample.name)
-        note = _left_out(one)
-        regions: list[Region] = []
-        if one.truth is not None and note is None:
-            curve = self.by_kind[one.sample.kind] if one.sample.defective else self.good
-            curve.add(one.anomaly_map, one.truth.mask, self._inside)
-            regions = measure_regions(
-                one.anomaly_map, one.truth.mask, self._inside, self._spec.pixel_threshold
+    def add(self, picture: ScoredPicture | FailedPicture) -> None:
+        if isinstance(picture, FailedPicture):
+            error = picture.error
+            self.pictures.append(
+                PictureResult(**_description(picture.sample), verdict="ERROR", error=error)
             )
-            if self.settings.resamples:
-                number = self._numbers[one.sample.name]
-                self.bootstrap.add(number, one.anomaly_map, one.truth.mask, self._inside)
-            self._add_aupimo(one, one.truth.mask)
+            return
+        if picture.fitted:
+            self.fitted.append(picture.sample.name)
+        note = _exclusion_reason(picture)
+        regions: list[Region] = []
+        if picture.truth is not None and note is None:
+            regions = self._add_pixels(picture, picture.truth.mask)
+        self.pictures.append(self._picture_result(picture, note, regions))
+
+    def exceeds_pixel_threshold(self, picture: PictureResult) -> bool:
+        """Whether a pixel of its map is at or above the pixel threshold."""
+        return picture.peak is not None and picture.peak >= self._spec.pixel_threshold
+
+    def all_pixels(self) -> PixelCurve:
+        """Pixel counts of all pictures."""
+        return merge(self.good_pixels, *self.kind_pixels.values())
+
+    def mean_aupimo(self, pictures: Sequence[PictureResult]) -> Metric:
+        """Mean over those of the pictures that are defective and have a mask."""
+        values = [self._aupimo[p.name] for p in pictures if p.name in self._aupimo]
+        return mean(values, seed=self.settings.seed)
+
+    def _add_pixels(self, picture: ScoredPicture, truth: Mask) -> list[Region]:
+        """Counts the pixels and regions of a picture and returns its regions."""
+        sample, anomaly_map = picture.sample, picture.anomaly_map
+        curve = self.kind_pixels[sample.kind] if sample.defective else self.good_pixels
+        curve.add(anomaly_map, truth, self._inspected)
+        regions = measure_regions(anomaly_map, truth, self._inspected, self._spec.pixel_threshold)
+        if self.settings.resamples:
+            number = self._numbers[sample.name]
+            self.bootstrap.add(number, anomaly_map, truth, self._inspected)
+        self._add_aupimo(picture, truth)
         for region in regions:
             self.regions.update((region.size, region.place))
             if region.found:
-                self.found.update((region.size, region.place))
-        self.pictures.append(self._result(one, note, regions))
+                self.regions_found.update((region.size, region.place))
+        return regions
 
-    def marks(self, picture: PictureResult) -> bool:
-        """Whether its map reaches the pixel threshold anywhere."""
-        return picture.peak is not None and picture.peak >= self._spec.pixel_threshold
-
-    def total(self) -> PixelCurve:
-        """Of all pictures that take part in the pixel figures."""
-        return merged(self.good, *self.by_kind.values())
-
-    def aupimo(self, pictures: Sequence[PictureResult]) -> Metric:
-        """The mean over those of them that are defective and have a mask."""
-        found = [self._aupimo[one.name] for one in pictures if one.name in self._aupimo]
-        return mean(found, seed=self.settings.seed)
-
-    def _add_aupimo(self, one: Judged, truth: Mask) -> None:
-        if not one.sample.defective:
-            self._normals.add(one.anomaly_map, self._inside)
+    def _add_aupimo(self, picture: ScoredPicture, truth: Mask) -> None:
+        if not picture.sample.defective:
+            self._normal_scores.add(picture.anomaly_map, self._inspected)
             return
-        if self._rates is None:
-            self._rates = self._normals.rates()
-        name = one.sample.name
-        self._aupimo[name] = self._rates.aupimo(one.anomaly_map, truth, self._inside)
+        if self._normal_rates is None:
+            self._normal_rates = self._normal_scores.rates()
+        name = picture.sample.name
+        self._aupimo[name] = self._normal_rates.aupimo(picture.anomaly_map, truth, self._inspected)
 
-    def _result(self, one: Judged, note: str | None, regions: list[Region]) -> PictureResult:
-        seen = one.anomaly_map if self._inside is None else one.anomaly_map[self._inside]
-        truth, pimo = one.truth, self._aupimo.get(one.sample.name)
+    def _picture_result(
+        self, picture: ScoredPicture, note: str | None, regions: list[Region]
+    ) -> PictureResult:
+        anomaly_map, truth = picture.anomaly_map, picture.truth
+        values = anomaly_map if self._inspected is None else anomaly_map[self._inspected]
+        aupimo = self._aupimo.get(picture.sample.name)
         return PictureResult(
-            name=one.sample.name,
-            path=str(one.sample.path),
-            kind=one.sample.kind,
-            defective=one.sample.defective,
-            has_mask=bool(one.sample.masks),
-            verdict="FAIL" if one.score >= self._spec.image_threshold else "PASS",
-            score=one.score,
-            peak=float(seen.max()),
+            **_description(picture.sample),
+            verdict="FAIL" if picture.score >= self._spec.image_threshold else "PASS",
+            score=picture.score,
+            peak=float(values.max()),
             regions=len(regions),
             regions_found=sum(region.found for region in regions),
             vanished=0 if truth is None else truth.vanished,
             outside=0 if truth is None else truth.outside,
-            aupimo=pimo.value if pimo is not None and pimo.defined else None,
-            preprocess_ms=one.preprocess_ms,
-            infer_ms=one.infer_ms,
+            aupimo=aupimo.value if aupimo is not None and aupimo.defined else None,
+            preprocess_ms=picture.preprocess_ms,
+            infer_ms=picture.infer_ms,
             note=note,
         )
 
 
-def merged(*curves: PixelCurve) -> PixelCurve:
-    """A new curve; the given ones stay."""
+def merge(*curves: PixelCurve) -> PixelCurve:
+    """A new curve with the counts of all; the arguments are not changed."""
     total = PixelCurve()
     for curve in curves:
         total.merge(curve)
     return total
 
 
-def scores_of(pictures: Sequence[PictureResult]) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (n,) float64 and whether each picture is defective (n,) bool; those in error are left
-    out."""
-    judged = [one for one in pictures if one.score is not None]
+def scores_and_labels(pictures: Sequence[PictureResult]) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (n,) float64, and (n,) bool whether each picture is defective.
+
+    Failed pictures are left out.
+    """
+    scored = [picture for picture in pictures if picture.score is not None]
     return (
-        np.array([one.score for one in judged], np.float64),
-        np.array([one.defective for one in judged], bool),
+        np.array([picture.score for picture in scored], np.float64),
+        np.array([picture.defective for picture in scored], bool),
     )
 
 
-def _left_out(one: Judged) -> str | None:
-    """Why a picture takes no part in the pixel figures."""
-    if one.truth is None:
+def _exclusion_reason(picture: ScoredPicture) -> str | None:
+    """Why the pixel metrics do not count a picture; None if they do."""
+    if picture.truth is None:
         return "it has no mask"
-    if one.sample.defective and not one.truth.regions:
+    if picture.sample.defective and not picture.truth.regions:
         return "its mask shows no defect"
     return None
 
 
-def _errored(one: Unjudged) -> PictureResult:
-    return PictureResult(
-        name=one.sample.name,
-        path=str(one.sample.path),
-        kind=one.sample.kind,
-        defective=one.sample.defective,
-        has_mask=bool(one.sample.masks),
-        verdict="ERROR",
-        error=one.error,
-    )
+def _description(sample: Sample) -> dict[str, Any]:
+    """The fields of PictureResult that the data set determines."""
+    return {
+        "name": sample.name,
+        "path": str(sample.path),
+        "kind": sample.kind,
+        "defective": sample.defective,
+        "has_mask": bool(sample.masks),
+    }

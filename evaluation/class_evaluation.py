@@ -1,70 +1,87 @@
-"""Evaluates one engine on one class."""
+"""Evaluates one engine on the test pictures of one class."""
 
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from engines import parity
-from engines.base import Engine, open_engine
+from engines.base import Engine
 from engines.datasets.types import TEST, ClassData, Sample
-from evaluation import facts
-from evaluation.class_counts import Gathering
-from evaluation.class_metrics import Findings, findings
-from evaluation.inference import Judging
-from evaluation.latency import of_pictures
-from evaluation.provenance import Provenance, Settings
-from evaluation.results import ClassResult
+from evaluation.class_counts import ClassCounts
+from evaluation.class_metrics import ClassMetrics
+from evaluation.inference import EngineRunner, open_engine_with
+from evaluation.latency import summarize_pictures
+from evaluation.provenance import (
+    DataInfo,
+    Settings,
+    describe_engine,
+    describe_rules,
+    find_provenance,
+)
+from evaluation.results import ClassResult, PictureResult
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError, EngineError
 
+MAX_NAMES: Final = 5
+"""Picture names in one warning."""
+
 Progress = Callable[[str, int, int], None]
-"""Told a class's name, how many of its pictures were done since the last time, and its total."""
+"""Called with the name of the class, the number of pictures since the last call, and the total."""
 
 
-def silent(name: str, done: int, total: int) -> None:
-    """Tells nobody."""
+def no_progress(name: str, done: int, total: int) -> None:
+    """A Progress that does nothing."""
 
 
 def evaluate_class(
-    engine_path: Path, data: ClassData, settings: Settings, *, progress: Progress = silent
+    engine_path: Path, data: ClassData, settings: Settings, *, progress: Progress = no_progress
 ) -> ClassResult:
-    """Judges the test pictures and says how well. A picture that cannot be judged is an ERROR by
-    name and in no figure.
+    """A picture that cannot be scored gets the verdict ERROR, and no metric counts it.
 
-    Raises DataError for a class without test pictures and for one of which none can be judged,
-    SpecError and EngineError where the engine cannot be used or fails, ParityError where it does
-    not reproduce its golden pictures.
+    Raises DataError if the class has no test pictures or none of them can be scored, SpecError or
+    EngineError if the engine cannot be opened or fails, ParityError if it does not reproduce its
+    golden pictures.
     """
     start = time.perf_counter()
     tests = _good_first(data)
-    made_from = facts.made_from(engine_path, data, settings)
-    engine = open_engine(
-        engine_path,
-        backend=settings.backend,
-        device=settings.device,
-        threads=settings.threads,
-    )
+    provenance = find_provenance(engine_path, data, settings)
+    engine = open_engine_with(engine_path, settings)
     try:
-        most = engine.spec.max_batch
-        if most is not None and settings.batch > most:
-            raise EngineError(
-                f"the engine {engine_path} takes at most {most} pictures per call, not "
-                f"{settings.batch}"
-            )
-        found = parity.verify(engine, batch=settings.batch)
-        doubt = parity.doubt(engine) if found is None else None
-        gathered, warnings = _judged(engine, data, tests, settings, progress)
-        if doubt is not None:
-            warnings = (doubt, *warnings)
-        return _result(engine, engine_path, data, made_from, gathered, warnings, start)
+        warnings = _check_engine(engine, engine_path, settings)
+        runner = EngineRunner(engine, settings)
+        counts = _count_pictures(engine, runner, data.name, tests, settings, progress)
+        metrics = ClassMetrics(counts)
+        pictures = tuple(sorted(counts.pictures, key=lambda picture: picture.name))
+        return ClassResult(
+            name=data.name,
+            made_utc=utc_now(),
+            made_from=provenance,
+            engine=describe_engine(engine_path, provenance.engine_sha256, engine.spec),
+            data=_describe_data(data, pictures),
+            rules=describe_rules(engine.spec, settings),
+            figures=metrics.figures,
+            at_threshold=metrics.at_threshold(),
+            test_selected=metrics.test_selected(),
+            kinds=metrics.kinds(),
+            sizes=metrics.sizes(),
+            places=metrics.places(),
+            curves=metrics.curves(),
+            score_histogram=metrics.score_histogram(),
+            pixel_histogram=metrics.pixel_histogram(),
+            resampled=metrics.resampled(),
+            latency=summarize_pictures(engine.running_on, settings.batch, pictures),
+            pictures=pictures,
+            warnings=(*warnings, *runner.warnings, *_data_warnings(data, counts)),
+            seconds=time.perf_counter() - start,
+        )
     finally:
         engine.close()
 
 
-def as_tests(data: ClassData) -> ClassData:
-    """Where the layout has no parts for training and testing, all of its pictures are for
-    testing."""
+def use_all_as_tests(data: ClassData) -> ClassData:
+    """Marks all pictures as test pictures if the layout has no folders for training and testing."""
     if data.has_splits:
         return data
     samples = tuple(dataclasses.replace(sample, split=TEST) for sample in data.samples)
@@ -72,114 +89,111 @@ def as_tests(data: ClassData) -> ClassData:
 
 
 def _good_first(data: ClassData) -> list[Sample]:
-    """Figures over the false-positive rate of good pictures must know these first."""
+    """AUPIMO of a defective picture needs the maps of all good pictures, so they come first."""
     tests = data.tests()
     if not tests:
-        reason = data.problems[0] if data.problems else "it is empty"
-        raise DataError(f"class {data.name} has no test pictures: {reason}")
+        message = f"class {data.name} has no test pictures"
+        # The layouts report the same problem; it is not repeated.
+        causes = [problem for problem in data.problems if problem != message]
+        raise DataError(f"{message}: {causes[0]}" if causes else message)
     return sorted(tests, key=lambda sample: (sample.defective, sample.name))
 
 
-def _judged(
+def _check_engine(engine: Engine, path: Path, settings: Settings) -> list[str]:
+    """Compares the engine with its golden pictures. Returns a warning if it has none."""
+    max_batch = engine.spec.max_batch
+    if max_batch is not None and settings.batch > max_batch:
+        raise EngineError(
+            f"engine {path} takes at most {max_batch} pictures per call, not {settings.batch}"
+        )
+    if parity.verify(engine, batch=settings.batch) is not None:
+        return []
+    warning = parity.doubt(engine)
+    return [] if warning is None else [warning]
+
+
+def _count_pictures(
     engine: Engine,
-    data: ClassData,
+    runner: EngineRunner,
+    class_name: str,
     tests: Sequence[Sample],
     settings: Settings,
     progress: Progress,
-) -> tuple[Gathering, tuple[str, ...]]:
-    judging = Judging(
-        engine,
-        batch=settings.batch,
-        mask_rule=settings.mask_rule,
-        mask_values=settings.mask_values,
-    )
-    gathered = Gathering(engine.spec, tests, settings)
+) -> ClassCounts:
+    counts = ClassCounts(engine.spec, tests, settings)
     engine.warm_up()
-    for one in judging.run(tests):
-        gathered.add(one)
-        progress(data.name, 1, len(tests))
-    if all(one.error is not None for one in gathered.pictures):
+    for picture in runner.run(tests):
+        counts.add(picture)
+        progress(class_name, 1, len(tests))
+    if all(picture.error is not None for picture in counts.pictures):
         raise DataError(
-            f"none of the {len(tests)} test pictures of class {data.name} can be judged; first: "
-            f"{gathered.pictures[0].error}"
+            f"none of the {len(tests)} test pictures of class {class_name} can be scored; the "
+            f"first error: {counts.pictures[0].error}"
         )
-    return gathered, judging.warnings
+    return counts
 
 
-def _result(
-    engine: Engine,
-    path: Path,
-    data: ClassData,
-    made_from: Provenance,
-    gathered: Gathering,
-    warnings: tuple[str, ...],
-    start: float,
-) -> ClassResult:
-    settings = made_from.settings
-    pictures = tuple(sorted(gathered.pictures, key=lambda one: one.name))
-    found: Findings = findings(gathered)
-    return ClassResult(
-        name=data.name,
-        made_utc=utc_now(),
-        made_from=made_from,
-        engine=facts.engine_facts(path, made_from.engine_sha256, engine.spec),
-        data=facts.data_facts(data, pictures),
-        rules=facts.rules(engine.spec, settings),
-        figures=found.figures,
-        at_threshold=found.at_threshold,
-        test_selected=found.test_selected,
-        kinds=found.kinds,
-        sizes=found.sizes,
-        places=found.places,
-        curves=found.curves,
-        score_histogram=found.score_histogram,
-        pixel_histogram=found.pixel_histogram,
-        resampled=found.resampled,
-        latency=of_pictures(engine.running_on, settings.batch, pictures),
-        pictures=pictures,
-        warnings=(*warnings, *_warnings(data, gathered)),
-        seconds=time.perf_counter() - start,
+def _describe_data(data: ClassData, pictures: Sequence[PictureResult]) -> DataInfo:
+    scored = [picture for picture in pictures if picture.error is None]
+    first = data.tests()[0]
+    return DataInfo(
+        folder=str(first.path.parents[len(Path(first.name).parts) - 1]),
+        layout=data.layout,
+        good=sum(not picture.defective for picture in scored),
+        defective=sum(picture.defective for picture in scored),
+        masked=sum(p.defective and p.has_mask and p.note is None for p in scored),
+        errors=len(pictures) - len(scored),
+        regions=sum(picture.regions for picture in scored),
+        vanished=sum(picture.vanished for picture in scored),
+        outside=sum(picture.outside for picture in scored),
+        problems=data.problems,
     )
 
 
-def _warnings(data: ClassData, gathered: Gathering) -> list[str]:
-    """What a reader of the figures must know."""
-    judged = [one for one in gathered.pictures if one.error is None]
-    defective = [one for one in judged if one.defective]
-    found = []
+def _data_warnings(data: ClassData, counts: ClassCounts) -> list[str]:
+    """Limits of the test data that the reader of the metrics must know."""
+    scored = [picture for picture in counts.pictures if picture.error is None]
+    defective = [picture for picture in scored if picture.defective]
+    uncounted = [picture for picture in defective if picture.note is not None]
+    warnings = []
     if not defective:
-        found.append(
-            f"class {data.name} has no defective test pictures: only false alarms can be told"
+        warnings.append(
+            f"class {data.name} has no defective test pictures: only false alarms can be measured"
         )
-    if len(defective) == len(judged):
-        found.append(f"class {data.name} has no good test pictures: only misses can be told")
-    if gathered.fitted:
-        found.append(
-            f"the engine was fitted on {len(gathered.fitted)} of these test pictures, first "
-            f"{gathered.fitted[0]}: figures on pictures that it knows are too good"
+    if len(defective) == len(scored):
+        warnings.append(f"class {data.name} has no good test pictures: only misses can be measured")
+    if counts.fitted:
+        warnings.append(
+            f"the engine was fitted on {len(counts.fitted)} of these test pictures, the first is "
+            f"{counts.fitted[0]}: the metrics are better than on new pictures"
         )
-    if gathered.settings.mask_values == "any" and any(map(_is_jpeg, data.defects())):
-        found.append(
-            "there are masks in JPEG, around whose defects compression leaves values above 0: "
-            "--mask-values half counts those out"
+    if counts.settings.mask_values == "any" and any(map(_has_jpeg_mask, data.defects())):
+        warnings.append(
+            "some masks are JPEG files: compression leaves values above 0 around the defects, "
+            "which --mask-values half ignores"
         )
-    unused = [one for one in defective if one.note is not None]
-    if unused:
-        found.append(
-            f"{len(unused)} defective pictures are in no pixel figure, first {unused[0].name}: "
-            f"{unused[0].note}"
+    if uncounted:
+        warnings.append(
+            f"the pixel metrics do not count {len(uncounted)} defective pictures, the first is "
+            f"{uncounted[0].name}: {uncounted[0].note}"
         )
-    for count, what in (
-        ("vanished", "are too small for the grid of the anomaly map"),
-        ("outside", "lie wholly outside what the engine inspects"),
+    return [*warnings, *_region_warnings(scored)]
+
+
+def _region_warnings(scored: Sequence[PictureResult]) -> list[str]:
+    """Names the pictures with regions that the pixel metrics cannot count."""
+    warnings = []
+    for count, problem in (
+        ("vanished", "are too small for the resolution of the anomaly map"),
+        ("outside", "lie completely outside the area that the engine inspects"),
     ):
-        named = [one for one in judged if getattr(one, count)]
-        if named:
-            total = sum(getattr(one, count) for one in named)
-            names = ", ".join(one.name for one in named[:5]) + (", ..." if len(named) > 5 else "")
-            found.append(f"{total} defect regions {what}: {names}")
-    return found
+        names = [picture.name for picture in scored if getattr(picture, count)]
+        if names:
+            total = sum(getattr(picture, count) for picture in scored)
+            listed = ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")
+            warnings.append(f"{total} defect regions {problem}: {listed}")
+    return warnings
 
 
-def _is_jpeg(sample: Sample) -> bool:
+def _has_jpeg_mask(sample: Sample) -> bool:
     return any(mask.suffix.lower() in (".jpg", ".jpeg") for mask in sample.masks)

@@ -1,124 +1,261 @@
-"""From what was gathered to the figures of a class."""
+"""Computes the metrics, curves and histograms of one class from its counts."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Final
 
-from engines.metrics import image
-from engines.metrics.curves import Steps
+import numpy as np
+
+from engines.metrics import bootstrap, image
+from engines.metrics.curves import Floats, Steps, precision
 from engines.metrics.intervals import clopper_pearson
-from engines.metrics.pixels import PixelCurve
+from engines.metrics.pixel_bootstrap import PixelBootstrap
+from engines.metrics.pixels import FPR_LIMIT, PixelCurve
 from engines.metrics.regions import Place, Size
-from evaluation import plots
-from evaluation.accuracy import figure, figures_of, replicates, selected_on_tests
-from evaluation.class_counts import Gathering, merged, scores_of
+from engines.metrics.value import Metric
+from evaluation.class_counts import ClassCounts, merge, scores_and_labels
+from evaluation.provenance import Settings
 from evaluation.results import (
-    AtThreshold,
     Curve,
-    Figures,
     Histogram,
     KindResult,
+    Metrics,
+    MetricValue,
     PictureResult,
     Rate,
     RegionGroup,
-    Resampled,
+    ResampledMetric,
     TestSelected,
+    ThresholdResult,
 )
+from inspector.core.errors import DataError
+
+IMAGE_METRICS: Final = {
+    "image_auroc": "auroc",
+    "image_ap": "average_precision",
+    "image_f1_max": "f1_max",
+}
+PIXEL_METRICS: Final = {
+    "pixel_auroc": "auroc",
+    "pixel_ap": "average_precision",
+    "pixel_f1_max": "f1_max",
+    "aupro": "aupro",
+}
+"""Field of Metrics -> name in engines.metrics."""
+
+MAX_POINTS: Final = 300
+"""Points of a curve."""
+
+BINS: Final = 60
+"""Bins of a histogram."""
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """The parts of a ClassResult that are computed, under the same names."""
+class ClassMetrics:
+    """Computes the parts of a ClassResult that have the same names."""
 
-    figures: Figures
-    at_threshold: AtThreshold
-    test_selected: TestSelected
-    kinds: tuple[KindResult, ...]
-    sizes: tuple[RegionGroup, ...]
-    places: tuple[RegionGroup, ...]
-    curves: tuple[Curve, ...]
-    score_histogram: Histogram
-    pixel_histogram: Histogram | None
-    resampled: tuple[Resampled, ...]
+    def __init__(self, counts: ClassCounts) -> None:
+        self._counts = counts
+        self._scored = [picture for picture in counts.pictures if picture.error is None]
+        self._pixels = counts.all_pixels()
+        self._pixel_steps = self._pixels.steps()
+        self._image_steps = image.steps(*scores_and_labels(self._scored))
+        self._bootstrap = counts.bootstrap if counts.settings.resamples else None
+        aupimo = counts.mean_aupimo(self._scored)
+        self.figures = _metrics(
+            self._scored, self._pixels, aupimo, counts.settings, self._bootstrap
+        )
+
+    def at_threshold(self) -> ThresholdResult:
+        good = [picture for picture in self._scored if not picture.defective]
+        defective = [picture for picture in self._scored if picture.defective]
+        alarms = sum(picture.false_alarm for picture in good)
+        misses = sum(picture.miss for picture in defective)
+        false_regions = sum(map(self._counts.exceeds_pixel_threshold, good))
+        return ThresholdResult(
+            true_alarms=len(defective) - misses,
+            false_alarms=alarms,
+            misses=misses,
+            true_passes=len(good) - alarms,
+            false_alarm_rate=rate(alarms, len(good)),
+            miss_rate=rate(misses, len(defective)),
+            regions_found=_regions_found(defective),
+            false_regions=rate(false_regions, len(good)),
+        )
+
+    def test_selected(self) -> TestSelected:
+        _, image_threshold = image.f1_max(*scores_and_labels(self._scored))
+        _, pixel_threshold = self._pixels.f1_max()
+        return TestSelected(_finite(image_threshold), _finite(pixel_threshold))
+
+    def kinds(self) -> tuple[KindResult, ...]:
+        return tuple(self._kind(kind) for kind in self._counts.kind_pixels)
+
+    def sizes(self) -> tuple[RegionGroup, ...]:
+        return tuple(self._region_group(s, self._pixels.aupro(size=s)) for s in Size)
+
+    def places(self) -> tuple[RegionGroup, ...]:
+        return tuple(self._region_group(p, self._pixels.aupro(place=p)) for p in Place)
+
+    def curves(self) -> tuple[Curve, ...]:
+        """The curves that are defined."""
+        curves = (
+            *_roc_and_pr("image", self._image_steps),
+            *_roc_and_pr("pixel", self._pixel_steps),
+        )
+        if self.figures.aupro.value is None:
+            return curves
+        return (*curves, _overlap_curve(self._pixels))
+
+    def score_histogram(self) -> Histogram:
+        return _histogram(self._image_steps)
+
+    def pixel_histogram(self) -> Histogram | None:
+        """None without defect regions."""
+        return _histogram(self._pixel_steps) if self._pixels.regions() else None
+
+    def resampled(self) -> tuple[ResampledMetric, ...]:
+        """The defined pixel metrics, shifted so that the rounding of scores cancels out."""
+        if self._bootstrap is None:
+            return ()
+        resampled = []
+        for name, statistic in PIXEL_METRICS.items():
+            exact = getattr(self.figures, name).value
+            if exact is not None:
+                values = self._bootstrap.centred(statistic, exact).tolist()
+                resampled.append(ResampledMetric(name, tuple(map(_finite, values))))
+        return tuple(resampled)
+
+    def _kind(self, kind: str) -> KindResult:
+        counts = self._counts
+        defective = [picture for picture in self._scored if picture.kind == kind]
+        good = [picture for picture in self._scored if not picture.defective]
+        pixels = merge(counts.good_pixels, counts.kind_pixels[kind])
+        aupimo = counts.mean_aupimo(defective)
+        return KindResult(
+            name=kind,
+            pictures=len(defective),
+            misses=rate(sum(picture.miss for picture in defective), len(defective)),
+            regions_found=_regions_found(defective),
+            figures=_metrics([*good, *defective], pixels, aupimo, counts.settings, None),
+        )
+
+    def _region_group(self, group: Size | Place, aupro: Metric) -> RegionGroup:
+        found = rate(self._counts.regions_found[group], self._counts.regions[group])
+        return RegionGroup(str(group), found, to_metric_value(aupro))
 
 
-def findings(gathered: Gathering) -> Findings:
-    pictures = gathered.pictures
-    total = gathered.total()
-    scores, defective = scores_of(pictures)
-    steps = image.steps(scores, defective)
-    settings, aupimo = gathered.settings, gathered.aupimo(pictures)
-    resampled = gathered.bootstrap if settings.resamples else None
-    figures = figures_of(pictures, total, aupimo, settings, resampled)
-    by_pixel = total.steps()
-    return Findings(
-        figures=figures,
-        at_threshold=_at_threshold(gathered),
-        test_selected=selected_on_tests(pictures, total),
-        kinds=tuple(_kind(gathered, kind) for kind in gathered.by_kind),
-        sizes=tuple(_group(gathered, total, size) for size in Size),
-        places=tuple(_group(gathered, total, place) for place in Place),
-        curves=(
-            *_curves("image", steps),
-            *_curves("pixel", by_pixel),
-            *((plots.overlap(total),) if figures.aupro.value is not None else ()),
-        ),
-        score_histogram=plots.histogram(steps),
-        pixel_histogram=plots.histogram(by_pixel) if total.regions() else None,
-        resampled=() if resampled is None else replicates(figures, resampled),
-    )
-
-
-def _at_threshold(gathered: Gathering) -> AtThreshold:
-    judged = [one for one in gathered.pictures if one.error is None]
-    good = [one for one in judged if not one.defective]
-    defective = [one for one in judged if one.defective]
-    alarms = sum(one.false_alarm for one in good)
-    misses = sum(one.miss for one in defective)
-    marked = sum(gathered.marks(one) for one in good)
-    return AtThreshold(
-        true_alarms=len(defective) - misses,
-        false_alarms=alarms,
-        misses=misses,
-        true_passes=len(good) - alarms,
-        false_alarm_rate=rate(alarms, len(good)),
-        miss_rate=rate(misses, len(defective)),
-        regions_found=_regions_found(defective),
-        false_regions=rate(marked, len(good)),
-    )
-
-
-def _kind(gathered: Gathering, kind: str) -> KindResult:
-    """One kind of defect against all good pictures."""
-    own = [one for one in gathered.pictures if one.kind == kind and one.error is None]
-    against = [*(one for one in gathered.pictures if not one.defective), *own]
-    curve = merged(gathered.good, gathered.by_kind[kind])
-    return KindResult(
-        name=kind,
-        pictures=len(own),
-        misses=rate(sum(one.miss for one in own), len(own)),
-        regions_found=_regions_found(own),
-        figures=figures_of(against, curve, gathered.aupimo(own), gathered.settings),
-    )
-
-
-def _group(gathered: Gathering, total: PixelCurve, group: Size | Place) -> RegionGroup:
-    found = rate(gathered.found[group], gathered.regions[group])
-    metric = total.aupro(size=group) if isinstance(group, Size) else total.aupro(place=group)
-    return RegionGroup(str(group), found, figure(metric))
-
-
-def _regions_found(pictures: Sequence[PictureResult]) -> Rate:
-    return rate(sum(one.regions_found for one in pictures), sum(one.regions for one in pictures))
+def to_metric_value(metric: Metric) -> MetricValue:
+    value = metric.value if metric.defined else None
+    return MetricValue(value, metric.reason or None, metric.interval, metric.error)
 
 
 def rate(count: int, of: int) -> Rate:
     return Rate(count, of, count / of, clopper_pearson(count, of)) if of else Rate(0, 0, None, None)
 
 
-def _curves(prefix: str, steps: Steps) -> tuple[Curve, ...]:
+def _metrics(
+    pictures: Sequence[PictureResult],
+    pixels: PixelCurve,
+    aupimo: Metric,
+    settings: Settings,
+    resamples: PixelBootstrap | None,
+) -> Metrics:
+    """pixels, aupimo, resamples: of these pictures. resamples: None for pixel metrics without
+    intervals."""
+    pixel_metrics = {
+        "pixel_auroc": pixels.auroc(),
+        "pixel_ap": pixels.average_precision(),
+        "pixel_f1_max": pixels.f1_max()[0],
+        "aupro": pixels.aupro(),
+    }
+    if resamples is not None:
+        pixel_metrics = {
+            name: resamples.with_interval(PIXEL_METRICS[name], metric)
+            for name, metric in pixel_metrics.items()
+        }
+    pixel_metrics["aupimo"] = aupimo
+    defective = [picture for picture in pictures if picture.defective]
+    if not any(picture.has_mask for picture in defective):
+        reason = "no defective picture has a mask" if defective else "no defective pictures"
+        pixel_metrics = dict.fromkeys(pixel_metrics, Metric.undefined(reason))
+    metrics = _image_metrics(pictures, settings) | pixel_metrics
+    return Metrics(**{name: to_metric_value(metric) for name, metric in metrics.items()})
+
+
+def _image_metrics(pictures: Sequence[PictureResult], settings: Settings) -> dict[str, Metric]:
+    scores, defective = scores_and_labels(pictures)
+    if not settings.resamples:
+        return {
+            name: bootstrap.FIGURES[statistic].exact(scores, defective)
+            for name, statistic in IMAGE_METRICS.items()
+        }
+    return {
+        name: bootstrap.with_interval(
+            scores, defective, statistic, seed=settings.seed, replicates=settings.resamples
+        )
+        for name, statistic in IMAGE_METRICS.items()
+    }
+
+
+def _regions_found(pictures: Sequence[PictureResult]) -> Rate:
+    return rate(sum(p.regions_found for p in pictures), sum(p.regions for p in pictures))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _roc_and_pr(prefix: str, steps: Steps) -> tuple[Curve, ...]:
+    """ROC and precision-recall curve; none without good or without defective scores."""
     if not (steps.found.size and steps.found[-1] and steps.alarms[-1]):
         return ()
+    false_positive_rate = steps.alarms / steps.alarms[-1]
+    recall = steps.found / steps.found[-1]
     return (
-        plots.roc(f"{prefix}_roc", steps),
-        plots.precision_recall(f"{prefix}_pr", steps),
+        _curve_from_zero(f"{prefix}_roc", false_positive_rate, recall, steps.thresholds),
+        _thin_curve(f"{prefix}_pr", recall, precision(steps.found, steps.alarms), steps.thresholds),
+    )
+
+
+def _overlap_curve(pixels: PixelCurve) -> Curve:
+    """Mean overlap per region over the false-positive rate, up to the limit of AUPRO."""
+    line = pixels.pro_curve()
+    end = int(np.searchsorted(line.x, FPR_LIMIT, side="right")) + 1
+    return _curve_from_zero("pro", line.x[:end], line.y[:end], line.thresholds[:end])
+
+
+def _curve_from_zero(name: str, x: Floats, y: Floats, thresholds: Floats) -> Curve:
+    """Adds the point (0, 0), above all scores."""
+    return _thin_curve(name, np.append(0.0, x), np.append(0.0, y), np.append(np.inf, thresholds))
+
+
+def _thin_curve(name: str, x: Floats, y: Floats, thresholds: Floats) -> Curve:
+    """Keeps at most MAX_POINTS points at even distances along the curve, with both ends."""
+    index = np.arange(len(x))
+    if len(x) > MAX_POINTS:
+        distance = np.append(0.0, np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y))))
+        targets = np.linspace(0, distance[-1], MAX_POINTS)
+        index = np.unique(np.append(np.searchsorted(distance, targets), len(x) - 1))
+    return Curve(
+        name=name,
+        x=tuple(x[index].tolist()),
+        y=tuple(y[index].tolist()),
+        thresholds=tuple(map(_finite, thresholds[index].tolist())),
+    )
+
+
+def _histogram(steps: Steps) -> Histogram:
+    """BINS bins of equal width from the lowest to the highest score."""
+    if not steps.thresholds.size:
+        raise DataError("there are no scores to count")
+    low, high = float(steps.thresholds[-1]), float(steps.thresholds[0])
+    edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+    good, defective = (
+        np.histogram(steps.thresholds, edges, weights=np.diff(counts, prepend=0.0))[0]
+        for counts in (steps.alarms, steps.found)
+    )
+    return Histogram(
+        edges=tuple(edges.tolist()),
+        good=tuple(int(count) for count in np.rint(good)),
+        defective=tuple(int(count) for count in np.rint(defective)),
     )

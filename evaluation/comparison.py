@@ -1,4 +1,4 @@
-"""Sets engines side by side on the same pictures, with the doubt of their differences."""
+"""Compares engines on the same pictures of one class, with intervals of the differences."""
 
 import math
 from collections.abc import Sequence
@@ -9,41 +9,46 @@ from typing import Final
 
 import numpy as np
 
-from engines.base import open_engine
 from engines.datasets.pictures import read_picture
 from engines.datasets.types import ClassData
 from engines.metrics import bootstrap
 from engines.metrics.value import Metric
-from evaluation.accuracy import IMAGE
-from evaluation.latency import in_turns
+from evaluation.class_metrics import IMAGE_METRICS
+from evaluation.inference import open_engine_with
+from evaluation.latency import EngineTimes, time_engines
 from evaluation.provenance import Settings
 from evaluation.results import ClassResult, Failure, Latency
 from inspector.core.errors import DataError
 
-COMPARED: Final = ("image_auroc", "image_ap", "pixel_auroc", "aupro")
-TIMED: Final = 16
-"""Pictures of a class that are timed, evenly spread over it."""
+COMPARED_METRICS: Final = ("image_auroc", "image_ap", "pixel_auroc", "aupro")
+
+MAX_TIMED_PICTURES: Final = 16
+"""Pictures of a class for timing, evenly spread over the test pictures."""
+
 ROUNDS: Final = 3
+"""Times that each engine runs each of these pictures."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entrant:
-    """One engine on one class. label: short name of the engine. latency: of one picture at a time,
-    all engines in turns. times_first: median over pictures of its time to the first engine's.
+class ComparedEngine:
+    """One engine on one class.
+
+    label: short name of the engine. latency: of one picture at a time, measured in turns with the
+    other engines. time_ratio: median over pictures of its time divided by the first engine's.
     """
 
     label: str
     result: ClassResult
     latency: Latency
-    times_first: float
+    time_ratio: float
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A figure of `label` minus that of the first engine, on the same resamples of the pictures.
+    """A metric of the engine `label` minus that of the first engine, on the same resamples.
 
-    interval: 95 %. p: two-sided chance of so large a difference if there were none, of this one
-    comparison alone. value is None where it is undefined, and reason says why.
+    figure: name of the metric. value: None if it is undefined; then reason says why.
+    interval: 95 %. p: two-sided p-value of this comparison alone.
     """
 
     label: str
@@ -56,8 +61,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Verdicts of `label` and the first engine, each at its own threshold: pictures that only one
-    of the two judges rightly."""
+    """Names of the pictures for which only the first engine, or only the engine `label`, gives the
+    right verdict at its own threshold."""
 
     label: str
     only_first_right: tuple[str, ...]
@@ -66,10 +71,10 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class ClassComparison:
-    """The first entrant is what the others are compared with. notes: sentences for a reader."""
+    """The other engines are compared with the first one. notes: sentences for the reader."""
 
     name: str
-    entrants: tuple[Entrant, ...]
+    engines: tuple[ComparedEngine, ...]
     differences: tuple[Difference, ...]
     disagreements: tuple[Disagreement, ...]
     notes: tuple[str, ...]
@@ -84,146 +89,143 @@ class Comparison:
 
 
 def compare_class(
-    labels: Sequence[str], results: Sequence[ClassResult], engines: Sequence[Path], data: ClassData
+    labels: Sequence[str], results: Sequence[ClassResult], paths: Sequence[Path], data: ClassData
 ) -> ClassComparison:
-    """results: of the engines on the test pictures of this class, with equal settings. Raises
-    DataError where the engines have no judged picture in common."""
+    """labels, results, paths: of the engines, in the same order. results: with equal settings.
+
+    Raises DataError if no picture has a score from every engine, or none can be read for timing.
+    """
     settings = results[0].made_from.settings
-    common = _common(results)
+    common = _common_pictures(results)
     if not common:
-        raise DataError(f"the engines judged no picture of class {data.name} in common")
-    timed = _timed(engines, data, settings)
-    entrants = tuple(
-        Entrant(label, result, latency, ratio)
-        for label, result, (latency, ratio) in zip(labels, results, timed, strict=True)
+        raise DataError(f"no picture of class {data.name} has a score from every engine")
+    times = _time_engines(paths, data, settings)
+    engines = tuple(
+        ComparedEngine(label, result, engine_times.summarize(), engine_times.ratio)
+        for label, result, engine_times in zip(labels, results, times, strict=True)
     )
+    differences: list[Difference] = []
+    for metric in COMPARED_METRICS:
+        if metric in IMAGE_METRICS:
+            differences += _image_differences(metric, engines, common, settings)
+        else:
+            differences += _pixel_differences(metric, engines)
     return ClassComparison(
         name=data.name,
-        entrants=entrants,
-        differences=tuple(_differences(entrants, common, settings)),
-        disagreements=tuple(_disagreement(entrants[0], one, common) for one in entrants[1:]),
-        notes=tuple(_notes(entrants, common)),
+        engines=engines,
+        differences=tuple(differences),
+        disagreements=tuple(_disagreement(engines[0], other, common) for other in engines[1:]),
+        notes=tuple(_notes(results, common)),
     )
 
 
-def _common(results: Sequence[ClassResult]) -> list[str]:
-    """Names of the pictures that all engines judged, in order."""
-    judged = [{one.name for one in result.pictures if one.error is None} for result in results]
-    return sorted(set.intersection(*judged))
+def _common_pictures(results: Sequence[ClassResult]) -> list[str]:
+    """Sorted names of the pictures that have a score from every engine."""
+    scored = [{p.name for p in result.pictures if p.error is None} for result in results]
+    return sorted(set.intersection(*scored))
 
 
-def _timed(
-    engines: Sequence[Path], data: ClassData, settings: Settings
-) -> list[tuple[Latency, float]]:
+def _time_engines(paths: Sequence[Path], data: ClassData, settings: Settings) -> list[EngineTimes]:
     tests = data.tests()
-    chosen = np.unique(np.linspace(0, len(tests) - 1, TIMED).round().astype(int))
-    images = [image for i in chosen if (image := read_picture(tests[i].path)) is not None]
-    if not images:
+    positions = np.linspace(0, len(tests) - 1, MAX_TIMED_PICTURES).round().astype(int)
+    pictures = [read_picture(tests[position].path) for position in np.unique(positions)]
+    readable = [picture for picture in pictures if picture is not None]
+    if not readable:
         raise DataError(f"no test picture of class {data.name} can be read for timing")
     with ExitStack() as stack:
-        opened = []
-        for path in engines:
-            engine = open_engine(
-                path, backend=settings.backend, device=settings.device, threads=settings.threads
-            )
-            stack.callback(engine.close)
-            opened.append(engine)
-        return [(one.summary(), one.ratio) for one in in_turns(opened, images, ROUNDS)]
+        engines = []
+        for path in paths:
+            engines.append(open_engine_with(path, settings))
+            stack.callback(engines[-1].close)
+        return time_engines(engines, readable, ROUNDS)
 
 
-def _differences(
-    entrants: Sequence[Entrant], common: Sequence[str], settings: Settings
+def _image_differences(
+    metric: str, engines: Sequence[ComparedEngine], common: Sequence[str], settings: Settings
 ) -> list[Difference]:
-    found = []
-    for figure in COMPARED:
-        pairs = _image if figure in IMAGE else _pixel
-        found += pairs(figure, entrants, common, settings)
-    return found
-
-
-def _image(
-    figure: str, entrants: Sequence[Entrant], common: Sequence[str], settings: Settings
-) -> list[Difference]:
-    by_name = [{one.name: one for one in entrant.result.pictures} for entrant in entrants]
+    by_name = [{p.name: p for p in engine.result.pictures} for engine in engines]
     scores = [np.array([own[name].score for name in common], np.float64) for own in by_name]
-    anomalous = np.array([by_name[0][name].defective for name in common], bool)
-    statistic = IMAGE[figure]
+    defective = np.array([by_name[0][name].defective for name in common], bool)
+    statistic = IMAGE_METRICS[metric]
     if settings.resamples:
-        found = bootstrap.compare(
-            scores, anomalous, statistic, seed=settings.seed, replicates=settings.resamples
+        pairs = bootstrap.compare(
+            scores, defective, statistic, seed=settings.seed, replicates=settings.resamples
         )
     else:
-        exact = [bootstrap.FIGURES[statistic].exact(one, anomalous) for one in scores]
-        found = bootstrap.differences(exact, np.full((len(exact), 1), np.nan))
-    reason = getattr(entrants[0].result.figures, figure).reason
-    return _against_first(figure, entrants, found, reason)
+        exact = [bootstrap.FIGURES[statistic].exact(values, defective) for values in scores]
+        pairs = bootstrap.differences(exact, np.full((len(exact), 1), np.nan))
+    reason = getattr(engines[0].result.figures, metric).reason
+    return _against_first(metric, engines, pairs, reason)
 
 
-def _pixel(
-    figure: str, entrants: Sequence[Entrant], common: Sequence[str], settings: Settings
-) -> list[Difference]:
-    results = [one.result for one in entrants]
-    values = [getattr(one.figures, figure) for one in results]
-    reason = next((one.reason for one in values if one.value is None), None)
-    drawn = [{one.name: one.values for one in result.resampled} for result in results]
-    if reason is None and any(_used(one) != _used(results[0]) for one in results):
-        reason = "the engines could not judge the same pictures"
-    if reason is None and not all(figure in own for own in drawn):
+def _pixel_differences(metric: str, engines: Sequence[ComparedEngine]) -> list[Difference]:
+    results = [engine.result for engine in engines]
+    values = [getattr(result.figures, metric) for result in results]
+    resampled = [{item.name: item.values for item in result.resampled} for result in results]
+    reason = next((value.reason for value in values if value.value is None), None)
+    if reason is None and len({_counted_pictures(result) for result in results}) > 1:
+        reason = "the engines could not score the same pictures"
+    if reason is None and not all(metric in by_metric for by_metric in resampled):
         reason = "the results were made without resamples"
     if reason is not None:
-        return [Difference(one.label, figure, None, reason=reason) for one in entrants[1:]]
-    exact = [Metric(one.value) for one in values]
-    paired = np.array([own[figure] for own in drawn], np.float64)
-    return _against_first(figure, entrants, bootstrap.differences(exact, paired), None)
+        return [Difference(engine.label, metric, None, reason=reason) for engine in engines[1:]]
+    exact = [Metric(value.value) for value in values]
+    paired = np.array([by_metric[metric] for by_metric in resampled], np.float64)
+    return _against_first(metric, engines, bootstrap.differences(exact, paired), None)
 
 
-def _used(result: ClassResult) -> set[tuple[str, bool]]:
-    return {(one.name, one.note is None) for one in result.pictures if one.error is None}
+def _counted_pictures(result: ClassResult) -> frozenset[tuple[str, bool]]:
+    """Names of the scored pictures, and whether the pixel metrics count them."""
+    return frozenset((p.name, p.note is None) for p in result.pictures if p.error is None)
 
 
 def _against_first(
-    figure: str,
-    entrants: Sequence[Entrant],
-    found: Sequence[bootstrap.Difference],
+    metric: str,
+    engines: Sequence[ComparedEngine],
+    pairs: Sequence[bootstrap.Difference],
     reason: str | None,
 ) -> list[Difference]:
-    made = []
-    for one in found:
-        if one.first != 0:
+    """pairs: the first minus the second engine of each pair, so the signs are changed."""
+    differences = []
+    for pair in pairs:
+        if pair.first != 0:
             continue
-        label = entrants[one.second].label
-        if math.isnan(one.value):
-            made.append(Difference(label, figure, None, reason=reason or "it is undefined"))
+        label = engines[pair.second].label
+        if math.isnan(pair.value):
+            reason = reason or "the metric is undefined"
+            differences.append(Difference(label, metric, None, reason=reason))
             continue
-        # Not -x, which makes a negative zero of 0.
-        interval = None if one.interval is None else (0 - one.interval[1], 0 - one.interval[0])
-        p = one.p if math.isfinite(one.p) else None
-        made.append(Difference(label, figure, 0 - one.value, interval, p))
-    return made
+        # 0 - x, because -x turns 0 into a negative zero.
+        interval = pair.interval and (0 - pair.interval[1], 0 - pair.interval[0])
+        p = pair.p if math.isfinite(pair.p) else None
+        differences.append(Difference(label, metric, 0 - pair.value, interval, p))
+    return differences
 
 
-def _disagreement(first: Entrant, other: Entrant, common: Sequence[str]) -> Disagreement:
-    by_first, by_other = (
-        {one.name for one in entrant.result.pictures if one.false_alarm or one.miss}
-        for entrant in (first, other)
+def _disagreement(
+    first: ComparedEngine, other: ComparedEngine, common: Sequence[str]
+) -> Disagreement:
+    wrong_first, wrong_other = (
+        {p.name for p in engine.result.pictures if p.false_alarm or p.miss}
+        for engine in (first, other)
     )
     return Disagreement(
         other.label,
-        tuple(name for name in common if name in by_other - by_first),
-        tuple(name for name in common if name in by_first - by_other),
+        tuple(name for name in common if name in wrong_other - wrong_first),
+        tuple(name for name in common if name in wrong_first - wrong_other),
     )
 
 
-def _notes(entrants: Sequence[Entrant], common: Sequence[str]) -> list[str]:
-    found = []
-    sizes = {one.result.engine.map_hw for one in entrants}
+def _notes(results: Sequence[ClassResult], common: Sequence[str]) -> list[str]:
+    notes = []
+    sizes = {result.engine.map_hw for result in results}
     if len(sizes) > 1:
-        listed = ", ".join(f"{w}x{h}" for h, w in sorted(sizes))
-        found.append(f"pixel figures are on maps of different size: {listed}")
-    total = len(entrants[0].result.pictures)
+        listed = ", ".join(f"{width}x{height}" for height, width in sorted(sizes))
+        notes.append(f"pixel metrics are on maps of different size: {listed}")
+    total = len(results[0].pictures)
     if len(common) < total:
-        found.append(
-            f"image figures are compared on the {len(common)} of {total} pictures that all "
-            "engines could judge"
+        notes.append(
+            f"image metrics are compared on the {len(common)} of {total} pictures that every "
+            "engine could score"
         )
-    return found
+    return notes

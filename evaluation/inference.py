@@ -1,21 +1,26 @@
-"""Runs an engine over test pictures one by one, as the line would, holding one batch at a time."""
+"""Runs an engine over test pictures with the preprocessing of a production run.
+
+Holds one batch of pictures in memory at a time.
+"""
 
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from engines.base import Engine
-from engines.datasets.masks import DEFAULT_MASK_RULE, read_mask
+from engines.base import Engine, open_engine
+from engines.datasets.masks import read_mask
 from engines.datasets.pictures import read_picture
 from engines.datasets.types import Sample
 from engines.resize import crop_box
 from engines.roi import mask
 from engines.spec import EngineSpec
 from engines.training.thresholds_record import picture_hash
-from evaluation.truth_masks import Truth, truth_on_map
-from inspector.core.arrays import Image, Map, Mask, frozen
+from evaluation.provenance import Settings
+from evaluation.truth_masks import TruthMask, to_map_resolution
+from inspector.core.arrays import Map, Mask, frozen
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError
 from inspector.core.types import Frame, ModelInput
@@ -23,85 +28,86 @@ from inspector.processing.preprocess import Preprocess
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What the engine says of one picture. image: (H, W, 3) uint8 BGR as it was read. truth: of a
-    good picture all clear, of a defective one without a mask None. fitted: whether the engine was
-    fitted on these very pixels. Times in milliseconds."""
+class ScoredPicture:
+    """The engine's output for one picture.
+
+    anomaly_map: (h, w) float32. truth: all false for a good picture; None for a defective picture
+    without a mask. fitted: whether the engine was fitted on this picture. Times in milliseconds.
+    """
 
     sample: Sample
-    image: Image
     anomaly_map: Map
     score: float
-    truth: Truth | None
+    truth: TruthMask | None
     fitted: bool
     preprocess_ms: float
     infer_ms: float
 
 
 @dataclass(frozen=True, slots=True)
-class Unjudged:
-    """A picture that could not be judged, and why in one sentence."""
+class FailedPicture:
+    """A picture without a score. error: the reason, one sentence."""
 
     sample: Sample
     error: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class _PreparedPicture:
     sample: Sample
-    given: ModelInput
-    truth: Truth | None
+    model_input: ModelInput
+    truth: TruthMask | None
     preprocess_ms: float
 
 
-def inspected(spec: EngineSpec) -> Mask:
-    """(h, w) of the map: true where the engine inspects; everywhere without a region of
-    interest."""
+def inspected_area(spec: EngineSpec) -> Mask:
+    """(h, w) bool of the map: true for the pixels that the engine inspects. All true without a
+    region of interest."""
     if spec.roi is None:
         return np.ones(spec.map_hw, bool)
     return mask(spec.roi, spec.map_hw, spec.resize.crop)
 
 
-class Judging:
-    """One pass over pictures. warnings: what was odd about their sizes, as the line would say."""
+def open_engine_with(path: Path, settings: Settings) -> Engine:
+    """Opens an engine with the backend, device and threads of the settings. Raises SpecError or
+    EngineError."""
+    return open_engine(
+        path, backend=settings.backend, device=settings.device, threads=settings.threads
+    )
 
-    def __init__(
-        self,
-        engine: Engine,
-        *,
-        batch: int = 1,
-        mask_rule: str = "nearest",
-        mask_values: str = DEFAULT_MASK_RULE,
-    ) -> None:
-        self.inside = inspected(engine.spec)
+
+class EngineRunner:
+    """Scores pictures with one engine."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
-        self._batch = batch
-        self._mask_rule = mask_rule
-        self._mask_values = mask_values
+        self._settings = settings
+        self._inspected = inspected_area(engine.spec)
         self._preprocess = Preprocess(engine.spec)
-        kept = engine.spec.left_out
-        self._bank = frozenset(() if kept is None else kept.bank)
+        left_out = engine.spec.left_out
+        self._fitted_hashes = frozenset(() if left_out is None else left_out.bank)
 
     @property
     def warnings(self) -> tuple[str, ...]:
+        """Warnings about picture sizes; a production run gives the same ones."""
         return tuple(self._preprocess.warnings)
 
-    def run(self, samples: Iterable[Sample]) -> Iterator[Judged | Unjudged]:
-        """All of them, in order but for those that cannot be judged. Raises EngineError where the
-        engine itself fails."""
-        waiting: list[_Ready] = []
+    def run(self, samples: Iterable[Sample]) -> Iterator[ScoredPicture | FailedPicture]:
+        """Scored pictures come in the order of the samples; a failed picture may come before them.
+        Raises EngineError if the engine itself fails."""
+        prepared: list[_PreparedPicture] = []
         for sample in samples:
             try:
-                waiting.append(self._prepare(sample))
+                prepared.append(self._prepare(sample))
             except DataError as exc:
-                yield Unjudged(sample, str(exc))
-            if len(waiting) == self._batch:
-                yield from self._infer(waiting)
-                waiting = []
-        if waiting:
-            yield from self._infer(waiting)
+                yield FailedPicture(sample, str(exc))
+            if len(prepared) == self._settings.batch:
+                yield from self._infer(prepared)
+                prepared = []
+        if prepared:
+            yield from self._infer(prepared)
 
-    def _prepare(self, sample: Sample) -> _Ready:
+    def _prepare(self, sample: Sample) -> _PreparedPicture:
         image = read_picture(sample.path)
         if image is None:
             raise DataError(f"picture {sample.path} cannot be read")
@@ -109,39 +115,38 @@ class Judging:
         x0, y0, x1, y1 = crop_box(self._engine.spec.resize, frame_hw)
         if x0 == x1 or y0 == y1:
             raise DataError(f"picture {sample.path} is too small for the engine's crop")
-        truth = self._truth(sample, frame_hw)
+        truth = self._read_truth(sample, frame_hw)
         frame = Frame(0, sample.name, frozen(image), time.monotonic_ns(), None, utc_now())
         start = time.perf_counter()
-        given = self._preprocess(frame)
-        return _Ready(sample, given, truth, 1000 * (time.perf_counter() - start))
+        model_input = self._preprocess(frame)
+        return _PreparedPicture(sample, model_input, truth, 1000 * (time.perf_counter() - start))
 
-    def _truth(self, sample: Sample, frame_hw: tuple[int, int]) -> Truth | None:
+    def _read_truth(self, sample: Sample, frame_hw: tuple[int, int]) -> TruthMask | None:
         if not sample.defective:
-            return Truth(np.zeros(self._engine.spec.map_hw, bool), 0, 0, 0)
+            return TruthMask(np.zeros(self._engine.spec.map_hw, bool), 0, 0, 0)
         if not sample.masks:
             return None
-        drawn = read_mask(sample, frame_hw, self._mask_values)
-        return truth_on_map(drawn, self._engine.spec, self._mask_rule, self.inside)
+        settings, spec = self._settings, self._engine.spec
+        frame_mask = read_mask(sample, frame_hw, settings.mask_values)
+        return to_map_resolution(frame_mask, spec, settings.mask_rule, self._inspected)
 
-    def _infer(self, ready: list[_Ready]) -> Iterator[Judged | Unjudged]:
-        pixels = np.stack([one.given.pixels for one in ready])
+    def _infer(self, batch: list[_PreparedPicture]) -> Iterator[ScoredPicture | FailedPicture]:
+        pixels = np.stack([picture.model_input.pixels for picture in batch])
         start = time.perf_counter()
         maps, scores = self._engine.infer(pixels)
-        each_ms = 1000 * (time.perf_counter() - start) / len(ready)
-        for one, anomaly_map, score in zip(ready, maps, scores, strict=True):
+        infer_ms = 1000 * (time.perf_counter() - start) / len(batch)
+        for picture, anomaly_map, score in zip(batch, maps, scores, strict=True):
+            sample = picture.sample
             if not (np.isfinite(score) and np.isfinite(anomaly_map).all()):
-                yield Unjudged(
-                    one.sample,
-                    f"the engine gave a map or a score that is not finite for {one.sample.path}",
-                )
+                reason = f"the map or the score of picture {sample.path} is not finite"
+                yield FailedPicture(sample, reason)
                 continue
-            yield Judged(
-                sample=one.sample,
-                image=one.given.frame.image,
+            yield ScoredPicture(
+                sample=sample,
                 anomaly_map=anomaly_map,
                 score=float(score),
-                truth=one.truth,
-                fitted=picture_hash(one.given.pixels) in self._bank,
-                preprocess_ms=one.preprocess_ms,
-                infer_ms=each_ms,
+                truth=picture.truth,
+                fitted=picture_hash(picture.model_input.pixels) in self._fitted_hashes,
+                preprocess_ms=picture.preprocess_ms,
+                infer_ms=infer_ms,
             )

@@ -1,4 +1,7 @@
-"""Results as files: metrics.json for programs, CSV for tables, each written whole or not at all."""
+"""Writes and reads evaluation results: metrics.json for programs, CSV files for tables.
+
+Each file is replaced as a whole: a stop never leaves half a file.
+"""
 
 import csv
 import dataclasses
@@ -10,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from evaluation.provenance import Provenance
-from evaluation.results import FIGURES, FORMAT, ClassResult, DatasetResult, Figure, PictureResult
+from evaluation.results import FORMAT, METRIC_NAMES, ClassResult, DatasetResult, MetricValue
 from inspector.core.errors import DataError
 from inspector.core.files import write_whole
 from inspector.core.schema import build
@@ -22,36 +25,75 @@ PICTURES: Final = "pictures.csv"
 Row = dict[str, Any]
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
+"""First characters of a formula in spreadsheet programs."""
 
 
 def write_class(folder: Path, result: ClassResult) -> None:
-    """The class's metrics.json and pictures.csv. Raises SinkError."""
-    rows = [_picture_row(one) for one in result.pictures]
+    """Writes pictures.csv and metrics.json of a class. Raises SinkError."""
+    rows = [dataclasses.asdict(picture) for picture in result.pictures]
     write_text(folder / PICTURES, _csv(rows))
-    # Last, because it is what says that the class is done.
+    # metrics.json marks the class as finished, so it is written last.
     write_json(folder / METRICS, dataclasses.asdict(result))
 
 
 def write_dataset(folder: Path, result: DatasetResult) -> None:
-    """metrics.csv, one row per class and their mean, and metrics.json, the same with intervals and
-    reasons. Each class's own metrics.json lies in the folder of its name. Raises SinkError."""
+    """Writes metrics.csv (one row per class, and the mean) and metrics.json (also intervals and
+    reasons). Raises SinkError."""
     write_text(folder / TABLE, _csv([*map(_class_row, result.classes), _mean_row(result)]))
-    write_json(folder / METRICS, summary(result))
+    write_json(folder / METRICS, summarize_dataset(result))
 
 
-def summary(result: DatasetResult) -> dict[str, Any]:
-    """What metrics.json of a whole data set holds: format, means by figure, classes, failures."""
+def summarize_dataset(result: DatasetResult) -> dict[str, Any]:
+    """The content of the metrics.json of a whole data set."""
     return {
         "format": FORMAT,
         "means": [dataclasses.asdict(mean) for mean in result.means],
-        "classes": [_shown(one) for one in result.classes],
-        "failures": [dataclasses.asdict(one) for one in result.failures],
-        "kept": list(result.kept),
+        "classes": [_summarize_class(class_result) for class_result in result.classes],
+        "failures": [dataclasses.asdict(failure) for failure in result.failures],
+        "kept": list(result.reused),
     }
 
 
-def _shown(result: ClassResult) -> dict[str, Any]:
+def read_class(path: Path) -> ClassResult:
+    """Reads the metrics.json of a class. Raises DataError if it is damaged or of another format."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except OSError as exc:
+        raise DataError(f"result {path} cannot be read: {exc.strerror}") from exc
+    except (ValueError, RecursionError) as exc:
+        raise DataError(f"result {path} is not JSON: {exc}") from exc
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        raise DataError(f"result {path} does not have format {FORMAT}")
+    return build(ClassResult, raw, DataError, str(path))
+
+
+def find_reusable(path: Path, provenance: Provenance) -> ClassResult | None:
+    """The earlier result in this file, if engine, pictures and settings are the same; else None."""
+    if not os.path.isfile(path):
+        return None
+    try:
+        earlier = read_class(path)
+    except DataError:
+        return None  # damaged, or of another format: the class is evaluated again
+    return earlier if earlier.made_from == provenance else None
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Raises SinkError."""
+    write_text(path, json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Raises SinkError."""
+    # File names that are not UTF-8 hold surrogates; they are written as JSON escapes.
+    write_whole(path, text.encode("utf-8", "backslashreplace"))
+
+
+def _refuse_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
+def _summarize_class(result: ClassResult) -> dict[str, Any]:
     parts = {
         name: dataclasses.asdict(getattr(result, name))
         for name in ("engine", "data", "figures", "at_threshold", "latency")
@@ -59,56 +101,17 @@ def _shown(result: ClassResult) -> dict[str, Any]:
     return {"name": result.name, "made_utc": result.made_utc, "warnings": result.warnings} | parts
 
 
-def read_class(path: Path) -> ClassResult:
-    """A class's metrics.json. Raises DataError where it is not a whole one of this format."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-    except OSError as exc:
-        raise DataError(f"result {path} cannot be read: {exc.strerror}") from exc
-    except (ValueError, RecursionError) as exc:
-        raise DataError(f"result {path} is not JSON: {exc}") from exc
-    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
-        raise DataError(f"result {path} is not of format {FORMAT}")
-    return build(ClassResult, raw, DataError, str(path))
-
-
-def kept(path: Path, made_from: Provenance) -> ClassResult | None:
-    """An earlier result of the same engine, pictures and settings; None where there is none."""
-    if not os.path.isfile(path):
-        return None
-    try:
-        found = read_class(path)
-    except DataError:
-        return None  # of another version, or damaged: it is made anew
-    return found if found.made_from == made_from else None
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Whole or not at all. Raises SinkError."""
-    write_text(path, json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Whole or not at all. Raises SinkError."""
-    # Halves of surrogate pairs, from names that are not UTF-8, become JSON's own escapes.
-    write_whole(path, text.encode("utf-8", "backslashreplace"))
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON number")
-
-
 def _csv(rows: Sequence[Row]) -> str:
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, list(rows[0]))
         writer.writeheader()
-        writer.writerows({key: _inert(value) for key, value in row.items()} for row in rows)
+        writer.writerows({key: _as_plain_text(value) for key, value in row.items()} for row in rows)
     return text.getvalue()
 
 
-def _inert(value: Any) -> Any:
-    """Names come from files, and a spreadsheet runs text that begins like a formula."""
+def _as_plain_text(value: Any) -> Any:
+    """Quotes a text that a spreadsheet program would run as a formula; names come from files."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
@@ -123,10 +126,10 @@ def _class_row(result: ClassResult) -> Row:
         "masked": data.masked,
         "errors": data.errors,
     }
-    for name in FIGURES:
-        figure: Figure = getattr(result.figures, name)
-        low, high = figure.interval or (None, None)
-        row |= {name: figure.value, f"{name}_low": low, f"{name}_high": high}
+    for name in METRIC_NAMES:
+        metric: MetricValue = getattr(result.figures, name)
+        low, high = metric.interval or (None, None)
+        row |= {name: metric.value, f"{name}_low": low, f"{name}_high": high}
     return row | {
         "image_threshold": result.engine.image_threshold,
         "false_alarms": at.false_alarms,
@@ -141,7 +144,3 @@ def _class_row(result: ClassResult) -> Row:
 
 def _mean_row(result: DatasetResult) -> Row:
     return {"class": "mean"} | {mean.name: mean.value for mean in result.means}
-
-
-def _picture_row(picture: PictureResult) -> Row:
-    return dataclasses.asdict(picture)

@@ -1,20 +1,29 @@
-"""Results as text for a terminal."""
+"""Formats results and comparisons as text for a terminal."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
+from evaluation.comparison import (
+    COMPARED_METRICS,
+    ClassComparison,
+    ComparedEngine,
+    Comparison,
+    Difference,
+)
 from evaluation.result_files import PICTURES
 from evaluation.results import (
     ClassResult,
     DatasetResult,
-    Figure,
+    Failure,
     Latency,
+    MetricValue,
     PictureResult,
     Rate,
-    mean_of,
+    mean_metric,
 )
 
-COLUMNS = {
+TITLES: Final = {
     "image_auroc": "image AUROC",
     "image_ap": "image AP",
     "pixel_auroc": "pixel AUROC",
@@ -22,95 +31,159 @@ COLUMNS = {
     "aupro": "AUPRO@0.3",
     "aupimo": "AUPIMO",
 }
-SHORT = {
-    "image_auroc": "img AUROC",
-    "image_ap": "img AP",
-    "pixel_auroc": "pix AUROC",
-    "pixel_ap": "pix AP",
-    "aupro": "AUPRO@0.3",
-    "aupimo": "AUPIMO",
+SHORT_TITLES: Final = {
+    name: title.replace("image", "img").replace("pixel", "pix") for name, title in TITLES.items()
 }
-SELECTED = {"image_f1_max": "image F1-max", "pixel_f1_max": "pixel F1-max"}
-"""Choose their threshold on the test pictures; told apart for that."""
+TEST_SELECTED_TITLES: Final = {"image_f1_max": "image F1-max", "pixel_f1_max": "pixel F1-max"}
+"""Metrics that choose their threshold on the test pictures; listed apart from the others."""
 
-LISTED = 10
-"""Most pictures named in one line; all are in pictures.csv."""
+MAX_NAMES: Final = 10
+"""Pictures named in a list; pictures.csv has all of them."""
 
 
 def class_lines(result: ClassResult) -> list[str]:
-    """One class in full."""
-    data, at, engine = result.data, result.at_threshold, result.engine
+    """All results of one class."""
+    data, at_threshold, engine = result.data, result.at_threshold, result.engine
     lines = [
         f"{result.name}: {data.good} good and {data.defective} defective pictures, "
         f"{data.masked} of them with masks; {engine.method} on {engine.backbone}",
-        *_figures(result, COLUMNS),
-        "  best threshold for these very pictures (test-selected, a ceiling):",
-        *_figures(result, SELECTED),
-        f"  at the engine's own thresholds, image {engine.image_threshold:.4f} and pixel "
-        f"{engine.pixel_threshold:.4f}; {result.rules.thresholds}:",
-        f"  {'false alarms':16} {rate(at.false_alarm_rate)}",
-        *_named(result.false_alarms),
-        f"  {'misses':16} {rate(at.miss_rate)}",
-        *_named(result.misses),
-        f"  {'regions found':16} {rate(at.regions_found)}",
-        f"  {'good with region':16} {rate(at.false_regions)}",
-        *_latency(result.latency),
+        *_metric_lines(result, TITLES),
+        "  with the best threshold for these test pictures (test-selected, an upper bound):",
+        *_metric_lines(result, TEST_SELECTED_TITLES),
+        f"  at the thresholds of the engine file, image {engine.image_threshold:.4f} and pixel "
+        f"{engine.pixel_threshold:.4f}, {result.rules.thresholds}:",
+        f"  {'false alarms':16} {_rate_text(at_threshold.false_alarm_rate)}",
+        *_name_lines(result.false_alarms),
+        f"  {'misses':16} {_rate_text(at_threshold.miss_rate)}",
+        *_name_lines(result.misses),
+        f"  {'regions found':16} {_rate_text(at_threshold.regions_found)}",
+        f"  {'good with region':16} {_rate_text(at_threshold.false_regions)}",
+        *_latency_lines(result.latency),
     ]
     if result.errors:
-        lines.append(f"  {'ERROR':16} {len(result.errors)} pictures, in no figure")
-        lines += [f"    {one.name}: {one.error}" for one in result.errors[:LISTED]]
+        lines.append(f"  {'ERROR':16} {len(result.errors)} pictures, not counted in any metric")
+        lines += [f"    {p.name}: {p.error}" for p in result.errors[:MAX_NAMES]]
     return lines + [f"  {'note':16} {note}" for note in (*result.warnings, *data.problems)]
 
 
 def dataset_lines(result: DatasetResult) -> list[str]:
-    """The table of all classes and their mean."""
-    width = max([len(one.name) for one in result.classes] + [len("class"), len("mean")])
-    head = [f"{'class':{width}}", f"{'good':>5}", f"{'bad':>5}"]
-    head += [f"{title:>9}" for title in (*SHORT.values(), "alarms", "misses", "errors", "p50 ms")]
-    lines = [" ".join(head)]
-    for one in result.classes:
-        data, at, latency = one.data, one.at_threshold, one.latency
-        row = [f"{one.name:{width}}", f"{data.good:5}", f"{data.defective:5}"]
-        row += [f"{_short(getattr(one.figures, name).value):>9}" for name in SHORT]
-        row += [f"{count:9}" for count in (at.false_alarms, at.misses, data.errors)]
-        row.append(f"{_short(latency.total_p50_ms, 1):>9}")
-        lines.append(" ".join(row))
-    means = [mean_of(name, result.classes) for name in SHORT]
-    row = [f"{'mean':{width}}", " " * 5, " " * 5, *(f"{_short(m.value):>9}" for m in means)]
-    lines.append(" ".join(row).rstrip())
-    for count in sorted({m.defined for m in means if 0 < m.defined < m.classes}):
-        titles = ", ".join(COLUMNS[m.name] for m in means if m.defined == count)
+    """A table with a row per class and their mean."""
+    width = max(len(name) for name in ("class", *(each.name for each in result.classes)))
+    titles = (*SHORT_TITLES.values(), "alarms", "misses", "errors", "p50 ms")
+    head = [f"{'class':{width}}", f"{'good':>5}", f"{'bad':>5}", *(f"{t:>9}" for t in titles)]
+    means = [mean_metric(name, result.classes) for name in TITLES]
+    mean_row = [f"{'mean':{width}}", " " * 5, " " * 5, *(f"{_number(m.value):>9}" for m in means)]
+    lines = [
+        " ".join(head),
+        *(_class_row(each, width) for each in result.classes),
+        " ".join(mean_row).rstrip(),
+    ]
+    for count in sorted({mean.defined for mean in means if 0 < mean.defined < mean.classes}):
+        names = ", ".join(TITLES[mean.name] for mean in means if mean.defined == count)
         lines.append(
-            f"over {count} of {len(result.classes)} classes, as the others do not define it: the "
-            f"mean of {titles}"
+            f"mean over the {count} of {len(result.classes)} classes that define it: {names}"
         )
-    return lines + [f"{one.name} was not evaluated: {one.reason}" for one in result.failures]
+    return lines + _failure_lines(result.failures, "evaluated")
 
 
-def rate(value: Rate) -> str:
-    if value.share is None or value.interval is None:
-        return "none to judge"
-    low, high = value.interval
-    return f"{value.count} of {value.of}, {value.share:.1%} (95 % {low:.1%} to {high:.1%})"
+def comparison_lines(comparison: Comparison) -> list[str]:
+    """A table per class, then the failures."""
+    lines: list[str] = []
+    for each in comparison.classes:
+        lines += [*_class_comparison_lines(each), ""]
+    lines += _failure_lines(comparison.failures, "compared")
+    tests = sum(d.p is not None for each in comparison.classes for d in each.differences)
+    if tests > 1:
+        lines.append(
+            f"each p-value is for one comparison alone: of {tests} comparisons without a "
+            f"difference, about {0.05 * tests:.1f} have p below 0.05 by chance"
+        )
+    return lines
 
 
-def _figures(result: ClassResult, titles: dict[str, str]) -> list[str]:
+def _class_comparison_lines(comparison: ClassComparison) -> list[str]:
+    data = comparison.engines[0].result.data
+    first = comparison.engines[0].label
+    width = max(len(name) for name in ("engine", *(each.label for each in comparison.engines)))
+    head = [f"{'engine':{width}}", *(f"{TITLES[name]:>11}" for name in COMPARED_METRICS)]
+    head += [f"{title:>12}" for title in ("false alarms", "misses", "MB", "p50 ms", "time")]
     return [
-        f"  {title:16} {_full(getattr(result.figures, name))}" for name, title in titles.items()
+        f"{comparison.name}: {data.good} good and {data.defective} defective pictures",
+        "  " + " ".join(head),
+        *("  " + " ".join(_engine_row(each, width)) for each in comparison.engines),
+        f"  difference to {first}, on the same resamples of the pictures:",
+        *(f"    {_difference_text(difference)}" for difference in comparison.differences),
+        *(
+            f"    {each.label}: pictures with the right verdict only by {first}: "
+            f"{len(each.only_first_right)}, only by {each.label}: {len(each.only_this_right)}"
+            for each in comparison.disagreements
+        ),
+        *(f"  note: {note}" for note in comparison.notes),
     ]
 
 
-def _full(figure: Figure) -> str:
-    if figure.value is None:
-        return f"undefined: {figure.reason}"
-    low, high = figure.interval or (figure.value, figure.value)
-    text = f"{figure.value:.4f}"
+def _engine_row(engine: ComparedEngine, width: int) -> list[str]:
+    result = engine.result
+    values = (getattr(result.figures, name).value for name in COMPARED_METRICS)
+    return [
+        f"{engine.label:{width}}",
+        *(f"{_number(value):>11}" for value in values),
+        f"{result.at_threshold.false_alarms:12}",
+        f"{result.at_threshold.misses:12}",
+        f"{result.engine.megabytes:12.1f}",
+        f"{_number(engine.latency.total_p50_ms, 1):>12}",
+        f"{f'{engine.time_ratio:.2f}x':>12}",
+    ]
+
+
+def _difference_text(difference: Difference) -> str:
+    title = f"{difference.label}: {TITLES[difference.figure]}"
+    if difference.value is None:
+        return f"{title} undefined: {difference.reason}"
+    text = f"{title} {difference.value:+.4f}"
+    if difference.interval is None or difference.p is None:
+        return f"{text}, without an interval"
+    low, high = difference.interval
+    return f"{text} (95 % {low:+.4f} to {high:+.4f}), p {difference.p:.3f}"
+
+
+def _class_row(result: ClassResult, width: int) -> str:
+    data, at_threshold = result.data, result.at_threshold
+    row = [f"{result.name:{width}}", f"{data.good:5}", f"{data.defective:5}"]
+    row += [f"{_number(getattr(result.figures, name).value):>9}" for name in TITLES]
+    row += [f"{n:9}" for n in (at_threshold.false_alarms, at_threshold.misses, data.errors)]
+    return " ".join([*row, f"{_number(result.latency.total_p50_ms, 1):>9}"])
+
+
+def _failure_lines(failures: Sequence[Failure], action: str) -> list[str]:
+    return [f"{failure.name} was not {action}: {failure.reason}" for failure in failures]
+
+
+def _rate_text(rate: Rate) -> str:
+    if rate.share is None or rate.interval is None:
+        return "undefined: there are none"
+    low, high = rate.interval
+    return f"{rate.count} of {rate.of}, {rate.share:.1%} (95 % {low:.1%} to {high:.1%})"
+
+
+def _metric_lines(result: ClassResult, titles: Mapping[str, str]) -> list[str]:
+    return [
+        f"  {title:16} {_metric_text(getattr(result.figures, name))}"
+        for name, title in titles.items()
+    ]
+
+
+def _metric_text(metric: MetricValue) -> str:
+    if metric.value is None:
+        return f"undefined: {metric.reason}"
+    low, high = metric.interval or (metric.value, metric.value)
+    text = f"{metric.value:.4f}"
     if low < high:
         text += f" (95 % {low:.4f} to {high:.4f})"
-    return text if figure.reason is None else f"{text}; {figure.reason}"
+    return text if metric.reason is None else f"{text}; {metric.reason}"
 
 
-def _latency(latency: Latency) -> list[str]:
+def _latency_lines(latency: Latency) -> list[str]:
     if latency.total_p50_ms is None or latency.total_p99_ms is None:
         return []
     return [
@@ -119,11 +192,11 @@ def _latency(latency: Latency) -> list[str]:
     ]
 
 
-def _named(pictures: Sequence[PictureResult]) -> list[str]:
-    """The first of them, in lines of their own."""
-    names = [one.name for one in pictures[:LISTED]]
-    if len(pictures) > LISTED:
-        names.append(f"and {len(pictures) - LISTED} more, see {PICTURES}")
+def _name_lines(pictures: Sequence[PictureResult]) -> list[str]:
+    """The first names, indented and wrapped."""
+    names = [picture.name for picture in pictures[:MAX_NAMES]]
+    if len(pictures) > MAX_NAMES:
+        names.append(f"and {len(pictures) - MAX_NAMES} more in {PICTURES}")
     indent = " " * 4
     return textwrap.wrap(
         ", ".join(names),
@@ -135,5 +208,5 @@ def _named(pictures: Sequence[PictureResult]) -> list[str]:
     )
 
 
-def _short(value: float | None, digits: int = 4) -> str:
+def _number(value: float | None, digits: int = 4) -> str:
     return "-" if value is None else f"{value:.{digits}f}"

@@ -1,4 +1,4 @@
-"""Masks of defects on the grid of an engine's anomaly map."""
+"""Resizes the defect masks of a data set to the resolution of an engine's anomaly map."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,26 +14,28 @@ from inspector.core.arrays import Mask
 
 Shares = npt.NDArray[np.float64]
 
-NEIGHBOURS: Final = 8
-"""Pixels that touch at a corner belong to one region, as in the MVTec evaluation."""
+CONNECTIVITY: Final = 8
+"""Pixels that touch at a corner belong to the same region, as in the MVTec evaluation."""
 
 ROUNDING: Final = 1e-9
-"""Of a share of a map pixel."""
+"""Rounding error of a share of a map pixel."""
 
-RULES: Final = {
-    "nearest": "a map pixel is defective where the mask is at its centre",
-    "half": "a map pixel is defective where the mask covers at least half of it",
-    "any": "a map pixel is defective where the mask covers any of it",
+MASK_RULES: Final = {
+    "nearest": "a map pixel is defective if the mask is defective at its centre",
+    "half": "a map pixel is defective if the mask covers at least half of it",
+    "any": "a map pixel is defective if the mask covers any part of it",
 }
+"""Name of the rule -> sentence for the report."""
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
-    """One mask as the engine sees it.
+class TruthMask:
+    """A mask at the resolution of the map.
 
-    mask: (h, w) of the map, also outside the inspected region. regions: of the whole
-    mask. vanished: of these, regions without a pixel in a defective map pixel. outside: regions
-    beyond the engine's crop, or without a pixel in a defective map pixel that is inspected.
+    mask: (h, w) bool, true for defective map pixels, also outside the inspected area.
+    regions: number of defect regions in the full-size mask. vanished: regions that are too small
+    to have a defective map pixel. outside: regions outside the engine's crop, or whose defective
+    map pixels are all outside the inspected area.
     """
 
     mask: Mask
@@ -42,20 +44,21 @@ class Truth:
     outside: int
 
 
-def truth_on_map(drawn: Mask, spec: EngineSpec, rule: str, inside: Mask) -> Truth:
-    """drawn: (H, W) of the frame. rule: one of RULES. inside: (h, w), what is inspected."""
-    x0, y0, x1, y1 = crop_box(spec.resize, (drawn.shape[0], drawn.shape[1]))
-    _, labels = cv2.connectedComponents(drawn.astype(np.uint8), connectivity=NEIGHBOURS)
-    seen = labels[y0:y1, x0:x1]
-    mask = _resized(seen > 0, spec.map_hw, rule)
-    regions = _present(seen, np.ones(spec.map_hw, bool))
-    on_map = _present(seen, mask)
-    inspected = _present(seen, mask & inside)
-    beyond = int(labels.max()) - regions
-    return Truth(mask, regions + beyond, regions - on_map, on_map - inspected + beyond)
+def to_map_resolution(frame_mask: Mask, spec: EngineSpec, rule: str, inspected: Mask) -> TruthMask:
+    """frame_mask: (H, W) bool of the frame. rule: a key of MASK_RULES. inspected: (h, w) bool of
+    the map, see evaluation.inference.inspected_area."""
+    x0, y0, x1, y1 = crop_box(spec.resize, (frame_mask.shape[0], frame_mask.shape[1]))
+    _, labels = cv2.connectedComponents(frame_mask.astype(np.uint8), connectivity=CONNECTIVITY)
+    cropped = labels[y0:y1, x0:x1]
+    mask = _resize(cropped > 0, spec.map_hw, rule)
+    in_crop = _count_regions(cropped, np.ones(spec.map_hw, bool))
+    on_map = _count_regions(cropped, mask)
+    in_area = _count_regions(cropped, mask & inspected)
+    cut_off = int(labels.max()) - in_crop
+    return TruthMask(mask, in_crop + cut_off, in_crop - on_map, on_map - in_area + cut_off)
 
 
-def _resized(mask: Mask, map_hw: tuple[int, int], rule: str) -> Mask:
+def _resize(mask: Mask, map_hw: tuple[int, int], rule: str) -> Mask:
     if rule == "nearest":
         rows, columns = (
             np.minimum(((np.arange(cells) + 0.5) * size / cells).astype(np.intp), size - 1)
@@ -69,7 +72,7 @@ def _resized(mask: Mask, map_hw: tuple[int, int], rule: str) -> Mask:
 
 @lru_cache(maxsize=8)
 def _overlaps(cells: int, size: int) -> Shares:
-    """(cells, size): share of each cell that each of `size` pixels covers along one axis."""
+    """(cells, size) float64: the share of each cell that each pixel covers, along one axis."""
     edges = np.arange(cells + 1) * (size / cells)
     pixels = np.arange(size)
     low = np.maximum(edges[:-1, None], pixels)
@@ -77,11 +80,11 @@ def _overlaps(cells: int, size: int) -> Shares:
     return np.maximum(high - low, 0) * (cells / size)
 
 
-def _present(labels: npt.NDArray[np.int32], on_map: Mask) -> int:
-    """How many regions have a pixel whose centre lies in one of the map pixels `on_map`."""
+def _count_regions(labels: npt.NDArray[np.int32], map_mask: Mask) -> int:
+    """Number of regions with a pixel whose centre lies in a true pixel of map_mask."""
     rows, columns = (
         ((np.arange(size) + 0.5) * cells / size).astype(np.intp)
-        for cells, size in zip(on_map.shape, labels.shape, strict=True)
+        for cells, size in zip(map_mask.shape, labels.shape, strict=True)
     )
-    found = np.unique(labels[on_map[rows[:, None], columns]])
-    return int((found > 0).sum())
+    present = np.unique(labels[map_mask[rows[:, None], columns]])
+    return int((present > 0).sum())

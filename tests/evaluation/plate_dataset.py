@@ -46,8 +46,8 @@ def make_class(folder: Path, *, good: int = 6, defective: int = 4, masks: bool =
             hole = (12 + 20 * index, 14 + 10 * index, radius, value)
             write(folder / "test" / kind / f"{index:03}.png", plate(100 * number + index, hole))
             if masks:
-                place = folder / "ground_truth" / kind / f"{index:03}_mask.png"
-                write(place, drawn_mask(hole))
+                mask_path = folder / "ground_truth" / kind / f"{index:03}_mask.png"
+                write(mask_path, drawn_mask(hole))
     return folder
 
 

@@ -5,21 +5,21 @@ from html.parser import HTMLParser
 
 import numpy as np
 
-from evaluation.provenance import DataFacts, EngineFacts, EvaluationRules, Provenance, Settings
+from evaluation.provenance import DataInfo, EngineInfo, EvaluationRules, Provenance, Settings
 from evaluation.report.panels import PictureView
 from evaluation.results import (
-    AtThreshold,
     ClassResult,
     Curve,
-    Figure,
-    Figures,
     Histogram,
     KindResult,
     Latency,
+    Metrics,
+    MetricValue,
     PictureResult,
     Rate,
     RegionGroup,
     TestSelected,
+    ThresholdResult,
 )
 from inspector.core.geometry import Affine
 
@@ -59,7 +59,7 @@ class Page(HTMLParser):
 
 
 def picture(name: str, score: float | None, *, defective: bool = False) -> PictureResult:
-    """Judged at threshold 0.5; ERROR without a score."""
+    """ScoredPicture at threshold 0.5; ERROR without a score."""
     if score is None:
         return PictureResult(
             name, f"/data/{name}", "good", defective, False, "ERROR", error=f"{name} is no picture"
@@ -80,13 +80,13 @@ def picture(name: str, score: float | None, *, defective: bool = False) -> Pictu
     )
 
 
-def some_pictures() -> tuple[PictureResult, ...]:
+def make_pictures() -> tuple[PictureResult, ...]:
     """Two false alarms, one miss, one in error."""
     good = [picture(f"good/{k:03}.png", 0.1 + 0.03 * k) for k in range(12)]
     alarms = [picture("good/alarm-a.png", 0.61), picture("good/alarm-b.png", 0.5)]
-    found = [picture(f"scratch/{k:03}.png", 0.6 + 0.1 * k, defective=True) for k in range(9)]
+    detected = [picture(f"scratch/{k:03}.png", 0.6 + 0.1 * k, defective=True) for k in range(9)]
     miss = picture("scratch/missed.png", 0.31, defective=True)
-    return (*good, *alarms, *found, miss, picture("good/broken.png", None))
+    return (*good, *alarms, *detected, miss, picture("good/broken.png", None))
 
 
 def rate(count: int, of: int) -> Rate:
@@ -96,37 +96,40 @@ def rate(count: int, of: int) -> Rate:
     return Rate(count, of, share, (max(0.0, share - 0.05), min(1.0, share + 0.2)))
 
 
-def figures(**changed: Figure) -> Figures:
+def figures(**changed: MetricValue) -> Metrics:
     values = {
-        "image_auroc": Figure(0.987654, interval=(0.912345, 1.0)),
-        "image_ap": Figure(0.976543, interval=(0.9, 1.0)),
-        "image_f1_max": Figure(0.954321, interval=(0.85, 1.0)),
-        "pixel_auroc": Figure(0.999997, interval=(0.99, 1.0), error=1e-5),
-        "pixel_ap": Figure(0.61234),
-        "pixel_f1_max": Figure(0.58765),
-        "aupro": Figure(0.91111),
-        "aupimo": Figure(0.43210),
+        "image_auroc": MetricValue(0.987654, interval=(0.912345, 1.0)),
+        "image_ap": MetricValue(0.976543, interval=(0.9, 1.0)),
+        "image_f1_max": MetricValue(0.954321, interval=(0.85, 1.0)),
+        "pixel_auroc": MetricValue(0.999997, interval=(0.99, 1.0), error=1e-5),
+        "pixel_ap": MetricValue(0.61234),
+        "pixel_f1_max": MetricValue(0.58765),
+        "aupro": MetricValue(0.91111),
+        "aupimo": MetricValue(0.43210),
     }
-    return Figures(**(values | changed))
+    return Metrics(**(values | changed))
 
 
-def a_result(pictures: tuple[PictureResult, ...] | None = None, **changed: object) -> ClassResult:
+def make_result(
+    pictures: tuple[PictureResult, ...] | None = None, **changed: object
+) -> ClassResult:
     """One class with consistent numbers; `changed`: fields of the result."""
-    shown = some_pictures() if pictures is None else pictures
-    judged = [one for one in shown if one.verdict != "ERROR"]
-    good, bad = ([one for one in judged if one.defective is kind] for kind in (False, True))
+    visible = make_pictures() if pictures is None else pictures
+    judged = [item for item in visible if item.verdict != "ERROR"]
+    good, bad = ([item for item in judged if item.defective is kind] for kind in (False, True))
     alarms, misses = sum(p.false_alarm for p in good), sum(p.miss for p in bad)
     regions = rate(sum(p.regions_found for p in bad), sum(p.regions for p in bad))
     edges = tuple(np.linspace(0, 1.6, 33).tolist())
     counts = [
-        tuple(np.histogram([one.score for one in part], edges)[0].tolist()) for part in (good, bad)
+        tuple(np.histogram([item.score for item in part], edges)[0].tolist())
+        for part in (good, bad)
     ]
     result = ClassResult(
         name="cookie",
         made_utc="2026-01-02T03:04:05Z",
         made_from=Provenance("ab" * 32, "cd" * 32, Settings()),
-        engine=an_engine(),
-        data=DataFacts(
+        engine=make_engine_info(),
+        data=DataInfo(
             "/data/cookie", "mvtec", len(good), len(bad), len(bad), 1, 10, 0, 0, ("a mask lacks",)
         ),
         rules=EvaluationRules(
@@ -141,7 +144,7 @@ def a_result(pictures: tuple[PictureResult, ...] | None = None, **changed: objec
             48_000_000,
         ),
         figures=figures(),
-        at_threshold=AtThreshold(
+        at_threshold=ThresholdResult(
             true_alarms=len(bad) - misses,
             false_alarms=alarms,
             misses=misses,
@@ -154,10 +157,12 @@ def a_result(pictures: tuple[PictureResult, ...] | None = None, **changed: objec
         test_selected=TestSelected(0.45678, 0.34567),
         kinds=(
             KindResult("scratch", len(bad), rate(misses, len(bad)), regions, figures()),
-            KindResult("dent", 3, rate(1, 3), rate(2, 4), figures(aupimo=Figure(None, "no mask"))),
+            KindResult(
+                "dent", 3, rate(1, 3), rate(2, 4), figures(aupimo=MetricValue(None, "no mask"))
+            ),
         ),
-        sizes=(RegionGroup("small", rate(3, 5), Figure(0.7)),),
-        places=(RegionGroup("border", rate(0, 0), Figure(None, "no region at the border")),),
+        sizes=(RegionGroup("small", rate(3, 5), MetricValue(0.7)),),
+        places=(RegionGroup("border", rate(0, 0), MetricValue(None, "no region at the border")),),
         curves=(
             Curve("image_roc", (0.0, 0.0, 0.14, 1.0), (0.0, 0.8, 0.9, 1.0)),
             Curve("image_pr", (0.1, 0.8, 1.0), (1.0, 0.98, 0.7)),
@@ -167,15 +172,15 @@ def a_result(pictures: tuple[PictureResult, ...] | None = None, **changed: objec
         pixel_histogram=Histogram((0.0, 0.5, 1.0), (1_000_000, 40), (3, 90_000)),
         resampled=(),
         latency=Latency("onnxruntime 1.2, CPU", 1, len(judged), 1.5, 12.0, 13.5, 20.25),
-        pictures=shown,
+        pictures=visible,
         warnings=(),
         seconds=3.2,
     )
     return replace(result, **changed)  # type: ignore[arg-type]
 
 
-def an_engine() -> EngineFacts:
-    return EngineFacts(
+def make_engine_info() -> EngineInfo:
+    return EngineInfo(
         file="/engines/cookie.onnx",
         sha256="ab" * 32,
         megabytes=15.7,
@@ -197,14 +202,14 @@ def an_engine() -> EngineFacts:
     )
 
 
-def a_view(one: PictureResult) -> PictureView:
+def make_view(item: PictureResult) -> PictureView:
     """A grey gradient with a bright square, that the map marks where the picture is defective."""
     image = np.zeros((128, 192, 3), np.uint8)
     image[:] = np.linspace(60, 160, 192, dtype=np.uint8)[None, :, None]
     anomaly_map = np.full((64, 96), 0.2, np.float32)
     mask = np.zeros((128, 192), bool)
-    if one.defective:
+    if item.defective:
         image[40:70, 100:140] = (40, 40, 220)
         mask[40:70, 100:140] = True
         anomaly_map[18:38, 48:72] = 1.2
-    return PictureView(image, anomaly_map, Affine(2, 2), mask if one.has_mask else None)
+    return PictureView(image, anomaly_map, Affine(2, 2), mask if item.has_mask else None)

@@ -1,4 +1,4 @@
-"""Memory does not grow with the number of pictures."""
+"""Memory of the metrics does not grow with the number of pictures."""
 
 import tracemalloc
 from pathlib import Path
@@ -8,45 +8,46 @@ from plate_dataset import spec
 
 from engines.datasets.types import Sample
 from engines.metrics.pixels import LIMIT
-from evaluation.class_counts import Gathering
-from evaluation.class_metrics import findings
-from evaluation.facts import MEMORY_BYTES
-from evaluation.inference import Judged
-from evaluation.provenance import Settings
-from evaluation.truth_masks import Truth
+from evaluation.class_counts import ClassCounts
+from evaluation.class_metrics import ClassMetrics
+from evaluation.inference import ScoredPicture
+from evaluation.provenance import MEMORY_BYTES, Settings
+from evaluation.truth_masks import TruthMask
 
 HW = (512, 512)
 PICTURES = 12
-"""More pixels than distinct scores are kept."""
+"""They have more pixels than the number of distinct scores that are counted."""
 
 
-def judged(sample: Sample, random: np.random.Generator) -> Judged:
+def score_picture(sample: Sample, random: np.random.Generator) -> ScoredPicture:
     anomaly_map = random.random(HW, dtype=np.float32)
     mask = np.zeros(HW, bool)
     mask[100:130, 200:240] = sample.defective
-    truth = Truth(mask, int(sample.defective), 0, 0)
-    image = np.zeros((1, 1, 3), np.uint8)
-    return Judged(sample, image, anomaly_map, float(anomaly_map.max()), truth, False, 1.0, 1.0)
+    truth = TruthMask(mask, int(sample.defective), 0, 0)
+    return ScoredPicture(sample, anomaly_map, float(anomaly_map.max()), truth, False, 1.0, 1.0)
 
 
-def test_evaluating_takes_no_more_memory_than_its_result_says():
+def test_metrics_take_no_more_memory_than_the_result_states():
     assert PICTURES * HW[0] * HW[1] > LIMIT
-    names = [("good", PICTURES), ("hole", 1), ("speck", 1)]
-    mask = (Path("mask.png"),)
+    kinds = [("good", PICTURES), ("hole", 1), ("speck", 1)]
+    masks = (Path("mask.png"),)
     tests = [
-        Sample(f"{kind}/{index}", Path("x.png"), kind, "test", () if kind == "good" else mask)
-        for kind, count in names
+        Sample(f"{kind}/{index}", Path("x.png"), kind, "test", () if kind == "good" else masks)
+        for kind, count in kinds
         for index in range(count)
     ]
     random = np.random.default_rng(0)
     tracemalloc.start()
     try:
-        gathered = Gathering(spec(map_hw=HW), tests, Settings(resamples=200))
+        counts = ClassCounts(spec(map_hw=HW), tests, Settings(resamples=200))
         for sample in tests:
-            gathered.add(judged(sample, random))
-        found = findings(gathered)
+            counts.add(score_picture(sample, random))
+        metrics = ClassMetrics(counts)
+        metrics.kinds()
+        metrics.curves()
+        metrics.resampled()
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert peak < MEMORY_BYTES
-    assert 0 < found.figures.pixel_auroc.error < 1e-4, "more scores than are kept, and told so"
+    assert 0 < metrics.figures.pixel_auroc.error < 1e-4, "scores were grouped, and error says so"

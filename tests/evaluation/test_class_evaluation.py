@@ -1,4 +1,4 @@
-"""Figures of a class against direct computation from the same maps."""
+"""Metrics of a class against direct computation from the same maps."""
 
 import dataclasses
 import math
@@ -15,7 +15,7 @@ from engines.datasets.layouts import load
 from engines.fake_engine import FakeEngine
 from engines.spec import LeftOutRecord, ResizeRule, Roi, ThresholdRule
 from engines.training.thresholds_record import picture_hash
-from evaluation.class_evaluation import as_tests, evaluate_class
+from evaluation.class_evaluation import evaluate_class, use_all_as_tests
 from evaluation.provenance import Settings
 from evaluation.results import ClassResult
 from inspector.core.errors import DataError, EngineError, InferenceError
@@ -26,7 +26,7 @@ FAST = Settings(backend="fake", resamples=20)
 def evaluated(folder: Path, settings: Settings = FAST, **changes: object) -> ClassResult:
     engine = fake_engine_file(folder.parent / "engine.onnx", **changes)
     (data,) = load(folder, None)
-    return evaluate_class(engine, as_tests(data), settings)
+    return evaluate_class(engine, use_all_as_tests(data), settings)
 
 
 def by_hand(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -36,27 +36,29 @@ def by_hand(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
     for path in sorted((folder / "test").glob("*/*.png")):
         pixels = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
         maps, scores = engine.infer(pixels[None])
-        drawn = folder / "ground_truth" / path.parent.name / f"{path.stem}_mask.png"
+        mask_path = folder / "ground_truth" / path.parent.name / f"{path.stem}_mask.png"
         mask = np.zeros(maps[0].shape, bool)
-        if drawn.exists():
+        if mask_path.exists():
             # Of two pixels, the one to whose left the centre of the map pixel lies.
-            mask = cv2.imread(str(drawn), cv2.IMREAD_GRAYSCALE)[1::2, 1::2] > 0
+            mask = cv2.imread(str(mask_path), cv2.IMREAD_GRAYSCALE)[1::2, 1::2] > 0
         rows.append((scores[0], path.parent.name != "good", maps[0], mask))
     scores, bad, maps, masks = zip(*rows, strict=True)
     return np.array(scores), np.array(bad), np.stack(maps), np.stack(masks)
 
 
-def test_figures_equal_those_of_scikit_learn_and_adeval(tmp_path):
+def test_metrics_equal_those_of_scikit_learn_and_adeval(tmp_path):
     folder = make_class(tmp_path / "plates")
-    found = evaluated(folder).figures
+    computed = evaluated(folder).figures
     scores, bad, maps, masks = by_hand(folder)
-    assert found.image_auroc.value == pytest.approx(roc_auc_score(bad, scores), abs=1e-9)
-    assert found.image_ap.value == pytest.approx(average_precision_score(bad, scores), abs=1e-9)
+    assert computed.image_auroc.value == pytest.approx(roc_auc_score(bad, scores), abs=1e-9)
+    assert computed.image_ap.value == pytest.approx(average_precision_score(bad, scores), abs=1e-9)
     truth, values = masks.ravel(), maps.ravel()
-    assert found.pixel_auroc.value == pytest.approx(roc_auc_score(truth, values), abs=1e-9)
-    assert found.pixel_ap.value == pytest.approx(average_precision_score(truth, values), abs=1e-9)
+    assert computed.pixel_auroc.value == pytest.approx(roc_auc_score(truth, values), abs=1e-9)
+    assert computed.pixel_ap.value == pytest.approx(
+        average_precision_score(truth, values), abs=1e-9
+    )
     expected, _ = au_pro.calculate_au_pro(list(masks), list(maps), 0.3, num_thresholds=5000)
-    assert found.aupro.value == pytest.approx(expected, abs=1e-4)
+    assert computed.aupro.value == pytest.approx(expected, abs=1e-4)
 
 
 def test_verdicts_are_those_of_the_image_threshold(tmp_path):
@@ -69,12 +71,12 @@ def test_verdicts_are_those_of_the_image_threshold(tmp_path):
     assert (at.misses, at.true_passes) == ((~fails & bad).sum(), (~fails & ~bad).sum())
     assert at.misses > 0
     assert at.true_alarms > 0
-    assert [one.name for one in result.misses] == sorted(
-        (one.name for one in result.misses),
+    assert [item.name for item in result.misses] == sorted(
+        (item.name for item in result.misses),
         key=lambda name: next(p.score for p in result.pictures if p.name == name),
     )
-    assert {one.score for one in result.pictures} == {float(score) for score in scores}
-    assert {one.peak for one in result.pictures} == {float(one.max()) for one in maps}
+    assert {item.score for item in result.pictures} == {float(score) for score in scores}
+    assert {item.peak for item in result.pictures} == {float(item.max()) for item in maps}
 
 
 def test_intervals_of_rates_are_exact(tmp_path):
@@ -84,7 +86,7 @@ def test_intervals_of_rates_are_exact(tmp_path):
     assert at.false_alarm_rate.interval == pytest.approx((0, 1 - 0.025 ** (1 / 6)))
 
 
-def test_each_kind_is_judged_against_all_good_pictures(tmp_path):
+def test_each_kind_is_measured_against_all_good_pictures(tmp_path):
     folder = make_class(tmp_path / "plates")
     kinds = {kind.name: kind for kind in evaluated(folder).kinds}
     assert set(kinds) == {"hole", "speck"}
@@ -109,21 +111,21 @@ def test_regions_are_grouped_by_size_and_by_place(tmp_path):
 
 def test_batches_change_nothing(tmp_path):
     folder = make_class(tmp_path / "plates")
-    one = evaluated(folder)
+    item = evaluated(folder)
     five = evaluated(folder, dataclasses.replace(FAST, batch=5))
-    assert five.figures == one.figures
+    assert five.figures == item.figures
     assert five.latency.batch == 5
-    assert [p.score for p in five.pictures] == [p.score for p in one.pictures]
+    assert [p.score for p in five.pictures] == [p.score for p in item.pictures]
 
 
-def test_pictures_that_cannot_be_judged_are_named_and_in_no_figure(tmp_path):
+def test_pictures_without_a_score_are_named_and_not_counted(tmp_path):
     folder = make_class(tmp_path / "plates")
     before = evaluated(folder)
     (folder / "test" / "good" / "900.png").write_bytes(b"no picture")
     write(folder / "test" / "hole" / "901.png", plate(901, (40, 30, 9, 0)))
     write(folder / "ground_truth" / "hole" / "901_mask.png", np.zeros((10, 10), np.uint8))
     after = evaluated(folder)
-    assert [one.name for one in after.errors] == ["test/good/900.png", "test/hole/901.png"]
+    assert [item.name for item in after.errors] == ["test/good/900.png", "test/hole/901.png"]
     assert "cannot be read" in (after.errors[0].error or "")
     assert "10x10" in (after.errors[1].error or "")
     assert after.data.errors == 2
@@ -145,12 +147,12 @@ def test_a_map_that_is_not_finite_is_an_error_of_its_picture(tmp_path, monkeypat
     monkeypatch.setattr("engines.fake_engine.FakeEngine", Broken)
     result = evaluated(make_class(tmp_path / "plates"))
     assert len(result.errors) == 4
-    assert all("not finite" in (one.error or "") for one in result.errors)
+    assert all("not finite" in (item.error or "") for item in result.errors)
     assert result.figures.image_auroc.value is not None
     assert math.isfinite(result.figures.image_auroc.value)
 
 
-def test_an_engine_that_fails_is_no_result(tmp_path, monkeypatch):
+def test_a_failing_engine_gives_no_result(tmp_path, monkeypatch):
     def fails(self, pixels):
         raise InferenceError("out of memory")
 
@@ -159,67 +161,69 @@ def test_an_engine_that_fails_is_no_result(tmp_path, monkeypatch):
         evaluated(make_class(tmp_path / "plates"))
 
 
-def test_an_engine_that_nobody_can_check_is_told(tmp_path):
+def test_an_engine_without_golden_pictures_gives_a_warning(tmp_path):
     folder = make_class(tmp_path / "plates")
-    assert not any("golden" in one for one in evaluated(folder).warnings)
-    found = evaluated(folder, method="rad").warnings
-    assert any(one.startswith("the engine file holds no golden pictures") for one in found)
+    assert not any("golden" in item for item in evaluated(folder).warnings)
+    computed = evaluated(folder, method="rad").warnings
+    assert any(item.startswith("the engine file holds no golden pictures") for item in computed)
 
 
-def test_without_masks_pixel_figures_are_undefined_with_the_reason(tmp_path):
+def test_without_masks_pixel_metrics_are_undefined_with_the_reason(tmp_path):
     result = evaluated(make_class(tmp_path / "plates", masks=False))
     for name in ("pixel_auroc", "pixel_ap", "pixel_f1_max", "aupro", "aupimo"):
-        found = getattr(result.figures, name)
-        assert found.value is None
-        assert found.reason == "no defective picture has a mask"
+        computed = getattr(result.figures, name)
+        assert computed.value is None
+        assert computed.reason == "no defective picture has a mask"
     assert result.figures.image_auroc.value is not None
     assert result.pixel_histogram is None
 
 
-def test_defective_pictures_without_a_mask_are_named_and_in_no_pixel_figure(tmp_path):
+def test_pixel_metrics_do_not_count_defective_pictures_without_a_mask(tmp_path):
     folder = make_class(tmp_path / "plates")
     (folder / "ground_truth" / "hole" / "001_mask.png").unlink()
     write(folder / "ground_truth" / "hole" / "002_mask.png", np.zeros(HW, np.uint8))
     result = evaluated(folder)
-    notes = {one.name: one.note for one in result.pictures if one.note}
+    notes = {item.name: item.note for item in result.pictures if item.note}
     assert notes == {
         "test/hole/001.png": "it has no mask",
         "test/hole/002.png": "its mask shows no defect",
     }
     assert result.data.masked == 6
-    assert any("2 defective pictures are in no pixel figure" in one for one in result.warnings)
+    assert any(
+        "the pixel metrics do not count 2 defective pictures" in item for item in result.warnings
+    )
     _, _, maps, masks = by_hand(folder)
     part = np.r_[0:7, 9:14]
     expected = roc_auc_score(masks[part].ravel(), maps[part].ravel())
     assert result.figures.pixel_auroc.value == pytest.approx(expected, abs=1e-9)
 
 
-def test_masks_that_compression_blurred_are_told_under_the_rule_that_takes_any_value(tmp_path):
+def test_jpeg_masks_give_a_warning_if_any_value_counts(tmp_path):
     folder = make_class(tmp_path / "plates")
     for path in sorted((folder / "ground_truth").rglob("*.png")):
         write(path.with_suffix(".jpg"), cv2.imread(str(path)))
         path.unlink()
-    assert any("masks in JPEG" in one for one in evaluated(folder).warnings)
+    assert any("masks are JPEG files" in item for item in evaluated(folder).warnings)
     half = evaluated(folder, dataclasses.replace(FAST, mask_values="half"))
-    assert not any("JPEG" in one for one in half.warnings)
+    assert not any("JPEG" in item for item in half.warnings)
 
 
-def test_without_defects_false_alarms_are_told_and_the_rest_is_undefined(tmp_path):
+def test_without_defects_only_false_alarms_are_measured(tmp_path):
     result = evaluated(make_class(tmp_path / "plates", defective=0), image_threshold=0.01)
     assert result.at_threshold.false_alarms == 6
     assert result.at_threshold.miss_rate.share is None
     assert result.figures.image_auroc.value is None
     assert result.figures.pixel_auroc.reason == "no defective pictures"
-    assert any("only false alarms" in one for one in result.warnings)
+    assert any("only false alarms" in item for item in result.warnings)
     assert [curve.name for curve in result.curves] == []
 
 
-def test_without_good_pictures_misses_are_told(tmp_path):
+def test_without_good_pictures_only_misses_are_measured(tmp_path):
     result = evaluated(make_class(tmp_path / "plates", good=0))
     assert result.at_threshold.misses == 4
     assert result.figures.image_auroc.reason == "no normal pictures"
     assert result.figures.aupimo.value is None
-    assert any("only misses" in one for one in result.warnings)
+    assert any("only misses" in item for item in result.warnings)
 
 
 def test_a_class_without_test_pictures_is_refused(tmp_path):
@@ -228,39 +232,43 @@ def test_a_class_without_test_pictures_is_refused(tmp_path):
         evaluated(folder)
 
 
-def test_a_class_of_which_nothing_can_be_read_is_refused(tmp_path):
+def test_a_class_without_readable_pictures_is_refused(tmp_path):
     folder = make_class(tmp_path / "plates", good=2, defective=0)
     for path in (folder / "test" / "good").iterdir():
         path.write_bytes(b"")
-    with pytest.raises(DataError, match=r"none of the 2 test pictures .* can be judged; first"):
+    with pytest.raises(
+        DataError, match=r"none of the 2 test pictures .* can be scored; the first error"
+    ):
         evaluated(folder)
 
 
-def test_pixels_outside_the_region_of_interest_count_nowhere(tmp_path):
+def test_pixels_outside_the_region_of_interest_are_not_counted(tmp_path):
     folder = make_class(tmp_path / "plates")
     left = Roi(HW, inspect=(((0, 0), (48, 0), (48, 64), (0, 64)),))
     result = evaluated(folder, roi=left)
     _, _, maps, masks = by_hand(folder)
     expected = roc_auc_score(masks[:, :, :24].ravel(), maps[:, :, :24].ravel())
     assert result.figures.pixel_auroc.value == pytest.approx(expected, abs=1e-9)
-    outside = [one.name for one in result.pictures if one.outside]
+    outside = [item.name for item in result.pictures if item.outside]
     assert "test/hole/003.png" in outside
-    assert any("wholly outside" in one and "test/hole/003.png" in one for one in result.warnings)
+    assert any(
+        "completely outside" in item and "test/hole/003.png" in item for item in result.warnings
+    )
 
 
-def test_an_engine_that_was_fitted_on_test_pictures_is_told(tmp_path):
+def test_fitting_on_test_pictures_gives_a_warning(tmp_path):
     folder = make_class(tmp_path / "plates")
     picture = cv2.imread(str(folder / "test" / "good" / "002.png"))
     known = picture_hash(np.ascontiguousarray(picture[:, :, ::-1]))
     bank = LeftOutRecord((0.1,), (0.1,), (0.1,), 2, "2-fold", False, bank=(known,))
     result = evaluated(folder, left_out=bank)
-    assert any("fitted on 1 of these test pictures" in one for one in result.warnings)
-    assert any("test/good/002.png" in one for one in result.warnings)
+    assert any("fitted on 1 of these test pictures" in item for item in result.warnings)
+    assert any("test/good/002.png" in item for item in result.warnings)
 
 
-def test_frames_of_another_aspect_are_told_as_the_line_would(tmp_path):
+def test_pictures_of_another_aspect_give_a_warning(tmp_path):
     result = evaluated(make_class(tmp_path / "plates"), frame_hw=(64, 64))
-    assert any("another aspect" in one for one in result.warnings)
+    assert any("another aspect" in item for item in result.warnings)
 
 
 def test_a_plain_folder_is_all_test_pictures(tmp_path):
@@ -272,22 +280,22 @@ def test_a_plain_folder_is_all_test_pictures(tmp_path):
     assert result.figures.image_auroc.value == 1
 
 
-def test_a_picture_too_small_for_the_crop_is_an_error_of_its_own(tmp_path):
+def test_a_picture_too_small_for_the_crop_is_an_error(tmp_path):
     folder = make_class(tmp_path / "plates")
     write(folder / "test" / "good" / "900.png", np.zeros((1, 1, 3), np.uint8))
     result = evaluated(folder, resize=ResizeRule(HW, crop=(0.1, 0.1, 0.4, 0.4)))
-    assert [one.name for one in result.errors] == ["test/good/900.png"]
+    assert [item.name for item in result.errors] == ["test/good/900.png"]
     assert "too small" in (result.errors[0].error or "")
 
 
-def test_more_pictures_per_call_than_the_engine_takes_are_refused(tmp_path):
+def test_a_batch_above_the_engines_limit_is_refused(tmp_path):
     folder = make_class(tmp_path / "plates", good=1, defective=1)
     with pytest.raises(EngineError, match="at most 2 pictures per call, not 3"):
         evaluated(folder, dataclasses.replace(FAST, batch=3), max_batch=2)
 
 
-def test_thresholds_set_by_hand_are_not_called_honest(tmp_path):
+def test_thresholds_set_by_hand_are_reported(tmp_path):
     folder = make_class(tmp_path / "plates", good=1, defective=1)
     by_hand_rule = ThresholdRule("set by hand", None, 0, 0, (0.0, 1.0))
     assert "set by hand" in evaluated(folder, threshold_rule=by_hand_rule).rules.thresholds
-    assert "(honest)" in evaluated(folder).rules.thresholds
+    assert "before this test" in evaluated(folder).rules.thresholds

@@ -12,7 +12,7 @@ from plate_dataset import fake_engine_file, make_class, plate, write
 
 from engines.datasets.layouts import load
 from engines.fake_engine import FakeEngine
-from evaluation.dataset import Job, check_out, evaluate_dataset, jobs_for
+from evaluation.dataset import Job, check_out, evaluate_dataset, plan_jobs
 from evaluation.provenance import Settings
 from evaluation.results import DatasetResult
 from inspector.core.errors import ConfigError
@@ -30,20 +30,20 @@ def data(tmp_path: Path) -> Path:
 
 
 def run(place: Path, settings: Settings = FAST) -> DatasetResult:
-    jobs = jobs_for(place / "engines", load(place / "data", None))
+    jobs = plan_jobs(place / "engines", load(place / "data", None))
     return evaluate_dataset(jobs, place / "out", settings)
 
 
-def test_what_has_not_changed_is_kept(data):
+def test_unchanged_results_are_reused(data):
     first = run(data)
-    assert first.kept == ()
+    assert first.reused == ()
     second = run(data)
-    assert second.kept == ("bolts", "nuts", "plates")
+    assert second.reused == ("bolts", "nuts", "plates")
     assert second.classes == first.classes
 
 
 @pytest.mark.parametrize("changed", ["engine", "picture", "mask", "new", "settings"])
-def test_what_has_changed_is_made_anew(data, changed):
+def test_changed_classes_are_evaluated_again(data, changed):
     run(data)
     settings = FAST
     if changed == "engine":
@@ -56,19 +56,19 @@ def test_what_has_changed_is_made_anew(data, changed):
         write(data / "data" / "nuts" / "test" / "good" / "900.png", plate(78))
     else:
         settings = dataclasses.replace(FAST, mask_rule="any")
-    kept = () if changed == "settings" else ("bolts", "plates")
-    assert run(data, settings).kept == kept
+    reused = () if changed == "settings" else ("bolts", "plates")
+    assert run(data, settings).reused == reused
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 1}', '{"format": 0}', "\x00"])
-def test_a_damaged_result_is_made_anew(data, text):
+def test_a_damaged_result_is_replaced(data, text):
     run(data)
     (data / "out" / "nuts" / "metrics.json").write_text(text)
-    assert run(data).kept == ("bolts", "plates")
-    assert run(data).kept == ("bolts", "nuts", "plates")
+    assert run(data).reused == ("bolts", "plates")
+    assert run(data).reused == ("bolts", "nuts", "plates")
 
 
-def test_a_run_that_breaks_goes_on_where_it_was(data, monkeypatch):
+def test_an_interrupted_run_is_resumed(data, monkeypatch):
     seen: list[int] = []
 
     def infer(self, pixels, real=FakeEngine.infer):
@@ -83,25 +83,25 @@ def test_a_run_that_breaks_goes_on_where_it_was(data, monkeypatch):
             run(data)
     assert (data / "out" / "bolts" / "metrics.json").is_file()
     assert not (data / "out" / "nuts" / "metrics.json").exists()
-    assert run(data).kept == ("bolts",)
+    assert run(data).reused == ("bolts",)
 
 
 KILLED = """
 import sys, time
 from pathlib import Path
 from engines.datasets.layouts import load
-from evaluation.dataset import evaluate_dataset, jobs_for
+from evaluation.dataset import evaluate_dataset, plan_jobs
 from evaluation.provenance import Settings
 place = Path(sys.argv[1])
-jobs = jobs_for(place / "engines", load(place / "data", None))
-def told(job, result, was_kept):
+jobs = plan_jobs(place / "engines", load(place / "data", None))
+def stop(job, result, reused):
     print("done", flush=True)
     time.sleep(60)
-evaluate_dataset(jobs, place / "out", Settings(backend="fake", resamples=0), told=told)
+evaluate_dataset(jobs, place / "out", Settings(backend="fake", resamples=0), on_result=stop)
 """
 
 
-def test_a_killed_run_goes_on_where_it_was(data):
+def test_a_killed_run_is_resumed(data):
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(data)], stdout=subprocess.PIPE, cwd=ROOT
     )
@@ -110,41 +110,41 @@ def test_a_killed_run_goes_on_where_it_was(data):
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=20)
     process.stdout.close()
-    assert run(data).kept == ("bolts",)
+    assert run(data).reused == ("bolts",)
 
 
-def test_a_class_that_cannot_be_evaluated_stops_no_other(data):
+def test_a_failed_class_does_not_stop_the_others(data):
     (data / "engines" / "nuts.onnx").unlink()
     (data / "engines" / "bolts.onnx").write_text("{}")
-    found = run(data)
-    assert [one.name for one in found.classes] == ["plates"]
-    assert [one.name for one in found.failures] == ["bolts", "nuts"]
-    assert "nuts.onnx" in found.failures[1].reason
-    for mean in found.means:
+    computed = run(data)
+    assert [item.name for item in computed.classes] == ["plates"]
+    assert [item.name for item in computed.failures] == ["bolts", "nuts"]
+    assert "nuts.onnx" in computed.failures[1].reason
+    for mean in computed.means:
         assert mean.classes == 1
 
 
-def test_means_are_over_the_classes_that_define_a_figure(data):
+def test_means_are_over_the_classes_that_define_a_metric(data):
     for mask in (data / "data" / "nuts" / "ground_truth").rglob("*.png"):
         mask.unlink()
-    found = run(data)
-    means = {mean.name: mean for mean in found.means}
+    computed = run(data)
+    means = {mean.name: mean for mean in computed.means}
     assert means["image_auroc"].defined == 3
     assert means["pixel_auroc"].defined == 2
-    values = [one.figures.pixel_auroc.value for one in found.classes]
+    values = [item.figures.pixel_auroc.value for item in computed.classes]
     known = [value for value in values if value is not None]
     assert means["pixel_auroc"].value == pytest.approx(sum(known) / 2)
 
 
 def test_one_engine_takes_the_class_of_its_name(data):
     classes = load(data / "data", None)
-    (job,) = jobs_for(data / "engines" / "nuts.onnx", classes)
+    (job,) = plan_jobs(data / "engines" / "nuts.onnx", classes)
     assert job == Job(data / "engines" / "nuts.onnx", classes[1])
-    with pytest.raises(ConfigError, match=r"3 classes, none of its name .*--class"):
-        jobs_for(data / "engines" / "screws.onnx", classes)
+    with pytest.raises(ConfigError, match=r"none of the 3 classes .*--class"):
+        plan_jobs(data / "engines" / "screws.onnx", classes)
 
 
-def test_results_never_go_into_what_is_read(data):
+def test_results_are_never_written_into_input_folders(data):
     classes = load(data / "data", None)
     for out in (data / "data", data / "data" / "out", data / "data" / "nuts", data):
         inputs = [data / "data"] if out != data else [data / "nuts"]
@@ -153,7 +153,7 @@ def test_results_never_go_into_what_is_read(data):
     check_out(data / "out", classes, [data / "data", data / "engines"])
 
 
-def test_other_files_in_the_folder_of_results_stay(data):
+def test_other_files_in_the_result_folder_are_kept(data):
     (data / "out" / "nuts").mkdir(parents=True)
     (data / "out" / "nuts" / "notes.txt").write_text("mine")
     run(data)

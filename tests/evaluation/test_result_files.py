@@ -13,7 +13,7 @@ from engines.datasets.layouts import load
 from evaluation.class_evaluation import evaluate_class
 from evaluation.provenance import Settings
 from evaluation.result_files import read_class, write_class, write_dataset
-from evaluation.results import FIGURES, ClassResult, DatasetResult
+from evaluation.results import METRIC_NAMES, ClassResult, DatasetResult
 from inspector.core.errors import DataError, SinkError
 
 
@@ -32,26 +32,26 @@ def strict(path: Path) -> object:
 
 @pytest.mark.parametrize("masks", [True, False])
 @pytest.mark.parametrize(("good", "defective"), [(0, 1), (1, 0), (1, 1), (4, 0), (0, 4), (4, 4)])
-def test_a_result_reads_back_as_it_was_and_holds_no_nan(tmp_path, good, defective, masks):
+def test_a_result_is_read_back_unchanged_and_has_no_nan(tmp_path, good, defective, masks):
     result = evaluated(make_class(tmp_path / "p", good=good, defective=defective, masks=masks))
     write_class(tmp_path / "out", result)
     strict(tmp_path / "out" / "metrics.json")
     assert read_class(tmp_path / "out" / "metrics.json") == result
-    for name in FIGURES:
+    for name in METRIC_NAMES:
         figure = getattr(result.figures, name)
         assert figure.value is not None or figure.reason
 
 
 def test_the_table_has_a_row_for_each_class_and_for_the_mean(tmp_path):
-    one = evaluated(make_class(tmp_path / "plates"))
+    item = evaluated(make_class(tmp_path / "plates"))
     other = dataclasses.replace(evaluated(make_class(tmp_path / "nuts", masks=False)), name="nuts")
-    write_dataset(tmp_path / "out", DatasetResult((one, other)))
+    write_dataset(tmp_path / "out", DatasetResult((item, other)))
     with (tmp_path / "out" / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["class"] for row in rows] == ["plates", "nuts", "mean"]
-    assert float(rows[0]["pixel_auroc"]) == one.figures.pixel_auroc.value
+    assert float(rows[0]["pixel_auroc"]) == item.figures.pixel_auroc.value
     assert rows[1]["pixel_auroc"] == ""
-    assert float(rows[2]["pixel_auroc"]) == one.figures.pixel_auroc.value
+    assert float(rows[2]["pixel_auroc"]) == item.figures.pixel_auroc.value
     whole = strict(tmp_path / "out" / "metrics.json")
     assert isinstance(whole, dict)
     assert [entry["name"] for entry in whole["classes"]] == ["plates", "nuts"]
@@ -62,8 +62,8 @@ def test_pictures_are_listed_with_their_verdicts(tmp_path):
     write_class(tmp_path / "out", result)
     with (tmp_path / "out" / "pictures.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["name"] for row in rows] == [one.name for one in result.pictures]
-    assert [row["verdict"] for row in rows] == [one.verdict for one in result.pictures]
+    assert [row["name"] for row in rows] == [item.name for item in result.pictures]
+    assert [row["verdict"] for row in rows] == [item.verdict for item in result.pictures]
 
 
 def test_names_that_are_not_utf8_can_be_written(tmp_path):
@@ -74,7 +74,7 @@ def test_names_that_are_not_utf8_can_be_written(tmp_path):
     result = evaluated(folder)
     write_class(tmp_path / "out", result)
     assert read_class(tmp_path / "out" / "metrics.json") == result
-    assert any(one.name.endswith(name) for one in result.pictures)
+    assert any(item.name.endswith(name) for item in result.pictures)
 
 
 def test_a_folder_that_cannot_be_written_is_a_sink_error(tmp_path):
@@ -90,10 +90,10 @@ def test_a_result_with_nan_or_of_another_format_is_refused(tmp_path):
     path = tmp_path / "out" / "metrics.json"
     text = path.read_text()
     path.write_text(text.replace('"seconds": ', '"seconds": NaN, "x": ', 1))
-    with pytest.raises(DataError, match="NaN is no JSON number"):
+    with pytest.raises(DataError, match="NaN is not a JSON number"):
         read_class(path)
     path.write_text(text.replace('"format": 1', '"format": 2'))
-    with pytest.raises(DataError, match="not of format 1"):
+    with pytest.raises(DataError, match="does not have format 1"):
         read_class(path)
     path.write_text(text.replace('"verdict": "PASS"', '"verdict": "MAYBE"', 1))
     with pytest.raises(DataError, match="verdict must be one of"):
@@ -101,12 +101,12 @@ def test_a_result_with_nan_or_of_another_format_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@x", "\t=1", "\r=1"])
-def test_no_name_is_a_formula_to_a_spreadsheet(tmp_path, name):
-    one = dataclasses.replace(evaluated(make_class(tmp_path / "plates")), name=name)
-    pictures = [dataclasses.replace(picture, kind=name) for picture in one.pictures]
-    one = dataclasses.replace(one, pictures=tuple(pictures))
-    write_dataset(tmp_path / "out", DatasetResult((one,)))
-    write_class(tmp_path / "out", one)
+def test_no_name_is_a_formula_in_a_spreadsheet(tmp_path, name):
+    item = dataclasses.replace(evaluated(make_class(tmp_path / "plates")), name=name)
+    pictures = [dataclasses.replace(picture, kind=name) for picture in item.pictures]
+    item = dataclasses.replace(item, pictures=tuple(pictures))
+    write_dataset(tmp_path / "out", DatasetResult((item,)))
+    write_class(tmp_path / "out", item)
     for table, column in (("metrics.csv", "class"), ("pictures.csv", "kind")):
         with (tmp_path / "out" / table).open(newline="") as file:
             assert next(csv.DictReader(file))[column] == f"'{name}"

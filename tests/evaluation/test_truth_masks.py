@@ -5,15 +5,19 @@ import pytest
 from plate_dataset import spec
 
 from engines.spec import ResizeRule
-from evaluation.truth_masks import truth_on_map
+from evaluation.truth_masks import to_map_resolution
 
 MAP = (4, 6)
 """Of a spec for frames of 16 x 24: four frame pixels per map pixel, along each axis."""
 
 
-def seen(drawn: np.ndarray, rule: str = "nearest", inside: np.ndarray | None = None, **changes):
-    given = spec(map_hw=MAP, **changes)
-    return truth_on_map(drawn, given, rule, np.ones(MAP, bool) if inside is None else inside)
+def seen(
+    frame_mask: np.ndarray, rule: str = "nearest", inside: np.ndarray | None = None, **changes
+):
+    engine_spec = spec(map_hw=MAP, **changes)
+    return to_map_resolution(
+        frame_mask, engine_spec, rule, np.ones(MAP, bool) if inside is None else inside
+    )
 
 
 def frame(*boxes: tuple[int, int, int, int]) -> np.ndarray:
@@ -46,12 +50,12 @@ def test_any_takes_pixels_that_are_touched():
     assert seen(frame((3, 3, 4, 4)), "any").mask[0, 0]
 
 
-def test_shares_are_exact_where_map_pixels_are_no_whole_frame_pixels():
+def test_shares_are_exact_for_fractional_map_pixels():
     mask = np.zeros((5, 6), bool)
     mask[:, :2] = True
     # Six frame pixels to four: each map pixel is 1.5 wide, the second is covered by a third.
-    half = truth_on_map(mask, spec(map_hw=(5, 4)), "half", np.ones((5, 4), bool)).mask
-    touched = truth_on_map(mask, spec(map_hw=(5, 4)), "any", np.ones((5, 4), bool)).mask
+    half = to_map_resolution(mask, spec(map_hw=(5, 4)), "half", np.ones((5, 4), bool)).mask
+    touched = to_map_resolution(mask, spec(map_hw=(5, 4)), "any", np.ones((5, 4), bool)).mask
     assert half[0].tolist() == [True, False, False, False]
     assert touched[0].tolist() == [True, True, False, False]
 
@@ -59,7 +63,7 @@ def test_shares_are_exact_where_map_pixels_are_no_whole_frame_pixels():
 def test_a_frame_smaller_than_the_map_is_enlarged():
     mask = np.array([[True, False]])
     for rule in ("nearest", "half"):
-        truth = truth_on_map(mask, spec(map_hw=(2, 4)), rule, np.ones((2, 4), bool))
+        truth = to_map_resolution(mask, spec(map_hw=(2, 4)), rule, np.ones((2, 4), bool))
         assert truth.mask.tolist() == [[True, True, False, False]] * 2
 
 
