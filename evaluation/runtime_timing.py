@@ -1,4 +1,7 @@
-"""Runtimes measured in turns, each in a process of its own."""
+"""Times engines on the installed runtimes, in turns, each in a separate process.
+
+The processes run evaluation.runtime_worker. Only one of them works at a time.
+"""
 
 import json
 import os
@@ -13,22 +16,24 @@ from typing import Any, Final
 
 import numpy as np
 
+from engines.base import BACKENDS, TAKES_HINT
 from engines.card import Card
+from engines.choosing import CPUS, GPUS
 from engines.cost import Cost
 from inspector.core.errors import EngineError
 
 ROUNDS: Final = 20
-"""Turns of every runtime; even, so that each is first as often as last."""
+"""Turns of every runtime. The number is even, so that each is first as often as last."""
 
 OPENINGS: Final = 3
-"""Processes of every runtime, the last of which measures."""
+"""Processes that open each engine, to time the first frame; the last one also times inference."""
 
 WORKER: Final = "evaluation.runtime_worker"
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What is to be measured; the options are those of open_engine."""
+    """An engine file and the options of open_engine for it."""
 
     engine: Path
     backend: str
@@ -38,25 +43,29 @@ class Candidate:
 
     @property
     def runtime(self) -> str:
-        named = f"{self.backend} on {self.device}"
-        return named if self.hint == "latency" else f"{named}, {self.hint}"
+        name = f"{self.backend} on {self.device}"
+        return name if self.hint == "latency" else f"{name}, {self.hint}"
 
     @property
     def label(self) -> str:
         return f"{self.engine.stem}: {self.runtime}"
 
-    def options(self) -> str:
+    def to_json(self) -> str:
+        """The argument of the worker."""
         values = {name: getattr(self, name) for name in ("backend", "device", "hint", "threads")}
         return json.dumps({"path": str(self.engine), **values})
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One candidate at one batch size. Milliseconds are of a whole batch. cpu_ms: of all cores,
-    by the mean. ratio: its median in a round to the first candidate's in the same round, as the
-    lower quartile, the median and the upper quartile over rounds. gpu_ms: the median by the GPU's
-    clock, without the copies; least_gpu_ms: what the card's limits allow (see engines.card); None
-    where there is no GPU, or nobody knows."""
+    """One candidate at one batch size. Milliseconds are for a whole batch.
+
+    runs: number of timed inferences. cpu_ms: mean CPU time of all cores.
+    ratio: lower quartile, median and upper quartile over rounds of the candidate's median divided
+    by the first candidate's median in the same round.
+    gpu_ms: median on the GPU's clock, without copies. least_gpu_ms: lower limit of the card, see
+    engines.card. Both are None without a GPU, or if they are unknown.
+    """
 
     batch: int
     runs: int
@@ -73,10 +82,13 @@ class Timing:
 
 @dataclass(slots=True)
 class Measured:
-    """checked: against the golden pictures of its file. first_frame_ms: from nothing, the import of
-    the runtime included, to the first result; one for each opening. peak_mb: of resident host
-    memory; None where the system does not tell. gpu_mb: taken of the GPU's memory. cost: None where
-    it cannot be counted."""
+    """A candidate that could be opened.
+
+    checked: whether it was compared with golden pictures of its file. first_frame_ms: time from
+    the start to the first result, with the import of the runtime; one value per opening.
+    peak_mb: largest resident memory; None if the system does not report it. gpu_mb: memory on the
+    GPU. cost: None if it cannot be counted.
+    """
 
     candidate: Candidate
     running_on: str
@@ -91,82 +103,124 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
+class Unavailable:
+    """A candidate that could not be opened."""
+
     candidate: Candidate
     reason: str
 
 
-def in_turns(
+def list_candidates(
+    engines: Sequence[Path],
+    *,
+    backend: str | None,
+    devices: Sequence[str] | None,
+    throughput: bool,
+    threads: int,
+) -> list[Candidate]:
+    """All runtimes for each engine, CPUs first.
+
+    backend, devices: only these; None: all. throughput: also with the throughput hint.
+    """
+    candidates = []
+    for engine in engines:
+        for choice in (*CPUS, *GPUS):
+            if choice.backend not in BACKENDS or choice.backend == "fake":
+                continue
+            if backend not in (None, choice.backend):
+                continue
+            if devices and choice.device not in devices:
+                continue
+            hints = ["latency"]
+            if throughput and choice.backend in TAKES_HINT:
+                hints.append("throughput")
+            for hint in hints:
+                candidates.append(Candidate(engine, choice.backend, choice.device, hint, threads))
+    return candidates
+
+
+def time_runtimes(
     candidates: Sequence[Candidate],
     batches: Sequence[int],
     seconds: float,
     costs: Mapping[Path, Cost],
-) -> tuple[list[Measured], list[Absent]]:
-    """seconds: of every candidate at every batch size. costs: of the engines. Those that cannot be
-    opened are told apart; one that fails later raises EngineError."""
+) -> tuple[list[Measured], list[Unavailable]]:
+    """Times each candidate at each batch size for `seconds`.
+
+    costs: engine file -> its cost. Raises EngineError if a candidate fails after it was opened
+    once.
+    """
     measured: list[Measured] = []
-    absent: list[Absent] = []
+    unavailable: list[Unavailable] = []
     for candidate in candidates:
-        with _started(candidate) as worker:
-            said = worker.hear()
-        if "refused" in said:
-            absent.append(Absent(candidate, said["refused"]))
-        else:
-            one = Measured(candidate, said["running_on"], said["precision"], said["checked"])
-            one.first_frame_ms.append(said["first_frame_ms"])
-            one.cost = costs.get(candidate.engine)
-            one.card = _card(said["card"])
-            measured.append(one)
+        with _start_worker(candidate) as worker:
+            answer = worker.read_answer()
+        if "refused" in answer:
+            unavailable.append(Unavailable(candidate, answer["refused"]))
+            continue
+        measured.append(
+            Measured(
+                candidate=candidate,
+                running_on=answer["running_on"],
+                precision=answer["precision"],
+                checked=answer["checked"],
+                first_frame_ms=[answer["first_frame_ms"]],
+                cost=costs.get(candidate.engine),
+                card=_card(answer["card"]),
+            )
+        )
     for _ in range(OPENINGS - 2):
-        for one in measured:
-            with _started(one.candidate) as worker:
-                one.first_frame_ms.append(worker.opened()["first_frame_ms"])
+        for each in measured:
+            with _start_worker(each.candidate) as worker:
+                each.first_frame_ms.append(worker.wait_until_open()["first_frame_ms"])
     with ExitStack() as stack:
         workers = []
-        for one in measured:
-            workers.append(stack.enter_context(_started(one.candidate)))
-            one.first_frame_ms.append(workers[-1].opened()["first_frame_ms"])
+        for each in measured:
+            workers.append(stack.enter_context(_start_worker(each.candidate)))
+            each.first_frame_ms.append(workers[-1].wait_until_open()["first_frame_ms"])
         for batch in batches:
-            _measure(workers, measured, batch, seconds)
-    return measured, absent
+            _time_batch(workers, measured, batch, seconds)
+    return measured, unavailable
 
 
-def _measure(
+def _time_batch(
     workers: Sequence["_Worker"], measured: Sequence[Measured], batch: int, seconds: float
 ) -> None:
+    """Adds a Timing to each of `measured`."""
     rounds: list[list[dict[str, Any]]] = [[] for _ in workers]
     for turn in range(ROUNDS):
         order = range(len(workers))
         for index in order if turn % 2 == 0 else reversed(order):
-            rounds[index].append(workers[index].ask(batch, seconds / ROUNDS))
-    for one, own, worker in zip(measured, rounds, workers, strict=True):
-        one.peak_mb, one.gpu_mb = own[-1]["peak_mb"], own[-1]["gpu_mb"]
-        gpu_ms = worker.ask(batch, None)["device_ms"]
-        one.timings.append(_timing(one, batch, own, rounds[0], gpu_ms))
+            rounds[index].append(workers[index].time(batch, seconds / ROUNDS))
+    for each, answers, worker in zip(measured, rounds, workers, strict=True):
+        each.peak_mb, each.gpu_mb = answers[-1]["peak_mb"], answers[-1]["gpu_mb"]
+        gpu_ms = worker.time(batch, None)["device_ms"]
+        each.timings.append(_timing(each, batch, answers, rounds[0], gpu_ms))
 
 
 def _timing(
-    one: Measured,
+    measured: Measured,
     batch: int,
     rounds: list[dict[str, Any]],
-    first: list[dict[str, Any]],
+    first_rounds: list[dict[str, Any]],
     gpu_ms: list[float],
 ) -> Timing:
-    every = np.concatenate([each["ms"] for each in rounds])
+    """first_rounds: of the first candidate."""
+    all_ms = np.concatenate([answer["ms"] for answer in rounds])
     ratios = [
-        statistics.median(own["ms"]) / statistics.median(other["ms"])
-        for own, other in zip(rounds, first, strict=True)
+        statistics.median(answer["ms"]) / statistics.median(first["ms"])
+        for answer, first in zip(rounds, first_rounds, strict=True)
     ]
     low, middle, high = map(float, np.quantile(ratios, (0.25, 0.5, 0.75)))
-    cost, card, p50_ms = one.cost, one.card, float(np.median(every))
+    cost, card, p50_ms = measured.cost, measured.card, float(np.median(all_ms))
     return Timing(
         batch=batch,
-        runs=len(every),
+        runs=len(all_ms),
         p50_ms=p50_ms,
-        p99_ms=float(np.quantile(every, 0.99)),
-        least_ms=float(every.min()),
-        cpu_ms=statistics.fmean(each["cpu_ms"] for each in rounds),
-        pictures_per_s=batch * len(every) / float(every.sum()) * 1e3,
+        p99_ms=float(np.quantile(all_ms, 0.99)),
+        least_ms=float(all_ms.min()),
+        cpu_ms=statistics.fmean(answer["cpu_ms"] for answer in rounds),
+        pictures_per_s=batch * len(all_ms) / float(all_ms.sum()) * 1e3,
         ratio=(low, middle, high),
         gflop_per_s=None if cost is None else batch * cost.gflop / p50_ms * 1e3,
         gpu_ms=statistics.median(gpu_ms) if gpu_ms else None,
@@ -182,39 +236,42 @@ def _card(values: dict[str, Any] | None) -> Card | None:
 
 
 class _Worker:
+    """A process that runs evaluation.runtime_worker. label: of its candidate."""
+
     def __init__(self, process: "subprocess.Popen[str]", label: str) -> None:
         self._process = process
         self._label = label
 
-    def opened(self) -> dict[str, Any]:
-        """What it says of an engine that opened before; now others may have taken the memory."""
-        said = self.hear()
-        if "refused" in said:
-            raise EngineError(f"{self._label} cannot be opened again: {said['refused']}")
-        return said
+    def wait_until_open(self) -> dict[str, Any]:
+        """For an engine that was opened before. It can still fail, if others use the memory now."""
+        answer = self.read_answer()
+        if "refused" in answer:
+            raise EngineError(f"{self._label} cannot be opened again: {answer['refused']}")
+        return answer
 
-    def ask(self, batch: int, seconds: float | None) -> dict[str, Any]:
+    def time(self, batch: int, seconds: float | None) -> dict[str, Any]:
+        """seconds: None for the GPU's clock."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([batch, seconds]) + "\n")
         self._process.stdin.flush()
-        said = self.hear()
-        if "refused" in said:
-            raise EngineError(f"{self._label} failed at batch {batch}: {said['refused']}")
-        return said
+        answer = self.read_answer()
+        if "refused" in answer:
+            raise EngineError(f"{self._label} failed at batch {batch}: {answer['refused']}")
+        return answer
 
-    def hear(self) -> dict[str, Any]:
+    def read_answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        # A runtime may print on its way.
+        # A runtime can print lines of its choice between the answers.
         for line in self._process.stdout:
             if line.startswith("{"):
-                said: dict[str, Any] = json.loads(line)
-                return said
+                answer: dict[str, Any] = json.loads(line)
+                return answer
         raise EngineError(f"{self._label} ended with exit code {self._process.wait()}")
 
 
 @contextmanager
-def _started(candidate: Candidate) -> Iterator[_Worker]:
-    command = [sys.executable, "-m", WORKER, candidate.options()]
+def _start_worker(candidate: Candidate) -> Iterator[_Worker]:
+    command = [sys.executable, "-m", WORKER, candidate.to_json()]
     root = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, (root, *sys.path)))
     with subprocess.Popen(

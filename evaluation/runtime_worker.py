@@ -1,4 +1,7 @@
-"""One engine on one runtime, in a process of its own so that its memory is: for tools.bench."""
+"""Times one engine on one runtime, in a process whose memory belongs to it alone.
+
+Started by evaluation.runtime_timing. Each answer is one line of JSON on stdout.
+"""
 
 import dataclasses
 import json
@@ -18,28 +21,30 @@ from inspector.core.arrays import Image
 from inspector.core.errors import EngineError, InspectorError
 from inspector.run import peak_memory_mb
 
-EVENTS: Final = 50
-"""Runs that are timed by the GPU's clock."""
+GPU_RUNS: Final = 50
+"""Runs on the GPU's clock."""
 
 
 def main() -> int:
-    """argv: path and options of open_engine as JSON. Answers each line of stdin, a batch size and
-    seconds, with the milliseconds of every inference, or with why there are none. Without seconds:
-    by the GPU's clock."""
-    asked = json.loads(sys.argv[1])
-    path = Path(asked.pop("path"))
+    """The argument is a Candidate as JSON. The first answer describes the opened engine.
+
+    Each line on stdin is [batch, seconds]. The answer has the milliseconds of all inferences, on
+    the GPU's clock if seconds is null; or {"refused": reason}.
+    """
+    options = json.loads(sys.argv[1])
+    path = Path(options.pop("path"))
     start = time.perf_counter()
-    gpu = _Gpu(asked["device"])
+    gpu = GpuMemory(options["device"])
     try:
-        with gpu.watched():
-            engine = open_engine(path, **asked)
+        with gpu.counting():
+            engine = open_engine(path, **options)
             engine.warm_up()
         first_frame_ms = (time.perf_counter() - start) * 1e3
         checked = parity.verify(engine) is not None
     except InspectorError as exc:
-        _say({"refused": " ".join(str(exc).split())})
+        _refuse(exc)
         return 0
-    _say(
+    _answer(
         {
             "running_on": engine.running_on,
             "precision": engine.spec.precision,
@@ -52,68 +57,80 @@ def main() -> int:
         batch, seconds = json.loads(line)
         try:
             if seconds is None:
-                _say({"device_ms": engine.device_ms(_pictures(engine, batch), EVENTS)})
+                _answer({"device_ms": engine.device_ms(random_pictures(engine, batch), GPU_RUNS)})
                 continue
-            with gpu.watched():
-                taken = times(engine, batch, seconds)
-            _say(taken | {"peak_mb": peak_memory_mb(), "gpu_mb": gpu.taken_mb})
+            with gpu.counting():
+                times = time_inference(engine, batch, seconds)
+            _answer(times | {"peak_mb": peak_memory_mb(), "gpu_mb": gpu.used_mb})
         except InspectorError as exc:
-            _say({"refused": " ".join(str(exc).split())})
+            _refuse(exc)
         except MemoryError:
-            _say({"refused": "there is not enough memory"})
+            _answer({"refused": "there is not enough memory"})
     engine.close()
     return 0
 
 
-class _Gpu:
-    """taken_mb: how much of the GPU's memory this process took, the others being asleep while it
-    works; None without a GPU."""
+class GpuMemory:
+    """Counts the GPU memory that this process allocates.
+
+    It compares the free memory before and after, which is exact because the other workers wait
+    meanwhile. used_mb: None without a GPU.
+    """
 
     def __init__(self, device: str) -> None:
-        self.taken_mb: float | None = None
+        self.used_mb: float | None = None
         self._cuda: Cuda | None = None
         if device in ("cuda", "tensorrt"):
             try:
                 self._cuda = Cuda()
             except EngineError:
-                return  # the engine says why it cannot run
-            self.taken_mb = 0.0
+                return  # open_engine reports why the GPU cannot be used
+            self.used_mb = 0.0
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        if self._cuda is None or self.taken_mb is None:
+    def counting(self) -> Iterator[None]:
+        if self._cuda is None or self.used_mb is None:
             yield
             return
         before = self._cuda.free_bytes()
         yield
-        self.taken_mb += (before - self._cuda.free_bytes()) / 1e6
+        self.used_mb += (before - self._cuda.free_bytes()) / 1e6
 
     def card(self) -> dict[str, Any] | None:
+        """The fields of engines.card.Card; None without a GPU."""
         return None if self._cuda is None else dataclasses.asdict(self._cuda.card())
 
 
-def times(engine: Engine, batch: int, seconds: float) -> dict[str, Any]:
-    """Milliseconds of as many inferences as fit into `seconds`, at least one, and the mean time of
-    all cores for one; the one before them, which may allocate memory, does not count."""
-    pixels = _pictures(engine, batch)
+def time_inference(engine: Engine, batch: int, seconds: float) -> dict[str, Any]:
+    """Runs inferences for `seconds`, at least one.
+
+    Returns ms, the milliseconds of each, and cpu_ms, the mean CPU time of all cores. One inference
+    before them is not counted, because it can allocate memory.
+    """
+    pixels = random_pictures(engine, batch)
     engine.infer(pixels)
-    taken: list[float] = []
+    times_ms: list[float] = []
     end = time.perf_counter() + seconds
-    cores = time.process_time()
-    while not taken or time.perf_counter() < end:
+    cpu_start = time.process_time()
+    while not times_ms or time.perf_counter() < end:
         start = time.perf_counter()
         engine.infer(pixels)
-        taken.append((time.perf_counter() - start) * 1e3)
-    return {"ms": taken, "cpu_ms": (time.process_time() - cores) * 1e3 / len(taken)}
+        times_ms.append((time.perf_counter() - start) * 1e3)
+    cpu_ms = (time.process_time() - cpu_start) * 1e3 / len(times_ms)
+    return {"ms": times_ms, "cpu_ms": cpu_ms}
 
 
-def _pictures(engine: Engine, batch: int) -> Image:
+def random_pictures(engine: Engine, batch: int) -> Image:
     shape = (batch, *engine.spec.resize.input_hw, 3)
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
-def _say(answer: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
+def _refuse(exc: InspectorError) -> None:
+    _answer({"refused": " ".join(str(exc).split())})
+
+
+def _answer(values: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(values) + "\n")
     sys.stdout.flush()
 
 

@@ -1,4 +1,4 @@
-"""Formats results and comparisons as text for a terminal."""
+"""Formats results, comparisons and runtime timings as text for a terminal."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -22,6 +22,7 @@ from evaluation.results import (
     Rate,
     mean_metric,
 )
+from evaluation.runtime_timing import Measured, Timing, Unavailable
 
 TITLES: Final = {
     "image_auroc": "image AUROC",
@@ -36,6 +37,8 @@ SHORT_TITLES: Final = {
 }
 TEST_SELECTED_TITLES: Final = {"image_f1_max": "image F1-max", "pixel_f1_max": "pixel F1-max"}
 """Metrics that choose their threshold on the test pictures; listed apart from the others."""
+
+UNCHECKED: Final = " (unchecked: no golden pictures)"
 
 MAX_NAMES: Final = 10
 """Pictures named in a list; pictures.csv has all of them."""
@@ -99,6 +102,54 @@ def comparison_lines(comparison: Comparison) -> list[str]:
             f"difference, about {0.05 * tests:.1f} have p below 0.05 by chance"
         )
     return lines
+
+
+def runtime_lines(measured: Sequence[Measured]) -> list[str]:
+    """A table with a row per runtime and batch size; empty if nothing was measured."""
+    if not measured:
+        return []
+    width = max(len(each.candidate.label) for each in measured)
+    has_gpu = any(each.card is not None for each in measured)
+    gpu_head = f" {'GPU ms':>8} {'of limit':>8} {'GPU MB':>8}" if has_gpu else ""
+    head = (
+        f"{'':{width}} {'batch':>5} {'p50 ms':>8} {'p99 ms':>8} {'least ms':>8} {'CPU ms':>8} "
+        f"{'pictures/s':>10} {'GFLOP/s':>8} {'ratio (quartiles)':>18}{gpu_head} "
+        f"{'first frame ms':>17} {'peak MB':>8}  precision  running on"
+    )
+    rows = [_runtime_row(each, t, width, has_gpu) for each in measured for t in each.timings]
+    return [head, *rows]
+
+
+def unavailable_lines(unavailable: Sequence[Unavailable]) -> list[str]:
+    """A line for each runtime and reason, with the engines that it is true for."""
+    engines: dict[tuple[str, str], list[str]] = {}
+    for each in unavailable:
+        names = engines.setdefault((each.candidate.runtime, each.reason), [])
+        names.append(each.candidate.engine.stem)
+    return [
+        f"not run: {', '.join(names)}: {runtime}: {reason}"
+        for (runtime, reason), names in engines.items()
+    ]
+
+
+def _runtime_row(measured: Measured, timing: Timing, width: int, has_gpu: bool) -> str:
+    low, middle, high = timing.ratio
+    limit_share = None
+    if timing.gpu_ms is not None and timing.least_gpu_ms is not None:
+        limit_share = timing.least_gpu_ms / timing.gpu_ms
+    gpu_cells = (
+        f" {_format(timing.gpu_ms, '.3f'):>8} {_format(limit_share, '.1%'):>8} "
+        f"{_format(measured.gpu_mb, '.0f'):>8}"
+    )
+    first_frame = f"{min(measured.first_frame_ms):.0f} to {max(measured.first_frame_ms):.0f}"
+    return (
+        f"{measured.candidate.label:{width}} {timing.batch:>5} {timing.p50_ms:>8.2f} "
+        f"{timing.p99_ms:>8.2f} {timing.least_ms:>8.2f} {timing.cpu_ms:>8.2f} "
+        f"{timing.pictures_per_s:>10.1f} {_format(timing.gflop_per_s, '.0f'):>8} "
+        f"{f'{middle:.2f} ({low:.2f}-{high:.2f})':>18}{gpu_cells if has_gpu else ''} "
+        f"{first_frame:>17} {_format(measured.peak_mb, '.0f'):>8}  "
+        f"{measured.precision:9}  {measured.running_on}{'' if measured.checked else UNCHECKED}"
+    )
 
 
 def _class_comparison_lines(comparison: ClassComparison) -> list[str]:
@@ -209,4 +260,8 @@ def _name_lines(pictures: Sequence[PictureResult]) -> list[str]:
 
 
 def _number(value: float | None, digits: int = 4) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+    return _format(value, f".{digits}f")
+
+
+def _format(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
