@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-import numpy as np
-
 from engines.datasets.types import Sample
 from engines.metrics.aupimo import NormalScores, SharedRates, mean
 from engines.metrics.pixel_bootstrap import PixelBootstrap
@@ -56,10 +54,8 @@ class ClassCounts:
 
     def add(self, picture: ScoredPicture | FailedPicture) -> None:
         if isinstance(picture, FailedPicture):
-            error = picture.error
-            self.pictures.append(
-                PictureResult(**_description(picture.sample), verdict="ERROR", error=error)
-            )
+            description = _description(picture.sample)
+            self.pictures.append(PictureResult(**description, verdict="ERROR", error=picture.error))
             return
         if picture.fitted:
             self.fitted.append(picture.sample.name)
@@ -72,10 +68,6 @@ class ClassCounts:
     def exceeds_pixel_threshold(self, picture: PictureResult) -> bool:
         """Whether a pixel of its map is at or above the pixel threshold."""
         return picture.peak is not None and picture.peak >= self._spec.pixel_threshold
-
-    def all_pixels(self) -> PixelCurve:
-        """Pixel counts of all pictures."""
-        return merge(self.good_pixels, *self.kind_pixels.values())
 
     def mean_aupimo(self, pictures: Sequence[PictureResult]) -> Metric:
         """Mean over those of the pictures that are defective and have a mask."""
@@ -127,26 +119,6 @@ class ClassCounts:
             infer_ms=picture.infer_ms,
             note=note,
         )
-
-
-def merge(*curves: PixelCurve) -> PixelCurve:
-    """A new curve with the counts of all; the arguments are not changed."""
-    total = PixelCurve()
-    for curve in curves:
-        total.merge(curve)
-    return total
-
-
-def scores_and_labels(pictures: Sequence[PictureResult]) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (n,) float64, and (n,) bool whether each picture is defective.
-
-    Failed pictures are left out.
-    """
-    scored = [picture for picture in pictures if picture.score is not None]
-    return (
-        np.array([picture.score for picture in scored], np.float64),
-        np.array([picture.defective for picture in scored], bool),
-    )
 
 
 def _exclusion_reason(picture: ScoredPicture) -> str | None:

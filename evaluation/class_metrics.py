@@ -13,7 +13,7 @@ from engines.metrics.pixel_bootstrap import PixelBootstrap
 from engines.metrics.pixels import FPR_LIMIT, PixelCurve
 from engines.metrics.regions import Place, Size
 from engines.metrics.value import Metric
-from evaluation.class_counts import ClassCounts, merge, scores_and_labels
+from evaluation.class_counts import ClassCounts
 from evaluation.provenance import Settings
 from evaluation.results import (
     Curve,
@@ -28,6 +28,7 @@ from evaluation.results import (
     TestSelected,
     ThresholdResult,
 )
+from inspector.core.arrays import Mask
 from inspector.core.errors import DataError
 
 IMAGE_METRICS: Final = {
@@ -56,9 +57,9 @@ class ClassMetrics:
     def __init__(self, counts: ClassCounts) -> None:
         self._counts = counts
         self._scored = [picture for picture in counts.pictures if picture.error is None]
-        self._pixels = counts.all_pixels()
+        self._pixels = _merge(counts.good_pixels, *counts.kind_pixels.values())
         self._pixel_steps = self._pixels.steps()
-        self._image_steps = image.steps(*scores_and_labels(self._scored))
+        self._image_steps = image.steps(*_scores_and_labels(self._scored))
         self._bootstrap = counts.bootstrap if counts.settings.resamples else None
         aupimo = counts.mean_aupimo(self._scored)
         self.figures = _metrics(
@@ -76,14 +77,14 @@ class ClassMetrics:
             false_alarms=alarms,
             misses=misses,
             true_passes=len(good) - alarms,
-            false_alarm_rate=rate(alarms, len(good)),
-            miss_rate=rate(misses, len(defective)),
+            false_alarm_rate=_rate(alarms, len(good)),
+            miss_rate=_rate(misses, len(defective)),
             regions_found=_regions_found(defective),
-            false_regions=rate(false_regions, len(good)),
+            false_regions=_rate(false_regions, len(good)),
         )
 
     def test_selected(self) -> TestSelected:
-        _, image_threshold = image.f1_max(*scores_and_labels(self._scored))
+        _, image_threshold = image.f1_max(*_scores_and_labels(self._scored))
         _, pixel_threshold = self._pixels.f1_max()
         return TestSelected(_finite(image_threshold), _finite(pixel_threshold))
 
@@ -129,27 +130,27 @@ class ClassMetrics:
         counts = self._counts
         defective = [picture for picture in self._scored if picture.kind == kind]
         good = [picture for picture in self._scored if not picture.defective]
-        pixels = merge(counts.good_pixels, counts.kind_pixels[kind])
+        pixels = _merge(counts.good_pixels, counts.kind_pixels[kind])
         aupimo = counts.mean_aupimo(defective)
         return KindResult(
             name=kind,
             pictures=len(defective),
-            misses=rate(sum(picture.miss for picture in defective), len(defective)),
+            misses=_rate(sum(picture.miss for picture in defective), len(defective)),
             regions_found=_regions_found(defective),
             figures=_metrics([*good, *defective], pixels, aupimo, counts.settings, None),
         )
 
     def _region_group(self, group: Size | Place, aupro: Metric) -> RegionGroup:
-        found = rate(self._counts.regions_found[group], self._counts.regions[group])
-        return RegionGroup(str(group), found, to_metric_value(aupro))
+        regions, regions_found = self._counts.regions[group], self._counts.regions_found[group]
+        return RegionGroup(str(group), _rate(regions_found, regions), _to_metric_value(aupro))
 
 
-def to_metric_value(metric: Metric) -> MetricValue:
+def _to_metric_value(metric: Metric) -> MetricValue:
     value = metric.value if metric.defined else None
     return MetricValue(value, metric.reason or None, metric.interval, metric.error)
 
 
-def rate(count: int, of: int) -> Rate:
+def _rate(count: int, of: int) -> Rate:
     return Rate(count, of, count / of, clopper_pearson(count, of)) if of else Rate(0, 0, None, None)
 
 
@@ -179,11 +180,11 @@ def _metrics(
         reason = "no defective picture has a mask" if defective else "no defective pictures"
         pixel_metrics = dict.fromkeys(pixel_metrics, Metric.undefined(reason))
     metrics = _image_metrics(pictures, settings) | pixel_metrics
-    return Metrics(**{name: to_metric_value(metric) for name, metric in metrics.items()})
+    return Metrics(**{name: _to_metric_value(metric) for name, metric in metrics.items()})
 
 
 def _image_metrics(pictures: Sequence[PictureResult], settings: Settings) -> dict[str, Metric]:
-    scores, defective = scores_and_labels(pictures)
+    scores, defective = _scores_and_labels(pictures)
     if not settings.resamples:
         return {
             name: bootstrap.FIGURES[statistic].exact(scores, defective)
@@ -197,8 +198,24 @@ def _image_metrics(pictures: Sequence[PictureResult], settings: Settings) -> dic
     }
 
 
+def _merge(*curves: PixelCurve) -> PixelCurve:
+    """A new curve with the counts of all; the arguments are not changed."""
+    total = PixelCurve()
+    for curve in curves:
+        total.merge(curve)
+    return total
+
+
+def _scores_and_labels(pictures: Sequence[PictureResult]) -> tuple[Floats, Mask]:
+    """Scores (n,) float64, and (n,) bool whether each picture is defective."""
+    return (
+        np.array([picture.score for picture in pictures], np.float64),
+        np.array([picture.defective for picture in pictures], bool),
+    )
+
+
 def _regions_found(pictures: Sequence[PictureResult]) -> Rate:
-    return rate(sum(p.regions_found for p in pictures), sum(p.regions for p in pictures))
+    return _rate(sum(p.regions_found for p in pictures), sum(p.regions for p in pictures))
 
 
 def _finite(value: float) -> float | None:

@@ -101,13 +101,16 @@ def curve(
     x_end: float = 1.0,
 ) -> Markup:
     """points: x from 0 to x_end, y from 0 to 1. chance: the dashed curve of random scores."""
-    across, up = Scale(0, x_end, _LEFT, _RIGHT), Scale(0, 1, _BOTTOM, _TOP)
-    parts = [_x_axis(across, _BOTTOM, _TOP, chart.x_label), _y_axis(up, across, chart.y_label)]
+    x_scale, y_scale = Scale(0, x_end, _LEFT, _RIGHT), Scale(0, 1, _BOTTOM, _TOP)
+    parts = [
+        _x_axis(x_scale, _BOTTOM, _TOP, chart.x_label),
+        _y_axis(y_scale, x_scale, chart.y_label),
+    ]
     if chance:
-        parts.append(_polyline(chance, across, up, "chance"))
-    parts.append(_polyline(points, across, up, "curve"))
+        parts.append(_polyline(chance, x_scale, y_scale, "chance"))
+    parts.append(_polyline(points, x_scale, y_scale, "curve"))
     if mark is not None:
-        parts.append(_mark(mark, across, up))
+        parts.append(_mark(mark, x_scale, y_scale))
     return _svg(chart, _HEIGHT, parts)
 
 
@@ -115,34 +118,34 @@ def histograms(chart: Chart, layers: Sequence[Layer], line: Mark) -> Markup:
     """Draws layers with equal edges below each other, over one x axis. line: x position and name of
     a vertical line through all of them."""
     edges = (line.x, *(edge for layer in layers for edge in layer.edges))
-    across = Scale.around(edges, _LEFT, _RIGHT)
+    x_scale = Scale.around(edges, _LEFT, _RIGHT)
     tops = [_FIRST_PANEL + k * (_PANEL + _BETWEEN) for k in range(len(layers))]
     bottom = tops[-1] + _PANEL
     # On a linear axis, a few defective pixels would look like none.
     log = max((count for layer in layers for count in layer.counts), default=0) > _MAX_LINEAR_COUNT
     label = f"{chart.y_label} (log)" if log else chart.y_label
-    panels = [_panel(*pair, across, label, log=log) for pair in zip(layers, tops, strict=True)]
+    panels = [_panel(*pair, x_scale, label, log=log) for pair in zip(layers, tops, strict=True)]
     names = [
-        _text(layer.heading, across.start, top - 8, "name")
+        _text(layer.heading, x_scale.start, top - 8, "name")
         for layer, top in zip(layers, tops, strict=True)
     ]
-    axis = _x_axis(across, bottom, bottom, chart.x_label)
-    return _svg(chart, bottom + 48, [*panels, axis, _vertical(line, across, tops), *names])
+    axis = _x_axis(x_scale, bottom, bottom, chart.x_label)
+    return _svg(chart, bottom + 48, [*panels, axis, _vertical_line(line, x_scale, tops), *names])
 
 
 def bars(chart: Chart, rows: Sequence[Bar]) -> Markup:
     """One horizontal bar per row from 0 to 1, with its interval as a whisker."""
-    across = Scale(0, 1, 170, WIDTH - 110)
-    parts = [_bar(row, 12 + 30 * k, across) for k, row in enumerate(rows)]
+    x_scale = Scale(0, 1, 170, WIDTH - 110)
+    parts = [_bar(row, 12 + 30 * k, x_scale) for k, row in enumerate(rows)]
     bottom = 12 + 30 * len(rows)
-    return _svg(chart, bottom + 48, [_x_axis(across, bottom, 6, chart.x_label), *parts])
+    return _svg(chart, bottom + 48, [_x_axis(x_scale, bottom, 6, chart.x_label), *parts])
 
 
 def _svg(chart: Chart, height: float, parts: Sequence[Markup]) -> Markup:
     head = (element("title", chart.title), element("desc", chart.description))
     box = f"0 0 {WIDTH} {height:g}"
-    drawn = element("svg", *head, *parts, viewBox=box, role="img", class_="chart")
-    return element("figure", element("figcaption", chart.title), drawn)
+    svg = element("svg", *head, *parts, viewBox=box, role="img", class_="chart")
+    return element("figure", element("figcaption", chart.title), svg)
 
 
 def _text(text: str, x: float, y: float, class_: str, **more: object) -> Markup:
@@ -153,41 +156,41 @@ def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
-def _x_axis(across: Scale, bottom: float, top: float, label: str) -> Markup:
+def _x_axis(x_scale: Scale, bottom: float, top: float, label: str) -> Markup:
     parts = []
-    for value, label_text in across.ticks():
-        x = across.at(value)
+    for value, tick in x_scale.ticks():
+        x = x_scale.at(value)
         parts += [_line(x, top, x, bottom, "grid"), _line(x, bottom, x, bottom + 4, "axis")]
-        parts.append(_text(label_text, x, bottom + 18, "tick middle"))
-    parts.append(_line(across.start, bottom, across.end, bottom, "axis"))
-    middle = (across.start + across.end) / 2
+        parts.append(_text(tick, x, bottom + 18, "tick middle"))
+    parts.append(_line(x_scale.start, bottom, x_scale.end, bottom, "axis"))
+    middle = (x_scale.start + x_scale.end) / 2
     return join(*parts, _text(label, middle, bottom + 40, "label middle"))
 
 
 def _y_axis(
-    up: Scale, across: Scale, label: str, *, ticks: Sequence[tuple[float, str]] | None = None
+    y_scale: Scale, x_scale: Scale, label: str, *, ticks: Sequence[tuple[float, str]] | None = None
 ) -> Markup:
     parts = []
-    for value, label_text in up.ticks() if ticks is None else ticks:
-        y = up.at(value)
-        parts.append(_line(across.start, y, across.end, y, "grid"))
-        parts.append(_text(label_text, across.start - 7, y + 4, "tick end"))
-    parts.append(_line(across.start, up.end, across.start, up.start, "axis"))
-    middle = (up.start + up.end) / 2
-    turn = f"rotate(-90 14 {middle:g})"
-    return join(*parts, _text(label, 14, middle + 4, "label middle", transform=turn))
+    for value, tick in y_scale.ticks() if ticks is None else ticks:
+        y = y_scale.at(value)
+        parts.append(_line(x_scale.start, y, x_scale.end, y, "grid"))
+        parts.append(_text(tick, x_scale.start - 7, y + 4, "tick end"))
+    parts.append(_line(x_scale.start, y_scale.end, x_scale.start, y_scale.start, "axis"))
+    middle = (y_scale.start + y_scale.end) / 2
+    rotation = f"rotate(-90 14 {middle:g})"
+    return join(*parts, _text(label, 14, middle + 4, "label middle", transform=rotation))
 
 
 def _polyline(
-    points: Sequence[tuple[float, float]], across: Scale, up: Scale, class_: str
+    points: Sequence[tuple[float, float]], x_scale: Scale, y_scale: Scale, class_: str
 ) -> Markup:
-    places = " ".join(f"{across.at(x):g},{up.at(y):g}" for x, y in points)
-    return element("polyline", points=places, class_=class_)
+    coordinates = " ".join(f"{x_scale.at(x):g},{y_scale.at(y):g}" for x, y in points)
+    return element("polyline", points=coordinates, class_=class_)
 
 
-def _mark(mark: Mark, across: Scale, up: Scale) -> Markup:
+def _mark(mark: Mark, x_scale: Scale, y_scale: Scale) -> Markup:
     """Writes the name on the side with more room, inside the frame."""
-    x, y = across.at(mark.x), up.at(mark.y)
+    x, y = x_scale.at(mark.x), y_scale.at(mark.y)
     left = mark.x > 0.5
     name_y = min(max(y + 22, _TOP + 16), _BOTTOM - 10)
     side = "mark end" if left else "mark"
@@ -195,44 +198,53 @@ def _mark(mark: Mark, across: Scale, up: Scale) -> Markup:
     return join(element("circle", cx=x, cy=y, r=5.5, class_="point"), name)
 
 
-def _panel(layer: Layer, top: float, across: Scale, y_label: str, *, log: bool) -> Markup:
+def _panel(layer: Layer, top: float, x_scale: Scale, y_label: str, *, log: bool) -> Markup:
     tallest = max(layer.counts, default=0)
     heights: list[float] = list(layer.counts)
     if log:
         heights = [math.log10(count) + 1 if count else 0.0 for count in layer.counts]
-    up = Scale(0, max(heights, default=0) * 1.05 or 1.0, top + _PANEL, top)
-    parts = [_y_axis(up, across, y_label, ticks=_powers(tallest) if log else _whole(up))]
-    for count, height, ends in zip(layer.counts, heights, pairwise(layer.edges), strict=True):
+    y_scale = Scale(0, max(heights, default=0) * 1.05 or 1.0, top + _PANEL, top)
+    parts = [
+        _y_axis(
+            y_scale, x_scale, y_label, ticks=_power_ticks(tallest) if log else _whole_ticks(y_scale)
+        )
+    ]
+    for count, height, edges in zip(layer.counts, heights, pairwise(layer.edges), strict=True):
         if count:
-            parts.append(_column(count, height, ends, across, up, layer))
-    parts.append(_line(across.start, up.start, across.end, up.start, "axis"))
+            parts.append(_column(count, height, edges, x_scale, y_scale, layer))
+    parts.append(_line(x_scale.start, y_scale.start, x_scale.end, y_scale.start, "axis"))
     return join(*parts)
 
 
 def _column(
-    count: int, height: float, ends: tuple[float, float], across: Scale, up: Scale, layer: Layer
+    count: int,
+    height: float,
+    edges: tuple[float, float],
+    x_scale: Scale,
+    y_scale: Scale,
+    layer: Layer,
 ) -> Markup:
-    x0, x1, y = across.at(ends[0]), across.at(ends[1]), up.at(height)
-    tooltip = element("title", f"{count} from {ends[0]:.4g} to {ends[1]:.4g}")
-    width, tall = round(max(x1 - x0 - 0.6, 0.6), 2), round(up.start - y, 2)
-    return element("rect", tooltip, x=x0, y=y, width=width, height=tall, class_=layer.class_)
+    x0, x1, y = x_scale.at(edges[0]), x_scale.at(edges[1]), y_scale.at(height)
+    tooltip = element("title", f"{count} from {edges[0]:.4g} to {edges[1]:.4g}")
+    width, height_px = round(max(x1 - x0 - 0.6, 0.6), 2), round(y_scale.start - y, 2)
+    return element("rect", tooltip, x=x0, y=y, width=width, height=height_px, class_=layer.class_)
 
 
-def _whole(up: Scale) -> list[tuple[float, str]]:
-    return [(value, f"{value:.0f}") for value, _ in up.ticks(3) if value == round(value)]
+def _whole_ticks(y_scale: Scale) -> list[tuple[float, str]]:
+    return [(value, f"{value:.0f}") for value, _ in y_scale.ticks(3) if value == round(value)]
 
 
-def _powers(tallest: int) -> list[tuple[float, str]]:
+def _power_ticks(tallest: int) -> list[tuple[float, str]]:
     """At most five of 1, 10, 100 ..., on an axis of log10(count) + 1."""
-    most = math.floor(math.log10(max(tallest, 1)))
-    each = math.ceil((most + 1) / 5)
+    highest_power = math.floor(math.log10(max(tallest, 1)))
+    stride = math.ceil((highest_power + 1) / 5)
     names = {0: "1", 1: "10", 2: "100", 3: "1k", 4: "10k", 5: "100k", 6: "1M", 7: "10M"}
-    return [(k + 1.0, names.get(k, f"1e{k}")) for k in range(0, most + 1, each)]
+    return [(k + 1.0, names.get(k, f"1e{k}")) for k in range(0, highest_power + 1, stride)]
 
 
-def _vertical(line: Mark, across: Scale, tops: Sequence[float]) -> Markup:
+def _vertical_line(line: Mark, x_scale: Scale, tops: Sequence[float]) -> Markup:
     """A vertical line through the panels that begin at `tops`, but not through their names."""
-    x = across.at(line.x)
+    x = x_scale.at(line.x)
     pieces = [(18, 26), *((top, top + _PANEL) for top in tops)]
     # Near the sides of the chart, a centred name would be cut off.
     side = "" if x < 130 else " end" if x > WIDTH - 110 else " middle"
@@ -240,19 +252,19 @@ def _vertical(line: Mark, across: Scale, tops: Sequence[float]) -> Markup:
     return join(*lines, _text(line.name, x, 14, "mark" + side))
 
 
-def _bar(row: Bar, top: float, across: Scale) -> Markup:
+def _bar(row: Bar, top: float, x_scale: Scale) -> Markup:
     short = row.label if len(row.label) <= _MAX_LABEL_LENGTH else row.label[:21] + "…"
     middle = top + 10
-    label = _text(short, across.start - 8, middle + 4, "tick end")
+    label = _text(short, x_scale.start - 8, middle + 4, "tick end")
     if row.value is None:
-        return join(label, _text("undefined", across.start + 6, middle + 4, "tick"))
-    width = round(across.at(row.value) - across.start, 2)
-    parts = [element("rect", x=across.start, y=top, width=width, height=20, class_="bar")]
+        return join(label, _text("undefined", x_scale.start + 6, middle + 4, "tick"))
+    width = round(x_scale.at(row.value) - x_scale.start, 2)
+    parts = [element("rect", x=x_scale.start, y=top, width=width, height=20, class_="bar")]
     if row.interval is not None:
-        low, high = (across.at(end) for end in row.interval)
+        low, high = (x_scale.at(end) for end in row.interval)
         parts.append(_line(low, middle, high, middle, "whisker"))
         parts += [_line(end, middle - 5, end, middle + 5, "whisker") for end in (low, high)]
-    return join(label, *parts, _text(row.text, across.end + 8, middle + 4, "tick"))
+    return join(label, *parts, _text(row.text, x_scale.end + 8, middle + 4, "tick"))
 
 
 def round_step(rough: float) -> float:

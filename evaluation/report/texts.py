@@ -100,7 +100,7 @@ def _errors(result: ClassResult) -> list[str]:
         return []
     pictures = count_of(len(result.errors), "picture")
     verb = "has" if len(result.errors) == 1 else "have"
-    return [f"{pictures} {verb} no score (ERROR) and no metric counts them: see the list below."]
+    return [f"{pictures} {verb} no score (ERROR). They are not counted in any metric."]
 
 
 def _zero_rates(at_threshold: ThresholdResult) -> list[str]:
@@ -119,13 +119,15 @@ def _zero_rates(at_threshold: ThresholdResult) -> list[str]:
 
 
 def _regions(result: ClassResult) -> list[str]:
-    found, false = result.at_threshold.regions_found, result.at_threshold.false_regions
-    if not found.of:
+    regions, false_marks = result.at_threshold.regions_found, result.at_threshold.false_regions
+    if not regions.of:
         return []
+    threshold = score(result.engine.pixel_threshold)
+    pictures = count_of(false_marks.of, "good picture")
     return [
-        f"Pixel threshold {score(result.engine.pixel_threshold)}: the map marks {found.count} of "
-        f"{count_of(found.of, 'defect region')}{_rate_interval(found)}. It marks something on "
-        f"{false.count} of {count_of(false.of, 'good picture')}{_rate_interval(false)}."
+        f"At the pixel threshold {threshold}, the map marks {regions.count} of "
+        f"{count_of(regions.of, 'defect region')}{_rate_interval(regions)}. It wrongly marks "
+        f"something on {false_marks.count} of {pictures}{_rate_interval(false_marks)}."
     ]
 
 
