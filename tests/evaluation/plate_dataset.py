@@ -14,7 +14,7 @@ HOLES = {"hole": (5, 20), "speck": (2, 60)}
 """Kind -> radius and darkness of its defects."""
 
 
-def plate(seed: int, hole: tuple[int, int, int, int] | None = None) -> np.ndarray:
+def draw_plate(seed: int, hole: tuple[int, int, int, int] | None = None) -> np.ndarray:
     """(64, 96, 3) uint8; hole: x, y, radius and value."""
     random = np.random.default_rng(seed)
     picture = random.normal(128, 8, (*HW, 3)).clip(0, 255).astype(np.uint8)
@@ -24,34 +24,38 @@ def plate(seed: int, hole: tuple[int, int, int, int] | None = None) -> np.ndarra
     return picture
 
 
-def drawn_mask(hole: tuple[int, int, int, int]) -> np.ndarray:
+def draw_mask(hole: tuple[int, int, int, int]) -> np.ndarray:
     mask = np.zeros(HW, np.uint8)
     cv2.circle(mask, hole[:2], hole[2], 255, -1)
     return mask
 
 
-def write(path: Path, picture: np.ndarray) -> None:
+def write_picture(path: Path, picture: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), picture)
 
 
-def make_class(folder: Path, *, good: int = 6, defective: int = 4, masks: bool = True) -> Path:
+def write_class_folder(
+    folder: Path, *, good: int = 6, defective: int = 4, masks: bool = True
+) -> Path:
     """MVTec layout; each kind of HOLES has `defective` pictures."""
     for seed in range(4):
-        write(folder / "train" / "good" / f"{seed:03}.png", plate(1000 + seed))
+        write_picture(folder / "train" / "good" / f"{seed:03}.png", draw_plate(1000 + seed))
     for seed in range(good):
-        write(folder / "test" / "good" / f"{seed:03}.png", plate(seed))
+        write_picture(folder / "test" / "good" / f"{seed:03}.png", draw_plate(seed))
     for number, (kind, (radius, value)) in enumerate(HOLES.items()):
         for index in range(defective):
             hole = (12 + 20 * index, 14 + 10 * index, radius, value)
-            write(folder / "test" / kind / f"{index:03}.png", plate(100 * number + index, hole))
+            write_picture(
+                folder / "test" / kind / f"{index:03}.png", draw_plate(100 * number + index, hole)
+            )
             if masks:
                 mask_path = folder / "ground_truth" / kind / f"{index:03}_mask.png"
-                write(mask_path, drawn_mask(hole))
+                write_picture(mask_path, draw_mask(hole))
     return folder
 
 
-def fake_engine_file(path: Path, **changes: object) -> Path:
+def write_fake_engine(path: Path, **changes: object) -> Path:
     """A spec as JSON that the backend "fake" opens: its map is half of its input."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(spec(**changes).to_json(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Results and views that the report's tests are made from."""
+"""Example results and views for the tests of the report, and a parser of its pages."""
 
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -28,7 +28,7 @@ VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
 class Page(HTMLParser):
-    """Checks that tags are balanced; collects text, attributes and the cells of tables."""
+    """Checks that tags are balanced, and collects text and attributes."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Page(HTMLParser):
 
 
 def picture(name: str, score: float | None, *, defective: bool = False) -> PictureResult:
-    """ScoredPicture at threshold 0.5; ERROR without a score."""
+    """A picture with its verdict at threshold 0.5; ERROR without a score."""
     if score is None:
         return PictureResult(
             name, f"/data/{name}", "good", defective, False, "ERROR", error=f"{name} is no picture"
@@ -81,7 +81,7 @@ def picture(name: str, score: float | None, *, defective: bool = False) -> Pictu
 
 
 def make_pictures() -> tuple[PictureResult, ...]:
-    """Two false alarms, one miss, one in error."""
+    """Two false alarms, one miss, one error."""
     good = [picture(f"good/{k:03}.png", 0.1 + 0.03 * k) for k in range(12)]
     alarms = [picture("good/alarm-a.png", 0.61), picture("good/alarm-b.png", 0.5)]
     detected = [picture(f"scratch/{k:03}.png", 0.6 + 0.1 * k, defective=True) for k in range(9)]
@@ -115,8 +115,8 @@ def make_result(
 ) -> ClassResult:
     """One class with consistent numbers; `changed`: fields of the result."""
     visible = make_pictures() if pictures is None else pictures
-    judged = [item for item in visible if item.verdict != "ERROR"]
-    good, bad = ([item for item in judged if item.defective is kind] for kind in (False, True))
+    scored = [item for item in visible if item.verdict != "ERROR"]
+    good, bad = ([item for item in scored if item.defective is kind] for kind in (False, True))
     alarms, misses = sum(p.false_alarm for p in good), sum(p.miss for p in bad)
     regions = rate(sum(p.regions_found for p in bad), sum(p.regions for p in bad))
     edges = tuple(np.linspace(0, 1.6, 33).tolist())
@@ -171,7 +171,7 @@ def make_result(
         score_histogram=Histogram(edges, counts[0], counts[1]),
         pixel_histogram=Histogram((0.0, 0.5, 1.0), (1_000_000, 40), (3, 90_000)),
         resampled=(),
-        latency=Latency("onnxruntime 1.2, CPU", 1, len(judged), 1.5, 12.0, 13.5, 20.25),
+        latency=Latency("onnxruntime 1.2, CPU", 1, len(scored), 1.5, 12.0, 13.5, 20.25),
         pictures=visible,
         warnings=(),
         seconds=3.2,
@@ -203,7 +203,7 @@ def make_engine_info() -> EngineInfo:
 
 
 def make_view(item: PictureResult) -> PictureView:
-    """A grey gradient with a bright square, that the map marks where the picture is defective."""
+    """A grey gradient. A defective picture has a bright square, which the map marks."""
     image = np.zeros((128, 192, 3), np.uint8)
     image[:] = np.linspace(60, 160, 192, dtype=np.uint8)[None, :, None]
     anomaly_map = np.full((64, 96), 0.2, np.float32)

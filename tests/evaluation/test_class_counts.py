@@ -16,7 +16,7 @@ from evaluation.truth_masks import TruthMask
 
 HW = (512, 512)
 PICTURES = 12
-"""They have more pixels than the number of distinct scores that are counted."""
+"""Together they have more pixels than the counts keep distinct scores."""
 
 
 def score_picture(sample: Sample, random: np.random.Generator) -> ScoredPicture:

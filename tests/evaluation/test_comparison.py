@@ -1,11 +1,11 @@
-"""Engines side by side on the same pictures."""
+"""Comparison of engines on the same pictures."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from plate_dataset import fake_engine_file, make_class, plate, write
+from plate_dataset import draw_plate, write_class_folder, write_fake_engine, write_picture
 from sklearn.metrics import roc_auc_score
 
 from engines.datasets.layouts import load
@@ -18,16 +18,18 @@ from inspector.core.errors import ConfigError
 
 FAST = Settings(backend="fake", resamples=50)
 BLUNT = (16, 24)
-"""Input of an engine that sees less."""
+"""Input size of an engine with a low resolution."""
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    make_class(tmp_path / "data" / "plates")
-    for seed in range(6):  # specks so small that both engines are often wrong
-        write(tmp_path / "data" / "plates" / "test" / "speck" / f"9{seed}.png", plate(300 + seed))
-    fake_engine_file(tmp_path / "sharp.onnx", image_threshold=0.2)
-    fake_engine_file(
+    write_class_folder(tmp_path / "data" / "plates")
+    for seed in range(6):  # both engines often miss these small specks
+        write_picture(
+            tmp_path / "data" / "plates" / "test" / "speck" / f"9{seed}.png", draw_plate(300 + seed)
+        )
+    write_fake_engine(tmp_path / "sharp.onnx", image_threshold=0.2)
+    write_fake_engine(
         tmp_path / "blunt.onnx",
         resize=ResizeRule(BLUNT),
         map_hw=(BLUNT[0] // 2, BLUNT[1] // 2),
@@ -35,13 +37,13 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def compared(place: Path, *names: str) -> Comparison:
+def compare(place: Path, *names: str) -> Comparison:
     engines = [place / f"{name}.onnx" for name in names]
     return compare_dataset(engines, load(place / "data", None), place / "out", FAST)
 
 
 def test_differences_are_between_the_metrics_of_the_same_pictures(data):
-    (item,) = compared(data, "sharp", "blunt").classes
+    (item,) = compare(data, "sharp", "blunt").classes
     sharp = item.engines[0]
     for difference in item.differences:
         first, second = (getattr(e.result.figures, difference.figure) for e in item.engines)
@@ -58,7 +60,7 @@ def test_differences_are_between_the_metrics_of_the_same_pictures(data):
 
 def test_an_engine_does_not_differ_from_its_copy(data):
     (data / "copy.onnx").write_bytes((data / "sharp.onnx").read_bytes())
-    (item,) = compared(data, "sharp", "copy").classes
+    (item,) = compare(data, "sharp", "copy").classes
     for difference in item.differences:
         assert difference.value == 0
         assert difference.interval == (0, 0)
@@ -68,7 +70,7 @@ def test_an_engine_does_not_differ_from_its_copy(data):
 
 
 def test_pictures_that_only_one_engine_gets_right_are_named(data):
-    (item,) = compared(data, "sharp", "blunt").classes
+    (item,) = compare(data, "sharp", "blunt").classes
     wrong = [
         {p.name for p in e.result.pictures if (p.verdict == "FAIL") != p.defective}
         for e in item.engines
@@ -80,8 +82,8 @@ def test_pictures_that_only_one_engine_gets_right_are_named(data):
 
 
 def test_a_third_engine_is_compared_with_the_first(data):
-    fake_engine_file(data / "third.onnx", image_threshold=0.9)
-    (item,) = compared(data, "sharp", "blunt", "third").classes
+    write_fake_engine(data / "third.onnx", image_threshold=0.9)
+    (item,) = compare(data, "sharp", "blunt", "third").classes
     assert {difference.label for difference in item.differences} == {"blunt", "third"}
     third = [d for d in item.differences if d.label == "third"]
     assert all(d.value == 0 for d in third)
@@ -89,9 +91,9 @@ def test_a_third_engine_is_compared_with_the_first(data):
 
 
 def test_results_are_reused_and_written_as_strict_json(data):
-    compared(data, "sharp", "blunt")
+    compare(data, "sharp", "blunt")
     before = (data / "out" / "sharp" / "plates" / "metrics.json").stat().st_mtime_ns
-    compared(data, "sharp", "blunt")
+    compare(data, "sharp", "blunt")
     assert (data / "out" / "sharp" / "plates" / "metrics.json").stat().st_mtime_ns == before
 
     def refuse(constant: str) -> None:
@@ -106,7 +108,7 @@ def test_results_are_reused_and_written_as_strict_json(data):
 def test_without_masks_pixel_differences_are_undefined_with_the_reason(data):
     for mask in (data / "data" / "plates" / "ground_truth").rglob("*.png"):
         mask.unlink()
-    (item,) = compared(data, "sharp", "blunt").classes
+    (item,) = compare(data, "sharp", "blunt").classes
     values = {difference.figure: difference for difference in item.differences}
     assert values["pixel_auroc"].value is None
     assert values["pixel_auroc"].reason == "no defective picture has a mask"
@@ -117,7 +119,7 @@ def test_without_defects_only_verdicts_are_compared(data):
     for kind in ("hole", "speck"):
         for path in (data / "data" / "plates" / "test" / kind).iterdir():
             path.unlink()
-    computed = compared(data, "sharp", "blunt")
+    computed = compare(data, "sharp", "blunt")
     (item,) = computed.classes
     assert {d.reason for d in item.differences} == {
         "no anomalous pictures",
@@ -138,10 +140,10 @@ def test_without_resamples_differences_have_no_interval(data):
 
 
 def test_a_class_that_one_engine_cannot_evaluate_is_named(data):
-    make_class(data / "data" / "nuts", good=2, defective=1)
+    write_class_folder(data / "data" / "nuts", good=2, defective=1)
     for name in ("a", "b"):
-        fake_engine_file(data / name / "plates.onnx")
-        fake_engine_file(data / name / "nuts.onnx")
+        write_fake_engine(data / name / "plates.onnx")
+        write_fake_engine(data / name / "nuts.onnx")
     (data / "b" / "nuts.onnx").write_text("no spec")
     classes = load(data / "data", None)
     computed = compare_dataset([data / "a", data / "b"], classes, data / "out", FAST)
@@ -152,7 +154,7 @@ def test_a_class_that_one_engine_cannot_evaluate_is_named(data):
 
 
 def test_both_engines_are_timed_on_the_same_pictures(data):
-    (item,) = compared(data, "sharp", "blunt").classes
+    (item,) = compare(data, "sharp", "blunt").classes
     assert [entrant.latency.pictures for entrant in item.engines] == [48, 48]
     assert item.engines[0].time_ratio == 1
     assert np.isfinite(item.engines[1].time_ratio)
@@ -168,6 +170,6 @@ def test_labels_are_short_and_differ():
 
 
 def test_the_table_names_all_engines_and_their_differences(data):
-    text = "\n".join(comparison_lines(compared(data, "sharp", "blunt")))
+    text = "\n".join(comparison_lines(compare(data, "sharp", "blunt")))
     for word in ("sharp", "blunt", "image AUROC", "AUPRO@0.3", "false alarms", "p50 ms", "95 %"):
         assert word in text

@@ -1,4 +1,4 @@
-"""Several classes: what is kept, what goes on after a stop, and where results may go."""
+"""Evaluation of several classes: reuse, resuming after a stop, and output folders."""
 
 import dataclasses
 import os
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from plate_dataset import fake_engine_file, make_class, plate, write
+from plate_dataset import draw_plate, write_class_folder, write_fake_engine, write_picture
 
 from engines.datasets.layouts import load
 from engines.fake_engine import FakeEngine
@@ -24,8 +24,8 @@ FAST = Settings(backend="fake", resamples=0)
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     for name in ("bolts", "nuts", "plates"):
-        make_class(tmp_path / "data" / name, good=3, defective=1)
-        fake_engine_file(tmp_path / "engines" / f"{name}.onnx")
+        write_class_folder(tmp_path / "data" / name, good=3, defective=1)
+        write_fake_engine(tmp_path / "engines" / f"{name}.onnx")
     return tmp_path
 
 
@@ -47,13 +47,13 @@ def test_changed_classes_are_evaluated_again(data, changed):
     run(data)
     settings = FAST
     if changed == "engine":
-        fake_engine_file(data / "engines" / "nuts.onnx", image_threshold=0.3)
+        write_fake_engine(data / "engines" / "nuts.onnx", image_threshold=0.3)
     elif changed == "picture":
-        write(data / "data" / "nuts" / "test" / "good" / "000.png", plate(77))
+        write_picture(data / "data" / "nuts" / "test" / "good" / "000.png", draw_plate(77))
     elif changed == "mask":
         os.utime(data / "data" / "nuts" / "ground_truth" / "hole" / "000_mask.png", (1, 1))
     elif changed == "new":
-        write(data / "data" / "nuts" / "test" / "good" / "900.png", plate(78))
+        write_picture(data / "data" / "nuts" / "test" / "good" / "900.png", draw_plate(78))
     else:
         settings = dataclasses.replace(FAST, mask_rule="any")
     reused = () if changed == "settings" else ("bolts", "plates")

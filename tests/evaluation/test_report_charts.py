@@ -1,4 +1,4 @@
-"""Charts: places, ticks, and what a reader without colours or eyes gets."""
+"""Charts: positions, ticks, and descriptions for readers who cannot see them."""
 
 import re
 

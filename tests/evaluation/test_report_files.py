@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from plate_dataset import HOLES, fake_engine_file, make_class, spec
+from plate_dataset import HOLES, spec, write_class_folder, write_fake_engine
 from sample_results import HOSTILE, Page, figures, make_result
 
 from engines.datasets.layouts import load
@@ -22,7 +22,7 @@ from inspector.core.errors import SinkError
 FAKE = Settings(backend="fake", resamples=0)
 
 
-def two_classes() -> DatasetResult:
+def make_two_classes() -> DatasetResult:
     lacking = figures(aupro=MetricValue(None, "there are no masks"), image_ap=MetricValue(0.5))
     second = make_result(name="ball & screw", figures=lacking)
     failed = Failure("cubes", "class cubes has no test pictures")
@@ -30,7 +30,7 @@ def two_classes() -> DatasetResult:
 
 
 def test_the_index_links_each_class_and_shows_the_means() -> None:
-    result = two_classes()
+    result = make_two_classes()
     page = Page(index_page(result, {"cookie": "cookie/r.html", "ball & screw": "b/r.html"}))
     assert [a["href"] for a in page.every("a")] == ["cookie/r.html", "b/r.html"]
     visible = [attributes["value"] for attributes in page.every("data")]
@@ -39,13 +39,13 @@ def test_the_index_links_each_class_and_shows_the_means() -> None:
 
 
 def test_the_index_explains_which_classes_a_mean_leaves_out() -> None:
-    text = Page(index_page(two_classes(), {"cookie": "a", "ball & screw": "b"})).text
+    text = Page(index_page(make_two_classes(), {"cookie": "a", "ball & screw": "b"})).text
     assert "mean over the 1 of 2 classes that define it" in text
     assert "[1] undefined: there are no masks" in text
 
 
 def test_the_index_names_failed_and_reused_classes() -> None:
-    text = Page(index_page(two_classes(), {"cookie": "a", "ball & screw": "b"})).text
+    text = Page(index_page(make_two_classes(), {"cookie": "a", "ball & screw": "b"})).text
     assert "class cubes has no test pictures" in text
     assert "Reused from an earlier run" in text
 
@@ -65,14 +65,14 @@ def test_links_are_quoted_so_that_any_folder_name_works(tmp_path: Path) -> None:
     assert str(link["href"]).endswith("%FF%0A.png/report.html")
 
 
-def evaluated(folder: Path) -> tuple[Path, ClassData, ClassResult]:
-    (data,) = load(make_class(folder / "plates"), None)
-    engine = fake_engine_file(folder / "engine.json")
+def evaluate(folder: Path) -> tuple[Path, ClassData, ClassResult]:
+    (data,) = load(write_class_folder(folder / "plates"), None)
+    engine = write_fake_engine(folder / "engine.json")
     return engine, data, evaluate_class(engine, data, FAKE)
 
 
 def test_a_report_of_real_files_shows_the_results(tmp_path: Path) -> None:
-    engine, data, result = evaluated(tmp_path)
+    engine, data, result = evaluate(tmp_path)
     write_class_report(tmp_path / "out", result, engine, data, with_index=False)
     page = Page((tmp_path / "out" / REPORT).read_text(encoding="utf-8"))
     assert "cannot be shown" not in page.text
@@ -85,14 +85,14 @@ def test_a_report_of_real_files_shows_the_results(tmp_path: Path) -> None:
 
 
 def test_a_report_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    engine, data, result = evaluated(tmp_path)
+    engine, data, result = evaluate(tmp_path)
     (tmp_path / "out").write_text("a file where a folder should be")
     with pytest.raises(SinkError, match=r"report\.html"):
         write_class_report(tmp_path / "out", result, engine, data, with_index=False)
 
 
 def test_the_report_shows_the_thresholds_of_the_engine(tmp_path: Path) -> None:
-    engine, data, result = evaluated(tmp_path)
+    engine, data, result = evaluate(tmp_path)
     write_class_report(tmp_path, result, engine, data, with_index=True)
     text = (tmp_path / REPORT).read_text(encoding="utf-8")
     assert f"<dd>{spec().image_threshold!r}</dd>" in text

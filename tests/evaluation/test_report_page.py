@@ -1,4 +1,4 @@
-"""The page of one class, as a reader and as a program see it."""
+"""The page of one class: its text and its markup."""
 
 import base64
 import re
@@ -106,7 +106,7 @@ def test_the_first_sentence_says_what_happens_at_the_threshold() -> None:
     ) in text
 
 
-def hostile_result() -> ClassResult:
+def make_hostile_result() -> ClassResult:
     item = replace(picture(HOSTILE, 0.7), kind=HOSTILE, note=HOSTILE)
     lost = replace(picture(HOSTILE + "2", None), error=HOSTILE)
     result = make_result((*make_pictures(), item, lost), name=HOSTILE, warnings=(HOSTILE,))
@@ -117,7 +117,7 @@ def hostile_result() -> ClassResult:
 
 
 def test_hostile_names_are_shown_as_they_are_and_can_be_written() -> None:
-    text = class_page(hostile_result(), make_view)
+    text = class_page(make_hostile_result(), make_view)
     text.encode("utf-8")
     page = Page(text)
     assert "b" not in {tag for tag, _ in page.tags}
@@ -138,7 +138,7 @@ def test_pictures_of_the_page_are_readable_and_have_the_stated_size() -> None:
             assert pixels.shape[:2] == (int(attributes["height"] or 0), int(attributes["width"]))
 
 
-def noise_view(item: PictureResult) -> PictureView:
+def make_noise_view(item: PictureResult) -> PictureView:
     image = np.random.default_rng(0).integers(0, 256, (360, 360, 3)).astype(np.uint8)
     return replace(make_view(item), image=image, mask=None)
 
@@ -146,7 +146,7 @@ def noise_view(item: PictureResult) -> PictureView:
 def test_a_page_of_many_mistakes_in_noisy_pictures_stays_small() -> None:
     alarms = [picture(f"good/{k}.png", 0.6) for k in range(60)]
     misses = [picture(f"scratch/{k}.png", 0.2, defective=True) for k in range(60)]
-    text = class_page(make_result((*make_pictures(), *alarms, *misses)), noise_view)
+    text = class_page(make_result((*make_pictures(), *alarms, *misses)), make_noise_view)
     panels = [a for a in Page(text).every("img") if "width" in a]
     assert 3 * 16 <= len(panels) <= 3 * MAX_PICTURES
     assert max(len(str(a["src"])) for a in panels) <= MAX_PANEL_BYTES * 4 / 3 + 40

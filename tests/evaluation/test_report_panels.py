@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from plate_dataset import HW, fake_engine_file, make_class
+from plate_dataset import HW, write_class_folder, write_fake_engine
 from sample_results import make_result, make_view, picture
 
 from engines.base import open_engine
@@ -51,8 +51,8 @@ def test_the_heatmap_has_the_fixed_colours_of_the_display_range() -> None:
         assert np.abs(heat[pixel] - expected).max() < 12
 
 
-def coloured(panel: Panel, rgb: str) -> tuple[int, int, int, int]:
-    """Box (x0, y0, x1, y1) of the pixels of about a colour."""
+def find_colour(panel: Panel, rgb: str) -> tuple[int, int, int, int]:
+    """Box (x0, y0, x1, y1) of the pixels that have about this colour."""
     bgr = np.array([int(rgb[i : i + 2], 16) for i in (4, 2, 0)])
     rows, columns = np.nonzero(np.abs(pixels(panel).astype(int) - bgr).max(axis=2) < 70)
     return int(columns.min()), int(rows.min()), int(columns.max()), int(rows.max())
@@ -68,10 +68,10 @@ def test_outlines_of_large_defects_lie_where_they_belong() -> None:
     assert outlined.caption == "outlines"
     scale = outlined.size[0] / 192
     expected = [scale * edge for edge in (30, 20, 170, 110)]
-    assert coloured(outlined, TRUTH_RGB) == pytest.approx(expected, abs=4)
-    # The edge of the map, blurred by enlarging, runs through the middle of 0.2 and 1.2 at 0.7.
+    assert find_colour(outlined, TRUTH_RGB) == pytest.approx(expected, abs=4)
+    # Enlarging blurs the edge: the map is 0.7 in the middle between 0.2 and 1.2.
     expected = [scale * edge for edge in (40, 30, 160, 100)]
-    assert coloured(outlined, CONTOUR_RGB) == pytest.approx(expected, abs=4)
+    assert find_colour(outlined, CONTOUR_RGB) == pytest.approx(expected, abs=4)
 
 
 @pytest.mark.parametrize(("x", "y"), [(4, 4), (90, 60), (180, 120)])
@@ -82,7 +82,7 @@ def test_small_defects_are_enlarged_at_any_place(x: int, y: int) -> None:
     view = replace(make_view(MISS), image=DARK, mask=mask, anomaly_map=calm)
     outlined = draw_panels(view, make_result())[2]
     assert outlined.caption == "outlines, enlarged 8.0 times"
-    left, top, right, bottom = coloured(outlined, TRUTH_RGB)
+    left, top, right, bottom = find_colour(outlined, TRUTH_RGB)
     enlarged = 5 * 8 * PANEL_PX / 192
     assert right - left == pytest.approx(enlarged, abs=6)
     assert bottom - top == pytest.approx(enlarged, abs=6)
@@ -114,20 +114,20 @@ def test_the_part_outside_the_crop_is_dimmed() -> None:
     assert heat[-10, -10].max() < 0.7 * plain[-10, -10].max()
 
 
-def evaluated(folder: Path) -> tuple[Path, ClassData, ClassResult]:
-    (data,) = load(make_class(folder / "plates"), None)
-    engine = fake_engine_file(folder / "engine.json")
+def evaluate(folder: Path) -> tuple[Path, ClassData, ClassResult]:
+    (data,) = load(write_class_folder(folder / "plates"), None)
+    engine = write_fake_engine(folder / "engine.json")
     return engine, data, evaluate_class(engine, data, FAKE)
 
 
-def named(result: ClassResult, name: str) -> PictureResult:
+def find_picture(result: ClassResult, name: str) -> PictureResult:
     return next(item for item in result.pictures if item.name == name)
 
 
 def test_a_view_has_the_map_where_the_defect_is(tmp_path: Path) -> None:
-    path, data, result = evaluated(tmp_path)
+    path, data, result = evaluate(tmp_path)
     engine = open_engine(path, backend="fake")
-    view = EngineViewer(engine, data.tests(), "any")(named(result, "test/hole/001.png"))
+    view = EngineViewer(engine, data.tests(), "any")(find_picture(result, "test/hole/001.png"))
     assert view.image.shape == (*HW, 3)
     assert view.mask is not None
     row, column = np.unravel_index(np.argmax(view.anomaly_map), view.anomaly_map.shape)
@@ -136,9 +136,9 @@ def test_a_view_has_the_map_where_the_defect_is(tmp_path: Path) -> None:
 
 
 def test_a_map_of_a_cropped_engine_lies_on_its_crop(tmp_path: Path) -> None:
-    (data,) = load(make_class(tmp_path / "plates"), None)
+    (data,) = load(write_class_folder(tmp_path / "plates"), None)
     crop = ResizeRule((32, 48), crop=(0.25, 0.5, 0.75, 1.0))
-    path = fake_engine_file(tmp_path / "e.json", resize=crop, map_hw=(16, 24))
+    path = write_fake_engine(tmp_path / "e.json", resize=crop, map_hw=(16, 24))
     engine = open_engine(path, backend="fake")
     result = evaluate_class(path, data, FAKE)
     view = EngineViewer(engine, data.tests(), "any")(result.pictures[0])
@@ -147,15 +147,15 @@ def test_a_map_of_a_cropped_engine_lies_on_its_crop(tmp_path: Path) -> None:
 
 
 def test_a_good_picture_has_no_mask(tmp_path: Path) -> None:
-    path, data, result = evaluated(tmp_path)
+    path, data, result = evaluate(tmp_path)
     views = EngineViewer(open_engine(path, backend="fake"), data.tests(), "any")
-    assert views(named(result, "test/good/000.png")).mask is None
+    assert views(find_picture(result, "test/good/000.png")).mask is None
 
 
 @pytest.mark.parametrize("lost", ["test/hole/000.png", "ground_truth/hole/000_mask.png"])
 def test_a_picture_or_mask_lost_after_the_evaluation_is_named(tmp_path: Path, lost: str) -> None:
-    path, data, result = evaluated(tmp_path)
+    path, data, result = evaluate(tmp_path)
     (tmp_path / "plates" / lost).unlink()
     views = EngineViewer(open_engine(path, backend="fake"), data.tests(), "any")
     with pytest.raises(DataError, match=Path(lost).name):
-        views(named(result, "test/hole/000.png"))
+        views(find_picture(result, "test/hole/000.png"))

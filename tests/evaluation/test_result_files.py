@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from plate_dataset import fake_engine_file, make_class, plate, write
+from plate_dataset import draw_plate, write_class_folder, write_fake_engine, write_picture
 
 from engines.datasets.layouts import load
 from evaluation.class_evaluation import evaluate_class
@@ -17,13 +17,13 @@ from evaluation.results import METRIC_NAMES, ClassResult, DatasetResult
 from inspector.core.errors import DataError, SinkError
 
 
-def evaluated(folder: Path, **changes: object) -> ClassResult:
-    engine = fake_engine_file(folder.parent / "engine.onnx", **changes)
+def evaluate(folder: Path, **changes: object) -> ClassResult:
+    engine = write_fake_engine(folder.parent / "engine.onnx", **changes)
     (data,) = load(folder, None)
     return evaluate_class(engine, data, Settings(backend="fake", resamples=10))
 
 
-def strict(path: Path) -> object:
+def read_strict_json(path: Path) -> object:
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} in {path}")
 
@@ -33,9 +33,11 @@ def strict(path: Path) -> object:
 @pytest.mark.parametrize("masks", [True, False])
 @pytest.mark.parametrize(("good", "defective"), [(0, 1), (1, 0), (1, 1), (4, 0), (0, 4), (4, 4)])
 def test_a_result_is_read_back_unchanged_and_has_no_nan(tmp_path, good, defective, masks):
-    result = evaluated(make_class(tmp_path / "p", good=good, defective=defective, masks=masks))
+    result = evaluate(
+        write_class_folder(tmp_path / "p", good=good, defective=defective, masks=masks)
+    )
     write_class(tmp_path / "out", result)
-    strict(tmp_path / "out" / "metrics.json")
+    read_strict_json(tmp_path / "out" / "metrics.json")
     assert read_class(tmp_path / "out" / "metrics.json") == result
     for name in METRIC_NAMES:
         figure = getattr(result.figures, name)
@@ -43,8 +45,10 @@ def test_a_result_is_read_back_unchanged_and_has_no_nan(tmp_path, good, defectiv
 
 
 def test_the_table_has_a_row_for_each_class_and_for_the_mean(tmp_path):
-    item = evaluated(make_class(tmp_path / "plates"))
-    other = dataclasses.replace(evaluated(make_class(tmp_path / "nuts", masks=False)), name="nuts")
+    item = evaluate(write_class_folder(tmp_path / "plates"))
+    other = dataclasses.replace(
+        evaluate(write_class_folder(tmp_path / "nuts", masks=False)), name="nuts"
+    )
     write_dataset(tmp_path / "out", DatasetResult((item, other)))
     with (tmp_path / "out" / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -52,13 +56,13 @@ def test_the_table_has_a_row_for_each_class_and_for_the_mean(tmp_path):
     assert float(rows[0]["pixel_auroc"]) == item.figures.pixel_auroc.value
     assert rows[1]["pixel_auroc"] == ""
     assert float(rows[2]["pixel_auroc"]) == item.figures.pixel_auroc.value
-    whole = strict(tmp_path / "out" / "metrics.json")
+    whole = read_strict_json(tmp_path / "out" / "metrics.json")
     assert isinstance(whole, dict)
     assert [entry["name"] for entry in whole["classes"]] == ["plates", "nuts"]
 
 
 def test_pictures_are_listed_with_their_verdicts(tmp_path):
-    result = evaluated(make_class(tmp_path / "plates"))
+    result = evaluate(write_class_folder(tmp_path / "plates"))
     write_class(tmp_path / "out", result)
     with (tmp_path / "out" / "pictures.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -67,25 +71,25 @@ def test_pictures_are_listed_with_their_verdicts(tmp_path):
 
 
 def test_names_that_are_not_utf8_can_be_written(tmp_path):
-    folder = make_class(tmp_path / "plates", good=1, defective=1)
+    folder = write_class_folder(tmp_path / "plates", good=1, defective=1)
     name = os.fsdecode(b"\xff.png")
-    write(folder / "test" / "good" / "x.png", plate(5))
+    write_picture(folder / "test" / "good" / "x.png", draw_plate(5))
     os.rename(folder / "test" / "good" / "x.png", folder / "test" / "good" / name)
-    result = evaluated(folder)
+    result = evaluate(folder)
     write_class(tmp_path / "out", result)
     assert read_class(tmp_path / "out" / "metrics.json") == result
     assert any(item.name.endswith(name) for item in result.pictures)
 
 
 def test_a_folder_that_cannot_be_written_is_a_sink_error(tmp_path):
-    result = evaluated(make_class(tmp_path / "plates", good=1, defective=1))
+    result = evaluate(write_class_folder(tmp_path / "plates", good=1, defective=1))
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkError, match=r"file/pictures\.csv cannot be written"):
         write_class(tmp_path / "file", result)
 
 
 def test_a_result_with_nan_or_of_another_format_is_refused(tmp_path):
-    result = evaluated(make_class(tmp_path / "plates", good=1, defective=1))
+    result = evaluate(write_class_folder(tmp_path / "plates", good=1, defective=1))
     write_class(tmp_path / "out", result)
     path = tmp_path / "out" / "metrics.json"
     text = path.read_text()
@@ -102,7 +106,7 @@ def test_a_result_with_nan_or_of_another_format_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@x", "\t=1", "\r=1"])
 def test_no_name_is_a_formula_in_a_spreadsheet(tmp_path, name):
-    item = dataclasses.replace(evaluated(make_class(tmp_path / "plates")), name=name)
+    item = dataclasses.replace(evaluate(write_class_folder(tmp_path / "plates")), name=name)
     pictures = [dataclasses.replace(picture, kind=name) for picture in item.pictures]
     item = dataclasses.replace(item, pictures=tuple(pictures))
     write_dataset(tmp_path / "out", DatasetResult((item,)))

@@ -22,8 +22,8 @@ from engine_parts import fitted
 CANDIDATE = Candidate(Path("parts.onnx"), "trt", "cuda", "latency", 1)
 
 
-def on_a_card(gpu_ms: float | None) -> Measured:
-    """Of an engine whose limit on its card is 2 ms."""
+def measure_on_card(gpu_ms: float | None) -> Measured:
+    """An engine on a card whose lower limit is 2 ms."""
     cost = Cost({"float32": 1_000_000}, constant_bytes=0, picture_bytes=0)
     card = Card((8, 9), 1, 500_000_000 / 256, 1e12)
     item = Measured(CANDIDATE, "TensorRT", "float32", True, [300.0], 500.0, 80.0, cost, card)
@@ -35,10 +35,10 @@ def on_a_card(gpu_ms: float | None) -> Measured:
 
 
 def test_a_card_has_columns_for_its_clock_its_limit_and_its_memory():
-    head, row = runtime_lines([on_a_card(2.5)])
+    head, row = runtime_lines([measure_on_card(2.5)])
     cells = row[head.index("GPU ms") - 3 : head.index("GPU MB") + len("GPU MB")].split()
     assert cells == ["2.500", "80.0%", "80"]
-    _, row = runtime_lines([on_a_card(None)])
+    _, row = runtime_lines([measure_on_card(None)])
     cells = row[head.index("GPU ms") - 3 : head.index("GPU MB") + len("GPU MB")].split()
     assert cells == ["-", "-", "80"]
 

@@ -1,4 +1,4 @@
-"""Masks on the grid of a map."""
+"""Masks at map resolution."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,10 @@ from engines.spec import ResizeRule
 from evaluation.truth_masks import to_map_resolution
 
 MAP = (4, 6)
-"""Of a spec for frames of 16 x 24: four frame pixels per map pixel, along each axis."""
+"""For frames of 16 x 24: a map pixel is 4 x 4 frame pixels."""
 
 
-def seen(
+def to_map(
     frame_mask: np.ndarray, rule: str = "nearest", inside: np.ndarray | None = None, **changes
 ):
     engine_spec = spec(map_hw=MAP, **changes)
@@ -20,7 +20,7 @@ def seen(
     )
 
 
-def frame(*boxes: tuple[int, int, int, int]) -> np.ndarray:
+def make_frame_mask(*boxes: tuple[int, int, int, int]) -> np.ndarray:
     """boxes: x0, y0, x1, y1."""
     mask = np.zeros((16, 24), bool)
     for x0, y0, x1, y1 in boxes:
@@ -30,30 +30,30 @@ def frame(*boxes: tuple[int, int, int, int]) -> np.ndarray:
 
 @pytest.mark.parametrize("rule", ["nearest", "half", "any"])
 def test_whole_map_pixels_are_the_same_under_every_rule(rule):
-    truth = seen(frame((4, 4, 12, 8)), rule)
+    truth = to_map(make_frame_mask((4, 4, 12, 8)), rule)
     assert truth.mask.sum() == 2
     assert truth.mask[1, 1:3].all()
     assert (truth.regions, truth.vanished, truth.outside) == (1, 0, 0)
 
 
 def test_nearest_takes_the_pixel_at_the_centre():
-    assert seen(frame((2, 2, 3, 3))).mask[0, 0]
-    assert not seen(frame((0, 0, 2, 2))).mask.any()
+    assert to_map(make_frame_mask((2, 2, 3, 3))).mask[0, 0]
+    assert not to_map(make_frame_mask((0, 0, 2, 2))).mask.any()
 
 
 def test_half_takes_pixels_that_are_covered_by_one_half():
-    assert seen(frame((0, 0, 4, 2)), "half").mask[0, 0]
-    assert not seen(frame((0, 0, 4, 1)), "half").mask.any()
+    assert to_map(make_frame_mask((0, 0, 4, 2)), "half").mask[0, 0]
+    assert not to_map(make_frame_mask((0, 0, 4, 1)), "half").mask.any()
 
 
 def test_any_takes_pixels_that_are_touched():
-    assert seen(frame((3, 3, 4, 4)), "any").mask[0, 0]
+    assert to_map(make_frame_mask((3, 3, 4, 4)), "any").mask[0, 0]
 
 
 def test_shares_are_exact_for_fractional_map_pixels():
     mask = np.zeros((5, 6), bool)
     mask[:, :2] = True
-    # Six frame pixels to four: each map pixel is 1.5 wide, the second is covered by a third.
+    # Six frame pixels become four: a map pixel is 1.5 wide, and a third of the second is covered.
     half = to_map_resolution(mask, spec(map_hw=(5, 4)), "half", np.ones((5, 4), bool)).mask
     touched = to_map_resolution(mask, spec(map_hw=(5, 4)), "any", np.ones((5, 4), bool)).mask
     assert half[0].tolist() == [True, False, False, False]
@@ -68,21 +68,21 @@ def test_a_frame_smaller_than_the_map_is_enlarged():
 
 
 def test_regions_too_small_for_the_map_are_counted_as_vanished():
-    truth = seen(frame((0, 0, 1, 1), (8, 8, 16, 16)))
+    truth = to_map(make_frame_mask((0, 0, 1, 1), (8, 8, 16, 16)))
     assert (truth.regions, truth.vanished, truth.outside) == (2, 1, 0)
 
 
 def test_regions_without_an_inspected_pixel_are_counted_as_outside():
     inside = np.zeros(MAP, bool)
     inside[:, 3:] = True
-    truth = seen(frame((0, 0, 8, 8), (12, 8, 16, 16)), inside=inside)
+    truth = to_map(make_frame_mask((0, 0, 8, 8), (12, 8, 16, 16)), inside=inside)
     assert (truth.regions, truth.vanished, truth.outside) == (2, 0, 1)
     assert truth.mask[0, 0], "the mask itself is not cut by the region of interest"
 
 
 def test_the_mask_is_cropped_as_the_frame_is():
     rule = ResizeRule((8, 12), crop=(0.5, 0.0, 1.0, 1.0))
-    truth = seen(frame((0, 0, 4, 4), (12, 0, 14, 4)), resize=rule)
+    truth = to_map(make_frame_mask((0, 0, 4, 4), (12, 0, 14, 4)), resize=rule)
     assert truth.mask.sum() == 1
     assert truth.mask[0, 0]
     assert (truth.regions, truth.vanished, truth.outside) == (2, 0, 1)

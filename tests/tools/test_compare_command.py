@@ -8,16 +8,16 @@ import pytest
 from tools.compare import main
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-from plate_dataset import fake_engine_file, make_class
+from plate_dataset import write_class_folder, write_fake_engine
 
 FAKE = ["--backend", "fake", "--resamples", "20"]
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    make_class(tmp_path / "plates", good=4, defective=2)
+    write_class_folder(tmp_path / "plates", good=4, defective=2)
     for name, threshold in (("low", 0.01), ("high", 0.9)):
-        fake_engine_file(tmp_path / f"{name}.onnx", image_threshold=threshold)
+        write_fake_engine(tmp_path / f"{name}.onnx", image_threshold=threshold)
     return tmp_path
 
 

@@ -16,7 +16,7 @@ from tools.evaluate import main
 from tools.fit import main as fit
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-from plate_dataset import fake_engine_file, make_class, plate, write
+from plate_dataset import draw_plate, write_class_folder, write_fake_engine, write_picture
 
 FAKE = ["--backend", "fake", "--resamples", "0"]
 
@@ -24,8 +24,8 @@ FAKE = ["--backend", "fake", "--resamples", "0"]
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     for name in ("nuts", "plates"):
-        make_class(tmp_path / "data" / name, good=4, defective=2)
-        fake_engine_file(tmp_path / "engines" / f"{name}.onnx")
+        write_class_folder(tmp_path / "data" / name, good=4, defective=2)
+        write_fake_engine(tmp_path / "engines" / f"{name}.onnx")
     return tmp_path
 
 
@@ -66,7 +66,7 @@ def test_several_classes_are_printed_as_a_table_with_the_mean(place, capsys):
 def test_a_second_call_reuses_unchanged_results(place, capsys):
     call(place, "--no-report")
     assert "reused" not in capsys.readouterr().out
-    write(place / "data" / "nuts" / "test" / "good" / "900.png", plate(3))
+    write_picture(place / "data" / "nuts" / "test" / "good" / "900.png", draw_plate(3))
     call(place, "--no-report")
     output = capsys.readouterr().out
     assert "plates: unchanged" in output
@@ -137,7 +137,7 @@ def test_a_refusal_is_one_sentence_and_exit_code_two(
 
 
 def test_a_class_without_test_pictures_is_one_sentence(place, capsys):
-    make_class(place / "empty", good=0, defective=0)
+    write_class_folder(place / "empty", good=0, defective=0)
     assert call(place, engine="engines/plates.onnx", data="empty") == 2
     assert "no test pictures" in capsys.readouterr().err
 
@@ -151,9 +151,11 @@ def test_options_out_of_range_are_refused(place, capsys):
 
 
 def test_a_fitted_engine_is_evaluated_with_its_report(tmp_path, capsys):
-    make_class(tmp_path / "plates", good=4, defective=2)
+    write_class_folder(tmp_path / "plates", good=4, defective=2)
     for seed in range(4):
-        write(tmp_path / "plates" / "train" / "good" / f"9{seed}.png", plate(2000 + seed))
+        write_picture(
+            tmp_path / "plates" / "train" / "good" / f"9{seed}.png", draw_plate(2000 + seed)
+        )
     engine = tmp_path / "plates.onnx"
     fit(["--method", "rad", "--normal", str(tmp_path / "plates"), "--out", str(engine),
          "--size", "64x96", "--threads", "1"])  # fmt: skip
@@ -168,7 +170,7 @@ def test_a_fitted_engine_is_evaluated_with_its_report(tmp_path, capsys):
 
 
 def test_an_engine_fitted_on_the_test_pictures_gives_a_warning(tmp_path, capsys):
-    folder = make_class(tmp_path / "plates", good=8, defective=1)
+    folder = write_class_folder(tmp_path / "plates", good=8, defective=1)
     engine = tmp_path / "plates.onnx"
     fit(["--method", "rad", "--normal", str(folder / "test" / "good"), "--out", str(engine),
          "--size", "64x96", "--threads", "1"])  # fmt: skip
@@ -180,9 +182,9 @@ def test_an_engine_fitted_on_the_test_pictures_gives_a_warning(tmp_path, capsys)
 
 def test_a_split_chooses_the_test_pictures(tmp_path, capsys):
     for seed in range(6):
-        write(tmp_path / "plain" / "good" / f"{seed}.png", plate(seed))
-    write(tmp_path / "plain" / "hole" / "0.png", plate(50, (40, 30, 6, 10)))
-    engine = str(fake_engine_file(tmp_path / "plain.onnx"))
+        write_picture(tmp_path / "plain" / "good" / f"{seed}.png", draw_plate(seed))
+    write_picture(tmp_path / "plain" / "hole" / "0.png", draw_plate(50, (40, 30, 6, 10)))
+    engine = str(write_fake_engine(tmp_path / "plain.onnx"))
     (data,) = load(tmp_path / "plain", None)
     shares = Fractions(validation=0.0, test=0.5)
     split = load_or_make(tmp_path / "split.json", data, seed=0, fractions=shares)
