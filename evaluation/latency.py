@@ -48,9 +48,7 @@ def time_engines(
             engine.warm_up()
     times = np.zeros((2, len(engines), rounds * len(pictures)))
     for turn, image in enumerate([*pictures] * rounds):
-        order = range(len(engines))
-        # The second engine meets caches that the first one filled, so they take turns to be second.
-        for index in order if turn % 2 == 0 else reversed(order):
+        for index in order_of_turn(turn, len(engines)):
             times[:, index, turn] = _time_picture(engines[index], image)
     return [
         EngineTimes(
@@ -61,6 +59,14 @@ def time_engines(
         )
         for index, engine in enumerate(engines)
     ]
+
+
+def order_of_turn(turn: int, count: int) -> list[int]:
+    """Indices 0 to count - 1, reversed in every second turn.
+
+    Each engine is first as often as last, because the engine before it fills the caches.
+    """
+    return list(range(count)) if turn % 2 == 0 else list(reversed(range(count)))
 
 
 def summarize_pictures(running_on: str, batch: int, pictures: Sequence[PictureResult]) -> Latency:

@@ -20,6 +20,7 @@ from engines.base import BACKENDS, TAKES_HINT
 from engines.card import Card
 from engines.choosing import CPUS, GPUS
 from engines.cost import Cost
+from evaluation.latency import order_of_turn
 from inspector.core.errors import EngineError
 
 ROUNDS: Final = 20
@@ -189,8 +190,7 @@ def _time_batch(
     """Adds a Timing to each of `measured`."""
     rounds: list[list[dict[str, Any]]] = [[] for _ in workers]
     for turn in range(ROUNDS):
-        order = range(len(workers))
-        for index in order if turn % 2 == 0 else reversed(order):
+        for index in order_of_turn(turn, len(workers)):
             rounds[index].append(workers[index].time(batch, seconds / ROUNDS))
     for each, answers, worker in zip(measured, rounds, workers, strict=True):
         each.peak_mb, each.gpu_mb = answers[-1]["peak_mb"], answers[-1]["gpu_mb"]

@@ -53,14 +53,14 @@ def class_lines(result: ClassResult) -> list[str]:
         *_metric_lines(result, TITLES),
         "  with the best threshold for these test pictures (test-selected, an upper bound):",
         *_metric_lines(result, TEST_SELECTED_TITLES),
-        f"  at the thresholds of the engine file, image {engine.image_threshold:.4f} and pixel "
-        f"{engine.pixel_threshold:.4f}, {result.rules.thresholds}:",
-        f"  {'false alarms':16} {_rate_text(at_threshold.false_alarm_rate)}",
+        f"  at the thresholds of the engine file (image {engine.image_threshold:.4f}, pixel "
+        f"{engine.pixel_threshold:.4f}; {result.rules.thresholds}):",
+        f"  {'false alarms':16} {_rate_text(at_threshold.false_alarm_rate, 'good pictures')}",
         *_name_lines(result.false_alarms),
-        f"  {'misses':16} {_rate_text(at_threshold.miss_rate)}",
+        f"  {'misses':16} {_rate_text(at_threshold.miss_rate, 'defective pictures')}",
         *_name_lines(result.misses),
-        f"  {'regions found':16} {_rate_text(at_threshold.regions_found)}",
-        f"  {'good with region':16} {_rate_text(at_threshold.false_regions)}",
+        f"  {'regions found':16} {_rate_text(at_threshold.regions_found, 'defect regions')}",
+        f"  {'false regions':16} {_rate_text(at_threshold.false_regions, 'good pictures')}",
         *_latency_lines(result.latency),
     ]
     if result.errors:
@@ -73,9 +73,9 @@ def dataset_lines(result: DatasetResult) -> list[str]:
     """A table with a row per class and their mean."""
     width = max(len(name) for name in ("class", *(each.name for each in result.classes)))
     titles = (*SHORT_TITLES.values(), "alarms", "misses", "errors", "p50 ms")
-    head = [f"{'class':{width}}", f"{'good':>5}", f"{'bad':>5}", *(f"{t:>9}" for t in titles)]
+    head = [f"{'class':{width}}", f"{'good':>5}", f"{'defective':>9}", *(f"{t:>9}" for t in titles)]
     means = [mean_metric(name, result.classes) for name in TITLES]
-    mean_row = [f"{'mean':{width}}", " " * 5, " " * 5, *(f"{_number(m.value):>9}" for m in means)]
+    mean_row = [f"{'mean':{width}}", " " * 5, " " * 9, *(f"{_number(m.value):>9}" for m in means)]
     lines = [
         " ".join(head),
         *(_class_row(each, width) for each in result.classes),
@@ -157,7 +157,7 @@ def _class_comparison_lines(comparison: ClassComparison) -> list[str]:
     first = comparison.engines[0].label
     width = max(len(name) for name in ("engine", *(each.label for each in comparison.engines)))
     head = [f"{'engine':{width}}", *(f"{TITLES[name]:>11}" for name in COMPARED_METRICS)]
-    head += [f"{title:>12}" for title in ("false alarms", "misses", "MB", "p50 ms", "time")]
+    head += [f"{title:>12}" for title in ("false alarms", "misses", "MB", "p50 ms", "time ratio")]
     return [
         f"{comparison.name}: {data.good} good and {data.defective} defective pictures",
         "  " + " ".join(head),
@@ -200,7 +200,7 @@ def _difference_text(difference: Difference) -> str:
 
 def _class_row(result: ClassResult, width: int) -> str:
     data, at_threshold = result.data, result.at_threshold
-    row = [f"{result.name:{width}}", f"{data.good:5}", f"{data.defective:5}"]
+    row = [f"{result.name:{width}}", f"{data.good:5}", f"{data.defective:9}"]
     row += [f"{_number(getattr(result.figures, name).value):>9}" for name in TITLES]
     row += [f"{n:9}" for n in (at_threshold.false_alarms, at_threshold.misses, data.errors)]
     return " ".join([*row, f"{_number(result.latency.total_p50_ms, 1):>9}"])
@@ -210,11 +210,11 @@ def _failure_lines(failures: Sequence[Failure], action: str) -> list[str]:
     return [f"{failure.name} was not {action}: {failure.reason}" for failure in failures]
 
 
-def _rate_text(rate: Rate) -> str:
+def _rate_text(rate: Rate, nouns: str) -> str:
     if rate.share is None or rate.interval is None:
-        return "undefined: there are none"
+        return f"undefined: there are no {nouns}"
     low, high = rate.interval
-    return f"{rate.count} of {rate.of}, {rate.share:.1%} (95 % {low:.1%} to {high:.1%})"
+    return f"{rate.count} of {rate.of} {nouns}, {rate.share:.1%} (95 % {low:.1%} to {high:.1%})"
 
 
 def _metric_lines(result: ClassResult, titles: Mapping[str, str]) -> list[str]:
