@@ -4,17 +4,17 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from engines.datasets.types import Sample
-from engines.metrics.aupimo import NormalScores, SharedRates, mean
-from engines.metrics.pixel_bootstrap import PixelBootstrap
-from engines.metrics.pixels import LIMIT, PixelCurve
-from engines.metrics.regions import Place, Region, Size, measure_regions
-from engines.metrics.value import Metric
 from engines.spec import EngineSpec
 from evaluation.inference import FailedPicture, ScoredPicture, inspected_area
 from evaluation.provenance import PIXEL_RESAMPLES, Settings
 from evaluation.results import PictureResult
 from inspector.core.arrays import Mask
+from learning.datasets.types import Sample
+from learning.metrics.aupimo import NormalScores, SharedRates, mean
+from learning.metrics.pixel_bootstrap import PixelBootstrap
+from learning.metrics.pixels import LIMIT, PixelCurve
+from learning.metrics.regions import Place, Region, Size, measure_regions
+from learning.metrics.value import Metric
 
 MIN_DISTINCT_SCORES: Final = 1 << 16
 """Distinct map values that are counted at least for each kind of defect."""

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from engines import parity
-from engines.base import Engine
-from engines.datasets.types import TEST, ClassData, Sample
+from engines.opening import Engine
 from evaluation.class_counts import ClassCounts
 from evaluation.class_metrics import ClassMetrics
 from evaluation.inference import EngineRunner, open_engine_with
@@ -23,6 +22,7 @@ from evaluation.provenance import (
 from evaluation.results import ClassResult, PictureResult
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError, EngineError
+from learning.datasets.types import TEST, ClassData, Sample
 
 MAX_NAMES: Final = 5
 """Picture names in one warning."""

@@ -6,13 +6,6 @@ from typing import Final
 
 import numpy as np
 
-from engines.metrics import bootstrap, image
-from engines.metrics.curves import Floats, Steps, precision
-from engines.metrics.intervals import clopper_pearson
-from engines.metrics.pixel_bootstrap import PixelBootstrap
-from engines.metrics.pixels import FPR_LIMIT, PixelCurve
-from engines.metrics.regions import Place, Size
-from engines.metrics.value import Metric
 from evaluation.class_counts import ClassCounts
 from evaluation.provenance import Settings
 from evaluation.results import (
@@ -30,6 +23,13 @@ from evaluation.results import (
 )
 from inspector.core.arrays import Mask
 from inspector.core.errors import DataError
+from learning.metrics import bootstrap, image
+from learning.metrics.curves import Floats, Steps, precision
+from learning.metrics.intervals import clopper_pearson
+from learning.metrics.pixel_bootstrap import PixelBootstrap
+from learning.metrics.pixels import FPR_LIMIT, PixelCurve
+from learning.metrics.regions import Place, Size
+from learning.metrics.value import Metric
 
 IMAGE_METRICS: Final = {
     "image_auroc": "auroc",
@@ -42,7 +42,7 @@ PIXEL_METRICS: Final = {
     "pixel_f1_max": "f1_max",
     "aupro": "aupro",
 }
-"""Field of Metrics -> name in engines.metrics."""
+"""Field of Metrics -> name in learning.metrics."""
 
 MAX_POINTS: Final = 300
 """Points of a curve."""

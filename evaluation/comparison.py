@@ -9,16 +9,16 @@ from typing import Final
 
 import numpy as np
 
-from engines.datasets.pictures import read_picture
-from engines.datasets.types import ClassData
-from engines.metrics import bootstrap
-from engines.metrics.value import Metric
 from evaluation.class_metrics import IMAGE_METRICS
 from evaluation.inference import open_engine_with
 from evaluation.latency import EngineTimes, time_engines
 from evaluation.provenance import Settings
 from evaluation.results import ClassResult, Failure, Latency
 from inspector.core.errors import DataError
+from learning.datasets.pictures import read_picture
+from learning.datasets.types import ClassData
+from learning.metrics import bootstrap
+from learning.metrics.value import Metric
 
 COMPARED_METRICS: Final = ("image_auroc", "image_ap", "pixel_auroc", "aupro")
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from engines.datasets.types import ClassData
 from evaluation.class_evaluation import Progress, evaluate_class, no_progress
 from evaluation.comparison import ClassComparison, ComparedEngine, Comparison, compare_class
 from evaluation.provenance import Settings, find_provenance
 from evaluation.result_files import METRICS, find_reusable, write_class, write_dataset, write_json
 from evaluation.results import ClassResult, DatasetResult, Failure
 from inspector.core.errors import ConfigError, DataError, EngineError, SpecError
+from learning.datasets.types import ClassData
 
 COMPARISON: Final = "compare.json"
 COMPARISON_FORMAT: Final = 1

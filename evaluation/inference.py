@@ -10,14 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.base import Engine, open_engine
-from engines.datasets.masks import read_mask
-from engines.datasets.pictures import read_picture
-from engines.datasets.types import Sample
+from engines.opening import Engine, open_engine
 from engines.resize import crop_box
 from engines.roi import mask
 from engines.spec import EngineSpec
-from engines.training.thresholds_record import picture_hash
 from evaluation.provenance import Settings
 from evaluation.truth_masks import TruthMask, to_map_resolution
 from inspector.core.arrays import Map, Mask, frozen
@@ -25,6 +21,10 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import DataError
 from inspector.core.types import Frame, ModelInput
 from inspector.processing.preprocess import Preprocess
+from learning.datasets.masks import read_mask
+from learning.datasets.pictures import read_picture
+from learning.datasets.types import Sample
+from learning.thresholds.changing import picture_hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from engines.datasets.fingerprint import pictures_hash
-from engines.datasets.masks import MASK_RULES as VALUE_RULES
-from engines.datasets.types import ClassData
-from engines.metrics.regions import BORDER_BAND, LARGE_FROM, SMALL_BELOW
+from learning.datasets.fingerprint import pictures_hash
+
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash
-from engines.training.thresholds_record import BY_HAND
 from evaluation.truth_masks import MASK_RULES
 from inspector.core.schema import AtLeast, OneOf
+from learning.datasets.masks import MASK_RULES as VALUE_RULES
+from learning.datasets.types import ClassData
+from learning.metrics.regions import BORDER_BAND, LARGE_FROM, SMALL_BELOW
+from learning.thresholds.changing import BY_HAND
 
 PIXEL_RESAMPLES: Final = 200
 """Largest number of resamples for pixel metrics."""
@@ -32,7 +33,7 @@ class Settings:
     """Options of an evaluation. An earlier result is reused only if its settings are equal.
 
     mask_rule: which map pixels count as defective, see evaluation.truth_masks.
-    mask_values: which mask values count as defective, see engines.datasets.masks.
+    mask_values: which mask values count as defective, see learning.datasets.masks.
     batch: pictures per call of the engine.
     threads: of the runtime; 0: the runtime chooses.
     resamples: bootstrap resamples over pictures; pixel metrics use at most PIXEL_RESAMPLES.

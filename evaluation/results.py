@@ -17,7 +17,7 @@ FORMAT: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class MetricValue:
-    """engines.metrics.value.Metric as JSON.
+    """learning.metrics.value.Metric as JSON.
 
     value: None if the data do not define it. reason: what is missing; beside a value it is a
     caution about the value. interval: 95 % bootstrap interval over pictures. error: upper bound of

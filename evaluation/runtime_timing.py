@@ -16,10 +16,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from engines.base import BACKENDS, TAKES_HINT
-from engines.card import Card
-from engines.choosing import CPUS, GPUS
+from engines.backends.card import Card
+from engines.backends.choosing import CPUS, GPUS
 from engines.cost import Cost
+from engines.opening import BACKENDS, TAKES_HINT
 from evaluation.latency import order_of_turn
 from inspector.core.errors import EngineError
 
@@ -65,7 +65,7 @@ class Timing:
     ratio: lower quartile, median and upper quartile over rounds of the candidate's median divided
     by the first candidate's median in the same round.
     gpu_ms: median on the GPU's clock, without copies. least_gpu_ms: lower limit of the card, see
-    engines.card. Both are None without a GPU, or if they are unknown.
+    engines.backends.card. Both are None without a GPU, or if they are unknown.
     """
 
     batch: int

@@ -15,8 +15,8 @@ from typing import Any, Final
 import numpy as np
 
 from engines import parity
-from engines.base import Engine, open_engine
-from engines.cuda_driver import Cuda
+from engines.backends.trt.driver import Cuda
+from engines.opening import Engine, open_engine
 from inspector.core.arrays import Image
 from inspector.core.errors import EngineError, InspectorError
 from inspector.run import peak_memory_mb
@@ -97,7 +97,7 @@ class GpuMemory:
         self.used_mb += (before - self._cuda.free_bytes()) / 1e6
 
     def card(self) -> dict[str, Any] | None:
-        """The fields of engines.card.Card; None without a GPU."""
+        """The fields of engines.backends.card.Card; None without a GPU."""
         return None if self._cuda is None else dataclasses.asdict(self._cuda.card())
 
 

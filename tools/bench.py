@@ -12,9 +12,9 @@ from typing import Any
 
 import onnx
 
-from engines.base import BACKENDS, DEVICES
-from engines.choosing import NAMED_ONLY
+from engines.backends.choosing import NAMED_ONLY
 from engines.cost import Cost, count
+from engines.opening import BACKENDS, DEVICES
 from engines.spec_file import read_engine
 from evaluation.runtime_timing import Measured, Unavailable, list_candidates, time_runtimes
 from evaluation.terminal_tables import runtime_lines, unavailable_lines

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from engines.datasets.types import Sample
+from learning.datasets.types import Sample
 
 
 def pictures_hash(samples: Iterable[Sample]) -> str:

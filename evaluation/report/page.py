@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from engines.datasets.types import ClassData
 from evaluation.inference import open_engine_with
 from evaluation.report import result_charts, tables, texts
 from evaluation.report.gallery import Viewer, gallery
@@ -15,6 +14,7 @@ from evaluation.report.markup import Child, Markup, document, element, join, sec
 from evaluation.report.panels import EngineViewer
 from evaluation.result_files import write_text
 from evaluation.results import METRIC_NAMES, ClassResult, DatasetResult, MetricMean
+from learning.datasets.types import ClassData
 
 REPORT: Final = "report.html"
 

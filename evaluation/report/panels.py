@@ -11,10 +11,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from engines.base import Engine
-from engines.datasets.masks import read_mask
-from engines.datasets.pictures import read_picture
-from engines.datasets.types import Sample
+from engines.opening import Engine
 from engines.resize import to_input
 from evaluation.report.markup import CONTOUR_RGB, TRUTH_RGB, data_uri
 from evaluation.results import ClassResult, PictureResult
@@ -24,6 +21,9 @@ from inspector.core.geometry import Affine, Points
 from inspector.render.canvas import Canvas, Colour
 from inspector.render.colormap import heat_bgr
 from inspector.render.panels import Panels, Placement
+from learning.datasets.masks import read_mask
+from learning.datasets.pictures import read_picture
+from learning.datasets.types import Sample
 
 PANEL_PX: Final = 360
 """Longer side of a panel."""
@@ -66,7 +66,7 @@ class Panel:
 class EngineViewer:
     """Runs the engine again on the pictures that the report shows.
 
-    samples: the test pictures of the class. mask_values: see engines.datasets.masks.
+    samples: the test pictures of the class. mask_values: see learning.datasets.masks.
     """
 
     def __init__(self, engine: Engine, samples: Iterable[Sample], mask_values: str) -> None:

@@ -3,8 +3,9 @@
 import dataclasses
 from pathlib import Path
 
-from engines.datasets.fingerprint import pictures_hash
-from engines.datasets.types import Sample
+from learning.datasets.fingerprint import pictures_hash
+
+from learning.datasets.types import Sample
 
 
 def test_the_hash_depends_on_names_kinds_sizes_and_masks(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from plate_dataset import spec
 
-from engines.datasets.types import Sample
-from engines.metrics.pixels import LIMIT
 from evaluation.class_counts import ClassCounts
 from evaluation.class_metrics import ClassMetrics
 from evaluation.inference import ScoredPicture
 from evaluation.provenance import MEMORY_BYTES, Settings
 from evaluation.truth_masks import TruthMask
+from learning.datasets.types import Sample
+from learning.metrics.pixels import LIMIT
 
 HW = (512, 512)
 PICTURES = 12

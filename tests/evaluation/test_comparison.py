@@ -8,13 +8,13 @@ import pytest
 from plate_dataset import draw_plate, write_class_folder, write_fake_engine, write_picture
 from sklearn.metrics import roc_auc_score
 
-from engines.datasets.layouts import load
 from engines.spec import ResizeRule
 from evaluation.comparison import Comparison
 from evaluation.dataset import compare_dataset, label_engines
 from evaluation.provenance import Settings
 from evaluation.terminal_tables import comparison_lines
 from inspector.core.errors import ConfigError
+from learning.datasets.layouts import load
 
 FAST = Settings(backend="fake", resamples=50)
 BLUNT = (16, 24)

@@ -6,8 +6,6 @@ import pytest
 from plate_dataset import HOLES, spec, write_class_folder, write_fake_engine
 from sample_results import HOSTILE, Page, figures, make_result
 
-from engines.datasets.layouts import load
-from engines.datasets.types import ClassData
 from evaluation.class_evaluation import evaluate_class
 from evaluation.provenance import Settings
 from evaluation.report.page import (
@@ -18,6 +16,8 @@ from evaluation.report.page import (
 )
 from evaluation.results import ClassResult, DatasetResult, Failure, MetricValue
 from inspector.core.errors import SinkError
+from learning.datasets.layouts import load
+from learning.datasets.types import ClassData
 
 FAKE = Settings(backend="fake", resamples=0)
 

@@ -10,9 +10,7 @@ import pytest
 from plate_dataset import HW, write_class_folder, write_fake_engine
 from sample_results import make_result, make_view, picture
 
-from engines.base import open_engine
-from engines.datasets.layouts import load
-from engines.datasets.types import ClassData
+from engines.opening import open_engine
 from engines.spec import ResizeRule
 from evaluation.class_evaluation import evaluate_class
 from evaluation.provenance import Settings
@@ -29,6 +27,8 @@ from inspector.core.arrays import Image
 from inspector.core.errors import DataError
 from inspector.core.geometry import Affine
 from inspector.render.colormap import heat_bgr, levels
+from learning.datasets.layouts import load
+from learning.datasets.types import ClassData
 
 DARK = np.zeros((128, 192, 3), np.uint8)
 MISS = picture("scratch/missed.png", 0.31, defective=True)

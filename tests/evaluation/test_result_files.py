@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from plate_dataset import draw_plate, write_class_folder, write_fake_engine, write_picture
 
-from engines.datasets.layouts import load
 from evaluation.class_evaluation import evaluate_class
 from evaluation.provenance import Settings
 from evaluation.result_files import read_class, write_class, write_dataset
 from evaluation.results import METRIC_NAMES, ClassResult, DatasetResult
 from inspector.core.errors import DataError, SinkError
+from learning.datasets.layouts import load
 
 
 def evaluate(folder: Path, **changes: object) -> ClassResult:

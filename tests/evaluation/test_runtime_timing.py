@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.card import Card
+from engines.backends.card import Card
+from engines.backends.trt.driver import Cuda
 from engines.cost import Cost
-from engines.cuda_driver import Cuda
 from evaluation import runtime_worker
 from evaluation.runtime_timing import Candidate, Measured, Timing, Unavailable
 from evaluation.terminal_tables import runtime_lines, unavailable_lines
