@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from cuda_rig import HostDriver
+from engine_parts import fitted
 
 from evaluation import runtime_timing
 from tools.bench import main

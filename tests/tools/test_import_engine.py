@@ -1,17 +1,13 @@
 """tools.import_engine as a command."""
 
 import shutil
-import sys
 import zipfile
 from pathlib import Path
 
 import cv2
 import pytest
-from onnx import TensorProto
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "export"))
-
 from anomalib_graphs import disc, normal_folder, write
+from onnx import TensorProto
 
 import run_inspector
 from engines.spec_file import read_spec
