@@ -66,6 +66,7 @@ class EngineConfig:
     threads: Threads = 1
     batch: Batch = 1
     hint: Annotated[str, OneOf(*HINTS)] = "latency"
+    plan_dir: str | None = None
     fall_back: bool = False
     on_parity_failure: Annotated[str, OneOf("stop", "fallback")] = "stop"
     fallback_path: str | None = None
@@ -163,6 +164,7 @@ class Config:
     measure: MeasureConfig = field(default_factory=MeasureConfig)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
+    outputs: tuple[dict[str, Any], ...] = ()
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     window: WindowConfig = field(default_factory=WindowConfig)
     log: LogConfig = field(default_factory=LogConfig)
