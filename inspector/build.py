@@ -94,6 +94,7 @@ def open_source(config: SourceConfig) -> Source:
                 "fps": config.fps,
                 "read_timeout_s": config.read_timeout_s,
                 "backoff": backoff,
+                "wait_for_source": retry.wait_for_source,
             },
         ),
         "image_folder": (

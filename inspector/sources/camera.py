@@ -23,9 +23,12 @@ OpenCapture = Callable[[], Capture]
 class CameraSource:
     """live: pts_s is None. index: N of /dev/videoN, or that path.
 
-    frame_hw, fps: asked of the camera, None leaves its own; what it gives is in `info`, with a
-    warning where it differs. read_timeout_s: a camera silent for so long counts as lost.
-    A frame that cannot be decoded is a BadFrame. open_capture: another way to open the camera.
+    frame_hw (height, width) in px, fps in Hz: asked of the camera; None leaves the camera's choice.
+    What the camera gives is in `info`. A warning says where it differs from what was asked.
+    read_timeout_s: a camera silent for so long counts as lost. wait_for_source: the constructor
+    does not open the camera, and read() tries until the camera is there; `info` then has neither
+    size nor rate. A frame that cannot be decoded is a BadFrame. open_capture: another way to open
+    the camera. The constructor raises SourceError where the camera cannot be opened.
     """
 
     def __init__(
@@ -36,21 +39,18 @@ class CameraSource:
         fps: float | None,
         read_timeout_s: float,
         backoff: Backoff,
+        wait_for_source: bool = False,
         open_capture: OpenCapture | None = None,
     ) -> None:
         self._name = f"camera {index}"
+        self._asked = frame_hw, fps
+        self._gives: tuple[tuple[int, int], float | None] | None = None
         self._read_timeout_s = read_timeout_s
         self._open = open_capture or (lambda: V4l2Capture(index, frame_hw=frame_hw, fps=fps))
         closing = Event()
-        connection = self._connect(closing)
-        given = connection.capture
-        if frame_hw is not None and given.frame_hw != frame_hw:
-            logger.warning(
-                "{} gives {}x{} (height x width), not {}x{}", self._name, *given.frame_hw, *frame_hw
-            )
-        self._info = SourceInfo(
-            source_id=self._name, live=True, frame_hw=given.frame_hw, fps=given.fps
-        )
+        connection = None if wait_for_source else self._connect(closing)
+        gives_hw, gives_fps = self._gives or (None, None)
+        self._info = SourceInfo(source_id=self._name, live=True, frame_hw=gives_hw, fps=gives_fps)
         self._reader = LiveReader(self._name, self._connect, connection, backoff, closing)
 
     @property
@@ -69,7 +69,21 @@ class CameraSource:
         self._reader.close()
 
     def _connect(self, closing: Event) -> "_Connection":
-        return _Connection(self._name, self._open(), self._read_timeout_s, closing)
+        capture = self._open()
+        self._warn_of_differences(capture.frame_hw, capture.fps)
+        return _Connection(self._name, capture, self._read_timeout_s, closing)
+
+    def _warn_of_differences(self, frame_hw: tuple[int, int], fps: float | None) -> None:
+        """Once, and again only where the camera gives something else after a reconnect."""
+        if self._gives == (frame_hw, fps):
+            return
+        self._gives = frame_hw, fps
+        asked_hw, _ = self._asked
+        if asked_hw is not None and frame_hw != asked_hw:
+            logger.warning(
+                "{} gives frames of {}x{} px (width x height), not the {}x{} that were asked of it",
+                *(self._name, *frame_hw[::-1], *asked_hw[::-1]),
+            )
 
 
 class _Connection:

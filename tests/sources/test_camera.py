@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from loguru import logger
 
+from inspector.build import open_source
+from inspector.config import ReconnectConfig, SourceConfig
 from inspector.core.errors import SourceError, SourceLost
 from inspector.core.types import BadFrame, Frame
 from inspector.sources.camera import CameraSource
@@ -128,14 +130,47 @@ def test_a_camera_never_read_is_released_by_close():
     assert source.read() is None
 
 
-def test_another_size_than_asked_for_is_said_once():
+def test_a_camera_that_is_missing_at_the_start_is_waited_for():
+    missing = SourceError("the camera /dev/video0 does not exist")
+    source = opened(missing, missing, ScriptedCapture(5, 6), wait_for_source=True)
+    assert (source.info.frame_hw, source.info.fps) == (None, None)
+    frames = [source.read() for _ in range(2)]
+    source.close()
+    assert [(f.frame_id, f.image[0, 0, 0]) for f in frames] == [(0, 5), (1, 6)]
+    assert source.reconnects == 2
+
+
+def test_waiting_for_a_camera_ends_after_the_configured_time():
+    backoff = Backoff(first_s=0.01, max_s=0.02, give_up_s=0.05)
+    missing = SourceError("the camera /dev/video0 does not exist")
+    source = opened(missing, backoff=backoff, wait_for_source=True)
+    with pytest.raises(SourceLost, match="does not exist; given up after"):
+        source.read()
+    source.close()
+
+
+def test_the_configuration_makes_a_camera_waited_for():
+    waiting = ReconnectConfig(wait_for_source=True)
+    source = open_source(SourceConfig(uri="/dev/video97", reconnect=waiting))
+    source.close()
+    with pytest.raises(SourceError, match="camera /dev/video97 does not exist"):
+        open_source(SourceConfig(uri="/dev/video97"))
+
+
+@pytest.fixture
+def warnings() -> Iterator[list[str]]:
     lines: list[str] = []
-    handle = logger.add(lambda message: lines.append(str(message)), level="WARNING")
-    opened(ScriptedCapture(1), frame_hw=(1080, 1920)).close()
+    handle = logger.add(
+        lambda message: lines.append(str(message)), level="WARNING", format="{message}"
+    )
+    yield lines
     logger.remove(handle)
-    assert len(lines) == 1
-    assert "gives 4x6" in lines[0]
-    assert "1080x1920" in lines[0]
+
+
+def test_another_size_than_asked_is_one_warning(warnings):
+    opened(ScriptedCapture(1), frame_hw=(1080, 1920)).close()
+    (line,) = warnings
+    assert "gives frames of 6x4 px (width x height), not the 1920x1080" in line
 
 
 @pytest.mark.parametrize("index", [97, "/dev/video97"])
