@@ -1,5 +1,6 @@
 """Frames of a camera of this machine, reached again when it is lost."""
 
+import math
 from collections.abc import Callable
 from threading import Event
 
@@ -15,6 +16,9 @@ from inspector.sources.v4l2 import Capture, V4l2Capture
 
 # How often a read looks whether it shall end.
 _SLICE_S = 0.2
+
+# Relative difference. A camera of 29.97 frames per s is sold as one of 30.
+_SAME_FPS = 2e-3
 
 OpenCapture = Callable[[], Capture]
 """Raises SourceError."""
@@ -78,11 +82,23 @@ class CameraSource:
         if self._gives == (frame_hw, fps):
             return
         self._gives = frame_hw, fps
-        asked_hw, _ = self._asked
+        asked_hw, asked_fps = self._asked
         if asked_hw is not None and frame_hw != asked_hw:
             logger.warning(
                 "{} gives frames of {}x{} px (width x height), not the {}x{} that were asked of it",
                 *(self._name, *frame_hw[::-1], *asked_hw[::-1]),
+            )
+        if asked_fps is None:
+            return
+        if fps is None:
+            logger.warning(
+                "{} does not say its frame rate; {:g} frames per s were asked of it",
+                *(self._name, asked_fps),
+            )
+        elif not math.isclose(fps, asked_fps, rel_tol=_SAME_FPS):
+            logger.warning(
+                "{} gives {:g} frames per s, not the {:g} that were asked of it",
+                *(self._name, fps, asked_fps),
             )
 
 

@@ -173,6 +173,28 @@ def test_another_size_than_asked_is_one_warning(warnings):
     assert "gives frames of 6x4 px (width x height), not the 1920x1080" in line
 
 
+def test_another_rate_than_asked_is_one_warning(warnings):
+    first, second = ScriptedCapture(1, "gone"), ScriptedCapture(2)
+    source = opened(first, second, fps=60.0)
+    assert [source.read().image[0, 0, 0] for _ in range(2)] == [1, 2]
+    source.close()
+    rates = [line for line in warnings if "frames per s" in line]
+    assert rates == ["camera 0 gives 30 frames per s, not the 60 that were asked of it\n"]
+
+
+@pytest.mark.parametrize("fps", [None, 30.0, 29.97])
+def test_the_rate_that_was_asked_is_no_warning(warnings, fps):
+    opened(ScriptedCapture(1), fps=fps).close()
+    assert warnings == []
+
+
+def test_a_camera_that_hides_its_rate_is_one_warning(warnings):
+    capture = ScriptedCapture(1)
+    capture.fps = None
+    opened(capture, fps=25.0).close()
+    assert warnings == ["camera 0 does not say its frame rate; 25 frames per s were asked of it\n"]
+
+
 @pytest.mark.parametrize("index", [97, "/dev/video97"])
 def test_a_camera_that_does_not_exist_is_one_sentence(index, capfd):
     with pytest.raises(SourceError, match="camera /dev/video97 does not exist") as caught:
