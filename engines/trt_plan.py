@@ -141,7 +141,9 @@ def keep(path: Path, data: bytes, record: Record) -> Plan:
     """Writes a plan and then its JSON, each whole or not at all. Raises EngineError."""
     text = json.dumps(dataclasses.asdict(record), indent=2, allow_nan=False, ensure_ascii=False)
     write_whole(path, data, "plan ", EngineError)
-    write_whole(record_path(path), (text + "\n").encode(), "", EngineError)
+    # An engine's name that is not UTF-8 becomes an escape of JSON.
+    described = (text + "\n").encode("utf-8", "backslashreplace")
+    write_whole(record_path(path), described, "", EngineError)
     return Plan(path, record)
 
 

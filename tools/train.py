@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import hashlib
 import importlib
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from engines.training.glass.textures import BuiltInTextures, FolderTextures, Tex
 from inspector.core.arrays import Mask
 from inspector.core.errors import ConfigError, EngineError
 from inspector.core.files import sole_writer
+from inspector.core.names import names_hash
 from tools._cli import INTERRUPTED, guarded
 from tools._fit_report import report
 from tools._progress import Bars
@@ -157,7 +157,7 @@ def _request(
 
 
 def _digest(*names: str) -> str:
-    return f"{len(names)}, sha256 {hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:16]}"
+    return f"{len(names)}, sha256 {names_hash(names)[:16]}"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """From a model that is there to one engine file: thresholds, graph, spec, check, write."""
 
 import dataclasses
-import hashlib
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -35,6 +34,7 @@ from engines.training.thresholds_rules import Rule
 from inspector.core.arrays import Image, Mask
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError, DataError
+from inspector.core.names import names_hash
 
 BATCH: Final = 8
 GOLDEN: Final = 2
@@ -268,11 +268,10 @@ def _record(scored: Scored) -> LeftOutRecord:
 def _trained_on(scored: Scored, normals: Normals, dropped: bool) -> dict[str, Any]:
     """count: None where nobody knows what the model holds."""
     fitted = scored.fitted
-    names = None if fitted is None else "\n".join(fitted.names).encode("utf-8", "surrogateescape")
     return {
         "name": normals.name if fitted is None else fitted.name,
         "count": None if fitted is None else len(fitted.names),
-        "list_sha256": None if names is None else hashlib.sha256(names).hexdigest(),
+        "list_sha256": None if fitted is None else names_hash(fitted.names),
         "unreadable": len(normals.unread),
         "unused": normals.unused,
         "held_out": scored.held_out,

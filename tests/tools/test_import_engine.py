@@ -1,5 +1,6 @@
 """tools.import_engine as a command."""
 
+import os
 import shutil
 import sys
 import zipfile
@@ -49,6 +50,17 @@ def test_an_imported_engine_is_shown_changed_and_run(tmp_path, good, capsys):
     argv = ["--source", bad, "--engine", str(engine), "--output", out]
     assert run_inspector.main([*argv, "--set", "log.path=null"]) == 0
     assert len((tmp_path / "out" / CSV).read_text().splitlines()) >= 1 + 2
+
+
+def test_pictures_whose_names_are_not_utf8_are_imported_and_named(tmp_path, capsys):
+    pictures = normal_folder(tmp_path / "good")
+    odd = pictures / os.fsdecode(b"\xff.png")
+    assert cv2.imwrite(str(tmp_path / "odd.png"), disc(20, spot=True))
+    (tmp_path / "odd.png").rename(odd)
+    assert command(write(tmp_path / "model.onnx"), pictures) == 0
+    trained_on = read_spec(tmp_path / "engine.onnx").trained_on
+    assert trained_on["count"] == 10
+    assert trained_on["suspects"] == [odd.name]
 
 
 def test_thresholds_follow_the_rule_asked_for(tmp_path, good):
