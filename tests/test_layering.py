@@ -64,7 +64,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, TOP, METRICS, DATASETS, "inspector.render", "evaluation", "evaluation.report"},
         {"numpy", "cv2"},
     ),
-    "inspector/sources": ({CORE, "inspector.sources"}, {"av", "cv2", "numpy"}),
+    # Pictures are decoded by the code that fitting uses, so that both see the same pixels.
+    "inspector/sources": (
+        {CORE, "engines.pictures", "inspector.sources"},
+        {"av", "cv2", "numpy"},
+    ),
     "inspector/processing": (
         {CORE, "engines.spec", "engines.resize", "inspector.processing"},
         {"cv2", "numpy"},

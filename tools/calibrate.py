@@ -4,16 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from calibration.board import TYPES, Board, BoardReport, from_board
 from calibration.plane import Calibration
 from calibration.scale import from_scale
 from calibration.store import save_calibration
 from calibration.two_point import from_two_points
-from inspector.core.arrays import Image
-from inspector.core.errors import CalibrationError, ConfigError
+from engines.pictures import decode_picture
+from inspector.core.errors import ConfigError
 from tools._argument_types import out_file
 from tools._cli import guarded
 
@@ -99,7 +96,7 @@ def _scale(args: argparse.Namespace) -> Calibration:
 
 def _two_point(args: argparse.Namespace) -> Calibration:
     if args.image is not None:
-        image = _read(args.image)
+        image = decode_picture(args.image)
         frame_hw = image.shape[0], image.shape[1]
     else:
         frame_hw = _size(args.frame_size, "--frame-size")
@@ -128,7 +125,7 @@ def _board(args: argparse.Namespace) -> Calibration:
         dictionary=args.dictionary,
     )
     calibration, report = from_board(
-        [_read(path) for path in args.images],
+        [decode_picture(path) for path in args.images],
         [str(path) for path in args.images],
         board,
         max_residual_px=args.max_residual_px,
@@ -150,15 +147,6 @@ def _print_report(report: BoardReport) -> None:
         f"residual of {report.corners} corners: rms {report.residual_rms_mm:.4f} mm "
         f"({report.residual_rms_px:.3f} px), largest {report.residual_max_mm:.4f} mm"
     )
-
-
-def _read(path: Path) -> Image:
-    if not path.is_file():
-        raise CalibrationError(f"{path}: no such picture")
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise CalibrationError(f"{path}: cannot be read as a picture")
-    return np.asarray(image, dtype=np.uint8)
 
 
 if __name__ == "__main__":

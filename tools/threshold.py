@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from engines.base import open_engine
-from engines.datasets.pictures import list_pictures, pictures_in, read_picture
+from engines.datasets.pictures import list_pictures
+from engines.pictures import decode_picture
 from engines.resize import to_input
 from engines.spec import EngineSpec, LeftOutRecord
 from engines.spec_file import read_engine, write_engine
@@ -27,6 +28,7 @@ from engines.training.thresholds_record import (
 from engines.training.thresholds_rules import RULES, Rule, least_promise
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError, EngineError
+from inspector.core.picture_files import pictures_in
 from tools._argument_types import out_file
 from tools._cli import guarded
 from tools._rule_options import add_rule_options, chosen_rule
@@ -131,10 +133,7 @@ def _unknown(spec: EngineSpec, record: LeftOutRecord, files: Iterable[Path]) -> 
     holds, or that cannot be read."""
     bank = frozenset(record.bank)
     for path in files:
-        image = read_picture(path)
-        if image is None:
-            raise DataError(f"{path} is not a readable picture")
-        pixels, _ = to_input(image, spec.resize)
+        pixels, _ = to_input(decode_picture(path), spec.resize)
         if picture_hash(pixels) in bank:
             raise DataError(
                 f"{path} is one of the pictures that the engine was fitted on, so its score says "

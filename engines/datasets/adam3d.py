@@ -12,9 +12,9 @@ from pathlib import Path
 from engines.datasets.layouts import Layout, checked
 from engines.datasets.mvtec import FOLDERS, Mvtec, sample
 from engines.datasets.pairing import pair
-from engines.datasets.pictures import folders_in, pictures_below, pictures_in
 from engines.datasets.types import GOOD, ClassData, Sample
 from inspector.core.errors import DataError
+from inspector.core.picture_files import folders_in, pictures_below, pictures_in
 
 
 class Adam3d(Layout):

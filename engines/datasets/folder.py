@@ -11,9 +11,9 @@ from typing import Final
 from engines.datasets.layouts import Layout, checked
 from engines.datasets.mvtec import sample
 from engines.datasets.pairing import pair
-from engines.datasets.pictures import folders_in, pictures_below, pictures_in
 from engines.datasets.types import GOOD, TEST, TRAIN, ClassData, Sample
 from inspector.core.errors import DataError
+from inspector.core.picture_files import folders_in, pictures_below, pictures_in
 
 GOOD_FOLDERS: Final = ("good", "normal", "ok")
 MASK_FOLDERS: Final = ("ground_truth", "masks", "mask", "gt")

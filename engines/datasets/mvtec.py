@@ -12,9 +12,9 @@ from typing import Final
 
 from engines.datasets.layouts import Layout, checked
 from engines.datasets.pairing import pair
-from engines.datasets.pictures import folders_in, pictures_below, pictures_in
 from engines.datasets.types import GOOD, TEST, TRAIN, VALIDATION, ClassData, Sample
 from inspector.core.errors import DataError
+from inspector.core.picture_files import folders_in, pictures_below, pictures_in
 
 FOLDERS: Final = {"train": TRAIN, "validation": VALIDATION, "val": VALIDATION, "test": TEST}
 """Folder of a class -> the split of its pictures."""

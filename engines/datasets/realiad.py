@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from engines.datasets.layouts import Layout, checked
 from engines.datasets.listed import below
-from engines.datasets.pictures import entries, folders_in
 from engines.datasets.types import GOOD, TEST, TRAIN, ClassData, Sample
 from inspector.core.errors import DataError
+from inspector.core.picture_files import entries, folders_in
 
 LISTS: Final = "realiad_jsons"
 PICTURES: Final = "realiad_"

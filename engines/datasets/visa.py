@@ -17,9 +17,9 @@ from typing import Final
 from engines.datasets.layouts import Layout, checked
 from engines.datasets.listed import below
 from engines.datasets.mvtec import Mvtec
-from engines.datasets.pictures import folders_in, pictures_below
 from engines.datasets.types import GOOD, TEST, TRAIN, ClassData, Sample
 from inspector.core.errors import DataError
+from inspector.core.picture_files import folders_in, pictures_below
 
 SPLIT_FILE: Final = "split_csv/1cls.csv"
 COLUMNS: Final = ("object", "split", "label", "image", "mask")

@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from engines.datasets.pictures import pictures_in, read_picture
+from engines.datasets.pictures import read_picture
 from engines.resize import to_input
 from engines.spec import ResizeRule
 from engines.training.glass.perlin import noise
 from inspector.core.arrays import Mask
 from inspector.core.errors import DataError
+from inspector.core.picture_files import pictures_in
 
 EXPONENTS: Final = 6
 """Noise has 2**0 to 2**(EXPONENTS - 1) cells per axis."""

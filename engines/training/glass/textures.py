@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 from loguru import logger
 
-from engines.datasets.pictures import SUFFIXES, pictures_below, read_picture
+from engines.datasets.pictures import read_picture
 from engines.training.glass import procedural
 from engines.training.glass.augment import augmented
 from inspector.core.arrays import Image
 from inspector.core.errors import DataError
+from inspector.core.picture_files import PICTURE_SUFFIXES, pictures_below
 
 BANK: Final = 256
 """Textures in the built-in bank: 32 of each kind."""
@@ -46,7 +47,8 @@ class FolderTextures:
             raise DataError(f"texture folder {folder} does not exist")
         self._paths = sorted(pictures_below(folder))
         if not self._paths:
-            raise DataError(f"texture folder {folder} holds no pictures ({', '.join(SUFFIXES)})")
+            suffixes = ", ".join(PICTURE_SUFFIXES)
+            raise DataError(f"texture folder {folder} holds no pictures ({suffixes})")
         self._folder = folder
         self._unreadable: set[int] = set()
 
