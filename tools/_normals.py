@@ -9,7 +9,7 @@ from tqdm import tqdm
 from engines.datasets.layouts import load
 from engines.datasets.splits import Fractions, load_or_make
 from engines.datasets.types import ClassData
-from engines.training.data import Normals, from_folder, from_pictures, from_stream
+from engines.training.data import Normals, from_folder, from_glob, from_pictures, from_stream
 from engines.training.folds import Scheme
 from inspector.build import open_source
 from inspector.config import SourceConfig
@@ -25,8 +25,10 @@ def normals_of(uri: str, arguments: argparse.Namespace) -> Normals:
     size, most = arguments.size, arguments.max_pictures
     if not arguments.seconds > 0:
         raise ConfigError(f"--seconds must be above 0, not {arguments.seconds}")
-    if kind_of(uri) == "image_folder" and Path(uri).is_dir():
-        return from_folder(Path(uri), input_hw=size, max_pictures=most)
+    if kind_of(uri) == "image_folder":
+        if Path(uri).is_dir():
+            return from_folder(Path(uri), input_hw=size, max_pictures=most)
+        return from_glob(uri, input_hw=size, max_pictures=most)
     if uri == "synthetic":
         raise ConfigError("--normal synthetic shows defects; normal pictures must have none")
     source = open_source(SourceConfig(uri=uri))

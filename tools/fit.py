@@ -110,8 +110,8 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add(
         "--normal",
         required=True,
-        help="folder of pictures, video, camera number or URL; or a data set, whose classes all "
-        "get an engine where --out is a folder",
+        help="folder or glob of pictures, video, camera number or URL; or a data set, each class "
+        "of which gets an engine where --out is a folder",
     )
     add("--out", type=_out, required=True, help="engine.onnx, or a folder for a data set")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")

@@ -101,6 +101,16 @@ def test_thresholds_are_chosen_by_the_rule_and_from_the_scores_asked_for(
     assert "promises no rate of false alarms" in capsys.readouterr().out
 
 
+def test_a_glob_gives_the_engine_that_its_folder_gives(folder, tmp_path):
+    for name, normal in (("folder", folder), ("glob", folder / "*.png")):
+        assert run(normal, tmp_path / f"{name}.onnx", "--name", "ring", "--hold-out", "1/3") == 0
+    by_folder, by_glob = (read_spec(tmp_path / f"{name}.onnx") for name in ("folder", "glob"))
+    assert by_glob.trained_on == by_folder.trained_on
+    assert by_glob.threshold_rule == by_folder.threshold_rule
+    assert by_glob.left_out == by_folder.left_out
+    assert by_glob.graph_hash == by_folder.graph_hash
+
+
 def test_a_video_is_a_source_of_normal_pictures(tmp_path):
     clip = tmp_path / "line.mp4"
     with av.open(str(clip), "w") as container:
