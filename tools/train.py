@@ -20,7 +20,7 @@ from inspector.core.errors import ConfigError, EngineError
 from inspector.core.files import sole_writer
 from inspector.core.names import names_hash
 from tools._cli import INTERRUPTED, guarded
-from tools._fit_report import report
+from tools._fit_report import report, warn_of_turned_input
 from tools._progress import Bars
 from tools._rule_options import chosen_rule
 from tools._train_data import TrainingData, test_set, training_data
@@ -36,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     training = _with_torch()
     data = training_data(arguments)
     normals, rule = data.normals, data.normals.rule
+    warn_of_turned_input(rule.input_hw, normals.frame_hw)
     if arguments.paper_protocol and not data.tests:
         raise ConfigError(f"--paper-protocol needs test pictures, and {arguments.data} has none")
     foregrounds = _foregrounds(arguments, normals)

@@ -21,7 +21,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cv2.circle(picture, (48, 32), 20, (90, 110, 140), 3)
         cv2.imwrite(str(folder / f"{index}.png"), picture)
     out = folder / "out" / "e.onnx"
-    arguments = ["--method", "rad", "--normal", str(folder), "--size", "64x96"]
+    arguments = ["--method", "rad", "--normal", str(folder), "--size", "96x64"]
     assert fit([*arguments, "--out", str(out)]) == 0
     return out
 

@@ -37,7 +37,7 @@ def folder(tmp_path_factory) -> Path:
 
 def run(folder: Path | str, out: Path, *more: str) -> int:
     common = ["--method", "rad", "--normal", str(folder), "--out", str(out), "--threads", "1"]
-    return fit([*common, "--size", "64x96", *more])
+    return fit([*common, "--size", "96x64", *more])
 
 
 def test_a_folder_becomes_one_engine_file_and_a_summary(folder, tmp_path, capsys):
@@ -51,6 +51,7 @@ def test_a_folder_becomes_one_engine_file_and_a_summary(folder, tmp_path, capsys
         "10.00%",
         "leave-one-out",
         "parity",
+        "96x64 px (width x height) for frames of 128x96",
         "MB",
     ):
         assert part in text
@@ -170,7 +171,7 @@ def test_a_live_source_is_watched_for_the_seconds_asked_for_and_damaged_frames_a
         (["--normal", "synthetic"], "must have none"),
         (["--false-alarm-rate", "0.01"], "cannot be supported by 9 normal pictures"),
         (["--layers", "stride2"], "stride2"),
-        (["--size", "50x96"], "multiples of 32"),
+        (["--size", "96x50"], "multiples of 32"),
         (["--backbone", "nothing"], "nothing"),
         (["--roi", "none.yaml"], "none.yaml"),
         (["--top-fraction", "2"], "top_fraction must lie"),

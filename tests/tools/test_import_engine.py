@@ -36,7 +36,12 @@ def command(model: Path, good: Path, *options: str) -> int:
 def test_an_imported_engine_is_shown_changed_and_run(tmp_path, good, capsys):
     assert command(write(tmp_path / "model.onnx"), good, "--name", "biscuit") == 0
     text = capsys.readouterr().out
-    for part in ("model padim", "taken out of the graph", "64x48 for frames of 128x96", "parity"):
+    for part in (
+        "model padim",
+        "taken out of the graph",
+        "64x48 px (width x height)",
+        "parity",
+    ):
         assert part in text
     engine = tmp_path / "engine.onnx"
     assert show_engine([str(engine)]) == 0
@@ -164,7 +169,7 @@ def refused(model: Path, good: Path, capsys, sentence: str, *options: str) -> No
 
 def test_another_size_than_the_models_is_refused(tmp_path, good, capsys):
     sentence = "works on pictures of 64x48, not 128x96: leave --size out"
-    refused(write(tmp_path / "model.onnx"), good, capsys, sentence, "--size", "96x128")
+    refused(write(tmp_path / "model.onnx"), good, capsys, sentence, "--size", "128x96")
 
 
 def test_an_engine_is_no_export(tmp_path, good, capsys):
