@@ -13,16 +13,13 @@ import cv2
 from engines.pictures import decode_picture
 from inspector.core.arrays import Image
 from inspector.core.errors import DataError, SinkError
+from inspector.core.files import write_whole
 
 
 def write_picture(path: Path, image: Image) -> None:
     """Writes (H, W) or (H, W, 3) BGR as the suffix says. Raises SinkError."""
     _, data = cv2.imencode(path.suffix, image)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data.tobytes())
-    except OSError as exc:
-        raise SinkError(f"picture {path} cannot be written: {exc.strerror}") from exc
+    write_whole(path, data.tobytes(), "picture ", sync=False)
 
 
 def readable_pictures(

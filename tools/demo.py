@@ -14,7 +14,8 @@ import numpy as np
 import run_inspector
 from engines.methods.base import TRAINED
 from inspector.core.arrays import Image
-from inspector.core.errors import InspectorError, SinkError
+from inspector.core.errors import InspectorError
+from inspector.core.files import write_whole
 from inspector.sinks.folder import CSV, LOG, SNAPSHOTS, SUMMARY, VIDEO
 from inspector.sinks.json_log import read_log
 from tools import calibrate, fit, train
@@ -186,10 +187,7 @@ class _Demo:
             "alarms": alarms,
             "seconds": self.seconds,
         }
-        try:
-            path.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        except OSError as exc:
-            raise SinkError(f"{path} cannot be written: {exc.strerror}") from exc
+        write_whole(path, json.dumps(content, indent=1).encode())
 
     def _tell_where(self) -> None:
         print(f"\nin {self.out}:")

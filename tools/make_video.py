@@ -13,7 +13,8 @@ import numpy as np
 
 from engines.pictures import decode_picture
 from inspector.core.arrays import Image
-from inspector.core.errors import ConfigError, DataError, SinkError
+from inspector.core.errors import ConfigError, DataError
+from inspector.core.files import write_whole
 from inspector.core.picture_files import pictures_in
 from tools._cli import guarded
 from tools._media import H264Writer, readable_pictures
@@ -173,10 +174,7 @@ def _write_sidecar(
         "frame_hw": list(hw),
         "frames": frames,
     }
-    try:
-        path.write_text(json.dumps(content), encoding="utf-8")
-    except OSError as exc:
-        raise SinkError(f"{path} cannot be written: {exc.strerror}") from exc
+    write_whole(path, json.dumps(content).encode())
 
 
 def _default_output(dataset: Path, defect: str | None) -> Path:

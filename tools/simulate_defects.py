@@ -10,7 +10,8 @@ import numpy as np
 
 from engines.pictures import decode_picture
 from inspector.core.arrays import Image
-from inspector.core.errors import ConfigError, DataError, SinkError
+from inspector.core.errors import ConfigError, DataError
+from inspector.core.files import write_whole
 from inspector.core.picture_files import pictures_in
 from inspector.sources.defect_shapes import KINDS, SIZES_MM
 from inspector.sources.rendered_defects import RenderedDefect, mask, random_defect, render
@@ -143,10 +144,7 @@ def _write_truth(path: Path, args: argparse.Namespace, entries: list[dict[str, A
         "seed": args.seed,
         "pictures": entries,
     }
-    try:
-        path.write_text(json.dumps(content), encoding="utf-8")
-    except OSError as exc:
-        raise SinkError(f"{path} cannot be written: {exc.strerror}") from exc
+    write_whole(path, json.dumps(content).encode())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,11 +3,10 @@
 import importlib
 from pathlib import Path
 
-import onnx
-
 from engines.backbones import zoo
 from engines.export import checkpoint, vit
 from inspector.core.errors import ConfigError
+from inspector.core.files import write_whole
 
 
 def export_backbone(
@@ -23,10 +22,7 @@ def export_backbone(
     module, _, function = zoo.recipe(name).exporter.partition(":")
     export = getattr(importlib.import_module(module), function)
     model = export(name, weights_file, input_hw)
-    try:
-        onnx.save(model, out)
-    except OSError as exc:
-        raise ConfigError(f"{out} cannot be written: {exc.strerror}") from exc
+    write_whole(out, model.SerializeToString(), "backbone ", ConfigError)
     return zoo.describe(out)
 
 
