@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engines.base import open_engine
+from engines.onnx_engine import OnnxEngine
 from engines.spec_file import read_spec
 from tools.convert import main
 from tools.fit import main as fit
@@ -54,3 +55,21 @@ def test_a_refusal_is_one_sentence(tmp_path, engine, capsys):
     assert said.startswith("error: ")
     assert said.count("\n") == 1
     assert not (tmp_path / "again.onnx").exists()
+
+
+def test_every_engine_that_was_opened_is_closed(engine, tmp_path, monkeypatch):
+    opened, closed = [], []
+
+    def note_opened(self, *arguments, real=OnnxEngine.__init__, **options):
+        real(self, *arguments, **options)
+        opened.append(self)
+
+    def note_closed(self, real=OnnxEngine.close):
+        real(self)
+        closed.append(self)
+
+    monkeypatch.setattr(OnnxEngine, "__init__", note_opened)
+    monkeypatch.setattr(OnnxEngine, "close", note_closed)
+    assert main([str(engine), "--out", str(tmp_path / "e16.onnx")]) == 0
+    assert len(opened) == 2
+    assert all(any(one is other for other in closed) for one in opened)
