@@ -11,6 +11,7 @@ from engines.cuda_driver import Cuda
 from engines.export.trt_build import plan_for
 from engines.spec_file import read_spec
 from engines.trt_library import load
+from engines.trt_plan import default_folder
 from engines.trt_session import Session
 from inspector.core.arrays import Image, Map
 from inspector.core.errors import EngineError, InferenceError
@@ -32,6 +33,7 @@ class TrtEngine(CheckedEngine):
         device: str = DEVICE,
         threads: int = 0,
         fall_back: bool = False,
+        plan_dir: Path | None = None,
     ) -> None:
         check_settings(device, threads)
         if device != DEVICE:
@@ -40,7 +42,7 @@ class TrtEngine(CheckedEngine):
         with contextlib.ExitStack() as opened:
             cuda = Cuda()
             opened.callback(cuda.close)
-            plan = plan_for(path, cuda.gpu)
+            plan = plan_for(path, cuda.gpu, plan_dir or default_folder())
             self._session = Session(library, cuda, plan, spec)
             opened.callback(self._session.close)
             self._held = opened.pop_all()

@@ -16,17 +16,21 @@ from typing import Any, Final, NoReturn
 
 from loguru import logger
 
+from inspector.core.cache import cache_folder
 from inspector.core.clock import utc_now
 from inspector.core.errors import EngineError, SpecError
 from inspector.core.files import lock, write_whole
 from inspector.core.schema import build
 
-PLANS: Final = Path("artifacts/plans")
-"""Where plans are kept unless told otherwise."""
-
 SUFFIX: Final = ".plan"
 FORMAT: Final = 1
 """Rises when the same engine file would give another plan."""
+
+
+def default_folder() -> Path:
+    """Where plans are kept unless another folder is given: in the user's cache. Raises ConfigError
+    where the user has no home folder."""
+    return cache_folder() / "plans"
 
 
 @dataclass(frozen=True, slots=True)

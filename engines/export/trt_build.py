@@ -16,7 +16,7 @@ from engines.export.trt_graph import float_pixels
 from engines.spec import EngineSpec
 from engines.spec_file import read_engine
 from engines.trt_library import Library, interruptible, load, one_line
-from engines.trt_plan import PLANS, Options, Plan, Purpose, find, keep, locked, plan_path, record
+from engines.trt_plan import Options, Plan, Purpose, find, keep, locked, plan_path, record
 from inspector.core.errors import EngineError
 
 MAX_BATCH: Final = 8
@@ -34,7 +34,7 @@ def build(
     engine: Path,
     target: Gpu | tuple[str, ...],
     *,
-    folder: Path = PLANS,
+    folder: Path,
     max_batch: int = MAX_BATCH,
     workspace_mb: int | None = None,
 ) -> Built:
@@ -67,11 +67,11 @@ def build(
         return Built(keep(path, data, made), fresh=True)
 
 
-def plan_for(engine: Path, gpu: Gpu) -> Plan:
+def plan_for(engine: Path, gpu: Gpu, folder: Path) -> Plan:
     """The plan that lies beside the engine file or in the folder of plans, built there if neither
     has one for this graph, this TensorRT, and this GPU with its driver."""
     purpose = purpose_of(read_engine(engine)[0], gpu)
-    return find((engine.parent, PLANS), purpose) or build(engine, gpu).plan
+    return find((engine.parent, folder), purpose) or build(engine, gpu, folder=folder).plan
 
 
 def purpose_of(spec: EngineSpec, target: Gpu | tuple[str, ...]) -> Purpose:
