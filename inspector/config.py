@@ -66,6 +66,7 @@ class EngineConfig:
     threads: Threads = 1
     batch: Batch = 1
     hint: Annotated[str, OneOf(*HINTS)] = "latency"
+    plan_dir: str | None = None
     fall_back: bool = False
     on_parity_failure: Annotated[str, OneOf("stop", "fallback")] = "stop"
     fallback_path: str | None = None

@@ -81,6 +81,7 @@ class EngineGate:
                 threads=config.threads,
                 fall_back=config.fall_back,
                 hint=config.hint,
+                plan_dir=None if config.plan_dir is None else Path(config.plan_dir),
             )
             stack.callback(engine.close)
             self._refuse_replaced(config, engine.spec)
