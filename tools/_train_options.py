@@ -30,7 +30,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add = made.add_argument
     add("--method", choices=list(TRAINED), required=True)
-    add("--data", required=True, help="folder of a class (train/good is enough), or a video")
+    add(
+        "--data",
+        required=True,
+        help="folder of a class (train/good is enough), glob of pictures or video",
+    )
     add("--out", type=out_folder, required=True, help="folder of the engine, checkpoints and log")
     add("--name", help="of the engine (default: name of the --out folder)")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
