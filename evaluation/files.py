@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from engines.datasets.types import Sample
 from evaluation.given import Provenance
 from evaluation.results import FIGURES, FORMAT, ClassResult, DatasetResult, Figure, PictureResult
 from inspector.core.errors import DataError
 from inspector.core.files import write_whole
 from inspector.core.schema import build
+from learning.datasets.types import Sample
 
 METRICS: Final = "metrics.json"
 TABLE: Final = "metrics.csv"

@@ -24,10 +24,10 @@ PROJECT = (
 )
 
 CORE, TOP = "inspector.core", "engines"
-GRAPH, BACKBONES, METHODS = "engines.graph", "engines.backbones", "engines.methods"
-TRAINING, EXPORT = "engines.training", "engines.export"
-METRICS, DATASETS = "engines.metrics", "engines.datasets"
-GLASS = "engines.training.glass"
+GRAPH, BACKBONES, METHODS = "learning.graph", "learning.backbones", "learning.methods"
+TRAINING, EXPORT = "learning", "learning"
+METRICS, DATASETS = "learning.metrics", "learning.datasets"
+GLASS = "learning.methods.glass.training"
 
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/core": ({CORE}, {"numpy"}),
@@ -79,7 +79,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "inspector/render": ({CORE, "calibration.units", "inspector.render"}, {"cv2", "numpy"}),
     "inspector/sinks": (
-        {CORE, "inspector.render", "calibration.units", "inspector.sinks"},
+        {CORE, "inspector.render", "calibration.units", "inspector.outputs"},
         {"av", "cv2", "numpy", "pygame"},
     ),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
@@ -99,20 +99,20 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
 stands for the modules that lie directly in it, and not for the packages below it."""
 
 TORCH_ALLOWED = (
-    "engines/export/backbone_export.py",
-    "engines/export/checkpoint.py",
-    "engines/export/efficientnet_lite.py",
-    "engines/export/feature_graph.py",
-    "engines/export/glass_checkpoint.py",
-    "engines/export/glass_training.py",
-    "engines/export/rad_bank.py",
-    "engines/export/vit.py",
-    "engines/training/glass/ascent.py",
-    "engines/training/glass/checkpoint.py",
-    "engines/training/glass/features.py",
-    "engines/training/glass/networks.py",
-    "engines/training/glass/step.py",
-    "engines/training/glass/trainer.py",
+    "learning/backbones/export.py",
+    "learning/torch_weights.py",
+    "learning/backbones/efficientnet_lite.py",
+    "learning/backbones/feature_graph.py",
+    "learning/methods/glass/importing.py",
+    "learning/methods/glass/train.py",
+    "learning/methods/rad/importing.py",
+    "learning/backbones/vit.py",
+    "learning/methods/glass/training/ascent.py",
+    "learning/methods/glass/training/checkpoint.py",
+    "learning/methods/glass/training/features.py",
+    "learning/methods/glass/training/networks.py",
+    "learning/methods/glass/training/step.py",
+    "learning/methods/glass/training/trainer.py",
 )
 TORCH = {"torch", "torchvision", "timm"}
 

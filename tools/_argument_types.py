@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from engines.training.data import LONGEST_SIDE, Size
+from learning.normals import LONGEST_SIDE, Size
 
 SHORTEST_SIDE: Final = 32
 """Of an engine's input, px."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from engines.export.finishing import Fitted
+from learning.finishing import Fitted
 from tools._text import plain_values
 
 

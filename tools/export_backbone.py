@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from engines.backbones.zoo import BACKBONES
-from engines.export.backbone_export import export_backbone
+from learning.backbones.export import export_backbone
+from learning.backbones.zoo import BACKBONES
 from tools._argument_types import frame_size, out_file
 from tools._cli import guarded
 

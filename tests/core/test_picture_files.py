@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.datasets.pictures import list_pictures
-from engines.training.data import from_folder
 from inspector.core.errors import DataError
 from inspector.core.picture_files import PICTURE_SUFFIXES, natural_key, pictures_below, pictures_of
 from inspector.sources.image_folder import ImageFolderSource
 from inspector.sources.uri import kind_of
+from learning.datasets.pictures import list_pictures
+from learning.normals import from_folder
 from tools.make_video import labelled_pictures
 
 NAMES = ["1.pgm", "2.PNG", "9.jp2", "10.tif", "web 3.webp"]

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import onnx
 import pytest
 
-from engines.backbones import zoo
-from engines.export import backbone_export
 from inspector.core.errors import ConfigError
+from learning.backbones import export as backbone_export
+from learning.backbones import zoo
 
 NAME = "efficientnet_lite0"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.card import Card
+from engines.backends.card import Card
+from engines.backends.trt.driver import Cuda
 from engines.cost import Cost
-from engines.cuda_driver import Cuda
 from tools import _bench_turns, _bench_worker, bench
 from tools._bench_turns import Absent, Candidate, Measured, Timing
 from tools.bench import main

@@ -16,7 +16,7 @@ from anomalib_graphs import disc, normal_folder, write
 
 import run_inspector
 from engines.spec_file import read_spec
-from inspector.sinks.folder import CSV
+from inspector.outputs.folder import CSV
 from tools.import_engine import main as import_engine
 from tools.show_engine import main as show_engine
 from tools.threshold import main as threshold
