@@ -7,7 +7,6 @@ from typing import Final
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash
 from evaluation import truth
-from evaluation.files import pictures_hash
 from evaluation.given import (
     PIXEL_RESAMPLES,
     DataFacts,

@@ -12,7 +12,6 @@ from typing import Any, Final
 from loguru import logger
 
 from engines.spec_file import file_hash
-from evaluation.files import pictures_hash
 from inspector.core.errors import DataError, InspectorError
 from inspector.core.files import sole_writer, write_whole
 from inspector.core.schema import build

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = (
     "inspector",
     "engines",
+    "learning",
     "evaluation",
     "calibration",
     "tools",
@@ -32,32 +33,44 @@ GLASS = "learning.methods.glass.training"
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/core": ({CORE}, {"numpy"}),
     "calibration": ({CORE, "calibration"}, {"numpy", "cv2", "yaml"}),
-    "engines": (
-        {CORE, TOP, f"{EXPORT}.trt_build"},
-        {
-            *("numpy", "cv2", "yaml", "onnx", "google"),
-            *("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "cuda"),
-        },
+    "engines": ({CORE, TOP, BACKENDS}, {"numpy", "cv2", "yaml", "onnx", "google"}),
+    "engines/backends": ({CORE, TOP, BACKENDS, TRT}, {"numpy", "onnx", *RUNTIMES}),
+    "engines/backends/trt": ({CORE, TOP, BACKENDS, TRT}, {"numpy", "onnx", *RUNTIMES}),
+    "learning/metrics": ({CORE, METRICS}, {"numpy", "scipy", "cv2"}),
+    "learning/datasets": ({CORE, TOP, DATASETS}, {"numpy", "cv2"}),
+    "learning/graph": ({CORE, TOP, GRAPH}, {"numpy", "onnx", "spox", "google"}),
+    "learning/backbones": (
+        {CORE, TOP, BACKENDS, LEARNING, BACKBONES},
+        {"numpy", "onnx", "onnxruntime", "google"},
     ),
-    "engines/graph": ({CORE, TOP, GRAPH}, {"numpy", "onnx", "spox", "google"}),
-    "engines/backbones": ({CORE, TOP, BACKBONES}, {"numpy", "onnx", "onnxruntime", "google"}),
-    "engines/methods": ({CORE, TOP, GRAPH, BACKBONES, METHODS}, {"numpy", "scipy", "spox"}),
-    "engines/metrics": ({CORE, METRICS}, {"numpy", "scipy", "cv2"}),
-    "engines/datasets": ({CORE, TOP, DATASETS}, {"numpy", "cv2"}),
-    "engines/training": (
-        {CORE, TOP, GRAPH, BACKBONES, METHODS, METRICS, DATASETS, TRAINING},
+    "learning/methods": ({CORE, TOP, GRAPH, BACKBONES, METHODS}, {"numpy", "scipy", "spox"}),
+    **{
+        f"learning/methods/{name}": (
+            {CORE, TOP, LEARNING, DATASETS, GRAPH, BACKBONES, THRESHOLDS, METHODS}
+            | {f"{METHODS}.{name}", TRAINING},
+            {"numpy", "scipy", "spox"},
+        )
+        for name in METHOD_FOLDERS
+    },
+    "learning/methods/glass/training": (
+        {CORE, TOP, LEARNING, DATASETS, METRICS, GRAPH, BACKBONES, METHODS}
+        | {f"{METHODS}.glass", TRAINING},
         {"numpy", "scipy", "cv2"},
     ),
-    "engines/export": (
-        {CORE, TOP, GRAPH, BACKBONES, METHODS, METRICS, DATASETS, TRAINING, GLASS, EXPORT},
-        {"numpy", "cv2", "onnx", "onnxruntime", "scipy", "spox", "google"},
+    "learning/thresholds": (
+        {CORE, TOP, GRAPH, METHODS, METRICS, THRESHOLDS},
+        {"numpy", "scipy"},
     ),
-    "engines/training/glass": (
-        {CORE, TOP, GRAPH, BACKBONES, METHODS, METRICS, DATASETS, TRAINING, GLASS},
-        {"numpy", "scipy", "cv2"},
+    "learning/anomalib": (
+        {CORE, TOP, BACKENDS, LEARNING, GRAPH, THRESHOLDS, ANOMALIB},
+        {"numpy", "onnx", "onnxruntime", "google"},
+    ),
+    "learning": (
+        {CORE, TOP, BACKENDS, LEARNING, DATASETS, GRAPH, BACKBONES, THRESHOLDS, *ANY_METHOD},
+        {"numpy", "cv2", "onnx", "spox"},
     ),
     "evaluation": (
-        {CORE, TOP, METRICS, DATASETS, TRAINING, "inspector.processing", "evaluation"},
+        {CORE, TOP, METRICS, DATASETS, LEARNING, THRESHOLDS, "inspector.processing", "evaluation"},
         {"numpy", "cv2"},
     ),
     "evaluation/report": (
@@ -87,10 +100,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {
             CORE,
             TOP,
+            BACKENDS,
             "calibration",
             "inspector",
             *(f"inspector.{p}" for p in ("sources", "processing", "measure")),
-            *(f"inspector.{p}" for p in ("render", "sinks", "pipeline")),
+            *(f"inspector.{p}" for p in ("render", "outputs", "pipeline")),
         },
         {"yaml", "tqdm", "numpy"},
     ),
@@ -136,6 +150,13 @@ def package_of(name: str) -> str:
     return name if path.is_dir() else name.rpartition(".")[0]
 
 
+def test_every_package_has_a_rule() -> None:
+    for package in ("inspector", "engines", "learning", "evaluation", "calibration"):
+        for folder in (ROOT / package).rglob("*"):
+            if folder.is_dir() and list(folder.glob("[!_]*.py")):
+                assert str(folder.relative_to(ROOT)) in RULES
+
+
 @pytest.mark.parametrize("folder", RULES)
 def test_a_package_imports_only_what_it_may(folder: str) -> None:
     own, outside = RULES[folder]
@@ -151,7 +172,7 @@ def test_a_package_imports_only_what_it_may(folder: str) -> None:
 
 
 def test_torch_is_imported_only_where_networks_are_trained_or_exported() -> None:
-    for package in ("inspector", "engines", "evaluation", "calibration", "tools"):
+    for package in ("inspector", "engines", "learning", "evaluation", "calibration", "tools"):
         for path in (ROOT / package).rglob("*.py"):
             tops = {name.split(".")[0] for name in imports(path)}
             if tops & TORCH:
@@ -159,7 +180,7 @@ def test_torch_is_imported_only_where_networks_are_trained_or_exported() -> None
 
 
 def test_packages_never_print() -> None:
-    for package in ("inspector", "engines", "evaluation", "calibration"):
+    for package in ("inspector", "engines", "learning", "evaluation", "calibration"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 called = node.func.id if _is_named_call(node) else None  # type: ignore[attr-defined]
@@ -171,7 +192,7 @@ def _is_named_call(node: ast.AST) -> bool:
 
 
 def test_only_the_runner_catches_every_exception() -> None:
-    for package in ("inspector", "engines", "evaluation", "calibration", "tools"):
+    for package in ("inspector", "engines", "learning", "evaluation", "calibration", "tools"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.ExceptHandler):

@@ -199,3 +199,12 @@ def top_mean_numpy(maps: npt.NDArray[np.float32], canvas: Canvas) -> npt.NDArray
     """The same as `top_mean`, for scoring normals while fitting; float64 stays float64."""
     flat = maps[:, :: canvas.step, :: canvas.step].reshape(len(maps), -1)
     return np.partition(flat, -canvas.top_k, axis=1)[:, -canvas.top_k :].mean(axis=1)
+
+
+def scored_cells(grid_hw: tuple[int, int], canvas: Canvas) -> npt.NDArray[np.float32]:
+    """(P,): 1 for the cells that the image score is taken from, 0 for those with less than half of
+    their area inside the region. Where no cell has half inside, the best ones are taken."""
+    if canvas.inside is None:
+        return np.ones(grid_hw[0] * grid_hw[1], np.float32)
+    share = cell_share(canvas.inside, grid_hw)
+    return (share >= min(0.5, share.max())).astype(np.float32).ravel()

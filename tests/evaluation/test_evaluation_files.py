@@ -10,7 +10,7 @@ import pytest
 from scenes import fake_engine_file, make_class, plate, write
 
 from evaluation.evaluating import evaluate_class
-from evaluation.files import pictures_hash, read_class, write_class, write_dataset
+from evaluation.files import read_class, write_class, write_dataset
 from evaluation.given import Settings
 from evaluation.results import FIGURES, ClassResult, DatasetResult
 from inspector.core.errors import DataError, SinkError

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from cuda_rig import HostDriver
+from engine_parts import fitted
 
 from engines.backends.card import Card
 from engines.backends.trt.driver import Cuda
@@ -14,10 +16,6 @@ from engines.cost import Cost
 from tools import _bench_turns, _bench_worker, bench
 from tools._bench_turns import Absent, Candidate, Measured, Timing
 from tools.bench import main
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
-from cuda_rig import HostDriver
-from engine_parts import fitted
 
 QUICK = ["--seconds", "0.05", "--threads", "1"]
 

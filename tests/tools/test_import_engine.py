@@ -2,17 +2,13 @@
 
 import os
 import shutil
-import sys
 import zipfile
 from pathlib import Path
 
 import cv2
 import pytest
-from onnx import TensorProto
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "export"))
-
 from anomalib_graphs import disc, normal_folder, write
+from onnx import TensorProto
 
 import run_inspector
 from engines.spec_file import read_spec

@@ -95,7 +95,7 @@ class Glass(Scorer[TrainedGlass]):
     ) -> tuple[Maps, Scores]:
         grid = model.folded.scores(embeddings)
         drawn = maps.anomaly_map_numpy({self.name: grid}, canvas)
-        return drawn, (grid * _counted(model, canvas)).max(axis=(1, 2))
+        return drawn, (grid * _scored_cells(model, canvas)).max(axis=(1, 2))
 
     def head(
         self, model: TrainedGlass, features: Mapping[str, Var], canvas: Canvas
@@ -112,7 +112,7 @@ class Glass(Scorer[TrainedGlass]):
         )
         drawn = maps.anomaly_map({self.name: grid}, {self.name: model.grids[0]}, canvas)
         return drawn, glass_head.largest(
-            grid, None if canvas.inside is None else _counted(model, canvas)
+            grid, None if canvas.inside is None else _scored_cells(model, canvas)
         )
 
     def reference(
@@ -137,6 +137,6 @@ class Glass(Scorer[TrainedGlass]):
         }
 
 
-def _counted(model: TrainedGlass, canvas: Canvas) -> npt.NDArray[np.float32]:
+def _scored_cells(model: TrainedGlass, canvas: Canvas) -> npt.NDArray[np.float32]:
     """(h, w): 1 for the cells that the image score is taken from."""
-    return counted(model.grids[0], canvas).reshape(model.grids[0])
+    return scored_cells(model.grids[0], canvas).reshape(model.grids[0])

@@ -92,15 +92,6 @@ def build(
     )
 
 
-def counted(grid_hw: Grid, canvas: Canvas) -> Array:
-    """(P,): 1 for the patches that the image score is taken from, 0 for those of which less than
-    half lies inside the region (or, where there is no other, less than of the best one)."""
-    if canvas.inside is None:
-        return np.ones(grid_hw[0] * grid_hw[1], np.float32)
-    share = maps.cell_share(canvas.inside, grid_hw)
-    return (share >= min(0.5, share.max())).astype(np.float32).ravel()
-
-
 def cells_under(grid_hw: Grid, map_hw: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Row and column of the grid under each row and column of the map."""
     rows, columns = (np.arange(map_hw[axis]) * grid_hw[axis] // map_hw[axis] for axis in (0, 1))

@@ -180,7 +180,7 @@ class PatchCore(Method[PatchCoreModel]):
         self, model: PatchCoreModel, embeddings: Embeddings, canvas: Canvas
     ) -> tuple[Maps, Scores]:
         joined = self._joining(embeddings).joined(list(embeddings.values()))
-        counted, bank = patchcore_bank.counted(model.grid_hw, canvas), model.rows()
+        counted, bank = maps.scored_cells(model.grid_hw, canvas), model.rows()
         grids = np.empty((len(joined), *joined.shape[2:]), np.float32)
         scores = np.empty(len(joined), np.float32)
         for index, picture in enumerate(joined):
@@ -213,7 +213,7 @@ class PatchCore(Method[PatchCoreModel]):
         found = nearest.closest(patches, bank, height * width)
         distances = found[1] if self._official else op.sqrt(found[1])
         grid = op.reshape(distances, op.const(np.array((-1, height, width), np.int64)))
-        counted = patchcore_bank.counted(model.grid_hw, canvas)
+        counted = maps.scored_cells(model.grid_hw, canvas)
         if (around := self._neighbours(len(model.bank))) > 1:
             rows = model.rows()
             table = patchcore_search.neighbours_of(rows, np.arange(len(rows)), around)

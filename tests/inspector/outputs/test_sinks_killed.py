@@ -12,8 +12,8 @@ from output_parts import make_clip, packets, times, uneven_ticks
 
 from inspector.outputs.json_log import read_log
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).parents[3]
+SUPPORT = ROOT / "tests" / "support"
 
 WRITER = """
 import resource, signal, sys
@@ -64,7 +64,7 @@ def start(folder: Path, *arguments: object) -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{HERE}"},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{SUPPORT}"},
     )
 
 

@@ -1,6 +1,5 @@
 """What becomes of an export of anomalib: its scores, its thresholds, its weights."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
