@@ -29,7 +29,7 @@ from inspector.synthetic.truth import Comparison, Finding, compare
 from inspector.synthetic.truth_table import RULE, Row, rows, summaries, table
 from learning.methods.base import TRAINED
 from tools import calibrate, fit, train
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._media import H264Writer, write_picture
 
 FITTED = "rad"
@@ -236,7 +236,7 @@ def _alarms(comparison: Comparison, records: list[dict[str, Any]], scene: Scene)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("demo"), description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("artifacts/demo"), metavar="DIR")
     parser.add_argument("--texture", choices=list(TEXTURES), default="gravel")
     parser.add_argument(
