@@ -19,6 +19,7 @@ from engines.export.anomalib_graph import MAP, SCORE, Export
 from engines.export.anomalib_run import Original, View, Wide
 from engines.export.anomalib_wrap import Scale, wrap
 from engines.export.unchecked import on_trial
+from engines.picture_statistics import summarise_pictures
 from engines.spec import EngineSpec, ThresholdRule
 from engines.spec_file import graph_hash, write_engine
 from engines.training import thresholds
@@ -259,6 +260,7 @@ def _checked(
         golden=golden.pack(altered[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN]),
         trained_on=_trained_on(normals, left_out),
         left_out=record(left_out, normals.pixels[:0]),
+        good_pictures=summarise_pictures(normals.pixels),
     )
 
 
