@@ -94,25 +94,26 @@ class ThresholdRule:
     blocks: int | None = None
 
     def sentences(self) -> tuple[str, ...]:
-        """What was done, what was seen, what is promised and what is assumed, for people."""
-        said = [self._chosen()]
+        """How the thresholds were chosen, the alarms among the normals, the promise and what it
+        assumes, for people."""
+        sentences = [self._chosen()]
         units = "pictures" if self.block_frames == 1 else f"blocks of {self.block_frames} frames"
         if self.alarms is not None:
             low, high = self.interval
-            said.append(
+            sentences.append(
                 f"of these {self.blocks or self.normals} {units} {self.alarms} fail, 95 % interval "
                 f"of the rate {low:.2%} to {high:.2%}"
             )
         if self.false_alarm_rate is not None:
-            said.append(f"on average at most {self.false_alarm_rate:.2%} of new {units} fail")
+            sentences.append(f"on average at most {self.false_alarm_rate:.2%} of new {units} fail")
         if self.promise is not None:
             # 1 in 10 for 9.6 %: never a smaller share than the promise.
             per = max(1, math.floor(1 / self.promise + 1e-9))
-            said.append(
+            sentences.append(
                 f"with 95 % confidence at most 1 false alarm per {per} {units} in the long run "
                 f"({self.promise:.2%})"
             )
-        return (*said, self.note) if self.note else tuple(said)
+        return (*sentences, self.note) if self.note else tuple(sentences)
 
     def _chosen(self) -> str:
         settings = "".join(f" {key}={value:g}" for key, value in self.parameters.items())
@@ -124,8 +125,8 @@ class ThresholdRule:
 
 @dataclass(frozen=True, slots=True)
 class LeftOutRecord:
-    """Scores of normal pictures by models without them, in order: what choosing thresholds anew
-    needs.
+    """Scores of normal pictures by models without them, in order. They are needed to choose
+    thresholds again.
 
     scores, peaks, levels, folds, scheme, ordered: as in engines.training.folds.LeftOut. bank: the
     first 16 hex digits of the sha256 of the input pixels of every picture that was fitted.

@@ -3,13 +3,15 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 from hostile_values import FEW, VALUES, copy_of, refused, signed
 from hypothesis import given
 from hypothesis import strategies as st
-from spec_examples import figure, new_fields
+from spec_examples import figure, new_fields, view
 from test_untrusted_files import places
 
+from engines import png
 from engines.fake_engine import fake_spec
 from engines.spec import EngineSpec
 from engines.spec_fields import DefectPower, PowerPoint
@@ -35,6 +37,15 @@ def test_every_new_field_is_read_back_from_a_file_as_it_was_written(engine_file,
     write_engine(tmp_path / "e.onnx", model, spec)
     assert read_spec(tmp_path / "e.onnx") == spec
     assert set(new_fields()) == set(NEW_FIELDS) - {"requires"}
+
+
+def test_a_stored_view_and_mask_are_decoded_to_the_size_that_the_spec_says():
+    spec = EngineSpec.from_json(full().to_json())
+    for hw, text in (
+        (spec.reference_view.hw, spec.reference_view.picture),
+        (spec.foreground.hw, spec.foreground.mask),
+    ):
+        assert np.array_equal(png.decode(text, hw, 1, "a view"), view())
 
 
 @pytest.mark.parametrize("name", [name for name in NEW_FIELDS if name != "requires"])
