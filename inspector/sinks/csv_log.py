@@ -1,13 +1,12 @@
 """The table of defects: one row per defect, mm and pixels in columns of their own."""
 
-import csv
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.errors import SinkError
 from inspector.core.protocols import Picture
+from inspector.core.tables import csv_row
 from inspector.core.types import Defect, Inspection, RunInfo
 from inspector.sinks.files import LineFile
 
@@ -73,7 +72,7 @@ class CsvLogSink:
 
     def open(self, run: RunInfo) -> None:
         self._file = LineFile(self._path)
-        self._file.write_line(_row(HEADER))
+        self._file.write_line(csv_row(HEADER))
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
         if self._file is None:
@@ -82,18 +81,13 @@ class CsvLogSink:
             return
         frame = [get(inspection) for get in _FRAME.values()]
         for defect in inspection.defects:
-            self._file.write_line(_row([*frame, *(get(defect) for get in _DEFECT.values())]))
+            cells = (get(defect) for get in _DEFECT.values())
+            self._file.write_line(csv_row([*frame, *cells]))
 
     def close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
             file.close()
-
-
-def _row(values: list[Any] | tuple[str, ...]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow(values)
-    return text.getvalue()
 
 
 def _rounded(value: float | None) -> float | None:

@@ -156,3 +156,10 @@ def test_a_log_that_cannot_be_made_names_its_path(tmp_path: Path) -> None:
     (tmp_path / "i.jsonl").mkdir()
     with pytest.raises(SinkError, match=r"i\.jsonl cannot be written"):
         JsonLogSink(tmp_path / "i.jsonl").open(run_info())
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1.png", "-1.png", "@sum.png", "\t=1", "\r=1"])
+def test_a_file_name_is_no_formula_in_the_table(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "d.csv"
+    logged(path, inspection(1, verdict=Verdict.FAIL, defects=(defect(),), name=name)).close()
+    assert [row["name"] for row in rows(path)] == [f"'{name}"]
