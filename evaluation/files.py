@@ -119,7 +119,8 @@ def _stat(path: Path) -> list[int]:
 def _csv(rows: Sequence[Row]) -> str:
     """A column that a later row lacks is empty there."""
     header = list(rows[0]) if rows else []
-    table = [header, *([row.get(column) for column in header] for row in rows)]
+    cells = [[row.get(column) for column in header] for row in rows]
+    table: list[list[Any]] = [header, *cells]
     return "".join(map(csv_row, table)) if rows else ""
 
 

@@ -24,7 +24,8 @@ from inspector.core.types import RunInfo
 from inspector.measure.analyzer import DefectSizeAnalyzer
 from inspector.measure.severity import SeverityLimits
 from inspector.measure.summary import DefectSummary
-from inspector.pipeline.runner import Observer, Pipeline
+from inspector.pipeline.reporter import Observer
+from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
 from inspector.processing.postprocess import Judge, SizeRule
 from inspector.processing.preprocess import Preprocess
@@ -181,7 +182,9 @@ def _wire(
     )
     start_engine = gate.EngineGate(config.engine, spec, measuring, run)
     render = _render(config, spec, source.info.frame_hw)
-    stages, outputs = Stages(preprocess, start_engine, judge, render), _outputs(config)
+    judge_map = judge.judge_map if judge.rule == "score" else None
+    stages = Stages(preprocess, start_engine, judge, render, judge_map)
+    outputs = _outputs(config)
     pipeline = Pipeline(
         source,
         stages,
