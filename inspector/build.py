@@ -32,7 +32,15 @@ from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
 from inspector.sinks import SINKS
-from inspector.sinks.folder import CSV, LOG, SNAPSHOTS, VIDEO, ResultFolder, check_folder
+from inspector.sinks.folder import (
+    DEFECTS,
+    LOG,
+    SIGHTINGS,
+    SNAPSHOTS,
+    VIDEO,
+    ResultFolder,
+    check_folder,
+)
 from inspector.sources import SOURCES
 from inspector.sources.reconnect import Backoff
 from inspector.sources.uri import kind_of
@@ -272,7 +280,7 @@ def _outputs(config: Config) -> list[Output]:
     folder, video, snapshots = Path(config.output.dir), config.output.video, config.output.snapshots
     wanted: list[tuple[str, tuple[Any, ...], dict[str, Any], bool]] = [
         ("json_log", (folder / LOG,), {}, True),
-        ("csv_log", (folder / CSV,), {}, True),
+        ("csv_log", (folder / SIGHTINGS,), {"copy": folder / DEFECTS}, True),
     ]
     if video.enabled:
         options = {

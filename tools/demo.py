@@ -15,7 +15,7 @@ import run_inspector
 from engines.methods.base import TRAINED
 from inspector.core.arrays import Image
 from inspector.core.errors import InspectorError, SinkError
-from inspector.sinks.folder import CSV, LOG, SNAPSHOTS, SUMMARY, VIDEO
+from inspector.sinks.folder import DEFECTS, LOG, SIGHTINGS, SNAPSHOTS, SUMMARY, VIDEO
 from inspector.sinks.json_log import read_log
 from tools import calibrate, fit, train
 from tools._cli import guarded
@@ -195,7 +195,8 @@ class _Demo:
         print(f"\nin {self.out}:")
         for name, what in (
             (VIDEO, "original | heatmap"),
-            (CSV, "one row per defect and frame"),
+            (SIGHTINGS, "one row per defect and frame"),
+            (DEFECTS, "the same, as long as defects are not tracked"),
             (LOG, "one line per frame"),
             (SUMMARY, "counts, throughput, latency, engine, configuration"),
             (SNAPSHOTS + "/", "failing frames"),

@@ -71,7 +71,7 @@ def test_a_signal_ends_the_run_in_good_order(tmp_path: Path, number: int, code: 
 def test_a_killed_process_leaves_a_video_and_a_log_that_read_to_their_end(tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = start(out, *PACED)
-    wait_for_rows(out, 120, process)
+    wait_for_rows(out, 240, process)  # two lines per frame
     process.kill()
     ended(process)
     _, records = read_log(out / "inspections.jsonl")

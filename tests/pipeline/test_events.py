@@ -4,10 +4,12 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from record_schema import check_log
 from rig import Engine, ListSink, ListSource, bad, frame, judge, pipeline, run
 
 from inspector.core.errors import FrameError, InspectorError, SinkError, StageError
@@ -15,6 +17,7 @@ from inspector.core.events import DefectClosed, Event, VerdictEvent
 from inspector.core.types import Cause, EngineOutput, Inspection, Verdict
 from inspector.pipeline.stages import Output
 from inspector.processing.postprocess import Judge
+from inspector.sinks.json_log import JsonLogSink, read_log
 
 
 class FailRuns:
@@ -108,6 +111,21 @@ def test_a_stage_emits_an_event_when_something_ends_and_at_the_end_of_the_run() 
     assert spans == [(1, 2, 2), (5, 5, 5), (7, 7, 7)]
     assert plain.frame_ids == list(range(8))
     assert stage.threads == {"output"}
+
+
+def test_the_log_holds_inspections_and_events_in_order_with_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "i.jsonl"
+    items = [frame(0), bad(1), frame(2), frame(3)]
+    engine = Engine(lambda i: [1.0, 0.0, np.nan][i])
+    outputs = [Output(JsonLogSink(path))]
+    run(pipeline(ListSource(items), outputs, engine, event_stages=[FailRuns()]))
+    records = check_log(path)
+    both = ["verdict", "measured"]
+    assert [r["type"] for r in records] == ["header", *both, *both, "defect_closed", *both, *both]
+    assert [r["frame_id"] for r in records] == [None, 0, 0, 1, 1, 1, 2, 2, 3, 3]
+    assert [r["cause"] for r in read_log(path)[1]] == [None, "decode", None, "not_finite"]
+    for record in read_log(path)[1]:
+        assert record["judged_ns"] >= record["captured_ns"]
 
 
 def test_a_stage_may_change_defects_before_the_sinks_see_them() -> None:
