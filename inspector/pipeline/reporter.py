@@ -7,7 +7,7 @@ from functools import partial
 from loguru import logger
 
 from inspector.core.clock import ms_since, now_ns
-from inspector.core.errors import SinkError
+from inspector.core.errors import InspectorError, SinkError
 from inspector.core.events import Event, VerdictEvent
 from inspector.core.protocols import EventSink, EventStage, Picture, VerdictSink
 from inspector.core.types import EngineOutput, Inspection, RunInfo
@@ -71,10 +71,7 @@ class Reporter:
             judged_ns=ticket.judged_ns,
             seq=self._numbers(2),
         )
-        events: list[Event] = []
-        for stage in self._event_stages:
-            inspection, more = stage.see(inspection)
-            events += more
+        inspection, events = self._pass_stages(inspection)
         picture = self._stages.render(inspection)
         for output in list(self._outputs):
             self._attempt(output, partial(output.sink.write, inspection, picture))
@@ -92,6 +89,17 @@ class Reporter:
         """Closes every sink."""
         for output in self._outputs:
             self._close(output)
+
+    def _pass_stages(self, inspection: Inspection) -> tuple[Inspection, list[Event]]:
+        events: list[Event] = []
+        verdict = inspection.verdict
+        for stage in self._event_stages:
+            inspection, more = stage.see(inspection)
+            events += more
+            if inspection.verdict is not verdict:
+                frame = f"frame {inspection.frame_id}"
+                raise InspectorError(f"stage {stage.name} changed the final verdict of {frame}")
+        return inspection, events
 
     def _write_events(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -232,8 +232,11 @@ class Pipeline:
         self._reporter.open()
         self.reporting = True
         self._ready["output"].set()
-        self._report_all()
+        error = self._report_all()
+        self._watchdog.begin("output", ())
         self._reporter.flush()
+        if error is not None:
+            raise error
 
     def _close(self, output: Output) -> None:
         """Whatever one sink does when it is closed, the others are closed too."""
@@ -245,7 +248,8 @@ class Pipeline:
                 known = isinstance(exc, InspectorError)
                 self._fail(exc if known else StageError("output", (), exc), drain=True)
 
-    def _report_all(self) -> None:
+    def _report_all(self) -> UnjudgedError | None:
+        """Until the channel ends, or too many frames in a row could not be judged."""
         in_a_row = 0
         while (ticket := self._measured.get()) is not END:
             assert isinstance(ticket, Ticket)
@@ -258,10 +262,11 @@ class Pipeline:
                     self.stats.thrown_away(1)
             in_a_row = in_a_row + 1 if inspection.verdict is Verdict.ERROR else 0
             if self._max_errored is not None and in_a_row >= self._max_errored:
-                raise UnjudgedError(
+                return UnjudgedError(
                     f"{in_a_row} frames in a row could not be judged; "
                     f"the last one, {inspection.frame_id}: {inspection.error}"
                 )
+        return None
 
     def _report(self, ticket: Ticket) -> Inspection:
         start_ns = self._watchdog.begin("output", [ticket.frame.frame_id])

@@ -12,7 +12,7 @@ import pytest
 from record_schema import check_log
 from rig import Engine, ListSink, ListSource, bad, frame, judge, pipeline, run
 
-from inspector.core.errors import FrameError, InspectorError, SinkError, StageError
+from inspector.core.errors import FrameError, InspectorError, SinkError, StageError, UnjudgedError
 from inspector.core.events import DefectClosed, Event, VerdictEvent
 from inspector.core.types import Cause, EngineOutput, Inspection, Verdict
 from inspector.pipeline.stages import Output
@@ -138,6 +138,21 @@ def test_a_stage_may_change_defects_before_the_sinks_see_them() -> None:
     assert sink.inspections[0].timings_ms == {"marked": 1.0}
 
 
+def test_a_stage_must_not_change_a_verdict_that_has_left() -> None:
+    class Pardons(FailRuns):
+        def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
+            return replace(inspection, verdict=Verdict.PASS), ()
+
+    sink = ListSink()
+    source = ListSource([frame(0), frame(1)])
+    made = pipeline(source, [sink], fails_at(1), event_stages=[Pardons()])
+    made.start()
+    with pytest.raises(InspectorError, match="fail runs changed the final verdict of frame 1"):
+        made.finish()
+    assert sink.frame_ids == [0]
+    assert made.stats.balanced
+
+
 def test_events_of_what_was_open_are_written_when_the_run_is_aborted() -> None:
     events = EventList()
     source = ListSource((frame(i) for i in range(10_000)), pace_s=0.001)
@@ -149,6 +164,44 @@ def test_events_of_what_was_open_are_written_when_the_run_is_aborted() -> None:
     made.finish()
     (event,) = events.events
     assert (event.first_frame_id, event.sightings) == (0, len(events.inspections))
+
+
+def test_events_of_what_was_open_are_written_when_too_many_frames_are_errors() -> None:
+    events = EventList()
+
+    class Open(FailRuns):
+        def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
+            if inspection.verdict is Verdict.FAIL:
+                self._fails.append(inspection)
+            return inspection, ()
+
+    items = [frame(0), bad(1), bad(2), frame(3)]
+    made = pipeline(
+        *(ListSource(items), [events], Engine(lambda _: 1.0)),
+        event_stages=[Open()],
+        max_errored_in_a_row=2,
+    )
+    made.start()
+    with pytest.raises(UnjudgedError):
+        made.finish()
+    assert events.order == ["frame 0", "frame 1", "frame 2", "defect_closed"]
+
+
+def test_a_stage_that_hangs_at_the_end_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inspector.pipeline.runner.GRACE_S", 0.2)
+    release = threading.Event()
+
+    class Hangs(FailRuns):
+        def flush(self) -> Sequence[Event]:
+            release.wait(20)
+            return ()
+
+    source = ListSource([frame(0)])
+    made = pipeline(source, [ListSink()], event_stages=[Hangs()], stall_timeout_s=0.1)
+    made.start()
+    with pytest.raises(StageError, match="stage output failed: TimeoutError"):
+        made.finish()
+    release.set()
 
 
 def test_a_stage_that_raises_ends_the_run_and_frames_add_up() -> None:
