@@ -1,0 +1,128 @@
+"""Tables of defects: one row per defect, millimetres and pixels in separate columns."""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from inspector.core.errors import SinkError
+from inspector.core.protocols import Picture
+from inspector.core.records import COVERAGE_FACTOR, event_id
+from inspector.core.tables import csv_row
+from inspector.core.types import Defect, Inspection, RunInfo
+from inspector.outputs.files import LineFile
+
+_FRAME: Final[dict[str, Callable[[Inspection], Any]]] = {
+    "frame_id": lambda i: i.frame_id,
+    "pts_s": lambda i: None if i.frame.pts_s is None else round(i.frame.pts_s, 6),
+    "wall_time_utc": lambda i: i.frame.wall_time_utc,
+    "source_id": lambda i: i.frame.source_id,
+    "name": lambda i: i.frame.name,
+    "verdict": lambda i: i.verdict.value,
+    "score": lambda i: i.score,
+    "image_threshold": lambda i: i.image_threshold,
+}
+
+_DEFECT: Final[dict[str, Callable[[Defect], Any]]] = {
+    "defect_id": lambda d: d.defect_id,
+    "severity": lambda d: d.severity.value,
+    "size_source": lambda d: d.size_source,
+    "size_note": lambda d: d.size_note,
+    "truncated": lambda d: "true" if d.truncated else "false",
+    "length_mm": lambda d: _rounded(d.length_mm),
+    "length_u_mm": lambda d: _rounded(d.length_u_mm),
+    "length_expanded_u_mm": lambda d: _rounded(d.length_expanded_u_mm),
+    "width_mm": lambda d: _rounded(d.width_mm),
+    "width_u_mm": lambda d: _rounded(d.width_u_mm),
+    "width_expanded_u_mm": lambda d: _rounded(d.width_expanded_u_mm),
+    "area_mm2": lambda d: _rounded(d.area_mm2),
+    "area_u_mm2": lambda d: _rounded(d.area_u_mm2),
+    "area_expanded_u_mm2": lambda d: _rounded(d.area_expanded_u_mm2),
+    "coverage_factor": lambda d: COVERAGE_FACTOR,
+    "equivalent_diameter_mm": lambda d: _rounded(d.equivalent_diameter_mm),
+    "centroid_x_mm": lambda d: _rounded(d.centroid_mm and d.centroid_mm[0]),
+    "centroid_y_mm": lambda d: _rounded(d.centroid_mm and d.centroid_mm[1]),
+    "orientation_deg": lambda d: _rounded(d.orientation_deg),
+    "peak_score": lambda d: _rounded(d.peak_score),
+    "mean_score": lambda d: _rounded(d.mean_score),
+    "length_px": lambda d: _rounded(d.length_px),
+    "width_px": lambda d: _rounded(d.width_px),
+    "area_px": lambda d: _rounded(d.area_px),
+    "centroid_x_px": lambda d: _rounded(d.centroid_px[0]),
+    "centroid_y_px": lambda d: _rounded(d.centroid_px[1]),
+    "box_x0_px": lambda d: _rounded(d.box_px[0]),
+    "box_y0_px": lambda d: _rounded(d.box_px[1]),
+    "box_x1_px": lambda d: _rounded(d.box_px[2]),
+    "box_y1_px": lambda d: _rounded(d.box_px[3]),
+    "map_length_mm": lambda d: _rounded(d.map_length_mm),
+    "map_width_mm": lambda d: _rounded(d.map_width_mm),
+    "map_area_mm2": lambda d: _rounded(d.map_area_mm2),
+    "map_length_px": lambda d: _rounded(d.map_length_px),
+    "map_width_px": lambda d: _rounded(d.map_width_px),
+    "map_area_px": lambda d: _rounded(d.map_area_px),
+}
+
+_RECORD: Final = (
+    *("run_id", "source", "seq", "event_id"),
+    *("captured_ns", "part_id", "recipe_id", "cause"),
+)
+"""Of the `measured` record of the same frame in the log."""
+
+HEADER: Final[tuple[str, ...]] = (*_FRAME, *_DEFECT, *_RECORD)
+"""The columns, in order; the same for every run, whatever the unit and the calibration. Empty
+where there is no value: no calibration, a live source (pts_s), no picture's name."""
+
+
+class CsvLogSink:
+    """RFC 4180, UTF-8, one row per defect and frame; frames without a defect give no row.
+
+    copy: a second file that gets the same rows.
+    """
+
+    name = "csv_log"
+
+    def __init__(self, path: Path, *, copy: Path | None = None) -> None:
+        self._paths = [path] if copy is None else [path, copy]
+        self._files: list[LineFile] = []
+        self._run: RunInfo | None = None
+
+    def open(self, run: RunInfo) -> None:
+        self._run = run
+        for path in self._paths:
+            self._files.append(LineFile(path))
+        self._write(csv_row(HEADER))
+
+    def write(self, inspection: Inspection, picture: Picture) -> None:
+        if self._run is None or not self._files:
+            raise SinkError(f"{self._paths[0]} is written before it is open")
+        if not inspection.defects:
+            return
+        frame = [get(inspection) for get in _FRAME.values()]
+        record = _record_cells(self._run, inspection)
+        for defect in inspection.defects:
+            cells = (get(defect) for get in _DEFECT.values())
+            self._write(csv_row([*frame, *cells, *record]))
+
+    def close(self) -> None:
+        files, self._files = self._files, []
+        with contextlib.ExitStack() as stack:
+            for file in files:
+                stack.callback(file.close)
+
+    def _write(self, row: str) -> None:
+        for file in self._files:
+            file.write_line(row)
+
+
+def _record_cells(run: RunInfo, inspection: Inspection) -> list[Any]:
+    """The cells of _RECORD. Parts and recipes are not known yet."""
+    seq = inspection.seq + 1
+    return [
+        *(run.run_id, run.source_name, seq, event_id(run.run_id, run.source_name, seq)),
+        *(inspection.frame.captured_ns, None, None, inspection.cause),
+    ]
+
+
+def _rounded(value: float | None) -> float | None:
+    """Six significant digits: far below any uncertainty, and no noise of the last bits."""
+    return None if value is None else float(f"{value:.6g}")

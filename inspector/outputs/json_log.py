@@ -1,0 +1,101 @@
+"""The full log: a header line, then one line per record. Writes format 2, reads 1 and 2."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from inspector.core.errors import SinkError
+from inspector.core.events import Event
+from inspector.core.protocols import Picture
+from inspector.core.records import FORMAT
+from inspector.core.types import Inspection, RunInfo
+from inspector.outputs.files import LineFile
+from inspector.outputs.records import (
+    Record,
+    event_record,
+    header_record,
+    inspection_records,
+    json_value,
+)
+
+READABLE: Final = (1, FORMAT)
+"""Formats that read_log and read_records take."""
+
+INSPECTION_TYPES: Final = ("inspection", "measured")
+"""Type of the record that holds a whole inspection, in format 1 and in format 2."""
+
+
+class JsonLogSink:
+    """JSON lines, UTF-8. A value that is not finite is a SinkError, never NaN in the file."""
+
+    name = "json_log"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: LineFile | None = None
+        self._run: RunInfo | None = None
+
+    def open(self, run: RunInfo) -> None:
+        self._file, self._run = LineFile(self._path), run
+        self._file.write_line(self._line(header_record(run)))
+
+    def write(self, inspection: Inspection, picture: Picture) -> None:
+        file, run = self._opened()
+        verdict, measured = inspection_records(run, inspection)
+        # One write for both: a second call to the system would cost more than the line.
+        file.write_line(self._line(verdict) + self._line(measured))
+
+    def write_event(self, event: Event) -> None:
+        file, run = self._opened()
+        file.write_line(self._line(event_record(run, event)))
+
+    def close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def _opened(self) -> tuple[LineFile, RunInfo]:
+        if self._file is None or self._run is None:
+            raise SinkError(f"{self._path} is written before it is open")
+        return self._file, self._run
+
+    def _line(self, record: Record) -> str:
+        try:
+            text = json.dumps(record, allow_nan=False, separators=(",", ":"), default=json_value)
+        except (TypeError, ValueError) as exc:
+            where = f"record {record['type']} of frame {record['frame_id']}"
+            raise SinkError(f"{self._path}: {where} cannot be written: {exc}") from exc
+        return text + "\n"
+
+
+def read_log(path: Path) -> tuple[Record, list[Record]]:
+    """The header of a log and its inspections, one record per frame. The fields that format 2
+    added, such as `cause`, are absent in a log of format 1. Raises as read_records does."""
+    header, *others = read_records(path)
+    return header, [record for record in others if record["type"] in INSPECTION_TYPES]
+
+
+def read_records(path: Path) -> list[Record]:
+    """Every record of a log, the header first.
+
+    A last line without its end, as a killed process leaves it, is dropped. Raises ValueError with
+    the number of the line for anything else that is no log, and for a log of another format.
+    """
+    lines = path.read_bytes().split(b"\n")[:-1]
+    records: list[Record] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            record: Any = json.loads(line)
+        except ValueError as exc:
+            raise ValueError(f"line {number} of {path} is not JSON: {exc}") from exc
+        if not isinstance(record, dict) or not isinstance(record.get("type"), str):
+            raise ValueError(f"line {number} of {path} is no record: it has no type")
+        records.append(record)
+    if not records or records[0]["type"] != "header":
+        raise ValueError(f"{path} does not begin with a header line")
+    log_format = records[0].get("format")
+    if log_format not in READABLE:
+        newer = isinstance(log_format, int) and log_format > FORMAT
+        hint = "a newer version of this program wrote it" if newer else "it is no known format"
+        raise ValueError(f"{path} has format {log_format}, this program reads 1 and 2: {hint}")
+    return records
