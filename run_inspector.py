@@ -17,7 +17,7 @@ from inspector.config import Config, load_config, parse_setting
 from inspector.console import Progress, screen_line
 from inspector.core.arrays import Image
 from inspector.core.channel import Channel
-from inspector.core.errors import ConfigError, FrameError, InspectorError, SinkError
+from inspector.core.errors import ConfigError, InspectorError, SinkError, UnjudgedError
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
 from inspector.logs import open_missing_streams, start_logging
@@ -229,7 +229,9 @@ class _Session:
         stats = self._pipeline.stats
         code, status = 0, "stopped" if self._signals or self._quit else "finished"
         if error is None and stats.errored and not stats.inspected:
-            error = FrameError(f"none of the {stats.errored} frames could be judged; see the log")
+            error = UnjudgedError(
+                f"none of the {stats.errored} frames could be judged; see the log"
+            )
         if error is not None:
             code, status = error.exit_code, "failed"
         elif signal.SIGINT in self._signals:
@@ -252,12 +254,8 @@ class _Session:
     def _tell(self) -> None:
         stats = self._pipeline.stats
         logger.info(
-            "captured {} = inspected {} + dropped {} + errored {}; {} failed; {:.1f} frames per s; "
-            "results in {}",
-            stats.captured,
-            stats.inspected,
-            stats.dropped,
-            stats.errored,
+            "{}; {} failed; {:.1f} frames per s; results in {}",
+            stats.equation(),
             stats.failed,
             stats.frames_per_s,
             self._run.info.output_dir,

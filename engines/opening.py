@@ -77,12 +77,12 @@ def open_engine(
 ) -> Engine:
     """Opens an engine file.
 
-    backend: one of BACKENDS, or auto. device: one of DEVICES, or auto: see engines.backends.choosing.
+    backend: one of BACKENDS, or auto. device: one of DEVICES, or auto (engines.backends.choosing).
     threads: 0 lets the runtime choose. fall_back: run on the CPU, with a warning, where another
     device was asked for and is missing; otherwise that is an EngineError. hint: one of HINTS, for
     the backends that know the difference. plan_dir: folder of TensorRT plans, for the backends that
-    build them; None: engines.backends.trt.plan.default_folder(). Raises SpecError for a file that is not a
-    whole engine.
+    build them; None: the default_folder of engines.backends.trt.plan. Raises SpecError for a file
+    that is not a whole engine.
     """
     if backend not in (AUTO, *BACKENDS):
         known = ", ".join((AUTO, *BACKENDS))

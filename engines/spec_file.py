@@ -55,6 +55,8 @@ def _check_spec(path: Path, model: onnx.ModelProto) -> EngineSpec:
         spec = EngineSpec.from_json(text)
     except SpecError as exc:
         raise SpecError(f"{path}: {exc}") from exc
+    # After the spec: a newer format may allow other graphs, and is refused as newer.
+    limits.check_model(path, model)
     if graph_hash(model) != spec.graph_hash:
         raise SpecError(f"{path} is damaged: its graph is not the one that its spec describes")
     _check_graph(path, spec, model)
@@ -80,12 +82,11 @@ def _parse(path: Path, content: bytes) -> onnx.ModelProto:
         raise SpecError(f"{path} is not a whole ONNX file: truncated or damaged") from exc
     if not model.graph.node:
         raise SpecError(f"{path} is not a whole ONNX file: it holds no graph")
-    limits.check_model(path, model)
     return model
 
 
 def _check_graph(path: Path, spec: EngineSpec, model: onnx.ModelProto) -> None:
-    """Refuses a graph without the inputs and outputs of format 1 in the spec's sizes."""
+    """Refuses a graph without the inputs and outputs of formats 1 and 2 in the spec's sizes."""
     uint8, float32 = onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT
     wanted = {
         "pixels": (model.graph.input, uint8, [*spec.resize.input_hw, 3]),

@@ -16,6 +16,7 @@ from evaluation.given import (
     Settings,
 )
 from evaluation.results import PictureResult
+from learning.datasets.hashing import pictures_hash
 from learning.datasets.masks import MASK_RULES as VALUE_RULES
 from learning.datasets.types import ClassData, Sample
 from learning.metrics.regions import BORDER_BAND, LARGE_FROM, SMALL_BELOW

@@ -62,7 +62,7 @@ class Run:
     calibration: dict[str, Any] | None
 
     def summary(self, status: str, exit_code: int, error: str | None) -> dict[str, Any]:
-        """status: finished, stopped or failed. The four counts come first."""
+        """status: finished, stopped or failed. The counts of frames come first."""
         info = self.info
         return {
             **self.pipeline.stats.as_dict(),
@@ -71,6 +71,8 @@ class Run:
             "error": error,
             "peak_memory_mb": peak_memory_mb(),
             "warnings": list(chain(*self.warnings)),
+            "run_id": info.run_id,
+            "source_name": info.source_name,
             "started_utc": info.started_utc,
             "ended_utc": utc_now(),
             "source": info.source.source_id,

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from loguru import logger
 
 from inspector.core.arrays import Mask
+from inspector.core.names import names_hash
 from learning.graph.maps import Canvas
 from learning.methods.base import Embeddings, Method
 from learning.normals import Normals
@@ -116,6 +117,22 @@ def doubted(left_out: LeftOut, names: tuple[str, ...], *, dropped: bool) -> npt.
             "left out" if dropped else "kept: look at them, they raise the thresholds",
         )
     return found
+
+
+def trained_on(scored: Scored, normals: Normals, dropped: bool) -> dict[str, Any]:
+    """EngineSpec.trained_on. dropped: whether the suspects were left out. count: None where nobody
+    knows what the model holds."""
+    fitted = scored.fitted
+    return {
+        "name": normals.name if fitted is None else fitted.name,
+        "count": None if fitted is None else len(fitted.names),
+        "list_sha256": None if fitted is None else names_hash(fitted.names),
+        "unreadable": len(normals.unread),
+        "unused": normals.unused,
+        "held_out": scored.held_out,
+        "suspects": list(scored.suspects),
+        "suspects_dropped": dropped,
+    }
 
 
 def _warn_of_few(count: int) -> None:

@@ -5,13 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
-import numpy as np
-
-from inspector.core.arrays import Image, Mask
-from inspector.core.errors import ConfigError, DataError, SinkError
+from inspector.core.errors import ConfigError, DataError
 from inspector.core.files import write_whole
-from learning.methods.glass.training.las import Synthesis
 
 REQUEST: Final = "training.json"
 LOG: Final = "log.jsonl"

@@ -17,9 +17,10 @@ from inspector.core.names import names_hash
 from learning.backbones.zoo import describe, resolve
 from learning.methods.glass.training.masks import read_foregrounds
 from learning.methods.glass.training.options import GlassOptions
+from learning.methods.glass.training.sheet import SHEET, write_sheet
 from learning.methods.glass.training.textures import BuiltInTextures, FolderTextures, Textures
 from learning.normals import Normals
-from learning.training_folder import SHEET, claim, refuse_other, write_sheet
+from learning.training_folder import claim, refuse_other
 from tools._cli import INTERRUPTED, guarded
 from tools._fit_report import report, warn_of_turned_input
 from tools._progress import Bars

@@ -1,7 +1,7 @@
 """Scores of cells to the map and the image score, written down literally in float64.
 
-For the references of the methods: shares no code with learning.graph.maps, and uses SciPy's Gaussian
-filter.
+The references of the methods use it. It shares no code with learning.graph.maps: its Gaussian
+filter is SciPy's.
 """
 
 import numpy as np

@@ -14,6 +14,7 @@ from evaluation.files import read_class, write_class, write_dataset
 from evaluation.given import Settings
 from evaluation.results import FIGURES, ClassResult, DatasetResult
 from inspector.core.errors import DataError, SinkError
+from learning.datasets.hashing import pictures_hash
 from learning.datasets.layouts import load
 from learning.datasets.types import Sample
 

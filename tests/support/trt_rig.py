@@ -13,7 +13,7 @@ from engines.backends.trt.library import Library
 
 
 class HostTensorRT:
-    """What engines.backends.trt.session asks of a TensorRT, for "plans" that are ONNX files. fail: whether
+    """A TensorRT for engines.backends.trt.session whose "plans" are ONNX files. fail: whether
     running fails. loads: whether a plan can be loaded. compiled: the kernels that the RTX flavour
     has; taken: what it was given to start with."""
 

@@ -2,7 +2,7 @@
 patch.
 
 Method of "GLASS" (ECCV 2024): patch vectors of two layers of a frozen backbone, a linear
-projection, a discriminator. This file computes what was trained; learning.methods.glass.training trains it.
+projection, a discriminator. This module computes a trained network; the package training trains it.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,11 @@ from inspector.core.errors import ConfigError
 from learning.backbones.features import FeatureExtractor
 from learning.backbones.zoo import BackboneInfo
 from learning.graph import glass_head, maps
-from learning.graph.maps import Canvas
+from learning.graph.maps import Canvas, scored_cells
 from learning.graph.patch_embedding import PatchEmbedding
 from learning.methods.base import Embeddings, Features, Maps, Scorer, Scores
 from learning.methods.glass import reference as glass_reference
 from learning.methods.glass.model import SLOPE, GlassModel, State, fold
-from learning.methods.patchcore.bank import counted
 
 STRIDES: Final = (8, 16)
 """Of the published layers, layer2 and layer3 of WideResNet50."""

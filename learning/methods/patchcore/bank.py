@@ -6,8 +6,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from learning.graph import maps
-from learning.graph.maps import Canvas
 from learning.graph.patch_embedding import PatchEmbedding
 from learning.methods import coreset
 from learning.methods.base import Embeddings

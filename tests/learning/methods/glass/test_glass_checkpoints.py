@@ -74,7 +74,9 @@ with FeatureExtractor(resolve(DEFAULT), layers=None, threads=1) as opened:
 
 
 def test_a_training_that_was_killed_goes_on_to_the_same_result(extractor, tmp_path):
-    code = KILLED.format(here=str(Path(__file__).parent), folder=str(tmp_path / "killed"))
+    code = KILLED.format(
+        here=str(Path(__file__).parents[3] / "support"), folder=str(tmp_path / "killed")
+    )
     root = str(Path(__file__).parents[4])
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=root, env=os.environ | {"PYTHONPATH": root}, timeout=100
