@@ -16,9 +16,10 @@ from inspector.core.errors import ConfigError, DataError
 from learning.datasets.types import Sample
 from learning.methods.glass.training.las import Synthesis
 from learning.methods.glass.training.options import FASTER_RATE, PUBLISHED_RATE
+from learning.methods.glass.training.sheet import SHEET, write_sheet
 from learning.methods.glass.training.textures import BuiltInTextures
 from learning.normals import Normals
-from learning.training_folder import LOG, REQUEST, SHEET, Log, claim, refuse_other, write_sheet
+from learning.training_folder import LOG, REQUEST, Log, claim, refuse_other
 from tools import _train_data
 from tools._train_data import test_set as read_tests
 from tools._train_options import glass_options, parser
