@@ -88,14 +88,14 @@ class Outbox:
             self.dropped += dropped
             self.waiting += 1 - dropped
 
-    def oldest(self) -> list[Record]:
-        """The records to deliver next: at most BATCH, of BATCH_BYTES together or a single larger
+    def oldest(self, most: int = BATCH) -> list[Record]:
+        """The records to deliver next: at most `most`, of BATCH_BYTES together or a single larger
         one. Raises SinkError where a record is damaged."""
         records: list[Record] = []
         size = 0
         with self._lock, self._translated():
             rows = self._db.execute(
-                f"SELECT number, crc, body FROM records ORDER BY number LIMIT {BATCH}"
+                "SELECT number, crc, body FROM records ORDER BY number LIMIT ?", (most,)
             )
             for number, crc, body in rows:
                 if not isinstance(body, bytes) or zlib.crc32(body) != crc:
@@ -190,7 +190,11 @@ class Outbox:
         try:
             yield
         except sqlite3.Error as exc:
-            if exc.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            # The module's own errors, such as the use of a closed outbox, carry no code.
+            if getattr(exc, "sqlite_errorcode", None) in (
+                sqlite3.SQLITE_CORRUPT,
+                sqlite3.SQLITE_NOTADB,
+            ):
                 raise self._damaged(str(exc)) from exc
             raise SinkError(f"the outbox {self.path} cannot be used: {exc}") from exc
 

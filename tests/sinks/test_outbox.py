@@ -190,3 +190,11 @@ def test_a_start_that_was_killed_leaves_nothing_in_the_way(tmp_path: Path) -> No
     outbox = opened(tmp_path)
     assert drain(outbox) == []
     outbox.close()
+
+
+def test_a_closed_outbox_refuses_records(tmp_path: Path) -> None:
+    outbox = opened(tmp_path)
+    outbox.close()
+    with pytest.raises(SinkError, match="cannot be used"):
+        outbox.append(b"{}")
+    assert (outbox.appended, outbox.waiting) == (0, 0)

@@ -1,0 +1,33 @@
+"""A process that writes records to a queued output and prints each number after its hand-over.
+
+Arguments: folder of the outbox, port of the receiver, name of the run, number of records. It closes
+the output and prints "closed" after the last record. Used by tests and by benchmarks/outbox.py.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from line_outputs import LineOptions, LineSender
+
+from inspector.sinks.queued import QueuedOutput
+from inspector.sinks.sender import QueueOptions
+
+
+def main() -> None:
+    folder, port, run, count = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+    options = QueueOptions(dir=folder, retry_first_s=0.02, retry_max_s=0.05, drain_s=60.0)
+    sender = LineSender(LineOptions(kind="lines", port=port))
+    output = QueuedOutput("line", sender, options, lambda inspection: [])
+    output.open(None)  # type: ignore[arg-type]
+    for number in range(count):
+        output.put({"event_id": f"{run}-{number}", "pad": "x" * (number * 37 % 3000)})
+        sys.stdout.write(f"{number}\n")
+        sys.stdout.flush()
+    output.close()
+    sys.stdout.write("closed\n")
+
+
+if __name__ == "__main__":
+    main()
