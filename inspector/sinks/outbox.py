@@ -47,7 +47,7 @@ class Outbox:
     a time.
 
     folder: holds the database; made where it is missing. max_bytes: limit of the database file, at
-    least 1 MB; the write-ahead log beside it adds about 16 MB at most. when_full: "drop_oldest"
+    least 1 MB; the write-ahead log beside it adds about 32 MB at most. when_full: "drop_oldest"
     removes and counts the oldest records, "stop" refuses the new one with a SinkError.
     After each call: waiting when opened + appended = delivered + dropped + waiting.
 

@@ -19,8 +19,8 @@ ENDLESS = 10**9
 @dataclass(frozen=True, slots=True)
 class KilledRuns:
     """Records over all runs. handed_over: put() had returned before the kill. missing: of those,
-    never received. doubled: lines that a consumer recognises by their event_id. left_by_kills:
-    found in the outbox right after the kills, together."""
+    never received. doubled: lines that a consumer recognises by their event_id. most_waiting:
+    the most records that the outbox held after a kill."""
 
     kills: int
     handed_over: int
@@ -28,7 +28,7 @@ class KilledRuns:
     missing: int
     doubled: int
     out_of_order: int
-    left_by_kills: int
+    most_waiting: int
 
 
 def kill_runs(folder: Path, *, kills: int, seed: int) -> KilledRuns:
@@ -37,13 +37,13 @@ def kill_runs(folder: Path, *, kills: int, seed: int) -> KilledRuns:
     choose = random.Random(seed)
     server = LineServer(break_after=range(50, ENDLESS, 97))
     handed_over: list[int] = []
-    left = 0
+    most_waiting = 0
     for run in range(kills):
         if run % 2:
             server.answering.clear()
         handed_over.append(_kill_one(folder, server.port, run, choose.randint(1, 120)))
         server.answering.set()
-        left += _waiting(folder)
+        most_waiting = max(most_waiting, _waiting(folder))
     process = _start(folder, server.port, kills, 1)
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 0
@@ -51,7 +51,7 @@ def kill_runs(folder: Path, *, kills: int, seed: int) -> KilledRuns:
     handed_over.append(1)
     server.stop()
     assert _waiting(folder) == 0
-    return _compare(server, handed_over, left)
+    return _compare(server, handed_over, most_waiting)
 
 
 def _start(folder: Path, port: int, run: int, count: int) -> "subprocess.Popen[str]":
@@ -78,7 +78,7 @@ def _waiting(folder: Path) -> int:
     return outbox.waiting
 
 
-def _compare(server: LineServer, handed_over: list[int], left: int) -> KilledRuns:
+def _compare(server: LineServer, handed_over: list[int], most_waiting: int) -> KilledRuns:
     received = [tuple(map(int, event_id.split("-"))) for event_id in server.event_ids]
     missing = sum(
         count - sum(1 for run, number in received if run == wanted and number < count)
@@ -91,5 +91,5 @@ def _compare(server: LineServer, handed_over: list[int], left: int) -> KilledRun
         missing=missing,
         doubled=len(server.records) - len(received),
         out_of_order=sum(a > b for a, b in itertools.pairwise(received)),
-        left_by_kills=left,
+        most_waiting=most_waiting,
     )
