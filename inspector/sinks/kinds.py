@@ -16,16 +16,19 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def make_outputs(
-    entries: Sequence[Mapping[str, Any]], make_records: MakeRecords
+    entries: Sequence[Mapping[str, Any]], make_records: MakeRecords, *, source: str = ""
 ) -> list[QueuedOutput]:
     """entries: the list `outputs` of the configuration. Nothing is opened or connected yet.
+
+    source: name of the source where a process has several; each then has its outboxes, such as
+    "left-office" for the output "office" of the source "left".
 
     Raises ConfigError with the path of what is wrong, such as outputs[0].port.
     """
     outputs: list[QueuedOutput] = []
     for number, entry in enumerate(entries):
         path = f"outputs[{number}]"
-        output = _make_output(entry, path, make_records)
+        output = _make_output(entry, path, make_records, source)
         if output.name in {other.name for other in outputs}:
             raise ConfigError(
                 f"{path}.name: two outputs have the name {output.name}; give each entry a name"
@@ -34,13 +37,15 @@ def make_outputs(
     return outputs
 
 
-def _make_output(entry: Mapping[str, Any], path: str, make_records: MakeRecords) -> QueuedOutput:
+def _make_output(
+    entry: Mapping[str, Any], path: str, make_records: MakeRecords, source: str
+) -> QueuedOutput:
     kind = entry.get("kind")
     if not isinstance(kind, str) or kind not in OUTPUTS:
         known = ", ".join(OUTPUTS) or "none in this version"
         raise ConfigError(f"{path}.kind must be a known kind of output ({known}), not {kind!r:.60}")
-    module, _, name = OUTPUTS[kind].partition(":")
-    sender_class = getattr(importlib.import_module(module), name)
+    module, _, class_name = OUTPUTS[kind].partition(":")
+    sender_class = getattr(importlib.import_module(module), class_name)
     options = build(sender_class.Options, dict(entry), ConfigError, path)
     title = kind if options.name is None else options.name
     if not _NAME.fullmatch(title):
@@ -53,4 +58,5 @@ def _make_output(entry: Mapping[str, Any], path: str, make_records: MakeRecords)
             f"{path}.queue.retry_first_s must be at most retry_max_s, "
             f"{options.queue.retry_max_s:g}, not {options.queue.retry_first_s:g}"
         )
-    return QueuedOutput(title, sender_class(options), options.queue, make_records)
+    name = f"{source}-{title}" if source else title
+    return QueuedOutput(name, sender_class(options), options.queue, make_records)

@@ -24,7 +24,7 @@ GRACE_S: Final = 1.0
 WARN_EVERY_S: Final = 60.0
 """The shortest time between two warnings of dropped records."""
 
-MakeRecords = Callable[[Inspection], Iterable[Mapping[str, Any]]]
+MakeRecords = Callable[[RunInfo, Inspection], Iterable[Mapping[str, Any]]]
 
 
 class QueuedOutput:
@@ -35,8 +35,8 @@ class QueuedOutput:
     unreachable receiver is tried again without end. close() takes drain_s + timeout_s + 1 s at
     most, even when the receiver hangs.
 
-    name: of the output; names its folder below options.dir. make_records: an inspection -> its
-    records as plain JSON values, each with a text `event_id`.
+    name: of the output; names its folder below options.dir. make_records: the run and an inspection
+    -> its records as plain JSON values, each with a text `event_id`.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class QueuedOutput:
         self._sender = sender
         self._options = options
         self._make_records = make_records
+        self._run: RunInfo | None = None
         self._outbox: Outbox | None = None
         self._thread: Thread | None = None
         self._appended = Event()
@@ -65,12 +66,15 @@ class QueuedOutput:
         )
         if outbox.waiting:
             logger.info("{}: {} records of earlier runs wait", self.name, outbox.waiting)
+        self._run = run
         self._outbox = outbox
         self._thread = Thread(target=self._work, args=(outbox,), name=self.name, daemon=True)
         self._thread.start()
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
-        for record in self._make_records(inspection):
+        if self._run is None:
+            raise SinkError(f"output {self.name} is written before it is open")
+        for record in self._make_records(self._run, inspection):
             self.put(record)
 
     def put(self, record: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ Positive = Annotated[float, AtLeast(0, exclusive=True)]
 class Sender(Protocol):
     """Delivers records to a receiver.
 
-    A class with a class attribute `Options`, a subclass of OutputOptions. The constructor takes
+    A class with a class attribute `Options`, a subclass of RemoteOptions. The constructor takes
     such options and does not connect yet.
     """
 
@@ -55,7 +55,7 @@ class QueueOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutputOptions:
+class RemoteOptions:
     """The keys of every entry in `outputs`. A kind adds its fields in a subclass.
 
     kind: a name of the table OUTPUTS. name: names the output in messages and its outbox on the

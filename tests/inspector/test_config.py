@@ -11,7 +11,7 @@ import yaml
 from inspector.config import Config, load_config, parse_setting
 from inspector.core.errors import ConfigError
 from inspector.core.schema import build
-from inspector.sinks.sender import OutputOptions, QueueOptions
+from inspector.sinks.sender import QueueOptions, RemoteOptions
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
 
@@ -94,7 +94,7 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, content: str, sen
 def test_the_commented_output_of_the_shipped_file_shows_every_common_key_with_its_default() -> None:
     lines = SHIPPED.read_text().split("# outputs:\n")[1].split("\n\n")[0].splitlines()
     (entry,) = yaml.safe_load("\n".join(line.removeprefix("#") for line in lines))
-    assert set(entry) == {f.name for f in fields(OutputOptions)}
+    assert set(entry) == {f.name for f in fields(RemoteOptions)}
     assert build(QueueOptions, entry["queue"], ConfigError) == QueueOptions()
     assert set(entry["queue"]) == {f.name for f in fields(QueueOptions)}
 

@@ -9,14 +9,14 @@ from typing import Annotated, Any, ClassVar
 
 from inspector.core.schema import Between
 from inspector.sinks.outbox import Record
-from inspector.sinks.sender import OutputOptions
+from inspector.sinks.sender import RemoteOptions
 
 ENTRY = "line_outputs:LineSender"
 """What a test registers in the table OUTPUTS under the kind "lines"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LineOptions(OutputOptions):
+class LineOptions(RemoteOptions):
     port: Annotated[int, Between(1, 65535)]
     only_fail: bool = False
 
@@ -24,7 +24,7 @@ class LineOptions(OutputOptions):
 class LineSender:
     """Sends one JSON line per record over TCP, and waits for one answer byte per line."""
 
-    Options: ClassVar[type[OutputOptions]] = LineOptions
+    Options: ClassVar[type[RemoteOptions]] = LineOptions
 
     def __init__(self, options: LineOptions) -> None:
         self._options = options

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from line_outputs import LineOptions, LineSender
 
+from inspector.core.types import RunInfo, SourceInfo
 from inspector.sinks.queued import QueuedOutput
 from inspector.sinks.sender import QueueOptions
 
@@ -19,8 +20,9 @@ def main() -> None:
     folder, port, run, count = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
     options = QueueOptions(dir=folder, retry_first_s=0.02, retry_max_s=0.05, drain_s=60.0)
     sender = LineSender(LineOptions(kind="lines", port=port))
-    output = QueuedOutput("line", sender, options, lambda inspection: [])
-    output.open(None)  # type: ignore[arg-type]
+    output = QueuedOutput("line", sender, options, lambda run, inspection: [])
+    info = SourceInfo("line", live=False)
+    output.open(RunInfo(info, Path(), "", {}, {}, "", "", None, 1.0, 1.0))
     for number in range(count):
         output.put({"event_id": f"{run}-{number}", "pad": "x" * (number * 37 % 3000)})
         sys.stdout.write(f"{number}\n")

@@ -1,6 +1,8 @@
 """The outbox: order, size limit, damage, and what the next process finds."""
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -198,3 +200,36 @@ def test_a_closed_outbox_refuses_records(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="cannot be used"):
         outbox.append(b"{}")
     assert (outbox.appended, outbox.waiting) == (0, 0)
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from inspector.core.errors import SinkError
+from inspector.sinks.outbox import Outbox
+
+outbox = Outbox(Path(sys.argv[1]), max_bytes=10**8, when_full="drop_oldest")
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+try:
+    while True:
+        outbox.append(f"{outbox.appended} ".encode().ljust(1000, b"x"))
+except SinkError as exc:
+    print(outbox.appended, exc)
+"""
+
+
+def test_a_full_disk_is_one_sentence_and_loses_no_record(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    count, sentence = done.stdout.strip().split(" ", 1)
+    assert f"the outbox {tmp_path / FILE} cannot be used: " in sentence
+    assert int(count) > 20
+    bodies = [f"{number} ".encode().ljust(1000, b"x") for number in range(int(count))]
+    assert open_and_drain(tmp_path) == bodies

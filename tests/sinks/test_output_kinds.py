@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clips import run_info
 from line_outputs import ENTRY, LineServer
 
 from inspector.core.errors import ConfigError, SinkError
-from inspector.core.types import Inspection
+from inspector.core.types import Inspection, RunInfo
 from inspector.pipeline.stages import Output
 from inspector.sinks.kinds import OUTPUTS, make_outputs
-from inspector.sinks.sender import OutputOptions
+from inspector.sinks.sender import RemoteOptions
 
 sys.path.append(str(Path(__file__).parents[1] / "pipeline"))
 from rig import Engine, ListSink, ListSource, bad, frame, pipeline, run
@@ -24,10 +25,10 @@ def _lines_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OUTPUTS, "lines", ENTRY)
 
 
-def make_records(inspection: Inspection) -> Iterator[Mapping[str, Any]]:
+def make_records(run: RunInfo, inspection: Inspection) -> Iterator[Mapping[str, Any]]:
     yield {
         "type": "verdict",
-        "event_id": f"run-{inspection.frame_id}",
+        "event_id": f"{run.source.source_id}-{inspection.frame_id}",
         "verdict": inspection.verdict.value,
     }
 
@@ -41,18 +42,20 @@ def test_every_kind_of_the_table_has_options_with_the_common_keys() -> None:
     for place in OUTPUTS.values():
         module, _, name = place.partition(":")
         sender = getattr(__import__(module, fromlist=[name]), name)
-        assert issubclass(sender.Options, OutputOptions)
+        assert issubclass(sender.Options, RemoteOptions)
 
 
-def test_two_of_a_kind_have_a_name_and_an_outbox_each(tmp_path: Path) -> None:
+def test_outputs_of_one_kind_and_several_sources_have_an_outbox_each(tmp_path: Path) -> None:
     server = LineServer()
     entries = [entry(tmp_path, server.port), entry(tmp_path, server.port) | {"name": "hall-2"}]
     first, second = make_outputs(entries, make_records)
     assert (first.name, second.name) == ("lines", "hall-2")
-    for made in (first, second):
-        made.open(None)  # type: ignore[arg-type]
+    (third,) = make_outputs(entries[:1], make_records, source="left")
+    for made in (first, second, third):
+        made.open(run_info())
+    for made in (first, second, third):
         made.close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["hall-2", "lines"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hall-2", "left-lines", "lines"]
     server.stop()
 
 
@@ -108,7 +111,7 @@ def test_inspection_does_not_wait_for_a_slow_output_and_nothing_is_lost(tmp_path
     run(made)
     assert waiting_at_the_end == [{"appended": 60, "delivered": 0, "dropped": 0, "waiting": 60}]
     assert log.frame_ids == list(range(60))
-    assert server.event_ids == [f"run-{number}" for number in range(60)]
+    assert server.event_ids == [f"rig-{number}" for number in range(60)]
     assert {record["verdict"] for record in server.records} == {"PASS", "FAIL", "ERROR"}
     server.stop()
 
@@ -123,7 +126,7 @@ def test_an_output_without_a_receiver_lets_the_run_end_well(tmp_path: Path) -> N
     back = LineServer(server.port)
     (queued,) = make_outputs([entry(tmp_path, server.port)], make_records)
     run(pipeline(ListSource([]), [Output(queued)]))
-    assert back.event_ids == [f"run-{number}" for number in range(5)]
+    assert back.event_ids == [f"rig-{number}" for number in range(5)]
     back.stop()
 
 
@@ -133,7 +136,7 @@ def test_an_outbox_that_is_full_and_may_drop_nothing_ends_the_run(tmp_path: Path
     large = json.dumps({"pad": "x" * 300_000})
     (queued,) = make_outputs(
         [entry(tmp_path, server.port, drain_s=0, max_mb=1, when_full="stop")],
-        lambda inspection: [{"event_id": f"run-{inspection.frame_id}", "pad": large}],
+        lambda run, inspection: [{"event_id": f"run-{inspection.frame_id}", "pad": large}],
     )
     made = pipeline(ListSource([frame(i) for i in range(20)]), [Output(queued)])
     made.start()

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clips import run_info
 from line_outputs import LineOptions, LineSender, LineServer
 from loguru import logger
 
 from inspector.core.errors import SinkError
-from inspector.core.types import Inspection
+from inspector.core.types import Inspection, RunInfo
 from inspector.sinks.outbox import Outbox, Record
 from inspector.sinks.queued import QueuedOutput
 from inspector.sinks.sender import QueueOptions
@@ -35,14 +36,14 @@ def options(folder: Path, **changes: Any) -> QueueOptions:
     return QueueOptions(dir=str(folder), **(quick | changes))
 
 
-def no_records(inspection: Inspection) -> Sequence[Mapping[str, Any]]:
+def no_records(run: RunInfo, inspection: Inspection) -> Sequence[Mapping[str, Any]]:
     raise AssertionError("these tests hand over records themselves")
 
 
 def output(folder: Path, port: int, sender: Any = None, **changes: Any) -> QueuedOutput:
     sender = sender or LineSender(LineOptions(kind="lines", port=port))
     made = QueuedOutput("line", sender, options(folder, **changes), no_records)
-    made.open(None)  # type: ignore[arg-type]  # a queued output reads nothing of the run
+    made.open(run_info())
     return made
 
 
@@ -271,6 +272,6 @@ def test_it_closes_twice_and_without_having_been_opened(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="before it is open"):
         made.put({"event_id": "a"})
     assert list(tmp_path.iterdir()) == []
-    made.open(None)  # type: ignore[arg-type]
+    made.open(run_info())
     made.close()
     made.close()
