@@ -35,7 +35,7 @@ def kill_runs(folder: Path, *, kills: int, seed: int) -> KilledRuns:
     """Each run is killed after 1 to 120 records; the receiver hangs in every second run and breaks
     off now and then. A last run delivers what is left."""
     choose = random.Random(seed)
-    server = LineServer(break_after=range(50, ENDLESS, 97))
+    server = LineServer(break_after=range(50, ENDLESS, 149))
     handed_over: list[int] = []
     most_waiting = 0
     for run in range(kills):

@@ -5,6 +5,7 @@ the output and prints "closed" after the last record. Used by tests and by bench
 """
 
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -27,6 +28,7 @@ def main() -> None:
         output.put({"event_id": f"{run}-{number}", "pad": "x" * (number * 37 % 3000)})
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
+        time.sleep(0.001)
     output.close()
     sys.stdout.write("closed\n")
 
