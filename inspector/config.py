@@ -164,6 +164,7 @@ class Config:
     measure: MeasureConfig = field(default_factory=MeasureConfig)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
+    outputs: tuple[dict[str, Any], ...] = ()
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     window: WindowConfig = field(default_factory=WindowConfig)
     log: LogConfig = field(default_factory=LogConfig)
