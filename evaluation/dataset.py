@@ -13,7 +13,7 @@ from evaluation.comparison import ClassComparison, ComparedEngine, Comparison, c
 from evaluation.provenance import Settings, find_provenance
 from evaluation.result_files import METRICS, find_reusable, write_class, write_dataset, write_json
 from evaluation.results import ClassResult, DatasetResult, Failure
-from inspector.core.errors import ConfigError, DataError, EngineError, SpecError
+from inspector.core.errors import ConfigError, DataError, EngineError, ParityError, SpecError
 from learning.datasets.types import ClassData
 
 COMPARISON: Final = "compare.json"
@@ -92,16 +92,19 @@ def evaluate_dataset(
     the end.
 
     The result of an earlier run is reused if engine, pictures and settings are the same. A class
-    that cannot be evaluated becomes a Failure, and the next class follows. Raises SinkError.
+    that cannot be evaluated becomes a Failure, and the next class follows. Raises SinkError, and
+    ParityError if no class could be evaluated and an engine does not reproduce its golden pictures.
     """
     results: list[ClassResult] = []
     failures: list[Failure] = []
     reused_names: list[str] = []
+    parity_error: ParityError | None = None
     for job in jobs:
         try:
             result, reused = _evaluate_or_reuse(job, out / job.data.name, settings, progress)
-        except (DataError, SpecError, EngineError) as exc:
+        except (DataError, SpecError, EngineError, ParityError) as exc:
             failures.append(Failure(job.data.name, str(exc)))
+            parity_error = exc if isinstance(exc, ParityError) else parity_error
             continue
         results.append(result)
         if reused:
@@ -109,6 +112,8 @@ def evaluate_dataset(
         on_result(job, result, reused)
     dataset_result = DatasetResult(tuple(results), tuple(failures), tuple(reused_names))
     write_dataset(out, dataset_result)
+    if parity_error is not None and not results:
+        raise parity_error
     return dataset_result
 
 
@@ -149,7 +154,7 @@ def compare_dataset(
         class_results = [by_class[data.name] for by_class in results.values()]
         try:
             compared.append(compare_class(list(jobs), class_results, paths, data))
-        except (DataError, SpecError, EngineError) as exc:
+        except (DataError, SpecError, EngineError, ParityError) as exc:
             reasons[data.name] = str(exc)
     failures = tuple(Failure(name, reason) for name, reason in reasons.items())
     comparison = Comparison(tuple(compared), failures)

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from learning.datasets.fingerprint import pictures_hash
-
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash
 from evaluation.truth_masks import MASK_RULES
 from inspector.core.schema import AtLeast, OneOf
+from learning.datasets.fingerprint import pictures_hash
 from learning.datasets.masks import MASK_RULES as VALUE_RULES
 from learning.datasets.types import ClassData
 from learning.metrics.regions import BORDER_BAND, LARGE_FROM, SMALL_BELOW

@@ -3,9 +3,7 @@
 Each file is replaced as a whole: a stop never leaves half a file.
 """
 
-import csv
 import dataclasses
-import io
 import json
 import os
 from collections.abc import Sequence
@@ -17,15 +15,13 @@ from evaluation.results import FORMAT, METRIC_NAMES, ClassResult, DatasetResult,
 from inspector.core.errors import DataError
 from inspector.core.files import write_whole
 from inspector.core.schema import build
+from inspector.core.tables import csv_row
 
 METRICS: Final = "metrics.json"
 TABLE: Final = "metrics.csv"
 PICTURES: Final = "pictures.csv"
 
 Row = dict[str, Any]
-
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""First characters of a formula in spreadsheet programs."""
 
 
 def write_class(folder: Path, result: ClassResult) -> None:
@@ -102,17 +98,11 @@ def _summarize_class(result: ClassResult) -> dict[str, Any]:
 
 
 def _csv(rows: Sequence[Row]) -> str:
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]))
-        writer.writeheader()
-        writer.writerows({key: _as_plain_text(value) for key, value in row.items()} for row in rows)
-    return text.getvalue()
-
-
-def _as_plain_text(value: Any) -> Any:
-    """Quotes a text that a spreadsheet program would run as a formula; names come from files."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    """A column that a later row lacks is empty there."""
+    header = list(rows[0]) if rows else []
+    cells = [[row.get(column) for column in header] for row in rows]
+    table: list[list[Any]] = [header, *cells]
+    return "".join(map(csv_row, table)) if rows else ""
 
 
 def _class_row(result: ClassResult) -> Row:

@@ -3,6 +3,7 @@
 The processes run evaluation.runtime_worker. Only one of them works at a time.
 """
 
+import dataclasses
 import json
 import os
 import statistics
@@ -41,6 +42,7 @@ class Candidate:
     device: str
     hint: str
     threads: int
+    plan_dir: str | None = None
 
     @property
     def runtime(self) -> str:
@@ -53,8 +55,7 @@ class Candidate:
 
     def to_json(self) -> str:
         """The argument of the worker."""
-        values = {name: getattr(self, name) for name in ("backend", "device", "hint", "threads")}
-        return json.dumps({"path": str(self.engine), **values})
+        return json.dumps(dataclasses.asdict(self) | {"engine": str(self.engine)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,12 @@ def list_candidates(
     devices: Sequence[str] | None,
     throughput: bool,
     threads: int,
+    plan_dir: str | None = None,
 ) -> list[Candidate]:
     """All runtimes for each engine, CPUs first.
 
-    backend, devices: only these; None: all. throughput: also with the throughput hint.
+    backend, devices: only these; None: all. throughput: also with the throughput hint. plan_dir:
+    folder of TensorRT plans; None: in the user's cache.
     """
     candidates = []
     for engine in engines:
@@ -136,7 +139,9 @@ def list_candidates(
             if throughput and choice.backend in TAKES_HINT:
                 hints.append("throughput")
             for hint in hints:
-                candidates.append(Candidate(engine, choice.backend, choice.device, hint, threads))
+                candidates.append(
+                    Candidate(engine, choice.backend, choice.device, hint, threads, plan_dir)
+                )
     return candidates
 
 

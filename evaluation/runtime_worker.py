@@ -32,12 +32,14 @@ def main() -> int:
     the GPU's clock if seconds is null; or {"refused": reason}.
     """
     options = json.loads(sys.argv[1])
-    path = Path(options.pop("path"))
+    path, plan_dir = Path(options.pop("engine")), options.pop("plan_dir")
     start = time.perf_counter()
     gpu = GpuMemory(options["device"])
     try:
         with gpu.counting():
-            engine = open_engine(path, **options)
+            engine = open_engine(
+                path, **options, plan_dir=None if plan_dir is None else Path(plan_dir)
+            )
             engine.warm_up()
         first_frame_ms = (time.perf_counter() - start) * 1e3
         checked = parity.verify(engine) is not None

@@ -24,11 +24,16 @@ PROJECT = (
     "benchmarks",
 )
 
-CORE, TOP = "inspector.core", "engines"
-GRAPH, BACKBONES, METHODS = "learning.graph", "learning.backbones", "learning.methods"
-TRAINING, EXPORT = "learning", "learning"
+CORE, TOP, BACKENDS, TRT = "inspector.core", "engines", "engines.backends", "engines.backends.trt"
+LEARNING = "learning"
 METRICS, DATASETS = "learning.metrics", "learning.datasets"
-GLASS = "learning.methods.glass.training"
+GRAPH, BACKBONES, THRESHOLDS = "learning.graph", "learning.backbones", "learning.thresholds"
+METHODS, ANOMALIB = "learning.methods", "learning.anomalib"
+METHOD_FOLDERS = ("rad", "patchcore", "padim", "glass")
+ANY_METHOD = {METHODS, *(f"{METHODS}.{name}" for name in METHOD_FOLDERS)}
+TRAINING = "learning.methods.glass.training"
+
+RUNTIMES = {"onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "cuda"}
 
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/core": ({CORE}, {"numpy"}),
@@ -70,10 +75,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "cv2", "onnx", "spox"},
     ),
     "evaluation": (
-        {
-            *(CORE, TOP, METRICS, DATASETS, TRAINING, "evaluation"),
-            *("inspector.processing", "inspector.run"),
-        },
+        {CORE, TOP, BACKENDS, TRT, METRICS, DATASETS, LEARNING, THRESHOLDS, "evaluation"}
+        | {"inspector.processing", "inspector.run"},
         {"numpy", "cv2"},
     ),
     "evaluation/report": (
@@ -81,7 +84,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "cv2"},
     ),
     "inspector/sources": (
-        {CORE, "inspector.synthetic", "inspector.sources"},
+        # Folders are read by the same decoder when fitting and when inspecting.
+        {CORE, "engines.pictures", "inspector.synthetic", "inspector.sources"},
         {"av", "cv2", "numpy"},
     ),
     "inspector/synthetic": (
@@ -97,7 +101,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "contourpy", "cv2", "scipy"},
     ),
     "inspector/render": ({CORE, "calibration.units", "inspector.render"}, {"cv2", "numpy"}),
-    "inspector/sinks": (
+    "inspector/outputs": (
         {CORE, "inspector.render", "calibration.units", "inspector.outputs"},
         {"av", "cv2", "numpy", "pygame"},
     ),
@@ -118,22 +122,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
 """Folder -> what it may import from the project, and from outside the standard library. A package
 stands for the modules that lie directly in it, and not for the packages below it."""
 
-TORCH_ALLOWED = (
-    "learning/backbones/export.py",
-    "learning/torch_weights.py",
-    "learning/backbones/efficientnet_lite.py",
-    "learning/backbones/feature_graph.py",
-    "learning/methods/glass/importing.py",
-    "learning/methods/glass/train.py",
-    "learning/methods/rad/importing.py",
-    "learning/backbones/vit.py",
-    "learning/methods/glass/training/ascent.py",
-    "learning/methods/glass/training/checkpoint.py",
-    "learning/methods/glass/training/features.py",
-    "learning/methods/glass/training/networks.py",
-    "learning/methods/glass/training/step.py",
-    "learning/methods/glass/training/trainer.py",
-)
+TORCH_ALLOWED = ("learning/methods/glass/train.py", "learning/methods/glass/training/")
+"""Where torch is imported by name. learning/torch_weights.py loads it when a file is read."""
+
 TORCH = {"torch", "torchvision", "timm"}
 
 
@@ -182,7 +173,7 @@ def test_torch_is_imported_only_where_networks_are_trained_or_exported() -> None
         for path in (ROOT / package).rglob("*.py"):
             tops = {name.split(".")[0] for name in imports(path)}
             if tops & TORCH:
-                assert str(path.relative_to(ROOT)) in TORCH_ALLOWED
+                assert str(path.relative_to(ROOT)).startswith(TORCH_ALLOWED), path
 
 
 def test_packages_never_print() -> None:

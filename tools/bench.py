@@ -21,7 +21,7 @@ from evaluation.terminal_tables import runtime_lines, unavailable_lines
 from inspector.core.errors import ConfigError, EngineError, SpecError
 from inspector.core.files import write_whole
 from tools._argument_types import out_file
-from tools._cli import guarded
+from tools._cli import guarded, program
 
 
 @guarded
@@ -34,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         devices=arguments.device,
         throughput=arguments.all,
         threads=arguments.threads,
+        plan_dir=arguments.plan_dir,
     )
     if not candidates:
         devices = " or ".join(arguments.device)
@@ -65,7 +66,7 @@ def _count_cost(path: Path, model: onnx.ModelProto) -> Cost | None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.bench",
+        prog=program("bench"),
         description="Time engines on the installed runtimes, in turns, each in a separate "
         "process. Ratios are to the first row. If other programs use the machine, only the ratios "
         "are reliable.",
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--batch", type=_batches, default=(1,), help="batch sizes, such as 1,8 (default: 1)")
     add("--seconds", type=_seconds, default=5.0, help="for each row (default: %(default)s)")
+    add("--plan-dir", metavar="FOLDER", help="of TensorRT plans (default: in the user's cache)")
     add("--json", type=out_file, help="file for the results")
     return parser
 

@@ -11,7 +11,7 @@ from evaluation.dataset import check_out, compare_dataset, label_engines
 from evaluation.terminal_tables import comparison_lines
 from inspector.core.errors import DataError
 from inspector.core.files import sole_writer
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._progress import Bars
 from tools.evaluate import add_options, read_settings, select_classes
 
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.compare",
+        prog=program("compare"),
         description="Compare engines with the first one, on the same test pictures.",
     )
     add = parser.add_argument

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from plate_dataset import draw_plate, write_class_folder, write_fake_engine, write_picture
+from plate_dataset import (
+    draw_plate,
+    write_class_folder,
+    write_engine_with_wrong_reference,
+    write_fake_engine,
+    write_picture,
+)
 from sklearn.metrics import roc_auc_score
 
 from engines.spec import ResizeRule
@@ -151,6 +157,21 @@ def test_a_class_that_one_engine_cannot_evaluate_is_named(data):
     (failure,) = computed.failures
     assert failure.name == "nuts"
     assert failure.reason.startswith("b: ")
+
+
+def test_an_engine_that_breaks_parity_stops_no_other_class(data):
+    write_class_folder(data / "data" / "nuts", good=2, defective=1)
+    for name in ("a", "b"):
+        write_fake_engine(data / name / "plates.onnx")
+        write_fake_engine(data / name / "nuts.onnx")
+    write_engine_with_wrong_reference(data / "b" / "nuts.onnx")
+    engines = [data / "a", data / "b"]
+    result = compare_dataset(engines, load(data / "data", None), data / "out", FAST)
+    assert [item.name for item in result.classes] == ["plates"]
+    (failure,) = result.failures
+    assert failure.name == "nuts"
+    assert failure.reason.startswith("b: ")
+    assert "golden pictures" in failure.reason
 
 
 def test_both_engines_are_timed_on_the_same_pictures(data):

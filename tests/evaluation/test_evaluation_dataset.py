@@ -1,6 +1,7 @@
 """Evaluation of several classes: reuse, resuming after a stop, and output folders."""
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -8,13 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from plate_dataset import draw_plate, write_class_folder, write_fake_engine, write_picture
+from plate_dataset import (
+    draw_plate,
+    write_class_folder,
+    write_engine_with_wrong_reference,
+    write_fake_engine,
+    write_picture,
+)
 
 from engines.backends.fake import FakeEngine
 from evaluation.dataset import Job, check_out, evaluate_dataset, plan_jobs
 from evaluation.provenance import Settings
 from evaluation.results import DatasetResult
-from inspector.core.errors import ConfigError
+from inspector.core.errors import ConfigError, ParityError
 from learning.datasets.layouts import load
 
 ROOT = Path(__file__).parents[2]
@@ -122,6 +129,25 @@ def test_a_failed_class_does_not_stop_the_others(data):
     assert "nuts.onnx" in computed.failures[1].reason
     for mean in computed.means:
         assert mean.classes == 1
+
+
+def test_an_engine_that_breaks_parity_stops_no_other_class(data):
+    write_engine_with_wrong_reference(data / "engines" / "bolts.onnx")
+    result = run(data)
+    assert [item.name for item in result.classes] == ["nuts", "plates"]
+    assert [item.name for item in result.failures] == ["bolts"]
+    assert "golden pictures" in result.failures[0].reason
+    written = json.loads((data / "out" / "metrics.json").read_text())
+    assert {mean["classes"] for mean in written["means"]} == {2}
+
+
+def test_parity_errors_of_all_engines_are_raised_after_the_metrics_are_written(data):
+    for name in ("bolts", "nuts", "plates"):
+        write_engine_with_wrong_reference(data / "engines" / f"{name}.onnx")
+    with pytest.raises(ParityError, match="golden pictures"):
+        run(data)
+    written = json.loads((data / "out" / "metrics.json").read_text())
+    assert [item["name"] for item in written["failures"]] == ["bolts", "nuts", "plates"]
 
 
 def test_means_are_over_the_classes_that_define_a_metric(data):

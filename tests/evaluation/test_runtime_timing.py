@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from cuda_rig import HostDriver
+from engine_parts import fitted
 
 from engines.backends.card import Card
 from engines.backends.trt.driver import Cuda
@@ -14,10 +16,6 @@ from engines.cost import Cost
 from evaluation import runtime_worker
 from evaluation.runtime_timing import Candidate, Measured, Timing, Unavailable
 from evaluation.terminal_tables import runtime_lines, unavailable_lines
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
-from cuda_rig import HostDriver
-from engine_parts import fitted
 
 CANDIDATE = Candidate(Path("parts.onnx"), "trt", "cuda", "latency", 1)
 

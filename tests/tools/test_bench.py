@@ -1,18 +1,13 @@
 """python -m tools.bench."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-from cuda_rig import HostDriver
 from engine_parts import fitted
 
 from evaluation import runtime_timing
 from tools.bench import main
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
-from engine_parts import fitted
 
 QUICK = ["--seconds", "0.05", "--threads", "1"]
 

@@ -1,14 +1,11 @@
 """python -m tools.compare."""
 
-import sys
 from pathlib import Path
 
 import pytest
+from plate_dataset import write_class_folder, write_fake_engine
 
 from tools.compare import main
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-from plate_dataset import write_class_folder, write_fake_engine
 
 FAKE = ["--backend", "fake", "--resamples", "20"]
 

@@ -2,21 +2,18 @@
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from plate_dataset import draw_plate, write_class_folder, write_fake_engine, write_picture
 
 from inspector.core.files import sole_writer
 from learning.datasets.layouts import load
 from learning.datasets.splits import Fractions, load_or_make
 from tools.evaluate import main
 from tools.fit import main as fit
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-from plate_dataset import draw_plate, write_class_folder, write_fake_engine, write_picture
 
 FAKE = ["--backend", "fake", "--resamples", "0"]
 
@@ -158,7 +155,7 @@ def test_a_fitted_engine_is_evaluated_with_its_report(tmp_path, capsys):
         )
     engine = tmp_path / "plates.onnx"
     fit(["--method", "rad", "--normal", str(tmp_path / "plates"), "--out", str(engine),
-         "--size", "64x96", "--threads", "1"])  # fmt: skip
+         "--size", "96x64", "--threads", "1"])  # fmt: skip
     capsys.readouterr()
     out = tmp_path / "out"
     arguments = ["--engine", str(engine), "--data", str(tmp_path / "plates"), "--out", str(out)]
@@ -173,7 +170,7 @@ def test_an_engine_fitted_on_the_test_pictures_gives_a_warning(tmp_path, capsys)
     folder = write_class_folder(tmp_path / "plates", good=8, defective=1)
     engine = tmp_path / "plates.onnx"
     fit(["--method", "rad", "--normal", str(folder / "test" / "good"), "--out", str(engine),
-         "--size", "64x96", "--threads", "1"])  # fmt: skip
+         "--size", "96x64", "--threads", "1"])  # fmt: skip
     assert cv2.imread(str(folder / "test" / "good" / "000.png")) is not None
     arguments = ["--engine", str(engine), "--data", str(folder), "--out", str(tmp_path / "out")]
     assert main([*arguments, "--threads", "1", "--resamples", "0", "--no-report"]) == 0

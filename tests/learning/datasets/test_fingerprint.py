@@ -4,7 +4,6 @@ import dataclasses
 from pathlib import Path
 
 from learning.datasets.fingerprint import pictures_hash
-
 from learning.datasets.types import Sample
 
 
