@@ -50,14 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     share_heaps()
     try:
         config = _config(argv)
-        log = config.log
-        start_logging(
-            log.level,
-            None if log.path is None else Path(log.path),
-            rotation_mb=log.rotation_mb,
-            keep=log.keep,
-            write=screen_line,
-        )
+        start_logging(config.log, write=screen_line)
         return _Session(config).run()
     except InspectorError as exc:
         print(f"error: {mask_secrets(str(exc))}", file=sys.stderr)

@@ -16,29 +16,25 @@ from engines.roi import mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
 from inspector import gate
-from inspector.config import Config, SourceConfig
+from inspector.config import Config
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Sink, Source
 from inspector.core.types import RunInfo
 from inspector.measure.analyzer import DefectSizeAnalyzer
-from inspector.measure.severity import SeverityLimits
 from inspector.measure.summary import DefectSummary
 from inspector.pipeline.runner import Observer, Pipeline
 from inspector.pipeline.stages import Output, Stages
-from inspector.processing.postprocess import Judge, SizeRule
+from inspector.processing.postprocess import Judge
 from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
 from inspector.sinks import SINKS
 from inspector.sinks.folder import CSV, LOG, SNAPSHOTS, VIDEO, ResultFolder, check_folder
+from inspector.sinks.options import OutputOptions
 from inspector.sources import SOURCES
-from inspector.sources.reconnect import Backoff
+from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of
-
-SYNTHETIC_HW = (720, 1280)
-DEFAULT_FPS = 10.0
-"""Of folders of pictures and of the synthetic web, which have no pace of their own."""
 
 
 def build(config: Config, observers: Sequence[Observer] = ()) -> Run:
@@ -68,55 +64,11 @@ def build(config: Config, observers: Sequence[Observer] = ()) -> Run:
     return run
 
 
-def open_source(config: SourceConfig) -> Source:
-    """The source that config.uri means."""
-    assert config.uri is not None
-    kind = kind_of(config.uri)
-    retry = config.reconnect
-    backoff = Backoff(first_s=retry.first_s, max_s=retry.max_s, give_up_s=retry.give_up_s)
-    made = config.synthetic
-    arguments: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
-        "video_file": ((Path(config.uri),), {"threads": config.decode_threads}),
-        "network": (
-            (config.uri,),
-            {
-                "open_timeout_s": config.open_timeout_s,
-                "read_timeout_s": config.read_timeout_s,
-                "backoff": backoff,
-                "transport": config.rtsp_transport,
-                "wait_for_source": retry.wait_for_source,
-            },
-        ),
-        "camera": (
-            (int(config.uri) if config.uri.isdigit() else config.uri,),
-            {
-                "frame_hw": config.frame_hw,
-                "fps": config.fps,
-                "read_timeout_s": config.read_timeout_s,
-                "backoff": backoff,
-                "wait_for_source": retry.wait_for_source,
-            },
-        ),
-        "image_folder": (
-            (config.uri,),
-            {"fps": config.fps or DEFAULT_FPS, "max_unreadable": config.max_unreadable},
-        ),
-        "synthetic": (
-            (),
-            {
-                "frames": made.frames,
-                "frame_hw": config.frame_hw or SYNTHETIC_HW,
-                "fps": config.fps or DEFAULT_FPS,
-                "seed": made.seed,
-                "mm_per_px": made.mm_per_px,
-                "defect_rate": made.defect_rate,
-                "paced": made.paced,
-                "texture": None if made.texture is None else Path(made.texture),
-            },
-        ),
-    }
-    positional, named = arguments[kind]
-    source: Source = _resolve(SOURCES[kind])(*positional, **named)
+def open_source(options: SourceOptions) -> Source:
+    """Opens the source that options.uri means. Raises SourceError."""
+    if options.uri is None:
+        raise ConfigError("source.uri: no source is named; use --source")
+    source: Source = _resolve(SOURCES[kind_of(options.uri)])(options.uri, options)
     return source
 
 
@@ -133,7 +85,7 @@ def _resolve(entry: str) -> Any:
 def _check(config: Config) -> None:
     """What the dataclasses cannot say, because it concerns two keys."""
     if config.source.uri is None:
-        raise ConfigError("source.uri: no source given; use --source")
+        raise ConfigError("source.uri: no source is named; use --source")
     if config.engine.path is None and config.engine.backend != "fake":
         raise ConfigError("engine.path: no engine given; use --engine (tools.fit makes one)")
     if config.calibration.path is None:
@@ -182,16 +134,15 @@ def _wire(
     )
     start_engine = gate.EngineGate(config.engine, spec, measuring, run)
     render = _render(config, spec, source.info.frame_hw)
-    stages, outputs = Stages(preprocess, start_engine, judge, render), _outputs(config)
+    stages, outputs = Stages(preprocess, start_engine, judge, render), _outputs(config.output)
     pipeline = Pipeline(
         source,
         stages,
         outputs,
         run,
         observers=(lambda inspection, _: summary.add(inspection), *observers),
-        max_errored_in_a_row=config.pipeline.max_errored_in_a_row,
-        stall_timeout_s=config.pipeline.stall_timeout_s,
         batch=config.engine.batch,
+        **dataclasses.asdict(config.pipeline),
     )
     return Run(
         pipeline=pipeline,
@@ -225,33 +176,14 @@ def _or(value: float | None, otherwise: float) -> float:
 def _judge(
     config: Config, spec: EngineSpec, calibration: Calibration | None, run: RunInfo
 ) -> Judge:
-    measure, verdict = config.measure, config.verdict
-    analyzer = DefectSizeAnalyzer(
-        calibration,
-        refine=measure.refine,
-        min_area_px=measure.min_area_px,
-        min_area_mm2=measure.min_area_mm2,
-        opening_px=measure.opening_px,
-        severity=SeverityLimits(
-            length_mm=measure.severity.length_mm,
-            area_mm2=measure.severity.area_mm2,
-            length_px=measure.severity.length_px,
-            score_ratio=measure.severity.score_ratio,
-        ),
-        max_refined=measure.max_refined,
-        inspected=None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop),
-    )
+    inspected = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
+    analyzer = DefectSizeAnalyzer(calibration, config.measure, inspected=inspected)
     return Judge(
         analyzer.analyze,
         image_threshold=run.image_threshold,
         pixel_threshold=run.pixel_threshold,
-        rule=verdict.rule,
-        size_rule=SizeRule(
-            min_length_mm=verdict.min_length_mm,
-            min_area_mm2=verdict.min_area_mm2,
-            min_length_px=verdict.min_length_px,
-            min_area_px=verdict.min_area_px,
-        ),
+        rule=config.verdict.rule,
+        size_rule=config.verdict,
     )
 
 
@@ -265,34 +197,25 @@ def _render(config: Config, spec: EngineSpec, frame_hw: tuple[int, int] | None) 
     )
 
 
-def _outputs(config: Config) -> list[Output]:
-    """The log comes before the others: it is the record, and they illustrate it."""
-    folder, video, snapshots = Path(config.output.dir), config.output.video, config.output.snapshots
-    wanted: list[tuple[str, tuple[Any, ...], dict[str, Any], bool]] = [
-        ("json_log", (folder / LOG,), {}, True),
-        ("csv_log", (folder / CSV,), {}, True),
+def _outputs(options: OutputOptions) -> list[Output]:
+    """The logs come before video and snapshots: they are the record."""
+    folder, snapshots = Path(options.dir), options.snapshots
+    outputs = [
+        Output(ResultFolder(folder, overwrite=options.overwrite)),
+        Output(_sink("json_log", folder / LOG)),
+        Output(_sink("csv_log", folder / CSV)),
     ]
-    if video.enabled:
-        options = {
-            "preset": video.preset,
-            "crf": video.crf,
-            "threads": video.threads,
-            "copy_audio": video.copy_audio,
-        }
-        wanted.append(("video_file", (folder / VIDEO,), options, True))
+    if options.video.enabled:
+        outputs.append(Output(_sink("video_file", folder / VIDEO, options.video)))
     if snapshots.max_count > 0:
-        options = {
-            "max_count": snapshots.max_count,
-            "when": snapshots.when,
-            "quality": snapshots.quality,
-        }
         fatal = snapshots.on_error == "fatal"
-        wanted.append(("snapshots", (folder / SNAPSHOTS,), options, fatal))
-    made = [Output(ResultFolder(folder, overwrite=config.output.overwrite))]
-    for name, positional, named, fatal in wanted:
-        sink: Sink = _resolve(SINKS[name])(*positional, **named)
-        made.append(Output(sink, fatal=fatal))
-    return made
+        outputs.append(Output(_sink("snapshots", folder / SNAPSHOTS, snapshots), fatal=fatal))
+    return outputs
+
+
+def _sink(name: str, path: Path, *options: Any) -> Sink:
+    sink: Sink = _resolve(SINKS[name])(path, *options)
+    return sink
 
 
 def _engine_summary(spec: EngineSpec) -> dict[str, Any]:

@@ -17,13 +17,13 @@ from engines.parity import Region, Ruler
 from engines.roi import mask
 from engines.spec import CONVERTED_FROM, EngineSpec
 from engines.spec_file import file_hash, read_spec
-from inspector.config import EngineConfig, MeasureConfig
+from inspector.config import EngineOptions
 from inspector.core.arrays import Map
 from inspector.core.errors import ConfigError, EngineError, ParityError
 from inspector.core.geometry import Affine
 from inspector.core.types import Defect, RunInfo
 from inspector.measure.analyzer import DefectSizeAnalyzer
-from inspector.measure.severity import SeverityLimits
+from inspector.measure.options import MeasureOptions
 
 CHECKED_ON: Final = ("onnx", "cpu")
 """Backend and device on which engines are checked when they are made."""
@@ -36,7 +36,7 @@ class EngineGate:
     and running_on are filled with it.
     """
 
-    def __init__(self, config: EngineConfig, spec: EngineSpec, ruler: Ruler, run: RunInfo) -> None:
+    def __init__(self, config: EngineOptions, spec: EngineSpec, ruler: Ruler, run: RunInfo) -> None:
         """spec: of the configured file, which everything else in the run was made for."""
         self._config = config
         self._spec = spec
@@ -71,17 +71,10 @@ class EngineGate:
         self._run.judged_by["fell_back_from"] = by
         return engine
 
-    def _passed(self, config: EngineConfig) -> Engine:
+    def _passed(self, config: EngineOptions) -> Engine:
         path = Path(config.path or "")
         with contextlib.ExitStack() as stack:
-            engine = open_engine(
-                path,
-                backend=config.backend,
-                device=config.device,
-                threads=config.threads,
-                fall_back=config.fall_back,
-                hint=config.hint,
-            )
+            engine = open_engine(path, **config.for_open_engine())
             stack.callback(engine.close)
             self._refuse_replaced(config, engine.spec)
             self._run.judged_by.clear()
@@ -96,13 +89,13 @@ class EngineGate:
             stack.pop_all()
         return engine
 
-    def _refuse_replaced(self, config: EngineConfig, spec: EngineSpec) -> None:
+    def _refuse_replaced(self, config: EngineOptions, spec: EngineSpec) -> None:
         if config.path != self._config.path:
             _check_other(config.path or "", spec, self._config, self._spec)
         elif spec != self._spec:
             raise EngineError(f"engine file {config.path} was replaced while the run started")
 
-    def _check(self, engine: Engine, config: EngineConfig) -> None:
+    def _check(self, engine: Engine, config: EngineOptions) -> None:
         found = parity.find(
             engine,
             image_threshold=self._run.image_threshold,
@@ -125,7 +118,7 @@ class EngineGate:
             found.seconds,
         )
 
-    def _without_golden(self, unknown: str, config: EngineConfig) -> None:
+    def _without_golden(self, unknown: str, config: EngineOptions) -> None:
         if (config.backend, config.device) != CHECKED_ON:
             raise ParityError(f"{unknown}: run it with backend onnx on device cpu, or fit it anew")
         self._warn(unknown)
@@ -135,7 +128,7 @@ class EngineGate:
         self.warnings.append(warning)
 
 
-def check_fallback(config: EngineConfig, spec: EngineSpec) -> None:
+def check_fallback(config: EngineOptions, spec: EngineSpec) -> None:
     """Raises ConfigError where the run may fall back, but what it would fall back to is not the
     engine of this spec, or not its float32 form."""
     if config.on_parity_failure != "fallback":
@@ -150,7 +143,7 @@ def check_fallback(config: EngineConfig, spec: EngineSpec) -> None:
         )
 
 
-def _check_other(path: str, other: EngineSpec, config: EngineConfig, spec: EngineSpec) -> None:
+def _check_other(path: str, other: EngineSpec, config: EngineOptions, spec: EngineSpec) -> None:
     """Thresholds and display range may differ: those of the run stay."""
     if other.graph_hash != spec.parameters.get(CONVERTED_FROM, spec.graph_hash):
         raise ConfigError(
@@ -169,7 +162,7 @@ def _check_other(path: str, other: EngineSpec, config: EngineConfig, spec: Engin
 def ruler(
     spec: EngineSpec,
     calibration: Calibration | None,
-    measure: MeasureConfig,
+    measure: MeasureOptions,
     *,
     pixel_threshold: float,
     failed: Callable[[float, Sequence[Defect]], bool] | None = None,
@@ -181,16 +174,9 @@ def ruler(
     left, top, right, bottom = spec.resize.crop
     box = (left * width, top * height, right * width, bottom * height)
     to_frame = Affine.between(spec.map_hw, box)
-    analyzer = DefectSizeAnalyzer(
-        calibration,
-        refine=False,
-        min_area_px=measure.min_area_px,
-        min_area_mm2=measure.min_area_mm2,
-        opening_px=measure.opening_px,
-        severity=SeverityLimits(),
-        max_refined=0,
-        inspected=None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop),
-    )
+    inspected = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
+    unrefined = dataclasses.replace(measure, refine=False)
+    analyzer = DefectSizeAnalyzer(calibration, unrefined, inspected=inspected)
     # Only its size is looked at where nothing is refined.
     frame = np.broadcast_to(np.uint8(0), (height, width, 3))
     pixel = math.sqrt(to_frame.scale_x * to_frame.scale_y)

@@ -79,13 +79,20 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"av", "cv2", "numpy", "pygame"},
     ),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
+    "inspector/config": (
+        {
+            *(CORE, TOP, "inspector", "inspector.config"),
+            *(f"inspector.{p}" for p in ("sources", "processing", "measure", "sinks", "pipeline")),
+        },
+        {"yaml"},
+    ),
     "inspector": (
         {
             CORE,
             TOP,
             "calibration",
             "inspector",
-            *(f"inspector.{p}" for p in ("sources", "processing", "measure")),
+            *(f"inspector.{p}" for p in ("config", "sources", "processing", "measure")),
             *(f"inspector.{p}" for p in ("render", "sinks", "pipeline")),
         },
         {"yaml", "tqdm", "numpy"},

@@ -7,9 +7,9 @@ from pathlib import Path
 from engines.export.convert import Converted, convert_to_half
 from engines.parity import TOLERANCES
 from engines.spec_file import read_spec
-from inspector.config import MeasureConfig
 from inspector.core.errors import ConfigError
 from inspector.gate import ruler
+from inspector.measure.options import MeasureOptions
 from tools._argument_types import out_file
 from tools._cli import guarded
 
@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     if out.resolve() == source.resolve():
         raise ConfigError("--out names the engine itself; the float32 file is what it is made from")
     spec = read_spec(source)
-    measuring = ruler(spec, None, MeasureConfig(), pixel_threshold=spec.pixel_threshold)
+    measuring = ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
     done = convert_to_half(source, out, measuring, threads=arguments.threads)
     _tell(done, source, out)
     return 0

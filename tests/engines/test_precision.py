@@ -22,14 +22,14 @@ from engines.methods.glass import Glass
 from engines.onnx_engine import OnnxEngine
 from engines.spec import CONVERTED_FROM
 from engines.spec_file import graph_hash, read_engine, write_engine
-from inspector.config import MeasureConfig
 from inspector.core.errors import EngineError, ParityError
 from inspector.gate import ruler
+from inspector.measure.options import MeasureOptions
 
 
 def converted(source, out):
     spec, _ = read_engine(source)
-    measuring = ruler(spec, None, MeasureConfig(), pixel_threshold=spec.pixel_threshold)
+    measuring = ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
     return convert_to_half(source, out, measuring, threads=1)
 
 

@@ -1,0 +1,101 @@
+"""Reads config.yaml and the settings of the command line."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from inspector.config.sections import Config
+from inspector.core.errors import ConfigError
+from inspector.core.schema import build
+
+DEFAULT_FILE: Final = Path("config.yaml")
+"""Read from the working directory where no other file is named."""
+
+RENAMED: Final = {
+    "source.frame_hw": "source.frame_size, and is written WxH, such as 1280x720",
+}
+"""Old key -> what the message says about its new name."""
+
+
+def load_config(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
+    """The defaults, then the file, then the overrides: dotted key -> value, such as
+    {"engine.threads": 2}. Raises ConfigError for an unknown key, naming the known ones."""
+    raw: dict[str, Any] = {}
+    if path is not None:
+        raw = _read(path)
+        _build(raw, lambda sentence: ConfigError(f"{path}: {sentence}"))
+    for dotted, value in (overrides or {}).items():
+        _set(raw, dotted, value)
+    return _build(raw, ConfigError)
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """key.path=value -> (key.path, value); the value is read as YAML."""
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"a setting has the form key.path=value, not {text!r}")
+    try:
+        return key.strip(), _parse(value)
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
+        raise ConfigError(f"the value of {key.strip()} is not YAML: {value[:60]!r}") from exc
+
+
+class _DuplicateKey(ValueError):
+    pass
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is written twice. YAML would silently keep the last value."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    line = key.start_mark.line + 1
+                    raise _DuplicateKey(f"line {line}: the key {key.value[:60]} is written twice")
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _parse(text: str) -> Any:
+    return yaml.load(text, _Loader)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        raw = _parse(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"cannot read the configuration {path}: {exc.strerror}") from exc
+    except _DuplicateKey as exc:
+        raise ConfigError(f"{path}: {exc}") from exc
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
+        reason = " ".join(str(exc).split())
+        raise ConfigError(f"the configuration {path} is not YAML: {reason}") from exc
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise ConfigError(f"the configuration {path} must hold keys, not {type(raw).__name__}")
+    return raw
+
+
+def _build(raw: dict[str, Any], error: Callable[[str], ConfigError]) -> Config:
+    for dotted, now in RENAMED.items():
+        section, _, key = dotted.partition(".")
+        if isinstance(raw.get(section), dict) and key in raw[section]:
+            raise error(f"the key {dotted} is now called {now}")
+    return build(Config, raw, error)
+
+
+def _set(raw: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, last = dotted.split(".")
+    at = raw
+    for parent in parents:
+        if at.get(parent) is None:
+            at[parent] = {}
+        at = at[parent]
+        if not isinstance(at, dict):
+            raise ConfigError(f"{dotted}: {parent} holds no keys")
+    at[last] = value
