@@ -3,14 +3,14 @@
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
-from engines.base import BACKENDS, DEVICES, HINTS
-from engines.choosing import AUTO
+from engines.backends.choosing import AUTO
+from engines.opening import BACKENDS, DEVICES, HINTS
 from inspector.core.schema import OneOf, Threads
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeOptions:
-    """Each field is a parameter of `engines.base.open_engine`, which explains it."""
+    """Each field is a parameter of `engines.opening.open_engine`, which explains it."""
 
     backend: Annotated[str, OneOf(AUTO, *BACKENDS)] = "onnx"
     device: Annotated[str, OneOf(AUTO, *DEVICES)] = "cpu"

@@ -11,7 +11,7 @@ from loguru import logger
 
 from calibration.plane import Calibration
 from calibration.store import load_calibration
-from engines.fake_engine import FakeEngine
+from engines.backends.fake import FakeEngine
 from engines.roi import mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
@@ -23,15 +23,15 @@ from inspector.core.protocols import Sink, Source
 from inspector.core.types import RunInfo
 from inspector.measure.analyzer import DefectSizeAnalyzer
 from inspector.measure.summary import DefectSummary
+from inspector.outputs import SINKS
+from inspector.outputs.folder import CSV, LOG, SNAPSHOTS, VIDEO, ResultFolder, check_folder
+from inspector.outputs.options import OutputOptions
 from inspector.pipeline.runner import Observer, Pipeline
 from inspector.pipeline.stages import Output, Stages
 from inspector.processing.postprocess import Judge
 from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
-from inspector.sinks import SINKS
-from inspector.sinks.folder import CSV, LOG, SNAPSHOTS, VIDEO, ResultFolder, check_folder
-from inspector.sinks.options import OutputOptions
 from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of

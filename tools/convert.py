@@ -4,14 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from engines.export.convert import Converted, convert_to_half
 from engines.parity import TOLERANCES
 from engines.spec_file import read_spec
 from inspector.core.errors import ConfigError
 from inspector.gate import ruler
 from inspector.measure.options import MeasureOptions
+from learning.converting import Converted, convert_to_half
 from tools._argument_types import out_file
-from tools._cli import guarded
+from tools._cli import guarded, program
 
 
 @guarded
@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.convert",
+        prog=program("convert"),
         description="Make a second engine file whose backbone is computed and whose bank is stored "
         "in half precision. It is checked against the reference of the first one and keeps its "
         "thresholds.",

@@ -13,14 +13,14 @@ from engines.cost import count
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_engine
 from inspector.core.errors import EngineError, SpecError
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._text import plain_values
 
 
 @guarded
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.show_engine", description="Print what an engine says of itself."
+        prog=program("show-engine"), description="Print what an engine says of itself."
     )
     parser.add_argument("engine", type=Path)
     parser.add_argument("--json", action="store_true", help="the whole spec, with golden pictures")

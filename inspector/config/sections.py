@@ -9,9 +9,9 @@ from engines.options import RuntimeOptions
 from inspector.core.schema import Between, OneOf
 from inspector.logs import LogOptions
 from inspector.measure.options import MeasureOptions
+from inspector.outputs.options import OutputOptions
 from inspector.pipeline.options import PipelineOptions
 from inspector.processing.postprocess import VerdictOptions
-from inspector.sinks.options import OutputOptions
 from inspector.sources.options import SourceOptions
 from inspector.sources.uri import masked
 

@@ -13,9 +13,9 @@ from inspector.core.arrays import Image, frozen
 from inspector.core.clock import now_ns, utc_now
 from inspector.core.errors import SourceError
 from inspector.core.types import Frame, SourceInfo
-from inspector.sources.defect_shapes import KINDS
 from inspector.sources.options import SyntheticOptions
-from inspector.sources.web import MovingWeb, VisibleDefect, scattered_defects
+from inspector.synthetic.defect_shapes import KINDS
+from inspector.synthetic.web import MovingWeb, VisibleDefect, scattered_defects
 
 DEFAULT_FPS = 10.0
 DEFAULT_HW = (720, 1280)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from engines import golden
-from engines.fake_engine import fake_spec
+from engines.backends.fake import fake_spec
 from engines.spec import EngineSpec
 
 HW = (64, 96)
