@@ -1,4 +1,4 @@
-"""Config to a pipeline: the only file that knows every kind of source, engine and sink."""
+"""Makes the pipelines of a configuration: the only file that knows all sources and outputs."""
 
 import contextlib
 import dataclasses
@@ -16,7 +16,7 @@ from engines.roi import mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
 from inspector import gate
-from inspector.config import Config
+from inspector.config import Config, split_sources
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Sink, Source
@@ -37,11 +37,34 @@ from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of
 
 
-def build(config: Config, observers: Sequence[Observer] = ()) -> Run:
+def build_runs(config: Config, observers: Sequence[Observer] = ()) -> list[Run]:
+    """One run for each source of the configuration, in its order. Nothing runs yet.
+
+    observers: of the first source. If one source cannot be built, none stays open: raises what
+    `build` raises.
+    """
+    configs = split_sources(config)
+    if config.sources:
+        inputs = [path for part in configs.values() for path in _inputs(part)]
+        for part in (config, *configs.values()):
+            output = part.output
+            check_folder(Path(output.dir), overwrite=output.overwrite, inputs=inputs)
+    runs: list[Run] = []
+    with contextlib.ExitStack() as stack:
+        for name, part in configs.items():
+            run = build(part, () if runs else observers, name=name)
+            stack.callback(run.source.close)
+            runs.append(run)
+        stack.pop_all()
+    return runs
+
+
+def build(config: Config, observers: Sequence[Observer] = (), *, name: str = "") -> Run:
     """Checks everything that can be checked, opens the source, and wires the stages.
 
-    Nothing runs yet, and the output folder is not touched before engine and source are open. Raises
-    ConfigError, SpecError, CalibrationError or SourceError.
+    Nothing runs yet, and the output folder is not touched before engine and source are open. name:
+    of the source in the list `sources`. Raises ConfigError, SpecError, CalibrationError or
+    SourceError.
     """
     _check(config)
     spec = _spec(config)
@@ -54,14 +77,19 @@ def build(config: Config, observers: Sequence[Observer] = ()) -> Run:
         stack.callback(source.close)
         if calibration is not None and source.info.frame_hw is not None:
             calibration.check(source.info.frame_hw)
-        engines = (config.engine.path, config.engine.fallback_path)
-        given = (config.source.uri, *engines, config.calibration.path)
-        inputs = [Path(name) for name in given if name is not None]
-        folder = Path(config.output.dir)
-        check_folder(folder, overwrite=config.output.overwrite, inputs=inputs)
+        output = config.output
+        check_folder(Path(output.dir), overwrite=output.overwrite, inputs=_inputs(config))
         run = _wire(config, spec, calibration, source, observers)
         stack.pop_all()
+    run.name = name
     return run
+
+
+def _inputs(config: Config) -> list[Path]:
+    """What the run reads, and must not remove."""
+    engine = config.engine
+    names = (config.source.uri, engine.path, engine.fallback_path, config.calibration.path)
+    return [Path(name) for name in names if name is not None]
 
 
 def open_source(options: SourceOptions) -> Source:
@@ -83,20 +111,22 @@ def _resolve(entry: str) -> Any:
 
 
 def _check(config: Config) -> None:
-    """What the dataclasses cannot say, because it concerns two keys."""
+    """Refuses what the dataclasses cannot refuse, because it concerns two keys."""
+    if config.sources:
+        raise ConfigError("sources: a configuration of several sources needs build_runs")
     if config.source.uri is None:
         raise ConfigError("source.uri: no source is named; use --source")
     if config.engine.path is None and config.engine.backend != "fake":
-        raise ConfigError("engine.path: no engine given; use --engine (tools.fit makes one)")
+        raise ConfigError("engine.path: no engine is named; use --engine (tools.fit makes one)")
     if config.calibration.path is None:
-        needing = (
+        in_mm = (
             ("verdict.min_length_mm", config.verdict.min_length_mm),
             ("verdict.min_area_mm2", config.verdict.min_area_mm2),
             ("measure.min_area_mm2", config.measure.min_area_mm2),
             ("measure.severity.length_mm", config.measure.severity.length_mm),
             ("measure.severity.area_mm2", config.measure.severity.area_mm2),
         )
-        for key, value in needing:
+        for key, value in in_mm:
             if value is not None:
                 raise ConfigError(f"{key}: millimetres need a calibration; use --calibration")
 
@@ -125,16 +155,16 @@ def _wire(
     preprocess = Preprocess(spec, None if calibration is None else calibration.check)
     summary = DefectSummary(calibrated=calibration is not None)
     judge = _judge(config, spec, calibration, run)
-    measuring = gate.ruler(
+    ruler = gate.make_ruler(
         spec,
         calibration,
         config.measure,
         pixel_threshold=run.pixel_threshold,
         failed=judge.failed,
     )
-    start_engine = gate.EngineGate(config.engine, spec, measuring, run)
+    open_engine = gate.EngineGate(config.engine, spec, ruler, run)
     render = _render(config, spec, source.info.frame_hw)
-    stages, outputs = Stages(preprocess, start_engine, judge, render), _outputs(config.output)
+    stages, outputs = Stages(preprocess, open_engine, judge, render), _outputs(config.output)
     pipeline = Pipeline(
         source,
         stages,
@@ -151,19 +181,19 @@ def _wire(
         outputs=outputs,
         info=run,
         defects=summary,
-        warnings=(start_engine.warnings, preprocess.warnings, _ignored(config, source)),
-        running_on=start_engine.running_on,
+        warnings=(open_engine.warnings, preprocess.warnings, _ignored(config, source)),
+        running_on=open_engine.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
     )
 
 
 def _ignored(config: Config, source: Source) -> list[str]:
-    """What the configuration asks for and this source cannot have."""
+    """A warning for each key that this source ignores."""
     if config.engine.batch == 1 or not source.info.live:
         return []
     warning = (
         f"engine.batch is {config.engine.batch}, but {source.info.source_id} is live: its frames "
-        "are inspected one at a time, for a batch would make each wait for the others"
+        "are inspected one at a time, because in a batch each would wait for the others"
     )
     logger.warning("{}", warning)
     return [warning]

@@ -1,14 +1,16 @@
 """Reads config.yaml and the settings of the command line."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from inspector.config.sections import Config
+from inspector.config.sections import Config, SourceEntry
 from inspector.core.errors import ConfigError
 from inspector.core.schema import build
+from inspector.outputs.folder import RESULTS
 
 DEFAULT_FILE: Final = Path("config.yaml")
 """Read from the working directory where no other file is named."""
@@ -29,6 +31,51 @@ def load_config(path: Path | None, overrides: dict[str, Any] | None = None) -> C
     for dotted, value in (overrides or {}).items():
         _set(raw, dotted, value)
     return _build(raw, ConfigError)
+
+
+def split_sources(config: Config) -> dict[str, Config]:
+    """Name of a source -> the configuration of that source alone, which writes to output.dir/name.
+
+    Without a list `sources`: the configuration itself, under an empty name. Raises ConfigError.
+    """
+    if not config.sources:
+        return {"": config}
+    if config.source.uri is not None:
+        raise ConfigError(
+            "source.uri (--source) and the list sources exclude each other: give each entry of the "
+            "list a uri of its own, or remove the list"
+        )
+    configs: dict[str, Config] = {}
+    for entry in config.sources:
+        if entry.name.casefold() in map(str.casefold, configs):
+            raise ConfigError(f"sources: two entries have the name {entry.name}")
+        configs[entry.name] = _config_of(entry, config)
+    return configs
+
+
+def _config_of(entry: SourceEntry, shared: Config) -> Config:
+    if entry.name in RESULTS:
+        raise ConfigError(f"sources: {entry.name} is the name of a result; choose another name")
+    if "dir" in entry.output:
+        raise ConfigError(
+            f"sources, {entry.name}: output.dir cannot be set here: results go to the folder "
+            f"{entry.name} in the shared output.dir"
+        )
+    sections = {name: value for name, value in asdict(entry).items() if name != "name"}
+    raw = _merged(asdict(shared) | {"sources": []}, sections)
+    raw["output"]["dir"] = str(Path(shared.output.dir) / entry.name)
+    return _build(raw, lambda sentence: ConfigError(f"sources, {entry.name}: {sentence}"))
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """base with the values of changes, key by key at every depth."""
+    result = dict(base)
+    for key, value in changes.items():
+        inner = result.get(key)
+        if isinstance(inner, dict) and isinstance(value, dict):
+            value = _merged(inner, value)
+        result[key] = value
+    return result
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

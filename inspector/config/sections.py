@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 from engines.options import RuntimeOptions
-from inspector.core.schema import Between, OneOf
+from inspector.core.schema import Between, Matches, OneOf
 from inspector.logs import LogOptions
 from inspector.measure.options import MeasureOptions
 from inspector.outputs.options import OutputOptions
@@ -37,6 +37,20 @@ class WindowOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """One entry of the list `sources`: a name, and the sections in which the source differs."""
+
+    name: Annotated[str, Matches(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "letters, digits, - and _")]
+    source: dict[str, Any] = field(default_factory=dict)
+    engine: dict[str, Any] = field(default_factory=dict)
+    verdict: dict[str, Any] = field(default_factory=dict)
+    measure: dict[str, Any] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)
+    output: dict[str, Any] = field(default_factory=dict)
+    pipeline: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Every key is explained, with its unit, in the shipped config.yaml."""
 
@@ -50,12 +64,14 @@ class Config:
     window: WindowOptions = field(default_factory=WindowOptions)
     log: LogOptions = field(default_factory=LogOptions)
     fail_on_anomaly: bool = False
+    sources: tuple[SourceEntry, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As plain values for logs and reports; the password of a camera URL is masked."""
         values = asdict(self)
-        if self.source.uri is not None:
-            values["source"]["uri"] = masked(self.source.uri)
+        for entry in (values, *values["sources"]):
+            if isinstance(uri := entry["source"].get("uri"), str):
+                entry["source"]["uri"] = masked(uri)
         return values
 
     def sha256(self) -> str:

@@ -53,6 +53,19 @@ class OneOf:
         return None if value in self.words else f"must be one of {', '.join(self.words)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Constraint for Annotated: text that matches a pattern. allowed: the pattern in words."""
+
+    pattern: str
+    allowed: str
+
+    def refusal(self, value: Any) -> str | None:
+        if re.fullmatch(self.pattern, value):
+            return None
+        return f"may hold only {self.allowed}"
+
+
 MAX_SIDE: Final = 16384
 """Pixels of the longest side of a frame."""
 
