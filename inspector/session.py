@@ -73,8 +73,8 @@ class Session:
                 self._window.close()
 
     def _start(self) -> None:
+        self._running = list(self._runs)
         for run in self._runs:
-            self._running.append(run)
             run.pipeline.start()
         if self._summary is not None and any(run.pipeline.reporting for run in self._runs):
             self._summary.open(self._runs[0])
@@ -84,8 +84,8 @@ class Session:
         try:
             while self._collect():
                 progress.update()
-                self._obey_signals()
-                self._obey_window()
+                self._apply_signals()
+                self._poll_window()
         finally:
             progress.close()
 
@@ -175,7 +175,7 @@ class Session:
         if len(self._signals) > 2 and not self._waiting:
             raise KeyboardInterrupt
 
-    def _obey_signals(self) -> None:
+    def _apply_signals(self) -> None:
         """The first signal stops the capture, the second throws away the frames that are not yet
         inspected, the third ends the program."""
         if len(self._signals) > 2:
@@ -190,7 +190,7 @@ class Session:
         if self._window is not None:
             self._view.put(picture.bgr())
 
-    def _obey_window(self) -> None:
+    def _poll_window(self) -> None:
         """A window that fails is closed; the inspection continues without it."""
         if self._window is None:
             return

@@ -12,14 +12,27 @@ from typing import Any
 import pytest
 import yaml
 from flow_rig import RESULTS, bad_picture, good_picture, write_pictures
+from loguru import logger
 
+from engines.opening import BACKENDS
+from inspector import console, session
 from inspector.app import main
 from inspector.build import build, build_runs
 from inspector.config import load_config, split_sources
+from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError
-from inspector.core.types import BadFrame, Frame
+from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.outputs.json_log import read_log
+from inspector.outputs.window import QUIT
+from inspector.pipeline.stats import RunStats
 from inspector.sources.image_folder import ImageFolderSource
+
+WEB = {
+    "uri": "synthetic",
+    "frame_size": "64x48",
+    "fps": 50,
+    "synthetic": {"paced": True, "frames": None},
+}
 
 
 def write_config(folder: Path, sources: list[dict[str, Any]], **shared: Any) -> Path:
@@ -175,11 +188,8 @@ def test_a_source_that_is_missing_ends_the_program_before_anything_runs(
 
 
 def test_a_signal_stops_all_sources(tmp_path: Path) -> None:
-    live = {"paced": True, "frames": None}
-    web = {"uri": "synthetic", "frame_size": "64x48", "fps": 50, "synthetic": live}
-    config = write_config(
-        tmp_path, [{"name": "left", "source": web}, {"name": "right", "source": web}]
-    )
+    entries = [{"name": "left", "source": WEB}, {"name": "right", "source": WEB}]
+    config = write_config(tmp_path, entries)
     logs = [tmp_path / "out" / name / "inspections.jsonl" for name in ("left", "right")]
 
     def stop_when_both_write() -> None:
@@ -272,3 +282,67 @@ def test_the_passwords_of_all_sources_are_masked(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path, entries))
     assert "secret1" not in str(config.plain())
     assert "secret1" not in str(split_sources(config)["left"].plain())
+
+
+def test_an_engine_that_fails_its_check_does_not_stop_the_other_source(
+    tmp_path: Path, left: Path, right: Path, engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BACKENDS, "openvino", "wrong_backend:WrongEngine")
+    wrong = {"path": str(engine), "backend": "openvino"}
+    entries = [
+        {"name": "left", "source": {"uri": str(left)}, "engine": wrong},
+        {"name": "right", "source": {"uri": str(right)}},
+    ]
+    assert main(["--config", str(write_config(tmp_path, entries))]) == 6
+    out = tmp_path / "out"
+    assert sorted(path.name for path in out.iterdir()) == ["right", "summary.json"]
+    of_all = summary(out)
+    assert [source["exit_code"] for source in of_all["sources"]] == [6, 0]
+    assert of_all["total"]["captured"] == summary(out / "right")["captured"] == 9
+
+
+class QuittingWindow:
+    """A window in which a person presses q when the third picture is shown."""
+
+    paused = False
+
+    def __init__(self) -> None:
+        self.shown: list[Image] = []
+        self.closed = False
+
+    def show(self, bgr: Image) -> None:
+        self.shown.append(bgr)
+
+    def poll(self) -> set[str]:
+        return {QUIT} if len(self.shown) >= 3 else set()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_q_in_the_window_stops_all_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    window = QuittingWindow()
+    monkeypatch.setattr(session, "_open_window", lambda: window)
+    entries = [
+        {"name": "left", "source": WEB | {"frame_size": "64x48"}},
+        {"name": "right", "source": WEB | {"frame_size": "96x64"}},
+    ]
+    assert main(["--config", str(write_config(tmp_path, entries)), "--show"]) == 0
+    of_all = summary(tmp_path / "out")
+    assert [source["status"] for source in of_all["sources"]] == ["stopped", "stopped"]
+    assert balanced(of_all["total"])
+    assert window.closed
+    assert {picture.shape[1] for picture in window.shown} == {2 * 64}
+
+
+def test_the_progress_adds_up_the_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    handler = logger.add(lambda line: lines.append(str(line)), format="{message}")
+    monkeypatch.setattr(console, "QUIET_S", 0.0)
+    info = SourceInfo("web", live=False, frame_count=5)
+    first, second = RunStats(), RunStats()
+    first.passed, first.failed, second.failed, second.dropped_live = 3, 1, 1, 2
+    console.Progress([(info, first), (info, second)]).close()
+    logger.remove(handler)
+    assert lines[0].startswith("5 frames")
+    assert lines[0].endswith("2 anomalies, 2 dropped\n")
