@@ -34,9 +34,9 @@ def main(argv: list[str] | None = None) -> int:
     open_missing_streams()
     share_heaps()
     try:
-        arguments = _parser().parse_args(argv)
-        path = _config_path(arguments.config)
-        config = load_config(path, _overrides(arguments))
+        arguments = _make_parser().parse_args(argv)
+        path = _find_config(arguments.config)
+        config = load_config(path, _collect_overrides(arguments))
         start_logging(config.log, write=screen_line)
         _log_origin(path)
         return Session(config).run()
@@ -51,9 +51,9 @@ def main(argv: list[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=_program(),
+        prog=_program_name(),
         description="Inspects every frame of a video, a camera or a folder of pictures with an "
         "engine and writes the results. Every option is also a key of the configuration.",
     )
@@ -84,13 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _program() -> str:
+def _program_name() -> str:
     """How the user started the command, for its usage line."""
     command = Path(sys.argv[0]).stem
     return "line-inspector run" if command == "line-inspector" else "run_inspector.py"
 
 
-def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
+def _collect_overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     overrides: dict[str, Any] = dict(parse_setting(text) for text in arguments.set)
     for option, key in FLAGS.items():
         if (value := getattr(arguments, option)) is not None:
@@ -100,7 +100,7 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     return overrides
 
 
-def _config_path(path: Path | None) -> Path | None:
+def _find_config(path: Path | None) -> Path | None:
     """The file to read; None where the defaults hold."""
     return DEFAULT_FILE if path is None and DEFAULT_FILE.exists() else path
 

@@ -45,7 +45,7 @@ def build_runs(config: Config, observers: Sequence[Observer] = ()) -> list[Run]:
     """
     configs = split_sources(config)
     if config.sources:
-        inputs = [path for part in configs.values() for path in _inputs(part)]
+        inputs = [path for part in configs.values() for path in _input_paths(part)]
         for part in (config, *configs.values()):
             output = part.output
             check_folder(Path(output.dir), overwrite=output.overwrite, inputs=inputs)
@@ -67,7 +67,7 @@ def build(config: Config, observers: Sequence[Observer] = (), *, name: str = "")
     SourceError.
     """
     _check(config)
-    spec = _spec(config)
+    spec = _read_spec(config)
     gate.check_fallback(config.engine, spec)
     calibration = None
     if config.calibration.path is not None:
@@ -78,14 +78,14 @@ def build(config: Config, observers: Sequence[Observer] = (), *, name: str = "")
         if calibration is not None and source.info.frame_hw is not None:
             calibration.check(source.info.frame_hw)
         output = config.output
-        check_folder(Path(output.dir), overwrite=output.overwrite, inputs=_inputs(config))
+        check_folder(Path(output.dir), overwrite=output.overwrite, inputs=_input_paths(config))
         run = _wire(config, spec, calibration, source, observers)
         stack.pop_all()
     run.name = name
     return run
 
 
-def _inputs(config: Config) -> list[Path]:
+def _input_paths(config: Config) -> list[Path]:
     """What the run reads, and must not remove."""
     engine = config.engine
     names = (config.source.uri, engine.path, engine.fallback_path, config.calibration.path)
@@ -100,7 +100,7 @@ def open_source(options: SourceOptions) -> Source:
     return source
 
 
-def _spec(config: Config) -> EngineSpec:
+def _read_spec(config: Config) -> EngineSpec:
     path = Path(config.engine.path or "")
     return FakeEngine(path).spec if config.engine.backend == "fake" else read_spec(path)
 
@@ -143,18 +143,18 @@ def _wire(
         source=source.info,
         output_dir=Path(config.output.dir),
         started_utc=utc_now(),
-        engine=_engine_summary(spec),
+        engine=_summarise_engine(spec),
         config=config.plain(),
         config_hash=config.sha256(),
         engine_hash=file_hash(engine_path) if config.engine.path else "",
         calibration_hash=None if calibration is None else calibration.sha256(),
-        image_threshold=_or(config.verdict.image_threshold, spec.image_threshold),
-        pixel_threshold=_or(config.verdict.pixel_threshold, spec.pixel_threshold),
+        image_threshold=_choose(config.verdict.image_threshold, spec.image_threshold),
+        pixel_threshold=_choose(config.verdict.pixel_threshold, spec.pixel_threshold),
         unit=config.measure.unit,
     )
     preprocess = Preprocess(spec, None if calibration is None else calibration.check)
     summary = DefectSummary(calibrated=calibration is not None)
-    judge = _judge(config, spec, calibration, run)
+    judge = _make_judge(config, spec, calibration, run)
     ruler = gate.make_ruler(
         spec,
         calibration,
@@ -163,8 +163,8 @@ def _wire(
         failed=judge.failed,
     )
     open_engine = gate.EngineGate(config.engine, spec, ruler, run)
-    render = _render(config, spec, source.info.frame_hw)
-    stages, outputs = Stages(preprocess, open_engine, judge, render), _outputs(config.output)
+    render = _make_renderer(config, spec, source.info.frame_hw)
+    stages, outputs = Stages(preprocess, open_engine, judge, render), _make_outputs(config.output)
     pipeline = Pipeline(
         source,
         stages,
@@ -181,13 +181,13 @@ def _wire(
         outputs=outputs,
         info=run,
         defects=summary,
-        warnings=(open_engine.warnings, preprocess.warnings, _ignored(config, source)),
+        warnings=(open_engine.warnings, preprocess.warnings, _warn_of_ignored_keys(config, source)),
         running_on=open_engine.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
     )
 
 
-def _ignored(config: Config, source: Source) -> list[str]:
+def _warn_of_ignored_keys(config: Config, source: Source) -> list[str]:
     """A warning for each key that this source ignores."""
     if config.engine.batch == 1 or not source.info.live:
         return []
@@ -199,11 +199,11 @@ def _ignored(config: Config, source: Source) -> list[str]:
     return [warning]
 
 
-def _or(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
+def _choose(configured: float | None, of_engine: float) -> float:
+    return of_engine if configured is None else configured
 
 
-def _judge(
+def _make_judge(
     config: Config, spec: EngineSpec, calibration: Calibration | None, run: RunInfo
 ) -> Judge:
     inspected = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
@@ -217,7 +217,9 @@ def _judge(
     )
 
 
-def _render(config: Config, spec: EngineSpec, frame_hw: tuple[int, int] | None) -> SideBySide:
+def _make_renderer(
+    config: Config, spec: EngineSpec, frame_hw: tuple[int, int] | None
+) -> SideBySide:
     return SideBySide(
         display_range=spec.display_range,
         unit=config.measure.unit,
@@ -227,27 +229,27 @@ def _render(config: Config, spec: EngineSpec, frame_hw: tuple[int, int] | None) 
     )
 
 
-def _outputs(options: OutputOptions) -> list[Output]:
+def _make_outputs(options: OutputOptions) -> list[Output]:
     """The logs come before video and snapshots: they are the record."""
     folder, snapshots = Path(options.dir), options.snapshots
     outputs = [
         Output(ResultFolder(folder, overwrite=options.overwrite)),
-        Output(_sink("json_log", folder / LOG)),
-        Output(_sink("csv_log", folder / CSV)),
+        Output(_make_sink("json_log", folder / LOG)),
+        Output(_make_sink("csv_log", folder / CSV)),
     ]
     if options.video.enabled:
-        outputs.append(Output(_sink("video_file", folder / VIDEO, options.video)))
+        outputs.append(Output(_make_sink("video_file", folder / VIDEO, options.video)))
     if snapshots.max_count > 0:
         fatal = snapshots.on_error == "fatal"
-        outputs.append(Output(_sink("snapshots", folder / SNAPSHOTS, snapshots), fatal=fatal))
+        outputs.append(Output(_make_sink("snapshots", folder / SNAPSHOTS, snapshots), fatal=fatal))
     return outputs
 
 
-def _sink(name: str, path: Path, *options: Any) -> Sink:
+def _make_sink(name: str, path: Path, *options: Any) -> Sink:
     sink: Sink = _resolve(SINKS[name])(path, *options)
     return sink
 
 
-def _engine_summary(spec: EngineSpec) -> dict[str, Any]:
+def _summarise_engine(spec: EngineSpec) -> dict[str, Any]:
     """The spec without its golden pictures, which belong in no log."""
     return {key: value for key, value in dataclasses.asdict(spec).items() if key != "golden"}

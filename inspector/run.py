@@ -2,7 +2,7 @@
 
 import ctypes
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -66,15 +66,6 @@ class Run:
     calibration: dict[str, Any] | None
     name: str = ""
 
-    @property
-    def equation(self) -> str:
-        """Where each captured frame went, for the log."""
-        stats = self.pipeline.stats
-        return (
-            f"captured {stats.captured} = inspected {stats.inspected} + dropped {stats.dropped} "
-            f"+ errored {stats.errored}"
-        )
-
     def summary(self, status: str, exit_code: int, error: str | None) -> dict[str, Any]:
         """status: finished, stopped or failed. The four counts come first."""
         info = self.info
@@ -120,6 +111,12 @@ class Result:
     def sentence(self) -> str | None:
         """The error as text, without passwords."""
         return sentence_of(self.error)
+
+
+def equation(counts: Mapping[str, Any]) -> str:
+    """Where the captured frames went, for the log. counts: of RunStats.as_dict, or their sums."""
+    parts = " + ".join(f"{name} {counts[name]}" for name in ("inspected", "dropped", "errored"))
+    return f"captured {counts['captured']} = {parts}"
 
 
 def sentence_of(error: InspectorError | None) -> str | None:

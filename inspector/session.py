@@ -18,7 +18,7 @@ from inspector.core.errors import ConfigError, FrameError, InspectorError, SinkE
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
 from inspector.outputs.window import CLOSE, PAUSE, QUIT, Window
-from inspector.run import Result, Run
+from inspector.run import Result, Run, equation
 from inspector.summary import SessionSummary
 
 ANOMALY: Final = 3
@@ -30,7 +30,7 @@ STOPPING = tuple(
 
 
 class Session:
-    """Runs each pipeline on threads of its own; window, signals and progress on the main thread.
+    """Runs the pipelines on their threads; window, signals and progress on the main thread.
 
     A source that fails does not stop the others.
     """
@@ -122,7 +122,7 @@ class Session:
 
     def _end(self, run: Run) -> Result:
         """Ends one source: its error, its exit code and its summary."""
-        error = _error_of(run)
+        error = _finish_pipeline(run)
         stats = run.pipeline.stats
         code, status = 0, "stopped" if self._signals or self._quit else "finished"
         if error is not None:
@@ -136,9 +136,10 @@ class Session:
             try:
                 run.write_summary(status, code, result.sentence)
             except SinkError as exc:
-                logger.error("{}", exc)
                 if error is None:
                     result = Result(run, "failed", exc.exit_code, exc)
+                else:
+                    logger.error("{}", exc)
         self._log_result(result)
         return result
 
@@ -147,7 +148,7 @@ class Session:
         if result.error is None:
             logger.info(
                 "{}{}; {} failed; {:.1f} frames per s; results in {}",
-                *(f"{run.name}: " if run.name else "", run.equation),
+                *(f"{run.name}: " if run.name else "", equation(run.pipeline.stats.as_dict())),
                 *(run.pipeline.stats.failed, run.pipeline.stats.frames_per_s),
                 run.info.output_dir,
             )
@@ -164,7 +165,8 @@ class Session:
             if self._summary is not None:
                 self._summary.write(self._results, code, error)
         except SinkError as exc:
-            logger.error("{}", exc)
+            if error is not None:
+                logger.error("{}", exc)
             error = error or exc
         if error is not None:
             raise error
@@ -220,7 +222,8 @@ class Session:
             run.pipeline.pause(paused)
 
 
-def _error_of(run: Run) -> InspectorError | None:
+def _finish_pipeline(run: Run) -> InspectorError | None:
+    """The error that the run failed with."""
     try:
         run.pipeline.finish()
     except InspectorError as exc:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from loguru import logger
+
 from inspector.core.clock import utc_now
 from inspector.core.errors import InspectorError
 from inspector.outputs.folder import ResultFolder, write_summary
 from inspector.outputs.options import OutputOptions
-from inspector.run import Result, Run, sentence_of
+from inspector.run import Result, Run, equation, sentence_of
 
 COUNTS: Final = ("captured", "inspected", "dropped", "errored", "passed", "failed")
 """Counts of frames, per source and in total. captured == inspected + dropped + errored in both."""
@@ -32,8 +34,10 @@ class SessionSummary:
         """Does nothing where no source began to write. Raises SinkError."""
         if not self._open:
             return
+        values = self._values(results, code, error)
+        logger.info("all sources: {}; summary in {}", equation(values["total"]), self._path)
         try:
-            write_summary(self._path, self._values(results, code, error))
+            write_summary(self._path, values)
         finally:
             self._folder.close()
             self._open = False

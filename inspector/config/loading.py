@@ -49,11 +49,11 @@ def split_sources(config: Config) -> dict[str, Config]:
     for entry in config.sources:
         if entry.name.casefold() in map(str.casefold, configs):
             raise ConfigError(f"sources: two entries have the name {entry.name}")
-        configs[entry.name] = _config_of(entry, config)
+        configs[entry.name] = _build_entry(entry, config)
     return configs
 
 
-def _config_of(entry: SourceEntry, shared: Config) -> Config:
+def _build_entry(entry: SourceEntry, shared: Config) -> Config:
     if entry.name in RESULTS:
         raise ConfigError(f"sources: {entry.name} is the name of a result; choose another name")
     if "dir" in entry.output:
@@ -62,18 +62,18 @@ def _config_of(entry: SourceEntry, shared: Config) -> Config:
             f"{entry.name} in the shared output.dir"
         )
     sections = {name: value for name, value in asdict(entry).items() if name != "name"}
-    raw = _merged(asdict(shared) | {"sources": []}, sections)
+    raw = _merge(asdict(shared) | {"sources": []}, sections)
     raw["output"]["dir"] = str(Path(shared.output.dir) / entry.name)
     return _build(raw, lambda sentence: ConfigError(f"sources, {entry.name}: {sentence}"))
 
 
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """base with the values of changes, key by key at every depth."""
     result = dict(base)
     for key, value in changes.items():
         inner = result.get(key)
         if isinstance(inner, dict) and isinstance(value, dict):
-            value = _merged(inner, value)
+            value = _merge(inner, value)
         result[key] = value
     return result
 

@@ -90,10 +90,10 @@ Scale = Annotated[float, Between(1e-6, 1e4)]
 Threads = Annotated[int, Between(0, 256)]
 OnError = Annotated[str, OneOf("fatal", "warn")]
 SizeText = Annotated[str, WxH()]
-"""WxH, such as 1280x720; `size_hw` reads it."""
+"""WxH, such as 1280x720; `parse_size` reads it."""
 
 
-def size_hw(text: str) -> tuple[int, int]:
+def parse_size(text: str) -> tuple[int, int]:
     """WxH, as a SizeText holds it -> (height, width)."""
     width, _, height = text.partition("x")
     return int(height), int(width)
@@ -124,7 +124,7 @@ def build(cls: type[T], raw: Any, error: MakeError, path: str = "") -> T:
         if key not in hints:
             raise error(
                 f"unknown key {_join(path, str(key)[:60])}; "
-                f"known keys here: {', '.join(sorted(hints))}{nearest(str(key), hints)}"
+                f"known keys here: {', '.join(sorted(hints))}{suggest(str(key), hints)}"
             )
     values: dict[str, Any] = {}
     for f in dataclasses.fields(cls):  # type: ignore[arg-type]
@@ -135,7 +135,7 @@ def build(cls: type[T], raw: Any, error: MakeError, path: str = "") -> T:
     return cls(**values)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown word: "; did you mean X?", or nothing."""
     close = difflib.get_close_matches(word[:60], known, n=1)
     return f"; did you mean {close[0]}?" if close else ""

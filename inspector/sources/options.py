@@ -17,7 +17,7 @@ from inspector.core.schema import (
     Share,
     SizeText,
     Threads,
-    size_hw,
+    parse_size,
 )
 from inspector.sources.reconnect import Backoff
 
@@ -38,7 +38,7 @@ class SizeOptions:
     @property
     def frame_hw(self) -> tuple[int, int] | None:
         """(height, width) in px."""
-        return None if self.frame_size is None else size_hw(self.frame_size)
+        return None if self.frame_size is None else parse_size(self.frame_size)
 
 
 @dataclass(frozen=True)

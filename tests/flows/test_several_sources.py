@@ -77,7 +77,12 @@ def right(tmp_path: Path) -> Path:
 
 
 def test_each_source_has_its_engine_its_counts_and_its_folder(
-    tmp_path: Path, left: Path, right: Path, engine: Path, margin: list[str]
+    tmp_path: Path,
+    left: Path,
+    right: Path,
+    engine: Path,
+    margin: list[str],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     config = write_config(
         tmp_path,
@@ -113,6 +118,8 @@ def test_each_source_has_its_engine_its_counts_and_its_folder(
     assert balanced(of_all["total"])
     assert of_all["total"]["captured"] == 15
     assert (of_all["status"], of_all["exit_code"], of_all["error"]) == ("finished", 0, None)
+    equation = "captured 15 = inspected 15 + dropped 0 + errored 0"
+    assert f"all sources: {equation}; summary in {out}" in capsys.readouterr().err
 
 
 def test_a_source_that_fails_does_not_stop_the_other(
