@@ -89,5 +89,5 @@ def test_a_text_that_does_not_match_is_refused_in_words() -> None:
 def test_the_nearest_known_key_is_named() -> None:
     with pytest.raises(ConfigError, match=r"known keys here: name, size; did you mean size\?$"):
         build(Part, {"siez": 1}, ConfigError)
-    with pytest.raises(ConfigError, match="known keys here: name, size$"):
+    with pytest.raises(ConfigError, match=r"known keys here: name, size$"):
         build(Part, {"colour": 1}, ConfigError)
