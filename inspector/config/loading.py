@@ -1,6 +1,7 @@
 """Reads config.yaml and the settings of the command line."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -27,10 +28,11 @@ def load_config(path: Path | None, overrides: dict[str, Any] | None = None) -> C
     raw: dict[str, Any] = {}
     if path is not None:
         raw = _read(path)
-        _build(raw, lambda sentence: ConfigError(f"{path}: {sentence}"))
+        with _place(str(path)):
+            _build(raw)
     for dotted, value in (overrides or {}).items():
         _set(raw, dotted, value)
-    return _build(raw, ConfigError)
+    return _build(raw)
 
 
 def split_sources(config: Config) -> dict[str, Config]:
@@ -64,7 +66,8 @@ def _build_entry(entry: SourceEntry, shared: Config) -> Config:
     sections = {name: value for name, value in asdict(entry).items() if name != "name"}
     raw = _merge(asdict(shared) | {"sources": []}, sections)
     raw["output"]["dir"] = str(Path(shared.output.dir) / entry.name)
-    return _build(raw, lambda sentence: ConfigError(f"sources, {entry.name}: {sentence}"))
+    with _place(f"sources, {entry.name}"):
+        return _build(raw)
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -128,12 +131,21 @@ def _read(path: Path) -> dict[str, Any]:
     return raw
 
 
-def _build(raw: dict[str, Any], error: Callable[[str], ConfigError]) -> Config:
+@contextlib.contextmanager
+def _place(name: str) -> Iterator[None]:
+    """Puts the place in front of the sentence of a ConfigError."""
+    try:
+        yield
+    except ConfigError as exc:
+        raise ConfigError(f"{name}: {exc}") from None
+
+
+def _build(raw: dict[str, Any]) -> Config:
     for dotted, now in RENAMED.items():
         section, _, key = dotted.partition(".")
         if isinstance(raw.get(section), dict) and key in raw[section]:
-            raise error(f"the key {dotted} is now called {now}")
-    return build(Config, raw, error)
+            raise ConfigError(f"the key {dotted} is now called {now}")
+    return build(Config, raw, ConfigError)
 
 
 def _set(raw: dict[str, Any], dotted: str, value: Any) -> None:

@@ -7,7 +7,7 @@ import re
 import reprlib
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 
@@ -107,11 +107,7 @@ def shown(value: Any) -> str:
         return "something too long to show"
 
 
-MakeError = Callable[[str], Exception]
-"""Makes the exception to raise from a sentence, such as a class of exceptions."""
-
-
-def build(cls: type[T], raw: Any, error: MakeError, path: str = "") -> T:
+def build(cls: type[T], raw: Any, error: type[Exception], path: str = "") -> T:
     """raw: nested dicts, lists and scalars. Raises `error` with the dotted path of what is wrong.
 
     An unknown key is refused: the sentence names the nearest known key and all known ones. A
@@ -145,7 +141,7 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _convert(hint: Any, value: Any, error: MakeError, path: str) -> Any:
+def _convert(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
     origin = typing.get_origin(hint)
     if origin is Annotated:
         base, *constraints = typing.get_args(hint)
@@ -173,7 +169,7 @@ def _convert(hint: Any, value: Any, error: MakeError, path: str) -> Any:
     return _scalar(hint, value, error, path)
 
 
-def _convert_tuple(hints: tuple[Any, ...], value: Any, error: MakeError, path: str) -> Any:
+def _convert_tuple(hints: tuple[Any, ...], value: Any, error: type[Exception], path: str) -> Any:
     if not isinstance(value, (list, tuple)):
         raise error(f"{path} must be a list, not {shown(value)}")
     if len(hints) == 2 and hints[1] is Ellipsis:
@@ -195,7 +191,7 @@ def _as_float(value: int | str) -> Any:
 _NAMES = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
-def _scalar(hint: Any, value: Any, error: MakeError, path: str) -> Any:
+def _scalar(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
     if hint is float and isinstance(value, (int, str)) and not isinstance(value, bool):
         value = _as_float(value)
     small = isinstance(value, int) and value.bit_length() < 64

@@ -23,10 +23,13 @@ class Backoff:
     def __post_init__(self) -> None:
         if not 0 < self.first_s <= self.max_s:
             raise ConfigError(
-                f"reconnect needs 0 < first_s <= max_s, not {self.first_s:g} and {self.max_s:g}"
+                f"source.reconnect.first_s must be above 0 and at most max_s, not {self.first_s:g} "
+                f"with max_s {self.max_s:g}"
             )
         if self.give_up_s is not None and self.give_up_s < 0:
-            raise ConfigError(f"reconnect.give_up_s must not be negative: {self.give_up_s:g}")
+            raise ConfigError(
+                f"source.reconnect.give_up_s must not be negative, not {self.give_up_s:g}"
+            )
 
     def delays(self) -> Iterator[float]:
         """Without end."""
