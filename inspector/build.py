@@ -16,17 +16,27 @@ from engines.roi import mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
 from inspector import gate
-from inspector.config import Config, split_sources
+from inspector.config import SINGLE, Config, split_sources
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Sink, Source
+from inspector.core.records import new_run_id
 from inspector.core.types import RunInfo
 from inspector.measure.analyzer import DefectSizeAnalyzer
 from inspector.measure.summary import DefectSummary
 from inspector.outputs import SINKS
-from inspector.outputs.folder import CSV, LOG, SNAPSHOTS, VIDEO, ResultFolder, check_folder
+from inspector.outputs.folder import (
+    DEFECTS,
+    LOG,
+    SIGHTINGS,
+    SNAPSHOTS,
+    VIDEO,
+    ResultFolder,
+    check_folder,
+)
 from inspector.outputs.options import OutputOptions
-from inspector.pipeline.runner import Observer, Pipeline
+from inspector.pipeline.reporter import Observer
+from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
 from inspector.processing.postprocess import Judge
 from inspector.processing.preprocess import Preprocess
@@ -49,22 +59,29 @@ def build_runs(config: Config, observers: Sequence[Observer] = ()) -> list[Run]:
         for part in (config, *configs.values()):
             output = part.output
             check_folder(Path(output.dir), overwrite=output.overwrite, inputs=inputs)
+    run_id = new_run_id()
     runs: list[Run] = []
     with contextlib.ExitStack() as stack:
         for name, part in configs.items():
-            run = build(part, () if runs else observers, name=name)
+            run = build(part, () if runs else observers, name=name, run_id=run_id)
             stack.callback(run.source.close)
             runs.append(run)
         stack.pop_all()
     return runs
 
 
-def build(config: Config, observers: Sequence[Observer] = (), *, name: str = "") -> Run:
+def build(
+    config: Config,
+    observers: Sequence[Observer] = (),
+    *,
+    name: str = SINGLE,
+    run_id: str | None = None,
+) -> Run:
     """Checks everything that can be checked, opens the source, and wires the stages.
 
     Nothing runs yet, and the output folder is not touched before engine and source are open. name:
-    of the source in the list `sources`. Raises ConfigError, SpecError, CalibrationError or
-    SourceError.
+    of the source in the records. run_id: None for a new one. Raises ConfigError, SpecError,
+    CalibrationError or SourceError.
     """
     _check(config)
     spec = _read_spec(config)
@@ -79,9 +96,9 @@ def build(config: Config, observers: Sequence[Observer] = (), *, name: str = "")
             calibration.check(source.info.frame_hw)
         output = config.output
         check_folder(Path(output.dir), overwrite=output.overwrite, inputs=_input_paths(config))
-        run = _wire(config, spec, calibration, source, observers)
+        info = _make_info(config, spec, calibration, source, (run_id or new_run_id(), name))
+        run = _wire(config, spec, calibration, source, info, observers)
         stack.pop_all()
-    run.name = name
     return run
 
 
@@ -131,15 +148,16 @@ def _check(config: Config) -> None:
                 raise ConfigError(f"{key}: millimetres need a calibration; use --calibration")
 
 
-def _wire(
+def _make_info(
     config: Config,
     spec: EngineSpec,
     calibration: Calibration | None,
     source: Source,
-    observers: Sequence[Observer],
-) -> Run:
+    names: tuple[str, str],
+) -> RunInfo:
+    """names: id of the run, name of the source."""
     engine_path = Path(config.engine.path or "")
-    run = RunInfo(
+    return RunInfo(
         source=source.info,
         output_dir=Path(config.output.dir),
         started_utc=utc_now(),
@@ -151,7 +169,19 @@ def _wire(
         image_threshold=_choose(config.verdict.image_threshold, spec.image_threshold),
         pixel_threshold=_choose(config.verdict.pixel_threshold, spec.pixel_threshold),
         unit=config.measure.unit,
+        run_id=names[0],
+        source_name=names[1],
     )
+
+
+def _wire(
+    config: Config,
+    spec: EngineSpec,
+    calibration: Calibration | None,
+    source: Source,
+    run: RunInfo,
+    observers: Sequence[Observer],
+) -> Run:
     preprocess = Preprocess(spec, None if calibration is None else calibration.check)
     summary = DefectSummary(calibrated=calibration is not None)
     judge = _make_judge(config, spec, calibration, run)
@@ -164,7 +194,9 @@ def _wire(
     )
     open_engine = gate.EngineGate(config.engine, spec, ruler, run)
     render = _make_renderer(config, spec, source.info.frame_hw)
-    stages, outputs = Stages(preprocess, open_engine, judge, render), _make_outputs(config.output)
+    judge_map = judge.judge_map if judge.rule == "score" else None
+    stages = Stages(preprocess, open_engine, judge, render, judge_map)
+    outputs = _make_outputs(config.output)
     pipeline = Pipeline(
         source,
         stages,
@@ -235,7 +267,7 @@ def _make_outputs(options: OutputOptions) -> list[Output]:
     outputs = [
         Output(ResultFolder(folder, overwrite=options.overwrite)),
         Output(_make_sink("json_log", folder / LOG)),
-        Output(_make_sink("csv_log", folder / CSV)),
+        Output(_make_sink("csv_log", folder / SIGHTINGS, copy=folder / DEFECTS)),
     ]
     if options.video.enabled:
         outputs.append(Output(_make_sink("video_file", folder / VIDEO, options.video)))
@@ -245,8 +277,8 @@ def _make_outputs(options: OutputOptions) -> list[Output]:
     return outputs
 
 
-def _make_sink(name: str, path: Path, *options: Any) -> Sink:
-    sink: Sink = _resolve(SINKS[name])(path, *options)
+def _make_sink(name: str, path: Path, *options: Any, **paths: Path) -> Sink:
+    sink: Sink = _resolve(SINKS[name])(path, *options, **paths)
     return sink
 
 

@@ -2,7 +2,7 @@
 
 import ctypes
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -52,7 +52,7 @@ class Run:
     """A pipeline that is ready to start, and the content of its summary.
 
     warnings: of engine and frames, filled while it runs. running_on: one entry when the engine is
-    open. name: of the source; empty where the configuration has no list of sources.
+    open.
     """
 
     pipeline: Pipeline
@@ -64,10 +64,9 @@ class Run:
     warnings: Sequence[list[str]]
     running_on: list[str]
     calibration: dict[str, Any] | None
-    name: str = ""
 
     def summary(self, status: str, exit_code: int, error: str | None) -> dict[str, Any]:
-        """status: finished, stopped or failed. The four counts come first."""
+        """status: finished, stopped or failed. The counts of frames come first."""
         info = self.info
         return {
             **self.pipeline.stats.as_dict(),
@@ -76,6 +75,8 @@ class Run:
             "error": error,
             "peak_memory_mb": peak_memory_mb(),
             "warnings": list(chain(*self.warnings)),
+            "run_id": info.run_id,
+            "source_name": info.source_name,
             "started_utc": info.started_utc,
             "ended_utc": utc_now(),
             "source": info.source.source_id,
@@ -111,12 +112,6 @@ class Result:
     def sentence(self) -> str | None:
         """The error as text, without passwords."""
         return sentence_of(self.error)
-
-
-def equation(counts: Mapping[str, Any]) -> str:
-    """Where the captured frames went, for the log. counts: of RunStats.as_dict, or their sums."""
-    parts = " + ".join(f"{name} {counts[name]}" for name in ("inspected", "dropped", "errored"))
-    return f"captured {counts['captured']} = {parts}"
 
 
 def sentence_of(error: InspectorError | None) -> str | None:

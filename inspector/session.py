@@ -14,11 +14,11 @@ from inspector.config import Config
 from inspector.console import Progress
 from inspector.core.arrays import Image
 from inspector.core.channel import Channel
-from inspector.core.errors import ConfigError, FrameError, InspectorError, SinkError
+from inspector.core.errors import ConfigError, InspectorError, SinkError, UnjudgedError
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
 from inspector.outputs.window import CLOSE, PAUSE, QUIT, Window
-from inspector.run import Result, Run, equation
+from inspector.run import Result, Run
 from inspector.summary import SessionSummary
 
 ANOMALY: Final = 3
@@ -144,17 +144,17 @@ class Session:
         return result
 
     def _log_result(self, result: Result) -> None:
-        run = result.run
+        run, name = result.run, result.run.info.source_name
         if result.error is None:
             logger.info(
                 "{}{}; {} failed; {:.1f} frames per s; results in {}",
-                *(f"{run.name}: " if run.name else "", equation(run.pipeline.stats.as_dict())),
+                *(f"{name}: " if self._summary else "", run.pipeline.stats.equation()),
                 *(run.pipeline.stats.failed, run.pipeline.stats.frames_per_s),
                 run.info.output_dir,
             )
-        elif run.name:
+        elif self._summary:
             others = "; the other sources continue" if len(self._running) > 1 else ""
-            logger.error("source {} failed: {}{}", run.name, result.sentence, others)
+            logger.error("source {} failed: {}{}", name, result.sentence, others)
 
     def _finish(self) -> int:
         """The exit code of the first failure, in time, else of the session."""
@@ -230,7 +230,7 @@ def _finish_pipeline(run: Run) -> InspectorError | None:
         return exc
     stats = run.pipeline.stats
     if stats.errored and not stats.inspected:
-        return FrameError(f"none of the {stats.errored} frames could be judged; see the log")
+        return UnjudgedError(f"none of the {stats.errored} frames could be judged; see the log")
     return None
 
 

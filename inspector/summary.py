@@ -1,6 +1,7 @@
 """The summary over all sources of a session, beside the folders of the sources."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,10 +11,14 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import InspectorError
 from inspector.outputs.folder import ResultFolder, write_summary
 from inspector.outputs.options import OutputOptions
-from inspector.run import Result, Run, equation, sentence_of
+from inspector.run import Result, Run, sentence_of
 
-COUNTS: Final = ("captured", "inspected", "dropped", "errored", "passed", "failed")
-"""Counts of frames, per source and in total. captured == inspected + dropped + errored in both."""
+COUNTS: Final = (
+    *("expected", "captured", "missing"),
+    *("inspected", "dropped", "errored", "passed", "failed"),
+)
+"""Counts of frames, per source and in total. In both captured == inspected + dropped + errored, and
+expected == captured + missing."""
 
 
 class SessionSummary:
@@ -24,10 +29,12 @@ class SessionSummary:
         self._folder = ResultFolder(self._path, overwrite=options.overwrite)
         self._started_utc = utc_now()
         self._open = False
+        self._run_id = ""
 
     def open(self, run: Run) -> None:
         """Makes the folder ready. Raises ConfigError where another session writes into it."""
         self._folder.open(run.info)
+        self._run_id = run.info.run_id
         self._open = True
 
     def write(self, results: Sequence[Result], code: int, error: InspectorError | None) -> None:
@@ -35,7 +42,12 @@ class SessionSummary:
         if not self._open:
             return
         values = self._values(results, code, error)
-        logger.info("all sources: {}; summary in {}", equation(values["total"]), self._path)
+        logger.info(
+            "all sources: captured {captured} = inspected {inspected} + dropped {dropped} + "
+            "errored {errored}; summary in {folder}",
+            **values["total"],
+            folder=self._path,
+        )
         try:
             write_summary(self._path, values)
         finally:
@@ -45,10 +57,11 @@ class SessionSummary:
     def _values(
         self, results: Sequence[Result], code: int, error: InspectorError | None
     ) -> dict[str, Any]:
-        sources = [_entry(result) for result in sorted(results, key=lambda r: r.run.name)]
+        sources = sorted(map(_entry, results), key=itemgetter("name"))
         statuses = {result.status for result in results}
         return {
             "total": {name: sum(source[name] for source in sources) for name in COUNTS},
+            "run_id": self._run_id,
             "status": next(s for s in ("failed", "stopped", "finished") if s in statuses),
             "exit_code": code,
             "error": sentence_of(error),
@@ -62,7 +75,7 @@ def _entry(result: Result) -> dict[str, Any]:
     """One source. dir: its folder, relative to that of the summary."""
     counts = result.run.pipeline.stats.as_dict()
     return {
-        "name": result.run.name,
+        "name": result.run.info.source_name,
         "dir": result.run.info.output_dir.name,
         "source": result.run.info.source.source_id,
         "status": result.status,

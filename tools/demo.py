@@ -14,7 +14,7 @@ import numpy as np
 import run_inspector
 from inspector.core.arrays import Image
 from inspector.core.errors import InspectorError, SinkError
-from inspector.outputs.folder import CSV, LOG, SNAPSHOTS, SUMMARY, VIDEO
+from inspector.outputs.folder import DEFECTS, LOG, SIGHTINGS, SNAPSHOTS, SUMMARY, VIDEO
 from inspector.outputs.json_log import read_log
 from inspector.synthetic.contact_sheet import sheet, tile
 from inspector.synthetic.demo_scene import (
@@ -202,7 +202,8 @@ class _Demo:
         print(f"\nin {self.out}:")
         for name, what in (
             (VIDEO, "original | heatmap"),
-            (CSV, "one row per defect and frame"),
+            (SIGHTINGS, "one row per defect and frame"),
+            (DEFECTS, "the same, as long as defects are not tracked"),
             (LOG, "one line per frame"),
             (SUMMARY, "counts, throughput, latency, engine, configuration"),
             (SNAPSHOTS + "/", "failing frames"),

@@ -113,6 +113,8 @@ def test_each_source_has_its_engine_its_counts_and_its_folder(
         assert [record["frame_id"] for record in records] == list(range(count))
         assert header["output_dir"] == str(folder)
     assert [source["name"] for source in of_all["sources"]] == ["left", "right"]
+    assert of_left["run_id"] == of_right["run_id"] == of_all["run_id"]
+    assert (of_left["source_name"], of_right["source_name"]) == ("left", "right")
     assert [source["dir"] for source in of_all["sources"]] == ["left", "right"]
     assert all(balanced(source) for source in of_all["sources"])
     assert balanced(of_all["total"])
