@@ -16,9 +16,6 @@ from inspector.outputs.folder import RESULTS
 DEFAULT_FILE: Final = Path("config.yaml")
 """Read from the working directory where no other file is named."""
 
-SINGLE: Final = "main"
-"""Name of the source where the configuration has no list of sources."""
-
 RENAMED: Final = {
     "source.frame_hw": "source.frame_size, and is written WxH, such as 1280x720",
 }
@@ -39,13 +36,9 @@ def load_config(path: Path | None, overrides: dict[str, Any] | None = None) -> C
 
 
 def split_sources(config: Config) -> dict[str, Config]:
-    """Name of a source -> the configuration of that source alone, which writes to output.dir/name.
-
-    Without a list `sources`: the configuration itself, with the name main. Raises ConfigError.
-    """
-    if not config.sources:
-        return {SINGLE: config}
-    if config.source.uri is not None:
+    """For each entry of the list `sources` its name -> the configuration of that source alone,
+    which writes to output.dir/name. Raises ConfigError."""
+    if config.sources and config.source.uri is not None:
         raise ConfigError(
             "source.uri (--source) and the list sources exclude each other: give each entry of the "
             "list a uri of its own, or remove the list"

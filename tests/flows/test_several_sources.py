@@ -192,7 +192,9 @@ def test_a_source_that_is_missing_ends_the_program_before_anything_runs(
         ],
     )
     assert main(["--config", str(config)]) == 2
-    assert "nowhere.mp4 does not exist" in capsys.readouterr().err
+    stderr = capsys.readouterr().err
+    assert "error: source right: the video file " in stderr
+    assert "nowhere.mp4 does not exist" in stderr
     assert not (tmp_path / "out").exists()
 
 
