@@ -17,7 +17,8 @@ from loguru import logger
 from engines.opening import BACKENDS
 from inspector import console, session
 from inspector.app import main
-from inspector.build import build, build_runs
+from inspector.build import build
+from inspector.build_runs import build_runs
 from inspector.config import load_config, split_sources
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError
