@@ -34,7 +34,9 @@ from inspector.outputs.folder import (
     ResultFolder,
     check_folder,
 )
+from inspector.outputs.kinds import make_outputs
 from inspector.outputs.options import OutputOptions
+from inspector.outputs.records import inspection_records
 from inspector.pipeline.reporter import Observer
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
@@ -176,7 +178,10 @@ def _wire(
     render = _make_renderer(config, spec, source.info.frame_hw)
     judge_map = judge.judge_map if judge.rule == "score" else None
     stages = Stages(preprocess, open_engine, judge, render, judge_map)
-    outputs = _make_outputs(config.output)
+    # A single source keeps the plain names of its outboxes.
+    source_name = "" if run.source_name == SINGLE else run.source_name
+    remote = make_outputs(config.outputs, inspection_records, source=source_name)
+    outputs = [*_make_outputs(config.output), *map(Output, remote)]
     pipeline = Pipeline(
         source,
         stages,

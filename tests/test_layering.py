@@ -83,7 +83,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "cv2"},
     ),
     "inspector/sources": (
-        {CORE, "inspector.synthetic", "inspector.sources"},
+        # Folders are read by the same decoder when fitting and when inspecting.
+        {CORE, "engines.pictures", "inspector.synthetic", "inspector.sources"},
         {"av", "cv2", "numpy"},
     ),
     "inspector/synthetic": (

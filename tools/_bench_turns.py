@@ -1,5 +1,6 @@
 """Runtimes measured in turns, each in a process of its own."""
 
+import dataclasses
 import json
 import os
 import statistics
@@ -35,6 +36,7 @@ class Candidate:
     device: str
     hint: str
     threads: int
+    plan_dir: str | None = None
 
     @property
     def runtime(self) -> str:
@@ -46,8 +48,7 @@ class Candidate:
         return f"{self.engine.stem}: {self.runtime}"
 
     def options(self) -> str:
-        values = {name: getattr(self, name) for name in ("backend", "device", "hint", "threads")}
-        return json.dumps({"path": str(self.engine), **values})
+        return json.dumps(dataclasses.asdict(self) | {"engine": str(self.engine)})
 
 
 @dataclass(frozen=True, slots=True)

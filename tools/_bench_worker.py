@@ -27,12 +27,12 @@ def main() -> int:
     seconds, with the milliseconds of every inference, or with why there are none. Without seconds:
     by the GPU's clock."""
     asked = json.loads(sys.argv[1])
-    path = Path(asked.pop("path"))
+    path, plans = Path(asked.pop("engine")), asked.pop("plan_dir")
     start = time.perf_counter()
     gpu = _Gpu(asked["device"])
     try:
         with gpu.watched():
-            engine = open_engine(path, **asked)
+            engine = open_engine(path, **asked, plan_dir=None if plans is None else Path(plans))
             engine.warm_up()
         first_frame_ms = (time.perf_counter() - start) * 1e3
         checked = parity.verify(engine) is not None

@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=_count, default=1, help="of one inference; 0: the runtime's (1)")
     add("--batch", type=_batches, default=(1,), help="sizes, such as 1,8 (1)")
     add("--seconds", type=_seconds, default=5.0, help="for each row (%(default)s)")
+    add("--plan-dir", metavar="FOLDER", help="of TensorRT plans (default: in the user's cache)")
     add("--json", type=out_file, help="file for the figures")
     return parser
 
@@ -96,7 +97,14 @@ def _candidates(arguments: argparse.Namespace) -> Iterator[Candidate]:
             if arguments.all and choice.backend in TAKES_HINT:
                 hints.append("throughput")
             for hint in hints:
-                yield Candidate(engine, choice.backend, choice.device, hint, arguments.threads)
+                yield Candidate(
+                    engine,
+                    choice.backend,
+                    choice.device,
+                    hint,
+                    arguments.threads,
+                    arguments.plan_dir,
+                )
 
 
 def _lines(measured: Sequence[Measured]) -> Iterator[str]:

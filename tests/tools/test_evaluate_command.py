@@ -143,7 +143,7 @@ def test_a_fitted_engine_is_evaluated_with_its_report(tmp_path, capsys):
         write(tmp_path / "plates" / "train" / "good" / f"9{seed}.png", plate(2000 + seed))
     engine = tmp_path / "plates.onnx"
     fit(["--method", "rad", "--normal", str(tmp_path / "plates"), "--out", str(engine),
-         "--size", "64x96", "--threads", "1"])  # fmt: skip
+         "--size", "96x64", "--threads", "1"])  # fmt: skip
     capsys.readouterr()
     out = tmp_path / "out"
     arguments = ["--engine", str(engine), "--data", str(tmp_path / "plates"), "--out", str(out)]
@@ -158,7 +158,7 @@ def test_an_engine_fitted_on_the_test_pictures_is_told(tmp_path, capsys):
     folder = make_class(tmp_path / "plates", good=8, defective=1)
     engine = tmp_path / "plates.onnx"
     fit(["--method", "rad", "--normal", str(folder / "test" / "good"), "--out", str(engine),
-         "--size", "64x96", "--threads", "1"])  # fmt: skip
+         "--size", "96x64", "--threads", "1"])  # fmt: skip
     assert cv2.imread(str(folder / "test" / "good" / "000.png")) is not None
     arguments = ["--engine", str(engine), "--data", str(folder), "--out", str(tmp_path / "out")]
     assert main([*arguments, "--threads", "1", "--resamples", "0", "--no-report"]) == 0
