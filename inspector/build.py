@@ -36,7 +36,6 @@ from inspector.outputs.folder import (
 )
 from inspector.outputs.kinds import make_outputs
 from inspector.outputs.options import OutputOptions
-from inspector.outputs.records import inspection_records
 from inspector.pipeline.reporter import Observer
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
@@ -180,7 +179,7 @@ def _wire(
     stages = Stages(preprocess, open_engine, judge, render, judge_map)
     # A single source keeps the plain names of its outboxes.
     source_name = "" if run.source_name == SINGLE else run.source_name
-    remote = make_outputs(config.outputs, inspection_records, source=source_name)
+    remote = make_outputs(config.outputs, source=source_name)
     outputs = [*_make_outputs(config.output), *map(Output, remote)]
     pipeline = Pipeline(
         source,
