@@ -24,7 +24,7 @@ from engines.resize import to_input
 from inspector.core.arrays import Image, Map
 from inspector.core.geometry import Affine
 from inspector.core.types import Defect
-from inspector.measure.analyzer import DefectSizeAnalyzer
+from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.severity import SeverityLimits
 from inspector.sources.rendered_defects import RenderedDefect, mask, random_defect, render
 from tools._demo_scene import FRAME_HW, MM_PER_PX, TEXTURES, Scene, inspected_scene, normal_frames
@@ -120,8 +120,8 @@ def _best_frames(scene: Scene) -> list[int]:
     return sorted({index for _, index in nearest.values()})
 
 
-def _analyzer(*, refine: bool) -> DefectSizeAnalyzer:
-    return DefectSizeAnalyzer(
+def _analyzer(*, refine: bool) -> MapAnalyzer:
+    return MapAnalyzer(
         from_scale(MM_PER_PX, FRAME_HW),
         refine=refine,
         min_area_px=0.0,

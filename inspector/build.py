@@ -21,7 +21,7 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Sink, Source
 from inspector.core.types import RunInfo
-from inspector.measure.analyzer import DefectSizeAnalyzer
+from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.severity import SeverityLimits
 from inspector.measure.summary import DefectSummary
 from inspector.pipeline.runner import Observer, Pipeline
@@ -225,7 +225,7 @@ def _judge(
     config: Config, spec: EngineSpec, calibration: Calibration | None, run: RunInfo
 ) -> Judge:
     measure, verdict = config.measure, config.verdict
-    analyzer = DefectSizeAnalyzer(
+    analyzer = MapAnalyzer(
         calibration,
         refine=measure.refine,
         min_area_px=measure.min_area_px,

@@ -22,7 +22,7 @@ from inspector.core.arrays import Map
 from inspector.core.errors import ConfigError, EngineError, ParityError
 from inspector.core.geometry import Affine
 from inspector.core.types import Defect, RunInfo
-from inspector.measure.analyzer import DefectSizeAnalyzer
+from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.severity import SeverityLimits
 
 CHECKED_ON: Final = ("onnx", "cpu")
@@ -181,7 +181,7 @@ def ruler(
     left, top, right, bottom = spec.resize.crop
     box = (left * width, top * height, right * width, bottom * height)
     to_frame = Affine.between(spec.map_hw, box)
-    analyzer = DefectSizeAnalyzer(
+    analyzer = MapAnalyzer(
         calibration,
         refine=False,
         min_area_px=measure.min_area_px,

@@ -79,12 +79,23 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"av", "cv2", "numpy", "pygame"},
     ),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
+    "inspector/api": (
+        {
+            CORE,
+            TOP,
+            "calibration",
+            "inspector",
+            *(f"inspector.{p}" for p in ("api", "measure", "render", "pipeline")),
+        },
+        {"numpy", "cv2"},
+    ),
     "inspector": (
         {
             CORE,
             TOP,
             "calibration",
             "inspector",
+            "inspector.api",
             *(f"inspector.{p}" for p in ("sources", "processing", "measure")),
             *(f"inspector.{p}" for p in ("render", "sinks", "pipeline")),
         },

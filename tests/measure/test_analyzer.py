@@ -7,7 +7,7 @@ from calibration import Calibration
 from calibration.scale import from_scale
 from inspector.core.errors import CalibrationSizeError
 from inspector.core.types import Severity
-from inspector.measure.analyzer import DefectSizeAnalyzer
+from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.severity import SeverityLimits
 from tests.measure._scenes import (
     FRAME_HW,
@@ -23,7 +23,7 @@ BIG = defect(ellipse((200.0, 180.0), 50.0, 30.0, 30.0))
 SMALL = defect(ellipse((480.0, 100.0), 14.0, 14.0, 0.0))
 
 
-def analyzer(calibration: Calibration | None = None, **changes: object) -> DefectSizeAnalyzer:
+def analyzer(calibration: Calibration | None = None, **changes: object) -> MapAnalyzer:
     settings: dict[str, object] = {
         "refine": True,
         "min_area_px": 0.0,
@@ -33,7 +33,7 @@ def analyzer(calibration: Calibration | None = None, **changes: object) -> Defec
         "max_refined": 20,
         "inspected": None,
     }
-    return DefectSizeAnalyzer(calibration, **(settings | changes))  # type: ignore[arg-type]
+    return MapAnalyzer(calibration, **(settings | changes))  # type: ignore[arg-type]
 
 
 def test_a_clean_map_has_no_defects() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from inspector.core.geometry import Points
 from inspector.core.types import Defect
-from inspector.measure.analyzer import DefectSizeAnalyzer
+from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.contours import find_regions
 from inspector.measure.edges import trimmed
 from inspector.measure.severity import SeverityLimits
@@ -14,7 +14,7 @@ from tests.measure._scenes import THRESHOLD, TO_FRAME, bar, defect, ellipse, sce
 
 
 def analyze(image: np.ndarray, anomaly_map: np.ndarray) -> tuple[Defect, ...]:
-    analyzer = DefectSizeAnalyzer(
+    analyzer = MapAnalyzer(
         None,
         refine=True,
         min_area_px=0.0,
