@@ -21,8 +21,8 @@ from inspector.core.errors import ConfigError, FrameError, InspectorError, SinkE
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
 from inspector.logs import open_missing_streams, start_logging
+from inspector.outputs.window import CLOSE, PAUSE, QUIT, Window
 from inspector.run import Run, share_heaps
-from inspector.sinks.window import CLOSE, PAUSE, QUIT, Window
 from inspector.sources.uri import mask_secrets
 
 ANOMALY, INTERRUPTED = 3, 130

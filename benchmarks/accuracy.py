@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.datasets.layouts import load
-from engines.datasets.types import ClassData
-from engines.methods.base import METHODS
 from evaluation.evaluating import evaluate_class
 from evaluation.given import Settings
+from learning.datasets.layouts import load
+from learning.datasets.types import ClassData
+from learning.methods.base import METHODS
 
 SETS = ("cookie", "ballscrew", "cubes")
 THREADS = 2

@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import clips
-from engines.backbones.features import FeatureExtractor
-from engines.backbones.zoo import DEFAULT, resolve
-from engines.cuda_driver import Cuda
-from engines.export.finishing import Wanted, engine_of_model
-from engines.methods.base import METHODS
-from engines.methods.glass import Glass, trained_glass
-from engines.methods.glass_model import State
-from engines.training.data import from_folder
+from engines.backends.trt.driver import Cuda
 from inspector.core.errors import EngineError
+from learning.backbones.features import FeatureExtractor
+from learning.backbones.zoo import DEFAULT, resolve
+from learning.finishing import Wanted, engine_of_model
+from learning.methods.base import METHODS
+from learning.methods.glass.method import Glass, trained_glass
+from learning.methods.glass.model import State
+from learning.normals import from_folder
 from tools._cli import guarded
 from tools.bench import main as bench
 from tools.convert import main as convert

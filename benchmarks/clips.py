@@ -12,8 +12,8 @@ import numpy as np
 
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError
-from inspector.sources.rendered_defects import random_defect, render
-from inspector.sources.web import MovingWeb
+from inspector.synthetic.rendered_defects import random_defect, render
+from inspector.synthetic.web import MovingWeb
 from tools.fit import main as fit
 
 FOLDER = Path("artifacts/bench")

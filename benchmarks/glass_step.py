@@ -1,6 +1,6 @@
 """What one GLASS training step costs, literally and as it is done: python -m benchmarks.glass_step
 
-Literal is what tests/training_glass/literal_glass.py computes: both pictures through the backbone,
+Literal is what tests/support/literal_glass.py computes: both pictures through the backbone,
 patches unfolded and pooled, 21 forward passes and autograd. Both forms end with the same losses.
 """
 
@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from engines.backbones.features import FeatureExtractor
-from engines.backbones.zoo import DEFAULT, resolve
-from engines.graph.patch_embedding import PatchEmbedding
-from engines.training.glass.features import Embedder
-from engines.training.glass.networks import GlassNetworks
-from engines.training.glass.step import Rows, StepSettings, descend, losses
+from learning.backbones.features import FeatureExtractor
+from learning.backbones.zoo import DEFAULT, resolve
+from learning.graph.patch_embedding import PatchEmbedding
+from learning.methods.glass.training.features import Embedder
+from learning.methods.glass.training.networks import GlassNetworks
+from learning.methods.glass.training.step import Rows, StepSettings, descend, losses
 
 BATCH = 8
 NOISE = 0.015

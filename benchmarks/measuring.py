@@ -19,16 +19,23 @@ import cv2
 import numpy as np
 
 from calibration.scale import from_scale
-from engines.base import Engine, open_engine
+from engines.opening import Engine, open_engine
 from engines.resize import to_input
 from inspector.core.arrays import Image, Map
 from inspector.core.geometry import Affine
 from inspector.core.types import Defect
 from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.severity import SeverityLimits
-from inspector.sources.rendered_defects import RenderedDefect, mask, random_defect, render
-from tools._demo_scene import FRAME_HW, MM_PER_PX, TEXTURES, Scene, inspected_scene, normal_frames
-from tools._truth import Finding, compare
+from inspector.synthetic.demo_scene import (
+    FRAME_HW,
+    MM_PER_PX,
+    TEXTURES,
+    Scene,
+    inspected_scene,
+    normal_frames,
+)
+from inspector.synthetic.rendered_defects import RenderedDefect, mask, random_defect, render
+from inspector.synthetic.truth import Finding, compare
 from tools.fit import main as fit
 
 FIT_SEED = 5100

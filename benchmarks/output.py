@@ -19,8 +19,8 @@ from skimage import data
 from inspector.core.arrays import Image, frozen
 from inspector.core.geometry import Affine
 from inspector.core.types import Defect, Frame, Inspection, Severity, Verdict
+from inspector.outputs.mp4 import Mp4Writer
 from inspector.render.side_by_side import SideBySide
-from inspector.sinks.mp4 import Mp4Writer
 
 SIZES: Final = {"720p": (720, 1280), "1080p": (1080, 1920)}
 PRESETS: Final = ("ultrafast", "superfast", "veryfast")

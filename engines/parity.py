@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engines import golden
-from engines.base import Engine
 from engines.golden import Golden
+from engines.opening import Engine
 from inspector.core.arrays import Map, Mask
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import ParityError

@@ -58,7 +58,7 @@ class Roi:
 class ThresholdRule:
     """How the thresholds were chosen, so that a report can explain them.
 
-    rule: one of engines.training.thresholds_rules, or "set by hand". false_alarm_rate: the share
+    rule: one of learning.thresholds.rules, or "set by hand". false_alarm_rate: the share
     of new normal pictures that fail on average, at most; None where the rule promises none.
     normals, folds: how many pictures, how many parts. interval: 95 % Clopper-Pearson interval of
     the rate of false alarms among the blocks. note: what it assumes. parameters: of the rule.
@@ -116,8 +116,8 @@ class LeftOutRecord:
     """Scores of normal pictures by models without them, in order: what choosing thresholds anew
     needs.
 
-    scores, peaks, levels, folds, scheme, ordered: as in engines.training.folds.LeftOut. bank: the
-    first 16 hex digits of the sha256 of the input pixels of every picture that was fitted.
+    scores, peaks, levels, folds, scheme, ordered: as in learning.thresholds.folds.LeftOut. bank:
+    the first 16 hex digits of the sha256 of the input pixels of every picture that was fitted.
     """
 
     scores: tuple[float, ...]

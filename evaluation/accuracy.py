@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 
-from engines.metrics import bootstrap, image
-from engines.metrics.pixel_bootstrap import PixelBootstrap
-from engines.metrics.pixels import PixelCurve
-from engines.metrics.value import Metric
 from evaluation.gathering import scores_of
 from evaluation.given import Settings
 from evaluation.results import Figure, Figures, PictureResult, Resampled, TestSelected
+from learning.metrics import bootstrap, image
+from learning.metrics.pixel_bootstrap import PixelBootstrap
+from learning.metrics.pixels import PixelCurve
+from learning.metrics.value import Metric
 
 NO_MASKS = "no defective picture has a mask"
 
@@ -20,7 +20,7 @@ PIXEL = {
     "pixel_f1_max": "f1_max",
     "aupro": "aupro",
 }
-"""Field of Figures -> name in engines.metrics."""
+"""Field of Figures -> name in learning.metrics."""
 
 
 def figures_of(

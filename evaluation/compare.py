@@ -9,16 +9,16 @@ from typing import Final
 
 import numpy as np
 
-from engines.base import open_engine
-from engines.datasets.pictures import read_picture
-from engines.datasets.types import ClassData
-from engines.metrics import bootstrap
-from engines.metrics.value import Metric
+from engines.opening import open_engine
 from evaluation.accuracy import IMAGE
 from evaluation.given import Settings
 from evaluation.latency import in_turns
 from evaluation.results import ClassResult, Failure, Latency
 from inspector.core.errors import DataError
+from learning.datasets.pictures import read_picture
+from learning.datasets.types import ClassData
+from learning.metrics import bootstrap
+from learning.metrics.value import Metric
 
 COMPARED: Final = ("image_auroc", "image_ap", "pixel_auroc", "aupro")
 TIMED: Final = 16

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from engines.datasets.types import ClassData
 from evaluation.compare import ClassComparison, Comparison, Entrant, compare_class
 from evaluation.dataset import Job, evaluate_dataset, jobs_for
 from evaluation.evaluating import Progress, silent
@@ -14,6 +13,7 @@ from evaluation.files import write_json
 from evaluation.given import Settings
 from evaluation.results import ClassResult, Failure
 from inspector.core.errors import ConfigError, DataError, EngineError, SpecError
+from learning.datasets.types import ClassData
 
 COMPARISON: Final = "compare.json"
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.datasets.types import ClassData
 from evaluation.evaluating import Progress, evaluate_class, silent
 from evaluation.facts import made_from
 from evaluation.files import METRICS, kept, write_class, write_dataset
 from evaluation.given import Settings
 from evaluation.results import ClassResult, DatasetResult, Failure
 from inspector.core.errors import ConfigError, DataError, EngineError, SpecError
+from learning.datasets.types import ClassData
 
 
 @dataclass(frozen=True, slots=True)

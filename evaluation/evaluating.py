@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engines import parity
-from engines.base import Engine, open_engine
-from engines.datasets.types import TEST, ClassData, Sample
+from engines.opening import Engine, open_engine
 from evaluation import facts
 from evaluation.figures import Findings, findings
 from evaluation.gathering import Gathering
@@ -17,6 +16,7 @@ from evaluation.latency import of_pictures
 from evaluation.results import ClassResult
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError, EngineError
+from learning.datasets.types import TEST, ClassData, Sample
 
 Progress = Callable[[str, int, int], None]
 """Told a class's name, how many of its pictures were done since the last time, and its total."""

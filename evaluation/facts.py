@@ -4,14 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from engines.datasets.masks import MASK_RULES as VALUE_RULES
-from engines.datasets.types import ClassData, Sample
-from engines.metrics.regions import BORDER_BAND, LARGE_FROM, SMALL_BELOW
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash
-from engines.training.thresholds_record import BY_HAND
 from evaluation import truth
-from evaluation.files import pictures_hash
 from evaluation.given import (
     PIXEL_RESAMPLES,
     DataFacts,
@@ -21,6 +16,11 @@ from evaluation.given import (
     Settings,
 )
 from evaluation.results import PictureResult
+from learning.datasets.hashing import pictures_hash
+from learning.datasets.masks import MASK_RULES as VALUE_RULES
+from learning.datasets.types import ClassData, Sample
+from learning.metrics.regions import BORDER_BAND, LARGE_FROM, SMALL_BELOW
+from learning.thresholds.changing import BY_HAND
 
 MEMORY_BYTES: Final = 400_000_000
 """Most that the figures of a class hold: see tests/evaluation/test_evaluation_memory.py."""

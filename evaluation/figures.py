@@ -3,11 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engines.metrics import image
-from engines.metrics.curves import Steps
-from engines.metrics.intervals import clopper_pearson
-from engines.metrics.pixels import PixelCurve
-from engines.metrics.regions import Place, Size
 from evaluation import plots
 from evaluation.accuracy import figure, figures_of, replicates, selected_on_tests
 from evaluation.gathering import Gathering, merged, scores_of
@@ -23,6 +18,11 @@ from evaluation.results import (
     Resampled,
     TestSelected,
 )
+from learning.metrics import image
+from learning.metrics.curves import Steps
+from learning.metrics.intervals import clopper_pearson
+from learning.metrics.pixels import PixelCurve
+from learning.metrics.regions import Place, Size
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,13 @@
 
 import csv
 import dataclasses
-import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from engines.datasets.types import Sample
 from evaluation.given import Provenance
 from evaluation.results import FIGURES, FORMAT, ClassResult, DatasetResult, Figure, PictureResult
 from inspector.core.errors import DataError
@@ -85,18 +83,6 @@ def kept(path: Path, made_from: Provenance) -> ClassResult | None:
     return found if found.made_from == made_from else None
 
 
-def pictures_hash(samples: Iterable[Sample]) -> str:
-    """sha256 of names, kinds, sizes and times of change of pictures and masks. Their content is
-    not read: a data set may hold gigabytes."""
-    digest = hashlib.sha256()
-    for sample in samples:
-        entry: list[Any] = [sample.name, sample.kind]
-        for path in (sample.path, *sample.masks):
-            entry += [str(path), *_stat(path)]
-        digest.update((json.dumps(entry) + "\n").encode())
-    return digest.hexdigest()
-
-
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Whole or not at all. Raises SinkError."""
     write_text(path, json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
@@ -110,14 +96,6 @@ def write_text(path: Path, text: str) -> None:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON number")
-
-
-def _stat(path: Path) -> list[int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return []  # missing: judging names it
-    return [found.st_size, found.st_mtime_ns]
 
 
 def _csv(rows: Sequence[Row]) -> str:

@@ -6,17 +6,17 @@ from typing import Final
 
 import numpy as np
 
-from engines.datasets.types import Sample
-from engines.metrics.aupimo import NormalScores, SharedRates, mean
-from engines.metrics.pixel_bootstrap import PixelBootstrap
-from engines.metrics.pixels import LIMIT, PixelCurve
-from engines.metrics.regions import Place, Region, Size, measure_regions
-from engines.metrics.value import Metric
 from engines.spec import EngineSpec
 from evaluation.given import PIXEL_RESAMPLES, Settings
 from evaluation.judging import Judged, Unjudged, inspected
 from evaluation.results import PictureResult
 from inspector.core.arrays import Mask
+from learning.datasets.types import Sample
+from learning.metrics.aupimo import NormalScores, SharedRates, mean
+from learning.metrics.pixel_bootstrap import PixelBootstrap
+from learning.metrics.pixels import LIMIT, PixelCurve
+from learning.metrics.regions import Place, Region, Size, measure_regions
+from learning.metrics.value import Metric
 
 LEAST: Final = 1 << 16
 """Distinct scores kept for one kind of defect, however many kinds there are."""

@@ -15,7 +15,7 @@ class Settings:
 
     mask_rule: which pixels of the map are defective: "nearest" takes the mask's pixel at the
     centre, "half" cells whose defective share is at least one half, "any" cells that a defect
-    touches. mask_values: see engines.datasets.masks. batch: pictures per call of the engine.
+    touches. mask_values: see learning.datasets.masks. batch: pictures per call of the engine.
     threads: 0 lets the runtime choose. resamples: of the bootstrap over pictures, at most
     PIXEL_RESAMPLES of them for pixel figures; 0 leaves the intervals out.
     """

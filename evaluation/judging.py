@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.base import Engine
-from engines.datasets.masks import DEFAULT_MASK_RULE, read_mask
-from engines.datasets.pictures import read_picture
-from engines.datasets.types import Sample
+from engines.opening import Engine
 from engines.resize import crop_box
 from engines.roi import mask
 from engines.spec import EngineSpec
-from engines.training.thresholds_record import picture_hash
 from evaluation.truth import Truth, truth_on_map
 from inspector.core.arrays import Image, Map, Mask, frozen
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError
 from inspector.core.types import Frame, ModelInput
 from inspector.processing.preprocess import Preprocess
+from learning.datasets.masks import DEFAULT_MASK_RULE, read_mask
+from learning.datasets.pictures import read_picture
+from learning.datasets.types import Sample
+from learning.thresholds.changing import picture_hash
 
 
 @dataclass(frozen=True, slots=True)

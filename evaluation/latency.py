@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from engines.base import Engine
+from engines.opening import Engine
 from engines.resize import to_input
 from evaluation.results import Latency, PictureResult
 from inspector.core.arrays import Image

@@ -4,10 +4,10 @@ from typing import Final
 
 import numpy as np
 
-from engines.metrics.curves import Floats, Steps, precision
-from engines.metrics.pixels import FPR_LIMIT, PixelCurve
 from evaluation.results import Curve, Histogram
 from inspector.core.errors import DataError
+from learning.metrics.curves import Floats, Steps, precision
+from learning.metrics.pixels import FPR_LIMIT, PixelCurve
 
 MOST_POINTS: Final = 300
 BINS: Final = 60

@@ -17,7 +17,7 @@ FORMAT: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """engines.metrics.value.Metric as JSON: `value` is None where the data do not define it, and
+    """learning.metrics.value.Metric as JSON: `value` is None where the data do not define it, and
     `reason` says what is missing; beside a value it is a reservation, None where there is none.
     interval: 95 % bootstrap interval over pictures."""
 

@@ -11,7 +11,7 @@ from loguru import logger
 
 from calibration.plane import Calibration
 from calibration.store import load_calibration
-from engines.fake_engine import FakeEngine
+from engines.backends.fake import FakeEngine
 from engines.roi import mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
@@ -24,14 +24,14 @@ from inspector.core.types import RunInfo
 from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.severity import SeverityLimits
 from inspector.measure.summary import DefectSummary
+from inspector.outputs import SINKS
+from inspector.outputs.folder import CSV, LOG, SNAPSHOTS, VIDEO, ResultFolder, check_folder
 from inspector.pipeline.runner import Observer, Pipeline
 from inspector.pipeline.stages import Output, Stages
 from inspector.processing.postprocess import Judge, SizeRule
 from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
-from inspector.sinks import SINKS
-from inspector.sinks.folder import CSV, LOG, SNAPSHOTS, VIDEO, ResultFolder, check_folder
 from inspector.sources import SOURCES
 from inspector.sources.reconnect import Backoff
 from inspector.sources.uri import kind_of

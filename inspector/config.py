@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import yaml
 
-from engines.base import BACKENDS, DEVICES, HINTS
-from engines.choosing import AUTO
+from engines.backends.choosing import AUTO
+from engines.opening import BACKENDS, DEVICES, HINTS
 from inspector.core.errors import ConfigError
 from inspector.core.schema import AtLeast, Between, OneOf, build
 from inspector.sources.uri import masked

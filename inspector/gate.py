@@ -12,7 +12,7 @@ from loguru import logger
 
 from calibration.plane import Calibration
 from engines import parity
-from engines.base import Engine, open_engine
+from engines.opening import Engine, open_engine
 from engines.parity import Region, Ruler
 from engines.roi import mask
 from engines.spec import CONVERTED_FROM, EngineSpec

@@ -12,9 +12,9 @@ from inspector.core.clock import utc_now
 from inspector.core.protocols import Source
 from inspector.core.types import RunInfo
 from inspector.measure.summary import DefectSummary
+from inspector.outputs.folder import write_summary
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
-from inspector.sinks.folder import write_summary
 
 HEAPS: Final = 2
 _M_ARENA_MAX: Final = -8

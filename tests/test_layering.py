@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = (
     "inspector",
     "engines",
+    "learning",
     "evaluation",
     "calibration",
     "tools",
@@ -23,48 +24,72 @@ PROJECT = (
     "benchmarks",
 )
 
-CORE, TOP = "inspector.core", "engines"
-GRAPH, BACKBONES, METHODS = "engines.graph", "engines.backbones", "engines.methods"
-TRAINING, EXPORT = "engines.training", "engines.export"
-METRICS, DATASETS = "engines.metrics", "engines.datasets"
-GLASS = "engines.training.glass"
+CORE, TOP, BACKENDS, TRT = "inspector.core", "engines", "engines.backends", "engines.backends.trt"
+LEARNING = "learning"
+METRICS, DATASETS = "learning.metrics", "learning.datasets"
+GRAPH, BACKBONES, THRESHOLDS = "learning.graph", "learning.backbones", "learning.thresholds"
+METHODS, ANOMALIB = "learning.methods", "learning.anomalib"
+METHOD_FOLDERS = ("rad", "patchcore", "padim", "glass")
+ANY_METHOD = {METHODS, *(f"{METHODS}.{name}" for name in METHOD_FOLDERS)}
+TRAINING = "learning.methods.glass.training"
+
+RUNTIMES = {"onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "cuda"}
 
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/core": ({CORE}, {"numpy"}),
     "calibration": ({CORE, "calibration"}, {"numpy", "cv2", "yaml"}),
-    "engines": (
-        {CORE, TOP, f"{EXPORT}.trt_build"},
-        {
-            *("numpy", "cv2", "yaml", "onnx", "google"),
-            *("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "cuda"),
-        },
+    "engines": ({CORE, TOP, BACKENDS}, {"numpy", "cv2", "yaml", "onnx", "google"}),
+    "engines/backends": ({CORE, TOP, BACKENDS, TRT}, {"numpy", "onnx", *RUNTIMES}),
+    "engines/backends/trt": ({CORE, TOP, BACKENDS, TRT}, {"numpy", "onnx", *RUNTIMES}),
+    "learning/metrics": ({CORE, METRICS}, {"numpy", "scipy", "cv2"}),
+    "learning/datasets": ({CORE, TOP, DATASETS}, {"numpy", "cv2"}),
+    "learning/graph": ({CORE, TOP, GRAPH}, {"numpy", "onnx", "spox", "google"}),
+    "learning/backbones": (
+        {CORE, TOP, BACKENDS, LEARNING, BACKBONES},
+        {"numpy", "onnx", "onnxruntime", "google"},
     ),
-    "engines/graph": ({CORE, TOP, GRAPH}, {"numpy", "onnx", "spox", "google"}),
-    "engines/backbones": ({CORE, TOP, BACKBONES}, {"numpy", "onnx", "onnxruntime", "google"}),
-    "engines/methods": ({CORE, TOP, GRAPH, BACKBONES, METHODS}, {"numpy", "scipy", "spox"}),
-    "engines/metrics": ({CORE, METRICS}, {"numpy", "scipy", "cv2"}),
-    "engines/datasets": ({CORE, TOP, DATASETS}, {"numpy", "cv2"}),
-    "engines/training": (
-        {CORE, TOP, GRAPH, BACKBONES, METHODS, METRICS, DATASETS, TRAINING},
+    "learning/methods": ({CORE, TOP, GRAPH, BACKBONES, METHODS}, {"numpy", "scipy", "spox"}),
+    **{
+        f"learning/methods/{name}": (
+            {CORE, TOP, LEARNING, DATASETS, GRAPH, BACKBONES, THRESHOLDS, METHODS}
+            | {f"{METHODS}.{name}", TRAINING},
+            {"numpy", "scipy", "spox"},
+        )
+        for name in METHOD_FOLDERS
+    },
+    "learning/methods/glass/training": (
+        {CORE, TOP, LEARNING, DATASETS, METRICS, GRAPH, BACKBONES, METHODS}
+        | {f"{METHODS}.glass", TRAINING},
         {"numpy", "scipy", "cv2"},
     ),
-    "engines/export": (
-        {CORE, TOP, GRAPH, BACKBONES, METHODS, METRICS, DATASETS, TRAINING, GLASS, EXPORT},
-        {"numpy", "cv2", "onnx", "onnxruntime", "scipy", "spox", "google"},
+    "learning/thresholds": (
+        {CORE, TOP, GRAPH, METHODS, METRICS, THRESHOLDS},
+        {"numpy", "scipy"},
     ),
-    "engines/training/glass": (
-        {CORE, TOP, GRAPH, BACKBONES, METHODS, METRICS, DATASETS, TRAINING, GLASS},
-        {"numpy", "scipy", "cv2"},
+    "learning/anomalib": (
+        {CORE, TOP, BACKENDS, LEARNING, GRAPH, THRESHOLDS, ANOMALIB},
+        {"numpy", "onnx", "onnxruntime", "google"},
+    ),
+    "learning": (
+        {CORE, TOP, BACKENDS, LEARNING, DATASETS, GRAPH, BACKBONES, THRESHOLDS, *ANY_METHOD},
+        {"numpy", "cv2", "onnx", "spox"},
     ),
     "evaluation": (
-        {CORE, TOP, METRICS, DATASETS, TRAINING, "inspector.processing", "evaluation"},
+        {CORE, TOP, METRICS, DATASETS, LEARNING, THRESHOLDS, "inspector.processing", "evaluation"},
         {"numpy", "cv2"},
     ),
     "evaluation/report": (
         {CORE, TOP, METRICS, DATASETS, "inspector.render", "evaluation", "evaluation.report"},
         {"numpy", "cv2"},
     ),
-    "inspector/sources": ({CORE, "inspector.sources"}, {"av", "cv2", "numpy"}),
+    "inspector/sources": (
+        {CORE, "inspector.synthetic", "inspector.sources"},
+        {"av", "cv2", "numpy"},
+    ),
+    "inspector/synthetic": (
+        {CORE, "inspector.render", "inspector.synthetic"},
+        {"cv2", "numpy", "skimage"},
+    ),
     "inspector/processing": (
         {CORE, "engines.spec", "engines.resize", "inspector.processing"},
         {"cv2", "numpy"},
@@ -74,8 +99,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "contourpy", "cv2", "scipy"},
     ),
     "inspector/render": ({CORE, "calibration.units", "inspector.render"}, {"cv2", "numpy"}),
-    "inspector/sinks": (
-        {CORE, "inspector.render", "calibration.units", "inspector.sinks"},
+    "inspector/outputs": (
+        {CORE, "inspector.render", "calibration.units", "inspector.outputs"},
         {"av", "cv2", "numpy", "pygame"},
     ),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
@@ -93,11 +118,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {
             CORE,
             TOP,
+            BACKENDS,
             "calibration",
             "inspector",
             "inspector.api",
             *(f"inspector.{p}" for p in ("sources", "processing", "measure")),
-            *(f"inspector.{p}" for p in ("render", "sinks", "pipeline")),
+            *(f"inspector.{p}" for p in ("render", "outputs", "pipeline")),
         },
         {"yaml", "tqdm", "numpy"},
     ),
@@ -106,20 +132,17 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
 stands for the modules that lie directly in it, and not for the packages below it."""
 
 TORCH_ALLOWED = (
-    "engines/export/backbone_export.py",
-    "engines/export/checkpoint.py",
-    "engines/export/efficientnet_lite.py",
-    "engines/export/feature_graph.py",
-    "engines/export/glass_checkpoint.py",
-    "engines/export/glass_training.py",
-    "engines/export/rad_bank.py",
-    "engines/export/vit.py",
-    "engines/training/glass/ascent.py",
-    "engines/training/glass/checkpoint.py",
-    "engines/training/glass/features.py",
-    "engines/training/glass/networks.py",
-    "engines/training/glass/step.py",
-    "engines/training/glass/trainer.py",
+    "learning/torch_weights.py",
+    *(
+        f"learning/backbones/{name}.py"
+        for name in ("export", "efficientnet_lite", "feature_graph", "vit")
+    ),
+    "learning/methods/rad/importing.py",
+    *(f"learning/methods/glass/{name}.py" for name in ("importing", "train")),
+    *(
+        f"learning/methods/glass/training/{name}.py"
+        for name in ("ascent", "checkpoint", "features", "networks", "step", "trainer")
+    ),
 )
 TORCH = {"torch", "torchvision", "timm"}
 
@@ -143,6 +166,13 @@ def package_of(name: str) -> str:
     return name if path.is_dir() else name.rpartition(".")[0]
 
 
+def test_every_package_has_a_rule() -> None:
+    for package in ("inspector", "engines", "learning", "evaluation", "calibration"):
+        for folder in (ROOT / package).rglob("*"):
+            if folder.is_dir() and list(folder.glob("[!_]*.py")):
+                assert str(folder.relative_to(ROOT)) in RULES
+
+
 @pytest.mark.parametrize("folder", RULES)
 def test_a_package_imports_only_what_it_may(folder: str) -> None:
     own, outside = RULES[folder]
@@ -158,7 +188,7 @@ def test_a_package_imports_only_what_it_may(folder: str) -> None:
 
 
 def test_torch_is_imported_only_where_networks_are_trained_or_exported() -> None:
-    for package in ("inspector", "engines", "evaluation", "calibration", "tools"):
+    for package in ("inspector", "engines", "learning", "evaluation", "calibration", "tools"):
         for path in (ROOT / package).rglob("*.py"):
             tops = {name.split(".")[0] for name in imports(path)}
             if tops & TORCH:
@@ -166,7 +196,7 @@ def test_torch_is_imported_only_where_networks_are_trained_or_exported() -> None
 
 
 def test_packages_never_print() -> None:
-    for package in ("inspector", "engines", "evaluation", "calibration"):
+    for package in ("inspector", "engines", "learning", "evaluation", "calibration"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 called = node.func.id if _is_named_call(node) else None  # type: ignore[attr-defined]
@@ -178,7 +208,7 @@ def _is_named_call(node: ast.AST) -> bool:
 
 
 def test_only_the_runner_catches_every_exception() -> None:
-    for package in ("inspector", "engines", "evaluation", "calibration", "tools"):
+    for package in ("inspector", "engines", "learning", "evaluation", "calibration", "tools"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.ExceptHandler):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from engines.card import Card
+from engines.backends.card import Card
 from engines.cost import Cost
 from inspector.core.errors import EngineError
 
@@ -55,8 +55,8 @@ class Timing:
     """One candidate at one batch size. Milliseconds are of a whole batch. cpu_ms: of all cores,
     by the mean. ratio: its median in a round to the first candidate's in the same round, as the
     lower quartile, the median and the upper quartile over rounds. gpu_ms: the median by the GPU's
-    clock, without the copies; least_gpu_ms: what the card's limits allow (see engines.card); None
-    where there is no GPU, or nobody knows."""
+    clock, without the copies; least_gpu_ms: what the card's limits allow (engines.backends.card);
+    None where there is no GPU, or nobody knows."""
 
     batch: int
     runs: int

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from engines import parity
-from engines.base import Engine, open_engine
-from engines.cuda_driver import Cuda
+from engines.backends.trt.driver import Cuda
+from engines.opening import Engine, open_engine
 from inspector.core.arrays import Image
 from inspector.core.errors import EngineError, InspectorError
 from inspector.run import peak_memory_mb

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engines.export.finishing import Fitted
+from learning.finishing import Fitted
 from tools._text import plain_values
 
 

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Final
 
-from engines.methods.base import METHODS, method_class
 from inspector.core.errors import ConfigError
+from learning.methods.base import METHODS, method_class
 
 UNSET: Final = object()
 """Of an option that was not given, so that the method's own default stands."""

@@ -6,11 +6,6 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from engines.datasets.layouts import load
-from engines.datasets.splits import Fractions, load_or_make
-from engines.datasets.types import ClassData
-from engines.training.data import Normals, from_folder, from_pictures, from_stream
-from engines.training.folds import Scheme
 from inspector.build import open_source
 from inspector.config import SourceConfig
 from inspector.core.arrays import Image
@@ -18,6 +13,11 @@ from inspector.core.errors import ConfigError
 from inspector.core.protocols import Source
 from inspector.core.types import Frame
 from inspector.sources.uri import kind_of
+from learning.datasets.layouts import load
+from learning.datasets.splits import Fractions, load_or_make
+from learning.datasets.types import ClassData
+from learning.normals import Normals, from_folder, from_pictures, from_stream
+from learning.thresholds.folds import Scheme
 
 
 def normals_of(uri: str, arguments: argparse.Namespace) -> Normals:

@@ -2,8 +2,8 @@
 
 import argparse
 
-from engines.training.folds import Scheme
-from engines.training.thresholds_rules import RULES, Rule
+from learning.thresholds.folds import Scheme
+from learning.thresholds.rules import RULES, Rule
 
 PARAMETERS = {"false_alarm_rate": "rate", "promise": "promise", "q": "q", "k": "k"}
 """Option -> parameter of a rule."""

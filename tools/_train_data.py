@@ -8,16 +8,16 @@ from typing import Final
 import cv2
 import numpy as np
 
-from engines.datasets.layouts import load
-from engines.datasets.masks import read_mask
-from engines.datasets.pictures import read_picture
-from engines.datasets.types import ClassData, Sample
 from engines.resize import crop_box, to_input
 from engines.spec import ResizeRule
-from engines.training.data import Normals, from_pictures
-from engines.training.glass.validation import Labelled, hold_out
 from inspector.core.arrays import Mask
 from inspector.core.errors import ConfigError, DataError
+from learning.datasets.layouts import load
+from learning.datasets.masks import read_mask
+from learning.datasets.pictures import read_picture
+from learning.datasets.types import ClassData, Sample
+from learning.methods.glass.training.validation import Labelled, hold_out
+from learning.normals import Normals, from_pictures
 from tools._normals import normals_of
 
 SHARE: Final = 0.2

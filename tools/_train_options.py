@@ -5,13 +5,13 @@ import math
 from pathlib import Path
 from typing import Final
 
-from engines.backbones.zoo import DEFAULT
-from engines.datasets.layouts import LAYOUTS
-from engines.methods.base import TRAINED
-from engines.training.data import LONGEST_SIDE, Size
-from engines.training.glass.distribution import CHOICES
-from engines.training.glass.options import FASTER_RATE, PUBLISHED_RATE, GlassOptions
-from engines.training.glass.options import PUBLISHED as PUBLISHED_BACKBONE
+from learning.backbones.zoo import DEFAULT
+from learning.datasets.layouts import LAYOUTS
+from learning.methods.base import TRAINED
+from learning.methods.glass.training.distribution import CHOICES
+from learning.methods.glass.training.options import FASTER_RATE, PUBLISHED_RATE, GlassOptions
+from learning.methods.glass.training.options import PUBLISHED as PUBLISHED_BACKBONE
+from learning.normals import LONGEST_SIDE, Size
 from tools._argument_types import out_folder, seed, sigma
 from tools._rule_options import add_rule_options
 

@@ -10,7 +10,7 @@ from loguru import logger
 from tqdm import tqdm
 
 from inspector.core.arrays import Image
-from tools._train_folder import Log
+from learning.training_folder import Log
 
 BOARD: Final = "tensorboard"
 

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import onnx
 
-from engines.base import BACKENDS, DEVICES, TAKES_HINT
-from engines.choosing import CPUS, GPUS, NAMED_ONLY
+from engines.backends.choosing import CPUS, GPUS, NAMED_ONLY
 from engines.cost import Cost, count
+from engines.opening import BACKENDS, DEVICES, TAKES_HINT
 from engines.spec_file import read_engine
 from inspector.core.errors import ConfigError, EngineError, SpecError
 from inspector.core.files import write_whole

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from engines.cuda_driver import Cuda, Gpu
-from engines.export.trt_build import MAX_BATCH, build
-from engines.trt_plan import PLANS
+from engines.backends.trt.build import MAX_BATCH, build
+from engines.backends.trt.driver import Cuda, Gpu
+from engines.backends.trt.plan import PLANS
 from inspector.core.errors import EngineError
 from tools._argument_types import out_folder
 from tools._cli import guarded

@@ -4,12 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from engines.export.convert import Converted, convert_to_half
 from engines.parity import TOLERANCES
 from engines.spec_file import read_spec
 from inspector.config import MeasureConfig
 from inspector.core.errors import ConfigError
 from inspector.gate import ruler
+from learning.converting import Converted, convert_to_half
 from tools._argument_types import out_file
 from tools._cli import guarded
 

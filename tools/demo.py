@@ -12,18 +12,25 @@ from typing import Any
 import numpy as np
 
 import run_inspector
-from engines.methods.base import TRAINED
 from inspector.core.arrays import Image
 from inspector.core.errors import InspectorError, SinkError
-from inspector.sinks.folder import CSV, LOG, SNAPSHOTS, SUMMARY, VIDEO
-from inspector.sinks.json_log import read_log
+from inspector.outputs.folder import CSV, LOG, SNAPSHOTS, SUMMARY, VIDEO
+from inspector.outputs.json_log import read_log
+from inspector.synthetic.contact_sheet import sheet, tile
+from inspector.synthetic.demo_scene import (
+    FRAME_HW,
+    MM_PER_PX,
+    TEXTURES,
+    Scene,
+    inspected_scene,
+    normal_frames,
+)
+from inspector.synthetic.truth import Comparison, Finding, compare
+from inspector.synthetic.truth_table import RULE, Row, rows, summaries, table
+from learning.methods.base import TRAINED
 from tools import calibrate, fit, train
 from tools._cli import guarded
-from tools._contact_sheet import sheet, tile
-from tools._demo_scene import FRAME_HW, MM_PER_PX, TEXTURES, Scene, inspected_scene, normal_frames
 from tools._media import H264Writer, write_picture
-from tools._truth import Comparison, Finding, compare
-from tools._truth_table import RULE, Row, rows, summaries, table
 
 FITTED = "rad"
 EPOCHS = 30

@@ -7,12 +7,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from engines.base import BACKENDS, DEVICES
-from engines.choosing import AUTO
-from engines.datasets.layouts import LAYOUTS, load
-from engines.datasets.masks import MASK_RULES as VALUE_RULES
-from engines.datasets.splits import read_split
-from engines.datasets.types import ClassData
+from engines.backends.choosing import AUTO
+from engines.opening import BACKENDS, DEVICES
 from evaluation.dataset import Job, check_out, evaluate_dataset, jobs_for
 from evaluation.evaluating import as_tests
 from evaluation.given import MASK_RULES, Settings
@@ -21,6 +17,10 @@ from evaluation.results import ClassResult, DatasetResult
 from evaluation.tables import class_lines, dataset_lines
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.files import sole_writer
+from learning.datasets.layouts import LAYOUTS, load
+from learning.datasets.masks import MASK_RULES as VALUE_RULES
+from learning.datasets.splits import read_split
+from learning.datasets.types import ClassData
 from tools._cli import guarded
 from tools._progress import Bars
 

@@ -5,9 +5,9 @@ import re
 import sys
 from pathlib import Path
 
-from engines.backbones.zoo import BACKBONES
-from engines.export.backbone_export import export_backbone
 from inspector.core.errors import ConfigError
+from learning.backbones.export import export_backbone
+from learning.backbones.zoo import BACKBONES
 from tools._argument_types import out_file
 from tools._cli import guarded
 

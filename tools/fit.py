@@ -5,20 +5,20 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from engines.backbones.zoo import DEFAULT, resolve
-from engines.datasets.layouts import LAYOUTS
-from engines.datasets.types import ClassData
-from engines.export.finishing import Fitted
-from engines.export.fitting import Recipe, fit_engine
-from engines.methods.base import METHODS, make_method
 from engines.roi import load_roi
 from engines.spec_file import file_hash
-from engines.training.data import LONGEST_SIDE, MAX_PICTURES, Normals
-from engines.training.folds import Scheme
 from inspector.core.errors import ConfigError
+from learning.backbones.zoo import DEFAULT, resolve
+from learning.classes import fit_classes, refuse_failed, table
+from learning.datasets.layouts import LAYOUTS
+from learning.datasets.types import ClassData
+from learning.finishing import Fitted
+from learning.fitting import Recipe, fit_engine
+from learning.methods.base import METHODS, make_method
+from learning.normals import LONGEST_SIDE, MAX_PICTURES, Normals
+from learning.thresholds.folds import Scheme
 from tools._argument_types import out_file, out_folder, seed, sigma
 from tools._cli import guarded
-from tools._fit_classes import fit_classes, refuse_failed, table
 from tools._fit_report import report
 from tools._method_options import UNSET, add_method_options, method_options
 from tools._normals import classes_of, normals_of, normals_of_class

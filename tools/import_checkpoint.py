@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from engines.backbones.zoo import describe, resolve
-from engines.datasets.pictures import list_pictures, read_picture
-from engines.export import checkpoint, glass_checkpoint, rad_bank
-from engines.export.backbone_export import exported_beside, patch_of
-from engines.export.finishing import Wanted, engine_of_model, opened
-from engines.methods.base import Scorer
-from engines.methods.glass import Glass, trained_glass
-from engines.training import thresholds
-from engines.training.data import MAX_PICTURES, Crop, Normals, from_folder
-from engines.training.data import spread as spread_out
 from inspector.core.errors import ConfigError, DataError
+from learning import torch_weights as checkpoint
+from learning.backbones.export import exported_beside, patch_of
+from learning.backbones.zoo import describe, resolve
+from learning.datasets.pictures import list_pictures, read_picture
+from learning.finishing import Wanted, engine_of_model, opened
+from learning.methods.base import Scorer
+from learning.methods.glass import importing as glass_checkpoint
+from learning.methods.glass.method import Glass, trained_glass
+from learning.methods.rad import importing as rad_bank
+from learning.normals import MAX_PICTURES, Crop, Normals, from_folder
+from learning.normals import spread as spread_out
+from learning.thresholds import choosing as thresholds
 from tools._argument_types import out_file
 from tools._cli import guarded
 from tools._fit_report import report

@@ -4,12 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from engines.export.anomalib_graph import read_export
-from engines.export.anomalib_import import Import, import_engine
-from engines.export.anomalib_run import find_view
 from engines.spec import EngineSpec
-from engines.training.data import MAX_PICTURES, from_folder
 from inspector.core.errors import ConfigError
+from learning.anomalib.graph import read_export
+from learning.anomalib.importing import Import, import_engine
+from learning.anomalib.run import find_view
+from learning.normals import MAX_PICTURES, from_folder
 from tools._argument_types import out_file
 from tools._cli import guarded
 from tools._rule_options import add_rule_options, chosen_rule

@@ -10,8 +10,8 @@ import numpy as np
 
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError, SinkError
-from inspector.sources.defect_shapes import KINDS, SIZES_MM
-from inspector.sources.rendered_defects import RenderedDefect, mask, random_defect, render
+from inspector.synthetic.defect_shapes import KINDS, SIZES_MM
+from inspector.synthetic.rendered_defects import RenderedDefect, mask, random_defect, render
 from tools._argument_types import out_folder
 from tools._cli import guarded
 from tools._media import picture_files, read_picture, readable_pictures, write_picture

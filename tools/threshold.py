@@ -9,14 +9,14 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from engines.base import open_engine
-from engines.datasets.pictures import list_pictures, pictures_in, read_picture
+from engines.opening import open_engine
 from engines.resize import to_input
 from engines.spec import EngineSpec, LeftOutRecord
 from engines.spec_file import read_engine, write_engine
-from engines.training.folds import LeftOut
-from engines.training.thresholds import choose, failing, independent
-from engines.training.thresholds_record import (
+from inspector.core.arrays import Image
+from inspector.core.errors import ConfigError, DataError, EngineError
+from learning.datasets.pictures import list_pictures, pictures_in, read_picture
+from learning.thresholds.changing import (
     left_out_of,
     picture_hash,
     rechosen,
@@ -24,9 +24,9 @@ from engines.training.thresholds_record import (
     scored,
     set_by_hand,
 )
-from engines.training.thresholds_rules import RULES, Rule, least_promise
-from inspector.core.arrays import Image
-from inspector.core.errors import ConfigError, DataError, EngineError
+from learning.thresholds.choosing import choose, failing, independent
+from learning.thresholds.folds import LeftOut
+from learning.thresholds.rules import RULES, Rule, least_promise
 from tools._argument_types import out_file
 from tools._cli import guarded
 from tools._rule_options import add_rule_options, chosen_rule

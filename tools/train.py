@@ -9,22 +9,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engines.backbones.zoo import describe, resolve
 from engines.roi import load_roi
 from engines.spec_file import file_hash
-from engines.training.data import Normals
-from engines.training.glass.masks import read_foregrounds
-from engines.training.glass.options import GlassOptions
-from engines.training.glass.textures import BuiltInTextures, FolderTextures, Textures
 from inspector.core.arrays import Mask
 from inspector.core.errors import ConfigError, EngineError
 from inspector.core.files import sole_writer
+from learning.backbones.zoo import describe, resolve
+from learning.methods.glass.training.masks import read_foregrounds
+from learning.methods.glass.training.options import GlassOptions
+from learning.methods.glass.training.sheet import SHEET, write_sheet
+from learning.methods.glass.training.textures import BuiltInTextures, FolderTextures, Textures
+from learning.normals import Normals
+from learning.training_folder import claim, refuse_other
 from tools._cli import INTERRUPTED, guarded
 from tools._fit_report import report
 from tools._progress import Bars
 from tools._rule_options import chosen_rule
 from tools._train_data import TrainingData, test_set, training_data
-from tools._train_folder import SHEET, claim, refuse_other, write_sheet
 from tools._train_options import glass_options, parser
 from tools._train_watch import TrainingWatch
 
@@ -111,9 +112,9 @@ def _stopped(checkpoints: Path) -> str:
 
 
 def _with_torch() -> Any:
-    """engines.export.glass_training. Raises EngineError where torch is missing."""
+    """learning.methods.glass.train. Raises EngineError where torch is missing."""
     try:
-        return importlib.import_module("engines.export.glass_training")
+        return importlib.import_module("learning.methods.glass.train")
     except ModuleNotFoundError as exc:
         if exc.name != "torch":
             raise

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable
 
-from engines.base import Engine
-from engines.datasets.masks import read_mask
-from engines.datasets.pictures import read_picture
-from engines.datasets.types import Sample
+from engines.opening import Engine
 from engines.resize import to_input
 from evaluation.report.sheets import PictureView
 from evaluation.results import PictureResult
 from inspector.core.errors import DataError
 from inspector.core.geometry import Affine
+from learning.datasets.masks import read_mask
+from learning.datasets.pictures import read_picture
+from learning.datasets.types import Sample
 
 
 class EngineViews:
     """A Viewer. samples: the test pictures of the result's class. mask_values: see
-    engines.datasets.masks."""
+    learning.datasets.masks."""
 
     def __init__(self, engine: Engine, samples: Iterable[Sample], mask_values: str) -> None:
         self._engine = engine

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from engines.base import open_engine
-from engines.datasets.types import ClassData
+from engines.opening import open_engine
 from evaluation.files import write_text
 from evaluation.report.index import index_page
 from evaluation.report.page import class_page
 from evaluation.report.views import EngineViews
 from evaluation.results import ClassResult, DatasetResult
+from learning.datasets.types import ClassData
 
 REPORT: Final = "report.html"
 

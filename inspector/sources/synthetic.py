@@ -13,8 +13,8 @@ from inspector.core.arrays import Image, frozen
 from inspector.core.clock import now_ns, utc_now
 from inspector.core.errors import SourceError
 from inspector.core.types import Frame, SourceInfo
-from inspector.sources.defect_shapes import KINDS
-from inspector.sources.web import MovingWeb, VisibleDefect, scattered_defects
+from inspector.synthetic.defect_shapes import KINDS
+from inspector.synthetic.web import MovingWeb, VisibleDefect, scattered_defects
 
 _FRAMES_TO_PASS = 16
 """Frames that a point of the web needs from one border of the picture to the other."""

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from engines.cuda_driver import LIBRARY
+from engines.backends.trt.driver import LIBRARY
 
 WITHOUT_A_CARD = f"""
 import sys, ctypes

@@ -4,11 +4,7 @@ import math
 
 import numpy as np
 import pytest
-
-from calibration.board import Board, BoardReport, from_board, tilt_deg
-from calibration.plane import Calibration
-from inspector.core.errors import CalibrationError
-from tests.calibration._boards import (
+from printed_boards import (
     FRAME_HW,
     SQUARE_MM,
     camera,
@@ -16,6 +12,10 @@ from tests.calibration._boards import (
     checkerboard,
     photograph,
 )
+
+from calibration.board import Board, BoardReport, from_board, tilt_deg
+from calibration.plane import Calibration
+from inspector.core.errors import CalibrationError
 
 CHECKER = Board("checkerboard", (9, 6), SQUARE_MM)
 CHARUCO = Board("charuco", (9, 6), SQUARE_MM, marker_mm=7.0, dictionary="4X4_50")

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.backbones.zoo import DEFAULT, resolve
-from engines.base import BACKENDS, Engine, open_engine
-from engines.export.fitting import Recipe, fit_engine
-from engines.fake_engine import FakeEngine, fake_spec
-from engines.methods.base import make_method
+from engines.backends.fake import FakeEngine, fake_spec
+from engines.opening import BACKENDS, Engine, open_engine
 from engines.spec import ResizeRule
 from engines.spec_file import read_engine, write_engine
-from engines.training.data import Normals
 from inspector.core.errors import ConfigError, EngineError, SpecError
+from learning.backbones.zoo import DEFAULT, resolve
+from learning.fitting import Recipe, fit_engine
+from learning.methods.base import make_method
+from learning.normals import Normals
 
 HW = (64, 96)
 

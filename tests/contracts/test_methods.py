@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.backbones.zoo import DEFAULT, resolve
-from engines.base import open_engine
-from engines.export.fitting import Recipe, fit_engine
-from engines.methods.base import METHODS, TRAINED, make_method
+from engines.opening import open_engine
 from engines.spec import ResizeRule
-from engines.training.data import Normals
 from inspector.core.errors import ConfigError
+from learning.backbones.zoo import DEFAULT, resolve
+from learning.fitting import Recipe, fit_engine
+from learning.methods.base import METHODS, TRAINED, make_method
+from learning.normals import Normals
 from tools.train import main as train_command
 
 HW = (64, 96)

@@ -25,9 +25,9 @@ from inspector.core.types import (
     SourceInfo,
     Verdict,
 )
+from inspector.outputs import SINKS
+from inspector.outputs.json_log import read_log
 from inspector.render.side_by_side import SideBySide
-from inspector.sinks import SINKS
-from inspector.sinks.json_log import read_log
 
 HW = (24, 32)
 UTC = "2026-01-31T12:00:00.123Z"

@@ -1,7 +1,6 @@
 """What every source of the SOURCES table promises, whatever it reads from."""
 
 import importlib
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,17 +11,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from scripted_camera import ScriptedCapture
+from source_clips import moving, transport_stream, write_clip
+from stream_servers import HttpServer
 
 from inspector.core.errors import SourceError
 from inspector.core.types import Frame
 from inspector.sources import SOURCES
 from inspector.sources.reconnect import Backoff
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "sources"))
-
-from source_clips import moving, transport_stream, write_clip
-from stream_servers import HttpServer
-from test_camera import ScriptedCapture
 
 BACKOFF = Backoff(first_s=0.02, max_s=0.05, give_up_s=None)
 SYNTHETIC: dict[str, Any] = {

@@ -6,13 +6,13 @@ import pytest
 from engine_parts import fitted
 from onnx import TensorProto, helper, numpy_helper
 
-from engines.backbones.zoo import BackboneInfo, Feature
 from engines.cost import count
-from engines.export import vit
-from engines.export.feature_graph import Weights
-from engines.export.precision import halved
 from engines.spec_file import read_engine
 from inspector.core.errors import EngineError
+from learning.backbones import vit
+from learning.backbones.feature_graph import Weights
+from learning.backbones.zoo import BackboneInfo, Feature
+from learning.half_precision import halved
 
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 

@@ -8,11 +8,11 @@ import numpy as np
 import onnx
 import pytest
 
-from engines.backbones.zoo import DEFAULT, resolve
-from engines.onnx_engine import OnnxEngine
+from engines.backends.onnx import OnnxEngine
 from engines.spec import SPEC_KEY
 from engines.spec_file import file_hash, graph_hash, read_engine, read_spec, write_engine
 from inspector.core.errors import ConfigError, EngineError, InspectorError, SpecError
+from learning.backbones.zoo import DEFAULT, resolve
 
 
 def test_a_written_spec_is_read_back_the_same(engine_file, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engines import golden
-from engines.fake_engine import fake_spec
+from engines.backends.fake import fake_spec
 from engines.spec import EngineSpec
 from inspector.core.errors import SpecError
 

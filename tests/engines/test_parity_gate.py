@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engines import golden, parity
-from engines.onnx_engine import OnnxEngine
+from engines.backends.onnx import OnnxEngine
 from engines.parity import TOLERANCES, Region, Ruler
 from engines.spec import PRECISIONS
 from inspector.config import MeasureConfig

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from engines.export.finishing import inspected
 from engines.roi import load_roi, mask
 from engines.spec import ResizeRule, Roi
 from inspector.core.errors import ConfigError
+from learning.finishing import inspected
 
 SQUARE = ((2.0, 2.0), (8.0, 2.0), (8.0, 6.0), (2.0, 6.0))
 

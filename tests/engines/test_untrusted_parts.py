@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from calibration.store import load_calibration
-from engines.backbones.zoo import DEFAULT, METADATA_KEY, describe, resolve
 from engines.roi import load_roi
 from inspector.core.errors import CalibrationError, ConfigError, SpecError
+from learning.backbones.zoo import DEFAULT, METADATA_KEY, describe, resolve
 
 
 def test_a_backbone_that_means_harm_is_refused(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engines.fake_engine import fake_spec
+from engines.backends.fake import fake_spec
 from engines.spec import EngineSpec
 
 HW = (64, 96)

@@ -8,13 +8,13 @@ import pytest
 from scenes import fake_engine_file, make_class, plate, write
 from sklearn.metrics import roc_auc_score
 
-from engines.datasets.layouts import load
 from engines.spec import ResizeRule
 from evaluation.compare import Comparison
 from evaluation.compare_dataset import compare_dataset, labels_of
 from evaluation.compare_tables import comparison_lines
 from evaluation.given import Settings
 from inspector.core.errors import ConfigError
+from learning.datasets.layouts import load
 
 FAST = Settings(backend="fake", resamples=50)
 BLUNT = (16, 24)

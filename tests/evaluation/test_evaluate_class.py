@@ -11,14 +11,14 @@ from adeval import au_pro
 from scenes import HW, fake_engine_file, make_class, plate, write
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from engines.datasets.layouts import load
-from engines.fake_engine import FakeEngine
+from engines.backends.fake import FakeEngine
 from engines.spec import LeftOutRecord, ResizeRule, Roi, ThresholdRule
-from engines.training.thresholds_record import picture_hash
 from evaluation.evaluating import as_tests, evaluate_class
 from evaluation.given import Settings
 from evaluation.results import ClassResult
 from inspector.core.errors import DataError, EngineError, InferenceError
+from learning.datasets.layouts import load
+from learning.thresholds.changing import picture_hash
 
 FAST = Settings(backend="fake", resamples=20)
 
@@ -142,7 +142,7 @@ class Broken(FakeEngine):
 
 
 def test_a_map_that_is_not_finite_is_an_error_of_its_picture(tmp_path, monkeypatch):
-    monkeypatch.setattr("engines.fake_engine.FakeEngine", Broken)
+    monkeypatch.setattr("engines.backends.fake.FakeEngine", Broken)
     result = evaluated(make_class(tmp_path / "plates"))
     assert len(result.errors) == 4
     assert all("not finite" in (one.error or "") for one in result.errors)
@@ -154,7 +154,7 @@ def test_an_engine_that_fails_is_no_result(tmp_path, monkeypatch):
     def fails(self, pixels):
         raise InferenceError("out of memory")
 
-    monkeypatch.setattr("engines.fake_engine.FakeEngine.infer", fails)
+    monkeypatch.setattr("engines.backends.fake.FakeEngine.infer", fails)
     with pytest.raises(InferenceError, match="out of memory"):
         evaluated(make_class(tmp_path / "plates"))
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from scenes import fake_engine_file, make_class, plate, write
 
-from engines.datasets.layouts import load
-from engines.fake_engine import FakeEngine
+from engines.backends.fake import FakeEngine
 from evaluation.dataset import Job, check_out, evaluate_dataset, jobs_for
 from evaluation.given import Settings
 from evaluation.results import DatasetResult
 from inspector.core.errors import ConfigError
+from learning.datasets.layouts import load
 
 ROOT = Path(__file__).parents[2]
 FAST = Settings(backend="fake", resamples=0)
@@ -89,7 +89,7 @@ def test_a_run_that_breaks_goes_on_where_it_was(data, monkeypatch):
 KILLED = """
 import sys, time
 from pathlib import Path
-from engines.datasets.layouts import load
+from learning.datasets.layouts import load
 from evaluation.dataset import evaluate_dataset, jobs_for
 from evaluation.given import Settings
 place = Path(sys.argv[1])

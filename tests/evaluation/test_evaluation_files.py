@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from scenes import fake_engine_file, make_class, plate, write
 
-from engines.datasets.layouts import load
-from engines.datasets.types import Sample
 from evaluation.evaluating import evaluate_class
-from evaluation.files import pictures_hash, read_class, write_class, write_dataset
+from evaluation.files import read_class, write_class, write_dataset
 from evaluation.given import Settings
 from evaluation.results import FIGURES, ClassResult, DatasetResult
 from inspector.core.errors import DataError, SinkError
+from learning.datasets.hashing import pictures_hash
+from learning.datasets.layouts import load
+from learning.datasets.types import Sample
 
 
 def evaluated(folder: Path, **changes: object) -> ClassResult:

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from scenes import spec
 
-from engines.datasets.types import Sample
-from engines.metrics.pixels import LIMIT
 from evaluation.facts import MEMORY_BYTES
 from evaluation.figures import findings
 from evaluation.gathering import Gathering
 from evaluation.given import Settings
 from evaluation.judging import Judged
 from evaluation.truth import Truth
+from learning.datasets.types import Sample
+from learning.metrics.pixels import LIMIT
 
 HW = (512, 512)
 PICTURES = 12

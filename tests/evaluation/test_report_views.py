@@ -7,9 +7,7 @@ import pytest
 from report_parts import Page
 from scenes import HOLES, HW, fake_engine_file, make_class, spec
 
-from engines.base import open_engine
-from engines.datasets.layouts import load
-from engines.datasets.types import ClassData
+from engines.opening import open_engine
 from engines.spec import ResizeRule
 from evaluation.evaluating import evaluate_class
 from evaluation.given import Settings
@@ -17,6 +15,8 @@ from evaluation.report.views import EngineViews
 from evaluation.report.write import REPORT, write_class_report
 from evaluation.results import ClassResult, PictureResult
 from inspector.core.errors import DataError, SinkError
+from learning.datasets.layouts import load
+from learning.datasets.types import ClassData
 
 FAKE = Settings(backend="fake", resamples=0)
 

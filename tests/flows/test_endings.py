@@ -21,7 +21,7 @@ import av
 import pytest
 from flow_rig import RESULTS, good_picture, write_clip
 
-from inspector.sinks.json_log import read_log
+from inspector.outputs.json_log import read_log
 
 ROOT = Path(__file__).parents[2]
 PACED = ["--source", "synthetic", "--set", "engine.backend=fake", "--set", "source.fps=100"]

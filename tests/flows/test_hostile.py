@@ -13,7 +13,7 @@ from flow_rig import HW, RESULTS, Inspect, good_picture, write_clip, write_pictu
 
 from engines.spec_file import read_spec
 from inspector.core.errors import FrameError, SpecError
-from inspector.sinks.json_log import read_log
+from inspector.outputs.json_log import read_log
 from tools.calibrate import main as calibrate
 
 ROOT = Path(__file__).parents[2]

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from flow_rig import HW, RESULTS, Inspect
 
-from engines.base import BACKENDS
+from engines.opening import BACKENDS
 from engines.spec_file import file_hash, read_engine, read_spec, write_engine
 from inspector import build
 from inspector.core.types import Defect
+from inspector.outputs.json_log import read_log
 from inspector.processing.postprocess import Judge
-from inspector.sinks.json_log import read_log
 from tools.calibrate import main as calibrate
 from tools.convert import main as convert
 

@@ -202,7 +202,7 @@ def test_a_disk_that_is_full_ends_the_run_and_keeps_what_was_written(
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=90)
     assert done.returncode == 1, done.stderr
     assert "annotated.mp4" in sentence(done.stderr)
-    from inspector.sinks.json_log import read_log
+    from inspector.outputs.json_log import read_log
 
     _, records = read_log(out / "inspections.jsonl")
     assert len(records) > 5

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from flow_rig import Inspect
 
-from engines.base import Scores
-from engines.fake_engine import FakeEngine
+from engines.backends.fake import FakeEngine
+from engines.opening import Scores
 from inspector.core.arrays import Image, Map
 from inspector.run import Run
 

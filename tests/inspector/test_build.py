@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engines.fake_engine import FakeEngine
+from engines.backends.fake import FakeEngine
 from inspector.build import build
 from inspector.config import load_config
 from inspector.core.arrays import Image, Map

@@ -7,17 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from cuda_rig import HostDriver
+from engine_parts import fitted
 
-from engines.card import Card
+from engines.backends.card import Card
+from engines.backends.trt.driver import Cuda
 from engines.cost import Cost
-from engines.cuda_driver import Cuda
 from tools import _bench_turns, _bench_worker, bench
 from tools._bench_turns import Absent, Candidate, Measured, Timing
 from tools.bench import main
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
-from cuda_rig import HostDriver
-from engine_parts import fitted
 
 QUICK = ["--seconds", "0.05", "--threads", "1"]
 

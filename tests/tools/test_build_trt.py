@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines import cuda_driver, trt_library
-from engines.backbones.zoo import DEFAULT, resolve
-from engines.export.fitting import Recipe, fit_engine
-from engines.methods.base import make_method
+from engines.backends.trt import driver as cuda_driver
+from engines.backends.trt import library as trt_library
 from engines.spec import ResizeRule
-from engines.training.data import Normals
+from learning.backbones.zoo import DEFAULT, resolve
+from learning.fitting import Recipe, fit_engine
+from learning.methods.base import make_method
+from learning.normals import Normals
 from tools.build_trt import main
 
 HW = (64, 64)

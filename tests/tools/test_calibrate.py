@@ -5,9 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from printed_boards import camera, checkerboard, photograph
 
 from calibration import load_calibration
-from tests.calibration._boards import camera, checkerboard, photograph
 from tools.calibrate import main
 
 

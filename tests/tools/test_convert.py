@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.base import open_engine
+from engines.opening import open_engine
 from engines.spec_file import read_spec
 from tools.convert import main
 from tools.fit import main as fit

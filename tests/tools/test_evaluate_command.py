@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.datasets.layouts import load
-from engines.datasets.splits import Fractions, load_or_make
 from inspector.core.files import sole_writer
+from learning.datasets.layouts import load
+from learning.datasets.splits import Fractions, load_or_make
 from tools.evaluate import main
 from tools.fit import main as fit
 

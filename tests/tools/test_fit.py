@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.base import open_engine
+from engines.opening import open_engine
 from engines.spec_file import read_spec
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from tools._normals import frames_of

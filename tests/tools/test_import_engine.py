@@ -1,21 +1,17 @@
 """tools.import_engine as a command."""
 
 import shutil
-import sys
 import zipfile
 from pathlib import Path
 
 import cv2
 import pytest
-from onnx import TensorProto
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "export"))
-
 from anomalib_graphs import disc, normal_folder, write
+from onnx import TensorProto
 
 import run_inspector
 from engines.spec_file import read_spec
-from inspector.sinks.folder import CSV
+from inspector.outputs.folder import CSV
 from tools.import_engine import main as import_engine
 from tools.show_engine import main as show_engine
 from tools.threshold import main as threshold

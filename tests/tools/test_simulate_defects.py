@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inspector.sources.defect_shapes import KINDS
+from inspector.synthetic.defect_shapes import KINDS
 from tools.simulate_defects import main
 
 

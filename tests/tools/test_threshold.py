@@ -9,15 +9,15 @@ import numpy as np
 import onnx
 import pytest
 
-from engines.backbones.zoo import DEFAULT, resolve
-from engines.export.fitting import Recipe, fit_engine
-from engines.methods.base import make_method
-from engines.onnx_engine import OnnxEngine
+from engines.backends.onnx import OnnxEngine
 from engines.spec import EngineSpec
 from engines.spec_file import graph_hash, read_engine, read_spec, write_engine
-from engines.training.data import from_folder
-from engines.training.thresholds import choose
-from engines.training.thresholds_record import left_out_of
+from learning.backbones.zoo import DEFAULT, resolve
+from learning.fitting import Recipe, fit_engine
+from learning.methods.base import make_method
+from learning.normals import from_folder
+from learning.thresholds.changing import left_out_of
+from learning.thresholds.choosing import choose
 from tools.threshold import main as threshold
 
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from train_parts import HW, class_folder, picture, train
 
-from engines.datasets.types import Sample
 from engines.spec import ResizeRule
-from engines.training.data import Normals
-from engines.training.glass.las import Synthesis
-from engines.training.glass.options import FASTER_RATE, PUBLISHED_RATE
-from engines.training.glass.textures import BuiltInTextures
 from inspector.core.errors import ConfigError, DataError
+from learning.datasets.types import Sample
+from learning.methods.glass.training.las import Synthesis
+from learning.methods.glass.training.options import FASTER_RATE, PUBLISHED_RATE
+from learning.methods.glass.training.sheet import SHEET, write_sheet
+from learning.methods.glass.training.textures import BuiltInTextures
+from learning.normals import Normals
+from learning.training_folder import LOG, REQUEST, Log, claim, refuse_other
 from tools import _train_data
 from tools._train_data import test_set as read_tests
-from tools._train_folder import LOG, REQUEST, SHEET, Log, claim, refuse_other, write_sheet
 from tools._train_options import glass_options, parser
 from tools.fit import main as fit
 
@@ -32,7 +33,7 @@ def normals(count, ordered=False):
 
 
 def test_a_missing_torch_is_one_sentence_with_what_to_install(tmp_path, monkeypatch, capsys):
-    monkeypatch.delitem(sys.modules, "engines.export.glass_training", raising=False)
+    monkeypatch.delitem(sys.modules, "learning.methods.glass.train", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     assert train(class_folder(tmp_path), tmp_path / "out") == 2
     assert capsys.readouterr().err == "error: training needs torch: pip install '.[train]'\n"

@@ -21,10 +21,10 @@ from train_parts import (  # noqa: E402
     train,
 )
 
-from engines.base import open_engine  # noqa: E402
+from engines.opening import open_engine  # noqa: E402
 from engines.spec_file import read_spec  # noqa: E402
-from engines.training.glass import options  # noqa: E402
 from inspector.core.files import sole_writer  # noqa: E402
+from learning.methods.glass.training import options  # noqa: E402
 from tools import _train_watch  # noqa: E402
 
 pytestmark = pytest.mark.train

@@ -1,0 +1,1 @@
+"""The runtimes that an engine file runs on."""

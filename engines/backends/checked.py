@@ -1,0 +1,124 @@
+"""What engines of all runtimes do alike: check what goes in and comes out, and cut batches."""
+
+import ctypes
+import sys
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import numpy as np
+from loguru import logger
+
+from engines.opening import DEVICES, Scores
+from engines.spec import EngineSpec
+from inspector.core.arrays import Image, Map
+from inspector.core.errors import ConfigError, EngineError, InferenceError
+
+
+class CheckedEngine(ABC):
+    """An engines.opening.Engine, but for `_run`."""
+
+    def __init__(
+        self, path: Path, spec: EngineSpec, running_on: str, *, most: int | None = None
+    ) -> None:
+        """path: named in errors. running_on: without why it was chosen. most: pictures that `_run`
+        takes at once, if the runtime has a limit besides the spec's."""
+        self._path = path
+        self._spec = spec
+        self._place = running_on
+        self._closed = False
+        self._most = min((limit for limit in (spec.max_batch, most) if limit), default=None)
+        self.chosen_because = ""
+
+    @property
+    def spec(self) -> EngineSpec:
+        return self._spec
+
+    @property
+    def running_on(self) -> str:
+        return self._place + (f" ({self.chosen_because})" if self.chosen_because else "")
+
+    def warm_up(self) -> None:
+        self.infer(np.zeros((1, *self._spec.resize.input_hw, 3), np.uint8))
+
+    def infer(self, pixels: Image) -> tuple[Map, Scores]:
+        if self._closed:
+            raise EngineError(f"the engine {self._path} is closed")
+        self._check_input(pixels)
+        count = len(pixels)
+        if count == 0:
+            return np.empty((0, *self._spec.map_hw), np.float32), np.empty(0, np.float32)
+        pixels, most = np.ascontiguousarray(pixels), self._most or count
+        parts = [self._run(pixels[at : at + most]) for at in range(0, count, most)]
+        # Joining copies, which the usual single part need not pay for.
+        maps, scores = (
+            parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+        )
+        if maps.shape != (count, *self._spec.map_hw) or scores.shape != (count,):
+            raise InferenceError(
+                f"the engine {self._path} gave a map of shape {maps.shape} and scores of "
+                f"shape {scores.shape} for {count} pictures"
+            )
+        return maps, scores
+
+    def device_ms(self, pixels: Image, runs: int) -> list[float]:
+        self._check_input(pixels)
+        if self._most is not None and len(pixels) > self._most:
+            return []
+        return self._device_ms(np.ascontiguousarray(pixels), runs)
+
+    def close(self) -> None:
+        self._closed = True
+        self._release()
+
+    @abstractmethod
+    def _run(self, pixels: Image) -> tuple[Map, Scores]:
+        """Checked and contiguous pictures, at least one -> maps and scores in memory of their own.
+        Raises InferenceError."""
+
+    def _device_ms(self, pixels: Image, runs: int) -> list[float]:
+        """Of checked and contiguous pictures. Raises InferenceError."""
+        return []
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Lets go of the runtime's memory; callable twice."""
+
+    def _check_input(self, pixels: Image) -> None:
+        shape = (*self._spec.resize.input_hw, 3)
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != shape:
+            raise EngineError(
+                f"the engine {self._path} takes uint8 of shape (n, {_comma(shape)}), "
+                f"not {pixels.dtype} of shape ({_comma(pixels.shape)})"
+            )
+
+
+def check_settings(device: str, threads: int) -> None:
+    """Raises ConfigError for a device that no engine has, or a negative number of threads."""
+    if device not in DEVICES:
+        raise ConfigError(f"engine.device {device!r} is unknown; known: {', '.join(DEVICES)}")
+    if threads < 0:
+        raise ConfigError(f"engine.threads must be at least 0, not {threads}")
+
+
+def refuse_or_warn(device: str, reason: str, *, fall_back: bool) -> None:
+    """Where a device was asked for and cannot be had: EngineError, or a warning if falling back."""
+    if not fall_back:
+        raise EngineError(f"engine.device is {device}, but {reason}")
+    logger.warning("{} was asked for, running on the CPU instead: {}", device, reason)
+
+
+def threads_text(threads: int) -> str:
+    if threads == 0:
+        return "threads chosen by the runtime"
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
+def return_freed_memory() -> None:
+    """Hands back what parsing the file took, which glibc keeps: 70 MB with an engine of 31 MB.
+    Other C libraries have no malloc_trim, and keep less."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
+
+
+def _comma(sizes: tuple[int, ...]) -> str:
+    return ", ".join(map(str, sizes))

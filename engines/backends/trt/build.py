@@ -1,0 +1,167 @@
+"""From an engine file to a TensorRT plan: the graph as TensorRT takes it, the builder, the cache.
+
+Networks are strongly typed: what the graph declares float32 is computed in float32, not in TF32.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import onnx
+from loguru import logger
+
+from engines.backends.trt.driver import Gpu
+from engines.backends.trt.graph import float_pixels
+from engines.backends.trt.library import Library, interruptible, load, one_line
+from engines.backends.trt.plan import (
+    PLANS,
+    Options,
+    Plan,
+    Purpose,
+    find,
+    keep,
+    locked,
+    plan_path,
+    record,
+)
+from engines.spec import EngineSpec
+from engines.spec_file import read_engine
+from inspector.core.errors import EngineError
+
+MAX_BATCH: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """fresh: built now, not taken from the folder."""
+
+    plan: Plan
+    fresh: bool
+
+
+def build(
+    engine: Path,
+    target: Gpu | tuple[str, ...],
+    *,
+    folder: Path = PLANS,
+    max_batch: int = MAX_BATCH,
+    workspace_mb: int | None = None,
+) -> Built:
+    """The plan of an engine file for one GPU, or for all GPUs of some compute capabilities such
+    as "SM86", which needs no GPU; taken from the folder where it was built before.
+
+    Raises SpecError for a file that is no whole engine, EngineError where TensorRT is missing or
+    refuses, naming the node that it refuses.
+    """
+    library = load()
+    spec, model = read_engine(engine)
+    purpose, options = purpose_of(spec, target), _options(spec, max_batch, workspace_mb)
+    path = plan_path(folder, engine, purpose, options)
+    with locked(path):
+        if found := find((folder,), purpose, options):
+            return Built(found, fresh=False)
+        logger.info("building {} with {}; this can take minutes", path, library.version)
+        start = time.monotonic()
+        with interruptible():
+            data, layers = _compile(library, engine, model, spec, purpose, options)
+        made = record(
+            purpose,
+            options,
+            data,
+            engine=engine.name,
+            spec=spec.to_json(),
+            layers=layers,
+            seconds=round(time.monotonic() - start, 3),
+        )
+        return Built(keep(path, data, made), fresh=True)
+
+
+def plan_for(engine: Path, gpu: Gpu) -> Plan:
+    """The plan that lies beside the engine file or in the folder of plans, built there if neither
+    has one for this graph, this TensorRT, and this GPU with its driver."""
+    purpose = purpose_of(read_engine(engine)[0], gpu)
+    return find((engine.parent, PLANS), purpose) or build(engine, gpu).plan
+
+
+def purpose_of(spec: EngineSpec, target: Gpu | tuple[str, ...]) -> Purpose:
+    """Raises EngineError for compute capabilities that this TensorRT does not build for."""
+    library = load()
+    on_site = isinstance(target, Gpu)
+    targets = (target.target,) if isinstance(target, Gpu) else tuple(sorted(set(target)))
+    known = library.targets
+    if not known and not on_site:
+        raise EngineError(
+            f"{library.version} builds for the GPU of this machine only; "
+            "building for others needs TensorRT RTX: pip install '.[trt]'"
+        )
+    if known and (unknown := [name for name in targets if name not in known]):
+        raise EngineError(
+            f"{library.version} does not build for {', '.join(unknown)}, "
+            f"only for {', '.join(known)}" + ("; install tensorrt instead" if on_site else "")
+        )
+    return Purpose(
+        graph_hash=spec.graph_hash,
+        tensorrt=library.version,
+        precision=spec.precision,
+        targets=targets,
+        gpu=target.name if isinstance(target, Gpu) else None,
+        driver=target.driver if isinstance(target, Gpu) else None,
+    )
+
+
+def _options(spec: EngineSpec, max_batch: int, workspace_mb: int | None) -> Options:
+    most = min(max_batch, spec.max_batch or max_batch)
+    return Options((1, 1, most), workspace_mb)
+
+
+def _compile(
+    library: Library,
+    engine: Path,
+    model: onnx.ModelProto,
+    spec: EngineSpec,
+    purpose: Purpose,
+    options: Options,
+) -> tuple[bytes, int]:
+    """The plan, and the number of layers of its network."""
+    api = library.api
+    builder = library.make("start", api.Builder, library.log)
+    typed = 1 << int(api.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
+    network = builder.create_network(typed)
+    _parse(library, engine, float_pixels(model), network)
+    config = builder.create_builder_config()
+    config.clear_flag(api.BuilderFlag.TF32)
+    if options.workspace_mb is not None:
+        config.set_memory_pool_limit(api.MemoryPoolType.WORKSPACE, options.workspace_mb << 20)
+    profile = builder.create_optimization_profile()
+    profile.set_shape("pixels", *((n, *spec.resize.input_hw, 3) for n in options.batches))
+    config.add_optimization_profile(profile)
+    if library.is_rtx:
+        config.num_compute_capabilities = len(purpose.targets)
+        for index, name in enumerate(purpose.targets):
+            config.set_compute_capability(getattr(api.ComputeCapability, name), index)
+    try:
+        plan = library.make(
+            f"build a plan of {engine}", builder.build_serialized_network, network, config
+        )
+    except EngineError as exc:
+        if "Turing" not in str(exc):
+            raise
+        raise EngineError(
+            f"{library.version} has no float32 products on Turing cards (SM75), and {engine} needs "
+            "them: pip install tensorrt-cu13 for such a card"
+        ) from exc
+    return bytes(plan), network.num_layers
+
+
+def _parse(library: Library, engine: Path, model: onnx.ModelProto, network: Any) -> None:
+    parser = library.api.OnnxParser(network, library.log)
+    if parser.parse(model.SerializeToString()):
+        return
+    if not parser.num_errors:
+        raise EngineError(f"{library.version} cannot parse {engine}: {library.reason()}")
+    error = parser.get_error(0)
+    raise EngineError(
+        f"{library.version} refuses the node {error.node_name()} ({error.node_operator()}) "
+        f"of {engine}: {one_line(error.desc())}"
+    )

@@ -1,0 +1,67 @@
+"""Runs an engine file on TensorRT, from a plan that is built on site when there is none yet."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from engines.backends.checked import CheckedEngine, check_settings
+from engines.backends.trt.build import plan_for
+from engines.backends.trt.driver import Cuda
+from engines.backends.trt.library import load
+from engines.backends.trt.session import Session
+from engines.opening import Scores
+from engines.spec_file import read_spec
+from inspector.core.arrays import Image, Map
+from inspector.core.errors import EngineError, InferenceError
+
+DEVICE: Final = "cuda"
+
+
+class TrtEngine(CheckedEngine):
+    """See engines.opening.Engine and open_engine for the arguments.
+
+    Runs on the first GPU that the process sees. There is no other device to fall back to, and no
+    use for threads. Thresholds are those of the engine file, whenever its plan was built.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        device: str = DEVICE,
+        threads: int = 0,
+        fall_back: bool = False,
+    ) -> None:
+        check_settings(device, threads)
+        if device != DEVICE:
+            raise EngineError(f"engine.device is {device}, but backend trt runs on {DEVICE} only")
+        spec, library = read_spec(path), load()
+        with contextlib.ExitStack() as opened:
+            cuda = Cuda()
+            opened.callback(cuda.close)
+            plan = plan_for(path, cuda.gpu)
+            self._session = Session(library, cuda, plan, spec)
+            opened.callback(self._session.close)
+            self._held = opened.pop_all()
+        where = f"CUDA, {cuda.gpu.name}, {plan.record.purpose.precision}"
+        most = plan.record.options.batches[-1]
+        super().__init__(path, spec, f"{library.version}, {where}", most=most)
+
+    def _run(self, pixels: Image) -> tuple[Map, Scores]:
+        with self._translated():
+            return self._session.run(pixels)
+
+    def _device_ms(self, pixels: Image, runs: int) -> list[float]:
+        with self._translated():
+            return self._session.device_ms(pixels, runs)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except EngineError as exc:
+            raise InferenceError(f"the engine {self._path} failed: {exc}") from exc
+
+    def _release(self) -> None:
+        self._held.close()

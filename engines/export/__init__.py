@@ -1,1 +1,0 @@
-"""Parity of an engine with its method, and export of backbones."""

@@ -1,1 +1,0 @@
-"""Data folders, thresholds and metrics."""

@@ -1,0 +1,11 @@
+"""Where inspections go: video, tables, JSON lines, snapshots, a window."""
+
+from typing import Final
+
+SINKS: Final[dict[str, str]] = {
+    "video_file": "inspector.outputs.video_file:VideoFileSink",
+    "csv_log": "inspector.outputs.csv_log:CsvLogSink",
+    "json_log": "inspector.outputs.json_log:JsonLogSink",
+    "snapshots": "inspector.outputs.snapshots:SnapshotSink",
+}
+"""Name -> "module:Class", resolved when asked for."""

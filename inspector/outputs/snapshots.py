@@ -1,0 +1,82 @@
+"""Pictures of the frames that failed, in a bounded number."""
+
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+import cv2
+
+from inspector.core.arrays import Image
+from inspector.core.errors import ConfigError, SinkError
+from inspector.core.protocols import Picture
+from inspector.core.types import Inspection, RunInfo, Verdict
+from inspector.outputs.files import make_folder
+
+WHEN: Final[dict[str, frozenset[Verdict]]] = {
+    "fail": frozenset({Verdict.FAIL}),
+    "error": frozenset({Verdict.ERROR}),
+    "both": frozenset({Verdict.FAIL, Verdict.ERROR}),
+}
+
+
+class SnapshotSink:
+    """One JPEG per failing frame, named by its id and verdict, such as frame_00001234_FAIL.jpg.
+
+    The newest max_count are kept: at the cap the oldest of this run is deleted for each new one;
+    0 keeps none. Files that were there before the run are never touched, unless a new one takes
+    their name. when: fail, error or both. quality: JPEG, 1 to 100.
+    """
+
+    name = "snapshots"
+
+    def __init__(self, folder: Path, *, max_count: int, when: str, quality: int) -> None:
+        if when not in WHEN:
+            raise ConfigError(f"snapshots: when must be one of {', '.join(WHEN)}, not {when!r}")
+        if max_count < 0:
+            raise ConfigError(f"snapshots: max_count must not be negative, not {max_count}")
+        if not 1 <= quality <= 100:
+            raise ConfigError(f"snapshots: quality must lie within 1 and 100, not {quality}")
+        self._folder = folder
+        self._max_count = max_count
+        self._verdicts = WHEN[when]
+        self._quality = quality
+        self._kept: deque[Path] = deque()
+
+    def open(self, run: RunInfo) -> None:
+        make_folder(self._folder)
+
+    def write(self, inspection: Inspection, picture: Picture) -> None:
+        if inspection.verdict not in self._verdicts or self._max_count == 0:
+            return
+        path = self._folder / f"frame_{inspection.frame_id:08d}_{inspection.verdict.value}.jpg"
+        data = self._encoded(picture.bgr(), path)
+        try:
+            while len(self._kept) >= self._max_count:
+                self._kept.popleft().unlink(missing_ok=True)
+            _write_whole(path, data)
+        except OSError as exc:
+            raise SinkError(f"the snapshot {path} cannot be written: {exc.strerror}") from exc
+        self._kept.append(path)
+
+    def close(self) -> None:
+        """Every file is closed after its write."""
+
+    def _encoded(self, bgr: Image, path: Path) -> bytes:
+        try:
+            done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
+        except cv2.error as exc:
+            raise SinkError(f"the snapshot {path} cannot be encoded: {exc.err}") from exc
+        if not done:
+            raise SinkError(f"the snapshot {path} cannot be encoded")
+        return bytes(data.tobytes())
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Under its name only when it is whole."""
+    part = path.with_suffix(".part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,151 @@
+"""The annotated video, on the clock of the source."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+from loguru import logger
+
+from inspector.core.errors import SinkError
+from inspector.core.protocols import Picture
+from inspector.core.types import Inspection, RunInfo
+from inspector.outputs.files import make_folder
+from inspector.outputs.mp4 import Mp4Writer
+
+LIVE_TIME_BASE: Final = Fraction(1, 90_000)
+MAX_START_S: Final = 10
+"""A first picture later than this becomes time 0: players show nothing until then."""
+
+GOP: Final = 30
+"""Frames between key frames; there is one at least every 0.95 s."""
+
+_MAX_TICKS_PER_S: Final = 10_000_000
+
+
+class VideoFileSink:
+    """H.264 in fragmented MP4 on the source's time base: each picture within one tick of the time
+    of its frame, strictly rising; on 1/90000 s since the first frame where frames have no time.
+
+    preset, crf, threads: of x264. copy_audio: copy the sound of the source's file as it is.
+    """
+
+    name = "video_file"
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        preset: str,
+        crf: int,
+        threads: int,
+        copy_audio: bool = True,
+    ) -> None:
+        self._path = path
+        self._preset = preset
+        self._crf = crf
+        self._threads = threads
+        self._copy_audio = copy_audio
+        self._run: RunInfo | None = None
+        self._writer: Mp4Writer | None = None
+        self._hw: tuple[int, int] = (0, 0)
+        self._time_base = LIVE_TIME_BASE
+        self._first_ns = 0
+        self._shift = 0
+        self._last: int | None = None
+        self._late = 0
+        self._waiting: list[tuple[Inspection, Picture]] = []
+
+    def open(self, run: RunInfo) -> None:
+        make_folder(self._path.parent)
+        self._run = run
+        base = run.source.time_base
+        if base is not None and base.denominator <= _MAX_TICKS_PER_S:
+            self._time_base = base
+
+    def write(self, inspection: Inspection, picture: Picture) -> None:
+        """Bad frames without a picture wait while no frame has told the size."""
+        if self._run is None:
+            raise SinkError(f"the video {self._path} is written before it is open")
+        known = self._run.source.frame_hw is not None or inspection.frame.image is not None
+        if self._writer is None and not known:
+            self._waiting.append((inspection, picture))
+            return
+        self._write_waiting(self._run)
+        self._encode(inspection, picture, self._run)
+
+    def close(self) -> None:
+        try:
+            if self._run is not None:
+                self._write_waiting(self._run)
+        finally:
+            writer, self._writer, self._run = self._writer, None, None
+            if writer is not None:
+                writer.close()
+        if self._late:
+            logger.warning("{} pictures of {} were moved to rising times", self._late, self._path)
+            self._late = 0
+
+    def _write_waiting(self, run: RunInfo) -> None:
+        waiting, self._waiting = self._waiting, []
+        for inspection, picture in waiting:
+            self._encode(inspection, picture, run)
+
+    def _encode(self, inspection: Inspection, picture: Picture, run: RunInfo) -> None:
+        i420 = picture.i420()
+        hw = (i420.shape[0] * 2 // 3, i420.shape[1])
+        if self._writer is None:
+            self._writer = self._begin(inspection, hw, run)
+        if hw != self._hw:
+            raise SinkError(
+                f"picture {inspection.frame_id} is {hw[1]}x{hw[0]}, the video {self._path} "
+                f"{self._hw[1]}x{self._hw[0]}"
+            )
+        pts = self._ticks(inspection)
+        if self._last is not None and pts <= self._last:
+            pts = self._last + 1
+            self._late += 1
+        try:
+            self._writer.write(i420, pts)
+        except SinkError:
+            self._give_up()
+            raise
+        self._last = pts
+
+    def _begin(self, inspection: Inspection, hw: tuple[int, int], run: RunInfo) -> Mp4Writer:
+        self._hw = hw
+        self._first_ns = inspection.frame.captured_ns
+        first = self._ticks(inspection)
+        if first * self._time_base > MAX_START_S:
+            self._shift = first
+            logger.info(
+                "times in {} are {:.3f} s earlier than in the source",
+                self._path,
+                float(first * self._time_base),
+            )
+        return Mp4Writer(
+            self._path,
+            hw=hw,
+            time_base=self._time_base,
+            preset=self._preset,
+            crf=self._crf,
+            threads=self._threads,
+            gop=GOP,
+            sound_from=run.source.path if self._copy_audio else None,
+            shift_s=self._shift * self._time_base,
+        )
+
+    def _ticks(self, inspection: Inspection) -> int:
+        frame = inspection.frame
+        base = self._time_base
+        if frame.pts_s is None:
+            return round(Fraction(frame.captured_ns - self._first_ns, 10**9) / base)
+        return round(frame.pts_s * base.denominator / base.numerator) - self._shift
+
+    def _give_up(self) -> None:
+        """After a failed write: what the file holds stays, what the muxer holds is lost."""
+        writer, self._writer, self._run = self._writer, None, None
+        if writer is not None:
+            try:
+                writer.abandon()
+            except SinkError as exc:
+                logger.warning("{}", exc)

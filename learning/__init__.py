@@ -1,0 +1,1 @@
+"""Good pictures become an engine file."""

@@ -1,0 +1,1 @@
+"""Imports ONNX exports of anomalib 2.x as engines."""

@@ -1,0 +1,297 @@
+"""From an ONNX export of anomalib 2.x and normal pictures to an engine file."""
+
+import dataclasses
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from loguru import logger
+
+from engines import golden
+from engines.spec import EngineSpec, ThresholdRule
+from engines.spec_file import graph_hash, write_engine
+from inspector.core.arrays import Image
+from inspector.core.clock import utc_now
+from inspector.core.errors import DataError, ParityError
+from learning import checking as parity
+from learning.anomalib.graph import MAP, SCORE, Export
+from learning.anomalib.run import Original, View, Wide
+from learning.anomalib.wrap import Scale, wrap
+from learning.normals import Normals
+from learning.thresholds import choosing as thresholds
+from learning.thresholds.changing import rechosen, record, scored
+from learning.thresholds.folds import LeftOut
+from learning.thresholds.rules import Rule
+from learning.trial import on_trial
+
+TOLERANCE: Final = 1e-4
+"""As of our own methods; measured on eight exports of anomalib 2.7.0: under 1e-6."""
+
+OWN_LIMIT: Final = 0.5
+"""Where anomalib's threshold lies after its normalisation, unless the graph says otherwise."""
+
+SMALL: Final = 0.01
+"""Raw scores that stay below this are stretched, for thresholds have a floor."""
+
+BATCH: Final = 8
+GOLDEN: Final = 2
+
+NOTE: Final = (
+    "but of a model from elsewhere that is not known: if it was trained on these very pictures, "
+    "they score lower than new ones, so thresholds are too low and the rates above too good"
+)
+
+LEFT, KEPT, NONE = "taken out of the graph", "kept in the graph", "none found"
+"""What became of anomalib's normalisation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What to make of an export. seed: of the altered pictures that parity is checked on."""
+
+    export: Export
+    view: View
+    name: str
+    rule: Rule = field(default_factory=Rule)
+    seed: int = 0
+    threads: int = 0
+
+
+def import_engine(normals: Normals, job: Import, out: Path) -> EngineSpec:
+    """Writes the engine file. Raises ParityError, leaving no file, where it does not give what the
+    export gives; DataError where the export's scores cannot tell pictures apart."""
+    thresholds.check_supported(job.rule, len(normals.names))
+    original = Original(job.export, job.view, job.threads)
+    one_by_one = original.settle_batch(normals.pixels)
+    altered = parity.unseen(normals.pixels, parity.PICTURES, job.seed)
+    raw, shown = _run(original, altered)
+    _check_normalised(job.export, raw, shown)
+    scales = _scales(job.export, [*_raw_values(original, normals.pixels), raw])
+    maps, scores = _scaled(scales, raw)
+    graph = wrap(
+        job.export,
+        job.view,
+        {name: scale for name, (scale, _) in scales.items()},
+        input_hw=normals.rule.input_hw,
+        map_hw=(maps.shape[1], maps.shape[2]),
+        batch=1 if one_by_one else "N",
+    )
+    spec = _spec(normals, job, graph, (maps.shape[1], maps.shape[2]))
+    spec = dataclasses.replace(
+        spec,
+        max_batch=1 if one_by_one else None,
+        parameters=_parameters(job.export, scales, graph),
+    )
+    spec = _checked(graph, spec, normals, job, altered, (maps, scores), out)
+    write_engine(out, graph, spec)
+    return spec
+
+
+Scales = dict[str, tuple[Scale, str]]
+"""Output -> how it is scaled, and what became of its normalisation."""
+
+
+def _run(original: Original, pixels: Image) -> tuple[dict[str, Wide], dict[str, Wide]]:
+    """As Original.run, a batch at a time."""
+    parts = [original.run(pixels[at : at + BATCH]) for at in range(0, len(pixels), BATCH)]
+    raw, shown = (
+        {name: np.concatenate([part[name] for part in side]) for name in side[0]}
+        for side in zip(*parts, strict=True)
+    )
+    return raw, shown
+
+
+def _raw_values(original: Original, pixels: Image) -> Iterator[dict[str, Wide]]:
+    for at in range(0, len(pixels), BATCH):
+        yield original.run(pixels[at : at + BATCH])[0]
+
+
+def _scales(export: Export, seen: list[dict[str, Wide]]) -> Scales:
+    """seen: raw values, in parts, the last part of altered pictures.
+
+    Where the normalisation can be told, scores keep anomalib's scale without its clipping, plus
+    0.5: a value of 1 lies at its threshold, and one of 0 no higher than the least of its validation
+    pictures.
+    """
+    return {
+        name: _scale(export, name, [values[name] for values in seen]) for name in export.outputs
+    }
+
+
+def _scale(export: Export, name: str, seen: list[Wide]) -> tuple[Scale, str]:
+    own = export.normalised.get(name)
+    if own is not None and own.flat:
+        return _from_normals(name, own.raw, seen[:-1]), LEFT
+    if own is not None:
+        return Scale(own.raw, own.threshold - own.span, own.span), LEFT
+    lowest, highest = min(part.min() for part in seen), max(part.max() for part in seen)
+    if lowest >= 0 and SMALL <= highest <= 1:
+        _warn_of_clipping(export, name, seen)
+        return Scale(name, 0.0, 1.0), KEPT
+    return _from_normals(name, name, seen[:-1]), NONE
+
+
+def _warn_of_clipping(export: Export, name: str, seen: list[Wide]) -> None:
+    share = float(np.mean(np.concatenate([part.ravel() for part in seen]) == 1))
+    if share > 0:
+        logger.warning(
+            "{} of {} is clipped to [0, 1] inside the graph, {:.2%} of it lies at 1 here: worse "
+            "defects look no worse. Set model.post_processor.enable_normalization = False "
+            "in anomalib and export it again",
+            name,
+            export.path,
+            share,
+        )
+
+
+def _from_normals(name: str, tensor: str, seen: list[Wide]) -> Scale:
+    """Raw scores as they are, but for those below 0 or close to it on normal pictures."""
+    low, high = float(min(part.min() for part in seen)), float(max(part.max() for part in seen))
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise DataError(f"{name} is {high:g} on every normal picture, so it says nothing")
+    if low >= 0 and high >= SMALL:
+        return Scale(tensor, 0.0, 1.0)
+    return Scale(tensor, low, high - low)
+
+
+def _scaled(scales: Scales, raw: Mapping[str, Wide]) -> tuple[Wide, Wide]:
+    maps = scales[MAP][0].of(raw[MAP])
+    return maps, scales[SCORE][0].of(raw[SCORE]) if SCORE in scales else maps.max(axis=(1, 2))
+
+
+def _check_normalised(export: Export, raw: Mapping[str, Wide], shown: Mapping[str, Wide]) -> None:
+    """That what was taken out of the graph is the normalisation: applied to the raw values, it
+    gives what the export gives."""
+    for name, own in export.normalised.items():
+        again = np.clip((raw[name] - own.threshold) / own.span + OWN_LIMIT, 0, 1)
+        if own.flat:
+            again = (np.sign(raw[name] - np.float32(own.threshold)) + 1) / 2
+        difference = float(np.abs(again - shown[name]).max())
+        if not difference <= TOLERANCE:
+            raise ParityError(
+                f"{name} of {export.path} is not its raw value normalised: they differ by "
+                f"{difference:.3g}, more than {TOLERANCE:.3g}"
+            )
+
+
+def _spec(
+    normals: Normals, job: Import, graph: onnx.ModelProto, map_hw: tuple[int, int]
+) -> EngineSpec:
+    """With no thresholds yet: all that normal pictures are scored with."""
+    model = job.export.model
+    found = {name: version(name) for name in ("numpy", "onnx")}
+    return EngineSpec(
+        name=job.name,
+        method="anomalib",
+        backbone="unknown (inside the model)",
+        layers=("unknown",),
+        frame_hw=normals.frame_hw,
+        resize=normals.rule,
+        map_hw=map_hw,
+        image_threshold=1.0,
+        pixel_threshold=1.0,
+        threshold_rule=ThresholdRule("not chosen yet", None, 0, 0, (0.0, 1.0)),
+        display_range=(0.0, 1.0),
+        graph_hash=graph_hash(graph),
+        licence="unknown",
+        seed=job.seed,
+        versions=found
+        | {
+            "python": platform.python_version(),
+            "exporter": f"{model.producer_name} {model.producer_version}".strip(),
+        },
+        created_utc=utc_now(),
+    )
+
+
+def _parameters(export: Export, scales: Scales, graph: onnx.ModelProto) -> dict[str, Any]:
+    """Of every output, how the engine's value follows from the tensor's: (value - zero) / span."""
+    said: dict[str, Any] = {"model": export.name or "unknown", "export": export.path.name}
+    for name, (scale, became) in scales.items():
+        said[name] = {
+            "normalisation": became,
+            "zero": scale.zero,
+            "span": scale.span,
+            "anomalib_threshold": _own_limit(export, name, scale),
+        }
+    return said | {"model_bytes": graph.ByteSize()}
+
+
+def _own_limit(export: Export, name: str, scale: Scale) -> float | None:
+    """anomalib's own threshold as a score of the engine; None where the file does not say."""
+    limit, own = export.limits.get(name), export.normalised.get(name)
+    if own is not None:
+        above = 0.0 if limit is None or own.flat else (limit - OWN_LIMIT) * own.span
+        limit = own.threshold + above
+    return None if limit is None else float(scale.of(limit))
+
+
+def _checked(
+    graph: onnx.ModelProto,
+    spec: EngineSpec,
+    normals: Normals,
+    job: Import,
+    altered: Image,
+    expected: tuple[Wide, Wide],
+    out: Path,
+) -> EngineSpec:
+    """The spec with thresholds, the figures of the check and golden pictures."""
+    maps, scores = expected
+    with on_trial(out, graph, spec, threads=job.threads) as engine:
+        left_out = scored(engine, normals.pixels, ordered=normals.ordered)
+        _refuse_useless(job.export, spec, left_out)
+        limits = thresholds.choose(left_out, job.rule, note=NOTE)
+        found = parity.compare(
+            parity.outputs(engine, altered),
+            lambda part: (maps[part], scores[part]),
+            limit=limits.image,
+            tolerance=TOLERANCE,
+        )
+    return dataclasses.replace(
+        rechosen(spec, limits),
+        parity=dataclasses.asdict(found),
+        golden=golden.pack(altered[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN]),
+        trained_on=_trained_on(normals, left_out),
+        left_out=record(left_out, normals.pixels[:0]),
+    )
+
+
+def _refuse_useless(export: Export, spec: EngineSpec, left_out: LeftOut) -> None:
+    for name, values in ((SCORE, left_out.scores), (MAP, left_out.peaks)):
+        if not np.isfinite(values).all():
+            raise DataError(f"{name} of {export.path} is not finite on normal pictures")
+        became = spec.parameters.get(name, {}).get("normalisation")
+        if became == KEPT and values.max() >= 1:
+            raise DataError(
+                f"{name} of {export.path} reaches 1 on normal pictures, the end of its scale, so "
+                "that no defect could score higher: set model.post_processor.enable_normalization "
+                "= False in anomalib and export it again"
+            )
+
+
+def _trained_on(normals: Normals, left_out: LeftOut) -> dict[str, Any]:
+    """What is known: the pictures that thresholds were chosen on, none of which was fitted here."""
+    found = thresholds.suspects(left_out.scores)
+    suspects = [normals.names[index] for index in found]
+    if suspects:
+        logger.warning(
+            "pictures that stand out among the normal ones: {}; look at them, they raise the "
+            "thresholds",
+            ", ".join(suspects),
+        )
+    return {
+        "name": f"unknown; thresholds from {normals.name}",
+        "count": len(normals.names),
+        "list_sha256": hashlib.sha256("\n".join(normals.names).encode()).hexdigest(),
+        "unreadable": len(normals.unread),
+        "unused": normals.unused,
+        "held_out": len(normals.names),
+        "suspects": suspects,
+        "suspects_dropped": False,
+    }

@@ -1,0 +1,58 @@
+"""Makes the file of a backbone from the table, by the exporter that the table names."""
+
+import importlib
+from pathlib import Path
+
+import onnx
+
+from inspector.core.errors import ConfigError
+from learning import torch_weights as checkpoint
+from learning.backbones import vit, zoo
+
+
+def export_backbone(
+    name: str, out: Path, *, weights_file: Path | None, input_hw: tuple[int, int] | None
+) -> zoo.BackboneInfo:
+    """Writes `out` and returns what it says of itself.
+
+    weights_file: a state dict of torch; None takes the pretrained one from the backbone's own
+    library. input_hw: for backbones of one fixed size; None where any size runs.
+    Raises ConfigError for names, sizes and weights that do not fit, EngineError for a library
+    that is missing.
+    """
+    module, _, function = zoo.recipe(name).exporter.partition(":")
+    export = getattr(importlib.import_module(module), function)
+    model = export(name, weights_file, input_hw)
+    try:
+        onnx.save(model, out)
+    except OSError as exc:
+        raise ConfigError(f"{out} cannot be written: {exc.strerror}") from exc
+    return zoo.describe(out)
+
+
+def exported_beside(
+    name: str, folder: Path, *, weights_file: Path, input_hw: tuple[int, int] | None
+) -> Path:
+    """`<name>.onnx` in the folder, made of those weights unless it is there already.
+
+    Raises ConfigError where the file there is of other weights or of another size.
+    """
+    zoo.recipe(name)
+    out = folder / f"{name}.onnx"
+    if not out.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        export_backbone(name, out, weights_file=weights_file, input_hw=input_hw)
+        return out
+    info = zoo.describe(out)
+    if info.weights_sha256 != checkpoint.file_sha256(weights_file) or info.input_hw != input_hw:
+        raise ConfigError(
+            f"{out} is there already and was not made of {weights_file} for this size: give it as "
+            "--backbone if it is meant, or move it away"
+        )
+    return out
+
+
+def patch_of(name: str) -> int | None:
+    """Input pixels per patch of a backbone that is exported for one size; None for the others."""
+    shape = vit.SHAPES.get(name)
+    return None if shape is None else shape.patch

@@ -1,0 +1,64 @@
+"""Where a patch is, as vision transformers are told: learned tables and rotary angles."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from inspector.core.errors import ConfigError
+from learning import torch_weights as checkpoint
+from learning.backbones.feature_graph import Weights
+
+Array = npt.NDArray[np.float64]
+
+ROTARY_BASE = 100.0
+
+
+def learned_positions(weights: Weights, channels: int, grid: tuple[int, int]) -> Array:
+    """(1 + h * w, channels), CLS first; a table of another grid is resampled by timm, bicubic.
+
+    A table with a square number of patches is one of a square grid, as the pretrained ones are;
+    any other must be of this very grid.
+    """
+    stored = weights.array("pos_embed")
+    if stored.ndim != 3 or stored.shape[0] != 1 or stored.shape[2] != channels:
+        raise ConfigError(
+            f"{weights.where}: weight 'pos_embed' has shape {stored.shape}, "
+            f"the network needs (1, any, {channels})"
+        )
+    patches = stored.shape[1] - 1
+    side = math.isqrt(patches)
+    square = side * side == patches
+    if not square and patches != grid[0] * grid[1]:
+        raise ConfigError(
+            f"{weights.where}: 'pos_embed' holds {patches} patches, neither a square grid nor "
+            f"{grid[0]}x{grid[1]}"
+        )
+    if not square or (side, side) == grid:
+        return stored[0].astype(np.float64)
+    torch, layers = checkpoint.library("torch"), checkpoint.library("timm.layers")
+    resampled = layers.resample_abs_pos_embed(
+        torch.from_numpy(stored), new_size=list(grid), num_prefix_tokens=1
+    )
+    return np.asarray(resampled[0].numpy(), dtype=np.float64)
+
+
+def rotary(weights: Weights, grid: tuple[int, int], prefix: int, head: int) -> tuple[Array, Array]:
+    """cos and signed sin, each (prefix + h * w, head); the prefix tokens stay as they are.
+
+    Patch centres run from -1 to 1 on each axis. Half a head is the angles of y, then of x, and
+    the other half the same again: rotating pairs channel i with i + head / 2, hence the minus on
+    the first half of sin. Meta's files store their periods (rounded to bfloat16), timm's do not.
+    """
+    quarter = head // 4
+    periods = ROTARY_BASE ** (np.arange(quarter) / quarter)
+    if "rope_embed.periods" in weights:
+        periods = weights.take("rope_embed.periods", (quarter,))
+    rows, columns = (np.arange(0.5, side) / side * 2 - 1 for side in grid)
+    centres = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+    angles = (2 * np.pi * centres[:, :, None] / periods).reshape(len(centres), -1)
+    cos = np.ones((prefix + len(centres), head))
+    sin = np.zeros_like(cos)
+    cos[prefix:] = np.concatenate((np.cos(angles), np.cos(angles)), axis=1)
+    sin[prefix:] = np.concatenate((-np.sin(angles), np.sin(angles)), axis=1)
+    return cos, sin

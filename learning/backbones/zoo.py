@@ -1,0 +1,232 @@
+"""Which backbones there are, where their files come from, and what a backbone file says of itself.
+
+A backbone is an ONNX file: input `image` (N, 3, H, W) float32 RGB in [0, 1], its own normalisation
+inside, outputs that are feature grids (N, C, h, w) or descriptors of the whole picture (N, C), and
+under METADATA_KEY a JSON object with the fields of BackboneInfo but the file's own hash.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import onnx
+
+from engines import limits
+from engines.spec_file import NOT_ONNX
+from inspector.core.errors import ConfigError, SpecError
+
+INPUT: Final = "image"
+METADATA_KEY: Final = "inspector_backbone"
+DEFAULT: Final = "efficientnet_lite0"
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One output. stride: input pixels per grid cell; None for a descriptor without a grid."""
+
+    name: str
+    channels: int
+    stride: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneInfo:
+    """What a backbone file says of itself.
+
+    size_multiple: sides of the input are multiples of it. input_hw: the one size it takes, None
+    where any does. licence, origin: of the weights. weights_sha256: of the file that they were
+    exported from. sha256: of the backbone file itself, empty before it is written.
+    """
+
+    name: str
+    outputs: tuple[Feature, ...]
+    size_multiple: int
+    input_hw: tuple[int, int] | None
+    licence: str
+    origin: str
+    weights_sha256: str
+    sha256: str = ""
+    input_name: str = INPUT
+
+    def output(self, name: str) -> Feature:
+        """Raises ConfigError for a name that the backbone does not have, with those it has."""
+        for feature in self.outputs:
+            if feature.name == name:
+                return feature
+        known = ", ".join(feature.name for feature in self.outputs)
+        raise ConfigError(f"backbone {self.name} has no layer {name!r}; it has {known}")
+
+    def check_size(self, input_hw: tuple[int, int]) -> None:
+        """Raises ConfigError for an input size that the backbone does not take."""
+        if self.input_hw is not None and input_hw != self.input_hw:
+            raise ConfigError(
+                f"backbone {self.name} takes {_sides(self.input_hw)} only, not {_sides(input_hw)}; "
+                f"export it again with --size {_sides(input_hw)}"
+            )
+        if any(side < 1 or side % self.size_multiple for side in input_hw):
+            raise ConfigError(
+                f"backbone {self.name} takes multiples of {self.size_multiple}, "
+                f"not {_sides(input_hw)}"
+            )
+
+    def write_to(self, model: onnx.ModelProto) -> None:
+        """Stores everything but the file's own hash in the model's metadata."""
+        values = {key: value for key, value in dataclasses.asdict(self).items() if key != "sha256"}
+        onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(values, sort_keys=True)})
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a backbone of a known name is had.
+
+    file: beside this module, where it is embedded. exporter: "module:function" that makes it.
+    """
+
+    exporter: str
+    licence: str
+    file: str | None = None
+
+
+_RESNET = "learning.backbones.resnet:export"
+_VIT = "learning.backbones.vit:export"
+_TORCHVISION_LICENCE = "BSD-3-Clause"
+_DINOV3_LICENCE = "DINOv3 License"
+
+BACKBONES: Final[dict[str, Recipe]] = {
+    DEFAULT: Recipe("learning.backbones.efficientnet_lite:export", "Apache-2.0", f"{DEFAULT}.onnx"),
+    "resnet18": Recipe(_RESNET, _TORCHVISION_LICENCE),
+    "resnet50": Recipe(_RESNET, _TORCHVISION_LICENCE),
+    "wide_resnet50_2": Recipe(_RESNET, _TORCHVISION_LICENCE),
+    "dinov2_vits14": Recipe(_VIT, "Apache-2.0"),
+    "dinov2_vitb14": Recipe(_VIT, "Apache-2.0"),
+    "dinov2_vitl14": Recipe(_VIT, "Apache-2.0"),
+    "dinov3_vits16": Recipe(_VIT, _DINOV3_LICENCE),
+    "dinov3_vitb16": Recipe(_VIT, _DINOV3_LICENCE),
+    "dinov3_vitl16": Recipe(_VIT, _DINOV3_LICENCE),
+}
+"""Name -> how it is had."""
+
+
+def recipe(name: str) -> Recipe:
+    """Raises ConfigError for a name that is not in the table, with those that are."""
+    if name not in BACKBONES:
+        raise ConfigError(f"backbone {name!r} is unknown; known: {', '.join(BACKBONES)}")
+    return BACKBONES[name]
+
+
+def resolve(name_or_path: str) -> Path:
+    """The ONNX file of an embedded backbone's name, or the path itself. Raises ConfigError."""
+    path = Path(name_or_path)
+    if path.suffix == ".onnx":
+        if not path.is_file():
+            what = "is a folder" if path.is_dir() else "does not exist"
+            raise ConfigError(f"backbone file {path} {what}")
+        return path
+    found = recipe(name_or_path)
+    if found.file is None:
+        raise ConfigError(
+            f"backbone {name_or_path} does not come with the program; make its file with "
+            f"`python -m tools.export_backbone {name_or_path} --out {name_or_path}.onnx` and give "
+            f"the path of that file"
+        )
+    return Path(__file__).with_name(found.file)
+
+
+def describe(path: Path) -> BackboneInfo:
+    """Reads and checks a backbone file. Raises SpecError where it breaks the contract above."""
+    try:
+        limits.check_file(path)
+        content = path.read_bytes()
+        model = onnx.load_model_from_string(content)
+        limits.check_model(path, model)
+        onnx.checker.check_model(model)
+    except NOT_ONNX as exc:
+        raise SpecError(f"{path} is not a whole ONNX file: truncated or damaged") from exc
+    except onnx.checker.ValidationError as exc:
+        reason = str(exc).strip().partition("\n")[0]
+        raise SpecError(f"{path} is not a whole ONNX file: {reason}") from exc
+    except OSError as exc:
+        raise SpecError(f"backbone file {path} cannot be read: {exc.strerror}") from exc
+    info = _metadata(path, model)
+    _check_input(path, model, info)
+    _check_outputs(path, model, info)
+    return dataclasses.replace(info, sha256=hashlib.sha256(content).hexdigest())
+
+
+def _metadata(path: Path, model: onnx.ModelProto) -> BackboneInfo:
+    text = {prop.key: prop.value for prop in model.metadata_props}.get(METADATA_KEY)
+    if text is None:
+        raise SpecError(f"{path} is no backbone: its metadata lack {METADATA_KEY!r}")
+    try:
+        raw: dict[str, Any] = json.loads(text)
+        outputs = tuple(Feature(**feature) for feature in raw.pop("outputs"))
+        input_hw = raw.pop("input_hw")
+        info = BackboneInfo(
+            outputs=outputs, input_hw=None if input_hw is None else tuple(input_hw), **raw
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+        raise SpecError(f"{path}: the metadata {METADATA_KEY!r} are malformed: {exc}") from exc
+    if not info.outputs or not _is_side(info.size_multiple):
+        raise SpecError(f"{path}: a backbone needs outputs and a size_multiple of at least 1")
+    if info.input_hw is not None and not (len(info.input_hw) == 2 and all(map(_is_side, input_hw))):
+        raise SpecError(f"{path}: input_hw must be two positive whole numbers")
+    texts = (info.name, info.licence, info.origin, info.weights_sha256, info.input_name)
+    if not all(isinstance(text, str) for text in (*texts, *(one.name for one in outputs))):
+        raise SpecError(f"{path}: names, licence and origin of a backbone must be text")
+    strides = [one.stride for one in outputs if one.stride is not None]
+    if not all(map(_is_side, (*strides, *(one.channels for one in outputs)))):
+        raise SpecError(f"{path}: strides and channels of a backbone must be whole numbers above 0")
+    return info
+
+
+def _is_side(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 1 << 20
+
+
+def _check_input(path: Path, model: onnx.ModelProto, info: BackboneInfo) -> None:
+    held = {constant.name for constant in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in held]
+    if [value.name for value in inputs] != [INPUT] or info.input_name != INPUT:
+        names = ", ".join(value.name for value in inputs)
+        raise SpecError(f"{path}: a backbone has the one input {INPUT!r}, this one has {names!r}")
+    dims = _dims(inputs[0])
+    if not _is_float(inputs[0]) or len(dims) != 4 or dims[1] != 3:
+        raise SpecError(f"{path}: {INPUT!r} must be float32 (N, 3, H, W), not {dims}")
+    sides = tuple(dims[2:])
+    if info.input_hw is not None and sides != info.input_hw:
+        raise SpecError(f"{path}: {INPUT!r} has sides {sides}, the metadata say {info.input_hw}")
+
+
+def _check_outputs(path: Path, model: onnx.ModelProto, info: BackboneInfo) -> None:
+    outputs = {value.name: value for value in model.graph.output}
+    stated = [feature.name for feature in info.outputs]
+    if sorted(stated) != sorted(outputs):
+        raise SpecError(f"{path} has the outputs {sorted(outputs)}, its metadata name {stated}")
+    for feature in info.outputs:
+        dims = _dims(outputs[feature.name])
+        rank = 2 if feature.stride is None else 4
+        fits = len(dims) == rank and dims[1] == feature.channels
+        if not fits or not _is_float(outputs[feature.name]):
+            raise SpecError(
+                f"{path}: output {feature.name!r} must be float32 with {rank} dimensions and "
+                f"{feature.channels} channels, not {dims}"
+            )
+
+
+def _sides(hw: tuple[int, int]) -> str:
+    return f"{hw[0]}x{hw[1]}"
+
+
+def _dims(value: onnx.ValueInfoProto) -> list[int | str]:
+    """Fixed sides as int, free ones by name."""
+    return [
+        dim.dim_value if dim.HasField("dim_value") else dim.dim_param
+        for dim in value.type.tensor_type.shape.dim
+    ]
+
+
+def _is_float(value: onnx.ValueInfoProto) -> bool:
+    return bool(value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT)

@@ -1,0 +1,110 @@
+"""A second engine file of another precision, checked against the reference of the first one."""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from engines import golden
+from engines.backends.onnx import OnnxEngine
+from engines.opening import Scores
+from engines.parity import TOLERANCES, Findings, Ruler, check, find
+from engines.spec import CONVERTED_FROM, EngineSpec
+from engines.spec_file import graph_hash, read_engine, write_engine
+from inspector.core.arrays import Image, Map
+from inspector.core.clock import utc_now
+from inspector.core.errors import EngineError, ParityError
+from learning import checking as exported
+from learning.half_precision import halved
+from learning.trial import on_trial
+
+HALF: Final = "float16"
+TURNS: Final = 7
+"""Both engines are timed in turn, so that what else the machine does slows both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """findings: on the golden pictures, against the float64 reference. parity: on altered ones,
+    against the engine it was made from. ms: least time of one picture on the CPU, before, after."""
+
+    spec: EngineSpec
+    findings: Findings
+    parity: exported.Parity
+    ms: tuple[float, float]
+
+
+def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Converted:
+    """Writes `out`. Raises EngineError for an engine that cannot be converted, ParityError, leaving
+    no file, where float16 is not enough for it."""
+    spec, model = read_engine(path)
+    kept = golden.unpack(spec)
+    if CONVERTED_FROM in spec.parameters:
+        raise EngineError(f"{path} is converted already")
+    if kept is None:
+        raise EngineError(f"{path} holds no golden pictures to check another precision with")
+    try:
+        graph = halved(model)
+    except EngineError as exc:
+        raise EngineError(f"{path}: {exc}") from exc
+    after = _described(spec, graph_hash(graph))
+    with on_trial(out, graph, after, threads=threads) as engine:
+        findings = find(engine, ruler=ruler)
+        assert findings is not None, "golden pictures were there a moment ago"
+        check(findings)
+        first = OnnxEngine(path, threads=threads)
+        parity = _compared(first, engine, kept.pixels)
+        ms = _timed(first, engine, kept.pixels[:1])
+    after = dataclasses.replace(after, parity=dataclasses.asdict(parity))
+    write_engine(out, graph, after)
+    return Converted(after, findings, parity, ms)
+
+
+def _described(spec: EngineSpec, digest: str) -> EngineSpec:
+    own = {"precision": HALF} if "precision" in spec.parameters else {}
+    return dataclasses.replace(
+        spec,
+        precision=HALF,
+        graph_hash=digest,
+        parameters=spec.parameters | own | {CONVERTED_FROM: spec.graph_hash},
+        created_utc=utc_now(),
+    )
+
+
+def _compared(first: OnnxEngine, second: OnnxEngine, pixels: Image) -> exported.Parity:
+    """Raises ParityError where map or score differ by more than the golden pictures may."""
+    spec, allowed = first.spec, TOLERANCES[HALF]
+    altered = exported.unseen(pixels, exported.PICTURES, spec.seed + 1)
+    found = exported.differences(
+        exported.outputs(second, altered),
+        lambda part: _outputs(first, altered[part]),
+        limit=spec.image_threshold,
+        tolerance=allowed["map"],
+    )
+    score_allowed = found.tolerance * allowed["score"] / allowed["map"]
+    if not (found.map_max_abs <= found.tolerance and found.score_max_abs <= score_allowed):
+        raise ParityError(
+            f"in {HALF} the engine differs from the one it was made from by "
+            f"{found.map_max_abs:.3g} on the map and {found.score_max_abs:.3g} on the score, more "
+            f"than {found.tolerance:.3g} and {score_allowed:.3g}"
+        )
+    return found
+
+
+def _outputs(engine: OnnxEngine, pixels: Image) -> tuple[Map, Scores]:
+    """One by one, which the other's batches are compared with."""
+    maps, scores = zip(*(engine.infer(picture[None]) for picture in pixels), strict=True)
+    return np.concatenate(maps), np.concatenate(scores)
+
+
+def _timed(first: OnnxEngine, second: OnnxEngine, picture: Image) -> tuple[float, float]:
+    least = [float("inf"), float("inf")]
+    for _ in range(TURNS):
+        for index, engine in enumerate((first, second)):
+            start = time.perf_counter()
+            engine.infer(picture)
+            least[index] = min(least[index], (time.perf_counter() - start) * 1e3)
+    return least[0], least[1]

@@ -1,0 +1,61 @@
+"""Layout of 3D-ADAM (arXiv 2507.07838) in its version for unsupervised training.
+
+A class holds train, validation and test, each with <kind>/rgb (the pictures), <kind>/ground_truth
+(masks of the same name) and <kind>/xyz (not read). Checked against a public listing of the set and
+public loaders of it, not against the set itself: that test/good exists could not be confirmed (a
+widely used conversion takes validation/good for it). "gt" for ground_truth is how MVTec 3D-AD, the
+model of this layout, calls it. A set that was converted to the layout of MVTec AD is read as such.
+"""
+
+from pathlib import Path
+
+from inspector.core.errors import DataError
+from learning.datasets.layouts import Layout, checked
+from learning.datasets.mvtec import FOLDERS, Mvtec, sample
+from learning.datasets.pairing import pair
+from learning.datasets.pictures import folders_in, pictures_below, pictures_in
+from learning.datasets.types import GOOD, ClassData, Sample
+
+
+class Adam3d(Layout):
+    looked_for = "folders train, validation or test with <kind>/rgb in them"
+
+    def recognises(self, root: Path) -> bool:
+        return bool(_names(root))
+
+    def classes(self, root: Path) -> tuple[str, ...]:
+        if names := _names(root):
+            return names
+        converted = Mvtec(self.name)
+        if not converted.recognises(root):
+            raise DataError(f"{root} is not of the layout {self.name}: it lacks {self.looked_for}")
+        return converted.classes(root)
+
+    def read(self, root: Path, name: str) -> ClassData:
+        if not _names(root):
+            return Mvtec(self.name).read(root, name)
+        folder = root if _is_class(root) else root / name
+        samples: list[Sample] = []
+        problems: list[str] = []
+        for below, split in FOLDERS.items():
+            for kind in folders_in(folder / below):
+                pictures = pictures_in(kind / "rgb")
+                truth = kind / ("ground_truth" if (kind / "ground_truth").is_dir() else "gt")
+                masks: dict[Path, tuple[Path, ...]] = {}
+                if kind.name != GOOD:
+                    masks, wrong = pair(pictures, pictures_below(truth), truth)
+                    problems += wrong
+                samples += [
+                    sample(folder, path, kind.name, split, masks.get(path, ())) for path in pictures
+                ]
+        return checked(name, folder, self.name, samples, problems)
+
+
+def _is_class(folder: Path) -> bool:
+    return any((kind / "rgb").is_dir() for part in FOLDERS for kind in folders_in(folder / part))
+
+
+def _names(root: Path) -> tuple[str, ...]:
+    if _is_class(root):
+        return (root.resolve().name,)
+    return tuple(folder.name for folder in folders_in(root) if _is_class(folder))

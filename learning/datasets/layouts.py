@@ -1,0 +1,145 @@
+"""The table of layouts of data sets, and reading a folder by one of them."""
+
+import dataclasses
+import importlib
+import os
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar, Final
+
+from inspector.core.errors import ConfigError, DataError
+from learning.datasets.types import ClassData, Sample
+
+LAYOUTS: Final[dict[str, str]] = {
+    "mvtec": "learning.datasets.mvtec:Mvtec",
+    "visa": "learning.datasets.visa:Visa",
+    "mpdd": "learning.datasets.mvtec:Mvtec",
+    "wfdd": "learning.datasets.mvtec:Mvtec",
+    "realiad": "learning.datasets.realiad:RealIad",
+    "3dadam": "learning.datasets.adam3d:Adam3d",
+    "folder": "learning.datasets.folder:Folder",
+}
+"""Name -> "module:Class", resolved when asked for."""
+
+_DETECTED = ("visa", "realiad", "3dadam", "mvtec")
+"""Those that a folder shows by itself; MPDD and WFDD look as MVTec AD does."""
+
+_FALL_BACK = "folder"
+
+
+class Layout(ABC):
+    """One way in which a data set lies on disk. name: the one it was asked for by."""
+
+    looked_for: ClassVar[str]
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @abstractmethod
+    def recognises(self, root: Path) -> bool:
+        """Whether root looks like one class or a set of classes of this layout."""
+
+    @abstractmethod
+    def classes(self, root: Path) -> tuple[str, ...]:
+        """Names of the classes, sorted; root may itself be the folder of one class. Raises
+        DataError where there is none."""
+
+    @abstractmethod
+    def read(self, root: Path, name: str) -> ClassData:
+        """Raises DataError where the class holds no pictures or its list of them is broken."""
+
+
+def make_layout(name: str) -> Layout:
+    """Raises ConfigError for an unknown name."""
+    if name not in LAYOUTS:
+        raise ConfigError(f"data set layout {name!r} is unknown; known: {', '.join(LAYOUTS)}")
+    module, _, attribute = LAYOUTS[name].partition(":")
+    cls: type[Layout] = getattr(importlib.import_module(module), attribute)
+    return cls(name)
+
+
+def detect(root: Path) -> str:
+    """Name of the layout that root shows. Raises DataError where it shows none or several."""
+    _refuse_missing(root)
+    layouts = [make_layout(name) for name in _DETECTED]
+    found = [layout for layout in layouts if layout.recognises(root)]
+    if len(found) > 1:
+        listed = " or ".join(layout.name for layout in found)
+        raise DataError(f"{root} could be {listed}: say which layout it is")
+    if found:
+        return found[0].name
+    fall_back = make_layout(_FALL_BACK)
+    if fall_back.recognises(root):
+        return _FALL_BACK
+    tried = "; ".join(f"{layout.name}: {layout.looked_for}" for layout in (*layouts, fall_back))
+    raise DataError(f"{root} has no known layout of a data set; looked for {tried}")
+
+
+def load(root: Path, layout: str | None) -> tuple[ClassData, ...]:
+    """The classes of a data set, sorted by name.
+
+    root: the data set, a folder of classes or the folder of one class. layout: None detects it;
+    `ClassData.layout` says which it was. A class that cannot be read is there without samples and
+    with the reason as its problem, unless there is no other. Raises DataError, and ConfigError for
+    an unknown layout.
+    """
+    _refuse_missing(root)
+    chosen = make_layout(detect(root) if layout is None else layout)
+    names = chosen.classes(root)
+    if len(names) == 1:
+        return (chosen.read(root, names[0]),)
+    read = tuple(_read_or_problem(chosen, root, name) for name in names)
+    if not any(found.samples for found in read):
+        raise DataError(f"no class of {root} can be used; first: {read[0].problems[0]}")
+    return read
+
+
+def checked(
+    name: str,
+    folder: Path,
+    layout: str,
+    samples: Iterable[Sample],
+    problems: Iterable[str],
+    *,
+    has_splits: bool = True,
+) -> ClassData:
+    """The samples of one class in order. Raises DataError where there is none, or where two have
+    one name; what else is missing in the class becomes a problem."""
+    ordered = sorted(samples, key=lambda sample: sample.name)
+    if not ordered:
+        raise DataError(f"class {name} in {folder} holds no pictures")
+    twice = [key for key, count in Counter(s.name for s in ordered).items() if count > 1]
+    if twice:
+        raise DataError(f"class {name} in {folder} names the picture {twice[0]} twice")
+    data = ClassData(name, tuple(ordered), layout, tuple(problems), has_splits)
+    return dataclasses.replace(data, problems=(*data.problems, *_missing(data)))
+
+
+def _missing(data: ClassData) -> list[str]:
+    found = []
+    if not data.normals():
+        found.append(f"class {data.name} has no good pictures for training")
+    if not data.has_splits:
+        return found
+    if not data.tests():
+        found.append(f"class {data.name} has no test pictures")
+    elif not data.defects():
+        found.append(f"class {data.name} has no defective test pictures")
+    elif len(data.defects()) == len(data.tests()):
+        found.append(f"class {data.name} has no good test pictures")
+    return found
+
+
+def _read_or_problem(layout: Layout, root: Path, name: str) -> ClassData:
+    try:
+        return layout.read(root, name)
+    except DataError as exc:
+        return ClassData(name, (), layout.name, (str(exc),))
+
+
+def _refuse_missing(root: Path) -> None:
+    # Unlike Path.is_dir, isdir is False for a name that is too long.
+    if not os.path.isdir(root):
+        raise DataError(f"data set {root} is no folder")

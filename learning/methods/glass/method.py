@@ -1,0 +1,141 @@
+"""GLASS: a small network, trained to tell normal features from synthetic anomalies, judges every
+patch.
+
+Method of "GLASS" (ECCV 2024): patch vectors of two layers of a frozen backbone, a linear
+projection, a discriminator. This module computes a trained network; the package training trains it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import numpy.typing as npt
+from spox import Var
+
+from inspector.core.errors import ConfigError
+from learning.backbones.features import FeatureExtractor
+from learning.backbones.zoo import BackboneInfo
+from learning.graph import glass_head, maps
+from learning.graph.maps import Canvas, scored_cells
+from learning.graph.patch_embedding import PatchEmbedding
+from learning.methods.base import Embeddings, Features, Maps, Scorer, Scores
+from learning.methods.glass import reference as glass_reference
+from learning.methods.glass.model import SLOPE, GlassModel, State, fold
+
+STRIDES: Final = (8, 16)
+"""Of the published layers, layer2 and layer3 of WideResNet50."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedGlass:
+    """folded: what the engine computes. state: the networks as trained, for the reference; no part
+    of the engine. grids: of the layers, for one size of input. facts: plain values that the spec
+    tells of the training."""
+
+    folded: GlassModel
+    state: State
+    grids: tuple[tuple[int, int], ...]
+    facts: Mapping[str, Any]
+
+
+def trained_glass(
+    state: State,
+    extractor: FeatureExtractor,
+    input_hw: tuple[int, int],
+    *,
+    facts: Mapping[str, Any] | None = None,
+) -> TrainedGlass:
+    """state: a checkpoint in the published form, as numpy arrays. extractor: of the layers that it
+    was trained on, see Glass.outputs. Raises ConfigError where they do not fit each other."""
+    weight = state.get("pre_projection", {}).get("layers.0fc.weight")
+    if weight is None or weight.ndim != 2:
+        raise ConfigError("the checkpoint's pre_projection has no matrix layers.0fc.weight")
+    channels = [extractor.info.output(layer).channels for layer in extractor.layers]
+    embedding = PatchEmbedding.pooled(channels, len(weight), len(weight))
+    found = extractor.extract(np.zeros((1, *input_hw, 3), np.uint8))
+    return TrainedGlass(
+        folded=fold(state, extractor.layers, embedding),
+        state=state,
+        grids=tuple((values.shape[2], values.shape[3]) for values in found.values()),
+        facts={} if facts is None else facts,
+    )
+
+
+@dataclass(frozen=True)
+class Glass(Scorer[TrainedGlass]):
+    """layers: None for those of strides 8 and 16, or all grids where the backbone has no such."""
+
+    name: ClassVar[str] = "glass"
+    top_fraction: ClassVar[float | None] = None
+    highest: ClassVar[float] = 1.0
+
+    layers: tuple[str, ...] | None = None
+    precision: str = field(default="float32", init=False)
+
+    def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
+        names = super().outputs(info)
+        strides = {name: info.output(name).stride or 0 for name in names}
+        if self.layers is None:
+            names = tuple(name for name in names if strides[name] in STRIDES) or names
+        finest = min(names, key=lambda name: strides[name])
+        if strides[names[0]] > strides[finest]:
+            raise ConfigError(
+                f"layer {finest} has a finer grid than {names[0]}, the first of the layers, whose "
+                f"grid is scored: name {finest} first"
+            )
+        return names
+
+    def embed(self, features: Features) -> Embeddings:
+        return dict(features)
+
+    def measure(
+        self, model: TrainedGlass, embeddings: Embeddings, canvas: Canvas
+    ) -> tuple[Maps, Scores]:
+        grid = model.folded.scores(embeddings)
+        drawn = maps.anomaly_map_numpy({self.name: grid}, canvas)
+        return drawn, (grid * _scored_cells(model, canvas)).max(axis=(1, 2))
+
+    def head(
+        self, model: TrainedGlass, features: Mapping[str, Var], canvas: Canvas
+    ) -> tuple[Var, Var]:
+        folded = model.folded
+        grid = glass_head.patch_scores(
+            [features[layer] for layer in folded.layers],
+            model.grids,
+            folded.embedding,
+            folded.weights,
+            bias=folded.bias,
+            tail=folded.tail,
+            slope=SLOPE,
+        )
+        drawn = maps.anomaly_map({self.name: grid}, {self.name: model.grids[0]}, canvas)
+        return drawn, glass_head.largest(
+            grid, None if canvas.inside is None else _scored_cells(model, canvas)
+        )
+
+    def reference(
+        self, model: TrainedGlass, features: Features, canvas: Canvas
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        layers = [features[layer] for layer in model.folded.layers]
+        return glass_reference.maps_and_scores(layers, model.state, canvas)
+
+    def describe(self, model: TrainedGlass) -> dict[str, Any]:
+        folded = model.folded
+        parts = folded.embedding.convolutions
+        arrays = [*folded.weights, folded.bias, folded.tail, *(part.kernel for part in parts)]
+        return {
+            "dims": folded.embedding.dims,
+            "hidden": folded.hidden,
+            "kernels": {
+                layer: {"shape": list(part.kernel.shape), "groups": part.groups}
+                for layer, part in zip(folded.layers, parts, strict=True)
+            },
+            "model_bytes": sum(array.nbytes for array in arrays),
+            **model.facts,
+        }
+
+
+def _scored_cells(model: TrainedGlass, canvas: Canvas) -> npt.NDArray[np.float32]:
+    """(h, w): 1 for the cells that the image score is taken from."""
+    return scored_cells(model.grids[0], canvas).reshape(model.grids[0])

@@ -1,0 +1,56 @@
+"""Scores of cells to the map and the image score, written down literally in float64.
+
+The references of the methods use it. It shares no code with learning.graph.maps: its Gaussian
+filter is SciPy's.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
+
+from learning.graph.maps import TRUNCATE, Canvas
+
+Float = npt.NDArray[np.float64]
+
+
+def draw(scores: Float, canvas: Canvas) -> Float:
+    """Upsampled, smoothed, and with a region the mean over what lies inside it."""
+    if canvas.inside is None:
+        return _smooth(scores, canvas)
+    shares = share(canvas.inside.astype(np.float64), scores.shape)
+    weight = np.maximum(_smooth(shares, canvas), 1e-6)
+    return np.where(canvas.inside, _smooth(scores * shares, canvas) / weight, 0.0)
+
+
+def share(inside: Float, grid_hw: tuple[int, ...]) -> Float:
+    """(h, w): mean of the mask over each cell, border pixels by the part that they overlap."""
+    found = np.empty(grid_hw)
+    for y in range(grid_hw[0]):
+        tall = _overlaps(y, grid_hw[0], inside.shape[0])
+        for x in range(grid_hw[1]):
+            wide = _overlaps(x, grid_hw[1], inside.shape[1])
+            found[y, x] = tall @ inside @ wide / (tall.sum() * wide.sum())
+    return found
+
+
+def _overlaps(cell: int, cells: int, pixels: int) -> Float:
+    """How much of each pixel lies in the cell, along one axis."""
+    start, end = cell * pixels / cells, (cell + 1) * pixels / cells
+    return np.array([max(0.0, min(p + 1, end) - max(p, start)) for p in range(pixels)])
+
+
+def _smooth(grid: Float, canvas: Canvas) -> Float:
+    for axis, out in enumerate(canvas.map_hw):
+        cells = grid.shape[axis]
+        centres = (np.arange(out) + 0.5) * cells / out - 0.5
+        lines = np.moveaxis(grid, axis, -1).reshape(-1, cells)
+        longer = np.stack([np.interp(centres, np.arange(cells), line) for line in lines])
+        grid = longer.T if axis == 0 else longer
+    if canvas.sigma == 0:
+        return grid
+    return gaussian_filter(grid, canvas.sigma, mode="reflect", truncate=TRUNCATE)
+
+
+def image_score(one: Float, canvas: Canvas) -> float:
+    step = canvas.step
+    return float(np.sort(one[::step, ::step].ravel())[-canvas.top_k :].mean())

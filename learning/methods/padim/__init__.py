@@ -1,0 +1,1 @@
+"""PaDiM: the method, its Gaussians and its reference."""

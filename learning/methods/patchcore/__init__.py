@@ -1,0 +1,1 @@
+"""PatchCore: the method, its bank, its search and its reference."""

@@ -1,0 +1,96 @@
+"""The bank of PatchCore: patches of the normal pictures, thinned, centred and stored."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from learning.graph.patch_embedding import PatchEmbedding
+from learning.methods import coreset
+from learning.methods.base import Embeddings
+
+PROJECTION: Final = 128
+"""Columns that the coreset is chosen by where patches have at least twice as many."""
+
+PICTURES_AT_ONCE: Final = 8
+"""Whose patches are joined at a time while rows are drawn."""
+
+Array = npt.NDArray[np.float32]
+Grid = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PatchCoreModel:
+    """bank: (M, D) less `centre` (D,), divided by `scale`, in the stored precision. scale is 1 for
+    float32, and the largest norm for float16, so that products of two rows stay below 1.
+
+    grids: of the layers. candidates: how many of the rows took part in choosing the bank.
+    covering: largest distance of a candidate to the bank, as projected where `projected`.
+    """
+
+    bank: npt.NDArray[np.floating]
+    centre: Array
+    scale: float
+    grids: dict[str, Grid]
+    pictures: int
+    candidates: int
+    covering: float
+    projected: bool
+
+    @property
+    def grid_hw(self) -> Grid:
+        """Of the patches: the first layer's."""
+        return next(iter(self.grids.values()))
+
+    def rows(self) -> Array:
+        """(M, D) float32: the bank as it is compared with, less the centre."""
+        return self.bank.astype(np.float32) * np.float32(self.scale)
+
+
+def patches(
+    joining: PatchEmbedding, embeddings: Embeddings, wanted: npt.NDArray[np.int64]
+) -> Array:
+    """(len(wanted), D): the patches of those numbers, counted picture by picture; rising."""
+    layers = list(embeddings.values())
+    cells = layers[0].shape[2] * layers[0].shape[3]
+    found = np.empty((len(wanted), joining.dims), np.float32)
+    for start in range(0, len(layers[0]), PICTURES_AT_ONCE):
+        joined = joining.joined([layer[start : start + PICTURES_AT_ONCE] for layer in layers])
+        first, last = np.searchsorted(wanted, (start * cells, (start + len(joined)) * cells))
+        picture, cell = np.divmod(wanted[first:last] - start * cells, cells)
+        found[first:last] = joined.reshape(*joined.shape[:2], cells)[picture, :, cell]
+    return found
+
+
+def build(
+    pool: Array, keep: int, seed: int, *, precision: str, grids: dict[str, Grid], pictures: int
+) -> PatchCoreModel:
+    """pool: (candidates, D), of which `keep` rows become the bank."""
+    bank, covering = pool, 0.0
+    projected = keep < len(pool) and pool.shape[1] >= 2 * PROJECTION
+    if keep < len(pool):
+        seen = coreset.project(pool, PROJECTION, seed) if projected else pool
+        chosen, squared = coreset.greedy(seen, keep)
+        bank, covering = pool[chosen], squared**0.5
+    centre = bank.mean(axis=0)
+    bank = bank - centre
+    scale = 1.0
+    if precision == "float16":
+        scale = float(np.linalg.norm(bank, axis=1).max()) or 1.0
+    return PatchCoreModel(
+        bank=(bank / np.float32(scale)).astype(precision),
+        centre=centre,
+        scale=scale,
+        grids=grids,
+        pictures=pictures,
+        candidates=len(pool),
+        covering=covering,
+        projected=projected,
+    )
+
+
+def cells_under(grid_hw: Grid, map_hw: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Row and column of the grid under each row and column of the map."""
+    rows, columns = (np.arange(map_hw[axis]) * grid_hw[axis] // map_hw[axis] for axis in (0, 1))
+    return rows, columns

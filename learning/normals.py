@@ -1,0 +1,206 @@
+"""Normal pictures: from a folder or a stream to input pixels of one size."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from loguru import logger
+
+from engines.resize import to_input
+from engines.spec import ResizeRule
+from inspector.core.arrays import Image
+from inspector.core.errors import ConfigError, DataError
+from learning.datasets.pictures import list_pictures, read_picture
+
+MAX_UNREADABLE: Final = 0.1
+"""Share of a folder's pictures that may be unreadable before fitting stops."""
+
+MAX_PICTURES: Final = 200
+"""As many as RAD keeps per position by default: every one of them slows the search."""
+SHORT_SIDE: Final = 256
+MULTIPLE: Final = 32
+
+Size = tuple[int, int] | int
+"""(height, width) of the input; or its short side, the long one by the frame's aspect."""
+
+Crop = tuple[float, float, float, float]
+WHOLE: Final[Crop] = (0.0, 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Normals:
+    """Normal pictures as the engine takes them.
+
+    pixels: (n, H, W, 3) uint8 RGB. names: of the pictures, for the hash in the spec. frame_hw: the
+    commonest size of the pictures before resizing. ordered: frames of one stream. unread: names of
+    pictures that could not be read. unused: how many were left out by max_pictures.
+    """
+
+    name: str
+    pixels: Image
+    names: tuple[str, ...]
+    frame_hw: tuple[int, int]
+    rule: ResizeRule
+    ordered: bool
+    unread: tuple[str, ...] = ()
+    unused: int = 0
+
+
+LONGEST_SIDE = 4096
+"""Of the input, px; a long thin picture is cropped or scaled by who fits it, not by us."""
+
+
+def default_input_hw(frame_hw: tuple[int, int], short_side: int = SHORT_SIDE) -> tuple[int, int]:
+    """The short side as given, the long side by the frame's aspect in multiples of 32. Raises
+    DataError where that is beyond LONGEST_SIDE."""
+    size = _by_aspect(frame_hw, short_side)
+    if max(size) > LONGEST_SIDE:
+        raise DataError(f"pictures of {frame_hw[1]}x{frame_hw[0]} are too long; give --size")
+    return size
+
+
+def _by_aspect(frame_hw: tuple[int, int], short_side: int = SHORT_SIDE) -> tuple[int, int]:
+    short, long = sorted(frame_hw)
+    other = max(1, round(short_side * long / short / MULTIPLE)) * MULTIPLE
+    return (short_side, other) if frame_hw[0] <= frame_hw[1] else (other, short_side)
+
+
+def _input_hw(size: Size | None, frame_hw: tuple[int, int]) -> tuple[int, int]:
+    if isinstance(size, tuple):
+        return size
+    return default_input_hw(frame_hw, SHORT_SIDE if size is None else size)
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` of the indices 0..count-1, evenly spread, first and last among them."""
+    if count <= most:
+        return list(range(count))
+    return [round(i) for i in np.linspace(0, count - 1, most)]
+
+
+def from_folder(
+    folder: Path,
+    *,
+    input_hw: Size | None = None,
+    max_pictures: int = MAX_PICTURES,
+    crop: Crop = WHOLE,
+) -> Normals:
+    """The pictures of a folder, or of its train/good; see from_pictures."""
+    found = list_pictures(folder)
+    named = [(path.name, path) for path in found]
+    return from_pictures(
+        folder.name, named, input_hw=input_hw, max_pictures=max_pictures, crop=crop
+    )
+
+
+def from_pictures(
+    name: str,
+    found: Sequence[tuple[str, Path]],
+    *,
+    input_hw: Size | None = None,
+    max_pictures: int = MAX_PICTURES,
+    crop: Crop = WHOLE,
+) -> Normals:
+    """Reads pictures, given as names and files; unreadable ones are named, skipped and counted.
+
+    input_hw: None takes default_input_hw of the commonest size. crop: see ResizeRule. Raises
+    DataError for fewer than two pictures and for more than MAX_UNREADABLE unreadable ones.
+    """
+    chosen = [found[i] for i in spread(len(found), _checked(max_pictures))]
+    paths = [path for _, path in chosen]
+    sizes: dict[Path, tuple[int, int]] = {}
+    resized: dict[Path, Image] = {}
+    for path in paths:
+        image = read_picture(path)
+        if image is None:
+            logger.warning("{} is not a readable picture: skipped", path)
+            continue
+        sizes[path] = (image.shape[0], image.shape[1])
+        resized[path] = _resized(image, _input_hw(input_hw, sizes[path]), crop)
+    unread = tuple(own for own, path in chosen if path not in sizes)
+    _refuse_unread(name, unread, len(paths))
+    frame_hw, rule = _commonest(sizes, input_hw, crop)
+    for path, pixels in resized.items():
+        if pixels.shape[:2] != rule.input_hw and (again := read_picture(path)) is not None:
+            resized[path] = to_input(again, rule)[0]
+    names = tuple(own for own, path in chosen if path in sizes)
+    pixels = _stacked(name, list(resized.values()))
+    return Normals(name, pixels, names, frame_hw, rule, False, unread, len(found) - len(paths))
+
+
+def from_stream(
+    name: str,
+    frames: Iterable[Image],
+    *,
+    input_hw: Size | None = None,
+    max_pictures: int = MAX_PICTURES,
+) -> Normals:
+    """Takes evenly spread frames (H, W, 3) uint8 BGR of one stream, never holding more than twice
+    max_pictures. The first frame's size decides; raises DataError for fewer than two frames."""
+    most = _checked(max_pictures)
+    held: list[tuple[int, Image]] = []
+    rule, frame_hw, step, count = None, (0, 0), 1, 0
+    for index, frame in enumerate(frames):
+        count = index + 1
+        if rule is None:
+            frame_hw = (frame.shape[0], frame.shape[1])
+            rule = ResizeRule(_input_hw(input_hw, frame_hw))
+        if index % step:
+            continue
+        held.append((index, to_input(frame, rule)[0]))
+        if len(held) == 2 * most:
+            held, step = held[::2], 2 * step
+    if rule is None:
+        raise DataError(f"{name} gave no frames")
+    kept = [held[i] for i in spread(len(held), most)]
+    pixels = _stacked(name, [image for _, image in kept])
+    names = tuple(f"{name}#{index}" for index, _ in kept)
+    return Normals(name, pixels, names, frame_hw, rule, True, (), count - len(kept))
+
+
+def _checked(max_pictures: int) -> int:
+    if max_pictures < 2:
+        raise ConfigError(f"max_pictures must be at least 2, not {max_pictures}")
+    return max_pictures
+
+
+def _resized(image: Image, input_hw: tuple[int, int], crop: Crop) -> Image:
+    return to_input(image, ResizeRule(input_hw, crop))[0]
+
+
+def _refuse_unread(name: str, unread: tuple[str, ...], count: int) -> None:
+    if unread and len(unread) == count:
+        raise DataError(f"none of the {count} pictures of {name} can be read, first {unread[0]}")
+    if len(unread) > MAX_UNREADABLE * count:
+        raise DataError(
+            f"{len(unread)} of {count} pictures of {name} cannot be read, first {unread[0]}; "
+            f"at most {MAX_UNREADABLE:.0%} may"
+        )
+
+
+def _commonest(
+    sizes: dict[Path, tuple[int, int]], size: Size | None, crop: Crop
+) -> tuple[tuple[int, int], ResizeRule]:
+    """The commonest frame size and its rule; one warning names the sizes of another aspect."""
+    counted = Counter(sizes.values())
+    frame_hw = counted.most_common(1)[0][0]
+    shape = _by_aspect(frame_hw)
+    others = {hw: n for hw, n in counted.items() if _by_aspect(hw) != shape}
+    if others:
+        listed = ", ".join(f"{hw[1]}x{hw[0]} ({n})" for hw, n in others.items())
+        logger.warning(
+            "the pictures differ in aspect: {}x{} is the commonest, stretched to it are {}",
+            frame_hw[1],
+            frame_hw[0],
+            listed,
+        )
+    return frame_hw, ResizeRule(_input_hw(size, frame_hw), crop)
+
+
+def _stacked(name: str, pictures: list[Image]) -> Image:
+    if len(pictures) < 2:
+        raise DataError(f"{name} holds one picture; fitting needs at least two, better eight")
+    return np.stack(pictures)

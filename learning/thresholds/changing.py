@@ -1,0 +1,119 @@
+"""The thresholds of an engine that is fitted already: chosen anew, or set by hand."""
+
+import dataclasses
+import hashlib
+import itertools
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.opening import Engine
+from engines.roi import mask
+from engines.spec import EngineSpec, LeftOutRecord, ThresholdRule
+from inspector.core.arrays import Image
+from inspector.core.clock import utc_now
+from inspector.core.errors import ConfigError
+from learning.thresholds.choosing import Thresholds, display_range, dropped_note, explained
+from learning.thresholds.folds import BATCH, NEW, LeftOut, peaks_and_levels
+
+BY_HAND: Final = "set by hand"
+
+HIGHEST: Final = float(np.finfo(np.float32).max)
+
+
+def record(left_out: LeftOut, bank: Iterable[Image]) -> LeftOutRecord:
+    """bank: (H, W, 3) uint8 RGB each, the pictures that the shipped model holds."""
+    return LeftOutRecord(
+        scores=_shortest(left_out.scores),
+        peaks=_shortest(left_out.peaks),
+        levels=_shortest(left_out.levels),
+        folds=left_out.folds,
+        scheme=left_out.scheme,
+        ordered=left_out.ordered,
+        bank=tuple(map(picture_hash, bank)),
+    )
+
+
+def left_out_of(kept: LeftOutRecord) -> LeftOut:
+    scores, peaks, levels = (
+        np.array(values, np.float32) for values in (kept.scores, kept.peaks, kept.levels)
+    )
+    return LeftOut(scores, peaks, levels, kept.folds, kept.scheme, kept.ordered)
+
+
+def picture_hash(pixels: Image) -> str:
+    """Of (H, W, 3) uint8 RGB as the engine takes it."""
+    return hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
+
+
+def scored(engine: Engine, pictures: Iterable[Image], *, ordered: bool = False) -> LeftOut:
+    """pictures: (H, W, 3) uint8 RGB each, which the engine does not hold."""
+    spec = engine.spec
+    inside = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
+    kept: list[npt.NDArray[np.float32]] = []
+    waiting = iter(pictures)
+    while batch := list(itertools.islice(waiting, BATCH)):
+        maps, scores = engine.infer(np.stack(batch))
+        kept.append(np.stack([scores, *peaks_and_levels(maps, inside)]))
+    scores, peaks, levels = np.concatenate(kept, axis=1)
+    return LeftOut(scores, peaks, levels, 1, NEW, ordered)
+
+
+def refit_note(spec: EngineSpec) -> str:
+    notes = [f"chosen anew at {utc_now()}"]
+    if spec.trained_on.get("suspects_dropped") and spec.trained_on["suspects"]:
+        notes.append(dropped_note(len(spec.trained_on["suspects"])))
+    return "; ".join(notes)
+
+
+def rechosen(spec: EngineSpec, limits: Thresholds) -> EngineSpec:
+    return dataclasses.replace(
+        spec,
+        image_threshold=limits.image,
+        pixel_threshold=limits.pixel,
+        display_range=limits.display_range,
+        threshold_rule=limits.rule,
+    )
+
+
+def set_by_hand(spec: EngineSpec, *, image: float | None, pixel: float | None) -> EngineSpec:
+    """None leaves one as it is. Raises ConfigError for what is not a threshold."""
+    given = {"image": image, "pixel": pixel}
+    changed = {name: value for name, value in given.items() if value is not None}
+    if not changed:
+        raise ConfigError("setting thresholds by hand needs image, pixel or both")
+    for name, value in changed.items():
+        if not abs(value) <= HIGHEST:
+            raise ConfigError(f"{name} threshold must be a finite number, not {value}")
+        if value <= 0:
+            raise ConfigError(
+                f"{name} threshold must be above 0, not {value:g}: scores are never negative, so "
+                "every picture would fail"
+            )
+    low, high = spec.display_range
+    return dataclasses.replace(
+        spec,
+        image_threshold=changed.get("image", spec.image_threshold),
+        pixel_threshold=changed.get("pixel", spec.pixel_threshold),
+        display_range=display_range(low, pixel) if pixel is not None else (low, high),
+        threshold_rule=_by_hand(spec, changed),
+    )
+
+
+def _by_hand(spec: EngineSpec, changed: dict[str, float]) -> ThresholdRule:
+    note = f"{BY_HAND} at {utc_now()}"
+    if kept := {"image", "pixel"} - set(changed):
+        note += f"; {kept.pop()} threshold kept from: {spec.threshold_rule.rule}"
+    if spec.left_out is None:
+        return ThresholdRule(BY_HAND, None, 0, 0, (0.0, 1.0), note, changed)
+    image = changed.get("image", spec.image_threshold)
+    return explained(
+        left_out_of(spec.left_out), image, name=BY_HAND, parameters=changed, notes=(note,)
+    )
+
+
+def _shortest(values: npt.NDArray[np.float32]) -> tuple[float, ...]:
+    """The shortest decimals that give the same float32 again."""
+    return tuple(float(str(value)) for value in values)

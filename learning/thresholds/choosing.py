@@ -1,0 +1,229 @@
+"""Thresholds from normal pictures, each scored by a model that was fitted without it.
+
+A conformal threshold lies just above one of the n left-out scores. If a new normal picture is
+exchangeable with the n, its rank among them is uniform, which gives both the rate on average and
+the promise with confidence (see thresholds_rules). Held-out scores come from the shipped model,
+and both are exact; k-fold scores come from smaller models, mostly run a little high, and both are
+approximate, mostly on the safe side.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.spec import ThresholdRule
+from inspector.core.errors import ConfigError
+from learning.metrics.intervals import clopper_pearson
+from learning.thresholds.blocks import block_length, block_maxima
+from learning.thresholds.folds import HELD_OUT, K_FOLD, NEW, LeftOut
+from learning.thresholds.rules import (
+    MAD_TO_SIGMA,
+    PICTURES,
+    Rule,
+    Values,
+    conformal_rank,
+    promise_of_rank,
+    supported_rate,
+)
+
+THRESHOLD_AT: Final = 0.5
+"""Where on the colour scale the pixel threshold lies: a normal map stays in the lower half."""
+
+FLOOR: Final = 1e-4
+"""Least threshold: pictures that are all the same score 0 up to rounding, which is below 1e-6 and
+differs from machine to machine."""
+
+SUSPECT: Final = 8.0
+"""Robust standard deviations above the median from which a normal picture is doubted."""
+
+ASSUMED: Final = {
+    K_FOLD: "assumes that new normal pictures are exchangeable with these; approximate, mostly on "
+    "the safe side, for the shipped model holds more pictures than those that scored them",
+    HELD_OUT: "assumes that new normal pictures are exchangeable with these; scored by the "
+    "shipped model, which does not hold them",
+    NEW: "assumes that new normal pictures are exchangeable with these; scored by the engine, "
+    "which does not hold them",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """See EngineSpec for the four."""
+
+    image: float
+    pixel: float
+    display_range: tuple[float, float]
+    rule: ThresholdRule
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What counts as independent among the normals: every picture, or blocks of a stream."""
+
+    frames: int
+    length: int
+
+    @property
+    def count(self) -> int:
+        return max(1, self.frames // self.length)
+
+    @property
+    def unit(self) -> str:
+        return PICTURES if self.length == 1 else f"independent blocks of {self.length} frames"
+
+
+def independent(left_out: LeftOut) -> Parts:
+    return Parts(len(left_out.scores), block_length(left_out.scores) if left_out.ordered else 1)
+
+
+def choose(
+    left_out: LeftOut, rule: Rule | None = None, *, anomalous: LeftOut | None = None, note: str = ""
+) -> Thresholds:
+    """rule: None for the conformal one at its default rate.
+
+    The pixel threshold follows the same rule from the peaks, so what holds for failing holds for
+    showing a region, each on its own. The conformal rule takes the highest score of each
+    independent block, the others, which promise nothing, every frame. Raises ConfigError for a
+    rate or promise that the normals cannot support, and for anomalous pictures where the rule
+    takes none.
+    """
+    rule = rule or Rule()
+    if anomalous is not None and not rule.needs_anomalous:
+        raise ConfigError(f"rule {rule.name} takes no anomalous pictures")
+    if anomalous is None:
+        check_supported(rule, len(left_out.scores))
+    parts = independent(left_out)
+    rate, promise = _promised(rule, parts)
+    length = parts.length if rule.promises else 1
+    image, pixel = (
+        _just_above(rule.of(block_maxima(mine, length), other))
+        for mine, other in (
+            (left_out.scores, None if anomalous is None else anomalous.scores),
+            (left_out.peaks, None if anomalous is None else anomalous.peaks),
+        )
+    )
+    return Thresholds(
+        image,
+        pixel,
+        display_range(float(np.median(left_out.levels)), pixel),
+        explained(
+            left_out,
+            image,
+            name=rule.name,
+            parameters=rule.settled(),
+            rate=rate,
+            promise=promise,
+            notes=(_assumed(left_out, parts, rule), _seen(anomalous, image), note),
+        ),
+    )
+
+
+def check_supported(rule: Rule, count: int) -> None:
+    """Raises ConfigError where n independent normals alone cannot support the rule, and for
+    parameters that it cannot take."""
+    if rule.needs_anomalous:
+        raise ConfigError(f"rule {rule.name} needs anomalous pictures")
+    _promised(rule, Parts(count, 1))
+    rule.of(np.ones(count))
+
+
+def failing(left_out: LeftOut, image: float) -> int:
+    """How many independent parts of the normals hold a picture at or above the threshold."""
+    highest = block_maxima(left_out.scores, independent(left_out).length)
+    return int(np.count_nonzero(highest >= np.float32(image)))
+
+
+def dropped_note(count: int) -> str:
+    return f"holds for pictures like those kept; {count} that stood out were dropped"
+
+
+def explained(
+    left_out: LeftOut,
+    image: float,
+    *,
+    name: str,
+    parameters: dict[str, float],
+    notes: tuple[str, ...],
+    rate: float | None = None,
+    promise: float | None = None,
+) -> ThresholdRule:
+    """What was seen of the normals at an image threshold, and how that was chosen."""
+    parts, failed = independent(left_out), failing(left_out, image)
+    return ThresholdRule(
+        rule=name,
+        false_alarm_rate=rate,
+        normals=parts.frames,
+        folds=left_out.folds,
+        interval=clopper_pearson(failed, parts.count),
+        note="; ".join(filter(None, notes)),
+        parameters=parameters,
+        scheme=_scheme(left_out),
+        alarms=failed,
+        promise=promise,
+        block_frames=parts.length,
+        blocks=parts.count,
+    )
+
+
+def display_range(low: float, pixel: float) -> tuple[float, float]:
+    """low: the usual level of normal maps, which the colour scale begins at."""
+    if not pixel > low:
+        raise ConfigError(
+            f"pixel threshold {pixel:g} is not above {low:g}, the usual level of normal pictures"
+        )
+    return low, low + (pixel - low) / THRESHOLD_AT
+
+
+def suspects(scores: Values) -> npt.NDArray[np.int64]:
+    """Indices of normals so far above the others that they may not be normal, highest first.
+
+    Far: more than SUSPECT times 1.4826 median absolute deviations above the median.
+    """
+    median = np.median(scores)
+    spread = MAD_TO_SIGMA * np.median(np.abs(scores - median))
+    order = np.argsort(-scores, kind="stable")
+    return order[scores[order] > median + SUSPECT * spread]
+
+
+def _promised(rule: Rule, parts: Parts) -> tuple[float | None, float | None]:
+    """The rate on average and the promise with confidence; each follows from the other's rank."""
+    if not rule.promises:
+        return None, None
+    rate, promise = rule.parameters.get("rate"), rule.parameters.get("promise")
+    rank = conformal_rank(parts.count, rate, promise, unit=parts.unit)
+    if promise is None:
+        rate = supported_rate(parts.count, rate)
+        return rate, promise_of_rank(parts.count, rank)
+    return (parts.count + 1 - rank) / (parts.count + 1), promise
+
+
+def _scheme(left_out: LeftOut) -> str:
+    if left_out.scheme != K_FOLD:
+        return left_out.scheme
+    count = len(left_out.scores)
+    return "leave-one-out" if left_out.folds == count else f"{left_out.folds}-fold"
+
+
+def _assumed(left_out: LeftOut, parts: Parts, rule: Rule) -> str:
+    if not rule.promises:
+        return f"{rule.name} promises no rate of false alarms"
+    if parts.length == 1:
+        return ASSUMED[left_out.scheme]
+    return f"{ASSUMED[left_out.scheme]}; counted in blocks, for neighbouring frames are alike"
+
+
+def _seen(anomalous: LeftOut | None, image: float) -> str:
+    if anomalous is None:
+        return ""
+    found = np.count_nonzero(anomalous.scores >= np.float32(image))
+    return f"{found} of {len(anomalous.scores)} anomalous pictures fail"
+
+
+def _just_above(value: float) -> float:
+    """The next float32: a picture fails from its threshold on, so this one still passes. Raises
+    ConfigError where there is none."""
+    if not value < float(np.finfo(np.float32).max):
+        raise ConfigError(f"the rule gives the threshold {value:g}, which no score can reach")
+    return float(np.nextafter(np.float32(max(value, FLOOR)), np.float32(np.inf)))

@@ -1,0 +1,194 @@
+"""Rules that choose a threshold from the scores of normal pictures, and what each one promises."""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import beta
+
+from inspector.core.errors import ConfigError
+from learning.metrics import image
+
+LEAST_RATE: Final = 0.01
+"""The rate aimed at where nothing else is asked for and there are 99 normals or more."""
+
+CONFIDENCE: Final = 0.95
+
+PICTURES: Final = "normal pictures"
+
+MAD_TO_SIGMA: Final = 1.4826
+"""A normal distribution's standard deviation over its median absolute deviation."""
+
+Values = npt.NDArray[np.floating]
+
+
+def percentile(values: Values, *, q: float = 99.5) -> float:
+    """Linear between the two nearest ranks."""
+    _within("q", q, 0, 100)
+    return float(np.percentile(values, q))
+
+
+def mean_sigma(values: Values, *, k: float = 3.0) -> float:
+    """Mean + k standard deviations (of n - 1; of a single value 0)."""
+    _within("k", k, 0, math.inf)
+    spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
+    return float(np.mean(values) + k * spread)
+
+
+def median_mad(values: Values, *, k: float = 3.0) -> float:
+    """Median + k times 1.4826 median absolute deviations."""
+    _within("k", k, 0, math.inf)
+    median = np.median(values)
+    return float(median + k * MAD_TO_SIGMA * np.median(np.abs(values - median)))
+
+
+def iqr(values: Values, *, k: float = 1.5) -> float:
+    """Third quartile + k interquartile ranges (Tukey's fence)."""
+    _within("k", k, 0, math.inf)
+    first, third = np.percentile(values, (25, 75))
+    return float(third + k * (third - first))
+
+
+def conformal(values: Values, *, rate: float | None = None, promise: float | None = None) -> float:
+    """The value of conformal_rank, counted from 1."""
+    return float(np.sort(values)[conformal_rank(len(values), rate, promise) - 1])
+
+
+def f1_max(values: Values, anomalous: Values) -> float:
+    """Midway between the lowest score that fails and the highest that passes (0 where none does),
+    where pictures are parted with the highest F1."""
+    both = np.concatenate([values, anomalous])
+    _, lowest = image.f1_max(both, np.arange(len(both)) >= len(values))
+    return float((both[both < lowest].max(initial=0.0) + lowest) / 2)
+
+
+RULES: Final[dict[str, Callable[..., float]]] = {
+    "conformal": conformal,
+    "percentile": percentile,
+    "mean_sigma": mean_sigma,
+    "median_mad": median_mad,
+    "iqr": iqr,
+    "f1_max": f1_max,
+}
+"""Name -> scores (n,) and keyword parameters -> the highest score that still passes. f1_max also
+takes the scores of anomalous pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One of RULES with its parameters; those not given take the rule's own defaults."""
+
+    name: str = "conformal"
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.name not in RULES:
+            raise ConfigError(f"rule {self.name!r} is unknown; known: {', '.join(RULES)}")
+        known = self.defaults()
+        for key in self.parameters:
+            if key not in known:
+                has = f"it has {', '.join(known)}" if known else "it has none"
+                raise ConfigError(f"rule {self.name} has no parameter {key}; {has}")
+        if len(self.parameters) > 1 and self.promises:
+            raise ConfigError("rule conformal takes a rate or a promise, not both")
+
+    @property
+    def promises(self) -> bool:
+        """Whether the rule states how often a new normal picture fails."""
+        return self.name == "conformal"
+
+    @property
+    def needs_anomalous(self) -> bool:
+        return self.name == "f1_max"
+
+    def defaults(self) -> dict[str, Any]:
+        parameters = inspect.signature(RULES[self.name]).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    def settled(self) -> dict[str, float]:
+        """Its parameters, those not given with their defaults."""
+        together = self.defaults() | dict(self.parameters)
+        return {key: value for key, value in together.items() if value is not None}
+
+    def of(self, values: Values, anomalous: Values | None = None) -> float:
+        """The highest score that still passes."""
+        if not np.isfinite(values).all() or (
+            anomalous is not None and not np.isfinite(anomalous).all()
+        ):
+            raise ConfigError("a threshold cannot be chosen from scores that are not finite")
+        given = [values] if anomalous is None else [values, anomalous]
+        exact = (array.astype(np.float64) for array in given)
+        return RULES[self.name](*exact, **self.parameters)
+
+
+def conformal_rank(
+    count: int, rate: float | None, promise: float | None, *, unit: str = PICTURES
+) -> int:
+    """Which of n sorted scores is the highest that passes, by a rate (None: the default) or a
+    promise. Raises ConfigError for what n normals cannot support. unit: what is counted."""
+    if promise is None:
+        return rank_of_rate(count, supported_rate(count, rate, unit=unit))
+    return rank_of_promise(count, promise, unit=unit)
+
+
+def supported_rate(count: int, rate: float | None, *, unit: str = PICTURES) -> float:
+    """The rate asked for, or the default. Raises ConfigError where n normals cannot support it."""
+    least = 1 / (count + 1)
+    if rate is None:
+        return max(LEAST_RATE, least)
+    if not 0 < rate < 1:
+        raise ConfigError(f"false_alarm_rate must lie between 0 and 1, not {rate}")
+    # 1/32 written as a decimal may fall short of it by rounding.
+    if rate < least * (1 - 1e-9):
+        raise ConfigError(
+            f"false_alarm_rate {rate:g} cannot be supported by {count} {unit}: the least is "
+            f"1/{count + 1} = {least:.4f}, or take at least {math.ceil(1 / rate) - 1} of them"
+        )
+    return rate
+
+
+def rank_of_rate(count: int, rate: float) -> int:
+    """ceil((n + 1)(1 - rate)): a new score exchangeable with the n lies above the one of this rank
+    with a probability of at most the rate (split conformal prediction)."""
+    # (n + 1)(1 - rate) may miss a whole number by rounding, which would cost a whole rank.
+    return max(1, math.ceil((count + 1) * (1 - rate) - 1e-9))
+
+
+def rank_of_promise(count: int, promise: float, *, unit: str = PICTURES) -> int:
+    """The lowest rank r with P(Beta(n + 1 - r, r) <= promise) >= CONFIDENCE: the share of normal
+    pictures above the r-th of n scores has that distribution (Wilks 1941, tolerance limits).
+
+    Raises ConfigError, saying how many are needed, where n normals cannot support it.
+    """
+    if not 0 < promise < 1:
+        raise ConfigError(f"promise must lie between 0 and 1, not {promise}")
+    least = least_promise(count)
+    if promise < least * (1 - 1e-9):
+        needed = math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-promise) - 1e-9)
+        raise ConfigError(
+            f"promise {promise:g} cannot be supported by {count} {unit}: the smallest is "
+            f"{least:.4f}, or take at least {needed} of them"
+        )
+    ranks = np.arange(1, count + 1)
+    kept = beta.cdf(promise, count + 1 - ranks, ranks) >= CONFIDENCE - 1e-9
+    return int(ranks[kept][0])
+
+
+def promise_of_rank(count: int, rank: int) -> float:
+    """The largest share of normal pictures above the score of this rank, with CONFIDENCE."""
+    return float(beta.ppf(CONFIDENCE, count + 1 - rank, rank))
+
+
+def least_promise(count: int) -> float:
+    """The smallest promise that n normals support, about 3/n: that of the highest of them."""
+    return -math.expm1(math.log(1 - CONFIDENCE) / count)
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not (math.isfinite(value) and low <= value <= high):
+        bounds = f"between {low:g} and {high:g}" if math.isfinite(high) else f"at least {low:g}"
+        raise ConfigError(f"{name} must be a finite number {bounds}, not {value}")

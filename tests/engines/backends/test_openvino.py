@@ -1,0 +1,145 @@
+"""Engines on OpenVINO beside the same engines on onnxruntime."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_parts import HW, part, parts
+
+from engines.backends.onnx import OnnxEngine
+from engines.backends.openvino import OpenVinoEngine
+from engines.opening import open_engine
+from engines.spec_file import graph_hash, read_engine, write_engine
+from inspector.core.errors import ConfigError, EngineError, InferenceError
+from learning.backbones.zoo import DEFAULT, resolve
+from learning.fitting import Recipe, fit_engine
+from learning.methods.base import METHODS, make_method
+
+openvino = pytest.importorskip(
+    "openvino", reason="OpenVINO is not installed: pip install '.[openvino]'"
+)
+
+TOLERANCE = 1e-5
+"""As a share of the largest value, or of 1; measured: under 2e-6."""
+
+
+@pytest.fixture(scope="module", params=list(METHODS))
+def of_method(request, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp(request.param) / "engine.onnx"
+    recipe = Recipe("parts", make_method(request.param, {}), resolve(DEFAULT), threads=1)
+    fit_engine(parts(8), recipe, out, lambda *_: None)
+    return out
+
+
+def test_every_method_gives_what_onnxruntime_gives_and_decides_the_same(of_method):
+    reference = OnnxEngine(of_method, threads=1)
+    engine = OpenVinoEngine(of_method, threads=1)
+    pixels = np.stack([part(100 + i, spot=i % 2 == 1) for i in range(35)])
+    maps, scores = reference.infer(pixels)
+    limit = reference.spec.image_threshold
+    scale = max(1.0, float(maps.max()), float(scores.max()))
+    for batch in (1, 2, 7):
+        for at in range(0, len(pixels), batch):
+            its_maps, its_scores = engine.infer(pixels[at : at + batch])
+            own = slice(at, at + batch)
+            assert np.abs(its_maps - maps[own]).max() <= TOLERANCE * scale
+            assert np.abs(its_scores - scores[own]).max() <= TOLERANCE * scale
+            assert np.array_equal(its_scores >= limit, scores[own] >= limit)
+
+
+def test_side_by_side_or_one_by_one_gives_the_same_bits(engine_file):
+    pixels = np.stack([part(i, spot=i % 2 == 1) for i in range(7)])
+    maps, scores = OpenVinoEngine(engine_file, threads=2).infer(pixels)
+    engine = OpenVinoEngine(engine_file, threads=2, hint="throughput")
+    its_maps, its_scores = engine.infer(pixels)
+    assert np.array_equal(its_maps, maps)
+    assert np.array_equal(its_scores, scores)
+
+
+def compiled_for(engine: OpenVinoEngine):
+    return engine._requests[0].get_compiled_model()
+
+
+def test_nothing_is_rounded_below_what_the_graph_declares(engine_file):
+    precision = compiled_for(OpenVinoEngine(engine_file)).get_property("INFERENCE_PRECISION_HINT")
+    assert precision == openvino.Type.f32
+
+
+def test_threads_and_hint_are_those_asked_for(engine_file):
+    engine = OpenVinoEngine(engine_file, threads=2)
+    assert compiled_for(engine).get_property("INFERENCE_NUM_THREADS") == 2
+    assert compiled_for(engine).get_property("NUM_STREAMS") == 1
+    assert engine.running_on.endswith("CPU, 2 threads, latency")
+    engine = open_engine(engine_file, backend="openvino", threads=1, hint="throughput")
+    assert compiled_for(engine).get_property("INFERENCE_NUM_THREADS") == 1
+    assert engine.running_on.endswith("CPU, 1 thread, throughput")
+
+
+def test_an_unknown_hint_is_refused(engine_file):
+    with pytest.raises(ConfigError, match=r"engine.hint 'haste' is unknown; known: latency, thr"):
+        OpenVinoEngine(engine_file, hint="haste")
+
+
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_devices_of_others_are_refused_or_fallen_back_from(engine_file, device):
+    with pytest.raises(EngineError, match=f"is {device}, but OpenVINO runs on cpu and intel_gpu"):
+        OpenVinoEngine(engine_file, device=device)
+    assert "CPU" in OpenVinoEngine(engine_file, device=device, fall_back=True).running_on
+
+
+def test_missing_graphics_are_refused_or_fallen_back_from(engine_file):
+    if any(name.startswith("GPU") for name in openvino.Core().available_devices):
+        pytest.skip("this machine has graphics of Intel")
+    with pytest.raises(EngineError, match="no graphics of Intel"):
+        OpenVinoEngine(engine_file, device="intel_gpu")
+    assert "CPU" in OpenVinoEngine(engine_file, device="intel_gpu", fall_back=True).running_on
+
+
+def test_a_graph_that_it_cannot_run_is_refused_in_one_sentence(engine_file, tmp_path):
+    spec, model = read_engine(engine_file)
+    model.graph.node[0].op_type = "Nonsense"
+    path = tmp_path / "nonsense.onnx"
+    write_engine(path, model, dataclasses.replace(spec, graph_hash=graph_hash(model)))
+    with pytest.raises(EngineError, match=r"OpenVINO cannot open the engine .*nonsense") as caught:
+        OpenVinoEngine(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_failure_on_the_way_waits_for_what_still_reads_the_pictures(engine_file, monkeypatch):
+    waited = []
+
+    class Request:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def start_async(self, inputs, share_inputs):
+            if self.name == "second":
+                raise RuntimeError("out of\nmemory")
+
+        def wait(self):
+            waited.append(self.name)
+
+    engine = OpenVinoEngine(engine_file)
+    monkeypatch.setattr(engine, "_requests", [Request("first"), Request("second")])
+    with pytest.raises(InferenceError, match="failed: out of memory"):
+        engine.infer(np.zeros((2, *HW, 3), np.uint8))
+    assert waited == ["first", "second"]
+
+
+def test_without_openvino_it_says_what_to_install(engine_file):
+    code = f"""
+import sys
+sys.modules["openvino"] = None
+from pathlib import Path
+from engines.opening import open_engine
+from inspector.core.errors import EngineError
+try:
+    open_engine(Path({str(engine_file)!r}), backend="openvino")
+except EngineError as exc:
+    sys.exit("pip install '.[openvino]'" not in str(exc))
+sys.exit(2)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,84 @@
+"""Every method on TensorRT against the same engine file on the CPU; needs a GPU."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_parts import part
+from trt_engines import ENGINES, fit
+
+from engines.backends.trt.build import plan_for
+from engines.backends.trt.driver import Cuda
+from engines.backends.trt.library import load
+from engines.opening import open_engine
+from engines.parity import TOLERANCES, verify
+from inspector.core.errors import EngineError
+
+# TensorRT tries kernels for minutes where TensorRT RTX takes seconds.
+pytestmark = [pytest.mark.gpu, pytest.mark.timeout(1200)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tensorrt_for_this_gpu() -> None:
+    cuda = Cuda()
+    gpu = cuda.gpu
+    cuda.close()
+    try:
+        library = load()
+    except EngineError as exc:
+        pytest.skip(str(exc))
+    if library.is_rtx and gpu.target not in library.targets:
+        pytest.skip(f"{library.version} does not build for {gpu.name} ({gpu.target})")
+
+
+@pytest.fixture(scope="module", params=list(ENGINES))
+def fitted_path(request, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("gpu") / "engine.onnx"
+    fit(*ENGINES[request.param], out)
+    return out
+
+
+@pytest.fixture
+def engine_path(fitted_path, monkeypatch) -> Path:
+    """In the working folder, whose plan all tests of the engine share."""
+    monkeypatch.chdir(fitted_path.parent)
+    return fitted_path
+
+
+def pictures(count: int) -> np.ndarray:
+    return np.stack([part(seed, spot=seed % 2 == 1) for seed in range(count)])
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 11])
+def test_maps_scores_and_verdicts_are_those_of_the_cpu(engine_path, count):
+    cpu, gpu = open_engine(engine_path), open_engine(engine_path, backend="trt", device="cuda")
+    maps, scores = cpu.infer(pictures(count))
+    # Three times: the plain run, the run that captures a graph, and its replay.
+    for _ in range(3):
+        own_maps, own_scores = gpu.infer(pictures(count))
+        limits = TOLERANCES[cpu.spec.precision]
+        assert np.abs(own_maps - maps).max() <= limits["map"] * maps.max()
+        assert np.abs(own_scores - scores).max() <= limits["score"] * scores.max()
+        verdicts = scores >= cpu.spec.image_threshold
+        assert np.array_equal(own_scores >= cpu.spec.image_threshold, verdicts)
+    gpu.close()
+
+
+def test_a_plan_is_built_for_this_gpu_once(engine_path):
+    cuda = Cuda()
+    first = plan_for(engine_path, cuda.gpu)
+    assert first.record.purpose.gpu == cuda.gpu.name
+    assert first.record.purpose.driver == cuda.gpu.driver
+    assert plan_for(engine_path, cuda.gpu) == first
+    cuda.close()
+
+
+def test_an_engine_can_be_opened_again_after_it_was_closed(engine_path):
+    outputs = []
+    for _ in range(2):
+        engine = open_engine(engine_path, backend="trt", device="cuda")
+        engine.warm_up()
+        assert verify(engine) is not None
+        outputs.append(engine.infer(pictures(2))[0])
+        engine.close()
+    assert np.array_equal(*outputs)

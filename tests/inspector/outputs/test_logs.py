@@ -1,0 +1,158 @@
+"""The table of defects and the JSON log."""
+
+import csv
+import dataclasses
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from output_parts import FlatPicture, defect, inspection, run_info
+
+from inspector.core.errors import SinkError
+from inspector.core.types import Defect, Verdict
+from inspector.outputs.csv_log import HEADER, CsvLogSink
+from inspector.outputs.json_log import JsonLogSink, read_log
+
+PICTURE = FlatPicture()
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def logged(path: Path, *items: object) -> CsvLogSink:
+    sink = CsvLogSink(path)
+    sink.open(run_info())
+    for item in items:
+        sink.write(item, PICTURE)  # type: ignore[arg-type]
+    return sink
+
+
+def test_the_header_of_the_table_is_fixed() -> None:
+    assert ",".join(HEADER) == (
+        "frame_id,pts_s,wall_time_utc,source_id,name,verdict,score,image_threshold,"
+        "defect_id,severity,size_source,size_note,truncated,"
+        "length_mm,length_u_mm,width_mm,width_u_mm,area_mm2,area_u_mm2,equivalent_diameter_mm,"
+        "centroid_x_mm,centroid_y_mm,orientation_deg,peak_score,mean_score,"
+        "length_px,width_px,area_px,centroid_x_px,centroid_y_px,"
+        "box_x0_px,box_y0_px,box_x1_px,box_y1_px,"
+        "map_length_mm,map_width_mm,map_area_mm2,map_length_px,map_width_px,map_area_px"
+    )
+
+
+def test_each_defect_is_a_row_and_a_good_frame_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    both = (defect(0), defect(1, calibrated=False))
+    items = [
+        inspection(3),
+        inspection(4, verdict=Verdict.FAIL, pts_s=1.5, defects=both, name='a "b", c.png'),
+    ]
+    logged(path, *items).close()
+    first, second = rows(path)
+    assert (first["frame_id"], first["pts_s"], first["verdict"]) == ("4", "1.5", "FAIL")
+    assert first["name"] == 'a "b", c.png'
+    assert (first["length_mm"], first["centroid_y_mm"], first["box_x1_px"]) == (
+        "0.566",
+        "0.4",
+        "5.0",
+    )
+    assert (second["length_mm"], second["centroid_y_mm"], second["length_px"]) == ("", "", "5.66")
+    assert first["truncated"] == "false"
+
+
+def test_rows_can_be_read_before_the_table_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    sink = logged(path, inspection(1, verdict=Verdict.FAIL, defects=(defect(),)))
+    assert len(rows(path)) == 1
+    sink.close()
+
+
+def test_the_table_has_a_column_for_every_number_of_a_defect() -> None:
+    split = {"box_px", "centroid_px", "centroid_mm", "polygons", "holes"}
+    names = {field.name for field in dataclasses.fields(Defect)} - split
+    assert names <= set(HEADER)
+
+
+def test_the_log_begins_with_what_ran_and_has_one_line_per_inspection(tmp_path: Path) -> None:
+    path = tmp_path / "i.jsonl"
+    sink = JsonLogSink(path)
+    sink.open(run_info(time_base=Fraction(1, 90_000), path=Path("a.mp4")))
+    fail = inspection(1, verdict=Verdict.FAIL, pts_s=0.04, defects=(defect(),), score=2.0000001)
+    for item in (inspection(0, pts_s=0.0), fail, inspection(2, verdict=Verdict.ERROR)):
+        sink.write(item, PICTURE)
+    head, records = read_log(path)
+    sink.close()
+    assert head["source"] == {
+        "source_id": "line",
+        "live": False,
+        "frame_hw": [24, 32],
+        "fps": None,
+        "frame_count": None,
+        "duration_s": None,
+        "time_base": "1/90000",
+        "path": "a.mp4",
+    }
+    assert (head["config_hash"], head["engine_hash"], head["calibration_hash"]) == (
+        "c0",
+        "e0",
+        None,
+    )
+    assert head["config"] == {"source": {"uri": "rtsp://***@cam"}}
+    assert [r["verdict"] for r in records] == ["PASS", "FAIL", "ERROR"]
+    assert records[1]["score"] == 2.0000001
+    assert records[0]["timings_ms"] == {"infer": 11.988, "latency": 60.0}
+    assert (records[2]["score"], records[2]["error"], records[2]["defects"]) == (None, "torn", [])
+
+
+def test_a_defect_in_the_log_has_every_field_and_its_outline(tmp_path: Path) -> None:
+    path = tmp_path / "i.jsonl"
+    sink = JsonLogSink(path)
+    sink.open(run_info())
+    sink.write(inspection(1, verdict=Verdict.FAIL, defects=(defect(),)), PICTURE)
+    sink.close()
+    (entry,) = read_log(path)[1][0]["defects"]
+    assert set(entry) == {field.name for field in dataclasses.fields(Defect)}
+    assert entry["polygons"] == [[[1.0, 2.0], [5.12, 2.0], [5.0, 6.0], [1.0, 6.0]]]
+    assert (entry["severity"], entry["box_px"], entry["area_u_mm2"]) == (
+        "high",
+        [1.0, 2.0, 5.0, 6.0],
+        None,
+    )
+    assert (entry["length_mm"], entry["map_length_px"]) == (0.566, 6.0)
+
+
+def test_a_value_that_is_not_finite_is_refused_and_leaves_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "i.jsonl"
+    sink = JsonLogSink(path)
+    sink.open(run_info())
+    with pytest.raises(SinkError, match="frame 7 cannot be written"):
+        sink.write(inspection(7, score=float("nan")), PICTURE)
+    sink.write(inspection(8), PICTURE)
+    sink.close()
+    assert [r["frame_id"] for r in read_log(path)[1]] == [8]
+
+
+def test_a_torn_last_line_is_dropped_and_any_other_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "i.jsonl"
+    sink = JsonLogSink(path)
+    sink.open(run_info())
+    for number in range(3):
+        sink.write(inspection(number), PICTURE)
+    sink.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    assert [r["frame_id"] for r in read_log(path)[1]] == [0, 1]
+    path.write_bytes(whole.replace(b'"frame_id":1', b'"frame_id"'))
+    with pytest.raises(ValueError, match="line 3 of"):
+        read_log(path)
+    path.write_text(json.dumps({"type": "inspection"}) + "\n")
+    with pytest.raises(ValueError, match="header"):
+        read_log(path)
+
+
+def test_a_log_that_cannot_be_made_names_its_path(tmp_path: Path) -> None:
+    (tmp_path / "i.jsonl").mkdir()
+    with pytest.raises(SinkError, match=r"i\.jsonl cannot be written"):
+        JsonLogSink(tmp_path / "i.jsonl").open(run_info())

@@ -1,0 +1,71 @@
+"""Snapshots of failing frames."""
+
+from pathlib import Path
+
+import cv2
+import pytest
+from output_parts import FlatPicture, inspection, run_info
+
+from inspector.core.errors import ConfigError, SinkError
+from inspector.core.types import Verdict
+from inspector.outputs.snapshots import SnapshotSink
+
+
+def take(folder: Path, verdicts: list[Verdict], **changes: object) -> list[str]:
+    settings = {"max_count": 10, "when": "both", "quality": 90} | changes
+    sink = SnapshotSink(folder, **settings)  # type: ignore[arg-type]
+    sink.open(run_info())
+    for number, verdict in enumerate(verdicts):
+        sink.write(inspection(number, verdict=verdict), FlatPicture(100 + number))
+    sink.close()
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("when", "names"),
+    [
+        ("fail", ["frame_00000001_FAIL.jpg"]),
+        ("error", ["frame_00000002_ERROR.jpg"]),
+        ("both", ["frame_00000001_FAIL.jpg", "frame_00000002_ERROR.jpg"]),
+    ],
+)
+def test_only_the_verdicts_asked_for_are_kept(tmp_path: Path, when: str, names: list[str]) -> None:
+    verdicts = [Verdict.PASS, Verdict.FAIL, Verdict.ERROR]
+    assert take(tmp_path / "s", verdicts, when=when) == names
+
+
+def test_a_snapshot_shows_its_picture(tmp_path: Path) -> None:
+    take(tmp_path / "s", [Verdict.FAIL])
+    image = cv2.imread(str(tmp_path / "s" / "frame_00000000_FAIL.jpg"))
+    assert image.shape == (48, 64, 3)
+    assert abs(float(image.mean()) - 100) < 1
+
+
+def test_the_newest_are_kept_and_older_files_of_others_stay(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    folder.mkdir()
+    (folder / "other.jpg").write_bytes(b"x")
+    kept = take(folder, [Verdict.FAIL] * 5, max_count=2)
+    assert kept == ["frame_00000003_FAIL.jpg", "frame_00000004_FAIL.jpg", "other.jpg"]
+
+
+def test_a_cap_of_zero_keeps_none(tmp_path: Path) -> None:
+    assert take(tmp_path / "s", [Verdict.FAIL], max_count=0) == []
+
+
+def test_a_snapshot_that_cannot_be_written_is_a_sink_error(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    (folder / "frame_00000000_FAIL.part").mkdir(parents=True)
+    with pytest.raises(SinkError, match=r"frame_00000000_FAIL\.jpg cannot be written"):
+        take(folder, [Verdict.FAIL])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"when": "never"}, "when"), ({"max_count": -1}, "max_count"), ({"quality": 0}, "quality")],
+)
+def test_settings_that_mean_nothing_are_refused(
+    tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        take(tmp_path / "s", [], **changes)

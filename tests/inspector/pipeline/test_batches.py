@@ -1,0 +1,252 @@
+"""Several frames at once on files: the same promises as with one."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from pipeline_rig import (
+    Engine,
+    ListSink,
+    ListSource,
+    bad,
+    frame,
+    judge,
+    pipeline,
+    run,
+    stage_threads,
+)
+
+from inspector.core.arrays import Image, Map
+from inspector.core.errors import StageError
+from inspector.core.types import EngineOutput, Inspection, Verdict
+
+
+class HeldEngine(Engine):
+    """Waits in its first call until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.release = threading.Event(), threading.Event()
+
+    def infer(self, pixels: Image) -> tuple[Map, Map]:
+        self.entered.set()
+        self.release.wait(20)
+        return super().infer(pixels)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def test_a_file_is_inspected_in_batches_in_order_and_the_last_may_be_smaller() -> None:
+    sink, engine = ListSink(), Engine(lambda i: i % 3)
+    made = pipeline(ListSource(frame(i) for i in range(10)), [sink], engine, batch=4)
+    run(made)
+    assert engine.sizes == [4, 4, 2]
+    assert sink.frame_ids == list(range(10))
+    assert [i.score for i in sink.inspections] == [i % 3 for i in range(10)]
+    assert made.stats.captured == made.stats.inspected == 10
+
+
+def test_a_live_source_is_never_inspected_in_batches() -> None:
+    engine = Engine(delay_s=0.002)
+    source = ListSource((frame(i) for i in range(20)), live=True, pace_s=0.001)
+    made = pipeline(source, [ListSink()], engine, batch=4)
+    run(made)
+    assert set(engine.sizes) == {1}
+    assert made.stats.balanced
+
+
+def test_frames_that_cannot_be_decoded_pass_a_batch_untouched_and_in_order() -> None:
+    sink, engine = ListSink(), Engine()
+    items = [frame(0), bad(1), frame(2), bad(3), bad(4), bad(5), frame(6), bad(7)]
+    made = pipeline(ListSource(items), [sink], engine, batch=3)
+    run(made)
+    assert engine.sizes == [2, 1]
+    assert sink.frame_ids == list(range(8))
+    errors = [i.error for i in sink.inspections]
+    assert errors == [None if i in (0, 2, 6) else "cannot be decoded" for i in range(8)]
+    assert all("infer" not in i.timings_ms for i in sink.inspections if i.error)
+    assert (made.stats.inspected, made.stats.errored) == (3, 5)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_map_that_is_not_finite_is_an_error_of_its_frame_only(value: float) -> None:
+    sink = ListSink()
+    made = pipeline(
+        ListSource(frame(i) for i in range(6)),
+        [sink],
+        Engine(lambda i: value if i == 1 else 1.0),
+        batch=3,
+    )
+    run(made)
+    verdicts = [i.verdict for i in sink.inspections]
+    assert verdicts == [Verdict.FAIL, Verdict.ERROR, *[Verdict.FAIL] * 4]
+    assert "not finite" in str(sink.inspections[1].error)
+
+
+def test_what_the_engine_raises_ends_the_run_and_the_frames_of_the_batch_are_named() -> None:
+    sink = ListSink()
+    engine = Engine(lambda i: KeyError("boom") if i == 5 else 0.0)
+    made = pipeline(ListSource(frame(i) for i in range(50)), [sink], engine, batch=4)
+    made.start()
+    with pytest.raises(StageError, match="stage infer failed in frames 4 to 7: KeyError") as caught:
+        made.finish()
+    assert caught.value.frame_ids == (4, 5, 6, 7)
+    assert set(sink.frame_ids) <= {0, 1, 2, 3}
+    assert made.stats.balanced
+    assert not stage_threads()
+
+
+def test_stop_ends_the_wait_for_a_full_batch_and_inspects_what_there_is() -> None:
+    sink, engine = ListSink(), Engine()
+    made = pipeline(ListSource([frame(0), frame(1)], endless=True), [sink], engine, batch=8)
+    made.start()
+    wait_until(lambda: made.stats.captured == 2)
+    made.stop()
+    made.finish()
+    assert engine.sizes == [2]
+    assert sink.frame_ids == [0, 1]
+    assert made.stats.dropped == 0
+
+
+def test_abort_throws_a_half_gathered_batch_away_and_counts_it() -> None:
+    sink, engine = ListSink(), Engine()
+    made = pipeline(ListSource([frame(0), bad(1)], endless=True), [sink], engine, batch=8)
+    made.start()
+    wait_until(lambda: made.stats.captured == 2)
+    made.abort()
+    made.finish()
+    assert engine.sizes == []
+    assert sink.inspections == []
+    assert made.stats.dropped_abort == 2
+    assert not stage_threads()
+
+
+def test_abort_while_the_engine_runs_throws_its_batch_away_and_counts_it() -> None:
+    sink, engine = ListSink(), HeldEngine()
+    made = pipeline(ListSource(frame(i) for i in range(100)), [sink], engine, batch=4)
+    made.start()
+    assert engine.entered.wait(10)
+    made.abort()
+    engine.release.set()
+    made.finish()
+    assert engine.sizes == [4]
+    assert made.stats.captured == made.stats.dropped_abort >= 4
+
+
+def test_a_paused_file_does_not_count_as_stuck_while_its_batch_is_not_full() -> None:
+    sink = ListSink()
+    source = ListSource((frame(i) for i in range(3)), pace_s=0.02)
+    made = pipeline(source, [sink], batch=8, stall_timeout_s=0.01)
+    made.start()
+    made.pause(True)
+    time.sleep(0.15)
+    assert not made.wait(0.0)
+    made.pause(False)
+    made.finish()
+    assert sink.frame_ids == [0, 1, 2]
+
+
+def test_the_next_batch_fills_while_the_engine_runs_and_no_more_than_that() -> None:
+    engine = HeldEngine()
+    made = pipeline(ListSource(frame(i) for i in range(100)), [ListSink()], engine, batch=5)
+    made.start()
+    # In the engine, before it, in the hands of preprocess, before that, in those of capture.
+    most = 5 + 5 + 1 + 2 + 1
+    wait_until(lambda: made.stats.captured == most)
+    time.sleep(0.02)
+    assert made.stats.captured == most
+    engine.release.set()
+    made.finish()
+    assert made.stats.inspected == 100
+
+
+def test_the_engine_goes_on_while_its_last_batch_is_measured() -> None:
+    measured, engine = threading.Event(), Engine()
+
+    def held(output: EngineOutput) -> Inspection:
+        measured.wait(20)
+        return judge(output)
+
+    made = pipeline(
+        ListSource(frame(i) for i in range(12)),
+        [ListSink()],
+        engine,
+        stages={"judge": held},
+        batch=4,
+    )
+    made.start()
+    wait_until(lambda: engine.sizes == [4, 4])
+    measured.set()
+    made.finish()
+
+
+def test_a_batch_may_take_the_stall_timeout_of_each_of_its_frames() -> None:
+    made = pipeline(
+        ListSource(frame(i) for i in range(4)),
+        [ListSink()],
+        Engine(delay_s=0.3),
+        batch=4,
+        stall_timeout_s=0.2,
+    )
+    run(made)
+    assert made.stats.inspected == 4
+
+
+def test_a_stuck_batch_ends_the_run_and_all_its_frames_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("inspector.pipeline.runner.GRACE_S", 0.2)
+    engine = HeldEngine()
+    made = pipeline(
+        ListSource([frame(0), bad(1), frame(2), frame(3)]),
+        [ListSink()],
+        engine,
+        batch=4,
+        stall_timeout_s=0.02,
+    )
+    made.start()
+    with pytest.raises(StageError, match=r"frames 0 to 3: TimeoutError: no result after 0\.08 s"):
+        made.finish()
+    assert (made.stats.captured, made.stats.dropped_abort) == (4, 4)
+    engine.release.set()
+
+
+def test_the_time_of_a_batch_is_shared_equally_by_its_frames() -> None:
+    sink = ListSink()
+    items = [frame(0), frame(1), bad(2), frame(3)]
+    made = pipeline(ListSource(items), [sink], Engine(delay_s=0.06), batch=4)
+    run(made)
+    shares = [i.timings_ms["infer"] for i in sink.inspections if not i.error]
+    assert len(shares) == 3
+    assert shares[0] == shares[1] == shares[2] >= 20
+    latencies = [i.timings_ms["latency"] for i in sink.inspections]
+    assert min(latencies) >= 60
+    assert sum(shares) <= max(latencies)
+    assert made.stats.stages["infer"].mean * 3 == pytest.approx(sum(shares))
+
+
+def test_a_kept_map_does_not_keep_the_maps_of_its_batch() -> None:
+    maps: list[Map] = []
+
+    def kept(output: EngineOutput) -> Inspection:
+        maps.append(output.anomaly_map)
+        return judge(output)
+
+    run(
+        pipeline(
+            ListSource(frame(i) for i in range(4)),
+            [ListSink()],
+            Engine(float),
+            stages={"judge": kept},
+            batch=4,
+        )
+    )
+    assert [m.base for m in maps] == [None] * 4
+    assert [float(m.max()) for m in maps] == [0, 1, 2, 3]

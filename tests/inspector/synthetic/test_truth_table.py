@@ -1,0 +1,90 @@
+"""The table has a row for every rendered defect, and the contact sheet a tile."""
+
+import numpy as np
+import pytest
+
+from inspector.synthetic.contact_sheet import MEASURED_BGR, TILE_HW, TRUE_BGR, sheet, tile
+from inspector.synthetic.rendered_defects import Appearance, RenderedDefect
+from inspector.synthetic.truth import Finding, compare
+from inspector.synthetic.truth_table import rows, summaries, table
+from inspector.synthetic.web import VisibleDefect
+
+HW = (200, 300)
+LOOK = Appearance((0.0, 0.0, 0.0), 0.0)
+
+
+def defect(kind: str, x: float, y: float, side: float = 20) -> RenderedDefect:
+    corners = np.array(((0.0, 0.0), (side, 0.0), (side, side), (0.0, side)))
+    return RenderedDefect.of(kind, corners + np.array((x, y)), 0.1, LOOK)
+
+
+def finding(x: float, y: float, length_mm: float, source: str = "refined") -> Finding:
+    corners = np.array(((0.0, 0.0), (20.0, 0.0), (20.0, 20.0), (0.0, 20.0)))
+    return Finding((corners + np.array((x, y)),), 4.4, length_mm, 2.5, source)
+
+
+def passing(web_id: int, kind: str, x: float, found_in: set[int]) -> list:
+    """Ten whole sightings moving down; measured length 2.8 + 0.1 per frame."""
+    return [
+        (
+            i,
+            [VisibleDefect(web_id, defect(kind, x, 15.0 * i), True)],
+            [finding(x, 15.0 * i, 2.8 + 0.1 * i)] if i in found_in else [],
+        )
+        for i in range(10)
+    ]
+
+
+@pytest.fixture
+def made() -> list:
+    frames = [
+        *passing(0, "hole", 140, set(range(10))),
+        *passing(1, "scratch", 100, set()),
+        *passing(2, "hole", 60, {0, 1}),
+    ]
+    return rows(compare(frames, HW, tolerance_px=3))
+
+
+def test_every_defect_has_a_row_and_the_missed_one_says_so(made: list) -> None:
+    lines = table(made)
+    assert len(made) == 3
+    assert len(lines) == 2 + 3
+    (missed,) = [line for line in lines if "missed" in line]
+    assert missed.startswith("scratch")
+    assert "0/10" in missed
+
+
+def test_a_row_holds_true_and_measured_sizes_and_their_spread(made: list) -> None:
+    row = next(row for row in made if row.web_id == 0)
+    assert row.true == pytest.approx((20 * 2**0.5 / 10, 2.0, 4.0))
+    # The square is centred on the middle row of the picture in frame 6.
+    assert row.frame_id == 6
+    assert row.measured == pytest.approx((3.4, 2.5, 4.4))
+    assert (row.found_frames, row.whole_frames) == (10, 10)
+    assert row.length_sd_mm == pytest.approx(np.std(2.8 + 0.1 * np.arange(10), ddof=1))
+    assert row.ratios == pytest.approx((3.4 / 20 / 2**0.5 * 10, 1.25, 1.1))
+
+
+def test_summaries_tell_found_from_found_in_most_frames(made: list) -> None:
+    hole, scratch, every = summaries(made)
+    assert (hole.rendered, hole.found, hole.steady) == (2, 2, 1)
+    assert (scratch.rendered, scratch.found, scratch.steady) == (1, 0, 0)
+    assert scratch.ratios is None
+    assert (every.kind, every.rendered, every.found, every.steady) == ("all", 3, 2, 1)
+    assert hole.ratios is not None
+    assert hole.ratios[2] == pytest.approx(1.1)
+
+
+def test_a_tile_shows_both_outlines_around_the_defect() -> None:
+    image = np.full((*HW, 3), 128, np.uint8)
+    view = tile(image, defect("hole", 100, 80), [finding(104, 84, 2.8)], "hole 2.83 mm")
+    assert view.shape[1] == TILE_HW[1]
+    below = view[-TILE_HW[0] :].astype(int)
+    for colour in (TRUE_BGR, MEASURED_BGR):
+        rows_, columns = np.nonzero(np.abs(below - colour).sum(axis=2) < 140)
+        assert len(rows_) > 200
+        assert abs(rows_.mean() - TILE_HW[0] / 2) < 40
+        assert abs(columns.mean() - TILE_HW[1] / 2) < 40
+    grid = sheet([[view, view], [view]])
+    assert grid.shape[1] >= 2 * TILE_HW[1]
+    assert grid.shape[0] > 2 * view.shape[0]

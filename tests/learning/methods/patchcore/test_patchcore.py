@@ -1,0 +1,294 @@
+"""PatchCore: the graph and the batched search against the literal formulas, and its settings."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import spox
+from scipy.spatial.distance import cdist
+
+from inspector.core.errors import ConfigError, DataError
+from learning.graph import nearest
+from learning.graph.maps import Canvas
+from learning.methods.patchcore import bank as patchcore_bank
+from learning.methods.patchcore import method as patchcore
+from learning.methods.patchcore import search as patchcore_search
+from learning.methods.patchcore.method import PatchCore
+
+CHANNELS = {"a": (6, 6, 8), "b": (10, 3, 4)}
+CANVAS = Canvas((24, 32), sigma=2.0, top_fraction=0.0)
+OPTIONS = [
+    {},
+    {"neighbours": 1},
+    {"neighbours": 4, "upsampling": "nearest"},
+    {"coreset": 0, "most_rows": 0},
+    {"variant": "official", "dims": 24},
+    {"variant": "official", "dims": 7, "upsampling": "nearest"},
+]
+
+
+def features(count: int, seed: int = 0) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(seed)
+    return {
+        name: random.gamma(1.0, 4.0, (count, *shape)).astype(np.float32)
+        for name, shape in CHANNELS.items()
+    }
+
+
+def run_head(method, model, asked, canvas=CANVAS) -> tuple[np.ndarray, np.ndarray]:
+    arguments = {
+        name: spox.argument(spox.Tensor(np.float32, ("N", shape[0], None, None)))
+        for name, shape in CHANNELS.items()
+    }
+    drawn, score = method.head(model, arguments, canvas)
+    graph = spox.build(arguments, {"map": drawn, "score": score})
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    found = session.run(None, asked)
+    return found[0], found[1]
+
+
+def close(found: np.ndarray, wanted: np.ndarray, tolerance: float = 1e-5) -> None:
+    assert found.shape == wanted.shape
+    assert np.abs(found - wanted).max() <= tolerance * max(1.0, np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_graph_and_search_equal_the_literal_formulas(options, count):
+    method = PatchCore(**options)
+    model = method.fit(method.embed(features(5)), 0)
+    asked = features(count, seed=1)
+    maps, scores = method.reference(model, asked, CANVAS)
+    assert maps.shape == (count, 24, 32)
+    for found_maps, found_scores in (
+        run_head(method, model, asked),
+        method.measure(model, method.embed(asked), CANVAS),
+    ):
+        close(found_maps, maps)
+        close(found_scores, scores)
+
+
+@pytest.mark.parametrize("options", [{}, {"variant": "official", "dims": 24}])
+def test_a_region_keeps_other_cells_from_map_and_score(options):
+    inside = np.zeros((24, 32), bool)
+    inside[4:20, 5:17] = True
+    canvas = Canvas((24, 32), 2.0, 0.0, inside)
+    method = PatchCore(**options)
+    model = method.fit(method.embed(features(5)), 0)
+    asked = features(2, seed=1)
+    _, before = run_head(method, model, asked, canvas)
+    asked["a"][:, :, :, 6:] += 500
+    maps, scores = method.reference(model, asked, canvas)
+    found_maps, found_scores = run_head(method, model, asked, canvas)
+    close(found_maps, maps)
+    close(found_scores, scores)
+    close(found_scores, before)
+    assert not found_maps[:, ~inside].any()
+    _, measured = method.measure(model, method.embed(asked), canvas)
+    close(measured, scores)
+    _, everywhere = run_head(method, model, asked)
+    assert (everywhere > 2 * found_scores).all()
+
+
+def test_a_region_smaller_than_a_cell_still_has_a_score():
+    inside = np.zeros((24, 32), bool)
+    inside[9, 9] = True
+    assert patchcore_bank.counted((6, 8), Canvas((24, 32), 2.0, 0.0, inside)).sum() == 1
+
+
+def test_pictures_of_the_bank_score_nothing():
+    method = PatchCore(coreset=1, most_rows=0)
+    normals = features(5)
+    model = method.fit(method.embed(normals), 0)
+    maps, scores = run_head(method, model, normals)
+    assert maps.max() < 1e-3
+    assert scores.max() < 1e-3
+
+
+def test_the_reweighting_table_equals_a_search_for_each_row():
+    bank = np.random.default_rng(0).normal(2, 1, (70, 5)).astype(np.float32)
+    table = patchcore_search.neighbours_of(bank, np.arange(70), 9)
+    for row in range(70):
+        apart = np.linalg.norm(bank.astype(np.float64) - bank[row], axis=1)
+        assert table[row].tolist() == np.argsort(apart, kind="stable")[:9].tolist()
+
+
+def test_a_row_comes_first_among_its_own_copies():
+    bank = np.zeros((6, 3), np.float32)
+    bank[5] = 1
+    table = patchcore_search.neighbours_of(bank, np.arange(6), 3)
+    assert table[:, 0].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_more_neighbours_than_rows_are_cut_down():
+    method = PatchCore(neighbours=9, most_rows=3)
+    model = method.fit(method.embed(features(5)), 0)
+    assert method.describe(model)["neighbours"] == 3
+    asked = features(2, seed=1)
+    close(run_head(method, model, asked)[1], method.reference(model, asked, CANVAS)[1])
+
+
+def test_a_bank_of_one_row_gives_the_plain_largest_distance():
+    method = PatchCore(most_rows=1)
+    model = method.fit(method.embed(features(5)), 0)
+    asked = features(2, seed=1)
+    plain = PatchCore(most_rows=1, neighbours=1).reference(model, asked, CANVAS)[1]
+    close(run_head(method, model, asked)[1], plain)
+    assert plain.min() > 0
+
+
+def test_a_search_in_parts_finds_the_same(monkeypatch):
+    method = PatchCore(coreset=0, most_rows=0)
+    model = method.fit(method.embed(features(5)), 0)
+    asked = features(2, seed=1)
+    whole = run_head(method, model, asked)
+    monkeypatch.setattr(nearest, "TABLE_CELLS", 1000)
+    monkeypatch.setattr(patchcore_search, "TABLE_CELLS", 1000)
+    for found in (
+        run_head(method, model, asked),
+        method.measure(model, method.embed(asked), CANVAS),
+    ):
+        close(found[0], whole[0])
+        close(found[1], whole[1])
+
+
+def test_equal_rows_are_found_by_their_lowest_index(monkeypatch):
+    bank = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
+    query = np.array([[0, 1, 0], [0, 0, 1], [1, 1, 1]], np.float32)
+    assert patchcore_search.closest(query, bank)[0].tolist() == [4, 8, 0]
+    for limit in (10_000, 9):
+        monkeypatch.setattr(nearest, "TABLE_CELLS", limit)
+        argument = spox.argument(spox.Tensor(np.float32, ("N", 3, 3)))
+        index, distance = nearest.closest(argument, nearest.Rows(bank, 1.0), 3)
+        graph = spox.build({"query": argument}, {"index": index, "distance": distance})
+        session = onnxruntime.InferenceSession(graph.SerializeToString())
+        found, squared = session.run(None, {"query": query[None]})
+        assert found[0].tolist() == [4, 8, 0]
+        assert squared[0].tolist() == [0, 0, 2]
+
+
+def test_float16_products_find_a_row_nearly_as_near():
+    """The stated 0.6 % holds with products rounded as an accelerator rounds them, too."""
+    random = np.random.default_rng(0)
+    directions = random.normal(0, 1, (12, 96))
+    bank = (random.normal(0, 1, (1500, 12)) @ directions + random.normal(0, 1, (1500, 96))).astype(
+        np.float32
+    )
+    asked = (bank[random.integers(0, 1500, 400)] + random.normal(0, 0.7, (400, 96))).astype(
+        np.float32
+    )
+    model = patchcore_bank.build(
+        bank, len(bank), 0, precision="float16", grids={"a": (1, 1)}, pictures=1
+    )
+    rows, query = model.rows().astype(np.float64), (asked - model.centre).astype(np.float64)
+    apart = cdist(query, rows)
+    least = apart.min(axis=1)
+    half = (query / model.scale).astype(np.float16).astype(np.float32)
+    stored = model.bank.astype(np.float32)
+    products = (-2 * half @ stored.T).astype(np.float16).astype(np.float32)
+    chosen = (products + (stored**2).sum(axis=1)).argmin(axis=1)
+    emulated = apart[np.arange(400), chosen]
+    assert (emulated / least).max() <= 1 + patchcore.FLOAT16_TOLERANCE
+
+    argument = spox.argument(spox.Tensor(np.float32, ("N", 400, 96)))
+    _, squared = nearest.closest(argument, nearest.Rows(model.bank, model.scale), 400)
+    graph = spox.build({"query": argument}, {"squared": squared})
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    found = np.sqrt(session.run(None, {"query": query[None].astype(np.float32)})[0][0])
+    assert (found / least).max() <= 1 + patchcore.FLOAT16_TOLERANCE
+    assert (found / least).min() >= 1 - 1e-5
+
+
+@pytest.mark.parametrize("options", [{}, {"variant": "official", "dims": 24}])
+def test_float16_halves_the_bank_and_moves_scores_little(options):
+    asked = features(3, seed=1)
+    whole, half = PatchCore(**options), PatchCore(**options, precision="float16")
+    large = whole.fit(whole.embed(features(5)), 0)
+    small = half.fit(half.embed(features(5)), 0)
+    assert small.bank.nbytes * 2 == large.bank.nbytes
+    wanted = half.reference(small, asked, CANVAS)
+    close(run_head(half, small, asked)[0], wanted[0], half.tolerance)
+    close(wanted[1], whole.reference(large, asked, CANVAS)[1], half.tolerance)
+
+
+def test_the_bank_is_drawn_from_all_pictures_and_thinned(monkeypatch):
+    monkeypatch.setattr(patchcore, "CANDIDATES", 100)
+    method = PatchCore()
+    normals = features(5)
+    model = method.fit(method.embed(normals), 0)
+    assert model.bank.shape == (24, 16)
+    assert (model.candidates, model.pictures) == (100, 5)
+    assert model.covering > 0
+    every = PatchCore(coreset=0, most_rows=0).fit(method.embed(normals), 0)
+    assert every.bank.shape == (240, 16)
+    known = every.rows() + every.centre
+    kept = model.rows() + model.centre
+    apart = np.linalg.norm(kept[:, None] - known, axis=2)
+    assert apart.min(axis=1).max() < 1e-4
+    assert len(set((apart.argmin(axis=1) // 48).tolist())) == 5
+
+
+def test_most_rows_limits_the_share():
+    method = PatchCore(coreset=0.5, most_rows=30)
+    assert len(method.fit(method.embed(features(5)), 0).bank) == 30
+    assert len(PatchCore(coreset=0.5).fit(method.embed(features(5)), 0).bank) == 120
+
+
+def test_long_patches_are_thinned_by_their_projection():
+    random = np.random.default_rng(0)
+    pool = random.normal(0, 1, (300, 2 * patchcore_bank.PROJECTION)).astype(np.float32)
+    long = patchcore_bank.build(pool, 20, 0, precision="float32", grids={}, pictures=1)
+    short = patchcore_bank.build(pool[:, 1:], 20, 0, precision="float32", grids={}, pictures=1)
+    assert long.projected
+    assert not short.projected
+    kept = long.rows() + long.centre
+    assert np.linalg.norm(kept[:, None] - pool, axis=2).min(axis=1).max() < 1e-4
+
+
+def test_it_describes_its_bank():
+    method = PatchCore(most_rows=50, coreset=0)
+    model = method.fit(method.embed(features(5)), 0)
+    said = method.describe(model)
+    assert said["bank_rows"] == 50
+    assert said["neighbours"] == 9
+    assert said["dims"] == 16
+    assert said["model_bytes"] == 50 * 16 * 4 + 16 * 4 + 50 * 9 * 4
+    assert said["covering_radius"] == pytest.approx(model.covering)
+
+
+def test_a_bank_above_the_limit_is_refused_with_what_to_do(monkeypatch):
+    monkeypatch.setattr(patchcore, "MAX_MODEL_BYTES", 1500)
+    method = PatchCore()
+    with pytest.raises(DataError, match="smaller coreset or most_rows"):
+        method.fit(method.embed(features(5)), 0)
+    half = PatchCore(precision="float16")
+    assert half.fit(half.embed(features(5)), 0).bank.nbytes == 24 * 16 * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"variant": "best"}, "variant must be paper or official, not 'best'"),
+        ({"upsampling": "cubic"}, "upsampling must be bilinear or nearest, not 'cubic'"),
+        ({"coreset": 1.5}, "coreset must lie within 0 and 1, not 1.5"),
+        ({"coreset": float("nan")}, "coreset must lie within 0 and 1, not nan"),
+        ({"neighbours": 0}, "neighbours must be at least 1"),
+        ({"dims": 0, "variant": "official"}, "dims must be at least 1"),
+        ({"dims": 64}, "variant paper keeps every channel"),
+        ({"neighbours": 9, "variant": "official"}, "official does not reweight"),
+        ({"most_rows": -1}, "most_rows must be at least 0"),
+        ({"precision": "int8"}, "precision must be float32 or float16"),
+        ({"radius": 1}, "method patchcore has no option radius"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        PatchCore.from_options(options)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("coreset", "many"), ("neighbours", "-3"), ("variant", "x")]
+)
+def test_texts_of_the_command_line_are_refused_where_they_cannot_be_read(name, text):
+    field = next(field for field in PatchCore.settings() if field.name == name)
+    with pytest.raises(ConfigError, match=text):
+        field.metadata["parse"](text)

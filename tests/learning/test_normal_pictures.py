@@ -1,0 +1,144 @@
+"""Reading normal pictures from folders and streams."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from loguru import logger
+
+from inspector.core.errors import ConfigError, DataError
+from learning import normals as data
+
+
+def write(folder: Path, count: int, hw: tuple[int, int] = (48, 64), suffix: str = ".png") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        picture = np.full((*hw, 3), 40 + index, np.uint8)
+        assert cv2.imwrite(str(folder / f"{hw[0]}x{hw[1]}_{index:02}{suffix}"), picture)
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        ((720, 1280), (256, 448)),
+        ((460, 1130), (256, 640)),
+        ((480, 640), (256, 352)),
+        ((512, 384), (352, 256)),
+        ((300, 300), (256, 256)),
+    ],
+)
+def test_the_default_input_keeps_the_aspect_with_a_short_side_of_256(frame, expected):
+    assert data.default_input_hw(frame) == expected
+
+
+def test_pictures_too_long_for_a_default_size_are_taken_at_a_given_one(tmp_path):
+    write(tmp_path, 2, hw=(8, 400))
+    with pytest.raises(DataError, match="400x8 are too long; give --size"):
+        data.from_folder(tmp_path)
+    assert data.from_folder(tmp_path, input_hw=(32, 64)).pixels.shape == (2, 32, 64, 3)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"])
+def test_every_named_format_is_read(tmp_path, suffix):
+    write(tmp_path, 2, suffix=suffix)
+    normals = data.from_folder(tmp_path)
+    assert normals.pixels.shape == (2, 256, 352, 3)
+    assert np.abs(normals.pixels[1].astype(int) - 41).max() <= 3
+
+
+def test_a_data_set_folder_means_its_good_training_pictures(tmp_path):
+    write(tmp_path / "train" / "good", 3)
+    write(tmp_path, 1, hw=(20, 20))
+    assert len(data.from_folder(tmp_path).pixels) == 3
+
+
+def test_pixels_are_rgb(tmp_path):
+    for name in "ab":
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((32, 32, 3), (255, 0, 0), np.uint8))
+    assert tuple(data.from_folder(tmp_path, input_hw=(32, 32)).pixels[0, 0, 0]) == (0, 0, 255)
+
+
+def test_unreadable_pictures_are_named_skipped_and_counted(tmp_path):
+    write(tmp_path, 20)
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    (tmp_path / "empty.png").write_bytes(b"")
+    heard: list[str] = []
+    sink = logger.add(heard.append, level="WARNING")
+    try:
+        normals = data.from_folder(tmp_path)
+    finally:
+        logger.remove(sink)
+    assert normals.unread == ("broken.png", "empty.png")
+    assert len(normals.pixels) == len(normals.names) == 20
+    assert "broken.png" in heard[0]
+    assert "empty.png" in heard[1]
+
+
+def test_too_many_unreadable_pictures_stop_with_their_number(tmp_path):
+    write(tmp_path, 8)
+    for name in "ab":
+        (tmp_path / f"{name}.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"2 of 10 pictures .* cannot be read, first a\.png"):
+        data.from_folder(tmp_path)
+
+
+def test_a_folder_without_pictures_or_with_one_or_none_readable_is_refused(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        data.from_folder(tmp_path / "missing")
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(DataError, match="holds no pictures"):
+        data.from_folder(tmp_path)
+    write(tmp_path, 1)
+    with pytest.raises(DataError, match="holds one picture"):
+        data.from_folder(tmp_path)
+    next(tmp_path.glob("*.png")).write_bytes(b"")
+    with pytest.raises(DataError, match="none of the 1 pictures"):
+        data.from_folder(tmp_path)
+
+
+def test_the_commonest_aspect_wins_and_one_warning_names_the_others(tmp_path):
+    write(tmp_path, 3, hw=(48, 64))
+    write(tmp_path, 2, hw=(64, 48))
+    heard: list[str] = []
+    sink = logger.add(heard.append, level="WARNING")
+    try:
+        normals = data.from_folder(tmp_path)
+    finally:
+        logger.remove(sink)
+    assert normals.frame_hw == (48, 64)
+    assert normals.pixels.shape == (5, 256, 352, 3)
+    assert len(heard) == 1
+    assert "48x64 (2)" in heard[0]
+
+
+def test_more_pictures_than_asked_for_are_spread_evenly(tmp_path):
+    write(tmp_path, 11)
+    normals = data.from_folder(tmp_path, max_pictures=3)
+    assert [name[-6:] for name in normals.names] == ["00.png", "05.png", "10.png"]
+    assert normals.unused == 8
+
+
+def test_a_stream_is_spread_evenly_without_holding_it(tmp_path):
+    frames = (np.full((48, 64, 3), index % 250, np.uint8) for index in range(1000))
+    normals = data.from_stream("line", frames, input_hw=(32, 32), max_pictures=10)
+    taken = [int(name.split("#")[1]) for name in normals.names]
+    assert len(taken) == 10
+    assert taken[0] == 0
+    assert taken[-1] > 850
+    assert max(np.diff(taken)) <= 2 * min(np.diff(taken))
+    assert normals.ordered
+    assert [int(p[0, 0, 0]) for p in normals.pixels] == [index % 250 for index in taken]
+
+
+def test_a_stream_without_frames_or_with_one_is_refused():
+    with pytest.raises(DataError, match="gave no frames"):
+        data.from_stream("line", [])
+    with pytest.raises(DataError, match="holds one picture"):
+        data.from_stream("line", [np.zeros((48, 64, 3), np.uint8)])
+
+
+def test_asking_for_fewer_than_two_pictures_is_refused(tmp_path):
+    write(tmp_path, 2)
+    with pytest.raises(ConfigError, match="max_pictures"):
+        data.from_folder(tmp_path, max_pictures=1)

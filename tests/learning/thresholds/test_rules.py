@@ -1,0 +1,195 @@
+"""Rules against their literal forms, and what they promise against simulation."""
+
+import statistics
+
+import numpy as np
+import pytest
+from scipy.stats import beta
+from sklearn.metrics import f1_score
+
+from inspector.core.errors import ConfigError
+from learning.thresholds.rules import (
+    RULES,
+    Rule,
+    least_promise,
+    promise_of_rank,
+    rank_of_promise,
+    supported_rate,
+)
+
+SCORES = np.random.default_rng(0).gamma(3.0, 0.02, 137).astype(np.float32)
+
+
+def literal_percentile(values: list[float], q: float) -> float:
+    at = (len(values) - 1) * q / 100
+    low = int(at)
+    high = min(low + 1, len(values) - 1)
+    return values[low] + (at - low) * (values[high] - values[low])
+
+
+def literal(name: str, scores: np.ndarray, value: float) -> float:
+    values = sorted(map(float, scores))
+    if name == "percentile":
+        return literal_percentile(values, value)
+    if name == "mean_sigma":
+        return statistics.mean(values) + value * statistics.stdev(values)
+    if name == "median_mad":
+        middle = statistics.median(values)
+        return middle + value * 1.4826 * statistics.median(abs(v - middle) for v in values)
+    first, third = literal_percentile(values, 25), literal_percentile(values, 75)
+    return third + value * (third - first)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "value"),
+    [
+        ("percentile", "q", 99.5),
+        ("percentile", "q", 37.0),
+        ("percentile", "q", 100.0),
+        ("mean_sigma", "k", 3.0),
+        ("mean_sigma", "k", 0.5),
+        ("median_mad", "k", 3.0),
+        ("median_mad", "k", 6.0),
+        ("iqr", "k", 1.5),
+        ("iqr", "k", 3.0),
+    ],
+)
+def test_a_rule_gives_the_value_of_its_literal_form(name, parameter, value):
+    found = Rule(name, {parameter: value}).of(SCORES)
+    assert found == pytest.approx(literal(name, SCORES, value), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("percentile", 99.5), ("mean_sigma", 3), ("median_mad", 3), ("iqr", 1.5)]
+)
+def test_defaults_are_those_that_the_spec_states(name, value):
+    assert list(Rule(name).settled().values()) == [value]
+    assert Rule(name).of(SCORES) == pytest.approx(literal(name, SCORES, value), rel=1e-12)
+
+
+@pytest.mark.parametrize(("count", "rate", "rank"), [(137, 0.05, 132), (31, 1 / 32, 31)])
+def test_the_conformal_rule_takes_the_rank_of_its_rate(count, rate, rank):
+    assert Rule(parameters={"rate": rate}).of(SCORES[:count]) == sorted(SCORES[:count])[rank - 1]
+
+
+@pytest.mark.parametrize("count", [59, 93, 137, 500])
+@pytest.mark.parametrize("promise", [0.05, 0.1, 0.4])
+def test_a_promise_takes_the_lowest_rank_that_keeps_it(count, promise):
+    rank = rank_of_promise(count, promise)
+    assert beta.cdf(promise, count + 1 - rank, rank) >= 0.95
+    assert beta.cdf(promise, count + 2 - rank, rank - 1) < 0.95
+    assert promise_of_rank(count, rank) <= promise < promise_of_rank(count, rank - 1)
+
+
+@pytest.mark.parametrize(
+    ("count", "promise"), [(59, 1 / 20), (93, 1 / 20), (200, 1 / 20), (299, 1 / 100)]
+)
+def test_about_95_of_100_fits_keep_their_promise(count, promise):
+    random, rule = np.random.default_rng(count), Rule(parameters={"promise": promise})
+    # Of uniform scores the share above a threshold is what is left to 1.
+    kept = np.mean([1 - rule.of(random.random(count)) <= promise for _ in range(2000)])
+    expected = beta.cdf(
+        promise, count + 1 - rank_of_promise(count, promise), rank_of_promise(count, promise)
+    )
+    noise = 3 * np.sqrt(0.95 * 0.05 / 2000)
+    assert kept >= 0.95 - noise
+    assert kept == pytest.approx(expected, abs=noise)
+
+
+def test_one_rank_lower_breaks_the_promise_in_simulation():
+    random = np.random.default_rng(1)
+    highest_but_one = np.sort(random.random((2000, 59)), axis=1)[:, -2]
+    assert np.mean(1 - highest_but_one <= 1 / 20) < 0.85
+
+
+@pytest.mark.parametrize("count", [1, 8, 31, 59, 299, 10_000])
+def test_the_smallest_promise_is_that_of_the_highest_score_and_about_three_in_n(count):
+    assert least_promise(count) == pytest.approx(1 - 0.05 ** (1 / count), rel=1e-9)
+    assert rank_of_promise(count, least_promise(count)) == count
+    assert least_promise(count) <= 3 / count
+
+
+@pytest.mark.parametrize(
+    ("count", "promise", "needed"), [(31, 1 / 100, 299), (58, 1 / 20, 59), (8, 0.001, 2995)]
+)
+def test_a_smaller_promise_is_refused_with_the_number_needed(count, promise, needed):
+    with pytest.raises(
+        ConfigError, match=f"cannot be supported by {count} .* least {needed} of them$"
+    ):
+        rank_of_promise(count, promise)
+    assert rank_of_promise(needed, promise) == needed
+
+
+@pytest.mark.parametrize("promise", [0.0, 1.0, -1.0, float("nan")])
+def test_a_promise_outside_zero_and_one_is_refused(promise):
+    with pytest.raises(ConfigError, match="promise must lie between 0 and 1"):
+        rank_of_promise(100, promise)
+
+
+@pytest.mark.parametrize("decimals", [2, 3, 6, 12])
+def test_the_least_rate_is_supported_however_it_is_written(decimals):
+    assert supported_rate(9, round(1 / 10, decimals)) == 0.1
+    assert supported_rate(31, 1 / 32) == 1 / 32
+
+
+def test_f1_max_parts_pictures_with_the_highest_f1_that_any_threshold_reaches():
+    random = np.random.default_rng(2)
+    for _ in range(8):
+        normal, anomalous = random.normal(2, 1, 30) ** 2, random.normal(4, 1, 12) ** 2
+        cut = Rule("f1_max").of(normal, anomalous)
+        both = np.concatenate([normal, anomalous])
+        truth = np.arange(len(both)) >= 30
+        best = max(f1_score(truth, both >= at) for at in both)
+        assert f1_score(truth, both >= cut) == pytest.approx(best, abs=1e-12)
+        assert np.abs(both - cut).min() > 0
+
+
+def test_f1_max_lies_midway_between_classes_that_are_apart():
+    assert Rule("f1_max").of(np.array([1.0, 2.0]), np.array([5.0, 4.0])) == 3.0
+
+
+def test_f1_max_of_anomalous_pictures_below_all_others_lets_none_pass():
+    assert Rule("f1_max").of(np.array([3.0]), np.array([2.0, 2.0])) == 1.0
+
+
+def test_an_unknown_rule_is_refused_with_the_names_of_all():
+    with pytest.raises(ConfigError, match=f"'luck' is unknown; known: {', '.join(RULES)}"):
+        Rule("luck")
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("percentile", {"k": 3}, "percentile has no parameter k; it has q"),
+        ("mean_sigma", {"q": 3}, "mean_sigma has no parameter q; it has k"),
+        ("iqr", {"promise": 0.1}, "iqr has no parameter promise; it has k"),
+        ("conformal", {"q": 3}, "conformal has no parameter q; it has rate, promise"),
+        ("f1_max", {"k": 3}, "f1_max has no parameter k; it has none"),
+        ("conformal", {"rate": 0.1, "promise": 0.1}, "a rate or a promise, not both"),
+    ],
+)
+def test_a_parameter_that_a_rule_does_not_have_is_refused_by_name(name, parameters, message):
+    with pytest.raises(ConfigError, match=message):
+        Rule(name, parameters)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("percentile", {"q": 101}, "q must be a finite number between 0 and 100, not 101"),
+        ("percentile", {"q": float("nan")}, "q must be a finite number"),
+        ("mean_sigma", {"k": -1}, "k must be a finite number at least 0, not -1"),
+        ("median_mad", {"k": float("inf")}, "k must be a finite number"),
+        ("iqr", {"k": -0.1}, "k must be a finite number"),
+    ],
+)
+def test_a_parameter_out_of_range_is_refused(name, parameters, message):
+    with pytest.raises(ConfigError, match=message):
+        Rule(name, parameters).of(SCORES)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["conformal", "percentile", "mean_sigma", "median_mad", "iqr"])
+def test_scores_that_are_not_finite_are_refused(name, bad):
+    with pytest.raises(ConfigError, match="not finite"):
+        Rule(name).of(np.append(SCORES, bad))

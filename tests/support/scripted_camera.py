@@ -1,0 +1,37 @@
+"""A camera that follows a script."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+
+from inspector.core.errors import SourceLost
+
+
+class ScriptedCapture:
+    """A camera that does what a script says: a number is a grey picture, None one that cannot be
+    decoded, "silent" no frame any more, "gone" an unplugged camera. After the script: silent."""
+
+    frame_hw = (4, 6)
+    fps = 30.0
+
+    def __init__(self, *script: int | str | None) -> None:
+        self._script: Iterator[int | str | None] = iter(script)
+        self._item: int | str | None = None
+        self.released = threading.Event()
+
+    def wait(self, timeout_s: float) -> bool:
+        if self._item != "silent":
+            self._item = next(self._script, "silent")
+        if self._item == "gone":
+            raise SourceLost("the camera is gone")
+        if self._item == "silent":
+            self.released.wait(timeout_s)
+            return False
+        return True
+
+    def retrieve(self) -> np.ndarray | None:
+        return None if self._item is None else np.full((4, 6, 3), self._item, np.uint8)
+
+    def release(self) -> None:
+        self.released.set()
