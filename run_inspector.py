@@ -17,7 +17,7 @@ from inspector.config import Config, load_config, parse_setting
 from inspector.console import Progress, screen_line
 from inspector.core.arrays import Image
 from inspector.core.channel import Channel
-from inspector.core.errors import ConfigError, FrameError, InspectorError, SinkError
+from inspector.core.errors import ConfigError, InspectorError, SinkError
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
 from inspector.logs import open_missing_streams, start_logging
@@ -228,8 +228,7 @@ class _Session:
     def _end(self, error: InspectorError | None) -> int:
         stats = self._pipeline.stats
         code, status = 0, "stopped" if self._signals or self._quit else "finished"
-        if error is None and stats.errored and not stats.inspected:
-            error = FrameError(f"none of the {stats.errored} frames could be judged; see the log")
+        error = error or self._run.nothing_inspected()
         if error is not None:
             code, status = error.exit_code, "failed"
         elif signal.SIGINT in self._signals:

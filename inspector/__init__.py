@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from inspector.api.defect_metrics import DefectMetrics
     from inspector.api.defect_sizes import DefectSizeAnalyzer
+    from inspector.api.inspecting import Inspections, inspect, run_pipeline
+    from inspector.config import load_config
 else:
     from inspector.core.lazy import lazy_exports
 
@@ -16,7 +18,18 @@ else:
         {
             "DefectMetrics": "inspector.api.defect_metrics:DefectMetrics",
             "DefectSizeAnalyzer": "inspector.api.defect_sizes:DefectSizeAnalyzer",
+            "Inspections": "inspector.api.inspecting:Inspections",
+            "inspect": "inspector.api.inspecting:inspect",
+            "load_config": "inspector.config:load_config",
+            "run_pipeline": "inspector.api.inspecting:run_pipeline",
         },
     )
 
-__all__ = ["DefectMetrics", "DefectSizeAnalyzer"]
+__all__ = [
+    "DefectMetrics",
+    "DefectSizeAnalyzer",
+    "Inspections",
+    "inspect",
+    "load_config",
+    "run_pipeline",
+]

@@ -41,8 +41,12 @@ DEFAULT_FPS = 10.0
 """Of folders of pictures and of the synthetic web, which have no pace of their own."""
 
 
-def build(config: Config, observers: Sequence[Observer] = ()) -> Run:
+def build(
+    config: Config, observers: Sequence[Observer] = (), outputs: Sequence[Output] | None = None
+) -> Run:
     """Checks everything that can be checked, opens the source, and wires the stages.
+
+    outputs: instead of the files of config.output, whose folder is then not used at all.
 
     Nothing runs yet, and the output folder is not touched before engine and source are open. Raises
     ConfigError, SpecError, CalibrationError or SourceError.
@@ -62,8 +66,10 @@ def build(config: Config, observers: Sequence[Observer] = ()) -> Run:
         given = (config.source.uri, *engines, config.calibration.path)
         inputs = [Path(name) for name in given if name is not None]
         folder = Path(config.output.dir)
-        check_folder(folder, overwrite=config.output.overwrite, inputs=inputs)
-        run = _wire(config, spec, calibration, source, observers)
+        if outputs is None:
+            check_folder(folder, overwrite=config.output.overwrite, inputs=inputs)
+            outputs = _outputs(config)
+        run = _wire(config, spec, calibration, source, observers, outputs)
         stack.pop_all()
     return run
 
@@ -154,6 +160,7 @@ def _wire(
     calibration: Calibration | None,
     source: Source,
     observers: Sequence[Observer],
+    outputs: Sequence[Output],
 ) -> Run:
     engine_path = Path(config.engine.path or "")
     run = RunInfo(
@@ -181,7 +188,7 @@ def _wire(
     )
     start_engine = gate.EngineGate(config.engine, spec, measuring, run)
     render = _render(config, spec, source.info.frame_hw)
-    stages, outputs = Stages(preprocess, start_engine, judge, render), _outputs(config)
+    stages = Stages(preprocess, start_engine, judge, render)
     pipeline = Pipeline(
         source,
         stages,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.clock import utc_now
+from inspector.core.errors import FrameError
 from inspector.core.protocols import Source
 from inspector.core.types import RunInfo
 from inspector.measure.summary import DefectSummary
@@ -60,6 +61,13 @@ class Run:
     warnings: Sequence[list[str]]
     running_on: list[str]
     calibration: dict[str, Any] | None
+
+    def nothing_inspected(self) -> FrameError | None:
+        """The error of a run that has ended and could judge none of its frames."""
+        stats = self.pipeline.stats
+        if not stats.errored or stats.inspected:
+            return None
+        return FrameError(f"none of the {stats.errored} frames could be judged; see the log")
 
     def summary(self, status: str, exit_code: int, error: str | None) -> dict[str, Any]:
         """status: finished, stopped or failed. The four counts come first."""

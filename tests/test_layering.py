@@ -110,7 +110,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             TOP,
             "calibration",
             "inspector",
-            *(f"inspector.{p}" for p in ("api", "measure", "render", "pipeline")),
+            *(f"inspector.{p}" for p in ("api", "measure", "render", "pipeline", "sources")),
         },
         {"numpy", "cv2"},
     ),
