@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.clips import FOLDER
 
-NAMES = ("channel", "decode", "output", "pipeline", "measuring", "memory")
+NAMES = ("channel", "decode", "output", "pipeline", "measuring", "memory", "imports")
 
 
 def main() -> int:

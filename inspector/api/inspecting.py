@@ -110,7 +110,7 @@ class Inspections:
     @property
     def counts(self) -> dict[str, Any]:
         """Frames so far: captured, inspected, dropped, errored and more. At the end captured ==
-        inspected + dropped + errored."""
+        inspected + dropped + errored; what a live source dropped is counted then."""
         return self._run.pipeline.stats.as_dict()
 
     def stop(self) -> None:
