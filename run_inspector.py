@@ -251,12 +251,8 @@ class _Session:
     def _tell(self) -> None:
         stats = self._pipeline.stats
         logger.info(
-            "captured {} = inspected {} + dropped {} + errored {}; {} failed; {:.1f} frames per s; "
-            "results in {}",
-            stats.captured,
-            stats.inspected,
-            stats.dropped,
-            stats.errored,
+            "{}; {} failed; {:.1f} frames per s; results in {}",
+            stats.equation(),
             stats.failed,
             stats.frames_per_s,
             self._run.info.output_dir,

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from engines.resize import Resizer
 from engines.spec import EngineSpec
-from inspector.core.arrays import Image, Map, as_bgr
+from inspector.core.arrays import Image, Map
 from inspector.core.errors import DataError, FrameError, InferenceError
 from inspector.core.geometry import Affine
+from inspector.core.pictures import as_bgr
 from inspector.core.types import Verdict
 
 AnyPicture = npt.NDArray[Any]

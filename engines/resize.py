@@ -10,6 +10,7 @@ from engines.spec import EngineSpec, ResizeRule
 from inspector.core.arrays import Image
 from inspector.core.errors import FrameError
 from inspector.core.geometry import Affine
+from inspector.core.types import Cause
 
 ASPECT_TOLERANCE: Final = 0.02
 """Relative. Multiples of 32 alone bend a 16:9 frame by 1.6 %, which fitting bends as well."""
@@ -71,7 +72,8 @@ class Resizer:
         x0, y0, x1, y1 = crop_box(self._rule, frame_hw)
         if x0 >= x1 or y0 >= y1:
             raise FrameError(
-                f"a frame of {frame_hw[1]}x{frame_hw[0]} pixels is too small for the engine's crop"
+                f"a frame of {frame_hw[1]}x{frame_hw[0]} pixels is too small for the engine's crop",
+                Cause.SIZE,
             )
         fx0, fy0, fx1, fy1 = crop_box(self._rule, self._fitted_hw)
         aspect, fitted = (x1 - x0) / (y1 - y0), (fx1 - fx0) / (fy1 - fy0)

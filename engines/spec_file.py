@@ -29,7 +29,7 @@ def read_spec(path: Path) -> EngineSpec:
 
 def read_engine(path: Path) -> tuple[EngineSpec, onnx.ModelProto]:
     """The spec and the graph that it belongs to; refusals as for read_spec."""
-    model = _parse(path)
+    model = _load(path)
     texts = {entry.key: entry.value for entry in model.metadata_props}
     if SPEC_KEY not in texts:
         raise SpecError(
@@ -44,13 +44,15 @@ def read_engine(path: Path) -> tuple[EngineSpec, onnx.ModelProto]:
         spec = EngineSpec.from_json(text)
     except SpecError as exc:
         raise SpecError(f"{path}: {exc}") from exc
+    # After the spec: a newer format may allow other graphs, and is refused as newer.
+    limits.check_model(path, model)
     if graph_hash(model) != spec.graph_hash:
         raise SpecError(f"{path} is damaged: its graph is not the one that its spec describes")
     _check_graph(path, spec, model)
     return spec, model
 
 
-def _parse(path: Path) -> onnx.ModelProto:
+def _load(path: Path) -> onnx.ModelProto:
     if path.exists() and not path.is_file():
         raise SpecError(f"engine file {path} is not a file")
     limits.check_file(path)
@@ -64,12 +66,11 @@ def _parse(path: Path) -> onnx.ModelProto:
         raise SpecError(f"{path} is not a whole ONNX file: truncated or damaged") from exc
     if not model.graph.node:
         raise SpecError(f"{path} is not a whole ONNX file: it holds no graph")
-    limits.check_model(path, model)
     return model
 
 
 def _check_graph(path: Path, spec: EngineSpec, model: onnx.ModelProto) -> None:
-    """Refuses a graph without the inputs and outputs of format 1 in the spec's sizes."""
+    """Refuses a graph without the inputs and outputs of formats 1 and 2 in the spec's sizes."""
     uint8, float32 = onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT
     wanted = {
         "pixels": (model.graph.input, uint8, [*spec.resize.input_hw, 3]),

@@ -1,8 +1,6 @@
 """Results as files: metrics.json for programs, CSV for tables, each written whole or not at all."""
 
-import csv
 import dataclasses
-import io
 import json
 import os
 from collections.abc import Sequence
@@ -14,15 +12,13 @@ from evaluation.results import FIGURES, FORMAT, ClassResult, DatasetResult, Figu
 from inspector.core.errors import DataError
 from inspector.core.files import write_whole
 from inspector.core.schema import build
+from inspector.core.tables import csv_row
 
 METRICS: Final = "metrics.json"
 TABLE: Final = "metrics.csv"
 PICTURES: Final = "pictures.csv"
 
 Row = dict[str, Any]
-
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
 
 
 def write_class(folder: Path, result: ClassResult) -> None:
@@ -99,17 +95,11 @@ def _refuse(constant: str) -> None:
 
 
 def _csv(rows: Sequence[Row]) -> str:
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]))
-        writer.writeheader()
-        writer.writerows({key: _inert(value) for key, value in row.items()} for row in rows)
-    return text.getvalue()
-
-
-def _inert(value: Any) -> Any:
-    """Names come from files, and a spreadsheet runs text that begins like a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    """A column that a later row lacks is empty there."""
+    header = list(rows[0]) if rows else []
+    cells = [[row.get(column) for column in header] for row in rows]
+    table: list[list[Any]] = [header, *cells]
+    return "".join(map(csv_row, table)) if rows else ""
 
 
 def _class_row(result: ClassResult) -> Row:

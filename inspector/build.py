@@ -25,8 +25,17 @@ from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.severity import SeverityLimits
 from inspector.measure.summary import DefectSummary
 from inspector.outputs import SINKS
-from inspector.outputs.folder import CSV, LOG, SNAPSHOTS, VIDEO, ResultFolder, check_folder
-from inspector.pipeline.runner import Observer, Pipeline
+from inspector.outputs.folder import (
+    DEFECTS,
+    LOG,
+    SIGHTINGS,
+    SNAPSHOTS,
+    VIDEO,
+    ResultFolder,
+    check_folder,
+)
+from inspector.pipeline.reporter import Observer
+from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
 from inspector.processing.postprocess import Judge, SizeRule
 from inspector.processing.preprocess import Preprocess
@@ -188,7 +197,8 @@ def _wire(
     )
     start_engine = gate.EngineGate(config.engine, spec, measuring, run)
     render = _render(config, spec, source.info.frame_hw)
-    stages = Stages(preprocess, start_engine, judge, render)
+    judge_map = judge.judge_map if judge.rule == "score" else None
+    stages = Stages(preprocess, start_engine, judge, render, judge_map)
     pipeline = Pipeline(
         source,
         stages,
@@ -276,7 +286,7 @@ def _outputs(config: Config) -> list[Output]:
     folder, video, snapshots = Path(config.output.dir), config.output.video, config.output.snapshots
     wanted: list[tuple[str, tuple[Any, ...], dict[str, Any], bool]] = [
         ("json_log", (folder / LOG,), {}, True),
-        ("csv_log", (folder / CSV,), {}, True),
+        ("csv_log", (folder / SIGHTINGS,), {"copy": folder / DEFECTS}, True),
     ]
     if video.enabled:
         options = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.clock import utc_now
-from inspector.core.errors import FrameError
+from inspector.core.errors import UnjudgedError
 from inspector.core.protocols import Source
 from inspector.core.types import RunInfo
 from inspector.measure.summary import DefectSummary
@@ -62,15 +62,15 @@ class Run:
     running_on: list[str]
     calibration: dict[str, Any] | None
 
-    def nothing_inspected(self) -> FrameError | None:
+    def nothing_inspected(self) -> UnjudgedError | None:
         """The error of a run that has ended and could judge none of its frames."""
         stats = self.pipeline.stats
         if not stats.errored or stats.inspected:
             return None
-        return FrameError(f"none of the {stats.errored} frames could be judged; see the log")
+        return UnjudgedError(f"none of the {stats.errored} frames could be judged; see the log")
 
     def summary(self, status: str, exit_code: int, error: str | None) -> dict[str, Any]:
-        """status: finished, stopped or failed. The four counts come first."""
+        """status: finished, stopped or failed. The counts of frames come first."""
         info = self.info
         return {
             **self.pipeline.stats.as_dict(),
@@ -79,6 +79,8 @@ class Run:
             "error": error,
             "peak_memory_mb": peak_memory_mb(),
             "warnings": list(chain(*self.warnings)),
+            "run_id": info.run_id,
+            "source_name": info.source_name,
             "started_utc": info.started_utc,
             "ended_utc": utc_now(),
             "source": info.source.source_id,

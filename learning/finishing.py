@@ -1,7 +1,6 @@
 """From a model that is there to one engine file: thresholds, graph, spec, check, write."""
 
 import dataclasses
-import hashlib
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -14,8 +13,10 @@ import numpy as np
 import onnx
 
 from engines import golden
+from engines.picture_statistics import summarise_pictures
 from engines.roi import mask
 from engines.spec import EngineSpec, LeftOutRecord, ResizeRule, Roi
+from engines.spec_fields import PictureStatistics
 from engines.spec_file import write_engine
 from inspector.core.arrays import Image, Mask
 from inspector.core.clock import utc_now
@@ -23,12 +24,19 @@ from inspector.core.errors import ConfigError, DataError
 from learning import checking as parity
 from learning.backbones.features import FeatureExtractor
 from learning.backbones.zoo import describe
+from learning.fit_record import (
+    DROPPED,
+    fit_record_path,
+    good_pictures,
+    make_fit_record,
+    write_fit_record,
+)
 from learning.graph.assemble import build_graph
 from learning.graph.maps import Canvas
 from learning.graph.pixels import blanked
 from learning.methods.base import Features, Scorer
 from learning.normals import Normals
-from learning.scoring import Scored, without_suspects
+from learning.scoring import Scored, trained_on, without_suspects
 from learning.thresholds import choosing as thresholds
 from learning.thresholds import folds
 from learning.thresholds.changing import record
@@ -84,7 +92,7 @@ def engine_of_model(
     parameters: Mapping[str, Any] | None = None,
     note: str = "",
 ) -> Fitted:
-    """Writes the engine file of a model that is there already.
+    """Writes the engine file of a model that is there already, and the fit record beside it.
 
     normals: pictures that the model does not hold, which the thresholds come from. fitted: those
     that it holds, None where nobody knows. parameters: for the spec, beside those of the method.
@@ -153,7 +161,7 @@ class Finishing:
     def finish(
         self, scored: Scored, out: Path, *, note: str, parameters: Mapping[str, Any]
     ) -> Fitted:
-        """Writes the file; see engine_of_model."""
+        """Writes the engine file and its fit record; see engine_of_model."""
         wanted = self.wanted
         if scored.suspects and wanted.drop_suspects:
             dropped = thresholds.dropped_note(len(scored.suspects))
@@ -172,8 +180,28 @@ class Finishing:
         self.lap("build")
         spec = self._checked(graph, spec, scored.model, out)
         write_engine(out, graph, spec)
+        self._write_record(scored, spec, out)
         self.lap("parity")
         return Fitted(spec, out.stat().st_size, self._seconds)
+
+    def _write_record(self, scored: Scored, spec: EngineSpec, out: Path) -> None:
+        wanted = self.wanted
+        record = make_fit_record(
+            spec,
+            wanted.method,
+            scored,
+            self.normals,
+            rule=wanted.rule,
+            sigma=wanted.sigma,
+            top_fraction=wanted.top_fraction,
+            dropped=wanted.drop_suspects,
+        )
+        write_fit_record(fit_record_path(out), record)
+
+    def _good_pictures(self, scored: Scored) -> PictureStatistics:
+        pictures = good_pictures(scored, self.normals, dropped=self.wanted.drop_suspects)
+        used = (pixels for _, role, pixels in pictures if role != DROPPED)
+        return summarise_pictures(used, self.inside)
 
     def _spec(
         self, scored: Scored, limits: Thresholds, digest: str, parameters: Mapping[str, Any]
@@ -202,8 +230,9 @@ class Finishing:
             precision=wanted.method.precision,
             roi=wanted.roi,
             parameters=drawing | wanted.method.describe(scored.model) | dict(parameters),
-            trained_on=_trained_on(scored, normals, wanted.drop_suspects),
+            trained_on=trained_on(scored, normals, wanted.drop_suspects),
             left_out=_record(scored),
+            good_pictures=self._good_pictures(scored),
             licence=info.licence,
             seed=wanted.seed,
             versions=_versions() | {"backbone_sha256": info.sha256},
@@ -264,22 +293,6 @@ def _refuse_unreachable(limits: Thresholds, method: Scorer[Any]) -> None:
 def _record(scored: Scored) -> LeftOutRecord:
     fitted = scored.fitted
     return record(scored.left_out, () if fitted is None else fitted.pixels)
-
-
-def _trained_on(scored: Scored, normals: Normals, dropped: bool) -> dict[str, Any]:
-    """count: None where nobody knows what the model holds."""
-    fitted = scored.fitted
-    names = None if fitted is None else "\n".join(fitted.names).encode("utf-8", "surrogateescape")
-    return {
-        "name": normals.name if fitted is None else fitted.name,
-        "count": None if fitted is None else len(fitted.names),
-        "list_sha256": None if names is None else hashlib.sha256(names).hexdigest(),
-        "unreadable": len(normals.unread),
-        "unused": normals.unused,
-        "held_out": scored.held_out,
-        "suspects": list(scored.suspects),
-        "suspects_dropped": dropped,
-    }
 
 
 def _versions() -> dict[str, str]:

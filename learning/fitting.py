@@ -29,8 +29,8 @@ class Recipe(Wanted):
 
 
 def fit_engine(normals: Normals, recipe: Recipe, out: Path, progress: Progress) -> Fitted:
-    """Writes the engine file. Raises ParityError, leaving no file, where it does not compute what
-    its method says."""
+    """Writes the engine file, and the fit record NAME.fit beside it. Raises ParityError, leaving no
+    file, where the engine does not compute what its method says."""
     with opened(recipe, normals.rule.input_hw) as extractor:
         finishing = Finishing(recipe, normals, extractor, progress)
         held = recipe.scheme.held(normals.names, ordered=normals.ordered, seed=recipe.seed)

@@ -1,6 +1,7 @@
 """The model that is shipped, and scores of normal pictures by models without them."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -116,6 +117,23 @@ def doubted(left_out: LeftOut, names: tuple[str, ...], *, dropped: bool) -> npt.
             "left out" if dropped else "kept: look at them, they raise the thresholds",
         )
     return found
+
+
+def trained_on(scored: Scored, normals: Normals, dropped: bool) -> dict[str, Any]:
+    """EngineSpec.trained_on. dropped: whether the suspects were left out. count: None where nobody
+    knows what the model holds."""
+    fitted = scored.fitted
+    names = None if fitted is None else "\n".join(fitted.names).encode("utf-8", "surrogateescape")
+    return {
+        "name": normals.name if fitted is None else fitted.name,
+        "count": None if fitted is None else len(fitted.names),
+        "list_sha256": None if names is None else hashlib.sha256(names).hexdigest(),
+        "unreadable": len(normals.unread),
+        "unused": normals.unused,
+        "held_out": scored.held_out,
+        "suspects": list(scored.suspects),
+        "suspects_dropped": dropped,
+    }
 
 
 def _warn_of_few(count: int) -> None:

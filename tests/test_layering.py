@@ -131,19 +131,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
 """Folder -> what it may import from the project, and from outside the standard library. A package
 stands for the modules that lie directly in it, and not for the packages below it."""
 
-TORCH_ALLOWED = (
-    "learning/torch_weights.py",
-    *(
-        f"learning/backbones/{name}.py"
-        for name in ("export", "efficientnet_lite", "feature_graph", "vit")
-    ),
-    "learning/methods/rad/importing.py",
-    *(f"learning/methods/glass/{name}.py" for name in ("importing", "train")),
-    *(
-        f"learning/methods/glass/training/{name}.py"
-        for name in ("ascent", "checkpoint", "features", "networks", "step", "trainer")
-    ),
-)
+TORCH_ALLOWED = ("learning/methods/glass/train.py", "learning/methods/glass/training/")
+"""Where torch is imported by name. learning/torch_weights.py loads it when a file is read."""
+
 TORCH = {"torch", "torchvision", "timm"}
 
 
@@ -192,7 +182,7 @@ def test_torch_is_imported_only_where_networks_are_trained_or_exported() -> None
         for path in (ROOT / package).rglob("*.py"):
             tops = {name.split(".")[0] for name in imports(path)}
             if tops & TORCH:
-                assert str(path.relative_to(ROOT)) in TORCH_ALLOWED
+                assert str(path.relative_to(ROOT)).startswith(TORCH_ALLOWED), path
 
 
 def test_packages_never_print() -> None:

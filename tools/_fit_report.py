@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from learning.finishing import Fitted
+from learning.fit_record import fit_record_path
 from tools._text import plain_values
 
 
@@ -13,6 +14,7 @@ def report(out: Path, fitted: Fitted) -> None:
     size, frame = spec.resize.input_hw, spec.frame_hw
     lines = {
         "engine": f"{out}, {fitted.file_bytes / 1e6:.1f} MB, {sum(fitted.seconds.values()):.1f} s",
+        "fit record": f"{fit_record_path(out)}, for refitting only; it may be deleted",
         "pictures": f"{_count(trained['count'])} of {trained['name']}, "
         f"{trained['unreadable']} unreadable, {trained['unused']} not used, "
         f"{len(trained['suspects'])} standing out",

@@ -13,6 +13,7 @@ from learning.methods.glass.training.options import FASTER_RATE, PUBLISHED_RATE,
 from learning.methods.glass.training.options import PUBLISHED as PUBLISHED_BACKBONE
 from learning.normals import LONGEST_SIDE, Size
 from tools._argument_types import out_folder, seed, sigma
+from tools._cli import program
 from tools._rule_options import add_rule_options
 
 PUBLISHED: Final = GlassOptions()
@@ -24,7 +25,7 @@ GIGABYTE: Final = 1_000_000_000
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
-        prog="python -m tools.train",
+        prog=program("train"),
         description="Train an engine from pictures of good product. The same command goes on with "
         "a training that was stopped.",
         allow_abbrev=False,

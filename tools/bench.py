@@ -20,7 +20,7 @@ from inspector.core.errors import ConfigError, EngineError, SpecError
 from inspector.core.files import write_whole
 from tools._argument_types import out_file
 from tools._bench_turns import Absent, Candidate, Measured, Timing, in_turns
-from tools._cli import guarded
+from tools._cli import guarded, program
 
 UNCHECKED: Final = " (unchecked: no golden pictures)"
 
@@ -60,7 +60,7 @@ def _cost(path: Path, model: onnx.ModelProto) -> Cost | None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.bench",
+        prog=program("bench"),
         description="Time engines on the runtimes that are here, in turns, each in a process of "
         "its own. Ratios are to the first row; where others use the machine, trust only those.",
     )

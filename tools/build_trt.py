@@ -11,7 +11,7 @@ from engines.backends.trt.driver import Cuda, Gpu
 from engines.backends.trt.plan import PLANS
 from inspector.core.errors import EngineError
 from tools._argument_types import out_folder
-from tools._cli import guarded
+from tools._cli import guarded, program
 
 LARGEST_BATCH: Final = 1024
 LARGEST_WORKSPACE: Final = 1 << 20
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.build_trt",
+        prog=program("build-trt"),
         description="Build the TensorRT plan of an engine file, as backend trt does when it first "
         "opens the engine.",
         allow_abbrev=False,

@@ -15,7 +15,7 @@ from calibration.two_point import from_two_points
 from inspector.core.arrays import Image
 from inspector.core.errors import CalibrationError, ConfigError
 from tools._argument_types import out_file
-from tools._cli import guarded
+from tools._cli import guarded, program
 
 
 @guarded
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tools.calibrate", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("calibrate"), description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="scale|two-point|board")
 
     scale = commands.add_parser("scale", help="the scale is known")

@@ -12,7 +12,7 @@ from evaluation.compare_tables import comparison_lines
 from evaluation.dataset import check_out
 from inspector.core.errors import DataError
 from inspector.core.files import sole_writer
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._progress import Bars
 from tools.evaluate import add_options, classes_from, settings_from
 
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.compare",
+        prog=program("compare"),
         description="Set engines side by side on the same pictures; the first is the reference.",
     )
     add = parser.add_argument

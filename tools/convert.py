@@ -11,7 +11,7 @@ from inspector.core.errors import ConfigError
 from inspector.gate import ruler
 from learning.converting import Converted, convert_to_half
 from tools._argument_types import out_file
-from tools._cli import guarded
+from tools._cli import guarded, program
 
 
 @guarded
@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.convert",
+        prog=program("convert"),
         description="Make a second engine file whose backbone is computed and whose bank is stored "
         "in half precision. It is checked against the reference of the first one and keeps its "
         "thresholds.",

@@ -14,7 +14,7 @@ import numpy as np
 import run_inspector
 from inspector.core.arrays import Image
 from inspector.core.errors import InspectorError, SinkError
-from inspector.outputs.folder import CSV, LOG, SNAPSHOTS, SUMMARY, VIDEO
+from inspector.outputs.folder import DEFECTS, LOG, SIGHTINGS, SNAPSHOTS, SUMMARY, VIDEO
 from inspector.outputs.json_log import read_log
 from inspector.synthetic.contact_sheet import sheet, tile
 from inspector.synthetic.demo_scene import (
@@ -29,7 +29,7 @@ from inspector.synthetic.truth import Comparison, Finding, compare
 from inspector.synthetic.truth_table import RULE, Row, rows, summaries, table
 from learning.methods.base import TRAINED
 from tools import calibrate, fit, train
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._media import H264Writer, write_picture
 
 FITTED = "rad"
@@ -202,7 +202,8 @@ class _Demo:
         print(f"\nin {self.out}:")
         for name, what in (
             (VIDEO, "original | heatmap"),
-            (CSV, "one row per defect and frame"),
+            (SIGHTINGS, "one row per defect and frame"),
+            (DEFECTS, "the same, as long as defects are not tracked"),
             (LOG, "one line per frame"),
             (SUMMARY, "counts, throughput, latency, engine, configuration"),
             (SNAPSHOTS + "/", "failing frames"),
@@ -236,7 +237,7 @@ def _alarms(comparison: Comparison, records: list[dict[str, Any]], scene: Scene)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("demo"), description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("artifacts/demo"), metavar="DIR")
     parser.add_argument("--texture", choices=list(TEXTURES), default="gravel")
     parser.add_argument(

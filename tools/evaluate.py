@@ -21,7 +21,7 @@ from learning.datasets.layouts import LAYOUTS, load
 from learning.datasets.masks import MASK_RULES as VALUE_RULES
 from learning.datasets.splits import read_split
 from learning.datasets.types import ClassData
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._progress import Bars
 
 
@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.evaluate",
+        prog=program("evaluate"),
         description="Run engines over test pictures and say how good they are.",
     )
     add = parser.add_argument

@@ -9,12 +9,12 @@ from inspector.core.errors import ConfigError
 from learning.backbones.export import export_backbone
 from learning.backbones.zoo import BACKBONES
 from tools._argument_types import out_file
-from tools._cli import guarded
+from tools._cli import guarded, program
 
 
 @guarded
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.export_backbone", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("export-backbone"), description=__doc__)
     parser.add_argument("name", help=", ".join(BACKBONES))
     parser.add_argument("--weights", type=Path, help="state dict of torch instead of a download")
     parser.add_argument("--size", metavar="HxW", help="input size, for the DINO backbones")

@@ -18,7 +18,7 @@ from learning.methods.base import METHODS, make_method
 from learning.normals import LONGEST_SIDE, MAX_PICTURES, Normals
 from learning.thresholds.folds import Scheme
 from tools._argument_types import out_file, out_folder, seed, sigma
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._fit_report import report
 from tools._method_options import UNSET, add_method_options, method_options
 from tools._normals import classes_of, normals_of, normals_of_class
@@ -100,7 +100,7 @@ def _only(data: tuple[ClassData, ...]) -> ClassData:
 def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     """With the options of the method that argv names; help without one shows no method's."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.fit",
+        prog=program("fit"),
         description="Fit an engine from pictures of good product.",
         epilog="--method NAME --help shows the options of a method.",
         allow_abbrev=False,

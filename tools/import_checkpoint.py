@@ -23,7 +23,7 @@ from learning.normals import MAX_PICTURES, Crop, Normals, from_folder
 from learning.normals import spread as spread_out
 from learning.thresholds import choosing as thresholds
 from tools._argument_types import out_file
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._fit_report import report
 from tools._method_options import add_method_options, method_named, method_options
 from tools._progress import Bars
@@ -188,7 +188,7 @@ def _normals(
 def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     """With the options of the method that argv names."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.import_checkpoint",
+        prog=program("import-checkpoint"),
         description=__doc__,
         epilog="--method NAME --help shows the options of a method.",
         allow_abbrev=False,

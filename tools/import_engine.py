@@ -11,7 +11,7 @@ from learning.anomalib.importing import Import, import_engine
 from learning.anomalib.run import find_view
 from learning.normals import MAX_PICTURES, from_folder
 from tools._argument_types import out_file
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._rule_options import add_rule_options, chosen_rule
 from tools._text import plain_values
 from tools.export_backbone import parse_size
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.import_engine",
+        prog=program("import-engine"),
         description="Make an engine of an ONNX file that anomalib 2.x exported.",
         allow_abbrev=False,
     )

@@ -13,7 +13,7 @@ import numpy as np
 
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError, SinkError
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._media import H264Writer, picture_files, read_picture, readable_pictures
 
 SIDECAR_FORMAT = 1
@@ -183,7 +183,7 @@ def _default_output(dataset: Path, defect: str | None) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.make_video", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("make-video"), description=__doc__)
     parser.add_argument("dataset", type=Path, metavar="DATASET_DIR")
     parser.add_argument("--defect", metavar="KIND", help="only this folder under test/")
     parser.add_argument("--output", type=Path, metavar="X.mp4", help="artifacts/<data set>.mp4")

@@ -13,7 +13,7 @@ from inspector.core.errors import ConfigError, DataError, SinkError
 from inspector.synthetic.defect_shapes import KINDS, SIZES_MM
 from inspector.synthetic.rendered_defects import RenderedDefect, mask, random_defect, render
 from tools._argument_types import out_folder
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._media import picture_files, read_picture, readable_pictures, write_picture
 
 TRUTH_FORMAT = 1
@@ -148,7 +148,7 @@ def _write_truth(path: Path, args: argparse.Namespace, entries: list[dict[str, A
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.simulate_defects", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("simulate-defects"), description=__doc__)
     parser.add_argument("--normal", type=Path, required=True, metavar="DIR")
     parser.add_argument("--out", type=out_folder, required=True, metavar="DIR")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")

@@ -28,7 +28,7 @@ from learning.thresholds.choosing import choose, failing, independent
 from learning.thresholds.folds import LeftOut
 from learning.thresholds.rules import RULES, Rule, least_promise
 from tools._argument_types import out_file
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._rule_options import add_rule_options, chosen_rule
 
 
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.threshold",
+        prog=program("threshold"),
         description="Show the thresholds of an engine and how they were chosen, or change them.",
         allow_abbrev=False,
     )

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from calibration.units import mm_per
-from inspector.core.arrays import Image, as_bgr
+from inspector.core.arrays import Image
 from inspector.core.errors import DataError
 from inspector.core.geometry import Affine
+from inspector.core.pictures import as_bgr
 from inspector.core.types import Defect, Severity
 from inspector.render.canvas import Canvas, Font
 from inspector.render.overlay import draw_defects, draw_labels

@@ -14,9 +14,10 @@ from calibration.scale import from_scale
 from calibration.units import mm_per
 from inspector.api.arguments import check_mask
 from inspector.api.defect_metrics import DefectMetrics
-from inspector.core.arrays import Image, Map, as_bgr
+from inspector.core.arrays import Image, Map
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.geometry import Affine
+from inspector.core.pictures import as_bgr
 from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.contours import open_map
 from inspector.measure.severity import SeverityLimits

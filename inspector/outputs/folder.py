@@ -13,11 +13,12 @@ from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
 
 VIDEO: Final = "annotated.mp4"
-CSV: Final = "defects.csv"
+SIGHTINGS: Final = "sightings.csv"
+DEFECTS: Final = "defects.csv"
 LOG: Final = "inspections.jsonl"
 SUMMARY: Final = "summary.json"
 SNAPSHOTS: Final = "snapshots"
-RESULTS: Final = (VIDEO, CSV, LOG, SUMMARY, SNAPSHOTS)
+RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS)
 
 
 def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:

@@ -1,5 +1,6 @@
 """From an anomaly map and its measured defects to a verdict."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ class SizeRule:
 class Judge:
     """Makes the inspection of one frame. Regions are listed whatever the verdict.
 
-    rule: "score" (FAIL iff score >= image threshold), "defects" (a defect passes the size rule),
+    rule: "score" (FAIL iff score >= image threshold), "defects" (a defect fails the size rule),
     or "either".
     """
 
@@ -48,15 +49,28 @@ class Judge:
         defects = self.analyze(
             output.frame.image, output.anomaly_map, output.to_frame, self.pixel_threshold
         )
-        failed = self.failed(output.score, defects)
+        return self._inspection(output, defects)
+
+    def judge_map(self, output: EngineOutput) -> Inspection:
+        """The inspection before its defects are measured. The verdict is final for rule "score"
+        only: the other rules need the sizes."""
+        return self._inspection(output, ())
+
+    def _inspection(self, output: EngineOutput, defects: tuple[Defect, ...]) -> Inspection:
+        fault = output.fault
+        verdict = Verdict.ERROR
+        if fault is None:
+            verdict = Verdict.FAIL if self.failed(output.score, defects) else Verdict.PASS
         return Inspection(
             frame=output.frame,
-            verdict=Verdict.FAIL if failed else Verdict.PASS,
+            verdict=verdict,
             image_threshold=self.image_threshold,
             pixel_threshold=self.pixel_threshold,
-            score=output.score,
+            score=output.score if math.isfinite(output.score) else None,
             anomaly_map=output.anomaly_map,
             to_frame=output.to_frame,
+            error=None if fault is None else fault.error,
+            cause=None if fault is None else fault.cause,
             defects=defects,
         )
 

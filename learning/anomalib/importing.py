@@ -14,6 +14,7 @@ import onnx
 from loguru import logger
 
 from engines import golden
+from engines.picture_statistics import summarise_pictures
 from engines.spec import EngineSpec, ThresholdRule
 from engines.spec_file import graph_hash, write_engine
 from inspector.core.arrays import Image
@@ -259,6 +260,7 @@ def _checked(
         golden=golden.pack(altered[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN]),
         trained_on=_trained_on(normals, left_out),
         left_out=record(left_out, normals.pixels[:0]),
+        good_pictures=summarise_pictures(normals.pixels),
     )
 
 

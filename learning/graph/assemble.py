@@ -1,4 +1,4 @@
-"""Joins a backbone, a head and a spec into one engine file of format 1."""
+"""Joins a backbone, a head and a spec into one engine file."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -105,7 +105,7 @@ def inspections() -> list[Inspection]:
     return [
         Inspection(frames[0], Verdict.PASS, 1.5, 2.0, **seen),
         Inspection(frames[1], Verdict.FAIL, 1.5, 2.0, **failed),
-        Inspection(bad, Verdict.ERROR, 1.5, 2.0, error="torn"),
+        Inspection(bad, Verdict.ERROR, 1.5, 2.0, error="torn", cause=bad.cause),
         Inspection(frames[3], Verdict.PASS, 1.5, 2.0, **seen),
     ]
 

@@ -3,11 +3,10 @@ or a hang."""
 
 import hashlib
 import json
-from typing import Any
 
 import numpy as np
 import pytest
-from hostile_values import FEW, VALUES, copy_of, refused, signed
+from hostile_values import FEW, VALUES, copy_of, places, refused, signed
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper
@@ -41,17 +40,6 @@ def test_cut_flipped_and_spliced_files_are_refused(engine_file, tmp_path, data):
     path.write_bytes(content)
     if content != whole:
         refused(path)
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """All keys and indices of nested values, a few of each list."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value[:3])
-    found = []
-    for key, one in inner:
-        found.append((*path, key))
-        if isinstance(one, (dict, list)):
-            found += places(one, (*path, key))
-    return found
 
 
 @FEW

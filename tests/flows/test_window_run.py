@@ -70,7 +70,7 @@ class Running:
 
     def rows(self) -> int:
         log = self.out / "inspections.jsonl"
-        return log.read_bytes().count(b"\n") - 1 if log.exists() else 0
+        return log.read_bytes().count(b'"type":"measured"') if log.exists() else 0
 
     def summary(self) -> dict[str, int]:
         return json.loads((self.out / "summary.json").read_text())

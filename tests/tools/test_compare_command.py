@@ -1,14 +1,11 @@
 """python -m tools.compare."""
 
-import sys
 from pathlib import Path
 
 import pytest
+from scenes import fake_engine_file, make_class
 
 from tools.compare import main
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-from scenes import fake_engine_file, make_class
 
 FAKE = ["--backend", "fake", "--resamples", "20"]
 

@@ -2,21 +2,18 @@
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from scenes import fake_engine_file, make_class, plate, write
 
 from inspector.core.files import sole_writer
 from learning.datasets.layouts import load
 from learning.datasets.splits import Fractions, load_or_make
 from tools.evaluate import main
 from tools.fit import main as fit
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-from scenes import fake_engine_file, make_class, plate, write
 
 FAKE = ["--backend", "fake", "--resamples", "0"]
 

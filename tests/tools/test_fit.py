@@ -14,9 +14,12 @@ import pytest
 from engines.opening import open_engine
 from engines.spec_file import read_spec
 from inspector.core.types import BadFrame, Frame, SourceInfo
+from learning.fit_record import fit_record_path, read_fit_record
 from tools._normals import frames_of
 from tools.fit import main as fit
 from tools.show_engine import main as show
+
+FORMAT_1 = Path(__file__).parents[1] / "data" / "engine_format1.onnx"
 
 
 def good(seed: int) -> np.ndarray:
@@ -58,7 +61,10 @@ def test_a_folder_becomes_one_engine_file_and_a_summary(folder, tmp_path, capsys
     assert spec.name == "ring"
     assert spec.frame_hw == (96, 128)
     assert spec.resize.input_hw == (64, 96)
-    assert [p.name for p in out.parent.iterdir()] == ["ring.onnx"]
+    assert sorted(p.name for p in out.parent.iterdir()) == ["ring.fit", "ring.onnx"]
+    record = read_fit_record(fit_record_path(out), spec)
+    assert [picture.name for picture in record.pictures] == [f"{i}.png" for i in range(9)]
+    assert record.source == folder.name
 
 
 def test_without_a_size_the_aspect_is_kept_with_a_short_side_of_256(folder, tmp_path):
@@ -223,8 +229,16 @@ def test_show_engine_prints_the_spec(folder, tmp_path, capsys):
     text = capsys.readouterr().out
     for part in ("rad", "efficientnet_lite0", "Apache-2.0", "image threshold", "128x96"):
         assert part in text
+    measured = next(line for line in text.splitlines() if line.startswith("good pictures"))
+    assert measured.startswith("good pictures      9, brightness 15")
+    assert ", contrast " in measured
+    assert ", sharpness " in measured
     assert show([str(tmp_path / "e.onnx"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["method"] == "rad"
+    assert show([str(FORMAT_1)]) == 0
+    text = capsys.readouterr().out
+    assert "format 1" in text
+    assert "good pictures      not measured" in text
 
 
 def test_show_engine_refuses_a_file_that_is_no_engine(tmp_path, capsys):

@@ -11,7 +11,7 @@ from onnx import TensorProto
 
 import run_inspector
 from engines.spec_file import read_spec
-from inspector.outputs.folder import CSV
+from inspector.outputs.folder import SIGHTINGS
 from tools.import_engine import main as import_engine
 from tools.show_engine import main as show_engine
 from tools.threshold import main as threshold
@@ -44,7 +44,7 @@ def test_an_imported_engine_is_shown_changed_and_run(tmp_path, good, capsys):
     bad, out = str(tmp_path / "bad"), str(tmp_path / "out")
     argv = ["--source", bad, "--engine", str(engine), "--output", out]
     assert run_inspector.main([*argv, "--set", "log.path=null"]) == 0
-    assert len((tmp_path / "out" / CSV).read_text().splitlines()) >= 1 + 2
+    assert len((tmp_path / "out" / SIGHTINGS).read_text().splitlines()) >= 1 + 2
 
 
 def test_thresholds_follow_the_rule_asked_for(tmp_path, good):

@@ -176,7 +176,7 @@ def test_an_input_with_one_channel_is_refused(model, tmp_path):
 
 
 def test_backbones_import_no_training_library():
-    allowed = {"numpy", "onnx", "onnxruntime", "engines", "inspector"}
+    allowed = {"numpy", "onnx", "onnxruntime", "engines", "inspector", "learning"}
     for path in Path(zoo.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = []

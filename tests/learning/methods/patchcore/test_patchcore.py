@@ -7,7 +7,7 @@ import spox
 from scipy.spatial.distance import cdist
 
 from inspector.core.errors import ConfigError, DataError
-from learning.graph import nearest
+from learning.graph import maps, nearest
 from learning.graph.maps import Canvas
 from learning.methods.patchcore import bank as patchcore_bank
 from learning.methods.patchcore import method as patchcore
@@ -92,7 +92,7 @@ def test_a_region_keeps_other_cells_from_map_and_score(options):
 def test_a_region_smaller_than_a_cell_still_has_a_score():
     inside = np.zeros((24, 32), bool)
     inside[9, 9] = True
-    assert patchcore_bank.counted((6, 8), Canvas((24, 32), 2.0, 0.0, inside)).sum() == 1
+    assert maps.scored_cells((6, 8), Canvas((24, 32), 2.0, 0.0, inside)).sum() == 1
 
 
 def test_pictures_of_the_bank_score_nothing():
