@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 CHECK_S: Final = 1.0
 """Without an inspection for this long, next() checks whether a stage is stuck."""
 
-Named = str | Path
+AnyPath = str | Path
 
 
 def inspect(
-    source: Named | int | None = None,
-    engine: Named | None = None,
+    source: AnyPath | int | None = None,
+    engine: AnyPath | None = None,
     *,
-    calibration: Named | None = None,
-    config: Named | None = None,
+    calibration: AnyPath | None = None,
+    config: AnyPath | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> "Inspections":
     """Starts the pipeline on a source and iterates over its inspections. No file is written.
@@ -56,12 +56,12 @@ def inspect(
 
 
 def run_pipeline(
-    source: Named | int | None = None,
-    engine: Named | None = None,
-    output: Named | None = None,
+    source: AnyPath | int | None = None,
+    engine: AnyPath | None = None,
+    output: AnyPath | None = None,
     *,
-    calibration: Named | None = None,
-    config: Named | None = None,
+    calibration: AnyPath | None = None,
+    config: AnyPath | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Inspects a source to its end, writes all results to the folder `output`, and returns what
@@ -181,11 +181,11 @@ class _HandOver:
 
 
 def _load(
-    source: Named | int | None,
-    engine: Named | None,
-    output: Named | None,
-    calibration: Named | None,
-    config: Named | None,
+    source: AnyPath | int | None,
+    engine: AnyPath | None,
+    output: AnyPath | None,
+    calibration: AnyPath | None,
+    config: AnyPath | None,
     settings: Mapping[str, Any] | None,
 ) -> "Config":
     from inspector.config import load_config
