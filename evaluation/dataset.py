@@ -11,7 +11,7 @@ from evaluation.facts import made_from
 from evaluation.files import METRICS, kept, write_class, write_dataset
 from evaluation.given import Settings
 from evaluation.results import ClassResult, DatasetResult, Failure
-from inspector.core.errors import ConfigError, DataError, EngineError, SpecError
+from inspector.core.errors import ConfigError, DataError, EngineError, ParityError, SpecError
 from learning.datasets.types import ClassData
 
 
@@ -52,16 +52,19 @@ def evaluate_dataset(
 ) -> DatasetResult:
     """Writes out/<class>/metrics.json as each class is done, and out/metrics.json and .csv at the
     end. A class of the same engine, pictures and settings is kept from an earlier run. A class
-    that cannot be evaluated is a Failure, and the others go on. Raises SinkError."""
+    that cannot be evaluated is a Failure, and the others go on. Raises SinkError, and ParityError
+    where no class could be evaluated and an engine does not reproduce its golden pictures."""
     results: list[ClassResult] = []
     failures: list[Failure] = []
     names_kept: list[str] = []
+    broken: ParityError | None = None
     for job in jobs:
         place = out / job.data.name
         try:
             result, was_kept = _one(job, place, settings, progress)
-        except (DataError, SpecError, EngineError) as exc:
+        except (DataError, SpecError, EngineError, ParityError) as exc:
             failures.append(Failure(job.data.name, str(exc)))
+            broken = exc if isinstance(exc, ParityError) else broken
             continue
         results.append(result)
         if was_kept:
@@ -69,6 +72,8 @@ def evaluate_dataset(
         told(job, result, was_kept)
     found = DatasetResult(tuple(results), tuple(failures), tuple(names_kept))
     write_dataset(out, found)
+    if broken is not None and not results:
+        raise broken
     return found
 
 

@@ -110,9 +110,22 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             TOP,
             "calibration",
             "inspector",
-            *(f"inspector.{p}" for p in ("api", "measure", "render", "pipeline", "sources")),
+            *(
+                f"inspector.{p}"
+                for p in ("api", "config", "measure", "outputs", "pipeline", "render")
+            ),
         },
         {"numpy", "cv2"},
+    ),
+    "inspector/config": (
+        {
+            *(CORE, TOP, "inspector", "inspector.config"),
+            *(
+                f"inspector.{p}"
+                for p in ("sources", "processing", "measure", "outputs", "pipeline")
+            ),
+        },
+        {"yaml"},
     ),
     "inspector": (
         {
@@ -122,7 +135,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "calibration",
             "inspector",
             "inspector.api",
-            *(f"inspector.{p}" for p in ("sources", "processing", "measure")),
+            *(f"inspector.{p}" for p in ("config", "sources", "processing", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline")),
         },
         {"yaml", "tqdm", "numpy"},

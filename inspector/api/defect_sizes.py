@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -20,13 +21,8 @@ from inspector.core.geometry import Affine
 from inspector.core.pictures import as_bgr
 from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.contours import open_map
+from inspector.measure.options import MeasureOptions
 from inspector.measure.severity import SeverityLimits
-
-SCORE_RATIO = (1.5, 2.0, 3.0)
-"""Peak score over threshold from where a defect is medium, high and critical, as in config.yaml."""
-
-MAX_REFINED = 8
-"""Defects of a frame that are sized on it, the strongest first, as in config.yaml."""
 
 AnyMask = npt.NDArray[Any]
 
@@ -40,8 +36,8 @@ class DefectSizeAnalyzer:
     min_defect_area: in pixels of the mask. Regions of fewer pixels are ignored; regions are
     8-connected and counted at the threshold, before sizes are refined on a frame.
     calibration: instead of pixel_size, for tilted cameras, oblong pixels or uncertainties.
-    severity: limits for grading. None: by peak score over threshold (SCORE_RATIO) for masks of
-    floats; masks of bool and whole numbers have no scores, so every defect of theirs is "low".
+    severity: limits for grading; None: the defaults of SeverityLimits, by peak score over
+    threshold. Masks of bool and whole numbers have no scores, so their score_ratio does not count.
     opening_px: mask pixels; use_morphology=True removes what is narrower.
 
     Raises ConfigError.
@@ -70,7 +66,7 @@ class DefectSizeAnalyzer:
         self._unit = physical_unit
         self._min_area = min_defect_area
         self._calibration = calibration
-        self._severity = severity
+        self._severity = severity or SeverityLimits()
         self._opening_px = opening_px
         self._scaled = pixel_size is not None or calibration is not None
 
@@ -174,15 +170,6 @@ class DefectSizeAnalyzer:
         calibration, severity = self._calibration, self._severity
         if self._pixel_size is not None:
             calibration = from_scale(self._pixel_size * mm_per(self._unit), frame_hw)
-        if severity is None:
-            severity = SeverityLimits(score_ratio=SCORE_RATIO if scores else None)
-        return MapAnalyzer(
-            calibration,
-            refine=refine,
-            min_area_px=0.0,
-            min_area_mm2=None,
-            opening_px=0,
-            severity=severity,
-            max_refined=MAX_REFINED,
-            inspected=None,
-        )
+        if not scores:
+            severity = replace(severity, score_ratio=None)
+        return MapAnalyzer(calibration, MeasureOptions(refine=refine, severity=severity))

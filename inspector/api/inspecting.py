@@ -1,8 +1,8 @@
 """Runs the pipeline from Python: inspect() gives the inspections, run_pipeline() writes results."""
 
+import json
 import weakref
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from loguru import logger
 
 from inspector.core.channel import END, Channel
-from inspector.core.errors import InspectorError, SinkError
+from inspector.core.errors import InspectorError
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output
-from inspector.sources.uri import mask_secrets
 
 if TYPE_CHECKING:
     from inspector.config import Config
@@ -40,7 +39,8 @@ def inspect(
     source: video file, folder or glob of pictures, URL, camera index, or "synthetic". engine: an
     engine file. calibration: a file of tools.calibrate. config: a configuration file. settings:
     dotted keys of the configuration, such as {"engine.threads": 2}. An argument counts more than
-    settings, and settings count more than the file. Keys of output, window and log have no effect.
+    settings, and settings count more than the file. Keys of output, window
+    and log have no effect.
 
     The threads wait while the caller works on an inspection, so nothing of a file is lost. Of a
     live source the pipeline drops the oldest frame then, and counts it. Raises ConfigError,
@@ -68,23 +68,18 @@ def run_pipeline(
     summary.json holds. Arguments and errors as for inspect().
 
     Ctrl-C stops it: everything captured is still inspected and saved, then KeyboardInterrupt is
-    raised. A run that fails writes its summary too, then raises the error.
+    raised. A run that fails writes its summary too, then raises the error. The configuration may
+    have a list of sources.
     """
-    from inspector.build import build
+    # Needs onnx and more, which an import of this package must not load.
+    from inspector.outputs.folder import SUMMARY
+    from inspector.session import INTERRUPTED, Session
 
-    run = build(_load(source, engine, output, calibration, config, settings))
-    interrupted: KeyboardInterrupt | None = None
-    # Python 3.11 takes a running thread for ended where Ctrl-C reaches the thread that joins it,
-    # so another thread does that.
-    with ThreadPoolExecutor(1) as waiting:
-        ended = waiting.submit(_run_to_end, run.pipeline)
-        try:
-            error = ended.result()
-        except KeyboardInterrupt as exc:
-            interrupted = exc
-            run.pipeline.stop()
-            error = ended.result()
-    return _conclude(run, error, interrupted)
+    loaded = _load(source, engine, output, calibration, config, settings)
+    if Session(loaded).run() == INTERRUPTED:
+        raise KeyboardInterrupt
+    summary: dict[str, Any] = json.loads((Path(loaded.output.dir) / SUMMARY).read_bytes())
+    return summary
 
 
 class Inspections:
@@ -205,34 +200,3 @@ def _abort(pipeline: Pipeline, channel: Channel[Inspection]) -> None:
     channel.abort()
     pipeline.abort()
     pipeline.finish()
-
-
-def _run_to_end(pipeline: Pipeline) -> InspectorError | None:
-    try:
-        pipeline.start()
-        pipeline.finish()
-    except InspectorError as exc:
-        return exc
-    return None
-
-
-def _conclude(
-    run: "Run", error: InspectorError | None, interrupted: KeyboardInterrupt | None
-) -> dict[str, Any]:
-    """Writes the summary, then raises or returns it."""
-    error = error or run.nothing_inspected()
-    status = "failed" if error else "stopped" if interrupted else "finished"
-    code = error.exit_code if error else 130 if interrupted else 0
-    sentence = None if error is None else mask_secrets(str(error))
-    if run.pipeline.reporting:
-        try:
-            run.write_summary(status, code, sentence)
-        except SinkError as exc:
-            if error is None:
-                raise
-            logger.error("{}", exc)
-    if error is not None:
-        raise error
-    if interrupted is not None:
-        raise interrupted
-    return run.summary(status, code, sentence)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scenes import fake_engine_file, make_class, plate, write
+from scenes import engine_with_wrong_reference, fake_engine_file, make_class, plate, write
 from sklearn.metrics import roc_auc_score
 
 from engines.spec import ResizeRule
@@ -149,6 +149,21 @@ def test_a_class_that_one_engine_cannot_judge_is_named(data):
     (failure,) = found.failures
     assert failure.name == "nuts"
     assert failure.reason.startswith("b: ")
+
+
+def test_an_engine_that_breaks_parity_stops_no_other_class(data):
+    make_class(data / "data" / "nuts", good=2, defective=1)
+    for name in ("a", "b"):
+        fake_engine_file(data / name / "plates.onnx")
+        fake_engine_file(data / name / "nuts.onnx")
+    engine_with_wrong_reference(data / "b" / "nuts.onnx")
+    engines = [data / "a", data / "b"]
+    result = compare_dataset(engines, load(data / "data", None), data / "out", FAST)
+    assert [one.name for one in result.classes] == ["plates"]
+    (failure,) = result.failures
+    assert failure.name == "nuts"
+    assert failure.reason.startswith("b: ")
+    assert "golden pictures" in failure.reason
 
 
 def test_both_engines_are_timed_on_the_same_pictures(data):

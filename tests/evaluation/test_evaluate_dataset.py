@@ -1,6 +1,7 @@
 """Several classes: what is kept, what goes on after a stop, and where results may go."""
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -8,13 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from scenes import fake_engine_file, make_class, plate, write
+from scenes import engine_with_wrong_reference, fake_engine_file, make_class, plate, write
 
 from engines.backends.fake import FakeEngine
 from evaluation.dataset import Job, check_out, evaluate_dataset, jobs_for
 from evaluation.given import Settings
 from evaluation.results import DatasetResult
-from inspector.core.errors import ConfigError
+from inspector.core.errors import ConfigError, ParityError
 from learning.datasets.layouts import load
 
 ROOT = Path(__file__).parents[2]
@@ -122,6 +123,25 @@ def test_a_class_that_cannot_be_evaluated_stops_no_other(data):
     assert "nuts.onnx" in found.failures[1].reason
     for mean in found.means:
         assert mean.classes == 1
+
+
+def test_an_engine_that_breaks_parity_stops_no_other_class(data):
+    engine_with_wrong_reference(data / "engines" / "bolts.onnx")
+    result = run(data)
+    assert [one.name for one in result.classes] == ["nuts", "plates"]
+    assert [one.name for one in result.failures] == ["bolts"]
+    assert "golden pictures" in result.failures[0].reason
+    written = json.loads((data / "out" / "metrics.json").read_text())
+    assert {mean["classes"] for mean in written["means"]} == {2}
+
+
+def test_parity_errors_of_all_engines_are_raised_after_the_metrics_are_written(data):
+    for name in ("bolts", "nuts", "plates"):
+        engine_with_wrong_reference(data / "engines" / f"{name}.onnx")
+    with pytest.raises(ParityError, match="golden pictures"):
+        run(data)
+    written = json.loads((data / "out" / "metrics.json").read_text())
+    assert [one["name"] for one in written["failures"]] == ["bolts", "nuts", "plates"]
 
 
 def test_means_are_over_the_classes_that_define_a_figure(data):

@@ -16,7 +16,7 @@ def a_run(folder: Path, **overrides: Any) -> Run:
     values = {
         "source.uri": "synthetic",
         "source.synthetic.frames": 10,
-        "source.frame_hw": [96, 128],
+        "source.frame_size": "128x96",
         "source.fps": 200,
         "engine.backend": "fake",
         "output.dir": str(folder / "out"),

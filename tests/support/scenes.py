@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engines import golden
 from engines.backends.fake import fake_spec
 from engines.spec import EngineSpec
 
@@ -61,3 +62,11 @@ def fake_engine_file(path: Path, **changes: object) -> Path:
 def spec(**changes: object) -> EngineSpec:
     made = dataclasses.replace(fake_spec(HW), frame_hw=HW, image_threshold=0.5)
     return dataclasses.replace(made, **changes)
+
+
+def engine_with_wrong_reference(path: Path) -> Path:
+    """A fake engine whose golden pictures are black, but whose reference map for them is nearly
+    clean: the check at its start raises ParityError."""
+    black = np.zeros((1, *HW, 3), np.uint8)
+    clean = np.full((1, HW[0] // 2, HW[1] // 2), 0.1)
+    return fake_engine_file(path, golden=golden.pack(black, clean, np.array([0.1])))

@@ -18,6 +18,7 @@ from inspector.core.errors import CalibrationSizeError, ConfigError, DataError
 from inspector.core.geometry import Affine
 from inspector.core.types import Severity
 from inspector.measure.analyzer import MapAnalyzer
+from inspector.measure.options import MeasureOptions
 from inspector.measure.severity import SeverityLimits
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -164,16 +165,7 @@ def test_scores_grade_maps_and_limits_grade_masks() -> None:
 def test_a_frame_refines_the_sizes_exactly_as_the_pipeline_does() -> None:
     image, anomaly_map = scene(1, defect(ellipse((200.0, 180.0), 50.0, 30.0, 30.0)))
     metrics = DefectSizeAnalyzer(0.2).analyze_defects(anomaly_map, THRESHOLD, frame=image)
-    pipeline = MapAnalyzer(
-        from_scale(0.2, FRAME_HW),
-        refine=True,
-        min_area_px=0,
-        min_area_mm2=None,
-        opening_px=0,
-        severity=SeverityLimits(score_ratio=(1.5, 2.0, 3.0)),
-        max_refined=8,
-        inspected=None,
-    )
+    pipeline = MapAnalyzer(from_scale(0.2, FRAME_HW), MeasureOptions())
     (expected,) = pipeline.analyze(image, anomaly_map, TO_FRAME, THRESHOLD)
     (measured,) = metrics.defects
     assert measured.size_source == "refined"

@@ -25,7 +25,7 @@ STAGES = {"capture", "preprocess", "infer", "measure", "output"}
 
 SMALL: dict[str, Any] = {
     "source.synthetic.frames": 30,
-    "source.frame_hw": [96, 128],
+    "source.frame_size": "128x96",
     "source.fps": 200,
     "engine.backend": "fake",
     "measure.refine": False,
@@ -213,7 +213,7 @@ def test_a_configuration_file_settings_and_arguments_count_in_this_order(tmp_pat
         "source: {uri: nothing.mp4, fps: 50, synthetic: {frames: 7}}\n"
         "engine: {backend: fake}\nmeasure: {refine: false}\n"
     )
-    settings = {"source.frame_hw": [96, 128], "source.fps": 100}
+    settings = {"source.frame_size": "128x96", "source.fps": 100}
     with inspector.inspect("synthetic", config=config, settings=settings) as inspections:
         assert inspections.info.source.fps == 100
         assert len(list(inspections)) == 7
@@ -287,3 +287,25 @@ def test_predict_gives_what_the_pipeline_gives(tmp_path: Path, engine: Path) -> 
                 prediction.anomaly_map, prediction.pixel_threshold
             )
             assert metrics.num_defects == len(inspection.defects)
+
+
+def test_a_run_may_be_started_by_any_thread(tmp_path: Path) -> None:
+    summaries: list[dict[str, Any]] = []
+
+    def work() -> None:
+        summary = inspector.run_pipeline("synthetic", output=tmp_path / "out", settings=SMALL)
+        summaries.append(summary)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert summaries[0]["captured"] == 30
+
+
+def test_several_sources_run_together_and_are_not_one_iterator(tmp_path: Path) -> None:
+    sources = [{"name": name, "source": {"uri": "synthetic"}} for name in ("left", "right")]
+    settings = SMALL | {"sources": sources}
+    summary = inspector.run_pipeline(output=tmp_path / "out", settings=settings)
+    assert summary["total"]["captured"] == 60
+    with pytest.raises(ConfigError, match="sources"):
+        inspector.inspect(settings=settings)
