@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", default="1,8", help="sizes (%(default)s)")
     given = parser.parse_args(argv)
     _need_a_card()
-    text = f"{SIZE[0]}x{SIZE[1]}"
+    text = f"{SIZE[1]}x{SIZE[0]}"
     engines = [clips.engine(text, method=method) for method in METHODS]
     engines += [_glass(clips.FOLDER / f"glass_{text}.onnx"), *given.engines]
     # One after the other: a process of every engine on every runtime at once fills small cards.

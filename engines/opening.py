@@ -26,6 +26,7 @@ DEVICES: Final = ("cpu", "cuda", "tensorrt", "intel_gpu")
 HINTS: Final = ("latency", "throughput")
 
 TAKES_HINT: Final = ("openvino",)
+TAKES_PLAN_DIR: Final = ("trt",)
 
 
 class Engine(Protocol):
@@ -94,13 +95,16 @@ def open_engine(
     threads: int = 0,
     fall_back: bool = False,
     hint: str = "latency",
+    plan_dir: Path | str | None = None,
 ) -> Engine:
     """Opens an engine file.
 
     backend: one of BACKENDS, or auto. device: one of DEVICES, or auto (engines.backends.choosing).
     threads: 0 lets the runtime choose. fall_back: run on the CPU, with a warning, where another
     device was asked for and is missing; otherwise that is an EngineError. hint: one of HINTS, for
-    the backends that know the difference. Raises SpecError for a file that is not a whole engine.
+    the backends that know the difference. plan_dir: folder of TensorRT plans, for the backends that
+    build them; None: the default_folder of engines.backends.trt.plan. Raises SpecError for a file
+    that is not a whole engine.
     """
     if backend not in (AUTO, *BACKENDS):
         known = ", ".join((AUTO, *BACKENDS))
@@ -112,6 +116,8 @@ def open_engine(
     def opened(choice: Choice, fall_back: bool = False) -> Engine:
         module, _, name = BACKENDS[choice.backend].partition(":")
         options: dict[str, Any] = {"hint": hint} if choice.backend in TAKES_HINT else {}
+        if choice.backend in TAKES_PLAN_DIR:
+            options["plan_dir"] = None if plan_dir is None else Path(plan_dir)
         cls = getattr(importlib.import_module(module), name)
         engine: Engine = cls(
             Path(path), device=choice.device, threads=threads, fall_back=fall_back, **options

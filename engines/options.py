@@ -17,6 +17,7 @@ class RuntimeOptions:
     threads: Threads = 1
     fall_back: bool = False
     hint: Annotated[str, OneOf(*HINTS)] = "latency"
+    plan_dir: str | None = None
 
     def for_open_engine(self) -> dict[str, Any]:
         """The keyword arguments of open_engine."""

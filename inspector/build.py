@@ -1,9 +1,9 @@
-"""Makes the pipelines of a configuration: the only file that knows all sources and outputs."""
+"""Makes the pipeline of one source: the only file that knows all sources, engines and outputs."""
 
 import contextlib
 import dataclasses
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from engines.roi import mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
 from inspector import gate
-from inspector.config import Config, split_sources
+from inspector.config import Config
 from inspector.core.clock import utc_now
-from inspector.core.errors import ConfigError, InspectorError
+from inspector.core.errors import ConfigError
 from inspector.core.protocols import Sink, Source
 from inspector.core.records import new_run_id
 from inspector.core.types import RunInfo
@@ -34,7 +34,9 @@ from inspector.outputs.folder import (
     ResultFolder,
     check_folder,
 )
+from inspector.outputs.kinds import make_outputs
 from inspector.outputs.options import OutputOptions
+from inspector.outputs.records import inspection_records
 from inspector.pipeline.reporter import Observer
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
@@ -48,45 +50,6 @@ from inspector.sources.uri import kind_of
 
 SINGLE = "main"
 """Name of the source where the configuration has no list of sources."""
-
-
-def build_runs(config: Config, observers: Sequence[Observer] = ()) -> list[Run]:
-    """One run for each source of the configuration, in its order. Nothing runs yet.
-
-    observers: of the first source. If one source cannot be built, none stays open: raises what
-    `build` raises.
-    """
-    if not config.sources:
-        return [build(config, observers)]
-    configs = split_sources(config)
-    _check_folders(config, configs)
-    run_id = new_run_id()
-    runs: list[Run] = []
-    with contextlib.ExitStack() as stack:
-        for name, part in configs.items():
-            with _naming(name):
-                run = build(part, () if runs else observers, name=name, run_id=run_id)
-            stack.callback(run.source.close)
-            runs.append(run)
-        stack.pop_all()
-    return runs
-
-
-def _check_folders(shared: Config, configs: dict[str, Config]) -> None:
-    """No source may remove what another one reads."""
-    inputs = [path for config in configs.values() for path in _input_paths(config)]
-    for config in (shared, *configs.values()):
-        output = config.output
-        check_folder(Path(output.dir), overwrite=output.overwrite, inputs=inputs)
-
-
-@contextlib.contextmanager
-def _naming(source: str) -> Iterator[None]:
-    """Puts the name of the source in front of the sentence of an error."""
-    try:
-        yield
-    except InspectorError as exc:
-        raise type(exc)(f"source {source}: {exc}") from exc
 
 
 def build(
@@ -117,15 +80,18 @@ def build(
             calibration.check(source.info.frame_hw)
         output = config.output
         if outputs is None:
-            check_folder(Path(output.dir), overwrite=output.overwrite, inputs=_input_paths(config))
-            outputs = _make_outputs(output)
+            check_folder(Path(output.dir), overwrite=output.overwrite, inputs=input_paths(config))
+            # A single source keeps the plain names of its outboxes.
+            source_name = "" if name == SINGLE else name
+            remote = make_outputs(config.outputs, inspection_records, source=source_name)
+            outputs = [*_make_outputs(output), *map(Output, remote)]
         info = _make_info(config, spec, calibration, source, (run_id or new_run_id(), name))
         run = _wire(config, spec, calibration, source, info, observers, outputs)
         stack.pop_all()
     return run
 
 
-def _input_paths(config: Config) -> list[Path]:
+def input_paths(config: Config) -> list[Path]:
     """What the run reads, and must not remove."""
     engine = config.engine
     names = (config.source.uri, engine.path, engine.fallback_path, config.calibration.path)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from loguru import logger
 
-from inspector.build import build_runs
+from inspector.build_runs import build_runs
 from inspector.config import Config
 from inspector.console import Progress
 from inspector.core.arrays import Image

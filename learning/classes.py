@@ -15,7 +15,7 @@ from engines.spec_file import file_hash
 from inspector.core.errors import DataError, InspectorError
 from inspector.core.files import sole_writer, write_whole
 from inspector.core.schema import build
-from learning.datasets.hashing import pictures_hash
+from learning.datasets.fingerprint import pictures_hash
 from learning.datasets.types import ClassData
 from learning.finishing import Fitted
 

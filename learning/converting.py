@@ -1,5 +1,6 @@
 """A second engine file of another precision, checked against the reference of the first one."""
 
+import contextlib
 import dataclasses
 import time
 from dataclasses import dataclass
@@ -55,9 +56,9 @@ def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Con
         findings = find(engine, ruler=ruler)
         assert findings is not None, "golden pictures were there a moment ago"
         check(findings)
-        first = OnnxEngine(path, threads=threads)
-        parity = _compared(first, engine, kept.pixels)
-        ms = _timed(first, engine, kept.pixels[:1])
+        with contextlib.closing(OnnxEngine(path, threads=threads)) as first:
+            parity = _compared(first, engine, kept.pixels)
+            ms = _timed(first, engine, kept.pixels[:1])
     after = dataclasses.replace(after, parity=dataclasses.asdict(parity))
     write_engine(out, graph, after)
     return Converted(after, findings, parity, ms)

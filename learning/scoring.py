@@ -1,7 +1,6 @@
 """The model that is shipped, and scores of normal pictures by models without them."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from loguru import logger
 
 from inspector.core.arrays import Mask
+from inspector.core.names import names_hash
 from learning.graph.maps import Canvas
 from learning.methods.base import Embeddings, Method
 from learning.normals import Normals
@@ -123,11 +123,10 @@ def trained_on(scored: Scored, normals: Normals, dropped: bool) -> dict[str, Any
     """EngineSpec.trained_on. dropped: whether the suspects were left out. count: None where nobody
     knows what the model holds."""
     fitted = scored.fitted
-    names = None if fitted is None else "\n".join(fitted.names).encode("utf-8", "surrogateescape")
     return {
         "name": normals.name if fitted is None else fitted.name,
         "count": None if fitted is None else len(fitted.names),
-        "list_sha256": None if names is None else hashlib.sha256(names).hexdigest(),
+        "list_sha256": None if fitted is None else names_hash(fitted.names),
         "unreadable": len(normals.unread),
         "unused": normals.unused,
         "held_out": scored.held_out,

@@ -75,7 +75,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "cv2", "onnx", "spox"},
     ),
     "evaluation": (
-        {CORE, TOP, METRICS, DATASETS, LEARNING, THRESHOLDS, "inspector.processing", "evaluation"},
+        {CORE, TOP, BACKENDS, TRT, METRICS, DATASETS, LEARNING, THRESHOLDS, "evaluation"}
+        | {"inspector.processing", "inspector.run"},
         {"numpy", "cv2"},
     ),
     "evaluation/report": (
@@ -83,7 +84,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "cv2"},
     ),
     "inspector/sources": (
-        {CORE, "inspector.synthetic", "inspector.sources"},
+        # Folders are read by the same decoder when fitting and when inspecting.
+        {CORE, "engines.pictures", "inspector.synthetic", "inspector.sources"},
         {"av", "cv2", "numpy"},
     ),
     "inspector/synthetic": (

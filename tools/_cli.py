@@ -1,6 +1,7 @@
 """What every command shares: errors of ours become one line on stderr and an exit code."""
 
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -38,6 +39,7 @@ def guarded(action: Main) -> Callable[..., int]:
     def main(argv: list[str] | None = None) -> int:
         open_missing_streams()
         log_to_screen(screen_line)
+        _show_any_name()
         try:
             return action(argv)
         except InspectorError as exc:
@@ -52,3 +54,10 @@ def guarded(action: Main) -> Callable[..., int]:
             return INTERRUPTED
 
     return main
+
+
+def _show_any_name() -> None:
+    """Lets print() show file names that are not UTF-8, as escapes: it raises UnicodeEncodeError
+    otherwise, after minutes of work."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")

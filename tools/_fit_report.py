@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from loguru import logger
+
 from learning.finishing import Fitted
 from learning.fit_record import fit_record_path
 from tools._text import plain_values
@@ -18,7 +20,7 @@ def report(out: Path, fitted: Fitted) -> None:
         "pictures": f"{_count(trained['count'])} of {trained['name']}, "
         f"{trained['unreadable']} unreadable, {trained['unused']} not used, "
         f"{len(trained['suspects'])} standing out",
-        "input": f"{size[1]}x{size[0]} for frames of {frame[1]}x{frame[0]}",
+        "input": f"{size[1]}x{size[0]} px (width x height) for frames of {frame[1]}x{frame[0]}",
         "backbone": f"{spec.backbone}, layers {', '.join(spec.layers)}",
         spec.method: f"{made['model_bytes'] / 1e6:.1f} MB {spec.precision}; "
         + plain_values({key: made[key] for key in made if key != "model_bytes"}),
@@ -39,6 +41,16 @@ def report(out: Path, fitted: Fitted) -> None:
         if "radius" in made:
             print("                 Product that moves or lies anywhere needs --radius all;")
         print("                 one odd picture among the good ones does this too")
+
+
+def warn_of_turned_input(input_hw: tuple[int, int], frame_hw: tuple[int, int]) -> None:
+    """Warns where the input is upright and the frames are wide, or the other way round."""
+    if (input_hw[0] - input_hw[1]) * (frame_hw[0] - frame_hw[1]) < 0:
+        logger.warning(
+            "the input of {}x{} px (width x height) is turned against the frames of {}x{}; sizes "
+            "are given as WIDTHxHEIGHT, which was HEIGHTxWIDTH in earlier versions",
+            *(*input_hw[::-1], *frame_hw[::-1]),
+        )
 
 
 def _count(pictures: int | None) -> str:

@@ -16,7 +16,7 @@ from inspector.sources.uri import kind_of
 from learning.datasets.layouts import load
 from learning.datasets.splits import Fractions, load_or_make
 from learning.datasets.types import ClassData
-from learning.normals import Normals, from_folder, from_pictures, from_stream
+from learning.normals import Normals, from_folder, from_glob, from_pictures, from_stream
 from learning.thresholds.folds import Scheme
 
 
@@ -25,8 +25,10 @@ def normals_of(uri: str, arguments: argparse.Namespace) -> Normals:
     size, most = arguments.size, arguments.max_pictures
     if not arguments.seconds > 0:
         raise ConfigError(f"--seconds must be above 0, not {arguments.seconds}")
-    if kind_of(uri) == "image_folder" and Path(uri).is_dir():
-        return from_folder(Path(uri), input_hw=size, max_pictures=most)
+    if kind_of(uri) == "image_folder":
+        if Path(uri).is_dir():
+            return from_folder(Path(uri), input_hw=size, max_pictures=most)
+        return from_glob(uri, input_hw=size, max_pictures=most)
     if uri == "synthetic":
         raise ConfigError("--normal synthetic shows defects; normal pictures must have none")
     source = open_source(SourceOptions(uri=uri))

@@ -11,8 +11,7 @@ from learning.methods.base import TRAINED
 from learning.methods.glass.training.distribution import CHOICES
 from learning.methods.glass.training.options import FASTER_RATE, PUBLISHED_RATE, GlassOptions
 from learning.methods.glass.training.options import PUBLISHED as PUBLISHED_BACKBONE
-from learning.normals import LONGEST_SIDE, Size
-from tools._argument_types import out_folder, seed, sigma
+from tools._argument_types import input_size_or_side, out_folder, seed, sigma
 from tools._cli import program
 from tools._rule_options import add_rule_options
 
@@ -32,7 +31,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add = made.add_argument
     add("--method", choices=list(TRAINED), required=True)
-    add("--data", required=True, help="folder of a class (train/good is enough), or a video")
+    add(
+        "--data",
+        required=True,
+        help="folder of a class (train/good is enough), glob of pictures or video",
+    )
     add("--out", type=out_folder, required=True, help="folder of the engine, checkpoints and log")
     add("--name", help="of the engine (default: name of the --out folder)")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
@@ -43,9 +46,11 @@ def parser() -> argparse.ArgumentParser:
     add("--layers", type=_names, help="of the backbone; default: those of strides 8 and 16")
     add(
         "--size",
-        type=_size,
+        type=input_size_or_side,
         default=SIZE,
-        help="short side, the long one by the pictures' aspect, or HxW (default: %(default)s)",
+        metavar="WxH",
+        help="width x height of the input in px; or the short side alone, the long one by the "
+        "pictures' aspect (default: %(default)s)",
     )
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
     add("--seconds", type=float, default=60.0, help="to watch a live source (%(default)s)")
@@ -155,12 +160,3 @@ def _gigabytes(text: str) -> float:
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a finite number of at least 0")
     return value
-
-
-def _size(text: str) -> Size:
-    sides = text.split("x")
-    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a short side nor HxW, as in 288x512")
-    if not all(32 <= int(side) <= LONGEST_SIDE for side in sides):
-        raise argparse.ArgumentTypeError(f"{text!r} must lie between 32 and {LONGEST_SIDE} px")
-    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))

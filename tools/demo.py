@@ -13,7 +13,8 @@ import numpy as np
 
 import run_inspector
 from inspector.core.arrays import Image
-from inspector.core.errors import InspectorError, SinkError
+from inspector.core.errors import InspectorError
+from inspector.core.files import write_whole
 from inspector.outputs.folder import DEFECTS, LOG, SIGHTINGS, SNAPSHOTS, SUMMARY, VIDEO
 from inspector.outputs.json_log import read_log
 from inspector.synthetic.contact_sheet import sheet, tile
@@ -193,10 +194,7 @@ class _Demo:
             "alarms": alarms,
             "seconds": self.seconds,
         }
-        try:
-            path.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        except OSError as exc:
-            raise SinkError(f"{path} cannot be written: {exc.strerror}") from exc
+        write_whole(path, json.dumps(content, indent=1).encode())
 
     def _tell_where(self) -> None:
         print(f"\nin {self.out}:")

@@ -22,13 +22,12 @@ from learning.methods.rad import importing as rad_bank
 from learning.normals import MAX_PICTURES, Crop, Normals, from_folder
 from learning.normals import spread as spread_out
 from learning.thresholds import choosing as thresholds
-from tools._argument_types import out_file
+from tools._argument_types import frame_size, out_file
 from tools._cli import guarded, program
 from tools._fit_report import report
 from tools._method_options import add_method_options, method_named, method_options
 from tools._progress import Bars
 from tools._rule_options import add_rule_options, chosen_rule
-from tools.export_backbone import parse_size
 
 NOTE: Final = (
     "nobody knows which pictures the checkpoint was made of: where these are among them, they "
@@ -93,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
 def _glass(arguments: argparse.Namespace) -> Imported:
     held = glass_checkpoint.read_glass(arguments.file)
     side = glass_checkpoint.SIDE
-    input_hw = (side, side) if arguments.size is None else parse_size(arguments.size)
+    input_hw = arguments.size or (side, side)
     short = arguments.resize
     if short is None:
         closer = glass_checkpoint.CLOSER.get(arguments.class_name, side)
@@ -122,10 +121,11 @@ def _rad(arguments: argparse.Namespace) -> Imported:
     info = describe(backbone)
     method = dataclasses.replace(method, layers=bank.layers(method, info))
     input_hw = bank.input_hw(bank.stride(method, info))
-    if arguments.size is not None and parse_size(arguments.size) != input_hw:
+    if arguments.size not in (None, input_hw):
+        width, height = arguments.size[::-1]
         raise ConfigError(
-            f"--size {arguments.size} does not fit {arguments.file}: its grid of {bank.side}x"
-            f"{bank.side} positions needs an input of {input_hw[0]}x{input_hw[1]}"
+            f"--size {width}x{height} does not fit {arguments.file}: its grid of {bank.side}x"
+            f"{bank.side} positions needs an input of {input_hw[1]}x{input_hw[0]}"
         )
     info.check_size(input_hw)
     resized = arguments.resize or round(input_hw[0] * rad_bank.RESIZED / rad_bank.CROPPED)
@@ -204,7 +204,12 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     )
     add("--normal", type=Path, required=True, help="folder of good pictures, for the thresholds")
     add("--out", type=out_file, required=True, help="engine file to write")
-    add("--size", help="HxW of the input (glass: 288x288; rad: what the bank's grid needs)")
+    add(
+        "--size",
+        type=frame_size,
+        metavar="WxH",
+        help="width x height of the input in px (glass: 288x288; rad: what the bank's grid needs)",
+    )
     add(
         "--resize",
         type=_pixels,

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import hashlib
 import importlib
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from engines.spec_file import file_hash
 from inspector.core.arrays import Mask
 from inspector.core.errors import ConfigError, EngineError
 from inspector.core.files import sole_writer
+from inspector.core.names import names_hash
 from learning.backbones.zoo import describe, resolve
 from learning.methods.glass.training.masks import read_foregrounds
 from learning.methods.glass.training.options import GlassOptions
@@ -22,7 +22,7 @@ from learning.methods.glass.training.textures import BuiltInTextures, FolderText
 from learning.normals import Normals
 from learning.training_folder import claim, refuse_other
 from tools._cli import INTERRUPTED, guarded
-from tools._fit_report import report
+from tools._fit_report import report, warn_of_turned_input
 from tools._progress import Bars
 from tools._rule_options import chosen_rule
 from tools._train_data import TrainingData, test_set, training_data
@@ -37,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     training = _with_torch()
     data = training_data(arguments)
     normals, rule = data.normals, data.normals.rule
+    warn_of_turned_input(rule.input_hw, normals.frame_hw)
     if arguments.paper_protocol and not data.tests:
         raise ConfigError(f"--paper-protocol needs test pictures, and {arguments.data} has none")
     foregrounds = _foregrounds(arguments, normals)
@@ -158,7 +159,7 @@ def _request(
 
 
 def _digest(*names: str) -> str:
-    return f"{len(names)}, sha256 {hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:16]}"
+    return f"{len(names)}, sha256 {names_hash(names)[:16]}"
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ def inspect(
     source: video file, folder or glob of pictures, URL, camera index, or "synthetic". engine: an
     engine file. calibration: a file of tools.calibrate. config: a configuration file. settings:
     dotted keys of the configuration, such as {"engine.threads": 2}. An argument counts more than
-    settings, and settings count more than the file. Keys of output, window
-    and log have no effect.
+    settings, and settings count more than the file. Keys of output,
+    outputs, window and log have no effect.
 
     The threads wait while the caller works on an inspection, so nothing of a file is lost. Of a
     live source the pipeline drops the oldest frame then, and counts it. Raises ConfigError,

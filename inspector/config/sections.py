@@ -60,6 +60,7 @@ class Config:
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
+    outputs: tuple[dict[str, Any], ...] = ()
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
     window: WindowOptions = field(default_factory=WindowOptions)
     log: LogOptions = field(default_factory=LogOptions)

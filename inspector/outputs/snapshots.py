@@ -8,6 +8,7 @@ import cv2
 
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, SinkError
+from inspector.core.files import write_whole
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo, Verdict
 from inspector.outputs.files import make_folder
@@ -55,9 +56,10 @@ class SnapshotSink:
         try:
             while len(self._kept) >= self._max_count:
                 self._kept.popleft().unlink(missing_ok=True)
-            _write_whole(path, data)
         except OSError as exc:
             raise SinkError(f"the snapshot {path} cannot be written: {exc.strerror}") from exc
+        # Waiting for the disk at each failing frame would hold up the run.
+        write_whole(path, data, "the snapshot ", sync=False)
         self._kept.append(path)
 
     def close(self) -> None:
@@ -71,14 +73,3 @@ class SnapshotSink:
         if not done:
             raise SinkError(f"the snapshot {path} cannot be encoded")
         return bytes(data.tobytes())
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Under its name only when it is whole."""
-    part = path.with_suffix(".part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise

@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engines.pictures import decode_picture
 from inspector.core.arrays import Image, frozen
 from inspector.core.clock import now_ns, utc_now
-from inspector.core.errors import SourceError
+from inspector.core.errors import DataError, SourceError
 from inspector.core.types import Frame, SourceInfo
 from inspector.sources.options import SyntheticOptions
 from inspector.synthetic.defect_shapes import KINDS
@@ -151,10 +152,9 @@ def _web(
 
 def _read_texture(path: Path) -> Image:
     try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as exc:
-        raise SourceError(f"texture {path} cannot be read: {exc.strerror}") from exc
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if image is None or min(image.shape[:2]) < 2:
-        raise SourceError(f"texture {path} is no picture of at least 2x2 pixels")
-    return np.asarray(image, np.uint8)
+        image: Image = decode_picture(path)
+    except DataError as exc:
+        raise SourceError(f"source.synthetic.texture: {exc}") from exc
+    if min(image.shape[:2]) < 2:
+        raise SourceError(f"source.synthetic.texture: {path} must have at least 2x2 pixels")
+    return image

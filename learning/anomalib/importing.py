@@ -1,7 +1,6 @@
 """From an ONNX export of anomalib 2.x and normal pictures to an engine file."""
 
 import dataclasses
-import hashlib
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from engines.spec_file import graph_hash, write_engine
 from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError, ParityError
+from inspector.core.names import names_hash
 from learning import checking as parity
 from learning.anomalib.graph import MAP, SCORE, Export
 from learning.anomalib.run import Original, View, Wide
@@ -290,7 +290,7 @@ def _trained_on(normals: Normals, left_out: LeftOut) -> dict[str, Any]:
     return {
         "name": f"unknown; thresholds from {normals.name}",
         "count": len(normals.names),
-        "list_sha256": hashlib.sha256("\n".join(normals.names).encode()).hexdigest(),
+        "list_sha256": names_hash(normals.names),
         "unreadable": len(normals.unread),
         "unused": normals.unused,
         "held_out": len(normals.names),

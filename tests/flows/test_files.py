@@ -126,7 +126,7 @@ def test_a_region_of_interest_hides_the_rest(inspect: Inspect, clip: Path, tmp_p
     roi.write_text("inspect:\n- [[0, 0], [60, 0], [60, 192], [0, 192]]\n")
     good = write_clip(tmp_path / "good.mp4", [good_picture(i) for i in range(40)])
     engine = tmp_path / "roi.onnx"
-    argv = ["--method", "rad", "--normal", str(good), "--size", "96x128", "--roi", str(roi)]
+    argv = ["--method", "rad", "--normal", str(good), "--size", "128x96", "--roi", str(roi)]
     assert fit([*argv, "--out", str(engine)]) == 0
     threshold = 1.5 * read_spec(engine).image_threshold
     ran = inspect(clip, engine, "--set", f"verdict.image_threshold={threshold}")
@@ -196,7 +196,7 @@ def test_a_real_video_is_inspected_end_to_end(inspect: Inspect, tmp_path: Path, 
         pytest.skip("the real videos are not beside the project")
     fitted = tmp_path / "e.onnx"
     fit_argv = ["--method", "rad", "--normal", str(found[0]), "--max-pictures", "30"]
-    assert fit([*fit_argv, "--radius", "all", "--size", "128x224", "--out", str(fitted)]) == 0
+    assert fit([*fit_argv, "--radius", "all", "--size", "224x128", "--out", str(fitted)]) == 0
     ran = inspect(found[0], fitted)
     assert ran.code == 0
     with av.open(str(found[0])) as container:

@@ -11,6 +11,8 @@ import yaml
 
 from inspector.config import Config, load_config, parse_setting
 from inspector.core.errors import ConfigError
+from inspector.core.schema import build
+from inspector.outputs.sender import QueueOptions, RemoteOptions
 from inspector.sources.options import CameraOptions, VideoFileOptions
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
@@ -130,6 +132,23 @@ def test_reading_the_configuration_loads_neither_decoders_nor_networks() -> None
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=SHIPPED.parent, check=True)
+
+
+def test_the_commented_output_of_the_shipped_file_shows_every_common_key_with_its_default() -> None:
+    lines = SHIPPED.read_text().split("# outputs:\n")[1].split("\n\n")[0].splitlines()
+    (entry,) = yaml.safe_load("\n".join(line.removeprefix("#") for line in lines))
+    assert set(entry) == {f.name for f in fields(RemoteOptions)}
+    assert build(QueueOptions, entry["queue"], ConfigError) == QueueOptions()
+    assert set(entry["queue"]) == {f.name for f in fields(QueueOptions)}
+
+
+def test_outputs_are_a_list_of_entries() -> None:
+    config = load_config(None, {"outputs": [{"kind": "x", "port": 1}]})
+    assert config.outputs == ({"kind": "x", "port": 1},)
+    with pytest.raises(ConfigError, match="outputs must be a list"):
+        load_config(None, {"outputs": {"kind": "x"}})
+    with pytest.raises(ConfigError, match=r"outputs\[0\] must hold keys"):
+        load_config(None, {"outputs": ["x"]})
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("engine")
     normal = write_clip(folder / "good.mp4", [good_picture(i) for i in range(40)])
     out = folder / "engine.onnx"
-    arguments = ["--method", "rad", "--normal", str(normal), "--size", "96x128"]
+    arguments = ["--method", "rad", "--normal", str(normal), "--size", "128x96"]
     assert fit([*arguments, "--out", str(out)]) == 0
     return out
 

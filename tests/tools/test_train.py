@@ -1,7 +1,9 @@
 """tools.train as a command: what it refuses, and what lies in its folder."""
 
 import argparse
+import hashlib
 import json
+import os
 import sys
 
 import cv2
@@ -22,6 +24,7 @@ from tools import _train_data
 from tools._train_data import test_set as read_tests
 from tools._train_options import glass_options, parser
 from tools.fit import main as fit
+from tools.train import _digest
 
 LEAST = ["--method", "glass", "--data", "d", "--out", "o"]
 
@@ -38,6 +41,12 @@ def test_a_missing_torch_is_one_sentence_with_what_to_install(tmp_path, monkeypa
     assert train(class_folder(tmp_path), tmp_path / "out") == 2
     assert capsys.readouterr().err == "error: training needs torch: pip install '.[train]'\n"
     assert not (tmp_path / "out").exists()
+
+
+def test_pictures_whose_names_are_not_utf8_get_a_digest():
+    digest = _digest(os.fsdecode(b"\xff.png"), "a.png")
+    expected = hashlib.sha256(b"\xff.png\na.png").hexdigest()
+    assert digest == f"2, sha256 {expected[:16]}"
 
 
 def test_fitting_sends_who_asks_for_glass_to_training(tmp_path, capsys):

@@ -56,7 +56,7 @@ def test_a_cap_of_zero_keeps_none(tmp_path: Path) -> None:
 
 def test_a_snapshot_that_cannot_be_written_is_a_sink_error(tmp_path: Path) -> None:
     folder = tmp_path / "s"
-    (folder / "frame_00000000_FAIL.part").mkdir(parents=True)
+    (folder / "frame_00000000_FAIL.jpg.part").mkdir(parents=True)
     with pytest.raises(SinkError, match=r"frame_00000000_FAIL\.jpg cannot be written"):
         take(folder, [Verdict.FAIL])
 

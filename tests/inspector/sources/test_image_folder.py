@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
+from engines.pictures import decode_picture
 from inspector.core.errors import SourceError
+from inspector.core.picture_files import natural_key
 from inspector.core.types import BadFrame, Frame
-from inspector.sources.image_folder import ImageFolderSource, natural_key, read_picture
+from inspector.sources.image_folder import ImageFolderSource
 from inspector.sources.options import ImageFolderOptions
 
 
@@ -70,7 +72,7 @@ def test_grey_alpha_and_16_bit_pictures_become_bgr(tmp_path: Path):
     }
     for name, array in written.items():
         assert cv2.imwrite(str(tmp_path / name), array)
-        image = read_picture(tmp_path / name)
+        image = decode_picture(tmp_path / name)
         assert (image.shape, image.dtype) == ((4, 6, 3), np.uint8), name
         assert np.abs(image.astype(int) - 77).max() <= 1, name
 
@@ -84,7 +86,7 @@ def test_the_exif_orientation_is_honoured(tmp_path: Path):
     exif = b"Exif\0\0" + tiff
     path = tmp_path / "turned.jpg"
     path.write_bytes(coded[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + coded[2:])
-    image = read_picture(path)
+    image = decode_picture(path)
     assert image.shape == (32, 16, 3)
     assert image[:12].mean() > 240
     assert image[20:].mean() < 15
