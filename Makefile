@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 TRAIN_VENV ?= .venv-train
 GPU_VENV ?= .venv-gpu
+INSTALL_VENV ?= .venv-install
 BIN := $(VENV)/bin
 TRAIN_BIN := $(TRAIN_VENV)/bin
 GPU_BIN := $(GPU_VENV)/bin
 MARKS := not train and not gpu
 
-.PHONY: demo test test-train test-gpu bench lint clean
+.PHONY: demo test test-train test-gpu test-install bench lint clean
 
 # GLASS=1 trains a GLASS network on the demo's web instead of fitting RAD; that needs torch.
 ifdef GLASS
@@ -32,6 +33,13 @@ test-train: $(TRAIN_VENV)/.train
 test-gpu: $(GPU_VENV)/.gpu
 	$(GPU_BIN)/python -m pytest -m gpu $(ARGS)
 
+# The package as pip installs it, without this folder on the path.
+test-install:
+	rm -rf $(INSTALL_VENV) build
+	$(PYTHON) -m venv $(INSTALL_VENV)
+	$(INSTALL_VENV)/bin/pip install --quiet --disable-pip-version-check '.[cpu]'
+	cd / && $(abspath $(INSTALL_VENV))/bin/python $(CURDIR)/tests/install/check_installed.py
+
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -41,7 +49,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(TRAIN_VENV) $(GPU_VENV) build *.egg-info
+	rm -rf $(VENV) $(TRAIN_VENV) $(GPU_VENV) $(INSTALL_VENV) build *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -11,8 +11,9 @@ import sys
 from typing import Any
 
 from benchmarks.clips import FOLDER
+from inspector.core.files import write_whole
 
-NAMES = ("channel", "decode", "output", "pipeline", "measuring", "memory")
+NAMES = ("channel", "decode", "output", "pipeline", "measuring", "memory", "outbox", "imports")
 
 
 def main() -> int:
@@ -40,7 +41,7 @@ def main() -> int:
         figures |= json.loads(last)
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / "figures.json"
-    path.write_text(json.dumps(figures, indent=2) + "\n")
+    write_whole(path, (json.dumps(figures, indent=2) + "\n").encode())
     print(f"\nfigures in {path}" + (f"; failed: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
 

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.evaluating import evaluate_class
-from evaluation.given import Settings
+from evaluation.class_evaluation import evaluate_class
+from evaluation.provenance import Settings
 from learning.datasets.layouts import load
 from learning.datasets.types import ClassData
 from learning.methods.registry import fitted_methods

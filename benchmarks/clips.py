@@ -87,7 +87,7 @@ def normal(frame_hw: tuple[int, int] = (720, 1280)) -> Path:
 def engine(
     size: str | None, frame_hw: tuple[int, int] = (720, 1280), *, method: str = "rad"
 ) -> Path:
-    """An engine fitted on normal(); made when it is missing. size: HxW, None for the aspect of the
+    """An engine fitted on normal(); made when it is missing. size: WxH, None for the aspect of the
     frames."""
     path = FOLDER / f"{method}_{size or 'aspect'}_{frame_hw[0]}p.onnx"
     if path.exists():

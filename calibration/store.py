@@ -8,7 +8,7 @@ import yaml
 
 from calibration.plane import Calibration
 from inspector.core.errors import CalibrationError
-from inspector.core.files import read_small
+from inspector.core.files import read_small, write_whole
 from inspector.core.schema import build
 
 FORMAT = 1
@@ -20,10 +20,7 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
     text = yaml.safe_dump(
         {k: v for k, v in values.items() if v is not None}, sort_keys=False, allow_unicode=True
     )
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as exc:
-        raise CalibrationError(f"{path}: cannot be written: {exc.strerror}") from exc
+    write_whole(path, text.encode(), "calibration ", CalibrationError)
 
 
 def load_calibration(path: Path) -> Calibration:

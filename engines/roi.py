@@ -89,8 +89,7 @@ def _check_size(path: Path, stated: Any, frame_hw: tuple[int, int]) -> None:
         raise ConfigError(f"{path}: frame_hw must be [height, width], not {shown(stated)}")
     if tuple(stated) != frame_hw:
         raise ConfigError(
-            f"{path}: frame_hw is {stated[0]}x{stated[1]}, "
-            f"but the frames are {frame_hw[0]}x{frame_hw[1]}"
+            f"{path}: frame_hw is {stated}, but the frames have {list(frame_hw)} (height, width)"
         )
 
 

@@ -1,6 +1,7 @@
 """EngineSpec: all that the runtime knows about an engine, as JSON inside the ONNX file.
 
-The JSON lies under the key SPEC_KEY of the file's `metadata_props`, so the two cannot be parted.
+The JSON is stored under the key SPEC_KEY of the file's `metadata_props`. The fields that format 2
+adds have their classes in engines.spec_fields.
 """
 
 import dataclasses
@@ -10,11 +11,23 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
+from engines.spec_checks import parse_json
+from engines.spec_fields import (
+    DefectPower,
+    Foreground,
+    PictureStatistics,
+    Quantisation,
+    RateThresholds,
+    ReferenceView,
+    Selection,
+    check_power,
+    check_rates,
+)
+from engines.spec_format import FORMAT, NEW_FIELDS, check_format
 from inspector.core.errors import SpecError
 from inspector.core.schema import build
 
 SPEC_KEY = "inspector_spec"
-FORMAT = 1
 CONVERTED_FROM = "converted_from_graph"
 """Key of parameters: graph hash of the engine that one of another precision was made from."""
 
@@ -22,8 +35,6 @@ RESIZE_KINDS = ("halve_linear",)
 PRECISIONS = ("float32", "float16")
 LARGEST_SIDE = 65_536
 LEAST_CROP = 0.01
-DEEPEST = 32
-"""Levels of values within values; what is made of a spec walks through them by recursion."""
 
 LARGEST_PICTURE = 1 << 24
 """Pixels of an input and of a map; 4096x4096."""
@@ -83,25 +94,26 @@ class ThresholdRule:
     blocks: int | None = None
 
     def sentences(self) -> tuple[str, ...]:
-        """What was done, what was seen, what is promised and what is assumed, for people."""
-        said = [self._chosen()]
+        """How the thresholds were chosen, the alarms among the normals, the promise and what it
+        assumes, for people."""
+        sentences = [self._chosen()]
         units = "pictures" if self.block_frames == 1 else f"blocks of {self.block_frames} frames"
         if self.alarms is not None:
             low, high = self.interval
-            said.append(
+            sentences.append(
                 f"of these {self.blocks or self.normals} {units} {self.alarms} fail, 95 % interval "
                 f"of the rate {low:.2%} to {high:.2%}"
             )
         if self.false_alarm_rate is not None:
-            said.append(f"on average at most {self.false_alarm_rate:.2%} of new {units} fail")
+            sentences.append(f"on average at most {self.false_alarm_rate:.2%} of new {units} fail")
         if self.promise is not None:
             # 1 in 10 for 9.6 %: never a smaller share than the promise.
             per = max(1, math.floor(1 / self.promise + 1e-9))
-            said.append(
+            sentences.append(
                 f"with 95 % confidence at most 1 false alarm per {per} {units} in the long run "
                 f"({self.promise:.2%})"
             )
-        return (*said, self.note) if self.note else tuple(said)
+        return (*sentences, self.note) if self.note else tuple(sentences)
 
     def _chosen(self) -> str:
         settings = "".join(f" {key}={value:g}" for key, value in self.parameters.items())
@@ -113,8 +125,8 @@ class ThresholdRule:
 
 @dataclass(frozen=True, slots=True)
 class LeftOutRecord:
-    """Scores of normal pictures by models without them, in order: what choosing thresholds anew
-    needs.
+    """Scores of normal pictures by models without them, in order. They are needed to choose
+    thresholds again.
 
     scores, peaks, levels, folds, scheme, ordered: as in learning.thresholds.folds.LeftOut. bank:
     the first 16 hex digits of the sha256 of the input pixels of every picture that was fitted.
@@ -143,7 +155,8 @@ class EngineSpec:
     graph_hash: sha256 of the graph without its metadata, so thresholds can change. parameters: the
     method's own settings. parity: figures of the check at export. golden: pictures and reference
     outputs that travel with the file. trained_on: name, count, sha256 of the list of pictures.
-    left_out: None in files made before it was kept.
+    left_out: None in files made before it was kept. good_pictures to quantisation: see
+    engines.spec_fields. requires: abilities that a program must have to run this engine.
     """
 
     name: str
@@ -166,6 +179,14 @@ class EngineSpec:
     golden: dict[str, Any] = field(default_factory=dict)
     trained_on: dict[str, Any] = field(default_factory=dict)
     left_out: LeftOutRecord | None = None
+    good_pictures: PictureStatistics | None = None
+    reference_view: ReferenceView | None = None
+    rates: tuple[RateThresholds, ...] | None = None
+    selection: Selection | None = None
+    power: tuple[DefectPower, ...] | None = None
+    foreground: Foreground | None = None
+    quantisation: Quantisation | None = None
+    requires: tuple[str, ...] = ()
     licence: str = ""
     seed: int = 0
     versions: dict[str, str] = field(default_factory=dict)
@@ -173,8 +194,8 @@ class EngineSpec:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        if self.format != FORMAT:
-            raise SpecError(f"engine format {self.format} is unknown; this program reads {FORMAT}")
+        check_format(self.format, self.requires)
+        self._check_new_fields()
         for name in ("image_threshold", "pixel_threshold"):
             value = getattr(self, name)
             if not isinstance(value, (int, float)) or not math.isfinite(value):
@@ -203,37 +224,33 @@ class EngineSpec:
             raise SpecError(f"max_batch must be at least 1, not {self.max_batch}")
         _check_rule(self.threshold_rule)
 
+    def _check_new_fields(self) -> None:
+        if self.format == 1:
+            for name in NEW_FIELDS:
+                if getattr(self, name):
+                    raise SpecError(f"a spec of format 1 has no {name}; set format to {FORMAT}")
+        if self.rates is not None:
+            check_rates(self.rates)
+        if self.power is not None:
+            check_power(self.power)
+
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), allow_nan=False, sort_keys=True)
+        """As it is stored. Format 1 is written without NEW_FIELDS, so that programs that read only
+        format 1 still open the file."""
+        values = dataclasses.asdict(self)
+        if self.format == 1:
+            for name in NEW_FIELDS:
+                del values[name]
+        return json.dumps(values, allow_nan=False, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> "EngineSpec":
         """Raises SpecError on anything that is not a whole and valid spec."""
-        try:
-            raw = json.loads(text, parse_constant=_refuse, parse_float=_finite)
-        except (ValueError, RecursionError) as exc:
-            raise SpecError(f"the engine's spec is not JSON: {exc}") from exc
-        if _deeper_than(raw, DEEPEST):
-            raise SpecError(f"the engine's spec is nested more than {DEEPEST} levels deep")
+        raw = parse_json(text, "the engine's spec")
+        if isinstance(raw, dict):
+            # Before the fields, because another format may have others.
+            check_format(raw.get("format", FORMAT), raw.get("requires", ()))
         return build(cls, raw, SpecError, "spec")
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON number")
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError(f"{number[:20]} is too large a number")
-    return value
-
-
-def _deeper_than(value: Any, levels: int) -> bool:
-    if not isinstance(value, (dict, list)):
-        return False
-    inner = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_deeper_than(one, levels - 1) for one in inner)
 
 
 def _check_rule(rule: ThresholdRule) -> None:

@@ -16,7 +16,7 @@ SPEC_HASH_KEY: Final = "inspector_spec_sha256"
 """Metadata key of the sha256 of the spec's text, so that a flipped bit in it is seen."""
 
 NOT_ONNX: Final = (DecodeError, UnicodeDecodeError)
-"""What onnx.load raises for a file that is no whole ONNX file."""
+"""What onnx raises for content that is no whole ONNX file."""
 
 
 def read_spec(path: Path) -> EngineSpec:
@@ -29,7 +29,18 @@ def read_spec(path: Path) -> EngineSpec:
 
 def read_engine(path: Path) -> tuple[EngineSpec, onnx.ModelProto]:
     """The spec and the graph that it belongs to; refusals as for read_spec."""
-    model = _parse(path)
+    model = _parse(path, _content(path))
+    return _check_spec(path, model), model
+
+
+def read_checked(path: Path) -> tuple[EngineSpec, bytes]:
+    """The spec and the content of an engine file that was checked: a runtime that opens these bytes
+    does not open a file that was put in its place since. Refusals as for read_spec."""
+    content = _content(path)
+    return _check_spec(path, _parse(path, content)), content
+
+
+def _check_spec(path: Path, model: onnx.ModelProto) -> EngineSpec:
     texts = {entry.key: entry.value for entry in model.metadata_props}
     if SPEC_KEY not in texts:
         raise SpecError(
@@ -44,32 +55,38 @@ def read_engine(path: Path) -> tuple[EngineSpec, onnx.ModelProto]:
         spec = EngineSpec.from_json(text)
     except SpecError as exc:
         raise SpecError(f"{path}: {exc}") from exc
+    # After the spec: a newer format may allow other graphs, and is refused as newer.
+    limits.check_model(path, model)
     if graph_hash(model) != spec.graph_hash:
         raise SpecError(f"{path} is damaged: its graph is not the one that its spec describes")
     _check_graph(path, spec, model)
-    return spec, model
+    return spec
 
 
-def _parse(path: Path) -> onnx.ModelProto:
+def _content(path: Path) -> bytes:
     if path.exists() and not path.is_file():
         raise SpecError(f"engine file {path} is not a file")
     limits.check_file(path)
     try:
-        model = onnx.load(path, load_external_data=False)
+        return path.read_bytes()
     except FileNotFoundError as exc:
         raise SpecError(f"engine file {path} does not exist") from exc
     except OSError as exc:
         raise SpecError(f"engine file {path} cannot be read: {exc}") from exc
+
+
+def _parse(path: Path, content: bytes) -> onnx.ModelProto:
+    try:
+        model = onnx.load_model_from_string(content)
     except NOT_ONNX as exc:
         raise SpecError(f"{path} is not a whole ONNX file: truncated or damaged") from exc
     if not model.graph.node:
         raise SpecError(f"{path} is not a whole ONNX file: it holds no graph")
-    limits.check_model(path, model)
     return model
 
 
 def _check_graph(path: Path, spec: EngineSpec, model: onnx.ModelProto) -> None:
-    """Refuses a graph without the inputs and outputs of format 1 in the spec's sizes."""
+    """Refuses a graph without the inputs and outputs of formats 1 and 2 in the spec's sizes."""
     uint8, float32 = onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT
     wanted = {
         "pixels": (model.graph.input, uint8, [*spec.resize.input_hw, 3]),

@@ -1,25 +1,28 @@
-"""What an evaluation found, as it is held in memory and written to metrics.json.
+"""Types of evaluation results, as they are in memory and in metrics.json.
 
-Everything here is JSON by itself: `None` where a number is undefined, never NaN, with the reason
-beside it, and every float is finite. Scores are in the raw unit of the method. Shares and rates lie
-in [0, 1]. Times are wall-clock milliseconds.
+All values can be written as strict JSON: floats are finite, and an undefined number is None with
+its reason beside it. Scores have the raw unit of the method. Shares and rates lie in [0, 1]. Times
+are wall-clock milliseconds.
 """
 
 from dataclasses import dataclass, fields
 from typing import Annotated, Final
 
-from evaluation.given import DataFacts, EngineFacts, EvaluationRules, Provenance
+from evaluation.provenance import DataInfo, EngineInfo, EvaluationRules, Provenance
 from inspector.core.schema import OneOf
 
 FORMAT: Final = 1
-"""Of metrics.json; a file of another format is not kept but made anew."""
+"""Format of metrics.json. A result of another format is not reused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """learning.metrics.value.Metric as JSON: `value` is None where the data do not define it, and
-    `reason` says what is missing; beside a value it is a reservation, None where there is none.
-    interval: 95 % bootstrap interval over pictures."""
+class MetricValue:
+    """learning.metrics.value.Metric as JSON.
+
+    value: None if the data do not define it. reason: what is missing; beside a value it is a
+    caution about the value. interval: 95 % bootstrap interval over pictures. error: upper bound of
+    the rounding error of the value.
+    """
 
     value: float | None
     reason: str | None = None
@@ -28,32 +31,32 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """The accuracy of one class or of one kind of defect (against all good pictures).
+class Metrics:
+    """Accuracy on one class, or on one kind of defect and all good pictures.
 
     aupro: area under the per-region overlap up to a false-positive rate of 0.3, divided by 0.3.
-    aupimo: mean over defective pictures. The two F1-max choose their threshold on the very pictures
-    that they are measured on: an upper bound, not what the line will see.
+    aupimo: mean over defective pictures. image_f1_max, pixel_f1_max: they choose their threshold on
+    the same pictures that they are measured on, so they are upper bounds.
     """
 
-    image_auroc: Figure
-    image_ap: Figure
-    image_f1_max: Figure
-    pixel_auroc: Figure
-    pixel_ap: Figure
-    pixel_f1_max: Figure
-    aupro: Figure
-    aupimo: Figure
+    image_auroc: MetricValue
+    image_ap: MetricValue
+    image_f1_max: MetricValue
+    pixel_auroc: MetricValue
+    pixel_ap: MetricValue
+    pixel_f1_max: MetricValue
+    aupro: MetricValue
+    aupimo: MetricValue
 
 
-FIGURES: Final = tuple(field.name for field in fields(Figures))
-"""Names of the figures, in the order of tables."""
+METRIC_NAMES: Final = tuple(field.name for field in fields(Metrics))
+"""Names of the metrics, in the order of tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """count of `of` pictures, and the 95 % Clopper-Pearson interval of the share; share and
-    interval are None where `of` is 0."""
+    """count of `of` pictures or regions. interval: 95 % Clopper-Pearson interval of the share.
+    share and interval are None if `of` is 0."""
 
     count: int
     of: int
@@ -62,12 +65,12 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class AtThreshold:
-    """What the engine's own thresholds do, which were set on normal pictures only (honest).
+class ThresholdResult:
+    """Verdicts at the thresholds of the engine file, which normal pictures chose before the test.
 
-    Confusion at the image threshold: FAIL is score >= image_threshold. regions_found: defect
-    regions with a map pixel at or above the pixel threshold. false_regions: good pictures with such
-    a pixel.
+    A picture FAILs if its score is at or above the image threshold. regions_found: defect regions
+    with a map pixel at or above the pixel threshold. false_regions: good pictures with such a
+    pixel.
     """
 
     true_alarms: int
@@ -82,10 +85,10 @@ class AtThreshold:
 
 @dataclass(frozen=True, slots=True)
 class TestSelected:
-    """The thresholds of F1-max: chosen on the test pictures themselves (leakage), for comparison
-    with published tables only. None where F1-max is undefined."""
+    """Thresholds of F1-max, chosen on the test pictures themselves. Only for comparison with
+    published tables. None if F1-max is undefined."""
 
-    __test__ = False  # for pytest: no test class
+    __test__ = False  # not a test class of pytest
 
     image_threshold: float | None
     pixel_threshold: float | None
@@ -93,28 +96,31 @@ class TestSelected:
 
 @dataclass(frozen=True, slots=True)
 class KindResult:
-    """One kind of defect against all good pictures. misses: below the image threshold."""
+    """One kind of defect against all good pictures. misses: pictures below the image threshold."""
 
     name: str
     pictures: int
     misses: Rate
     regions_found: Rate
-    figures: Figures
+    figures: Metrics
 
 
 @dataclass(frozen=True, slots=True)
 class RegionGroup:
-    """Defect regions of one size or place (see EvaluationRules). aupro: of these regions alone."""
+    """Defect regions of one size or place, see EvaluationRules. found: regions that the map shows
+    at the pixel threshold. aupro: of these regions only."""
 
     name: str
     found: Rate
-    aupro: Figure
+    aupro: MetricValue
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A line for a plot, thinned to a few hundred points; x rises. thresholds: the score at each
-    point, None for the point above every score; empty where the curve has none.
+    """A curve of a chart, reduced to a few hundred points with rising x.
+
+    thresholds: the score at each point, None for the point above all scores; empty if the curve has
+    none.
 
     image_roc, pixel_roc: x false-positive rate, y true-positive rate. image_pr, pixel_pr: x recall,
     y precision. pro: x false-positive rate up to 0.3, y mean overlap per region.
@@ -128,8 +134,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts between edges, one less than edges: of pictures by score, or of evaluated pixels by
-    their value on the map."""
+    """Counts of pictures by score, or of pixels by map value: n counts for n + 1 edges."""
 
     edges: tuple[float, ...]
     good: tuple[int, ...]
@@ -138,8 +143,9 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Of one picture, preprocessing and inference, without reading the file and after a warm-up;
-    with a batch, its time divided by its pictures. running_on: as the engine says itself."""
+    """Time of one picture for preprocessing and inference, after a warm-up and without reading the
+    file. With a batch: its time divided by its number of pictures. running_on: backend and device
+    as the engine reports them."""
 
     running_on: str
     batch: int
@@ -154,13 +160,13 @@ class Latency:
 class PictureResult:
     """One test picture.
 
-    name: below the class folder, with "/" between folders. path: as the listing gave it.
-    verdict: PASS or FAIL by the image threshold, or ERROR: then `error` says why in a sentence, and
-    the picture is in no figure. peak: highest value of the evaluated map. regions: defect regions
-    of the evaluated mask, regions_found: of them with a pixel at or above the pixel threshold;
-    vanished: regions too small for the map's grid; outside: regions wholly outside what the
-    engine inspects. note: why a defective picture is left out of the pixel figures. aupimo: of a
-    defective picture.
+    name: path below the class folder, with "/" between folders. path: of the file.
+    verdict: PASS or FAIL at the image threshold, or ERROR; then `error` has the reason, and no
+    metric counts the picture. peak: highest value of the map in the inspected area.
+    regions: defect regions of the mask at map resolution. regions_found: those with a pixel at or
+    above the pixel threshold. vanished: regions that are too small for the map resolution.
+    outside: regions completely outside the inspected area. aupimo: of a defective picture.
+    note: why the pixel metrics do not count a defective picture.
     """
 
     name: str
@@ -191,9 +197,11 @@ class PictureResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Resampled:
-    """A pixel figure on each resample of the pictures, None where it is undefined there. Engines
-    that were given the same pictures and the same seed had the same draws, one by one."""
+class ResampledMetric:
+    """A pixel metric on each resample of the pictures, None where it is undefined.
+
+    With equal pictures and an equal seed, the same index is the same resample for every engine.
+    """
 
     name: str
     values: tuple[float | None, ...]
@@ -201,20 +209,20 @@ class Resampled:
 
 @dataclass(frozen=True, slots=True)
 class ClassResult:
-    """Everything about one engine on one class: the content of its metrics.json.
+    """All results of one engine on one class: the content of its metrics.json.
 
-    warnings: sentences that a reader must see. curves: see Curve; those that are undefined are
-    left out. seconds: of the whole evaluation.
+    figures: the metrics. warnings: sentences that the reader must see. curves: undefined ones are
+    left out. seconds: duration of the evaluation.
     """
 
     name: str
     made_utc: str
     made_from: Provenance
-    engine: EngineFacts
-    data: DataFacts
+    engine: EngineInfo
+    data: DataInfo
     rules: EvaluationRules
-    figures: Figures
-    at_threshold: AtThreshold
+    figures: Metrics
+    at_threshold: ThresholdResult
     test_selected: TestSelected
     kinds: tuple[KindResult, ...]
     sizes: tuple[RegionGroup, ...]
@@ -222,7 +230,7 @@ class ClassResult:
     curves: tuple[Curve, ...]
     score_histogram: Histogram
     pixel_histogram: Histogram | None
-    resampled: tuple[Resampled, ...]
+    resampled: tuple[ResampledMetric, ...]
     latency: Latency
     pictures: tuple[PictureResult, ...]
     warnings: tuple[str, ...]
@@ -231,37 +239,32 @@ class ClassResult:
 
     @property
     def false_alarms(self) -> tuple[PictureResult, ...]:
-        """Good pictures that FAIL, worst first."""
-        return _by_score(self.pictures, "false_alarm", worst=1)
+        """Good pictures with verdict FAIL, highest score first."""
+        alarms = [picture for picture in self.pictures if picture.false_alarm]
+        return tuple(sorted(alarms, key=lambda picture: -(picture.score or 0.0)))
 
     @property
     def misses(self) -> tuple[PictureResult, ...]:
-        """Defective pictures that PASS, lowest score first."""
-        return _by_score(self.pictures, "miss", worst=-1)
+        """Defective pictures with verdict PASS, lowest score first."""
+        misses = [picture for picture in self.pictures if picture.miss]
+        return tuple(sorted(misses, key=lambda picture: picture.score or 0.0))
 
     @property
     def errors(self) -> tuple[PictureResult, ...]:
-        return tuple(one for one in self.pictures if one.verdict == "ERROR")
-
-
-def _by_score(
-    pictures: tuple[PictureResult, ...], wanted: str, *, worst: int
-) -> tuple[PictureResult, ...]:
-    found = [one for one in pictures if getattr(one, wanted) and one.score is not None]
-    return tuple(sorted(found, key=lambda one: -worst * (one.score or 0.0)))
+        return tuple(picture for picture in self.pictures if picture.verdict == "ERROR")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A class that could not be evaluated, and why in one sentence."""
+    """A class without a result. reason: one sentence."""
 
     name: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Mean:
-    """A figure's mean over the classes where it is defined; value is None where it is nowhere."""
+class MetricMean:
+    """Mean of a metric over the classes that define it; None if no class does."""
 
     name: str
     value: float | None
@@ -271,23 +274,20 @@ class Mean:
 
 @dataclass(frozen=True, slots=True)
 class DatasetResult:
-    """All classes. kept: names of those whose earlier result was taken over."""
+    """All classes. reused: names of the classes whose earlier result was reused."""
 
     classes: tuple[ClassResult, ...]
     failures: tuple[Failure, ...] = ()
-    kept: tuple[str, ...] = ()
+    reused: tuple[str, ...] = ()
 
     @property
-    def means(self) -> tuple[Mean, ...]:
-        return tuple(mean_of(name, self.classes) for name in FIGURES)
+    def means(self) -> tuple[MetricMean, ...]:
+        return tuple(mean_metric(name, self.classes) for name in METRIC_NAMES)
 
 
-def mean_of(name: str, classes: tuple[ClassResult, ...]) -> Mean:
-    """name: one of FIGURES."""
-    found: list[float] = []
-    for one in classes:
-        value = getattr(one.figures, name).value
-        if value is not None:
-            found.append(value)
-    mean = sum(found) / len(found) if found else None
-    return Mean(name, mean, len(found), len(classes))
+def mean_metric(name: str, classes: tuple[ClassResult, ...]) -> MetricMean:
+    """name: one of METRIC_NAMES."""
+    all_values = [getattr(result.figures, name).value for result in classes]
+    values = [value for value in all_values if value is not None]
+    mean = sum(values) / len(values) if values else None
+    return MetricMean(name, mean, len(values), len(classes))

@@ -1,28 +1,30 @@
-"""Makes engine files from pictures of good product: `learning.fit` and `learning.train`."""
+"""Makes engine files from pictures of good product. The names below are public; docs/python-api.md
+explains them.
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+Each name is imported when it is first used.
+"""
 
-from learning.api import fit, train
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from learning.api import fit, train
     from learning.job import EngineResult
     from learning.thresholds.folds import Scheme
     from learning.thresholds.rules import Rule
     from learning.training import TrainingResult
+else:
+    from inspector.core.lazy import lazy_exports
+
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "EngineResult": "learning.job:EngineResult",
+            "Rule": "learning.thresholds.rules:Rule",
+            "Scheme": "learning.thresholds.folds:Scheme",
+            "TrainingResult": "learning.training:TrainingResult",
+            "fit": "learning.api:fit",
+            "train": "learning.api:train",
+        },
+    )
 
 __all__ = ["EngineResult", "Rule", "Scheme", "TrainingResult", "fit", "train"]
-
-LAZY: Final = {
-    "EngineResult": "learning.job",
-    "Rule": "learning.thresholds.rules",
-    "Scheme": "learning.thresholds.folds",
-    "TrainingResult": "learning.training",
-}
-"""Public name -> its module, which is imported when the name is used."""
-
-
-def __getattr__(name: str) -> Any:
-    if name not in LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(LAZY[name]), name)

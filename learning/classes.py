@@ -15,7 +15,7 @@ from engines.spec_file import file_hash
 from inspector.core.errors import ConfigError, DataError, InspectorError
 from inspector.core.files import sole_writer, write_whole
 from inspector.core.schema import build
-from learning.datasets.hashing import pictures_hash
+from learning.datasets.fingerprint import pictures_hash
 from learning.datasets.splits import Fractions, load_or_make
 from learning.datasets.types import ClassData
 from learning.job import EngineResult

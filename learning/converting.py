@@ -1,5 +1,6 @@
 """Makes a half-precision copy of an engine file, and checks it against the original."""
 
+import contextlib
 import dataclasses
 import time
 from dataclasses import dataclass
@@ -54,9 +55,9 @@ def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Con
         findings = find(engine, ruler=ruler)
         assert findings is not None, "golden pictures were there a moment ago"
         check(findings)
-        first = OnnxEngine(path, threads=threads)
-        parity = _compared(first, engine, golden_pictures.pixels)
-        ms = _timed(first, engine, golden_pictures.pixels[:1])
+        with contextlib.closing(OnnxEngine(path, threads=threads)) as first:
+            parity = _compared(first, engine, golden_pictures.pixels)
+            ms = _timed(first, engine, golden_pictures.pixels[:1])
     after = dataclasses.replace(after, parity=dataclasses.asdict(parity))
     write_engine(out, graph, after)
     return Converted(after, findings, parity, ms)

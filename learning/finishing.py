@@ -1,7 +1,6 @@
 """Turns a fitted model into a checked engine file: thresholds, graph, spec, check, write."""
 
 import dataclasses
-import hashlib
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -11,16 +10,25 @@ from typing import Any, Final
 import onnx
 
 from engines import golden
+from engines.picture_statistics import summarise_pictures
 from engines.spec import EngineSpec
+from engines.spec_fields import PictureStatistics
 from engines.spec_file import write_engine
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError
 from learning import checking
+from learning.fit_record import (
+    DROPPED,
+    fit_record_path,
+    good_pictures,
+    make_fit_record,
+    write_fit_record,
+)
 from learning.graph.assemble import build_graph
 from learning.job import EngineJob, EngineOptions, EngineResult, Progress
 from learning.methods.base import Scorer
 from learning.normals import Normals
-from learning.scoring import ScoredModel, score_normals
+from learning.scoring import ScoredModel, score_normals, trained_on
 from learning.thresholds.changing import record
 from learning.thresholds.choosing import (
     Thresholds,
@@ -68,7 +76,8 @@ def finish_engine(
     note: str = "",
     parameters: Mapping[str, Any] | None = None,
 ) -> EngineResult:
-    """Writes the engine file `out` of a scored model. See make_engine."""
+    """Writes the engine file `out` of a scored model, and the fit record beside it. See
+    make_engine."""
     options, method = job.options, job.options.method
     if scored.suspects and options.drop_suspects:
         note = "; ".join(filter(None, (note, dropped_note(len(scored.suspects)))))
@@ -86,6 +95,7 @@ def finish_engine(
     job.end_step("build")
     spec = _check(job, graph, spec, scored.model, out)
     write_engine(out, graph, spec)
+    write_fit_record(fit_record_path(out), make_fit_record(spec, job, scored))
     job.end_step("parity")
     return EngineResult(out, spec, out.stat().st_size, job.seconds)
 
@@ -115,13 +125,20 @@ def _spec(
         precision=options.method.precision,
         roi=options.roi,
         parameters=_drawing(job) | options.method.describe(scored.model) | dict(parameters),
-        trained_on=_trained_on(scored, normals, options.drop_suspects),
+        trained_on=trained_on(scored, normals, options.drop_suspects),
         left_out=record(scored.left_out, () if fitted is None else fitted.pixels),
+        good_pictures=_good_pictures(job, scored),
         licence=source.licence,
         seed=options.seed,
         versions=_versions() | {f"{key}_sha256": sha for key, sha in source.files.items()},
         created_utc=utc_now(),
     )
+
+
+def _good_pictures(job: EngineJob, scored: ScoredModel) -> PictureStatistics:
+    pictures = good_pictures(scored, job.normals, dropped=job.options.drop_suspects)
+    used = (pixels for _, role, pixels in pictures if role != DROPPED)
+    return summarise_pictures(used, job.inside)
 
 
 def _drawing(job: EngineJob) -> dict[str, Any]:
@@ -164,22 +181,6 @@ def _refuse_unreachable(thresholds: Thresholds, method: Scorer[Any]) -> None:
             f"({method.highest:g}), so no threshold could separate defects: the model does not "
             "know these pictures as normal"
         )
-
-
-def _trained_on(scored: ScoredModel, normals: Normals, dropped: bool) -> dict[str, Any]:
-    """count: None if the pictures that the model was fitted on are not known."""
-    fitted = scored.fitted
-    names = None if fitted is None else "\n".join(fitted.names).encode("utf-8", "surrogateescape")
-    return {
-        "name": normals.name if fitted is None else fitted.name,
-        "count": None if fitted is None else len(fitted.names),
-        "list_sha256": None if names is None else hashlib.sha256(names).hexdigest(),
-        "unreadable": len(normals.unread),
-        "unused": normals.unused,
-        "held_out": scored.held_out,
-        "suspects": list(scored.suspects),
-        "suspects_dropped": dropped,
-    }
 
 
 def _versions() -> dict[str, str]:

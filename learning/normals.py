@@ -1,5 +1,6 @@
 """Reads normal pictures from a folder or a stream, as input pixels of one size."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from engines.resize import to_input
 from engines.spec import ResizeRule
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError
+from inspector.core.picture_files import pictures_of
 from learning.datasets.pictures import list_pictures, read_picture
 
 MAX_UNREADABLE: Final = 0.1
@@ -94,6 +96,19 @@ def from_folder(
     return from_pictures(
         folder.name, named, input_hw=input_hw, max_pictures=max_pictures, crop=crop
     )
+
+
+def from_glob(
+    pattern: str, *, input_hw: Size | None = None, max_pictures: int = MAX_PICTURES
+) -> Normals:
+    """The pictures that match a glob, or a single picture; see from_pictures. A glob of all the
+    pictures in a folder gives what from_folder gives. Names are paths from the innermost folder
+    that holds all of them."""
+    paths = pictures_of(pattern)
+    folder = Path(os.path.commonpath([path.parent for path in paths]))
+    named = [(path.relative_to(folder).as_posix(), path) for path in paths]
+    name = folder.resolve().name
+    return from_pictures(name, named, input_hw=input_hw, max_pictures=max_pictures)
 
 
 def from_pictures(

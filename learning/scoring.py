@@ -9,6 +9,7 @@ import numpy.typing as npt
 from loguru import logger
 
 from inspector.core.arrays import Mask
+from inspector.core.names import names_hash
 from learning.job import BATCH, EngineJob, FitOptions
 from learning.methods.base import Embeddings
 from learning.normals import Normals
@@ -136,6 +137,22 @@ def _without_suspects(
     if len(suspects) and drop:
         left_out = left_out.without(suspects)
     return left_out, tuple(names[index] for index in suspects)
+
+
+def trained_on(scored: ScoredModel, normals: Normals, dropped: bool) -> dict[str, Any]:
+    """EngineSpec.trained_on. dropped: whether the suspects were left out. count: None if the
+    pictures that the model was fitted on are not known."""
+    fitted = scored.fitted
+    return {
+        "name": normals.name if fitted is None else fitted.name,
+        "count": None if fitted is None else len(fitted.names),
+        "list_sha256": None if fitted is None else names_hash(fitted.names),
+        "unreadable": len(normals.unread),
+        "unused": normals.unused,
+        "held_out": scored.held_out,
+        "suspects": list(scored.suspects),
+        "suspects_dropped": dropped,
+    }
 
 
 def _warn_of_few(count: int) -> None:

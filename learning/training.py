@@ -6,7 +6,6 @@ finish the engine file as for a fitted model.
 
 import contextlib
 import dataclasses
-import hashlib
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ import numpy as np
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, EngineError
 from inspector.core.files import sole_writer
+from inspector.core.names import names_hash
 from learning.finishing import make_engine
 from learning.job import EngineOptions, EngineResult, Progress, inspected_pixels
 from learning.methods.base import Scorer
@@ -205,8 +205,7 @@ def _request(data: TrainingData, source: FeatureSource) -> dict[str, Any]:
 
 
 def _digest(*names: str) -> str:
-    text = "\n".join(names).encode("utf-8", "surrogateescape")
-    return f"{len(names)}, sha256 {hashlib.sha256(text).hexdigest()[:16]}"
+    return f"{len(names)}, sha256 {names_hash(names)[:16]}"
 
 
 def _note(normals: Normals, trained: TrainedModel) -> str:

@@ -78,7 +78,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "cv2", "onnx", "spox"},
     ),
     "evaluation": (
-        {CORE, TOP, METRICS, DATASETS, LEARNING, THRESHOLDS, "inspector.processing", "evaluation"},
+        {CORE, TOP, BACKENDS, TRT, METRICS, DATASETS, LEARNING, THRESHOLDS, "evaluation"}
+        | {"inspector.processing", "inspector.run"},
         {"numpy", "cv2"},
     ),
     "evaluation/report": (
@@ -86,7 +87,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "cv2"},
     ),
     "inspector/sources": (
-        {CORE, "inspector.synthetic", "inspector.sources"},
+        # Folders are read by the same decoder when fitting and when inspecting.
+        {CORE, "engines.pictures", "inspector.synthetic", "inspector.sources"},
         {"av", "cv2", "numpy"},
     ),
     "inspector/synthetic": (
@@ -107,6 +109,29 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"av", "cv2", "numpy", "pygame"},
     ),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
+    "inspector/api": (
+        {
+            CORE,
+            TOP,
+            "calibration",
+            "inspector",
+            *(
+                f"inspector.{p}"
+                for p in ("api", "config", "measure", "outputs", "pipeline", "render")
+            ),
+        },
+        {"numpy", "cv2"},
+    ),
+    "inspector/config": (
+        {
+            *(CORE, TOP, "inspector", "inspector.config"),
+            *(
+                f"inspector.{p}"
+                for p in ("sources", "processing", "measure", "outputs", "pipeline")
+            ),
+        },
+        {"yaml"},
+    ),
     "inspector": (
         {
             CORE,
@@ -114,7 +139,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             BACKENDS,
             "calibration",
             "inspector",
-            *(f"inspector.{p}" for p in ("sources", "processing", "measure")),
+            "inspector.api",
+            *(f"inspector.{p}" for p in ("config", "sources", "processing", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline")),
         },
         {"yaml", "tqdm", "numpy"},
@@ -123,19 +149,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
 """Folder -> what it may import from the project, and from outside the standard library. A package
 stands for the modules that lie directly in it, and not for the packages below it."""
 
-TORCH_ALLOWED = (
-    "learning/torch_weights.py",
-    *(
-        f"learning/backbones/{name}.py"
-        for name in ("export", "efficientnet_lite", "feature_graph", "vit")
-    ),
-    "learning/methods/rad/importing.py",
-    "learning/methods/glass/importing.py",
-    *(
-        f"learning/methods/glass/training/{name}.py"
-        for name in ("ascent", "checkpoint", "features", "networks", "run", "step", "trainer")
-    ),
-)
+TORCH_ALLOWED = "learning/methods/glass/training/"
+"""Where torch is imported by name. learning/torch_weights.py loads it when a file is read."""
+
 TORCH = {"torch", "torchvision", "timm"}
 
 
@@ -184,7 +200,7 @@ def test_torch_is_imported_only_where_networks_are_trained_or_exported() -> None
         for path in (ROOT / package).rglob("*.py"):
             tops = {name.split(".")[0] for name in imports(path)}
             if tops & TORCH:
-                assert str(path.relative_to(ROOT)) in TORCH_ALLOWED
+                assert str(path.relative_to(ROOT)).startswith(TORCH_ALLOWED), path
 
 
 def test_packages_never_print() -> None:

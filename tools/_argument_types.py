@@ -3,7 +3,14 @@
 import argparse
 import errno
 import os
+import re
 from pathlib import Path
+from typing import Final
+
+from learning.normals import LONGEST_SIDE, Size
+
+SHORTEST_SIDE: Final = 32
+"""Of an engine's input, px."""
 
 
 def sigma(text: str) -> float:
@@ -20,6 +27,49 @@ def seed(text: str) -> int:
     if not text.isdigit() or len(text) > 9:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 999999999")
     return int(text)
+
+
+def frame_size(text: str) -> tuple[int, int]:
+    """WIDTHxHEIGHT in pixels, such as 1280x720 -> (height, width)."""
+    width, height = _sides(text)
+    return height, width
+
+
+def input_size(text: str) -> tuple[int, int]:
+    """WIDTHxHEIGHT of an engine's input, each from SHORTEST_SIDE to LONGEST_SIDE -> (height,
+    width)."""
+    return _within_limits(frame_size(text), text)
+
+
+def input_size_or_side(text: str) -> Size:
+    """As input_size, or one number: the short side."""
+    if "x" in text.lower():
+        return input_size(text)
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a short side nor WIDTHxHEIGHT in pixels, such as 448x256"
+        )
+    return _within_limits((int(text),) * 2, text)[0]
+
+
+def squares(text: str) -> tuple[int, int]:
+    """COLUMNSxROWS of a board -> (columns, rows)."""
+    return _sides(text, "COLUMNSxROWS, such as 9x6")
+
+
+def _sides(text: str, form: str = "WIDTHxHEIGHT in pixels, such as 1280x720") -> tuple[int, int]:
+    match = re.fullmatch(r"([1-9][0-9]{0,5})[xX]([1-9][0-9]{0,5})", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {form}")
+    return int(match[1]), int(match[2])
+
+
+def _within_limits(hw: tuple[int, int], text: str) -> tuple[int, int]:
+    if not all(SHORTEST_SIDE <= side <= LONGEST_SIDE for side in hw):
+        raise argparse.ArgumentTypeError(
+            f"the sides of {text!r} must lie between {SHORTEST_SIDE} and {LONGEST_SIDE} px"
+        )
+    return hw
 
 
 def out_file(text: str) -> Path:

@@ -1,20 +1,32 @@
 """What every command shares: errors of ours become one line on stderr and an exit code."""
 
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Final
 
 from inspector.console import screen_line
 from inspector.core.errors import InspectorError
 from inspector.logs import log_to_screen, open_missing_streams
 from inspector.sources.uri import mask_secrets
 
-INTERRUPTED = 130
+CONSOLE_COMMAND: Final = "line-inspector"
+
+INTERRUPTED: Final = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells report it."""
 
 Main = Callable[[list[str] | None], int]
 """argv without the program's name (None: sys.argv[1:]) -> exit code."""
+
+
+def program(command: str | None = None) -> str:
+    """How the user started a command, for its usage line."""
+    if Path(sys.argv[0]).stem == CONSOLE_COMMAND:
+        return CONSOLE_COMMAND if command is None else f"{CONSOLE_COMMAND} {command}"
+    return "python -m tools" + ("" if command is None else f".{command.replace('-', '_')}")
 
 
 def guarded(action: Main) -> Callable[..., int]:
@@ -27,6 +39,7 @@ def guarded(action: Main) -> Callable[..., int]:
     def main(argv: list[str] | None = None) -> int:
         open_missing_streams()
         log_to_screen(screen_line)
+        _show_any_name()
         try:
             return action(argv)
         except InspectorError as exc:
@@ -41,3 +54,10 @@ def guarded(action: Main) -> Callable[..., int]:
             return INTERRUPTED
 
     return main
+
+
+def _show_any_name() -> None:
+    """Lets print() show file names that are not UTF-8, as escapes: it raises UnicodeEncodeError
+    otherwise, after minutes of work."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")

@@ -1,5 +1,8 @@
 """Prints what a new engine is."""
 
+from loguru import logger
+
+from learning.fit_record import fit_record_path
 from learning.job import EngineResult
 from tools._text import describe_backbone, plain_values
 
@@ -12,10 +15,11 @@ def report(result: EngineResult) -> None:
     lines = {
         "engine": f"{result.path}, {result.file_bytes / 1e6:.1f} MB, "
         f"{sum(result.seconds.values()):.1f} s",
+        "fit record": f"{fit_record_path(result.path)}, for refitting only; it may be deleted",
         "pictures": f"{_count(trained['count'])} of {trained['name']}, "
         f"{trained['unreadable']} unreadable, {trained['unused']} not used, "
         f"{len(trained['suspects'])} standing out",
-        "input": f"{size[1]}x{size[0]} for frames of {frame[1]}x{frame[0]}",
+        "input": f"{size[1]}x{size[0]} px (width x height) for frames of {frame[1]}x{frame[0]}",
         "backbone": describe_backbone(spec.backbone, spec.layers),
         spec.method: f"{made['model_bytes'] / 1e6:.1f} MB {spec.precision}; "
         + plain_values({key: made[key] for key in made if key != "model_bytes"}),
@@ -36,6 +40,16 @@ def report(result: EngineResult) -> None:
         if "radius" in made:
             print("                 Product that moves or lies anywhere needs --radius all;")
         print("                 one odd picture among the good ones does this too")
+
+
+def warn_of_turned_input(input_hw: tuple[int, int], frame_hw: tuple[int, int]) -> None:
+    """Warns if the input is upright and the frames are wide, or the other way round."""
+    if (input_hw[0] - input_hw[1]) * (frame_hw[0] - frame_hw[1]) < 0:
+        logger.warning(
+            "the input of {}x{} px (width x height) is turned against the frames of {}x{}; sizes "
+            "are given as WIDTHxHEIGHT, which was HEIGHTxWIDTH in earlier versions",
+            *(*input_hw[::-1], *frame_hw[::-1]),
+        )
 
 
 def _count(pictures: int | None) -> str:

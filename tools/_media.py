@@ -1,4 +1,4 @@
-"""Pictures in, H.264 out, for the commands that make test data."""
+"""Writes pictures and H.264 videos, for the commands that make test data."""
 
 import os
 from collections.abc import Callable
@@ -9,39 +9,17 @@ from typing import Self
 
 import av
 import cv2
-import numpy as np
 
+from engines.pictures import decode_picture
 from inspector.core.arrays import Image
 from inspector.core.errors import DataError, SinkError
-
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-
-
-def picture_files(folder: Path) -> list[Path]:
-    """The pictures right in a folder, sorted by name."""
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURES and p.is_file())
-
-
-def read_picture(path: Path) -> Image:
-    """(H, W, 3) uint8 BGR. Raises DataError."""
-    try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as exc:
-        raise DataError(f"picture {path} cannot be read: {exc.strerror}") from exc
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if image is None:
-        raise DataError(f"picture {path} is no picture that can be decoded")
-    return np.asarray(image, np.uint8)
+from inspector.core.files import write_whole
 
 
 def write_picture(path: Path, image: Image) -> None:
     """Writes (H, W) or (H, W, 3) BGR as the suffix says. Raises SinkError."""
     _, data = cv2.imencode(path.suffix, image)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data.tobytes())
-    except OSError as exc:
-        raise SinkError(f"picture {path} cannot be written: {exc.strerror}") from exc
+    write_whole(path, data.tobytes(), "picture ", sync=False)
 
 
 def readable_pictures(
@@ -51,7 +29,7 @@ def readable_pictures(
     good, bad = [], []
     for path in files:
         try:
-            read_picture(path)
+            decode_picture(path)
         except DataError as exc:
             told(f"skipped: {exc}")
             bad.append(path)

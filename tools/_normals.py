@@ -7,16 +7,16 @@ from pathlib import Path
 from tqdm import tqdm
 
 from inspector.build import open_source
-from inspector.config import SourceConfig
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Source
 from inspector.core.types import Frame
+from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of
 from learning.classes import divide_classes, read_class
 from learning.datasets.layouts import load
 from learning.datasets.types import ClassData
-from learning.normals import Normals, from_folder, from_stream
+from learning.normals import Normals, from_folder, from_glob, from_stream
 from learning.thresholds.folds import Scheme
 
 
@@ -25,11 +25,13 @@ def normals_of(uri: str, arguments: argparse.Namespace) -> Normals:
     size, most = arguments.size, arguments.max_pictures
     if not arguments.seconds > 0:
         raise ConfigError(f"--seconds must be above 0, not {arguments.seconds}")
-    if kind_of(uri) == "image_folder" and Path(uri).is_dir():
-        return from_folder(Path(uri), input_hw=size, max_pictures=most)
+    if kind_of(uri) == "image_folder":
+        if Path(uri).is_dir():
+            return from_folder(Path(uri), input_hw=size, max_pictures=most)
+        return from_glob(uri, input_hw=size, max_pictures=most)
     if uri == "synthetic":
         raise ConfigError("--normal synthetic shows defects; normal pictures must have none")
-    source = open_source(SourceConfig(uri=uri))
+    source = open_source(SourceOptions(uri=uri))
     name = source.info.source_id if source.info.path is None else source.info.path.name
     try:
         frames = frames_of(source, arguments.seconds)

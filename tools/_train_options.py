@@ -6,10 +6,10 @@ from typing import Final
 
 from learning.datasets.layouts import LAYOUTS
 from learning.methods.registry import trained_methods, trainer_class
-from learning.normals import LONGEST_SIDE, Size
 from learning.options import option_fields
 from learning.training import Trainer
-from tools._argument_types import out_folder, sigma
+from tools._argument_types import input_size_or_side, out_folder, sigma
+from tools._cli import program
 from tools._method_options import add_method_options, method_options, named_method
 from tools._rule_options import add_rule_options
 
@@ -20,7 +20,7 @@ MAX_PICTURES: Final = 1000
 def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
     """With the options of the method that argv names."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.train",
+        prog=program("train"),
         description="Train an engine from pictures of good product. Run the same command again to "
         "resume a training that was stopped.",
         epilog="--method NAME --help shows the options of a method.",
@@ -28,7 +28,11 @@ def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--method", choices=trained_methods(), required=True)
-    add("--data", required=True, help="folder of a class (train/good is enough), or a video")
+    add(
+        "--data",
+        required=True,
+        help="folder of a class (train/good is enough), glob of pictures or video",
+    )
     add("--out", type=out_folder, required=True, help="folder of the engine, checkpoints and log")
     add("--name", help="of the engine (default: name of the --out folder)")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
@@ -36,9 +40,11 @@ def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add("--backbone", help="name or ONNX file (default: the method's)")
     add(
         "--size",
-        type=_size,
+        type=input_size_or_side,
         default=SIZE,
-        help="short side, the long one by the pictures' aspect, or HxW (default: %(default)s)",
+        metavar="WxH",
+        help="width x height of the input in px; or the short side alone, the long one by the "
+        "pictures' aspect (default: %(default)s)",
     )
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
     add("--seconds", type=float, default=60.0, help="to watch a live source (%(default)s)")
@@ -66,12 +72,3 @@ def chosen_trainer(arguments: argparse.Namespace) -> Trainer:
     """Raises ConfigError for a value that makes no sense."""
     trainer = trainer_class(arguments.method)
     return trainer.from_options(method_options(option_fields(trainer), arguments))
-
-
-def _size(text: str) -> Size:
-    sides = text.split("x")
-    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a short side nor HxW, as in 288x512")
-    if not all(32 <= int(side) <= LONGEST_SIDE for side in sides):
-        raise argparse.ArgumentTypeError(f"{text!r} must lie between 32 and {LONGEST_SIDE} px")
-    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))

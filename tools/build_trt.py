@@ -8,10 +8,10 @@ from typing import Final
 
 from engines.backends.trt.build import MAX_BATCH, build
 from engines.backends.trt.driver import Cuda, Gpu
-from engines.backends.trt.plan import PLANS
+from engines.backends.trt.plan import default_folder
 from inspector.core.errors import EngineError
 from tools._argument_types import out_folder
-from tools._cli import guarded
+from tools._cli import guarded, program
 
 LARGEST_BATCH: Final = 1024
 LARGEST_WORKSPACE: Final = 1 << 20
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.build_trt",
+        prog=program("build-trt"),
         description="Build the TensorRT plan of an engine file, as backend trt does when it first "
         "opens the engine.",
         allow_abbrev=False,
@@ -58,7 +58,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SM86,SM89",
         help="for all GPUs of these compute capabilities; needs TensorRT RTX and no GPU",
     )
-    add("--out", type=out_folder, default=PLANS, metavar="FOLDER", help="default: %(default)s")
+    add(
+        "--out",
+        type=out_folder,
+        default=default_folder(),
+        metavar="FOLDER",
+        help="of plans; a run finds them there with engine.plan_dir (default: %(default)s)",
+    )
     batch, megabytes = _up_to(LARGEST_BATCH), _up_to(LARGEST_WORKSPACE)
     add("--max-batch", type=batch, default=MAX_BATCH, metavar="N", help="default: %(default)s")
     add("--workspace", type=megabytes, metavar="MB", help="most memory on the GPU for scratch")

@@ -4,18 +4,15 @@ import argparse
 import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from calibration.board import TYPES, Board, BoardReport, from_board
 from calibration.plane import Calibration
 from calibration.scale import from_scale
 from calibration.store import save_calibration
 from calibration.two_point import from_two_points
-from inspector.core.arrays import Image
-from inspector.core.errors import CalibrationError, ConfigError
-from tools._argument_types import out_file
-from tools._cli import guarded
+from engines.pictures import decode_picture
+from inspector.core.errors import ConfigError
+from tools._argument_types import frame_size, out_file, squares
+from tools._cli import guarded, program
 
 
 @guarded
@@ -35,20 +32,20 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tools.calibrate", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("calibrate"), description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="scale|two-point|board")
 
     scale = commands.add_parser("scale", help="the scale is known")
     scale.add_argument("--mm-per-px", type=float, required=True)
     scale.add_argument("--mm-per-px-y", type=float, help="along y; the same as along x if left out")
-    scale.add_argument("--frame-size", required=True, metavar="WxH")
+    scale.add_argument("--frame-size", type=frame_size, required=True, metavar="WxH")
     scale.add_argument("--scale-u-rel", type=float, default=0.0, help="relative, k = 1; default 0")
     scale.set_defaults(run=_scale)
 
     two = commands.add_parser("two-point", help="the distance of two points is known")
     size = two.add_mutually_exclusive_group(required=True)
     size.add_argument("--image", type=Path, help="a picture, for the frame size")
-    size.add_argument("--frame-size", metavar="WxH")
+    size.add_argument("--frame-size", type=frame_size, metavar="WxH")
     two.add_argument("--p1", type=_point, required=True, metavar="x,y")
     two.add_argument("--p2", type=_point, required=True, metavar="x,y")
     two.add_argument("--distance-mm", type=float, required=True)
@@ -59,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     board = commands.add_parser("board", help="a printed board lies on the plane")
     board.add_argument("--images", type=Path, nargs="+", required=True)
     board.add_argument("--type", choices=TYPES, required=True)
-    board.add_argument("--squares", required=True, metavar="CxR", help="columns x rows of squares")
+    board.add_argument(
+        "--squares", type=squares, required=True, metavar="CxR", help="columns x rows of squares"
+    )
     board.add_argument("--square-mm", type=float, required=True)
     board.add_argument("--square-u-mm", type=float, default=0.0, help="k = 1; default 0")
     board.add_argument("--marker-mm", type=float, help="side of the markers of a ChArUco board")
@@ -79,18 +78,10 @@ def _point(text: str) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def _size(text: str, option: str) -> tuple[int, int]:
-    """WIDTHxHEIGHT as people write it -> (height, width)."""
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise ConfigError(f"{option} must be WIDTHxHEIGHT such as 1280x720, not {text!r}")
-    return int(height), int(width)
-
-
 def _scale(args: argparse.Namespace) -> Calibration:
     return from_scale(
         args.mm_per_px,
-        _size(args.frame_size, "--frame-size"),
+        args.frame_size,
         mm_per_px_y=args.mm_per_px_y,
         scale_u_rel=args.scale_u_rel,
         camera=args.camera,
@@ -99,10 +90,10 @@ def _scale(args: argparse.Namespace) -> Calibration:
 
 def _two_point(args: argparse.Namespace) -> Calibration:
     if args.image is not None:
-        image = _read(args.image)
+        image = decode_picture(args.image)
         frame_hw = image.shape[0], image.shape[1]
     else:
-        frame_hw = _size(args.frame_size, "--frame-size")
+        frame_hw = args.frame_size
     calibration = from_two_points(
         args.p1,
         args.p2,
@@ -118,17 +109,16 @@ def _two_point(args: argparse.Namespace) -> Calibration:
 
 
 def _board(args: argparse.Namespace) -> Calibration:
-    rows, columns = _size(args.squares, "--squares")
     board = Board(
         type=args.type,
-        squares=(columns, rows),
+        squares=args.squares,
         square_mm=args.square_mm,
         square_u_mm=args.square_u_mm,
         marker_mm=args.marker_mm,
         dictionary=args.dictionary,
     )
     calibration, report = from_board(
-        [_read(path) for path in args.images],
+        [decode_picture(path) for path in args.images],
         [str(path) for path in args.images],
         board,
         max_residual_px=args.max_residual_px,
@@ -150,15 +140,6 @@ def _print_report(report: BoardReport) -> None:
         f"residual of {report.corners} corners: rms {report.residual_rms_mm:.4f} mm "
         f"({report.residual_rms_px:.3f} px), largest {report.residual_max_mm:.4f} mm"
     )
-
-
-def _read(path: Path) -> Image:
-    if not path.is_file():
-        raise CalibrationError(f"{path}: no such picture")
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise CalibrationError(f"{path}: cannot be read as a picture")
-    return np.asarray(image, dtype=np.uint8)
 
 
 if __name__ == "__main__":

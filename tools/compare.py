@@ -1,4 +1,4 @@
-"""Sets engines side by side on the same pictures: `python -m tools.compare A.onnx B.onnx ...`."""
+"""Compares engines on the same pictures: `python -m tools.compare A.onnx B.onnx --data DIR`."""
 
 import argparse
 import os
@@ -6,61 +6,62 @@ import sys
 import tempfile
 from pathlib import Path
 
-from evaluation.compare import Comparison
-from evaluation.compare_dataset import compare_dataset, labels_of
-from evaluation.compare_tables import comparison_lines
-from evaluation.dataset import check_out
+from evaluation.comparison import Comparison
+from evaluation.dataset import check_out, compare_dataset, label_engines
+from evaluation.terminal_tables import comparison_lines
 from inspector.core.errors import DataError
 from inspector.core.files import sole_writer
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._progress import Bars
-from tools.evaluate import add_options, classes_from, settings_from
+from tools.evaluate import add_options, read_settings, select_classes
 
 
 @guarded
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    settings = settings_from(arguments)
-    labels = labels_of(arguments.engines)
-    classes = classes_from(arguments)
+    settings = read_settings(arguments)
+    labels = label_engines(arguments.engines)
+    classes = select_classes(arguments)
     with tempfile.TemporaryDirectory() as scratch, Bars() as bars:
         out = arguments.out or Path(scratch)
         inputs = [arguments.data, *(path for path in arguments.engines if os.path.isdir(path))]
         for label in labels:
             check_out(out / label, classes, inputs)
         with sole_writer(out):
-            found = compare_dataset(
+            comparison = compare_dataset(
                 arguments.engines, classes, out, settings, progress=bars.advance
             )
-    print("\n".join(comparison_lines(found)))
+    print("\n".join(comparison_lines(comparison)))
     if arguments.out is not None:
         print(f"written to {arguments.out}")
-    return _exit_code(found)
+    return _exit_code(comparison)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.compare",
-        description="Set engines side by side on the same pictures; the first is the reference.",
+        prog=program("compare"),
+        description="Compare engines with the first one, on the same test pictures.",
     )
     add = parser.add_argument
     add("engines", type=Path, nargs="+", help="engine files, or folders of <class>.onnx")
-    add("--out", type=Path, help="folder for results; what is done there is kept")
+    add("--out", type=Path, help="folder for results; unchanged earlier results are reused")
     add_options(parser)
     return parser
 
 
-def _exit_code(found: Comparison) -> int:
-    """1 where a picture could not be judged or a class not be compared. Raises DataError with the
-    reason where no class could be."""
-    if not found.classes:
-        raise DataError(found.failures[0].reason)
-    errors = sum(one.result.data.errors for each in found.classes for one in each.entrants)
+def _exit_code(comparison: Comparison) -> int:
+    """1 if a picture has no score or a class was not compared. Raises DataError if no class was
+    compared."""
+    if not comparison.classes:
+        raise DataError(comparison.failures[0].reason)
+    results = [engine.result for each in comparison.classes for engine in each.engines]
+    errors = sum(result.data.errors for result in results)
     if errors:
-        print(f"error: judgements of test pictures that failed: {errors}", file=sys.stderr)
-    if found.failures:
-        print(f"error: classes that could not be compared: {len(found.failures)}", file=sys.stderr)
-    return 1 if errors or found.failures else 0
+        print(f"error: test pictures without a score, over all engines: {errors}", file=sys.stderr)
+    if comparison.failures:
+        failed = ", ".join(failure.name for failure in comparison.failures)
+        print(f"error: classes that were not compared: {failed}", file=sys.stderr)
+    return 1 if errors or comparison.failures else 0
 
 
 if __name__ == "__main__":

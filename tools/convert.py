@@ -6,12 +6,12 @@ from pathlib import Path
 
 from engines.parity import TOLERANCES
 from engines.spec_file import read_spec
-from inspector.config import MeasureConfig
 from inspector.core.errors import ConfigError
-from inspector.gate import ruler
+from inspector.gate import make_ruler
+from inspector.measure.options import MeasureOptions
 from learning.converting import Converted, convert_to_half
 from tools._argument_types import out_file
-from tools._cli import guarded
+from tools._cli import guarded, program
 
 
 @guarded
@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     if out.resolve() == source.resolve():
         raise ConfigError("--out names the engine itself; the float32 file is what it is made from")
     spec = read_spec(source)
-    measuring = ruler(spec, None, MeasureConfig(), pixel_threshold=spec.pixel_threshold)
+    measuring = make_ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
     done = convert_to_half(source, out, measuring, threads=arguments.threads)
     _tell(done, source, out)
     return 0
@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.convert",
+        prog=program("convert"),
         description="Make a second engine file whose backbone is computed and whose bank is stored "
         "in half precision. It is checked against the reference of the first one and keeps its "
         "thresholds.",

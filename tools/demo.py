@@ -13,8 +13,9 @@ import numpy as np
 
 import run_inspector
 from inspector.core.arrays import Image
-from inspector.core.errors import InspectorError, SinkError
-from inspector.outputs.folder import CSV, LOG, SNAPSHOTS, SUMMARY, VIDEO
+from inspector.core.errors import InspectorError
+from inspector.core.files import write_whole
+from inspector.outputs.folder import DEFECTS, LOG, SIGHTINGS, SNAPSHOTS, SUMMARY, VIDEO
 from inspector.outputs.json_log import read_log
 from inspector.synthetic.contact_sheet import sheet, tile
 from inspector.synthetic.demo_scene import (
@@ -29,7 +30,7 @@ from inspector.synthetic.truth import Comparison, Finding, compare
 from inspector.synthetic.truth_table import RULE, Row, rows, summaries, table
 from learning.methods.registry import fitted_methods, trained_methods
 from tools import calibrate, fit, train
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._media import H264Writer, write_picture
 
 FITTED = fitted_methods()[0]
@@ -193,16 +194,14 @@ class _Demo:
             "alarms": alarms,
             "seconds": self.seconds,
         }
-        try:
-            path.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        except OSError as exc:
-            raise SinkError(f"{path} cannot be written: {exc.strerror}") from exc
+        write_whole(path, json.dumps(content, indent=1).encode())
 
     def _tell_where(self) -> None:
         print(f"\nin {self.out}:")
         for name, what in (
             (VIDEO, "original | heatmap"),
-            (CSV, "one row per defect and frame"),
+            (SIGHTINGS, "one row per defect and frame"),
+            (DEFECTS, "the same, as long as defects are not tracked"),
             (LOG, "one line per frame"),
             (SUMMARY, "counts, throughput, latency, engine, configuration"),
             (SNAPSHOTS + "/", "failing frames"),
@@ -236,7 +235,7 @@ def _alarms(comparison: Comparison, records: list[dict[str, Any]], scene: Scene)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("demo"), description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("artifacts/demo"), metavar="DIR")
     parser.add_argument("--texture", choices=list(TEXTURES), default="gravel")
     parser.add_argument(

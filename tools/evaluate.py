@@ -1,4 +1,4 @@
-"""Says how good engines are: `python -m tools.evaluate --engine E.onnx --data DIR --out DIR`."""
+"""Measures how good engines are: `python -m tools.evaluate --engine E --data DIR --out OUT`."""
 
 import argparse
 import os
@@ -9,89 +9,105 @@ from tqdm import tqdm
 
 from engines.backends.choosing import AUTO
 from engines.opening import BACKENDS, DEVICES
-from evaluation.dataset import Job, check_out, evaluate_dataset, jobs_for
-from evaluation.evaluating import as_tests
-from evaluation.given import MASK_RULES, Settings
-from evaluation.report.write import write_class_report, write_dataset_report
+from evaluation.class_evaluation import use_all_as_tests
+from evaluation.dataset import Job, check_out, evaluate_dataset, plan_jobs
+from evaluation.provenance import Settings
+from evaluation.report.page import write_class_report, write_dataset_report
 from evaluation.results import ClassResult, DatasetResult
-from evaluation.tables import class_lines, dataset_lines
+from evaluation.terminal_tables import class_lines, dataset_lines
+from evaluation.truth_masks import MASK_RULES
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.files import sole_writer
 from learning.datasets.layouts import LAYOUTS, load
 from learning.datasets.masks import MASK_RULES as VALUE_RULES
 from learning.datasets.splits import read_split
 from learning.datasets.types import ClassData
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._progress import Bars
 
 
 @guarded
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    settings = settings_from(arguments)
-    classes = classes_from(arguments)
+    settings = read_settings(arguments)
+    classes = select_classes(arguments)
     inputs = [arguments.data, *([arguments.engine] if os.path.isdir(arguments.engine) else [])]
     out = arguments.out
     check_out(out, classes, inputs)
-    jobs = jobs_for(arguments.engine, classes)
+    jobs = plan_jobs(arguments.engine, classes)
+    several = len(jobs) > 1
     with sole_writer(out), Bars() as bars:
 
-        def told(job: Job, result: ClassResult, was_kept: bool) -> None:
-            tell(bars, result, was_kept)
+        def finish_class(job: Job, result: ClassResult, reused: bool) -> None:
+            bars.close(result.name)
+            if reused:
+                tqdm.write(f"{result.name}: unchanged, result of {result.made_utc} reused")
             if not arguments.no_report:
-                # The report of a single class is the report.
-                place = out / result.name if len(jobs) > 1 else out
-                write_class_report(place, result, job.engine, job.data, several=len(jobs) > 1)
+                folder = out / result.name if several else out
+                write_class_report(folder, result, job.engine, job.data, with_index=several)
 
-        result = evaluate_dataset(jobs, out, settings, progress=bars.advance, told=told)
-        if len(jobs) > 1 and not arguments.no_report and result.classes:
+        result = evaluate_dataset(
+            jobs, out, settings, progress=bars.advance, on_result=finish_class
+        )
+        if several and not arguments.no_report and result.classes:
             write_dataset_report(out, result)
-    _print(result, out)
-    return exit_code(result)
+    _print_tables(result, out)
+    return _exit_code(result)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.evaluate",
-        description="Run engines over test pictures and say how good they are.",
+        prog=program("evaluate"),
+        description="Run engines over test pictures and measure how good they are.",
     )
     add = parser.add_argument
     add("--engine", type=Path, required=True, help="engine file, or folder of <class>.onnx")
-    add("--out", type=Path, required=True, help="folder for results; what is done there is kept")
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        help="folder for results; unchanged earlier results are reused",
+    )
     add("--no-report", action="store_true", help="write no report.html")
     add_options(parser)
     return parser
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What tools.compare takes as well."""
+    """The options of tools.evaluate and tools.compare."""
     add = parser.add_argument
-    add("--data", type=Path, required=True, help="data set, folder of classes or of one class")
-    add("--dataset", choices=list(LAYOUTS), help="its layout (default: detected)")
-    add("--class", dest="names", nargs="+", metavar="NAME", help="of these classes only")
+    add("--data", type=Path, required=True, help="data set: folder of classes or of one class")
+    add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
+    add("--class", dest="names", nargs="+", metavar="NAME", help="only these classes")
     add("--split", type=Path, help="split file of the class, or folder of <class>.json")
     add(
         "--mask-rule",
-        choices=MASK_RULES,
+        choices=list(MASK_RULES),
         default="nearest",
-        help="a map pixel is defective where "
-        "the mask is at its centre, covers half of it, or covers any of it (%(default)s)",
+        help="a map pixel is defective if the mask is defective at its centre (nearest), covers "
+        "half of it (half) or any part of it (any) (default: %(default)s)",
     )
     add(
         "--mask-values",
         choices=list(VALUE_RULES),
         default="any",
-        help="a mask is where its values are above 0, or above half of the range (%(default)s)",
+        help="a mask pixel is defective if its value is above 0 (any) or above half of the range "
+        "(half) (default: %(default)s)",
     )
-    add("--batch", type=_count, default=1, help="pictures per call (%(default)s)")
-    add("--backend", choices=[AUTO, *BACKENDS], default="onnx", help="(%(default)s)")
-    add("--device", choices=[AUTO, *DEVICES], default="cpu", help="(%(default)s)")
-    add("--threads", type=_number, default=0, help="0: the runtime chooses")
-    add("--resamples", type=_number, default=1000, help="of intervals, 0: none (%(default)s)")
-    add("--seed", type=_number, default=0)
+    add("--batch", type=_count, default=1, help="pictures per call (default: %(default)s)")
+    add("--backend", choices=[AUTO, *BACKENDS], default="onnx", help="(default: %(default)s)")
+    add("--device", choices=[AUTO, *DEVICES], default="cpu", help="(default: %(default)s)")
+    add("--threads", type=_number, default=0, help="0: the runtime chooses (default: %(default)s)")
+    add(
+        "--resamples",
+        type=_number,
+        default=1000,
+        help="bootstrap resamples for intervals, 0: no intervals (default: %(default)s)",
+    )
+    add("--seed", type=_number, default=0, help="seed of the resamples (default: %(default)s)")
 
 
-def settings_from(arguments: argparse.Namespace) -> Settings:
+def read_settings(arguments: argparse.Namespace) -> Settings:
     return Settings(
         mask_rule=arguments.mask_rule,
         mask_values=arguments.mask_values,
@@ -104,19 +120,20 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     )
 
 
-def classes_from(arguments: argparse.Namespace) -> tuple[ClassData, ...]:
-    """The classes that are asked for, by their splits. Raises DataError and ConfigError."""
+def select_classes(arguments: argparse.Namespace) -> tuple[ClassData, ...]:
+    """The classes of --data and --class, divided by --split. Raises DataError and ConfigError."""
     classes = load(arguments.data, arguments.dataset)
     if arguments.names is not None:
-        known = {one.name: one for one in classes}
-        missing = [name for name in arguments.names if name not in known]
-        if missing:
-            raise ConfigError(f"--class {missing[0]} is unknown; known: {', '.join(known)}")
-        classes = tuple(known[name] for name in dict.fromkeys(arguments.names))
-    return tuple(as_tests(_split(one, arguments.split, len(classes))) for one in classes)
+        by_name = {data.name: data for data in classes}
+        unknown = [name for name in arguments.names if name not in by_name]
+        if unknown:
+            raise ConfigError(f"--class {unknown[0]} is unknown; known: {', '.join(by_name)}")
+        classes = tuple(by_name[name] for name in dict.fromkeys(arguments.names))
+    divided = (_apply_split(data, arguments.split, len(classes)) for data in classes)
+    return tuple(map(use_all_as_tests, divided))
 
 
-def _split(data: ClassData, split: Path | None, classes: int) -> ClassData:
+def _apply_split(data: ClassData, split: Path | None, classes: int) -> ClassData:
     if split is None or not data.samples:
         return data
     if os.path.isdir(split):
@@ -128,36 +145,26 @@ def _split(data: ClassData, split: Path | None, classes: int) -> ClassData:
     return read_split(split).apply(data)
 
 
-def exit_code(result: DatasetResult) -> int:
-    """1 where a picture or a class could not be judged, after everything else was written.
-
-    Raises DataError with the reason where no class could be.
-    """
-    if not result.classes:
-        raise DataError(result.failures[0].reason)
-    errors = sum(one.data.errors for one in result.classes)
-    said = []
-    if errors:
-        said.append(f"test pictures that could not be judged and are in no figure: {errors}")
-    if result.failures:
-        said.append(f"classes that could not be evaluated: {len(result.failures)}")
-    if said:
-        print(f"error: {'; '.join(said)}", file=sys.stderr)
-    return 1 if said else 0
-
-
-def tell(bars: Bars, result: ClassResult, was_kept: bool) -> None:
-    bars.close(result.name)
-    if was_kept:
-        tqdm.write(f"{result.name}: kept from {result.made_utc}, nothing has changed")
-
-
-def _print(result: DatasetResult, out: Path) -> None:
+def _print_tables(result: DatasetResult, out: Path) -> None:
     if len(result.classes) == 1:
         print("\n".join(class_lines(result.classes[0])))
     if len(result.classes) + len(result.failures) > 1:
         print("\n".join(dataset_lines(result)))
     print(f"written to {out}")
+
+
+def _exit_code(result: DatasetResult) -> int:
+    """1 if a picture has no score or a class has no result. Raises DataError if no class has a
+    result."""
+    if not result.classes:
+        raise DataError(result.failures[0].reason)
+    errors = sum(each.data.errors for each in result.classes)
+    if errors:
+        print(f"error: test pictures without a score: {errors}", file=sys.stderr)
+    if result.failures:
+        failed = ", ".join(failure.name for failure in result.failures)
+        print(f"error: classes that were not evaluated: {failed}", file=sys.stderr)
+    return 1 if errors or result.failures else 0
 
 
 def _number(text: str) -> int:

@@ -13,12 +13,12 @@ from learning.datasets.layouts import LAYOUTS
 from learning.datasets.types import ClassData
 from learning.job import EngineResult
 from learning.methods.registry import fitted_methods, make_method, method_class
-from learning.normals import LONGEST_SIDE, MAX_PICTURES, Normals
+from learning.normals import MAX_PICTURES, Normals
 from learning.options import option_fields
 from learning.thresholds.folds import Scheme
-from tools._argument_types import out_file, out_folder, seed, sigma
-from tools._cli import guarded
-from tools._fit_report import report
+from tools._argument_types import input_size, out_file, out_folder, seed, sigma
+from tools._cli import guarded, program
+from tools._fit_report import report, warn_of_turned_input
 from tools._method_options import UNSET, add_method_options, method_options, named_method
 from tools._normals import classes_of, normals_of, normals_of_class
 from tools._progress import Bars
@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     scheme = chosen_scheme(arguments)
 
     def fit_one(normals: Normals, scheme: Scheme, out: Path) -> EngineResult:
+        warn_of_turned_input(normals.rule.input_hw, normals.frame_hw)
         with Bars() as bars:
             return fit(
                 normals,
@@ -103,7 +104,7 @@ def _only(data: tuple[ClassData, ...]) -> ClassData:
 def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     """With the options of the method that argv names; help without one shows no method's."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.fit",
+        prog=program("fit"),
         description="Fit an engine from pictures of good product.",
         epilog="--method NAME --help shows the options of a method.",
         allow_abbrev=False,
@@ -113,8 +114,8 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add(
         "--normal",
         required=True,
-        help="folder of pictures, video, camera number or URL; or a data set, whose classes all "
-        "get an engine where --out is a folder",
+        help="folder or glob of pictures, video, camera number or URL; or a data set, each class "
+        "of which gets an engine where --out is a folder",
     )
     add("--out", type=_out, required=True, help="engine.onnx, or a folder for a data set")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
@@ -125,7 +126,12 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         "for thresholds and for testing; drawn once with --seed, then kept",
     )
     add("--backbone", help="name or ONNX file (default: the method's)")
-    add("--size", type=_size, help="HxW of the input; default: short side 256, aspect kept")
+    add(
+        "--size",
+        type=input_size,
+        metavar="WxH",
+        help="width x height of the input in px; default: short side 256, aspect kept",
+    )
     add("--name", help="of the engine (default: name of the file)")
     add("--roi", type=Path, help="YAML with polygons to inspect and to ignore, in frame pixels")
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
@@ -145,15 +151,6 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
 
 def _out(text: str) -> Path:
     return out_file(text) if Path(text).suffix == SUFFIX else out_folder(text)
-
-
-def _size(text: str) -> tuple[int, int]:
-    height, _, width = text.partition("x")
-    if not (height.isdigit() and width.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not HxW, such as 256x448")
-    if not (32 <= int(height) <= LONGEST_SIDE and 32 <= int(width) <= LONGEST_SIDE):
-        raise argparse.ArgumentTypeError(f"{text!r} must lie between 32 and {LONGEST_SIDE} px")
-    return int(height), int(width)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ from inspector.core.errors import ConfigError
 from learning.importing import ImportRequest, import_checkpoint
 from learning.methods.registry import imported_methods, importer_class
 from learning.normals import MAX_PICTURES
-from tools._argument_types import out_file
-from tools._cli import guarded
+from tools._argument_types import frame_size, out_file
+from tools._cli import guarded, program
 from tools._fit_report import report
 from tools._method_options import add_method_options, method_options, named_method
 from tools._progress import Bars
 from tools._rule_options import add_rule_options, chosen_rule
-from tools.export_backbone import parse_size
 
 
 @guarded
@@ -46,7 +45,7 @@ def _request(arguments: argparse.Namespace) -> ImportRequest:
         normal=arguments.normal,
         out=arguments.out,
         weights=arguments.weights,
-        input_hw=None if arguments.size is None else parse_size(arguments.size),
+        input_hw=arguments.size,
         resize=arguments.resize,
         max_pictures=arguments.max_pictures,
         threads=arguments.threads,
@@ -56,7 +55,7 @@ def _request(arguments: argparse.Namespace) -> ImportRequest:
 def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     """With the options of the method that argv names."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.import_checkpoint",
+        prog=program("import-checkpoint"),
         description=__doc__,
         epilog="--method NAME --help shows the options of a method.",
         allow_abbrev=False,
@@ -72,7 +71,12 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     )
     add("--normal", type=Path, required=True, help="folder of good pictures, for the thresholds")
     add("--out", type=out_file, required=True, help="engine file to write")
-    add("--size", help="HxW of the input (default: as published, or what the file needs)")
+    add(
+        "--size",
+        type=frame_size,
+        metavar="WxH",
+        help="width x height of the input in px (default: as published, or what the file needs)",
+    )
     add(
         "--resize",
         type=_pixels,

@@ -10,11 +10,10 @@ from learning.anomalib.graph import read_export
 from learning.anomalib.importing import Import, import_engine
 from learning.anomalib.run import find_view
 from learning.normals import MAX_PICTURES, from_folder
-from tools._argument_types import out_file
-from tools._cli import guarded
+from tools._argument_types import frame_size, out_file
+from tools._cli import guarded, program
 from tools._rule_options import add_rule_options, chosen_rule
 from tools._text import plain_values
-from tools.export_backbone import parse_size
 
 
 @guarded
@@ -25,8 +24,7 @@ def main(argv: list[str] | None = None) -> int:
         raise ConfigError(f"--out {out} is the model itself: choose another name")
     rule = chosen_rule(arguments)
     export = read_export(arguments.model)
-    size = None if arguments.size is None else parse_size(arguments.size)
-    view = find_view(export, size)
+    view = find_view(export, arguments.size)
     normals = from_folder(
         arguments.normal,
         input_hw=view.input_hw,
@@ -46,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.import_engine",
+        prog=program("import-engine"),
         description="Make an engine of an ONNX file that anomalib 2.x exported.",
         allow_abbrev=False,
     )
@@ -54,7 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     add("model", type=Path, help="ONNX file; weights that anomalib wrote beside it come along")
     add("--normal", type=Path, required=True, help="folder of pictures of good product")
     add("--out", type=out_file, required=True, help="engine file to write")
-    add("--size", help="HxW of the input; default: what the model works on")
+    add(
+        "--size",
+        type=frame_size,
+        metavar="WxH",
+        help="width x height of the input in px; default: what the model works on",
+    )
     add("--name", help="of the engine (default: name of the file)")
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
     add("--threads", type=int, default=0, help="0: the runtime chooses")
@@ -71,8 +74,8 @@ def _report(out: Path, spec: EngineSpec) -> None:
         "anomalib": plain_values(rest),
         "pictures": f"{seen['count']}, {seen['unreadable']} unreadable, {seen['unused']} not used, "
         f"{len(seen['suspects'])} standing out",
-        "input": f"{size[1]}x{size[0]} for frames of {frame[1]}x{frame[0]}, crop "
-        f"{', '.join(f'{side:.3g}' for side in spec.resize.crop)}, "
+        "input": f"{size[1]}x{size[0]} px (width x height) for frames of {frame[1]}x{frame[0]}, "
+        f"crop {', '.join(f'{side:.3g}' for side in spec.resize.crop)}, "
         + ("one picture at a time" if spec.max_batch == 1 else "any number of pictures"),
         "image threshold": f"{spec.image_threshold:.4f}",
         "pixel threshold": f"{spec.pixel_threshold:.4f}",

@@ -11,10 +11,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from engines.pictures import decode_picture
 from inspector.core.arrays import Image
-from inspector.core.errors import ConfigError, DataError, SinkError
-from tools._cli import guarded
-from tools._media import H264Writer, picture_files, read_picture, readable_pictures
+from inspector.core.errors import ConfigError, DataError
+from inspector.core.files import write_whole
+from inspector.core.picture_files import pictures_in
+from tools._cli import guarded, program
+from tools._media import H264Writer, readable_pictures
 
 SIDECAR_FORMAT = 1
 
@@ -52,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     for path in (output, sidecar):
         if path.exists() and not args.overwrite:
             raise ConfigError(f"{path} is there already; give --overwrite or another --output")
-    hw = _even(read_picture(pictures[0].path))
+    hw = _even(decode_picture(pictures[0].path))
     steps = _scrolled(pictures, hw, args.speed) if args.scroll else _held(pictures, hw, args.hold)
     frames: list[dict[str, Any]] = []
     with H264Writer(output, hw, args.fps, crf=args.crf) as video:
@@ -74,15 +77,15 @@ def labelled_pictures(dataset: Path, defect: str | None) -> list[Labelled]:
     if not dataset.is_dir():
         raise DataError(f"data set {dataset} is not a folder")
     root = dataset / "test" if (dataset / "test").is_dir() else dataset
-    kinds = [p for p in sorted(root.iterdir()) if p.is_dir() and picture_files(p)]
+    kinds = [p for p in sorted(root.iterdir()) if p.is_dir() and pictures_in(p)]
     if defect is not None:
         chosen = [p for p in kinds if p.name == defect]
         if not chosen:
             known = ", ".join(p.name for p in kinds) or "none, it is a plain folder"
             raise DataError(f"{root} has no pictures of kind {defect!r}; kinds: {known}")
-        return [Labelled(path, defect) for path in picture_files(chosen[0])]
-    plain = [Labelled(path, None) for path in picture_files(root)]
-    found = plain or [Labelled(path, p.name) for p in kinds for path in picture_files(p)]
+        return [Labelled(path, defect) for path in pictures_in(chosen[0])]
+    plain = [Labelled(path, None) for path in pictures_in(root)]
+    found = plain or [Labelled(path, p.name) for p in kinds for path in pictures_in(p)]
     if not found:
         raise DataError(f"{root} holds no pictures, neither itself nor one folder deeper")
     return found
@@ -93,7 +96,7 @@ def _held(
 ) -> Iterator[tuple[Image, list[Shown]]]:
     """Every picture for `hold` frames."""
     for item in pictures:
-        image, box = _fitted(read_picture(item.path), hw)
+        image, box = _fitted(decode_picture(item.path), hw)
         for _ in range(hold):
             yield image, [Shown(item, box)]
 
@@ -112,7 +115,7 @@ def _scrolled(
     for position in (*np.arange(0, end, step), float(end)):
         left, offset = divmod(round(position), width)
         numbers = range(left, min(left + 2, len(pictures)))
-        near = {n: near.get(n) or _fitted(read_picture(pictures[n].path), hw) for n in numbers}
+        near = {n: near.get(n) or _fitted(decode_picture(pictures[n].path), hw) for n in numbers}
         row = np.concatenate([near[n][0] for n in numbers], axis=1)
         shown = []
         for number in numbers:
@@ -171,10 +174,7 @@ def _write_sidecar(
         "frame_hw": list(hw),
         "frames": frames,
     }
-    try:
-        path.write_text(json.dumps(content), encoding="utf-8")
-    except OSError as exc:
-        raise SinkError(f"{path} cannot be written: {exc.strerror}") from exc
+    write_whole(path, json.dumps(content).encode())
 
 
 def _default_output(dataset: Path, defect: str | None) -> Path:
@@ -183,7 +183,7 @@ def _default_output(dataset: Path, defect: str | None) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.make_video", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("make-video"), description=__doc__)
     parser.add_argument("dataset", type=Path, metavar="DATASET_DIR")
     parser.add_argument("--defect", metavar="KIND", help="only this folder under test/")
     parser.add_argument("--output", type=Path, metavar="X.mp4", help="artifacts/<data set>.mp4")

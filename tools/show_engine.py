@@ -11,16 +11,17 @@ import onnx
 from engines import golden
 from engines.cost import count
 from engines.spec import EngineSpec
+from engines.spec_fields import PictureStatistics
 from engines.spec_file import file_hash, read_engine
 from inspector.core.errors import EngineError, SpecError
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._text import describe_backbone, plain_values
 
 
 @guarded
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.show_engine", description="Print what an engine file says."
+        prog=program("show-engine"), description="Print what an engine file says."
     )
     parser.add_argument("engine", type=Path)
     parser.add_argument("--json", action="store_true", help="the whole spec, with golden pictures")
@@ -52,6 +53,7 @@ def _lines(spec: EngineSpec) -> dict[str, str]:
         "threshold rule": "; ".join(spec.threshold_rule.sentences()),
         "display range": f"{spec.display_range[0]:.4g} to {spec.display_range[1]:.4g}",
         "trained on": plain_values(spec.trained_on),
+        "good pictures": _statistics(spec.good_pictures),
         "parity": plain_values(spec.parity),
         "golden pictures": "none" if kept is None else str(len(kept.scores)),
         "graph sha256": spec.graph_hash,
@@ -66,6 +68,15 @@ def _work(model: onnx.ModelProto) -> str:
     except (EngineError, SpecError) as exc:
         return f"unknown: {exc}"
     return f"{cost.gflop:.4g} GFLOP a picture, constants {cost.constant_bytes / 1e6:.4g} MB"
+
+
+def _statistics(good: PictureStatistics | None) -> str:
+    """Grey levels from the lowest to the highest good picture."""
+    if good is None:
+        return "not measured"
+    ends = ((row.name, row.quantiles[0], row.quantiles[-1]) for row in good.figures)
+    ranges = (f"{name} {lowest:.4g} to {highest:.4g}" for name, lowest, highest in ends)
+    return f"{good.count}, {', '.join(ranges)}"
 
 
 def _size(hw: tuple[int, int]) -> str:

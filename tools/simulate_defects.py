@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from engines.pictures import decode_picture
 from inspector.core.arrays import Image
-from inspector.core.errors import ConfigError, DataError, SinkError
+from inspector.core.errors import ConfigError, DataError
+from inspector.core.files import write_whole
+from inspector.core.picture_files import pictures_in
 from inspector.synthetic.defect_shapes import KINDS, SIZES_MM
 from inspector.synthetic.rendered_defects import RenderedDefect, mask, random_defect, render
 from tools._argument_types import out_folder
-from tools._cli import guarded
-from tools._media import picture_files, read_picture, readable_pictures, write_picture
+from tools._cli import guarded, program
+from tools._media import readable_pictures, write_picture
 
 TRUTH_FORMAT = 1
 
@@ -37,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         raise ConfigError("--out must be another folder than --normal")
     if not args.normal.is_dir():
         raise DataError(f"{args.normal} is not a folder")
-    files = picture_files(args.normal)
+    files = pictures_in(args.normal)
     if not files:
         raise DataError(f"{args.normal} holds no pictures")
     truth = args.out / "truth.json"
@@ -46,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     good, _ = readable_pictures(files, print)
     entries = []
     for number, path in enumerate(good):
-        image = read_picture(path)
+        image = decode_picture(path)
         for kind in args.kinds:
             rng = np.random.default_rng((args.seed, number, KINDS.index(kind)))
             defects = place(image.shape[:2], kind, args.per_picture, args.mm_per_px, rng)
@@ -141,14 +144,11 @@ def _write_truth(path: Path, args: argparse.Namespace, entries: list[dict[str, A
         "seed": args.seed,
         "pictures": entries,
     }
-    try:
-        path.write_text(json.dumps(content), encoding="utf-8")
-    except OSError as exc:
-        raise SinkError(f"{path} cannot be written: {exc.strerror}") from exc
+    write_whole(path, json.dumps(content).encode())
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.simulate_defects", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program("simulate-defects"), description=__doc__)
     parser.add_argument("--normal", type=Path, required=True, metavar="DIR")
     parser.add_argument("--out", type=out_folder, required=True, metavar="DIR")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from engines.opening import open_engine
+from engines.pictures import decode_picture
 from engines.resize import to_input
 from engines.spec import EngineSpec, LeftOutRecord
 from engines.spec_file import read_engine, write_engine
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError, EngineError
-from learning.datasets.pictures import list_pictures, pictures_in, read_picture
+from inspector.core.picture_files import pictures_in
+from learning.datasets.pictures import list_pictures
 from learning.thresholds.changing import (
     picture_hash,
     read_left_out,
@@ -28,7 +30,7 @@ from learning.thresholds.choosing import choose_thresholds, count_failing, indep
 from learning.thresholds.folds import LeftOut
 from learning.thresholds.rules import RULES, Rule, least_promise
 from tools._argument_types import out_file
-from tools._cli import guarded
+from tools._cli import guarded, program
 from tools._rule_options import add_rule_options, chosen_rule
 
 
@@ -53,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tools.threshold",
+        prog=program("threshold"),
         description="Show the thresholds of an engine and how they were chosen, or change them.",
         allow_abbrev=False,
     )
@@ -133,10 +135,7 @@ def _unknown(spec: EngineSpec, record: LeftOutRecord, files: Iterable[Path]) -> 
     holds, or that cannot be read."""
     bank = frozenset(record.bank)
     for path in files:
-        image = read_picture(path)
-        if image is None:
-            raise DataError(f"{path} is not a readable picture")
-        pixels, _ = to_input(image, spec.resize)
+        pixels, _ = to_input(decode_picture(path), spec.resize)
         if picture_hash(pixels) in bank:
             raise DataError(
                 f"{path} is one of the pictures that the engine was fitted on, so its score says "

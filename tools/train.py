@@ -9,7 +9,7 @@ from learning import train
 from learning.training import CHECKPOINTS, Trainer, Watch
 from learning.training_data import TrainingData, data_of_class, data_of_normals
 from tools._cli import INTERRUPTED, guarded
-from tools._fit_report import report
+from tools._fit_report import report, warn_of_turned_input
 from tools._normals import normals_of
 from tools._progress import Bars
 from tools._rule_options import chosen_rule
@@ -23,6 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     trainer = chosen_trainer(arguments)
     trainer.require()
     data = _read_data(arguments, trainer)
+    warn_of_turned_input(data.normals.rule.input_hw, data.normals.frame_hw)
     with TrainingWatch(arguments.out, trainer.epochs, data.checkpoints_by) as watch, Bars() as bars:
         try:
             result = train(

@@ -18,7 +18,7 @@ from engines.backends.cuda_libraries import preloaded
 from engines.backends.trt.driver import Cuda
 from engines.opening import Scores
 from engines.spec import EngineSpec
-from engines.spec_file import read_spec
+from engines.spec_file import read_checked
 from inspector.core.arrays import Image, Map
 from inspector.core.errors import EngineError, InferenceError
 
@@ -74,13 +74,14 @@ class OnnxEngine(CheckedEngine):
                 "pip install '.[cpu]' (or '.[gpu]' for an NVIDIA card)"
             )
         providers = _wanted(device, fall_back)
-        spec = read_spec(path)
+        spec, content = read_checked(path)
         try:
-            session = _open(path, providers, threads)
+            session = _open(path, content, providers, threads)
         except _NoProvider as exc:
             refuse_or_warn(device, str(exc), fall_back=fall_back)
             providers = PROVIDERS["cpu"]
-            session = _open(path, providers, threads)
+            session = _open(path, content, providers, threads)
+        del content
         place = f"CPU, {threads_text(threads)}" if providers[0] == CPU else PLACES[providers[0]]
         super().__init__(path, spec, f"onnxruntime {ort.__version__}, {place}")
         self._session: ort.InferenceSession | None = session
@@ -104,7 +105,7 @@ class OnnxEngine(CheckedEngine):
         if self._providers[0] == CPU:
             return []
         with contextlib.closing(Cuda()) as cuda:
-            session = _open(self._path, self._providers, self._threads, cuda.stream)
+            session = _open(*self._reread(), self._providers, self._threads, cuda.stream)
             bound = _Bound(session, self._spec, len(pixels), self._memory)
             try:
                 # The first two runs allocate.
@@ -115,6 +116,14 @@ class OnnxEngine(CheckedEngine):
                 raise InferenceError(f"the engine {self._path} failed: {_one_line(exc)}") from exc
             del bound, session  # before their stream
         return times
+
+    def _reread(self) -> tuple[Path, bytes]:
+        """The file again, so that its content need not be held. Raises EngineError where it was
+        replaced since the engine was opened."""
+        spec, content = read_checked(self._path)
+        if spec != self._spec:
+            raise EngineError(f"engine file {self._path} was replaced while it was measured")
+        return self._path, content
 
     def _release(self) -> None:
         self._bound = self._session = None
@@ -173,11 +182,13 @@ def _wanted(device: str, fall_back: bool) -> tuple[str, ...]:
 
 def _open(
     path: Path,
+    content: bytes,
     providers: Sequence[str],
     threads: int,
     stream: int | None = None,
 ) -> "ort.InferenceSession":
-    """stream: of CUDA, to run on; None: one of its own."""
+    """path: for messages. content: of that file, checked. stream: of CUDA, to run on; None: the
+    session makes one."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -191,9 +202,7 @@ def _open(
             own |= {} if name == CPU else {"user_compute_stream": str(stream)}
     try:
         # Without enable_fallback=0 it prints to the screen and goes on with another provider.
-        session = ort.InferenceSession(
-            str(path), options, providers=with_options, enable_fallback=0
-        )
+        session = ort.InferenceSession(content, options, providers=with_options, enable_fallback=0)
     except FAILURES as exc:
         raise EngineError(f"onnxruntime cannot open the engine {path}: {_one_line(exc)}") from exc
     except RuntimeError as exc:  # of TensorRT; CUDA gives way to the CPU without a word

@@ -1,41 +1,40 @@
-"""Charts as inline SVG: a curve, two histograms over one axis, bars with intervals.
+"""Draws charts as inline SVG: curves, histograms on a common axis, bars with intervals.
 
-Colours come from the page's style, so that they follow its light or dark ground; nothing is told
-by colour alone.
+The colours come from the style sheet of the page. Every chart also has a description in words, and
+nothing depends on colour alone.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, Self
 
-from evaluation.report.axes import Scale
-from evaluation.report.markup import Markup, element, joined
+from evaluation.report.markup import Markup, element, join
 
 WIDTH: Final = 440
 _HEIGHT: Final = 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, WIDTH - 18, 14, 292
 _FIRST_PANEL, _PANEL, _BETWEEN = 48, 92, 34
-_LINEAR_UP_TO: Final = 2000
-"""Highest count on a linear axis; above it lies a logarithmic one."""
+_MAX_LINEAR_COUNT: Final = 2000
+"""Highest count on a linear axis; for higher counts the axis is logarithmic."""
 
-_LONGEST_LABEL: Final = 22
+_MAX_LABEL_LENGTH: Final = 22
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """title: what it shows. told: the same in words, for who cannot see it."""
+    """Texts of a chart. description: its content in words, for readers who cannot see it."""
 
     title: str
-    told: str
+    description: str
     x_label: str
     y_label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A point that is named in the chart."""
+    """A point with a name in the chart."""
 
     x: float
     y: float
@@ -44,7 +43,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Counts between edges. class_: of the style, "good" or "defective"."""
+    """Counts between edges. class_: style class, "good" or "defective"."""
 
     heading: str
     edges: Sequence[float]
@@ -54,13 +53,43 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """value: 0 to 1, None where undefined. interval: its 95 % interval. words: the same,
-    to be read."""
+    """value: 0 to 1, None if undefined. interval: of 95 %. text: the value in words."""
 
     label: str
     value: float | None
     interval: tuple[float, float] | None = None
-    words: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A linear scale from values to chart units: low is drawn at start, high at end."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    @classmethod
+    def around(cls, values: Sequence[float], start: float, end: float) -> Self:
+        """A scale over all values. If they are equal, they get a margin on both sides."""
+        low, high = min(values), max(values)
+        if low == high:
+            margin = abs(low) * 0.1 or 1.0
+            low, high = low - margin, high + margin
+        return cls(low, high, start, end)
+
+    def at(self, value: float) -> float:
+        """Position of a value, rounded to a hundredth."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.end - self.start), 2)
+
+    def ticks(self, count: int = 5) -> list[tuple[float, str]]:
+        """About `count` round values within the scale, and their labels with equal decimals."""
+        step = round_step((self.high - self.low) / count)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        return [(k * step, tick_label(k * step, step)) for k in range(first, last + 1)]
 
 
 def curve(
@@ -69,159 +98,183 @@ def curve(
     *,
     mark: Mark | None = None,
     chance: Sequence[tuple[float, float]] = (),
-    reach: float = 1.0,
+    x_end: float = 1.0,
 ) -> Markup:
-    """points: both coordinates within 0 and 1. reach: where the x axis ends. chance: what guessing
-    would give, dashed."""
-    across, up = Scale(0, reach, _LEFT, _RIGHT), Scale(0, 1, _BOTTOM, _TOP)
-    parts = [_x_axis(across, _BOTTOM, _TOP, chart.x_label), _y_axis(up, across, chart.y_label)]
+    """points: x from 0 to x_end, y from 0 to 1. chance: the dashed curve of random scores."""
+    x_scale, y_scale = Scale(0, x_end, _LEFT, _RIGHT), Scale(0, 1, _BOTTOM, _TOP)
+    parts = [
+        _x_axis(x_scale, _BOTTOM, _TOP, chart.x_label),
+        _y_axis(y_scale, x_scale, chart.y_label),
+    ]
     if chance:
-        parts.append(_polyline(chance, across, up, "chance"))
-    parts.append(_polyline(points, across, up, "curve"))
+        parts.append(_polyline(chance, x_scale, y_scale, "chance"))
+    parts.append(_polyline(points, x_scale, y_scale, "curve"))
     if mark is not None:
-        parts.append(_mark(mark, across, up))
+        parts.append(_mark(mark, x_scale, y_scale))
     return _svg(chart, _HEIGHT, parts)
 
 
 def histograms(chart: Chart, layers: Sequence[Layer], line: Mark) -> Markup:
-    """Layers of one set of edges, one above the other over the same axis. line: where a vertical
-    line stands, and its name."""
+    """Draws layers with equal edges below each other, over one x axis. line: x position and name of
+    a vertical line through all of them."""
     edges = (line.x, *(edge for layer in layers for edge in layer.edges))
-    across = Scale.around(edges, _LEFT, _RIGHT)
+    x_scale = Scale.around(edges, _LEFT, _RIGHT)
     tops = [_FIRST_PANEL + k * (_PANEL + _BETWEEN) for k in range(len(layers))]
     bottom = tops[-1] + _PANEL
-    # On a linear axis a few pixels of a defect could not be told from none.
-    log = max((count for layer in layers for count in layer.counts), default=0) > _LINEAR_UP_TO
+    # On a linear axis, a few defective pixels would look like none.
+    log = max((count for layer in layers for count in layer.counts), default=0) > _MAX_LINEAR_COUNT
     label = f"{chart.y_label} (log)" if log else chart.y_label
-    panels = [_panel(*pair, across, label, log=log) for pair in zip(layers, tops, strict=True)]
+    panels = [_panel(*pair, x_scale, label, log=log) for pair in zip(layers, tops, strict=True)]
     names = [
-        _text(layer.heading, across.start, top - 8, "name")
+        _text(layer.heading, x_scale.start, top - 8, "name")
         for layer, top in zip(layers, tops, strict=True)
     ]
-    axis = _x_axis(across, bottom, bottom, chart.x_label)
-    return _svg(chart, bottom + 48, [*panels, axis, _vertical(line, across, tops), *names])
+    axis = _x_axis(x_scale, bottom, bottom, chart.x_label)
+    return _svg(chart, bottom + 48, [*panels, axis, _vertical_line(line, x_scale, tops), *names])
 
 
 def bars(chart: Chart, rows: Sequence[Bar]) -> Markup:
-    """One horizontal bar per row from 0 to 1, its interval as a whisker."""
-    across = Scale(0, 1, 170, WIDTH - 110)
-    parts = [_bar(row, 12 + 30 * k, across) for k, row in enumerate(rows)]
+    """One horizontal bar per row from 0 to 1, with its interval as a whisker."""
+    x_scale = Scale(0, 1, 170, WIDTH - 110)
+    parts = [_bar(row, 12 + 30 * k, x_scale) for k, row in enumerate(rows)]
     bottom = 12 + 30 * len(rows)
-    return _svg(chart, bottom + 48, [_x_axis(across, bottom, 6, chart.x_label), *parts])
+    return _svg(chart, bottom + 48, [_x_axis(x_scale, bottom, 6, chart.x_label), *parts])
 
 
 def _svg(chart: Chart, height: float, parts: Sequence[Markup]) -> Markup:
-    head = (element("title", chart.title), element("desc", chart.told))
+    head = (element("title", chart.title), element("desc", chart.description))
     box = f"0 0 {WIDTH} {height:g}"
-    drawn = element("svg", *head, *parts, viewBox=box, role="img", class_="chart")
-    return element("figure", element("figcaption", chart.title), drawn)
+    svg = element("svg", *head, *parts, viewBox=box, role="img", class_="chart")
+    return element("figure", element("figcaption", chart.title), svg)
 
 
-def _text(words: str, x: float, y: float, class_: str, **more: object) -> Markup:
-    return element("text", words, x=round(x, 2), y=round(y, 2), class_=class_, **more)
+def _text(text: str, x: float, y: float, class_: str, **more: object) -> Markup:
+    return element("text", text, x=round(x, 2), y=round(y, 2), class_=class_, **more)
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
-def _x_axis(across: Scale, bottom: float, top: float, label: str) -> Markup:
+def _x_axis(x_scale: Scale, bottom: float, top: float, label: str) -> Markup:
     parts = []
-    for value, words in across.ticks():
-        x = across.at(value)
+    for value, tick in x_scale.ticks():
+        x = x_scale.at(value)
         parts += [_line(x, top, x, bottom, "grid"), _line(x, bottom, x, bottom + 4, "axis")]
-        parts.append(_text(words, x, bottom + 18, "tick middle"))
-    parts.append(_line(across.start, bottom, across.end, bottom, "axis"))
-    middle = (across.start + across.end) / 2
-    return joined(*parts, _text(label, middle, bottom + 40, "label middle"))
+        parts.append(_text(tick, x, bottom + 18, "tick middle"))
+    parts.append(_line(x_scale.start, bottom, x_scale.end, bottom, "axis"))
+    middle = (x_scale.start + x_scale.end) / 2
+    return join(*parts, _text(label, middle, bottom + 40, "label middle"))
 
 
 def _y_axis(
-    up: Scale, across: Scale, label: str, *, ticks: Sequence[tuple[float, str]] | None = None
+    y_scale: Scale, x_scale: Scale, label: str, *, ticks: Sequence[tuple[float, str]] | None = None
 ) -> Markup:
     parts = []
-    for value, words in up.ticks() if ticks is None else ticks:
-        y = up.at(value)
-        parts.append(_line(across.start, y, across.end, y, "grid"))
-        parts.append(_text(words, across.start - 7, y + 4, "tick end"))
-    parts.append(_line(across.start, up.end, across.start, up.start, "axis"))
-    middle = (up.start + up.end) / 2
-    turn = f"rotate(-90 14 {middle:g})"
-    return joined(*parts, _text(label, 14, middle + 4, "label middle", transform=turn))
+    for value, tick in y_scale.ticks() if ticks is None else ticks:
+        y = y_scale.at(value)
+        parts.append(_line(x_scale.start, y, x_scale.end, y, "grid"))
+        parts.append(_text(tick, x_scale.start - 7, y + 4, "tick end"))
+    parts.append(_line(x_scale.start, y_scale.end, x_scale.start, y_scale.start, "axis"))
+    middle = (y_scale.start + y_scale.end) / 2
+    rotation = f"rotate(-90 14 {middle:g})"
+    return join(*parts, _text(label, 14, middle + 4, "label middle", transform=rotation))
 
 
 def _polyline(
-    points: Sequence[tuple[float, float]], across: Scale, up: Scale, class_: str
+    points: Sequence[tuple[float, float]], x_scale: Scale, y_scale: Scale, class_: str
 ) -> Markup:
-    places = " ".join(f"{across.at(x):g},{up.at(y):g}" for x, y in points)
-    return element("polyline", points=places, class_=class_)
+    coordinates = " ".join(f"{x_scale.at(x):g},{y_scale.at(y):g}" for x, y in points)
+    return element("polyline", points=coordinates, class_=class_)
 
 
-def _mark(mark: Mark, across: Scale, up: Scale) -> Markup:
-    """The name goes to the side where there is room, and never over the frame."""
-    x, y = across.at(mark.x), up.at(mark.y)
+def _mark(mark: Mark, x_scale: Scale, y_scale: Scale) -> Markup:
+    """Writes the name on the side with more room, inside the frame."""
+    x, y = x_scale.at(mark.x), y_scale.at(mark.y)
     left = mark.x > 0.5
     name_y = min(max(y + 22, _TOP + 16), _BOTTOM - 10)
     side = "mark end" if left else "mark"
     name = _text(mark.name, x - 8 if left else x + 8, name_y, side)
-    return joined(element("circle", cx=x, cy=y, r=5.5, class_="point"), name)
+    return join(element("circle", cx=x, cy=y, r=5.5, class_="point"), name)
 
 
-def _panel(layer: Layer, top: float, across: Scale, y_label: str, *, log: bool) -> Markup:
+def _panel(layer: Layer, top: float, x_scale: Scale, y_label: str, *, log: bool) -> Markup:
     tallest = max(layer.counts, default=0)
     heights: list[float] = list(layer.counts)
     if log:
         heights = [math.log10(count) + 1 if count else 0.0 for count in layer.counts]
-    up = Scale(0, max(heights, default=0) * 1.05 or 1.0, top + _PANEL, top)
-    parts = [_y_axis(up, across, y_label, ticks=_powers(tallest) if log else _whole(up))]
-    for count, height, ends in zip(layer.counts, heights, pairwise(layer.edges), strict=True):
+    y_scale = Scale(0, max(heights, default=0) * 1.05 or 1.0, top + _PANEL, top)
+    parts = [
+        _y_axis(
+            y_scale, x_scale, y_label, ticks=_power_ticks(tallest) if log else _whole_ticks(y_scale)
+        )
+    ]
+    for count, height, edges in zip(layer.counts, heights, pairwise(layer.edges), strict=True):
         if count:
-            parts.append(_column(count, height, ends, across, up, layer))
-    parts.append(_line(across.start, up.start, across.end, up.start, "axis"))
-    return joined(*parts)
+            parts.append(_column(count, height, edges, x_scale, y_scale, layer))
+    parts.append(_line(x_scale.start, y_scale.start, x_scale.end, y_scale.start, "axis"))
+    return join(*parts)
 
 
 def _column(
-    count: int, height: float, ends: tuple[float, float], across: Scale, up: Scale, layer: Layer
+    count: int,
+    height: float,
+    edges: tuple[float, float],
+    x_scale: Scale,
+    y_scale: Scale,
+    layer: Layer,
 ) -> Markup:
-    x0, x1, y = across.at(ends[0]), across.at(ends[1]), up.at(height)
-    told = element("title", f"{count} from {ends[0]:.4g} to {ends[1]:.4g}")
-    width, tall = round(max(x1 - x0 - 0.6, 0.6), 2), round(up.start - y, 2)
-    return element("rect", told, x=x0, y=y, width=width, height=tall, class_=layer.class_)
+    x0, x1, y = x_scale.at(edges[0]), x_scale.at(edges[1]), y_scale.at(height)
+    tooltip = element("title", f"{count} from {edges[0]:.4g} to {edges[1]:.4g}")
+    width, height_px = round(max(x1 - x0 - 0.6, 0.6), 2), round(y_scale.start - y, 2)
+    return element("rect", tooltip, x=x0, y=y, width=width, height=height_px, class_=layer.class_)
 
 
-def _whole(up: Scale) -> list[tuple[float, str]]:
-    return [(value, f"{value:.0f}") for value, _ in up.ticks(3) if value == round(value)]
+def _whole_ticks(y_scale: Scale) -> list[tuple[float, str]]:
+    return [(value, f"{value:.0f}") for value, _ in y_scale.ticks(3) if value == round(value)]
 
 
-def _powers(tallest: int) -> list[tuple[float, str]]:
-    """1, 10, 100 and so on, at most five of them, on an axis of log10(count) + 1."""
-    most = math.floor(math.log10(max(tallest, 1)))
-    each = math.ceil((most + 1) / 5)
+def _power_ticks(tallest: int) -> list[tuple[float, str]]:
+    """At most five of 1, 10, 100 ..., on an axis of log10(count) + 1."""
+    highest_power = math.floor(math.log10(max(tallest, 1)))
+    stride = math.ceil((highest_power + 1) / 5)
     names = {0: "1", 1: "10", 2: "100", 3: "1k", 4: "10k", 5: "100k", 6: "1M", 7: "10M"}
-    return [(k + 1.0, names.get(k, f"1e{k}")) for k in range(0, most + 1, each)]
+    return [(k + 1.0, names.get(k, f"1e{k}")) for k in range(0, highest_power + 1, stride)]
 
 
-def _vertical(line: Mark, across: Scale, tops: Sequence[float]) -> Markup:
-    """Through the panels that begin at `tops`, and not through their names."""
-    x = across.at(line.x)
+def _vertical_line(line: Mark, x_scale: Scale, tops: Sequence[float]) -> Markup:
+    """A vertical line through the panels that begin at `tops`, but not through their names."""
+    x = x_scale.at(line.x)
     pieces = [(18, 26), *((top, top + _PANEL) for top in tops)]
-    # Centred over its line, the name would be cut at the sides of the chart.
+    # Near the sides of the chart, a centred name would be cut off.
     side = "" if x < 130 else " end" if x > WIDTH - 110 else " middle"
     lines = (_line(x, y0, x, y1, "threshold") for y0, y1 in pieces)
-    return joined(*lines, _text(line.name, x, 14, "mark" + side))
+    return join(*lines, _text(line.name, x, 14, "mark" + side))
 
 
-def _bar(row: Bar, top: float, across: Scale) -> Markup:
-    short = row.label if len(row.label) <= _LONGEST_LABEL else row.label[:21] + "…"
+def _bar(row: Bar, top: float, x_scale: Scale) -> Markup:
+    short = row.label if len(row.label) <= _MAX_LABEL_LENGTH else row.label[:21] + "…"
     middle = top + 10
-    label = _text(short, across.start - 8, middle + 4, "tick end")
+    label = _text(short, x_scale.start - 8, middle + 4, "tick end")
     if row.value is None:
-        return joined(label, _text("undefined", across.start + 6, middle + 4, "tick"))
-    width = round(across.at(row.value) - across.start, 2)
-    parts = [element("rect", x=across.start, y=top, width=width, height=20, class_="bar")]
+        return join(label, _text("undefined", x_scale.start + 6, middle + 4, "tick"))
+    width = round(x_scale.at(row.value) - x_scale.start, 2)
+    parts = [element("rect", x=x_scale.start, y=top, width=width, height=20, class_="bar")]
     if row.interval is not None:
-        low, high = (across.at(end) for end in row.interval)
+        low, high = (x_scale.at(end) for end in row.interval)
         parts.append(_line(low, middle, high, middle, "whisker"))
         parts += [_line(end, middle - 5, end, middle + 5, "whisker") for end in (low, high)]
-    return joined(label, *parts, _text(row.words, across.end + 8, middle + 4, "tick"))
+    return join(label, *parts, _text(row.text, x_scale.end + 8, middle + 4, "tick"))
+
+
+def round_step(rough: float) -> float:
+    """The smallest number not below `rough` that is 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(f * power for f in (1, 2, 5, 10) if f * power >= rough * (1 - 1e-9))
+
+
+def tick_label(value: float, step: float) -> str:
+    """The value with the decimals of the step, or as a power of ten if it is long."""
+    if abs(value) >= 1e6 or step < 1e-4:
+        return f"{value:.2g}"
+    return f"{value:.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"

@@ -1,68 +1,127 @@
-"""The part of the report that shows pictures."""
+"""The part of the report that shows pictures: chooses them and arranges their panels."""
 
-from evaluation.report import sheets, words
-from evaluation.report.markup import Markup, element, joined
-from evaluation.report.sheets import Group, Panel, Viewer, groups, panels
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from evaluation.report import texts
+from evaluation.report.markup import Markup, element, join
+from evaluation.report.panels import Panel, PictureView, colour_scale, draw_panels
 from evaluation.results import ClassResult, PictureResult
 from inspector.core.errors import DataError, FrameError
 
+MAX_MISTAKES: Final = 8
+"""Misses in the gallery, and false alarms."""
+
+MAX_PICTURES: Final = 2 * MAX_MISTAKES + 8
+
+Viewer = Callable[[PictureResult], PictureView]
+"""Makes the view of a picture. Raises FrameError or DataError if it cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Pictures below one heading. empty: the sentence for a group without pictures."""
+
+    title: str
+    description: str
+    pictures: tuple[PictureResult, ...]
+    empty: str
+
 
 def gallery(result: ClassResult, view: Viewer) -> Markup:
-    """At most sheets.MAX_SHEETS pictures, each of three panels."""
-    shown = [_group(group, result, view) for group in groups(result)]
-    return joined(_legend(result), *shown)
+    """At most MAX_PICTURES pictures with three panels each."""
+    groups = [_group(group, result, view) for group in choose_pictures(result)]
+    return join(_legend(result), *groups)
+
+
+def choose_pictures(result: ClassResult) -> tuple[Group, ...]:
+    """The worst pictures first; no picture twice."""
+    scored = sorted(
+        (p for p in result.pictures if p.score is not None), key=lambda p: (p.score or 0.0, p.name)
+    )
+    detected = [p for p in scored if p.defective and p.verdict == "FAIL"]
+    passed = [p for p in scored if not p.defective and p.verdict == "PASS"]
+    misses = Group(
+        "Misses",
+        "Defective pictures below the image threshold, lowest score first"
+        f"{_shown_count(result.misses)}.",
+        result.misses[:MAX_MISTAKES],
+        "No defective picture was missed.",
+    )
+    false_alarms = Group(
+        "False alarms",
+        "Good pictures at or above the image threshold, highest score first"
+        f"{_shown_count(result.false_alarms)}.",
+        result.false_alarms[:MAX_MISTAKES],
+        "No good picture has a false alarm.",
+    )
+    near_threshold = Group(
+        "Nearest to the threshold",
+        "The good pictures with the highest scores that pass, and the defective pictures with the "
+        "lowest scores that are found.",
+        (*reversed(passed[-2:]), *detected[:2]),
+        "No picture has the right verdict.",
+    )
+    typical = Group(
+        "Typical and clearest",
+        "If not shown above: the good picture with the median score, and of the defective pictures "
+        "that are found, the one with the median score and the two with the highest scores.",
+        (*_median(passed[:-2]), *_median(detected[2:-2]), *detected[2:][-2:]),
+        "There are no more pictures.",
+    )
+    return misses, false_alarms, near_threshold, typical
+
+
+def _median(pictures: list[PictureResult]) -> list[PictureResult]:
+    """The middle one of sorted pictures; empty for none."""
+    middle = len(pictures) // 2
+    return pictures[middle : middle + 1]
+
+
+def _shown_count(pictures: tuple[PictureResult, ...]) -> str:
+    cut = len(pictures) > MAX_MISTAKES
+    return f"; {MAX_MISTAKES} of {len(pictures)} are shown" if cut else ""
 
 
 def _legend(result: ClassResult) -> Markup:
     low, high = result.engine.display_range
-    ends = (element("span", words.score(low)), element("span", words.score(high)))
-    told = (
-        "Each row: the picture, its heatmap, and outlines. The colours are fixed to the engine's "
-        "display range, in all pictures the same and the same as in its videos:"
-    )
-    bar = element("img", src=sheets.scale_bar(), alt="colour scale from low to high")
+    ends = (element("span", texts.score(low)), element("span", texts.score(high)))
+    image = element("img", src=colour_scale(), alt="colour scale from low to high")
     outlines = element(
         "p",
         element("span", "", class_="key truth"),
         "mask of the data set",
         element("span", "", class_="key contour"),
-        f"map at or above the pixel threshold {words.score(result.engine.pixel_threshold)}",
-        class_="told",
+        f"map at or above the pixel threshold {texts.score(result.engine.pixel_threshold)}",
+        class_="note",
     )
-    scale = element("div", bar, element("div", *ends, class_="ends"), class_="scale")
-    return joined(element("p", told, class_="told"), scale, outlines)
+    scale = element("div", image, element("div", *ends, class_="ends"), class_="scale")
+    return join(element("p", texts.HEATMAP_LEGEND, class_="note"), scale, outlines)
 
 
 def _group(group: Group, result: ClassResult, view: Viewer) -> Markup:
     heading = element("h3", group.title)
     if not group.pictures:
-        return joined(heading, element("p", group.none))
-    told = element("p", group.told, class_="told")
-    return joined(heading, told, *(_sheet(one, result, view) for one in group.pictures))
+        return join(heading, element("p", group.empty))
+    description = element("p", group.description, class_="note")
+    return join(heading, description, *(_picture(p, result, view) for p in group.pictures))
 
 
-def _sheet(picture: PictureResult, result: ClassResult, view: Viewer) -> Markup:
-    threshold = result.engine.image_threshold
-    facts = (
-        f"{picture.kind}: {picture.verdict}, score {words.against(picture.score, threshold)} "
-        f"against threshold {words.score(threshold)}, peak {words.score(picture.peak)}"
-    )
-    if picture.has_mask:
-        facts += f", {picture.regions_found} of {picture.regions} regions found"
-    elif picture.defective:
-        facts += ", no mask"
-    head = (element("h4", picture.name), element("p", facts, class_="told"))
+def _picture(picture: PictureResult, result: ClassResult, view: Viewer) -> Markup:
+    facts = texts.picture_facts(picture, result.engine.image_threshold)
+    head = (element("h4", picture.name), element("p", facts, class_="note"))
     try:
-        drawn = panels(view(picture), result)
+        panels = draw_panels(view(picture), result)
     except (DataError, FrameError) as exc:
-        why = element("p", f"It cannot be shown: {exc}")
-        return element("div", *head, why, class_="sheet")
-    images = [_figure(picture.name, panel) for panel in drawn]
+        reason = element("p", f"The picture cannot be shown: {exc}")
+        return element("div", *head, reason, class_="sheet")
+    images = [_panel(picture.name, panel) for panel in panels]
     return element("div", *head, element("div", *images, class_="panels"), class_="sheet")
 
 
-def _figure(name: str, panel: Panel) -> Markup:
+def _panel(name: str, panel: Panel) -> Markup:
     width, height = panel.size
-    alt = f"{name}: {panel.told}"
+    alt = f"{name}: {panel.caption}"
     image = element("img", src=panel.uri, width=width, height=height, alt=alt)
-    return element("figure", image, element("figcaption", panel.told))
+    return element("figure", image, element("figcaption", panel.caption))

@@ -1,204 +1,255 @@
-"""The page of one class."""
+"""Builds the pages of the report, one per class and an index of all classes, and writes them."""
 
 import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
-from evaluation.report import plots, tables, words
-from evaluation.report.gallery import gallery
-from evaluation.report.markup import Child, Markup, element, joined
-from evaluation.report.says import sentences
-from evaluation.report.sheets import Viewer
-from evaluation.report.style import CSS
-from evaluation.results import ClassResult
+from evaluation.inference import open_engine_with
+from evaluation.report import result_charts, tables, texts
+from evaluation.report.gallery import Viewer, gallery
+from evaluation.report.markup import Child, Markup, document, element, join, section
+from evaluation.report.panels import EngineViewer
+from evaluation.result_files import write_text
+from evaluation.results import METRIC_NAMES, ClassResult, DatasetResult, MetricMean
+from learning.datasets.types import ClassData
 
-_AUPRO: Final = (
-    "connected defect regions (8 neighbours), every score is a threshold, false-positive rate over "
-    "all good pixels, cut at 0.3 with interpolation, divided by 0.3"
-)
+REPORT: Final = "report.html"
+
+
+def write_class_report(
+    folder: Path, result: ClassResult, engine_path: Path, data: ClassData, *, with_index: bool
+) -> None:
+    """Writes report.html of a class. Runs the engine again on the pictures that it shows.
+
+    with_index: whether to link to an index of all classes in the parent folder. Raises SinkError,
+    and SpecError or EngineError if the engine fails.
+    """
+    settings = result.made_from.settings
+    engine = open_engine_with(engine_path, settings)
+    try:
+        view = EngineViewer(engine, data.tests(), settings.mask_values)
+        page = class_page(result, view, f"../{REPORT}" if with_index else None)
+    finally:
+        engine.close()
+    write_text(folder / REPORT, page)
+
+
+def write_dataset_report(folder: Path, result: DatasetResult) -> None:
+    """Writes report.html, the index of all classes. Their reports are in folders of their names.
+    Raises SinkError."""
+    links = {each.name: f"{quote(os.fsencode(each.name))}/{REPORT}" for each in result.classes}
+    write_text(folder / REPORT, index_page(result, links))
 
 
 def class_page(result: ClassResult, view: Viewer, index: str | None = None) -> str:
-    """index: relative address of the page of all classes."""
+    """index: relative link to the index of all classes."""
     title = f"{result.name}: evaluation of {result.engine.name}"
     back = None if index is None else element("p", element("a", "All classes", href=index))
     return document(
         title,
         back,
         element("h1", title),
-        _head(result),
-        _listed("warn", "Mind this", result.warnings),
-        _verdict(result),
-        section("Figures", tables.figures(result)),
+        _subject(result),
+        _sentence_box("warn", "Please note", result.warnings),
+        section(
+            "Verdicts at the threshold",
+            _sentence_box("findings", "Findings", texts.findings(result)),
+            tables.confusion(result),
+            tables.rates(result),
+        ),
+        section("Metrics", tables.metrics(result)),
         section("Curves and scores", _charts(result)),
         _groups(result),
         section("Pictures", gallery(result, view)),
-        _by_name(result),
+        _named_pictures(result),
         _latency(result),
-        _how(result),
-        _all(result),
-        _sign(),
+        _method(result),
+        _all_pictures(result),
+        _signature(),
     )
 
 
-def document(title: str, *body: Child) -> str:
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", title),
-        element("style", Markup(CSS)),
+def index_page(result: DatasetResult, links: Mapping[str, str]) -> str:
+    """links: class -> relative link to its page, quoted already."""
+    title = f"Evaluation of {texts.count_of(len(result.classes), 'class', 'classes')}"
+    notes = tables.Footnotes()
+    rows = [_index_row(each, links[each.name], notes) for each in result.classes]
+    head = ("class", "false alarms", "misses", *texts.METRIC_TITLES.values())
+    mean_row = ("mean", "", "", *(_mean_cell(mean, notes) for mean in result.means))
+    metrics = tables.table(head, [*rows, mean_row], class_="wide")
+    body: list[Child] = [section("Classes", metrics, notes.paragraphs())]
+    if result.failures:
+        failures = [(failure.name, failure.reason) for failure in result.failures]
+        body.append(section("Not evaluated", tables.table(("class", "reason"), failures)))
+    head = ("class", "engine", "image threshold", "false alarms", "misses", "evaluated")
+    rates = tables.table(head, [_threshold_row(each) for each in result.classes])
+    body.append(section("At the thresholds", rates))
+    if result.reused:
+        names = ", ".join(result.reused)
+        note = f"Reused from an earlier run with the same engine, pictures and settings: {names}."
+        body.append(element("p", note, class_="note"))
+    return document(title, element("h1", title), *body)
+
+
+def _index_row(result: ClassResult, link: str, notes: tables.Footnotes) -> tuple[Child, ...]:
+    return (
+        element("a", result.name, href=link),
+        texts.count_and_share(result.at_threshold.false_alarm_rate),
+        texts.count_and_share(result.at_threshold.miss_rate),
+        *(notes.metric(getattr(result.figures, name)) for name in METRIC_NAMES),
     )
-    page = element("html", head, element("body", *body), lang="en")
-    return f"<!DOCTYPE html>\n{page}\n"
 
 
-def section(title: str, *parts: Child) -> Markup:
-    return element("section", element("h2", title), *parts)
+def _threshold_row(result: ClassResult) -> tuple[str, ...]:
+    return (
+        result.name,
+        result.engine.name,
+        texts.score(result.engine.image_threshold),
+        texts.share_with_interval(result.at_threshold.false_alarm_rate),
+        texts.share_with_interval(result.at_threshold.miss_rate),
+        result.made_utc,
+    )
 
 
-def _listed(class_: str, title: str, said: tuple[str, ...] | list[str]) -> Markup | None:
-    if not said:
+def _mean_cell(mean: MetricMean, notes: tables.Footnotes) -> Markup:
+    """The mean, with a note if some classes do not define the metric."""
+    if mean.value is None:
+        return element("span", "undefined in every class", class_="undefined")
+    note = f"mean over the {mean.defined} of {mean.classes} classes that define it"
+    reference = f" {notes.reference(note)}" if mean.defined < mean.classes else None
+    return join(tables.number(mean.value), reference)
+
+
+def _sentence_box(class_: str, title: str, sentences: Sequence[str]) -> Markup | None:
+    if not sentences:
         return None
-    items = element("ul", *(element("li", sentence) for sentence in said))
+    items = element("ul", *(element("li", sentence) for sentence in sentences))
     return element("div", element("p", element("strong", title)), items, class_=class_)
 
 
-def _head(result: ClassResult) -> Markup:
+def _subject(result: ClassResult) -> Markup:
     engine, data = result.engine, result.data
-    counted = f"{data.good} good, {data.defective} defective ({data.masked} of them with masks)"
-    return tables.facts(
+    frame, model_input, anomaly_map = (
+        f"{width} x {height}" for height, width in (engine.frame_hw, engine.input_hw, engine.map_hw)
+    )
+    pictures = f"{data.good} good, {data.defective} defective ({data.masked} of them with masks)"
+    return tables.name_value_list(
         [
             ("Engine file", f"{engine.file}, {engine.megabytes:.1f} MB"),
             ("sha256", engine.sha256),
             ("Method", f"{engine.method} on {engine.backbone}, layers {', '.join(engine.layers)}"),
-            ("Input", _sizes(result)),
+            ("Input", f"{model_input} px for pictures of {frame} px, map {anomaly_map}"),
             ("Data set", f"{data.folder} ({data.layout}), class {result.name}"),
-            ("Test pictures", f"{counted}, {data.errors} not judged"),
+            ("Test pictures", f"{pictures}, {data.errors} without a score"),
             ("Evaluated", f"{result.made_utc}, in {result.seconds:.1f} s"),
         ]
     )
 
 
-def _sizes(result: ClassResult) -> str:
-    engine = result.engine
-    frame, given, mapped = (
-        f"{width} x {height}" for height, width in (engine.frame_hw, engine.input_hw, engine.map_hw)
-    )
-    return f"{given} px for pictures of {frame} px, map {mapped}"
-
-
-def _verdict(result: ClassResult) -> Markup:
-    said = _listed("says", "What this says", sentences(result))
-    return section(
-        "Verdicts at the threshold", said, tables.confusion(result), tables.rates(result)
-    )
-
-
 def _charts(result: ClassResult) -> Markup:
-    drawn = [plots.score_histogram(result), *plots.curves(result)]
-    return element("div", *drawn, plots.pixel_histogram(result), class_="charts")
+    charts = (
+        result_charts.score_histogram(result),
+        *result_charts.curves(result),
+        result_charts.pixel_histogram(result),
+    )
+    return element("div", *charts, class_="charts")
 
 
 def _groups(result: ClassResult) -> Markup:
-    charts = (
-        plots.kind_bars(result.kinds),
-        plots.region_bars("Regions found, by size", result.sizes),
-        plots.region_bars("Regions found, by place", result.places),
-    )
-    none = element("p", "There are no defective pictures.")
-    parts: list[Child] = [tables.kinds(result.kinds) if result.kinds else none]
-    if not any(group.found.of for group in (*result.sizes, *result.places)):
-        parts.append(element("p", "No defect region was evaluated by size and place."))
-    else:
+    parts: list[Child] = [
+        element("p", "Each kind of defect is compared with all good pictures.", class_="note"),
+        tables.kinds(result.kinds)
+        if result.kinds
+        else element("p", "There are no defective pictures."),
+    ]
+    if any(group.found.of for group in (*result.sizes, *result.places)):
         parts += [element("p", result.rules.sizes, class_="note")]
         parts += [element("p", result.rules.places, class_="note")]
-        parts += [tables.groups("size", result.sizes), tables.groups("place", result.places)]
-    told = "Each kind of defect is set against all good pictures."
-    parts.insert(0, element("p", told, class_="told"))
+        parts.append(tables.region_groups("size", result.sizes))
+        parts.append(tables.region_groups("place", result.places))
+    else:
+        parts.append(element("p", "There are no defect regions to group by size and place."))
+    charts = (
+        result_charts.kind_bars(result.kinds),
+        result_charts.region_bars("Regions found, by size", result.sizes),
+        result_charts.region_bars("Regions found, by place", result.places),
+    )
     return section("By kind, size and place", *parts, element("div", *charts, class_="charts"))
 
 
-def _by_name(result: ClassResult) -> Markup:
+def _named_pictures(result: ClassResult) -> Markup:
     threshold = result.engine.image_threshold
     parts: list[Child] = []
-    for title, listed, none in (
+    for title, pictures, empty in (
         ("False alarms", result.false_alarms, "There are no false alarms."),
         ("Misses", result.misses, "There are no misses."),
-        ("Not judged (ERROR)", result.errors, "Every picture was judged."),
+        ("Without a score (ERROR)", result.errors, "Every picture has a score."),
     ):
-        shown = tables.pictures(listed, threshold) if listed else element("p", none)
-        parts += [element("h3", f"{title}: {len(listed)}"), shown]
+        rows = tables.pictures(pictures, threshold) if pictures else element("p", empty)
+        parts += [element("h3", f"{title}: {len(pictures)}"), rows]
     problems = result.data.problems
-    parts.append(element("h3", f"Problems of the data: {len(problems)}"))
-    items = [element("li", problem) for problem in problems[: tables.MOST_ROWS]]
-    parts.append(element("ul", *items) if items else element("p", "None was found."))
-    parts.append(tables.cut(len(problems), "problem"))
-    return section("By name", *parts)
+    items = [element("li", problem) for problem in problems[: tables.MAX_ROWS]]
+    parts += [
+        element("h3", f"Problems of the data set: {len(problems)}"),
+        element("ul", *items) if items else element("p", "There are no problems."),
+        tables.omitted_rows(len(problems), "problem"),
+    ]
+    return section("Mistakes and problems by name", *parts)
 
 
 def _latency(result: ClassResult) -> Markup:
-    one = result.latency
-    times = [
-        ("Picture to input, median", words.milliseconds(one.preprocess_p50_ms)),
-        ("Engine, median", words.milliseconds(one.infer_p50_ms)),
-        ("Both, median", words.milliseconds(one.total_p50_ms)),
-        ("Both, 99th percentile", words.milliseconds(one.total_p99_ms)),
+    latency = result.latency
+    pictures = texts.count_of(latency.pictures, "picture")
+    pairs: list[tuple[str, Child]] = [
+        ("Device", latency.running_on),
+        ("Measured on", f"{pictures}, {latency.batch} at a time, without reading files"),
+        ("Preprocessing, median", texts.milliseconds(latency.preprocess_p50_ms)),
+        ("Inference, median", texts.milliseconds(latency.infer_p50_ms)),
+        ("Both, median", texts.milliseconds(latency.total_p50_ms)),
+        ("Both, 99th percentile", texts.milliseconds(latency.total_p99_ms)),
     ]
-    how = f"{one.pictures} pictures, {one.batch} at a time; reading files is not counted"
-    pairs = [("Run on", one.running_on), ("Measured over", how), *times]
-    return section("Latency of one picture", tables.facts(pairs))
+    return section("Latency of one picture", tables.name_value_list(pairs))
 
 
-def _how(result: ClassResult) -> Markup:
-    engine = result.engine
-    thresholds: list[tuple[str, Child]] = [
+def _method(result: ClassResult) -> Markup:
+    engine, rules = result.engine, result.rules
+    height, width = rules.resolution_hw
+    settings = dataclasses.asdict(result.made_from.settings)
+    pairs: list[tuple[str, Child]] = [
         ("Image threshold", repr(engine.image_threshold)),
         ("Pixel threshold", repr(engine.pixel_threshold)),
-        ("How they were chosen", engine.threshold_rule),
-        ("At the thresholds", result.rules.thresholds),
-        ("Test-selected figures", result.rules.test_selected),
-    ]
-    return section(
-        "How it was measured", tables.facts([*thresholds, *_rules(result), *_origin(result)])
-    )
-
-
-def _rules(result: ClassResult) -> list[tuple[str, Child]]:
-    rules, settings = result.rules, result.made_from.settings
-    height, width = rules.resolution_hw
-    return [
-        ("Resolution", f"pixel figures on the map's grid, {width} x {height}"),
+        ("Threshold rule", engine.threshold_rule),
+        ("Origin of the thresholds", rules.thresholds),
+        ("Test-selected metrics", rules.test_selected),
+        ("Resolution", f"pixel metrics at map resolution, {width} x {height}"),
         ("Masks", rules.mask),
-        ("Inspected", rules.inspected),
-        ("AUPRO", _AUPRO),
+        ("Inspected area", rules.inspected),
+        ("AUPRO", texts.AUPRO_METHOD),
         ("Intervals", rules.intervals),
-        ("Settings", "; ".join(f"{k}: {v}" for k, v in dataclasses.asdict(settings).items())),
-        ("Memory of pixel figures", f"at most {rules.memory_bytes / 1e6:.0f} MB"),
-    ]
-
-
-def _origin(result: ClassResult) -> list[tuple[str, Child]]:
-    engine = result.engine
-    trained = "; ".join(f"{key}: {_listed_in(value)}" for key, value in engine.trained_on.items())
-    return [
+        ("Settings", "; ".join(f"{key}: {value}" for key, value in settings.items())),
+        ("Memory of pixel metrics", f"at most {rules.memory_bytes / 1e6:.0f} MB"),
         ("Engine made", f"{engine.created_utc}, licence {engine.licence or 'not stated'}"),
-        ("Trained on", trained),
+        ("Trained on", "; ".join(f"{k}: {_value_text(v)}" for k, v in engine.trained_on.items())),
         ("sha256 of the picture list", result.made_from.pictures_sha256),
         ("Format", f"metrics.json format {result.format}"),
     ]
+    return section("How it was measured", tables.name_value_list(pairs))
 
 
-def _listed_in(value: object) -> str:
+def _value_text(value: object) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
-def _all(result: ClassResult) -> Markup:
-    listed = sorted(result.pictures, key=lambda one: -(one.score or 0.0))
-    body = tables.pictures(listed, result.engine.image_threshold)
-    summary = element("summary", f"All {len(listed)} pictures, highest score first")
+def _all_pictures(result: ClassResult) -> Markup:
+    pictures = sorted(result.pictures, key=lambda picture: -(picture.score or 0.0))
+    body = tables.pictures(pictures, result.engine.image_threshold)
+    summary = element("summary", f"All {len(pictures)} pictures, highest score first")
     return section("All pictures", element("details", summary, body))
 
 
-def _sign() -> Markup:
+def _signature() -> Markup:
     lines = ("Checked by", "Date", "Decision")
-    return joined(element("div", *(element("span", line) for line in lines), class_="sign"))
+    return element("div", *(element("span", line) for line in lines), class_="sign")

@@ -1,22 +1,22 @@
-"""The tables of the report."""
+"""The tables of the report, and how it shows metrics with their reasons."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from evaluation.report import words
-from evaluation.report.markup import Child, Markup, element, joined
+from evaluation.report import texts
+from evaluation.report.markup import Child, Markup, element, join
 from evaluation.results import (
-    FIGURES,
+    METRIC_NAMES,
     ClassResult,
-    Figure,
     KindResult,
+    MetricValue,
     PictureResult,
     Rate,
     RegionGroup,
 )
 
-MOST_ROWS: Final = 2000
-"""Of a list of pictures or problems; metrics.json has them all."""
+MAX_ROWS: Final = 2000
+"""Rows of a list of pictures or problems; metrics.json has all of them."""
 
 
 def table(
@@ -26,7 +26,7 @@ def table(
     *,
     class_: str | None = None,
 ) -> Markup:
-    """The first cell of a row names it. class_: "wide" keeps each cell on one line."""
+    """The first cell of a row is its name. class_: "wide" keeps each cell on one line."""
     top = element("tr", *(element("th", name, scope="col") for name in head))
     body = [
         element("tr", element("th", row[0], scope="row"), *(element("td", c) for c in row[1:]))
@@ -37,127 +37,139 @@ def table(
     return element("div", inner, class_="scroll")
 
 
-def facts(pairs: Iterable[tuple[str, Child]]) -> Markup:
-    return element(
-        "dl", *(joined(element("dt", key), element("dd", value)) for key, value in pairs)
-    )
+def name_value_list(pairs: Iterable[tuple[str, Child]]) -> Markup:
+    items = (join(element("dt", name), element("dd", value)) for name, value in pairs)
+    return element("dl", *items)
 
 
 def confusion(result: ClassResult) -> Markup:
-    at = result.at_threshold
+    at_threshold = result.at_threshold
     errors = [sum(p.defective is kind for p in result.errors) for kind in (False, True)]
     rows = [
-        ("good", str(at.true_passes), _marked(at.false_alarms), str(errors[0])),
-        ("defective", _marked(at.misses), str(at.true_alarms), str(errors[1])),
+        ("good", str(at_threshold.true_passes), _bold(at_threshold.false_alarms), str(errors[0])),
+        ("defective", _bold(at_threshold.misses), str(at_threshold.true_alarms), str(errors[1])),
     ]
-    head = ("really", "called good (PASS)", "called defective (FAIL)", "not judged (ERROR)")
-    threshold = words.score(result.engine.image_threshold)
-    return table(head, rows, f"Pictures at the image threshold {threshold}: FAIL from it on")
+    threshold = texts.score(result.engine.image_threshold)
+    caption = f"Pictures by verdict; FAIL: the score is at or above the image threshold {threshold}"
+    return table(("truth", "PASS", "FAIL", "no score (ERROR)"), rows, caption)
 
 
 def rates(result: ClassResult) -> Markup:
-    at = result.at_threshold
+    at_threshold = result.at_threshold
     rows = [
-        ("false alarms among good pictures", *_rate(at.false_alarm_rate)),
-        ("misses among defective pictures", *_rate(at.miss_rate)),
-        ("defect regions that the map reaches", *_rate(at.regions_found)),
-        ("good pictures with a falsely marked region", *_rate(at.false_regions)),
+        ("false alarms on good pictures", *_rate_cells(at_threshold.false_alarm_rate)),
+        ("misses on defective pictures", *_rate_cells(at_threshold.miss_rate)),
+        ("defect regions found", *_rate_cells(at_threshold.regions_found)),
+        ("good pictures with a falsely marked region", *_rate_cells(at_threshold.false_regions)),
     ]
     return table(("at the engine's thresholds", "count", "share", "95 % interval"), rows)
 
 
-def figures(result: ClassResult) -> Markup:
+def metrics(result: ClassResult) -> Markup:
     rows = []
-    for name in FIGURES:
-        one = getattr(result.figures, name)
-        meaning = words.FIGURE_MEANINGS[name]
-        rows.append((words.FIGURE_NAMES[name], words.figure(one), words.interval(one), meaning))
-    return table(("figure", "value", "95 % interval", "what it is"), rows)
+    for name in METRIC_NAMES:
+        metric = getattr(result.figures, name)
+        meaning = texts.METRIC_MEANINGS[name]
+        cells = (metric_with_reason(metric), texts.metric_interval(metric), meaning)
+        rows.append((texts.METRIC_TITLES[name], *cells))
+    return table(("metric", "value", "95 % interval", "meaning"), rows)
 
 
 def kinds(results: Sequence[KindResult]) -> Markup:
-    notes = Notes()
-    head = ("kind", "pictures", "missed", "regions found", *words.FIGURE_NAMES.values())
+    notes = Footnotes()
+    head = ("kind", "pictures", "missed", "regions found", *texts.METRIC_TITLES.values())
     rows = [
         (
             kind.name,
             str(kind.pictures),
-            words.share_of(kind.misses),
-            words.share_of(kind.regions_found),
-            *(notes.figure(getattr(kind.figures, name)) for name in FIGURES),
+            texts.count_and_share(kind.misses),
+            texts.count_and_share(kind.regions_found),
+            *(notes.metric(getattr(kind.figures, name)) for name in METRIC_NAMES),
         )
         for kind in results
     ]
-    return joined(table(head, rows, class_="wide"), notes.listed())
+    return join(table(head, rows, class_="wide"), notes.paragraphs())
 
 
-def groups(name: str, results: Sequence[RegionGroup]) -> Markup:
-    notes = Notes()
-    rows = [(g.name, *_rate(g.found), notes.figure(g.aupro)) for g in results]
-    head = (name, "regions found", "share", "95 % interval", words.FIGURE_NAMES["aupro"])
-    return joined(table(head, rows), notes.listed())
+def region_groups(name: str, results: Sequence[RegionGroup]) -> Markup:
+    notes = Footnotes()
+    rows = [(g.name, *_rate_cells(g.found), notes.metric(g.aupro)) for g in results]
+    head = (name, "regions found", "share", "95 % interval", texts.METRIC_TITLES["aupro"])
+    return join(table(head, rows), notes.paragraphs())
 
 
-def pictures(listed: Sequence[PictureResult], threshold: float) -> Markup:
+def pictures(results: Sequence[PictureResult], threshold: float) -> Markup:
+    """threshold: of images."""
     rows = [
         (
-            p.name,
-            p.kind,
-            words.against(p.score, threshold),
-            p.verdict,
-            words.score(p.peak),
-            f"{p.regions_found} of {p.regions}" if p.has_mask else "-",
-            p.note or p.error or "",
+            picture.name,
+            picture.kind,
+            texts.score_beside(picture.score, threshold),
+            picture.verdict,
+            texts.score(picture.peak),
+            f"{picture.regions_found} of {picture.regions}" if picture.has_mask else "-",
+            picture.note or picture.error or "",
         )
-        for p in listed[:MOST_ROWS]
+        for picture in results[:MAX_ROWS]
     ]
     head = ("picture", "kind", "score", "verdict", "peak", "regions found", "remark")
-    return joined(table(head, rows), cut(len(listed), "picture"))
+    return join(table(head, rows), omitted_rows(len(results), "picture"))
 
 
-def cut(count: int, noun: str) -> Markup | None:
-    """Says how many of a list are left out after MOST_ROWS."""
-    left = count - MOST_ROWS
-    return (
-        element("p", f"{words.counted(left, f'further {noun}')} in metrics.json.")
-        if left > 0
-        else None
-    )
+def omitted_rows(count: int, noun: str) -> Markup | None:
+    """Tells how many rows of a list were left out after MAX_ROWS."""
+    omitted = count - MAX_ROWS
+    if omitted <= 0:
+        return None
+    return element("p", f"{texts.count_of(omitted, f'more {noun}')} in metrics.json.")
 
 
-class Notes:
-    """What is to be said of figures, such as why they are undefined, numbered and written once
-    under a table."""
+class Footnotes:
+    """Reasons and cautions of metrics, numbered and written once below a table."""
 
     def __init__(self) -> None:
-        self._said: list[str] = []
+        self._notes: list[str] = []
 
-    def figure(self, value: Figure) -> Markup:
-        if value.value is None:
-            reason = self.number(f"undefined: {value.reason}")
-            return element("span", f"undefined {reason}", class_="undefined")
-        note = f" {self.number(value.reason)}" if value.reason else None
-        return joined(words.number(value.value, value.error), note)
+    def metric(self, metric: MetricValue) -> Markup:
+        if metric.value is None:
+            reference = self.reference(f"undefined: {metric.reason}")
+            return element("span", f"undefined {reference}", class_="undefined")
+        note = f" {self.reference(metric.reason)}" if metric.reason else None
+        return join(number(metric.value, metric.error), note)
 
-    def listed(self) -> Markup | None:
-        if not self._said:
+    def reference(self, note: str) -> str:
+        """Adds a note, unless it is there already, and returns its number, such as "[1]"."""
+        if note not in self._notes:
+            self._notes.append(note)
+        return f"[{self._notes.index(note) + 1}]"
+
+    def paragraphs(self) -> Markup | None:
+        if not self._notes:
             return None
-        notes = [f"[{k}] {said}" for k, said in enumerate(self._said, 1)]
-        return joined(*(element("p", note, class_="note") for note in notes))
-
-    def number(self, said: str) -> str:
-        """Such as "[1]", which stands for what is said."""
-        if said not in self._said:
-            self._said.append(said)
-        return f"[{self._said.index(said) + 1}]"
+        notes = [f"[{k}] {note}" for k, note in enumerate(self._notes, 1)]
+        return join(*(element("p", note, class_="note") for note in notes))
 
 
-def _marked(count: int) -> Child:
+def metric_with_reason(metric: MetricValue) -> Markup:
+    """The number with its caution, or "undefined" with the reason."""
+    if metric.value is None:
+        return element("span", f"undefined: {metric.reason}", class_="undefined")
+    reason = f" ({metric.reason})" if metric.reason else None
+    return join(number(metric.value, metric.error), reason)
+
+
+def number(value: float, error: float = 0.0) -> Markup:
+    """All digits are in the markup. The error is shown if it can change the visible digits."""
+    visible = element("data", texts.fraction(value), value=repr(value))
+    return join(visible, f" ± {error:.1g}" if error >= 5e-5 else None)
+
+
+def _bold(count: int) -> Child:
     return element("strong", str(count)) if count else "0"
 
 
-def _rate(value: Rate) -> tuple[str, str, str]:
-    if value.share is None or value.interval is None:
-        return f"0 of {value.of}", "undefined: there is none to count", "-"
-    low, high = (words.percent(end) for end in value.interval)
-    return f"{value.count} of {value.of}", words.percent(value.share), f"{low} to {high}"
+def _rate_cells(rate: Rate) -> tuple[str, str, str]:
+    if rate.share is None or rate.interval is None:
+        return f"0 of {rate.of}", "undefined: there are none", "-"
+    low, high = (texts.percent(end) for end in rate.interval)
+    return f"{rate.count} of {rate.of}", texts.percent(rate.share), f"{low} to {high}"

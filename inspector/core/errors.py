@@ -6,6 +6,8 @@ Each class is also the matching built-in, so that a caller who knows only Python
 from collections.abc import Sequence
 from typing import ClassVar
 
+from inspector.core.types import Cause
+
 
 class InspectorError(Exception):
     """Base of all errors of this program."""
@@ -74,7 +76,15 @@ class SourceLost(SourceError):
 
 
 class FrameError(InspectorError, ValueError):
-    """One frame that cannot be judged; becomes an inspection with verdict ERROR."""
+    """One frame that cannot be judged; becomes an inspection with verdict ERROR and the cause."""
+
+    def __init__(self, sentence: str, cause: Cause) -> None:
+        super().__init__(sentence)
+        self.cause = cause
+
+
+class UnjudgedError(InspectorError, RuntimeError):
+    """A run in which too many frames could not be judged."""
 
 
 class SinkError(InspectorError, OSError):

@@ -26,10 +26,16 @@ def read_small(path: Path) -> str:
 
 
 def write_whole(
-    path: Path, content: bytes, what: str = "", error: type[InspectorError] = SinkError
+    path: Path,
+    content: bytes,
+    what: str = "",
+    error: type[InspectorError] = SinkError,
+    *,
+    sync: bool = True,
 ) -> None:
     """Writes beside and moves into place, so that readers and power cuts see the old file or the
-    new one; makes the folder. what: put before the path in a message, as in "split ".
+    new one; makes the folder. what: put before the path in a message, as in "split ". sync: wait
+    until the disk has it; False for files that may be missing after a power cut.
 
     Raises `error` where the disk fails.
     """
@@ -38,8 +44,9 @@ def write_whole(
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         part.replace(path)
     except OSError as exc:
         with contextlib.suppress(OSError):

@@ -13,6 +13,7 @@ from typing import Any
 
 from inspector.core.arrays import Image, Map
 from inspector.core.geometry import Affine, Points
+from inspector.core.records import COVERAGE_FACTOR, new_run_id
 
 
 class Verdict(StrEnum):
@@ -21,6 +22,21 @@ class Verdict(StrEnum):
     PASS = "PASS"
     FAIL = "FAIL"
     ERROR = "ERROR"
+
+
+class Cause(StrEnum):
+    """Why a frame is ERROR.
+
+    decode: the picture is damaged or cannot be decoded. stale: it is older than it claims. size:
+    it has another size than the calibration or the engine needs. not_finite: the engine gave NaN
+    or infinity. health: the camera or the picture is not as in the good pictures.
+    """
+
+    DECODE = "decode"
+    STALE = "stale"
+    SIZE = "size"
+    NOT_FINITE = "not_finite"
+    HEALTH = "health"
 
 
 class Severity(StrEnum):
@@ -80,6 +96,7 @@ class BadFrame:
     """A captured frame that cannot be judged: it becomes an inspection with verdict ERROR.
 
     error: one sentence. image: what the decoder gave, not to be trusted; None where it gave none.
+    cause: decode, unless the source says otherwise.
     """
 
     frame_id: int
@@ -90,6 +107,7 @@ class BadFrame:
     wall_time_utc: str
     name: str | None = None
     image: Image | None = None
+    cause: Cause = Cause.DECODE
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +120,24 @@ class ModelInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a frame cannot be judged. error: one sentence."""
+
+    error: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
 class EngineOutput:
-    """anomaly_map: (h, w) float32, finite, own memory. to_frame: map pixels -> frame pixels."""
+    """anomaly_map: (h, w) float32, finite, in memory that nothing else uses. to_frame: map pixels
+    -> frame pixels. fault: why the frame is ERROR although it has a map; its defects are measured
+    and logged all the same. score: finite where there is no fault."""
 
     frame: Frame
     anomaly_map: Map
     to_frame: Affine
     score: float
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +185,34 @@ class Defect:
     map_length_mm: float | None = None
     map_width_mm: float | None = None
 
+    @property
+    def length_expanded_u_mm(self) -> float | None:
+        return _expanded(self.length_u_mm)
+
+    @property
+    def width_expanded_u_mm(self) -> float | None:
+        return _expanded(self.width_u_mm)
+
+    @property
+    def area_expanded_u_mm2(self) -> float | None:
+        return _expanded(self.area_u_mm2)
+
+
+def _expanded(standard: float | None) -> float | None:
+    return None if standard is None else COVERAGE_FACTOR * standard
+
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found on one frame.
+    """Verdict and defects of one frame.
 
-    frame: the frame, or the BadFrame it was captured as. score, anomaly_map, to_frame: None for
-    ERROR. error: a sentence, for ERROR only. timings_ms: stage name -> milliseconds spent in it,
-    and "latency": from capture until the sinks were reached.
+    frame: the frame, or the BadFrame it was captured as. score, anomaly_map, to_frame: None for an
+    ERROR without a map. error, cause: a sentence and its kind, for ERROR only. timings_ms: stage
+    name -> milliseconds spent in it, and "latency": from capture until the sinks were reached.
+    judged_ns: monotonic, when the verdict was known. seq: number of its `verdict` record in the
+    run; its `measured` record has the next number. The pipeline sets both.
+
+    Raises ValueError for an ERROR without a cause, and for a cause without ERROR.
     """
 
     frame: Frame | BadFrame
@@ -176,6 +225,13 @@ class Inspection:
     error: str | None = None
     defects: tuple[Defect, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
+    cause: Cause | None = None
+    judged_ns: int | None = None
+    seq: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.verdict is Verdict.ERROR) is (self.cause is None):
+            raise ValueError(f"verdict {self.verdict} with cause {self.cause}")
 
     @property
     def frame_id(self) -> int:
@@ -189,7 +245,8 @@ class RunInfo:
     engine: the engine's spec as plain values (no pictures). config: the configuration as plain
     values, without passwords. Hashes are sha256 hex. unit: mm, cm or inch; how lengths are shown.
     parity: what the check of the engine against its reference found; judged_by: the file and the
-    runtime that judge; both filled when the engine is open.
+    runtime that judge; both filled when the engine is open. run_id: differs for every run.
+    source_name: short name of the source among the sources of the run.
     """
 
     source: SourceInfo
@@ -205,3 +262,5 @@ class RunInfo:
     unit: str = "mm"
     parity: dict[str, Any] = field(default_factory=dict)
     judged_by: dict[str, Any] = field(default_factory=dict)
+    run_id: str = field(default_factory=new_run_id)
+    source_name: str = "main"

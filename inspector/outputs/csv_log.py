@@ -1,13 +1,14 @@
-"""The table of defects: one row per defect, mm and pixels in columns of their own."""
+"""Tables of defects: one row per defect, millimetres and pixels in separate columns."""
 
-import csv
-import io
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.errors import SinkError
 from inspector.core.protocols import Picture
+from inspector.core.records import COVERAGE_FACTOR, event_id
+from inspector.core.tables import csv_row
 from inspector.core.types import Defect, Inspection, RunInfo
 from inspector.outputs.files import LineFile
 
@@ -30,10 +31,14 @@ _DEFECT: Final[dict[str, Callable[[Defect], Any]]] = {
     "truncated": lambda d: "true" if d.truncated else "false",
     "length_mm": lambda d: _rounded(d.length_mm),
     "length_u_mm": lambda d: _rounded(d.length_u_mm),
+    "length_expanded_u_mm": lambda d: _rounded(d.length_expanded_u_mm),
     "width_mm": lambda d: _rounded(d.width_mm),
     "width_u_mm": lambda d: _rounded(d.width_u_mm),
+    "width_expanded_u_mm": lambda d: _rounded(d.width_expanded_u_mm),
     "area_mm2": lambda d: _rounded(d.area_mm2),
     "area_u_mm2": lambda d: _rounded(d.area_u_mm2),
+    "area_expanded_u_mm2": lambda d: _rounded(d.area_expanded_u_mm2),
+    "coverage_factor": lambda d: COVERAGE_FACTOR,
     "equivalent_diameter_mm": lambda d: _rounded(d.equivalent_diameter_mm),
     "centroid_x_mm": lambda d: _rounded(d.centroid_mm and d.centroid_mm[0]),
     "centroid_y_mm": lambda d: _rounded(d.centroid_mm and d.centroid_mm[1]),
@@ -57,43 +62,65 @@ _DEFECT: Final[dict[str, Callable[[Defect], Any]]] = {
     "map_area_px": lambda d: _rounded(d.map_area_px),
 }
 
-HEADER: Final[tuple[str, ...]] = (*_FRAME, *_DEFECT)
+_RECORD: Final = (
+    *("run_id", "source", "seq", "event_id"),
+    *("captured_ns", "part_id", "recipe_id", "cause"),
+)
+"""Of the `measured` record of the same frame in the log."""
+
+HEADER: Final[tuple[str, ...]] = (*_FRAME, *_DEFECT, *_RECORD)
 """The columns, in order; the same for every run, whatever the unit and the calibration. Empty
 where there is no value: no calibration, a live source (pts_s), no picture's name."""
 
 
 class CsvLogSink:
-    """RFC 4180, UTF-8, one row per defect; frames without a defect give no row."""
+    """RFC 4180, UTF-8, one row per defect and frame; frames without a defect give no row.
+
+    copy: a second file that gets the same rows.
+    """
 
     name = "csv_log"
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: LineFile | None = None
+    def __init__(self, path: Path, *, copy: Path | None = None) -> None:
+        self._paths = [path] if copy is None else [path, copy]
+        self._files: list[LineFile] = []
+        self._run: RunInfo | None = None
 
     def open(self, run: RunInfo) -> None:
-        self._file = LineFile(self._path)
-        self._file.write_line(_row(HEADER))
+        self._run = run
+        for path in self._paths:
+            self._files.append(LineFile(path))
+        self._write(csv_row(HEADER))
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
-        if self._file is None:
-            raise SinkError(f"{self._path} is written before it is open")
+        if self._run is None or not self._files:
+            raise SinkError(f"{self._paths[0]} is written before it is open")
         if not inspection.defects:
             return
         frame = [get(inspection) for get in _FRAME.values()]
+        record = _record_cells(self._run, inspection)
         for defect in inspection.defects:
-            self._file.write_line(_row([*frame, *(get(defect) for get in _DEFECT.values())]))
+            cells = (get(defect) for get in _DEFECT.values())
+            self._write(csv_row([*frame, *cells, *record]))
 
     def close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
+        files, self._files = self._files, []
+        with contextlib.ExitStack() as stack:
+            for file in files:
+                stack.callback(file.close)
+
+    def _write(self, row: str) -> None:
+        for file in self._files:
+            file.write_line(row)
 
 
-def _row(values: list[Any] | tuple[str, ...]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow(values)
-    return text.getvalue()
+def _record_cells(run: RunInfo, inspection: Inspection) -> list[Any]:
+    """The cells of _RECORD. Parts and recipes are not known yet."""
+    seq = inspection.seq + 1
+    return [
+        *(run.run_id, run.source_name, seq, event_id(run.run_id, run.source_name, seq)),
+        *(inspection.frame.captured_ns, None, None, inspection.cause),
+    ]
 
 
 def _rounded(value: float | None) -> float | None:

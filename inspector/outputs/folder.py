@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.errors import ConfigError, SinkError
-from inspector.core.files import sole_writer
+from inspector.core.files import sole_writer, write_whole
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
 
 VIDEO: Final = "annotated.mp4"
-CSV: Final = "defects.csv"
+SIGHTINGS: Final = "sightings.csv"
+DEFECTS: Final = "defects.csv"
 LOG: Final = "inspections.jsonl"
 SUMMARY: Final = "summary.json"
 SNAPSHOTS: Final = "snapshots"
-RESULTS: Final = (VIDEO, CSV, LOG, SUMMARY, SNAPSHOTS)
+RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS)
 
 
 def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
@@ -75,12 +76,9 @@ def _held(folder: Path) -> list[str]:
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
     """Writes summary.json whole or not at all. Raises SinkError."""
-    path, part = folder / SUMMARY, folder / (SUMMARY + ".part")
+    path = folder / SUMMARY
     try:
         text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
-        part.write_bytes((text + "\n").encode("utf-8", "backslashreplace"))
-        part.replace(path)
-    except (OSError, ValueError) as exc:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise SinkError(f"cannot write {path}: {exc}") from exc
+    except ValueError as exc:
+        raise SinkError(f"{path} cannot be written: {exc}") from exc
+    write_whole(path, (text + "\n").encode("utf-8", "backslashreplace"))

@@ -1,122 +1,101 @@
-"""The full record: a header line, then one JSON object per inspection."""
+"""The full log: a header line, then one line per record. Writes format 2, reads 1 and 2."""
 
-import dataclasses
 import json
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from inspector.core.errors import SinkError
+from inspector.core.events import Event
 from inspector.core.protocols import Picture
-from inspector.core.types import Defect, Inspection, RunInfo
+from inspector.core.records import FORMAT
+from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.files import LineFile
+from inspector.outputs.records import (
+    Record,
+    event_record,
+    header_record,
+    inspection_records,
+    json_value,
+)
 
-FORMAT: Final = 1
-_POLYGON_DECIMALS: Final = 2
-_DIGITS: Final = 7
+READABLE: Final = (1, FORMAT)
+"""Formats that read_log and read_records take."""
+
+INSPECTION_TYPES: Final = ("inspection", "measured")
+"""Type of the record that holds a whole inspection, in format 1 and in format 2."""
 
 
 class JsonLogSink:
-    """JSON lines, UTF-8; the keys are the field names of the core types, in the units of their
-    names. A value that is not finite is a SinkError, never NaN in the file."""
+    """JSON lines, UTF-8. A value that is not finite is a SinkError, never NaN in the file."""
 
     name = "json_log"
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: LineFile | None = None
+        self._run: RunInfo | None = None
 
     def open(self, run: RunInfo) -> None:
-        self._file = LineFile(self._path)
-        self._line(header(run))
+        self._file, self._run = LineFile(self._path), run
+        self._file.write_line(self._line(header_record(run)))
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
-        self._line(record(inspection))
+        file, run = self._opened()
+        verdict, measured = inspection_records(run, inspection)
+        # One write for both: a second call to the system would cost more than the line.
+        file.write_line(self._line(verdict) + self._line(measured))
+
+    def write_event(self, event: Event) -> None:
+        file, run = self._opened()
+        file.write_line(self._line(event_record(run, event)))
 
     def close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
             file.close()
 
-    def _line(self, values: dict[str, Any]) -> None:
-        if self._file is None:
+    def _opened(self) -> tuple[LineFile, RunInfo]:
+        if self._file is None or self._run is None:
             raise SinkError(f"{self._path} is written before it is open")
+        return self._file, self._run
+
+    def _line(self, record: Record) -> str:
         try:
-            text = json.dumps(values, allow_nan=False, separators=(",", ":"), default=_plain)
+            text = json.dumps(record, allow_nan=False, separators=(",", ":"), default=json_value)
         except (TypeError, ValueError) as exc:
-            what = values.get("frame_id", "the header")
-            raise SinkError(f"{self._path}: frame {what} cannot be written: {exc}") from exc
-        self._file.write_line(text + "\n")
+            where = f"record {record['type']} of frame {record['frame_id']}"
+            raise SinkError(f"{self._path}: {where} cannot be written: {exc}") from exc
+        return text + "\n"
 
 
-def header(run: RunInfo) -> dict[str, Any]:
-    """The first line of the log."""
-    values = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
-    values["source"] = dataclasses.asdict(run.source)
-    return {"type": "header", "format": FORMAT, **values}
+def read_log(path: Path) -> tuple[Record, list[Record]]:
+    """The header of a log and its inspections, one record per frame. The fields that format 2
+    added, such as `cause`, are absent in a log of format 1. Raises as read_records does."""
+    header, *others = read_records(path)
+    return header, [record for record in others if record["type"] in INSPECTION_TYPES]
 
 
-def record(inspection: Inspection) -> dict[str, Any]:
-    """One inspection as plain values; polygons are rounded to 0.01 px."""
-    frame = inspection.frame
-    return {
-        "type": "inspection",
-        "frame_id": frame.frame_id,
-        "source_id": frame.source_id,
-        "name": frame.name,
-        "pts_s": frame.pts_s,
-        "wall_time_utc": frame.wall_time_utc,
-        "captured_ns": frame.captured_ns,
-        "verdict": inspection.verdict.value,
-        "score": inspection.score,
-        "image_threshold": inspection.image_threshold,
-        "pixel_threshold": inspection.pixel_threshold,
-        "error": inspection.error,
-        "timings_ms": {name: round(ms, 3) for name, ms in inspection.timings_ms.items()},
-        "defects": [_defect(defect) for defect in inspection.defects],
-    }
+def read_records(path: Path) -> list[Record]:
+    """Every record of a log, the header first.
 
-
-def read_log(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The header and the inspections of a log. A last line without its end, as a killed process
-    leaves it, is dropped; anything else that is not a log raises ValueError with the line."""
+    A last line without its end, as a killed process leaves it, is dropped. Raises ValueError with
+    the number of the line for anything else that is no log, and for a log of another format.
+    """
     lines = path.read_bytes().split(b"\n")[:-1]
-    records = []
+    records: list[Record] = []
     for number, line in enumerate(lines, 1):
         try:
-            records.append(json.loads(line))
+            record: Any = json.loads(line)
         except ValueError as exc:
             raise ValueError(f"line {number} of {path} is not JSON: {exc}") from exc
-    if not records or records[0].get("type") != "header":
+        if not isinstance(record, dict) or not isinstance(record.get("type"), str):
+            raise ValueError(f"line {number} of {path} is no record: it has no type")
+        records.append(record)
+    if not records or records[0]["type"] != "header":
         raise ValueError(f"{path} does not begin with a header line")
-    if records[0].get("format") != FORMAT:
-        raise ValueError(f"{path} has format {records[0].get('format')}; known: {FORMAT}")
-    return records[0], records[1:]
-
-
-def _defect(defect: Defect) -> dict[str, Any]:
-    values = {f.name: _rounded(getattr(defect, f.name)) for f in dataclasses.fields(defect)}
-    values["severity"] = defect.severity.value
-    values["polygons"] = [
-        np.round(polygon, _POLYGON_DECIMALS).tolist() for polygon in defect.polygons
-    ]
-    return values
-
-
-def _rounded(value: Any) -> Any:
-    """Floats to seven significant digits, within tuples too; anything else as it is."""
-    if isinstance(value, tuple):
-        return [_rounded(v) for v in value]
-    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, Fraction):
-        return f"{value.numerator}/{value.denominator}"
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+    log_format = records[0].get("format")
+    if log_format not in READABLE:
+        newer = isinstance(log_format, int) and log_format > FORMAT
+        hint = "a newer version of this program wrote it" if newer else "it is no known format"
+        raise ValueError(f"{path} has format {log_format}, this program reads 1 and 2: {hint}")
+    return records

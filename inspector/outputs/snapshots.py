@@ -8,9 +8,11 @@ import cv2
 
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, SinkError
+from inspector.core.files import write_whole
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo, Verdict
 from inspector.outputs.files import make_folder
+from inspector.outputs.options import SnapshotOptions
 
 WHEN: Final[dict[str, frozenset[Verdict]]] = {
     "fail": frozenset({Verdict.FAIL}),
@@ -22,14 +24,15 @@ WHEN: Final[dict[str, frozenset[Verdict]]] = {
 class SnapshotSink:
     """One JPEG per failing frame, named by its id and verdict, such as frame_00001234_FAIL.jpg.
 
-    The newest max_count are kept: at the cap the oldest of this run is deleted for each new one;
-    0 keeps none. Files that were there before the run are never touched, unless a new one takes
-    their name. when: fail, error or both. quality: JPEG, 1 to 100.
+    The newest options.max_count are kept: at that number the oldest of this run is deleted for each
+    new one. Files that were there before the run are never touched, unless a new one takes their
+    name. Raises ConfigError for options out of range.
     """
 
     name = "snapshots"
 
-    def __init__(self, folder: Path, *, max_count: int, when: str, quality: int) -> None:
+    def __init__(self, folder: Path, options: SnapshotOptions) -> None:
+        max_count, when, quality = options.max_count, options.when, options.quality
         if when not in WHEN:
             raise ConfigError(f"snapshots: when must be one of {', '.join(WHEN)}, not {when!r}")
         if max_count < 0:
@@ -53,9 +56,10 @@ class SnapshotSink:
         try:
             while len(self._kept) >= self._max_count:
                 self._kept.popleft().unlink(missing_ok=True)
-            _write_whole(path, data)
         except OSError as exc:
             raise SinkError(f"the snapshot {path} cannot be written: {exc.strerror}") from exc
+        # Waiting for the disk at each failing frame would hold up the run.
+        write_whole(path, data, "the snapshot ", sync=False)
         self._kept.append(path)
 
     def close(self) -> None:
@@ -69,14 +73,3 @@ class SnapshotSink:
         if not done:
             raise SinkError(f"the snapshot {path} cannot be encoded")
         return bytes(data.tobytes())
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Under its name only when it is whole."""
-    part = path.with_suffix(".part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise

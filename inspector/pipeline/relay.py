@@ -1,4 +1,4 @@
-"""What preprocess, infer and measure do alike: take tickets, work on them, hand them on."""
+"""The common loop of preprocess, infer and measure: take tickets, work on them, hand them on."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from inspector.core.channel import END, Channel
 from inspector.core.clock import ms_since
 from inspector.core.errors import FrameError
-from inspector.core.types import Inspection
+from inspector.core.types import Fault, Inspection
 from inspector.pipeline.stages import Ticket, errored
 from inspector.pipeline.stats import RunStats
 from inspector.pipeline.watchdog import Watchdog
@@ -26,7 +26,12 @@ def each(work: Callable[[Any], Any]) -> Work:
         except FrameError as exc:
             return exc
 
-    return lambda items: [attempt(item) for item in items]
+    return all_of(attempt)
+
+
+def all_of(work: Callable[[Any], Any]) -> Work:
+    """The same, but a FrameError ends the run."""
+    return lambda items: [work(item) for item in items]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,17 @@ class Relay:
         outbox: Channel[Ticket],
         work: Work,
         at_once: int = 1,
+        after: Callable[[Ticket], None] | None = None,
     ) -> None:
-        """Until the inbox ends. What is not handed on is counted as thrown away."""
+        """Until the inbox ends. What is not handed on is counted as thrown away. after: called with
+        each ticket, in order, before it is handed on."""
         while tickets := _gather(inbox, at_once):
             try:
                 if not self.aborted():
                     self._do(stage, tickets, work)
+                    if after is not None:
+                        for ticket in tickets:
+                            after(ticket)
                     while tickets and outbox.put(tickets[0]):
                         tickets.popleft()
             finally:
@@ -68,7 +78,8 @@ class Relay:
         share_ms = ms_since(start_ns) / len(unjudged)
         for ticket, result in zip(unjudged, results, strict=True):
             if isinstance(result, FrameError):
-                result = errored(ticket.frame, str(result), self.thresholds)
+                fault = Fault(str(result), result.cause)
+                result = errored(ticket.frame, fault, self.thresholds)
             ticket.item = result
             ticket.timings_ms[stage] = share_ms
 

@@ -1,19 +1,18 @@
 """Five threads, four channels, one count: every captured frame is inspected, errored or dropped."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from threading import Event, Lock, Thread
-from typing import Any
 
 from loguru import logger
 
 from inspector.core.channel import END, Channel
 from inspector.core.clock import ms_since, now_ns
-from inspector.core.errors import FrameError, InspectorError, SinkError, StageError
-from inspector.core.protocols import Picture, Source
+from inspector.core.errors import InspectorError, StageError, UnjudgedError
+from inspector.core.protocols import CountsMissing, EventStage, Source
 from inspector.core.types import Inspection, RunInfo, Verdict
-from inspector.pipeline.relay import Relay, each
+from inspector.pipeline.relay import Relay, all_of, each
+from inspector.pipeline.reporter import Observer, Reporter
 from inspector.pipeline.stages import Output, Stages, Ticket, first_item, infer
 from inspector.pipeline.stats import RunStats
 from inspector.pipeline.watchdog import Watchdog
@@ -23,18 +22,18 @@ GRACE_S = 10.0
 
 STAGES = ("capture", "preprocess", "infer", "measure", "output")
 
-Observer = Callable[[Inspection, Picture], None]
-"""Called on the output thread after the sinks."""
-
 
 class Pipeline:
     """capture -> preprocess -> infer -> measure -> output.
 
-    Live sources drop the oldest frame between capture and preprocess, and nowhere else; files wait
-    everywhere. The first error wins: it aborts the run (an error of the source drains it instead,
-    since nothing behind it is wrong), every sink is closed, and finish() raises it. `reporting`:
-    engine and sinks have been opened. batch: frames that the engine is given at once, on files; a
-    live source would wait for them, so it has one at a time.
+    The verdict leaves behind infer where the map decides it, otherwise behind measure. Live sources
+    drop the oldest frame between capture and preprocess, and nowhere else; files wait everywhere.
+    The first error wins: it aborts the run (an error of the source drains it instead, since nothing
+    behind it is wrong), every sink is closed, and finish() raises it.
+
+    reporting: engine and sinks have been opened. batch: frames that the engine is given at once, on
+    files; a live source has one at a time, because frames would wait for each other. event_stages:
+    see every inspection before the sinks do, the first stage first.
     """
 
     def __init__(
@@ -45,6 +44,7 @@ class Pipeline:
         run: RunInfo,
         *,
         observers: Sequence[Observer] = (),
+        event_stages: Sequence[EventStage] = (),
         max_errored_in_a_row: int | None = None,
         stall_timeout_s: float | None = None,
         batch: int = 1,
@@ -53,10 +53,8 @@ class Pipeline:
         self.reporting = False
         self._source = source
         self._stages = stages
-        self._outputs = list(outputs)
-        self._run = run
         self._thresholds = (run.image_threshold, run.pixel_threshold)
-        self._observers = observers
+        self._reporter = Reporter(run, outputs, stages, event_stages, observers, self._close)
         self._max_errored = max_errored_in_a_row
         self._watchdog = Watchdog(stall_timeout_s)
         self._live = source.info.live
@@ -132,6 +130,8 @@ class Pipeline:
         while not self.wait(0.2):
             pass
         self._source.close()
+        if isinstance(self._source, CountsMissing):
+            self.stats.missing_by_cause = dict(self._source.missing())
         self.stats.ended()
         self.stats.dropped_live = self._captured.dropped
         for thread in self._running():
@@ -181,8 +181,8 @@ class Pipeline:
             self._fail(error, drain=drain)
         finally:
             self._watchdog.end(name)
-            for output in self._outputs if name == "output" else ():
-                self._close(output)
+            if name == "output":
+                self._reporter.close()
             if name in self._ready:
                 self._ready[name].set()
 
@@ -214,19 +214,29 @@ class Pipeline:
             engine.warm_up()
             self._ready["infer"].set()
             work = partial(infer, engine)
-            self._relay.run("infer", self._prepared, self._inferred, work, self._batch)
+            after = None if self._stages.judge_map is None else self._reporter.announce
+            self._relay.run("infer", self._prepared, self._inferred, work, self._batch, after)
         finally:
             engine.close()
 
     def _measure(self) -> None:
-        self._relay.run("measure", self._inferred, self._measured, each(self._stages.judge))
+        judge = self._stages.judge
+        if self._stages.judge_map is None:
+            work, after = each(judge), self._reporter.announce
+            self._relay.run("measure", self._inferred, self._measured, work, after=after)
+        else:
+            # The verdict has left and is final, so a FrameError now ends the run.
+            self._relay.run("measure", self._inferred, self._measured, all_of(judge))
 
     def _output(self) -> None:
-        for output in list(self._outputs):
-            self._attempt(output, lambda sink: sink.open(self._run))
+        self._reporter.open()
         self.reporting = True
         self._ready["output"].set()
-        self._report_all()
+        error = self._report_all()
+        self._watchdog.begin("output", ())
+        self._reporter.flush()
+        if error is not None:
+            raise error
 
     def _close(self, output: Output) -> None:
         """Whatever one sink does when it is closed, the others are closed too."""
@@ -238,7 +248,8 @@ class Pipeline:
                 known = isinstance(exc, InspectorError)
                 self._fail(exc if known else StageError("output", (), exc), drain=True)
 
-    def _report_all(self) -> None:
+    def _report_all(self) -> UnjudgedError | None:
+        """Until the channel ends, or too many frames in a row could not be judged."""
         in_a_row = 0
         while (ticket := self._measured.get()) is not END:
             assert isinstance(ticket, Ticket)
@@ -251,32 +262,15 @@ class Pipeline:
                     self.stats.thrown_away(1)
             in_a_row = in_a_row + 1 if inspection.verdict is Verdict.ERROR else 0
             if self._max_errored is not None and in_a_row >= self._max_errored:
-                raise FrameError(
+                return UnjudgedError(
                     f"{in_a_row} frames in a row could not be judged; "
                     f"the last one, {inspection.frame_id}: {inspection.error}"
                 )
+        return None
 
     def _report(self, ticket: Ticket) -> Inspection:
         start_ns = self._watchdog.begin("output", [ticket.frame.frame_id])
-        assert isinstance(ticket.item, Inspection)
-        ticket.timings_ms["latency"] = ms_since(ticket.frame.captured_ns)
-        inspection = replace(ticket.item, timings_ms=ticket.timings_ms)
-        picture = self._stages.render(inspection)
-        for output in list(self._outputs):
-            self._attempt(output, lambda sink: sink.write(inspection, picture))
-        for observe in self._observers:
-            observe(inspection, picture)
+        inspection = self._reporter.report(ticket)
         self._watchdog.end("output")
         self.stats.reported(inspection, output_ms=ms_since(start_ns))
         return inspection
-
-    def _attempt(self, output: Output, action: Callable[[Any], None]) -> None:
-        """A sink that fails ends the run, or is left out from now on where it may."""
-        try:
-            action(output.sink)
-        except SinkError as exc:
-            if output.fatal:
-                raise
-            logger.warning("{} is left out from now on: {}", output.sink.name, exc)
-            self._outputs.remove(output)
-            self._close(output)

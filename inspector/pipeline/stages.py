@@ -10,7 +10,16 @@ from inspector.core.arrays import Image, Map
 from inspector.core.errors import FrameError
 from inspector.core.geometry import Affine
 from inspector.core.protocols import Picture, Sink
-from inspector.core.types import BadFrame, EngineOutput, Frame, Inspection, ModelInput, Verdict
+from inspector.core.types import (
+    BadFrame,
+    Cause,
+    EngineOutput,
+    Fault,
+    Frame,
+    Inspection,
+    ModelInput,
+    Verdict,
+)
 
 
 class RunningEngine(Protocol):
@@ -28,12 +37,17 @@ class RunningEngine(Protocol):
 @dataclass(frozen=True, slots=True)
 class Stages:
     """The work of each stage. open_engine is called, and the engine used and closed, on the infer
-    thread; render draws nothing until a sink asks for the picture."""
+    thread; render draws nothing until a sink asks for the picture.
+
+    judge_map: gives the final verdict from the map alone, where the rule allows it; the verdict
+    then leaves before the defects are measured. None: it leaves when they are measured.
+    """
 
     preprocess: Callable[[Frame], ModelInput]
     open_engine: Callable[[], RunningEngine]
     judge: Callable[[EngineOutput], Inspection]
     render: Callable[[Inspection], Picture]
+    judge_map: Callable[[EngineOutput], Inspection] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,46 +61,55 @@ class Output:
 @dataclass(slots=True)
 class Ticket:
     """One frame on its way. item: what the last stage made of it; an Inspection passes on
-    untouched, which is how a frame that could not be judged reaches the logs."""
+    untouched, which is how a frame that could not be judged reaches the logs. judged_ns: when the
+    verdict was known."""
 
     frame: Frame | BadFrame
     item: Frame | ModelInput | EngineOutput | Inspection
     timings_ms: dict[str, float] = field(default_factory=dict)
+    judged_ns: int | None = None
 
 
-def infer(engine: RunningEngine, given: Sequence[ModelInput]) -> list[EngineOutput | FrameError]:
-    """Runs the engine once on all pictures; a FrameError for each whose answer is not finite."""
-    alone = len(given) == 1
-    pixels = given[0].pixels[np.newaxis] if alone else np.stack([one.pixels for one in given])
+def infer(engine: RunningEngine, inputs: Sequence[ModelInput]) -> list[EngineOutput | FrameError]:
+    """Runs the engine once on all pictures; a FrameError for each whose map is not finite."""
+    single = len(inputs) == 1
+    pixels = inputs[0].pixels[np.newaxis] if single else np.stack([i.pixels for i in inputs])
     maps, scores = engine.infer(pixels)
     # A view would keep the maps of the whole batch for as long as one of them is kept.
-    own = maps if alone else [one.copy() for one in maps]
+    separate = maps if single else [anomaly_map.copy() for anomaly_map in maps]
     return [
-        _output(one, anomaly_map, float(score))
-        for one, anomaly_map, score in zip(given, own, scores, strict=True)
+        _output(model_input, anomaly_map, float(score))
+        for model_input, anomaly_map, score in zip(inputs, separate, scores, strict=True)
     ]
 
 
-def _output(given: ModelInput, anomaly_map: Map, score: float) -> EngineOutput | FrameError:
+def _output(model_input: ModelInput, anomaly_map: Map, score: float) -> EngineOutput | FrameError:
     # One sum finds NaN and infinity without a temporary of the size of the map.
-    if not (np.isfinite(score) and np.isfinite(anomaly_map.sum(dtype=np.float64))):
-        return FrameError("the engine gave an anomaly map or a score that is not finite")
-    input_hw, map_hw = given.pixels.shape[:2], anomaly_map.shape
+    if not np.isfinite(anomaly_map.sum(dtype=np.float64)):
+        return FrameError("the engine gave an anomaly map that is not finite", Cause.NOT_FINITE)
+    fault = None
+    if not np.isfinite(score):
+        fault = Fault("the engine gave a score that is not finite", Cause.NOT_FINITE)
+    input_hw, map_hw = model_input.pixels.shape[:2], anomaly_map.shape
     to_input = Affine(input_hw[1] / map_hw[1], input_hw[0] / map_hw[0])
-    return EngineOutput(given.frame, anomaly_map, given.to_frame.after(to_input), score)
+    to_frame = model_input.to_frame.after(to_input)
+    return EngineOutput(model_input.frame, anomaly_map, to_frame, score, fault)
 
 
-def errored(frame: Frame | BadFrame, sentence: str, thresholds: tuple[float, float]) -> Inspection:
-    """The inspection of a frame that could not be judged. thresholds: of image and pixel."""
+def errored(frame: Frame | BadFrame, fault: Fault, thresholds: tuple[float, float]) -> Inspection:
+    """The inspection of a frame without a map. thresholds: of image and pixel."""
     return Inspection(
         frame=frame,
         verdict=Verdict.ERROR,
         image_threshold=thresholds[0],
         pixel_threshold=thresholds[1],
-        error=sentence,
+        error=fault.error,
+        cause=fault.cause,
     )
 
 
 def first_item(frame: Frame | BadFrame, thresholds: tuple[float, float]) -> Frame | Inspection:
     """What a captured frame begins its way as."""
-    return errored(frame, frame.error, thresholds) if isinstance(frame, BadFrame) else frame
+    if isinstance(frame, BadFrame):
+        return errored(frame, Fault(frame.error, frame.cause), thresholds)
+    return frame

@@ -2,12 +2,13 @@
 
 import math
 import time
+from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.quantiles import LogHistogram
-from inspector.core.types import Inspection, Verdict
+from inspector.core.types import Cause, Inspection, Verdict
 
 MIN_MS = 1e-3
 
@@ -16,7 +17,8 @@ class RunStats:
     """Counters of one run. captured == inspected + dropped + errored once the run has ended.
 
     inspected: judged PASS or FAIL and taken by every sink. errored: verdict ERROR, likewise.
-    dropped: discarded by a full live channel, or thrown away when the run was aborted.
+    dropped: discarded by a full live channel (overrun), or thrown away when the run was aborted
+    (abort). missing: never received, as far as the source knows; expected == captured + missing.
     """
 
     def __init__(self) -> None:
@@ -28,9 +30,10 @@ class RunStats:
         self.captured = 0
         self.passed = 0
         self.failed = 0
-        self.errored = 0
+        self.errored_by_cause = dict.fromkeys(Cause, 0)
         self.dropped_live = 0
         self.dropped_abort = 0
+        self.missing_by_cause: dict[str, int] = {}
         self.latency = LogHistogram(smallest=MIN_MS)
         self.stages: dict[str, LogHistogram] = {}
 
@@ -39,8 +42,24 @@ class RunStats:
         return self.passed + self.failed
 
     @property
+    def errored(self) -> int:
+        return sum(self.errored_by_cause.values())
+
+    @property
+    def dropped_by_cause(self) -> dict[str, int]:
+        return {"overrun": self.dropped_live, "abort": self.dropped_abort}
+
+    @property
     def dropped(self) -> int:
         return self.dropped_live + self.dropped_abort
+
+    @property
+    def missing(self) -> int:
+        return sum(self.missing_by_cause.values())
+
+    @property
+    def expected(self) -> int:
+        return self.captured + self.missing
 
     @property
     def balanced(self) -> bool:
@@ -76,7 +95,8 @@ class RunStats:
         elif inspection.verdict is Verdict.FAIL:
             self.failed += 1
         else:
-            self.errored += 1
+            assert inspection.cause is not None  # as Inspection checks
+            self.errored_by_cause[inspection.cause] += 1
         self.latency.add(ms_since(inspection.frame.captured_ns))
         for stage, milliseconds in (*inspection.timings_ms.items(), ("output", output_ms)):
             if stage != "latency":
@@ -88,6 +108,20 @@ class RunStats:
         done = self.inspected + self.errored
         return None if self._cpu_s is None or not done else round(self._cpu_s * 1e3 / done, 2)
 
+    def equation(self) -> str:
+        """The accounting in one line, with every cause that counted a frame."""
+        text = (
+            f"captured {self.captured} = inspected {self.inspected} + "
+            f"dropped {self.dropped}{_causes(self.dropped_by_cause)} + "
+            f"errored {self.errored}{_causes(self.errored_by_cause)}"
+        )
+        if not self.missing:
+            return text
+        return (
+            f"expected {self.expected} = captured {self.captured} + "
+            f"missing {self.missing}{_causes(self.missing_by_cause)}; {text}"
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for summary.json; NaN becomes None."""
         return {
@@ -97,14 +131,22 @@ class RunStats:
             "errored": self.errored,
             "passed": self.passed,
             "failed": self.failed,
-            "dropped_live": self.dropped_live,
-            "dropped_abort": self.dropped_abort,
+            "dropped_by_cause": self.dropped_by_cause,
+            "errored_by_cause": {str(c): count for c, count in self.errored_by_cause.items()},
+            "expected": self.expected,
+            "missing": self.missing,
+            "missing_by_cause": self.missing_by_cause,
             "seconds": round(self.seconds, 3),
             "throughput_per_s": round(self.frames_per_s, 2),
             "cpu_ms_per_frame": self._cpu_ms_per_frame(),
             "latency_ms": quantiles(self.latency),
             "stages_ms": {name: quantiles(h) for name, h in self.stages.items()},
         }
+
+
+def _causes(counts: Mapping[Any, int]) -> str:
+    named = ", ".join(f"{cause} {count}" for cause, count in counts.items() if count)
+    return f" ({named})" if named else ""
 
 
 def quantiles(histogram: LogHistogram) -> dict[str, float | None]:

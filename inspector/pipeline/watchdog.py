@@ -1,4 +1,4 @@
-"""Who works on which frames since when, so that a stuck stage is seen."""
+"""Notes which stage works on which frames since when, so that a stuck stage is seen."""
 
 from collections.abc import Iterable
 
@@ -7,8 +7,8 @@ from inspector.core.errors import StageError
 
 
 class Watchdog:
-    """limit_s: how long one stage may work on one frame, n frames at once n times as long; None:
-    for ever.
+    """limit_s: how long a stage may work on one frame, or on no frame; n frames at once n times as
+    long. None: without limit.
 
     Each stage writes its own entry only, so single dict operations need no lock.
     """
@@ -37,7 +37,7 @@ class Watchdog:
             return None
         now = now_ns()
         for stage, (frame_ids, since_ns) in list(self._busy.items()):
-            limit_s = self._limit_s * len(frame_ids)
+            limit_s = self._limit_s * max(1, len(frame_ids))
             if (now - since_ns) / 1e9 > limit_s:
                 return StageError(stage, frame_ids, TimeoutError(f"no result after {limit_s:g} s"))
         return None

@@ -1,10 +1,13 @@
 """From an anomaly map and its measured defects to a verdict."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from inspector.core.arrays import Image, Map
 from inspector.core.geometry import Affine
+from inspector.core.schema import OneOf, Positive
 from inspector.core.types import Defect, EngineOutput, Inspection, Verdict
 
 Analyze = Callable[[Image, Map, Affine, float], tuple[Defect, ...]]
@@ -15,10 +18,10 @@ Analyze = Callable[[Image, Map, Affine, float], tuple[Defect, ...]]
 class SizeRule:
     """A defect fails the frame when it reaches every limit that is given; none given: any does."""
 
-    min_length_mm: float | None = None
-    min_area_mm2: float | None = None
-    min_length_px: float | None = None
-    min_area_px: float | None = None
+    min_length_mm: Positive | None = None
+    min_area_mm2: Positive | None = None
+    min_length_px: Positive | None = None
+    min_area_px: Positive | None = None
 
     def fails(self, defect: Defect) -> bool:
         pairs = (
@@ -31,10 +34,19 @@ class SizeRule:
 
 
 @dataclass(frozen=True, slots=True)
+class VerdictOptions(SizeRule):
+    """The section `verdict` of the configuration. A threshold that is None is the engine's."""
+
+    rule: Annotated[str, OneOf("score", "defects", "either")] = "score"
+    image_threshold: float | None = None
+    pixel_threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Judge:
     """Makes the inspection of one frame. Regions are listed whatever the verdict.
 
-    rule: "score" (FAIL iff score >= image threshold), "defects" (a defect passes the size rule),
+    rule: "score" (FAIL iff score >= image threshold), "defects" (a defect fails the size rule),
     or "either".
     """
 
@@ -48,15 +60,28 @@ class Judge:
         defects = self.analyze(
             output.frame.image, output.anomaly_map, output.to_frame, self.pixel_threshold
         )
-        failed = self.failed(output.score, defects)
+        return self._inspection(output, defects)
+
+    def judge_map(self, output: EngineOutput) -> Inspection:
+        """The inspection before its defects are measured. The verdict is final for rule "score"
+        only: the other rules need the sizes."""
+        return self._inspection(output, ())
+
+    def _inspection(self, output: EngineOutput, defects: tuple[Defect, ...]) -> Inspection:
+        fault = output.fault
+        verdict = Verdict.ERROR
+        if fault is None:
+            verdict = Verdict.FAIL if self.failed(output.score, defects) else Verdict.PASS
         return Inspection(
             frame=output.frame,
-            verdict=Verdict.FAIL if failed else Verdict.PASS,
+            verdict=verdict,
             image_threshold=self.image_threshold,
             pixel_threshold=self.pixel_threshold,
-            score=output.score,
+            score=output.score if math.isfinite(output.score) else None,
             anomaly_map=output.anomaly_map,
             to_frame=output.to_frame,
+            error=None if fault is None else fault.error,
+            cause=None if fault is None else fault.cause,
             defects=defects,
         )
 

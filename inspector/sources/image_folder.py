@@ -1,20 +1,20 @@
 """Pictures of a folder as frames of a steady rate."""
 
-import glob
-import re
 from fractions import Fraction
 from pathlib import Path
 from threading import Event
 
-import cv2
-import numpy as np
 from loguru import logger
 
+from engines.pictures import decode_picture
 from inspector.core.arrays import Image
-from inspector.core.errors import SourceError
+from inspector.core.errors import DataError, SourceError
+from inspector.core.picture_files import pictures_of
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.numbering import Numbering
-from inspector.sources.uri import PICTURE_SUFFIXES
+from inspector.sources.options import ImageFolderOptions
+
+DEFAULT_FPS = 10.0
 
 # A share says little about a few pictures.
 _FEW = 10
@@ -23,21 +23,23 @@ _FEW = 10
 class ImageFolderSource:
     """A folder, a glob or one picture; in natural order of the names (2 before 10).
 
-    pattern: of a folder, the pictures right in it are taken, by their suffix. fps: picture i has
-    the time i / fps. max_unreadable: share in [0, 1] of the pictures read so far (taken as 10 while
+    pattern: of a folder, the pictures right in it are taken, by their suffix. options.fps: None
+    is 10. options.max_unreadable: share in [0, 1] of the pictures read so far (taken as 10 while
     they are fewer) that may be unreadable: each comes as BadFrame, one more and read() raises
     SourceError. Grey pictures become BGR, alpha is dropped, 16 bits are scaled to 8, the EXIF
     orientation is honoured. Pictures may differ in size; `info.frame_hw` is that of the first
     readable one.
     """
 
-    def __init__(self, pattern: str, *, fps: float, max_unreadable: float) -> None:
+    def __init__(self, pattern: str, options: ImageFolderOptions) -> None:
+        fps = DEFAULT_FPS if options.fps is None else options.fps
+        max_unreadable = options.max_unreadable
         if fps <= 0:
             raise SourceError(f"the rate for the pictures {pattern} must be above 0, not {fps}")
         if not 0 <= max_unreadable <= 1:
             raise SourceError(f"max_unreadable must be in 0..1, not {max_unreadable}")
         self._pattern = pattern
-        self._paths = _found(pattern)
+        self._paths = _list_pictures(pattern)
         self._max_unreadable = max_unreadable
         self._unreadable = 0
         self._period = 1 / Fraction(fps).limit_denominator(1_000_000)
@@ -64,7 +66,7 @@ class ImageFolderSource:
         path = self._paths[index]
         pts_s = float(index * self._period)
         try:
-            return self._numbering.frame(read_picture(path), pts_s, path.name)
+            return self._numbering.frame(_read_picture(path), pts_s, path.name)
         except SourceError as exc:
             logger.warning("{}", exc)
             self._count_unreadable(index + 1)
@@ -83,51 +85,25 @@ class ImageFolderSource:
             )
 
 
-def read_picture(path: Path) -> Image:
+def _read_picture(path: Path) -> Image:
     """(H, W, 3) uint8 BGR. Raises SourceError."""
     try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as exc:
-        raise SourceError(f"the picture {path} cannot be read: {exc.strerror}") from exc
-    if data.size == 0:
-        raise SourceError(f"the picture {path} is empty")
+        return decode_picture(path)
+    except DataError as exc:
+        raise SourceError(str(exc)) from exc
+
+
+def _list_pictures(pattern: str) -> list[Path]:
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except cv2.error as exc:
-        raise SourceError(f"the picture {path} cannot be decoded: {exc.err}") from exc
-    if image is None or image.size == 0:
-        raise SourceError(f"the picture {path} cannot be decoded")
-    return np.asarray(image, np.uint8)
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sorts digits by their value: 2.png before 10.png."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p]
-
-
-def _found(pattern: str) -> list[Path]:
-    path = Path(pattern)
-    if path.is_dir():
-        found = [p for p in path.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file()]
-        nothing = f"the folder {pattern} holds no pictures"
-    elif path.exists():
-        return [path]
-    elif glob.has_magic(pattern):
-        found = [Path(p) for p in glob.glob(pattern, recursive=True)]
-        found = [p for p in found if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file()]
-        nothing = f"no picture matches {pattern}"
-    else:
-        raise SourceError(f"{pattern} does not exist")
-    if not found:
-        raise SourceError(nothing)
-    return sorted(found, key=lambda p: natural_key(str(p)))
+        return pictures_of(pattern)
+    except DataError as exc:
+        raise SourceError(str(exc)) from exc
 
 
 def _first_size(paths: list[Path], pattern: str) -> tuple[int, int]:
     for path in paths:
         try:
-            image = read_picture(path)
+            image = _read_picture(path)
         except SourceError:
             continue
         return image.shape[0], image.shape[1]

@@ -5,14 +5,12 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+from inspector.core.picture_files import PICTURE_SUFFIXES, is_glob
+
 MASK = "***"
-PICTURE_SUFFIXES = frozenset(
-    {".bmp", ".jpeg", ".jpg", ".jp2", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
 
 _CAMERA = re.compile(r"\d+|/dev/video\d+|/dev/v4l/.+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
-_GLOB = re.compile(r"[*?\[]")
 
 # Path("rtsp://host") has one slash left, hence /+.
 _URL_IN_TEXT = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+:/+)([^\s\"'<>]+)")
@@ -38,7 +36,7 @@ def kind_of(uri: str) -> str:
     path = Path(uri)
     if os.path.isdir(path) or path.suffix.lower() in PICTURE_SUFFIXES:
         return "image_folder"
-    if _GLOB.search(uri) and not os.path.exists(path):
+    if is_glob(uri):
         return "image_folder"
     return "video_file"
 

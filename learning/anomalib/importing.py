@@ -1,7 +1,6 @@
 """Makes an engine file from an ONNX export of anomalib 2.x and normal pictures."""
 
 import dataclasses
-import hashlib
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,11 +13,13 @@ import onnx
 from loguru import logger
 
 from engines import golden
+from engines.picture_statistics import summarise_pictures
 from engines.spec import EngineSpec, ThresholdRule
 from engines.spec_file import graph_hash, write_engine
 from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError, ParityError
+from inspector.core.names import names_hash
 from learning import checking
 from learning.anomalib.graph import MAP, SCORE, Export
 from learning.anomalib.run import Original, View, Wide
@@ -258,6 +259,7 @@ def _checked(
         golden=golden.pack(altered[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN]),
         trained_on=_trained_on(normals, left_out),
         left_out=record(left_out, normals.pixels[:0]),
+        good_pictures=summarise_pictures(normals.pixels),
     )
 
 
@@ -287,7 +289,7 @@ def _trained_on(normals: Normals, left_out: LeftOut) -> dict[str, Any]:
     return {
         "name": f"unknown; thresholds from {normals.name}",
         "count": len(normals.names),
-        "list_sha256": hashlib.sha256("\n".join(normals.names).encode()).hexdigest(),
+        "list_sha256": names_hash(normals.names),
         "unreadable": len(normals.unread),
         "unused": normals.unused,
         "held_out": len(normals.names),

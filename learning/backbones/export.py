@@ -3,9 +3,8 @@
 import importlib
 from pathlib import Path
 
-import onnx
-
 from inspector.core.errors import ConfigError
+from inspector.core.files import write_whole
 from learning import torch_weights
 from learning.backbones import vit, zoo
 
@@ -23,10 +22,7 @@ def export_backbone(
     module, _, function = zoo.backbone_entry(name).exporter.partition(":")
     export = getattr(importlib.import_module(module), function)
     model = export(name, weights_file, input_hw)
-    try:
-        onnx.save(model, out)
-    except OSError as exc:
-        raise ConfigError(f"{out} cannot be written: {exc.strerror}") from exc
+    write_whole(out, model.SerializeToString(), "backbone ", ConfigError)
     return zoo.describe(out)
 
 

@@ -65,7 +65,7 @@ def export(
     shape = SHAPES[name]
     if input_hw is None or any(side % shape.patch for side in input_hw):
         raise ConfigError(
-            f"{name} is exported for one size: give --size HxW in multiples of {shape.patch}"
+            f"{name} is exported for one size: give --size WxH in multiples of {shape.patch}"
         )
     path = torch_weights.download_timm(shape.timm_id) if weights_file is None else weights_file
     weights = torch_weights.as_weights(torch_weights.load(path), str(path))

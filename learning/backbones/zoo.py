@@ -218,7 +218,7 @@ def _check_outputs(path: Path, model: onnx.ModelProto, info: BackboneInfo) -> No
 
 
 def _sides(hw: tuple[int, int]) -> str:
-    return f"{hw[0]}x{hw[1]}"
+    return f"{hw[1]}x{hw[0]}"
 
 
 def _dims(value: onnx.ValueInfoProto) -> list[int | str]:

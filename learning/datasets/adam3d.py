@@ -10,10 +10,10 @@ model of this layout, calls it. A set that was converted to the layout of MVTec 
 from pathlib import Path
 
 from inspector.core.errors import DataError
+from inspector.core.picture_files import folders_in, pictures_below, pictures_in
 from learning.datasets.layouts import Layout, checked
 from learning.datasets.mvtec import FOLDERS, Mvtec, sample
 from learning.datasets.pairing import pair
-from learning.datasets.pictures import folders_in, pictures_below, pictures_in
 from learning.datasets.types import GOOD, ClassData, Sample
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from inspector.core.errors import DataError
+from inspector.core.picture_files import folders_in, pictures_below, pictures_in
 from learning.datasets.layouts import Layout, checked
 from learning.datasets.mvtec import sample
 from learning.datasets.pairing import pair
-from learning.datasets.pictures import folders_in, pictures_below, pictures_in
 from learning.datasets.types import GOOD, TEST, TRAIN, ClassData, Sample
 
 GOOD_FOLDERS: Final = ("good", "normal", "ok")

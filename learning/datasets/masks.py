@@ -6,9 +6,9 @@ from typing import Final
 import cv2
 import numpy as np
 
+from engines.pictures import decode_picture
 from inspector.core.arrays import Mask
 from inspector.core.errors import ConfigError, DataError
-from learning.datasets.pictures import decoded
 from learning.datasets.types import Sample
 
 MASK_RULES: Final[dict[str, str]] = {
@@ -37,9 +37,12 @@ def read_mask(sample: Sample, hw: tuple[int, int], rule: str = DEFAULT_MASK_RULE
     if not sample.masks:
         raise DataError(f"picture {sample.path} is defective ({sample.kind}) and has no mask")
     for path in sample.masks:
-        mask = _one_mask(path, rule)
-        if mask is None:
-            raise DataError(f"mask {path} of picture {sample.path} is not a readable picture")
+        try:
+            mask = _one_mask(path, rule)
+        except DataError as exc:
+            raise DataError(
+                f"mask {path} of picture {sample.path} is not a readable picture"
+            ) from exc
         if mask.shape != hw:
             raise DataError(
                 f"mask {path} is {mask.shape[1]}x{mask.shape[0]} and its picture {sample.path} is "
@@ -49,12 +52,10 @@ def read_mask(sample: Sample, hw: tuple[int, int], rule: str = DEFAULT_MASK_RULE
     return defects
 
 
-def _one_mask(path: Path, rule: str) -> Mask | None:
-    """Colour channels are joined; alpha is ignored."""
+def _one_mask(path: Path, rule: str) -> Mask:
+    """Colour channels are joined; alpha is ignored. Raises DataError."""
     # Unchanged, since turning colours into grey would round small labels down to 0.
-    image = decoded(path, cv2.IMREAD_UNCHANGED)
-    if image is None:
-        return None
+    image = decode_picture(path, cv2.IMREAD_UNCHANGED)
     values = image if image.ndim == 2 else image[..., :_CHANNELS].max(axis=-1)
     if rule == "half" and values.dtype.kind == "u":
         return np.asarray(values > np.iinfo(values.dtype).max // 2, np.bool_)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from inspector.core.errors import DataError
+from inspector.core.picture_files import folders_in, pictures_below, pictures_in
 from learning.datasets.layouts import Layout, checked
 from learning.datasets.pairing import pair
-from learning.datasets.pictures import folders_in, pictures_below, pictures_in
 from learning.datasets.types import GOOD, TEST, TRAIN, VALIDATION, ClassData, Sample
 
 FOLDERS: Final = {"train": TRAIN, "validation": VALIDATION, "val": VALIDATION, "test": TEST}

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.errors import DataError
+from inspector.core.picture_files import entries, folders_in
 from learning.datasets.layouts import Layout, checked
 from learning.datasets.listed import below
-from learning.datasets.pictures import entries, folders_in
 from learning.datasets.types import GOOD, TEST, TRAIN, ClassData, Sample
 
 LISTS: Final = "realiad_jsons"

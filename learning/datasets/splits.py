@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.files import write_whole
+from inspector.core.picture_files import natural_key
 from learning.datasets.types import TEST, TRAIN, VALIDATION, ClassData, Sample
 
 FORMAT: Final = 1
@@ -157,14 +157,10 @@ def _drawn(
         drawn = [names[i] for i in rng.permutation(len(names))]
         start = 0
     else:
-        drawn = sorted(names, key=_natural)
+        drawn = sorted(names, key=natural_key)
         start = int(rng.integers(len(names) - validation - test + 1))
     middle, end = start + validation, start + validation + test
     return drawn[start:middle], drawn[middle:end], drawn[:start] + drawn[end:]
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    return [(int(p), "") if p.isdecimal() else (-1, p) for p in re.split(r"(\d+)", name) if p]
 
 
 def _refuse_others(split: Split, data: ClassData, what: str) -> None:

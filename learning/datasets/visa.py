@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Final
 
 from inspector.core.errors import DataError
+from inspector.core.picture_files import folders_in, pictures_below
 from learning.datasets.layouts import Layout, checked
 from learning.datasets.listed import below
 from learning.datasets.mvtec import Mvtec
-from learning.datasets.pictures import folders_in, pictures_below
 from learning.datasets.types import GOOD, TEST, TRAIN, ClassData, Sample
 
 SPLIT_FILE: Final = "split_csv/1cls.csv"

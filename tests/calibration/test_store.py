@@ -1,5 +1,7 @@
 """Calibration files: what is written is read, and what is wrong is named."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,23 @@ def test_what_is_saved_is_loaded_to_the_last_bit(calibration: Calibration, tmp_p
     save_calibration(calibration, path)
     assert load_calibration(path) == calibration
     assert load_calibration(path).sha256() == calibration.sha256()
+
+
+def test_a_full_disk_leaves_the_calibration_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "cal.yaml"
+    save_calibration(from_scale(0.1, (720, 1280)), path)
+    before = path.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CalibrationError, match=r"cal\.yaml cannot be written: no space left"):
+        save_calibration(from_scale(0.2, (720, 1280)), path)
+    assert path.read_bytes() == before
+    assert [found.name for found in tmp_path.iterdir()] == ["cal.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -61,5 +80,6 @@ def test_a_file_that_is_no_calibration_is_refused(content: bytes, tmp_path: Path
 def test_a_missing_file_and_an_unwritable_place_are_named(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match=r"nowhere\.yaml"):
         load_calibration(tmp_path / "nowhere.yaml")
-    with pytest.raises(CalibrationError, match="absent"):
-        save_calibration(from_scale(0.1, (1, 1)), tmp_path / "absent" / "cal.yaml")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CalibrationError, match=r"file/cal\.yaml cannot be written"):
+        save_calibration(from_scale(0.1, (8, 8)), tmp_path / "file" / "cal.yaml")

@@ -50,7 +50,7 @@ def train(name: str, folder: Path) -> Path:
     for seed in range(16):
         cv2.imwrite(str(good / f"{seed}.png"), plate(seed)[:, :, ::-1])
     given = {"--method": name, "--data": folder / "plates", "--out": folder / "out"}
-    short = {"--size": "64x96", "--epochs": 30, "--eval-every": 10, "--hold-out": 0.5}
+    short = {"--size": "96x64", "--epochs": 30, "--eval-every": 10, "--hold-out": 0.5}
     words = (given | short | {"--threads": 1, "--learning-rate": 0.001}).items()
     assert train_command([str(word) for pair in words for word in pair]) == 0
     return folder / "out" / "engine.onnx"

@@ -1,6 +1,7 @@
 """Engine files: whole, damaged, and no engines at all."""
 
 import dataclasses
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
+from engines import spec_file
 from engines.backends.onnx import OnnxEngine
 from engines.spec import SPEC_KEY
 from engines.spec_file import file_hash, graph_hash, read_engine, read_spec, write_engine
@@ -158,3 +160,27 @@ def test_running_on_names_runtime_device_and_threads(engine_file):
 def test_unknown_settings_are_refused(engine_file, wrong):
     with pytest.raises(ConfigError, match=f"engine.{next(iter(wrong))}"):
         OnnxEngine(engine_file, **wrong)
+
+
+def test_a_file_that_is_replaced_after_its_check_is_not_opened(engine_file, tmp_path, monkeypatch):
+    path = tmp_path / "e.onnx"
+    shutil.copy(engine_file, path)
+    check = spec_file._check_graph
+
+    def check_then_replace(*arguments: object) -> None:
+        check(*arguments)
+        path.write_bytes(b"another file")
+
+    monkeypatch.setattr(spec_file, "_check_graph", check_then_replace)
+    engine = OnnxEngine(path, threads=1)
+    pixels = np.full((1, *engine.spec.resize.input_hw, 3), 90, np.uint8)
+    expected_maps, expected_scores = OnnxEngine(engine_file, threads=1).infer(pixels)
+    maps, scores = engine.infer(pixels)
+    assert np.array_equal(maps, expected_maps)
+    assert np.array_equal(scores, expected_scores)
+
+
+def test_an_engine_whose_name_is_not_utf8_is_opened(engine_file, tmp_path):
+    path = tmp_path / os.fsdecode(b"\xff.onnx")
+    shutil.copy(engine_file, path)
+    assert OnnxEngine(path, threads=1).spec == read_spec(engine_file)

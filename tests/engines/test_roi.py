@@ -58,7 +58,10 @@ def test_a_file_is_read(tmp_path):
         ("ignore: [[[1, 2], [3, 4], [5, .nan]]]", r"ignore\.0\.2 must be two numbers"),
         ("inspect: 3", "inspect must be a list of polygons"),
         ("frame_hw: [10, 12, 3]\nignore: []", r"frame_hw must be \[height, width\]"),
-        ("frame_hw: [20, 12]\nignore: []", "frame_hw is 20x12, but the frames are 10x12"),
+        (
+            "frame_hw: [20, 12]\nignore: []",
+            r"frame_hw is \[20, 12\], but the frames have \[10, 12\] \(height, width\)",
+        ),
         ("polygons: []", "polygons is unknown; known: frame_hw, inspect, ignore"),
         ("{}", "names no polygon"),
         ("- 1", "must hold the keys"),

@@ -3,11 +3,10 @@ or a hang."""
 
 import hashlib
 import json
-from typing import Any
 
 import numpy as np
 import pytest
-from hostile_values import FEW, VALUES, copy_of, refused, signed
+from hostile_values import FEW, VALUES, copy_of, places, refused, signed
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper
@@ -15,9 +14,9 @@ from onnx import helper
 from engines import golden
 from engines.spec import SPEC_KEY
 from engines.spec_file import SPEC_HASH_KEY, read_spec
-from inspector.config import MeasureConfig
 from inspector.core.errors import SpecError
-from inspector.gate import ruler
+from inspector.gate import make_ruler
+from inspector.measure.options import MeasureOptions
 
 
 @FEW
@@ -43,17 +42,6 @@ def test_cut_flipped_and_spliced_files_are_refused(engine_file, tmp_path, data):
         refused(path)
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """All keys and indices of nested values, a few of each list."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value[:3])
-    found = []
-    for key, one in inner:
-        found.append((*path, key))
-        if isinstance(one, (dict, list)):
-            found += places(one, (*path, key))
-    return found
-
-
 @FEW
 @given(data=st.data())
 def test_a_spec_with_any_value_anywhere_is_refused_or_works(parsed, tmp_path, data):
@@ -74,7 +62,7 @@ def test_a_spec_with_any_value_anywhere_is_refused_or_works(parsed, tmp_path, da
         return
     assert read.threshold_rule.sentences()
     assert json.loads(read.to_json())
-    kept = ruler(read, None, MeasureConfig(), pixel_threshold=read.pixel_threshold)
+    kept = make_ruler(read, None, MeasureOptions(), pixel_threshold=read.pixel_threshold)
     kept.measure(np.zeros(read.map_hw, np.float32))
 
 

@@ -1,13 +1,23 @@
-"""Charts: places, ticks, and what a reader without colours or eyes gets."""
+"""Charts: positions, ticks, and descriptions for readers who cannot see them."""
 
 import re
 
 import pytest
-from report_parts import Page, a_result
+from sample_results import Page, make_result
 
-from evaluation.report import plots
-from evaluation.report.axes import Scale, round_step
-from evaluation.report.charts import WIDTH, Bar, Chart, Layer, Mark, bars, curve, histograms
+from evaluation.report import result_charts
+from evaluation.report.charts import (
+    WIDTH,
+    Bar,
+    Chart,
+    Layer,
+    Mark,
+    Scale,
+    bars,
+    curve,
+    histograms,
+    round_step,
+)
 from evaluation.results import Histogram
 
 CHART = Chart("Title <1>", "Told & said", "x label", "y label")
@@ -39,7 +49,7 @@ def test_a_scale_of_one_value_has_room_on_both_sides() -> None:
     assert Scale.around([0.0], 0, 10).at(0.0) == 5
 
 
-def test_a_chart_tells_its_title_and_content_in_words() -> None:
+def test_a_chart_has_its_title_and_content_in_words() -> None:
     page = Page(curve(CHART, ((0, 0), (1, 1))))
     assert "Title <1>" in page.text
     assert "Told & said" in page.text
@@ -83,20 +93,20 @@ def test_one_pixel_among_a_million_can_be_seen() -> None:
     assert "10k" in Page(histograms(CHART, (layer,), LINE)).text
 
 
-def test_both_kinds_are_counted_on_the_same_sort_of_axis() -> None:
+def test_both_kinds_have_the_same_type_of_axis() -> None:
     many = Layer("good", (0.0, 0.4, 0.8), (1_000_000, 1), "good")
     few = Layer("defective", (0.0, 0.4, 0.8), (0, 10), "defective")
     page = Page(histograms(CHART, (many, few), LINE))
     assert page.text.count("y label (log)") == 2
-    one, ten = (float(column["height"] or 0) for column in page.every("rect")[1:])
-    assert one > 8
+    item, ten = (float(column["height"] or 0) for column in page.every("rect")[1:])
+    assert item > 8
     assert ten > 60
 
 
 def test_a_threshold_beyond_all_scores_is_still_in_the_chart() -> None:
     layer = Layer("good", (0.0, 0.1), (4,), "good")
     page = Page(histograms(CHART, (layer,), Mark(7.0, 0, "threshold 7")))
-    places = {one["x1"] for one in page.every("line") if one["class"] == "threshold"}
+    places = {item["x1"] for item in page.every("line") if item["class"] == "threshold"}
     assert [0 < float(x or 0) < WIDTH for x in places] == [True]
     assert "threshold 7" in page.text
 
@@ -115,17 +125,17 @@ def test_a_bar_has_its_interval_and_an_undefined_one_says_so() -> None:
     assert "3 of 4, 75.0 %" in page.text
     assert "undefined" in page.text
     assert "a name that is far to…" in page.text
-    assert len([one for one in page.every("line") if one["class"] == "whisker"]) == 3
+    assert len([item for item in page.every("line") if item["class"] == "whisker"]) == 3
 
 
 def test_histograms_show_the_counts_of_the_result() -> None:
     counts = Histogram((0.0, 0.5, 1.0, 1.5), (11, 0, 1), (0, 2, 7))
-    drawn = plots.score_histogram(a_result(score_histogram=counts))
-    found = [int(n) for n in re.findall(r"<title>(\d+) from", drawn)]
-    assert found == [11, 1, 2, 7]
+    mask_path = result_charts.score_histogram(make_result(score_histogram=counts))
+    computed = [int(n) for n in re.findall(r"<title>(\d+) from", mask_path)]
+    assert computed == [11, 1, 2, 7]
 
 
 def test_each_curve_is_named_after_the_area_under_it() -> None:
-    drawn = " ".join(plots.curves(a_result()))
+    mask_path = " ".join(result_charts.curves(make_result()))
     for title in ("Image AUROC 0.9877", "Image AP 0.9765", "AUPRO@0.3 0.9111"):
-        assert title in drawn
+        assert title in mask_path

@@ -1,4 +1,4 @@
-"""The page of one class, as a reader and as a program see it."""
+"""The page of one class: its text and its markup."""
 
 import base64
 import re
@@ -7,26 +7,36 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from report_parts import HOSTILE, Page, a_result, a_view, figures, picture, rate, some_pictures
+from sample_results import (
+    HOSTILE,
+    Page,
+    figures,
+    make_pictures,
+    make_result,
+    make_view,
+    picture,
+    rate,
+)
 
+from evaluation.report.gallery import MAX_PICTURES
 from evaluation.report.page import class_page
-from evaluation.report.sheets import MAX_SHEETS, PANEL_BYTES, PictureView
+from evaluation.report.panels import MAX_PANEL_BYTES, PictureView
 from evaluation.results import (
-    AtThreshold,
     ClassResult,
-    Figure,
+    MetricValue,
     PictureResult,
     TestSelected,
+    ThresholdResult,
 )
 from inspector.core.errors import DataError
 
 
-def page_of(result: ClassResult, view: object = a_view) -> Page:
+def page_of(result: ClassResult, view: object = make_view) -> Page:
     return Page(class_page(result, view))  # type: ignore[arg-type]
 
 
 def test_tags_are_balanced_and_nothing_is_loaded_from_elsewhere() -> None:
-    text = class_page(a_result(), a_view, "../report.html")
+    text = class_page(make_result(), make_view, "../report.html")
     page = Page(text)
     for attributes in (attributes for _, attributes in page.tags):
         assert (attributes.get("src") or "data:").startswith("data:")
@@ -36,70 +46,70 @@ def test_tags_are_balanced_and_nothing_is_loaded_from_elsewhere() -> None:
     assert "@import" not in text
 
 
-def test_every_figure_is_shown_with_all_its_digits_in_the_markup() -> None:
-    result = a_result()
-    shown = [attributes["value"] for attributes in page_of(result).every("data")]
+def test_every_metric_has_all_its_digits_in_the_markup() -> None:
+    result = make_result()
+    visible = [attributes["value"] for attributes in page_of(result).every("data")]
     for name in figures().__slots__:
-        assert repr(getattr(result.figures, name).value) in shown
+        assert repr(getattr(result.figures, name).value) in visible
 
 
-def test_an_undefined_figure_shows_its_reason_and_never_a_nought() -> None:
-    undefined = figures(pixel_ap=Figure(None, "the test set has no masks"))
-    page = page_of(a_result(figures=undefined))
+def test_an_undefined_metric_shows_its_reason_and_never_a_zero() -> None:
+    undefined = figures(pixel_ap=MetricValue(None, "the test set has no masks"))
+    page = page_of(make_result(figures=undefined))
     assert "undefined: the test set has no masks" in page.text
     assert "nan" not in page.text.lower().split()
 
 
-def test_a_reservation_stands_beside_its_value() -> None:
-    doubted = figures(aupimo=Figure(0.5, "few points in its range"))
-    assert "0.5000 (few points in its range)" in page_of(a_result(figures=doubted)).text.replace(
-        "  ", " "
-    )
+def test_a_caution_is_shown_beside_its_value() -> None:
+    with_caution = figures(aupimo=MetricValue(0.5, "few points in its range"))
+    assert "0.5000 (few points in its range)" in page_of(
+        make_result(figures=with_caution)
+    ).text.replace("  ", " ")
 
 
 def test_false_alarms_misses_and_errors_are_named() -> None:
-    text = page_of(a_result()).text
-    for heading in ("False alarms: 2", "Misses: 1", "Not judged (ERROR): 1"):
+    text = page_of(make_result()).text
+    for heading in ("False alarms: 2", "Misses: 1", "Without a score (ERROR): 1"):
         assert heading in text
     for name in ("good/alarm-a.png", "scratch/missed.png", "good/broken.png is no picture"):
         assert name in text
 
 
 def test_without_false_alarms_and_misses_sentences_say_so() -> None:
-    calm = [one for one in some_pictures() if not one.false_alarm and not one.miss]
-    text = page_of(a_result(tuple(one for one in calm if one.verdict != "ERROR"))).text
+    calm = [item for item in make_pictures() if not item.false_alarm and not item.miss]
+    text = page_of(make_result(tuple(item for item in calm if item.verdict != "ERROR"))).text
     for sentence in (
         "There are no false alarms.",
         "There are no misses.",
-        "Every picture was judged.",
-        "No good picture was called defective.",
+        "Every picture has a score.",
+        "No good picture has a false alarm.",
         "No defective picture was missed.",
-        "No false alarm among 12 good pictures still allows a true rate of up to 20.0 %.",
+        "No false alarms in 12 good pictures: the true rate can still be up to 20.0 %.",
     ):
         assert sentence in text
 
 
 def test_the_counts_of_the_confusion_table_are_those_of_the_result() -> None:
-    at = AtThreshold(107, 103, 105, 101, *(rate(k, 999) for k in (1, 2, 3, 4)))
-    text = class_page(a_result(at_threshold=at), a_view)
+    at = ThresholdResult(107, 103, 105, 101, *(rate(k, 999) for k in (1, 2, 3, 4)))
+    text = class_page(make_result(at_threshold=at), make_view)
     rows = re.findall(r'<tr><th scope="row">(good|defective)</th>(.*?)</tr>', text)
     cells = {name: [re.sub("<.*?>", "", c) for c in row.split("</td>")[:3]] for name, row in rows}
     assert cells == {"good": ["101", "103", "1"], "defective": ["105", "107", "0"]}
 
 
 def test_the_first_sentence_says_what_happens_at_the_threshold() -> None:
-    text = " ".join(page_of(a_result()).text.split())
+    text = " ".join(page_of(make_result()).text.split())
     assert (
-        "At its image threshold 0.5000, chosen from 31 normal pictures, 2 of 14 good pictures are "
-        "called defective (95 % interval 9.3 % to 34.3 %), and 9 of 10 defective pictures are "
-        "found; 1 is missed, 10.0 % (95 % interval 5.0 % to 30.0 %)."
+        "At the image threshold 0.5000, chosen from 31 normal pictures, 2 of 14 good pictures have "
+        "a false alarm (95 % interval 9.3 % to 34.3 %). 1 of 10 defective pictures is missed (95 % "
+        "interval 5.0 % to 30.0 %)."
     ) in text
 
 
-def hostile_result() -> ClassResult:
-    one = replace(picture(HOSTILE, 0.7), kind=HOSTILE, note=HOSTILE)
+def make_hostile_result() -> ClassResult:
+    item = replace(picture(HOSTILE, 0.7), kind=HOSTILE, note=HOSTILE)
     lost = replace(picture(HOSTILE + "2", None), error=HOSTILE)
-    result = a_result((*some_pictures(), one, lost), name=HOSTILE, warnings=(HOSTILE,))
+    result = make_result((*make_pictures(), item, lost), name=HOSTILE, warnings=(HOSTILE,))
     engine = replace(result.engine, name=HOSTILE, file=HOSTILE, trained_on={"name": HOSTILE})
     kinds = tuple(replace(kind, name=HOSTILE) for kind in result.kinds)
     data = replace(result.data, folder=HOSTILE, problems=(HOSTILE,))
@@ -107,18 +117,18 @@ def hostile_result() -> ClassResult:
 
 
 def test_hostile_names_are_shown_as_they_are_and_can_be_written() -> None:
-    text = class_page(hostile_result(), a_view)
+    text = class_page(make_hostile_result(), make_view)
     text.encode("utf-8")
     page = Page(text)
     assert "b" not in {tag for tag, _ in page.tags}
     assert "\u202e" not in text
-    shown = "<b>bad</b> & \"quoted\" 'x' ü漢\\u202e\\udcff\\n.png"
-    assert page.text.count(shown) >= 10
-    assert any(shown in (attributes.get("alt") or "") for attributes in page.every("img"))
+    visible = "<b>bad</b> & \"quoted\" 'x' ü漢\\u202e\\udcff\\n.png"
+    assert page.text.count(visible) >= 10
+    assert any(visible in (attributes.get("alt") or "") for attributes in page.every("img"))
 
 
-def test_pictures_of_the_page_are_readable_and_of_the_size_they_say() -> None:
-    images = page_of(a_result()).every("img")
+def test_pictures_of_the_page_are_readable_and_have_the_stated_size() -> None:
+    images = page_of(make_result()).every("img")
     assert len(images) > 9
     for attributes in images:
         kind, content = str(attributes["src"]).split(";base64,")
@@ -128,46 +138,46 @@ def test_pictures_of_the_page_are_readable_and_of_the_size_they_say() -> None:
             assert pixels.shape[:2] == (int(attributes["height"] or 0), int(attributes["width"]))
 
 
-def noise_view(one: PictureResult) -> PictureView:
+def make_noise_view(item: PictureResult) -> PictureView:
     image = np.random.default_rng(0).integers(0, 256, (360, 360, 3)).astype(np.uint8)
-    return replace(a_view(one), image=image, mask=None)
+    return replace(make_view(item), image=image, mask=None)
 
 
 def test_a_page_of_many_mistakes_in_noisy_pictures_stays_small() -> None:
     alarms = [picture(f"good/{k}.png", 0.6) for k in range(60)]
     misses = [picture(f"scratch/{k}.png", 0.2, defective=True) for k in range(60)]
-    text = class_page(a_result((*some_pictures(), *alarms, *misses)), noise_view)
+    text = class_page(make_result((*make_pictures(), *alarms, *misses)), make_noise_view)
     panels = [a for a in Page(text).every("img") if "width" in a]
-    assert 3 * 16 <= len(panels) <= 3 * MAX_SHEETS
-    assert max(len(str(a["src"])) for a in panels) <= PANEL_BYTES * 4 / 3 + 40
+    assert 3 * 16 <= len(panels) <= 3 * MAX_PICTURES
+    assert max(len(str(a["src"])) for a in panels) <= MAX_PANEL_BYTES * 4 / 3 + 40
     assert len(text) < 3_500_000
     assert "8 of 62 are shown" in text
 
 
-def test_a_picture_that_is_gone_leaves_a_sentence_and_the_rest() -> None:
-    def view(one: PictureResult) -> PictureView:
-        if one.name == "good/alarm-a.png":
+def test_a_missing_picture_is_replaced_by_a_sentence() -> None:
+    def view(item: PictureResult) -> PictureView:
+        if item.name == "good/alarm-a.png":
             raise DataError("it was moved")
-        return a_view(one)
+        return make_view(item)
 
-    page = page_of(a_result(), view)
-    assert "It cannot be shown: it was moved" in page.text
+    page = page_of(make_result(), view)
+    assert "The picture cannot be shown: it was moved" in page.text
     assert len(page.every("img")) > 9
 
 
 def test_an_engine_that_fails_is_not_hidden() -> None:
-    def view(one: PictureResult) -> PictureView:
-        raise RuntimeError(one.name)
+    def view(item: PictureResult) -> PictureView:
+        raise RuntimeError(item.name)
 
     with pytest.raises(RuntimeError):
-        class_page(a_result(), view)
+        class_page(make_result(), view)
 
 
 def test_a_class_without_defects_or_masks_still_has_its_page() -> None:
-    none = Figure(None, "there are no defective pictures")
+    none = MetricValue(None, "there are no defective pictures")
     undefined = figures(**dict.fromkeys(figures().__slots__, none))
-    good = tuple(one for one in some_pictures() if not one.defective)
-    result = a_result(
+    good = tuple(item for item in make_pictures() if not item.defective)
+    result = make_result(
         good,
         figures=undefined,
         kinds=(),
@@ -178,31 +188,31 @@ def test_a_class_without_defects_or_masks_still_has_its_page() -> None:
         test_selected=TestSelected(None, None),
     )
     text = page_of(result).text
-    assert "no defective picture was there to be found" in text
+    assert "No defective picture was tested" in text
     assert "There are no defective pictures." in text
     assert "undefined: there are no defective pictures" in text
 
 
 def test_every_picture_is_listed_by_name_with_its_score() -> None:
-    text = class_page(a_result(), a_view)
+    text = class_page(make_result(), make_view)
     listed = text[text.index("<details>") :]
-    for one in some_pictures():
-        assert f'<th scope="row">{one.name}</th>' in listed
+    for item in make_pictures():
+        assert f'<th scope="row">{item.name}</th>' in listed
 
 
 def test_a_score_just_below_the_threshold_does_not_look_like_the_threshold() -> None:
     close = picture("scratch/close.png", 0.49999, defective=True)
-    assert (
-        "score 0.49999 against threshold 0.5000"
-        in page_of(a_result((*some_pictures(), close))).text
+    assert "score 0.49999, threshold 0.5000" in page_of(make_result((*make_pictures(), close))).text
+
+
+def test_suspect_normal_pictures_are_named() -> None:
+    result = make_result()
+    with_caution = result.engine.trained_on | {"suspects": ["n-31.jpg"]}
+    with_it = replace(result, engine=replace(result.engine, trained_on=with_caution))
+    sentence = (
+        "1 normal picture differs from the others. This may raise the thresholds, so that defects "
+        "are missed"
     )
-
-
-def test_normal_pictures_that_stand_out_are_named() -> None:
-    result = a_result()
-    doubted = result.engine.trained_on | {"suspects": ["n-31.jpg"]}
-    with_it = replace(result, engine=replace(result.engine, trained_on=doubted))
-    said = "1 stands out from the others and may raise the thresholds, so that defects are missed"
-    assert f"{said}: n-31.jpg." in page_of(with_it).text
-    dropped = replace(result.engine, trained_on=doubted | {"suspects_dropped": True})
-    assert said not in page_of(replace(result, engine=dropped)).text
+    assert f"{sentence}: n-31.jpg." in page_of(with_it).text
+    dropped = replace(result.engine, trained_on=with_caution | {"suspects_dropped": True})
+    assert sentence not in page_of(replace(result, engine=dropped)).text

@@ -26,7 +26,7 @@ from inspector.outputs.json_log import read_log
 ROOT = Path(__file__).parents[2]
 PACED = ["--source", "synthetic", "--set", "engine.backend=fake", "--set", "source.fps=100"]
 PACED += ["--set", "source.synthetic.paced=true", "--set", "source.synthetic.frames=null"]
-PACED += ["--set", "source.frame_hw=[240, 320]", "--set", "verdict.pixel_threshold=9"]
+PACED += ["--set", "source.frame_size=320x240", "--set", "verdict.pixel_threshold=9"]
 
 
 def start(out: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -35,16 +35,16 @@ def start(out: Path, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for_rows(out: Path, count: int, process: "subprocess.Popen[str]") -> None:
+def wait_for_frames(out: Path, count: int, process: "subprocess.Popen[str]") -> None:
     log = out / "inspections.jsonl"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()[1]
-        if log.exists() and log.read_bytes().count(b"\n") > count:
+        if log.exists() and log.read_bytes().count(b'"type":"measured"') > count:
             return
         time.sleep(0.02)
     process.kill()
-    raise AssertionError("no rows in time")
+    raise AssertionError("no frames in time")
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
@@ -56,7 +56,7 @@ def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
 def test_a_signal_ends_the_run_in_good_order(tmp_path: Path, number: int, code: int) -> None:
     out = tmp_path / "out"
     process = start(out, *PACED)
-    wait_for_rows(out, 20, process)
+    wait_for_frames(out, 20, process)
     process.send_signal(number)
     assert ended(process)[0] == code
     assert sorted(p.name for p in out.iterdir()) == RESULTS
@@ -71,7 +71,7 @@ def test_a_signal_ends_the_run_in_good_order(tmp_path: Path, number: int, code: 
 def test_a_killed_process_leaves_a_video_and_a_log_that_read_to_their_end(tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = start(out, *PACED)
-    wait_for_rows(out, 120, process)
+    wait_for_frames(out, 120, process)
     process.kill()
     ended(process)
     _, records = read_log(out / "inspections.jsonl")
@@ -115,7 +115,7 @@ def test_a_stream_that_never_comes_back_is_exit_code_4_and_keeps_its_results(
         *("--source", url, "--set", "engine.backend=fake"),
         *("--set", "source.reconnect.give_up_s=0.4", "--set", "source.reconnect.first_s=0.1"),
     )
-    wait_for_rows(out, 1, process)
+    wait_for_frames(out, 1, process)
     server.stop()
     code, stderr = ended(process)
     assert code == 4, stderr

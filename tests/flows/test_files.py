@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from flow_rig import HW, RESULTS, Inspect, bad_picture, good_picture, write_clip, write_pictures
+from record_schema import check_log
 
 from engines.spec_file import read_spec
 from tools.calibrate import main as calibrate
@@ -17,7 +18,7 @@ from tools.fit import main as fit
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
-def test_a_video_gives_exactly_the_five_results(
+def test_a_video_gives_exactly_the_six_results(
     inspect: Inspect, clip: Path, engine: Path, margin: list[str]
 ) -> None:
     ran = inspect(clip, engine, *margin)
@@ -125,7 +126,7 @@ def test_a_region_of_interest_hides_the_rest(inspect: Inspect, clip: Path, tmp_p
     roi.write_text("inspect:\n- [[0, 0], [60, 0], [60, 192], [0, 192]]\n")
     good = write_clip(tmp_path / "good.mp4", [good_picture(i) for i in range(40)])
     engine = tmp_path / "roi.onnx"
-    argv = ["--method", "rad", "--normal", str(good), "--size", "96x128", "--roi", str(roi)]
+    argv = ["--method", "rad", "--normal", str(good), "--size", "128x96", "--roi", str(roi)]
     assert fit([*argv, "--out", str(engine)]) == 0
     threshold = 1.5 * read_spec(engine).image_threshold
     ran = inspect(clip, engine, "--set", f"verdict.image_threshold={threshold}")
@@ -173,7 +174,7 @@ def test_the_synthetic_web_runs_without_an_engine_file(inspect: Inspect) -> None
         "synthetic",
         None,
         *("--set", "engine.backend=fake", "--set", "source.synthetic.frames=5"),
-        *("--set", "source.frame_hw=[240, 320]"),
+        *("--set", "source.frame_size=320x240"),
     )
     assert ran.code == 0
     assert ran.summary["inspected"] == 5
@@ -195,7 +196,7 @@ def test_a_real_video_is_inspected_end_to_end(inspect: Inspect, tmp_path: Path, 
         pytest.skip("the real videos are not beside the project")
     fitted = tmp_path / "e.onnx"
     fit_argv = ["--method", "rad", "--normal", str(found[0]), "--max-pictures", "30"]
-    assert fit([*fit_argv, "--radius", "all", "--size", "128x224", "--out", str(fitted)]) == 0
+    assert fit([*fit_argv, "--radius", "all", "--size", "224x128", "--out", str(fitted)]) == 0
     ran = inspect(found[0], fitted)
     assert ran.code == 0
     with av.open(str(found[0])) as container:
@@ -216,3 +217,26 @@ def test_pictures_of_one_shot_are_named_in_the_log(
     ]
     snapshot = next((ran.out / "snapshots").iterdir())
     assert cv2.imread(str(snapshot)).shape[1] == 2 * HW[1]
+
+
+def test_every_line_of_a_run_fits_the_published_schema(
+    inspect: Inspect, engine: Path, tmp_path: Path, margin: list[str]
+) -> None:
+    pictures = [good_picture(20), bad_picture(21), good_picture(22), good_picture(23)]
+    folder = write_pictures(tmp_path / "in", pictures)
+    (folder / "002.png").write_bytes(b"not a picture")
+    ran = inspect(folder, engine, *margin, "--set", "source.max_unreadable=0.5")
+    assert ran.code == 0
+    records = check_log(ran.out / "inspections.jsonl")
+    assert [r["type"] for r in records] == ["header", *["verdict", "measured"] * 4]
+    assert [r["cause"] for r in ran.records] == [None, None, "decode", None]
+    assert {r["run_id"] for r in records} == {ran.summary["run_id"]}
+    assert ran.summary["errored_by_cause"]["decode"] == 1
+    assert "captured 4 = inspected 3 + dropped 0 + errored 1 (decode 1)" in ran.stderr
+    by_id = {r["event_id"]: r for r in records}
+    with (ran.out / "defects.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    assert {by_id[row["event_id"]]["frame_id"] for row in rows} == {1}
+    sightings = (ran.out / "sightings.csv").read_bytes()
+    assert (ran.out / "defects.csv").read_bytes() == sightings

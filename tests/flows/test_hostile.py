@@ -13,6 +13,7 @@ from flow_rig import HW, RESULTS, Inspect, good_picture, write_clip, write_pictu
 
 from engines.spec_file import read_spec
 from inspector.core.errors import FrameError, SpecError
+from inspector.core.types import Cause
 from inspector.outputs.json_log import read_log
 from tools.calibrate import main as calibrate
 
@@ -79,7 +80,7 @@ def test_a_run_in_which_nothing_could_be_judged_is_a_failure(
     inspect: Inspect, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def odd(*_: object) -> FrameError:
-        return FrameError("odd")
+        return FrameError("odd", Cause.SIZE)
 
     monkeypatch.setattr("inspector.pipeline.stages._output", odd)
     ran = inspect(clip, None, *FAKE)

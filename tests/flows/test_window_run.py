@@ -15,7 +15,7 @@ from flow_rig import RESULTS
 
 ROOT = Path(__file__).parents[2]
 WEB = ["--source", "synthetic", "--set", "engine.backend=fake", "--set", "source.fps=20"]
-WEB += ["--set", "source.frame_hw=[240, 320]", "--set", "verdict.pixel_threshold=9"]
+WEB += ["--set", "source.frame_size=320x240", "--set", "verdict.pixel_threshold=9"]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ class Running:
 
     def rows(self) -> int:
         log = self.out / "inspections.jsonl"
-        return log.read_bytes().count(b"\n") - 1 if log.exists() else 0
+        return log.read_bytes().count(b'"type":"measured"') if log.exists() else 0
 
     def summary(self) -> dict[str, int]:
         return json.loads((self.out / "summary.json").read_text())

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from engines.backends.fake import FakeEngine
+from inspector import gate
 from inspector.build import build
 from inspector.config import load_config
 from inspector.core.arrays import Image, Map
+from inspector.core.errors import EngineError
 from inspector.run import Run
 
 
@@ -16,7 +18,7 @@ def a_run(folder: Path, **overrides: Any) -> Run:
     values = {
         "source.uri": "synthetic",
         "source.synthetic.frames": 10,
-        "source.frame_hw": [96, 128],
+        "source.frame_size": "128x96",
         "source.fps": 200,
         "engine.backend": "fake",
         "output.dir": str(folder / "out"),
@@ -65,3 +67,20 @@ def test_a_batch_for_a_live_source_is_a_warning_in_the_summary(tmp_path: Path) -
     assert warning.startswith("engine.batch is 8, but synthetic is live")
     assert one.summary("finished", 0, None)["warnings"] == []
     assert file.summary("finished", 0, None)["warnings"] == []
+
+
+@pytest.mark.parametrize("configured", [None, "/data/plans"])
+def test_the_folder_of_plans_reaches_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: str | None
+) -> None:
+    asked: list[str | None] = []
+
+    def open_engine(path: Path, *, plan_dir: str | None, **options: object) -> None:
+        asked.append(plan_dir)
+        raise EngineError("there is no engine in this test")
+
+    monkeypatch.setattr(gate, "open_engine", open_engine)
+    run = a_run(tmp_path, **{"engine.plan_dir": configured})
+    with pytest.raises(EngineError):
+        run.stages.open_engine()
+    assert asked == [configured]

@@ -43,7 +43,8 @@ def times(out: Path) -> dict[str, int]:
 def test_every_class_gets_an_engine_and_a_line_of_the_table(data, tmp_path, capsys):
     out = tmp_path / "engines"
     assert run(data, out) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["bolt.onnx", "fit.json", "nut.onnx"]
+    written = ["bolt.fit", "bolt.onnx", "fit.json", "nut.fit", "nut.onnx"]
+    assert sorted(path.name for path in out.iterdir()) == written
     assert read_spec(out / "nut.onnx").name == "nut"
     assert read_spec(out / "nut.onnx").trained_on["count"] == 6
     lines = capsys.readouterr().out.splitlines()

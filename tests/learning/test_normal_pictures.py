@@ -53,6 +53,15 @@ def test_a_data_set_folder_means_its_good_training_pictures(tmp_path):
     assert len(data.from_folder(tmp_path).pixels) == 3
 
 
+def test_a_glob_over_folders_names_pictures_from_their_common_folder(tmp_path):
+    write(tmp_path / "line" / "a", 2)
+    write(tmp_path / "line" / "b", 1)
+    normals = data.from_glob(str(tmp_path / "line" / "**" / "*.png"))
+    assert normals.name == "line"
+    assert normals.names == ("a/48x64_00.png", "a/48x64_01.png", "b/48x64_00.png")
+    assert not normals.ordered
+
+
 def test_pixels_are_rgb(tmp_path):
     for name in "ab":
         cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((32, 32, 3), (255, 0, 0), np.uint8))

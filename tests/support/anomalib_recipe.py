@@ -74,7 +74,7 @@ def export(
 
 
 def _size(text: str) -> tuple[int, int]:
-    height, width = map(int, text.split("x"))
+    width, height = map(int, text.split("x"))
     return height, width
 
 

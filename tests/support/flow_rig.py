@@ -19,7 +19,8 @@ from inspector.outputs.json_log import read_log
 from tools.fit import main as fit
 
 HW = (192, 256)
-RESULTS = ["annotated.mp4", "defects.csv", "inspections.jsonl", "snapshots", "summary.json"]
+RESULTS = ["annotated.mp4", "defects.csv", "inspections.jsonl", "sightings.csv", "snapshots"]
+RESULTS += ["summary.json"]
 
 
 def good_picture(seed: int, hw: tuple[int, int] = HW) -> Image:
@@ -60,7 +61,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("engine")
     normal = write_clip(folder / "good.mp4", [good_picture(i) for i in range(40)])
     out = folder / "engine.onnx"
-    arguments = ["--method", "rad", "--normal", str(normal), "--size", "96x128"]
+    arguments = ["--method", "rad", "--normal", str(normal), "--size", "128x96"]
     assert fit([*arguments, "--out", str(out)]) == 0
     return out
 

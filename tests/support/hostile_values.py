@@ -74,3 +74,14 @@ def refused(path: Path) -> str:
     assert "\n" not in message
     assert len(message) < 600
     return message
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """All keys and indices of nested values, a few of each list."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:3])
+    paths = []
+    for key, item in inner:
+        paths.append((*path, key))
+        if isinstance(item, (dict, list)):
+            paths += places(item, (*path, key))
+    return paths

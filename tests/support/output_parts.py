@@ -106,7 +106,7 @@ def inspection(
     image = frozen(np.full((24, 32, 3), 90, np.uint8))
     if verdict is Verdict.ERROR:
         bad = BadFrame(frame_id, "line", "torn", captured_ns, pts_s, UTC, name)
-        return Inspection(bad, verdict, 1.5, 2.0, error="torn")
+        return Inspection(bad, verdict, 1.5, 2.0, error="torn", cause=bad.cause)
     frame = Frame(frame_id, "line", image, captured_ns, pts_s, UTC, name)
     return Inspection(
         frame,

@@ -12,7 +12,7 @@ from tools.train import main
 HW = (64, 96)
 ROOT = Path(__file__).parents[2]
 
-SHORT = ("--size", "64x96", "--epochs", "3", "--batch", "4", "--eval-every", "1", "--threads", "1")
+SHORT = ("--size", "96x64", "--epochs", "3", "--batch", "4", "--eval-every", "1", "--threads", "1")
 
 
 def picture(seed: int, *, spot: bool = False) -> np.ndarray:

@@ -56,7 +56,6 @@ def test_a_board_is_reported_and_written(
     ("arguments", "named"),
     [
         (["scale", "--mm-per-px", "0", "--frame-size", "8x8"], "mm_per_px"),
-        (["scale", "--mm-per-px", "1", "--frame-size", "8"], "WIDTHxHEIGHT"),
         (
             [
                 "two-point",

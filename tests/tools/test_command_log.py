@@ -1,5 +1,6 @@
 """What commands log on the screen: short lines for people, as the inspector writes them."""
 
+import os
 import subprocess
 import sys
 
@@ -32,3 +33,25 @@ def test_a_command_logs_short_lines_once_without_passwords_and_without_what_is_f
         "WARNING 3 pictures stand out",
         "INFO    fetched rtsp://***@camera/1",
     ]
+
+
+PRINTING = """
+import os
+from tools._cli import guarded
+
+@guarded
+def main(argv=None):
+    print("look at", os.fsdecode(bytes([255]) + b".png"))
+    return 0
+
+raise SystemExit(main())
+"""
+
+
+def test_a_command_prints_a_name_that_is_not_utf8_as_an_escape() -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
+    ended = subprocess.run(
+        [sys.executable, "-c", PRINTING], capture_output=True, text=True, env=environment
+    )
+    assert ended.stdout == "look at \\udcff.png\n"
+    assert ended.returncode == 0

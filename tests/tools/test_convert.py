@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engines.backends.onnx import OnnxEngine
 from engines.opening import open_engine
 from engines.spec_file import read_spec
 from tools.convert import main
@@ -21,7 +22,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cv2.circle(picture, (48, 32), 20, (90, 110, 140), 3)
         cv2.imwrite(str(folder / f"{index}.png"), picture)
     out = folder / "out" / "e.onnx"
-    arguments = ["--method", "rad", "--normal", str(folder), "--size", "64x96"]
+    arguments = ["--method", "rad", "--normal", str(folder), "--size", "96x64"]
     assert fit([*arguments, "--out", str(out)]) == 0
     return out
 
@@ -54,3 +55,21 @@ def test_a_refusal_is_one_sentence(tmp_path, engine, capsys):
     assert said.startswith("error: ")
     assert said.count("\n") == 1
     assert not (tmp_path / "again.onnx").exists()
+
+
+def test_every_engine_that_was_opened_is_closed(engine, tmp_path, monkeypatch):
+    opened, closed = [], []
+
+    def note_opened(self, *arguments, real=OnnxEngine.__init__, **options):
+        real(self, *arguments, **options)
+        opened.append(self)
+
+    def note_closed(self, real=OnnxEngine.close):
+        real(self)
+        closed.append(self)
+
+    monkeypatch.setattr(OnnxEngine, "__init__", note_opened)
+    monkeypatch.setattr(OnnxEngine, "close", note_closed)
+    assert main([str(engine), "--out", str(tmp_path / "e16.onnx")]) == 0
+    assert len(opened) == 2
+    assert all(any(one is other for other in closed) for one in opened)

@@ -2,12 +2,12 @@
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from plate_dataset import draw_plate, write_class_folder, write_fake_engine, write_picture
 
 from inspector.core.files import sole_writer
 from learning.datasets.layouts import load
@@ -15,17 +15,14 @@ from learning.datasets.splits import Fractions, load_or_make
 from tools.evaluate import main
 from tools.fit import main as fit
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-from scenes import fake_engine_file, make_class, plate, write
-
 FAKE = ["--backend", "fake", "--resamples", "0"]
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     for name in ("nuts", "plates"):
-        make_class(tmp_path / "data" / name, good=4, defective=2)
-        fake_engine_file(tmp_path / "engines" / f"{name}.onnx")
+        write_class_folder(tmp_path / "data" / name, good=4, defective=2)
+        write_fake_engine(tmp_path / "engines" / f"{name}.onnx")
     return tmp_path
 
 
@@ -34,36 +31,43 @@ def call(place: Path, *more: str, engine: str = "engines", data: str = "data") -
     return main([*paths, "--out", str(place / "out"), *FAKE, *more])
 
 
-def test_one_class_is_told_in_full_and_written(place, capsys):
+def test_all_results_of_one_class_are_printed_and_written(place, capsys):
     assert call(place, engine="engines/plates.onnx", data="data/plates") == 0
-    said = capsys.readouterr().out
-    for word in ("image AUROC", "AUPRO@0.3", "test-selected", "honest", "false alarms", "misses"):
-        assert word in said
-    assert "test/speck/000.png" in said
+    output = capsys.readouterr().out
+    for word in (
+        "image AUROC",
+        "AUPRO@0.3",
+        "test-selected",
+        "before this test",
+        "false alarms",
+        "misses",
+    ):
+        assert word in output
+    assert "test/speck/000.png" in output
     assert "<html" in (place / "out" / "report.html").read_text().lower()
     whole = json.loads((place / "out" / "metrics.json").read_text())
     assert whole["classes"][0]["name"] == "plates"
     assert (place / "out" / "plates" / "pictures.csv").is_file()
 
 
-def test_a_folder_of_classes_ends_in_a_table_with_the_mean(place, capsys):
+def test_several_classes_are_printed_as_a_table_with_the_mean(place, capsys):
     assert call(place) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in said[:4]] == ["class", "nuts", "plates", "mean"]
+    output = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in output[:4]] == ["class", "nuts", "plates", "mean"]
     with (place / "out" / "metrics.csv").open() as file:
         assert [row["class"] for row in csv.DictReader(file)] == ["nuts", "plates", "mean"]
     for name in ("", "nuts", "plates"):
         assert (place / "out" / name / "report.html").is_file()
 
 
-def test_a_second_call_keeps_what_has_not_changed(place, capsys):
+def test_a_second_call_reuses_unchanged_results(place, capsys):
     call(place, "--no-report")
-    assert "kept" not in capsys.readouterr().out
-    write(place / "data" / "nuts" / "test" / "good" / "900.png", plate(3))
+    assert "reused" not in capsys.readouterr().out
+    write_picture(place / "data" / "nuts" / "test" / "good" / "900.png", draw_plate(3))
     call(place, "--no-report")
-    said = capsys.readouterr().out
-    assert "plates: kept" in said
-    assert "nuts: kept" not in said
+    output = capsys.readouterr().out
+    assert "plates: unchanged" in output
+    assert "nuts: unchanged" not in output
     assert not list((place / "out").rglob("report.html"))
 
 
@@ -84,20 +88,20 @@ def test_two_runs_never_share_a_folder(place, capsys):
 def test_pictures_in_error_end_in_exit_code_one_with_everything_written(place, capsys):
     (place / "data" / "nuts" / "test" / "good" / "001.png").write_bytes(b"")
     assert call(place) == 1
-    said = capsys.readouterr()
-    assert said.err == ("error: test pictures that could not be judged and are in no figure: 1\n")
+    output = capsys.readouterr()
+    assert output.err == ("error: test pictures without a score: 1\n")
     assert (place / "out" / "plates" / "metrics.json").is_file()
-    found = json.loads((place / "out" / "nuts" / "metrics.json").read_text())
-    (picture,) = [one for one in found["pictures"] if one["verdict"] == "ERROR"]
+    computed = json.loads((place / "out" / "nuts" / "metrics.json").read_text())
+    (picture,) = [item for item in computed["pictures"] if item["verdict"] == "ERROR"]
     assert picture["name"] == "test/good/001.png"
 
 
 def test_a_class_without_an_engine_ends_in_exit_code_one(place, capsys):
     (place / "engines" / "nuts.onnx").unlink()
     assert call(place) == 1
-    said = capsys.readouterr()
-    assert "classes that could not be evaluated: 1" in said.err
-    assert "nuts was not evaluated" in said.out
+    output = capsys.readouterr()
+    assert "classes that were not evaluated: nuts" in output.err
+    assert "nuts was not evaluated" in output.out
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,10 @@ def test_a_class_without_an_engine_ends_in_exit_code_one(place, capsys):
     [
         (["--engine", "engines/gone.onnx", "--data", "data/nuts"], "gone.onnx"),
         (["--engine", "engines/nuts.onnx", "--data", "gone"], "gone is no folder"),
-        (["--engine", "engines/nuts.onnx", "--data", "data/nuts", "--out", "data/nuts/x"], "read"),
+        (
+            ["--engine", "engines/nuts.onnx", "--data", "data/nuts", "--out", "data/nuts/x"],
+            "input folder",
+        ),
         (["--engine", "engines", "--data", "data", "--out", "engines"], "would write into"),
         (["--engine", "engines", "--data", "data", "--out", "file"], "is a file"),
         (["--engine", "engines", "--data", "data", "--class", "bolts"], "--class bolts is unknown"),
@@ -113,21 +120,21 @@ def test_a_class_without_an_engine_ends_in_exit_code_one(place, capsys):
         (["--engine", "engines/nuts.onnx", "--data", "data/nuts", "--out", "data"], "write into"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence_and_exit_code_two(
+def test_a_refusal_is_one_sentence_and_exit_code_two(
     place, monkeypatch, capsys, arguments, sentence
 ):
     monkeypatch.chdir(place)
     (place / "file").write_text("")
     out = [] if "--out" in arguments else ["--out", "out"]
     assert main([*arguments, *out, *FAKE]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("error: ")
-    assert said.count("\n") == 1
-    assert sentence in said
+    output = capsys.readouterr().err
+    assert output.startswith("error: ")
+    assert output.count("\n") == 1
+    assert sentence in output
 
 
 def test_a_class_without_test_pictures_is_one_sentence(place, capsys):
-    make_class(place / "empty", good=0, defective=0)
+    write_class_folder(place / "empty", good=0, defective=0)
     assert call(place, engine="engines/plates.onnx", data="empty") == 2
     assert "no test pictures" in capsys.readouterr().err
 
@@ -141,38 +148,40 @@ def test_options_out_of_range_are_refused(place, capsys):
 
 
 def test_a_fitted_engine_is_evaluated_with_its_report(tmp_path, capsys):
-    make_class(tmp_path / "plates", good=4, defective=2)
+    write_class_folder(tmp_path / "plates", good=4, defective=2)
     for seed in range(4):
-        write(tmp_path / "plates" / "train" / "good" / f"9{seed}.png", plate(2000 + seed))
+        write_picture(
+            tmp_path / "plates" / "train" / "good" / f"9{seed}.png", draw_plate(2000 + seed)
+        )
     engine = tmp_path / "plates.onnx"
     fit(["--method", "rad", "--normal", str(tmp_path / "plates"), "--out", str(engine),
-         "--size", "64x96", "--threads", "1"])  # fmt: skip
+         "--size", "96x64", "--threads", "1"])  # fmt: skip
     capsys.readouterr()
     out = tmp_path / "out"
     arguments = ["--engine", str(engine), "--data", str(tmp_path / "plates"), "--out", str(out)]
     assert main([*arguments, "--threads", "1", "--resamples", "20"]) == 0
     assert "rad on efficientnet_lite0" in capsys.readouterr().out
-    found = json.loads((out / "plates" / "metrics.json").read_text())
-    assert found["figures"]["image_auroc"]["value"] > 0.5
-    assert np.isfinite(found["latency"]["total_p50_ms"])
+    computed = json.loads((out / "plates" / "metrics.json").read_text())
+    assert computed["figures"]["image_auroc"]["value"] > 0.5
+    assert np.isfinite(computed["latency"]["total_p50_ms"])
 
 
-def test_an_engine_fitted_on_the_test_pictures_is_told(tmp_path, capsys):
-    folder = make_class(tmp_path / "plates", good=8, defective=1)
+def test_an_engine_fitted_on_the_test_pictures_gives_a_warning(tmp_path, capsys):
+    folder = write_class_folder(tmp_path / "plates", good=8, defective=1)
     engine = tmp_path / "plates.onnx"
     fit(["--method", "rad", "--normal", str(folder / "test" / "good"), "--out", str(engine),
-         "--size", "64x96", "--threads", "1"])  # fmt: skip
+         "--size", "96x64", "--threads", "1"])  # fmt: skip
     assert cv2.imread(str(folder / "test" / "good" / "000.png")) is not None
     arguments = ["--engine", str(engine), "--data", str(folder), "--out", str(tmp_path / "out")]
     assert main([*arguments, "--threads", "1", "--resamples", "0", "--no-report"]) == 0
     assert "fitted on 8 of these test pictures" in capsys.readouterr().out
 
 
-def test_a_split_says_which_pictures_test(tmp_path, capsys):
+def test_a_split_chooses_the_test_pictures(tmp_path, capsys):
     for seed in range(6):
-        write(tmp_path / "plain" / "good" / f"{seed}.png", plate(seed))
-    write(tmp_path / "plain" / "hole" / "0.png", plate(50, (40, 30, 6, 10)))
-    engine = str(fake_engine_file(tmp_path / "plain.onnx"))
+        write_picture(tmp_path / "plain" / "good" / f"{seed}.png", draw_plate(seed))
+    write_picture(tmp_path / "plain" / "hole" / "0.png", draw_plate(50, (40, 30, 6, 10)))
+    engine = str(write_fake_engine(tmp_path / "plain.onnx"))
     (data,) = load(tmp_path / "plain", None)
     shares = Fractions(validation=0.0, test=0.5)
     split = load_or_make(tmp_path / "split.json", data, seed=0, fractions=shares)
@@ -182,5 +191,5 @@ def test_a_split_says_which_pictures_test(tmp_path, capsys):
     chosen = ["--split", str(tmp_path / "split.json"), "--out", str(tmp_path / "some")]
     assert main([*arguments, *chosen]) == 0
     assert "3 good and 1 defective" in capsys.readouterr().out
-    found = json.loads((tmp_path / "some" / "plain" / "metrics.json").read_text())
-    assert {one["name"] for one in found["pictures"]} == set(split.test)
+    computed = json.loads((tmp_path / "some" / "plain" / "metrics.json").read_text())
+    assert {item["name"] for item in computed["pictures"]} == set(split.test)

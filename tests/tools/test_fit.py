@@ -14,9 +14,12 @@ import pytest
 from engines.opening import open_engine
 from engines.spec_file import read_spec
 from inspector.core.types import BadFrame, Frame, SourceInfo
+from learning.fit_record import fit_record_path, read_fit_record
 from tools._normals import frames_of
 from tools.fit import main as fit
 from tools.show_engine import main as show
+
+FORMAT_1 = Path(__file__).parents[1] / "data" / "engine_format1.onnx"
 
 
 def good(seed: int) -> np.ndarray:
@@ -37,7 +40,7 @@ def folder(tmp_path_factory) -> Path:
 
 def run(folder: Path | str, out: Path, *more: str) -> int:
     common = ["--method", "rad", "--normal", str(folder), "--out", str(out), "--threads", "1"]
-    return fit([*common, "--size", "64x96", *more])
+    return fit([*common, "--size", "96x64", *more])
 
 
 def test_a_folder_becomes_one_engine_file_and_a_summary(folder, tmp_path, capsys):
@@ -51,6 +54,7 @@ def test_a_folder_becomes_one_engine_file_and_a_summary(folder, tmp_path, capsys
         "10.00%",
         "leave-one-out",
         "parity",
+        "96x64 px (width x height) for frames of 128x96",
         "MB",
     ):
         assert part in text
@@ -58,7 +62,10 @@ def test_a_folder_becomes_one_engine_file_and_a_summary(folder, tmp_path, capsys
     assert spec.name == "ring"
     assert spec.frame_hw == (96, 128)
     assert spec.resize.input_hw == (64, 96)
-    assert [p.name for p in out.parent.iterdir()] == ["ring.onnx"]
+    assert sorted(p.name for p in out.parent.iterdir()) == ["ring.fit", "ring.onnx"]
+    record = read_fit_record(fit_record_path(out), spec)
+    assert [picture.name for picture in record.pictures] == [f"{i}.png" for i in range(9)]
+    assert record.source == folder.name
 
 
 def test_without_a_size_the_aspect_is_kept_with_a_short_side_of_256(folder, tmp_path):
@@ -99,6 +106,16 @@ def test_thresholds_are_chosen_by_the_rule_and_from_the_scores_asked_for(
     scores = np.array(spec.left_out.scores)
     assert spec.image_threshold == pytest.approx(scores.mean() + 4 * scores.std(ddof=1), rel=1e-6)
     assert "promises no rate of false alarms" in capsys.readouterr().out
+
+
+def test_a_glob_gives_the_engine_that_its_folder_gives(folder, tmp_path):
+    for name, normal in (("folder", folder), ("glob", folder / "*.png")):
+        assert run(normal, tmp_path / f"{name}.onnx", "--name", "ring", "--hold-out", "1/3") == 0
+    by_folder, by_glob = (read_spec(tmp_path / f"{name}.onnx") for name in ("folder", "glob"))
+    assert by_glob.trained_on == by_folder.trained_on
+    assert by_glob.threshold_rule == by_folder.threshold_rule
+    assert by_glob.left_out == by_folder.left_out
+    assert by_glob.graph_hash == by_folder.graph_hash
 
 
 def test_a_video_is_a_source_of_normal_pictures(tmp_path):
@@ -160,7 +177,7 @@ def test_a_live_source_is_watched_for_the_seconds_asked_for_and_damaged_frames_a
         (["--normal", "synthetic"], "must have none"),
         (["--false-alarm-rate", "0.01"], "cannot be supported by 9 normal pictures"),
         (["--layers", "stride2"], "stride2"),
-        (["--size", "50x96"], "multiples of 32"),
+        (["--size", "96x50"], "multiples of 32"),
         (["--backbone", "nothing"], "nothing"),
         (["--roi", "none.yaml"], "none.yaml"),
         (["--top-fraction", "2"], "top_fraction must lie"),
@@ -223,8 +240,16 @@ def test_show_engine_prints_the_spec(folder, tmp_path, capsys):
     text = capsys.readouterr().out
     for part in ("rad", "efficientnet_lite0", "Apache-2.0", "image threshold", "128x96"):
         assert part in text
+    measured = next(line for line in text.splitlines() if line.startswith("good pictures"))
+    assert measured.startswith("good pictures      9, brightness 15")
+    assert ", contrast " in measured
+    assert ", sharpness " in measured
     assert show([str(tmp_path / "e.onnx"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["method"] == "rad"
+    assert show([str(FORMAT_1)]) == 0
+    text = capsys.readouterr().out
+    assert "format 1" in text
+    assert "good pictures      not measured" in text
 
 
 def test_show_engine_refuses_a_file_that_is_no_engine(tmp_path, capsys):

@@ -1,5 +1,6 @@
 """tools.import_engine as a command."""
 
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -11,7 +12,7 @@ from onnx import TensorProto
 
 import run_inspector
 from engines.spec_file import read_spec
-from inspector.outputs.folder import CSV
+from inspector.outputs.folder import SIGHTINGS
 from tools.import_engine import main as import_engine
 from tools.show_engine import main as show_engine
 from tools.threshold import main as threshold
@@ -31,7 +32,12 @@ def command(model: Path, good: Path, *options: str) -> int:
 def test_an_imported_engine_is_shown_changed_and_run(tmp_path, good, capsys):
     assert command(write(tmp_path / "model.onnx"), good, "--name", "biscuit") == 0
     text = capsys.readouterr().out
-    for part in ("model padim", "taken out of the graph", "64x48 for frames of 128x96", "parity"):
+    for part in (
+        "model padim",
+        "taken out of the graph",
+        "64x48 px (width x height)",
+        "parity",
+    ):
         assert part in text
     engine = tmp_path / "engine.onnx"
     assert show_engine([str(engine)]) == 0
@@ -44,7 +50,18 @@ def test_an_imported_engine_is_shown_changed_and_run(tmp_path, good, capsys):
     bad, out = str(tmp_path / "bad"), str(tmp_path / "out")
     argv = ["--source", bad, "--engine", str(engine), "--output", out]
     assert run_inspector.main([*argv, "--set", "log.path=null"]) == 0
-    assert len((tmp_path / "out" / CSV).read_text().splitlines()) >= 1 + 2
+    assert len((tmp_path / "out" / SIGHTINGS).read_text().splitlines()) >= 1 + 2
+
+
+def test_pictures_whose_names_are_not_utf8_are_imported_and_named(tmp_path, capsys):
+    pictures = normal_folder(tmp_path / "good")
+    odd = pictures / os.fsdecode(b"\xff.png")
+    assert cv2.imwrite(str(tmp_path / "odd.png"), disc(20, spot=True))
+    (tmp_path / "odd.png").rename(odd)
+    assert command(write(tmp_path / "model.onnx"), pictures) == 0
+    trained_on = read_spec(tmp_path / "engine.onnx").trained_on
+    assert trained_on["count"] == 10
+    assert trained_on["suspects"] == [odd.name]
 
 
 def test_thresholds_follow_the_rule_asked_for(tmp_path, good):
@@ -148,7 +165,7 @@ def refused(model: Path, good: Path, capsys, sentence: str, *options: str) -> No
 
 def test_another_size_than_the_models_is_refused(tmp_path, good, capsys):
     sentence = "works on pictures of 64x48, not 128x96: leave --size out"
-    refused(write(tmp_path / "model.onnx"), good, capsys, sentence, "--size", "96x128")
+    refused(write(tmp_path / "model.onnx"), good, capsys, sentence, "--size", "128x96")
 
 
 def test_an_engine_is_no_export(tmp_path, good, capsys):

@@ -1,6 +1,8 @@
 """tools.train as a command: what it refuses, and what lies in its folder."""
 
+import hashlib
 import json
+import os
 import sys
 
 import cv2
@@ -15,6 +17,7 @@ from learning.methods.glass.training.options import FASTER_RATE, PUBLISHED_RATE
 from learning.methods.glass.training.sheet import SHEET, write_sheet
 from learning.methods.glass.training.textures import BuiltInTextures
 from learning.normals import Normals
+from learning.training import _digest
 from learning.training_folder import LOG, REQUEST, Log, claim, refuse_other
 from tools._train_options import chosen_trainer, make_parser
 from tools.fit import main as fit
@@ -39,6 +42,12 @@ def test_a_missing_torch_is_one_sentence_with_what_to_install(tmp_path, monkeypa
     assert train(class_folder(tmp_path), tmp_path / "out") == 2
     assert capsys.readouterr().err == "error: training needs torch: pip install '.[train]'\n"
     assert not (tmp_path / "out").exists()
+
+
+def test_pictures_whose_names_are_not_utf8_get_a_digest():
+    digest = _digest(os.fsdecode(b"\xff.png"), "a.png")
+    expected = hashlib.sha256(b"\xff.png\na.png").hexdigest()
+    assert digest == f"2, sha256 {expected[:16]}"
 
 
 def test_fitting_sends_who_asks_for_glass_to_training(tmp_path, capsys):

@@ -222,7 +222,7 @@ def test_bad_input_is_refused_in_one_sentence(data, tmp_path, capsys):
         (("--foreground", empty), "no readable foreground mask"),
         (("--textures", empty), "holds no pictures"),
         (("--textures", tmp_path / "none"), "does not exist"),
-        (("--size", "60x96"), "multiples of 32"),
+        (("--size", "96x60"), "multiples of 32"),
         (("--size", "100"), "multiples of 32"),
         (("--epochs", "0"), "epochs must be at least 1"),
         (("--layers", "stride4"), "no layer 'stride4'"),

@@ -14,17 +14,7 @@ from loguru import logger
 from engines.backends.trt.driver import Gpu
 from engines.backends.trt.graph import float_pixels
 from engines.backends.trt.library import Library, interruptible, load, one_line
-from engines.backends.trt.plan import (
-    PLANS,
-    Options,
-    Plan,
-    Purpose,
-    find,
-    keep,
-    locked,
-    plan_path,
-    record,
-)
+from engines.backends.trt.plan import Options, Plan, Purpose, find, keep, locked, plan_path, record
 from engines.spec import EngineSpec
 from engines.spec_file import read_engine
 from inspector.core.errors import EngineError
@@ -44,7 +34,7 @@ def build(
     engine: Path,
     target: Gpu | tuple[str, ...],
     *,
-    folder: Path = PLANS,
+    folder: Path,
     max_batch: int = MAX_BATCH,
     workspace_mb: int | None = None,
 ) -> Built:
@@ -77,11 +67,11 @@ def build(
         return Built(keep(path, data, made), fresh=True)
 
 
-def plan_for(engine: Path, gpu: Gpu) -> Plan:
+def plan_for(engine: Path, gpu: Gpu, folder: Path) -> Plan:
     """The plan that lies beside the engine file or in the folder of plans, built there if neither
     has one for this graph, this TensorRT, and this GPU with its driver."""
     purpose = purpose_of(read_engine(engine)[0], gpu)
-    return find((engine.parent, PLANS), purpose) or build(engine, gpu).plan
+    return find((engine.parent, folder), purpose) or build(engine, gpu, folder=folder).plan
 
 
 def purpose_of(spec: EngineSpec, target: Gpu | tuple[str, ...]) -> Purpose:

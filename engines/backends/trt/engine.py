@@ -9,6 +9,7 @@ from engines.backends.checked import CheckedEngine, check_settings
 from engines.backends.trt.build import plan_for
 from engines.backends.trt.driver import Cuda
 from engines.backends.trt.library import load
+from engines.backends.trt.plan import default_folder
 from engines.backends.trt.session import Session
 from engines.opening import Scores
 from engines.spec_file import read_spec
@@ -32,6 +33,7 @@ class TrtEngine(CheckedEngine):
         device: str = DEVICE,
         threads: int = 0,
         fall_back: bool = False,
+        plan_dir: Path | None = None,
     ) -> None:
         check_settings(device, threads)
         if device != DEVICE:
@@ -40,7 +42,7 @@ class TrtEngine(CheckedEngine):
         with contextlib.ExitStack() as opened:
             cuda = Cuda()
             opened.callback(cuda.close)
-            plan = plan_for(path, cuda.gpu)
+            plan = plan_for(path, cuda.gpu, plan_dir or default_folder())
             self._session = Session(library, cuda, plan, spec)
             opened.callback(self._session.close)
             self._held = opened.pop_all()

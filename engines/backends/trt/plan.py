@@ -16,17 +16,21 @@ from typing import Any, Final, NoReturn
 
 from loguru import logger
 
+from inspector.core.cache import cache_folder
 from inspector.core.clock import utc_now
 from inspector.core.errors import EngineError, SpecError
 from inspector.core.files import lock, write_whole
 from inspector.core.schema import build
 
-PLANS: Final = Path("artifacts/plans")
-"""Where plans are kept unless told otherwise."""
-
 SUFFIX: Final = ".plan"
 FORMAT: Final = 1
 """Rises when the same engine file would give another plan."""
+
+
+def default_folder() -> Path:
+    """Where plans are kept unless another folder is given: in the user's cache. Raises ConfigError
+    where the user has no home folder."""
+    return cache_folder() / "plans"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,9 @@ def keep(path: Path, data: bytes, record: Record) -> Plan:
     """Writes a plan and then its JSON, each whole or not at all. Raises EngineError."""
     text = json.dumps(dataclasses.asdict(record), indent=2, allow_nan=False, ensure_ascii=False)
     write_whole(path, data, "plan ", EngineError)
-    write_whole(record_path(path), (text + "\n").encode(), "", EngineError)
+    # An engine's name that is not UTF-8 becomes an escape of JSON.
+    described = (text + "\n").encode("utf-8", "backslashreplace")
+    write_whole(record_path(path), described, "", EngineError)
     return Plan(path, record)
 
 

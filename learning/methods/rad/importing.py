@@ -85,8 +85,8 @@ def _check_size(request: ImportRequest, bank: RadBank, input_hw: tuple[int, int]
     size = request.input_hw
     if size is not None and size != input_hw:
         raise ConfigError(
-            f"--size {size[0]}x{size[1]} does not fit {request.file}: its grid of {bank.side}x"
-            f"{bank.side} positions needs an input of {input_hw[0]}x{input_hw[1]}"
+            f"--size {size[1]}x{size[0]} does not fit {request.file}: its grid of {bank.side}x"
+            f"{bank.side} positions needs an input of {input_hw[1]}x{input_hw[0]}"
         )
 
 

@@ -1,5 +1,6 @@
 """Files are written whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,17 @@ def test_what_cannot_be_written_is_named_and_leaves_nothing(tmp_path: Path) -> N
     with pytest.raises(EngineError):
         write_whole(tmp_path / "folder", b"one", error=EngineError)
     assert sorted(found.name for found in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_only_what_must_survive_a_power_cut_waits_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sync: bool
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    write_whole(tmp_path / "a.jpg", b"one", sync=sync)
+    assert len(synced) == sync
+    assert (tmp_path / "a.jpg").read_bytes() == b"one"
 
 
 def test_a_folder_is_written_by_one_run_at_a_time(tmp_path: Path) -> None:

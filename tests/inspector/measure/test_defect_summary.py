@@ -64,7 +64,7 @@ def test_percentages_are_of_judged_frames_and_of_their_area() -> None:
     for _ in range(3):
         summary.add(inspection())
     bad = BadFrame(9, "test", "damaged", 0, None, "now")
-    summary.add(Inspection(bad, Verdict.ERROR, 1.0, 1.0, error="damaged"))
+    summary.add(Inspection(bad, Verdict.ERROR, 1.0, 1.0, error="damaged", cause=bad.cause))
     figures = summary.as_dict()
     assert figures["frames_judged"] == 4
     assert figures["frames_with_defects_percent"] == 25.0

@@ -34,11 +34,13 @@ def test_the_header_of_the_table_is_fixed() -> None:
     assert ",".join(HEADER) == (
         "frame_id,pts_s,wall_time_utc,source_id,name,verdict,score,image_threshold,"
         "defect_id,severity,size_source,size_note,truncated,"
-        "length_mm,length_u_mm,width_mm,width_u_mm,area_mm2,area_u_mm2,equivalent_diameter_mm,"
+        "length_mm,length_u_mm,length_expanded_u_mm,width_mm,width_u_mm,width_expanded_u_mm,"
+        "area_mm2,area_u_mm2,area_expanded_u_mm2,coverage_factor,equivalent_diameter_mm,"
         "centroid_x_mm,centroid_y_mm,orientation_deg,peak_score,mean_score,"
         "length_px,width_px,area_px,centroid_x_px,centroid_y_px,"
         "box_x0_px,box_y0_px,box_x1_px,box_y1_px,"
-        "map_length_mm,map_width_mm,map_area_mm2,map_length_px,map_width_px,map_area_px"
+        "map_length_mm,map_width_mm,map_area_mm2,map_length_px,map_width_px,map_area_px,"
+        "run_id,source,seq,event_id,captured_ns,part_id,recipe_id,cause"
     )
 
 
@@ -60,6 +62,37 @@ def test_each_defect_is_a_row_and_a_good_frame_is_none(tmp_path: Path) -> None:
     )
     assert (second["length_mm"], second["centroid_y_mm"], second["length_px"]) == ("", "", "5.66")
     assert first["truncated"] == "false"
+
+
+def test_expanded_uncertainty_is_twice_the_standard_one(tmp_path: Path) -> None:
+    logged(tmp_path / "d.csv", inspection(1, verdict=Verdict.FAIL, defects=(defect(),))).close()
+    (row,) = rows(tmp_path / "d.csv")
+    assert (row["length_u_mm"], row["length_expanded_u_mm"]) == ("0.01", "0.02")
+    assert (row["width_u_mm"], row["width_expanded_u_mm"]) == ("", "")
+    assert row["coverage_factor"] == "2.0"
+
+
+def test_a_row_names_its_record_in_the_log(tmp_path: Path) -> None:
+    run, item = run_info(), inspection(1, verdict=Verdict.FAIL, defects=(defect(),))
+    sinks = (CsvLogSink(tmp_path / "d.csv"), JsonLogSink(tmp_path / "i.jsonl"))
+    for sink in sinks:
+        sink.open(run)
+        sink.write(item, PICTURE)
+        sink.close()
+    (row,) = rows(tmp_path / "d.csv")
+    (record,) = read_log(tmp_path / "i.jsonl")[1]
+    for column in ("run_id", "source", "seq", "event_id", "captured_ns"):
+        assert row[column] == str(record[column])
+
+
+def test_the_copy_of_the_table_is_equal(tmp_path: Path) -> None:
+    sink = CsvLogSink(tmp_path / "sightings.csv", copy=tmp_path / "defects.csv")
+    sink.open(run_info())
+    sink.write(inspection(1, verdict=Verdict.FAIL, defects=(defect(), defect(1))), PICTURE)
+    sink.close()
+    assert len(rows(tmp_path / "defects.csv")) == 2
+    content = (tmp_path / "sightings.csv").read_bytes()
+    assert (tmp_path / "defects.csv").read_bytes() == content
 
 
 def test_rows_can_be_read_before_the_table_is_closed(tmp_path: Path) -> None:
@@ -84,7 +117,7 @@ def test_the_log_begins_with_what_ran_and_has_one_line_per_inspection(tmp_path: 
         sink.write(item, PICTURE)
     head, records = read_log(path)
     sink.close()
-    assert head["source"] == {
+    assert head["source_info"] == {
         "source_id": "line",
         "live": False,
         "frame_hw": [24, 32],
@@ -113,7 +146,10 @@ def test_a_defect_in_the_log_has_every_field_and_its_outline(tmp_path: Path) -> 
     sink.write(inspection(1, verdict=Verdict.FAIL, defects=(defect(),)), PICTURE)
     sink.close()
     (entry,) = read_log(path)[1][0]["defects"]
-    assert set(entry) == {field.name for field in dataclasses.fields(Defect)}
+    expanded = {"length_expanded_u_mm", "width_expanded_u_mm", "area_expanded_u_mm2"}
+    fields = {field.name for field in dataclasses.fields(Defect)}
+    assert set(entry) == fields | expanded | {"coverage_factor"}
+    assert (entry["length_expanded_u_mm"], entry["coverage_factor"]) == (0.02, 2.0)
     assert entry["polygons"] == [[[1.0, 2.0], [5.12, 2.0], [5.0, 6.0], [1.0, 6.0]]]
     assert (entry["severity"], entry["box_px"], entry["area_u_mm2"]) == (
         "high",
@@ -145,7 +181,7 @@ def test_a_torn_last_line_is_dropped_and_any_other_is_an_error(tmp_path: Path) -
     path.write_bytes(whole[:-20])
     assert [r["frame_id"] for r in read_log(path)[1]] == [0, 1]
     path.write_bytes(whole.replace(b'"frame_id":1', b'"frame_id"'))
-    with pytest.raises(ValueError, match="line 3 of"):
+    with pytest.raises(ValueError, match="line 4 of"):
         read_log(path)
     path.write_text(json.dumps({"type": "inspection"}) + "\n")
     with pytest.raises(ValueError, match="header"):
@@ -156,3 +192,10 @@ def test_a_log_that_cannot_be_made_names_its_path(tmp_path: Path) -> None:
     (tmp_path / "i.jsonl").mkdir()
     with pytest.raises(SinkError, match=r"i\.jsonl cannot be written"):
         JsonLogSink(tmp_path / "i.jsonl").open(run_info())
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1.png", "-1.png", "@sum.png", "\t=1", "\r=1"])
+def test_a_file_name_is_no_formula_in_the_table(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "d.csv"
+    logged(path, inspection(1, verdict=Verdict.FAIL, defects=(defect(),), name=name)).close()
+    assert [row["name"] for row in rows(path)] == [f"'{name}"]

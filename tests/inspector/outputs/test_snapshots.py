@@ -8,12 +8,13 @@ from output_parts import FlatPicture, inspection, run_info
 
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.types import Verdict
+from inspector.outputs.options import SnapshotOptions
 from inspector.outputs.snapshots import SnapshotSink
 
 
 def take(folder: Path, verdicts: list[Verdict], **changes: object) -> list[str]:
-    settings = {"max_count": 10, "when": "both", "quality": 90} | changes
-    sink = SnapshotSink(folder, **settings)  # type: ignore[arg-type]
+    options = SnapshotOptions(**({"max_count": 10} | changes))  # type: ignore[arg-type]
+    sink = SnapshotSink(folder, options)
     sink.open(run_info())
     for number, verdict in enumerate(verdicts):
         sink.write(inspection(number, verdict=verdict), FlatPicture(100 + number))
@@ -55,7 +56,7 @@ def test_a_cap_of_zero_keeps_none(tmp_path: Path) -> None:
 
 def test_a_snapshot_that_cannot_be_written_is_a_sink_error(tmp_path: Path) -> None:
     folder = tmp_path / "s"
-    (folder / "frame_00000000_FAIL.part").mkdir(parents=True)
+    (folder / "frame_00000000_FAIL.jpg.part").mkdir(parents=True)
     with pytest.raises(SinkError, match=r"frame_00000000_FAIL\.jpg cannot be written"):
         take(folder, [Verdict.FAIL])
 

@@ -28,7 +28,9 @@ from inspector.core.errors import (
     SourceError,
     SourceLost,
     StageError,
+    UnjudgedError,
 )
+from inspector.core.types import Cause
 from inspector.pipeline.stages import Output
 
 
@@ -37,7 +39,7 @@ def test_too_many_errors_in_a_row_end_the_run() -> None:
     items = [bad(0), bad(1), frame(2), bad(3), bad(4), bad(5), frame(6)]
     made = pipeline(ListSource(items), [sink], max_errored_in_a_row=3)
     made.start()
-    with pytest.raises(FrameError, match="3 frames in a row"):
+    with pytest.raises(UnjudgedError, match="3 frames in a row"):
         made.finish()
     assert sink.frame_ids == [0, 1, 2, 3, 4, 5]
     assert made.stats.balanced
@@ -216,7 +218,7 @@ def test_frames_always_add_up(
     def prepare(given_frame: Any) -> Any:
         fault = faults[given_frame.frame_id]
         if fault == "frame error":
-            raise FrameError("odd")
+            raise FrameError("odd", Cause.SIZE)
         if fault == "raise":
             raise RuntimeError("odd")
         return preprocess(given_frame)

@@ -38,7 +38,7 @@ def inspection(
 
 def error(image: Image | None, sentence: str = "the decoder gave up") -> Inspection:
     bad = BadFrame(6, "line", sentence, 0, 2.6, UTC, image=image)
-    return Inspection(bad, Verdict.ERROR, 1.8, 2.0, error=sentence)
+    return Inspection(bad, Verdict.ERROR, 1.8, 2.0, error=sentence, cause=bad.cause)
 
 
 def renderer(**changes: object) -> SideBySide:

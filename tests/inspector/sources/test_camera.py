@@ -1,20 +1,24 @@
 import threading
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from loguru import logger
 from scripted_camera import ScriptedCapture
 
+from inspector.build import open_source
 from inspector.core.errors import SourceError, SourceLost
 from inspector.core.types import BadFrame, Frame
 from inspector.sources.camera import CameraSource
+from inspector.sources.options import CameraOptions, SourceOptions
 from inspector.sources.reconnect import Backoff
 
 FAST = Backoff(first_s=0.01, max_s=0.02, give_up_s=None)
 
 
 def opened(
-    *captures: ScriptedCapture | SourceError, backoff: Backoff = FAST, **more
+    *captures: ScriptedCapture | SourceError, backoff: Backoff = FAST, **asked
 ) -> CameraSource:
     """One after the other for each try; the last one again and again."""
     left = list(captures)
@@ -25,8 +29,8 @@ def opened(
             raise capture
         return capture
 
-    asked = {"frame_hw": None, "fps": None, "read_timeout_s": 0.1, **more}
-    return CameraSource(0, backoff=backoff, open_capture=open_capture, **asked)
+    options = CameraOptions(**{"read_timeout_s": 0.1, "reconnect": backoff, **asked})
+    return CameraSource(0, options, open_capture=open_capture)
 
 
 def test_frames_are_numbered_live_and_frozen():
@@ -98,25 +102,82 @@ def test_a_camera_never_read_is_released_by_close():
     assert source.read() is None
 
 
-def test_another_size_than_asked_for_is_said_once():
+def test_a_camera_that_is_missing_at_the_start_is_waited_for():
+    missing = SourceError("the camera /dev/video0 does not exist")
+    source = opened(
+        missing, missing, ScriptedCapture(5, 6), backoff=replace(FAST, wait_for_source=True)
+    )
+    assert (source.info.frame_hw, source.info.fps) == (None, None)
+    frames = [source.read() for _ in range(2)]
+    source.close()
+    assert [(f.frame_id, f.image[0, 0, 0]) for f in frames] == [(0, 5), (1, 6)]
+    assert source.reconnects == 2
+
+
+def test_waiting_for_a_camera_ends_after_the_configured_time():
+    backoff = Backoff(first_s=0.01, max_s=0.02, give_up_s=0.05, wait_for_source=True)
+    missing = SourceError("the camera /dev/video0 does not exist")
+    source = opened(missing, backoff=backoff)
+    with pytest.raises(SourceLost, match="does not exist; given up after"):
+        source.read()
+    source.close()
+
+
+def test_the_configuration_makes_a_camera_waited_for():
+    waiting = Backoff(wait_for_source=True)
+    source = open_source(SourceOptions(uri="/dev/video97", reconnect=waiting))
+    source.close()
+    with pytest.raises(SourceError, match="camera /dev/video97 does not exist"):
+        open_source(SourceOptions(uri="/dev/video97"))
+
+
+@pytest.fixture
+def warnings() -> Iterator[list[str]]:
     lines: list[str] = []
-    handle = logger.add(lambda message: lines.append(str(message)), level="WARNING")
-    opened(ScriptedCapture(1), frame_hw=(1080, 1920)).close()
+    handle = logger.add(
+        lambda message: lines.append(str(message)), level="WARNING", format="{message}"
+    )
+    yield lines
     logger.remove(handle)
-    assert len(lines) == 1
-    assert "gives 4x6" in lines[0]
-    assert "1080x1920" in lines[0]
+
+
+def test_another_size_than_asked_is_one_warning(warnings):
+    opened(ScriptedCapture(1), frame_size="1920x1080").close()
+    (line,) = warnings
+    assert "gives frames of 6x4 px (width x height), not the 1920x1080" in line
+
+
+def test_another_rate_than_asked_is_one_warning(warnings):
+    first, second = ScriptedCapture(1, "gone"), ScriptedCapture(2)
+    source = opened(first, second, fps=60.0)
+    assert [source.read().image[0, 0, 0] for _ in range(2)] == [1, 2]
+    source.close()
+    rates = [line for line in warnings if "frames per s" in line]
+    assert rates == ["camera 0 gives 30 frames per s, not the 60 that were asked of it\n"]
+
+
+@pytest.mark.parametrize("fps", [None, 30.0, 29.97])
+def test_the_rate_that_was_asked_is_no_warning(warnings, fps):
+    opened(ScriptedCapture(1), fps=fps).close()
+    assert warnings == []
+
+
+def test_a_camera_that_hides_its_rate_is_one_warning(warnings):
+    capture = ScriptedCapture(1)
+    capture.fps = None
+    opened(capture, fps=25.0).close()
+    assert warnings == ["camera 0 does not say its frame rate; 25 frames per s were asked of it\n"]
 
 
 @pytest.mark.parametrize("index", [97, "/dev/video97"])
 def test_a_camera_that_does_not_exist_is_one_sentence(index, capfd):
     with pytest.raises(SourceError, match="camera /dev/video97 does not exist") as caught:
-        CameraSource(index, frame_hw=None, fps=None, read_timeout_s=1, backoff=FAST)
+        CameraSource(index, CameraOptions())
     assert caught.value.exit_code == 2
     assert capfd.readouterr().err == ""
 
 
 def test_a_device_that_is_no_camera_is_refused(capfd):
     with pytest.raises(SourceError, match="/dev/null is no camera"):
-        CameraSource("/dev/null", frame_hw=None, fps=None, read_timeout_s=1, backoff=FAST)
+        CameraSource("/dev/null", CameraOptions())
     assert capfd.readouterr().err == ""

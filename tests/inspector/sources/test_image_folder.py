@@ -6,9 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
+from engines.pictures import decode_picture
 from inspector.core.errors import SourceError
+from inspector.core.picture_files import natural_key
 from inspector.core.types import BadFrame, Frame
-from inspector.sources.image_folder import ImageFolderSource, natural_key, read_picture
+from inspector.sources.image_folder import ImageFolderSource
+from inspector.sources.options import ImageFolderOptions
 
 
 def paint(path: Path, value: int = 100, hw: tuple[int, int] = (8, 12)) -> None:
@@ -17,7 +20,8 @@ def paint(path: Path, value: int = 100, hw: tuple[int, int] = (8, 12)) -> None:
 
 
 def opened(pattern: Path | str, *, max_unreadable: float = 0.1) -> ImageFolderSource:
-    return ImageFolderSource(str(pattern), fps=30, max_unreadable=max_unreadable)
+    options = ImageFolderOptions(fps=30, max_unreadable=max_unreadable)
+    return ImageFolderSource(str(pattern), options)
 
 
 def read_all(source: ImageFolderSource) -> list[Frame | BadFrame]:
@@ -45,7 +49,7 @@ def test_pictures_come_in_natural_order_at_a_steady_rate(tmp_path: Path):
 def test_a_broken_rate_keeps_its_exact_time(tmp_path: Path):
     for number in range(4):
         paint(tmp_path / f"{number}.png")
-    source = ImageFolderSource(str(tmp_path), fps=29.97, max_unreadable=0)
+    source = ImageFolderSource(str(tmp_path), ImageFolderOptions(fps=29.97, max_unreadable=0))
     assert source.info.time_base == Fraction(100, 2997)
     assert read_all(source)[3].pts_s == float(3 * Fraction(100, 2997))
 
@@ -68,7 +72,7 @@ def test_grey_alpha_and_16_bit_pictures_become_bgr(tmp_path: Path):
     }
     for name, array in written.items():
         assert cv2.imwrite(str(tmp_path / name), array)
-        image = read_picture(tmp_path / name)
+        image = decode_picture(tmp_path / name)
         assert (image.shape, image.dtype) == ((4, 6, 3), np.uint8), name
         assert np.abs(image.astype(int) - 77).max() <= 1, name
 
@@ -82,7 +86,7 @@ def test_the_exif_orientation_is_honoured(tmp_path: Path):
     exif = b"Exif\0\0" + tiff
     path = tmp_path / "turned.jpg"
     path.write_bytes(coded[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + coded[2:])
-    image = read_picture(path)
+    image = decode_picture(path)
     assert image.shape == (32, 16, 3)
     assert image[:12].mean() > 240
     assert image[20:].mean() < 15
@@ -148,9 +152,9 @@ def test_what_holds_no_readable_picture_is_refused(tmp_path: Path):
 def test_rates_and_shares_out_of_range_are_refused(tmp_path: Path):
     paint(tmp_path / "1.png")
     with pytest.raises(SourceError, match="above 0"):
-        ImageFolderSource(str(tmp_path), fps=0, max_unreadable=0)
+        ImageFolderSource(str(tmp_path), ImageFolderOptions(fps=0))
     with pytest.raises(SourceError, match=r"0\.\.1"):
-        ImageFolderSource(str(tmp_path), fps=1, max_unreadable=2)
+        ImageFolderSource(str(tmp_path), ImageFolderOptions(max_unreadable=2))
 
 
 def test_digits_sort_by_their_value():

@@ -70,6 +70,7 @@ def test_the_spec_says_what_is_known_and_what_is_not(tmp_path, good):
     assert spec.left_out is not None
     assert len(spec.left_out.scores) == 9
     assert spec.left_out.bank == ()
+    assert spec.good_pictures.count == 9
 
 
 def test_thresholds_lie_just_above_what_the_normal_pictures_score(tmp_path, good):

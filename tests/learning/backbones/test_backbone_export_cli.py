@@ -36,8 +36,11 @@ def test_a_missing_torch_says_what_to_install(capsys, tmp_path, monkeypatch, nam
 
 @pytest.mark.parametrize("size", ["224", "0x224", "axb", "224x224x3"])
 def test_a_size_that_is_none_is_refused(capsys, tmp_path, size):
-    line = refused(capsys, "dinov3_vitb16", "--size", size, "--out", str(tmp_path / "x.onnx"))
-    assert "--size must be HEIGHTxWIDTH in pixels" in line
+    out = str(tmp_path / "x.onnx")
+    with pytest.raises(SystemExit) as caught:
+        export_backbone.main(["dinov3_vitb16", "--size", size, "--out", out])
+    assert caught.value.code == 2
+    assert "is not WIDTHxHEIGHT in pixels" in capsys.readouterr().err
 
 
 def test_a_missing_weights_file_is_named(capsys, tmp_path):

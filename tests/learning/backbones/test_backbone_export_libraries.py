@@ -157,7 +157,7 @@ def test_a_position_table_of_another_size_is_resampled_as_timm_does_it(tmp_path)
 
 def test_a_transformer_without_a_size_is_refused(tmp_path: Path):
     for size in (None, (100, 224)):
-        with pytest.raises(ConfigError, match="--size HxW in multiples of 16"):
+        with pytest.raises(ConfigError, match="--size WxH in multiples of 16"):
             export_backbone("dinov3_vits16", tmp_path / "x.onnx", weights_file=None, input_hw=size)
 
 

@@ -103,7 +103,7 @@ def test_another_shape_or_dtype_is_refused_by_name(extractor, pixels):
 
 
 def test_a_size_that_is_no_multiple_of_32_is_refused(extractor):
-    with pytest.raises(ConfigError, match="multiples of 32, not 64x70"):
+    with pytest.raises(ConfigError, match="multiples of 32, not 70x64"):
         extractor.extract(noise(1, 64, 70))
 
 

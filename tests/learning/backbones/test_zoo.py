@@ -88,7 +88,7 @@ def test_an_unknown_layer_is_refused_with_the_known_ones():
 def test_a_size_that_is_no_multiple_is_refused():
     info = zoo.describe(EMBEDDED)
     info.check_size((256, 448))
-    with pytest.raises(ConfigError, match="multiples of 32, not 256x450"):
+    with pytest.raises(ConfigError, match="multiples of 32, not 450x256"):
         info.check_size((256, 450))
 
 

@@ -57,7 +57,7 @@ def test_one_class_is_read_from_its_own_folder(tmp_path):
 def test_pictures_of_several_sizes_must_be_chosen_from(tmp_path):
     real_iad(tmp_path)
     real_iad(tmp_path, size="realiad_256")
-    with pytest.raises(DataError, match="it has realiad_1024, realiad_256: give that one"):
+    with pytest.raises(DataError, match="it has realiad_256, realiad_1024: give that one"):
         load(tmp_path, None)
     (found,) = load(tmp_path / "realiad_256", None)
     assert found.samples[0].path.is_relative_to(tmp_path / "realiad_256")

@@ -30,7 +30,7 @@ def both(given: Scene, seed: int = 0, times: np.ndarray | None = None, replicate
 
 
 def compared(engines: tuple, exact: tuple, figure: str) -> bootstrap.Difference:
-    """As evaluation.compare does it."""
+    """As evaluation.comparison does it."""
     drawn = [one.centred(figure, own.value) for one, own in zip(engines, exact, strict=True)]
     (found,) = bootstrap.differences(exact, np.stack(drawn))
     return found

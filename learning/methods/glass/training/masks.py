@@ -13,7 +13,8 @@ from engines.resize import to_input
 from engines.spec import ResizeRule
 from inspector.core.arrays import Mask
 from inspector.core.errors import DataError
-from learning.datasets.pictures import pictures_in, read_picture
+from inspector.core.picture_files import pictures_in
+from learning.datasets.pictures import read_picture
 from learning.methods.glass.training.perlin import noise
 
 EXPONENTS: Final = 6

@@ -9,7 +9,8 @@ from loguru import logger
 
 from inspector.core.arrays import Image
 from inspector.core.errors import DataError
-from learning.datasets.pictures import SUFFIXES, pictures_below, read_picture
+from inspector.core.picture_files import PICTURE_SUFFIXES, pictures_below
+from learning.datasets.pictures import read_picture
 from learning.methods.glass.training import procedural
 from learning.methods.glass.training.augment import augmented
 
@@ -45,7 +46,8 @@ class FolderTextures:
             raise DataError(f"texture folder {folder} does not exist")
         self._paths = sorted(pictures_below(folder))
         if not self._paths:
-            raise DataError(f"texture folder {folder} holds no pictures ({', '.join(SUFFIXES)})")
+            suffixes = ", ".join(PICTURE_SUFFIXES)
+            raise DataError(f"texture folder {folder} holds no pictures ({suffixes})")
         self._folder = folder
         self._unreadable: set[int] = set()
 

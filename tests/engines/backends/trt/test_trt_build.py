@@ -119,21 +119,19 @@ def test_an_altered_plan_is_built_again(own_engine, tmp_path):
 
 
 @needs_rtx
-def test_a_plan_beside_the_engine_file_is_taken_before_one_is_built(
-    own_engine, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
+def test_a_plan_beside_the_engine_file_is_taken_before_one_is_built(own_engine, tmp_path):
+    plans = tmp_path / "plans"
     engine = tmp_path / "line" / "e.onnx"
     engine.parent.mkdir()
     shutil.copy(own_engine, engine)
     shipped = build(engine, ("SM86", "SM80"), folder=engine.parent, max_batch=2).plan
-    assert plan_for(engine, CARD) == shipped
-    assert not (tmp_path / "artifacts").exists()
+    assert plan_for(engine, CARD, plans) == shipped
+    assert not plans.exists()
     other = Gpu("RTX 4090", (8, 9), "580.65.06")
-    on_site = plan_for(engine, other)
-    assert on_site.path.parent == Path("artifacts/plans")
+    on_site = plan_for(engine, other, plans)
+    assert on_site.path.parent == plans
     assert on_site.record.purpose.gpu == "RTX 4090"
-    assert plan_for(engine, other) == on_site
+    assert plan_for(engine, other, plans) == on_site
 
 
 STOPS_ONCE_BUILT = """
@@ -235,11 +233,13 @@ def fresh_load(monkeypatch):
     load.cache_clear()
 
 
-def test_a_missing_tensorrt_is_one_sentence_that_says_what_to_install(own_engine, fresh_load):
+def test_a_missing_tensorrt_is_one_sentence_that_says_what_to_install(
+    own_engine, fresh_load, tmp_path
+):
     for module in trt_library.FLAVOURS:
         fresh_load.setitem(sys.modules, module, None)
     with pytest.raises(EngineError, match=r"needs TensorRT: pip install '\.\[trt\]'"):
-        build(own_engine, SM86)
+        build(own_engine, SM86, folder=tmp_path)
 
 
 def test_an_installation_that_does_not_load_is_told_apart_from_a_missing_one(
@@ -248,14 +248,14 @@ def test_an_installation_that_does_not_load_is_told_apart_from_a_missing_one(
     (tmp_path / "tensorrt.py").write_text("raise OSError('libnvinfer.so.10: no such file')")
     fresh_load.syspath_prepend(str(tmp_path))
     with pytest.raises(EngineError, match=r"TensorRT is installed, but .* libnvinfer\.so\.10"):
-        build(own_engine, SM86)
+        build(own_engine, SM86, folder=tmp_path)
 
 
-def test_tensorrt_itself_builds_for_the_gpu_of_the_machine_only(own_engine, monkeypatch):
+def test_tensorrt_itself_builds_for_the_gpu_of_the_machine_only(own_engine, tmp_path, monkeypatch):
     plain = Library(SimpleNamespace(__version__="10.9.0"), "TensorRT", log=None)
     monkeypatch.setattr(trt_build, "load", lambda: plain)
     with pytest.raises(EngineError, match="builds for the GPU of this machine only"):
-        build(own_engine, SM86)
+        build(own_engine, SM86, folder=tmp_path)
     purpose = purpose_of(read_engine(own_engine)[0], Gpu("H100", (9, 0), "580.65.06"))
     assert purpose.targets == ("SM90",)
     assert purpose.gpu == "H100"

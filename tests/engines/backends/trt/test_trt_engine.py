@@ -43,7 +43,7 @@ def engine_path(tensorrt, engine_file, tmp_path, monkeypatch) -> Path:
     data, options = path.read_bytes(), Options((1, 1, MOST))
     made = record(purpose, options, data, engine="parts", spec="{}", layers=1, seconds=0.0)
     plan = keep(tmp_path / "parts.plan", data, made)
-    monkeypatch.setattr(trt_engine, "plan_for", lambda engine, gpu: plan)
+    monkeypatch.setattr(trt_engine, "plan_for", lambda engine, gpu, folder: plan)
     return path
 
 
@@ -246,3 +246,22 @@ def test_kernels_of_another_gpu_are_replaced(engine_path, rtx):
 def test_kernels_that_cannot_be_kept_stop_nothing(engine_path, rtx):
     (engine_path.parent / "parts.plan.kernels").mkdir()
     run_and_close(engine_path)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_plans_lie_in_the_folder_given_or_in_the_users_cache(
+    engine_path, tmp_path, monkeypatch, given
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    folders, plan = [], trt_engine.plan_for(engine_path, None, tmp_path)
+
+    def plan_for(engine: Path, gpu: object, folder: Path) -> object:
+        folders.append(folder)
+        return plan
+
+    monkeypatch.setattr(trt_engine, "plan_for", plan_for)
+    options = {"plan_dir": tmp_path / "plans"} if given else {}
+    open_engine(engine_path, backend="trt", device="cuda", **options).close()
+    cache = tmp_path / "cache" / "line-inspector" / "plans"
+    assert folders == [tmp_path / "plans" if given else cache]

@@ -10,6 +10,7 @@ from trt_engines import ENGINES, fit
 from engines.backends.trt.build import plan_for
 from engines.backends.trt.driver import Cuda
 from engines.backends.trt.library import load
+from engines.backends.trt.plan import default_folder
 from engines.opening import open_engine
 from engines.parity import TOLERANCES, verify
 from inspector.core.errors import EngineError
@@ -40,8 +41,8 @@ def fitted_path(request, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def engine_path(fitted_path, monkeypatch) -> Path:
-    """In the working folder, whose plan all tests of the engine share."""
-    monkeypatch.chdir(fitted_path.parent)
+    """With a cache beside it, whose plan all tests of the engine share."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(fitted_path.parent))
     return fitted_path
 
 
@@ -66,10 +67,10 @@ def test_maps_scores_and_verdicts_are_those_of_the_cpu(engine_path, count):
 
 def test_a_plan_is_built_for_this_gpu_once(engine_path):
     cuda = Cuda()
-    first = plan_for(engine_path, cuda.gpu)
+    first = plan_for(engine_path, cuda.gpu, default_folder())
     assert first.record.purpose.gpu == cuda.gpu.name
     assert first.record.purpose.driver == cuda.gpu.driver
-    assert plan_for(engine_path, cuda.gpu) == first
+    assert plan_for(engine_path, cuda.gpu, default_folder()) == first
     cuda.close()
 
 

@@ -42,6 +42,13 @@ def test_a_kept_plan_is_found_and_read_back(tmp_path):
     assert plan.read() == b"plan"
 
 
+def test_names_in_the_spec_that_are_not_utf8_come_back(tmp_path):
+    spec = json.dumps({"suspects": ["\udcff.png"]})
+    made = record(ON_SITE, Options(), b"p", engine="e", spec=spec, layers=3, seconds=0.5)
+    keep(tmp_path / "e.plan", b"p", made)
+    assert find((tmp_path,), ON_SITE).record == made
+
+
 def test_a_folder_that_does_not_exist_holds_none(tmp_path):
     assert find((tmp_path / "none",), ON_SITE) is None
 

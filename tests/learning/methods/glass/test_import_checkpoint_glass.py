@@ -141,7 +141,8 @@ def test_the_backbone_is_made_beside_the_engine_from_its_weights_and_used_again(
     out = tmp_path / "engines" / "e.onnx"
     more = ["--weights", str(weights)]
     assert imported(file, normal, out, *more, backbone="resnet18") == 0
-    assert sorted(path.name for path in out.parent.iterdir()) == ["e.onnx", "resnet18.onnx"]
+    written = ["e.fit", "e.onnx", "resnet18.onnx"]
+    assert sorted(path.name for path in out.parent.iterdir()) == written
     assert read_spec(out).layers == ("layer2", "layer3")
     made = (out.parent / "resnet18.onnx").stat().st_mtime_ns
     again = out.with_name("again.onnx")

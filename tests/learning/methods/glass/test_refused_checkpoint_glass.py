@@ -102,7 +102,7 @@ def test_a_missing_or_damaged_file_is_refused(normal, tmp_path, capsys, content,
     [
         (["--layers", "stride2"], "no layer 'stride2'"),
         (["--layers", "stride16,stride8"], "finer grid"),
-        (["--size", "50x64"], "multiples of 32"),
+        (["--size", "64x50"], "multiples of 32"),
         (["--resize", "32"], "are smaller than the input"),
         (["--normal", "nowhere"], "nowhere"),
         (["--max-pictures", "1"], "--max-pictures must be at least 2"),

@@ -1,0 +1,237 @@
+"""The findings of the report as sentences, the names of its metrics, and how it writes numbers.
+
+Numbers are those of metrics.json, rounded for the reader.
+"""
+
+from typing import Final
+
+from evaluation.results import ClassResult, MetricValue, PictureResult, Rate, ThresholdResult
+
+METRIC_TITLES: Final = {
+    "image_auroc": "Image AUROC",
+    "image_ap": "Image AP",
+    "image_f1_max": "Image F1-max",
+    "pixel_auroc": "Pixel AUROC",
+    "pixel_ap": "Pixel AP",
+    "pixel_f1_max": "Pixel F1-max",
+    "aupro": "AUPRO@0.3",
+    "aupimo": "AUPIMO",
+}
+
+METRIC_MEANINGS: Final = {
+    "image_auroc": "chance that a defective picture has a higher score than a good one",
+    "image_ap": "mean precision over all recalls",
+    "image_f1_max": "best F1 of all image thresholds; test-selected",
+    "pixel_auroc": "chance that a defective pixel has a higher value than a good one",
+    "pixel_ap": "mean precision over all recalls, of pixels",
+    "pixel_f1_max": "best F1 of all pixel thresholds; test-selected",
+    "aupro": "mean overlap per defect region, up to 30 % false-positive pixels",
+    "aupimo": "overlap per picture at very few false-positive pixels on good pictures",
+}
+
+AUPRO_METHOD: Final = (
+    "regions are 8-connected; every score is a threshold; the false-positive rate is over all good "
+    "pixels; the area ends at 0.3, with interpolation, and is divided by 0.3"
+)
+
+HEATMAP_LEGEND: Final = (
+    "Each row shows the picture, its heatmap and outlines. The heatmap colours cover the engine's "
+    "display range. They are the same in all pictures and in its videos:"
+)
+
+_MAX_NAMES: Final = 5
+
+
+def findings(result: ClassResult) -> list[str]:
+    """What the result means: verdicts at the thresholds of the engine file, then ranking and
+    speed."""
+    return [
+        _verdicts(result),
+        *_suspects(result),
+        *_errors(result),
+        *_zero_rates(result.at_threshold),
+        *_regions(result),
+        _ranking(result),
+        *_test_selected(result),
+        _speed(result),
+    ]
+
+
+def _verdicts(result: ClassResult) -> str:
+    engine, at_threshold = result.engine, result.at_threshold
+    normals = count_of(engine.threshold_normals, "normal picture")
+    return (
+        f"At the image threshold {score(engine.image_threshold)}, chosen from {normals}, "
+        f"{_false_alarms(at_threshold.false_alarm_rate)}. {_misses(at_threshold.miss_rate)}."
+    )
+
+
+def _false_alarms(rate: Rate) -> str:
+    if not rate.of:
+        return "no good picture was tested"
+    verb = "has" if rate.count == 1 else "have"
+    pictures = count_of(rate.of, "good picture")
+    return f"{rate.count} of {pictures} {verb} a false alarm{_rate_interval(rate)}"
+
+
+def _misses(rate: Rate) -> str:
+    if not rate.of:
+        return "No defective picture was tested"
+    verb = "is" if rate.count == 1 else "are"
+    pictures = count_of(rate.of, "defective picture")
+    return f"{rate.count} of {pictures} {verb} missed{_rate_interval(rate)}"
+
+
+def _suspects(result: ClassResult) -> list[str]:
+    trained_on = result.engine.trained_on
+    names = [str(name) for name in trained_on.get("suspects", ())]
+    if not names or trained_on.get("suspects_dropped"):
+        return []
+    verb = "differs" if len(names) == 1 else "differ"
+    listed = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
+    return [
+        f"{count_of(len(names), 'normal picture')} {verb} from the others. This may raise the "
+        f"thresholds, so that defects are missed: {listed}."
+    ]
+
+
+def _errors(result: ClassResult) -> list[str]:
+    if not result.errors:
+        return []
+    pictures = count_of(len(result.errors), "picture")
+    verb = "has" if len(result.errors) == 1 else "have"
+    return [f"{pictures} {verb} no score (ERROR). They are not counted in any metric."]
+
+
+def _zero_rates(at_threshold: ThresholdResult) -> list[str]:
+    """A count of 0 does not prove a rate of 0."""
+    sentences = []
+    for rate, event, kind in (
+        (at_threshold.false_alarm_rate, "false alarms", "good"),
+        (at_threshold.miss_rate, "misses", "defective"),
+    ):
+        if rate.count == 0 and rate.of and rate.interval is not None:
+            sentences.append(
+                f"No {event} in {count_of(rate.of, f'{kind} picture')}: the true rate can still be "
+                f"up to {percent(rate.interval[1])}."
+            )
+    return sentences
+
+
+def _regions(result: ClassResult) -> list[str]:
+    regions, false_marks = result.at_threshold.regions_found, result.at_threshold.false_regions
+    if not regions.of:
+        return []
+    threshold = score(result.engine.pixel_threshold)
+    pictures = count_of(false_marks.of, "good picture")
+    return [
+        f"At the pixel threshold {threshold}, the map marks {regions.count} of "
+        f"{count_of(regions.of, 'defect region')}{_rate_interval(regions)}. It wrongly marks "
+        f"something on {false_marks.count} of {pictures}{_rate_interval(false_marks)}."
+    ]
+
+
+def _ranking(result: ClassResult) -> str:
+    auroc = result.figures.image_auroc
+    if auroc.value is None:
+        return f"The ranking of good and defective pictures is undefined: {auroc.reason}."
+    return (
+        f"In {percent(auroc.value)} of all pairs of a defective and a good picture, the defective "
+        "one has the higher score (image AUROC)."
+    )
+
+
+def _test_selected(result: ClassResult) -> list[str]:
+    threshold, f1 = result.test_selected.image_threshold, result.figures.image_f1_max.value
+    if threshold is None or f1 is None:
+        return []
+    return [
+        f"The best threshold for these test pictures is {score(threshold)} (F1 {fraction(f1)}). It "
+        "was selected on the test pictures: it is an upper bound, not an expected result."
+    ]
+
+
+def _speed(result: ClassResult) -> str:
+    latency = result.latency
+    if latency.total_p50_ms is None:
+        return "No latency was measured."
+    return (
+        f"One picture takes {milliseconds(latency.total_p50_ms)} (median) and "
+        f"{milliseconds(latency.total_p99_ms)} (99th percentile) on {latency.running_on}."
+    )
+
+
+def picture_facts(picture: PictureResult, threshold: float) -> str:
+    """Kind, verdict and score of a picture in the gallery. threshold: of images."""
+    facts = (
+        f"{picture.kind}: {picture.verdict}, score {score_beside(picture.score, threshold)}, "
+        f"threshold {score(threshold)}, peak {score(picture.peak)}"
+    )
+    if picture.has_mask:
+        return f"{facts}, {picture.regions_found} of {picture.regions} regions found"
+    return f"{facts}, no mask" if picture.defective else facts
+
+
+def fraction(value: float) -> str:
+    """value: 0 to 1. Only an exact 0 or 1 is written as 0.0000 or 1.0000."""
+    if 0 < value < 0.00005:
+        return "<0.0001"
+    if 0.99995 < value < 1:
+        return ">0.9999"
+    return f"{value:.4f}"
+
+
+def percent(share: float) -> str:
+    """share: 0 to 1. Only an exact 0 or 1 is written as 0.0 % or 100.0 %."""
+    if 0 < share < 0.0005:
+        return "<0.1 %"
+    if 0.9995 < share < 1:
+        return ">99.9 %"
+    return f"{100 * share:.1f} %"
+
+
+def score(value: float | None) -> str:
+    """Four significant digits, in the raw unit of the method."""
+    return "-" if value is None else f"{value:#.4g}"
+
+
+def score_beside(value: float | None, threshold: float) -> str:
+    """A score with enough digits to differ from the threshold, at most nine."""
+    if value is None:
+        return "-"
+    enough = (n for n in range(4, 9) if f"{value:.{n}g}" != f"{threshold:.{n}g}")
+    return f"{value:#.{next(enough, 9)}g}"
+
+
+def count_of(count: int, noun: str, plural: str = "") -> str:
+    """Such as "1 picture" or "2 pictures"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {plural or noun + 's'}"
+
+
+def metric_interval(metric: MetricValue) -> str:
+    if metric.interval is None:
+        return "-"
+    low, high = metric.interval
+    return f"{fraction(low)} to {fraction(high)}"
+
+
+def milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} ms"
+
+
+def count_and_share(rate: Rate) -> str:
+    """Such as "1 of 14 (7.1 %)"."""
+    share = "" if rate.share is None else f" ({percent(rate.share)})"
+    return f"{rate.count} of {rate.of}{share}"
+
+
+def share_with_interval(rate: Rate) -> str:
+    """Such as "7.1 % (95 % interval 0.2 % to 33.9 %)"."""
+    return "-" if rate.share is None else f"{percent(rate.share)}{_rate_interval(rate)}"
+
+
+def _rate_interval(rate: Rate) -> str:
+    if rate.interval is None:
+        return ""
+    low, high = rate.interval
+    return f" (95 % interval {percent(low)} to {percent(high)})"

@@ -1,0 +1,60 @@
+"""Events: what a run tells besides its inspections."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from inspector.core.types import Cause, Defect, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictEvent:
+    """The verdict on one frame, before its defects are measured. It is final.
+
+    It is not yet a line of the log: the `verdict` line of the same frame follows. pts_s, score:
+    None where unknown. error, cause: for ERROR only. captured_ns, judged_ns: monotonic.
+    """
+
+    frame_id: int
+    verdict: Verdict
+    score: float | None
+    image_threshold: float
+    error: str | None
+    cause: Cause | None
+    pts_s: float | None
+    captured_ns: int
+    judged_ns: int
+    wall_time_utc: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that ended or changed. It becomes one line of the log, of its class's type.
+
+    frame_id, captured_ns: of the frame that showed it, None where no frame did. seq: number of the
+    line within the run, set by the pipeline. Each further field is a key of the line.
+    """
+
+    type: ClassVar[str]
+    wall_time_utc: str
+    frame_id: int | None = None
+    captured_ns: int | None = None
+    part_id: str | None = None
+    recipe_id: str | None = None
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefectClosed(Event):
+    """One defect that no later frame will show.
+
+    sightings: frames in which it was found, between the first and the last. best_frame_id: the
+    frame that shows it best. defect: its size over all sightings, None where it was not sized.
+    """
+
+    type: ClassVar[str] = "defect_closed"
+    track_id: str
+    first_frame_id: int
+    last_frame_id: int
+    best_frame_id: int
+    sightings: int
+    defect: Defect | None = None

@@ -1,0 +1,100 @@
+"""Which files are pictures, and in what order: the same for inspecting, fitting and evaluating."""
+
+import glob
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from inspector.core.errors import DataError
+
+PICTURE_SUFFIXES: Final = (
+    *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"),
+    *(".webp", ".jp2", ".pbm", ".pgm", ".ppm"),
+)
+"""In lower case; the case of a file's suffix does not matter."""
+
+
+def is_picture(path: Path) -> bool:
+    """Whether it is a file with a picture's suffix. Hidden files, such as the ._001.png that a Mac
+    writes, are no pictures."""
+    # Unlike Path.is_file, isfile is False for a name that is too long or in a closed folder.
+    return (
+        path.suffix.lower() in PICTURE_SUFFIXES
+        and not path.name.startswith(".")
+        and os.path.isfile(path)
+    )
+
+
+def natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """Sorts numbers in names by their value and letters without regard to case: 2.png before
+    10.png."""
+    parts = re.split(r"(\d+)", name.casefold())
+    natural = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
+    return natural, name
+
+
+def is_glob(name: str) -> bool:
+    """Whether it holds a wildcard and is not itself the name of a file or folder."""
+    return glob.has_magic(name) and not os.path.exists(name)
+
+
+def pictures_of(name: str) -> list[Path]:
+    """The pictures right in a folder, those that match a glob (** goes into folders), or a single
+    file of any suffix; in natural order. Raises DataError where there is none."""
+    path = Path(name)
+    if os.path.isdir(path):
+        if not (found := pictures_in(path)):
+            raise DataError(f"the folder {name} holds no pictures ({', '.join(PICTURE_SUFFIXES)})")
+        return found
+    if os.path.exists(path):
+        return [path]
+    if not is_glob(name):
+        raise DataError(f"{name} does not exist")
+    matching = [path for path in map(Path, glob.glob(name, recursive=True)) if is_picture(path)]
+    if not matching:
+        raise DataError(f"no picture matches {name}")
+    return sorted(matching, key=_by_path)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures right in a folder, in natural order; none where it does not exist. Raises
+    DataError where it cannot be listed."""
+    return [path for path in entries(folder) if is_picture(path)]
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders right in a folder that are not hidden, in natural order."""
+    return [
+        path for path in entries(folder) if os.path.isdir(path) and not path.name.startswith(".")
+    ]
+
+
+def entries(folder: Path) -> list[Path]:
+    """What lies right in a folder, in natural order; nothing where it does not exist."""
+    if not os.path.isdir(folder):
+        return []
+    try:
+        return sorted(folder.iterdir(), key=_by_path)
+    except OSError as exc:
+        raise DataError(f"folder {folder} cannot be read: {exc.strerror}") from exc
+
+
+def pictures_below(folder: Path) -> Iterator[Path]:
+    """The pictures in a folder and its subfolders, folder by folder; each folder once, even where
+    links lead back to it."""
+    yield from _unseen_below(folder, set())
+
+
+def _unseen_below(folder: Path, seen: set[str]) -> Iterator[Path]:
+    if (real := os.path.realpath(folder)) in seen:
+        return
+    seen.add(real)
+    yield from pictures_in(folder)
+    for below in folders_in(folder):
+        yield from _unseen_below(below, seen)
+
+
+def _by_path(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+    return natural_key(str(path))

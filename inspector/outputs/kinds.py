@@ -1,0 +1,58 @@
+"""The table of slow or remote outputs, and how entries of the configuration become outputs."""
+
+import importlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from inspector.core.errors import ConfigError
+from inspector.core.schema import build
+from inspector.outputs.queued import QueuedOutput
+
+OUTPUTS: Final[dict[str, str]] = {}
+"""Kind -> "module:Class" of its sender, resolved when asked for."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def make_outputs(entries: Sequence[Mapping[str, Any]], *, source: str = "") -> list[QueuedOutput]:
+    """entries: the list `outputs` of the configuration. Nothing is opened or connected yet.
+
+    source: name of the source where a process has several; each then has its outboxes, such as
+    "left-office" for the output "office" of the source "left".
+
+    Raises ConfigError with the path of what is wrong, such as outputs[0].port.
+    """
+    outputs: list[QueuedOutput] = []
+    for number, entry in enumerate(entries):
+        path = f"outputs[{number}]"
+        output = _make_output(entry, path, source)
+        if output.name in {other.name for other in outputs}:
+            raise ConfigError(
+                f"{path}.name: two outputs have the name {output.name}; give each entry a name"
+            )
+        outputs.append(output)
+    return outputs
+
+
+def _make_output(entry: Mapping[str, Any], path: str, source: str) -> QueuedOutput:
+    kind = entry.get("kind")
+    if not isinstance(kind, str) or kind not in OUTPUTS:
+        known = ", ".join(OUTPUTS) or "none in this version"
+        raise ConfigError(f"{path}.kind must be a known kind of output ({known}), not {kind!r:.60}")
+    module, _, class_name = OUTPUTS[kind].partition(":")
+    sender_class = getattr(importlib.import_module(module), class_name)
+    options = build(sender_class.Options, dict(entry), ConfigError, path)
+    title = kind if options.name is None else options.name
+    if not _NAME.fullmatch(title):
+        raise ConfigError(
+            f"{path}.name must be 1 to 64 letters, digits, - or _ and begin with a letter or "
+            f"digit, not {title!r:.70}"
+        )
+    if options.queue.retry_first_s > options.queue.retry_max_s:
+        raise ConfigError(
+            f"{path}.queue.retry_first_s must be at most retry_max_s, "
+            f"{options.queue.retry_max_s:g}, not {options.queue.retry_first_s:g}"
+        )
+    name = f"{source}-{title}" if source else title
+    return QueuedOutput(name, sender_class(options), options.queue)

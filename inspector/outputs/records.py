@@ -1,0 +1,139 @@
+"""Turns a run, its inspections and its events into records: plain values for JSON."""
+
+import dataclasses
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from inspector.core.events import Event
+from inspector.core.records import COVERAGE_FACTOR, FORMAT, event_id
+from inspector.core.types import Defect, Inspection, RunInfo
+
+Record = dict[str, Any]
+"""Keys and units of docs/records.md."""
+
+_POLYGON_DECIMALS: Final = 2
+_DIGITS: Final = 7
+_IN_ENVELOPE: Final = frozenset(field.name for field in dataclasses.fields(Event))
+_NAMED_OTHERWISE: Final = frozenset(("source", "source_name", "run_id"))
+
+
+def header_record(run: RunInfo) -> Record:
+    """What ran: the first record of a log."""
+    values = {
+        field.name: getattr(run, field.name)
+        for field in dataclasses.fields(run)
+        if field.name not in _NAMED_OTHERWISE
+    }
+    return {
+        **_envelope("header", run, 0, wall_time_utc=run.started_utc),
+        "format": FORMAT,
+        "source_info": dataclasses.asdict(run.source),
+        **values,
+    }
+
+
+def inspection_records(run: RunInfo, inspection: Inspection) -> tuple[Record, Record]:
+    """The `verdict` and the `measured` record of one frame; polygons are rounded to 0.01 px."""
+    frame = inspection.frame
+    shared: dict[str, Any] = {
+        "frame_id": frame.frame_id,
+        "captured_ns": frame.captured_ns,
+        "wall_time_utc": frame.wall_time_utc,
+    }
+    judgement = {
+        "name": frame.name,
+        "pts_s": frame.pts_s,
+        "verdict": inspection.verdict.value,
+        "score": inspection.score,
+        "image_threshold": inspection.image_threshold,
+        "error": inspection.error,
+        "cause": inspection.cause,
+        "judged_ns": inspection.judged_ns,
+    }
+    verdict = _envelope("verdict", run, inspection.seq, **shared) | judgement
+    measured = _envelope("measured", run, inspection.seq + 1, **shared) | judgement
+    measured["pixel_threshold"] = inspection.pixel_threshold
+    measured["timings_ms"] = {name: round(ms, 3) for name, ms in inspection.timings_ms.items()}
+    measured["defects"] = [_defect(defect) for defect in inspection.defects]
+    return verdict, measured
+
+
+def event_record(run: RunInfo, event: Event) -> Record:
+    """An event with the fields of its class."""
+    values = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
+    envelope = _envelope(
+        event.type,
+        run,
+        event.seq,
+        frame_id=event.frame_id,
+        captured_ns=event.captured_ns,
+        wall_time_utc=event.wall_time_utc,
+        part_id=event.part_id,
+        recipe_id=event.recipe_id,
+    )
+    fields_of_class = {
+        name: _defect(value) if isinstance(value, Defect) else value
+        for name, value in values.items()
+        if name not in _IN_ENVELOPE
+    }
+    return envelope | fields_of_class
+
+
+def json_value(value: Any) -> Any:
+    """What json.dumps needs for values that are not plain. Raises TypeError for others."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Fraction):
+        return f"{value.numerator}/{value.denominator}"
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _envelope(
+    record_type: str,
+    run: RunInfo,
+    seq: int,
+    *,
+    wall_time_utc: str,
+    frame_id: int | None = None,
+    captured_ns: int | None = None,
+    part_id: str | None = None,
+    recipe_id: str | None = None,
+) -> Record:
+    return {
+        "type": record_type,
+        "run_id": run.run_id,
+        "source": run.source_name,
+        "seq": seq,
+        "event_id": event_id(run.run_id, run.source_name, seq),
+        "chain": None,
+        "frame_id": frame_id,
+        "captured_ns": captured_ns,
+        "wall_time_utc": wall_time_utc,
+        "part_id": part_id,
+        "recipe_id": recipe_id,
+    }
+
+
+def _defect(defect: Defect) -> Record:
+    values = {f.name: _rounded(getattr(defect, f.name)) for f in dataclasses.fields(defect)}
+    values["severity"] = defect.severity.value
+    values["polygons"] = [
+        np.round(polygon, _POLYGON_DECIMALS).tolist() for polygon in defect.polygons
+    ]
+    values["length_expanded_u_mm"] = _rounded(defect.length_expanded_u_mm)
+    values["width_expanded_u_mm"] = _rounded(defect.width_expanded_u_mm)
+    values["area_expanded_u_mm2"] = _rounded(defect.area_expanded_u_mm2)
+    values["coverage_factor"] = COVERAGE_FACTOR
+    return values
+
+
+def _rounded(value: Any) -> Any:
+    """Floats to seven significant digits, within tuples too; anything else as it is."""
+    if isinstance(value, tuple):
+        return [_rounded(v) for v in value]
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value

@@ -1,0 +1,145 @@
+"""The work of the output thread: event stages, sinks and observers get each inspection in order."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from loguru import logger
+
+from inspector.core.clock import ms_since, now_ns
+from inspector.core.errors import InspectorError, SinkError
+from inspector.core.events import Event, VerdictEvent
+from inspector.core.protocols import EventSink, EventStage, Picture, VerdictSink
+from inspector.core.types import EngineOutput, Inspection, RunInfo
+from inspector.pipeline.stages import Output, Stages, Ticket
+
+Observer = Callable[[Inspection, Picture], None]
+"""Called on the output thread after the sinks."""
+
+
+class Reporter:
+    """Numbers the records of a run and hands them to the outputs.
+
+    Every inspection takes two numbers, for its `verdict` and its `measured` record, and every event
+    one. Number 0 is the header of the log. close: closes the sink of an output.
+    """
+
+    def __init__(
+        self,
+        run: RunInfo,
+        outputs: Sequence[Output],
+        stages: Stages,
+        event_stages: Sequence[EventStage],
+        observers: Sequence[Observer],
+        close: Callable[[Output], None],
+    ) -> None:
+        self._run = run
+        self._outputs = list(outputs)
+        self._stages = stages
+        self._event_stages = event_stages
+        self._observers = observers
+        self._close = close
+        self._next_seq = 1
+        self._listeners = [o for o in outputs if isinstance(o.sink, VerdictSink)]
+
+    def open(self) -> None:
+        for output in list(self._outputs):
+            self._attempt(output, partial(output.sink.open, self._run))
+
+    def announce(self, ticket: Ticket) -> None:
+        """Tells the sinks that want it the verdict on a frame. On the thread that judges."""
+        ticket.judged_ns = now_ns()
+        if not self._listeners:
+            return
+        item = ticket.item
+        if isinstance(item, EngineOutput):
+            assert self._stages.judge_map is not None
+            item = self._stages.judge_map(item)
+        assert isinstance(item, Inspection)
+        event = verdict_event(item, ticket.judged_ns)
+        for output in self._listeners:
+            assert isinstance(output.sink, VerdictSink)
+            output.sink.announce(event)
+
+    def report(self, ticket: Ticket) -> Inspection:
+        """One inspection and its events, to everything that takes them."""
+        assert isinstance(ticket.item, Inspection)
+        ticket.timings_ms["latency"] = ms_since(ticket.frame.captured_ns)
+        inspection = replace(
+            ticket.item,
+            timings_ms=ticket.timings_ms,
+            judged_ns=ticket.judged_ns,
+            seq=self._numbers(2),
+        )
+        inspection, events = self._pass_stages(inspection)
+        picture = self._stages.render(inspection)
+        for output in list(self._outputs):
+            self._attempt(output, partial(output.sink.write, inspection, picture))
+        self._write_events(events)
+        for observe in self._observers:
+            observe(inspection, picture)
+        return inspection
+
+    def flush(self) -> None:
+        """Writes the events of what was open at the end."""
+        for stage in self._event_stages:
+            self._write_events(stage.flush())
+
+    def close(self) -> None:
+        """Closes every sink."""
+        for output in self._outputs:
+            self._close(output)
+
+    def _pass_stages(self, inspection: Inspection) -> tuple[Inspection, list[Event]]:
+        events: list[Event] = []
+        verdict = inspection.verdict
+        for stage in self._event_stages:
+            inspection, more = stage.see(inspection)
+            events += more
+            if inspection.verdict is not verdict:
+                frame = f"frame {inspection.frame_id}"
+                raise InspectorError(f"stage {stage.name} changed the final verdict of {frame}")
+        return inspection, events
+
+    def _write_events(self, events: Sequence[Event]) -> None:
+        for event in events:
+            numbered = replace(event, seq=self._numbers(1))
+            for output in list(self._outputs):
+                if isinstance(sink := output.sink, EventSink):
+                    self._attempt(output, partial(sink.write_event, numbered))
+
+    def _numbers(self, count: int) -> int:
+        """The first of `count` new numbers."""
+        first = self._next_seq
+        self._next_seq += count
+        return first
+
+    def _attempt(self, output: Output, action: Callable[[], None]) -> None:
+        """A sink that fails ends the run, or is disabled for the rest of it where it may."""
+        try:
+            action()
+        except SinkError as exc:
+            if output.fatal:
+                raise
+            logger.warning("{} failed and is disabled for this run: {}", output.sink.name, exc)
+            self._outputs.remove(output)
+            # A new list: the thread that judges may be going through the old one.
+            self._listeners = [other for other in self._listeners if other is not output]
+            self._close(output)
+
+
+def verdict_event(inspection: Inspection, judged_ns: int) -> VerdictEvent:
+    """The verdict of an inspection whose defects need not be measured yet."""
+    frame = inspection.frame
+    return VerdictEvent(
+        frame_id=frame.frame_id,
+        verdict=inspection.verdict,
+        score=inspection.score,
+        image_threshold=inspection.image_threshold,
+        error=inspection.error,
+        cause=inspection.cause,
+        pts_s=frame.pts_s,
+        captured_ns=frame.captured_ns,
+        judged_ns=judged_ns,
+        wall_time_utc=frame.wall_time_utc,
+    )

@@ -1,0 +1,13 @@
+"""What kill -9 leaves of a queued output, with real processes and a real receiver."""
+
+from pathlib import Path
+
+from killed_runs import kill_runs
+
+
+def test_nothing_handed_over_before_a_kill_is_lost(tmp_path: Path) -> None:
+    result = kill_runs(tmp_path, kills=10, seed=1)
+    assert result.missing == 0
+    assert result.out_of_order == 0
+    assert result.handed_over > 100
+    assert 0 < result.most_waiting < result.handed_over, "delivery went on between the kills"

@@ -1,0 +1,272 @@
+"""An output behind an outbox, with a real TCP receiver that is slow, breaks off and goes away."""
+
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from line_outputs import LineOptions, LineSender, LineServer
+from loguru import logger
+from output_parts import run_info
+
+from inspector.core.errors import SinkError
+from inspector.outputs.outbox import Outbox, Record
+from inspector.outputs.queued import QueuedOutput
+from inspector.outputs.sender import QueueOptions
+
+
+@pytest.fixture
+def messages() -> Iterator[list[str]]:
+    lines: list[str] = []
+    handler = logger.add(lines.append, format="{level} {message}")
+    yield lines
+    logger.remove(handler)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def options(folder: Path, **changes: Any) -> QueueOptions:
+    quick: dict[str, Any] = {"retry_first_s": 0.02, "retry_max_s": 0.05, "drain_s": 20.0}
+    return QueueOptions(dir=str(folder), **(quick | changes))
+
+
+def output(folder: Path, port: int, sender: Any = None, **changes: Any) -> QueuedOutput:
+    sender = sender or LineSender(LineOptions(kind="lines", port=port))
+    made = QueuedOutput("line", sender, options(folder, **changes))
+    made.open(run_info())
+    return made
+
+
+def put(made: QueuedOutput, first: int, end: int) -> list[str]:
+    event_ids = [f"run-{number}" for number in range(first, end)]
+    for event_id in event_ids:
+        made.put({"type": "verdict", "event_id": event_id})
+    return event_ids
+
+
+def put_large(made: QueuedOutput) -> None:
+    """1.5 MB."""
+    for number in range(1500):
+        made.put({"event_id": f"run-{number}", "pad": "x" * 1000})
+
+
+def threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "line"]
+
+
+def join_worker() -> None:
+    for thread in threads():
+        thread.join(5)
+    assert threads() == []
+
+
+def test_a_receiver_that_breaks_off_gets_every_record_in_order(tmp_path: Path) -> None:
+    server = LineServer(break_after=(1, 5, 90, 91, 180))
+    made = output(tmp_path, server.port)
+    event_ids = put(made, 0, 300)
+    made.close()
+    assert server.event_ids == event_ids
+    assert len(server.records) > 300, "a broken batch is sent again"
+    assert made.counts() == {"appended": 300, "delivered": 300, "dropped": 0, "waiting": 0}
+    assert threads() == []
+    server.stop()
+
+
+def test_a_receiver_that_goes_away_and_comes_back_misses_nothing(
+    tmp_path: Path, messages: list[str]
+) -> None:
+    server = LineServer()
+    made = output(tmp_path, server.port)
+    put(made, 0, 50)
+    assert server.wait_for(50)
+    server.stop()
+    put(made, 50, 150)
+    assert made.counts()["waiting"] >= 100
+    back = LineServer(server.port)
+    assert back.wait_for(100)
+    put(made, 150, 160)
+    made.close()
+    assert server.event_ids == [f"run-{number}" for number in range(50)]
+    assert back.event_ids[-110:] == [f"run-{number}" for number in range(50, 160)]
+    assert sum("cannot deliver, tries again" in line for line in messages) == 1
+    assert any("delivers again" in line for line in messages)
+    back.stop()
+
+
+def test_a_link_that_breaks_before_each_full_batch_still_gets_on(tmp_path: Path) -> None:
+    port = free_port()
+    made = output(tmp_path, port)
+    event_ids = put(made, 0, 300)
+    server = LineServer(port, break_after=range(60, 10_000, 60))
+    made.close()
+    assert server.event_ids == event_ids
+    assert made.counts()["waiting"] == 0
+    server.stop()
+
+
+def test_writing_never_waits_for_a_receiver_that_does_not_answer(tmp_path: Path) -> None:
+    server = LineServer()
+    server.answering.clear()
+    made = output(tmp_path, server.port, timeout_s=60.0)
+    event_ids = put(made, 0, 500)
+    assert server.wait_for(1)
+    # Everything is handed over while not a single record has been confirmed.
+    assert made.counts() == {"appended": 500, "delivered": 0, "dropped": 0, "waiting": 500}
+    server.answering.set()
+    made.close()
+    assert server.event_ids == event_ids
+    server.stop()
+
+
+def test_what_is_left_at_the_end_is_delivered_by_the_next_run_first(tmp_path: Path) -> None:
+    port = free_port()
+    made = output(tmp_path, port, drain_s=0.0)
+    event_ids = put(made, 0, 20)
+    made.close()
+    assert made.counts()["waiting"] == 20
+    server = LineServer(port)
+    made = output(tmp_path, port)
+    event_ids += put(made, 20, 30)
+    made.close()
+    assert server.event_ids == event_ids
+    server.stop()
+
+
+def test_a_receiver_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    server = LineServer()
+    server.answering.clear()
+    made = output(tmp_path, server.port, drain_s=0.1, timeout_s=0.2)
+    put(made, 0, 3)
+    assert server.wait_for(1)
+    closing = threading.Thread(target=made.close)
+    closing.start()
+    closing.join(5)
+    assert not closing.is_alive()
+    assert threads() == []
+    server.stop()
+    left = Outbox(tmp_path / "line", max_bytes=10**6, when_full="stop")
+    assert left.waiting == 3
+    left.close()
+
+
+class Stuck:
+    """Breaks the time limit of send() until it is released."""
+
+    def __init__(self) -> None:
+        self.began, self.released = threading.Event(), threading.Event()
+
+    def wants(self, record: Mapping[str, Any]) -> bool:
+        return True
+
+    def send(self, records: Sequence[Record], timeout_s: float) -> None:
+        self.began.set()
+        assert self.released.wait(20)
+
+    def close(self) -> None:
+        """Holds nothing."""
+
+
+def test_even_a_sender_that_breaks_its_time_limit_does_not_hold_up_the_end(
+    tmp_path: Path, messages: list[str]
+) -> None:
+    sender = Stuck()
+    made = output(tmp_path, 1, sender, drain_s=0.0, timeout_s=0.05)
+    put(made, 0, 1)
+    assert sender.began.wait(5)
+    made.close()
+    assert any("did not end" in line for line in messages)
+    sender.released.set()
+    join_worker()
+    Outbox(tmp_path / "line", max_bytes=10**6, when_full="stop").close()
+
+
+class Broken(Stuck):
+    def send(self, records: Sequence[Record], timeout_s: float) -> None:
+        self.began.set()
+        raise KeyError("topic")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_in_a_sender_is_raised_and_loses_nothing(tmp_path: Path) -> None:
+    made = output(tmp_path, 1, Broken())
+    put(made, 0, 1)
+    join_worker()
+    with pytest.raises(SinkError, match=r"output line failed: KeyError\('topic'\)"):
+        put(made, 1, 2)
+    with pytest.raises(SinkError, match="KeyError"):
+        made.close()
+    assert made.counts()["waiting"] == 1
+
+
+def test_a_full_outbox_drops_the_oldest_with_one_warning(
+    tmp_path: Path, messages: list[str]
+) -> None:
+    port = free_port()
+    made = output(tmp_path, port, max_mb=1.0, drain_s=0.0)
+    put_large(made)
+    dropped = made.counts()["dropped"]
+    assert dropped > 0
+    made.close()
+    assert sum("the outbox is full" in line for line in messages) == 1
+    server = LineServer(port)
+    made = output(tmp_path, port)
+    made.close()
+    assert server.event_ids == [f"run-{number}" for number in range(dropped, 1500)]
+    server.stop()
+
+
+def test_a_full_outbox_ends_the_run_where_it_may_drop_nothing(tmp_path: Path) -> None:
+    made = output(tmp_path, free_port(), max_mb=1.0, when_full="stop", drain_s=0.0)
+    with pytest.raises(SinkError, match="is full"):
+        put_large(made)
+    made.close()
+
+
+def test_a_damaged_record_ends_the_run_in_one_sentence(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "line", max_bytes=10**6, when_full="stop")
+    outbox.append(b'{"event_id": "marked"}')
+    outbox.close()
+    path = tmp_path / "line" / "records.sqlite"
+    path.write_bytes(path.read_bytes().replace(b"marked", b"merked"))
+    made = output(tmp_path, free_port())
+    join_worker()
+    with pytest.raises(SinkError, match=r"record 1 does not match its checksum.*move the folder"):
+        put(made, 0, 1)
+    with pytest.raises(SinkError, match="checksum"):
+        made.close()
+
+
+@pytest.mark.parametrize("value", [float("nan"), object()])
+def test_a_record_that_is_not_json_is_named(tmp_path: Path, value: object) -> None:
+    made = output(tmp_path, free_port())
+    with pytest.raises(SinkError, match="record run-7 is not JSON"):
+        made.put({"event_id": "run-7", "score": value})
+    made.close()
+
+
+def test_only_the_records_that_the_sender_wants_reach_the_outbox(tmp_path: Path) -> None:
+    server = LineServer()
+    sender = LineSender(LineOptions(kind="lines", port=server.port, only_fail=True))
+    made = output(tmp_path, server.port, sender)
+    for number, verdict in enumerate(("PASS", "FAIL", "ERROR", "FAIL")):
+        made.put({"event_id": f"run-{number}", "verdict": verdict})
+    made.close()
+    assert server.event_ids == ["run-1", "run-3"]
+    assert made.counts()["appended"] == 2
+    server.stop()
+
+
+def test_it_closes_twice_and_without_having_been_opened(tmp_path: Path) -> None:
+    made = QueuedOutput("line", Stuck(), options(tmp_path))
+    made.close()
+    with pytest.raises(SinkError, match="before it is open"):
+        made.put({"event_id": "a"})
+    assert list(tmp_path.iterdir()) == []
+    made.open(run_info())
+    made.close()
+    made.close()

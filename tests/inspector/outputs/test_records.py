@@ -1,0 +1,171 @@
+"""Records of format 2, their schema and their documentation; logs of format 1."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from output_parts import UTC, FlatPicture, defect, inspection, run_info
+from record_schema import VALIDATOR, check_log, refusals
+
+from inspector.core.errors import SinkError
+from inspector.core.events import DefectClosed
+from inspector.core.records import event_id, new_run_id
+from inspector.core.types import Cause, Inspection, Verdict
+from inspector.outputs.csv_log import HEADER
+from inspector.outputs.json_log import JsonLogSink, read_log, read_records
+from inspector.outputs.records import inspection_records
+
+ROOT = Path(__file__).parents[3]
+FORMAT_1 = Path(__file__).with_name("format_1.jsonl")
+"""Written by the last version before format 2: pass, fail with a defect, error, pass."""
+
+DOCS = (ROOT / "docs" / "records.md").read_text(encoding="utf-8")
+
+
+def examples() -> list[dict[str, Any]]:
+    blocks = re.findall(r"```json\n(.*?)```", DOCS, re.DOTALL)
+    return [json.loads(line) for block in blocks for line in block.strip().splitlines()]
+
+
+def measured(**changes: Any) -> dict[str, Any]:
+    record = inspection_records(run_info(), inspection(1, defects=(defect(),)))[1]
+    return json.loads(json.dumps(record)) | changes
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(VALIDATOR.schema)
+
+
+def test_the_docs_show_an_example_of_every_type_and_each_fits_the_schema() -> None:
+    types = VALIDATOR.schema["properties"]["type"]["enum"]
+    assert [record["type"] for record in examples()] == types
+    for record in examples():
+        assert refusals(record) == []
+        name = event_id(record["run_id"], record["source"], record["seq"])
+        assert record["event_id"] == name
+
+
+def test_the_docs_explain_every_field_of_the_schema_and_every_column() -> None:
+    definitions = VALIDATOR.schema["$defs"]
+    names = set(VALIDATOR.schema["properties"]) | set(HEADER)
+    for name in VALIDATOR.schema["properties"]["type"]["enum"]:
+        names |= {name, *definitions[name]["properties"]}
+    outputs = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"`([a-z0-9_]+)`", DOCS + outputs))
+    assert names - explained == {"box_y0_px", "box_x1_px"}  # between box_x0_px and box_y1_px
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"type": "inspection"},
+        {"seq": -1},
+        {"verdict": "ERROR", "error": "torn", "cause": None},
+        {"verdict": "ERROR", "error": "torn", "cause": "bad luck"},
+        {"verdict": "PASS", "cause": "decode"},
+        {"verdict": "PASS", "score": None},
+        {"source": "a/b"},
+        {"chain": "short"},
+        {"surprise": 1},
+        {"defects": [{"defect_id": 0}]},
+    ],
+)
+def test_the_schema_refuses(changes: dict[str, Any]) -> None:
+    assert refusals(measured()) == []
+    assert refusals(measured(**changes))
+
+
+def test_every_line_of_a_log_fits_the_schema_and_is_numbered(tmp_path: Path) -> None:
+    path = tmp_path / "i.jsonl"
+    sink = JsonLogSink(path)
+    run = run_info()
+    sink.open(run)
+    score_only = Inspection(
+        inspection(4).frame, Verdict.ERROR, 1.5, 2.0, score=2.5, error="dark", cause=Cause.HEALTH
+    )
+    items = [inspection(0), inspection(2, verdict=Verdict.ERROR), score_only]
+    for number, item in enumerate(items):
+        object.__setattr__(item, "seq", 1 + 2 * number)
+        sink.write(item, FlatPicture())
+    closed = DefectClosed(
+        wall_time_utc=UTC,
+        frame_id=4,
+        captured_ns=5,
+        track_id="7",
+        first_frame_id=2,
+        last_frame_id=4,
+        best_frame_id=3,
+        sightings=2,
+        defect=defect(),
+        seq=7,
+    )
+    sink.write_event(closed)
+    sink.close()
+    records = check_log(path)
+    assert [r["type"] for r in records] == ["header", *["verdict", "measured"] * 3, "defect_closed"]
+    assert {r["run_id"] for r in records} == {run.run_id}
+    assert [r["cause"] for r in read_log(path)[1]] == [None, "decode", "health"]
+    assert records[6]["score"] == 2.5
+    assert records[7]["defect"]["length_mm"] == 0.566
+
+
+def test_an_error_with_a_map_keeps_score_and_defects(tmp_path: Path) -> None:
+    seen = inspection(3, defects=(defect(),), score=2.0)
+    frame, scored = seen.frame, {"score": seen.score, "defects": seen.defects}
+    sick = Inspection(frame, Verdict.ERROR, 1.5, 2.0, error="dark", cause=Cause.HEALTH, **scored)
+    record = inspection_records(run_info(), sick)[1]
+    assert (record["score"], len(record["defects"])) == (2.0, 1)
+    assert refusals(json.loads(json.dumps(record))) == []
+
+
+def test_an_error_without_a_cause_cannot_be_made() -> None:
+    frame = inspection(0).frame
+    with pytest.raises(ValueError, match="cause"):
+        Inspection(frame, Verdict.ERROR, 1.5, 2.0, error="torn")
+    with pytest.raises(ValueError, match="cause"):
+        Inspection(frame, Verdict.PASS, 1.5, 2.0, score=0.0, cause=Cause.DECODE)
+
+
+def test_an_event_before_open_is_refused(tmp_path: Path) -> None:
+    closed = DefectClosed(
+        wall_time_utc=UTC,
+        track_id="7",
+        first_frame_id=2,
+        last_frame_id=4,
+        best_frame_id=3,
+        sightings=2,
+    )
+    with pytest.raises(SinkError, match="before it is open"):
+        JsonLogSink(tmp_path / "i.jsonl").write_event(closed)
+
+
+def test_a_log_of_format_1_is_read() -> None:
+    header, records = read_log(FORMAT_1)
+    assert (header["format"], header["source"]["source_id"]) == (1, "parts")
+    assert [r["verdict"] for r in records] == ["PASS", "FAIL", "ERROR", "PASS"]
+    assert [r["frame_id"] for r in records] == [0, 1, 2, 3]
+    (disc,) = [d for d in records[1]["defects"] if d["size_source"] == "refined"]
+    assert disc["length_mm"] == pytest.approx(20.5, rel=0.03)
+    assert records[2]["error"] == "the picture parts/002.png cannot be decoded"
+    assert len(read_records(FORMAT_1)) == 5
+
+
+def test_a_log_of_a_newer_format_is_refused_as_newer(tmp_path: Path) -> None:
+    path = tmp_path / "i.jsonl"
+    path.write_text('{"type":"header","format":3}\n')
+    with pytest.raises(ValueError, match="format 3, this program reads 1 and 2: a newer version"):
+        read_log(path)
+    path.write_text('{"type":"header"}\n')
+    with pytest.raises(ValueError, match="no known format"):
+        read_log(path)
+    path.write_text('{"type":"header","format":2}\n[1]\n')
+    with pytest.raises(ValueError, match=r"line 2 of .* is no record"):
+        read_log(path)
+
+
+def test_ids_of_runs_differ_and_ids_of_records_are_a_function() -> None:
+    assert len({new_run_id() for _ in range(100)}) == 100
+    assert event_id("r", "main", 7) == event_id("r", "main", 7) == "r/main/7"

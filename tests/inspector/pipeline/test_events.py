@@ -1,0 +1,331 @@
+"""Verdicts that leave before measuring, and stages that emit events when something ends."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pipeline_rig import Engine, ListSink, ListSource, bad, frame, judge, pipeline, run
+from record_schema import check_log
+
+from inspector.core.errors import FrameError, InspectorError, SinkError, StageError, UnjudgedError
+from inspector.core.events import DefectClosed, Event, VerdictEvent
+from inspector.core.types import Cause, EngineOutput, Inspection, Verdict
+from inspector.outputs.json_log import JsonLogSink, read_log
+from inspector.pipeline.stages import Output
+from inspector.processing.postprocess import Judge
+
+
+class FailRuns:
+    """A run of consecutive FAIL frames is one defect, which closes with the next other frame."""
+
+    name = "fail runs"
+
+    def __init__(self) -> None:
+        self._fails: list[Inspection] = []
+        self._closed = 0
+        self.threads: set[str] = set()
+
+    def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
+        self.threads.add(threading.current_thread().name)
+        if inspection.verdict is Verdict.FAIL:
+            self._fails.append(inspection)
+            return inspection, ()
+        return inspection, self._close(inspection.frame)
+
+    def flush(self) -> Sequence[Event]:
+        return self._close(self._fails[-1].frame if self._fails else None)
+
+    def _close(self, at: Any) -> list[Event]:
+        fails, self._fails = self._fails, []
+        if not fails:
+            return []
+        self._closed += 1
+        best = max(fails, key=lambda i: i.score or 0.0)
+        event = DefectClosed(
+            wall_time_utc=at.wall_time_utc,
+            frame_id=at.frame_id,
+            captured_ns=at.captured_ns,
+            track_id=str(self._closed),
+            first_frame_id=fails[0].frame_id,
+            last_frame_id=fails[-1].frame_id,
+            best_frame_id=best.frame_id,
+            sightings=len(fails),
+        )
+        return [event]
+
+
+class EventList(ListSink):
+    """Keeps events and inspections in their order."""
+
+    def __init__(self, fail_at_event: int | None = None) -> None:
+        super().__init__()
+        self.events: list[Event] = []
+        self.order: list[str] = []
+        self._fail_at_event = fail_at_event
+
+    def write(self, inspection: Inspection, picture: Any) -> None:
+        super().write(inspection, picture)
+        self.order.append(f"frame {inspection.frame_id}")
+
+    def write_event(self, event: Event) -> None:
+        if len(self.events) == self._fail_at_event:
+            raise SinkError("full")
+        self.events.append(event)
+        self.order.append(event.type)
+
+
+class Announced(ListSink):
+    """Keeps verdicts, with the number of inspections that had been written by then."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        super().__init__()
+        self.verdicts: list[VerdictEvent] = []
+        self.written_before: list[int] = []
+        self._announce_failure = failure
+
+    def announce(self, verdict: VerdictEvent) -> None:
+        if self._announce_failure is not None:
+            raise self._announce_failure
+        self.verdicts.append(verdict)
+        self.written_before.append(len(self.inspections))
+
+
+def fails_at(*numbers: int) -> Engine:
+    return Engine(lambda i: 1.0 + i / 100 if i in numbers else 0.0)
+
+
+def test_a_stage_emits_an_event_when_something_ends_and_at_the_end_of_the_run() -> None:
+    stage, events, plain = FailRuns(), EventList(), ListSink()
+    source = ListSource(frame(i) for i in range(8))
+    run(pipeline(source, [plain, events], fails_at(1, 2, 5, 7), event_stages=[stage]))
+    assert events.order == [
+        *("frame 0", "frame 1", "frame 2", "frame 3", "defect_closed"),
+        *("frame 4", "frame 5", "frame 6", "defect_closed", "frame 7", "defect_closed"),
+    ]
+    spans = [(e.first_frame_id, e.last_frame_id, e.best_frame_id) for e in events.events]
+    assert spans == [(1, 2, 2), (5, 5, 5), (7, 7, 7)]
+    assert plain.frame_ids == list(range(8))
+    assert stage.threads == {"output"}
+
+
+def test_the_log_holds_inspections_and_events_in_order_with_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "i.jsonl"
+    items = [frame(0), bad(1), frame(2), frame(3)]
+    engine = Engine(lambda i: [1.0, 0.0, np.nan][i])
+    outputs = [Output(JsonLogSink(path))]
+    run(pipeline(ListSource(items), outputs, engine, event_stages=[FailRuns()]))
+    records = check_log(path)
+    both = ["verdict", "measured"]
+    assert [r["type"] for r in records] == ["header", *both, *both, "defect_closed", *both, *both]
+    assert [r["frame_id"] for r in records] == [None, 0, 0, 1, 1, 1, 2, 2, 3, 3]
+    assert [r["cause"] for r in read_log(path)[1]] == [None, "decode", None, "not_finite"]
+    for record in read_log(path)[1]:
+        assert record["judged_ns"] >= record["captured_ns"]
+
+
+def test_a_stage_may_change_defects_before_the_sinks_see_them() -> None:
+    class Marks(FailRuns):
+        def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
+            return replace(inspection, timings_ms={"marked": 1.0}), ()
+
+    sink = ListSink()
+    run(pipeline(ListSource([frame(0)]), [sink], event_stages=[Marks()]))
+    assert sink.inspections[0].timings_ms == {"marked": 1.0}
+
+
+def test_a_stage_must_not_change_a_verdict_that_has_left() -> None:
+    class Pardons(FailRuns):
+        def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
+            return replace(inspection, verdict=Verdict.PASS), ()
+
+    sink = ListSink()
+    source = ListSource([frame(0), frame(1)])
+    made = pipeline(source, [sink], fails_at(1), event_stages=[Pardons()])
+    made.start()
+    with pytest.raises(InspectorError, match="fail runs changed the final verdict of frame 1"):
+        made.finish()
+    assert sink.frame_ids == [0]
+    assert made.stats.balanced
+
+
+def test_events_of_what_was_open_are_written_when_the_run_is_aborted() -> None:
+    events = EventList()
+    source = ListSource((frame(i) for i in range(10_000)), pace_s=0.001)
+    made = pipeline(source, [events], Engine(lambda _: 1.0), event_stages=[FailRuns()])
+    made.start()
+    while len(events.inspections) < 5:
+        time.sleep(0.002)
+    made.abort()
+    made.finish()
+    (event,) = events.events
+    assert (event.first_frame_id, event.sightings) == (0, len(events.inspections))
+
+
+def test_events_of_what_was_open_are_written_when_too_many_frames_are_errors() -> None:
+    events = EventList()
+
+    class Open(FailRuns):
+        def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
+            if inspection.verdict is Verdict.FAIL:
+                self._fails.append(inspection)
+            return inspection, ()
+
+    items = [frame(0), bad(1), bad(2), frame(3)]
+    made = pipeline(
+        *(ListSource(items), [events], Engine(lambda _: 1.0)),
+        event_stages=[Open()],
+        max_errored_in_a_row=2,
+    )
+    made.start()
+    with pytest.raises(UnjudgedError):
+        made.finish()
+    assert events.order == ["frame 0", "frame 1", "frame 2", "defect_closed"]
+
+
+def test_a_stage_that_hangs_at_the_end_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inspector.pipeline.runner.GRACE_S", 0.2)
+    release = threading.Event()
+
+    class Hangs(FailRuns):
+        def flush(self) -> Sequence[Event]:
+            release.wait(20)
+            return ()
+
+    source = ListSource([frame(0)])
+    made = pipeline(source, [ListSink()], event_stages=[Hangs()], stall_timeout_s=0.1)
+    made.start()
+    with pytest.raises(StageError, match="stage output failed: TimeoutError"):
+        made.finish()
+    release.set()
+
+
+def test_a_stage_that_raises_ends_the_run_and_frames_add_up() -> None:
+    class Broken(FailRuns):
+        def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
+            raise KeyError("boom")
+
+    sink = ListSink()
+    made = pipeline(ListSource(frame(i) for i in range(9)), [sink], event_stages=[Broken()])
+    made.start()
+    with pytest.raises(StageError, match="stage output failed at frame 0: KeyError"):
+        made.finish()
+    assert made.stats.balanced
+    assert sink.closed == 1
+
+
+@pytest.mark.parametrize("fatal", [True, False])
+def test_a_sink_that_fails_on_an_event_is_treated_like_one_that_fails_on_a_frame(
+    fatal: bool,
+) -> None:
+    broken, other = EventList(fail_at_event=0), EventList()
+    outputs = [Output(broken, fatal=fatal), other]
+    source = ListSource(frame(i) for i in range(8))
+    made = pipeline(source, outputs, fails_at(1, 5), event_stages=[FailRuns()])
+    made.start()
+    if fatal:
+        with pytest.raises(SinkError, match="full"):
+            made.finish()
+    else:
+        made.finish()
+        assert len(other.events) == 2
+        assert other.frame_ids == list(range(8))
+    assert broken.closed == 1
+    assert made.stats.balanced
+
+
+def test_the_verdict_leaves_while_an_earlier_frame_is_still_measured() -> None:
+    """Measuring waits here until two verdicts have left, so they cannot depend on it."""
+    sink = Announced()
+    enough = threading.Event()
+
+    def measure(output: EngineOutput) -> Inspection:
+        deadline = time.monotonic() + 10
+        while len(sink.verdicts) < 2 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        if len(sink.verdicts) >= 2:
+            enough.set()
+        return judge(output)
+
+    stages = {"judge": measure, "judge_map": judge}
+    items = [frame(0), bad(1), frame(2), frame(3)]
+    made = pipeline(ListSource(items), [sink], fails_at(1), stages=stages)
+    run(made)
+    assert enough.is_set()
+    assert sink.written_before[:2] == [0, 0]
+    assert [v.frame_id for v in sink.verdicts] == [0, 1, 2, 3]
+    assert [str(v.verdict) for v in sink.verdicts] == ["PASS", "ERROR", "FAIL", "PASS"]
+    assert [v.cause for v in sink.verdicts] == [None, Cause.DECODE, None, None]
+    for verdict, inspection in zip(sink.verdicts, sink.inspections, strict=True):
+        assert (verdict.verdict, verdict.score) == (inspection.verdict, inspection.score)
+        assert verdict.judged_ns == inspection.judged_ns
+
+
+def test_where_sizes_decide_the_verdict_leaves_after_measuring() -> None:
+    sink = Announced()
+    run(pipeline(ListSource([frame(0), bad(1), frame(2)]), [sink], fails_at(0)))
+    assert [str(v.verdict) for v in sink.verdicts] == ["FAIL", "ERROR", "PASS"]
+    assert [v.frame_id for v in sink.verdicts] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_sink_that_cannot_announce_ends_the_run(early: bool) -> None:
+    stages = {"judge_map": judge} if early else {}
+    sink = Announced(SinkError("no line to the machine"))
+    made = pipeline(ListSource(frame(i) for i in range(9)), [sink], stages=stages)
+    made.start()
+    with pytest.raises(SinkError, match="no line to the machine"):
+        made.finish()
+    assert made.stats.balanced
+
+
+def test_a_disabled_sink_gets_no_more_verdicts() -> None:
+    class FailsToWrite(Announced):
+        def write(self, inspection: Inspection, picture: Any) -> None:
+            raise SinkError("full")
+
+    broken, other = FailsToWrite(), Announced()
+    source = ListSource((frame(i) for i in range(60)), pace_s=0.002)
+    made = pipeline(source, [Output(broken, fatal=False), other], stages={"judge_map": judge})
+    run(made)
+    assert len(broken.verdicts) < 60
+    assert len(other.verdicts) == 60
+
+
+def test_what_cannot_be_judged_after_its_verdict_left_ends_the_run() -> None:
+    def measure(output: EngineOutput) -> Inspection:
+        raise FrameError("odd", Cause.SIZE)
+
+    stages = {"judge": measure, "judge_map": judge}
+    made = pipeline(ListSource([frame(0)]), [ListSink()], stages=stages)
+    made.start()
+    with pytest.raises(InspectorError, match="odd"):
+        made.finish()
+    assert made.stats.balanced
+
+
+def test_a_score_that_is_not_finite_keeps_the_map_and_its_defects() -> None:
+    class NoScore(Engine):
+        def infer(self, pixels: Any) -> Any:
+            maps, scores = super().infer(pixels)
+            return maps, np.full_like(scores, np.nan)
+
+    measured: list[int] = []
+
+    def analyze(*_: Any) -> tuple[Any, ...]:
+        measured.append(1)
+        return ()
+
+    sink = ListSink()
+    real = Judge(analyze, image_threshold=0.5, pixel_threshold=0.5)
+    stages = {"judge": real, "judge_map": real.judge_map}
+    run(pipeline(ListSource([frame(0)]), [sink], NoScore(lambda _: 0.25), stages=stages))
+    (inspection,) = sink.inspections
+    assert (inspection.verdict, inspection.cause) == (Verdict.ERROR, Cause.NOT_FINITE)
+    assert inspection.score is None
+    assert inspection.anomaly_map is not None
+    assert measured == [1]

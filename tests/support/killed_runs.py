@@ -1,0 +1,95 @@
+"""Kills writing processes at random times and checks what the receiver has at the end."""
+
+import itertools
+import random
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from line_outputs import LineServer
+
+from inspector.outputs.outbox import Outbox
+
+PROGRAM = Path(__file__).with_name("queued_process.py")
+ENDLESS = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class KilledRuns:
+    """Records over all runs. handed_over: put() had returned before the kill. missing: of those,
+    never received. doubled: lines that a consumer recognises by their event_id. most_waiting:
+    the most records that the outbox held after a kill."""
+
+    kills: int
+    handed_over: int
+    received: int
+    missing: int
+    doubled: int
+    out_of_order: int
+    most_waiting: int
+
+
+def kill_runs(folder: Path, *, kills: int, seed: int) -> KilledRuns:
+    """Each run is killed after 1 to 120 records; the receiver hangs in every second run and breaks
+    off now and then. A last run delivers what is left."""
+    choose = random.Random(seed)
+    server = LineServer(break_after=range(50, ENDLESS, 149))
+    handed_over: list[int] = []
+    most_waiting = 0
+    for run in range(kills):
+        if run % 2:
+            server.answering.clear()
+        handed_over.append(_kill_one(folder, server.port, run, choose.randint(1, 120)))
+        server.answering.set()
+        most_waiting = max(most_waiting, _waiting(folder))
+    process = _start(folder, server.port, kills, 1)
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 0
+    assert output == "0\nclosed\n"
+    handed_over.append(1)
+    server.stop()
+    assert _waiting(folder) == 0
+    return _compare(server, handed_over, most_waiting)
+
+
+def _start(folder: Path, port: int, run: int, count: int) -> "subprocess.Popen[str]":
+    arguments = [sys.executable, str(PROGRAM), str(folder), str(port), str(run), str(count)]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+
+
+def _kill_one(folder: Path, port: int, run: int, after: int) -> int:
+    """The number of records whose hand-over the process has reported."""
+    process = _start(folder, port, run, ENDLESS)
+    assert process.stdout is not None
+    for _ in range(after):
+        process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    rest = process.stdout.read()
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
+    return after + rest.count("\n")
+
+
+def _waiting(folder: Path) -> int:
+    outbox = Outbox(folder / "line", max_bytes=10**9, when_full="stop")
+    outbox.close()
+    return outbox.waiting
+
+
+def _compare(server: LineServer, handed_over: list[int], most_waiting: int) -> KilledRuns:
+    received = [tuple(map(int, event_id.split("-"))) for event_id in server.event_ids]
+    missing = sum(
+        count - sum(1 for run, number in received if run == wanted and number < count)
+        for wanted, count in enumerate(handed_over)
+    )
+    return KilledRuns(
+        kills=len(handed_over) - 1,
+        handed_over=sum(handed_over),
+        received=len(received),
+        missing=missing,
+        doubled=len(server.records) - len(received),
+        out_of_order=sum(a > b for a, b in itertools.pairwise(received)),
+        most_waiting=most_waiting,
+    )

@@ -1,0 +1,63 @@
+"""The command line-inspector: it lists, finds and runs the other commands."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from tools import __main__ as console
+from tools.__main__ import COMMANDS, main
+
+TOOLS = Path(console.__file__).parent
+
+
+def test_help_lists_every_command_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    listed = {line[0]: line[1] for line in lines if line and line[0] in COMMANDS}
+    assert listed == {name: text for name, (_, text) in COMMANDS.items()}
+
+
+def test_every_tool_is_a_command() -> None:
+    modules = {module for module, _ in COMMANDS.values()}
+    files = {f"tools.{path.stem}" for path in TOOLS.glob("[!_]*.py")}
+    assert modules == files | {"run_inspector"}
+
+
+def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "evaluate" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [("fti", "did you mean fit?"), ("show_engin", "did you mean show-engine?"), ("zzz", "lists")],
+)
+def test_an_unknown_command_is_refused_with_a_hint(
+    typed: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([typed]) == 2
+    error = capsys.readouterr().err
+    assert repr(typed) in error
+    assert hint in error
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        importlib.import_module(COMMANDS[name][0])
+    except ModuleNotFoundError as exc:
+        pytest.skip(f"{exc.name} is not installed")
+    with pytest.raises(SystemExit) as exit_info:
+        main([name.replace("-", "_"), "--help"])
+    assert exit_info.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: ")
+
+
+def test_a_usage_line_names_the_command_as_it_was_typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/somewhere/bin/line-inspector", "show-engine"])
+    with pytest.raises(SystemExit):
+        main(["show-engine", "--help"])
+    assert capsys.readouterr().out.startswith("usage: line-inspector show-engine")

@@ -1,0 +1,71 @@
+"""The command `line-inspector NAME`: finds the command NAME and runs it."""
+
+import difflib
+import importlib
+import sys
+from typing import Final
+
+from inspector.logs import open_missing_streams
+from tools._cli import program
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "run": ("run_inspector", "inspect a video, a camera or pictures"),
+    "fit": ("tools.fit", "make an engine from good pictures, without training"),
+    "train": ("tools.train", "train an engine (GLASS; needs torch)"),
+    "evaluate": ("tools.evaluate", "measure how good an engine is on test pictures"),
+    "compare": ("tools.compare", "compare engines on the same pictures"),
+    "threshold": ("tools.threshold", "show or change the thresholds of an engine"),
+    "calibrate": ("tools.calibrate", "find how many millimetres a pixel is"),
+    "show-engine": ("tools.show_engine", "print what an engine file says about itself"),
+    "bench": ("tools.bench", "time an engine on every installed runtime"),
+    "convert": ("tools.convert", "make a half-precision engine"),
+    "build-trt": ("tools.build_trt", "build the TensorRT plan of an engine"),
+    "import-checkpoint": ("tools.import_checkpoint", "make an engine from a GLASS or RAD file"),
+    "import-engine": ("tools.import_engine", "make an engine from an export of anomalib"),
+    "export-backbone": ("tools.export_backbone", "make a backbone file from known weights"),
+    "make-video": ("tools.make_video", "make test videos from folders of pictures"),
+    "simulate-defects": ("tools.simulate_defects", "draw defects of known size on pictures"),
+    "demo": ("tools.demo", "fit an engine and inspect a moving web"),
+}
+"""Name -> the module whose `main` runs it, and what it does."""
+
+USAGE_ERROR: Final = 2
+
+
+def main(argv: list[str] | None = None) -> int:
+    """argv: without the program's name; None for sys.argv. Returns the exit code of the command."""
+    open_missing_streams()
+    name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    command = name.replace("_", "-")
+    if command not in COMMANDS:
+        print(_unknown(name), file=sys.stderr)
+        return USAGE_ERROR
+    result: int = importlib.import_module(COMMANDS[command][0]).main(rest)
+    return result
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        (
+            f"usage: {program()} COMMAND ...",
+            "",
+            *lines,
+            "",
+            f"`{program()} COMMAND --help` shows the options of a command.",
+        )
+    )
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name.replace("_", "-"), COMMANDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"`{program()} --help` lists all"
+    return f"error: there is no command {name!r}; {hint}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
