@@ -105,7 +105,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "inspector/render": ({CORE, "calibration.units", "inspector.render"}, {"cv2", "numpy"}),
     "inspector/outputs": (
-        {CORE, "inspector.render", "calibration.units", "inspector.outputs"},
+        # The tables have one column for each figure of a shape.
+        {CORE, "inspector.render", "calibration.units", "inspector.outputs"}
+        | {"inspector.measure.shape_figures"},
         {"av", "cv2", "numpy", "pygame"},
     ),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),

@@ -5,6 +5,7 @@ the first pixel; boxes are half-open (x0, y0, x1, y1); sizes are (height, width)
 Scores are larger where more anomalous, in the raw unit of the method, never rescaled per frame.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -149,6 +150,7 @@ class Defect:
     length: maximum Feret diameter; width: minimum Feret diameter.
     orientation_deg: direction of the length in the frame, [0, 180), 0 along x, towards y down.
     `*_mm*` are None without a calibration, never 0. `*_u_*` are standard uncertainties (k = 1).
+    shape_figures: name in SHAPE_FIGURES (inspector.measure.shape_figures) -> value without unit.
     map_*: the same region as the anomaly map alone gives it, before refinement.
     size_source: "refined" (sized on the frame) or "map"; size_note: why it was not refined.
     map_* may be shared by several defects, into which one region of the map was split.
@@ -184,6 +186,7 @@ class Defect:
     map_area_mm2: float | None = None
     map_length_mm: float | None = None
     map_width_mm: float | None = None
+    shape_figures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def length_expanded_u_mm(self) -> float | None:

@@ -15,6 +15,7 @@ from inspector.measure.outline import Outline, Unrefined
 from inspector.measure.physical import Physical, in_millimetres
 from inspector.measure.refine import refine
 from inspector.measure.severity import grade
+from inspector.measure.shape_figures import compute_shape_figures
 
 BORDER_PX = 1.0
 """Frame pixels to the border of what was inspected from where an outline counts as cut off."""
@@ -124,8 +125,9 @@ class MapAnalyzer:
         points = outline.outer
         length, orientation = shape.max_feret(points)
         area = shape.region_area(outline.polygons, outline.holes)
-        physical = Physical()
+        physical, on_plane = Physical(), outline.polygons
         if self._calibration is not None:
+            on_plane = tuple(map(self._calibration.to_plane, outline.polygons))
             physical = in_millimetres(
                 self._calibration, outline, found.polygons, found.region.holes
             )
@@ -160,6 +162,7 @@ class MapAnalyzer:
             map_area_mm2=physical.map_area_mm2,
             map_length_mm=physical.map_length_mm,
             map_width_mm=physical.map_width_mm,
+            shape_figures=compute_shape_figures(on_plane, outline.holes),
         )
 
     def _grade(

@@ -10,6 +10,7 @@ from inspector.core.protocols import Picture
 from inspector.core.records import COVERAGE_FACTOR, event_id
 from inspector.core.tables import csv_row
 from inspector.core.types import Defect, Inspection, RunInfo
+from inspector.measure.shape_figures import SHAPE_FIGURES
 from inspector.outputs.files import LineFile
 
 _FRAME: Final[dict[str, Callable[[Inspection], Any]]] = {
@@ -68,7 +69,7 @@ _RECORD: Final = (
 )
 """Of the `measured` record of the same frame in the log."""
 
-HEADER: Final[tuple[str, ...]] = (*_FRAME, *_DEFECT, *_RECORD)
+HEADER: Final[tuple[str, ...]] = (*_FRAME, *_DEFECT, *SHAPE_FIGURES, *_RECORD)
 """The columns, in order; the same for every run, whatever the unit and the calibration. Empty
 where there is no value: no calibration, a live source (pts_s), no picture's name."""
 
@@ -101,7 +102,8 @@ class CsvLogSink:
         record = _record_cells(self._run, inspection)
         for defect in inspection.defects:
             cells = (get(defect) for get in _DEFECT.values())
-            self._write(csv_row([*frame, *cells, *record]))
+            figures = (_rounded(defect.shape_figures.get(name)) for name in SHAPE_FIGURES)
+            self._write(csv_row([*frame, *cells, *figures, *record]))
 
     def close(self) -> None:
         files, self._files = self._files, []

@@ -122,6 +122,9 @@ def _envelope(
 def _defect(defect: Defect) -> Record:
     values = {f.name: _rounded(getattr(defect, f.name)) for f in dataclasses.fields(defect)}
     values["severity"] = defect.severity.value
+    values["shape_figures"] = {
+        name: _rounded(value) for name, value in defect.shape_figures.items()
+    }
     values["polygons"] = [
         np.round(polygon, _POLYGON_DECIMALS).tolist() for polygon in defect.polygons
     ]

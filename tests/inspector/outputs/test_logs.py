@@ -11,6 +11,7 @@ from output_parts import FlatPicture, defect, inspection, run_info
 
 from inspector.core.errors import SinkError
 from inspector.core.types import Defect, Verdict
+from inspector.measure.shape_figures import SHAPE_FIGURES
 from inspector.outputs.csv_log import HEADER, CsvLogSink
 from inspector.outputs.json_log import JsonLogSink, read_log
 
@@ -40,6 +41,7 @@ def test_the_header_of_the_table_is_fixed() -> None:
         "length_px,width_px,area_px,centroid_x_px,centroid_y_px,"
         "box_x0_px,box_y0_px,box_x1_px,box_y1_px,"
         "map_length_mm,map_width_mm,map_area_mm2,map_length_px,map_width_px,map_area_px,"
+        f"{','.join(SHAPE_FIGURES)},"
         "run_id,source,seq,event_id,captured_ns,part_id,recipe_id,cause"
     )
 
@@ -103,7 +105,7 @@ def test_rows_can_be_read_before_the_table_is_closed(tmp_path: Path) -> None:
 
 
 def test_the_table_has_a_column_for_every_number_of_a_defect() -> None:
-    split = {"box_px", "centroid_px", "centroid_mm", "polygons", "holes"}
+    split = {"box_px", "centroid_px", "centroid_mm", "polygons", "holes", "shape_figures"}
     names = {field.name for field in dataclasses.fields(Defect)} - split
     assert names <= set(HEADER)
 

@@ -1,0 +1,45 @@
+"""Figures of a defect's shape that have no unit: one function and one line of the table for each.
+
+Every figure is computed for every defect and appears in the JSON log, in sightings.csv and in
+defects.csv under its name in the table.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+
+from inspector.core.geometry import Points
+from inspector.measure import shape
+
+ShapeFigure = Callable[[Sequence[Points], int], float]
+"""Outlines and the number of holes, which come last -> a finite number. Outlines are in millimetres
+on the plane of the calibration, or in frame pixels without one."""
+
+
+def aspect_ratio(polygons: Sequence[Points], holes: int) -> float:
+    """Width / length (least / greatest Feret diameter), 0 to 1: near 0 for a scratch."""
+    points = np.concatenate(polygons[: len(polygons) - holes])
+    length = shape.max_feret(points)[0]
+    return shape.min_feret(points) / length if length > 0 else 0.0
+
+
+def circularity(polygons: Sequence[Points], holes: int) -> float:
+    """4 pi area / perimeter^2 of the outer outlines, 0 to 1: 1 for a disc."""
+    outer = polygons[: len(polygons) - holes]
+    perimeter = sum(shape.perimeter(polygon) for polygon in outer)
+    area = sum(shape.area(polygon) for polygon in outer)
+    return 4 * math.pi * area / perimeter**2 if perimeter > 0 else 0.0
+
+
+SHAPE_FIGURES: Final[dict[str, ShapeFigure]] = {
+    "aspect_ratio": aspect_ratio,
+    "circularity": circularity,
+}
+"""Name, which is a column of the CSV files -> function."""
+
+
+def compute_shape_figures(polygons: Sequence[Points], holes: int) -> dict[str, float]:
+    """All figures of the table. polygons: (n, 2) float64 each."""
+    return {name: figure(polygons, holes) for name, figure in SHAPE_FIGURES.items()}
