@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 
 def now_ns() -> int:
-    """Monotonic nanoseconds; only differences mean anything."""
+    """Monotonic nanoseconds. Only differences between two values have a meaning."""
     return time.monotonic_ns()
 
 

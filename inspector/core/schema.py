@@ -1,4 +1,4 @@
-"""Plain values, as YAML gives them, into frozen dataclasses, with errors by dotted path."""
+"""Builds frozen dataclasses from plain values such as YAML gives. Errors name a dotted path."""
 
 import dataclasses
 import math
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """Constraint for Annotated: value >= low, or > low where exclusive."""
+    """Constraint for Annotated: value >= low, or value > low if exclusive."""
 
     low: float
     exclusive: bool = False
@@ -39,7 +39,7 @@ class Between:
 
 @dataclass(frozen=True, slots=True, init=False)
 class OneOf:
-    """Constraint for Annotated: one of the words."""
+    """Constraint for Annotated: the value is one of `words`."""
 
     words: tuple[str, ...]
 
@@ -51,17 +51,18 @@ class OneOf:
 
 
 def shown(value: Any) -> str:
-    """A value for a message, shortened."""
+    """Shortened text of a value, for a message."""
     try:
         return reprlib.repr(value)
-    except ValueError:  # of a whole number with more digits than Python writes
-        return "something too long to show"
+    except ValueError:  # an int with more digits than Python converts to text
+        return "a value that is too long to show"
 
 
 def build(cls: type[T], raw: Any, error: type[Exception], path: str = "") -> T:
-    """raw: nested dicts, lists and scalars. Raises `error` with the dotted path of what is wrong.
+    """Makes a dataclass from nested dicts, lists and scalars.
 
-    Unknown keys are refused, with the known ones named; a missing key takes its default.
+    A missing key takes its default. Raises `error` with the dotted path of the wrong value or of
+    the unknown key; for an unknown key it lists the known ones.
     """
     if not isinstance(raw, dict):
         raise error(f"{path or 'the configuration'} must hold keys, not {shown(raw)}")
@@ -125,7 +126,7 @@ def _convert_tuple(hints: tuple[Any, ...], value: Any, error: type[Exception], p
 
 
 def _as_float(value: int | str) -> Any:
-    """YAML reads 1e-9 as text; a whole number may be too large for a float."""
+    """Converts to float where possible. YAML reads 1e-9 as text; an int may be too large."""
     try:
         return float(value)
     except (ValueError, OverflowError):
@@ -140,7 +141,7 @@ def _scalar(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
         value = _as_float(value)
     small = isinstance(value, int) and value.bit_length() < 64
     if hint is str and small and not isinstance(value, bool):
-        value = str(value)  # a camera index is a word here, and a number in YAML
+        value = str(value)  # a camera index is text here, but YAML reads it as a number
     if isinstance(value, str) and "\0" in value:
         raise error(f"{path} must not hold a NUL character")
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):

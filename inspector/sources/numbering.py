@@ -1,6 +1,6 @@
 """Gives every captured frame its number and its times."""
 
-from inspector.core.arrays import Image, frozen
+from inspector.core.arrays import Image, freeze
 from inspector.core.clock import now_ns, utc_now
 from inspector.core.types import BadFrame, Frame
 
@@ -21,7 +21,7 @@ class Numbering:
         return Frame(
             frame_id=self._take(),
             source_id=self._source_id,
-            image=frozen(image),
+            image=freeze(image),
             captured_ns=now_ns(),
             pts_s=pts_s,
             wall_time_utc=utc_now(),
@@ -43,7 +43,7 @@ class Numbering:
             pts_s=pts_s,
             wall_time_utc=utc_now(),
             name=name,
-            image=None if image is None else frozen(image),
+            image=None if image is None else freeze(image),
         )
 
     def _take(self) -> int:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from engines.pictures import decode_picture
-from inspector.core.arrays import Image, frozen
+from inspector.core.arrays import Image, freeze
 from inspector.core.clock import now_ns, utc_now
 from inspector.core.errors import DataError, SourceError
 from inspector.core.types import Frame, SourceInfo
@@ -87,7 +87,7 @@ class SyntheticSource:
         return Frame(
             frame_id=frame_id,
             source_id=self._info.source_id,
-            image=frozen(image),
+            image=freeze(image),
             captured_ns=now_ns(),
             pts_s=None if self._paced else float(frame_id * self._tick),
             wall_time_utc=utc_now(),

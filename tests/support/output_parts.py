@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from inspector.core.arrays import Image, frozen
+from inspector.core.arrays import Image, freeze
 from inspector.core.geometry import Affine
 from inspector.core.types import (
     BadFrame,
@@ -103,7 +103,7 @@ def inspection(
     score: float = 1.0,
     name: str | None = None,
 ) -> Inspection:
-    image = frozen(np.full((24, 32, 3), 90, np.uint8))
+    image = freeze(np.full((24, 32, 3), 90, np.uint8))
     if verdict is Verdict.ERROR:
         bad = BadFrame(frame_id, "line", "torn", captured_ns, pts_s, UTC, name)
         return Inspection(bad, verdict, 1.5, 2.0, error="torn", cause=bad.cause)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from inspector.core.arrays import Image, Map, frozen
+from inspector.core.arrays import Image, Map, freeze
 from inspector.core.clock import now_ns
 from inspector.core.geometry import Affine
 from inspector.core.protocols import Picture
@@ -25,7 +25,7 @@ from inspector.core.types import (
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
 
-IMAGE = frozen(np.full((8, 8, 3), 100, np.uint8))
+IMAGE = freeze(np.full((8, 8, 3), 100, np.uint8))
 
 
 def frame(frame_id: int) -> Frame:

@@ -1,4 +1,4 @@
-"""Plain values into dataclasses, with errors by dotted path."""
+"""Tests of the conversion of plain values to dataclasses."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -59,7 +59,7 @@ def test_values_and_defaults_are_taken() -> None:
         ([], "the configuration must hold keys"),
     ],
 )
-def test_what_is_wrong_is_named_by_its_dotted_path(raw: Any, sentence: str) -> None:
+def test_the_error_names_the_dotted_path_of_the_wrong_value(raw: Any, sentence: str) -> None:
     with pytest.raises(ConfigError) as caught:
         build(Outer, raw, ConfigError)
     assert sentence in str(caught.value)

@@ -9,7 +9,7 @@ from loguru import logger
 
 from engines.resize import to_input
 from engines.spec import EngineSpec, ResizeRule, ThresholdRule
-from inspector.core.arrays import frozen
+from inspector.core.arrays import freeze
 from inspector.core.errors import CalibrationSizeError
 from inspector.core.geometry import Affine
 from inspector.core.types import Defect, EngineOutput, Frame, Severity, Verdict
@@ -33,14 +33,14 @@ SPEC = EngineSpec(
 
 
 def frame(height: int, width: int) -> Frame:
-    image = frozen(np.zeros((height, width, 3), np.uint8))
+    image = freeze(np.zeros((height, width, 3), np.uint8))
     return Frame(0, "t", image, 0, 0.0, "")
 
 
 def test_a_frame_becomes_rgb_input_with_a_map_back() -> None:
     image = np.zeros((720, 1280, 3), np.uint8)
     image[:, :, 0] = 200  # blue, in OpenCV's order
-    given = Preprocess(SPEC)(replace(frame(1, 1), image=frozen(image)))
+    given = Preprocess(SPEC)(replace(frame(1, 1), image=freeze(image)))
     assert given.pixels.shape == (256, 448, 3)
     assert tuple(given.pixels[5, 5]) == (0, 0, 200)
     np.testing.assert_allclose(given.to_frame.apply(np.array([[448.0, 256.0]])), [[1280, 720]])
@@ -49,7 +49,7 @@ def test_a_frame_becomes_rgb_input_with_a_map_back() -> None:
 def test_a_crop_is_cut_before_resizing() -> None:
     image = np.zeros((100, 200, 3), np.uint8)
     image[25:75, 100:] = 255
-    pixels, to_frame = to_input(frozen(image), ResizeRule((32, 32), (0.5, 0.25, 1.0, 0.75)))
+    pixels, to_frame = to_input(freeze(image), ResizeRule((32, 32), (0.5, 0.25, 1.0, 0.75)))
     assert pixels.min() == 255
     np.testing.assert_allclose(to_frame.apply(np.array([[0.0, 0.0]])), [[100, 25]])
 
@@ -57,7 +57,7 @@ def test_a_crop_is_cut_before_resizing() -> None:
 def test_resizing_averages_and_does_not_alias() -> None:
     stripes = np.zeros((512, 512, 3), np.uint8)
     stripes[:, ::2] = 255
-    pixels, _ = to_input(frozen(stripes), ResizeRule((128, 128)))
+    pixels, _ = to_input(freeze(stripes), ResizeRule((128, 128)))
     assert abs(int(pixels.min()) - 128) <= 1
     assert abs(int(pixels.max()) - 128) <= 1
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inspector.core.arrays import Image, frozen
+from inspector.core.arrays import Image, freeze
 from inspector.core.errors import ConfigError
 from inspector.core.geometry import Affine
 from inspector.core.types import BadFrame, Frame, Inspection, Verdict
@@ -20,7 +20,7 @@ RANGE = (1.0, 3.0)
 
 
 def picture_of(grey: int = 120, hw: tuple[int, int] = HW) -> Image:
-    return frozen(np.full((*hw, 3), grey, np.uint8))
+    return freeze(np.full((*hw, 3), grey, np.uint8))
 
 
 def inspection(
@@ -56,7 +56,7 @@ def band(bgr: Image, hw: tuple[int, int] = HW) -> Image:
 
 
 def test_the_left_panel_is_the_frame() -> None:
-    image = frozen(
+    image = freeze(
         cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (*HW, 3), np.uint8), (0, 0), 3)
     )
     left, _ = halves(renderer()(inspection(image)).bgr())
