@@ -12,7 +12,7 @@ from engines.backends.choosing import AUTO
 from engines.opening import BACKENDS, DEVICES, HINTS
 from inspector.core.errors import ConfigError
 from inspector.core.schema import AtLeast, Between, OneOf, build
-from inspector.sources.uri import masked
+from inspector.sources.uri import mask_uri
 
 Triple = tuple[float, float, float]
 Positive = Annotated[float, AtLeast(0, exclusive=True)]
@@ -174,7 +174,7 @@ class Config:
         """As plain values for logs and reports; the password of a camera URL is masked."""
         values = asdict(self)
         if self.source.uri is not None:
-            values["source"]["uri"] = masked(self.source.uri)
+            values["source"]["uri"] = mask_uri(self.source.uri)
         return values
 
     def sha256(self) -> str:

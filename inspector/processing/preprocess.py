@@ -1,4 +1,4 @@
-"""A frame becomes model input by the engine's resize rule."""
+"""Resizes frames to model input by the engine's resize rule."""
 
 from collections.abc import Callable
 
@@ -9,13 +9,13 @@ from engines.spec import EngineSpec
 from inspector.core.types import Frame, ModelInput
 
 ASPECT_TOLERANCE = 0.02
-"""Relative. Multiples of 32 alone bend a 16:9 frame by 1.6 %, which fitting bends as well."""
+"""Relative. Rounding to multiples of 32 changes a 16:9 aspect by 1.6 %, also in fitting."""
 
 
 class Preprocess:
-    """Resizes frames for one engine, and remembers what was odd about them in `warnings`.
+    """Resizes frames for one engine and collects `warnings` about them.
 
-    check_size: called with the size of a frame whenever it changes; refuses it by raising.
+    check_size: called with the frame size whenever it changes. It raises if the size is wrong.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Preprocess:
         return ModelInput(frame, pixels, to_frame)
 
     def _check_aspect(self, frame: Frame) -> None:
-        """One warning for a frame that the resize rule bends otherwise than in fitting."""
+        """Warns once if the resize rule changes the aspect by another factor than in fitting."""
         x0, y0, x1, y1 = crop_box(self._rule, frame.frame_hw)
         fx0, fy0, fx1, fy1 = crop_box(self._rule, self._fitted_hw)
         aspect, fitted = (x1 - x0) / (y1 - y0), (fx1 - fx0) / (fy1 - fy0)
@@ -45,8 +45,8 @@ class Preprocess:
             return
         height, width = frame.frame_hw
         warning = (
-            f"frames of {width}x{height} have another aspect than the engine's "
-            f"{self._fitted_hw[1]}x{self._fitted_hw[0]}: they are squeezed, and scores may shift"
+            f"frames of {width}x{height} have another aspect ratio than the engine's "
+            f"{self._fitted_hw[1]}x{self._fitted_hw[0]}: they are distorted, and scores may change"
         )
         logger.warning(warning)
         self.warnings.append(warning)

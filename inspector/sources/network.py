@@ -1,4 +1,4 @@
-"""Frames of an RTSP or HTTP stream, reached again when it breaks."""
+"""Reads frames of an RTSP or HTTP stream and connects again when the stream breaks."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -14,21 +14,23 @@ from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.decoding import Decoded, StreamDecoder, frame_rate, video_stream
 from inspector.sources.live import LiveReader
 from inspector.sources.reconnect import Backoff
-from inspector.sources.uri import mask_secrets, masked
+from inspector.sources.uri import mask_secrets, mask_uri
 
-# FFmpeg listens to a stream for 5 s before it says what is in it; what it has heard is kept.
+# FFmpeg analyses a new stream for 5 s by default. It keeps the packets that it reads meanwhile.
 _ANALYZE_US = 1_000_000
 _LONGEST_GOP_S = 30.0
 
 
 class NetworkSource:
-    """live: pts_s is None, and a frame that nobody takes in time is the pipeline's to drop.
+    """A live source: pts_s is None, and the pipeline drops frames that it cannot process in time.
 
-    url: may hold a user and a password; they are shown nowhere. open_timeout_s, read_timeout_s:
-    a server that says nothing for so long counts as broken. The constructor tries once and raises
-    SourceError; with wait_for_source it leaves that to read(), which goes on trying.
-    After each (re)connect frames begin with the first key frame. A stream that the server ends is
-    reached again, but a file of known length, served over HTTP, ends the source.
+    After each connect the first frame is a key frame. If the server ends the stream, the source
+    connects again; the end of a file with a known length, served over HTTP, ends the source.
+
+    url: may contain a user and a password; they are never shown. open_timeout_s, read_timeout_s: a
+    server that sends nothing for this time counts as broken. wait_for_source: the constructor does
+    not connect; read() tries until it succeeds. Otherwise the constructor tries once and raises
+    SourceError.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class NetworkSource:
         wait_for_source: bool = False,
     ) -> None:
         self._url = url
-        self._name = masked(url)
+        self._name = mask_uri(url)
         self._timeouts = (open_timeout_s, read_timeout_s)
         self._transport = transport
         closing = Event()
@@ -61,7 +63,7 @@ class NetworkSource:
 
     @property
     def reconnects(self) -> int:
-        """Tries to reach the source again so far."""
+        """Number of attempts so far to connect again."""
         return self._reader.reconnects
 
     def read(self) -> Frame | BadFrame | None:
@@ -75,13 +77,13 @@ class NetworkSource:
 
 
 class _Stream:
-    """One connection, until it breaks."""
+    """One connection, used until it breaks."""
 
     def __init__(
         self, url: str, timeouts: tuple[float, float], transport: str, closing: Event
     ) -> None:
         self._url = url
-        self._name = masked(url)
+        self._name = mask_uri(url)
         self._timeouts = timeouts
         self._closing = closing
         options = {"analyzeduration": str(_ANALYZE_US)}
@@ -129,9 +131,9 @@ class _Stream:
             raise SourceLost(f"{self._name} broke: {reason}") from exc
         except StopIteration:
             if self._ends:
-                logger.info("{}: the file has come to its end", self._name)
+                logger.info("{}: end of the file", self._name)
                 return None
-            raise SourceLost(f"{self._name} was ended by the server") from None
+            raise SourceLost(f"the server ended {self._name}") from None
         return self._decoder.decode(packet) if packet.size else self._decoder.flush()
 
     def _after_first_key(self, step: list[Decoded]) -> Iterator[Decoded]:

@@ -1,4 +1,4 @@
-"""How long to wait between the tries to reach a live source again."""
+"""Computes the delays between attempts to connect to a live source again."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from inspector.core.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds between tries: first_s, then twice as long each time, max_s at most.
+    """Delays in seconds: first_s, then doubled each time, up to max_s.
 
-    give_up_s: a source silent for longer than this is lost; None tries for ever.
+    give_up_s: a source that is silent for longer than this is lost. None: never give up.
     """
 
     first_s: float
@@ -26,7 +26,7 @@ class Backoff:
             raise ConfigError(f"reconnect.give_up_s must not be negative: {self.give_up_s:g}")
 
     def delays(self) -> Iterator[float]:
-        """Without end."""
+        """Endless."""
         delay_s = self.first_s
         while True:
             yield delay_s

@@ -1,4 +1,4 @@
-"""A source without hardware: a moving web with defects of known millimetres."""
+"""Renders frames of a moving web with defects of known size, without hardware."""
 
 import math
 import threading
@@ -18,21 +18,22 @@ from inspector.synthetic.defect_shapes import KINDS
 from inspector.synthetic.web import MovingWeb, VisibleDefect, scattered_defects
 
 _FRAMES_TO_PASS = 16
-"""Frames that a point of the web needs from one border of the picture to the other."""
+"""Number of frames in which a point of the web crosses the picture."""
 
 _DEFECTS_PER_KIND = 8
-"""After this many of every kind the same defects come again."""
+"""After this many of every kind the same defects repeat."""
 
 _THREAD_PX = 9
-"""Pitch of the woven texture: coarse enough to survive downscaling by 3."""
+"""Thread width of the woven texture. It is coarse enough to be visible after downscaling by 3."""
 
 
 class SyntheticSource:
-    """Frames of a web that scrolls by a sixteenth of the picture per frame.
+    """Frames of a web that moves by a sixteenth of the picture height per frame.
 
-    frames: how many, None for no end. defect_rate: new defects per frame on the average, of all
-    kinds and random sizes. paced: live, a frame every 1 / fps s; otherwise as fast as it is read.
-    texture: a picture to make the web of; None weaves one.
+    frames: number of frames; None: endless. defect_rate: mean number of new defects per frame, of
+    all kinds and with random sizes. paced: True is a live source with a frame every 1 / fps s;
+    False gives frames as fast as they are read. texture: picture file for the surface of the web;
+    None: a woven texture.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class SyntheticSource:
                 f" of at least 0, not {fps}, {mm_per_px}, {frame_hw} and {defect_rate}"
             )
         surface = woven_texture(seed) if texture is None else _read_texture(texture)
-        self._web = _web(surface, frame_hw, mm_per_px, seed, defect_rate)
+        self._web = _make_web(surface, frame_hw, mm_per_px, seed, defect_rate)
         self._frames, self._paced = frames, paced
         self._tick = 1 / Fraction(fps).limit_denominator(1001)
         self._next, self._due_s = 0, 0.0
@@ -73,7 +74,7 @@ class SyntheticSource:
         return self._info
 
     def truth(self, frame_id: int) -> list[VisibleDefect]:
-        """The defects that are rendered in a frame, in its pixels."""
+        """The defects that are visible in a frame, in frame pixels."""
         return self._web.visible(frame_id)
 
     def read(self) -> Frame | None:
@@ -97,8 +98,10 @@ class SyntheticSource:
         self._closed.set()
 
     def _wait(self) -> bool:
-        """Until the next frame is due; False where close() came first. A late reader finds its
-        frame at once, and the next one a full period later."""
+        """Waits until the next frame is due. False if the source was closed before that.
+
+        A late reader gets its frame at once; the frame after it is due a full period later.
+        """
         now = time.monotonic()
         due = max(self._due_s, now)
         self._due_s = due + float(self._tick)
@@ -106,10 +109,10 @@ class SyntheticSource:
 
 
 def woven_texture(seed: int, threads: tuple[int, int] = (80, 143)) -> Image:
-    """A plain weave of uneven threads; (h, w, 3) uint8 BGR.
+    """Renders a plain weave of uneven threads; (h, w, 3) uint8 BGR.
 
-    threads: down and across. The first and the last are cut in the middle, so that the picture
-    can be mirrored at its borders without a seam.
+    threads: number of threads down and across. The first and the last thread are cut in half, so
+    the picture can be mirrored at its borders without a seam.
     """
     hw = threads[0] * _THREAD_PX, threads[1] * _THREAD_PX
     rng = np.random.default_rng((seed, 2))
@@ -126,7 +129,7 @@ def woven_texture(seed: int, threads: tuple[int, int] = (80, 143)) -> Image:
     return np.clip(np.rint(colour), 0, 255).astype(np.uint8)
 
 
-def _web(
+def _make_web(
     surface: Image, frame_hw: tuple[int, int], mm_per_px: float, seed: int, defect_rate: float
 ) -> MovingWeb:
     speed = frame_hw[0] / _FRAMES_TO_PASS

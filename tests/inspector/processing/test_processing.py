@@ -1,4 +1,4 @@
-"""From frames to model input, and from maps to verdicts."""
+"""Tests of the model input made from frames and of the verdicts made from maps."""
 
 from dataclasses import replace
 from typing import Any
@@ -40,13 +40,15 @@ def frame(height: int, width: int) -> Frame:
 def test_a_frame_becomes_rgb_input_with_a_map_back() -> None:
     image = np.zeros((720, 1280, 3), np.uint8)
     image[:, :, 0] = 200  # blue, in OpenCV's order
-    given = Preprocess(SPEC)(replace(frame(1, 1), image=freeze(image)))
-    assert given.pixels.shape == (256, 448, 3)
-    assert tuple(given.pixels[5, 5]) == (0, 0, 200)
-    np.testing.assert_allclose(given.to_frame.apply(np.array([[448.0, 256.0]])), [[1280, 720]])
+    model_input = Preprocess(SPEC)(replace(frame(1, 1), image=freeze(image)))
+    assert model_input.pixels.shape == (256, 448, 3)
+    assert tuple(model_input.pixels[5, 5]) == (0, 0, 200)
+    np.testing.assert_allclose(
+        model_input.to_frame.apply(np.array([[448.0, 256.0]])), [[1280, 720]]
+    )
 
 
-def test_a_crop_is_cut_before_resizing() -> None:
+def test_the_crop_comes_before_resizing() -> None:
     image = np.zeros((100, 200, 3), np.uint8)
     image[25:75, 100:] = 255
     pixels, to_frame = to_input(freeze(image), ResizeRule((32, 32), (0.5, 0.25, 1.0, 0.75)))
@@ -120,7 +122,7 @@ def defect(**values: Any) -> Defect:
     return Defect(**(defaults | values))
 
 
-def judged(score: float, defects: tuple[Defect, ...], **options: Any) -> Verdict:
+def decide_verdict(score: float, defects: tuple[Defect, ...], **options: Any) -> Verdict:
     output = EngineOutput(frame(8, 8), np.zeros((4, 4), np.float32), Affine(2, 2), score)
     judge = Judge(lambda *_: defects, image_threshold=1.0, pixel_threshold=2.0, **options)
     inspection = judge(output)
@@ -130,30 +132,30 @@ def judged(score: float, defects: tuple[Defect, ...], **options: Any) -> Verdict
 
 
 def test_a_score_at_the_threshold_fails() -> None:
-    assert judged(1.0, ()) is Verdict.FAIL
-    assert judged(np.nextafter(1.0, 0), (defect(),)) is Verdict.PASS
+    assert decide_verdict(1.0, ()) is Verdict.FAIL
+    assert decide_verdict(np.nextafter(1.0, 0), (defect(),)) is Verdict.PASS
 
 
-def test_the_size_rule_asks_for_every_limit_given() -> None:
+def test_the_size_rule_needs_every_limit_that_is_set() -> None:
     rule = SizeRule(min_length_mm=2.0, min_area_px=40.0)
     small, unknown = defect(length_mm=1.0), defect(length_mm=None)
     large, thin = defect(length_mm=2.0), defect(length_mm=9.0, area_px=39.0)
-    for given, verdict in (
+    for defects, verdict in (
         ((), Verdict.PASS),
         ((small,), Verdict.PASS),
         ((unknown,), Verdict.PASS),
         ((thin,), Verdict.PASS),
         ((small, large), Verdict.FAIL),
     ):
-        assert judged(5.0, given, rule="defects", size_rule=rule) is verdict
+        assert decide_verdict(5.0, defects, rule="defects", size_rule=rule) is verdict
 
 
 def test_without_limits_any_defect_fails() -> None:
-    assert judged(0.0, (defect(),), rule="defects") is Verdict.FAIL
-    assert judged(0.0, (), rule="defects") is Verdict.PASS
+    assert decide_verdict(0.0, (defect(),), rule="defects") is Verdict.FAIL
+    assert decide_verdict(0.0, (), rule="defects") is Verdict.PASS
 
 
 def test_either_fails_by_score_or_by_size() -> None:
-    assert judged(5.0, (), rule="either") is Verdict.FAIL
-    assert judged(0.0, (defect(),), rule="either") is Verdict.FAIL
-    assert judged(0.0, (), rule="either") is Verdict.PASS
+    assert decide_verdict(5.0, (), rule="either") is Verdict.FAIL
+    assert decide_verdict(0.0, (defect(),), rule="either") is Verdict.FAIL
+    assert decide_verdict(0.0, (), rule="either") is Verdict.PASS
