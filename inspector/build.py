@@ -187,7 +187,7 @@ def _wire(
         calibration,
         config.measure,
         pixel_threshold=run.pixel_threshold,
-        failed=judge.failed,
+        failed=judge.fails,
     )
     start_engine = gate.EngineGate(config.engine, spec, measuring, run)
     render = _render(config, spec, source.info.frame_hw)

@@ -15,7 +15,7 @@ from inspector.core.clock import now_ns, utc_now
 from inspector.core.errors import DataError, SourceError
 from inspector.core.types import Frame, SourceInfo
 from inspector.synthetic.defect_shapes import KINDS
-from inspector.synthetic.web import MovingWeb, VisibleDefect, scattered_defects
+from inspector.synthetic.web import MovingWeb, VisibleDefect, scatter_defects
 
 _FRAMES_TO_PASS = 16
 """Number of frames in which a point of the web crosses the picture."""
@@ -138,7 +138,7 @@ def _make_web(
             surface, frame_hw=frame_hw, mm_per_px=mm_per_px, speed_px_per_frame=speed, seed=seed
         )
     spacing = speed / defect_rate
-    defects = scattered_defects(
+    defects = scatter_defects(
         [(kind, None, None) for kind in KINDS] * _DEFECTS_PER_KIND,
         np.random.default_rng((seed, 3)),
         frame_hw=frame_hw,
