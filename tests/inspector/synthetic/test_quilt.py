@@ -39,8 +39,8 @@ def test_cuts_are_softer_than_blocks_laid_side_by_side() -> None:
 
 def test_the_same_seed_gives_the_same_texture() -> None:
     textures = [quilt([noise(1)], (90, 90), np.random.default_rng(s), block=24) for s in (5, 5, 6)]
-    assert np.array_equal(textures[0], made[1])
-    assert not np.array_equal(textures[0], made[2])
+    assert np.array_equal(textures[0], textures[1])
+    assert not np.array_equal(textures[0], textures[2])
 
 
 def test_blocks_larger_than_a_photograph_are_refused() -> None:
