@@ -12,6 +12,7 @@ from inspector.core.files import write_whole
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo, Verdict
 from inspector.outputs.files import make_folder
+from inspector.outputs.options import SnapshotOptions
 
 WHEN: Final[dict[str, frozenset[Verdict]]] = {
     "fail": frozenset({Verdict.FAIL}),
@@ -23,14 +24,15 @@ WHEN: Final[dict[str, frozenset[Verdict]]] = {
 class SnapshotSink:
     """Saves a JPEG per failing frame, named by its id and verdict, such as frame_00001234_FAIL.jpg.
 
-    max_count: largest number of files of this run; each further file replaces the oldest; 0 saves
-    none. Files from before the run stay, unless a new file has the same name. when: fail, error or
-    both. quality: JPEG quality, 1 to 100.
+    At most options.max_count files of this run exist; each further file replaces the oldest. Files
+    from before the run stay, unless a new file has the same name. Raises ConfigError for options
+    out of range.
     """
 
     name = "snapshots"
 
-    def __init__(self, folder: Path, *, max_count: int, when: str, quality: int) -> None:
+    def __init__(self, folder: Path, options: SnapshotOptions) -> None:
+        max_count, when, quality = options.max_count, options.when, options.quality
         if when not in WHEN:
             raise ConfigError(f"snapshots: when must be one of {', '.join(WHEN)}, not {when!r}")
         if max_count < 0:

@@ -11,7 +11,7 @@ from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import SourceLost
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.live import LiveReader
-from inspector.sources.reconnect import Backoff
+from inspector.sources.options import CameraOptions
 from inspector.sources.v4l2 import Capture, V4l2Capture
 
 # Interval at which a waiting read checks whether close() was called.
@@ -27,32 +27,29 @@ OpenCapture = Callable[[], Capture]
 class CameraSource:
     """A live source: pts_s is None. A frame that cannot be decoded is a BadFrame.
 
-    index: N of /dev/videoN, or that path. frame_hw (height, width) in px, fps in Hz: requested from
-    the camera; None: the camera chooses. `info` has the actual values; a warning names each one
-    that differs from the request. read_timeout_s: a camera without a frame for this time is lost.
-    wait_for_source: the constructor does not open the camera; read() tries until it opens, and
-    `info` has no size and no rate. open_capture: another way to open the camera. The constructor
-    raises SourceError if the camera cannot be opened.
+    index: N of /dev/videoN, as number or text, or that path. `info` has the size and the rate that
+    the camera gives; a warning names each one that differs from the request. With
+    options.reconnect.wait_for_source the constructor does not open the camera: read() tries until
+    it opens, and `info` has no size and no rate. open_capture: another way to open the camera. The
+    constructor raises SourceError if the camera cannot be opened.
     """
 
     def __init__(
         self,
         index: int | str,
+        options: CameraOptions,
         *,
-        frame_hw: tuple[int, int] | None,
-        fps: float | None,
-        read_timeout_s: float,
-        backoff: Backoff,
-        wait_for_source: bool = False,
         open_capture: OpenCapture | None = None,
     ) -> None:
+        frame_hw, fps = options.frame_hw, options.fps
         self._name = f"camera {index}"
         self._requested = frame_hw, fps
         self._actual: tuple[tuple[int, int], float | None] | None = None
-        self._read_timeout_s = read_timeout_s
+        self._read_timeout_s = options.read_timeout_s
         self._open = open_capture or (lambda: V4l2Capture(index, frame_hw=frame_hw, fps=fps))
         closing = Event()
-        connection = None if wait_for_source else self._connect(closing)
+        backoff = options.reconnect
+        connection = None if backoff.wait_for_source else self._connect(closing)
         actual_hw, actual_fps = self._actual or (None, None)
         self._info = SourceInfo(source_id=self._name, live=True, frame_hw=actual_hw, fps=actual_fps)
         self._reader = LiveReader(self._name, self._connect, connection, backoff, closing)

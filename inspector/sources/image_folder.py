@@ -12,6 +12,9 @@ from inspector.core.errors import DataError, SourceError
 from inspector.core.picture_files import pictures_of
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.numbering import Numbering
+from inspector.sources.options import ImageFolderOptions
+
+DEFAULT_FPS = 10.0
 
 # A share of fewer pictures than this means little.
 _FEW = 10
@@ -23,13 +26,15 @@ class ImageFolderSource:
     Grey pictures become BGR, alpha is dropped, 16 bits are scaled to 8, and the EXIF orientation is
     applied. Pictures may differ in size; `info.frame_hw` is the size of the first readable picture.
 
-    pattern: a folder, a glob or a file. Subfolders of a folder are not read. fps: picture i has the
-    time i / fps. max_unreadable: allowed share in [0, 1] of unreadable pictures among those read so
+    pattern: a folder, a glob or a file. Subfolders of a folder are not read. options.fps: None is
+    10. options.max_unreadable: allowed share in [0, 1] of unreadable pictures among those read so
     far (while fewer than 10 are read, among 10). Each unreadable picture is a BadFrame; above the
     share, read() raises SourceError.
     """
 
-    def __init__(self, pattern: str, *, fps: float, max_unreadable: float) -> None:
+    def __init__(self, pattern: str, options: ImageFolderOptions) -> None:
+        fps = DEFAULT_FPS if options.fps is None else options.fps
+        max_unreadable = options.max_unreadable
         if fps <= 0:
             raise SourceError(
                 f"the frame rate of the pictures {pattern} must be above 0, not {fps}"

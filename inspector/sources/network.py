@@ -13,7 +13,7 @@ from inspector.core.errors import SourceError, SourceLost
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.decoding import Decoded, StreamDecoder, frame_rate, video_stream
 from inspector.sources.live import LiveReader
-from inspector.sources.reconnect import Backoff
+from inspector.sources.options import NetworkOptions
 from inspector.sources.uri import mask_secrets, mask_uri
 
 # FFmpeg analyses a new stream for 5 s by default. It keeps the packets that it reads meanwhile.
@@ -27,28 +27,19 @@ class NetworkSource:
     After each connect the first frame is a key frame. If the server ends the stream, the source
     connects again; the end of a file with a known length, served over HTTP, ends the source.
 
-    url: may contain a user and a password; they are never shown. open_timeout_s, read_timeout_s: a
-    server that sends nothing for this time counts as broken. wait_for_source: the constructor does
-    not connect; read() tries until it succeeds. Otherwise the constructor tries once and raises
-    SourceError.
+    url: may contain a user and a password; they are never shown. The constructor tries once and
+    raises SourceError. With options.reconnect.wait_for_source it does not connect, and read() tries
+    until it succeeds.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        open_timeout_s: float,
-        read_timeout_s: float,
-        backoff: Backoff,
-        transport: str = "tcp",
-        wait_for_source: bool = False,
-    ) -> None:
+    def __init__(self, url: str, options: NetworkOptions) -> None:
         self._url = url
         self._name = mask_uri(url)
-        self._timeouts = (open_timeout_s, read_timeout_s)
-        self._transport = transport
+        self._timeouts = (options.open_timeout_s, options.read_timeout_s)
+        self._transport = options.rtsp_transport
+        backoff = options.reconnect
         closing = Event()
-        connection = None if wait_for_source else self._connect(closing)
+        connection = None if backoff.wait_for_source else self._connect(closing)
         self._info = SourceInfo(
             source_id=self._name,
             live=True,

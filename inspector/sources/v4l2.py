@@ -38,7 +38,8 @@ class Capture(Protocol):
 
 
 class V4l2Capture:
-    """index: N of /dev/videoN, or that path. frame_hw, fps: requested; the camera may differ.
+    """index: N of /dev/videoN, as number or text, or that path. frame_hw, fps: requested; a
+    camera may give others.
 
     `VideoCapture.read` waits up to 10 s in the driver, and only an environment variable changes
     that. `waitAny`, which OpenCV offers only for V4L2, has a timeout. OpenCV ignores that timeout
@@ -48,7 +49,7 @@ class V4l2Capture:
     def __init__(
         self, index: int | str, *, frame_hw: tuple[int, int] | None, fps: float | None
     ) -> None:
-        device = Path(f"/dev/video{index}") if isinstance(index, int) else Path(index)
+        device = Path(f"/dev/video{index}") if str(index).isdigit() else Path(str(index))
         if not device.exists():
             raise SourceError(f"the camera {device} does not exist")
         # resolve() follows links such as those in /dev/v4l/by-id.

@@ -15,8 +15,11 @@ from inspector.core.errors import SourceError
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.decoding import Decoded, StreamDecoder, frame_rate, video_stream
 from inspector.sources.numbering import Numbering
+from inspector.sources.options import VideoFileOptions
 from inspector.sources.timeline import Timeline
 from inspector.sources.uri import mask_secrets, mask_uri
+
+DEFAULTS = VideoFileOptions()
 
 _CLOSE_WAIT_S = 1.0
 _DEFAULT_RATE = Fraction(25)
@@ -27,12 +30,12 @@ class VideoFileSource:
     clean key frame is a BadFrame.
 
     `info.frame_count` comes from the container, or is estimated from the duration; a damaged or
-    truncated file gives fewer frames. `info.frame_hw` is the size after rotation.
-    threads: of the decoder; 0: one per core. 1 thread needs the least CPU time per frame and
-    delivers damaged pictures; with more threads most damaged pictures are missing.
+    truncated file gives fewer frames. `info.frame_hw` is the size after rotation. Raises
+    SourceError.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path | str, options: VideoFileOptions = DEFAULTS) -> None:
+        path = Path(path)
         self._name = mask_uri(str(path))
         self._container = _open_container(path, self._name)
         self._numbering = Numbering(self._name)
@@ -42,7 +45,7 @@ class VideoFileSource:
         with ExitStack() as on_failure:
             on_failure.callback(self._container.close)
             self._stream = video_stream(self._container, self._name)
-            self._decoder = StreamDecoder(self._stream, threads=threads)
+            self._decoder = StreamDecoder(self._stream, threads=options.decode_threads)
             self._steps = self._decode_all()
             rate = frame_rate(self._stream)
             period_s = 1 / (rate or _DEFAULT_RATE)

@@ -12,7 +12,6 @@ from loguru import logger
 from output_parts import run_info
 
 from inspector.core.errors import SinkError
-from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.outbox import Outbox, QueuedRecord
 from inspector.outputs.queued import QueuedOutput
 from inspector.outputs.sender import QueueOptions
@@ -36,13 +35,9 @@ def options(folder: Path, **changes: Any) -> QueueOptions:
     return QueueOptions(dir=str(folder), **(quick | changes))
 
 
-def no_records(run: RunInfo, inspection: Inspection) -> Sequence[Mapping[str, Any]]:
-    raise AssertionError("these tests hand over records themselves")
-
-
 def open_output(folder: Path, port: int, sender: Any = None, **changes: Any) -> QueuedOutput:
     sender = sender or LineSender(LineOptions(kind="lines", port=port))
-    output = QueuedOutput("line", sender, options(folder, **changes), no_records)
+    output = QueuedOutput("line", sender, options(folder, **changes))
     output.open(run_info())
     return output
 
@@ -265,7 +260,7 @@ def test_only_the_records_that_the_sender_wants_reach_the_outbox(tmp_path: Path)
 
 
 def test_it_can_be_closed_twice_and_without_open(tmp_path: Path) -> None:
-    output = QueuedOutput("line", Stuck(), options(tmp_path), no_records)
+    output = QueuedOutput("line", Stuck(), options(tmp_path))
     output.close()
     with pytest.raises(SinkError, match="before it is open"):
         output.put({"event_id": "a"})
