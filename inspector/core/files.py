@@ -28,7 +28,7 @@ def read_small(path: Path) -> str:
 def write_whole(
     path: Path,
     content: bytes,
-    what: str = "",
+    label: str = "",
     error: type[InspectorError] = SinkError,
     *,
     sync: bool = True,
@@ -36,7 +36,7 @@ def write_whole(
     """Writes a file completely or not at all, and creates its folder.
 
     It writes a temporary file beside it and renames that one, so a reader, also after a power cut,
-    sees the old file or the new one. what: comes before the path in a message, such as "split ".
+    sees the old file or the new one. label: comes before the path in a message, such as "split ".
     sync: wait until the file is on the disk. False: the file may be missing after a power cut.
 
     Raises `error` if the disk fails.
@@ -53,7 +53,7 @@ def write_whole(
     except OSError as exc:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        raise error(f"{what}{path} cannot be written: {exc.strerror or exc}") from exc
+        raise error(f"{label}{path} cannot be written: {exc.strerror or exc}") from exc
 
 
 @contextlib.contextmanager

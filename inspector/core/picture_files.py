@@ -90,16 +90,16 @@ def pictures_below(folder: Path) -> Iterator[Path]:
 
     Each folder is read once, even if links lead back to it.
     """
-    yield from _unseen_below(folder, set())
+    yield from _walk_once(folder, set())
 
 
-def _unseen_below(folder: Path, seen: set[str]) -> Iterator[Path]:
+def _walk_once(folder: Path, seen: set[str]) -> Iterator[Path]:
     if (real := os.path.realpath(folder)) in seen:
         return
     seen.add(real)
     yield from pictures_in(folder)
     for below in folders_in(folder):
-        yield from _unseen_below(below, seen)
+        yield from _walk_once(below, seen)
 
 
 def _by_path(path: Path) -> tuple[list[tuple[int, int, str]], str]:

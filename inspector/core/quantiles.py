@@ -45,10 +45,10 @@ class LogHistogram:
         if not self.count:
             return math.nan
         rank = max(1, math.ceil(q * self.count))
-        seen = 0
+        counted = 0
         for index in sorted(self._bins):
-            seen += self._bins[index]
-            if seen >= rank:
+            counted += self._bins[index]
+            if counted >= rank:
                 break
         if index == 0:
             return self.minimum

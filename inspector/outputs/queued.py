@@ -139,9 +139,8 @@ class QueuedOutput:
         while not self._stopped.is_set():
             self._sync_when_due(outbox)
             self._appended.clear()
-            closing = (
-                self._closing.is_set()
-            )  # read before the outbox, because no record follows close()
+            # Read this before the outbox, because no record follows close().
+            closing = self._closing.is_set()
             batch = outbox.oldest(most)
             if not batch:
                 if closing:

@@ -66,26 +66,26 @@ def draw_labels(
     """Draws labels for the worst and longest defects inside `area`. Returns their number."""
     worst_first = sorted(defects, key=lambda d: (-_RANK[d.severity], -d.length_px))[:MAX_LABELS]
     anchors = [_box_of(defect, to_canvas) for defect in worst_first]
-    taken: list[Box] = []
+    occupied: list[Box] = []
     for defect, anchor in zip(worst_first, anchors, strict=True):
         text = format_label(defect, unit)
         size = (font.width(text) + 2 * font.pad_px, font.line_px)
-        box = find_label_box(anchor, size, area, taken, anchors)
+        box = find_label_box(anchor, size, area, occupied, anchors)
         if box is None:
             continue
-        taken.append(box)
+        occupied.append(box)
         colour = SEVERITY_COLOURS[defect.severity]
         canvas.fill(box, colour)
         canvas.text(text, box[0] + font.pad_px, box[1], font, colour.ink)
-    return len(taken)
+    return len(occupied)
 
 
 def find_label_box(
-    anchor: Box, size: tuple[int, int], area: Box, taken: list[Box], defects: list[Box]
+    anchor: Box, size: tuple[int, int], area: Box, occupied: list[Box], defects: list[Box]
 ) -> Box | None:
     """Finds a box of `size` (width, height) for a label, beside its anchor and inside `area`.
 
-    taken: boxes of other labels, which it must not cover. defects: boxes of which it covers as
+    occupied: boxes of other labels, which it must not cover. defects: boxes of which it covers as
     little as possible. None if there is no free box.
     """
     width, height = size
@@ -98,7 +98,7 @@ def find_label_box(
         x = min(max(x, area[0]), area[2] - width) // 2 * 2
         y = min(max(y, area[1]), area[3] - height) // 2 * 2
         box = (x, y, x + width, y + height)
-        if any(overlap_area(box, other) for other in taken):
+        if any(overlap_area(box, other) for other in occupied):
             continue
         cost = sum(overlap_area(box, other) for other in defects) + rank
         if best is None or cost < best[0]:

@@ -74,15 +74,15 @@ def format_table(rows: Sequence[TruthRow]) -> list[str]:
         "kind           length  width    area   length  width    area   found   sd mm  sized on",
     ]
     for row in rows:
-        seen = f"{row.found_frames}/{row.whole_frames}"
+        frames = f"{row.found_frames}/{row.whole_frames}"
         start = f"{row.kind:13} {_sizes(row.true)}   "
         if row.measured is None:
-            lines.append(f"{start}{'missed':^22}  {seen:>6}")
+            lines.append(f"{start}{'missed':^22}  {frames:>6}")
             continue
         sd = "" if row.length_sd_mm is None else f"{row.length_sd_mm:.2f}"
         pieces = f" in {row.pieces} pieces" if row.pieces > 1 else ""
         source = "frame" if row.size_source == "refined" else "map"
-        lines.append(f"{start}{_sizes(row.measured)}  {seen:>6}  {sd:>6}  {source}{pieces}")
+        lines.append(f"{start}{_sizes(row.measured)}  {frames:>6}  {sd:>6}  {source}{pieces}")
     return lines
 
 

@@ -60,9 +60,9 @@ def write_clip(
 
 def transport_stream(count: int, *, gop: int = 5) -> bytes:
     """MPEG-TS of `count` small pictures."""
-    held = io.BytesIO()
-    write_clip(held, moving(count, (48, 64)), gop=gop, form="mpegts", options={"bf": "0"})
-    return held.getvalue()
+    buffer = io.BytesIO()
+    write_clip(buffer, moving(count, (48, 64)), gop=gop, form="mpegts", options={"bf": "0"})
+    return buffer.getvalue()
 
 
 def set_display_matrix(path: Path, abcd: tuple[int, int, int, int]) -> None:

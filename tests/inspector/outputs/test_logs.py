@@ -177,10 +177,10 @@ def test_an_incomplete_last_line_is_dropped_and_any_other_is_an_error(tmp_path: 
     for number in range(3):
         sink.write(inspection(number), PICTURE)
     sink.close()
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-20])
+    content = path.read_bytes()
+    path.write_bytes(content[:-20])
     assert [r["frame_id"] for r in read_log(path)[1]] == [0, 1]
-    path.write_bytes(whole.replace(b'"frame_id":1', b'"frame_id"'))
+    path.write_bytes(content.replace(b'"frame_id":1', b'"frame_id"'))
     with pytest.raises(ValueError, match="line 4 of"):
         read_log(path)
     path.write_text(json.dumps({"type": "inspection"}) + "\n")

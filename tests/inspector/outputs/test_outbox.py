@@ -220,7 +220,7 @@ except SinkError as exc:
 
 
 def test_a_full_disk_gives_a_one_sentence_error_and_loses_no_record(tmp_path: Path) -> None:
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path)],
         cwd=Path(__file__).parents[3],
         capture_output=True,
@@ -228,7 +228,7 @@ def test_a_full_disk_gives_a_one_sentence_error_and_loses_no_record(tmp_path: Pa
         check=True,
         timeout=60,
     )
-    count, sentence = done.stdout.strip().split(" ", 1)
+    count, sentence = process.stdout.strip().split(" ", 1)
     assert f"the outbox {tmp_path / FILE} cannot be used: " in sentence
     assert int(count) > 20
     bodies = [f"{number} ".encode().ljust(1000, b"x") for number in range(int(count))]

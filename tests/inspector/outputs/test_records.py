@@ -113,8 +113,8 @@ def test_every_line_of_a_log_fits_the_schema_and_is_numbered(tmp_path: Path) -> 
 
 
 def test_an_error_with_a_map_keeps_score_and_defects(tmp_path: Path) -> None:
-    seen = inspection(3, defects=(defect(),), score=2.0)
-    frame, scored = seen.frame, {"score": seen.score, "defects": seen.defects}
+    passing = inspection(3, defects=(defect(),), score=2.0)
+    frame, scored = passing.frame, {"score": passing.score, "defects": passing.defects}
     sick = Inspection(frame, Verdict.ERROR, 1.5, 2.0, error="dark", cause=Cause.HEALTH, **scored)
     record = inspection_records(run_info(), sick)[1]
     assert (record["score"], len(record["defects"])) == (2.0, 1)

@@ -52,8 +52,8 @@ def copy(source_path: Path, path: Path, *, frames: int | None = None) -> tuple[l
     while (frames is None or len(pts) < frames) and (frame := source.read()) is not None:
         assert isinstance(frame, Frame)
         assert frame.pts_s is not None
-        done = Inspection(frame, Verdict.PASS, 1.0, 1.0, score=0.0)
-        sink.write(done, render(done))
+        result = Inspection(frame, Verdict.PASS, 1.0, 1.0, score=0.0)
+        sink.write(result, render(result))
         pts.append(frame.pts_s)
         sizes.append(frame.frame_hw)
     sink.close()
@@ -194,8 +194,8 @@ def test_bad_frames_wait_until_a_frame_sets_the_size(tmp_path: Path) -> None:
     sink.open(run_info(time_base=TICK, frame_hw=None))
     verdicts = [Verdict.ERROR, Verdict.ERROR, Verdict.PASS, Verdict.ERROR]
     for number, verdict in enumerate(verdicts):
-        done = inspection(number, verdict=verdict, pts_s=number / 25)
-        sink.write(done, render(done))
+        result = inspection(number, verdict=verdict, pts_s=number / 25)
+        sink.write(result, render(result))
     sink.close()
     assert len(times(out)) == 4
     with av.open(str(out)) as container:

@@ -225,10 +225,10 @@ def test_a_missing_pygame_gives_a_one_sentence_error() -> None:
         "try: Window('x')\n"
         "except ConfigError as exc: sys.stdout.write(str(exc))\n"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout == (
+    assert process.stdout == (
         "showing a window needs pygame-ce: install the extra `window`, or run without --show"
     )
 

@@ -71,18 +71,18 @@ boxes = st.tuples(
 @given(st.lists(boxes, min_size=1, max_size=15), st.integers(20, 300), st.integers(8, 60))
 @settings(deadline=None)
 def test_labels_stay_inside_and_off_each_other(anchors: list[Box], width: int, height: int) -> None:
-    taken: list[Box] = []
+    occupied: list[Box] = []
     for anchor in anchors:
-        box = find_label_box(anchor, (width, height), AREA, taken, anchors)
+        box = find_label_box(anchor, (width, height), AREA, occupied, anchors)
         if box is None:
             continue
         assert box[2] - box[0] == width
         assert box[3] - box[1] == height
         assert AREA[0] <= box[0] and box[2] <= AREA[2]  # noqa: PT018
         assert AREA[1] <= box[1] and box[3] <= AREA[3]  # noqa: PT018
-        assert all(overlap_area(box, other) == 0 for other in taken)
-        taken.append(box)
-    assert taken
+        assert all(overlap_area(box, other) == 0 for other in occupied)
+        occupied.append(box)
+    assert occupied
 
 
 def test_a_single_label_is_above_its_defect_or_below_it_at_the_upper_edge() -> None:

@@ -93,10 +93,10 @@ def test_the_heat_is_at_the_place_of_the_map_and_the_rest_is_dimmed() -> None:
 
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_the_header_shows_the_verdict_in_its_colour(verdict: Verdict) -> None:
-    done = (
+    result = (
         error(picture_of()) if verdict is Verdict.ERROR else inspection(picture_of(), 1.0, verdict)
     )
-    canvas = renderer()(done).i420()
+    canvas = renderer()(result).i420()
     colour = VERDICT_COLOURS[verdict]
     y, u, v = (
         canvas[0, 0],
@@ -108,15 +108,15 @@ def test_the_header_shows_the_verdict_in_its_colour(verdict: Verdict) -> None:
 
 
 def test_the_header_shows_score_threshold_frame_time_and_latency() -> None:
-    done = replace(inspection(picture_of()), timings_ms={"infer": 3.0, "latency": 61.4})
-    assert header_texts(done) == [
+    result = replace(inspection(picture_of()), timings_ms={"infer": 3.0, "latency": 61.4})
+    assert header_texts(result) == [
         "score 1.1 < 1.8",
         "0 defects",
         "frame 5",
         "0:00:02.500",
         "latency 61 ms",
     ]
-    live = replace(done, frame=replace(done.frame, pts_s=None, name="a.png"), score=1.8)
+    live = replace(result, frame=replace(result.frame, pts_s=None, name="a.png"), score=1.8)
     assert header_texts(live)[0] == "score 1.8 >= 1.8"
     assert header_texts(live)[2:4] == ["frame 5 a.png", UTC]
     assert header_texts(error(None)) == ["frame 6", "0:00:02.600"]

@@ -206,11 +206,11 @@ def test_the_right_password_opens_and_a_wrong_one_is_shown_nowhere(server_type, 
         with pytest.raises(SourceError, match="401") as caught:
             open_stream(wrong)
     # This server breaks, so that the attempts are logged.
-    gone = open_stream(url, wait=True, backoff=Backoff(first_s=0.02, max_s=0.02, give_up_s=0.1))
+    missing = open_stream(url, wait=True, backoff=Backoff(first_s=0.02, max_s=0.02, give_up_s=0.1))
     with pytest.raises(SourceLost) as lost:
-        gone.read()
+        missing.read()
     shown = [*logged, str(caught.value), str(lost.value), source.info.source_id]
-    shown += [frames[0].source_id, repr(caught.value), repr(gone.info)]
+    shown += [frames[0].source_id, repr(caught.value), repr(missing.info)]
     assert any("; attempt " in line for line in logged)
     for secret in ("Right-pass", "Wrong", "Tok-en", "admin"):
         assert not any(secret in text for text in shown)

@@ -40,11 +40,11 @@ def test_nearly_no_damaged_picture_passes_as_clean(tmp_path: Path, options, thre
     """H.264 has no checksum, so changed bytes are sometimes still a valid stream."""
     path = tmp_path / "clip.mp4"
     write_clip(path, moving(150, (240, 320)), options=options)
-    whole = path.read_bytes()
+    content = path.read_bytes()
     sound = [f.image for f in read_all(path)]
     wrong = flagged = passed = 0
     for seed in range(3):
-        path.write_bytes(whole)
+        path.write_bytes(content)
         flip_bytes(path, 8, seed)
         frames = read_all(path, threads=threads)
         assert [f.frame_id for f in frames] == list(range(150))

@@ -151,9 +151,9 @@ def test_a_file_that_is_not_a_video_is_refused_in_one_sentence(tmp_path: Path, p
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("no video at all\n" * 50)
     write_sound(tmp_path / "sound.mp4")
-    whole = tmp_path / "clip.mp4"
-    write_clip(whole, pictures[:10])
-    (tmp_path / "headless.mp4").write_bytes(whole.read_bytes()[:3000])
+    clip = tmp_path / "clip.mp4"
+    write_clip(clip, pictures[:10])
+    (tmp_path / "headless.mp4").write_bytes(clip.read_bytes()[:3000])
     for name, words in (
         ("missing.mp4", "does not exist"),
         ("", "is a folder"),

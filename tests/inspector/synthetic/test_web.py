@@ -62,15 +62,15 @@ def test_a_defect_enters_passes_and_leaves_at_its_true_place(speed: float) -> No
         if not visible:
             assert dark == 0
             continue
-        (here,) = visible
-        covered = coverage(here.defect.polygon, (0, 0, HW[1], HW[0]))
+        (hit,) = visible
+        covered = coverage(hit.defect.polygon, (0, 0, HW[1], HW[0]))
         assert dark == pytest.approx(covered.sum(), abs=45)
-        assert here.complete == bool(covered.sum() == pytest.approx(400, abs=1e-3))
+        assert hit.complete == bool(covered.sum() == pytest.approx(400, abs=1e-3))
         where = np.argwhere(image[..., 1] < 60)
-        if here.complete:
+        if hit.complete:
             centre = where.mean(axis=0)[::-1] + 0.5
-            assert centre == pytest.approx(here.defect.centroid, abs=0.51)
-        seen.append(here.complete)
+            assert centre == pytest.approx(hit.defect.centroid, abs=0.51)
+        seen.append(hit.complete)
     assert seen[0] is False
     assert seen[-1] is False
     assert seen.count(True) >= 10
