@@ -1,4 +1,4 @@
-"""Array types of pictures, maps and masks. Pictures are shared between threads, so read-only."""
+"""Array types of pictures, maps and masks. Pictures are read-only: threads share them."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""Time: monotonic nanoseconds for measuring, UTC for people."""
+"""Reads the clocks: monotonic nanoseconds for measuring, UTC for people."""
 
 import time
 from datetime import UTC, datetime

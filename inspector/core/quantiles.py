@@ -41,7 +41,7 @@ class LogHistogram:
         return math.sqrt(self._m2 / (self.count - 1)) if self.count > 1 else math.nan
 
     def quantile(self, q: float) -> float:
-        """The smallest value that is not below a share `q` of all values. NaN when empty."""
+        """The value that a share `q` of all values is at or below. NaN when empty."""
         if not self.count:
             return math.nan
         rank = max(1, math.ceil(q * self.count))

@@ -30,8 +30,8 @@ def is_torn(path: Path) -> bool:
 
 
 def find_complete_end(file: BinaryIO) -> int:
-    """The offset after the last complete box. A fragment's index (moof) counts only if its data
-    (mdat) is complete."""
+    """Offset of the end of the last complete box. An index (moof) counts only if its data (mdat) is
+    complete."""
     size = file.seek(0, 2)
     at = end = 0
     while at + 8 <= size:

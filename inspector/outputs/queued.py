@@ -165,7 +165,7 @@ class QueuedOutput:
             delay_s, most, failed = options.retry_first_s, min(2 * most, BATCH), False
 
     def _pause(self, outbox: Outbox, delay_s: float) -> None:
-        """Waits between two attempts. The end of the run ends the wait, for one more attempt."""
+        """Waits between two attempts. The end of the run shortens it, for a last attempt."""
         end_ns = now_ns() + round(delay_s * 1e9)
         ending = self._stopped if self._closing.is_set() else self._closing
         while (left_s := (end_ns - now_ns()) / 1e9) > 0:

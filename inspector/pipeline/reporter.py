@@ -115,7 +115,7 @@ class Reporter:
         return first
 
     def _attempt(self, output: Output, action: Callable[[], None]) -> None:
-        """If the sink fails, ends the run if the output is fatal, otherwise disables the output."""
+        """Calls the sink. If it fails, a fatal output ends the run and another is disabled."""
         try:
             action()
         except SinkError as exc:

@@ -15,7 +15,7 @@ from inspector.sources.damage import DamageTracker
 from inspector.sources.pictures import PictureConverter
 from inspector.sources.uri import mask_secrets
 
-# "aggressive" detected 22 of 28 more wrong pictures in a damaged CAVLC clip, and had no false alarm
+# "aggressive" also detected 22 of 28 wrong pictures in a damaged CAVLC clip, and had no false alarm
 # in clips without damage. "explode" turns damage into exceptions, and the picture is lost. It is
 # used with frame threads, because a race in FFmpeg's H.264 decoder then sometimes loses the flag of
 # a concealed picture: in 9 of 36 runs over one damaged clip, in 0 of 80 runs with "explode", and in

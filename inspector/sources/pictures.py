@@ -66,7 +66,7 @@ class PictureConverter:
         if not self._warned:
             self._warned = True
             logger.warning(
-                "the display matrix {} is ignored, because it is not a rotation by 90 degrees",
+                "the display matrix {} is ignored: it is no rotation by a multiple of 90 degrees",
                 matrix,
             )
         return image

@@ -28,7 +28,7 @@ class Backoff:
             )
         if self.give_up_s is not None and self.give_up_s < 0:
             raise ConfigError(
-                f"source.reconnect.give_up_s must not be negative, not {self.give_up_s:g}"
+                f"source.reconnect.give_up_s must be at least 0, not {self.give_up_s:g}"
             )
 
     def delays(self) -> Iterator[float]:
