@@ -35,7 +35,7 @@ from inspector.synthetic.demo_scene import (
     normal_frames,
 )
 from inspector.synthetic.rendered_defects import RenderedDefect, mask, random_defect, render
-from inspector.synthetic.truth import Finding, compare
+from inspector.synthetic.truth import MeasuredRegion, compare
 from tools.fit import main as fit
 
 FIT_SEED = 5100
@@ -106,9 +106,11 @@ def _sized(texture: str, engine: Engine, scene: Scene) -> list[Sized]:
     compared = compare(frames, FRAME_HW, TOLERANCE_PX)
     sized = []
     for track in compared.tracks.values():
-        if track.whole:
+        if track.complete:
             best = track.best
-            sized.append(Sized(texture, track.truth, defects[id(best.found[0])] if best else None))
+            sized.append(
+                Sized(texture, track.truth, defects[id(best.regions[0])] if best else None)
+            )
     return sized
 
 
@@ -121,7 +123,7 @@ def _best_frames(scene: Scene) -> list[int]:
     nearest: dict[int, tuple[float, int]] = {}
     for index in range(scene.frames):
         for one in scene.web.visible(index):
-            if one.whole:
+            if one.complete:
                 off = abs(one.defect.centroid[1] - FRAME_HW[0] / 2)
                 nearest[one.web_id] = min(nearest.get(one.web_id, (off, index)), (off, index))
     return sorted({index for _, index in nearest.values()})
@@ -134,10 +136,10 @@ def _analyzer(*, refine: bool) -> MapAnalyzer:
     )
 
 
-def _finding(defect: Defect) -> Finding:
+def _finding(defect: Defect) -> MeasuredRegion:
     area, length, width = (getattr(defect, name) for name in SIZES)
     outer = defect.polygons[: len(defect.polygons) - defect.holes]
-    return Finding(outer, area, length, width, defect.size_source)
+    return MeasuredRegion(outer, area, length, width, defect.size_source)
 
 
 def ratios(sized: list[Sized]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from skimage import data
 
-from inspector.core.arrays import Image, frozen
+from inspector.core.arrays import Image, freeze
 from inspector.core.geometry import Affine
 from inspector.core.types import Defect, Frame, Inspection, Severity, Verdict
 from inspector.outputs.mp4 import Mp4Writer
@@ -100,7 +100,7 @@ def inspection(number: int, hw: tuple[int, int], defects: int) -> Inspection:
     """Gravel that scrolls by 8 pixels per frame, calm scores, defects in a row."""
     height, width = hw
     wide = np.tile(data.gravel(), (3, 5))[:height, number * 8 : number * 8 + width]
-    image = frozen(np.ascontiguousarray(np.repeat(wide[:, :, None], 3, axis=2)))
+    image = freeze(np.ascontiguousarray(np.repeat(wide[:, :, None], 3, axis=2)))
     scores = np.random.default_rng(number).normal(1, 0.2, (256, 256)).astype(np.float32)
     scores = cv2.GaussianBlur(scores, (0, 0), 4)
     frame = Frame(number, "bench", image, 0, number / FPS, "2026-01-31T12:00:00.123Z")

@@ -16,7 +16,7 @@ from engines.roi import mask
 from engines.spec import EngineSpec
 from evaluation.provenance import Settings
 from evaluation.truth_masks import TruthMask, to_map_resolution
-from inspector.core.arrays import Map, Mask, frozen
+from inspector.core.arrays import Map, Mask, freeze
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError
 from inspector.core.types import Frame, ModelInput
@@ -116,7 +116,7 @@ class EngineRunner:
         if x0 == x1 or y0 == y1:
             raise DataError(f"picture {sample.path} is too small for the engine's crop")
         truth = self._read_truth(sample, frame_hw)
-        frame = Frame(0, sample.name, frozen(image), time.monotonic_ns(), None, utc_now())
+        frame = Frame(0, sample.name, freeze(image), time.monotonic_ns(), None, utc_now())
         start = time.perf_counter()
         model_input = self._preprocess(frame)
         return _PreparedPicture(sample, model_input, truth, 1000 * (time.perf_counter() - start))

@@ -179,7 +179,7 @@ def _wire(
         calibration,
         config.measure,
         pixel_threshold=run.pixel_threshold,
-        failed=judge.failed,
+        failed=judge.fails,
     )
     open_engine = gate.EngineGate(config.engine, spec, ruler, run)
     render = _make_renderer(config, spec, source.info.frame_hw)

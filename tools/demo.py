@@ -17,7 +17,7 @@ from inspector.core.errors import InspectorError
 from inspector.core.files import write_whole
 from inspector.outputs.folder import DEFECTS, LOG, SIGHTINGS, SNAPSHOTS, SUMMARY, VIDEO
 from inspector.outputs.json_log import read_log
-from inspector.synthetic.contact_sheet import sheet, tile
+from inspector.synthetic.contact_sheet import draw_sheet, draw_tile
 from inspector.synthetic.demo_scene import (
     FRAME_HW,
     MM_PER_PX,
@@ -26,8 +26,8 @@ from inspector.synthetic.demo_scene import (
     inspected_scene,
     normal_frames,
 )
-from inspector.synthetic.truth import Comparison, Finding, compare
-from inspector.synthetic.truth_table import RULE, Row, rows, summaries, table
+from inspector.synthetic.truth import MeasuredRegion, TruthComparison, compare
+from inspector.synthetic.truth_table import RULE, TruthRow, format_table, make_rows, summarize
 from learning.methods.registry import fitted_methods, trained_methods
 from tools import calibrate, fit, train
 from tools._cli import guarded, program
@@ -135,13 +135,13 @@ class _Demo:
             ("--calibration", calibration, "--output", self.out, "--overwrite"),
         )
 
-    def compare(self) -> tuple[Comparison, list[dict[str, Any]]]:
+    def compare(self) -> tuple[TruthComparison, list[dict[str, Any]]]:
         _, records = read_log(self.out / LOG)
         frames = (
             (
                 record["frame_id"],
                 self.scene.web.visible(record["frame_id"]),
-                [Finding.from_record(defect) for defect in record["defects"]],
+                [MeasuredRegion.from_record(defect) for defect in record["defects"]],
             )
             for record in records
         )
@@ -149,11 +149,11 @@ class _Demo:
         write_picture(self.out / "contact_sheet.png", self._contact_sheet(comparison))
         return comparison, records
 
-    def report(self, comparison: Comparison, records: list[dict[str, Any]]) -> None:
-        made = rows(comparison)
-        print("\n" + "\n".join(table(made)))
+    def report(self, comparison: TruthComparison, records: list[dict[str, Any]]) -> None:
+        made = make_rows(comparison)
+        print("\n" + "\n".join(format_table(made)))
         print(RULE + "\n")
-        for one in summaries(made):
+        for one in summarize(made):
             found = f"{one.found} of {one.rendered}, {one.steady} in most frames"
             ratio = "length {:.2f}, width {:.2f}, area {:.2f}".format(*one.ratios or [np.nan] * 3)
             print(f"{one.kind:13} found {found}; median measured / true {ratio}")
@@ -171,26 +171,26 @@ class _Demo:
         self._write_comparison(made, alarms)
         self._tell_where()
 
-    def _contact_sheet(self, comparison: Comparison) -> Image:
+    def _contact_sheet(self, comparison: TruthComparison) -> Image:
         grid: dict[str, list[Image]] = {}
-        for row in rows(comparison):
+        for row in make_rows(comparison):
             track = comparison.tracks[row.web_id]
-            sighting = track.best or (track.whole or track.sightings)[0]
+            sighting = track.best or (track.complete or track.sightings)[0]
             image, _ = self.scene.web.frame(sighting.frame_id)
             text = "missed" if row.measured is None else f"measured {row.measured[0]:.2f} mm"
             label = f"{row.kind} {row.true[0]:.2f} mm, {text}"
-            one = tile(image, sighting.visible.defect, sighting.found, label)
+            one = draw_tile(image, sighting.visible.defect, sighting.regions, label)
             grid.setdefault(row.kind, []).append(one)
-        return sheet(list(grid.values()))
+        return draw_sheet(list(grid.values()))
 
-    def _write_comparison(self, made: list[Row], alarms: dict[str, int]) -> None:
+    def _write_comparison(self, made: list[TruthRow], alarms: dict[str, int]) -> None:
         path = self.out / "comparison.json"
         content = {
             "seed": self.seed,
             "texture": self.texture,
             "rule": RULE,
             "rows": [asdict(row) for row in made],
-            "summaries": [asdict(one) for one in summaries(made)],
+            "summaries": [asdict(one) for one in summarize(made)],
             "alarms": alarms,
             "seconds": self.seconds,
         }
@@ -219,7 +219,9 @@ class _Demo:
             raise DemoFailed(f"{command} ended with exit code {code}")
 
 
-def _alarms(comparison: Comparison, records: list[dict[str, Any]], scene: Scene) -> dict[str, int]:
+def _alarms(
+    comparison: TruthComparison, records: list[dict[str, Any]], scene: Scene
+) -> dict[str, int]:
     failed = {record["frame_id"] for record in records if record["verdict"] == "FAIL"}
     clean = {r["frame_id"] for r in records if not scene.web.visible(r["frame_id"])}
     false = [frame_id for frame_id, _ in comparison.false]
@@ -242,7 +244,7 @@ def _parser() -> argparse.ArgumentParser:
         "--method",
         choices=(FITTED, *trained_methods()),
         default=FITTED,
-        help="of the engine; a trained method takes minutes and needs torch (default: %(default)s)",
+        help="of the engine; a trained method takes minutes and needs torch (%(default)s)",
     )
     parser.add_argument(
         "--epochs",

@@ -83,7 +83,7 @@ def place(
         x0, y0, x1, y1 = defect.touched_box()
         if x1 - x0 >= hw[1] or y1 - y0 >= hw[0]:
             continue
-        defect = defect.moved(rng.uniform(-x0, hw[1] - x1), rng.uniform(-y0, hw[0] - y1))
+        defect = defect.shifted(rng.uniform(-x0, hw[1] - x1), rng.uniform(-y0, hw[0] - y1))
         if not any(_touch(defect, other) for other in found):
             found.append(defect)
         if len(found) == count:

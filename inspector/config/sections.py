@@ -13,7 +13,7 @@ from inspector.outputs.options import OutputOptions
 from inspector.pipeline.options import PipelineOptions
 from inspector.processing.postprocess import VerdictOptions
 from inspector.sources.options import SourceOptions
-from inspector.sources.uri import masked
+from inspector.sources.uri import mask_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Config:
         values = asdict(self)
         for entry in (values, *values["sources"]):
             if isinstance(uri := entry["source"].get("uri"), str):
-                entry["source"]["uri"] = masked(uri)
+                entry["source"]["uri"] = mask_uri(uri)
         return values
 
     def sha256(self) -> str:

@@ -1,4 +1,4 @@
-"""Frames are shared between threads, so their arrays are frozen."""
+"""Array types of pictures, maps and masks. Pictures are read-only: threads share them."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,8 @@ Mask = npt.NDArray[np.bool_]
 """(h, w) bool."""
 
 
-def frozen(array: Image) -> Image:
-    """The array itself, read-only; a contiguous copy first where it is not contiguous."""
+def freeze(array: Image) -> Image:
+    """Makes the array read-only and returns it. Copies it first if it is not contiguous."""
     out = np.ascontiguousarray(array)
     out.flags.writeable = False
     return out

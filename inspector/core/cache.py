@@ -1,4 +1,4 @@
-"""The folder for files that can be made again, at the place that the operating system gives it."""
+"""Finds the cache folder of the user: it holds files that the program can make again."""
 
 import os
 import sys
@@ -11,20 +11,20 @@ NAME: Final = "line-inspector"
 
 
 def cache_folder() -> Path:
-    """The program's folder in the user's cache; it need not exist.
+    """Returns the program's folder in the user's cache. It does not create the folder.
 
-    Linux: $XDG_CACHE_HOME or ~/.cache (XDG Base Directory Specification, which has relative paths
-    ignored). macOS: ~/Library/Caches. Windows: %LOCALAPPDATA% or ~/AppData/Local. Raises
-    ConfigError where the user has no home folder.
+    Linux: $XDG_CACHE_HOME or ~/.cache (XDG Base Directory Specification, which ignores relative
+    paths). macOS: ~/Library/Caches. Windows: %LOCALAPPDATA% or ~/AppData/Local. Raises
+    ConfigError if the user has no home folder.
     """
     variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_CACHE_HOME")
-    stated = os.environ.get(variable, "")
-    if os.path.isabs(stated):
-        return Path(stated) / NAME
-    usual = {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
+    configured = os.environ.get(variable, "")
+    if os.path.isabs(configured):
+        return Path(configured) / NAME
+    default = {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
     try:
-        return Path.home() / usual / NAME
+        return Path.home() / default / NAME
     except RuntimeError as exc:
         raise ConfigError(
-            "there is no home folder to keep TensorRT plans in: set engine.plan_dir"
+            "the user has no home folder to store TensorRT plans in: set engine.plan_dir"
         ) from exc

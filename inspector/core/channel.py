@@ -1,4 +1,4 @@
-"""A bounded hand-over between two threads, which waits or drops the oldest when full."""
+"""A bounded queue between two threads. When it is full, it waits or drops the oldest item."""
 
 from collections import deque
 from enum import Enum
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class End(Enum):
-    """The one value that get() returns when nothing more will come."""
+    """The value that get() returns when the channel is closed and empty."""
 
     END = "end"
 
@@ -18,11 +18,13 @@ END: Final = End.END
 
 
 class Channel(Generic[T]):
-    """One producer, one consumer. `queue.Queue` has no shutdown before Python 3.13, and dropping
-    the oldest item through it is a race; here both happen under the one lock.
+    """A queue for one producer and one consumer.
 
-    capacity: items held at most, >= 1. drop_oldest: a full channel discards its oldest item
-    instead of making put() wait. `dropped` counts the discarded ones.
+    `queue.Queue` has no shutdown before Python 3.13, and dropping its oldest item is a race. This
+    class does both under one lock.
+
+    capacity: largest number of items in the channel, >= 1. drop_oldest: a full channel discards its
+    oldest item, so put() does not wait. `dropped` counts the discarded items.
     """
 
     def __init__(self, capacity: int, *, drop_oldest: bool = False) -> None:
@@ -36,7 +38,7 @@ class Channel(Generic[T]):
         self.dropped = 0
 
     def put(self, item: T) -> bool:
-        """Hands over one item; False when the channel is closed and the item was not taken."""
+        """Adds one item. Returns False if the channel is closed; the item is not added then."""
         with self._changed:
             if self._drop_oldest:
                 if not self._closed and len(self._items) >= self._capacity:
@@ -51,7 +53,7 @@ class Channel(Generic[T]):
             return True
 
     def get(self, timeout_s: float | None = None) -> T | End | None:
-        """The oldest item; END when closed and empty; None when `timeout_s` passed first."""
+        """Removes and returns the oldest item. END: closed and empty. None: `timeout_s` passed."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._items or self._closed, timeout_s):
                 return None
@@ -62,16 +64,19 @@ class Channel(Generic[T]):
             return END
 
     def close(self) -> None:
-        """No more put(); what waits is still delivered."""
+        """Refuses new items. The items in the channel can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def abort(self) -> int:
-        """No more put(), what waits is thrown away, both ends wake; the number thrown away."""
+        """Refuses new items, discards the items in the channel and returns their number.
+
+        A put() or get() that waits returns.
+        """
         with self._changed:
             self._closed = True
-            lost = len(self._items)
+            discarded = len(self._items)
             self._items.clear()
             self._changed.notify_all()
-            return lost
+            return discarded

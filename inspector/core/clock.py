@@ -1,11 +1,11 @@
-"""Time: monotonic nanoseconds for measuring, UTC for people."""
+"""Reads the clocks: monotonic nanoseconds for measuring, UTC for people."""
 
 import time
 from datetime import UTC, datetime
 
 
 def now_ns() -> int:
-    """Monotonic nanoseconds; only differences mean anything."""
+    """Monotonic nanoseconds. Only differences between two values have a meaning."""
     return time.monotonic_ns()
 
 

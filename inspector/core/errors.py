@@ -1,6 +1,6 @@
-"""Every error that the program raises on purpose, each with the exit code that it ends in.
+"""The errors of the program, each with its exit code.
 
-Each class is also the matching built-in, so that a caller who knows only Python can catch it.
+Each class also inherits from the built-in error that fits, so callers can catch that one.
 """
 
 from collections.abc import Sequence
@@ -16,37 +16,37 @@ class InspectorError(Exception):
 
 
 class ConfigError(InspectorError, ValueError):
-    """A configuration or an argument that cannot be used; names the dotted path of the key."""
+    """A configuration or an argument that cannot be used. Names the dotted path of the key."""
 
     exit_code = 2
 
 
 class DataError(InspectorError, ValueError):
-    """Pictures, masks or folders given for fitting or making videos that cannot be used."""
+    """Pictures, masks or folders that cannot be used for fitting or for making videos."""
 
     exit_code = 2
 
 
 class SpecError(InspectorError, ValueError):
-    """An engine file that does not say, or says wrongly, what it is."""
+    """An engine file whose spec is missing or wrong."""
 
     exit_code = 2
 
 
 class EngineError(InspectorError, RuntimeError):
-    """A runtime that is missing or lacks the device, or an engine that cannot be opened."""
+    """A runtime or a device that is missing, or an engine that cannot be opened."""
 
     exit_code = 2
 
 
 class InferenceError(EngineError):
-    """An engine that was opened, and failed on a picture."""
+    """An engine that failed on a picture."""
 
     exit_code = 1
 
 
 class ParityError(InspectorError, ArithmeticError):
-    """An exported engine that does not compute what its method computes."""
+    """An exported engine whose results differ from those of its method."""
 
     exit_code = 6
 
@@ -58,7 +58,7 @@ class CalibrationError(InspectorError, ValueError):
 
 
 class CalibrationSizeError(CalibrationError):
-    """A calibration made for another frame size than the one it meets."""
+    """A calibration that was made for another frame size."""
 
     exit_code = 5
 
@@ -70,13 +70,13 @@ class SourceError(InspectorError, OSError):
 
 
 class SourceLost(SourceError):
-    """A live source that broke and could not be reached again."""
+    """A live source that broke and could not be opened again."""
 
     exit_code = 4
 
 
 class FrameError(InspectorError, ValueError):
-    """One frame that cannot be judged; becomes an inspection with verdict ERROR and the cause."""
+    """One frame that cannot be judged. Its inspection gets the verdict ERROR and the cause."""
 
     def __init__(self, sentence: str, cause: Cause) -> None:
         super().__init__(sentence)
@@ -92,7 +92,7 @@ class SinkError(InspectorError, OSError):
 
 
 class StageError(InspectorError, RuntimeError):
-    """Anything unforeseen in a stage; names the stage and the frames that it worked on."""
+    """An unexpected error in a stage. Names the stage and the frames that it worked on."""
 
     def __init__(self, stage: str, frame_ids: Sequence[int], cause: BaseException) -> None:
         where = ""

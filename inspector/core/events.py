@@ -1,4 +1,4 @@
-"""Events: what a run tells besides its inspections."""
+"""The events that a run emits in addition to its inspections."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,10 +8,10 @@ from inspector.core.types import Cause, Defect, Verdict
 
 @dataclass(frozen=True, slots=True)
 class VerdictEvent:
-    """The verdict on one frame, before its defects are measured. It is final.
+    """The final verdict on one frame, sent before its defects are measured.
 
-    It is not yet a line of the log: the `verdict` line of the same frame follows. pts_s, score:
-    None where unknown. error, cause: for ERROR only. captured_ns, judged_ns: monotonic.
+    The `verdict` line of the same frame in the log follows later. pts_s, score: None if unknown.
+    error, cause: for ERROR only. captured_ns, judged_ns: monotonic.
     """
 
     frame_id: int
@@ -28,10 +28,10 @@ class VerdictEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that ended or changed. It becomes one line of the log, of its class's type.
+    """Something that ended or changed. It becomes one line of the log, with the class's `type`.
 
-    frame_id, captured_ns: of the frame that showed it, None where no frame did. seq: number of the
-    line within the run, set by the pipeline. Each further field is a key of the line.
+    frame_id, captured_ns: of the frame that showed it; None if no frame did. seq: number of the
+    line in the run; the pipeline sets it. A subclass adds fields; each becomes a key of the line.
     """
 
     type: ClassVar[str]
@@ -45,10 +45,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefectClosed(Event):
-    """One defect that no later frame will show.
+    """One defect that no later frame can show.
 
-    sightings: frames in which it was found, between the first and the last. best_frame_id: the
-    frame that shows it best. defect: its size over all sightings, None where it was not sized.
+    sightings: number of frames, from the first to the last, in which it was detected.
+    best_frame_id: the frame that shows it best. defect: its size over all sightings; None if it
+    was not measured.
     """
 
     type: ClassVar[str] = "defect_closed"

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, folders written by one run, and small files read."""
+"""Writes files completely or not at all, locks folders, and reads small text files."""
 
 import contextlib
 import os
@@ -13,11 +13,11 @@ except ModuleNotFoundError:  # Windows: no lock there
     fcntl = None  # type: ignore[assignment]
 
 MOST_TEXT = 256 * 1024
-"""Bytes of a file that people write by hand."""
+"""Size limit in bytes for files that people write by hand."""
 
 
 def read_small(path: Path) -> str:
-    """UTF-8 text. Raises OSError, or ValueError where it is no text or above MOST_TEXT."""
+    """Reads UTF-8 text. Raises OSError, or ValueError if it is not text or above MOST_TEXT."""
     with path.open("rb") as file:
         content = file.read(MOST_TEXT + 1)
     if len(content) > MOST_TEXT:
@@ -28,16 +28,18 @@ def read_small(path: Path) -> str:
 def write_whole(
     path: Path,
     content: bytes,
-    what: str = "",
+    label: str = "",
     error: type[InspectorError] = SinkError,
     *,
     sync: bool = True,
 ) -> None:
-    """Writes beside and moves into place, so that readers and power cuts see the old file or the
-    new one; makes the folder. what: put before the path in a message, as in "split ". sync: wait
-    until the disk has it; False for files that may be missing after a power cut.
+    """Writes a file completely or not at all, and creates its folder.
 
-    Raises `error` where the disk fails.
+    It writes a temporary file beside it and renames that one, so a reader, also after a power cut,
+    sees the old file or the new one. label: comes before the path in a message, such as "split ".
+    sync: wait until the file is on the disk. False: the file may be missing after a power cut.
+
+    Raises `error` if the disk fails.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -51,22 +53,22 @@ def write_whole(
     except OSError as exc:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        raise error(f"{what}{path} cannot be written: {exc.strerror or exc}") from exc
+        raise error(f"{label}{path} cannot be written: {exc.strerror or exc}") from exc
 
 
 @contextlib.contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """Makes the folder and keeps other runs out of it. Raises ConfigError where one is writing to
-    it, and where it cannot be made."""
-    with contextlib.ExitStack() as opened:
+    """Creates the folder and locks it against other runs. Raises ConfigError if another run has
+    the lock, or if the folder cannot be created."""
+    with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if fcntl is not None:  # where there is no lock, folders cannot be opened either
+            if fcntl is not None:  # a system without locks cannot open folders either
                 descriptor = os.open(folder, os.O_RDONLY)
-                opened.callback(os.close, descriptor)
+                stack.callback(os.close, descriptor)
                 lock(descriptor)
         except BlockingIOError as exc:
-            raise ConfigError(f"another run is writing to {folder}") from exc
+            raise ConfigError(f"another run is writing to {folder}: wait until it ends") from exc
         except OSError as exc:
             reason = exc.strerror or exc
             raise ConfigError(f"cannot use the output folder {folder}: {reason}") from exc
@@ -74,7 +76,10 @@ def sole_writer(folder: Path) -> Iterator[None]:
 
 
 def lock(descriptor: int, *, wait: bool = False) -> None:
-    """Keeps other processes from locking the same file or folder until the descriptor is closed,
-    where the system has such locks. Raises BlockingIOError where another one has it."""
+    """Locks a file or folder against other processes until the descriptor is closed.
+
+    Does nothing on a system without such locks. Raises BlockingIOError if another process has the
+    lock and `wait` is False.
+    """
     if fcntl is not None:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,7 @@
-"""Maps between pixel grids. Coordinates are continuous: (0, 0) is the corner of the first pixel."""
+"""Points, boxes, and maps between pixel grids.
+
+Coordinates are continuous: (0, 0) is the corner of the first pixel.
+"""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,6 +11,9 @@ import numpy.typing as npt
 
 Points = npt.NDArray[np.float64]
 """(n, 2) float64, x to the right then y down."""
+
+Box = tuple[int, int, int, int]
+"""Half-open (x0, y0, x1, y1) in whole pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,7 @@ class Affine:
 
     @classmethod
     def between(cls, from_hw: tuple[int, int], to_box: tuple[float, float, float, float]) -> Self:
-        """The map that lays a whole grid of size `from_hw` over the box (x0, y0, x1, y1)."""
+        """The map that stretches a grid of size `from_hw` over the box (x0, y0, x1, y1)."""
         x0, y0, x1, y1 = to_box
         return cls((x1 - x0) / from_hw[1], (y1 - y0) / from_hw[0], x0, y0)
 
@@ -43,7 +49,7 @@ class Affine:
         )
 
     def after(self, first: "Affine") -> "Affine":
-        """The map that applies `first`, then this one."""
+        """The map that applies `first`, then this map."""
         return Affine(
             self.scale_x * first.scale_x,
             self.scale_y * first.scale_y,

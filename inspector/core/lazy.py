@@ -1,4 +1,4 @@
-"""Public names of a package that are imported when they are first used."""
+"""Imports public names of a package when they are first used."""
 
 import importlib
 import sys
@@ -9,10 +9,10 @@ from typing import Any
 def lazy_exports(
     package: str, table: dict[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The functions __getattr__ and __dir__ of a package (PEP 562).
+    """Makes the functions __getattr__ and __dir__ of a package (PEP 562).
 
-    package: its __name__. table: public name -> "module:name". A name that was used once is stored
-    in the package, so that it costs one import only.
+    package: its __name__. table: public name -> "module:name". After its first use, a name is
+    stored in the package, so it is imported only once.
     """
 
     def get(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Hashes of file names, which need not be UTF-8."""
+"""Hashes file names, also names that are not UTF-8."""
 
 import hashlib
 from collections.abc import Iterable
@@ -7,6 +7,6 @@ from collections.abc import Iterable
 def names_hash(names: Iterable[str]) -> str:
     """Hexadecimal sha256 of names in their order.
 
-    A name as Python reads it from the file system: bytes that are not UTF-8 count as those bytes.
+    names: as Python reads them from the file system. Bytes that are not UTF-8 are hashed unchanged.
     """
     return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,4 +1,4 @@
-"""Which files are pictures, and in what order: the same for inspecting, fitting and evaluating."""
+"""Lists picture files in natural order, for inspecting, fitting and evaluating alike."""
 
 import glob
 import os
@@ -13,13 +13,13 @@ PICTURE_SUFFIXES: Final = (
     *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"),
     *(".webp", ".jp2", ".pbm", ".pgm", ".ppm"),
 )
-"""In lower case; the case of a file's suffix does not matter."""
+"""In lower case. The case of a file's suffix does not matter."""
 
 
 def is_picture(path: Path) -> bool:
-    """Whether it is a file with a picture's suffix. Hidden files, such as the ._001.png that a Mac
-    writes, are no pictures."""
-    # Unlike Path.is_file, isfile is False for a name that is too long or in a closed folder.
+    """Whether `path` is a file with the suffix of a picture. Hidden files, such as ._001.png that a
+    Mac writes, are not pictures."""
+    # isfile returns False for a name that is too long or in a closed folder; Path.is_file raises.
     return (
         path.suffix.lower() in PICTURE_SUFFIXES
         and not path.name.startswith(".")
@@ -28,26 +28,28 @@ def is_picture(path: Path) -> bool:
 
 
 def natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
-    """Sorts numbers in names by their value and letters without regard to case: 2.png before
-    10.png."""
+    """Sort key that compares numbers in names by value (2.png before 10.png) and ignores case."""
     parts = re.split(r"(\d+)", name.casefold())
     natural = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
     return natural, name
 
 
 def is_glob(name: str) -> bool:
-    """Whether it holds a wildcard and is not itself the name of a file or folder."""
+    """Whether `name` contains a wildcard and no file or folder has this name."""
     return glob.has_magic(name) and not os.path.exists(name)
 
 
 def pictures_of(name: str) -> list[Path]:
-    """The pictures right in a folder, those that match a glob (** goes into folders), or a single
-    file of any suffix; in natural order. Raises DataError where there is none."""
+    """Lists the pictures that a name means, in natural order.
+
+    name: a folder (pictures in its subfolders do not count), a glob (** matches subfolders), or a
+    file with any suffix. Raises DataError if there is no picture.
+    """
     path = Path(name)
     if os.path.isdir(path):
-        if not (found := pictures_in(path)):
+        if not (pictures := pictures_in(path)):
             raise DataError(f"the folder {name} holds no pictures ({', '.join(PICTURE_SUFFIXES)})")
-        return found
+        return pictures
     if os.path.exists(path):
         return [path]
     if not is_glob(name):
@@ -59,20 +61,22 @@ def pictures_of(name: str) -> list[Path]:
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures right in a folder, in natural order; none where it does not exist. Raises
-    DataError where it cannot be listed."""
+    """Lists the pictures in a folder, not in its subfolders, in natural order.
+
+    Empty if the folder does not exist. Raises DataError if it cannot be listed.
+    """
     return [path for path in entries(folder) if is_picture(path)]
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The folders right in a folder that are not hidden, in natural order."""
+    """Lists the subfolders of a folder that are not hidden, in natural order."""
     return [
         path for path in entries(folder) if os.path.isdir(path) and not path.name.startswith(".")
     ]
 
 
 def entries(folder: Path) -> list[Path]:
-    """What lies right in a folder, in natural order; nothing where it does not exist."""
+    """Lists files and subfolders of a folder in natural order. Empty if it does not exist."""
     if not os.path.isdir(folder):
         return []
     try:
@@ -82,18 +86,20 @@ def entries(folder: Path) -> list[Path]:
 
 
 def pictures_below(folder: Path) -> Iterator[Path]:
-    """The pictures in a folder and its subfolders, folder by folder; each folder once, even where
-    links lead back to it."""
-    yield from _unseen_below(folder, set())
+    """Yields the pictures in a folder and its subfolders, folder by folder.
+
+    Each folder is read once, even if links lead back to it.
+    """
+    yield from _walk_once(folder, set())
 
 
-def _unseen_below(folder: Path, seen: set[str]) -> Iterator[Path]:
+def _walk_once(folder: Path, seen: set[str]) -> Iterator[Path]:
     if (real := os.path.realpath(folder)) in seen:
         return
     seen.add(real)
     yield from pictures_in(folder)
     for below in folders_in(folder):
-        yield from _unseen_below(below, seen)
+        yield from _walk_once(below, seen)
 
 
 def _by_path(path: Path) -> tuple[list[tuple[int, int, str]], str]:

@@ -1,4 +1,4 @@
-"""Pictures that callers of the Python API pass in, in the form that the program works with."""
+"""Checks and converts pictures from callers of the Python API."""
 
 from typing import Any, Final
 
@@ -12,10 +12,10 @@ CHANNELS: Final = ("bgr", "rgb")
 
 
 def as_bgr(picture: npt.NDArray[Any], channels: str = "bgr") -> Image:
-    """(H, W, 3) uint8 BGR, contiguous, from a picture of colour (H, W, 3) or grey (H, W), uint8.
+    """Converts a picture to (H, W, 3) uint8 BGR, contiguous. Copies only if needed.
 
-    channels: the order of the colours in `picture`, one of CHANNELS. Copies only where the picture
-    is not in that form already. Raises DataError for any other array.
+    picture: colour (H, W, 3) or grey (H, W), uint8. channels: order of the colours in `picture`,
+    one of CHANNELS. Raises DataError for any other array.
     """
     if channels not in CHANNELS:
         raise DataError(f"channels must be one of {', '.join(CHANNELS)}, not {channels!r}")

@@ -1,4 +1,4 @@
-"""What the pipeline asks of a source, a picture, a sink and a stage that makes events."""
+"""The interfaces that the pipeline uses: source, picture, event stage and sink."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
@@ -9,7 +9,7 @@ from inspector.core.types import BadFrame, Frame, Inspection, RunInfo, SourceInf
 
 
 class Source(Protocol):
-    """Gives frames until it ends. Opened by its constructor, which raises SourceError."""
+    """Gives frames until it ends. Its constructor opens it and raises SourceError."""
 
     @property
     def info(self) -> SourceInfo: ...
@@ -17,27 +17,28 @@ class Source(Protocol):
     def read(self) -> Frame | BadFrame | None:
         """The next frame, or None at the end and after close().
 
-        Blocks while a live source is silent or reconnects. Raises SourceLost when it gives up.
+        Blocks while a live source is silent or reconnects. Raises SourceLost if the source gives
+        up.
         """
         ...
 
     def close(self) -> None:
-        """Ends the source; callable twice, and from another thread while read() blocks, which
-        then returns within 2 s."""
+        """Ends the source. May be called twice, and from another thread while read() blocks;
+        read() then returns within 2 s."""
         ...
 
 
 @runtime_checkable
 class CountsMissing(Protocol):
-    """A source that knows which frames never reached it; other sources need no code."""
+    """A source that can count the frames that never reached it. Optional for a source."""
 
     def missing(self) -> Mapping[str, int]:
-        """Cause -> frames, such as {"truncated": 77}. Asked when the run has ended."""
+        """Cause -> number of frames, such as {"truncated": 77}. Called when the run has ended."""
         ...
 
 
 class Picture(Protocol):
-    """The rendered view of one inspection, drawn when first asked for and then kept."""
+    """The rendered view of one inspection. It is drawn at the first call and then reused."""
 
     def i420(self) -> Image:
         """(H * 3 / 2, W) uint8: Y plane, then U and V at half size; H and W even."""
@@ -49,17 +50,20 @@ class Picture(Protocol):
 
 
 class EventStage(Protocol):
-    """Sees every inspection in order and remembers. Called from one thread only."""
+    """Gets every inspection in order and may keep a state. Called from one thread only."""
 
     name: str
 
     def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
-        """The inspection for the sinks, and what ended or changed with it. The inspection may get
-        other values in its defects; its verdict has left already and must stay."""
+        """Returns the inspection for the sinks, and the events that it causes.
+
+        The stage may change the defects of the inspection. It must not change the verdict, which
+        has been sent already.
+        """
         ...
 
     def flush(self) -> Sequence[Event]:
-        """What was still open when the last inspection had been seen."""
+        """Returns the events that are still open after the last inspection."""
         ...
 
 
@@ -69,36 +73,36 @@ class Sink(Protocol):
     name: str
 
     def open(self, run: RunInfo) -> None:
-        """Called once, before the first write. Raises SinkError."""
+        """Called once, before the first write(). Raises SinkError."""
         ...
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
-        """Raises SinkError; what was written before stays readable."""
+        """Raises SinkError. Everything written before the error stays readable."""
         ...
 
     def close(self) -> None:
-        """Finishes what was written; callable twice, and without open()."""
+        """Completes the output. May be called twice, and without open()."""
         ...
 
 
 @runtime_checkable
 class EventSink(Protocol):
-    """A sink that also takes events; other sinks need no code."""
+    """A sink that also takes events. Optional for a sink."""
 
     def write_event(self, event: Event) -> None:
-        """Called between two write(), on the same thread. Raises SinkError."""
+        """Called between two calls of write(), on the same thread. Raises SinkError."""
         ...
 
 
 @runtime_checkable
 class VerdictSink(Protocol):
-    """A sink that also takes verdicts before the defects are measured and anything is written;
-    other sinks need no code."""
+    """A sink that also takes verdicts, before the defects are measured and before anything is
+    written. Optional for a sink."""
 
     def announce(self, verdict: VerdictEvent) -> None:
-        """Called in order, for every frame, on another thread than write(). It must return at
-        once: the inspection of the next frame waits. What it raises ends the run.
+        """Called for every frame in order, on another thread than write().
 
-        An announced frame has no lines in the log where the run is aborted before they are written.
+        It must return at once, because the next frame waits. An error that it raises ends the run.
+        If the run is aborted, an announced frame may have no lines in the log.
         """
         ...

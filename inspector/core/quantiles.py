@@ -1,4 +1,4 @@
-"""Quantiles of an endless series in bounded memory."""
+"""Estimates quantiles of an endless series in bounded memory."""
 
 import math
 
@@ -23,7 +23,7 @@ class LogHistogram:
     def add(self, value: float) -> None:
         """value: finite and not negative."""
         if not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"only finite values of at least 0 can be counted, not {value}")
+            raise ValueError(f"a value must be finite and at least 0, not {value}")
         index = 0
         if value > self._smallest:
             index = 1 + int(math.log(value / self._smallest) / self._step)
@@ -37,18 +37,18 @@ class LogHistogram:
 
     @property
     def std(self) -> float:
-        """Sample standard deviation (n - 1); NaN below two values."""
+        """Sample standard deviation (n - 1). NaN for fewer than two values."""
         return math.sqrt(self._m2 / (self.count - 1)) if self.count > 1 else math.nan
 
     def quantile(self, q: float) -> float:
-        """The value that a share `q` of all values does not exceed; NaN when empty."""
+        """The value that a share `q` of all values is at or below. NaN when empty."""
         if not self.count:
             return math.nan
         rank = max(1, math.ceil(q * self.count))
-        seen = 0
+        counted = 0
         for index in sorted(self._bins):
-            seen += self._bins[index]
-            if seen >= rank:
+            counted += self._bins[index]
+            if counted >= rank:
                 break
         if index == 0:
             return self.minimum

@@ -1,4 +1,4 @@
-"""Turns plain values, as YAML gives them, into frozen dataclasses; errors name the dotted path."""
+"""Builds frozen dataclasses from plain values such as YAML gives. Errors name a dotted path."""
 
 import dataclasses
 import difflib
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """Constraint for Annotated: value >= low, or > low where exclusive."""
+    """Constraint for Annotated: value >= low, or value > low if exclusive."""
 
     low: float
     exclusive: bool = False
@@ -42,7 +42,7 @@ class Between:
 
 @dataclass(frozen=True, slots=True, init=False)
 class OneOf:
-    """Constraint for Annotated: one of the words."""
+    """Constraint for Annotated: the value is one of `words`."""
 
     words: tuple[str, ...]
 
@@ -55,7 +55,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Constraint for Annotated: text that matches a pattern. allowed: the pattern in words."""
+    """Constraint for Annotated: text that matches a pattern. allowed: describes the pattern."""
 
     pattern: str
     allowed: str
@@ -63,16 +63,16 @@ class Matches:
     def refusal(self, value: Any) -> str | None:
         if re.fullmatch(self.pattern, value):
             return None
-        return f"may hold only {self.allowed}"
+        return f"may contain only {self.allowed}"
 
 
 MAX_SIDE: Final = 16384
-"""Pixels of the longest side of a frame."""
+"""Largest side of a frame in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class WxH:
-    """Constraint for Annotated: a size in pixels as people type it, such as 1280x720."""
+    """Constraint for Annotated: a size in pixels as text, such as 1280x720."""
 
     def refusal(self, value: Any) -> str | None:
         sides = re.fullmatch(r"(\d{1,5})x(\d{1,5})", value)
@@ -94,24 +94,24 @@ SizeText = Annotated[str, WxH()]
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """WxH, as a SizeText holds it -> (height, width)."""
+    """Converts WxH, such as in a SizeText, to (height, width)."""
     width, _, height = text.partition("x")
     return int(height), int(width)
 
 
 def shown(value: Any) -> str:
-    """A value for a message, shortened."""
+    """Shortened text of a value, for a message."""
     try:
         return reprlib.repr(value)
-    except ValueError:  # of a whole number with more digits than Python writes
-        return "something too long to show"
+    except ValueError:  # an int with more digits than Python converts to text
+        return "a value that is too long to show"
 
 
 def build(cls: type[T], raw: Any, error: type[Exception], path: str = "") -> T:
-    """raw: nested dicts, lists and scalars. Raises `error` with the dotted path of what is wrong.
+    """Makes a dataclass from nested dicts, lists and scalars.
 
-    An unknown key is refused: the sentence names the nearest known key and all known ones. A
-    missing key takes its default.
+    A missing key takes its default. Raises `error` with the dotted path of the wrong value or of
+    the unknown key. For an unknown key it names the nearest known key and all known keys.
     """
     if not isinstance(raw, dict):
         raise error(f"{path or 'the configuration'} must hold keys, not {shown(raw)}")
@@ -132,7 +132,7 @@ def build(cls: type[T], raw: Any, error: type[Exception], path: str = "") -> T:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown word: "; did you mean X?", or nothing."""
+    """End of a message about an unknown word: "; did you mean X?", or an empty text."""
     close = difflib.get_close_matches(word[:60], known, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
@@ -181,7 +181,7 @@ def _convert_tuple(hints: tuple[Any, ...], value: Any, error: type[Exception], p
 
 
 def _as_float(value: int | str) -> Any:
-    """YAML reads 1e-9 as text; a whole number may be too large for a float."""
+    """Converts to float where possible. YAML reads 1e-9 as text; an int may be too large."""
     try:
         return float(value)
     except (ValueError, OverflowError):
@@ -196,7 +196,7 @@ def _scalar(hint: Any, value: Any, error: type[Exception], path: str) -> Any:
         value = _as_float(value)
     small = isinstance(value, int) and value.bit_length() < 64
     if hint is str and small and not isinstance(value, bool):
-        value = str(value)  # a camera index is a word here, and a number in YAML
+        value = str(value)  # a camera index is text here, but YAML reads it as a number
     if isinstance(value, str) and "\0" in value:
         raise error(f"{path} must not hold a NUL character")
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):

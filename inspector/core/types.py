@@ -1,8 +1,8 @@
-"""What travels through the pipeline: frames, maps, defects, inspections.
+"""The data types of the pipeline: frames, maps, defects, inspections.
 
 Units are in the field names. Pixel coordinates run x right, y down, with (0, 0) at the corner of
 the first pixel; boxes are half-open (x0, y0, x1, y1); sizes are (height, width) in `_hw` fields.
-Scores are larger where more anomalous, in the raw unit of the method, never rescaled per frame.
+A larger score is more anomalous. Scores have the raw unit of the method and are never rescaled.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from inspector.core.records import COVERAGE_FACTOR, new_run_id
 
 
 class Verdict(StrEnum):
-    """PASS, FAIL, or ERROR: could not be judged. ERROR is never counted as PASS."""
+    """PASS, FAIL, or ERROR: the frame could not be judged. ERROR never counts as PASS."""
 
     PASS = "PASS"
     FAIL = "FAIL"
@@ -28,9 +28,10 @@ class Verdict(StrEnum):
 class Cause(StrEnum):
     """Why a frame is ERROR.
 
-    decode: the picture is damaged or cannot be decoded. stale: it is older than it claims. size:
-    it has another size than the calibration or the engine needs. not_finite: the engine gave NaN
-    or infinity. health: the camera or the picture is not as in the good pictures.
+    decode: the picture is damaged or cannot be decoded. stale: the picture is older than its time
+    says. size: the picture has another size than the calibration or the engine needs. not_finite:
+    the engine gave NaN or infinity. health: the camera or the picture differs from the good
+    pictures.
     """
 
     DECODE = "decode"
@@ -51,12 +52,12 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What a source knows of itself when it is open.
+    """Properties of an open source.
 
-    source_id: the name for logs, without a password. live: frames are lost if nobody takes them.
-    frame_hw, fps, frame_count, duration_s: None where the source does not know before reading.
-    time_base: seconds per tick of the source's own clock, None for live sources.
-    path: the media file, where sound can be copied from; None otherwise.
+    source_id: the name for logs, without a password. live: frames are lost if they are not read in
+    time. frame_hw, fps, frame_count, duration_s: None if unknown before the first read.
+    time_base: seconds per tick of the source's clock; None for live sources.
+    path: the media file, from which sound can be copied; None for other sources.
     """
 
     source_id: str
@@ -73,10 +74,10 @@ class SourceInfo:
 class Frame:
     """One captured frame.
 
-    frame_id: from 0, one more for every captured frame, so a gap is a drop.
+    frame_id: counts captured frames from 0, so a gap means dropped frames.
     image: (H, W, 3) uint8 BGR, C-contiguous, read-only.
-    captured_ns: monotonic, taken after the grab. pts_s: None for live sources.
-    name: file name of the picture, for folders.
+    captured_ns: monotonic time after the frame was grabbed. pts_s: None for live sources.
+    name: file name of the picture if the source is a folder.
     """
 
     frame_id: int
@@ -94,10 +95,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class BadFrame:
-    """A captured frame that cannot be judged: it becomes an inspection with verdict ERROR.
+    """A captured frame that cannot be judged. Its inspection gets the verdict ERROR.
 
-    error: one sentence. image: what the decoder gave, not to be trusted; None where it gave none.
-    cause: decode, unless the source says otherwise.
+    error: one sentence. image: the damaged picture from the decoder; None if there is none.
+    cause: decode, unless the source sets another one.
     """
 
     frame_id: int
@@ -113,7 +114,7 @@ class BadFrame:
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """pixels: (H_in, W_in, 3) uint8 RGB. to_frame: input pixels -> frame pixels."""
+    """A resized frame. pixels: (H_in, W_in, 3) uint8 RGB. to_frame: input -> frame pixels."""
 
     frame: Frame
     pixels: Image
@@ -130,9 +131,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class EngineOutput:
-    """anomaly_map: (h, w) float32, finite, in memory that nothing else uses. to_frame: map pixels
-    -> frame pixels. fault: why the frame is ERROR although it has a map; its defects are measured
-    and logged all the same. score: finite where there is no fault."""
+    """The result of the engine for one frame.
+
+    anomaly_map: (h, w) float32, finite, in memory that nothing else uses. to_frame: map pixels ->
+    frame pixels. fault: why the frame is ERROR although it has a map; its defects are still
+    measured and logged. score: finite unless there is a fault.
+    """
 
     frame: Frame
     anomaly_map: Map
@@ -143,18 +147,18 @@ class EngineOutput:
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """One region, found on the anomaly map and sized on the frame.
+    """One region, detected on the anomaly map and measured on the frame.
 
-    polygons: outlines in frame pixels, outer ones first then holes, each (n, 2) float64, open.
+    polygons: outlines in frame pixels, outer outlines first, then holes; each (n, 2) float64, open.
     holes: how many of the polygons, counted from the end, are holes.
     length: maximum Feret diameter; width: minimum Feret diameter.
     orientation_deg: direction of the length in the frame, [0, 180), 0 along x, towards y down.
     `*_mm*` are None without a calibration, never 0. `*_u_*` are standard uncertainties (k = 1).
+    map_*: size of the region on the anomaly map, before refinement. If refinement splits a region
+    into several defects, they have the same map_* values.
+    size_source: "refined" (measured on the frame) or "map"; size_note: why it was not refined.
+    truncated: touches the border of the inspected area, so its true size may be larger.
     shape_figures: name in SHAPE_FIGURES (inspector.measure.shape_figures) -> value without unit.
-    map_*: the same region as the anomaly map alone gives it, before refinement.
-    size_source: "refined" (sized on the frame) or "map"; size_note: why it was not refined.
-    map_* may be shared by several defects, into which one region of the map was split.
-    truncated: touches the border of what was inspected, so its true size may be larger.
     """
 
     defect_id: int
@@ -209,11 +213,11 @@ def _expanded(standard: float | None) -> float | None:
 class Inspection:
     """Verdict and defects of one frame.
 
-    frame: the frame, or the BadFrame it was captured as. score, anomaly_map, to_frame: None for an
-    ERROR without a map. error, cause: a sentence and its kind, for ERROR only. timings_ms: stage
-    name -> milliseconds spent in it, and "latency": from capture until the sinks were reached.
-    judged_ns: monotonic, when the verdict was known. seq: number of its `verdict` record in the
-    run; its `measured` record has the next number. The pipeline sets both.
+    frame: the captured Frame or BadFrame. score, anomaly_map, to_frame: None for an ERROR without a
+    map. error, cause: a sentence and its kind, for ERROR only. timings_ms: stage name -> time spent
+    in it, and "latency": from the capture until the sinks get the inspection.
+    judged_ns: monotonic time of the verdict. seq: number of its `verdict` record in the run; its
+    `measured` record has the next number. The pipeline sets judged_ns and seq.
 
     Raises ValueError for an ERROR without a cause, and for a cause without ERROR.
     """
@@ -234,7 +238,10 @@ class Inspection:
 
     def __post_init__(self) -> None:
         if (self.verdict is Verdict.ERROR) is (self.cause is None):
-            raise ValueError(f"verdict {self.verdict} with cause {self.cause}")
+            raise ValueError(
+                f"an inspection needs a cause if, and only if, its verdict is ERROR: "
+                f"it has the verdict {self.verdict} and the cause {self.cause}"
+            )
 
     @property
     def frame_id(self) -> int:
@@ -243,12 +250,12 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What every sink is told before the first inspection.
+    """Facts about the run, which every sink gets before the first inspection.
 
     engine: the engine's spec as plain values (no pictures). config: the configuration as plain
-    values, without passwords. Hashes are sha256 hex. unit: mm, cm or inch; how lengths are shown.
-    parity: what the check of the engine against its reference found; judged_by: the file and the
-    runtime that judge; both filled when the engine is open. run_id: differs for every run.
+    values, without passwords. Hashes are sha256 hex. unit: mm, cm or inch, used to show lengths.
+    parity: result of comparing the engine with its reference. judged_by: the engine file and the
+    runtime in use. Both are filled when the engine is open. run_id: differs for every run.
     source_name: short name of the source among the sources of the run.
     """
 

@@ -1,4 +1,4 @@
-"""Where inspections go: video, tables, JSON lines, snapshots, a window."""
+"""The outputs of a run: video, tables, JSON lines, snapshots, a window, remote outputs."""
 
 from typing import Final
 
@@ -8,4 +8,4 @@ SINKS: Final[dict[str, str]] = {
     "json_log": "inspector.outputs.json_log:JsonLogSink",
     "snapshots": "inspector.outputs.snapshots:SnapshotSink",
 }
-"""Name -> "module:Class", resolved when asked for."""
+"""Name -> "module:Class", imported when it is used."""

@@ -1,4 +1,4 @@
-"""Tables of defects: one row per defect, millimetres and pixels in separate columns."""
+"""Writes tables of defects: one row per defect and frame, with sizes in mm and px."""
 
 import contextlib
 from collections.abc import Callable
@@ -30,52 +30,52 @@ _DEFECT: Final[dict[str, Callable[[Defect], Any]]] = {
     "size_source": lambda d: d.size_source,
     "size_note": lambda d: d.size_note,
     "truncated": lambda d: "true" if d.truncated else "false",
-    "length_mm": lambda d: _rounded(d.length_mm),
-    "length_u_mm": lambda d: _rounded(d.length_u_mm),
-    "length_expanded_u_mm": lambda d: _rounded(d.length_expanded_u_mm),
-    "width_mm": lambda d: _rounded(d.width_mm),
-    "width_u_mm": lambda d: _rounded(d.width_u_mm),
-    "width_expanded_u_mm": lambda d: _rounded(d.width_expanded_u_mm),
-    "area_mm2": lambda d: _rounded(d.area_mm2),
-    "area_u_mm2": lambda d: _rounded(d.area_u_mm2),
-    "area_expanded_u_mm2": lambda d: _rounded(d.area_expanded_u_mm2),
+    "length_mm": lambda d: _round(d.length_mm),
+    "length_u_mm": lambda d: _round(d.length_u_mm),
+    "length_expanded_u_mm": lambda d: _round(d.length_expanded_u_mm),
+    "width_mm": lambda d: _round(d.width_mm),
+    "width_u_mm": lambda d: _round(d.width_u_mm),
+    "width_expanded_u_mm": lambda d: _round(d.width_expanded_u_mm),
+    "area_mm2": lambda d: _round(d.area_mm2),
+    "area_u_mm2": lambda d: _round(d.area_u_mm2),
+    "area_expanded_u_mm2": lambda d: _round(d.area_expanded_u_mm2),
     "coverage_factor": lambda d: COVERAGE_FACTOR,
-    "equivalent_diameter_mm": lambda d: _rounded(d.equivalent_diameter_mm),
-    "centroid_x_mm": lambda d: _rounded(d.centroid_mm and d.centroid_mm[0]),
-    "centroid_y_mm": lambda d: _rounded(d.centroid_mm and d.centroid_mm[1]),
-    "orientation_deg": lambda d: _rounded(d.orientation_deg),
-    "peak_score": lambda d: _rounded(d.peak_score),
-    "mean_score": lambda d: _rounded(d.mean_score),
-    "length_px": lambda d: _rounded(d.length_px),
-    "width_px": lambda d: _rounded(d.width_px),
-    "area_px": lambda d: _rounded(d.area_px),
-    "centroid_x_px": lambda d: _rounded(d.centroid_px[0]),
-    "centroid_y_px": lambda d: _rounded(d.centroid_px[1]),
-    "box_x0_px": lambda d: _rounded(d.box_px[0]),
-    "box_y0_px": lambda d: _rounded(d.box_px[1]),
-    "box_x1_px": lambda d: _rounded(d.box_px[2]),
-    "box_y1_px": lambda d: _rounded(d.box_px[3]),
-    "map_length_mm": lambda d: _rounded(d.map_length_mm),
-    "map_width_mm": lambda d: _rounded(d.map_width_mm),
-    "map_area_mm2": lambda d: _rounded(d.map_area_mm2),
-    "map_length_px": lambda d: _rounded(d.map_length_px),
-    "map_width_px": lambda d: _rounded(d.map_width_px),
-    "map_area_px": lambda d: _rounded(d.map_area_px),
+    "equivalent_diameter_mm": lambda d: _round(d.equivalent_diameter_mm),
+    "centroid_x_mm": lambda d: _round(d.centroid_mm and d.centroid_mm[0]),
+    "centroid_y_mm": lambda d: _round(d.centroid_mm and d.centroid_mm[1]),
+    "orientation_deg": lambda d: _round(d.orientation_deg),
+    "peak_score": lambda d: _round(d.peak_score),
+    "mean_score": lambda d: _round(d.mean_score),
+    "length_px": lambda d: _round(d.length_px),
+    "width_px": lambda d: _round(d.width_px),
+    "area_px": lambda d: _round(d.area_px),
+    "centroid_x_px": lambda d: _round(d.centroid_px[0]),
+    "centroid_y_px": lambda d: _round(d.centroid_px[1]),
+    "box_x0_px": lambda d: _round(d.box_px[0]),
+    "box_y0_px": lambda d: _round(d.box_px[1]),
+    "box_x1_px": lambda d: _round(d.box_px[2]),
+    "box_y1_px": lambda d: _round(d.box_px[3]),
+    "map_length_mm": lambda d: _round(d.map_length_mm),
+    "map_width_mm": lambda d: _round(d.map_width_mm),
+    "map_area_mm2": lambda d: _round(d.map_area_mm2),
+    "map_length_px": lambda d: _round(d.map_length_px),
+    "map_width_px": lambda d: _round(d.map_width_px),
+    "map_area_px": lambda d: _round(d.map_area_px),
 }
 
 _RECORD: Final = (
     *("run_id", "source", "seq", "event_id"),
     *("captured_ns", "part_id", "recipe_id", "cause"),
 )
-"""Of the `measured` record of the same frame in the log."""
+"""Columns from the `measured` record of the same frame in the log."""
 
 HEADER: Final[tuple[str, ...]] = (*_FRAME, *_DEFECT, *SHAPE_FIGURES, *_RECORD)
-"""The columns, in order; the same for every run, whatever the unit and the calibration. Empty
-where there is no value: no calibration, a live source (pts_s), no picture's name."""
+"""The columns in order, the same for every run. A cell is empty if there is no value: mm without a
+calibration, pts_s of a live source, name without a picture file."""
 
 
 class CsvLogSink:
-    """RFC 4180, UTF-8, one row per defect and frame; frames without a defect give no row.
+    """Writes RFC 4180 CSV in UTF-8, one row per defect and frame. No defect, no row.
 
     copy: a second file that gets the same rows.
     """
@@ -95,14 +95,14 @@ class CsvLogSink:
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
         if self._run is None or not self._files:
-            raise SinkError(f"{self._paths[0]} is written before it is open")
+            raise SinkError(f"{self._paths[0]} cannot be written before it is open")
         if not inspection.defects:
             return
         frame = [get(inspection) for get in _FRAME.values()]
         record = _record_cells(self._run, inspection)
         for defect in inspection.defects:
             cells = (get(defect) for get in _DEFECT.values())
-            figures = (_rounded(defect.shape_figures.get(name)) for name in SHAPE_FIGURES)
+            figures = (_round(defect.shape_figures.get(name)) for name in SHAPE_FIGURES)
             self._write(csv_row([*frame, *cells, *figures, *record]))
 
     def close(self) -> None:
@@ -117,7 +117,7 @@ class CsvLogSink:
 
 
 def _record_cells(run: RunInfo, inspection: Inspection) -> list[Any]:
-    """The cells of _RECORD. Parts and recipes are not known yet."""
+    """The cells of _RECORD. Parts and recipes are empty for now."""
     seq = inspection.seq + 1
     return [
         *(run.run_id, run.source_name, seq, event_id(run.run_id, run.source_name, seq)),
@@ -125,6 +125,6 @@ def _record_cells(run: RunInfo, inspection: Inspection) -> list[Any]:
     ]
 
 
-def _rounded(value: float | None) -> float | None:
-    """Six significant digits: far below any uncertainty, and no noise of the last bits."""
+def _round(value: float | None) -> float | None:
+    """Rounds to six significant digits, which is far below any uncertainty."""
     return None if value is None else float(f"{value:.6g}")

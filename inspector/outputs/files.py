@@ -1,4 +1,4 @@
-"""Files that are whole after every write: a line is on the disk or not there at all."""
+"""Writes text files line by line, so that a file never ends in a part of a line."""
 
 from pathlib import Path
 
@@ -6,18 +6,18 @@ from inspector.core.errors import SinkError
 
 
 def make_folder(path: Path) -> None:
-    """With its parents. Raises SinkError."""
+    """Creates a folder and its parents. Raises SinkError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise SinkError(f"the folder {path} cannot be made: {exc.strerror}") from exc
+        raise SinkError(f"the folder {path} cannot be created: {exc.strerror}") from exc
 
 
 class LineFile:
-    """A text file of which each line goes to the system at once. Replaces an older file.
+    """A text file that passes each line to the system at once. It replaces an older file.
 
-    Where a line does not fit on the disk, what was written of it is taken away again, so that the
-    file ends with its last whole line. Raises SinkError.
+    If the disk is full, the written part of a line is removed, so the file ends with a complete
+    line. Raises SinkError.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,28 +30,28 @@ class LineFile:
             raise SinkError(f"{path} cannot be written: {exc.strerror}") from exc
 
     def write_line(self, line: str) -> None:
-        """line: with its line end."""
-        # A file name need not be UTF-8: its odd bytes are written as escapes.
+        """line: ends with its line end."""
+        # A file name may contain bytes that are not UTF-8; they are written as escapes.
         data = line.encode("utf-8", "backslashreplace")
         written = 0
         try:
             while written < len(data):
                 written += self._file.write(data[written:])
         except OSError as exc:
-            self._cut()
+            self._cut_last_line()
             raise SinkError(f"{self._path} cannot be written: {exc.strerror}") from exc
         self._end += written
 
     def close(self) -> None:
-        """Callable twice."""
+        """May be called twice."""
         try:
             self._file.close()
         except OSError as exc:
             raise SinkError(f"{self._path} cannot be closed: {exc.strerror}") from exc
 
-    def _cut(self) -> None:
+    def _cut_last_line(self) -> None:
         try:
             self._file.truncate(self._end)
             self._file.seek(self._end)
         except OSError as exc:
-            raise SinkError(f"{self._path} ends in a torn line: {exc.strerror}") from exc
+            raise SinkError(f"{self._path} ends in an incomplete line: {exc.strerror}") from exc

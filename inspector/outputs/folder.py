@@ -1,4 +1,4 @@
-"""The output folder: what it may hold, when it may be used, and its summary."""
+"""Checks, locks and clears the output folder, and writes the summary."""
 
 import contextlib
 import json
@@ -22,25 +22,33 @@ RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS)
 
 
 def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
-    """Changes nothing. Raises ConfigError where a run may not write into the folder, and where it
-    would remove what it reads: `inputs`."""
+    """Checks whether a run may write into the folder. Changes nothing.
+
+    Raises ConfigError if it may not, or if the run would remove one of the files that it reads
+    (`inputs`).
+    """
     for path in inputs:
         for name in RESULTS:
             if path.resolve().is_relative_to((folder / name).resolve()):
-                raise ConfigError(f"{path} lies in {folder / name}, which this run would replace")
-    held = _held(folder)
-    if held and not overwrite:
+                raise ConfigError(
+                    f"{path} is in {folder / name}, which this run would replace: "
+                    "name another --output"
+                )
+    results = _list_results(folder)
+    if results and not overwrite:
         raise ConfigError(
-            f"{folder} already holds results ({', '.join(held)}): "
-            "name another --output, or --overwrite them"
+            f"{folder} already holds results ({', '.join(results)}): "
+            "name another --output, or replace them with --overwrite"
         )
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"cannot use the output folder {folder}: it is a file")
 
 
 class ResultFolder:
-    """The first of the sinks: makes the folder, and removes the results of an earlier run from it,
-    when everything else is ready. Other files in it are left alone. No two runs share a folder."""
+    """The first sink. It creates and locks the folder and removes the results of an earlier run.
+
+    Other files in the folder stay. Two runs cannot use the same folder at the same time.
+    """
 
     name = "output folder"
 
@@ -50,11 +58,11 @@ class ResultFolder:
         self._lock = contextlib.ExitStack()
 
     def open(self, run: RunInfo) -> None:
-        """Raises ConfigError, for nothing has run yet."""
+        """Raises ConfigError instead of SinkError, because the run has not started yet."""
         self._lock.enter_context(sole_writer(self._folder))
         try:
             check_folder(self._folder, overwrite=self._overwrite)
-            for name in _held(self._folder):
+            for name in _list_results(self._folder):
                 path = self._folder / name
                 linked = path.is_symlink() or not path.is_dir()
                 path.unlink() if linked else shutil.rmtree(path)
@@ -63,19 +71,19 @@ class ResultFolder:
             raise ConfigError(f"cannot use the output folder {self._folder}: {reason}") from exc
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
-        """The other sinks write."""
+        """Does nothing: the other sinks write."""
 
     def close(self) -> None:
-        """Lets another run have the folder."""
+        """Unlocks the folder for other runs."""
         self._lock.close()
 
 
-def _held(folder: Path) -> list[str]:
+def _list_results(folder: Path) -> list[str]:
     return [n for n in RESULTS if (folder / n).exists() or (folder / n).is_symlink()]
 
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
-    """Writes summary.json whole or not at all. Raises SinkError."""
+    """Writes summary.json completely or not at all. Raises SinkError."""
     path = folder / SUMMARY
     try:
         text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The boxes of a fragmented MP4 file: its last whole fragment (ISO/IEC 14496-12, 4.2)."""
+"""Finds and cuts an incomplete fragment at the end of an MP4 file (ISO/IEC 14496-12, 4.2)."""
 
 import struct
 from pathlib import Path
@@ -11,27 +11,27 @@ _TO_THE_END = 0
 
 
 def cut_torn_fragment(path: Path) -> None:
-    """Takes away what a failed write left after the last whole fragment, because players stop with
-    an error there. Raises SinkError."""
+    """Removes an incomplete fragment from the end of a file, because players stop there with an
+    error. Raises SinkError."""
     try:
         with path.open("r+b") as file:
-            file.truncate(whole_until(file))
+            file.truncate(find_complete_end(file))
     except OSError as exc:
-        raise SinkError(f"the video {path} ends in a torn fragment: {exc.strerror}") from exc
+        raise SinkError(f"the video {path} ends in an incomplete fragment: {exc.strerror}") from exc
 
 
 def is_torn(path: Path) -> bool:
-    """Whether the file ends in the middle of a box or of a fragment. Raises SinkError."""
+    """Whether the file ends inside a box or a fragment. Raises SinkError."""
     try:
         with path.open("rb") as file:
-            return whole_until(file) != file.seek(0, 2)
+            return find_complete_end(file) != file.seek(0, 2)
     except OSError as exc:
-        raise SinkError(f"the video {path} cannot be read back: {exc.strerror}") from exc
+        raise SinkError(f"the video {path} cannot be read: {exc.strerror}") from exc
 
 
-def whole_until(file: BinaryIO) -> int:
-    """The offset behind the last whole box; a fragment's index (moof) without the whole of its
-    data (mdat) does not count."""
+def find_complete_end(file: BinaryIO) -> int:
+    """Offset of the end of the last complete box. An index (moof) counts only if its data (mdat) is
+    complete."""
     size = file.seek(0, 2)
     at = end = 0
     while at + 8 <= size:

@@ -1,4 +1,4 @@
-"""The full log: a header line, then one line per record. Writes format 2, reads 1 and 2."""
+"""Writes the log, one JSON line per record, in format 2. Reads formats 1 and 2."""
 
 import json
 from pathlib import Path
@@ -19,14 +19,14 @@ from inspector.outputs.records import (
 )
 
 READABLE: Final = (1, FORMAT)
-"""Formats that read_log and read_records take."""
+"""Formats that read_log and read_records can read."""
 
 INSPECTION_TYPES: Final = ("inspection", "measured")
-"""Type of the record that holds a whole inspection, in format 1 and in format 2."""
+"""Type of the record with the complete inspection, in format 1 and in format 2."""
 
 
 class JsonLogSink:
-    """JSON lines, UTF-8. A value that is not finite is a SinkError, never NaN in the file."""
+    """Writes JSON lines in UTF-8. Raises SinkError for a value that is not finite."""
 
     name = "json_log"
 
@@ -40,13 +40,13 @@ class JsonLogSink:
         self._file.write_line(self._line(header_record(run)))
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
-        file, run = self._opened()
+        file, run = self._require_open()
         verdict, measured = inspection_records(run, inspection)
-        # One write for both: a second call to the system would cost more than the line.
+        # One write for both lines, because a system call takes longer than a line.
         file.write_line(self._line(verdict) + self._line(measured))
 
     def write_event(self, event: Event) -> None:
-        file, run = self._opened()
+        file, run = self._require_open()
         file.write_line(self._line(event_record(run, event)))
 
     def close(self) -> None:
@@ -54,9 +54,9 @@ class JsonLogSink:
         if file is not None:
             file.close()
 
-    def _opened(self) -> tuple[LineFile, RunInfo]:
+    def _require_open(self) -> tuple[LineFile, RunInfo]:
         if self._file is None or self._run is None:
-            raise SinkError(f"{self._path} is written before it is open")
+            raise SinkError(f"{self._path} cannot be written before it is open")
         return self._file, self._run
 
     def _line(self, record: Record) -> str:
@@ -69,17 +69,20 @@ class JsonLogSink:
 
 
 def read_log(path: Path) -> tuple[Record, list[Record]]:
-    """The header of a log and its inspections, one record per frame. The fields that format 2
-    added, such as `cause`, are absent in a log of format 1. Raises as read_records does."""
+    """Reads the header of a log and its inspections, one record per frame.
+
+    A log of format 1 lacks the fields that format 2 added, such as `cause`. Raises ValueError like
+    read_records().
+    """
     header, *others = read_records(path)
     return header, [record for record in others if record["type"] in INSPECTION_TYPES]
 
 
 def read_records(path: Path) -> list[Record]:
-    """Every record of a log, the header first.
+    """Reads every record of a log, the header first.
 
-    A last line without its end, as a killed process leaves it, is dropped. Raises ValueError with
-    the number of the line for anything else that is no log, and for a log of another format.
+    Drops an incomplete last line, which a killed process leaves. Raises ValueError for a log of
+    another format, and with the line number for any other line that is not a record.
     """
     lines = path.read_bytes().split(b"\n")[:-1]
     records: list[Record] = []
@@ -89,13 +92,13 @@ def read_records(path: Path) -> list[Record]:
         except ValueError as exc:
             raise ValueError(f"line {number} of {path} is not JSON: {exc}") from exc
         if not isinstance(record, dict) or not isinstance(record.get("type"), str):
-            raise ValueError(f"line {number} of {path} is no record: it has no type")
+            raise ValueError(f"line {number} of {path} is not a record: it has no type")
         records.append(record)
     if not records or records[0]["type"] != "header":
         raise ValueError(f"{path} does not begin with a header line")
     log_format = records[0].get("format")
     if log_format not in READABLE:
         newer = isinstance(log_format, int) and log_format > FORMAT
-        hint = "a newer version of this program wrote it" if newer else "it is no known format"
-        raise ValueError(f"{path} has format {log_format}, this program reads 1 and 2: {hint}")
+        hint = "a newer version of this program wrote it" if newer else "this format is unknown"
+        raise ValueError(f"{path} has format {log_format}, but this program reads 1 and 2: {hint}")
     return records

@@ -1,4 +1,4 @@
-"""The table of slow or remote outputs, and how entries of the configuration become outputs."""
+"""Makes slow or remote outputs from entries of the configuration."""
 
 import importlib
 import re
@@ -10,18 +10,19 @@ from inspector.core.schema import build
 from inspector.outputs.queued import QueuedOutput
 
 OUTPUTS: Final[dict[str, str]] = {}
-"""Kind -> "module:Class" of its sender, resolved when asked for."""
+"""Kind -> "module:Class" of its sender, imported when it is used."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def make_outputs(entries: Sequence[Mapping[str, Any]], *, source: str = "") -> list[QueuedOutput]:
-    """entries: the list `outputs` of the configuration. Nothing is opened or connected yet.
+    """Makes the outputs. It does not open or connect them.
 
-    source: name of the source where a process has several; each then has its outboxes, such as
-    "left-office" for the output "office" of the source "left".
+    entries: the list `outputs` of the configuration. source: name of the source if a process has
+    several. Each source then has separate outboxes, such as "left-office" for the output "office"
+    of the source "left".
 
-    Raises ConfigError with the path of what is wrong, such as outputs[0].port.
+    Raises ConfigError with the path of the wrong key, such as outputs[0].port.
     """
     outputs: list[QueuedOutput] = []
     for number, entry in enumerate(entries):

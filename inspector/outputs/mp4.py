@@ -1,4 +1,4 @@
-"""H.264 in fragmented MP4 that can be read up to the last fragment, whatever ends the process."""
+"""Writes H.264 in fragmented MP4, which is readable up to its last fragment after a crash."""
 
 import math
 from fractions import Fraction
@@ -16,22 +16,22 @@ from inspector.outputs.fragments import cut_torn_fragment, is_torn
 from inspector.outputs.sound import SoundCopy
 
 MAX_LOSS_S: Final = Fraction(95, 100)
-"""A killed process leaves all but the last fragment, so a fragment never gets longer than this."""
+"""Longest duration of a fragment. A killed process loses at most one fragment."""
 
 _MIN_TIMESCALE: Final = 10_000
-"""The MP4 muxer doubles a coarser one until it reaches this."""
+"""The MP4 muxer doubles a smaller timescale until it reaches this value."""
 _MAX_TIMESCALE: Final = 2**31 - 1
 _BT709: Final = 1
 _SMPTE170M: Final = 6
-"""As ITU-T H.273 numbers them; the second is the matrix of BT.601."""
+"""Numbers from ITU-T H.273. SMPTE 170M is the matrix of BT.601."""
 
 
 class Mp4Writer:
-    """One video stream on time_base, and the sound of another file beside it.
+    """Writes one video stream, and copies the sound of another file.
 
-    hw: of the picture, even. threads: of the encoder; each one after the first holds back a frame.
-    gop: frames from key frame to key frame, less where that would take too long.
-    sound_from: media file whose sound is copied; its times are taken minus shift_s.
+    hw: size of the pictures, even. threads: of the encoder; each additional thread delays the
+    output by a frame. gop: largest number of frames between key frames; fewer if they would last
+    too long. sound_from: media file whose sound is copied; shift_s is subtracted from its times.
     Raises SinkError.
     """
 
@@ -50,7 +50,7 @@ class Mp4Writer:
     ) -> None:
         self._path = path
         self._time_base = time_base
-        self._held_back = max(threads, 1) - 1
+        self._delayed_frames = max(threads, 1) - 1
         self._gop = gop
         self._since_key = 0
         self._last_key: int | None = None
@@ -64,10 +64,10 @@ class Mp4Writer:
             self._container.container_options.update(self._muxer_options())
             self._container.start_encoding()
         except (av.FFmpegError, OSError, ValueError) as exc:
-            raise SinkError(f"the video {path} cannot be begun: {_reason(exc)}") from exc
+            raise SinkError(f"the video {path} cannot be started: {_reason(exc)}") from exc
 
     def write(self, i420: Image, pts: int) -> None:
-        """pts: ticks of the time base, rising. The array is not needed after the call."""
+        """pts: ticks of the time base, rising. The caller may reuse the array after the call."""
         try:
             frame = _video_frame(i420)
             frame.pts = pts
@@ -80,7 +80,7 @@ class Mp4Writer:
         self._last = pts
 
     def close(self) -> None:
-        """Writes what the encoder still holds and the sound up to the end of the picture."""
+        """Writes the last frames of the encoder, and the sound up to the end of the pictures."""
         try:
             for packet in self._stream.encode(None):
                 self._mux(packet)
@@ -89,23 +89,27 @@ class Mp4Writer:
                     self._container.mux(packet)
         except (av.FFmpegError, OSError, ValueError) as exc:
             self.abandon()
-            raise SinkError(f"the video {self._path} cannot be ended: {_reason(exc)}") from exc
+            raise SinkError(f"the video {self._path} cannot be completed: {_reason(exc)}") from exc
         try:
             self._close_files()
         except (av.FFmpegError, OSError, ValueError) as exc:
             cut_torn_fragment(self._path)
-            raise SinkError(f"the video {self._path} cannot be ended: {_reason(exc)}") from exc
-        # FFmpeg can lose the error of a full disk on its last write.
+            raise SinkError(f"the video {self._path} cannot be completed: {_reason(exc)}") from exc
+        # FFmpeg does not always report a full disk at its last write.
         if is_torn(self._path):
             cut_torn_fragment(self._path)
-            raise SinkError(f"the video {self._path} cannot be ended: the disk took only a part")
+            raise SinkError(
+                f"the video {self._path} cannot be completed: the disk took only a part"
+            )
 
     def abandon(self) -> None:
-        """After a failure: closes the files and leaves the whole fragments. Raises SinkError."""
+        """Closes the files after a failure and keeps the complete fragments. Raises SinkError."""
         try:
             self._close_files()
         except (av.FFmpegError, OSError, ValueError) as exc:
-            logger.debug("{} has no end, only its fragments: {}", self._path, _reason(exc))
+            logger.debug(
+                "{} has complete fragments, but no index at its end: {}", self._path, _reason(exc)
+            )
         cut_torn_fragment(self._path)
 
     def _close_files(self) -> None:
@@ -116,7 +120,7 @@ class Mp4Writer:
     def _video_stream(
         self, hw: tuple[int, int], preset: str, crf: int, threads: int
     ) -> av.VideoStream:
-        """No B pictures and no look-ahead: each would hold frames back, to be lost on a kill."""
+        """Uses no B pictures and no look-ahead, because a kill would lose the delayed frames."""
         stream = self._container.add_stream(
             "libx264",
             options={
@@ -142,9 +146,9 @@ class Mp4Writer:
         return stream
 
     def _muxer_options(self) -> dict[str, str]:
-        """The start of a track is written in ticks of the movie, a millisecond by default: it
-        shifted a whole track by up to 0.9 ms. Without max_interleave_delta pictures wait up to
-        10 s for sound that has ended."""
+        """movie_timescale: unit of the start of a track. The default, 1 ms, shifted a track by up
+        to 0.9 ms. max_interleave_delta: without it, pictures wait up to 10 s for sound that has
+        ended."""
         return {
             "movflags": "frag_keyframe+delay_moov+default_base_moof",
             "flush_packets": "1",
@@ -161,10 +165,10 @@ class Mp4Writer:
         return common if common <= _MAX_TIMESCALE else video
 
     def _key_is_due(self, pts: int) -> bool:
-        """A fragment goes from key frame to key frame and reaches the disk with the next one."""
+        """A fragment begins with a key frame and is written when the next key frame comes."""
         due = self._last is None or self._last_key is None or self._since_key >= self._gop
         if self._last is not None and self._last_key is not None:
-            until_next = pts - self._last_key + (pts - self._last) * (1 + self._held_back)
+            until_next = pts - self._last_key + (pts - self._last) * (1 + self._delayed_frames)
             due = due or until_next * self._time_base > MAX_LOSS_S
         self._since_key = 1 if due else self._since_key + 1
         self._last_key = pts if due else self._last_key
@@ -179,8 +183,8 @@ class Mp4Writer:
 
 
 def _video_frame(i420: Image) -> av.VideoFrame:
-    """Without a copy where PyAV can: it rounds the height of a buffer down to a multiple of 4 (18.1
-    does), and the colours of the rest would lie some rows too low."""
+    """Avoids a copy if the height is a multiple of 4. PyAV (18.1) rounds other heights of a buffer
+    down, which would move the colours by some rows."""
     if (i420.shape[0] * 2 // 3) % 4:
         return av.VideoFrame.from_ndarray(i420, format="yuv420p")
     return av.VideoFrame.from_numpy_buffer(i420, format="yuv420p")

@@ -1,6 +1,6 @@
 """The options of the outputs: the section `output` of the configuration.
 
-They lie apart from the outputs, which load FFmpeg and OpenCV.
+This module is separate because the modules of the outputs import FFmpeg and OpenCV.
 """
 
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from inspector.core.schema import Between, Count, OneOf, OnError, Threads
 
 @dataclass(frozen=True, slots=True)
 class VideoOptions:
-    """scale: size of each half over that of the frame. preset, crf, threads: of x264; 0 threads is
-    its choice. copy_audio: copy the sound of the source's file as it is."""
+    """scale: size of each panel divided by the size of the frame. preset, crf, threads: options of
+    x264; with 0 threads x264 chooses. copy_audio: copy the sound of the source file unchanged."""
 
     enabled: bool = True
     scale: Annotated[float, Between(0.1, 1)] = 1.0
@@ -26,8 +26,9 @@ class VideoOptions:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotOptions:
-    """max_count: the newest so many are kept; 0 keeps none. quality: JPEG, 1 to 100. on_error: what
-    a snapshot that cannot be written does to the run."""
+    """max_count: largest number of files; each further file replaces the oldest; 0 saves none.
+    quality: JPEG quality, 1 to 100. on_error: effect of a snapshot that cannot be written: "fatal"
+    ends the run, "warn" disables the snapshots."""
 
     max_count: Count = 100
     when: Annotated[str, OneOf("fail", "error", "both")] = "both"
@@ -37,7 +38,7 @@ class SnapshotOptions:
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
-    """dir: the output folder. overwrite: results that it holds are removed first."""
+    """dir: the output folder. overwrite: first remove the results of an earlier run from it."""
 
     dir: str = "artifacts/run"
     overwrite: bool = False

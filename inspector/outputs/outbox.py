@@ -1,7 +1,7 @@
-"""A bounded queue of records on the disk, which survives kill -9 and is read again by the next run.
+"""Stores records in a bounded queue on the disk, which survives kill -9 and a restart.
 
-SQLite keeps the records: its write-ahead log (https://sqlite.org/wal.html) makes every append whole
-or absent, and costs the appending thread no fsync.
+It uses SQLite: the write-ahead log (https://sqlite.org/wal.html) stores a record completely or not
+at all, and append() needs no fsync.
 """
 
 import contextlib
@@ -21,9 +21,9 @@ FILE: Final = "records.sqlite"
 DROP_OLDEST: Final = "drop_oldest"
 STOP: Final = "stop"
 PAGE: Final = 4096
-"""Bytes of a page of the database; the size limit is counted in pages."""
+"""Bytes per page of the database. The size limit is counted in pages."""
 WAL_PAGES: Final = 4000
-"""The write-ahead log is copied to the database at the latest when it has this many pages."""
+"""Number of pages of the write-ahead log at which SQLite copies it to the database."""
 BATCH: Final = 100
 BATCH_BYTES: Final = 256 * 1024
 _APPLICATION_ID: Final = 0x4C494F42
@@ -31,28 +31,30 @@ _VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """One record that waits for delivery. number: rises by 1 per appended record over all runs.
-    body: the record as JSON text, UTF-8, without a line end."""
+class QueuedRecord:
+    """A record that waits for delivery.
+
+    number: rises by 1 for every appended record of all runs. body: the record as JSON text in
+    UTF-8, without a line end.
+    """
 
     number: int
     body: bytes
 
 
 class Outbox:
-    """Records in the order of append(), until confirm() removes them. Safe to use from two threads.
+    """Stores records in the order of append() until confirm() removes them. Two threads may use it.
 
-    An appended record survives the death of the process from the moment append() returns. It
-    survives a power cut once sync() has been called after it. One outbox belongs to one process at
-    a time.
+    After append() a record survives the end of the process. After sync() it also survives a power
+    cut. Only one process at a time can use an outbox. After each call:
+    waiting when opened + appended = delivered + dropped + waiting.
 
-    folder: holds the database; made where it is missing. max_bytes: limit of the database file, at
-    least 1 MB; the write-ahead log beside it adds about 32 MB at most. when_full: "drop_oldest"
-    removes and counts the oldest records, "stop" refuses the new one with a SinkError.
-    After each call: waiting when opened + appended = delivered + dropped + waiting.
+    folder: contains the database; it is created if missing. max_bytes: limit of the database file,
+    at least 1 MB; the write-ahead log adds about 32 MB at most. when_full: "drop_oldest" removes
+    and counts the oldest records, "stop" refuses the new record with a SinkError.
 
-    Raises ConfigError where another run uses the folder, and SinkError where the file is damaged,
-    is no outbox, or cannot be written.
+    Raises ConfigError if another run uses the folder, and SinkError if the file is damaged, is not
+    an outbox, or cannot be written.
     """
 
     def __init__(self, folder: Path, *, max_bytes: int, when_full: str) -> None:
@@ -63,7 +65,7 @@ class Outbox:
         self._lock = Lock()
         with contextlib.ExitStack() as stack:
             stack.enter_context(sole_writer(folder))
-            with self._translated():
+            with self._translate_errors():
                 if not self.path.exists():
                     self._create()
                 self._db = stack.enter_context(contextlib.closing(_connect(self.path)))
@@ -71,13 +73,13 @@ class Outbox:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
                 self._db.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE}")
-                # A connection of its own, so that append() never waits for an fsync of sync().
+                # A separate connection, so that append() never waits for an fsync of sync().
                 self._syncing = stack.enter_context(contextlib.closing(_connect(self.path)))
                 self.waiting: int = self._db.execute("SELECT COUNT(*) FROM records").fetchone()[0]
             self._resources = stack.pop_all()
 
     def append(self, body: bytes) -> None:
-        """Raises SinkError where the disk fails, or the outbox is full and may drop nothing."""
+        """Raises SinkError if the disk fails, or if the outbox is full and when_full is "stop"."""
         with self._lock:
             with self._transaction():
                 self._db.execute(
@@ -88,26 +90,26 @@ class Outbox:
             self.dropped += dropped
             self.waiting += 1 - dropped
 
-    def oldest(self, most: int = BATCH) -> list[Record]:
-        """The records to deliver next: at most `most`, of BATCH_BYTES together or a single larger
-        one. Raises SinkError where a record is damaged."""
-        records: list[Record] = []
+    def oldest(self, most: int = BATCH) -> list[QueuedRecord]:
+        """Returns the records to deliver next: at most `most` records and BATCH_BYTES, but at least
+        one record. Raises SinkError if a record is damaged."""
+        records: list[QueuedRecord] = []
         size = 0
-        with self._lock, self._translated():
+        with self._lock, self._translate_errors():
             rows = self._db.execute(
                 "SELECT number, crc, body FROM records ORDER BY number LIMIT ?", (most,)
             )
             for number, crc, body in rows:
                 if not isinstance(body, bytes) or zlib.crc32(body) != crc:
-                    raise self._damaged(f"record {number} does not match its checksum")
+                    raise self._damage_error(f"record {number} does not match its checksum")
                 size += len(body)
                 if records and size > BATCH_BYTES:
                     break
-                records.append(Record(number, body))
+                records.append(QueuedRecord(number, body))
             rows.close()
         return records
 
-    def confirm(self, records: Sequence[Record]) -> None:
+    def confirm(self, records: Sequence[QueuedRecord]) -> None:
         """Removes delivered records: those that oldest() returned last."""
         with self._lock:
             with self._transaction():
@@ -115,22 +117,22 @@ class Outbox:
                     "DELETE FROM records WHERE number <= ?", (records[-1].number,)
                 ).rowcount
             self.delivered += len(records)
-            # Some may have been dropped, and counted so, while they were on their way.
+            # Some may have been dropped and counted as dropped during the delivery.
             self.dropped -= len(records) - removed
             self.waiting -= removed
 
     def sync(self) -> None:
-        """Brings everything appended before this call to the disk itself (fsync)."""
-        with self._translated():
+        """Syncs everything appended before this call to the disk (fsync)."""
+        with self._translate_errors():
             self._syncing.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
-        """Callable twice. What waits stays on the disk."""
-        with self._lock, self._translated():
+        """May be called twice. Waiting records stay on the disk."""
+        with self._lock, self._translate_errors():
             self._resources.close()
 
     def _create(self) -> None:
-        """Under another name first: an outbox that is empty of bytes is then always damage."""
+        """Creates the file under another name first, so that an empty file always means damage."""
         part = self.path.with_suffix(".part")
         part.unlink(missing_ok=True)
         with contextlib.closing(_connect(part)) as db:
@@ -147,25 +149,25 @@ class Outbox:
     def _check(self) -> None:
         """quick_check reads the whole file, so damage stops a run before its first frame."""
         if os.path.getsize(self.path) == 0:
-            raise self._damaged("it is empty")
-        if self._value("application_id") != _APPLICATION_ID:
-            raise SinkError(f"{self.path} is a database, but no outbox; choose another folder")
-        if (version := self._value("user_version")) != _VERSION:
+            raise self._damage_error("it is empty")
+        if self._read_pragma("application_id") != _APPLICATION_ID:
+            raise SinkError(f"{self.path} is a database, but not an outbox; choose another folder")
+        if (version := self._read_pragma("user_version")) != _VERSION:
             raise SinkError(
-                f"the outbox {self.path} has format {version}, and this program reads "
+                f"the outbox {self.path} has format {version}, but this program reads "
                 f"{_VERSION}; deliver its records with the version that wrote it"
             )
-        if (problem := self._value("quick_check(1)")) != "ok":
-            raise self._damaged(" ".join(problem.split()))
+        if (problem := self._read_pragma("quick_check(1)")) != "ok":
+            raise self._damage_error(" ".join(problem.split()))
 
     def _make_room(self) -> int:
-        """The number of records dropped."""
+        """Drops the oldest records above the size limit and returns their number."""
         dropped = 0
         while self._used_bytes() > self._max_bytes:
             if self._when_full == STOP:
                 raise SinkError(
                     f"the outbox {self.path} is full: {self.waiting} records wait in "
-                    f"{self._max_bytes / 1e6:g} MB; see to the receiver, or raise queue.max_mb"
+                    f"{self._max_bytes / 1e6:g} MB; check the receiver, or raise queue.max_mb"
                 )
             dropped += self._db.execute(
                 "DELETE FROM records WHERE number = (SELECT MIN(number) FROM records)"
@@ -173,32 +175,35 @@ class Outbox:
         return dropped
 
     def _used_bytes(self) -> int:
-        used: int = self._value("page_count") - self._value("freelist_count")
+        used: int = self._read_pragma("page_count") - self._read_pragma("freelist_count")
         return PAGE * used
 
-    def _value(self, pragma: str) -> Any:
+    def _read_pragma(self, pragma: str) -> Any:
         return self._db.execute(f"PRAGMA {pragma}").fetchone()[0]
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._translated(), self._db:  # the connection commits, or rolls back on an error
+        with (
+            self._translate_errors(),
+            self._db,
+        ):  # the connection commits, or rolls back on an error
             self._db.execute("BEGIN IMMEDIATE")
             yield
 
     @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as exc:
-            # The module's own errors, such as the use of a closed outbox, carry no code.
+            # Errors of the Python module, such as the use of a closed outbox, have no code.
             if getattr(exc, "sqlite_errorcode", None) in (
                 sqlite3.SQLITE_CORRUPT,
                 sqlite3.SQLITE_NOTADB,
             ):
-                raise self._damaged(str(exc)) from exc
+                raise self._damage_error(str(exc)) from exc
             raise SinkError(f"the outbox {self.path} cannot be used: {exc}") from exc
 
-    def _damaged(self, reason: str) -> SinkError:
+    def _damage_error(self, reason: str) -> SinkError:
         return SinkError(
             f"the outbox {self.path} is damaged ({reason}); "
             f"move the folder {self.path.parent} away and start again"

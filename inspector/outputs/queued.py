@@ -1,4 +1,4 @@
-"""Puts a slow or remote output behind a disk outbox: the pipeline appends, a thread delivers."""
+"""Connects a slow or remote output through a disk outbox: the run appends, a thread delivers."""
 
 import contextlib
 import json
@@ -21,22 +21,22 @@ from inspector.outputs.records import event_record, inspection_records, json_val
 from inspector.outputs.sender import QueueOptions, Sender
 
 SYNC_EVERY_S: Final = 1.0
-"""How often appended records are brought to the disk itself, while no send() is under way."""
+"""Interval at which appended records are synced to the disk, unless send() is running."""
 GRACE_S: Final = 1.0
-"""How much longer than its time limit a send() may take at close()."""
+"""Time that close() waits for send() in addition to its time limit."""
 WARN_EVERY_S: Final = 60.0
-"""The shortest time between two warnings of dropped records."""
+"""Shortest time between two warnings about dropped records."""
 
 
 class QueuedOutput:
-    """A sink that hands records to a sender through an outbox: at least once, and in order.
+    """A sink that passes records to a sender through an outbox: at least once, and in order.
 
-    write() appends to the outbox and returns; it never waits for the receiver. Only a failing disk,
-    a full outbox under "stop", or a fault in the sender's code makes it raise SinkError. An
-    unreachable receiver is tried again without end. close() takes drain_s + timeout_s + 1 s at
-    most, even when the receiver hangs.
+    write() appends to the outbox and never waits for the receiver. It raises SinkError only if the
+    disk fails, if the outbox is full and when_full is "stop", or after an error in the sender's
+    code. The thread never stops trying to reach the receiver. close() takes at most drain_s +
+    timeout_s + 1 s, even if the receiver hangs.
 
-    name: of the output; names its folder below options.dir.
+    name: of the output, and of its folder in options.dir.
     """
 
     def __init__(self, name: str, sender: Sender, options: QueueOptions) -> None:
@@ -54,7 +54,7 @@ class QueuedOutput:
         self._warn_after_ns = self._sync_after_ns = 0
 
     def open(self, run: RunInfo) -> None:
-        """Also starts to deliver what an earlier run left."""
+        """Opens the outbox and starts to deliver, first the records of earlier runs."""
         options = self._options
         outbox = Outbox(
             Path(options.dir) / self.name,
@@ -62,23 +62,25 @@ class QueuedOutput:
             when_full=options.when_full,
         )
         if outbox.waiting:
-            logger.info("{}: {} records of earlier runs wait", self.name, outbox.waiting)
+            logger.info(
+                "{}: {} records of earlier runs wait for delivery", self.name, outbox.waiting
+            )
         self._run = run
         self._outbox = outbox
         self._thread = Thread(target=self._work, args=(outbox,), name=self.name, daemon=True)
         self._thread.start()
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
-        for record in inspection_records(self._opened_run(), inspection):
+        for record in inspection_records(self._require_run(), inspection):
             self.put(record)
 
     def write_event(self, event: Event) -> None:
-        self.put(event_record(self._opened_run(), event))
+        self.put(event_record(self._require_run(), event))
 
     def put(self, record: Mapping[str, Any]) -> None:
-        """Appends one record where the sender wants it."""
+        """Appends one record if the sender wants it."""
         if self._outbox is None:
-            raise SinkError(f"output {self.name} is written before it is open")
+            raise SinkError(f"output {self.name} cannot be written before it is open")
         self._raise_fault()
         if not self._sender.wants(record):
             return
@@ -91,19 +93,19 @@ class QueuedOutput:
         self._appended.set()
         self._warn_of_drops(self._outbox)
 
-    def _opened_run(self) -> RunInfo:
+    def _require_run(self) -> RunInfo:
         if self._run is None:
-            raise SinkError(f"output {self.name} is written before it is open")
+            raise SinkError(f"output {self.name} cannot be written before it is open")
         return self._run
 
     def counts(self) -> dict[str, int]:
-        """Records of this run: appended, delivered, dropped; and those that wait now."""
+        """Number of records of this run: appended, delivered, dropped; and of all that wait now."""
         outbox = self._outbox
         names = ("appended", "delivered", "dropped", "waiting")
         return {name: 0 if outbox is None else getattr(outbox, name) for name in names}
 
     def close(self) -> None:
-        """Delivers for drain_s what waits. Raises SinkError after a fault in the sender's code."""
+        """Delivers waiting records for up to drain_s. Raises SinkError if the sender fails."""
         thread, self._thread = self._thread, None
         if thread is None or self._outbox is None:
             return
@@ -113,8 +115,10 @@ class QueuedOutput:
         self._stopped.set()
         thread.join(self._options.timeout_s + GRACE_S)
         if thread.is_alive():
-            # The process can end all the same. If the thread ends later, it closes the outbox.
-            logger.error("output {} did not end; what it has not confirmed stays", self.name)
+            # The process can still end. If the thread ends later, it closes the outbox.
+            logger.error(
+                "output {} did not end in time; unconfirmed records stay in the outbox", self.name
+            )
         level = "WARNING" if self._outbox.waiting or self._outbox.dropped else "INFO"
         logger.log(level, "output {}: {}; outbox {}", self.name, self.counts(), self._outbox.path)
         self._raise_fault()
@@ -126,7 +130,7 @@ class QueuedOutput:
         except OSError as exc:
             self._fault = exc
         finally:
-            # An error of any other class is kept as well, so that the next write() ends the run.
+            # Store an error of any other class too, so that the next write() ends the run.
             self._fault = self._fault or sys.exception()
 
     def _deliver(self, outbox: Outbox) -> None:
@@ -135,7 +139,8 @@ class QueuedOutput:
         while not self._stopped.is_set():
             self._sync_when_due(outbox)
             self._appended.clear()
-            closing = self._closing.is_set()  # before the outbox is read: nothing follows close()
+            # Read this before the outbox, because no record follows close().
+            closing = self._closing.is_set()
             batch = outbox.oldest(most)
             if not batch:
                 if closing:
@@ -146,11 +151,13 @@ class QueuedOutput:
                 self._sender.send(batch, options.timeout_s)
             except OSError as exc:
                 if not failed:
-                    logger.warning("output {} cannot deliver, tries again: {}", self.name, exc)
+                    logger.warning(
+                        "output {} cannot deliver and will try again: {}", self.name, exc
+                    )
                 failed = True
                 self._pause(outbox, delay_s)
                 delay_s = min(2 * delay_s, options.retry_max_s)
-                most = max(1, most // 2)  # a link that breaks again and again still gets further
+                most = max(1, most // 2)  # so that a link that breaks often still makes progress
                 continue
             outbox.confirm(batch)
             if failed:
@@ -158,7 +165,7 @@ class QueuedOutput:
             delay_s, most, failed = options.retry_first_s, min(2 * most, BATCH), False
 
     def _pause(self, outbox: Outbox, delay_s: float) -> None:
-        """Between two tries. The end of the run cuts it short for one more try."""
+        """Waits between two attempts. The end of the run shortens it, for a last attempt."""
         end_ns = now_ns() + round(delay_s * 1e9)
         ending = self._stopped if self._closing.is_set() else self._closing
         while (left_s := (end_ns - now_ns()) / 1e9) > 0:
@@ -181,7 +188,7 @@ class QueuedOutput:
         if outbox.dropped > self._dropped and now_ns() >= self._warn_after_ns:
             self._warn_after_ns = now_ns() + round(WARN_EVERY_S * 1e9)
             logger.warning(
-                "output {}: the outbox is full, {} oldest records dropped in this run; {} wait",
+                "output {}: the outbox is full; this run dropped {} oldest records, {} wait",
                 self.name,
                 outbox.dropped,
                 outbox.waiting,

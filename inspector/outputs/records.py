@@ -17,15 +17,15 @@ Record = dict[str, Any]
 _POLYGON_DECIMALS: Final = 2
 _DIGITS: Final = 7
 _IN_ENVELOPE: Final = frozenset(field.name for field in dataclasses.fields(Event))
-_NAMED_OTHERWISE: Final = frozenset(("source", "source_name", "run_id"))
+_RENAMED: Final = frozenset(("source", "source_name", "run_id"))
 
 
 def header_record(run: RunInfo) -> Record:
-    """What ran: the first record of a log."""
+    """The first record of a log: engine, configuration and source of the run."""
     values = {
         field.name: getattr(run, field.name)
         for field in dataclasses.fields(run)
-        if field.name not in _NAMED_OTHERWISE
+        if field.name not in _RENAMED
     }
     return {
         **_envelope("header", run, 0, wall_time_utc=run.started_utc),
@@ -36,7 +36,7 @@ def header_record(run: RunInfo) -> Record:
 
 
 def inspection_records(run: RunInfo, inspection: Inspection) -> tuple[Record, Record]:
-    """The `verdict` and the `measured` record of one frame; polygons are rounded to 0.01 px."""
+    """The `verdict` and the `measured` record of one frame. Polygons are rounded to 0.01 px."""
     frame = inspection.frame
     shared: dict[str, Any] = {
         "frame_id": frame.frame_id,
@@ -62,7 +62,7 @@ def inspection_records(run: RunInfo, inspection: Inspection) -> tuple[Record, Re
 
 
 def event_record(run: RunInfo, event: Event) -> Record:
-    """An event with the fields of its class."""
+    """The record of an event, with the fields of its class."""
     values = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
     envelope = _envelope(
         event.type,
@@ -83,14 +83,14 @@ def event_record(run: RunInfo, event: Event) -> Record:
 
 
 def json_value(value: Any) -> Any:
-    """What json.dumps needs for values that are not plain. Raises TypeError for others."""
+    """Converts NumPy scalars, paths and fractions for json.dumps. Raises TypeError for others."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Fraction):
         return f"{value.numerator}/{value.denominator}"
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+    raise TypeError(f"a value of type {type(value).__name__} cannot be written as JSON")
 
 
 def _envelope(
@@ -120,23 +120,23 @@ def _envelope(
 
 
 def _defect(defect: Defect) -> Record:
-    values = {f.name: _rounded(getattr(defect, f.name)) for f in dataclasses.fields(defect)}
+    values = {f.name: _round_floats(getattr(defect, f.name)) for f in dataclasses.fields(defect)}
     values["severity"] = defect.severity.value
     values["shape_figures"] = {
-        name: _rounded(value) for name, value in defect.shape_figures.items()
+        name: _round_floats(value) for name, value in defect.shape_figures.items()
     }
     values["polygons"] = [
         np.round(polygon, _POLYGON_DECIMALS).tolist() for polygon in defect.polygons
     ]
-    values["length_expanded_u_mm"] = _rounded(defect.length_expanded_u_mm)
-    values["width_expanded_u_mm"] = _rounded(defect.width_expanded_u_mm)
-    values["area_expanded_u_mm2"] = _rounded(defect.area_expanded_u_mm2)
+    values["length_expanded_u_mm"] = _round_floats(defect.length_expanded_u_mm)
+    values["width_expanded_u_mm"] = _round_floats(defect.width_expanded_u_mm)
+    values["area_expanded_u_mm2"] = _round_floats(defect.area_expanded_u_mm2)
     values["coverage_factor"] = COVERAGE_FACTOR
     return values
 
 
-def _rounded(value: Any) -> Any:
-    """Floats to seven significant digits, within tuples too; anything else as it is."""
+def _round_floats(value: Any) -> Any:
+    """Rounds floats, also in tuples, to seven significant digits. Other values do not change."""
     if isinstance(value, tuple):
-        return [_rounded(v) for v in value]
+        return [_round_floats(v) for v in value]
     return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value

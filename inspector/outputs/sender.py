@@ -1,11 +1,11 @@
-"""What a kind of slow or remote output implements, and the options that all kinds share."""
+"""The interface and the options of slow or remote outputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
 from inspector.core.schema import AtLeast, Between, OneOf
-from inspector.outputs.outbox import DROP_OLDEST, STOP, Record
+from inspector.outputs.outbox import DROP_OLDEST, STOP, QueuedRecord
 
 Positive = Annotated[float, AtLeast(0, exclusive=True)]
 
@@ -13,20 +13,20 @@ Positive = Annotated[float, AtLeast(0, exclusive=True)]
 class Sender(Protocol):
     """Delivers records to a receiver.
 
-    A class with a class attribute `Options`, a subclass of RemoteOptions. The constructor takes
-    such options and does not connect yet.
+    The class has an attribute `Options`, a subclass of RemoteOptions. The constructor takes such
+    options and does not connect.
     """
 
     def wants(self, record: Mapping[str, Any]) -> bool:
-        """Whether this record is sent at all. Called on the output thread, so it must not wait."""
+        """Whether this record is sent. Called on the output thread, so it must not wait."""
         ...
 
-    def send(self, records: Sequence[Record], timeout_s: float) -> None:
-        """Returns when the receiver has confirmed all records. Connects where it has to.
+    def send(self, records: Sequence[QueuedRecord], timeout_s: float) -> None:
+        """Connects if needed, sends the records and returns when the receiver has confirmed them.
 
-        Called on a thread of its own. Raises OSError (SinkError is an OSError) where it fails; the
-        same records are then sent again, so a receiver may see a record twice, with the same
-        event_id. No single wait may take longer than timeout_s.
+        Called on a separate thread. No single wait may take longer than timeout_s. Raises OSError
+        (SinkError is an OSError) if it fails. The same records are then sent again, so a receiver
+        may get a record twice, with the same event_id.
         """
         ...
 
@@ -39,10 +39,11 @@ class Sender(Protocol):
 class QueueOptions:
     """The key `queue` of an entry in `outputs`.
 
-    dir: the outbox lies in dir/NAME. max_mb: MB of waiting records. when_full: drop_oldest counts
-    and warns, stop ends the run. timeout_s: s without an answer until a delivery has failed.
-    retry_first_s, retry_max_s: s until the next try; the wait doubles from the first to the last.
-    drain_s: s at the end of a run to deliver what waits; the rest stays for the next run.
+    dir: the outbox is in dir/NAME. max_mb: size limit in MB. when_full: "drop_oldest" drops the
+    oldest records and warns, "stop" ends the run. timeout_s: a delivery fails after this time
+    without an answer. retry_first_s, retry_max_s: delay before the next attempt; it doubles from
+    the first value to the second. drain_s: time at the end of a run to deliver waiting records; the
+    rest stays for the next run.
     """
 
     dir: str = "artifacts/outbox"
@@ -56,10 +57,10 @@ class QueueOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteOptions:
-    """The keys of every entry in `outputs`. A kind adds its fields in a subclass.
+    """The keys of every entry in `outputs`. A subclass adds the keys of its kind.
 
-    kind: a name of the table OUTPUTS. name: names the output in messages and its outbox on the
-    disk; None: the kind.
+    kind: a key of the table OUTPUTS. name: name of the output in messages and of its folder; None:
+    the kind.
     """
 
     kind: str

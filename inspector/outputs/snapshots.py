@@ -1,4 +1,4 @@
-"""Pictures of the frames that failed, in a bounded number."""
+"""Saves pictures of the newest failing frames."""
 
 from collections import deque
 from pathlib import Path
@@ -22,11 +22,11 @@ WHEN: Final[dict[str, frozenset[Verdict]]] = {
 
 
 class SnapshotSink:
-    """One JPEG per failing frame, named by its id and verdict, such as frame_00001234_FAIL.jpg.
+    """Saves a JPEG per failing frame, named by its id and verdict, such as frame_00001234_FAIL.jpg.
 
-    The newest options.max_count are kept: at that number the oldest of this run is deleted for each
-    new one. Files that were there before the run are never touched, unless a new one takes their
-    name. Raises ConfigError for options out of range.
+    At most options.max_count files of this run exist; each further file replaces the oldest. Files
+    from before the run stay, unless a new file has the same name. Raises ConfigError for options
+    out of range.
     """
 
     name = "snapshots"
@@ -36,14 +36,14 @@ class SnapshotSink:
         if when not in WHEN:
             raise ConfigError(f"snapshots: when must be one of {', '.join(WHEN)}, not {when!r}")
         if max_count < 0:
-            raise ConfigError(f"snapshots: max_count must not be negative, not {max_count}")
+            raise ConfigError(f"snapshots: max_count must be at least 0, not {max_count}")
         if not 1 <= quality <= 100:
-            raise ConfigError(f"snapshots: quality must lie within 1 and 100, not {quality}")
+            raise ConfigError(f"snapshots: quality must lie between 1 and 100, not {quality}")
         self._folder = folder
         self._max_count = max_count
         self._verdicts = WHEN[when]
         self._quality = quality
-        self._kept: deque[Path] = deque()
+        self._written: deque[Path] = deque()
 
     def open(self, run: RunInfo) -> None:
         make_folder(self._folder)
@@ -52,24 +52,24 @@ class SnapshotSink:
         if inspection.verdict not in self._verdicts or self._max_count == 0:
             return
         path = self._folder / f"frame_{inspection.frame_id:08d}_{inspection.verdict.value}.jpg"
-        data = self._encoded(picture.bgr(), path)
+        data = self._encode(picture.bgr(), path)
         try:
-            while len(self._kept) >= self._max_count:
-                self._kept.popleft().unlink(missing_ok=True)
+            while len(self._written) >= self._max_count:
+                self._written.popleft().unlink(missing_ok=True)
         except OSError as exc:
             raise SinkError(f"the snapshot {path} cannot be written: {exc.strerror}") from exc
-        # Waiting for the disk at each failing frame would hold up the run.
+        # A sync at each failing frame would slow the run.
         write_whole(path, data, "the snapshot ", sync=False)
-        self._kept.append(path)
+        self._written.append(path)
 
     def close(self) -> None:
-        """Every file is closed after its write."""
+        """Does nothing, because write() closes each file."""
 
-    def _encoded(self, bgr: Image, path: Path) -> bytes:
+    def _encode(self, bgr: Image, path: Path) -> bytes:
         try:
-            done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
+            encoded, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
         except cv2.error as exc:
             raise SinkError(f"the snapshot {path} cannot be encoded: {exc.err}") from exc
-        if not done:
+        if not encoded:
             raise SinkError(f"the snapshot {path} cannot be encoded")
         return bytes(data.tobytes())

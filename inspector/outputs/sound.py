@@ -1,4 +1,4 @@
-"""The sound of a video file, copied packet by packet into another file."""
+"""Copies the sound of a video file packet by packet into another file."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -12,15 +12,15 @@ from loguru import logger
 from inspector.core.errors import SinkError
 
 _END_S: Final = Fraction(1, 2)
-"""A picture that ends within this of the end of its file was written to its end."""
+"""A video that ends this close to the end of its file counts as complete."""
 
 
 class SoundCopy:
-    """The best sound stream of the media file `path`, at its own times minus shift_s.
+    """The best sound stream of the media file `path`. shift_s is subtracted from its times.
 
-    Made before the header of `target` is written. Sound that `target` cannot hold, or that breaks
-    off, is left out with one logged line; so are the streams beside the best. Raises SinkError
-    where the file cannot be opened.
+    Create it before the header of `target` is written. Sound that `target` cannot store, sound
+    after a read error, and other sound streams are left out; a logged line says so. Raises
+    SinkError if the file cannot be opened.
     """
 
     def __init__(self, path: Path, target: av.container.OutputContainer, shift_s: Fraction) -> None:
@@ -45,22 +45,25 @@ class SoundCopy:
 
     @property
     def rate(self) -> int | None:
-        """Samples per second, which MP4 counts the time of sound in; None without sound."""
+        """Samples per second, the timescale of sound in MP4. None without sound."""
         return self._rate
 
     def until(self, time_s: Fraction) -> Iterator[av.Packet]:
-        """What is due up to `time_s` and one packet more: the muxer holds pictures back until it
-        has sound that is later."""
+        """Yields the packets up to `time_s` and one more. The muxer delays pictures until it gets
+        later sound."""
         while self._next is not None and (self._sent_s is None or self._sent_s <= time_s):
-            yield self._taken(self._next)
+            yield self._take(self._next)
 
     def rest(self, last_s: Fraction) -> Iterator[av.Packet]:
-        """What is left, when the last picture was at `last_s`: all of it if that is the end of the
-        file, what began before otherwise."""
+        """Yields the rest of the sound after the last picture at `last_s`.
+
+        If the pictures were written to the end of the file, this is all of it. Otherwise it ends
+        with the last picture.
+        """
         end_s = self._picture_end_s()
-        whole = end_s is None or last_s + _END_S >= end_s
-        while self._next is not None and (whole or self._time(self._next) <= last_s):
-            yield self._taken(self._next)
+        complete = end_s is None or last_s + _END_S >= end_s
+        while self._next is not None and (complete or self._time(self._next) <= last_s):
+            yield self._take(self._next)
 
     def close(self) -> None:
         self._next = None
@@ -72,27 +75,32 @@ class SoundCopy:
         name = "unknown" if source.codec_context is None else source.codec_context.name
         others = len(self._container.streams.audio) - 1
         if others:
-            logger.warning("{} more sound streams of {} are left out", others, self._path)
+            logger.warning("{} more sound streams of {} are not copied", others, self._path)
         try:
             return target.add_stream_from_template(source)
         except ValueError as exc:
-            logger.warning("the {} sound of {} is left out: {}", name, self._path, exc)
+            logger.warning("the {} sound of {} is not copied: {}", name, self._path, exc)
             return None
 
     def _read(self, source: av.AudioStream) -> Iterator[av.Packet]:
         last: int | None = None
         try:
-            for packet in self._demuxed(source):
+            for packet in self._demux(source):
                 if last is not None and packet.dts <= last:
-                    logger.warning("the sound of {} ends where its time jumps back", self._path)
+                    logger.warning(
+                        "the sound of {} is copied only to the point where its time jumps back",
+                        self._path,
+                    )
                     return
                 last = packet.dts
                 yield packet
         except av.FFmpegError as exc:
-            logger.warning("the sound of {} breaks off: {}", self._path, exc.strerror)
+            logger.warning(
+                "the rest of the sound of {} cannot be read: {}", self._path, exc.strerror
+            )
 
-    def _demuxed(self, source: av.AudioStream) -> Iterator[av.Packet]:
-        """AAC out of transport streams carries a header in every packet, which MP4 refuses."""
+    def _demux(self, source: av.AudioStream) -> Iterator[av.Packet]:
+        """Removes the header of each AAC packet of a transport stream, because MP4 refuses it."""
         context = source.codec_context
         framed = context is not None and context.name == "aac" and not context.extradata
         bare = BitStreamFilterContext("aac_adtstoasc", source) if framed else None
@@ -104,8 +112,8 @@ class SoundCopy:
                 out.time_base = source.time_base
                 yield out
 
-    def _taken(self, packet: av.Packet) -> av.Packet:
-        """The packet as one of the target; the one after it becomes the next."""
+    def _take(self, packet: av.Packet) -> av.Packet:
+        """Converts the next packet for the target and reads the packet after it."""
         self._sent_s = self._time(packet)
         ticks = round(self._shift / packet.time_base)
         packet.pts -= ticks
@@ -118,7 +126,7 @@ class SoundCopy:
         return Fraction(packet.dts * packet.time_base) - self._shift
 
     def _picture_end_s(self) -> Fraction | None:
-        """Where the picture of the file ends, None where the file does not say."""
+        """Time at which the pictures of the file end. None if the file does not say."""
         video = self._container.streams.best("video")
         if video is not None and video.duration is not None:
             end = (video.duration + (video.start_time or 0)) * Fraction(video.time_base)

@@ -1,4 +1,4 @@
-"""The annotated video, on the clock of the source."""
+"""Writes the annotated video with the times of the source."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -15,17 +15,20 @@ from inspector.outputs.options import VideoOptions
 
 LIVE_TIME_BASE: Final = Fraction(1, 90_000)
 MAX_START_S: Final = 10
-"""A first picture later than this becomes time 0: players show nothing until then."""
+"""If the first picture is later than this, its time becomes 0. Players show nothing before it."""
 
 GOP: Final = 30
-"""Frames between key frames; there is one at least every 0.95 s."""
+"""Frames between key frames. There is also a key frame at least every 0.95 s."""
 
 _MAX_TICKS_PER_S: Final = 10_000_000
 
 
 class VideoFileSink:
-    """H.264 in fragmented MP4 on the source's time base: each picture within one tick of the time
-    of its frame, strictly rising; on 1/90000 s since the first frame where frames have no time."""
+    """Writes H.264 in fragmented MP4 with the time base of the source.
+
+    Times rise strictly, and each is within one tick of the time of its frame. If frames have no
+    time, it counts 1/90000 s from the first capture.
+    """
 
     name = "video_file"
 
@@ -50,11 +53,11 @@ class VideoFileSink:
             self._time_base = base
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
-        """Bad frames without a picture wait while no frame has told the size."""
+        """Bad frames without a picture wait until a frame sets the size."""
         if self._run is None:
-            raise SinkError(f"the video {self._path} is written before it is open")
-        known = self._run.source.frame_hw is not None or inspection.frame.image is not None
-        if self._writer is None and not known:
+            raise SinkError(f"the video {self._path} cannot be written before it is open")
+        size_is_known = self._run.source.frame_hw is not None or inspection.frame.image is not None
+        if self._writer is None and not size_is_known:
             self._waiting.append((inspection, picture))
             return
         self._write_waiting(self._run)
@@ -69,7 +72,11 @@ class VideoFileSink:
             if writer is not None:
                 writer.close()
         if self._late:
-            logger.warning("{} pictures of {} were moved to rising times", self._late, self._path)
+            logger.warning(
+                "{} pictures of {} got a later time, because times in a video must rise",
+                self._late,
+                self._path,
+            )
             self._late = 0
 
     def _write_waiting(self, run: RunInfo) -> None:
@@ -84,7 +91,7 @@ class VideoFileSink:
             self._writer = self._begin(inspection, hw, run)
         if hw != self._hw:
             raise SinkError(
-                f"picture {inspection.frame_id} is {hw[1]}x{hw[0]}, the video {self._path} "
+                f"picture {inspection.frame_id} is {hw[1]}x{hw[0]}, but the video {self._path} is "
                 f"{self._hw[1]}x{self._hw[0]}"
             )
         pts = self._ticks(inspection)
@@ -94,7 +101,7 @@ class VideoFileSink:
         try:
             self._writer.write(i420, pts)
         except SinkError:
-            self._give_up()
+            self._abandon()
             raise
         self._last = pts
 
@@ -128,8 +135,8 @@ class VideoFileSink:
             return round(Fraction(frame.captured_ns - self._first_ns, 10**9) / base)
         return round(frame.pts_s * base.denominator / base.numerator) - self._shift
 
-    def _give_up(self) -> None:
-        """After a failed write: what the file holds stays, what the muxer holds is lost."""
+    def _abandon(self) -> None:
+        """Closes the file after a failed write. Pictures that are not in the file yet are lost."""
         writer, self._writer, self._run = self._writer, None, None
         if writer is not None:
             try:

@@ -1,4 +1,4 @@
-"""The live view: an SDL window, used from the main thread only (extra `window`)."""
+"""Shows the live view in an SDL window. Main thread only; needs the extra `window`."""
 
 import contextlib
 import io
@@ -16,16 +16,16 @@ PAUSE: Final = "pause"
 CLOSE: Final = "close"
 
 _UNSEEN: Final = frozenset({"dummy", "offscreen"})
-"""SDL's drivers without a screen; it falls back to the second silently."""
+"""SDL drivers without a screen. SDL uses "offscreen" silently if there is no display."""
 _SHARE_OF_DESKTOP: Final = 0.9
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 
 
 class Window:
-    """Shows pictures at their aspect in a window that can be resized; opens with the first one.
+    """Shows pictures in a window that can be resized. It opens with the first picture.
 
-    Made before capture starts: raises ConfigError where pygame-ce is missing or there is no
-    display. allow_unseen: takes SDL's drivers without a screen too.
+    Create it before capture starts. allow_unseen: also accept SDL drivers without a screen. Raises
+    ConfigError if pygame-ce is missing or there is no display.
     """
 
     def __init__(self, title: str, *, allow_unseen: bool = False) -> None:
@@ -34,7 +34,7 @@ class Window:
         self._bgr: Image | None = None
         self._open = False
         self._closed = False
-        self._pygame = _pygame()
+        self._pygame = _import_pygame()
         problem = self._start(allow_unseen)
         if problem is not None:
             self._pygame.display.quit()
@@ -42,22 +42,22 @@ class Window:
 
     @property
     def paused(self) -> bool:
-        """Turned on and off by p; the window says so, stopping is up to the caller."""
+        """The key p switches it. The window shows it; the caller must pause the run."""
         return self._paused
 
     def show(self, bgr: Image) -> None:
-        """(H, W, 3) uint8; kept until the next one. Nothing happens after close()."""
+        """bgr: (H, W, 3) uint8, shown until the next picture. Does nothing after close()."""
         if self._closed:
             return
         self._bgr = bgr
         self._draw()
 
     def poll(self) -> set[str]:
-        """What the person asked for since the last call: QUIT (q), PAUSE (p), CLOSE (Esc, or the
-        window's own button). Redraws where needed. Raises SinkError where the display is gone."""
-        asked: set[str] = set()
+        """Returns the requests since the last call: QUIT (q), PAUSE (p), CLOSE (Esc, or the close
+        button). Redraws the window if needed. Raises SinkError if the display is gone."""
+        requests: set[str] = set()
         if self._closed:
-            return asked
+            return requests
         keys = {
             self._pygame.K_q: QUIT,
             self._pygame.K_p: PAUSE,
@@ -67,12 +67,12 @@ class Window:
         try:
             events = self._pygame.event.get()
         except self._pygame.error as exc:
-            raise SinkError(f"the window cannot be asked: {exc}") from exc
+            raise SinkError(f"the events of the window cannot be read: {exc}") from exc
         for event in events:
             if event.type == self._pygame.QUIT:
-                asked.add(CLOSE)
+                requests.add(CLOSE)
             elif event.type == self._pygame.KEYDOWN and event.key in keys:
-                asked.add(keys[event.key])
+                requests.add(keys[event.key])
                 if event.key == self._pygame.K_p:
                     self._paused = not self._paused
                     redraw = True
@@ -80,24 +80,27 @@ class Window:
                 redraw = True
         if redraw:
             self._draw()
-        return asked
+        return requests
 
     def close(self) -> None:
-        """Callable twice."""
+        """May be called twice."""
         if not self._closed:
             self._closed = True
             self._bgr = None
             self._pygame.display.quit()
 
     def _start(self, allow_unseen: bool) -> str | None:
-        """What stands against a window, as a sentence."""
+        """Starts SDL. Returns a sentence if no window can be shown."""
         try:
             self._pygame.display.init()
             driver = self._pygame.display.get_driver()
         except self._pygame.error as exc:
-            return f"there is no display to show a window on: {exc}"
+            return f"there is no display to show a window on: {exc}; run without --show"
         if driver in _UNSEEN and not allow_unseen:
-            return f"there is no display to show a window on (SDL found only {driver!r})"
+            return (
+                f"there is no display to show a window on (SDL offers only {driver!r}); "
+                "run without --show"
+            )
         return None
 
     def _draw(self) -> None:
@@ -110,9 +113,9 @@ class Window:
                 self._open = True
             pygame.display.set_caption(self._title + (" - paused" if self._paused else ""))
             surface = pygame.display.get_surface()
-            picture, corner = fitted(self._bgr, surface.get_size())
+            picture, corner = fit_into(self._bgr, surface.get_size())
             if self._paused:
-                _write(picture, "paused - p goes on, q quits, Esc closes the window")
+                _write(picture, "paused - p resumes, q quits, Esc closes the window")
             size = (picture.shape[1], picture.shape[0])
             surface.fill((0, 0, 0))
             surface.blit(pygame.image.frombuffer(picture.tobytes(), size, "BGR"), corner)
@@ -121,15 +124,15 @@ class Window:
             raise SinkError(f"the window cannot be drawn: {exc}") from exc
 
     def _first_size(self, bgr: Image) -> tuple[int, int]:
-        """(width, height): that of the picture where the desktop has room for it."""
+        """(width, height) of the picture, smaller if the desktop is smaller."""
         width, height = self._pygame.display.get_desktop_sizes()[0]
         room = (int(width * _SHARE_OF_DESKTOP), int(height * _SHARE_OF_DESKTOP))
         scale = min(room[0] / bgr.shape[1], room[1] / bgr.shape[0], 1.0)
         return max(1, round(bgr.shape[1] * scale)), max(1, round(bgr.shape[0] * scale))
 
 
-def fitted(bgr: Image, room: tuple[int, int]) -> tuple[Image, tuple[int, int]]:
-    """A copy as large as it goes into room (width, height), and where its corner lies there."""
+def fit_into(bgr: Image, room: tuple[int, int]) -> tuple[Image, tuple[int, int]]:
+    """Copies and scales a picture to fit into room (width, height). Returns it and its corner."""
     scale = min(room[0] / bgr.shape[1], room[1] / bgr.shape[0])
     width, height = max(1, round(bgr.shape[1] * scale)), max(1, round(bgr.shape[0] * scale))
     corner = ((room[0] - width) // 2, (room[1] - height) // 2)
@@ -140,7 +143,7 @@ def fitted(bgr: Image, room: tuple[int, int]) -> tuple[Image, tuple[int, int]]:
 
 
 def _write(picture: Image, text: str) -> None:
-    """In a dark box at the lower left."""
+    """Writes text in a dark box at the lower left."""
     height = picture.shape[0]
     scale = max(height / 700, 0.5)
     (wide, high), below = cv2.getTextSize(text, _FONT, scale, 1)
@@ -151,8 +154,8 @@ def _write(picture: Image, text: str) -> None:
     )
 
 
-def _pygame() -> ModuleType:
-    """pygame greets on stdout when it is imported."""
+def _import_pygame() -> ModuleType:
+    """Hides the greeting that pygame prints when it is imported."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             import pygame

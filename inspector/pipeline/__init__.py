@@ -1,1 +1,1 @@
-"""Five threads, their channels, and the count of every frame."""
+"""Runs an inspection in five threads and counts every frame."""

@@ -7,9 +7,11 @@ from inspector.core.schema import AtLeastOne, Positive
 
 @dataclass(frozen=True, slots=True)
 class PipelineOptions:
-    """Named as the parameters of Pipeline. max_errored_in_a_row: so many frames in a row that could
-    not be judged end the run; None: never. stall_timeout_s: a stage that works longer on one frame
-    ends the run; None: never."""
+    """The fields have the names of the parameters of Pipeline.
+
+    max_errored_in_a_row: the run ends after this many frames in a row that could not be judged;
+    None: never. stall_timeout_s: the run ends if a stage works longer on one frame; None: never.
+    """
 
     max_errored_in_a_row: AtLeastOne | None = 300
     stall_timeout_s: Positive | None = 60.0

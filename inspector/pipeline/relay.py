@@ -1,4 +1,4 @@
-"""The common loop of preprocess, infer and measure: take tickets, work on them, hand them on."""
+"""The loop of the stages preprocess, infer and measure: take tickets, work, pass them on."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -9,16 +9,16 @@ from inspector.core.channel import END, Channel
 from inspector.core.clock import ms_since
 from inspector.core.errors import FrameError
 from inspector.core.types import Fault, Inspection
-from inspector.pipeline.stages import Ticket, errored
+from inspector.pipeline.stages import Ticket, make_error_inspection
 from inspector.pipeline.stats import RunStats
 from inspector.pipeline.watchdog import Watchdog
 
 Work = Callable[[Sequence[Any]], Sequence[Any]]
-"""Items -> what each became, in their order: a FrameError for a frame that cannot be judged."""
+"""Items -> results in the same order. A FrameError means that a frame cannot be judged."""
 
 
-def each(work: Callable[[Any], Any]) -> Work:
-    """Work on one item as work on several."""
+def catch_frame_errors(work: Callable[[Any], Any]) -> Work:
+    """Makes work on several items. A FrameError is returned as the result of its item."""
 
     def attempt(item: Any) -> Any:
         try:
@@ -26,18 +26,21 @@ def each(work: Callable[[Any], Any]) -> Work:
         except FrameError as exc:
             return exc
 
-    return all_of(attempt)
+    return apply_to_each(attempt)
 
 
-def all_of(work: Callable[[Any], Any]) -> Work:
-    """The same, but a FrameError ends the run."""
+def apply_to_each(work: Callable[[Any], Any]) -> Work:
+    """Makes work on several items. A FrameError is raised and ends the run."""
     return lambda items: [work(item) for item in items]
 
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """thresholds: of image and pixel, for frames that cannot be judged. aborted: the run is to end
-    now, so nothing more is begun."""
+    """Runs the loop of a stage.
+
+    thresholds: of image and pixel, for frames that cannot be judged. aborted: True if the run was
+    aborted; the loop then starts no more work.
+    """
 
     stats: RunStats
     watchdog: Watchdog
@@ -53,8 +56,11 @@ class Relay:
         at_once: int = 1,
         after: Callable[[Ticket], None] | None = None,
     ) -> None:
-        """Until the inbox ends. What is not handed on is counted as thrown away. after: called with
-        each ticket, in order, before it is handed on."""
+        """Runs until the inbox ends. Tickets that cannot be passed on count as aborted.
+
+        at_once: number of tickets per call of `work`. after: called with each ticket in order,
+        before it is passed on.
+        """
         while tickets := _gather(inbox, at_once):
             try:
                 if not self.aborted():
@@ -65,7 +71,7 @@ class Relay:
                     while tickets and outbox.put(tickets[0]):
                         tickets.popleft()
             finally:
-                self.stats.thrown_away(len(tickets))
+                self.stats.count_aborted(len(tickets))
         outbox.close()
 
     def _do(self, stage: str, tickets: Sequence[Ticket], work: Work) -> None:
@@ -79,16 +85,16 @@ class Relay:
         for ticket, result in zip(unjudged, results, strict=True):
             if isinstance(result, FrameError):
                 fault = Fault(str(result), result.cause)
-                result = errored(ticket.frame, fault, self.thresholds)
+                result = make_error_inspection(ticket.frame, fault, self.thresholds)
             ticket.item = result
             ticket.timings_ms[stage] = share_ms
 
 
 def _gather(inbox: Channel[Ticket], most: int) -> deque[Ticket]:
-    """The next `most` tickets, waited for; fewer where the inbox ends, none after it.
+    """Waits for the next `most` tickets. Returns fewer at the end of the inbox, none after it.
 
-    Taking what is there instead would make batches, and with them the last bits of scores, depend
-    on which thread is faster today.
+    Smaller batches of the tickets that are ready would depend on the speed of the threads, and the
+    last bits of a score depend on the batch.
     """
     tickets: deque[Ticket] = deque()
     while len(tickets) < most and (ticket := inbox.get()) is not END:

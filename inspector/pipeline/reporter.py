@@ -1,4 +1,4 @@
-"""The work of the output thread: event stages, sinks and observers get each inspection in order."""
+"""Passes each inspection in order to event stages, sinks and observers, on the output thread."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,10 +18,10 @@ Observer = Callable[[Inspection, Picture], None]
 
 
 class Reporter:
-    """Numbers the records of a run and hands them to the outputs.
+    """Numbers the records of a run and passes them to the outputs.
 
-    Every inspection takes two numbers, for its `verdict` and its `measured` record, and every event
-    one. Number 0 is the header of the log. close: closes the sink of an output.
+    Every inspection takes two numbers, for its `verdict` and its `measured` record. Every event
+    takes one number. Number 0 is the header of the log. close: closes the sink of an output.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Reporter:
             self._attempt(output, partial(output.sink.open, self._run))
 
     def announce(self, ticket: Ticket) -> None:
-        """Tells the sinks that want it the verdict on a frame. On the thread that judges."""
+        """Sends the verdict on a frame to the sinks that take verdicts. On the judging thread."""
         ticket.judged_ns = now_ns()
         if not self._listeners:
             return
@@ -56,20 +56,20 @@ class Reporter:
             assert self._stages.judge_map is not None
             item = self._stages.judge_map(item)
         assert isinstance(item, Inspection)
-        event = verdict_event(item, ticket.judged_ns)
+        event = make_verdict_event(item, ticket.judged_ns)
         for output in self._listeners:
             assert isinstance(output.sink, VerdictSink)
             output.sink.announce(event)
 
     def report(self, ticket: Ticket) -> Inspection:
-        """One inspection and its events, to everything that takes them."""
+        """Passes an inspection and its events to event stages, sinks and observers."""
         assert isinstance(ticket.item, Inspection)
         ticket.timings_ms["latency"] = ms_since(ticket.frame.captured_ns)
         inspection = replace(
             ticket.item,
             timings_ms=ticket.timings_ms,
             judged_ns=ticket.judged_ns,
-            seq=self._numbers(2),
+            seq=self._take_numbers(2),
         )
         inspection, events = self._pass_stages(inspection)
         picture = self._stages.render(inspection)
@@ -81,7 +81,7 @@ class Reporter:
         return inspection
 
     def flush(self) -> None:
-        """Writes the events of what was open at the end."""
+        """Writes the events that are still open at the end."""
         for stage in self._event_stages:
             self._write_events(stage.flush())
 
@@ -103,19 +103,19 @@ class Reporter:
 
     def _write_events(self, events: Sequence[Event]) -> None:
         for event in events:
-            numbered = replace(event, seq=self._numbers(1))
+            numbered = replace(event, seq=self._take_numbers(1))
             for output in list(self._outputs):
                 if isinstance(sink := output.sink, EventSink):
                     self._attempt(output, partial(sink.write_event, numbered))
 
-    def _numbers(self, count: int) -> int:
-        """The first of `count` new numbers."""
+    def _take_numbers(self, count: int) -> int:
+        """Reserves `count` numbers and returns the first."""
         first = self._next_seq
         self._next_seq += count
         return first
 
     def _attempt(self, output: Output, action: Callable[[], None]) -> None:
-        """A sink that fails ends the run, or is disabled for the rest of it where it may."""
+        """Calls the sink. If it fails, a fatal output ends the run and another is disabled."""
         try:
             action()
         except SinkError as exc:
@@ -123,13 +123,13 @@ class Reporter:
                 raise
             logger.warning("{} failed and is disabled for this run: {}", output.sink.name, exc)
             self._outputs.remove(output)
-            # A new list: the thread that judges may be going through the old one.
+            # Make a new list, because the judging thread may be iterating over the old one.
             self._listeners = [other for other in self._listeners if other is not output]
             self._close(output)
 
 
-def verdict_event(inspection: Inspection, judged_ns: int) -> VerdictEvent:
-    """The verdict of an inspection whose defects need not be measured yet."""
+def make_verdict_event(inspection: Inspection, judged_ns: int) -> VerdictEvent:
+    """Makes the verdict event of an inspection. Its defects need not be measured yet."""
     frame = inspection.frame
     return VerdictEvent(
         frame_id=frame.frame_id,

@@ -1,4 +1,4 @@
-"""Five threads, four channels, one count: every captured frame is inspected, errored or dropped."""
+"""Runs five threads with channels between them, and accounts for every captured frame."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,14 +11,14 @@ from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import InspectorError, StageError, UnjudgedError
 from inspector.core.protocols import CountsMissing, EventStage, Source
 from inspector.core.types import Inspection, RunInfo, Verdict
-from inspector.pipeline.relay import Relay, all_of, each
+from inspector.pipeline.relay import Relay, apply_to_each, catch_frame_errors
 from inspector.pipeline.reporter import Observer, Reporter
-from inspector.pipeline.stages import Output, Stages, Ticket, first_item, infer
+from inspector.pipeline.stages import Output, Stages, Ticket, infer, make_first_item
 from inspector.pipeline.stats import RunStats
 from inspector.pipeline.watchdog import Watchdog
 
 GRACE_S = 10.0
-"""How long the threads may take to end after an abort, and a source after close()."""
+"""Time for the threads to end after an abort, and for a source to end after close()."""
 
 STAGES = ("capture", "preprocess", "infer", "measure", "output")
 
@@ -26,14 +26,14 @@ STAGES = ("capture", "preprocess", "infer", "measure", "output")
 class Pipeline:
     """capture -> preprocess -> infer -> measure -> output.
 
-    The verdict leaves behind infer where the map decides it, otherwise behind measure. Live sources
-    drop the oldest frame between capture and preprocess, and nowhere else; files wait everywhere.
-    The first error wins: it aborts the run (an error of the source drains it instead, since nothing
-    behind it is wrong), every sink is closed, and finish() raises it.
+    The verdict is sent after infer if the map decides it, otherwise after measure. A live source
+    drops the oldest frame, only between capture and preprocess. A file drops no frame. The first
+    error aborts the run, closes every sink, and finish() raises it. An error of the source does not
+    abort: the captured frames are still inspected.
 
-    reporting: engine and sinks have been opened. batch: frames that the engine is given at once, on
-    files; a live source has one at a time, because frames would wait for each other. event_stages:
-    see every inspection before the sinks do, the first stage first.
+    reporting: True when engine and sinks are open. batch: number of frames per call of the engine,
+    for files; always 1 for a live source, because frames would wait for each other. event_stages:
+    get every inspection in this order, before the sinks.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class Pipeline:
         self._live = source.info.live
         self._batch = 1 if self._live else batch
         capacity = 1 if self._live else 2
-        # The next batch fills while the engine runs, and the last one empties.
-        beside_engine = max(capacity, self._batch)
+        # Room for the next batch and for the last batch while the engine runs.
+        batch_capacity = max(capacity, self._batch)
         self._captured: Channel[Ticket] = Channel(capacity, drop_oldest=self._live)
-        self._prepared: Channel[Ticket] = Channel(beside_engine)
-        self._inferred: Channel[Ticket] = Channel(beside_engine)
+        self._prepared: Channel[Ticket] = Channel(batch_capacity)
+        self._inferred: Channel[Ticket] = Channel(batch_capacity)
         self._measured: Channel[Ticket] = Channel(capacity)
         self._relay = Relay(
             self.stats, self._watchdog, self._thresholds, lambda: self._aborted_ns is not None
@@ -89,32 +89,32 @@ class Pipeline:
             self._ready[name].wait()
             if self._error is not None:
                 return
-        self.stats.started()
+        self.stats.mark_start()
         for name in ("measure", "preprocess", "capture"):
             self._threads[name].start()
 
     def stop(self) -> None:
-        """Ends the capture; every frame captured so far is still inspected."""
+        """Ends the capture. Every frame captured so far is still inspected."""
         self._stopped_ns = self._stopped_ns or now_ns()
         self._resumed.set()
         self._source.close()
 
     def abort(self) -> None:
-        """Ends the run now; frames on their way are counted as dropped. Logs stay readable."""
+        """Ends the run now. Frames in the pipeline count as dropped. Logs stay readable."""
         self._aborted_ns = self._aborted_ns or now_ns()
         channels = (self._captured, self._prepared, self._inferred, self._measured)
-        self.stats.thrown_away(sum(channel.abort() for channel in channels))
+        self.stats.count_aborted(sum(channel.abort() for channel in channels))
         self.stop()
 
     def pause(self, paused: bool) -> None:
-        """Holds the capture of a file. A live source goes on, for its frames would be lost."""
+        """Pauses the capture of a file. A live source is never paused: it would lose frames."""
         if paused and not self._live and self._stopped_ns is None:
             self._resumed.clear()
         else:
             self._resumed.set()
 
     def wait(self, timeout_s: float) -> bool:
-        """True when the run has ended. Ends it when one of its stages is stuck."""
+        """Waits for the end of the run; True when it has ended. Aborts it if a stage is stuck."""
         deadline = now_ns() + int(timeout_s * 1e9)
         for thread in self._running():
             thread.join(max(0.0, (deadline - now_ns()) / 1e9))
@@ -132,13 +132,15 @@ class Pipeline:
         self._source.close()
         if isinstance(self._source, CountsMissing):
             self.stats.missing_by_cause = dict(self._source.missing())
-        self.stats.ended()
+        self.stats.mark_end()
         self.stats.dropped_live = self._captured.dropped
         for thread in self._running():
-            self.stats.thrown_away(len(self._watchdog.frames_of(thread.name)))
-            logger.error("stage {} did not end", thread.name)
+            self.stats.count_aborted(len(self._watchdog.frames_of(thread.name)))
+            logger.error("stage {} did not end in time", thread.name)
         if self._error is None and not self.stats.balanced:
-            self._error = InspectorError(f"frames do not add up: {self.stats.as_dict()}")
+            self._error = InspectorError(
+                f"frames do not add up, a fault of this program: {self.stats.as_dict()}"
+            )
         if self._error is not None:
             raise self._error
 
@@ -146,9 +148,9 @@ class Pipeline:
         return [thread for thread in self._threads.values() if thread.is_alive()]
 
     def _check_stuck(self) -> None:
-        error = self._watchdog.stuck()
-        late = self._stopped_ns is not None and ms_since(self._stopped_ns) > GRACE_S * 1e3
-        if error is None and late and self._threads["capture"].is_alive():
+        error = self._watchdog.find_stuck_stage()
+        source_is_late = self._stopped_ns is not None and ms_since(self._stopped_ns) > GRACE_S * 1e3
+        if error is None and source_is_late and self._threads["capture"].is_alive():
             reason = TimeoutError("the source did not end when it was closed")
             error = StageError("capture", (), reason)
         if error is not None:
@@ -164,15 +166,15 @@ class Pipeline:
             self.abort()
 
     def _guard(self, name: str, work: Callable[[], None]) -> None:
-        """The one place where any exception is caught: it is kept, and the run is ended."""
+        """Runs a stage. This is the only place that catches every exception; it ends the run."""
         drain = name == "capture"
         try:
             work()
         except InspectorError as exc:
             self._fail(exc, drain=drain or name == "preprocess")
             if name == "preprocess":
-                # Refuses one frame; those before it are on their way, and good.
-                self.stats.thrown_away(self._captured.abort())
+                # It refused one frame. The frames before it are still inspected.
+                self.stats.count_aborted(self._captured.abort())
                 self._prepared.close()
                 self.stop()
         except Exception as exc:
@@ -196,16 +198,16 @@ class Pipeline:
                     return
                 self.stats.captured += 1
                 ticket = Ticket(
-                    frame, first_item(frame, self._thresholds), {"capture": ms_since(start_ns)}
+                    frame, make_first_item(frame, self._thresholds), {"capture": ms_since(start_ns)}
                 )
                 if not self._captured.put(ticket):
-                    self.stats.thrown_away(1)
+                    self.stats.count_aborted(1)
                     return
         finally:
             self._captured.close()
 
     def _preprocess(self) -> None:
-        work = each(self._stages.preprocess)
+        work = catch_frame_errors(self._stages.preprocess)
         self._relay.run("preprocess", self._captured, self._prepared, work)
 
     def _infer(self) -> None:
@@ -222,11 +224,11 @@ class Pipeline:
     def _measure(self) -> None:
         judge = self._stages.judge
         if self._stages.judge_map is None:
-            work, after = each(judge), self._reporter.announce
+            work, after = catch_frame_errors(judge), self._reporter.announce
             self._relay.run("measure", self._inferred, self._measured, work, after=after)
         else:
-            # The verdict has left and is final, so a FrameError now ends the run.
-            self._relay.run("measure", self._inferred, self._measured, all_of(judge))
+            # The verdict was sent and is final, so a FrameError ends the run.
+            self._relay.run("measure", self._inferred, self._measured, apply_to_each(judge))
 
     def _output(self) -> None:
         self._reporter.open()
@@ -239,17 +241,17 @@ class Pipeline:
             raise error
 
     def _close(self, output: Output) -> None:
-        """Whatever one sink does when it is closed, the others are closed too."""
+        """Closes a sink and catches every error, so that the other sinks are closed too."""
         try:
             output.sink.close()
         except Exception as exc:
             logger.error("{} could not be closed: {}", output.sink.name, exc)
             if output.fatal:
-                known = isinstance(exc, InspectorError)
-                self._fail(exc if known else StageError("output", (), exc), drain=True)
+                expected = isinstance(exc, InspectorError)
+                self._fail(exc if expected else StageError("output", (), exc), drain=True)
 
     def _report_all(self) -> UnjudgedError | None:
-        """Until the channel ends, or too many frames in a row could not be judged."""
+        """Reports until the channel ends. Returns an error after too many ERROR frames in a row."""
         in_a_row = 0
         while (ticket := self._measured.get()) is not END:
             assert isinstance(ticket, Ticket)
@@ -259,7 +261,7 @@ class Pipeline:
                 reported = True
             finally:
                 if not reported:
-                    self.stats.thrown_away(1)
+                    self.stats.count_aborted(1)
             in_a_row = in_a_row + 1 if inspection.verdict is Verdict.ERROR else 0
             if self._max_errored is not None and in_a_row >= self._max_errored:
                 return UnjudgedError(
@@ -272,5 +274,5 @@ class Pipeline:
         start_ns = self._watchdog.begin("output", [ticket.frame.frame_id])
         inspection = self._reporter.report(ticket)
         self._watchdog.end("output")
-        self.stats.reported(inspection, output_ms=ms_since(start_ns))
+        self.stats.count_inspection(inspection, output_ms=ms_since(start_ns))
         return inspection

@@ -1,4 +1,4 @@
-"""What the stages of a pipeline are made of, and the ticket that a frame travels with."""
+"""The work of the pipeline stages, and the ticket that carries a frame through them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from inspector.core.types import (
 
 
 class RunningEngine(Protocol):
-    """What the infer stage needs of an engine."""
+    """The interface of an engine for the infer stage."""
 
     def warm_up(self) -> None: ...
 
@@ -36,11 +36,11 @@ class RunningEngine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The work of each stage. open_engine is called, and the engine used and closed, on the infer
-    thread; render draws nothing until a sink asks for the picture.
+    """The work of each stage.
 
-    judge_map: gives the final verdict from the map alone, where the rule allows it; the verdict
-    then leaves before the defects are measured. None: it leaves when they are measured.
+    open_engine: called on the infer thread, which also uses and closes the engine. render: draws
+    only when a sink gets the picture. judge_map: decides the final verdict from the map, so that it
+    can be sent before the defects are measured. None: the verdict is sent after measuring.
     """
 
     preprocess: Callable[[Frame], ModelInput]
@@ -52,7 +52,7 @@ class Stages:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A sink, and whether its failure ends the run."""
+    """A sink. fatal: its failure ends the run."""
 
     sink: Sink
     fatal: bool = True
@@ -60,9 +60,11 @@ class Output:
 
 @dataclass(slots=True)
 class Ticket:
-    """One frame on its way. item: what the last stage made of it; an Inspection passes on
-    untouched, which is how a frame that could not be judged reaches the logs. judged_ns: when the
-    verdict was known."""
+    """A frame in the pipeline.
+
+    item: the result of the last stage. Stages pass an Inspection on unchanged; so a frame that
+    cannot be judged reaches the logs. judged_ns: monotonic time of the verdict.
+    """
 
     frame: Frame | BadFrame
     item: Frame | ModelInput | EngineOutput | Inspection
@@ -71,11 +73,11 @@ class Ticket:
 
 
 def infer(engine: RunningEngine, inputs: Sequence[ModelInput]) -> list[EngineOutput | FrameError]:
-    """Runs the engine once on all pictures; a FrameError for each whose map is not finite."""
+    """Runs the engine once on all pictures. A FrameError for each map that is not finite."""
     single = len(inputs) == 1
     pixels = inputs[0].pixels[np.newaxis] if single else np.stack([i.pixels for i in inputs])
     maps, scores = engine.infer(pixels)
-    # A view would keep the maps of the whole batch for as long as one of them is kept.
+    # A view would keep the maps of the batch in memory as long as one of them is used.
     separate = maps if single else [anomaly_map.copy() for anomaly_map in maps]
     return [
         _output(model_input, anomaly_map, float(score))
@@ -84,7 +86,7 @@ def infer(engine: RunningEngine, inputs: Sequence[ModelInput]) -> list[EngineOut
 
 
 def _output(model_input: ModelInput, anomaly_map: Map, score: float) -> EngineOutput | FrameError:
-    # One sum finds NaN and infinity without a temporary of the size of the map.
+    # A sum detects NaN and infinity without a temporary array.
     if not np.isfinite(anomaly_map.sum(dtype=np.float64)):
         return FrameError("the engine gave an anomaly map that is not finite", Cause.NOT_FINITE)
     fault = None
@@ -96,8 +98,10 @@ def _output(model_input: ModelInput, anomaly_map: Map, score: float) -> EngineOu
     return EngineOutput(model_input.frame, anomaly_map, to_frame, score, fault)
 
 
-def errored(frame: Frame | BadFrame, fault: Fault, thresholds: tuple[float, float]) -> Inspection:
-    """The inspection of a frame without a map. thresholds: of image and pixel."""
+def make_error_inspection(
+    frame: Frame | BadFrame, fault: Fault, thresholds: tuple[float, float]
+) -> Inspection:
+    """Makes the inspection of a frame that cannot be judged. thresholds: of image and pixel."""
     return Inspection(
         frame=frame,
         verdict=Verdict.ERROR,
@@ -108,8 +112,8 @@ def errored(frame: Frame | BadFrame, fault: Fault, thresholds: tuple[float, floa
     )
 
 
-def first_item(frame: Frame | BadFrame, thresholds: tuple[float, float]) -> Frame | Inspection:
-    """What a captured frame begins its way as."""
+def make_first_item(frame: Frame | BadFrame, thresholds: tuple[float, float]) -> Frame | Inspection:
+    """The first item of a captured frame: the frame, or the inspection of a bad frame."""
     if isinstance(frame, BadFrame):
-        return errored(frame, Fault(frame.error, frame.cause), thresholds)
+        return make_error_inspection(frame, Fault(frame.error, frame.cause), thresholds)
     return frame

@@ -1,4 +1,4 @@
-"""The count of every frame, and how long frames took."""
+"""Counts the frames of a run and measures their times."""
 
 import math
 import time
@@ -14,11 +14,11 @@ MIN_MS = 1e-3
 
 
 class RunStats:
-    """Counters of one run. captured == inspected + dropped + errored once the run has ended.
+    """Counters of one run. At its end: captured == inspected + dropped + errored.
 
-    inspected: judged PASS or FAIL and taken by every sink. errored: verdict ERROR, likewise.
-    dropped: discarded by a full live channel (overrun), or thrown away when the run was aborted
-    (abort). missing: never received, as far as the source knows; expected == captured + missing.
+    inspected: judged PASS or FAIL and written by every sink. errored: verdict ERROR and written by
+    every sink. dropped: discarded by a full live channel (overrun) or by an abort (abort). missing:
+    never received, as far as the source knows. expected == captured + missing.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class RunStats:
 
     @property
     def seconds(self) -> float:
-        """From the first capture until the last frame was out, or until now."""
+        """Time from the first capture until the last frame was written, or until now."""
         end = now_ns() if self._end_ns is None else self._end_ns
         return (end - self._start_ns) / 1e9
 
@@ -75,27 +75,27 @@ class RunStats:
     def frames_per_s(self) -> float:
         return (self.inspected + self.errored) / self.seconds if self.seconds > 0 else 0.0
 
-    def started(self) -> None:
+    def mark_start(self) -> None:
         self._start_ns = now_ns()
         self._start_cpu_s = time.process_time()
 
-    def ended(self) -> None:
+    def mark_end(self) -> None:
         self._end_ns = now_ns()
         self._cpu_s = time.process_time() - self._start_cpu_s
 
-    def thrown_away(self, count: int) -> None:
-        """Frames lost in an abort; any thread may say so."""
+    def count_aborted(self, count: int) -> None:
+        """Counts frames that an abort discards. Any thread may call this."""
         with self._lock:
             self.dropped_abort += count
 
-    def reported(self, inspection: Inspection, output_ms: float) -> None:
-        """One inspection that every sink has taken, in `output_ms` milliseconds."""
+    def count_inspection(self, inspection: Inspection, output_ms: float) -> None:
+        """Counts an inspection that every sink has written, in `output_ms` milliseconds."""
         if inspection.verdict is Verdict.PASS:
             self.passed += 1
         elif inspection.verdict is Verdict.FAIL:
             self.failed += 1
         else:
-            assert inspection.cause is not None  # as Inspection checks
+            assert inspection.cause is not None  # Inspection checks this
             self.errored_by_cause[inspection.cause] += 1
         self.latency.add(ms_since(inspection.frame.captured_ns))
         for stage, milliseconds in (*inspection.timings_ms.items(), ("output", output_ms)):
@@ -104,22 +104,22 @@ class RunStats:
                 histogram.add(milliseconds)
 
     def _cpu_ms_per_frame(self) -> float | None:
-        """Of the whole process, all threads; None before the end."""
-        done = self.inspected + self.errored
-        return None if self._cpu_s is None or not done else round(self._cpu_s * 1e3 / done, 2)
+        """CPU time of the process per frame. None before the end."""
+        frames = self.inspected + self.errored
+        return None if self._cpu_s is None or not frames else round(self._cpu_s * 1e3 / frames, 2)
 
     def equation(self) -> str:
-        """The accounting in one line, with every cause that counted a frame."""
+        """The accounting in one line, with every cause that has frames."""
         text = (
             f"captured {self.captured} = inspected {self.inspected} + "
-            f"dropped {self.dropped}{_causes(self.dropped_by_cause)} + "
-            f"errored {self.errored}{_causes(self.errored_by_cause)}"
+            f"dropped {self.dropped}{_format_causes(self.dropped_by_cause)} + "
+            f"errored {self.errored}{_format_causes(self.errored_by_cause)}"
         )
         if not self.missing:
             return text
         return (
             f"expected {self.expected} = captured {self.captured} + "
-            f"missing {self.missing}{_causes(self.missing_by_cause)}; {text}"
+            f"missing {self.missing}{_format_causes(self.missing_by_cause)}; {text}"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -139,17 +139,17 @@ class RunStats:
             "seconds": round(self.seconds, 3),
             "throughput_per_s": round(self.frames_per_s, 2),
             "cpu_ms_per_frame": self._cpu_ms_per_frame(),
-            "latency_ms": quantiles(self.latency),
-            "stages_ms": {name: quantiles(h) for name, h in self.stages.items()},
+            "latency_ms": summarize_quantiles(self.latency),
+            "stages_ms": {name: summarize_quantiles(h) for name, h in self.stages.items()},
         }
 
 
-def _causes(counts: Mapping[Any, int]) -> str:
+def _format_causes(counts: Mapping[Any, int]) -> str:
     named = ", ".join(f"{cause} {count}" for cause, count in counts.items() if count)
     return f" ({named})" if named else ""
 
 
-def quantiles(histogram: LogHistogram) -> dict[str, float | None]:
+def summarize_quantiles(histogram: LogHistogram) -> dict[str, float | None]:
     """Median, 99th percentile, mean and maximum."""
     values = {
         "p50": histogram.quantile(0.5),

@@ -1,4 +1,4 @@
-"""Notes which stage works on which frames since when, so that a stuck stage is seen."""
+"""Records since when each stage works on which frames, to detect a stuck stage."""
 
 from collections.abc import Iterable
 
@@ -7,10 +7,11 @@ from inspector.core.errors import StageError
 
 
 class Watchdog:
-    """limit_s: how long a stage may work on one frame, or on no frame; n frames at once n times as
-    long. None: without limit.
+    """Detects a stage that works for longer than its limit.
 
-    Each stage writes its own entry only, so single dict operations need no lock.
+    limit_s: for work on one frame or on no frame; n times as long for n frames. None: no limit.
+
+    Each stage writes only its entry, so single dict operations need no lock.
     """
 
     def __init__(self, limit_s: float | None) -> None:
@@ -27,12 +28,12 @@ class Watchdog:
         self._busy.pop(stage, None)
 
     def frames_of(self, stage: str) -> tuple[int, ...]:
-        """The frames that the stage holds while it works on them; none while it waits."""
+        """The frames that the stage works on. Empty while it waits."""
         entry = self._busy.get(stage)
         return () if entry is None else entry[0]
 
-    def stuck(self) -> StageError | None:
-        """Of a stage that has worked for longer than the limit."""
+    def find_stuck_stage(self) -> StageError | None:
+        """The error for a stage that works for longer than its limit. None if there is none."""
         if self._limit_s is None:
             return None
         now = now_ns()

@@ -1,1 +1,1 @@
-"""From a frame to model input, and from an anomaly map to a verdict."""
+"""Turns frames into model input, and anomaly maps into verdicts."""

@@ -1,4 +1,4 @@
-"""From an anomaly map and its measured defects to a verdict."""
+"""Decides the verdict from an anomaly map and its measured defects."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ Analyze = Callable[[Image, Map, Affine, float], tuple[Defect, ...]]
 
 @dataclass(frozen=True, slots=True)
 class SizeRule:
-    """A defect fails the frame when it reaches every limit that is given; none given: any does."""
+    """A defect fails the frame if it reaches every limit that is set. Without limits any fails."""
 
     min_length_mm: Positive | None = None
     min_area_mm2: Positive | None = None
@@ -35,7 +35,7 @@ class SizeRule:
 
 @dataclass(frozen=True, slots=True)
 class VerdictOptions(SizeRule):
-    """The section `verdict` of the configuration. A threshold that is None is the engine's."""
+    """The section `verdict` of the configuration. A threshold of None means the engine's value."""
 
     rule: Annotated[str, OneOf("score", "defects", "either")] = "score"
     image_threshold: float | None = None
@@ -44,7 +44,7 @@ class VerdictOptions(SizeRule):
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Makes the inspection of one frame. Regions are listed whatever the verdict.
+    """Makes the inspection of one frame. Defects are listed for every verdict.
 
     rule: "score" (FAIL iff score >= image threshold), "defects" (a defect fails the size rule),
     or "either".
@@ -63,15 +63,15 @@ class Judge:
         return self._inspection(output, defects)
 
     def judge_map(self, output: EngineOutput) -> Inspection:
-        """The inspection before its defects are measured. The verdict is final for rule "score"
-        only: the other rules need the sizes."""
+        """Makes the inspection without its defects. The verdict is final only for rule "score",
+        because the other rules need the sizes."""
         return self._inspection(output, ())
 
     def _inspection(self, output: EngineOutput, defects: tuple[Defect, ...]) -> Inspection:
         fault = output.fault
         verdict = Verdict.ERROR
         if fault is None:
-            verdict = Verdict.FAIL if self.failed(output.score, defects) else Verdict.PASS
+            verdict = Verdict.FAIL if self.fails(output.score, defects) else Verdict.PASS
         return Inspection(
             frame=output.frame,
             verdict=verdict,
@@ -85,7 +85,7 @@ class Judge:
             defects=defects,
         )
 
-    def failed(self, score: float, defects: Sequence[Defect]) -> bool:
+    def fails(self, score: float, defects: Sequence[Defect]) -> bool:
         by_score = score >= self.image_threshold
         by_size = any(map(self.size_rule.fails, defects))
         return {"score": by_score, "defects": by_size, "either": by_score or by_size}[self.rule]

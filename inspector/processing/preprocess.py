@@ -1,4 +1,4 @@
-"""A frame becomes model input by the engine's resize rule."""
+"""Resizes frames to model input by the engine's resize rule."""
 
 from collections.abc import Callable
 
@@ -8,9 +8,9 @@ from inspector.core.types import Frame, ModelInput
 
 
 class Preprocess:
-    """Resizes frames for one engine; see Resizer for `warnings`.
+    """Resizes frames for one engine. See Resizer for `warnings`.
 
-    check_size: called with the size of a frame when it changes; it raises to refuse the size.
+    check_size: called with the frame size whenever it changes. It raises if the size is wrong.
     """
 
     def __init__(

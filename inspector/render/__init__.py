@@ -1,1 +1,1 @@
-"""The pictures that people look at: heatmap beside the original."""
+"""Draws the pictures that people look at: the frame and its heatmap side by side."""

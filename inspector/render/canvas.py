@@ -1,7 +1,7 @@
-"""A picture as the three planes of YUV 4:2:0, which is what the encoder takes, and drawing on it.
+"""Draws on a picture in YUV 4:2:0, the format that the video encoder takes.
 
-Drawn in BGR and converted afterwards, the same view costs twice as much. Colours are BT.601 with
-limited range, as OpenCV converts them.
+Drawing in BGR and converting the result takes twice as long. Colours are BT.601 with limited
+range, as OpenCV converts them.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,7 @@ import cv2
 import numpy as np
 
 from inspector.core.arrays import Image
-from inspector.core.geometry import Points
-
-Box = tuple[int, int, int, int]
-"""Half-open (x0, y0, x1, y1) in canvas pixels."""
+from inspector.core.geometry import Box, Points
 
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 _SUBPIXEL_BITS: Final = 4
@@ -22,7 +19,7 @@ _SUBPIXEL_BITS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """BT.601, limited range: y 16 to 235, u and v 16 to 240 around 128."""
+    """A BT.601 colour with limited range: y 16 to 235, u and v 16 to 240 around 128."""
 
     y: int
     u: int = 128
@@ -40,26 +37,26 @@ class Colour:
 
     @property
     def ink(self) -> int:
-        """Luma of the text that can be read on this colour."""
+        """Luma for readable text on this colour."""
         return 24 if self.y > 120 else 235
 
 
 class Font:
-    """Text with capital letters `cap_px` high; line_px is the height of a line with its margins."""
+    """Font with capital letters `cap_px` high. line_px: height of a line with its margins."""
 
     def __init__(self, cap_px: int) -> None:
         self.cap_px = cap_px
-        self.line_px = even_up(round(cap_px * 1.9))
+        self.line_px = round_up_to_even(round(cap_px * 1.9))
         self.pad_px = max(cap_px // 2, 2)
         self.weight = max(1, round(cap_px / 9))
-        # OpenCV 4 draws strokes of the height asked for, OpenCV 5 outlines of three quarters of it.
-        self.scale = cap_px / _drawn_height(self.weight)
+        # The same scale gives another height in OpenCV 5 than in OpenCV 4, so it is measured.
+        self.scale = cap_px / _capital_height(self.weight)
 
     def width(self, text: str) -> int:
-        return int(cv2.getTextSize(_plain(text), _FONT, self.scale, self.weight)[0][0])
+        return int(cv2.getTextSize(_to_ascii(text), _FONT, self.scale, self.weight)[0][0])
 
     def wrap(self, text: str, width_px: int) -> list[str]:
-        """Lines that fit; a single word that does not is cut."""
+        """Splits text into lines that fit. A word that is too long is cut."""
         lines: list[str] = []
         line = ""
         for word in text.split():
@@ -77,14 +74,14 @@ class Font:
         return [*lines, line] if line else lines
 
 
-def _plain(text: str) -> str:
-    """Other than ASCII is ?. OpenCV 5 crashes on text that is not valid UTF-8, such as a file name
-    may be."""
+def _to_ascii(text: str) -> str:
+    """Replaces characters that are not ASCII with "?". OpenCV 5 crashes on text that is not valid
+    UTF-8, and a file name can be such text."""
     return text.encode("ascii", "replace").decode("ascii")
 
 
 class Canvas:
-    """buffer: (H * 3 / 2, W) uint8, the planes one after the other; y, u, v: views of it."""
+    """buffer: (H * 3 / 2, W) uint8 with the planes Y, U, V in this order. y, u, v: views of it."""
 
     def __init__(self, hw: tuple[int, int]) -> None:
         height, width = hw
@@ -92,25 +89,27 @@ class Canvas:
             raise ValueError(f"the sides of a canvas must be even, not {height} x {width}")
         self.hw = hw
         self.buffer = np.empty((height * 3 // 2, width), np.uint8)
-        self.y, self.u, self.v = planes(self.buffer)
+        self.y, self.u, self.v = split_planes(self.buffer)
 
     def fill(self, box: Box, colour: Colour) -> None:
-        """Grown to even sides, because two by two pixels share their colour."""
-        x0, y0, x1, y1 = self._inside(box)
+        """Fills a box, grown to even sides because 2x2 pixels share their colour."""
+        x0, y0, x1, y1 = self._clip(box)
         self.y[y0:y1, x0:x1] = colour.y
         half = np.s_[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2]
         self.u[half] = colour.u
         self.v[half] = colour.v
 
     def text(self, text: str, x: int, box_top: int, font: Font, luma: int) -> None:
-        """One line, its capitals centred in the line_px below box_top; other than ASCII is ?."""
-        plain = _plain(text)
+        """Draws one line of ASCII text, centred in the line_px rows below box_top."""
+        plain = _to_ascii(text)
         baseline = box_top + (font.line_px + font.cap_px) // 2
         cv2.putText(self.y, plain, (x, baseline), _FONT, font.scale, luma, font.weight, cv2.LINE_AA)
 
     def outline(self, polygons: list[Points], colour: Colour, thickness: int) -> None:
-        """Closed outlines with a black edge; points (n, 2) in canvas pixels, (0, 0) the corner of
-        the first pixel."""
+        """Draws closed outlines with a black edge.
+
+        polygons: points (n, 2) in canvas pixels; (0, 0) is the corner of the first pixel.
+        """
         full = [_fixed_point(p, 1.0) for p in polygons]
         half = [_fixed_point(p, 0.5) for p in polygons]
         _lines(self.y, full, 16, thickness + 2)
@@ -120,22 +119,22 @@ class Canvas:
         _lines(self.v, half, colour.v, thin)
 
     def bgr(self) -> Image:
-        """A fresh (H, W, 3) array."""
+        """A new (H, W, 3) array."""
         return np.asarray(cv2.cvtColor(self.buffer, cv2.COLOR_YUV2BGR_I420), np.uint8)
 
-    def _inside(self, box: Box) -> Box:
+    def _clip(self, box: Box) -> Box:
         height, width = self.hw
         x0, y0, x1, y1 = box
         return (
             min(max(x0, 0), width) // 2 * 2,
             min(max(y0, 0), height) // 2 * 2,
-            even_up(min(max(x1, 0), width)),
-            even_up(min(max(y1, 0), height)),
+            round_up_to_even(min(max(x1, 0), width)),
+            round_up_to_even(min(max(y1, 0), height)),
         )
 
 
-def planes(buffer: Image) -> tuple[Image, Image, Image]:
-    """The Y, U and V planes of a contiguous (H * 3 / 2, W) buffer, without a copy."""
+def split_planes(buffer: Image) -> tuple[Image, Image, Image]:
+    """Returns the Y, U and V planes of a contiguous (H * 3 / 2, W) buffer, without a copy."""
     height, width = buffer.shape[0] * 2 // 3, buffer.shape[1]
     flat = buffer.reshape(-1)
     luma, chroma = height * width, height * width // 4
@@ -147,19 +146,19 @@ def planes(buffer: Image) -> tuple[Image, Image, Image]:
     )
 
 
-def _drawn_height(weight: int) -> float:
-    """Of a capital letter at scale 1."""
-    ground = np.zeros((400, 400), np.uint8)
-    cv2.putText(ground, "H", (50, 300), _FONT, 8.0, 255, weight, cv2.LINE_AA)
-    return np.count_nonzero(ground.max(axis=1) > 127) / 8.0
+def _capital_height(weight: int) -> float:
+    """Measures the height of a capital letter at scale 1, in px."""
+    background = np.zeros((400, 400), np.uint8)
+    cv2.putText(background, "H", (50, 300), _FONT, 8.0, 255, weight, cv2.LINE_AA)
+    return np.count_nonzero(background.max(axis=1) > 127) / 8.0
 
 
-def even_up(value: int) -> int:
+def round_up_to_even(value: int) -> int:
     return value + value % 2
 
 
 def _fixed_point(points: Points, scale: float) -> np.ndarray:
-    """OpenCV counts from the centre of the first pixel, this program from its corner."""
+    """OpenCV has (0, 0) at the centre of the first pixel, this program at its corner."""
     return np.rint((points * scale - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
 
 

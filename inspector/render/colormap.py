@@ -1,7 +1,7 @@
-"""The heat colours: fixed to the engine's display range, from dark blue over red to pale yellow.
+"""Maps scores in the engine's display range to heat colours: dark blue, red, pale yellow.
 
-Interpolated in OKLab (B. Ottosson, "A perceptual color space for image processing", 2020), so that
-equal steps of the score look equal and lightness rises with the score.
+The colours are interpolated in OKLab (B. Ottosson, "A perceptual color space for image
+processing", 2020), so equal steps of the score look equal and lightness rises with the score.
 """
 
 from functools import cache
@@ -43,10 +43,10 @@ _TO_LAB: Final = np.array(
 @cache
 def heat_bgr() -> Image:
     """(256, 3) uint8 BGR, coldest first."""
-    places = np.array([place for place, _ in _ANCHORS])
+    positions = np.array([position for position, _ in _ANCHORS])
     lab = oklab(np.array([colour for _, colour in _ANCHORS], dtype=np.float64))
     steps = np.linspace(0, 1, 256)
-    mixed = np.stack([np.interp(steps, places, lab[:, i]) for i in range(3)], axis=1)
+    mixed = np.stack([np.interp(steps, positions, lab[:, i]) for i in range(3)], axis=1)
     lms = (mixed @ np.linalg.inv(_TO_LAB).T) ** 3
     linear = np.clip(lms @ np.linalg.inv(_TO_LMS).T, 0, 1)
     rgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
@@ -63,14 +63,14 @@ def oklab(rgb: Floats) -> Floats:
     return lms @ _TO_LAB.T
 
 
-def levels(anomaly_map: Map, display_range: tuple[float, float]) -> Image:
-    """(h, w) scores -> (h, w) uint8 places on the scale; what lies outside is clipped."""
+def score_levels(anomaly_map: Map, display_range: tuple[float, float]) -> Image:
+    """(h, w) scores -> (h, w) uint8 positions on the colour scale. Scores outside are clipped."""
     low, high = display_range
     scaled = (anomaly_map - np.float32(low)) * np.float32(255 / (high - low))
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
-def place(value: float, display_range: tuple[float, float]) -> float:
-    """Where a score lies on the scale, 0 to 1, clipped."""
+def scale_position(value: float, display_range: tuple[float, float]) -> float:
+    """Position of a score on the colour scale, clipped to 0..1."""
     low, high = display_range
     return min(max((value - low) / (high - low), 0.0), 1.0)

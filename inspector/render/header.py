@@ -1,4 +1,4 @@
-"""The band above the panels: verdict, score, frame, time, latency and the colour scale."""
+"""Draws the header above the panels: verdict, score, frame, time, latency, colour scale."""
 
 import math
 from typing import Final
@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from inspector.core.types import Inspection, Verdict
-from inspector.render.canvas import Canvas, Colour, Font, even_up
-from inspector.render.colormap import heat_bgr, place
+from inspector.render.canvas import Canvas, Colour, Font, round_up_to_even
+from inspector.render.colormap import heat_bgr, scale_position
 
 VERDICT_COLOURS: Final[dict[Verdict, Colour]] = {
     Verdict.PASS: Colour.of("1f8a43"),
@@ -18,20 +18,20 @@ VERDICT_COLOURS: Final[dict[Verdict, Colour]] = {
 BACKGROUND: Final = Colour(28)
 INK: Final = 225
 _WIDTH_IN_CAPS: Final = 95
-"""Room that the longest usual header needs, in heights of its letters (measured)."""
+"""Width of the longest usual header, in heights of its letters (measured)."""
 _MAX_ROWS: Final = 3
 
 
 class Header:
-    """height: rows of the canvas that it takes, even, fixed for a run."""
+    """height: of the header in px; even, and constant during a run."""
 
     def __init__(self, width: int, font: Font, display_range: tuple[float, float]) -> None:
         self._width = width
         self._font = font
         self._range = display_range
         self._rows = min(math.ceil(_WIDTH_IN_CAPS * font.cap_px / width), _MAX_ROWS)
-        self.height = even_up(self._rows * font.line_px)
-        self._verdict_width = even_up(font.width(Verdict.ERROR) + 4 * font.pad_px)
+        self.height = round_up_to_even(self._rows * font.line_px)
+        self._verdict_width = round_up_to_even(font.width(Verdict.ERROR) + 4 * font.pad_px)
 
     def draw(self, canvas: Canvas, inspection: Inspection, note: str) -> None:
         font = self._font
@@ -42,11 +42,13 @@ class Header:
         top = (self.height - font.line_px) // 2
         canvas.text(inspection.verdict, inset, top, font, colour.ink)
         right = self._scale(canvas, inspection.pixel_threshold)
-        self._fields(canvas, [*fields(inspection), *([note] if note else [])], right)
+        self._fields(canvas, [*header_texts(inspection), *([note] if note else [])], right)
 
     def _fields(self, canvas: Canvas, texts: list[str], right: int) -> None:
-        """In steps of some letters, so that a changing digit does not move what follows; what
-        does not fit into the rows is left out, last things first."""
+        """Draws the texts from left to right. The last ones are left out if they do not fit.
+
+        Each text starts on a grid, so that a changing digit does not move the texts after it.
+        """
         font = self._font
         left = self._verdict_width + 2 * font.pad_px
         x, row, step = left, 0, 3 * font.cap_px
@@ -60,10 +62,13 @@ class Header:
             x += math.ceil((width + font.cap_px) / step) * step
 
     def _scale(self, canvas: Canvas, pixel_threshold: float) -> int:
-        """The colour scale at the right end, a white tick at the threshold; where it begins."""
+        """Draws the colour scale at the right end, with a white tick at the threshold.
+
+        Returns the x where the scale begins.
+        """
         font = self._font
         low, high = (f"{value:.3g}" for value in self._range)
-        bar = even_up(8 * font.cap_px)
+        bar = round_up_to_even(8 * font.cap_px)
         high_x = self._width - font.width(high) - font.pad_px
         x1 = (high_x - font.pad_px) // 2 * 2
         x0 = x1 - bar
@@ -73,16 +78,16 @@ class Header:
         canvas.text(low, low_x, 0, font, INK)
         canvas.text(high, high_x, 0, font, INK)
         y0 = (font.line_px - font.cap_px) // 4 * 2
-        y1 = even_up(y0 + font.cap_px)
+        y1 = round_up_to_even(y0 + font.cap_px)
         paint_bar(canvas, (x0, y0, x1, y1))
-        tick = x0 + round(place(pixel_threshold, self._range) * (bar - 1))
+        tick = x0 + round(scale_position(pixel_threshold, self._range) * (bar - 1))
         canvas.y[max(y0 - 2, 0) : y1 + 2, max(tick - 2, x0) : tick + 3] = 16
         canvas.y[max(y0 - 2, 0) : y1 + 2, tick : tick + max(font.cap_px // 10, 1)] = 235
         return low_x - font.cap_px
 
 
 def paint_bar(canvas: Canvas, box: tuple[int, int, int, int]) -> None:
-    """The whole scale from cold at the left to hot at the right, in an even box."""
+    """Draws the colour scale into a box with even sides, from cold (left) to hot (right)."""
     x0, y0, x1, y1 = box
     row = np.ascontiguousarray(heat_bgr()[None])
     bar = cv2.resize(row, (x1 - x0, 2), interpolation=cv2.INTER_LINEAR)
@@ -94,8 +99,8 @@ def paint_bar(canvas: Canvas, box: tuple[int, int, int, int]) -> None:
     canvas.v[half] = i420[2, middle:]
 
 
-def fields(inspection: Inspection) -> list[str]:
-    """What the band says, the most important first."""
+def header_texts(inspection: Inspection) -> list[str]:
+    """The texts of the header, the most important first."""
     frame = inspection.frame
     out = []
     if inspection.score is not None:
@@ -105,13 +110,13 @@ def fields(inspection: Inspection) -> list[str]:
     if inspection.verdict is not Verdict.ERROR:
         out.append(f"{count} defect" + ("" if count == 1 else "s"))
     out.append(f"frame {frame.frame_id}" + (f" {frame.name}" if frame.name else ""))
-    out.append(frame.wall_time_utc if frame.pts_s is None else clock(frame.pts_s))
+    out.append(frame.wall_time_utc if frame.pts_s is None else format_stream_time(frame.pts_s))
     if "latency" in inspection.timings_ms:
         out.append(f"latency {inspection.timings_ms['latency']:.0f} ms")
     return out
 
 
-def clock(seconds: float) -> str:
+def format_stream_time(seconds: float) -> str:
     """Stream time as h:mm:ss.mmm."""
     milliseconds = round(abs(seconds) * 1000)
     minutes, milliseconds = divmod(milliseconds, 60_000)

@@ -1,13 +1,13 @@
-"""What is drawn over the panels: regions of interest, outlines of defects and their labels."""
+"""Draws regions of interest, outlines of defects and their labels over the panels."""
 
 from typing import Final
 
 import numpy as np
 
 from calibration.units import format_length
-from inspector.core.geometry import Affine, Points
+from inspector.core.geometry import Affine, Box, Points
 from inspector.core.types import Defect, Severity
-from inspector.render.canvas import Box, Canvas, Colour, Font
+from inspector.render.canvas import Canvas, Colour, Font
 
 SEVERITY_COLOURS: Final[dict[Severity, Colour]] = {
     Severity.LOW: Colour.of("4cc9f0"),
@@ -22,9 +22,12 @@ MAX_LABELS: Final = 12
 _RANK: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 
-def label(defect: Defect, unit: str) -> str:
-    """Such as "#0 3.42 x 1.20 mm high"; "~" where the size is the anomaly map's alone, ">" where
-    the border cuts the defect, so that it may be larger."""
+def format_label(defect: Defect, unit: str) -> str:
+    """Text of a label, such as "#0 3.42 x 1.20 mm high".
+
+    "~": the size comes from the anomaly map only. ">": the border cuts the defect, so it may be
+    larger.
+    """
     if defect.length_mm is None or defect.width_mm is None:
         size = f"{defect.length_px:.0f} x {defect.width_px:.0f} px"
     else:
@@ -37,7 +40,7 @@ def label(defect: Defect, unit: str) -> str:
 def draw_polygons(
     canvas: Canvas, polygons: list[Points], to_canvas: list[Affine], colour: Colour, thickness: int
 ) -> None:
-    """The same polygons in each of the panels, edged in black so that they show on any ground."""
+    """Draws the polygons in each panel, with a black edge so that they are visible everywhere."""
     moved = [affine.apply(polygon) for affine in to_canvas for polygon in polygons]
     if moved:
         canvas.outline(moved, colour, thickness)
@@ -46,7 +49,7 @@ def draw_polygons(
 def draw_defects(
     canvas: Canvas, defects: tuple[Defect, ...], to_canvas: list[Affine], thickness: int
 ) -> None:
-    """Outlines in the colour of the severity, the worst drawn last."""
+    """Draws outlines in the colour of the severity, the worst last."""
     for severity in Severity:
         outlines = [p for d in defects if d.severity is severity for p in d.polygons]
         draw_polygons(canvas, outlines, to_canvas, SEVERITY_COLOURS[severity], thickness)
@@ -60,28 +63,31 @@ def draw_labels(
     font: Font,
     unit: str,
 ) -> int:
-    """Labels the worst and longest defects inside `area`; the number of labels drawn."""
+    """Draws labels for the worst and longest defects inside `area`. Returns their number."""
     worst_first = sorted(defects, key=lambda d: (-_RANK[d.severity], -d.length_px))[:MAX_LABELS]
     anchors = [_box_of(defect, to_canvas) for defect in worst_first]
-    taken: list[Box] = []
+    occupied: list[Box] = []
     for defect, anchor in zip(worst_first, anchors, strict=True):
-        text = label(defect, unit)
+        text = format_label(defect, unit)
         size = (font.width(text) + 2 * font.pad_px, font.line_px)
-        box = free_place(anchor, size, area, taken, anchors)
+        box = find_label_box(anchor, size, area, occupied, anchors)
         if box is None:
             continue
-        taken.append(box)
+        occupied.append(box)
         colour = SEVERITY_COLOURS[defect.severity]
         canvas.fill(box, colour)
         canvas.text(text, box[0] + font.pad_px, box[1], font, colour.ink)
-    return len(taken)
+    return len(occupied)
 
 
-def free_place(
-    anchor: Box, size: tuple[int, int], area: Box, taken: list[Box], defects: list[Box]
+def find_label_box(
+    anchor: Box, size: tuple[int, int], area: Box, occupied: list[Box], defects: list[Box]
 ) -> Box | None:
-    """Where a label of `size` (width, height) goes: beside its anchor, inside `area`, over no other
-    label, and over as little of the defects as possible. None where no place is free."""
+    """Finds a box of `size` (width, height) for a label, beside its anchor and inside `area`.
+
+    occupied: boxes of other labels, which it must not cover. defects: boxes of which it covers as
+    little as possible. None if there is no free box.
+    """
     width, height = size
     if width > area[2] - area[0] or height > area[3] - area[1]:
         return None
@@ -92,23 +98,23 @@ def free_place(
         x = min(max(x, area[0]), area[2] - width) // 2 * 2
         y = min(max(y, area[1]), area[3] - height) // 2 * 2
         box = (x, y, x + width, y + height)
-        if any(overlap(box, other) for other in taken):
+        if any(overlap_area(box, other) for other in occupied):
             continue
-        cost = sum(overlap(box, other) for other in defects) + rank
+        cost = sum(overlap_area(box, other) for other in defects) + rank
         if best is None or cost < best[0]:
             best = (cost, box)
     return None if best is None else best[1]
 
 
-def overlap(a: Box, b: Box) -> int:
-    """Area in pixels that both cover."""
+def overlap_area(a: Box, b: Box) -> int:
+    """Area in pixels of the intersection of two boxes."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     return width * height if width > 0 and height > 0 else 0
 
 
 def _candidates(anchor: Box, size: tuple[int, int]) -> list[tuple[int, int]]:
-    """Above, below, right and left of the anchor, then further and further away from it."""
+    """Positions above, below, right and left of the anchor, then farther and farther away."""
     x0, y0, x1, y1 = anchor
     width, height = size
     gap, middle = 4, (y0 + y1 - height) // 2

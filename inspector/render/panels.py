@@ -1,4 +1,4 @@
-"""The two panels: the frame as it is, and the frame under the colours of its anomaly map."""
+"""Draws two panels: the frame, and the frame blended with the colours of its anomaly map."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -8,12 +8,12 @@ import numpy as np
 
 from inspector.core.arrays import Image, Map
 from inspector.core.geometry import Affine
-from inspector.render.canvas import Canvas, Colour, even_up, planes
-from inspector.render.colormap import heat_bgr, levels
+from inspector.render.canvas import Canvas, Colour, round_up_to_even, split_planes
+from inspector.render.colormap import heat_bgr, score_levels
 
 BLACK: Final = 16
 _DIM: Final = 0.45
-"""Share of the picture left where nothing was inspected."""
+"""Brightness of areas that were not inspected, as a share of the original."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,13 @@ class Placement:
 
     @classmethod
     def scaled(cls, frame_hw: tuple[int, int], scale: float) -> Self:
-        """In the upper left corner, at `scale`."""
+        """The frame in the upper left corner, at `scale`."""
         height, width = (max(1, round(side * scale)) for side in frame_hw)
         return cls._over((0, 0, width, height), frame_hw)
 
     @classmethod
     def fitted(cls, frame_hw: tuple[int, int], panel_hw: tuple[int, int]) -> Self:
-        """As large as it goes into the panel with its aspect kept, in the middle."""
+        """The frame in the middle, as large as it fits with its aspect ratio."""
         scale = min(panel_hw[0] / frame_hw[0], panel_hw[1] / frame_hw[1])
         height, width = (max(1, round(side * scale)) for side in frame_hw)
         x0, y0 = (panel_hw[1] - width) // 2, (panel_hw[0] - height) // 2
@@ -45,14 +45,15 @@ class Placement:
     @property
     def panel_hw(self) -> tuple[int, int]:
         """The smallest panel with even sides that holds it."""
-        return even_up(self.box[3]), even_up(self.box[2])
+        return round_up_to_even(self.box[3]), round_up_to_even(self.box[2])
 
 
 class Panels:
-    """Draws both panels of size panel_hw side by side into a canvas, from row `top` on.
+    """Draws both panels of size panel_hw side by side into a canvas, below row `top`.
 
-    alpha: share of the heat colours in the blend, 0 to 1. Owns its scratch memory, so that nothing
-    large is allocated per frame.
+    It reuses its buffers, so that it allocates nothing large per frame.
+
+    alpha: share of the heat colours in the blend, 0 to 1.
     """
 
     def __init__(
@@ -76,8 +77,8 @@ class Panels:
         anomaly_map: Map | None,
         to_frame: Affine | None,
     ) -> None:
-        """image: (H, W, 3) BGR, black where None; dimmed on the right where there is no map."""
-        frame = planes(self._i420)
+        """image: (H, W, 3) BGR; None: black. Without a map the right panel is dimmed."""
+        frame = split_planes(self._i420)
         if image is None:
             for plane, value in zip(frame, (BLACK, 128, 128), strict=True):
                 plane[:] = value
@@ -101,7 +102,7 @@ class Panels:
         return left, right
 
     def _fit(self, image: Image, placement: Placement) -> Image:
-        """The image in panel size; a single odd row or column is repeated, more is black."""
+        """Scales the image to the panel. Margins are black; a margin of 1 px repeats the border."""
         height, width = self._hw
         if image.shape[:2] == self._hw and placement.box == (0, 0, width, height):
             return image
@@ -129,22 +130,22 @@ class Panels:
         anomaly_map: Map,
         to_panel: Affine,
     ) -> None:
-        """The colours are looked up at map size and then enlarged: 11-18 % cheaper than after."""
-        x0, y0, x1, y1 = self._covered(anomaly_map.shape, to_panel)
+        """Looks up the colours at map size, then enlarges them: 11-18 % faster than the reverse."""
+        x0, y0, x1, y1 = self._covered_box(anomaly_map.shape, to_panel)
         if (y1 - y0, x1 - x0) != self._hw:
             self._dim(frame, right)
         if x1 <= x0 or y1 <= y0:
             return
-        places = levels(anomaly_map, self._range)
+        indices = score_levels(anomaly_map, self._range)
         for plane, target, table, factor in zip(frame, right, self._tables, (1, 2, 2), strict=True):
             part = np.s_[y0 // factor : y1 // factor, x0 // factor : x1 // factor]
             heat = self._heat[part]
             size = (heat.shape[1], heat.shape[0])
-            cv2.resize(cv2.LUT(places, table), size, dst=heat, interpolation=cv2.INTER_LINEAR)
+            cv2.resize(cv2.LUT(indices, table), size, dst=heat, interpolation=cv2.INTER_LINEAR)
             cv2.addWeighted(plane[part], 1 - self._alpha, heat, self._alpha, 0, dst=target[part])
 
-    def _covered(self, map_hw: tuple[int, ...], to_panel: Affine) -> tuple[int, int, int, int]:
-        """What the map covers of a panel, to the next even pixel."""
+    def _covered_box(self, map_hw: tuple[int, ...], to_panel: Affine) -> tuple[int, int, int, int]:
+        """Box of the panel that the map covers, rounded to even pixels."""
         corners = to_panel.apply(np.array(((0.0, 0.0), (map_hw[1], map_hw[0]))))
         height, width = self._hw
         even = np.rint(corners / 2).astype(int) * 2

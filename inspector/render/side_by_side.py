@@ -1,4 +1,4 @@
-"""The view of one inspection: left the frame, right the same frame under its anomaly map."""
+"""Draws the view of an inspection: the frame, and the frame with its anomaly map."""
 
 from collections.abc import Sequence
 from threading import RLock
@@ -17,21 +17,23 @@ from inspector.render.header import VERDICT_COLOURS, Header
 from inspector.render.panels import Panels, Placement
 
 Polygons = Sequence[Sequence[tuple[float, float]]]
-Roi = tuple[Polygons, Polygons, tuple[int, int]]
-"""Polygons to inspect, polygons to ignore, and the (height, width) of the frame they lie on."""
+RoiPolygons = tuple[Polygons, Polygons, tuple[int, int]]
+"""Polygons to inspect, polygons to ignore, and the (height, width) of the frame for both."""
 
 UNKNOWN_HW: Final = (360, 640)
-"""Stands in for the frame size while no frame has told it."""
+"""Frame size that is used until the first frame arrives."""
 
 
 class SideBySide:
-    """Makes the pictures of one run, all of one size.
+    """Makes the pictures of one run. All have the same size.
+
+    The first frame sets the size for the run. A frame of another size is scaled to fit, keeps its
+    aspect ratio and gets black margins; the header says so. If a side is odd, the last row or
+    column is repeated.
 
     display_range: scores at the ends of the colour scale. unit: mm, cm or inch. scale: size of a
-    panel over that of the frame. alpha: share of the heat colours in the right panel, 0 to 1.
-    frame_hw: the frame size where it is known before the first frame. The size of the first frame
-    holds for the run; a frame of another size is fitted in with its aspect kept, on black, and the
-    header says so. Sides are made even by repeating the last row or column.
+    panel divided by the size of the frame. alpha: share of the heat colours in the right panel, 0
+    to 1. frame_hw: the frame size if it is known before the first frame.
     """
 
     def __init__(
@@ -40,14 +42,14 @@ class SideBySide:
         display_range: tuple[float, float],
         unit: str,
         scale: float = 1.0,
-        roi: Roi | None = None,
+        roi: RoiPolygons | None = None,
         alpha: float = 0.5,
         frame_hw: tuple[int, int] | None = None,
     ) -> None:
         if not scale > 0:
             raise ConfigError(f"the scale of the picture must be positive, not {scale}")
         if not 0 <= alpha <= 1:
-            raise ConfigError(f"alpha of the picture must lie within 0 and 1, not {alpha}")
+            raise ConfigError(f"alpha of the picture must lie between 0 and 1, not {alpha}")
         mm_per(unit)
         self._range = display_range
         self._unit = unit
@@ -55,7 +57,7 @@ class SideBySide:
         self._roi = roi
         self._alpha = alpha
         self._frame_hw = frame_hw
-        self._view: _View | None = None
+        self._layout: _Layout | None = None
         self._owner: RenderedPicture | None = None
         self._lock = RLock()
 
@@ -67,27 +69,30 @@ class SideBySide:
     def i420(self, picture: "RenderedPicture") -> Image:
         """The planes of a picture, valid until another picture of this run is drawn."""
         with self._lock:
-            return self._drawn(picture).buffer
+            return self._draw(picture).buffer
 
     def bgr(self, picture: "RenderedPicture") -> Image:
-        """A fresh array."""
+        """A new array."""
         with self._lock:
-            return self._drawn(picture).bgr()
+            return self._draw(picture).bgr()
 
-    def _drawn(self, picture: "RenderedPicture") -> Canvas:
+    def _draw(self, picture: "RenderedPicture") -> Canvas:
         frame_hw = self._frame_hw or UNKNOWN_HW
-        if self._view is None or self._view.frame_hw != frame_hw:
-            self._view = _View(frame_hw, self._scale, self._range, self._alpha)
+        if self._layout is None or self._layout.frame_hw != frame_hw:
+            self._layout = _Layout(frame_hw, self._scale, self._range, self._alpha)
             self._owner = None
         if self._owner is not picture:
-            self._view.draw(picture.inspection, self._unit, self._roi)
+            self._layout.draw(picture.inspection, self._unit, self._roi)
             self._owner = picture
-        return self._view.canvas
+        return self._layout.canvas
 
 
 class RenderedPicture:
-    """Drawn once, when first asked for, into the canvas that all pictures of a run share; drawn
-    again only where another picture has taken the canvas in between."""
+    """A picture that is drawn at the first call of i420() or bgr().
+
+    All pictures of a run share one canvas. A picture is drawn again only if another picture was
+    drawn there in between.
+    """
 
     def __init__(self, renderer: SideBySide, inspection: Inspection) -> None:
         self._renderer = renderer
@@ -98,11 +103,11 @@ class RenderedPicture:
         return self._renderer.i420(self)
 
     def bgr(self) -> Image:
-        """A fresh array; may be asked for and kept by any thread."""
+        """A new array. Any thread may call this and keep the array."""
         return self._renderer.bgr(self)
 
 
-class _View:
+class _Layout:
     """Canvas and layout for one frame size."""
 
     def __init__(
@@ -113,8 +118,8 @@ class _View:
         alpha: float,
     ) -> None:
         self.frame_hw = frame_hw
-        self._usual = Placement.scaled(frame_hw, scale)
-        self._panel_hw = height, width = self._usual.panel_hw
+        self._default = Placement.scaled(frame_hw, scale)
+        self._panel_hw = height, width = self._default.panel_hw
         self._font = Font(min(max(min(height // 42, width // 32), 9), 32))
         self._header = Header(2 * width, self._font, display_range)
         self._top = self._header.height
@@ -122,13 +127,13 @@ class _View:
         self._panels = Panels(self._panel_hw, self._top, display_range, alpha)
         self.canvas = Canvas((height + self._top, 2 * width))
 
-    def draw(self, inspection: Inspection, unit: str, roi: Roi | None) -> None:
+    def draw(self, inspection: Inspection, unit: str, roi: RoiPolygons | None) -> None:
         image = inspection.frame.image
         hw = self.frame_hw if image is None else _hw(image)
-        placement, note = self._usual, ""
+        placement, note = self._default, ""
         if hw != self.frame_hw:
             placement = Placement.fitted(hw, self._panel_hw)
-            note = f"frame of {hw[1]}x{hw[0]} fitted in"
+            note = f"frame of {hw[1]}x{hw[0]} scaled to fit"
         self._panels.draw(
             self.canvas, image, placement, inspection.anomaly_map, inspection.to_frame
         )
@@ -144,8 +149,8 @@ class _View:
             self._draw_error(inspection.error, VERDICT_COLOURS[inspection.verdict])
         self._header.draw(self.canvas, inspection, note)
 
-    def _draw_roi(self, roi: Roi | None, hw: tuple[int, int], both: list[Affine]) -> None:
-        """The mask lies on the grid of the map, so on another frame size it stretches with it."""
+    def _draw_roi(self, roi: RoiPolygons | None, hw: tuple[int, int], both: list[Affine]) -> None:
+        """Scales the polygons to the frame size, because the mask is on the grid of the map."""
         if roi is None:
             return
         inspect, ignore, roi_hw = roi
@@ -155,7 +160,7 @@ class _View:
             overlay.draw_polygons(self.canvas, moved, both, colour, self._thickness)
 
     def _draw_error(self, sentence: str, colour: Colour) -> None:
-        """The sentence in the right panel, wrapped; lines below the panel's end are left out."""
+        """Draws the sentence in the right panel, wrapped. Lines that do not fit are left out."""
         font, (height, width) = self._font, self._panel_hw
         left, top = width + 2 * font.pad_px, self._top + 2 * font.pad_px
         lines = font.wrap(sentence, width - 6 * font.pad_px)

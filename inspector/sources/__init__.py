@@ -1,4 +1,4 @@
-"""Where frames come from: files, streams, cameras, folders, and a rendered web."""
+"""The sources of frames: files, streams, cameras, folders, and a rendered web."""
 
 SOURCES: dict[str, str] = {
     "video_file": "inspector.sources.video_file:VideoFileSource",

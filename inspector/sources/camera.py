@@ -1,4 +1,4 @@
-"""Frames of a camera of this machine, reached again when it is lost."""
+"""Reads frames of a camera of this machine and opens the camera again if it is lost."""
 
 import math
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from inspector.sources.live import LiveReader
 from inspector.sources.options import CameraOptions
 from inspector.sources.v4l2 import Capture, V4l2Capture
 
-# How often a read looks whether it shall end.
+# Interval at which a waiting read checks whether close() was called.
 _SLICE_S = 0.2
 
-# Relative difference. A camera of 29.97 frames per s is sold as one of 30.
+# Relative difference. Some cameras that are sold with 30 frames per s give 29.97.
 _SAME_FPS = 2e-3
 
 OpenCapture = Callable[[], Capture]
@@ -25,13 +25,13 @@ OpenCapture = Callable[[], Capture]
 
 
 class CameraSource:
-    """live: pts_s is None. index: N of /dev/videoN, as number or text, or that path.
+    """A live source: pts_s is None. A frame that cannot be decoded is a BadFrame.
 
-    What the camera gives is in `info`. A warning says where it differs from what was asked. With
-    options.reconnect.wait_for_source the constructor does not open the camera, and read() tries
-    until the camera is there; `info` then has neither size nor rate. A frame that cannot be decoded
-    is a BadFrame. open_capture: another way to open the camera. The constructor raises SourceError
-    where the camera cannot be opened.
+    index: N of /dev/videoN, as number or text, or that path. `info` has the size and the rate that
+    the camera gives; a warning names each one that differs from the request. With
+    options.reconnect.wait_for_source the constructor does not open the camera: read() tries until
+    it opens, and `info` has no size and no rate. open_capture: another way to open the camera. The
+    constructor raises SourceError if the camera cannot be opened.
     """
 
     def __init__(
@@ -43,15 +43,15 @@ class CameraSource:
     ) -> None:
         frame_hw, fps = options.frame_hw, options.fps
         self._name = f"camera {index}"
-        self._asked = frame_hw, fps
-        self._gives: tuple[tuple[int, int], float | None] | None = None
+        self._requested = frame_hw, fps
+        self._actual: tuple[tuple[int, int], float | None] | None = None
         self._read_timeout_s = options.read_timeout_s
         self._open = open_capture or (lambda: V4l2Capture(index, frame_hw=frame_hw, fps=fps))
         closing = Event()
         backoff = options.reconnect
         connection = None if backoff.wait_for_source else self._connect(closing)
-        gives_hw, gives_fps = self._gives or (None, None)
-        self._info = SourceInfo(source_id=self._name, live=True, frame_hw=gives_hw, fps=gives_fps)
+        actual_hw, actual_fps = self._actual or (None, None)
+        self._info = SourceInfo(source_id=self._name, live=True, frame_hw=actual_hw, fps=actual_fps)
         self._reader = LiveReader(self._name, self._connect, connection, backoff, closing)
 
     @property
@@ -60,7 +60,7 @@ class CameraSource:
 
     @property
     def reconnects(self) -> int:
-        """Tries to reach the camera again so far."""
+        """Number of attempts so far to open the camera again."""
         return self._reader.reconnects
 
     def read(self) -> Frame | BadFrame | None:
@@ -75,32 +75,32 @@ class CameraSource:
         return _Connection(self._name, capture, self._read_timeout_s, closing)
 
     def _warn_of_differences(self, frame_hw: tuple[int, int], fps: float | None) -> None:
-        """Once, and again only where the camera gives something else after a reconnect."""
-        if self._gives == (frame_hw, fps):
+        """Warns once, and again only if the camera gives other values after a reconnect."""
+        if self._actual == (frame_hw, fps):
             return
-        self._gives = frame_hw, fps
-        asked_hw, asked_fps = self._asked
-        if asked_hw is not None and frame_hw != asked_hw:
+        self._actual = frame_hw, fps
+        requested_hw, requested_fps = self._requested
+        if requested_hw is not None and frame_hw != requested_hw:
             logger.warning(
-                "{} gives frames of {}x{} px (width x height), not the {}x{} that were asked of it",
-                *(self._name, *frame_hw[::-1], *asked_hw[::-1]),
+                "{} gives frames of {}x{} px (width x height) instead of the requested {}x{}",
+                *(self._name, *frame_hw[::-1], *requested_hw[::-1]),
             )
-        if asked_fps is None:
+        if requested_fps is None:
             return
         if fps is None:
             logger.warning(
-                "{} does not say its frame rate; {:g} frames per s were asked of it",
-                *(self._name, asked_fps),
+                "{} does not report its frame rate; {:g} frames per s were requested",
+                *(self._name, requested_fps),
             )
-        elif not math.isclose(fps, asked_fps, rel_tol=_SAME_FPS):
+        elif not math.isclose(fps, requested_fps, rel_tol=_SAME_FPS):
             logger.warning(
-                "{} gives {:g} frames per s, not the {:g} that were asked of it",
-                *(self._name, fps, asked_fps),
+                "{} gives {:g} frames per s instead of the requested {:g}",
+                *(self._name, fps, requested_fps),
             )
 
 
 class _Connection:
-    """One opening of the camera, until it is lost."""
+    """An open camera, used until it is lost."""
 
     def __init__(self, name: str, capture: Capture, read_timeout_s: float, closing: Event) -> None:
         self.capture = capture

@@ -1,11 +1,11 @@
-"""Which decoded pictures can be trusted after a stream was damaged."""
+"""Decides which decoded pictures are good after damage in a stream."""
 
 
 class DamageTracker:
-    """After damage every picture is bad up to the next clean key frame.
+    """After damage, every picture is bad until the next clean key frame.
 
-    A key frame that is not intra-coded begins a wave of intra refresh; the picture is whole again
-    only when the next wave begins, so the second one counts.
+    A key frame that is not intra-coded begins a wave of intra refresh. The picture is complete only
+    when the next wave begins, so the second such key frame counts.
     """
 
     def __init__(self) -> None:
@@ -18,20 +18,23 @@ class DamageTracker:
         return self._reason is not None
 
     def report(self, reason: str, last_pts: int | None = None) -> None:
-        """Notes damage. last_pts: a key frame is clean only after this time; decoders report an
-        error before they give the pictures that came before it."""
+        """Records damage.
+
+        last_pts: only a key frame after this time is clean. A decoder reports an error before it
+        gives the pictures from before the error.
+        """
         self._reason = reason
         self._not_before = last_pts
         self._waves = 0
 
     def forget_time(self) -> None:
-        """The times of the stream begin anew."""
+        """Call this when the times of the stream restart."""
         self._not_before = None
 
     def judge(self, *, pts: int | None, key: bool, intra: bool, corrupt: bool) -> str | None:
-        """Why this picture, next in order of presentation, is bad; None where it is clean."""
+        """Says why the next picture in presentation order is bad. None if it is clean."""
         if corrupt:
-            # An earlier exception keeps its time: the corrupt picture may be from before it.
+            # Keep the time of an earlier error: this picture may be from before that error.
             self.report("the decoder had to conceal damage", self._not_before)
             return "the picture is damaged: the decoder had to conceal parts of it"
         if self._reason is None:

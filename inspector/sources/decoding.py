@@ -1,4 +1,4 @@
-"""Packets in, judged pictures out: the one decoder that files and streams share."""
+"""Decodes packets to pictures and marks the damaged ones, for files and for streams."""
 
 from collections import deque
 from dataclasses import dataclass, replace
@@ -15,22 +15,23 @@ from inspector.sources.damage import DamageTracker
 from inspector.sources.pictures import PictureConverter
 from inspector.sources.uri import mask_secrets
 
-# "aggressive" found 22 of 28 wrong pictures more in a damaged CAVLC clip, and none in sound ones.
-# "explode" turns damage into exceptions, which cost the picture; but with frame threads the flag
-# of a concealed picture is lost now and then (by a race in FFmpeg's H.264 decoder: in 9 of 36 runs
-# over one damaged clip; in none of 80 with "explode", in none of 12 with one thread). With slice
-# threads, the default of PyAV, the H.264 decoder neither conceals nor flags anything: never those.
+# "aggressive" also detected 22 of 28 wrong pictures in a damaged CAVLC clip, and had no false alarm
+# in clips without damage. "explode" turns damage into exceptions, and the picture is lost. It is
+# used with frame threads, because a race in FFmpeg's H.264 decoder then sometimes loses the flag of
+# a concealed picture: in 9 of 36 runs over one damaged clip, in 0 of 80 runs with "explode", and in
+# 0 of 12 runs with one thread. Slice threads, PyAV's default, are never used: with them the H.264
+# decoder does not conceal or flag anything.
 _CHECKS = "crccheck+bitstream+buffer+careful+aggressive"
 
-# More packets than any decoder keeps inside (16 reference pictures and its threads).
+# More packets than any decoder holds (16 reference pictures and one per thread).
 _MOST_IN_DECODER = 128
-# Times that fall back by more than this begin anew, as in files joined end to end.
+# If the time jumps back by more than this, the times restart, as in files joined end to end.
 _JUMP_S = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """pts: ticks of the stream. error: None where the picture is clean. key: a key frame."""
+    """pts: ticks of the stream. error: None if the picture is clean. key: it is a key frame."""
 
     pts: int | None
     image: Image | None
@@ -46,13 +47,14 @@ class _Picture:
 
 
 class StreamDecoder:
-    """Decodes one video stream; every packet is accounted for.
+    """Decodes one video stream and accounts for every packet.
 
-    threads: 1 loses least: damaged pictures still come, each flagged. More (0: one per core)
-    decode several pictures at a time, so each comes that many packets later, and most damaged
+    Pictures come in presentation order. A B picture waits until the picture that it refers to has
+    been checked.
+
+    threads: with 1, damaged pictures are delivered and marked. More threads (0: one per core)
+    decode several pictures at a time: each picture comes that many packets later, and most damaged
     pictures are missing.
-    Pictures come in order of presentation. B pictures are held back until the picture that they
-    refer to is known to be clean.
     """
 
     def __init__(self, stream: av.VideoStream, *, threads: int) -> None:
@@ -64,7 +66,7 @@ class StreamDecoder:
         self._jump_ticks = int(_JUMP_S / stream.time_base) if stream.time_base else 0
         self._converter = PictureConverter()
         self._damage = DamageTracker()
-        self._held: list[_Picture] = []
+        self._waiting: list[_Picture] = []
         self._sent: deque[int] = deque()
         self._last_sent: int | None = None
 
@@ -73,27 +75,27 @@ class StreamDecoder:
 
     def decode(self, packet: av.Packet) -> list[Decoded]:
         pictures = self._note_sent(packet)
-        pictures += self._decoded(packet)
-        return self._converted(self._release(pictures))
+        pictures += self._decode_packet(packet)
+        return self._convert_all(self._release(pictures))
 
     def flush(self) -> list[Decoded]:
-        """What is left at the end of the stream; nothing can be decoded after it."""
-        pictures = self._release(self._decoded(None))
-        # One may be the second field of the last picture.
+        """Returns the last pictures at the end of the stream. Do not decode after it."""
+        pictures = self._release(self._decode_packet(None))
+        # One packet may be the second field of the last picture.
         if len(self._sent) > 1:
             self.report_damage("the decoder gave no pictures for the last packets")
-        pictures += self._release(self._lost(len(self._sent)))
-        pictures += self._held
-        self._held = []
-        return self._converted(pictures)
+        pictures += self._release(self._drop_earliest(len(self._sent)))
+        pictures += self._waiting
+        self._waiting = []
+        return self._convert_all(pictures)
 
-    def _decoded(self, packet: av.Packet | None) -> list[_Picture]:
+    def _decode_packet(self, packet: av.Packet | None) -> list[_Picture]:
         try:
             frames = self._context.decode(packet)
         except av.FFmpegError as exc:
             self.report_damage(mask_secrets(exc.strerror or str(exc)))
             return []
-        return [picture for frame in frames for picture in self._judged(frame)]
+        return [picture for frame in frames for picture in self._check_picture(frame)]
 
     def _note_sent(self, packet: av.Packet) -> list[_Picture]:
         if packet.pts is not None:
@@ -107,12 +109,12 @@ class StreamDecoder:
                 self._sent.append(packet.pts)
         if packet.is_corrupt:
             self.report_damage("a packet is incomplete")
-        return self._lost(len(self._sent) - _MOST_IN_DECODER)
+        return self._drop_earliest(len(self._sent) - _MOST_IN_DECODER)
 
-    def _judged(self, frame: av.VideoFrame) -> list[_Picture]:
+    def _check_picture(self, frame: av.VideoFrame) -> list[_Picture]:
         pictures = []
         if frame.pts is not None:
-            pictures = self._lost(sum(pts < frame.pts for pts in self._sent))
+            pictures = self._drop_earliest(sum(pts < frame.pts for pts in self._sent))
             self._sent = deque(pts for pts in self._sent if pts != frame.pts)
         error = self._damage.judge(
             pts=frame.pts,
@@ -122,11 +124,11 @@ class StreamDecoder:
         )
         return [*pictures, _Picture(frame.pts, frame, error)]
 
-    def _lost(self, count: int) -> list[_Picture]:
-        """The `count` earliest packets, which can no longer give a picture.
+    def _drop_earliest(self, count: int) -> list[_Picture]:
+        """Forgets the `count` earliest packets, which can no longer give a picture.
 
-        Some packets rightly give none (hidden reference pictures, second fields), so they are
-        reported only while the stream is damaged.
+        Some packets give no picture without any damage (hidden reference pictures, second fields),
+        so they are reported only while the stream is damaged.
         """
         if count <= 0:
             return []
@@ -139,15 +141,15 @@ class StreamDecoder:
     def _release(self, new: list[_Picture]) -> list[_Picture]:
         out: list[_Picture] = []
         for picture in new:
-            self._held.append(picture)
+            self._waiting.append(picture)
             if picture.error is not None:
-                self._held = [_tainted(held) for held in self._held]
+                self._waiting = [_mark_dependent(waiting) for waiting in self._waiting]
             if picture.frame is None or picture.frame.pict_type != PictureType.B:
-                out += self._held
-                self._held = []
+                out += self._waiting
+                self._waiting = []
         return out
 
-    def _converted(self, pictures: list[_Picture]) -> list[Decoded]:
+    def _convert_all(self, pictures: list[_Picture]) -> list[Decoded]:
         return [self._convert(picture) for picture in pictures]
 
     def _convert(self, picture: _Picture) -> Decoded:
@@ -161,14 +163,14 @@ class StreamDecoder:
             return Decoded(picture.pts, None, error, key)
 
 
-def _tainted(picture: _Picture) -> _Picture:
+def _mark_dependent(picture: _Picture) -> _Picture:
     if picture.error is not None:
         return picture
     return replace(picture, error="the picture refers to a damaged one")
 
 
 def video_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
-    """The first that moves. Raises SourceError, also where there is only a cover picture."""
+    """Returns the first stream that is not a cover picture. Raises SourceError if there is none."""
     streams = list(container.streams.video)
     if not streams:
         raise SourceError(f"{name} holds no video stream")
@@ -181,6 +183,6 @@ def video_stream(container: av.container.InputContainer, name: str) -> av.VideoS
 
 
 def frame_rate(stream: av.VideoStream) -> Fraction | None:
-    """Frames per second as the container says or FFmpeg guesses; a mean where it varies."""
+    """Frames per second from the container or guessed by FFmpeg. The mean if it varies."""
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate
     return Fraction(rate) if rate else None

@@ -1,4 +1,4 @@
-"""Pictures of a folder as frames of a steady rate."""
+"""Reads the pictures of a folder as frames at a constant rate."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -16,28 +16,31 @@ from inspector.sources.options import ImageFolderOptions
 
 DEFAULT_FPS = 10.0
 
-# A share says little about a few pictures.
+# A share of fewer pictures than this means little.
 _FEW = 10
 
 
 class ImageFolderSource:
-    """A folder, a glob or one picture; in natural order of the names (2 before 10).
+    """Pictures of a folder, of a glob, or a single picture, in natural order (2 before 10).
 
-    pattern: of a folder, the pictures right in it are taken, by their suffix. options.fps: None
-    is 10. options.max_unreadable: share in [0, 1] of the pictures read so far (taken as 10 while
-    they are fewer) that may be unreadable: each comes as BadFrame, one more and read() raises
-    SourceError. Grey pictures become BGR, alpha is dropped, 16 bits are scaled to 8, the EXIF
-    orientation is honoured. Pictures may differ in size; `info.frame_hw` is that of the first
-    readable one.
+    Grey pictures become BGR, alpha is dropped, 16 bits are scaled to 8, and the EXIF orientation is
+    applied. Pictures may differ in size; `info.frame_hw` is the size of the first readable picture.
+
+    pattern: a folder, a glob or a file. Subfolders of a folder are not read. options.fps: None is
+    10. options.max_unreadable: allowed share in [0, 1] of unreadable pictures among those read so
+    far (while fewer than 10 are read, among 10). Each unreadable picture is a BadFrame; above the
+    share, read() raises SourceError.
     """
 
     def __init__(self, pattern: str, options: ImageFolderOptions) -> None:
         fps = DEFAULT_FPS if options.fps is None else options.fps
         max_unreadable = options.max_unreadable
         if fps <= 0:
-            raise SourceError(f"the rate for the pictures {pattern} must be above 0, not {fps}")
+            raise SourceError(
+                f"the frame rate of the pictures {pattern} must be above 0, not {fps}"
+            )
         if not 0 <= max_unreadable <= 1:
-            raise SourceError(f"max_unreadable must be in 0..1, not {max_unreadable}")
+            raise SourceError(f"max_unreadable must lie between 0 and 1, not {max_unreadable}")
         self._pattern = pattern
         self._paths = _list_pictures(pattern)
         self._max_unreadable = max_unreadable
@@ -75,13 +78,14 @@ class ImageFolderSource:
     def close(self) -> None:
         self._closing.set()
 
-    def _count_unreadable(self, seen: int) -> None:
+    def _count_unreadable(self, read_count: int) -> None:
         self._unreadable += 1
-        # The first few are judged together, so that one bad picture in front does not end it.
-        if self._unreadable > self._max_unreadable * max(seen, _FEW):
+        # Without the minimum, one bad picture at the start would end the run.
+        if self._unreadable > self._max_unreadable * max(read_count, _FEW):
             raise SourceError(
-                f"{self._unreadable} of {seen} pictures in {self._pattern} cannot be read, more "
-                f"than the share of {self._max_unreadable:g} that is allowed"
+                f"{self._unreadable} of {read_count} pictures in {self._pattern} cannot be read, "
+                f"more than the allowed share of {self._max_unreadable:g}: check the pictures, or "
+                "raise source.max_unreadable"
             )
 
 

@@ -1,4 +1,4 @@
-"""Reads a live source in a thread of its own, and reaches it again when it breaks."""
+"""Reads a live source in a separate thread and connects again when it breaks."""
 
 from collections.abc import Callable, Iterator
 from threading import Event, Lock, Thread
@@ -21,25 +21,28 @@ class Connection(Protocol):
     """An open live source. Used by one thread only."""
 
     def grab(self) -> tuple[Image | None, str | None] | None:
-        """The next picture and None, or what there is of a bad one and a sentence; None when the
-        source has come to its own end. Raises SourceLost when it breaks or stays silent."""
+        """Returns (picture, None), or (damaged picture or None, error sentence).
+
+        Returns None at the end of the source. Raises SourceLost if it breaks or stays silent.
+        """
         ...
 
     def close(self) -> None: ...
 
 
 Connect = Callable[[Event], Connection]
-"""Opens the source; the event asks it to stop. Raises SourceError."""
+"""Opens the source. The event is set when it must stop. Raises SourceError."""
 
 
 class LiveReader:
-    """Numbers go on over reconnects. Tries follow `backoff`, which begins anew once a frame came.
+    """Reads frames from a connection and replaces the connection when it breaks.
 
-    connection: already open, or None to open it when first read.
+    Frame numbers continue after a reconnect. The delays between attempts follow `backoff`, which
+    restarts after each frame. A thread is needed because FFmpeg and camera drivers cannot be
+    interrupted while they wait. close() sets `closing`, which the connection checks too. If the
+    thread still waits in a library after 1 s, close() returns; the thread ends with its timeout.
 
-    The thread is there because neither FFmpeg nor a camera driver can be interrupted while they
-    wait. close() sets `closing`, which the connection watches too; a thread that waits in a library
-    is left behind after 1 s, and ends with its timeout.
+    connection: an open connection, or None to open it at the first read.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class LiveReader:
         self._connection = connection
         self._backoff = backoff
         self._numbering = Numbering(source_id)
-        # One frame: whoever is slower than the source waits for nothing older than that.
+        # One frame only, so that a slow reader gets no old frames.
         self._frames: Channel[Frame | BadFrame] = Channel(1)
         self._closing = closing
         self._starting = Lock()
@@ -123,7 +126,7 @@ class LiveReader:
             last_ns = now_ns()
 
     def _wait(self, exc: SourceError, delays: Iterator[float], last_ns: int) -> bool:
-        """False when the source was closed or is given up."""
+        """Waits for the next attempt. False if the source was closed or the time limit passed."""
         if self._closing.is_set():
             return False
         silent_s = ms_since(last_ns) / 1e3
@@ -134,7 +137,7 @@ class LiveReader:
             return False
         delay_s = next(delays)
         self.reconnects += 1
-        logger.warning("{}; try {} in {:g} s", exc, self.reconnects, delay_s)
+        logger.warning("{}; attempt {} to connect in {:g} s", exc, self.reconnects, delay_s)
         return not self._closing.wait(delay_s)
 
     def _drop(self) -> None:

@@ -1,4 +1,4 @@
-"""Frames of an RTSP or HTTP stream, reached again when it breaks."""
+"""Reads frames of an RTSP or HTTP stream and connects again when the stream breaks."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -14,26 +14,27 @@ from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.decoding import Decoded, StreamDecoder, frame_rate, video_stream
 from inspector.sources.live import LiveReader
 from inspector.sources.options import NetworkOptions
-from inspector.sources.uri import mask_secrets, masked
+from inspector.sources.uri import mask_secrets, mask_uri
 
-# FFmpeg listens to a stream for 5 s before it says what is in it; what it has heard is kept.
+# FFmpeg analyses a new stream for 5 s by default. It keeps the packets that it reads meanwhile.
 _ANALYZE_US = 1_000_000
 _LONGEST_GOP_S = 30.0
 
 
 class NetworkSource:
-    """live: pts_s is None, and a frame that nobody takes in time is the pipeline's to drop.
+    """A live source: pts_s is None, and the pipeline drops frames that it cannot process in time.
 
-    url: may hold a user and a password; they are shown nowhere. The constructor tries once and
-    raises SourceError; with options.reconnect.wait_for_source read() opens the stream instead, and
-    tries until the server answers.
-    After each (re)connect frames begin with the first key frame. A stream that the server ends is
-    reached again, but a file of known length, served over HTTP, ends the source.
+    After each connect the first frame is a key frame. If the server ends the stream, the source
+    connects again; the end of a file with a known length, served over HTTP, ends the source.
+
+    url: may contain a user and a password; they are never shown. The constructor tries once and
+    raises SourceError. With options.reconnect.wait_for_source it does not connect, and read() tries
+    until it succeeds.
     """
 
     def __init__(self, url: str, options: NetworkOptions) -> None:
         self._url = url
-        self._name = masked(url)
+        self._name = mask_uri(url)
         self._timeouts = (options.open_timeout_s, options.read_timeout_s)
         self._transport = options.rtsp_transport
         backoff = options.reconnect
@@ -53,7 +54,7 @@ class NetworkSource:
 
     @property
     def reconnects(self) -> int:
-        """Tries to reach the source again so far."""
+        """Number of attempts so far to connect again."""
         return self._reader.reconnects
 
     def read(self) -> Frame | BadFrame | None:
@@ -67,13 +68,13 @@ class NetworkSource:
 
 
 class _Stream:
-    """One connection, until it breaks."""
+    """One connection, used until it breaks."""
 
     def __init__(
         self, url: str, timeouts: tuple[float, float], transport: str, closing: Event
     ) -> None:
         self._url = url
-        self._name = masked(url)
+        self._name = mask_uri(url)
         self._timeouts = timeouts
         self._closing = closing
         options = {"analyzeduration": str(_ANALYZE_US)}
@@ -121,9 +122,9 @@ class _Stream:
             raise SourceLost(f"{self._name} broke: {reason}") from exc
         except StopIteration:
             if self._ends:
-                logger.info("{}: the file has come to its end", self._name)
+                logger.info("{}: end of the file", self._name)
                 return None
-            raise SourceLost(f"{self._name} was ended by the server") from None
+            raise SourceLost(f"the server ended {self._name}") from None
         return self._decoder.decode(packet) if packet.size else self._decoder.flush()
 
     def _after_first_key(self, step: list[Decoded]) -> Iterator[Decoded]:

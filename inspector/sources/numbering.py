@@ -1,12 +1,12 @@
-"""Gives every captured frame its number and its times."""
+"""Creates frames with their numbers and times."""
 
-from inspector.core.arrays import Image, frozen
+from inspector.core.arrays import Image, freeze
 from inspector.core.clock import now_ns, utc_now
 from inspector.core.types import BadFrame, Frame
 
 
 class Numbering:
-    """Call right after the grab: the times are taken here. Numbers rise by 1 from 0."""
+    """Numbers frames from 0. Call it right after the grab, because it reads the clock."""
 
     def __init__(self, source_id: str) -> None:
         self._source_id = source_id
@@ -17,11 +17,11 @@ class Numbering:
         return self._next
 
     def frame(self, image: Image, pts_s: float | None = None, name: str | None = None) -> Frame:
-        """image: (H, W, 3) uint8 BGR that nobody else writes to; it becomes read-only."""
+        """image: (H, W, 3) uint8 BGR. It becomes read-only; no other code may write to it."""
         return Frame(
-            frame_id=self._take(),
+            frame_id=self._next_id(),
             source_id=self._source_id,
-            image=frozen(image),
+            image=freeze(image),
             captured_ns=now_ns(),
             pts_s=pts_s,
             wall_time_utc=utc_now(),
@@ -36,17 +36,17 @@ class Numbering:
         name: str | None = None,
     ) -> BadFrame:
         return BadFrame(
-            frame_id=self._take(),
+            frame_id=self._next_id(),
             source_id=self._source_id,
             error=error,
             captured_ns=now_ns(),
             pts_s=pts_s,
             wall_time_utc=utc_now(),
             name=name,
-            image=None if image is None else frozen(image),
+            image=None if image is None else freeze(image),
         )
 
-    def _take(self) -> int:
+    def _next_id(self) -> int:
         number = self._next
         self._next += 1
         return number

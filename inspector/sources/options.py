@@ -1,7 +1,7 @@
 """The options of each source: the section `source` of the configuration.
 
-They lie apart from the sources, which load FFmpeg and OpenCV. No slots here: Python refuses to
-inherit from several classes that have them.
+This module is separate because the modules of the sources import FFmpeg and OpenCV. The classes
+have no slots, because Python cannot inherit from several classes with slots.
 """
 
 from dataclasses import dataclass, field
@@ -24,14 +24,14 @@ from inspector.sources.reconnect import Backoff
 
 @dataclass(frozen=True)
 class RateOptions:
-    """fps: frames per second; None: what each source takes then."""
+    """fps: frames per second; None: each source has a default."""
 
     fps: Annotated[float, Between(0.001, 1000)] | None = None
 
 
 @dataclass(frozen=True)
 class SizeOptions:
-    """frame_size: WxH in px; None: what each source takes then."""
+    """frame_size: WxH in px; None: each source has a default."""
 
     frame_size: SizeText | None = None
 
@@ -43,7 +43,7 @@ class SizeOptions:
 
 @dataclass(frozen=True)
 class LiveOptions:
-    """read_timeout_s: a source that is silent for so long counts as lost."""
+    """read_timeout_s: a source without a frame for this time is lost."""
 
     read_timeout_s: Positive = 5.0
     reconnect: Backoff = field(default_factory=Backoff)
@@ -51,12 +51,12 @@ class LiveOptions:
 
 @dataclass(frozen=True)
 class CameraOptions(RateOptions, SizeOptions, LiveOptions):
-    """fps and frame_size are asked of the camera; None leaves the camera's choice."""
+    """fps, frame_size: requested from the camera; None: the camera chooses."""
 
 
 @dataclass(frozen=True)
 class NetworkOptions(LiveOptions):
-    """open_timeout_s: a server that does not answer for so long cannot be opened."""
+    """open_timeout_s: opening fails if the server does not answer in this time."""
 
     open_timeout_s: Positive = 5.0
     rtsp_transport: Annotated[str, OneOf("tcp", "udp")] = "tcp"
@@ -64,15 +64,15 @@ class NetworkOptions(LiveOptions):
 
 @dataclass(frozen=True)
 class VideoFileOptions:
-    """decode_threads: 0 is one per core. 1 costs the least per frame and gives damaged pictures
-    where more give none."""
+    """decode_threads: 0: one per core. 1 thread needs the least CPU time per frame and delivers
+    damaged pictures; with more threads most damaged pictures are missing."""
 
     decode_threads: Threads = 1
 
 
 @dataclass(frozen=True)
 class ImageFolderOptions(RateOptions):
-    """fps: picture i has the time i / fps. max_unreadable: largest share of unreadable pictures."""
+    """fps: picture i has the time i / fps. max_unreadable: allowed share of unreadable pictures."""
 
     max_unreadable: Share = 0.1
 
@@ -81,9 +81,10 @@ class ImageFolderOptions(RateOptions):
 class WebOptions:
     """The section `source.synthetic`.
 
-    frames: None for no end. defect_rate: new defects per frame on the average, of all kinds and
-    random sizes. paced: live, a frame every 1 / fps s; otherwise as fast as it is read. texture: a
-    picture to make the web of; None weaves one.
+    frames: number of frames; None: endless. defect_rate: mean number of new defects per frame, of
+    all kinds and with random sizes. paced: True is a live source with a frame every 1 / fps s;
+    False gives frames as fast as they are read. texture: picture file for the surface of the web;
+    None: a woven texture.
     """
 
     frames: AtLeastOne | None = 300

@@ -1,4 +1,4 @@
-"""Decoded pictures to upright BGR arrays."""
+"""Converts decoded pictures to upright BGR arrays."""
 
 import av
 import av.video.reformatter
@@ -9,7 +9,7 @@ from loguru import logger
 
 from inspector.core.arrays import Image
 
-_ONE = 1 << 16
+_FIXED_POINT = 1 << 16
 
 # (a, b, c, d) of the display matrix, x' = a x + c y and y' = b x + d y with y down.
 _UPRIGHT = (1, 0, 0, 1)
@@ -22,13 +22,15 @@ _FLIPS = {(-1, 0, 0, 1): 1, (1, 0, 0, -1): 0}
 
 
 class PictureConverter:
-    """Any pixel format to (H, W, 3) uint8 BGR, with the colour matrix, the range and the display
-    matrix of the frame honoured. A stream that names no colour matrix is taken as BT.601, as
-    FFmpeg and OpenCV do, so that pictures exported with them have the same colours.
+    """Converts any pixel format to (H, W, 3) uint8 BGR.
 
-    By swscale and not cv2.COLOR_YUV2BGR_I420: it is no slower (0.3 against 0.3 ms at 1280x720,
-    0.7 against 0.8 at 1920x1080, AVX2), needs no copy of the planes, and cv2 knows BT.601 in
-    limited range only.
+    It applies the colour matrix, the range and the display matrix of the frame. A stream without a
+    colour matrix counts as BT.601, as in FFmpeg and OpenCV, so pictures that they export have the
+    same colours.
+
+    It uses swscale instead of cv2.COLOR_YUV2BGR_I420: cv2 supports only BT.601 in limited range and
+    needs a copy of the planes, and swscale is as fast (0.3 against 0.3 ms at 1280x720, 0.7 against
+    0.8 ms at 1920x1080, AVX2).
     """
 
     def __init__(self) -> None:
@@ -38,14 +40,14 @@ class PictureConverter:
         self._matrix = _UPRIGHT
 
     def bgr(self, frame: av.VideoFrame) -> Image:
-        """The array owns its picture: nothing writes to it later. Raises av.FFmpegError."""
+        """Returns an array that nothing writes to later. Raises av.FFmpegError."""
         converted = self._reformatter.reformat(frame, format="bgr24")
         plane = converted.planes[0]
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
         height, width = converted.height, converted.width
         image = rows[:height, : width * 3].reshape(height, width, 3)
-        # Reading side_data ties a PyAV frame into a cycle, so that its buffers wait for the garbage
-        # collector: 500 MB after 300 frames of 1280x720. A stream keeps its matrix anyway.
+        # Reading side_data makes a reference cycle in a PyAV frame, so its buffers wait for the
+        # garbage collector: 500 MB after 300 frames of 1280x720. The matrix rarely changes.
         if frame.rotation != self._rotation:
             self._rotation, self._matrix = frame.rotation, display_matrix(frame)
         return self._upright(image, self._matrix)
@@ -63,15 +65,18 @@ class PictureConverter:
             return image[::-1, ::-1].transpose(1, 0, 2)
         if not self._warned:
             self._warned = True
-            logger.warning("the display matrix {} is no quarter turn and is ignored", matrix)
+            logger.warning(
+                "the display matrix {} is ignored: it is no rotation by a multiple of 90 degrees",
+                matrix,
+            )
         return image
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
-    """(a, b, c, d) rounded to whole numbers; upright where the stream has no matrix."""
+    """(a, b, c, d), rounded to whole numbers. Upright if the stream has no matrix."""
     for data in frame.side_data:
         if data.type == SideData.DISPLAYMATRIX:
             entries = np.frombuffer(data, np.int32, count=9)
-            a, b, c, d = (round(int(entries[i]) / _ONE) for i in (0, 1, 3, 4))
+            a, b, c, d = (round(int(entries[i]) / _FIXED_POINT) for i in (0, 1, 3, 4))
             return a, b, c, d
     return _UPRIGHT

@@ -1,4 +1,4 @@
-"""How long to wait between the tries to reach a live source again."""
+"""Computes the delays between attempts to connect to a live source again."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from inspector.core.schema import Positive
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds between tries: first_s, then twice as long each time, max_s at most.
+    """Delays in seconds: first_s, then doubled each time, up to max_s.
 
-    give_up_s: a source silent for longer than this is lost; None tries for ever. wait_for_source:
-    a source that is missing at the start is tried again, too; otherwise that is a SourceError.
+    give_up_s: a source that is silent for longer than this is lost. None: never give up.
+    wait_for_source: also wait for a source that is missing at the start; False: a SourceError.
     """
 
     first_s: Positive = 0.5
@@ -28,11 +28,11 @@ class Backoff:
             )
         if self.give_up_s is not None and self.give_up_s < 0:
             raise ConfigError(
-                f"source.reconnect.give_up_s must not be negative, not {self.give_up_s:g}"
+                f"source.reconnect.give_up_s must be at least 0, not {self.give_up_s:g}"
             )
 
     def delays(self) -> Iterator[float]:
-        """Without end."""
+        """Endless."""
         delay_s = self.first_s
         while True:
             yield delay_s

@@ -1,4 +1,4 @@
-"""A source without hardware: a moving web with defects of known millimetres."""
+"""Renders frames of a moving web with defects of known size, without hardware."""
 
 import math
 import threading
@@ -10,29 +10,29 @@ import cv2
 import numpy as np
 
 from engines.pictures import decode_picture
-from inspector.core.arrays import Image, frozen
+from inspector.core.arrays import Image, freeze
 from inspector.core.clock import now_ns, utc_now
 from inspector.core.errors import DataError, SourceError
 from inspector.core.types import Frame, SourceInfo
 from inspector.sources.options import SyntheticOptions
 from inspector.synthetic.defect_shapes import KINDS
-from inspector.synthetic.web import MovingWeb, VisibleDefect, scattered_defects
+from inspector.synthetic.web import MovingWeb, VisibleDefect, scatter_defects
 
 DEFAULT_FPS = 10.0
 DEFAULT_HW = (720, 1280)
 
 _FRAMES_TO_PASS = 16
-"""Frames that a point of the web needs from one border of the picture to the other."""
+"""Number of frames in which a point of the web crosses the picture."""
 
 _DEFECTS_PER_KIND = 8
-"""After this many of every kind the same defects come again."""
+"""After this many of every kind the same defects repeat."""
 
 _THREAD_PX = 9
-"""Pitch of the woven texture: coarse enough to survive downscaling by 3."""
+"""Thread width of the woven texture. It is coarse enough to be visible after downscaling by 3."""
 
 
 class SyntheticSource:
-    """Frames of a web that scrolls by a sixteenth of the picture per frame.
+    """Frames of a web that moves by a sixteenth of the picture height per frame.
 
     name: becomes info.source_id. options.fps: None is 10; options.frame_size: None is 1280x720.
     """
@@ -48,7 +48,7 @@ class SyntheticSource:
                 f" of at least 0, not {fps}, {mm_per_px}, {frame_hw} and {defect_rate}"
             )
         surface = woven_texture(seed) if web.texture is None else _read_texture(Path(web.texture))
-        self._web = _web(surface, frame_hw, mm_per_px, seed, defect_rate)
+        self._web = _make_web(surface, frame_hw, mm_per_px, seed, defect_rate)
         frames, paced = web.frames, web.paced
         self._frames, self._paced = frames, paced
         self._tick = 1 / Fraction(fps).limit_denominator(1001)
@@ -69,7 +69,7 @@ class SyntheticSource:
         return self._info
 
     def truth(self, frame_id: int) -> list[VisibleDefect]:
-        """The defects that are rendered in a frame, in its pixels."""
+        """The defects that are visible in a frame, in frame pixels."""
         return self._web.visible(frame_id)
 
     def read(self) -> Frame | None:
@@ -83,7 +83,7 @@ class SyntheticSource:
         return Frame(
             frame_id=frame_id,
             source_id=self._info.source_id,
-            image=frozen(image),
+            image=freeze(image),
             captured_ns=now_ns(),
             pts_s=None if self._paced else float(frame_id * self._tick),
             wall_time_utc=utc_now(),
@@ -93,8 +93,10 @@ class SyntheticSource:
         self._closed.set()
 
     def _wait(self) -> bool:
-        """Until the next frame is due; False where close() came first. A late reader finds its
-        frame at once, and the next one a full period later."""
+        """Waits until the next frame is due. False if the source was closed before that.
+
+        A late reader gets its frame at once; the frame after it is due a full period later.
+        """
         now = time.monotonic()
         due = max(self._due_s, now)
         self._due_s = due + float(self._tick)
@@ -102,10 +104,10 @@ class SyntheticSource:
 
 
 def woven_texture(seed: int, threads: tuple[int, int] = (80, 143)) -> Image:
-    """A plain weave of uneven threads; (h, w, 3) uint8 BGR.
+    """Renders a plain weave of uneven threads; (h, w, 3) uint8 BGR.
 
-    threads: down and across. The first and the last are cut in the middle, so that the picture
-    can be mirrored at its borders without a seam.
+    threads: number of threads down and across. The first and the last thread are cut in half, so
+    the picture can be mirrored at its borders without a seam.
     """
     hw = threads[0] * _THREAD_PX, threads[1] * _THREAD_PX
     rng = np.random.default_rng((seed, 2))
@@ -122,7 +124,7 @@ def woven_texture(seed: int, threads: tuple[int, int] = (80, 143)) -> Image:
     return np.clip(np.rint(colour), 0, 255).astype(np.uint8)
 
 
-def _web(
+def _make_web(
     surface: Image, frame_hw: tuple[int, int], mm_per_px: float, seed: int, defect_rate: float
 ) -> MovingWeb:
     speed = frame_hw[0] / _FRAMES_TO_PASS
@@ -131,7 +133,7 @@ def _web(
             surface, frame_hw=frame_hw, mm_per_px=mm_per_px, speed_px_per_frame=speed, seed=seed
         )
     spacing = speed / defect_rate
-    defects = scattered_defects(
+    defects = scatter_defects(
         [(kind, None, None) for kind in KINDS] * _DEFECTS_PER_KIND,
         np.random.default_rng((seed, 3)),
         frame_hw=frame_hw,

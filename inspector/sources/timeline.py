@@ -1,4 +1,4 @@
-"""Presentation times of a file, made to rise where the file's own do not."""
+"""Corrects the presentation times of a file so that they always rise."""
 
 from fractions import Fraction
 
@@ -6,11 +6,13 @@ from loguru import logger
 
 
 class Timeline:
-    """Times stay exactly those of the file, not shifted to 0, so that sound copied from the same
-    file fits. A time that is missing, or not after the one before, becomes the one before plus one
-    frame period; the first of these is logged.
+    """Converts times of a file to seconds.
 
-    period_s: of one frame, > 0.
+    Correct times do not change and are not shifted to 0, so sound copied from the same file fits.
+    A time that is missing or does not rise becomes the previous time plus one frame period. The
+    first such frame is logged.
+
+    period_s: duration of one frame, > 0.
     """
 
     def __init__(self, time_base: Fraction, period_s: Fraction, name: str) -> None:
@@ -27,8 +29,11 @@ class Timeline:
     def _rising(self, pts: int | None) -> int:
         if pts is None or (self._last is not None and pts <= self._last):
             if not self._warned:
-                what = "no time" if pts is None else "a time that does not rise"
-                logger.warning("{}: a frame has {}; one frame period is added", self._name, what)
+                problem = "no time" if pts is None else "a time that does not rise"
+                logger.warning(
+                    "{}: a frame has {}; its time is set to one frame period after the last frame",
+                    *(self._name, problem),
+                )
             self._warned = True
             pts = 0 if self._last is None else self._last + self._period
         self._last = pts

@@ -1,4 +1,4 @@
-"""What kind of source a name means, and how it is shown without its secrets."""
+"""Finds the kind of a source from its name, and masks the secrets in names and messages."""
 
 import os
 import re
@@ -12,7 +12,7 @@ MASK = "***"
 _CAMERA = re.compile(r"\d+|/dev/video\d+|/dev/v4l/.+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
 
-# Path("rtsp://host") has one slash left, hence /+.
+# /+ because Path("rtsp://host") keeps only one slash.
 _URL_IN_TEXT = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+:/+)([^\s\"'<>]+)")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+:/+)(.+)", re.DOTALL)
 _PAIR_IN_TEXT = re.compile(r"([^?&;=/\s\"'<>]+)=([^&\s\"'<>]+)")
@@ -25,8 +25,11 @@ _SECRET_NAME = re.compile(
 
 
 def kind_of(uri: str) -> str:
-    """A key of SOURCES. What is neither a camera, a URL, `synthetic`, a folder, a glob nor a
-    picture is taken as a video file, which then says whether it exists."""
+    """Returns a key of SOURCES for the name of a source.
+
+    A name that is not a camera, a URL, `synthetic`, a folder, a glob or a picture means a video
+    file. VideoFileSource checks whether it exists.
+    """
     if _CAMERA.fullmatch(uri):
         return "camera"
     if _SCHEME.match(uri):
@@ -41,34 +44,33 @@ def kind_of(uri: str) -> str:
     return "video_file"
 
 
-def masked(uri: str) -> str:
-    """The name of a source without user, password and secrets in its query; paths stay as they
-    are."""
-    found = _URL.fullmatch(uri)
-    if found is None:
+def mask_uri(uri: str) -> str:
+    """Masks user, password and query secrets in the name of a source. Paths do not change."""
+    match = _URL.fullmatch(uri)
+    if match is None:
         return uri
-    return found[1] + _PAIR.sub(_without_secret, _without_user(found[2]))
+    return match[1] + _PAIR.sub(_mask_secret, _mask_user(match[2]))
 
 
 def mask_secrets(text: str, uri: str | None = None) -> str:
-    """Any text, such as a message of FFmpeg, without the secrets of the URLs in it.
+    """Masks the secrets of the URLs in a text, such as a message of FFmpeg.
 
-    uri: the URL that the text is about; its secrets are then found even where they hold spaces
-    or quotes, which end a URL in running text.
+    uri: the URL that the text is about. With it, secrets with spaces or quotes are masked too;
+    without it, a space or a quote ends a URL.
     """
     if uri is not None and _URL.fullmatch(uri):
-        text = text.replace(uri, masked(uri))
+        text = text.replace(uri, mask_uri(uri))
         for secret in _user_and_password(uri):
             text = text.replace(secret, MASK)
-    text = _URL_IN_TEXT.sub(lambda found: found[1] + _without_user(found[2]), text)
-    return _PAIR_IN_TEXT.sub(_without_secret, text)
+    text = _URL_IN_TEXT.sub(lambda match: match[1] + _mask_user(match[2]), text)
+    return _PAIR_IN_TEXT.sub(_mask_secret, text)
 
 
-def _without_user(rest: str) -> str:
-    """rest: what follows `scheme://`.
+def _mask_user(rest: str) -> str:
+    """rest: the part after `scheme://`.
 
-    Everything up to the last "@" goes, even where it may be an "@" of the path: a password with
-    "@", "/" or "?" in it can't be told from one, and a host too little in a log does no harm.
+    Removes everything up to the last "@". That "@" may belong to the path, but a password may
+    contain "@", "/" or "?" as well, and a missing host in a log does no harm.
     """
     before, at, after = rest.rpartition("@")
     if not at or ("/" in before and ":" not in before and "@" not in before):
@@ -81,11 +83,11 @@ def _user_and_password(uri: str) -> set[str]:
     before, _, _ = rest.rpartition("@")
     _, _, password = before.partition(":")
     secrets = {before, password, unquote(password)}
-    # Shorter ones would tear up ordinary words, and don't identify anything.
+    # Replacing shorter secrets would destroy ordinary words.
     return {secret for secret in secrets if len(secret) >= 3}
 
 
-def _without_secret(pair: re.Match[str]) -> str:
+def _mask_secret(pair: re.Match[str]) -> str:
     name, value = unquote(pair[1]), unquote(pair[2])
     nested_url = ":/" in value and "@" in value
     if _SECRET_NAME.search(name) or nested_url:

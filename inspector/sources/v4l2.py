@@ -1,4 +1,4 @@
-"""A V4L2 camera through OpenCV, with a read that does not block."""
+"""Reads a V4L2 camera through OpenCV, with a timeout."""
 
 import re
 from collections.abc import Iterator
@@ -26,23 +26,24 @@ class Capture(Protocol):
     def fps(self) -> float | None: ...
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether a frame came in time."""
+        """Waits for a frame. False if none came in time."""
         ...
 
     def retrieve(self) -> Image | None:
-        """The frame that wait() announced, (H, W, 3) BGR in memory of its own; None where it
-        could not be decoded."""
+        """Returns the frame after wait() returned True: a new (H, W, 3) BGR array. None if it
+        cannot be decoded."""
         ...
 
     def release(self) -> None: ...
 
 
 class V4l2Capture:
-    """index: N of /dev/videoN, as number or text, or that path. frame_hw, fps: asked of the camera,
-    which may give others.
+    """index: N of /dev/videoN, as number or text, or that path. frame_hw, fps: requested; a
+    camera may give others.
 
     `VideoCapture.read` waits up to 10 s in the driver, and only an environment variable changes
-    that; `waitAny`, which OpenCV has for V4L2 alone, takes a timeout, for all but the first frame.
+    that. `waitAny`, which OpenCV offers only for V4L2, has a timeout. OpenCV ignores that timeout
+    for the first frame.
     """
 
     def __init__(
@@ -51,16 +52,18 @@ class V4l2Capture:
         device = Path(f"/dev/video{index}") if str(index).isdigit() else Path(str(index))
         if not device.exists():
             raise SourceError(f"the camera {device} does not exist")
-        # Also for links such as those in /dev/v4l/by-id.
+        # resolve() follows links such as those in /dev/v4l/by-id.
         number = _DEVICE.fullmatch(str(device.resolve()))
         if number is None:
-            raise SourceError(f"{device} is no camera: those are called /dev/videoN")
+            raise SourceError(f"{device} is not a camera: name a device such as /dev/video0")
         with _quiet():
-            # By number: OpenCV 5 opens no V4L2 device by name.
+            # OpenCV 5 opens a V4L2 device only by its number.
             self._capture = cv2.VideoCapture(int(number[1]), cv2.CAP_V4L2)
         if not self._capture.isOpened():
             self._capture.release()
-            raise SourceError(f"the camera {device} cannot be opened: not a camera, or in use")
+            raise SourceError(
+                f"the camera {device} cannot be opened: it is in use or is not a camera"
+            )
         self._device = device
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         if frame_hw is not None:
@@ -103,7 +106,7 @@ class V4l2Capture:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """OpenCV writes to stderr why a camera does not open; the error says it already."""
+    """Silences OpenCV, which also writes to stderr when a camera does not open."""
     level = logging.getLogLevel()
     logging.setLogLevel(logging.LOG_LEVEL_SILENT)
     try:

@@ -1,4 +1,4 @@
-"""Frames of a video file, with the file's own times."""
+"""Reads frames of a video file, with the times from the file."""
 
 import os
 from collections import deque
@@ -17,7 +17,7 @@ from inspector.sources.decoding import Decoded, StreamDecoder, frame_rate, video
 from inspector.sources.numbering import Numbering
 from inspector.sources.options import VideoFileOptions
 from inspector.sources.timeline import Timeline
-from inspector.sources.uri import mask_secrets, masked
+from inspector.sources.uri import mask_secrets, mask_uri
 
 DEFAULTS = VideoFileOptions()
 
@@ -26,17 +26,18 @@ _DEFAULT_RATE = Fraction(25)
 
 
 class VideoFileSource:
-    """Every frame that the file holds, in order of presentation, none lost: what is damaged comes
-    as BadFrame, up to the next clean key frame.
+    """Gives every frame of the file in presentation order. After damage, each frame up to the next
+    clean key frame is a BadFrame.
 
-    `info.frame_count` is the container's where it has one, else estimated from the duration; a
-    damaged or truncated file gives fewer. `info.frame_hw` is after rotation. Raises SourceError.
+    `info.frame_count` comes from the container, or is estimated from the duration; a damaged or
+    truncated file gives fewer frames. `info.frame_hw` is the size after rotation. Raises
+    SourceError.
     """
 
     def __init__(self, path: Path | str, options: VideoFileOptions = DEFAULTS) -> None:
         path = Path(path)
-        self._name = masked(str(path))
-        self._container = _opened(path, self._name)
+        self._name = mask_uri(str(path))
+        self._container = _open_container(path, self._name)
         self._numbering = Numbering(self._name)
         self._lock = Lock()
         self._closing = Event()
@@ -49,7 +50,7 @@ class VideoFileSource:
             rate = frame_rate(self._stream)
             period_s = 1 / (rate or _DEFAULT_RATE)
             self._timeline = Timeline(self._stream.time_base, period_s, self._name)
-            self._info = self._measured(path, rate, self._first_size())
+            self._info = self._describe(path, rate, self._first_size())
             on_failure.pop_all()
 
     @property
@@ -71,7 +72,7 @@ class VideoFileSource:
 
     def close(self) -> None:
         self._closing.set()
-        # A read() that holds the lock for longer closes the file itself when it is done.
+        # If a read() holds the lock for longer, it closes the file when it returns.
         if self._lock.acquire(timeout=_CLOSE_WAIT_S):
             try:
                 self._container.close()
@@ -89,20 +90,20 @@ class VideoFileSource:
     def _decode_all(self) -> Iterator[list[Decoded]]:
         try:
             for packet in self._container.demux(self._stream):
-                # The demuxer ends with an empty packet; flush() stands for it.
+                # The demuxer ends with an empty packet; flush() takes its place.
                 if packet.size:
                     yield self._decoder.decode(packet)
         except av.FFmpegError as exc:
             reason = mask_secrets(exc.strerror or str(exc))
-            logger.warning("{}: the file breaks off: {}", self._name, reason)
+            logger.warning("{}: the rest of the file cannot be read: {}", self._name, reason)
             self._decoder.report_damage(reason)
             yield self._decoder.flush()
-            yield [Decoded(None, None, f"the file breaks off here: {reason}")]
+            yield [Decoded(None, None, f"the rest of the file cannot be read: {reason}")]
             return
         yield self._decoder.flush()
 
     def _first_size(self) -> tuple[int, int]:
-        """(height, width) of the first picture; the display matrix comes with it only."""
+        """(height, width) of the first picture, which is needed to know the rotation."""
         for step in self._steps:
             self._decoded.extend(step)
             for item in step:
@@ -110,7 +111,7 @@ class VideoFileSource:
                     return item.image.shape[0], item.image.shape[1]
         raise SourceError(f"no picture of the video file {self._name} can be decoded")
 
-    def _measured(self, path: Path, rate: Fraction | None, hw: tuple[int, int]) -> SourceInfo:
+    def _describe(self, path: Path, rate: Fraction | None, hw: tuple[int, int]) -> SourceInfo:
         stream = self._stream
         duration_s: float | None = None
         if stream.duration is not None:
@@ -132,7 +133,7 @@ class VideoFileSource:
         )
 
 
-def _opened(path: Path, name: str) -> av.container.InputContainer:
+def _open_container(path: Path, name: str) -> av.container.InputContainer:
     if not os.path.exists(path):
         raise SourceError(f"the video file {name} does not exist")
     if path.is_dir():

@@ -1,1 +1,1 @@
-"""Moving webs and rendered defects of known size, and what was really there."""
+"""Renders webs and defects of known size, and compares measured sizes with the true ones."""

@@ -1,4 +1,4 @@
-"""Outlines of textile defects in millimetres, and their size by calipers."""
+"""Makes outlines of textile defects and measures them by calipers."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ SIZES_MM: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "foreign_yarn": ((8.0, 25.0), (0.4, 0.9)),
     "slub": ((6.0, 20.0), (1.0, 3.0)),
 }
-"""Kind -> (least, most) length and (least, most) thickness, where a size is drawn at random."""
+"""Kind -> ranges of random sizes: (least, most) length and (least, most) thickness in mm."""
 
 
 def polygon_area(polygon: Points) -> float:
@@ -41,8 +41,11 @@ def polygon_centroid(polygon: Points) -> tuple[float, float]:
 
 
 def feret(polygon: Points) -> tuple[float, float]:
-    """Largest and smallest caliper width of a polygon. The largest is between two corners of the
-    hull, the smallest has an edge of the hull flush with one jaw."""
+    """Largest and smallest caliper width of a polygon.
+
+    The largest is the distance of two corners of the convex hull. For the smallest, an edge of the
+    hull touches one jaw.
+    """
     indices = cv2.convexHull(
         (polygon - polygon.mean(axis=0)).astype(np.float32), returnPoints=False
     )
@@ -58,7 +61,7 @@ def feret(polygon: Points) -> tuple[float, float]:
 
 
 def _blob(length: float, width: float, rng: np.random.Generator, roughness: float) -> Points:
-    """An ellipse with 2nd to 5th harmonics of at most `roughness`, brought to the exact length."""
+    """An ellipse with 2nd to 5th harmonics of at most `roughness`, scaled to the exact length."""
     angles = np.linspace(0, 2 * np.pi, 96, endpoint=False)
     radius = np.ones_like(angles)
     for order in range(2, 6):
@@ -69,7 +72,7 @@ def _blob(length: float, width: float, rng: np.random.Generator, roughness: floa
 
 
 def _ribbon(centre_line: Points, half_widths: Floats) -> Points:
-    """Both edges of a line of varying thickness; (n, 2) and (n,) give (2n, 2)."""
+    """Outline of a line of varying thickness: (n, 2) and (n,) -> (2n, 2)."""
     along = np.gradient(centre_line, axis=0)
     along /= np.hypot(along[:, 0], along[:, 1])[:, None]
     normal = np.stack((-along[:, 1], along[:, 0]), axis=1) * half_widths[:, None]
@@ -77,13 +80,13 @@ def _ribbon(centre_line: Points, half_widths: Floats) -> Points:
 
 
 def _line(length: float, bend: Floats, count: int = 48) -> Points:
-    """A line along x with the height bend[0] * cos + bend[1] * sin over it, as parts of length."""
+    """A line along x, bent by (bend[0] * cos + bend[1] * sin) * length."""
     t = np.linspace(-0.5, 0.5, count)
     height = bend[0] * np.cos(np.pi * t) + bend[1] * np.sin(2 * np.pi * t)
     return np.stack((t * length, height * length), axis=1)
 
 
-def _rounded(count: int, length: float, width: float) -> Floats:
+def _rounded_widths(count: int, length: float, width: float) -> Floats:
     """Half widths of a line of constant thickness with round ends."""
     from_end = length * (0.5 - np.abs(np.linspace(-0.5, 0.5, count)))
     missing = np.clip(1 - from_end / (width / 2), 0, 1)
@@ -101,13 +104,13 @@ def _stain(length: float, width: float, rng: np.random.Generator) -> Points:
 def _scratch(length: float, width: float, rng: np.random.Generator) -> Points:
     bend = np.array((rng.choice((0.0, 1.0)) * rng.uniform(-0.06, 0.06), 0.0))
     line = _line(length, bend)
-    return _ribbon(line, _rounded(len(line), length, width))
+    return _ribbon(line, _rounded_widths(len(line), length, width))
 
 
 def _foreign_yarn(length: float, width: float, rng: np.random.Generator) -> Points:
     bend = np.array((rng.uniform(-0.25, 0.25), rng.choice((-1.0, 1.0)) * rng.uniform(0.05, 0.15)))
     line = _line(length, bend, count=96)
-    return _ribbon(line, _rounded(len(line), length, width))
+    return _ribbon(line, _rounded_widths(len(line), length, width))
 
 
 def _missing_yarn(length: float, width: float, rng: np.random.Generator) -> Points:
@@ -134,10 +137,10 @@ _OUTLINES: dict[str, Callable[[float, float, np.random.Generator], Points]] = {
 def outline(
     kind: str, length: float, width: float, angle_deg: float, rng: np.random.Generator
 ) -> Points:
-    """One outline of a kind about the origin, in the unit of its length and thickness.
+    """Makes an outline of a kind with its centroid at the origin, in the unit of its length.
 
-    length: along the defect; bent kinds get slightly longer or shorter calipers than this, so the
-    truth is always what feret() and polygon_area() say. angle_deg: 0 along x, towards y down.
+    length: along the defect. The calipers of bent kinds are slightly longer or shorter, so take the
+    true size from feret() and polygon_area(). angle_deg: 0 along x, towards y down.
     """
     if kind not in _OUTLINES:
         raise ValueError(f"defect kind {kind!r} is unknown; known are {', '.join(KINDS)}")

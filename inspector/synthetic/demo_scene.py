@@ -1,4 +1,4 @@
-"""The web of the demo: a photograph of a texture, with defects of known size."""
+"""Makes the web of the demo: a photographed texture with defects of known size."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError
 from inspector.synthetic.quilt import quilt
 from inspector.synthetic.rendered_defects import RenderedDefect
-from inspector.synthetic.web import MovingWeb, scattered_defects
+from inspector.synthetic.web import MovingWeb, scatter_defects
 
 FRAME_HW = (720, 1280)
 MM_PER_PX = 0.1
@@ -20,7 +20,7 @@ TEXTURES: dict[str, tuple[float, float, float]] = {
     "brick": (0.70, 0.80, 1.00),
     "grass": (0.65, 1.00, 0.85),
 }
-"""Photographs that scikit-image ships (CC0, grey, 512x512) -> colour given to them, BGR."""
+"""Photographs in scikit-image (CC0, grey, 512x512) -> the colour to give them, BGR."""
 
 SIZES_MM: dict[str, tuple[tuple[float, float | None], ...]] = {
     "hole": ((2.0, None), (4.0, None), (7.0, None), (12.0, None)),
@@ -28,16 +28,19 @@ SIZES_MM: dict[str, tuple[tuple[float, float | None], ...]] = {
     "stain": ((4.0, None), (7.0, None), (12.0, None), (18.0, None)),
     "missing_yarn": ((15.0, None), (25.0, None), (40.0, None), (55.0, None)),
 }
-"""Kind -> length and width of each; None draws the width at random. The smallest hole and the
-thinnest scratch are 7 and 1.2 px wide at the input of the engine, the limit of what it sees."""
+"""Kind -> length and width of each defect in mm; None: random width.
+
+At the input of the engine the smallest hole is 7 px wide and the thinnest scratch 1.2 px. Smaller
+defects are hardly visible to the engine.
+"""
 
 SPEED_PX = 34.7
 _SPACING_PX = 320.0
 _GAP_PX = 100.0
-"""Between defects, so that each is a region of its own."""
+"""Distance between defects, so that each is a separate region."""
 
 _ZOOM = 0.5
-"""Of the photograph, so that its stones are about 1 mm."""
+"""Scale of the photograph: its stones become about 1 mm wide."""
 
 _BOARD = (4, 5)
 _BLOCK_PX, _OVERLAP_PX = 36, 10
@@ -45,7 +48,7 @@ _FRAMES_PER_PIECE = 4
 _PIECE_WEB_HW = (400, 640)
 _INSPECTED_WEB_PX = 1440
 _CLEAN_PX = 1.5 * FRAME_HW[0]
-"""Web without a defect before the first one: frames that must pass."""
+"""Length of web before the first defect: frames that must pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Scene:
     frames: int
 
 
-def photograph(name: str) -> Image:
+def load_photograph(name: str) -> Image:
     """(512, 512, 3) uint8 BGR. Raises ConfigError."""
     try:
         from skimage import data
@@ -66,8 +69,8 @@ def photograph(name: str) -> Image:
     return np.clip(np.rint(grey * np.array(TEXTURES[name])), 0, 255).astype(np.uint8)
 
 
-def pieces(picture: Image) -> tuple[list[Image], list[Image]]:
-    """The photograph cut into a chessboard: the pieces for normal and those for inspected web."""
+def split_photograph(picture: Image) -> tuple[list[Image], list[Image]]:
+    """Cuts the photograph like a chessboard into pieces for the normal and the inspected web."""
     rows, columns = _BOARD
     height, width = picture.shape[0] // rows, picture.shape[1] // columns
     size = round(width * _ZOOM), round(height * _ZOOM)
@@ -81,26 +84,26 @@ def pieces(picture: Image) -> tuple[list[Image], list[Image]]:
 
 
 def normal_frames(texture: str, seed: int) -> Iterator[Image]:
-    """Frames without a defect, four from a web made of one piece, then four of the next.
+    """Yields frames without a defect: four of a web made from one piece, four from the next piece.
 
-    So ten folds of neighbouring frames have no part of the photograph in common, and k-fold scores
-    say what a part that was never seen will score; frames of one web would all show the same.
+    So ten folds of neighbouring frames share no part of the photograph, and k-fold scores estimate
+    the scores of an unknown part. Frames of a single web would all show the same parts.
     """
     rng = np.random.default_rng((seed, 11))
-    for number, piece in enumerate(pieces(photograph(texture))[0]):
+    for number, piece in enumerate(split_photograph(load_photograph(texture))[0]):
         surface = quilt([piece], _PIECE_WEB_HW, rng, block=_BLOCK_PX, overlap=_OVERLAP_PX)
         speed = 2 * len(surface) / _FRAMES_PER_PIECE + 0.37
-        web = _web(surface, speed, 100 * seed + number + 1)
+        web = _make_web(surface, speed, 100 * seed + number + 1)
         yield from (web.frame(index)[0] for index in range(_FRAMES_PER_PIECE))
 
 
 def inspected_scene(texture: str, seed: int) -> Scene:
-    """A web of the other pieces, one defect of every kind and size, until the last has left."""
+    """Makes a web of the other pieces with one defect of every kind and size."""
     rng = np.random.default_rng((seed, 7))
-    others = pieces(photograph(texture))[1]
+    others = split_photograph(load_photograph(texture))[1]
     size = _INSPECTED_WEB_PX, FRAME_HW[1]
     surface = quilt(others, size, rng, block=_BLOCK_PX, overlap=_OVERLAP_PX)
-    defects = scattered_defects(
+    defects = scatter_defects(
         [(kind, *size) for kind, sizes in SIZES_MM.items() for size in sizes],
         rng,
         frame_hw=FRAME_HW,
@@ -110,10 +113,10 @@ def inspected_scene(texture: str, seed: int) -> Scene:
         gap_px=_GAP_PX,
     )
     end = max(defect.bounds[3] for defect in defects)
-    return Scene(_web(surface, SPEED_PX, 100 * seed, defects), int(np.ceil(end / SPEED_PX)))
+    return Scene(_make_web(surface, SPEED_PX, 100 * seed, defects), int(np.ceil(end / SPEED_PX)))
 
 
-def _web(
+def _make_web(
     surface: Image, speed_px: float, seed: int, defects: Sequence[RenderedDefect] = ()
 ) -> MovingWeb:
     return MovingWeb(

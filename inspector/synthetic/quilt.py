@@ -1,4 +1,7 @@
-"""A large texture from small photographs by image quilting (Efros and Freeman, SIGGRAPH 2001)."""
+"""Makes a large texture from small photographs by image quilting.
+
+Source: Efros and Freeman, "Image Quilting for Texture Synthesis and Transfer", SIGGRAPH 2001.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -21,10 +24,10 @@ def quilt(
     block: int = 48,
     overlap: int = 14,
 ) -> Image:
-    """(h, w, 3) uint8 made of blocks of the photographs (section 2 of the paper).
+    """Makes a texture (h, w, 3) uint8 from blocks of the photographs (section 2 of the paper).
 
-    Of CANDIDATES blocks drawn at random the one that agrees best with what is there already is
-    laid, overlapping by `overlap` px and cut along the path on which both differ least.
+    For each place it draws CANDIDATES random blocks and takes the block that fits best to its
+    neighbours. Blocks overlap by `overlap` px and are cut along the path of least difference.
     """
     least = min(min(photograph.shape[:2]) for photograph in photographs)
     if not overlap < block <= least:
@@ -36,22 +39,22 @@ def quilt(
     for row in range(down):
         for column in range(across):
             y, x = row * step, column * step
-            there = out[y : y + block, x : x + block]
+            target = out[y : y + block, x : x + block]
             edges = (overlap if row else 0, overlap if column else 0)
-            patch = _best(library, there, edges, rng)
-            keep = _kept(there, patch, edges)
-            there[~keep] = patch[~keep]
+            patch = _best_block(library, target, edges, rng)
+            keep = _kept_pixels(target, patch, edges)
+            target[~keep] = patch[~keep]
     return out[: hw[0], : hw[1]].astype(np.uint8)
 
 
-def _best(
+def _best_block(
     library: Sequence[Floats],
-    there: Floats,
+    target: Floats,
     edges: tuple[int, int],
     rng: np.random.Generator,
 ) -> Floats:
-    """The block that differs least from the rows and columns that are laid already."""
-    block = len(there)
+    """The block that differs least from the rows and columns that are already filled."""
+    block = len(target)
     top, left = edges
     patches = []
     for number in rng.integers(0, len(library), CANDIDATES):
@@ -59,7 +62,7 @@ def _best(
         y, x = rng.integers(0, (height - block + 1, width - block + 1))
         patches.append(library[number][y : y + block, x : x + block])
     costs = [
-        _square(patch[:top] - there[:top]) + _square(patch[top:, :left] - there[top:, :left])
+        _square(patch[:top] - target[:top]) + _square(patch[top:, :left] - target[top:, :left])
         for patch in patches
     ]
     return patches[int(np.argmin(costs))]
@@ -70,15 +73,15 @@ def _square(difference: Floats) -> float:
     return float(flat @ flat)
 
 
-def _kept(there: Floats, patch: Floats, edges: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """(block, block), True where what is there stays: above the upper and left of the left cut."""
-    block, (top, left) = len(there), edges
+def _kept_pixels(target: Floats, patch: Floats, edges: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """(block, block), True where the old pixel stays: above the top or left of the left cut."""
+    block, (top, left) = len(target), edges
     keep = np.zeros((block, block), bool)
     if left:
-        error = ((there[:, :left] - patch[:, :left]) ** 2).sum(axis=2)
+        error = ((target[:, :left] - patch[:, :left]) ** 2).sum(axis=2)
         keep[:, :left] |= np.arange(left) < _cut(error)[:, None]
     if top:
-        error = ((there[:top] - patch[:top]) ** 2).sum(axis=2).T
+        error = ((target[:top] - patch[:top]) ** 2).sum(axis=2).T
         keep[:top] |= (np.arange(top) < _cut(error)[:, None]).T
     return keep
 

@@ -1,4 +1,4 @@
-"""Defects of exactly known shape, rendered on pictures with sub-pixel accurate edges."""
+"""Renders defects of exactly known shape on pictures, with sub-pixel accurate edges."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.arrays import Image
-from inspector.core.geometry import Points
+from inspector.core.geometry import Box, Points
 from inspector.synthetic.defect_shapes import (
     SIZES_MM,
     feret,
@@ -16,20 +16,19 @@ from inspector.synthetic.defect_shapes import (
     polygon_centroid,
 )
 
-Box = tuple[int, int, int, int]
 Coverage = npt.NDArray[np.float32]
 
 _SUBLINES = 8
-"""Scan lines per pixel; along a scan line the covered part is exact."""
+"""Scan lines per pixel. Along a scan line the covered part is exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """What a defect does to the surface: gain * (m + texture * (surface - m)), m = mean under it.
+    """How a defect changes the surface: gain * (m + texture * (surface - m)), m = mean under it.
 
-    gain_bgr: per channel, 1 leaves the brightness as it is. texture: part of the surface texture
-    that stays, 0..1. soft_px: half width of a soft edge whose 50 % level is the true outline; 0
-    is a sharp, anti-aliased edge. rim: change of gain right at the edge, fading to the core.
+    gain_bgr: per channel; 1 keeps the brightness. texture: share of the surface texture that stays,
+    0..1. soft_px: half width of a soft edge, whose 50 % level is the true outline; 0: a sharp,
+    anti-aliased edge. rim: change of the gain at the edge, which fades towards the middle.
     """
 
     gain_bgr: tuple[float, float, float]
@@ -40,7 +39,7 @@ class Appearance:
 
 @dataclass(frozen=True, slots=True)
 class RenderedDefect:
-    """A defect with its true size; `_px` values refer to the polygon, so they hold by construction.
+    """A defect with its true size. The `_px` sizes are computed from the polygon and exact.
 
     polygon: (n, 2) true outline in frame (or web) pixels, open. length: maximum Feret diameter,
     width: minimum Feret diameter of the true outline.
@@ -57,15 +56,15 @@ class RenderedDefect:
 
     @classmethod
     def of(cls, kind: str, polygon: Points, mm_per_px: float, appearance: Appearance) -> Self:
-        """The defect with this outline; its sizes are computed from it."""
+        """Makes a defect and computes its sizes from its outline."""
         if not mm_per_px > 0:
             raise ValueError(f"mm_per_px must be positive, not {mm_per_px}")
         length, width = feret(polygon)
         area, centroid = polygon_area(polygon), polygon_centroid(polygon)
         return cls(kind, polygon, mm_per_px, appearance, area, length, width, centroid)
 
-    def moved(self, dx: float, dy: float) -> "RenderedDefect":
-        """The same defect elsewhere, by pixels."""
+    def shifted(self, dx: float, dy: float) -> "RenderedDefect":
+        """A copy of the defect, shifted by (dx, dy) pixels."""
         centroid = self.centroid[0] + dx, self.centroid[1] + dy
         return replace(self, polygon=self.polygon + np.array((dx, dy)), centroid=centroid)
 
@@ -88,7 +87,7 @@ class RenderedDefect:
         return float(x0), float(y0), float(x1), float(y1)
 
     def touched_box(self) -> Box:
-        """Whole pixels that rendering may change, soft edge included; half-open."""
+        """Box of the pixels that rendering may change, including the soft edge; half-open."""
         margin = self.appearance.soft_px + 1
         x0, y0, x1, y1 = self.bounds
         low = int(np.floor(x0 - margin)), int(np.floor(y0 - margin))
@@ -103,16 +102,16 @@ CONTRAST: dict[str, tuple[float, float]] = {
     "foreign_yarn": (0.45, 0.70),
     "slub": (0.35, 0.55),
 }
-"""Kind -> (least, most) change of brightness, as a part of that of the surface."""
+"""Kind -> (least, most) change of brightness, as a share of the brightness of the surface."""
 
-_BRIGHT_TOO = ("scratch", "missing_yarn", "slub")
-"""Kinds that are brighter than the surface as often as darker."""
+_BRIGHT_OR_DARK = ("scratch", "missing_yarn", "slub")
+"""Kinds that are brighter or darker than the surface, with equal probability."""
 
 
 def random_appearance(kind: str, rng: np.random.Generator, soft_px: float) -> Appearance:
-    """Contrast, sign and colour within CONTRAST. soft_px: edge of a stain; others are sharp."""
+    """Draws contrast, sign and colour within CONTRAST. soft_px: for stains; others are sharp."""
     contrast = rng.uniform(*CONTRAST[kind])
-    bright = kind in _BRIGHT_TOO and rng.random() < 0.5
+    bright = kind in _BRIGHT_OR_DARK and rng.random() < 0.5
     gain = np.full(3, 1 + contrast if bright else 1 - contrast)
     if kind == "stain":
         gain = 1 - contrast * rng.permutation((1.0, rng.uniform(0.7, 1.0), rng.uniform(0.3, 0.7)))
@@ -135,10 +134,10 @@ def random_defect(
     length_mm: float | None = None,
     width_mm: float | None = None,
 ) -> RenderedDefect:
-    """One defect of a kind; what is not given is drawn at random.
+    """Makes a defect of a kind. A length or width of None is drawn at random.
 
-    Missing yarns lie along or across the web, slubs within 5 degrees of that; a width is drawn
-    between its least value and half the most of SIZES_MM, blobs between 0.6 and 1 of the length.
+    Ranges are in SIZES_MM; the width of a hole or stain is 0.6 to 1 times its length. Missing yarns
+    lie along or across the web, slubs within 5 degrees of that. Raises ValueError.
     """
     if kind not in SIZES_MM:
         raise ValueError(f"defect kind {kind!r} is unknown; known are {', '.join(SIZES_MM)}")
@@ -154,10 +153,10 @@ def random_defect(
 
 
 def coverage(polygon: Points, box: Box) -> Coverage:
-    """Part of every pixel of the box (x0, y0, x1, y1) inside the polygon, 0..1; (h, w) float32.
+    """Share of each pixel of the box (x0, y0, x1, y1) inside the polygon, 0..1; (h, w) float32.
 
-    Each of the scan lines of a pixel row adds its exact covered length: every crossing of an edge
-    adds its sign from there to the right, and the sum along the row is the winding number.
+    Each scan line adds its exact covered length. Every crossing of an edge adds its sign to all
+    pixels on its right, so the sum along the row is the winding number.
     """
     x0, y0, x1, y1 = box
     height, width = y1 - y0, x1 - x0
@@ -180,13 +179,13 @@ def coverage(polygon: Points, box: Box) -> Coverage:
 
 
 def mask(defect: RenderedDefect, hw: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """(h, w) uint8, 255 where at least half of the pixel lies within the true outline."""
+    """(h, w) uint8; 255 if at least half of the pixel is inside the true outline."""
     covered = coverage(defect.polygon, (0, 0, hw[1], hw[0]))
     return np.where(covered >= 0.5, 255, 0).astype(np.uint8)
 
 
 def render(image: Image, defect: RenderedDefect) -> Image:
-    """A copy of the picture with the defect on it; parts outside the picture are cut off.
+    """Returns a copy of the picture with the defect. Parts outside the picture are cut off.
 
     image: (H, W, 3) uint8 BGR.
     """
@@ -221,7 +220,7 @@ def _blend(surface: Image, defect: RenderedDefect, box: Box) -> Image:
 
 
 def _signed_distance(polygon: Points, covered: Coverage, box: Box) -> Coverage:
-    """Distance of every pixel centre of the box to the outline, positive inside; (h, w)."""
+    """Distance of each pixel centre of the box to the outline, positive inside; (h, w)."""
     x0, y0, x1, y1 = box
     x = np.arange(x0, x1, dtype=np.float32) + 0.5
     y = np.arange(y0, y1, dtype=np.float32)[:, None] + 0.5

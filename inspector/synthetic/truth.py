@@ -1,4 +1,4 @@
-"""Compares what was measured with what was rendered, by place and not by size."""
+"""Matches measured regions with rendered defects by their position."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ from inspector.synthetic.web import VisibleDefect
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One measured region of one frame. polygons: outer outlines, frame pixels."""
+class MeasuredRegion:
+    """One measured region of one frame. polygons: outer outlines in frame pixels."""
 
     polygons: tuple[Points, ...]
     area_mm2: float
@@ -23,8 +23,8 @@ class Finding:
     size_source: str
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> "Finding":
-        """From one entry of `defects` in inspections.jsonl of a run with a calibration."""
+    def from_record(cls, record: Mapping[str, Any]) -> "MeasuredRegion":
+        """Reads one entry of `defects` in inspections.jsonl of a run with a calibration."""
         outlines = record["polygons"]
         outer = outlines[: len(outlines) - record["holes"]]
         return cls(
@@ -38,69 +38,78 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A rendered defect in one frame. found: the regions that lie on it, the one that covers most
-    of it first; empty where it was missed."""
+    """A rendered defect in one frame.
+
+    regions: the measured regions on the defect, the largest overlap first; empty if it was missed.
+    """
 
     frame_id: int
     visible: VisibleDefect
     off_centre_px: float
-    found: tuple[Finding, ...]
+    regions: tuple[MeasuredRegion, ...]
 
 
 @dataclass(slots=True)
 class Track:
-    """A rendered defect in all the frames that show a part of it."""
+    """A rendered defect in all frames that show a part of it."""
 
     truth: RenderedDefect
     sightings: list[Sighting] = field(default_factory=list)
 
     @property
-    def whole(self) -> list[Sighting]:
-        """Those that show all of it, nearest the centre of the picture first."""
-        whole = (sighting for sighting in self.sightings if sighting.visible.whole)
-        return sorted(whole, key=lambda sighting: sighting.off_centre_px)
+    def complete(self) -> list[Sighting]:
+        """The sightings that show all of it, nearest to the centre of the picture first."""
+        complete = (sighting for sighting in self.sightings if sighting.visible.complete)
+        return sorted(complete, key=lambda sighting: sighting.off_centre_px)
 
     @property
     def best(self) -> Sighting | None:
-        """Nearest the centre of those that show all of it and in which it was found."""
-        return next((sighting for sighting in self.whole if sighting.found), None)
+        """The first of `complete` in which the defect was detected. None if there is none."""
+        return next((sighting for sighting in self.complete if sighting.regions), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """tracks: by web_id. false: frame and region of what lies on no rendered defect."""
+class TruthComparison:
+    """tracks: by web_id. false: (frame id, region) of each region on no rendered defect."""
 
     tracks: dict[int, Track]
-    false: list[tuple[int, Finding]]
+    false: list[tuple[int, MeasuredRegion]]
 
 
 def compare(
-    frames: Iterable[tuple[int, Sequence[VisibleDefect], Sequence[Finding]]],
+    frames: Iterable[tuple[int, Sequence[VisibleDefect], Sequence[MeasuredRegion]]],
     frame_hw: tuple[int, int],
     tolerance_px: float,
-) -> Comparison:
-    """Gives every region to the rendered defect that it covers most of.
+) -> TruthComparison:
+    """Assigns every region to the rendered defect with the largest overlap.
 
-    tolerance_px: a region that misses a defect by up to this many pixels still lies on it.
+    frames: (frame id, visible defects, measured regions). tolerance_px: a region at most this many
+    pixels away from a defect still counts as on it.
     """
     tracks: dict[int, Track] = {}
-    false: list[tuple[int, Finding]] = []
-    for frame_id, visible, findings in frames:
-        given: dict[int, list[tuple[float, Finding]]] = {one.web_id: [] for one in visible}
-        for finding in findings:
-            shares = [(_overlap_px(finding, one.defect, tolerance_px), one) for one in visible]
-            most, owner = max(shares, key=lambda share: share[0], default=(0.0, None))
-            if owner is None or most == 0:
-                false.append((frame_id, finding))
+    false: list[tuple[int, MeasuredRegion]] = []
+    for frame_id, visible, regions in frames:
+        assigned: dict[int, list[tuple[float, MeasuredRegion]]] = {
+            candidate.web_id: [] for candidate in visible
+        }
+        for region in regions:
+            overlaps = [
+                (_overlap_px(region, candidate.defect, tolerance_px), candidate)
+                for candidate in visible
+            ]
+            largest, owner = max(overlaps, key=lambda pair: pair[0], default=(0.0, None))
+            if owner is None or largest == 0:
+                false.append((frame_id, region))
             else:
-                given[owner.web_id].append((most, finding))
-        for one in visible:
-            ordered = sorted(given[one.web_id], key=lambda pair: -pair[0])
-            off = _off_centre_px(one.defect, frame_hw)
-            found = tuple(finding for _, finding in ordered)
-            track = tracks.setdefault(one.web_id, Track(one.defect))
-            track.sightings.append(Sighting(frame_id, one, off, found))
-    return Comparison(tracks, false)
+                assigned[owner.web_id].append((largest, region))
+        for candidate in visible:
+            ordered = sorted(assigned[candidate.web_id], key=lambda pair: -pair[0])
+            off = _off_centre_px(candidate.defect, frame_hw)
+            track = tracks.setdefault(candidate.web_id, Track(candidate.defect))
+            track.sightings.append(
+                Sighting(frame_id, candidate, off, tuple(region for _, region in ordered))
+            )
+    return TruthComparison(tracks, false)
 
 
 def _off_centre_px(defect: RenderedDefect, frame_hw: tuple[int, int]) -> float:
@@ -108,29 +117,29 @@ def _off_centre_px(defect: RenderedDefect, frame_hw: tuple[int, int]) -> float:
     return float(np.hypot(dx, dy))
 
 
-def _overlap_px(finding: Finding, defect: RenderedDefect, tolerance_px: float) -> float:
-    """Pixels of the region within the true outline, which is first widened by the tolerance."""
+def _overlap_px(region: MeasuredRegion, defect: RenderedDefect, tolerance_px: float) -> float:
+    """Number of pixels of the region inside the true outline widened by the tolerance."""
     x0, y0, x1, y1 = defect.bounds
     left, top = int(np.floor(x0 - tolerance_px)) - 1, int(np.floor(y0 - tolerance_px)) - 1
     right, bottom = int(np.ceil(x1 + tolerance_px)) + 1, int(np.ceil(y1 + tolerance_px)) + 1
-    corners = np.concatenate(finding.polygons)
+    corners = np.concatenate(region.polygons)
     low, high = corners.min(axis=0), corners.max(axis=0)
     if low[0] > right or low[1] > bottom or high[0] < left or high[1] < top:
         return 0.0
     hw = bottom - top, right - left
-    true = _filled([defect.polygon], (left, top), hw)
+    true = _fill([defect.polygon], (left, top), hw)
     size = 2 * int(np.ceil(tolerance_px)) + 1
     wide = cv2.dilate(true, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    measured = _filled(finding.polygons, (left, top), hw)
+    measured = _fill(region.polygons, (left, top), hw)
     return float(np.count_nonzero(wide & measured))
 
 
-def _filled(
+def _fill(
     polygons: Sequence[Points], origin: tuple[int, int], hw: tuple[int, int]
 ) -> np.typing.NDArray[np.uint8]:
     canvas = np.zeros(hw, np.uint8)
     for polygon in polygons:
-        # cv2 counts from the centre of the first pixel, the project from its corner.
+        # cv2 has (0, 0) at the centre of the first pixel, this program at its corner.
         shifted = np.rint((polygon - np.array(origin) - 0.5) * 16).astype(np.int32)
         cv2.fillPoly(canvas, [shifted], 1, shift=4)
     return canvas

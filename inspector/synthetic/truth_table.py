@@ -1,27 +1,28 @@
-"""True and measured sizes side by side: one row for every rendered defect."""
+"""Makes a table of true and measured sizes with one row per rendered defect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from inspector.synthetic.truth import Comparison, Track
+from inspector.synthetic.truth import Track, TruthComparison
 
 RULE = (
-    "measured: in the frame nearest the centre of the picture among those that show the whole"
-    " defect and in which it was found"
+    "measured: in the frame where the defect is nearest to the centre of the picture, among the"
+    " frames that show all of it and in which it was detected"
 )
 
 ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One rendered defect. measured: length, width (mm) and area (mm2), None where it was missed.
+class TruthRow:
+    """One rendered defect.
 
-    whole_frames: that show all of it; found_frames: those of them in which it was found.
-    length_sd_mm: standard deviation of the measured length over these, None for fewer than two.
-    pieces: regions that lie on it in the chosen frame; the largest is measured.
+    true, measured: length, width (mm) and area (mm2); measured is None if it was missed.
+    whole_frames: number of frames that show all of it. found_frames: number of these frames in
+    which it was detected. length_sd_mm: standard deviation of the length measured in them; None
+    for fewer than two. pieces: regions on it in the chosen frame; the largest is measured.
     """
 
     web_id: int
@@ -37,7 +38,7 @@ class Row:
 
     @property
     def ratios(self) -> tuple[float, float, float] | None:
-        """Measured over true length, width and area."""
+        """Measured divided by true length, width and area."""
         if self.measured is None:
             return None
         length, width, area = (m / t for m, t in zip(self.measured, self.true, strict=True))
@@ -45,9 +46,13 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """Of one kind. found: in any frame that shows the whole defect; steady: in more than half of
-    them. ratios: medians of measured over true length, width and area of those found."""
+class KindSummary:
+    """Results of one kind.
+
+    found: number of defects detected in any frame that shows all of the defect. steady: number
+    detected in more than half of these frames. ratios: medians of measured divided by true length,
+    width and area of the detected defects.
+    """
 
     kind: str
     rendered: int
@@ -56,64 +61,68 @@ class Summary:
     ratios: tuple[float, float, float] | None
 
 
-def rows(comparison: Comparison) -> list[Row]:
+def make_rows(comparison: TruthComparison) -> list[TruthRow]:
     """Ordered by kind, then by true length."""
-    made = [_row(web_id, track) for web_id, track in comparison.tracks.items()]
-    return sorted(made, key=lambda row: (row.kind, row.true[0]))
+    rows = [_make_row(web_id, track) for web_id, track in comparison.tracks.items()]
+    return sorted(rows, key=lambda row: (row.kind, row.true[0]))
 
 
-def table(made: Sequence[Row]) -> list[str]:
+def format_table(rows: Sequence[TruthRow]) -> list[str]:
     """Lines of text, the heading first."""
     lines = [
         "                 true mm, mm2           measured mm, mm2       frames  length",
         "kind           length  width    area   length  width    area   found   sd mm  sized on",
     ]
-    for row in made:
-        seen = f"{row.found_frames}/{row.whole_frames}"
+    for row in rows:
+        frames = f"{row.found_frames}/{row.whole_frames}"
         start = f"{row.kind:13} {_sizes(row.true)}   "
         if row.measured is None:
-            lines.append(f"{start}{'missed':^22}  {seen:>6}")
+            lines.append(f"{start}{'missed':^22}  {frames:>6}")
             continue
         sd = "" if row.length_sd_mm is None else f"{row.length_sd_mm:.2f}"
         pieces = f" in {row.pieces} pieces" if row.pieces > 1 else ""
         source = "frame" if row.size_source == "refined" else "map"
-        lines.append(f"{start}{_sizes(row.measured)}  {seen:>6}  {sd:>6}  {source}{pieces}")
+        lines.append(f"{start}{_sizes(row.measured)}  {frames:>6}  {sd:>6}  {source}{pieces}")
     return lines
 
 
-def summaries(made: Sequence[Row]) -> list[Summary]:
-    """One of every kind, and one of all."""
-    out = []
-    for kind in (*dict.fromkeys(row.kind for row in made), ALL):
-        chosen = [row for row in made if kind in (row.kind, ALL)]
+def summarize(rows: Sequence[TruthRow]) -> list[KindSummary]:
+    """Makes a summary of each kind and a summary of all kinds."""
+    summaries = []
+    for kind in (*dict.fromkeys(row.kind for row in rows), ALL):
+        chosen = [row for row in rows if kind in (row.kind, ALL)]
         ratios = [row.ratios for row in chosen if row.ratios is not None]
         middle = None
         if ratios:
             length, width, area = np.median(np.array(ratios), axis=0)
             middle = float(length), float(width), float(area)
         steady = sum(2 * row.found_frames > row.whole_frames for row in chosen)
-        out.append(Summary(kind, len(chosen), len(ratios), steady, middle))
-    return out
+        summaries.append(KindSummary(kind, len(chosen), len(ratios), steady, middle))
+    return summaries
 
 
-def _row(web_id: int, track: Track) -> Row:
-    truth, best, whole = track.truth, track.best, track.whole
-    found = [sighting.found[0] for sighting in whole if sighting.found]
+def _make_row(web_id: int, track: Track) -> TruthRow:
+    truth, best, complete = track.truth, track.best, track.complete
+    detected = [sighting.regions[0] for sighting in complete if sighting.regions]
     measured = None
     if best is not None:
-        main = best.found[0]
+        main = best.regions[0]
         measured = main.length_mm, main.width_mm, main.area_mm2
-    return Row(
+    return TruthRow(
         web_id=web_id,
         kind=truth.kind,
         true=(truth.length_mm, truth.width_mm, truth.area_mm2),
         measured=measured,
         frame_id=None if best is None else best.frame_id,
-        whole_frames=len(whole),
-        found_frames=len(found),
-        length_sd_mm=float(np.std([f.length_mm for f in found], ddof=1)) if found[1:] else None,
-        pieces=0 if best is None else len(best.found),
-        size_source=None if best is None else best.found[0].size_source,
+        whole_frames=len(complete),
+        found_frames=len(detected),
+        length_sd_mm=(
+            float(np.std([region.length_mm for region in detected], ddof=1))
+            if len(detected) > 1
+            else None
+        ),
+        pieces=0 if best is None else len(best.regions),
+        size_source=None if best is None else best.regions[0].size_source,
     )
 
 

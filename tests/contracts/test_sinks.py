@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inspector.core.arrays import frozen
+from inspector.core.arrays import freeze
 from inspector.core.errors import SinkError
 from inspector.core.geometry import Affine
 from inspector.core.protocols import Sink
@@ -98,7 +98,7 @@ def defect(number: int) -> Defect:
 
 def inspections() -> list[Inspection]:
     """Pass, fail with two defects, error without a picture, and a pass with an empty list."""
-    image = frozen(np.full((*HW, 3), 90, np.uint8))
+    image = freeze(np.full((*HW, 3), 90, np.uint8))
     frames = [Frame(i, "line", image, i, i / 25, UTC) for i in range(4)]
     seen = {"anomaly_map": np.ones((6, 8), np.float32), "to_frame": Affine(4, 4), "score": 1.0}
     failed = seen | {"score": 2.0, "defects": (defect(0), defect(1))}

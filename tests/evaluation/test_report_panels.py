@@ -26,7 +26,7 @@ from evaluation.results import ClassResult, PictureResult
 from inspector.core.arrays import Image
 from inspector.core.errors import DataError
 from inspector.core.geometry import Affine
-from inspector.render.colormap import heat_bgr, levels
+from inspector.render.colormap import heat_bgr, score_levels
 from learning.datasets.layouts import load
 from learning.datasets.types import ClassData
 
@@ -46,7 +46,7 @@ def test_the_heatmap_has_the_fixed_colours_of_the_display_range() -> None:
     height, width = plain.shape[:2]
     for y, x, value in ((0.1, 0.1, 0.2), (0.43, 0.62, 1.2)):
         pixel = int(y * height), int(x * width)
-        level = levels(np.array([[value]], np.float32), result.engine.display_range)[0, 0]
+        level = score_levels(np.array([[value]], np.float32), result.engine.display_range)[0, 0]
         expected = (plain[pixel] + heat_bgr()[level]) / 2
         assert np.abs(heat[pixel] - expected).max() < 12
 

@@ -183,13 +183,13 @@ def test_the_gate_judges_by_the_rule_of_the_run(
 ) -> None:
     """Nothing on a golden map is so long, whatever its score."""
     judged: list[bool] = []
-    failed = Judge.failed
+    failed = Judge.fails
 
     def watched(self: Judge, score: float, defects: Sequence[Defect]) -> bool:
         judged.append(failed(self, score, defects))
         return judged[-1]
 
-    monkeypatch.setattr(Judge, "failed", watched)
+    monkeypatch.setattr(Judge, "fails", watched)
     rule = ["--set", "verdict.rule=defects", "--set", "verdict.min_length_px=10000"]
     ran = inspect(clip, engine, *rule, "--set", "engine.batch=3")
     assert ran.code == 0

@@ -258,7 +258,7 @@ ENTRY = {"name": "left", "source": {"uri": "synthetic"}}
     [
         ([ENTRY, ENTRY], "two entries have the name left"),
         ([ENTRY, {"name": "LEFT"}], "two entries have the name LEFT"),
-        ([{"name": "../left"}], r"sources\[0\].name may hold only letters"),
+        ([{"name": "../left"}], r"sources\[0\].name may contain only letters"),
         ([{"name": "snapshots"}], "snapshots is the name of a result"),
         ([{"source": {}}], r"missing key sources\[0\].name"),
         ([{"name": "left", "sorce": {}}], r"unknown key sources\[0\].sorce.*did you mean source"),

@@ -94,7 +94,9 @@ def test_two_runs_never_share_a_folder(data, tmp_path, capsys):
     out = tmp_path / "engines"
     with sole_writer(out):
         assert run(data, out) == 2
-    assert capsys.readouterr().err == f"error: another run is writing to {out}\n"
+    assert (
+        capsys.readouterr().err == f"error: another run is writing to {out}: wait until it ends\n"
+    )
     assert list(out.iterdir()) == []
 
 

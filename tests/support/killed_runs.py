@@ -1,4 +1,4 @@
-"""Kills writing processes at random times and checks what the receiver has at the end."""
+"""Kills writing processes at random times and counts the records of the receiver."""
 
 import itertools
 import random
@@ -18,9 +18,11 @@ ENDLESS = 10**9
 
 @dataclass(frozen=True, slots=True)
 class KilledRuns:
-    """Records over all runs. handed_over: put() had returned before the kill. missing: of those,
-    never received. doubled: lines that a consumer recognises by their event_id. most_waiting:
-    the most records that the outbox held after a kill."""
+    """Numbers of records over all runs.
+
+    handed_over: put() returned before the kill. missing: handed over but never received. doubled:
+    received again with the same event_id. most_waiting: largest number in the outbox after a kill.
+    """
 
     kills: int
     handed_over: int
@@ -32,8 +34,10 @@ class KilledRuns:
 
 
 def kill_runs(folder: Path, *, kills: int, seed: int) -> KilledRuns:
-    """Each run is killed after 1 to 120 records; the receiver hangs in every second run and breaks
-    off now and then. A last run delivers what is left."""
+    """Kills each run after 1 to 120 records. A last run delivers the rest.
+
+    The receiver hangs in every second run and disconnects after some lines.
+    """
     choose = random.Random(seed)
     server = LineServer(break_after=range(50, ENDLESS, 149))
     handed_over: list[int] = []
@@ -60,7 +64,7 @@ def _start(folder: Path, port: int, run: int, count: int) -> "subprocess.Popen[s
 
 
 def _kill_one(folder: Path, port: int, run: int, after: int) -> int:
-    """The number of records whose hand-over the process has reported."""
+    """Returns the number of records that the process reported as handed over."""
     process = _start(folder, port, run, ENDLESS)
     assert process.stdout is not None
     for _ in range(after):
@@ -81,8 +85,8 @@ def _waiting(folder: Path) -> int:
 def _compare(server: LineServer, handed_over: list[int], most_waiting: int) -> KilledRuns:
     received = [tuple(map(int, event_id.split("-"))) for event_id in server.event_ids]
     missing = sum(
-        count - sum(1 for run, number in received if run == wanted and number < count)
-        for wanted, count in enumerate(handed_over)
+        count - sum(1 for run, number in received if run == number_of_run and number < count)
+        for number_of_run, count in enumerate(handed_over)
     )
     return KilledRuns(
         kills=len(handed_over) - 1,

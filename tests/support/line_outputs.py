@@ -1,4 +1,4 @@
-"""A TCP receiver that is slow, breaks off and goes away, and a sender of JSON lines for tests."""
+"""A sender of JSON lines for tests, and a TCP receiver that can be slow, fail and disappear."""
 
 import json
 import socket
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from inspector.core.schema import Between
-from inspector.outputs.outbox import Record
+from inspector.outputs.outbox import QueuedRecord
 from inspector.outputs.sender import RemoteOptions
 
 ENTRY = "line_outputs:LineSender"
-"""What a test registers in the table OUTPUTS under the kind "lines"."""
+"""A test adds this to the table OUTPUTS under the kind "lines"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class LineSender:
     def wants(self, record: Mapping[str, Any]) -> bool:
         return not self._options.only_fail or record.get("verdict") == "FAIL"
 
-    def send(self, records: Sequence[Record], timeout_s: float) -> None:
+    def send(self, records: Sequence[QueuedRecord], timeout_s: float) -> None:
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._options.port), timeout_s)
         try:
@@ -56,10 +56,10 @@ class LineSender:
 
 
 class LineServer:
-    """Keeps every line it reads, in order. Each line takes effect before it is answered.
+    """Stores every line that it reads, in order, and then answers it.
 
-    answering: while it is clear, lines are read but not answered. break_after: numbers of lines
-    (counted from 1 over all connections) after which the connection is closed unanswered.
+    answering: while it is clear, lines are read but not answered. break_after: numbers of lines,
+    counted from 1 over all connections; it closes the connection instead of answering them.
     """
 
     def __init__(self, port: int = 0, break_after: Sequence[int] = ()) -> None:
@@ -70,13 +70,13 @@ class LineServer:
         self._break_after = set(break_after)
         self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
-        self._down = threading.Event()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Goes away: the port refuses connections afterwards."""
-        self._down.set()
+        """Stops the server. The port then refuses connections."""
+        self._stopping.set()
         self._thread.join(5)
         assert not self._thread.is_alive()
         self._listener.close()
@@ -87,12 +87,12 @@ class LineServer:
 
     @property
     def event_ids(self) -> list[str]:
-        """What a consumer keeps that takes each event_id once, in the order of arrival."""
+        """Each received event_id once, in the order of arrival."""
         return list(dict.fromkeys(record["event_id"] for record in self.records))
 
     def _serve(self) -> None:
         self._listener.settimeout(0.02)
-        while not self._down.is_set():
+        while not self._stopping.is_set():
             try:
                 connection, _ = self._listener.accept()
             except TimeoutError:
@@ -103,7 +103,7 @@ class LineServer:
 
     def _read(self, connection: socket.socket) -> None:
         waiting = b""
-        while not self._down.is_set():
+        while not self._stopping.is_set():
             try:
                 data = connection.recv(65536)
             except TimeoutError:
@@ -124,7 +124,7 @@ class LineServer:
         if len(self.records) in self._break_after:
             return False
         while not self.answering.wait(0.02):
-            if self._down.is_set():
+            if self._stopping.is_set():
                 return False
         try:
             connection.sendall(b"+")

@@ -1,4 +1,4 @@
-"""Small clips and inspections for the tests of the sinks."""
+"""Makes small clips and inspections for the tests of the sinks."""
 
 import struct
 from fractions import Fraction
@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from inspector.core.arrays import Image, frozen
+from inspector.core.arrays import Image, freeze
 from inspector.core.geometry import Affine
 from inspector.core.types import (
     BadFrame,
@@ -25,7 +25,7 @@ RATE = 48_000
 
 
 class FlatPicture:
-    """A grey picture; the sinks get it in place of a rendered one."""
+    """A grey picture, which the sinks get instead of a rendered picture."""
 
     def __init__(self, grey: int = 100, hw: tuple[int, int] = (48, 64)) -> None:
         self._i420 = np.full((hw[0] * 3 // 2, hw[1]), grey, np.uint8)
@@ -103,7 +103,7 @@ def inspection(
     score: float = 1.0,
     name: str | None = None,
 ) -> Inspection:
-    image = frozen(np.full((24, 32, 3), 90, np.uint8))
+    image = freeze(np.full((24, 32, 3), 90, np.uint8))
     if verdict is Verdict.ERROR:
         bad = BadFrame(frame_id, "line", "torn", captured_ns, pts_s, UTC, name)
         return Inspection(bad, verdict, 1.5, 2.0, error="torn", cause=bad.cause)
@@ -128,7 +128,7 @@ def uneven_ticks(count: int, *, first: int = 0, step: int = 3600, seed: int = 1)
 
 
 def make_clip(path: Path, ticks: list[int], *, sound: str | None = "aac") -> None:
-    """64x48 in H.264 on 1/90000 s, with a tone beside it from 0 on."""
+    """Writes 64x48 H.264 on 1/90000 s, with a tone that starts at 0."""
     with av.open(str(path), "w") as out:
         video = out.add_stream("libx264", options={"preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
@@ -141,7 +141,7 @@ def make_clip(path: Path, ticks: list[int], *, sound: str | None = "aac") -> Non
             while sound is not None and sent / RATE < pts / 90_000:
                 out.mux(streams[1].encode(_tone(sent, sound)))
                 sent += 1024
-            frame = av.VideoFrame.from_ndarray(_marked(number), "yuv420p")
+            frame = av.VideoFrame.from_ndarray(_make_picture(number), "yuv420p")
             frame.pts, frame.time_base = pts, Fraction(1, 90_000)
             out.mux(video.encode(frame))
         for stream in streams:
@@ -152,8 +152,8 @@ def turn(path: Path) -> None:
     """Writes a quarter turn into the track header of the first track, as phones do."""
     data = bytearray(path.read_bytes())
     at = data.index(b"tkhd") + 4 + 40
-    one, nothing, unit = 1 << 16, 0, 1 << 30
-    matrix = (nothing, one, nothing, -one, nothing, nothing, 48 * one, nothing, unit)
+    fixed, unit = 1 << 16, 1 << 30
+    matrix = (0, fixed, 0, -fixed, 0, 0, 48 * fixed, 0, unit)
     data[at : at + 36] = struct.pack(">9i", *matrix)
     path.write_bytes(bytes(data))
 
@@ -170,14 +170,14 @@ def packets(path: Path, kind: str) -> list[tuple[Fraction, Fraction, bytes]]:
 
 
 def times(path: Path) -> list[Fraction]:
-    """Of all pictures, decoded to the end."""
+    """Times of all pictures, decoded to the end."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         return [frame.pts * stream.time_base for frame in container.decode(stream)]
 
 
-def _marked(number: int) -> Image:
-    """Dark at the left, bright at the right, a little other from picture to picture."""
+def _make_picture(number: int) -> Image:
+    """A picture that is dark on the left and bright on the right, and differs for each number."""
     i420 = np.full((72, 64), 128, np.uint8)
     i420[:48, :32] = 40 + number % 20
     i420[:48, 32:] = 200

@@ -1,4 +1,4 @@
-"""A small rig: sources and sinks that do what a test needs, around the real pipeline."""
+"""Sources, engines and sinks for tests of the real pipeline."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from inspector.core.arrays import Image, Map, frozen
+from inspector.core.arrays import Image, Map, freeze
 from inspector.core.clock import now_ns
 from inspector.core.geometry import Affine
 from inspector.core.protocols import Picture
@@ -25,7 +25,7 @@ from inspector.core.types import (
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
 
-IMAGE = frozen(np.full((8, 8, 3), 100, np.uint8))
+IMAGE = freeze(np.full((8, 8, 3), 100, np.uint8))
 
 
 def frame(frame_id: int) -> Frame:
@@ -37,7 +37,7 @@ def bad(frame_id: int) -> BadFrame:
 
 
 class ListSource:
-    """Gives what it is told, raises what is an exception, then ends or waits for close()."""
+    """Gives the items, raises those that are exceptions, then ends or waits for close()."""
 
     def __init__(
         self, items: Iterable[Any], *, live: bool = False, endless: bool = False, pace_s: float = 0
@@ -63,8 +63,10 @@ class ListSource:
 
 
 class Engine:
-    """Map of zeros, or whatever `answer` makes of the number of the picture; an exception is raised
-    for the whole call. sizes: pictures of each call."""
+    """Gives a map of zeros, or the value that `answer` returns for the number of the picture.
+
+    If the value is an exception, the call raises it. sizes: number of pictures of each call.
+    """
 
     def __init__(self, answer: Callable[[int], Any] | None = None, delay_s: float = 0) -> None:
         self._answer, self._delay_s = answer, delay_s
@@ -94,7 +96,7 @@ class Engine:
 
 
 class ListSink:
-    """Keeps the inspections; raises `failure` at the write with that number, or at open/close."""
+    """Stores the inspections. fail_at: number of the write, or open or close, that raises."""
 
     name = "list"
 
@@ -124,8 +126,8 @@ class ListSink:
         return [i.frame_id for i in self.inspections]
 
 
-def preprocess(given: Frame) -> ModelInput:
-    return ModelInput(given, given.image, Affine(1, 1))
+def preprocess(frame: Frame) -> ModelInput:
+    return ModelInput(frame, frame.image, Affine(1, 1))
 
 
 def judge(output: EngineOutput) -> Inspection:
@@ -135,7 +137,7 @@ def judge(output: EngineOutput) -> Inspection:
     )
 
 
-def pipeline(
+def make_pipeline(
     source: ListSource,
     sinks: Iterable[ListSink | Output],
     engine: Any = None,
@@ -160,6 +162,6 @@ def stage_threads() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name in names]
 
 
-def run(made: Pipeline) -> None:
-    made.start()
-    made.finish()
+def run(pipeline: Pipeline) -> None:
+    pipeline.start()
+    pipeline.finish()

@@ -1,4 +1,4 @@
-"""A process that writes records to a queued output and prints each number after its hand-over.
+"""Writes records to a queued output and prints the number of each after put() returns.
 
 Arguments: folder of the outbox, port of the receiver, name of the run, number of records. It closes
 the output and prints "closed" after the last record. Used by tests and by benchmarks/outbox.py.

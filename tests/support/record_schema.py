@@ -1,4 +1,4 @@
-"""Checks records against the published schema, for every test that writes a log."""
+"""Checks records against the published schema."""
 
 import json
 from pathlib import Path
@@ -12,16 +12,16 @@ from inspector.outputs.json_log import read_records
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
-def refusals(record: dict[str, Any]) -> list[str]:
-    """What the schema says against one record; empty where it fits."""
+def list_schema_errors(record: dict[str, Any]) -> list[str]:
+    """Lists the errors of a record against the schema. Empty if it is valid."""
     return [f"{error.json_path}: {error.message}" for error in VALIDATOR.iter_errors(record)]
 
 
 def check_log(path: Path) -> list[dict[str, Any]]:
-    """The records of a log of format 2, after each was checked: schema, numbers and ids."""
+    """Reads a log of format 2 and checks the schema, the number and the id of each record."""
     records = read_records(path)
     for number, record in enumerate(records):
-        assert refusals(record) == [], (number, record)
+        assert list_schema_errors(record) == [], (number, record)
         assert record["seq"] == number
         assert record["event_id"] == event_id(record["run_id"], record["source"], number)
     return records

@@ -9,8 +9,8 @@ from inspector.core.errors import SourceLost
 
 
 class ScriptedCapture:
-    """A camera that does what a script says: a number is a grey picture, None one that cannot be
-    decoded, "silent" no frame any more, "gone" an unplugged camera. After the script: silent."""
+    """A camera with scripted frames: a number is a grey picture, None is a picture that cannot be
+    decoded, "silent" means no more frames, "gone" an unplugged camera. After the script: silent."""
 
     frame_hw = (4, 6)
     fps = 30.0

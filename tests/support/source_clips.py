@@ -1,4 +1,4 @@
-"""Small videos of moving texture, written by PyAV."""
+"""Writes small videos of a moving texture with PyAV."""
 
 import io
 import struct
@@ -37,8 +37,8 @@ def write_clip(
     container_options: dict[str, str] | None = None,
     **context: Any,
 ) -> None:
-    """options: of the encoder. container_options: of the muxer. context: attributes of the codec
-    context, such as colorspace."""
+    """options: for the encoder. container_options: for the muxer. context: attributes of the
+    codec context, such as colorspace."""
     opened = str(target) if isinstance(target, Path) else target
     with av.open(opened, "w", format=form, options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=round(1 / time_base))
@@ -60,9 +60,9 @@ def write_clip(
 
 def transport_stream(count: int, *, gop: int = 5) -> bytes:
     """MPEG-TS of `count` small pictures."""
-    held = io.BytesIO()
-    write_clip(held, moving(count, (48, 64)), gop=gop, form="mpegts", options={"bf": "0"})
-    return held.getvalue()
+    buffer = io.BytesIO()
+    write_clip(buffer, moving(count, (48, 64)), gop=gop, form="mpegts", options={"bf": "0"})
+    return buffer.getvalue()
 
 
 def set_display_matrix(path: Path, abcd: tuple[int, int, int, int]) -> None:

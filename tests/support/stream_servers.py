@@ -18,11 +18,11 @@ _SDP = (
 
 
 class StreamServer:
-    """Sends `media` to whoever connects, `pause_s` after every 7 transport packets.
+    """Sends `media` to every client, with a pause of `pause_s` after every 7 transport packets.
 
-    port: 0 takes a free one. silent_after: bytes after which it sends nothing and keeps the
-    connection. ends: closes the connection after the last byte; else it begins anew.
-    login: "user:password" that it asks for.
+    port: 0 takes a free port. silent_after: number of bytes after which it stays silent and keeps
+    the connection open. ends: closes the connection after the last byte; False: it repeats the
+    media. login: "user:password" that a client must send.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class StreamServer:
         self.kill()
 
     def kill(self) -> None:
-        """Cuts every connection, and listens no more."""
+        """Cuts every connection and stops listening."""
         self._stopped.set()
         for peer in (self._listener, *self._peers):
             with contextlib.suppress(OSError):
@@ -82,9 +82,9 @@ class StreamServer:
                 return
             self.connections += 1
             self._peers.append(peer)
-            self._spawn(self._guarded, peer)
+            self._spawn(self._serve_peer, peer)
 
-    def _guarded(self, peer: socket.socket) -> None:
+    def _serve_peer(self, peer: socket.socket) -> None:
         try:
             self.serve(peer)
         except OSError:
@@ -127,9 +127,9 @@ def _request(peer: socket.socket) -> str:
 
 
 class HttpServer(StreamServer):
-    """Sends no length, as a camera does, unless `tells_length` is set."""
+    """Like a camera it sends no length, unless `sends_length` is set."""
 
-    tells_length = False
+    sends_length = False
 
     @property
     def url(self) -> str:
@@ -143,13 +143,13 @@ class HttpServer(StreamServer):
                 b"Content-Length: 0\r\nConnection: close\r\n\r\n"
             )
             return
-        length = f"Content-Length: {len(self._media)}\r\n" if self.tells_length else ""
+        length = f"Content-Length: {len(self._media)}\r\n" if self.sends_length else ""
         peer.sendall(f"HTTP/1.1 200 OK\r\n{length}Connection: close\r\n\r\n".encode())
         self.send_media(peer)
 
 
 class RtspServer(StreamServer):
-    """RTP over the RTSP connection itself, payload type 33 (MPEG-TS), as RFC 2326 and 2250 say."""
+    """RTP inside the RTSP connection, payload type 33 (MPEG-TS); RFC 2326 and RFC 2250."""
 
     @property
     def url(self) -> str:

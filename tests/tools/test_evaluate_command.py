@@ -81,7 +81,10 @@ def test_a_name_that_is_too_long_is_one_sentence(place, capsys, option):
 def test_two_runs_never_share_a_folder(place, capsys):
     with sole_writer(place / "out"):
         assert call(place) == 2
-    assert capsys.readouterr().err == f"error: another run is writing to {place / 'out'}\n"
+    assert (
+        capsys.readouterr().err
+        == f"error: another run is writing to {place / 'out'}: wait until it ends\n"
+    )
     assert list((place / "out").iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""The cache is where the operating system keeps one, whatever the working directory is."""
+"""Tests of the cache folder: the operating system decides where it is."""
 
 import sys
 from pathlib import Path
@@ -22,7 +22,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> None:
     ("platform", "usual"),
     [("linux", ".cache"), ("darwin", "Library/Caches"), ("win32", "AppData/Local")],
 )
-def test_without_a_variable_it_is_the_usual_place(
+def test_the_default_folder_without_an_environment_variable(
     monkeypatch: pytest.MonkeyPatch, platform: str, usual: str
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
@@ -32,7 +32,7 @@ def test_without_a_variable_it_is_the_usual_place(
 @pytest.mark.parametrize(
     ("platform", "variable"), [("linux", "XDG_CACHE_HOME"), ("win32", "LOCALAPPDATA")]
 )
-def test_a_variable_of_the_system_names_it(
+def test_an_environment_variable_sets_the_folder(
     monkeypatch: pytest.MonkeyPatch, platform: str, variable: str
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
@@ -42,7 +42,9 @@ def test_a_variable_of_the_system_names_it(
     assert cache_folder().is_relative_to(HOME)
 
 
-def test_without_a_home_the_key_to_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_a_home_folder_names_the_key_to_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def no_home() -> Path:
         raise RuntimeError("could not determine home directory")
 

@@ -1,4 +1,4 @@
-"""The hand-over between threads."""
+"""Tests of the channel between two threads."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from inspector.core.channel import END, Channel
 
 
-def test_items_come_out_in_order_and_then_the_end() -> None:
+def test_get_returns_items_in_order_and_then_end() -> None:
     channel: Channel[int] = Channel(3)
     for i in range(3):
         assert channel.put(i)
@@ -43,7 +43,7 @@ def test_a_full_live_channel_drops_the_oldest() -> None:
     assert [channel.get(), channel.get()] == [3, 4]
 
 
-def test_a_closed_channel_takes_nothing_and_delivers_what_waits() -> None:
+def test_a_closed_channel_refuses_items_and_delivers_the_rest() -> None:
     for drop_oldest in (False, True):
         channel: Channel[int] = Channel(1, drop_oldest=drop_oldest)
         channel.put(1)
@@ -54,7 +54,7 @@ def test_a_closed_channel_takes_nothing_and_delivers_what_waits() -> None:
         assert channel.get() is END
 
 
-def test_abort_throws_away_what_waits_and_says_how_much() -> None:
+def test_abort_discards_the_items_and_returns_their_number() -> None:
     channel: Channel[int] = Channel(4)
     channel.put(1)
     channel.put(2)
@@ -84,13 +84,13 @@ def test_abort_wakes_a_waiting_put_and_a_waiting_get() -> None:
     assert END in results
 
 
-def test_get_gives_none_when_time_passes_first() -> None:
+def test_get_returns_none_after_its_timeout() -> None:
     start = time.monotonic()
     assert Channel[int](1).get(timeout_s=0.01) is None
     assert time.monotonic() - start >= 0.009
 
 
-def test_capacity_below_one_is_refused() -> None:
+def test_a_capacity_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="capacity"):
         Channel(0)
 

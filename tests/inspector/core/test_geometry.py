@@ -1,4 +1,4 @@
-"""Maps between pixel grids."""
+"""Tests of the maps between pixel grids."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ affines = st.builds(Affine, scales, scales, shifts, shifts)
 POINTS = np.array([[0.0, 0.0], [10.0, 4.0], [-3.5, 7.25]])
 
 
-def test_a_grid_is_laid_over_a_box_corner_on_corner() -> None:
+def test_between_maps_the_corners_of_the_grid_to_those_of_the_box() -> None:
     to_frame = Affine.between((256, 448), (10, 20, 906, 532))
     np.testing.assert_allclose(
         to_frame.apply(np.array([[0.0, 0.0], [448.0, 256.0]])), [[10, 20], [906, 532]]
@@ -21,12 +21,12 @@ def test_a_grid_is_laid_over_a_box_corner_on_corner() -> None:
 
 
 @given(affines)
-def test_the_inverse_undoes(affine: Affine) -> None:
+def test_the_inverse_undoes_the_map(affine: Affine) -> None:
     np.testing.assert_allclose(affine.inverse().apply(affine.apply(POINTS)), POINTS, atol=1e-6)
 
 
 @given(affines, affines)
-def test_after_is_first_the_one_then_the_other(outer: Affine, inner: Affine) -> None:
+def test_after_applies_the_inner_map_first(outer: Affine, inner: Affine) -> None:
     np.testing.assert_allclose(
         outer.after(inner).apply(POINTS), outer.apply(inner.apply(POINTS)), rtol=1e-9, atol=1e-6
     )

@@ -1,4 +1,4 @@
-"""Every part of the program takes the same files of a folder as pictures, in the same order."""
+"""All parts of the program read the same pictures of a folder, in the same order."""
 
 import os
 from pathlib import Path
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
         image = np.full((48, 64), 40 * index, np.uint8)
         assert cv2.imwrite(str(place / name.lower()), image)
         os.rename(place / name.lower(), place / name)
-    # What a Mac and a browser leave behind.
+    # Files that a Mac and a browser create.
     (place / "._1.png").write_bytes(b"\0\5\x16\7")
     (place / ".hidden.png").write_bytes((place / "2.PNG").read_bytes())
     (place / "notes.txt").write_text("no picture")
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
-def test_all_readers_take_the_same_pictures_in_the_same_order(folder):
+def test_all_readers_read_the_same_pictures_in_the_same_order(folder):
     source = ImageFolderSource(str(folder), ImageFolderOptions(fps=1, max_unreadable=0))
     inspected = []
     while (frame := source.read()) is not None:
@@ -52,7 +52,7 @@ def test_pictures_of_every_suffix_can_be_fitted(folder):
     assert normals.unread == ()
 
 
-def test_a_glob_takes_what_its_folder_holds(folder):
+def test_a_glob_lists_the_pictures_of_its_folder(folder):
     assert pictures_of(str(folder / "*")) == pictures_of(str(folder))
     assert pictures_of(str(folder.parent / "**")) == pictures_of(str(folder))
     with pytest.raises(DataError, match="no picture matches"):
@@ -60,7 +60,7 @@ def test_a_glob_takes_what_its_folder_holds(folder):
 
 
 @pytest.mark.parametrize("suffix", PICTURE_SUFFIXES)
-def test_every_suffix_names_a_source_of_pictures(suffix):
+def test_a_picture_of_any_suffix_is_an_image_source(suffix):
     assert kind_of(f"part{suffix}") == "image_folder"
 
 
@@ -74,12 +74,12 @@ def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path):
     ("name", "sentence"),
     [("missing", "does not exist"), ("", "holds no pictures"), ("*.png", "no picture matches")],
 )
-def test_nothing_is_one_sentence_with_the_name(tmp_path, name, sentence):
+def test_the_error_for_no_pictures_is_one_sentence_with_the_name(tmp_path, name, sentence):
     with pytest.raises(DataError, match=sentence) as caught:
         pictures_of(str(tmp_path / name))
     assert str(tmp_path / name) in str(caught.value)
 
 
-def test_names_that_differ_in_zeros_or_case_only_have_a_fixed_order():
+def test_names_that_differ_only_in_zeros_or_case_have_a_fixed_order():
     assert sorted(["a1", "a01", "A1"], key=natural_key) == ["A1", "a01", "a1"]
     assert sorted(["a01", "A1", "a1"], key=natural_key) == ["A1", "a01", "a1"]

@@ -1,4 +1,4 @@
-"""Quantiles in bounded memory."""
+"""Tests of the quantiles in bounded memory."""
 
 import math
 
@@ -21,7 +21,7 @@ def test_quantiles_are_within_the_stated_precision() -> None:
     assert (histogram.minimum, histogram.maximum) == (values.min(), values.max())
 
 
-def test_one_value_is_every_quantile_of_itself() -> None:
+def test_every_quantile_of_one_value_is_that_value() -> None:
     histogram = LogHistogram()
     histogram.add(3.25)
     assert histogram.quantile(0.5) == 3.25
@@ -36,7 +36,7 @@ def test_zeros_are_counted() -> None:
     assert histogram.quantile(1.0) == 5.0
 
 
-def test_empty_is_nan_and_rubbish_is_refused() -> None:
+def test_an_empty_histogram_gives_nan_and_bad_values_are_refused() -> None:
     histogram = LogHistogram()
     assert math.isnan(histogram.quantile(0.5))
     for value in (math.nan, math.inf, -1.0):

@@ -1,4 +1,4 @@
-"""Plain values into dataclasses, with errors by dotted path."""
+"""Tests of the conversion of plain values to dataclasses."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -59,7 +59,7 @@ def test_values_and_defaults_are_taken() -> None:
         ([], "the configuration must hold keys"),
     ],
 )
-def test_what_is_wrong_is_named_by_its_dotted_path(raw: Any, sentence: str) -> None:
+def test_the_error_names_the_dotted_path_of_the_wrong_value(raw: Any, sentence: str) -> None:
     with pytest.raises(ConfigError) as caught:
         build(Outer, raw, ConfigError)
     assert sentence in str(caught.value)
@@ -82,7 +82,7 @@ def test_another_form_of_a_size_is_refused(size: object) -> None:
 
 
 def test_a_text_that_does_not_match_is_refused_in_words() -> None:
-    with pytest.raises(ConfigError, match="name may hold only small letters, not 'A1'"):
+    with pytest.raises(ConfigError, match="name may contain only small letters, not 'A1'"):
         build(Part, {"name": "A1"}, ConfigError)
 
 

@@ -1,4 +1,4 @@
-"""Rows of CSV files."""
+"""Tests of the rows of CSV files."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Tests of complete file writes and of folder locks."""
 
 import os
 from pathlib import Path
@@ -9,15 +9,15 @@ from inspector.core.errors import ConfigError, EngineError, SinkError
 from inspector.core.files import sole_writer, write_whole
 
 
-def test_a_file_and_its_folder_are_made_and_replaced(tmp_path: Path) -> None:
+def test_it_creates_the_folder_and_replaces_the_file(tmp_path: Path) -> None:
     path = tmp_path / "new" / "a.json"
     write_whole(path, b"one")
     write_whole(path, b"two")
     assert path.read_bytes() == b"two"
-    assert [found.name for found in path.parent.iterdir()] == ["a.json"]
+    assert [entry.name for entry in path.parent.iterdir()] == ["a.json"]
 
 
-def test_what_cannot_be_written_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_write_names_the_file_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkError, match=r"split .*a\.json cannot be written"):
         write_whole(tmp_path / "file" / "a.json", b"one", "split ")
@@ -25,11 +25,11 @@ def test_what_cannot_be_written_is_named_and_leaves_nothing(tmp_path: Path) -> N
     (tmp_path / "folder" / "in").mkdir()
     with pytest.raises(EngineError):
         write_whole(tmp_path / "folder", b"one", error=EngineError)
-    assert sorted(found.name for found in tmp_path.iterdir()) == ["file", "folder"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder"]
 
 
 @pytest.mark.parametrize("sync", [True, False])
-def test_only_what_must_survive_a_power_cut_waits_for_the_disk(
+def test_only_a_synced_write_waits_for_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sync: bool
 ) -> None:
     synced: list[int] = []
@@ -48,7 +48,7 @@ def test_a_folder_is_written_by_one_run_at_a_time(tmp_path: Path) -> None:
         assert list(folder.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "in", tmp_path / ("x" * 300)):
         with pytest.raises(ConfigError, match="cannot use the output"), sole_writer(folder):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inspector.core.arrays import frozen
+from inspector.core.arrays import freeze
 from inspector.core.types import BadFrame, Defect, Frame, Inspection, Severity, Verdict
 from inspector.measure.summary import MEDIAN_PRECISION, DefectSummary
 
@@ -33,7 +33,7 @@ DEFECT = Defect(
 
 
 def inspection(*defects: Defect) -> Inspection:
-    image = frozen(np.zeros((100, 200, 3), np.uint8))
+    image = freeze(np.zeros((100, 200, 3), np.uint8))
     frame = Frame(0, "test", image, 0, None, "now")
     verdict = Verdict.FAIL if defects else Verdict.PASS
     return Inspection(frame, verdict, 1.0, 1.0, defects=defects)

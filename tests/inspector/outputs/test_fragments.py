@@ -1,4 +1,4 @@
-"""Where a torn MP4 file is whole."""
+"""Tests of finding the last complete fragment of an MP4 file."""
 
 import io
 import struct
@@ -6,7 +6,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.outputs.fragments import whole_until
+from inspector.outputs.fragments import find_complete_end
 
 
 def box(kind: bytes, size: int) -> bytes:
@@ -23,13 +23,13 @@ WHOLE = [
 ]
 
 
-def test_a_whole_file_is_whole_to_its_end() -> None:
+def test_a_complete_file_is_complete_to_its_end() -> None:
     data = b"".join(WHOLE)
-    assert whole_until(io.BytesIO(data)) == len(data)
+    assert find_complete_end(io.BytesIO(data)) == len(data)
 
 
 @given(st.integers(0, sum(map(len, WHOLE))))
-def test_a_torn_file_is_whole_up_to_the_last_data_that_is_all_there(length: int) -> None:
+def test_a_torn_file_is_complete_up_to_its_last_complete_data(length: int) -> None:
     ends = [0]
     at = 0
     for part in WHOLE:
@@ -37,4 +37,4 @@ def test_a_torn_file_is_whole_up_to_the_last_data_that_is_all_there(length: int)
         if b"moof" not in part[:8]:
             ends.append(at)
     expected = max(end for end in ends if end <= length)
-    assert whole_until(io.BytesIO(b"".join(WHOLE)[:length])) == expected
+    assert find_complete_end(io.BytesIO(b"".join(WHOLE)[:length])) == expected

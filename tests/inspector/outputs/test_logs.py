@@ -1,4 +1,4 @@
-"""The table of defects and the JSON log."""
+"""Tests of the table of defects and of the JSON log."""
 
 import csv
 import dataclasses
@@ -46,7 +46,7 @@ def test_the_header_of_the_table_is_fixed() -> None:
     )
 
 
-def test_each_defect_is_a_row_and_a_good_frame_is_none(tmp_path: Path) -> None:
+def test_each_defect_is_a_row_and_a_good_frame_has_no_row(tmp_path: Path) -> None:
     path = tmp_path / "d.csv"
     both = (defect(0), defect(1, calibrated=False))
     items = [
@@ -66,7 +66,7 @@ def test_each_defect_is_a_row_and_a_good_frame_is_none(tmp_path: Path) -> None:
     assert first["truncated"] == "false"
 
 
-def test_expanded_uncertainty_is_twice_the_standard_one(tmp_path: Path) -> None:
+def test_expanded_uncertainty_is_twice_the_standard_uncertainty(tmp_path: Path) -> None:
     logged(tmp_path / "d.csv", inspection(1, verdict=Verdict.FAIL, defects=(defect(),))).close()
     (row,) = rows(tmp_path / "d.csv")
     assert (row["length_u_mm"], row["length_expanded_u_mm"]) == ("0.01", "0.02")
@@ -110,7 +110,7 @@ def test_the_table_has_a_column_for_every_number_of_a_defect() -> None:
     assert names <= set(HEADER)
 
 
-def test_the_log_begins_with_what_ran_and_has_one_line_per_inspection(tmp_path: Path) -> None:
+def test_the_log_begins_with_a_header_and_has_the_lines_of_each_inspection(tmp_path: Path) -> None:
     path = tmp_path / "i.jsonl"
     sink = JsonLogSink(path)
     sink.open(run_info(time_base=Fraction(1, 90_000), path=Path("a.mp4")))
@@ -172,17 +172,17 @@ def test_a_value_that_is_not_finite_is_refused_and_leaves_no_line(tmp_path: Path
     assert [r["frame_id"] for r in read_log(path)[1]] == [8]
 
 
-def test_a_torn_last_line_is_dropped_and_any_other_is_an_error(tmp_path: Path) -> None:
+def test_an_incomplete_last_line_is_dropped_and_any_other_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "i.jsonl"
     sink = JsonLogSink(path)
     sink.open(run_info())
     for number in range(3):
         sink.write(inspection(number), PICTURE)
     sink.close()
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-20])
+    content = path.read_bytes()
+    path.write_bytes(content[:-20])
     assert [r["frame_id"] for r in read_log(path)[1]] == [0, 1]
-    path.write_bytes(whole.replace(b'"frame_id":1', b'"frame_id"'))
+    path.write_bytes(content.replace(b'"frame_id":1', b'"frame_id"'))
     with pytest.raises(ValueError, match="line 4 of"):
         read_log(path)
     path.write_text(json.dumps({"type": "inspection"}) + "\n")
@@ -190,14 +190,14 @@ def test_a_torn_last_line_is_dropped_and_any_other_is_an_error(tmp_path: Path) -
         read_log(path)
 
 
-def test_a_log_that_cannot_be_made_names_its_path(tmp_path: Path) -> None:
+def test_the_error_names_a_log_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "i.jsonl").mkdir()
     with pytest.raises(SinkError, match=r"i\.jsonl cannot be written"):
         JsonLogSink(tmp_path / "i.jsonl").open(run_info())
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1.png", "-1.png", "@sum.png", "\t=1", "\r=1"])
-def test_a_file_name_is_no_formula_in_the_table(tmp_path: Path, name: str) -> None:
+def test_a_file_name_is_not_a_formula_in_the_table(tmp_path: Path, name: str) -> None:
     path = tmp_path / "d.csv"
     logged(path, inspection(1, verdict=Verdict.FAIL, defects=(defect(),), name=name)).close()
     assert [row["name"] for row in rows(path)] == [f"'{name}"]

@@ -1,4 +1,4 @@
-"""The outbox: order, size limit, damage, and what the next process finds."""
+"""Tests of the outbox: order, size limit, damage, restart."""
 
 import sqlite3
 import subprocess
@@ -13,7 +13,7 @@ from inspector.outputs.outbox import BATCH, BATCH_BYTES, FILE, Outbox
 MB = 1_000_000
 
 
-def opened(folder: Path, *, max_bytes: int = 10 * MB, when_full: str = "stop") -> Outbox:
+def open_outbox(folder: Path, *, max_bytes: int = 10 * MB, when_full: str = "stop") -> Outbox:
     return Outbox(folder, max_bytes=max_bytes, when_full=when_full)
 
 
@@ -33,7 +33,7 @@ def drain(outbox: Outbox) -> list[bytes]:
 
 
 def test_records_come_out_in_order_and_stay_until_they_are_confirmed(tmp_path: Path) -> None:
-    outbox = opened(tmp_path)
+    outbox = open_outbox(tmp_path)
     bodies = fill(outbox, BATCH + 5)
     first = outbox.oldest()
     assert [record.body for record in first] == bodies[:BATCH]
@@ -43,20 +43,20 @@ def test_records_come_out_in_order_and_stay_until_they_are_confirmed(tmp_path: P
     outbox.close()
 
 
-def test_the_next_process_reads_what_waits(tmp_path: Path) -> None:
-    outbox = opened(tmp_path)
+def test_the_next_process_reads_the_waiting_records(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
     bodies = fill(outbox, 7)
     outbox.confirm(outbox.oldest()[:3])
     outbox.close()
     outbox.close()
-    again = opened(tmp_path)
+    again = open_outbox(tmp_path)
     assert again.waiting == 4
     assert drain(again) == bodies[3:]
     again.close()
 
 
-def test_a_batch_is_bounded_in_bytes_and_a_larger_record_goes_alone(tmp_path: Path) -> None:
-    outbox = opened(tmp_path)
+def test_a_batch_is_bounded_in_bytes_and_a_larger_record_is_sent_alone(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
     large, small = b"x" * (BATCH_BYTES + 1), b"y" * (BATCH_BYTES // 2)
     for body in (large, small, small, small):
         outbox.append(body)
@@ -70,7 +70,7 @@ def test_a_batch_is_bounded_in_bytes_and_a_larger_record_goes_alone(tmp_path: Pa
 
 @pytest.mark.parametrize("size", [100, 2100, 9000])
 def test_a_full_outbox_drops_the_oldest_and_counts_them(tmp_path: Path, size: int) -> None:
-    outbox = opened(tmp_path, max_bytes=MB, when_full="drop_oldest")
+    outbox = open_outbox(tmp_path, max_bytes=MB, when_full="drop_oldest")
     bodies = fill(outbox, 3 * MB // size, size)
     assert outbox.dropped > 0
     assert outbox.waiting == len(bodies) - outbox.dropped
@@ -79,10 +79,10 @@ def test_a_full_outbox_drops_the_oldest_and_counts_them(tmp_path: Path, size: in
     assert (tmp_path / FILE).stat().st_size <= MB + 2 * size + 4096
 
 
-def test_a_full_outbox_refuses_and_keeps_everything_where_it_may_drop_nothing(
+def test_a_full_outbox_with_stop_refuses_records_and_drops_nothing(
     tmp_path: Path,
 ) -> None:
-    outbox = opened(tmp_path, max_bytes=MB)
+    outbox = open_outbox(tmp_path, max_bytes=MB)
     with pytest.raises(SinkError, match=r"is full: \d+ records wait in 1 MB; .* queue\.max_mb"):
         fill(outbox, 3 * MB // 1000, 1000)
     waiting = outbox.waiting
@@ -92,8 +92,8 @@ def test_a_full_outbox_refuses_and_keeps_everything_where_it_may_drop_nothing(
     outbox.close()
 
 
-def test_records_dropped_on_their_way_and_then_delivered_are_counted_once(tmp_path: Path) -> None:
-    outbox = opened(tmp_path, max_bytes=MB, when_full="drop_oldest")
+def test_records_dropped_during_their_delivery_are_counted_once(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path, max_bytes=MB, when_full="drop_oldest")
     fill(outbox, 10, 1000)
     on_their_way = outbox.oldest()
     fill(outbox, 2000, 1000)
@@ -106,28 +106,28 @@ def test_records_dropped_on_their_way_and_then_delivered_are_counted_once(tmp_pa
 
 
 def test_two_processes_never_share_an_outbox(tmp_path: Path) -> None:
-    outbox = opened(tmp_path)
+    outbox = open_outbox(tmp_path)
     with pytest.raises(ConfigError, match="another run"):
-        opened(tmp_path)
+        open_outbox(tmp_path)
     outbox.close()
-    opened(tmp_path).close()
+    open_outbox(tmp_path).close()
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="file"):
-        opened(tmp_path / "file")
+        open_outbox(tmp_path / "file")
 
 
 def closed_with(folder: Path, count: int) -> Path:
-    outbox = opened(folder)
+    outbox = open_outbox(folder)
     fill(outbox, count, 1000)
     outbox.close()
     return folder / FILE
 
 
 def open_and_drain(folder: Path) -> list[bytes]:
-    outbox = opened(folder)
+    outbox = open_outbox(folder)
     try:
         return drain(outbox)
     finally:
@@ -135,16 +135,16 @@ def open_and_drain(folder: Path) -> list[bytes]:
 
 
 def refusal(folder: Path) -> str:
-    """The sentence with which a damaged outbox ends, at the start or when it is read."""
+    """The error of a damaged outbox, raised at the start or when it is read."""
     with pytest.raises(SinkError) as caught:
         open_and_drain(folder)
     assert "\n" not in str(caught.value)
-    opened(folder.with_name("other")).close()  # the lock of the refused one is free again
+    open_outbox(folder.with_name("other")).close()  # the refused outbox has released its lock
     return str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"rubbish " * 5000, b"\0" * 8192])
-def test_a_file_that_is_no_outbox_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_an_outbox_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE).write_bytes(content)
     assert "move the folder" in refusal(tmp_path)
     assert (tmp_path / FILE).read_bytes() == content
@@ -179,7 +179,7 @@ def test_another_database_and_a_newer_format_are_refused(tmp_path: Path) -> None
     with sqlite3.connect(tmp_path / FILE) as db:
         db.execute("CREATE TABLE records (number, crc, body)")
     db.close()
-    assert "but no outbox" in refusal(tmp_path)
+    assert "but not an outbox" in refusal(tmp_path)
     path = closed_with(tmp_path / "newer", 1)
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 2")
@@ -187,15 +187,15 @@ def test_another_database_and_a_newer_format_are_refused(tmp_path: Path) -> None
     assert "format 2" in refusal(tmp_path / "newer")
 
 
-def test_a_start_that_was_killed_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+def test_an_outbox_opens_after_a_killed_start(tmp_path: Path) -> None:
     (tmp_path / "records.part").write_bytes(b"half")
-    outbox = opened(tmp_path)
+    outbox = open_outbox(tmp_path)
     assert drain(outbox) == []
     outbox.close()
 
 
 def test_a_closed_outbox_refuses_records(tmp_path: Path) -> None:
-    outbox = opened(tmp_path)
+    outbox = open_outbox(tmp_path)
     outbox.close()
     with pytest.raises(SinkError, match="cannot be used"):
         outbox.append(b"{}")
@@ -219,8 +219,8 @@ except SinkError as exc:
 """
 
 
-def test_a_full_disk_is_one_sentence_and_loses_no_record(tmp_path: Path) -> None:
-    done = subprocess.run(
+def test_a_full_disk_gives_a_one_sentence_error_and_loses_no_record(tmp_path: Path) -> None:
+    process = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path)],
         cwd=Path(__file__).parents[3],
         capture_output=True,
@@ -228,7 +228,7 @@ def test_a_full_disk_is_one_sentence_and_loses_no_record(tmp_path: Path) -> None
         check=True,
         timeout=60,
     )
-    count, sentence = done.stdout.strip().split(" ", 1)
+    count, sentence = process.stdout.strip().split(" ", 1)
     assert f"the outbox {tmp_path / FILE} cannot be used: " in sentence
     assert int(count) > 20
     bodies = [f"{number} ".encode().ljust(1000, b"x") for number in range(int(count))]

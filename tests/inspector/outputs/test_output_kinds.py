@@ -1,4 +1,4 @@
-"""The list `outputs` of the configuration, and an output of it in a real pipeline."""
+"""Tests of the list `outputs` of the configuration, also in a real pipeline."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from line_outputs import ENTRY, LineServer
 from output_parts import run_info
-from pipeline_rig import Engine, ListSink, ListSource, bad, frame, pipeline, run
+from pipeline_rig import Engine, ListSink, ListSource, bad, frame, make_pipeline, run
 
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.events import DefectClosed
@@ -40,16 +40,16 @@ def test_every_kind_of_the_table_has_options_with_the_common_keys() -> None:
         assert issubclass(sender.Options, RemoteOptions)
 
 
-def test_outputs_of_one_kind_and_several_sources_have_an_outbox_each(tmp_path: Path) -> None:
+def test_each_output_and_each_source_has_a_separate_outbox(tmp_path: Path) -> None:
     server = LineServer()
     entries = [entry(tmp_path, server.port), entry(tmp_path, server.port) | {"name": "hall-2"}]
     first, second = make_outputs(entries)
     assert (first.name, second.name) == ("lines", "hall-2")
     (third,) = make_outputs(entries[:1], source="left")
-    for made in (first, second, third):
-        made.open(run_info())
-    for made in (first, second, third):
-        made.close()
+    for output in (first, second, third):
+        output.open(run_info())
+    for output in (first, second, third):
+        output.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hall-2", "left-lines", "lines"]
     server.stop()
 
@@ -83,8 +83,8 @@ def test_a_missing_key_and_a_name_used_twice_are_refused() -> None:
 
 
 def test_inspection_does_not_wait_for_a_slow_output_and_nothing_is_lost(tmp_path: Path) -> None:
-    """The receiver confirms nothing before the pipeline has reported its last frame, breaks off in
-    the middle, and still has every record once and in order at the end."""
+    """The receiver confirms nothing before the pipeline has reported its last frame. It disconnects
+    once, and still gets every record once and in order."""
     frames = [bad(i) if i % 7 == 3 else frame(i) for i in range(60)]
     server = LineServer(break_after=(10, 40))
     server.answering.clear()
@@ -97,13 +97,13 @@ def test_inspection_does_not_wait_for_a_slow_output_and_nothing_is_lost(tmp_path
             waiting_at_the_end.append(queued.counts())
             server.answering.set()
 
-    made = pipeline(
+    pipeline = make_pipeline(
         ListSource(frames),
         [Output(log), Output(queued)],
         Engine(lambda number: float(number % 2)),
         observers=(let_it_answer,),
     )
-    run(made)
+    run(pipeline)
     assert waiting_at_the_end == [{"appended": 120, "delivered": 0, "dropped": 0, "waiting": 120}]
     assert log.frame_ids == list(range(60))
     assert server.event_ids == expected_ids(server, 60)
@@ -111,29 +111,29 @@ def test_inspection_does_not_wait_for_a_slow_output_and_nothing_is_lost(tmp_path
     server.stop()
 
 
-def test_an_output_without_a_receiver_lets_the_run_end_well(tmp_path: Path) -> None:
+def test_a_run_ends_normally_without_a_receiver(tmp_path: Path) -> None:
     server = LineServer()
     server.stop()
     (queued,) = make_outputs([entry(tmp_path, server.port, drain_s=0)])
-    made = pipeline(ListSource([frame(i) for i in range(5)]), [Output(queued)])
-    run(made)
-    assert made.stats.balanced
+    pipeline = make_pipeline(ListSource([frame(i) for i in range(5)]), [Output(queued)])
+    run(pipeline)
+    assert pipeline.stats.balanced
     back = LineServer(server.port)
     (queued,) = make_outputs([entry(tmp_path, server.port)])
-    run(pipeline(ListSource([]), [Output(queued)]))
+    run(make_pipeline(ListSource([]), [Output(queued)]))
     assert back.event_ids == expected_ids(back, 5)
     back.stop()
 
 
-def test_an_outbox_that_is_full_and_may_drop_nothing_ends_the_run(tmp_path: Path) -> None:
+def test_a_full_outbox_with_stop_ends_the_run(tmp_path: Path) -> None:
     server = LineServer()
     server.stop()
     limits = {"drain_s": 0, "max_mb": 1, "when_full": "stop"}
     (queued,) = make_outputs([entry(tmp_path, server.port, **limits)])
-    made = pipeline(ListSource([frame(i) for i in range(4000)]), [Output(queued)])
-    made.start()
+    pipeline = make_pipeline(ListSource([frame(i) for i in range(4000)]), [Output(queued)])
+    pipeline.start()
     with pytest.raises(SinkError, match="is full"):
-        made.finish()
+        pipeline.finish()
 
 
 def test_events_are_sent_too(tmp_path: Path) -> None:

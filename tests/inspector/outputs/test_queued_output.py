@@ -1,4 +1,4 @@
-"""An output behind an outbox, with a real TCP receiver that is slow, breaks off and goes away."""
+"""Tests of an output with an outbox and a TCP receiver that is slow, fails and disappears."""
 
 import socket
 import threading
@@ -12,7 +12,7 @@ from loguru import logger
 from output_parts import run_info
 
 from inspector.core.errors import SinkError
-from inspector.outputs.outbox import Outbox, Record
+from inspector.outputs.outbox import Outbox, QueuedRecord
 from inspector.outputs.queued import QueuedOutput
 from inspector.outputs.sender import QueueOptions
 
@@ -35,24 +35,24 @@ def options(folder: Path, **changes: Any) -> QueueOptions:
     return QueueOptions(dir=str(folder), **(quick | changes))
 
 
-def output(folder: Path, port: int, sender: Any = None, **changes: Any) -> QueuedOutput:
+def open_output(folder: Path, port: int, sender: Any = None, **changes: Any) -> QueuedOutput:
     sender = sender or LineSender(LineOptions(kind="lines", port=port))
-    made = QueuedOutput("line", sender, options(folder, **changes))
-    made.open(run_info())
-    return made
+    output = QueuedOutput("line", sender, options(folder, **changes))
+    output.open(run_info())
+    return output
 
 
-def put(made: QueuedOutput, first: int, end: int) -> list[str]:
+def put(output: QueuedOutput, first: int, end: int) -> list[str]:
     event_ids = [f"run-{number}" for number in range(first, end)]
     for event_id in event_ids:
-        made.put({"type": "verdict", "event_id": event_id})
+        output.put({"type": "verdict", "event_id": event_id})
     return event_ids
 
 
-def put_large(made: QueuedOutput) -> None:
-    """1.5 MB."""
+def put_large(output: QueuedOutput) -> None:
+    """Puts 1.5 MB."""
     for number in range(1500):
-        made.put({"event_id": f"run-{number}", "pad": "x" * 1000})
+        output.put({"event_id": f"run-{number}", "pad": "x" * 1000})
 
 
 def threads() -> list[threading.Thread]:
@@ -65,85 +65,83 @@ def join_worker() -> None:
     assert threads() == []
 
 
-def test_a_receiver_that_breaks_off_gets_every_record_in_order(tmp_path: Path) -> None:
+def test_a_receiver_that_disconnects_gets_every_record_in_order(tmp_path: Path) -> None:
     server = LineServer(break_after=(1, 5, 90, 91, 180))
-    made = output(tmp_path, server.port)
-    event_ids = put(made, 0, 300)
-    made.close()
+    output = open_output(tmp_path, server.port)
+    event_ids = put(output, 0, 300)
+    output.close()
     assert server.event_ids == event_ids
     assert len(server.records) > 300, "a broken batch is sent again"
-    assert made.counts() == {"appended": 300, "delivered": 300, "dropped": 0, "waiting": 0}
+    assert output.counts() == {"appended": 300, "delivered": 300, "dropped": 0, "waiting": 0}
     assert threads() == []
     server.stop()
 
 
-def test_a_receiver_that_goes_away_and_comes_back_misses_nothing(
-    tmp_path: Path, messages: list[str]
-) -> None:
+def test_a_restarted_receiver_gets_every_record(tmp_path: Path, messages: list[str]) -> None:
     server = LineServer()
-    made = output(tmp_path, server.port)
-    put(made, 0, 50)
+    output = open_output(tmp_path, server.port)
+    put(output, 0, 50)
     assert server.wait_for(50)
     server.stop()
-    put(made, 50, 150)
-    assert made.counts()["waiting"] >= 100
+    put(output, 50, 150)
+    assert output.counts()["waiting"] >= 100
     back = LineServer(server.port)
     assert back.wait_for(100)
-    put(made, 150, 160)
-    made.close()
+    put(output, 150, 160)
+    output.close()
     assert server.event_ids == [f"run-{number}" for number in range(50)]
     assert back.event_ids[-110:] == [f"run-{number}" for number in range(50, 160)]
-    assert sum("cannot deliver, tries again" in line for line in messages) == 1
+    assert sum("cannot deliver and will try again" in line for line in messages) == 1
     assert any("delivers again" in line for line in messages)
     back.stop()
 
 
-def test_a_link_that_breaks_before_each_full_batch_still_gets_on(tmp_path: Path) -> None:
+def test_a_link_that_breaks_before_each_full_batch_still_makes_progress(tmp_path: Path) -> None:
     port = free_port()
-    made = output(tmp_path, port)
-    event_ids = put(made, 0, 300)
+    output = open_output(tmp_path, port)
+    event_ids = put(output, 0, 300)
     server = LineServer(port, break_after=range(60, 10_000, 60))
-    made.close()
+    output.close()
     assert server.event_ids == event_ids
-    assert made.counts()["waiting"] == 0
+    assert output.counts()["waiting"] == 0
     server.stop()
 
 
 def test_writing_never_waits_for_a_receiver_that_does_not_answer(tmp_path: Path) -> None:
     server = LineServer()
     server.answering.clear()
-    made = output(tmp_path, server.port, timeout_s=60.0)
-    event_ids = put(made, 0, 500)
+    output = open_output(tmp_path, server.port, timeout_s=60.0)
+    event_ids = put(output, 0, 500)
     assert server.wait_for(1)
-    # Everything is handed over while not a single record has been confirmed.
-    assert made.counts() == {"appended": 500, "delivered": 0, "dropped": 0, "waiting": 500}
+    # All records are handed over before the first one is confirmed.
+    assert output.counts() == {"appended": 500, "delivered": 0, "dropped": 0, "waiting": 500}
     server.answering.set()
-    made.close()
+    output.close()
     assert server.event_ids == event_ids
     server.stop()
 
 
-def test_what_is_left_at_the_end_is_delivered_by_the_next_run_first(tmp_path: Path) -> None:
+def test_the_next_run_first_delivers_the_records_that_are_left(tmp_path: Path) -> None:
     port = free_port()
-    made = output(tmp_path, port, drain_s=0.0)
-    event_ids = put(made, 0, 20)
-    made.close()
-    assert made.counts()["waiting"] == 20
+    output = open_output(tmp_path, port, drain_s=0.0)
+    event_ids = put(output, 0, 20)
+    output.close()
+    assert output.counts()["waiting"] == 20
     server = LineServer(port)
-    made = output(tmp_path, port)
-    event_ids += put(made, 20, 30)
-    made.close()
+    output = open_output(tmp_path, port)
+    event_ids += put(output, 20, 30)
+    output.close()
     assert server.event_ids == event_ids
     server.stop()
 
 
-def test_a_receiver_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
+def test_a_receiver_that_hangs_does_not_delay_the_end(tmp_path: Path) -> None:
     server = LineServer()
     server.answering.clear()
-    made = output(tmp_path, server.port, drain_s=0.1, timeout_s=0.2)
-    put(made, 0, 3)
+    output = open_output(tmp_path, server.port, drain_s=0.1, timeout_s=0.2)
+    put(output, 0, 3)
     assert server.wait_for(1)
-    closing = threading.Thread(target=made.close)
+    closing = threading.Thread(target=output.close)
     closing.start()
     closing.join(5)
     assert not closing.is_alive()
@@ -155,7 +153,7 @@ def test_a_receiver_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
 
 
 class Stuck:
-    """Breaks the time limit of send() until it is released."""
+    """A sender that exceeds the time limit of send() until it is released."""
 
     def __init__(self) -> None:
         self.began, self.released = threading.Event(), threading.Event()
@@ -163,22 +161,22 @@ class Stuck:
     def wants(self, record: Mapping[str, Any]) -> bool:
         return True
 
-    def send(self, records: Sequence[Record], timeout_s: float) -> None:
+    def send(self, records: Sequence[QueuedRecord], timeout_s: float) -> None:
         self.began.set()
         assert self.released.wait(20)
 
     def close(self) -> None:
-        """Holds nothing."""
+        """Does nothing."""
 
 
-def test_even_a_sender_that_breaks_its_time_limit_does_not_hold_up_the_end(
+def test_a_sender_that_exceeds_its_time_limit_does_not_delay_the_end(
     tmp_path: Path, messages: list[str]
 ) -> None:
     sender = Stuck()
-    made = output(tmp_path, 1, sender, drain_s=0.0, timeout_s=0.05)
-    put(made, 0, 1)
+    output = open_output(tmp_path, 1, sender, drain_s=0.0, timeout_s=0.05)
+    put(output, 0, 1)
     assert sender.began.wait(5)
-    made.close()
+    output.close()
     assert any("did not end" in line for line in messages)
     sender.released.set()
     join_worker()
@@ -186,45 +184,45 @@ def test_even_a_sender_that_breaks_its_time_limit_does_not_hold_up_the_end(
 
 
 class Broken(Stuck):
-    def send(self, records: Sequence[Record], timeout_s: float) -> None:
+    def send(self, records: Sequence[QueuedRecord], timeout_s: float) -> None:
         self.began.set()
         raise KeyError("topic")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_fault_in_a_sender_is_raised_and_loses_nothing(tmp_path: Path) -> None:
-    made = output(tmp_path, 1, Broken())
-    put(made, 0, 1)
+def test_an_error_in_a_sender_is_raised_and_loses_no_record(tmp_path: Path) -> None:
+    output = open_output(tmp_path, 1, Broken())
+    put(output, 0, 1)
     join_worker()
     with pytest.raises(SinkError, match=r"output line failed: KeyError\('topic'\)"):
-        put(made, 1, 2)
+        put(output, 1, 2)
     with pytest.raises(SinkError, match="KeyError"):
-        made.close()
-    assert made.counts()["waiting"] == 1
+        output.close()
+    assert output.counts()["waiting"] == 1
 
 
 def test_a_full_outbox_drops_the_oldest_with_one_warning(
     tmp_path: Path, messages: list[str]
 ) -> None:
     port = free_port()
-    made = output(tmp_path, port, max_mb=1.0, drain_s=0.0)
-    put_large(made)
-    dropped = made.counts()["dropped"]
+    output = open_output(tmp_path, port, max_mb=1.0, drain_s=0.0)
+    put_large(output)
+    dropped = output.counts()["dropped"]
     assert dropped > 0
-    made.close()
+    output.close()
     assert sum("the outbox is full" in line for line in messages) == 1
     server = LineServer(port)
-    made = output(tmp_path, port)
-    made.close()
+    output = open_output(tmp_path, port)
+    output.close()
     assert server.event_ids == [f"run-{number}" for number in range(dropped, 1500)]
     server.stop()
 
 
-def test_a_full_outbox_ends_the_run_where_it_may_drop_nothing(tmp_path: Path) -> None:
-    made = output(tmp_path, free_port(), max_mb=1.0, when_full="stop", drain_s=0.0)
+def test_a_full_outbox_with_stop_ends_the_run(tmp_path: Path) -> None:
+    output = open_output(tmp_path, free_port(), max_mb=1.0, when_full="stop", drain_s=0.0)
     with pytest.raises(SinkError, match="is full"):
-        put_large(made)
-    made.close()
+        put_large(output)
+    output.close()
 
 
 def test_a_damaged_record_ends_the_run_in_one_sentence(tmp_path: Path) -> None:
@@ -233,40 +231,40 @@ def test_a_damaged_record_ends_the_run_in_one_sentence(tmp_path: Path) -> None:
     outbox.close()
     path = tmp_path / "line" / "records.sqlite"
     path.write_bytes(path.read_bytes().replace(b"marked", b"merked"))
-    made = output(tmp_path, free_port())
+    output = open_output(tmp_path, free_port())
     join_worker()
     with pytest.raises(SinkError, match=r"record 1 does not match its checksum.*move the folder"):
-        put(made, 0, 1)
+        put(output, 0, 1)
     with pytest.raises(SinkError, match="checksum"):
-        made.close()
+        output.close()
 
 
 @pytest.mark.parametrize("value", [float("nan"), object()])
-def test_a_record_that_is_not_json_is_named(tmp_path: Path, value: object) -> None:
-    made = output(tmp_path, free_port())
+def test_the_error_names_a_record_that_is_not_json(tmp_path: Path, value: object) -> None:
+    output = open_output(tmp_path, free_port())
     with pytest.raises(SinkError, match="record run-7 is not JSON"):
-        made.put({"event_id": "run-7", "score": value})
-    made.close()
+        output.put({"event_id": "run-7", "score": value})
+    output.close()
 
 
 def test_only_the_records_that_the_sender_wants_reach_the_outbox(tmp_path: Path) -> None:
     server = LineServer()
     sender = LineSender(LineOptions(kind="lines", port=server.port, only_fail=True))
-    made = output(tmp_path, server.port, sender)
+    output = open_output(tmp_path, server.port, sender)
     for number, verdict in enumerate(("PASS", "FAIL", "ERROR", "FAIL")):
-        made.put({"event_id": f"run-{number}", "verdict": verdict})
-    made.close()
+        output.put({"event_id": f"run-{number}", "verdict": verdict})
+    output.close()
     assert server.event_ids == ["run-1", "run-3"]
-    assert made.counts()["appended"] == 2
+    assert output.counts()["appended"] == 2
     server.stop()
 
 
-def test_it_closes_twice_and_without_having_been_opened(tmp_path: Path) -> None:
-    made = QueuedOutput("line", Stuck(), options(tmp_path))
-    made.close()
+def test_it_can_be_closed_twice_and_without_open(tmp_path: Path) -> None:
+    output = QueuedOutput("line", Stuck(), options(tmp_path))
+    output.close()
     with pytest.raises(SinkError, match="before it is open"):
-        made.put({"event_id": "a"})
+        output.put({"event_id": "a"})
     assert list(tmp_path.iterdir()) == []
-    made.open(run_info())
-    made.close()
-    made.close()
+    output.open(run_info())
+    output.close()
+    output.close()

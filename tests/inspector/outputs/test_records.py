@@ -1,4 +1,4 @@
-"""Records of format 2, their schema and their documentation; logs of format 1."""
+"""Tests of the records of format 2, their schema and documentation, and of logs of format 1."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 from output_parts import UTC, FlatPicture, defect, inspection, run_info
-from record_schema import VALIDATOR, check_log, refusals
+from record_schema import VALIDATOR, check_log, list_schema_errors
 
 from inspector.core.errors import SinkError
 from inspector.core.events import DefectClosed
@@ -35,15 +35,15 @@ def measured(**changes: Any) -> dict[str, Any]:
     return json.loads(json.dumps(record)) | changes
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_valid() -> None:
     jsonschema.Draft202012Validator.check_schema(VALIDATOR.schema)
 
 
-def test_the_docs_show_an_example_of_every_type_and_each_fits_the_schema() -> None:
+def test_the_docs_have_a_valid_example_of_every_type() -> None:
     types = VALIDATOR.schema["properties"]["type"]["enum"]
     assert [record["type"] for record in examples()] == types
     for record in examples():
-        assert refusals(record) == []
+        assert list_schema_errors(record) == []
         name = event_id(record["run_id"], record["source"], record["seq"])
         assert record["event_id"] == name
 
@@ -74,8 +74,8 @@ def test_the_docs_explain_every_field_of_the_schema_and_every_column() -> None:
     ],
 )
 def test_the_schema_refuses(changes: dict[str, Any]) -> None:
-    assert refusals(measured()) == []
-    assert refusals(measured(**changes))
+    assert list_schema_errors(measured()) == []
+    assert list_schema_errors(measured(**changes))
 
 
 def test_every_line_of_a_log_fits_the_schema_and_is_numbered(tmp_path: Path) -> None:
@@ -113,15 +113,15 @@ def test_every_line_of_a_log_fits_the_schema_and_is_numbered(tmp_path: Path) -> 
 
 
 def test_an_error_with_a_map_keeps_score_and_defects(tmp_path: Path) -> None:
-    seen = inspection(3, defects=(defect(),), score=2.0)
-    frame, scored = seen.frame, {"score": seen.score, "defects": seen.defects}
+    passing = inspection(3, defects=(defect(),), score=2.0)
+    frame, scored = passing.frame, {"score": passing.score, "defects": passing.defects}
     sick = Inspection(frame, Verdict.ERROR, 1.5, 2.0, error="dark", cause=Cause.HEALTH, **scored)
     record = inspection_records(run_info(), sick)[1]
     assert (record["score"], len(record["defects"])) == (2.0, 1)
-    assert refusals(json.loads(json.dumps(record))) == []
+    assert list_schema_errors(json.loads(json.dumps(record))) == []
 
 
-def test_an_error_without_a_cause_cannot_be_made() -> None:
+def test_an_error_without_a_cause_is_refused() -> None:
     frame = inspection(0).frame
     with pytest.raises(ValueError, match="cause"):
         Inspection(frame, Verdict.ERROR, 1.5, 2.0, error="torn")
@@ -156,16 +156,16 @@ def test_a_log_of_format_1_is_read() -> None:
 def test_a_log_of_a_newer_format_is_refused_as_newer(tmp_path: Path) -> None:
     path = tmp_path / "i.jsonl"
     path.write_text('{"type":"header","format":3}\n')
-    with pytest.raises(ValueError, match="format 3, this program reads 1 and 2: a newer version"):
+    with pytest.raises(ValueError, match="format 3, but this program reads 1 and 2: a newer"):
         read_log(path)
     path.write_text('{"type":"header"}\n')
-    with pytest.raises(ValueError, match="no known format"):
+    with pytest.raises(ValueError, match="this format is unknown"):
         read_log(path)
     path.write_text('{"type":"header","format":2}\n[1]\n')
-    with pytest.raises(ValueError, match=r"line 2 of .* is no record"):
+    with pytest.raises(ValueError, match=r"line 2 of .* is not a record"):
         read_log(path)
 
 
-def test_ids_of_runs_differ_and_ids_of_records_are_a_function() -> None:
+def test_run_ids_differ_and_event_ids_are_reproducible() -> None:
     assert len({new_run_id() for _ in range(100)}) == 100
     assert event_id("r", "main", 7) == event_id("r", "main", 7) == "r/main/7"

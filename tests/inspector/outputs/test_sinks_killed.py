@@ -1,4 +1,4 @@
-"""What a killed process and a full disk leave behind, with real processes."""
+"""Tests of the files after a kill and on a full disk, with real processes."""
 
 import os
 import signal
@@ -73,7 +73,7 @@ def start(folder: Path, *arguments: object) -> subprocess.Popen[str]:
     ("fps", "preset", "threads", "sound"),
     [(5, "ultrafast", 1, False), (25, "veryfast", 2, False), (30, "ultrafast", 2, True)],
 )
-def test_a_killed_process_leaves_all_but_the_last_second(
+def test_a_killed_process_loses_at_most_the_last_second(
     tmp_path: Path, fps: int, preset: str, threads: int, sound: bool
 ) -> None:
     frames, clip = 4 * fps + fps // 2, tmp_path / "clip.mp4"
@@ -99,11 +99,11 @@ def test_a_killed_process_leaves_all_but_the_last_second(
         assert last_s - left[-1][0] <= 1
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_what_was_written(tmp_path: Path) -> None:
+def test_a_full_disk_gives_a_one_sentence_error_and_keeps_the_files(tmp_path: Path) -> None:
     process = start(tmp_path, 500, 30, 60_000, "ultrafast", 1, "")
-    said, _ = process.communicate("")
+    lines, _ = process.communicate("")
     assert process.returncode == 0
-    lines = {line.split(" ")[0]: line for line in said.splitlines()}
+    lines = {line.split(" ")[0]: line for line in lines.splitlines()}
     assert set(lines) == {"video_file", "json_log", "csv_log", "written"}
     for name in ("video_file", "json_log", "csv_log"):
         assert lines[name].endswith("cannot be written: File too large")

@@ -1,4 +1,4 @@
-"""Snapshots of failing frames."""
+"""Tests of the snapshots of failing frames."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def take(folder: Path, verdicts: list[Verdict], **changes: object) -> list[str]:
         ("both", ["frame_00000001_FAIL.jpg", "frame_00000002_ERROR.jpg"]),
     ],
 )
-def test_only_the_verdicts_asked_for_are_kept(tmp_path: Path, when: str, names: list[str]) -> None:
+def test_only_configured_verdicts_are_saved(tmp_path: Path, when: str, names: list[str]) -> None:
     verdicts = [Verdict.PASS, Verdict.FAIL, Verdict.ERROR]
     assert take(tmp_path / "s", verdicts, when=when) == names
 
@@ -42,15 +42,15 @@ def test_a_snapshot_shows_its_picture(tmp_path: Path) -> None:
     assert abs(float(image.mean()) - 100) < 1
 
 
-def test_the_newest_are_kept_and_older_files_of_others_stay(tmp_path: Path) -> None:
+def test_the_newest_snapshots_and_other_files_stay(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     folder.mkdir()
     (folder / "other.jpg").write_bytes(b"x")
-    kept = take(folder, [Verdict.FAIL] * 5, max_count=2)
-    assert kept == ["frame_00000003_FAIL.jpg", "frame_00000004_FAIL.jpg", "other.jpg"]
+    names = take(folder, [Verdict.FAIL] * 5, max_count=2)
+    assert names == ["frame_00000003_FAIL.jpg", "frame_00000004_FAIL.jpg", "other.jpg"]
 
 
-def test_a_cap_of_zero_keeps_none(tmp_path: Path) -> None:
+def test_a_limit_of_zero_saves_nothing(tmp_path: Path) -> None:
     assert take(tmp_path / "s", [Verdict.FAIL], max_count=0) == []
 
 
@@ -62,11 +62,11 @@ def test_a_snapshot_that_cannot_be_written_is_a_sink_error(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [({"when": "never"}, "when"), ({"max_count": -1}, "max_count"), ({"quality": 0}, "quality")],
 )
-def test_settings_that_mean_nothing_are_refused(
-    tmp_path: Path, changes: dict[str, object], said: str
+def test_invalid_settings_are_refused(
+    tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         take(tmp_path / "s", [], **changes)

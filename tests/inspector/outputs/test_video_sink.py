@@ -1,4 +1,4 @@
-"""The annotated video: exact times, sound as it was, the right colours."""
+"""Tests of the annotated video: exact times, unchanged sound, correct colours."""
 
 import itertools
 from fractions import Fraction
@@ -42,7 +42,7 @@ def write(path: Path, pts: list[float], run: RunInfo, **changes: object) -> None
 
 
 def copy(source_path: Path, path: Path, *, frames: int | None = None) -> tuple[list[float], list]:
-    """The clip through its source and the real renderer; times and size of what was read."""
+    """Copies the clip through its source and the renderer. Returns the times and the size."""
     source = VideoFileSource(source_path)
     render = SideBySide(display_range=(0, 1), unit="mm", frame_hw=source.info.frame_hw)
     sink = sink_at(path)
@@ -52,8 +52,8 @@ def copy(source_path: Path, path: Path, *, frames: int | None = None) -> tuple[l
     while (frames is None or len(pts) < frames) and (frame := source.read()) is not None:
         assert isinstance(frame, Frame)
         assert frame.pts_s is not None
-        done = Inspection(frame, Verdict.PASS, 1.0, 1.0, score=0.0)
-        sink.write(done, render(done))
+        result = Inspection(frame, Verdict.PASS, 1.0, 1.0, score=0.0)
+        sink.write(result, render(result))
         pts.append(frame.pts_s)
         sizes.append(frame.frame_hw)
     sink.close()
@@ -66,11 +66,11 @@ def run_info_of(source: SourceInfo) -> RunInfo:
     return RunInfo(**{name: getattr(info, name) for name in info.__slots__} | {"source": source})
 
 
-def assert_times(path: Path, wanted: list[float], tick: Fraction) -> None:
+def assert_times(path: Path, expected: list[float], tick: Fraction) -> None:
     got = times(path)
-    assert len(got) == len(wanted)
+    assert len(got) == len(expected)
     assert all(b > a for a, b in itertools.pairwise(got))
-    assert max(abs(float(g) - w) for g, w in zip(got, wanted, strict=True)) <= float(tick)
+    assert max(abs(float(g) - w) for g, w in zip(got, expected, strict=True)) <= float(tick)
 
 
 def test_a_turned_clip_with_uneven_times_and_sound_keeps_all_of_them(tmp_path: Path) -> None:
@@ -87,12 +87,12 @@ def test_a_turned_clip_with_uneven_times_and_sound_keeps_all_of_them(tmp_path: P
         assert first.rotation == 0
         assert first.width == 2 * 48
         left = first.to_ndarray(format="gray")[-64:, :48].astype(float)
-    # The clip is dark at its left; a quarter turn lays that to the top or to the bottom.
+    # The clip is dark on its left side. A quarter turn moves it to the top or to the bottom.
     assert abs(left[:32].mean() - left[32:].mean()) > 100
     assert abs(left[:, :24].mean() - left[:, 24:].mean()) < 10
 
 
-def test_the_sound_of_a_transport_stream_keeps_its_times_and_loses_its_frames_headers(
+def test_the_sound_of_a_transport_stream_keeps_its_times_and_loses_its_headers(
     tmp_path: Path,
 ) -> None:
     clip, out = tmp_path / "clip.ts", tmp_path / "out.mp4"
@@ -104,7 +104,7 @@ def test_the_sound_of_a_transport_stream_keeps_its_times_and_loses_its_frames_he
     assert [p[2] for p in after] == [p[2][7:] for p in before]
 
 
-def test_sound_that_mp4_cannot_hold_is_left_out(tmp_path: Path) -> None:
+def test_sound_that_mp4_cannot_store_is_not_copied(tmp_path: Path) -> None:
     clip, out = tmp_path / "clip.mkv", tmp_path / "out.mp4"
     make_clip(clip, uneven_ticks(20), sound="pcm_u8")
     pts, _ = copy(clip, out)
@@ -130,9 +130,9 @@ def test_sound_ends_with_the_picture_when_the_run_was_stopped_early(tmp_path: Pa
 def test_times_are_exact_on_any_time_base(tmp_path: Path, base: Fraction, first: int) -> None:
     out = tmp_path / "out.mp4"
     step = max(1, round(Fraction(1, 30) / base))
-    wanted = [float((first + step * i + i % 2 * (step // 2)) * base) for i in range(45)]
-    write(out, wanted, run_info(time_base=base))
-    assert_times(out, wanted, Fraction(0))
+    expected = [float((first + step * i + i % 2 * (step // 2)) * base) for i in range(45)]
+    write(out, expected, run_info(time_base=base))
+    assert_times(out, expected, Fraction(0))
 
 
 def test_a_first_time_far_from_zero_becomes_zero_for_picture_and_sound(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_first_time_far_from_zero_becomes_zero_for_picture_and_sound(tmp_path:
     assert_times(out, [i / 25 for i in range(30)], TICK)
 
 
-def test_live_frames_lie_where_they_were_captured(tmp_path: Path) -> None:
+def test_live_frames_have_the_times_of_their_capture(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     captured = [7_000_000_000 + 40_000_000 * i + 3_000_000 * (i % 3) for i in range(30)]
     sink = sink_at(out)
@@ -168,7 +168,7 @@ def test_key_frames_come_often_enough_at_any_rate(tmp_path: Path, fps: int, most
     assert max(b - a for a, b in itertools.pairwise(keys)) == most
 
 
-def test_colours_come_back_as_they_were_drawn_and_are_named_in_the_file(tmp_path: Path) -> None:
+def test_decoded_colours_match_and_the_file_names_them(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     bgr = np.zeros((48, 64, 3), np.uint8)
     bgr[:, :32] = (40, 40, 214)
@@ -187,15 +187,15 @@ def test_colours_come_back_as_they_were_drawn_and_are_named_in_the_file(tmp_path
     assert np.abs(shown[8:40, 40:56] - bgr[8:40, 40:56]).max() <= 6
 
 
-def test_bad_frames_wait_until_a_frame_tells_the_size(tmp_path: Path) -> None:
+def test_bad_frames_wait_until_a_frame_sets_the_size(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     render = SideBySide(display_range=(0, 1), unit="mm")
     sink = sink_at(out)
     sink.open(run_info(time_base=TICK, frame_hw=None))
     verdicts = [Verdict.ERROR, Verdict.ERROR, Verdict.PASS, Verdict.ERROR]
     for number, verdict in enumerate(verdicts):
-        done = inspection(number, verdict=verdict, pts_s=number / 25)
-        sink.write(done, render(done))
+        result = inspection(number, verdict=verdict, pts_s=number / 25)
+        sink.write(result, render(result))
     sink.close()
     assert len(times(out)) == 4
     with av.open(str(out)) as container:
@@ -212,7 +212,7 @@ def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:
     assert len(times(tmp_path / "out.mp4")) == 1
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkError, match="file"):
         sink_at(tmp_path / "file" / "out.mp4").open(run_info())

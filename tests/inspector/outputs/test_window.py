@@ -1,4 +1,4 @@
-"""The live view, in a real window of a virtual X server, seen by its frame buffer."""
+"""Tests of the live view in a window of a virtual X server, read from its frame buffer."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ import pytest
 
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError
-from inspector.outputs.window import CLOSE, PAUSE, QUIT, Window, fitted
+from inspector.outputs.window import CLOSE, PAUSE, QUIT, Window, fit_into
 
 pytest.importorskip("pygame", reason="the extra `window` is not installed")
 
@@ -25,7 +25,7 @@ PATIENCE_S = 5.0
 
 @dataclass
 class Screen:
-    """A virtual X server and the file that its picture lies in."""
+    """A virtual X server and the file that contains its picture."""
 
     display: str
     file: Path
@@ -57,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
             pytest.skip(f"{tool} is not installed")
     folder = tmp_path_factory.mktemp("screen")
     reader, writer = os.pipe()
-    # Without -noreset it starts over whenever a window was closed, and may refuse the next one.
+    # Without -noreset it restarts after each closed window and may refuse the next window.
     process = subprocess.Popen(
         [
             *("Xvfb", "-displayfd", str(writer), "-noreset", "-screen", "0", "800x600x24"),
@@ -90,7 +90,7 @@ def window(screen: Screen) -> Iterator[Window]:
 
 
 def until(condition: Callable[[], bool]) -> bool:
-    """Whether it becomes true in time; the X server and the test run at their own pace."""
+    """Waits until the condition is true. False after a time limit."""
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         if condition():
@@ -111,7 +111,7 @@ def picture(hw: tuple[int, int] = (200, 400)) -> Image:
 
 
 def place(shot: Image) -> tuple[slice, slice]:
-    """Where the screen is not black."""
+    """The rows and columns in which the screen is not black."""
     rows, columns = np.nonzero(shot.max(axis=2))
     return slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
 
@@ -120,23 +120,23 @@ def lit(screen: Screen) -> bool:
     return bool(screen.shot().any())
 
 
-def asked(window: Window, wanted: str) -> bool:
-    return until(lambda: wanted in window.poll())
+def gets_request(window: Window, expected: str) -> bool:
+    return until(lambda: expected in window.poll())
 
 
 def test_the_window_shows_the_picture_pixel_by_pixel(screen: Screen, window: Window) -> None:
     window.show(picture())
     assert until(lambda: lit(screen))
 
-    def shown() -> bool:
+    def is_shown() -> bool:
         window.poll()
         shot = screen.shot()
         return lit(screen) and np.array_equal(shot[place(shot)], picture())
 
-    assert until(shown)
+    assert until(is_shown)
 
 
-def test_the_keys_ask_for_quit_pause_and_close(screen: Screen, window: Window) -> None:
+def test_the_keys_request_quit_pause_and_close(screen: Screen, window: Window) -> None:
     window.show(picture())
     assert until(lambda: lit(screen))
     rows, columns = place(screen.shot())
@@ -144,35 +144,35 @@ def test_the_keys_ask_for_quit_pause_and_close(screen: Screen, window: Window) -
     screen.point((columns.start + columns.stop) // 2, (rows.start + rows.stop) // 2)
     window.poll()
     screen.press("q")
-    assert asked(window, QUIT)
+    assert gets_request(window, QUIT)
     screen.press("p")
-    assert asked(window, PAUSE)
+    assert gets_request(window, PAUSE)
     assert window.paused
     screen.press("p")
-    assert asked(window, PAUSE)
+    assert gets_request(window, PAUSE)
     assert not window.paused
     screen.press("Escape")
-    assert asked(window, CLOSE)
+    assert gets_request(window, CLOSE)
     screen.press("x")
     assert window.poll() == set()
     window.close()
     assert until(lambda: not lit(screen))
 
 
-def test_a_pause_is_written_over_the_picture(screen: Screen, window: Window) -> None:
+def test_a_paused_picture_shows_a_text(screen: Screen, window: Window) -> None:
     window.show(picture())
     assert until(lambda: lit(screen))
     rows, columns = place(screen.shot())
     screen.point(columns.start + 20, rows.start + 20)
     window.poll()
     screen.press("p")
-    assert asked(window, PAUSE)
+    assert gets_request(window, PAUSE)
 
-    def written() -> bool:
+    def is_written() -> bool:
         shot = screen.shot()[rows, columns]
         return np.array_equal(shot[:100], picture()[:100]) and not np.array_equal(shot, picture())
 
-    assert until(written)
+    assert until(is_written)
 
 
 def test_a_picture_larger_than_the_screen_is_shrunk_with_its_aspect(
@@ -188,7 +188,7 @@ def test_a_picture_larger_than_the_screen_is_shrunk_with_its_aspect(
     assert until(fits)
 
 
-def test_a_closed_window_takes_pictures_and_does_nothing(screen: Screen, window: Window) -> None:
+def test_a_closed_window_ignores_pictures(screen: Screen, window: Window) -> None:
     window.show(picture())
     window.close()
     window.close()
@@ -197,7 +197,7 @@ def test_a_closed_window_takes_pictures_and_does_nothing(screen: Screen, window:
     assert until(lambda: not lit(screen))
 
 
-def test_no_display_is_a_config_error_although_sdl_would_draw_unseen(
+def test_no_display_is_a_config_error_although_sdl_can_draw_without_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
@@ -209,7 +209,7 @@ def test_no_display_is_a_config_error_although_sdl_would_draw_unseen(
         Window("inspector")
 
 
-def test_an_unseen_window_is_there_for_those_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_allow_unseen_accepts_a_window_without_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     window = Window("inspector", allow_unseen=True)
     window.show(picture())
@@ -217,7 +217,7 @@ def test_an_unseen_window_is_there_for_those_who_ask(monkeypatch: pytest.MonkeyP
     window.close()
 
 
-def test_a_missing_pygame_is_one_sentence() -> None:
+def test_a_missing_pygame_gives_a_one_sentence_error() -> None:
     code = (
         "import sys; sys.modules['pygame'] = None\n"
         "from inspector.core.errors import ConfigError\n"
@@ -225,10 +225,10 @@ def test_a_missing_pygame_is_one_sentence() -> None:
         "try: Window('x')\n"
         "except ConfigError as exc: sys.stdout.write(str(exc))\n"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout == (
+    assert process.stdout == (
         "showing a window needs pygame-ce: install the extra `window`, or run without --show"
     )
 
@@ -242,8 +242,8 @@ def test_a_missing_pygame_is_one_sentence() -> None:
         ((1000, 300), (300, 600), (200, 0)),
     ],
 )
-def test_a_picture_is_fitted_into_any_room(
+def test_a_picture_is_scaled_to_fit_any_room(
     room: tuple[int, int], hw: tuple[int, int], corner: tuple[int, int]
 ) -> None:
-    image, at = fitted(picture(), room)
+    image, at = fit_into(picture(), room)
     assert (image.shape[:2], at) == (hw, corner)

@@ -1,4 +1,4 @@
-"""Several frames at once on files: the same promises as with one."""
+"""Tests of batches of frames on files."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from pipeline_rig import (
     bad,
     frame,
     judge,
-    pipeline,
+    make_pipeline,
     run,
     stage_threads,
 )
@@ -24,7 +24,7 @@ from inspector.core.types import EngineOutput, Inspection, Verdict
 
 
 class HeldEngine(Engine):
-    """Waits in its first call until it is released."""
+    """An engine whose first call waits until it is released."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,158 +45,162 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def test_a_file_is_inspected_in_batches_in_order_and_the_last_may_be_smaller() -> None:
     sink, engine = ListSink(), Engine(lambda i: i % 3)
-    made = pipeline(ListSource(frame(i) for i in range(10)), [sink], engine, batch=4)
-    run(made)
+    pipeline = make_pipeline(ListSource(frame(i) for i in range(10)), [sink], engine, batch=4)
+    run(pipeline)
     assert engine.sizes == [4, 4, 2]
     assert sink.frame_ids == list(range(10))
     assert [i.score for i in sink.inspections] == [i % 3 for i in range(10)]
-    assert made.stats.captured == made.stats.inspected == 10
+    assert pipeline.stats.captured == pipeline.stats.inspected == 10
 
 
 def test_a_live_source_is_never_inspected_in_batches() -> None:
     engine = Engine(delay_s=0.002)
     source = ListSource((frame(i) for i in range(20)), live=True, pace_s=0.001)
-    made = pipeline(source, [ListSink()], engine, batch=4)
-    run(made)
+    pipeline = make_pipeline(source, [ListSink()], engine, batch=4)
+    run(pipeline)
     assert set(engine.sizes) == {1}
-    assert made.stats.balanced
+    assert pipeline.stats.balanced
 
 
-def test_frames_that_cannot_be_decoded_pass_a_batch_untouched_and_in_order() -> None:
+def test_frames_that_cannot_be_decoded_keep_their_order_in_a_batch() -> None:
     sink, engine = ListSink(), Engine()
     items = [frame(0), bad(1), frame(2), bad(3), bad(4), bad(5), frame(6), bad(7)]
-    made = pipeline(ListSource(items), [sink], engine, batch=3)
-    run(made)
+    pipeline = make_pipeline(ListSource(items), [sink], engine, batch=3)
+    run(pipeline)
     assert engine.sizes == [2, 1]
     assert sink.frame_ids == list(range(8))
     errors = [i.error for i in sink.inspections]
     assert errors == [None if i in (0, 2, 6) else "cannot be decoded" for i in range(8)]
     assert all("infer" not in i.timings_ms for i in sink.inspections if i.error)
-    assert (made.stats.inspected, made.stats.errored) == (3, 5)
+    assert (pipeline.stats.inspected, pipeline.stats.errored) == (3, 5)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_map_that_is_not_finite_is_an_error_of_its_frame_only(value: float) -> None:
     sink = ListSink()
-    made = pipeline(
+    pipeline = make_pipeline(
         ListSource(frame(i) for i in range(6)),
         [sink],
         Engine(lambda i: value if i == 1 else 1.0),
         batch=3,
     )
-    run(made)
+    run(pipeline)
     verdicts = [i.verdict for i in sink.inspections]
     assert verdicts == [Verdict.FAIL, Verdict.ERROR, *[Verdict.FAIL] * 4]
     assert "not finite" in str(sink.inspections[1].error)
 
 
-def test_what_the_engine_raises_ends_the_run_and_the_frames_of_the_batch_are_named() -> None:
+def test_an_error_of_the_engine_ends_the_run_and_names_the_frames_of_the_batch() -> None:
     sink = ListSink()
     engine = Engine(lambda i: KeyError("boom") if i == 5 else 0.0)
-    made = pipeline(ListSource(frame(i) for i in range(50)), [sink], engine, batch=4)
-    made.start()
+    pipeline = make_pipeline(ListSource(frame(i) for i in range(50)), [sink], engine, batch=4)
+    pipeline.start()
     with pytest.raises(StageError, match="stage infer failed in frames 4 to 7: KeyError") as caught:
-        made.finish()
+        pipeline.finish()
     assert caught.value.frame_ids == (4, 5, 6, 7)
     assert set(sink.frame_ids) <= {0, 1, 2, 3}
-    assert made.stats.balanced
+    assert pipeline.stats.balanced
     assert not stage_threads()
 
 
-def test_stop_ends_the_wait_for_a_full_batch_and_inspects_what_there_is() -> None:
+def test_stop_ends_the_wait_for_a_full_batch_and_inspects_its_frames() -> None:
     sink, engine = ListSink(), Engine()
-    made = pipeline(ListSource([frame(0), frame(1)], endless=True), [sink], engine, batch=8)
-    made.start()
-    wait_until(lambda: made.stats.captured == 2)
-    made.stop()
-    made.finish()
+    pipeline = make_pipeline(
+        ListSource([frame(0), frame(1)], endless=True), [sink], engine, batch=8
+    )
+    pipeline.start()
+    wait_until(lambda: pipeline.stats.captured == 2)
+    pipeline.stop()
+    pipeline.finish()
     assert engine.sizes == [2]
     assert sink.frame_ids == [0, 1]
-    assert made.stats.dropped == 0
+    assert pipeline.stats.dropped == 0
 
 
-def test_abort_throws_a_half_gathered_batch_away_and_counts_it() -> None:
+def test_abort_discards_a_partial_batch_and_counts_it() -> None:
     sink, engine = ListSink(), Engine()
-    made = pipeline(ListSource([frame(0), bad(1)], endless=True), [sink], engine, batch=8)
-    made.start()
-    wait_until(lambda: made.stats.captured == 2)
-    made.abort()
-    made.finish()
+    pipeline = make_pipeline(ListSource([frame(0), bad(1)], endless=True), [sink], engine, batch=8)
+    pipeline.start()
+    wait_until(lambda: pipeline.stats.captured == 2)
+    pipeline.abort()
+    pipeline.finish()
     assert engine.sizes == []
     assert sink.inspections == []
-    assert made.stats.dropped_abort == 2
+    assert pipeline.stats.dropped_abort == 2
     assert not stage_threads()
 
 
-def test_abort_while_the_engine_runs_throws_its_batch_away_and_counts_it() -> None:
+def test_abort_while_the_engine_runs_discards_its_batch_and_counts_it() -> None:
     sink, engine = ListSink(), HeldEngine()
-    made = pipeline(ListSource(frame(i) for i in range(100)), [sink], engine, batch=4)
-    made.start()
+    pipeline = make_pipeline(ListSource(frame(i) for i in range(100)), [sink], engine, batch=4)
+    pipeline.start()
     assert engine.entered.wait(10)
-    made.abort()
+    pipeline.abort()
     engine.release.set()
-    made.finish()
+    pipeline.finish()
     assert engine.sizes == [4]
-    assert made.stats.captured == made.stats.dropped_abort >= 4
+    assert pipeline.stats.captured == pipeline.stats.dropped_abort >= 4
 
 
 def test_a_paused_file_does_not_count_as_stuck_while_its_batch_is_not_full() -> None:
     sink = ListSink()
     source = ListSource((frame(i) for i in range(3)), pace_s=0.02)
-    made = pipeline(source, [sink], batch=8, stall_timeout_s=0.01)
-    made.start()
-    made.pause(True)
+    pipeline = make_pipeline(source, [sink], batch=8, stall_timeout_s=0.01)
+    pipeline.start()
+    pipeline.pause(True)
     time.sleep(0.15)
-    assert not made.wait(0.0)
-    made.pause(False)
-    made.finish()
+    assert not pipeline.wait(0.0)
+    pipeline.pause(False)
+    pipeline.finish()
     assert sink.frame_ids == [0, 1, 2]
 
 
 def test_the_next_batch_fills_while_the_engine_runs_and_no_more_than_that() -> None:
     engine = HeldEngine()
-    made = pipeline(ListSource(frame(i) for i in range(100)), [ListSink()], engine, batch=5)
-    made.start()
-    # In the engine, before it, in the hands of preprocess, before that, in those of capture.
+    pipeline = make_pipeline(
+        ListSource(frame(i) for i in range(100)), [ListSink()], engine, batch=5
+    )
+    pipeline.start()
+    # In the engine, before the engine, in preprocess, before preprocess, in capture.
     most = 5 + 5 + 1 + 2 + 1
-    wait_until(lambda: made.stats.captured == most)
+    wait_until(lambda: pipeline.stats.captured == most)
     time.sleep(0.02)
-    assert made.stats.captured == most
+    assert pipeline.stats.captured == most
     engine.release.set()
-    made.finish()
-    assert made.stats.inspected == 100
+    pipeline.finish()
+    assert pipeline.stats.inspected == 100
 
 
-def test_the_engine_goes_on_while_its_last_batch_is_measured() -> None:
+def test_the_engine_runs_while_its_last_batch_is_measured() -> None:
     measured, engine = threading.Event(), Engine()
 
-    def held(output: EngineOutput) -> Inspection:
+    def measure_when_released(output: EngineOutput) -> Inspection:
         measured.wait(20)
         return judge(output)
 
-    made = pipeline(
+    pipeline = make_pipeline(
         ListSource(frame(i) for i in range(12)),
         [ListSink()],
         engine,
-        stages={"judge": held},
+        stages={"judge": measure_when_released},
         batch=4,
     )
-    made.start()
+    pipeline.start()
     wait_until(lambda: engine.sizes == [4, 4])
     measured.set()
-    made.finish()
+    pipeline.finish()
 
 
 def test_a_batch_may_take_the_stall_timeout_of_each_of_its_frames() -> None:
-    made = pipeline(
+    pipeline = make_pipeline(
         ListSource(frame(i) for i in range(4)),
         [ListSink()],
         Engine(delay_s=0.3),
         batch=4,
         stall_timeout_s=0.2,
     )
-    run(made)
-    assert made.stats.inspected == 4
+    run(pipeline)
+    assert pipeline.stats.inspected == 4
 
 
 def test_a_stuck_batch_ends_the_run_and_all_its_frames_are_counted(
@@ -204,47 +208,47 @@ def test_a_stuck_batch_ends_the_run_and_all_its_frames_are_counted(
 ) -> None:
     monkeypatch.setattr("inspector.pipeline.runner.GRACE_S", 0.2)
     engine = HeldEngine()
-    made = pipeline(
+    pipeline = make_pipeline(
         ListSource([frame(0), bad(1), frame(2), frame(3)]),
         [ListSink()],
         engine,
         batch=4,
         stall_timeout_s=0.02,
     )
-    made.start()
+    pipeline.start()
     with pytest.raises(StageError, match=r"frames 0 to 3: TimeoutError: no result after 0\.08 s"):
-        made.finish()
-    assert (made.stats.captured, made.stats.dropped_abort) == (4, 4)
+        pipeline.finish()
+    assert (pipeline.stats.captured, pipeline.stats.dropped_abort) == (4, 4)
     engine.release.set()
 
 
 def test_the_time_of_a_batch_is_shared_equally_by_its_frames() -> None:
     sink = ListSink()
     items = [frame(0), frame(1), bad(2), frame(3)]
-    made = pipeline(ListSource(items), [sink], Engine(delay_s=0.06), batch=4)
-    run(made)
+    pipeline = make_pipeline(ListSource(items), [sink], Engine(delay_s=0.06), batch=4)
+    run(pipeline)
     shares = [i.timings_ms["infer"] for i in sink.inspections if not i.error]
     assert len(shares) == 3
     assert shares[0] == shares[1] == shares[2] >= 20
     latencies = [i.timings_ms["latency"] for i in sink.inspections]
     assert min(latencies) >= 60
     assert sum(shares) <= max(latencies)
-    assert made.stats.stages["infer"].mean * 3 == pytest.approx(sum(shares))
+    assert pipeline.stats.stages["infer"].mean * 3 == pytest.approx(sum(shares))
 
 
-def test_a_kept_map_does_not_keep_the_maps_of_its_batch() -> None:
+def test_a_stored_map_does_not_keep_the_maps_of_its_batch_in_memory() -> None:
     maps: list[Map] = []
 
-    def kept(output: EngineOutput) -> Inspection:
+    def judge_and_store(output: EngineOutput) -> Inspection:
         maps.append(output.anomaly_map)
         return judge(output)
 
     run(
-        pipeline(
+        make_pipeline(
             ListSource(frame(i) for i in range(4)),
             [ListSink()],
             Engine(float),
-            stages={"judge": kept},
+            stages={"judge": judge_and_store},
             batch=4,
         )
     )

@@ -1,4 +1,4 @@
-"""Verdicts that leave before measuring, and stages that emit events when something ends."""
+"""Tests of verdicts that are sent before measuring, and of stages that emit events."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pipeline_rig import Engine, ListSink, ListSource, bad, frame, judge, pipeline, run
+from pipeline_rig import Engine, ListSink, ListSource, bad, frame, judge, make_pipeline, run
 from record_schema import check_log
 
 from inspector.core.errors import FrameError, InspectorError, SinkError, StageError, UnjudgedError
@@ -21,7 +21,7 @@ from inspector.processing.postprocess import Judge
 
 
 class FailRuns:
-    """A run of consecutive FAIL frames is one defect, which closes with the next other frame."""
+    """Consecutive FAIL frames are one defect, which closes with the next other frame."""
 
     name = "fail runs"
 
@@ -60,7 +60,7 @@ class FailRuns:
 
 
 class EventList(ListSink):
-    """Keeps events and inspections in their order."""
+    """Stores events and inspections in their order."""
 
     def __init__(self, fail_at_event: int | None = None) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class EventList(ListSink):
 
 
 class Announced(ListSink):
-    """Keeps verdicts, with the number of inspections that had been written by then."""
+    """Stores each verdict with the number of inspections that were written before it."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ def fails_at(*numbers: int) -> Engine:
 def test_a_stage_emits_an_event_when_something_ends_and_at_the_end_of_the_run() -> None:
     stage, events, plain = FailRuns(), EventList(), ListSink()
     source = ListSource(frame(i) for i in range(8))
-    run(pipeline(source, [plain, events], fails_at(1, 2, 5, 7), event_stages=[stage]))
+    run(make_pipeline(source, [plain, events], fails_at(1, 2, 5, 7), event_stages=[stage]))
     assert events.order == [
         *("frame 0", "frame 1", "frame 2", "frame 3", "defect_closed"),
         *("frame 4", "frame 5", "frame 6", "defect_closed", "frame 7", "defect_closed"),
@@ -118,7 +118,7 @@ def test_the_log_holds_inspections_and_events_in_order_with_numbers(tmp_path: Pa
     items = [frame(0), bad(1), frame(2), frame(3)]
     engine = Engine(lambda i: [1.0, 0.0, np.nan][i])
     outputs = [Output(JsonLogSink(path))]
-    run(pipeline(ListSource(items), outputs, engine, event_stages=[FailRuns()]))
+    run(make_pipeline(ListSource(items), outputs, engine, event_stages=[FailRuns()]))
     records = check_log(path)
     both = ["verdict", "measured"]
     assert [r["type"] for r in records] == ["header", *both, *both, "defect_closed", *both, *both]
@@ -134,39 +134,39 @@ def test_a_stage_may_change_defects_before_the_sinks_see_them() -> None:
             return replace(inspection, timings_ms={"marked": 1.0}), ()
 
     sink = ListSink()
-    run(pipeline(ListSource([frame(0)]), [sink], event_stages=[Marks()]))
+    run(make_pipeline(ListSource([frame(0)]), [sink], event_stages=[Marks()]))
     assert sink.inspections[0].timings_ms == {"marked": 1.0}
 
 
-def test_a_stage_must_not_change_a_verdict_that_has_left() -> None:
+def test_a_stage_must_not_change_a_verdict_that_was_sent() -> None:
     class Pardons(FailRuns):
         def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
             return replace(inspection, verdict=Verdict.PASS), ()
 
     sink = ListSink()
     source = ListSource([frame(0), frame(1)])
-    made = pipeline(source, [sink], fails_at(1), event_stages=[Pardons()])
-    made.start()
+    pipeline = make_pipeline(source, [sink], fails_at(1), event_stages=[Pardons()])
+    pipeline.start()
     with pytest.raises(InspectorError, match="fail runs changed the final verdict of frame 1"):
-        made.finish()
+        pipeline.finish()
     assert sink.frame_ids == [0]
-    assert made.stats.balanced
+    assert pipeline.stats.balanced
 
 
-def test_events_of_what_was_open_are_written_when_the_run_is_aborted() -> None:
+def test_open_events_are_written_when_the_run_is_aborted() -> None:
     events = EventList()
     source = ListSource((frame(i) for i in range(10_000)), pace_s=0.001)
-    made = pipeline(source, [events], Engine(lambda _: 1.0), event_stages=[FailRuns()])
-    made.start()
+    pipeline = make_pipeline(source, [events], Engine(lambda _: 1.0), event_stages=[FailRuns()])
+    pipeline.start()
     while len(events.inspections) < 5:
         time.sleep(0.002)
-    made.abort()
-    made.finish()
+    pipeline.abort()
+    pipeline.finish()
     (event,) = events.events
     assert (event.first_frame_id, event.sightings) == (0, len(events.inspections))
 
 
-def test_events_of_what_was_open_are_written_when_too_many_frames_are_errors() -> None:
+def test_open_events_are_written_when_too_many_frames_are_errors() -> None:
     events = EventList()
 
     class Open(FailRuns):
@@ -176,14 +176,14 @@ def test_events_of_what_was_open_are_written_when_too_many_frames_are_errors() -
             return inspection, ()
 
     items = [frame(0), bad(1), bad(2), frame(3)]
-    made = pipeline(
+    pipeline = make_pipeline(
         *(ListSource(items), [events], Engine(lambda _: 1.0)),
         event_stages=[Open()],
         max_errored_in_a_row=2,
     )
-    made.start()
+    pipeline.start()
     with pytest.raises(UnjudgedError):
-        made.finish()
+        pipeline.finish()
     assert events.order == ["frame 0", "frame 1", "frame 2", "defect_closed"]
 
 
@@ -197,10 +197,10 @@ def test_a_stage_that_hangs_at_the_end_ends_the_run(monkeypatch: pytest.MonkeyPa
             return ()
 
     source = ListSource([frame(0)])
-    made = pipeline(source, [ListSink()], event_stages=[Hangs()], stall_timeout_s=0.1)
-    made.start()
+    pipeline = make_pipeline(source, [ListSink()], event_stages=[Hangs()], stall_timeout_s=0.1)
+    pipeline.start()
     with pytest.raises(StageError, match="stage output failed: TimeoutError"):
-        made.finish()
+        pipeline.finish()
     release.set()
 
 
@@ -210,11 +210,13 @@ def test_a_stage_that_raises_ends_the_run_and_frames_add_up() -> None:
             raise KeyError("boom")
 
     sink = ListSink()
-    made = pipeline(ListSource(frame(i) for i in range(9)), [sink], event_stages=[Broken()])
-    made.start()
+    pipeline = make_pipeline(
+        ListSource(frame(i) for i in range(9)), [sink], event_stages=[Broken()]
+    )
+    pipeline.start()
     with pytest.raises(StageError, match="stage output failed at frame 0: KeyError"):
-        made.finish()
-    assert made.stats.balanced
+        pipeline.finish()
+    assert pipeline.stats.balanced
     assert sink.closed == 1
 
 
@@ -225,21 +227,21 @@ def test_a_sink_that_fails_on_an_event_is_treated_like_one_that_fails_on_a_frame
     broken, other = EventList(fail_at_event=0), EventList()
     outputs = [Output(broken, fatal=fatal), other]
     source = ListSource(frame(i) for i in range(8))
-    made = pipeline(source, outputs, fails_at(1, 5), event_stages=[FailRuns()])
-    made.start()
+    pipeline = make_pipeline(source, outputs, fails_at(1, 5), event_stages=[FailRuns()])
+    pipeline.start()
     if fatal:
         with pytest.raises(SinkError, match="full"):
-            made.finish()
+            pipeline.finish()
     else:
-        made.finish()
+        pipeline.finish()
         assert len(other.events) == 2
         assert other.frame_ids == list(range(8))
     assert broken.closed == 1
-    assert made.stats.balanced
+    assert pipeline.stats.balanced
 
 
-def test_the_verdict_leaves_while_an_earlier_frame_is_still_measured() -> None:
-    """Measuring waits here until two verdicts have left, so they cannot depend on it."""
+def test_the_verdict_is_sent_while_an_earlier_frame_is_still_measured() -> None:
+    """Measuring waits until two verdicts were sent, so they cannot depend on it."""
     sink = Announced()
     enough = threading.Event()
 
@@ -253,8 +255,8 @@ def test_the_verdict_leaves_while_an_earlier_frame_is_still_measured() -> None:
 
     stages = {"judge": measure, "judge_map": judge}
     items = [frame(0), bad(1), frame(2), frame(3)]
-    made = pipeline(ListSource(items), [sink], fails_at(1), stages=stages)
-    run(made)
+    pipeline = make_pipeline(ListSource(items), [sink], fails_at(1), stages=stages)
+    run(pipeline)
     assert enough.is_set()
     assert sink.written_before[:2] == [0, 0]
     assert [v.frame_id for v in sink.verdicts] == [0, 1, 2, 3]
@@ -265,9 +267,9 @@ def test_the_verdict_leaves_while_an_earlier_frame_is_still_measured() -> None:
         assert verdict.judged_ns == inspection.judged_ns
 
 
-def test_where_sizes_decide_the_verdict_leaves_after_measuring() -> None:
+def test_the_verdict_is_sent_after_measuring_if_it_depends_on_sizes() -> None:
     sink = Announced()
-    run(pipeline(ListSource([frame(0), bad(1), frame(2)]), [sink], fails_at(0)))
+    run(make_pipeline(ListSource([frame(0), bad(1), frame(2)]), [sink], fails_at(0)))
     assert [str(v.verdict) for v in sink.verdicts] == ["FAIL", "ERROR", "PASS"]
     assert [v.frame_id for v in sink.verdicts] == [0, 1, 2]
 
@@ -276,11 +278,11 @@ def test_where_sizes_decide_the_verdict_leaves_after_measuring() -> None:
 def test_a_sink_that_cannot_announce_ends_the_run(early: bool) -> None:
     stages = {"judge_map": judge} if early else {}
     sink = Announced(SinkError("no line to the machine"))
-    made = pipeline(ListSource(frame(i) for i in range(9)), [sink], stages=stages)
-    made.start()
+    pipeline = make_pipeline(ListSource(frame(i) for i in range(9)), [sink], stages=stages)
+    pipeline.start()
     with pytest.raises(SinkError, match="no line to the machine"):
-        made.finish()
-    assert made.stats.balanced
+        pipeline.finish()
+    assert pipeline.stats.balanced
 
 
 def test_a_disabled_sink_gets_no_more_verdicts() -> None:
@@ -290,22 +292,24 @@ def test_a_disabled_sink_gets_no_more_verdicts() -> None:
 
     broken, other = FailsToWrite(), Announced()
     source = ListSource((frame(i) for i in range(60)), pace_s=0.002)
-    made = pipeline(source, [Output(broken, fatal=False), other], stages={"judge_map": judge})
-    run(made)
+    pipeline = make_pipeline(
+        source, [Output(broken, fatal=False), other], stages={"judge_map": judge}
+    )
+    run(pipeline)
     assert len(broken.verdicts) < 60
     assert len(other.verdicts) == 60
 
 
-def test_what_cannot_be_judged_after_its_verdict_left_ends_the_run() -> None:
+def test_a_frame_that_cannot_be_judged_after_its_verdict_was_sent_ends_the_run() -> None:
     def measure(output: EngineOutput) -> Inspection:
         raise FrameError("odd", Cause.SIZE)
 
     stages = {"judge": measure, "judge_map": judge}
-    made = pipeline(ListSource([frame(0)]), [ListSink()], stages=stages)
-    made.start()
+    pipeline = make_pipeline(ListSource([frame(0)]), [ListSink()], stages=stages)
+    pipeline.start()
     with pytest.raises(InspectorError, match="odd"):
-        made.finish()
-    assert made.stats.balanced
+        pipeline.finish()
+    assert pipeline.stats.balanced
 
 
 def test_a_score_that_is_not_finite_keeps_the_map_and_its_defects() -> None:
@@ -323,7 +327,7 @@ def test_a_score_that_is_not_finite_keeps_the_map_and_its_defects() -> None:
     sink = ListSink()
     real = Judge(analyze, image_threshold=0.5, pixel_threshold=0.5)
     stages = {"judge": real, "judge_map": real.judge_map}
-    run(pipeline(ListSource([frame(0)]), [sink], NoScore(lambda _: 0.25), stages=stages))
+    run(make_pipeline(ListSource([frame(0)]), [sink], NoScore(lambda _: 0.25), stages=stages))
     (inspection,) = sink.inspections
     assert (inspection.verdict, inspection.cause) == (Verdict.ERROR, Cause.NOT_FINITE)
     assert inspection.score is None

@@ -1,4 +1,4 @@
-"""From frames to model input, and from maps to verdicts."""
+"""Tests of the model input made from frames and of the verdicts made from maps."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ from loguru import logger
 
 from engines.resize import to_input
 from engines.spec import EngineSpec, ResizeRule, ThresholdRule
-from inspector.core.arrays import frozen
+from inspector.core.arrays import freeze
 from inspector.core.errors import CalibrationSizeError, FrameError
 from inspector.core.geometry import Affine
 from inspector.core.types import Cause, Defect, EngineOutput, Frame, Severity, Verdict
@@ -33,23 +33,25 @@ SPEC = EngineSpec(
 
 
 def frame(height: int, width: int) -> Frame:
-    image = frozen(np.zeros((height, width, 3), np.uint8))
+    image = freeze(np.zeros((height, width, 3), np.uint8))
     return Frame(0, "t", image, 0, 0.0, "")
 
 
 def test_a_frame_becomes_rgb_input_with_a_map_back() -> None:
     image = np.zeros((720, 1280, 3), np.uint8)
     image[:, :, 0] = 200  # blue, in OpenCV's order
-    given = Preprocess(SPEC)(replace(frame(1, 1), image=frozen(image)))
-    assert given.pixels.shape == (256, 448, 3)
-    assert tuple(given.pixels[5, 5]) == (0, 0, 200)
-    np.testing.assert_allclose(given.to_frame.apply(np.array([[448.0, 256.0]])), [[1280, 720]])
+    model_input = Preprocess(SPEC)(replace(frame(1, 1), image=freeze(image)))
+    assert model_input.pixels.shape == (256, 448, 3)
+    assert tuple(model_input.pixels[5, 5]) == (0, 0, 200)
+    np.testing.assert_allclose(
+        model_input.to_frame.apply(np.array([[448.0, 256.0]])), [[1280, 720]]
+    )
 
 
-def test_a_crop_is_cut_before_resizing() -> None:
+def test_the_crop_comes_before_resizing() -> None:
     image = np.zeros((100, 200, 3), np.uint8)
     image[25:75, 100:] = 255
-    pixels, to_frame = to_input(frozen(image), ResizeRule((32, 32), (0.5, 0.25, 1.0, 0.75)))
+    pixels, to_frame = to_input(freeze(image), ResizeRule((32, 32), (0.5, 0.25, 1.0, 0.75)))
     assert pixels.min() == 255
     np.testing.assert_allclose(to_frame.apply(np.array([[0.0, 0.0]])), [[100, 25]])
 
@@ -57,7 +59,7 @@ def test_a_crop_is_cut_before_resizing() -> None:
 def test_resizing_averages_and_does_not_alias() -> None:
     stripes = np.zeros((512, 512, 3), np.uint8)
     stripes[:, ::2] = 255
-    pixels, _ = to_input(frozen(stripes), ResizeRule((128, 128)))
+    pixels, _ = to_input(freeze(stripes), ResizeRule((128, 128)))
     assert abs(int(pixels.min()) - 128) <= 1
     assert abs(int(pixels.max()) - 128) <= 1
 
@@ -127,7 +129,7 @@ def defect(**values: Any) -> Defect:
     return Defect(**(defaults | values))
 
 
-def judged(score: float, defects: tuple[Defect, ...], **options: Any) -> Verdict:
+def decide_verdict(score: float, defects: tuple[Defect, ...], **options: Any) -> Verdict:
     output = EngineOutput(frame(8, 8), np.zeros((4, 4), np.float32), Affine(2, 2), score)
     judge = Judge(lambda *_: defects, image_threshold=1.0, pixel_threshold=2.0, **options)
     inspection = judge(output)
@@ -137,30 +139,30 @@ def judged(score: float, defects: tuple[Defect, ...], **options: Any) -> Verdict
 
 
 def test_a_score_at_the_threshold_fails() -> None:
-    assert judged(1.0, ()) is Verdict.FAIL
-    assert judged(np.nextafter(1.0, 0), (defect(),)) is Verdict.PASS
+    assert decide_verdict(1.0, ()) is Verdict.FAIL
+    assert decide_verdict(np.nextafter(1.0, 0), (defect(),)) is Verdict.PASS
 
 
-def test_the_size_rule_asks_for_every_limit_given() -> None:
+def test_the_size_rule_needs_every_limit_that_is_set() -> None:
     rule = SizeRule(min_length_mm=2.0, min_area_px=40.0)
     small, unknown = defect(length_mm=1.0), defect(length_mm=None)
     large, thin = defect(length_mm=2.0), defect(length_mm=9.0, area_px=39.0)
-    for given, verdict in (
+    for defects, verdict in (
         ((), Verdict.PASS),
         ((small,), Verdict.PASS),
         ((unknown,), Verdict.PASS),
         ((thin,), Verdict.PASS),
         ((small, large), Verdict.FAIL),
     ):
-        assert judged(5.0, given, rule="defects", size_rule=rule) is verdict
+        assert decide_verdict(5.0, defects, rule="defects", size_rule=rule) is verdict
 
 
 def test_without_limits_any_defect_fails() -> None:
-    assert judged(0.0, (defect(),), rule="defects") is Verdict.FAIL
-    assert judged(0.0, (), rule="defects") is Verdict.PASS
+    assert decide_verdict(0.0, (defect(),), rule="defects") is Verdict.FAIL
+    assert decide_verdict(0.0, (), rule="defects") is Verdict.PASS
 
 
 def test_either_fails_by_score_or_by_size() -> None:
-    assert judged(5.0, (), rule="either") is Verdict.FAIL
-    assert judged(0.0, (defect(),), rule="either") is Verdict.FAIL
-    assert judged(0.0, (), rule="either") is Verdict.PASS
+    assert decide_verdict(5.0, (), rule="either") is Verdict.FAIL
+    assert decide_verdict(0.0, (defect(),), rule="either") is Verdict.FAIL
+    assert decide_verdict(0.0, (), rule="either") is Verdict.PASS

@@ -1,4 +1,4 @@
-"""Drawing in the planes of YUV 4:2:0."""
+"""Tests of drawing in YUV 4:2:0."""
 
 import cv2
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.render.canvas import Canvas, Colour, Font, planes
+from inspector.render.canvas import Canvas, Colour, Font, split_planes
 
 
 def black(hw: tuple[int, int]) -> Canvas:
@@ -16,7 +16,7 @@ def black(hw: tuple[int, int]) -> Canvas:
 
 
 @pytest.mark.parametrize("rgb", ["000000", "ffffff", "d62828", "1f8a43", "0b5fa0", "ffd166"])
-def test_colours_are_those_of_opencvs_conversion(rgb: str) -> None:
+def test_colours_match_the_conversion_of_opencv(rgb: str) -> None:
     red, green, blue = (int(rgb[i : i + 2], 16) for i in (0, 2, 4))
     bgr = np.full((2, 2, 3), (blue, green, red), np.uint8)
     i420 = cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420)
@@ -29,7 +29,7 @@ def test_the_planes_are_views_of_the_buffer() -> None:
     canvas = black((4, 6))
     canvas.y[:], canvas.u[:], canvas.v[:] = 1, 2, 3
     assert canvas.buffer.reshape(-1).tolist() == [1] * 24 + [2] * 6 + [3] * 6
-    assert all(np.shares_memory(plane, canvas.buffer) for plane in planes(canvas.buffer))
+    assert all(np.shares_memory(plane, canvas.buffer) for plane in split_planes(canvas.buffer))
 
 
 def test_odd_sides_are_refused() -> None:
@@ -37,14 +37,14 @@ def test_odd_sides_are_refused() -> None:
         Canvas((5, 4))
 
 
-def test_a_fill_reaches_over_the_edge_without_harm() -> None:
+def test_a_fill_beyond_the_edge_is_clipped() -> None:
     canvas = black((20, 20))
     canvas.fill((-7, 11, 99, 99), Colour.of("ffffff"))
     assert set(np.unique(canvas.y[:10])) == {16}
     assert set(np.unique(canvas.y[10:])) == {235}
 
 
-def test_an_outline_runs_where_its_points_are() -> None:
+def test_an_outline_is_drawn_at_its_points() -> None:
     canvas = black((60, 80))
     square = np.array(((20.0, 10.0), (60.0, 10.0), (60.0, 50.0), (20.0, 50.0)))
     canvas.outline([square], Colour.of("ffffff"), 1)

@@ -1,4 +1,4 @@
-"""Labels of defects: what they say and where they go."""
+"""Tests of the text and the position of labels."""
 
 from dataclasses import replace
 
@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.core.geometry import Affine
+from inspector.core.geometry import Affine, Box
 from inspector.core.types import Defect, Severity
-from inspector.render.canvas import Box, Canvas, Colour, Font
-from inspector.render.overlay import MAX_LABELS, draw_labels, free_place, label, overlap
+from inspector.render.canvas import Canvas, Colour, Font
+from inspector.render.overlay import (
+    MAX_LABELS,
+    draw_labels,
+    find_label_box,
+    format_label,
+    overlap_area,
+)
 
 AREA = (640, 20, 1280, 380)
 
@@ -54,7 +60,7 @@ def defect(number: int = 0, at: tuple[float, float] = (100.0, 100.0)) -> Defect:
 def test_a_label_gives_size_unit_and_severity(
     changes: dict[str, object], unit: str, text: str
 ) -> None:
-    assert label(replace(defect(), **changes), unit) == text
+    assert format_label(replace(defect(), **changes), unit) == text
 
 
 boxes = st.tuples(
@@ -65,31 +71,31 @@ boxes = st.tuples(
 @given(st.lists(boxes, min_size=1, max_size=15), st.integers(20, 300), st.integers(8, 60))
 @settings(deadline=None)
 def test_labels_stay_inside_and_off_each_other(anchors: list[Box], width: int, height: int) -> None:
-    taken: list[Box] = []
+    occupied: list[Box] = []
     for anchor in anchors:
-        box = free_place(anchor, (width, height), AREA, taken, anchors)
+        box = find_label_box(anchor, (width, height), AREA, occupied, anchors)
         if box is None:
             continue
         assert box[2] - box[0] == width
         assert box[3] - box[1] == height
         assert AREA[0] <= box[0] and box[2] <= AREA[2]  # noqa: PT018
         assert AREA[1] <= box[1] and box[3] <= AREA[3]  # noqa: PT018
-        assert all(overlap(box, other) == 0 for other in taken)
-        taken.append(box)
-    assert taken
+        assert all(overlap_area(box, other) == 0 for other in occupied)
+        occupied.append(box)
+    assert occupied
 
 
-def test_a_lone_label_lies_above_its_defect_or_below_at_the_upper_edge() -> None:
-    assert free_place((700, 100, 730, 120), (90, 20), AREA, [], []) == (700, 76, 790, 96)
+def test_a_single_label_is_above_its_defect_or_below_it_at_the_upper_edge() -> None:
+    assert find_label_box((700, 100, 730, 120), (90, 20), AREA, [], []) == (700, 76, 790, 96)
     at_top = (700, 20, 730, 40)
-    assert free_place(at_top, (90, 20), AREA, [], [at_top]) == (700, 44, 790, 64)
+    assert find_label_box(at_top, (90, 20), AREA, [], [at_top]) == (700, 44, 790, 64)
 
 
 def test_a_label_wider_than_the_panel_is_left_out() -> None:
-    assert free_place((700, 100, 730, 120), (700, 20), AREA, [], []) is None
+    assert find_label_box((700, 100, 730, 120), (700, 20), AREA, [], []) is None
 
 
-def test_a_crowd_of_defects_gets_labels_up_to_the_most() -> None:
+def test_many_defects_get_at_most_the_largest_number_of_labels() -> None:
     canvas = Canvas((380, 1280))
     canvas.fill((0, 0, 1280, 380), Colour(16))
     crowd = tuple(defect(i, (40.0 * (i % 15), 30.0 * (i // 15) + 60)) for i in range(60))

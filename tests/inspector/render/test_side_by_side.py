@@ -1,4 +1,4 @@
-"""The view as a whole."""
+"""Tests of the complete view."""
 
 import threading
 from dataclasses import replace
@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from inspector.core.arrays import Image, frozen
+from inspector.core.arrays import Image, freeze
 from inspector.core.errors import ConfigError
 from inspector.core.geometry import Affine
 from inspector.core.types import BadFrame, Frame, Inspection, Verdict
-from inspector.render.header import VERDICT_COLOURS, clock, fields
+from inspector.render.header import VERDICT_COLOURS, format_stream_time, header_texts
 from inspector.render.side_by_side import SideBySide
 
 HW = (120, 160)
@@ -20,7 +20,7 @@ RANGE = (1.0, 3.0)
 
 
 def picture_of(grey: int = 120, hw: tuple[int, int] = HW) -> Image:
-    return frozen(np.full((*hw, 3), grey, np.uint8))
+    return freeze(np.full((*hw, 3), grey, np.uint8))
 
 
 def inspection(
@@ -46,7 +46,7 @@ def renderer(**changes: object) -> SideBySide:
 
 
 def halves(bgr: Image, hw: tuple[int, int] = HW) -> tuple[Image, Image]:
-    """Left and right panel, without the band above them."""
+    """Left and right panel, without the header above them."""
     assert bgr.shape[1] == 2 * hw[1]
     return bgr[-hw[0] :, : hw[1]].astype(int), bgr[-hw[0] :, hw[1] :].astype(int)
 
@@ -56,7 +56,7 @@ def band(bgr: Image, hw: tuple[int, int] = HW) -> Image:
 
 
 def test_the_left_panel_is_the_frame() -> None:
-    image = frozen(
+    image = freeze(
         cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (*HW, 3), np.uint8), (0, 0), 3)
     )
     left, _ = halves(renderer()(inspection(image)).bgr())
@@ -83,7 +83,7 @@ def test_normal_scores_stay_cold_and_high_ones_are_hot() -> None:
     assert np.all(right[55:65, 75:85, 2] > right[55:65, 75:85, 0] + 60)
 
 
-def test_the_heat_lies_where_the_map_says_and_the_rest_is_dimmed() -> None:
+def test_the_heat_is_at_the_place_of_the_map_and_the_rest_is_dimmed() -> None:
     inside = (40.0, 30.0, 120.0, 90.0)
     _, right = halves(renderer()(inspection(picture_of(), 1.0, box=inside)).bgr())
     assert right[60, 80, 0] > right[60, 80, 2] + 10
@@ -92,11 +92,11 @@ def test_the_heat_lies_where_the_map_says_and_the_rest_is_dimmed() -> None:
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
-def test_the_band_shows_the_verdict_in_its_colour(verdict: Verdict) -> None:
-    done = (
+def test_the_header_shows_the_verdict_in_its_colour(verdict: Verdict) -> None:
+    result = (
         error(picture_of()) if verdict is Verdict.ERROR else inspection(picture_of(), 1.0, verdict)
     )
-    canvas = renderer()(done).i420()
+    canvas = renderer()(result).i420()
     colour = VERDICT_COLOURS[verdict]
     y, u, v = (
         canvas[0, 0],
@@ -107,20 +107,20 @@ def test_the_band_shows_the_verdict_in_its_colour(verdict: Verdict) -> None:
     assert np.count_nonzero(canvas[: canvas.shape[0] * 2 // 3 - HW[0], :44] > 190) > 20
 
 
-def test_the_band_says_score_threshold_frame_time_and_latency() -> None:
-    done = replace(inspection(picture_of()), timings_ms={"infer": 3.0, "latency": 61.4})
-    assert fields(done) == [
+def test_the_header_shows_score_threshold_frame_time_and_latency() -> None:
+    result = replace(inspection(picture_of()), timings_ms={"infer": 3.0, "latency": 61.4})
+    assert header_texts(result) == [
         "score 1.1 < 1.8",
         "0 defects",
         "frame 5",
         "0:00:02.500",
         "latency 61 ms",
     ]
-    live = replace(done, frame=replace(done.frame, pts_s=None, name="a.png"), score=1.8)
-    assert fields(live)[0] == "score 1.8 >= 1.8"
-    assert fields(live)[2:4] == ["frame 5 a.png", UTC]
-    assert fields(error(None)) == ["frame 6", "0:00:02.600"]
-    assert clock(3725.0404) == "1:02:05.040"
+    live = replace(result, frame=replace(result.frame, pts_s=None, name="a.png"), score=1.8)
+    assert header_texts(live)[0] == "score 1.8 >= 1.8"
+    assert header_texts(live)[2:4] == ["frame 5 a.png", UTC]
+    assert header_texts(error(None)) == ["frame 6", "0:00:02.600"]
+    assert format_stream_time(3725.0404) == "1:02:05.040"
 
 
 def test_the_threshold_is_marked_on_the_colour_bar() -> None:
@@ -191,21 +191,21 @@ def test_regions_of_interest_are_drawn_in_both_panels_and_stretch_with_the_frame
         assert np.abs(after[29:31, 60:100] - before[29:31, 60:100]).max() > 40
 
 
-def test_a_picture_is_drawn_once_and_again_only_when_the_canvas_was_taken() -> None:
+def test_a_picture_is_drawn_again_only_after_another_one() -> None:
     render = renderer()
     first = render(inspection(picture_of(50)))
     before = first.i420()
     before[-1, -1] = 7
     assert first.i420()[-1, -1] == 7
-    kept = first.i420().copy()
+    expected = first.i420().copy()
     render(inspection(picture_of(200))).i420()
     again = first.i420()
     assert again[-1, -1] != 7
-    kept[-1, -1] = again[-1, -1]
-    assert np.array_equal(again, kept)
+    expected[-1, -1] = again[-1, -1]
+    assert np.array_equal(again, expected)
 
 
-def test_the_bgr_picture_is_the_holders_own() -> None:
+def test_the_bgr_picture_does_not_change_later() -> None:
     render = renderer()
     first = render(inspection(picture_of(50))).bgr()
     copy = first.copy()
@@ -232,7 +232,7 @@ def test_threads_do_not_draw_into_each_others_pictures() -> None:
     assert wrong == []
 
 
-def test_a_read_only_frame_is_not_touched() -> None:
+def test_a_read_only_frame_is_not_changed() -> None:
     image = picture_of(77)
     renderer()(inspection(image)).bgr()
     assert np.all(image == 77)
@@ -244,7 +244,7 @@ def test_small_and_narrow_frames_have_a_picture(hw: tuple[int, int]) -> None:
     assert renderer()(error(picture_of(100, hw))).bgr().shape[1] >= 2 * hw[1]
 
 
-def test_settings_that_mean_nothing_are_refused() -> None:
+def test_invalid_settings_are_refused() -> None:
     with pytest.raises(ConfigError, match="scale"):
         renderer(scale=0.0)
     with pytest.raises(ConfigError, match="alpha"):

@@ -17,10 +17,10 @@ from inspector.sources.reconnect import Backoff
 FAST = Backoff(first_s=0.01, max_s=0.02, give_up_s=None)
 
 
-def opened(
-    *captures: ScriptedCapture | SourceError, backoff: Backoff = FAST, **asked
+def open_camera(
+    *captures: ScriptedCapture | SourceError, backoff: Backoff = FAST, **requested
 ) -> CameraSource:
-    """One after the other for each try; the last one again and again."""
+    """Each attempt opens the next capture; after the last one, the last one again."""
     left = list(captures)
 
     def open_capture() -> ScriptedCapture:
@@ -29,12 +29,12 @@ def opened(
             raise capture
         return capture
 
-    options = CameraOptions(**{"read_timeout_s": 0.1, "reconnect": backoff, **asked})
+    options = CameraOptions(**{"read_timeout_s": 0.1, "reconnect": backoff, **requested})
     return CameraSource(0, options, open_capture=open_capture)
 
 
 def test_frames_are_numbered_live_and_frozen():
-    source = opened(ScriptedCapture(1, 2, 3))
+    source = open_camera(ScriptedCapture(1, 2, 3))
     frames = [source.read() for _ in range(3)]
     source.close()
     assert [f.frame_id for f in frames] == [0, 1, 2]
@@ -45,16 +45,16 @@ def test_frames_are_numbered_live_and_frozen():
 
 
 def test_a_frame_that_cannot_be_decoded_is_bad_and_the_next_one_good():
-    source = opened(ScriptedCapture(1, None, 3))
+    source = open_camera(ScriptedCapture(1, None, 3))
     kinds = [type(source.read()) for _ in range(3)]
     source.close()
     assert kinds == [Frame, BadFrame, Frame]
 
 
-def test_an_unplugged_camera_is_reached_again_and_numbers_go_on():
+def test_an_unplugged_camera_is_opened_again_and_numbers_continue():
     first, second = ScriptedCapture(1, 2, "gone"), ScriptedCapture(7, 8)
     missing = SourceError("the camera /dev/video0 does not exist")
-    source = opened(first, missing, missing, second)
+    source = open_camera(first, missing, missing, second)
     frames = [source.read() for _ in range(4)]
     source.close()
     assert [(f.frame_id, f.image[0, 0, 0]) for f in frames] == [(0, 1), (1, 2), (2, 7), (3, 8)]
@@ -64,7 +64,7 @@ def test_an_unplugged_camera_is_reached_again_and_numbers_go_on():
 
 
 def test_a_silent_camera_is_opened_again_after_the_read_timeout():
-    source = opened(ScriptedCapture(1, "silent"), ScriptedCapture(2))
+    source = open_camera(ScriptedCapture(1, "silent"), ScriptedCapture(2))
     assert [source.read().image[0, 0, 0] for _ in range(2)] == [1, 2]
     source.close()
 
@@ -72,7 +72,7 @@ def test_a_silent_camera_is_opened_again_after_the_read_timeout():
 def test_a_camera_that_stays_away_is_given_up():
     away = SourceError("the camera /dev/video0 does not exist")
     backoff = Backoff(first_s=0.01, max_s=0.02, give_up_s=0.05)
-    source = opened(ScriptedCapture(1, "gone"), away, backoff=backoff)
+    source = open_camera(ScriptedCapture(1, "gone"), away, backoff=backoff)
     assert source.read().frame_id == 0
     with pytest.raises(SourceLost, match="does not exist; given up after"):
         source.read()
@@ -81,7 +81,7 @@ def test_a_camera_that_stays_away_is_given_up():
 
 def test_close_ends_a_read_of_a_silent_camera():
     capture = ScriptedCapture("silent")
-    source = opened(capture, read_timeout_s=60)
+    source = open_camera(capture, read_timeout_s=60)
     got: list[object] = ["nothing yet"]
     reader = threading.Thread(target=lambda: got.append(source.read()))
     reader.start()
@@ -93,18 +93,18 @@ def test_close_ends_a_read_of_a_silent_camera():
     assert capture.released.wait(5)
 
 
-def test_a_camera_never_read_is_released_by_close():
+def test_close_releases_a_camera_that_was_never_read():
     capture = ScriptedCapture(1)
-    source = opened(capture)
+    source = open_camera(capture)
     source.close()
     source.close()
     assert capture.released.wait(5)
     assert source.read() is None
 
 
-def test_a_camera_that_is_missing_at_the_start_is_waited_for():
+def test_the_source_waits_for_a_camera_that_is_missing_at_the_start():
     missing = SourceError("the camera /dev/video0 does not exist")
-    source = opened(
+    source = open_camera(
         missing, missing, ScriptedCapture(5, 6), backoff=replace(FAST, wait_for_source=True)
     )
     assert (source.info.frame_hw, source.info.fps) == (None, None)
@@ -117,13 +117,13 @@ def test_a_camera_that_is_missing_at_the_start_is_waited_for():
 def test_waiting_for_a_camera_ends_after_the_configured_time():
     backoff = Backoff(first_s=0.01, max_s=0.02, give_up_s=0.05, wait_for_source=True)
     missing = SourceError("the camera /dev/video0 does not exist")
-    source = opened(missing, backoff=backoff)
+    source = open_camera(missing, backoff=backoff)
     with pytest.raises(SourceLost, match="does not exist; given up after"):
         source.read()
     source.close()
 
 
-def test_the_configuration_makes_a_camera_waited_for():
+def test_the_configuration_can_make_the_source_wait_for_a_camera():
     waiting = Backoff(wait_for_source=True)
     source = open_source(SourceOptions(uri="/dev/video97", reconnect=waiting))
     source.close()
@@ -141,43 +141,43 @@ def warnings() -> Iterator[list[str]]:
     logger.remove(handle)
 
 
-def test_another_size_than_asked_is_one_warning(warnings):
-    opened(ScriptedCapture(1), frame_size="1920x1080").close()
+def test_another_size_than_requested_gives_one_warning(warnings):
+    open_camera(ScriptedCapture(1), frame_size="1920x1080").close()
     (line,) = warnings
-    assert "gives frames of 6x4 px (width x height), not the 1920x1080" in line
+    assert "gives frames of 6x4 px (width x height) instead of the requested 1920x1080" in line
 
 
-def test_another_rate_than_asked_is_one_warning(warnings):
+def test_another_rate_than_requested_gives_one_warning(warnings):
     first, second = ScriptedCapture(1, "gone"), ScriptedCapture(2)
-    source = opened(first, second, fps=60.0)
+    source = open_camera(first, second, fps=60.0)
     assert [source.read().image[0, 0, 0] for _ in range(2)] == [1, 2]
     source.close()
     rates = [line for line in warnings if "frames per s" in line]
-    assert rates == ["camera 0 gives 30 frames per s, not the 60 that were asked of it\n"]
+    assert rates == ["camera 0 gives 30 frames per s instead of the requested 60\n"]
 
 
 @pytest.mark.parametrize("fps", [None, 30.0, 29.97])
-def test_the_rate_that_was_asked_is_no_warning(warnings, fps):
-    opened(ScriptedCapture(1), fps=fps).close()
+def test_the_requested_rate_gives_no_warning(warnings, fps):
+    open_camera(ScriptedCapture(1), fps=fps).close()
     assert warnings == []
 
 
-def test_a_camera_that_hides_its_rate_is_one_warning(warnings):
+def test_a_camera_that_does_not_report_its_rate_gives_one_warning(warnings):
     capture = ScriptedCapture(1)
     capture.fps = None
-    opened(capture, fps=25.0).close()
-    assert warnings == ["camera 0 does not say its frame rate; 25 frames per s were asked of it\n"]
+    open_camera(capture, fps=25.0).close()
+    assert warnings == ["camera 0 does not report its frame rate; 25 frames per s were requested\n"]
 
 
 @pytest.mark.parametrize("index", [97, "/dev/video97"])
-def test_a_camera_that_does_not_exist_is_one_sentence(index, capfd):
+def test_a_camera_that_does_not_exist_gives_a_one_sentence_error(index, capfd):
     with pytest.raises(SourceError, match="camera /dev/video97 does not exist") as caught:
         CameraSource(index, CameraOptions())
     assert caught.value.exit_code == 2
     assert capfd.readouterr().err == ""
 
 
-def test_a_device_that_is_no_camera_is_refused(capfd):
-    with pytest.raises(SourceError, match="/dev/null is no camera"):
+def test_a_device_that_is_not_a_camera_is_refused(capfd):
+    with pytest.raises(SourceError, match="/dev/null is not a camera"):
         CameraSource("/dev/null", CameraOptions())
     assert capfd.readouterr().err == ""

@@ -19,7 +19,7 @@ def paint(path: Path, value: int = 100, hw: tuple[int, int] = (8, 12)) -> None:
     assert cv2.imwrite(str(path), np.full((*hw, 3), value, np.uint8))
 
 
-def opened(pattern: Path | str, *, max_unreadable: float = 0.1) -> ImageFolderSource:
+def open_source(pattern: Path | str, *, max_unreadable: float = 0.1) -> ImageFolderSource:
     options = ImageFolderOptions(fps=30, max_unreadable=max_unreadable)
     return ImageFolderSource(str(pattern), options)
 
@@ -31,11 +31,11 @@ def read_all(source: ImageFolderSource) -> list[Frame | BadFrame]:
     return frames
 
 
-def test_pictures_come_in_natural_order_at_a_steady_rate(tmp_path: Path):
+def test_pictures_come_in_natural_order_at_a_constant_rate(tmp_path: Path):
     for number in (1, 2, 10, 9, 100):
         paint(tmp_path / f"web{number}.png", number)
     (tmp_path / "notes.txt").write_text("no picture")
-    source = opened(tmp_path)
+    source = open_source(tmp_path)
     frames = read_all(source)
     assert [f.name for f in frames] == [f"web{n}.png" for n in (1, 2, 9, 10, 100)]
     assert [f.image[0, 0, 0] for f in frames] == [1, 2, 9, 10, 100]
@@ -57,9 +57,9 @@ def test_a_broken_rate_keeps_its_exact_time(tmp_path: Path):
 def test_a_glob_reaches_into_folders_and_one_picture_is_enough(tmp_path: Path):
     paint(tmp_path / "a" / "1.png")
     paint(tmp_path / "b" / "1.jpg")
-    assert len(read_all(opened(tmp_path / "**" / "*"))) == 2
-    assert len(read_all(opened(tmp_path / "*" / "*.png"))) == 1
-    (only,) = read_all(opened(tmp_path / "a" / "1.png"))
+    assert len(read_all(open_source(tmp_path / "**" / "*"))) == 2
+    assert len(read_all(open_source(tmp_path / "*" / "*.png"))) == 1
+    (only,) = read_all(open_source(tmp_path / "a" / "1.png"))
     assert only.name == "1.png"
 
 
@@ -77,7 +77,7 @@ def test_grey_alpha_and_16_bit_pictures_become_bgr(tmp_path: Path):
         assert np.abs(image.astype(int) - 77).max() <= 1, name
 
 
-def test_the_exif_orientation_is_honoured(tmp_path: Path):
+def test_the_exif_orientation_is_applied(tmp_path: Path):
     upright = np.zeros((16, 32, 3), np.uint8)
     upright[:, :16] = 255
     coded = cv2.imencode(".jpg", upright)[1].tobytes()
@@ -95,7 +95,7 @@ def test_the_exif_orientation_is_honoured(tmp_path: Path):
 def test_pictures_of_other_sizes_are_frames_of_their_own_size(tmp_path: Path):
     paint(tmp_path / "1.png", hw=(8, 12))
     paint(tmp_path / "2.png", hw=(20, 10))
-    assert [f.frame_hw for f in read_all(opened(tmp_path))] == [(8, 12), (20, 10)]
+    assert [f.frame_hw for f in read_all(open_source(tmp_path))] == [(8, 12), (20, 10)]
 
 
 def test_unreadable_and_empty_pictures_are_named_bad_frames(tmp_path: Path):
@@ -103,7 +103,7 @@ def test_unreadable_and_empty_pictures_are_named_bad_frames(tmp_path: Path):
         paint(tmp_path / f"{number}.png", number)
     (tmp_path / "3.png").write_bytes(b"")
     (tmp_path / "20.png").write_bytes(b"no picture")
-    source = opened(tmp_path)
+    source = open_source(tmp_path)
     frames = read_all(source)
     bad = [f for f in frames if isinstance(f, BadFrame)]
     assert [f.frame_id for f in frames] == list(range(40))
@@ -118,23 +118,23 @@ def test_too_many_unreadable_pictures_end_the_run(tmp_path: Path):
         paint(tmp_path / f"{number}.png")
     for number in (5, 6, 7):
         (tmp_path / f"{number}.png").write_bytes(b"")
-    source = opened(tmp_path, max_unreadable=0.2)
+    source = open_source(tmp_path, max_unreadable=0.2)
     for _ in range(7):
         source.read()
     with pytest.raises(SourceError, match=r"3 of 8 pictures .* 0\.2"):
         source.read()
 
 
-def test_nothing_unreadable_is_allowed_with_a_share_of_zero(tmp_path: Path):
+def test_a_share_of_zero_allows_no_unreadable_picture(tmp_path: Path):
     paint(tmp_path / "1.png")
     (tmp_path / "2.png").write_bytes(b"")
-    source = opened(tmp_path, max_unreadable=0)
+    source = open_source(tmp_path, max_unreadable=0)
     source.read()
     with pytest.raises(SourceError, match="1 of 2 pictures"):
         source.read()
 
 
-def test_what_holds_no_readable_picture_is_refused(tmp_path: Path):
+def test_a_name_without_a_readable_picture_is_refused(tmp_path: Path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "1.png").write_bytes(b"no picture")
@@ -145,7 +145,7 @@ def test_what_holds_no_readable_picture_is_refused(tmp_path: Path):
         ("bad", "none of the 1 pictures"),
     ):
         with pytest.raises(SourceError, match=words) as caught:
-            opened(tmp_path / pattern)
+            open_source(tmp_path / pattern)
         assert str(tmp_path / pattern) in str(caught.value)
 
 
@@ -153,7 +153,7 @@ def test_rates_and_shares_out_of_range_are_refused(tmp_path: Path):
     paint(tmp_path / "1.png")
     with pytest.raises(SourceError, match="above 0"):
         ImageFolderSource(str(tmp_path), ImageFolderOptions(fps=0))
-    with pytest.raises(SourceError, match=r"0\.\.1"):
+    with pytest.raises(SourceError, match="between 0 and 1"):
         ImageFolderSource(str(tmp_path), ImageFolderOptions(max_unreadable=2))
 
 

@@ -33,7 +33,7 @@ def logged():
     logger.remove(handle)
 
 
-def opened(url: str, *, backoff: Backoff = FAST, wait: bool = False, **more) -> NetworkSource:
+def open_stream(url: str, *, backoff: Backoff = FAST, wait: bool = False, **more) -> NetworkSource:
     backoff = replace(backoff, wait_for_source=wait)
     options = {"open_timeout_s": 2.0, "read_timeout_s": 0.4, "reconnect": backoff, **more}
     return NetworkSource(url, NetworkOptions(**options))
@@ -48,7 +48,7 @@ def frames_of(source: NetworkSource, count: int) -> list[Frame | BadFrame]:
 @pytest.mark.parametrize("server_type", SERVERS)
 def test_a_live_stream_gives_numbered_frames_without_time(server_type, media):
     with server_type(media) as server:
-        source = opened(server.url)
+        source = open_stream(server.url)
         frames = frames_of(source, 20)
         source.close()
     assert [f.frame_id for f in frames] == list(range(20))
@@ -58,12 +58,12 @@ def test_a_live_stream_gives_numbered_frames_without_time(server_type, media):
 
 
 @pytest.mark.parametrize("server_type", SERVERS)
-def test_a_killed_and_restarted_server_is_reached_again(server_type, media, logged):
+def test_the_source_connects_again_to_a_restarted_server(server_type, media, logged):
     server: StreamServer = server_type(media)
-    source = opened(server.url)
+    source = open_stream(server.url)
     before = frames_of(source, 10)
     server.kill()
-    # What was under way when it was killed; then the source waits for the server.
+    # First come the frames from before the kill; then the source waits for the server.
     after: list[Frame | BadFrame] = []
     reader = threading.Thread(target=lambda: after.extend(frames_of(source, 200)))
     reader.start()
@@ -77,47 +77,47 @@ def test_a_killed_and_restarted_server_is_reached_again(server_type, media, logg
     assert [f.frame_id for f in before + after] == list(range(210))
     assert isinstance(after[-1], Frame)
     assert sum(isinstance(f, BadFrame) for f in after) < 10
-    tries = [line for line in logged if "; try " in line]
-    assert len(tries) == source.reconnects >= 2
-    assert "try 1 in 0.02 s" in tries[0]
-    assert "try 2 in 0.04 s" in tries[1]
-    assert all(line.count("\n") == 1 for line in tries)
+    attempts = [line for line in logged if "; attempt " in line]
+    assert len(attempts) == source.reconnects >= 2
+    assert "attempt 1 to connect in 0.02 s" in attempts[0]
+    assert "attempt 2 to connect in 0.04 s" in attempts[1]
+    assert all(line.count("\n") == 1 for line in attempts)
 
 
 @pytest.mark.parametrize("server_type", SERVERS)
-def test_a_silent_server_is_left_after_the_read_timeout(server_type, media, logged):
+def test_the_source_leaves_a_silent_server_after_the_read_timeout(server_type, media, logged):
     with server_type(media, silent_after=60_000) as server:
-        source = opened(server.url)
+        source = open_stream(server.url)
         while server.connections < 2:
             source.read()
         source.close()
     assert any("no answer in 0.4 s" in line for line in logged)
 
 
-def test_a_server_that_accepts_and_says_nothing_hits_the_open_timeout(media):
+def test_a_server_that_accepts_and_sends_nothing_exceeds_the_open_timeout(media):
     with HttpServer(media, silent_after=0) as server:
         started = time.monotonic()
         with pytest.raises(SourceError, match=r"cannot be opened: no answer in 0\.3 s"):
-            opened(server.url, open_timeout_s=0.3)
+            open_stream(server.url, open_timeout_s=0.3)
         assert time.monotonic() - started < 1.5
 
 
-def test_a_stream_that_the_server_ends_is_reached_again(logged):
+def test_the_source_connects_again_after_the_server_ends_the_stream(logged):
     with HttpServer(transport_stream(30), pause_s=0) as server:
-        source = opened(server.url)
+        source = open_stream(server.url)
         frames = frames_of(source, 70)
         source.close()
         assert server.connections >= 3
     assert [f.frame_id for f in frames] == list(range(70))
-    assert sum("live.ts broke" in line or "ended by the server" in line for line in logged) >= 2
+    assert sum("live.ts broke" in line or "the server ended" in line for line in logged) >= 2
 
 
 def test_a_file_of_known_length_over_http_ends_the_source(tmp_path: Path):
     path = tmp_path / "clip.mp4"
     write_clip(path, moving(40), container_options={"movflags": "faststart"})
     with HttpServer(path.read_bytes(), pause_s=0) as server:
-        server.tells_length = True
-        source = opened(server.url)
+        server.sends_length = True
+        source = open_stream(server.url)
         frames = frames_of(source, 40)
         assert source.read() is None
         source.close()
@@ -126,16 +126,16 @@ def test_a_file_of_known_length_over_http_ends_the_source(tmp_path: Path):
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
-def test_a_server_that_is_not_there_is_refused_at_once(scheme):
+def test_a_missing_server_is_an_error_at_once(scheme):
     with pytest.raises(SourceError, match="cannot be opened") as caught:
-        opened(f"{scheme}://127.0.0.1:9/live")
+        open_stream(f"{scheme}://127.0.0.1:9/live")
     assert caught.value.exit_code == 2
 
 
-def test_wait_for_source_goes_on_trying_from_the_start(media):
+def test_wait_for_source_tries_from_the_start(media):
     with HttpServer(media) as first:
         port = first.port
-    source = opened(first.url, wait=True)
+    source = open_stream(first.url, wait=True)
     assert source.info.frame_hw is None
     frames: list[Frame | BadFrame] = []
     reader = threading.Thread(target=lambda: frames.extend(frames_of(source, 5)))
@@ -150,7 +150,7 @@ def test_wait_for_source_goes_on_trying_from_the_start(media):
 
 def test_a_source_that_stays_away_is_given_up(media):
     with HttpServer(media) as server:
-        source = opened(server.url, backoff=Backoff(first_s=0.02, max_s=0.05, give_up_s=0.2))
+        source = open_stream(server.url, backoff=Backoff(first_s=0.02, max_s=0.05, give_up_s=0.2))
         frames_of(source, 3)
     with pytest.raises(SourceLost, match=r"given up after 0\.\d s") as caught:
         frames_of(source, 400)
@@ -164,7 +164,7 @@ def test_a_source_that_stays_away_is_given_up(media):
 @pytest.mark.parametrize("server_type", SERVERS)
 def test_close_ends_a_read_that_waits(server_type, media):
     with server_type(media, silent_after=60_000) as server:
-        source = opened(server.url, read_timeout_s=30)
+        source = open_stream(server.url, read_timeout_s=30)
         seen: list[object] = []
 
         def drain() -> None:
@@ -183,9 +183,9 @@ def test_close_ends_a_read_that_waits(server_type, media):
         source.close()
 
 
-def test_close_ends_the_waiting_between_two_tries(media):
+def test_close_ends_the_wait_between_two_attempts(media):
     with HttpServer(media) as server:
-        source = opened(server.url, backoff=Backoff(first_s=30, max_s=30, give_up_s=None))
+        source = open_stream(server.url, backoff=Backoff(first_s=30, max_s=30, give_up_s=None))
         frames_of(source, 3)
     closer = threading.Timer(0.1, source.close)
     closer.start()
@@ -199,30 +199,30 @@ def test_close_ends_the_waiting_between_two_tries(media):
 def test_the_right_password_opens_and_a_wrong_one_is_shown_nowhere(server_type, media, logged):
     with server_type(media, login="admin:Right-pass") as server:
         url = server.url.replace("://", "://admin:Right-pass@")
-        source = opened(url)
+        source = open_stream(url)
         frames = frames_of(source, 2)
         source.close()
         wrong = server.url.replace("://", "://admin:Wrong%40pass@") + "?token=Tok-en"
         with pytest.raises(SourceError, match="401") as caught:
-            opened(wrong)
-    # And one that breaks, so that tries are logged.
-    gone = opened(url, wait=True, backoff=Backoff(first_s=0.02, max_s=0.02, give_up_s=0.1))
+            open_stream(wrong)
+    # This server breaks, so that the attempts are logged.
+    missing = open_stream(url, wait=True, backoff=Backoff(first_s=0.02, max_s=0.02, give_up_s=0.1))
     with pytest.raises(SourceLost) as lost:
-        gone.read()
+        missing.read()
     shown = [*logged, str(caught.value), str(lost.value), source.info.source_id]
-    shown += [frames[0].source_id, repr(caught.value), repr(gone.info)]
-    assert any("; try " in line for line in logged)
+    shown += [frames[0].source_id, repr(caught.value), repr(missing.info)]
+    assert any("; attempt " in line for line in logged)
     for secret in ("Right-pass", "Wrong", "Tok-en", "admin"):
         assert not any(secret in text for text in shown)
 
 
 def test_damage_is_bad_up_to_the_next_key_frame(media):
     damaged = bytearray(media)
-    # Five transport packets in the middle are gone: a decoder can't know what was in them.
+    # Five transport packets in the middle are missing.
     at = len(media) // 2 // 188 * 188
     del damaged[at : at + 5 * 188]
     with HttpServer(bytes(damaged), pause_s=0) as server:
-        source = opened(server.url)
+        source = open_stream(server.url)
         frames = frames_of(source, 380)
         source.close()
     bad = [f.frame_id for f in frames if isinstance(f, BadFrame)]

@@ -19,7 +19,7 @@ def test_delays_that_do_not_rise_are_refused(first_s, max_s):
         Backoff(first_s=first_s, max_s=max_s, give_up_s=None)
 
 
-def test_a_reading_thread_that_dies_is_no_clean_end(monkeypatch):
+def test_a_reading_thread_that_dies_is_an_error(monkeypatch):
     class Broken:
         def grab(self):
             raise KeyError("unforeseen")

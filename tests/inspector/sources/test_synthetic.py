@@ -1,4 +1,4 @@
-"""The synthetic source keeps the promises of every source, and tells the truth."""
+"""Tests of the synthetic source and of the true defects that it reports."""
 
 import threading
 import time
@@ -50,7 +50,7 @@ def test_the_same_seed_gives_the_same_frames_and_another_seed_others() -> None:
     assert not np.array_equal(first.image, other.image)
 
 
-def test_new_defects_come_at_about_the_rate_asked_for() -> None:
+def test_new_defects_come_at_about_the_requested_rate() -> None:
     web = source(frames=None, defect_rate=0.2)
     seen = {hit.web_id for frame_id in range(400) for hit in web.truth(frame_id)}
     assert len(seen) == pytest.approx(0.2 * 400, rel=0.15)
@@ -89,7 +89,7 @@ def test_close_ends_a_read_that_waits() -> None:
     assert web.read() is None
 
 
-def test_a_texture_from_a_file_is_what_the_web_is_made_of(tmp_path: Path) -> None:
+def test_the_web_shows_the_texture_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "red.png"
     assert cv2.imwrite(str(path), np.full((40, 40, 3), (10, 10, 200), np.uint8))
     frame = source(texture=str(path), defect_rate=0.0).read()
@@ -97,7 +97,7 @@ def test_a_texture_from_a_file_is_what_the_web_is_made_of(tmp_path: Path) -> Non
     assert frame.image[..., 2].mean() > 4 * frame.image[..., 0].mean()
 
 
-def test_a_texture_that_is_missing_or_no_picture_is_refused(tmp_path: Path) -> None:
+def test_a_missing_or_unreadable_texture_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"missing\.png cannot be read"):
         source(texture=str(tmp_path / "missing.png"))
     (tmp_path / "text.png").write_text("no picture")

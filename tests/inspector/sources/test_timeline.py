@@ -13,12 +13,12 @@ def timeline() -> Timeline:
     return Timeline(TICK, Fraction(1, 25), "clip")
 
 
-def test_rising_times_stay_exactly_as_they_are():
+def test_rising_times_do_not_change():
     times = timeline()
     assert [times.seconds(pts) for pts in (-40, 7, 8, 1400)] == [-0.04, 0.007, 0.008, 1.4]
 
 
-def test_a_missing_time_is_one_period_after_the_one_before():
+def test_a_missing_time_is_one_period_after_the_previous_time():
     times = timeline()
     assert [times.seconds(pts) for pts in (100, None, None, 200)] == [0.1, 0.14, 0.18, 0.2]
 

@@ -12,7 +12,7 @@ from inspector.core.types import BadFrame, Frame
 from inspector.sources.options import VideoFileOptions
 from inspector.sources.video_file import VideoFileSource
 
-# Between x264 at its ultrafast preset and the texture.
+# Largest difference between the texture and its x264 encoding (preset ultrafast).
 CODED = 8.0
 
 
@@ -37,14 +37,14 @@ def pictures() -> list[np.ndarray]:
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("options", [{}, {"preset": "veryfast", "bf": "3"}])
 def test_nearly_no_damaged_picture_passes_as_clean(tmp_path: Path, options, threads):
-    """H.264 has no checksum: now and then changed bytes are another valid stream."""
+    """H.264 has no checksum, so changed bytes are sometimes still a valid stream."""
     path = tmp_path / "clip.mp4"
     write_clip(path, moving(150, (240, 320)), options=options)
-    whole = path.read_bytes()
+    content = path.read_bytes()
     sound = [f.image for f in read_all(path)]
     wrong = flagged = passed = 0
     for seed in range(3):
-        path.write_bytes(whole)
+        path.write_bytes(content)
         flip_bytes(path, 8, seed)
         frames = read_all(path, threads=threads)
         assert [f.frame_id for f in frames] == list(range(150))
@@ -56,7 +56,7 @@ def test_nearly_no_damaged_picture_passes_as_clean(tmp_path: Path, options, thre
             passed += differs and not bad
     assert wrong > 60
     assert passed <= 0.15 * wrong
-    # The rest of a group, and the B pictures before a damaged one, may be innocent.
+    # The rest of a group, and the B pictures before a damaged picture, may be undamaged.
     assert flagged <= 1.5 * wrong
 
 
@@ -92,7 +92,7 @@ def test_a_packet_that_gives_no_picture_is_counted_once(tmp_path: Path, pictures
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_truncated_file_gives_what_is_left_and_ends(tmp_path: Path, pictures, threads):
+def test_a_truncated_file_gives_its_readable_frames_and_ends(tmp_path: Path, pictures, threads):
     path = tmp_path / "clip.mkv"
     write_clip(path, pictures)
     data = path.read_bytes()
@@ -116,7 +116,7 @@ def test_two_streams_joined_end_to_end_are_read_to_the_end(tmp_path: Path, pictu
     assert all(a < b for a, b in itertools.pairwise(times))
 
 
-def test_a_stream_of_which_nothing_can_be_decoded_is_refused(tmp_path: Path, pictures):
+def test_a_stream_without_a_decodable_picture_is_refused(tmp_path: Path, pictures):
     path = tmp_path / "clip.mp4"
     write_clip(path, pictures[:10])
     data = bytearray(path.read_bytes())

@@ -17,7 +17,7 @@ from inspector.sources.uri import kind_of
 from inspector.sources.video_file import VideoFileSource
 
 REAL = sorted((Path(__file__).parents[3] / "../shared/data/video").glob("*.mp4"))
-# Between x264 at its ultrafast preset and the texture.
+# Largest difference between the texture and its x264 encoding (preset ultrafast).
 CODED = 8.0
 
 
@@ -51,7 +51,7 @@ def test_every_picture_comes_in_order_with_its_time(tmp_path: Path, pictures):
         assert frame.image.flags.c_contiguous
 
 
-def test_info_tells_size_rate_length_and_time_base(tmp_path: Path, pictures):
+def test_info_has_size_rate_length_and_time_base(tmp_path: Path, pictures):
     path = tmp_path / "clip.mp4"
     write_clip(path, pictures)
     source = VideoFileSource(path)
@@ -77,7 +77,7 @@ def test_a_first_time_other_than_zero_is_kept(tmp_path: Path, pictures):
     assert [f.pts_s for f in read_all(path)] == pytest.approx([3 + i / 30 for i in range(5)], 1e-3)
 
 
-def test_a_stream_without_times_goes_by_its_frame_rate(tmp_path: Path, pictures):
+def test_a_stream_without_times_uses_its_frame_rate(tmp_path: Path, pictures):
     path = tmp_path / "raw.h264"
     write_clip(path, pictures[:6], form="h264")
     times = [f.pts_s for f in read_all(path)]
@@ -98,7 +98,7 @@ def test_a_stream_without_times_goes_by_its_frame_rate(tmp_path: Path, pictures)
         ((0, -1, -1, 0), lambda p: p[::-1, ::-1].transpose(1, 0, 2)),
     ],
 )
-def test_the_display_matrix_is_honoured(tmp_path: Path, pictures, matrix, turned):
+def test_the_display_matrix_is_applied(tmp_path: Path, pictures, matrix, turned):
     path = tmp_path / "turned.mp4"
     write_clip(path, pictures[:2])
     set_display_matrix(path, matrix)
@@ -124,7 +124,7 @@ def test_sizes_and_pixel_formats_give_the_same_picture(tmp_path: Path, hw, pix_f
 
 @pytest.mark.parametrize(("colorspace", "kr", "kb"), [(1, 0.2126, 0.0722), (6, 0.299, 0.114)])
 @pytest.mark.parametrize("full", [False, True])
-def test_colour_matrix_and_range_of_the_stream_are_honoured(tmp_path, colorspace, kr, kb, full):
+def test_colour_matrix_and_range_of_the_stream_are_applied(tmp_path, colorspace, kr, kb, full):
     blue, green, red = 40, 180, 90
     luma = kr * red + (1 - kr - kb) * green + kb * blue
     scale, offset, chroma = (1, 0, 1) if full else (219 / 255, 16, 224 / 255)
@@ -147,13 +147,13 @@ def test_colour_matrix_and_range_of_the_stream_are_honoured(tmp_path, colorspace
     assert np.abs(read.image.reshape(-1, 3).mean(axis=0) - (blue, green, red)).max() < 3
 
 
-def test_what_is_no_video_is_refused_in_one_sentence(tmp_path: Path, pictures):
+def test_a_file_that_is_not_a_video_is_refused_in_one_sentence(tmp_path: Path, pictures):
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("no video at all\n" * 50)
     write_sound(tmp_path / "sound.mp4")
-    whole = tmp_path / "clip.mp4"
-    write_clip(whole, pictures[:10])
-    (tmp_path / "headless.mp4").write_bytes(whole.read_bytes()[:3000])
+    clip = tmp_path / "clip.mp4"
+    write_clip(clip, pictures[:10])
+    (tmp_path / "headless.mp4").write_bytes(clip.read_bytes()[:3000])
     for name, words in (
         ("missing.mp4", "does not exist"),
         ("", "is a folder"),
@@ -169,7 +169,7 @@ def test_what_is_no_video_is_refused_in_one_sentence(tmp_path: Path, pictures):
         assert caught.value.exit_code == 2
 
 
-def test_a_cover_picture_is_no_video(tmp_path: Path):
+def test_a_cover_picture_is_not_a_video(tmp_path: Path):
     path = tmp_path / "song.mp3"
     with av.open(str(path), "w") as container:
         sound = container.add_stream("mp3", rate=44100)
@@ -188,7 +188,7 @@ def test_a_cover_picture_is_no_video(tmp_path: Path):
         VideoFileSource(path)
 
 
-def test_a_frame_stays_as_it_was_while_the_next_ones_are_read(tmp_path: Path, pictures):
+def test_a_frame_does_not_change_while_the_next_frames_are_read(tmp_path: Path, pictures):
     path = tmp_path / "clip.mp4"
     write_clip(path, pictures)
     source = VideoFileSource(path)
@@ -239,9 +239,7 @@ def test_a_real_video_is_read_to_its_end(path: Path):
     assert frames == source.info.frame_count
 
 
-def test_a_frame_that_is_let_go_gives_its_memory_back_without_the_garbage_collector(
-    tmp_path: Path, pictures
-):
+def test_a_released_frame_frees_its_memory_without_the_garbage_collector(tmp_path: Path, pictures):
     path = tmp_path / "clip.mp4"
     write_clip(path, pictures)
     source = VideoFileSource(path)
@@ -257,7 +255,7 @@ def test_a_frame_that_is_let_go_gives_its_memory_back_without_the_garbage_collec
     assert len(waiting) <= 3
 
 
-def test_a_name_that_is_too_long_is_one_sentence(tmp_path: Path):
+def test_a_name_that_is_too_long_gives_a_one_sentence_error(tmp_path: Path):
     for name in ("x" * 300, "x" * 300 + ".mp4"):
         assert kind_of(str(tmp_path / name)) == "video_file"
         with pytest.raises(SourceError, match="does not exist"):

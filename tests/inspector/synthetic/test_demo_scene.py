@@ -1,4 +1,4 @@
-"""The web of the demo keeps normal and inspected parts of the photograph apart."""
+"""Tests that normal and inspected web of the demo show different parts of the photograph."""
 
 from itertools import islice
 
@@ -12,7 +12,7 @@ from inspector.synthetic.demo_scene import (
     SIZES_MM,
     inspected_scene,
     normal_frames,
-    pieces,
+    split_photograph,
 )
 
 pytest.importorskip("skimage", reason="the pictures of the demo come with scikit-image")
@@ -21,7 +21,7 @@ pytest.importorskip("skimage", reason="the pictures of the demo come with scikit
 def test_normal_and_inspected_pieces_share_no_part_of_the_photograph() -> None:
     y, x = np.indices((512, 512)).astype(float) / 2
     position = np.stack((x, y, np.zeros_like(x)), axis=2).astype(np.uint8)
-    normal, inspected = pieces(position)
+    normal, inspected = split_photograph(position)
     assert len(normal) == len(inspected) == 10
     boxes = {
         name: [(p[..., 0].min(), p[..., 1].min(), p[..., 0].max(), p[..., 1].max()) for p in half]
@@ -40,21 +40,21 @@ def test_normal_frames_have_the_inspected_size_and_another_light_on_every_piece(
     assert other > 2 * same
 
 
-def test_the_inspected_web_begins_clean_and_shows_every_defect_whole() -> None:
+def test_the_inspected_web_begins_clean_and_shows_every_defect_completely() -> None:
     scene = inspected_scene("gravel", 1)
     assert not scene.web.visible(0)
     seen = {
         hit.web_id: (hit.defect.kind, round(hit.defect.length_mm))
         for index in range(scene.frames)
         for hit in scene.web.visible(index)
-        if hit.whole
+        if hit.complete
     }
-    wanted = [(kind, round(length)) for kind, sizes in SIZES_MM.items() for length, _ in sizes]
-    assert sorted(seen.values()) == sorted(wanted)
+    expected = [(kind, round(length)) for kind, sizes in SIZES_MM.items() for length, _ in sizes]
+    assert sorted(seen.values()) == sorted(expected)
     assert not scene.web.visible(scene.frames + 1)
 
 
-def test_without_scikit_image_one_sentence_says_what_to_install(
+def test_the_error_without_scikit_image_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "skimage", None)

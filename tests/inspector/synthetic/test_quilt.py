@@ -1,4 +1,4 @@
-"""A quilted texture is made of its photographs and of nothing else."""
+"""Tests of the quilted texture."""
 
 import cv2
 import numpy as np
@@ -17,12 +17,12 @@ def seams(texture: np.ndarray) -> float:
     return float(np.quantile(np.abs(np.diff(texture.astype(int), axis=1)), 0.999))
 
 
-def test_it_has_the_size_asked_for_and_only_colours_of_the_photographs() -> None:
+def test_it_has_the_requested_size_and_only_colours_of_the_photographs() -> None:
     first, second = noise(1), noise(2)
-    made = quilt([first, second], (150, 201), np.random.default_rng(0), block=24, overlap=8)
-    assert made.shape == (150, 201, 3)
+    texture = quilt([first, second], (150, 201), np.random.default_rng(0), block=24, overlap=8)
+    assert texture.shape == (150, 201, 3)
     known = {tuple(c) for image in (first, second) for c in image.reshape(-1, 3)}
-    assert {tuple(c) for c in made.reshape(-1, 3)} <= known
+    assert {tuple(c) for c in texture.reshape(-1, 3)} <= known
 
 
 def test_cuts_are_softer_than_blocks_laid_side_by_side() -> None:
@@ -37,10 +37,10 @@ def test_cuts_are_softer_than_blocks_laid_side_by_side() -> None:
     assert seams(quilted) < 0.75 * seams(np.concatenate(rows, axis=0))
 
 
-def test_the_generator_decides() -> None:
-    made = [quilt([noise(1)], (90, 90), np.random.default_rng(s), block=24) for s in (5, 5, 6)]
-    assert np.array_equal(made[0], made[1])
-    assert not np.array_equal(made[0], made[2])
+def test_the_same_seed_gives_the_same_texture() -> None:
+    textures = [quilt([noise(1)], (90, 90), np.random.default_rng(s), block=24) for s in (5, 5, 6)]
+    assert np.array_equal(textures[0], textures[1])
+    assert not np.array_equal(textures[0], textures[2])
 
 
 def test_blocks_larger_than_a_photograph_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Rendered defects are as large as they say."""
+"""Tests of the true sizes of rendered defects."""
 
 import numpy as np
 import pytest
@@ -60,13 +60,13 @@ def test_the_covered_area_is_the_area_of_the_polygon(kind: str, seed: int) -> No
 @pytest.mark.parametrize("length_mm", [4.0, 10.0, 16.0])
 def test_the_mask_of_a_blob_has_the_area_of_the_polygon(kind: str, length_mm: float) -> None:
     defect = some(kind, 2, length_mm)
-    found = mask(defect, HW)
-    assert set(np.unique(found)) == {0, 255}
-    assert np.count_nonzero(found) == pytest.approx(defect.area_px, rel=0.02)
+    drawn_mask = mask(defect, HW)
+    assert set(np.unique(drawn_mask)) == {0, 255}
+    assert np.count_nonzero(drawn_mask) == pytest.approx(defect.area_px, rel=0.02)
 
 
 @pytest.mark.parametrize("kind", ["hole", "stain", "scratch"])
-def test_a_straight_kind_is_as_long_as_it_was_asked_to_be(kind: str) -> None:
+def test_a_straight_kind_has_the_requested_length(kind: str) -> None:
     assert some(kind).length_mm == pytest.approx(12.0, rel=0.02)
 
 
@@ -99,7 +99,7 @@ def test_the_same_seed_gives_the_same_defect_and_another_seed_another() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_rendering_changes_the_inside_within_the_stated_contrast_and_nothing_outside(
+def test_rendering_changes_the_inside_by_the_stated_contrast_and_nothing_outside(
     kind: str,
 ) -> None:
     defect = some(kind)
@@ -139,15 +139,15 @@ def test_a_stain_keeps_the_texture_and_a_hole_hides_it() -> None:
 
 def test_a_defect_across_the_border_is_cut_and_one_outside_changes_nothing() -> None:
     defect = some("hole")
-    at_corner = defect.moved(-240, -180)
+    at_corner = defect.shifted(-240, -180)
     after = render(grey(), at_corner)
     assert (after[0, 0] < 60).all()
-    assert np.array_equal(render(grey(), defect.moved(-2000, 0)), grey())
+    assert np.array_equal(render(grey(), defect.shifted(-2000, 0)), grey())
 
 
-def test_a_moved_defect_keeps_its_size() -> None:
+def test_a_shifted_defect_keeps_its_size() -> None:
     defect = some("slub")
-    moved = defect.moved(3.5, -2.25)
+    moved = defect.shifted(3.5, -2.25)
     assert moved.area_px == defect.area_px
     assert moved.centroid == pytest.approx((defect.centroid[0] + 3.5, defect.centroid[1] - 2.25))
     assert polygon_area(moved.polygon) == pytest.approx(defect.area_px)

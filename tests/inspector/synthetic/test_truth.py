@@ -1,10 +1,10 @@
-"""Measured regions are matched with rendered defects by where they are."""
+"""Tests of matching measured regions with rendered defects."""
 
 import numpy as np
 import pytest
 
 from inspector.synthetic.rendered_defects import Appearance, RenderedDefect
-from inspector.synthetic.truth import Comparison, Finding, compare
+from inspector.synthetic.truth import MeasuredRegion, TruthComparison, compare
 from inspector.synthetic.web import VisibleDefect
 
 HW = (200, 300)
@@ -18,67 +18,67 @@ def box(x: float, y: float, width: float, height: float) -> np.ndarray:
 def true(web_id: int, x: float, y: float, width: float = 20, height: float = 20) -> VisibleDefect:
     defect = RenderedDefect.of("hole", box(x, y, width, height), 0.1, LOOK)
     x0, y0, x1, y1 = defect.bounds
-    whole = x0 >= 0 and y0 >= 0 and x1 <= HW[1] and y1 <= HW[0]
-    return VisibleDefect(web_id, defect, whole)
+    complete = x0 >= 0 and y0 >= 0 and x1 <= HW[1] and y1 <= HW[0]
+    return VisibleDefect(web_id, defect, complete)
 
 
-def measured(x: float, y: float, width: float = 20, height: float = 20) -> Finding:
+def measured(x: float, y: float, width: float = 20, height: float = 20) -> MeasuredRegion:
     size = width * height / 100, np.hypot(width, height) / 10, min(width, height) / 10
-    return Finding((box(x, y, width, height),), *size, "refined")
+    return MeasuredRegion((box(x, y, width, height),), *size, "refined")
 
 
-def one_frame(visible: list[VisibleDefect], findings: list[Finding]) -> Comparison:
-    return compare([(0, visible, findings)], HW, tolerance_px=3)
+def compare_frame(visible: list[VisibleDefect], regions: list[MeasuredRegion]) -> TruthComparison:
+    return compare([(0, visible, regions)], HW, tolerance_px=3)
 
 
-def test_a_region_on_the_defect_is_found_whatever_its_size() -> None:
-    result = one_frame([true(0, 50, 50)], [measured(0, 0, 150, 150)])
-    assert len(result.tracks[0].sightings[0].found) == 1
+def test_a_region_on_the_defect_matches_at_any_size() -> None:
+    result = compare_frame([true(0, 50, 50)], [measured(0, 0, 150, 150)])
+    assert len(result.tracks[0].sightings[0].regions) == 1
     assert result.false == []
 
 
-def test_a_region_of_the_right_size_elsewhere_is_false_and_the_defect_missed() -> None:
-    result = one_frame([true(0, 50, 50)], [measured(150, 50)])
-    assert result.tracks[0].sightings[0].found == ()
+def test_a_region_elsewhere_is_false_even_with_the_right_size() -> None:
+    result = compare_frame([true(0, 50, 50)], [measured(150, 50)])
+    assert result.tracks[0].sightings[0].regions == ()
     assert result.tracks[0].best is None
     assert [frame_id for frame_id, _ in result.false] == [0]
 
 
 def test_every_region_of_a_clean_frame_is_false() -> None:
-    result = one_frame([], [measured(10, 10), measured(100, 100)])
+    result = compare_frame([], [measured(10, 10), measured(100, 100)])
     assert len(result.false) == 2
     assert result.tracks == {}
 
 
 def test_of_two_defects_each_gets_the_region_that_lies_on_it() -> None:
-    here, there = measured(48, 50, 25, 22), measured(101, 49, 18, 20)
-    result = one_frame([true(0, 50, 50), true(1, 100, 50)], [there, here])
-    assert result.tracks[0].sightings[0].found == (here,)
-    assert result.tracks[1].sightings[0].found == (there,)
+    first, second = measured(48, 50, 25, 22), measured(101, 49, 18, 20)
+    result = compare_frame([true(0, 50, 50), true(1, 100, 50)], [second, first])
+    assert result.tracks[0].sightings[0].regions == (first,)
+    assert result.tracks[1].sightings[0].regions == (second,)
 
 
-def test_a_region_over_two_defects_goes_to_the_one_it_covers_more_of() -> None:
-    result = one_frame([true(0, 50, 50), true(1, 100, 50)], [measured(65, 50, 60, 20)])
-    assert result.tracks[0].sightings[0].found == ()
-    assert len(result.tracks[1].sightings[0].found) == 1
+def test_a_region_over_two_defects_goes_to_the_larger_overlap() -> None:
+    result = compare_frame([true(0, 50, 50), true(1, 100, 50)], [measured(65, 50, 60, 20)])
+    assert result.tracks[0].sightings[0].regions == ()
+    assert len(result.tracks[1].sightings[0].regions) == 1
     assert result.false == []
 
 
-def test_pieces_of_one_defect_are_all_its_own_and_the_largest_comes_first() -> None:
+def test_all_pieces_of_a_defect_belong_to_it_and_the_largest_comes_first() -> None:
     small, large = measured(50, 50, 5, 20), measured(57, 50, 13, 20)
-    result = one_frame([true(0, 50, 50)], [small, large])
-    assert result.tracks[0].sightings[0].found == (large, small)
+    result = compare_frame([true(0, 50, 50)], [small, large])
+    assert result.tracks[0].sightings[0].regions == (large, small)
     assert result.false == []
 
 
-def test_the_tolerance_is_kept() -> None:
-    near = one_frame([true(0, 50, 50)], [measured(72, 50)])
-    far = one_frame([true(0, 50, 50)], [measured(76, 50)])
-    assert len(near.tracks[0].sightings[0].found) == 1
+def test_a_region_within_the_tolerance_matches() -> None:
+    near = compare_frame([true(0, 50, 50)], [measured(72, 50)])
+    far = compare_frame([true(0, 50, 50)], [measured(76, 50)])
+    assert len(near.tracks[0].sightings[0].regions) == 1
     assert len(far.false) == 1
 
 
-def test_the_row_comes_from_the_whole_sighting_nearest_the_centre_that_was_found() -> None:
+def test_best_is_the_detected_complete_sighting_nearest_to_the_centre() -> None:
     frames = [
         (0, [true(7, 140, -5)], [measured(140, -5)]),
         (1, [true(7, 140, 20)], [measured(140, 20)]),
@@ -86,13 +86,13 @@ def test_the_row_comes_from_the_whole_sighting_nearest_the_centre_that_was_found
         (3, [true(7, 140, 125)], [measured(140, 125)]),
     ]
     track = compare(frames, HW, tolerance_px=3).tracks[7]
-    assert [sighting.frame_id for sighting in track.whole] == [2, 3, 1]
+    assert [sighting.frame_id for sighting in track.complete] == [2, 3, 1]
     assert track.best is not None
     assert track.best.frame_id == 3
     assert len(track.sightings) == 4
 
 
-def test_a_record_of_the_log_becomes_a_finding_without_its_holes() -> None:
+def test_from_record_reads_the_outer_outlines_without_holes() -> None:
     record = {
         "polygons": [box(0, 0, 9, 9).tolist(), box(2, 2, 3, 3).tolist()],
         "holes": 1,
@@ -101,8 +101,8 @@ def test_a_record_of_the_log_becomes_a_finding_without_its_holes() -> None:
         "width_mm": 0.9,
         "size_source": "map",
     }
-    finding = Finding.from_record(record)
-    assert len(finding.polygons) == 1
-    assert finding.polygons[0].max() == 9
-    assert finding.area_mm2 == pytest.approx(0.72)
-    assert finding.size_source == "map"
+    region = MeasuredRegion.from_record(record)
+    assert len(region.polygons) == 1
+    assert region.polygons[0].max() == 9
+    assert region.area_mm2 == pytest.approx(0.72)
+    assert region.size_source == "map"

@@ -1,12 +1,12 @@
-"""The table has a row for every rendered defect, and the contact sheet a tile."""
+"""Tests of the table of sizes and of the contact sheet."""
 
 import numpy as np
 import pytest
 
-from inspector.synthetic.contact_sheet import MEASURED_BGR, TILE_HW, TRUE_BGR, sheet, tile
+from inspector.synthetic.contact_sheet import MEASURED_BGR, TILE_HW, TRUE_BGR, draw_sheet, draw_tile
 from inspector.synthetic.rendered_defects import Appearance, RenderedDefect
-from inspector.synthetic.truth import Finding, compare
-from inspector.synthetic.truth_table import rows, summaries, table
+from inspector.synthetic.truth import MeasuredRegion, compare
+from inspector.synthetic.truth_table import format_table, make_rows, summarize
 from inspector.synthetic.web import VisibleDefect
 
 HW = (200, 300)
@@ -18,44 +18,44 @@ def defect(kind: str, x: float, y: float, side: float = 20) -> RenderedDefect:
     return RenderedDefect.of(kind, corners + np.array((x, y)), 0.1, LOOK)
 
 
-def finding(x: float, y: float, length_mm: float, source: str = "refined") -> Finding:
+def region(x: float, y: float, length_mm: float, source: str = "refined") -> MeasuredRegion:
     corners = np.array(((0.0, 0.0), (20.0, 0.0), (20.0, 20.0), (0.0, 20.0)))
-    return Finding((corners + np.array((x, y)),), 4.4, length_mm, 2.5, source)
+    return MeasuredRegion((corners + np.array((x, y)),), 4.4, length_mm, 2.5, source)
 
 
-def passing(web_id: int, kind: str, x: float, found_in: set[int]) -> list:
-    """Ten whole sightings moving down; measured length 2.8 + 0.1 per frame."""
+def passing(web_id: int, kind: str, x: float, detected_in: set[int]) -> list:
+    """Ten complete sightings moving down. Measured length 2.8 + 0.1 per frame."""
     return [
         (
             i,
             [VisibleDefect(web_id, defect(kind, x, 15.0 * i), True)],
-            [finding(x, 15.0 * i, 2.8 + 0.1 * i)] if i in found_in else [],
+            [region(x, 15.0 * i, 2.8 + 0.1 * i)] if i in detected_in else [],
         )
         for i in range(10)
     ]
 
 
 @pytest.fixture
-def made() -> list:
+def rows() -> list:
     frames = [
         *passing(0, "hole", 140, set(range(10))),
         *passing(1, "scratch", 100, set()),
         *passing(2, "hole", 60, {0, 1}),
     ]
-    return rows(compare(frames, HW, tolerance_px=3))
+    return make_rows(compare(frames, HW, tolerance_px=3))
 
 
-def test_every_defect_has_a_row_and_the_missed_one_says_so(made: list) -> None:
-    lines = table(made)
-    assert len(made) == 3
+def test_every_defect_has_a_row_and_a_missed_defect_is_marked(rows: list) -> None:
+    lines = format_table(rows)
+    assert len(rows) == 3
     assert len(lines) == 2 + 3
     (missed,) = [line for line in lines if "missed" in line]
     assert missed.startswith("scratch")
     assert "0/10" in missed
 
 
-def test_a_row_holds_true_and_measured_sizes_and_their_spread(made: list) -> None:
-    row = next(row for row in made if row.web_id == 0)
+def test_a_row_holds_true_and_measured_sizes_and_their_spread(rows: list) -> None:
+    row = next(row for row in rows if row.web_id == 0)
     assert row.true == pytest.approx((20 * 2**0.5 / 10, 2.0, 4.0))
     # The square is centred on the middle row of the picture in frame 6.
     assert row.frame_id == 6
@@ -65,8 +65,8 @@ def test_a_row_holds_true_and_measured_sizes_and_their_spread(made: list) -> Non
     assert row.ratios == pytest.approx((3.4 / 20 / 2**0.5 * 10, 1.25, 1.1))
 
 
-def test_summaries_tell_found_from_found_in_most_frames(made: list) -> None:
-    hole, scratch, every = summaries(made)
+def test_summaries_count_found_and_steadily_found_defects(rows: list) -> None:
+    hole, scratch, every = summarize(rows)
     assert (hole.rendered, hole.found, hole.steady) == (2, 2, 1)
     assert (scratch.rendered, scratch.found, scratch.steady) == (1, 0, 0)
     assert scratch.ratios is None
@@ -77,14 +77,14 @@ def test_summaries_tell_found_from_found_in_most_frames(made: list) -> None:
 
 def test_a_tile_shows_both_outlines_around_the_defect() -> None:
     image = np.full((*HW, 3), 128, np.uint8)
-    view = tile(image, defect("hole", 100, 80), [finding(104, 84, 2.8)], "hole 2.83 mm")
+    view = draw_tile(image, defect("hole", 100, 80), [region(104, 84, 2.8)], "hole 2.83 mm")
     assert view.shape[1] == TILE_HW[1]
     below = view[-TILE_HW[0] :].astype(int)
     for colour in (TRUE_BGR, MEASURED_BGR):
-        rows_, columns = np.nonzero(np.abs(below - colour).sum(axis=2) < 140)
-        assert len(rows_) > 200
-        assert abs(rows_.mean() - TILE_HW[0] / 2) < 40
+        lines, columns = np.nonzero(np.abs(below - colour).sum(axis=2) < 140)
+        assert len(lines) > 200
+        assert abs(lines.mean() - TILE_HW[0] / 2) < 40
         assert abs(columns.mean() - TILE_HW[1] / 2) < 40
-    grid = sheet([[view, view], [view]])
+    grid = draw_sheet([[view, view], [view]])
     assert grid.shape[1] >= 2 * TILE_HW[1]
     assert grid.shape[0] > 2 * view.shape[0]

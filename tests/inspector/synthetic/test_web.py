@@ -1,10 +1,10 @@
-"""The moving web shows its defects where it says, in every frame."""
+"""Tests that the moving web shows its defects at the reported places."""
 
 import numpy as np
 import pytest
 
 from inspector.synthetic.rendered_defects import Appearance, RenderedDefect, coverage
-from inspector.synthetic.web import MovingWeb, scattered_defects
+from inspector.synthetic.web import MovingWeb, scatter_defects
 
 HW = (120, 160)
 BLACK = Appearance((0.0, 0.0, 0.0), 0.0)
@@ -27,7 +27,7 @@ def clean_web(speed: float, **more: object) -> MovingWeb:
     )  # fmt: skip
 
 
-def test_the_next_frame_is_the_last_one_moved_on() -> None:
+def test_the_next_frame_is_the_last_frame_shifted() -> None:
     web = clean_web(7)
     first, second = web.frame(30)[0], web.frame(31)[0]
     assert np.array_equal(first[7:], second[:-7])
@@ -53,7 +53,7 @@ def test_no_seam_is_sharper_than_the_texture_itself() -> None:
 
 
 @pytest.mark.parametrize("speed", [6.0, 4.25])
-def test_a_defect_enters_passes_and_leaves_where_the_truth_says(speed: float) -> None:
+def test_a_defect_enters_passes_and_leaves_at_its_true_place(speed: float) -> None:
     web = clean_web(speed, defects=[square(40, 200.5)])
     seen = []
     for index in range(70):
@@ -62,21 +62,21 @@ def test_a_defect_enters_passes_and_leaves_where_the_truth_says(speed: float) ->
         if not visible:
             assert dark == 0
             continue
-        (here,) = visible
-        covered = coverage(here.defect.polygon, (0, 0, HW[1], HW[0]))
+        (hit,) = visible
+        covered = coverage(hit.defect.polygon, (0, 0, HW[1], HW[0]))
         assert dark == pytest.approx(covered.sum(), abs=45)
-        assert here.whole == bool(covered.sum() == pytest.approx(400, abs=1e-3))
+        assert hit.complete == bool(covered.sum() == pytest.approx(400, abs=1e-3))
         where = np.argwhere(image[..., 1] < 60)
-        if here.whole:
+        if hit.complete:
             centre = where.mean(axis=0)[::-1] + 0.5
-            assert centre == pytest.approx(here.defect.centroid, abs=0.51)
-        seen.append(here.whole)
+            assert centre == pytest.approx(hit.defect.centroid, abs=0.51)
+        seen.append(hit.complete)
     assert seen[0] is False
     assert seen[-1] is False
     assert seen.count(True) >= 10
 
 
-def test_repeated_defects_come_again_with_a_number_of_their_own() -> None:
+def test_repeated_defects_get_new_numbers() -> None:
     web = clean_web(10, defects=[square(30, 150), square(80, 190)], repeat_px=400)
     numbers = [hit.web_id for index in range(120) for hit in web.frame(index)[1]]
     assert sorted(set(numbers)) == [0, 1, 2, 3, 4, 5]
@@ -93,13 +93,13 @@ def test_without_repetition_a_defect_is_shown_once() -> None:
 
 def test_frames_come_in_any_order_and_are_the_same_each_time() -> None:
     settings = {"unevenness": 0.3, "flicker": 0.02, "noise": 3.0, "defects": [square(40, 60)]}
-    one, other = clean_web(3.5, **settings), clean_web(3.5, **settings)
-    later = one.frame(9)[0]
-    assert np.array_equal(later, [other.frame(i)[0] for i in range(10)][9])
-    assert np.array_equal(later, one.frame(9)[0])
+    first, second = clean_web(3.5, **settings), clean_web(3.5, **settings)
+    later = first.frame(9)[0]
+    assert np.array_equal(later, [second.frame(i)[0] for i in range(10)][9])
+    assert np.array_equal(later, first.frame(9)[0])
 
 
-def test_the_light_is_uneven_in_the_camera_and_stays_there() -> None:
+def test_the_uneven_light_does_not_move_with_the_web() -> None:
     flat = np.full((50, 50, 3), 200, np.uint8)
     web = MovingWeb(
         flat, frame_hw=HW, mm_per_px=0.1, speed_px_per_frame=9, seed=4,
@@ -111,7 +111,7 @@ def test_the_light_is_uneven_in_the_camera_and_stays_there() -> None:
     assert np.array_equal(frame, web.frame(25)[0])
 
 
-def test_noise_has_the_deviation_asked_for() -> None:
+def test_noise_has_the_requested_deviation() -> None:
     flat = np.full((50, 50, 3), 128, np.uint8)
     web = MovingWeb(
         flat, frame_hw=HW, mm_per_px=0.1, speed_px_per_frame=9, seed=4,
@@ -123,31 +123,31 @@ def test_noise_has_the_deviation_asked_for() -> None:
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] < 0.1
 
 
-def test_scattered_defects_are_one_of_each_and_inside_the_web() -> None:
-    found = scattered_defects(
+def test_scatter_defects_places_each_request_inside_the_web() -> None:
+    defects = scatter_defects(
         [(kind, length, None) for kind in ("hole", "scratch") for length in (4.0, 8.0, 12.0)],
         np.random.default_rng(3), frame_hw=(720, 1280), mm_per_px=0.1,
         start_px=800, spacing_px=300,
     )  # fmt: skip
-    assert sorted(defect.kind for defect in found) == ["hole"] * 3 + ["scratch"] * 3
-    for place, defect in enumerate(found):
+    assert sorted(defect.kind for defect in defects) == ["hole"] * 3 + ["scratch"] * 3
+    for place, defect in enumerate(defects):
         x0, _, x1, _ = defect.bounds
         assert x0 >= 0
         assert x1 <= 1280
         assert abs(defect.centroid[1] - 800 - 300 * place) <= 61
-    lengths = sorted(round(defect.length_mm) for defect in found if defect.kind == "hole")
+    lengths = sorted(round(defect.length_mm) for defect in defects if defect.kind == "hole")
     assert lengths == [4, 8, 12]
 
 
 def test_a_gap_keeps_even_long_defects_apart() -> None:
-    found = scattered_defects(
+    defects = scatter_defects(
         [("missing_yarn", 30.0, 1.0), ("hole", 8.0, 8.0)] * 6, np.random.default_rng(2),
         frame_hw=(400, 400), mm_per_px=0.1, start_px=300, spacing_px=60, gap_px=40,
     )  # fmt: skip
-    assert len(found) == 12
-    for number, one in enumerate(found):
-        for other in found[:number]:
-            a, b = one.bounds, other.bounds
+    assert len(defects) == 12
+    for number, defect in enumerate(defects):
+        for other in defects[:number]:
+            a, b = defect.bounds, other.bounds
             gaps = max(a[0] - b[2], b[0] - a[2], a[1] - b[3], b[1] - a[3])
             assert gaps >= 40
 
