@@ -36,7 +36,7 @@ class Board:
     def __post_init__(self) -> None:
         if self.type not in TYPES:
             raise CalibrationError(
-                f"board type {self.type!r} is unknown; use one of {', '.join(TYPES)}"
+                f"board type {self.type!r} is unknown; known: {', '.join(TYPES)}"
             )
         if min(self.squares) < 3:
             raise CalibrationError(f"squares must be at least 3x3, not {self.squares}")

@@ -15,7 +15,7 @@ MAX_DECIMALS: Final = 4
 def mm_per(unit: str) -> float:
     """Millimetres in one `unit`. Raises ConfigError for an unknown unit."""
     if unit not in MM_PER:
-        raise ConfigError(f"unit {unit!r} is unknown; use one of {', '.join(MM_PER)}")
+        raise ConfigError(f"unit {unit!r} is unknown; known: {', '.join(MM_PER)}")
     return MM_PER[unit]
 
 

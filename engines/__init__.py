@@ -1,1 +1,1 @@
-"""How a picture becomes an anomaly map: engine files, their runtimes, and how they are made."""
+"""Reads, checks and runs engine files: a picture in, an anomaly map and a score out."""

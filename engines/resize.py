@@ -1,4 +1,4 @@
-"""Frame to input pixels by the spec's rule: the one function that fitting and running share."""
+"""Resizes a frame to the input of an engine. Fitting and running both use this function."""
 
 import cv2
 import numpy as np
@@ -9,11 +9,12 @@ from inspector.core.geometry import Affine
 
 
 def to_input(image: Image, rule: ResizeRule) -> tuple[Image, Affine]:
-    """image: (H, W, 3) uint8 BGR -> ((h, w, 3) uint8 RGB, the map input pixels -> frame pixels).
+    """Returns (h, w, 3) uint8 RGB and the transformation from input pixels to frame pixels.
 
-    Crops rule.crop, halves by area averaging while both sides stay at least twice the target,
-    then resamples bilinearly. Plain bilinear aliases, and area averaging by a broken factor costs
-    ten times more; an exact half is cheap.
+    image: (H, W, 3) uint8 BGR. The function crops rule.crop. It halves the picture by area
+    averaging while both sides are at least twice the target. Then it resizes bilinearly. Bilinear
+    resizing alone would cause aliasing, and area averaging by a factor that is not a whole number
+    takes ten times as long; halving is fast.
     """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = crop_box(rule, (height, width))
@@ -29,7 +30,7 @@ def to_input(image: Image, rule: ResizeRule) -> tuple[Image, Affine]:
 
 
 def crop_box(rule: ResizeRule, frame_hw: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The part of a frame that the engine sees, in whole pixels, half-open (x0, y0, x1, y1)."""
+    """The part of a frame that the engine sees: (x0, y0, x1, y1) in pixels, x1 and y1 excluded."""
     height, width = frame_hw
     left, top, right, bottom = rule.crop
     return (

@@ -10,7 +10,7 @@ from inspector.core.errors import SpecError
 from inspector.core.schema import shown
 
 DEEPEST: Final = 32
-"""Levels of values within values. Code that handles a spec walks through them by recursion."""
+"""Largest number of nested levels. Code that reads a spec is recursive."""
 
 LONGEST_TEXT: Final = 1000
 MOST_SETTINGS: Final = 64
@@ -30,7 +30,7 @@ def parse_json(text: str, what: str) -> Any:
 
 
 def _refuse_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON number")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def _parse_float(number: str) -> float:

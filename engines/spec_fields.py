@@ -39,7 +39,7 @@ MOST_LAYERS: Final = 10_000
 class PictureFigure:
     """Distribution of one figure over the good pictures.
 
-    quantiles: at the levels QUANTILES, never falling. sd: standard deviation (of n - 1; 0 for one
+    quantiles: at the levels QUANTILES, in rising order. sd: standard deviation (of n - 1; 0 for one
     picture). low, high: a frame outside them is not like the good pictures; None: no limit.
     """
 
@@ -59,7 +59,7 @@ class PictureFigure:
         for value in self.quantiles:
             check_number(f"figure {self.name}: quantiles", value)
         if list(self.quantiles) != sorted(self.quantiles):
-            raise SpecError(f"figure {self.name}: quantiles must not fall")
+            raise SpecError(f"figure {self.name}: quantiles must be in rising order")
         check_number(f"figure {self.name}: low", self.low)
         check_number(f"figure {self.name}: high", self.high)
         if self.low is not None and self.high is not None and self.low > self.high:
@@ -133,9 +133,9 @@ class RateThresholds:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """Settings that were tried. score: by the criterion of the selection, None where the trial
-    failed or was skipped; note then says why. seconds: wall time of the trial."""
+class SelectionCandidate:
+    """Settings that were tried. score: by the criterion of the selection; None if the trial
+    failed or was skipped, and note says why. seconds: wall time of the trial."""
 
     method: str
     settings: dict[str, Any]
@@ -157,7 +157,7 @@ class Selection:
     chosen: index of the candidate that the engine uses. budget_seconds: time that was allowed."""
 
     criterion: str
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[SelectionCandidate, ...]
     chosen: int
     reason: str
     budget_seconds: float | None = None
@@ -173,7 +173,7 @@ class Selection:
 @dataclass(frozen=True, slots=True)
 class PowerPoint:
     """Simulated defects of one size and contrast. contrast: largest difference from the good
-    picture in grey levels of 0 to 255; None where it was mixed. detected: how many FAIL."""
+    picture in grey levels of 0 to 255; None if contrasts are mixed. detected: how many FAIL."""
 
     size_px: float
     simulated: int
@@ -195,7 +195,7 @@ class PowerPoint:
 @dataclass(frozen=True, slots=True)
 class DefectPower:
     """How well one kind of simulated defect is detected. kind: such as scratch, crack, hole.
-    smallest_px: smallest size of which at least 90 % are detected; None where no size reaches it.
+    smallest_px: smallest size of which at least 90 % are detected; None if no size reaches it.
     parameters: how the defects were made."""
 
     kind: str
@@ -217,7 +217,7 @@ class Foreground:
     source: how it was determined, such as a file, pictures of the empty scene, or features. share:
     mean share of the engine's input that it covers. hw, mask: for product that stays in place, a
     PNG with 8 bits grey, base64, 255 where the product is; it shows what the engine's input shows.
-    Both are None where every picture has a mask of its own. parameters: of the source.
+    Both are None if every picture has a different mask. parameters: of the source.
     """
 
     source: str
@@ -242,8 +242,9 @@ class Quantisation:
 
     weights, activations: their types, such as int8 and uint8. calibration: how the ranges were
     chosen, such as minmax. pictures, pictures_sha256: number of the pictures that were used, and
-    the hash of their list. per_channel, reduce_range: as in onnxruntime's quantizer. nodes: how
-    many were quantised. float_layers: names of those that stay float32 because they lost accuracy.
+    the hash of their list. per_channel, reduce_range: as in onnxruntime's quantizer. nodes:
+    number of quantised nodes. float_layers: names of layers that stay float32, because they lost
+    accuracy.
     band: half width of the band around the image threshold, in scores, in which verdicts may
     differ from float32. parameters: what else was set or measured.
     """

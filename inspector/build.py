@@ -12,7 +12,7 @@ from loguru import logger
 from calibration.plane import Calibration
 from calibration.store import load_calibration
 from engines.backends.fake import FakeEngine
-from engines.roi import mask
+from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
 from inspector import gate
@@ -250,7 +250,7 @@ def _judge(
             score_ratio=measure.severity.score_ratio,
         ),
         max_refined=measure.max_refined,
-        inspected=None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop),
+        inspected=None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop),
     )
     return Judge(
         analyzer.analyze,

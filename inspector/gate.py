@@ -13,8 +13,8 @@ from loguru import logger
 from calibration.plane import Calibration
 from engines import parity
 from engines.opening import Engine, open_engine
-from engines.parity import Region, Ruler
-from engines.roi import mask
+from engines.parity import RegionSize, Ruler
+from engines.roi import draw_mask
 from engines.spec import CONVERTED_FROM, EngineSpec
 from engines.spec_file import file_hash, read_spec
 from inspector.config import EngineConfig, MeasureConfig
@@ -104,7 +104,7 @@ class EngineGate:
             raise EngineError(f"engine file {config.path} was replaced while the run started")
 
     def _check(self, engine: Engine, config: EngineConfig) -> None:
-        found = parity.find(
+        found = parity.compare_golden(
             engine,
             image_threshold=self._run.image_threshold,
             pixel_threshold=self._run.pixel_threshold,
@@ -113,11 +113,11 @@ class EngineGate:
         )
         self._run.parity.clear()
         if found is None:
-            if (unknown := parity.doubt(engine)) is not None:
+            if (unknown := parity.explain_missing_golden(engine)) is not None:
                 self._without_golden(unknown, config)
             return
         self._run.parity.update(found.as_dict())
-        parity.check(found)
+        parity.require_parity(found)
         logger.info(
             "{} agrees with the engine's reference: map within {:.2g} of its largest value, "
             "checked in {:.2f} s",
@@ -190,7 +190,7 @@ def ruler(
         opening_px=measure.opening_px,
         severity=SeverityLimits(),
         max_refined=0,
-        inspected=None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop),
+        inspected=None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop),
     )
     # Only its size is looked at where nothing is refined.
     frame = np.broadcast_to(np.uint8(0), (height, width, 3))
@@ -210,8 +210,8 @@ def ruler(
     )
 
 
-def _region(defect: Defect) -> Region:
-    return Region(
+def _region(defect: Defect) -> RegionSize:
+    return RegionSize(
         defect.centroid_px,
         defect.map_length_px if defect.map_length_mm is None else defect.map_length_mm,
         defect.map_area_px if defect.map_area_mm2 is None else defect.map_area_mm2,

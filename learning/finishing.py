@@ -14,7 +14,7 @@ import onnx
 
 from engines import golden
 from engines.picture_statistics import summarise_pictures
-from engines.roi import mask
+from engines.roi import draw_mask
 from engines.spec import EngineSpec, LeftOutRecord, ResizeRule, Roi
 from engines.spec_fields import PictureStatistics
 from engines.spec_file import write_engine
@@ -265,7 +265,7 @@ def inspected(roi: Roi | None, rule: ResizeRule) -> Mask | None:
     """(H, W) of the input, None for all. Raises DataError where nothing is left."""
     if roi is None:
         return None
-    inside = mask(roi, rule.input_hw, rule.crop)
+    inside = draw_mask(roi, rule.input_hw, rule.crop)
     if not inside.any():
         raise DataError("the region of interest leaves no pixel of the engine's input")
     return inside

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.opening import Engine
-from engines.roi import mask
+from engines.roi import draw_mask
 from engines.spec import EngineSpec, LeftOutRecord, ThresholdRule
 from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
@@ -51,7 +51,7 @@ def picture_hash(pixels: Image) -> str:
 def scored(engine: Engine, pictures: Iterable[Image], *, ordered: bool = False) -> LeftOut:
     """pictures: (H, W, 3) uint8 RGB each, which the engine does not hold."""
     spec = engine.spec
-    inside = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
+    inside = None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
     kept: list[npt.NDArray[np.float32]] = []
     waiting = iter(pictures)
     while batch := list(itertools.islice(waiting, BATCH)):

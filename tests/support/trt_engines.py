@@ -1,4 +1,4 @@
-"""An engine of every method, in the forms that make other graphs."""
+"""Engines of every method, with all options that change the graph."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def fit(name: str, options: dict[str, Any], out: Path) -> None:
+def make_engine(name: str, options: dict[str, Any], out: Path) -> None:
     if name in TRAINED:
         wanted = Wanted("parts", Glass(), resolve(DEFAULT), threads=1)
         engine_of_model(glass_model(37, 11, HW), parts(8), wanted, out, lambda *_: None)
