@@ -113,8 +113,8 @@ def from_board(
     report = _report(calibration, errors)
     if report.residual_rms_px > max_residual_px:
         raise CalibrationError(
-            f"the rms error of the board's corners is {report.residual_rms_px:.2f} pixels, more than "
-            f"{max_residual_px:g}: check that the board is flat, that it is on the same "
+            f"the rms error of the board's corners is {report.residual_rms_px:.2f} pixels, above "
+            f"the limit of {max_residual_px:g}: check that the board is flat, that it is on the same "
             "plane in all pictures, and that the lens does not distort"
         )
     return calibration, report

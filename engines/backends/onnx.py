@@ -70,7 +70,7 @@ class OnnxEngine(CheckedEngine):
         check_device_settings(device, threads)
         if ort is None:
             raise EngineError(
-                "onnxruntime is not installed: "
+                "running an engine needs onnxruntime: "
                 "pip install '.[cpu]' (or '.[gpu]' for an NVIDIA card)"
             )
         providers = _choose_providers(device, fall_back)

@@ -50,7 +50,9 @@ class OpenVinoEngine(CheckedEngine):
         if hint not in HINTS:
             raise ConfigError(f"engine.hint {hint!r} is unknown; known: {', '.join(HINTS)}")
         if ov is None:
-            raise EngineError("OpenVINO is not installed: pip install '.[openvino]'")
+            raise EngineError(
+                "running an engine on OpenVINO needs openvino: pip install '.[openvino]'"
+            )
         core = ov.Core()
         plugin = _choose_plugin(core, device, fall_back)
         spec, model = read_engine(path)
