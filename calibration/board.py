@@ -114,8 +114,8 @@ def from_board(
     if report.residual_rms_px > max_residual_px:
         raise CalibrationError(
             f"the rms error of the board's corners is {report.residual_rms_px:.2f} pixels, above "
-            f"the limit of {max_residual_px:g}: check that the board is flat, that it is on the same "
-            "plane in all pictures, and that the lens does not distort"
+            f"the limit of {max_residual_px:g}: check that the board is flat and on the same plane "
+            "in all pictures, and that the lens does not distort"
         )
     return calibration, report
 

@@ -1,1 +1,23 @@
-"""Reads, checks and runs engine files: a picture in, an anomaly map and a score out."""
+"""Reads, checks and runs engine files. docs/python-api.md explains the public names below.
+
+Each name is imported when it is first used.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engines.opening import Engine, open_engine
+    from engines.prediction import Prediction
+else:
+    from inspector.core.lazy import lazy_exports
+
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "Engine": "engines.opening:Engine",
+            "Prediction": "engines.prediction:Prediction",
+            "open_engine": "engines.opening:open_engine",
+        },
+    )
+
+__all__ = ["Engine", "Prediction", "open_engine"]

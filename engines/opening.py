@@ -2,12 +2,15 @@
 
 import importlib
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from engines.backends.choosing import AUTO, Choice, open_fastest
 from engines.spec import EngineSpec
 from inspector.core.arrays import Image, Map
 from inspector.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from engines.prediction import AnyPicture, Pictures, Prediction
 
 BACKENDS: Final[dict[str, str]] = {
     "onnx": "engines.backends.onnx:OnnxEngine",
@@ -27,7 +30,7 @@ TAKES_PLAN_DIR: Final = ("trt",)
 
 
 class Engine(Protocol):
-    """Runs one engine file. Open, use and close it on the same thread."""
+    """Runs one engine file. Open, use and close it on the same thread; `with` closes it."""
 
     chosen_because: str
     """Why this backend and device were chosen; empty if the configuration names them."""
@@ -43,6 +46,24 @@ class Engine(Protocol):
 
     def warm_up(self) -> None:
         """Runs once on a black picture, so that the first frame is not slower than the others."""
+        ...
+
+    def predict(self, picture: "AnyPicture", *, channels: str = "bgr") -> "Prediction":
+        """Computes map, score and verdict of one picture with the thresholds of the engine file.
+
+        picture: (H, W, 3) or grey (H, W), uint8, of any size. It is cropped and resized by the rule
+        of the engine, as in the pipeline. A warning is logged if its aspect ratio differs from the
+        pictures of fitting. channels: bgr or rgb. Raises DataError for another shape or dtype, and
+        InferenceError if the result is not finite.
+        """
+        ...
+
+    def predict_batch(self, pictures: "Pictures", *, channels: str = "bgr") -> "list[Prediction]":
+        """Like predict, for several pictures, which may differ in size.
+
+        They run in one call of the runtime, or in several if its batch is limited. Errors have the
+        index of the picture, starting at 0.
+        """
         ...
 
     def infer(self, pixels: Image) -> tuple[Map, "Scores"]:
@@ -66,20 +87,24 @@ class Engine(Protocol):
         """Frees the memory. A second call does nothing."""
         ...
 
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
 
 Scores = Map
 """(n,) float32."""
 
 
 def open_engine(
-    path: Path,
+    path: Path | str,
     *,
     backend: str = "onnx",
     device: str = "cpu",
     threads: int = 0,
     fall_back: bool = False,
     hint: str = "latency",
-    plan_dir: Path | None = None,
+    plan_dir: Path | str | None = None,
 ) -> Engine:
     """Opens an engine file.
 
@@ -100,10 +125,10 @@ def open_engine(
         module, _, name = BACKENDS[choice.backend].partition(":")
         options: dict[str, Any] = {"hint": hint} if choice.backend in TAKES_HINT else {}
         if choice.backend in TAKES_PLAN_DIR:
-            options["plan_dir"] = plan_dir
+            options["plan_dir"] = None if plan_dir is None else Path(plan_dir)
         cls = getattr(importlib.import_module(module), name)
         engine: Engine = cls(
-            path, device=choice.device, threads=threads, fall_back=fall_back, **options
+            Path(path), device=choice.device, threads=threads, fall_back=fall_back, **options
         )
         return engine
 

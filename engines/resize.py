@@ -1,11 +1,20 @@
 """Resizes a frame to the input of an engine. Fitting and running both use this function."""
 
+from typing import Final
+
 import cv2
 import numpy as np
+from loguru import logger
 
-from engines.spec import ResizeRule
+from engines.spec import EngineSpec, ResizeRule
 from inspector.core.arrays import Image
+from inspector.core.errors import FrameError
 from inspector.core.geometry import Affine
+from inspector.core.types import Cause
+
+ASPECT_TOLERANCE: Final = 0.02
+"""Largest relative difference without a warning. Rounding a 16:9 frame to multiples of 32 changes
+the aspect ratio by up to 1.6 %, during fitting as well."""
 
 
 def to_input(image: Image, rule: ResizeRule) -> tuple[Image, Affine]:
@@ -39,3 +48,43 @@ def crop_box(rule: ResizeRule, frame_hw: tuple[int, int]) -> tuple[int, int, int
         round(right * width),
         round(bottom * height),
     )
+
+
+class Resizer:
+    """Resizes frames for one engine, both in the pipeline and in predict().
+
+    warnings: gets a sentence when a frame has another aspect ratio than the frames of fitting.
+    """
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self._rule = spec.resize
+        self._fitted_hw = spec.frame_hw
+        self._checked_hw: tuple[int, int] | None = None
+        self.warnings: list[str] = []
+
+    def __call__(self, image: Image) -> tuple[Image, Affine]:
+        """See to_input. Raises FrameError for a frame that is too small for the crop."""
+        frame_hw = (image.shape[0], image.shape[1])
+        if frame_hw != self._checked_hw:
+            self._check_aspect(frame_hw)
+            self._checked_hw = frame_hw
+        return to_input(image, self._rule)
+
+    def _check_aspect(self, frame_hw: tuple[int, int]) -> None:
+        x0, y0, x1, y1 = crop_box(self._rule, frame_hw)
+        if x0 >= x1 or y0 >= y1:
+            raise FrameError(
+                f"a frame of {frame_hw[1]}x{frame_hw[0]} pixels is too small for the engine's crop",
+                Cause.SIZE,
+            )
+        fx0, fy0, fx1, fy1 = crop_box(self._rule, self._fitted_hw)
+        aspect, fitted = (x1 - x0) / (y1 - y0), (fx1 - fx0) / (fy1 - fy0)
+        if self.warnings or abs(aspect / fitted - 1) <= ASPECT_TOLERANCE:
+            return
+        warning = (
+            f"frames of {frame_hw[1]}x{frame_hw[0]} have another aspect ratio than the "
+            f"{self._fitted_hw[1]}x{self._fitted_hw[0]} of fitting: they are distorted, and scores "
+            "may change"
+        )
+        logger.warning("{}", warning)
+        self.warnings.append(warning)

@@ -106,6 +106,29 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"av", "cv2", "numpy", "pygame"},
     ),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
+    "inspector/api": (
+        {
+            CORE,
+            TOP,
+            "calibration",
+            "inspector",
+            *(
+                f"inspector.{p}"
+                for p in ("api", "config", "measure", "outputs", "pipeline", "render")
+            ),
+        },
+        {"numpy", "cv2"},
+    ),
+    "inspector/config": (
+        {
+            *(CORE, TOP, "inspector", "inspector.config"),
+            *(
+                f"inspector.{p}"
+                for p in ("sources", "processing", "measure", "outputs", "pipeline")
+            ),
+        },
+        {"yaml"},
+    ),
     "inspector": (
         {
             CORE,
@@ -113,7 +136,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             BACKENDS,
             "calibration",
             "inspector",
-            *(f"inspector.{p}" for p in ("sources", "processing", "measure")),
+            "inspector.api",
+            *(f"inspector.{p}" for p in ("config", "sources", "processing", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline")),
         },
         {"yaml", "tqdm", "numpy"},

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from engines.parity import TOLERANCES
 from engines.spec_file import read_spec
-from inspector.config import MeasureConfig
 from inspector.core.errors import ConfigError
-from inspector.gate import ruler
+from inspector.gate import make_ruler
+from inspector.measure.options import MeasureOptions
 from learning.converting import Converted, convert_to_half
 from tools._argument_types import out_file
 from tools._cli import guarded, program
@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     if out.resolve() == source.resolve():
         raise ConfigError("--out names the engine itself; the float32 file is what it is made from")
     spec = read_spec(source)
-    measuring = ruler(spec, None, MeasureConfig(), pixel_threshold=spec.pixel_threshold)
+    measuring = make_ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
     done = convert_to_half(source, out, measuring, threads=arguments.threads)
     _tell(done, source, out)
     return 0

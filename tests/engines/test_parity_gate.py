@@ -10,9 +10,9 @@ from engines import golden, parity
 from engines.backends.onnx import OnnxEngine
 from engines.parity import TOLERANCES, RegionSize, Ruler
 from engines.spec import PRECISIONS
-from inspector.config import MeasureConfig
 from inspector.core.errors import ParityError
-from inspector.gate import ruler
+from inspector.gate import make_ruler
+from inspector.measure.options import MeasureOptions
 
 
 class Altered:
@@ -37,7 +37,7 @@ def engine(engine_file):
 
 def compare(engine, change, **options):
     spec = engine.spec
-    measuring = ruler(spec, None, MeasureConfig(), pixel_threshold=spec.pixel_threshold)
+    measuring = make_ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
     result = parity.compare_golden(Altered(engine, change), ruler=measuring, **options)
     assert result is not None
     return result
@@ -108,7 +108,7 @@ def test_a_verdict_by_size_that_flips_is_refused_even_for_a_tiny_difference(engi
         return areas[-1] >= limit
 
     limit = 0.0
-    measuring = ruler(spec, None, MeasureConfig(), pixel_threshold=level, failed=failed)
+    measuring = make_ruler(spec, None, MeasureOptions(), pixel_threshold=level, failed=failed)
     altered = Altered(engine, change)
     assert parity.compare_golden(altered, pixel_threshold=level, ruler=measuring).failures == ()
     limit = (areas[0] + areas[1]) / 2
@@ -119,7 +119,7 @@ def test_a_verdict_by_size_that_flips_is_refused_even_for_a_tiny_difference(engi
 
 def test_a_region_of_another_length_is_refused(engine):
     level = float(np.quantile(golden.unpack(engine.spec).maps, 0.9))
-    expected = ruler(engine.spec, None, MeasureConfig(), pixel_threshold=level)
+    expected = make_ruler(engine.spec, None, MeasureOptions(), pixel_threshold=level)
     turns = itertools.cycle((1.2, 1.0))
 
     def enlarge(anomaly_map):

@@ -6,24 +6,15 @@ from measure_scenes import THRESHOLD, TO_FRAME, bar, defect, ellipse, scene, swo
 
 from inspector.core.geometry import Points
 from inspector.core.types import Defect
-from inspector.measure.analyzer import DefectSizeAnalyzer
+from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.contours import find_regions
 from inspector.measure.edges import trimmed
-from inspector.measure.severity import SeverityLimits
+from inspector.measure.options import MeasureOptions
 from inspector.synthetic.rendered_defects import RenderedDefect
 
 
 def analyze(image: np.ndarray, anomaly_map: np.ndarray) -> tuple[Defect, ...]:
-    analyzer = DefectSizeAnalyzer(
-        None,
-        refine=True,
-        min_area_px=0.0,
-        min_area_mm2=None,
-        opening_px=0,
-        severity=SeverityLimits(),
-        max_refined=20,
-        inspected=None,
-    )
+    analyzer = MapAnalyzer(None, MeasureOptions(max_refined=20))
     return analyzer.analyze(image, anomaly_map, TO_FRAME, THRESHOLD)
 
 
