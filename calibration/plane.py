@@ -13,7 +13,7 @@ from inspector.core.geometry import Points
 KINDS = ("scale", "homography")
 
 LARGEST_SIDE = 65_536
-LEAST_SCALE, LARGEST_SCALE = 1e-6, 1e4
+MIN_SCALE, LARGEST_SCALE = 1e-6, 1e4
 
 Row = tuple[float, float, float]
 Matrix = tuple[Row, Row, Row]
@@ -63,9 +63,9 @@ class Calibration:
             raise CalibrationError("homography is not allowed with kind scale; remove it")
         if self.mm_per_px is None:
             raise CalibrationError("mm_per_px is missing; kind scale needs it")
-        if not all(LEAST_SCALE <= v <= LARGEST_SCALE for v in self.mm_per_px):
+        if not all(MIN_SCALE <= v <= LARGEST_SCALE for v in self.mm_per_px):
             raise CalibrationError(
-                f"mm_per_px must be between {LEAST_SCALE:g} and {LARGEST_SCALE:g}, "
+                f"mm_per_px must be between {MIN_SCALE:g} and {LARGEST_SCALE:g}, "
                 f"not {self.mm_per_px}"
             )
 

@@ -26,7 +26,7 @@ map, score: relative to the largest reference value. mask: 1 - IoU. length, area
 relative to its own length and area.
 """
 
-LEAST_SIDE: Final = 8
+MIN_SIDE: Final = 8
 """Side in map pixels. Differences of smaller regions and masks are divided by this size, because
 otherwise a single pixel at the threshold could fail the check."""
 
@@ -142,7 +142,7 @@ def compare_golden(
     with np.errstate(over="ignore"):
         rounded = maps.astype(reference.map_dtype).astype(np.float32)
     sizes = _compare_regions(reference, rounded, ruler)
-    least = LEAST_SIDE * (1.0 if ruler is None else ruler.pixel)
+    least = MIN_SIDE * (1.0 if ruler is None else ruler.pixel)
     return ParityResult(
         backend=engine.running_on,
         precision=spec.precision,
@@ -255,7 +255,7 @@ def _relative_difference(actual: Values, expected: Values) -> float:
 def _mask_difference(actual: Mask, expected: Mask) -> float:
     """1 - IoU of two masks."""
     union = int((actual | expected).sum())
-    return float((actual ^ expected).sum() / max(union, LEAST_SIDE**2))
+    return float((actual ^ expected).sum() / max(union, MIN_SIDE**2))
 
 
 def _finite(value: float) -> float | None:

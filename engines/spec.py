@@ -34,7 +34,7 @@ CONVERTED_FROM = "converted_from_graph"
 RESIZE_KINDS = ("halve_linear",)
 PRECISIONS = ("float32", "float16")
 LARGEST_SIDE = 65_536
-LEAST_CROP = 0.01
+MIN_CROP = 0.01
 
 LARGEST_PICTURE = 1 << 24
 """Largest number of pixels of an input and of a map; 4096x4096."""
@@ -211,9 +211,9 @@ class EngineSpec:
         left, top, right, bottom = self.resize.crop
         if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
             raise SpecError(f"resize.crop must be within 0 and 1, not {self.resize.crop!r}")
-        if min(right - left, bottom - top) < LEAST_CROP:
+        if min(right - left, bottom - top) < MIN_CROP:
             raise SpecError(
-                f"resize.crop must keep {LEAST_CROP:.0%} of each side, not {self.resize.crop!r}"
+                f"resize.crop must keep {MIN_CROP:.0%} of each side, not {self.resize.crop!r}"
             )
         if self.roi is not None:
             _check_roi(self.roi)

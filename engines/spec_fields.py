@@ -27,12 +27,12 @@ LONGEST_VIEW: Final = 1024
 LONGEST_PNG: Final = 4_000_000
 """Characters of its base64 text."""
 
-MOST_FIGURES: Final = 32
-MOST_RATES: Final = 64
-MOST_CANDIDATES: Final = 1000
-MOST_KINDS: Final = 64
-MOST_POINTS: Final = 256
-MOST_LAYERS: Final = 10_000
+MAX_FIGURES: Final = 32
+MAX_RATES: Final = 64
+MAX_CANDIDATES: Final = 1000
+MAX_KINDS: Final = 64
+MAX_POINTS: Final = 256
+MAX_LAYERS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class PictureStatistics:
 
     def __post_init__(self) -> None:
         check_count("good_pictures.count", self.count, low=1)
-        check_length("good_pictures.figures", self.figures, MOST_FIGURES)
+        check_length("good_pictures.figures", self.figures, MAX_FIGURES)
         _refuse_twice("good_pictures.figures", [figure.name for figure in self.figures])
         if self.bit_depth is not None and self.bit_depth not in BIT_DEPTHS:
             raise SpecError(f"good_pictures.bit_depth must be one of {BIT_DEPTHS}")
@@ -95,8 +95,8 @@ class ReferenceView:
     """A small grey picture of the good product, to register frames on.
 
     hw: its size, px. picture: PNG with 8 bits grey, base64; engines.png decodes it. It shows what
-    the engine's input shows. pictures: number of good pictures that it is the mean of. aligned:
-    whether the good pictures prove that the product lies at one place. shift: distances of the
+    the engine's input shows. pictures: number of good pictures whose mean it is. aligned: whether
+    the good pictures show that the product is always at the same place. shift: distances of the
     good pictures from this view, in px of the engine's input.
     """
 
@@ -164,7 +164,7 @@ class Selection:
 
     def __post_init__(self) -> None:
         check_text("selection.criterion", self.criterion)
-        check_length("selection.candidates", self.candidates, MOST_CANDIDATES)
+        check_length("selection.candidates", self.candidates, MAX_CANDIDATES)
         check_count("selection.chosen", self.chosen, high=len(self.candidates) - 1)
         check_text("selection.reason", self.reason)
         check_number("selection.budget_seconds", self.budget_seconds, low=0)
@@ -205,7 +205,7 @@ class DefectPower:
 
     def __post_init__(self) -> None:
         check_text("power: kind", self.kind)
-        check_length(f"power of {self.kind}: points", self.points, MOST_POINTS)
+        check_length(f"power of {self.kind}: points", self.points, MAX_POINTS)
         check_number(f"power of {self.kind}: smallest_px", self.smallest_px, low=0)
         check_settings(f"power of {self.kind}: parameters", self.parameters)
 
@@ -266,8 +266,8 @@ class Quantisation:
             check_text(f"quantisation.{name}", getattr(self, name))
         check_count("quantisation.pictures", self.pictures, low=1)
         check_count("quantisation.nodes", self.nodes, low=1)
-        if len(self.float_layers) > MOST_LAYERS:
-            raise SpecError(f"quantisation.float_layers must hold at most {MOST_LAYERS} names")
+        if len(self.float_layers) > MAX_LAYERS:
+            raise SpecError(f"quantisation.float_layers must hold at most {MAX_LAYERS} names")
         for layer in self.float_layers:
             check_text("quantisation.float_layers", layer)
         check_number("quantisation.band", self.band, low=0)
@@ -275,15 +275,15 @@ class Quantisation:
 
 
 def check_rates(rates: tuple[RateThresholds, ...]) -> None:
-    """At most MOST_RATES rows with rising rates."""
-    check_length("rates", rates, MOST_RATES)
+    """At most MAX_RATES rows with rising rates."""
+    check_length("rates", rates, MAX_RATES)
     if any(row.rate >= later.rate for row, later in itertools.pairwise(rates)):
         raise SpecError("rates must be sorted, each rate once")
 
 
 def check_power(power: tuple[DefectPower, ...]) -> None:
-    """At most MOST_KINDS kinds, each once."""
-    check_length("power", power, MOST_KINDS)
+    """At most MAX_KINDS kinds, each once."""
+    check_length("power", power, MAX_KINDS)
     _refuse_twice("power", [row.kind for row in power])
 
 

@@ -44,7 +44,7 @@ noise does not decide between equal runtimes. The time must be measured: OpenVIN
 long as onnxruntime for RAD, and 1.3 times as long for PatchCore."""
 
 ROUNDS: Final = 20
-LEAST_ROUNDS: Final = 3
+MIN_ROUNDS: Final = 3
 RACE_S: Final = 2.0
 
 
@@ -155,7 +155,7 @@ def measure_times(racers: Sequence[Runnable]) -> list[float]:
     best = [math.inf] * len(racers)
     end = time.perf_counter() + RACE_S
     rounds = 0
-    while rounds < LEAST_ROUNDS or (rounds < ROUNDS and time.perf_counter() < end):
+    while rounds < MIN_ROUNDS or (rounds < ROUNDS and time.perf_counter() < end):
         for index in range(len(racers)) if rounds % 2 == 0 else reversed(range(len(racers))):
             start = time.perf_counter()
             racers[index].warm_up()

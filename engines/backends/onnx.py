@@ -161,7 +161,7 @@ class _BoundSession:
         return np.array(self._map.numpy(), copy=copy), np.array(self._score.numpy(), copy=copy)
 
     def queue(self) -> None:
-        """Starts a run on the pictures of the last run(), without waiting for its end."""
+        """Starts a run on the pictures of the last run() and does not wait until it ends."""
         options = ort.RunOptions()
         options.add_run_config_entry("disable_synchronize_execution_providers", "1")
         self._session.run_with_iobinding(self._binding, options)

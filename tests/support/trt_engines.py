@@ -28,8 +28,8 @@ ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
 
 def make_engine(name: str, options: dict[str, Any], out: Path) -> None:
     if name in TRAINED:
-        wanted = Wanted("parts", Glass(), resolve(DEFAULT), threads=1)
-        engine_of_model(glass_model(37, 11, HW), parts(8), wanted, out, lambda *_: None)
+        request = Wanted("parts", Glass(), resolve(DEFAULT), threads=1)
+        engine_of_model(glass_model(37, 11, HW), parts(8), request, out, lambda *_: None)
     else:
         recipe = Recipe("parts", make_method(name, options), resolve(DEFAULT), threads=1)
         fit_engine(parts(8), recipe, out, lambda *_: None)

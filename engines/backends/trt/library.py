@@ -31,7 +31,7 @@ MAX_PROBLEMS: Final = 8
 class Library:
     """A loaded TensorRT.
 
-    api: the module. name: a value of FLAVOURS. log: the logger for its objects. problems: errors
+    api: the module. name: a value of FLAVOURS. log: the logger of its objects. problems: errors
     that it logged.
     """
 
