@@ -28,6 +28,7 @@ def lost() -> Iterator[list[int]]:
     signal.signal(signal.SIGTERM, before)
 
 
+@pytest.mark.usefixtures("usual_signal_stack")
 def test_a_signal_while_the_summary_is_written_does_not_cost_it(
     inspect: Inspect, clip: Path, monkeypatch: pytest.MonkeyPatch, lost: list[int]
 ) -> None:
@@ -44,6 +45,7 @@ def test_a_signal_while_the_summary_is_written_does_not_cost_it(
     assert lost == []
 
 
+@pytest.mark.usefixtures("usual_signal_stack")
 def test_a_third_ctrl_c_in_the_middle_of_a_batch_leaves_a_count_that_adds_up(
     inspect: Inspect, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
