@@ -1,4 +1,4 @@
-"""How frame pixels become millimetres on the plane of the product."""
+"""Converts frame pixels to millimetres on the plane of the product."""
 
 from calibration.plane import Calibration
 from calibration.store import load_calibration, save_calibration

@@ -1,4 +1,4 @@
-"""Calibration from pictures of a checkerboard or ChArUco board lying on the product's plane."""
+"""Calibrates from pictures of a checkerboard or ChArUco board on the plane of the product."""
 
 import math
 from dataclasses import dataclass
@@ -20,8 +20,11 @@ ALIGN_ROUNDS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """squares: (columns, rows) of squares. square_u_mm: standard uncertainty of square_mm as
-    printed. marker_mm and dictionary (a name such as "4X4_50") belong to ChArUco boards."""
+    """A printed calibration board.
+
+    squares: (columns, rows) of squares. square_u_mm: standard uncertainty of square_mm.
+    marker_mm, dictionary (a name such as "4X4_50"): for ChArUco boards only.
+    """
 
     type: str
     squares: tuple[int, int]
@@ -32,25 +35,33 @@ class Board:
 
     def __post_init__(self) -> None:
         if self.type not in TYPES:
-            raise CalibrationError(f"board type {self.type!r} is unknown; known: {TYPES}")
+            raise CalibrationError(
+                f"board type {self.type!r} is unknown; known: {', '.join(TYPES)}"
+            )
         if min(self.squares) < 3:
-            raise CalibrationError(f"a board needs at least 3x3 squares, not {self.squares}")
+            raise CalibrationError(f"squares must be at least 3x3, not {self.squares}")
         if not (math.isfinite(self.square_mm) and self.square_mm > 0 and self.square_u_mm >= 0):
-            raise CalibrationError(f"square_mm must be positive, not {self.square_mm}")
+            raise CalibrationError(
+                "square_mm must be above 0 and square_u_mm at least 0, "
+                f"not {self.square_mm} and {self.square_u_mm}"
+            )
         if self.type == "charuco":
             if self.marker_mm is None or self.dictionary is None:
                 raise CalibrationError("a ChArUco board needs --marker-mm and --dictionary")
             if not 0 < self.marker_mm < self.square_mm:
                 raise CalibrationError(
-                    f"marker_mm must lie between 0 and square_mm, not {self.marker_mm}"
+                    f"marker_mm must be between 0 and square_mm, not {self.marker_mm}"
                 )
 
 
 @dataclass(frozen=True, slots=True)
 class BoardReport:
-    """How good a board calibration is. pitch_*: (x, y) mm per pixel. pitch_corners: at the four
-    corners of the frame, clockwise from the origin. tilt_deg: angle between the optical axis and
-    the normal of the plane, see tilt_deg()."""
+    """Accuracy of a board calibration.
+
+    corners: number of corners. pitch_*: (x, y) mm per pixel. pitch_corners: at the four corners of
+    the frame, clockwise from the origin. tilt_deg: angle between the optical axis and the normal of
+    the plane, see tilt_deg().
+    """
 
     corners: int
     residual_rms_mm: float
@@ -64,19 +75,23 @@ class BoardReport:
 def from_board(
     images: list[Image], names: list[str], board: Board, *, max_residual_px: float, camera: str = ""
 ) -> tuple[Calibration, BoardReport]:
-    """images: (H, W, 3) BGR of one size, the board lying anywhere on one and the same plane.
+    """Computes a calibration from pictures of a board.
 
-    Plane millimetres start at the first inner corner of the first picture's board. Raises
-    CalibrationError where a board is not found, or the marks miss their places by more than
-    max_residual_px (rms): a bent board, another plane, or a lens that distorts.
+    images: (H, W, 3) BGR, all of the same size. The board may be anywhere, but always on the same
+    plane. names: of the pictures, for messages. Plane coordinates (mm) start at the first inner
+    corner of the board in the first picture. Raises CalibrationError if a picture shows no board,
+    or if the rms error of the corners is above max_residual_px. Reasons for such an error are a
+    bent board, a board on another plane, and lens distortion.
     """
     if not images:
-        raise CalibrationError("no picture of the board was given")
+        raise CalibrationError("no picture of the board; give at least one")
     frame_hw = images[0].shape[0], images[0].shape[1]
     views = []
     for image, name in zip(images, names, strict=True):
         if image.shape[:2] != frame_hw:
-            raise CalibrationError(f"{name}: is not of the size of {names[0]}")
+            raise CalibrationError(
+                f"{name} and {names[0]} differ in size; all pictures must have the same size"
+            )
         views.append(find_corners(image, board, name))
     matrix, plane = _fit(views)
     pixels = np.concatenate([v[0] for v in views])
@@ -98,44 +113,50 @@ def from_board(
     report = _report(calibration, errors)
     if report.residual_rms_px > max_residual_px:
         raise CalibrationError(
-            f"the board's corners miss their places by {report.residual_rms_px:.2f} pixels rms, "
-            f"more than {max_residual_px:g}: is it flat, on one plane, and the lens undistorted?"
+            f"the rms error of the board's corners is {report.residual_rms_px:.2f} pixels, above "
+            f"the limit of {max_residual_px:g}: check that the board is flat and on the same plane "
+            "in all pictures, and that the lens does not distort"
         )
     return calibration, report
 
 
 def find_corners(image: Image, board: Board, name: str) -> tuple[Points, Points]:
-    """Inner corners: (n, 2) frame pixels, and (n, 2) mm on the board."""
+    """Finds the inner corners of a board: (n, 2) in frame pixels, and (n, 2) in mm on the board.
+
+    Raises CalibrationError if the picture shows fewer than MIN_CORNERS of them.
+    """
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    found = _charuco(grey, board) if board.type == "charuco" else _checkerboard(grey, board)
-    if found is None or len(found[0]) < MIN_CORNERS:
-        count = 0 if found is None else len(found[0])
+    corners = _find_charuco(grey, board) if board.type == "charuco" else _find_checks(grey, board)
+    if corners is None or len(corners[0]) < MIN_CORNERS:
+        count = 0 if corners is None else len(corners[0])
         columns, rows = board.squares
         raise CalibrationError(
-            f"{name}: no {board.type} of {columns}x{rows} squares found ({count} corners); "
-            "count squares, not corners"
+            f"{name}: found no {board.type} of {columns}x{rows} squares ({count} corners found); "
+            "check the number of squares (count squares, not corners)"
         )
-    # OpenCV counts from the centre of the first pixel, we from its corner.
-    return found[0] + 0.5, found[1]
+    # In OpenCV the centre of the first pixel is (0, 0). In this project it is (0.5, 0.5).
+    return corners[0] + 0.5, corners[1]
 
 
-def _checkerboard(grey: Image, board: Board) -> tuple[Points, Points] | None:
+def _find_checks(grey: Image, board: Board) -> tuple[Points, Points] | None:
     inner = (board.squares[0] - 1, board.squares[1] - 1)
     flags = cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_EXHAUSTIVE
-    found, corners = cv2.findChessboardCornersSB(grey, inner, flags=flags)
-    if not found:
+    success, corners = cv2.findChessboardCornersSB(grey, inner, flags=flags)
+    if not success:
         return None
     columns, rows = np.meshgrid(np.arange(inner[0]), np.arange(inner[1]))
     marks = np.column_stack((columns.ravel(), rows.ravel())) * board.square_mm
     return np.asarray(corners, dtype=np.float64).reshape(-1, 2), marks.astype(np.float64)
 
 
-def _charuco(grey: Image, board: Board) -> tuple[Points, Points] | None:
+def _find_charuco(grey: Image, board: Board) -> tuple[Points, Points] | None:
     code = getattr(cv2.aruco, f"DICT_{board.dictionary}", None)
     if code is None:
-        raise CalibrationError(f"dictionary {board.dictionary!r} is unknown, such as 4X4_50")
+        raise CalibrationError(
+            f"dictionary {board.dictionary!r} is unknown; use a name such as 4X4_50"
+        )
     dictionary = cv2.aruco.getPredefinedDictionary(code)
-    assert board.marker_mm is not None  # refused by Board
+    assert board.marker_mm is not None  # Board checks this
     target = cv2.aruco.CharucoBoard(board.squares, board.square_mm, board.marker_mm, dictionary)
     corners, ids, _, _ = cv2.aruco.CharucoDetector(target).detectBoard(grey)
     if ids is None:
@@ -145,17 +166,17 @@ def _charuco(grey: Image, board: Board) -> tuple[Points, Points] | None:
 
 
 def _fit(views: list[tuple[Points, Points]]) -> tuple[Points, Points]:
-    """Homography pixels -> mm and the marks' places on the plane, (3, 3) and (n, 2).
+    """Homography from pixels to mm, (3, 3), and positions of the corners on the plane, (n, 2).
 
-    The boards of the other pictures are laid onto the plane of the first by a rigid motion, in
-    turn with the homography of all, until both agree.
+    The first board defines the plane. The loop alternates two steps: move every other board onto
+    that plane by a rigid motion, then compute the homography of all boards again.
     """
     pixels = np.concatenate([v[0] for v in views])
     matrix = _homography(*views[0])
     plane = views[0][1]
     for _ in range(ALIGN_ROUNDS if len(views) > 1 else 0):
-        laid = [_laid(marks, _project(matrix, seen)) for seen, marks in views[1:]]
-        plane = np.concatenate([views[0][1], *laid])
+        moved = [_move_rigidly(marks, _project(matrix, corners)) for corners, marks in views[1:]]
+        plane = np.concatenate([views[0][1], *moved])
         matrix = _homography(pixels, plane)
     return matrix, plane
 
@@ -163,12 +184,14 @@ def _fit(views: list[tuple[Points, Points]]) -> tuple[Points, Points]:
 def _homography(pixels: Points, plane: Points) -> Points:
     matrix, _ = cv2.findHomography(pixels, plane, 0)
     if matrix is None:
-        raise CalibrationError("the corners found lie on one line")
+        raise CalibrationError(
+            "the corners of the board are all on one line; take a picture that shows more of it"
+        )
     return np.asarray(matrix, dtype=np.float64)
 
 
-def _laid(marks: Points, target: Points) -> Points:
-    """marks moved rigidly (no scaling, no mirroring) as near to target as possible (Kabsch)."""
+def _move_rigidly(marks: Points, target: Points) -> Points:
+    """Moves marks as near to target as possible, without scaling or mirroring (Kabsch)."""
     centre, goal = marks.mean(axis=0), target.mean(axis=0)
     u, _, vt = np.linalg.svd((marks - centre).T @ (target - goal))
     flip = np.diag((1.0, float(np.sign(np.linalg.det(u @ vt)))))
@@ -203,11 +226,12 @@ def _report(calibration: Calibration, errors: Points) -> BoardReport:
 
 
 def tilt_deg(calibration: Calibration) -> float:
-    """Tilt of the plane against the sensor, from the foreshortening at the middle of the frame.
+    """Angle between the plane and the sensor, from the foreshortening at the frame's centre.
 
-    Where the optical axis meets the plane, a pixel is longer along the tilt by 1 / cos(tilt),
-    whatever the focal length. Assumes square pixels and the axis through the middle of the frame.
-    A foreshortening of 0.1 % is already 2.6 degrees, so small tilts are known only roughly.
+    At the point where the optical axis meets the plane, a pixel is longer along the tilt by the
+    factor 1 / cos(tilt), for every focal length. Assumes square pixels and an optical axis through
+    the frame's centre. A foreshortening of 0.1 % is already 2.6 degrees, so small tilts are
+    inaccurate.
     """
     height, width = calibration.frame_hw
     sizes = np.linalg.svd(calibration.jacobian((width / 2, height / 2)), compute_uv=False)

@@ -1,4 +1,4 @@
-"""Calibration: how frame pixels become millimetres on the plane of the product."""
+"""Calibration: converts frame pixels to millimetres on the plane of the product."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from inspector.core.geometry import Points
 KINDS = ("scale", "homography")
 
 LARGEST_SIDE = 65_536
-LEAST_SCALE, LARGEST_SCALE = 1e-6, 1e4
+MIN_SCALE, LARGEST_SCALE = 1e-6, 1e4
 
 Row = tuple[float, float, float]
 Matrix = tuple[Row, Row, Row]
@@ -21,14 +21,13 @@ Matrix = tuple[Row, Row, Row]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Maps frame pixels of frames of size frame_hw to millimetres on one plane.
+    """Maps pixels of frames of size frame_hw to millimetres on one plane.
 
-    kind: "scale" uses mm_per_px (x, y); "homography" uses homography, 3x3, which takes (x, y, 1)
-    in frame pixels to plane millimetres. residual_mm: rms distance between where the map puts the
-    marks it was made from and where they are; None where nothing was left over to check it with.
-    scale_u_rel: relative standard uncertainty (k = 1) of every length, 0 where none was stated.
-    how: what it was made from, for reports. camera: free name. Lenses are taken as free of
-    distortion.
+    kind: "scale" uses mm_per_px (x, y). "homography" uses homography, a 3x3 matrix from (x, y, 1)
+    in frame pixels to mm on the plane. residual_mm: rms distance between the measured and the true
+    positions of the calibration marks; None if there were no marks to compare. scale_u_rel:
+    relative standard uncertainty (k = 1) of every length; 0 if unknown. how: how the calibration
+    was made, for reports. camera: any name. Lens distortion is assumed to be zero.
     """
 
     kind: str
@@ -45,7 +44,9 @@ class Calibration:
         if self.kind not in KINDS:
             raise CalibrationError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
         if not (min(self.frame_hw) >= 1 and max(self.frame_hw) <= LARGEST_SIDE):
-            raise CalibrationError(f"frame_hw must lie between 1 and {LARGEST_SIDE}")
+            raise CalibrationError(
+                f"frame_hw must be between 1 and {LARGEST_SIDE}, not {self.frame_hw}"
+            )
         if not (math.isfinite(self.scale_u_rel) and self.scale_u_rel >= 0):
             raise CalibrationError(f"scale_u_rel must be 0 or more, not {self.scale_u_rel}")
         if self.residual_mm is not None and not (
@@ -59,47 +60,50 @@ class Calibration:
 
     def _check_scale(self) -> None:
         if self.homography is not None:
-            raise CalibrationError("homography does not belong to a calibration of kind scale")
+            raise CalibrationError("homography is not allowed with kind scale; remove it")
         if self.mm_per_px is None:
-            raise CalibrationError("mm_per_px is missing")
-        if not all(LEAST_SCALE <= v <= LARGEST_SCALE for v in self.mm_per_px):
+            raise CalibrationError("mm_per_px is missing; kind scale needs it")
+        if not all(MIN_SCALE <= v <= LARGEST_SCALE for v in self.mm_per_px):
             raise CalibrationError(
-                f"mm_per_px must lie between {LEAST_SCALE:g} and {LARGEST_SCALE:g}, "
+                f"mm_per_px must be between {MIN_SCALE:g} and {LARGEST_SCALE:g}, "
                 f"not {self.mm_per_px}"
             )
 
     def _check_homography(self) -> None:
         if self.mm_per_px is not None:
-            raise CalibrationError("mm_per_px does not belong to a calibration of kind homography")
+            raise CalibrationError("mm_per_px is not allowed with kind homography; remove it")
         if self.homography is None:
-            raise CalibrationError("homography is missing")
+            raise CalibrationError("homography is missing; kind homography needs it")
         matrix = np.array(self.homography, dtype=np.float64)
         if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
             raise CalibrationError("homography must be 3x3 finite numbers")
         if np.linalg.cond(matrix) > 1e12:
-            raise CalibrationError("homography cannot be inverted")
+            raise CalibrationError("homography is wrong: the matrix cannot be inverted")
         depth = _homogeneous(frame_corners(self.frame_hw)) @ matrix[2]
         if not (np.all(depth > 0) or np.all(depth < 0)):
-            raise CalibrationError("homography puts the horizon of the plane inside the frame")
+            raise CalibrationError(
+                "homography is wrong: the horizon of its plane is inside the frame"
+            )
 
     def check(self, frame_hw: tuple[int, int]) -> None:
-        """Refuses frames of another size: cropped and scaled pictures look alike from here."""
+        """Raises CalibrationSizeError for frames of another size: the size alone does not tell
+        whether a frame was cropped or scaled."""
         if tuple(frame_hw) != tuple(self.frame_hw):
             height, width = self.frame_hw
             raise CalibrationSizeError(
-                f"the calibration holds for frames of {width}x{height} pixels, "
-                f"but the frames have {frame_hw[1]}x{frame_hw[0]}"
+                f"the calibration is for frames of {width}x{height} pixels, but the frames have "
+                f"{frame_hw[1]}x{frame_hw[0]}: calibrate again with frames of this size"
             )
 
     def to_plane(self, points: Points) -> Points:
-        """points: (n, 2) frame pixels -> (n, 2) mm."""
+        """Converts points: (n, 2) frame pixels -> (n, 2) mm."""
         if self.mm_per_px is not None:
             return points * np.array(self.mm_per_px)
         mapped = _homogeneous(points) @ np.array(self.homography, dtype=np.float64).T
         return mapped[:, :2] / mapped[:, 2:]
 
     def mm_per_px_at(self, point: tuple[float, float]) -> tuple[float, float]:
-        """Length in mm of one pixel along x and along y at a place of the frame."""
+        """Size of one pixel in mm, along x and along y, at a point of the frame."""
         if self.mm_per_px is not None:
             return self.mm_per_px
         jacobian = self.jacobian(point)
@@ -107,7 +111,7 @@ class Calibration:
         return float(along_x), float(along_y)
 
     def jacobian(self, point: tuple[float, float]) -> Points:
-        """(2, 2) mm per pixel at a place of the frame: column 0 for a step along x, 1 along y."""
+        """(2, 2) mm per pixel at a point of the frame: column 0 for a step along x, 1 along y."""
         if self.mm_per_px is not None:
             return np.diag(np.array(self.mm_per_px))
         matrix = np.array(self.homography, dtype=np.float64)
@@ -116,7 +120,7 @@ class Calibration:
         return (matrix[:2, :2] - plane * matrix[2, :2]) / w
 
     def sha256(self) -> str:
-        """Hex digest of all that the calibration says; the same for equal calibrations."""
+        """Hex digest of all fields; equal calibrations have the same digest."""
         text = json.dumps(asdict(self), sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

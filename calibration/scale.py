@@ -1,4 +1,4 @@
-"""Calibration from a known scale: millimetres per pixel, everywhere the same."""
+"""Calibrates from a known scale: millimetres per pixel, the same everywhere in the frame."""
 
 from calibration.plane import Calibration
 from inspector.core.clock import utc_now
@@ -12,7 +12,10 @@ def from_scale(
     scale_u_rel: float = 0.0,
     camera: str = "",
 ) -> Calibration:
-    """mm_per_px_y: along y, where pixels are not square (line cameras); otherwise as along x."""
+    """Makes a calibration of kind scale.
+
+    mm_per_px_y: along y, if pixels are not square (line cameras); None: the same as along x.
+    """
     pitch_y = mm_per_px if mm_per_px_y is None else mm_per_px_y
     return Calibration(
         kind="scale",

@@ -1,4 +1,4 @@
-"""Calibration files: YAML in and out, every key checked by its dotted path."""
+"""Reads and writes calibration files (YAML). Errors name the wrong key by its dotted path."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +15,7 @@ FORMAT = 1
 
 
 def save_calibration(calibration: Calibration, path: Path) -> None:
-    """Raises CalibrationError where the file cannot be written."""
+    """Writes a calibration file. Raises CalibrationError if the file cannot be written."""
     values = {"format": FORMAT} | {k: _plain(v) for k, v in asdict(calibration).items()}
     text = yaml.safe_dump(
         {k: v for k, v in values.items() if v is not None}, sort_keys=False, allow_unicode=True
@@ -24,18 +24,21 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
 
 
 def load_calibration(path: Path) -> Calibration:
-    """Raises CalibrationError naming the file and the key that is missing, unknown or wrong."""
+    """Reads a calibration file.
+
+    Raises CalibrationError with the file and the key that is missing, unknown or wrong.
+    """
     try:
         raw = yaml.safe_load(read_small(path))
     except OSError as exc:
-        raise CalibrationError(f"{path}: cannot be read: {exc.strerror}") from exc
+        raise CalibrationError(f"{path} cannot be read: {exc.strerror}") from exc
     except (yaml.YAMLError, ValueError, RecursionError) as exc:
         reason = " ".join(str(exc).split())
-        raise CalibrationError(f"{path}: not a YAML file: {reason}") from exc
+        raise CalibrationError(f"{path} is not a YAML file: {reason}") from exc
     if not isinstance(raw, dict):
-        raise CalibrationError(f"{path}: not a calibration: it holds no keys")
+        raise CalibrationError(f"{path} is not a calibration: the file has no keys")
     if raw.pop("format", None) != FORMAT:
-        raise CalibrationError(f"{path}: not a calibration: format must be {FORMAT}")
+        raise CalibrationError(f"{path} is not a calibration: format must be {FORMAT}")
     try:
         return build(Calibration, raw, CalibrationError)
     except CalibrationError as exc:

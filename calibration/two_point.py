@@ -1,4 +1,4 @@
-"""Calibration from two points whose distance is known; pixels are taken as square."""
+"""Calibrates from two points with a known distance. Assumes square pixels."""
 
 import math
 
@@ -19,24 +19,26 @@ def from_two_points(
     distance_u_mm: float = 0.0,
     camera: str = "",
 ) -> Calibration:
-    """point_u_px: standard uncertainty of each point along the line between them.
+    """Makes a calibration of kind scale. Assumes that the plane is parallel to the sensor.
 
-    The plane is taken as parallel to the sensor. Raises CalibrationError for points outside the
-    frame, or closer than 10 of their uncertainties.
+    first, second: (x, y) in frame pixels. point_u_px: standard uncertainty of each point along the
+    line between them. distance_u_mm: standard uncertainty of distance_mm. Raises CalibrationError
+    for points outside the frame, and for points closer together than 10 times point_u_px.
     """
     if not (math.isfinite(distance_mm) and distance_mm > 0):
-        raise CalibrationError(f"distance_mm must be positive, not {distance_mm}")
+        raise CalibrationError(f"distance_mm must be above 0, not {distance_mm}")
     if not (math.isfinite(point_u_px) and point_u_px >= 0 and distance_u_mm >= 0):
         raise CalibrationError("point_u_px and distance_u_mm must be 0 or more")
     for x, y in (first, second):
         if not (0 <= x <= frame_hw[1] and 0 <= y <= frame_hw[0]):
             raise CalibrationError(
-                f"point ({x:g}, {y:g}) lies outside the frame of {frame_hw[1]}x{frame_hw[0]} pixels"
+                f"point ({x:g}, {y:g}) is outside the frame of {frame_hw[1]}x{frame_hw[0]} pixels"
             )
     span_px = math.dist(first, second)
     if span_px < max(2.0, 10 * point_u_px):
         raise CalibrationError(
-            f"the two points are only {span_px:.3g} pixels apart, known to {point_u_px:g} each"
+            f"the two points are only {span_px:.3g} pixels apart, with an uncertainty of "
+            f"{point_u_px:g} each; choose points that are further apart"
         )
     mm_per_px = distance_mm / span_px
     spread = math.hypot(math.sqrt(2) * point_u_px / span_px, distance_u_mm / distance_mm)

@@ -1,4 +1,4 @@
-"""Units for people: millimetres inside, um (micrometre), mm, cm or inch outside."""
+"""Converts millimetres to the unit that people see: um (micrometre), mm, cm or inch."""
 
 import math
 from typing import Final
@@ -13,7 +13,7 @@ MAX_DECIMALS: Final = 4
 
 
 def mm_per(unit: str) -> float:
-    """Millimetres in one `unit`; ConfigError for one that is not known."""
+    """Millimetres in one `unit`. Raises ConfigError for an unknown unit."""
     if unit not in MM_PER:
         raise ConfigError(f"unit {unit!r} is unknown; known: {', '.join(MM_PER)}")
     return MM_PER[unit]
@@ -24,7 +24,7 @@ def length_in(value_mm: float, unit: str) -> float:
 
 
 def format_length(value_mm: float, unit: str) -> str:
-    """Three significant digits, such as "3.42 mm" or "0.135 in"."""
+    """Text with three significant digits, such as "3.42 mm" or "0.135 in"."""
     return f"{_digits(length_in(value_mm, unit))} {SYMBOL[unit]}"
 
 

@@ -1,4 +1,4 @@
-"""Engine files and their runtimes. The names below are public; docs/python-api.md explains them.
+"""Reads, checks and runs engine files. docs/python-api.md explains the public names below.
 
 Each name is imported when it is first used.
 """

@@ -1,4 +1,4 @@
-"""What the pipeline asks of an engine, and the table of runtimes that can be one."""
+"""Opens an engine file with one of the backends, and defines what an engine must offer."""
 
 import importlib
 from pathlib import Path
@@ -18,10 +18,10 @@ BACKENDS: Final[dict[str, str]] = {
     "trt": "engines.backends.trt.engine:TrtEngine",
     "fake": "engines.backends.fake:FakeEngine",
 }
-"""Name -> "module:Class", resolved when asked for."""
+"""Name -> "module:Class", imported when an engine is opened."""
 
 DEVICES: Final = ("cpu", "cuda", "tensorrt", "intel_gpu")
-"""Of all backends; each refuses those that it does not run on."""
+"""Devices of all backends. Each backend refuses the devices that it does not support."""
 
 HINTS: Final = ("latency", "throughput")
 
@@ -30,52 +30,61 @@ TAKES_PLAN_DIR: Final = ("trt",)
 
 
 class Engine(Protocol):
-    """Runs one engine file. Opened, used and closed on one thread. `with` closes it."""
+    """Runs one engine file. Open, use and close it on the same thread; `with` closes it."""
 
     chosen_because: str
-    """Why this backend and device; empty where the configuration named them."""
+    """Why this backend and device were chosen; empty if the configuration names them."""
 
     @property
     def spec(self) -> EngineSpec: ...
 
     @property
     def running_on(self) -> str:
-        """Backend and device that really run, such as "onnxruntime 1.31.1, CPU, 2 threads", and
-        why they were chosen."""
+        """Backend and device in use, such as "onnxruntime 1.31.1, CPU, 2 threads", and why they
+        were chosen."""
         ...
 
     def warm_up(self) -> None:
-        """Runs once on an empty picture, so that the first frame is not slower than the others."""
+        """Runs once on a black picture, so that the first frame is not slower than the others."""
         ...
 
     def predict(self, picture: "AnyPicture", *, channels: str = "bgr") -> "Prediction":
-        """Map, score and verdict of one picture at the engine's own thresholds.
+        """Computes map, score and verdict of one picture with the thresholds of the engine file.
 
-        picture: (H, W, 3) or grey (H, W), uint8, of any size: it is cropped and resized by the
-        engine's rule, as the pipeline does it, with a warning in the log where its aspect is not
-        that of the pictures of fitting. channels: bgr or rgb. Raises DataError for a picture of
-        another form, InferenceError where the result is not finite.
+        picture: (H, W, 3) or grey (H, W), uint8, of any size. It is cropped and resized by the rule
+        of the engine, as in the pipeline. A warning is logged if its aspect ratio differs from the
+        pictures of fitting. channels: bgr or rgb. Raises DataError for another shape or dtype, and
+        InferenceError if the result is not finite.
         """
         ...
 
     def predict_batch(self, pictures: "Pictures", *, channels: str = "bgr") -> "list[Prediction]":
-        """As predict, for pictures that may differ in size, in one call of the runtime or, where
-        it has a limit, a few. Errors name the number of the picture, from 0."""
+        """Like predict, for several pictures, which may differ in size.
+
+        They run in one call of the runtime, or in several if its batch is limited. Errors have the
+        index of the picture, starting at 0.
+        """
         ...
 
     def infer(self, pixels: Image) -> tuple[Map, "Scores"]:
-        """pixels: (n, H, W, 3) uint8 RGB -> maps (n, h, w) float32 and scores (n,) float32, own
-        memory. Raises EngineError for another shape or dtype, naming both."""
+        """Computes maps (n, h, w) float32 and scores (n,) float32.
+
+        pixels: (n, H, W, 3) uint8 RGB. Later calls do not change the returned arrays. Raises
+        EngineError, with the shapes and dtypes, if pixels has another shape or dtype.
+        """
         ...
 
     def device_ms(self, pixels: Image, runs: int) -> list[float]:
-        """Milliseconds on the GPU's own clock of each of `runs` inferences of pixels that are there
-        already; none on processors, or of more pictures than the runtime takes at once. pixels: as
-        for infer. For measuring only."""
+        """Measures `runs` inferences with the clock of the GPU, in milliseconds, without copying
+        the pixels to the GPU. For benchmarks only.
+
+        pixels: as for infer. The list is empty on a CPU, and if there are more pictures than the
+        runtime takes at once.
+        """
         ...
 
     def close(self) -> None:
-        """Callable twice."""
+        """Frees the memory. A second call does nothing."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -100,11 +109,10 @@ def open_engine(
     """Opens an engine file.
 
     backend: one of BACKENDS, or auto. device: one of DEVICES, or auto (engines.backends.choosing).
-    threads: 0 lets the runtime choose. fall_back: run on the CPU, with a warning, where another
-    device was asked for and is missing; otherwise that is an EngineError. hint: one of HINTS, for
-    the backends that know the difference. plan_dir: folder of TensorRT plans, for the backends that
-    build them; None: the default_folder of engines.backends.trt.plan. Raises SpecError for a file
-    that is not a whole engine.
+    threads: 0 lets the runtime choose. fall_back: if the device is missing, run on the CPU with a
+    warning instead of raising EngineError. hint: one of HINTS, for the backends in TAKES_HINT.
+    plan_dir: folder of TensorRT plans, for the backends in TAKES_PLAN_DIR; None: default_folder of
+    engines.backends.trt.plan. Raises SpecError for a file that is damaged or is not an engine.
     """
     if backend not in (AUTO, *BACKENDS):
         known = ", ".join((AUTO, *BACKENDS))
@@ -113,7 +121,7 @@ def open_engine(
         known = ", ".join((AUTO, *DEVICES))
         raise ConfigError(f"engine.device {device!r} is unknown; known: {known}")
 
-    def opened(choice: Choice, fall_back: bool = False) -> Engine:
+    def open_choice(choice: Choice, fall_back: bool = False) -> Engine:
         module, _, name = BACKENDS[choice.backend].partition(":")
         options: dict[str, Any] = {"hint": hint} if choice.backend in TAKES_HINT else {}
         if choice.backend in TAKES_PLAN_DIR:
@@ -124,7 +132,7 @@ def open_engine(
         )
         return engine
 
-    wanted = Choice(backend, device)
+    requested = Choice(backend, device)
     if AUTO in (backend, device):
-        return open_fastest(wanted, tuple(BACKENDS), opened, fall_back=fall_back)
-    return opened(wanted, fall_back)
+        return open_fastest(requested, tuple(BACKENDS), open_choice, fall_back=fall_back)
+    return open_choice(requested, fall_back)

@@ -1,4 +1,4 @@
-"""The options of opening an engine, which are parameters of open_engine."""
+"""Options for opening an engine. They are parameters of open_engine."""
 
 from dataclasses import dataclass, fields
 from typing import Annotated, Any

@@ -11,11 +11,11 @@ from inspector.core.errors import DataError
 
 
 def decode_picture(path: Path, flag: int = cv2.IMREAD_COLOR) -> npt.NDArray[Any]:
-    """A picture file as OpenCV decodes it.
+    """Decodes a picture file with OpenCV.
 
-    Under IMREAD_COLOR (H, W, 3) uint8 BGR: grey becomes BGR, alpha is dropped, 16 bits are scaled
-    to 8, the EXIF orientation is honoured. flag: one of OpenCV's IMREAD flags. Raises DataError for
-    a file that cannot be read, is empty, or is no picture within OpenCV's limits of size.
+    flag: one of OpenCV's IMREAD flags. IMREAD_COLOR gives (H, W, 3) uint8 BGR: grey becomes BGR,
+    alpha is dropped, 16 bits are scaled to 8, and the EXIF orientation is applied. Raises DataError
+    for a file that cannot be read, is empty, is not a picture, or is too large for OpenCV.
     """
     try:
         content = np.fromfile(path, np.uint8)

@@ -1,6 +1,6 @@
 """Encodes pictures as base64 PNG text, and decodes such text from untrusted files.
 
-Every size is checked before anything behind it is expanded.
+Every size is checked before data is decompressed.
 """
 
 import base64
@@ -19,27 +19,30 @@ Pixels = npt.NDArray[np.uint8]
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _CHUNKS: Final = (b"IHDR", b"IDAT", b"IEND")
 _HEADS: Final = {3: (8, 2, 0, 0, 0), 1: (8, 0, 0, 0, 0)}
-"""Channels -> bits, colour type, and the only compression, filter and interlacing that are
-written."""
+"""Channels -> bits, colour type, compression, filter and interlacing of the PNG files that
+`encode` writes."""
 
 _KINDS: Final = {3: "8 bits RGB", 1: "8 bits grey"}
 
 
 def encode(picture: Pixels) -> str:
-    """picture: (H, W, 3) RGB or (H, W) grey. Raises EngineError where it cannot be stored."""
+    """picture: (H, W, 3) RGB or (H, W) grey. Raises EngineError if it cannot be encoded."""
     bgr = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    done, content = cv2.imencode(".png", bgr)
-    if not done:
+    success, content = cv2.imencode(".png", bgr)
+    if not success:
         raise EngineError(f"a picture of shape {picture.shape} cannot be stored as PNG")
     return base64.b64encode(content.tobytes()).decode()
 
 
 def decode(text: Any, hw: tuple[int, int], channels: int, what: str) -> Pixels:
-    """(H, W, 3) RGB for 3 channels, (H, W) grey for 1. what: for messages, as in "a golden
-    picture". Raises SpecError for anything but what `encode` makes of a picture of that size."""
+    """Returns (H, W, 3) RGB for 3 channels, (H, W) grey for 1.
+
+    what: for messages, such as "a golden picture". Raises SpecError for text that `encode` cannot
+    have made from a picture of this size.
+    """
     content = decode_base64(text, what)
     if _header(content) != (hw[1], hw[0], *_HEADS[channels]):
-        raise SpecError(f"{what} is no whole PNG of {hw[1]}x{hw[0]} and {_KINDS[channels]}")
+        raise SpecError(f"{what} must be a complete PNG of {hw[1]}x{hw[0]}, {_KINDS[channels]}")
     flag = cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE
     try:
         picture = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
@@ -61,8 +64,11 @@ def decode_base64(text: Any, what: str) -> bytes:
 
 
 def _header(content: bytes) -> tuple[int, ...] | None:
-    """Width, height, bits, colour type, compression, filter and interlacing; None where it is no
-    PNG, is cut off, or has other chunks than `encode` writes: text and profiles can be bombs."""
+    """Width, height, bits, colour type, compression, filter and interlacing.
+
+    None if the content is not a PNG, is truncated, or has chunks that `encode` does not write.
+    Chunks of text and colour profiles can expand to a huge size.
+    """
     if not content.startswith(_SIGNATURE + b"\x00\x00\x00\x0dIHDR"):
         return None
     at = len(_SIGNATURE)
@@ -71,5 +77,5 @@ def _header(content: bytes) -> tuple[int, ...] | None:
         if name not in _CHUNKS:
             return None
         at += 12 + length
-    whole = at == len(content) and content[-8:-4] == b"IEND"
-    return struct.unpack_from(">IIBBBBB", content, len(_SIGNATURE) + 8) if whole else None
+    is_complete = at == len(content) and content[-8:-4] == b"IEND"
+    return struct.unpack_from(">IIBBBBB", content, len(_SIGNATURE) + 8) if is_complete else None

@@ -1,4 +1,4 @@
-"""Pictures of any size become predictions: the part of predict() that all backends share."""
+"""Computes predictions for pictures of any size: the part of predict() that all backends share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ Pictures = Sequence[AnyPicture] | npt.NDArray[Any]
 class Prediction:
     """What an engine computes for one picture.
 
-    anomaly_map: (h, w) float32, raw scores, larger = more anomalous; own memory. score: of the
-    whole picture. verdict: FAIL where the score is at or above image_threshold, else PASS.
-    image_threshold, pixel_threshold: of the engine. to_picture: map pixels -> picture pixels.
+    anomaly_map: (h, w) float32, raw scores, larger = more anomalous. score: of the picture.
+    verdict: FAIL if the score is at or above image_threshold, otherwise PASS. image_threshold,
+    pixel_threshold: of the engine. to_picture: transforms map pixels to picture pixels.
     """
 
     anomaly_map: Map
@@ -37,7 +37,7 @@ class Prediction:
 
 
 class Predictor:
-    """Resizes pictures as the pipeline does, and judges the scores that the engine gives them."""
+    """Resizes pictures as the pipeline does, runs the engine, and decides the verdicts."""
 
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
@@ -78,9 +78,7 @@ class Predictor:
 
     def _judge(self, name: str, anomaly_map: Map, score: float, to_picture: Affine) -> Prediction:
         if not (np.isfinite(score) and np.isfinite(anomaly_map).all()):
-            raise InferenceError(
-                f"{name}the engine gave an anomaly map or a score that is not finite"
-            )
+            raise InferenceError(f"{name}the engine returned a map or a score that is not finite")
         input_hw, (map_h, map_w) = self._spec.resize.input_hw, anomaly_map.shape
         failed = score >= self._spec.image_threshold
         return Prediction(

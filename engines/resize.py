@@ -1,4 +1,4 @@
-"""Frame to input pixels by the spec's rule: the one function that fitting and running share."""
+"""Resizes a frame to the input of an engine. Fitting and running both use this function."""
 
 from typing import Final
 
@@ -13,15 +13,17 @@ from inspector.core.geometry import Affine
 from inspector.core.types import Cause
 
 ASPECT_TOLERANCE: Final = 0.02
-"""Relative. Multiples of 32 alone bend a 16:9 frame by 1.6 %, which fitting bends as well."""
+"""Largest relative difference without a warning. Rounding a 16:9 frame to multiples of 32 changes
+the aspect ratio by up to 1.6 %, during fitting as well."""
 
 
 def to_input(image: Image, rule: ResizeRule) -> tuple[Image, Affine]:
-    """image: (H, W, 3) uint8 BGR -> ((h, w, 3) uint8 RGB, the map input pixels -> frame pixels).
+    """Returns (h, w, 3) uint8 RGB and the transformation from input pixels to frame pixels.
 
-    Crops rule.crop, halves by area averaging while both sides stay at least twice the target,
-    then resamples bilinearly. Plain bilinear aliases, and area averaging by a broken factor costs
-    ten times more; an exact half is cheap.
+    image: (H, W, 3) uint8 BGR. The function crops rule.crop. It halves the picture by area
+    averaging while both sides are at least twice the target. Then it resizes bilinearly. Bilinear
+    resizing alone would cause aliasing, and area averaging by a factor that is not a whole number
+    takes ten times as long; halving is fast.
     """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = crop_box(rule, (height, width))
@@ -37,7 +39,7 @@ def to_input(image: Image, rule: ResizeRule) -> tuple[Image, Affine]:
 
 
 def crop_box(rule: ResizeRule, frame_hw: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The part of a frame that the engine sees, in whole pixels, half-open (x0, y0, x1, y1)."""
+    """The part of a frame that the engine sees: (x0, y0, x1, y1) in pixels, x1 and y1 excluded."""
     height, width = frame_hw
     left, top, right, bottom = rule.crop
     return (
@@ -49,23 +51,23 @@ def crop_box(rule: ResizeRule, frame_hw: tuple[int, int]) -> tuple[int, int, int
 
 
 class Resizer:
-    """Resizes frames for one engine, in the pipeline and in predict() alike.
+    """Resizes frames for one engine, both in the pipeline and in predict().
 
-    warnings: one sentence once a frame has another aspect than the frames of fitting.
+    warnings: gets a sentence when a frame has another aspect ratio than the frames of fitting.
     """
 
     def __init__(self, spec: EngineSpec) -> None:
         self._rule = spec.resize
         self._fitted_hw = spec.frame_hw
-        self._seen_hw: tuple[int, int] | None = None
+        self._checked_hw: tuple[int, int] | None = None
         self.warnings: list[str] = []
 
     def __call__(self, image: Image) -> tuple[Image, Affine]:
-        """See to_input. Raises FrameError for a frame of which the engine's crop leaves nothing."""
+        """See to_input. Raises FrameError for a frame that is too small for the crop."""
         frame_hw = (image.shape[0], image.shape[1])
-        if frame_hw != self._seen_hw:
+        if frame_hw != self._checked_hw:
             self._check_aspect(frame_hw)
-            self._seen_hw = frame_hw
+            self._checked_hw = frame_hw
         return to_input(image, self._rule)
 
     def _check_aspect(self, frame_hw: tuple[int, int]) -> None:
@@ -80,8 +82,9 @@ class Resizer:
         if self.warnings or abs(aspect / fitted - 1) <= ASPECT_TOLERANCE:
             return
         warning = (
-            f"frames of {frame_hw[1]}x{frame_hw[0]} have another aspect than the engine's "
-            f"{self._fitted_hw[1]}x{self._fitted_hw[0]}: they are squeezed, and scores may shift"
+            f"frames of {frame_hw[1]}x{frame_hw[0]} have another aspect ratio than the "
+            f"{self._fitted_hw[1]}x{self._fitted_hw[0]} of fitting: they are distorted, and scores "
+            "may change"
         )
         logger.warning("{}", warning)
         self.warnings.append(warning)

@@ -1,4 +1,4 @@
-"""The region of interest: read from YAML, drawn as a mask."""
+"""Reads a region of interest from a YAML file and draws it as a mask."""
 
 import sys
 from pathlib import Path
@@ -22,8 +22,8 @@ Polygon = tuple[tuple[float, float], ...]
 def load_roi(path: Path, frame_hw: tuple[int, int]) -> Roi:
     """Reads `inspect` and `ignore` polygons, lists of [x, y] in frame pixels.
 
-    frame_hw: size of the frames; a `frame_hw` in the file must equal it. Raises ConfigError with
-    the dotted path of the key.
+    frame_hw: size of the frames; a `frame_hw` in the file must be the same. Raises ConfigError with
+    the dotted path of the wrong key.
     """
     try:
         raw = yaml.safe_load(read_small(path))
@@ -34,30 +34,32 @@ def load_roi(path: Path, frame_hw: tuple[int, int]) -> Roi:
     except (yaml.YAMLError, ValueError, RecursionError) as exc:
         raise ConfigError(f"region file {path} is not YAML: {_one_line(exc)}") from exc
     if not isinstance(raw, dict):
-        raise ConfigError(f"region file {path} must hold the keys {', '.join(KEYS)}")
+        raise ConfigError(f"region file {path} must hold some of the keys {', '.join(KEYS)}")
     for key in raw:
         if key not in KEYS:
-            raise ConfigError(f"{path}: {str(key)[:60]} is unknown; known: {', '.join(KEYS)}")
+            raise ConfigError(f"{path}: key {str(key)[:60]} is unknown; known: {', '.join(KEYS)}")
     _check_size(path, raw.get("frame_hw"), frame_hw)
     inspect = _polygons(path, raw.get("inspect"), "inspect")
     ignore = _polygons(path, raw.get("ignore"), "ignore")
     if not inspect and not ignore:
-        raise ConfigError(f"{path} names no polygon under inspect or ignore")
+        raise ConfigError(f"{path} has no polygon; add one under inspect or ignore")
     roi = Roi(frame_hw, inspect, ignore)
-    if not mask(roi, frame_hw).any():
+    if not draw_mask(roi, frame_hw).any():
         raise ConfigError(
             f"{path} leaves nothing of a {frame_hw[1]}x{frame_hw[0]} frame to inspect"
         )
     return roi
 
 
-def mask(
+def draw_mask(
     roi: Roi,
     map_hw: tuple[int, int],
     crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
 ) -> Mask:
-    """(h, w) of a map laid over the part `crop` of the frame: true where a pixel's centre is
-    inspected. Crop is (left, top, right, bottom) as fractions of the frame."""
+    """Mask (h, w): true for map pixels whose centre is inspected.
+
+    crop: the part of the frame that the map covers, (left, top, right, bottom) as fractions.
+    """
     height, width = roi.frame_hw
     left, top, right, bottom = crop
     x = (left + (np.arange(map_hw[1]) + 0.5) / map_hw[1] * (right - left)) * width
@@ -71,7 +73,7 @@ def mask(
 
 
 def _contains(polygon: Polygon, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> Mask:
-    """Even-odd rule for the grid of points x (w,) by y (h,)."""
+    """Whether the grid points x (w,) by y (h,) are inside, by the even-odd rule."""
     inside = np.zeros((len(y), len(x)), bool)
     for (x0, y0), (x1, y1) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
         if y0 == y1:

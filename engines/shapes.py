@@ -1,4 +1,4 @@
-"""Types and shapes of all that a graph computes, without its weights being copied."""
+"""Infers the types and shapes of all tensors of a graph without copying its weights."""
 
 import math
 from dataclasses import dataclass
@@ -14,80 +14,84 @@ REFUSALS: Final = (
     *(onnx.shape_inference.InferenceError, onnx.checker.ValidationError),
     *(EncodeError, ValueError, RuntimeError),
 )
-"""What onnx raises where it cannot infer shapes."""
+"""Exceptions that onnx raises if it cannot infer shapes."""
 
 SMALL: Final = 1024
-"""Values of constants that may be shapes, and so decide the sizes of others."""
+"""Largest number of values in a constant that may be a shape of another tensor."""
 
-MOST_FOLLOWED: Final = 1 << 17
-"""Values of all shapes together that a graph computes of others, each of which takes about 350
-bytes while it is followed."""
+MAX_FOLLOWED: Final = 1 << 17
+"""Largest number of values in all computed shapes together. Shape inference needs about 350 bytes
+for each value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """dtype: of onnx.TensorProto. sides: None for one that does not follow from the graph."""
+    """dtype: of onnx.TensorProto. sides: dimensions; None for a dimension that is unknown."""
 
     dtype: int
     sides: tuple[int | None, ...]
 
 
-def tensors(model: ModelProto, *, batch: int | None = None) -> dict[str, Tensor]:
-    """By name: inputs, constants, and what the nodes make, where its rank follows from the graph.
+def infer_tensors(model: ModelProto, *, batch: int | None = None) -> dict[str, Tensor]:
+    """Tensors by name: inputs, constants, and all outputs of nodes whose rank is known.
 
-    batch: first side of what the graph takes; None leaves it as it is. Raises SpecError where the
-    shapes contradict each other.
+    batch: first dimension of the inputs; None keeps the stored one. Raises SpecError if shapes
+    contradict each other.
     """
-    bones = _skeleton(model)
+    skeleton = _make_skeleton(model)
     if batch is not None:
-        given = len(model.graph.input)
-        for value in bones.graph.input[:given]:
+        for value in skeleton.graph.input[: len(model.graph.input)]:
             value.type.tensor_type.shape.dim[0].dim_value = batch
-        for value in bones.graph.output:
-            # As stated, it may name a side that is a number now.
+        for value in skeleton.graph.output:
+            # The stored shape may have a name for a dimension that is a number now.
             value.type.tensor_type.ClearField("shape")
-    found = _inferred(bones, follow_values=False)
-    return _inferred(bones, follow_values=True) if _few_followed(bones.graph, found) else found
+    tensors = _infer(skeleton, follow_values=False)
+    if _needs_little_memory(skeleton.graph, tensors):
+        return _infer(skeleton, follow_values=True)
+    return tensors
 
 
-def _inferred(bones: ModelProto, *, follow_values: bool) -> dict[str, Tensor]:
-    """follow_values: also those of tensors that state the shapes of others."""
+def _infer(skeleton: ModelProto, *, follow_values: bool) -> dict[str, Tensor]:
+    """follow_values: also compute the values of tensors that are shapes of other tensors."""
     try:
-        inferred = onnx.shape_inference.infer_shapes(bones, data_prop=follow_values).graph
+        inferred = onnx.shape_inference.infer_shapes(skeleton, data_prop=follow_values).graph
     except REFUSALS as exc:
         reason = " ".join(str(exc).split())[:200]
-        raise SpecError(f"the shapes of its graph contradict each other: {reason}") from exc
+        raise SpecError(f"the shapes in the graph contradict each other: {reason}") from exc
     values = (*inferred.input, *inferred.value_info, *inferred.output)
-    found = {
+    tensors = {
         value.name: _tensor(value.type.tensor_type)
         for value in values
         if value.type.tensor_type.HasField("shape")
     }
-    constants = {one.name: Tensor(one.data_type, tuple(one.dims)) for one in inferred.initializer}
-    return found | constants
+    constants = {c.name: Tensor(c.data_type, tuple(c.dims)) for c in inferred.initializer}
+    return tensors | constants
 
 
-def _few_followed(graph: onnx.GraphProto, found: dict[str, Tensor]) -> bool:
-    """Whether at most MOST_FOLLOWED values would be followed, by an upper limit; 30 doublings of
-    one constant would take all memory. Only vectors and single numbers are followed."""
-    lengths = {one.name: math.prod(one.dims) for one in graph.initializer}
+def _needs_little_memory(graph: onnx.GraphProto, tensors: dict[str, Tensor]) -> bool:
+    """Whether shape inference would compute at most MAX_FOLLOWED values.
+
+    Doubling a constant 30 times would otherwise use all memory. The count is an upper limit.
+    Shape inference computes values of vectors and single numbers only.
+    """
+    lengths = {constant.name: math.prod(constant.dims) for constant in graph.initializer}
     total = 0
     for node in graph.node:
-        if any(one.HasField("g") or one.graphs for one in node.attribute):
+        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
             return False
-        given = [lengths.get(name, 0) for name in node.input]
-        longest = sum(given) if node.op_type == "Concat" else max(given, default=0)
+        inputs = [lengths.get(name, 0) for name in node.input]
+        longest = sum(inputs) if node.op_type == "Concat" else max(inputs, default=0)
         if node.op_type in ("Constant", "Shape"):
             longest = SMALL
         for name in node.output:
-            sides = found[name].sides if name in found else (None,)
+            sides = tensors[name].sides if name in tensors else (None,)
             if node.op_type == "Range" and sides[0] is None:
                 return False
             if len(sides) == 1 and sides[0] is not None:
                 longest = sides[0] if node.op_type == "Range" else min(longest, sides[0])
             lengths[name] = longest if len(sides) < 2 else 0
             total += lengths[name]
-    return total <= MOST_FOLLOWED
+    return total <= MAX_FOLLOWED
 
 
 def _tensor(typed: onnx.TypeProto.Tensor) -> Tensor:
@@ -95,11 +99,11 @@ def _tensor(typed: onnx.TypeProto.Tensor) -> Tensor:
     return Tensor(typed.elem_type, tuple(known))
 
 
-def _skeleton(model: ModelProto) -> ModelProto:
-    """The model with large constants as inputs, which shape inference would copy otherwise."""
-    bones = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
-    bones.functions.extend(model.functions)
-    graph = bones.graph
+def _make_skeleton(model: ModelProto) -> ModelProto:
+    """Replaces large constants by inputs, because shape inference would copy the constants."""
+    skeleton = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    skeleton.functions.extend(model.functions)
+    graph = skeleton.graph
     graph.name = "skeleton"
     graph.input.extend(model.graph.input)
     graph.output.extend(model.graph.output)
@@ -108,15 +112,15 @@ def _skeleton(model: ModelProto) -> ModelProto:
         if math.prod(tensor.dims) <= SMALL:
             graph.initializer.append(tensor)
         else:
-            graph.input.append(_stand_in(tensor.name, tensor))
+            graph.input.append(_input_like(tensor.name, tensor))
     for node in model.graph.node:
         constant = node.attribute[0].t if node.op_type == "Constant" and node.attribute else None
         if constant is not None and math.prod(constant.dims) > SMALL and node.output:
-            graph.input.append(_stand_in(node.output[0], constant))
+            graph.input.append(_input_like(node.output[0], constant))
         else:
             graph.node.append(node)
-    return bones
+    return skeleton
 
 
-def _stand_in(name: str, tensor: TensorProto) -> onnx.ValueInfoProto:
+def _input_like(name: str, tensor: TensorProto) -> onnx.ValueInfoProto:
     return onnx.helper.make_tensor_value_info(name, tensor.data_type, list(tensor.dims))

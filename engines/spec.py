@@ -1,7 +1,7 @@
-"""EngineSpec: all that the runtime knows about an engine, as JSON inside the ONNX file.
+"""EngineSpec: the description of an engine, stored as JSON inside the ONNX file.
 
-The JSON is stored under the key SPEC_KEY of the file's `metadata_props`. The fields that format 2
-adds have their classes in engines.spec_fields.
+The JSON is stored under the key SPEC_KEY of the file's `metadata_props`. The classes of the
+fields that format 2 adds are in engines.spec_fields.
 """
 
 import dataclasses
@@ -29,21 +29,22 @@ from inspector.core.schema import build
 
 SPEC_KEY = "inspector_spec"
 CONVERTED_FROM = "converted_from_graph"
-"""Key of parameters: graph hash of the engine that one of another precision was made from."""
+"""Key in parameters: graph hash of the engine from which this one was converted."""
 
 RESIZE_KINDS = ("halve_linear",)
 PRECISIONS = ("float32", "float16")
 LARGEST_SIDE = 65_536
-LEAST_CROP = 0.01
+MIN_CROP = 0.01
 
 LARGEST_PICTURE = 1 << 24
-"""Pixels of an input and of a map; 4096x4096."""
+"""Largest number of pixels of an input and of a map; 4096x4096."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResizeRule:
-    """input_hw: what the graph takes. crop: (left, top, right, bottom) as fractions of the frame.
+    """How a frame becomes the input of the graph.
 
+    input_hw: size of the input, px. crop: (left, top, right, bottom) as fractions of the frame.
     kind: "halve_linear", see engines.resize.
     """
 
@@ -56,8 +57,8 @@ class ResizeRule:
 class Roi:
     """Polygons in frame pixels of a frame of size frame_hw, each a list of (x, y).
 
-    Inspected is what lies in any `inspect` polygon (everything if there is none) and in no
-    `ignore` polygon.
+    A point is inspected if it is in an `inspect` polygon and in no `ignore` polygon. Without any
+    `inspect` polygon the whole frame counts as one.
     """
 
     frame_hw: tuple[int, int]
@@ -69,15 +70,15 @@ class Roi:
 class ThresholdRule:
     """How the thresholds were chosen, so that a report can explain them.
 
-    rule: one of learning.thresholds.rules, or "set by hand". false_alarm_rate: the share
-    of new normal pictures that fail on average, at most; None where the rule promises none.
-    normals, folds: how many pictures, how many parts. interval: 95 % Clopper-Pearson interval of
-    the rate of false alarms among the blocks. note: what it assumes. parameters: of the rule.
-    scheme: how the normals were kept from the model that scored them. alarms: blocks among the
-    normals that hold a picture at or above the image threshold; None where nobody counted.
-    promise: the share of normal pictures that fail in the long run, at most, with 95 % confidence.
-    block_frames, blocks: frames that count as one because neighbours in a stream are alike, and
-    how many such blocks there are; 1 and None: every picture counts.
+    rule: one of learning.thresholds.rules, or "set by hand". false_alarm_rate: largest share of new
+    normal pictures that fail on average; None if the rule gives no such limit. normals: number of
+    normal pictures. folds: number of folds. interval: 95 % Clopper-Pearson interval of the rate of
+    false alarms among the blocks. note: what the rule assumes. parameters: of the rule. scheme: how
+    the normals were split, so that no model scored a picture it was fitted on. alarms: number of
+    blocks with a normal picture at or above the image threshold; None if not counted. promise:
+    largest share of normal pictures that fail in the long run, with 95 % confidence. block_frames,
+    blocks: neighbouring frames of a stream are similar, so block_frames of them count as a single
+    block; number of blocks. 1 and None: every picture counts.
     """
 
     rule: str
@@ -94,9 +95,9 @@ class ThresholdRule:
     blocks: int | None = None
 
     def sentences(self) -> tuple[str, ...]:
-        """How the thresholds were chosen, the alarms among the normals, the promise and what it
-        assumes, for people."""
-        sentences = [self._chosen()]
+        """Explains to people how the thresholds were chosen, how many normals fail, what the rule
+        promises and what it assumes."""
+        sentences = [self._describe_rule()]
         units = "pictures" if self.block_frames == 1 else f"blocks of {self.block_frames} frames"
         if self.alarms is not None:
             low, high = self.interval
@@ -107,7 +108,7 @@ class ThresholdRule:
         if self.false_alarm_rate is not None:
             sentences.append(f"on average at most {self.false_alarm_rate:.2%} of new {units} fail")
         if self.promise is not None:
-            # 1 in 10 for 9.6 %: never a smaller share than the promise.
+            # Rounded down, so 9.6 % becomes 1 in 10, which is never less than the promise.
             per = max(1, math.floor(1 / self.promise + 1e-9))
             sentences.append(
                 f"with 95 % confidence at most 1 false alarm per {per} {units} in the long run "
@@ -115,7 +116,7 @@ class ThresholdRule:
             )
         return (*sentences, self.note) if self.note else tuple(sentences)
 
-    def _chosen(self) -> str:
+    def _describe_rule(self) -> str:
         settings = "".join(f" {key}={value:g}" for key, value in self.parameters.items())
         if not self.normals:
             return f"{self.rule}{settings}"
@@ -125,8 +126,8 @@ class ThresholdRule:
 
 @dataclass(frozen=True, slots=True)
 class LeftOutRecord:
-    """Scores of normal pictures by models without them, in order. They are needed to choose
-    thresholds again.
+    """Scores of normal pictures by models that were fitted without them, in order. They are needed
+    to choose thresholds again.
 
     scores, peaks, levels, folds, scheme, ordered: as in learning.thresholds.folds.LeftOut. bank:
     the first 16 hex digits of the sha256 of the input pixels of every picture that was fitted.
@@ -150,12 +151,12 @@ class EngineSpec:
     """Everything that the runtime knows about an engine.
 
     frame_hw: size of the frames it was fitted on. map_hw: size of the anomaly map. max_batch:
-    None where any batch runs. precision: of the stored bank or weights, "float32" or "float16".
-    display_range: (low, high) scores at the ends of the colour scale, fixed for all frames.
-    graph_hash: sha256 of the graph without its metadata, so thresholds can change. parameters: the
-    method's own settings. parity: figures of the check at export. golden: pictures and reference
-    outputs that travel with the file. trained_on: name, count, sha256 of the list of pictures.
-    left_out: None in files made before it was kept. good_pictures to quantisation: see
+    largest batch; None: any. precision: of the stored bank or weights, "float32" or "float16".
+    display_range: (low, high) scores at the ends of the colour scale, the same for all frames.
+    graph_hash: sha256 of the graph without its metadata, so thresholds can change. parameters:
+    settings of the method. parity: result of the check when the file was made. golden: pictures
+    with reference outputs, see engines.golden. trained_on: name, count, and sha256 of the list of
+    pictures. left_out: None in files of older programs. good_pictures to quantisation: see
     engines.spec_fields. requires: abilities that a program must have to run this engine.
     """
 
@@ -202,14 +203,18 @@ class EngineSpec:
                 raise SpecError(f"{name} must be a finite number, not {value!r}")
         low, high = self.display_range
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise SpecError(f"display_range must rise and be finite, not {self.display_range!r}")
+            raise SpecError(
+                f"display_range must be two finite rising numbers, not {self.display_range!r}"
+            )
         if self.resize.kind not in RESIZE_KINDS:
-            raise SpecError(f"resize kind {self.resize.kind!r} is unknown; known: {RESIZE_KINDS}")
+            raise SpecError(f"resize.kind {self.resize.kind!r} is unknown; known: {RESIZE_KINDS}")
         left, top, right, bottom = self.resize.crop
         if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-            raise SpecError(f"crop must lie within 0 and 1, not {self.resize.crop!r}")
-        if min(right - left, bottom - top) < LEAST_CROP:
-            raise SpecError(f"crop leaves next to nothing of the frame: {self.resize.crop!r}")
+            raise SpecError(f"resize.crop must be within 0 and 1, not {self.resize.crop!r}")
+        if min(right - left, bottom - top) < MIN_CROP:
+            raise SpecError(
+                f"resize.crop must keep {MIN_CROP:.0%} of each side, not {self.resize.crop!r}"
+            )
         if self.roi is not None:
             _check_roi(self.roi)
         for name in ("frame_hw", "map_hw"):
@@ -217,7 +222,9 @@ class EngineSpec:
         _positive_pair("resize.input_hw", self.resize.input_hw)
         for name, (height, width) in (("map_hw", self.map_hw), ("input_hw", self.resize.input_hw)):
             if height * width > LARGEST_PICTURE:
-                raise SpecError(f"{name} is {width}x{height}, more than an engine may take")
+                raise SpecError(
+                    f"{name} is {width}x{height}, above the limit of {LARGEST_PICTURE} pixels"
+                )
         if self.precision not in PRECISIONS:
             raise SpecError(f"precision must be one of {PRECISIONS}, not {self.precision!r:.60}")
         if self.max_batch is not None and self.max_batch < 1:
@@ -235,8 +242,8 @@ class EngineSpec:
             check_power(self.power)
 
     def to_json(self) -> str:
-        """As it is stored. Format 1 is written without NEW_FIELDS, so that programs that read only
-        format 1 still open the file."""
+        """The text that is stored in the file. Format 1 is written without NEW_FIELDS, so that
+        older programs can still open the file."""
         values = dataclasses.asdict(self)
         if self.format == 1:
             for name in NEW_FIELDS:
@@ -245,17 +252,19 @@ class EngineSpec:
 
     @classmethod
     def from_json(cls, text: str) -> "EngineSpec":
-        """Raises SpecError on anything that is not a whole and valid spec."""
+        """Parses a stored spec. Raises SpecError if it is incomplete or invalid."""
         raw = parse_json(text, "the engine's spec")
         if isinstance(raw, dict):
-            # Before the fields, because another format may have others.
+            # Checked before the fields, because another format may have other fields.
             check_format(raw.get("format", FORMAT), raw.get("requires", ()))
         return build(cls, raw, SpecError, "spec")
 
 
 def _check_rule(rule: ThresholdRule) -> None:
     if rule.promise is not None and not 0 < rule.promise <= 1:
-        raise SpecError(f"threshold_rule.promise must lie within 0 and 1, not {rule.promise!r}")
+        raise SpecError(
+            f"threshold_rule.promise must be above 0 and at most 1, not {rule.promise!r}"
+        )
     for key, value in rule.parameters.items():
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not (number and abs(value) < sys.float_info.max):

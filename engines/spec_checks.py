@@ -10,10 +10,10 @@ from inspector.core.errors import SpecError
 from inspector.core.schema import shown
 
 DEEPEST: Final = 32
-"""Levels of values within values. Code that handles a spec walks through them by recursion."""
+"""Largest number of nested levels. Code that reads a spec is recursive."""
 
 LONGEST_TEXT: Final = 1000
-MOST_SETTINGS: Final = 64
+MAX_SETTINGS: Final = 64
 LARGEST_COUNT: Final = 1_000_000_000
 
 
@@ -30,7 +30,7 @@ def parse_json(text: str, what: str) -> Any:
 
 
 def _refuse_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON number")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def _parse_float(number: str) -> float:
@@ -83,15 +83,15 @@ def check_length(name: str, values: Sequence[Any], most: int) -> None:
 
 
 def check_settings(name: str, values: Mapping[str, Any]) -> None:
-    """At most MOST_SETTINGS plain values by name: text, finite numbers, true, false, null, and
+    """At most MAX_SETTINGS plain values by name: text, finite numbers, true, false, null, and
     lists of them."""
-    if len(values) > MOST_SETTINGS:
-        raise SpecError(f"{name} must hold at most {MOST_SETTINGS} values, not {len(values)}")
+    if len(values) > MAX_SETTINGS:
+        raise SpecError(f"{name} must hold at most {MAX_SETTINGS} values, not {len(values)}")
     for key, value in values.items():
         check_text(f"a name in {name}", key)
         items = value if isinstance(value, (list, tuple)) else (value,)
-        if len(items) > MOST_SETTINGS:
-            raise SpecError(f"{name}.{key} must hold at most {MOST_SETTINGS} values")
+        if len(items) > MAX_SETTINGS:
+            raise SpecError(f"{name}.{key} must hold at most {MAX_SETTINGS} values")
         for item in items:
             _check_plain(f"{name}.{key}", item)
 

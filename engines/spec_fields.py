@@ -27,19 +27,19 @@ LONGEST_VIEW: Final = 1024
 LONGEST_PNG: Final = 4_000_000
 """Characters of its base64 text."""
 
-MOST_FIGURES: Final = 32
-MOST_RATES: Final = 64
-MOST_CANDIDATES: Final = 1000
-MOST_KINDS: Final = 64
-MOST_POINTS: Final = 256
-MOST_LAYERS: Final = 10_000
+MAX_FIGURES: Final = 32
+MAX_RATES: Final = 64
+MAX_CANDIDATES: Final = 1000
+MAX_KINDS: Final = 64
+MAX_POINTS: Final = 256
+MAX_LAYERS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class PictureFigure:
     """Distribution of one figure over the good pictures.
 
-    quantiles: at the levels QUANTILES, never falling. sd: standard deviation (of n - 1; 0 for one
+    quantiles: at the levels QUANTILES, in rising order. sd: standard deviation (of n - 1; 0 for one
     picture). low, high: a frame outside them is not like the good pictures; None: no limit.
     """
 
@@ -59,7 +59,7 @@ class PictureFigure:
         for value in self.quantiles:
             check_number(f"figure {self.name}: quantiles", value)
         if list(self.quantiles) != sorted(self.quantiles):
-            raise SpecError(f"figure {self.name}: quantiles must not fall")
+            raise SpecError(f"figure {self.name}: quantiles must be in rising order")
         check_number(f"figure {self.name}: low", self.low)
         check_number(f"figure {self.name}: high", self.high)
         if self.low is not None and self.high is not None and self.low > self.high:
@@ -83,7 +83,7 @@ class PictureStatistics:
 
     def __post_init__(self) -> None:
         check_count("good_pictures.count", self.count, low=1)
-        check_length("good_pictures.figures", self.figures, MOST_FIGURES)
+        check_length("good_pictures.figures", self.figures, MAX_FIGURES)
         _refuse_twice("good_pictures.figures", [figure.name for figure in self.figures])
         if self.bit_depth is not None and self.bit_depth not in BIT_DEPTHS:
             raise SpecError(f"good_pictures.bit_depth must be one of {BIT_DEPTHS}")
@@ -95,8 +95,8 @@ class ReferenceView:
     """A small grey picture of the good product, to register frames on.
 
     hw: its size, px. picture: PNG with 8 bits grey, base64; engines.png decodes it. It shows what
-    the engine's input shows. pictures: number of good pictures that it is the mean of. aligned:
-    whether the good pictures prove that the product lies at one place. shift: distances of the
+    the engine's input shows. pictures: number of good pictures whose mean it is. aligned: whether
+    the good pictures show that the product is always at the same place. shift: distances of the
     good pictures from this view, in px of the engine's input.
     """
 
@@ -133,9 +133,9 @@ class RateThresholds:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """Settings that were tried. score: by the criterion of the selection, None where the trial
-    failed or was skipped; note then says why. seconds: wall time of the trial."""
+class SelectionCandidate:
+    """Settings that were tried. score: by the criterion of the selection; None if the trial
+    failed or was skipped, and note says why. seconds: wall time of the trial."""
 
     method: str
     settings: dict[str, Any]
@@ -157,14 +157,14 @@ class Selection:
     chosen: index of the candidate that the engine uses. budget_seconds: time that was allowed."""
 
     criterion: str
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[SelectionCandidate, ...]
     chosen: int
     reason: str
     budget_seconds: float | None = None
 
     def __post_init__(self) -> None:
         check_text("selection.criterion", self.criterion)
-        check_length("selection.candidates", self.candidates, MOST_CANDIDATES)
+        check_length("selection.candidates", self.candidates, MAX_CANDIDATES)
         check_count("selection.chosen", self.chosen, high=len(self.candidates) - 1)
         check_text("selection.reason", self.reason)
         check_number("selection.budget_seconds", self.budget_seconds, low=0)
@@ -173,7 +173,7 @@ class Selection:
 @dataclass(frozen=True, slots=True)
 class PowerPoint:
     """Simulated defects of one size and contrast. contrast: largest difference from the good
-    picture in grey levels of 0 to 255; None where it was mixed. detected: how many FAIL."""
+    picture in grey levels of 0 to 255; None if contrasts are mixed. detected: how many FAIL."""
 
     size_px: float
     simulated: int
@@ -195,7 +195,7 @@ class PowerPoint:
 @dataclass(frozen=True, slots=True)
 class DefectPower:
     """How well one kind of simulated defect is detected. kind: such as scratch, crack, hole.
-    smallest_px: smallest size of which at least 90 % are detected; None where no size reaches it.
+    smallest_px: smallest size of which at least 90 % are detected; None if no size reaches it.
     parameters: how the defects were made."""
 
     kind: str
@@ -205,7 +205,7 @@ class DefectPower:
 
     def __post_init__(self) -> None:
         check_text("power: kind", self.kind)
-        check_length(f"power of {self.kind}: points", self.points, MOST_POINTS)
+        check_length(f"power of {self.kind}: points", self.points, MAX_POINTS)
         check_number(f"power of {self.kind}: smallest_px", self.smallest_px, low=0)
         check_settings(f"power of {self.kind}: parameters", self.parameters)
 
@@ -217,7 +217,7 @@ class Foreground:
     source: how it was determined, such as a file, pictures of the empty scene, or features. share:
     mean share of the engine's input that it covers. hw, mask: for product that stays in place, a
     PNG with 8 bits grey, base64, 255 where the product is; it shows what the engine's input shows.
-    Both are None where every picture has a mask of its own. parameters: of the source.
+    Both are None if every picture has a different mask. parameters: of the source.
     """
 
     source: str
@@ -242,8 +242,9 @@ class Quantisation:
 
     weights, activations: their types, such as int8 and uint8. calibration: how the ranges were
     chosen, such as minmax. pictures, pictures_sha256: number of the pictures that were used, and
-    the hash of their list. per_channel, reduce_range: as in onnxruntime's quantizer. nodes: how
-    many were quantised. float_layers: names of those that stay float32 because they lost accuracy.
+    the hash of their list. per_channel, reduce_range: as in onnxruntime's quantizer. nodes:
+    number of quantised nodes. float_layers: names of layers that stay float32, because they lost
+    accuracy.
     band: half width of the band around the image threshold, in scores, in which verdicts may
     differ from float32. parameters: what else was set or measured.
     """
@@ -265,8 +266,8 @@ class Quantisation:
             check_text(f"quantisation.{name}", getattr(self, name))
         check_count("quantisation.pictures", self.pictures, low=1)
         check_count("quantisation.nodes", self.nodes, low=1)
-        if len(self.float_layers) > MOST_LAYERS:
-            raise SpecError(f"quantisation.float_layers must hold at most {MOST_LAYERS} names")
+        if len(self.float_layers) > MAX_LAYERS:
+            raise SpecError(f"quantisation.float_layers must hold at most {MAX_LAYERS} names")
         for layer in self.float_layers:
             check_text("quantisation.float_layers", layer)
         check_number("quantisation.band", self.band, low=0)
@@ -274,15 +275,15 @@ class Quantisation:
 
 
 def check_rates(rates: tuple[RateThresholds, ...]) -> None:
-    """At most MOST_RATES rows with rising rates."""
-    check_length("rates", rates, MOST_RATES)
+    """At most MAX_RATES rows with rising rates."""
+    check_length("rates", rates, MAX_RATES)
     if any(row.rate >= later.rate for row, later in itertools.pairwise(rates)):
         raise SpecError("rates must be sorted, each rate once")
 
 
 def check_power(power: tuple[DefectPower, ...]) -> None:
-    """At most MOST_KINDS kinds, each once."""
-    check_length("power", power, MOST_KINDS)
+    """At most MAX_KINDS kinds, each once."""
+    check_length("power", power, MAX_KINDS)
     _refuse_twice("power", [row.kind for row in power])
 
 

@@ -1,4 +1,4 @@
-"""Formats of engine files, and the refusal of files that are newer than this program."""
+"""Format numbers of engine files. Refuses files that are newer than this program."""
 
 from typing import Any, Final
 
@@ -7,7 +7,7 @@ from inspector.core.errors import SpecError
 from inspector.core.schema import shown
 
 FORMAT: Final = 2
-"""Of new engines. Format 1 has the same graph and the same fields without NEW_FIELDS."""
+"""Format of new engines. Format 1 has the same graph and the same fields without NEW_FIELDS."""
 
 FORMATS: Final = (1, FORMAT)
 NEW_FIELDS: Final = (
@@ -20,7 +20,7 @@ NEW_FIELDS: Final = (
     "quantisation",
     "requires",
 )
-"""Of format 2; a file of format 1 has none of them."""
+"""Fields of format 2. A file of format 1 has none of them."""
 
 ABILITIES: Final[frozenset[str]] = frozenset()
 """Words in `requires` that this program knows. A later program that runs an engine in another way,
@@ -28,8 +28,7 @@ such as by tiles, adds its word here; programs without the word then refuse the 
 
 
 def check_format(number: Any, requires: Any) -> None:
-    """Raises SpecError for a format that this program does not read, and for abilities that it
-    does not have."""
+    """Raises SpecError for a format that this program cannot read, and for unknown abilities."""
     known = " and ".join(map(str, FORMATS))
     if number not in FORMATS or not isinstance(number, int) or isinstance(number, bool):
         if isinstance(number, int) and number > FORMAT:

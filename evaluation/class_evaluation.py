@@ -108,7 +108,7 @@ def _check_engine(engine: Engine, path: Path, settings: Settings) -> list[str]:
         )
     if parity.verify(engine, batch=settings.batch) is not None:
         return []
-    warning = parity.doubt(engine)
+    warning = parity.explain_missing_golden(engine)
     return [] if warning is None else [warning]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from engines.opening import Engine, open_engine
 from engines.resize import crop_box
-from engines.roi import mask
+from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from evaluation.provenance import Settings
 from evaluation.truth_masks import TruthMask, to_map_resolution
@@ -65,7 +65,7 @@ def inspected_area(spec: EngineSpec) -> Mask:
     region of interest."""
     if spec.roi is None:
         return np.ones(spec.map_hw, bool)
-    return mask(spec.roi, spec.map_hw, spec.resize.crop)
+    return draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
 
 
 def open_engine_with(path: Path, settings: Settings) -> Engine:

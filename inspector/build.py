@@ -12,7 +12,7 @@ from loguru import logger
 from calibration.plane import Calibration
 from calibration.store import load_calibration
 from engines.backends.fake import FakeEngine
-from engines.roi import mask
+from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
 from inspector import gate
@@ -226,7 +226,7 @@ def _choose(configured: float | None, of_engine: float) -> float:
 def _make_judge(
     config: Config, spec: EngineSpec, calibration: Calibration | None, run: RunInfo
 ) -> Judge:
-    inspected = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
+    inspected = None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
     analyzer = MapAnalyzer(calibration, config.measure, inspected=inspected)
     return Judge(
         analyzer.analyze,

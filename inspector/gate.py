@@ -13,8 +13,8 @@ from loguru import logger
 from calibration.plane import Calibration
 from engines import parity
 from engines.opening import Engine, open_engine
-from engines.parity import Region, Ruler
-from engines.roi import mask
+from engines.parity import RegionSize, Ruler
+from engines.roi import draw_mask
 from engines.spec import CONVERTED_FROM, EngineSpec
 from engines.spec_file import file_hash, read_spec
 from inspector.config import EngineOptions
@@ -97,7 +97,7 @@ class EngineGate:
             raise EngineError(f"engine file {config.path} was replaced while the run started")
 
     def _check(self, engine: Engine, config: EngineOptions) -> None:
-        findings = parity.find(
+        findings = parity.compare_golden(
             engine,
             image_threshold=self._run.image_threshold,
             pixel_threshold=self._run.pixel_threshold,
@@ -106,11 +106,11 @@ class EngineGate:
         )
         self._run.parity.clear()
         if findings is None:
-            if (unknown := parity.doubt(engine)) is not None:
+            if (unknown := parity.explain_missing_golden(engine)) is not None:
                 self._accept_unchecked(unknown, config)
             return
         self._run.parity.update(findings.as_dict())
-        parity.check(findings)
+        parity.require_parity(findings)
         logger.info(
             "{} agrees with the engine's reference: map within {:.2g} of its largest value, "
             "checked in {:.2f} s",
@@ -176,7 +176,7 @@ def make_ruler(
     left, top, right, bottom = spec.resize.crop
     box = (left * width, top * height, right * width, bottom * height)
     to_frame = Affine.between(spec.map_hw, box)
-    inspected = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
+    inspected = None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
     unrefined = dataclasses.replace(measure, refine=False)
     analyzer = MapAnalyzer(calibration, unrefined, inspected=inspected)
     # Only the size of the frame matters where nothing is refined.
@@ -197,8 +197,8 @@ def make_ruler(
     )
 
 
-def _region(defect: Defect) -> Region:
-    return Region(
+def _region(defect: Defect) -> RegionSize:
+    return RegionSize(
         defect.centroid_px,
         defect.map_length_px if defect.map_length_mm is None else defect.map_length_mm,
         defect.map_area_px if defect.map_area_mm2 is None else defect.map_area_mm2,

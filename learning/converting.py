@@ -12,7 +12,7 @@ import numpy as np
 from engines import golden
 from engines.backends.onnx import OnnxEngine
 from engines.opening import Scores
-from engines.parity import TOLERANCES, Findings, Ruler, check, find
+from engines.parity import TOLERANCES, ParityResult, Ruler, compare_golden, require_parity
 from engines.spec import CONVERTED_FROM, EngineSpec
 from engines.spec_file import graph_hash, read_engine, write_engine
 from inspector.core.arrays import Image, Map
@@ -32,7 +32,7 @@ class Converted:
     against the engine it was made from. ms: least time of one picture on the CPU, before, after."""
 
     spec: EngineSpec
-    findings: Findings
+    findings: ParityResult
     parity: checking.Parity
     ms: tuple[float, float]
 
@@ -52,9 +52,9 @@ def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Con
         raise EngineError(f"{path}: {exc}") from exc
     after = _described(spec, graph_hash(graph))
     with checking.open_unchecked(out, graph, after, threads=threads) as engine:
-        findings = find(engine, ruler=ruler)
+        findings = compare_golden(engine, ruler=ruler)
         assert findings is not None, "golden pictures were there a moment ago"
-        check(findings)
+        require_parity(findings)
         with contextlib.closing(OnnxEngine(path, threads=threads)) as first:
             parity = _compared(first, engine, golden_pictures.pixels)
             ms = _timed(first, engine, golden_pictures.pixels[:1])

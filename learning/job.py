@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from engines.roi import mask
+from engines.roi import draw_mask
 from engines.spec import EngineSpec, ResizeRule, Roi
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
@@ -132,7 +132,7 @@ def inspected_pixels(roi: Roi | None, rule: ResizeRule) -> Mask | None:
     """(H, W) of the engine's input; None for all. Raises DataError if no pixel is left."""
     if roi is None:
         return None
-    inside = mask(roi, rule.input_hw, rule.crop)
+    inside = draw_mask(roi, rule.input_hw, rule.crop)
     if not inside.any():
         raise DataError("the region of interest leaves no pixel of the engine's input")
     return inside

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_parts import fitted
+from engine_parts import fit_parts
 from onnx import ModelProto
 
 from engines.spec_file import read_engine
@@ -16,7 +16,7 @@ from engines.spec_file import read_engine
 @pytest.fixture(scope="session")
 def engine_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("engine") / "parts.onnx"
-    fitted(out)
+    fit_parts(out)
     return out
 
 

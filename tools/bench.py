@@ -13,7 +13,7 @@ from typing import Any
 import onnx
 
 from engines.backends.choosing import NAMED_ONLY
-from engines.cost import Cost, count
+from engines.cost import Cost, count_cost
 from engines.opening import BACKENDS, DEVICES
 from engines.spec_file import read_engine
 from evaluation.runtime_timing import Measured, Unavailable, list_candidates, time_runtimes
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _count_cost(path: Path, model: onnx.ModelProto) -> Cost | None:
     try:
-        cost = count(model)
+        cost = count_cost(model)
     except (EngineError, SpecError) as exc:
         print(f"{path.stem}: {exc}")
         return None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from engines.backends.trt.build import MAX_BATCH, build
+from engines.backends.trt.build import MAX_BATCH, build_plan
 from engines.backends.trt.driver import Cuda, Gpu
 from engines.backends.trt.plan import default_folder
 from inspector.core.errors import EngineError
@@ -21,7 +21,7 @@ LARGEST_WORKSPACE: Final = 1 << 20
 @guarded
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    built = build(
+    built = build_plan(
         arguments.engine,
         arguments.targets or _this_gpu(),
         folder=arguments.out,

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 
 from engines import golden
-from engines.cost import count
+from engines.cost import count_cost
 from engines.spec import EngineSpec
 from engines.spec_fields import PictureStatistics
 from engines.spec_file import file_hash, read_engine
@@ -64,7 +64,7 @@ def _lines(spec: EngineSpec) -> dict[str, str]:
 
 def _work(model: onnx.ModelProto) -> str:
     try:
-        cost = count(model)
+        cost = count_cost(model)
     except (EngineError, SpecError) as exc:
         return f"unknown: {exc}"
     return f"{cost.gflop:.4g} GFLOP a picture, constants {cost.constant_bytes / 1e6:.4g} MB"

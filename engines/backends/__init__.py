@@ -1,1 +1,1 @@
-"""The runtimes that an engine file runs on."""
+"""Runtimes that can run an engine file."""

@@ -1,4 +1,4 @@
-"""What a graphics card can do at most, from what its driver says of it."""
+"""Computes the peak speed of a graphics card from the properties that its driver reports."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,18 +15,21 @@ FLOP_PER_CLOCK: Final[dict[tuple[int, int], dict[str, int]]] = {
     (10, 0): {"float32": 256, "float16": 8192},
     (12, 0): {"float32": 256, "float16": 1024},
 }
-"""Compute capability -> precision -> operations of one multiprocessor in one clock.
+"""Compute capability -> precision -> operations per multiprocessor and clock cycle.
 
-float32: by its float32 lanes, two operations each (CUDA C++ Programming Guide, throughput of native
-arithmetic instructions); TF32, which rounds, is switched off here. float16: by tensor cores on
-dense matrices, summed in the type that is faster (NVIDIA's architecture papers).
+float32: on the float32 lanes, two operations per lane (CUDA C++ Programming Guide, throughput of
+native arithmetic instructions); engines do not use TF32, because it rounds. float16: tensor cores
+on dense matrices, with the faster type of accumulator (NVIDIA's architecture papers).
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """clock_hz: the highest of its multiprocessors. bytes_per_s: of its memory. Either is 0 where
-    the driver does not tell."""
+    """Properties of a graphics card.
+
+    clock_hz: highest clock of the multiprocessors. bytes_per_s: speed of the memory. Both are 0 if
+    the driver does not report them.
+    """
 
     capability: tuple[int, int]
     multiprocessors: int
@@ -34,16 +37,18 @@ class Card:
     bytes_per_s: float
 
     def flop_per_s(self, precision: str) -> float | None:
-        """None for a card of another kind than the known ones, or whose clock is not told."""
+        """Peak operations per second; None for an unknown kind of card or an unknown clock."""
         per_clock = FLOP_PER_CLOCK.get(self.capability)
         if per_clock is None or not self.clock_hz:
             return None
         return per_clock[precision] * self.multiprocessors * self.clock_hz
 
     def least_ms(self, cost: Cost, batch: int) -> float | None:
-        """Of one run: its arithmetic at full speed or its bytes from memory, whichever takes
-        longer. Constants that stay in the cache from run to run undercut the latter. None where
-        the card's speed is not known."""
+        """Shortest possible time of one run in milliseconds; None if the speed is unknown.
+
+        It is the larger of two times: for the arithmetic at peak speed, and for reading all bytes
+        from memory. A run can be faster if the constants stay in the cache between runs.
+        """
         seconds = 0.0
         for precision, flops in cost.flops.items():
             speed = self.flop_per_s(precision)

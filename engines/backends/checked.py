@@ -1,4 +1,4 @@
-"""What engines of all runtimes do alike: check what goes in and comes out, and cut batches."""
+"""Base class of all engines: checks inputs and outputs, and splits large batches."""
 
 import ctypes
 import sys
@@ -17,13 +17,13 @@ from inspector.core.errors import ConfigError, EngineError, InferenceError
 
 
 class CheckedEngine(ABC):
-    """An engines.opening.Engine, but for `_run`."""
+    """An engines.opening.Engine. Subclasses add `_run` and `_release`."""
 
     def __init__(
         self, path: Path, spec: EngineSpec, running_on: str, *, most: int | None = None
     ) -> None:
-        """path: named in errors. running_on: without why it was chosen. most: pictures that `_run`
-        takes at once, if the runtime has a limit besides the spec's."""
+        """path: for messages. running_on: backend and device, without the reason for the choice.
+        most: largest number of pictures per `_run`; None if only the spec limits it."""
         self._path = path
         self._spec = spec
         self._place = running_on
@@ -58,13 +58,13 @@ class CheckedEngine(ABC):
             return np.empty((0, *self._spec.map_hw), np.float32), np.empty(0, np.float32)
         pixels, most = np.ascontiguousarray(pixels), self._most or count
         parts = [self._run(pixels[at : at + most]) for at in range(0, count, most)]
-        # Joining copies, which the usual single part need not pay for.
+        # Joining copies the arrays, so a single part is returned as it is.
         maps, scores = (
             parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
         )
         if maps.shape != (count, *self._spec.map_hw) or scores.shape != (count,):
             raise InferenceError(
-                f"the engine {self._path} gave a map of shape {maps.shape} and scores of "
+                f"the engine {self._path} returned maps of shape {maps.shape} and scores of "
                 f"shape {scores.shape} for {count} pictures"
             )
         return maps, scores
@@ -87,28 +87,30 @@ class CheckedEngine(ABC):
 
     @abstractmethod
     def _run(self, pixels: Image) -> tuple[Map, Scores]:
-        """Checked and contiguous pictures, at least one -> maps and scores in memory of their own.
-        Raises InferenceError."""
+        """Computes maps and scores that later calls do not change. Raises InferenceError.
+
+        pixels: at least one picture, already checked and contiguous.
+        """
 
     def _device_ms(self, pixels: Image, runs: int) -> list[float]:
-        """Of checked and contiguous pictures. Raises InferenceError."""
+        """See device_ms. pixels: already checked and contiguous. Raises InferenceError."""
         return []
 
     @abstractmethod
     def _release(self) -> None:
-        """Lets go of the runtime's memory; callable twice."""
+        """Frees the memory of the runtime. A second call does nothing."""
 
     def _check_input(self, pixels: Image) -> None:
         shape = (*self._spec.resize.input_hw, 3)
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != shape:
             raise EngineError(
-                f"the engine {self._path} takes uint8 of shape (n, {_comma(shape)}), "
-                f"not {pixels.dtype} of shape ({_comma(pixels.shape)})"
+                f"the engine {self._path} takes uint8 of shape (n, {_join(shape)}), "
+                f"not {pixels.dtype} of shape ({_join(pixels.shape)})"
             )
 
 
-def check_settings(device: str, threads: int) -> None:
-    """Raises ConfigError for a device that no engine has, or a negative number of threads."""
+def check_device_settings(device: str, threads: int) -> None:
+    """Raises ConfigError for an unknown device or a negative number of threads."""
     if device not in DEVICES:
         raise ConfigError(f"engine.device {device!r} is unknown; known: {', '.join(DEVICES)}")
     if threads < 0:
@@ -116,10 +118,12 @@ def check_settings(device: str, threads: int) -> None:
 
 
 def refuse_or_warn(device: str, reason: str, *, fall_back: bool) -> None:
-    """Where a device was asked for and cannot be had: EngineError, or a warning if falling back."""
+    """Handles a missing device: raises EngineError, or logs a warning if fall_back is true."""
     if not fall_back:
         raise EngineError(f"engine.device is {device}, but {reason}")
-    logger.warning("{} was asked for, running on the CPU instead: {}", device, reason)
+    logger.warning(
+        "engine.device is {}, but the engine runs on the CPU instead: {}", device, reason
+    )
 
 
 def threads_text(threads: int) -> str:
@@ -129,11 +133,13 @@ def threads_text(threads: int) -> str:
 
 
 def return_freed_memory() -> None:
-    """Hands back what parsing the file took, which glibc keeps: 70 MB with an engine of 31 MB.
-    Other C libraries have no malloc_trim, and keep less."""
+    """Returns the memory that parsing the file used to the system: 70 MB for an engine of 31 MB.
+
+    glibc would keep it. Other C libraries have no malloc_trim, and they keep less memory.
+    """
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)
 
 
-def _comma(sizes: tuple[int, ...]) -> str:
+def _join(sizes: tuple[int, ...]) -> str:
     return ", ".join(map(str, sizes))

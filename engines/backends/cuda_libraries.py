@@ -1,4 +1,4 @@
-"""CUDA and cuDNN for onnxruntime, loaded from where pip puts them."""
+"""Loads the CUDA and cuDNN packages that pip installed for onnxruntime."""
 
 import contextlib
 import functools
@@ -7,11 +7,14 @@ from typing import Any
 
 
 @functools.cache
-def preloaded(ort: Any) -> str:
-    """What is missing, in one line; empty where nothing is. To be called before a session on a GPU:
-    onnxruntime by itself passes over the packages that its extras install. ort: its module."""
+def preload_libraries(ort: Any) -> str:
+    """Loads the libraries and returns what is missing, in one line; empty if nothing is missing.
+
+    Call this before a session on a GPU is created, because onnxruntime does not search the packages
+    that its extras install. ort: the module onnxruntime.
+    """
     if not hasattr(ort, "preload_dlls"):  # before 1.21
         return ""
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    with contextlib.redirect_stdout(io.StringIO()) as output:
         ort.preload_dlls()
-    return " ".join(said.getvalue().split())
+    return " ".join(output.getvalue().split())

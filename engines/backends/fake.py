@@ -1,4 +1,4 @@
-"""A deterministic engine without a network, for tests: what is dark is anomalous."""
+"""A deterministic engine without a network, for tests: dark pixels are anomalous."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from engines.backends.checked import CheckedEngine, check_settings, refuse_or_warn
+from engines.backends.checked import CheckedEngine, check_device_settings, refuse_or_warn
 from engines.opening import Scores
 from engines.spec import EngineSpec, ResizeRule, ThresholdRule
 from inspector.core.arrays import Image, Map
@@ -18,7 +18,7 @@ CELL: Final = 2
 
 
 def fake_spec(input_hw: tuple[int, int] = (96, 128)) -> EngineSpec:
-    """The spec of an engine for frames of twice input_hw, whose sides must be even."""
+    """Spec of a fake engine. The frames are twice as large as input_hw; its sides must be even."""
     height, width = input_hw
     return EngineSpec(
         name="fake",
@@ -37,10 +37,10 @@ def fake_spec(input_hw: tuple[int, int] = (96, 128)) -> EngineSpec:
 
 
 class FakeEngine(CheckedEngine):
-    """Map: max(0, 128 - luma) / 128 on cells of CELL x CELL pixels; score: mean of its top 1 %.
+    """Map: max(0, 128 - luma) / 128 on cells of CELL x CELL pixels. Score: mean of its top 1 %.
 
-    path: a spec as JSON; a path that does not exist stands for fake_spec(). delay_s: each infer()
-    takes at least so long. fail_at: the call of infer(), counted from 0, that raises EngineError.
+    path: file with a spec as JSON; if it does not exist, the spec is fake_spec(). delay_s: minimum
+    duration of infer(). fail_at: index of the call of infer() that raises InferenceError.
     """
 
     def __init__(
@@ -53,34 +53,34 @@ class FakeEngine(CheckedEngine):
         delay_s: float = 0.0,
         fail_at: int | None = None,
     ) -> None:
-        check_settings(device, threads)
+        check_device_settings(device, threads)
         if device != "cpu":
             refuse_or_warn(device, "the fake engine runs on the CPU only", fall_back=fall_back)
         spec = _read(path) if path.is_file() else fake_spec()
         height, width = spec.resize.input_hw
         if spec.map_hw != (height // CELL, width // CELL) or height % CELL or width % CELL:
-            raise SpecError(f"the fake engine's map must be half of its input, see {path}")
-        super().__init__(path, spec, f"fake, CPU, {threads or 1} threads asked for")
+            raise SpecError(f"{path}: map_hw of the fake engine must be half of resize.input_hw")
+        super().__init__(path, spec, f"fake, CPU, {threads or 1} threads requested")
         self._delay_s = delay_s
         self._fail_at = fail_at
         self._calls = 0
 
     def warm_up(self) -> None:
-        """Nothing to warm: does not count as a call of infer()."""
+        """Does nothing, and does not count as a call of infer()."""
 
     def _run(self, pixels: Image) -> tuple[Map, Scores]:
         self._calls += 1
         if self._fail_at == self._calls - 1:
-            raise InferenceError(f"the fake engine fails at call {self._fail_at}, as told")
+            raise InferenceError(f"the fake engine fails at call {self._fail_at}, as requested")
         if self._delay_s:
             time.sleep(self._delay_s)
-        return _darkness(pixels)
+        return _measure_darkness(pixels)
 
     def _release(self) -> None:
-        """Nothing is held."""
+        """Does nothing: there is no memory to free."""
 
 
-def _darkness(pixels: Image) -> tuple[Map, Scores]:
+def _measure_darkness(pixels: Image) -> tuple[Map, Scores]:
     count, height, width, _ = pixels.shape
     luma = pixels.astype(np.float32) @ LUMA
     cells = luma.reshape(count, height // CELL, CELL, width // CELL, CELL).mean(axis=(2, 4))

@@ -1,4 +1,4 @@
-"""Runs an engine file on OpenVINO, on the CPU or on graphics of Intel."""
+"""Runs an engine file on OpenVINO, on the CPU or on an Intel GPU."""
 
 import contextlib
 from pathlib import Path
@@ -9,7 +9,7 @@ import onnx
 
 from engines.backends.checked import (
     CheckedEngine,
-    check_settings,
+    check_device_settings,
     refuse_or_warn,
     return_freed_memory,
     threads_text,
@@ -23,18 +23,18 @@ from inspector.core.errors import ConfigError, EngineError, InferenceError
 try:
     import openvino as ov
 except ModuleNotFoundError:
-    ov = None  # told when an engine is opened
+    ov = None  # the error comes when an engine is opened
 
 PLUGINS: Final = {"cpu": "CPU", "intel_gpu": "GPU"}
-"""Device -> OpenVINO's name of it."""
+"""Device -> name in OpenVINO."""
 
 
 class OpenVinoEngine(CheckedEngine):
     """See engines.opening.Engine and open_engine for the arguments.
 
-    Compiled for one picture, which takes 7 to 18 % less of the processor than a graph of any batch.
-    hint: latency gives a picture all threads; throughput runs the pictures of a batch side by side,
-    which took 12 % less time for 8 pictures on 2 threads.
+    The graph is compiled for one picture, because a graph for any batch takes 7 to 18 % more CPU
+    time. hint: latency uses all threads for one picture; throughput runs the pictures of a batch in
+    parallel, which took 12 % less time for 8 pictures on 2 threads.
     """
 
     def __init__(
@@ -46,15 +46,17 @@ class OpenVinoEngine(CheckedEngine):
         fall_back: bool = False,
         hint: str = "latency",
     ) -> None:
-        check_settings(device, threads)
+        check_device_settings(device, threads)
         if hint not in HINTS:
             raise ConfigError(f"engine.hint {hint!r} is unknown; known: {', '.join(HINTS)}")
         if ov is None:
-            raise EngineError("running an engine on OpenVINO needs it: pip install '.[openvino]'")
+            raise EngineError(
+                "running an engine on OpenVINO needs openvino: pip install '.[openvino]'"
+            )
         core = ov.Core()
-        plugin = _plugin(core, device, fall_back)
+        plugin = _choose_plugin(core, device, fall_back)
         spec, model = read_engine(path)
-        compiled = _compiled(core, path, spec, model, plugin, _settings(plugin, threads, hint))
+        compiled = _compile(core, path, spec, model, plugin, _settings(plugin, threads, hint))
         del model
         count = (
             compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") if hint != "latency" else 1
@@ -71,19 +73,19 @@ class OpenVinoEngine(CheckedEngine):
         try:
             for index in range(count + at_once):
                 request = self._requests[index % at_once]
-                if (done := index - at_once) >= 0:
+                if (ready := index - at_once) >= 0:
                     request.wait()
-                    maps[done] = request.get_tensor("anomaly_map").data[0]
-                    scores[done] = request.get_tensor("score").data[0]
+                    maps[ready] = request.get_tensor("anomaly_map").data[0]
+                    scores[ready] = request.get_tensor("score").data[0]
                 if index < count:
                     request.start_async({"pixels": pixels[index : index + 1]}, share_inputs=True)
         except RuntimeError as exc:
-            self._settle()
+            self._wait_for_all()
             raise InferenceError(f"the engine {self._path} failed: {_one_line(exc)}") from exc
         return maps, scores
 
-    def _settle(self) -> None:
-        """Waits for what still reads the caller's pictures."""
+    def _wait_for_all(self) -> None:
+        """Waits for all requests, because they still read the caller's pictures."""
         for request in self._requests:
             with contextlib.suppress(RuntimeError):
                 request.wait()
@@ -92,36 +94,36 @@ class OpenVinoEngine(CheckedEngine):
         self._requests = []
 
 
-def _plugin(core: Any, device: str, fall_back: bool) -> str:
+def _choose_plugin(core: Any, device: str, fall_back: bool) -> str:
     plugin = PLUGINS.get(device)
     if plugin is None:
         reason = f"OpenVINO runs on {' and '.join(PLUGINS)}"
-    # An adapter among several is called GPU.0.
+    # If there are several GPUs, their names are GPU.0, GPU.1 and so on.
     elif any(name.split(".")[0] == plugin for name in core.available_devices):
         return plugin
     else:
-        reason = "OpenVINO finds no graphics of Intel with a driver here"
+        reason = "OpenVINO finds no Intel GPU with a driver here"
     refuse_or_warn(device, reason, fall_back=fall_back)
     return PLUGINS["cpu"]
 
 
 def _settings(plugin: str, threads: int, hint: str) -> dict[str, Any]:
     settings: dict[str, Any] = {
-        # Left alone, it rounds to bfloat16 or float16 where the processor can compute with those.
+        # By default it uses bfloat16 or float16 if the processor supports them.
         "INFERENCE_PRECISION_HINT": "f32",
         "EXECUTION_MODE_HINT": "ACCURACY",
         "PERFORMANCE_HINT": hint.upper(),
         "CACHE_DIR": "",
     }
     if plugin == "CPU":
-        # Pinned threads wait for cores that other stages use: 1.1 to 1.3 times as long.
+        # Pinned threads wait for cores that other stages use, which takes 1.1 to 1.3 times as long.
         settings["ENABLE_CPU_PINNING"] = False
         if threads:
             settings["INFERENCE_NUM_THREADS"] = threads
     return settings
 
 
-def _compiled(
+def _compile(
     core: Any,
     path: Path,
     spec: EngineSpec,
@@ -129,7 +131,7 @@ def _compiled(
     plugin: str,
     settings: dict[str, Any],
 ) -> Any:
-    """From the graph that was checked, not from the path, which may hold another by now."""
+    """Compiles the graph that was checked. The file at the path may have been replaced since."""
     try:
         graph = core.read_model(model=model.SerializeToString())
         graph.reshape({"pixels": [1, *spec.resize.input_hw, 3]})

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from engines.backends.cuda_libraries import preloaded
+from engines.backends.cuda_libraries import preload_libraries
 from inspector.core.errors import EngineError
 from learning.backbones import zoo
 
@@ -100,7 +100,7 @@ def _session(path: Path, threads: int, device: str) -> Any:
                 f"features on CUDA need onnxruntime with {CUDA}: pip install '.[gpu]' in place of "
                 "'.[cpu]'"
             )
-        missing = preloaded(ort)
+        missing = preload_libraries(ort)
         # TF32 keeps ten bits; the engine is compared with these features to four digits and more.
         providers.insert(0, (CUDA, {"use_tf32": 0}))
     refusals = (faults.Fail, faults.InvalidGraph, faults.NotImplemented, faults.RuntimeException)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.opening import Engine
-from engines.roi import mask
+from engines.roi import draw_mask
 from engines.spec import EngineSpec, LeftOutRecord, ThresholdRule
 from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
@@ -60,7 +60,7 @@ def score_with_engine(
 ) -> LeftOut:
     """pictures: (H, W, 3) uint8 RGB each, that the engine was not fitted on."""
     spec = engine.spec
-    inside = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
+    inside = None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
     parts: list[npt.NDArray[np.float32]] = []
     waiting = iter(pictures)
     while batch := list(itertools.islice(waiting, BATCH)):

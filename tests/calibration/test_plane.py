@@ -1,4 +1,4 @@
-"""Pixels to millimetres: scales, homographies, and the sizes they hold for."""
+"""Converting pixels to millimetres with scales and homographies, for frames of one size."""
 
 import math
 
@@ -19,14 +19,14 @@ def tilted(frame_hw: tuple[int, int] = (720, 1280)) -> Calibration:
     return Calibration("homography", frame_hw, "test", "now", homography=TILTED)
 
 
-def test_a_scale_maps_x_and_y_each_with_its_own_pitch() -> None:
+def test_a_scale_can_differ_along_x_and_y() -> None:
     calibration = from_scale(0.1, (10, 20), mm_per_px_y=0.3)
     plane = calibration.to_plane(np.array(((10.0, 20.0),)))
     assert plane == pytest.approx(np.array(((1.0, 6.0),)))
     assert calibration.mm_per_px_at((3, 3)) == (0.1, 0.3)
 
 
-def test_a_frame_of_another_size_is_refused_and_both_sizes_are_named() -> None:
+def test_the_error_for_another_frame_size_names_both_sizes() -> None:
     calibration = from_scale(0.1, (720, 1280))
     calibration.check((720, 1280))
     with pytest.raises(CalibrationSizeError, match=r"1280x720.*1920x1080") as caught:
@@ -35,12 +35,12 @@ def test_a_frame_of_another_size_is_refused_and_both_sizes_are_named() -> None:
 
 
 @given(st.floats(0, 1280), st.floats(0, 720))
-def test_the_pitch_of_a_homography_is_what_a_small_step_covers(x: float, y: float) -> None:
+def test_the_pitch_of_a_homography_is_the_length_of_a_small_step(x: float, y: float) -> None:
     calibration, step = tilted(), 1e-4
-    here, right, down = calibration.to_plane(np.array(((x, y), (x + step, y), (x, y + step))))
+    start, right, down = calibration.to_plane(np.array(((x, y), (x + step, y), (x, y + step))))
     along_x, along_y = calibration.mm_per_px_at((x, y))
-    assert math.dist(here, right) / step == pytest.approx(along_x, rel=1e-4)
-    assert math.dist(here, down) / step == pytest.approx(along_y, rel=1e-4)
+    assert math.dist(start, right) / step == pytest.approx(along_x, rel=1e-4)
+    assert math.dist(start, down) / step == pytest.approx(along_y, rel=1e-4)
 
 
 def test_a_horizon_inside_the_frame_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""Calibration files: what is written is read, and what is wrong is named."""
+"""Calibration files are read as they were written; errors name the wrong key."""
 
 import errno
 import os
@@ -20,14 +20,16 @@ MATRIX = ((0.05, 0.002, -3.0), (0.001, 0.06, 1.0), (1e-5, 2e-5, 1.0))
         Calibration("homography", (720, 1280), "board", "now", homography=MATRIX, residual_mm=0.01),
     ],
 )
-def test_what_is_saved_is_loaded_to_the_last_bit(calibration: Calibration, tmp_path: Path) -> None:
+def test_a_saved_calibration_is_loaded_bit_for_bit(
+    calibration: Calibration, tmp_path: Path
+) -> None:
     path = tmp_path / "cal.yaml"
     save_calibration(calibration, path)
     assert load_calibration(path) == calibration
     assert load_calibration(path).sha256() == calibration.sha256()
 
 
-def test_a_full_disk_leaves_the_calibration_that_was_there(
+def test_a_full_disk_leaves_the_old_calibration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "cal.yaml"
@@ -41,11 +43,11 @@ def test_a_full_disk_leaves_the_calibration_that_was_there(
     with pytest.raises(CalibrationError, match=r"cal\.yaml cannot be written: no space left"):
         save_calibration(from_scale(0.2, (720, 1280)), path)
     assert path.read_bytes() == before
-    assert [found.name for found in tmp_path.iterdir()] == ["cal.yaml"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["cal.yaml"]
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "named"),
+    ("before", "after", "message"),
     [
         ("format: 1", "format: 2", "format"),
         ("camera:", "kamera:", "unknown key kamera"),
@@ -56,28 +58,28 @@ def test_a_full_disk_leaves_the_calibration_that_was_there(
         ("made_utc:", "#", "made_utc"),
     ],
 )
-def test_a_wrong_key_is_named_with_the_file(
-    before: str, after: str, named: str, tmp_path: Path
+def test_the_error_names_the_file_and_the_wrong_key(
+    before: str, after: str, message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "cal.yaml"
     save_calibration(from_scale(0.1, (720, 1280)), path)
     text = path.read_text()
     assert before in text
     path.write_text(text.replace(before, after, 1))
-    with pytest.raises(CalibrationError, match=named) as caught:
+    with pytest.raises(CalibrationError, match=message) as caught:
         load_calibration(path)
     assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"- 1\n- 2\n", b"a: [1", b"\xff\xfe\x00"])
-def test_a_file_that_is_no_calibration_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_another_file_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "cal.yaml"
     path.write_bytes(content)
     with pytest.raises(CalibrationError, match=r"cal\.yaml"):
         load_calibration(path)
 
 
-def test_a_missing_file_and_an_unwritable_place_are_named(tmp_path: Path) -> None:
+def test_errors_name_a_missing_file_and_an_unwritable_folder(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match=r"nowhere\.yaml"):
         load_calibration(tmp_path / "nowhere.yaml")
     (tmp_path / "file").write_text("")

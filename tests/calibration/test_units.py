@@ -1,4 +1,4 @@
-"""Units and digits for people."""
+"""Lengths as text: unit and number of digits."""
 
 import pytest
 
@@ -22,10 +22,10 @@ def test_a_length_has_three_significant_digits(value_mm: float, unit: str, text:
     assert format_length(value_mm, unit) == text
 
 
-def test_an_inch_is_as_long_as_it_is() -> None:
+def test_an_inch_is_25_4_mm() -> None:
     assert length_in(25.4, "inch") == pytest.approx(1.0)
 
 
-def test_an_unknown_unit_is_refused_with_the_known_ones() -> None:
+def test_the_error_for_an_unknown_unit_lists_the_known_units() -> None:
     with pytest.raises(ConfigError, match=r"'furlong'.*mm, cm, inch"):
         format_length(1.0, "furlong")

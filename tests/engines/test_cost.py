@@ -1,12 +1,12 @@
-"""Counting the work of graphs."""
+"""Counting the operations and bytes of graphs."""
 
 import numpy as np
 import onnx
 import pytest
-from engine_parts import fitted
+from engine_parts import fit_parts
 from onnx import TensorProto, helper, numpy_helper
 
-from engines.cost import count
+from engines.cost import count_cost
 from engines.spec_file import read_engine
 from inspector.core.errors import EngineError
 from learning.backbones import vit
@@ -20,12 +20,12 @@ FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 def model(
     op: str, shape: list[int | str], *weights: np.ndarray, dtype: int = FLOAT, **attributes: object
 ) -> onnx.ModelProto:
-    """One node on an input of that shape; the output's shape is left to be found."""
+    """A graph with a single node. The shape of its output is not stored."""
     names = [f"w{index}" for index in range(len(weights))]
     node = helper.make_node(op, ["x", *names], ["y"], **attributes)
     graph = helper.make_graph(
         [node],
-        "one",
+        "graph",
         [helper.make_tensor_value_info("x", dtype, shape)],
         [helper.make_tensor_value_info("y", dtype, None)],
         [numpy_helper.from_array(array, name) for name, array in zip(names, weights, strict=True)],
@@ -40,7 +40,7 @@ def zeros(*shape: int, dtype: type = np.float32) -> np.ndarray:
 @pytest.mark.parametrize(
     ("graph", "multiply_adds"),
     [
-        # Each of 5 x 6 x 8 outputs sums 3 x 3 x 4 products.
+        # Each of 5 x 6 x 8 outputs is a sum of 3 x 3 x 4 products.
         (model("Conv", ["N", 4, 6, 8], zeros(5, 4, 3, 3), pads=[1, 1, 1, 1]), 240 * 36),
         (model("Conv", ["N", 4, 6, 8], zeros(5, 4, 3, 3), strides=[2, 2]), 5 * 2 * 3 * 36),
         # Depthwise: each output sees one channel.
@@ -53,14 +53,14 @@ def zeros(*shape: int, dtype: type = np.float32) -> np.ndarray:
         (model("Relu", ["N", 4]), 0),
     ],
 )
-def test_products_are_counted_as_by_hand(graph, multiply_adds):
-    cost = count(graph)
+def test_products_are_counted_as_calculated_by_hand(graph, multiply_adds):
+    cost = count_cost(graph)
     assert sum(cost.flops.values()) == 2 * multiply_adds
     assert cost.gflop == pytest.approx(2e-9 * multiply_adds)
 
 
-def test_bytes_are_those_of_constants_and_of_what_goes_in_and_out():
-    cost = count(model("MatMul", ["N", 7, 4], zeros(4, 5, dtype=np.float16), dtype=HALF))
+def test_bytes_of_constants_inputs_and_outputs_are_counted():
+    cost = count_cost(model("MatMul", ["N", 7, 4], zeros(4, 5, dtype=np.float16), dtype=HALF))
     assert cost.flops == {"float16": 2 * 7 * 5 * 4}
     assert cost.constant_bytes == 4 * 5 * 2
     assert cost.picture_bytes == (7 * 4 + 7 * 5) * 2
@@ -68,20 +68,22 @@ def test_bytes_are_those_of_constants_and_of_what_goes_in_and_out():
 
 def test_work_that_cannot_be_counted_is_refused():
     with pytest.raises(EngineError, match="operator Einsum cannot be counted"):
-        count(model("Einsum", ["N", 4], zeros(4), equation="nc,c->n"))
+        count_cost(model("Einsum", ["N", 4], zeros(4), equation="nc,c->n"))
     with pytest.raises(EngineError, match="tensor y does not follow from the graph"):
-        count(model("MatMul", ["N", "rows", 4], zeros(4, 5)))
+        count_cost(model("MatMul", ["N", "rows", 4], zeros(4, 5)))
     with pytest.raises(EngineError, match="MatMul in DOUBLE cannot be counted"):
-        count(model("MatMul", ["N", 4], zeros(4, 5, dtype=np.float64), dtype=TensorProto.DOUBLE))
-    with pytest.raises(EngineError, match="ConvTranspose lacks an operand or a side"):
-        count(model("ConvTranspose", ["N", 4, 6, 8]))
+        count_cost(
+            model("MatMul", ["N", 4], zeros(4, 5, dtype=np.float64), dtype=TensorProto.DOUBLE)
+        )
+    with pytest.raises(EngineError, match="ConvTranspose lacks an operand or a dimension"):
+        count_cost(model("ConvTranspose", ["N", 4, 6, 8]))
 
 
 def test_half_precision_moves_the_backbone_to_float16_and_changes_no_count(tmp_path):
     path = tmp_path / "engine.onnx"
-    fitted(path)
+    fit_parts(path)
     graph = read_engine(path)[1]
-    full, half = count(graph), count(halved(graph))
+    full, half = count_cost(graph), count_cost(halved(graph))
     assert full.flops.keys() == {"float32"}
     assert half.gflop == full.gflop
     # The search of the bank stays in float32.
@@ -120,18 +122,18 @@ def transformer(depth: int) -> float:
         weights_sha256="0" * 64,
     )
     weights = Weights({name: zeros(*size) for name, size in sizes.items()}, "zeros")
-    return count(vit.build(weights, info, shape, [depth - 1], (448, 448))).gflop
+    return count_cost(vit.build(weights, info, shape, [depth - 1], (448, 448))).gflop
 
 
 def test_a_vit_b_16_takes_158_gflop_for_a_picture_of_448_px():
     """86 million weights on 789 tokens, and attention: 135 + 23."""
-    one = transformer(1)
-    block = transformer(2) - one
-    assert one + 11 * block == pytest.approx(158, rel=0.005)
+    first = transformer(1)
+    block = transformer(2) - first
+    assert first + 11 * block == pytest.approx(158, rel=0.005)
 
 
-def test_an_attribute_that_is_no_constant_though_it_says_so_counts_nothing():
-    made = model("MatMul", ["n", 5, 7], zeros(7, 11))
-    before = count(made)
-    made.graph.node[0].attribute.add(name="alpha", type=onnx.AttributeProto.TENSOR)
-    assert count(made) == before
+def test_an_attribute_without_the_constant_of_its_type_is_not_counted():
+    graph = model("MatMul", ["n", 5, 7], zeros(7, 11))
+    before = count_cost(graph)
+    graph.graph.node[0].attribute.add(name="alpha", type=onnx.AttributeProto.TENSOR)
+    assert count_cost(graph) == before

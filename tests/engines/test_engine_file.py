@@ -1,4 +1,4 @@
-"""Engine files: whole, damaged, and no engines at all."""
+"""Reading and writing engine files; damaged and other files are refused."""
 
 import dataclasses
 import os
@@ -50,7 +50,7 @@ def test_a_truncated_file_is_refused_in_one_sentence(engine_file, tmp_path, shar
     assert "\n" not in str(caught.value)
 
 
-def test_flipped_bits_are_refused_wherever_they_are(engine_file, tmp_path):
+def test_a_flipped_bit_anywhere_is_refused(engine_file, tmp_path):
     content = engine_file.read_bytes()
     damaged = tmp_path / "damaged.onnx"
     for at in np.random.default_rng(0).integers(0, len(content), 40):
@@ -94,19 +94,19 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda g: setattr(g.input[0], "name", "image"), "must take pixels only"),
-        (lambda g: setattr(g.output[1], "name", "value"), "lacks score"),
+        (lambda g: setattr(g.input[0], "name", "image"), "only input of the graph must be pixels"),
+        (lambda g: setattr(g.output[1], "name", "value"), "has no output score"),
         (
             lambda g: setattr(g.output[0].type.tensor_type.shape.dim[1], "dim_value", 7),
             "anomaly_map",
         ),
         (
             lambda g: setattr(g.input[0].type.tensor_type, "elem_type", 1),
-            "pixels of its graph is FLOAT",
+            "pixels of the graph is FLOAT",
         ),
     ],
 )
-def test_a_graph_that_is_not_what_the_spec_says_is_refused_by_name(
+def test_the_error_names_what_differs_between_graph_and_spec(
     engine_file, tmp_path, change, message
 ):
     spec, model = read_engine(engine_file)
@@ -118,7 +118,7 @@ def test_a_graph_that_is_not_what_the_spec_says_is_refused_by_name(
         read_spec(tmp_path / "e.onnx")
 
 
-def test_an_unwritable_place_leaves_no_half_file(engine_file):
+def test_an_unwritable_folder_is_an_error(engine_file):
     spec, model = read_engine(engine_file)
     with pytest.raises(EngineError, match="cannot be written"):
         write_engine(Path("/proc/none/e.onnx"), model, spec)
@@ -132,18 +132,18 @@ def test_the_file_hash_changes_with_the_file(engine_file, tmp_path):
     assert file_hash(copy) != file_hash(engine_file)
 
 
-def test_batches_give_what_single_pictures_give(engine_file):
+def test_batches_give_the_same_as_single_pictures(engine_file):
     engine = OnnxEngine(engine_file, threads=1)
     pixels = np.random.default_rng(0).integers(0, 255, (7, 64, 96, 3)).astype(np.uint8)
     maps, scores = engine.infer(pixels)
     for batch in (1, 2):
         for start in range(0, 6, batch):
-            one, score = engine.infer(pixels[start : start + batch])
-            assert np.abs(one - maps[start : start + batch]).max() < 1e-5
-            assert np.abs(score - scores[start : start + batch]).max() < 1e-5
+            batch_maps, batch_scores = engine.infer(pixels[start : start + batch])
+            assert np.abs(batch_maps - maps[start : start + batch]).max() < 1e-5
+            assert np.abs(batch_scores - scores[start : start + batch]).max() < 1e-5
 
 
-def test_asking_for_cuda_without_it_is_an_error_or_a_stated_fall_back(engine_file):
+def test_a_missing_cuda_is_an_error_unless_falling_back_is_allowed(engine_file):
     ort = pytest.importorskip("onnxruntime")
     if "CUDAExecutionProvider" in ort.get_available_providers():
         pytest.skip("this onnxruntime has CUDA")

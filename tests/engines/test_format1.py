@@ -1,8 +1,8 @@
-"""A stored engine file of format 1 opens and gives the same bits.
+"""A stored engine file of format 1 opens and gives the same results.
 
-tests/data/engine_format1.onnx was fitted by the last program that wrote format 1: RAD, a backbone
-of two random convolutions, nine generated pictures of 48x32. engine_format1.npz holds two more
-pictures, the second with a dark spot, and the maps and scores that this program gave for them.
+The last program that wrote format 1 made tests/data/engine_format1.onnx: RAD, a backbone of two
+random convolutions, nine generated pictures of 48x32. engine_format1.npz holds two more pictures,
+the second with a dark spot, and the maps and scores that this program computed for them.
 """
 
 import hashlib
@@ -78,7 +78,7 @@ def test_its_graph_gives_the_same_bits_as_a_session_without_our_spec(expected):
 
 
 def test_it_gives_the_stored_map_and_score(expected):
-    # Not to the last bit: another CPU may add in another order.
+    # Not bit for bit, because another CPU may add in another order.
     maps, scores = OnnxEngine(STORED, threads=1).infer(expected["pixels"])
     assert np.abs(maps - expected["maps"]).max() < 1e-6
     assert np.abs(scores - expected["scores"]).max() < 1e-6
@@ -88,10 +88,10 @@ def test_it_gives_the_stored_map_and_score(expected):
 
 def test_its_golden_check_passes():
     engine = OnnxEngine(STORED, threads=1)
-    findings = parity.find(engine, batch=3)
-    assert findings is not None
-    assert findings.pictures == 5
-    assert findings.broken == ()
+    result = parity.compare_golden(engine, batch=3)
+    assert result is not None
+    assert result.pictures == 5
+    assert result.failures == ()
 
 
 def test_changed_thresholds_are_written_in_format_1_so_older_programs_still_open_it(copy):
@@ -107,7 +107,7 @@ def test_changed_thresholds_are_written_in_format_1_so_older_programs_still_open
     )
 
 
-def test_thresholds_are_chosen_anew_from_its_fold_scores(copy):
+def test_thresholds_are_chosen_again_from_its_fold_scores(copy):
     before = read_spec(copy)
     assert threshold([str(copy), "--refit", "--rule", "mean_sigma"]) == 0
     spec = read_spec(copy)

@@ -1,4 +1,4 @@
-"""Golden pictures: what is packed comes back, and nothing else is expanded."""
+"""Packing and unpacking golden pictures; other content is refused before it is decompressed."""
 
 import base64
 import dataclasses
@@ -31,7 +31,7 @@ def bomb(size: int) -> str:
 
 
 def png(width: int, height: int, extra: bytes = b"") -> str:
-    """A PNG that claims a size; its pixels are not there."""
+    """A PNG with a header for this size, but without pixels."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         check = zlib.crc32(name + content)
@@ -42,15 +42,15 @@ def png(width: int, height: int, extra: bytes = b"") -> str:
     return base64.b64encode(b"\x89PNG\r\n\x1a\n" + body).decode()
 
 
-def test_what_is_packed_comes_back():
+def test_packed_pictures_are_unpacked_again():
     pixels, maps, scores = arrays()
-    kept = golden.unpack(
+    unpacked = golden.unpack(
         dataclasses.replace(fake_spec(HW), golden=golden.pack(pixels, maps, scores))
     )
-    assert kept is not None
-    assert np.array_equal(kept.pixels, pixels)
-    assert np.array_equal(kept.maps, maps.astype(np.float16).astype(np.float32))
-    assert np.array_equal(kept.scores, scores)
+    assert unpacked is not None
+    assert np.array_equal(unpacked.pixels, pixels)
+    assert np.array_equal(unpacked.maps, maps.astype(np.float16).astype(np.float32))
+    assert np.array_equal(unpacked.scores, scores)
 
 
 def test_a_file_without_golden_pictures_has_none():
@@ -69,9 +69,9 @@ def test_a_file_without_golden_pictures_has_none():
         ({"map_dtype": "float64"}, "golden.map_dtype"),
         ({"pictures": [1, 2]}, "must be text"),
         ({"pictures": ["!", "!"]}, "not base64"),
-        ({"pictures": ["aaaa", "aaaa"]}, "no whole PNG"),
-        ({"pictures": [png(60_000, 60_000)] * 2}, "no whole PNG of 128x96"),
-        ({"pictures": [png(128, 96, b"\0\0\0\0zTXt\0\0\0\0")] * 2}, "no whole PNG"),
+        ({"pictures": ["aaaa", "aaaa"]}, "must be a complete PNG"),
+        ({"pictures": [png(60_000, 60_000)] * 2}, "must be a complete PNG of 128x96"),
+        ({"pictures": [png(128, 96, b"\0\0\0\0zTXt\0\0\0\0")] * 2}, "must be a complete PNG"),
         ({"pictures": [png(128, 96)] * 2}, "cannot be decoded"),
         ({"maps": [bomb(50_000_000)] * 2}, "a golden map must hold 6144 bytes"),
         ({"maps": [bomb(6143)] * 2}, "a golden map must hold 6144 bytes"),
@@ -79,15 +79,15 @@ def test_a_file_without_golden_pictures_has_none():
         ({"maps": [bomb(12288)] * 2, "map_dtype": "float16"}, "must hold 6144 bytes"),
     ],
 )
-def test_anything_else_is_refused_in_one_sentence(changes, message):
+def test_other_content_is_refused_in_one_sentence(changes, message):
     with pytest.raises(SpecError, match=message) as caught:
         golden.unpack(spec_with(**changes))
     assert len(str(caught.value)) < 200
 
 
 def test_too_many_pictures_are_refused():
-    one = golden.pack(*arrays(1))
-    many = {key: value * 65 for key, value in one.items() if key != "map_dtype"}
+    packed = golden.pack(*arrays(1))
+    many = {key: value * 65 for key, value in packed.items() if key != "map_dtype"}
     with pytest.raises(SpecError, match="1 to 64"):
         golden.unpack(spec_with(**many))
 
@@ -107,7 +107,7 @@ def test_maps_that_are_not_finite_are_refused():
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1e6, -1e6])
-def test_maps_that_float16_cannot_hold_are_kept_in_float32(factor):
+def test_maps_that_do_not_fit_float16_are_stored_as_float32(factor):
     pixels, maps, scores = arrays()
     packed = golden.pack(pixels, maps * factor, scores)
     again = golden.unpack(dataclasses.replace(fake_spec(HW), golden=packed))

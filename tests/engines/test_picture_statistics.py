@@ -1,4 +1,4 @@
-"""Brightness, contrast and sharpness of pictures."""
+"""Measuring brightness, contrast and sharpness of pictures."""
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ def texture(seed: int, brightness: float = 120.0) -> np.ndarray:
     return np.repeat(noise.astype(np.uint8), 3, axis=2)
 
 
-def test_figures_are_those_of_the_definition():
+def test_figures_match_their_definition():
     pixels = texture(0)
     grey = pixels[:, :, 0].astype(np.float64)
     around = np.pad(grey, 1, mode="reflect")
@@ -26,7 +26,7 @@ def test_figures_are_those_of_the_definition():
     )
 
 
-def test_colours_count_by_their_luma():
+def test_grey_is_the_luma_of_a_colour():
     red = np.zeros((8, 8, 3), np.uint8)
     red[:, :, 0] = 200
     assert measure_picture(red) == {"brightness": 60.0, "contrast": 0.0, "sharpness": 0.0}
@@ -47,7 +47,7 @@ def test_only_inspected_pixels_count():
     inside = np.zeros((64, 96), bool)
     inside[:, :40] = True
     other = pixels.copy()
-    other[:, 42:] = 255  # the Laplacian looks one pixel further
+    other[:, 42:] = 255  # the Laplacian also uses the pixels beside
     assert measure_picture(pixels, inside) == measure_picture(other, inside)
     assert measure_picture(pixels) != measure_picture(other)
 

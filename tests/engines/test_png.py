@@ -1,4 +1,4 @@
-"""Pictures as base64 PNG text."""
+"""Encoding and decoding pictures as base64 PNG text."""
 
 import numpy as np
 import pytest
@@ -17,8 +17,8 @@ def test_a_picture_is_decoded_as_it_was_encoded(shape):
 @pytest.mark.parametrize(
     ("hw", "channels", "message"),
     [
-        ((12, 21), 1, "a view is no whole PNG of 21x12 and 8 bits grey"),
-        ((12, 20), 3, "a view is no whole PNG of 20x12 and 8 bits RGB"),
+        ((12, 21), 1, "a view must be a complete PNG of 21x12, 8 bits grey"),
+        ((12, 20), 3, "a view must be a complete PNG of 20x12, 8 bits RGB"),
     ],
 )
 def test_another_size_or_kind_is_refused(hw, channels, message):

@@ -1,4 +1,4 @@
-"""Engine.predict: from a picture of any form and size to map, score and verdict."""
+"""Engine.predict computes map, score and verdict of pictures of any size."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from inspector.core.errors import DataError, InferenceError
 from inspector.core.types import Verdict
 
 HW = (96, 128)
-"""Of the engine's input; its map is half as large."""
+"""Size of the engine's input. Its map is half as large."""
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def engine(tmp_path: Path) -> Engine:
 
 
 def picture(hw: tuple[int, int], dark: tuple[float, float, float, float] | None = None) -> Image:
-    """Light grey, black in the box (x0, y0, x1, y1) in fractions."""
+    """A light grey picture. dark: box (x0, y0, x1, y1) as fractions, which is black."""
     image = np.full((*hw, 3), 200, np.uint8)
     if dark is not None:
         x0, y0, x1, y1 = dark
@@ -57,7 +57,7 @@ def test_a_score_at_the_threshold_fails(tmp_path: Path) -> None:
     assert prediction.verdict is Verdict.FAIL
 
 
-def test_colours_and_grey_come_in_the_order_that_channels_says(engine: Engine) -> None:
+def test_channels_gives_the_order_of_colours_and_grey_has_no_order(engine: Engine) -> None:
     blue = np.zeros((*HW, 3), np.uint8)
     blue[:, :, 0] = 255
     as_bgr = engine.predict(blue)
@@ -72,30 +72,30 @@ def test_colours_and_grey_come_in_the_order_that_channels_says(engine: Engine) -
     )
 
 
-def test_a_batch_holds_pictures_of_different_sizes_in_order(engine: Engine) -> None:
+def test_a_batch_can_have_pictures_of_different_sizes(engine: Engine) -> None:
     pictures = [picture((60, 80)), picture((300, 400), dark=(0, 0, 1, 1)), picture(HW)]
     predictions = engine.predict_batch(pictures)
     assert [p.verdict for p in predictions] == [Verdict.PASS, Verdict.FAIL, Verdict.PASS]
-    for prediction, each in zip(predictions, pictures, strict=True):
-        alone = engine.predict(each)
-        np.testing.assert_array_equal(prediction.anomaly_map, alone.anomaly_map)
-        assert prediction.to_picture == alone.to_picture
+    for prediction, image in zip(predictions, pictures, strict=True):
+        single = engine.predict(image)
+        np.testing.assert_array_equal(prediction.anomaly_map, single.anomaly_map)
+        assert prediction.to_picture == single.to_picture
         assert prediction.anomaly_map.base is None
     assert len(engine.predict_batch(np.stack([picture(HW)] * 3))) == 3
     assert engine.predict_batch([]) == []
 
 
-def test_another_aspect_than_that_of_fitting_warns_once(engine: Engine) -> None:
+def test_another_aspect_ratio_than_in_fitting_warns_once(engine: Engine) -> None:
     lines: list[str] = []
     handle = logger.add(lines.append, level="WARNING")
     for hw in (HW, (100, 100), (50, 300)):
         engine.predict(picture(hw))
     logger.remove(handle)
     assert len(lines) == 1
-    assert "frames of 100x100 have another aspect" in lines[0]
+    assert "frames of 100x100 have another aspect ratio" in lines[0]
 
 
-def test_a_crop_maps_back_to_its_place_in_the_picture(tmp_path: Path) -> None:
+def test_a_crop_is_mapped_back_to_the_picture(tmp_path: Path) -> None:
     path = tmp_path / "fake.json"
     cropped = replace(fake_spec(HW), resize=ResizeRule(HW, crop=(0.6, 0.25, 1.0, 0.75)))
     path.write_text(cropped.to_json())
@@ -120,14 +120,14 @@ def test_a_crop_maps_back_to_its_place_in_the_picture(tmp_path: Path) -> None:
         ([[0, 0], [0, 0]], "must be a numpy array, not list"),
     ],
 )
-def test_what_is_no_picture_is_refused(engine: Engine, wrong: Any, sentence: str) -> None:
+def test_other_arrays_are_refused(engine: Engine, wrong: Any, sentence: str) -> None:
     with pytest.raises(DataError, match=f"^the picture .*{sentence}"):
         engine.predict(wrong)
     with pytest.raises(DataError, match=f"^picture 1: .*{sentence}"):
         engine.predict_batch([picture(HW), wrong])
 
 
-def test_one_picture_is_no_batch_and_channels_have_two_orders(engine: Engine) -> None:
+def test_a_single_picture_as_a_batch_and_unknown_channels_are_refused(engine: Engine) -> None:
     with pytest.raises(DataError, match=r"list of pictures .* not an array of \(96, 128, 3\)"):
         engine.predict_batch(picture(HW))
     with pytest.raises(DataError, match="channels must be one of bgr, rgb, not 'gbr'"):
@@ -137,11 +137,11 @@ def test_one_picture_is_no_batch_and_channels_have_two_orders(engine: Engine) ->
 def test_a_result_that_is_not_finite_is_never_a_pass(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: FakeEngine, pixels: Image) -> tuple[Map, Map]:
+    def return_nan(self: FakeEngine, pixels: Image) -> tuple[Map, Map]:
         maps = np.zeros((len(pixels), 48, 64), np.float32)
         maps[-1, 3, 3] = np.nan
         return maps, np.zeros(len(pixels), np.float32)
 
-    monkeypatch.setattr(FakeEngine, "_run", broken)
+    monkeypatch.setattr(FakeEngine, "_run", return_nan)
     with pytest.raises(InferenceError, match=r"picture 1: .* not finite"):
         engine.predict_batch([picture(HW), picture(HW)])

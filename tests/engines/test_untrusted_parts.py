@@ -1,4 +1,4 @@
-"""Backbones, calibrations and regions from elsewhere: refused in one sentence, or read."""
+"""Backbones, calibrations and regions with random content are read, or refused in one sentence."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 import yaml
-from hostile_values import FEW, VALUES, outside
+from hostile_values import FEW, VALUES, move_outside
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper
@@ -17,10 +17,10 @@ from inspector.core.errors import CalibrationError, ConfigError, SpecError
 from learning.backbones.zoo import DEFAULT, METADATA_KEY, describe, resolve
 
 
-def test_a_backbone_that_means_harm_is_refused(tmp_path):
+def test_a_malicious_backbone_is_refused(tmp_path):
     model = onnx.load(resolve(DEFAULT))
     path = tmp_path / "b.onnx"
-    outside(model.graph.initializer[0])
+    move_outside(model.graph.initializer[0])
     path.write_bytes(model.SerializeToString())
     with pytest.raises(SpecError, match="keeps weights in another file"):
         describe(path)
@@ -29,8 +29,8 @@ def test_a_backbone_that_means_harm_is_refused(tmp_path):
 @FEW
 @given(cut=st.integers(0, 2**31), place=st.integers(0, 2**31), bit=st.integers(0, 7))
 def test_a_damaged_backbone_is_refused_or_read(tmp_path, cut, place, bit):
-    whole = resolve(DEFAULT).read_bytes()
-    content = bytearray(whole[: cut % len(whole)] if cut % 2 else whole)
+    original = resolve(DEFAULT).read_bytes()
+    content = bytearray(original[: cut % len(original)] if cut % 2 else original)
     if content:
         content[place % len(content)] ^= 1 << bit
     path = tmp_path / "b.onnx"
@@ -45,8 +45,8 @@ def test_a_damaged_backbone_is_refused_or_read(tmp_path, cut, place, bit):
 @given(value=VALUES, key=st.sampled_from(["outputs", "input_hw", "size_multiple", "name", "x"]))
 def test_any_metadata_of_a_backbone_are_refused_or_read(tmp_path, value, key):
     model = onnx.load(resolve(DEFAULT))
-    said = json.loads(next(p.value for p in model.metadata_props if p.key == METADATA_KEY))
-    helper.set_model_props(model, {METADATA_KEY: json.dumps(said | {key: value})})
+    metadata = json.loads(next(p.value for p in model.metadata_props if p.key == METADATA_KEY))
+    helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata | {key: value})})
     path = tmp_path / "b.onnx"
     path.write_bytes(model.SerializeToString())
     try:
@@ -57,18 +57,18 @@ def test_any_metadata_of_a_backbone_are_refused_or_read(tmp_path, value, key):
     assert info.size_multiple >= 1
 
 
-LAUGHS = "a: &a [1, 2]\n" + "".join(
+ALIAS_BOMB = "a: &a [1, 2]\n" + "".join(
     f"{chr(98 + i)}: &{chr(98 + i)} [{', '.join([f'*{chr(97 + i)}'] * 9)}]\n" for i in range(12)
 )
-"""Lists of lists: 9^12 values when written out."""
+"""Nested lists of aliases: 9^12 values when expanded."""
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        LAUGHS + "inspect: *m\n",
-        LAUGHS + "inspect: [*m, *m, *m]\n",
-        LAUGHS + "frame_hw: *m\n",
+        ALIAS_BOMB + "inspect: *m\n",
+        ALIAS_BOMB + "inspect: [*m, *m, *m]\n",
+        ALIAS_BOMB + "frame_hw: *m\n",
         "inspect: 0x" + "f" * 9000,
         "frame_hw: [0x" + "f" * 9000 + ", 1]",
         "inspect: [[[1, 2], [3, 4], [5, 0x" + "f" * 9000 + "]]]",
@@ -76,7 +76,7 @@ LAUGHS = "a: &a [1, 2]\n" + "".join(
         "x" * 300_000,
     ],
 )
-def test_a_region_or_calibration_that_means_harm_is_one_sentence(tmp_path, text):
+def test_a_malicious_region_or_calibration_is_refused_in_one_sentence(tmp_path, text):
     path = tmp_path / "f.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cuda_rig import HostDriver
-from engine_parts import fitted
+from engine_parts import fit_parts
 
 from engines.backends.card import Card
 from engines.backends.trt.driver import Cuda
@@ -68,7 +68,7 @@ def test_a_worker_counts_the_gpu_memory_that_it_allocates(monkeypatch):
 
 def test_a_batch_beyond_the_memory_is_refused(tmp_path, monkeypatch, capsys):
     engine = tmp_path / "parts.onnx"
-    fitted(engine)
+    fit_parts(engine)
 
     def without_memory(*_: object) -> None:
         raise MemoryError

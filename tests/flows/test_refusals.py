@@ -136,7 +136,7 @@ def test_cuda_that_is_missing_is_refused_or_stated(
     assert not ran.out.exists()
     ran = inspect(clip, engine, *asked, "--set", "engine.fall_back=true")
     assert ran.code == 0
-    assert "running on the CPU instead" in ran.stderr
+    assert "the engine runs on the CPU instead" in ran.stderr
     assert "CPU" in ran.summary["engine"]["running_on"]
 
 

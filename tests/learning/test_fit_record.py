@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_parts import HW, fitted, part, parts
-from hostile_values import FEW, VALUES, places
+from engine_parts import HW, fit_parts, part, parts
+from hostile_values import FEW, VALUES, list_places
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,7 +80,7 @@ def test_options_region_and_rule_are_kept(tmp_path):
     left = Roi(HW, inspect=(((0.0, 0.0), (50.0, 0.0), (50.0, 64.0), (0.0, 64.0)),))
     options = {"radius": None, "layers": ("stride16",)}
     rule = Rule("mean_sigma", {"k": 2.5})
-    fitted(tmp_path / "e.onnx", options=options, roi=left, rule=rule, sigma=2.0, seed=5)
+    fit_parts(tmp_path / "e.onnx", options=options, roi=left, rule=rule, sigma=2.0, seed=5)
     record = record_of(tmp_path / "e.onnx")
     assert record.features.make_method() == Rad(radius=None, layers=("stride16",))
     assert record.features.roi == left
@@ -89,7 +89,7 @@ def test_options_region_and_rule_are_kept(tmp_path):
 
 
 def test_held_out_pictures_are_named_as_such_and_only_they_have_scores(tmp_path):
-    fitted(tmp_path / "e.onnx", scheme=Scheme(held_out=("2.png", "5.png")))
+    fit_parts(tmp_path / "e.onnx", scheme=Scheme(held_out=("2.png", "5.png")))
     record, kept = record_of(tmp_path / "e.onnx"), read_spec(tmp_path / "e.onnx").left_out
     held = [picture for picture in record.pictures if picture.role == HELD_OUT]
     assert [picture.name for picture in held] == ["2.png", "5.png"]
@@ -110,7 +110,7 @@ def test_a_picture_that_was_dropped_has_no_score_and_is_not_in_the_statistics(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr("engine_parts.parts", lambda _: odd_parts())
-    fitted(tmp_path / "e.onnx", drop_suspects=True)
+    fit_parts(tmp_path / "e.onnx", drop_suspects=True)
     record, spec = record_of(tmp_path / "e.onnx"), read_spec(tmp_path / "e.onnx")
     roles = {picture.name: picture.role for picture in record.pictures}
     assert [name for name, role in roles.items() if role == DROPPED] == ["3.png"]
@@ -139,7 +139,7 @@ def test_an_engine_of_a_trained_model_names_what_it_holds_and_what_chose_its_thr
 def test_names_that_are_not_utf_8_are_read_back(tmp_path, monkeypatch):
     normals = dataclasses.replace(odd_parts(), names=tuple(f"{i}\udcff.png" for i in range(10)))
     monkeypatch.setattr("engine_parts.parts", lambda _: normals)
-    fitted(tmp_path / "e.onnx")
+    fit_parts(tmp_path / "e.onnx")
     names = tuple(picture.name for picture in record_of(tmp_path / "e.onnx").pictures)
     assert names == normals.names
 
@@ -222,7 +222,7 @@ def test_a_wrong_value_is_refused_by_name(engine_file, copy, change, message):
 def test_any_value_anywhere_is_refused_or_read(engine_file, tmp_path, data):
     spec = read_spec(engine_file)
     raw = json.loads(fit_record_path(engine_file).read_text())
-    *parents, last = data.draw(st.sampled_from(places(raw)))
+    *parents, last = data.draw(st.sampled_from(list_places(raw)))
     inside = raw
     for key in parents:
         inside = inside[key]

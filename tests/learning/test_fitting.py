@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-from engine_parts import HW, fitted, part, parts
+from engine_parts import HW, fit_parts, part, parts
 from loguru import logger
 
 from engines import golden
 from engines.backends.onnx import OnnxEngine
-from engines.roi import mask
+from engines.roi import draw_mask
 from engines.spec import Roi
 from engines.spec_file import read_spec
 from inspector.core.errors import ConfigError, DataError, ParityError
@@ -77,9 +77,9 @@ def test_golden_pictures_give_their_reference_outputs_again(engine_file):
 
 
 def test_nothing_outside_the_region_is_seen(tmp_path):
-    fitted(tmp_path / "left.onnx", roi=LEFT)
+    fit_parts(tmp_path / "left.onnx", roi=LEFT)
     engine = OnnxEngine(tmp_path / "left.onnx")
-    inside = mask(LEFT, HW)
+    inside = draw_mask(LEFT, HW)
     base = part(50)
     noise = np.random.default_rng(0).integers(0, 255, base.shape).astype(np.uint8)
     other = np.where(inside[:, :, None], base, noise)
@@ -91,7 +91,7 @@ def test_nothing_outside_the_region_is_seen(tmp_path):
 
 
 def test_a_defect_inside_the_region_is_still_found_and_one_outside_is_not(tmp_path):
-    spec = fitted(tmp_path / "left.onnx", roi=LEFT).spec
+    spec = fit_parts(tmp_path / "left.onnx", roi=LEFT).spec
     engine = OnnxEngine(tmp_path / "left.onnx")
     inner = part(60)
     cv2.circle(inner, (20, 30), 5, (20, 20, 20), -1)
@@ -115,7 +115,7 @@ def test_a_defect_inside_the_region_is_still_found_and_one_outside_is_not(tmp_pa
     ],
 )
 def test_every_setting_exports_an_engine_that_computes_it(tmp_path, options):
-    spec = fitted(tmp_path / "e.onnx", options=options).spec
+    spec = fit_parts(tmp_path / "e.onnx", options=options).spec
     assert spec.parity["map_max_abs"] < 1e-5
     defect, good = part(300, spot=True), part(301)
     _, scores = OnnxEngine(tmp_path / "e.onnx").infer(np.stack([defect, good]))
@@ -123,7 +123,7 @@ def test_every_setting_exports_an_engine_that_computes_it(tmp_path, options):
 
 
 def test_half_precision_halves_the_file(tmp_path, engine_file):
-    fitted(tmp_path / "half.onnx", options={"precision": "float16"})
+    fit_parts(tmp_path / "half.onnx", options={"precision": "float16"})
     full, half = read_spec(engine_file), read_spec(tmp_path / "half.onnx")
     assert half.precision == "float16"
     assert half.parameters["model_bytes"] * 2 == full.parameters["model_bytes"]
@@ -137,7 +137,7 @@ def test_an_engine_that_computes_something_else_is_refused_and_leaves_no_file(
     other = Canvas(HW, sigma=3.5)
     monkeypatch.setattr(Rad, "head", lambda self, model, f, _: original(self, model, f, other))
     with pytest.raises(ParityError, match="differs from its method") as caught:
-        fitted(tmp_path / "e.onnx")
+        fit_parts(tmp_path / "e.onnx")
     assert caught.value.exit_code == 6
     assert list(tmp_path.iterdir()) == []
 
@@ -191,18 +191,18 @@ def test_features_beyond_the_memory_limit_are_refused_before_they_are_computed(
 ):
     monkeypatch.setattr(fitting, "MAX_EMBEDDING_BYTES", 10_000)
     with pytest.raises(DataError, match="use fewer pictures"):
-        fitted(tmp_path / "e.onnx")
+        fit_parts(tmp_path / "e.onnx")
 
 
 def test_an_unsupported_rate_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="false_alarm_rate"):
-        fitted(tmp_path / "e.onnx", rule=Rule(parameters={"rate": 0.01}))
+        fit_parts(tmp_path / "e.onnx", rule=Rule(parameters={"rate": 0.01}))
 
 
 def test_fitting_sees_the_features_that_the_engine_computes():
     pixels = parts(2).pixels
     with FeatureExtractor(resolve(DEFAULT), layers=["stride8"]) as extractor:
-        seen = extractor.extract(blanked(pixels, mask(LEFT, HW)))["stride8"]
+        seen = extractor.extract(blanked(pixels, draw_mask(LEFT, HW)))["stride8"]
         plain = extractor.extract(pixels)["stride8"]
     assert not np.allclose(seen, plain)
     assert np.allclose(seen[..., :2], plain[..., :2], atol=1e-5)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import onnx
 import pytest
-from engine_parts import HW, fitted, parts
+from engine_parts import HW, fit_parts, parts
 from glass_parts import model
 from onnx import TensorProto
 
@@ -107,7 +107,7 @@ def test_every_method_passes_the_gate_in_half_precision(method, options, tmp_pat
     before = fit_engine(parts(8), made, source, lambda *_: None).spec
     done = converted(source, out)
     after = OnnxEngine(out).spec
-    assert done.findings.broken == ()
+    assert done.findings.failures == ()
     assert after == done.spec
     assert after.precision == "float16"
     assert after.graph_hash != before.graph_hash
@@ -123,7 +123,7 @@ def test_a_trained_engine_passes_the_gate_in_half_precision(tmp_path):
     source = tmp_path / "e.onnx"
     make_engine(model(48, 32, HW), parts(8), wanted, source, lambda *_: None)
     done = converted(source, tmp_path / "e16.onnx")
-    assert done.findings.broken == ()
+    assert done.findings.failures == ()
     types = types_of(read_engine(tmp_path / "e16.onnx")[1])
     assert {types[name] for name in types if name.startswith("Sigmoid")} == {TensorProto.FLOAT}
 
@@ -253,5 +253,5 @@ def test_softmax_and_layer_norm_of_a_backbone_stay_float32():
 
 
 def test_a_fitted_engine_of_float16_says_so(tmp_path):
-    spec = fitted(tmp_path / "e.onnx", options={"precision": "float16"}).spec
+    spec = fit_parts(tmp_path / "e.onnx", options={"precision": "float16"}).spec
     assert spec.precision == "float16"

@@ -1,7 +1,7 @@
-"""A CUDA driver whose GPU is the host's memory.
+"""A replacement for the CUDA driver that uses the memory of the host.
 
-What is queued on the stream runs when it is waited for, as on a GPU: code that reads too early
-reads what was there before.
+Queued work runs when the stream is synchronised. Code that reads a result too early therefore reads
+the old content, as on a GPU.
 """
 
 import ctypes
@@ -52,14 +52,17 @@ SIGNATURES: dict[str, tuple[Any, ...]] = {
     "cuEventElapsedTime": (POINTER(c_float), c_void_p, c_void_p),
     "cuEventDestroy_v2": (c_void_p,),
 }
-"""From cuda.h, written down apart from the program's own table."""
+"""From cuda.h, written independently of the table CALLS of the program."""
 
 INVALID, NO_DEVICE, NO_MEMORY, CAPTURE_BROKEN = 1, 100, 2, 901
 
 
 class HostDriver:
-    """refuse: call -> the code that it fails with. alive: what was made and not given back. clock:
-    milliseconds on the GPU, where every piece of work takes one."""
+    """Functions of the CUDA driver.
+
+    refuse: name of a function -> error code that it returns. alive: objects that were made and not
+    freed. clock: time on the GPU in milliseconds; each piece of work takes 1 ms.
+    """
 
     def __init__(self, *, capability: tuple[int, int] = (8, 6)) -> None:
         self.capability = capability
@@ -71,16 +74,16 @@ class HostDriver:
         self.capturing: list[Callable[[], None]] | None = None
         self._next = 1 << 32
         for name, arguments in SIGNATURES.items():
-            setattr(self, name, CFUNCTYPE(c_int, *arguments)(self._bound(name)))
+            setattr(self, name, CFUNCTYPE(c_int, *arguments)(self._make_call(name)))
 
-    def _bound(self, name: str) -> Callable[..., int]:
-        own = getattr(self, "_" + name)
+    def _make_call(self, name: str) -> Callable[..., int]:
+        function = getattr(self, "_" + name)
 
         def call(*arguments: Any) -> int:
             self.calls.append(name)
             if name in self.refuse:
                 return self.refuse[name]
-            return own(*arguments) or 0
+            return function(*arguments) or 0
 
         return call
 
@@ -89,7 +92,7 @@ class HostDriver:
         out[0] = key = self._next if address is None else address
         self.alive[key] = thing
 
-    def _gone(self, key: int) -> int:
+    def _free(self, key: int) -> int:
         return 0 if self.alive.pop(key, None) is not None else INVALID
 
     def submit(self, work: Callable[[], None]) -> None:
@@ -124,7 +127,7 @@ class HostDriver:
         self._new(out, "context", 0xC0)
 
     def _cuDevicePrimaryCtxRelease_v2(self, device: int) -> int:
-        return self._gone(0xC0)
+        return self._free(0xC0)
 
     def _cuCtxSetCurrent(self, context: int) -> int:
         return 0 if context in self.alive else INVALID
@@ -137,13 +140,13 @@ class HostDriver:
         self._memory(out, size)
 
     def _cuMemFree_v2(self, address: int) -> int:
-        return self._gone(address)
+        return self._free(address)
 
     def _cuMemHostAlloc(self, out: Any, size: int, flags: int) -> None:
         self._memory(out, size)
 
     def _cuMemFreeHost(self, address: int) -> int:
-        return self._gone(address)
+        return self._free(address)
 
     def _copy(self, to: int, source: int, size: int) -> int:
         for address in (to, source):
@@ -170,13 +173,13 @@ class HostDriver:
         if self.capturing is not None:
             return CAPTURE_BROKEN
         work, self.queue = self.queue, []
-        for each in work:
-            each()
+        for task in work:
+            task()
             self.clock += 1
         return 0
 
     def _cuStreamDestroy_v2(self, stream: int) -> int:
-        return self._gone(stream)
+        return self._free(stream)
 
     def _cuStreamBeginCapture_v2(self, stream: int, mode: int) -> None:
         self.capturing = []
@@ -192,15 +195,15 @@ class HostDriver:
         self.queue.extend(self.alive[graph])
 
     def _cuGraphDestroy(self, graph: int) -> int:
-        return self._gone(graph)
+        return self._free(graph)
 
     def _cuGraphExecDestroy(self, graph: int) -> int:
-        return self._gone(graph)
+        return self._free(graph)
 
     def _cuMemGetInfo_v2(self, free: Any, total: Any) -> None:
-        taken = (one.nbytes for one in self.alive.values() if isinstance(one, np.ndarray))
+        arrays = [thing for thing in self.alive.values() if isinstance(thing, np.ndarray)]
         total[0] = 1 << 30
-        free[0] = total[0] - sum(taken)
+        free[0] = total[0] - sum(array.nbytes for array in arrays)
 
     def _cuEventCreate(self, out: Any, flags: int) -> None:
         self._new(out, [])
@@ -208,7 +211,7 @@ class HostDriver:
     def _cuEventRecord(self, event: int, stream: int) -> int:
         if self.alive.get(stream) != "stream":
             return INVALID
-        # Taking the time takes none.
+        # Recording an event takes no time.
         self.submit(lambda: self._record(event))
         return 0
 
@@ -223,4 +226,4 @@ class HostDriver:
         return 0
 
     def _cuEventDestroy_v2(self, event: int) -> int:
-        return self._gone(event)
+        return self._free(event)

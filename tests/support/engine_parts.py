@@ -1,4 +1,4 @@
-"""Generated pictures of a part, and engines fitted on them."""
+"""Generates pictures of a part and fits engines on them."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,10 @@ HW = (64, 96)
 
 
 def part(seed: int, spot: bool = False) -> np.ndarray:
-    """(64, 96, 3) uint8 RGB: a bright plate with a ring and noise; a dark spot as its defect."""
+    """Picture (64, 96, 3) uint8 RGB of a bright plate with a ring and noise.
+
+    spot: whether it has a dark spot as a defect.
+    """
     random = np.random.default_rng(seed)
     picture = random.normal(170, 4, (*HW, 3)).clip(0, 255).astype(np.uint8)
     cv2.circle(picture, (48, 32), 20, (90, 110, 140), 3)
@@ -32,8 +35,8 @@ def parts(count: int) -> Normals:
     return Normals("parts", pixels, names, HW, ResizeRule(HW), ordered=False)
 
 
-def fitted(out: Path, **recipe: Any) -> EngineResult:
-    """A RAD engine of eight parts; `options` go to the method, the rest to the recipe."""
-    method = make_method("rad", recipe.pop("options", {}))
-    made = FitOptions("parts", method, resolve(DEFAULT), threads=1, **recipe)
-    return fit_engine(parts(8), made, out, lambda *_: None)
+def fit_parts(out: Path, **changes: Any) -> EngineResult:
+    """Fits a RAD engine on eight parts. `options` are for the method, all others for FitOptions."""
+    method = make_method("rad", changes.pop("options", {}))
+    options = FitOptions("parts", method, resolve(DEFAULT), threads=1, **changes)
+    return fit_engine(parts(8), options, out, lambda *_: None)

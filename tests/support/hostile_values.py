@@ -1,4 +1,4 @@
-"""What a file from elsewhere may hold: any value anywhere, and checksums that fit all the same."""
+"""Makes hostile engine files: random values in every place, with valid checksums."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ VALUES = st.recursive(
 )
 
 
-def outside(tensor: TensorProto) -> None:
+def move_outside(tensor: TensorProto) -> None:
     """Moves a constant to a file outside the folder."""
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
@@ -43,8 +43,8 @@ def outside(tensor: TensorProto) -> None:
     entry.key, entry.value = "location", "../../etc/passwd"
 
 
-def signed(model: ModelProto, spec: dict[str, Any], path: Path) -> Path:
-    """Written with checksums that fit, as whoever means harm would."""
+def write_signed(model: ModelProto, spec: dict[str, Any], path: Path) -> Path:
+    """Writes an engine file with valid checksums, as an attacker would."""
     text = json.dumps(spec | {"graph_hash": graph_hash(model)})
     digest = hashlib.sha256(text.encode()).hexdigest()
     helper.set_model_props(model, {SPEC_KEY: text, SPEC_HASH_KEY: digest})
@@ -52,22 +52,22 @@ def signed(model: ModelProto, spec: dict[str, Any], path: Path) -> Path:
     return path
 
 
-def copy_of(model: ModelProto) -> ModelProto:
+def copy_model(model: ModelProto) -> ModelProto:
     copy = ModelProto()
     copy.CopyFrom(model)
     return copy
 
 
-def varint(value: int) -> bytes:
-    found = b""
+def encode_varint(value: int) -> bytes:
+    encoded = b""
     while value > 127:
-        found += bytes([value & 127 | 128])
+        encoded += bytes([value & 127 | 128])
         value >>= 7
-    return found + bytes([value])
+    return encoded + bytes([value])
 
 
-def refused(path: Path) -> str:
-    """The sentence."""
+def read_refused(path: Path) -> str:
+    """Checks that the file is refused in one sentence, and returns the sentence."""
     with pytest.raises(SpecError) as caught:
         read_spec(path)
     message = str(caught.value)
@@ -76,12 +76,12 @@ def refused(path: Path) -> str:
     return message
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """All keys and indices of nested values, a few of each list."""
+def list_places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Paths of keys and indices to all nested values; only the first three of each list."""
     inner = value.items() if isinstance(value, dict) else enumerate(value[:3])
     paths = []
     for key, item in inner:
         paths.append((*path, key))
         if isinstance(item, (dict, list)):
-            paths += places(item, (*path, key))
+            paths += list_places(item, (*path, key))
     return paths

@@ -1,4 +1,4 @@
-"""Rendered boards on a plane seen by a camera that is known exactly."""
+"""Renders pictures of calibration boards, seen by a camera with known parameters."""
 
 import math
 
@@ -16,14 +16,14 @@ _OVER = 4
 
 
 def camera(tilt_deg: float, distance_mm: float = 250.0, turn_deg: float = 8.0) -> Points:
-    """(3, 3): plane mm (origin in the middle of the frame) -> frame pixels, pixels square."""
+    """Matrix (3, 3) from mm on the plane (origin at the frame's centre) to square frame pixels."""
     t, s = math.radians(tilt_deg), math.radians(turn_deg)
     turn = np.array(((math.cos(s), -math.sin(s), 0), (math.sin(s), math.cos(s), 0), (0, 0, 1)))
     lean = np.array(((math.cos(t), 0, math.sin(t)), (0, 1, 0), (-math.sin(t), 0, math.cos(t))))
     rotation = lean @ turn
     lens = np.array(((FOCAL_PX, 0, FRAME_HW[1] / 2), (0, FOCAL_PX, FRAME_HW[0] / 2), (0, 0, 1.0)))
-    placed = np.column_stack((rotation[:, :2], (0.0, 0.0, distance_mm)))
-    return lens @ placed
+    pose = np.column_stack((rotation[:, :2], (0.0, 0.0, distance_mm)))
+    return lens @ pose
 
 
 def checkerboard(columns: int, rows: int) -> Image:
@@ -45,15 +45,15 @@ def charuco(columns: int, rows: int, marker_mm: float) -> Image:
 def photograph(
     texture: Image, matrix: Points, *, shift_mm: tuple[float, float] = (0, 0), turn_deg: float = 0
 ) -> Image:
-    """(H, W, 3) BGR: the board's middle lies shift_mm from the origin of the plane."""
+    """Picture (H, W, 3) BGR of a board whose centre is shift_mm from the origin of the plane."""
     height, width = texture.shape
     c, s = math.cos(math.radians(turn_deg)), math.sin(math.radians(turn_deg))
-    to_middle = np.array(((1, 0, -width / 2), (0, 1, -height / 2), (0, 0, _TEXTURE_PER_MM)))
-    laid = np.array(((c, -s, shift_mm[0]), (s, c, shift_mm[1]), (0, 0, 1.0)))
-    # Corner-based coordinates to OpenCV's, which count from pixel centres, on both sides.
+    centre = np.array(((1, 0, -width / 2), (0, 1, -height / 2), (0, 0, _TEXTURE_PER_MM)))
+    move = np.array(((c, -s, shift_mm[0]), (s, c, shift_mm[1]), (0, 0, 1.0)))
+    # OpenCV puts the origin at the centre of the first pixel, this project at its corner.
     half = np.array(((1, 0, 0.5), (0, 1, 0.5), (0, 0, 1.0)))
     bigger = np.diag((_OVER, _OVER, 1.0))
-    full = np.linalg.inv(half) @ bigger @ matrix @ laid @ to_middle @ half
+    full = np.linalg.inv(half) @ bigger @ matrix @ move @ centre @ half
     size = (FRAME_HW[1] * _OVER, FRAME_HW[0] * _OVER)
     large = cv2.warpPerspective(texture, full, size, flags=cv2.INTER_LINEAR, borderValue=150)
     small = cv2.resize(large, FRAME_HW[::-1], interpolation=cv2.INTER_AREA)

@@ -1,4 +1,4 @@
-"""One valid value for every field that format 2 adds."""
+"""A valid example value for every field that format 2 adds."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ import numpy as np
 
 from engines import png
 from engines.spec_fields import (
-    Candidate,
     DefectPower,
     Foreground,
     PictureFigure,
@@ -16,6 +15,7 @@ from engines.spec_fields import (
     RateThresholds,
     ReferenceView,
     Selection,
+    SelectionCandidate,
 )
 
 VIEW_HW = (16, 24)
@@ -26,7 +26,7 @@ def figure(name: str = "brightness") -> PictureFigure:
 
 
 def view() -> np.ndarray:
-    """VIEW_HW uint8."""
+    """Grey picture of size VIEW_HW, uint8."""
     return np.arange(16 * 24, dtype=np.uint16).reshape(VIEW_HW).astype(np.uint8)
 
 
@@ -42,8 +42,8 @@ def new_fields() -> dict[str, Any]:
         "selection": Selection(
             "simulated defects detected at 5 % false alarms",
             (
-                Candidate("rad", {"radius": 1, "layers": ["a", "b"]}, 0.8, 3.5),
-                Candidate("padim", {}, note="needs 3 pictures"),
+                SelectionCandidate("rad", {"radius": 1, "layers": ["a", "b"]}, 0.8, 3.5),
+                SelectionCandidate("padim", {}, note="needs 3 pictures"),
             ),
             0,
             "rad detects most",

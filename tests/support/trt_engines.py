@@ -1,4 +1,4 @@
-"""An engine of every method, in the forms that make other graphs."""
+"""Engines of every method, with all options that change the graph."""
 
 from pathlib import Path
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from engine_parts import HW, parts
 from glass_parts import model as glass_model
 
+from learning import finishing
 from learning.backbones.zoo import DEFAULT, resolve
-from learning.finishing import make_engine
 from learning.fitting import fit_engine
 from learning.job import EngineOptions, FitOptions
 from learning.methods.glass.method import Glass
@@ -25,11 +25,12 @@ ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def fit(name: str, options: dict[str, Any], out: Path) -> None:
+def make_engine(name: str, options: dict[str, Any], out: Path) -> None:
     if name in trained_methods():
-        wanted = EngineOptions("parts", Glass(), resolve(DEFAULT), threads=1)
-        make_engine(glass_model(37, 11, HW), parts(8), wanted, out, lambda *_: None)
+        options_of_engine = EngineOptions("parts", Glass(), resolve(DEFAULT), threads=1)
+        model = glass_model(37, 11, HW)
+        finishing.make_engine(model, parts(8), options_of_engine, out, lambda *_: None)
     else:
         method = make_method(name, options)
-        recipe = FitOptions("parts", method, method.find_backbone(None), threads=1)
-        fit_engine(parts(8), recipe, out, lambda *_: None)
+        fit_options = FitOptions("parts", method, method.find_backbone(None), threads=1)
+        fit_engine(parts(8), fit_options, out, lambda *_: None)

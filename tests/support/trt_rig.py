@@ -1,4 +1,4 @@
-"""A TensorRT whose plans run on onnxruntime, on the driver of cuda_rig."""
+"""A replacement for TensorRT that runs plans on onnxruntime, with the driver of cuda_rig."""
 
 import ctypes
 from types import SimpleNamespace
@@ -13,9 +13,11 @@ from engines.backends.trt.library import Library
 
 
 class HostTensorRT:
-    """A TensorRT for engines.backends.trt.session whose "plans" are ONNX files. fail: whether
-    running fails. loads: whether a plan can be loaded. compiled: the kernels that the RTX flavour
-    has; taken: what it was given to start with."""
+    """A TensorRT for engines.backends.trt.session. Its plans are ONNX files.
+
+    fail: whether running fails. loads: whether a plan can be loaded. compiled: the kernels that
+    TensorRT RTX stores. restored: the stored kernels that it was started with.
+    """
 
     __version__ = "10.9.0"
     DynamicShapesKernelSpecializationStrategy = SimpleNamespace(EAGER="eager")
@@ -27,7 +29,7 @@ class HostTensorRT:
         self.loads = True
         self.is_rtx = False
         self.compiled = b"kernels"
-        self.taken: list[bytes] = []
+        self.restored: list[bytes] = []
         self.problems: list[str] = []
 
     def library(self) -> Library:
@@ -55,11 +57,11 @@ class HostTensorRT:
         )
 
     def _runtime_config(self) -> Any:
-        def taken(data: bytes) -> bool:
-            self.taken.append(data)
+        def restore(data: bytes) -> bool:
+            self.restored.append(data)
             return data == self.compiled
 
-        cache = SimpleNamespace(serialize=lambda: self.compiled, deserialize=taken)
+        cache = SimpleNamespace(serialize=lambda: self.compiled, deserialize=restore)
         return SimpleNamespace(create_runtime_cache=lambda: cache, set_runtime_cache=lambda _: None)
 
 

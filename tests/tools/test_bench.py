@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from engine_parts import fitted
+from engine_parts import fit_parts
 
 from evaluation import runtime_timing
 from tools.bench import main
@@ -15,7 +15,7 @@ QUICK = ["--seconds", "0.05", "--threads", "1"]
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("bench") / "parts.onnx"
-    fitted(out)
+    fit_parts(out)
     return out
 
 

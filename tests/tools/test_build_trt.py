@@ -88,10 +88,10 @@ def test_without_a_gpu_or_targets_it_says_what_is_missing(engine, monkeypatch, c
 
 
 def test_without_tensorrt_it_says_what_to_install(engine, tmp_path, monkeypatch, capsys):
-    trt_library.load.cache_clear()
+    trt_library.load_tensorrt.cache_clear()
     for module in trt_library.FLAVOURS:
         monkeypatch.setitem(sys.modules, module, None)
     assert main([str(engine), "--targets", "SM86", "--out", str(tmp_path / "plans")]) == 2
     assert "pip install '.[trt]'" in capsys.readouterr().err
     assert not (tmp_path / "plans").exists()
-    trt_library.load.cache_clear()
+    trt_library.load_tensorrt.cache_clear()

@@ -1,1 +1,1 @@
-"""TensorRT: the library, the CUDA driver, plans, and the session that runs them."""
+"""TensorRT backend: loads the library, calls the CUDA driver, builds plans and runs them."""

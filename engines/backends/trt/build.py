@@ -1,6 +1,6 @@
-"""From an engine file to a TensorRT plan: the graph as TensorRT takes it, the builder, the cache.
+"""Builds the TensorRT plan of an engine file, or finds a plan that was built before.
 
-Networks are strongly typed: what the graph declares float32 is computed in float32, not in TF32.
+Networks are strongly typed: TensorRT computes float32 nodes of the graph in float32, not in TF32.
 """
 
 import time
@@ -13,8 +13,17 @@ from loguru import logger
 
 from engines.backends.trt.driver import Gpu
 from engines.backends.trt.graph import float_pixels
-from engines.backends.trt.library import Library, interruptible, load, one_line
-from engines.backends.trt.plan import Options, Plan, Purpose, find, keep, locked, plan_path, record
+from engines.backends.trt.library import Library, interruptible, load_tensorrt, one_line
+from engines.backends.trt.plan import (
+    Plan,
+    PlanOptions,
+    Purpose,
+    find_plan,
+    lock_plan,
+    make_record,
+    plan_path,
+    write_plan,
+)
 from engines.spec import EngineSpec
 from engines.spec_file import read_engine
 from inspector.core.errors import EngineError
@@ -23,39 +32,40 @@ MAX_BATCH: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """fresh: built now, not taken from the folder."""
+class BuildResult:
+    """fresh: whether the plan was built now; false if it was in the folder."""
 
     plan: Plan
     fresh: bool
 
 
-def build(
+def build_plan(
     engine: Path,
     target: Gpu | tuple[str, ...],
     *,
     folder: Path,
     max_batch: int = MAX_BATCH,
     workspace_mb: int | None = None,
-) -> Built:
-    """The plan of an engine file for one GPU, or for all GPUs of some compute capabilities such
-    as "SM86", which needs no GPU; taken from the folder where it was built before.
+) -> BuildResult:
+    """Builds the plan of an engine file, or returns it from the folder if it was built before.
 
-    Raises SpecError for a file that is no whole engine, EngineError where TensorRT is missing or
-    refuses, naming the node that it refuses.
+    target: one GPU, or compute capabilities such as "SM86"; the latter needs no GPU. max_batch:
+    largest number of pictures per run. workspace_mb: see PlanOptions. Raises SpecError for a file
+    that is damaged or not an engine. Raises EngineError if TensorRT is missing, or if it refuses
+    the graph; the message then has the name of the refused node.
     """
-    library = load()
+    library = load_tensorrt()
     spec, model = read_engine(engine)
-    purpose, options = purpose_of(spec, target), _options(spec, max_batch, workspace_mb)
+    purpose, options = make_purpose(spec, target), _options(spec, max_batch, workspace_mb)
     path = plan_path(folder, engine, purpose, options)
-    with locked(path):
-        if found := find((folder,), purpose, options):
-            return Built(found, fresh=False)
+    with lock_plan(path):
+        if plan := find_plan((folder,), purpose, options):
+            return BuildResult(plan, fresh=False)
         logger.info("building {} with {}; this can take minutes", path, library.version)
         start = time.monotonic()
         with interruptible():
             data, layers = _compile(library, engine, model, spec, purpose, options)
-        made = record(
+        record = make_record(
             purpose,
             options,
             data,
@@ -64,26 +74,30 @@ def build(
             layers=layers,
             seconds=round(time.monotonic() - start, 3),
         )
-        return Built(keep(path, data, made), fresh=True)
+        return BuildResult(write_plan(path, data, record), fresh=True)
 
 
 def plan_for(engine: Path, gpu: Gpu, folder: Path) -> Plan:
-    """The plan that lies beside the engine file or in the folder of plans, built there if neither
-    has one for this graph, this TensorRT, and this GPU with its driver."""
-    purpose = purpose_of(read_engine(engine)[0], gpu)
-    return find((engine.parent, folder), purpose) or build(engine, gpu, folder=folder).plan
+    """Finds a plan for this graph, TensorRT, GPU and driver, or builds it in the folder of plans.
+
+    The folder of the engine file is searched first, then the folder of plans.
+    """
+    purpose = make_purpose(read_engine(engine)[0], gpu)
+    return (
+        find_plan((engine.parent, folder), purpose) or build_plan(engine, gpu, folder=folder).plan
+    )
 
 
-def purpose_of(spec: EngineSpec, target: Gpu | tuple[str, ...]) -> Purpose:
-    """Raises EngineError for compute capabilities that this TensorRT does not build for."""
-    library = load()
+def make_purpose(spec: EngineSpec, target: Gpu | tuple[str, ...]) -> Purpose:
+    """Purpose of a plan. Raises EngineError if TensorRT does not support a target."""
+    library = load_tensorrt()
     on_site = isinstance(target, Gpu)
     targets = (target.target,) if isinstance(target, Gpu) else tuple(sorted(set(target)))
     known = library.targets
     if not known and not on_site:
         raise EngineError(
-            f"{library.version} builds for the GPU of this machine only; "
-            "building for others needs TensorRT RTX: pip install '.[trt]'"
+            f"{library.version} builds for the GPU of this machine only; to build for other "
+            "GPUs, install TensorRT RTX: pip install '.[trt]'"
         )
     if known and (unknown := [name for name in targets if name not in known]):
         raise EngineError(
@@ -100,9 +114,9 @@ def purpose_of(spec: EngineSpec, target: Gpu | tuple[str, ...]) -> Purpose:
     )
 
 
-def _options(spec: EngineSpec, max_batch: int, workspace_mb: int | None) -> Options:
+def _options(spec: EngineSpec, max_batch: int, workspace_mb: int | None) -> PlanOptions:
     most = min(max_batch, spec.max_batch or max_batch)
-    return Options((1, 1, most), workspace_mb)
+    return PlanOptions((1, 1, most), workspace_mb)
 
 
 def _compile(
@@ -111,7 +125,7 @@ def _compile(
     model: onnx.ModelProto,
     spec: EngineSpec,
     purpose: Purpose,
-    options: Options,
+    options: PlanOptions,
 ) -> tuple[bytes, int]:
     """The plan, and the number of layers of its network."""
     api = library.api
@@ -138,8 +152,8 @@ def _compile(
         if "Turing" not in str(exc):
             raise
         raise EngineError(
-            f"{library.version} has no float32 products on Turing cards (SM75), and {engine} needs "
-            "them: pip install tensorrt-cu13 for such a card"
+            f"{library.version} has no float32 products on Turing cards (SM75), but {engine} needs "
+            "them: for such a card, pip install tensorrt-cu13"
         ) from exc
     return bytes(plan), network.num_layers
 

@@ -1,6 +1,6 @@
-"""The few calls of the CUDA driver that an engine needs: memory, one stream, graphs, its clock.
+"""Calls the CUDA driver: allocates memory, runs a stream and graphs, and measures times.
 
-libcuda comes with every NVIDIA driver, so nothing of CUDA has to be installed.
+libcuda comes with every NVIDIA driver, so CUDA itself need not be installed.
 """
 
 import ctypes
@@ -51,7 +51,7 @@ CALLS: Final[dict[str, tuple[Any, ...]]] = {
     "cuEventElapsedTime": (POINTER(c_float), c_void_p, c_void_p),
     "cuEventDestroy_v2": (c_void_p,),
 }
-"""As cuda.h declares them; all return CUresult."""
+"""Name of a function -> types of its arguments, as in cuda.h. All return CUresult."""
 
 _NON_BLOCKING: Final = 1
 _CAPTURE_THREAD_LOCAL: Final = 1
@@ -61,7 +61,7 @@ _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """driver: such as "580.65.06", or the CUDA version that it supports where that is not told."""
+    """driver: its version, such as "580.65.06"; if unknown, the CUDA version that it supports."""
 
     name: str
     capability: tuple[int, int]
@@ -73,63 +73,67 @@ class Gpu:
 
 
 class Cuda:
-    """The first GPU that the process sees, with one stream; for one thread. What it allocates
-    lives until close()."""
+    """The first GPU that the process sees, with one stream. Use it on one thread only.
+
+    Its memory stays allocated until close().
+    """
 
     def __init__(self, driver: Any = None) -> None:
-        """driver: the library's functions by name, loaded if not given. Raises EngineError."""
+        """driver: an object with the functions in CALLS; None loads libcuda. Raises EngineError."""
         self._driver = _load() if driver is None else driver
-        self._prototypes()
+        self._declare_functions()
         self._device_memory: list[int] = []
         self._host_memory: list[int] = []
         self._graphs: list[int] = []
         self._device = self._first_device()
-        self.gpu = Gpu(self._name(), self._capability(), self._driver_version())
-        self._context = self._out("cuDevicePrimaryCtxRetain", c_void_p(), self._device)
+        self.gpu = Gpu(self._read_name(), self._read_capability(), self._read_driver_version())
+        self._context = self._call_for_value("cuDevicePrimaryCtxRetain", c_void_p(), self._device)
         self._call("cuCtxSetCurrent", self._context)
-        self.stream = self._out("cuStreamCreate", c_void_p(), _NON_BLOCKING)
+        self.stream = self._call_for_value("cuStreamCreate", c_void_p(), _NON_BLOCKING)
         self._open = True
 
     def device_memory(self, size: int) -> int:
-        """Address of size bytes on the GPU."""
-        address: int = self._out("cuMemAlloc_v2", c_uint64(), size)
+        """Allocates size bytes on the GPU and returns their address."""
+        address: int = self._call_for_value("cuMemAlloc_v2", c_uint64(), size)
         self._device_memory.append(address)
         return address
 
     def host_memory(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        """Page-locked, so that the GPU copies it by itself. Not to be touched after close()."""
+        """Allocates page-locked memory, which the GPU copies directly; invalid after close()."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        address: int = self._out("cuMemHostAlloc", c_void_p(), size, 0)
+        address: int = self._call_for_value("cuMemHostAlloc", c_void_p(), size, 0)
         self._host_memory.append(address)
         memory = memoryview((ctypes.c_uint8 * size).from_address(address))
         return np.frombuffer(memory, np.uint8).view(dtype).reshape(shape)
 
     def to_device(self, address: int, array: npt.NDArray[Any]) -> None:
-        """Queued on the stream. array: contiguous, of host_memory()."""
+        """Queues a copy to the GPU on the stream. array: contiguous, from host_memory()."""
         self._call("cuMemcpyHtoDAsync_v2", address, array.ctypes.data, array.nbytes, self.stream)
 
     def to_host(self, array: npt.NDArray[Any], address: int) -> None:
-        """Queued on the stream. array: contiguous, of host_memory()."""
+        """Queues a copy to the GPU on the stream. array: contiguous, from host_memory()."""
         self._call("cuMemcpyDtoHAsync_v2", array.ctypes.data, address, array.nbytes, self.stream)
 
     def synchronize(self) -> None:
         self._call("cuStreamSynchronize", self.stream)
 
     def capture(self, work: Callable[[], None]) -> int:
-        """A graph of what work() queues on the stream; nothing of it runs yet."""
+        """Makes a graph of the calls that work() queues on the stream. They do not run yet."""
         self._call("cuStreamBeginCapture_v2", self.stream, _CAPTURE_THREAD_LOCAL)
         try:
             work()
         except EngineError:
-            # A capture that failed must be ended too, which fails again or gives a part of it.
+            # A failed capture must be ended too. This fails, or returns an unfinished graph.
             unfinished = c_void_p()
             self._driver.cuStreamEndCapture(self.stream, byref(unfinished))
             if unfinished:
                 self._driver.cuGraphDestroy(unfinished)
             raise
-        recorded = self._out("cuStreamEndCapture", c_void_p(), before=(self.stream,))
+        recorded = self._call_for_value("cuStreamEndCapture", c_void_p(), before=(self.stream,))
         try:
-            graph: int = self._out("cuGraphInstantiateWithFlags", c_void_p(), recorded, 0)
+            graph: int = self._call_for_value(
+                "cuGraphInstantiateWithFlags", c_void_p(), recorded, 0
+            )
         finally:
             self._call("cuGraphDestroy", recorded)
         self._graphs.append(graph)
@@ -139,59 +143,64 @@ class Cuda:
         """Queues a captured graph on the stream."""
         self._call("cuGraphLaunch", graph, self.stream)
 
-    def timed(self, work: Callable[[], None], runs: int) -> list[float]:
-        """Milliseconds on the GPU of each of `runs` times what work() queues on the stream, one
-        behind the other without waiting: the time of queueing hides behind the work, unless it is
-        the longer of the two, when the GPU waits and that is what is measured."""
+    def time_runs(self, work: Callable[[], None], runs: int) -> list[float]:
+        """Calls work() `runs` times and measures each run on the GPU, in milliseconds.
+
+        work() queues calls on the stream. The runs follow each other without waiting, so the time
+        for queueing does not count, unless queueing takes longer than the work itself.
+        """
         events: list[int] = []
         try:
             for _ in range(runs + 1):
-                events.append(self._out("cuEventCreate", c_void_p(), 0))
+                events.append(self._call_for_value("cuEventCreate", c_void_p(), 0))
             self._call("cuEventRecord", events[0], self.stream)
             for event in events[1:]:
                 work()
                 self._call("cuEventRecord", event, self.stream)
             self.synchronize()
             pairs = itertools.pairwise(events)
-            return [self._out("cuEventElapsedTime", c_float(), *pair) for pair in pairs]
+            return [self._call_for_value("cuEventElapsedTime", c_float(), *pair) for pair in pairs]
         finally:
             for event in events:
                 self._driver.cuEventDestroy_v2(event)
 
     def free_bytes(self) -> int:
-        """Of the GPU's memory, whoever uses the rest."""
+        """Free memory of the GPU."""
         total = c_size_t()
-        free: int = self._out("cuMemGetInfo_v2", c_size_t(), byref(total))
+        free: int = self._call_for_value("cuMemGetInfo_v2", c_size_t(), byref(total))
         return free
 
     def card(self) -> Card:
         numbers = (_MULTIPROCESSORS, _CLOCK_KHZ, _MEMORY_CLOCK_KHZ, _MEMORY_BITS)
-        count, clock, memory_clock, bits = map(self._attribute, numbers)
-        # Memory sends two bits a clock on each line.
+        count, clock, memory_clock, bits = map(self._read_attribute, numbers)
+        # The memory sends two bits per clock cycle on each line.
         return Card(self.gpu.capability, count, clock * 1e3, 2 * memory_clock * 1e3 * bits / 8)
 
-    def drop(self, graph: int) -> None:
+    def destroy_graph(self, graph: int) -> None:
         self._graphs.remove(graph)
         self._call("cuGraphExecDestroy", graph)
 
     def close(self) -> None:
-        """Callable twice. What fails is left to the driver, which frees it with the process."""
+        """Frees everything. A second call does nothing.
+
+        Errors are ignored, because the driver frees the rest when the process ends.
+        """
         if not self._open:
             return
         self._open = False
         driver = self._driver
         driver.cuStreamSynchronize(self.stream)
-        for release, held in (
+        for release, handles in (
             (driver.cuGraphExecDestroy, self._graphs),
             (driver.cuMemFree_v2, self._device_memory),
             (driver.cuMemFreeHost, self._host_memory),
         ):
-            while held:
-                release(held.pop())
+            while handles:
+                release(handles.pop())
         driver.cuStreamDestroy_v2(self.stream)
         driver.cuDevicePrimaryCtxRelease_v2(self._device)
 
-    def _prototypes(self) -> None:
+    def _declare_functions(self) -> None:
         for name, arguments in CALLS.items():
             function = getattr(self._driver, name, None)
             if function is None:
@@ -206,34 +215,36 @@ class Cuda:
             reason = (text.value or b"unknown error").decode("utf-8", "replace")
             raise EngineError(f"CUDA refuses {name.removesuffix('_v2')}: {reason} ({code})")
 
-    def _out(self, name: str, result: Any, *after: Any, before: tuple[Any, ...] = ()) -> Any:
-        """What a call writes through its pointer argument."""
+    def _call_for_value(
+        self, name: str, result: Any, *after: Any, before: tuple[Any, ...] = ()
+    ) -> Any:
+        """Calls a function and returns the value that it writes to its pointer argument."""
         self._call(name, *before, byref(result), *after)
         return result.value
 
     def _first_device(self) -> int:
         try:
             self._call("cuInit", 0)
-            device: int = self._out("cuDeviceGet", c_int(), 0)
+            device: int = self._call_for_value("cuDeviceGet", c_int(), 0)
         except EngineError as exc:
             raise EngineError(f"CUDA needs an NVIDIA GPU: {exc}") from exc
         return device
 
-    def _name(self) -> str:
+    def _read_name(self) -> str:
         text = ctypes.create_string_buffer(256)
         self._call("cuDeviceGetName", text, len(text), self._device)
         return text.value.decode("utf-8", "replace")
 
-    def _capability(self) -> tuple[int, int]:
-        return self._attribute(_CAPABILITY_MAJOR), self._attribute(_CAPABILITY_MINOR)
+    def _read_capability(self) -> tuple[int, int]:
+        return self._read_attribute(_CAPABILITY_MAJOR), self._read_attribute(_CAPABILITY_MINOR)
 
-    def _attribute(self, number: int) -> int:
-        value: int = self._out("cuDeviceGetAttribute", c_int(), number, self._device)
+    def _read_attribute(self, number: int) -> int:
+        value: int = self._call_for_value("cuDeviceGetAttribute", c_int(), number, self._device)
         return value
 
-    def _driver_version(self) -> str:
-        supported = self._out("cuDriverGetVersion", c_int())
-        return _release() or f"for CUDA {supported // 1000}.{supported % 1000 // 10}"
+    def _read_driver_version(self) -> str:
+        supported = self._call_for_value("cuDriverGetVersion", c_int())
+        return _read_release() or f"for CUDA {supported // 1000}.{supported % 1000 // 10}"
 
 
 def _load() -> Any:
@@ -241,12 +252,12 @@ def _load() -> Any:
         return ctypes.CDLL(LIBRARY)
     except OSError as exc:
         raise EngineError(
-            f"CUDA needs an NVIDIA GPU and its driver, but {LIBRARY} does not load: {exc}"
+            f"CUDA needs an NVIDIA GPU and its driver, but {LIBRARY} cannot be loaded: {exc}"
         ) from exc
 
 
-def _release() -> str | None:
-    """The driver's own version; None where the management library, which Jetsons lack, is not."""
+def _read_release() -> str | None:
+    """Version of the driver; None without the management library, which Jetsons do not have."""
     try:
         management = ctypes.CDLL(MANAGEMENT)
     except OSError:

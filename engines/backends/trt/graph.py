@@ -1,4 +1,4 @@
-"""The graph of an engine as TensorRT takes it."""
+"""Changes the graph of an engine so that TensorRT accepts it."""
 
 import numpy as np
 import onnx
@@ -9,19 +9,20 @@ FLOATS = "pixels_float32"
 
 
 def float_pixels(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose first node casts the pixels, for TensorRT lets nothing but a cast take uint8.
+    """Returns a copy whose first node casts the pixels to float32.
 
-    Engines move bytes first and cast after, which is cheaper on a CPU. Moving and choosing are the
-    same in float32, so the constants that meet the pixels before their cast become float32 too.
+    In TensorRT only a cast may read uint8. Engines rearrange the bytes first and cast later, which
+    is faster on a CPU. Rearranging and selecting give the same result in float32, so uint8
+    constants that are used together with the pixels become float32 as well.
     """
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    graph = made.graph
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    graph = copy.graph
     del graph.value_info[:]
-    constants = _constants(graph)
-    bytes_before = {PIXELS}
+    constants = _collect_constants(graph)
+    byte_tensors = {PIXELS}
     for node in graph.node:
-        if not bytes_before & set(node.input):
+        if not byte_tensors & set(node.input):
             continue
         for index, name in enumerate(node.input):
             if name == PIXELS:
@@ -29,21 +30,21 @@ def float_pixels(model: onnx.ModelProto) -> onnx.ModelProto:
             elif name in constants and constants[name].data_type == onnx.TensorProto.UINT8:
                 _to_float(constants[name])
         if node.op_type != "Cast":
-            bytes_before.update(node.output)
+            byte_tensors.update(node.output)
     cast = onnx.helper.make_node("Cast", [PIXELS], [FLOATS], FLOATS, to=onnx.TensorProto.FLOAT)
     graph.node.insert(0, cast)
-    return made
+    return copy
 
 
-def _constants(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
-    """The tensors themselves, by the name under which nodes take them."""
-    found = {tensor.name: tensor for tensor in graph.initializer}
+def _collect_constants(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
+    """The constants by name, as references and not as copies."""
+    constants = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant":
             for attribute in node.attribute:
                 if attribute.name == "value":
-                    found[node.output[0]] = attribute.t
-    return found
+                    constants[node.output[0]] = attribute.t
+    return constants
 
 
 def _to_float(tensor: onnx.TensorProto) -> None:

@@ -1,4 +1,4 @@
-"""Which TensorRT is installed, and its one log."""
+"""Loads the installed TensorRT and passes its log on."""
 
 import contextlib
 import functools
@@ -15,22 +15,25 @@ from inspector.core.errors import EngineError
 
 RTX: Final = "TensorRT RTX"
 FLAVOURS: Final = {"tensorrt": "TensorRT", "tensorrt_rtx": RTX}
-"""Module -> name, the first that is installed is taken: `tensorrt` (10, 11) runs on every NVIDIA
-GPU and tunes for it, `tensorrt_rtx` on RTX cards only, and builds without one."""
+"""Module -> name; the first that is installed is used. `tensorrt` (10, 11) runs on every NVIDIA GPU
+and tunes plans for it. `tensorrt_rtx` runs on RTX cards only, and can build plans without a GPU."""
 
 OLD_DRIVER: Final = (
     "driver version is insufficient",
     "CUDA initialization failure with error: 35",
 )
-"""How the two flavours say it."""
+"""Messages of the two modules about a driver that is too old."""
 
-MOST_PROBLEMS: Final = 8
+MAX_PROBLEMS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """api: the module. name: one of FLAVOURS. log: what its objects are made with. problems: errors
-    that it logged."""
+    """A loaded TensorRT.
+
+    api: the module. name: a value of FLAVOURS. log: the logger of its objects. problems: errors
+    that it logged.
+    """
 
     api: Any
     name: str
@@ -39,7 +42,7 @@ class Library:
 
     @property
     def version(self) -> str:
-        """Such as "TensorRT RTX 1.7.1.116"."""
+        """Name and version, such as "TensorRT RTX 1.7.1.116"."""
         return f"{self.name} {self.api.__version__}"
 
     @property
@@ -48,51 +51,54 @@ class Library:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Compute capabilities, such as "SM86", that it builds for on any machine; none where it
-        builds for the GPU of the machine alone."""
+        """Compute capabilities, such as "SM86", for which it builds on any machine; empty if it
+        builds only for the GPU of this machine."""
         if not self.is_rtx:
             return ()
         return tuple(n for n in self.api.ComputeCapability.__members__ if n.startswith("SM"))
 
     def make(self, what: str, factory: Callable[..., Any], *arguments: Any) -> Any:
-        """What a call gives. Raises EngineError "cannot `what`" where it gives nothing."""
+        """Calls factory and returns its result. Raises EngineError "cannot `what`" if it fails."""
         self.problems.clear()
         try:
-            thing = factory(*arguments)
-        except (TypeError, RuntimeError) as exc:  # how the bindings tell of a null pointer
+            result = factory(*arguments)
+        except (TypeError, RuntimeError) as exc:  # the bindings raise these for a null pointer
             raise EngineError(f"{self.version} cannot {what}: {self.reason(str(exc))}") from exc
-        if thing is None:
+        if result is None:
             raise EngineError(f"{self.version} cannot {what}: {self.reason()}")
-        return thing
+        return result
 
-    def reason(self, otherwise: str = "it gives no reason") -> str:
-        """The first error since the last call of make(), which the others follow from."""
+    def reason(self, otherwise: str = "TensorRT gives no reason") -> str:
+        """The first error since the last call of make(). It caused the later errors."""
         text = one_line(self.problems[0] if self.problems else otherwise)
         is_old = any(words in text for words in OLD_DRIVER)
         return f"{text}; install a newer NVIDIA driver" if is_old else text
 
 
 @functools.cache
-def load() -> Library:
-    """The TensorRT of this process: it takes one log only. Raises EngineError where none is."""
+def load_tensorrt() -> Library:
+    """Loads TensorRT once per process, because it accepts only one log.
+
+    Raises EngineError if it is missing or cannot be loaded.
+    """
     for module, name in FLAVOURS.items():
         try:
             api = importlib.import_module(module)
         except ModuleNotFoundError as exc:
             if exc.name == module:
                 continue
-            raise EngineError(f"{name} is installed incompletely: {exc}") from exc
+            raise EngineError(f"{name} is installed, but incomplete: {exc}") from exc
         except (ImportError, OSError) as exc:
-            raise EngineError(f"{name} is installed, but does not load: {exc}") from exc
+            raise EngineError(f"{name} is installed, but cannot be loaded: {exc}") from exc
         problems: list[str] = []
-        return Library(api, name, _log(api, name, problems), problems)
+        return Library(api, name, _make_log(api, name, problems), problems)
     raise EngineError(
-        "backend trt needs TensorRT: pip install '.[trt]' (TensorRT RTX, for RTX cards), "
+        "engine.backend trt needs TensorRT: pip install '.[trt]' (TensorRT RTX, for RTX cards), "
         "or tensorrt-cu13 for any other NVIDIA GPU"
     )
 
 
-def _log(api: Any, name: str, problems: list[str]) -> Any:
+def _make_log(api: Any, name: str, problems: list[str]) -> Any:
     severity = api.ILogger
     levels = {
         severity.INTERNAL_ERROR: "ERROR",
@@ -107,11 +113,11 @@ def _log(api: Any, name: str, problems: list[str]) -> Any:
 
         def log(self, severity: Any, message: str) -> None:
             level = levels.get(severity)
-            if level is None:  # a build says thousands of verbose things
+            if level is None:  # a build writes thousands of verbose messages
                 return
             if level == "ERROR":
-                # Told by whoever called TensorRT, in the sentence that it raises.
-                problems.extend([message] if len(problems) < MOST_PROBLEMS else [])
+                # The caller of TensorRT puts it into the error that it raises.
+                problems.extend([message] if len(problems) < MAX_PROBLEMS else [])
                 level = "DEBUG"
             logger.log(level, "{}: {}", name, message)
 
@@ -120,10 +126,12 @@ def _log(api: Any, name: str, problems: list[str]) -> Any:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Lets Ctrl-C end the process at once: the bindings would swallow it while TensorRT works.
-    Nothing is left half, for what a build gives is written whole or not at all."""
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    """Lets Ctrl-C end the process at once, because the bindings ignore it while TensorRT works.
+
+    This leaves no incomplete plan: a plan is written completely or not at all.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -134,6 +142,6 @@ def interruptible() -> Iterator[None]:
 
 
 def one_line(message: str) -> str:
-    """Without the lines that say where in TensorRT's own source it arose."""
-    kept = [line.strip() for line in message.splitlines() if not line.lstrip().startswith("[")]
-    return " ".join(kept).strip() or " ".join(message.split())
+    """Joins the lines, without those that name a place in the source code of TensorRT."""
+    lines = [line.strip() for line in message.splitlines() if not line.lstrip().startswith("[")]
+    return " ".join(lines).strip() or " ".join(message.split())

@@ -1,7 +1,7 @@
-"""TensorRT plans on disk: what each was built for, which one may be taken, and how one is kept.
+"""Stores TensorRT plans on disk and finds a plan that fits an engine, a TensorRT and a GPU.
 
-A plan lies beside a JSON that says what it is and what its sha256 is; without it, it counts for
-nothing. Thresholds are not in it: they come from the engine file.
+Each plan has a JSON file beside it that describes it and holds its sha256. A plan without this file
+is ignored. Thresholds are not in the plan: they come from the engine file.
 """
 
 import contextlib
@@ -24,21 +24,21 @@ from inspector.core.schema import build
 
 SUFFIX: Final = ".plan"
 FORMAT: Final = 1
-"""Rises when the same engine file would give another plan."""
+"""Increase this number if the same engine file gives another plan."""
 
 
 def default_folder() -> Path:
-    """Where plans are kept unless another folder is given: in the user's cache. Raises ConfigError
-    where the user has no home folder."""
+    """The default folder of plans, in the user's cache. Raises ConfigError if the user has no home
+    folder."""
     return cache_folder() / "plans"
 
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What decides whether a plan runs and computes what its engine says.
+    """What a plan was built for. A plan for another purpose may fail or give other results.
 
-    tensorrt: flavour and version. gpu, driver: None in a plan that was built for any GPU of its
-    targets. targets: compute capabilities, such as "SM86".
+    tensorrt: name and version. targets: compute capabilities, such as "SM86". gpu, driver: None if
+    the plan was built for every GPU of its targets.
     """
 
     graph_hash: str
@@ -49,19 +49,19 @@ class Purpose:
     driver: str | None = None
     format: int = FORMAT
 
-    def serves(self, wanted: "Purpose") -> bool:
-        """Whether a plan of this purpose may stand for one that was built as wanted."""
-        if self.gpu is None and set(wanted.targets) <= set(self.targets):
-            wanted = dataclasses.replace(wanted, gpu=None, driver=None, targets=self.targets)
-        return self == wanted
+    def serves(self, other: "Purpose") -> bool:
+        """Whether a plan for this purpose can be used for the other purpose."""
+        if self.gpu is None and set(other.targets) <= set(self.targets):
+            other = dataclasses.replace(other, gpu=None, driver=None, targets=self.targets)
+        return self == other
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What changes the speed and the memory of a plan only.
+class PlanOptions:
+    """Options that change only the speed and the memory of a plan.
 
-    batches: least, usual and largest number of pictures in one run. workspace_mb: most memory on
-    the GPU for scratch; None leaves it to TensorRT.
+    batches: smallest, usual and largest number of pictures in one run. workspace_mb: limit of
+    temporary memory on the GPU, MB; None lets TensorRT choose.
     """
 
     batches: tuple[int, int, int] = (1, 1, 8)
@@ -69,12 +69,15 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """What the JSON beside a plan says. sha256: of the plan. layers: of the network that TensorRT
-    made of the graph. spec: of the engine file, as it was when the plan was built."""
+class PlanRecord:
+    """Content of the JSON file beside a plan.
+
+    sha256: of the plan. layers: number of layers of the TensorRT network. seconds: duration of the
+    build. engine: name of the engine file. spec: its spec when the plan was built.
+    """
 
     purpose: Purpose
-    options: Options
+    options: PlanOptions
     sha256: str
     layers: int
     seconds: float
@@ -86,10 +89,10 @@ class Record:
 @dataclass(frozen=True, slots=True)
 class Plan:
     path: Path
-    record: Record
+    record: PlanRecord
 
     def read(self) -> bytes:
-        """Raises EngineError where it is not the plan that its JSON describes."""
+        """Reads the plan. Raises EngineError if its checksum differs from the record."""
         try:
             data = self.path.read_bytes()
         except OSError as exc:
@@ -99,8 +102,8 @@ class Plan:
         return data
 
 
-def plan_path(folder: Path, engine: Path, purpose: Purpose, options: Options) -> Path:
-    """One name for each purpose and options, so that two builds of the same meet at one lock."""
+def plan_path(folder: Path, engine: Path, purpose: Purpose, options: PlanOptions) -> Path:
+    """Path for this purpose and these options. Two builds of the same plan use the same lock."""
     key = json.dumps([dataclasses.asdict(purpose), dataclasses.asdict(options)], sort_keys=True)
     return folder / f"{engine.stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}{SUFFIX}"
 
@@ -109,30 +112,35 @@ def record_path(plan: Path) -> Path:
     return plan.with_name(plan.name + ".json")
 
 
-def find(folders: Iterable[Path], wanted: Purpose, options: Options | None = None) -> Plan | None:
-    """The newest whole plan that serves, in the first folder that has one; None: any options."""
+def find_plan(
+    folders: Iterable[Path], purpose: Purpose, options: PlanOptions | None = None
+) -> Plan | None:
+    """The newest undamaged plan for this purpose, in the first folder that has one.
+
+    options: options that the plan must have; None: any.
+    """
     for folder in folders:
-        found = [plan for plan in _plans(folder) if plan.record.purpose.serves(wanted)]
-        for plan in sorted(found, key=lambda plan: plan.record.built_utc, reverse=True):
-            if options in (None, plan.record.options) and _is_whole(plan):
+        plans = [plan for plan in _read_plans(folder) if plan.record.purpose.serves(purpose)]
+        for plan in sorted(plans, key=lambda plan: plan.record.built_utc, reverse=True):
+            if options in (None, plan.record.options) and _is_undamaged(plan):
                 return plan
     return None
 
 
-def _plans(folder: Path) -> Iterator[Plan]:
+def _read_plans(folder: Path) -> Iterator[Plan]:
     for path in sorted(folder.glob(f"*{SUFFIX}.json")):
         try:
             raw = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-            yield Plan(path.with_suffix(""), build(Record, raw, SpecError, "plan"))
+            yield Plan(path.with_suffix(""), build(PlanRecord, raw, SpecError, "plan"))
         except (OSError, ValueError, RecursionError) as exc:
-            logger.warning("{} is passed over: {}", path, exc)
+            logger.warning("{} is skipped: {}", path, exc)
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON number")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
-def _is_whole(plan: Plan) -> bool:
+def _is_undamaged(plan: Plan) -> bool:
     try:
         plan.read()
     except EngineError as exc:
@@ -141,22 +149,22 @@ def _is_whole(plan: Plan) -> bool:
     return True
 
 
-def keep(path: Path, data: bytes, record: Record) -> Plan:
-    """Writes a plan and then its JSON, each whole or not at all. Raises EngineError."""
+def write_plan(path: Path, data: bytes, record: PlanRecord) -> Plan:
+    """Writes a plan and then its JSON file, each completely or not at all. Raises EngineError."""
     text = json.dumps(dataclasses.asdict(record), indent=2, allow_nan=False, ensure_ascii=False)
     write_whole(path, data, "plan ", EngineError)
-    # An engine's name that is not UTF-8 becomes an escape of JSON.
+    # A file name that is not UTF-8 is written with JSON escapes.
     described = (text + "\n").encode("utf-8", "backslashreplace")
     write_whole(record_path(path), described, "", EngineError)
     return Plan(path, record)
 
 
-def record(
-    purpose: Purpose, options: Options, data: bytes, *, engine: str, spec: str, **built: Any
-) -> Record:
+def make_record(
+    purpose: Purpose, options: PlanOptions, data: bytes, *, engine: str, spec: str, **built: Any
+) -> PlanRecord:
     """built: layers and seconds."""
     digest = hashlib.sha256(data).hexdigest()
-    return Record(
+    return PlanRecord(
         purpose,
         options,
         digest,
@@ -168,13 +176,15 @@ def record(
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds what is written at path to one process at a time; waits for another one. On Windows two
-    builds at once both build, and the last one stays."""
-    beside = path.with_name(path.name + ".lock")
+def lock_plan(path: Path) -> Iterator[None]:
+    """Lets only one process at a time write to path; another process waits.
+
+    On Windows two processes both build the plan, and the second one replaces the first.
+    """
+    lock_path = path.with_name(path.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as exc:
         raise EngineError(f"{path} cannot be written: {exc}") from exc
     try:

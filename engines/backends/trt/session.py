@@ -1,4 +1,4 @@
-"""One plan loaded on the GPU, with its memory: pictures in, maps and scores out."""
+"""Loads a plan on the GPU and runs it: pictures in, maps and scores out."""
 
 from typing import Any, Final
 
@@ -17,8 +17,8 @@ from inspector.core.files import write_whole
 TENSORS: Final = ("pixels", "anomaly_map", "score")
 
 
-class Session:
-    """Memory is allocated once, for the largest batch of the plan. Closing `cuda` frees it."""
+class PlanRunner:
+    """Runs a loaded plan. Its memory is for the largest batch; cuda.close() frees it."""
 
     def __init__(self, library: Library, cuda: Cuda, plan: Plan, spec: EngineSpec) -> None:
         self._library = library
@@ -28,8 +28,8 @@ class Session:
         self._engine = library.make(
             f"load {where}", self._runtime.deserialize_cuda_engine, plan.read()
         )
-        # TensorRT RTX compiles kernels when it runs, and captures graphs by itself.
-        self._kernels = _Kernels(library, self._engine, plan) if library.is_rtx else None
+        # TensorRT RTX compiles its kernels at run time, and captures graphs itself.
+        self._kernels = _KernelCache(library, self._engine, plan) if library.is_rtx else None
         settings = () if self._kernels is None else (self._kernels.config,)
         self._context = library.make(
             f"allocate what it needs for {where}", self._engine.create_execution_context, *settings
@@ -48,9 +48,9 @@ class Session:
         self._graph: int | None = None
 
     def run(self, pixels: Image) -> tuple[Map, Scores]:
-        """pixels: as many as the largest batch of the plan, or fewer. Raises EngineError."""
+        """pixels: at most the largest batch of the plan. Raises EngineError."""
         count = len(pixels)
-        # Reasons of what failed before, such as a capture, are none of this run's.
+        # Earlier problems, such as a failed capture, do not explain an error of this run.
         self._library.problems.clear()
         np.copyto(self._host["pixels"][:count], pixels)
         self._queue(count)
@@ -58,29 +58,34 @@ class Session:
         return self._host["anomaly_map"][:count].copy(), self._host["score"][:count].copy()
 
     def device_ms(self, pixels: Image, runs: int) -> list[float]:
-        """Milliseconds of the plan alone, without the copies, as a graph where that is how it runs.
-        pixels and errors as for run()."""
-        # Twice: the second run of a batch is the one that may be captured.
+        """Milliseconds of each run of the plan, without the copies.
+
+        The plan runs as a CUDA graph if run() uses one. pixels and errors: as for run().
+        """
+        # Twice, because the second run with a batch size captures the graph.
         for _ in range(2):
             self.run(pixels)
         if self._graph is None:
-            return self._cuda.timed(self._execute, runs)
+            return self._cuda.time_runs(self._execute, runs)
         graph = self._cuda.capture(self._execute)
         try:
-            return self._cuda.timed(lambda: self._cuda.launch(graph), runs)
+            return self._cuda.time_runs(lambda: self._cuda.launch(graph), runs)
         finally:
-            self._cuda.drop(graph)
+            self._cuda.destroy_graph(graph)
 
     def close(self) -> None:
-        """TensorRT's own part, before cuda.close()."""
+        """Frees the objects of TensorRT. Call it before cuda.close()."""
         if self._kernels is not None:
-            self._kernels.keep()
+            self._kernels.save()
         self._context = self._kernels = self._engine = self._runtime = None
         self._host.clear()
 
     def _queue(self, count: int) -> None:
-        """A graph holds for the batch that it was captured with, and is captured when that comes a
-        second time: the first run of a shape may allocate, which no capture allows."""
+        """Queues one run, as a graph if possible.
+
+        A graph is valid for one batch size. It is captured in the second run with this size,
+        because the first run may allocate memory, and a capture does not allow that.
+        """
         if count != self._count:
             self._drop_graph()
             shape = (count, *self._host["pixels"].shape[1:])
@@ -112,31 +117,33 @@ class Session:
 
     def _drop_graph(self) -> None:
         if self._graph is not None:
-            self._cuda.drop(self._graph)
+            self._cuda.destroy_graph(self._graph)
             self._graph = None
 
-    def _check(self, done: bool) -> None:
-        if not done:
+    def _check(self, success: bool) -> None:
+        if not success:
             raise EngineError(f"{self._library.version} failed: {self._library.reason()}")
 
 
-class _Kernels:
-    """How TensorRT RTX compiles the kernels of a plan, and the file that keeps them for the next
-    start."""
+class _KernelCache:
+    """Settings for the kernels that TensorRT RTX compiles, and the file that stores them for the
+    next start."""
 
     def __init__(self, library: Library, engine: Any, plan: Plan) -> None:
         self._library, api = library, library.api
         self.config = engine.create_runtime_config()
-        # Otherwise the first runs of a shape use other kernels than the later ones, and the same
-        # picture gets two maps.
+        # Otherwise the first runs with a shape use other kernels than later runs, and the same
+        # picture gets two different maps.
         strategy = api.DynamicShapesKernelSpecializationStrategy.EAGER
         self.config.dynamic_shapes_kernel_specialization_strategy = strategy
         self.config.cuda_graph_strategy = api.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
         self._path = plan.path.with_name(plan.path.name + ".kernels")
         self._cache = self.config.create_runtime_cache()
-        self._kept = self._read()
-        if self._kept and not self._cache.deserialize(self._kept):
-            logger.info("{} is of another GPU or driver: compiling its kernels anew", self._path)
+        self._stored = self._read()
+        if self._stored and not self._cache.deserialize(self._stored):
+            logger.info(
+                "{} is for another GPU or driver: the kernels are compiled again", self._path
+            )
         self.config.set_runtime_cache(self._cache)
 
     def _read(self) -> bytes:
@@ -148,10 +155,12 @@ class _Kernels:
             logger.warning("{} cannot be read: {}", self._path, exc)
             return b""
 
-    def keep(self) -> None:
+    def save(self) -> None:
         try:
-            kernels = bytes(self._library.make("keep its kernels", self._cache.serialize))
-            if kernels != self._kept:
+            kernels = bytes(self._library.make("store its kernels", self._cache.serialize))
+            if kernels != self._stored:
                 write_whole(self._path, kernels, "", EngineError)
         except EngineError as exc:
-            logger.warning("the next start compiles its kernels again: {}", exc)
+            logger.warning(
+                "the kernels are not stored, so the next start compiles them again: {}", exc
+            )

@@ -1,4 +1,4 @@
-"""What a card can do at most."""
+"""Peak speed of graphics cards."""
 
 import pytest
 
@@ -21,8 +21,8 @@ COST = Cost({"float32": 2_000_000, "float16": 8_000_000}, constant_bytes=500, pi
         pytest.param((12, 0), 170, 2.407e9, 104.8, 419, id="RTX 5090"),
     ],
 )
-def test_peaks_are_those_of_data_sheets(capability, multiprocessors, clock_hz, float32, float16):
-    """TFLOP/s on dense matrices; the H100 runs its tensor cores at a lower clock."""
+def test_peaks_match_the_data_sheets(capability, multiprocessors, clock_hz, float32, float16):
+    """TFLOP/s on dense matrices. The H100 runs its tensor cores at a lower clock."""
     card = Card(capability, multiprocessors, clock_hz, 0.0)
     for precision, stated in (("float32", float32), ("float16", float16)):
         if stated is not None:
@@ -30,7 +30,7 @@ def test_peaks_are_those_of_data_sheets(capability, multiprocessors, clock_hz, f
 
 
 def card(bytes_per_s: float) -> Card:
-    """Takes 2 ms for COST: 1 ms for either half."""
+    """A card that needs 2 ms for COST: 1 ms for float32 and 1 ms for float16."""
     return Card((8, 9), 1, 2_000_000_000 / 256, bytes_per_s)
 
 
@@ -38,16 +38,16 @@ def test_the_slower_of_arithmetic_and_memory_is_the_limit():
     assert card(1e12).least_ms(COST, 1) == pytest.approx(2.0)
     assert card(1e12).least_ms(COST, 8) == pytest.approx(16.0)
     assert card(1000.0).least_ms(COST, 1) == pytest.approx(550.0)
-    # Constants are moved once for all pictures.
+    # Constants are read only once for all pictures.
     assert card(1000.0).least_ms(COST, 8) == pytest.approx(900.0)
 
 
-def test_nothing_is_said_of_cards_that_are_not_known():
+def test_an_unknown_card_has_no_limit():
     assert Card((5, 0), 1, 1e9, 1e9).least_ms(COST, 1) is None
     assert card(0.0).least_ms(COST, 1) is None
 
 
-def test_a_card_that_does_not_tell_its_clock_has_no_limit():
+def test_a_card_with_an_unknown_clock_has_no_limit():
     silent = Card((8, 9), 128, 0.0, 1e12)
     assert silent.flop_per_s("float32") is None
     assert silent.least_ms(COST, 1) is None

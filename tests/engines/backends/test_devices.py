@@ -1,4 +1,4 @@
-"""Which runtime and device an engine is opened on, and what is said about it."""
+"""Choosing the runtime and the device of an engine, and logging the choice."""
 
 from dataclasses import dataclass
 
@@ -24,16 +24,16 @@ no_gpu = pytest.mark.skipif(CUDA in ort.get_available_providers(), reason="onnxr
 
 
 @pytest.fixture
-def said():
-    messages: list[str] = []
-    handler = logger.add(lambda message: messages.append(message.record["message"]))
-    yield messages
+def messages():
+    lines: list[str] = []
+    handler = logger.add(lambda message: lines.append(message.record["message"]))
+    yield lines
     logger.remove(handler)
 
 
 @dataclass
 class Runtime:
-    """An engine that takes as long as it is told on a clock of its own."""
+    """An engine that takes takes_s seconds per picture on a simulated clock."""
 
     choice: Choice
     clock: list[float]
@@ -53,7 +53,7 @@ class Runtime:
 
 
 class Machine:
-    """Where some choices start; seconds of one picture by choice."""
+    """A simulated machine. takes_s: seconds per picture for each choice that starts."""
 
     def __init__(self, monkeypatch, **takes_s):
         self.takes_s = takes_s
@@ -68,73 +68,73 @@ class Machine:
         self.opened.append(Runtime(choice, self.clock, self.takes_s[name]))
         return self.opened[-1]
 
-    def fastest(self, wanted: Choice = ANY, *, fall_back: bool = False) -> Runtime:
-        return open_fastest(wanted, BACKENDS, self.open, fall_back=fall_back)
+    def open_fastest(self, requested: Choice = ANY, *, fall_back: bool = False) -> Runtime:
+        return open_fastest(requested, BACKENDS, self.open, fall_back=fall_back)
 
 
-def test_auto_takes_the_first_gpu_that_starts(monkeypatch, said):
+def test_auto_takes_the_first_gpu_that_starts(monkeypatch, messages):
     machine = Machine(monkeypatch, onnx_cuda=0.001, onnx_cpu=0.0001)
-    engine = machine.fastest()
+    engine = machine.open_fastest()
     assert engine.choice == Choice("onnx", "cuda")
     assert len(machine.opened) == 1
-    assert "auto passes over trt on cuda: no trt_cuda here" in said
-    assert any(line.startswith("running on onnx on cuda (auto: ") for line in said)
+    assert "auto skips trt on cuda: no trt_cuda here" in messages
+    assert any(line.startswith("running on onnx on cuda (auto: ") for line in messages)
 
 
 def test_auto_takes_the_faster_runtime_of_the_processor_and_closes_the_other(monkeypatch):
     machine = Machine(monkeypatch, onnx_cpu=0.010, openvino_cpu=0.008)
-    engine = machine.fastest()
+    engine = machine.open_fastest()
     assert engine.choice == Choice("openvino", "cpu")
-    assert engine.chosen_because == "auto: 8.0 ms a picture against 10.0 ms on onnx on cpu ()"
-    assert [one.closed for one in machine.opened] == [True, False]
+    assert engine.chosen_because == "auto: 8.0 ms a picture, against 10.0 ms on onnx on cpu ()"
+    assert [runtime.closed for runtime in machine.opened] == [True, False]
 
 
-def test_auto_stays_with_onnxruntime_where_it_is_a_tie(monkeypatch):
+def test_auto_prefers_onnxruntime_if_times_are_equal(monkeypatch):
     machine = Machine(monkeypatch, onnx_cpu=0.010, openvino_cpu=0.0095)
-    assert machine.fastest().choice == Choice("onnx", "cpu")
+    assert machine.open_fastest().choice == Choice("onnx", "cpu")
 
 
-def test_the_race_is_cut_short_where_engines_are_slow(monkeypatch):
+def test_slow_engines_run_fewer_rounds(monkeypatch):
     machine = Machine(monkeypatch, onnx_cpu=2.0, openvino_cpu=1.0)
-    assert machine.fastest().choice == Choice("openvino", "cpu")
-    assert machine.clock[0] == pytest.approx((2 + choosing.LEAST_ROUNDS) * 3.0)
+    assert machine.open_fastest().choice == Choice("openvino", "cpu")
+    assert machine.clock[0] == pytest.approx((2 + choosing.MIN_ROUNDS) * 3.0)
 
 
-def test_a_named_device_is_kept_and_a_named_backend_too(monkeypatch):
+def test_a_named_device_or_backend_is_used(monkeypatch):
     machine = Machine(monkeypatch, onnx_cuda=1.0, onnx_cpu=1.0, openvino_cpu=0.1)
-    assert machine.fastest(Choice("onnx", "auto")).choice == Choice("onnx", "cuda")
-    assert machine.fastest(Choice("auto", "cpu")).choice == Choice("openvino", "cpu")
-    assert machine.fastest(Choice("openvino", "auto")).choice == Choice("openvino", "cpu")
+    assert machine.open_fastest(Choice("onnx", "auto")).choice == Choice("onnx", "cuda")
+    assert machine.open_fastest(Choice("auto", "cpu")).choice == Choice("openvino", "cpu")
+    assert machine.open_fastest(Choice("openvino", "auto")).choice == Choice("openvino", "cpu")
 
 
-def test_devices_that_nobody_measured_are_taken_only_by_name(monkeypatch):
+def test_some_devices_are_used_only_by_name(monkeypatch):
     machine = Machine(monkeypatch, onnx_tensorrt=1.0, openvino_intel_gpu=1.0, onnx_cpu=1.0)
-    assert machine.fastest().choice == Choice("onnx", "cpu")
-    assert machine.fastest(Choice("auto", "tensorrt")).choice == Choice("onnx", "tensorrt")
-    assert machine.fastest(Choice("auto", "intel_gpu")).choice.backend == "openvino"
+    assert machine.open_fastest().choice == Choice("onnx", "cpu")
+    assert machine.open_fastest(Choice("auto", "tensorrt")).choice == Choice("onnx", "tensorrt")
+    assert machine.open_fastest(Choice("auto", "intel_gpu")).choice.backend == "openvino"
 
 
-def test_auto_never_takes_the_fake_engine(monkeypatch):
+def test_auto_never_chooses_the_fake_engine(monkeypatch):
     machine = Machine(monkeypatch, fake_cpu=1.0)
     with pytest.raises(EngineError, match="no runtime can run the engine: trt on cuda: no trt"):
-        machine.fastest()
-    assert machine.fastest(Choice("fake", "auto")).choice == Choice("fake", "cpu")
+        machine.open_fastest()
+    assert machine.open_fastest(Choice("fake", "auto")).choice == Choice("fake", "cpu")
 
 
-def test_a_missing_gpu_is_an_error_or_a_stated_fall_back_of_auto_too(monkeypatch, said):
+def test_auto_refuses_a_missing_gpu_or_warns_if_it_may_fall_back(monkeypatch, messages):
     machine = Machine(monkeypatch, onnx_cpu=1.0)
     with pytest.raises(EngineError, match=r"trt on cuda: .*; onnx on cuda: no onnx_cuda here"):
-        machine.fastest(Choice("auto", "cuda"))
-    assert machine.fastest(Choice("auto", "cuda"), fall_back=True).choice.device == "cpu"
-    assert "cuda was asked for, running on the CPU instead" in said
+        machine.open_fastest(Choice("auto", "cuda"))
+    assert machine.open_fastest(Choice("auto", "cuda"), fall_back=True).choice.device == "cpu"
+    assert "engine.device is cuda, but the engine runs on the CPU instead" in messages
 
 
 def test_a_damaged_engine_ends_the_search(monkeypatch):
-    def damaged(choice: Choice) -> Runtime:
+    def refuse(choice: Choice) -> Runtime:
         raise SpecError("damaged")
 
     with pytest.raises(SpecError):
-        open_fastest(ANY, BACKENDS, damaged, fall_back=False)
+        open_fastest(ANY, BACKENDS, refuse, fall_back=False)
 
 
 def test_an_unknown_device_is_refused(engine_file):
@@ -149,17 +149,20 @@ def test_auto_opens_an_engine_file_and_says_why(engine_file):
     assert maps.shape == (1, *engine.spec.map_hw)
 
 
-def test_a_named_backend_and_device_have_no_reason_beside_them(engine_file):
+def test_a_named_backend_and_device_need_no_reason(engine_file):
     assert open_engine(engine_file, threads=2).running_on.endswith("CPU, 2 threads")
 
 
 @no_gpu
 @pytest.mark.parametrize("device", ["cuda", "tensorrt"])
-def test_onnxruntime_without_the_provider_says_what_to_install(engine_file, device, said):
+def test_onnxruntime_without_the_provider_says_what_to_install(engine_file, device, messages):
     with pytest.raises(EngineError, match=f"engine.device is {device}, but .* here has no .*gpu"):
         OnnxEngine(engine_file, device=device)
     assert "CPU" in OnnxEngine(engine_file, device=device, fall_back=True).running_on
-    assert any(f"{device} was asked for, running on the CPU instead" in line for line in said)
+    assert any(
+        f"engine.device is {device}, but the engine runs on the CPU instead" in line
+        for line in messages
+    )
 
 
 def test_onnxruntime_refuses_a_device_of_another_runtime(engine_file):
@@ -168,9 +171,10 @@ def test_onnxruntime_refuses_a_device_of_another_runtime(engine_file):
 
 
 @no_gpu
-def test_a_provider_without_its_libraries_is_refused_or_fallen_back_from(engine_file, monkeypatch):
-    """As seen with onnxruntime-gpu where CUDA and TensorRT are not installed: the one gives way to
-    the CPU in silence, the other raises RuntimeError."""
+def test_a_provider_without_its_libraries_is_refused_or_replaced_by_the_cpu(
+    engine_file, monkeypatch
+):
+    """Without CUDA, onnxruntime-gpu silently uses the CPU. Without TensorRT it raises an error."""
     real = ort.InferenceSession
 
     def session(path, options, providers, **more):
@@ -180,7 +184,7 @@ def test_a_provider_without_its_libraries_is_refused_or_fallen_back_from(engine_
 
     monkeypatch.setattr(onnx_engine.ort, "get_available_providers", lambda: [TENSORRT, CUDA, CPU])
     monkeypatch.setattr(onnx_engine.ort, "InferenceSession", session)
-    with pytest.raises(EngineError, match=r"is cuda, but onnxruntime's CUDA.* cannot start here"):
+    with pytest.raises(EngineError, match=r"is cuda, but CUDA\w+ of onnxruntime cannot start here"):
         OnnxEngine(engine_file, device="cuda")
     with pytest.raises(EngineError, match="cannot start here: Please install TensorRT libraries"):
         OnnxEngine(engine_file, device="tensorrt")
@@ -188,7 +192,7 @@ def test_a_provider_without_its_libraries_is_refused_or_fallen_back_from(engine_
         assert "CPU" in OnnxEngine(engine_file, device=device, fall_back=True).running_on
 
 
-def test_what_is_bound_for_one_batch_is_not_used_for_another(engine_file):
+def test_buffers_of_one_batch_size_are_not_used_for_another(engine_file):
     engine = OnnxEngine(engine_file, threads=1)
     pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 96, 3)).astype(np.uint8)
     first = [values.copy() for values in engine.infer(pixels)]
@@ -198,19 +202,20 @@ def test_what_is_bound_for_one_batch_is_not_used_for_another(engine_file):
         assert np.abs(scores - first[1][:count]).max() < 1e-5
 
 
-def test_a_processor_has_no_clock_of_its_own(engine_file):
+def test_a_cpu_has_no_device_clock(engine_file):
     pixels = np.zeros((1, 64, 96, 3), np.uint8)
     assert OnnxEngine(engine_file, threads=1).device_ms(pixels, 3) == []
 
 
-def test_runs_on_a_gpu_are_timed_on_a_stream_that_is_known_here(engine_file, monkeypatch):
-    """As onnxruntime does it where that is the processor, whose stream is a made one."""
+def test_runs_on_a_gpu_are_timed_on_a_stream_of_the_engine(engine_file, monkeypatch):
+    """The session runs on the CPU, and its stream belongs to the simulated driver."""
     driver = HostDriver()
     streams: list[str] = []
 
     class Session(ort.InferenceSession):
         def __init__(self, path, options, providers, **more):
-            streams.extend(own["user_compute_stream"] for name, own in providers if name == CUDA)
+            provider_options = dict(providers)
+            streams.append(provider_options[CUDA]["user_compute_stream"])
             super().__init__(path, options, providers=[CPU], **more)
 
         def get_providers(self):

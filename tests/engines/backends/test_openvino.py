@@ -1,4 +1,4 @@
-"""Engines on OpenVINO beside the same engines on onnxruntime."""
+"""Engines on OpenVINO give the same outputs as on onnxruntime."""
 
 import dataclasses
 import subprocess
@@ -23,7 +23,7 @@ openvino = pytest.importorskip(
 )
 
 TOLERANCE = 1e-5
-"""As a share of the largest value, or of 1; measured: under 2e-6."""
+"""Relative to the largest value, at least 1. Measured differences are below 2e-6."""
 
 
 @pytest.fixture(scope="module", params=fitted_methods())
@@ -35,41 +35,41 @@ def of_method(request, tmp_path_factory) -> Path:
     return out
 
 
-def test_every_method_gives_what_onnxruntime_gives_and_decides_the_same(of_method):
-    reference = OnnxEngine(of_method, threads=1)
-    engine = OpenVinoEngine(of_method, threads=1)
+def test_every_method_gives_the_outputs_and_verdicts_of_onnxruntime(method_engine):
+    reference = OnnxEngine(method_engine, threads=1)
+    engine = OpenVinoEngine(method_engine, threads=1)
     pixels = np.stack([part(100 + i, spot=i % 2 == 1) for i in range(35)])
     maps, scores = reference.infer(pixels)
     limit = reference.spec.image_threshold
     scale = max(1.0, float(maps.max()), float(scores.max()))
     for batch in (1, 2, 7):
         for at in range(0, len(pixels), batch):
-            its_maps, its_scores = engine.infer(pixels[at : at + batch])
-            own = slice(at, at + batch)
-            assert np.abs(its_maps - maps[own]).max() <= TOLERANCE * scale
-            assert np.abs(its_scores - scores[own]).max() <= TOLERANCE * scale
-            assert np.array_equal(its_scores >= limit, scores[own] >= limit)
+            openvino_maps, openvino_scores = engine.infer(pixels[at : at + batch])
+            part_of_all = slice(at, at + batch)
+            assert np.abs(openvino_maps - maps[part_of_all]).max() <= TOLERANCE * scale
+            assert np.abs(openvino_scores - scores[part_of_all]).max() <= TOLERANCE * scale
+            assert np.array_equal(openvino_scores >= limit, scores[part_of_all] >= limit)
 
 
-def test_side_by_side_or_one_by_one_gives_the_same_bits(engine_file):
+def test_parallel_pictures_give_the_same_bits_as_single_ones(engine_file):
     pixels = np.stack([part(i, spot=i % 2 == 1) for i in range(7)])
     maps, scores = OpenVinoEngine(engine_file, threads=2).infer(pixels)
     engine = OpenVinoEngine(engine_file, threads=2, hint="throughput")
-    its_maps, its_scores = engine.infer(pixels)
-    assert np.array_equal(its_maps, maps)
-    assert np.array_equal(its_scores, scores)
+    openvino_maps, openvino_scores = engine.infer(pixels)
+    assert np.array_equal(openvino_maps, maps)
+    assert np.array_equal(openvino_scores, scores)
 
 
 def compiled_for(engine: OpenVinoEngine):
     return engine._requests[0].get_compiled_model()
 
 
-def test_nothing_is_rounded_below_what_the_graph_declares(engine_file):
+def test_computations_use_the_precision_of_the_graph(engine_file):
     precision = compiled_for(OpenVinoEngine(engine_file)).get_property("INFERENCE_PRECISION_HINT")
     assert precision == openvino.Type.f32
 
 
-def test_threads_and_hint_are_those_asked_for(engine_file):
+def test_threads_and_hint_are_as_requested(engine_file):
     engine = OpenVinoEngine(engine_file, threads=2)
     assert compiled_for(engine).get_property("INFERENCE_NUM_THREADS") == 2
     assert compiled_for(engine).get_property("NUM_STREAMS") == 1
@@ -85,16 +85,16 @@ def test_an_unknown_hint_is_refused(engine_file):
 
 
 @pytest.mark.parametrize("device", ["cuda", "tensorrt"])
-def test_devices_of_others_are_refused_or_fallen_back_from(engine_file, device):
+def test_devices_of_other_backends_are_refused_or_replaced_by_the_cpu(engine_file, device):
     with pytest.raises(EngineError, match=f"is {device}, but OpenVINO runs on cpu and intel_gpu"):
         OpenVinoEngine(engine_file, device=device)
     assert "CPU" in OpenVinoEngine(engine_file, device=device, fall_back=True).running_on
 
 
-def test_missing_graphics_are_refused_or_fallen_back_from(engine_file):
+def test_a_missing_intel_gpu_is_refused_or_replaced_by_the_cpu(engine_file):
     if any(name.startswith("GPU") for name in openvino.Core().available_devices):
-        pytest.skip("this machine has graphics of Intel")
-    with pytest.raises(EngineError, match="no graphics of Intel"):
+        pytest.skip("this machine has an Intel GPU")
+    with pytest.raises(EngineError, match="finds no Intel GPU"):
         OpenVinoEngine(engine_file, device="intel_gpu")
     assert "CPU" in OpenVinoEngine(engine_file, device="intel_gpu", fall_back=True).running_on
 
@@ -109,7 +109,7 @@ def test_a_graph_that_it_cannot_run_is_refused_in_one_sentence(engine_file, tmp_
     assert "\n" not in str(caught.value)
 
 
-def test_a_failure_on_the_way_waits_for_what_still_reads_the_pictures(engine_file, monkeypatch):
+def test_after_a_failure_it_waits_for_all_requests(engine_file, monkeypatch):
     waited = []
 
     class Request:

@@ -5,10 +5,10 @@ import json
 
 import numpy as np
 import pytest
-from engine_parts import fitted, part, parts
+from engine_parts import fit_parts, part, parts
 
 from engines.backends.onnx import OnnxEngine
-from engines.roi import mask
+from engines.roi import draw_mask
 from engines.spec import EngineSpec, Roi, ThresholdRule
 from engines.spec_file import read_spec
 from inspector.core.errors import ConfigError, SpecError
@@ -81,7 +81,7 @@ def test_a_record_whose_lengths_differ_is_refused(engine_file, change):
     ],
 )
 def test_choosing_anew_gives_what_fitting_would_have_chosen(engine_file, tmp_path, rule):
-    chosen_at_fitting = fitted(tmp_path / "e.onnx", rule=rule).spec
+    chosen_at_fitting = fit_parts(tmp_path / "e.onnx", rule=rule).spec
     kept = read_spec(engine_file).left_out
     assert kept is not None
     anew = choose_thresholds(read_left_out(kept), rule, note=chosen_at_fitting.threshold_rule.note)
@@ -105,7 +105,7 @@ def test_the_record_names_the_pictures_that_the_engine_holds(engine_file):
 def test_pictures_held_out_are_scored_by_the_shipped_model_and_are_not_in_it(
     tmp_path, held_out, names
 ):
-    spec = fitted(tmp_path / "e.onnx", scheme=Scheme(held_out=held_out)).spec
+    spec = fit_parts(tmp_path / "e.onnx", scheme=Scheme(held_out=held_out)).spec
     kept, rule = spec.left_out, spec.threshold_rule
     assert kept is not None
     assert (rule.scheme, rule.normals, rule.false_alarm_rate) == ("held-out", 2, 1 / 3)
@@ -119,7 +119,7 @@ def test_pictures_held_out_are_scored_by_the_shipped_model_and_are_not_in_it(
 
 
 def test_as_many_folds_as_asked_for_are_used(tmp_path):
-    spec = fitted(tmp_path / "e.onnx", scheme=Scheme(folds=3)).spec
+    spec = fit_parts(tmp_path / "e.onnx", scheme=Scheme(folds=3)).spec
     assert spec.threshold_rule.folds == 3
     assert spec.threshold_rule.scheme == "3-fold"
     assert spec.trained_on["count"] == 8
@@ -160,7 +160,7 @@ def test_a_suspect_that_is_held_out_is_named_and_dropped_from_the_scores_alone(t
 )
 def test_a_scheme_that_leaves_nothing_is_refused(tmp_path, scheme, message):
     with pytest.raises(ConfigError, match=message):
-        fitted(tmp_path / "e.onnx", scheme=scheme())
+        fit_parts(tmp_path / "e.onnx", scheme=scheme())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -179,7 +179,7 @@ def test_a_number_of_folds_is_kept_for_streams_too():
 
 def test_f1_max_cannot_be_fitted_from_normal_pictures_alone(tmp_path):
     with pytest.raises(ConfigError, match="f1_max needs anomalous pictures"):
-        fitted(tmp_path / "e.onnx", rule=Rule("f1_max"))
+        fit_parts(tmp_path / "e.onnx", rule=Rule("f1_max"))
 
 
 def test_other_rules_take_no_anomalous_pictures(engine_file):
@@ -192,12 +192,12 @@ def test_other_rules_take_no_anomalous_pictures(engine_file):
 
 def test_new_pictures_are_measured_inside_the_region_alone(tmp_path):
     left = Roi((64, 96), inspect=(((0.0, 0.0), (50.0, 0.0), (50.0, 64.0), (0.0, 64.0)),))
-    fitted(tmp_path / "e.onnx", roi=left)
+    fit_parts(tmp_path / "e.onnx", roi=left)
     engine = OnnxEngine(tmp_path / "e.onnx")
     pictures = [part(seed) for seed in range(100, 111)]
     found = score_with_engine(engine, iter(pictures))
     maps, scores = engine.infer(np.stack(pictures))
-    inside = maps[:, mask(left, (64, 96))]
+    inside = maps[:, draw_mask(left, (64, 96))]
     assert found.scores == pytest.approx(scores, abs=1e-6)
     assert found.peaks == pytest.approx(inside.max(axis=1), abs=1e-6)
     assert found.levels == pytest.approx(np.median(inside, axis=1), abs=1e-6)

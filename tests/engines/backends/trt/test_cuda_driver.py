@@ -1,4 +1,4 @@
-"""The calls to the CUDA driver, on a driver whose GPU is the host's memory."""
+"""Calls to the CUDA driver, with a driver that uses the memory of the host."""
 
 import ctypes
 
@@ -19,9 +19,9 @@ def driver() -> HostDriver:
 def test_every_call_is_declared_as_cuda_h_does():
     assert CALLS.keys() == SIGNATURES.keys()
     for name, arguments in CALLS.items():
-        # A text that the driver fills in is a pointer like any other.
-        own = tuple(ctypes.c_void_p if a is ctypes.c_char_p else a for a in arguments)
-        assert own == SIGNATURES[name], name
+        # A buffer for text is a pointer like any other.
+        normalised = tuple(ctypes.c_void_p if a is ctypes.c_char_p else a for a in arguments)
+        assert normalised == SIGNATURES[name], name
 
 
 def test_it_names_the_gpu_its_compute_capability_and_its_driver(driver, monkeypatch):
@@ -31,37 +31,40 @@ def test_it_names_the_gpu_its_compute_capability_and_its_driver(driver, monkeypa
     assert gpu.target == "SM86"
 
 
-def test_what_goes_to_the_gpu_comes_back(driver):
+def test_data_is_copied_to_the_gpu_and_back(driver):
     cuda = Cuda(driver)
-    there, sent = cuda.device_memory(24), cuda.host_memory((2, 3), np.float32)
-    got = cuda.host_memory((2, 3), np.float32)
+    address, sent = cuda.device_memory(24), cuda.host_memory((2, 3), np.float32)
+    received = cuda.host_memory((2, 3), np.float32)
     sent[:] = [[1, 2, 3], [4, 5, 6]]
-    cuda.to_device(there, sent)
-    cuda.to_host(got, there)
+    cuda.to_device(address, sent)
+    cuda.to_host(received, address)
     cuda.synchronize()
-    assert np.array_equal(got, [[1, 2, 3], [4, 5, 6]])
+    assert np.array_equal(received, [[1, 2, 3], [4, 5, 6]])
 
 
-def test_a_captured_graph_does_its_work_at_every_launch_and_only_then(driver):
+def test_a_captured_graph_runs_only_when_it_is_launched(driver):
     cuda = Cuda(driver)
-    there, sent, got = cuda.device_memory(4), *(cuda.host_memory((4,), np.uint8) for _ in "ab")
-    got[:] = 0
+    address, sent, received = (
+        cuda.device_memory(4),
+        *(cuda.host_memory((4,), np.uint8) for _ in "ab"),
+    )
+    received[:] = 0
 
     def work() -> None:
-        cuda.to_device(there, sent)
-        cuda.to_host(got, there)
+        cuda.to_device(address, sent)
+        cuda.to_host(received, address)
 
     graph = cuda.capture(work)
     cuda.synchronize()
-    assert not got.any()
+    assert not received.any()
     for value in (7, 9):
         sent[:] = value
         cuda.launch(graph)
         cuda.synchronize()
-        assert (got == value).all()
+        assert (received == value).all()
 
 
-def test_a_capture_that_fails_is_ended_and_the_stream_works_on(driver):
+def test_the_stream_works_after_a_failed_capture(driver):
     cuda = Cuda(driver)
 
     def work() -> None:
@@ -74,7 +77,7 @@ def test_a_capture_that_fails_is_ended_and_the_stream_works_on(driver):
     assert len(driver.alive) == before
 
 
-def test_a_graph_that_cannot_be_made_is_an_error_and_leaves_nothing(driver):
+def test_a_graph_that_cannot_be_made_is_an_error_and_is_freed(driver):
     cuda = Cuda(driver)
     before = len(driver.alive)
     driver.refuse["cuGraphInstantiateWithFlags"] = CAPTURE_BROKEN
@@ -85,31 +88,31 @@ def test_a_graph_that_cannot_be_made_is_an_error_and_leaves_nothing(driver):
 
 def test_each_run_is_timed_by_the_clock_of_the_gpu(driver):
     cuda = Cuda(driver)
-    there, sent = cuda.device_memory(4), cuda.host_memory((4,), np.uint8)
+    address, sent = cuda.device_memory(4), cuda.host_memory((4,), np.uint8)
     pieces = iter((1, 3, 2))
     before = len(driver.alive)
-    times = cuda.timed(lambda: [cuda.to_device(there, sent) for _ in range(next(pieces))], 3)
+    times = cuda.time_runs(lambda: [cuda.to_device(address, sent) for _ in range(next(pieces))], 3)
     assert times == [1, 3, 2]
     assert len(driver.alive) == before
 
 
-def test_events_are_given_back_where_the_work_fails(driver):
+def test_events_are_freed_if_the_work_fails(driver):
     cuda = Cuda(driver)
     before = len(driver.alive)
     driver.refuse["cuEventElapsedTime"] = NO_DEVICE
     with pytest.raises(EngineError, match="refuses cuEventElapsedTime"):
-        cuda.timed(lambda: None, 2)
+        cuda.time_runs(lambda: None, 2)
     assert len(driver.alive) == before
 
 
-def test_it_tells_how_much_memory_is_free(driver):
+def test_free_memory_is_read(driver):
     cuda = Cuda(driver)
     before = cuda.free_bytes()
     cuda.device_memory(1 << 20)
     assert before - cuda.free_bytes() == 1 << 20
 
 
-def test_the_speed_of_a_card_is_what_its_maker_states(driver):
+def test_the_speed_of_a_card_matches_its_data_sheet(driver):
     """GeForce RTX 3090: 35.6 TFLOP/s, 142 with tensor cores on float16, 936 GB/s."""
     card = Cuda(driver).card()
     assert card.flop_per_s("float32") == pytest.approx(35.6e12, rel=0.005)
@@ -117,24 +120,24 @@ def test_the_speed_of_a_card_is_what_its_maker_states(driver):
     assert card.bytes_per_s == pytest.approx(936e9, rel=0.005)
 
 
-def test_closing_gives_everything_back_and_can_be_repeated(driver):
+def test_closing_frees_everything_and_can_be_repeated(driver):
     cuda = Cuda(driver)
     cuda.device_memory(10)
     cuda.host_memory((5,), np.uint8)
     cuda.capture(lambda: None)
-    cuda.drop(cuda.capture(lambda: None))
+    cuda.destroy_graph(cuda.capture(lambda: None))
     cuda.close()
     cuda.close()
     assert not driver.alive
 
 
-def test_a_machine_without_a_gpu_is_told_so(driver):
+def test_the_error_says_that_the_machine_has_no_gpu(driver):
     driver.refuse["cuInit"] = NO_DEVICE
     with pytest.raises(EngineError, match=r"needs an NVIDIA GPU.*no CUDA-capable device"):
         Cuda(driver)
 
 
-def test_too_little_memory_on_the_gpu_is_told_with_the_drivers_words(driver):
+def test_too_little_memory_gives_the_message_of_the_driver(driver):
     cuda = Cuda(driver)
     driver.refuse["cuMemAlloc_v2"] = NO_MEMORY
     with pytest.raises(EngineError, match=r"CUDA refuses cuMemAlloc: out of memory \(2\)"):

@@ -1,4 +1,4 @@
-"""Plans of every method's engine, built by TensorRT RTX, which needs no GPU for that."""
+"""Building plans for engines of every method with TensorRT RTX (no GPU needed)."""
 
 import ctypes.util
 import dataclasses
@@ -14,16 +14,16 @@ import numpy as np
 import onnx
 import pytest
 import spox.opset.ai.onnx.v17 as op
-from engine_parts import HW, fitted
+from engine_parts import HW, fit_parts
 from spox import Tensor, argument
 from spox import build as build_graph
-from trt_engines import ENGINES, fit
+from trt_engines import ENGINES, make_engine
 
 from engines.backends.trt import build as trt_build
 from engines.backends.trt import library as trt_library
-from engines.backends.trt.build import build, plan_for, purpose_of
+from engines.backends.trt.build import build_plan, make_purpose, plan_for
 from engines.backends.trt.driver import Gpu
-from engines.backends.trt.library import Library, load, one_line
+from engines.backends.trt.library import Library, load_tensorrt, one_line
 from engines.spec_file import graph_hash, read_engine, read_spec, write_engine
 from inspector.core.errors import EngineError, SpecError
 from learning.methods.registry import fitted_methods, trained_methods
@@ -45,13 +45,13 @@ def test_every_method_is_built_here():
 @pytest.mark.parametrize("name", ENGINES)
 def test_tensorrt_builds_every_method(name, tmp_path):
     path = tmp_path / "engine.onnx"
-    fit(*ENGINES[name], path)
-    built = build(path, SM86, folder=tmp_path / "plans")
+    make_engine(*ENGINES[name], path)
+    built = build_plan(path, SM86, folder=tmp_path / "plans")
     assert built.fresh
     made, spec = built.plan.record, read_spec(path)
     assert made.purpose.graph_hash == spec.graph_hash
     assert made.purpose.precision == spec.precision
-    assert made.purpose.tensorrt == load().version
+    assert made.purpose.tensorrt == load_tensorrt().version
     assert made.purpose.targets == SM86
     assert made.options.batches == (1, 1, 8)
     assert made.spec["image_threshold"] == spec.image_threshold
@@ -65,39 +65,41 @@ def test_tensorrt_builds_every_method(name, tmp_path):
 @pytest.mark.parametrize("name", [*fitted_methods(), *trained_methods()])
 def test_tensorrt_builds_what_was_converted_to_half_precision(name, tmp_path):
     path, half = tmp_path / "engine.onnx", tmp_path / "half.onnx"
-    fit(name, {}, path)
+    make_engine(name, {}, path)
     if not read_spec(path).backbone:
         pytest.skip("only a backbone makes an engine large enough to compare")
     assert convert([str(path), "--precision", "fp16", "--out", str(half)]) == 0
-    plans = [build(file, SM86, folder=tmp_path / "plans").plan for file in (path, half)]
+    plans = [build_plan(file, SM86, folder=tmp_path / "plans").plan for file in (path, half)]
     assert plans[1].record.purpose.precision == "float16"
     assert len(plans[1].read()) < 0.85 * len(plans[0].read())
 
 
 @pytest.fixture(scope="module")
-def own_engine(tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("own") / "parts.onnx"
-    fitted(out, options={"radius": None})
+def rad_engine(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("rad") / "parts.onnx"
+    fit_parts(out, options={"radius": None})
     return out
 
 
 @needs_rtx
-def test_a_plan_is_built_once_and_thresholds_change_nothing(own_engine, tmp_path, capsys):
+def test_a_plan_is_built_once_and_thresholds_change_nothing(rad_engine, tmp_path, capsys):
     engine, plans = tmp_path / "e.onnx", tmp_path / "plans"
-    shutil.copy(own_engine, engine)
-    first = build(engine, SM86, folder=plans)
+    shutil.copy(rad_engine, engine)
+    first = build_plan(engine, SM86, folder=plans)
     before = read_spec(engine)
     assert threshold([str(engine), "--set", "image=0.5"]) == 0
     assert read_spec(engine).image_threshold == 0.5 != before.image_threshold
-    again = build(engine, SM86, folder=plans)
+    again = build_plan(engine, SM86, folder=plans)
     assert (first.fresh, again.fresh) == (True, False)
     assert again.plan == first.plan
 
 
 @needs_rtx
-def test_other_targets_batches_or_workspaces_are_other_plans(own_engine, tmp_path):
+def test_other_targets_batches_or_workspaces_are_other_plans(rad_engine, tmp_path):
     paths = {
-        build(own_engine, targets, folder=tmp_path, max_batch=most, workspace_mb=limit).plan.path
+        build_plan(
+            rad_engine, targets, folder=tmp_path, max_batch=most, workspace_mb=limit
+        ).plan.path
         for targets, most, limit in (
             (SM86, 8, None),
             (("SM89", "SM86"), 8, None),
@@ -110,21 +112,21 @@ def test_other_targets_batches_or_workspaces_are_other_plans(own_engine, tmp_pat
 
 
 @needs_rtx
-def test_an_altered_plan_is_built_again(own_engine, tmp_path):
-    plan = build(own_engine, SM86, folder=tmp_path).plan
+def test_an_altered_plan_is_built_again(rad_engine, tmp_path):
+    plan = build_plan(rad_engine, SM86, folder=tmp_path).plan
     plan.path.write_bytes(plan.path.read_bytes()[:-1])
-    again = build(own_engine, SM86, folder=tmp_path)
+    again = build_plan(rad_engine, SM86, folder=tmp_path)
     assert again.fresh
     again.plan.read()
 
 
 @needs_rtx
-def test_a_plan_beside_the_engine_file_is_taken_before_one_is_built(own_engine, tmp_path):
+def test_a_plan_beside_the_engine_file_is_taken_before_one_is_built(rad_engine, tmp_path):
     plans = tmp_path / "plans"
     engine = tmp_path / "line" / "e.onnx"
     engine.parent.mkdir()
-    shutil.copy(own_engine, engine)
-    shipped = build(engine, ("SM86", "SM80"), folder=engine.parent, max_batch=2).plan
+    shutil.copy(rad_engine, engine)
+    shipped = build_plan(engine, ("SM86", "SM80"), folder=engine.parent, max_batch=2).plan
     assert plan_for(engine, CARD, plans) == shipped
     assert not plans.exists()
     other = Gpu("RTX 4090", (8, 9), "580.65.06")
@@ -141,12 +143,12 @@ from tools.build_trt import main
 
 make = Library.make
 
-def stop_once_built(self, purpose, *given):
-    made = make(self, purpose, *given)
+def stop_once_built(self, purpose, *arguments):
+    result = make(self, purpose, *arguments)
     if purpose.startswith("build"):
         print("built", flush=True)
         time.sleep(30)
-    return made
+    return result
 
 Library.make = stop_once_built
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -155,8 +157,8 @@ sys.exit(main(sys.argv[1:]))
 
 
 @needs_rtx
-def test_a_build_that_is_interrupted_ends_at_once_and_leaves_no_plan(own_engine, tmp_path):
-    command = [sys.executable, "-c", STOPS_ONCE_BUILT, str(own_engine), "--targets", "SM86"]
+def test_a_build_that_is_interrupted_ends_at_once_and_leaves_no_plan(rad_engine, tmp_path):
+    command = [sys.executable, "-c", STOPS_ONCE_BUILT, str(rad_engine), "--targets", "SM86"]
     with subprocess.Popen(
         [*command, "--out", str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -168,19 +170,19 @@ def test_a_build_that_is_interrupted_ends_at_once_and_leaves_no_plan(own_engine,
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == -signal.SIGINT
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
-    again = build(own_engine, SM86, folder=tmp_path)
+    again = build_plan(rad_engine, SM86, folder=tmp_path)
     assert again.fresh
     again.plan.read()
 
 
-def engine_with(out: Path, own_engine: Path, oddity) -> None:
-    """An engine file whose map is max(oddity(float pixels))."""
-    spec = read_spec(own_engine)
+def write_engine_with(out: Path, rad_engine: Path, add_nodes) -> None:
+    """Writes an engine file whose map is max(add_nodes(float pixels))."""
+    spec = read_spec(rad_engine)
     pixels = argument(Tensor(np.uint8, ("N", *HW, 3)))
-    odd = oddity(op.cast(pixels, to=np.float32))
+    values = add_nodes(op.cast(pixels, to=np.float32))
     count = op.slice(op.shape(pixels), op.const([0]), op.const([1]))
     shape = op.concat([count, op.const(list(spec.map_hw))], axis=0)
-    anomaly_map = op.expand(op.reduce_max(odd, keepdims=True), shape)
+    anomaly_map = op.expand(op.reduce_max(values, keepdims=True), shape)
     score = op.reduce_max(anomaly_map, axes=[1, 2], keepdims=False)
     model = build_graph({"pixels": pixels}, {"anomaly_map": anomaly_map, "score": score})
     for value, dims in zip(model.graph.output, ([*spec.map_hw], []), strict=True):
@@ -192,84 +194,82 @@ def engine_with(out: Path, own_engine: Path, oddity) -> None:
 
 
 @needs_rtx
-def test_a_node_that_tensorrt_refuses_is_named_with_its_operator(own_engine, tmp_path):
+def test_the_error_names_the_refused_node_and_its_operator(rad_engine, tmp_path):
     path = tmp_path / "odd.onnx"
-    engine_with(path, own_engine, lambda x: op.det(op.reshape(x, op.const([-1, 2, 2]))))
+    write_engine_with(path, rad_engine, lambda x: op.det(op.reshape(x, op.const([-1, 2, 2]))))
     with pytest.raises(
         EngineError, match=r"refuses the node Det_\d+ \(Det\) of .*odd\.onnx: "
     ) as e:
-        build(path, SM86, folder=tmp_path / "plans")
+        build_plan(path, SM86, folder=tmp_path / "plans")
     assert "\n" not in str(e.value)
     assert not list((tmp_path / "plans").glob("*.plan*.json"))
 
 
 @needs_rtx
-def test_a_turing_card_is_told_to_take_the_other_tensorrt(own_engine, tmp_path):
-    """Where RTX learns to serve it, the sentence and the docs have to go."""
+def test_the_error_for_a_turing_card_names_the_other_package(rad_engine, tmp_path):
+    """If a later TensorRT RTX supports this, remove the message and the note in the docs."""
     with pytest.raises(EngineError, match=r"on Turing cards \(SM75\), .*install tensorrt-cu13"):
-        build(own_engine, ("SM75",), folder=tmp_path)
+        build_plan(rad_engine, ("SM75",), folder=tmp_path)
 
 
 @needs_rtx
-def test_a_compute_capability_that_it_does_not_build_for_is_refused_by_name(own_engine, tmp_path):
+def test_the_error_names_an_unsupported_compute_capability(rad_engine, tmp_path):
     with pytest.raises(EngineError, match=r"does not build for SM35, only for SM75, SM80"):
-        build(own_engine, ("SM86", "SM35"), folder=tmp_path)
+        build_plan(rad_engine, ("SM86", "SM35"), folder=tmp_path)
     with pytest.raises(EngineError, match=r"does not build for SM90.*; install tensorrt instead"):
-        build(own_engine, Gpu("H100", (9, 0), "580.65.06"), folder=tmp_path)
+        build_plan(rad_engine, Gpu("H100", (9, 0), "580.65.06"), folder=tmp_path)
 
 
 @needs_rtx
 def test_a_file_that_is_no_engine_is_refused_before_anything_is_written(tmp_path):
-    (tmp_path / "e.onnx").write_bytes(b"not one")
+    (tmp_path / "e.onnx").write_bytes(b"no engine")
     with pytest.raises(SpecError, match=r"e\.onnx"):
-        build(tmp_path / "e.onnx", SM86, folder=tmp_path / "plans")
+        build_plan(tmp_path / "e.onnx", SM86, folder=tmp_path / "plans")
     assert not (tmp_path / "plans").exists()
 
 
 @pytest.fixture
 def fresh_load(monkeypatch):
-    load.cache_clear()
+    load_tensorrt.cache_clear()
     yield monkeypatch
-    load.cache_clear()
+    load_tensorrt.cache_clear()
 
 
-def test_a_missing_tensorrt_is_one_sentence_that_says_what_to_install(
-    own_engine, fresh_load, tmp_path
-):
+def test_the_error_for_a_missing_tensorrt_says_what_to_install(rad_engine, fresh_load, tmp_path):
     for module in trt_library.FLAVOURS:
         fresh_load.setitem(sys.modules, module, None)
     with pytest.raises(EngineError, match=r"needs TensorRT: pip install '\.\[trt\]'"):
-        build(own_engine, SM86, folder=tmp_path)
+        build_plan(rad_engine, SM86, folder=tmp_path)
 
 
-def test_an_installation_that_does_not_load_is_told_apart_from_a_missing_one(
-    own_engine, fresh_load, tmp_path
+def test_a_broken_installation_has_another_error_than_a_missing_one(
+    rad_engine, fresh_load, tmp_path
 ):
     (tmp_path / "tensorrt.py").write_text("raise OSError('libnvinfer.so.10: no such file')")
     fresh_load.syspath_prepend(str(tmp_path))
     with pytest.raises(EngineError, match=r"TensorRT is installed, but .* libnvinfer\.so\.10"):
-        build(own_engine, SM86, folder=tmp_path)
+        build_plan(rad_engine, SM86, folder=tmp_path)
 
 
-def test_tensorrt_itself_builds_for_the_gpu_of_the_machine_only(own_engine, tmp_path, monkeypatch):
+def test_plain_tensorrt_builds_only_for_the_gpu_of_the_machine(rad_engine, tmp_path, monkeypatch):
     plain = Library(SimpleNamespace(__version__="10.9.0"), "TensorRT", log=None)
-    monkeypatch.setattr(trt_build, "load", lambda: plain)
+    monkeypatch.setattr(trt_build, "load_tensorrt", lambda: plain)
     with pytest.raises(EngineError, match="builds for the GPU of this machine only"):
-        build(own_engine, SM86, folder=tmp_path)
-    purpose = purpose_of(read_engine(own_engine)[0], Gpu("H100", (9, 0), "580.65.06"))
+        build_plan(rad_engine, SM86, folder=tmp_path)
+    purpose = make_purpose(read_engine(rad_engine)[0], Gpu("H100", (9, 0), "580.65.06"))
     assert purpose.targets == ("SM90",)
     assert purpose.gpu == "H100"
 
 
-def test_a_message_of_tensorrt_becomes_one_line_without_its_source_places():
-    told = "Invalid Node - T\nerror 4: no (In x)\n[checkMacros.cpp::250] Error Code 1"
-    assert one_line(told) == "Invalid Node - T error 4: no (In x)"
+def test_a_message_becomes_one_line_without_places_in_the_source_code():
+    message = "Invalid Node - T\nerror 4: no (In x)\n[checkMacros.cpp::250] Error Code 1"
+    assert one_line(message) == "Invalid Node - T error 4: no (In x)"
     assert one_line("[only.cpp::1] Error Code 1\n") == "[only.cpp::1] Error Code 1"
 
 
 @needs_rtx
-def test_the_installed_tensorrt_has_every_call_that_running_on_it_makes():
-    api = load().api
+def test_the_installed_tensorrt_has_every_function_that_is_called():
+    api = load_tensorrt().api
     for owner, names in {
         "Runtime": ("deserialize_cuda_engine",),
         "ICudaEngine": ("create_execution_context", "create_runtime_config"),
@@ -287,11 +287,11 @@ def test_the_installed_tensorrt_has_every_call_that_running_on_it_makes():
 
 
 @needs_rtx
-def test_without_a_driver_loading_a_plan_says_to_install_one(own_engine, tmp_path):
+def test_without_a_driver_the_error_says_to_install_one(rad_engine, tmp_path):
     if ctypes.util.find_library("cuda"):
         pytest.skip("this machine has an NVIDIA driver")
-    plan = build(own_engine, SM86, folder=tmp_path).plan
-    library = load()
+    plan = build_plan(rad_engine, SM86, folder=tmp_path).plan
+    library = load_tensorrt()
     runtime = library.make("start", library.api.Runtime, library.log)
     with pytest.raises(EngineError, match=r"cannot load it: .*; install a newer NVIDIA driver$"):
         library.make("load it", runtime.deserialize_cuda_engine, plan.read())

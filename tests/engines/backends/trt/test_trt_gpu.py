@@ -1,21 +1,21 @@
-"""Every method on TensorRT against the same engine file on the CPU; needs a GPU."""
+"""Every method gives the same outputs on TensorRT as on the CPU. Needs a GPU."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 from engine_parts import part
-from trt_engines import ENGINES, fit
+from trt_engines import ENGINES, make_engine
 
 from engines.backends.trt.build import plan_for
 from engines.backends.trt.driver import Cuda
-from engines.backends.trt.library import load
+from engines.backends.trt.library import load_tensorrt
 from engines.backends.trt.plan import default_folder
 from engines.opening import open_engine
 from engines.parity import TOLERANCES, verify
 from inspector.core.errors import EngineError
 
-# TensorRT tries kernels for minutes where TensorRT RTX takes seconds.
+# TensorRT tests kernels for minutes. TensorRT RTX needs only seconds.
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(1200)]
 
 
@@ -25,7 +25,7 @@ def tensorrt_for_this_gpu() -> None:
     gpu = cuda.gpu
     cuda.close()
     try:
-        library = load()
+        library = load_tensorrt()
     except EngineError as exc:
         pytest.skip(str(exc))
     if library.is_rtx and gpu.target not in library.targets:
@@ -35,13 +35,13 @@ def tensorrt_for_this_gpu() -> None:
 @pytest.fixture(scope="module", params=list(ENGINES))
 def fitted_path(request, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("gpu") / "engine.onnx"
-    fit(*ENGINES[request.param], out)
+    make_engine(*ENGINES[request.param], out)
     return out
 
 
 @pytest.fixture
 def engine_path(fitted_path, monkeypatch) -> Path:
-    """With a cache beside it, whose plan all tests of the engine share."""
+    """An engine file with a plan cache beside it, which all tests of this engine share."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(fitted_path.parent))
     return fitted_path
 
@@ -51,17 +51,17 @@ def pictures(count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 11])
-def test_maps_scores_and_verdicts_are_those_of_the_cpu(engine_path, count):
+def test_maps_scores_and_verdicts_match_the_cpu(engine_path, count):
     cpu, gpu = open_engine(engine_path), open_engine(engine_path, backend="trt", device="cuda")
     maps, scores = cpu.infer(pictures(count))
     # Three times: the plain run, the run that captures a graph, and its replay.
     for _ in range(3):
-        own_maps, own_scores = gpu.infer(pictures(count))
+        gpu_maps, gpu_scores = gpu.infer(pictures(count))
         limits = TOLERANCES[cpu.spec.precision]
-        assert np.abs(own_maps - maps).max() <= limits["map"] * maps.max()
-        assert np.abs(own_scores - scores).max() <= limits["score"] * scores.max()
+        assert np.abs(gpu_maps - maps).max() <= limits["map"] * maps.max()
+        assert np.abs(gpu_scores - scores).max() <= limits["score"] * scores.max()
         verdicts = scores >= cpu.spec.image_threshold
-        assert np.array_equal(own_scores >= cpu.spec.image_threshold, verdicts)
+        assert np.array_equal(gpu_scores >= cpu.spec.image_threshold, verdicts)
     gpu.close()
 
 

@@ -10,7 +10,7 @@ from engine_parts import HW, part, parts
 from glass_parts import LAYERS, model, networks
 
 from engines.backends.onnx import OnnxEngine
-from engines.roi import mask
+from engines.roi import draw_mask
 from engines.spec import Roi
 from inspector.core.errors import ConfigError, DataError, ParityError
 from learning.backbones.features import FeatureExtractor
@@ -45,7 +45,7 @@ def engine_of(made, out, **wanted):
 @pytest.mark.parametrize(("dims", "hidden"), [(152, 101), (37, 11), (64, 8)])
 @pytest.mark.parametrize("region", [None, LEFT])
 def test_the_folded_model_equals_the_literal_networks(extractor, dims, hidden, region):
-    inside = None if region is None else mask(region, HW)
+    inside = None if region is None else draw_mask(region, HW)
     canvas = Canvas(HW, 4.0, 0.0, inside)
     made = model(dims, hidden, HW)
     features = extractor.extract(blanked(pictures(), inside))
@@ -61,7 +61,7 @@ def test_the_folded_model_equals_the_literal_networks(extractor, dims, hidden, r
 def test_the_engine_equals_the_literal_networks_at_any_batch(tmp_path, extractor, count, region):
     made = model(48, 32, HW)
     fitted = engine_of(made, tmp_path / "e.onnx", roi=region)
-    inside = None if region is None else mask(region, HW)
+    inside = None if region is None else draw_mask(region, HW)
     engine = OnnxEngine(tmp_path / "e.onnx", threads=1)
     pixels = pictures(count)
     maps, scores = engine.infer(pixels)
@@ -104,7 +104,7 @@ def test_the_score_is_the_largest_raw_one_and_not_that_of_the_smoothed_map(extra
 def test_a_cell_outside_the_region_never_wins(extractor):
     made = model(48, 32, HW)
     features = extractor.extract(pictures())
-    inside = mask(LEFT, HW)
+    inside = draw_mask(LEFT, HW)
     grid = made.folded.scores(features)
     _, scores = Glass().measure(made, features, Canvas(HW, 4.0, 0.0, inside))
     assert np.array_equal(scores, grid[:, :, :6].max(axis=(1, 2)))
