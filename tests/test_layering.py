@@ -63,7 +63,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "scipy", "cv2"},
     ),
     "learning/thresholds": (
-        {CORE, TOP, GRAPH, METHODS, METRICS, THRESHOLDS},
+        # Thresholds can be chosen from new pictures of a folder.
+        {CORE, TOP, DATASETS, GRAPH, METHODS, METRICS, THRESHOLDS},
         {"numpy", "scipy"},
     ),
     "learning/anomalib": (
@@ -89,8 +90,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"av", "cv2", "numpy"},
     ),
     "inspector/synthetic": (
-        {CORE, "inspector.render", "inspector.synthetic"},
-        {"cv2", "numpy", "skimage"},
+        # Test videos show pictures of data sets, which are decoded as in an inspection.
+        {CORE, "engines.pictures", "inspector.render", "inspector.synthetic"},
+        {"av", "cv2", "numpy", "skimage"},
     ),
     "inspector/processing": (
         {CORE, "engines.spec", "engines.resize", "inspector.processing"},

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from loguru import logger
 
+from engines.description import plain_values
 from learning.finishing import Fitted
 from learning.fit_record import fit_record_path
-from tools._text import plain_values
 
 
 def report(out: Path, fitted: Fitted) -> None:

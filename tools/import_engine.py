@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from engines.description import plain_values
 from engines.spec import EngineSpec
 from inspector.core.errors import ConfigError
 from learning.anomalib.graph import read_export
@@ -13,7 +14,6 @@ from learning.normals import MAX_PICTURES, from_folder
 from tools._argument_types import frame_size, out_file
 from tools._cli import guarded, program
 from tools._rule_options import add_rule_options, chosen_rule
-from tools._text import plain_values
 
 
 @guarded

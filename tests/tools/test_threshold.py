@@ -210,13 +210,13 @@ def test_frames_of_a_stream_count_in_blocks(engine, tmp_path):
         (["--set", "pixel=-1"], "pixel threshold must be above 0, not -1"),
         (["--set", "pixel=1e-9"], "is not above"),
         (["--set", "image=1", "image=2"], "names the same threshold twice"),
-        (["--rule", "iqr"], "add --refit"),
+        (["--rule", "iqr"], "need --refit: add it"),
         (["--refit", "--promise", "1/100"], "or take at least 299 of them"),
         (["--refit", "--rule", "iqr", "--q", "3"], "iqr has no parameter q; it has k"),
         (["--refit", "--rule", "f1_max"], "f1_max needs anomalous pictures"),
         (["--refit", "--normal", "nowhere"], "nowhere does not exist"),
         (["--refit", "--anomalous", "nowhere", "--rule", "f1_max"], "nowhere does not exist"),
-        (["--refit", "--ordered"], "--ordered says how --normal was taken"),
+        (["--refit", "--ordered"], "--ordered describes the pictures of --normal: add --normal"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_leaves_the_file(engine, capsys, options, message):
@@ -250,7 +250,7 @@ def test_a_read_only_file_is_left_alone(engine, tmp_path, capsys):
     before = engine.read_bytes()
     engine.chmod(0o444)
     assert threshold([str(engine), "--set", "image=1"]) == 2
-    assert "is read-only; --out writes another one" in capsys.readouterr().err
+    assert "is read-only: name another file with --out" in capsys.readouterr().err
     assert engine.read_bytes() == before
     assert threshold([str(engine), "--set", "image=1", "--out", str(tmp_path / "o.onnx")]) == 0
 
@@ -272,7 +272,7 @@ def test_an_unreadable_picture_is_named(engine, tmp_path, capsys):
 
 def test_a_file_without_left_out_scores_says_so(old_engine, capsys):
     assert threshold([str(old_engine)]) == 0
-    assert "none are kept in this file" in capsys.readouterr().out
+    assert "this file holds none" in capsys.readouterr().out
     assert threshold([str(old_engine), "--refit"]) == 2
     assert "fitted before engines kept the scores" in capsys.readouterr().err
     assert threshold([str(old_engine), "--set", "image=0.5"]) == 0
