@@ -144,7 +144,10 @@ def _check(config: Config) -> None:
     if config.source.uri is None:
         raise ConfigError("source.uri: no source given; use --source")
     if config.engine.path is None and config.engine.backend != "fake":
-        raise ConfigError("engine.path: no engine given; use --engine (tools.fit makes one)")
+        raise ConfigError(
+            "engine.path is missing: name an engine file with --engine; `line-inspector fit` makes "
+            "one"
+        )
     if config.calibration.path is None:
         needing = (
             ("verdict.min_length_mm", config.verdict.min_length_mm),

@@ -26,7 +26,7 @@ try:
     import onnxruntime as ort
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 except ModuleNotFoundError:
-    # Told when an engine is opened: importing this module must not fail, for tools.fit does it.
+    # Opening an engine reports this. Importing must not fail, because the command fit imports this.
     ort = state = None
 
 _NAMES: Final = (

@@ -164,7 +164,7 @@ class Method(Scorer[ModelT]):
 def method_class(name: str) -> type[Method[Any]]:
     """Of METHODS. Raises ConfigError for an unknown method, and for one that is trained."""
     if name in TRAINED:
-        raise ConfigError(f"method {name} is trained, not fitted: use `python -m tools.train`")
+        raise ConfigError(f"method {name} is trained, not fitted: use `line-inspector train`")
     if name not in METHODS:
         raise ConfigError(f"method {name!r} is unknown; known: {', '.join(METHODS)}")
     module, _, attribute = METHODS[name].partition(":")

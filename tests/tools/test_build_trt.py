@@ -48,7 +48,7 @@ def test_it_prints_what_was_built_and_where_and_does_it_once(engine, tmp_path, c
     assert "for any GPU of SM86, SM89" in first
     assert said["engine"] == "noise.onnx"
     assert main(argv) == 0
-    assert f"{plan}: built before, {said['built_utc']}" in capsys.readouterr().out
+    assert f"{plan}: built at {said['built_utc']}" in capsys.readouterr().out
 
 
 @needs_rtx
@@ -83,7 +83,7 @@ def test_without_a_gpu_or_targets_it_says_what_is_missing(engine, monkeypatch, c
         assert main(argv) == 2
         told = capsys.readouterr().err
         assert "needs an NVIDIA GPU and its driver" in told
-        assert "; --targets SM86 builds without one" in told
+        assert "to build without a GPU, name its type, such as --targets SM86" in told
 
 
 def test_without_tensorrt_it_says_what_to_install(engine, tmp_path, monkeypatch, capsys):
