@@ -14,6 +14,7 @@ import av
 import cv2
 import numpy as np
 
+from inspector.sources.options import VideoFileOptions
 from inspector.sources.pictures import PictureConverter
 from inspector.sources.video_file import VideoFileSource
 
@@ -38,7 +39,7 @@ def write_texture(path: Path, hw: tuple[int, int], frames: int) -> None:
 
 
 def read(path: Path, threads: int) -> int:
-    source = VideoFileSource(path, threads=threads)
+    source = VideoFileSource(path, VideoFileOptions(decode_threads=threads))
     while source.read() is not None:
         pass
     count = source.info.frame_count or 0

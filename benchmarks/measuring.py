@@ -25,7 +25,7 @@ from inspector.core.arrays import Image, Map
 from inspector.core.geometry import Affine
 from inspector.core.types import Defect
 from inspector.measure.analyzer import DefectSizeAnalyzer
-from inspector.measure.severity import SeverityLimits
+from inspector.measure.options import MeasureOptions
 from inspector.synthetic.demo_scene import (
     FRAME_HW,
     MM_PER_PX,
@@ -130,13 +130,7 @@ def _best_frames(scene: Scene) -> list[int]:
 def _analyzer(*, refine: bool) -> DefectSizeAnalyzer:
     return DefectSizeAnalyzer(
         from_scale(MM_PER_PX, FRAME_HW),
-        refine=refine,
-        min_area_px=0.0,
-        min_area_mm2=None,
-        opening_px=0,
-        severity=SeverityLimits(),
-        max_refined=20,
-        inspected=None,
+        MeasureOptions(refine=refine, max_refined=20),
     )
 
 

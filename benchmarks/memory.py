@@ -22,9 +22,10 @@ from inspector.config import load_config
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
 from inspector.run import share_heaps
+from inspector.sources.options import SyntheticOptions, WebOptions
 from inspector.sources.synthetic import SyntheticSource
 
-HW = (360, 640)
+SIZE = "640x360"
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -39,9 +40,8 @@ def web_engine() -> Path:
         return path
     normal = FOLDER / "normal_web"
     normal.mkdir(parents=True, exist_ok=True)
-    source = SyntheticSource(
-        frames=80, frame_hw=HW, fps=10, seed=1, mm_per_px=0.1, defect_rate=0.0, paced=False
-    )
+    web = WebOptions(frames=80, defect_rate=0.0)
+    source = SyntheticSource("synthetic", SyntheticOptions(frame_size=SIZE, synthetic=web))
     while (frame := source.read()) is not None:
         cv2.imwrite(str(normal / f"{frame.frame_id:04d}.png"), frame.image)
     arguments = ["--method", "rad", "--normal", str(normal), "--radius", "all"]
@@ -68,7 +68,7 @@ def main(frames: int = 20_000) -> dict[str, float]:
         {
             "source.uri": "synthetic",
             "source.synthetic.frames": frames,
-            "source.frame_hw": list(HW),
+            "source.frame_size": SIZE,
             "source.synthetic.defect_rate": 0.01,
             "engine.path": str(web_engine()),
             "output.dir": str(out),

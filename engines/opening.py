@@ -73,7 +73,7 @@ def open_engine(
     threads: int = 0,
     fall_back: bool = False,
     hint: str = "latency",
-    plan_dir: Path | None = None,
+    plan_dir: Path | str | None = None,
 ) -> Engine:
     """Opens an engine file.
 
@@ -95,7 +95,7 @@ def open_engine(
         module, _, name = BACKENDS[choice.backend].partition(":")
         options: dict[str, Any] = {"hint": hint} if choice.backend in TAKES_HINT else {}
         if choice.backend in TAKES_PLAN_DIR:
-            options["plan_dir"] = plan_dir
+            options["plan_dir"] = None if plan_dir is None else Path(plan_dir)
         cls = getattr(importlib.import_module(module), name)
         engine: Engine = cls(
             path, device=choice.device, threads=threads, fall_back=fall_back, **options

@@ -1,4 +1,4 @@
-"""Config to a pipeline: the only file that knows every kind of source, engine and sink."""
+"""Makes the pipeline of one source: the only file that knows all sources, engines and outputs."""
 
 import contextlib
 import dataclasses
@@ -16,13 +16,13 @@ from engines.roi import mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
 from inspector import gate
-from inspector.config import Config, SourceConfig
+from inspector.config import Config
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Sink, Source
+from inspector.core.records import new_run_id
 from inspector.core.types import RunInfo
 from inspector.measure.analyzer import DefectSizeAnalyzer
-from inspector.measure.severity import SeverityLimits
 from inspector.measure.summary import DefectSummary
 from inspector.outputs import SINKS
 from inspector.outputs.folder import (
@@ -34,30 +34,39 @@ from inspector.outputs.folder import (
     ResultFolder,
     check_folder,
 )
+from inspector.outputs.kinds import make_outputs
+from inspector.outputs.options import OutputOptions
+from inspector.outputs.records import inspection_records
 from inspector.pipeline.reporter import Observer
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
-from inspector.processing.postprocess import Judge, SizeRule
+from inspector.processing.postprocess import Judge
 from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
 from inspector.sources import SOURCES
-from inspector.sources.reconnect import Backoff
+from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of
 
-SYNTHETIC_HW = (720, 1280)
-DEFAULT_FPS = 10.0
-"""Of folders of pictures and of the synthetic web, which have no pace of their own."""
+SINGLE = "main"
+"""Name of the source where the configuration has no list of sources."""
 
 
-def build(config: Config, observers: Sequence[Observer] = ()) -> Run:
+def build(
+    config: Config,
+    observers: Sequence[Observer] = (),
+    *,
+    name: str = SINGLE,
+    run_id: str | None = None,
+) -> Run:
     """Checks everything that can be checked, opens the source, and wires the stages.
 
-    Nothing runs yet, and the output folder is not touched before engine and source are open. Raises
-    ConfigError, SpecError, CalibrationError or SourceError.
+    Nothing runs yet, and the output folder is not touched before engine and source are open. name:
+    of the source in the records. run_id: None for a new one. Raises ConfigError, SpecError,
+    CalibrationError or SourceError.
     """
     _check(config)
-    spec = _spec(config)
+    spec = _read_spec(config)
     gate.check_fallback(config.engine, spec)
     calibration = None
     if config.calibration.path is not None:
@@ -67,69 +76,30 @@ def build(config: Config, observers: Sequence[Observer] = ()) -> Run:
         stack.callback(source.close)
         if calibration is not None and source.info.frame_hw is not None:
             calibration.check(source.info.frame_hw)
-        engines = (config.engine.path, config.engine.fallback_path)
-        given = (config.source.uri, *engines, config.calibration.path)
-        inputs = [Path(name) for name in given if name is not None]
-        folder = Path(config.output.dir)
-        check_folder(folder, overwrite=config.output.overwrite, inputs=inputs)
-        run = _wire(config, spec, calibration, source, observers)
+        output = config.output
+        check_folder(Path(output.dir), overwrite=output.overwrite, inputs=input_paths(config))
+        info = _make_info(config, spec, calibration, source, (run_id or new_run_id(), name))
+        run = _wire(config, spec, calibration, source, info, observers)
         stack.pop_all()
     return run
 
 
-def open_source(config: SourceConfig) -> Source:
-    """The source that config.uri means."""
-    assert config.uri is not None
-    kind = kind_of(config.uri)
-    retry = config.reconnect
-    backoff = Backoff(first_s=retry.first_s, max_s=retry.max_s, give_up_s=retry.give_up_s)
-    made = config.synthetic
-    arguments: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
-        "video_file": ((Path(config.uri),), {"threads": config.decode_threads}),
-        "network": (
-            (config.uri,),
-            {
-                "open_timeout_s": config.open_timeout_s,
-                "read_timeout_s": config.read_timeout_s,
-                "backoff": backoff,
-                "transport": config.rtsp_transport,
-                "wait_for_source": retry.wait_for_source,
-            },
-        ),
-        "camera": (
-            (int(config.uri) if config.uri.isdigit() else config.uri,),
-            {
-                "frame_hw": config.frame_hw,
-                "fps": config.fps,
-                "read_timeout_s": config.read_timeout_s,
-                "backoff": backoff,
-                "wait_for_source": retry.wait_for_source,
-            },
-        ),
-        "image_folder": (
-            (config.uri,),
-            {"fps": config.fps or DEFAULT_FPS, "max_unreadable": config.max_unreadable},
-        ),
-        "synthetic": (
-            (),
-            {
-                "frames": made.frames,
-                "frame_hw": config.frame_hw or SYNTHETIC_HW,
-                "fps": config.fps or DEFAULT_FPS,
-                "seed": made.seed,
-                "mm_per_px": made.mm_per_px,
-                "defect_rate": made.defect_rate,
-                "paced": made.paced,
-                "texture": None if made.texture is None else Path(made.texture),
-            },
-        ),
-    }
-    positional, named = arguments[kind]
-    source: Source = _resolve(SOURCES[kind])(*positional, **named)
+def input_paths(config: Config) -> list[Path]:
+    """What the run reads, and must not remove."""
+    engine = config.engine
+    names = (config.source.uri, engine.path, engine.fallback_path, config.calibration.path)
+    return [Path(name) for name in names if name is not None]
+
+
+def open_source(options: SourceOptions) -> Source:
+    """Opens the source that options.uri means. Raises SourceError."""
+    if options.uri is None:
+        raise ConfigError("source.uri: no source is named; use --source")
+    source: Source = _resolve(SOURCES[kind_of(options.uri)])(options.uri, options)
     return source
 
 
-def _spec(config: Config) -> EngineSpec:
+def _read_spec(config: Config) -> EngineSpec:
     path = Path(config.engine.path or "")
     return FakeEngine(path).spec if config.engine.backend == "fake" else read_spec(path)
 
@@ -140,25 +110,52 @@ def _resolve(entry: str) -> Any:
 
 
 def _check(config: Config) -> None:
-    """What the dataclasses cannot say, because it concerns two keys."""
+    """Refuses what the dataclasses cannot refuse, because it concerns two keys."""
+    if config.sources:
+        raise ConfigError("sources: a configuration of several sources needs build_runs")
     if config.source.uri is None:
-        raise ConfigError("source.uri: no source given; use --source")
+        raise ConfigError("source.uri: no source is named; use --source")
     if config.engine.path is None and config.engine.backend != "fake":
         raise ConfigError(
-            "engine.path is missing: name an engine file with --engine; `line-inspector fit` makes "
-            "one"
+            "engine.path: no engine is named; use --engine (`line-inspector fit` makes one)"
         )
     if config.calibration.path is None:
-        needing = (
+        in_mm = (
             ("verdict.min_length_mm", config.verdict.min_length_mm),
             ("verdict.min_area_mm2", config.verdict.min_area_mm2),
             ("measure.min_area_mm2", config.measure.min_area_mm2),
             ("measure.severity.length_mm", config.measure.severity.length_mm),
             ("measure.severity.area_mm2", config.measure.severity.area_mm2),
         )
-        for key, value in needing:
+        for key, value in in_mm:
             if value is not None:
                 raise ConfigError(f"{key}: millimetres need a calibration; use --calibration")
+
+
+def _make_info(
+    config: Config,
+    spec: EngineSpec,
+    calibration: Calibration | None,
+    source: Source,
+    names: tuple[str, str],
+) -> RunInfo:
+    """names: id of the run, name of the source."""
+    engine_path = Path(config.engine.path or "")
+    return RunInfo(
+        source=source.info,
+        output_dir=Path(config.output.dir),
+        started_utc=utc_now(),
+        engine=_summarise_engine(spec),
+        config=config.plain(),
+        config_hash=config.sha256(),
+        engine_hash=file_hash(engine_path) if config.engine.path else "",
+        calibration_hash=None if calibration is None else calibration.sha256(),
+        image_threshold=_choose(config.verdict.image_threshold, spec.image_threshold),
+        pixel_threshold=_choose(config.verdict.pixel_threshold, spec.pixel_threshold),
+        unit=config.measure.unit,
+        run_id=names[0],
+        source_name=names[1],
+    )
 
 
 def _wire(
@@ -166,46 +163,35 @@ def _wire(
     spec: EngineSpec,
     calibration: Calibration | None,
     source: Source,
+    run: RunInfo,
     observers: Sequence[Observer],
 ) -> Run:
-    engine_path = Path(config.engine.path or "")
-    run = RunInfo(
-        source=source.info,
-        output_dir=Path(config.output.dir),
-        started_utc=utc_now(),
-        engine=_engine_summary(spec),
-        config=config.plain(),
-        config_hash=config.sha256(),
-        engine_hash=file_hash(engine_path) if config.engine.path else "",
-        calibration_hash=None if calibration is None else calibration.sha256(),
-        image_threshold=_or(config.verdict.image_threshold, spec.image_threshold),
-        pixel_threshold=_or(config.verdict.pixel_threshold, spec.pixel_threshold),
-        unit=config.measure.unit,
-    )
     preprocess = Preprocess(spec, None if calibration is None else calibration.check)
     summary = DefectSummary(calibrated=calibration is not None)
-    judge = _judge(config, spec, calibration, run)
-    measuring = gate.ruler(
+    judge = _make_judge(config, spec, calibration, run)
+    ruler = gate.make_ruler(
         spec,
         calibration,
         config.measure,
         pixel_threshold=run.pixel_threshold,
         failed=judge.failed,
     )
-    start_engine = gate.EngineGate(config.engine, spec, measuring, run)
-    render = _render(config, spec, source.info.frame_hw)
+    open_engine = gate.EngineGate(config.engine, spec, ruler, run)
+    render = _make_renderer(config, spec, source.info.frame_hw)
     judge_map = judge.judge_map if judge.rule == "score" else None
-    stages = Stages(preprocess, start_engine, judge, render, judge_map)
-    outputs = _outputs(config)
+    stages = Stages(preprocess, open_engine, judge, render, judge_map)
+    # A single source keeps the plain names of its outboxes.
+    source_name = "" if run.source_name == SINGLE else run.source_name
+    remote = make_outputs(config.outputs, inspection_records, source=source_name)
+    outputs = [*_make_outputs(config.output), *map(Output, remote)]
     pipeline = Pipeline(
         source,
         stages,
         outputs,
         run,
         observers=(lambda inspection, _: summary.add(inspection), *observers),
-        max_errored_in_a_row=config.pipeline.max_errored_in_a_row,
-        stall_timeout_s=config.pipeline.stall_timeout_s,
         batch=config.engine.batch,
+        **dataclasses.asdict(config.pipeline),
     )
     return Run(
         pipeline=pipeline,
@@ -214,62 +200,45 @@ def _wire(
         outputs=outputs,
         info=run,
         defects=summary,
-        warnings=(start_engine.warnings, preprocess.warnings, _ignored(config, source)),
-        running_on=start_engine.running_on,
+        warnings=(open_engine.warnings, preprocess.warnings, _warn_of_ignored_keys(config, source)),
+        running_on=open_engine.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
     )
 
 
-def _ignored(config: Config, source: Source) -> list[str]:
-    """What the configuration asks for and this source cannot have."""
+def _warn_of_ignored_keys(config: Config, source: Source) -> list[str]:
+    """A warning for each key that this source ignores."""
     if config.engine.batch == 1 or not source.info.live:
         return []
     warning = (
         f"engine.batch is {config.engine.batch}, but {source.info.source_id} is live: its frames "
-        "are inspected one at a time, for a batch would make each wait for the others"
+        "are inspected one at a time, because in a batch each would wait for the others"
     )
     logger.warning("{}", warning)
     return [warning]
 
 
-def _or(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
+def _choose(configured: float | None, of_engine: float) -> float:
+    return of_engine if configured is None else configured
 
 
-def _judge(
+def _make_judge(
     config: Config, spec: EngineSpec, calibration: Calibration | None, run: RunInfo
 ) -> Judge:
-    measure, verdict = config.measure, config.verdict
-    analyzer = DefectSizeAnalyzer(
-        calibration,
-        refine=measure.refine,
-        min_area_px=measure.min_area_px,
-        min_area_mm2=measure.min_area_mm2,
-        opening_px=measure.opening_px,
-        severity=SeverityLimits(
-            length_mm=measure.severity.length_mm,
-            area_mm2=measure.severity.area_mm2,
-            length_px=measure.severity.length_px,
-            score_ratio=measure.severity.score_ratio,
-        ),
-        max_refined=measure.max_refined,
-        inspected=None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop),
-    )
+    inspected = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
+    analyzer = DefectSizeAnalyzer(calibration, config.measure, inspected=inspected)
     return Judge(
         analyzer.analyze,
         image_threshold=run.image_threshold,
         pixel_threshold=run.pixel_threshold,
-        rule=verdict.rule,
-        size_rule=SizeRule(
-            min_length_mm=verdict.min_length_mm,
-            min_area_mm2=verdict.min_area_mm2,
-            min_length_px=verdict.min_length_px,
-            min_area_px=verdict.min_area_px,
-        ),
+        rule=config.verdict.rule,
+        size_rule=config.verdict,
     )
 
 
-def _render(config: Config, spec: EngineSpec, frame_hw: tuple[int, int] | None) -> SideBySide:
+def _make_renderer(
+    config: Config, spec: EngineSpec, frame_hw: tuple[int, int] | None
+) -> SideBySide:
     return SideBySide(
         display_range=spec.display_range,
         unit=config.measure.unit,
@@ -279,36 +248,27 @@ def _render(config: Config, spec: EngineSpec, frame_hw: tuple[int, int] | None) 
     )
 
 
-def _outputs(config: Config) -> list[Output]:
-    """The log comes before the others: it is the record, and they illustrate it."""
-    folder, video, snapshots = Path(config.output.dir), config.output.video, config.output.snapshots
-    wanted: list[tuple[str, tuple[Any, ...], dict[str, Any], bool]] = [
-        ("json_log", (folder / LOG,), {}, True),
-        ("csv_log", (folder / SIGHTINGS,), {"copy": folder / DEFECTS}, True),
+def _make_outputs(options: OutputOptions) -> list[Output]:
+    """The logs come before video and snapshots: they are the record."""
+    folder, snapshots = Path(options.dir), options.snapshots
+    outputs = [
+        Output(ResultFolder(folder, overwrite=options.overwrite)),
+        Output(_make_sink("json_log", folder / LOG)),
+        Output(_make_sink("csv_log", folder / SIGHTINGS, copy=folder / DEFECTS)),
     ]
-    if video.enabled:
-        options = {
-            "preset": video.preset,
-            "crf": video.crf,
-            "threads": video.threads,
-            "copy_audio": video.copy_audio,
-        }
-        wanted.append(("video_file", (folder / VIDEO,), options, True))
+    if options.video.enabled:
+        outputs.append(Output(_make_sink("video_file", folder / VIDEO, options.video)))
     if snapshots.max_count > 0:
-        options = {
-            "max_count": snapshots.max_count,
-            "when": snapshots.when,
-            "quality": snapshots.quality,
-        }
         fatal = snapshots.on_error == "fatal"
-        wanted.append(("snapshots", (folder / SNAPSHOTS,), options, fatal))
-    made = [Output(ResultFolder(folder, overwrite=config.output.overwrite))]
-    for name, positional, named, fatal in wanted:
-        sink: Sink = _resolve(SINKS[name])(*positional, **named)
-        made.append(Output(sink, fatal=fatal))
-    return made
+        outputs.append(Output(_make_sink("snapshots", folder / SNAPSHOTS, snapshots), fatal=fatal))
+    return outputs
 
 
-def _engine_summary(spec: EngineSpec) -> dict[str, Any]:
+def _make_sink(name: str, path: Path, *options: Any, **paths: Path) -> Sink:
+    sink: Sink = _resolve(SINKS[name])(path, *options, **paths)
+    return sink
+
+
+def _summarise_engine(spec: EngineSpec) -> dict[str, Any]:
     """The spec without its golden pictures, which belong in no log."""
     return {key: value for key, value in dataclasses.asdict(spec).items() if key != "golden"}

@@ -1,7 +1,8 @@
-"""What a person sees while a run goes on: a bar on files, a status line on live sources."""
+"""Shows the progress of a session: a bar on files, a status line on live sources."""
 
 import sys
 import time
+from collections.abc import Sequence
 
 from loguru import logger
 from tqdm import tqdm
@@ -14,48 +15,55 @@ QUIET_S = 30.0
 
 
 class Progress:
-    """Draws on a terminal; anywhere else, such as under systemd, it logs a line now and then."""
+    """Draws on a terminal; elsewhere, such as under systemd, it logs a line every QUIET_S.
 
-    def __init__(self, info: SourceInfo, stats: RunStats) -> None:
-        self._stats = stats
+    sources: each source with its counts. All are shown together.
+    """
+
+    def __init__(self, sources: Sequence[tuple[SourceInfo, RunStats]]) -> None:
+        self._stats = [stats for _, stats in sources]
         self._next_line_s = time.monotonic() + QUIET_S
         self._shown = 0
-        layout = "{desc}: {n_fmt} frames [{elapsed}, {rate_fmt}{postfix}]" if info.live else None
+        live = any(info.live for info, _ in sources)
+        counts = [info.frame_count for info, _ in sources if info.frame_count is not None]
+        layout = "{desc}: {n_fmt} frames [{elapsed}, {rate_fmt}{postfix}]" if live else None
         self._bar = tqdm(
-            total=None if info.live else info.frame_count,
+            total=None if live or len(counts) < len(sources) else sum(counts),
             unit="frame",
-            desc="live" if info.live else "inspecting",
+            desc="live" if live else "inspecting",
             bar_format=layout,
             disable=not sys.stderr.isatty(),
             dynamic_ncols=True,
         )
 
     def update(self) -> None:
-        stats = self._stats
-        done = stats.inspected + stats.errored
+        done = self._sum("inspected") + self._sum("errored")
         try:
             self._bar.set_postfix_str(self._counts(), refresh=False)
             self._bar.update(done - self._shown)
         except OSError:
-            # The terminal is gone; the inspection is not.
+            # The terminal is gone; the inspection continues.
             self._bar.disable = True
         self._shown = done
         if self._bar.disable and time.monotonic() >= self._next_line_s:
             self._next_line_s = time.monotonic() + QUIET_S
-            logger.info("{} frames, {:.1f} per s, {}", done, stats.frames_per_s, self._counts())
+            rate = sum(stats.frames_per_s for stats in self._stats)
+            logger.info("{} frames, {:.1f} per s, {}", done, rate, self._counts())
 
     def close(self) -> None:
         self.update()
         self._bar.close()
 
     def _counts(self) -> str:
-        stats = self._stats
-        parts = [f"{stats.failed} anomalies"]
-        if stats.errored:
-            parts.append(f"{stats.errored} errors")
-        if stats.dropped:
-            parts.append(f"{stats.dropped} dropped")
+        parts = [f"{self._sum('failed')} anomalies"]
+        if errored := self._sum("errored"):
+            parts.append(f"{errored} errors")
+        if dropped := self._sum("dropped"):
+            parts.append(f"{dropped} dropped")
         return ", ".join(parts)
+
+    def _sum(self, count: str) -> int:
+        return sum(getattr(stats, count) for stats in self._stats)
 
 
 def screen_line(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Opens the engine of a run, and lets it pass only if it computes what its method says."""
+"""Opens the engine of a run and refuses it if it does not compute what its method computes."""
 
 import contextlib
 import dataclasses
@@ -17,27 +17,27 @@ from engines.parity import Region, Ruler
 from engines.roi import mask
 from engines.spec import CONVERTED_FROM, EngineSpec
 from engines.spec_file import file_hash, read_spec
-from inspector.config import EngineConfig, MeasureConfig
+from inspector.config import EngineOptions
 from inspector.core.arrays import Map
 from inspector.core.errors import ConfigError, EngineError, ParityError
 from inspector.core.geometry import Affine
 from inspector.core.types import Defect, RunInfo
 from inspector.measure.analyzer import DefectSizeAnalyzer
-from inspector.measure.severity import SeverityLimits
+from inspector.measure.options import MeasureOptions
 
 CHECKED_ON: Final = ("onnx", "cpu")
 """Backend and device on which engines are checked when they are made."""
 
 
 class EngineGate:
-    """Called once, on the thread that will use the engine.
+    """Call it once, on the thread that will use the engine.
 
-    What it finds goes into run.parity, which file and runtime judge into run.judged_by; warnings
-    and running_on are filled with it.
+    The result of the check goes into run.parity. The file and the runtime that are used go into
+    run.judged_by. It fills warnings and running_on, too.
     """
 
-    def __init__(self, config: EngineConfig, spec: EngineSpec, ruler: Ruler, run: RunInfo) -> None:
-        """spec: of the configured file, which everything else in the run was made for."""
+    def __init__(self, config: EngineOptions, spec: EngineSpec, ruler: Ruler, run: RunInfo) -> None:
+        """spec: of the configured file. All other stages of the run are made for it."""
         self._config = config
         self._spec = spec
         self._ruler = ruler
@@ -46,43 +46,36 @@ class EngineGate:
         self.running_on: list[str] = []
 
     def __call__(self) -> Engine:
-        """Raises ParityError where the backend breaks the gate, unless the run may fall back and
-        the engine passes there; EngineError where the file was replaced since the run began."""
+        """Raises ParityError where the backend does not pass the check, unless the run may fall
+        back and the engine passes there. Raises EngineError where the file was replaced since the
+        run began."""
         try:
-            engine = self._passed(self._config)
+            engine = self._open_checked(self._config)
         except ParityError as exc:
             if self._config.on_parity_failure != "fallback":
                 raise
-            engine = self._fallen_back(exc)
+            engine = self._fall_back(exc)
         self.running_on.append(engine.running_on)
         return engine
 
-    def _fallen_back(self, exc: ParityError) -> Engine:
+    def _fall_back(self, exc: ParityError) -> Engine:
         path = self._config.fallback_path or self._config.path
         self._warn(
             f"{exc}; falling back to onnxruntime on the CPU with {path} and the thresholds of "
             f"{self._config.path}"
         )
-        refused, by = dict(self._run.parity), dict(self._run.judged_by)
+        refused, refused_engine = dict(self._run.parity), dict(self._run.judged_by)
         backend, device = CHECKED_ON
         safest = dataclasses.replace(self._config, path=path, backend=backend, device=device)
-        engine = self._passed(safest)
+        engine = self._open_checked(safest)
         self._run.parity["fell_back_from"] = refused
-        self._run.judged_by["fell_back_from"] = by
+        self._run.judged_by["fell_back_from"] = refused_engine
         return engine
 
-    def _passed(self, config: EngineConfig) -> Engine:
+    def _open_checked(self, config: EngineOptions) -> Engine:
         path = Path(config.path or "")
         with contextlib.ExitStack() as stack:
-            engine = open_engine(
-                path,
-                backend=config.backend,
-                device=config.device,
-                threads=config.threads,
-                fall_back=config.fall_back,
-                hint=config.hint,
-                plan_dir=None if config.plan_dir is None else Path(config.plan_dir),
-            )
+            engine = open_engine(path, **config.for_open_engine())
             stack.callback(engine.close)
             self._refuse_replaced(config, engine.spec)
             self._run.judged_by.clear()
@@ -97,14 +90,14 @@ class EngineGate:
             stack.pop_all()
         return engine
 
-    def _refuse_replaced(self, config: EngineConfig, spec: EngineSpec) -> None:
+    def _refuse_replaced(self, config: EngineOptions, spec: EngineSpec) -> None:
         if config.path != self._config.path:
             _check_other(config.path or "", spec, self._config, self._spec)
         elif spec != self._spec:
             raise EngineError(f"engine file {config.path} was replaced while the run started")
 
-    def _check(self, engine: Engine, config: EngineConfig) -> None:
-        found = parity.find(
+    def _check(self, engine: Engine, config: EngineOptions) -> None:
+        findings = parity.find(
             engine,
             image_threshold=self._run.image_threshold,
             pixel_threshold=self._run.pixel_threshold,
@@ -112,23 +105,24 @@ class EngineGate:
             batch=self._config.batch,
         )
         self._run.parity.clear()
-        if found is None:
+        if findings is None:
             if (unknown := parity.doubt(engine)) is not None:
-                self._without_golden(unknown, config)
+                self._accept_unchecked(unknown, config)
             return
-        self._run.parity.update(found.as_dict())
-        parity.check(found)
+        self._run.parity.update(findings.as_dict())
+        parity.check(findings)
         logger.info(
             "{} agrees with the engine's reference: map within {:.2g} of its largest value, "
             "checked in {:.2f} s",
-            found.backend,
-            found.differences["map"],
-            found.seconds,
+            findings.backend,
+            findings.differences["map"],
+            findings.seconds,
         )
 
-    def _without_golden(self, unknown: str, config: EngineConfig) -> None:
+    def _accept_unchecked(self, unknown: str, config: EngineOptions) -> None:
+        """A file without golden pictures: only where engines are checked when they are made."""
         if (config.backend, config.device) != CHECKED_ON:
-            raise ParityError(f"{unknown}: run it with backend onnx on device cpu, or fit it anew")
+            raise ParityError(f"{unknown}: run it with backend onnx on device cpu, or fit it again")
         self._warn(unknown)
 
     def _warn(self, warning: str) -> None:
@@ -136,9 +130,9 @@ class EngineGate:
         self.warnings.append(warning)
 
 
-def check_fallback(config: EngineConfig, spec: EngineSpec) -> None:
-    """Raises ConfigError where the run may fall back, but what it would fall back to is not the
-    engine of this spec, or not its float32 form."""
+def check_fallback(config: EngineOptions, spec: EngineSpec) -> None:
+    """Raises ConfigError where the run may fall back, but the engine for that is not the one of
+    this spec or not its float32 form."""
     if config.on_parity_failure != "fallback":
         return
     if config.fallback_path is not None:
@@ -151,14 +145,14 @@ def check_fallback(config: EngineConfig, spec: EngineSpec) -> None:
         )
 
 
-def _check_other(path: str, other: EngineSpec, config: EngineConfig, spec: EngineSpec) -> None:
-    """Thresholds and display range may differ: those of the run stay."""
+def _check_other(path: str, other: EngineSpec, config: EngineOptions, spec: EngineSpec) -> None:
+    """Thresholds and display range may differ: the run keeps its own."""
     if other.graph_hash != spec.parameters.get(CONVERTED_FROM, spec.graph_hash):
         raise ConfigError(
             f"engine.fallback_path: {path} is not the engine that {config.path} was converted from"
             if CONVERTED_FROM in spec.parameters
             else f"engine.fallback_path: {config.path} was not converted from another engine, so "
-            f"it falls back to itself alone, and {path} holds another graph"
+            f"it can fall back only to itself, but {path} holds another graph"
         )
     for name in ("frame_hw", "resize", "map_hw", "roi"):
         if getattr(other, name) != getattr(spec, name):
@@ -167,32 +161,25 @@ def _check_other(path: str, other: EngineSpec, config: EngineConfig, spec: Engin
             )
 
 
-def ruler(
+def make_ruler(
     spec: EngineSpec,
     calibration: Calibration | None,
-    measure: MeasureConfig,
+    measure: MeasureOptions,
     *,
     pixel_threshold: float,
     failed: Callable[[float, Sequence[Defect]], bool] | None = None,
 ) -> Ruler:
-    """Measures regions of a map as the run does, but for their refining, which needs frames.
-    failed: the run's verdict on a score and defects; None: the score alone decides."""
+    """Measures regions of a map as the run does, but without refining them, which needs frames.
+    failed: the verdict of the run on a score and defects; None: the score alone decides."""
     frame_hw = spec.frame_hw if calibration is None else calibration.frame_hw
     height, width = frame_hw
     left, top, right, bottom = spec.resize.crop
     box = (left * width, top * height, right * width, bottom * height)
     to_frame = Affine.between(spec.map_hw, box)
-    analyzer = DefectSizeAnalyzer(
-        calibration,
-        refine=False,
-        min_area_px=measure.min_area_px,
-        min_area_mm2=measure.min_area_mm2,
-        opening_px=measure.opening_px,
-        severity=SeverityLimits(),
-        max_refined=0,
-        inspected=None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop),
-    )
-    # Only its size is looked at where nothing is refined.
+    inspected = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
+    unrefined = dataclasses.replace(measure, refine=False)
+    analyzer = DefectSizeAnalyzer(calibration, unrefined, inspected=inspected)
+    # Only the size of the frame matters where nothing is refined.
     frame = np.broadcast_to(np.uint8(0), (height, width, 3))
     pixel = math.sqrt(to_frame.scale_x * to_frame.scale_y)
     if calibration is not None:
@@ -203,10 +190,10 @@ def ruler(
         return analyzer.analyze(frame, anomaly_map, to_frame, pixel_threshold)
 
     return Ruler(
-        lambda anomaly_map: [_region(one) for one in defects(anomaly_map)],
+        lambda anomaly_map: [_region(defect) for defect in defects(anomaly_map)],
         "px" if calibration is None else "mm",
         pixel,
-        None if failed is None else lambda score, one: failed(score, defects(one)),
+        None if failed is None else lambda score, anomaly_map: failed(score, defects(anomaly_map)),
     )
 
 

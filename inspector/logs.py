@@ -1,14 +1,16 @@
-"""Where the program's own log goes: the screen, and a file that rotates."""
+"""Writes the log of the program to the screen and to a file that rotates."""
 
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 from loguru import logger
 
 from inspector.core.errors import ConfigError
+from inspector.core.schema import AtLeastOne, OneOf, Positive
 from inspector.sources.uri import mask_secrets
 
 if TYPE_CHECKING:
@@ -16,13 +18,13 @@ if TYPE_CHECKING:
 
 SCREEN = "<level>{level: <7}</level> {message}"
 FILE = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {thread.name} {name}: {message}"
-_LOGURUS_OWN = 0
-"""Number of the sink that loguru starts with."""
+_FIRST_HANDLER = 0
+"""Number of the handler that loguru starts with."""
 
 
 def open_missing_streams() -> None:
-    """Points a stream that was closed before the start at nowhere: otherwise the next file that is
-    opened takes its number, and whatever C libraries say is written into it."""
+    """Opens the null device for each standard stream that was closed before the start. Otherwise
+    the next file that is opened takes its number, and C libraries write their messages into it."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -33,38 +35,42 @@ def open_missing_streams() -> None:
 
 
 def log_to_screen(write: Callable[[str], None]) -> None:
-    """The log of a command that keeps no file, in place of loguru's own, which shows modules and
-    what is for debugging. Leaves alone a log that was set up before."""
+    """Starts the log of a command that writes no log file. It replaces loguru's first handler,
+    which shows module names and debug messages. A log that was set up before stays as it is."""
     try:
-        logger.remove(_LOGURUS_OWN)
+        logger.remove(_FIRST_HANDLER)
     except ValueError:  # loguru's way to say that it is gone
         return
     _add_screen("INFO", write)
 
 
-def start_logging(
-    level: str,
-    path: Path | None,
-    *,
-    rotation_mb: float,
-    keep: int,
-    write: Callable[[str], None] | None = None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    """path: of the log file; None: screen only. rotation_mb: MB per file. keep: number of files."""
+
+    level: Annotated[str, OneOf("DEBUG", "INFO", "WARNING", "ERROR")] = "INFO"
+    path: str | None = "artifacts/logs/inspector.log"
+    rotation_mb: Positive = 10.0
+    keep: AtLeastOne = 10
+
+
+def start_logging(options: LogOptions, *, write: Callable[[str], None] | None = None) -> None:
     """write: what puts a line on the screen, stderr if None. Passwords in URLs are masked in every
-    message, whoever wrote it; what is bound with file_only=True stays off the screen. Raises
-    ConfigError where the file cannot be opened."""
+    message; a message that is bound with file_only=True stays off the screen. Raises ConfigError
+    where the file cannot be opened."""
     logger.remove()
-    _add_screen(level, write or sys.stderr)
-    if path is None:
+    _add_screen(options.level, write or sys.stderr)
+    if options.path is None:
         return
+    path = Path(options.path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         logger.add(
             path,
-            level=level,
+            level=options.level,
             format=FILE,
-            rotation=int(rotation_mb * 1e6),
-            retention=keep,
+            rotation=int(options.rotation_mb * 1e6),
+            retention=options.keep,
             backtrace=False,
             diagnose=False,
         )

@@ -1,4 +1,4 @@
-"""One run from start to summary.json."""
+"""The run of one source, and how it ended."""
 
 import ctypes
 import sys
@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.clock import utc_now
+from inspector.core.errors import InspectorError
 from inspector.core.protocols import Source
 from inspector.core.types import RunInfo
 from inspector.measure.summary import DefectSummary
 from inspector.outputs.folder import write_summary
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
+from inspector.sources.uri import mask_secrets
 
 HEAPS: Final = 2
 _M_ARENA_MAX: Final = -8
@@ -22,9 +24,9 @@ _M_ARENA_MAX: Final = -8
 
 
 def peak_memory_mb() -> float | None:
-    """Largest resident memory of this process; None where the system does not tell it by /proc.
+    """Largest resident memory of this process; None where the system has no /proc.
 
-    Not getrusage, whose figure a child inherits from the process that started it.
+    getrusage would be wrong: a child inherits the figure of the process that started it.
     """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -35,17 +37,19 @@ def peak_memory_mb() -> float | None:
 
 
 def share_heaps() -> None:
-    """Before any thread starts: glibc gives threads heaps of their own, up to eight for each core,
-    in which frames leave holes that nothing else fills. With two heaps for all, resident memory
-    grew by 3 MB over 7,000 frames instead of 12, at no cost that could be measured. Other C
-    libraries have no such heaps."""
+    """Limits the heaps of all threads to two. Call it before any thread starts.
+
+    glibc makes up to eight heaps for each core. Frames leave holes in them that nothing else fills.
+    With two heaps resident memory grew by 3 MB over 7,000 frames instead of 12, and no cost could
+    be measured. Other C libraries have no such heaps.
+    """
     if sys.platform == "linux" and (option := getattr(ctypes.CDLL(None), "mallopt", None)):
         option(_M_ARENA_MAX, HEAPS)
 
 
 @dataclass(slots=True)
 class Run:
-    """A pipeline ready to start, and what its summary is made of.
+    """A pipeline that is ready to start, and the content of its summary.
 
     warnings: of engine and frames, filled while it runs. running_on: one entry when the engine is
     open.
@@ -93,3 +97,23 @@ class Run:
     def write_summary(self, status: str, exit_code: int, error: str | None) -> None:
         """Raises SinkError."""
         write_summary(self.info.output_dir, self.summary(status, exit_code, error))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended. status: finished, stopped or failed. error: why it failed."""
+
+    run: Run
+    status: str
+    exit_code: int
+    error: InspectorError | None
+
+    @property
+    def sentence(self) -> str | None:
+        """The error as text, without passwords."""
+        return sentence_of(self.error)
+
+
+def sentence_of(error: InspectorError | None) -> str | None:
+    """An error as text, without passwords."""
+    return None if error is None else mask_secrets(str(error))

@@ -108,6 +108,16 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"av", "cv2", "numpy", "pygame"},
     ),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
+    "inspector/config": (
+        {
+            *(CORE, TOP, "inspector", "inspector.config"),
+            *(
+                f"inspector.{p}"
+                for p in ("sources", "processing", "measure", "outputs", "pipeline")
+            ),
+        },
+        {"yaml"},
+    ),
     "inspector": (
         {
             CORE,
@@ -115,7 +125,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             BACKENDS,
             "calibration",
             "inspector",
-            *(f"inspector.{p}" for p in ("sources", "processing", "measure")),
+            *(f"inspector.{p}" for p in ("config", "sources", "processing", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline")),
         },
         {"yaml", "tqdm", "numpy"},

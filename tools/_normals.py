@@ -7,11 +7,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from inspector.build import open_source
-from inspector.config import SourceConfig
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Source
 from inspector.core.types import Frame
+from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of
 from learning.datasets.layouts import load
 from learning.datasets.splits import Fractions, load_or_make
@@ -31,7 +31,7 @@ def normals_of(uri: str, arguments: argparse.Namespace) -> Normals:
         return from_glob(uri, input_hw=size, max_pictures=most)
     if uri == "synthetic":
         raise ConfigError("--normal synthetic shows defects; normal pictures must have none")
-    source = open_source(SourceConfig(uri=uri))
+    source = open_source(SourceOptions(uri=uri))
     name = source.info.source_id if source.info.path is None else source.info.path.name
     try:
         frames = frames_of(source, arguments.seconds)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from engines.parity import TOLERANCES
 from engines.spec_file import read_spec
-from inspector.config import MeasureConfig
 from inspector.core.errors import ConfigError
-from inspector.gate import ruler
+from inspector.gate import make_ruler
+from inspector.measure.options import MeasureOptions
 from learning.converting import Converted, convert_to_half
 from tools._argument_types import out_file
 from tools._cli import guarded, program
@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
             "--out names the engine itself, which is needed unchanged: choose another file"
         )
     spec = read_spec(source)
-    measuring = ruler(spec, None, MeasureConfig(), pixel_threshold=spec.pixel_threshold)
+    measuring = make_ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
     converted = convert_to_half(source, out, measuring, threads=arguments.threads)
     _print_report(converted, source, out)
     return 0

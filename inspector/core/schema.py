@@ -1,12 +1,15 @@
-"""Plain values, as YAML gives them, into frozen dataclasses, with errors by dotted path."""
+"""Turns plain values, as YAML gives them, into frozen dataclasses; errors name the dotted path."""
 
 import dataclasses
+import difflib
 import math
+import re
 import reprlib
 import types
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 T = TypeVar("T")
 
@@ -50,6 +53,52 @@ class OneOf:
         return None if value in self.words else f"must be one of {', '.join(self.words)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Constraint for Annotated: text that matches a pattern. allowed: the pattern in words."""
+
+    pattern: str
+    allowed: str
+
+    def refusal(self, value: Any) -> str | None:
+        if re.fullmatch(self.pattern, value):
+            return None
+        return f"may hold only {self.allowed}"
+
+
+MAX_SIDE: Final = 16384
+"""Pixels of the longest side of a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class WxH:
+    """Constraint for Annotated: a size in pixels as people type it, such as 1280x720."""
+
+    def refusal(self, value: Any) -> str | None:
+        sides = re.fullmatch(r"(\d{1,5})x(\d{1,5})", value)
+        if sides is not None and all(1 <= int(side) <= MAX_SIDE for side in sides.groups()):
+            return None
+        return f"must be WxH with sides between 1 and {MAX_SIDE}, such as 1280x720"
+
+
+Positive = Annotated[float, AtLeast(0, exclusive=True)]
+NotNegative = Annotated[float, AtLeast(0)]
+Share = Annotated[float, Between(0, 1)]
+Count = Annotated[int, AtLeast(0)]
+AtLeastOne = Annotated[int, AtLeast(1)]
+Scale = Annotated[float, Between(1e-6, 1e4)]
+Threads = Annotated[int, Between(0, 256)]
+OnError = Annotated[str, OneOf("fatal", "warn")]
+SizeText = Annotated[str, WxH()]
+"""WxH, such as 1280x720; `parse_size` reads it."""
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """WxH, as a SizeText holds it -> (height, width)."""
+    width, _, height = text.partition("x")
+    return int(height), int(width)
+
+
 def shown(value: Any) -> str:
     """A value for a message, shortened."""
     try:
@@ -61,7 +110,8 @@ def shown(value: Any) -> str:
 def build(cls: type[T], raw: Any, error: type[Exception], path: str = "") -> T:
     """raw: nested dicts, lists and scalars. Raises `error` with the dotted path of what is wrong.
 
-    Unknown keys are refused, with the known ones named; a missing key takes its default.
+    An unknown key is refused: the sentence names the nearest known key and all known ones. A
+    missing key takes its default.
     """
     if not isinstance(raw, dict):
         raise error(f"{path or 'the configuration'} must hold keys, not {shown(raw)}")
@@ -70,7 +120,7 @@ def build(cls: type[T], raw: Any, error: type[Exception], path: str = "") -> T:
         if key not in hints:
             raise error(
                 f"unknown key {_join(path, str(key)[:60])}; "
-                f"known keys here: {', '.join(sorted(hints))}"
+                f"known keys here: {', '.join(sorted(hints))}{suggest(str(key), hints)}"
             )
     values: dict[str, Any] = {}
     for f in dataclasses.fields(cls):  # type: ignore[arg-type]
@@ -79,6 +129,12 @@ def build(cls: type[T], raw: Any, error: type[Exception], path: str = "") -> T:
         elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
             raise error(f"missing key {_join(path, f.name)}")
     return cls(**values)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown word: "; did you mean X?", or nothing."""
+    close = difflib.get_close_matches(word[:60], known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _join(path: str, name: str) -> str:

@@ -10,10 +10,11 @@ from inspector.core.geometry import Affine, Points
 from inspector.core.types import Defect, Severity
 from inspector.measure import shape
 from inspector.measure.contours import Region, find_regions, open_map, region_scores
+from inspector.measure.options import MeasureOptions
 from inspector.measure.outline import Outline, Unrefined
 from inspector.measure.physical import Physical, in_millimetres
 from inspector.measure.refine import refine
-from inspector.measure.severity import SeverityLimits, grade
+from inspector.measure.severity import grade
 
 BORDER_PX = 1.0
 """Frame pixels to the border of what was inspected from where an outline counts as cut off."""
@@ -54,32 +55,19 @@ class _View:
 class DefectSizeAnalyzer:
     """Finds defects on the anomaly map and sizes them on the frame.
 
-    calibration: None leaves everything in pixels. refine: size at the resolution of the frame.
-    min_area_px, min_area_mm2: smaller defects are dropped, by the reported area; the latter counts
-    with a calibration only. opening_px: map pixels; narrower regions are dropped, 0 and 1 keep
-    all. max_refined: regions per frame that are refined, the strongest first; the others keep
-    their size on the map. inspected: (h, w) of the map, what the engine judges; None is all.
+    calibration: None leaves everything in pixels. inspected: (h, w) of the map, what the engine
+    judges; None is all.
     """
 
     def __init__(
         self,
         calibration: Calibration | None,
+        options: MeasureOptions,
         *,
-        refine: bool,
-        min_area_px: float,
-        min_area_mm2: float | None,
-        opening_px: int,
-        severity: SeverityLimits,
-        max_refined: int,
-        inspected: Mask | None,
+        inspected: Mask | None = None,
     ) -> None:
         self._calibration = calibration
-        self._refine = refine
-        self._min_area_px = min_area_px
-        self._min_area_mm2 = min_area_mm2
-        self._opening_px = opening_px
-        self._limits = severity
-        self._max_refined = max_refined
+        self._options = options
         self._inspected = inspected
 
     def analyze(
@@ -108,17 +96,18 @@ class DefectSizeAnalyzer:
     def _judged(self, anomaly_map: Map) -> Map:
         if self._inspected is not None:
             anomaly_map = np.where(self._inspected, anomaly_map, anomaly_map.min())
-        return open_map(anomaly_map, self._opening_px)
+        return open_map(anomaly_map, self._options.opening_px)
 
     def _outlines(
         self, view: _View, found: list[_Found], rank: int
     ) -> list[tuple[Outline, str | None]]:
         """Refined outlines of one region, or its own with the reason why."""
         one = found[rank]
-        if not self._refine:
+        if not self._options.refine:
             return [(_from_map(one), "refinement is off")]
-        if rank >= self._max_refined:
-            return [(_from_map(one), f"only {self._max_refined} regions of a frame are refined")]
+        most = self._options.max_refined
+        if rank >= most:
+            return [(_from_map(one), f"only {most} regions of a frame are refined")]
         others = tuple(f.polygons for i, f in enumerate(found) if i != rank)
         result = refine(view.image, one.region, view.anomaly_map, view.to_frame, others)
         if isinstance(result, Unrefined):
@@ -126,9 +115,9 @@ class DefectSizeAnalyzer:
         return [(outline, None) for outline in result]
 
     def _large_enough(self, defect: Defect) -> bool:
-        if defect.area_px < self._min_area_px:
+        if defect.area_px < self._options.min_area_px:
             return False
-        limit, size = self._min_area_mm2, defect.area_mm2
+        limit, size = self._options.min_area_mm2, defect.area_mm2
         return limit is None or size is None or size >= limit
 
     def _defect(self, view: _View, found: _Found, outline: Outline, note: str | None) -> Defect:
@@ -177,7 +166,7 @@ class DefectSizeAnalyzer:
         self, length_px: float, physical: Physical, peak: float, threshold: float
     ) -> Severity:
         return grade(
-            self._limits,
+            self._options.severity,
             length_px=length_px,
             length_mm=physical.length_mm,
             area_mm2=physical.area_mm2,

@@ -22,7 +22,7 @@ class SeverityLimits:
     length_mm: Limits | None = None
     area_mm2: Limits | None = None
     length_px: Limits | None = None
-    score_ratio: Limits | None = None
+    score_ratio: Limits | None = (1.5, 2.0, 3.0)
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

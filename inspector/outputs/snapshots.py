@@ -12,6 +12,7 @@ from inspector.core.files import write_whole
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo, Verdict
 from inspector.outputs.files import make_folder
+from inspector.outputs.options import SnapshotOptions
 
 WHEN: Final[dict[str, frozenset[Verdict]]] = {
     "fail": frozenset({Verdict.FAIL}),
@@ -23,14 +24,15 @@ WHEN: Final[dict[str, frozenset[Verdict]]] = {
 class SnapshotSink:
     """One JPEG per failing frame, named by its id and verdict, such as frame_00001234_FAIL.jpg.
 
-    The newest max_count are kept: at the cap the oldest of this run is deleted for each new one;
-    0 keeps none. Files that were there before the run are never touched, unless a new one takes
-    their name. when: fail, error or both. quality: JPEG, 1 to 100.
+    The newest options.max_count are kept: at that number the oldest of this run is deleted for each
+    new one. Files that were there before the run are never touched, unless a new one takes their
+    name. Raises ConfigError for options out of range.
     """
 
     name = "snapshots"
 
-    def __init__(self, folder: Path, *, max_count: int, when: str, quality: int) -> None:
+    def __init__(self, folder: Path, options: SnapshotOptions) -> None:
+        max_count, when, quality = options.max_count, options.when, options.quality
         if when not in WHEN:
             raise ConfigError(f"snapshots: when must be one of {', '.join(WHEN)}, not {when!r}")
         if max_count < 0:

@@ -11,6 +11,7 @@ from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.files import make_folder
 from inspector.outputs.mp4 import Mp4Writer
+from inspector.outputs.options import VideoOptions
 
 LIVE_TIME_BASE: Final = Fraction(1, 90_000)
 MAX_START_S: Final = 10
@@ -24,27 +25,13 @@ _MAX_TICKS_PER_S: Final = 10_000_000
 
 class VideoFileSink:
     """H.264 in fragmented MP4 on the source's time base: each picture within one tick of the time
-    of its frame, strictly rising; on 1/90000 s since the first frame where frames have no time.
-
-    preset, crf, threads: of x264. copy_audio: copy the sound of the source's file as it is.
-    """
+    of its frame, strictly rising; on 1/90000 s since the first frame where frames have no time."""
 
     name = "video_file"
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        preset: str,
-        crf: int,
-        threads: int,
-        copy_audio: bool = True,
-    ) -> None:
+    def __init__(self, path: Path, options: VideoOptions) -> None:
         self._path = path
-        self._preset = preset
-        self._crf = crf
-        self._threads = threads
-        self._copy_audio = copy_audio
+        self._options = options
         self._run: RunInfo | None = None
         self._writer: Mp4Writer | None = None
         self._hw: tuple[int, int] = (0, 0)
@@ -126,11 +113,11 @@ class VideoFileSink:
             self._path,
             hw=hw,
             time_base=self._time_base,
-            preset=self._preset,
-            crf=self._crf,
-            threads=self._threads,
+            preset=self._options.preset,
+            crf=self._options.crf,
+            threads=self._options.threads,
             gop=GOP,
-            sound_from=run.source.path if self._copy_audio else None,
+            sound_from=run.source.path if self._options.copy_audio else None,
             shift_s=self._shift * self._time_base,
         )
 

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from inspector.core.arrays import Image, Map
 from inspector.core.geometry import Affine
+from inspector.core.schema import OneOf, Positive
 from inspector.core.types import Defect, EngineOutput, Inspection, Verdict
 
 Analyze = Callable[[Image, Map, Affine, float], tuple[Defect, ...]]
@@ -16,10 +18,10 @@ Analyze = Callable[[Image, Map, Affine, float], tuple[Defect, ...]]
 class SizeRule:
     """A defect fails the frame when it reaches every limit that is given; none given: any does."""
 
-    min_length_mm: float | None = None
-    min_area_mm2: float | None = None
-    min_length_px: float | None = None
-    min_area_px: float | None = None
+    min_length_mm: Positive | None = None
+    min_area_mm2: Positive | None = None
+    min_length_px: Positive | None = None
+    min_area_px: Positive | None = None
 
     def fails(self, defect: Defect) -> bool:
         pairs = (
@@ -29,6 +31,15 @@ class SizeRule:
             (self.min_area_px, defect.area_px),
         )
         return all(value is not None and value >= limit for limit, value in pairs if limit)
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictOptions(SizeRule):
+    """The section `verdict` of the configuration. A threshold that is None is the engine's."""
+
+    rule: Annotated[str, OneOf("score", "defects", "either")] = "score"
+    image_threshold: float | None = None
+    pixel_threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

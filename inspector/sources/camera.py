@@ -11,7 +11,7 @@ from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import SourceLost
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.live import LiveReader
-from inspector.sources.reconnect import Backoff
+from inspector.sources.options import CameraOptions
 from inspector.sources.v4l2 import Capture, V4l2Capture
 
 # How often a read looks whether it shall end.
@@ -25,34 +25,31 @@ OpenCapture = Callable[[], Capture]
 
 
 class CameraSource:
-    """live: pts_s is None. index: N of /dev/videoN, or that path.
+    """live: pts_s is None. index: N of /dev/videoN, as number or text, or that path.
 
-    frame_hw (height, width) in px, fps in Hz: asked of the camera; None leaves the camera's choice.
-    What the camera gives is in `info`. A warning says where it differs from what was asked.
-    read_timeout_s: a camera silent for so long counts as lost. wait_for_source: the constructor
-    does not open the camera, and read() tries until the camera is there; `info` then has neither
-    size nor rate. A frame that cannot be decoded is a BadFrame. open_capture: another way to open
-    the camera. The constructor raises SourceError where the camera cannot be opened.
+    What the camera gives is in `info`. A warning says where it differs from what was asked. With
+    options.reconnect.wait_for_source the constructor does not open the camera, and read() tries
+    until the camera is there; `info` then has neither size nor rate. A frame that cannot be decoded
+    is a BadFrame. open_capture: another way to open the camera. The constructor raises SourceError
+    where the camera cannot be opened.
     """
 
     def __init__(
         self,
         index: int | str,
+        options: CameraOptions,
         *,
-        frame_hw: tuple[int, int] | None,
-        fps: float | None,
-        read_timeout_s: float,
-        backoff: Backoff,
-        wait_for_source: bool = False,
         open_capture: OpenCapture | None = None,
     ) -> None:
+        frame_hw, fps = options.frame_hw, options.fps
         self._name = f"camera {index}"
         self._asked = frame_hw, fps
         self._gives: tuple[tuple[int, int], float | None] | None = None
-        self._read_timeout_s = read_timeout_s
+        self._read_timeout_s = options.read_timeout_s
         self._open = open_capture or (lambda: V4l2Capture(index, frame_hw=frame_hw, fps=fps))
         closing = Event()
-        connection = None if wait_for_source else self._connect(closing)
+        backoff = options.reconnect
+        connection = None if backoff.wait_for_source else self._connect(closing)
         gives_hw, gives_fps = self._gives or (None, None)
         self._info = SourceInfo(source_id=self._name, live=True, frame_hw=gives_hw, fps=gives_fps)
         self._reader = LiveReader(self._name, self._connect, connection, backoff, closing)

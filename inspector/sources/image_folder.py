@@ -12,6 +12,9 @@ from inspector.core.errors import DataError, SourceError
 from inspector.core.picture_files import pictures_of
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.numbering import Numbering
+from inspector.sources.options import ImageFolderOptions
+
+DEFAULT_FPS = 10.0
 
 # A share says little about a few pictures.
 _FEW = 10
@@ -20,15 +23,17 @@ _FEW = 10
 class ImageFolderSource:
     """A folder, a glob or one picture; in natural order of the names (2 before 10).
 
-    pattern: of a folder, the pictures right in it are taken, by their suffix. fps: picture i has
-    the time i / fps. max_unreadable: share in [0, 1] of the pictures read so far (taken as 10 while
+    pattern: of a folder, the pictures right in it are taken, by their suffix. options.fps: None
+    is 10. options.max_unreadable: share in [0, 1] of the pictures read so far (taken as 10 while
     they are fewer) that may be unreadable: each comes as BadFrame, one more and read() raises
     SourceError. Grey pictures become BGR, alpha is dropped, 16 bits are scaled to 8, the EXIF
     orientation is honoured. Pictures may differ in size; `info.frame_hw` is that of the first
     readable one.
     """
 
-    def __init__(self, pattern: str, *, fps: float, max_unreadable: float) -> None:
+    def __init__(self, pattern: str, options: ImageFolderOptions) -> None:
+        fps = DEFAULT_FPS if options.fps is None else options.fps
+        max_unreadable = options.max_unreadable
         if fps <= 0:
             raise SourceError(f"the rate for the pictures {pattern} must be above 0, not {fps}")
         if not 0 <= max_unreadable <= 1:

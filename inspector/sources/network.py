@@ -13,7 +13,7 @@ from inspector.core.errors import SourceError, SourceLost
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.decoding import Decoded, StreamDecoder, frame_rate, video_stream
 from inspector.sources.live import LiveReader
-from inspector.sources.reconnect import Backoff
+from inspector.sources.options import NetworkOptions
 from inspector.sources.uri import mask_secrets, masked
 
 # FFmpeg listens to a stream for 5 s before it says what is in it; what it has heard is kept.
@@ -24,29 +24,21 @@ _LONGEST_GOP_S = 30.0
 class NetworkSource:
     """live: pts_s is None, and a frame that nobody takes in time is the pipeline's to drop.
 
-    url: may hold a user and a password; they are shown nowhere. open_timeout_s, read_timeout_s:
-    a server that says nothing for so long counts as broken. The constructor tries once and raises
-    SourceError; with wait_for_source it leaves that to read(), which goes on trying.
+    url: may hold a user and a password; they are shown nowhere. The constructor tries once and
+    raises SourceError; with options.reconnect.wait_for_source read() opens the stream instead, and
+    tries until the server answers.
     After each (re)connect frames begin with the first key frame. A stream that the server ends is
     reached again, but a file of known length, served over HTTP, ends the source.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        open_timeout_s: float,
-        read_timeout_s: float,
-        backoff: Backoff,
-        transport: str = "tcp",
-        wait_for_source: bool = False,
-    ) -> None:
+    def __init__(self, url: str, options: NetworkOptions) -> None:
         self._url = url
         self._name = masked(url)
-        self._timeouts = (open_timeout_s, read_timeout_s)
-        self._transport = transport
+        self._timeouts = (options.open_timeout_s, options.read_timeout_s)
+        self._transport = options.rtsp_transport
+        backoff = options.reconnect
         closing = Event()
-        connection = None if wait_for_source else self._connect(closing)
+        connection = None if backoff.wait_for_source else self._connect(closing)
         self._info = SourceInfo(
             source_id=self._name,
             live=True,

@@ -14,8 +14,12 @@ from inspector.core.arrays import Image, frozen
 from inspector.core.clock import now_ns, utc_now
 from inspector.core.errors import DataError, SourceError
 from inspector.core.types import Frame, SourceInfo
+from inspector.sources.options import SyntheticOptions
 from inspector.synthetic.defect_shapes import KINDS
 from inspector.synthetic.web import MovingWeb, VisibleDefect, scattered_defects
+
+DEFAULT_FPS = 10.0
+DEFAULT_HW = (720, 1280)
 
 _FRAMES_TO_PASS = 16
 """Frames that a point of the web needs from one border of the picture to the other."""
@@ -30,36 +34,28 @@ _THREAD_PX = 9
 class SyntheticSource:
     """Frames of a web that scrolls by a sixteenth of the picture per frame.
 
-    frames: how many, None for no end. defect_rate: new defects per frame on the average, of all
-    kinds and random sizes. paced: live, a frame every 1 / fps s; otherwise as fast as it is read.
-    texture: a picture to make the web of; None weaves one.
+    name: becomes info.source_id. options.fps: None is 10; options.frame_size: None is 1280x720.
     """
 
-    def __init__(
-        self,
-        *,
-        frames: int | None,
-        frame_hw: tuple[int, int],
-        fps: float,
-        seed: int,
-        mm_per_px: float,
-        defect_rate: float,
-        paced: bool,
-        texture: Path | None = None,
-    ) -> None:
+    def __init__(self, name: str, options: SyntheticOptions) -> None:
+        web = options.synthetic
+        fps = DEFAULT_FPS if options.fps is None else options.fps
+        frame_hw = options.frame_hw or DEFAULT_HW
+        seed, mm_per_px, defect_rate = web.seed, web.mm_per_px, web.defect_rate
         if not (fps > 0 and mm_per_px > 0 and defect_rate >= 0 and min(frame_hw) > 0):
             raise SourceError(
                 "a synthetic source needs fps, mm_per_px and frame size above 0 and a defect rate"
                 f" of at least 0, not {fps}, {mm_per_px}, {frame_hw} and {defect_rate}"
             )
-        surface = woven_texture(seed) if texture is None else _read_texture(texture)
+        surface = woven_texture(seed) if web.texture is None else _read_texture(Path(web.texture))
         self._web = _web(surface, frame_hw, mm_per_px, seed, defect_rate)
+        frames, paced = web.frames, web.paced
         self._frames, self._paced = frames, paced
         self._tick = 1 / Fraction(fps).limit_denominator(1001)
         self._next, self._due_s = 0, 0.0
         self._closed = threading.Event()
         self._info = SourceInfo(
-            source_id="synthetic",
+            source_id=name,
             live=paced,
             frame_hw=frame_hw,
             fps=fps,

@@ -38,7 +38,8 @@ class Capture(Protocol):
 
 
 class V4l2Capture:
-    """index: N of /dev/videoN, or that path. frame_hw, fps: asked for; a camera may give others.
+    """index: N of /dev/videoN, as number or text, or that path. frame_hw, fps: asked of the camera,
+    which may give others.
 
     `VideoCapture.read` waits up to 10 s in the driver, and only an environment variable changes
     that; `waitAny`, which OpenCV has for V4L2 alone, takes a timeout, for all but the first frame.
@@ -47,7 +48,7 @@ class V4l2Capture:
     def __init__(
         self, index: int | str, *, frame_hw: tuple[int, int] | None, fps: float | None
     ) -> None:
-        device = Path(f"/dev/video{index}") if isinstance(index, int) else Path(index)
+        device = Path(f"/dev/video{index}") if str(index).isdigit() else Path(str(index))
         if not device.exists():
             raise SourceError(f"the camera {device} does not exist")
         # Also for links such as those in /dev/v4l/by-id.

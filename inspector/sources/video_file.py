@@ -15,8 +15,11 @@ from inspector.core.errors import SourceError
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.decoding import Decoded, StreamDecoder, frame_rate, video_stream
 from inspector.sources.numbering import Numbering
+from inspector.sources.options import VideoFileOptions
 from inspector.sources.timeline import Timeline
 from inspector.sources.uri import mask_secrets, masked
+
+DEFAULTS = VideoFileOptions()
 
 _CLOSE_WAIT_S = 1.0
 _DEFAULT_RATE = Fraction(25)
@@ -27,12 +30,11 @@ class VideoFileSource:
     as BadFrame, up to the next clean key frame.
 
     `info.frame_count` is the container's where it has one, else estimated from the duration; a
-    damaged or truncated file gives fewer. `info.frame_hw` is after rotation.
-    threads: of the decoder, 0 is one per core; 1 costs the least per frame, and gives damaged
-    pictures where more give none.
+    damaged or truncated file gives fewer. `info.frame_hw` is after rotation. Raises SourceError.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path | str, options: VideoFileOptions = DEFAULTS) -> None:
+        path = Path(path)
         self._name = masked(str(path))
         self._container = _opened(path, self._name)
         self._numbering = Numbering(self._name)
@@ -42,7 +44,7 @@ class VideoFileSource:
         with ExitStack() as on_failure:
             on_failure.callback(self._container.close)
             self._stream = video_stream(self._container, self._name)
-            self._decoder = StreamDecoder(self._stream, threads=threads)
+            self._decoder = StreamDecoder(self._stream, threads=options.decode_threads)
             self._steps = self._decode_all()
             rate = frame_rate(self._stream)
             period_s = 1 / (rate or _DEFAULT_RATE)

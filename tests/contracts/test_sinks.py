@@ -27,16 +27,17 @@ from inspector.core.types import (
 )
 from inspector.outputs import SINKS
 from inspector.outputs.json_log import read_log
+from inspector.outputs.options import SnapshotOptions, VideoOptions
 from inspector.render.side_by_side import SideBySide
 
 HW = (24, 32)
 UTC = "2026-01-31T12:00:00.123Z"
 
-SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
-    "video_file": ("out.mp4", {"preset": "ultrafast", "crf": 23, "threads": 1}),
-    "csv_log": ("out.csv", {}),
-    "json_log": ("out.jsonl", {}),
-    "snapshots": ("out", {"max_count": 100, "when": "both", "quality": 90}),
+ARGUMENTS: dict[str, tuple[str, list[Any]]] = {
+    "video_file": ("out.mp4", [VideoOptions()]),
+    "csv_log": ("out.csv", []),
+    "json_log": ("out.jsonl", []),
+    "snapshots": ("out", [SnapshotOptions()]),
 }
 
 
@@ -61,8 +62,8 @@ READERS: dict[str, tuple[Callable[[Path], int], int]] = {
 
 def make(name: str, folder: Path) -> tuple[Sink, Path]:
     module, _, cls = SINKS[name].partition(":")
-    file, settings = SETTINGS[name]
-    sink: Sink = getattr(importlib.import_module(module), cls)(folder / file, **settings)
+    file, options = ARGUMENTS[name]
+    sink: Sink = getattr(importlib.import_module(module), cls)(folder / file, *options)
     return sink, folder / file
 
 
@@ -118,7 +119,7 @@ def write_all(sink: Sink) -> None:
 
 
 def test_every_sink_of_the_table_is_covered_here() -> None:
-    assert set(SINKS) == set(SETTINGS) == set(READERS)
+    assert set(SINKS) == set(ARGUMENTS) == set(READERS)
 
 
 @pytest.mark.parametrize("name", SINKS)

@@ -18,17 +18,17 @@ from stream_servers import HttpServer
 from inspector.core.errors import SourceError
 from inspector.core.types import Frame
 from inspector.sources import SOURCES
+from inspector.sources.options import (
+    CameraOptions,
+    ImageFolderOptions,
+    NetworkOptions,
+    SourceOptions,
+    SyntheticOptions,
+    WebOptions,
+)
 from inspector.sources.reconnect import Backoff
 
 BACKOFF = Backoff(first_s=0.02, max_s=0.05, give_up_s=None)
-SYNTHETIC: dict[str, Any] = {
-    "frame_hw": (64, 96),
-    "fps": 25.0,
-    "seed": 1,
-    "mm_per_px": 0.1,
-    "defect_rate": 0.5,
-    "paced": False,
-}
 
 
 def source_class(name: str) -> Any:
@@ -49,16 +49,18 @@ def make(tmp_path: Path) -> Iterator[Callable[[str], Any]]:
         if name == "image_folder":
             for index, image in enumerate(moving(40)):
                 assert cv2.imwrite(str(tmp_path / f"{index}.png"), image)
-            return kind(str(tmp_path), fps=25, max_unreadable=0)
+            return kind(str(tmp_path), ImageFolderOptions(fps=25, max_unreadable=0))
         if name == "network":
             servers.append(HttpServer(transport_stream(200)))
-            return kind(servers[-1].url, open_timeout_s=2, read_timeout_s=2, backoff=BACKOFF)
+            waiting = NetworkOptions(open_timeout_s=2, read_timeout_s=2, reconnect=BACKOFF)
+            return kind(servers[-1].url, waiting)
         if name == "camera":
             capture = ScriptedCapture(*range(200))
-            asked = {"frame_hw": None, "fps": None, "read_timeout_s": 2.0, "backoff": BACKOFF}
-            return kind(0, open_capture=lambda: capture, **asked)
+            asked = CameraOptions(read_timeout_s=2.0, reconnect=BACKOFF)
+            return kind(0, asked, open_capture=lambda: capture)
         assert name == "synthetic", f"say here how to open a source of the kind {name}"
-        return kind(frames=40, **SYNTHETIC)
+        web = WebOptions(frames=40, defect_rate=0.5)
+        return kind(name, SyntheticOptions(frame_size="96x64", fps=25.0, synthetic=web))
 
     yield made
     for server in servers:
@@ -114,27 +116,17 @@ def test_a_source_of_known_length_gives_so_many_frames(name, make):
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments"),
+    ("name", "uri"),
     [
-        ("video_file", ((Path("/nowhere/a.mp4"),), {})),
-        ("image_folder", (("/nowhere/*.png",), {"fps": 1, "max_unreadable": 0})),
-        (
-            "network",
-            (
-                ("http://127.0.0.1:9/live",),
-                {"open_timeout_s": 1, "read_timeout_s": 1, "backoff": BACKOFF},
-            ),
-        ),
-        (
-            "camera",
-            ((97,), {"frame_hw": None, "fps": None, "read_timeout_s": 1, "backoff": BACKOFF}),
-        ),
+        ("video_file", "/nowhere/a.mp4"),
+        ("image_folder", "/nowhere/*.png"),
+        ("network", "http://127.0.0.1:9/live"),
+        ("camera", "97"),
     ],
 )
-def test_what_is_missing_is_a_source_error(name, arguments):
-    positional, named = arguments
+def test_what_is_missing_is_a_source_error(name, uri):
     with pytest.raises(SourceError) as caught:
-        source_class(name)(*positional, **named)
+        source_class(name)(uri, SourceOptions(open_timeout_s=1))
     assert "\n" not in str(caught.value)
 
 

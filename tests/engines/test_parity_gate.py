@@ -10,9 +10,9 @@ from engines import golden, parity
 from engines.backends.onnx import OnnxEngine
 from engines.parity import TOLERANCES, Region, Ruler
 from engines.spec import PRECISIONS
-from inspector.config import MeasureConfig
 from inspector.core.errors import ParityError
-from inspector.gate import ruler
+from inspector.gate import make_ruler
+from inspector.measure.options import MeasureOptions
 
 
 class Altered:
@@ -37,7 +37,7 @@ def engine(engine_file):
 
 def found(engine, change, **options):
     spec = engine.spec
-    measuring = ruler(spec, None, MeasureConfig(), pixel_threshold=spec.pixel_threshold)
+    measuring = make_ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
     result = parity.find(Altered(engine, change), ruler=measuring, **options)
     assert result is not None
     return result
@@ -104,7 +104,7 @@ def test_a_verdict_by_size_that_flips_is_refused_however_close(engine):
         return seen[-1] >= limit
 
     limit = 0.0
-    measuring = ruler(spec, None, MeasureConfig(), pixel_threshold=level, failed=failed)
+    measuring = make_ruler(spec, None, MeasureOptions(), pixel_threshold=level, failed=failed)
     altered = Altered(engine, change)
     assert parity.find(altered, pixel_threshold=level, ruler=measuring).broken == ()
     limit = (seen[0] + seen[1]) / 2
@@ -115,7 +115,7 @@ def test_a_verdict_by_size_that_flips_is_refused_however_close(engine):
 
 def test_a_region_of_another_length_is_refused(engine):
     level = float(np.quantile(golden.unpack(engine.spec).maps, 0.9))
-    right = ruler(engine.spec, None, MeasureConfig(), pixel_threshold=level)
+    right = make_ruler(engine.spec, None, MeasureOptions(), pixel_threshold=level)
     turns = itertools.cycle((1.2, 1.0))
 
     def swollen(anomaly_map):

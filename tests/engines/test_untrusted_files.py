@@ -14,9 +14,9 @@ from onnx import helper
 from engines import golden
 from engines.spec import SPEC_KEY
 from engines.spec_file import SPEC_HASH_KEY, read_spec
-from inspector.config import MeasureConfig
 from inspector.core.errors import SpecError
-from inspector.gate import ruler
+from inspector.gate import make_ruler
+from inspector.measure.options import MeasureOptions
 
 
 @FEW
@@ -62,7 +62,7 @@ def test_a_spec_with_any_value_anywhere_is_refused_or_works(parsed, tmp_path, da
         return
     assert read.threshold_rule.sentences()
     assert json.loads(read.to_json())
-    kept = ruler(read, None, MeasureConfig(), pixel_threshold=read.pixel_threshold)
+    kept = make_ruler(read, None, MeasureOptions(), pixel_threshold=read.pixel_threshold)
     kept.measure(np.zeros(read.map_hw, np.float32))
 
 

@@ -26,7 +26,7 @@ from inspector.outputs.json_log import read_log
 ROOT = Path(__file__).parents[2]
 PACED = ["--source", "synthetic", "--set", "engine.backend=fake", "--set", "source.fps=100"]
 PACED += ["--set", "source.synthetic.paced=true", "--set", "source.synthetic.frames=null"]
-PACED += ["--set", "source.frame_hw=[240, 320]", "--set", "verdict.pixel_threshold=9"]
+PACED += ["--set", "source.frame_size=320x240", "--set", "verdict.pixel_threshold=9"]
 
 
 def start(out: Path, *arguments: str) -> "subprocess.Popen[str]":

@@ -174,7 +174,7 @@ def test_the_synthetic_web_runs_without_an_engine_file(inspect: Inspect) -> None
         "synthetic",
         None,
         *("--set", "engine.backend=fake", "--set", "source.synthetic.frames=5"),
-        *("--set", "source.frame_hw=[240, 320]"),
+        *("--set", "source.frame_size=320x240"),
     )
     assert ran.code == 0
     assert ran.summary["inspected"] == 5

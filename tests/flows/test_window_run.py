@@ -15,7 +15,7 @@ from flow_rig import RESULTS
 
 ROOT = Path(__file__).parents[2]
 WEB = ["--source", "synthetic", "--set", "engine.backend=fake", "--set", "source.fps=20"]
-WEB += ["--set", "source.frame_hw=[240, 320]", "--set", "verdict.pixel_threshold=9"]
+WEB += ["--set", "source.frame_size=320x240", "--set", "verdict.pixel_threshold=9"]
 
 
 @pytest.fixture(scope="module")

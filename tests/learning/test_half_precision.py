@@ -13,9 +13,9 @@ from engines import golden
 from engines.backends.onnx import OnnxEngine
 from engines.spec import CONVERTED_FROM
 from engines.spec_file import graph_hash, read_engine, write_engine
-from inspector.config import MeasureConfig
 from inspector.core.errors import EngineError, ParityError
-from inspector.gate import ruler
+from inspector.gate import make_ruler
+from inspector.measure.options import MeasureOptions
 from learning import checking as parity
 from learning.backbones.zoo import DEFAULT, resolve
 from learning.converting import convert_to_half
@@ -29,7 +29,7 @@ from learning.methods.glass.method import Glass
 
 def converted(source, out):
     spec, _ = read_engine(source)
-    measuring = ruler(spec, None, MeasureConfig(), pixel_threshold=spec.pixel_threshold)
+    measuring = make_ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
     return convert_to_half(source, out, measuring, threads=1)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import pytest
 
 from inspector.core.errors import ConfigError
-from inspector.core.schema import AtLeast, Between, OneOf, build
+from inspector.core.schema import AtLeast, Between, Matches, OneOf, SizeText, build, parse_size
 
 
 @dataclass(frozen=True)
@@ -63,3 +63,31 @@ def test_what_is_wrong_is_named_by_its_dotted_path(raw: Any, sentence: str) -> N
     with pytest.raises(ConfigError) as caught:
         build(Outer, raw, ConfigError)
     assert sentence in str(caught.value)
+
+
+@dataclass(frozen=True)
+class Part:
+    size: SizeText | None = None
+    name: Annotated[str, Matches(r"[a-z]+", "small letters")] = "a"
+
+
+def test_a_size_is_written_width_by_height() -> None:
+    assert parse_size(build(Part, {"size": "1280x720"}, ConfigError).size or "") == (720, 1280)
+
+
+@pytest.mark.parametrize("size", ["720", "x720", "1280X720", "0x720", "1280x16385", " 1x1", 12])
+def test_another_form_of_a_size_is_refused(size: object) -> None:
+    with pytest.raises(ConfigError, match="size must be WxH with sides between 1 and 16384"):
+        build(Part, {"size": size}, ConfigError)
+
+
+def test_a_text_that_does_not_match_is_refused_in_words() -> None:
+    with pytest.raises(ConfigError, match="name may hold only small letters, not 'A1'"):
+        build(Part, {"name": "A1"}, ConfigError)
+
+
+def test_the_nearest_known_key_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"known keys here: name, size; did you mean size\?$"):
+        build(Part, {"siez": 1}, ConfigError)
+    with pytest.raises(ConfigError, match=r"known keys here: name, size$"):
+        build(Part, {"colour": 1}, ConfigError)

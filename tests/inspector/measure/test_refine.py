@@ -9,21 +9,12 @@ from inspector.core.types import Defect
 from inspector.measure.analyzer import DefectSizeAnalyzer
 from inspector.measure.contours import find_regions
 from inspector.measure.edges import trimmed
-from inspector.measure.severity import SeverityLimits
+from inspector.measure.options import MeasureOptions
 from inspector.synthetic.rendered_defects import RenderedDefect
 
 
 def analyze(image: np.ndarray, anomaly_map: np.ndarray) -> tuple[Defect, ...]:
-    analyzer = DefectSizeAnalyzer(
-        None,
-        refine=True,
-        min_area_px=0.0,
-        min_area_mm2=None,
-        opening_px=0,
-        severity=SeverityLimits(),
-        max_refined=20,
-        inspected=None,
-    )
+    analyzer = DefectSizeAnalyzer(None, MeasureOptions(max_refined=20))
     return analyzer.analyze(image, anomaly_map, TO_FRAME, THRESHOLD)
 
 

@@ -23,7 +23,7 @@ def graded(limits: SeverityLimits, **measured: float | None) -> Severity:
     [(0.9, "low"), (1.0, "medium"), (2.5, "high"), (3.0, "critical"), (99.0, "critical")],
 )
 def test_a_limit_reached_gives_its_grade(length: float, severity: str) -> None:
-    limits = SeverityLimits(length_mm=(1.0, 2.0, 3.0))
+    limits = SeverityLimits(length_mm=(1.0, 2.0, 3.0), score_ratio=None)
     assert graded(limits, length_mm=length, area_mm2=0.1) == severity
 
 
@@ -33,7 +33,7 @@ def test_the_worst_grade_wins() -> None:
 
 
 def test_pixels_count_only_without_a_calibration() -> None:
-    limits = SeverityLimits(length_px=(10, 20, 30))
+    limits = SeverityLimits(length_px=(10, 20, 30), score_ratio=None)
     assert graded(limits) is Severity.CRITICAL
     assert graded(limits, length_mm=1.0, area_mm2=1.0) is Severity.LOW
 

@@ -23,6 +23,7 @@ import numpy as np
 from output_parts import FlatPicture, defect, inspection, run_info
 from inspector.core.errors import SinkError
 from inspector.core.types import Verdict
+from inspector.outputs.options import VideoOptions
 from inspector.outputs.csv_log import CsvLogSink
 from inspector.outputs.json_log import JsonLogSink
 from inspector.outputs.video_file import VideoFileSink
@@ -32,7 +33,7 @@ preset, threads, sound = sys.argv[5], int(sys.argv[6]), sys.argv[7]
 if limit:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-video = VideoFileSink(folder / "v.mp4", preset=preset, crf=23, threads=threads)
+video = VideoFileSink(folder / "v.mp4", VideoOptions(preset=preset, threads=threads))
 sinks = [video, JsonLogSink(folder / "i.jsonl"), CsvLogSink(folder / "d.csv")]
 run = run_info(time_base=Fraction(1, 90_000), path=Path(sound) if sound else None)
 random = np.random.default_rng(0)

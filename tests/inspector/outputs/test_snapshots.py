@@ -8,12 +8,13 @@ from output_parts import FlatPicture, inspection, run_info
 
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.types import Verdict
+from inspector.outputs.options import SnapshotOptions
 from inspector.outputs.snapshots import SnapshotSink
 
 
 def take(folder: Path, verdicts: list[Verdict], **changes: object) -> list[str]:
-    settings = {"max_count": 10, "when": "both", "quality": 90} | changes
-    sink = SnapshotSink(folder, **settings)  # type: ignore[arg-type]
+    options = SnapshotOptions(**({"max_count": 10} | changes))  # type: ignore[arg-type]
+    sink = SnapshotSink(folder, options)
     sink.open(run_info())
     for number, verdict in enumerate(verdicts):
         sink.write(inspection(number, verdict=verdict), FlatPicture(100 + number))

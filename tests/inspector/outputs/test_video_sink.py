@@ -21,6 +21,7 @@ from output_parts import (
 
 from inspector.core.errors import SinkError
 from inspector.core.types import Frame, Inspection, RunInfo, SourceInfo, Verdict
+from inspector.outputs.options import VideoOptions
 from inspector.outputs.video_file import VideoFileSink
 from inspector.render.side_by_side import SideBySide
 from inspector.sources.video_file import VideoFileSource
@@ -29,8 +30,7 @@ TICK = Fraction(1, 90_000)
 
 
 def sink_at(path: Path, **changes: object) -> VideoFileSink:
-    settings = {"preset": "ultrafast", "crf": 23, "threads": 1} | changes
-    return VideoFileSink(path, **settings)  # type: ignore[arg-type]
+    return VideoFileSink(path, VideoOptions(**changes))  # type: ignore[arg-type]
 
 
 def write(path: Path, pts: list[float], run: RunInfo, **changes: object) -> None:

@@ -1,23 +1,24 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from loguru import logger
 from scripted_camera import ScriptedCapture
 
 from inspector.build import open_source
-from inspector.config import ReconnectConfig, SourceConfig
 from inspector.core.errors import SourceError, SourceLost
 from inspector.core.types import BadFrame, Frame
 from inspector.sources.camera import CameraSource
+from inspector.sources.options import CameraOptions, SourceOptions
 from inspector.sources.reconnect import Backoff
 
 FAST = Backoff(first_s=0.01, max_s=0.02, give_up_s=None)
 
 
 def opened(
-    *captures: ScriptedCapture | SourceError, backoff: Backoff = FAST, **more
+    *captures: ScriptedCapture | SourceError, backoff: Backoff = FAST, **asked
 ) -> CameraSource:
     """One after the other for each try; the last one again and again."""
     left = list(captures)
@@ -28,8 +29,8 @@ def opened(
             raise capture
         return capture
 
-    asked = {"frame_hw": None, "fps": None, "read_timeout_s": 0.1, **more}
-    return CameraSource(0, backoff=backoff, open_capture=open_capture, **asked)
+    options = CameraOptions(**{"read_timeout_s": 0.1, "reconnect": backoff, **asked})
+    return CameraSource(0, options, open_capture=open_capture)
 
 
 def test_frames_are_numbered_live_and_frozen():
@@ -103,7 +104,9 @@ def test_a_camera_never_read_is_released_by_close():
 
 def test_a_camera_that_is_missing_at_the_start_is_waited_for():
     missing = SourceError("the camera /dev/video0 does not exist")
-    source = opened(missing, missing, ScriptedCapture(5, 6), wait_for_source=True)
+    source = opened(
+        missing, missing, ScriptedCapture(5, 6), backoff=replace(FAST, wait_for_source=True)
+    )
     assert (source.info.frame_hw, source.info.fps) == (None, None)
     frames = [source.read() for _ in range(2)]
     source.close()
@@ -112,20 +115,20 @@ def test_a_camera_that_is_missing_at_the_start_is_waited_for():
 
 
 def test_waiting_for_a_camera_ends_after_the_configured_time():
-    backoff = Backoff(first_s=0.01, max_s=0.02, give_up_s=0.05)
+    backoff = Backoff(first_s=0.01, max_s=0.02, give_up_s=0.05, wait_for_source=True)
     missing = SourceError("the camera /dev/video0 does not exist")
-    source = opened(missing, backoff=backoff, wait_for_source=True)
+    source = opened(missing, backoff=backoff)
     with pytest.raises(SourceLost, match="does not exist; given up after"):
         source.read()
     source.close()
 
 
 def test_the_configuration_makes_a_camera_waited_for():
-    waiting = ReconnectConfig(wait_for_source=True)
-    source = open_source(SourceConfig(uri="/dev/video97", reconnect=waiting))
+    waiting = Backoff(wait_for_source=True)
+    source = open_source(SourceOptions(uri="/dev/video97", reconnect=waiting))
     source.close()
     with pytest.raises(SourceError, match="camera /dev/video97 does not exist"):
-        open_source(SourceConfig(uri="/dev/video97"))
+        open_source(SourceOptions(uri="/dev/video97"))
 
 
 @pytest.fixture
@@ -139,7 +142,7 @@ def warnings() -> Iterator[list[str]]:
 
 
 def test_another_size_than_asked_is_one_warning(warnings):
-    opened(ScriptedCapture(1), frame_hw=(1080, 1920)).close()
+    opened(ScriptedCapture(1), frame_size="1920x1080").close()
     (line,) = warnings
     assert "gives frames of 6x4 px (width x height), not the 1920x1080" in line
 
@@ -169,12 +172,12 @@ def test_a_camera_that_hides_its_rate_is_one_warning(warnings):
 @pytest.mark.parametrize("index", [97, "/dev/video97"])
 def test_a_camera_that_does_not_exist_is_one_sentence(index, capfd):
     with pytest.raises(SourceError, match="camera /dev/video97 does not exist") as caught:
-        CameraSource(index, frame_hw=None, fps=None, read_timeout_s=1, backoff=FAST)
+        CameraSource(index, CameraOptions())
     assert caught.value.exit_code == 2
     assert capfd.readouterr().err == ""
 
 
 def test_a_device_that_is_no_camera_is_refused(capfd):
     with pytest.raises(SourceError, match="/dev/null is no camera"):
-        CameraSource("/dev/null", frame_hw=None, fps=None, read_timeout_s=1, backoff=FAST)
+        CameraSource("/dev/null", CameraOptions())
     assert capfd.readouterr().err == ""

@@ -11,6 +11,7 @@ from inspector.core.errors import SourceError
 from inspector.core.picture_files import natural_key
 from inspector.core.types import BadFrame, Frame
 from inspector.sources.image_folder import ImageFolderSource
+from inspector.sources.options import ImageFolderOptions
 
 
 def paint(path: Path, value: int = 100, hw: tuple[int, int] = (8, 12)) -> None:
@@ -19,7 +20,8 @@ def paint(path: Path, value: int = 100, hw: tuple[int, int] = (8, 12)) -> None:
 
 
 def opened(pattern: Path | str, *, max_unreadable: float = 0.1) -> ImageFolderSource:
-    return ImageFolderSource(str(pattern), fps=30, max_unreadable=max_unreadable)
+    options = ImageFolderOptions(fps=30, max_unreadable=max_unreadable)
+    return ImageFolderSource(str(pattern), options)
 
 
 def read_all(source: ImageFolderSource) -> list[Frame | BadFrame]:
@@ -47,7 +49,7 @@ def test_pictures_come_in_natural_order_at_a_steady_rate(tmp_path: Path):
 def test_a_broken_rate_keeps_its_exact_time(tmp_path: Path):
     for number in range(4):
         paint(tmp_path / f"{number}.png")
-    source = ImageFolderSource(str(tmp_path), fps=29.97, max_unreadable=0)
+    source = ImageFolderSource(str(tmp_path), ImageFolderOptions(fps=29.97, max_unreadable=0))
     assert source.info.time_base == Fraction(100, 2997)
     assert read_all(source)[3].pts_s == float(3 * Fraction(100, 2997))
 
@@ -150,9 +152,9 @@ def test_what_holds_no_readable_picture_is_refused(tmp_path: Path):
 def test_rates_and_shares_out_of_range_are_refused(tmp_path: Path):
     paint(tmp_path / "1.png")
     with pytest.raises(SourceError, match="above 0"):
-        ImageFolderSource(str(tmp_path), fps=0, max_unreadable=0)
+        ImageFolderSource(str(tmp_path), ImageFolderOptions(fps=0))
     with pytest.raises(SourceError, match=r"0\.\.1"):
-        ImageFolderSource(str(tmp_path), fps=1, max_unreadable=2)
+        ImageFolderSource(str(tmp_path), ImageFolderOptions(max_unreadable=2))
 
 
 def test_digits_sort_by_their_value():

@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from stream_servers import HttpServer, RtspServer, StreamServer
 from inspector.core.errors import SourceError, SourceLost
 from inspector.core.types import BadFrame, Frame
 from inspector.sources.network import NetworkSource
+from inspector.sources.options import NetworkOptions
 from inspector.sources.reconnect import Backoff
 
 FAST = Backoff(first_s=0.02, max_s=0.05, give_up_s=None)
@@ -32,8 +34,9 @@ def logged():
 
 
 def opened(url: str, *, backoff: Backoff = FAST, wait: bool = False, **more) -> NetworkSource:
-    timeouts = {"open_timeout_s": 2.0, "read_timeout_s": 0.4, **more}
-    return NetworkSource(url, backoff=backoff, wait_for_source=wait, **timeouts)
+    backoff = replace(backoff, wait_for_source=wait)
+    options = {"open_timeout_s": 2.0, "read_timeout_s": 0.4, "reconnect": backoff, **more}
+    return NetworkSource(url, NetworkOptions(**options))
 
 
 def frames_of(source: NetworkSource, count: int) -> list[Frame | BadFrame]:

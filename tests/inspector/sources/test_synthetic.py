@@ -10,15 +10,19 @@ import numpy as np
 import pytest
 
 from inspector.core.errors import SourceError
+from inspector.sources.options import SyntheticOptions, WebOptions
 from inspector.sources.synthetic import SyntheticSource, woven_texture
 
 
 def source(**change: object) -> SyntheticSource:
-    settings: dict[str, object] = {
-        "frames": 5, "frame_hw": (96, 128), "fps": 25.0, "seed": 3, "mm_per_px": 0.5,
-        "defect_rate": 0.3, "paced": False, **change,
-    }  # fmt: skip
-    return SyntheticSource(**settings)  # type: ignore[arg-type]
+    fps = change.pop("fps", 25.0)
+    web: dict[str, object] = {"frames": 5, "seed": 3, "mm_per_px": 0.5, "defect_rate": 0.3}
+    options = SyntheticOptions(
+        fps=fps,  # type: ignore[arg-type]
+        frame_size="128x96",
+        synthetic=WebOptions(**(web | change)),  # type: ignore[arg-type]
+    )
+    return SyntheticSource("synthetic", options)
 
 
 def test_frames_are_numbered_timed_frozen_and_end() -> None:
@@ -88,17 +92,17 @@ def test_close_ends_a_read_that_waits() -> None:
 def test_a_texture_from_a_file_is_what_the_web_is_made_of(tmp_path: Path) -> None:
     path = tmp_path / "red.png"
     assert cv2.imwrite(str(path), np.full((40, 40, 3), (10, 10, 200), np.uint8))
-    frame = source(texture=path, defect_rate=0.0).read()
+    frame = source(texture=str(path), defect_rate=0.0).read()
     assert frame is not None
     assert frame.image[..., 2].mean() > 4 * frame.image[..., 0].mean()
 
 
 def test_a_texture_that_is_missing_or_no_picture_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"missing\.png cannot be read"):
-        source(texture=tmp_path / "missing.png")
+        source(texture=str(tmp_path / "missing.png"))
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(SourceError, match=r"text\.png cannot be decoded"):
-        source(texture=tmp_path / "text.png")
+        source(texture=str(tmp_path / "text.png"))
     with pytest.raises(SourceError, match="fps"):
         source(fps=0.0)
 

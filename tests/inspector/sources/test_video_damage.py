@@ -9,6 +9,7 @@ from source_clips import flip_bytes, moving, write_clip
 
 from inspector.core.errors import SourceError
 from inspector.core.types import BadFrame, Frame
+from inspector.sources.options import VideoFileOptions
 from inspector.sources.video_file import VideoFileSource
 
 # Between x264 at its ultrafast preset and the texture.
@@ -16,7 +17,7 @@ CODED = 8.0
 
 
 def read_all(path: Path, *, threads: int = 1) -> list[Frame | BadFrame]:
-    source = VideoFileSource(path, threads=threads)
+    source = VideoFileSource(path, VideoFileOptions(decode_threads=threads))
     frames = []
     while (frame := source.read()) is not None:
         frames.append(frame)

@@ -12,6 +12,7 @@ from source_clips import HW, moving, set_display_matrix, write_clip, write_sound
 
 from inspector.core.errors import SourceError
 from inspector.core.types import BadFrame, Frame
+from inspector.sources.options import VideoFileOptions
 from inspector.sources.uri import kind_of
 from inspector.sources.video_file import VideoFileSource
 
@@ -21,7 +22,7 @@ CODED = 8.0
 
 
 def read_all(path: Path, *, threads: int = 1) -> list[Frame | BadFrame]:
-    source = VideoFileSource(path, threads=threads)
+    source = VideoFileSource(path, VideoFileOptions(decode_threads=threads))
     frames = []
     while (frame := source.read()) is not None:
         frames.append(frame)

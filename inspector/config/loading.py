@@ -1,0 +1,156 @@
+"""Reads config.yaml and the settings of the command line."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from inspector.config.sections import Config, SourceEntry
+from inspector.core.errors import ConfigError
+from inspector.core.schema import build
+from inspector.outputs.folder import RESULTS
+
+DEFAULT_FILE: Final = Path("config.yaml")
+"""Read from the working directory where no other file is named."""
+
+RENAMED: Final = {
+    "source.frame_hw": "source.frame_size, and is written WxH, such as 1280x720",
+}
+"""Old key -> what the message says about its new name."""
+
+
+def load_config(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
+    """The defaults, then the file, then the overrides: dotted key -> value, such as
+    {"engine.threads": 2}. Raises ConfigError for an unknown key, naming the known ones."""
+    raw: dict[str, Any] = {}
+    if path is not None:
+        raw = _read(path)
+        with _place(str(path)):
+            _build(raw)
+    for dotted, value in (overrides or {}).items():
+        _set(raw, dotted, value)
+    return _build(raw)
+
+
+def split_sources(config: Config) -> dict[str, Config]:
+    """For each entry of the list `sources` its name -> the configuration of that source alone,
+    which writes to output.dir/name. Raises ConfigError."""
+    if config.sources and config.source.uri is not None:
+        raise ConfigError(
+            "source.uri (--source) and the list sources exclude each other: give each entry of the "
+            "list a uri of its own, or remove the list"
+        )
+    configs: dict[str, Config] = {}
+    for entry in config.sources:
+        if entry.name.casefold() in map(str.casefold, configs):
+            raise ConfigError(f"sources: two entries have the name {entry.name}")
+        configs[entry.name] = _build_entry(entry, config)
+    return configs
+
+
+def _build_entry(entry: SourceEntry, shared: Config) -> Config:
+    if entry.name in RESULTS:
+        raise ConfigError(f"sources: {entry.name} is the name of a result; choose another name")
+    if "dir" in entry.output:
+        raise ConfigError(
+            f"sources, {entry.name}: output.dir cannot be set here: results go to the folder "
+            f"{entry.name} in the shared output.dir"
+        )
+    sections = {name: value for name, value in asdict(entry).items() if name != "name"}
+    raw = _merge(asdict(shared) | {"sources": []}, sections)
+    raw["output"]["dir"] = str(Path(shared.output.dir) / entry.name)
+    with _place(f"sources, {entry.name}"):
+        return _build(raw)
+
+
+def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """base with the values of changes, key by key at every depth."""
+    result = dict(base)
+    for key, value in changes.items():
+        inner = result.get(key)
+        if isinstance(inner, dict) and isinstance(value, dict):
+            value = _merge(inner, value)
+        result[key] = value
+    return result
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """key.path=value -> (key.path, value); the value is read as YAML."""
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"a setting has the form key.path=value, not {text!r}")
+    try:
+        return key.strip(), _parse(value)
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
+        raise ConfigError(f"the value of {key.strip()} is not YAML: {value[:60]!r}") from exc
+
+
+class _DuplicateKey(ValueError):
+    pass
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is written twice. YAML would silently keep the last value."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    line = key.start_mark.line + 1
+                    raise _DuplicateKey(f"line {line}: the key {key.value[:60]} is written twice")
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _parse(text: str) -> Any:
+    return yaml.load(text, _Loader)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        raw = _parse(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"cannot read the configuration {path}: {exc.strerror}") from exc
+    except _DuplicateKey as exc:
+        raise ConfigError(f"{path}: {exc}") from exc
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
+        reason = " ".join(str(exc).split())
+        raise ConfigError(f"the configuration {path} is not YAML: {reason}") from exc
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise ConfigError(f"the configuration {path} must hold keys, not {type(raw).__name__}")
+    return raw
+
+
+@contextlib.contextmanager
+def _place(name: str) -> Iterator[None]:
+    """Puts the place in front of the sentence of a ConfigError."""
+    try:
+        yield
+    except ConfigError as exc:
+        raise ConfigError(f"{name}: {exc}") from None
+
+
+def _build(raw: dict[str, Any]) -> Config:
+    for dotted, now in RENAMED.items():
+        section, _, key = dotted.partition(".")
+        if isinstance(raw.get(section), dict) and key in raw[section]:
+            raise ConfigError(f"the key {dotted} is now called {now}")
+    return build(Config, raw, ConfigError)
+
+
+def _set(raw: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, last = dotted.split(".")
+    at = raw
+    for parent in parents:
+        if at.get(parent) is None:
+            at[parent] = {}
+        at = at[parent]
+        if not isinstance(at, dict):
+            raise ConfigError(f"{dotted}: {parent} holds no keys")
+    at[last] = value

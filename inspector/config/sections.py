@@ -1,0 +1,80 @@
+"""Composes the options of all parts into one configuration, which mirrors config.yaml."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any
+
+from engines.options import RuntimeOptions
+from inspector.core.schema import Between, Matches, OneOf
+from inspector.logs import LogOptions
+from inspector.measure.options import MeasureOptions
+from inspector.outputs.options import OutputOptions
+from inspector.pipeline.options import PipelineOptions
+from inspector.processing.postprocess import VerdictOptions
+from inspector.sources.options import SourceOptions
+from inspector.sources.uri import masked
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions(RuntimeOptions):
+    """What the gate opens, and what it does with an engine that fails the check."""
+
+    path: str | None = None
+    batch: Annotated[int, Between(1, 32)] = 1
+    on_parity_failure: Annotated[str, OneOf("stop", "fallback")] = "stop"
+    fallback_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationOptions:
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOptions:
+    show: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """One entry of the list `sources`: a name, and the sections in which the source differs."""
+
+    name: Annotated[str, Matches(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "letters, digits, - and _")]
+    source: dict[str, Any] = field(default_factory=dict)
+    engine: dict[str, Any] = field(default_factory=dict)
+    verdict: dict[str, Any] = field(default_factory=dict)
+    measure: dict[str, Any] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)
+    output: dict[str, Any] = field(default_factory=dict)
+    pipeline: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every key is explained, with its unit, in the shipped config.yaml."""
+
+    source: SourceOptions = field(default_factory=SourceOptions)
+    engine: EngineOptions = field(default_factory=EngineOptions)
+    verdict: VerdictOptions = field(default_factory=VerdictOptions)
+    measure: MeasureOptions = field(default_factory=MeasureOptions)
+    calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
+    output: OutputOptions = field(default_factory=OutputOptions)
+    outputs: tuple[dict[str, Any], ...] = ()
+    pipeline: PipelineOptions = field(default_factory=PipelineOptions)
+    window: WindowOptions = field(default_factory=WindowOptions)
+    log: LogOptions = field(default_factory=LogOptions)
+    fail_on_anomaly: bool = False
+    sources: tuple[SourceEntry, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values for logs and reports; the password of a camera URL is masked."""
+        values = asdict(self)
+        for entry in (values, *values["sources"]):
+            if isinstance(uri := entry["source"].get("uri"), str):
+                entry["source"]["uri"] = masked(uri)
+        return values
+
+    def sha256(self) -> str:
+        """Hash of the plain values: the password of a camera URL does not change it."""
+        return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()

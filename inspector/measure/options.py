@@ -1,0 +1,27 @@
+"""The options of measuring: the section `measure` of the configuration."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from inspector.core.schema import Between, Count, NotNegative, OneOf, Positive
+from inspector.measure.severity import SeverityLimits
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureOptions:
+    """What DefectSizeAnalyzer measures, and which defects it lists.
+
+    refine: size each region at the resolution of the frame. max_refined: regions per frame that are
+    refined, the strongest first; the others keep their size on the map. min_area_px, min_area_mm2:
+    defects whose reported area is smaller are not listed; the latter counts with a calibration
+    only. opening_px: map pixels; narrower regions are dropped, 0 and 1 keep all. unit: mm, cm or
+    inch, in pictures and on the screen.
+    """
+
+    refine: bool = True
+    max_refined: Count = 8
+    min_area_px: NotNegative = 0.0
+    min_area_mm2: Positive | None = None
+    opening_px: Annotated[int, Between(0, 255)] = 0
+    unit: Annotated[str, OneOf("mm", "cm", "inch")] = "mm"
+    severity: SeverityLimits = field(default_factory=SeverityLimits)

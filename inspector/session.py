@@ -1,0 +1,242 @@
+"""Runs the sources of a configuration until all have ended: signals, window, progress, results."""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Final
+
+import numpy as np
+from loguru import logger
+
+from inspector.build_runs import build_runs
+from inspector.config import Config
+from inspector.console import Progress
+from inspector.core.arrays import Image
+from inspector.core.channel import Channel
+from inspector.core.errors import ConfigError, InspectorError, SinkError, UnjudgedError
+from inspector.core.protocols import Picture
+from inspector.core.types import Inspection
+from inspector.outputs.window import CLOSE, PAUSE, QUIT, Window
+from inspector.run import Result, Run
+from inspector.summary import SessionSummary
+
+ANOMALY: Final = 3
+INTERRUPTED: Final = 130
+STOPPING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Signals that stop a session; everything captured is still inspected and saved."""
+
+
+class Session:
+    """Runs the pipelines on their threads; window, signals and progress on the main thread.
+
+    A source that fails does not stop the others.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        # A missing display is refused here, before a source is opened.
+        self._window = _open_window() if config.window.show else None
+        self._view: Channel[Image] = Channel(1, drop_oldest=True)
+        self._signals: list[int] = []
+        self._quit = False
+        self._waiting = False
+        self._runs = build_runs(config, [self._to_window] if self._window else [])
+        self._running: list[Run] = []
+        self._results: list[Result] = []
+        self._summary = SessionSummary(config.output) if config.sources else None
+
+    def run(self) -> int:
+        """The exit code. Raises the first error of a source when all sources have ended."""
+        before = {number: signal.signal(number, self._on_signal) for number in STOPPING}
+        try:
+            # The summaries are written in here, too: one more signal must not cost them.
+            self._run_all()
+            return self._finish()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _run_all(self) -> None:
+        complete = False
+        try:
+            self._start()
+            self._drive()
+            complete = True
+        finally:
+            if not complete:
+                # A fault of this thread must not cost the results of the others.
+                self._abandon()
+            if self._window is not None:
+                self._window.close()
+
+    def _start(self) -> None:
+        self._running = list(self._runs)
+        for run in self._runs:
+            run.pipeline.start()
+        if self._summary is not None and any(run.pipeline.reporting for run in self._runs):
+            self._summary.open(self._runs[0])
+
+    def _drive(self) -> None:
+        progress = Progress([(run.info.source, run.pipeline.stats) for run in self._runs])
+        try:
+            while self._collect():
+                progress.update()
+                self._apply_signals()
+                self._poll_window()
+        finally:
+            progress.close()
+
+    def _collect(self) -> bool:
+        """Waits a little and ends the runs that are over. True while others are running."""
+        for run in [run for run in self._running if self._has_ended(run)]:
+            self._results.append(self._end(run))
+            self._running.remove(run)
+        return bool(self._running)
+
+    def _has_ended(self, run: Run) -> bool:
+        # Python takes a thread as ended when an exception interrupts the wait for it.
+        self._waiting = True
+        try:
+            return run.pipeline.wait((0.03 if self._window else 0.1) / len(self._running))
+        finally:
+            self._waiting = False
+
+    def _abandon(self) -> None:
+        fault = InspectorError("the main thread failed")
+        for run in self._running:
+            run.pipeline.abort()
+        for run in self._running:
+            try:
+                run.pipeline.finish()
+            except InspectorError as exc:
+                logger.error("{}", exc)
+            result = Result(run, "failed", fault.exit_code, fault)
+            self._results.append(result)
+            if run.pipeline.reporting:
+                run.write_summary(result.status, result.exit_code, result.sentence)
+        if self._summary is not None:
+            self._summary.write(self._results, fault.exit_code, fault)
+
+    def _end(self, run: Run) -> Result:
+        """Ends one source: its error, its exit code and its summary."""
+        error = _finish_pipeline(run)
+        stats = run.pipeline.stats
+        code, status = 0, "stopped" if self._signals or self._quit else "finished"
+        if error is not None:
+            code, status = error.exit_code, "failed"
+        elif signal.SIGINT in self._signals:
+            code = INTERRUPTED
+        elif self._config.fail_on_anomaly and stats.failed + stats.errored > 0:
+            code = ANOMALY
+        result = Result(run, status, code, error)
+        if run.pipeline.reporting:
+            try:
+                run.write_summary(status, code, result.sentence)
+            except SinkError as exc:
+                if error is None:
+                    result = Result(run, "failed", exc.exit_code, exc)
+                else:
+                    logger.error("{}", exc)
+        self._log_result(result)
+        return result
+
+    def _log_result(self, result: Result) -> None:
+        run, name = result.run, result.run.info.source_name
+        if result.error is None:
+            logger.info(
+                "{}{}; {} failed; {:.1f} frames per s; results in {}",
+                *(f"{name}: " if self._summary else "", run.pipeline.stats.equation()),
+                *(run.pipeline.stats.failed, run.pipeline.stats.frames_per_s),
+                run.info.output_dir,
+            )
+        elif self._summary:
+            others = "; the other sources continue" if len(self._running) > 1 else ""
+            logger.error("source {} failed: {}{}", name, result.sentence, others)
+
+    def _finish(self) -> int:
+        """The exit code of the first failure, in time, else of the session."""
+        error = next((result.error for result in self._results if result.error is not None), None)
+        codes = [result.exit_code for result in self._results]
+        code = max(codes) if error is None else error.exit_code
+        try:
+            if self._summary is not None:
+                self._summary.write(self._results, code, error)
+        except SinkError as exc:
+            if error is not None:
+                logger.error("{}", exc)
+            error = error or exc
+        if error is not None:
+            raise error
+        return code
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        self._signals.append(number)
+        if len(self._signals) > 2 and not self._waiting:
+            raise KeyboardInterrupt
+
+    def _apply_signals(self) -> None:
+        """The first signal stops the capture, the second throws away the frames that are not yet
+        inspected, the third ends the program."""
+        if len(self._signals) > 2:
+            raise KeyboardInterrupt
+        for run in self._running:
+            if len(self._signals) == 1:
+                run.pipeline.stop()
+            elif self._signals:
+                run.pipeline.abort()
+
+    def _to_window(self, _: Inspection, picture: Picture) -> None:
+        if self._window is not None:
+            self._view.put(picture.bgr())
+
+    def _poll_window(self) -> None:
+        """A window that fails is closed; the inspection continues without it."""
+        if self._window is None:
+            return
+        asked: set[str] = set()
+        try:
+            image = self._view.get(timeout_s=0)
+            if isinstance(image, np.ndarray) and not self._window.paused:
+                self._window.show(image)
+            asked = self._window.poll()
+        except SinkError as exc:
+            logger.warning("the window is closed: {}", exc)
+            asked = {CLOSE}
+        if PAUSE in asked:
+            self._pause(self._window.paused)
+        if QUIT in asked:
+            self._quit = True
+            for run in self._running:
+                run.pipeline.stop()
+        if CLOSE in asked:
+            self._window.close()
+            self._window = None
+            self._view.close()
+            self._pause(False)
+
+    def _pause(self, paused: bool) -> None:
+        for run in self._running:
+            run.pipeline.pause(paused)
+
+
+def _finish_pipeline(run: Run) -> InspectorError | None:
+    """The error that the run failed with."""
+    try:
+        run.pipeline.finish()
+    except InspectorError as exc:
+        return exc
+    stats = run.pipeline.stats
+    if stats.errored and not stats.inspected:
+        return UnjudgedError(f"none of the {stats.errored} frames could be judged; see the log")
+    return None
+
+
+def _open_window() -> Window:
+    """Looks at the environment first: SDL writes messages where there is no display."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
+    if sys.platform.startswith("linux") and not any(map(os.environ.get, names)):
+        raise ConfigError("--show: there is no display (DISPLAY and WAYLAND_DISPLAY are not set)")
+    return Window("inspector")

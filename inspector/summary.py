@@ -1,0 +1,85 @@
+"""The summary over all sources of a session, beside the folders of the sources."""
+
+from collections.abc import Sequence
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Final
+
+from loguru import logger
+
+from inspector.core.clock import utc_now
+from inspector.core.errors import InspectorError
+from inspector.outputs.folder import ResultFolder, write_summary
+from inspector.outputs.options import OutputOptions
+from inspector.run import Result, Run, sentence_of
+
+COUNTS: Final = (
+    *("expected", "captured", "missing"),
+    *("inspected", "dropped", "errored", "passed", "failed"),
+)
+"""Counts of frames, per source and in total. In both captured == inspected + dropped + errored, and
+expected == captured + missing."""
+
+
+class SessionSummary:
+    """Writes summary.json into the folder that holds one folder for each source."""
+
+    def __init__(self, options: OutputOptions) -> None:
+        self._path = Path(options.dir)
+        self._folder = ResultFolder(self._path, overwrite=options.overwrite)
+        self._started_utc = utc_now()
+        self._open = False
+        self._run_id = ""
+
+    def open(self, run: Run) -> None:
+        """Makes the folder ready. Raises ConfigError where another session writes into it."""
+        self._folder.open(run.info)
+        self._run_id = run.info.run_id
+        self._open = True
+
+    def write(self, results: Sequence[Result], code: int, error: InspectorError | None) -> None:
+        """Does nothing where no source began to write. Raises SinkError."""
+        if not self._open:
+            return
+        values = self._values(results, code, error)
+        logger.info(
+            "all sources: captured {captured} = inspected {inspected} + dropped {dropped} + "
+            "errored {errored}; summary in {folder}",
+            **values["total"],
+            folder=self._path,
+        )
+        try:
+            write_summary(self._path, values)
+        finally:
+            self._folder.close()
+            self._open = False
+
+    def _values(
+        self, results: Sequence[Result], code: int, error: InspectorError | None
+    ) -> dict[str, Any]:
+        sources = sorted(map(_entry, results), key=itemgetter("name"))
+        statuses = {result.status for result in results}
+        return {
+            "total": {name: sum(source[name] for source in sources) for name in COUNTS},
+            "run_id": self._run_id,
+            "status": next(s for s in ("failed", "stopped", "finished") if s in statuses),
+            "exit_code": code,
+            "error": sentence_of(error),
+            "started_utc": self._started_utc,
+            "ended_utc": utc_now(),
+            "sources": sources,
+        }
+
+
+def _entry(result: Result) -> dict[str, Any]:
+    """One source. dir: its folder, relative to that of the summary."""
+    counts = result.run.pipeline.stats.as_dict()
+    return {
+        "name": result.run.info.source_name,
+        "dir": result.run.info.output_dir.name,
+        "source": result.run.info.source.source_id,
+        "status": result.status,
+        "exit_code": result.exit_code,
+        "error": result.sentence,
+        **{name: counts[name] for name in COUNTS},
+    }

@@ -1,0 +1,398 @@
+"""Several sources in one process: counts, folders and engines of each, and one that fails."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from flow_rig import RESULTS, bad_picture, good_picture, write_pictures
+from line_outputs import ENTRY as LINE_OUTPUT
+from line_outputs import LineServer
+from loguru import logger
+
+from engines.opening import BACKENDS
+from inspector import console, session
+from inspector.app import main
+from inspector.build import build
+from inspector.build_runs import build_runs
+from inspector.config import load_config, split_sources
+from inspector.core.arrays import Image
+from inspector.core.errors import ConfigError
+from inspector.core.types import BadFrame, Frame, SourceInfo
+from inspector.outputs.json_log import read_log
+from inspector.outputs.kinds import OUTPUTS
+from inspector.outputs.window import QUIT
+from inspector.pipeline.stats import RunStats
+from inspector.sources.image_folder import ImageFolderSource
+
+WEB = {
+    "uri": "synthetic",
+    "frame_size": "64x48",
+    "fps": 50,
+    "synthetic": {"paced": True, "frames": None},
+}
+
+
+def write_config(folder: Path, sources: list[dict[str, Any]], **shared: Any) -> Path:
+    values: dict[str, Any] = {
+        "engine": {"backend": "fake"},
+        "output": {"dir": str(folder / "out"), "video": {"enabled": False}},
+        "log": {"path": None},
+        "sources": sources,
+    }
+    path = folder / "line.yaml"
+    path.write_text(yaml.safe_dump(values | shared))
+    return path
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "summary.json").read_text())
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def balanced(counts: dict[str, int]) -> bool:
+    return counts["captured"] == counts["inspected"] + counts["dropped"] + counts["errored"] > 0
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> Path:
+    """6 pictures, of which 2 show a defect."""
+    pictures = [bad_picture(i) if i in (2, 3) else good_picture(100 + i) for i in range(6)]
+    return write_pictures(tmp_path / "left_pictures", pictures)
+
+
+@pytest.fixture
+def right(tmp_path: Path) -> Path:
+    return write_pictures(tmp_path / "right_pictures", [good_picture(i) for i in range(9)])
+
+
+def test_each_source_has_its_engine_its_counts_and_its_folder(
+    tmp_path: Path,
+    left: Path,
+    right: Path,
+    engine: Path,
+    margin: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = write_config(
+        tmp_path,
+        [
+            {
+                "name": "left",
+                "source": {"uri": str(left)},
+                "engine": {"path": str(engine), "backend": "onnx"},
+            },
+            {
+                "name": "right",
+                "source": {"uri": str(right)},
+                "verdict": {"image_threshold": 1e6, "pixel_threshold": 1e6},
+            },
+        ],
+    )
+    assert main(["--config", str(config), *margin]) == 0
+    out = tmp_path / "out"
+    assert sorted(path.name for path in out.iterdir()) == ["left", "right", "summary.json"]
+    of_left, of_right, of_all = summary(out / "left"), summary(out / "right"), summary(out)
+    assert (of_left["captured"], of_left["failed"]) == (6, 2)
+    assert (of_right["captured"], of_right["failed"]) == (9, 0)
+    assert of_left["engine"]["name"] != of_right["engine"]["name"]
+    assert of_right["image_threshold"] == 1e6
+    assert (of_left["source"], of_right["source"]) == (str(left), str(right))
+    for folder, count in ((out / "left", 6), (out / "right", 9)):
+        header, records = read_log(folder / "inspections.jsonl")
+        assert [record["frame_id"] for record in records] == list(range(count))
+        assert header["output_dir"] == str(folder)
+    assert [source["name"] for source in of_all["sources"]] == ["left", "right"]
+    assert of_left["run_id"] == of_right["run_id"] == of_all["run_id"]
+    assert (of_left["source_name"], of_right["source_name"]) == ("left", "right")
+    assert [source["dir"] for source in of_all["sources"]] == ["left", "right"]
+    assert all(balanced(source) for source in of_all["sources"])
+    assert balanced(of_all["total"])
+    assert of_all["total"]["captured"] == 15
+    assert (of_all["status"], of_all["exit_code"], of_all["error"]) == ("finished", 0, None)
+    equation = "captured 15 = inspected 15 + dropped 0 + errored 0"
+    assert f"all sources: {equation}; summary in {out}" in capsys.readouterr().err
+
+
+def test_a_source_that_fails_does_not_stop_the_other(
+    tmp_path: Path, left: Path, right: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in sorted(left.iterdir())[2:]:
+        path.write_bytes(b"no picture")
+    config = write_config(
+        tmp_path,
+        [
+            {"name": "left", "source": {"uri": str(left)}},
+            {"name": "right", "source": {"uri": str(right)}},
+        ],
+    )
+    code = main(["--config", str(config)])
+    of_left, of_right = summary(tmp_path / "out" / "left"), summary(tmp_path / "out" / "right")
+    of_all = summary(tmp_path / "out")
+    assert code == of_left["exit_code"] == of_all["exit_code"] == 2
+    assert (of_left["status"], of_right["status"], of_all["status"]) == (
+        *("failed", "finished"),
+        "failed",
+    )
+    assert of_right["inspected"] == 9
+    assert "pictures in" in of_all["error"]
+    assert of_all["error"] == of_left["error"]
+    assert balanced(of_left)
+    assert balanced(of_right)
+    assert balanced(of_all["total"])
+    stderr = capsys.readouterr().err
+    assert "source left failed: " in stderr
+    assert stderr.count("error: ") == 1
+
+
+def test_the_exit_code_is_that_of_the_first_failure(
+    tmp_path: Path, left: Path, right: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in (*sorted(left.iterdir())[2:], *sorted(right.iterdir())[2:]):
+        path.write_bytes(b"no picture")
+    read = ImageFolderSource.read
+
+    def read_left_first(self: ImageFolderSource) -> Frame | BadFrame | None:
+        if self.info.source_id == str(right):
+            assert until((tmp_path / "out" / "left" / "summary.json").exists)
+        return read(self)
+
+    monkeypatch.setattr(ImageFolderSource, "read", read_left_first)
+    entries = [
+        {
+            "name": "right",
+            "source": {"uri": str(right), "max_unreadable": 1},
+            "pipeline": {"max_errored_in_a_row": 3},
+        },
+        {"name": "left", "source": {"uri": str(left)}},
+    ]
+    assert main(["--config", str(write_config(tmp_path, entries))]) == 2
+    codes = {s["name"]: s["exit_code"] for s in summary(tmp_path / "out")["sources"]}
+    assert codes == {"left": 2, "right": 1}
+
+
+def test_a_source_that_is_missing_ends_the_program_before_anything_runs(
+    tmp_path: Path, left: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(
+        tmp_path,
+        [
+            {"name": "left", "source": {"uri": str(left)}},
+            {"name": "right", "source": {"uri": str(tmp_path / "nowhere.mp4")}},
+        ],
+    )
+    assert main(["--config", str(config)]) == 2
+    stderr = capsys.readouterr().err
+    assert "error: source right: the video file " in stderr
+    assert "nowhere.mp4 does not exist" in stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_signal_stops_all_sources(tmp_path: Path) -> None:
+    entries = [{"name": "left", "source": WEB}, {"name": "right", "source": WEB}]
+    config = write_config(tmp_path, entries)
+    logs = [tmp_path / "out" / name / "inspections.jsonl" for name in ("left", "right")]
+
+    def stop_when_both_write() -> None:
+        until(lambda: all(log.exists() and log.read_bytes().count(b"\n") > 3 for log in logs))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    stopper = threading.Thread(target=stop_when_both_write)
+    stopper.start()
+    assert main(["--config", str(config)]) == 130
+    stopper.join()
+    of_all = summary(tmp_path / "out")
+    assert (of_all["status"], of_all["exit_code"]) == ("stopped", 130)
+    assert [source["status"] for source in of_all["sources"]] == ["stopped", "stopped"]
+    assert all(balanced(source) for source in of_all["sources"])
+
+
+def test_one_source_keeps_the_flat_layout(tmp_path: Path, right: Path) -> None:
+    config = write_config(tmp_path, [], source={"uri": str(right)})
+    assert main(["--config", str(config)]) == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == [name for name in RESULTS if name != "annotated.mp4"]
+    assert "sources" not in summary(tmp_path / "out")
+
+
+def test_results_are_replaced_only_when_asked(tmp_path: Path, right: Path) -> None:
+    config = write_config(tmp_path, [{"name": "right", "source": {"uri": str(right)}}])
+    assert main(["--config", str(config)]) == 0
+    assert main(["--config", str(config)]) == 2
+    assert main(["--config", str(config), "--overwrite"]) == 0
+
+
+def test_no_source_reads_what_another_replaces(tmp_path: Path, right: Path) -> None:
+    snapshots = tmp_path / "out" / "right" / "snapshots"
+    write_pictures(snapshots, [good_picture(1)])
+    entries = [
+        {"name": "left", "source": {"uri": str(snapshots)}},
+        {"name": "right", "source": {"uri": str(right)}},
+    ]
+    config = load_config(write_config(tmp_path, entries), {"output.overwrite": True})
+    with pytest.raises(ConfigError, match="which this run would replace"):
+        build_runs(config)
+    assert len(list(snapshots.iterdir())) == 1
+
+
+ENTRY = {"name": "left", "source": {"uri": "synthetic"}}
+
+
+@pytest.mark.parametrize(
+    ("entries", "sentence"),
+    [
+        ([ENTRY, ENTRY], "two entries have the name left"),
+        ([ENTRY, {"name": "LEFT"}], "two entries have the name LEFT"),
+        ([{"name": "../left"}], r"sources\[0\].name may hold only letters"),
+        ([{"name": "snapshots"}], "snapshots is the name of a result"),
+        ([{"source": {}}], r"missing key sources\[0\].name"),
+        ([{"name": "left", "sorce": {}}], r"unknown key sources\[0\].sorce.*did you mean source"),
+        ([ENTRY | {"engine": {"thread": 1}}], "sources, left: unknown key engine.thread"),
+        ([ENTRY | {"output": {"dir": "x"}}], "sources, left: output.dir cannot be set here"),
+        ([{"name": "left", "source": {"frame_hw": [1, 1]}}], "now called source.frame_size"),
+    ],
+)
+def test_a_bad_entry_is_refused(
+    tmp_path: Path, entries: list[dict[str, Any]], sentence: str
+) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        split_sources(load_config(write_config(tmp_path, entries)))
+
+
+def test_an_entry_overrides_single_keys_of_the_shared_sections(tmp_path: Path) -> None:
+    retry = {"reconnect": {"wait_for_source": True}}
+    entries = [{"name": "left", "source": {"uri": 3, **retry}}, {"name": "right"}]
+    shared = {"source": {"read_timeout_s": 2, "reconnect": {"first_s": 0.2}}}
+    parts = split_sources(load_config(write_config(tmp_path, entries, **shared)))
+    left, right = parts["left"].source, parts["right"].source
+    assert (left.uri, left.read_timeout_s, left.reconnect.first_s) == ("3", 2.0, 0.2)
+    assert (left.reconnect.wait_for_source, right.reconnect.wait_for_source) == (True, False)
+    assert parts["right"].output.dir == str(tmp_path / "out" / "right")
+
+
+def test_a_list_of_sources_and_a_single_one_exclude_each_other(tmp_path: Path) -> None:
+    config = load_config(write_config(tmp_path, [ENTRY]), {"source.uri": "0"})
+    with pytest.raises(ConfigError, match=r"source\.uri \(--source\) and the list sources"):
+        build_runs(config)
+    with pytest.raises(ConfigError, match="needs build_runs"):
+        build(load_config(write_config(tmp_path, [ENTRY])))
+
+
+def test_the_passwords_of_all_sources_are_masked(tmp_path: Path) -> None:
+    entries = [{"name": "left", "source": {"uri": "rtsp://me:secret1@cam/x"}}]
+    config = load_config(write_config(tmp_path, entries))
+    assert "secret1" not in str(config.plain())
+    assert "secret1" not in str(split_sources(config)["left"].plain())
+
+
+def test_an_engine_that_fails_its_check_does_not_stop_the_other_source(
+    tmp_path: Path, left: Path, right: Path, engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BACKENDS, "openvino", "wrong_backend:WrongEngine")
+    wrong = {"path": str(engine), "backend": "openvino"}
+    entries = [
+        {"name": "left", "source": {"uri": str(left)}, "engine": wrong},
+        {"name": "right", "source": {"uri": str(right)}},
+    ]
+    assert main(["--config", str(write_config(tmp_path, entries))]) == 6
+    out = tmp_path / "out"
+    assert sorted(path.name for path in out.iterdir()) == ["right", "summary.json"]
+    of_all = summary(out)
+    assert [source["exit_code"] for source in of_all["sources"]] == [6, 0]
+    assert of_all["total"]["captured"] == summary(out / "right")["captured"] == 9
+
+
+class QuittingWindow:
+    """A window in which a person presses q when the third picture is shown."""
+
+    paused = False
+
+    def __init__(self) -> None:
+        self.shown: list[Image] = []
+        self.closed = False
+
+    def show(self, bgr: Image) -> None:
+        self.shown.append(bgr)
+
+    def poll(self) -> set[str]:
+        return {QUIT} if len(self.shown) >= 3 else set()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_q_in_the_window_stops_all_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    window = QuittingWindow()
+    monkeypatch.setattr(session, "_open_window", lambda: window)
+    entries = [
+        {"name": "left", "source": WEB | {"frame_size": "64x48"}},
+        {"name": "right", "source": WEB | {"frame_size": "96x64"}},
+    ]
+    assert main(["--config", str(write_config(tmp_path, entries)), "--show"]) == 0
+    of_all = summary(tmp_path / "out")
+    assert [source["status"] for source in of_all["sources"]] == ["stopped", "stopped"]
+    assert balanced(of_all["total"])
+    assert window.closed
+    assert {picture.shape[1] for picture in window.shown} == {2 * 64}
+
+
+def test_the_progress_adds_up_the_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    handler = logger.add(lambda line: lines.append(str(line)), format="{message}")
+    monkeypatch.setattr(console, "QUIET_S", 0.0)
+    info = SourceInfo("web", live=False, frame_count=5)
+    first, second = RunStats(), RunStats()
+    first.passed, first.failed, second.failed, second.dropped_live = 3, 1, 1, 2
+    console.Progress([(info, first), (info, second)]).close()
+    logger.remove(handler)
+    assert lines[0].startswith("5 frames")
+    assert lines[0].endswith("2 anomalies, 2 dropped\n")
+
+
+def test_the_remote_outputs_of_each_source_receive_its_records(
+    tmp_path: Path, left: Path, right: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OUTPUTS, "lines", LINE_OUTPUT)
+    server = LineServer()
+    entries = [
+        {"name": "left", "source": {"uri": str(left)}},
+        {"name": "right", "source": {"uri": str(right)}},
+    ]
+    outbox = {"dir": str(tmp_path / "outbox"), "drain_s": 20}
+    outputs = [{"kind": "lines", "port": server.port, "queue": outbox}]
+    assert main(["--config", str(write_config(tmp_path, entries, outputs=outputs))]) == 0
+    server.stop()
+    assert sorted(path.name for path in (tmp_path / "outbox").iterdir()) == [
+        *("left-lines", "right-lines")
+    ]
+    for name, frames in (("left", 6), ("right", 9)):
+        received = [record for record in server.records if record["source"] == name]
+        assert [record["frame_id"] for record in received if record["type"] == "verdict"] == list(
+            range(frames)
+        )
+    assert len({record["event_id"] for record in server.records}) == 2 * (6 + 9)
+
+
+def test_an_unknown_output_is_refused_before_anything_runs(
+    tmp_path: Path, left: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(
+        tmp_path, [], source={"uri": str(left)}, outputs=[{"kind": "fax", "name": "office"}]
+    )
+    assert main(["--config", str(config)]) == 2
+    assert "outputs[0].kind must be a known kind of output" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
