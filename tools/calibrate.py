@@ -75,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     board.add_argument(
         "--square-u-mm", type=float, default=0.0, help="uncertainty, k = 1 (default: 0)"
     )
-    board.add_argument("--marker-mm", type=float, help="side of the markers, for a ChArUco board")
-    board.add_argument("--dictionary", help="markers, for a ChArUco board, such as 4X4_50")
+    board.add_argument("--marker-mm", type=float, help="side of the markers of a ChArUco board")
+    board.add_argument("--dictionary", help="markers of a ChArUco board, such as 4X4_50")
     board.add_argument(
         "--max-residual-px",
         type=float,

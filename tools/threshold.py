@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 def _setting(text: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
     if name not in ("image", "pixel"):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither image=NUMBER nor pixel=NUMBER")
+        raise argparse.ArgumentTypeError(f"{text!r} must be image=NUMBER or pixel=NUMBER")
     try:
         return name, float(value)
     except ValueError as exc:

@@ -1,4 +1,4 @@
-"""Several frames at once change how fast a file is inspected, and nothing that is found in it."""
+"""A batch of frames gives the same results as single frames."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ def test_batches_find_what_single_frames_find(
         assert ran.summary["inspected"] == 30
         return [{k: v for k, v in r.items() if k not in CHANGING} for r in ran.records]
 
-    for one, of_batch in zip(records(1), records(7), strict=True):
-        # The mean that makes the score may be summed in another order.
-        assert of_batch.pop("score") == pytest.approx(one.pop("score"), rel=1e-6)
-        assert of_batch == one
+    for single, of_batch in zip(records(1), records(7), strict=True):
+        # The score is a mean, which may be summed in another order.
+        assert of_batch.pop("score") == pytest.approx(single.pop("score"), rel=1e-6)
+        assert of_batch == single

@@ -1,4 +1,4 @@
-"""Files and folders in, results out."""
+"""Runs on files and folders, and their results."""
 
 import csv
 import json
@@ -121,7 +121,9 @@ def test_a_frame_of_another_aspect_warns_once_and_runs(
     assert ran.summary["inspected"] == 5
 
 
-def test_a_region_of_interest_hides_the_rest(inspect: Inspect, clip: Path, tmp_path: Path) -> None:
+def test_defects_outside_the_region_of_interest_do_not_count(
+    inspect: Inspect, clip: Path, tmp_path: Path
+) -> None:
     roi = tmp_path / "roi.yaml"
     roi.write_text("inspect:\n- [[0, 0], [60, 0], [60, 192], [0, 192]]\n")
     good = write_clip(tmp_path / "good.mp4", [good_picture(i) for i in range(40)])
@@ -133,12 +135,12 @@ def test_a_region_of_interest_hides_the_rest(inspect: Inspect, clip: Path, tmp_p
     assert ran.summary["failed"] == 0  # the disc lies outside
 
 
-def test_no_video_leaves_the_video_out(inspect: Inspect, clip: Path, engine: Path) -> None:
+def test_no_video_writes_no_video(inspect: Inspect, clip: Path, engine: Path) -> None:
     ran = inspect(clip, engine, "--no-video")
     assert sorted(p.name for p in ran.out.iterdir()) == [r for r in RESULTS if "mp4" not in r]
 
 
-def test_results_are_not_overwritten_unless_asked(
+def test_results_are_overwritten_only_with_the_option(
     inspect: Inspect, clip: Path, engine: Path
 ) -> None:
     first = inspect(clip, engine)
@@ -181,34 +183,32 @@ def test_the_synthetic_web_runs_without_an_engine_file(inspect: Inspect) -> None
 
 
 def test_a_run_is_the_same_twice(inspect: Inspect, clip: Path, engine: Path) -> None:
-    def told(*more: str) -> list[tuple[object, ...]]:
+    def results(*more: str) -> list[tuple[object, ...]]:
         records = inspect(clip, engine, *more).records
         return [(r["frame_id"], r["pts_s"], r["score"], r["defects"]) for r in records]
 
-    assert told() == told("--overwrite")
+    assert results() == results("--overwrite")
 
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["bottle-detection", "bolt", "fruit"])
 def test_a_real_video_is_inspected_end_to_end(inspect: Inspect, tmp_path: Path, name: str) -> None:
-    found = sorted((DATA / "video").glob(f"{name}*.mp4"))
-    if not found:
+    videos = sorted((DATA / "video").glob(f"{name}*.mp4"))
+    if not videos:
         pytest.skip("the real videos are not beside the project")
     fitted = tmp_path / "e.onnx"
-    fit_argv = ["--method", "rad", "--normal", str(found[0]), "--max-pictures", "30"]
+    fit_argv = ["--method", "rad", "--normal", str(videos[0]), "--max-pictures", "30"]
     assert fit([*fit_argv, "--radius", "all", "--size", "224x128", "--out", str(fitted)]) == 0
-    ran = inspect(found[0], fitted)
+    ran = inspect(videos[0], fitted)
     assert ran.code == 0
-    with av.open(str(found[0])) as container:
+    with av.open(str(videos[0])) as container:
         frames = sum(1 for _ in container.decode(video=0))
     assert ran.summary["captured"] == ran.summary["inspected"] == frames
     with av.open(str(ran.out / "annotated.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == frames
 
 
-def test_pictures_of_one_shot_are_named_in_the_log(
-    inspect: Inspect, engine: Path, tmp_path: Path
-) -> None:
+def test_the_log_names_pictures(inspect: Inspect, engine: Path, tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "in", [good_picture(7), bad_picture(8)])
     ran = inspect(f"{folder}/*.png", engine)
     assert [(r["name"], r["verdict"]) for r in ran.records] == [

@@ -1,4 +1,4 @@
-"""A backend that computes something else never inspects a frame."""
+"""A backend that computes wrong values never inspects a frame."""
 
 import dataclasses
 import json
@@ -25,17 +25,19 @@ def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BACKENDS, "openvino", "wrong_backend:WrongEngine")
 
 
-def test_a_run_says_what_the_gate_found(inspect: Inspect, clip: Path, engine: Path) -> None:
+def test_the_summary_holds_the_result_of_the_check(
+    inspect: Inspect, clip: Path, engine: Path
+) -> None:
     ran = inspect(clip, engine, "--set", "engine.backend=onnx")
     assert ran.code == 0
-    found = ran.summary["parity"]
-    assert found["passed"] is True
-    assert found["pictures"] == 2
-    assert found["flips"] == 0
-    assert found["backend"] == ran.summary["engine"]["running_on"]
-    assert found["differences"]["score"] < 1e-5
-    assert "length_px" in found
-    assert read_log(ran.out / "inspections.jsonl")[0]["parity"] == found
+    parity = ran.summary["parity"]
+    assert parity["passed"] is True
+    assert parity["pictures"] == 2
+    assert parity["flips"] == 0
+    assert parity["backend"] == ran.summary["engine"]["running_on"]
+    assert parity["differences"]["score"] < 1e-5
+    assert "length_px" in parity
+    assert read_log(ran.out / "inspections.jsonl")[0]["parity"] == parity
 
 
 def test_sizes_are_compared_in_millimetres_with_a_calibration(
@@ -44,8 +46,8 @@ def test_sizes_are_compared_in_millimetres_with_a_calibration(
     cal = tmp_path / "cal.yaml"
     size = ["--frame-size", f"{HW[1]}x{HW[0]}", "--out", str(cal)]
     assert calibrate(["scale", "--mm-per-px", "0.5", *size]) == 0
-    found = inspect(clip, engine, "--calibration", str(cal)).summary["parity"]
-    assert {"length_mm", "area_mm2"} <= set(found)
+    parity = inspect(clip, engine, "--calibration", str(cal)).summary["parity"]
+    assert {"length_mm", "area_mm2"} <= set(parity)
 
 
 def test_a_wrong_backend_ends_the_run_before_the_first_frame(
@@ -83,7 +85,7 @@ FALLBACK = ["--on-parity-failure", "fallback"]
 def test_a_converted_engine_falls_back_to_the_float32_file_it_was_made_from(
     inspect: Inspect, clip: Path, engine: Path, half: Path, wrong: None, tmp_path: Path
 ) -> None:
-    """Whose thresholds were changed since, which does not change those of the run."""
+    """Changed thresholds in the float32 file do not change the thresholds of the run."""
     spec, model = read_engine(engine)
     changed, limit = tmp_path / "changed.onnx", spec.image_threshold
     write_engine(changed, model, dataclasses.replace(spec, image_threshold=2 * limit))
@@ -114,7 +116,7 @@ def test_a_converted_engine_may_not_fall_back_to_half_precision(
     assert not ran.out.exists()
 
 
-def test_only_the_engine_itself_may_judge_in_its_place(
+def test_only_the_float32_form_of_an_engine_may_replace_it(
     inspect: Inspect, clip: Path, engine: Path, half: Path, tmp_path: Path
 ) -> None:
     spec, model = read_engine(engine)
@@ -134,10 +136,10 @@ def test_only_the_engine_itself_may_judge_in_its_place(
         assert not ran.out.exists()
 
 
-def test_a_file_that_is_replaced_while_the_run_starts_judges_nothing(
+def test_an_engine_file_that_is_replaced_during_the_start_is_refused(
     inspect: Inspect, clip: Path, engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = dataclasses.replace(read_spec(engine), name="the one before")
+    before = dataclasses.replace(read_spec(engine), name="an earlier engine")
     monkeypatch.setattr(build, "read_spec", lambda _: before)
     ran = inspect(clip, engine)
     assert ran.code == 2
@@ -145,7 +147,7 @@ def test_a_file_that_is_replaced_while_the_run_starts_judges_nothing(
     assert not ran.out.exists()
 
 
-def test_where_the_fall_back_fails_too_the_run_ends(
+def test_a_run_ends_if_the_fall_back_fails_too(
     inspect: Inspect, clip: Path, engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(BACKENDS, "onnx", "wrong_backend:WrongEngine")
@@ -164,7 +166,7 @@ def test_an_engine_without_golden_pictures_runs_with_one_warning(
     assert ran.summary["parity"] == {}
 
 
-def test_an_engine_without_golden_pictures_runs_nowhere_else(
+def test_an_engine_without_golden_pictures_runs_on_onnxruntime_only(
     inspect: Inspect, clip: Path, engine: Path, tmp_path: Path, wrong: None
 ) -> None:
     spec, model = read_engine(engine)
@@ -178,23 +180,23 @@ def test_an_engine_without_golden_pictures_runs_nowhere_else(
     assert ran.summary["judged_by"]["running_on"].startswith("onnxruntime")
 
 
-def test_the_gate_judges_by_the_rule_of_the_run(
+def test_the_check_uses_the_verdict_rule_of_the_run(
     inspect: Inspect, clip: Path, engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing on a golden map is so long, whatever its score."""
-    judged: list[bool] = []
+    """No defect on a golden map is as long as this rule demands, so no picture fails."""
+    verdicts: list[bool] = []
     failed = Judge.failed
 
-    def watched(self: Judge, score: float, defects: Sequence[Defect]) -> bool:
-        judged.append(failed(self, score, defects))
-        return judged[-1]
+    def record_verdict(self: Judge, score: float, defects: Sequence[Defect]) -> bool:
+        verdicts.append(failed(self, score, defects))
+        return verdicts[-1]
 
-    monkeypatch.setattr(Judge, "failed", watched)
+    monkeypatch.setattr(Judge, "failed", record_verdict)
     rule = ["--set", "verdict.rule=defects", "--set", "verdict.min_length_px=10000"]
     ran = inspect(clip, engine, *rule, "--set", "engine.batch=3")
     assert ran.code == 0
     assert ran.summary["parity"]["pictures"] == 2 + 3
-    assert judged == [False] * (2 * 5 + 30)
+    assert verdicts == [False] * (2 * 5 + 30)
 
 
 def test_damaged_golden_pictures_are_refused_before_the_first_frame(

@@ -1,4 +1,4 @@
-"""Bad input gets one clear sentence and its exit code."""
+"""Bad input gives one clear sentence and an exit code."""
 
 import os
 import subprocess
@@ -46,7 +46,7 @@ def test_a_bad_engine_is_refused(
     whole = engine.read_bytes()
     bare = onnx.load(engine)
     del bare.metadata_props[:]
-    for name, content, told in (
+    for name, content, reason in (
         ("truncated.onnx", whole[: len(whole) // 2], "truncated"),
         ("empty.onnx", b"", "not a whole ONNX file"),
         ("bare.onnx", bare.SerializeToString(), "without an engine spec"),
@@ -56,7 +56,7 @@ def test_a_bad_engine_is_refused(
         ran = inspect(clip, path)
         assert ran.code == 2
         assert name in sentence(ran.stderr)
-        assert told in ran.stderr
+        assert reason in ran.stderr
     assert inspect(clip, tmp_path / "none.onnx").code == 2
     assert "use --engine" in sentence(inspect(clip, None).stderr)
 
@@ -99,7 +99,7 @@ def test_a_run_that_never_starts_removes_no_earlier_results(
     if setting == "engine.device=cuda":
         onnxruntime = pytest.importorskip("onnxruntime")
         if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-            pytest.skip("there is a CUDA provider here")
+            pytest.skip("this machine has a CUDA provider")
     ran = inspect(clip, engine, *argv, "--overwrite")
     assert ran.code == 2
     sentence(ran.stderr)
@@ -122,25 +122,23 @@ def test_a_missing_camera_is_refused(inspect: Inspect, engine: Path) -> None:
     assert "63" in sentence(ran.stderr)
 
 
-def test_cuda_that_is_missing_is_refused_or_stated(
-    inspect: Inspect, clip: Path, engine: Path
-) -> None:
+def test_missing_cuda_is_refused_or_reported(inspect: Inspect, clip: Path, engine: Path) -> None:
     import onnxruntime
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        pytest.skip("there is a CUDA provider here")
-    asked = ["--set", "engine.device=cuda"]
-    ran = inspect(clip, engine, *asked)
+        pytest.skip("this machine has a CUDA provider")
+    options = ["--set", "engine.device=cuda"]
+    ran = inspect(clip, engine, *options)
     assert ran.code == 2
     assert "cuda" in sentence(ran.stderr)
     assert not ran.out.exists()
-    ran = inspect(clip, engine, *asked, "--set", "engine.fall_back=true")
+    ran = inspect(clip, engine, *options, "--set", "engine.fall_back=true")
     assert ran.code == 0
     assert "running on the CPU instead" in ran.stderr
     assert "CPU" in ran.summary["engine"]["running_on"]
 
 
-def test_a_window_without_a_display_is_refused_before_anything_is_opened(
+def test_a_window_without_a_display_is_refused_first(
     clip: Path, engine: Path, tmp_path: Path
 ) -> None:
     env = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
@@ -161,8 +159,8 @@ def fit_code(normal: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> tup
 def test_fitting_needs_more_than_one_good_picture(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = write_pictures(tmp_path / "one", [good_picture(1)])
-    code, err = fit_code(one, tmp_path / "e.onnx", capsys)
+    folder = write_pictures(tmp_path / "one", [good_picture(1)])
+    code, err = fit_code(folder, tmp_path / "e.onnx", capsys)
     assert code == 2
     assert "one" in sentence(err)
     assert not (tmp_path / "e.onnx").exists()

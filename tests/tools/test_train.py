@@ -1,4 +1,4 @@
-"""tools.train as a command: what it refuses, and what lies in its folder."""
+"""The command train: options, refusals and the files in its folder."""
 
 import argparse
 import hashlib
@@ -49,7 +49,7 @@ def test_pictures_whose_names_are_not_utf8_get_a_digest():
     assert digest == f"2, sha256 {expected[:16]}"
 
 
-def test_fitting_sends_who_asks_for_glass_to_training(tmp_path, capsys):
+def test_fitting_refuses_glass(tmp_path, capsys):
     with pytest.raises(SystemExit):
         fit(["--method", "glass", "--normal", str(tmp_path), "--out", "e.onnx"])
     assert "invalid choice: 'glass'" in capsys.readouterr().err
@@ -59,13 +59,13 @@ def test_every_option_of_the_training_reaches_it():
     counts = {"epochs": 7, "batch": 3, "limit": 50, "steps": 10, "dims": 20, "hidden": 9, "seed": 4}
     shares = {"noise": 0.1, "step-size": 0.01, "radius": 0.5, "p": 0.25, "learning-rate": 0.01}
     rest = {"eval-every": 2, "patience": 3, "threads": 2, "patch-norm": 3, "cache-gb": 0.5}
-    given = counts | shares | rest | {"distribution": "manifold", "device": "cuda"}
-    words = [word for key, value in given.items() for word in (f"--{key}", str(value))]
+    values = counts | shares | rest | {"distribution": "manifold", "device": "cuda"}
+    words = [word for key, value in values.items() for word in (f"--{key}", str(value))]
     options = glass_options(parser().parse_args([*LEAST, *words, "--no-mining", "--amp"]))
-    own = {"p": "hard", "eval-every": "every", "cache-gb": "cache_bytes"}
-    for key, value in given.items():
-        found = getattr(options, own.get(key, key.replace("-", "_")))
-        assert found == (500_000_000 if key == "cache-gb" else value)
+    renamed = {"p": "hard", "eval-every": "every", "cache-gb": "cache_bytes"}
+    for key, value in values.items():
+        result = getattr(options, renamed.get(key, key.replace("-", "_")))
+        assert result == (500_000_000 if key == "cache-gb" else value)
     assert options.amp
     assert not options.mining
 
@@ -80,19 +80,19 @@ def test_the_published_settings_are_the_defaults():
 
 
 @pytest.mark.parametrize("gigabytes", ["nan", "inf", "-1", "much"])
-def test_a_cache_that_is_none_is_refused(gigabytes, capsys):
+def test_a_bad_cache_size_is_refused(gigabytes, capsys):
     with pytest.raises(SystemExit):
         parser().parse_args([*LEAST, "--cache-gb", gigabytes])
     assert "--cache-gb" in capsys.readouterr().err
 
 
 def test_the_help_names_the_learning_rates_that_are_taken():
-    said = " ".join(parser().format_help().split())
-    assert f"default: {PUBLISHED_RATE} for wide_resnet50_2, else {FASTER_RATE}" in said
+    text = " ".join(parser().format_help().split())
+    assert f"default: {PUBLISHED_RATE} for wide_resnet50_2, else {FASTER_RATE}" in text
 
 
 @pytest.mark.parametrize("size", ["288x", "big", "16", "10x10x10", "99999"])
-def test_a_size_that_is_none_is_refused(size, capsys):
+def test_a_bad_size_is_refused(size, capsys):
     with pytest.raises(SystemExit):
         parser().parse_args([*LEAST, "--size", size])
     assert "--size" in capsys.readouterr().err
@@ -111,23 +111,23 @@ def test_the_end_of_a_stream_is_held_out():
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, float("nan")])
-def test_a_share_that_is_none_is_refused(share):
+def test_a_bad_share_is_refused(share):
     with pytest.raises(ConfigError, match="--hold-out must lie between 0 and 1"):
         _train_data._held(normals(8), argparse.Namespace(hold_out=share, seed=0))
 
 
 def samples(tmp_path, *, masks=True):
-    found = []
+    listed = []
     for index in range(4):
         spot = index > 1
         cv2.imwrite(str(tmp_path / f"{index}.png"), picture(index, spot=spot))
         mask = np.zeros(HW, np.uint8)
         mask[10:22, 50:66] = 255
         cv2.imwrite(str(tmp_path / f"{index}_mask.png"), mask)
-        own = (tmp_path / f"{index}_mask.png",) if spot and masks else ()
+        mask_files = (tmp_path / f"{index}_mask.png",) if spot and masks else ()
         kind = "spot" if spot else "good"
-        found.append(Sample(f"{index}", tmp_path / f"{index}.png", kind, "test", own))
-    return tuple(found)
+        listed.append(Sample(f"{index}", tmp_path / f"{index}.png", kind, "test", mask_files))
+    return tuple(listed)
 
 
 def test_test_pictures_come_with_their_masks_at_the_size_of_the_input(tmp_path):
@@ -140,7 +140,7 @@ def test_test_pictures_come_with_their_masks_at_the_size_of_the_input(tmp_path):
     assert labelled.origin == "the test set (paper protocol)"
 
 
-def test_test_pictures_without_masks_judge_whole_pictures_alone(tmp_path):
+def test_test_pictures_without_masks_are_read(tmp_path):
     assert read_tests(samples(tmp_path, masks=False), ResizeRule(HW)).masks is None
     with pytest.raises(DataError, match="good and defective test pictures"):
         read_tests(samples(tmp_path)[:2], ResizeRule(HW))
