@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.clips import FOLDER
 from inspector.core.files import write_whole
 
-NAMES = ("channel", "decode", "output", "pipeline", "measuring", "memory", "outbox")
+NAMES = ("channel", "decode", "output", "pipeline", "measuring", "memory", "outbox", "imports")
 
 
 def main() -> int:

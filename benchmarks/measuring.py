@@ -24,7 +24,7 @@ from engines.resize import to_input
 from inspector.core.arrays import Image, Map
 from inspector.core.geometry import Affine
 from inspector.core.types import Defect
-from inspector.measure.analyzer import DefectSizeAnalyzer
+from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.options import MeasureOptions
 from inspector.synthetic.demo_scene import (
     FRAME_HW,
@@ -129,8 +129,8 @@ def _best_frames(scene: Scene) -> list[int]:
     return sorted({index for _, index in nearest.values()})
 
 
-def _analyzer(*, refine: bool) -> DefectSizeAnalyzer:
-    return DefectSizeAnalyzer(
+def _analyzer(*, refine: bool) -> MapAnalyzer:
+    return MapAnalyzer(
         from_scale(MM_PER_PX, FRAME_HW),
         MeasureOptions(refine=refine, max_refined=20),
     )

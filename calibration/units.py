@@ -1,12 +1,12 @@
-"""Units for people: millimetres inside, mm, cm or inch outside."""
+"""Units for people: millimetres inside, um (micrometre), mm, cm or inch outside."""
 
 import math
 from typing import Final
 
 from inspector.core.errors import ConfigError
 
-MM_PER: Final[dict[str, float]] = {"mm": 1.0, "cm": 10.0, "inch": 25.4}
-SYMBOL: Final[dict[str, str]] = {"mm": "mm", "cm": "cm", "inch": "in"}
+MM_PER: Final[dict[str, float]] = {"um": 1e-3, "mm": 1.0, "cm": 10.0, "inch": 25.4}
+SYMBOL: Final[dict[str, str]] = {"um": "um", "mm": "mm", "cm": "cm", "inch": "in"}
 
 SIGNIFICANT: Final = 3
 MAX_DECIMALS: Final = 4

@@ -2,12 +2,15 @@
 
 import importlib
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from engines.backends.choosing import AUTO, Choice, open_fastest
 from engines.spec import EngineSpec
 from inspector.core.arrays import Image, Map
 from inspector.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from engines.prediction import AnyPicture, Pictures, Prediction
 
 BACKENDS: Final[dict[str, str]] = {
     "onnx": "engines.backends.onnx:OnnxEngine",
@@ -27,7 +30,7 @@ TAKES_PLAN_DIR: Final = ("trt",)
 
 
 class Engine(Protocol):
-    """Runs one engine file. Opened, used and closed on one thread."""
+    """Runs one engine file. Opened, used and closed on one thread. `with` closes it."""
 
     chosen_because: str
     """Why this backend and device; empty where the configuration named them."""
@@ -45,6 +48,21 @@ class Engine(Protocol):
         """Runs once on an empty picture, so that the first frame is not slower than the others."""
         ...
 
+    def predict(self, picture: "AnyPicture", *, channels: str = "bgr") -> "Prediction":
+        """Map, score and verdict of one picture at the engine's own thresholds.
+
+        picture: (H, W, 3) or grey (H, W), uint8, of any size: it is cropped and resized by the
+        engine's rule, as the pipeline does it, with a warning in the log where its aspect is not
+        that of the pictures of fitting. channels: bgr or rgb. Raises DataError for a picture of
+        another form, InferenceError where the result is not finite.
+        """
+        ...
+
+    def predict_batch(self, pictures: "Pictures", *, channels: str = "bgr") -> "list[Prediction]":
+        """As predict, for pictures that may differ in size, in one call of the runtime or, where
+        it has a limit, a few. Errors name the number of the picture, from 0."""
+        ...
+
     def infer(self, pixels: Image) -> tuple[Map, "Scores"]:
         """pixels: (n, H, W, 3) uint8 RGB -> maps (n, h, w) float32 and scores (n,) float32, own
         memory. Raises EngineError for another shape or dtype, naming both."""
@@ -60,13 +78,17 @@ class Engine(Protocol):
         """Callable twice."""
         ...
 
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
 
 Scores = Map
 """(n,) float32."""
 
 
 def open_engine(
-    path: Path,
+    path: Path | str,
     *,
     backend: str = "onnx",
     device: str = "cpu",
@@ -98,7 +120,7 @@ def open_engine(
             options["plan_dir"] = None if plan_dir is None else Path(plan_dir)
         cls = getattr(importlib.import_module(module), name)
         engine: Engine = cls(
-            path, device=choice.device, threads=threads, fall_back=fall_back, **options
+            Path(path), device=choice.device, threads=threads, fall_back=fall_back, **options
         )
         return engine
 

@@ -1,1 +1,35 @@
-"""How a stream of frames becomes a report: capture, preprocess, infer, measure, output."""
+"""Inspection of a stream of frames. The names below are public; docs/python-api.md explains them.
+
+Each name is imported when it is first used.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inspector.api.defect_metrics import DefectMetrics
+    from inspector.api.defect_sizes import DefectSizeAnalyzer
+    from inspector.api.inspecting import Inspections, inspect, run_pipeline
+    from inspector.config import load_config
+else:
+    from inspector.core.lazy import lazy_exports
+
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "DefectMetrics": "inspector.api.defect_metrics:DefectMetrics",
+            "DefectSizeAnalyzer": "inspector.api.defect_sizes:DefectSizeAnalyzer",
+            "Inspections": "inspector.api.inspecting:Inspections",
+            "inspect": "inspector.api.inspecting:inspect",
+            "load_config": "inspector.config:load_config",
+            "run_pipeline": "inspector.api.inspecting:run_pipeline",
+        },
+    )
+
+__all__ = [
+    "DefectMetrics",
+    "DefectSizeAnalyzer",
+    "Inspections",
+    "inspect",
+    "load_config",
+    "run_pipeline",
+]

@@ -22,7 +22,7 @@ from inspector.core.errors import ConfigError
 from inspector.core.protocols import Sink, Source
 from inspector.core.records import new_run_id
 from inspector.core.types import RunInfo
-from inspector.measure.analyzer import DefectSizeAnalyzer
+from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.summary import DefectSummary
 from inspector.outputs import SINKS
 from inspector.outputs.folder import (
@@ -36,7 +36,6 @@ from inspector.outputs.folder import (
 )
 from inspector.outputs.kinds import make_outputs
 from inspector.outputs.options import OutputOptions
-from inspector.outputs.records import inspection_records
 from inspector.pipeline.reporter import Observer
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
@@ -58,12 +57,14 @@ def build(
     *,
     name: str = SINGLE,
     run_id: str | None = None,
+    outputs: Sequence[Output] | None = None,
 ) -> Run:
     """Checks everything that can be checked, opens the source, and wires the stages.
 
     Nothing runs yet, and the output folder is not touched before engine and source are open. name:
-    of the source in the records. run_id: None for a new one. Raises ConfigError, SpecError,
-    CalibrationError or SourceError.
+    of the source in the records. run_id: None for a new one. outputs: instead of the files of
+    config.output, whose folder is not used then. Raises ConfigError, SpecError, CalibrationError
+    or SourceError.
     """
     _check(config)
     spec = _read_spec(config)
@@ -77,9 +78,14 @@ def build(
         if calibration is not None and source.info.frame_hw is not None:
             calibration.check(source.info.frame_hw)
         output = config.output
-        check_folder(Path(output.dir), overwrite=output.overwrite, inputs=input_paths(config))
+        if outputs is None:
+            check_folder(Path(output.dir), overwrite=output.overwrite, inputs=input_paths(config))
+            # A single source keeps the plain names of its outboxes.
+            source_name = "" if name == SINGLE else name
+            remote = make_outputs(config.outputs, source=source_name)
+            outputs = [*_make_outputs(output), *map(Output, remote)]
         info = _make_info(config, spec, calibration, source, (run_id or new_run_id(), name))
-        run = _wire(config, spec, calibration, source, info, observers)
+        run = _wire(config, spec, calibration, source, info, observers, outputs)
         stack.pop_all()
     return run
 
@@ -165,6 +171,7 @@ def _wire(
     source: Source,
     run: RunInfo,
     observers: Sequence[Observer],
+    outputs: Sequence[Output],
 ) -> Run:
     preprocess = Preprocess(spec, None if calibration is None else calibration.check)
     summary = DefectSummary(calibrated=calibration is not None)
@@ -180,10 +187,6 @@ def _wire(
     render = _make_renderer(config, spec, source.info.frame_hw)
     judge_map = judge.judge_map if judge.rule == "score" else None
     stages = Stages(preprocess, open_engine, judge, render, judge_map)
-    # A single source keeps the plain names of its outboxes.
-    source_name = "" if run.source_name == SINGLE else run.source_name
-    remote = make_outputs(config.outputs, inspection_records, source=source_name)
-    outputs = [*_make_outputs(config.output), *map(Output, remote)]
     pipeline = Pipeline(
         source,
         stages,
@@ -226,7 +229,7 @@ def _make_judge(
     config: Config, spec: EngineSpec, calibration: Calibration | None, run: RunInfo
 ) -> Judge:
     inspected = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
-    analyzer = DefectSizeAnalyzer(calibration, config.measure, inspected=inspected)
+    analyzer = MapAnalyzer(calibration, config.measure, inspected=inspected)
     return Judge(
         analyzer.analyze,
         image_threshold=run.image_threshold,

@@ -22,7 +22,7 @@ from inspector.core.arrays import Map
 from inspector.core.errors import ConfigError, EngineError, ParityError
 from inspector.core.geometry import Affine
 from inspector.core.types import Defect, RunInfo
-from inspector.measure.analyzer import DefectSizeAnalyzer
+from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.options import MeasureOptions
 
 CHECKED_ON: Final = ("onnx", "cpu")
@@ -178,7 +178,7 @@ def make_ruler(
     to_frame = Affine.between(spec.map_hw, box)
     inspected = None if spec.roi is None else mask(spec.roi, spec.map_hw, spec.resize.crop)
     unrefined = dataclasses.replace(measure, refine=False)
-    analyzer = DefectSizeAnalyzer(calibration, unrefined, inspected=inspected)
+    analyzer = MapAnalyzer(calibration, unrefined, inspected=inspected)
     # Only the size of the frame matters where nothing is refined.
     frame = np.broadcast_to(np.uint8(0), (height, width, 3))
     pixel = math.sqrt(to_frame.scale_x * to_frame.scale_y)

@@ -14,6 +14,7 @@ from inspector.core.protocols import Source
 from inspector.core.types import RunInfo
 from inspector.measure.summary import DefectSummary
 from inspector.outputs.folder import write_summary
+from inspector.outputs.queued import QueuedOutput
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
 from inspector.sources.uri import mask_secrets
@@ -84,6 +85,11 @@ class Run:
             "image_threshold": info.image_threshold,
             "pixel_threshold": info.pixel_threshold,
             "defects": self.defects.as_dict(),
+            "outputs": {
+                output.sink.name: output.sink.counts()
+                for output in self.outputs
+                if isinstance(output.sink, QueuedOutput)
+            },
             "engine": info.engine
             | {"sha256": info.engine_hash, "running_on": "".join(self.running_on)},
             "parity": info.parity,

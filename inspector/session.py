@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import Final
 
@@ -50,7 +51,10 @@ class Session:
 
     def run(self) -> int:
         """The exit code. Raises the first error of a source when all sources have ended."""
-        before = {number: signal.signal(number, self._on_signal) for number in STOPPING}
+        # Python lets only the main thread of a process handle signals.
+        is_main = threading.current_thread() is threading.main_thread()
+        numbers = STOPPING if is_main else ()
+        before = {number: signal.signal(number, self._on_signal) for number in numbers}
         try:
             # The summaries are written in here, too: one more signal must not cost them.
             self._run_all()

@@ -108,6 +108,19 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"av", "cv2", "numpy", "pygame"},
     ),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
+    "inspector/api": (
+        {
+            CORE,
+            TOP,
+            "calibration",
+            "inspector",
+            *(
+                f"inspector.{p}"
+                for p in ("api", "config", "measure", "outputs", "pipeline", "render")
+            ),
+        },
+        {"numpy", "cv2"},
+    ),
     "inspector/config": (
         {
             *(CORE, TOP, "inspector", "inspector.config"),
@@ -125,6 +138,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             BACKENDS,
             "calibration",
             "inspector",
+            "inspector.api",
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline")),
         },

@@ -76,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--all",
         action="store_true",
-        help="also what auto does not use: " + ", ".join(NAMED_ONLY) + " and the throughput hint",
+        help="also time what auto never uses: "
+        + ", ".join(NAMED_ONLY)
+        + " and the throughput hint",
     )
     add(
         "--backend", choices=[name for name in BACKENDS if name != "fake"], help="only this backend"
@@ -89,13 +91,13 @@ def _parser() -> argparse.ArgumentParser:
         help="threads of one inference; 0: the runtime chooses (default: %(default)s)",
     )
     add("--batch", type=_batches, default=(1,), help="batch sizes, such as 1,8 (default: 1)")
-    add("--seconds", type=_seconds, default=5.0, help="to time each row (default: %(default)s)")
+    add("--seconds", type=_seconds, default=5.0, help="time for each row (default: %(default)s)")
     add(
         "--plan-dir",
         metavar="FOLDER",
         help="folder of TensorRT plans (default: in the user's cache)",
     )
-    add("--json", type=out_file, help="file for the results")
+    add("--json", type=out_file, help="JSON file to write")
     return parser
 
 

@@ -74,7 +74,10 @@ def _parser() -> argparse.ArgumentParser:
         help="largest batch (default: %(default)s)",
     )
     add(
-        "--workspace", type=megabytes, metavar="MB", help="most GPU memory for intermediate results"
+        "--workspace",
+        type=megabytes,
+        metavar="MB",
+        help="most GPU memory for intermediate results, in MB",
     )
     return parser
 

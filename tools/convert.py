@@ -42,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
         "--precision", choices=("fp16",), default="fp16", help="(default: %(default)s)"
     )
     parser.add_argument("--out", type=out_file, required=True, metavar="E16.onnx")
-    parser.add_argument("--threads", type=int, default=0, help="0: the runtime chooses")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="threads of the runtime; 0: it chooses"
+    )
     return parser
 
 

@@ -97,7 +97,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--batch", type=_count, default=1, help="pictures per call (default: %(default)s)")
     add("--backend", choices=[AUTO, *BACKENDS], default="onnx", help="(default: %(default)s)")
     add("--device", choices=[AUTO, *DEVICES], default="cpu", help="(default: %(default)s)")
-    add("--threads", type=_number, default=0, help="0: the runtime chooses (default: %(default)s)")
+    add(
+        "--threads",
+        type=_number,
+        default=0,
+        help="threads of the runtime; 0: it chooses (default: %(default)s)",
+    )
     add(
         "--resamples",
         type=_number,

@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         default=MAX_PICTURES,
         help="most pictures to use (default: %(default)s)",
     )
-    add("--threads", type=int, default=0, help="0: the runtime chooses")
+    add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_rule_options(parser)
     return parser
 

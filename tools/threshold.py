@@ -47,8 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("engine", type=Path, help="engine file")
     change = parser.add_mutually_exclusive_group().add_argument
-    change("--set", nargs="+", type=_setting, metavar="image=X pixel=Y", help="set by hand")
-    change("--refit", action="store_true", help="choose again, from the scores in the file")
+    change(
+        "--set", nargs="+", type=_setting, metavar="image=X pixel=Y", help="set thresholds by hand"
+    )
+    change(
+        "--refit", action="store_true", help="choose thresholds again, from the scores in the file"
+    )
     add("--out", type=out_file, help="engine file to write (default: the same)")
     add(
         "--normal",
@@ -63,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="with --rule f1_max: folders of bad pictures",
     )
-    add("--threads", type=int, default=0, help="0: the runtime chooses")
+    add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_rule_options(parser)
     return parser
 

@@ -4,11 +4,13 @@ import ctypes
 import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from loguru import logger
 
 from engines.opening import DEVICES, Scores
+from engines.prediction import AnyPicture, Pictures, Prediction, Predictor
 from engines.spec import EngineSpec
 from inspector.core.arrays import Image, Map
 from inspector.core.errors import ConfigError, EngineError, InferenceError
@@ -27,6 +29,7 @@ class CheckedEngine(ABC):
         self._place = running_on
         self._closed = False
         self._most = min((limit for limit in (spec.max_batch, most) if limit), default=None)
+        self._predictor = Predictor(spec)
         self.chosen_because = ""
 
     @property
@@ -39,6 +42,12 @@ class CheckedEngine(ABC):
 
     def warm_up(self) -> None:
         self.infer(np.zeros((1, *self._spec.resize.input_hw, 3), np.uint8))
+
+    def predict(self, picture: AnyPicture, *, channels: str = "bgr") -> Prediction:
+        return self.predict_batch([picture], channels=channels)[0]
+
+    def predict_batch(self, pictures: Pictures, *, channels: str = "bgr") -> list[Prediction]:
+        return self._predictor(pictures, channels, self.infer)
 
     def infer(self, pixels: Image) -> tuple[Map, Scores]:
         if self._closed:
@@ -69,6 +78,12 @@ class CheckedEngine(ABC):
     def close(self) -> None:
         self._closed = True
         self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @abstractmethod
     def _run(self, pixels: Image) -> tuple[Map, Scores]:

@@ -1,4 +1,4 @@
-"""DefectSizeAnalyzer: from an anomaly map to defects with sizes in pixels and millimetres."""
+"""MapAnalyzer: from an anomaly map to defects with sizes in pixels and millimetres."""
 
 from dataclasses import dataclass, replace
 
@@ -52,7 +52,7 @@ class _View:
     pixel_threshold: float
 
 
-class DefectSizeAnalyzer:
+class MapAnalyzer:
     """Finds defects on the anomaly map and sizes them on the frame.
 
     calibration: None leaves everything in pixels. inspected: (h, w) of the map, what the engine

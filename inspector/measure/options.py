@@ -9,7 +9,7 @@ from inspector.measure.severity import SeverityLimits
 
 @dataclass(frozen=True, slots=True)
 class MeasureOptions:
-    """What DefectSizeAnalyzer measures, and which defects it lists.
+    """What MapAnalyzer measures, and which defects it lists.
 
     refine: size each region at the resolution of the frame. max_refined: regions per frame that are
     refined, the strongest first; the others keep their size on the map. min_area_px, min_area_mm2:

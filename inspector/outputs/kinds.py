@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from inspector.core.errors import ConfigError
 from inspector.core.schema import build
-from inspector.outputs.queued import MakeRecords, QueuedOutput
+from inspector.outputs.queued import QueuedOutput
 
 OUTPUTS: Final[dict[str, str]] = {}
 """Kind -> "module:Class" of its sender, resolved when asked for."""
@@ -15,9 +15,7 @@ OUTPUTS: Final[dict[str, str]] = {}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-def make_outputs(
-    entries: Sequence[Mapping[str, Any]], make_records: MakeRecords, *, source: str = ""
-) -> list[QueuedOutput]:
+def make_outputs(entries: Sequence[Mapping[str, Any]], *, source: str = "") -> list[QueuedOutput]:
     """entries: the list `outputs` of the configuration. Nothing is opened or connected yet.
 
     source: name of the source where a process has several; each then has its outboxes, such as
@@ -28,7 +26,7 @@ def make_outputs(
     outputs: list[QueuedOutput] = []
     for number, entry in enumerate(entries):
         path = f"outputs[{number}]"
-        output = _make_output(entry, path, make_records, source)
+        output = _make_output(entry, path, source)
         if output.name in {other.name for other in outputs}:
             raise ConfigError(
                 f"{path}.name: two outputs have the name {output.name}; give each entry a name"
@@ -37,9 +35,7 @@ def make_outputs(
     return outputs
 
 
-def _make_output(
-    entry: Mapping[str, Any], path: str, make_records: MakeRecords, source: str
-) -> QueuedOutput:
+def _make_output(entry: Mapping[str, Any], path: str, source: str) -> QueuedOutput:
     kind = entry.get("kind")
     if not isinstance(kind, str) or kind not in OUTPUTS:
         known = ", ".join(OUTPUTS) or "none in this version"
@@ -59,4 +55,4 @@ def _make_output(
             f"{options.queue.retry_max_s:g}, not {options.queue.retry_first_s:g}"
         )
     name = f"{source}-{title}" if source else title
-    return QueuedOutput(name, sender_class(options), options.queue, make_records)
+    return QueuedOutput(name, sender_class(options), options.queue)

@@ -3,18 +3,21 @@
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Mapping
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import Any, Final
 
 from loguru import logger
 
 from inspector.core.clock import now_ns
 from inspector.core.errors import SinkError
+from inspector.core.events import Event
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.outbox import BATCH, Outbox
+from inspector.outputs.records import event_record, inspection_records, json_value
 from inspector.outputs.sender import QueueOptions, Sender
 
 SYNC_EVERY_S: Final = 1.0
@@ -23,8 +26,6 @@ GRACE_S: Final = 1.0
 """How much longer than its time limit a send() may take at close()."""
 WARN_EVERY_S: Final = 60.0
 """The shortest time between two warnings of dropped records."""
-
-MakeRecords = Callable[[RunInfo, Inspection], Iterable[Mapping[str, Any]]]
 
 
 class QueuedOutput:
@@ -35,23 +36,19 @@ class QueuedOutput:
     unreachable receiver is tried again without end. close() takes drain_s + timeout_s + 1 s at
     most, even when the receiver hangs.
 
-    name: of the output; names its folder below options.dir. make_records: the run and an inspection
-    -> its records as plain JSON values, each with a text `event_id`.
+    name: of the output; names its folder below options.dir.
     """
 
-    def __init__(
-        self, name: str, sender: Sender, options: QueueOptions, make_records: MakeRecords
-    ) -> None:
+    def __init__(self, name: str, sender: Sender, options: QueueOptions) -> None:
         self.name = name
         self._sender = sender
         self._options = options
-        self._make_records = make_records
         self._run: RunInfo | None = None
         self._outbox: Outbox | None = None
         self._thread: Thread | None = None
-        self._appended = Event()
-        self._closing = Event()
-        self._stopped = Event()
+        self._appended = threading.Event()
+        self._closing = threading.Event()
+        self._stopped = threading.Event()
         self._fault: BaseException | None = None
         self._dropped = 0
         self._warn_after_ns = self._sync_after_ns = 0
@@ -72,10 +69,11 @@ class QueuedOutput:
         self._thread.start()
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
-        if self._run is None:
-            raise SinkError(f"output {self.name} is written before it is open")
-        for record in self._make_records(self._run, inspection):
+        for record in inspection_records(self._opened_run(), inspection):
             self.put(record)
+
+    def write_event(self, event: Event) -> None:
+        self.put(event_record(self._opened_run(), event))
 
     def put(self, record: Mapping[str, Any]) -> None:
         """Appends one record where the sender wants it."""
@@ -85,13 +83,18 @@ class QueuedOutput:
         if not self._sender.wants(record):
             return
         try:
-            body = json.dumps(record, allow_nan=False, separators=(",", ":")).encode()
+            text = json.dumps(record, allow_nan=False, separators=(",", ":"), default=json_value)
         except (TypeError, ValueError) as exc:
             which = record.get("event_id")
             raise SinkError(f"output {self.name}: record {which} is not JSON: {exc}") from exc
-        self._outbox.append(body)
+        self._outbox.append(text.encode())
         self._appended.set()
         self._warn_of_drops(self._outbox)
+
+    def _opened_run(self) -> RunInfo:
+        if self._run is None:
+            raise SinkError(f"output {self.name} is written before it is open")
+        return self._run
 
     def counts(self) -> dict[str, int]:
         """Records of this run: appended, delivered, dropped; and those that wait now."""

@@ -2,51 +2,28 @@
 
 from collections.abc import Callable
 
-from loguru import logger
-
-from engines.resize import crop_box, to_input
+from engines.resize import Resizer
 from engines.spec import EngineSpec
 from inspector.core.types import Frame, ModelInput
 
-ASPECT_TOLERANCE = 0.02
-"""Relative. Multiples of 32 alone bend a 16:9 frame by 1.6 %, which fitting bends as well."""
-
 
 class Preprocess:
-    """Resizes frames for one engine, and remembers what was odd about them in `warnings`.
+    """Resizes frames for one engine; see Resizer for `warnings`.
 
-    check_size: called with the size of a frame whenever it changes; refuses it by raising.
+    check_size: called with the size of a frame when it changes; it raises to refuse the size.
     """
 
     def __init__(
         self, spec: EngineSpec, check_size: Callable[[tuple[int, int]], None] | None = None
     ) -> None:
-        self._rule = spec.resize
-        self._fitted_hw = spec.frame_hw
+        self._resize = Resizer(spec)
         self._check_size = check_size
         self._seen_hw: tuple[int, int] | None = None
-        self.warnings: list[str] = []
+        self.warnings = self._resize.warnings
 
     def __call__(self, frame: Frame) -> ModelInput:
-        if frame.frame_hw != self._seen_hw:
-            if self._check_size is not None:
-                self._check_size(frame.frame_hw)
-            self._check_aspect(frame)
+        if self._check_size is not None and frame.frame_hw != self._seen_hw:
+            self._check_size(frame.frame_hw)
             self._seen_hw = frame.frame_hw
-        pixels, to_frame = to_input(frame.image, self._rule)
+        pixels, to_frame = self._resize(frame.image)
         return ModelInput(frame, pixels, to_frame)
-
-    def _check_aspect(self, frame: Frame) -> None:
-        """One warning for a frame that the resize rule bends otherwise than in fitting."""
-        x0, y0, x1, y1 = crop_box(self._rule, frame.frame_hw)
-        fx0, fy0, fx1, fy1 = crop_box(self._rule, self._fitted_hw)
-        aspect, fitted = (x1 - x0) / (y1 - y0), (fx1 - fx0) / (fy1 - fy0)
-        if self.warnings or abs(aspect / fitted - 1) <= ASPECT_TOLERANCE:
-            return
-        height, width = frame.frame_hw
-        warning = (
-            f"frames of {width}x{height} have another aspect than the engine's "
-            f"{self._fitted_hw[1]}x{self._fitted_hw[0]}: they are squeezed, and scores may shift"
-        )
-        logger.warning(warning)
-        self.warnings.append(warning)

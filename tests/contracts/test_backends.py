@@ -6,14 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from engines.backends.fake import FakeEngine, fake_spec
 from engines.opening import BACKENDS, Engine, open_engine
+from engines.resize import to_input
 from engines.spec import ResizeRule
 from engines.spec_file import read_engine, write_engine
 from inspector.core.errors import ConfigError, EngineError, SpecError
+from inspector.core.types import Verdict
 from learning.backbones.zoo import DEFAULT, resolve
 from learning.fitting import Recipe, fit_engine
 from learning.methods.base import make_method
@@ -72,6 +75,22 @@ def test_shapes_and_types_are_those_of_the_spec(backend, batch):
     assert maps.shape == (batch, *engine.spec.map_hw)
     assert scores.shape == (batch,)
     assert maps.dtype == scores.dtype == np.float32
+
+
+def test_predict_gives_what_infer_gives_for_resized_pictures(backend):
+    with open_backend(backend) as engine:
+        first, second = pictures(2)
+        large = cv2.resize(second, (500, 333))
+        predictions = engine.predict_batch([first, large], channels="rgb")
+        pixels = [to_input(p[:, :, ::-1], engine.spec.resize)[0] for p in (first, large)]
+        maps, scores = engine.infer(np.stack(pixels))
+        for prediction, anomaly_map, score in zip(predictions, maps, scores, strict=True):
+            np.testing.assert_array_equal(prediction.anomaly_map, anomaly_map)
+            assert prediction.score == score
+            failed = score >= engine.spec.image_threshold
+            assert prediction.verdict is (Verdict.FAIL if failed else Verdict.PASS)
+    with pytest.raises(EngineError, match="is closed"):
+        engine.predict(first)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7])

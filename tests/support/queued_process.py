@@ -21,7 +21,7 @@ def main() -> None:
     folder, port, run, count = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
     options = QueueOptions(dir=folder, retry_first_s=0.02, retry_max_s=0.05, drain_s=60.0)
     sender = LineSender(LineOptions(kind="lines", port=port))
-    output = QueuedOutput("line", sender, options, lambda run, inspection: [])
+    output = QueuedOutput("line", sender, options)
     info = SourceInfo("line", live=False)
     output.open(RunInfo(info, Path(), "", {}, {}, "", "", None, 1.0, 1.0))
     for number in range(count):

@@ -16,7 +16,7 @@ from calibration import Calibration
 from calibration.scale import from_scale
 from inspector.core.errors import CalibrationSizeError
 from inspector.core.types import Severity
-from inspector.measure.analyzer import DefectSizeAnalyzer
+from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.options import MeasureOptions
 from inspector.measure.severity import SeverityLimits
 
@@ -24,12 +24,12 @@ BIG = defect(ellipse((200.0, 180.0), 50.0, 30.0, 30.0))
 SMALL = defect(ellipse((480.0, 100.0), 14.0, 14.0, 0.0))
 
 
-def analyzer(calibration: Calibration | None = None, **changes: object) -> DefectSizeAnalyzer:
+def analyzer(calibration: Calibration | None = None, **changes: object) -> MapAnalyzer:
     inspected = changes.pop("inspected", None)
     severity = SeverityLimits(score_ratio=(1.5, 2.0, 2.5))
     settings: dict[str, object] = {"severity": severity, "max_refined": 20}
     options = MeasureOptions(**(settings | changes))  # type: ignore[arg-type]
-    return DefectSizeAnalyzer(calibration, options, inspected=inspected)  # type: ignore[arg-type]
+    return MapAnalyzer(calibration, options, inspected=inspected)  # type: ignore[arg-type]
 
 
 def test_a_clean_map_has_no_defects() -> None:

@@ -6,7 +6,7 @@ from measure_scenes import THRESHOLD, TO_FRAME, bar, defect, ellipse, scene, swo
 
 from inspector.core.geometry import Points
 from inspector.core.types import Defect
-from inspector.measure.analyzer import DefectSizeAnalyzer
+from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.contours import find_regions
 from inspector.measure.edges import trimmed
 from inspector.measure.options import MeasureOptions
@@ -14,7 +14,7 @@ from inspector.synthetic.rendered_defects import RenderedDefect
 
 
 def analyze(image: np.ndarray, anomaly_map: np.ndarray) -> tuple[Defect, ...]:
-    analyzer = DefectSizeAnalyzer(None, MeasureOptions(max_refined=20))
+    analyzer = MapAnalyzer(None, MeasureOptions(max_refined=20))
     return analyzer.analyze(image, anomaly_map, TO_FRAME, THRESHOLD)
 
 

@@ -1,7 +1,5 @@
 """The list `outputs` of the configuration, and an output of it in a real pipeline."""
 
-import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,9 @@ from output_parts import run_info
 from pipeline_rig import Engine, ListSink, ListSource, bad, frame, pipeline, run
 
 from inspector.core.errors import ConfigError, SinkError
-from inspector.core.types import Inspection, RunInfo
+from inspector.core.events import DefectClosed
+from inspector.core.records import event_id
+from inspector.core.types import Inspection
 from inspector.outputs.kinds import OUTPUTS, make_outputs
 from inspector.outputs.sender import RemoteOptions
 from inspector.pipeline.stages import Output
@@ -22,17 +22,15 @@ def _lines_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OUTPUTS, "lines", ENTRY)
 
 
-def make_records(run: RunInfo, inspection: Inspection) -> Iterator[Mapping[str, Any]]:
-    yield {
-        "type": "verdict",
-        "event_id": f"{run.source.source_id}-{inspection.frame_id}",
-        "verdict": inspection.verdict.value,
-    }
-
-
 def entry(folder: Path, port: int, **changes: Any) -> dict[str, Any]:
     queue = {"dir": str(folder), "drain_s": 20, "retry_first_s": 0.02, "retry_max_s": 0.05}
     return {"kind": "lines", "port": port, "queue": queue | changes}
+
+
+def expected_ids(server: LineServer, frames: int) -> list[str]:
+    """A verdict and a measured record for each frame; the header, number 0, is not sent."""
+    run_id, source, _ = server.event_ids[0].rsplit("/", 2)
+    return [event_id(run_id, source, seq) for seq in range(1, 2 * frames + 1)]
 
 
 def test_every_kind_of_the_table_has_options_with_the_common_keys() -> None:
@@ -45,9 +43,9 @@ def test_every_kind_of_the_table_has_options_with_the_common_keys() -> None:
 def test_outputs_of_one_kind_and_several_sources_have_an_outbox_each(tmp_path: Path) -> None:
     server = LineServer()
     entries = [entry(tmp_path, server.port), entry(tmp_path, server.port) | {"name": "hall-2"}]
-    first, second = make_outputs(entries, make_records)
+    first, second = make_outputs(entries)
     assert (first.name, second.name) == ("lines", "hall-2")
-    (third,) = make_outputs(entries[:1], make_records, source="left")
+    (third,) = make_outputs(entries[:1], source="left")
     for made in (first, second, third):
         made.open(run_info())
     for made in (first, second, third):
@@ -74,14 +72,14 @@ def test_outputs_of_one_kind_and_several_sources_have_an_outbox_each(tmp_path: P
 )
 def test_a_bad_entry_is_refused_in_one_sentence(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
-        make_outputs([{"kind": "lines", "port": 9} | changes], make_records)
+        make_outputs([{"kind": "lines", "port": 9} | changes])
 
 
 def test_a_missing_key_and_a_name_used_twice_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"missing key outputs\[0\]\.port"):
-        make_outputs([{"kind": "lines"}], make_records)
+        make_outputs([{"kind": "lines"}])
     with pytest.raises(ConfigError, match=r"outputs\[1\]\.name: two outputs have the name lines"):
-        make_outputs([{"kind": "lines", "port": 9}] * 2, make_records)
+        make_outputs([{"kind": "lines", "port": 9}] * 2)
 
 
 def test_inspection_does_not_wait_for_a_slow_output_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -90,7 +88,7 @@ def test_inspection_does_not_wait_for_a_slow_output_and_nothing_is_lost(tmp_path
     frames = [bad(i) if i % 7 == 3 else frame(i) for i in range(60)]
     server = LineServer(break_after=(10, 40))
     server.answering.clear()
-    (queued,) = make_outputs([entry(tmp_path, server.port, timeout_s=60)], make_records)
+    (queued,) = make_outputs([entry(tmp_path, server.port, timeout_s=60)])
     log = ListSink()
     waiting_at_the_end: list[dict[str, int]] = []
 
@@ -106,9 +104,9 @@ def test_inspection_does_not_wait_for_a_slow_output_and_nothing_is_lost(tmp_path
         observers=(let_it_answer,),
     )
     run(made)
-    assert waiting_at_the_end == [{"appended": 60, "delivered": 0, "dropped": 0, "waiting": 60}]
+    assert waiting_at_the_end == [{"appended": 120, "delivered": 0, "dropped": 0, "waiting": 120}]
     assert log.frame_ids == list(range(60))
-    assert server.event_ids == [f"rig-{number}" for number in range(60)]
+    assert server.event_ids == expected_ids(server, 60)
     assert {record["verdict"] for record in server.records} == {"PASS", "FAIL", "ERROR"}
     server.stop()
 
@@ -116,26 +114,44 @@ def test_inspection_does_not_wait_for_a_slow_output_and_nothing_is_lost(tmp_path
 def test_an_output_without_a_receiver_lets_the_run_end_well(tmp_path: Path) -> None:
     server = LineServer()
     server.stop()
-    (queued,) = make_outputs([entry(tmp_path, server.port, drain_s=0)], make_records)
+    (queued,) = make_outputs([entry(tmp_path, server.port, drain_s=0)])
     made = pipeline(ListSource([frame(i) for i in range(5)]), [Output(queued)])
     run(made)
     assert made.stats.balanced
     back = LineServer(server.port)
-    (queued,) = make_outputs([entry(tmp_path, server.port)], make_records)
+    (queued,) = make_outputs([entry(tmp_path, server.port)])
     run(pipeline(ListSource([]), [Output(queued)]))
-    assert back.event_ids == [f"rig-{number}" for number in range(5)]
+    assert back.event_ids == expected_ids(back, 5)
     back.stop()
 
 
 def test_an_outbox_that_is_full_and_may_drop_nothing_ends_the_run(tmp_path: Path) -> None:
     server = LineServer()
     server.stop()
-    large = json.dumps({"pad": "x" * 300_000})
-    (queued,) = make_outputs(
-        [entry(tmp_path, server.port, drain_s=0, max_mb=1, when_full="stop")],
-        lambda run, inspection: [{"event_id": f"run-{inspection.frame_id}", "pad": large}],
-    )
-    made = pipeline(ListSource([frame(i) for i in range(20)]), [Output(queued)])
+    limits = {"drain_s": 0, "max_mb": 1, "when_full": "stop"}
+    (queued,) = make_outputs([entry(tmp_path, server.port, **limits)])
+    made = pipeline(ListSource([frame(i) for i in range(4000)]), [Output(queued)])
     made.start()
     with pytest.raises(SinkError, match="is full"):
         made.finish()
+
+
+def test_events_are_sent_too(tmp_path: Path) -> None:
+    server = LineServer()
+    (queued,) = make_outputs([entry(tmp_path, server.port)])
+    queued.open(run_info())
+    queued.write_event(
+        DefectClosed(
+            wall_time_utc="2026-01-31T12:00:00.000Z",
+            seq=7,
+            track_id="3",
+            first_frame_id=1,
+            last_frame_id=4,
+            best_frame_id=2,
+            sightings=3,
+        )
+    )
+    queued.close()
+    (record,) = server.records
+    assert (record["type"], record["seq"], record["track_id"]) == ("defect_closed", 7, "3")
+    server.stop()

@@ -12,7 +12,6 @@ from loguru import logger
 from output_parts import run_info
 
 from inspector.core.errors import SinkError
-from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.outbox import Outbox, Record
 from inspector.outputs.queued import QueuedOutput
 from inspector.outputs.sender import QueueOptions
@@ -36,13 +35,9 @@ def options(folder: Path, **changes: Any) -> QueueOptions:
     return QueueOptions(dir=str(folder), **(quick | changes))
 
 
-def no_records(run: RunInfo, inspection: Inspection) -> Sequence[Mapping[str, Any]]:
-    raise AssertionError("these tests hand over records themselves")
-
-
 def output(folder: Path, port: int, sender: Any = None, **changes: Any) -> QueuedOutput:
     sender = sender or LineSender(LineOptions(kind="lines", port=port))
-    made = QueuedOutput("line", sender, options(folder, **changes), no_records)
+    made = QueuedOutput("line", sender, options(folder, **changes))
     made.open(run_info())
     return made
 
@@ -267,7 +262,7 @@ def test_only_the_records_that_the_sender_wants_reach_the_outbox(tmp_path: Path)
 
 
 def test_it_closes_twice_and_without_having_been_opened(tmp_path: Path) -> None:
-    made = QueuedOutput("line", Stuck(), options(tmp_path), no_records)
+    made = QueuedOutput("line", Stuck(), options(tmp_path))
     made.close()
     with pytest.raises(SinkError, match="before it is open"):
         made.put({"event_id": "a"})

@@ -10,9 +10,9 @@ from loguru import logger
 from engines.resize import to_input
 from engines.spec import EngineSpec, ResizeRule, ThresholdRule
 from inspector.core.arrays import frozen
-from inspector.core.errors import CalibrationSizeError
+from inspector.core.errors import CalibrationSizeError, FrameError
 from inspector.core.geometry import Affine
-from inspector.core.types import Defect, EngineOutput, Frame, Severity, Verdict
+from inspector.core.types import Cause, Defect, EngineOutput, Frame, Severity, Verdict
 from inspector.processing.postprocess import Judge, SizeRule
 from inspector.processing.preprocess import Preprocess
 
@@ -79,6 +79,13 @@ def test_another_size_of_the_same_aspect_does_not_warn() -> None:
     preprocess(frame(1080, 1920))
     preprocess(frame(360, 640))
     assert preprocess.warnings == []
+
+
+def test_a_frame_too_small_for_the_crop_is_an_error_of_that_frame() -> None:
+    cropped = replace(SPEC, resize=ResizeRule((256, 448), (0.6, 0.0, 1.0, 1.0)))
+    with pytest.raises(FrameError, match="1x1 pixels is too small") as caught:
+        Preprocess(cropped)(frame(1, 1))
+    assert caught.value.cause is Cause.SIZE
 
 
 def test_every_new_frame_size_is_checked() -> None:

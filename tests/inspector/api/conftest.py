@@ -1,0 +1,5 @@
+"""A small engine for the tests of the Python API."""
+
+from flow_rig import engine
+
+__all__ = ["engine"]

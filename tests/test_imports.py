@@ -1,0 +1,49 @@
+"""Tests that public names can be imported and that imports load no heavy library."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import engines
+import inspector
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"torch", "scipy", "onnx", "onnxruntime", "spox", "openvino", "tensorrt", "av", "skimage"}
+PUBLIC = [(package.__name__, name) for package in (inspector, engines) for name in package.__all__]
+STATEMENTS = [
+    "import inspector",
+    "import engines",
+    *(f"from {package} import {name}" for package, name in PUBLIC),
+]
+PACKAGES = ("inspector", "engines", "learning", "calibration", "evaluation")
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_an_import_loads_no_heavy_library(statement: str) -> None:
+    program = f"import sys\n{statement}\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert not loaded & HEAVY
+    if statement in ("import inspector", "import engines"):
+        assert "numpy" not in loaded
+
+
+def test_every_public_name_is_listed_and_stored_after_its_first_use() -> None:
+    for package, name in PUBLIC:
+        module = importlib.import_module(package)
+        assert name in dir(module)
+        assert getattr(module, name) is vars(module)[name]
+    with pytest.raises(AttributeError, match="module 'inspector' has no attribute 'nothing'"):
+        inspector.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_are_typed(package: str) -> None:
+    folder = Path(importlib.import_module(package).__path__[0])
+    assert (folder / "py.typed").is_file()
