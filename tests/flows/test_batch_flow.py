@@ -14,10 +14,10 @@ def test_batches_find_what_single_frames_find(
 ) -> None:
     def records(batch: int) -> list[dict[str, Any]]:
         more = ("--no-video", "--overwrite", "--set", f"engine.batch={batch}")
-        ran = inspect(clip, engine, *margin, *more)
-        assert ran.code == 0
-        assert ran.summary["inspected"] == 30
-        return [{k: v for k, v in r.items() if k not in CHANGING} for r in ran.records]
+        result = inspect(clip, engine, *margin, *more)
+        assert result.code == 0
+        assert result.summary["inspected"] == 30
+        return [{k: v for k, v in r.items() if k not in CHANGING} for r in result.records]
 
     for single, of_batch in zip(records(1), records(7), strict=True):
         # The score is a mean, which may be summed in another order.

@@ -57,9 +57,9 @@ def test_closed_streams_lose_no_results(clip: Path, tmp_path: Path, closed: str)
 def test_a_file_name_that_is_not_utf8_is_logged(inspect: Inspect, tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "in", [good_picture(i) for i in range(3)])
     os.rename(folder / "001.png", os.fsencode(folder) + b"/bad\xff.png")
-    ran = inspect(folder, None, *FAKE)
-    assert ran.code == 0
-    assert len(ran.records) == 3
+    result = inspect(folder, None, *FAKE)
+    assert result.code == 0
+    assert len(result.records) == 3
 
 
 def test_frames_before_a_frame_of_another_size_get_verdicts(
@@ -70,10 +70,10 @@ def test_frames_before_a_frame_of_another_size_get_verdicts(
     cal = tmp_path / "cal.yaml"
     size = ["--frame-size", f"{HW[1]}x{HW[0]}", "--out", str(cal)]
     assert calibrate(["scale", "--mm-per-px", "0.5", *size]) == 0
-    ran = inspect(folder, None, *FAKE, "--calibration", str(cal))
-    assert ran.code == 5
-    assert [r["frame_id"] for r in ran.records] == [0, 1, 2, 3]
-    assert ran.summary["captured"] == ran.summary["inspected"] + ran.summary["dropped"]
+    result = inspect(folder, None, *FAKE, "--calibration", str(cal))
+    assert result.code == 5
+    assert [r["frame_id"] for r in result.records] == [0, 1, 2, 3]
+    assert result.summary["captured"] == result.summary["inspected"] + result.summary["dropped"]
 
 
 def test_a_run_without_a_verdict_fails(
@@ -83,10 +83,10 @@ def test_a_run_without_a_verdict_fails(
         return FrameError("odd", Cause.SIZE)
 
     monkeypatch.setattr("inspector.pipeline.stages._output", fail)
-    ran = inspect(clip, None, *FAKE)
-    assert ran.code == 1
-    assert "none of the 30 frames could be judged" in ran.stderr
-    assert ran.summary["errored"] == 30
+    result = inspect(clip, None, *FAKE)
+    assert result.code == 1
+    assert "none of the 30 frames could be judged" in result.stderr
+    assert result.summary["errored"] == 30
 
 
 def test_a_flipped_byte_anywhere_in_an_engine_is_refused(engine: Path, tmp_path: Path) -> None:
@@ -129,10 +129,10 @@ def test_nonsense_in_a_configuration_is_one_sentence(
 ) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(text)
-    ran = inspect(clip, None, "--config", str(path))
-    assert ran.code == 2
-    assert ran.stderr.startswith("error: ")
-    assert len(ran.stderr) < 400
+    result = inspect(clip, None, "--config", str(path))
+    assert result.code == 2
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr) < 400
 
 
 @pytest.mark.parametrize("hw", [(338, 640), (340, 640), (360, 640), (192, 256)])
@@ -145,11 +145,11 @@ def test_colours_of_the_video_are_at_their_places(
     picture = np.full((*hw, 3), 120, np.uint8)
     picture[hw[0] // 2 :] = (0, 0, 220)
     source = write_clip(tmp_path / "c.mp4", [picture] * 6)
-    ran = inspect(source, None, *FAKE)
-    assert ran.code == 0
-    with av.open(str(ran.out / "annotated.mp4")) as container:
+    result = inspect(source, None, *FAKE)
+    assert result.code == 0
+    with av.open(str(result.out / "annotated.mp4")) as container:
         shown = next(container.decode(video=0)).to_ndarray(format="bgr24")[:, : hw[1]]
     red = shown[:, hw[1] // 2, 2].astype(int) - shown[:, hw[1] // 2, 0]
     first_red = int(np.argmax(red > 90))
     assert first_red == pytest.approx(shown.shape[0] - hw[0] // 2, abs=3)
-    assert len(read_log(ran.out / "inspections.jsonl")[1]) == 6
+    assert len(read_log(result.out / "inspections.jsonl")[1]) == 6

@@ -38,9 +38,9 @@ def test_a_signal_during_the_summary_does_not_lose_it(
         write(self, *arguments)
 
     monkeypatch.setattr(Run, "write_summary", interrupt)
-    ran = inspect(clip, None, *FAKE)
-    assert ran.code == 0
-    assert ran.summary["inspected"] == 30
+    result = inspect(clip, None, *FAKE)
+    assert result.code == 0
+    assert result.summary["inspected"] == 30
     assert leaked == []
 
 
@@ -63,8 +63,8 @@ def test_after_a_third_ctrl_c_during_a_batch_the_counts_add_up(
         return infer(self, pixels)
 
     monkeypatch.setattr(FakeEngine, "_run", run_slowly)
-    ran = inspect(clip, None, *FAKE, "--set", "engine.batch=8")
+    result = inspect(clip, None, *FAKE, "--set", "engine.batch=8")
     keys.join()
-    assert ran.code == 130
-    counted = sum(ran.summary[name] for name in ("inspected", "dropped", "errored"))
-    assert ran.summary["captured"] == counted > 0
+    assert result.code == 130
+    counted = sum(result.summary[name] for name in ("inspected", "dropped", "errored"))
+    assert result.summary["captured"] == counted > 0

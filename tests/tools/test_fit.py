@@ -165,9 +165,9 @@ class LiveSource:
 
 def test_a_live_source_is_read_for_some_seconds_and_damaged_frames_are_left_out():
     line = LiveSource()
-    seen = list(frames_of(line, seconds=2.0))
+    frames = list(frames_of(line, seconds=2.0))
     assert line.count == 22
-    assert len(seen) == 14
+    assert len(frames) == 14
 
 
 @pytest.mark.parametrize(

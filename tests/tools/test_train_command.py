@@ -75,22 +75,25 @@ def test_it_ends_with_an_engine_beside_checkpoints_log_and_sheet(trained):
 
 def test_the_spec_says_how_it_was_trained(trained):
     spec = read_spec(trained / "engine.onnx")
-    made = spec.parameters
+    parameters = spec.parameters
     assert (spec.method, spec.name, spec.layers) == ("glass", "bars", ("stride8", "stride16"))
-    assert made["textures"].startswith("built-in")
-    assert made["checkpoint"]["chosen_on"] == (
+    assert parameters["textures"].startswith("built-in")
+    assert parameters["checkpoint"]["chosen_on"] == (
         "normal pictures held out and synthetic defects on them"
     )
-    assert made["checkpoint"]["epoch"] in (1, 2, 3)
-    assert 0 <= made["checkpoint"]["image_auroc_there"] <= 1
-    assert made["distribution"]["chosen_by"] == "auto"
-    assert made["distribution"]["judged"]["points"] >= 0
-    assert made["training"]["epochs"] == 3
-    assert made["training"]["noise"] == 0.015
-    assert (made["training"]["patch_norm"], made["training"]["learning_rate"]) == (1.0, 5e-4)
-    assert (made["dims"], made["hidden"]) == (152, 101)
-    assert made["kernels"]["stride16"]["shape"][2:] == [3, 3]
-    assert made["torch"] == torch.__version__
+    assert parameters["checkpoint"]["epoch"] in (1, 2, 3)
+    assert 0 <= parameters["checkpoint"]["image_auroc_there"] <= 1
+    assert parameters["distribution"]["chosen_by"] == "auto"
+    assert parameters["distribution"]["judged"]["points"] >= 0
+    assert parameters["training"]["epochs"] == 3
+    assert parameters["training"]["noise"] == 0.015
+    assert (parameters["training"]["patch_norm"], parameters["training"]["learning_rate"]) == (
+        1.0,
+        5e-4,
+    )
+    assert (parameters["dims"], parameters["hidden"]) == (152, 101)
+    assert parameters["kernels"]["stride16"]["shape"][2:] == [3, 3]
+    assert parameters["torch"] == torch.__version__
     assert (spec.trained_on["count"], spec.trained_on["held_out"]) == (5, 3)
     assert len(spec.left_out.bank) == 5
     assert spec.threshold_rule.scheme == "held-out"
@@ -172,9 +175,9 @@ def test_the_paper_protocol_labels_every_figure(data, tmp_path, capsys):
 def test_it_stops_early_and_says_after_how_many_epochs(data, tmp_path):
     more = ("--epochs", "30", "--patience", "2", "--learning-rate", "1e-12")
     assert train(data, tmp_path / "out", *more) == 0
-    made = read_spec(tmp_path / "out" / "engine.onnx").parameters
-    assert made["training"]["trained"] < 30
-    assert made["training"]["trained"] == made["checkpoint"]["epoch"] + 2
+    parameters = read_spec(tmp_path / "out" / "engine.onnx").parameters
+    assert parameters["training"]["trained"] < 30
+    assert parameters["training"]["trained"] == parameters["checkpoint"]["epoch"] + 2
 
 
 def test_textures_foregrounds_and_a_region_reach_the_training(data, tmp_path):

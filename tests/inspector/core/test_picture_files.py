@@ -9,7 +9,7 @@ import pytest
 
 from inspector.core.errors import DataError
 from inspector.core.picture_files import PICTURE_SUFFIXES, natural_key, pictures_below, pictures_of
-from inspector.sources.image_folder import ImageFolderSource
+from inspector.sources.image_folder import ImageFolderOptions, ImageFolderSource
 from inspector.sources.uri import kind_of
 from inspector.synthetic.picture_video import list_labelled_pictures
 from learning.datasets.pictures import list_pictures
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_all_readers_take_the_same_pictures_in_the_same_order(folder):
-    source = ImageFolderSource(str(folder), fps=1, max_unreadable=0)
+    source = ImageFolderSource(str(folder), ImageFolderOptions(fps=1, max_unreadable=0))
     inspected = []
     while (frame := source.read()) is not None:
         inspected.append(frame.name)
