@@ -202,6 +202,7 @@ def test_a_source_that_is_missing_ends_the_program_before_anything_runs(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("usual_signal_stack")
 def test_a_signal_stops_all_sources(tmp_path: Path) -> None:
     entries = [{"name": "left", "source": WEB}, {"name": "right", "source": WEB}]
     config = write_config(tmp_path, entries)

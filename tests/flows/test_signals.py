@@ -28,6 +28,7 @@ def leaked() -> Iterator[list[int]]:
     signal.signal(signal.SIGTERM, before)
 
 
+@pytest.mark.usefixtures("usual_signal_stack")
 def test_a_signal_during_the_summary_does_not_lose_it(
     inspect: Inspect, clip: Path, monkeypatch: pytest.MonkeyPatch, leaked: list[int]
 ) -> None:
@@ -44,6 +45,7 @@ def test_a_signal_during_the_summary_does_not_lose_it(
     assert leaked == []
 
 
+@pytest.mark.usefixtures("usual_signal_stack")
 def test_after_a_third_ctrl_c_during_a_batch_the_counts_add_up(
     inspect: Inspect, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -244,6 +244,7 @@ def test_a_run_that_fails_writes_its_summary_and_raises(
     assert summary["error"] == "the disk is full"
 
 
+@pytest.mark.usefixtures("usual_signal_stack")
 def test_an_interrupted_run_saves_what_was_captured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
