@@ -1,1 +1,1 @@
-"""Figures, never tests: each module prints a table and JSON; `make bench` runs them all."""
+"""Benchmarks: each module prints a table and JSON. `make bench` runs them all; no test does."""

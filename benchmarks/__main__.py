@@ -1,7 +1,7 @@
-"""Runs every benchmark, each in a process of its own, and gathers their figures in one file.
+"""Runs the benchmarks, each in a separate process, and writes all figures to one file.
 
-python -m benchmarks [NAME ...] leaves artifacts/bench/figures.json. Run it on a machine with
-nothing else to do: the figures share its cores.
+python -m benchmarks [NAME ...] writes artifacts/bench/figures.json. Run it on an idle machine,
+because other programs change the figures.
 """
 
 import argparse
@@ -18,7 +18,9 @@ NAMES = ("channel", "decode", "output", "pipeline", "measuring", "memory", "outb
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"from {', '.join(NAMES)} (default: all)"
+    )
     names = parser.parse_args().names or NAMES
     if unknown := set(names) - set(NAMES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(NAMES)}")

@@ -1,7 +1,8 @@
-"""How well each method with its defaults separates real good and defective pictures, and its cost.
+"""Measures how well each method separates real good and defective pictures, and what it costs.
 
-python -m benchmarks.accuracy --data DIR fits one engine per method and class of DIR, each in a
-process of its own, judges the test pictures on two threads, and prints a table and JSON.
+python -m benchmarks.accuracy --data DIR fits an engine per method and class of DIR, each in a
+separate process and with default options. It evaluates the test pictures on two threads and
+prints a table and JSON.
 """
 
 import argparse
@@ -28,9 +29,11 @@ THREADS = 2
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """pixel_auroc, aupro: on the map's own grid, None without masks. false_alarms, found: shares of
-    good and defective test pictures at or above the image threshold. fit_s, fit_mb: wall time and
-    peak resident memory of the whole command. ms: median of preprocessing and inference.
+    """Figures of a method on a class.
+
+    pixel_auroc, aupro: at the resolution of the map, None without masks. false_alarms, detected:
+    shares of good and defective test pictures at or above the image threshold. fit_s, fit_mb: wall
+    time and peak resident memory of the command fit. ms: median of preprocessing and inference.
     """
 
     method: str
@@ -39,7 +42,7 @@ class Accuracy:
     pixel_auroc: float | None
     aupro: float | None
     false_alarms: float | None
-    found: float
+    detected: float
     fit_s: float
     fit_mb: float
     engine_mb: float
@@ -47,12 +50,12 @@ class Accuracy:
 
 
 def measure(data: ClassData, folder: Path, method: str, options: Sequence[str] = ()) -> Accuracy:
-    """Fits on the good training pictures as tools.fit does and judges all test pictures."""
+    """Fits an engine on the good training pictures and evaluates it on all test pictures."""
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "engine.onnx"
         fit_s, fit_mb = _fit(folder, method, path, options)
-        found = evaluate_class(path, data, Settings(threads=THREADS, resamples=0))
-    figures, limits = found.figures, found.at_threshold
+        result = evaluate_class(path, data, Settings(threads=THREADS, resamples=0))
+    figures, limits = result.figures, result.at_threshold
     return Accuracy(
         method=method,
         name=data.name,
@@ -60,27 +63,27 @@ def measure(data: ClassData, folder: Path, method: str, options: Sequence[str] =
         pixel_auroc=figures.pixel_auroc.value,
         aupro=figures.aupro.value,
         false_alarms=limits.false_alarm_rate.share,
-        found=1 - (limits.miss_rate.share or 0.0),
+        detected=1 - (limits.miss_rate.share or 0.0),
         fit_s=fit_s,
         fit_mb=fit_mb,
-        engine_mb=found.engine.megabytes,
-        ms=found.latency.total_p50_ms,
+        engine_mb=result.engine.megabytes,
+        ms=result.latency.total_p50_ms,
     )
 
 
 def _fit(folder: Path, method: str, out: Path, options: Sequence[str]) -> tuple[float, float]:
-    """Seconds and peak megabytes of tools.fit."""
+    """Seconds and peak megabytes of the command fit."""
     common = ["--normal", str(folder), "--out", str(out), "--threads", str(THREADS)]
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "tools.fit", "--method", method, *common, *options],
         stdout=subprocess.DEVNULL,
     )
-    # wait4 gives the peak of this one child; resource.getrusage knows only that of the largest.
+    # wait4 gives the peak of this child; resource.getrusage gives only that of the largest child.
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"tools.fit --method {method} failed on {folder}")
+        raise SystemExit(f"fitting {method} on {folder} failed")
     return time.perf_counter() - started, usage.ru_maxrss * 1024 / 1e6
 
 
@@ -99,14 +102,19 @@ def main(argv: list[str] | None = None) -> int:
         folder = arguments.data / name
         (data,) = load(folder, None)
         for method in arguments.methods:
-            one = measure(data, folder, method)
-            rows.append(one)
-            shares = "".join(_figure(v) for v in (one.image_auroc, one.pixel_auroc, one.aupro))
-            alarms = f"{one.false_alarms or 0:8.1%}{one.found:8.1%}"
-            cost = f"{one.fit_s:7.1f}{one.fit_mb:8.0f}{one.engine_mb:7.1f}{one.ms or 0:7.1f}"
-            print(f"{one.method:11}{one.name:11}{shares}{alarms}{cost}", flush=True)
-    print(json.dumps({"accuracy": [dataclasses.asdict(one) for one in rows]}))
+            row = measure(data, folder, method)
+            rows.append(row)
+            shares = "".join(_figure(v) for v in (row.image_auroc, row.pixel_auroc, row.aupro))
+            alarms = f"{row.false_alarms or 0:8.1%}{row.detected:8.1%}"
+            cost = f"{row.fit_s:7.1f}{row.fit_mb:8.0f}{row.engine_mb:7.1f}{row.ms or 0:7.1f}"
+            print(f"{row.method:11}{row.name:11}{shares}{alarms}{cost}", flush=True)
+    print(json.dumps({"accuracy": [_values(row) for row in rows]}))
     return 0
+
+
+def _values(row: Accuracy) -> dict[str, object]:
+    values = dataclasses.asdict(row)
+    return {"found" if key == "detected" else key: value for key, value in values.items()}
 
 
 def _figure(value: float | None) -> str:

@@ -1,8 +1,9 @@
-"""What several frames at once gain on a file (engine.batch), on the runtimes of the processor.
+"""Measures how much faster a file is inspected with several frames per call (engine.batch).
 
 python -m benchmarks.batches ENGINE [--source CLIP] [--threads 2] [--batch 1,4,8] [--rounds 3]
 
-Whole runs in turns. A ratio is to onnxruntime with one frame in the same round; all are medians.
+It runs the program alternately on the CPU runtimes. A ratio is to onnxruntime with batch 1 in the
+same round. All figures are medians.
 """
 
 import argparse
@@ -19,35 +20,35 @@ RUNTIMES = (
     ("OpenVINO, latency", ("openvino", "latency"), "openvino"),
     ("OpenVINO, throughput", ("openvino", "throughput"), "openvino"),
 )
-"""Name, (backend, hint), module that it needs."""
+"""Name, (backend, hint), required module."""
 
 Case = tuple[str, int]
 """Runtime and batch."""
 
 
-def main(given: argparse.Namespace) -> None:
-    source = given.source or clip((720, 1280), 150, 0.0)
-    batches = [int(text) for text in given.batch.split(",")]
+def main(options: argparse.Namespace) -> None:
+    source = options.source or clip((720, 1280), 150, 0.0)
+    batches = [int(text) for text in options.batch.split(",")]
     cases: dict[Case, tuple[str, ...]] = {}
     for name, (backend, hint), module in RUNTIMES:
         if find_spec(module) is not None:
             for batch in sorted({1, *batches}):
-                settings = {"backend": backend, "hint": hint, "threads": given.threads}
+                settings = {"backend": backend, "hint": hint, "threads": options.threads}
                 settings["batch"] = batch
                 cases[name, batch] = tuple(f"engine.{k}={v}" for k, v in settings.items())
     rounds: list[dict[Case, dict[str, Any]]] = []
-    for _ in range(given.rounds):
-        rounds.append({case: inspect(source, given.engine, *s) for case, s in cases.items()})
+    for _ in range(options.rounds):
+        rounds.append({case: inspect(source, options.engine, *s) for case, s in cases.items()})
     first = next(iter(cases))
     head = f"{'runtime':21} {'batch':>5} {'per s':>6} {'ratio':>6}"
     print(f"{head} {'CPU ms':>6} {'ratio':>6} {'MB':>5}")
     for case in cases:
         row = f"{case[0]:21} {case[1]:5}"
         for key in ("throughput_per_s", "cpu_ms_per_frame"):
-            value = median(one[case][key] for one in rounds)
-            ratio = median(one[case][key] / one[first][key] for one in rounds)
+            value = median(each[case][key] for each in rounds)
+            ratio = median(each[case][key] / each[first][key] for each in rounds)
             row += f" {value:6.1f} {ratio:6.2f}"
-        print(row + f" {median(one[case]['peak_mb'] for one in rounds):5.0f}")
+        print(row + f" {median(each[case]['peak_mb'] for each in rounds):5.0f}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How fast every method runs on an NVIDIA card by its own clock, and how near that is to its limit.
+"""Times every method on an NVIDIA card by the clock of the card, and compares it with the limit.
 
-python -m benchmarks.card [ENGINE.onnx ...] takes an engine of every method at 256x256 on the
-embedded backbone, and those that are named, makes one in half precision of each, and times them all
-on onnxruntime's CUDA and TensorRT providers and on TensorRT, with 1 and 8 pictures, as tools.bench
-does. Without a card it says so and ends with exit code 2.
+python -m benchmarks.card [ENGINE.onnx ...] makes an engine of every method at 256x256 on the
+embedded backbone. It converts these engines and the named ones to half precision and times them
+all with the command bench: on onnxruntime's CUDA and TensorRT providers and on TensorRT, with 1
+and 8 pictures. Without a card it ends with exit code 2.
 """
 
 import argparse
@@ -30,34 +30,34 @@ from tools.convert import main as convert
 
 SIZE = (256, 256)
 DIMS, HIDDEN = 152, 101
-"""Of the networks that tools.train makes for the embedded backbone."""
+"""Sizes of the networks that the command train makes for the embedded backbone."""
 
 
 @guarded
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.card", description=__doc__)
     parser.add_argument("engines", type=Path, nargs="*", help="more engines, in float32")
-    parser.add_argument("--seconds", default="2.0", help="for each row (%(default)s)")
-    parser.add_argument("--batch", default="1,8", help="sizes (%(default)s)")
-    given = parser.parse_args(argv)
-    _need_a_card()
-    text = f"{SIZE[0]}x{SIZE[1]}"
+    parser.add_argument("--seconds", default="2.0", help="to time each row (default: %(default)s)")
+    parser.add_argument("--batch", default="1,8", help="batch sizes (default: %(default)s)")
+    options = parser.parse_args(argv)
+    _check_card()
+    text = f"{SIZE[1]}x{SIZE[0]}"
     engines = [clips.engine(text, method=method) for method in fitted_methods()]
-    engines += [_glass(clips.FOLDER / f"glass_{text}.onnx"), *given.engines]
-    # One after the other: a process of every engine on every runtime at once fills small cards.
-    return max(_timed(engine, given.batch, given.seconds) for engine in engines)
+    engines += [_make_glass(clips.FOLDER / f"glass_{text}.onnx"), *options.engines]
+    # One engine at a time: processes for all engines and runtimes together fill small cards.
+    return max(_time_engine(engine, options.batch, options.seconds) for engine in engines)
 
 
-def _need_a_card() -> None:
-    """Before engines are fitted, which takes minutes."""
+def _check_card() -> None:
+    """Raises EngineError without a card, before engines are fitted, which takes minutes."""
     try:
         Cuda().close()
     except EngineError as exc:
-        raise EngineError(f"there is no NVIDIA card to time here: {exc}") from exc
+        raise EngineError(f"this benchmark needs an NVIDIA card: {exc}") from exc
 
 
-def _timed(engine: Path, batch: str, seconds: str) -> int:
-    files = [file for file in (engine, _halved(engine)) if file is not None]
+def _time_engine(engine: Path, batch: str, seconds: str) -> int:
+    files = [file for file in (engine, _convert_to_half(engine)) if file is not None]
     return bench(
         [
             *map(str, files),
@@ -68,42 +68,44 @@ def _timed(engine: Path, batch: str, seconds: str) -> int:
     )
 
 
-def _glass(out: Path) -> Path:
-    """An engine with networks that nobody trained, which take as long as trained ones."""
+def _make_glass(out: Path) -> Path:
+    """An engine with random networks, which take as long as trained networks."""
     if out.exists():
         return out
     normals = from_folder(clips.normal(), input_hw=SIZE)
-    wanted = EngineOptions("glass", Glass(), resolve(DEFAULT))
-    with FeatureExtractor(wanted.backbone, layers=("stride8", "stride16")) as extractor:
-        model = trained_glass(_untrained(), extractor, SIZE)
-    make_engine(model, normals, wanted, out, lambda *_: None)
+    options = EngineOptions("glass", Glass(), resolve(DEFAULT))
+    with FeatureExtractor(options.backbone, layers=("stride8", "stride16")) as extractor:
+        model = trained_glass(_random_networks(), extractor, SIZE)
+    make_engine(model, normals, options, out, lambda *_: None)
     return out
 
 
-def _untrained() -> Checkpoint:
+def _random_networks() -> Checkpoint:
     random = np.random.default_rng(0)
 
-    def drawn(*shape: int) -> np.ndarray:
+    def draw(*shape: int) -> np.ndarray:
         return random.normal(0, (2 / sum(shape)) ** 0.5, shape).astype(np.float32)
 
     ones, zeros = np.ones(HIDDEN, np.float32), np.zeros(HIDDEN, np.float32)
     return {
-        "pre_projection": {"layers.0fc.weight": drawn(DIMS, DIMS), "layers.0fc.bias": drawn(DIMS)},
+        "pre_projection": {"layers.0fc.weight": draw(DIMS, DIMS), "layers.0fc.bias": draw(DIMS)},
         "discriminator": {
-            "body.block1.0.weight": drawn(HIDDEN, DIMS),
-            "body.block1.0.bias": drawn(HIDDEN),
+            "body.block1.0.weight": draw(HIDDEN, DIMS),
+            "body.block1.0.bias": draw(HIDDEN),
             "body.block1.1.weight": ones,
             "body.block1.1.bias": zeros,
             "body.block1.1.running_mean": zeros,
             "body.block1.1.running_var": ones,
-            "tail.0.weight": drawn(1, HIDDEN),
+            "tail.0.weight": draw(1, HIDDEN),
         },
     }
 
 
-def _halved(engine: Path) -> Path | None:
-    """Made anew, for the engine may be another one of that name. None where half precision is not
-    enough; tools.convert has said why."""
+def _convert_to_half(engine: Path) -> Path | None:
+    """Always converts again, because the engine may have changed.
+
+    None if half precision is not accurate enough; the command convert has printed the reason.
+    """
     out = clips.FOLDER / f"{engine.stem}_fp16.onnx"
     return out if convert([str(engine), "--out", str(out)]) == 0 else None
 

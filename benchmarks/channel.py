@@ -1,4 +1,7 @@
-"""What one hand-over between two threads costs: python -m benchmarks.channel"""
+"""Measures how long the transfer of an item between two threads takes.
+
+python -m benchmarks.channel compares the channel of the pipeline with queue.Queue.
+"""
 
 import json
 import queue
@@ -12,7 +15,9 @@ from inspector.core.channel import END, Channel
 ITEMS = 50_000
 
 
-def through(put: Callable[[int], Any], get: Callable[[], Any], close: Callable[[], None]) -> float:
+def time_transfer(
+    put: Callable[[int], Any], get: Callable[[], Any], close: Callable[[], None]
+) -> float:
     """Microseconds per item from one thread to another."""
 
     def produce() -> None:
@@ -32,24 +37,26 @@ def through(put: Callable[[int], Any], get: Callable[[], Any], close: Callable[[
 
 
 def measure(repeats: int = 5) -> dict[str, float]:
-    """Medians, µs per hand-over."""
+    """Medians, µs per item."""
     figures: dict[str, list[float]] = {}
     for _ in range(repeats):
         for capacity in (1, 2):
             channel: Channel[int] = Channel(capacity)
             name = f"channel, capacity {capacity}"
-            figures.setdefault(name, []).append(through(channel.put, channel.get, channel.close))
+            figures.setdefault(name, []).append(
+                time_transfer(channel.put, channel.get, channel.close)
+            )
             standard: queue.Queue[Any] = queue.Queue(capacity)
             name = f"queue.Queue, capacity {capacity}"
-            ended = lambda q=standard: q.put(END)  # noqa: E731
-            figures.setdefault(name, []).append(through(standard.put, standard.get, ended))
+            close = lambda q=standard: q.put(END)  # noqa: E731
+            figures.setdefault(name, []).append(time_transfer(standard.put, standard.get, close))
     return {name: round(sorted(values)[len(values) // 2], 1) for name, values in figures.items()}
 
 
 def main() -> dict[str, float]:
     figures = measure()
     for name, value in figures.items():
-        print(f"{name:28} {value:8.1f} µs per hand-over")
+        print(f"{name:28} {value:8.1f} µs per item")
     return figures
 
 

@@ -1,4 +1,4 @@
-"""Clips and engines that the benchmarks share, made once under artifacts/bench."""
+"""Makes the clips and engines that the benchmarks share, once, in artifacts/bench."""
 
 import contextlib
 import io
@@ -21,8 +21,8 @@ FPS = 30
 MM_PER_PX = 0.1
 NORMALS = 100
 SPEED = 2048 / 100
-"""px per frame: the texture and its mirror image have passed after 100 frames, so that a positional
-bank of 100 pictures has seen every place of the web and a clean clip is clean."""
+"""px per frame. 100 frames show the texture and its mirror image completely. A positional bank of
+100 pictures therefore knows every place of the web, and a clip without defects passes."""
 
 
 def texture() -> Image:
@@ -37,7 +37,7 @@ def texture() -> Image:
 
 
 def frames(frame_hw: tuple[int, int], count: int, share: float, seed: int) -> Iterator[Image]:
-    """Frames of a moving web without defects, but for one in `share` of them, evenly spread."""
+    """Frames of a moving web. A share of them, evenly spread, shows a defect."""
     web = MovingWeb(
         texture(), frame_hw=frame_hw, mm_per_px=MM_PER_PX, speed_px_per_frame=SPEED, seed=seed
     )
@@ -53,7 +53,7 @@ def frames(frame_hw: tuple[int, int], count: int, share: float, seed: int) -> It
 
 
 def clip(frame_hw: tuple[int, int], count: int, share: float, seed: int = 3) -> Path:
-    """An H.264 file; made when it is missing."""
+    """An H.264 file, which is made if it is missing."""
     path = FOLDER / f"web_{frame_hw[0]}p_{count}_{round(share * 100)}.mp4"
     if path.exists():
         return path
@@ -73,8 +73,10 @@ def clip(frame_hw: tuple[int, int], count: int, share: float, seed: int = 3) -> 
 
 
 def normal(frame_hw: tuple[int, int] = (720, 1280)) -> Path:
-    """A folder with 100 good frames of the same web in other light and noise; made when it is
-    missing."""
+    """A folder with 100 good frames of the same web in other light and noise.
+
+    It is made if it is missing.
+    """
     folder = FOLDER / f"normal_{frame_hw[0]}p"
     if len(list(folder.glob("*.png"))) == NORMALS:
         return folder
@@ -87,8 +89,10 @@ def normal(frame_hw: tuple[int, int] = (720, 1280)) -> Path:
 def engine(
     size: str | None, frame_hw: tuple[int, int] = (720, 1280), *, method: str = "rad"
 ) -> Path:
-    """An engine fitted on normal(); made when it is missing. size: WxH, None for the aspect of the
-    frames."""
+    """An engine fitted on normal(), which is made if it is missing.
+
+    size: WxH, None for the aspect of the frames.
+    """
     path = FOLDER / f"{method}_{size or 'aspect'}_{frame_hw[0]}p.onnx"
     if path.exists():
         return path

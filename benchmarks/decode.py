@@ -1,6 +1,6 @@
-"""Milliseconds per frame of reading a video file: decoding, conversion to BGR, and both together.
+"""Measures how long reading a video file takes: decoding, conversion to BGR, and both together.
 
-python -m benchmarks.decode [--frames N] [--repeats N]
+python -m benchmarks.decode [--frames N] [--repeats N] prints milliseconds per frame.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SIZES_HW = ((720, 1280), (1080, 1920))
 
 
 def write_texture(path: Path, hw: tuple[int, int], frames: int) -> None:
-    """H.264 of texture that moves by 3 px per frame, one slice per picture as cameras code it."""
+    """Writes H.264 of a texture that moves by 3 px per frame. Each picture is one slice."""
     height, width = hw
     noise = np.random.default_rng(0).integers(0, 256, (height, width + 3 * frames, 3), np.uint8)
     texture = cv2.GaussianBlur(noise, (0, 0), 1.5)
@@ -66,7 +66,7 @@ def convert_only(path: Path) -> Callable[[], int]:
     return run
 
 
-def opencv(path: Path) -> int:
+def read_with_opencv(path: Path) -> int:
     capture = cv2.VideoCapture(str(path))
     count = 0
     while capture.read()[0]:
@@ -75,14 +75,14 @@ def opencv(path: Path) -> int:
     return count
 
 
-def measured(task: Callable[[], int], repeats: int) -> tuple[float, float]:
+def measure(task: Callable[[], int], repeats: int) -> tuple[float, float]:
     """Medians of (wall ms, CPU ms) per frame."""
     wall, cpu = [], []
     for _ in range(repeats):
-        started, used = time.perf_counter(), time.process_time()
+        start, start_cpu = time.perf_counter(), time.process_time()
         frames = task()
-        wall.append((time.perf_counter() - started) / frames * 1e3)
-        cpu.append((time.process_time() - used) / frames * 1e3)
+        wall.append((time.perf_counter() - start) / frames * 1e3)
+        cpu.append((time.process_time() - start_cpu) / frames * 1e3)
     return float(np.median(wall)), float(np.median(cpu))
 
 
@@ -101,10 +101,10 @@ def main() -> None:
                 "to BGR alone": convert_only(path),
                 "VideoFileSource, 1 thread": lambda path=path: read(path, 1),
                 "VideoFileSource, 2 threads": lambda path=path: read(path, 2),
-                "cv2.VideoCapture": lambda path=path: opencv(path),
+                "cv2.VideoCapture": lambda path=path: read_with_opencv(path),
             }
             for name, task in tasks.items():
-                wall_ms, cpu_ms = measured(task, options.repeats)
+                wall_ms, cpu_ms = measure(task, options.repeats)
                 rows.append({"size": f"{hw[1]}x{hw[0]}", "what": name} | _ms(wall_ms, cpu_ms))
     print(f"{'size':<10} {'what':<27} {'wall ms':>8} {'CPU ms':>8}")
     for row in rows:

@@ -1,7 +1,8 @@
-"""What one GLASS training step costs, literally and as it is done: python -m benchmarks.glass_step
+"""Times a GLASS training step in its literal and in its fast form.
 
-Literal is what tests/support/literal_glass.py computes: both pictures through the backbone,
-patches unfolded and pooled, 21 forward passes and autograd. Both forms end with the same losses.
+python -m benchmarks.glass_step compares tests/support/literal_glass.py with the program. The
+literal form runs the backbone on both pictures, unfolds and pools patches, and takes 21 forward
+passes and autograd. The losses of both forms are equal.
 """
 
 import argparse
@@ -30,8 +31,8 @@ PUBLISHED = ((512, 36), (1024, 18))
 """Channels and sides of WideResNet50's two layers at 288 px."""
 
 
-def literal_form() -> ModuleType:
-    path = Path(__file__).parents[1] / "tests" / "training_glass" / "literal_glass.py"
+def load_literal_form() -> ModuleType:
+    path = Path(__file__).parents[1] / "tests" / "support" / "literal_glass.py"
     spec = importlib.util.spec_from_file_location("literal_glass", path)
     if spec is None or spec.loader is None:
         raise SystemExit(f"{path} is missing")
@@ -40,48 +41,50 @@ def literal_form() -> ModuleType:
     return module
 
 
-def rows_of(true: torch.Tensor, defective: torch.Tensor) -> PatchRows:
-    """One patch in ten with a defect."""
+def make_rows(true: torch.Tensor, defective: torch.Tensor) -> PatchRows:
+    """Rows of which one in ten has a defect."""
     chance = torch.Generator().manual_seed(0)
     noise = NOISE * torch.randn(true.shape, generator=chance)
     defects = (torch.rand(len(true), generator=chance) < 0.1).float()
     return PatchRows(true, defective, noise, defects, None)
 
 
-def timed(action: Callable[[], float]) -> tuple[float, float, float]:
-    """(ms, ms of processor time, total loss)."""
+def time_action(action: Callable[[], float]) -> tuple[float, float, float]:
+    """(ms, ms of CPU time, total loss)."""
     start, work = time.perf_counter(), time.process_time()
     loss = action()
     return 1e3 * (time.perf_counter() - start), 1e3 * (time.process_time() - work), loss
 
 
 def compare(
-    literal: Callable[[], float], ours: Callable[[], float], repeats: int
+    literal: Callable[[], float], program: Callable[[], float], repeats: int
 ) -> dict[str, float]:
-    """Medians; both forms in turn, so that both meet the same load. The ratios are of each pair."""
-    literal(), ours()
-    pairs = [(timed(literal), timed(ours)) for _ in range(repeats)]
-    for (_, _, one), (_, _, other) in pairs:
-        if not np.isclose(one, other, rtol=1e-4):
-            raise SystemExit(f"the two forms differ: {one} and {other}")
+    """Medians over pairs. The forms alternate, so that other programs slow both equally."""
+    literal(), program()
+    pairs = [(time_action(literal), time_action(program)) for _ in range(repeats)]
+    for (_, _, slow), (_, _, fast) in pairs:
+        if not np.isclose(slow, fast, rtol=1e-4):
+            raise SystemExit(f"the losses of the two forms differ: {slow} and {fast}")
 
     def middle(values: list[float]) -> float:
         return round(statistics.median(values), 2)
 
     return {
-        "literal_ms": middle([one[0] for one, _ in pairs]),
-        "ours_ms": middle([other[0] for _, other in pairs]),
-        "ratio": middle([one[0] / other[0] for one, other in pairs]),
-        "literal_cpu_ms": middle([one[1] for one, _ in pairs]),
-        "ours_cpu_ms": middle([other[1] for _, other in pairs]),
-        "cpu_ratio": middle([one[1] / other[1] for one, other in pairs]),
+        "literal_ms": middle([slow[0] for slow, _ in pairs]),
+        "ours_ms": middle([fast[0] for _, fast in pairs]),
+        "ratio": middle([slow[0] / fast[0] for slow, fast in pairs]),
+        "literal_cpu_ms": middle([slow[1] for slow, _ in pairs]),
+        "ours_cpu_ms": middle([fast[1] for _, fast in pairs]),
+        "cpu_ratio": middle([slow[1] / fast[1] for slow, fast in pairs]),
     }
 
 
 def lite(side: int, repeats: int, threads: int) -> dict[str, float]:
-    """A whole step on EfficientNet-Lite0, from pictures to the optimisers. Ours has the normal
-    pictures' patch vectors at hand, as from the second epoch on."""
-    form = literal_form()
+    """A complete step on EfficientNet-Lite0, from pictures to the optimisers.
+
+    The program has cached the patch vectors of the normal pictures, as after the first epoch.
+    """
+    form = load_literal_form()
     rng = np.random.default_rng(0)
     normal = rng.integers(0, 256, (BATCH, side, side, 3)).astype(np.uint8)
     defective = normal // 2 + 40
@@ -92,57 +95,57 @@ def lite(side: int, repeats: int, threads: int) -> dict[str, float]:
         cached = embedder.rows(normal).flatten(0, 1)
         slow, fast = GlassNetworks(dims, hidden), GlassNetworks(dims, hidden)
 
-        def literally() -> float:
+        def run_literal() -> float:
             both = []
             for pixels in (normal, defective):
                 features = [torch.from_numpy(f) for f in extractor.extract(pixels).values()]
                 both.append(form.embed(features, dims, dims))
-            *found, _ = form.losses(slow, rows_of(*both), StepSettings())
-            descend(slow, sum(found))
-            return float(sum(found).detach())
+            *parts, _ = form.losses(slow, make_rows(*both), StepSettings())
+            descend(slow, sum(parts))
+            return float(sum(parts).detach())
 
-        def quickly() -> float:
-            rows = rows_of(cached, embedder.rows(defective).flatten(0, 1))
-            found = losses(fast, rows, StepSettings())
-            descend(fast, found.total)
-            return float(found.total.detach())
+        def run_fast() -> float:
+            rows = make_rows(cached, embedder.rows(defective).flatten(0, 1))
+            loss = losses(fast, rows, StepSettings())
+            descend(fast, loss.total)
+            return float(loss.total.detach())
 
-        return compare(literally, quickly, repeats)
+        return compare(run_literal, run_fast, repeats)
 
 
 def published(batch: int, repeats: int) -> dict[str, float]:
-    """Sizes of WideResNet50 at 288 px, from random features on: the backbone is left out."""
-    form = literal_form()
+    """A step at the sizes of WideResNet50 at 288 px, on random features, without the backbone."""
+    form = load_literal_form()
     chance = torch.Generator().manual_seed(0)
-    made = [
+    features = [
         [0.3 * torch.randn(batch, c, side, side, generator=chance).abs() for c, side in PUBLISHED]
         for _ in range(2)
     ]
     embedder = Embedder(None, PatchEmbedding.pooled([c for c, _ in PUBLISHED], 1536, 1536))
-    cached = embedder.embed(made[0]).flatten(0, 1)
+    cached = embedder.embed(features[0]).flatten(0, 1)
     slow, fast = GlassNetworks(1536, 1024), GlassNetworks(1536, 1024)
 
-    def literally() -> float:
-        both = [form.embed(features, 1536, 1536) for features in made]
-        *found, _ = form.losses(slow, rows_of(*both), StepSettings())
-        descend(slow, sum(found))
-        return float(sum(found).detach())
+    def run_literal() -> float:
+        both = [form.embed(each, 1536, 1536) for each in features]
+        *parts, _ = form.losses(slow, make_rows(*both), StepSettings())
+        descend(slow, sum(parts))
+        return float(sum(parts).detach())
 
-    def quickly() -> float:
-        rows = rows_of(cached, embedder.embed(made[1]).flatten(0, 1))
-        found = losses(fast, rows, StepSettings())
-        descend(fast, found.total)
-        return float(found.total.detach())
+    def run_fast() -> float:
+        rows = make_rows(cached, embedder.embed(features[1]).flatten(0, 1))
+        loss = losses(fast, rows, StepSettings())
+        descend(fast, loss.total)
+        return float(loss.total.detach())
 
-    return compare(literally, quickly, repeats)
+    return compare(run_literal, run_fast, repeats)
 
 
 def main(argv: list[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.glass_step", description=__doc__)
-    parser.add_argument("--side", type=int, default=256, help="of the pictures for Lite0, px")
+    parser.add_argument("--side", type=int, default=256, help="side of the pictures for Lite0, px")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--published-batch", type=int, default=1, help="0 leaves that out")
+    parser.add_argument("--published-batch", type=int, default=1, help="0: without them")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     name = f"Lite0 at {arguments.side} px, batch {BATCH}, 152/101"
@@ -150,10 +153,10 @@ def main(argv: list[str] | None = None) -> dict[str, Any]:
     if arguments.published_batch:
         name = f"WideResNet50 sizes at 288 px, batch {arguments.published_batch}, 1536/1024"
         figures[name] = published(arguments.published_batch, arguments.repeats)
-    for name, found in figures.items():
+    for name, row in figures.items():
         print(
-            f"{name}: literal {found['literal_ms']:.0f} ms, ours {found['ours_ms']:.0f} ms per "
-            f"step, {found['ratio']:.1f} times; processor time {found['cpu_ratio']:.1f} times"
+            f"{name}: literal {row['literal_ms']:.0f} ms, fast {row['ours_ms']:.0f} ms per "
+            f"step, {row['ratio']:.1f} times faster; CPU time {row['cpu_ratio']:.1f} times less"
         )
     return figures
 

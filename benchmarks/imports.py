@@ -1,4 +1,4 @@
-"""How long the public names take to import: python -m benchmarks.imports"""
+"""Measures how long the import of each public name takes: python -m benchmarks.imports"""
 
 import json
 import statistics
@@ -18,12 +18,12 @@ STATEMENTS: Final = (
     "from engines import open_engine",
     "from engines import Prediction",
 )
-"""numpy for comparison: all but the bare packages need it."""
+"""numpy is there for comparison, because all imports but those of the bare packages need it."""
 
 REPEATS: Final = 5
 
 
-def seconds(statement: str) -> float:
+def time_import(statement: str) -> float:
     """Median time of a statement in a fresh process."""
     program = (
         f"import time; start = time.perf_counter()\n{statement}\nprint(time.perf_counter() - start)"
@@ -36,7 +36,7 @@ def seconds(statement: str) -> float:
 
 
 def main() -> None:
-    figures = {statement: round(seconds(statement), 3) for statement in STATEMENTS}
+    figures = {statement: round(time_import(statement), 3) for statement in STATEMENTS}
     for statement, value in figures.items():
         print(f"{statement:45} {value:.3f} s")
     print(json.dumps({"import seconds": figures}))

@@ -1,8 +1,8 @@
-"""Measured against true sizes on the demo's web, and the time of the measure stage.
+"""Compares measured with true sizes on the web of the demo, and times the measure stage.
 
-python -m benchmarks.measuring fits a RAD engine per texture, inspects every rendered defect in the
-frame that shows it nearest the middle, and prints tables and JSON. Its seeds are not those of the
-demo, nor those that the refinement was tuned with.
+python -m benchmarks.measuring fits a RAD engine per texture. It measures every rendered defect in
+the frame that shows it nearest the middle, and prints tables and JSON. Its seeds differ from those
+of the demo and from those that tuned the refinement.
 """
 
 import json
@@ -48,8 +48,8 @@ REPEATS = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Sized:
-    """One rendered defect and what was measured of it, None where it was missed."""
+class SizePair:
+    """A rendered defect and the measured one, None if it was missed."""
 
     texture: str
     true: RenderedDefect
@@ -58,8 +58,8 @@ class Sized:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        sized = [one for texture in TEXTURES for one in inspect(texture, Path(folder))]
-    sizes, covered, times = ratios(sized), coverage(sized), stage_times()
+        pairs = [pair for texture in TEXTURES for pair in inspect(texture, Path(folder))]
+    sizes, covered, times = ratios(pairs), coverage(pairs), stage_times()
     _print_ratios(sizes)
     _print_coverage(covered)
     print("\nmeasure stage, map 256x256, frame 1280x720, ms median of", REPEATS)
@@ -69,16 +69,16 @@ def main() -> None:
     print(json.dumps({"measuring": figures}))
 
 
-def inspect(texture: str, folder: Path) -> list[Sized]:
-    engine = _engine(texture, folder)
+def inspect(texture: str, folder: Path) -> list[SizePair]:
+    engine = _fit_engine(texture, folder)
     return [
-        one
+        pair
         for seed in SCENE_SEEDS
-        for one in _sized(texture, engine, inspected_scene(texture, seed))
+        for pair in _measure_scene(texture, engine, inspected_scene(texture, seed))
     ]
 
 
-def _engine(texture: str, folder: Path) -> Engine:
+def _fit_engine(texture: str, folder: Path) -> Engine:
     normal = folder / texture
     normal.mkdir()
     for number, image in enumerate(normal_frames(texture, FIT_SEED)):
@@ -90,7 +90,7 @@ def _engine(texture: str, folder: Path) -> Engine:
     return open_engine(path)
 
 
-def _sized(texture: str, engine: Engine, scene: Scene) -> list[Sized]:
+def _measure_scene(texture: str, engine: Engine, scene: Scene) -> list[SizePair]:
     analyzer = _analyzer(refine=True)
     defects: dict[int, Defect] = {}
     frames = []
@@ -99,19 +99,19 @@ def _sized(texture: str, engine: Engine, scene: Scene) -> list[Sized]:
         pixels, of_input = to_input(image, engine.spec.resize)
         maps, _ = engine.infer(pixels[None])
         to_frame = of_input.after(_between(engine.spec.map_hw, pixels.shape[:2]))
-        found = analyzer.analyze(image, maps[0], to_frame, engine.spec.pixel_threshold)
-        findings = [_finding(defect) for defect in found]
-        defects |= {id(finding): defect for finding, defect in zip(findings, found, strict=True)}
+        measured = analyzer.analyze(image, maps[0], to_frame, engine.spec.pixel_threshold)
+        findings = [_finding(defect) for defect in measured]
+        defects |= {id(finding): defect for finding, defect in zip(findings, measured, strict=True)}
         frames.append((index, visible, findings))
-    compared = compare(frames, FRAME_HW, TOLERANCE_PX)
-    sized = []
-    for track in compared.tracks.values():
+    comparison = compare(frames, FRAME_HW, TOLERANCE_PX)
+    pairs = []
+    for track in comparison.tracks.values():
         if track.complete:
             best = track.best
-            sized.append(
-                Sized(texture, track.truth, defects[id(best.regions[0])] if best else None)
+            pairs.append(
+                SizePair(texture, track.truth, defects[id(best.regions[0])] if best else None)
             )
-    return sized
+    return pairs
 
 
 def _between(map_hw: tuple[int, int], input_hw: Sequence[int]) -> Affine:
@@ -119,13 +119,13 @@ def _between(map_hw: tuple[int, int], input_hw: Sequence[int]) -> Affine:
 
 
 def _best_frames(scene: Scene) -> list[int]:
-    """For every defect the frame that shows all of it nearest the middle."""
+    """For every defect, the frame that shows it completely and nearest the middle."""
     nearest: dict[int, tuple[float, int]] = {}
     for index in range(scene.frames):
-        for one in scene.web.visible(index):
-            if one.complete:
-                off = abs(one.defect.centroid[1] - FRAME_HW[0] / 2)
-                nearest[one.web_id] = min(nearest.get(one.web_id, (off, index)), (off, index))
+        for shown in scene.web.visible(index):
+            if shown.complete:
+                off = abs(shown.defect.centroid[1] - FRAME_HW[0] / 2)
+                nearest[shown.web_id] = min(nearest.get(shown.web_id, (off, index)), (off, index))
     return sorted({index for _, index in nearest.values()})
 
 
@@ -142,21 +142,21 @@ def _finding(defect: Defect) -> MeasuredRegion:
     return MeasuredRegion(outer, area, length, width, defect.size_source)
 
 
-def ratios(sized: list[Sized]) -> list[dict[str, Any]]:
-    """Per kind and half of sizes: medians of measured / true, before and after refinement."""
+def ratios(pairs: list[SizePair]) -> list[dict[str, Any]]:
+    """Medians of measured / true per kind and half of the sizes, before and after refinement."""
     table = []
-    for kind in dict.fromkeys(one.true.kind for one in sized):
-        of_kind = [one for one in sized if one.true.kind == kind]
-        middle = statistics.median(one.true.length_mm for one in of_kind)
-        for name, keep in (("smaller", True), ("larger", False)):
-            group = [one for one in of_kind if (one.true.length_mm <= middle) is keep]
+    for kind in dict.fromkeys(pair.true.kind for pair in pairs):
+        of_kind = [pair for pair in pairs if pair.true.kind == kind]
+        middle = statistics.median(pair.true.length_mm for pair in of_kind)
+        for name, below in (("smaller", True), ("larger", False)):
+            group = [pair for pair in of_kind if (pair.true.length_mm <= middle) is below]
             table.append({"kind": kind, "sizes": name} | _ratios(group))
         table.append({"kind": kind, "sizes": "all"} | _ratios(of_kind))
     return table
 
 
-def _ratios(group: list[Sized]) -> dict[str, Any]:
-    pairs = [(one.true, one.measured) for one in group if one.measured is not None]
+def _ratios(group: list[SizePair]) -> dict[str, Any]:
+    pairs = [(pair.true, pair.measured) for pair in group if pair.measured is not None]
     row: dict[str, Any] = {
         "true": len(group),
         "found": len(pairs),
@@ -178,19 +178,20 @@ def _median(pairs: Any) -> float | None:
     return round(statistics.median(values), 3) if values else None
 
 
-def coverage(sized: list[Sized]) -> dict[str, dict[str, float | int]]:
+def coverage(pairs: list[SizePair]) -> dict[str, dict[str, float | int]]:
     """Share of true values within two standard uncertainties of the measured ones."""
     table: dict[str, dict[str, float | int]] = {}
     for source in ("refined", "map"):
-        pairs = [
-            (one.true, one.measured)
-            for one in sized
-            if one.measured is not None and one.measured.size_source == source
+        values = [
+            (pair.true, pair.measured)
+            for pair in pairs
+            if pair.measured is not None and pair.measured.size_source == source
         ]
-        row: dict[str, float | int] = {"defects": len(pairs)}
+        row: dict[str, float | int] = {"defects": len(values)}
         for name, u_name in zip(SIZES, UNCERTAINTIES, strict=True):
             inside = [
-                abs(getattr(m, name) - getattr(t, name)) <= 2 * getattr(m, u_name) for t, m in pairs
+                abs(getattr(m, name) - getattr(t, name)) <= 2 * getattr(m, u_name)
+                for t, m in values
             ]
             if inside:
                 row[name] = round(sum(inside) / len(inside), 3)
@@ -208,16 +209,16 @@ def stage_times() -> dict[str, dict[str, float]]:
         row = {}
         for name, refine in (("refined", True), ("map", False)):
             analyzer = _analyzer(refine=refine)
-            found = analyzer.analyze(image, anomaly_map, to_frame, 1.0)
-            if len(found) < count:
-                raise SystemExit(f"only {len(found)} of {count} defects were found")
+            defects = analyzer.analyze(image, anomaly_map, to_frame, 1.0)
+            if len(defects) < count:
+                raise SystemExit(f"only {len(defects)} of {count} defects were found")
             row[name] = _time(partial(analyzer.analyze, image, anomaly_map, to_frame, 1.0))
         table[str(count)] = row
     return table
 
 
 def _crowded(plain: Image, count: int) -> tuple[Image, Map]:
-    """Holes on a grid, and a map as an engine gives it: their mask, blurred."""
+    """A picture with a grid of holes, and their blurred mask, which is like a map of an engine."""
     rng = np.random.default_rng(5)
     covered = np.zeros(FRAME_HW, np.float32)
     image = plain
@@ -241,7 +242,7 @@ def _time(action: Callable[[], object]) -> float:
 
 
 def _print_ratios(table: list[dict[str, Any]]) -> None:
-    print("\nmeasured / true, medians: map contour -> refined ones (all reported)")
+    print("\nmeasured / true, medians: map contour -> refined contour (as reported)")
     print(f"{'kind':13}{'sizes':9}{'found':>7}{'refined':>9}", end="")
     print("".join(f"{name:>24}" for name in ("area", "length", "width")))
     for row in table:

@@ -1,7 +1,7 @@
-"""Whether memory stays flat: python -m benchmarks.memory [--frames 20000]
+"""Measures whether the memory of a long run grows.
 
-One run over a long source with the RAD engine and the video on; resident memory is read while the
-first and the last thousand frames pass.
+python -m benchmarks.memory [--frames 20000] inspects a long source with a RAD engine and writes the
+video. It compares the resident memory during the first and the last thousand frames.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def resident_mb() -> float:
 
 
 def web_engine() -> Path:
-    """Fitted on the woven web of the synthetic source, without defects."""
+    """An engine fitted on the web of the synthetic source, without defects."""
     path = FOLDER / "rad_web.onnx"
     if path.exists():
         return path
@@ -46,7 +46,7 @@ def web_engine() -> Path:
         cv2.imwrite(str(normal / f"{frame.frame_id:04d}.png"), frame.image)
     arguments = ["--method", "rad", "--normal", str(normal), "--radius", "all"]
     arguments += ["--size", "256x256", "--out", str(path)]
-    # In a process of its own, whose memory goes with it.
+    # In a separate process, so that its memory is not measured.
     subprocess.run(
         [sys.executable, "-m", "tools.fit", *arguments], stdout=subprocess.DEVNULL, check=True
     )

@@ -1,7 +1,7 @@
-"""What an outbox costs the thread that appends, and what kill -9 leaves of it.
+"""Times appending to an outbox, and checks what kill -9 leaves on the disk.
 
-python -m benchmarks.outbox [--kills 300] [--records 20000]. The folder lies below the working
-directory, because /tmp may be memory.
+python -m benchmarks.outbox [--kills 300] [--records 20000] works in the current folder, because
+/tmp may be in memory.
 """
 
 import argparse
@@ -23,13 +23,17 @@ from killed_runs import kill_runs
 SIZES = (300, 3000, 30_000)
 LIMIT = 64_000_000
 PACED_PER_S = 200
-"""Records per second of the paced row, several times those of a fast camera."""
+"""Records per second of the paced row: several times the rate of a fast camera."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.outbox", description=__doc__)
-    parser.add_argument("--kills", type=int, default=30, help="processes to kill; %(default)s")
-    parser.add_argument("--records", type=int, default=5000, help="per size; %(default)s")
+    parser.add_argument(
+        "--kills", type=int, default=30, help="processes to kill (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--records", type=int, default=5000, help="records per size (default: %(default)s)"
+    )
     options = parser.parse_args()
     print(
         f"{'append, while another thread delivers':<40} {'p50 us':>8} {'p99 us':>8} {'max ms':>8}"

@@ -1,6 +1,6 @@
-"""What the output stage costs: drawing the view, and encoding it, in CPU-ms per frame.
+"""Measures how long drawing the view and encoding the video take, in ms per frame.
 
-python -m benchmarks.output needs scikit-image for the photograph of gravel.
+python -m benchmarks.output needs scikit-image, which has the photograph of gravel.
 """
 
 import json
@@ -45,9 +45,9 @@ def render_rows() -> list[dict[str, object]]:
             render = SideBySide(display_range=(0, 4), unit="mm")
             shown = [inspection(number, hw, count) for number in range(8)]
             draw = [lambda i=i, r=render: r(i).i420() for i in shown]
-            rows.append(timed(f"render i420, {count} defects", size, draw * 8))
+            rows.append(time_steps(f"render i420, {count} defects", size, draw * 8))
         draw = [lambda i=i, r=render: r(i).bgr() for i in shown]
-        rows.append(timed(f"render bgr, {DEFECTS[-1]} defects", size, draw * 4))
+        rows.append(time_steps(f"render bgr, {DEFECTS[-1]} defects", size, draw * 4))
     return rows
 
 
@@ -57,11 +57,11 @@ def encode_rows() -> list[dict[str, object]]:
         render = SideBySide(display_range=(0, 4), unit="mm")
         shown = [render(inspection(number, hw, 0)).i420().copy() for number in range(FRAMES)]
         for preset in PRESETS:
-            rows.append(encoded(preset, size, shown))
+            rows.append(encode(preset, size, shown))
     return rows
 
 
-def encoded(preset: str, size: str, pictures: list[Image]) -> dict[str, object]:
+def encode(preset: str, size: str, pictures: list[Image]) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         writer = Mp4Writer(
             Path(folder) / "out.mp4",
@@ -75,13 +75,13 @@ def encoded(preset: str, size: str, pictures: list[Image]) -> dict[str, object]:
             shift_s=Fraction(0),
         )
         steps = [lambda p=p, n=n: writer.write(p, n) for n, p in enumerate(pictures)]
-        row = timed(f"x264 {preset}, crf 23", size, steps)
+        row = time_steps(f"x264 {preset}, crf 23", size, steps)
         writer.close()
     return row
 
 
-def timed(stage: str, size: str, steps: list[Callable[[], object]]) -> dict[str, object]:
-    """Medians over the steps after the first five, which warm up."""
+def time_steps(stage: str, size: str, steps: list[Callable[[], object]]) -> dict[str, object]:
+    """Medians over the steps. The first five warm up and are left out."""
     cpu, wall = [], []
     for step in steps:
         before = time.process_time(), time.perf_counter()
@@ -97,7 +97,7 @@ def timed(stage: str, size: str, steps: list[Callable[[], object]]) -> dict[str,
 
 
 def inspection(number: int, hw: tuple[int, int], defects: int) -> Inspection:
-    """Gravel that scrolls by 8 pixels per frame, calm scores, defects in a row."""
+    """Gravel that scrolls by 8 pixels per frame, with low scores and a row of defects."""
     height, width = hw
     wide = np.tile(data.gravel(), (3, 5))[:height, number * 8 : number * 8 + width]
     image = freeze(np.ascontiguousarray(np.repeat(wide[:, :, None], 3, axis=2)))

@@ -1,7 +1,8 @@
-"""Throughput, CPU time, latency and memory of whole runs, beside their floor and a plain loop.
+"""Measures throughput, CPU time, latency and memory of complete runs.
 
-python -m benchmarks.pipeline [--frames N]. The floor is the sum of the stages measured alone, in
-the same call, divided by the cores: no pipeline of these stages can be faster.
+python -m benchmarks.pipeline [--frames N] compares them with a plain loop and with the floor. The
+floor is the CPU time of all stages, measured one by one, divided by the number of cores. No
+pipeline of these stages can be faster.
 """
 
 import argparse
@@ -19,23 +20,23 @@ SIZES = {"720p": (720, 1280), "1080p": (1080, 1920)}
 ENGINES = {"256x256": "256x256", "256x448": None}
 
 
-def child(arguments: list[str]) -> str:
-    """Runs a Python process; the last line that it printed."""
+def run_child(arguments: list[str]) -> str:
+    """Runs a Python process and returns the last line that it printed."""
     done = subprocess.run([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        raise SystemExit(f"{arguments[:2]} ended with {done.returncode}")
+        raise SystemExit(f"{' '.join(arguments[:2])} ended with exit code {done.returncode}")
     return done.stdout.strip().rsplit("\n", 1)[-1]
 
 
 def inspect(source: Path, engine_path: Path, *settings: str) -> dict[str, Any]:
-    """One run of the program; the figures of its summary, and its peak memory."""
+    """Runs the program and returns figures of its summary."""
     out = FOLDER / "run"
     shutil.rmtree(out, ignore_errors=True)
     arguments = ["run_inspector.py", "--source", str(source), "--engine", str(engine_path)]
     arguments += ["--output", str(out), "--set", "log.path=null", "--set", "log.level=WARNING"]
     for setting in settings:
         arguments += ["--set", setting]
-    child(arguments)
+    run_child(arguments)
     summary = json.loads((out / "summary.json").read_text())
     return {
         "throughput_per_s": summary["throughput_per_s"],
@@ -61,7 +62,7 @@ def main(frames: int = 300, repeats: int = 3) -> list[dict[str, Any]]:
             engine_path = engine(option, hw)
             for share in (0.0, 0.05):
                 source = clip(hw, frames, share)
-                row = one(source, engine_path, cores, repeats)
+                row = measure_case(source, engine_path, cores, repeats)
                 row |= {"clip": size, "engine": name, "defect_share": share}
                 rows.append(row)
                 print(
@@ -75,18 +76,18 @@ def main(frames: int = 300, repeats: int = 3) -> list[dict[str, Any]]:
     return rows
 
 
-def one(source: Path, engine_path: Path, cores: int, repeats: int) -> dict[str, Any]:
-    """Runs in turn, so that a drift of the machine touches all three alike; medians."""
+def measure_case(source: Path, engine_path: Path, cores: int, repeats: int) -> dict[str, Any]:
+    """Medians. Run, floor and loop alternate, so that other programs slow them equally."""
     runs, floors, loops = [], [], []
     files = (str(source), str(engine_path))
     for _ in range(repeats):
         runs.append(inspect(source, engine_path))
-        floors.append(json.loads(child(["-m", "benchmarks.stages", *files])))
+        floors.append(json.loads(run_child(["-m", "benchmarks.stages", *files])))
         out = str(FOLDER / "loop.mp4")
-        loops.append(json.loads(child(["-m", "benchmarks.plain_loop", *files, out])))
-    row = middle(runs, "throughput_per_s")
+        loops.append(json.loads(run_child(["-m", "benchmarks.plain_loop", *files, out])))
+    row = median_row(runs, "throughput_per_s")
     floor_ms = sorted(sum(f.values()) for f in floors)[len(floors) // 2]
-    loop = middle(loops, "throughput_per_s")
+    loop = median_row(loops, "throughput_per_s")
     floor_per_s = 1e3 * cores / floor_ms
     return row | {
         "floor_ms": round(floor_ms, 2),
@@ -100,7 +101,7 @@ def one(source: Path, engine_path: Path, cores: int, repeats: int) -> dict[str, 
     }
 
 
-def middle(rows: list[dict[str, Any]], key: str) -> dict[str, Any]:
+def median_row(rows: list[dict[str, Any]], key: str) -> dict[str, Any]:
     return sorted(rows, key=lambda row: row[key])[len(rows) // 2]
 
 
@@ -108,5 +109,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--repeats", type=int, default=3)
-    given = parser.parse_args()
-    print(json.dumps({"pipeline": main(given.frames, given.repeats)}))
+    options = parser.parse_args()
+    print(json.dumps({"pipeline": main(options.frames, options.repeats)}))

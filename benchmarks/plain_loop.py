@@ -1,4 +1,4 @@
-"""What one writes first: one OpenCV loop with everything at its defaults, for comparison.
+"""Inspects a clip in a simple OpenCV loop with default settings, to compare the pipeline with.
 
 python -m benchmarks.plain_loop CLIP ENGINE OUT prints one JSON line.
 """

@@ -1,6 +1,6 @@
-"""Each stage of the inspector alone, one after the other on one thread.
+"""Measures the CPU time of each stage, with all stages on one thread.
 
-python -m benchmarks.stages CLIP ENGINE prints one JSON line: CPU-ms per frame of every stage.
+python -m benchmarks.stages CLIP ENGINE prints a JSON line with the CPU ms per frame of each stage.
 """
 
 import json
@@ -20,10 +20,10 @@ FRAMES = 300
 
 
 def measure(clip: str, engine: str, frames: int = FRAMES) -> dict[str, float]:
-    """CPU milliseconds per frame; the sum is the floor of what the pipeline can cost."""
+    """CPU milliseconds per frame and stage. No pipeline can use less CPU time in total."""
     spent: dict[str, float] = {}
 
-    def timed(name: str, work: Callable[[], Any]) -> Any:
+    def run_timed(name: str, work: Callable[[], Any]) -> Any:
         start = time.process_time()
         result = work()
         spent[name] = spent.get(name, 0.0) + time.process_time() - start
@@ -39,22 +39,22 @@ def measure(clip: str, engine: str, frames: int = FRAMES) -> dict[str, float]:
             output.sink.open(run.info)
         done = 0
         while done < frames:
-            frame = timed("capture", source.read)
+            frame = run_timed("capture", source.read)
             if frame is None:
                 break
             assert isinstance(frame, Frame)
-            given = timed("preprocess", lambda f=frame: stages.preprocess(f))
-            (result,) = timed("infer", lambda g=given: infer(running, [g]))
-            inspection = timed("measure", lambda r=result: stages.judge(r))
+            prepared = run_timed("preprocess", lambda f=frame: stages.preprocess(f))
+            (result,) = run_timed("infer", lambda p=prepared: infer(running, [p]))
+            inspection = run_timed("measure", lambda r=result: stages.judge(r))
             inspection.timings_ms["latency"] = 0.0
             picture = stages.render(inspection)
-            timed("render", picture.i420)
+            run_timed("render", picture.i420)
             for output in outputs:
                 write = output.sink.write
-                timed(output.sink.name, lambda w=write, i=inspection, p=picture: w(i, p))
+                run_timed(output.sink.name, lambda w=write, i=inspection, p=picture: w(i, p))
             done += 1
         for output in outputs:
-            timed(output.sink.name, output.sink.close)
+            run_timed(output.sink.name, output.sink.close)
         source.close()
         running.close()
     return {name: round(seconds * 1e3 / done, 3) for name, seconds in spent.items()}

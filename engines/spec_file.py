@@ -47,7 +47,8 @@ def _check_spec(path: Path, model: onnx.ModelProto) -> EngineSpec:
     texts = {entry.key: entry.value for entry in model.metadata_props}
     if SPEC_KEY not in texts:
         raise SpecError(
-            f"{path} is an ONNX file without an engine spec; fit an engine with tools.fit"
+            f"{path} is an ONNX file without an engine spec: make an engine with "
+            "`line-inspector fit`"
         )
     text = texts[SPEC_KEY]
     if not isinstance(text, str):  # protobuf returns bytes for text that is not UTF-8

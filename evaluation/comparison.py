@@ -144,7 +144,9 @@ def _image_differences(
     metric: str, engines: Sequence[ComparedEngine], common: Sequence[str], settings: Settings
 ) -> list[Difference]:
     by_name = [{p.name: p for p in engine.result.pictures} for engine in engines]
-    scores = [np.array([own[name].score for name in common], np.float64) for own in by_name]
+    scores = [
+        np.array([pictures[name].score for name in common], np.float64) for pictures in by_name
+    ]
     defective = np.array([by_name[0][name].defective for name in common], bool)
     statistic = IMAGE_METRICS[metric]
     if settings.resamples:

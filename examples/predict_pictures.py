@@ -3,7 +3,7 @@
 How to run it:
     python examples/predict_pictures.py ENGINE.onnx PICTURE.png [PICTURE.png ...]
 
-ENGINE.onnx: made by tools.fit. The pictures may have any size.
+ENGINE.onnx: made by `line-inspector fit`. The pictures may have any size.
 """
 
 import argparse

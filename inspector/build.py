@@ -122,7 +122,9 @@ def _check(config: Config) -> None:
     if config.source.uri is None:
         raise ConfigError("source.uri: no source is named; use --source")
     if config.engine.path is None and config.engine.backend != "fake":
-        raise ConfigError("engine.path: no engine is named; use --engine (tools.fit makes one)")
+        raise ConfigError(
+            "engine.path: no engine is named; use --engine (`line-inspector fit` makes one)"
+        )
     if config.calibration.path is None:
         in_mm = (
             ("verdict.min_length_mm", config.verdict.min_length_mm),

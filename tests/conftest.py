@@ -1,4 +1,4 @@
-"""Fixtures of all tests: one fitted engine, and a safe place to take signals."""
+"""Fixtures of all tests: a fitted engine, and the usual stack for signal handlers."""
 
 import ctypes
 import json
@@ -32,7 +32,7 @@ class _SignalStack(ctypes.Structure):
 
 
 _SS_DISABLE = 2
-"""Of signal.h."""
+"""The flag of this name in signal.h."""
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def usual_signal_stack() -> None:
     """For tests that send a signal to this process. OpenVINO gives the thread that opens an engine
     a stack for signal handlers. If Python frees that engine on another thread, the stack is gone,
     and the next signal ends the process with SIGSEGV. Runs close their engines on one thread, but
-    an earlier test may have left one to the garbage collector."""
+    an earlier test may have left an engine to the garbage collector."""
     if sys.platform == "linux":
         none = _SignalStack(None, _SS_DISABLE, 0)
         ctypes.CDLL(None).sigaltstack(ctypes.byref(none), None)

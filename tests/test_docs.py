@@ -1,4 +1,4 @@
-"""The texts for users: their links lead somewhere, and the commands in them exist."""
+"""Tests that the links in the documentation lead to files, and that its commands exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Public names are imported when they are used, and imports load no heavy library."""
+"""Tests that public names can be imported and that imports load no heavy library."""
 
 import importlib
 import subprocess

@@ -1,4 +1,4 @@
-"""The command `line-inspector NAME`: finds the command NAME and runs it."""
+"""Runs the command NAME of `line-inspector NAME`."""
 
 import difflib
 import importlib
@@ -27,13 +27,13 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "simulate-defects": ("tools.simulate_defects", "draw defects of known size on pictures"),
     "demo": ("tools.demo", "fit an engine and inspect a moving web"),
 }
-"""Name -> the module whose `main` runs it, and what it does."""
+"""Name of a command -> module with its `main`, and its purpose."""
 
 USAGE_ERROR: Final = 2
 
 
 def main(argv: list[str] | None = None) -> int:
-    """argv: without the program's name; None for sys.argv. Returns the exit code of the command."""
+    """argv: without the name of the program; None for sys.argv. Returns the exit code."""
     open_missing_streams()
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help", "help"):
@@ -62,8 +62,8 @@ def _help() -> str:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name.replace("_", "-"), COMMANDS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"`{program()} --help` lists all"
+    similar = difflib.get_close_matches(name.replace("_", "-"), COMMANDS, n=1)
+    hint = f"did you mean {similar[0]}?" if similar else f"`{program()} --help` lists all commands"
     return f"error: there is no command {name!r}; {hint}"
 
 

@@ -1,4 +1,4 @@
-"""Types of options that several commands have."""
+"""Types of options that several commands share."""
 
 import argparse
 import errno
@@ -10,7 +10,7 @@ from typing import Final
 from learning.normals import LONGEST_SIDE, Size
 
 SHORTEST_SIDE: Final = 32
-"""Of an engine's input, px."""
+"""Smallest side of the input of an engine, px."""
 
 
 def sigma(text: str) -> float:
@@ -19,7 +19,7 @@ def sigma(text: str) -> float:
     except ValueError as exc:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from exc
     if not 0 <= value <= 256:
-        raise argparse.ArgumentTypeError(f"{text} must lie between 0 and 256")
+        raise argparse.ArgumentTypeError(f"{text} must be a number from 0 to 256")
     return value
 
 
@@ -36,18 +36,20 @@ def frame_size(text: str) -> tuple[int, int]:
 
 
 def input_size(text: str) -> tuple[int, int]:
-    """WIDTHxHEIGHT of an engine's input, each from SHORTEST_SIDE to LONGEST_SIDE -> (height,
-    width)."""
+    """WIDTHxHEIGHT of the input of an engine -> (height, width).
+
+    Both sides must lie between SHORTEST_SIDE and LONGEST_SIDE.
+    """
     return _within_limits(frame_size(text), text)
 
 
 def input_size_or_side(text: str) -> Size:
-    """As input_size, or one number: the short side."""
+    """WIDTHxHEIGHT as for input_size, or one number, which is the short side."""
     if "x" in text.lower():
         return input_size(text)
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a short side nor WIDTHxHEIGHT in pixels, such as 448x256"
+            f"{text!r} must be a short side or WIDTHxHEIGHT in pixels, such as 256 or 448x256"
         )
     return _within_limits((int(text),) * 2, text)[0]
 
@@ -73,12 +75,12 @@ def _within_limits(hw: tuple[int, int], text: str) -> tuple[int, int]:
 
 
 def out_file(text: str) -> Path:
-    """Refuses what cannot be written, before minutes of work are lost to it."""
+    """A file that can be written. This is checked before minutes of work are lost."""
     path = Path(text)
     if os.path.isdir(path):
         raise argparse.ArgumentTypeError(f"{path} is a folder; name a file in it")
     if os.path.exists(path) and not os.path.isfile(path):
-        # Moving a file into its place would take the device from the whole system.
+        # A result file would replace the device for every program of the machine.
         raise argparse.ArgumentTypeError(f"{path} is a device or a pipe; name a file")
     _refuse_long(path, path.with_name(path.name + ".part") if path.name else path)
     _refuse_unwritable(path, path.absolute().parent)
@@ -86,7 +88,7 @@ def out_file(text: str) -> Path:
 
 
 def out_folder(text: str) -> Path:
-    """Refuses what cannot be made or written to, as out_file does."""
+    """A folder that can be made or written to."""
     path = Path(text)
     if os.path.exists(path) and not os.path.isdir(path):
         raise argparse.ArgumentTypeError(f"{path} is a file; name a folder")
@@ -96,7 +98,7 @@ def out_folder(text: str) -> Path:
 
 
 def _refuse_long(path: Path, longest: Path) -> None:
-    """longest: what will be written first."""
+    """longest: the longest name that will be written, that of a temporary file."""
     try:
         os.lstat(longest)
     except OSError as exc:
@@ -110,7 +112,7 @@ def _refuse_unwritable(path: Path, folder: Path) -> None:
     while not os.path.lexists(folder):
         folder = folder.parent
     if not os.path.isdir(folder):
-        what = "a link to nowhere" if os.path.islink(folder) else "a file"
-        raise argparse.ArgumentTypeError(f"{path} cannot be written: {folder} is {what}")
+        kind = "a broken link" if os.path.islink(folder) else "a file"
+        raise argparse.ArgumentTypeError(f"{path} cannot be written: {folder} is {kind}")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise argparse.ArgumentTypeError(f"{path} cannot be written: {folder} is read-only")

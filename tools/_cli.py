@@ -1,4 +1,4 @@
-"""What every command shares: errors of ours become one line on stderr and an exit code."""
+"""Shared by all commands: an expected error becomes one line on stderr and an exit code."""
 
 import functools
 import io
@@ -16,37 +16,37 @@ from inspector.sources.uri import mask_secrets
 CONSOLE_COMMAND: Final = "line-inspector"
 
 INTERRUPTED: Final = 130
-"""Exit code after Ctrl-C: 128 + SIGINT, as shells report it."""
+"""Exit code after Ctrl-C: 128 + SIGINT, as in a shell."""
 
 Main = Callable[[list[str] | None], int]
-"""argv without the program's name (None: sys.argv[1:]) -> exit code."""
+"""argv without the name of the program (None: sys.argv[1:]) -> exit code."""
 
 
 def program(command: str | None = None) -> str:
-    """How the user started a command, for its usage line."""
+    """The words with which the user started a command; its usage line begins with them."""
     if Path(sys.argv[0]).stem == CONSOLE_COMMAND:
         return CONSOLE_COMMAND if command is None else f"{CONSOLE_COMMAND} {command}"
     return "python -m tools" + ("" if command is None else f".{command.replace('-', '_')}")
 
 
 def guarded(action: Main) -> Callable[..., int]:
-    """The command itself, with InspectorError told in one sentence and Ctrl-C as 130.
+    """The action with handled errors: InspectorError is printed as one line, Ctrl-C returns 130.
 
-    Anything else is a fault of ours and keeps its traceback. The result takes argv or nothing.
+    Any other exception is a bug and keeps its traceback. The result takes argv or nothing.
     """
 
     @functools.wraps(action)
     def main(argv: list[str] | None = None) -> int:
         open_missing_streams()
         log_to_screen(screen_line)
-        _show_any_name()
+        _allow_any_name()
         try:
             return action(argv)
         except InspectorError as exc:
             print(f"error: {mask_secrets(str(exc))}", file=sys.stderr)
             return exc.exit_code
         except BrokenPipeError:
-            # Whoever read our output has seen enough; Python must not complain again at exit.
+            # The reader of our output has closed it. Python must not report this again at exit.
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
             return 0
         except KeyboardInterrupt:
@@ -56,8 +56,10 @@ def guarded(action: Main) -> Callable[..., int]:
     return main
 
 
-def _show_any_name() -> None:
-    """Lets print() show file names that are not UTF-8, as escapes: it raises UnicodeEncodeError
-    otherwise, after minutes of work."""
+def _allow_any_name() -> None:
+    """Lets print() show file names that are not UTF-8, with escapes.
+
+    Otherwise it raises UnicodeEncodeError after minutes of work.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")

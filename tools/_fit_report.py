@@ -2,9 +2,9 @@
 
 from loguru import logger
 
+from engines.description import describe_backbone, plain_values
 from learning.fit_record import fit_record_path
 from learning.job import EngineResult
-from tools._text import describe_backbone, plain_values
 
 
 def report(result: EngineResult) -> None:

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 
 class Bars:
-    """One bar per step or class, from `with` on."""
+    """A bar for each step or class; the end of the `with` block closes them all."""
 
     def __init__(self) -> None:
         self._bars: dict[str, tqdm[Any]] = {}
@@ -18,7 +18,7 @@ class Bars:
         self._bars[step].update(done)
 
     def close(self, step: str) -> None:
-        """Ends a bar, if there is one."""
+        """Closes the bar of the step, if it has a bar."""
         if step in self._bars:
             self._bars.pop(step).close()
 

@@ -1,4 +1,4 @@
-"""Options of commands that choose thresholds."""
+"""Options for the rule that chooses thresholds, and for the pictures that it is chosen from."""
 
 import argparse
 
@@ -16,16 +16,17 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
         "--false-alarm-rate",
         type=_share,
         metavar="RATE",
-        help="conformal: the share of new good pictures that fail on average, at most; default: "
-        "0.01, or 1/(pictures + 1) if larger",
+        help="conformal: the largest share of new good pictures that fail on average; default: "
+        "0.01, or 1/(pictures + 1) if that is larger",
     )
     add(
         "--promise",
         type=_share,
         metavar="X/N",
-        help="conformal: at most X false alarms per N pictures with 95 %% confidence, as in 1/100",
+        help="conformal: at most X false alarms per N pictures with 95 %% confidence, such as "
+        "1/100",
     )
-    add("--q", type=float, help="percentile: of the scores (default: 99.5)")
+    add("--q", type=float, help="percentile: which percentile of the scores (default: 99.5)")
     add(
         "--k",
         type=float,
@@ -39,14 +40,15 @@ def add_scheme_options(parser: argparse.ArgumentParser) -> None:
     either.add_argument(
         "--folds",
         type=int,
-        help="of the good pictures (default: 10; up to 20 pictures each is one)",
+        help="number of parts of the good pictures; each part is scored by a model that was fitted "
+        "without it (default: 10, or one part per picture for up to 20 pictures)",
     )
     either.add_argument(
         "--hold-out",
         type=_share,
         metavar="SHARE",
-        help="of the good pictures, such as 0.2: kept out of the engine to choose its thresholds, "
-        "in place of folds",
+        help="share of the good pictures, such as 0.2, that the engine is not fitted on; they "
+        "choose its thresholds instead of folds",
     )
 
 
@@ -69,4 +71,6 @@ def _share(text: str) -> float:
     try:
         return float(above) / float(below) if slash else float(above)
     except (ValueError, ZeroDivisionError) as exc:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor X/N") from exc
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be a number or X/N, such as 0.01 or 1/100"
+        ) from exc

@@ -1,4 +1,4 @@
-"""Times engines on every installed runtime: `python -m tools.bench ENGINE.onnx --all`."""
+"""Times engines on the installed runtimes."""
 
 import argparse
 import dataclasses
@@ -67,29 +67,37 @@ def _count_cost(path: Path, model: onnx.ModelProto) -> Cost | None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program("bench"),
-        description="Time engines on the installed runtimes, in turns, each in a separate "
-        "process. Ratios are to the first row. If other programs use the machine, only the ratios "
-        "are reliable.",
+        description="Time engines on the installed runtimes. Each runtime has a separate process, "
+        "and they are timed alternately. Ratios are to the first row. If other programs use the "
+        "machine, only the ratios are reliable.",
     )
     add = parser.add_argument
     add("engines", type=Path, nargs="+", help="engine files, such as one per precision")
     add(
         "--all",
         action="store_true",
-        help="also what auto does not use: " + ", ".join(NAMED_ONLY) + " and the throughput hint",
+        help="also time what auto never uses: "
+        + ", ".join(NAMED_ONLY)
+        + " and the throughput hint",
     )
-    add("--backend", choices=[name for name in BACKENDS if name != "fake"], help="only this one")
-    add("--device", choices=DEVICES, action="append", help="only this one; can be repeated")
+    add(
+        "--backend", choices=[name for name in BACKENDS if name != "fake"], help="only this backend"
+    )
+    add("--device", choices=DEVICES, action="append", help="only this device; can be repeated")
     add(
         "--threads",
         type=_count,
         default=1,
-        help="of one inference; 0: the runtime chooses (default: %(default)s)",
+        help="threads of one inference; 0: the runtime chooses (default: %(default)s)",
     )
     add("--batch", type=_batches, default=(1,), help="batch sizes, such as 1,8 (default: 1)")
-    add("--seconds", type=_seconds, default=5.0, help="for each row (default: %(default)s)")
-    add("--plan-dir", metavar="FOLDER", help="of TensorRT plans (default: in the user's cache)")
-    add("--json", type=out_file, help="file for the results")
+    add("--seconds", type=_seconds, default=5.0, help="time for each row (default: %(default)s)")
+    add(
+        "--plan-dir",
+        metavar="FOLDER",
+        help="folder of TensorRT plans (default: in the user's cache)",
+    )
+    add("--json", type=out_file, help="JSON file to write")
     return parser
 
 
@@ -119,7 +127,7 @@ def _processor() -> str:
 
 
 def _load() -> str:
-    """Mean number of processes that wanted a core in the last minute."""
+    """Mean number of running and waiting processes in the last minute."""
     return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
 
 
@@ -132,7 +140,7 @@ def _count(text: str) -> int:
 def _batches(text: str) -> tuple[int, ...]:
     parts = text.split(",")
     if not all(part.isdecimal() and 1 <= int(part) <= 1024 for part in parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is not sizes from 1 to 1024, such as 1,8")
+        raise argparse.ArgumentTypeError(f"{text!r} must be sizes from 1 to 1024, such as 1,8")
     return tuple(map(int, parts))
 
 

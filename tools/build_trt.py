@@ -1,4 +1,4 @@
-"""Builds the TensorRT plan of an engine file: `python -m tools.build_trt ENGINE.onnx`."""
+"""Builds the TensorRT plan of an engine file."""
 
 import argparse
 import sys
@@ -28,28 +28,28 @@ def main(argv: list[str] | None = None) -> int:
         max_batch=arguments.max_batch,
         workspace_mb=arguments.workspace,
     )
-    plan, made = built.plan.path, built.plan.record
-    how = f"built in {made.seconds:.1f} s" if built.fresh else f"built before, {made.built_utc}"
-    least, _, most = made.options.batches
-    print(f"{plan}: {how}, {plan.stat().st_size / 1e6:.1f} MB, {made.layers} layers")
-    print(f"  {made.purpose.tensorrt}, {made.purpose.precision}, batches of {least} to {most}")
-    if made.purpose.gpu is None:
-        print(f"  for any GPU of {', '.join(made.purpose.targets)}")
+    path, record = built.plan.path, built.plan.record
+    how = f"built in {record.seconds:.1f} s" if built.fresh else f"built at {record.built_utc}"
+    least, _, most = record.options.batches
+    print(f"{path}: {how}, {path.stat().st_size / 1e6:.1f} MB, {record.layers} layers")
+    purpose = record.purpose
+    print(f"  {purpose.tensorrt}, {purpose.precision}, batches of {least} to {most}")
+    if purpose.gpu is None:
+        print(f"  for any GPU of {', '.join(purpose.targets)}")
     else:
-        target = made.purpose.targets[0]
-        print(f"  for {made.purpose.gpu} ({target}), driver {made.purpose.driver}")
+        print(f"  for {purpose.gpu} ({purpose.targets[0]}), driver {purpose.driver}")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program("build-trt"),
-        description="Build the TensorRT plan of an engine file, as backend trt does when it first "
-        "opens the engine.",
+        description="Build the TensorRT plan of an engine file, as backend trt does when it "
+        "opens the engine for the first time.",
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("engine", type=Path, metavar="ENGINE.onnx")
+    add("engine", type=Path, metavar="ENGINE.onnx", help="engine file")
     where = parser.add_mutually_exclusive_group().add_argument
     where("--this-gpu", action="store_true", help="for the first GPU of this machine (the default)")
     where(
@@ -63,11 +63,22 @@ def _parser() -> argparse.ArgumentParser:
         type=out_folder,
         default=default_folder(),
         metavar="FOLDER",
-        help="of plans; a run finds them there with engine.plan_dir (default: %(default)s)",
+        help="folder for the plan; a run looks for plans in engine.plan_dir (default: %(default)s)",
     )
     batch, megabytes = _up_to(LARGEST_BATCH), _up_to(LARGEST_WORKSPACE)
-    add("--max-batch", type=batch, default=MAX_BATCH, metavar="N", help="default: %(default)s")
-    add("--workspace", type=megabytes, metavar="MB", help="most memory on the GPU for scratch")
+    add(
+        "--max-batch",
+        type=batch,
+        default=MAX_BATCH,
+        metavar="N",
+        help="largest batch (default: %(default)s)",
+    )
+    add(
+        "--workspace",
+        type=megabytes,
+        metavar="MB",
+        help="most GPU memory for intermediate results, in MB",
+    )
     return parser
 
 
@@ -88,7 +99,9 @@ def _this_gpu() -> Gpu:
     try:
         cuda = Cuda()
     except EngineError as exc:
-        raise EngineError(f"{exc}; --targets SM86 builds without one") from exc
+        raise EngineError(
+            f"{exc}; to build without a GPU, name its type, such as --targets SM86"
+        ) from exc
     try:
         return cuda.gpu
     finally:

@@ -1,4 +1,4 @@
-"""Makes a calibration file: python -m tools.calibrate scale|two-point|board ... --out CAL.yaml."""
+"""Makes a calibration file, which says how many millimetres a pixel is."""
 
 import argparse
 import sys
@@ -19,15 +19,15 @@ from tools._cli import guarded, program
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     if args.out.exists() and not args.overwrite:
-        raise ConfigError(f"--out {args.out} exists already; --overwrite replaces it")
+        raise ConfigError(f"--out {args.out} exists already; give --overwrite or another --out")
     calibration: Calibration = args.run(args)
     save_calibration(calibration, args.out)
     height, width = calibration.frame_hw
-    print(f"{calibration.how}")
+    print(calibration.how)
     percent = 100 * calibration.scale_u_rel
-    stated = f"{percent:.3g} %" if percent == 0 or percent >= 0.01 else "below 0.01 %"
-    print(f"scale uncertainty {stated} (k = 1)")
-    print(f"{args.out} holds for frames of {width}x{height} pixels")
+    text = f"{percent:.3g} %" if percent == 0 or percent >= 0.01 else "below 0.01 %"
+    print(f"scale uncertainty {text} (k = 1)")
+    print(f"{args.out} is valid for frames of {width}x{height} pixels")
     return 0
 
 
@@ -37,20 +37,32 @@ def _parser() -> argparse.ArgumentParser:
 
     scale = commands.add_parser("scale", help="the scale is known")
     scale.add_argument("--mm-per-px", type=float, required=True)
-    scale.add_argument("--mm-per-px-y", type=float, help="along y; the same as along x if left out")
+    scale.add_argument("--mm-per-px-y", type=float, help="along y (default: as along x)")
     scale.add_argument("--frame-size", type=frame_size, required=True, metavar="WxH")
-    scale.add_argument("--scale-u-rel", type=float, default=0.0, help="relative, k = 1; default 0")
+    scale.add_argument(
+        "--scale-u-rel",
+        type=float,
+        default=0.0,
+        help="relative uncertainty, k = 1 (default: %(default)s)",
+    )
     scale.set_defaults(run=_scale)
 
     two = commands.add_parser("two-point", help="the distance of two points is known")
     size = two.add_mutually_exclusive_group(required=True)
-    size.add_argument("--image", type=Path, help="a picture, for the frame size")
+    size.add_argument("--image", type=Path, help="picture of the size of the frames")
     size.add_argument("--frame-size", type=frame_size, metavar="WxH")
     two.add_argument("--p1", type=_point, required=True, metavar="x,y")
     two.add_argument("--p2", type=_point, required=True, metavar="x,y")
     two.add_argument("--distance-mm", type=float, required=True)
-    two.add_argument("--distance-u-mm", type=float, default=0.0, help="k = 1; default 0")
-    two.add_argument("--point-u-px", type=float, default=0.5, help="per point, k = 1; default 0.5")
+    two.add_argument(
+        "--distance-u-mm", type=float, default=0.0, help="uncertainty, k = 1 (default: 0)"
+    )
+    two.add_argument(
+        "--point-u-px",
+        type=float,
+        default=0.5,
+        help="uncertainty of each point, k = 1 (default: %(default)s)",
+    )
     two.set_defaults(run=_two_point)
 
     board = commands.add_parser("board", help="a printed board lies on the plane")
@@ -60,16 +72,23 @@ def _parser() -> argparse.ArgumentParser:
         "--squares", type=squares, required=True, metavar="CxR", help="columns x rows of squares"
     )
     board.add_argument("--square-mm", type=float, required=True)
-    board.add_argument("--square-u-mm", type=float, default=0.0, help="k = 1; default 0")
+    board.add_argument(
+        "--square-u-mm", type=float, default=0.0, help="uncertainty, k = 1 (default: 0)"
+    )
     board.add_argument("--marker-mm", type=float, help="side of the markers of a ChArUco board")
-    board.add_argument("--dictionary", help="of a ChArUco board, such as 4X4_50")
-    board.add_argument("--max-residual-px", type=float, default=0.5, help="rms; default 0.5")
+    board.add_argument("--dictionary", help="markers of a ChArUco board, such as 4X4_50")
+    board.add_argument(
+        "--max-residual-px",
+        type=float,
+        default=0.5,
+        help="largest rms residual (default: %(default)s)",
+    )
     board.set_defaults(run=_board)
 
     for command in (scale, two, board):
-        command.add_argument("--camera", default="", help="free name, kept in the file")
+        command.add_argument("--camera", default="", help="any name; it is written to the file")
         command.add_argument("--out", type=out_file, required=True)
-        command.add_argument("--overwrite", action="store_true")
+        command.add_argument("--overwrite", action="store_true", help="replace an existing file")
     return parser
 
 
@@ -104,7 +123,7 @@ def _two_point(args: argparse.Namespace) -> Calibration:
         camera=args.camera,
     )
     pitch = calibration.mm_per_px_at((0.0, 0.0))[0]
-    print(f"{pitch:.6g} mm per pixel, pixels taken as square and the plane as parallel")
+    print(f"{pitch:.6g} mm per pixel, assuming square pixels and a plane parallel to the sensor")
     return calibration
 
 
@@ -135,7 +154,10 @@ def _print_report(report: BoardReport) -> None:
         ("centre", *places), (report.pitch_centre, *report.pitch_corners), strict=True
     ):
         print(f"{name:<14}{x:>12.6f}{y:>12.6f}")
-    print(f"tilt {report.tilt_deg:.1f} degrees (square pixels, axis through the middle assumed)")
+    print(
+        f"tilt {report.tilt_deg:.1f} degrees "
+        "(assuming square pixels and an axis through the middle)"
+    )
     print(
         f"residual of {report.corners} corners: rms {report.residual_rms_mm:.4f} mm "
         f"({report.residual_rms_px:.3f} px), largest {report.residual_max_mm:.4f} mm"

@@ -1,4 +1,4 @@
-"""Compares engines on the same pictures: `python -m tools.compare A.onnx B.onnx --data DIR`."""
+"""Compares engines with the first one, on the same test pictures."""
 
 import argparse
 import os
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program("compare"),
-        description="Compare engines with the first one, on the same test pictures.",
+        description=__doc__,
     )
     add = parser.add_argument
     add("engines", type=Path, nargs="+", help="engine files, or folders of <class>.onnx")

@@ -1,4 +1,4 @@
-"""Makes an engine file of another precision: `python -m tools.convert E.onnx --out E16.onnx`."""
+"""Makes a half-precision engine file from a float32 engine file."""
 
 import argparse
 import sys
@@ -19,43 +19,50 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     source, out = arguments.engine, arguments.out
     if out.resolve() == source.resolve():
-        raise ConfigError("--out names the engine itself; the float32 file is what it is made from")
+        raise ConfigError(
+            "--out names the engine itself, which is needed unchanged: choose another file"
+        )
     spec = read_spec(source)
     measuring = make_ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
-    done = convert_to_half(source, out, measuring, threads=arguments.threads)
-    _tell(done, source, out)
+    converted = convert_to_half(source, out, measuring, threads=arguments.threads)
+    _print_report(converted, source, out)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program("convert"),
-        description="Make a second engine file whose backbone is computed and whose bank is stored "
-        "in half precision. It is checked against the reference of the first one and keeps its "
+        description="Make a second engine file that computes its backbone and stores its bank in "
+        "half precision. It is checked against the reference of the first file and keeps its "
         "thresholds.",
         allow_abbrev=False,
     )
     parser.add_argument("engine", type=Path, help="engine file")
-    parser.add_argument("--precision", choices=("fp16",), default="fp16")
+    parser.add_argument(
+        "--precision", choices=("fp16",), default="fp16", help="(default: %(default)s)"
+    )
     parser.add_argument("--out", type=out_file, required=True, metavar="E16.onnx")
-    parser.add_argument("--threads", type=int, default=0, help="0: the runtime chooses")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="threads of the runtime; 0: it chooses"
+    )
     return parser
 
 
-def _tell(done: Converted, source: Path, out: Path) -> None:
+def _print_report(converted: Converted, source: Path, out: Path) -> None:
     before, after = (path.stat().st_size / 1e6 for path in (source, out))
-    found, other, limits = done.findings, done.parity, TOLERANCES[done.findings.precision]
+    golden, altered, ms = converted.findings, converted.parity, converted.ms
+    limits = TOLERANCES[golden.precision]
     print(f"{out}: {after:.1f} MB instead of {before:.1f}")
-    shares = ", ".join(f"{key} {v:.2g} of {limits[key]:g}" for key, v in found.differences.items())
-    print(f"{'golden pictures':16} {found.pictures}, verdicts the same; differences: {shares}")
+    shares = ", ".join(f"{key} {v:.2g} of {limits[key]:g}" for key, v in golden.differences.items())
+    print(f"{'golden pictures':16} {golden.pictures}, verdicts the same; differences: {shares}")
     print(
-        f"{'altered pictures':16} {other.pictures}, {other.decision_flips} verdicts differ from "
-        f"float32; map within {other.map_max_abs:.3g}, score within {other.score_max_abs:.3g} "
-        f"of {other.tolerance:.3g}"
+        f"{'altered pictures':16} {altered.pictures}, {altered.decision_flips} verdicts differ "
+        f"from float32; map within {altered.map_max_abs:.3g}, score within "
+        f"{altered.score_max_abs:.3g} of {altered.tolerance:.3g}"
     )
     print(
-        f"{'on this CPU':16} {done.ms[1]:.1f} ms a picture instead of {done.ms[0]:.1f} "
-        f"({done.ms[1] / done.ms[0]:.2f} times); half precision pays on GPUs"
+        f"{'on this CPU':16} {ms[1]:.1f} ms a picture instead of {ms[0]:.1f} "
+        f"({ms[1] / ms[0]:.2f} times); half precision is faster on GPUs"
     )
 
 

@@ -1,4 +1,4 @@
-"""The whole program on a web with defects of known size: fit, inspect, compare with the truth."""
+"""Runs the complete program on a web with defects of known size: fit, inspect, compare."""
 
 import argparse
 import json
@@ -9,15 +9,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import run_inspector
 from inspector.core.arrays import Image
 from inspector.core.errors import InspectorError
 from inspector.core.files import write_whole
 from inspector.outputs.folder import DEFECTS, LOG, SIGHTINGS, SNAPSHOTS, SUMMARY, VIDEO
 from inspector.outputs.json_log import read_log
-from inspector.synthetic.contact_sheet import draw_sheet, draw_tile
+from inspector.synthetic.demo_result import (
+    AlarmCounts,
+    compare_with_scene,
+    count_alarms,
+    draw_contact_sheet,
+    result_lines,
+)
 from inspector.synthetic.demo_scene import (
     FRAME_HW,
     MM_PER_PX,
@@ -26,23 +30,21 @@ from inspector.synthetic.demo_scene import (
     inspected_scene,
     normal_frames,
 )
-from inspector.synthetic.truth import MeasuredRegion, TruthComparison, compare
-from inspector.synthetic.truth_table import RULE, TruthRow, format_table, make_rows, summarize
+from inspector.synthetic.media import H264Writer, write_picture
+from inspector.synthetic.truth import TruthComparison
+from inspector.synthetic.truth_table import RULE, make_rows, summarize
 from learning.methods.registry import fitted_methods, trained_methods
 from tools import calibrate, fit, train
-from tools._cli import guarded, program
-from tools._media import H264Writer, write_picture
+from tools._cli import CONSOLE_COMMAND, guarded, program
 
 FITTED = fitted_methods()[0]
 EPOCHS = 30
 """Of four steps each: a few minutes on two cores."""
 
 EVAL_EVERY = 5
-"""Epochs; the same for every length, for a training that goes on must be judged alike."""
+"""Epochs; the same for every length, because a training can be resumed only with the same value."""
 
 FPS = 25.0
-TOLERANCE_PX = 5.0
-"""A region up to this far beside a defect still counts as found there."""
 
 
 class DemoFailed(InspectorError):
@@ -53,14 +55,15 @@ class DemoFailed(InspectorError):
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     demo = _Demo(args.out, args.texture, args.seed)
-    demo.prepare()
+    demo.step("record good web", demo.record_normal)
+    demo.step("record web with defects", demo.record_inspected)
     if args.method in trained_methods():
         demo.step("train the engine", lambda: demo.train(args.method, args.epochs))
     else:
         demo.step("fit the engine", demo.fit)
     demo.step("inspect the video", demo.inspect)
-    result = demo.step("compare with the truth", demo.compare)
-    demo.report(*result)
+    comparison, alarms = demo.step("compare with the truth", demo.compare)
+    demo.report(comparison, alarms)
     return 0
 
 
@@ -81,14 +84,10 @@ class _Demo:
         self.seconds[name] = time.monotonic() - start
         return result
 
-    def prepare(self) -> None:
-        self.step("record good web", self._record_normal)
-        self.step("record web with defects", self._record_inspected)
-
-    def _record_normal(self) -> None:
+    def record_normal(self) -> None:
         self._record("good.mp4", normal_frames(self.texture, self.seed))
 
-    def _record_inspected(self) -> None:
+    def record_inspected(self) -> None:
         self.scene = inspected_scene(self.texture, self.seed)
         web = self.scene.web
         self._record("web.mp4", (web.frame(index)[0] for index in range(self.scene.frames)))
@@ -101,18 +100,18 @@ class _Demo:
         print(f"{path}: {video.frames} frames of {FRAME_HW[1]}x{FRAME_HW[0]}")
 
     def fit(self) -> None:
-        self._run(
-            "python -m tools.fit",
+        _run(
+            "fit",
             fit.main,
             ("--method", FITTED, "--normal", self.inputs / "good.mp4"),
             ("--radius", "all", "--coreset", "1500", "--name", "demo", "--out", self.engine),
         )
 
     def train(self, method: str, epochs: int) -> None:
-        """In a folder of its own for every web, so that another run goes on with it."""
+        """Each web has a separate folder, so that another run can resume its training."""
         out = self.inputs / f"{method}-{self.texture}-{self.seed}"
-        self._run(
-            "python -m tools.train",
+        _run(
+            "train",
             train.main,
             ("--method", method, "--data", self.inputs / "good.mp4", "--epochs", epochs),
             ("--eval-every", EVAL_EVERY, "--name", "demo", "--out", out),
@@ -122,83 +121,50 @@ class _Demo:
     def inspect(self) -> None:
         size = f"{FRAME_HW[1]}x{FRAME_HW[0]}"
         calibration = self.inputs / "calibration.yaml"
-        self._run(
-            "python -m tools.calibrate",
+        _run(
+            "calibrate",
             calibrate.main,
             ("scale", "--mm-per-px", MM_PER_PX, "--frame-size", size),
             ("--out", calibration, "--overwrite"),
         )
-        self._run(
-            "python run_inspector.py",
+        _run(
+            "run",
             run_inspector.main,
             ("--source", self.inputs / "web.mp4", "--engine", self.engine),
             ("--calibration", calibration, "--output", self.out, "--overwrite"),
         )
 
-    def compare(self) -> tuple[TruthComparison, list[dict[str, Any]]]:
+    def compare(self) -> tuple[TruthComparison, AlarmCounts]:
         _, records = read_log(self.out / LOG)
-        frames = (
-            (
-                record["frame_id"],
-                self.scene.web.visible(record["frame_id"]),
-                [MeasuredRegion.from_record(defect) for defect in record["defects"]],
-            )
-            for record in records
-        )
-        comparison = compare(frames, FRAME_HW, TOLERANCE_PX)
-        write_picture(self.out / "contact_sheet.png", self._contact_sheet(comparison))
-        return comparison, records
+        comparison = compare_with_scene(records, self.scene)
+        write_picture(self.out / "contact_sheet.png", draw_contact_sheet(comparison, self.scene))
+        return comparison, count_alarms(comparison, records, self.scene)
 
-    def report(self, comparison: TruthComparison, records: list[dict[str, Any]]) -> None:
-        made = make_rows(comparison)
-        print("\n" + "\n".join(format_table(made)))
-        print(RULE + "\n")
-        for one in summarize(made):
-            found = f"{one.found} of {one.rendered}, {one.steady} in most frames"
-            ratio = "length {:.2f}, width {:.2f}, area {:.2f}".format(*one.ratios or [np.nan] * 3)
-            print(f"{one.kind:13} found {found}; median measured / true {ratio}")
-        alarms = _alarms(comparison, records, self.scene)
-        print("\n{clean_failed} of {clean} frames without a defect failed".format(**alarms))
-        print("{shown_failed} of {shown} frames with a defect failed".format(**alarms))
-        print(
-            "{false_regions} regions on no rendered defect, in {false_frames} frames, {near} of "
-            "them in frames with a defect".format(**alarms)
-        )
+    def report(self, comparison: TruthComparison, alarms: AlarmCounts) -> None:
+        print("\n" + "\n".join(result_lines(comparison, alarms)))
         summary = json.loads((self.out / SUMMARY).read_text(encoding="utf-8"))
         print(f"\nthroughput {summary['throughput_per_s']:.1f} frames per s")
         for name, seconds in self.seconds.items():
             print(f"{seconds:6.1f} s  {name}")
-        self._write_comparison(made, alarms)
-        self._tell_where()
+        self._write_comparison(comparison, alarms)
+        self._print_files()
 
-    def _contact_sheet(self, comparison: TruthComparison) -> Image:
-        grid: dict[str, list[Image]] = {}
-        for row in make_rows(comparison):
-            track = comparison.tracks[row.web_id]
-            sighting = track.best or (track.complete or track.sightings)[0]
-            image, _ = self.scene.web.frame(sighting.frame_id)
-            text = "missed" if row.measured is None else f"measured {row.measured[0]:.2f} mm"
-            label = f"{row.kind} {row.true[0]:.2f} mm, {text}"
-            one = draw_tile(image, sighting.visible.defect, sighting.regions, label)
-            grid.setdefault(row.kind, []).append(one)
-        return draw_sheet(list(grid.values()))
-
-    def _write_comparison(self, made: list[TruthRow], alarms: dict[str, int]) -> None:
-        path = self.out / "comparison.json"
+    def _write_comparison(self, comparison: TruthComparison, alarms: AlarmCounts) -> None:
+        table_rows = make_rows(comparison)
         content = {
             "seed": self.seed,
             "texture": self.texture,
             "rule": RULE,
-            "rows": [asdict(row) for row in made],
-            "summaries": [asdict(one) for one in summarize(made)],
-            "alarms": alarms,
+            "rows": [asdict(row) for row in table_rows],
+            "summaries": [asdict(summary) for summary in summarize(table_rows)],
+            "alarms": asdict(alarms),
             "seconds": self.seconds,
         }
-        write_whole(path, json.dumps(content, indent=1).encode())
+        write_whole(self.out / "comparison.json", json.dumps(content, indent=1).encode())
 
-    def _tell_where(self) -> None:
+    def _print_files(self) -> None:
         print(f"\nin {self.out}:")
-        for name, what in (
+        for name, content in (
             (VIDEO, "original | heatmap"),
             (SIGHTINGS, "one row per defect and frame"),
             (DEFECTS, "the same, as long as defects are not tracked"),
@@ -209,31 +175,15 @@ class _Demo:
             ("comparison.json", "the table above"),
             ("input/", "both videos, the engine, the calibration"),
         ):
-            print(f"  {name:18} {what}")
-
-    def _run(self, command: str, action: Callable[..., int], *arguments: tuple[Any, ...]) -> None:
-        words = [str(word) for words in arguments for word in words]
-        print(" ".join((command, *words)), flush=True)
-        code = action(words)
-        if code != 0:
-            raise DemoFailed(f"{command} ended with exit code {code}")
+            print(f"  {name:18} {content}")
 
 
-def _alarms(
-    comparison: TruthComparison, records: list[dict[str, Any]], scene: Scene
-) -> dict[str, int]:
-    failed = {record["frame_id"] for record in records if record["verdict"] == "FAIL"}
-    clean = {r["frame_id"] for r in records if not scene.web.visible(r["frame_id"])}
-    false = [frame_id for frame_id, _ in comparison.false]
-    return {
-        "clean": len(clean),
-        "clean_failed": len(clean & failed),
-        "shown": len(records) - len(clean),
-        "shown_failed": len(failed - clean),
-        "false_regions": len(false),
-        "false_frames": len(set(false)),
-        "near": len([frame_id for frame_id in false if frame_id not in clean]),
-    }
+def _run(command: str, action: Callable[..., int], *arguments: tuple[Any, ...]) -> None:
+    words = [str(word) for words in arguments for word in words]
+    print(" ".join((CONSOLE_COMMAND, command, *words)), flush=True)
+    code = action(words)
+    if code != 0:
+        raise DemoFailed(f"{CONSOLE_COMMAND} {command} ended with exit code {code}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -244,13 +194,13 @@ def _parser() -> argparse.ArgumentParser:
         "--method",
         choices=(FITTED, *trained_methods()),
         default=FITTED,
-        help="of the engine; a trained method takes minutes and needs torch (%(default)s)",
+        help="of the engine; training takes minutes and needs torch (default: %(default)s)",
     )
     parser.add_argument(
         "--epochs",
         type=int,
         default=EPOCHS,
-        help="of a training; more go on with it (default: %(default)s)",
+        help="of a training; a larger number resumes an earlier one (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=11, help="of web, light, noise and defects")
     return parser

@@ -1,4 +1,4 @@
-"""Measures how good engines are: `python -m tools.evaluate --engine E --data DIR --out OUT`."""
+"""Runs engines over test pictures and measures how good they are."""
 
 import argparse
 import os
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program("evaluate"),
-        description="Run engines over test pictures and measure how good they are.",
+        description=__doc__,
     )
     add = parser.add_argument
     add("--engine", type=Path, required=True, help="engine file, or folder of <class>.onnx")
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of tools.evaluate and tools.compare."""
+    """The options that the commands evaluate and compare share."""
     add = parser.add_argument
     add("--data", type=Path, required=True, help="data set: folder of classes or of one class")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
@@ -97,7 +97,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--batch", type=_count, default=1, help="pictures per call (default: %(default)s)")
     add("--backend", choices=[AUTO, *BACKENDS], default="onnx", help="(default: %(default)s)")
     add("--device", choices=[AUTO, *DEVICES], default="cpu", help="(default: %(default)s)")
-    add("--threads", type=_number, default=0, help="0: the runtime chooses (default: %(default)s)")
+    add(
+        "--threads",
+        type=_number,
+        default=0,
+        help="threads of the runtime; 0: it chooses (default: %(default)s)",
+    )
     add(
         "--resamples",
         type=_number,

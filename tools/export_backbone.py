@@ -13,15 +13,19 @@ from tools._cli import guarded, program
 @guarded
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=program("export-backbone"), description=__doc__)
-    parser.add_argument("name", help=", ".join(BACKBONES))
-    parser.add_argument("--weights", type=Path, help="state dict of torch instead of a download")
+    parser.add_argument("name", help="one of " + ", ".join(BACKBONES))
+    parser.add_argument(
+        "--weights", type=Path, help="file with a torch state dict (default: download)"
+    )
     parser.add_argument(
         "--size",
         type=frame_size,
         metavar="WxH",
-        help="width x height of the input in px, for the DINO backbones",
+        help="width x height of the input in px; only for DINO backbones",
     )
-    parser.add_argument("--out", type=out_file, required=True, metavar="BACKBONE.onnx")
+    parser.add_argument(
+        "--out", type=out_file, required=True, metavar="BACKBONE.onnx", help="file to write"
+    )
     args = parser.parse_args(argv)
     info = export_backbone(args.name, args.out, weights_file=args.weights, input_hw=args.size)
     sides = "any" if info.input_hw is None else "{1}x{0}".format(*info.input_hw)

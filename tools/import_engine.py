@@ -1,9 +1,10 @@
-"""Makes an engine of a model from anomalib: `python -m tools.import_engine MODEL.onnx ...`."""
+"""Makes an engine from an ONNX file that anomalib 2.x exported."""
 
 import argparse
 import sys
 from pathlib import Path
 
+from engines.description import plain_values
 from engines.spec import EngineSpec
 from inspector.core.errors import ConfigError
 from learning.anomalib.graph import read_export
@@ -13,7 +14,6 @@ from learning.normals import MAX_PICTURES, from_folder
 from tools._argument_types import frame_size, out_file
 from tools._cli import guarded, program
 from tools._rule_options import add_rule_options, chosen_rule
-from tools._text import plain_values
 
 
 @guarded
@@ -45,35 +45,40 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program("import-engine"),
-        description="Make an engine of an ONNX file that anomalib 2.x exported.",
+        description=__doc__,
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("model", type=Path, help="ONNX file; weights that anomalib wrote beside it come along")
+    add("model", type=Path, help="ONNX file; a file of weights beside it is read as well")
     add("--normal", type=Path, required=True, help="folder of pictures of good product")
     add("--out", type=out_file, required=True, help="engine file to write")
     add(
         "--size",
         type=frame_size,
         metavar="WxH",
-        help="width x height of the input in px; default: what the model works on",
+        help="width x height of the input in px (default: the size of the model)",
     )
-    add("--name", help="of the engine (default: name of the file)")
-    add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
-    add("--threads", type=int, default=0, help="0: the runtime chooses")
+    add("--name", help="name of the engine (default: name of the file)")
+    add(
+        "--max-pictures",
+        type=int,
+        default=MAX_PICTURES,
+        help="most pictures to use (default: %(default)s)",
+    )
+    add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_rule_options(parser)
     return parser
 
 
 def _report(out: Path, spec: EngineSpec) -> None:
-    check, made, seen = spec.parity, spec.parameters, spec.trained_on
+    check, parameters, normals = spec.parity, spec.parameters, spec.trained_on
     size, frame = spec.resize.input_hw, spec.frame_hw
-    rest = {key: value for key, value in made.items() if key != "model_bytes"}
+    shown = {key: value for key, value in parameters.items() if key != "model_bytes"}
     lines = {
         "engine": f"{out}, {out.stat().st_size / 1e6:.1f} MB",
-        "anomalib": plain_values(rest),
-        "pictures": f"{seen['count']}, {seen['unreadable']} unreadable, {seen['unused']} not used, "
-        f"{len(seen['suspects'])} standing out",
+        "anomalib": plain_values(shown),
+        "pictures": f"{normals['count']}, {normals['unreadable']} unreadable, "
+        f"{normals['unused']} not used, {len(normals['suspects'])} standing out",
         "input": f"{size[1]}x{size[0]} px (width x height) for frames of {frame[1]}x{frame[0]}, "
         f"crop {', '.join(f'{side:.3g}' for side in spec.resize.crop)}, "
         + ("one picture at a time" if spec.max_batch == 1 else "any number of pictures"),

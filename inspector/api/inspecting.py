@@ -37,7 +37,7 @@ def inspect(
     """Starts the pipeline on a source and iterates over its inspections. No file is written.
 
     source: video file, folder or glob of pictures, URL, camera index, or "synthetic". engine: an
-    engine file. calibration: a file of tools.calibrate. config: a configuration file. settings:
+    engine file. calibration: a calibration file. config: a configuration file. settings:
     dotted keys of the configuration, such as {"engine.threads": 2}. An argument counts more than
     settings, and settings count more than the file. Keys of output,
     outputs, window and log have no effect.

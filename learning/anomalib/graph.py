@@ -102,7 +102,10 @@ def _load(path: Path) -> onnx.ModelProto:
     if not model.graph.node:
         raise ConfigError(f"{path} is not a whole ONNX file; make one: {HOW}")
     if any(entry.key == SPEC_KEY for entry in model.metadata_props):
-        raise ConfigError(f"{path} is an engine already; tools.show_engine shows it")
+        raise ConfigError(
+            f"{path} is an engine already: use it as it is, or print it with `line-inspector "
+            f"show-engine {path}`"
+        )
     return _with_weights(path, model)
 
 

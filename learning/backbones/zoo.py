@@ -130,7 +130,7 @@ def resolve(name_or_path: str) -> Path:
     if known.file is None:
         raise ConfigError(
             f"backbone {name_or_path} does not come with the program; make its file with "
-            f"`python -m tools.export_backbone {name_or_path} --out {name_or_path}.onnx` and give "
+            f"`line-inspector export-backbone {name_or_path} --out {name_or_path}.onnx` and give "
             f"the path of that file"
         )
     return Path(__file__).with_name(known.file)

@@ -3,20 +3,32 @@
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from engines.opening import Engine
+from engines.opening import Engine, open_engine
+from engines.pictures import decode_picture
+from engines.resize import to_input
 from engines.roi import draw_mask
 from engines.spec import EngineSpec, LeftOutRecord, ThresholdRule
 from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
-from inspector.core.errors import ConfigError
-from learning.thresholds.choosing import Thresholds, display_range, dropped_note, explain_threshold
+from inspector.core.errors import ConfigError, DataError
+from inspector.core.picture_files import pictures_in
+from learning.datasets.pictures import list_pictures
+from learning.thresholds.choosing import (
+    Thresholds,
+    choose_thresholds,
+    display_range,
+    dropped_note,
+    explain_threshold,
+)
 from learning.thresholds.folds import BATCH, NEW, LeftOut, peaks_and_levels
+from learning.thresholds.rules import RULES, Rule
 
 BY_HAND: Final = "set by hand"
 
@@ -68,6 +80,74 @@ def score_with_engine(
         parts.append(np.stack([scores, *peaks_and_levels(maps, inside)]))
     scores, peaks, levels = np.concatenate(parts, axis=1)
     return LeftOut(scores, peaks, levels, 1, NEW, ordered)
+
+
+def refit_thresholds(
+    path: Path,
+    spec: EngineSpec,
+    rule: Rule,
+    *,
+    normal: Path | None = None,
+    ordered: bool = False,
+    anomalous: Sequence[Path] = (),
+    threads: int = 0,
+) -> EngineSpec:
+    """The spec with thresholds that the rule chooses.
+
+    path: the engine file of the spec. normal: folder of good pictures that the engine was not
+    fitted on; None for the scores in the file. ordered: these are frames of one stream. anomalous:
+    folders of bad pictures, for a rule that needs them. threads: of the runtime, 0 lets it choose.
+
+    Raises ConfigError if the file has no scores or the rule cannot be met, DataError for a folder
+    without pictures and for a picture that cannot be read or that the engine was fitted on.
+    """
+    if spec.left_out is None:
+        raise ConfigError(
+            f"{path} was fitted before engines kept the scores of their normal pictures: fit it "
+            "again, or set its thresholds by hand"
+        )
+    bank = frozenset(spec.left_out.bank)
+
+    def score(files: Iterable[Path]) -> LeftOut:
+        engine = open_engine(path, threads=threads)
+        try:
+            return score_with_engine(engine, _read_new_pictures(files, spec, bank), ordered=ordered)
+        finally:
+            engine.close()
+
+    good = read_left_out(spec.left_out) if normal is None else score(list_pictures(normal))
+    bad_files = [file for folder in anomalous for file in _list_anomalous(folder)]
+    bad = score(bad_files) if bad_files else None
+    return with_thresholds(
+        spec, choose_thresholds(good, rule, anomalous=bad, note=refit_note(spec))
+    )
+
+
+def try_rules(left_out: LeftOut) -> list[tuple[Rule, Thresholds]]:
+    """What each rule chooses with its default parameters, if it needs good pictures only."""
+    rules = [rule for rule in map(Rule, RULES) if not rule.needs_anomalous]
+    return [(rule, choose_thresholds(left_out, rule)) for rule in rules]
+
+
+def _list_anomalous(folder: Path) -> list[Path]:
+    files = pictures_in(folder)
+    if not files:
+        raise DataError(f"folder of anomalous pictures {folder} does not exist or holds none")
+    return files
+
+
+def _read_new_pictures(
+    files: Iterable[Path], spec: EngineSpec, bank: frozenset[str]
+) -> Iterator[Image]:
+    """Input pixels of the files. bank: hashes of the pictures that the engine was fitted on."""
+    for file in files:
+        pixels, _ = to_input(decode_picture(file), spec.resize)
+        if picture_hash(pixels) in bank:
+            raise DataError(
+                f"{file} is one of the pictures that the engine was fitted on, so its score says "
+                "nothing about new pictures: take it out of the folder"
+            )
+        yield pixels
 
 
 def refit_note(spec: EngineSpec) -> str:

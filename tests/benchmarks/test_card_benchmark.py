@@ -1,4 +1,4 @@
-"""benchmarks.card where there is nothing to time."""
+"""The benchmark of NVIDIA cards on a machine without one."""
 
 import subprocess
 import sys
@@ -9,19 +9,19 @@ WITHOUT_A_CARD = f"""
 import sys, ctypes
 sys.modules["skimage"] = None
 real = ctypes.CDLL
-def without_driver(name, *more, **named):
+def without_driver(name, *arguments, **options):
     if name == {LIBRARY!r}:
         raise OSError("no driver")
-    return real(name, *more, **named)
+    return real(name, *arguments, **options)
 ctypes.CDLL = without_driver
 from benchmarks.card import main
 raise SystemExit(main([]))
 """
 
 
-def test_it_says_at_once_that_there_is_no_card_even_without_the_pictures_it_would_fit_on() -> None:
+def test_a_missing_card_is_reported_before_anything_else() -> None:
     ended = subprocess.run([sys.executable, "-c", WITHOUT_A_CARD], capture_output=True, text=True)
     assert ended.returncode == 2
     (line,) = ended.stderr.splitlines()
-    assert line.startswith("error: there is no NVIDIA card to time here: ")
+    assert line.startswith("error: this benchmark needs an NVIDIA card: ")
     assert ended.stdout == ""

@@ -1,4 +1,4 @@
-"""What every backend in BACKENDS must do; one whose library or GPU is missing is skipped."""
+"""Tests what every backend in BACKENDS must do. It skips backends without their library or GPU."""
 
 import dataclasses
 import importlib.util
@@ -26,12 +26,12 @@ from learning.normals import Normals
 HW = (64, 96)
 
 NEED_NO_DEVICE = {"onnx": "onnxruntime", "openvino": "openvino", "fake": "numpy"}
-"""Backend -> the library with which it must open anywhere."""
+"""Backend -> library with which it must open on every machine."""
 
 
 @pytest.fixture(scope="module", params=list(BACKENDS))
 def backend(request, tmp_path_factory) -> tuple[str, Path]:
-    """A backend's name and an engine file that it runs."""
+    """Name of a backend, and an engine file that it runs."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "fake":
         path = folder / "fake.json"
@@ -61,7 +61,7 @@ def device(name: str) -> str:
     return "cpu" if name in NEED_NO_DEVICE else "cuda"
 
 
-def opened(backend: tuple[str, Path], **options) -> Engine:
+def open_backend(backend: tuple[str, Path], **options) -> Engine:
     return open_engine(backend[1], backend=backend[0], device=device(backend[0]), **options)
 
 
@@ -71,7 +71,7 @@ def pictures(count: int) -> np.ndarray:
 
 @pytest.mark.parametrize("batch", [1, 2, 7])
 def test_shapes_and_types_are_those_of_the_spec(backend, batch):
-    engine = opened(backend)
+    engine = open_backend(backend)
     maps, scores = engine.infer(pictures(batch))
     assert maps.shape == (batch, *engine.spec.map_hw)
     assert scores.shape == (batch,)
@@ -79,11 +79,11 @@ def test_shapes_and_types_are_those_of_the_spec(backend, batch):
 
 
 def test_predict_gives_what_infer_gives_for_resized_pictures(backend):
-    with opened(backend) as engine:
-        one, two = pictures(2)
-        large = cv2.resize(two, (500, 333))
-        predictions = engine.predict_batch([one, large], channels="rgb")
-        pixels = [to_input(p[:, :, ::-1], engine.spec.resize)[0] for p in (one, large)]
+    with open_backend(backend) as engine:
+        first, second = pictures(2)
+        large = cv2.resize(second, (500, 333))
+        predictions = engine.predict_batch([first, large], channels="rgb")
+        pixels = [to_input(p[:, :, ::-1], engine.spec.resize)[0] for p in (first, large)]
         maps, scores = engine.infer(np.stack(pixels))
         for prediction, anomaly_map, score in zip(predictions, maps, scores, strict=True):
             np.testing.assert_array_equal(prediction.anomaly_map, anomaly_map)
@@ -91,12 +91,12 @@ def test_predict_gives_what_infer_gives_for_resized_pictures(backend):
             failed = score >= engine.spec.image_threshold
             assert prediction.verdict is (Verdict.FAIL if failed else Verdict.PASS)
     with pytest.raises(EngineError, match="is closed"):
-        engine.predict(one)
+        engine.predict(first)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7])
 def test_a_batch_gives_what_its_pictures_give_alone(backend, batch):
-    engine = opened(backend)
+    engine = open_backend(backend)
     maps, scores = engine.infer(pictures(batch))
     for index in range(batch):
         alone, score = engine.infer(pictures(batch)[index : index + 1])
@@ -107,44 +107,44 @@ def test_a_batch_gives_what_its_pictures_give_alone(backend, batch):
 def test_it_computes_what_onnxruntime_computes(backend):
     if backend[0] == "fake":
         pytest.skip("the fake engine has no graph")
-    maps, scores = opened(backend).infer(pictures(7))
+    maps, scores = open_backend(backend).infer(pictures(7))
     its_maps, its_scores = open_engine(backend[1], threads=1).infer(pictures(7))
     assert np.abs(maps - its_maps).max() < 1e-5
     assert np.abs(scores - its_scores).max() < 1e-5
 
 
 def test_no_pictures_give_no_maps(backend):
-    engine = opened(backend)
+    engine = open_backend(backend)
     maps, scores = engine.infer(pictures(0))
     assert maps.shape == (0, *engine.spec.map_hw)
     assert scores.shape == (0,)
 
 
 def test_pictures_may_be_frozen_or_views(backend):
-    engine = opened(backend)
+    engine = open_backend(backend)
     maps, scores = engine.infer(pictures(3)[:, ::-1, ::-1].copy())
     frozen = pictures(3)
     frozen.flags.writeable = False
-    for given in (pictures(3)[:, ::-1, ::-1], frozen[:, ::-1, ::-1]):
-        again, its_scores = engine.infer(given)
+    for batch in (pictures(3)[:, ::-1, ::-1], frozen[:, ::-1, ::-1]):
+        again, its_scores = engine.infer(batch)
         assert np.array_equal(again, maps)
         assert np.array_equal(its_scores, scores)
 
 
-def test_no_more_pictures_run_at_once_than_the_graph_takes(backend, tmp_path):
+def test_a_batch_is_never_larger_than_the_graph_takes(backend, tmp_path):
     if backend[0] == "fake":
         pytest.skip("the fake engine has no graph")
     spec, model = read_engine(backend[1])
     limited = tmp_path / "limited.onnx"
     write_engine(limited, model, dataclasses.replace(spec, max_batch=2))
-    maps, scores = opened((backend[0], limited)).infer(pictures(5))
-    whole, whole_scores = opened(backend).infer(pictures(5))
-    assert np.abs(maps - whole).max() < 1e-5
-    assert np.abs(scores - whole_scores).max() < 1e-5
+    maps, scores = open_backend((backend[0], limited)).infer(pictures(5))
+    expected, expected_scores = open_backend(backend).infer(pictures(5))
+    assert np.abs(maps - expected).max() < 1e-5
+    assert np.abs(scores - expected_scores).max() < 1e-5
 
 
 def test_the_same_input_gives_the_same_output(backend):
-    engine, again = opened(backend), opened(backend)
+    engine, again = open_backend(backend), open_backend(backend)
     for other in (engine, again):
         maps, scores = other.infer(pictures(2))
         first_maps, first_scores = engine.infer(pictures(2))
@@ -152,12 +152,12 @@ def test_the_same_input_gives_the_same_output(backend):
         assert np.array_equal(scores, first_scores)
 
 
-def test_outputs_are_their_own_memory(backend):
-    engine = opened(backend)
+def test_a_second_call_does_not_change_earlier_outputs(backend):
+    engine = open_backend(backend)
     maps, _ = engine.infer(pictures(2))
-    kept = maps.copy()
+    copy = maps.copy()
     engine.infer(255 - pictures(2))
-    assert np.array_equal(maps, kept)
+    assert np.array_equal(maps, copy)
 
 
 @pytest.mark.parametrize(
@@ -171,14 +171,14 @@ def test_outputs_are_their_own_memory(backend):
 )
 def test_another_shape_or_dtype_is_refused_by_name(backend, wrong):
     with pytest.raises(EngineError) as caught:
-        opened(backend).infer(wrong)
+        open_backend(backend).infer(wrong)
     assert "64, 96, 3" in str(caught.value)
     assert str(wrong.dtype) in str(caught.value)
     assert str(wrong.shape[-1]) in str(caught.value)
 
 
 def test_it_closes_twice_and_then_refuses_to_run(backend):
-    engine = opened(backend)
+    engine = open_backend(backend)
     engine.warm_up()
     engine.close()
     engine.close()
@@ -186,13 +186,13 @@ def test_it_closes_twice_and_then_refuses_to_run(backend):
         engine.infer(pictures(1))
 
 
-def test_it_says_on_what_it_runs(backend):
+def test_running_on_names_the_device(backend):
     place = "CPU" if backend[0] in NEED_NO_DEVICE else "CUDA"
-    assert place in opened(backend).running_on
+    assert place in open_backend(backend).running_on
 
 
 @pytest.mark.parametrize("wrong", [{"device": "tpu"}, {"threads": -1}])
-def test_settings_that_nobody_knows_are_refused(backend, wrong):
+def test_unknown_settings_are_refused(backend, wrong):
     with pytest.raises(ConfigError, match=f"engine.{next(iter(wrong))}"):
         open_engine(backend[1], backend=backend[0], **wrong)
 
@@ -209,19 +209,19 @@ def test_an_unknown_backend_is_refused_with_the_known_ones(tmp_path):
         open_engine(tmp_path / "e.onnx", backend="abacus")
 
 
-def test_the_fake_engine_finds_what_is_dark(tmp_path):
+def test_the_fake_engine_finds_dark_places(tmp_path):
     engine = FakeEngine(tmp_path / "any")
     picture = np.full((2, *engine.spec.resize.input_hw, 3), 200, np.uint8)
     picture[1, 20:40, 60:80] = 10
     maps, scores = engine.infer(picture)
     assert scores[0] == 0
     assert scores[1] > engine.spec.image_threshold
-    found = np.argwhere(maps[1] >= engine.spec.pixel_threshold)
-    assert (found.min(axis=0) == (10, 30)).all()
-    assert (found.max(axis=0) == (19, 39)).all()
+    places = np.argwhere(maps[1] >= engine.spec.pixel_threshold)
+    assert (places.min(axis=0) == (10, 30)).all()
+    assert (places.max(axis=0) == (19, 39)).all()
 
 
-def test_the_fake_engine_fails_when_told_to(tmp_path):
+def test_the_fake_engine_fails_at_the_chosen_call(tmp_path):
     engine = FakeEngine(tmp_path / "any", fail_at=1)
     pixels = np.zeros((1, *engine.spec.resize.input_hw, 3), np.uint8)
     engine.infer(pixels)

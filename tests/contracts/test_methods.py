@@ -44,14 +44,14 @@ def fit(name: str, folder: Path) -> Path:
 
 
 def train(name: str, folder: Path) -> Path:
-    """Half of the pictures are held out, which makes eight of each."""
+    """Half of the 16 pictures are held out, so that 8 are fitted, as in `fit`."""
     good = folder / "plates" / "train" / "good"
     good.mkdir(parents=True)
     for seed in range(16):
         cv2.imwrite(str(good / f"{seed}.png"), plate(seed)[:, :, ::-1])
-    given = {"--method": name, "--data": folder / "plates", "--out": folder / "out"}
+    paths = {"--method": name, "--data": folder / "plates", "--out": folder / "out"}
     short = {"--size": "96x64", "--epochs": 30, "--eval-every": 10, "--hold-out": 0.5}
-    words = (given | short | {"--threads": 1, "--learning-rate": 0.001}).items()
+    words = (paths | short | {"--threads": 1, "--learning-rate": 0.001}).items()
     assert train_command([str(word) for pair in words for word in pair]) == 0
     return folder / "out" / "engine.onnx"
 
@@ -68,7 +68,7 @@ def fitted(request, tmp_path_factory) -> tuple[str, Path]:
     return request.param, make(request.param, tmp_path_factory.mktemp(request.param))
 
 
-def test_eight_pictures_are_enough_and_its_export_computes_what_it_says(fitted):
+def test_eight_pictures_are_enough_and_the_graph_computes_the_reference(fitted):
     name, path = fitted
     spec = open_engine(path).spec
     assert spec.method == name

@@ -1,4 +1,4 @@
-"""What every sink of the SINKS table promises."""
+"""Tests what every sink in SINKS must do."""
 
 import importlib
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def count_snapshots(path: Path) -> int:
     return len(list(path.iterdir()))
 
 
-# How many things can be read back, and how many of them the four inspections below make.
+# A function that counts what a sink wrote, and the count for the four inspections below.
 READERS: dict[str, tuple[Callable[[Path], int], int]] = {
     "video_file": (count_pictures, 4),
     "csv_log": (lambda path: path.read_bytes().count(b"\r\n") - 1, 2),
@@ -97,7 +97,7 @@ def defect(number: int) -> Defect:
 
 
 def inspections() -> list[Inspection]:
-    """Pass, fail with two defects, error without a picture, and a pass with an empty list."""
+    """A pass, a fail with two defects, an error without a picture, and a pass."""
     image = freeze(np.full((*HW, 3), 90, np.uint8))
     frames = [Frame(i, "line", image, i, i / 25, UTC) for i in range(4)]
     seen = {"anomaly_map": np.ones((6, 8), np.float32), "to_frame": Affine(4, 4), "score": 1.0}
@@ -160,7 +160,7 @@ def test_what_was_written_is_readable_when_the_run_is_aborted(name: str, tmp_pat
 
 
 @pytest.mark.parametrize("name", SINKS)
-def test_a_run_without_frames_leaves_nothing_torn(name: str, tmp_path: Path) -> None:
+def test_a_run_without_frames_leaves_no_damaged_file(name: str, tmp_path: Path) -> None:
     sink, path = make(name, tmp_path)
     sink.open(run_info())
     sink.close()
@@ -169,7 +169,7 @@ def test_a_run_without_frames_leaves_nothing_torn(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", SINKS)
-def test_a_place_that_cannot_be_written_is_named(name: str, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_named(name: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     sink, _ = make(name, tmp_path / "file")
     with pytest.raises(SinkError, match="file"):

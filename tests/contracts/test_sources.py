@@ -1,4 +1,4 @@
-"""What every source of the SOURCES table promises, whatever it reads from."""
+"""Tests what every source in SOURCES must do."""
 
 import importlib
 import threading
@@ -38,10 +38,10 @@ def source_class(name: str) -> Any:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Callable[[str], Any]]:
-    """Opens the source of a name on something that holds at least 30 frames."""
+    """A function that opens the source of this name with at least 30 frames."""
     servers: list[HttpServer] = []
 
-    def made(name: str) -> Any:
+    def open_source(name: str) -> Any:
         kind = source_class(name)
         if name == "video_file":
             write_clip(tmp_path / "clip.mp4", moving(40))
@@ -58,11 +58,11 @@ def make(tmp_path: Path) -> Iterator[Callable[[str], Any]]:
             capture = ScriptedCapture(*range(200))
             asked = CameraOptions(read_timeout_s=2.0, reconnect=BACKOFF)
             return kind(0, asked, open_capture=lambda: capture)
-        assert name == "synthetic", f"say here how to open a source of the kind {name}"
+        assert name == "synthetic", f"add how to open a source of the kind {name}"
         web = WebOptions(frames=40, defect_rate=0.5)
         return kind(name, SyntheticOptions(frame_size="96x64", fps=25.0, synthetic=web))
 
-    yield made
+    yield open_source
     for server in servers:
         server.kill()
 
@@ -102,7 +102,7 @@ def test_arrays_are_frozen_contiguous_bgr_and_stay_as_they_are(name, make):
         assert np.array_equal(frame.image, copy)
 
 
-def test_a_source_of_known_length_gives_so_many_frames(name, make):
+def test_a_source_of_known_length_gives_that_many_frames(name, make):
     source = make(name)
     if source.info.live:
         assert source.info.frame_count is None
@@ -124,7 +124,7 @@ def test_a_source_of_known_length_gives_so_many_frames(name, make):
         ("camera", "97"),
     ],
 )
-def test_what_is_missing_is_a_source_error(name, uri):
+def test_a_missing_source_is_a_source_error(name, uri):
     with pytest.raises(SourceError) as caught:
         source_class(name)(uri, SourceOptions(open_timeout_s=1))
     assert "\n" not in str(caught.value)
@@ -141,10 +141,10 @@ def test_close_while_reading_returns_in_time(name, make):
     reader = threading.Thread(target=drain)
     reader.start()
     assert seen.wait(5)
-    started = time.monotonic()
+    start = time.monotonic()
     source.close()
     reader.join(2)
     assert not reader.is_alive()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - start < 2
     assert source.read() is None
     source.close()

@@ -1,4 +1,4 @@
-"""Each example runs as its first lines say, in a process of its own."""
+"""Runs each example in a separate process, with the command in its first lines."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Several frames at once change how fast a file is inspected, and nothing that is found in it."""
+"""A batch of frames gives the same results as single frames."""
 
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ def test_batches_find_what_single_frames_find(
 ) -> None:
     def records(batch: int) -> list[dict[str, Any]]:
         more = ("--no-video", "--overwrite", "--set", f"engine.batch={batch}")
-        ran = inspect(clip, engine, *margin, *more)
-        assert ran.code == 0
-        assert ran.summary["inspected"] == 30
-        return [{k: v for k, v in r.items() if k not in CHANGING} for r in ran.records]
+        result = inspect(clip, engine, *margin, *more)
+        assert result.code == 0
+        assert result.summary["inspected"] == 30
+        return [{k: v for k, v in r.items() if k not in CHANGING} for r in result.records]
 
-    for one, of_batch in zip(records(1), records(7), strict=True):
-        # The mean that makes the score may be summed in another order.
-        assert of_batch.pop("score") == pytest.approx(one.pop("score"), rel=1e-6)
-        assert of_batch == one
+    for single, of_batch in zip(records(1), records(7), strict=True):
+        # The score is a mean, which may be summed in another order.
+        assert of_batch.pop("score") == pytest.approx(single.pop("score"), rel=1e-6)
+        assert of_batch == single

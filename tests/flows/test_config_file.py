@@ -16,10 +16,10 @@ def test_the_file_in_the_working_directory_is_read(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text("verdict: {image_threshold: 7.5}")
-    ran = inspect("synthetic", None, *FAKE)
-    assert ran.code == 0
-    assert ran.summary["image_threshold"] == 7.5
-    assert f"the configuration is {tmp_path / 'config.yaml'}" in ran.stderr
+    result = inspect("synthetic", None, *FAKE)
+    assert result.code == 0
+    assert result.summary["image_threshold"] == 7.5
+    assert f"the configuration is {tmp_path / 'config.yaml'}" in result.stderr
 
 
 def test_a_file_that_is_named_is_read_instead(
@@ -29,18 +29,18 @@ def test_a_file_that_is_named_is_read_instead(
     (tmp_path / "config.yaml").write_text("verdict: {image_threshold: 7.5}")
     other = tmp_path / "other.yaml"
     other.write_text("verdict: {image_threshold: 6.5}")
-    ran = inspect("synthetic", None, *FAKE, "--config", str(other))
-    assert ran.summary["image_threshold"] == 6.5
-    assert f"the configuration is {other}" in ran.stderr
+    result = inspect("synthetic", None, *FAKE, "--config", str(other))
+    assert result.summary["image_threshold"] == 6.5
+    assert f"the configuration is {other}" in result.stderr
 
 
 def test_without_a_file_the_log_says_that_the_defaults_hold(
     inspect: Inspect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    ran = inspect("synthetic", None, *FAKE)
-    assert ran.code == 0
-    assert "no configuration file: the defaults hold" in ran.stderr
+    result = inspect("synthetic", None, *FAKE)
+    assert result.code == 0
+    assert "no configuration file: the defaults hold" in result.stderr
 
 
 def test_the_shipped_file_gives_the_results_of_the_defaults(
@@ -59,9 +59,9 @@ def test_a_fault_of_the_file_names_the_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text("source: {fps: -1}")
-    ran = inspect("synthetic", None, *FAKE)
-    assert ran.code == 2
-    assert ran.stderr == (
+    result = inspect("synthetic", None, *FAKE)
+    assert result.code == 2
+    assert result.stderr == (
         "error: config.yaml: source.fps must lie between 0.001 and 1000, not -1\n"
     )
 

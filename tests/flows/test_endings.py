@@ -1,4 +1,4 @@
-"""Signals, kills, lost streams and secrets, with real processes."""
+"""Tests signals, kills, lost streams and secrets with real processes."""
 
 import fcntl
 import functools
@@ -47,18 +47,18 @@ def wait_for_frames(out: Path, count: int, process: "subprocess.Popen[str]") -> 
     raise AssertionError("no frames in time")
 
 
-def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
+def wait_for_end(process: "subprocess.Popen[str]") -> tuple[int, str]:
     _, stderr = process.communicate(timeout=30)
     return process.returncode, stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_a_signal_ends_the_run_in_good_order(tmp_path: Path, number: int, code: int) -> None:
+def test_a_signal_ends_the_run_with_all_results(tmp_path: Path, number: int, code: int) -> None:
     out = tmp_path / "out"
     process = start(out, *PACED)
     wait_for_frames(out, 20, process)
     process.send_signal(number)
-    assert ended(process)[0] == code
+    assert wait_for_end(process)[0] == code
     assert sorted(p.name for p in out.iterdir()) == RESULTS
     summary = json.loads((out / "summary.json").read_text())
     assert summary["status"] == "stopped"
@@ -68,12 +68,12 @@ def test_a_signal_ends_the_run_in_good_order(tmp_path: Path, number: int, code: 
         assert sum(1 for _ in container.decode(video=0)) == summary["inspected"]
 
 
-def test_a_killed_process_leaves_a_video_and_a_log_that_read_to_their_end(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_a_readable_video_and_log(tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = start(out, *PACED)
     wait_for_frames(out, 120, process)
     process.kill()
-    ended(process)
+    wait_for_end(process)
     _, records = read_log(out / "inspections.jsonl")
     assert len(records) >= 119
     with av.open(str(out / "annotated.mp4")) as container:
@@ -82,11 +82,11 @@ def test_a_killed_process_leaves_a_video_and_a_log_that_read_to_their_end(tmp_pa
     assert float(frames[-1].pts * frames[-1].time_base) >= last_s - 1.0
 
 
-class Server:
-    """Serves a folder over HTTP on a free port until stopped."""
+class FolderServer:
+    """Serves a folder over HTTP on a free port until `stop` is called."""
 
     def __init__(self, folder: Path) -> None:
-        handler = functools.partial(_Quiet, directory=str(folder))
+        handler = functools.partial(_QuietHandler, directory=str(folder))
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -96,7 +96,7 @@ class Server:
         self._server.server_close()
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
 
@@ -107,7 +107,7 @@ def test_a_stream_that_never_comes_back_is_exit_code_4_and_keeps_its_results(
     folder = tmp_path / "web"
     folder.mkdir()
     write_clip(folder / "clip.ts", [good_picture(i) for i in range(40)])
-    server = Server(folder)
+    server = FolderServer(folder)
     out = tmp_path / "out"
     url = f"http://me:topsecret@127.0.0.1:{server.port}/clip.ts?token=alsosecret"
     process = start(
@@ -117,23 +117,23 @@ def test_a_stream_that_never_comes_back_is_exit_code_4_and_keeps_its_results(
     )
     wait_for_frames(out, 1, process)
     server.stop()
-    code, stderr = ended(process)
+    code, stderr = wait_for_end(process)
     assert code == 4, stderr
     summary = json.loads((out / "summary.json").read_text())
     counted = summary["inspected"] + summary["dropped"] + summary["errored"]
     assert summary["captured"] == counted >= 1
     assert summary["status"] == "failed"
-    everything = stderr + (tmp_path / "run.log").read_text()
-    everything += "".join(p.read_text() for p in out.iterdir() if p.suffix in (".json", ".jsonl"))
-    assert "topsecret" not in everything
-    assert "alsosecret" not in everything
-    assert f"127.0.0.1:{server.port}" in everything
+    texts = stderr + (tmp_path / "run.log").read_text()
+    texts += "".join(p.read_text() for p in out.iterdir() if p.suffix in (".json", ".jsonl"))
+    assert "topsecret" not in texts
+    assert "alsosecret" not in texts
+    assert f"127.0.0.1:{server.port}" in texts
 
 
-def test_a_password_of_a_camera_that_is_missing_is_told_to_nobody(tmp_path: Path) -> None:
+def test_the_password_of_a_missing_camera_is_never_shown(tmp_path: Path) -> None:
     out = tmp_path / "out"
     url = "rtsp://admin:s3cret%40x@127.0.0.1:9/live"
-    code, stderr = ended(start(out, "--source", url, "--set", "engine.backend=fake"))
+    code, stderr = wait_for_end(start(out, "--source", url, "--set", "engine.backend=fake"))
     assert code == 2
     assert "127.0.0.1:9" in stderr
     log = tmp_path / "run.log"
@@ -142,7 +142,7 @@ def test_a_password_of_a_camera_that_is_missing_is_told_to_nobody(tmp_path: Path
 
 def test_without_a_terminal_there_is_no_progress_bar(clip: Path, tmp_path: Path) -> None:
     process = start(tmp_path / "out", "--source", str(clip), "--set", "engine.backend=fake")
-    code, stderr = ended(process)
+    code, stderr = wait_for_end(process)
     assert code == 0
     assert "it/s" not in stderr
     assert "\r" not in stderr

@@ -1,4 +1,4 @@
-"""Files and folders in, results out."""
+"""Runs on files and folders, and their results."""
 
 import csv
 import json
@@ -21,25 +21,25 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 def test_a_video_gives_exactly_the_six_results(
     inspect: Inspect, clip: Path, engine: Path, margin: list[str]
 ) -> None:
-    ran = inspect(clip, engine, *margin)
-    assert ran.code == 0
-    assert sorted(p.name for p in ran.out.iterdir()) == RESULTS
-    summary = ran.summary
+    result = inspect(clip, engine, *margin)
+    assert result.code == 0
+    assert sorted(p.name for p in result.out.iterdir()) == RESULTS
+    summary = result.summary
     assert summary["captured"] == summary["inspected"] == 30
     assert summary["dropped"] == summary["errored"] == 0
-    failed = [r["frame_id"] for r in ran.records if r["verdict"] == "FAIL"]
+    failed = [r["frame_id"] for r in result.records if r["verdict"] == "FAIL"]
     assert failed == [10, 11, 12, 13, 14]
     assert summary["failed"] == 5
-    assert len(list((ran.out / "snapshots").iterdir())) == 5
+    assert len(list((result.out / "snapshots").iterdir())) == 5
 
 
 def test_the_annotated_video_has_every_frame_at_its_time(
     inspect: Inspect, clip: Path, engine: Path
 ) -> None:
-    ran = inspect(clip, engine)
-    with av.open(str(clip)) as source, av.open(str(ran.out / "annotated.mp4")) as result:
+    result = inspect(clip, engine)
+    with av.open(str(clip)) as source, av.open(str(result.out / "annotated.mp4")) as video:
         expected = [float(f.pts * f.time_base) for f in source.decode(video=0)]
-        frames = list(result.decode(video=0))
+        frames = list(video.decode(video=0))
         tick = float(frames[0].time_base)
         assert frames[0].width == 2 * HW[1]
         assert frames[0].height >= HW[0]  # and a line of text above
@@ -54,9 +54,9 @@ def test_a_disc_is_measured_in_millimetres(
     size = f"{HW[1]}x{HW[0]}"
     argv = ["scale", "--mm-per-px", "0.5", "--frame-size", size, "--out", str(cal)]
     assert calibrate(argv) == 0
-    ran = inspect(clip, engine, "--calibration", str(cal), *margin)
-    assert ran.code == 0
-    with (ran.out / "defects.csv").open(newline="") as file:
+    result = inspect(clip, engine, "--calibration", str(cal), *margin)
+    assert result.code == 0
+    with (result.out / "defects.csv").open(newline="") as file:
         rows = [r for r in csv.DictReader(file) if 10 <= int(r["frame_id"]) < 15]
     discs = [r for r in rows if r["size_source"] == "refined"]
     assert len(discs) == 5
@@ -66,15 +66,15 @@ def test_a_disc_is_measured_in_millimetres(
         assert float(row["length_mm"]) == pytest.approx(20.5, rel=0.03)
         assert float(row["width_mm"]) == pytest.approx(20.5, rel=0.03)
         assert float(row["length_u_mm"]) > 0
-    logged = [d for r in ran.records for d in r["defects"]]
+    logged = [d for r in result.records for d in r["defects"]]
     assert sum(d["area_mm2"] is not None for d in logged) == len(logged)
 
 
 def test_without_a_calibration_millimetres_are_empty_and_never_zero(
     inspect: Inspect, clip: Path, engine: Path
 ) -> None:
-    ran = inspect(clip, engine)
-    defects = [d for r in ran.records for d in r["defects"]]
+    result = inspect(clip, engine)
+    defects = [d for r in result.records for d in r["defects"]]
     assert defects
     for defect in defects:
         assert {k for k, v in defect.items() if "_mm" in k and v is not None} == set()
@@ -84,13 +84,13 @@ def test_without_a_calibration_millimetres_are_empty_and_never_zero(
 def test_the_log_starts_with_a_header_that_names_engine_and_config(
     inspect: Inspect, clip: Path, engine: Path
 ) -> None:
-    ran = inspect(clip, engine)
-    header = json.loads((ran.out / "inspections.jsonl").read_text().splitlines()[0])
+    result = inspect(clip, engine)
+    header = json.loads((result.out / "inspections.jsonl").read_text().splitlines()[0])
     assert header["type"] == "header"
     assert header["engine"]["method"] == "rad"
     assert len(header["engine_hash"]) == len(header["config_hash"]) == 64
     assert header["config"]["engine"]["path"] == str(engine)
-    for record in ran.records:
+    for record in result.records:
         assert {"frame_id", "score", "verdict", "pts_s", "defects", "timings_ms"} <= set(record)
 
 
@@ -100,11 +100,11 @@ def test_a_folder_with_an_unreadable_picture_counts_it_as_an_error(
     folder = write_pictures(tmp_path / "in", [good_picture(300 + i) for i in range(12)])
     (folder / "005.png").write_bytes(b"not a picture")
     (folder / "notes.txt").write_text("ignored")
-    ran = inspect(folder, engine, "--set", "source.max_unreadable=0.5")
-    assert ran.code == 0
-    summary = ran.summary
+    result = inspect(folder, engine, "--set", "source.max_unreadable=0.5")
+    assert result.code == 0
+    summary = result.summary
     assert (summary["captured"], summary["inspected"], summary["errored"]) == (12, 11, 1)
-    bad = [r for r in ran.records if r["verdict"] == "ERROR"]
+    bad = [r for r in result.records if r["verdict"] == "ERROR"]
     assert [r["name"] for r in bad] == ["005.png"]
     assert "005.png" in bad[0]["error"]
     assert bad[0]["score"] is None
@@ -114,14 +114,16 @@ def test_a_frame_of_another_aspect_warns_once_and_runs(
     inspect: Inspect, engine: Path, tmp_path: Path
 ) -> None:
     source = write_clip(tmp_path / "square.mp4", [good_picture(1, (256, 256))] * 5)
-    ran = inspect(source, engine)
-    assert ran.code == 0
-    assert len(ran.summary["warnings"]) == 1
-    assert "another aspect" in ran.summary["warnings"][0]
-    assert ran.summary["inspected"] == 5
+    result = inspect(source, engine)
+    assert result.code == 0
+    assert len(result.summary["warnings"]) == 1
+    assert "another aspect" in result.summary["warnings"][0]
+    assert result.summary["inspected"] == 5
 
 
-def test_a_region_of_interest_hides_the_rest(inspect: Inspect, clip: Path, tmp_path: Path) -> None:
+def test_defects_outside_the_region_of_interest_do_not_count(
+    inspect: Inspect, clip: Path, tmp_path: Path
+) -> None:
     roi = tmp_path / "roi.yaml"
     roi.write_text("inspect:\n- [[0, 0], [60, 0], [60, 192], [0, 192]]\n")
     good = write_clip(tmp_path / "good.mp4", [good_picture(i) for i in range(40)])
@@ -129,16 +131,16 @@ def test_a_region_of_interest_hides_the_rest(inspect: Inspect, clip: Path, tmp_p
     argv = ["--method", "rad", "--normal", str(good), "--size", "128x96", "--roi", str(roi)]
     assert fit([*argv, "--out", str(engine)]) == 0
     threshold = 1.5 * read_spec(engine).image_threshold
-    ran = inspect(clip, engine, "--set", f"verdict.image_threshold={threshold}")
-    assert ran.summary["failed"] == 0  # the disc lies outside
+    result = inspect(clip, engine, "--set", f"verdict.image_threshold={threshold}")
+    assert result.summary["failed"] == 0  # the disc lies outside
 
 
-def test_no_video_leaves_the_video_out(inspect: Inspect, clip: Path, engine: Path) -> None:
-    ran = inspect(clip, engine, "--no-video")
-    assert sorted(p.name for p in ran.out.iterdir()) == [r for r in RESULTS if "mp4" not in r]
+def test_no_video_writes_no_video(inspect: Inspect, clip: Path, engine: Path) -> None:
+    result = inspect(clip, engine, "--no-video")
+    assert sorted(p.name for p in result.out.iterdir()) == [r for r in RESULTS if "mp4" not in r]
 
 
-def test_results_are_not_overwritten_unless_asked(
+def test_results_are_overwritten_only_with_the_option(
     inspect: Inspect, clip: Path, engine: Path
 ) -> None:
     first = inspect(clip, engine)
@@ -170,52 +172,50 @@ def test_the_size_rule_decides_the_verdict(
 
 
 def test_the_synthetic_web_runs_without_an_engine_file(inspect: Inspect) -> None:
-    ran = inspect(
+    result = inspect(
         "synthetic",
         None,
         *("--set", "engine.backend=fake", "--set", "source.synthetic.frames=5"),
         *("--set", "source.frame_size=320x240"),
     )
-    assert ran.code == 0
-    assert ran.summary["inspected"] == 5
+    assert result.code == 0
+    assert result.summary["inspected"] == 5
 
 
 def test_a_run_is_the_same_twice(inspect: Inspect, clip: Path, engine: Path) -> None:
-    def told(*more: str) -> list[tuple[object, ...]]:
+    def results(*more: str) -> list[tuple[object, ...]]:
         records = inspect(clip, engine, *more).records
         return [(r["frame_id"], r["pts_s"], r["score"], r["defects"]) for r in records]
 
-    assert told() == told("--overwrite")
+    assert results() == results("--overwrite")
 
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["bottle-detection", "bolt", "fruit"])
 def test_a_real_video_is_inspected_end_to_end(inspect: Inspect, tmp_path: Path, name: str) -> None:
-    found = sorted((DATA / "video").glob(f"{name}*.mp4"))
-    if not found:
+    videos = sorted((DATA / "video").glob(f"{name}*.mp4"))
+    if not videos:
         pytest.skip("the real videos are not beside the project")
     fitted = tmp_path / "e.onnx"
-    fit_argv = ["--method", "rad", "--normal", str(found[0]), "--max-pictures", "30"]
+    fit_argv = ["--method", "rad", "--normal", str(videos[0]), "--max-pictures", "30"]
     assert fit([*fit_argv, "--radius", "all", "--size", "224x128", "--out", str(fitted)]) == 0
-    ran = inspect(found[0], fitted)
-    assert ran.code == 0
-    with av.open(str(found[0])) as container:
+    result = inspect(videos[0], fitted)
+    assert result.code == 0
+    with av.open(str(videos[0])) as container:
         frames = sum(1 for _ in container.decode(video=0))
-    assert ran.summary["captured"] == ran.summary["inspected"] == frames
-    with av.open(str(ran.out / "annotated.mp4")) as container:
+    assert result.summary["captured"] == result.summary["inspected"] == frames
+    with av.open(str(result.out / "annotated.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == frames
 
 
-def test_pictures_of_one_shot_are_named_in_the_log(
-    inspect: Inspect, engine: Path, tmp_path: Path
-) -> None:
+def test_the_log_names_pictures(inspect: Inspect, engine: Path, tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "in", [good_picture(7), bad_picture(8)])
-    ran = inspect(f"{folder}/*.png", engine)
-    assert [(r["name"], r["verdict"]) for r in ran.records] == [
+    result = inspect(f"{folder}/*.png", engine)
+    assert [(r["name"], r["verdict"]) for r in result.records] == [
         ("000.png", "PASS"),
         ("001.png", "FAIL"),
     ]
-    snapshot = next((ran.out / "snapshots").iterdir())
+    snapshot = next((result.out / "snapshots").iterdir())
     assert cv2.imread(str(snapshot)).shape[1] == 2 * HW[1]
 
 
@@ -225,18 +225,18 @@ def test_every_line_of_a_run_fits_the_published_schema(
     pictures = [good_picture(20), bad_picture(21), good_picture(22), good_picture(23)]
     folder = write_pictures(tmp_path / "in", pictures)
     (folder / "002.png").write_bytes(b"not a picture")
-    ran = inspect(folder, engine, *margin, "--set", "source.max_unreadable=0.5")
-    assert ran.code == 0
-    records = check_log(ran.out / "inspections.jsonl")
+    result = inspect(folder, engine, *margin, "--set", "source.max_unreadable=0.5")
+    assert result.code == 0
+    records = check_log(result.out / "inspections.jsonl")
     assert [r["type"] for r in records] == ["header", *["verdict", "measured"] * 4]
-    assert [r["cause"] for r in ran.records] == [None, None, "decode", None]
-    assert {r["run_id"] for r in records} == {ran.summary["run_id"]}
-    assert ran.summary["errored_by_cause"]["decode"] == 1
-    assert "captured 4 = inspected 3 + dropped 0 + errored 1 (decode 1)" in ran.stderr
+    assert [r["cause"] for r in result.records] == [None, None, "decode", None]
+    assert {r["run_id"] for r in records} == {result.summary["run_id"]}
+    assert result.summary["errored_by_cause"]["decode"] == 1
+    assert "captured 4 = inspected 3 + dropped 0 + errored 1 (decode 1)" in result.stderr
     by_id = {r["event_id"]: r for r in records}
-    with (ran.out / "defects.csv").open(newline="") as file:
+    with (result.out / "defects.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows
     assert {by_id[row["event_id"]]["frame_id"] for row in rows} == {1}
-    sightings = (ran.out / "sightings.csv").read_bytes()
-    assert (ran.out / "defects.csv").read_bytes() == sightings
+    sightings = (result.out / "sightings.csv").read_bytes()
+    assert (result.out / "defects.csv").read_bytes() == sightings

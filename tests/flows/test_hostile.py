@@ -1,4 +1,4 @@
-"""Circumstances that once lost results, or told of a fault of ours instead of the user's."""
+"""Inputs and circumstances that lost results or ended in a traceback in earlier versions."""
 
 import os
 import subprocess
@@ -45,7 +45,7 @@ def test_two_runs_never_share_a_folder(inspect: Inspect, clip: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("closed", ["2>&-", "1>&-", "0<&-", "0<&- 1>&- 2>&-"])
-def test_closed_streams_cost_nothing(clip: Path, tmp_path: Path, closed: str) -> None:
+def test_closed_streams_lose_no_results(clip: Path, tmp_path: Path, closed: str) -> None:
     out = tmp_path / "out"
     command = f"exec {sys.executable} run_inspector.py --source {clip} --output {out} "
     command += "--set log.path=null --set engine.backend=fake --set verdict.pixel_threshold=9 "
@@ -57,12 +57,12 @@ def test_closed_streams_cost_nothing(clip: Path, tmp_path: Path, closed: str) ->
 def test_a_file_name_that_is_not_utf8_is_logged(inspect: Inspect, tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "in", [good_picture(i) for i in range(3)])
     os.rename(folder / "001.png", os.fsencode(folder) + b"/bad\xff.png")
-    ran = inspect(folder, None, *FAKE)
-    assert ran.code == 0
-    assert len(ran.records) == 3
+    result = inspect(folder, None, *FAKE)
+    assert result.code == 0
+    assert len(result.records) == 3
 
 
-def test_frames_before_one_of_another_size_are_still_judged(
+def test_frames_before_a_frame_of_another_size_get_verdicts(
     inspect: Inspect, tmp_path: Path
 ) -> None:
     folder = write_pictures(tmp_path / "in", [good_picture(i) for i in range(4)])
@@ -70,23 +70,23 @@ def test_frames_before_one_of_another_size_are_still_judged(
     cal = tmp_path / "cal.yaml"
     size = ["--frame-size", f"{HW[1]}x{HW[0]}", "--out", str(cal)]
     assert calibrate(["scale", "--mm-per-px", "0.5", *size]) == 0
-    ran = inspect(folder, None, *FAKE, "--calibration", str(cal))
-    assert ran.code == 5
-    assert [r["frame_id"] for r in ran.records] == [0, 1, 2, 3]
-    assert ran.summary["captured"] == ran.summary["inspected"] + ran.summary["dropped"]
+    result = inspect(folder, None, *FAKE, "--calibration", str(cal))
+    assert result.code == 5
+    assert [r["frame_id"] for r in result.records] == [0, 1, 2, 3]
+    assert result.summary["captured"] == result.summary["inspected"] + result.summary["dropped"]
 
 
-def test_a_run_in_which_nothing_could_be_judged_is_a_failure(
+def test_a_run_without_a_verdict_fails(
     inspect: Inspect, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def odd(*_: object) -> FrameError:
+    def fail(*_: object) -> FrameError:
         return FrameError("odd", Cause.SIZE)
 
-    monkeypatch.setattr("inspector.pipeline.stages._output", odd)
-    ran = inspect(clip, None, *FAKE)
-    assert ran.code == 1
-    assert "none of the 30 frames could be judged" in ran.stderr
-    assert ran.summary["errored"] == 30
+    monkeypatch.setattr("inspector.pipeline.stages._output", fail)
+    result = inspect(clip, None, *FAKE)
+    assert result.code == 1
+    assert "none of the 30 frames could be judged" in result.stderr
+    assert result.summary["errored"] == 30
 
 
 def test_a_flipped_byte_anywhere_in_an_engine_is_refused(engine: Path, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_flipped_byte_anywhere_in_an_engine_is_refused(engine: Path, tmp_path:
             read_spec(path)
 
 
-def test_an_engine_may_not_keep_weights_elsewhere(engine: Path, tmp_path: Path) -> None:
+def test_weights_in_another_file_are_refused(engine: Path, tmp_path: Path) -> None:
     model = onnx.load(engine)
     tensor = next(n for n in model.graph.node if n.op_type == "Constant").attribute[0].t
     tensor.ClearField("raw_data")
@@ -129,14 +129,14 @@ def test_nonsense_in_a_configuration_is_one_sentence(
 ) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(text)
-    ran = inspect(clip, None, "--config", str(path))
-    assert ran.code == 2
-    assert ran.stderr.startswith("error: ")
-    assert len(ran.stderr) < 400
+    result = inspect(clip, None, "--config", str(path))
+    assert result.code == 2
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr) < 400
 
 
 @pytest.mark.parametrize("hw", [(338, 640), (340, 640), (360, 640), (192, 256)])
-def test_colours_of_the_video_lie_where_the_picture_is(
+def test_colours_of_the_video_are_at_their_places(
     inspect: Inspect, tmp_path: Path, hw: tuple[int, int]
 ) -> None:
     """PyAV shifts the colour planes of buffers whose height is no multiple of 4."""
@@ -145,11 +145,11 @@ def test_colours_of_the_video_lie_where_the_picture_is(
     picture = np.full((*hw, 3), 120, np.uint8)
     picture[hw[0] // 2 :] = (0, 0, 220)
     source = write_clip(tmp_path / "c.mp4", [picture] * 6)
-    ran = inspect(source, None, *FAKE)
-    assert ran.code == 0
-    with av.open(str(ran.out / "annotated.mp4")) as container:
+    result = inspect(source, None, *FAKE)
+    assert result.code == 0
+    with av.open(str(result.out / "annotated.mp4")) as container:
         shown = next(container.decode(video=0)).to_ndarray(format="bgr24")[:, : hw[1]]
     red = shown[:, hw[1] // 2, 2].astype(int) - shown[:, hw[1] // 2, 0]
     first_red = int(np.argmax(red > 90))
     assert first_red == pytest.approx(shown.shape[0] - hw[0] // 2, abs=3)
-    assert len(read_log(ran.out / "inspections.jsonl")[1]) == 6
+    assert len(read_log(result.out / "inspections.jsonl")[1]) == 6

@@ -1,4 +1,4 @@
-"""A backend that computes something else never inspects a frame."""
+"""A backend that computes wrong values never inspects a frame."""
 
 import dataclasses
 import json
@@ -25,17 +25,19 @@ def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BACKENDS, "openvino", "wrong_backend:WrongEngine")
 
 
-def test_a_run_says_what_the_gate_found(inspect: Inspect, clip: Path, engine: Path) -> None:
-    ran = inspect(clip, engine, "--set", "engine.backend=onnx")
-    assert ran.code == 0
-    found = ran.summary["parity"]
-    assert found["passed"] is True
-    assert found["pictures"] == 2
-    assert found["flips"] == 0
-    assert found["backend"] == ran.summary["engine"]["running_on"]
-    assert found["differences"]["score"] < 1e-5
-    assert "length_px" in found
-    assert read_log(ran.out / "inspections.jsonl")[0]["parity"] == found
+def test_the_summary_holds_the_result_of_the_check(
+    inspect: Inspect, clip: Path, engine: Path
+) -> None:
+    result = inspect(clip, engine, "--set", "engine.backend=onnx")
+    assert result.code == 0
+    parity = result.summary["parity"]
+    assert parity["passed"] is True
+    assert parity["pictures"] == 2
+    assert parity["flips"] == 0
+    assert parity["backend"] == result.summary["engine"]["running_on"]
+    assert parity["differences"]["score"] < 1e-5
+    assert "length_px" in parity
+    assert read_log(result.out / "inspections.jsonl")[0]["parity"] == parity
 
 
 def test_sizes_are_compared_in_millimetres_with_a_calibration(
@@ -44,25 +46,25 @@ def test_sizes_are_compared_in_millimetres_with_a_calibration(
     cal = tmp_path / "cal.yaml"
     size = ["--frame-size", f"{HW[1]}x{HW[0]}", "--out", str(cal)]
     assert calibrate(["scale", "--mm-per-px", "0.5", *size]) == 0
-    found = inspect(clip, engine, "--calibration", str(cal)).summary["parity"]
-    assert {"length_mm", "area_mm2"} <= set(found)
+    parity = inspect(clip, engine, "--calibration", str(cal)).summary["parity"]
+    assert {"length_mm", "area_mm2"} <= set(parity)
 
 
 def test_a_wrong_backend_ends_the_run_before_the_first_frame(
     inspect: Inspect, clip: Path, engine: Path, wrong: None
 ) -> None:
-    ran = inspect(clip, engine, *WRONG)
-    assert ran.code == 6
-    assert "the wrong backend does not give the reference outputs" in ran.stderr
-    assert "score by 0.1" in ran.stderr
-    assert not ran.out.exists()
+    result = inspect(clip, engine, *WRONG)
+    assert result.code == 6
+    assert "the wrong backend does not compute what the engine's method says" in result.stderr
+    assert "score by 0.1" in result.stderr
+    assert not result.out.exists()
 
 
 def test_falling_back_is_stated(inspect: Inspect, clip: Path, engine: Path, wrong: None) -> None:
-    ran = inspect(clip, engine, *WRONG, "--on-parity-failure", "fallback")
-    assert ran.code == 0
-    assert sorted(path.name for path in ran.out.iterdir()) == RESULTS
-    summary = ran.summary
+    result = inspect(clip, engine, *WRONG, "--on-parity-failure", "fallback")
+    assert result.code == 0
+    assert sorted(path.name for path in result.out.iterdir()) == RESULTS
+    summary = result.summary
     assert "falling back to onnxruntime on the CPU" in summary["warnings"][0]
     assert summary["engine"]["running_on"].startswith("onnxruntime")
     assert summary["parity"]["passed"] is True
@@ -83,38 +85,38 @@ FALLBACK = ["--on-parity-failure", "fallback"]
 def test_a_converted_engine_falls_back_to_the_float32_file_it_was_made_from(
     inspect: Inspect, clip: Path, engine: Path, half: Path, wrong: None, tmp_path: Path
 ) -> None:
-    """Whose thresholds were changed since, which does not change those of the run."""
+    """Changed thresholds in the float32 file do not change the thresholds of the run."""
     spec, model = read_engine(engine)
     changed, limit = tmp_path / "changed.onnx", spec.image_threshold
     write_engine(changed, model, dataclasses.replace(spec, image_threshold=2 * limit))
-    ran = inspect(clip, half, *WRONG, *FALLBACK, "--set", f"engine.fallback_path={changed}")
-    assert ran.code == 0
-    by = ran.summary["judged_by"]
+    result = inspect(clip, half, *WRONG, *FALLBACK, "--set", f"engine.fallback_path={changed}")
+    assert result.code == 0
+    by = result.summary["judged_by"]
     assert (by["path"], by["graph_hash"]) == (str(changed), spec.graph_hash)
     assert by["sha256"] == file_hash(changed)
-    assert by["precision"] == ran.summary["parity"]["precision"] == "float32"
+    assert by["precision"] == result.summary["parity"]["precision"] == "float32"
     assert by["running_on"].startswith("onnxruntime")
     before = by["fell_back_from"]
     assert (before["path"], before["precision"]) == (str(half), "float16")
     assert before["running_on"] == "the wrong backend"
-    assert read_log(ran.out / "inspections.jsonl")[0]["judged_by"] == by
-    assert f"with {changed} and the thresholds of {half}" in ran.summary["warnings"][0]
-    assert ran.summary["image_threshold"] == limit
+    assert read_log(result.out / "inspections.jsonl")[0]["judged_by"] == by
+    assert f"with {changed} and the thresholds of {half}" in result.summary["warnings"][0]
+    assert result.summary["image_threshold"] == limit
     right = inspect(clip, engine, "--overwrite")
     assert right.summary["judged_by"]["path"] == str(engine)
-    assert right.summary["failed"] == ran.summary["failed"]
+    assert right.summary["failed"] == result.summary["failed"]
 
 
 def test_a_converted_engine_may_not_fall_back_to_half_precision(
     inspect: Inspect, clip: Path, half: Path
 ) -> None:
-    ran = inspect(clip, half, *FALLBACK)
-    assert ran.code == 2
-    assert "name the engine that it was made from as engine.fallback_path" in ran.stderr
-    assert not ran.out.exists()
+    result = inspect(clip, half, *FALLBACK)
+    assert result.code == 2
+    assert "name the engine that it was made from as engine.fallback_path" in result.stderr
+    assert not result.out.exists()
 
 
-def test_only_the_engine_itself_may_judge_in_its_place(
+def test_only_the_float32_form_of_an_engine_may_replace_it(
     inspect: Inspect, clip: Path, engine: Path, half: Path, tmp_path: Path
 ) -> None:
     spec, model = read_engine(engine)
@@ -127,30 +129,32 @@ def test_only_the_engine_itself_may_judge_in_its_place(
         (half, cropped, f"{cropped} and {half} differ in their resize"),
         (half, lost, f"engine file {lost} does not exist"),
     ):
-        ran = inspect(clip, main, *FALLBACK, "--set", f"engine.fallback_path={other}")
-        assert ran.code == 2
-        assert sentence in ran.stderr
-        assert ran.stderr.count("error:") == 1
-        assert not ran.out.exists()
+        result = inspect(clip, main, *FALLBACK, "--set", f"engine.fallback_path={other}")
+        assert result.code == 2
+        assert sentence in result.stderr
+        assert result.stderr.count("error:") == 1
+        assert not result.out.exists()
 
 
-def test_a_file_that_is_replaced_while_the_run_starts_judges_nothing(
+def test_an_engine_file_that_is_replaced_during_the_start_is_refused(
     inspect: Inspect, clip: Path, engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = dataclasses.replace(read_spec(engine), name="the one before")
+    before = dataclasses.replace(read_spec(engine), name="an earlier engine")
     monkeypatch.setattr(build, "read_spec", lambda _: before)
-    ran = inspect(clip, engine)
-    assert ran.code == 2
-    assert f"engine file {engine} was replaced while the run started" in ran.stderr
-    assert not ran.out.exists()
+    result = inspect(clip, engine)
+    assert result.code == 2
+    assert f"engine file {engine} was replaced while the run started" in result.stderr
+    assert not result.out.exists()
 
 
-def test_where_the_fall_back_fails_too_the_run_ends(
+def test_a_run_ends_if_the_fall_back_fails_too(
     inspect: Inspect, clip: Path, engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(BACKENDS, "onnx", "wrong_backend:WrongEngine")
-    ran = inspect(clip, engine, "--set", "engine.backend=onnx", "--on-parity-failure", "fallback")
-    assert ran.code == 6
+    result = inspect(
+        clip, engine, "--set", "engine.backend=onnx", "--on-parity-failure", "fallback"
+    )
+    assert result.code == 6
 
 
 def test_an_engine_without_golden_pictures_runs_with_one_warning(
@@ -158,43 +162,43 @@ def test_an_engine_without_golden_pictures_runs_with_one_warning(
 ) -> None:
     spec, model = read_engine(engine)
     write_engine(tmp_path / "old.onnx", model, dataclasses.replace(spec, golden={}))
-    ran = inspect(clip, tmp_path / "old.onnx")
-    assert ran.code == 0
-    assert [w for w in ran.summary["warnings"] if "no golden pictures" in w] != []
-    assert ran.summary["parity"] == {}
+    result = inspect(clip, tmp_path / "old.onnx")
+    assert result.code == 0
+    assert [w for w in result.summary["warnings"] if "no golden pictures" in w] != []
+    assert result.summary["parity"] == {}
 
 
-def test_an_engine_without_golden_pictures_runs_nowhere_else(
+def test_an_engine_without_golden_pictures_runs_on_onnxruntime_only(
     inspect: Inspect, clip: Path, engine: Path, tmp_path: Path, wrong: None
 ) -> None:
     spec, model = read_engine(engine)
     write_engine(tmp_path / "old.onnx", model, dataclasses.replace(spec, golden={}))
-    ran = inspect(clip, tmp_path / "old.onnx", *WRONG)
-    assert ran.code == 6
-    assert "holds no golden pictures" in ran.stderr
-    assert not ran.out.exists()
-    ran = inspect(clip, tmp_path / "old.onnx", *WRONG, *FALLBACK)
-    assert ran.code == 0
-    assert ran.summary["judged_by"]["running_on"].startswith("onnxruntime")
+    result = inspect(clip, tmp_path / "old.onnx", *WRONG)
+    assert result.code == 6
+    assert "holds no golden pictures" in result.stderr
+    assert not result.out.exists()
+    result = inspect(clip, tmp_path / "old.onnx", *WRONG, *FALLBACK)
+    assert result.code == 0
+    assert result.summary["judged_by"]["running_on"].startswith("onnxruntime")
 
 
-def test_the_gate_judges_by_the_rule_of_the_run(
+def test_the_check_uses_the_verdict_rule_of_the_run(
     inspect: Inspect, clip: Path, engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing on a golden map is so long, whatever its score."""
-    judged: list[bool] = []
-    failed = Judge.fails
+    """No defect on a golden map is as long as this rule demands, so no picture fails."""
+    verdicts: list[bool] = []
+    failed = Judge.failed
 
-    def watched(self: Judge, score: float, defects: Sequence[Defect]) -> bool:
-        judged.append(failed(self, score, defects))
-        return judged[-1]
+    def record_verdict(self: Judge, score: float, defects: Sequence[Defect]) -> bool:
+        verdicts.append(failed(self, score, defects))
+        return verdicts[-1]
 
-    monkeypatch.setattr(Judge, "fails", watched)
+    monkeypatch.setattr(Judge, "failed", record_verdict)
     rule = ["--set", "verdict.rule=defects", "--set", "verdict.min_length_px=10000"]
-    ran = inspect(clip, engine, *rule, "--set", "engine.batch=3")
-    assert ran.code == 0
-    assert ran.summary["parity"]["pictures"] == 2 + 3
-    assert judged == [False] * (2 * 5 + 30)
+    result = inspect(clip, engine, *rule, "--set", "engine.batch=3")
+    assert result.code == 0
+    assert result.summary["parity"]["pictures"] == 2 + 3
+    assert verdicts == [False] * (2 * 5 + 30)
 
 
 def test_damaged_golden_pictures_are_refused_before_the_first_frame(
@@ -204,7 +208,7 @@ def test_damaged_golden_pictures_are_refused_before_the_first_frame(
     damaged = json.loads(json.dumps(spec.golden))
     damaged["maps"][0] = "AAAA"
     write_engine(tmp_path / "bad.onnx", model, dataclasses.replace(spec, golden=damaged))
-    ran = inspect(clip, tmp_path / "bad.onnx")
-    assert ran.code == 2
-    assert "a golden map cannot be decompressed" in ran.stderr
-    assert not ran.out.exists()
+    result = inspect(clip, tmp_path / "bad.onnx")
+    assert result.code == 2
+    assert "a golden map cannot be decompressed" in result.stderr
+    assert not result.out.exists()

@@ -1,4 +1,4 @@
-"""Bad input gets one clear sentence and its exit code."""
+"""Bad input gives one clear sentence and an exit code."""
 
 import os
 import subprocess
@@ -34,10 +34,10 @@ def test_a_bad_video_is_refused(
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
-    ran = inspect(path, engine)
-    assert ran.code == 2
-    assert name in sentence(ran.stderr)
-    assert not ran.out.exists()
+    result = inspect(path, engine)
+    assert result.code == 2
+    assert name in sentence(result.stderr)
+    assert not result.out.exists()
 
 
 def test_a_bad_engine_is_refused(
@@ -46,25 +46,25 @@ def test_a_bad_engine_is_refused(
     whole = engine.read_bytes()
     bare = onnx.load(engine)
     del bare.metadata_props[:]
-    for name, content, told in (
+    for name, content, reason in (
         ("truncated.onnx", whole[: len(whole) // 2], "truncated"),
         ("empty.onnx", b"", "not a whole ONNX file"),
         ("bare.onnx", bare.SerializeToString(), "without an engine spec"),
     ):
         path = tmp_path / name
         path.write_bytes(content)
-        ran = inspect(clip, path)
-        assert ran.code == 2
-        assert name in sentence(ran.stderr)
-        assert told in ran.stderr
+        result = inspect(clip, path)
+        assert result.code == 2
+        assert name in sentence(result.stderr)
+        assert reason in result.stderr
     assert inspect(clip, tmp_path / "none.onnx").code == 2
     assert "use --engine" in sentence(inspect(clip, None).stderr)
 
 
 def test_an_unknown_key_names_the_known_ones(inspect: Inspect, clip: Path, engine: Path) -> None:
-    ran = inspect(clip, engine, "--set", "engine.thread=2")
-    assert ran.code == 2
-    assert "engine.thread; known keys here: backend, batch, device" in sentence(ran.stderr)
+    result = inspect(clip, engine, "--set", "engine.thread=2")
+    assert result.code == 2
+    assert "engine.thread; known keys here: backend, batch, device" in sentence(result.stderr)
 
 
 def test_a_calibration_of_another_size_is_refused_and_not_scaled(
@@ -73,18 +73,18 @@ def test_a_calibration_of_another_size_is_refused_and_not_scaled(
     cal = tmp_path / "cal.yaml"
     size = ["--frame-size", "512x384", "--out", str(cal)]
     assert calibrate(["scale", "--mm-per-px", "0.5", *size]) == 0
-    ran = inspect(clip, engine, "--calibration", str(cal))
-    assert ran.code == 5
-    assert "512x384" in sentence(ran.stderr)
-    assert "256x192" in sentence(ran.stderr)
+    result = inspect(clip, engine, "--calibration", str(cal))
+    assert result.code == 5
+    assert "512x384" in sentence(result.stderr)
+    assert "256x192" in sentence(result.stderr)
 
 
 def test_millimetres_without_a_calibration_are_refused(
     inspect: Inspect, clip: Path, engine: Path
 ) -> None:
-    ran = inspect(clip, engine, "--set", "verdict.min_length_mm=1")
-    assert ran.code == 2
-    assert "verdict.min_length_mm" in sentence(ran.stderr)
+    result = inspect(clip, engine, "--set", "verdict.min_length_mm=1")
+    assert result.code == 2
+    assert "verdict.min_length_mm" in sentence(result.stderr)
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_a_run_that_never_starts_removes_no_earlier_results(
     if setting == "engine.device=cuda":
         onnxruntime = pytest.importorskip("onnxruntime")
         if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-            pytest.skip("there is a CUDA provider here")
-    ran = inspect(clip, engine, *argv, "--overwrite")
-    assert ran.code == 2
-    sentence(ran.stderr)
+            pytest.skip("this machine has a CUDA provider")
+    result = inspect(clip, engine, *argv, "--overwrite")
+    assert result.code == 2
+    sentence(result.stderr)
     assert {p.name: p.read_bytes() for p in first.out.iterdir() if p.is_file()} == before
 
 
@@ -111,36 +111,34 @@ def test_a_folder_without_pictures_is_refused(
 ) -> None:
     folder = tmp_path / "none"
     folder.mkdir()
-    ran = inspect(folder, engine)
-    assert ran.code == 2
-    assert "no pictures" in sentence(ran.stderr)
+    result = inspect(folder, engine)
+    assert result.code == 2
+    assert "no pictures" in sentence(result.stderr)
 
 
 def test_a_missing_camera_is_refused(inspect: Inspect, engine: Path) -> None:
-    ran = inspect("63", engine)
-    assert ran.code == 2
-    assert "63" in sentence(ran.stderr)
+    result = inspect("63", engine)
+    assert result.code == 2
+    assert "63" in sentence(result.stderr)
 
 
-def test_cuda_that_is_missing_is_refused_or_stated(
-    inspect: Inspect, clip: Path, engine: Path
-) -> None:
+def test_missing_cuda_is_refused_or_reported(inspect: Inspect, clip: Path, engine: Path) -> None:
     import onnxruntime
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        pytest.skip("there is a CUDA provider here")
-    asked = ["--set", "engine.device=cuda"]
-    ran = inspect(clip, engine, *asked)
-    assert ran.code == 2
-    assert "cuda" in sentence(ran.stderr)
-    assert not ran.out.exists()
-    ran = inspect(clip, engine, *asked, "--set", "engine.fall_back=true")
-    assert ran.code == 0
-    assert "the engine runs on the CPU instead" in ran.stderr
-    assert "CPU" in ran.summary["engine"]["running_on"]
+        pytest.skip("this machine has a CUDA provider")
+    options = ["--set", "engine.device=cuda"]
+    result = inspect(clip, engine, *options)
+    assert result.code == 2
+    assert "cuda" in sentence(result.stderr)
+    assert not result.out.exists()
+    result = inspect(clip, engine, *options, "--set", "engine.fall_back=true")
+    assert result.code == 0
+    assert "running on the CPU instead" in result.stderr
+    assert "CPU" in result.summary["engine"]["running_on"]
 
 
-def test_a_window_without_a_display_is_refused_before_anything_is_opened(
+def test_a_window_without_a_display_is_refused_first(
     clip: Path, engine: Path, tmp_path: Path
 ) -> None:
     env = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
@@ -161,8 +159,8 @@ def fit_code(normal: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> tup
 def test_fitting_needs_more_than_one_good_picture(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = write_pictures(tmp_path / "one", [good_picture(1)])
-    code, err = fit_code(one, tmp_path / "e.onnx", capsys)
+    folder = write_pictures(tmp_path / "one", [good_picture(1)])
+    code, err = fit_code(folder, tmp_path / "e.onnx", capsys)
     assert code == 2
     assert "one" in sentence(err)
     assert not (tmp_path / "e.onnx").exists()

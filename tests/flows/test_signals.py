@@ -1,4 +1,4 @@
-"""Signals at the worst moment, in this process, so that the moment can be chosen."""
+"""Sends signals to this process at moments that the tests choose."""
 
 import os
 import signal
@@ -20,8 +20,8 @@ FAKE = ("--no-video", "--set", "engine.backend=fake", "--set", "verdict.pixel_th
 
 
 @pytest.fixture
-def lost() -> Iterator[list[int]]:
-    """SIGTERMs that reached whoever had the signal before the run."""
+def leaked() -> Iterator[list[int]]:
+    """SIGTERMs that reached the handler from before the run."""
     numbers: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: numbers.append(number))
     yield numbers
@@ -29,44 +29,44 @@ def lost() -> Iterator[list[int]]:
 
 
 @pytest.mark.usefixtures("usual_signal_stack")
-def test_a_signal_while_the_summary_is_written_does_not_cost_it(
-    inspect: Inspect, clip: Path, monkeypatch: pytest.MonkeyPatch, lost: list[int]
+def test_a_signal_during_the_summary_does_not_lose_it(
+    inspect: Inspect, clip: Path, monkeypatch: pytest.MonkeyPatch, leaked: list[int]
 ) -> None:
     write = Run.write_summary
 
-    def interrupted(self: Run, *arguments: Any) -> None:
+    def interrupt(self: Run, *arguments: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         write(self, *arguments)
 
-    monkeypatch.setattr(Run, "write_summary", interrupted)
-    ran = inspect(clip, None, *FAKE)
-    assert ran.code == 0
-    assert ran.summary["inspected"] == 30
-    assert lost == []
+    monkeypatch.setattr(Run, "write_summary", interrupt)
+    result = inspect(clip, None, *FAKE)
+    assert result.code == 0
+    assert result.summary["inspected"] == 30
+    assert leaked == []
 
 
 @pytest.mark.usefixtures("usual_signal_stack")
-def test_a_third_ctrl_c_in_the_middle_of_a_batch_leaves_a_count_that_adds_up(
+def test_after_a_third_ctrl_c_during_a_batch_the_counts_add_up(
     inspect: Inspect, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     infer = FakeEngine._run
 
-    def pressed() -> None:
+    def press_keys() -> None:
         for _ in range(3):
             time.sleep(0.25)
             os.kill(os.getpid(), signal.SIGINT)
 
-    keys = threading.Thread(target=pressed)
+    keys = threading.Thread(target=press_keys)
 
-    def slow(self: FakeEngine, pixels: Image) -> tuple[Map, Scores]:
+    def run_slowly(self: FakeEngine, pixels: Image) -> tuple[Map, Scores]:
         if len(pixels) > 1:
             keys.start()
             time.sleep(1.5)
         return infer(self, pixels)
 
-    monkeypatch.setattr(FakeEngine, "_run", slow)
-    ran = inspect(clip, None, *FAKE, "--set", "engine.batch=8")
+    monkeypatch.setattr(FakeEngine, "_run", run_slowly)
+    result = inspect(clip, None, *FAKE, "--set", "engine.batch=8")
     keys.join()
-    assert ran.code == 130
-    counted = sum(ran.summary[name] for name in ("inspected", "dropped", "errored"))
-    assert ran.summary["captured"] == counted > 0
+    assert result.code == 130
+    counted = sum(result.summary[name] for name in ("inspected", "dropped", "errored"))
+    assert result.summary["captured"] == counted > 0

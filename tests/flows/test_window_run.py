@@ -1,4 +1,4 @@
-"""The program with a live view in a real window under Xvfb, driven by keys."""
+"""Tests the keys of the live view in a real window under Xvfb."""
 
 import json
 import os
@@ -29,14 +29,14 @@ def display(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
     argv = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "800x600x24", "-fbdir", str(folder)]
     server = subprocess.Popen(argv, pass_fds=[writer], stderr=subprocess.DEVNULL)
     os.close(writer)
-    with os.fdopen(reader) as told:
-        number = told.readline().strip()
+    with os.fdopen(reader) as output:
+        number = output.readline().strip()
     yield f":{number}", folder / "Xvfb_screen0"
     server.terminate()
     server.wait(10)
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -45,8 +45,8 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> bool:
     return False
 
 
-class Running:
-    """The program in a window of that display."""
+class WindowRun:
+    """The program with a window on the display."""
 
     def __init__(self, display: tuple[str, Path], out: Path, *arguments: str) -> None:
         self._screen = display[1]
@@ -64,8 +64,8 @@ class Running:
     def point(self) -> None:
         subprocess.run(["xdotool", "mousemove", "400", "300"], env=self._env, check=True)
 
-    def lit(self) -> bool:
-        """Whether anything but black is on the screen."""
+    def is_lit(self) -> bool:
+        """Whether the screen is not completely black."""
         return bool((np.frombuffer(self._screen.read_bytes()[-800 * 600 * 4 :], np.uint8)).any())
 
     def rows(self) -> int:
@@ -77,28 +77,28 @@ class Running:
 
 
 @pytest.fixture
-def running(display: tuple[str, Path], tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    started: list[Running] = []
+def running(display: tuple[str, Path], tmp_path: Path) -> Iterator[Callable[..., WindowRun]]:
+    started: list[WindowRun] = []
 
-    def start(*arguments: str) -> Running:
-        made = Running(display, tmp_path / "out", *arguments)
-        started.append(made)
-        made.point()
-        assert until(made.lit), "no window"
-        return made
+    def start(*arguments: str) -> WindowRun:
+        run = WindowRun(display, tmp_path / "out", *arguments)
+        started.append(run)
+        run.point()
+        assert wait_until(run.is_lit), "no window"
+        return run
 
     yield start
-    for made in started:
-        made.process.kill()
-        made.process.wait()
-        assert until(lambda run=made: not run.lit())  # type: ignore[misc]
+    for run in started:
+        run.process.kill()
+        run.process.wait()
+        assert wait_until(lambda run=run: not run.is_lit())  # type: ignore[misc]
 
 
-def test_q_quits_and_keeps_the_results(running: Callable[..., Running]) -> None:
+def test_q_quits_and_keeps_the_results(running: Callable[..., WindowRun]) -> None:
     run = running(
         *WEB, "--set", "source.synthetic.paced=true", "--set", "source.synthetic.frames=null"
     )
-    assert until(lambda: run.rows() > 5)
+    assert wait_until(lambda: run.rows() > 5)
     run.press("q")
     assert run.process.wait(20) == 0
     assert sorted(p.name for p in run.out.iterdir()) == RESULTS
@@ -106,28 +106,28 @@ def test_q_quits_and_keeps_the_results(running: Callable[..., Running]) -> None:
     assert summary["captured"] == summary["inspected"] + summary["dropped"] > 5
 
 
-def test_p_pauses_a_file_and_goes_on(running: Callable[..., Running]) -> None:
+def test_p_pauses_and_resumes_a_file(running: Callable[..., WindowRun]) -> None:
     run = running(*WEB, "--set", "source.synthetic.frames=2000")
-    assert until(lambda: run.rows() > 5)
+    assert wait_until(lambda: run.rows() > 5)
     run.press("p")
     time.sleep(0.5)
     paused = run.rows()
     time.sleep(0.5)
     assert run.rows() == paused < 2000
     run.press("p")
-    assert until(lambda: run.rows() > paused + 5)
+    assert wait_until(lambda: run.rows() > paused + 5)
     run.press("q")
     assert run.process.wait(20) == 0
 
 
-def test_escape_closes_the_window_while_inspection_goes_on(
-    running: Callable[..., Running],
+def test_escape_closes_the_window_and_inspection_continues(
+    running: Callable[..., WindowRun],
 ) -> None:
     run = running(
         *WEB, "--set", "source.synthetic.paced=true", "--set", "source.synthetic.frames=60"
     )
     run.press("Escape")
-    assert until(lambda: not run.lit())
+    assert wait_until(lambda: not run.is_lit())
     assert run.process.poll() is None
     assert run.process.wait(30) == 0
     assert run.summary()["captured"] == 60

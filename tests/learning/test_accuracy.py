@@ -25,9 +25,9 @@ def test_a_method_with_its_defaults_separates_real_pictures(name, method, image,
     if not (DATA / name).is_dir():
         pytest.skip(f"the real pictures {DATA / name} are not here")
     (data,) = load(DATA / name, None)
-    found = measure(data, DATA / name, method)
-    assert found.image_auroc >= image
+    accuracy = measure(data, DATA / name, method)
+    assert accuracy.image_auroc >= image
     if pixel is None:
-        assert found.pixel_auroc is None
+        assert accuracy.pixel_auroc is None
     else:
-        assert found.pixel_auroc >= pixel
+        assert accuracy.pixel_auroc >= pixel

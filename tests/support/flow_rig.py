@@ -1,4 +1,4 @@
-"""A small clip, a small engine and a way to run the program, for the flow tests."""
+"""Fixtures of the flow tests: a small clip, a small engine, and a way to run the program."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ RESULTS += ["summary.json"]
 
 
 def good_picture(seed: int, hw: tuple[int, int] = HW) -> Image:
-    """A fixed pattern with a little noise: a part that always lies in the same place."""
+    """A fixed pattern with a little noise, like a part that is always in the same place."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[: hw[0], : hw[1]]
     base = 128 + 40 * np.sin(x / 9) * np.cos(y / 11)
@@ -75,7 +75,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def margin(engine: Path) -> list[str]:
-    """Thresholds with room for the share of good frames that the engine's own would fail."""
+    """Options for higher thresholds, with which no good frame of the clip fails."""
     spec = read_spec(engine)
     return [
         *("--set", f"verdict.image_threshold={1.5 * spec.image_threshold}"),
@@ -84,8 +84,8 @@ def margin(engine: Path) -> list[str]:
 
 
 @dataclass
-class Ran:
-    """What one run of the program left."""
+class RunResult:
+    """Exit code, folder and printed errors of a run of the program."""
 
     code: int
     out: Path
@@ -101,19 +101,19 @@ class Ran:
         return read_log(self.out / "inspections.jsonl")[1]
 
 
-Inspect = Callable[..., Ran]
+Inspect = Callable[..., RunResult]
 
 
 @pytest.fixture
 def inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Inspect:
-    """inspect(source, engine, *more arguments) runs the program in this process."""
+    """inspect(source, engine, *arguments) runs the program in this process."""
 
-    def run(source: Path | str, engine: Path | None, *arguments: str) -> Ran:
+    def run(source: Path | str, engine: Path | None, *arguments: str) -> RunResult:
         out = tmp_path / "out"
         argv = ["--source", str(source), "--output", str(out), "--set", "log.path=null"]
         if engine is not None:
             argv += ["--engine", str(engine)]
         code = run_inspector.main([*argv, *arguments])
-        return Ran(code, out, capsys.readouterr().err)
+        return RunResult(code, out, capsys.readouterr().err)
 
     return run

@@ -1,4 +1,4 @@
-"""Folders of generated pictures to train on, and short trainings of them."""
+"""Makes folders of generated pictures, and trains on them for a short time."""
 
 import os
 import sys
@@ -16,13 +16,13 @@ SHORT = ("--size", "96x64", "--epochs", "3", "--batch", "4", "--eval-every", "1"
 
 
 def picture(seed: int, *, spot: bool = False) -> np.ndarray:
-    """(64, 96, 3) uint8 BGR: grain with a dark bar, and a red spot as its defect."""
-    made = np.random.default_rng(seed).normal(120, 6, (*HW, 3))
-    made[24:40] -= 50
-    made = np.clip(made, 0, 255).astype(np.uint8)
+    """(64, 96, 3) uint8 BGR: grain with a dark bar. spot: with a red spot as a defect."""
+    image = np.random.default_rng(seed).normal(120, 6, (*HW, 3))
+    image[24:40] -= 50
+    image = np.clip(image, 0, 255).astype(np.uint8)
     if spot:
-        made[10:22, 50:66] = (40, 40, 200)
-    return made
+        image[10:22, 50:66] = (40, 40, 200)
+    return image
 
 
 def class_folder(place: Path, *, good: int = 8, tests: bool = False) -> Path:
@@ -48,7 +48,7 @@ def train(data: Path, out: Path, *more: str) -> int:
 
 
 def command(data: Path, out: Path, hook: str) -> list[str]:
-    """A training in a process of its own, with `hook` called at every step."""
+    """A command that trains in a separate process and calls `hook` at every step."""
     code = f"""
 import os, signal, sys
 from tools import _train_watch, train

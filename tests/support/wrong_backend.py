@@ -1,4 +1,4 @@
-"""A backend that computes something else than the engine's method."""
+"""A backend that computes wrong scores."""
 
 from pathlib import Path
 

@@ -60,7 +60,7 @@ def test_the_help_shows_the_form(
     assert re.search(r"--(frame-)?size WxH", capsys.readouterr().out)
 
 
-def test_no_tool_speaks_of_height_by_width() -> None:
+def test_no_tool_mentions_height_by_width() -> None:
     for path in TOOLS.glob("*.py"):
         assert "HxW" not in path.read_text(encoding="utf-8"), path
 

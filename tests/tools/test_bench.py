@@ -1,4 +1,4 @@
-"""python -m tools.bench."""
+"""The command bench: rows, JSON and refusals."""
 
 import json
 from pathlib import Path
@@ -53,8 +53,8 @@ def test_the_numbers_are_consistent(engine, tmp_path):
     first, again = json.loads(out.read_text())["measured"]
     for item in (first, again):
         (timing,) = item["timings"]
-        done = 2 * sum(item["cost"]["flops"].values()) / 1e9
-        assert timing["gflop_per_s"] == pytest.approx(done / timing["p50_ms"] * 1e3)
+        gflop = 2 * sum(item["cost"]["flops"].values()) / 1e9
+        assert timing["gflop_per_s"] == pytest.approx(gflop / timing["p50_ms"] * 1e3)
         assert timing["gpu_ms"] is timing["least_gpu_ms"] is item["gpu_mb"] is item["card"] is None
         assert 0 < timing["least_ms"] <= timing["p50_ms"] <= timing["p99_ms"]
         assert timing["runs"] >= 2
@@ -132,7 +132,7 @@ def test_on_a_gpu_every_runtime_is_timed_by_its_clock_against_its_limit(engine, 
 
 
 def test_an_engine_that_does_not_open_a_second_time_is_an_error(engine, monkeypatch, capsys):
-    """As on a card whose memory the others have taken by then."""
+    """For example, because other engines fill the memory of the card by then."""
     read_answer = runtime_timing._Worker.read_answer
     openings = iter([read_answer, lambda self: {"refused": "out of memory"}])
     monkeypatch.setattr(runtime_timing._Worker, "read_answer", lambda self: next(openings)(self))

@@ -1,4 +1,4 @@
-"""tools.build_trt: what it builds is what it says."""
+"""The command build-trt: plans, printed lines and refusals."""
 
 import importlib.util
 import json
@@ -37,23 +37,23 @@ def engine(tmp_path_factory) -> Path:
 
 
 @needs_rtx
-def test_it_prints_what_was_built_and_where_and_does_it_once(engine, tmp_path, capsys):
+def test_a_plan_is_built_once_and_described(engine, tmp_path, capsys):
     argv = [str(engine), "--targets", "sm86, SM89", "--out", str(tmp_path), "--max-batch", "4"]
     assert main(argv) == 0
     (plan,) = tmp_path.glob("*.plan")
-    said = json.loads(plan.with_name(plan.name + ".json").read_text())
+    record = json.loads(plan.with_name(plan.name + ".json").read_text())
     first = capsys.readouterr().out
     assert f"{plan}: built in " in first
-    assert f"{plan.stat().st_size / 1e6:.1f} MB, {said['layers']} layers" in first
+    assert f"{plan.stat().st_size / 1e6:.1f} MB, {record['layers']} layers" in first
     assert "float32, batches of 1 to 4" in first
     assert "for any GPU of SM86, SM89" in first
-    assert said["engine"] == "noise.onnx"
+    assert record["engine"] == "noise.onnx"
     assert main(argv) == 0
-    assert f"{plan}: built before, {said['built_utc']}" in capsys.readouterr().out
+    assert f"{plan}: built at {record['built_utc']}" in capsys.readouterr().out
 
 
 @needs_rtx
-def test_targets_that_are_none_are_refused_by_name(engine, tmp_path, capsys):
+def test_an_unknown_target_is_refused_by_name(engine, tmp_path, capsys):
     assert main([str(engine), "--targets", "SM86,turing", "--out", str(tmp_path)]) == 2
     assert "does not build for TURING, only for SM75" in capsys.readouterr().err
 
@@ -69,26 +69,26 @@ def test_targets_that_are_none_are_refused_by_name(engine, tmp_path, capsys):
         ("--workspace", "99999999999999", "is not a whole number from 1 to 1048576"),
     ],
 )
-def test_sizes_that_no_gpu_has_room_for_are_refused(option, value, sentence, capsys):
+def test_sizes_out_of_range_are_refused(option, value, sentence, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["none.onnx", f"{option}={value}"])
     assert caught.value.code == 2
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert f"argument {option}: " in told
-    assert told.endswith(sentence)
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f"argument {option}: " in error
+    assert error.endswith(sentence)
 
 
-def test_without_a_gpu_or_targets_it_says_what_is_missing(engine, monkeypatch, capsys):
+def test_without_a_gpu_or_targets_the_error_names_both(engine, monkeypatch, capsys):
     monkeypatch.setattr(cuda_driver, "LIBRARY", "no_such_libcuda.so.1")
     for argv in ([str(engine)], [str(engine), "--this-gpu"]):
         assert main(argv) == 2
-        told = capsys.readouterr().err
-        assert "needs an NVIDIA GPU and its driver" in told
-        assert "; --targets SM86 builds without one" in told
+        error = capsys.readouterr().err
+        assert "needs an NVIDIA GPU and its driver" in error
+        assert "to build without a GPU, name its type, such as --targets SM86" in error
 
 
-def test_without_tensorrt_it_says_what_to_install(engine, tmp_path, monkeypatch, capsys):
-    trt_library.load_tensorrt.cache_clear()
+def test_without_tensorrt_the_error_says_what_to_install(engine, tmp_path, monkeypatch, capsys):
+    trt_library.load.cache_clear()
     for module in trt_library.FLAVOURS:
         monkeypatch.setitem(sys.modules, module, None)
     assert main([str(engine), "--targets", "SM86", "--out", str(tmp_path / "plans")]) == 2

@@ -1,4 +1,4 @@
-"""The calibrate command: what it writes, says and refuses."""
+"""The command calibrate: files, printed lines and refusals."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def test_a_board_is_reported_and_written(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("arguments", "word"),
     [
         (["scale", "--mm-per-px", "0", "--frame-size", "8x8"], "mm_per_px"),
         (
@@ -80,19 +80,19 @@ def test_a_board_is_reported_and_written(
         ),
     ],
 )
-def test_what_cannot_be_used_is_refused_in_one_sentence(
-    arguments: list[str], named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_bad_input_is_refused_in_one_sentence(
+    arguments: list[str], word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "cal.yaml"
     assert main([*arguments, "--out", str(out)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
-    assert named in error
+    assert word in error
     assert not out.exists()
 
 
-def test_a_point_that_is_no_point_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_point_without_a_comma_is_a_usage_error(tmp_path: Path) -> None:
     arguments = ["two-point", "--frame-size", "8x8", "--p1", "1", "--p2", "2,2"]
     with pytest.raises(SystemExit) as caught:
         main([*arguments, "--distance-mm", "5", "--out", str(tmp_path / "cal.yaml")])

@@ -1,4 +1,4 @@
-"""What commands log on the screen: short lines for people, as the inspector writes them."""
+"""Commands log short lines on the screen, in the format of the inspector."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ def inner(argv=None):
 
 @guarded
 def main(argv=None):
-    logger.debug("of no interest")
+    logger.debug("a detail")
     logger.warning("3 pictures stand out")
     return inner()
 
@@ -23,9 +23,7 @@ raise SystemExit(main())
 """
 
 
-def test_a_command_logs_short_lines_once_without_passwords_and_without_what_is_for_debugging() -> (
-    None
-):
+def test_a_command_logs_short_lines_once_without_passwords_and_debug_lines() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", LOGGING], capture_output=True, text=True, check=True
     )

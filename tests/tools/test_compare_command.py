@@ -1,4 +1,4 @@
-"""python -m tools.compare."""
+"""The command compare: printed tables, files, exit codes and refusals."""
 
 from pathlib import Path
 

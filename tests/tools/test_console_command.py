@@ -1,4 +1,4 @@
-"""The command line-inspector: it lists, finds and runs the other commands."""
+"""The command line-inspector lists and runs the other commands."""
 
 import importlib
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_an_unknown_command_is_refused_with_a_hint(
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_a_help_text(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     try:
         importlib.import_module(COMMANDS[name][0])
     except ModuleNotFoundError as exc:

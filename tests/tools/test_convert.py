@@ -1,4 +1,4 @@
-"""tools.convert: a second file, what it costs and what it gains."""
+"""The command convert: the half-precision file, printed lines and refusals."""
 
 from pathlib import Path
 
@@ -30,17 +30,17 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_second_engine_is_made_and_described(engine, tmp_path, capsys):
     out = tmp_path / "e16.onnx"
     assert main([str(engine), "--precision", "fp16", "--out", str(out)]) == 0
-    said = capsys.readouterr().out
-    assert "MB instead of" in said
-    assert "golden pictures" in said
-    assert "ms a picture instead of" in said
+    output = capsys.readouterr().out
+    assert "MB instead of" in output
+    assert "golden pictures" in output
+    assert "ms a picture instead of" in output
     assert read_spec(out).precision == "float16"
     pixels = np.full((1, 64, 96, 3), 150, np.uint8)
     first, second = (open_engine(path, backend="onnx").infer(pixels) for path in (engine, out))
     assert second[1] == pytest.approx(first[1], rel=0.03)
 
 
-def test_the_engine_itself_is_never_replaced(engine, capsys):
+def test_the_float32_engine_is_never_replaced(engine, capsys):
     before = engine.read_bytes()
     assert main([str(engine), "--out", str(engine)]) == 2
     assert "--out names the engine itself" in capsys.readouterr().err
@@ -51,9 +51,9 @@ def test_a_refusal_is_one_sentence(tmp_path, engine, capsys):
     main([str(engine), "--out", str(tmp_path / "e16.onnx")])
     capsys.readouterr()
     assert main([str(tmp_path / "e16.onnx"), "--out", str(tmp_path / "again.onnx")]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("error: ")
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith("error: ")
+    assert output.count("\n") == 1
     assert not (tmp_path / "again.onnx").exists()
 
 
@@ -72,4 +72,4 @@ def test_every_engine_that_was_opened_is_closed(engine, tmp_path, monkeypatch):
     monkeypatch.setattr(OnnxEngine, "close", note_closed)
     assert main([str(engine), "--out", str(tmp_path / "e16.onnx")]) == 0
     assert len(opened) == 2
-    assert all(any(one is other for other in closed) for one in opened)
+    assert all(any(engine is other for other in closed) for engine in opened)

@@ -1,4 +1,4 @@
-"""python -m tools.evaluate, with a fake engine and with a real one."""
+"""The command evaluate, with a fake engine and with a real engine."""
 
 import csv
 import json
@@ -45,8 +45,8 @@ def test_all_results_of_one_class_are_printed_and_written(place, capsys):
         assert word in output
     assert "test/speck/000.png" in output
     assert "<html" in (place / "out" / "report.html").read_text().lower()
-    whole = json.loads((place / "out" / "metrics.json").read_text())
-    assert whole["classes"][0]["name"] == "plates"
+    metrics = json.loads((place / "out" / "metrics.json").read_text())
+    assert metrics["classes"][0]["name"] == "plates"
     assert (place / "out" / "plates" / "pictures.csv").is_file()
 
 

@@ -1,4 +1,4 @@
-"""tools.fit and tools.show_engine as commands."""
+"""The commands fit and show-engine: engines, printed lines and refusals."""
 
 import json
 import os
@@ -95,7 +95,7 @@ def test_options_reach_the_method(folder, tmp_path):
     ("options", "scheme", "normals"),
     [(["--folds", "3"], "3-fold", 9), (["--hold-out", "1/3"], "held-out", 3)],
 )
-def test_thresholds_are_chosen_by_the_rule_and_from_the_scores_asked_for(
+def test_thresholds_follow_the_rule_and_the_scheme(
     folder, tmp_path, capsys, options, scheme, normals
 ):
     assert run(folder, tmp_path / "e.onnx", *options, "--rule", "mean_sigma", "--k", "4") == 0
@@ -145,15 +145,15 @@ def test_a_region_of_interest_travels_with_the_engine(folder, tmp_path):
     assert maps[0, :, :48].max() > 0
 
 
-class Line:
-    """A live source that gives a frame every 0.1 s of its own time, every third one damaged."""
+class LiveSource:
+    """A live source with a frame every 0.1 s of simulated time. Every third frame is damaged."""
 
     def __init__(self) -> None:
         self.info = SourceInfo("line", live=True)
-        self.given = 0
+        self.count = 0
 
     def read(self) -> Frame | BadFrame:
-        number, self.given = self.given, self.given + 1
+        number, self.count = self.count, self.count + 1
         at = number * 100_000_000
         if number % 3 == 2:
             return BadFrame(number, "line", "damaged", at, None, "")
@@ -163,11 +163,11 @@ class Line:
         """Nothing to close."""
 
 
-def test_a_live_source_is_watched_for_the_seconds_asked_for_and_damaged_frames_are_left_out():
-    line = Line()
-    seen = list(frames_of(line, seconds=2.0))
-    assert line.given == 22
-    assert len(seen) == 14
+def test_a_live_source_is_read_for_some_seconds_and_damaged_frames_are_left_out():
+    line = LiveSource()
+    frames = list(frames_of(line, seconds=2.0))
+    assert line.count == 22
+    assert len(frames) == 14
 
 
 @pytest.mark.parametrize(
@@ -191,9 +191,7 @@ def test_a_live_source_is_watched_for_the_seconds_asked_for_and_damaged_frames_a
         (["--folds", "40"], "40 folds need as many normal pictures, not 9"),
     ],
 )
-def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(
-    folder, tmp_path, capsys, arguments, message
-):
+def test_bad_input_is_one_sentence_and_exit_code_2(folder, tmp_path, capsys, arguments, message):
     assert run(folder, tmp_path / "e.onnx", *arguments) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ")
@@ -225,11 +223,11 @@ def test_malformed_arguments_are_a_usage_error(folder, tmp_path, arguments):
 def test_help_shows_the_options_of_the_method_that_was_named(capsys):
     with pytest.raises(SystemExit):
         fit(["--method", "rad", "--help"])
-    named = capsys.readouterr().out
+    method_help = capsys.readouterr().out
     with pytest.raises(SystemExit):
         fit(["--help"])
-    assert "--radius" in named
-    assert "options of rad" in named
+    assert "--radius" in method_help
+    assert "options of rad" in method_help
     assert "--radius" not in capsys.readouterr().out
 
 
@@ -252,7 +250,7 @@ def test_show_engine_prints_the_spec(folder, tmp_path, capsys):
     assert "good pictures      not measured" in text
 
 
-def test_show_engine_refuses_a_file_that_is_no_engine(tmp_path, capsys):
+def test_show_engine_refuses_another_file(tmp_path, capsys):
     (tmp_path / "e.onnx").write_bytes(b"nothing")
     assert show([str(tmp_path / "e.onnx")]) == 2
     assert "not a whole ONNX file" in capsys.readouterr().err

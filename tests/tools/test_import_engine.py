@@ -1,4 +1,4 @@
-"""tools.import_engine as a command."""
+"""The command import-engine: engines, printed lines and refusals."""
 
 import os
 import shutil
@@ -64,56 +64,56 @@ def test_pictures_whose_names_are_not_utf8_are_imported_and_named(tmp_path, caps
     assert trained_on["suspects"] == [odd.name]
 
 
-def test_thresholds_follow_the_rule_asked_for(tmp_path, good):
+def test_thresholds_follow_the_rule(tmp_path, good):
     model = write(tmp_path / "model.onnx")
     assert command(model, good, "--rule", "median_mad", "--k", "6") == 0
     rule = read_spec(tmp_path / "engine.onnx").threshold_rule
     assert (rule.rule, rule.parameters) == ("median_mad", {"k": 6.0})
 
 
-def a_folder(folder: Path) -> Path:
+def make_folder(folder: Path) -> Path:
     (folder / "weights").mkdir()
     return folder / "weights"
 
 
-def no_onnx(folder: Path) -> Path:
+def write_text(folder: Path) -> Path:
     path = folder / "model.onnx"
     path.write_bytes(b"no model at all")
     return path
 
 
-def truncated(folder: Path) -> Path:
+def write_truncated(folder: Path) -> Path:
     path = write(folder / "model.onnx")
     path.write_bytes(path.read_bytes()[:-200])
     return path
 
 
-def torch_file(folder: Path) -> Path:
+def write_torch(folder: Path) -> Path:
     path = folder / "model.pt"
     path.write_bytes(b"torch")
     return path
 
 
-def torch_file_by_another_name(folder: Path) -> Path:
+def write_torch_as_onnx(folder: Path) -> Path:
     path = folder / "model.onnx"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("model/data.pkl", b"")
     return path
 
 
-def openvino(folder: Path) -> Path:
+def write_openvino(folder: Path) -> Path:
     path = folder / "model.xml"
     path.write_text("<net/>")
     return path
 
 
-def without_its_weights(folder: Path) -> Path:
+def write_without_weights(folder: Path) -> Path:
     path = write(folder / "model.onnx", external=True)
     (folder / "model.onnx.data").unlink()
     return path
 
 
-def with_part_of_its_weights(folder: Path) -> Path:
+def write_with_part_of_weights(folder: Path) -> Path:
     path = write(folder / "model.onnx", external=True)
     (folder / "model.onnx.data").write_bytes(b"1234")
     return path
@@ -123,18 +123,20 @@ def with_part_of_its_weights(folder: Path) -> Path:
     ("make", "sentence"),
     [
         (lambda folder: folder / "model.onnx", "does not exist"),
-        (a_folder, "is a folder; name the ONNX file in it"),
-        (no_onnx, "is not a whole ONNX file"),
-        (truncated, "is not a whole ONNX file"),
-        (torch_file, "is a file of torch, not ONNX; export it first: engine.export(model"),
-        (torch_file_by_another_name, "is a file of torch, not ONNX"),
-        (openvino, "is an export for OpenVINO; make one for ONNX"),
-        (without_its_weights, "keeps its weights in model.onnx.data, which must lie beside it"),
-        (with_part_of_its_weights, "the weights beside"),
+        (make_folder, "is a folder; name the ONNX file in it"),
+        (write_text, "is not a whole ONNX file"),
+        (write_truncated, "is not a whole ONNX file"),
+        (write_torch, "is a file of torch, not ONNX; export it first: engine.export(model"),
+        (write_torch_as_onnx, "is a file of torch, not ONNX"),
+        (write_openvino, "is an export for OpenVINO; make one for ONNX"),
+        (write_without_weights, "keeps its weights in model.onnx.data, which must lie beside it"),
+        (write_with_part_of_weights, "the weights beside"),
     ],
 )
-def test_what_is_no_export_is_refused_in_one_sentence(tmp_path, good, capsys, make, sentence):
-    refused(make(tmp_path), good, capsys, sentence)
+def test_another_file_than_an_export_is_refused_in_one_sentence(
+    tmp_path, good, capsys, make, sentence
+):
+    check_refusal(make(tmp_path), good, capsys, sentence)
 
 
 @pytest.mark.parametrize(
@@ -150,10 +152,10 @@ def test_what_is_no_export_is_refused_in_one_sentence(tmp_path, good, capsys, ma
     ],
 )
 def test_an_export_that_cannot_be_an_engine_is_refused(tmp_path, good, capsys, options, sentence):
-    refused(write(tmp_path / "model.onnx", **options), good, capsys, sentence)
+    check_refusal(write(tmp_path / "model.onnx", **options), good, capsys, sentence)
 
 
-def refused(model: Path, good: Path, capsys, sentence: str, *options: str) -> None:
+def check_refusal(model: Path, good: Path, capsys, sentence: str, *options: str) -> None:
     before = sorted(model.parent.iterdir())
     assert command(model, good, *options) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
@@ -163,20 +165,20 @@ def refused(model: Path, good: Path, capsys, sentence: str, *options: str) -> No
     assert sorted(model.parent.iterdir()) == before
 
 
-def test_another_size_than_the_models_is_refused(tmp_path, good, capsys):
+def test_a_size_that_differs_from_the_model_is_refused(tmp_path, good, capsys):
     sentence = "works on pictures of 64x48, not 128x96: leave --size out"
-    refused(write(tmp_path / "model.onnx"), good, capsys, sentence, "--size", "128x96")
+    check_refusal(write(tmp_path / "model.onnx"), good, capsys, sentence, "--size", "128x96")
 
 
-def test_an_engine_is_no_export(tmp_path, good, capsys):
+def test_an_engine_is_refused(tmp_path, good, capsys):
     command(write(tmp_path / "model.onnx"), good)
     shutil.copy(tmp_path / "engine.onnx", tmp_path / "again.onnx")
-    refused(tmp_path / "again.onnx", good, capsys, "is an engine already")
+    check_refusal(tmp_path / "again.onnx", good, capsys, "is an engine already")
 
 
 def test_the_model_is_never_overwritten(tmp_path, good, capsys):
     model = write(tmp_path / "engine.onnx")
-    refused(model, good, capsys, "is the model itself")
+    check_refusal(model, good, capsys, "is the model itself")
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path, capsys):

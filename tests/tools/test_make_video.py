@@ -1,4 +1,4 @@
-"""Test videos show the pictures that their JSON says."""
+"""The command make-video: the video shows the pictures that its JSON names."""
 
 import json
 from pathlib import Path
@@ -48,9 +48,7 @@ def test_every_picture_is_one_frame_and_the_json_names_it(dataset: Path, tmp_pat
         assert np.abs(image.astype(int) - truth).mean() < 4
 
 
-def test_one_kind_holds_its_pictures_for_the_frames_asked_for(
-    dataset: Path, tmp_path: Path
-) -> None:
+def test_each_picture_of_a_kind_is_held_for_several_frames(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "oil.mp4"
     command = [str(dataset), "--defect", "oil", "--output", str(out), "--hold", "4", "--fps", "5"]
     assert main(command) == 0
@@ -64,9 +62,7 @@ def test_one_kind_holds_its_pictures_for_the_frames_asked_for(
         assert container.streams.video[0].frames == 12
 
 
-def test_scrolling_passes_all_pictures_by_and_says_where_they_are(
-    dataset: Path, tmp_path: Path
-) -> None:
+def test_scrolling_shows_all_pictures_and_names_their_places(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "belt.mp4"
     assert main([str(dataset), "--scroll", "--speed", "10.5", "--output", str(out)]) == 0
     frames, entries = frames_of(out), sidecar_of(out)["frames"]
@@ -107,10 +103,10 @@ def test_unreadable_pictures_are_named_and_skipped(
     (dataset / "test" / "oil" / "0006.png").write_bytes(b"no picture")
     out = tmp_path / "oil.mp4"
     assert main([str(dataset), "--defect", "oil", "--output", str(out)]) == 0
-    told = capsys.readouterr().out
-    assert "0005.png" in told
-    assert "0006.png" in told
-    assert "2 skipped" in told
+    output = capsys.readouterr().out
+    assert "0005.png" in output
+    assert "0006.png" in output
+    assert "2 skipped" in output
     assert len(frames_of(out)) == 3
 
 
@@ -141,10 +137,10 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert not list(tmp_path.glob("x.*"))
 
 
-def test_a_video_that_is_there_is_kept_unless_told(dataset: Path, tmp_path: Path) -> None:
+def test_an_existing_video_is_replaced_only_with_overwrite(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "all.mp4"
-    out.write_text("mine")
+    out.write_text("another file")
     assert main([str(dataset), "--output", str(out)]) == 2
-    assert out.read_text() == "mine"
+    assert out.read_text() == "another file"
     assert main([str(dataset), "--output", str(out), "--overwrite"]) == 0
     assert len(frames_of(out)) == 9

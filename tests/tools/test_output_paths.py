@@ -1,4 +1,4 @@
-"""What --out names is looked at before anything is read."""
+"""Commands check --out before they read anything."""
 
 import os
 from pathlib import Path
@@ -42,7 +42,7 @@ FOLDERS = {
 
 
 def refusal(command, out: Path, capsys) -> str:
-    """What is told of --out by a command whose other files do not exist."""
+    """The error about --out from a command whose other files do not exist."""
     main, argv = command
     with pytest.raises(SystemExit) as caught:
         main([*argv, "--out", str(out)])
@@ -53,39 +53,39 @@ def refusal(command, out: Path, capsys) -> str:
 @pytest.mark.parametrize("name", FILES)
 def test_a_folder_is_no_file_to_write(name, tmp_path, capsys):
     (tmp_path / "e.onnx").mkdir()
-    told = refusal(FILES[name], tmp_path / "e.onnx", capsys)
-    assert told.endswith(f"--out: {tmp_path / 'e.onnx'} is a folder; name a file in it")
+    message = refusal(FILES[name], tmp_path / "e.onnx", capsys)
+    assert message.endswith(f"--out: {tmp_path / 'e.onnx'} is a folder; name a file in it")
 
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_file_is_no_folder_to_write_to(name, tmp_path, capsys):
     (tmp_path / "out").write_text("")
-    told = refusal(FOLDERS[name], tmp_path / "out", capsys)
-    assert told.endswith(f"--out: {tmp_path / 'out'} is a file; name a folder")
+    message = refusal(FOLDERS[name], tmp_path / "out", capsys)
+    assert message.endswith(f"--out: {tmp_path / 'out'} is a file; name a folder")
 
 
 @pytest.mark.parametrize("command", [FILES["convert"], FOLDERS["build_trt"]])
-def test_nothing_can_be_written_below_a_file(command, tmp_path, capsys):
+def test_a_path_below_a_file_is_refused(command, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    told = refusal(command, tmp_path / "file" / "deep" / "e.onnx", capsys)
-    assert told.endswith(f"e.onnx cannot be written: {tmp_path / 'file'} is a file")
+    message = refusal(command, tmp_path / "file" / "deep" / "e.onnx", capsys)
+    assert message.endswith(f"e.onnx cannot be written: {tmp_path / 'file'} is a file")
 
 
 @pytest.mark.parametrize("command", [FILES["convert"], FOLDERS["build_trt"]])
-def test_a_folder_that_may_not_be_changed_is_named(command, tmp_path, capsys):
+def test_a_read_only_folder_is_named(command, tmp_path, capsys):
     tmp_path.chmod(0o555)
     if os.access(tmp_path, os.W_OK):
-        pytest.skip("this user may write everywhere")
-    told = refusal(command, tmp_path / "new" / "e.onnx", capsys)
-    assert told.endswith(f"e.onnx cannot be written: {tmp_path} is read-only")
+        pytest.skip("this user can write to every folder")
+    message = refusal(command, tmp_path / "new" / "e.onnx", capsys)
+    assert message.endswith(f"e.onnx cannot be written: {tmp_path} is read-only")
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_device_or_a_pipe_is_not_replaced_by_a_file(tmp_path, capsys):
     os.mkfifo(tmp_path / "pipe")
     for path in (Path(os.devnull), tmp_path / "pipe"):
-        told = refusal(FILES["convert"], path, capsys)
-        assert told.endswith(f"--out: {path} is a device or a pipe; name a file")
+        message = refusal(FILES["convert"], path, capsys)
+        assert message.endswith(f"--out: {path} is a device or a pipe; name a file")
 
 
 @pytest.mark.parametrize("command", [FILES["convert"], FOLDERS["build_trt"]])
@@ -95,13 +95,13 @@ def test_a_name_too_long_for_the_disk_is_refused_at_once(command, name, tmp_path
 
 
 def test_a_file_whose_unfinished_name_is_too_long_is_refused_at_once(tmp_path, capsys):
-    told = refusal(FILES["convert"], tmp_path / ("e" * 253), capsys)
-    assert "cannot be written: File name too long" in told
+    message = refusal(FILES["convert"], tmp_path / ("e" * 253), capsys)
+    assert "cannot be written: File name too long" in message
 
 
 @pytest.mark.parametrize("command", [FILES["convert"], FOLDERS["build_trt"]])
-def test_a_link_that_leads_nowhere_is_named_as_such(command, tmp_path, capsys):
+def test_a_broken_link_is_not_called_a_file(command, tmp_path, capsys):
     (tmp_path / "loop").symlink_to("loop")
-    told = refusal(command, tmp_path / "loop" / "e.onnx", capsys)
-    assert "cannot be written: " in told
-    assert "is a file" not in told
+    message = refusal(command, tmp_path / "loop" / "e.onnx", capsys)
+    assert "cannot be written: " in message
+    assert "is a file" not in message

@@ -1,4 +1,4 @@
-"""Simulated defects are where the masks say and as large as the JSON says."""
+"""The command simulate-defects: pictures, masks and JSON agree."""
 
 import json
 from pathlib import Path
@@ -41,11 +41,11 @@ def test_masks_pictures_and_json_agree(normal: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
     truth = run(normal, out, "--mm-per-px", "0.1", "--kinds", "hole", "stain", "--per-picture", "2")
     for entry in truth["pictures"]:
-        found = cv2.imread(str(out / entry["mask"]), cv2.IMREAD_GRAYSCALE)
+        drawn = cv2.imread(str(out / entry["mask"]), cv2.IMREAD_GRAYSCALE)
         area = sum(defect["area_px"] for defect in entry["defects"])
         assert len(entry["defects"]) == 2
-        assert np.count_nonzero(found) == pytest.approx(area, rel=0.03)
-        count, _, _, centres = cv2.connectedComponentsWithStats(found)
+        assert np.count_nonzero(drawn) == pytest.approx(area, rel=0.03)
+        count, _, _, centres = cv2.connectedComponentsWithStats(drawn)
         assert count - 1 == 2
         for defect in entry["defects"]:
             nearest = np.abs(centres[1:] + 0.5 - defect["centroid_px"]).sum(axis=1).min()
@@ -54,12 +54,10 @@ def test_masks_pictures_and_json_agree(normal: Path, tmp_path: Path) -> None:
             assert defect["length_mm"] == pytest.approx(defect["length_px"] * 0.1)
         painted = cv2.imread(str(out / entry["file"])).astype(int)
         change = np.abs(painted - cv2.imread(entry["source"])).max(axis=2)
-        assert change[found > 0].mean() > 10 * change[found == 0].mean()
+        assert change[drawn > 0].mean() > 10 * change[drawn == 0].mean()
 
 
-def test_without_a_scale_millimetres_are_null_and_never_guessed(
-    normal: Path, tmp_path: Path
-) -> None:
+def test_without_a_scale_millimetres_are_null(normal: Path, tmp_path: Path) -> None:
     truth = run(normal, tmp_path / "set", "--kinds", "scratch")
     assert truth["mm_per_px"] is None
     for entry in truth["pictures"]:
@@ -69,7 +67,7 @@ def test_without_a_scale_millimetres_are_null_and_never_guessed(
         assert defect["length_px"] > defect["width_px"] > 0
 
 
-def test_the_seed_decides(normal: Path, tmp_path: Path) -> None:
+def test_the_seed_sets_the_defects(normal: Path, tmp_path: Path) -> None:
     texts = [
         run(normal, tmp_path / name, "--kinds", "slub", "--seed", seed)["pictures"]
         for name, seed in (("a", "4"), ("b", "4"), ("c", "5"))
@@ -99,7 +97,7 @@ def test_bad_settings_are_one_sentence_and_exit_code_2(
     assert error.count("\n") == 1
 
 
-def test_a_folder_without_pictures_and_results_that_are_there_are_refused(
+def test_a_folder_without_pictures_and_existing_results_are_refused(
     normal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()

@@ -1,4 +1,4 @@
-"""tools.threshold as a command."""
+"""The command threshold: what it prints, changes and refuses."""
 
 import json
 import shutil
@@ -62,7 +62,7 @@ def graph_of(path: Path) -> tuple[str, bytes]:
 
 @pytest.fixture
 def old_engine(engine) -> Path:
-    """A file from before left-out scores were kept."""
+    """A file of an earlier version, without left-out scores."""
     spec, model = read_engine(engine)
     raw = json.loads(spec.to_json())
     del raw["left_out"]
@@ -70,9 +70,7 @@ def old_engine(engine) -> Path:
     return engine
 
 
-def test_without_options_it_tells_how_thresholds_were_chosen_and_what_each_rule_gives(
-    engine, capsys
-):
+def test_without_options_thresholds_and_those_of_each_rule_are_printed(engine, capsys):
     before = engine.read_bytes()
     assert threshold([str(engine)]) == 0
     text = capsys.readouterr().out
@@ -109,7 +107,7 @@ def test_thresholds_set_by_hand_change_the_spec_and_not_the_graph(engine, capsys
     assert [p.name for p in engine.parent.iterdir()] == ["e.onnx"]
 
 
-def test_choosing_anew_undoes_what_was_set_by_hand(engine):
+def test_refitting_undoes_a_threshold_set_by_hand(engine):
     graph, before = graph_of(engine), read_spec(engine)
     threshold([str(engine), "--set", "image=0.31", "pixel=0.4"])
     assert threshold([str(engine), "--refit"]) == 0
@@ -144,7 +142,7 @@ def test_a_rule_and_its_parameters_reach_the_spec(engine, options, rule, paramet
     assert (spec.threshold_rule.rule, spec.threshold_rule.parameters) == (rule, parameters)
 
 
-def test_another_file_is_written_when_asked_for(engine, tmp_path):
+def test_out_names_another_file_to_write(engine, tmp_path):
     before = engine.read_bytes()
     assert (
         threshold([str(engine), "--set", "image=1", "--out", str(tmp_path / "n" / "o.onnx")]) == 0
@@ -153,7 +151,7 @@ def test_another_file_is_written_when_asked_for(engine, tmp_path):
     assert OnnxEngine(tmp_path / "n" / "o.onnx").spec.image_threshold == 1
 
 
-def test_new_good_pictures_choose_thresholds_from_the_engine_itself(engine, tmp_path):
+def test_new_good_pictures_choose_thresholds(engine, tmp_path):
     folder = folder_of(tmp_path / "new", range(100, 112))
     assert threshold([str(engine), "--refit", "--normal", str(folder), "--threads", "1"]) == 0
     spec = read_spec(engine)
@@ -165,13 +163,13 @@ def test_new_good_pictures_choose_thresholds_from_the_engine_itself(engine, tmp_
     assert len(spec.left_out.scores) == 9
 
 
-def test_good_pictures_that_the_engine_holds_are_refused_by_name(engine, tmp_path, capsys):
+def test_pictures_that_the_engine_was_fitted_on_are_refused_by_name(engine, tmp_path, capsys):
     folder = folder_of(tmp_path / "mixed", range(8, 12))
     assert threshold([str(engine), "--refit", "--normal", str(folder)]) == 2
     assert "8.png is one of the pictures that the engine was fitted on" in capsys.readouterr().err
 
 
-def test_bad_pictures_part_the_classes_with_the_highest_f1(engine, tmp_path):
+def test_f1_max_separates_good_and_bad_pictures(engine, tmp_path):
     folder = folder_of(tmp_path / "bad", range(200, 205), spot=True)
     before = read_spec(engine)
     command = [str(engine), "--refit", "--rule", "f1_max", "--anomalous", str(folder)]
@@ -211,16 +209,16 @@ def test_frames_of_a_stream_count_in_blocks(engine, tmp_path):
         (["--set", "pixel=-1"], "pixel threshold must be above 0, not -1"),
         (["--set", "pixel=1e-9"], "is not above"),
         (["--set", "image=1", "image=2"], "names the same threshold twice"),
-        (["--rule", "iqr"], "add --refit"),
+        (["--rule", "iqr"], "need --refit: add it"),
         (["--refit", "--promise", "1/100"], "or take at least 299 of them"),
         (["--refit", "--rule", "iqr", "--q", "3"], "iqr has no parameter q; it has k"),
         (["--refit", "--rule", "f1_max"], "f1_max needs anomalous pictures"),
         (["--refit", "--normal", "nowhere"], "nowhere does not exist"),
         (["--refit", "--anomalous", "nowhere", "--rule", "f1_max"], "nowhere does not exist"),
-        (["--refit", "--ordered"], "--ordered says how --normal was taken"),
+        (["--refit", "--ordered"], "--ordered describes the pictures of --normal: add --normal"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence_and_leaves_the_file(engine, capsys, options, message):
+def test_a_refusal_is_one_sentence_and_leaves_the_file(engine, capsys, options, message):
     before = engine.read_bytes()
     assert threshold([str(engine), *options]) == 2
     error = capsys.readouterr().err
@@ -247,11 +245,11 @@ def test_malformed_arguments_are_a_usage_error(engine, options):
     assert caught.value.code == 2
 
 
-def test_a_read_only_file_is_left_alone(engine, tmp_path, capsys):
+def test_a_read_only_file_is_not_changed(engine, tmp_path, capsys):
     before = engine.read_bytes()
     engine.chmod(0o444)
     assert threshold([str(engine), "--set", "image=1"]) == 2
-    assert "is read-only; --out writes another one" in capsys.readouterr().err
+    assert "is read-only: name another file with --out" in capsys.readouterr().err
     assert engine.read_bytes() == before
     assert threshold([str(engine), "--set", "image=1", "--out", str(tmp_path / "o.onnx")]) == 0
 
@@ -273,19 +271,19 @@ def test_an_unreadable_picture_is_named(engine, tmp_path, capsys):
 
 def test_a_file_without_left_out_scores_says_so(old_engine, capsys):
     assert threshold([str(old_engine)]) == 0
-    assert "none are kept in this file" in capsys.readouterr().out
+    assert "this file holds none" in capsys.readouterr().out
     assert threshold([str(old_engine), "--refit"]) == 2
     assert "fitted before engines kept the scores" in capsys.readouterr().err
     assert threshold([str(old_engine), "--set", "image=0.5"]) == 0
     assert read_spec(old_engine).image_threshold == 0.5
 
 
-def test_the_table_tells_the_thresholds_that_choosing_gives(engine, capsys):
+def test_the_table_shows_the_thresholds_of_each_rule(engine, capsys):
     threshold([str(engine)])
     text = capsys.readouterr().out
-    kept = read_spec(engine).left_out
-    assert kept is not None
+    record = read_spec(engine).left_out
+    assert record is not None
     row = next(line for line in text.splitlines() if line.startswith("conformal  "))
     assert float(row.split()[1]) == pytest.approx(
-        choose_thresholds(read_left_out(kept)).image, rel=1e-5
+        choose_thresholds(read_left_out(record)).image, rel=1e-5
     )

@@ -1,4 +1,4 @@
-"""tools.train as a command: what it refuses, and what lies in its folder."""
+"""The command train: options, refusals and the files in its folder."""
 
 import hashlib
 import json
@@ -50,7 +50,7 @@ def test_pictures_whose_names_are_not_utf8_get_a_digest():
     assert digest == f"2, sha256 {expected[:16]}"
 
 
-def test_fitting_sends_who_asks_for_glass_to_training(tmp_path, capsys):
+def test_fitting_refuses_glass(tmp_path, capsys):
     with pytest.raises(SystemExit):
         fit(["--method", "glass", "--normal", str(tmp_path), "--out", "e.onnx"])
     assert "invalid choice: 'glass'" in capsys.readouterr().err
@@ -81,7 +81,7 @@ def test_the_published_settings_are_the_defaults():
 
 
 @pytest.mark.parametrize("gigabytes", ["nan", "inf", "-1", "much"])
-def test_a_cache_that_is_none_is_refused(gigabytes, capsys):
+def test_a_bad_cache_size_is_refused(gigabytes, capsys):
     with pytest.raises(SystemExit):
         make_parser(LEAST).parse_args([*LEAST, "--cache-gb", gigabytes])
     assert "--cache-gb" in capsys.readouterr().err
@@ -93,7 +93,7 @@ def test_the_help_names_the_learning_rates_that_are_taken():
 
 
 @pytest.mark.parametrize("size", ["288x", "big", "16", "10x10x10", "99999"])
-def test_a_size_that_is_none_is_refused(size, capsys):
+def test_a_bad_size_is_refused(size, capsys):
     with pytest.raises(SystemExit):
         make_parser(LEAST).parse_args([*LEAST, "--size", size])
     assert "--size" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Short trainings with tools.train, on generated pictures."""
+"""Short trainings with the command train, on generated pictures."""
 
 import json
 import signal
@@ -55,11 +55,11 @@ def networks(out):
     }
 
 
-def refused(capsys, *arguments):
+def refusal(capsys, *arguments):
     assert train(*arguments) == 2
-    said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said.startswith("error: ")
-    return said
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    return error
 
 
 def test_it_ends_with_an_engine_beside_checkpoints_log_and_sheet(trained):
@@ -75,22 +75,25 @@ def test_it_ends_with_an_engine_beside_checkpoints_log_and_sheet(trained):
 
 def test_the_spec_says_how_it_was_trained(trained):
     spec = read_spec(trained / "engine.onnx")
-    made = spec.parameters
+    parameters = spec.parameters
     assert (spec.method, spec.name, spec.layers) == ("glass", "bars", ("stride8", "stride16"))
-    assert made["textures"].startswith("built-in")
-    assert made["checkpoint"]["chosen_on"] == (
+    assert parameters["textures"].startswith("built-in")
+    assert parameters["checkpoint"]["chosen_on"] == (
         "normal pictures held out and synthetic defects on them"
     )
-    assert made["checkpoint"]["epoch"] in (1, 2, 3)
-    assert 0 <= made["checkpoint"]["image_auroc_there"] <= 1
-    assert made["distribution"]["chosen_by"] == "auto"
-    assert made["distribution"]["judged"]["points"] >= 0
-    assert made["training"]["epochs"] == 3
-    assert made["training"]["noise"] == 0.015
-    assert (made["training"]["patch_norm"], made["training"]["learning_rate"]) == (1.0, 5e-4)
-    assert (made["dims"], made["hidden"]) == (152, 101)
-    assert made["kernels"]["stride16"]["shape"][2:] == [3, 3]
-    assert made["torch"] == torch.__version__
+    assert parameters["checkpoint"]["epoch"] in (1, 2, 3)
+    assert 0 <= parameters["checkpoint"]["image_auroc_there"] <= 1
+    assert parameters["distribution"]["chosen_by"] == "auto"
+    assert parameters["distribution"]["judged"]["points"] >= 0
+    assert parameters["training"]["epochs"] == 3
+    assert parameters["training"]["noise"] == 0.015
+    assert (parameters["training"]["patch_norm"], parameters["training"]["learning_rate"]) == (
+        1.0,
+        5e-4,
+    )
+    assert (parameters["dims"], parameters["hidden"]) == (152, 101)
+    assert parameters["kernels"]["stride16"]["shape"][2:] == [3, 3]
+    assert parameters["torch"] == torch.__version__
     assert (spec.trained_on["count"], spec.trained_on["held_out"]) == (5, 3)
     assert len(spec.left_out.bank) == 5
     assert spec.threshold_rule.scheme == "held-out"
@@ -108,13 +111,11 @@ def test_after_a_kill_the_same_command_ends_with_the_same_bits(trained, data, tm
     first, second = networks(trained), networks(out)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
-    one, other = (read_spec(place / "engine.onnx") for place in (trained, out))
-    assert one.graph_hash == other.graph_hash
-    assert (one.image_threshold, one.pixel_threshold) == (
-        other.image_threshold,
-        other.pixel_threshold,
-    )
-    assert one.golden == other.golden
+    first_spec, second_spec = (read_spec(place / "engine.onnx") for place in (trained, out))
+    assert first_spec.graph_hash == second_spec.graph_hash
+    assert first_spec.image_threshold == second_spec.image_threshold
+    assert first_spec.pixel_threshold == second_spec.pixel_threshold
+    assert first_spec.golden == second_spec.golden
     assert [line["epoch"] for line in lines(out)] == [1, 2, 3]
 
 
@@ -122,14 +123,14 @@ def test_after_a_kill_the_same_command_ends_with_the_same_bits(trained, data, tm
     ("at", "said"),
     [(1, "nothing is kept"), (2, "run the same command again to resume")],
 )
-def test_ctrl_c_ends_with_a_sentence(data, tmp_path, monkeypatch, capsys, at, said):
+def test_ctrl_c_ends_with_a_sentence(data, tmp_path, monkeypatch, capsys, at, sentence):
     def stop(self, epoch, done, steps):
         if epoch == at:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(_train_watch.TrainingWatch, "progress", stop)
     assert train(data, tmp_path / "out") == 130
-    assert said in capsys.readouterr().err
+    assert sentence in capsys.readouterr().err
     if at == 1:
         return
     assert [line["epoch"] for line in lines(tmp_path / "out")] == [1]
@@ -144,13 +145,13 @@ def test_other_options_for_the_same_folder_are_refused_by_name(trained, data, ca
         (("--seed", "1"), "another seed: 0, not 1"),
         (("--hold-out", "0.5"), "another held out"),
     ):
-        assert what in refused(capsys, data, trained, *more)
+        assert what in refusal(capsys, data, trained, *more)
     assert (trained / "engine.onnx").read_bytes() == before
 
 
 def test_other_defaults_than_those_of_the_training_are_refused(trained, data, capsys, monkeypatch):
     monkeypatch.setattr(options, "PATCH_NORM", 7.0)
-    assert "another patch_norm: 1.0, not 7.0" in refused(capsys, data, trained)
+    assert "another patch_norm: 1.0, not 7.0" in refusal(capsys, data, trained)
 
 
 def test_more_epochs_go_on_from_a_finished_training(data, tmp_path):
@@ -174,9 +175,9 @@ def test_the_paper_protocol_labels_every_figure(data, tmp_path, capsys):
 def test_it_stops_early_and_says_after_how_many_epochs(data, tmp_path):
     more = ("--epochs", "30", "--patience", "2", "--learning-rate", "1e-12")
     assert train(data, tmp_path / "out", *more) == 0
-    made = read_spec(tmp_path / "out" / "engine.onnx").parameters
-    assert made["training"]["trained"] < 30
-    assert made["training"]["trained"] == made["checkpoint"]["epoch"] + 2
+    parameters = read_spec(tmp_path / "out" / "engine.onnx").parameters
+    assert parameters["training"]["trained"] < 30
+    assert parameters["training"]["trained"] == parameters["checkpoint"]["epoch"] + 2
 
 
 def test_textures_foregrounds_and_a_region_reach_the_training(data, tmp_path):
@@ -206,7 +207,7 @@ def test_textures_foregrounds_and_a_region_reach_the_training(data, tmp_path):
 
 def test_two_trainings_never_share_a_folder(data, tmp_path, capsys):
     with sole_writer(tmp_path):
-        assert "another run is writing" in refused(capsys, data, tmp_path)
+        assert "another run is writing" in refusal(capsys, data, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -229,21 +230,21 @@ def test_bad_input_is_refused_in_one_sentence(data, tmp_path, capsys):
         (("--device", "teapot"), "torch cannot use device 'teapot'"),
         (("--false-alarm-rate", "0.001"), "normal pictures"),
     ):
-        assert what in refused(capsys, data, out, *map(str, more)), more
+        assert what in refusal(capsys, data, out, *map(str, more)), more
         assert not out.exists(), more
 
 
 def test_too_few_or_unreadable_pictures_are_refused(tmp_path, capsys):
     two = class_folder(tmp_path / "two", good=2)
-    assert "2 normal pictures are too few" in refused(capsys, two, tmp_path / "out")
+    assert "2 normal pictures are too few" in refusal(capsys, two, tmp_path / "out")
     broken = class_folder(tmp_path / "broken", good=4)
     for path in sorted((broken / "train" / "good").iterdir())[:2]:
         path.write_bytes(b"no picture")
-    assert "2 of 4 pictures of bars cannot be read" in refused(capsys, broken, tmp_path / "out")
+    assert "2 of 4 pictures of bars cannot be read" in refusal(capsys, broken, tmp_path / "out")
     both = class_folder(tmp_path / "both" / "a", good=3).parent.parent
     class_folder(tmp_path / "both" / "b", good=3)
-    assert "error" in refused(capsys, both, tmp_path / "out")
-    assert "needs test pictures" in refused(
+    assert "error" in refusal(capsys, both, tmp_path / "out")
+    assert "needs test pictures" in refusal(
         capsys, class_folder(tmp_path / "alone"), tmp_path / "out", "--paper-protocol"
     )
     assert SHORT[0] == "--size"

@@ -12,9 +12,9 @@ from inspector.core.picture_files import PICTURE_SUFFIXES, natural_key, pictures
 from inspector.sources.image_folder import ImageFolderSource
 from inspector.sources.options import ImageFolderOptions
 from inspector.sources.uri import kind_of
+from inspector.synthetic.picture_video import list_labelled_pictures
 from learning.datasets.pictures import list_pictures
 from learning.normals import from_folder
-from tools.make_video import labelled_pictures
 
 NAMES = ["1.pgm", "2.PNG", "9.jp2", "10.tif", "web 3.webp"]
 
@@ -42,7 +42,7 @@ def test_all_readers_read_the_same_pictures_in_the_same_order(folder):
         inspected.append(frame.name)
     assert inspected == NAMES
     assert [path.name for path in list_pictures(folder)] == NAMES
-    assert [item.path.name for item in labelled_pictures(folder, None)] == NAMES
+    assert [item.path.name for item in list_labelled_pictures(folder, None)] == NAMES
     assert [path.name for path in pictures_below(folder)] == NAMES
 
 

@@ -76,7 +76,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
 
 
 def test_a_backbone_that_must_be_exported_names_the_command():
-    with pytest.raises(ConfigError, match=r"tools\.export_backbone wide_resnet50_2 --out"):
+    with pytest.raises(ConfigError, match=r"line-inspector export-backbone wide_resnet50_2 --out"):
         zoo.resolve("wide_resnet50_2")
 
 

@@ -111,7 +111,7 @@ def test_a_missing_or_damaged_file_is_refused(normal, tmp_path, capsys, content,
         (["--weights", "w.pth", "--backbone", "b.onnx"], "leave them out for b.onnx"),
         (["--weights", "w.pth", "--backbone", "vgg"], "'vgg' is unknown"),
         (["--weights", "none.pth", "--backbone", "resnet18"], "none.pth cannot be read"),
-        (["--backbone", "wide_resnet50_2"], "python -m tools.export_backbone wide_resnet50_2"),
+        (["--backbone", "wide_resnet50_2"], "line-inspector export-backbone wide_resnet50_2"),
         (["--out", "e.pth"], "must end in .onnx"),
         (["--out", "b.onnx", "--backbone", "b.onnx"], "b.onnx is the file of the backbone"),
         (

@@ -87,7 +87,7 @@ def test_what_is_no_published_bank_is_refused_by_name(place, tmp_path, capsys, c
         (["--top-k", "0"], "top_k must be at least 1"),
         (["--resize", "60"], "smaller than the input of 64"),
         (["--backbone", DEFAULT], "no layer 'block3'"),
-        (["--backbone", "dinov3_vitb16"], "python -m tools.export_backbone dinov3_vitb16"),
+        (["--backbone", "dinov3_vitb16"], "line-inspector export-backbone dinov3_vitb16"),
         (["--top-fraction", "2"], "top_fraction must lie"),
         (["--sigma", "-1"], "sigma must be at least 0"),
     ],

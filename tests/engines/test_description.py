@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools._text import describe_backbone
+from engines.description import describe_backbone
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Writes pictures and H.264 videos, for the commands that make test data."""
+"""Writes the pictures and H.264 videos of test data, and reads the pictures they come from."""
 
 import os
 from collections.abc import Callable
@@ -17,31 +17,38 @@ from inspector.core.files import write_whole
 
 
 def write_picture(path: Path, image: Image) -> None:
-    """Writes (H, W) or (H, W, 3) BGR as the suffix says. Raises SinkError."""
+    """image: (H, W) grey or (H, W, 3) BGR, uint8. The suffix of path names the format.
+
+    Raises SinkError if the file cannot be written.
+    """
     _, data = cv2.imencode(path.suffix, image)
     write_whole(path, data.tobytes(), "picture ", sync=False)
 
 
-def readable_pictures(
-    files: list[Path], told: Callable[[str], None]
+def split_readable(
+    files: list[Path], on_skipped: Callable[[str], None]
 ) -> tuple[list[Path], list[Path]]:
-    """The files that decode and those that do not; each of those is told, none left is refused."""
-    good, bad = [], []
+    """The files that can be decoded, and the others.
+
+    on_skipped: is called with a sentence for each file that cannot be decoded. Raises DataError if
+    no file can be decoded.
+    """
+    readable, unreadable = [], []
     for path in files:
         try:
             decode_picture(path)
         except DataError as exc:
-            told(f"skipped: {exc}")
-            bad.append(path)
+            on_skipped(f"skipped: {exc}")
+            unreadable.append(path)
         else:
-            good.append(path)
-    if not good:
+            readable.append(path)
+    if not readable:
         raise DataError(f"none of the {len(files)} pictures in {files[0].parent} can be decoded")
-    return good, bad
+    return readable, unreadable
 
 
 class H264Writer:
-    """A new H.264 MP4 at a constant rate; the file appears under its name when it is complete.
+    """Writes an H.264 MP4 at a constant rate. The file gets its name when it is complete.
 
     hw: even height and width. crf: 0 (no loss) to 51.
     """
@@ -72,9 +79,9 @@ class H264Writer:
         self._time_base = 1 / rate
 
     def write(self, image: Image) -> None:
-        """image: (H, W, 3) uint8 BGR of the size given before. Raises SinkError."""
+        """image: (H, W, 3) uint8 BGR of the size of the video. Raises SinkError."""
         if image.shape != (*self._hw, 3):
-            raise ValueError(f"a frame of {image.shape} in a video of {self._hw}")
+            raise ValueError(f"the shape of a frame must be {(*self._hw, 3)}, not {image.shape}")
         planes = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
         frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         frame.pts, frame.time_base = self.frames, self._time_base

@@ -1,0 +1,72 @@
+"""Describes an engine in text for people."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engines import golden
+from engines.spec import EngineSpec
+from engines.spec_fields import PictureStatistics
+
+
+def describe_engine(spec: EngineSpec) -> dict[str, str]:
+    """Name of a line -> its text, for everything that an engine file says about itself."""
+    pictures = golden.unpack(spec)
+    return {
+        "name": f"{spec.name}, format {spec.format}, made {spec.created_utc or 'at unknown time'}",
+        "method": f"{spec.method}, {plain_values(spec.parameters)}",
+        "backbone": f"{describe_backbone(spec.backbone, spec.layers)}, "
+        f"licence {spec.licence or 'none'}",
+        "frames": f"{_size(spec.frame_hw)}, resized to {_size(spec.resize.input_hw)}, "
+        f"crop {spec.resize.crop}, {spec.resize.kind}",
+        "map": f"{_size(spec.map_hw)}, {spec.precision}",
+        "region": _region(spec),
+        "image threshold": f"{spec.image_threshold:.6g}",
+        "pixel threshold": f"{spec.pixel_threshold:.6g}",
+        "threshold rule": "; ".join(spec.threshold_rule.sentences()),
+        "display range": f"{spec.display_range[0]:.4g} to {spec.display_range[1]:.4g}",
+        "trained on": plain_values(spec.trained_on),
+        "good pictures": _statistics(spec.good_pictures),
+        "parity": plain_values(spec.parity),
+        "golden pictures": "none" if pictures is None else str(len(pictures.scores)),
+        "graph sha256": spec.graph_hash,
+        "versions": plain_values(spec.versions),
+        "seed": str(spec.seed),
+    }
+
+
+def describe_backbone(name: str, layers: Sequence[str]) -> str:
+    """Name and layers in one line; name is "" for a method without a backbone."""
+    listed = f"layers {', '.join(layers)}" if layers else "no layers"
+    return f"{name or 'none'}, {listed}"
+
+
+def plain_values(values: Mapping[str, Any]) -> str:
+    """Names and values in one line: floats with three digits, inner mappings in parentheses."""
+    return ", ".join(f"{key} {_plain(value)}" for key, value in values.items())
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, Mapping):
+        return f"({plain_values(value)})"
+    return str(value)
+
+
+def _statistics(good: PictureStatistics | None) -> str:
+    """Grey levels from the lowest to the highest good picture."""
+    if good is None:
+        return "not measured"
+    ends = ((row.name, row.quantiles[0], row.quantiles[-1]) for row in good.figures)
+    ranges = (f"{name} {lowest:.4g} to {highest:.4g}" for name, lowest, highest in ends)
+    return f"{good.count}, {', '.join(ranges)}"
+
+
+def _size(hw: tuple[int, int]) -> str:
+    return f"{hw[1]}x{hw[0]}"
+
+
+def _region(spec: EngineSpec) -> str:
+    if spec.roi is None:
+        return "whole frame"
+    return f"{len(spec.roi.inspect)} polygons to inspect, {len(spec.roi.ignore)} to ignore"
