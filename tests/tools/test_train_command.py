@@ -120,7 +120,7 @@ def test_after_a_kill_the_same_command_ends_with_the_same_bits(trained, data, tm
 
 
 @pytest.mark.parametrize(
-    ("at", "said"),
+    ("at", "sentence"),
     [(1, "nothing is kept"), (2, "run the same command again to resume")],
 )
 def test_ctrl_c_ends_with_a_sentence(data, tmp_path, monkeypatch, capsys, at, sentence):
