@@ -31,7 +31,10 @@ class LineSender:
         self._socket: socket.socket | None = None
 
     def wants(self, record: Mapping[str, Any]) -> bool:
-        return not self._options.only_fail or record.get("verdict") == "FAIL"
+        """With only_fail, one record for each frame that fails: its `measured` record repeats the
+        verdict."""
+        failed = record["type"] == "verdict" and record["verdict"] == "FAIL"
+        return not self._options.only_fail or failed
 
     def send(self, records: Sequence[QueuedRecord], timeout_s: float) -> None:
         if self._socket is None:
