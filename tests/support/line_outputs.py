@@ -33,7 +33,7 @@ class LineSender:
     def wants(self, record: Mapping[str, Any]) -> bool:
         """With only_fail, one record for each frame that fails: its `measured` record repeats the
         verdict."""
-        failed = record["type"] == "verdict" and record["verdict"] == "FAIL"
+        failed = record.get("type") == "verdict" and record["verdict"] == "FAIL"
         return not self._options.only_fail or failed
 
     def send(self, records: Sequence[QueuedRecord], timeout_s: float) -> None:
