@@ -23,7 +23,7 @@ from inspector.core.protocols import Sink, Source
 from inspector.core.records import new_run_id
 from inspector.core.types import RunInfo
 from inspector.measure.analyzer import MapAnalyzer
-from inspector.measure.summary import DefectSummary
+from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs import SINKS
 from inspector.outputs.folder import (
     DEFECTS,

@@ -12,7 +12,7 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import InspectorError
 from inspector.core.protocols import Source
 from inspector.core.types import RunInfo
-from inspector.measure.summary import DefectSummary
+from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs.folder import write_summary
 from inspector.outputs.queued import QueuedOutput
 from inspector.pipeline.runner import Pipeline

@@ -20,7 +20,7 @@ from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
 from inspector.outputs.window import CLOSE, PAUSE, QUIT, Window
 from inspector.run import Result, Run
-from inspector.summary import SessionSummary
+from inspector.session_summary import SessionSummary
 
 ANOMALY: Final = 3
 INTERRUPTED: Final = 130

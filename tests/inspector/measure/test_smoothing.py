@@ -1,4 +1,4 @@
-"""Smoothing that is cheap must still be the smoothing it says."""
+"""Compares the fast smoothing with the exact smoothing."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ def test_a_blur_is_a_gaussian_of_its_sigma(sigma: float) -> None:
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 45, 90, 150])
-def test_a_line_answers_more_to_a_line_kernel_than_to_a_round_one(degrees: int) -> None:
+def test_a_line_kernel_gives_a_line_a_stronger_response_than_a_round_kernel(degrees: int) -> None:
     values = np.zeros((120, 120), np.float32)
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     ends = [(round(60 - 30 * d * c), round(60 - 30 * d * s)) for d in (-1, 1)]
