@@ -1,4 +1,4 @@
-"""A backend that computes wrong values never inspects a frame."""
+"""Tests that a backend with wrong results never inspects a frame."""
 
 import dataclasses
 import json
@@ -55,12 +55,14 @@ def test_a_wrong_backend_ends_the_run_before_the_first_frame(
 ) -> None:
     result = inspect(clip, engine, *WRONG)
     assert result.code == 6
-    assert "the wrong backend does not compute what the engine's method says" in result.stderr
+    assert (
+        "the wrong backend does not give the reference outputs of the engine file" in result.stderr
+    )
     assert "score by 0.1" in result.stderr
     assert not result.out.exists()
 
 
-def test_falling_back_is_stated(inspect: Inspect, clip: Path, engine: Path, wrong: None) -> None:
+def test_a_fallback_is_reported(inspect: Inspect, clip: Path, engine: Path, wrong: None) -> None:
     result = inspect(clip, engine, *WRONG, "--on-parity-failure", "fallback")
     assert result.code == 0
     assert sorted(path.name for path in result.out.iterdir()) == RESULTS
@@ -102,9 +104,9 @@ def test_a_converted_engine_falls_back_to_the_float32_file_it_was_made_from(
     assert read_log(result.out / "inspections.jsonl")[0]["judged_by"] == by
     assert f"with {changed} and the thresholds of {half}" in result.summary["warnings"][0]
     assert result.summary["image_threshold"] == limit
-    right = inspect(clip, engine, "--overwrite")
-    assert right.summary["judged_by"]["path"] == str(engine)
-    assert right.summary["failed"] == result.summary["failed"]
+    expected = inspect(clip, engine, "--overwrite")
+    assert expected.summary["judged_by"]["path"] == str(engine)
+    assert expected.summary["failed"] == result.summary["failed"]
 
 
 def test_a_converted_engine_may_not_fall_back_to_half_precision(
@@ -147,7 +149,7 @@ def test_an_engine_file_that_is_replaced_during_the_start_is_refused(
     assert not result.out.exists()
 
 
-def test_a_run_ends_if_the_fall_back_fails_too(
+def test_a_run_ends_if_the_fallback_fails_too(
     inspect: Inspect, clip: Path, engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(BACKENDS, "onnx", "wrong_backend:WrongEngine")
@@ -187,13 +189,13 @@ def test_the_check_uses_the_verdict_rule_of_the_run(
 ) -> None:
     """No defect on a golden map is as long as this rule demands, so no picture fails."""
     verdicts: list[bool] = []
-    failed = Judge.failed
+    fails = Judge.fails
 
     def record_verdict(self: Judge, score: float, defects: Sequence[Defect]) -> bool:
-        verdicts.append(failed(self, score, defects))
+        verdicts.append(fails(self, score, defects))
         return verdicts[-1]
 
-    monkeypatch.setattr(Judge, "failed", record_verdict)
+    monkeypatch.setattr(Judge, "fails", record_verdict)
     rule = ["--set", "verdict.rule=defects", "--set", "verdict.min_length_px=10000"]
     result = inspect(clip, engine, *rule, "--set", "engine.batch=3")
     assert result.code == 0
