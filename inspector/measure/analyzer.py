@@ -30,7 +30,7 @@ large at its ends by about as much as at its sides. Of a weak defect it may show
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class _FrameRegion:
     """One region of the map, in map and in frame pixels."""
 
     region: MapRegion
@@ -100,7 +100,7 @@ class MapAnalyzer:
         return open_map(anomaly_map, self._options.opening_px)
 
     def _find_outlines(
-        self, view: _MapOnFrame, candidates: list[_Candidate], rank: int
+        self, view: _MapOnFrame, candidates: list[_FrameRegion], rank: int
     ) -> list[tuple[Outline, str | None]]:
         """Refined outlines of one region, or its outline on the map with the reason."""
         candidate = candidates[rank]
@@ -122,7 +122,7 @@ class MapAnalyzer:
         return limit is None or size is None or size >= limit
 
     def _make_defect(
-        self, view: _MapOnFrame, candidate: _Candidate, outline: Outline, note: str | None
+        self, view: _MapOnFrame, candidate: _FrameRegion, outline: Outline, note: str | None
     ) -> Defect:
         points = outline.outer
         length, orientation = shape.max_feret(points)
@@ -180,7 +180,7 @@ class MapAnalyzer:
         )
 
     def _compute_scores(
-        self, view: _MapOnFrame, candidate: _Candidate, outline: Outline
+        self, view: _MapOnFrame, candidate: _FrameRegion, outline: Outline
     ) -> tuple[float, float]:
         """Peak and mean of the region, or of the outline if the region was split."""
         if outline.parts == 1:
@@ -211,16 +211,16 @@ class MapAnalyzer:
         )
 
 
-def _find_candidates(view: _MapOnFrame) -> list[_Candidate]:
+def _find_candidates(view: _MapOnFrame) -> list[_FrameRegion]:
     candidates = []
     for region in find_regions(view.anomaly_map, view.pixel_threshold):
         peak, mean = score_region(view.anomaly_map, region)
         polygons = tuple(view.to_frame.apply(p) for p in region.polygons)
-        candidates.append(_Candidate(region, polygons, peak, mean))
+        candidates.append(_FrameRegion(region, polygons, peak, mean))
     return sorted(candidates, key=lambda candidate: -candidate.peak)
 
 
-def _outline_from_map(candidate: _Candidate) -> Outline:
+def _outline_from_map(candidate: _FrameRegion) -> Outline:
     area = shape.region_area(candidate.polygons, candidate.region.holes)
     length_u = MAP_LENGTH_U * shape.min_feret(candidate.outer)
     polygons, holes = candidate.polygons, candidate.region.holes

@@ -6,7 +6,14 @@ from typing import Final
 import numpy as np
 
 from inspector.core.arrays import Mask
-from inspector.measure.smoothing import LINES, ROUND, Float32Array, Kernel, blur, line_responses
+from inspector.measure.smoothing import (
+    LINES,
+    ROUND,
+    Float32Array,
+    Kernel,
+    blur,
+    compute_line_responses,
+)
 
 NOISE_FLOOR: Final = 2.0
 """Grey levels that count as noise at every scale. No camera is more exact."""
@@ -118,7 +125,7 @@ def _find_line_cue(patch: Float32Array, core: Core, ring: Mask) -> Cue:
     weights = (axes[:, -1] / spreads[-1]).astype(np.float32)
     score = np.asarray((patch - centre) @ weights, dtype=np.float32)
     cues = []
-    for kernel, (bright, dark) in zip(LINES, line_responses(score, LINES), strict=True):
+    for kernel, (bright, dark) in zip(LINES, compute_line_responses(score, LINES), strict=True):
         for sign, response in ((1.0, bright), (-1.0, -dark)):
             place, surprise = _find_surprise(response, core, ring, kernel)
             amplitude = max(float(response.flat[place]), 1e-6)

@@ -24,7 +24,7 @@ from inspector.measure.smoothing import (
     ROUND,
     Float32Array,
     Kernel,
-    angles_near,
+    choose_angles,
     grow_mask,
     smooth,
 )
@@ -46,7 +46,7 @@ FINEST_SHARE: Final = 0.1
 texture, not of the defect."""
 
 THIN_RATIO: Final = 5.0
-"""Length over twice the inscribed radius. From here on a defect is smoothed with line kernels."""
+"""Length over twice the inscribed radius. Above it a defect is smoothed with line kernels."""
 
 LINE_SIGMAS: Final = (4.0, 8.0, 16.0)
 """Standard deviations of the line kernels along the line, in pixels."""
@@ -148,7 +148,7 @@ def _choose_scales(kernel: Kernel, mask: Mask) -> tuple[list[float], tuple[int, 
 
 
 def _choose_directions(length: float, width: float, direction: float) -> tuple[int, ...]:
-    return angles_near(direction, REACH_DEGREES) if STRAIGHT_RATIO * width < length else ANGLES
+    return choose_angles(direction, REACH_DEGREES) if STRAIGHT_RATIO * width < length else ANGLES
 
 
 def _measure_calipers(mask: Mask) -> tuple[float, float, float]:

@@ -14,8 +14,7 @@ from inspector.measure.patch import Patch
 from inspector.measure.smoothing import Float32Array, grow_mask
 
 LEVEL_STEP: Final = 0.1
-"""Share of the amplitude. Outlines this much below and above the edge level show how sharp the edge
-is."""
+"""Share of the amplitude. Outlines at lower and higher levels by this share show the sharpness."""
 
 EDGE_U_PX: Final = 0.25
 """Standard uncertainty of the position of a sharp edge, in pixels of the patch."""

@@ -1,4 +1,4 @@
-"""Smooths with a Gaussian that is round, or long along the best of several directions."""
+"""Smooths with Gaussians: round ones, and long ones in several directions."""
 
 import math
 from dataclasses import dataclass
@@ -77,10 +77,10 @@ def smooth(
     """Smooths (h, w). For a line kernel the result is the largest value over the angles."""
     if not kernel.line:
         return blur(contrast, kernel.across)
-    return line_responses(contrast, (kernel,), angles)[0][0]
+    return compute_line_responses(contrast, (kernel,), angles)[0][0]
 
 
-def line_responses(
+def compute_line_responses(
     contrast: Float32Array, kernels: tuple[Kernel, ...], angles: tuple[int, ...] = ANGLES
 ) -> list[tuple[Float32Array, Float32Array]]:
     """Smooths along each angle. Returns two (h, w) for each kernel: the largest and the smallest
@@ -97,7 +97,7 @@ def line_responses(
         turn[:, 2] += ((side - width) / 2, (side - height) / 2)
         turned = cv2.warpAffine(contrast, turn, (side, side), borderMode=cv2.BORDER_REPLICATE)
         for index, kernel in enumerate(kernels):
-            size = (_taps(kernel.along), _taps(kernel.across))
+            size = (_kernel_size(kernel.along), _kernel_size(kernel.across))
             rows = cv2.GaussianBlur(turned, size, kernel.along, sigmaY=kernel.across)
             back = cv2.warpAffine(
                 rows, turn, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -110,13 +110,13 @@ def line_responses(
     return extremes
 
 
-def _taps(sigma: float) -> int:
+def _kernel_size(sigma: float) -> int:
     """Kernel size for three sigmas on each side. OpenCV's default of four sigmas takes a third
     longer and adds 0.3 % of the weight."""
     return 2 * math.ceil(3 * sigma) + 1
 
 
-def angles_near(degrees: float, reach: float) -> tuple[int, ...]:
+def choose_angles(degrees: float, reach: float) -> tuple[int, ...]:
     """The members of ANGLES within `reach` degrees of a direction."""
     return tuple(a for a in ANGLES if abs((a - degrees + 90) % 180 - 90) <= reach)
 

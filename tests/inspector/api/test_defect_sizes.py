@@ -21,10 +21,10 @@ from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.options import MeasureOptions
 from inspector.measure.severity import SeverityLimits
 
-Array = np.ndarray[Any, np.dtype[Any]]
+AnyArray = np.ndarray[Any, np.dtype[Any]]
 
 
-def make_mask(*boxes: tuple[int, int, int, int], hw: tuple[int, int] = (100, 120)) -> Array:
+def make_mask(*boxes: tuple[int, int, int, int], hw: tuple[int, int] = (100, 120)) -> AnyArray:
     """True in each box (x0, y0, x1, y1)."""
     mask = np.zeros(hw, np.bool_)
     for x0, y0, x1, y1 in boxes:
@@ -66,7 +66,7 @@ def test_the_documented_use() -> None:
         SQUARES.repeat(2, axis=1)[:, ::2],
     ],
 )
-def test_every_kind_of_mask_gives_the_same_sizes(mask: Array) -> None:
+def test_every_kind_of_mask_gives_the_same_sizes(mask: AnyArray) -> None:
     metrics = DefectSizeAnalyzer().analyze_defects(mask)
     assert sorted(metrics.defect_areas_px) == pytest.approx([8.5, 99.5, 399.5])
 
@@ -212,7 +212,7 @@ def test_a_tilted_camera_is_measured_on_the_plane() -> None:
 def test_a_mask_of_a_batch_is_measured_when_its_result_is_requested() -> None:
     requested: list[int] = []
 
-    def stream() -> Iterator[Array]:
+    def stream() -> Iterator[AnyArray]:
         for number in itertools.count():
             requested.append(number)
             yield SQUARES

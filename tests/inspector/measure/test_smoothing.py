@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inspector.measure.smoothing import Kernel, angles_near, blur, smooth
+from inspector.measure.smoothing import Kernel, blur, choose_angles, smooth
 
 
 @pytest.mark.parametrize("sigma", [2.0, 3.5, 6.0, 10.0])
@@ -24,9 +24,9 @@ def test_a_line_kernel_gives_a_line_a_stronger_response_than_a_round_kernel(degr
     cv2.line(values, ends[0], ends[1], 1.0, 1)
     line, round_ = Kernel(1.2, 8.0), Kernel(3.5, 3.5)
     assert smooth(values, line)[60, 60] > 2 * smooth(values, round_)[60, 60]
-    near, far = angles_near(degrees, 10.0), angles_near(degrees + 90, 10.0)
+    near, far = choose_angles(degrees, 10.0), choose_angles(degrees + 90, 10.0)
     assert smooth(values, line, near)[60, 60] > 3 * smooth(values, line, far)[60, 60]
 
 
 def test_directions_wrap_around() -> None:
-    assert angles_near(178.0, 20.0) == (0, 15, 165)
+    assert choose_angles(178.0, 20.0) == (0, 15, 165)
