@@ -33,8 +33,9 @@ class LineSender:
     def wants(self, record: Mapping[str, Any]) -> bool:
         """With only_fail, one record for each frame that fails: its `measured` record repeats the
         verdict."""
-        failed = record.get("type") == "verdict" and record["verdict"] == "FAIL"
-        return not self._options.only_fail or failed
+        if not self._options.only_fail:
+            return True
+        return record.get("type") == "verdict" and record.get("verdict") == "FAIL"
 
     def send(self, records: Sequence[QueuedRecord], timeout_s: float) -> None:
         if self._socket is None:
