@@ -9,7 +9,7 @@ from evaluation.comparison import (
     ClassComparison,
     ComparedEngine,
     Comparison,
-    Difference,
+    MetricDifference,
 )
 from evaluation.result_files import PICTURES
 from evaluation.results import (
@@ -187,7 +187,7 @@ def _engine_row(engine: ComparedEngine, width: int) -> list[str]:
     ]
 
 
-def _difference_text(difference: Difference) -> str:
+def _difference_text(difference: MetricDifference) -> str:
     title = f"{difference.label}: {TITLES[difference.figure]}"
     if difference.value is None:
         return f"{title} undefined: {difference.reason}"

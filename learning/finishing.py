@@ -25,7 +25,7 @@ from learning.fit_record import (
     write_fit_record,
 )
 from learning.graph.assemble import build_graph
-from learning.job import EngineJob, EngineOptions, EngineResult, Progress
+from learning.job import EngineJob, EngineResult, MakeOptions, Progress
 from learning.methods.base import Scorer
 from learning.normals import Normals
 from learning.scoring import ScoredModel, score_normals, trained_on
@@ -44,7 +44,7 @@ GOLDEN: Final = 2
 def make_engine(
     model: Any,
     normals: Normals,
-    options: EngineOptions,
+    options: MakeOptions,
     out: Path,
     progress: Progress,
     *,

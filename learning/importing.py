@@ -13,7 +13,7 @@ from learning.backbones.export import exported_beside, patch_of
 from learning.backbones.zoo import resolve
 from learning.datasets.pictures import list_pictures, read_picture
 from learning.finishing import make_engine
-from learning.job import EngineOptions, EngineResult, Progress
+from learning.job import EngineResult, MakeOptions, Progress
 from learning.methods.base import Scorer
 from learning.normals import MAX_PICTURES, Crop, Normals, from_folder, spread
 from learning.options import option_fields
@@ -140,12 +140,12 @@ def import_checkpoint(
     drop_suspects: bool = False,
 ) -> EngineResult:
     """Writes request.out. name: of the engine, None for the name of its file. sigma: None for the
-    published one. See EngineOptions for the others. Raises what Importer.read and make_engine
+    published one. See MakeOptions for the others. Raises what Importer.read and make_engine
     raise."""
     rule = rule or Rule()
     check_supported(rule, request.count_normals())
     imported = importer.read(request)
-    options = EngineOptions(
+    options = MakeOptions(
         name=name or request.out.stem,
         method=imported.method,
         backbone=imported.backbone,

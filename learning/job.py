@@ -12,7 +12,7 @@ from engines.spec import EngineSpec, ResizeRule, Roi
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
 from learning.backbones.features import Features
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.graph.pixels import blanked
 from learning.methods.base import Method, Scorer
 from learning.methods.feature_source import FeatureSource, SourceRequest
@@ -30,7 +30,7 @@ total."""
 
 
 @dataclass(frozen=True, slots=True)
-class EngineOptions:
+class MakeOptions:
     """Options of an engine, whether its model is fitted, trained or imported.
 
     backbone: file of the backbone; None for a method without one. sigma: of the map's smoothing, in
@@ -59,7 +59,7 @@ class EngineOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class FitOptions(EngineOptions):
+class FitOptions(MakeOptions):
     """Options of an engine that is fitted. scheme: which scores the thresholds are chosen from."""
 
     method: Method[Any]
@@ -93,16 +93,16 @@ class EngineJob:
 
     normals: the normal pictures, as the engine takes them. inside: (H, W) of the engine's input,
     the region that is inspected; None is all of it. canvas: how maps are drawn. Use it in a `with`
-    statement. Raises what EngineOptions.open_source raises, ConfigError for a top_fraction that the
+    statement. Raises what MakeOptions.open_source raises, ConfigError for a top_fraction that the
     method does not use, and DataError for a region without a pixel.
     """
 
-    def __init__(self, options: EngineOptions, normals: Normals, progress: Progress) -> None:
+    def __init__(self, options: MakeOptions, normals: Normals, progress: Progress) -> None:
         self.options, self.normals, self.progress = options, normals, progress
         input_hw = normals.rule.input_hw
         self.source = options.open_source(input_hw)
         self.inside = inspected_pixels(options.roi, normals.rule)
-        self.canvas = Canvas(input_hw, options.sigma, _top_fraction(options), self.inside)
+        self.canvas = MapCanvas(input_hw, options.sigma, _top_fraction(options), self.inside)
         self.seconds: dict[str, float] = {}
         self._started = time.monotonic()
 
@@ -138,7 +138,7 @@ def inspected_pixels(roi: Roi | None, rule: ResizeRule) -> Mask | None:
     return inside
 
 
-def _top_fraction(options: EngineOptions) -> float:
+def _top_fraction(options: MakeOptions) -> float:
     default = options.method.top_fraction
     if default is None and options.top_fraction is not None:
         raise ConfigError(

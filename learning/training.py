@@ -20,7 +20,7 @@ from inspector.core.errors import ConfigError, EngineError
 from inspector.core.files import sole_writer
 from inspector.core.names import names_hash
 from learning.finishing import make_engine
-from learning.job import EngineOptions, EngineResult, Progress, inspected_pixels
+from learning.job import EngineResult, MakeOptions, Progress, inspected_pixels
 from learning.methods.base import Scorer
 from learning.methods.feature_source import FeatureSource
 from learning.normals import Normals
@@ -137,7 +137,7 @@ class TrainingResult(EngineResult):
 def train_engine(
     trainer: Trainer,
     data: TrainingData,
-    options: EngineOptions,
+    options: MakeOptions,
     folder: Path,
     *,
     watch: Watch,

@@ -23,7 +23,7 @@ from inspector.core.names import names_hash
 from learning import checking
 from learning.anomalib.graph import MAP, SCORE, Export
 from learning.anomalib.run import Original, View, Wide
-from learning.anomalib.wrap import Scale, wrap
+from learning.anomalib.wrap import ScoreScale, wrap
 from learning.normals import Normals
 from learning.thresholds import choosing
 from learning.thresholds.changing import record, score_with_engine, with_thresholds
@@ -93,7 +93,7 @@ def import_engine(normals: Normals, job: Import, out: Path) -> EngineSpec:
     return spec
 
 
-Scales = dict[str, tuple[Scale, str]]
+ScoreScales = dict[str, tuple[ScoreScale, str]]
 """Output -> how it is scaled, and how its normalisation is replaced."""
 
 
@@ -112,7 +112,7 @@ def _raw_values(original: Original, pixels: Image) -> Iterator[dict[str, Wide]]:
         yield original.run(pixels[at : at + BATCH])[0]
 
 
-def _scales(export: Export, seen: list[dict[str, Wide]]) -> Scales:
+def _scales(export: Export, seen: list[dict[str, Wide]]) -> ScoreScales:
     """seen: raw values, in parts, the last part of altered pictures.
 
     If the normalisation is known, scores keep anomalib's scale without its clipping, plus 0.5: a
@@ -124,16 +124,18 @@ def _scales(export: Export, seen: list[dict[str, Wide]]) -> Scales:
     }
 
 
-def _scale(export: Export, name: str, seen: list[Wide]) -> tuple[Scale, str]:
+def _scale(export: Export, name: str, seen: list[Wide]) -> tuple[ScoreScale, str]:
     normalised = export.normalised.get(name)
     if normalised is not None and normalised.flat:
         return _from_normals(name, normalised.raw, seen[:-1]), LEFT
     if normalised is not None:
-        return Scale(normalised.raw, normalised.threshold - normalised.span, normalised.span), LEFT
+        return ScoreScale(
+            normalised.raw, normalised.threshold - normalised.span, normalised.span
+        ), LEFT
     lowest, highest = min(part.min() for part in seen), max(part.max() for part in seen)
     if lowest >= 0 and SMALL <= highest <= 1:
         _warn_of_clipping(export, name, seen)
-        return Scale(name, 0.0, 1.0), KEPT
+        return ScoreScale(name, 0.0, 1.0), KEPT
     return _from_normals(name, name, seen[:-1]), NONE
 
 
@@ -150,17 +152,17 @@ def _warn_of_clipping(export: Export, name: str, seen: list[Wide]) -> None:
         )
 
 
-def _from_normals(name: str, tensor: str, seen: list[Wide]) -> Scale:
+def _from_normals(name: str, tensor: str, seen: list[Wide]) -> ScoreScale:
     """Raw scores are not changed, unless they are below 0 or close to it on normal pictures."""
     low, high = float(min(part.min() for part in seen)), float(max(part.max() for part in seen))
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise DataError(f"{name} is {high:g} on every normal picture, so it says nothing")
     if low >= 0 and high >= SMALL:
-        return Scale(tensor, 0.0, 1.0)
-    return Scale(tensor, low, high - low)
+        return ScoreScale(tensor, 0.0, 1.0)
+    return ScoreScale(tensor, low, high - low)
 
 
-def _scaled(scales: Scales, raw: Mapping[str, Wide]) -> tuple[Wide, Wide]:
+def _scaled(scales: ScoreScales, raw: Mapping[str, Wide]) -> tuple[Wide, Wide]:
     maps = scales[MAP][0].of(raw[MAP])
     return maps, scales[SCORE][0].of(raw[SCORE]) if SCORE in scales else maps.max(axis=(1, 2))
 
@@ -210,7 +212,7 @@ def _spec(
     )
 
 
-def _parameters(export: Export, scales: Scales, graph: onnx.ModelProto) -> dict[str, Any]:
+def _parameters(export: Export, scales: ScoreScales, graph: onnx.ModelProto) -> dict[str, Any]:
     """For every output, how the engine computes its value: (value of the tensor - zero) / span."""
     parameters: dict[str, Any] = {"model": export.name or "unknown", "export": export.path.name}
     for name, (scale, became) in scales.items():
@@ -223,7 +225,7 @@ def _parameters(export: Export, scales: Scales, graph: onnx.ModelProto) -> dict[
     return parameters | {"model_bytes": graph.ByteSize()}
 
 
-def _anomalib_limit(export: Export, name: str, scale: Scale) -> float | None:
+def _anomalib_limit(export: Export, name: str, scale: ScoreScale) -> float | None:
     """anomalib's threshold as a score of the engine; None if the file does not say."""
     limit, normalised = export.limits.get(name), export.normalised.get(name)
     if normalised is not None:

@@ -101,7 +101,7 @@ def _rows_and_columns(export: Export, own_hw: tuple[int, int]) -> tuple[_Axis, _
     ramps = np.zeros((1, 3, height, width), np.float32)
     ramps[0, 0] = ((np.arange(height) + 0.5) / height)[:, None]
     ramps[0, 1] = ((np.arange(width) + 0.5) / width)[None, :]
-    session = Session(export.model, {export.seen: None}, export)
+    session = GraphSession(export.model, {export.seen: None}, export)
     (seen,) = session.run([export.seen], {export.input: ramps})
     if seen.ndim != 4 or seen.shape[:2] != (1, 3):
         raise _odd(export)
@@ -135,7 +135,7 @@ def _odd(export: Export) -> ConfigError:
     )
 
 
-class Session:
+class GraphSession:
     """A graph on onnxruntime with further tensors as outputs. extra: name -> sizes, None: unknown.
 
     Raises EngineError if onnxruntime is missing, cannot load it or fails on a picture.
@@ -205,7 +205,7 @@ class Original:
         }
         """Output -> the tensor before its normalisation, if that is known."""
         extra = dict.fromkeys(self.tensors.values())
-        self._session = Session(export.model, extra, export, threads)
+        self._session = GraphSession(export.model, extra, export, threads)
         self._one_by_one = export.one_by_one
 
     def run(self, pixels: Image) -> tuple[dict[str, Wide], dict[str, Wide]]:

@@ -15,7 +15,7 @@ from learning.graph.assemble import MAX_FILE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class ScoreScale:
     """The engine computes (v - zero) / span from a value v of a tensor."""
 
     tensor: str
@@ -29,7 +29,7 @@ class Scale:
 def wrap(
     export: Export,
     view: View,
-    scales: Mapping[str, Scale],
+    scales: Mapping[str, ScoreScale],
     *,
     input_hw: tuple[int, int],
     map_hw: tuple[int, int],
@@ -119,7 +119,7 @@ class _Nodes:
     def add(self, op: str, *inputs: str, **attributes: Any) -> str:
         return self._named(op, inputs, self._fresh(), **attributes)
 
-    def scaled(self, tensor: str, scale: Scale) -> str:
+    def scaled(self, tensor: str, scale: ScoreScale) -> str:
         moved = self.add("Sub", tensor, self._constant(np.float32(scale.zero)))
         return self.add("Div", moved, self._constant(np.float32(scale.span)))
 

@@ -14,7 +14,7 @@ from engines.spec import PRECISIONS
 from inspector.core.errors import ConfigError
 from learning.backbones.features import Features
 from learning.backbones.zoo import DEFAULT, BackboneInfo, describe, resolve
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.methods.feature_source import BackboneSource, FeatureSource, SourceRequest
 from learning.options import option, option_fields
 
@@ -123,16 +123,20 @@ class Scorer(ABC, Generic[ModelT]):
         """What the method keeps of a batch of normal pictures."""
 
     @abstractmethod
-    def measure(self, model: ModelT, embeddings: Embeddings, canvas: Canvas) -> tuple[Maps, Scores]:
+    def measure(
+        self, model: ModelT, embeddings: Embeddings, canvas: MapCanvas
+    ) -> tuple[Maps, Scores]:
         """Maps and scores of the embeddings of pictures."""
 
     @abstractmethod
-    def head(self, model: ModelT, features: Mapping[str, Var], canvas: Canvas) -> tuple[Var, Var]:
+    def head(
+        self, model: ModelT, features: Mapping[str, Var], canvas: MapCanvas
+    ) -> tuple[Var, Var]:
         """Features in the graph -> anomaly map (N, H, W) and score (N,), float32."""
 
     @abstractmethod
     def reference(
-        self, model: ModelT, features: Features, canvas: Canvas
+        self, model: ModelT, features: Features, canvas: MapCanvas
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Maps and scores in float64."""
 

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-from learning.graph.maps import TRUNCATE, Canvas
+from learning.graph.maps import TRUNCATE, MapCanvas
 
 Float = npt.NDArray[np.float64]
 
 
-def draw(scores: Float, canvas: Canvas) -> Float:
+def draw(scores: Float, canvas: MapCanvas) -> Float:
     """Upsampled, smoothed, and with a region the mean over what lies inside it."""
     if canvas.inside is None:
         return _smooth(scores, canvas)
@@ -39,7 +39,7 @@ def _overlaps(cell: int, cells: int, pixels: int) -> Float:
     return np.array([max(0.0, min(p + 1, end) - max(p, start)) for p in range(pixels)])
 
 
-def _smooth(grid: Float, canvas: Canvas) -> Float:
+def _smooth(grid: Float, canvas: MapCanvas) -> Float:
     for axis, out in enumerate(canvas.map_hw):
         cells = grid.shape[axis]
         centres = (np.arange(out) + 0.5) * cells / out - 0.5
@@ -51,6 +51,6 @@ def _smooth(grid: Float, canvas: Canvas) -> Float:
     return gaussian_filter(grid, canvas.sigma, mode="reflect", truncate=TRUNCATE)
 
 
-def image_score(anomaly_map: Float, canvas: Canvas) -> float:
+def image_score(anomaly_map: Float, canvas: MapCanvas) -> float:
     step = canvas.step
     return float(np.sort(anomaly_map[::step, ::step].ravel())[-canvas.top_k :].mean())

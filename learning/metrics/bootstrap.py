@@ -41,7 +41,7 @@ FIGURES: Final[dict[str, Figure]] = {
     "average_precision": Figure(average_precision, curves.average_precision),
     "f1_max": Figure(
         lambda scores, anomalous: f1_max(scores, anomalous)[0],
-        lambda found, alarms: curves.f1(found, alarms).max(axis=-1),
+        lambda detected, alarms: curves.f1(detected, alarms).max(axis=-1),
     ),
 }
 

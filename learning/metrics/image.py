@@ -35,7 +35,7 @@ def auroc(scores: Scores, anomalous: Kinds) -> Metric:
     missing = _missing(counted)
     if missing:
         return Metric.undefined(missing)
-    return Metric(float(curves.area_under_roc(counted.found, counted.alarms)))
+    return Metric(float(curves.area_under_roc(counted.detected, counted.alarms)))
 
 
 def average_precision(scores: Scores, anomalous: Kinds) -> Metric:
@@ -44,7 +44,7 @@ def average_precision(scores: Scores, anomalous: Kinds) -> Metric:
     missing = _missing(counted)
     if missing:
         return Metric.undefined(missing)
-    return Metric(float(curves.average_precision(counted.found, counted.alarms)))
+    return Metric(float(curves.average_precision(counted.detected, counted.alarms)))
 
 
 def f1_max(scores: Scores, anomalous: Kinds) -> tuple[Metric, float]:
@@ -57,13 +57,13 @@ def f1_max(scores: Scores, anomalous: Kinds) -> tuple[Metric, float]:
     missing = _missing(counted)
     if missing:
         return Metric.undefined(missing), math.nan
-    values = curves.f1(counted.found, counted.alarms)
+    values = curves.f1(counted.detected, counted.alarms)
     best = int(np.argmax(values))
     return Metric(float(values[best])), float(counted.thresholds[best])
 
 
 def _missing(counted: Steps) -> str:
     """Why the figures are undefined; empty if they are defined."""
-    if not counted.found.size or not counted.found[-1]:
+    if not counted.detected.size or not counted.detected[-1]:
         return "no anomalous pictures"
     return "" if counted.alarms[-1] else "no normal pictures"

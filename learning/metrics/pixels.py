@@ -16,7 +16,7 @@ from inspector.core.arrays import Map, Mask
 from learning.metrics import bounds, curves
 from learning.metrics.curves import Curve, Floats, Steps
 from learning.metrics.keys import Keys, KeySums, to_keys, to_scores
-from learning.metrics.regions import Labels, Place, Size, check, label
+from learning.metrics.regions import Labels, Place, SizeGroup, check, label
 from learning.metrics.value import Metric
 
 LIMIT: Final = 1 << 21
@@ -29,7 +29,7 @@ BATCH: Final = 1 << 21
 FPR_LIMIT: Final = 0.3
 """Where AUPRO ends, as in the reference evaluation of MVTec AD."""
 
-Group = tuple[Size, Place]
+Group = tuple[SizeGroup, Place]
 
 
 class PixelCurve:
@@ -43,7 +43,7 @@ class PixelCurve:
         self._bits = 0
         self._normal = KeySums.empty(1)
         self._defect: dict[Group, KeySums] = {}
-        self._regions: dict[Group, int] = dict.fromkeys(product(Size, Place), 0)
+        self._regions: dict[Group, int] = dict.fromkeys(product(SizeGroup, Place), 0)
         self._new_normal: list[Keys] = []
         self._new_defect: dict[Group, list[tuple[Keys, Floats]]] = {}
         self._waiting = 0
@@ -86,7 +86,7 @@ class PixelCurve:
         self._settle()
         return self._bits
 
-    def regions(self, size: Size | None = None, place: Place | None = None) -> int:
+    def regions(self, size: SizeGroup | None = None, place: Place | None = None) -> int:
         """How many regions of that size and place were added; None for all."""
         return sum(self._regions[group] for group in _groups(size, place))
 
@@ -95,8 +95,8 @@ class PixelCurve:
         missing = _missing(steps)
         if missing:
             return Metric.undefined(missing)
-        value = float(curves.area_under_roc(steps.found, steps.alarms))
-        return Metric(value, error=self._bound(bounds.area_under_roc(steps.found, steps.alarms)))
+        value = float(curves.area_under_roc(steps.detected, steps.alarms))
+        return Metric(value, error=self._bound(bounds.area_under_roc(steps.detected, steps.alarms)))
 
     def average_precision(self) -> Metric:
         """Step sum, see image.average_precision."""
@@ -104,8 +104,10 @@ class PixelCurve:
         missing = _missing(steps)
         if missing:
             return Metric.undefined(missing)
-        value = float(curves.average_precision(steps.found, steps.alarms))
-        return Metric(value, error=self._bound(bounds.average_precision(steps.found, steps.alarms)))
+        value = float(curves.average_precision(steps.detected, steps.alarms))
+        return Metric(
+            value, error=self._bound(bounds.average_precision(steps.detected, steps.alarms))
+        )
 
     def f1_max(self) -> tuple[Metric, float]:
         """Greatest F1 and the highest threshold that reaches it, see image.f1_max."""
@@ -113,12 +115,12 @@ class PixelCurve:
         missing = _missing(steps)
         if missing:
             return Metric.undefined(missing), math.nan
-        values = curves.f1(steps.found, steps.alarms)
+        values = curves.f1(steps.detected, steps.alarms)
         best = int(np.argmax(values))
-        error = self._bound(bounds.f1_max(steps.found, steps.alarms))
+        error = self._bound(bounds.f1_max(steps.detected, steps.alarms))
         return Metric(float(values[best]), error=error), float(steps.thresholds[best])
 
-    def aupro(self, size: Size | None = None, place: Place | None = None) -> Metric:
+    def aupro(self, size: SizeGroup | None = None, place: Place | None = None) -> Metric:
         """Mean share of a region at or above a threshold, over false positive rates up to 0.3.
 
         The rate is of all normal pixels, also if only some regions are chosen. Bergmann et al., The
@@ -132,7 +134,7 @@ class PixelCurve:
         # Sums of weights such as 1/3 may end a rounding error above 1.
         return Metric(min(curves.area_below(curve.x, curve.y, FPR_LIMIT), 1.0), error=error)
 
-    def pro_curve(self, size: Size | None = None, place: Place | None = None) -> Curve:
+    def pro_curve(self, size: SizeGroup | None = None, place: Place | None = None) -> Curve:
         """The line that aupro() is the area under, from the highest score on: x is the false
         positive rate, y the mean share of a region; all NaN if there are none."""
         keys, steps = self._keys_and_steps()
@@ -215,12 +217,12 @@ def _cumulated(keys: Keys, tables: list[KeySums], column: int) -> Floats:
     return np.cumsum(total, out=total)
 
 
-def _groups(size: Size | None, place: Place | None) -> list[Group]:
-    sizes, places = [size] if size else list(Size), [place] if place else list(Place)
+def _groups(size: SizeGroup | None, place: Place | None) -> list[Group]:
+    sizes, places = [size] if size else list(SizeGroup), [place] if place else list(Place)
     return list(product(sizes, places))
 
 
 def _missing(steps: Steps) -> str:
-    if not steps.found.size or not steps.found[-1]:
+    if not steps.detected.size or not steps.detected[-1]:
         return "no defect pixels"
     return "" if steps.alarms[-1] else "no normal pixels"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from inspector.core.arrays import Mask
 from inspector.core.errors import ConfigError
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.methods.base import Embeddings, Maps, Method, Scorer
 
 FOLDS: Final = 10
@@ -107,7 +107,7 @@ def split_folds(count: int, *, ordered: bool, seed: int, folds: int | None = Non
 def score_left_out(
     method: Method[Any],
     embeddings: Embeddings,
-    canvas: Canvas,
+    canvas: MapCanvas,
     parts: list[Indices],
     *,
     seed: int,
@@ -131,7 +131,7 @@ def score_held_out(
     method: Scorer[Any],
     model: Any,
     embeddings: Embeddings,
-    canvas: Canvas,
+    canvas: MapCanvas,
     *,
     ordered: bool,
     progress: CountScored,
@@ -152,7 +152,11 @@ def peaks_and_levels(maps: Maps, inside: Mask | None) -> tuple[Maps, Maps]:
 
 
 def score_pictures(
-    method: Scorer[Any], model: Any, embeddings: Embeddings, canvas: Canvas, progress: CountScored
+    method: Scorer[Any],
+    model: Any,
+    embeddings: Embeddings,
+    canvas: MapCanvas,
+    progress: CountScored,
 ) -> npt.NDArray[np.float32]:
     """(3, n): scores, peaks, levels."""
     count = len(next(iter(embeddings.values())))

@@ -23,7 +23,7 @@ from learning.finishing import make_engine
 from learning.fitting import fit_engine
 from learning.graph.half_marks import HALF
 from learning.half_precision import halved
-from learning.job import EngineOptions, FitOptions
+from learning.job import FitOptions, MakeOptions
 from learning.methods.glass.method import Glass
 from learning.methods.registry import make_method
 
@@ -57,9 +57,9 @@ def test_products_of_the_backbone_are_half_and_of_the_head_are_not(halves):
 @pytest.mark.parametrize("operator", ["ReduceL2", "Div", "ReduceMax", "TopK", "ReduceMean", "Sub"])
 def test_norms_distances_and_scores_stay_float32(halves, operator):
     types = types_of(halves)
-    found = [types[n.output[0]] for n in halves.graph.node if n.op_type == operator]
-    assert found
-    assert set(found) == {TensorProto.FLOAT}
+    types_found = [types[n.output[0]] for n in halves.graph.node if n.op_type == operator]
+    assert types_found
+    assert set(types_found) == {TensorProto.FLOAT}
 
 
 def test_inputs_and_outputs_keep_the_format(halves, engine_file):
@@ -119,9 +119,9 @@ def test_every_method_passes_the_gate_in_half_precision(method, options, tmp_pat
 
 
 def test_a_trained_engine_passes_the_gate_in_half_precision(tmp_path):
-    wanted = EngineOptions("glass", Glass(), resolve(DEFAULT), threads=1)
+    options = MakeOptions("glass", Glass(), resolve(DEFAULT), threads=1)
     source = tmp_path / "e.onnx"
-    make_engine(model(48, 32, HW), parts(8), wanted, source, lambda *_: None)
+    make_engine(model(48, 32, HW), parts(8), options, source, lambda *_: None)
     done = converted(source, tmp_path / "e16.onnx")
     assert done.findings.failures == ()
     types = types_of(read_engine(tmp_path / "e16.onnx")[1])
@@ -132,10 +132,13 @@ def test_a_verdict_that_half_precision_flips_is_refused_and_leaves_no_file(engin
     """The threshold is set between the two scores of a picture."""
     spec, model = read_engine(engine_file)
     converted(engine_file, tmp_path / "first.onnx")
-    kept = golden.unpack(spec)
-    right, found = kept.scores[1], OnnxEngine(tmp_path / "first.onnx").infer(kept.pixels)[1][1]
-    assert right != found
-    between = dataclasses.replace(spec, image_threshold=float(right + found) / 2)
+    examples = golden.unpack(spec)
+    exact, rounded = (
+        examples.scores[1],
+        OnnxEngine(tmp_path / "first.onnx").infer(examples.pixels)[1][1],
+    )
+    assert exact != rounded
+    between = dataclasses.replace(spec, image_threshold=float(exact + rounded) / 2)
     write_engine(tmp_path / "edge.onnx", model, between)
     with pytest.raises(ParityError, match="the verdict of 1 of 2 pictures"):
         converted(tmp_path / "edge.onnx", tmp_path / "e16.onnx")

@@ -35,17 +35,17 @@ def test_a_share_that_is_none_is_refused(share):
 
 
 def samples(tmp_path, *, masks=True):
-    found = []
+    result = []
     for index in range(4):
         spot = index > 1
         cv2.imwrite(str(tmp_path / f"{index}.png"), picture(index, spot=spot))
         mask = np.zeros(HW, np.uint8)
         mask[10:22, 50:66] = 255
         cv2.imwrite(str(tmp_path / f"{index}_mask.png"), mask)
-        own = (tmp_path / f"{index}_mask.png",) if spot and masks else ()
+        mask_files = (tmp_path / f"{index}_mask.png",) if spot and masks else ()
         kind = "spot" if spot else "good"
-        found.append(Sample(f"{index}", tmp_path / f"{index}.png", kind, "test", own))
-    return tuple(found)
+        result.append(Sample(f"{index}", tmp_path / f"{index}.png", kind, "test", mask_files))
+    return tuple(result)
 
 
 def test_test_pictures_come_with_their_masks_at_the_size_of_the_input(tmp_path):

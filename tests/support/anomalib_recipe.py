@@ -87,5 +87,7 @@ if __name__ == "__main__":
     parser.add_argument("--crop", type=_size)
     parser.add_argument("--free-size", action="store_true")
     parser.add_argument("--frozen", action="store_true")
-    given = vars(parser.parse_args())
-    print(export(given.pop("model"), given.pop("normal"), given.pop("out"), **given))
+    arguments = vars(parser.parse_args())
+    print(
+        export(arguments.pop("model"), arguments.pop("normal"), arguments.pop("out"), **arguments)
+    )

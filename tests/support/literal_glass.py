@@ -59,7 +59,7 @@ def losses(networks, rows, settings):
         g = g + settings.step_size * gradient / (gradient.norm(dim=1, keepdim=True) + 1e-10)
         if (step + 1) % 5 == 0:
             g = anchor + clamped(g - anchor, low, 2 * low)
-    found = discriminator(defective)
-    error = (found - rows.defects) ** 2
-    kept = error >= torch.quantile(error, settings.hard)
-    return loss_t, loss_g, focal(found[kept], rows.defects[kept]), g
+    scores = discriminator(defective)
+    error = (scores - rows.defects) ** 2
+    hardest = error >= torch.quantile(error, settings.hard)
+    return loss_t, loss_g, focal(scores[hardest], rows.defects[hardest]), g

@@ -17,7 +17,7 @@ from inspector.core.errors import ConfigError
 from learning.backbones.features import FeatureExtractor, Features
 from learning.backbones.zoo import BackboneInfo
 from learning.graph import maps
-from learning.graph.maps import Canvas, scored_cells
+from learning.graph.maps import MapCanvas, scored_cells
 from learning.graph.patch_embedding import PatchEmbedding
 from learning.methods.base import Embeddings, Maps, Scorer, Scores
 from learning.methods.glass import reference as glass_reference
@@ -92,14 +92,14 @@ class Glass(Scorer[TrainedGlass]):
         return dict(features)
 
     def measure(
-        self, model: TrainedGlass, embeddings: Embeddings, canvas: Canvas
+        self, model: TrainedGlass, embeddings: Embeddings, canvas: MapCanvas
     ) -> tuple[Maps, Scores]:
         grid = model.folded.scores(embeddings)
         drawn = maps.anomaly_map_numpy({self.name: grid}, canvas)
         return drawn, (grid * _scored_cells(model, canvas)).max(axis=(1, 2))
 
     def head(
-        self, model: TrainedGlass, features: Mapping[str, Var], canvas: Canvas
+        self, model: TrainedGlass, features: Mapping[str, Var], canvas: MapCanvas
     ) -> tuple[Var, Var]:
         folded = model.folded
         grid = patch_scores(
@@ -115,7 +115,7 @@ class Glass(Scorer[TrainedGlass]):
         return drawn, largest(grid, None if canvas.inside is None else _scored_cells(model, canvas))
 
     def reference(
-        self, model: TrainedGlass, features: Features, canvas: Canvas
+        self, model: TrainedGlass, features: Features, canvas: MapCanvas
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         layers = [features[layer] for layer in model.folded.layers]
         return glass_reference.maps_and_scores(layers, model.state, canvas)
@@ -136,6 +136,6 @@ class Glass(Scorer[TrainedGlass]):
         }
 
 
-def _scored_cells(model: TrainedGlass, canvas: Canvas) -> npt.NDArray[np.float32]:
+def _scored_cells(model: TrainedGlass, canvas: MapCanvas) -> npt.NDArray[np.float32]:
     """(h, w): 1 for the cells that the image score is taken from."""
     return scored_cells(model.grids[0], canvas).reshape(model.grids[0])

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.methods import map_reference
 
 Float = npt.NDArray[np.float64]
@@ -17,7 +17,7 @@ Networks = Mapping[str, Mapping[str, npt.NDArray[np.floating]]]
 
 
 def maps_and_scores(
-    features: Sequence[npt.NDArray[np.float32]], networks: Networks, canvas: Canvas
+    features: Sequence[npt.NDArray[np.float32]], networks: Networks, canvas: MapCanvas
 ) -> tuple[Float, Float]:
     """features: (n, C, h, w) per layer. networks: a checkpoint."""
     maps, scores = [], []
@@ -93,7 +93,7 @@ def _pooled(values: Float, out: int) -> Float:
     return np.stack(bins, axis=-1)
 
 
-def _largest(grid: Float, canvas: Canvas) -> float:
+def _largest(grid: Float, canvas: MapCanvas) -> float:
     """Among the cells of which half lies inside the region, or as much as of any."""
     if canvas.inside is None:
         return float(grid.max())

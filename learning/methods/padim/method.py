@@ -22,7 +22,7 @@ from learning.backbones.features import Features
 from learning.backbones.zoo import BackboneInfo
 from learning.graph import gaussian_cells, maps
 from learning.graph.gaussian_cells import Gaussians, Joining
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.methods.base import (
     LAYERS,
     MAX_MODEL_BYTES,
@@ -195,7 +195,7 @@ class Padim(Method[PadimModel]):
             )
 
     def measure(
-        self, model: PadimModel, embeddings: Embeddings, canvas: Canvas
+        self, model: PadimModel, embeddings: Embeddings, canvas: MapCanvas
     ) -> tuple[Maps, Scores]:
         vectors = gaussian_cells.joined_numpy(embeddings, model.joining)
         grid = gaussian_cells.distances_numpy(vectors, model.cells, model.joining.grid_hw)
@@ -203,7 +203,7 @@ class Padim(Method[PadimModel]):
         return drawn, maps.top_mean_numpy(drawn, canvas)
 
     def head(
-        self, model: PadimModel, features: Mapping[str, Var], canvas: Canvas
+        self, model: PadimModel, features: Mapping[str, Var], canvas: MapCanvas
     ) -> tuple[Var, Var]:
         vectors = gaussian_cells.joined(features, model.joining)
         grid = gaussian_cells.distances(vectors, model.cells, model.joining.grid_hw)
@@ -211,7 +211,7 @@ class Padim(Method[PadimModel]):
         return drawn, maps.top_mean(drawn, canvas)
 
     def reference(
-        self, model: PadimModel, features: Features, canvas: Canvas
+        self, model: PadimModel, features: Features, canvas: MapCanvas
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         return padim_reference.maps_and_scores(
             features,

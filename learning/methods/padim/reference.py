@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.methods import map_reference
 
 Float = npt.NDArray[np.float64]
@@ -19,7 +19,7 @@ def maps_and_scores(
     features: Mapping[str, npt.NDArray[np.float32]],
     normals: Mapping[str, npt.NDArray[np.float32]],
     channels: Mapping[str, npt.NDArray[np.int64]],
-    canvas: Canvas,
+    canvas: MapCanvas,
     *,
     grid_hw: tuple[int, int],
     epsilon: float,

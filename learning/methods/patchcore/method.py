@@ -18,7 +18,7 @@ from spox import Var
 from inspector.core.errors import ConfigError, DataError, EngineError
 from learning.backbones.features import Features
 from learning.graph import maps, nearest
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.graph.patch_embedding import PatchEmbedding
 from learning.methods import coreset
 from learning.methods.base import (
@@ -176,7 +176,7 @@ class PatchCore(Method[PatchCoreModel]):
         )
 
     def measure(
-        self, model: PatchCoreModel, embeddings: Embeddings, canvas: Canvas
+        self, model: PatchCoreModel, embeddings: Embeddings, canvas: MapCanvas
     ) -> tuple[Maps, Scores]:
         joined = self._joining(embeddings).joined(list(embeddings.values()))
         counted, bank = maps.scored_cells(model.grid_hw, canvas), model.rows()
@@ -200,7 +200,7 @@ class PatchCore(Method[PatchCoreModel]):
         return maps.anomaly_map_numpy({"all": enlarged}, canvas), scores
 
     def head(
-        self, model: PatchCoreModel, features: Mapping[str, Var], canvas: Canvas
+        self, model: PatchCoreModel, features: Mapping[str, Var], canvas: MapCanvas
     ) -> tuple[Var, Var]:
         layers = [features[name] for name in model.grids]
         embedding = self._embedding([_channels(name, features[name]) for name in model.grids])
@@ -229,7 +229,7 @@ class PatchCore(Method[PatchCoreModel]):
         return maps.anomaly_map({"all": grid}, {"all": shape}, canvas), score
 
     def reference(
-        self, model: PatchCoreModel, features: Features, canvas: Canvas
+        self, model: PatchCoreModel, features: Features, canvas: MapCanvas
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         return patchcore_reference.maps_and_scores(
             [features[name] for name in model.grids],

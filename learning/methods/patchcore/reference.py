@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.methods import map_reference
 
 Float = npt.NDArray[np.float64]
@@ -18,7 +18,7 @@ Float = npt.NDArray[np.float64]
 def maps_and_scores(
     features: Sequence[npt.NDArray[np.float32]],
     bank: Float,
-    canvas: Canvas,
+    canvas: MapCanvas,
     *,
     pooled_to: int | None,
     neighbours: int,
@@ -36,7 +36,7 @@ def maps_and_scores(
 
 
 def grid_and_score(
-    layers: Sequence[Float], bank: Float, canvas: Canvas, pooled_to: int | None, neighbours: int
+    layers: Sequence[Float], bank: Float, canvas: MapCanvas, pooled_to: int | None, neighbours: int
 ) -> tuple[Float, float]:
     """(C, h, w) of each layer of one picture -> (h, w) scores of its patches, and its own."""
     grid_hw = layers[0].shape[1:]
@@ -111,7 +111,7 @@ def _stretched(values: Float, axis: int, out: int) -> Float:
     return values.take(low, axis) * (1 - part) + values.take(upper, axis) * part
 
 
-def _copied(grid: Float, canvas: Canvas) -> Float:
+def _copied(grid: Float, canvas: MapCanvas) -> Float:
     """To the map's size, each pixel the value of the cell under its corner."""
     (height, width), (rows, columns) = canvas.map_hw, grid.shape
     return np.array(

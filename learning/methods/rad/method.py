@@ -20,7 +20,7 @@ from learning.backbones.features import Features
 from learning.backbones.zoo import BackboneInfo
 from learning.graph import features as unit
 from learning.graph import maps, nearest
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.methods.base import (
     LAYERS,
     MAX_MODEL_BYTES,
@@ -216,7 +216,7 @@ class Rad(Method[RadModel]):
             )
 
     def measure(
-        self, model: RadModel, embeddings: Embeddings, canvas: Canvas
+        self, model: RadModel, embeddings: Embeddings, canvas: MapCanvas
     ) -> tuple[Maps, Scores]:
         mask = None
         if model.descriptors is not None and self.top_k is not None:
@@ -232,7 +232,9 @@ class Rad(Method[RadModel]):
         drawn = maps.anomaly_map_numpy(grids, canvas)
         return drawn, maps.top_mean_numpy(drawn, canvas)
 
-    def head(self, model: RadModel, features: Mapping[str, Var], canvas: Canvas) -> tuple[Var, Var]:
+    def head(
+        self, model: RadModel, features: Mapping[str, Var], canvas: MapCanvas
+    ) -> tuple[Var, Var]:
         mask = None
         if model.descriptors is not None and self.top_k is not None:
             query = unit.descriptor(_whole(features))
@@ -249,7 +251,7 @@ class Rad(Method[RadModel]):
         return drawn, maps.top_mean(drawn, canvas)
 
     def reference(
-        self, model: RadModel, features: Features, canvas: Canvas
+        self, model: RadModel, features: Features, canvas: MapCanvas
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         return rad_reference.maps_and_scores(
             {name: features[name] for name in model.banks},

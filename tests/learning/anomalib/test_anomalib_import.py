@@ -26,7 +26,7 @@ def as_anomalib(path: Path, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     """Map (n, h, w) and score (n,) of the file itself."""
     session = ort.InferenceSession(path)
     planes = pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255
-    parts = [session.run(["anomaly_map", "pred_score"], {"input": one[None]}) for one in planes]
+    parts = [session.run(["anomaly_map", "pred_score"], {"input": plane[None]}) for plane in planes]
     return np.concatenate([p[0][:, 0] for p in parts]), np.concatenate([p[1][:, 0] for p in parts])
 
 
@@ -85,10 +85,10 @@ def test_thresholds_lie_just_above_what_the_normal_pictures_score(tmp_path, good
 
 def test_golden_pictures_travel_with_the_engine(tmp_path, good):
     spec, engine = imported(write(tmp_path / "model.onnx"), good)
-    kept = golden.unpack(spec)
-    maps, scores = engine.infer(kept.pixels)
-    assert scores == pytest.approx(kept.scores, abs=1e-4)
-    assert maps == pytest.approx(kept.maps.astype(np.float64), abs=2e-3)
+    examples = golden.unpack(spec)
+    maps, scores = engine.infer(examples.pixels)
+    assert scores == pytest.approx(examples.scores, abs=1e-4)
+    assert maps == pytest.approx(examples.maps.astype(np.float64), abs=2e-3)
     assert spec.parity["map_max_abs"] < 1e-4
     assert spec.parity["pictures"] == 32
 

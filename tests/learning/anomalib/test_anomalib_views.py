@@ -63,13 +63,13 @@ def test_a_graph_of_free_size_without_resizing_takes_the_size_asked_for(tmp_path
 def test_a_graph_that_resizes_a_fixed_size_is_told_how_to_export_it_better(tmp_path, good, caplog):
     from loguru import logger
 
-    said: list[str] = []
-    sink = logger.add(lambda message: said.append(str(message)))
+    messages: list[str] = []
+    sink = logger.add(lambda message: messages.append(str(message)))
     spec, _ = imported(write(tmp_path / "model.onnx", resize=(24, 32)), good)
     logger.remove(sink)
     assert spec.resize.input_hw == HW
     assert spec.map_hw == (24, 32)
-    assert any("input_size=(24, 32)" in line for line in said)
+    assert any("input_size=(24, 32)" in line for line in messages)
 
 
 def test_a_graph_that_resizes_a_fixed_size_and_crops_is_refused(tmp_path, good):

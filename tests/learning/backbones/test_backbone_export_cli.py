@@ -12,9 +12,9 @@ from tools._cli import guarded
 def refused(capsys, *argv):
     """The one line on stderr of a call that must end with 2."""
     assert export_backbone.main(list(argv)) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    (line,) = told.err.splitlines()
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
     assert line.startswith("error: ")
     return line
 

@@ -77,8 +77,8 @@ def test_the_order_of_the_colours_matters(extractor):
 
 
 def test_only_the_layers_asked_for_are_given_in_their_order():
-    with FeatureExtractor(EMBEDDED, layers=("stride16",), threads=1) as one:
-        assert list(one.extract(noise(1, 64, 64))) == ["stride16"]
+    with FeatureExtractor(EMBEDDED, layers=("stride16",), threads=1) as extractor:
+        assert list(extractor.extract(noise(1, 64, 64))) == ["stride16"]
     with FeatureExtractor(EMBEDDED, layers=("stride16", "stride8"), threads=1) as two:
         assert list(two.extract(noise(1, 64, 64))) == ["stride16", "stride8"]
 
@@ -147,9 +147,9 @@ def test_a_descriptor_of_the_whole_picture_comes_beside_the_grids(tmp_path):
     onnx.save(small_model(nodes, outputs, info), tmp_path / "small.onnx")
     pixels = noise(2, 16, 24)
     with FeatureExtractor(tmp_path / "small.onnx", layers=None) as small:
-        found = small.extract(pixels)
-    assert found["block3"].shape == (2, 3, 2, 3)
-    np.testing.assert_allclose(found["cls"], pixels.mean(axis=(1, 2)) / 255, atol=1e-6)
+        features = small.extract(pixels)
+    assert features["block3"].shape == (2, 3, 2, 3)
+    np.testing.assert_allclose(features["cls"], pixels.mean(axis=(1, 2)) / 255, atol=1e-6)
 
 
 def test_a_graph_that_the_runtime_cannot_load_is_told_in_one_line(tmp_path):

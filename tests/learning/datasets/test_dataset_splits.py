@@ -24,8 +24,8 @@ def data(train=20, *, tests=3, defects=2, has_splits=True, more=()):
     return ClassData("nut", (*samples, *more), "mvtec", (), has_splits)
 
 
-def make(found, seed=1, **more):
-    return make_split(found, seed=seed, fractions=FRACTIONS, **more)
+def make(class_data, seed=1, **more):
+    return make_split(class_data, seed=seed, fractions=FRACTIONS, **more)
 
 
 def test_every_picture_is_in_one_part():
@@ -80,8 +80,8 @@ def test_frames_of_a_stream_are_drawn_as_one_run():
 
 
 def test_a_small_share_still_gives_one_picture_and_none_gives_none():
-    one = make_split(data(5), seed=0, fractions=Fractions(0.01, 0))
-    assert len(one.validation) == 1
+    smallest = make_split(data(5), seed=0, fractions=Fractions(0.01, 0))
+    assert len(smallest.validation) == 1
     none = make_split(data(5), seed=0, fractions=Fractions(0, 0))
     assert (len(none.train), none.validation) == (5, ())
 
@@ -103,8 +103,8 @@ def test_a_negative_seed_is_refused():
         make(data(), -1)
 
 
-def again(path, found, seed=1, fractions=FRACTIONS, ordered=False):
-    return load_or_make(path, found, seed=seed, fractions=fractions, ordered=ordered)
+def again(path, class_data, seed=1, fractions=FRACTIONS, ordered=False):
+    return load_or_make(path, class_data, seed=seed, fractions=fractions, ordered=ordered)
 
 
 @pytest.fixture
@@ -215,11 +215,11 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
 
 
 def test_a_split_is_applied_to_its_class():
-    found = data(tests=0, has_splits=False)
-    split = make(found)
-    applied = split.apply(found)
+    class_data = data(tests=0, has_splits=False)
+    split = make(class_data)
+    applied = split.apply(class_data)
     assert tuple(s.name for s in applied.normals()) == tuple(
-        s.name for s in found.samples if s.name in split.train
+        s.name for s in class_data.samples if s.name in split.train
     )
     assert {s.name for s in applied.tests()} == set(split.test)
     assert {s.name for s in applied.validation()} == set(split.validation)
@@ -233,5 +233,5 @@ def test_a_split_of_another_class_is_not_applied():
 
 
 def test_the_sum_covers_the_parts_and_not_only_the_names():
-    one = Split(("a", "b"), ("c",), (), 0, FRACTIONS)
-    assert one.sha256 != Split(("a",), ("b", "c"), (), 0, FRACTIONS).sha256
+    split = Split(("a", "b"), ("c",), (), 0, FRACTIONS)
+    assert split.sha256 != Split(("a",), ("b", "c"), (), 0, FRACTIONS).sha256

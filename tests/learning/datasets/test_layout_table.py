@@ -54,13 +54,13 @@ def test_a_root_that_is_no_folder_is_refused(tmp_path, layout):
 
 def test_a_class_takes_its_name_from_where_it_really_lies(tmp_path, monkeypatch):
     monkeypatch.chdir(mvtec_class(tmp_path / "bottle"))
-    (found,) = load(Path("."), None)
-    assert found.name == "bottle"
+    (class_data,) = load(Path("."), None)
+    assert class_data.name == "bottle"
     beside = tmp_path / "ground_truth" / "bottle"
     beside.parent.mkdir()
     (tmp_path / "bottle" / "ground_truth").rename(beside)
-    (found,) = load(Path("."), None)
-    assert [s.masks for s in found.defects()][:1] == [(beside / "crack" / "000_mask.png",)]
+    (class_data,) = load(Path("."), None)
+    assert [s.masks for s in class_data.defects()][:1] == [(beside / "crack" / "000_mask.png",)]
 
 
 def test_two_pictures_of_one_name_in_a_class_are_refused(tmp_path):

@@ -11,10 +11,10 @@ TEST, TRUTH = Path("test/crack"), Path("ground_truth/crack")
 
 
 def paired(pictures: list[str], masks: list[str]) -> tuple[dict[str, list[str]], tuple[str, ...]]:
-    found, problems = pair([TEST / p for p in pictures], [TRUTH / m for m in masks], TRUTH)
+    pairs, problems = pair([TEST / p for p in pictures], [TRUTH / m for m in masks], TRUTH)
     names = {
         key.name: [mask.relative_to(TRUTH).as_posix() for mask in value]
-        for key, value in found.items()
+        for key, value in pairs.items()
     }
     return names, problems
 

@@ -36,9 +36,9 @@ def test_the_embedding_equals_unfolding_and_pooling(channels, dims):
         for level, count in enumerate(channels)
     ]
     embedder = Embedder(None, PatchEmbedding.pooled(channels, dims, dims))
-    found = embedder.embed(features).flatten(0, 1)
+    embedded = embedder.embed(features).flatten(0, 1)
     expected = literal_glass.embed(features, dims, dims)
-    assert (found - expected).abs().max() < 1e-5
+    assert (embedded - expected).abs().max() < 1e-5
 
 
 def test_rows_beyond_the_cache_are_the_same(extractor):
@@ -125,12 +125,12 @@ def test_a_device_that_is_not_there_is_named(extractor, tmp_path):
 def test_cuda_trains_to_nearly_the_same_scores(extractor, tmp_path):
     if not torch.cuda.is_available():
         pytest.skip("there is no CUDA device")
-    found = {}
+    totals = {}
     for device in ("cpu", "cuda"):
         made = trainer(extractor, tmp_path / device, device=device)
         made.run()
-        found[device] = quality(made.scores(), made.labelled).total
-    assert found["cuda"] == pytest.approx(found["cpu"], abs=0.1)
+        totals[device] = quality(made.scores(), made.labelled).total
+    assert totals["cuda"] == pytest.approx(totals["cpu"], abs=0.1)
 
 
 def test_pictures_are_held_out_at_random_or_from_the_end_of_a_stream():

@@ -121,8 +121,8 @@ def test_patch_vectors_of_another_size_than_in_training_are_told(
         rows = block[0](networks.pre_projection.layers(rows)) / factor
         block[1].running_mean, block[1].running_var = rows.mean(dim=0), rows.var(dim=0)
         networks.discriminator.tail[0].weight *= 0.01
-    said: list[str] = []
-    handler = logger.add(said.append, format="{message}")
+    messages: list[str] = []
+    handler = logger.add(messages.append, format="{message}")
     try:
         file = saved(tmp_path, networks.published())
         assert imported(file, normal, tmp_path / "e.onnx") == 0
@@ -130,7 +130,7 @@ def test_patch_vectors_of_another_size_than_in_training_are_told(
         logger.remove(handler)
     spread = read_spec(tmp_path / "e.onnx").parameters["spread"]
     assert spread == pytest.approx(factor, rel=0.05)
-    assert any("another backbone" in line for line in said) is warned
+    assert any("another backbone" in line for line in messages) is warned
 
 
 def test_the_backbone_is_made_beside_the_engine_from_its_weights_and_used_again(

@@ -28,7 +28,7 @@ from rad_import_parts import (  # noqa: E402
 
 from engines.opening import open_engine  # noqa: E402
 from engines.spec_file import read_spec  # noqa: E402
-from learning.graph.maps import Canvas  # noqa: E402
+from learning.graph.maps import MapCanvas  # noqa: E402
 from learning.methods.rad import importing, published_bank  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -77,7 +77,9 @@ def test_the_spec_holds_the_crop_and_says_what_differs(place, tmp_path):
 
 def test_some_pictures_make_the_engine_of_a_bank_of_them_alone(place, tmp_path):
     held = torch.load(place / "bank.pth")
-    part = held | {key: [one[2:5].clone() for one in held[key]] for key in published_bank.KEYS[1:]}
+    part = held | {
+        key: [layer[2:5].clone() for layer in held[key]] for key in published_bank.KEYS[1:]
+    }
     torch.save(part, tmp_path / "part.pth")
     assert imported(place, tmp_path / "some.onnx", "--pictures", "2:5") == 0
     assert imported(place, tmp_path / "part.onnx", file=tmp_path / "part.pth") == 0
@@ -122,7 +124,7 @@ def test_the_published_drawing_differs_at_the_border_and_little_elsewhere(record
     theirs, their_scores = rad_maps(grids)
     method = importing.published_rad({"top_k": 5})
     model = method.fit(method.embed(rest), 0)
-    canvas = Canvas((448, 448), importing.SIGMA)
+    canvas = MapCanvas((448, 448), importing.SIGMA)
     maps, scores = method.measure(model, method.embed(seen), canvas)
     apart = np.abs(sampled(maps, 256) - theirs) / theirs.max()
     inside, border = apart[:, 8:-8, 8:-8].max(), apart[:, 0].max()
