@@ -122,7 +122,7 @@ class ClassMetrics:
         for name, statistic in PIXEL_METRICS.items():
             exact = getattr(self.figures, name).value
             if exact is not None:
-                values = self._bootstrap.centred(statistic, exact).tolist()
+                values = self._bootstrap.centre(statistic, exact).tolist()
                 resampled.append(ResampledMetric(name, tuple(map(_finite, values))))
         return tuple(resampled)
 

@@ -23,7 +23,8 @@ from inspector.core.errors import ParityError
 PICTURES: Final = 32
 
 BATCHES: Final = (1, 2, 7)
-"""Sizes of the batches that the engine gets in turn: its graph must not depend on them."""
+"""Sizes of the batches that the engine gets one after the other. Its graph must not depend on them.
+"""
 
 PART: Final = 8
 PART_PIXELS: Final = 1 << 21
@@ -45,9 +46,10 @@ Reference = Callable[[slice], Outputs]
 class Parity:
     """Largest absolute differences between engine and reference.
 
-    decision_flips: pictures that pass by one and fail by the other at the image threshold. They
-    are only counted, because their scores lie within score_max_abs of it. spots: pictures that had
-    a dark spot painted on them. spots_found: those of them that reach the image threshold.
+    decision_flips: pictures with another verdict by the engine than by the reference, at the image
+    threshold. They are only counted, because their scores differ from it by score_max_abs at most.
+    spots: pictures that had a dark spot painted on them. spots_found: those of them that reach the
+    image threshold.
     """
 
     pictures: int
@@ -149,8 +151,8 @@ def compare_outputs(
 def measure_differences(
     outputs: Outputs, reference: Reference, *, limit: float, tolerance: float, least: float = 0.0
 ) -> Parity:
-    """The same figures as `compare_outputs`, but nothing is refused. tolerance: as a share of the
-    largest value, or of `least` if that is larger."""
+    """The same figures as `compare_outputs`, without an error for large differences. tolerance: as
+    a share of the largest value, or of `least` if that is larger."""
     maps, scores = outputs
     right_scores, differences, largest = [], [], least
     for part in _parts(outputs):

@@ -23,9 +23,9 @@ from learning.normals import Normals, Size, from_pictures
 from learning.thresholds.folds import Scheme
 
 RECORD: Final = "fit.json"
-"""File beside the engines: what each was made from, so that it is not made twice."""
+"""File beside the engines. It says what each engine was made from, so that none is made twice."""
 
-FitOne = Callable[[ClassData, Path], EngineResult]
+FitClass = Callable[[ClassData, Path], EngineResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +79,17 @@ def _divide(data: ClassData, place: Path, seed: int) -> ClassData:
 
 
 def fit_classes(
-    data: tuple[ClassData, ...], out: Path, options: Mapping[str, Any], fit_one: FitOne
+    data: tuple[ClassData, ...], out: Path, options: Mapping[str, Any], fit_class: FitClass
 ) -> list[Row]:
     """Writes the engines OUT/<class>.onnx. The engine of a class is kept if it was made from the
     same options and pictures. A class that cannot be fitted gets a row with the error, and the
     others are fitted. Raises ConfigError if another run writes to OUT."""
     with sole_writer(out):
-        return _each(data, out, options, fit_one)
+        return _fit_all(data, out, options, fit_class)
 
 
-def _each(
-    data: tuple[ClassData, ...], out: Path, options: Mapping[str, Any], fit_one: FitOne
+def _fit_all(
+    data: tuple[ClassData, ...], out: Path, options: Mapping[str, Any], fit_class: FitClass
 ) -> list[Row]:
     known = {row.name: row for row in _read(out / RECORD)}
     rows = []
@@ -97,11 +97,15 @@ def _each(
         request = _request(item, options)
         path = out / f"{item.name}.onnx"
         before = known.get(item.name)
-        if before is not None and before.request == request and _is(path, before.engine_sha256):
+        if (
+            before is not None
+            and before.request == request
+            and _has_hash(path, before.engine_sha256)
+        ):
             logger.info("class {}: kept, made from the same options and pictures", item.name)
             rows.append(before)
             continue
-        row = _fit(item, path, request, fit_one)
+        row = _fit(item, path, request, fit_class)
         rows.append(row)
         if not row.error:
             known[item.name] = row
@@ -109,10 +113,10 @@ def _each(
     return rows
 
 
-def _fit(data: ClassData, path: Path, request: str, fit_one: FitOne) -> Row:
+def _fit(data: ClassData, path: Path, request: str, fit_class: FitClass) -> Row:
     started = time.monotonic()
     try:
-        result = fit_one(data, path)
+        result = fit_class(data, path)
     except InspectorError as exc:
         logger.error("class {}: {}", data.name, exc)
         return Row(data.name, error=str(exc))
@@ -136,7 +140,7 @@ def _request(data: ClassData, options: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _is(path: Path, sha256: str) -> bool:
+def _has_hash(path: Path, sha256: str) -> bool:
     return path.is_file() and file_hash(path) == sha256
 
 

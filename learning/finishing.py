@@ -38,7 +38,7 @@ from learning.thresholds.choosing import (
 )
 
 GOLDEN: Final = 2
-"""Pictures that the engine file holds with their reference outputs."""
+"""Number of pictures that the engine file holds with their reference outputs."""
 
 
 def make_engine(
@@ -162,7 +162,7 @@ def _check(
     pixels = checking.alter_pictures(job.normals.pixels, checking.PICTURES, options.seed)
     with checking.open_unchecked(out, graph, spec, threads=options.threads) as engine:
         outputs = checking.run_engine(engine, pixels)
-    # The engine is closed first, or its memory and that of the reference would add up.
+    # The engine is closed first, so that it and the reference do not need memory together.
     parity, maps, scores = checking.check_engine(
         outputs,
         lambda part: options.method.reference(model, job.features(pixels[part]), job.canvas),

@@ -15,7 +15,7 @@ from learning.scoring import ScoredModel, fit_and_score
 from learning.thresholds.choosing import check_supported
 
 MAX_EMBEDDING_BYTES: Final = 2_000_000_000
-"""Of the features of all normal pictures, which are in memory while fitting."""
+"""Limit for the features of all normal pictures, which are in memory while fitting."""
 
 
 def fit_engine(

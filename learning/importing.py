@@ -1,4 +1,5 @@
-"""Imports a checkpoint of another program: the contract of a method, and the way to a file."""
+"""Imports checkpoints of other programs: what a method must implement, and how the engine file is
+made."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
 from inspector.core.errors import ConfigError, DataError
-from learning.backbones.export import exported_beside, patch_of
+from learning.backbones.export import export_beside, patch_of
 from learning.backbones.zoo import resolve
 from learning.datasets.pictures import list_pictures, read_picture
 from learning.finishing import make_engine
@@ -22,8 +23,8 @@ from learning.thresholds.rules import Rule
 from learning.torch_weights import file_sha256
 
 NOTE: Final = (
-    "nobody knows which pictures the checkpoint was made of: if these are among them, they score "
-    "lower than new ones, so the thresholds are too low and the rates above look too good"
+    "the pictures that the checkpoint was made of are not known: if these are among them, they "
+    "score lower than new ones, so the thresholds are too low and the rates above look too good"
 )
 
 
@@ -32,10 +33,10 @@ class ImportRequest:
     """A checkpoint and what belongs to it.
 
     file: the checkpoint. backbone: name or ONNX file of the backbone that it was made with.
-    weights: of the backbone named, as torch saves them; None uses a backbone file. normal: folder
-    of good pictures, for the thresholds. out: the engine file. input_hw: (height, width) of the
-    input. resize: side that pictures were resized to before the input was cropped from their
-    middle, px. None is as published, for both.
+    weights: of the named backbone, as torch saves them; None if `backbone` is a file. normal:
+    folder of good pictures, for the thresholds. out: the engine file. input_hw: (height, width) of
+    the input. resize: side that pictures were resized to before the input was cropped from their
+    middle, px. For both, None means as published.
     """
 
     file: Path
@@ -64,7 +65,7 @@ class ImportRequest:
                 f"--weights are for a backbone given by name: leave them out for {name}"
             )
         patch = patch_of(name)
-        return exported_beside(
+        return export_beside(
             name,
             out.parent,
             weights_file=weights,
@@ -119,7 +120,7 @@ class Importer(ABC):
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
-        """options: those that were given; the others are as published. Raises ConfigError."""
+        """options: missing ones are as published. Raises ConfigError."""
         return cls(**options)
 
     @abstractmethod

@@ -1,10 +1,9 @@
-"""One engine in the making: its options, its pictures and the features of them."""
+"""Options, pictures and features of an engine while it is made."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 from engines.roi import draw_mask
@@ -13,7 +12,7 @@ from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
 from learning.backbones.features import Features
 from learning.graph.maps import MapCanvas
-from learning.graph.pixels import blanked
+from learning.graph.pixels import blank_outside
 from learning.methods.base import Method, Scorer
 from learning.methods.feature_source import FeatureSource, SourceRequest
 from learning.normals import Normals
@@ -108,7 +107,7 @@ class EngineJob:
 
     def features(self, pixels: Image) -> Features:
         """pixels: (n, H, W, 3) uint8 RGB."""
-        return self.source.extract(blanked(pixels, self.inside))
+        return self.source.extract(blank_outside(pixels, self.inside))
 
     def end_step(self, step: str) -> None:
         """Records the time since the last step ended as the time of this one."""
@@ -119,12 +118,7 @@ class EngineJob:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.source.close()
 
 

@@ -1,4 +1,4 @@
-"""Reads normal pictures from what a caller has: a folder, picture files or arrays."""
+"""Reads normal pictures from a folder, picture files or arrays."""
 
 import dataclasses
 import itertools

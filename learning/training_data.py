@@ -19,10 +19,11 @@ from learning.datasets.types import ClassData, Sample
 from learning.normals import Normals, Size, from_pictures
 
 SHARE: Final = 0.2
-"""Of the good pictures that are held out by default."""
+"""Default share of the good pictures that are held out."""
 
 FEW: Final = 10
-"""Held-out pictures that thresholds need. As many are held out if they are at most a third."""
+"""Held-out pictures that thresholds need. So many are held out if they are at most a third of all.
+"""
 
 TEST_SET: Final = "the test set (paper protocol)"
 
@@ -44,8 +45,8 @@ class Labelled:
     def __post_init__(self) -> None:
         if not self.defective.any() or self.defective.all():
             raise DataError(
-                f"checkpoints cannot be chosen on {self.origin}: that takes normal and defective "
-                "pictures"
+                f"checkpoints cannot be chosen on {self.origin}: normal and defective pictures "
+                "are needed"
             )
 
 

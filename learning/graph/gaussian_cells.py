@@ -16,7 +16,7 @@ import numpy.typing as npt
 import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
-from learning.graph.half_marks import stored
+from learning.graph.half_marks import as_float32
 
 Array = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
@@ -63,7 +63,7 @@ class Gaussians:
         return self.means.nbytes + self.matrices.nbytes
 
 
-def joined(features: Mapping[str, Var], joining: Joining) -> Var:
+def join_layers(features: Mapping[str, Var], joining: Joining) -> Var:
     """layer -> (N, C, h, w), to (P, d, N). Channels are chosen before the grids grow."""
     parts = []
     for layer, channels in joining.channels.items():
@@ -81,7 +81,7 @@ def joined(features: Mapping[str, Var], joining: Joining) -> Var:
 def distances(vectors: Var, cells: Gaussians, grid_hw: tuple[int, int]) -> Var:
     """(P, d, N) -> (N, h, w)."""
     if cells.epsilon is None:
-        matrices = stored(cells.matrices)
+        matrices = as_float32(cells.matrices)
     else:
         matrices = op.const(np.ascontiguousarray(cells.matrices))
     delta = op.sub(vectors, op.const(cells.means[:, :, None]))
@@ -94,8 +94,8 @@ def distances(vectors: Var, cells: Gaussians, grid_hw: tuple[int, int]) -> Var:
     return op.transpose(grid, perm=[2, 0, 1])
 
 
-def joined_numpy(features: Mapping[str, Array], joining: Joining) -> Array:
-    """The same as `joined`, for fitting."""
+def join_layers_numpy(features: Mapping[str, Array], joining: Joining) -> Array:
+    """The same as `join_layers`, for fitting."""
     parts = []
     for layer, channels in joining.channels.items():
         rows, columns = joining.sources(layer)

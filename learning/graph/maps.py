@@ -51,7 +51,8 @@ class MapCanvas:
     def step(self) -> int:
         """Every step-th row and column of the map takes part in the image score.
 
-        1 where TopK can take the whole map. A larger step loses nothing that sigma left.
+        1 if TopK can take the whole map. A larger step loses no detail, because sigma has removed
+        it.
         """
         step = 1
         while self._count(step) > TOP_K_LIMIT:
@@ -60,7 +61,7 @@ class MapCanvas:
 
     @property
     def top_k(self) -> int:
-        """How many values of the map the image score is the mean of."""
+        """Number of map values whose mean is the image score."""
         return self._count(self.step)
 
     def _count(self, step: int) -> int:
@@ -205,7 +206,8 @@ def top_mean_numpy(maps: npt.NDArray[np.float32], canvas: MapCanvas) -> npt.NDAr
 
 def scored_cells(grid_hw: tuple[int, int], canvas: MapCanvas) -> npt.NDArray[np.float32]:
     """(P,): 1 for the cells that the image score is taken from, 0 for those with less than half of
-    their area inside the region. Where no cell has half inside, the best ones are taken."""
+    their area inside the region. If no cell has half of its area inside, the cells with the largest
+    share are taken."""
     if canvas.inside is None:
         return np.ones(grid_hw[0] * grid_hw[1], np.float32)
     share = cell_share(canvas.inside, grid_hw)

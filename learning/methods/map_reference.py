@@ -14,7 +14,8 @@ Float = npt.NDArray[np.float64]
 
 
 def draw(scores: Float, canvas: MapCanvas) -> Float:
-    """Upsampled, smoothed, and with a region the mean over what lies inside it."""
+    """Upsamples and smooths. With a region of interest, each pixel is the mean over the cells
+    inside it."""
     if canvas.inside is None:
         return _smooth(scores, canvas)
     shares = share(canvas.inside.astype(np.float64), scores.shape)

@@ -1,4 +1,4 @@
-"""Uncertainty of figures of pictures, and of their differences, by drawing the pictures again.
+"""Intervals of image metrics and of their differences, by drawing the pictures again.
 
 Pictures are drawn, never pixels, because neighbouring pixels are not independent. Normal and
 anomalous pictures are drawn separately, as many of each as there are. Engines that are compared

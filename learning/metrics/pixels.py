@@ -7,6 +7,7 @@ error.
 """
 
 import math
+from collections.abc import Callable
 from itertools import product
 from typing import Final
 
@@ -20,8 +21,8 @@ from learning.metrics.regions import Labels, Place, SizeGroup, check, label
 from learning.metrics.value import Metric
 
 LIMIT: Final = 1 << 21
-"""Distinct scores kept: at most 60 MB at rest, 120 MB once a figure was read, 250 MB while a batch
-is merged or a figure read; for maps of no more pixels than BATCH."""
+"""Largest number of distinct scores. They take at most 60 MB, 120 MB after a figure was read, and
+250 MB while a batch is merged or a figure is read, for maps of at most BATCH pixels."""
 
 BATCH: Final = 1 << 21
 """Pixels collected before they are merged in."""
@@ -35,7 +36,7 @@ Group = tuple[SizeGroup, Place]
 class PixelCurve:
     """Counts of the pixels of one class or one kind of defect; merge() adds up kinds.
 
-    limit: distinct scores kept, LIMIT unless a test wants less.
+    limit: largest number of distinct scores; only tests change it.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -65,17 +66,17 @@ class PixelCurve:
             self._settle()
 
     def merge(self, other: "PixelCurve") -> None:
-        """Adds all pixels of the other, which does not change except for its waiting pixels."""
+        """Adds all pixels of another curve. In that curve, only the waiting pixels are merged."""
         self._settle()
         other._settle()
         self._read = None
         bits = max(self._bits, other._bits)
         self._drop(bits - self._bits)
         spare = bits - other._bits
-        self._normal = self._normal.merged(other._normal.without_bits(spare))
+        self._normal = self._normal.merge_with(other._normal.without_bits(spare))
         for group, sums in other._defect.items():
             before = self._defect.get(group, KeySums.empty(2))
-            self._defect[group] = before.merged(sums.without_bits(spare))
+            self._defect[group] = before.merge_with(sums.without_bits(spare))
         for group, count in other._regions.items():
             self._regions[group] += count
         self._fit()
@@ -91,23 +92,11 @@ class PixelCurve:
         return sum(self._regions[group] for group in _groups(size, place))
 
     def auroc(self) -> Metric:
-        steps = self.steps()
-        missing = _missing(steps)
-        if missing:
-            return Metric.undefined(missing)
-        value = float(curves.area_under_roc(steps.detected, steps.alarms))
-        return Metric(value, error=self._bound(bounds.area_under_roc(steps.detected, steps.alarms)))
+        return self._metric(curves.area_under_roc, bounds.area_under_roc)
 
     def average_precision(self) -> Metric:
-        """Step sum, see image.average_precision."""
-        steps = self.steps()
-        missing = _missing(steps)
-        if missing:
-            return Metric.undefined(missing)
-        value = float(curves.average_precision(steps.detected, steps.alarms))
-        return Metric(
-            value, error=self._bound(bounds.average_precision(steps.detected, steps.alarms))
-        )
+        """Sum of steps, see image.average_precision."""
+        return self._metric(curves.average_precision, bounds.average_precision)
 
     def f1_max(self) -> tuple[Metric, float]:
         """Greatest F1 and the highest threshold that reaches it, see image.f1_max."""
@@ -149,6 +138,18 @@ class PixelCurve:
         """Cumulative counts of defect and normal pixels at each distinct score, falling."""
         return self._keys_and_steps()[1]
 
+    def _metric(
+        self,
+        figure: Callable[[Floats, Floats], Floats],
+        error: Callable[[Floats, Floats], float],
+    ) -> Metric:
+        steps = self.steps()
+        missing = _missing(steps)
+        if missing:
+            return Metric.undefined(missing)
+        counts = steps.detected, steps.alarms
+        return Metric(float(figure(*counts)), error=self._bound(error(*counts)))
+
     def _keys_and_steps(self) -> tuple[Keys, Steps]:
         self._settle()
         if self._read is None:
@@ -176,11 +177,11 @@ class PixelCurve:
         self._read = None
         keys = np.concatenate(self._new_normal) >> np.uint32(self._bits)
         self._new_normal.clear()
-        self._normal = self._normal.merged(KeySums.counted(keys))
+        self._normal = self._normal.merge_with(KeySums.count(keys))
         for group, waiting in self._new_defect.items():
             keys = np.concatenate([pair[0] for pair in waiting]) >> np.uint32(self._bits)
-            new = KeySums.weighted(keys, np.concatenate([pair[1] for pair in waiting]))
-            self._defect[group] = self._defect.get(group, KeySums.empty(2)).merged(new)
+            new = KeySums.count_weighted(keys, np.concatenate([pair[1] for pair in waiting]))
+            self._defect[group] = self._defect.get(group, KeySums.empty(2)).merge_with(new)
         self._new_defect.clear()
         self._waiting = 0
         self._fit()

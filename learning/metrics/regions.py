@@ -13,7 +13,7 @@ from inspector.core.errors import DataError
 
 SMALL_BELOW: Final = 1e-3
 """Share of the inspected area: below 0.1 % a region is at most 8 x 8 px of a 256 x 256 map, four
-cells of stride 4 or one of stride 8: about what one feature of a backbone can still tell."""
+cells of stride 4 or one of stride 8: about the smallest that a feature of a backbone can show."""
 
 LARGE_FROM: Final = 1e-2
 """Share of the inspected area: from 1 %, 26 x 26 px of 256 x 256, a person sees it at a glance."""

@@ -46,8 +46,9 @@ class Scheme:
             raise ConfigError(f"held_out must lie between 0 and 1, not {self.held_out}")
 
     def held(self, names: tuple[str, ...], *, ordered: bool, seed: int) -> Mask:
-        """(n,) bool: which normals are not fitted. A share of a stream is its end; otherwise it is
-        drawn at random. Raises ConfigError if names are missing or either part is empty."""
+        """(n,) bool: which normals are not fitted. A share of a stream is taken from its end;
+        otherwise it is drawn at random. Raises ConfigError if names are missing or either part is
+        empty."""
         held = np.zeros(len(names), bool)
         if self.held_out is None:
             return held

@@ -20,7 +20,7 @@ from learning.backbones.features import FeatureExtractor
 from learning.backbones.zoo import DEFAULT, resolve
 from learning.fitting import fit_engine
 from learning.graph.maps import MapCanvas
-from learning.graph.pixels import blanked
+from learning.graph.pixels import blank_outside
 from learning.job import FitOptions
 from learning.methods.rad.method import Rad
 from learning.methods.registry import make_method
@@ -150,7 +150,7 @@ def test_the_check_uses_pictures_that_are_not_in_the_bank():
         assert min(np.abs(picture.astype(int) - n).mean() for n in normals) > 1
 
 
-def test_a_picture_that_stands_out_is_named_and_left_out_when_asked(tmp_path):
+def test_a_picture_that_stands_out_is_named_and_left_out_on_request(tmp_path):
     normals = parts(12)
     pixels = normals.pixels.copy()
     pixels[5] = 255 - pixels[5]
@@ -202,7 +202,7 @@ def test_an_unsupported_rate_is_refused(tmp_path):
 def test_fitting_sees_the_features_that_the_engine_computes():
     pixels = parts(2).pixels
     with FeatureExtractor(resolve(DEFAULT), layers=["stride8"]) as extractor:
-        seen = extractor.extract(blanked(pixels, draw_mask(LEFT, HW)))["stride8"]
+        seen = extractor.extract(blank_outside(pixels, draw_mask(LEFT, HW)))["stride8"]
         plain = extractor.extract(pixels)["stride8"]
     assert not np.allclose(seen, plain)
     assert np.allclose(seen[..., :2], plain[..., :2], atol=1e-5)

@@ -29,7 +29,7 @@ def test_the_end_of_a_stream_is_held_out():
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, float("nan")])
-def test_a_share_that_is_none_is_refused(share):
+def test_a_share_outside_zero_and_one_is_refused(share):
     with pytest.raises(ConfigError, match="--hold-out must lie between 0 and 1"):
         data_of_normals(normals(8), hold_out=share, seed=0)
 
@@ -58,7 +58,7 @@ def test_test_pictures_come_with_their_masks_at_the_size_of_the_input(tmp_path):
     assert labelled.origin == "the test set (paper protocol)"
 
 
-def test_test_pictures_without_masks_judge_whole_pictures_alone(tmp_path):
+def test_test_pictures_without_masks_only_judge_whole_pictures(tmp_path):
     assert read_tests(samples(tmp_path, masks=False), ResizeRule(HW)).masks is None
     with pytest.raises(DataError, match="good and defective test pictures"):
         read_tests(samples(tmp_path)[:2], ResizeRule(HW))
@@ -69,7 +69,7 @@ def read_class(folder, **changes):
     return data_of_class(folder, None, **(options | {"paper_protocol": False} | changes))
 
 
-def test_a_class_folder_gives_its_good_pictures_and_tests_only_if_asked(tmp_path):
+def test_a_class_folder_gives_its_good_pictures_and_tests_only_on_request(tmp_path):
     folder = class_folder(tmp_path, tests=True)
     data = read_class(folder)
     assert (len(data.normals.names), data.held.sum(), data.tests) == (8, 3, None)

@@ -1,5 +1,5 @@
-"""Checkpoints as the authors' programs of GLASS and RAD write them, and what these programs
-compute of them, written down literally."""
+"""Checkpoints as the authors' programs of GLASS and RAD write them, and literal forms of what these
+programs compute from them."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def folder_of_good(place: Path, count: int = 9) -> Path:
 
 
 class Networks(nn.Module):
-    """The module of the published program, but for its backbone."""
+    """The module of the published program without its backbone."""
 
     def __init__(self, dims: int, hidden: int) -> None:
         super().__init__()
@@ -207,7 +207,7 @@ def _units(vectors: np.ndarray) -> np.ndarray:
 
 
 def refused(code: int, capsys, message: str) -> None:
-    """By a command, in one sentence that holds the message."""
+    """Whether a command refused its input, in one sentence with the message."""
     assert code == 2
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert line.startswith("error: ")

@@ -1,5 +1,5 @@
-"""GLASS training as the method's description reads, line by line, as slow as that is: the
-unfolded and pooled patches, 21 forward passes, autograd for the ascent."""
+"""GLASS training, line by line as its paper describes it, and therefore slow: unfolded and pooled
+patches, 21 forward passes, autograd for the ascent."""
 
 import torch
 from torch.nn import functional

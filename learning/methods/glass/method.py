@@ -19,7 +19,7 @@ from learning.backbones.zoo import BackboneInfo
 from learning.graph import maps
 from learning.graph.maps import MapCanvas, scored_cells
 from learning.graph.patch_embedding import PatchEmbedding
-from learning.methods.base import Embeddings, Maps, Scorer, Scores
+from learning.methods.base import Embeddings, Maps, Scorer, Scores, check_first_is_finest
 from learning.methods.glass import reference as glass_reference
 from learning.methods.glass.head import largest, patch_scores
 from learning.methods.glass.model import SLOPE, Checkpoint, GlassModel, fold
@@ -77,15 +77,9 @@ class Glass(Scorer[TrainedGlass]):
 
     def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
         names = super().outputs(info)
-        strides = {name: info.output(name).stride or 0 for name in names}
         if self.layers is None:
-            names = tuple(name for name in names if strides[name] in STRIDES) or names
-        finest = min(names, key=lambda name: strides[name])
-        if strides[names[0]] > strides[finest]:
-            raise ConfigError(
-                f"layer {finest} has a finer grid than {names[0]}, the first of the layers, whose "
-                f"grid is scored: name {finest} first"
-            )
+            names = tuple(name for name in names if info.output(name).stride in STRIDES) or names
+        check_first_is_finest(info, names)
         return names
 
     def embed(self, features: Features) -> Embeddings:

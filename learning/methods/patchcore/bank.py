@@ -57,7 +57,7 @@ def patches(
     cells = layers[0].shape[2] * layers[0].shape[3]
     rows = np.empty((len(numbers), joining.dims), np.float32)
     for start in range(0, len(layers[0]), PICTURES_AT_ONCE):
-        joined = joining.joined([layer[start : start + PICTURES_AT_ONCE] for layer in layers])
+        joined = joining.join_layers([layer[start : start + PICTURES_AT_ONCE] for layer in layers])
         first, last = np.searchsorted(numbers, (start * cells, (start + len(joined)) * cells))
         picture, cell = np.divmod(numbers[first:last] - start * cells, cells)
         rows[first:last] = joined.reshape(*joined.shape[:2], cells)[picture, :, cell]

@@ -23,7 +23,7 @@ from learning.methods.rad.method import DESCRIPTOR, Rad, RadModel
 KEYS: Final = ("layers", "cls_banks", "patch_banks")
 
 MAX_LAYER_BYTES: Final = 2_000_000_000
-"""Of the features of one layer, which are in memory while its bank is made."""
+"""Limit for the features of one layer, which are in memory while its bank is made."""
 
 BATCH: Final = 32
 
@@ -88,7 +88,7 @@ class RadBank:
         self._refuse_if_too_large(method, len(which), room)
         made = []
         for name, patches in zip(names, self.patches, strict=True):
-            made.append(method.fit(self._embedded(method, name, patches, which), seed=0))
+            made.append(method.fit(self._embed(method, name, patches, which), seed=0))
         return RadModel(
             banks={name: part.banks[name] for name, part in zip(names, made, strict=True)},
             grids=dict.fromkeys(names, (self.side, self.side)),
@@ -97,7 +97,7 @@ class RadBank:
             descriptors=made[-1].descriptors,
         )
 
-    def _embedded(
+    def _embed(
         self, method: Rad, name: str, patches: Any, which: range
     ) -> dict[str, npt.NDArray[np.float32]]:
         """One layer as the method keeps it, batch by batch."""
@@ -170,9 +170,9 @@ def read_bank(path: Path) -> RadBank:
     pictures, positions = _first_two(path, patches[0])
     for index, (whole, grid) in enumerate(zip(cls, patches, strict=True)):
         if whole.ndim != 2 or grid.ndim != 3 or tuple(grid.shape[:2]) != (pictures, positions):
-            raise ConfigError(_misshapen(path, index, whole, grid))
+            raise ConfigError(_shape_error(path, index, whole, grid))
         if len(whole) != pictures or min(*whole.shape, *grid.shape) < 1:
-            raise ConfigError(_misshapen(path, index, whole, grid))
+            raise ConfigError(_shape_error(path, index, whole, grid))
     side = math.isqrt(positions)
     if side * side != positions:
         raise ConfigError(f"{path}: {positions} positions of a picture are no square grid")
@@ -193,7 +193,7 @@ def _first_two(path: Path, patches: Any) -> tuple[int, int]:
     return patches.shape[0], patches.shape[1]
 
 
-def _misshapen(path: Path, index: int, whole: Any, grid: Any) -> str:
+def _shape_error(path: Path, index: int, whole: Any, grid: Any) -> str:
     return (
         f"{path}: entry {index} of cls_banks and patch_banks must be (N, channels) and (N, "
         f"positions, channels) with the same N as the first, not {tuple(whole.shape)} and "

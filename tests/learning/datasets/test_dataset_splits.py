@@ -131,7 +131,7 @@ def test_names_that_are_no_text_survive_the_file(tmp_path):
     assert again(path, data(more=(odd,))) == first
 
 
-def test_pictures_that_have_gone_are_named(path):
+def test_pictures_that_are_missing_are_named(path):
     with pytest.raises(DataError, match=r"1 pictures that are not there, first train/good/19\.png"):
         again(path, data(19))
 
@@ -193,7 +193,7 @@ def test_a_picture_in_two_parts_is_refused_even_with_the_right_sum(path):
         ('{"format": 1, "train": "abc"}', "train is no list of names"),
     ],
 )
-def test_a_file_that_is_no_split_is_one_sentence(path, text, sentence):
+def test_a_file_that_is_no_split_gives_one_sentence(path, text, sentence):
     path.write_text(text)
     with pytest.raises(DataError, match=sentence):
         again(path, data())
@@ -202,13 +202,13 @@ def test_a_file_that_is_no_split_is_one_sentence(path, text, sentence):
 @pytest.mark.parametrize(
     ("key", "value"), [("seed", "1"), ("ordered", 0), ("fractions", {"validation": 2, "test": 0})]
 )
-def test_a_wrong_value_is_one_sentence(path, key, value):
+def test_a_wrong_value_gives_one_sentence(path, key, value):
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
     with pytest.raises(DataError, match="lacks a value or has a wrong one"):
         again(path, data())
 
 
-def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
+def test_a_place_that_cannot_be_written_gives_one_sentence(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(SinkError, match="cannot be written"):
         again(tmp_path / "file" / "nut.json", data())

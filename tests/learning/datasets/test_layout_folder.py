@@ -47,10 +47,10 @@ def test_loose_pictures_beside_a_folder_of_good_ones_are_named(tmp_path):
     picture(tmp_path / "good" / "1.png")
     (class_data,) = load(tmp_path, None)
     assert [s.name for s in class_data.samples] == ["good/1.png"]
-    assert "1 pictures right in" in class_data.problems[0]
+    assert "1 pictures directly in" in class_data.problems[0]
 
 
-def test_one_mask_for_two_pictures_of_one_name_is_given_to_neither(tmp_path):
+def test_one_mask_for_two_pictures_of_the_same_name_is_used_for_neither(tmp_path):
     picture(tmp_path / "good" / "0.png")
     for kind in ("crack", "hole"):
         picture(tmp_path / kind / "001.png")
@@ -94,7 +94,7 @@ def test_two_folders_of_masks_are_refused(tmp_path):
         load(tmp_path, None)
 
 
-def test_an_empty_folder_of_good_pictures_is_one_sentence(tmp_path):
+def test_an_empty_folder_of_good_pictures_gives_one_sentence(tmp_path):
     stray(tmp_path / "good")
     with pytest.raises(DataError, match=r"holds no pictures$"):
         load(tmp_path, "folder")

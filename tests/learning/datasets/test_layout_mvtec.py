@@ -93,7 +93,7 @@ def test_upper_case_suffixes_and_other_alphabets_are_read(tmp_path):
     assert class_data.defects()[0].masks[0].name == "Prüfling é_mask.PNG"
 
 
-def test_validation_pictures_are_a_part_of_their_own(tmp_path):
+def test_validation_pictures_are_a_separate_part(tmp_path):
     folder = mvtec_class(tmp_path / "bagel")
     picture(folder / "validation" / "good" / "000.png")
     (class_data,) = load(folder, "mvtec")
@@ -121,7 +121,7 @@ def test_an_empty_class_is_refused_in_one_sentence(tmp_path):
         load(folder, None)
 
 
-def test_an_empty_class_among_others_costs_only_itself(tmp_path):
+def test_an_empty_class_does_not_stop_the_others(tmp_path):
     mvtec_class(tmp_path / "bottle")
     mvtec_class(tmp_path / "cable", train=0, good=0, defects=0)
     bottle, cable = load(tmp_path, None)

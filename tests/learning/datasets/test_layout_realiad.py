@@ -57,7 +57,7 @@ def test_one_class_is_read_from_its_own_folder(tmp_path):
 def test_pictures_of_several_sizes_must_be_chosen_from(tmp_path):
     real_iad(tmp_path)
     real_iad(tmp_path, size="realiad_256")
-    with pytest.raises(DataError, match="it has realiad_256, realiad_1024: give that one"):
+    with pytest.raises(DataError, match="it has realiad_256, realiad_1024: give one of them"):
         load(tmp_path, None)
     (class_data,) = load(tmp_path / "realiad_256", None)
     assert class_data.samples[0].path.is_relative_to(tmp_path / "realiad_256")
@@ -119,20 +119,20 @@ def without(*keys):
         (lambda content: content["test"][1].update(mask_path=3), "lacks mask_path"),
     ],
 )
-def test_a_list_without_what_is_needed_is_one_sentence(tmp_path, change, sentence):
+def test_an_incomplete_list_gives_one_sentence(tmp_path, change, sentence):
     real_iad(tmp_path, change=change)
     with pytest.raises(DataError, match=rf"toy\.json {sentence}"):
         load(tmp_path, None)
 
 
 @pytest.mark.parametrize("content", [b"", b'{"meta": {', b"[1]", b"\xff\xfe", b"[" * 100_000])
-def test_a_broken_list_is_one_sentence(tmp_path, content):
+def test_a_broken_list_gives_one_sentence(tmp_path, content):
     real_iad(tmp_path).write_bytes(content)
     with pytest.raises(DataError, match=r"toy\.json is no list of pictures"):
         load(tmp_path, None)
 
 
-def test_a_broken_list_costs_only_its_own_class(tmp_path):
+def test_a_broken_list_affects_only_its_class(tmp_path):
     real_iad(tmp_path)
     real_iad(tmp_path, name="usb").write_bytes(b"{")
     toy, usb = load(tmp_path, None)
@@ -141,7 +141,7 @@ def test_a_broken_list_costs_only_its_own_class(tmp_path):
     assert "usb.json is no list of pictures" in usb.problems[0]
 
 
-def test_no_lists_at_all_is_one_sentence(tmp_path):
+def test_no_lists_at_all_gives_one_sentence(tmp_path):
     picture(tmp_path / "realiad_1024/toy/OK/a.jpg")
     with pytest.raises(DataError, match="is not of the layout realiad: it lacks folders"):
         load(tmp_path, "realiad")

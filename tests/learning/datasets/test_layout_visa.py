@@ -135,14 +135,14 @@ def test_a_path_that_leaves_the_root_is_refused_by_name(tmp_path, path, column):
         (HEADER + '"candle,test\n', "is no list of pictures in CSV"),
     ],
 )
-def test_a_broken_list_is_one_sentence(tmp_path, text, sentence):
+def test_a_broken_list_gives_one_sentence(tmp_path, text, sentence):
     picture(tmp_path / "candle/a.png")
     write(tmp_path, text)
     with pytest.raises(DataError, match=sentence):
         load(tmp_path, "visa")
 
 
-def test_a_list_in_another_encoding_is_one_sentence(tmp_path):
+def test_a_list_in_another_encoding_gives_one_sentence(tmp_path):
     visa(tmp_path)
     path = tmp_path / "split_csv" / "1cls.csv"
     path.write_bytes(path.read_bytes() + b"candle,train,normal,\xff\xfe.png,\n")

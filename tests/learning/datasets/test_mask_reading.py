@@ -78,7 +78,7 @@ def test_an_unreadable_mask_names_both_files(tmp_path, content):
         read_mask(sample(tmp_path, broken), HW)
 
 
-def test_a_mask_that_has_gone_is_refused(tmp_path):
+def test_a_missing_mask_file_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"gone\.png of picture"):
         read_mask(sample(tmp_path, tmp_path / "gone.png"), HW)
 

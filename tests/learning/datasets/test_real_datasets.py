@@ -1,4 +1,4 @@
-"""The real pictures beside the project, against what their README says."""
+"""Compares the real pictures, which are not part of the project, with their README."""
 
 from collections import Counter
 from pathlib import Path

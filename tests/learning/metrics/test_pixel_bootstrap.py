@@ -32,7 +32,7 @@ def both(pictures: Scene, seed: int = 0, times: np.ndarray | None = None, replic
 def compared(engines: tuple, exact: tuple, figure: str) -> bootstrap.Difference:
     """As evaluation.comparison does it."""
     drawn = [
-        engine.centred(figure, metric.value) for engine, metric in zip(engines, exact, strict=True)
+        engine.centre(figure, metric.value) for engine, metric in zip(engines, exact, strict=True)
     ]
     (difference,) = bootstrap.differences(exact, np.stack(drawn))
     return difference
@@ -90,7 +90,7 @@ def test_the_exact_figure_and_not_the_grouped_one_places_the_interval():
     assert low is not None
     assert np.add(low, 0.1) == pytest.approx(high)
     assert low[0] < 0.6 < low[1]
-    moved = drawn.centred("auroc", 0.7) - drawn.centred("auroc", 0.6)
+    moved = drawn.centre("auroc", 0.7) - drawn.centre("auroc", 0.6)
     assert moved == pytest.approx(0.1)
 
 

@@ -27,7 +27,7 @@ def test_counting_by_sorting_and_by_a_table_is_the_same(dense, count, monkeypatc
     monkeypatch.setattr(keys, "DENSE", dense)
     values = np.random.default_rng(0).integers(1 << 31, (1 << 31) + 90, count).astype(np.uint32)
     expected, counts = np.unique(values, return_counts=True)
-    key_sums = KeySums.counted(values.copy())
+    key_sums = KeySums.count(values.copy())
     assert key_sums.keys.dtype == np.uint32
     np.testing.assert_array_equal(key_sums.keys, expected)
     np.testing.assert_array_equal(key_sums.sums[0], counts)
@@ -36,10 +36,10 @@ def test_counting_by_sorting_and_by_a_table_is_the_same(dense, count, monkeypatc
 def test_merging_and_dropping_bits_lose_no_sum():
     rng = np.random.default_rng(1)
     parts = [
-        KeySums.weighted(rng.integers(0, 300, 200).astype(np.uint32), rng.random(200))
+        KeySums.count_weighted(rng.integers(0, 300, 200).astype(np.uint32), rng.random(200))
         for _ in range(2)
     ]
-    merged = parts[0].merged(parts[1])
+    merged = parts[0].merge_with(parts[1])
     coarse = merged.without_bits(3)
     for key_sums in (merged, coarse):
         assert np.all(np.diff(key_sums.keys.astype(np.int64)) > 0)

@@ -1,4 +1,4 @@
-"""What an engine file keeps of its normal pictures, and thresholds chosen from it."""
+"""What an engine file stores about its normal pictures, and thresholds chosen from it."""
 
 import dataclasses
 import json
@@ -31,7 +31,7 @@ NEW_FIELDS = ("parameters", "scheme", "alarms", "promise", "block_frames", "bloc
 
 
 def older(spec: EngineSpec) -> EngineSpec:
-    """As a file of the first days gives it."""
+    """The spec as the first version of the program wrote it."""
     raw = json.loads(spec.to_json())
     del raw["left_out"]
     for key in NEW_FIELDS:
@@ -80,7 +80,7 @@ def test_a_record_whose_lengths_differ_is_refused(engine_file, change):
         Rule(parameters={"rate": 0.25}),
     ],
 )
-def test_choosing_anew_gives_what_fitting_would_have_chosen(engine_file, tmp_path, rule):
+def test_choosing_again_gives_what_fitting_would_have_chosen(engine_file, tmp_path, rule):
     chosen_at_fitting = fit_parts(tmp_path / "e.onnx", rule=rule).spec
     left_out = read_spec(engine_file).left_out
     assert left_out is not None
@@ -120,14 +120,14 @@ def test_pictures_held_out_are_scored_by_the_shipped_model_and_are_not_in_it(
     assert left_out.scores == pytest.approx(scores, abs=1e-5)
 
 
-def test_as_many_folds_as_asked_for_are_used(tmp_path):
+def test_the_requested_number_of_folds_is_used(tmp_path):
     spec = fit_parts(tmp_path / "e.onnx", scheme=Scheme(folds=3)).spec
     assert spec.threshold_rule.folds == 3
     assert spec.threshold_rule.scheme == "3-fold"
     assert spec.trained_on["count"] == 8
 
 
-def test_a_suspect_that_is_held_out_is_named_and_dropped_from_the_scores_alone(tmp_path):
+def test_a_suspect_that_is_held_out_is_named_and_dropped_only_from_the_scores(tmp_path):
     normals = parts(30)
     pixels = normals.pixels.copy()
     pixels[5] = 255 - pixels[5]
@@ -192,7 +192,7 @@ def test_other_rules_take_no_anomalous_pictures(engine_file):
         choose_thresholds(left_out, anomalous=left_out)
 
 
-def test_new_pictures_are_measured_inside_the_region_alone(tmp_path):
+def test_new_pictures_are_measured_only_inside_the_region(tmp_path):
     left = Roi((64, 96), inspect=(((0.0, 0.0), (50.0, 0.0), (50.0, 64.0), (0.0, 64.0)),))
     fit_parts(tmp_path / "e.onnx", roi=left)
     engine = OnnxEngine(tmp_path / "e.onnx")
@@ -246,5 +246,5 @@ def test_a_file_without_a_record_can_be_set_by_hand(engine_file):
         (ThresholdRule("conformal", 0.3, 2, 2, (0, 0.04), promise=0.8), "1 false alarm per 1 "),
     ],
 )
-def test_a_promise_is_told_as_one_in_so_many_and_never_as_less(rule, sentence):
+def test_a_promise_is_written_as_one_in_n_and_never_too_small(rule, sentence):
     assert any(sentence in line for line in rule.sentences())

@@ -1,5 +1,5 @@
-"""Decides whether normal features are around one centre (hypersphere) or on a manifold. It does so
-as GLASS (ECCV 2024) does: by the share of the spectrum of the mean picture that is strong."""
+"""Decides whether normal features are around one centre (hypersphere) or on a manifold. Like GLASS
+(ECCV 2024), it measures how much of the spectrum of the mean picture is strong."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -58,12 +58,12 @@ def mean_picture(pixels: Image) -> Image:
     a square."""
     batch_means = []
     for start in range(0, len(pixels), BATCH):
-        batch = [_squashed(picture) for picture in pixels[start : start + BATCH]]
+        batch = [_squash(picture) for picture in pixels[start : start + BATCH]]
         batch_means.append(np.mean(batch, axis=0, dtype=np.float64))
     return np.asarray(np.mean(batch_means, axis=0), np.uint8)
 
 
-def _squashed(picture: Image) -> Image:
+def _squash(picture: Image) -> Image:
     if picture.shape[:2] == (SEEN, SEEN):
         return picture
     how = cv2.INTER_AREA if min(picture.shape[:2]) > SEEN else cv2.INTER_LINEAR

@@ -44,14 +44,14 @@ def defect_mask(foreground: Mask, grid_hw: tuple[int, int], rng: np.random.Gener
     for _ in range(MOST_TRIES):
         pixels = _combine_two_masks(hw, rng) & foreground
         if pixels.any():
-            return DefectMask(pixels, touched(pixels, grid_hw))
+            return DefectMask(pixels, touched_cells(pixels, grid_hw))
     raise DataError(
         f"a foreground mask of {int(foreground.sum())} pixels was missed by {MOST_TRIES} defect "
         "masks: it is too small"
     )
 
 
-def touched(pixels: Mask, grid_hw: tuple[int, int]) -> Mask:
+def touched_cells(pixels: Mask, grid_hw: tuple[int, int]) -> Mask:
     """(H, W) -> (h, w): maximum over each cell of a grid of any size. Where the grid does not
     divide the picture, cells share the pixels that their borders cut."""
     height, width = pixels.shape
@@ -69,7 +69,7 @@ def _bins(length: int, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
 
 
 def _combine_two_masks(hw: tuple[int, int], rng: np.random.Generator) -> Mask:
-    """Union, intersection or the first alone of two masks."""
+    """Union or intersection of two masks, or only the first."""
     first, second = _threshold_noise(hw, rng), _threshold_noise(hw, rng)
     choice = rng.integers(3)
     if choice == 0:

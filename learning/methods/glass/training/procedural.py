@@ -1,4 +1,4 @@
-"""Generated textures, for training without a folder of textures."""
+"""Generates textures for a training without a folder of textures."""
 
 from collections.abc import Callable
 from typing import Final

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from inspector.core.arrays import Image, Mask
-from learning.graph.pixels import blanked
+from learning.graph.pixels import blank_outside
 from learning.methods.feature_source import BackboneSource
 from learning.methods.glass.method import trained_glass
 from learning.methods.glass.train import GlassTraining
@@ -66,7 +66,8 @@ class GlassRun(PreparedTraining):
         }
 
     def _facts(self, trained: Trained) -> dict[str, Any]:
-        """For the spec. Every figure is beside the origin of the pictures it was computed on."""
+        """Facts for the spec. Each figure has beside it the origin of the pictures that it was
+        computed on."""
         trainer, extractor = self._trainer, self._trainer.extractor
         options = dataclasses.asdict(trainer.options)
         options |= trainer.options.resumable(extractor.info, extractor.layers)
@@ -119,8 +120,8 @@ def _restrict(
     if inside is None:
         return pixels, foregrounds
     allowed = inside if foregrounds is None else foregrounds & inside
-    return blanked(pixels, inside), np.broadcast_to(allowed, pixels.shape[:3])
+    return blank_outside(pixels, inside), np.broadcast_to(allowed, pixels.shape[:3])
 
 
 def _blank(labelled: Labelled, inside: Mask | None) -> Labelled:
-    return dataclasses.replace(labelled, pixels=blanked(labelled.pixels, inside))
+    return dataclasses.replace(labelled, pixels=blank_outside(labelled.pixels, inside))

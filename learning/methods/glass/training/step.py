@@ -85,7 +85,7 @@ def losses(networks: GlassNetworks, rows: PatchRows, settings: StepSettings) -> 
     radius = None
     if rows.centre is not None:
         radius = _radius(true, defective, rows, settings.radius)
-        defective = _pushed_out(defective, rows.centre, rows.defects > 0, radius)
+        defective = _push_out(defective, rows.centre, rows.defects > 0, radius)
     gaussian = _gaussian(net, true, rows, radius, settings)
     scores = net(torch.cat([true, gaussian]))
     of_true, of_gauss = scores[: len(true)], scores[len(true) :]
@@ -118,7 +118,7 @@ def _radius(true: Tensor, defective: Tensor, rows: PatchRows, quantile: float) -
         return float(torch.quantile(away, quantile))
 
 
-def _pushed_out(features: Tensor, centre: Tensor, defects: Tensor, radius: float) -> Tensor:
+def _push_out(features: Tensor, centre: Tensor, defects: Tensor, radius: float) -> Tensor:
     """Moves patches with a defect to a distance of 2 to 4 radii from the centre."""
     away = features - centre
     length = away.norm(dim=1, keepdim=True)

@@ -18,7 +18,7 @@ from learning.backbones.zoo import DEFAULT, describe, resolve
 from learning.finishing import make_engine
 from learning.graph.assemble import build_graph
 from learning.graph.maps import MapCanvas
-from learning.graph.pixels import blanked
+from learning.graph.pixels import blank_outside
 from learning.job import MakeOptions
 from learning.methods.feature_source import SourceRequest
 from learning.methods.glass.method import Glass, trained_glass
@@ -48,7 +48,7 @@ def test_the_folded_model_equals_the_literal_networks(extractor, dims, hidden, r
     inside = None if region is None else draw_mask(region, HW)
     canvas = MapCanvas(HW, 4.0, 0.0, inside)
     made = model(dims, hidden, HW)
-    features = extractor.extract(blanked(pictures(), inside))
+    features = extractor.extract(blank_outside(pictures(), inside))
     maps, scores = Glass().measure(made, Glass().embed(features), canvas)
     wanted_maps, wanted_scores = Glass().reference(made, features, canvas)
     assert np.abs(maps - wanted_maps).max() < 1e-5
@@ -67,14 +67,14 @@ def test_the_engine_equals_the_literal_networks_at_any_batch(tmp_path, extractor
     maps, scores = engine.infer(pixels)
     canvas = MapCanvas(HW, 4.0, 0.0, inside)
     wanted_maps, wanted_scores = Glass().reference(
-        made, extractor.extract(blanked(pixels, inside)), canvas
+        made, extractor.extract(blank_outside(pixels, inside)), canvas
     )
     assert np.abs(maps - wanted_maps).max() < 1e-5
     assert np.abs(scores - wanted_scores).max() < 1e-5
     assert fitted.spec.parity["map_max_abs"] < 1e-5
 
 
-def test_the_head_is_as_many_nodes_as_it_says():
+def test_the_head_has_few_nodes():
     made = model(152, 101, HW)
     with Glass().open_source(SourceRequest(resolve(DEFAULT), HW)) as source:
         graph, _ = build_graph(

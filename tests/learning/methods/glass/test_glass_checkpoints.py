@@ -1,4 +1,4 @@
-"""What a training keeps, goes on from after a stop, and becomes an engine."""
+"""Checkpoints of a training: their content, resuming from them, and engines made of them."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ def same(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 
 
-def test_going_on_after_two_epochs_ends_with_the_weights_of_four(extractor, tmp_path):
+def test_resuming_after_two_epochs_ends_with_the_weights_of_four(extractor, tmp_path):
     straight = trainer(extractor, tmp_path / "a")
     whole = straight.run()
     trainer(extractor, tmp_path / "b", epochs=2).run()
@@ -74,7 +74,7 @@ with FeatureExtractor(resolve(DEFAULT), layers=None, threads=1) as opened:
 """
 
 
-def test_a_training_that_was_killed_goes_on_to_the_same_result(extractor, tmp_path):
+def test_a_training_that_was_killed_resumes_to_the_same_result(extractor, tmp_path):
     code = KILLED.format(
         here=str(Path(__file__).parents[3] / "support"), folder=str(tmp_path / "killed")
     )
@@ -90,7 +90,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_result(extractor, tmp_pa
     assert same(tensors(straight.networks), tensors(resumed.networks))
 
 
-def test_going_on_restores_the_best_networks_of_the_latest_checkpoint(extractor, tmp_path):
+def test_resuming_restores_the_best_networks_of_the_latest_checkpoint(extractor, tmp_path):
     best = trainer(extractor, tmp_path, epochs=1).run()
     (checkpoint,) = tmp_path.glob("ckpt_best_*.pth")
     content = torch.load(checkpoint, weights_only=True)
@@ -102,7 +102,7 @@ def test_going_on_restores_the_best_networks_of_the_latest_checkpoint(extractor,
         assert all(torch.equal(value, again[network][key]) for key, value in tensors.items())
 
 
-def test_a_folder_with_a_training_is_gone_on_with_only_on_request(extractor, tmp_path):
+def test_a_training_in_the_folder_is_resumed_only_on_request(extractor, tmp_path):
     trainer(extractor, tmp_path, epochs=1).run()
     with pytest.raises(ConfigError, match=r"ckpt\.pth is of an earlier training"):
         trainer(extractor, tmp_path).run()

@@ -1,4 +1,4 @@
-"""The judgement of manifold or hypersphere."""
+"""The decision between manifold and hypersphere."""
 
 import numpy as np
 import pytest
@@ -30,8 +30,8 @@ def test_pictures_of_one_level_are_a_manifold():
     assert judgement.radius == 0
 
 
-def test_the_judgement_is_the_one_of_its_formulas():
-    """Written out again, on the spectrum of the same mean picture."""
+def test_the_judgement_follows_the_formulas():
+    """Computes the formulas again, on the spectrum of the same mean picture."""
     import cv2
 
     data = ringed()

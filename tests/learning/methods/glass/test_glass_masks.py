@@ -6,7 +6,7 @@ import pytest
 
 from engines.spec import ResizeRule
 from inspector.core.errors import DataError
-from learning.methods.glass.training.masks import defect_mask, read_foregrounds, touched
+from learning.methods.glass.training.masks import defect_mask, read_foregrounds, touched_cells
 from learning.methods.glass.training.perlin import noise
 
 
@@ -55,7 +55,7 @@ def test_noise_equals_the_sum_of_the_four_corners_written_out():
 @pytest.mark.parametrize(("hw", "grid"), [((64, 96), (8, 12)), ((50, 67), (7, 9))])
 def test_a_cell_is_touched_where_any_pixel_of_its_bin_is(hw, grid):
     pixels = rng().random(hw) < 0.01
-    cells = touched(pixels, grid)
+    cells = touched_cells(pixels, grid)
     assert cells.any()
     assert not cells.all()
     for row in range(grid[0]):
@@ -74,7 +74,7 @@ def test_masks_of_a_picture_that_is_not_square_stay_inside_the_foreground(hw, gr
         mask = defect_mask(foreground, grid, rng(seed))
         assert mask.pixels.any()
         assert not (mask.pixels & ~foreground).any()
-        assert np.array_equal(mask.cells, touched(mask.pixels, grid))
+        assert np.array_equal(mask.cells, touched_cells(mask.pixels, grid))
         shares.append(mask.pixels.mean())
     assert np.std(shares) > 0.005
 

@@ -1,4 +1,4 @@
-"""Settings of a training, and what they are unless given."""
+"""Settings of a training and their defaults."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ def test_a_setting_that_makes_no_sense_is_named(key, value):
         GlassOptions(**{key: value})
 
 
-def test_sizes_and_rates_follow_the_backbone_unless_given():
+def test_sizes_and_rates_follow_the_backbone_by_default():
     info, layers = describe(resolve(DEFAULT)), ("stride8", "stride16")
     published = dataclasses.replace(
         info,

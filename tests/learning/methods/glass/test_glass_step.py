@@ -17,7 +17,7 @@ pytestmark = pytest.mark.train
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Small matrices are not worth two."""
+    """Two threads are not faster for small matrices."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -86,7 +86,7 @@ def test_a_step_equals_its_literal_form(hypersphere, mining, steps, dtype, step_
         assert loss.item() == pytest.approx(expected_loss.item(), rel=limit)
     assert relative(step.gaussian.detach(), g.detach()) < limit
     expected = gradients(theirs)
-    # A bias before the batch norm has the gradient 0, hence the largest gradient as the measure.
+    # A bias before the batch norm has the gradient 0, so the largest gradient sets the scale.
     largest = max(float(gradient.norm()) for gradient in expected.values())
     for name, gradient in gradients(ours).items():
         difference = float((gradient - expected[name]).norm())
@@ -138,7 +138,7 @@ def test_steps_keep_the_losses_finite_and_lower_them(hypersphere):
 
 
 def test_ascent_brings_g_nearer_to_what_the_discriminator_calls_normal():
-    """Or rather: it raises the loss that it climbs against, which calls g anomalous."""
+    """It raises the loss that is low if the discriminator calls g anomalous."""
     nets = networks()
     batch = rows(hypersphere=False)
     plain = losses(copy.deepcopy(nets), batch, StepSettings(mining=False))

@@ -49,7 +49,7 @@ def test_a_folder_of_textures_is_searched_below_and_covers_the_input(tmp_path):
     assert draw(textures, HW, rng()).shape == (*HW, 3)
 
 
-def test_a_texture_that_cannot_be_read_is_passed_over(tmp_path):
+def test_a_texture_that_cannot_be_read_is_skipped(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
     cv2.imwrite(str(tmp_path / "b.png"), colours())
     textures = FolderTextures(tmp_path)
@@ -93,12 +93,12 @@ def test_three_different_changes_are_made(monkeypatch):
     monkeypatch.setattr(augment, "CHANGES", marked)
     for seed in range(40):
         made.clear()
-        augment.augmented(colours(), rng(seed))
+        augment.augment_texture(colours(), rng(seed))
         assert len(set(made)) == 3
     assert len(augment.CHANGES) == 9
 
 
-def test_blending_mixes_inside_the_mask_alone():
+def test_blending_mixes_only_inside_the_mask():
     picture, texture = np.full((4, 4, 3), 100, np.uint8), np.full((4, 4, 3), 200, np.uint8)
     mask = np.zeros((4, 4), bool)
     mask[1, 2] = True
@@ -108,7 +108,7 @@ def test_blending_mixes_inside_the_mask_alone():
     assert np.array_equal(mixed, picture)
 
 
-def test_a_defect_changes_the_picture_inside_its_mask_alone():
+def test_a_defect_changes_the_picture_only_inside_its_mask():
     picture = colours()
     made = Synthesis(BuiltInTextures()).defect(picture, None, (6, 8), rng(2))
     changed = (made.pixels != picture).any(axis=2)

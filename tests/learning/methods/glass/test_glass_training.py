@@ -1,4 +1,4 @@
-"""The training loop, and the patch vectors and pictures that it is fed."""
+"""The training loop, and the patch vectors and pictures that it gets."""
 
 import numpy as np
 import pytest
@@ -77,7 +77,7 @@ def test_a_short_training_finds_a_painted_spot(extractor, tmp_path, distribution
     assert after.max(axis=(1, 2)).min() > before.max()
 
 
-def test_figures_pictures_and_progress_are_told(extractor, tmp_path):
+def test_figures_pictures_and_progress_are_reported(extractor, tmp_path):
     scalars, pictures, steps = [], [], []
     watch = Watch(
         scalars=lambda epoch, values: scalars.append((epoch, values)),

@@ -10,7 +10,7 @@ from learning.backbones.zoo import DEFAULT, describe, resolve
 from learning.fitting import fit_engine
 from learning.graph.maps import MapCanvas
 from learning.job import FitOptions
-from learning.methods.padim import method as padim
+from learning.methods import base
 from learning.methods.padim.method import Padim
 from learning.normals import Normals
 from learning.options import option_fields
@@ -108,7 +108,7 @@ def test_epsilon_follows_the_scale_of_the_features_unless_it_is_absolute():
     assert Padim(epsilon=0.01, epsilon_unit="absolute").fit(larger, 0).epsilon == 0.01
 
 
-def test_pictures_that_are_all_the_same_score_nothing_and_another_one_much():
+def test_equal_pictures_score_near_zero_and_another_picture_high():
     same = {name: np.repeat(values, 5, axis=0) for name, values in embeddings(1).items()}
     method, canvas = Padim(), MapCanvas((64, 48), top_fraction=0.0)
     model = method.fit(same, 0)
@@ -122,7 +122,7 @@ def test_a_single_picture_is_refused_in_one_sentence():
 
 
 def test_a_model_above_the_limit_is_refused_with_what_to_do(monkeypatch):
-    monkeypatch.setattr(padim, "MAX_MODEL_BYTES", 20_000)
+    monkeypatch.setattr(base, "MAX_MODEL_BYTES", 20_000)
     with pytest.raises(DataError, match=r"smaller dims, coarser layers.*float16.*low_rank"):
         Padim(dims=12).fit(embeddings(40), 0)
     assert Padim(dims=12, precision="float16").fit(embeddings(40), 0).cells.nbytes == 16_128
@@ -144,7 +144,7 @@ def test_an_epsilon_whose_matrices_pass_float16_is_refused():
         ({"epsilon": float("nan")}, "epsilon must be a finite number above 0"),
         ({"epsilon_unit": "px"}, "epsilon_unit must be one of variance, absolute, not 'px'"),
         ({"form": "dense"}, "form must be one of auto, cholesky, low_rank, not 'dense'"),
-        ({"precision": "int8"}, "precision must be float32 or float16"),
+        ({"precision": "int8"}, "precision must be one of float32, float16"),
         ({"form": "low_rank", "precision": "float16"}, "low_rank .* needs precision float32"),
         ({"radius": 1}, "method padim has no option radius"),
     ],

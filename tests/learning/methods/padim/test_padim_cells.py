@@ -56,7 +56,7 @@ def in_graph(query: dict, cells: Gaussians, joining: Joining) -> np.ndarray:
         name: spox.argument(spox.Tensor(np.float32, ("N", *values.shape[1:])))
         for name, values in query.items()
     }
-    vectors = gaussian_cells.joined(inputs, joining)
+    vectors = gaussian_cells.join_layers(inputs, joining)
     grid = gaussian_cells.distances(vectors, cells, joining.grid_hw)
     model = spox.build(inputs, {"grid": grid}, drop_unused_inputs=True)
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -77,7 +77,7 @@ def test_each_form_is_the_mahalanobis_distance_with_fewer_and_more_pictures_than
     model = Padim(dims=12, **options).fit(normals, 0)
     expected = literal(query, normals, model.joining, model.epsilon)
     assert relative(in_graph(query, model.cells, model.joining), expected) < tolerance
-    vectors = gaussian_cells.joined_numpy(query, model.joining)
+    vectors = gaussian_cells.join_layers_numpy(query, model.joining)
     batched = gaussian_cells.distances_numpy(vectors, model.cells, model.joining.grid_hw)
     assert relative(batched, expected) < tolerance
 
@@ -125,7 +125,7 @@ def test_the_stored_matrices_have_the_rank_that_was_promised_and_give_back_the_i
     model = Padim(dims=10, form="low_rank").fit(normals, 0)
     rank = min(pictures - 1, 10)
     assert model.cells.matrices.shape == (24, rank, 10)
-    learned = gaussian_cells.joined_numpy(normals, model.joining)[5].astype(np.float64)
+    learned = gaussian_cells.join_layers_numpy(normals, model.joining)[5].astype(np.float64)
     inverse = np.linalg.inv(np.cov(learned) + model.epsilon * np.eye(10))
     stored = model.cells.matrices[5].astype(np.float64)
     assert np.allclose(np.eye(10) / model.epsilon - stored.T @ stored, inverse, atol=1e-5)

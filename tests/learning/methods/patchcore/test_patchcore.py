@@ -9,6 +9,7 @@ from scipy.spatial.distance import cdist
 from inspector.core.errors import ConfigError, DataError
 from learning.graph import nearest
 from learning.graph.maps import MapCanvas, scored_cells
+from learning.methods import base
 from learning.methods.patchcore import bank as patchcore_bank
 from learning.methods.patchcore import method as patchcore
 from learning.methods.patchcore import search as patchcore_search
@@ -96,7 +97,7 @@ def test_a_region_smaller_than_a_cell_still_has_a_score():
     assert scored_cells((6, 8), MapCanvas((24, 32), 2.0, 0.0, inside)).sum() == 1
 
 
-def test_pictures_of_the_bank_score_nothing():
+def test_pictures_of_the_bank_score_zero():
     method = PatchCore(coreset=1, most_rows=0)
     normals = features(5)
     model = method.fit(method.embed(normals), 0)
@@ -257,7 +258,7 @@ def test_it_describes_its_bank():
 
 
 def test_a_bank_above_the_limit_is_refused_with_what_to_do(monkeypatch):
-    monkeypatch.setattr(patchcore, "MAX_MODEL_BYTES", 1500)
+    monkeypatch.setattr(base, "MAX_MODEL_BYTES", 1500)
     method = PatchCore()
     with pytest.raises(DataError, match="smaller coreset or most_rows"):
         method.fit(method.embed(features(5)), 0)
@@ -268,8 +269,8 @@ def test_a_bank_above_the_limit_is_refused_with_what_to_do(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"variant": "best"}, "variant must be paper or official, not 'best'"),
-        ({"upsampling": "cubic"}, "upsampling must be bilinear or nearest, not 'cubic'"),
+        ({"variant": "best"}, "variant must be one of paper, official, not 'best'"),
+        ({"upsampling": "cubic"}, "upsampling must be one of bilinear, nearest, not 'cubic'"),
         ({"coreset": 1.5}, "coreset must lie within 0 and 1, not 1.5"),
         ({"coreset": float("nan")}, "coreset must lie within 0 and 1, not nan"),
         ({"neighbours": 0}, "neighbours must be at least 1"),
@@ -277,7 +278,7 @@ def test_a_bank_above_the_limit_is_refused_with_what_to_do(monkeypatch):
         ({"dims": 64}, "variant paper keeps every channel"),
         ({"neighbours": 9, "variant": "official"}, "official does not reweight"),
         ({"most_rows": -1}, "most_rows must be at least 0"),
-        ({"precision": "int8"}, "precision must be float32 or float16"),
+        ({"precision": "int8"}, "precision must be one of float32, float16"),
         ({"radius": 1}, "method patchcore has no option radius"),
     ],
 )

@@ -55,7 +55,7 @@ def test_the_bank_is_stored_once(tmp_path):
 
 
 def test_an_engine_that_computes_something_else_is_refused(monkeypatch, tmp_path):
-    """Also where scores are large: a thousandth of them is not put down to rounding."""
+    """A difference of a thousandth is refused even if scores are large."""
     head = PatchCore.head
 
     def louder(self, model, features, canvas):

@@ -72,7 +72,7 @@ def test_the_spec_holds_the_crop_and_says_what_differs(place, tmp_path):
     assert "mirrored border" in made["differs"]
     assert len(made["imported_from"]["sha256"]) == 64
     assert spec.trained_on["count"] is None
-    assert "nobody knows which pictures" in spec.threshold_rule.note
+    assert "made of are not known" in spec.threshold_rule.note
 
 
 def test_some_pictures_make_the_engine_of_a_bank_of_them_alone(place, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from inspector.core.errors import ConfigError, DataError
 from learning.graph.features import normalise_numpy
-from learning.methods import coreset
+from learning.methods import base, coreset
 from learning.methods.rad import method as rad
 from learning.methods.rad.method import Rad
 from learning.methods.registry import make_method
@@ -39,7 +39,7 @@ def test_every_dropped_vector_lies_within_the_covering_radius():
     assert radius < 1 - (vectors @ unit_rows(1, 8, 5).T).max(axis=1).min()
 
 
-def test_each_cell_is_thinned_by_itself():
+def test_each_cell_is_thinned_separately():
     bank = normalise_numpy(np.random.default_rng(0).random((70, 6, 30), np.float32), axis=1)
     cells, radius = coreset.thin_cells(bank, 5)
     assert cells.shape == (70, 6, 5)
@@ -88,7 +88,7 @@ def test_more_pictures_than_the_coreset_are_thinned_per_cell(monkeypatch):
 
 
 def test_a_bank_above_the_limit_is_refused_with_what_to_do(monkeypatch):
-    monkeypatch.setattr(rad, "MAX_MODEL_BYTES", 3000)
+    monkeypatch.setattr(base, "MAX_MODEL_BYTES", 3000)
     with pytest.raises(DataError, match="smaller coreset, fewer pictures or layers"):
         Rad().fit(embeddings(7), 0)
     assert Rad(precision="float16").fit(embeddings(7), 0).banks["a"].nbytes == 1680
@@ -97,7 +97,7 @@ def test_a_bank_above_the_limit_is_refused_with_what_to_do(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"precision": "int8"}, "precision must be float32 or float16"),
+        ({"precision": "int8"}, "precision must be one of float32, float16"),
         ({"radius": -1}, "radius must be at least 0"),
         ({"coreset": -1}, "coreset must be at least 0"),
         ({"top_k": 0}, "top_k must be at least 1"),

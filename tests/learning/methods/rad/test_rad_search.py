@@ -18,7 +18,7 @@ def unit_vectors(*shape: int, axis: int, seed: int = 0) -> np.ndarray:
 
 
 def triple_loop(query, bank, radius, chosen=None) -> np.ndarray:
-    """query (B, C, h, w), bank (h*w, C, N) -> scores (B, h, w), nothing clever."""
+    """query (B, C, h, w), bank (h*w, C, N) -> scores (B, h, w), with plain loops."""
     batch, _, height, width = query.shape
     scores = np.empty((batch, height, width))
     for b in range(batch):
@@ -48,7 +48,7 @@ def positional(query: np.ndarray, bank: np.ndarray, radius: int, whole=None, top
         descriptor, descriptors = whole
         inputs["own"] = spox.argument(spox.Tensor(np.float32, ("N", descriptor.shape[1])))
         values["own"] = descriptor
-        mask = nearest.chosen_pictures(inputs["own"], descriptors, top_k)
+        mask = nearest.choose_pictures(inputs["own"], descriptors, top_k)
     scores = nearest.positional(variable, bank, query.shape[2:], radius, mask)
     return run({"scores": scores}, inputs, values)
 
@@ -139,7 +139,7 @@ def test_the_average_in_the_graph_counts_only_neighbours_inside_the_grid(size):
     assert np.allclose(averaged, features.average_3x3_numpy(raw), atol=1e-6)
 
 
-def test_a_vector_of_zeros_stays_one():
+def test_a_vector_of_zeros_stays_a_vector_of_zeros():
     assert np.all(features.normalise_numpy(np.zeros((1, 4, 2, 2), np.float32)) == 0)
 
 
