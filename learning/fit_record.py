@@ -19,8 +19,6 @@ from inspector.core.errors import EngineError, SpecError
 from inspector.core.files import write_whole
 from inspector.core.schema import build, shown
 from learning.job import EngineJob
-from learning.methods.base import Method
-from learning.methods.registry import make_method
 from learning.normals import Normals
 from learning.scoring import ScoredModel
 
@@ -84,13 +82,13 @@ class FeatureRecipe:
             check_text("features.backbone_sha256", self.backbone_sha256)
         check_settings("features.options", self.options)
 
-    def make_method(self) -> Method[Any]:
-        """The method with the same options. Raises ConfigError for a method that is not fitted."""
-        options = {
+    @property
+    def method_options(self) -> dict[str, Any]:
+        """The options for learning.methods.registry.make_method."""
+        return {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in self.options.items()
         }
-        return make_method(self.method, options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def test_a_flipped_digit_of_a_threshold_is_refused(engine_file, tmp_path):
 
 
 def test_a_file_without_a_spec_says_how_to_get_one():
-    with pytest.raises(SpecError, match=r"without an engine spec; fit an engine with tools\.fit"):
+    with pytest.raises(SpecError, match="without an engine spec: make an engine"):
         read_spec(resolve(DEFAULT))
 
 

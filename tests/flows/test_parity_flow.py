@@ -55,7 +55,9 @@ def test_a_wrong_backend_ends_the_run_before_the_first_frame(
 ) -> None:
     result = inspect(clip, engine, *WRONG)
     assert result.code == 6
-    assert "the wrong backend does not compute what the engine's method says" in result.stderr
+    assert (
+        "the wrong backend does not give the reference outputs of the engine file" in result.stderr
+    )
     assert "score by 0.1" in result.stderr
     assert not result.out.exists()
 
@@ -187,13 +189,13 @@ def test_the_check_uses_the_verdict_rule_of_the_run(
 ) -> None:
     """No defect on a golden map is as long as this rule demands, so no picture fails."""
     verdicts: list[bool] = []
-    failed = Judge.failed
+    fails = Judge.fails
 
     def record_verdict(self: Judge, score: float, defects: Sequence[Defect]) -> bool:
-        verdicts.append(failed(self, score, defects))
+        verdicts.append(fails(self, score, defects))
         return verdicts[-1]
 
-    monkeypatch.setattr(Judge, "failed", record_verdict)
+    monkeypatch.setattr(Judge, "fails", record_verdict)
     rule = ["--set", "verdict.rule=defects", "--set", "verdict.min_length_px=10000"]
     result = inspect(clip, engine, *rule, "--set", "engine.batch=3")
     assert result.code == 0

@@ -134,7 +134,7 @@ def test_missing_cuda_is_refused_or_reported(inspect: Inspect, clip: Path, engin
     assert not result.out.exists()
     result = inspect(clip, engine, *options, "--set", "engine.fall_back=true")
     assert result.code == 0
-    assert "running on the CPU instead" in result.stderr
+    assert "the engine runs on the CPU instead" in result.stderr
     assert "CPU" in result.summary["engine"]["running_on"]
 
 

@@ -73,7 +73,7 @@ def test_it_says_how_to_compute_the_features_again(engine_file):
     assert features.backbone == DEFAULT
     assert features.backbone_sha256 == file_hash(resolve(DEFAULT))
     assert (features.layers, features.resize) == (spec.layers, spec.resize)
-    assert features.make_method() == make_method("rad", {})
+    assert make_method(features.method, features.method_options) == make_method("rad", {})
 
 
 def test_options_region_and_rule_are_kept(tmp_path):
@@ -82,7 +82,8 @@ def test_options_region_and_rule_are_kept(tmp_path):
     rule = Rule("mean_sigma", {"k": 2.5})
     fit_parts(tmp_path / "e.onnx", options=options, roi=left, rule=rule, sigma=2.0, seed=5)
     record = record_of(tmp_path / "e.onnx")
-    assert record.features.make_method() == Rad(radius=None, layers=("stride16",))
+    method = make_method(record.features.method, record.features.method_options)
+    assert method == Rad(radius=None, layers=("stride16",))
     assert record.features.roi == left
     assert (record.rule, record.rule_parameters) == ("mean_sigma", {"k": 2.5})
     assert (record.sigma, record.top_fraction, record.seed) == (2.0, None, 5)

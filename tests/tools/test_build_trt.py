@@ -88,7 +88,7 @@ def test_without_a_gpu_or_targets_the_error_names_both(engine, monkeypatch, caps
 
 
 def test_without_tensorrt_the_error_says_what_to_install(engine, tmp_path, monkeypatch, capsys):
-    trt_library.load.cache_clear()
+    trt_library.load_tensorrt.cache_clear()
     for module in trt_library.FLAVOURS:
         monkeypatch.setitem(sys.modules, module, None)
     assert main([str(engine), "--targets", "SM86", "--out", str(tmp_path / "plans")]) == 2

@@ -64,7 +64,14 @@ def refusal(capsys, *arguments):
 
 def test_it_ends_with_an_engine_beside_checkpoints_log_and_sheet(trained):
     names = {path.name for path in trained.iterdir()} - {"tensorboard"}
-    assert names == {"engine.onnx", "checkpoints", "log.jsonl", "training.json", "defects.png"}
+    assert names == {
+        "engine.fit",
+        "engine.onnx",
+        "checkpoints",
+        "log.jsonl",
+        "training.json",
+        "defects.png",
+    }
     assert [line["epoch"] for line in lines(trained)] == [1, 2, 3]
     assert {"loss/total", "validation/image_auroc", "seconds"} <= set(lines(trained)[0])
     engine = open_engine(trained / "engine.onnx")
@@ -120,7 +127,7 @@ def test_after_a_kill_the_same_command_ends_with_the_same_bits(trained, data, tm
 
 
 @pytest.mark.parametrize(
-    ("at", "said"),
+    ("at", "sentence"),
     [(1, "nothing is kept"), (2, "run the same command again to resume")],
 )
 def test_ctrl_c_ends_with_a_sentence(data, tmp_path, monkeypatch, capsys, at, sentence):

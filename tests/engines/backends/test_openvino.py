@@ -27,7 +27,7 @@ TOLERANCE = 1e-5
 
 
 @pytest.fixture(scope="module", params=fitted_methods())
-def of_method(request, tmp_path_factory) -> Path:
+def method_engine(request, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp(request.param) / "engine.onnx"
     method = make_method(request.param, {})
     recipe = FitOptions("parts", method, method.find_backbone(None), threads=1)
