@@ -160,7 +160,7 @@ def measure_differences(
         largest = max(largest, float(np.abs(right_map).max()), float(np.abs(right_score).max()))
         differences.append(np.abs(maps[part] - right_map).max())
         right_scores.append(right_score)
-    right = np.concatenate(right_scores)
+    expected = np.concatenate(right_scores)
     spotted = scores[1::2]
     return Parity(
         pictures=len(scores),
@@ -168,8 +168,8 @@ def measure_differences(
         spots_found=int((spotted >= limit).sum()),
         # numpy's maximum of values with a NaN is NaN; Python's may not be.
         map_max_abs=float(np.max(differences)),
-        score_max_abs=float(np.abs(scores - right).max()),
-        decision_flips=int(np.count_nonzero((scores >= limit) != (right >= limit))),
+        score_max_abs=float(np.abs(scores - expected).max()),
+        decision_flips=int(np.count_nonzero((scores >= limit) != (expected >= limit))),
         tolerance=tolerance * largest,
     )
 

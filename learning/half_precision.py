@@ -104,7 +104,7 @@ class _Rewriting:
 
     def _copy(self, name: str, *, half: bool) -> str:
         if name not in self._copies:
-            other = self._unused(f"{name}_{'half' if half else 'float'}")
+            other = self._unused_name(f"{name}_{'half' if half else 'float'}")
             if name in self._constants:
                 node = NodeProto()
                 node.CopyFrom(self._constants[name])
@@ -119,7 +119,7 @@ class _Rewriting:
             self._copies[name] = other
         return self._copies[name]
 
-    def _unused(self, name: str) -> str:
+    def _unused_name(self, name: str) -> str:
         while name in self._taken:
             name += "_"
         self._taken.add(name)

@@ -55,8 +55,8 @@ class ImportRequest:
         input_hw_of: the size of the input for a patch of that many pixels. Raises ConfigError.
         """
         name, weights, out = self.backbone, self.weights, self.out
-        made = out.with_name(f"{name}.onnx") if weights is not None else Path(name)
-        if out.resolve() == made.resolve():
+        result = out.with_name(f"{name}.onnx") if weights is not None else Path(name)
+        if out.resolve() == result.resolve():
             raise ConfigError(f"--out {out} is the file of the backbone: choose another name")
         if weights is None:
             return resolve(name)

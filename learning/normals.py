@@ -157,7 +157,7 @@ def from_stream(
     """Takes evenly spread frames (H, W, 3) uint8 BGR of one stream, never holding more than twice
     max_pictures. The first frame's size decides; raises DataError for fewer than two frames."""
     most = _check_max_pictures(max_pictures)
-    held: list[tuple[int, Image]] = []
+    stored: list[tuple[int, Image]] = []
     rule, frame_hw, step, count = None, (0, 0), 1, 0
     for index, frame in enumerate(frames):
         count = index + 1
@@ -166,12 +166,12 @@ def from_stream(
             rule = ResizeRule(_input_hw(input_hw, frame_hw))
         if index % step:
             continue
-        held.append((index, to_input(frame, rule)[0]))
-        if len(held) == 2 * most:
-            held, step = held[::2], 2 * step
+        stored.append((index, to_input(frame, rule)[0]))
+        if len(stored) == 2 * most:
+            stored, step = stored[::2], 2 * step
     if rule is None:
         raise DataError(f"{name} gave no frames")
-    chosen = [held[i] for i in spread(len(held), most)]
+    chosen = [stored[i] for i in spread(len(stored), most)]
     pixels = _stack(name, [image for _, image in chosen])
     names = tuple(f"{name}#{index}" for index, _ in chosen)
     return Normals(name, pixels, names, frame_hw, rule, True, (), count - len(chosen))

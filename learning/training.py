@@ -147,8 +147,8 @@ def train_engine(
     `run` and make_engine raise.
     """
     normals = data.normals
-    held = _take(normals, data.held)
-    check_supported(options.rule, len(held.names))
+    held_out = _take(normals, data.held_out)
+    check_supported(options.rule, len(held_out.names))
     with contextlib.ExitStack() as until_written:
         with options.open_source(normals.rule.input_hw) as source:
             shared = trainer.request(source) | _request(data, source) | dict(request or {})
@@ -163,11 +163,11 @@ def train_engine(
             trained = training.run()
         engine = make_engine(
             trained.model,
-            held,
+            held_out,
             options,
             folder / ENGINE,
             progress,
-            fitted=_take(normals, ~data.held),
+            fitted=_take(normals, ~data.held_out),
             note=_note(normals, trained),
         )
     return TrainingResult(
@@ -188,11 +188,11 @@ def import_with_torch(module: str) -> Any:
 def _request(data: TrainingData, source: FeatureSource) -> dict[str, Any]:
     """What the networks depend on besides the options of the trainer."""
     normals = data.normals
-    held = [name for name, is_held in zip(normals.names, data.held, strict=True) if is_held]
+    held_out = [name for name, is_held in zip(normals.names, data.held_out, strict=True) if is_held]
     return {
         "data": normals.name,
         "pictures": _digest(*normals.names),
-        "held out": _digest(*held),
+        "held out": _digest(*held_out),
         "size": list(normals.rule.input_hw),
         **source.files,
         "layers": source.layers,

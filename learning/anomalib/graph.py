@@ -76,7 +76,7 @@ def read_export(path: Path) -> Export:
         input=taken,
         input_hw=input_hw,
         one_by_one=batch == 1,
-        seen=_seen(graph, taken),
+        seen=_find_seen(graph, taken),
         outputs=outputs,
         normalised={name: value for name, value in normalised.items() if value is not None},
         limits={name: value for name, value in limits.items() if value is not None},
@@ -177,7 +177,7 @@ def _outputs(path: Path, model: onnx.ModelProto) -> tuple[str, ...]:
     return (MAP, SCORE) if SCORE in names else (MAP,)
 
 
-def _seen(graph: onnx.GraphProto, taken: str) -> str:
+def _find_seen(graph: onnx.GraphProto, taken: str) -> str:
     """The tensor after the resizing and cropping at the start of anomalib's pre-processor."""
     current = seen = taken
     while True:

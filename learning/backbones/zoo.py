@@ -189,8 +189,8 @@ def _is_side(value: Any) -> bool:
 
 
 def _check_input(path: Path, model: onnx.ModelProto, info: BackboneInfo) -> None:
-    held = {constant.name for constant in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in held]
+    constants = {constant.name for constant in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in constants]
     if [value.name for value in inputs] != [INPUT] or info.input_name != INPUT:
         names = ", ".join(value.name for value in inputs)
         raise SpecError(f"{path}: a backbone has the one input {INPUT!r}, this one has {names!r}")

@@ -34,9 +34,9 @@ def pair(
         elif len(group) == 1:
             claims.setdefault(group[0], []).append((mask, is_part))
     for picture, claimed in claims.items():
-        whole = [mask.name for mask, is_part in claimed if not is_part]
-        if len(whole) > 1:
-            listed = " and ".join(whole)
+        whole_masks = [mask.name for mask, is_part in claimed if not is_part]
+        if len(whole_masks) > 1:
+            listed = " and ".join(whole_masks)
             problems.append(f"picture {picture} has several masks, {listed}: they are united")
     problems += _describe_missing_masks(pictures, claims, folder)
     return {picture: tuple(m for m, _ in claimed) for picture, claimed in claims.items()}, tuple(

@@ -168,14 +168,14 @@ def _refuse_others(split: Split, data: ClassData, what: str) -> None:
     named = [name for key in _PARTS for name in getattr(split, key)]
     if len(named) != len(set(named)):
         raise DataError(f"{what} names a picture more than once")
-    there = {sample.name: sample for sample in data.samples}
-    gone = sorted(set(named) - there.keys())
+    samples = {sample.name: sample for sample in data.samples}
+    gone = sorted(set(named) - samples.keys())
     if gone:
         raise DataError(f"{what} names {len(gone)} pictures that are not there, first {gone[0]}")
-    new = sorted(there.keys() - set(named))
+    new = sorted(samples.keys() - set(named))
     if new:
         raise DataError(f"{what} lacks {len(new)} pictures that are there, first {new[0]}")
-    wrong = [name for name in split.train if not _may_train(there[name])]
+    wrong = [name for name in split.train if not _may_train(samples[name])]
     wrong += sorted({sample.name for sample in data.tests()} - set(split.test))
     if wrong:
         raise DataError(f"{what} has {wrong[0]} in another part than the data set")

@@ -73,9 +73,9 @@ def join_layers(features: Mapping[str, Var], joining: Joining) -> Var:
         if joining.grids[layer] != joining.grid_hw:
             part = op.gather(op.gather(part, op.const(rows)), op.const(columns), axis=1)
         parts.append(part)
-    whole = parts[0] if len(parts) == 1 else op.concat(parts, axis=2)
+    joined = parts[0] if len(parts) == 1 else op.concat(parts, axis=2)
     positions = joining.grid_hw[0] * joining.grid_hw[1]
-    return op.reshape(whole, op.const(np.array((positions, joining.dims, -1), np.int64)))
+    return op.reshape(joined, op.const(np.array((positions, joining.dims, -1), np.int64)))
 
 
 def distances(vectors: Var, cells: Gaussians, grid_hw: tuple[int, int]) -> Var:
@@ -101,8 +101,8 @@ def join_layers_numpy(features: Mapping[str, Array], joining: Joining) -> Array:
         rows, columns = joining.sources(layer)
         part = features[layer][:, channels].transpose(2, 3, 1, 0)
         parts.append(part[rows[:, None], columns[None, :]])
-    whole = np.concatenate(parts, axis=2)
-    return whole.reshape(-1, *whole.shape[2:])
+    joined = np.concatenate(parts, axis=2)
+    return joined.reshape(-1, *joined.shape[2:])
 
 
 def distances_numpy(vectors: Array, cells: Gaussians, grid_hw: tuple[int, int]) -> Array:

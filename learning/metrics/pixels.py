@@ -131,7 +131,7 @@ class PixelCurve:
         sums = [self._defect[group] for group in groups if group in self._defect]
         with np.errstate(invalid="ignore"):
             x = steps.alarms / steps.alarms[-1:].sum()
-            y = _cumulated(keys, sums, 1) / np.float64(self.regions(size, place))
+            y = _cumulate(keys, sums, 1) / np.float64(self.regions(size, place))
         return Curve(x, y, steps.thresholds)
 
     def steps(self) -> Steps:
@@ -154,8 +154,8 @@ class PixelCurve:
         self._settle()
         if self._read is None:
             keys = self._keys()
-            detected = _cumulated(keys, list(self._defect.values()), 0)
-            alarms = _cumulated(keys, [self._normal], 0)
+            detected = _cumulate(keys, list(self._defect.values()), 0)
+            alarms = _cumulate(keys, [self._normal], 0)
             thresholds = to_scores(keys << np.uint32(self._bits)).astype(np.float64)
             self._read = keys, Steps(thresholds, detected, alarms)
         return self._read
@@ -210,7 +210,7 @@ class PixelCurve:
         return error if self._bits else 0.0
 
 
-def _cumulated(keys: Keys, tables: list[KeySums], column: int) -> Floats:
+def _cumulate(keys: Keys, tables: list[KeySums], column: int) -> Floats:
     """Sums of one column at or above each of the falling keys, which hold those of the tables."""
     total = np.zeros(len(keys))
     for sums in tables:

@@ -45,32 +45,32 @@ class Scheme:
         if isinstance(self.held_out, float) and not 0 < self.held_out < 1:
             raise ConfigError(f"held_out must lie between 0 and 1, not {self.held_out}")
 
-    def held(self, names: tuple[str, ...], *, ordered: bool, seed: int) -> Mask:
+    def mark_held_out(self, names: tuple[str, ...], *, ordered: bool, seed: int) -> Mask:
         """(n,) bool: which normals are not fitted. A share of a stream is taken from its end;
         otherwise it is drawn at random. Raises ConfigError if names are missing or either part is
         empty."""
-        held = np.zeros(len(names), bool)
+        held_out = np.zeros(len(names), bool)
         if self.held_out is None:
-            return held
+            return held_out
         if isinstance(self.held_out, float):
             count = round(self.held_out * len(names))
             order = np.arange(len(names))
             if not ordered:
                 order = np.random.default_rng(seed).permutation(order)
-            held[order[len(names) - count :]] = True
+            held_out[order[len(names) - count :]] = True
         else:
             requested = set(self.held_out)
             if missing := sorted(requested - set(names)):
                 raise ConfigError(
                     f"cannot hold out {missing[0]}: it is not among the normal pictures"
                 )
-            held[:] = [name in requested for name in names]
-        if not held.any() or np.count_nonzero(~held) < 2:
+            held_out[:] = [name in requested for name in names]
+        if not held_out.any() or np.count_nonzero(~held_out) < 2:
             raise ConfigError(
-                f"cannot hold out {np.count_nonzero(held)} of {len(names)} normal pictures: at "
+                f"cannot hold out {np.count_nonzero(held_out)} of {len(names)} normal pictures: at "
                 "least one must be held out, and two must remain to fit"
             )
-        return held
+        return held_out
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,9 +92,9 @@ def test_options_region_and_rule_are_kept(tmp_path):
 def test_held_out_pictures_are_named_as_such_and_only_they_have_scores(tmp_path):
     fit_parts(tmp_path / "e.onnx", scheme=Scheme(held_out=("2.png", "5.png")))
     record, left_out = record_of(tmp_path / "e.onnx"), read_spec(tmp_path / "e.onnx").left_out
-    held = [picture for picture in record.pictures if picture.role == HELD_OUT]
-    assert [picture.name for picture in held] == ["2.png", "5.png"]
-    assert tuple(picture.score for picture in held) == left_out.scores
+    held_out = [picture for picture in record.pictures if picture.role == HELD_OUT]
+    assert [picture.name for picture in held_out] == ["2.png", "5.png"]
+    assert tuple(picture.score for picture in held_out) == left_out.scores
     others = [picture for picture in record.pictures if picture.role == FITTED]
     assert len(others) == 6
     assert {picture.score for picture in others} == {None}
@@ -123,17 +123,17 @@ def test_a_picture_that_was_dropped_has_no_score_and_is_not_in_the_statistics(
 
 def test_an_engine_of_a_trained_model_names_what_it_holds_and_what_chose_its_thresholds(tmp_path):
     method = Rad()
-    held, trained = parts(8), dataclasses.replace(odd_parts(), names=tuple("abcdefghij"))
+    held_out, trained = parts(8), dataclasses.replace(odd_parts(), names=tuple("abcdefghij"))
     with FeatureExtractor(resolve(DEFAULT), layers=("stride8", "stride16"), threads=1) as extractor:
         model = method.fit(method.embed(extractor.extract(trained.pixels)), 0)
     options = MakeOptions("parts", method, resolve(DEFAULT), threads=1)
     out = tmp_path / "e.onnx"
-    make_engine(model, held, options, out, lambda *_: None, fitted=trained)
+    make_engine(model, held_out, options, out, lambda *_: None, fitted=trained)
     record = record_of(out)
     assert [picture.role for picture in record.pictures] == [HELD_OUT] * 8 + [FITTED] * 10
     assert [picture.name for picture in record.pictures[8:]] == list("abcdefghij")
     assert read_spec(out).good_pictures.count == 18
-    make_engine(model, held, options, out, lambda *_: None)
+    make_engine(model, held_out, options, out, lambda *_: None)
     assert [picture.role for picture in record_of(out).pictures] == [HELD_OUT] * 8
 
 

@@ -18,14 +18,14 @@ def normals(count, ordered=False):
     return Normals("bars", pixels, names, HW, ResizeRule(HW), ordered)
 
 
-@pytest.mark.parametrize(("count", "held"), [(100, 20), (31, 10), (12, 4), (3, 1)])
-def test_a_fifth_is_held_out_or_ten_where_there_are_as_many(count, held):
-    assert data_of_normals(normals(count), hold_out=None, seed=0).held.sum() == held
+@pytest.mark.parametrize(("count", "held_out"), [(100, 20), (31, 10), (12, 4), (3, 1)])
+def test_a_fifth_is_held_out_or_ten_where_there_are_as_many(count, held_out):
+    assert data_of_normals(normals(count), hold_out=None, seed=0).held_out.sum() == held_out
 
 
 def test_the_end_of_a_stream_is_held_out():
-    held = data_of_normals(normals(8, ordered=True), hold_out=0.25, seed=0).held
-    assert held.tolist() == [False] * 6 + [True] * 2
+    held_out = data_of_normals(normals(8, ordered=True), hold_out=0.25, seed=0).held_out
+    assert held_out.tolist() == [False] * 6 + [True] * 2
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, float("nan")])
@@ -72,7 +72,7 @@ def read_class(folder, **changes):
 def test_a_class_folder_gives_its_good_pictures_and_tests_only_on_request(tmp_path):
     folder = class_folder(tmp_path, tests=True)
     data = read_class(folder)
-    assert (len(data.normals.names), data.held.sum(), data.tests) == (8, 3, None)
+    assert (len(data.normals.names), data.held_out.sum(), data.tests) == (8, 3, None)
     tests = read_class(folder, paper_protocol=True).tests
     assert tests.defective.sum() == 4
     with pytest.raises(ConfigError, match="needs test pictures"):

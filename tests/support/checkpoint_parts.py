@@ -178,14 +178,14 @@ def rad_grids(
         similar = classes @ _units(features["cls"][index].astype(float))
         chosen = np.argsort(-similar, kind="stable")[:top_k]
         for layer, grid in enumerate(grids):
-            held = _units(bank["patch_banks"][layer].double().numpy())[chosen]
+            vectors = _units(bank["patch_banks"][layer].double().numpy())[chosen]
             for y in range(height):
                 for x in range(width):
                     query = _units(grid[index, :, y, x].astype(float))
                     best = -1.0
                     for v in range(max(0, y - radius), min(height, y + radius + 1)):
                         for u in range(max(0, x - radius), min(width, x + radius + 1)):
-                            best = max(best, float((held[:, v * width + u] @ query).max()))
+                            best = max(best, float((vectors[:, v * width + u] @ query).max()))
                     scores[layer, index, y, x] = 1 - best
     return scores.mean(axis=0)
 

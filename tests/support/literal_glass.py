@@ -30,8 +30,8 @@ def clamped(away, low, high):
 def focal(scores, defects):
     probabilities = torch.stack([1 - scores, scores], dim=1)
     one_hot = functional.one_hot(defects.long(), 2).to(scores.dtype).clamp(1e-5, 1 - 1e-5)
-    right = (one_hot * probabilities).sum(dim=1) + 1e-5
-    return (-((1 - right) ** 2) * right.log()).mean()
+    probability = (one_hot * probabilities).sum(dim=1) + 1e-5
+    return (-((1 - probability) ** 2) * probability.log()).mean()
 
 
 def losses(networks, rows, settings):

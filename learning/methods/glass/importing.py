@@ -191,8 +191,8 @@ def _networks(path: Path, content: Any) -> dict[str, Tensors]:
     for network in (DISCRIMINATOR, PROJECTION):
         if network not in content:
             raise ConfigError(f"{path} lacks {network}, without which GLASS cannot be imported")
-        held = content[network]
-        if not isinstance(held, dict) or not all(map(_is_tensor, held.values())):
+        tensors = content[network]
+        if not isinstance(tensors, dict) or not all(map(_is_tensor, tensors.values())):
             raise ConfigError(f"{network} of {path} must be a state dict: tensors by name")
     return {network: dict(content[network]) for network in (DISCRIMINATOR, PROJECTION)}
 
@@ -228,8 +228,8 @@ def _sizes(path: Path, discriminator: Tensors) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def _refuse_others(where: str, held: Mapping[Any, Any], known: Iterable[str]) -> None:
-    for key in held:
+def _refuse_others(where: str, tensors: Mapping[Any, Any], known: Iterable[str]) -> None:
+    for key in tensors:
         if key not in known:
             raise ConfigError(
                 f"{where} holds {key!r}, which no published checkpoint of GLASS has: other "

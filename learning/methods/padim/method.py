@@ -132,7 +132,7 @@ class Padim(Method[PadimModel]):
             layer: np.ascontiguousarray(embeddings[layer][:, chosen].transpose(2, 3, 0, 1))
             for layer, chosen in joining.channels.items()
         }
-        epsilon = self._added(normals)
+        epsilon = self._find_epsilon(normals)
         cells = padim_gaussian.gaussians(
             normals, joining, epsilon, low_rank=low_rank, dtype=self.precision
         )
@@ -156,7 +156,7 @@ class Padim(Method[PadimModel]):
             return self.precision == "float32" and pictures - 1 < joining.dims
         return self.form == "low_rank"
 
-    def _added(self, normals: NormalFeatures) -> float:
+    def _find_epsilon(self, normals: NormalFeatures) -> float:
         if self.epsilon_unit == "absolute":
             return self.epsilon
         return max(

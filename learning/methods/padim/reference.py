@@ -31,13 +31,13 @@ def maps_and_scores(
     grids = np.empty((count, height, width))
     for y in range(height):
         for x in range(width):
-            learned, asked = [], []
+            normal_vectors, vectors = [], []
             for layer, chosen in channels.items():
                 rows, columns = features[layer].shape[2:]
                 at = y * rows // height, x * columns // width
-                learned.append(normals[layer][at].astype(np.float64))
-                asked.append(features[layer][:, chosen, at[0], at[1]].astype(np.float64))
-            grids[:, y, x] = mahalanobis(np.hstack(asked), np.hstack(learned), epsilon)
+                normal_vectors.append(normals[layer][at].astype(np.float64))
+                vectors.append(features[layer][:, chosen, at[0], at[1]].astype(np.float64))
+            grids[:, y, x] = mahalanobis(np.hstack(vectors), np.hstack(normal_vectors), epsilon)
     drawn = np.stack([map_reference.draw(grid, canvas) for grid in grids])
     return drawn, np.array([map_reference.image_score(m, canvas) for m in drawn])
 

@@ -140,8 +140,8 @@ class Rad(Method[RadModel]):
 
     def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
         grids = super().outputs(info)
-        whole = [output.name for output in info.outputs if output.stride is None]
-        return grids if self.top_k is None else (*grids, *whole[:1])
+        descriptors = [output.name for output in info.outputs if output.stride is None]
+        return grids if self.top_k is None else (*grids, *descriptors[:1])
 
     def embed(self, features: Features) -> Embeddings:
         embeddings = {

@@ -73,7 +73,7 @@ class DarknessRun(PreparedTraining):
         data, path = self.job.data, self.job.checkpoints / "latest.pth"
         path.parent.mkdir(exist_ok=True)
         level, done = json.loads(path.read_text()) if path.exists() else (0.0, 0)
-        target = self.job.source.extract(data.normals.pixels[~data.held])["grey"].mean()
+        target = self.job.source.extract(data.normals.pixels[~data.held_out])["grey"].mean()
         for epoch in range(done + 1, self.trainer.epochs + 1):
             level += 0.5 * (float(target) - level)
             path.write_text(json.dumps([level, epoch]))

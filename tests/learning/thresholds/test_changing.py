@@ -169,10 +169,15 @@ def test_a_scheme_that_leaves_nothing_is_refused(tmp_path, scheme, message):
 def test_the_end_of_a_stream_is_held_out_and_pictures_are_drawn():
     names = tuple(map(str, range(20)))
     scheme = Scheme(held_out=0.2)
-    assert list(np.flatnonzero(scheme.held(names, ordered=True, seed=0))) == [16, 17, 18, 19]
-    drawn = scheme.held(names, ordered=False, seed=0)
+    assert list(np.flatnonzero(scheme.mark_held_out(names, ordered=True, seed=0))) == [
+        16,
+        17,
+        18,
+        19,
+    ]
+    drawn = scheme.mark_held_out(names, ordered=False, seed=0)
     assert np.count_nonzero(drawn) == 4
-    assert not np.array_equal(drawn, scheme.held(names, ordered=False, seed=1))
+    assert not np.array_equal(drawn, scheme.mark_held_out(names, ordered=False, seed=1))
 
 
 def test_a_number_of_folds_is_kept_for_streams_too():

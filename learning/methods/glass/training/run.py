@@ -96,16 +96,16 @@ class GlassRun(PreparedTraining):
 def prepare(options: GlassTraining, job: TrainingJob) -> GlassRun:
     """Raises DataError for foregrounds that cannot be used, EngineError for a missing device."""
     assert isinstance(job.source, BackboneSource)
-    normals, held = job.data.normals, job.data.held
+    normals, held_out = job.data.normals, job.data.held_out
     pixels, allowed = _restrict(normals.pixels, options.read_foregrounds(normals), job.inside)
     labelled = job.data.tests
     if labelled is None:
-        allowed_on_held = None if allowed is None else allowed[held]
-        labelled = synthetic(pixels[held], allowed_on_held, options.synthesis, options.seed)
+        allowed_on_held_out = None if allowed is None else allowed[held_out]
+        labelled = synthetic(pixels[held_out], allowed_on_held_out, options.synthesis, options.seed)
     else:
         labelled = _blank(labelled, job.inside)
     training = TrainingSet(
-        pixels[~held], None if allowed is None else allowed[~held], options.synthesis
+        pixels[~held_out], None if allowed is None else allowed[~held_out], options.synthesis
     )
     trainer = GlassTrainer(
         options.network_options, job.source, training, labelled, job.checkpoints, job.watch

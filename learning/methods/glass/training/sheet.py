@@ -31,9 +31,9 @@ def write_sheet(
         index = number * len(pixels) // SHOWN
         rng = np.random.default_rng([seed, number])
         allowed = None if foregrounds is None else foregrounds[index]
-        made = synthesis.defect(pixels[index], allowed, hw, rng)
-        plain.append(made.pixels)
-        outlined.append(_outline(made.pixels, made.mask.pixels))
+        synthetic = synthesis.defect(pixels[index], allowed, hw, rng)
+        plain.append(synthetic.pixels)
+        outlined.append(_outline(synthetic.pixels, synthetic.mask.pixels))
     columns = max(1, min(SHOWN, WIDEST // hw[1]))
     rows = []
     for start in range(0, SHOWN - SHOWN % columns, columns):

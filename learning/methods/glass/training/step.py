@@ -167,5 +167,5 @@ def _focal(scores: Tensor, defects: Tensor) -> Tensor:
     """Focal loss (Lin et al., 2017), with the labels kept off 0 and 1."""
     label = defects.clamp(FOCAL_SMOOTH, 1 - FOCAL_SMOOTH)
     other = (1 - defects).clamp(FOCAL_SMOOTH, 1 - FOCAL_SMOOTH)
-    right = other * (1 - scores) + label * scores + FOCAL_SMOOTH
-    return -((1 - right) ** FOCAL_GAMMA * right.log()).mean()
+    probability = other * (1 - scores) + label * scores + FOCAL_SMOOTH
+    return -((1 - probability) ** FOCAL_GAMMA * probability.log()).mean()

@@ -122,7 +122,7 @@ class GlassTrainer:
                 f"the training in {self.folder} ended without a validation: raise epochs above "
                 f"{done} or lower every"
             )
-        return self._trained(self.best, done)
+        return self._describe_result(self.best, done)
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """Mean figures of its steps."""
@@ -240,7 +240,7 @@ class GlassTrainer:
         )
         checkpoint.save_latest(self.folder, state)
 
-    def _trained(self, best: Best, epochs: int) -> Trained:
+    def _describe_result(self, best: Best, epochs: int) -> Trained:
         return Trained(
             best_epoch=best.epoch,
             quality=best.quality,

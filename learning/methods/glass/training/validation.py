@@ -48,9 +48,9 @@ def synthetic(
         for index, picture in enumerate(normals):
             rng = np.random.default_rng([seed, turn, index])
             allowed = None if foregrounds is None else foregrounds[index]
-            made = synthesis.defect(picture, allowed, hw, rng)
-            pixels.append(made.pixels[None])
-            masks.append(made.mask.pixels[None])
+            sample = synthesis.defect(picture, allowed, hw, rng)
+            pixels.append(sample.pixels[None])
+            masks.append(sample.mask.pixels[None])
     defective = np.arange(len(normals) * (1 + PER_NORMAL)) >= len(normals)
     return Labelled(np.concatenate(pixels), defective, np.concatenate(masks), SYNTHETIC)
 

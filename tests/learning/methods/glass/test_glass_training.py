@@ -134,10 +134,10 @@ def test_cuda_trains_to_nearly_the_same_scores(extractor, tmp_path):
 
 
 def test_pictures_are_held_out_at_random_or_from_the_end_of_a_stream():
-    train, held = hold_out_indices(20, 0.2, ordered=False, seed=0)
-    assert sorted([*train, *held]) == list(range(20))
-    assert len(held) == 4
-    assert not np.array_equal(held, np.arange(16, 20))
+    train, held_out = hold_out_indices(20, 0.2, ordered=False, seed=0)
+    assert sorted([*train, *held_out]) == list(range(20))
+    assert len(held_out) == 4
+    assert not np.array_equal(held_out, np.arange(16, 20))
     assert np.array_equal(hold_out_indices(20, 0.2, ordered=True, seed=0)[1], np.arange(16, 20))
     with pytest.raises(DataError, match="2 normal pictures are too few"):
         hold_out_indices(2, 0.2, ordered=False, seed=0)

@@ -104,8 +104,8 @@ def test_an_input_beyond_the_resized_picture_is_refused():
 
 
 def test_the_sizes_are_read_from_the_tensors(tmp_path):
-    held = read_glass(saved(tmp_path, Networks(12, 5).published()))
-    assert (held.dims, held.hidden) == (12, 5)
+    checkpoint = read_glass(saved(tmp_path, Networks(12, 5).published()))
+    assert (checkpoint.dims, checkpoint.hidden) == (12, 5)
 
 
 @pytest.mark.parametrize(("factor", "warned"), [(1.0, False), (20.0, True), (0.05, True)])
@@ -151,7 +151,9 @@ def test_the_backbone_is_made_beside_the_engine_from_its_weights_and_used_again(
     assert read_spec(again).graph_hash == read_spec(out).graph_hash
     torch.save(resnet18() | {"more": torch.zeros(1)}, weights)
     again.unlink()
-    refused(imported(file, normal, again, *more, backbone="resnet18"), capsys, "exists and was not made")
+    refused(
+        imported(file, normal, again, *more, backbone="resnet18"), capsys, "exists and was not made"
+    )
     assert not again.exists()
 
 
