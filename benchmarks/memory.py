@@ -17,7 +17,7 @@ from statistics import median
 import cv2
 
 from benchmarks.clips import FOLDER
-from inspector.build import build
+from inspector.build import build_run
 from inspector.config import load_config
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
@@ -74,7 +74,7 @@ def main(frames: int = 20_000) -> dict[str, float]:
             "output.dir": str(out),
         },
     )
-    run = build(config, [read])
+    run = build_run(config, [read])
     run.pipeline.start()
     run.pipeline.finish()
     run.write_summary("finished", 0, None)

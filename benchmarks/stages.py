@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inspector.build import build
+from inspector.build import build_run
 from inspector.config import load_config
 from inspector.core.types import Frame
 from inspector.pipeline.stages import infer
@@ -31,7 +31,7 @@ def measure(clip: str, engine: str, frames: int = FRAMES) -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as folder:
         overrides = {"source.uri": clip, "engine.path": engine, "output.dir": f"{folder}/out"}
-        run = build(load_config(None, overrides))
+        run = build_run(load_config(None, overrides))
         stages, outputs, source = run.stages, run.outputs, run.source
         running = stages.open_engine()
         running.warm_up()

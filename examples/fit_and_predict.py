@@ -1,16 +1,18 @@
-"""Fits an engine from pictures of good parts, then inspects new pictures with it.
+"""Fits an engine from pictures of good parts, then judges new pictures with it.
 
-Run it in the folder of the project: `python examples/fit_and_predict.py`. It draws its own
-pictures and writes the engine file to a temporary folder.
+How to run it:
+    python examples/fit_and_predict.py OUT.onnx
+
+The script draws its own pictures. OUT.onnx is the engine file that it writes.
 """
 
-import tempfile
+import argparse
 from pathlib import Path
 
 import numpy as np
 
+import engines
 import learning
-from engines.backends.onnx import OnnxEngine
 
 HEIGHT, WIDTH = 64, 96
 
@@ -24,25 +26,26 @@ def draw_part(seed: int, *, scratch: bool = False) -> np.ndarray:
     return picture.clip(0, 255).astype(np.uint8)
 
 
-def main() -> dict[str, bool]:
-    """Whether each picture fails, by its name."""
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    arguments = parser.parse_args()
+
     good = [draw_part(seed) for seed in range(12)]
-    with tempfile.TemporaryDirectory() as folder:
-        result = learning.fit(good, method="rad", out=Path(folder) / "part.onnx", size=HEIGHT)
-        print(
-            f"image threshold {result.thresholds.image:.3f}, suspects: {result.suspects or 'none'}"
-        )
-        engine = OnnxEngine(result.path)
-        pictures = {"good": draw_part(100), "scratched": draw_part(101, scratch=True)}
-        pixels = np.stack([picture[:, :, ::-1] for picture in pictures.values()])
-        maps, scores = engine.infer(np.ascontiguousarray(pixels))
-        engine.close()
-    fails = scores >= result.thresholds.image
-    for name, score, anomaly_map, fail in zip(pictures, scores, maps, fails, strict=True):
-        row, column = np.unravel_index(np.argmax(anomaly_map), anomaly_map.shape)
-        verdict = "FAIL" if fail else "PASS"
-        print(f"{name}: {verdict}, score {score:.3f}, highest at row {row}, column {column}")
-    return {name: bool(fail) for name, fail in zip(pictures, fails, strict=True)}
+    result = learning.fit(good, method="rad", out=arguments.out, size=HEIGHT)
+    suspects = ", ".join(result.suspects) or "none"
+    print(f"image threshold {result.thresholds.image:.3f}, suspects: {suspects}")
+
+    pictures = {"good": draw_part(100), "scratched": draw_part(101, scratch=True)}
+    with engines.open_engine(result.path) as engine:
+        for name, picture in pictures.items():
+            prediction = engine.predict(picture)
+            anomaly_map = prediction.anomaly_map
+            row, column = np.unravel_index(np.argmax(anomaly_map), anomaly_map.shape)
+            print(
+                f"{name}: {prediction.verdict}, score {prediction.score:.3f}, "
+                f"highest at row {row}, column {column} of the map"
+            )
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 How to run it:
     python examples/inspect_video.py SOURCE ENGINE.onnx [--stop-after N]
 
-SOURCE: a video file, a folder of pictures, a URL, a camera index or "synthetic". With --stop-after
-it ends after N frames that fail.
+SOURCE: a video file, a folder of pictures, a URL, a camera index or "synthetic". With --stop-after,
+the script ends after N frames with the verdict FAIL or ERROR.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def main() -> None:
         for inspection in inspections:
             if inspection.verdict == "PASS":
                 continue
-            # ERROR: the frame could not be judged. It must never count as a PASS.
+            # ERROR: the frame could not be judged. It never counts as a PASS.
             score = inspection.error or f"score {inspection.score:.3f}"
             print(f"frame {inspection.frame_id}: {inspection.verdict}, {score}")
             failed += 1

@@ -3,8 +3,8 @@
 How to run it:
     python examples/measure_mask.py MASK.png OUT_FOLDER --mm-per-px 0.1
 
-MASK.png: a grey picture; pixels above 127 are defective. OUT_FOLDER gets defects.json, defects.csv
-and drawing.png.
+MASK.png: a grey picture; pixels above 127 are defective. The script writes defects.json,
+defects.csv and drawing.png to OUT_FOLDER.
 """
 
 import argparse

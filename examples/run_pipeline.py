@@ -3,7 +3,8 @@
 How to run it:
     python examples/run_pipeline.py SOURCE ENGINE.onnx OUT_FOLDER [--calibration CAL.yaml]
 
-OUT_FOLDER gets the video, the logs, the snapshots and summary.json; see docs/outputs.md.
+The script writes the video, the logs, the snapshots and summary.json to OUT_FOLDER; see
+docs/outputs.md.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The command that inspects: reads options and configuration, runs a session, returns its code."""
+"""Runs the command: reads options and configuration, runs a session, returns the exit code."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 from loguru import logger
 
 from inspector.config import DEFAULT_FILE, load_config, parse_setting
-from inspector.console import screen_line
+from inspector.console import write_screen_line
 from inspector.core.errors import InspectorError
 from inspector.logs import open_missing_streams, start_logging
 from inspector.run import share_heaps
@@ -26,23 +26,24 @@ FLAGS = {
     "show": "window.show",
     "fail_on_anomaly": "fail_on_anomaly",
 }
-"""Option -> the key of config.yaml that it sets."""
+"""Option -> the key of config.yaml that the option sets."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """argv without the program's name. The exit codes are those of docs/exit-codes.md."""
+    """Runs the command and returns its exit code; docs/exit-codes.md lists the codes. argv: without
+    the name of the program."""
     open_missing_streams()
     share_heaps()
     try:
         arguments = _make_parser().parse_args(argv)
         path = _find_config(arguments.config)
         config = load_config(path, _collect_overrides(arguments))
-        start_logging(config.log, write=screen_line)
-        _log_origin(path)
+        start_logging(config.log, write=write_screen_line)
+        _log_config_path(path)
         return Session(config).run()
     except InspectorError as exc:
         sys.stderr.write(f"error: {mask_secrets(str(exc))}\n")
-        # The log file also gets the traceback, for the person who later finds the line stopped.
+        # The log file also gets the traceback, which explains later why the line stopped.
         traced = "".join(traceback.format_exception(exc)) if exc.__cause__ else str(exc)
         logger.bind(file_only=True).error("exit code {}: {}", exc.exit_code, traced)
         return exc.exit_code
@@ -58,34 +59,43 @@ def _make_parser() -> argparse.ArgumentParser:
         "engine and writes the results. Every option is also a key of the configuration.",
     )
     parser.add_argument("--source", help="camera index, URL, video file, folder, glob or synthetic")
-    parser.add_argument("--engine", metavar="ENGINE.onnx")
+    parser.add_argument("--engine", metavar="ENGINE.onnx", help="engine file")
     parser.add_argument(
         "--config",
         type=Path,
         metavar="FILE.yaml",
-        help=f"configuration; without it, {DEFAULT_FILE} of the working directory is read",
+        help=f"configuration file; default: {DEFAULT_FILE} in the working directory",
     )
-    parser.add_argument("--calibration", metavar="CAL.yaml")
-    parser.add_argument("--output", metavar="DIR")
+    parser.add_argument("--calibration", metavar="CAL.yaml", help="calibration file")
+    parser.add_argument("--output", metavar="DIR", help="folder of the results")
     parser.add_argument(
         "--on-parity-failure",
         choices=("stop", "fallback"),
-        help="if the backend does not reproduce the engine's golden pictures",
+        help="what to do if the backend does not reproduce the golden pictures of the engine file",
     )
-    parser.add_argument("--show", action="store_true", default=None, help="live view")
-    parser.add_argument("--no-video", action="store_true", help="no annotated.mp4")
-    parser.add_argument("--overwrite", action="store_true", default=None)
+    parser.add_argument("--show", action="store_true", default=None, help="show a live view")
+    parser.add_argument("--no-video", action="store_true", help="do not write annotated.mp4")
     parser.add_argument(
-        "--fail-on-anomaly", action="store_true", default=None, help="exit 3 on any FAIL or ERROR"
+        "--overwrite", action="store_true", default=None, help="remove earlier results first"
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY.PATH=VALUE", help="any key of the config"
+        "--fail-on-anomaly",
+        action="store_true",
+        default=None,
+        help="exit code 3 if any frame is FAIL or ERROR",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY.PATH=VALUE",
+        help="set a key of config.yaml",
     )
     return parser
 
 
 def _program_name() -> str:
-    """How the user started the command, for its usage line."""
+    """The command that the user typed. The usage line shows it."""
     command = Path(sys.argv[0]).stem
     return "line-inspector run" if command == "line-inspector" else "run_inspector.py"
 
@@ -101,12 +111,12 @@ def _collect_overrides(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _find_config(path: Path | None) -> Path | None:
-    """The file to read; None where the defaults hold."""
+    """The file to read; None if there is no file."""
     return DEFAULT_FILE if path is None and DEFAULT_FILE.exists() else path
 
 
-def _log_origin(path: Path | None) -> None:
+def _log_config_path(path: Path | None) -> None:
     if path is None:
-        logger.info("no configuration file: the defaults hold")
+        logger.info("there is no configuration file: the defaults are used")
     else:
-        logger.info("the configuration is {}", path.resolve())
+        logger.info("configuration file: {}", path.resolve())

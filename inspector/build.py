@@ -1,4 +1,4 @@
-"""Makes the pipeline of one source: the only file that knows all sources, engines and outputs."""
+"""Builds the run of one source. No other module knows all sources, engines and outputs."""
 
 import contextlib
 import dataclasses
@@ -15,15 +15,15 @@ from engines.backends.fake import FakeEngine
 from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
-from inspector import gate
 from inspector.config import Config
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Sink, Source
 from inspector.core.records import new_run_id
 from inspector.core.types import RunInfo
+from inspector.engine_check import EngineCheck, check_fallback, make_ruler
 from inspector.measure.analyzer import MapAnalyzer
-from inspector.measure.summary import DefectSummary
+from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs import SINKS
 from inspector.outputs.folder import (
     DEFECTS,
@@ -48,10 +48,10 @@ from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of
 
 SINGLE = "main"
-"""Name of the source where the configuration has no list of sources."""
+"""Name of the source if the configuration has no list of sources."""
 
 
-def build(
+def build_run(
     config: Config,
     observers: Sequence[Observer] = (),
     *,
@@ -59,16 +59,16 @@ def build(
     run_id: str | None = None,
     outputs: Sequence[Output] | None = None,
 ) -> Run:
-    """Checks everything that can be checked, opens the source, and wires the stages.
+    """Checks the configuration, opens the source, and connects the stages.
 
-    Nothing runs yet, and the output folder is not touched before engine and source are open. name:
-    of the source in the records. run_id: None for a new one. outputs: instead of the files of
-    config.output, whose folder is not used then. Raises ConfigError, SpecError, CalibrationError
-    or SourceError.
+    Nothing runs yet. The output folder does not change before engine and source are open. name:
+    name of the source in the records. run_id: None for a new id. outputs: they replace the files of
+    config.output; its folder is not used then. Raises ConfigError, SpecError, CalibrationError or
+    SourceError.
     """
     _check(config)
     spec = _read_spec(config)
-    gate.check_fallback(config.engine, spec)
+    check_fallback(config.engine, spec)
     calibration = None
     if config.calibration.path is not None:
         calibration = load_calibration(Path(config.calibration.path))
@@ -85,20 +85,20 @@ def build(
             remote = make_outputs(config.outputs, source=source_name)
             outputs = [*_make_outputs(output), *map(Output, remote)]
         info = _make_info(config, spec, calibration, source, (run_id or new_run_id(), name))
-        run = _wire(config, spec, calibration, source, info, observers, outputs)
+        run = _connect(config, spec, calibration, source, info, observers, outputs)
         stack.pop_all()
     return run
 
 
 def input_paths(config: Config) -> list[Path]:
-    """What the run reads, and must not remove."""
+    """Files and folders that the run reads. The run must not remove them."""
     engine = config.engine
     names = (config.source.uri, engine.path, engine.fallback_path, config.calibration.path)
     return [Path(name) for name in names if name is not None]
 
 
 def open_source(options: SourceOptions) -> Source:
-    """Opens the source that options.uri means. Raises SourceError."""
+    """Opens the source options.uri. Raises ConfigError or SourceError."""
     if options.uri is None:
         raise ConfigError("source.uri: no source is named; use --source")
     source: Source = _resolve(SOURCES[kind_of(options.uri)])(options.uri, options)
@@ -116,9 +116,9 @@ def _resolve(entry: str) -> Any:
 
 
 def _check(config: Config) -> None:
-    """Refuses what the dataclasses cannot refuse, because it concerns two keys."""
+    """Checks keys that depend on each other. The dataclasses check single keys."""
     if config.sources:
-        raise ConfigError("sources: a configuration of several sources needs build_runs")
+        raise ConfigError("sources: a configuration with several sources needs build_runs")
     if config.source.uri is None:
         raise ConfigError("source.uri: no source is named; use --source")
     if config.engine.path is None and config.engine.backend != "fake":
@@ -164,7 +164,7 @@ def _make_info(
     )
 
 
-def _wire(
+def _connect(
     config: Config,
     spec: EngineSpec,
     calibration: Calibration | None,
@@ -176,17 +176,17 @@ def _wire(
     preprocess = Preprocess(spec, None if calibration is None else calibration.check)
     summary = DefectSummary(calibrated=calibration is not None)
     judge = _make_judge(config, spec, calibration, run)
-    ruler = gate.make_ruler(
+    ruler = make_ruler(
         spec,
         calibration,
         config.measure,
         pixel_threshold=run.pixel_threshold,
         failed=judge.fails,
     )
-    open_engine = gate.EngineGate(config.engine, spec, ruler, run)
+    engine_check = EngineCheck(config.engine, spec, ruler, run)
     render = _make_renderer(config, spec, source.info.frame_hw)
     judge_map = judge.judge_map if judge.rule == "score" else None
-    stages = Stages(preprocess, open_engine, judge, render, judge_map)
+    stages = Stages(preprocess, engine_check.open, judge, render, judge_map)
     pipeline = Pipeline(
         source,
         stages,
@@ -203,14 +203,18 @@ def _wire(
         outputs=outputs,
         info=run,
         defects=summary,
-        warnings=(open_engine.warnings, preprocess.warnings, _warn_of_ignored_keys(config, source)),
-        running_on=open_engine.running_on,
+        warnings=(
+            engine_check.warnings,
+            preprocess.warnings,
+            _find_ignored_keys(config, source),
+        ),
+        running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
     )
 
 
-def _warn_of_ignored_keys(config: Config, source: Source) -> list[str]:
-    """A warning for each key that this source ignores."""
+def _find_ignored_keys(config: Config, source: Source) -> list[str]:
+    """Logs and returns a warning for each key that this source ignores."""
     if config.engine.batch == 1 or not source.info.live:
         return []
     warning = (
@@ -252,7 +256,7 @@ def _make_renderer(
 
 
 def _make_outputs(options: OutputOptions) -> list[Output]:
-    """The logs come before video and snapshots: they are the record."""
+    """The logs come before video and snapshots, because they are more important."""
     folder, snapshots = Path(options.dir), options.snapshots
     outputs = [
         Output(ResultFolder(folder, overwrite=options.overwrite)),
@@ -273,5 +277,5 @@ def _make_sink(name: str, path: Path, *options: Any, **paths: Path) -> Sink:
 
 
 def _summarise_engine(spec: EngineSpec) -> dict[str, Any]:
-    """The spec without its golden pictures, which belong in no log."""
+    """The spec without its golden pictures, which are too large for the log."""
     return {key: value for key, value in dataclasses.asdict(spec).items() if key != "golden"}

@@ -1,10 +1,10 @@
-"""Makes the runs of a configuration, one for each source."""
+"""Builds the runs of a configuration, one run for each source."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from inspector.build import build, input_paths
+from inspector.build import build_run, input_paths
 from inspector.config import Config, split_sources
 from inspector.core.errors import InspectorError
 from inspector.core.records import new_run_id
@@ -14,21 +14,21 @@ from inspector.run import Run
 
 
 def build_runs(config: Config, observers: Sequence[Observer] = ()) -> list[Run]:
-    """One run for each source of the configuration, in its order. Nothing runs yet.
+    """Builds one run for each source, in the order of the configuration. Nothing runs yet.
 
-    observers: of the first source. If one source cannot be built, none stays open: raises what
-    `build` raises.
+    observers: for the first source. If one source cannot be built, all sources are closed. Raises
+    the errors of build_run.
     """
     if not config.sources:
-        return [build(config, observers)]
+        return [build_run(config, observers)]
     configs = split_sources(config)
     _check_folders(config, configs)
     run_id = new_run_id()
     runs: list[Run] = []
     with contextlib.ExitStack() as stack:
         for name, part in configs.items():
-            with _naming(name):
-                run = build(part, () if runs else observers, name=name, run_id=run_id)
+            with _add_name(name):
+                run = build_run(part, () if runs else observers, name=name, run_id=run_id)
             stack.callback(run.source.close)
             runs.append(run)
         stack.pop_all()
@@ -36,7 +36,7 @@ def build_runs(config: Config, observers: Sequence[Observer] = ()) -> list[Run]:
 
 
 def _check_folders(shared: Config, configs: dict[str, Config]) -> None:
-    """No source may remove what another one reads."""
+    """Refuses an output folder in which another source has its input."""
     inputs = [path for config in configs.values() for path in input_paths(config)]
     for config in (shared, *configs.values()):
         output = config.output
@@ -44,8 +44,8 @@ def _check_folders(shared: Config, configs: dict[str, Config]) -> None:
 
 
 @contextlib.contextmanager
-def _naming(source: str) -> Iterator[None]:
-    """Puts the name of the source in front of the sentence of an error."""
+def _add_name(source: str) -> Iterator[None]:
+    """Adds the name of the source to the message of an error."""
     try:
         yield
     except InspectorError as exc:

@@ -1,4 +1,4 @@
-"""Shows the progress of a session: a bar on files, a status line on live sources."""
+"""Shows the progress of a session: a bar for files, a status line for live sources."""
 
 import sys
 import time
@@ -11,13 +11,13 @@ from inspector.core.types import SourceInfo
 from inspector.pipeline.stats import RunStats
 
 QUIET_S = 30.0
-"""Seconds between two lines where the screen is no terminal."""
+"""Seconds between two log lines if stderr is not a terminal."""
 
 
-class Progress:
-    """Draws on a terminal; elsewhere, such as under systemd, it logs a line every QUIET_S.
+class ProgressBar:
+    """Draws on a terminal. Without a terminal, such as under systemd, it logs a line every QUIET_S.
 
-    sources: each source with its counts. All are shown together.
+    sources: each source with its counts. The sums over all sources are shown.
     """
 
     def __init__(self, sources: Sequence[tuple[SourceInfo, RunStats]]) -> None:
@@ -42,7 +42,7 @@ class Progress:
             self._bar.set_postfix_str(self._counts(), refresh=False)
             self._bar.update(done - self._shown)
         except OSError:
-            # The terminal is gone; the inspection continues.
+            # The terminal was closed. The inspection continues.
             self._bar.disable = True
         self._shown = done
         if self._bar.disable and time.monotonic() >= self._next_line_s:
@@ -66,6 +66,6 @@ class Progress:
         return sum(getattr(stats, count) for stats in self._stats)
 
 
-def screen_line(text: str) -> None:
+def write_screen_line(text: str) -> None:
     """Writes a log line above the progress bar."""
     tqdm.write(text, file=sys.stderr, end="")

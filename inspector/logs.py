@@ -1,4 +1,4 @@
-"""Writes the log of the program to the screen and to a file that rotates."""
+"""Writes the log of the program to the screen and to rotating files."""
 
 import os
 import sys
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 SCREEN = "<level>{level: <7}</level> {message}"
 FILE = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {thread.name} {name}: {message}"
 _FIRST_HANDLER = 0
-"""Number of the handler that loguru starts with."""
+"""Number of the first handler of loguru."""
 
 
 def open_missing_streams() -> None:
-    """Opens the null device for each standard stream that was closed before the start. Otherwise
-    the next file that is opened takes its number, and C libraries write their messages into it."""
+    """Opens the null device for each standard stream that was closed before the start.
+
+    Otherwise the next opened file would get the number of the stream, and C libraries would write
+    their messages into that file.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -35,18 +38,21 @@ def open_missing_streams() -> None:
 
 
 def log_to_screen(write: Callable[[str], None]) -> None:
-    """Starts the log of a command that writes no log file. It replaces loguru's first handler,
-    which shows module names and debug messages. A log that was set up before stays as it is."""
+    """Starts the log of a command that writes no log file.
+
+    It replaces the first handler of loguru, which shows module names and debug messages. If that
+    handler was removed before, the log does not change.
+    """
     try:
         logger.remove(_FIRST_HANDLER)
-    except ValueError:  # loguru's way to say that it is gone
+    except ValueError:  # the handler was removed before
         return
     _add_screen("INFO", write)
 
 
 @dataclass(frozen=True, slots=True)
 class LogOptions:
-    """path: of the log file; None: screen only. rotation_mb: MB per file. keep: number of files."""
+    """path: the log file; None: screen only. rotation_mb: MB per file. keep: number of files."""
 
     level: Annotated[str, OneOf("DEBUG", "INFO", "WARNING", "ERROR")] = "INFO"
     path: str | None = "artifacts/logs/inspector.log"
@@ -55,9 +61,12 @@ class LogOptions:
 
 
 def start_logging(options: LogOptions, *, write: Callable[[str], None] | None = None) -> None:
-    """write: what puts a line on the screen, stderr if None. Passwords in URLs are masked in every
-    message; a message that is bound with file_only=True stays off the screen. Raises ConfigError
-    where the file cannot be opened."""
+    """Starts the log on the screen and in a file.
+
+    write: writes a line to the screen; None: to stderr. Passwords in URLs are masked in every
+    message. A message that is bound with file_only=True is not shown on the screen. Raises
+    ConfigError if the file cannot be opened.
+    """
     logger.remove()
     _add_screen(options.level, write or sys.stderr)
     if options.path is None:

@@ -1,4 +1,4 @@
-"""The run of one source, and how it ended."""
+"""Holds the run of one source, its result, and the content of its summary."""
 
 import ctypes
 import sys
@@ -12,7 +12,7 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import InspectorError
 from inspector.core.protocols import Source
 from inspector.core.types import RunInfo
-from inspector.measure.summary import DefectSummary
+from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs.folder import write_summary
 from inspector.outputs.queued import QueuedOutput
 from inspector.pipeline.runner import Pipeline
@@ -20,14 +20,16 @@ from inspector.pipeline.stages import Output, Stages
 from inspector.sources.uri import mask_secrets
 
 HEAPS: Final = 2
+"""Number of heaps that all threads share."""
+
 _M_ARENA_MAX: Final = -8
-"""Of malloc.h."""
+"""The constant M_ARENA_MAX of malloc.h."""
 
 
 def peak_memory_mb() -> float | None:
-    """Largest resident memory of this process; None where the system has no /proc.
+    """Largest resident memory of this process; None if the system has no /proc.
 
-    getrusage would be wrong: a child inherits the figure of the process that started it.
+    getrusage would be wrong: a child process inherits the value of its parent.
     """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -41,8 +43,8 @@ def share_heaps() -> None:
     """Limits the heaps of all threads to two. Call it before any thread starts.
 
     glibc makes up to eight heaps for each core. Frames leave holes in them that nothing else fills.
-    With two heaps resident memory grew by 3 MB over 7,000 frames instead of 12, and no cost could
-    be measured. Other C libraries have no such heaps.
+    With two heaps resident memory grew by 3 MB over 7,000 frames instead of 12 MB, and the run was
+    not slower. Other C libraries have no such heaps.
     """
     if sys.platform == "linux" and (option := getattr(ctypes.CDLL(None), "mallopt", None)):
         option(_M_ARENA_MAX, HEAPS)
@@ -52,8 +54,8 @@ def share_heaps() -> None:
 class Run:
     """A pipeline that is ready to start, and the content of its summary.
 
-    warnings: of engine and frames, filled while it runs. running_on: one entry when the engine is
-    open.
+    warnings: lists of engine, frames and configuration, which the stages fill. running_on: empty
+    until the engine is open, then one entry.
     """
 
     pipeline: Pipeline
@@ -67,7 +69,7 @@ class Run:
     calibration: dict[str, Any] | None
 
     def summary(self, status: str, exit_code: int, error: str | None) -> dict[str, Any]:
-        """status: finished, stopped or failed. The counts of frames come first."""
+        """The content of summary.json. status: finished, stopped or failed."""
         info = self.info
         return {
             **self.pipeline.stats.as_dict(),
@@ -101,13 +103,13 @@ class Run:
         }
 
     def write_summary(self, status: str, exit_code: int, error: str | None) -> None:
-        """Raises SinkError."""
+        """Writes summary.json. Raises SinkError."""
         write_summary(self.info.output_dir, self.summary(status, exit_code, error))
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """How a run ended. status: finished, stopped or failed. error: why it failed."""
+class RunOutcome:
+    """How a run ended. status: finished, stopped or failed. error: None, or why it failed."""
 
     run: Run
     status: str
@@ -117,9 +119,9 @@ class Result:
     @property
     def sentence(self) -> str | None:
         """The error as text, without passwords."""
-        return sentence_of(self.error)
+        return error_text(self.error)
 
 
-def sentence_of(error: InspectorError | None) -> str | None:
+def error_text(error: InspectorError | None) -> str | None:
     """An error as text, without passwords."""
     return None if error is None else mask_secrets(str(error))

@@ -1,4 +1,4 @@
-"""Runs the sources of a configuration until all have ended: signals, window, progress, results."""
+"""Runs the sources of a configuration to their end, with signals, window, progress and results."""
 
 import os
 import signal
@@ -12,15 +12,15 @@ from loguru import logger
 
 from inspector.build_runs import build_runs
 from inspector.config import Config
-from inspector.console import Progress
+from inspector.console import ProgressBar
 from inspector.core.arrays import Image
 from inspector.core.channel import Channel
 from inspector.core.errors import ConfigError, InspectorError, SinkError, UnjudgedError
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
 from inspector.outputs.window import CLOSE, PAUSE, QUIT, Window
-from inspector.run import Result, Run
-from inspector.summary import SessionSummary
+from inspector.run import Run, RunOutcome
+from inspector.session_summary import SessionSummary
 
 ANOMALY: Final = 3
 INTERRUPTED: Final = 130
@@ -31,14 +31,14 @@ STOPPING = tuple(
 
 
 class Session:
-    """Runs the pipelines on their threads; window, signals and progress on the main thread.
+    """Runs the pipelines on their threads. Window, signals and progress use the main thread.
 
     A source that fails does not stop the others.
     """
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        # A missing display is refused here, before a source is opened.
+        # Without a display this raises an error here, before a source is opened.
         self._window = _open_window() if config.window.show else None
         self._view: Channel[Image] = Channel(1, drop_oldest=True)
         self._signals: list[int] = []
@@ -46,17 +46,17 @@ class Session:
         self._waiting = False
         self._runs = build_runs(config, [self._to_window] if self._window else [])
         self._running: list[Run] = []
-        self._results: list[Result] = []
+        self._results: list[RunOutcome] = []
         self._summary = SessionSummary(config.output) if config.sources else None
 
     def run(self) -> int:
-        """The exit code. Raises the first error of a source when all sources have ended."""
+        """Runs all sources and returns the exit code. At the end, raises the first error."""
         # Python lets only the main thread of a process handle signals.
         is_main = threading.current_thread() is threading.main_thread()
         numbers = STOPPING if is_main else ()
         before = {number: signal.signal(number, self._on_signal) for number in numbers}
         try:
-            # The summaries are written in here, too: one more signal must not cost them.
+            # This also writes the summaries. A further signal must not prevent that.
             self._run_all()
             return self._finish()
         finally:
@@ -71,7 +71,7 @@ class Session:
             complete = True
         finally:
             if not complete:
-                # A fault of this thread must not cost the results of the others.
+                # An error of this thread must not lose the results of the other threads.
                 self._abandon()
             if self._window is not None:
                 self._window.close()
@@ -84,7 +84,7 @@ class Session:
             self._summary.open(self._runs[0])
 
     def _drive(self) -> None:
-        progress = Progress([(run.info.source, run.pipeline.stats) for run in self._runs])
+        progress = ProgressBar([(run.info.source, run.pipeline.stats) for run in self._runs])
         try:
             while self._collect():
                 progress.update()
@@ -94,14 +94,14 @@ class Session:
             progress.close()
 
     def _collect(self) -> bool:
-        """Waits a little and ends the runs that are over. True while others are running."""
+        """Waits a short time and ends the finished runs. True if others are still running."""
         for run in [run for run in self._running if self._has_ended(run)]:
             self._results.append(self._end(run))
             self._running.remove(run)
         return bool(self._running)
 
     def _has_ended(self, run: Run) -> bool:
-        # Python takes a thread as ended when an exception interrupts the wait for it.
+        # If an exception interrupts the wait for a thread, Python marks the thread as ended.
         self._waiting = True
         try:
             return run.pipeline.wait((0.03 if self._window else 0.1) / len(self._running))
@@ -109,7 +109,7 @@ class Session:
             self._waiting = False
 
     def _abandon(self) -> None:
-        fault = InspectorError("the main thread failed")
+        error = InspectorError("the main thread failed")
         for run in self._running:
             run.pipeline.abort()
         for run in self._running:
@@ -117,15 +117,15 @@ class Session:
                 run.pipeline.finish()
             except InspectorError as exc:
                 logger.error("{}", exc)
-            result = Result(run, "failed", fault.exit_code, fault)
+            result = RunOutcome(run, "failed", error.exit_code, error)
             self._results.append(result)
             if run.pipeline.reporting:
                 run.write_summary(result.status, result.exit_code, result.sentence)
         if self._summary is not None:
-            self._summary.write(self._results, fault.exit_code, fault)
+            self._summary.write(self._results, error.exit_code, error)
 
-    def _end(self, run: Run) -> Result:
-        """Ends one source: its error, its exit code and its summary."""
+    def _end(self, run: Run) -> RunOutcome:
+        """Ends one source: finds its error and exit code, and writes its summary."""
         error = _finish_pipeline(run)
         stats = run.pipeline.stats
         code, status = 0, "stopped" if self._signals or self._quit else "finished"
@@ -135,19 +135,19 @@ class Session:
             code = INTERRUPTED
         elif self._config.fail_on_anomaly and stats.failed + stats.errored > 0:
             code = ANOMALY
-        result = Result(run, status, code, error)
+        result = RunOutcome(run, status, code, error)
         if run.pipeline.reporting:
             try:
                 run.write_summary(status, code, result.sentence)
             except SinkError as exc:
                 if error is None:
-                    result = Result(run, "failed", exc.exit_code, exc)
+                    result = RunOutcome(run, "failed", exc.exit_code, exc)
                 else:
                     logger.error("{}", exc)
         self._log_result(result)
         return result
 
-    def _log_result(self, result: Result) -> None:
+    def _log_result(self, result: RunOutcome) -> None:
         run, name = result.run, result.run.info.source_name
         if result.error is None:
             logger.info(
@@ -161,7 +161,7 @@ class Session:
             logger.error("source {} failed: {}{}", name, result.sentence, others)
 
     def _finish(self) -> int:
-        """The exit code of the first failure, in time, else of the session."""
+        """Returns the exit code of the session. Raises the first error of a source."""
         error = next((result.error for result in self._results if result.error is not None), None)
         codes = [result.exit_code for result in self._results]
         code = max(codes) if error is None else error.exit_code
@@ -182,8 +182,8 @@ class Session:
             raise KeyboardInterrupt
 
     def _apply_signals(self) -> None:
-        """The first signal stops the capture, the second throws away the frames that are not yet
-        inspected, the third ends the program."""
+        """The first signal stops the capture. The second drops the frames that are not yet
+        inspected. The third ends the program."""
         if len(self._signals) > 2:
             raise KeyboardInterrupt
         for run in self._running:
@@ -197,25 +197,25 @@ class Session:
             self._view.put(picture.bgr())
 
     def _poll_window(self) -> None:
-        """A window that fails is closed; the inspection continues without it."""
+        """Shows a picture and reads the keys. A window that fails is closed; the run continues."""
         if self._window is None:
             return
-        asked: set[str] = set()
+        commands: set[str] = set()
         try:
             image = self._view.get(timeout_s=0)
             if isinstance(image, np.ndarray) and not self._window.paused:
                 self._window.show(image)
-            asked = self._window.poll()
+            commands = self._window.poll()
         except SinkError as exc:
-            logger.warning("the window is closed: {}", exc)
-            asked = {CLOSE}
-        if PAUSE in asked:
+            logger.warning("the window failed and is closed: {}", exc)
+            commands = {CLOSE}
+        if PAUSE in commands:
             self._pause(self._window.paused)
-        if QUIT in asked:
+        if QUIT in commands:
             self._quit = True
             for run in self._running:
                 run.pipeline.stop()
-        if CLOSE in asked:
+        if CLOSE in commands:
             self._window.close()
             self._window = None
             self._view.close()
@@ -227,7 +227,7 @@ class Session:
 
 
 def _finish_pipeline(run: Run) -> InspectorError | None:
-    """The error that the run failed with."""
+    """Ends the pipeline and returns its error."""
     try:
         run.pipeline.finish()
     except InspectorError as exc:
@@ -239,7 +239,7 @@ def _finish_pipeline(run: Run) -> InspectorError | None:
 
 
 def _open_window() -> Window:
-    """Looks at the environment first: SDL writes messages where there is no display."""
+    """Checks the environment first, because SDL writes messages if there is no display."""
     names = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
     if sys.platform.startswith("linux") and not any(map(os.environ.get, names)):
         raise ConfigError("--show: there is no display (DISPLAY and WAYLAND_DISPLAY are not set)")

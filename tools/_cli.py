@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from inspector.console import screen_line
+from inspector.console import write_screen_line
 from inspector.core.errors import InspectorError
 from inspector.logs import log_to_screen, open_missing_streams
 from inspector.sources.uri import mask_secrets
@@ -38,7 +38,7 @@ def guarded(action: Main) -> Callable[..., int]:
     @functools.wraps(action)
     def main(argv: list[str] | None = None) -> int:
         open_missing_streams()
-        log_to_screen(screen_line)
+        log_to_screen(write_screen_line)
         _allow_any_name()
         try:
             return action(argv)

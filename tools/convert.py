@@ -7,7 +7,7 @@ from pathlib import Path
 from engines.parity import TOLERANCES
 from engines.spec_file import read_spec
 from inspector.core.errors import ConfigError
-from inspector.gate import make_ruler
+from inspector.engine_check import make_ruler
 from inspector.measure.options import MeasureOptions
 from learning.converting import Conversion, convert_to_half
 from tools._argument_types import out_file

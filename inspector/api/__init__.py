@@ -1,1 +1,1 @@
-"""What notebooks and other programs import from `inspector`; see docs/python-api.md."""
+"""Contains the names that other programs import from `inspector`; see docs/python-api.md."""

@@ -10,10 +10,10 @@ from inspector.core.errors import DataError
 
 
 def check_mask(mask: npt.NDArray[Any], threshold: float) -> tuple[Map, float]:
-    """(h, w) float32 and the threshold for it, both in one scale.
+    """Checks a mask. Returns it as (h, w) float32, with the threshold for it.
 
-    Floats stay as they are. Booleans and whole numbers become 1 where the mask is at or above the
-    threshold and 0 elsewhere, and their threshold becomes 0.5. Raises DataError.
+    Floats do not change. Booleans and whole numbers become 1 where the mask is at or above the
+    threshold and 0 elsewhere; their threshold becomes 0.5. Raises DataError.
     """
     if not isinstance(mask, np.ndarray):
         raise DataError(f"the mask must be a numpy array, not {type(mask).__name__}")

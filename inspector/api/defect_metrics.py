@@ -1,4 +1,4 @@
-"""DefectMetrics: the defects of one mask with their totals, as text and as a drawing."""
+"""Holds the defects of one mask with their totals, and writes them as JSON, CSV and drawing."""
 
 import csv
 import io
@@ -26,11 +26,11 @@ DIGITS = 7
 
 @dataclass(frozen=True, slots=True)
 class DefectMetrics:
-    """The defects of one mask, the highest peak score first.
+    """The defects of one mask. The defect with the highest peak score comes first.
 
-    defects: sizes in pixels of the frame and, with a scale or a calibration, in millimetres.
-    physical_unit: of every `*_physical` value: areas are in its square. None where the analyzer
-    has neither scale nor calibration; then the `*_physical` values are None as well.
+    defects: with sizes in pixels of the frame and, with a scale or a calibration, in millimetres.
+    physical_unit: unit of the `*_physical` values; areas are in its square. Without a scale and
+    without a calibration, the unit and these values are None.
     threshold: as the caller set it. mask_hw, frame_hw: (height, width); equal without a frame.
     defect_percentage: share of the mask's pixels that belong to the defects, 0 to 100.
     """
@@ -48,22 +48,22 @@ class DefectMetrics:
 
     @property
     def severities(self) -> tuple[Severity, ...]:
-        """Of each defect."""
+        """Severity of each defect."""
         return tuple(defect.severity for defect in self.defects)
 
     @property
     def severity_counts(self) -> dict[Severity, int]:
-        """Defects of every severity, those without a defect included."""
+        """Number of defects for every severity, 0 included."""
         return {severity: self.severities.count(severity) for severity in Severity}
 
     @property
     def defect_areas_px(self) -> tuple[float, ...]:
-        """Of each defect, in pixels of the frame."""
+        """Area of each defect, in pixels of the frame."""
         return tuple(defect.area_px for defect in self.defects)
 
     @property
     def defect_areas_physical(self) -> tuple[float, ...] | None:
-        """Of each defect, in physical_unit squared."""
+        """Area of each defect, in physical_unit squared."""
         return self._physical(lambda defect: defect.area_mm2, power=2)
 
     @property
@@ -83,25 +83,26 @@ class DefectMetrics:
 
     @property
     def mean_defect_area_physical(self) -> float | None:
-        """None where there is no defect."""
+        """None if there is no defect."""
         areas = self.defect_areas_physical
         return statistics.fmean(areas) if areas else None
 
     @property
     def median_defect_area_physical(self) -> float | None:
-        """None where there is no defect."""
+        """None if there is no defect."""
         areas = self.defect_areas_physical
         return statistics.median(areas) if areas else None
 
     @property
     def std_defect_area_physical(self) -> float | None:
-        """Sample standard deviation (n - 1). None where there are fewer than two defects."""
+        """Sample standard deviation (n - 1). None if there are fewer than two defects."""
         areas = self.defect_areas_physical
         return statistics.stdev(areas) if areas and len(areas) > 1 else None
 
     def to_json(self) -> str:
-        """The totals, and one object per defect with the columns of to_csv() and its outline:
-        polygons in frame pixels, outer ones first, of which the last `holes` are holes."""
+        """The totals, and one object for each defect with the columns of to_csv() and its outline.
+        The outline has polygons in frame pixels, outer polygons first; the last `holes` of them are
+        holes."""
         values = {
             "num_defects": self.num_defects,
             "physical_unit": self.physical_unit,
@@ -120,13 +121,16 @@ class DefectMetrics:
             | {"holes": defect.holes, "polygons": [p.round(2).tolist() for p in defect.polygons]}
             for defect in self.defects
         ]
-        plain = {key: _rounded(value) for key, value in values.items()} | {"defects": defects}
+        plain = {key: _round(value) for key, value in values.items()} | {"defects": defects}
         return json.dumps(plain, allow_nan=False)
 
     def to_csv(self) -> str:
-        """A header line and one line per defect (RFC 4180). The columns in a physical unit exist
-        only where the unit is known; their names end in it, such as area_mm2. `*_u_*` are standard
-        uncertainties (k = 1), empty where a size was not refined: nobody knows a mask's error."""
+        """A header line and one line for each defect (RFC 4180).
+
+        Columns in a physical unit exist only if the unit is known. Their names end in the unit,
+        such as area_mm2. `*_u_*` are standard uncertainties (k = 1). They are empty if a size was
+        not refined, because the error of a mask is unknown.
+        """
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(self._columns())
@@ -136,18 +140,18 @@ class DefectMetrics:
         return text.getvalue()
 
     def draw(self, image: Image) -> Image:
-        """A copy of the image with the outline and the label of each defect.
+        """Draws the outline and the label of each defect on a copy of the image.
 
         image: (H, W, 3) uint8 BGR or (H, W) uint8 grey, of size frame_hw; DataError otherwise.
-        The result is (H, W, 3) BGR. It went through YUV 4:2:0 as the pipeline's pictures do, so
-        its colours differ a little from the image's.
+        The result is (H, W, 3) BGR. It was converted to YUV 4:2:0 and back, as in the pipeline, so
+        its colours differ a little from those of the image.
         """
         picture = as_bgr(image)
         height, width = picture.shape[:2]
         if (height, width) != self.frame_hw:
             raise DataError(
-                f"the image to draw on must have {self.frame_hw[1]}x{self.frame_hw[0]} pixels "
-                f"as the defects have, got {width}x{height}"
+                f"the image must have {self.frame_hw[1]}x{self.frame_hw[0]} pixels, like the frame "
+                f"of the defects, got {width}x{height}"
             )
         even = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         canvas = Canvas((even.shape[0], even.shape[1]))
@@ -183,7 +187,7 @@ class DefectMetrics:
                 unknown = "_u_" in name and defect.size_source != "refined"
                 values.append(None if unknown else value / scale**power)
         values += [get(defect) for get in _PIXELS.values()]
-        return dict(zip(self._columns(), map(_rounded, values), strict=True))
+        return dict(zip(self._columns(), map(_round, values), strict=True))
 
 
 _Get = Callable[[Defect], Any]
@@ -222,5 +226,5 @@ _PIXELS: dict[str, _Get] = {
 }
 
 
-def _rounded(value: Any) -> Any:
+def _round(value: Any) -> Any:
     return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-"""DefectSizeAnalyzer: measures the defects of a mask or an anomaly map with the pipeline's code."""
+"""Measures the defects of a mask or an anomaly map with the code of the pipeline."""
 
 import itertools
 import math
@@ -28,16 +28,17 @@ AnyMask = npt.NDArray[Any]
 
 
 class DefectSizeAnalyzer:
-    """Finds the defects of a mask and measures them. Thread-safe: it holds settings only.
+    """Finds the defects of a mask and measures them. Threads can share it: it holds only settings.
 
-    pixel_size: physical_unit per pixel of the frame, or of the mask where no frame is passed.
-    None, and no calibration: sizes are in pixels only, and no scale is guessed.
+    pixel_size: physical_unit per pixel of the frame, or of the mask if no frame is passed. Without
+    pixel_size and calibration, sizes are in pixels only. No scale is guessed.
     physical_unit: mm, um (micrometre), cm or inch.
-    min_defect_area: in pixels of the mask. Regions of fewer pixels are ignored; regions are
-    8-connected and counted at the threshold, before sizes are refined on a frame.
-    calibration: instead of pixel_size, for tilted cameras, oblong pixels or uncertainties.
-    severity: limits for grading; None: the defaults of SeverityLimits, by peak score over
-    threshold. Masks of bool and whole numbers have no scores, so their score_ratio does not count.
+    min_defect_area: in pixels of the mask. Regions with fewer pixels are ignored. Regions are
+    8-connected, and their pixels are counted before sizes are refined on a frame.
+    calibration: replaces pixel_size for tilted cameras, pixels that are not square, and
+    uncertainties.
+    severity: limits of the grades; None: the defaults of SeverityLimits, which grade by peak score
+    over threshold. Masks of bool and whole numbers have no scores, so score_ratio is not used.
     opening_px: mask pixels; use_morphology=True removes what is narrower.
 
     Raises ConfigError.
@@ -79,35 +80,35 @@ class DefectSizeAnalyzer:
         frame: Image | None = None,
         to_frame: Affine | None = None,
     ) -> DefectMetrics:
-        """The defects of one mask.
+        """Measures the defects of one mask.
 
         anomaly_mask: (h, w). Floats are an anomaly map: outlines run between pixels, where the
         values pass the threshold. Bool and whole numbers (0 and 1, 0 and 255) are a mask: outlines
-        run half-way between the pixels at or above the threshold and those below it, which makes a
-        region of n pixels n - 0.5 pixels large. threshold: in the values of the mask.
+        run half-way between the pixels at or above the threshold and those below it, so a region
+        of n pixels has an area of n - 0.5 pixels. threshold: in the values of the mask.
         use_morphology: remove what is narrower than opening_px. This removes thin scratches too.
-        frame: (H, W, 3) uint8 BGR or (H, W) grey; sizes are then refined on it.
+        frame: (H, W, 3) uint8 BGR or (H, W) grey. Sizes are refined on it.
         to_frame: mask pixels -> frame pixels, such as Prediction.to_picture. None: the mask covers
-        the whole frame (without a frame: the frame of the calibration, or only the mask itself).
+        the frame. Without a frame it covers the frame of the calibration, if there is one.
 
-        Raises DataError, or CalibrationSizeError where the frame has another size than the
-        calibration's.
+        Raises DataError, or CalibrationSizeError if the frame does not have the size of the
+        calibration.
         """
         anomaly_map, level = check_mask(anomaly_mask, threshold)
         if to_frame is not None and frame is None:
             raise DataError("to_frame maps the mask to a frame: pass the frame as well")
-        image = self._frame(frame, (anomaly_map.shape[0], anomaly_map.shape[1]))
+        image = self._prepare_frame(frame, (anomaly_map.shape[0], anomaly_map.shape[1]))
         frame_hw = (image.shape[0], image.shape[1])
         if use_morphology:
             anomaly_map = open_map(anomaly_map, self._opening_px)
-        anomaly_map, pixels = self._without_small(anomaly_map, level)
+        anomaly_map, pixels = self._remove_small(anomaly_map, level)
         if to_frame is None:
             to_frame = Affine.between(anomaly_map.shape, (0, 0, frame_hw[1], frame_hw[0]))
-        analyzer = self._analyzer(
+        analyzer = self._make_analyzer(
             frame_hw, refine=frame is not None, scores=anomaly_mask.dtype.kind == "f"
         )
-        # At the next smaller float, pixels that touch at a corner are one region, and a value at
-        # the threshold lies inside.
+        # With the next smaller float as threshold, pixels that touch at a corner are one region,
+        # and a value at the threshold is inside.
         below = float(np.nextafter(np.float32(level), np.float32(-np.inf)))
         defects = analyzer.analyze(image, anomaly_map, to_frame, below) if pixels else ()
         return DefectMetrics(
@@ -127,11 +128,11 @@ class DefectSizeAnalyzer:
         *,
         frames: Iterable[Image] | None = None,
     ) -> Iterator[DefectMetrics]:
-        """The metrics of each mask in order, computed when asked for: masks may be a list, an
-        array (n, h, w) or an endless stream. frames: one for each mask.
+        """Yields the metrics of each mask in order.
 
-        Raises DataError with the number of the mask, from 0, and where masks and frames differ in
-        number.
+        masks: a list, an array (n, h, w) or an endless stream. A mask is measured when its result
+        is requested. frames: one frame for each mask. Raises DataError, with the number of the
+        mask, starting at 0. Also raises it if there are more masks than frames or more frames.
         """
         pairs = (
             itertools.zip_longest(masks, frames)
@@ -141,22 +142,22 @@ class DefectSizeAnalyzer:
         for number, (mask, frame) in enumerate(pairs):
             if mask is None or (frames is not None and frame is None):
                 missing = "mask" if mask is None else "frame"
-                raise DataError(f"there is no {missing} number {number}: pass one for each")
+                raise DataError(f"there is no {missing} {number}: pass one frame for each mask")
             try:
                 metrics = self.analyze_defects(mask, threshold, use_morphology, frame=frame)
             except DataError as exc:
                 raise DataError(f"mask {number}: {exc}") from exc
             yield metrics
 
-    def _frame(self, frame: Image | None, mask_hw: tuple[int, int]) -> Image:
-        """The frame. Without one an array of its size: nobody reads its values."""
+    def _prepare_frame(self, frame: Image | None, mask_hw: tuple[int, int]) -> Image:
+        """The frame as BGR. Without a frame, an array of the right size whose values are unused."""
         if frame is not None:
             return as_bgr(frame)
         hw = mask_hw if self._calibration is None else self._calibration.frame_hw
         return np.broadcast_to(np.uint8(0), (*hw, 3))
 
-    def _without_small(self, anomaly_map: Map, level: float) -> tuple[Map, int]:
-        """The map without regions below the least area, and the pixels of the others."""
+    def _remove_small(self, anomaly_map: Map, level: float) -> tuple[Map, int]:
+        """Removes regions below the least area. Returns the map and the pixels of the others."""
         above = anomaly_map >= np.float32(level)
         _, labels, stats, _ = cv2.connectedComponentsWithStats(above.view(np.uint8))
         large = stats[:, cv2.CC_STAT_AREA] >= self._min_area
@@ -166,7 +167,9 @@ class DefectSizeAnalyzer:
             return anomaly_map, pixels
         return np.where(above & ~large[labels], anomaly_map.min(), anomaly_map), pixels
 
-    def _analyzer(self, frame_hw: tuple[int, int], *, refine: bool, scores: bool) -> MapAnalyzer:
+    def _make_analyzer(
+        self, frame_hw: tuple[int, int], *, refine: bool, scores: bool
+    ) -> MapAnalyzer:
         calibration, severity = self._calibration, self._severity
         if self._pixel_size is not None:
             calibration = from_scale(self._pixel_size * mm_per(self._unit), frame_hw)

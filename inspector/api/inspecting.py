@@ -1,4 +1,4 @@
-"""Runs the pipeline from Python: inspect() gives the inspections, run_pipeline() writes results."""
+"""Runs the pipeline from Python: inspect() yields inspections, run_pipeline() writes results."""
 
 import json
 import weakref
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inspector.run import Run
 
 CHECK_S: Final = 1.0
-"""Without an inspection for this long, next() checks whether a stage is stuck."""
+"""If no inspection comes for this many seconds, next() checks whether a stage is stuck."""
 
 AnyPath = str | Path
 
@@ -38,21 +38,21 @@ def inspect(
 
     source: video file, folder or glob of pictures, URL, camera index, or "synthetic". engine: an
     engine file. calibration: a calibration file. config: a configuration file. settings:
-    dotted keys of the configuration, such as {"engine.threads": 2}. An argument counts more than
-    settings, and settings count more than the file. Keys of output,
-    outputs, window and log have no effect.
+    dotted keys of the configuration, such as {"engine.threads": 2}. Arguments replace settings,
+    and settings replace values of the file. Keys of output, outputs, window and log have no
+    effect.
 
-    The threads wait while the caller works on an inspection, so nothing of a file is lost. Of a
-    live source the pipeline drops the oldest frame then, and counts it. Raises ConfigError,
-    SpecError, EngineError, ParityError, CalibrationError or SourceError before the first frame;
-    next() raises what ends the run later, after the frames before it.
+    The pipeline waits while the caller works on an inspection, so no frame of a file is lost. A
+    live source does not wait: the pipeline drops the oldest frame and counts it. Raises
+    ConfigError, SpecError, EngineError, ParityError, CalibrationError or SourceError before the
+    first frame. An error that ends the run later is raised by next(), after the frames before it.
     """
-    # Needs onnx and more, which an import of this package must not load.
-    from inspector.build import build
+    # This loads onnx and more. The import of this package must not load them.
+    from inspector.build import build_run
 
     loaded = _load(source, engine, None, calibration, config, settings)
     hand_over = _HandOver()
-    return Inspections(build(loaded, outputs=[Output(hand_over)]), hand_over)
+    return Inspections(build_run(loaded, outputs=[Output(hand_over)]), hand_over)
 
 
 def run_pipeline(
@@ -64,14 +64,14 @@ def run_pipeline(
     config: AnyPath | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Inspects a source to its end, writes all results to the folder `output`, and returns what
-    summary.json holds. Arguments and errors as for inspect().
+    """Inspects a source to its end, writes all results to the folder `output`, and returns the
+    content of summary.json. Arguments and errors are those of inspect().
 
     Ctrl-C stops it: everything captured is still inspected and saved, then KeyboardInterrupt is
-    raised. A run that fails writes its summary too, then raises the error. The configuration may
+    raised. A run that fails also writes its summary, then raises the error. The configuration may
     have a list of sources.
     """
-    # Needs onnx and more, which an import of this package must not load.
+    # This loads onnx and more. The import of this package must not load them.
     from inspector.outputs.folder import SUMMARY
     from inspector.session import INTERRUPTED, Session
 
@@ -83,9 +83,9 @@ def run_pipeline(
 
 
 class Inspections:
-    """Iterates over the inspections of a running pipeline; made by inspect().
+    """Iterates over the inspections of a running pipeline. inspect() makes it.
 
-    `with` closes it, and so does the end of its last reference.
+    `with` closes it. Python also closes it when it deletes the object.
     """
 
     def __init__(self, run: "Run", hand_over: "_HandOver") -> None:
@@ -104,17 +104,17 @@ class Inspections:
 
     @property
     def counts(self) -> dict[str, Any]:
-        """Frames so far: captured, inspected, dropped, errored and more. At the end captured ==
-        inspected + dropped + errored; what a live source dropped is counted then."""
+        """Numbers of frames so far: captured, inspected, dropped, errored and more. At the end,
+        captured == inspected + dropped + errored."""
         return self._run.pipeline.stats.as_dict()
 
     def stop(self) -> None:
-        """Ends the capture. The inspections of the frames captured so far still come."""
+        """Ends the capture. The iterator still yields the inspections of all captured frames."""
         self._run.pipeline.stop()
 
     def close(self) -> None:
-        """Ends the run and releases source, engine and threads; frames on their way are counted
-        as dropped. Callable twice. Raises the error of a run that had failed."""
+        """Ends the run and releases source, engine and threads. Frames that are not yet inspected
+        count as dropped. A second call does nothing. Raises the error if the run failed."""
         if not self._ended:
             self._ended = True
             self._release()
@@ -147,7 +147,7 @@ class Inspections:
         except InspectorError as exc:
             if kind is None:
                 raise
-            # The caller's own exception is on its way and must not be replaced.
+            # The exception of the caller must not be replaced.
             logger.error("the inspection failed as well: {}", exc)
 
     def _finish(self) -> None:
@@ -157,7 +157,7 @@ class Inspections:
 
 
 class _HandOver:
-    """The one sink of inspect(): passes inspections on to the caller's thread."""
+    """The only sink of inspect(). It passes inspections to the thread of the caller."""
 
     name = "inspect"
 
@@ -168,7 +168,7 @@ class _HandOver:
         """Nothing to open."""
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
-        """Waits for the caller; an inspection that comes after close() is not passed on."""
+        """Waits for the caller. After close() the inspection is discarded."""
         self.channel.put(inspection)
 
     def close(self) -> None:

@@ -1,12 +1,12 @@
-"""The configuration: the options of all parts, and the file that they are read from."""
+"""Defines the configuration and reads it from a file."""
 
 from inspector.config.loading import DEFAULT_FILE, load_config, parse_setting, split_sources
-from inspector.config.sections import Config, EngineOptions
+from inspector.config.sections import Config, RunEngineOptions
 
 __all__ = [
     "DEFAULT_FILE",
     "Config",
-    "EngineOptions",
+    "RunEngineOptions",
     "load_config",
     "parse_setting",
     "split_sources",

@@ -14,21 +14,24 @@ from inspector.core.schema import build
 from inspector.outputs.folder import RESULTS
 
 DEFAULT_FILE: Final = Path("config.yaml")
-"""Read from the working directory where no other file is named."""
+"""Is read from the working directory if no other file is named."""
 
 RENAMED: Final = {
     "source.frame_hw": "source.frame_size, and is written WxH, such as 1280x720",
 }
-"""Old key -> what the message says about its new name."""
+"""Old key -> part of the message about its new name."""
 
 
 def load_config(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
-    """The defaults, then the file, then the overrides: dotted key -> value, such as
-    {"engine.threads": 2}. Raises ConfigError for an unknown key, naming the known ones."""
+    """Reads the configuration. Overrides replace values of the file, which replace the defaults.
+
+    overrides: dotted key -> value, such as {"engine.threads": 2}. Raises ConfigError, which names
+    the known keys if a key is unknown.
+    """
     raw: dict[str, Any] = {}
     if path is not None:
         raw = _read(path)
-        with _place(str(path)):
+        with _add_place(str(path)):
             _build(raw)
     for dotted, value in (overrides or {}).items():
         _set(raw, dotted, value)
@@ -36,24 +39,26 @@ def load_config(path: Path | None, overrides: dict[str, Any] | None = None) -> C
 
 
 def split_sources(config: Config) -> dict[str, Config]:
-    """For each entry of the list `sources` its name -> the configuration of that source alone,
-    which writes to output.dir/name. Raises ConfigError."""
+    """Makes the configuration of each entry of the list `sources`: name -> configuration.
+
+    The results of an entry go to output.dir/name. Raises ConfigError.
+    """
     if config.sources and config.source.uri is not None:
         raise ConfigError(
-            "source.uri (--source) and the list sources exclude each other: give each entry of the "
-            "list a uri of its own, or remove the list"
+            "source.uri (--source) and the list sources cannot be used together: set source.uri in "
+            "each entry of the list, or remove the list"
         )
     configs: dict[str, Config] = {}
     for entry in config.sources:
         if entry.name.casefold() in map(str.casefold, configs):
-            raise ConfigError(f"sources: two entries have the name {entry.name}")
+            raise ConfigError(f"sources: two entries have the name {entry.name}: rename one")
         configs[entry.name] = _build_entry(entry, config)
     return configs
 
 
 def _build_entry(entry: SourceEntry, shared: Config) -> Config:
     if entry.name in RESULTS:
-        raise ConfigError(f"sources: {entry.name} is the name of a result; choose another name")
+        raise ConfigError(f"sources: {entry.name} is the name of a result: choose another name")
     if "dir" in entry.output:
         raise ConfigError(
             f"sources, {entry.name}: output.dir cannot be set here: results go to the folder "
@@ -62,12 +67,12 @@ def _build_entry(entry: SourceEntry, shared: Config) -> Config:
     sections = {name: value for name, value in asdict(entry).items() if name != "name"}
     raw = _merge(asdict(shared) | {"sources": []}, sections)
     raw["output"]["dir"] = str(Path(shared.output.dir) / entry.name)
-    with _place(f"sources, {entry.name}"):
+    with _add_place(f"sources, {entry.name}"):
         return _build(raw)
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """base with the values of changes, key by key at every depth."""
+    """Replaces values of base by those of changes, key by key at every depth."""
     result = dict(base)
     for key, value in changes.items():
         inner = result.get(key)
@@ -78,10 +83,10 @@ def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """key.path=value -> (key.path, value); the value is read as YAML."""
+    """Splits key.path=value into key and value. The value is read as YAML."""
     key, separator, value = text.partition("=")
     if not separator or not key.strip():
-        raise ConfigError(f"a setting has the form key.path=value, not {text!r}")
+        raise ConfigError(f"a setting must have the form key.path=value, got {text!r}")
     try:
         return key.strip(), _parse(value)
     except (yaml.YAMLError, ValueError, RecursionError) as exc:
@@ -96,13 +101,13 @@ class _Loader(yaml.SafeLoader):
     """Refuses a key that is written twice. YAML would silently keep the last value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
+        keys: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
+                if key.value in keys:
                     line = key.start_mark.line + 1
                     raise _DuplicateKey(f"line {line}: the key {key.value[:60]} is written twice")
-                seen.add(key.value)
+                keys.add(key.value)
         return super().construct_mapping(node, deep)
 
 
@@ -123,13 +128,13 @@ def _read(path: Path) -> dict[str, Any]:
     if raw is None:
         return {}
     if not isinstance(raw, dict):
-        raise ConfigError(f"the configuration {path} must hold keys, not {type(raw).__name__}")
+        raise ConfigError(f"the configuration {path} must hold keys, got {type(raw).__name__}")
     return raw
 
 
 @contextlib.contextmanager
-def _place(name: str) -> Iterator[None]:
-    """Puts the place in front of the sentence of a ConfigError."""
+def _add_place(name: str) -> Iterator[None]:
+    """Adds the name of the place to the message of a ConfigError."""
     try:
         yield
     except ConfigError as exc:
@@ -137,20 +142,20 @@ def _place(name: str) -> Iterator[None]:
 
 
 def _build(raw: dict[str, Any]) -> Config:
-    for dotted, now in RENAMED.items():
+    for dotted, new_name in RENAMED.items():
         section, _, key = dotted.partition(".")
         if isinstance(raw.get(section), dict) and key in raw[section]:
-            raise ConfigError(f"the key {dotted} is now called {now}")
+            raise ConfigError(f"the key {dotted} is now called {new_name}")
     return build(Config, raw, ConfigError)
 
 
 def _set(raw: dict[str, Any], dotted: str, value: Any) -> None:
     *parents, last = dotted.split(".")
-    at = raw
+    section = raw
     for parent in parents:
-        if at.get(parent) is None:
-            at[parent] = {}
-        at = at[parent]
-        if not isinstance(at, dict):
+        if section.get(parent) is None:
+            section[parent] = {}
+        section = section[parent]
+        if not isinstance(section, dict):
             raise ConfigError(f"{dotted}: {parent} holds no keys")
-    at[last] = value
+    section[last] = value

@@ -17,8 +17,8 @@ from inspector.sources.uri import mask_uri
 
 
 @dataclass(frozen=True, slots=True)
-class EngineOptions(RuntimeOptions):
-    """What the gate opens, and what it does with an engine that fails the check."""
+class RunEngineOptions(RuntimeOptions):
+    """The engine file of a run, its runtime, and what happens if the engine fails its check."""
 
     path: str | None = None
     batch: Annotated[int, Between(1, 32)] = 1
@@ -38,7 +38,7 @@ class WindowOptions:
 
 @dataclass(frozen=True, slots=True)
 class SourceEntry:
-    """One entry of the list `sources`: a name, and the sections in which the source differs."""
+    """One entry of the list `sources`: a name, and sections that replace the shared ones."""
 
     name: Annotated[str, Matches(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "letters, digits, - and _")]
     source: dict[str, Any] = field(default_factory=dict)
@@ -52,10 +52,10 @@ class SourceEntry:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Every key is explained, with its unit, in the shipped config.yaml."""
+    """The whole configuration. The shipped config.yaml explains every key, with its unit."""
 
     source: SourceOptions = field(default_factory=SourceOptions)
-    engine: EngineOptions = field(default_factory=EngineOptions)
+    engine: RunEngineOptions = field(default_factory=RunEngineOptions)
     verdict: VerdictOptions = field(default_factory=VerdictOptions)
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
@@ -68,7 +68,7 @@ class Config:
     sources: tuple[SourceEntry, ...] = ()
 
     def plain(self) -> dict[str, Any]:
-        """As plain values for logs and reports; the password of a camera URL is masked."""
+        """Plain values for logs and reports. Passwords in camera URLs are masked."""
         values = asdict(self)
         for entry in (values, *values["sources"]):
             if isinstance(uri := entry["source"].get("uri"), str):
@@ -76,5 +76,5 @@ class Config:
         return values
 
     def sha256(self) -> str:
-        """Hash of the plain values: the password of a camera URL does not change it."""
+        """Hash of the plain values. The password of a camera URL does not change the hash."""
         return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()

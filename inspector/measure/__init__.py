@@ -1,1 +1,1 @@
-"""From regions of an anomaly map to defects with sizes."""
+"""Turns regions of an anomaly map into defects with sizes."""

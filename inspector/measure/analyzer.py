@@ -1,4 +1,4 @@
-"""MapAnalyzer: from an anomaly map to defects with sizes in pixels and millimetres."""
+"""Turns an anomaly map into defects with sizes in pixels and millimetres."""
 
 from dataclasses import dataclass, replace
 
@@ -9,31 +9,31 @@ from inspector.core.arrays import Image, Map, Mask
 from inspector.core.geometry import Affine, Points
 from inspector.core.types import Defect, Severity
 from inspector.measure import shape
-from inspector.measure.contours import Region, find_regions, open_map, region_scores
+from inspector.measure.contours import MapRegion, find_regions, open_map, score_region
 from inspector.measure.options import MeasureOptions
 from inspector.measure.outline import Outline, Unrefined
-from inspector.measure.physical import Physical, in_millimetres
+from inspector.measure.physical import PhysicalSizes, measure_in_millimetres
 from inspector.measure.refine import refine
 from inspector.measure.severity import grade
 from inspector.measure.shape_figures import compute_shape_figures
 
 BORDER_PX = 1.0
-"""Frame pixels to the border of what was inspected from where an outline counts as cut off."""
+"""Frame pixels. An outline this near to the border of the inspected area counts as cut off."""
 
 MAP_AREA_U = 0.85
-"""Standard uncertainty of an area that the map alone gives, relative: the true one is usually 4 to
-17 times smaller, so the deviation is nearly the value itself."""
+"""Relative standard uncertainty of an area on the map. The true area is usually 4 to 17 times
+smaller, so the error is nearly as large as the value."""
 
 MAP_LENGTH_U = 1.0
-"""The same of its length and width, in widths of the region: a map swells about as far at the ends
-as at the sides, and of a weak defect it may show a part only."""
+"""Standard uncertainty of a length or width on the map, in widths of the region. A region is too
+large at its ends by about as much as at its sides. Of a weak defect it may show only a part."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _FrameRegion:
     """One region of the map, in map and in frame pixels."""
 
-    region: Region
+    region: MapRegion
     polygons: tuple[Points, ...]
     peak: float
     mean: float
@@ -44,8 +44,8 @@ class _Found:
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
-    """What one call of analyze() looks at."""
+class _MapOnFrame:
+    """The arguments of one call of analyze()."""
 
     image: Image
     anomaly_map: Map
@@ -56,8 +56,8 @@ class _View:
 class MapAnalyzer:
     """Finds defects on the anomaly map and sizes them on the frame.
 
-    calibration: None leaves everything in pixels. inspected: (h, w) of the map, what the engine
-    judges; None is all.
+    calibration: None for sizes in pixels only. inspected: (h, w) mask of the map, True where the
+    engine inspects; None for the whole map.
     """
 
     def __init__(
@@ -74,69 +74,71 @@ class MapAnalyzer:
     def analyze(
         self, image: Image, anomaly_map: Map, to_frame: Affine, pixel_threshold: float
     ) -> tuple[Defect, ...]:
-        """image: (H, W, 3) BGR. anomaly_map: (h, w). to_frame: map -> frame pixels.
+        """Finds and measures the defects. The defect with the highest peak score comes first.
 
-        The defects, highest peak score first. Raises CalibrationSizeError for a frame of another
-        size than the calibration's.
+        image: (H, W, 3) BGR. anomaly_map: (h, w). to_frame: map -> frame pixels. Raises
+        CalibrationSizeError if the frame does not have the size of the calibration.
         """
         if self._calibration is not None:
             self._calibration.check((image.shape[0], image.shape[1]))
         if not anomaly_map.max() >= pixel_threshold:
             return ()
-        view = _View(image, self._judged(anomaly_map), to_frame, pixel_threshold)
-        found = _find(view)
+        view = _MapOnFrame(image, self._prepare_map(anomaly_map), to_frame, pixel_threshold)
+        candidates = _find_candidates(view)
         defects = [
             defect
-            for rank, one in enumerate(found)
-            for outline, note in self._outlines(view, found, rank)
-            if self._large_enough(defect := self._defect(view, one, outline, note))
+            for rank, candidate in enumerate(candidates)
+            for outline, note in self._find_outlines(view, candidates, rank)
+            if self._is_large_enough(defect := self._make_defect(view, candidate, outline, note))
         ]
         defects.sort(key=lambda d: -d.peak_score)
         return tuple(replace(d, defect_id=index) for index, d in enumerate(defects))
 
-    def _judged(self, anomaly_map: Map) -> Map:
+    def _prepare_map(self, anomaly_map: Map) -> Map:
         if self._inspected is not None:
             anomaly_map = np.where(self._inspected, anomaly_map, anomaly_map.min())
         return open_map(anomaly_map, self._options.opening_px)
 
-    def _outlines(
-        self, view: _View, found: list[_Found], rank: int
+    def _find_outlines(
+        self, view: _MapOnFrame, candidates: list[_FrameRegion], rank: int
     ) -> list[tuple[Outline, str | None]]:
-        """Refined outlines of one region, or its own with the reason why."""
-        one = found[rank]
+        """Refined outlines of one region, or its outline on the map with the reason."""
+        candidate = candidates[rank]
         if not self._options.refine:
-            return [(_from_map(one), "refinement is off")]
+            return [(_outline_from_map(candidate), "refinement is off")]
         most = self._options.max_refined
         if rank >= most:
-            return [(_from_map(one), f"only {most} regions of a frame are refined")]
-        others = tuple(f.polygons for i, f in enumerate(found) if i != rank)
-        result = refine(view.image, one.region, view.anomaly_map, view.to_frame, others)
+            return [(_outline_from_map(candidate), f"only {most} regions of a frame are refined")]
+        others = tuple(c.polygons for i, c in enumerate(candidates) if i != rank)
+        result = refine(view.image, candidate.region, view.anomaly_map, view.to_frame, others)
         if isinstance(result, Unrefined):
-            return [(_from_map(one), result.reason)]
+            return [(_outline_from_map(candidate), result.reason)]
         return [(outline, None) for outline in result]
 
-    def _large_enough(self, defect: Defect) -> bool:
+    def _is_large_enough(self, defect: Defect) -> bool:
         if defect.area_px < self._options.min_area_px:
             return False
         limit, size = self._options.min_area_mm2, defect.area_mm2
         return limit is None or size is None or size >= limit
 
-    def _defect(self, view: _View, found: _Found, outline: Outline, note: str | None) -> Defect:
+    def _make_defect(
+        self, view: _MapOnFrame, candidate: _FrameRegion, outline: Outline, note: str | None
+    ) -> Defect:
         points = outline.outer
         length, orientation = shape.max_feret(points)
         area = shape.region_area(outline.polygons, outline.holes)
-        physical, on_plane = Physical(), outline.polygons
+        physical, on_plane = PhysicalSizes(), outline.polygons
         if self._calibration is not None:
             on_plane = tuple(map(self._calibration.to_plane, outline.polygons))
-            physical = in_millimetres(
-                self._calibration, outline, found.polygons, found.region.holes
+            physical = measure_in_millimetres(
+                self._calibration, outline, candidate.polygons, candidate.region.holes
             )
-        peak, mean = self._scores(view, found, outline)
+        peak, mean = self._compute_scores(view, candidate, outline)
         return Defect(
             defect_id=0,
             polygons=outline.polygons,
             holes=outline.holes,
-            box_px=shape.box(points),
+            box_px=shape.bounding_box(points),
             centroid_px=shape.region_centroid(outline.polygons, outline.holes),
             area_px=area,
             length_px=length,
@@ -147,10 +149,10 @@ class MapAnalyzer:
             severity=self._grade(length, physical, peak, view.pixel_threshold),
             size_source="refined" if note is None else "map",
             size_note=note,
-            truncated=self._truncated(points, view),
-            map_area_px=shape.region_area(found.polygons, found.region.holes),
-            map_length_px=shape.max_feret(found.outer)[0],
-            map_width_px=shape.min_feret(found.outer),
+            truncated=self._is_truncated(points, view),
+            map_area_px=shape.region_area(candidate.polygons, candidate.region.holes),
+            map_length_px=shape.max_feret(candidate.outer)[0],
+            map_width_px=shape.min_feret(candidate.outer),
             centroid_mm=physical.centroid_mm,
             area_mm2=physical.area_mm2,
             length_mm=physical.length_mm,
@@ -166,7 +168,7 @@ class MapAnalyzer:
         )
 
     def _grade(
-        self, length_px: float, physical: Physical, peak: float, threshold: float
+        self, length_px: float, physical: PhysicalSizes, peak: float, threshold: float
     ) -> Severity:
         return grade(
             self._options.severity,
@@ -177,17 +179,19 @@ class MapAnalyzer:
             pixel_threshold=threshold,
         )
 
-    def _scores(self, view: _View, found: _Found, outline: Outline) -> tuple[float, float]:
-        """Peak and mean of the whole region, or around its own part where that was split."""
+    def _compute_scores(
+        self, view: _MapOnFrame, candidate: _FrameRegion, outline: Outline
+    ) -> tuple[float, float]:
+        """Peak and mean of the region, or of the outline if the region was split."""
         if outline.parts == 1:
-            return found.peak, found.mean
+            return candidate.peak, candidate.mean
         back = view.to_frame.inverse()
-        own = Region(tuple(back.apply(p) for p in outline.polygons), outline.holes)
-        return region_scores(view.anomaly_map, own)
+        part = MapRegion(tuple(back.apply(p) for p in outline.polygons), outline.holes)
+        return score_region(view.anomaly_map, part)
 
-    def _truncated(self, points: Points, view: _View) -> bool:
-        """Whether an outline comes to the border of the frame, of the engine's crop, or of the
-        region of interest; the last to one map pixel."""
+    def _is_truncated(self, points: Points, view: _MapOnFrame) -> bool:
+        """Whether an outline reaches the border of the frame, of the engine's crop, or of the
+        region of interest. For the region of interest the precision is one map pixel."""
         map_h, map_w = view.anomaly_map.shape
         corners = view.to_frame.apply(np.array(((0, 0), (map_w, map_h)), dtype=np.float64))
         frame = np.array((view.image.shape[1], view.image.shape[0]), dtype=np.float64)
@@ -207,16 +211,17 @@ class MapAnalyzer:
         )
 
 
-def _find(view: _View) -> list[_Found]:
-    found = []
+def _find_candidates(view: _MapOnFrame) -> list[_FrameRegion]:
+    candidates = []
     for region in find_regions(view.anomaly_map, view.pixel_threshold):
-        peak, mean = region_scores(view.anomaly_map, region)
+        peak, mean = score_region(view.anomaly_map, region)
         polygons = tuple(view.to_frame.apply(p) for p in region.polygons)
-        found.append(_Found(region, polygons, peak, mean))
-    return sorted(found, key=lambda f: -f.peak)
+        candidates.append(_FrameRegion(region, polygons, peak, mean))
+    return sorted(candidates, key=lambda candidate: -candidate.peak)
 
 
-def _from_map(found: _Found) -> Outline:
-    area = shape.region_area(found.polygons, found.region.holes)
-    swelling = MAP_LENGTH_U * shape.min_feret(found.outer)
-    return Outline(found.polygons, found.region.holes, MAP_AREA_U * area, swelling, swelling)
+def _outline_from_map(candidate: _FrameRegion) -> Outline:
+    area = shape.region_area(candidate.polygons, candidate.region.holes)
+    length_u = MAP_LENGTH_U * shape.min_feret(candidate.outer)
+    polygons, holes = candidate.polygons, candidate.region.holes
+    return Outline(polygons, holes, MAP_AREA_U * area, length_u, length_u)

@@ -1,4 +1,4 @@
-"""From a coarse edge to the finest one that the texture allows."""
+"""Follows a coarse edge to the finest smoothing that the texture allows."""
 
 from dataclasses import replace
 from typing import Final
@@ -9,105 +9,123 @@ from inspector.core.arrays import Image, Mask
 from inspector.core.geometry import Points
 from inspector.measure import shape
 from inspector.measure.contrast import Cue, flatten, project
-from inspector.measure.edges import Edge, find_edge, inscribed_radius, smoothed, touching, trimmed
-from inspector.measure.outline import Outline, Unrefined, outlines
-from inspector.measure.patch import Patch, cut
-from inspector.measure.smoothing import ANGLES, ROUND, Floats, Kernel, angles_near, grown, smooth
+from inspector.measure.edges import (
+    Edge,
+    find_edge,
+    inscribed_radius,
+    keep_touching,
+    smooth_mask,
+    trim_mask,
+)
+from inspector.measure.outline import Outline, Unrefined, make_outlines
+from inspector.measure.patch import Patch, cut_patch
+from inspector.measure.smoothing import (
+    ANGLES,
+    ROUND,
+    Float32Array,
+    Kernel,
+    choose_angles,
+    grow_mask,
+    smooth,
+)
 
 FINE_PIXELS: Final = 250_000
-"""Most pixels of the fine view; a larger box is averaged down."""
+"""Largest number of pixels of the fine view. A larger box is averaged down."""
 
 MIN_SNR: Final = 4.0
-"""Contrast over the texture's own spread, down to which a finer smoothing is trusted."""
+"""Least ratio of the contrast to the texture's spread. Below it no finer smoothing is used."""
 
-BAND: Final = 0.6
-"""How far a finer edge may lie outside the coarser one, in sigmas of the coarser smoothing."""
+BAND_SIGMAS: Final = 0.6
+"""How far a finer edge may be outside the coarser edge, in sigmas of the coarser smoothing."""
 
-SMOOTHING: Final = 0.45
-"""Threads narrower than about this part of a round defect's radius are texture, not defect."""
+THREAD_SHARE: Final = 0.45
+"""Threads narrower than about this share of a round defect's radius are texture, not defect."""
 
-FINEST: Final = 0.1
-"""Smoothing much finer than the defect shows the texture's edges, not the defect's: it ends at
-this part of the inscribed radius."""
+FINEST_SHARE: Final = 0.1
+"""Finest smoothing, as a share of the inscribed radius. A finer one would show the edges of the
+texture, not of the defect."""
 
-THIN: Final = 5.0
-"""Length over twice the inscribed radius from where a defect may be smoothed along itself."""
+THIN_RATIO: Final = 5.0
+"""Length over twice the inscribed radius. Above it a defect is smoothed with line kernels."""
 
-ALONG: Final = (4.0, 8.0, 16.0)
-"""Standard deviations tried for that, in pixels."""
+LINE_SIGMAS: Final = (4.0, 8.0, 16.0)
+"""Standard deviations of the line kernels along the line, in pixels."""
 
-STRAIGHT: Final = 4.0
-"""Length over width from where only lines along the defect count, to REACH degrees."""
+STRAIGHT_RATIO: Final = 4.0
+"""Length over width. Above it only lines along the defect are tried, to within REACH_DEGREES."""
 
-REACH: Final = 25.0
+REACH_DEGREES: Final = 25.0
 LEAST_RING: Final = 200
+"""Least number of pixels of normal texture."""
 
 NO_EDGE: Final = "no edge was found around it"
 NO_RING: Final = "there is too little normal texture around it"
 
 
-def follow(
+def follow_edge(
     image: Image,
     coarse: Patch,
     cue: Cue,
     edge: Edge,
     others: tuple[tuple[Points, ...], ...],
 ) -> tuple[Outline, ...] | Unrefined:
-    """edge: on the coarse patch. others: outlines of other regions, in frame pixels."""
-    fine = _around(image, coarse, edge.mask, 4 * cue.kernel.across * coarse.factor + 8)
+    """Follows an edge of the coarse patch. others: outlines of other regions, in frame pixels."""
+    fine = _cut_around(image, coarse, edge.mask, 4 * cue.kernel.across * coarse.factor + 8)
     kernel = cue.kernel.scaled(coarse.factor / fine.factor)
     mask = fine.sample(edge.mask.astype(np.float32), coarse.to_frame) >= 0.5
     foreign = np.zeros_like(mask)
     for other in others:
         foreign |= fine.paint(other)
-    ring = ~(grown(mask, 2 * kernel.across + 2) | foreign)
+    ring = ~(grow_mask(mask, 2 * kernel.across + 2) | foreign)
     if ring.sum() < LEAST_RING or not mask.any():
         return Unrefined(NO_RING)
     plain = flatten(project(fine.pixels, cue)[..., None], ring)[..., 0]
     best = _descend(plain, kernel, mask, ring, ~foreign)
     if best is None:
         return Unrefined(NO_EDGE)
-    return tuple(outlines(fine, *best, cue.surprise)) or Unrefined(NO_EDGE)
+    return tuple(make_outlines(fine, *best, cue.surprise)) or Unrefined(NO_EDGE)
 
 
-def _around(image: Image, coarse: Patch, mask: Mask, pad: float) -> Patch:
-    """The frame around a mask of the coarse patch; pad: in frame pixels."""
+def _cut_around(image: Image, coarse: Patch, mask: Mask, pad: float) -> Patch:
+    """Cuts the frame around a mask of the coarse patch. pad: in frame pixels."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     corners = np.array(((columns[0], rows[0]), (columns[-1] + 1, rows[-1] + 1)), dtype=np.float64)
     (x0, y0), (x1, y1) = coarse.to_frame.apply(corners)
-    return cut(image, (x0 - pad, y0 - pad, x1 + pad, y1 + pad), FINE_PIXELS)
+    return cut_patch(image, (x0 - pad, y0 - pad, x1 + pad, y1 + pad), FINE_PIXELS)
 
 
 def _descend(
-    plain: Floats, kernel: Kernel, mask: Mask, ring: Mask, free: Mask
-) -> tuple[Edge, Floats] | None:
-    """The last edge, with its contrast, before the texture drowns the defect; each is sought
-    around the one before."""
-    scales, angles = _scales(kernel, mask)
-    best: tuple[Edge, Floats] | None = None
-    band = BAND * kernel.across + 1
+    plain: Float32Array, kernel: Kernel, mask: Mask, ring: Mask, free: Mask
+) -> tuple[Edge, Float32Array] | None:
+    """Finds the edge at finer and finer smoothing, each near the one before. Returns the last edge
+    that the texture does not hide, with its contrast."""
+    scales, angles = _choose_scales(kernel, mask)
+    best: tuple[Edge, Float32Array] | None = None
+    band = BAND_SIGMAS * kernel.across + 1
     for across in scales:
-        seen = _seen(plain, across, angles, ring, None if best is None else best[0].amplitude)
-        if seen is None:
+        amplitude = None if best is None else best[0].amplitude
+        smoothing = _choose_length(plain, across, angles, ring, amplitude)
+        if smoothing is None:
             break
-        step, contrast = seen
-        support = grown(mask, band) & free
-        found = find_edge(contrast, step.spread, mask, support, touching(mask & support, mask))
-        if found is None:
+        step, contrast = smoothing
+        support = grow_mask(mask, band) & free
+        edge = find_edge(contrast, step.spread, mask, support, keep_touching(mask & support, mask))
+        if edge is None:
             break
-        mask = trimmed(found.mask) if angles else smoothed(found.mask, SMOOTHING)
-        band = BAND * across + 1
-        best = replace(found, mask=mask), contrast
-        if across < FINEST * inscribed_radius(mask):
+        mask = trim_mask(edge.mask) if angles else smooth_mask(edge.mask, THREAD_SHARE)
+        band = BAND_SIGMAS * across + 1
+        best = replace(edge, mask=mask), contrast
+        if across < FINEST_SHARE * inscribed_radius(mask):
             break
     return best
 
 
-def _seen(
-    plain: Floats, across: float, angles: tuple[int, ...], ring: Mask, amplitude: float | None
-) -> tuple[Kernel, Floats] | None:
-    """The contrast through the shortest kernel of that width that calms the texture enough."""
-    lengths = (across, *(a for a in ALONG if a > across)) if angles else (across,)
+def _choose_length(
+    plain: Float32Array, across: float, angles: tuple[int, ...], ring: Mask, amplitude: float | None
+) -> tuple[Kernel, Float32Array] | None:
+    """Smooths with the shortest kernel of that width that makes the texture weak enough. Returns
+    the kernel and the contrast."""
+    lengths = (across, *(a for a in LINE_SIGMAS if a > across)) if angles else (across,)
     for along in lengths:
         kernel = Kernel(across, along)
         contrast = smooth(plain, kernel, angles)
@@ -119,21 +137,21 @@ def _seen(
     return None
 
 
-def _scales(kernel: Kernel, mask: Mask) -> tuple[list[float], tuple[int, ...]]:
-    """Widths of smoothing from coarse to fine, and the directions of lines, none for what is not
-    thin. Unless it is bent, a thin defect is smoothed along its own direction only."""
+def _choose_scales(kernel: Kernel, mask: Mask) -> tuple[list[float], tuple[int, ...]]:
+    """Widths of smoothing from coarse to fine, and directions of lines. There are no directions for
+    a defect that is not thin. A thin, straight defect is smoothed only along its direction."""
     finer = [k.across for k in ROUND[::-1] if k.across < 0.8 * kernel.across]
-    length, width, direction = _calipers(mask)
-    if length < THIN * 2 * inscribed_radius(mask):
+    length, width, direction = _measure_calipers(mask)
+    if length < THIN_RATIO * 2 * inscribed_radius(mask):
         return [kernel.across, *finer], ()
-    return [kernel.across, *finer], _directions(length, width, direction)
+    return [kernel.across, *finer], _choose_directions(length, width, direction)
 
 
-def _directions(length: float, width: float, direction: float) -> tuple[int, ...]:
-    return angles_near(direction, REACH) if STRAIGHT * width < length else ANGLES
+def _choose_directions(length: float, width: float, direction: float) -> tuple[int, ...]:
+    return choose_angles(direction, REACH_DEGREES) if STRAIGHT_RATIO * width < length else ANGLES
 
 
-def _calipers(mask: Mask) -> tuple[float, float, float]:
+def _measure_calipers(mask: Mask) -> tuple[float, float, float]:
     points = np.argwhere(mask)[:, ::-1].astype(np.float64)
     length, direction = shape.max_feret(points)
     return length + 1, shape.min_feret(points) + 1, direction

@@ -1,4 +1,4 @@
-"""The options of measuring: the section `measure` of the configuration."""
+"""The options of the section `measure` of the configuration."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -11,11 +11,11 @@ from inspector.measure.severity import SeverityLimits
 class MeasureOptions:
     """What MapAnalyzer measures, and which defects it lists.
 
-    refine: size each region at the resolution of the frame. max_refined: regions per frame that are
-    refined, the strongest first; the others keep their size on the map. min_area_px, min_area_mm2:
-    defects whose reported area is smaller are not listed; the latter counts with a calibration
-    only. opening_px: map pixels; narrower regions are dropped, 0 and 1 keep all. unit: mm, cm or
-    inch, in pictures and on the screen.
+    refine: measure each region at the resolution of the frame. max_refined: number of regions per
+    frame that are refined, the strongest first; the others keep their size on the map. min_area_px,
+    min_area_mm2: defects with a smaller reported area are not listed; min_area_mm2 needs a
+    calibration. opening_px: map pixels; narrower regions are removed, 0 and 1 keep all. unit: mm,
+    cm or inch, in pictures and on the screen.
     """
 
     refine: bool = True

@@ -1,4 +1,4 @@
-"""From an edge at frame resolution to outlines with sizes that say how sure they are."""
+"""Turns an edge at frame resolution into outlines with the uncertainties of their sizes."""
 
 import math
 from dataclasses import dataclass
@@ -8,44 +8,44 @@ import numpy as np
 
 from inspector.core.geometry import Points
 from inspector.measure import shape
-from inspector.measure.contours import iso_regions
+from inspector.measure.contours import trace_regions
 from inspector.measure.edges import Edge
 from inspector.measure.patch import Patch
-from inspector.measure.smoothing import Floats, grown
+from inspector.measure.smoothing import Float32Array, grow_mask
 
 LEVEL_STEP: Final = 0.1
-"""Sizes at 40 % and 60 % of the amplitude show how sharp the edge is."""
+"""Share of the amplitude. Outlines at lower and higher levels by this share show the sharpness."""
 
 EDGE_U_PX: Final = 0.25
-"""Standard uncertainty of where a sharp edge lies, in pixels of the patch."""
+"""Standard uncertainty of the position of a sharp edge, in pixels of the patch."""
 
 IDENTITY_U: Final = 0.4
-"""Relative standard uncertainty of a size per surprise: what hardly differs from the texture is
-easily followed into it."""
+"""Relative standard uncertainty of a size, times the surprise. The outline of a defect that hardly
+differs from the texture easily runs into the texture."""
 
-THIN: Final = 5.0
-"""Length over width from where the width is compared with area over length."""
+WAVY_RATIO: Final = 5.0
+"""Length over width. Above it the width is compared with area over length."""
 
 ROUGHNESS_U: Final = 3.5
-"""Standard uncertainty of the width in units of the outline's roughness: the jaws of a caliper
-rest on its highest points."""
+"""Standard uncertainty of the width in units of the outline's roughness. The jaws of a caliper
+touch the highest points of the outline."""
 
 ROUGHNESS_VERTICES: Final = 21
 
 HOLE_SHARE: Final = 0.05
 PIECE_SHARE: Final = 0.02
-"""Holes and pieces below these shares of the largest piece are taken for texture."""
+"""Shares of the largest piece. Smaller holes and smaller pieces count as texture."""
 
-JOIN: Final = 0.5
-"""Pieces with a gap of at most this part of the longer one's length are one defect."""
+JOIN_GAP: Final = 0.5
+"""Largest gap between two pieces of one defect, as a share of the longer piece's length."""
 
 _VERTICES: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """polygons: frame pixels, outer ones first. *_u_px: standard uncertainties. parts: into how
-    many defects the region of the map was split."""
+    """polygons: in frame pixels, outer polygons first. *_u_px: standard uncertainties.
+    parts: number of defects that the region of the map was split into."""
 
     polygons: tuple[Points, ...]
     holes: int
@@ -62,7 +62,7 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class Unrefined:
-    """reason: half a sentence for the report."""
+    """A region that keeps its size on the map. reason: half a sentence for the report."""
 
     reason: str
 
@@ -78,44 +78,46 @@ class _Piece:
         return shape.region_area(self.rings, len(self.rings) - 1)
 
 
-def outlines(patch: Patch, edge: Edge, contrast: Floats, surprise: float) -> list[Outline]:
-    """The defects within one edge; none where nothing is left at its level.
+def make_outlines(
+    patch: Patch, edge: Edge, contrast: Float32Array, surprise: float
+) -> list[Outline]:
+    """Makes one outline for each defect within an edge. The list is empty if no piece is left.
 
-    Every piece of the edge stood out by itself. Pieces that lie close, as those of a scratch that
-    fades in between, stay one defect; others become defects of their own.
+    Pieces that are close to each other are one defect, such as the parts of a scratch that fades in
+    between. Other pieces are separate defects.
     """
-    pieces = _pieces(patch, edge, contrast, edge.level)
-    wide = _pieces(patch, edge, contrast, edge.level - LEVEL_STEP * edge.amplitude)
-    narrow = _pieces(patch, edge, contrast, edge.level + LEVEL_STEP * edge.amplitude)
-    sharpness = _sharpness(pieces, wide, narrow)
-    groups = _groups(pieces)
-    return [_outline(group, patch, sharpness, surprise, len(groups)) for group in groups]
+    pieces = _cut_pieces(patch, edge, contrast, edge.level)
+    wide = _cut_pieces(patch, edge, contrast, edge.level - LEVEL_STEP * edge.amplitude)
+    narrow = _cut_pieces(patch, edge, contrast, edge.level + LEVEL_STEP * edge.amplitude)
+    sharpness = _measure_sharpness(pieces, wide, narrow)
+    groups = _group_pieces(pieces)
+    return [_make_outline(group, patch, sharpness, surprise, len(groups)) for group in groups]
 
 
-def _pieces(patch: Patch, edge: Edge, contrast: Floats, level: float) -> list[_Piece]:
-    """What was cut off the mask although it is above the edge's level stays cut off."""
+def _cut_pieces(patch: Patch, edge: Edge, contrast: Float32Array, level: float) -> list[_Piece]:
+    """Cuts the mask at a level. Pixels above the edge's level that are not in its mask stay out."""
     cut_off = ~edge.mask & (contrast >= edge.level)
-    outside = cut_off | ~grown(edge.mask, 1.5)
+    outside = cut_off | ~grow_mask(edge.mask, 1.5)
     values = np.where(outside, np.float32(level - 0.5 * edge.amplitude), contrast)
-    found = []
-    for region in iso_regions(values.astype(np.float32), level):
+    pieces = []
+    for region in trace_regions(values.astype(np.float32), level):
         rings = tuple(patch.to_frame.apply(p) for p in region.polygons)
         least = HOLE_SHARE * shape.area(rings[0])
-        found.append(_Piece((rings[0], *(r for r in rings[1:] if shape.area(r) >= least))))
-    found.sort(key=lambda piece: -piece.area)
-    return [p for p in found if p.area >= max(1.0, PIECE_SHARE * found[0].area)]
+        pieces.append(_Piece((rings[0], *(r for r in rings[1:] if shape.area(r) >= least))))
+    pieces.sort(key=lambda piece: -piece.area)
+    return [p for p in pieces if p.area >= max(1.0, PIECE_SHARE * pieces[0].area)]
 
 
-def _sharpness(pieces: list[_Piece], wide: list[_Piece], narrow: list[_Piece]) -> float:
-    """Pixels by which the edge moves per LEVEL_STEP, on average along the outlines."""
+def _measure_sharpness(pieces: list[_Piece], wide: list[_Piece], narrow: list[_Piece]) -> float:
+    """Mean distance in pixels by which the outlines move per LEVEL_STEP."""
     around = sum(shape.perimeter(ring) for piece in pieces for ring in piece.rings)
     inner = narrow or pieces
     change = sum(p.area for p in wide) - sum(p.area for p in inner)
     return abs(change) / (2 * around) if around > 0 else 0.0
 
 
-def _roughness(ring: Points) -> float:
-    """Root mean square distance of an outline from its own running mean, in frame pixels."""
+def _measure_roughness(ring: Points) -> float:
+    """Root mean square distance of an outline from its running mean, in frame pixels."""
     count = min(ROUGHNESS_VERTICES, len(ring) // 8)
     if count < 2:
         return 0.0
@@ -125,13 +127,13 @@ def _roughness(ring: Points) -> float:
     return float(np.sqrt(np.mean(np.sum((ring - means) ** 2, axis=1))))
 
 
-def _groups(pieces: list[_Piece]) -> list[list[_Piece]]:
-    """Pieces that are near enough to be one defect, by single linkage."""
+def _group_pieces(pieces: list[_Piece]) -> list[list[_Piece]]:
+    """Groups pieces that are near enough to be one defect, by single linkage."""
     groups: list[list[_Piece]] = []
     for piece in pieces:
         near, far = [piece], []
         for group in groups:
-            if any(_joined(piece, other) for other in group):
+            if any(_are_near(piece, other) for other in group):
                 near += group
             else:
                 far.append(group)
@@ -139,18 +141,18 @@ def _groups(pieces: list[_Piece]) -> list[list[_Piece]]:
     return groups
 
 
-def _joined(a: _Piece, b: _Piece) -> bool:
+def _are_near(a: _Piece, b: _Piece) -> bool:
     longer = max(shape.max_feret(a.rings[0])[0], shape.max_feret(b.rings[0])[0])
-    first, second = _some(a.rings[0]), _some(b.rings[0])
+    first, second = _pick_vertices(a.rings[0]), _pick_vertices(b.rings[0])
     gaps = np.hypot(*(first[:, None] - second[None]).transpose(2, 0, 1))
-    return float(gaps.min()) <= JOIN * longer
+    return float(gaps.min()) <= JOIN_GAP * longer
 
 
-def _some(ring: Points) -> Points:
+def _pick_vertices(ring: Points) -> Points:
     return ring[:: max(1, len(ring) // _VERTICES)]
 
 
-def _outline(
+def _make_outline(
     group: list[_Piece], patch: Patch, sharpness: float, surprise: float, parts: int
 ) -> Outline:
     outer = tuple(piece.rings[0] for piece in group)
@@ -159,12 +161,12 @@ def _outline(
     points = np.concatenate(outer)
     around = sum(shape.perimeter(ring) for ring in polygons)
     shift = math.hypot(sharpness, EDGE_U_PX * patch.factor)
-    rough = max(_roughness(ring) for ring in outer)
+    rough = max(_measure_roughness(ring) for ring in outer)
     relative = IDENTITY_U / max(surprise, IDENTITY_U)
     area = shape.region_area(polygons, len(inner))
     length, width = shape.max_feret(points)[0], shape.min_feret(points)
-    # The calipers touch the outermost points: on a thin wavy outline that is more than its width.
-    wavy = max(0.0, width - area / length) / 2 if length > THIN * width else 0.0
+    # The calipers touch the outermost points. For a thin wavy outline this is more than its width.
+    wavy = max(0.0, width - area / length) / 2 if length > WAVY_RATIO * width else 0.0
     return Outline(
         polygons=polygons,
         holes=len(inner),

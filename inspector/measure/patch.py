@@ -1,4 +1,4 @@
-"""The part of a frame around one region, with what is known of it, at a bounded resolution."""
+"""Cuts the part of a frame around a region, at a limited resolution."""
 
 import math
 from dataclasses import dataclass
@@ -7,20 +7,18 @@ import cv2
 import numpy as np
 
 from inspector.core.arrays import Image, Map, Mask
-from inspector.core.geometry import Affine, Points
+from inspector.core.geometry import Affine, Box, Points
 from inspector.measure.contours import paint
-from inspector.measure.smoothing import Floats
-
-Box = tuple[int, int, int, int]
+from inspector.measure.smoothing import Float32Array
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
     """pixels: (h, w, 3) float32 BGR of the box. factor: frame pixels per pixel of the patch.
     to_frame: patch pixels -> frame pixels. open_sides: left, top, right, bottom; True where the
-    frame goes on."""
+    patch does not end at the border of the frame."""
 
-    pixels: Floats
+    pixels: Float32Array
     box: Box
     factor: int
     to_frame: Affine
@@ -31,24 +29,24 @@ class Patch:
         return self.pixels.shape[0], self.pixels.shape[1]
 
     def paint(self, polygons: tuple[Points, ...]) -> Mask:
-        """polygons: in frame pixels."""
+        """Pixels inside the polygons, which are in frame pixels."""
         height, width = self.hw
         back = self.to_frame.inverse()
         rings = tuple(back.apply(p) for p in polygons)
         return paint(rings, (0, 0, width, height)).astype(bool)
 
-    def disc(self, middle: tuple[float, float], radius: float) -> Mask:
-        """Pixels within a radius of a place, both in frame pixels."""
+    def draw_disc(self, middle: tuple[float, float], radius: float) -> Mask:
+        """Pixels within a radius around a point, both in frame pixels."""
         height, width = self.hw
         x, y = self.to_frame.inverse().apply(np.array((middle,)))[0]
         across = np.arange(width) + 0.5 - x
         down = np.arange(height)[:, None] + 0.5 - y
         return np.asarray(across**2 + down**2 <= (radius / self.factor) ** 2)
 
-    def sample(self, values: Map, to_frame: Affine) -> Floats:
-        """Another grid, such as the anomaly map, interpolated at the patch's pixels."""
+    def sample(self, values: Map, to_frame: Affine) -> Float32Array:
+        """Interpolates another grid, such as the anomaly map, at the patch's pixels."""
         step = to_frame.inverse().after(self.to_frame)
-        # OpenCV counts from the middle of the first pixel, we from its corner.
+        # OpenCV's origin is the middle of the first pixel. Ours is its corner.
         matrix = np.array(
             (
                 (step.scale_x, 0, 0.5 * step.scale_x + step.shift_x - 0.5),
@@ -63,7 +61,7 @@ class Patch:
         return np.asarray(out, dtype=np.float32)
 
     def touches_open_side(self, mask: Mask) -> bool:
-        """Whether a mask reaches a side of the patch beyond which the frame goes on."""
+        """Whether a mask reaches an open side of the patch."""
         left, top, right, bottom = self.open_sides
         return bool(
             (left and mask[:, :2].any())
@@ -73,9 +71,12 @@ class Patch:
         )
 
 
-def cut(image: Image, around: tuple[float, float, float, float], limit: int) -> Patch:
-    """around: (x0, y0, x1, y1) in frame pixels. limit: most pixels; a larger box is averaged by
-    the whole factor that fits."""
+def cut_patch(image: Image, around: tuple[float, float, float, float], limit: int) -> Patch:
+    """Cuts a box out of the frame.
+
+    around: (x0, y0, x1, y1) in frame pixels. limit: largest number of pixels. A larger box is
+    averaged down by a whole factor.
+    """
     height, width = image.shape[:2]
     x0, y0 = max(math.floor(around[0]), 0), max(math.floor(around[1]), 0)
     x1, y1 = min(math.ceil(around[2]), width), min(math.ceil(around[3]), height)

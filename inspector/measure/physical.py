@@ -1,4 +1,4 @@
-"""Sizes of an outline in millimetres, with their standard uncertainties."""
+"""Measures an outline in millimetres, with standard uncertainties."""
 
 import math
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from inspector.measure.outline import Outline
 
 
 @dataclass(frozen=True, slots=True)
-class Physical:
-    """The fields of a Defect that need a calibration; all None without one."""
+class PhysicalSizes:
+    """The fields of a Defect that need a calibration. Without a calibration all are None."""
 
     centroid_mm: tuple[float, float] | None = None
     area_mm2: float | None = None
@@ -28,13 +28,15 @@ class Physical:
     map_width_mm: float | None = None
 
 
-def in_millimetres(
+def measure_in_millimetres(
     calibration: Calibration, outline: Outline, map_polygons: tuple[Points, ...], map_holes: int
-) -> Physical:
-    """Every vertex goes to the plane first, so tilt and oblong pixels are in the sizes.
+) -> PhysicalSizes:
+    """Measures polygons on the plane of the calibration.
 
-    The outline's own uncertainty is taken to the plane by the scale at its centroid, and that of
-    the scale is added in quadrature: once for lengths, twice for areas.
+    Every vertex is moved to the plane first. So the sizes are right for a tilted camera and for
+    pixels that are not square. The uncertainty of the outline is scaled with the scale at its
+    centroid. The relative uncertainty of the scale is added in quadrature: once for lengths, twice
+    for areas.
     """
     polygons = tuple(calibration.to_plane(p) for p in outline.polygons)
     points = np.concatenate(polygons[: len(polygons) - outline.holes])
@@ -45,7 +47,7 @@ def in_millimetres(
     centre = shape.region_centroid(outline.polygons, outline.holes)
     scale = abs(float(np.linalg.det(calibration.jacobian(centre))))
     pitch, relative = math.sqrt(scale), calibration.scale_u_rel
-    return Physical(
+    return PhysicalSizes(
         centroid_mm=shape.region_centroid(polygons, outline.holes),
         area_mm2=area,
         length_mm=length,

@@ -1,4 +1,4 @@
-"""How bad a defect is, from configured limits."""
+"""Grades the severity of a defect with configured limits."""
 
 from dataclasses import dataclass
 
@@ -6,17 +6,17 @@ from inspector.core.errors import ConfigError
 from inspector.core.types import Severity
 
 Limits = tuple[float, float, float]
-"""From where a defect is medium, high, critical; rising."""
+"""Least values of medium, high and critical, in rising order."""
 
 _GRADES = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
 class SeverityLimits:
-    """Limits that count; None: that measure does not grade. The worst grade wins.
+    """The limits of each measure. None: the measure is not used. The worst grade counts.
 
-    *_mm* count with a calibration, *_px without one. score_ratio: peak score over the pixel
-    threshold; it grades only where that threshold is above 0.
+    *_mm* are used with a calibration, *_px without a calibration. score_ratio: peak score over the
+    pixel threshold; it is used only if that threshold is above 0.
     """
 
     length_mm: Limits | None = None
@@ -29,7 +29,7 @@ class SeverityLimits:
             limits = getattr(self, name)
             if limits is not None and not 0 < limits[0] <= limits[1] <= limits[2]:
                 raise ConfigError(
-                    f"measure.severity.{name} must rise and start above 0, not {limits}"
+                    f"measure.severity.{name} must rise and start above 0, got {limits}"
                 )
 
 
@@ -42,7 +42,7 @@ def grade(
     peak_score: float,
     pixel_threshold: float,
 ) -> Severity:
-    """The worst of the grades that the limits give."""
+    """The worst grade of all measures."""
     calibrated = length_mm is not None
     ratio = peak_score / pixel_threshold if pixel_threshold > 0 else None
     measured = (

@@ -1,7 +1,7 @@
-"""Sizes of polygons: pure functions, in the unit of the vertices that they are given.
+"""Measures polygons with pure functions. The results are in the unit of the vertices.
 
-A polygon is (n, 2) float64, x then y, open: the last vertex is not the first again. Its
-orientation does not matter. Where a region has several polygons, its holes come last.
+A polygon is (n, 2) float64, x then y. The last vertex does not repeat the first. The order of the
+vertices can be clockwise or not. If a region has several polygons, its holes come last.
 """
 
 import math
@@ -19,7 +19,7 @@ def area(polygon: Points) -> float:
 
 
 def region_area(polygons: Sequence[Points], holes: int) -> float:
-    """Area of the outer polygons less that of the last `holes` ones."""
+    """Area of the outer polygons minus the area of the last `holes` polygons."""
     sizes = [area(p) for p in polygons]
     return sum(sizes[: len(sizes) - holes]) - sum(sizes[len(sizes) - holes :])
 
@@ -30,7 +30,7 @@ def perimeter(polygon: Points) -> float:
 
 
 def region_centroid(polygons: Sequence[Points], holes: int) -> tuple[float, float]:
-    """Centre of mass; the mean of the vertices where the area is 0."""
+    """Centre of mass. If the area is 0, the mean of the first polygon's vertices."""
     origin = polygons[0].mean(axis=0)
     total, moment = 0.0, np.zeros(2)
     for index, polygon in enumerate(polygons):
@@ -42,7 +42,7 @@ def region_centroid(polygons: Sequence[Points], holes: int) -> tuple[float, floa
 
 
 def max_feret(points: Points) -> tuple[float, float]:
-    """Largest caliper diameter and its direction in degrees, [0, 180), 0 along x, towards y."""
+    """Largest caliper diameter, and its direction in degrees from x towards y, 0 to below 180."""
     hull = convex_hull(points)
     gaps = hull[:, None] - hull[None]
     squares = np.sum(gaps**2, axis=2)
@@ -53,24 +53,24 @@ def max_feret(points: Points) -> tuple[float, float]:
 
 
 def min_feret(points: Points) -> float:
-    """Smallest caliper diameter: it has one edge of the convex hull flush with a jaw."""
+    """Smallest caliper diameter. One jaw of the caliper then touches an edge of the convex hull."""
     hull = convex_hull(points)
     edges = np.roll(hull, -1, axis=0) - hull
     lengths = np.hypot(edges[:, 0], edges[:, 1])
-    whole = lengths > 0
-    if not whole.any():
+    nonzero = lengths > 0
+    if not nonzero.any():
         return 0.0
-    away = hull[whole, None] - hull[None]
-    heights = edges[whole, None, 0] * away[..., 1] - edges[whole, None, 1] * away[..., 0]
-    return float((np.abs(heights).max(axis=1) / lengths[whole]).min())
+    away = hull[nonzero, None] - hull[None]
+    heights = edges[nonzero, None, 0] * away[..., 1] - edges[nonzero, None, 1] * away[..., 0]
+    return float((np.abs(heights).max(axis=1) / lengths[nonzero]).min())
 
 
 def convex_hull(points: Points) -> Points:
-    """Corners of the hull in order, some of the points given."""
-    # OpenCV computes hulls in float32: centred, so that far from the origin costs no precision.
+    """Corners of the hull in order. Each corner is one of the points."""
+    # OpenCV computes hulls in float32. Centred points keep their precision far from the origin.
     centred = (points - points.mean(axis=0)).astype(np.float32)
     corners = cv2.convexHull(centred, returnPoints=False)
-    return points[:1] if corners is None else points[corners[:, 0]]  # None: all in one place
+    return points[:1] if corners is None else points[corners[:, 0]]  # None: all points are equal
 
 
 def equivalent_diameter(area_value: float) -> float:
@@ -78,7 +78,7 @@ def equivalent_diameter(area_value: float) -> float:
     return math.sqrt(4 * area_value / math.pi)
 
 
-def box(points: Points) -> tuple[float, float, float, float]:
+def bounding_box(points: Points) -> tuple[float, float, float, float]:
     """(x0, y0, x1, y1)."""
     x0, y0 = points.min(axis=0).tolist()
     x1, y1 = points.max(axis=0).tolist()

@@ -1,4 +1,4 @@
-"""Figures of a defect's shape that have no unit: one function and one line of the table for each.
+"""Computes figures of a defect's shape that have no unit. Each has a function and a table entry.
 
 Every figure is computed for every defect and appears in the JSON log, in sightings.csv and in
 defects.csv under its name in the table.
@@ -14,8 +14,8 @@ from inspector.core.geometry import Points
 from inspector.measure import shape
 
 ShapeFigure = Callable[[Sequence[Points], int], float]
-"""Outlines and the number of holes, which come last -> a finite number. Outlines are in millimetres
-on the plane of the calibration, or in frame pixels without one."""
+"""Outlines and the number of holes -> a finite number. Holes are the last outlines. Outlines are in
+millimetres on the plane of the calibration, or in frame pixels without a calibration."""
 
 
 def aspect_ratio(polygons: Sequence[Points], holes: int) -> float:
@@ -37,9 +37,9 @@ SHAPE_FIGURES: Final[dict[str, ShapeFigure]] = {
     "aspect_ratio": aspect_ratio,
     "circularity": circularity,
 }
-"""Name, which is a column of the CSV files -> function."""
+"""Name and CSV column -> function."""
 
 
 def compute_shape_figures(polygons: Sequence[Points], holes: int) -> dict[str, float]:
-    """All figures of the table. polygons: (n, 2) float64 each."""
+    """Computes all figures of the table. polygons: (n, 2) float64 each."""
     return {name: figure(polygons, holes) for name, figure in SHAPE_FIGURES.items()}

@@ -25,19 +25,16 @@ def draw(scores: Float, canvas: MapCanvas) -> Float:
 
 def share(inside: Float, grid_hw: tuple[int, ...]) -> Float:
     """(h, w): mean of the mask over each cell, border pixels by the part that overlaps."""
-    shares = np.empty(grid_hw)
-    for y in range(grid_hw[0]):
-        tall = _overlaps(y, grid_hw[0], inside.shape[0])
-        for x in range(grid_hw[1]):
-            wide = _overlaps(x, grid_hw[1], inside.shape[1])
-            shares[y, x] = tall @ inside @ wide / (tall.sum() * wide.sum())
-    return shares
+    tall, wide = (_overlaps(cells, size) for cells, size in zip(grid_hw, inside.shape, strict=True))
+    return tall @ inside @ wide.T / np.outer(tall.sum(axis=1), wide.sum(axis=1))
 
 
-def _overlaps(cell: int, cells: int, pixels: int) -> Float:
-    """How much of each pixel lies in the cell, along one axis."""
-    start, end = cell * pixels / cells, (cell + 1) * pixels / cells
-    return np.array([max(0.0, min(p + 1, end) - max(p, start)) for p in range(pixels)])
+def _overlaps(cells: int, pixels: int) -> Float:
+    """(cells, pixels): how much of each pixel lies in each cell, along one axis."""
+    start = np.arange(cells)[:, None] * pixels / cells
+    end = np.arange(1, cells + 1)[:, None] * pixels / cells
+    pixel = np.arange(pixels)
+    return np.clip(np.minimum(pixel + 1, end) - np.maximum(pixel, start), 0, None)
 
 
 def _smooth(grid: Float, canvas: MapCanvas) -> Float:

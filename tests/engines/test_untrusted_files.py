@@ -15,7 +15,7 @@ from engines import golden
 from engines.spec import SPEC_KEY
 from engines.spec_file import SPEC_HASH_KEY, read_spec
 from inspector.core.errors import SpecError
-from inspector.gate import make_ruler
+from inspector.engine_check import make_ruler
 from inspector.measure.options import MeasureOptions
 
 

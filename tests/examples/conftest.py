@@ -1,4 +1,4 @@
-"""Fixtures of the examples: a small engine and a small clip."""
+"""Provides a small engine and a small clip to the tests of the examples."""
 
 from flow_rig import clip, engine
 

@@ -1,4 +1,4 @@
-"""Runs each example in a separate process, with the command in its first lines."""
+"""Tests each example: runs its command in a separate process."""
 
 import csv
 import json
@@ -64,14 +64,23 @@ def test_predict_pictures(tmp_path: Path, engine: Path) -> None:
     assert any(line.endswith(" px, critical") for line in lines[2:])
 
 
+def test_fit_and_predict(tmp_path: Path) -> None:
+    printed = run("fit_and_predict", tmp_path / "part.onnx")
+    lines = printed.splitlines()
+    assert lines[0].startswith("image threshold ")
+    assert lines[1].startswith("good: PASS, score ")
+    assert lines[2].startswith("scratched: FAIL, score ")
+    assert (tmp_path / "part.onnx").is_file()
+
+
 def test_inspect_video(clip: Path, engine: Path) -> None:
     printed = run("inspect_video", clip, engine, "--stop-after", 2)
     lines = printed.splitlines()
     assert len(lines) == 3
     assert all(line.startswith("frame ") and "FAIL, score " in line for line in lines[:2])
     assert lines[2].startswith("2 of ")
-    whole = run("inspect_video", clip, engine)
-    assert whole.splitlines()[-1].endswith("of 30 captured frames did not pass")
+    full = run("inspect_video", clip, engine)
+    assert full.splitlines()[-1].endswith("of 30 captured frames did not pass")
 
 
 def test_run_pipeline(tmp_path: Path, clip: Path, engine: Path) -> None:

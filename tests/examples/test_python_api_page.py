@@ -1,4 +1,4 @@
-"""The code of docs/python-api.md runs from its first block to its last."""
+"""Tests that the code blocks of docs/python-api.md run, from the first to the last."""
 
 import re
 import shutil
@@ -7,7 +7,7 @@ from typing import Any
 
 import cv2
 import pytest
-from flow_rig import bad_picture
+from flow_rig import bad_picture, good_picture, write_pictures
 
 from calibration import save_calibration
 from calibration.scale import from_scale
@@ -20,6 +20,7 @@ def test_the_blocks_of_the_page_run(
 ) -> None:
     shutil.copy(engine, tmp_path / "e.onnx")
     shutil.copy(clip, tmp_path / "web.mp4")
+    write_pictures(tmp_path / "good_parts", [good_picture(i, (64, 96)) for i in range(12)])
     cv2.imwrite(str(tmp_path / "part.png"), bad_picture(1))
     save_calibration(from_scale(0.1, (192, 256)), tmp_path / "cal.yaml")
     monkeypatch.chdir(tmp_path)
@@ -33,3 +34,4 @@ def test_the_blocks_of_the_page_run(
     assert names["prediction"].verdict == "FAIL"
     assert names["drawing"].shape == (192, 256, 3)
     assert (tmp_path / "out" / "inspections.jsonl").is_file()
+    assert names["result"].path.name == "part.onnx"

@@ -1,4 +1,4 @@
-"""Fixtures of the flow tests."""
+"""Provides clips, engines and a way to run the program to the flow tests."""
 
 from flow_rig import clip, engine, inspect, margin
 

@@ -1,4 +1,4 @@
-"""A batch of frames gives the same results as single frames."""
+"""Tests that a batch of frames gives the same results as single frames."""
 
 from pathlib import Path
 from typing import Any

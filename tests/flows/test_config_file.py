@@ -1,4 +1,4 @@
-"""Which configuration file the program reads, and what the log says about it."""
+"""Tests which configuration file the program reads, and its log line."""
 
 import sys
 from pathlib import Path
@@ -19,10 +19,10 @@ def test_the_file_in_the_working_directory_is_read(
     result = inspect("synthetic", None, *FAKE)
     assert result.code == 0
     assert result.summary["image_threshold"] == 7.5
-    assert f"the configuration is {tmp_path / 'config.yaml'}" in result.stderr
+    assert f"configuration file: {tmp_path / 'config.yaml'}" in result.stderr
 
 
-def test_a_file_that_is_named_is_read_instead(
+def test_a_named_file_is_read_instead(
     inspect: Inspect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -31,16 +31,16 @@ def test_a_file_that_is_named_is_read_instead(
     other.write_text("verdict: {image_threshold: 6.5}")
     result = inspect("synthetic", None, *FAKE, "--config", str(other))
     assert result.summary["image_threshold"] == 6.5
-    assert f"the configuration is {other}" in result.stderr
+    assert f"configuration file: {other}" in result.stderr
 
 
-def test_without_a_file_the_log_says_that_the_defaults_hold(
+def test_without_a_file_the_defaults_are_used_and_logged(
     inspect: Inspect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     result = inspect("synthetic", None, *FAKE)
     assert result.code == 0
-    assert "no configuration file: the defaults hold" in result.stderr
+    assert "there is no configuration file: the defaults are used" in result.stderr
 
 
 def test_the_shipped_file_gives_the_results_of_the_defaults(
@@ -54,7 +54,7 @@ def test_the_shipped_file_gives_the_results_of_the_defaults(
     assert [record["score"] for record in defaults.records] == scores
 
 
-def test_a_fault_of_the_file_names_the_file(
+def test_an_error_in_the_file_names_the_file(
     inspect: Inspect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

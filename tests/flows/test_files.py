@@ -1,4 +1,4 @@
-"""Runs on files and folders, and their results."""
+"""Tests the results of runs on files and folders."""
 
 import csv
 import json

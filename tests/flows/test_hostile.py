@@ -1,4 +1,4 @@
-"""Inputs and circumstances that lost results or ended in a traceback in earlier versions."""
+"""Tests inputs and conditions that lost results or raised a traceback in earlier versions."""
 
 import os
 import subprocess
@@ -90,12 +90,12 @@ def test_a_run_without_a_verdict_fails(
 
 
 def test_a_flipped_byte_anywhere_in_an_engine_is_refused(engine: Path, tmp_path: Path) -> None:
-    whole = engine.read_bytes()
+    content = engine.read_bytes()
     path = tmp_path / "flipped.onnx"
     rng = np.random.default_rng(3)
-    places = [*rng.integers(0, len(whole), 25), *range(len(whole) - 4000, len(whole), 160)]
+    places = [*rng.integers(0, len(content), 25), *range(len(content) - 4000, len(content), 160)]
     for place in places:
-        flipped = bytearray(whole)
+        flipped = bytearray(content)
         flipped[place] ^= 0xFF
         path.write_bytes(flipped)
         with pytest.raises(SpecError):
@@ -139,7 +139,7 @@ def test_nonsense_in_a_configuration_is_one_sentence(
 def test_colours_of_the_video_are_at_their_places(
     inspect: Inspect, tmp_path: Path, hw: tuple[int, int]
 ) -> None:
-    """PyAV shifts the colour planes of buffers whose height is no multiple of 4."""
+    """PyAV shifts the colour planes of a buffer if its height is not a multiple of 4."""
     import av
 
     picture = np.full((*hw, 3), 120, np.uint8)

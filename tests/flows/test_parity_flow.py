@@ -1,4 +1,4 @@
-"""A backend that computes wrong values never inspects a frame."""
+"""Tests that a backend with wrong results never inspects a frame."""
 
 import dataclasses
 import json
@@ -62,7 +62,7 @@ def test_a_wrong_backend_ends_the_run_before_the_first_frame(
     assert not result.out.exists()
 
 
-def test_falling_back_is_stated(inspect: Inspect, clip: Path, engine: Path, wrong: None) -> None:
+def test_a_fallback_is_reported(inspect: Inspect, clip: Path, engine: Path, wrong: None) -> None:
     result = inspect(clip, engine, *WRONG, "--on-parity-failure", "fallback")
     assert result.code == 0
     assert sorted(path.name for path in result.out.iterdir()) == RESULTS
@@ -104,9 +104,9 @@ def test_a_converted_engine_falls_back_to_the_float32_file_it_was_made_from(
     assert read_log(result.out / "inspections.jsonl")[0]["judged_by"] == by
     assert f"with {changed} and the thresholds of {half}" in result.summary["warnings"][0]
     assert result.summary["image_threshold"] == limit
-    right = inspect(clip, engine, "--overwrite")
-    assert right.summary["judged_by"]["path"] == str(engine)
-    assert right.summary["failed"] == result.summary["failed"]
+    expected = inspect(clip, engine, "--overwrite")
+    assert expected.summary["judged_by"]["path"] == str(engine)
+    assert expected.summary["failed"] == result.summary["failed"]
 
 
 def test_a_converted_engine_may_not_fall_back_to_half_precision(
@@ -149,7 +149,7 @@ def test_an_engine_file_that_is_replaced_during_the_start_is_refused(
     assert not result.out.exists()
 
 
-def test_a_run_ends_if_the_fall_back_fails_too(
+def test_a_run_ends_if_the_fallback_fails_too(
     inspect: Inspect, clip: Path, engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(BACKENDS, "onnx", "wrong_backend:WrongEngine")

@@ -1,4 +1,4 @@
-"""Bad input gives one clear sentence and an exit code."""
+"""Tests that bad input ends with one clear sentence and an exit code."""
 
 import os
 import subprocess
@@ -43,16 +43,16 @@ def test_a_bad_video_is_refused(
 def test_a_bad_engine_is_refused(
     inspect: Inspect, clip: Path, engine: Path, tmp_path: Path
 ) -> None:
-    whole = engine.read_bytes()
+    content = engine.read_bytes()
     bare = onnx.load(engine)
     del bare.metadata_props[:]
-    for name, content, reason in (
-        ("truncated.onnx", whole[: len(whole) // 2], "truncated"),
+    for name, bad_content, reason in (
+        ("truncated.onnx", content[: len(content) // 2], "truncated"),
         ("empty.onnx", b"", "not a whole ONNX file"),
         ("bare.onnx", bare.SerializeToString(), "without an engine spec"),
     ):
         path = tmp_path / name
-        path.write_bytes(content)
+        path.write_bytes(bad_content)
         result = inspect(clip, path)
         assert result.code == 2
         assert name in sentence(result.stderr)

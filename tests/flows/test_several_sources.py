@@ -1,4 +1,4 @@
-"""Several sources in one process: counts, folders and engines of each, and one that fails."""
+"""Tests several sources in one process: counts, folders, engines, and a source that fails."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from loguru import logger
 from engines.opening import BACKENDS
 from inspector import console, session
 from inspector.app import main
-from inspector.build import build
+from inspector.build import build_run
 from inspector.build_runs import build_runs
 from inspector.config import load_config, split_sources
 from inspector.core.arrays import Image
@@ -51,11 +51,11 @@ def write_config(folder: Path, sources: list[dict[str, Any]], **shared: Any) -> 
     return path
 
 
-def summary(folder: Path) -> dict[str, Any]:
+def read_summary(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "summary.json").read_text())
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -64,7 +64,7 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> bool:
     return True
 
 
-def balanced(counts: dict[str, int]) -> bool:
+def is_balanced(counts: dict[str, int]) -> bool:
     return counts["captured"] == counts["inspected"] + counts["dropped"] + counts["errored"] > 0
 
 
@@ -106,7 +106,8 @@ def test_each_source_has_its_engine_its_counts_and_its_folder(
     assert main(["--config", str(config), *margin]) == 0
     out = tmp_path / "out"
     assert sorted(path.name for path in out.iterdir()) == ["left", "right", "summary.json"]
-    of_left, of_right, of_all = summary(out / "left"), summary(out / "right"), summary(out)
+    of_left, of_right = read_summary(out / "left"), read_summary(out / "right")
+    of_all = read_summary(out)
     assert (of_left["captured"], of_left["failed"]) == (6, 2)
     assert (of_right["captured"], of_right["failed"]) == (9, 0)
     assert of_left["engine"]["name"] != of_right["engine"]["name"]
@@ -120,8 +121,8 @@ def test_each_source_has_its_engine_its_counts_and_its_folder(
     assert of_left["run_id"] == of_right["run_id"] == of_all["run_id"]
     assert (of_left["source_name"], of_right["source_name"]) == ("left", "right")
     assert [source["dir"] for source in of_all["sources"]] == ["left", "right"]
-    assert all(balanced(source) for source in of_all["sources"])
-    assert balanced(of_all["total"])
+    assert all(is_balanced(source) for source in of_all["sources"])
+    assert is_balanced(of_all["total"])
     assert of_all["total"]["captured"] == 15
     assert (of_all["status"], of_all["exit_code"], of_all["error"]) == ("finished", 0, None)
     equation = "captured 15 = inspected 15 + dropped 0 + errored 0"
@@ -141,8 +142,9 @@ def test_a_source_that_fails_does_not_stop_the_other(
         ],
     )
     code = main(["--config", str(config)])
-    of_left, of_right = summary(tmp_path / "out" / "left"), summary(tmp_path / "out" / "right")
-    of_all = summary(tmp_path / "out")
+    out = tmp_path / "out"
+    of_left, of_right = read_summary(out / "left"), read_summary(out / "right")
+    of_all = read_summary(out)
     assert code == of_left["exit_code"] == of_all["exit_code"] == 2
     assert (of_left["status"], of_right["status"], of_all["status"]) == (
         *("failed", "finished"),
@@ -151,9 +153,9 @@ def test_a_source_that_fails_does_not_stop_the_other(
     assert of_right["inspected"] == 9
     assert "pictures in" in of_all["error"]
     assert of_all["error"] == of_left["error"]
-    assert balanced(of_left)
-    assert balanced(of_right)
-    assert balanced(of_all["total"])
+    assert is_balanced(of_left)
+    assert is_balanced(of_right)
+    assert is_balanced(of_all["total"])
     stderr = capsys.readouterr().err
     assert "source left failed: " in stderr
     assert stderr.count("error: ") == 1
@@ -168,7 +170,7 @@ def test_the_exit_code_is_that_of_the_first_failure(
 
     def read_left_first(self: ImageFolderSource) -> Frame | BadFrame | None:
         if self.info.source_id == str(right):
-            assert until((tmp_path / "out" / "left" / "summary.json").exists)
+            assert wait_until((tmp_path / "out" / "left" / "summary.json").exists)
         return read(self)
 
     monkeypatch.setattr(ImageFolderSource, "read", read_left_first)
@@ -181,7 +183,7 @@ def test_the_exit_code_is_that_of_the_first_failure(
         {"name": "left", "source": {"uri": str(left)}},
     ]
     assert main(["--config", str(write_config(tmp_path, entries))]) == 2
-    codes = {s["name"]: s["exit_code"] for s in summary(tmp_path / "out")["sources"]}
+    codes = {s["name"]: s["exit_code"] for s in read_summary(tmp_path / "out")["sources"]}
     assert codes == {"left": 2, "right": 1}
 
 
@@ -209,17 +211,17 @@ def test_a_signal_stops_all_sources(tmp_path: Path) -> None:
     logs = [tmp_path / "out" / name / "inspections.jsonl" for name in ("left", "right")]
 
     def stop_when_both_write() -> None:
-        until(lambda: all(log.exists() and log.read_bytes().count(b"\n") > 3 for log in logs))
+        wait_until(lambda: all(log.exists() and log.read_bytes().count(b"\n") > 3 for log in logs))
         os.kill(os.getpid(), signal.SIGINT)
 
     stopper = threading.Thread(target=stop_when_both_write)
     stopper.start()
     assert main(["--config", str(config)]) == 130
     stopper.join()
-    of_all = summary(tmp_path / "out")
+    of_all = read_summary(tmp_path / "out")
     assert (of_all["status"], of_all["exit_code"]) == ("stopped", 130)
     assert [source["status"] for source in of_all["sources"]] == ["stopped", "stopped"]
-    assert all(balanced(source) for source in of_all["sources"])
+    assert all(is_balanced(source) for source in of_all["sources"])
 
 
 def test_one_source_keeps_the_flat_layout(tmp_path: Path, right: Path) -> None:
@@ -227,10 +229,10 @@ def test_one_source_keeps_the_flat_layout(tmp_path: Path, right: Path) -> None:
     assert main(["--config", str(config)]) == 0
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == [name for name in RESULTS if name != "annotated.mp4"]
-    assert "sources" not in summary(tmp_path / "out")
+    assert "sources" not in read_summary(tmp_path / "out")
 
 
-def test_results_are_replaced_only_when_asked(tmp_path: Path, right: Path) -> None:
+def test_results_are_replaced_only_with_the_option(tmp_path: Path, right: Path) -> None:
     config = write_config(tmp_path, [{"name": "right", "source": {"uri": str(right)}}])
     assert main(["--config", str(config)]) == 0
     assert main(["--config", str(config)]) == 2
@@ -285,12 +287,12 @@ def test_an_entry_overrides_single_keys_of_the_shared_sections(tmp_path: Path) -
     assert parts["right"].output.dir == str(tmp_path / "out" / "right")
 
 
-def test_a_list_of_sources_and_a_single_one_exclude_each_other(tmp_path: Path) -> None:
+def test_a_list_of_sources_and_a_single_source_cannot_be_used_together(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path, [ENTRY]), {"source.uri": "0"})
     with pytest.raises(ConfigError, match=r"source\.uri \(--source\) and the list sources"):
         build_runs(config)
     with pytest.raises(ConfigError, match="needs build_runs"):
-        build(load_config(write_config(tmp_path, [ENTRY])))
+        build_run(load_config(write_config(tmp_path, [ENTRY])))
 
 
 def test_the_passwords_of_all_sources_are_masked(tmp_path: Path) -> None:
@@ -312,9 +314,9 @@ def test_an_engine_that_fails_its_check_does_not_stop_the_other_source(
     assert main(["--config", str(write_config(tmp_path, entries))]) == 6
     out = tmp_path / "out"
     assert sorted(path.name for path in out.iterdir()) == ["right", "summary.json"]
-    of_all = summary(out)
+    of_all = read_summary(out)
     assert [source["exit_code"] for source in of_all["sources"]] == [6, 0]
-    assert of_all["total"]["captured"] == summary(out / "right")["captured"] == 9
+    assert of_all["total"]["captured"] == read_summary(out / "right")["captured"] == 9
 
 
 class QuittingWindow:
@@ -344,9 +346,9 @@ def test_q_in_the_window_stops_all_sources(tmp_path: Path, monkeypatch: pytest.M
         {"name": "right", "source": WEB | {"frame_size": "96x64"}},
     ]
     assert main(["--config", str(write_config(tmp_path, entries)), "--show"]) == 0
-    of_all = summary(tmp_path / "out")
+    of_all = read_summary(tmp_path / "out")
     assert [source["status"] for source in of_all["sources"]] == ["stopped", "stopped"]
-    assert balanced(of_all["total"])
+    assert is_balanced(of_all["total"])
     assert window.closed
     assert {picture.shape[1] for picture in window.shown} == {2 * 64}
 
@@ -358,7 +360,7 @@ def test_the_progress_adds_up_the_sources(monkeypatch: pytest.MonkeyPatch) -> No
     info = SourceInfo("web", live=False, frame_count=5)
     first, second = RunStats(), RunStats()
     first.passed, first.failed, second.failed, second.dropped_live = 3, 1, 1, 2
-    console.Progress([(info, first), (info, second)]).close()
+    console.ProgressBar([(info, first), (info, second)]).close()
     logger.remove(handler)
     assert lines[0].startswith("5 frames")
     assert lines[0].endswith("2 anomalies, 2 dropped\n")

@@ -1,4 +1,4 @@
-"""Sends signals to this process at moments that the tests choose."""
+"""Tests signals that reach the process at chosen moments."""
 
 import os
 import signal

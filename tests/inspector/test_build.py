@@ -1,4 +1,4 @@
-"""What a configuration becomes."""
+"""Tests the run that is built from a configuration."""
 
 from pathlib import Path
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from engines.backends.fake import FakeEngine
-from inspector import gate
-from inspector.build import build
+from inspector import engine_check
+from inspector.build import build_run
 from inspector.config import load_config
 from inspector.core.arrays import Image, Map
 from inspector.core.errors import EngineError
 from inspector.run import Run
 
 
-def a_run(folder: Path, **overrides: Any) -> Run:
+def make_run(folder: Path, **overrides: Any) -> Run:
     values = {
         "source.uri": "synthetic",
         "source.synthetic.frames": 10,
@@ -26,46 +26,46 @@ def a_run(folder: Path, **overrides: Any) -> Run:
         "output.snapshots.max_count": 0,
         "output.video.enabled": False,
     }
-    return build(load_config(None, values | overrides))
+    return build_run(load_config(None, values | overrides))
 
 
-def sizes(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many frames the engine was given in each call."""
-    given: list[int] = []
+def count_frames(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Number of frames that the engine receives in each call."""
+    counts: list[int] = []
     infer = FakeEngine.infer
 
-    def counted(self: FakeEngine, pixels: Image) -> tuple[Map, Map]:
-        given.append(len(pixels))
+    def record_count(self: FakeEngine, pixels: Image) -> tuple[Map, Map]:
+        counts.append(len(pixels))
         return infer(self, pixels)
 
-    monkeypatch.setattr(FakeEngine, "infer", counted)
+    monkeypatch.setattr(FakeEngine, "infer", record_count)
     monkeypatch.setattr(FakeEngine, "warm_up", lambda _: None)
     run.pipeline.start()
     run.pipeline.finish()
-    return given
+    return counts
 
 
-def test_the_engine_is_given_batches_of_a_file(
+def test_the_engine_receives_batches_of_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sizes(a_run(tmp_path, **{"engine.batch": 4}), monkeypatch) == [4, 4, 2]
+    assert count_frames(make_run(tmp_path, **{"engine.batch": 4}), monkeypatch) == [4, 4, 2]
 
 
-def test_the_engine_is_given_single_frames_of_a_live_source(
+def test_the_engine_receives_single_frames_of_a_live_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = a_run(tmp_path, **{"engine.batch": 4, "source.synthetic.paced": True})
-    assert set(sizes(run, monkeypatch)) == {1}
+    run = make_run(tmp_path, **{"engine.batch": 4, "source.synthetic.paced": True})
+    assert set(count_frames(run, monkeypatch)) == {1}
 
 
 def test_a_batch_for_a_live_source_is_a_warning_in_the_summary(tmp_path: Path) -> None:
-    live, one, file = (
-        a_run(tmp_path, **{"engine.batch": batch, "source.synthetic.paced": paced})
+    live, single, file = (
+        make_run(tmp_path, **{"engine.batch": batch, "source.synthetic.paced": paced})
         for batch, paced in ((8, True), (1, True), (8, False))
     )
     (warning,) = live.summary("finished", 0, None)["warnings"]
     assert warning.startswith("engine.batch is 8, but synthetic is live")
-    assert one.summary("finished", 0, None)["warnings"] == []
+    assert single.summary("finished", 0, None)["warnings"] == []
     assert file.summary("finished", 0, None)["warnings"] == []
 
 
@@ -73,14 +73,14 @@ def test_a_batch_for_a_live_source_is_a_warning_in_the_summary(tmp_path: Path) -
 def test_the_folder_of_plans_reaches_the_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: str | None
 ) -> None:
-    asked: list[str | None] = []
+    folders: list[str | None] = []
 
     def open_engine(path: Path, *, plan_dir: str | None, **options: object) -> None:
-        asked.append(plan_dir)
+        folders.append(plan_dir)
         raise EngineError("there is no engine in this test")
 
-    monkeypatch.setattr(gate, "open_engine", open_engine)
-    run = a_run(tmp_path, **{"engine.plan_dir": configured})
+    monkeypatch.setattr(engine_check, "open_engine", open_engine)
+    run = make_run(tmp_path, **{"engine.plan_dir": configured})
     with pytest.raises(EngineError):
         run.stages.open_engine()
-    assert asked == [configured]
+    assert folders == [configured]

@@ -1,4 +1,4 @@
-"""The configuration and the file that is shipped with it."""
+"""Tests the configuration and the shipped config.yaml."""
 
 import subprocess
 import sys
@@ -19,20 +19,20 @@ SHIPPED = Path(__file__).parents[2] / "config.yaml"
 
 
 def keys(cls: Any, path: str = "") -> set[str]:
-    found: set[str] = set()
+    paths: set[str] = set()
     for f in fields(cls):
         value = getattr(cls, f.name)
         name = f"{path}{f.name}"
-        found |= keys(value, name + ".") if is_dataclass(value) else {name}
-    return found
+        paths |= keys(value, name + ".") if is_dataclass(value) else {name}
+    return paths
 
 
 def keys_of_dict(raw: dict[str, Any], path: str = "") -> set[str]:
-    found: set[str] = set()
+    paths: set[str] = set()
     for name, value in raw.items():
         nested = isinstance(value, dict)
-        found |= keys_of_dict(value, f"{path}{name}.") if nested else {path + name}
-    return found
+        paths |= keys_of_dict(value, f"{path}{name}.") if nested else {path + name}
+    return paths
 
 
 def test_the_shipped_file_holds_every_key_with_its_default() -> None:
@@ -40,7 +40,7 @@ def test_the_shipped_file_holds_every_key_with_its_default() -> None:
     assert keys_of_dict(yaml.safe_load(SHIPPED.read_text())) == keys(Config())
 
 
-def test_every_key_of_the_shipped_file_has_a_comment_or_speaks_for_itself() -> None:
+def test_every_key_of_the_shipped_file_has_a_comment_unless_it_is_obvious() -> None:
     bare = {"seed", "first_s", "min_area_mm2", "min_length_px", "min_area_px"}
     for line in SHIPPED.read_text().splitlines():
         key, _, rest = line.strip().partition(":")
@@ -48,7 +48,7 @@ def test_every_key_of_the_shipped_file_has_a_comment_or_speaks_for_itself() -> N
             assert "#" in rest or key in bare, line
 
 
-def test_overrides_win_over_the_file(tmp_path: Path) -> None:
+def test_overrides_replace_values_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("engine: {threads: 3, device: cuda}\nsource:\n")
     config = load_config(path, {"engine.threads": 2, "source.uri": 0})
@@ -136,7 +136,8 @@ def test_reading_the_configuration_loads_neither_decoders_nor_networks() -> None
 
 def test_the_commented_output_of_the_shipped_file_shows_every_common_key_with_its_default() -> None:
     lines = SHIPPED.read_text().split("# outputs:\n")[1].split("\n\n")[0].splitlines()
-    (entry,) = yaml.safe_load("\n".join(line.removeprefix("#") for line in lines))
+    # Entries of kinds may follow; they show the keys of their kind only.
+    entry, *_ = yaml.safe_load("\n".join(line.removeprefix("#") for line in lines))
     assert set(entry) == {f.name for f in fields(RemoteOptions)}
     assert build(QueueOptions, entry["queue"], ConfigError) == QueueOptions()
     assert set(entry["queue"]) == {f.name for f in fields(QueueOptions)}
@@ -168,8 +169,8 @@ def test_a_setting_below_a_value_is_refused() -> None:
 
 
 def test_the_password_is_in_neither_the_plain_values_nor_the_hash() -> None:
-    one = load_config(None, {"source.uri": "rtsp://me:secret1@cam/x"})
+    config = load_config(None, {"source.uri": "rtsp://me:secret1@cam/x"})
     other = load_config(None, {"source.uri": "rtsp://me:secret2@cam/x"})
-    assert "secret1" not in str(one.plain())
-    assert one.sha256() == other.sha256()
-    assert one.sha256() != load_config(None, {"source.uri": "rtsp://other/x"}).sha256()
+    assert "secret1" not in str(config.plain())
+    assert config.sha256() == other.sha256()
+    assert config.sha256() != load_config(None, {"source.uri": "rtsp://other/x"}).sha256()

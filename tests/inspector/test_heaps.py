@@ -1,4 +1,4 @@
-"""How many heaps the threads of a run share."""
+"""Tests how many heaps the threads of a run use."""
 
 import os
 import platform
@@ -18,14 +18,14 @@ if {share}:
     share_heaps()
 malloc = ctypes.CDLL(None).malloc
 malloc.restype, malloc.argtypes = ctypes.c_void_p, (ctypes.c_size_t,)
-together, heaps = threading.Barrier(8), set()
+barrier, heaps = threading.Barrier(8), set()
 
 
 def take():
-    together.wait()
+    barrier.wait()
     # A heap of a thread begins at a multiple of 64 MB.
     heaps.add(malloc(1000) >> 26)
-    together.wait()
+    barrier.wait()
 
 
 threads = [threading.Thread(target=take) for _ in range(8)]
@@ -37,15 +37,18 @@ print(len(heaps))
 """
 
 
-def heaps(share: bool) -> int:
+def count_heaps(share: bool) -> int:
     command = [sys.executable, "-c", SCRIPT.format(share=share)]
-    # Whoever runs the tests may have set a limit of his own.
-    own = {k: v for k, v in os.environ.items() if k not in ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES")}
-    ran = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, check=True)
-    return int(ran.stdout)
+    # These variables also limit the heaps.
+    hidden = ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES")
+    environment = {k: v for k, v in os.environ.items() if k not in hidden}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="heaps of threads are glibc's")
 def test_threads_share_few_heaps() -> None:
-    assert heaps(share=True) <= 3
-    assert heaps(share=False) > 4
+    assert count_heaps(share=True) <= 3
+    assert count_heaps(share=False) > 4

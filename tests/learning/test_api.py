@@ -1,7 +1,6 @@
 """learning.fit and learning.train, as a notebook uses them."""
 
 import inspect
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -150,12 +149,6 @@ def test_it_is_typed():
     assert (ROOT / "learning" / "py.typed").exists()
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         learning.fitt  # noqa: B018
-
-
-def test_the_example_tells_a_scratched_part_from_a_good_one(capsys):
-    example = runpy.run_path(str(ROOT / "examples" / "fit_and_predict.py"))
-    assert example["main"]() == {"good": False, "scratched": True}
-    assert "scratched: FAIL" in capsys.readouterr().out
 
 
 @pytest.mark.train

@@ -14,7 +14,7 @@ from engines.backends.onnx import OnnxEngine
 from engines.spec import CONVERTED_FROM
 from engines.spec_file import graph_hash, read_engine, write_engine
 from inspector.core.errors import EngineError, ParityError
-from inspector.gate import make_ruler
+from inspector.engine_check import make_ruler
 from inspector.measure.options import MeasureOptions
 from learning import checking
 from learning.backbones.zoo import DEFAULT, resolve

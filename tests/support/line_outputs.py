@@ -31,7 +31,11 @@ class LineSender:
         self._socket: socket.socket | None = None
 
     def wants(self, record: Mapping[str, Any]) -> bool:
-        return not self._options.only_fail or record.get("verdict") == "FAIL"
+        """With only_fail, one record for each frame that fails: its `measured` record repeats the
+        verdict."""
+        if not self._options.only_fail:
+            return True
+        return record.get("type") == "verdict" and record.get("verdict") == "FAIL"
 
     def send(self, records: Sequence[QueuedRecord], timeout_s: float) -> None:
         if self._socket is None:

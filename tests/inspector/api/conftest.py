@@ -1,4 +1,4 @@
-"""A small engine for the tests of the Python API."""
+"""Provides a small engine to the tests of the Python API."""
 
 from flow_rig import engine
 

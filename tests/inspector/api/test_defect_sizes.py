@@ -1,4 +1,4 @@
-"""DefectSizeAnalyzer and DefectMetrics, as a notebook uses them."""
+"""Tests DefectSizeAnalyzer and DefectMetrics as a notebook uses them."""
 
 import csv
 import io
@@ -21,10 +21,10 @@ from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.options import MeasureOptions
 from inspector.measure.severity import SeverityLimits
 
-Array = np.ndarray[Any, np.dtype[Any]]
+AnyArray = np.ndarray[Any, np.dtype[Any]]
 
 
-def mask_with(*boxes: tuple[int, int, int, int], hw: tuple[int, int] = (100, 120)) -> Array:
+def make_mask(*boxes: tuple[int, int, int, int], hw: tuple[int, int] = (100, 120)) -> AnyArray:
     """True in each box (x0, y0, x1, y1)."""
     mask = np.zeros(hw, np.bool_)
     for x0, y0, x1, y1 in boxes:
@@ -32,8 +32,8 @@ def mask_with(*boxes: tuple[int, int, int, int], hw: tuple[int, int] = (100, 120
     return mask
 
 
-SQUARES = mask_with((10, 10, 30, 30), (50, 50, 60, 60), (90, 80, 93, 83))
-"""400, 100 and 9 pixels."""
+SQUARES = make_mask((10, 10, 30, 30), (50, 50, 60, 60), (90, 80, 93, 83))
+"""Three squares with 400, 100 and 9 pixels."""
 
 
 def test_the_documented_use() -> None:
@@ -66,7 +66,7 @@ def test_the_documented_use() -> None:
         SQUARES.repeat(2, axis=1)[:, ::2],
     ],
 )
-def test_every_kind_of_mask_gives_the_same_sizes(mask: Array) -> None:
+def test_every_kind_of_mask_gives_the_same_sizes(mask: AnyArray) -> None:
     metrics = DefectSizeAnalyzer().analyze_defects(mask)
     assert sorted(metrics.defect_areas_px) == pytest.approx([8.5, 99.5, 399.5])
 
@@ -76,9 +76,9 @@ def test_a_threshold_is_in_the_values_of_the_mask() -> None:
     analyzer = DefectSizeAnalyzer()
     assert analyzer.analyze_defects(grey, threshold=100).num_defects == 3
     assert analyzer.analyze_defects(grey, threshold=101).num_defects == 0
-    whole = analyzer.analyze_defects(grey, threshold=20)
-    assert whole.defect_areas_px == pytest.approx((100 * 120,))
-    assert whole.defect_percentage == 100
+    full = analyzer.analyze_defects(grey, threshold=20)
+    assert full.defect_areas_px == pytest.approx((100 * 120,))
+    assert full.defect_percentage == 100
 
 
 @pytest.mark.parametrize(("least", "count"), [(9, 3), (10, 2), (100, 2), (101, 1), (401, 0)])
@@ -102,8 +102,8 @@ def test_pixels_that_touch_at_a_corner_are_one_defect() -> None:
     assert metrics.defects[0].length_px == pytest.approx(40 * np.sqrt(2), abs=1)
 
 
-def test_morphology_removes_what_is_narrow_and_only_when_asked_to() -> None:
-    mask = mask_with((10, 10, 30, 30), (50, 50, 90, 51))
+def test_morphology_is_optional_and_removes_what_is_narrow() -> None:
+    mask = make_mask((10, 10, 30, 30), (50, 50, 90, 51))
     analyzer = DefectSizeAnalyzer()
     assert analyzer.analyze_defects(mask).num_defects == 2
     (square,) = analyzer.analyze_defects(mask, use_morphology=True).defects
@@ -116,7 +116,7 @@ def test_morphology_removes_what_is_narrow_and_only_when_asked_to() -> None:
     ("unit", "size"), [("mm", 0.1), ("um", 100.0), ("cm", 0.01), ("inch", 0.1 / 25.4)]
 )
 def test_sizes_are_in_the_physical_unit(unit: str, size: float) -> None:
-    metrics = DefectSizeAnalyzer(size, unit).analyze_defects(mask_with((10, 10, 30, 30)))
+    metrics = DefectSizeAnalyzer(size, unit).analyze_defects(make_mask((10, 10, 30, 30)))
     assert metrics.physical_unit == unit
     assert metrics.total_defect_area_physical == pytest.approx(399.5 * size**2)
     assert metrics.defect_widths_physical == pytest.approx((20 * size,))
@@ -147,7 +147,7 @@ def test_a_clean_mask_has_totals_but_no_averages() -> None:
 
 
 def test_scores_grade_maps_and_limits_grade_masks() -> None:
-    scores = np.where(mask_with((10, 10, 30, 30)), 5.0, 0.0)
+    scores = np.where(make_mask((10, 10, 30, 30)), 5.0, 0.0)
     scores[50:60, 50:60] = 1.2
     metrics = DefectSizeAnalyzer().analyze_defects(scores, threshold=1.0)
     assert metrics.severities == (Severity.CRITICAL, Severity.LOW)
@@ -177,7 +177,7 @@ def test_a_frame_refines_the_sizes_exactly_as_the_pipeline_does() -> None:
 
 
 def test_to_frame_lays_the_mask_over_a_part_of_the_frame() -> None:
-    mask = mask_with((0, 0, 10, 10), hw=(50, 60))
+    mask = make_mask((0, 0, 10, 10), hw=(50, 60))
     frame = np.full((200, 240, 3), 90, np.uint8)
     to_frame = Affine.between((50, 60), (120, 100, 240, 200))
     (measured,) = DefectSizeAnalyzer().analyze_defects(mask, frame=frame, to_frame=to_frame).defects
@@ -188,7 +188,7 @@ def test_to_frame_lays_the_mask_over_a_part_of_the_frame() -> None:
 
 def test_a_mask_without_a_frame_covers_the_frame_of_the_calibration() -> None:
     analyzer = DefectSizeAnalyzer(calibration=from_scale(0.1, (200, 240)))
-    metrics = analyzer.analyze_defects(mask_with((10, 10, 30, 30)))
+    metrics = analyzer.analyze_defects(make_mask((10, 10, 30, 30)))
     assert metrics.frame_hw == (200, 240)
     assert metrics.total_defect_area_physical == pytest.approx(4 * 3.995)
     with pytest.raises(CalibrationSizeError, match="240x200"):
@@ -204,33 +204,33 @@ def test_a_tilted_camera_is_measured_on_the_plane() -> None:
         homography=((0.1, 0.0, 0.0), (0.0, 0.3, 0.0), (0.0, 0.0, 1.0)),
     )
     metrics = DefectSizeAnalyzer(calibration=tilted, physical_unit="cm").analyze_defects(
-        mask_with((10, 10, 30, 30))
+        make_mask((10, 10, 30, 30))
     )
     assert metrics.total_defect_area_physical == pytest.approx(399.5 * 0.03 / 100)
 
 
-def test_a_batch_is_measured_mask_by_mask_when_asked_for() -> None:
-    asked: list[int] = []
+def test_a_mask_of_a_batch_is_measured_when_its_result_is_requested() -> None:
+    requested: list[int] = []
 
-    def stream() -> Iterator[Array]:
+    def stream() -> Iterator[AnyArray]:
         for number in itertools.count():
-            asked.append(number)
+            requested.append(number)
             yield SQUARES
 
     batch = DefectSizeAnalyzer(min_defect_area=10).analyze_batch(stream())
     assert [metrics.num_defects for metrics in itertools.islice(batch, 3)] == [2, 2, 2]
-    assert asked == [0, 1, 2]
+    assert requested == [0, 1, 2]
     assert len(list(DefectSizeAnalyzer().analyze_batch(np.stack([SQUARES] * 4)))) == 4
 
 
-def test_a_batch_takes_a_frame_for_each_mask_and_names_the_one_that_is_wrong() -> None:
+def test_a_batch_takes_a_frame_for_each_mask_and_names_a_bad_mask() -> None:
     frame = np.zeros((100, 120, 3), np.uint8)
     analyzer = DefectSizeAnalyzer()
     metrics = list(analyzer.analyze_batch([SQUARES, SQUARES], frames=[frame, frame]))
     assert [each.frame_hw for each in metrics] == [(100, 120)] * 2
-    with pytest.raises(DataError, match="no frame number 1"):
+    with pytest.raises(DataError, match="no frame 1"):
         list(analyzer.analyze_batch([SQUARES, SQUARES], frames=[frame]))
-    with pytest.raises(DataError, match="no mask number 1"):
+    with pytest.raises(DataError, match="no mask 1"):
         list(analyzer.analyze_batch([SQUARES], frames=[frame, frame]))
     with pytest.raises(DataError, match=r"mask 1: .*\(100,\)"):
         list(analyzer.analyze_batch([SQUARES, SQUARES[:, 0]]))
@@ -255,7 +255,7 @@ def test_json_and_csv_hold_what_the_metrics_say() -> None:
 
 @pytest.mark.parametrize("hw", [(100, 120), (101, 121)])
 def test_drawing_outlines_the_defects_on_a_copy(hw: tuple[int, int]) -> None:
-    metrics = DefectSizeAnalyzer(0.1).analyze_defects(mask_with((30, 30, 70, 70), hw=hw))
+    metrics = DefectSizeAnalyzer(0.1).analyze_defects(make_mask((30, 30, 70, 70), hw=hw))
     image = np.full((*hw, 3), 200, np.uint8)
     drawn = metrics.draw(image)
     assert drawn.shape == image.shape
@@ -304,7 +304,7 @@ def test_a_mask_that_cannot_be_measured_is_refused(
         ({"pixel_size": 1, "calibration": from_scale(0.1, (5, 5))}, "pass one of them"),
     ],
 )
-def test_settings_that_mean_nothing_are_refused(settings: dict[str, Any], sentence: str) -> None:
+def test_impossible_settings_are_refused(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         DefectSizeAnalyzer(**settings)
 

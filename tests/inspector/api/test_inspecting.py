@@ -1,4 +1,4 @@
-"""inspect() and run_pipeline(): the pipeline for a program that imports it."""
+"""Tests inspect() and run_pipeline(), which run the pipeline from Python."""
 
 import gc
 import json
@@ -36,7 +36,7 @@ LIVE = SMALL | {"source.synthetic.paced": True, "source.synthetic.frames": None}
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _work_in_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
@@ -60,7 +60,7 @@ def test_every_frame_of_a_file_comes_in_order_and_nothing_is_written(tmp_path: P
     assert stage_threads() == []
 
 
-def test_inspections_are_those_that_a_run_logs(tmp_path: Path) -> None:
+def test_inspections_equal_the_records_of_a_run(tmp_path: Path) -> None:
     summary = inspector.run_pipeline("synthetic", output=tmp_path / "out", settings=SMALL)
     _, records = read_log(tmp_path / "out" / "inspections.jsonl")
     inspections = list(start())
@@ -103,9 +103,9 @@ def test_a_slow_caller_makes_a_file_wait() -> None:
     with start() as inspections:
         next(inspections)
         time.sleep(0.3)
-        held = inspections.counts["captured"]
+        captured = inspections.counts["captured"]
         rest = [inspection.frame_id for inspection in inspections]
-    assert held < 20
+    assert captured < 20
     assert rest == list(range(1, 30))
 
 
@@ -136,22 +136,22 @@ def test_an_engine_that_fails_later_is_raised_after_the_frames_before_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fail_at(5, monkeypatch)
-    seen = []
+    ids = []
 
     def watch() -> None:
         with start() as inspections:
             for inspection in inspections:
-                seen.append(inspection.frame_id)
+                ids.append(inspection.frame_id)
                 time.sleep(0.02)
 
     with pytest.raises(InferenceError, match="broken on purpose"):
         watch()
-    assert seen == list(range(len(seen)))
-    assert len(seen) <= 5
+    assert ids == list(range(len(ids)))
+    assert len(ids) <= 5
     assert stage_threads() == []
 
 
-def test_closing_a_run_that_had_failed_raises_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_a_failed_run_raises_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
     fail_at(5, monkeypatch)
     inspections = start()
     next(inspections)
@@ -162,20 +162,20 @@ def test_closing_a_run_that_had_failed_raises_its_error(monkeypatch: pytest.Monk
 
 
 def fail_at(call: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine fails at the call of infer() with that number, from 0, of one picture."""
+    """Makes every call of infer() fail from this number on, starting at 0."""
     calls: list[int] = []
     infer = FakeEngine.infer
 
-    def broken(self: FakeEngine, pixels: Image) -> tuple[Map, Map]:
+    def fail_later(self: FakeEngine, pixels: Image) -> tuple[Map, Map]:
         calls.append(len(pixels))
         if len(calls) > call:
             raise InferenceError("broken on purpose")
         return infer(self, pixels)
 
-    monkeypatch.setattr(FakeEngine, "infer", broken)
+    monkeypatch.setattr(FakeEngine, "infer", fail_later)
 
 
-def test_the_exception_of_the_caller_goes_on_and_the_threads_end() -> None:
+def test_the_exception_of_the_caller_is_raised_and_the_threads_end() -> None:
     def divide() -> list[float]:
         with start() as inspections:
             return [1 / (inspection.frame_id - 2) for inspection in inspections]
@@ -198,10 +198,10 @@ def test_what_cannot_run_is_refused_before_the_first_frame(tmp_path: Path) -> No
 def test_an_engine_that_does_not_open_is_raised_and_the_source_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(self: FakeEngine) -> None:
+    def fail(self: FakeEngine) -> None:
         raise InferenceError("no warm-up")
 
-    monkeypatch.setattr(FakeEngine, "warm_up", broken)
+    monkeypatch.setattr(FakeEngine, "warm_up", fail)
     with pytest.raises(InferenceError, match="no warm-up"):
         start()
     assert stage_threads() == []
@@ -233,10 +233,10 @@ def test_frames_that_cannot_be_judged_come_as_errors(tmp_path: Path) -> None:
 def test_a_run_that_fails_writes_its_summary_and_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: Any) -> None:
+    def fail(*_: Any) -> None:
         raise SinkError("the disk is full")
 
-    monkeypatch.setattr(JsonLogSink, "write", full)
+    monkeypatch.setattr(JsonLogSink, "write", fail)
     with pytest.raises(SinkError, match="the disk is full"):
         inspector.run_pipeline("synthetic", output=tmp_path / "out", settings=SMALL)
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
@@ -251,13 +251,13 @@ def test_an_interrupted_run_saves_what_was_captured(
     infer = FakeEngine.infer
     interrupts: list[int] = []
 
-    def interrupting(self: FakeEngine, pixels: Image) -> tuple[Map, Map]:
+    def interrupt(self: FakeEngine, pixels: Image) -> tuple[Map, Map]:
         if len(interrupts) == 3:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         interrupts.append(1)
         return infer(self, pixels)
 
-    monkeypatch.setattr(FakeEngine, "infer", interrupting)
+    monkeypatch.setattr(FakeEngine, "infer", interrupt)
     with pytest.raises(KeyboardInterrupt):
         inspector.run_pipeline(
             "synthetic",
@@ -274,11 +274,11 @@ def test_predict_gives_what_the_pipeline_gives(tmp_path: Path, engine: Path) -> 
     pictures = [good_picture(1), bad_picture(2), np.repeat(bad_picture(3), 2, axis=1)]
     folder = write_pictures(tmp_path / "pictures", pictures)
     with (
-        engines.open_engine(engine, threads=1) as opened,
+        engines.open_engine(engine, threads=1) as open_engine,
         inspector.inspect(folder, engine, settings={"measure.refine": False}) as inspections,
     ):
         for picture, inspection in zip(pictures, inspections, strict=True):
-            prediction = opened.predict(picture)
+            prediction = open_engine.predict(picture)
             assert inspection.anomaly_map is not None
             np.testing.assert_array_equal(prediction.anomaly_map, inspection.anomaly_map)
             assert prediction.score == inspection.score

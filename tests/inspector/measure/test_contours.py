@@ -1,11 +1,11 @@
-"""Regions of maps: where they are, how large, and where they end."""
+"""Tests places, sizes and borders of the regions of a map."""
 
 import numpy as np
 import pytest
 
 from inspector.core.arrays import Map
 from inspector.measure import shape
-from inspector.measure.contours import find_regions, open_map, region_scores
+from inspector.measure.contours import find_regions, open_map, score_region
 
 
 def bump(hw: tuple[int, int], centre: tuple[float, float], radius: float) -> Map:
@@ -47,19 +47,19 @@ def test_a_region_at_the_border_ends_at_the_border() -> None:
     values = np.zeros((10, 20), np.float32)
     values[:4, :5] = 1
     (region,) = find_regions(values, 0.5)
-    assert shape.box(region.outer) == pytest.approx((0.0, 0.0, 5.0, 4.0))
-    (whole,) = find_regions(np.ones((10, 20), np.float32), 0.5)
-    assert shape.region_area(whole.polygons, 0) == pytest.approx(200.0)
+    assert shape.bounding_box(region.outer) == pytest.approx((0.0, 0.0, 5.0, 4.0))
+    (full,) = find_regions(np.ones((10, 20), np.float32), 0.5)
+    assert shape.region_area(full.polygons, 0) == pytest.approx(200.0)
 
 
-def test_peak_and_mean_are_of_the_own_region_only() -> None:
+def test_peak_and_mean_are_of_one_region_only() -> None:
     low, high = bump((64, 96), (20, 30), 6.0), bump((64, 96), (70, 30), 6.0)
     values = np.maximum(low, 3 * high)
     regions = find_regions(values, 0.5)
-    peaks = sorted(region_scores(values, region)[0] for region in regions)
+    peaks = sorted(score_region(values, region)[0] for region in regions)
     assert peaks == pytest.approx([0.94, 2.82], abs=0.05)
     for region in regions:
-        peak, mean = region_scores(values, region)
+        peak, mean = score_region(values, region)
         assert mean < peak
 
 
@@ -68,6 +68,6 @@ def test_opening_drops_what_is_narrow_and_keeps_what_is_wide() -> None:
     values[5:7, :] = 1
     values[15:30, 10:30] = 1
     assert len(find_regions(values, 0.5)) == 2
-    (kept,) = find_regions(open_map(values, 5), 0.5)
-    assert shape.region_area(kept.polygons, 0) == pytest.approx(300, rel=0.05)
+    (region,) = find_regions(open_map(values, 5), 0.5)
+    assert shape.region_area(region.polygons, 0) == pytest.approx(300, rel=0.05)
     assert open_map(values, 0) is values

@@ -1,4 +1,4 @@
-"""Totals over a run."""
+"""Tests the totals over the defects of a run."""
 
 import statistics
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 
 from inspector.core.arrays import freeze
 from inspector.core.types import BadFrame, Defect, Frame, Inspection, Severity, Verdict
-from inspector.measure.summary import MEDIAN_PRECISION, DefectSummary
+from inspector.measure.defect_summary import MEDIAN_PRECISION, DefectSummary
 
 SQUARE = np.array(((0, 0), (10, 0), (10, 10), (0, 10)), dtype=np.float64)
 DEFECT = Defect(
@@ -39,7 +39,7 @@ def inspection(*defects: Defect) -> Inspection:
     return Inspection(frame, verdict, 1.0, 1.0, defects=defects)
 
 
-def test_an_empty_run_says_none_instead_of_zero() -> None:
+def test_figures_of_an_empty_run_are_none_instead_of_zero() -> None:
     figures = DefectSummary(calibrated=True).as_dict()
     assert figures["total"] == 0
     assert figures["frames_with_defects_percent"] is None

@@ -1,4 +1,4 @@
-"""Sizes of polygons: known shapes, and what must hold for all."""
+"""Tests sizes of known shapes, and properties of all shapes."""
 
 import math
 
@@ -18,12 +18,12 @@ L_SHAPE = np.array(((0, 0), (4, 0), (4, 1), (1, 1), (1, 3), (0, 3)), dtype=np.fl
 POINTS = arrays(np.float64, st.tuples(st.integers(3, 30), st.just(2)), elements=st.floats(-50, 50))
 
 
-def circle(radius: float, corners: int = 720) -> Points:
+def make_circle(radius: float, corners: int = 720) -> Points:
     angles = np.linspace(0, 2 * np.pi, corners, endpoint=False)
     return radius * np.column_stack((np.cos(angles), np.sin(angles)))
 
 
-def turned(points: Points, degrees: float) -> Points:
+def turn(points: Points, degrees: float) -> Points:
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return points @ np.array(((c, s), (-s, c)))
 
@@ -46,8 +46,8 @@ def test_known_shapes_have_their_known_sizes(
         assert shape.perimeter(points) == pytest.approx(perimeter)
 
 
-def test_a_circle_is_as_long_as_wide_as_its_equivalent_diameter() -> None:
-    points = circle(10.0) + np.array((5000.0, 3000.0))
+def test_length_and_width_of_a_circle_equal_its_equivalent_diameter() -> None:
+    points = make_circle(10.0) + np.array((5000.0, 3000.0))
     assert shape.max_feret(points)[0] == pytest.approx(20.0, rel=1e-4)
     assert shape.min_feret(points) == pytest.approx(20.0, rel=1e-4)
     assert shape.equivalent_diameter(shape.area(points)) == pytest.approx(20.0, rel=1e-4)
@@ -63,7 +63,7 @@ def test_a_hole_takes_its_area_away_and_moves_the_centre() -> None:
 
 @pytest.mark.parametrize("degrees", [0.0, 30.0, 90.0, 135.0, 179.0])
 def test_the_orientation_is_the_direction_of_the_length_from_x_towards_y(degrees: float) -> None:
-    line = turned(np.array(((-5, -0.1), (5, -0.1), (5, 0.1), (-5, 0.1))), degrees)
+    line = turn(np.array(((-5, -0.1), (5, -0.1), (5, 0.1), (-5, 0.1))), degrees)
     _, orientation = shape.max_feret(line)
     off = abs((orientation - degrees + 90) % 180 - 90)
     assert off < 1.2  # of the diagonal
@@ -78,10 +78,10 @@ def test_points_on_one_line_have_no_width_and_no_area() -> None:
 
 
 @given(POINTS, st.floats(0, 360), st.floats(0.1, 10), st.floats(-1e3, 1e3))
-def test_sizes_do_not_depend_on_place_and_direction_and_go_with_scale(
+def test_sizes_depend_on_scale_but_not_on_place_and_direction(
     points: Points, degrees: float, scale: float, shift: float
 ) -> None:
-    moved = turned(points, degrees) * scale + shift
+    moved = turn(points, degrees) * scale + shift
     tolerance = {"rel": 1e-4, "abs": 1e-3 * scale}
     assert shape.max_feret(moved)[0] == pytest.approx(
         scale * shape.max_feret(points)[0], **tolerance
@@ -91,10 +91,10 @@ def test_sizes_do_not_depend_on_place_and_direction_and_go_with_scale(
 
 
 @given(POINTS)
-def test_the_width_is_at_most_the_length_and_the_hull_fits_between(points: Points) -> None:
+def test_the_width_is_at_most_the_length_and_the_hull_fits_into_both(points: Points) -> None:
     length, width = shape.max_feret(points)[0], shape.min_feret(points)
     assert width <= length * (1 + 1e-6) + 1e-6
     hull = shape.area(shape.convex_hull(points))
     assert hull <= length * width * (1 + 1e-4) + 1e-3
-    x0, y0, x1, y1 = shape.box(points)
+    x0, y0, x1, y1 = shape.bounding_box(points)
     assert max(x1 - x0, y1 - y0) <= length + 1e-4

@@ -1,4 +1,4 @@
-"""Figures of a shape without a unit, and their way into the records."""
+"""Tests the figures of a shape that have no unit."""
 
 import numpy as np
 import pytest

@@ -1,5 +1,6 @@
 """Tests of the list `outputs` of the configuration, also in a real pipeline."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from inspector.pipeline.stages import Output
 
 @pytest.fixture(autouse=True)
 def _lines_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in list(OUTPUTS):
+        monkeypatch.delitem(OUTPUTS, kind)
     monkeypatch.setitem(OUTPUTS, "lines", ENTRY)
 
 
@@ -33,11 +36,11 @@ def expected_ids(server: LineServer, frames: int) -> list[str]:
     return [event_id(run_id, source, seq) for seq in range(1, 2 * frames + 1)]
 
 
-def test_every_kind_of_the_table_has_options_with_the_common_keys() -> None:
-    for place in OUTPUTS.values():
-        module, _, name = place.partition(":")
-        sender = getattr(__import__(module, fromlist=[name]), name)
-        assert issubclass(sender.Options, RemoteOptions)
+@pytest.mark.parametrize("place", [*OUTPUTS.values(), ENTRY])
+def test_every_kind_of_the_table_has_options_with_the_common_keys(place: str) -> None:
+    module, _, name = place.partition(":")
+    sender = getattr(importlib.import_module(module), name)
+    assert issubclass(sender.Options, RemoteOptions)
 
 
 def test_each_output_and_each_source_has_a_separate_outbox(tmp_path: Path) -> None:

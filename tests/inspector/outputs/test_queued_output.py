@@ -252,7 +252,8 @@ def test_only_the_records_that_the_sender_wants_reach_the_outbox(tmp_path: Path)
     sender = LineSender(LineOptions(kind="lines", port=server.port, only_fail=True))
     output = open_output(tmp_path, server.port, sender)
     for number, verdict in enumerate(("PASS", "FAIL", "ERROR", "FAIL")):
-        output.put({"event_id": f"run-{number}", "verdict": verdict})
+        output.put({"type": "verdict", "event_id": f"run-{number}", "verdict": verdict})
+        output.put({"type": "measured", "event_id": f"size-{number}", "verdict": verdict})
     output.close()
     assert server.event_ids == ["run-1", "run-3"]
     assert output.counts()["appended"] == 2

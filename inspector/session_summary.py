@@ -1,4 +1,4 @@
-"""The summary over all sources of a session, beside the folders of the sources."""
+"""Writes the summary over all sources of a session."""
 
 from collections.abc import Sequence
 from operator import itemgetter
@@ -11,18 +11,18 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import InspectorError
 from inspector.outputs.folder import ResultFolder, write_summary
 from inspector.outputs.options import OutputOptions
-from inspector.run import Result, Run, sentence_of
+from inspector.run import Run, RunOutcome, error_text
 
 COUNTS: Final = (
     *("expected", "captured", "missing"),
     *("inspected", "dropped", "errored", "passed", "failed"),
 )
-"""Counts of frames, per source and in total. In both captured == inspected + dropped + errored, and
+"""Counts of frames, for each source and in total. captured == inspected + dropped + errored, and
 expected == captured + missing."""
 
 
 class SessionSummary:
-    """Writes summary.json into the folder that holds one folder for each source."""
+    """Writes summary.json into the folder that contains the folders of the sources."""
 
     def __init__(self, options: OutputOptions) -> None:
         self._path = Path(options.dir)
@@ -32,13 +32,13 @@ class SessionSummary:
         self._run_id = ""
 
     def open(self, run: Run) -> None:
-        """Makes the folder ready. Raises ConfigError where another session writes into it."""
+        """Prepares the folder. Raises ConfigError if another session writes into it."""
         self._folder.open(run.info)
         self._run_id = run.info.run_id
         self._open = True
 
-    def write(self, results: Sequence[Result], code: int, error: InspectorError | None) -> None:
-        """Does nothing where no source began to write. Raises SinkError."""
+    def write(self, results: Sequence[RunOutcome], code: int, error: InspectorError | None) -> None:
+        """Does nothing if no source began to write. Raises SinkError."""
         if not self._open:
             return
         values = self._values(results, code, error)
@@ -55,24 +55,24 @@ class SessionSummary:
             self._open = False
 
     def _values(
-        self, results: Sequence[Result], code: int, error: InspectorError | None
+        self, results: Sequence[RunOutcome], code: int, error: InspectorError | None
     ) -> dict[str, Any]:
-        sources = sorted(map(_entry, results), key=itemgetter("name"))
+        sources = sorted(map(_make_entry, results), key=itemgetter("name"))
         statuses = {result.status for result in results}
         return {
             "total": {name: sum(source[name] for source in sources) for name in COUNTS},
             "run_id": self._run_id,
             "status": next(s for s in ("failed", "stopped", "finished") if s in statuses),
             "exit_code": code,
-            "error": sentence_of(error),
+            "error": error_text(error),
             "started_utc": self._started_utc,
             "ended_utc": utc_now(),
             "sources": sources,
         }
 
 
-def _entry(result: Result) -> dict[str, Any]:
-    """One source. dir: its folder, relative to that of the summary."""
+def _make_entry(result: RunOutcome) -> dict[str, Any]:
+    """The entry of one source. dir: its folder, relative to the folder of the summary."""
     counts = result.run.pipeline.stats.as_dict()
     return {
         "name": result.run.info.source_name,

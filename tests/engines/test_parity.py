@@ -1,4 +1,4 @@
-"""Comparing with golden pictures: rounding is allowed, other differences are refused."""
+"""Tests the comparison with golden pictures: only rounding may differ."""
 
 import dataclasses
 import itertools
@@ -11,7 +11,7 @@ from engines.backends.onnx import OnnxEngine
 from engines.parity import TOLERANCES, RegionSize, Ruler
 from engines.spec import PRECISIONS
 from inspector.core.errors import ParityError
-from inspector.gate import make_ruler
+from inspector.engine_check import make_ruler
 from inspector.measure.options import MeasureOptions
 
 

@@ -1,4 +1,4 @@
-"""Totals of a run over its defects, in memory that does not grow with its length."""
+"""Computes totals over the defects of a run. The memory does not grow with the run."""
 
 import math
 from typing import Any, Final
@@ -7,17 +7,17 @@ from inspector.core.quantiles import LogHistogram
 from inspector.core.types import Defect, Inspection, Severity, Verdict
 
 MEDIAN_PRECISION: Final = 0.005
-"""Largest relative error of a median; all other figures are exact."""
+"""Largest relative error of a median. All other figures are exact."""
 
 DIGITS: Final = 6
-"""Significant digits of what is reported."""
+"""Significant digits of the reported figures."""
 
 
 class DefectSummary:
-    """Counts, mean, median and standard deviation of sizes, and how much was defective.
+    """Counts defects and frames, and computes mean, median and standard deviation of the sizes.
 
-    Every sighting counts: a defect that is seen in three frames of a moving web counts three
-    times. calibrated: sizes in mm; otherwise in frame pixels.
+    Every sighting counts: a defect in three frames of a moving web counts three times.
+    calibrated: True for sizes in mm, False for frame pixels.
     """
 
     def __init__(self, *, calibrated: bool) -> None:
@@ -26,7 +26,7 @@ class DefectSummary:
         self._sizes = {n: LogHistogram(precision=MEDIAN_PRECISION) for n in names}
         self._severities = dict.fromkeys(Severity, 0)
         self._total = self._refined = self._truncated = 0
-        self._judged = self._with_defects = self._failed = 0
+        self._frames = self._frames_with_defects = self._frames_failed = 0
         self._defect_px = self._frame_px = 0.0
 
     @property
@@ -34,13 +34,13 @@ class DefectSummary:
         return "area_mm2" if self._unit == "mm" else "area_px"
 
     def add(self, inspection: Inspection) -> None:
-        """Frames that could not be judged say nothing about defects and are left out."""
+        """Adds a frame. A frame that could not be judged is ignored."""
         if inspection.verdict is Verdict.ERROR or inspection.frame.image is None:
             return
         height, width = inspection.frame.image.shape[:2]
-        self._judged += 1
-        self._with_defects += bool(inspection.defects)
-        self._failed += inspection.verdict is Verdict.FAIL
+        self._frames += 1
+        self._frames_with_defects += bool(inspection.defects)
+        self._frames_failed += inspection.verdict is Verdict.FAIL
         self._frame_px += height * width
         for defect in inspection.defects:
             self._add(defect)
@@ -55,18 +55,18 @@ class DefectSummary:
             histogram.add(getattr(defect, name))
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values; None where too few defects were seen to say it. *_percent: of the frames
-        judged, and of their area."""
+        """Plain values; None if there are too few defects. *_percent: share of the judged frames,
+        or of their area."""
         return {
             "total": self._total,
             "by_severity": {str(s): count for s, count in self._severities.items()},
             "refined": self._refined,
             "from_map": self._total - self._refined,
             "truncated": self._truncated,
-            "frames_judged": self._judged,
-            "frames_with_defects": self._with_defects,
-            "frames_with_defects_percent": _percent(self._with_defects, self._judged),
-            "frames_failed_percent": _percent(self._failed, self._judged),
+            "frames_judged": self._frames,
+            "frames_with_defects": self._frames_with_defects,
+            "frames_with_defects_percent": _percent(self._frames_with_defects, self._frames),
+            "frames_failed_percent": _percent(self._frames_failed, self._frames),
             "area_percent": _percent(self._defect_px, self._frame_px),
             **{name: _figures(histogram) for name, histogram in self._sizes.items()},
             "median_precision": MEDIAN_PRECISION,
@@ -74,19 +74,19 @@ class DefectSummary:
 
 
 def _figures(sizes: LogHistogram) -> dict[str, float | None]:
-    seen = sizes.count > 0
+    has_values = sizes.count > 0
     return {
-        "total": _plain(sizes.mean * sizes.count if seen else math.nan),
-        "mean": _plain(sizes.mean if seen else math.nan),
+        "total": _plain(sizes.mean * sizes.count if has_values else math.nan),
+        "mean": _plain(sizes.mean if has_values else math.nan),
         "median": _plain(sizes.quantile(0.5)),
         "standard_deviation": _plain(sizes.std),
-        "smallest": _plain(sizes.minimum if seen else math.nan),
-        "largest": _plain(sizes.maximum if seen else math.nan),
+        "smallest": _plain(sizes.minimum if has_values else math.nan),
+        "largest": _plain(sizes.maximum if has_values else math.nan),
     }
 
 
-def _percent(part: float, whole: float) -> float | None:
-    return _plain(100 * part / whole if whole else math.nan)
+def _percent(part: float, total: float) -> float | None:
+    return _plain(100 * part / total if total else math.nan)
 
 
 def _plain(value: float) -> float | None:
