@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from engines.spec import Roi
     from learning.job import EngineResult, Progress
     from learning.normals import Size
-    from learning.reading import Pictures
+    from learning.reading import NormalPictures
     from learning.thresholds.folds import Scheme
     from learning.thresholds.rules import Rule
     from learning.training import Trainer, TrainingResult, Watch
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def fit(
-    pictures: "Pictures",
+    pictures: "NormalPictures",
     method: str = "rad",
     out: str | Path = "engine.onnx",
     *,

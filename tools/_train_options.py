@@ -9,8 +9,12 @@ from learning.methods.registry import trained_methods, trainer_class
 from learning.options import option_fields
 from learning.training import Trainer
 from tools._argument_types import input_size_or_side, out_folder, sigma
-from tools._cli import program
-from tools._method_options import add_method_options, method_options, named_method
+from tools._method_options import (
+    add_method_options,
+    make_method_parser,
+    method_options,
+    named_method,
+)
 from tools._rule_options import add_rule_options
 
 SIZE: Final = 288
@@ -19,15 +23,13 @@ MAX_PICTURES: Final = 1000
 
 def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
     """Parser with the options of the method that argv names."""
-    parser = argparse.ArgumentParser(
-        prog=program("train"),
-        description="Train an engine from pictures of good product. Run the same command again to "
-        "resume a training that was stopped.",
-        epilog="--method NAME --help shows the options of a method.",
-        allow_abbrev=False,
+    parser = make_method_parser(
+        "train",
+        "Train an engine from pictures of good product. Run the same command again to resume a "
+        "training that was stopped.",
+        trained_methods(),
     )
     add = parser.add_argument
-    add("--method", choices=trained_methods(), required=True)
     add(
         "--data",
         required=True,

@@ -8,7 +8,7 @@ from typing import Any, Final
 from engines.spec_file import file_hash
 from inspector.core.errors import ConfigError
 from learning import fit
-from learning.classes import fit_classes, refuse_failed, table
+from learning.classes import fit_classes, format_table, refuse_failed
 from learning.datasets.layouts import LAYOUTS
 from learning.datasets.types import ClassData
 from learning.job import EngineResult
@@ -17,9 +17,15 @@ from learning.normals import MAX_PICTURES, Normals
 from learning.options import option_fields
 from learning.thresholds.folds import Scheme
 from tools._argument_types import input_size, out_file, out_folder, seed, sigma
-from tools._cli import guarded, program
+from tools._cli import guarded
 from tools._fit_report import report, warn_of_turned_input
-from tools._method_options import UNSET, add_method_options, method_options, named_method
+from tools._method_options import (
+    UNSET,
+    add_method_options,
+    make_method_parser,
+    method_options,
+    named_method,
+)
 from tools._normals import classes_of, normals_of, normals_of_class
 from tools._progress import Bars
 from tools._rule_options import add_rule_options, add_scheme_options, chosen_rule, chosen_scheme
@@ -74,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
         _request(vars(arguments)) | {"backbone": None if backbone is None else file_hash(backbone)},
         lambda data, out: fit_normals(*normals_of_class(data, arguments, scheme), out),
     )
-    print(table(rows))
+    print(format_table(rows))
     refuse_failed(rows)
     return 0
 
@@ -104,14 +110,10 @@ def _only(data: tuple[ClassData, ...]) -> ClassData:
 def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     """Parser with the options of the method that argv names; without a method, with the common ones
     only."""
-    parser = argparse.ArgumentParser(
-        prog=program("fit"),
-        description="Fit an engine from pictures of good product.",
-        epilog="--method NAME --help shows the options of a method.",
-        allow_abbrev=False,
+    parser = make_method_parser(
+        "fit", "Fit an engine from pictures of good product.", fitted_methods()
     )
     add = parser.add_argument
-    add("--method", choices=fitted_methods(), required=True)
     add(
         "--normal",
         required=True,

@@ -9,9 +9,14 @@ from learning.importing import ImportRequest, import_checkpoint
 from learning.methods.registry import imported_methods, importer_class
 from learning.normals import MAX_PICTURES
 from tools._argument_types import frame_size, out_file
-from tools._cli import guarded, program
+from tools._cli import guarded
 from tools._fit_report import report
-from tools._method_options import add_method_options, method_options, named_method
+from tools._method_options import (
+    add_method_options,
+    make_method_parser,
+    method_options,
+    named_method,
+)
 from tools._progress import Bars
 from tools._rule_options import add_rule_options, chosen_rule
 
@@ -54,15 +59,9 @@ def _request(arguments: argparse.Namespace) -> ImportRequest:
 
 def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     """Parser with the options of the method that argv names."""
-    parser = argparse.ArgumentParser(
-        prog=program("import-checkpoint"),
-        description=__doc__,
-        epilog="--method NAME --help shows the options of a method.",
-        allow_abbrev=False,
-    )
+    parser = make_method_parser("import-checkpoint", __doc__, imported_methods())
     add = parser.add_argument
     add("file", type=Path, metavar="FILE.pth", help="the checkpoint, as its program wrote it")
-    add("--method", choices=imported_methods(), required=True)
     add("--backbone", required=True, help="name or ONNX file of the backbone that it was made with")
     add(
         "--weights",

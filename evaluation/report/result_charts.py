@@ -8,7 +8,7 @@ from evaluation.report.charts import Bar, Chart, Layer, Mark, bars, curve, histo
 from evaluation.report.markup import Markup
 from evaluation.results import ClassResult, Histogram, KindResult, RegionGroup, ReportCurve
 
-Points = tuple[tuple[float, float], ...]
+CurvePoints = tuple[tuple[float, float], ...]
 
 _RATE_AXES: Final = ("false-positive rate", "true-positive rate")
 _PRECISION_AXES: Final = ("recall", "precision")
@@ -113,7 +113,7 @@ def _curve(line: ReportCurve, result: ClassResult) -> Markup:
     )
 
 
-def _chance_line(name: str, result: ClassResult) -> Points:
+def _chance_line(name: str, result: ClassResult) -> CurvePoints:
     """The curve of random scores; empty if there is none."""
     if name in ("image_roc", "pixel_roc"):
         return ((0.0, 0.0), (1.0, 1.0))

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from learning.graph.patch_embedding import PatchEmbedding
+from learning.graph.patch_embedding import Grid, PatchEmbedding
 from learning.methods import coreset
 from learning.methods.base import Embeddings
 
@@ -17,7 +17,6 @@ PICTURES_AT_ONCE: Final = 8
 """Pictures whose patches are joined together while rows are drawn."""
 
 Array = npt.NDArray[np.float32]
-Grid = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
