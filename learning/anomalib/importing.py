@@ -33,7 +33,7 @@ from learning.thresholds.rules import Rule
 TOLERANCE: Final = 1e-4
 """The same as for fitted methods. Eight exports of anomalib 2.7.0 differed by less than 1e-6."""
 
-NORMALISED_LIMIT: Final = 0.5
+AT_LIMIT: Final = 0.5
 """anomalib's threshold after its normalisation, unless the graph says otherwise."""
 
 SMALL: Final = 0.01
@@ -129,9 +129,8 @@ def _scale(export: Export, name: str, seen: list[Wide]) -> tuple[ScoreScale, str
     if normalised is not None and normalised.flat:
         return _scale_of_normals(name, normalised.raw, seen[:-1]), LEFT
     if normalised is not None:
-        return ScoreScale(
-            normalised.raw, normalised.threshold - normalised.span, normalised.span
-        ), LEFT
+        zero = normalised.threshold - normalised.span
+        return ScoreScale(normalised.raw, zero, normalised.span), LEFT
     lowest, highest = min(part.min() for part in seen), max(part.max() for part in seen)
     if lowest >= 0 and SMALL <= highest <= 1:
         _warn_of_clipping(export, name, seen)
@@ -171,9 +170,7 @@ def _check_normalised(export: Export, raw: Mapping[str, Wide], shown: Mapping[st
     """Checks that the part taken out of the graph is the normalisation: applied to the raw values,
     it must give the outputs of the export."""
     for name, normalised in export.normalised.items():
-        again = np.clip(
-            (raw[name] - normalised.threshold) / normalised.span + NORMALISED_LIMIT, 0, 1
-        )
+        again = np.clip((raw[name] - normalised.threshold) / normalised.span + AT_LIMIT, 0, 1)
         if normalised.flat:
             again = (np.sign(raw[name] - np.float32(normalised.threshold)) + 1) / 2
         difference = float(np.abs(again - shown[name]).max())
@@ -231,11 +228,7 @@ def _anomalib_limit(export: Export, name: str, scale: ScoreScale) -> float | Non
     """anomalib's threshold as a score of the engine; None if the file does not say."""
     limit, normalised = export.limits.get(name), export.normalised.get(name)
     if normalised is not None:
-        above = (
-            0.0
-            if limit is None or normalised.flat
-            else (limit - NORMALISED_LIMIT) * normalised.span
-        )
+        above = 0.0 if limit is None or normalised.flat else (limit - AT_LIMIT) * normalised.span
         limit = normalised.threshold + above
     return None if limit is None else float(scale.of(limit))
 
