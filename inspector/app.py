@@ -11,10 +11,10 @@ from loguru import logger
 from inspector.config import DEFAULT_FILE, load_config, parse_setting
 from inspector.console import write_screen_line
 from inspector.core.errors import InspectorError
+from inspector.core.secrets import mask_secrets
 from inspector.logs import open_missing_streams, start_logging
 from inspector.run import share_heaps
 from inspector.session import INTERRUPTED, Session
-from inspector.sources.uri import mask_secrets
 
 FLAGS = {
     "source": "source.uri",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from engines.spec import Roi
     from learning.job import EngineResult, Progress
     from learning.normals import Size
-    from learning.reading import Pictures
+    from learning.reading import NormalPictures
     from learning.thresholds.folds import Scheme
     from learning.thresholds.rules import Rule
     from learning.training import Trainer, TrainingResult, Watch
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def fit(
-    pictures: "Pictures",
+    pictures: "NormalPictures",
     method: str = "rad",
     out: str | Path = "engine.onnx",
     *,
@@ -138,7 +138,8 @@ def train(
     is missing, ConfigError for a folder that holds another training, and what `fit` raises.
     """
     from engines.spec_file import file_hash
-    from learning.job import EngineOptions
+    from inspector.core.errors import ConfigError
+    from learning.job import MakeOptions
     from learning.methods.registry import trained_methods, trainer_class
     from learning.options import parse_options
     from learning.thresholds.rules import Rule
@@ -146,7 +147,10 @@ def train(
     from learning.training_data import TrainingData, data_of_class
 
     trainer = method
-    if not isinstance(trainer, Trainer):
+    if isinstance(trainer, Trainer):
+        if options:
+            raise ConfigError(f"a Trainer has its options already: leave out {', '.join(options)}")
+    else:
         cls = trainer_class(trainer or trained_methods()[0])
         trainer = cls.from_options(parse_options(cls, options))
     trainer.require()
@@ -161,7 +165,7 @@ def train(
             paper_protocol=paper_protocol,
         )
     folder, scorer = Path(out), trainer.scorer
-    engine_options = EngineOptions(
+    engine_options = MakeOptions(
         name=name or folder.resolve().name,
         method=scorer,
         backbone=scorer.find_backbone(None if backbone is None else str(backbone)),

@@ -2,15 +2,30 @@
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from inspector.core.errors import ConfigError
+from tools._cli import program
 
 UNSET: Final = object()
 """Default of every option, so that the method's own default applies."""
 
 Fields = Iterable["dataclasses.Field[Any]"]
+
+
+def make_method_parser(
+    command: str, description: str | None, methods: Sequence[str]
+) -> argparse.ArgumentParser:
+    """A parser with the option --method."""
+    parser = argparse.ArgumentParser(
+        prog=program(command),
+        description=description,
+        epilog="--method NAME --help shows the options of a method.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--method", choices=methods, required=True)
+    return parser
 
 
 def add_method_options(parser: argparse.ArgumentParser, title: str, fields: Fields) -> None:

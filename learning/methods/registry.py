@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MethodEntry:
-    """Names of classes as "module:Class", imported when they are asked for.
+    """Names of classes as "module:Class", imported when they are used.
 
     fitting: a Method (learning.methods.base), if the method is fitted from normal pictures alone.
     training: a Trainer (learning.training), if networks are trained for it. importing: an Importer
@@ -42,7 +42,7 @@ METHODS: Final[dict[str, MethodEntry]] = {
 
 WAYS: Final = {"fitting": "fitted", "training": "trained", "importing": "imported"}
 
-COMMANDS: Final = {"fitting": "fit", "training": "train", "importing": "import_checkpoint"}
+COMMANDS: Final = {"fitting": "fit", "training": "train", "importing": "import-checkpoint"}
 
 
 def fitted_methods() -> tuple[str, ...]:
@@ -91,10 +91,10 @@ def _load(name: str, way: str) -> Any:
     entry = METHODS[name]
     target: str | None = getattr(entry, way)
     if target is None:
-        other = "training" if entry.training is not None else "fitting"
+        other = next(key for key in WAYS if getattr(entry, key) is not None)
         raise ConfigError(
             f"method {name} is {WAYS[other]}, not {WAYS[way]}: "
-            f"use `python -m tools.{COMMANDS[other]}`"
+            f"use `line-inspector {COMMANDS[other]}`"
         )
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)
