@@ -15,12 +15,15 @@ OUTPUTS: Final[dict[str, str]] = {}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-def make_outputs(entries: Sequence[Mapping[str, Any]], *, source: str = "") -> list[QueuedOutput]:
+def make_outputs(
+    entries: Sequence[Mapping[str, Any]], *, source: str | None = None
+) -> list[QueuedOutput]:
     """Makes the outputs. It does not open or connect them.
 
-    entries: the list `outputs` of the configuration. source: name of the source if a process has
-    several. Each source then has separate outboxes, such as "left-office" for the output "office"
-    of the source "left".
+    entries: the list `outputs` of the configuration. source: name of the source in the list of
+    sources; None without such a list. Each source of the list has separate outboxes, such as
+    "left/office" for the output "office" of the source "left". No name contains a slash, so two
+    outboxes never share a folder.
 
     Raises ConfigError with the path of the wrong key, such as outputs[0].port.
     """
@@ -36,7 +39,7 @@ def make_outputs(entries: Sequence[Mapping[str, Any]], *, source: str = "") -> l
     return outputs
 
 
-def _make_output(entry: Mapping[str, Any], path: str, source: str) -> QueuedOutput:
+def _make_output(entry: Mapping[str, Any], path: str, source: str | None) -> QueuedOutput:
     kind = entry.get("kind")
     if not isinstance(kind, str) or kind not in OUTPUTS:
         known = ", ".join(OUTPUTS) or "none in this version"
@@ -55,5 +58,5 @@ def _make_output(entry: Mapping[str, Any], path: str, source: str) -> QueuedOutp
             f"{path}.queue.retry_first_s must be at most retry_max_s, "
             f"{options.queue.retry_max_s:g}, not {options.queue.retry_first_s:g}"
         )
-    name = f"{source}-{title}" if source else title
+    name = title if source is None else f"{source}/{title}"
     return QueuedOutput(name, sender_class(options), options.queue)

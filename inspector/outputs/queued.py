@@ -36,7 +36,7 @@ class QueuedOutput:
     code. The thread never stops trying to reach the receiver. close() takes at most drain_s +
     timeout_s + 1 s, even if the receiver hangs.
 
-    name: of the output, and of its folder in options.dir.
+    name: of the output, and of its folder in options.dir. It may contain a slash.
     """
 
     def __init__(self, name: str, sender: Sender, options: QueueOptions) -> None:

@@ -39,11 +39,11 @@ class Sender(Protocol):
 class QueueOptions:
     """The key `queue` of an entry in `outputs`.
 
-    dir: the outbox is in dir/NAME. max_mb: size limit in MB. when_full: "drop_oldest" drops the
-    oldest records and warns, "stop" ends the run. timeout_s: a delivery fails after this time
-    without an answer. retry_first_s, retry_max_s: delay before the next attempt; it doubles from
-    the first value to the second. drain_s: time at the end of a run to deliver waiting records; the
-    rest stays for the next run.
+    dir: the outbox is in dir/NAME, or in dir/SOURCE/NAME with a list of sources. max_mb: size limit
+    in MB. when_full: "drop_oldest" drops the oldest records and warns, "stop" ends the run.
+    timeout_s: a delivery fails after this time without an answer. retry_first_s, retry_max_s: delay
+    before the next attempt; it doubles from the first value to the second. drain_s: time at the end
+    of a run to deliver waiting records; the rest stays for the next run.
     """
 
     dir: str = "artifacts/outbox"

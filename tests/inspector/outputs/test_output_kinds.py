@@ -53,7 +53,8 @@ def test_each_output_and_each_source_has_a_separate_outbox(tmp_path: Path) -> No
         output.open(run_info())
     for output in (first, second, third):
         output.close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["hall-2", "left-lines", "lines"]
+    outboxes = [path.parent.relative_to(tmp_path) for path in tmp_path.rglob("records.sqlite")]
+    assert sorted(map(str, outboxes)) == ["hall-2", "left/lines", "lines"]
     server.stop()
 
 
