@@ -81,7 +81,8 @@ def build_run(
         if outputs is None:
             check_folder(Path(output.dir), overwrite=output.overwrite, inputs=input_paths(config))
             remote = make_outputs(config.outputs, source=name)
-            outputs = [*_make_outputs(output), *map(Output, remote)]
+            # A locked or damaged outbox must end the run before old results are removed.
+            outputs = [*map(Output, remote), *_make_outputs(output)]
         names = (run_id or new_run_id(), name or SINGLE)
         info = _make_info(config, spec, calibration, source, names)
         run = _connect(config, spec, calibration, source, info, observers, outputs)

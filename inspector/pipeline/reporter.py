@@ -86,8 +86,8 @@ class Reporter:
             self._write_events(stage.flush())
 
     def close(self) -> None:
-        """Closes every sink."""
-        for output in self._outputs:
+        """Closes every sink. The last one that was opened is closed first."""
+        for output in reversed(self._outputs):
             self._close(output)
 
     def _pass_stages(self, inspection: Inspection) -> tuple[Inspection, list[Event]]:

@@ -10,6 +10,7 @@ from flow_rig import good_picture, write_pictures
 from line_outputs import ENTRY, LineServer
 
 from inspector.app import main
+from inspector.core.files import sole_writer
 from inspector.outputs.kinds import OUTPUTS
 
 
@@ -38,6 +39,21 @@ def entry(folder: Path, port: int, **changes: Any) -> dict[str, Any]:
 def make_source(folder: Path, count: int) -> dict[str, str]:
     """Writes good pictures. Returns the section `source` that reads them."""
     return {"uri": str(write_pictures(folder, [good_picture(i) for i in range(count)]))}
+
+
+def test_a_locked_outbox_ends_the_run_before_old_results_are_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make_source(tmp_path / "pictures", 3)
+    assert main(["--config", str(write_config(tmp_path, source=source))]) == 0
+    out = tmp_path / "out"
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    assert json.loads(before["summary.json"])["captured"] == 3
+    config = write_config(tmp_path, source=source, outputs=[entry(tmp_path, 9)])
+    with sole_writer(tmp_path / "outbox" / "lines"):
+        assert main(["--config", str(config), "--overwrite"]) == 2
+    assert "another run is writing to" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
 
 
 def test_the_remote_outputs_of_each_source_receive_its_records(tmp_path: Path) -> None:
