@@ -125,13 +125,23 @@ class QueuedOutput:
 
     def _work(self, outbox: Outbox) -> None:
         try:
-            with contextlib.closing(outbox), contextlib.closing(self._sender):
-                self._deliver(outbox)
+            with contextlib.closing(outbox):
+                try:
+                    self._deliver(outbox)
+                finally:
+                    self._close_sender()
         except OSError as exc:
             self._fault = exc
         finally:
             # Store an error of any other class too, so that the next write() ends the run.
             self._fault = self._fault or sys.exception()
+
+    def _close_sender(self) -> None:
+        """Logs an OSError only, because the receiver has already confirmed what it received."""
+        try:
+            self._sender.close()
+        except OSError as exc:
+            logger.warning("output {}: its connection could not be closed: {}", self.name, exc)
 
     def _deliver(self, outbox: Outbox) -> None:
         options = self._options

@@ -31,7 +31,7 @@ class Sender(Protocol):
         ...
 
     def close(self) -> None:
-        """Called once on the same thread after the last send()."""
+        """Called once on the same thread after the last send(). An OSError is only logged."""
         ...
 
 

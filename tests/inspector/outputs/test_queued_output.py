@@ -201,6 +201,26 @@ def test_an_error_in_a_sender_is_raised_and_loses_no_record(tmp_path: Path) -> N
     assert output.counts()["waiting"] == 1
 
 
+class BrokenClose(LineSender):
+    def close(self) -> None:
+        super().close()
+        raise ConnectionResetError("the receiver closed the connection first")
+
+
+def test_a_connection_that_cannot_be_closed_is_a_warning(
+    tmp_path: Path, messages: list[str]
+) -> None:
+    server = LineServer()
+    sender = BrokenClose(LineOptions(kind="lines", port=server.port))
+    output = open_output(tmp_path, server.port, sender)
+    event_ids = put(output, 0, 3)
+    output.close()
+    assert server.event_ids == event_ids
+    assert sum("WARNING output line" in m and "closed the connection" in m for m in messages) == 1
+    Outbox(tmp_path / "line", max_bytes=10**6, when_full="stop").close()
+    server.stop()
+
+
 def test_a_full_outbox_drops_the_oldest_with_one_warning(
     tmp_path: Path, messages: list[str]
 ) -> None:
