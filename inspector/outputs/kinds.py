@@ -8,6 +8,7 @@ from typing import Any, Final
 from inspector.core.errors import ConfigError
 from inspector.core.schema import build
 from inspector.outputs.queued import QueuedOutput
+from inspector.outputs.sender import LONGEST_END_S, QueueOptions
 
 OUTPUTS: Final[dict[str, str]] = {}
 """Kind -> "module:Class" of its sender, imported when it is used."""
@@ -53,10 +54,20 @@ def _make_output(entry: Mapping[str, Any], path: str, source: str | None) -> Que
             f"{path}.name must be 1 to 64 letters, digits, - or _ and begin with a letter or "
             f"digit, not {title!r:.70}"
         )
-    if options.queue.retry_first_s > options.queue.retry_max_s:
-        raise ConfigError(
-            f"{path}.queue.retry_first_s must be at most retry_max_s, "
-            f"{options.queue.retry_max_s:g}, not {options.queue.retry_first_s:g}"
-        )
+    _check_queue(options.queue, f"{path}.queue")
     name = title if source is None else f"{source}/{title}"
     return QueuedOutput(name, sender_class(options), options.queue)
+
+
+def _check_queue(queue: QueueOptions, path: str) -> None:
+    """Checks keys that depend on each other."""
+    if queue.retry_first_s > queue.retry_max_s:
+        raise ConfigError(
+            f"{path}.retry_first_s must be at most retry_max_s, {queue.retry_max_s:g}, "
+            f"not {queue.retry_first_s:g}"
+        )
+    if queue.drain_s + queue.timeout_s > LONGEST_END_S:
+        raise ConfigError(
+            f"{path}: drain_s + timeout_s must be at most {LONGEST_END_S:g} s, so that an aborted "
+            f"run can end, not {queue.drain_s:g} + {queue.timeout_s:g}"
+        )

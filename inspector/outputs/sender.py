@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 from inspector.core.schema import AtLeast, Between, OneOf
 from inspector.outputs.outbox import DROP_OLDEST, STOP, QueuedRecord
 
 Positive = Annotated[float, AtLeast(0, exclusive=True)]
+
+LONGEST_END_S: Final = 8.0
+"""Limit of drain_s + timeout_s. An aborted run waits 10 s for its outputs."""
 
 
 class Sender(Protocol):
@@ -43,7 +46,8 @@ class QueueOptions:
     in MB. when_full: "drop_oldest" drops the oldest records and warns, "stop" ends the run.
     timeout_s: a delivery fails after this time without an answer. retry_first_s, retry_max_s: delay
     before the next attempt; it doubles from the first value to the second. drain_s: time at the end
-    of a run to deliver waiting records; the rest stays for the next run.
+    of a run to deliver waiting records; the rest stays for the next run. drain_s + timeout_s is at
+    most LONGEST_END_S.
     """
 
     dir: str = "artifacts/outbox"

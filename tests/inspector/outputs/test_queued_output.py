@@ -285,7 +285,9 @@ def test_it_can_be_closed_twice_and_without_open(tmp_path: Path) -> None:
     output.close()
     with pytest.raises(SinkError, match="before it is open"):
         output.put({"event_id": "a"})
+    output.begin_close()
     assert list(tmp_path.iterdir()) == []
     output.open(run_info())
+    output.begin_close()
     output.close()
     output.close()
