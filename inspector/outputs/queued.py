@@ -100,9 +100,10 @@ class QueuedOutput:
         return self._run
 
     def counts(self) -> dict[str, int]:
-        """Number of records of this run: appended, delivered, dropped; and of all that wait now."""
+        """Numbers of records: waiting_at_start (from earlier runs) + appended (by this run) =
+        delivered + dropped (both during this run, from this and earlier runs) + waiting (now)."""
         outbox = self._outbox
-        names = ("appended", "delivered", "dropped", "waiting")
+        names = ("waiting_at_start", "appended", "delivered", "dropped", "waiting")
         return {name: 0 if outbox is None else getattr(outbox, name) for name in names}
 
     def begin_close(self) -> None:
