@@ -13,11 +13,11 @@ import learning
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "scipy", "onnx", "onnxruntime", "spox", "openvino", "tensorrt", "av", "skimage"}
-PUBLIC = [
-    (package.__name__, name)
-    for package in (inspector, engines, learning)
-    for name in package.__all__
-]
+PACKAGES_OF_NAMES = (inspector, engines, learning)
+PUBLIC = [(package.__name__, name) for package in PACKAGES_OF_NAMES for name in package.__all__]
+LIGHT = [(package, name) for package, name in PUBLIC if package != "learning"]
+"""The types of learning load the libraries that make engines; its functions do when called."""
+
 STATEMENTS = [
     "import inspector",
     "import engines",
