@@ -54,7 +54,7 @@ class Pipeline:
         self._source = source
         self._stages = stages
         self._thresholds = (run.image_threshold, run.pixel_threshold)
-        self._reporter = Reporter(run, outputs, stages, event_stages, observers, self._close)
+        self._reporter = Reporter(run, outputs, stages, event_stages, observers, self._close_sink)
         self._max_errored = max_errored_in_a_row
         self._watchdog = Watchdog(stall_timeout_s)
         self._live = source.info.live
@@ -240,7 +240,7 @@ class Pipeline:
         if error is not None:
             raise error
 
-    def _close(self, output: Output) -> None:
+    def _close_sink(self, output: Output) -> None:
         """Closes a sink and catches every error, so that the other sinks are closed too."""
         try:
             output.sink.close()
