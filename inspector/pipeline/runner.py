@@ -135,7 +135,7 @@ class Pipeline:
         self.stats.mark_end()
         self.stats.dropped_live = self._captured.dropped
         for thread in self._running():
-            self.stats.count_aborted(len(self._watchdog.frames_of(thread.name)))
+            self.stats.count_aborted(self._watchdog.count_held(thread.name))
             logger.error("stage {} did not end in time", thread.name)
         if self._error is None and not self.stats.balanced:
             self._error = InspectorError(

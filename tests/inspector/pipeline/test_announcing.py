@@ -13,10 +13,11 @@ from pipeline_rig import (
     judge,
     make_pipeline,
     run,
+    stage_threads,
 )
 
 from inspector.core.arrays import Image, Map
-from inspector.core.errors import SinkError
+from inspector.core.errors import SinkError, StageError
 from inspector.core.events import VerdictEvent
 from inspector.pipeline.stages import Output
 
@@ -111,3 +112,79 @@ def test_no_verdict_is_sent_after_close(end: str) -> None:
     assert late == []
     assert machine.verdicts[0].frame_id == 0
     assert pipeline.stats.balanced
+
+
+def test_no_verdict_is_sent_after_an_abort() -> None:
+    """The engine aborts the run, so the sinks may still be open when the engine returns."""
+    sink = Announced()
+
+    def abort(_: int) -> float:
+        pipeline.abort()
+        return 0.0
+
+    source = ListSource(frame(i) for i in range(9))
+    pipeline = make_pipeline(source, [sink], RigEngine(abort), stages=EARLY, batch=4)
+    run(pipeline)
+    assert sink.verdicts == []
+    assert pipeline.stats.balanced
+
+
+@pytest.mark.parametrize(("stages", "stage"), [(EARLY, "infer"), ({}, "measure")])
+def test_a_hanging_announce_ends_the_run_and_names_the_frame(
+    monkeypatch: pytest.MonkeyPatch, stages: Any, stage: str
+) -> None:
+    monkeypatch.setattr("inspector.pipeline.runner.GRACE_S", 0.5)
+    monkeypatch.setattr("inspector.pipeline.receiver.ANNOUNCE_GRACE_S", 0.05)
+    machine, log = Held(2), ListSink()
+    source = ListSource(frame(i) for i in range(6))
+    pipeline = make_pipeline(source, [machine, log], stages=stages, stall_timeout_s=0.1, batch=3)
+    pipeline.start()
+    with pytest.raises(StageError, match=f"stage {stage} failed at frame 2: TimeoutError"):
+        pipeline.finish()
+    assert log.closed == 1
+    assert pipeline.stats.balanced
+    machine.release.set()
+
+
+def test_the_frames_of_a_batch_are_counted_when_announce_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("inspector.pipeline.runner.GRACE_S", 0.3)
+    machine = Held(1)
+    source = ListSource(frame(i) for i in range(4))
+    pipeline = make_pipeline(source, [machine], stages=EARLY, stall_timeout_s=0.1, batch=4)
+    pipeline.start()
+    with pytest.raises(StageError, match="stage infer failed at frame 1"):
+        pipeline.finish()
+    assert pipeline.stats.captured == pipeline.stats.dropped_abort == 4
+    machine.release.set()
+
+
+@pytest.mark.parametrize(("stages", "stage"), [(EARLY, "infer"), ({}, "measure")])
+def test_an_exception_in_announce_names_its_frame(stages: Any, stage: str) -> None:
+    class Breaks(Announced):
+        def announce(self, verdict: VerdictEvent) -> None:
+            if verdict.frame_id == 5:
+                raise KeyError("boom")
+
+    source = ListSource(frame(i) for i in range(9))
+    pipeline = make_pipeline(source, [Breaks()], stages=stages, batch=4)
+    pipeline.start()
+    with pytest.raises(StageError, match=f"stage {stage} failed at frame 5: KeyError"):
+        pipeline.finish()
+    assert pipeline.stats.balanced
+    assert not stage_threads()
+
+
+def test_an_abort_during_announce_keeps_the_counts_balanced() -> None:
+    machine = Held(1)
+    source = ListSource((frame(i) for i in range(9)), endless=True)
+    pipeline = make_pipeline(source, [machine], stages=EARLY, batch=4)
+    pipeline.start()
+    assert machine.entered.wait(20)
+    pipeline.abort()
+    machine.release.set()
+    pipeline.finish()
+    assert [verdict.frame_id for verdict in machine.verdicts] == [0, 1]
+    assert pipeline.stats.balanced
+    assert not stage_threads()
