@@ -235,10 +235,10 @@ class Pipeline:
         self.reporting = True
         self._ready["output"].set()
         error = self._report_all()
+        if error is not None:
+            self._fail(error)  # before an error of the flush
         self._watchdog.begin("output", ())
         self._reporter.flush()
-        if error is not None:
-            raise error
 
     def _close_sink(self, output: Output) -> None:
         """Closes a sink and catches every error, so that the other sinks are closed too."""
