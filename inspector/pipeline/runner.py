@@ -82,13 +82,27 @@ class Pipeline:
             for name, target in zip(STAGES, work, strict=True)
         }
 
-    def start(self) -> None:
-        """Opens the engine and the sinks on their threads, then starts to capture."""
+    def open(self, while_waiting: Callable[[], None] = lambda: None) -> None:
+        """Opens the engine and the sinks on their threads. Does nothing after stop().
+
+        while_waiting: called every 0.1 s. It may stop or abort this pipeline.
+        """
+        if self._stopped_ns is not None:
+            return
         for name in ("infer", "output"):
             self._threads[name].start()
-            self._ready[name].wait()
-            if self._error is not None:
+            while self._aborted_ns is None and not self._ready[name].wait(0.1):
+                while_waiting()
+            if self._aborted_ns is not None:
                 return
+
+    def start(self) -> None:
+        """Starts to capture, if engine and sinks could be opened. Opens them first if open() was
+        not called."""
+        if self._threads["infer"].ident is None:
+            self.open()
+        if not self.reporting:
+            return
         self.stats.mark_start()
         for name in ("measure", "preprocess", "capture"):
             self._threads[name].start()
