@@ -8,7 +8,7 @@ from loguru import logger
 
 from inspector.core.errors import SinkError
 from inspector.core.events import VerdictEvent
-from inspector.core.protocols import VerdictSink
+from inspector.core.protocols import VerdictSink, WaitingSink
 from inspector.pipeline.stages import Output
 
 ANNOUNCE_GRACE_S: Final = 2.0
@@ -52,6 +52,11 @@ class Receiver:
                 self._disable(exc)
         if self._failed:
             self.close()
+
+    def begin_close(self) -> None:
+        """Lets a sink that waits in close() begin to wait."""
+        if not self._closed and isinstance(self.sink, WaitingSink):
+            self.sink.begin_close()
 
     def close(self) -> None:
         """Closes the sink when no verdict is being sent. A second call does nothing."""

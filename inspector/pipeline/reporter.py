@@ -84,8 +84,10 @@ class Reporter:
             self._write_events(stage.flush())
 
     def close(self) -> None:
-        """Closes every sink."""
+        """Closes every sink. The last one that was opened is closed first."""
         for receiver in self._receivers:
+            receiver.begin_close()
+        for receiver in reversed(self._receivers):
             receiver.close()
 
     def _pass_stages(self, inspection: Inspection) -> tuple[Inspection, list[Event]]:
