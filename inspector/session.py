@@ -43,7 +43,6 @@ class Session:
         self._view: Channel[Image] = Channel(1, drop_oldest=True)
         self._signals: list[int] = []
         self._quit = False
-        self._waiting = False
         self._runs = build_runs(config, [self._to_window] if self._window else [])
         self._running: list[Run] = []
         self._results: list[RunOutcome] = []
@@ -60,6 +59,10 @@ class Session:
             self._run_all()
             return self._finish()
         finally:
+            if self._window is not None:
+                self._window.close()
+            if self._summary is not None:
+                self._summary.close()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -71,17 +74,19 @@ class Session:
             complete = True
         finally:
             if not complete:
-                # An error of this thread must not lose the results of the other threads.
-                self._abandon()
-            if self._window is not None:
-                self._window.close()
+                self._abandon(sys.exception())
 
     def _start(self) -> None:
+        """Opens all engines, one after the other. No source captures before all are open."""
         self._running = list(self._runs)
+        if self._summary is not None:
+            self._summary.lock()
         for run in self._runs:
-            run.pipeline.start()
+            run.pipeline.open(self._apply_signals)
         if self._summary is not None and any(run.pipeline.reporting for run in self._runs):
             self._summary.open(self._runs[0])
+        for run in self._runs:
+            run.pipeline.start()
 
     def _drive(self) -> None:
         progress = ProgressBar([(run.info.source, run.pipeline.stats) for run in self._runs])
@@ -101,32 +106,25 @@ class Session:
         return bool(self._running)
 
     def _has_ended(self, run: Run) -> bool:
-        # If an exception interrupts the wait for a thread, Python marks the thread as ended.
-        self._waiting = True
-        try:
-            return run.pipeline.wait((0.03 if self._window else 0.1) / len(self._running))
-        finally:
-            self._waiting = False
+        return run.pipeline.wait((0.03 if self._window else 0.1) / len(self._running))
 
-    def _abandon(self) -> None:
-        error = InspectorError("the main thread failed")
-        for run in self._running:
+    def _abandon(self, exc: BaseException | None) -> None:
+        """Ends all sources because of an error of this thread, and writes their summaries."""
+        reason = exc
+        if not isinstance(reason, InspectorError):
+            reason = InspectorError(f"the main thread failed: {type(exc).__name__}: {exc}")
+            reason.__cause__ = exc
+        runs, self._running = self._running, []
+        for run in runs:
             run.pipeline.abort()
-        for run in self._running:
-            try:
-                run.pipeline.finish()
-            except InspectorError as exc:
-                logger.error("{}", exc)
-            result = RunOutcome(run, "failed", error.exit_code, error)
-            self._results.append(result)
-            if run.pipeline.reporting:
-                run.write_summary(result.status, result.exit_code, result.sentence)
-        if self._summary is not None:
-            self._summary.write(self._results, error.exit_code, error)
+        for run in runs:
+            self._results.append(self._end(run, reason))
+        self._finish(reason)
 
-    def _end(self, run: Run) -> RunOutcome:
-        """Ends one source: finds its error and exit code, and writes its summary."""
-        error = _finish_pipeline(run)
+    def _end(self, run: Run, reason: InspectorError | None = None) -> RunOutcome:
+        """Ends one source: finds its error and exit code, and writes its summary. reason: the error
+        of the session that ends it."""
+        error = _finish_pipeline(run, reason)
         stats = run.pipeline.stats
         code, status = 0, "stopped" if self._signals or self._quit else "finished"
         if error is not None:
@@ -144,7 +142,8 @@ class Session:
                     result = RunOutcome(run, "failed", exc.exit_code, exc)
                 else:
                     logger.error("{}", exc)
-        self._log_result(result)
+        if result.error is not reason or reason is None:
+            self._log_result(result)
         return result
 
     def _log_result(self, result: RunOutcome) -> None:
@@ -160,9 +159,11 @@ class Session:
             others = "; the other sources continue" if len(self._running) > 1 else ""
             logger.error("source {} failed: {}{}", name, result.sentence, others)
 
-    def _finish(self) -> int:
-        """Returns the exit code of the session. Raises the first error of a source."""
-        error = next((result.error for result in self._results if result.error is not None), None)
+    def _finish(self, reason: InspectorError | None = None) -> int:
+        """Writes the summary over all sources and returns the exit code of the session. Raises the
+        first error of a source, otherwise `reason`."""
+        errors = (result.error for result in self._results if result.error is not None)
+        error = next(errors, reason)
         codes = [result.exit_code for result in self._results]
         code = max(codes) if error is None else error.exit_code
         try:
@@ -178,14 +179,10 @@ class Session:
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         self._signals.append(number)
-        if len(self._signals) > 2 and not self._waiting:
-            raise KeyboardInterrupt
 
     def _apply_signals(self) -> None:
         """The first signal stops the capture. The second drops the frames that are not yet
-        inspected. The third ends the program."""
-        if len(self._signals) > 2:
-            raise KeyboardInterrupt
+        inspected; the session then ends within GRACE_S. Further ones change nothing."""
         for run in self._running:
             if len(self._signals) == 1:
                 run.pipeline.stop()
@@ -226,16 +223,16 @@ class Session:
             run.pipeline.pause(paused)
 
 
-def _finish_pipeline(run: Run) -> InspectorError | None:
-    """Ends the pipeline and returns its error."""
+def _finish_pipeline(run: Run, reason: InspectorError | None) -> InspectorError | None:
+    """Ends the pipeline and returns its error, otherwise `reason`."""
     try:
         run.pipeline.finish()
     except InspectorError as exc:
         return exc
     stats = run.pipeline.stats
-    if stats.errored and not stats.inspected:
+    if reason is None and stats.errored and not stats.inspected:
         return UnjudgedError(f"none of the {stats.errored} frames could be judged; see the log")
-    return None
+    return reason
 
 
 def _open_window() -> Window:

@@ -31,9 +31,13 @@ class SessionSummary:
         self._open = False
         self._run_id = ""
 
+    def lock(self) -> None:
+        """Creates and locks the folder. Raises ConfigError if another run writes into it."""
+        self._folder.lock()
+
     def open(self, run: Run) -> None:
-        """Prepares the folder. Raises ConfigError if another session writes into it."""
-        self._folder.open(run.info)
+        """Removes earlier results from the locked folder. Raises ConfigError."""
+        self._folder.clear()
         self._run_id = run.info.run_id
         self._open = True
 
@@ -48,11 +52,11 @@ class SessionSummary:
             **values["total"],
             folder=self._path,
         )
-        try:
-            write_summary(self._path, values)
-        finally:
-            self._folder.close()
-            self._open = False
+        write_summary(self._path, values)
+
+    def close(self) -> None:
+        """Unlocks the folder."""
+        self._folder.close()
 
     def _values(
         self, results: Sequence[RunOutcome], code: int, error: InspectorError | None

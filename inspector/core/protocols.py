@@ -112,7 +112,7 @@ class VerdictSink(Protocol):
     def announce(self, verdict: VerdictEvent) -> None:
         """Called for every frame in order, on another thread than write().
 
-        It must return at once, because the next frame waits. An error that it raises ends the run.
-        If the run is aborted, an announced frame may have no lines in the log.
+        It must return at once, because the next frame waits. Never called after close(). Raises
+        SinkError. If the run is aborted, an announced frame may have no lines in the log.
         """
         ...

@@ -59,7 +59,15 @@ class ResultFolder:
 
     def open(self, run: RunInfo) -> None:
         """Raises ConfigError instead of SinkError, because the run has not started yet."""
+        self.lock()
+        self.clear()
+
+    def lock(self) -> None:
+        """Creates and locks the folder. Raises ConfigError if another run has the lock."""
         self._lock.enter_context(sole_writer(self._folder))
+
+    def clear(self) -> None:
+        """Removes the results of an earlier run. Raises ConfigError if that is not allowed."""
         try:
             check_folder(self._folder, overwrite=self._overwrite)
             for name in _list_results(self._folder):

@@ -59,16 +59,17 @@ class Relay:
         """Runs until the inbox ends. Tickets that cannot be passed on count as aborted.
 
         at_once: number of tickets per call of `work`. after: called with each ticket in order,
-        before it is passed on.
+        before it is passed on, but not after an abort.
         """
         while tickets := _gather(inbox, at_once):
             try:
                 if not self.aborted():
                     self._do(stage, tickets, work)
                     if after is not None:
-                        for ticket in tickets:
-                            after(ticket)
-                    while tickets and outbox.put(tickets[0]):
+                        self._follow_up(stage, tickets, after)
+                    self.watchdog.end(stage)
+                    # A ticket that is passed on after an abort could miss its call of `after`.
+                    while tickets and not self.aborted() and outbox.put(tickets[0]):
                         tickets.popleft()
             finally:
                 self.stats.count_aborted(len(tickets))
@@ -80,7 +81,6 @@ class Relay:
             return
         start_ns = self.watchdog.begin(stage, [ticket.frame.frame_id for ticket in tickets])
         results = work([ticket.item for ticket in unjudged])
-        self.watchdog.end(stage)
         share_ms = ms_since(start_ns) / len(unjudged)
         for ticket, result in zip(unjudged, results, strict=True):
             if isinstance(result, FrameError):
@@ -88,6 +88,16 @@ class Relay:
                 result = make_error_inspection(ticket.frame, fault, self.thresholds)
             ticket.item = result
             ticket.timings_ms[stage] = share_ms
+
+    def _follow_up(
+        self, stage: str, tickets: Sequence[Ticket], after: Callable[[Ticket], None]
+    ) -> None:
+        """Calls `after` under the watchdog. An error names one frame; the stage holds them all."""
+        for ticket in tickets:
+            if self.aborted():
+                return
+            self.watchdog.begin(stage, [ticket.frame.frame_id], held=len(tickets))
+            after(ticket)
 
 
 def _gather(inbox: Channel[Ticket], most: int) -> deque[Ticket]:

@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from loguru import logger
-
 from inspector.core.clock import ms_since, now_ns
-from inspector.core.errors import InspectorError, SinkError
+from inspector.core.errors import InspectorError
 from inspector.core.events import Event, VerdictEvent
-from inspector.core.protocols import EventSink, EventStage, Picture, VerdictSink, WaitingSink
+from inspector.core.protocols import EventSink, EventStage, Picture, VerdictSink
 from inspector.core.types import EngineOutput, Inspection, RunInfo
+from inspector.pipeline.receiver import Receiver
 from inspector.pipeline.stages import Output, Stages, Ticket
 
 Observer = Callable[[Inspection, Picture], None]
@@ -21,7 +20,8 @@ class Reporter:
     """Numbers the records of a run and passes them to the outputs.
 
     Every inspection takes two numbers, for its `verdict` and its `measured` record. Every event
-    takes one number. Number 0 is the header of the log. close: closes the sink of an output.
+    takes one number. Number 0 is the header of the log. close_sink: closes the sink of an output
+    and raises nothing.
     """
 
     def __init__(
@@ -31,20 +31,19 @@ class Reporter:
         stages: Stages,
         event_stages: Sequence[EventStage],
         observers: Sequence[Observer],
-        close: Callable[[Output], None],
+        close_sink: Callable[[Output], None],
     ) -> None:
         self._run = run
-        self._outputs = list(outputs)
+        self._receivers = [Receiver(output, close_sink) for output in outputs]
+        self._listeners = [r for r in self._receivers if isinstance(r.sink, VerdictSink)]
         self._stages = stages
         self._event_stages = event_stages
         self._observers = observers
-        self._close = close
         self._next_seq = 1
-        self._listeners = [o for o in outputs if isinstance(o.sink, VerdictSink)]
 
     def open(self) -> None:
-        for output in list(self._outputs):
-            self._attempt(output, partial(output.sink.open, self._run))
+        for receiver in self._receivers:
+            receiver.attempt(partial(receiver.sink.open, self._run))
 
     def announce(self, ticket: Ticket) -> None:
         """Sends the verdict on a frame to the sinks that take verdicts. On the judging thread."""
@@ -57,9 +56,8 @@ class Reporter:
             item = self._stages.judge_map(item)
         assert isinstance(item, Inspection)
         event = make_verdict_event(item, ticket.judged_ns)
-        for output in self._listeners:
-            assert isinstance(output.sink, VerdictSink)
-            output.sink.announce(event)
+        for listener in self._listeners:
+            listener.announce(event)
 
     def report(self, ticket: Ticket) -> Inspection:
         """Passes an inspection and its events to event stages, sinks and observers."""
@@ -73,8 +71,8 @@ class Reporter:
         )
         inspection, events = self._pass_stages(inspection)
         picture = self._stages.render(inspection)
-        for output in list(self._outputs):
-            self._attempt(output, partial(output.sink.write, inspection, picture))
+        for receiver in self._receivers:
+            receiver.attempt(partial(receiver.sink.write, inspection, picture))
         self._write_events(events)
         for observe in self._observers:
             observe(inspection, picture)
@@ -87,11 +85,10 @@ class Reporter:
 
     def close(self) -> None:
         """Closes every sink. The last one that was opened is closed first."""
-        for output in self._outputs:
-            if isinstance(sink := output.sink, WaitingSink):
-                sink.begin_close()
-        for output in reversed(self._outputs):
-            self._close(output)
+        for receiver in self._receivers:
+            receiver.begin_close()
+        for receiver in reversed(self._receivers):
+            receiver.close()
 
     def _pass_stages(self, inspection: Inspection) -> tuple[Inspection, list[Event]]:
         events: list[Event] = []
@@ -107,28 +104,15 @@ class Reporter:
     def _write_events(self, events: Sequence[Event]) -> None:
         for event in events:
             numbered = replace(event, seq=self._take_numbers(1))
-            for output in list(self._outputs):
-                if isinstance(sink := output.sink, EventSink):
-                    self._attempt(output, partial(sink.write_event, numbered))
+            for receiver in self._receivers:
+                if isinstance(sink := receiver.sink, EventSink):
+                    receiver.attempt(partial(sink.write_event, numbered))
 
     def _take_numbers(self, count: int) -> int:
         """Reserves `count` numbers and returns the first."""
         first = self._next_seq
         self._next_seq += count
         return first
-
-    def _attempt(self, output: Output, action: Callable[[], None]) -> None:
-        """Calls the sink. If it fails, a fatal output ends the run and another is disabled."""
-        try:
-            action()
-        except SinkError as exc:
-            if output.fatal:
-                raise
-            logger.warning("{} failed and is disabled for this run: {}", output.sink.name, exc)
-            self._outputs.remove(output)
-            # Make a new list, because the judging thread may be iterating over the old one.
-            self._listeners = [other for other in self._listeners if other is not output]
-            self._close(output)
 
 
 def make_verdict_event(inspection: Inspection, judged_ns: int) -> VerdictEvent:

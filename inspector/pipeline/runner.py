@@ -54,7 +54,7 @@ class Pipeline:
         self._source = source
         self._stages = stages
         self._thresholds = (run.image_threshold, run.pixel_threshold)
-        self._reporter = Reporter(run, outputs, stages, event_stages, observers, self._close)
+        self._reporter = Reporter(run, outputs, stages, event_stages, observers, self._close_sink)
         self._max_errored = max_errored_in_a_row
         self._watchdog = Watchdog(stall_timeout_s)
         self._live = source.info.live
@@ -82,13 +82,27 @@ class Pipeline:
             for name, target in zip(STAGES, work, strict=True)
         }
 
-    def start(self) -> None:
-        """Opens the engine and the sinks on their threads, then starts to capture."""
+    def open(self, while_waiting: Callable[[], None] = lambda: None) -> None:
+        """Opens the engine and the sinks on their threads. Does nothing after stop().
+
+        while_waiting: called every 0.1 s. It may stop or abort this pipeline.
+        """
+        if self._stopped_ns is not None:
+            return
         for name in ("infer", "output"):
             self._threads[name].start()
-            self._ready[name].wait()
-            if self._error is not None:
+            while self._aborted_ns is None and not self._ready[name].wait(0.1):
+                while_waiting()
+            if self._aborted_ns is not None:
                 return
+
+    def start(self) -> None:
+        """Starts to capture, if engine and sinks could be opened. Opens them first if open() was
+        not called."""
+        if self._threads["infer"].ident is None:
+            self.open()
+        if not self.reporting:
+            return
         self.stats.mark_start()
         for name in ("measure", "preprocess", "capture"):
             self._threads[name].start()
@@ -135,7 +149,7 @@ class Pipeline:
         self.stats.mark_end()
         self.stats.dropped_live = self._captured.dropped
         for thread in self._running():
-            self.stats.count_aborted(len(self._watchdog.frames_of(thread.name)))
+            self.stats.count_aborted(self._watchdog.count_held(thread.name))
             logger.error("stage {} did not end in time", thread.name)
         if self._error is None and not self.stats.balanced:
             self._error = InspectorError(
@@ -235,12 +249,12 @@ class Pipeline:
         self.reporting = True
         self._ready["output"].set()
         error = self._report_all()
+        if error is not None:
+            self._fail(error)  # before an error of the flush
         self._watchdog.begin("output", ())
         self._reporter.flush()
-        if error is not None:
-            raise error
 
-    def _close(self, output: Output) -> None:
+    def _close_sink(self, output: Output) -> None:
         """Closes a sink and catches every error, so that the other sinks are closed too."""
         try:
             output.sink.close()

@@ -1,6 +1,6 @@
 """Records since when each stage works on which frames, to detect a stuck stage."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from inspector.core.clock import now_ns
 from inspector.core.errors import StageError
@@ -16,12 +16,16 @@ class Watchdog:
 
     def __init__(self, limit_s: float | None) -> None:
         self._limit_s = limit_s
-        self._busy: dict[str, tuple[tuple[int, ...], int]] = {}
+        self._busy: dict[str, tuple[tuple[int, ...], int, int]] = {}
 
-    def begin(self, stage: str, frame_ids: Iterable[int]) -> int:
-        """Returns the start in monotonic nanoseconds."""
+    def begin(self, stage: str, frame_ids: Collection[int], *, held: int | None = None) -> int:
+        """Returns the start in monotonic nanoseconds.
+
+        frame_ids: the frames that the stage works on. held: number of frames in the stage, which is
+        larger if other frames wait there. None: no other frame waits.
+        """
         start_ns = now_ns()
-        self._busy[stage] = (tuple(frame_ids), start_ns)
+        self._busy[stage] = (tuple(frame_ids), start_ns, len(frame_ids) if held is None else held)
         return start_ns
 
     def end(self, stage: str) -> None:
@@ -32,12 +36,17 @@ class Watchdog:
         entry = self._busy.get(stage)
         return () if entry is None else entry[0]
 
+    def count_held(self, stage: str) -> int:
+        """The number of frames in the stage. 0 while it waits."""
+        entry = self._busy.get(stage)
+        return 0 if entry is None else entry[2]
+
     def find_stuck_stage(self) -> StageError | None:
         """The error for a stage that works for longer than its limit. None if there is none."""
         if self._limit_s is None:
             return None
         now = now_ns()
-        for stage, (frame_ids, since_ns) in list(self._busy.items()):
+        for stage, (frame_ids, since_ns, _) in list(self._busy.items()):
             limit_s = self._limit_s * max(1, len(frame_ids))
             if (now - since_ns) / 1e9 > limit_s:
                 return StageError(stage, frame_ids, TimeoutError(f"no result after {limit_s:g} s"))

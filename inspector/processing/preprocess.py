@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 from engines.resize import Resizer
 from engines.spec import EngineSpec
-from inspector.core.types import Frame, ModelInput
+from inspector.core.errors import CalibrationSizeError, FrameError
+from inspector.core.types import Cause, Frame, ModelInput
 
 
 class Preprocess:
     """Resizes frames for one engine. See Resizer for `warnings`.
 
-    check_size: called with the frame size whenever it changes. It raises if the size is wrong.
+    check_size: called with the frame size when it changes. It raises CalibrationSizeError for a
+    wrong size. The first frame ends the run then. A later one is an ERROR frame of cause `size`.
     """
 
     def __init__(
@@ -18,12 +20,18 @@ class Preprocess:
     ) -> None:
         self._resize = Resizer(spec)
         self._check_size = check_size
-        self._seen_hw: tuple[int, int] | None = None
+        self._right_hw: tuple[int, int] | None = None
         self.warnings = self._resize.warnings
 
     def __call__(self, frame: Frame) -> ModelInput:
-        if self._check_size is not None and frame.frame_hw != self._seen_hw:
-            self._check_size(frame.frame_hw)
-            self._seen_hw = frame.frame_hw
+        """Raises CalibrationSizeError or FrameError."""
+        if self._check_size is not None and frame.frame_hw != self._right_hw:
+            try:
+                self._check_size(frame.frame_hw)
+            except CalibrationSizeError as exc:
+                if self._right_hw is None:
+                    raise
+                raise FrameError(str(exc), Cause.SIZE) from exc
+            self._right_hw = frame.frame_hw
         pixels, to_frame = self._resize(frame.image)
         return ModelInput(frame, pixels, to_frame)

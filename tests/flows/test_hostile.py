@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
 import pytest
@@ -62,18 +61,25 @@ def test_a_file_name_that_is_not_utf8_is_logged(inspect: Inspect, tmp_path: Path
     assert len(result.records) == 3
 
 
-def test_frames_before_a_frame_of_another_size_get_verdicts(
-    inspect: Inspect, tmp_path: Path
+@pytest.mark.parametrize("other", [0, 2])
+def test_only_a_first_frame_of_another_size_than_the_calibration_ends_the_run(
+    inspect: Inspect, tmp_path: Path, other: int
 ) -> None:
-    folder = write_pictures(tmp_path / "in", [good_picture(i) for i in range(4)])
-    cv2.imwrite(str(folder / "004.png"), good_picture(4, (100, 100)))
+    pictures = [good_picture(i, (100, 100) if i == other else HW) for i in range(5)]
+    folder = write_pictures(tmp_path / "in", pictures)
     cal = tmp_path / "cal.yaml"
     size = ["--frame-size", f"{HW[1]}x{HW[0]}", "--out", str(cal)]
     assert calibrate(["scale", "--mm-per-px", "0.5", *size]) == 0
     result = inspect(folder, None, *FAKE, "--calibration", str(cal))
-    assert result.code == 5
-    assert [r["frame_id"] for r in result.records] == [0, 1, 2, 3]
-    assert result.summary["captured"] == result.summary["inspected"] + result.summary["dropped"]
+    if other == 0:
+        assert result.code == 5
+        return
+    assert result.code == 0
+    assert [r["cause"] for r in result.records] == [None, None, "size", None, None]
+    assert result.records[2]["verdict"] == "ERROR"
+    assert "256x192 pixels, but the frames have 100x100" in result.records[2]["error"]
+    assert result.summary["errored_by_cause"]["size"] == 1
+    assert (result.summary["captured"], result.summary["inspected"]) == (5, 4)
 
 
 def test_a_run_without_a_verdict_fails(

@@ -67,6 +67,7 @@ def test_after_a_third_ctrl_c_during_a_batch_the_counts_add_up(
     monkeypatch.setattr(FakeEngine, "_run", run_slowly)
     result = inspect(clip, None, *FAKE, "--set", "engine.batch=8")
     keys.join()
-    assert result.code == 130
+    assert result.code == result.summary["exit_code"] == 130
+    assert (result.summary["status"], result.summary["error"]) == ("stopped", None)
     counted = sum(result.summary[name] for name in ("inspected", "dropped", "errored"))
     assert result.summary["captured"] == counted > 0

@@ -10,6 +10,7 @@ import numpy as np
 
 from inspector.core.arrays import Image, Map, freeze
 from inspector.core.clock import now_ns
+from inspector.core.events import VerdictEvent
 from inspector.core.geometry import Affine
 from inspector.core.protocols import Picture
 from inspector.core.types import (
@@ -124,6 +125,22 @@ class ListSink:
     @property
     def frame_ids(self) -> list[int]:
         return [i.frame_id for i in self.inspections]
+
+
+class Announced(ListSink):
+    """Stores each verdict with the number of inspections that were written before it."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        super().__init__()
+        self.verdicts: list[VerdictEvent] = []
+        self.written_before: list[int] = []
+        self._announce_failure = failure
+
+    def announce(self, verdict: VerdictEvent) -> None:
+        if self._announce_failure is not None:
+            raise self._announce_failure
+        self.verdicts.append(verdict)
+        self.written_before.append(len(self.inspections))
 
 
 def preprocess(frame: Frame) -> ModelInput:

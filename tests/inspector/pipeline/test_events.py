@@ -9,11 +9,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pipeline_rig import ListSink, ListSource, RigEngine, bad, frame, judge, make_pipeline, run
+from pipeline_rig import (
+    Announced,
+    ListSink,
+    ListSource,
+    RigEngine,
+    bad,
+    frame,
+    judge,
+    make_pipeline,
+    run,
+)
 from record_schema import check_log
 
 from inspector.core.errors import FrameError, InspectorError, SinkError, StageError, UnjudgedError
-from inspector.core.events import DefectClosed, Event, VerdictEvent
+from inspector.core.events import DefectClosed, Event
 from inspector.core.types import Cause, EngineOutput, Inspection, Verdict
 from inspector.outputs.json_log import JsonLogSink, read_log
 from inspector.pipeline.stages import Output
@@ -59,6 +69,15 @@ class FailRuns:
         return [event]
 
 
+class ClosesAtTheEnd(FailRuns):
+    """All FAIL frames of the run are one defect."""
+
+    def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
+        if inspection.verdict is Verdict.FAIL:
+            self._fails.append(inspection)
+        return inspection, ()
+
+
 class EventList(ListSink):
     """Stores events and inspections in their order."""
 
@@ -77,22 +96,6 @@ class EventList(ListSink):
             raise SinkError("full")
         self.events.append(event)
         self.order.append(event.type)
-
-
-class Announced(ListSink):
-    """Stores each verdict with the number of inspections that were written before it."""
-
-    def __init__(self, failure: Exception | None = None) -> None:
-        super().__init__()
-        self.verdicts: list[VerdictEvent] = []
-        self.written_before: list[int] = []
-        self._announce_failure = failure
-
-    def announce(self, verdict: VerdictEvent) -> None:
-        if self._announce_failure is not None:
-            raise self._announce_failure
-        self.verdicts.append(verdict)
-        self.written_before.append(len(self.inspections))
 
 
 class Waiting(ListSink):
@@ -189,23 +192,29 @@ def test_open_events_are_written_when_the_run_is_aborted() -> None:
 
 def test_open_events_are_written_when_too_many_frames_are_errors() -> None:
     events = EventList()
-
-    class Open(FailRuns):
-        def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
-            if inspection.verdict is Verdict.FAIL:
-                self._fails.append(inspection)
-            return inspection, ()
-
     items = [frame(0), bad(1), bad(2), frame(3)]
     pipeline = make_pipeline(
         *(ListSource(items), [events], RigEngine(lambda _: 1.0)),
-        event_stages=[Open()],
+        event_stages=[ClosesAtTheEnd()],
         max_errored_in_a_row=2,
     )
     pipeline.start()
     with pytest.raises(UnjudgedError):
         pipeline.finish()
     assert events.order == ["frame 0", "frame 1", "frame 2", "defect_closed"]
+
+
+def test_an_error_at_the_end_does_not_replace_the_first_error() -> None:
+    items = [frame(0), bad(1), bad(2)]
+    pipeline = make_pipeline(
+        *(ListSource(items), [EventList(fail_at_event=0)], RigEngine(lambda _: 1.0)),
+        event_stages=[ClosesAtTheEnd()],
+        max_errored_in_a_row=2,
+    )
+    pipeline.start()
+    with pytest.raises(UnjudgedError):
+        pipeline.finish()
+    assert pipeline.stats.balanced
 
 
 def test_a_stage_that_hangs_at_the_end_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

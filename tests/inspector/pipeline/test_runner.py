@@ -1,5 +1,6 @@
 """Tests of a run without failures, and of stop, abort and pause."""
 
+import threading
 import time
 
 import numpy as np
@@ -71,6 +72,50 @@ def test_a_pause_after_stop_is_ignored() -> None:
     pipeline.pause(True)
     pipeline.finish()
     assert pipeline.stats.balanced
+
+
+def test_nothing_is_captured_between_open_and_start() -> None:
+    sink = ListSink()
+    pipeline = make_pipeline(ListSource(frame(i) for i in range(5)), [sink])
+    pipeline.open()
+    assert pipeline.reporting
+    assert not pipeline.wait(0.05)
+    assert pipeline.stats.captured == 0
+    pipeline.start()
+    pipeline.finish()
+    assert sink.frame_ids == list(range(5))
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_a_pipeline_that_is_stopped_before_its_start_captures_nothing(opened: bool) -> None:
+    sink, engine = ListSink(), RigEngine()
+    pipeline = make_pipeline(ListSource(frame(i) for i in range(5)), [sink], engine)
+    if opened:
+        pipeline.open()
+    pipeline.stop()
+    pipeline.open()
+    pipeline.start()
+    pipeline.finish()
+    assert pipeline.stats.captured == 0
+    assert sink.closed == engine.closed == opened
+    assert not stage_threads()
+
+
+def test_an_abort_ends_the_wait_for_an_engine() -> None:
+    release = threading.Event()
+
+    def open_slowly() -> RigEngine:
+        release.wait(20)
+        return RigEngine()
+
+    pipeline = make_pipeline(ListSource([]), [ListSink()], stages={"open_engine": open_slowly})
+    pipeline.open(while_waiting=pipeline.abort)
+    assert not pipeline.reporting
+    assert not release.is_set()
+    release.set()
+    pipeline.start()
+    pipeline.finish()
+    assert pipeline.stats.captured == 0
 
 
 def test_stop_inspects_the_captured_frames() -> None:

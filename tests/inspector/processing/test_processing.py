@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from loguru import logger
 
+from calibration.scale import from_scale
 from engines.resize import to_input
 from engines.spec import EngineSpec, ResizeRule, ThresholdRule
 from inspector.core.arrays import freeze
@@ -30,6 +31,9 @@ SPEC = EngineSpec(
     display_range=(0.0, 1.0),
     graph_hash="",
 )
+
+
+CALIBRATION = from_scale(0.5, (720, 1280))
 
 
 def frame(height: int, width: int) -> Frame:
@@ -90,20 +94,21 @@ def test_a_frame_too_small_for_the_crop_is_an_error_of_that_frame() -> None:
     assert caught.value.cause is Cause.SIZE
 
 
-def test_every_new_frame_size_is_checked() -> None:
-    seen: list[tuple[int, int]] = []
+def test_a_first_frame_of_another_size_than_the_calibration_ends_the_run() -> None:
+    preprocess = Preprocess(SPEC, CALIBRATION.check)
+    for _ in range(2):
+        with pytest.raises(CalibrationSizeError, match=r"1280x720.*1280x721"):
+            preprocess(frame(721, 1280))
 
-    def check(frame_hw: tuple[int, int]) -> None:
-        seen.append(frame_hw)
-        if frame_hw != (720, 1280):
-            raise CalibrationSizeError("no")
 
-    preprocess = Preprocess(SPEC, check)
+def test_a_later_frame_of_another_size_is_an_error_of_that_frame() -> None:
+    preprocess = Preprocess(SPEC, CALIBRATION.check)
     preprocess(frame(720, 1280))
-    preprocess(frame(720, 1280))
-    with pytest.raises(CalibrationSizeError):
-        preprocess(frame(721, 1280))
-    assert seen == [(720, 1280), (721, 1280)]
+    for _ in range(2):
+        with pytest.raises(FrameError, match=r"1280x720.*1280x721") as caught:
+            preprocess(frame(721, 1280))
+        assert caught.value.cause is Cause.SIZE
+    assert preprocess(frame(720, 1280)).pixels.shape == (256, 448, 3)
 
 
 def defect(**values: Any) -> Defect:
