@@ -11,7 +11,7 @@ from loguru import logger
 from inspector.config import DEFAULT_FILE, load_config, parse_setting
 from inspector.console import write_screen_line
 from inspector.core.errors import InspectorError
-from inspector.logs import open_missing_streams, start_logging
+from inspector.logs import log_to_screen, open_missing_streams, start_logging
 from inspector.run import share_heaps
 from inspector.session import INTERRUPTED, Session
 from inspector.sources.uri import mask_secrets
@@ -33,6 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command and returns its exit code; docs/exit-codes.md lists the codes. argv: without
     the name of the program."""
     open_missing_streams()
+    # Until the configuration is read, the first handler of loguru would show tracebacks.
+    log_to_screen(write_screen_line)
     share_heaps()
     try:
         arguments = _make_parser().parse_args(argv)
