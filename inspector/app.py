@@ -8,6 +8,7 @@ from typing import Any
 
 from loguru import logger
 
+from inspector.command_line import CommandParser, ShowVersion
 from inspector.config import DEFAULT_FILE, load_config, parse_setting
 from inspector.console import write_screen_line
 from inspector.core.errors import InspectorError
@@ -55,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=_program_name(),
         description="Inspects every frame of a video, a camera or a folder of pictures with an "
         "engine and writes the results. Every option is also a key of the configuration.",
@@ -93,6 +94,7 @@ def _make_parser() -> argparse.ArgumentParser:
         metavar="KEY.PATH=VALUE",
         help="set a key of config.yaml",
     )
+    parser.add_argument("--version", action=ShowVersion)
     return parser
 
 

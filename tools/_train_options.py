@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from inspector.command_line import CommandParser
 from learning.datasets.layouts import LAYOUTS
 from learning.methods.registry import trained_methods, trainer_class
 from learning.options import option_fields
@@ -19,7 +20,7 @@ MAX_PICTURES: Final = 1000
 
 def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
     """With the options of the method that argv names."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program("train"),
         description="Train an engine from pictures of good product. Run the same command again to "
         "resume a training that was stopped.",

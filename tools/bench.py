@@ -18,6 +18,7 @@ from engines.opening import BACKENDS, DEVICES
 from engines.spec_file import read_engine
 from evaluation.runtime_timing import Measured, Unavailable, list_candidates, time_runtimes
 from evaluation.terminal_tables import runtime_lines, unavailable_lines
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError, EngineError, SpecError
 from inspector.core.files import write_whole
 from tools._argument_types import out_file
@@ -65,7 +66,7 @@ def _count_cost(path: Path, model: onnx.ModelProto) -> Cost | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program("bench"),
         description="Time engines on the installed runtimes. Each runtime has a separate process, "
         "and they are timed alternately. Ratios are to the first row. If other programs use the "

@@ -10,6 +10,7 @@ from calibration.scale import from_scale
 from calibration.store import save_calibration
 from calibration.two_point import from_two_points
 from engines.pictures import decode_picture
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from tools._argument_types import frame_size, out_file, squares
 from tools._cli import guarded, program
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=program("calibrate"), description=__doc__)
+    parser = CommandParser(prog=program("calibrate"), description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="scale|two-point|board")
 
     scale = commands.add_parser("scale", help="the scale is known")

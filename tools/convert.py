@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engines.parity import TOLERANCES
 from engines.spec_file import read_spec
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from inspector.engine_check import make_ruler
 from inspector.measure.options import MeasureOptions
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program("convert"),
         description="Make a second engine file that computes its backbone and stores its bank in "
         "half precision. It is checked against the reference of the first file and keeps its "

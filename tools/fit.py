@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.spec_file import file_hash
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from learning import fit
 from learning.classes import fit_classes, refuse_failed, table
@@ -103,7 +104,7 @@ def _only(data: tuple[ClassData, ...]) -> ClassData:
 
 def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     """With the options of the method that argv names; help without one shows no method's."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program("fit"),
         description="Fit an engine from pictures of good product.",
         epilog="--method NAME --help shows the options of a method.",

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from learning.importing import ImportRequest, import_checkpoint
 from learning.methods.registry import imported_methods, importer_class
@@ -54,7 +55,7 @@ def _request(arguments: argparse.Namespace) -> ImportRequest:
 
 def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     """With the options of the method that argv names."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program("import-checkpoint"),
         description=__doc__,
         epilog="--method NAME --help shows the options of a method.",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engines.spec import EngineSpec
 from engines.spec_file import read_engine, write_engine
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError, EngineError
 from learning.thresholds.changing import read_left_out, refit_thresholds, set_by_hand, try_rules
 from learning.thresholds.choosing import count_failing, independent_parts
@@ -39,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program("threshold"),
         description="Show the thresholds of an engine and how they were chosen, or change them.",
         allow_abbrev=False,
