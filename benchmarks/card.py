@@ -19,7 +19,7 @@ from inspector.core.errors import EngineError
 from learning.backbones.features import FeatureExtractor
 from learning.backbones.zoo import DEFAULT, resolve
 from learning.finishing import make_engine
-from learning.job import EngineOptions
+from learning.job import MakeOptions
 from learning.methods.glass.method import Glass, trained_glass
 from learning.methods.glass.model import Checkpoint
 from learning.methods.registry import fitted_methods
@@ -73,7 +73,7 @@ def _make_glass(out: Path) -> Path:
     if out.exists():
         return out
     normals = from_folder(clips.normal(), input_hw=SIZE)
-    options = EngineOptions("glass", Glass(), resolve(DEFAULT))
+    options = MakeOptions("glass", Glass(), resolve(DEFAULT))
     with FeatureExtractor(options.backbone, layers=("stride8", "stride16")) as extractor:
         model = trained_glass(_random_networks(), extractor, SIZE)
     make_engine(model, normals, options, out, lambda *_: None)

@@ -13,7 +13,7 @@ from learning.datasets.types import Sample
 from learning.metrics.aupimo import NormalScores, SharedRates, mean
 from learning.metrics.pixel_bootstrap import PixelBootstrap
 from learning.metrics.pixels import LIMIT, PixelCurve
-from learning.metrics.regions import Place, Region, Size, measure_regions
+from learning.metrics.regions import Place, SizeGroup, TruthRegion, measure_regions
 from learning.metrics.value import Metric
 
 MIN_DISTINCT_SCORES: Final = 1 << 16
@@ -36,8 +36,8 @@ class ClassCounts:
         self.pictures: list[PictureResult] = []
         self.good_pixels = PixelCurve()
         self.kind_pixels = {kind: PixelCurve(limit) for kind in kinds}
-        self.regions: Counter[Size | Place] = Counter()
-        self.regions_found: Counter[Size | Place] = Counter()
+        self.regions: Counter[SizeGroup | Place] = Counter()
+        self.regions_found: Counter[SizeGroup | Place] = Counter()
         self.fitted: list[str] = []
         self.settings = settings
         self.bootstrap = PixelBootstrap(
@@ -60,7 +60,7 @@ class ClassCounts:
         if picture.fitted:
             self.fitted.append(picture.sample.name)
         note = _exclusion_reason(picture)
-        regions: list[Region] = []
+        regions: list[TruthRegion] = []
         if picture.truth is not None and note is None:
             regions = self._add_pixels(picture, picture.truth.mask)
         self.pictures.append(self._picture_result(picture, note, regions))
@@ -74,7 +74,7 @@ class ClassCounts:
         values = [self._aupimo[p.name] for p in pictures if p.name in self._aupimo]
         return mean(values, seed=self.settings.seed)
 
-    def _add_pixels(self, picture: ScoredPicture, truth: Mask) -> list[Region]:
+    def _add_pixels(self, picture: ScoredPicture, truth: Mask) -> list[TruthRegion]:
         """Counts the pixels and regions of a picture and returns its regions."""
         sample, anomaly_map = picture.sample, picture.anomaly_map
         curve = self.kind_pixels[sample.kind] if sample.defective else self.good_pixels
@@ -86,7 +86,7 @@ class ClassCounts:
         self._add_aupimo(picture, truth)
         for region in regions:
             self.regions.update((region.size, region.place))
-            if region.found:
+            if region.detected:
                 self.regions_found.update((region.size, region.place))
         return regions
 
@@ -100,7 +100,7 @@ class ClassCounts:
         self._aupimo[name] = self._normal_rates.aupimo(picture.anomaly_map, truth, self._inspected)
 
     def _picture_result(
-        self, picture: ScoredPicture, note: str | None, regions: list[Region]
+        self, picture: ScoredPicture, note: str | None, regions: list[TruthRegion]
     ) -> PictureResult:
         anomaly_map, truth = picture.anomaly_map, picture.truth
         values = anomaly_map if self._inspected is None else anomaly_map[self._inspected]
@@ -111,7 +111,7 @@ class ClassCounts:
             score=picture.score,
             peak=float(values.max()),
             regions=len(regions),
-            regions_found=sum(region.found for region in regions),
+            regions_found=sum(region.detected for region in regions),
             vanished=0 if truth is None else truth.vanished,
             outside=0 if truth is None else truth.outside,
             aupimo=aupimo.value if aupimo is not None and aupimo.defined else None,

@@ -27,16 +27,16 @@ from learning.datasets.types import TEST, ClassData, Sample
 MAX_NAMES: Final = 5
 """Picture names in one warning."""
 
-Progress = Callable[[str, int, int], None]
+ClassProgress = Callable[[str, int, int], None]
 """Called with the name of the class, the number of pictures since the last call, and the total."""
 
 
 def no_progress(name: str, done: int, total: int) -> None:
-    """A Progress that does nothing."""
+    """A ClassProgress that does nothing."""
 
 
 def evaluate_class(
-    engine_path: Path, data: ClassData, settings: Settings, *, progress: Progress = no_progress
+    engine_path: Path, data: ClassData, settings: Settings, *, progress: ClassProgress = no_progress
 ) -> ClassResult:
     """A picture that cannot be scored gets the verdict ERROR, and no metric counts it.
 
@@ -118,7 +118,7 @@ def _count_pictures(
     class_name: str,
     tests: Sequence[Sample],
     settings: Settings,
-    progress: Progress,
+    progress: ClassProgress,
 ) -> ClassCounts:
     counts = ClassCounts(engine.spec, tests, settings)
     engine.warm_up()

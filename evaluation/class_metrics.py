@@ -9,7 +9,6 @@ import numpy as np
 from evaluation.class_counts import ClassCounts
 from evaluation.provenance import Settings
 from evaluation.results import (
-    Curve,
     Histogram,
     KindResult,
     Metrics,
@@ -17,6 +16,7 @@ from evaluation.results import (
     PictureResult,
     Rate,
     RegionGroup,
+    ReportCurve,
     ResampledMetric,
     TestSelected,
     ThresholdResult,
@@ -28,7 +28,7 @@ from learning.metrics.curves import Floats, Steps, precision
 from learning.metrics.intervals import clopper_pearson
 from learning.metrics.pixel_bootstrap import PixelBootstrap
 from learning.metrics.pixels import FPR_LIMIT, PixelCurve
-from learning.metrics.regions import Place, Size
+from learning.metrics.regions import Place, SizeGroup
 from learning.metrics.value import Metric
 
 IMAGE_METRICS: Final = {
@@ -92,12 +92,12 @@ class ClassMetrics:
         return tuple(self._kind(kind) for kind in self._counts.kind_pixels)
 
     def sizes(self) -> tuple[RegionGroup, ...]:
-        return tuple(self._region_group(s, self._pixels.aupro(size=s)) for s in Size)
+        return tuple(self._region_group(s, self._pixels.aupro(size=s)) for s in SizeGroup)
 
     def places(self) -> tuple[RegionGroup, ...]:
         return tuple(self._region_group(p, self._pixels.aupro(place=p)) for p in Place)
 
-    def curves(self) -> tuple[Curve, ...]:
+    def curves(self) -> tuple[ReportCurve, ...]:
         """The curves that are defined."""
         curves = (
             *_roc_and_pr("image", self._image_steps),
@@ -122,7 +122,7 @@ class ClassMetrics:
         for name, statistic in PIXEL_METRICS.items():
             exact = getattr(self.figures, name).value
             if exact is not None:
-                values = self._bootstrap.centred(statistic, exact).tolist()
+                values = self._bootstrap.centre(statistic, exact).tolist()
                 resampled.append(ResampledMetric(name, tuple(map(_finite, values))))
         return tuple(resampled)
 
@@ -140,7 +140,7 @@ class ClassMetrics:
             figures=_metrics([*good, *defective], pixels, aupimo, counts.settings, None),
         )
 
-    def _region_group(self, group: Size | Place, aupro: Metric) -> RegionGroup:
+    def _region_group(self, group: SizeGroup | Place, aupro: Metric) -> RegionGroup:
         regions, regions_found = self._counts.regions[group], self._counts.regions_found[group]
         return RegionGroup(str(group), _rate(regions_found, regions), _to_metric_value(aupro))
 
@@ -222,38 +222,40 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _roc_and_pr(prefix: str, steps: Steps) -> tuple[Curve, ...]:
+def _roc_and_pr(prefix: str, steps: Steps) -> tuple[ReportCurve, ...]:
     """ROC and precision-recall curve; none without good or without defective scores."""
-    if not (steps.found.size and steps.found[-1] and steps.alarms[-1]):
+    if not (steps.detected.size and steps.detected[-1] and steps.alarms[-1]):
         return ()
     false_positive_rate = steps.alarms / steps.alarms[-1]
-    recall = steps.found / steps.found[-1]
+    recall = steps.detected / steps.detected[-1]
     return (
         _curve_from_zero(f"{prefix}_roc", false_positive_rate, recall, steps.thresholds),
-        _thin_curve(f"{prefix}_pr", recall, precision(steps.found, steps.alarms), steps.thresholds),
+        _thin_curve(
+            f"{prefix}_pr", recall, precision(steps.detected, steps.alarms), steps.thresholds
+        ),
     )
 
 
-def _overlap_curve(pixels: PixelCurve) -> Curve:
+def _overlap_curve(pixels: PixelCurve) -> ReportCurve:
     """Mean overlap per region over the false-positive rate, up to the limit of AUPRO."""
     line = pixels.pro_curve()
     end = int(np.searchsorted(line.x, FPR_LIMIT, side="right")) + 1
     return _curve_from_zero("pro", line.x[:end], line.y[:end], line.thresholds[:end])
 
 
-def _curve_from_zero(name: str, x: Floats, y: Floats, thresholds: Floats) -> Curve:
+def _curve_from_zero(name: str, x: Floats, y: Floats, thresholds: Floats) -> ReportCurve:
     """Adds the point (0, 0), above all scores."""
     return _thin_curve(name, np.append(0.0, x), np.append(0.0, y), np.append(np.inf, thresholds))
 
 
-def _thin_curve(name: str, x: Floats, y: Floats, thresholds: Floats) -> Curve:
+def _thin_curve(name: str, x: Floats, y: Floats, thresholds: Floats) -> ReportCurve:
     """Keeps at most MAX_POINTS points at even distances along the curve, with both ends."""
     index = np.arange(len(x))
     if len(x) > MAX_POINTS:
         distance = np.append(0.0, np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y))))
         targets = np.linspace(0, distance[-1], MAX_POINTS)
         index = np.unique(np.append(np.searchsorted(distance, targets), len(x) - 1))
-    return Curve(
+    return ReportCurve(
         name=name,
         x=tuple(x[index].tolist()),
         y=tuple(y[index].tolist()),
@@ -269,7 +271,7 @@ def _histogram(steps: Steps) -> Histogram:
     edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
     good, defective = (
         np.histogram(steps.thresholds, edges, weights=np.diff(counts, prepend=0.0))[0]
-        for counts in (steps.alarms, steps.found)
+        for counts in (steps.alarms, steps.detected)
     )
     return Histogram(
         edges=tuple(edges.tolist()),

@@ -44,7 +44,7 @@ class ComparedEngine:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class MetricDifference:
     """A metric of the engine `label` minus that of the first engine, on the same resamples.
 
     figure: name of the metric. value: None if it is undefined; then reason says why.
@@ -75,7 +75,7 @@ class ClassComparison:
 
     name: str
     engines: tuple[ComparedEngine, ...]
-    differences: tuple[Difference, ...]
+    differences: tuple[MetricDifference, ...]
     disagreements: tuple[Disagreement, ...]
     notes: tuple[str, ...]
 
@@ -104,7 +104,7 @@ def compare_class(
         ComparedEngine(label, result, engine_times.summarize(), engine_times.ratio)
         for label, result, engine_times in zip(labels, results, times, strict=True)
     )
-    differences: list[Difference] = []
+    differences: list[MetricDifference] = []
     for metric in COMPARED_METRICS:
         if metric in IMAGE_METRICS:
             differences += _image_differences(metric, engines, common, settings)
@@ -142,7 +142,7 @@ def _time_engines(paths: Sequence[Path], data: ClassData, settings: Settings) ->
 
 def _image_differences(
     metric: str, engines: Sequence[ComparedEngine], common: Sequence[str], settings: Settings
-) -> list[Difference]:
+) -> list[MetricDifference]:
     by_name = [{p.name: p for p in engine.result.pictures} for engine in engines]
     scores = [
         np.array([pictures[name].score for name in common], np.float64) for pictures in by_name
@@ -160,7 +160,7 @@ def _image_differences(
     return _against_first(metric, engines, pairs, reason)
 
 
-def _pixel_differences(metric: str, engines: Sequence[ComparedEngine]) -> list[Difference]:
+def _pixel_differences(metric: str, engines: Sequence[ComparedEngine]) -> list[MetricDifference]:
     results = [engine.result for engine in engines]
     values = [getattr(result.figures, metric) for result in results]
     resampled = [{item.name: item.values for item in result.resampled} for result in results]
@@ -170,7 +170,9 @@ def _pixel_differences(metric: str, engines: Sequence[ComparedEngine]) -> list[D
     if reason is None and not all(metric in by_metric for by_metric in resampled):
         reason = "the results were made without resamples"
     if reason is not None:
-        return [Difference(engine.label, metric, None, reason=reason) for engine in engines[1:]]
+        return [
+            MetricDifference(engine.label, metric, None, reason=reason) for engine in engines[1:]
+        ]
     exact = [Metric(value.value) for value in values]
     paired = np.array([by_metric[metric] for by_metric in resampled], np.float64)
     return _against_first(metric, engines, bootstrap.differences(exact, paired), None)
@@ -186,7 +188,7 @@ def _against_first(
     engines: Sequence[ComparedEngine],
     pairs: Sequence[bootstrap.Difference],
     reason: str | None,
-) -> list[Difference]:
+) -> list[MetricDifference]:
     """pairs: the first minus the second engine of each pair, so the signs are changed."""
     differences = []
     for pair in pairs:
@@ -195,12 +197,12 @@ def _against_first(
         label = engines[pair.second].label
         if math.isnan(pair.value):
             reason = reason or "the metric is undefined"
-            differences.append(Difference(label, metric, None, reason=reason))
+            differences.append(MetricDifference(label, metric, None, reason=reason))
             continue
         # 0 - x, because -x turns 0 into a negative zero.
         interval = pair.interval and (0 - pair.interval[1], 0 - pair.interval[0])
         p = pair.p if math.isfinite(pair.p) else None
-        differences.append(Difference(label, metric, 0 - pair.value, interval, p))
+        differences.append(MetricDifference(label, metric, 0 - pair.value, interval, p))
     return differences
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from evaluation.class_evaluation import Progress, evaluate_class, no_progress
+from evaluation.class_evaluation import ClassProgress, evaluate_class, no_progress
 from evaluation.comparison import ClassComparison, ComparedEngine, Comparison, compare_class
 from evaluation.provenance import Settings, find_provenance
 from evaluation.result_files import METRICS, find_reusable, write_class, write_dataset, write_json
@@ -85,7 +85,7 @@ def evaluate_dataset(
     out: Path,
     settings: Settings,
     *,
-    progress: Progress = no_progress,
+    progress: ClassProgress = no_progress,
     on_result: ResultHandler = lambda job, result, reused: None,
 ) -> DatasetResult:
     """Writes out/<class>/metrics.json after each class, and out/metrics.json and out/metrics.csv at
@@ -123,7 +123,7 @@ def compare_dataset(
     out: Path,
     settings: Settings,
     *,
-    progress: Progress = no_progress,
+    progress: ClassProgress = no_progress,
 ) -> Comparison:
     """Evaluates each engine into out/<label>, compares their results, writes out/compare.json.
 
@@ -173,7 +173,7 @@ def summarize_comparison(comparison: Comparison) -> dict[str, Any]:
 
 
 def _evaluate_or_reuse(
-    job: Job, folder: Path, settings: Settings, progress: Progress
+    job: Job, folder: Path, settings: Settings, progress: ClassProgress
 ) -> tuple[ClassResult, bool]:
     """The result, and whether it was reused."""
     if not os.path.isfile(job.engine):
@@ -188,7 +188,7 @@ def _evaluate_or_reuse(
     return result, False
 
 
-def _add_label(progress: Progress, label: str) -> Progress:
+def _add_label(progress: ClassProgress, label: str) -> ClassProgress:
     return lambda name, done, total: progress(f"{label} {name}", done, total)
 
 

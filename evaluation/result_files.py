@@ -21,7 +21,7 @@ METRICS: Final = "metrics.json"
 TABLE: Final = "metrics.csv"
 PICTURES: Final = "pictures.csv"
 
-Row = dict[str, Any]
+TableRow = dict[str, Any]
 
 
 def write_class(folder: Path, result: ClassResult) -> None:
@@ -97,7 +97,7 @@ def _summarize_class(result: ClassResult) -> dict[str, Any]:
     return {"name": result.name, "made_utc": result.made_utc, "warnings": result.warnings} | parts
 
 
-def _csv(rows: Sequence[Row]) -> str:
+def _csv(rows: Sequence[TableRow]) -> str:
     """A column that a later row lacks is empty there."""
     header = list(rows[0]) if rows else []
     cells = [[row.get(column) for column in header] for row in rows]
@@ -105,9 +105,9 @@ def _csv(rows: Sequence[Row]) -> str:
     return "".join(map(csv_row, table)) if rows else ""
 
 
-def _class_row(result: ClassResult) -> Row:
+def _class_row(result: ClassResult) -> TableRow:
     data, at, latency = result.data, result.at_threshold, result.latency
-    row: Row = {
+    row: TableRow = {
         "class": result.name,
         "engine": result.engine.file,
         "method": result.engine.method,
@@ -132,5 +132,5 @@ def _class_row(result: ClassResult) -> Row:
     }
 
 
-def _mean_row(result: DatasetResult) -> Row:
+def _mean_row(result: DatasetResult) -> TableRow:
     return {"class": "mean"} | {mean.name: mean.value for mean in result.means}

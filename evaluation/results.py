@@ -116,7 +116,7 @@ class RegionGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class ReportCurve:
     """A curve of a chart, reduced to a few hundred points with rising x.
 
     thresholds: the score at each point, None for the point above all scores; empty if the curve has
@@ -227,7 +227,7 @@ class ClassResult:
     kinds: tuple[KindResult, ...]
     sizes: tuple[RegionGroup, ...]
     places: tuple[RegionGroup, ...]
-    curves: tuple[Curve, ...]
+    curves: tuple[ReportCurve, ...]
     score_histogram: Histogram
     pixel_histogram: Histogram | None
     resampled: tuple[ResampledMetric, ...]

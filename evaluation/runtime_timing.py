@@ -83,7 +83,7 @@ class Timing:
 
 
 @dataclass(slots=True)
-class Measured:
+class MeasuredCandidate:
     """A candidate that could be opened.
 
     checked: whether it was compared with golden pictures of its file. first_frame_ms: time from
@@ -105,7 +105,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Unavailable:
+class UnavailableCandidate:
     """A candidate that could not be opened."""
 
     candidate: Candidate
@@ -150,22 +150,22 @@ def time_runtimes(
     batches: Sequence[int],
     seconds: float,
     costs: Mapping[Path, Cost],
-) -> tuple[list[Measured], list[Unavailable]]:
+) -> tuple[list[MeasuredCandidate], list[UnavailableCandidate]]:
     """Times each candidate at each batch size for `seconds`.
 
     costs: engine file -> its cost. Raises EngineError if a candidate fails after it was opened
     once.
     """
-    measured: list[Measured] = []
-    unavailable: list[Unavailable] = []
+    measured: list[MeasuredCandidate] = []
+    unavailable: list[UnavailableCandidate] = []
     for candidate in candidates:
         with _start_worker(candidate) as worker:
             answer = worker.read_answer()
         if "refused" in answer:
-            unavailable.append(Unavailable(candidate, answer["refused"]))
+            unavailable.append(UnavailableCandidate(candidate, answer["refused"]))
             continue
         measured.append(
-            Measured(
+            MeasuredCandidate(
                 candidate=candidate,
                 running_on=answer["running_on"],
                 precision=answer["precision"],
@@ -190,7 +190,7 @@ def time_runtimes(
 
 
 def _time_batch(
-    workers: Sequence["_Worker"], measured: Sequence[Measured], batch: int, seconds: float
+    workers: Sequence["_Worker"], measured: Sequence[MeasuredCandidate], batch: int, seconds: float
 ) -> None:
     """Adds a Timing to each of `measured`."""
     rounds: list[list[dict[str, Any]]] = [[] for _ in workers]
@@ -204,7 +204,7 @@ def _time_batch(
 
 
 def _timing(
-    measured: Measured,
+    measured: MeasuredCandidate,
     batch: int,
     rounds: list[dict[str, Any]],
     first_rounds: list[dict[str, Any]],

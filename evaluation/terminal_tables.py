@@ -9,7 +9,7 @@ from evaluation.comparison import (
     ClassComparison,
     ComparedEngine,
     Comparison,
-    Difference,
+    MetricDifference,
 )
 from evaluation.result_files import PICTURES
 from evaluation.results import (
@@ -22,7 +22,7 @@ from evaluation.results import (
     Rate,
     mean_metric,
 )
-from evaluation.runtime_timing import Measured, Timing, Unavailable
+from evaluation.runtime_timing import MeasuredCandidate, Timing, UnavailableCandidate
 
 TITLES: Final = {
     "image_auroc": "image AUROC",
@@ -104,7 +104,7 @@ def comparison_lines(comparison: Comparison) -> list[str]:
     return lines
 
 
-def runtime_lines(measured: Sequence[Measured]) -> list[str]:
+def runtime_lines(measured: Sequence[MeasuredCandidate]) -> list[str]:
     """A table with a row per runtime and batch size; empty if nothing was measured."""
     if not measured:
         return []
@@ -120,7 +120,7 @@ def runtime_lines(measured: Sequence[Measured]) -> list[str]:
     return [head, *rows]
 
 
-def unavailable_lines(unavailable: Sequence[Unavailable]) -> list[str]:
+def unavailable_lines(unavailable: Sequence[UnavailableCandidate]) -> list[str]:
     """A line for each runtime and reason, with the engines that it is true for."""
     engines: dict[tuple[str, str], list[str]] = {}
     for each in unavailable:
@@ -132,7 +132,7 @@ def unavailable_lines(unavailable: Sequence[Unavailable]) -> list[str]:
     ]
 
 
-def _runtime_row(measured: Measured, timing: Timing, width: int, has_gpu: bool) -> str:
+def _runtime_row(measured: MeasuredCandidate, timing: Timing, width: int, has_gpu: bool) -> str:
     low, middle, high = timing.ratio
     limit_share = None
     if timing.gpu_ms is not None and timing.least_gpu_ms is not None:
@@ -187,7 +187,7 @@ def _engine_row(engine: ComparedEngine, width: int) -> list[str]:
     ]
 
 
-def _difference_text(difference: Difference) -> str:
+def _difference_text(difference: MetricDifference) -> str:
     title = f"{difference.label}: {TITLES[difference.figure]}"
     if difference.value is None:
         return f"{title} undefined: {difference.reason}"

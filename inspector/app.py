@@ -12,10 +12,10 @@ from inspector.command_line import CommandParser, ShowVersion
 from inspector.config import DEFAULT_FILE, load_config, parse_setting
 from inspector.console import write_screen_line
 from inspector.core.errors import InspectorError
+from inspector.core.secrets import mask_secrets
 from inspector.logs import log_to_screen, open_missing_streams, start_logging
 from inspector.run import share_heaps
 from inspector.session import INTERRUPTED, Session
-from inspector.sources.uri import mask_secrets
 
 FLAGS = {
     "source": "source.uri",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, NoReturn
 
-from inspector.sources.uri import mask_secrets
+from inspector.core.secrets import mask_secrets
 
 DISTRIBUTION: Final = "line-inspector"
 USAGE_ERROR: Final = 2

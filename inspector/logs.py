@@ -11,7 +11,7 @@ from loguru import logger
 
 from inspector.core.errors import ConfigError
 from inspector.core.schema import AtLeastOne, OneOf, Positive
-from inspector.sources.uri import mask_secrets
+from inspector.core.secrets import mask_secrets
 
 if TYPE_CHECKING:
     from loguru import Record

@@ -11,13 +11,13 @@ from typing import Any, Final
 from inspector.core.clock import utc_now
 from inspector.core.errors import InspectorError
 from inspector.core.protocols import Source
+from inspector.core.secrets import mask_secrets
 from inspector.core.types import RunInfo
 from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs.folder import write_summary
 from inspector.outputs.queued import QueuedOutput
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
-from inspector.sources.uri import mask_secrets
 
 HEAPS: Final = 2
 """Number of heaps that all threads share."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from engines.spec import Roi
     from learning.job import EngineResult, Progress
     from learning.normals import Size
-    from learning.reading import Pictures
+    from learning.reading import NormalPictures
     from learning.thresholds.folds import Scheme
     from learning.thresholds.rules import Rule
     from learning.training import Trainer, TrainingResult, Watch
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def fit(
-    pictures: "Pictures",
+    pictures: "NormalPictures",
     method: str = "rad",
     out: str | Path = "engine.onnx",
     *,
@@ -138,7 +138,7 @@ def train(
     is missing, ConfigError for a folder that holds another training, and what `fit` raises.
     """
     from engines.spec_file import file_hash
-    from learning.job import EngineOptions
+    from learning.job import MakeOptions
     from learning.methods.registry import trained_methods, trainer_class
     from learning.options import parse_options
     from learning.thresholds.rules import Rule
@@ -161,7 +161,7 @@ def train(
             paper_protocol=paper_protocol,
         )
     folder, scorer = Path(out), trainer.scorer
-    engine_options = EngineOptions(
+    engine_options = MakeOptions(
         name=name or folder.resolve().name,
         method=scorer,
         backbone=scorer.find_backbone(None if backbone is None else str(backbone)),

@@ -23,7 +23,8 @@ from inspector.core.errors import ParityError
 PICTURES: Final = 32
 
 BATCHES: Final = (1, 2, 7)
-"""Sizes of the batches that the engine gets in turn: its graph must not depend on them."""
+"""Sizes of the batches that the engine gets one after the other. Its graph must not depend on them.
+"""
 
 PART: Final = 8
 PART_PIXELS: Final = 1 << 21
@@ -45,9 +46,10 @@ Reference = Callable[[slice], Outputs]
 class Parity:
     """Largest absolute differences between engine and reference.
 
-    decision_flips: pictures that pass by one and fail by the other at the image threshold. They
-    are only counted, because their scores lie within score_max_abs of it. spots: pictures that had
-    a dark spot painted on them. spots_found: those of them that reach the image threshold.
+    decision_flips: pictures with another verdict by the engine than by the reference, at the image
+    threshold. They are only counted, because their scores differ from it by score_max_abs at most.
+    spots: pictures that had a dark spot painted on them. spots_found: those of them that reach the
+    image threshold.
     """
 
     pictures: int
@@ -149,8 +151,8 @@ def compare_outputs(
 def measure_differences(
     outputs: Outputs, reference: Reference, *, limit: float, tolerance: float, least: float = 0.0
 ) -> Parity:
-    """The same figures as `compare_outputs`, but nothing is refused. tolerance: as a share of the
-    largest value, or of `least` if that is larger."""
+    """The same figures as `compare_outputs`, without an error for large differences. tolerance: as
+    a share of the largest value, or of `least` if that is larger."""
     maps, scores = outputs
     right_scores, differences, largest = [], [], least
     for part in _parts(outputs):
@@ -158,7 +160,7 @@ def measure_differences(
         largest = max(largest, float(np.abs(right_map).max()), float(np.abs(right_score).max()))
         differences.append(np.abs(maps[part] - right_map).max())
         right_scores.append(right_score)
-    right = np.concatenate(right_scores)
+    expected = np.concatenate(right_scores)
     spotted = scores[1::2]
     return Parity(
         pictures=len(scores),
@@ -166,8 +168,8 @@ def measure_differences(
         spots_found=int((spotted >= limit).sum()),
         # numpy's maximum of values with a NaN is NaN; Python's may not be.
         map_max_abs=float(np.max(differences)),
-        score_max_abs=float(np.abs(scores - right).max()),
-        decision_flips=int(np.count_nonzero((scores >= limit) != (right >= limit))),
+        score_max_abs=float(np.abs(scores - expected).max()),
+        decision_flips=int(np.count_nonzero((scores >= limit) != (expected >= limit))),
         tolerance=tolerance * largest,
     )
 

@@ -23,13 +23,13 @@ from learning.normals import Normals, Size, from_pictures
 from learning.thresholds.folds import Scheme
 
 RECORD: Final = "fit.json"
-"""File beside the engines: what each was made from, so that it is not made twice."""
+"""File beside the engines. It says what each engine was made from, so that none is made twice."""
 
-FitOne = Callable[[ClassData, Path], EngineResult]
+FitClass = Callable[[ClassData, Path], EngineResult]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ClassRow:
     """Result for one class. request: sha256 of options and pictures. engine_sha256: of the engine
     file. error: why there is no engine; the figures are 0 then."""
 
@@ -79,29 +79,33 @@ def _divide(data: ClassData, place: Path, seed: int) -> ClassData:
 
 
 def fit_classes(
-    data: tuple[ClassData, ...], out: Path, options: Mapping[str, Any], fit_one: FitOne
-) -> list[Row]:
+    data: tuple[ClassData, ...], out: Path, options: Mapping[str, Any], fit_class: FitClass
+) -> list[ClassRow]:
     """Writes the engines OUT/<class>.onnx. The engine of a class is kept if it was made from the
     same options and pictures. A class that cannot be fitted gets a row with the error, and the
     others are fitted. Raises ConfigError if another run writes to OUT."""
     with sole_writer(out):
-        return _each(data, out, options, fit_one)
+        return _fit_all(data, out, options, fit_class)
 
 
-def _each(
-    data: tuple[ClassData, ...], out: Path, options: Mapping[str, Any], fit_one: FitOne
-) -> list[Row]:
+def _fit_all(
+    data: tuple[ClassData, ...], out: Path, options: Mapping[str, Any], fit_class: FitClass
+) -> list[ClassRow]:
     known = {row.name: row for row in _read(out / RECORD)}
     rows = []
     for item in data:
         request = _request(item, options)
         path = out / f"{item.name}.onnx"
         before = known.get(item.name)
-        if before is not None and before.request == request and _is(path, before.engine_sha256):
+        if (
+            before is not None
+            and before.request == request
+            and _has_hash(path, before.engine_sha256)
+        ):
             logger.info("class {}: kept, made from the same options and pictures", item.name)
             rows.append(before)
             continue
-        row = _fit(item, path, request, fit_one)
+        row = _fit(item, path, request, fit_class)
         rows.append(row)
         if not row.error:
             known[item.name] = row
@@ -109,15 +113,15 @@ def _each(
     return rows
 
 
-def _fit(data: ClassData, path: Path, request: str, fit_one: FitOne) -> Row:
+def _fit(data: ClassData, path: Path, request: str, fit_class: FitClass) -> ClassRow:
     started = time.monotonic()
     try:
-        result = fit_one(data, path)
+        result = fit_class(data, path)
     except InspectorError as exc:
         logger.error("class {}: {}", data.name, exc)
-        return Row(data.name, error=str(exc))
+        return ClassRow(data.name, error=str(exc))
     trained = result.spec.trained_on
-    return Row(
+    return ClassRow(
         name=data.name,
         request=request,
         engine_sha256=file_hash(path),
@@ -136,11 +140,11 @@ def _request(data: ClassData, options: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _is(path: Path, sha256: str) -> bool:
+def _has_hash(path: Path, sha256: str) -> bool:
     return path.is_file() and file_hash(path) == sha256
 
 
-def _read(path: Path) -> list[Row]:
+def _read(path: Path) -> list[ClassRow]:
     """Rows of an earlier call; none if there was no call."""
     if not path.exists():
         return []
@@ -152,15 +156,15 @@ def _read(path: Path) -> list[Row]:
         ) from exc
     if not isinstance(raw, list):
         raise DataError(f"{path} is no list of classes; delete it to fit all classes again")
-    return [build(Row, row, DataError, f"{path}[{index}]") for index, row in enumerate(raw)]
+    return [build(ClassRow, row, DataError, f"{path}[{index}]") for index, row in enumerate(raw)]
 
 
-def _write(path: Path, rows: list[Row]) -> None:
+def _write(path: Path, rows: list[ClassRow]) -> None:
     text = json.dumps([dataclasses.asdict(row) for row in rows], indent=2)
     write_whole(path, text.encode())
 
 
-def table(rows: list[Row]) -> str:
+def format_table(rows: list[ClassRow]) -> str:
     """A line for each class, with its figures or its error."""
     width = max(len("class"), *(len(row.name) for row in rows))
     head = f"{'class':{width}}{'pictures':>10}{'stand out':>11}{'threshold':>11}{'MB':>8}{'s':>8}"
@@ -176,7 +180,7 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def refuse_failed(rows: list[Row]) -> None:
+def refuse_failed(rows: list[ClassRow]) -> None:
     """Raises DataError, with the names, if a class could not be fitted."""
     failed = [row.name for row in rows if row.error]
     if failed:

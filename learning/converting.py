@@ -19,17 +19,18 @@ from inspector.core.arrays import Image, Map
 from inspector.core.clock import utc_now
 from inspector.core.errors import EngineError, ParityError
 from learning import checking
-from learning.half_precision import halved
+from learning.half_precision import halve_graph
 
 HALF: Final = "float16"
 TURNS: Final = 7
-"""Both engines are timed in turn, so that other work on the machine slows both."""
+"""Times that each engine runs. The engines take turns, so that other work slows both of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Converted:
-    """findings: on the golden pictures, against the float64 reference. parity: on altered ones,
-    against the engine it was made from. ms: least time of one picture on the CPU, before, after."""
+class Conversion:
+    """findings: on the golden pictures, against the float64 reference. parity: on altered pictures,
+    against the original engine. ms: least time of one picture on the CPU, of the original and the
+    copy."""
 
     spec: EngineSpec
     findings: ParityResult
@@ -37,7 +38,7 @@ class Converted:
     ms: tuple[float, float]
 
 
-def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Converted:
+def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Conversion:
     """Writes `out`. Raises EngineError for an engine that cannot be converted, ParityError, leaving
     no file, if float16 is not precise enough."""
     spec, model = read_engine(path)
@@ -45,25 +46,25 @@ def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Con
     if CONVERTED_FROM in spec.parameters:
         raise EngineError(f"{path} is converted already")
     if golden_pictures is None:
-        raise EngineError(f"{path} holds no golden pictures to check another precision with")
+        raise EngineError(f"{path} has no golden pictures, so its copy cannot be checked")
     try:
-        graph = halved(model)
+        graph = halve_graph(model)
     except EngineError as exc:
         raise EngineError(f"{path}: {exc}") from exc
-    after = _described(spec, graph_hash(graph))
+    after = _describe_copy(spec, graph_hash(graph))
     with checking.open_unchecked(out, graph, after, threads=threads) as engine:
         findings = compare_golden(engine, ruler=ruler)
-        assert findings is not None, "golden pictures were there a moment ago"
+        assert findings is not None, "the engine has golden pictures, as checked above"
         require_parity(findings)
         with contextlib.closing(OnnxEngine(path, threads=threads)) as first:
-            parity = _compared(first, engine, golden_pictures.pixels)
-            ms = _timed(first, engine, golden_pictures.pixels[:1])
+            parity = _compare_engines(first, engine, golden_pictures.pixels)
+            ms = _time_engines(first, engine, golden_pictures.pixels[:1])
     after = dataclasses.replace(after, parity=dataclasses.asdict(parity))
     write_engine(out, graph, after)
-    return Converted(after, findings, parity, ms)
+    return Conversion(after, findings, parity, ms)
 
 
-def _described(spec: EngineSpec, digest: str) -> EngineSpec:
+def _describe_copy(spec: EngineSpec, digest: str) -> EngineSpec:
     stored = {"precision": HALF} if "precision" in spec.parameters else {}
     return dataclasses.replace(
         spec,
@@ -74,7 +75,7 @@ def _described(spec: EngineSpec, digest: str) -> EngineSpec:
     )
 
 
-def _compared(first: OnnxEngine, second: OnnxEngine, pixels: Image) -> checking.Parity:
+def _compare_engines(first: OnnxEngine, second: OnnxEngine, pixels: Image) -> checking.Parity:
     """Raises ParityError if map or score differ by more than the golden pictures may."""
     spec, allowed = first.spec, TOLERANCES[HALF]
     altered = checking.alter_pictures(pixels, checking.PICTURES, spec.seed + 1)
@@ -87,7 +88,7 @@ def _compared(first: OnnxEngine, second: OnnxEngine, pixels: Image) -> checking.
     score_allowed = parity.tolerance * allowed["score"] / allowed["map"]
     if not (parity.map_max_abs <= parity.tolerance and parity.score_max_abs <= score_allowed):
         raise ParityError(
-            f"in {HALF} the engine differs from the one it was made from by "
+            f"in {HALF} the engine differs from the original by "
             f"{parity.map_max_abs:.3g} on the map and {parity.score_max_abs:.3g} on the score, "
             f"more than {parity.tolerance:.3g} and {score_allowed:.3g}"
         )
@@ -95,12 +96,12 @@ def _compared(first: OnnxEngine, second: OnnxEngine, pixels: Image) -> checking.
 
 
 def _outputs(engine: OnnxEngine, pixels: Image) -> tuple[Map, Scores]:
-    """Outputs of single pictures, which the batches of the other engine are compared with."""
+    """Outputs of single pictures. The batches of the other engine are compared with them."""
     maps, scores = zip(*(engine.infer(picture[None]) for picture in pixels), strict=True)
     return np.concatenate(maps), np.concatenate(scores)
 
 
-def _timed(first: OnnxEngine, second: OnnxEngine, picture: Image) -> tuple[float, float]:
+def _time_engines(first: OnnxEngine, second: OnnxEngine, picture: Image) -> tuple[float, float]:
     least = [float("inf"), float("inf")]
     for _ in range(TURNS):
         for index, engine in enumerate((first, second)):

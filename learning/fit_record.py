@@ -1,6 +1,6 @@
 """The fit record: a JSON file beside an engine that says what the engine was fitted from.
 
-It serves refitting. The engine runs without it.
+It is needed to refit the engine. The engine runs without it.
 """
 
 import dataclasses

@@ -15,7 +15,7 @@ from learning.scoring import ScoredModel, fit_and_score
 from learning.thresholds.choosing import check_supported
 
 MAX_EMBEDDING_BYTES: Final = 2_000_000_000
-"""Of the features of all normal pictures, which are in memory while fitting."""
+"""Limit for the features of all normal pictures, which are in memory while fitting."""
 
 
 def fit_engine(
@@ -25,11 +25,13 @@ def fit_engine(
     the pictures, DataError for too many pictures, and ParityError, leaving no file, if the engine
     does not compute what its method says."""
     with EngineJob(options, normals, progress) as job:
-        held = options.scheme.held(normals.names, ordered=normals.ordered, seed=options.seed)
-        check_supported(options.rule, int(np.count_nonzero(held)) or len(held))
+        held_out = options.scheme.mark_held_out(
+            normals.names, ordered=normals.ordered, seed=options.seed
+        )
+        check_supported(options.rule, int(np.count_nonzero(held_out)) or len(held_out))
         embeddings = _embed(job)
         job.end_step("features")
-        scored = fit_and_score(job, options, embeddings, held)
+        scored = fit_and_score(job, options, embeddings, held_out)
         job.end_step("left out and fit")
         return finish_engine(job, scored, out, note=_note(scored, normals))
 

@@ -28,7 +28,7 @@ and normalisations are in neither table and stay in float32."""
 LARGEST: Final = float(np.finfo(np.float16).max)
 
 
-def halved(model: ModelProto) -> ModelProto:
+def halve_graph(model: ModelProto) -> ModelProto:
     """A copy of an engine's graph, without metadata. Raises EngineError for a graph without
     marks, and for a weight that does not fit float16."""
     if not any(node.doc_string == HALF for node in model.graph.node):
@@ -42,7 +42,7 @@ def halved(model: ModelProto) -> ModelProto:
     done = ModelProto()
     done.CopyFrom(model)
     del done.metadata_props[:], done.graph.node[:], done.graph.value_info[:]
-    done.graph.node.extend(rewriting.finished(model.graph))
+    done.graph.node.extend(rewriting.finish(model.graph))
     return done
 
 
@@ -59,7 +59,9 @@ class _Rewriting:
         self._taken = {name for node in model.graph.node for name in (*node.output, *node.input)}
         self._stored_half = set(_behind_casts(model.graph))
         if model.graph.initializer:
-            raise EngineError("the engine's graph keeps initialisers, which engines of ours do not")
+            raise EngineError(
+                "the engine's graph has initialisers, which this program never writes"
+            )
 
     def add(self, node: NodeProto) -> None:
         copy = NodeProto()
@@ -78,8 +80,8 @@ class _Rewriting:
             self._take(copy, range(len(node.input)), half=half)
         self._nodes.append(copy)
 
-    def finished(self, graph: GraphProto) -> list[NodeProto]:
-        """All nodes but the constants that nothing reads any more."""
+    def finish(self, graph: GraphProto) -> list[NodeProto]:
+        """All nodes except constants that no node reads any more."""
         for value in graph.output:
             if value.name in self._half:
                 raise EngineError(f"the engine's {value.name} would be in half precision")
@@ -102,7 +104,7 @@ class _Rewriting:
 
     def _copy(self, name: str, *, half: bool) -> str:
         if name not in self._copies:
-            other = self._unused(f"{name}_{'half' if half else 'float'}")
+            other = self._unused_name(f"{name}_{'half' if half else 'float'}")
             if name in self._constants:
                 node = NodeProto()
                 node.CopyFrom(self._constants[name])
@@ -117,7 +119,7 @@ class _Rewriting:
             self._copies[name] = other
         return self._copies[name]
 
-    def _unused(self, name: str) -> str:
+    def _unused_name(self, name: str) -> str:
         while name in self._taken:
             name += "_"
         self._taken.add(name)

@@ -1,4 +1,5 @@
-"""Imports a checkpoint of another program: the contract of a method, and the way to a file."""
+"""Imports checkpoints of other programs: what a method must implement, and how the engine file is
+made."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -9,11 +10,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
 from inspector.core.errors import ConfigError, DataError
-from learning.backbones.export import exported_beside, patch_of
+from learning.backbones.export import export_beside, patch_of
 from learning.backbones.zoo import resolve
 from learning.datasets.pictures import list_pictures, read_picture
 from learning.finishing import make_engine
-from learning.job import EngineOptions, EngineResult, Progress
+from learning.job import EngineResult, MakeOptions, Progress
 from learning.methods.base import Scorer
 from learning.normals import MAX_PICTURES, Crop, Normals, from_folder, spread
 from learning.options import option_fields
@@ -22,8 +23,8 @@ from learning.thresholds.rules import Rule
 from learning.torch_weights import file_sha256
 
 NOTE: Final = (
-    "nobody knows which pictures the checkpoint was made of: if these are among them, they score "
-    "lower than new ones, so the thresholds are too low and the rates above look too good"
+    "the pictures that the checkpoint was made of are not known: if these are among them, they "
+    "score lower than new ones, so the thresholds are too low and the rates above look too good"
 )
 
 
@@ -32,10 +33,10 @@ class ImportRequest:
     """A checkpoint and what belongs to it.
 
     file: the checkpoint. backbone: name or ONNX file of the backbone that it was made with.
-    weights: of the backbone named, as torch saves them; None uses a backbone file. normal: folder
-    of good pictures, for the thresholds. out: the engine file. input_hw: (height, width) of the
-    input. resize: side that pictures were resized to before the input was cropped from their
-    middle, px. None is as published, for both.
+    weights: of the named backbone, as torch saves them; None if `backbone` is a file. normal:
+    folder of good pictures, for the thresholds. out: the engine file. input_hw: (height, width) of
+    the input. resize: side that pictures were resized to before the input was cropped from their
+    middle, px. For both, None means as published.
     """
 
     file: Path
@@ -54,8 +55,8 @@ class ImportRequest:
         input_hw_of: the size of the input for a patch of that many pixels. Raises ConfigError.
         """
         name, weights, out = self.backbone, self.weights, self.out
-        made = out.with_name(f"{name}.onnx") if weights is not None else Path(name)
-        if out.resolve() == made.resolve():
+        result = out.with_name(f"{name}.onnx") if weights is not None else Path(name)
+        if out.resolve() == result.resolve():
             raise ConfigError(f"--out {out} is the file of the backbone: choose another name")
         if weights is None:
             return resolve(name)
@@ -64,7 +65,7 @@ class ImportRequest:
                 f"--weights are for a backbone given by name: leave them out for {name}"
             )
         patch = patch_of(name)
-        return exported_beside(
+        return export_beside(
             name,
             out.parent,
             weights_file=weights,
@@ -119,7 +120,7 @@ class Importer(ABC):
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
-        """options: those that were given; the others are as published. Raises ConfigError."""
+        """options: missing ones are as published. Raises ConfigError."""
         return cls(**options)
 
     @abstractmethod
@@ -140,12 +141,12 @@ def import_checkpoint(
     drop_suspects: bool = False,
 ) -> EngineResult:
     """Writes request.out. name: of the engine, None for the name of its file. sigma: None for the
-    published one. See EngineOptions for the others. Raises what Importer.read and make_engine
+    published one. See MakeOptions for the others. Raises what Importer.read and make_engine
     raise."""
     rule = rule or Rule()
     check_supported(rule, request.count_normals())
     imported = importer.read(request)
-    options = EngineOptions(
+    options = MakeOptions(
         name=name or request.out.stem,
         method=imported.method,
         backbone=imported.backbone,

@@ -1,10 +1,9 @@
-"""One engine in the making: its options, its pictures and the features of them."""
+"""Options, pictures and features of an engine while it is made."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 from engines.roi import draw_mask
@@ -12,8 +11,8 @@ from engines.spec import EngineSpec, ResizeRule, Roi
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
 from learning.backbones.features import Features
-from learning.graph.maps import Canvas
-from learning.graph.pixels import blanked
+from learning.graph.maps import MapCanvas
+from learning.graph.pixels import blank_outside
 from learning.methods.base import Method, Scorer
 from learning.methods.feature_source import FeatureSource, SourceRequest
 from learning.normals import Normals
@@ -30,7 +29,7 @@ total."""
 
 
 @dataclass(frozen=True, slots=True)
-class EngineOptions:
+class MakeOptions:
     """Options of an engine, whether its model is fitted, trained or imported.
 
     backbone: file of the backbone; None for a method without one. sigma: of the map's smoothing, in
@@ -59,7 +58,7 @@ class EngineOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class FitOptions(EngineOptions):
+class FitOptions(MakeOptions):
     """Options of an engine that is fitted. scheme: which scores the thresholds are chosen from."""
 
     method: Method[Any]
@@ -93,22 +92,22 @@ class EngineJob:
 
     normals: the normal pictures, as the engine takes them. inside: (H, W) of the engine's input,
     the region that is inspected; None is all of it. canvas: how maps are drawn. Use it in a `with`
-    statement. Raises what EngineOptions.open_source raises, ConfigError for a top_fraction that the
+    statement. Raises what MakeOptions.open_source raises, ConfigError for a top_fraction that the
     method does not use, and DataError for a region without a pixel.
     """
 
-    def __init__(self, options: EngineOptions, normals: Normals, progress: Progress) -> None:
+    def __init__(self, options: MakeOptions, normals: Normals, progress: Progress) -> None:
         self.options, self.normals, self.progress = options, normals, progress
         input_hw = normals.rule.input_hw
         self.source = options.open_source(input_hw)
         self.inside = inspected_pixels(options.roi, normals.rule)
-        self.canvas = Canvas(input_hw, options.sigma, _top_fraction(options), self.inside)
+        self.canvas = MapCanvas(input_hw, options.sigma, _top_fraction(options), self.inside)
         self.seconds: dict[str, float] = {}
         self._started = time.monotonic()
 
     def features(self, pixels: Image) -> Features:
         """pixels: (n, H, W, 3) uint8 RGB."""
-        return self.source.extract(blanked(pixels, self.inside))
+        return self.source.extract(blank_outside(pixels, self.inside))
 
     def end_step(self, step: str) -> None:
         """Records the time since the last step ended as the time of this one."""
@@ -119,12 +118,7 @@ class EngineJob:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.source.close()
 
 
@@ -138,7 +132,7 @@ def inspected_pixels(roi: Roi | None, rule: ResizeRule) -> Mask | None:
     return inside
 
 
-def _top_fraction(options: EngineOptions) -> float:
+def _top_fraction(options: MakeOptions) -> float:
     default = options.method.top_fraction
     if default is None and options.top_fraction is not None:
         raise ConfigError(

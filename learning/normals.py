@@ -21,7 +21,7 @@ MAX_UNREADABLE: Final = 0.1
 """Share of a folder's pictures that may be unreadable before fitting stops."""
 
 MAX_PICTURES: Final = 200
-"""More pictures slow the search of methods that keep them all."""
+"""More pictures make methods that keep all of them slow."""
 SHORT_SIDE: Final = 256
 MULTIPLE: Final = 32
 
@@ -52,7 +52,8 @@ class Normals:
 
 
 LONGEST_SIDE = 4096
-"""Of the input, px. Longer pictures must be cropped or scaled by the user."""
+"""Longest side of an input whose size is chosen here, px. Users must crop or scale longer pictures.
+"""
 
 
 def default_input_hw(frame_hw: tuple[int, int], short_side: int = SHORT_SIDE) -> tuple[int, int]:
@@ -124,7 +125,7 @@ def from_pictures(
     input_hw: None takes default_input_hw of the commonest size. crop: see ResizeRule. Raises
     DataError for fewer than two pictures and for more than MAX_UNREADABLE unreadable ones.
     """
-    chosen = [named[i] for i in spread(len(named), _checked(max_pictures))]
+    chosen = [named[i] for i in spread(len(named), _check_max_pictures(max_pictures))]
     paths = [path for _, path in chosen]
     sizes: dict[Path, tuple[int, int]] = {}
     resized: dict[Path, Image] = {}
@@ -134,15 +135,15 @@ def from_pictures(
             logger.warning("{} is not a readable picture: skipped", path)
             continue
         sizes[path] = (image.shape[0], image.shape[1])
-        resized[path] = _resized(image, _input_hw(input_hw, sizes[path]), crop)
+        resized[path] = _resize(image, _input_hw(input_hw, sizes[path]), crop)
     unread = tuple(picture_name for picture_name, path in chosen if path not in sizes)
     _refuse_unread(name, unread, len(paths))
-    frame_hw, rule = _commonest(sizes, input_hw, crop)
+    frame_hw, rule = _most_common_size(sizes, input_hw, crop)
     for path, pixels in resized.items():
         if pixels.shape[:2] != rule.input_hw and (again := read_picture(path)) is not None:
             resized[path] = to_input(again, rule)[0]
     names = tuple(picture_name for picture_name, path in chosen if path in sizes)
-    pixels = _stacked(name, list(resized.values()))
+    pixels = _stack(name, list(resized.values()))
     return Normals(name, pixels, names, frame_hw, rule, False, unread, len(named) - len(paths))
 
 
@@ -155,8 +156,8 @@ def from_stream(
 ) -> Normals:
     """Takes evenly spread frames (H, W, 3) uint8 BGR of one stream, never holding more than twice
     max_pictures. The first frame's size decides; raises DataError for fewer than two frames."""
-    most = _checked(max_pictures)
-    held: list[tuple[int, Image]] = []
+    most = _check_max_pictures(max_pictures)
+    stored: list[tuple[int, Image]] = []
     rule, frame_hw, step, count = None, (0, 0), 1, 0
     for index, frame in enumerate(frames):
         count = index + 1
@@ -165,24 +166,24 @@ def from_stream(
             rule = ResizeRule(_input_hw(input_hw, frame_hw))
         if index % step:
             continue
-        held.append((index, to_input(frame, rule)[0]))
-        if len(held) == 2 * most:
-            held, step = held[::2], 2 * step
+        stored.append((index, to_input(frame, rule)[0]))
+        if len(stored) == 2 * most:
+            stored, step = stored[::2], 2 * step
     if rule is None:
         raise DataError(f"{name} gave no frames")
-    chosen = [held[i] for i in spread(len(held), most)]
-    pixels = _stacked(name, [image for _, image in chosen])
+    chosen = [stored[i] for i in spread(len(stored), most)]
+    pixels = _stack(name, [image for _, image in chosen])
     names = tuple(f"{name}#{index}" for index, _ in chosen)
     return Normals(name, pixels, names, frame_hw, rule, True, (), count - len(chosen))
 
 
-def _checked(max_pictures: int) -> int:
+def _check_max_pictures(max_pictures: int) -> int:
     if max_pictures < 2:
         raise ConfigError(f"max_pictures must be at least 2, not {max_pictures}")
     return max_pictures
 
 
-def _resized(image: Image, input_hw: tuple[int, int], crop: Crop) -> Image:
+def _resize(image: Image, input_hw: tuple[int, int], crop: Crop) -> Image:
     return to_input(image, ResizeRule(input_hw, crop))[0]
 
 
@@ -196,7 +197,7 @@ def _refuse_unread(name: str, unread: tuple[str, ...], count: int) -> None:
         )
 
 
-def _commonest(
+def _most_common_size(
     sizes: dict[Path, tuple[int, int]], size: Size | None, crop: Crop
 ) -> tuple[tuple[int, int], ResizeRule]:
     """The commonest frame size and its rule; one warning names the sizes of another aspect."""
@@ -207,7 +208,7 @@ def _commonest(
     if others:
         listed = ", ".join(f"{hw[1]}x{hw[0]} ({n})" for hw, n in others.items())
         logger.warning(
-            "the pictures differ in aspect: {}x{} is the commonest, stretched to it are {}",
+            "the pictures differ in aspect: most are {}x{}, and these are stretched to it: {}",
             frame_hw[1],
             frame_hw[0],
             listed,
@@ -215,7 +216,7 @@ def _commonest(
     return frame_hw, ResizeRule(_input_hw(size, frame_hw), crop)
 
 
-def _stacked(name: str, pictures: list[Image]) -> Image:
+def _stack(name: str, pictures: list[Image]) -> Image:
     if len(pictures) < 2:
         raise DataError(f"{name} holds one picture; fitting needs at least two, better eight")
     return np.stack(pictures)

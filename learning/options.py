@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from inspector.core.errors import ConfigError
@@ -50,6 +50,25 @@ def parse_options(owner: type, values: Mapping[str, Any]) -> dict[str, Any]:
         else value
         for name, value in values.items()
     }
+
+
+def check_option_names(owner: type, options: Iterable[str], what: str) -> None:
+    """Raises ConfigError for a name that is no option of `owner`. what: of the message."""
+    known = {field.name for field in option_fields(owner)}
+    for key in options:
+        if key not in known:
+            raise ConfigError(f"{what} has no option {key}; it has {', '.join(sorted(known))}")
+
+
+def make_choice_parser(key: str, choices: Sequence[str]) -> Callable[[str], str]:
+    """A parser that returns its text, and raises ConfigError if it is none of the choices."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ConfigError(f"{key} must be one of {', '.join(choices)}, not {text!r}")
+        return text
+
+    return parse
 
 
 def whole_number(text: str) -> int:

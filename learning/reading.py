@@ -1,4 +1,4 @@
-"""Reads normal pictures from what a caller has: a folder, picture files or arrays."""
+"""Reads normal pictures from a folder, picture files or arrays."""
 
 import dataclasses
 import itertools
@@ -21,13 +21,13 @@ from learning.normals import (
     from_stream,
 )
 
-Pictures = str | Path | Normals | Iterable[str | Path] | Iterable[npt.NDArray[np.uint8]]
+NormalPictures = str | Path | Normals | Iterable[str | Path] | Iterable[npt.NDArray[np.uint8]]
 
 CHANNELS: Final = ("bgr", "rgb")
 
 
 def read_normals(
-    pictures: Pictures,
+    pictures: NormalPictures,
     *,
     channels: str = "bgr",
     ordered: bool = False,

@@ -38,18 +38,18 @@ class ScoredModel:
 
 
 def fit_and_score(
-    job: EngineJob, options: FitOptions, embeddings: Embeddings, held: Mask
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask
 ) -> ScoredModel:
-    """embeddings: of all normal pictures. held: (n,) bool, the pictures that are scored and not
+    """embeddings: of all normal pictures. held_out: (n,) bool, the pictures that are scored and not
     fitted. If there is none, all are fitted, and all are scored by k-fold."""
-    if held.any():
-        return _score_held_out(job, options, embeddings, held)
+    if held_out.any():
+        return _score_held_out(job, options, embeddings, held_out)
     normals = job.normals
     left_out = _score_folds(job, options, embeddings)
     suspects = warn_of_suspects(left_out, normals.names, dropped=options.drop_suspects)
     names = tuple(normals.names[index] for index in suspects)
     if len(suspects) and options.drop_suspects:
-        others = np.setdiff1d(np.arange(len(held)), suspects)
+        others = np.setdiff1d(np.arange(len(held_out)), suspects)
         normals, embeddings = _take(normals, others), folds.take_rows(embeddings, others)
         left_out = _score_folds(job, options, embeddings)
     model = options.method.fit(embeddings, options.seed)
@@ -96,9 +96,9 @@ def warn_of_suspects(
 
 
 def _score_held_out(
-    job: EngineJob, options: FitOptions, embeddings: Embeddings, held: Mask
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask
 ) -> ScoredModel:
-    scored, fitted = np.flatnonzero(held), np.flatnonzero(~held)
+    scored, fitted = np.flatnonzero(held_out), np.flatnonzero(~held_out)
     model = options.method.fit(folds.take_rows(embeddings, fitted), options.seed)
     left_out = folds.score_held_out(
         options.method,

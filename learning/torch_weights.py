@@ -1,5 +1,5 @@
-"""Reads files of torch weights, and turns the errors of torch into ours. It imports torch only when
-a file is read."""
+"""Reads files of torch weights, and turns the errors of torch into errors of this program. It
+imports torch only when it reads a file."""
 
 import errno
 import hashlib

@@ -1,7 +1,7 @@
-"""Trains an engine: the contract of a method whose networks are trained, and the way to its file.
+"""Trains an engine: what a method with trained networks must implement, and how its file is made.
 
-The way is the same for every method: open the features, train in a folder, take the best networks,
-finish the engine file as for a fitted model.
+The steps are the same for every method: open the features, train in a folder, take the best
+networks, finish the engine file as for a fitted model.
 """
 
 import contextlib
@@ -16,15 +16,15 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 
 from inspector.core.arrays import Image, Mask
-from inspector.core.errors import ConfigError, EngineError
+from inspector.core.errors import EngineError
 from inspector.core.files import sole_writer
 from inspector.core.names import names_hash
 from learning.finishing import make_engine
-from learning.job import EngineOptions, EngineResult, Progress, inspected_pixels
+from learning.job import EngineResult, MakeOptions, Progress, inspected_pixels
 from learning.methods.base import Scorer
 from learning.methods.feature_source import FeatureSource
 from learning.normals import Normals
-from learning.options import option_fields
+from learning.options import check_option_names
 from learning.thresholds.choosing import check_supported
 from learning.training_data import TrainingData
 from learning.training_folder import claim, refuse_other
@@ -101,11 +101,7 @@ class Trainer(ABC):
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
         """Raises ConfigError for an option that this training does not have or cannot use."""
-        known = {field.name for field in option_fields(cls)}
-        for key in options:
-            if key not in known:
-                names = ", ".join(sorted(known))
-                raise ConfigError(f"the training of {cls.name} has no option {key}; it has {names}")
+        check_option_names(cls, options, f"the training of {cls.name}")
         return cls(**options)
 
     @property
@@ -124,7 +120,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def prepare(self, job: TrainingJob) -> PreparedTraining:
-        """Raises everything that can be refused before the first file is written."""
+        """Makes all checks that can fail, before the first file is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +133,7 @@ class TrainingResult(EngineResult):
 def train_engine(
     trainer: Trainer,
     data: TrainingData,
-    options: EngineOptions,
+    options: MakeOptions,
     folder: Path,
     *,
     watch: Watch,
@@ -151,8 +147,8 @@ def train_engine(
     `run` and make_engine raise.
     """
     normals = data.normals
-    held = _take(normals, data.held)
-    check_supported(options.rule, len(held.names))
+    held_out = _take(normals, data.held_out)
+    check_supported(options.rule, len(held_out.names))
     with contextlib.ExitStack() as until_written:
         with options.open_source(normals.rule.input_hw) as source:
             shared = trainer.request(source) | _request(data, source) | dict(request or {})
@@ -167,11 +163,11 @@ def train_engine(
             trained = training.run()
         engine = make_engine(
             trained.model,
-            held,
+            held_out,
             options,
             folder / ENGINE,
             progress,
-            fitted=_take(normals, ~data.held),
+            fitted=_take(normals, ~data.held_out),
             note=_note(normals, trained),
         )
     return TrainingResult(
@@ -180,7 +176,7 @@ def train_engine(
 
 
 def import_with_torch(module: str) -> Any:
-    """Imports a module of ours that needs torch. Raises EngineError if torch is missing."""
+    """Imports a module of this program that needs torch. Raises EngineError if torch is missing."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as exc:
@@ -192,11 +188,11 @@ def import_with_torch(module: str) -> Any:
 def _request(data: TrainingData, source: FeatureSource) -> dict[str, Any]:
     """What the networks depend on besides the options of the trainer."""
     normals = data.normals
-    held = [name for name, is_held in zip(normals.names, data.held, strict=True) if is_held]
+    held_out = [name for name, is_held in zip(normals.names, data.held_out, strict=True) if is_held]
     return {
         "data": normals.name,
         "pictures": _digest(*normals.names),
-        "held out": _digest(*held),
+        "held out": _digest(*held_out),
         "size": list(normals.rule.input_hw),
         **source.files,
         "layers": source.layers,

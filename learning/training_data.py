@@ -19,10 +19,11 @@ from learning.datasets.types import ClassData, Sample
 from learning.normals import Normals, Size, from_pictures
 
 SHARE: Final = 0.2
-"""Of the good pictures that are held out by default."""
+"""Default share of the good pictures that are held out."""
 
 FEW: Final = 10
-"""Held-out pictures that thresholds need. As many are held out if they are at most a third."""
+"""Held-out pictures that thresholds need. So many are held out if they are at most a third of all.
+"""
 
 TEST_SET: Final = "the test set (paper protocol)"
 
@@ -44,19 +45,19 @@ class Labelled:
     def __post_init__(self) -> None:
         if not self.defective.any() or self.defective.all():
             raise DataError(
-                f"checkpoints cannot be chosen on {self.origin}: that takes normal and defective "
-                "pictures"
+                f"checkpoints cannot be chosen on {self.origin}: normal and defective pictures "
+                "are needed"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """held: (n,) bool, the normals that are not trained on: checkpoints and thresholds are chosen
-    on them. tests: labelled pictures to choose checkpoints on instead, as papers do; None mostly.
-    """
+    """held_out: (n,) bool, the normals that are not trained on; checkpoints and thresholds are
+    chosen on them. tests: labelled pictures to choose checkpoints on instead, as papers do; None
+    mostly."""
 
     normals: Normals
-    held: Mask
+    held_out: Mask
     tests: Labelled | None = None
 
     @property
@@ -68,7 +69,7 @@ class TrainingData:
 def data_of_normals(normals: Normals, *, hold_out: float | None, seed: int) -> TrainingData:
     """hold_out: share of the normals, None for the default. Raises ConfigError for a share that is
     not between 0 and 1, DataError for fewer than three pictures."""
-    return TrainingData(normals, _held(normals, hold_out, seed))
+    return TrainingData(normals, _mark_held_out(normals, hold_out, seed))
 
 
 def data_of_class(
@@ -95,15 +96,15 @@ def data_of_class(
     normals = from_pictures(data.name, named, input_hw=input_hw, max_pictures=max_pictures)
     names = {sample.name for sample in validation} & set(normals.names)
     if names:
-        held = np.array([name in names for name in normals.names])
+        held_out = np.array([name in names for name in normals.names])
     else:
-        held = _held(normals, hold_out, seed)
+        held_out = _mark_held_out(normals, hold_out, seed)
     if not paper_protocol:
-        return TrainingData(normals, held)
+        return TrainingData(normals, held_out)
     tests = data.tests()
     if not tests:
         raise ConfigError(f"--paper-protocol needs test pictures, and {folder} has none")
-    return TrainingData(normals, held, read_tests(tests, normals.rule))
+    return TrainingData(normals, held_out, read_tests(tests, normals.rule))
 
 
 def hold_out_indices(
@@ -116,9 +117,9 @@ def hold_out_indices(
     """
     if count < 3:
         raise DataError(f"{count} normal pictures are too few: one is held out, two are trained on")
-    held = min(max(1, round(share * count)), count - 2)
+    count_held_out = min(max(1, round(share * count)), count - 2)
     order = np.arange(count) if ordered else np.random.default_rng(seed).permutation(count)
-    return np.sort(order[:-held]), np.sort(order[-held:])
+    return np.sort(order[:-count_held_out]), np.sort(order[-count_held_out:])
 
 
 def read_tests(samples: tuple[Sample, ...], rule: ResizeRule) -> Labelled:
@@ -147,15 +148,15 @@ def _only_class(folder: Path, layout: str | None) -> ClassData:
     return classes[0]
 
 
-def _held(normals: Normals, share: float | None, seed: int) -> Mask:
+def _mark_held_out(normals: Normals, share: float | None, seed: int) -> Mask:
     count = len(normals.names)
     if share is None:
         share = max(SHARE, min(FEW / count, 1 / 3))
     elif not 0 < share < 1:
         raise ConfigError(f"--hold-out must lie between 0 and 1, not {share:g}")
-    held = np.zeros(count, bool)
-    held[hold_out_indices(count, share, ordered=normals.ordered, seed=seed)[1]] = True
-    return held
+    held_out = np.zeros(count, bool)
+    held_out[hold_out_indices(count, share, ordered=normals.ordered, seed=seed)[1]] = True
+    return held_out
 
 
 def _resize_mask(mask: Mask, rule: ResizeRule) -> Mask:

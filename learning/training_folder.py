@@ -57,7 +57,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-class Log:
+class EpochLog:
     """JSON lines, one per epoch. Lines of the same or a later epoch, written before a stop, are
     replaced."""
 
@@ -86,7 +86,7 @@ class FolderWatch:
     """
 
     def __init__(self, folder: Path, chosen_on: str) -> None:
-        self._log, self._chosen_on = Log(folder), chosen_on
+        self._log, self._chosen_on = EpochLog(folder), chosen_on
         self._folder = folder / BOARD
         self._board: Any = None
         self._started = time.monotonic()

@@ -10,8 +10,8 @@ from typing import Final
 
 from inspector.console import write_screen_line
 from inspector.core.errors import InspectorError
+from inspector.core.secrets import mask_secrets
 from inspector.logs import log_to_screen, open_missing_streams
-from inspector.sources.uri import mask_secrets
 
 CONSOLE_COMMAND: Final = "line-inspector"
 

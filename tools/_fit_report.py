@@ -1,16 +1,18 @@
 """Prints what a new engine is."""
 
+from collections.abc import Mapping
+
 from loguru import logger
 
 from engines.description import describe_backbone, plain_values
+from engines.spec import EngineSpec
 from learning.fit_record import fit_record_path
 from learning.job import EngineResult
 
 
 def report(result: EngineResult) -> None:
     spec = result.spec
-    check, made = spec.parity, spec.parameters
-    trained = spec.trained_on
+    made, trained = spec.parameters, spec.trained_on
     size, frame = spec.resize.input_hw, spec.frame_hw
     lines = {
         "engine": f"{result.path}, {result.file_bytes / 1e6:.1f} MB, "
@@ -23,23 +25,42 @@ def report(result: EngineResult) -> None:
         "backbone": describe_backbone(spec.backbone, spec.layers),
         spec.method: f"{made['model_bytes'] / 1e6:.1f} MB {spec.precision}; "
         + plain_values({key: made[key] for key in made if key != "model_bytes"}),
+    }
+    print_facts(spec, lines)
+    if trained["suspects"]:
+        print(f"look at          {', '.join(trained['suspects'])}: they stand out among the good")
+        print("                 pictures and raise the thresholds unless --drop-suspects")
+    if warn_of_missed_spots(spec):
+        if "radius" in made:
+            print("                 Product that moves or lies anywhere needs --radius all;")
+        print("                 one odd picture among the good ones does this too")
+
+
+def print_facts(spec: EngineSpec, facts: Mapping[str, str]) -> None:
+    """Prints a line for each fact, then the thresholds and the result of the check."""
+    check = spec.parity
+    checked = {
         "image threshold": f"{spec.image_threshold:.4f}",
         "pixel threshold": f"{spec.pixel_threshold:.4f}",
         "chosen by": "\n                 ".join(spec.threshold_rule.sentences()),
         "parity": f"map {check['map_max_abs']:.1e}, score {check['score_max_abs']:.1e}, "
         f"{check['decision_flips']} decisions differ, on {check['pictures']} altered pictures",
     }
-    for name, text in lines.items():
+    for name, text in {**facts, **checked}.items():
         print(f"{name:16} {text}")
-    if trained["suspects"]:
-        print(f"look at          {', '.join(trained['suspects'])}: they stand out among the good")
-        print("                 pictures and raise the thresholds unless --drop-suspects")
-    if 2 * check["spots_found"] < check["spots"]:
-        count = f"{check['spots_found']} of {check['spots']}"
-        print(f"warning          only {count} dark spots painted on good pictures would FAIL.")
-        if "radius" in made:
-            print("                 Product that moves or lies anywhere needs --radius all;")
-        print("                 one odd picture among the good ones does this too")
+
+
+def warn_of_missed_spots(spec: EngineSpec) -> bool:
+    """Prints a warning if the engine misses more than half of the painted spots. Returns whether it
+    did."""
+    count, spots = spec.parity["spots_found"], spec.parity["spots"]
+    missed = bool(2 * count < spots)
+    if missed:
+        print(
+            f"warning          only {count} of {spots} dark spots painted on good pictures would "
+            "FAIL."
+        )
+    return missed
 
 
 def warn_of_turned_input(input_hw: tuple[int, int], frame_hw: tuple[int, int]) -> None:

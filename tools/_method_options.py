@@ -2,15 +2,31 @@
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
+from tools._cli import program
 
 UNSET: Final = object()
 """Default of every option, so that the method's own default applies."""
 
 Fields = Iterable["dataclasses.Field[Any]"]
+
+
+def make_method_parser(
+    command: str, description: str, methods: Sequence[str]
+) -> argparse.ArgumentParser:
+    """A parser with the option --method."""
+    example = f"`{program(command)} --method {methods[0]} --help`"
+    parser = CommandParser(
+        prog=program(command),
+        description=f"{description} {example} also shows the options of the method {methods[0]}.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--method", choices=methods, required=True)
+    return parser
 
 
 def add_method_options(parser: argparse.ArgumentParser, title: str, fields: Fields) -> None:

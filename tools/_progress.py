@@ -1,6 +1,5 @@
 """Progress bars of commands."""
 
-from types import TracebackType
 from typing import Any, Self
 
 from tqdm import tqdm
@@ -25,11 +24,6 @@ class Bars:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for step in list(self._bars):
             self.close(step)

@@ -4,14 +4,17 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from inspector.command_line import CommandParser
 from learning.datasets.layouts import LAYOUTS
 from learning.methods.registry import trained_methods, trainer_class
 from learning.options import option_fields
 from learning.training import Trainer
 from tools._argument_types import input_size_or_side, out_folder, sigma
-from tools._cli import program
-from tools._method_options import add_method_options, method_options, named_method
+from tools._method_options import (
+    add_method_options,
+    make_method_parser,
+    method_options,
+    named_method,
+)
 from tools._rule_options import add_rule_options
 
 SIZE: Final = 288
@@ -19,36 +22,39 @@ MAX_PICTURES: Final = 1000
 
 
 def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
-    """With the options of the method that argv names."""
-    parser = CommandParser(
-        prog=program("train"),
-        description="Train an engine from pictures of good product. Run the same command again to "
-        "resume a training that was stopped.",
-        epilog="--method NAME --help shows the options of a method.",
-        allow_abbrev=False,
+    """Parser with the options of the method that argv names."""
+    parser = make_method_parser(
+        "train",
+        "Train an engine from pictures of good product. Run the same command again to resume a "
+        "training that was stopped.",
+        trained_methods(),
     )
     add = parser.add_argument
-    add("--method", choices=trained_methods(), required=True)
     add(
         "--data",
         required=True,
         help="folder of a class (train/good is enough), glob of pictures or video",
     )
     add("--out", type=out_folder, required=True, help="folder of the engine, checkpoints and log")
-    add("--name", help="of the engine (default: name of the --out folder)")
+    add("--name", help="name of the engine (default: name of the --out folder)")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
     add("--roi", type=Path, help="YAML with polygons to inspect and to ignore, in frame pixels")
-    add("--backbone", help="name or ONNX file (default: the method's)")
+    add("--backbone", help="name or ONNX file of the backbone (default: the method's)")
     add(
         "--size",
         type=input_size_or_side,
         default=SIZE,
         metavar="WxH",
-        help="width x height of the input in px; or the short side alone, the long one by the "
-        "pictures' aspect (default: %(default)s)",
+        help="width x height of the input in px; or the short side only: the long side then "
+        "follows the pictures (default: %(default)s)",
     )
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
-    add("--seconds", type=float, default=60.0, help="to watch a live source (%(default)s)")
+    add(
+        "--seconds",
+        type=float,
+        default=60.0,
+        help="how long to watch a live source, s (%(default)s)",
+    )
     add(
         "--hold-out",
         type=float,
@@ -60,8 +66,12 @@ def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
         action="store_true",
         help="choose the checkpoint on the test set, as papers do; every figure says so",
     )
-    add("--sigma", type=sigma, default=4.0, help="of the map's smoothing, px (%(default)s)")
-    add("--drop-suspects", action="store_true", help="choose thresholds without odd pictures")
+    add("--sigma", type=sigma, default=4.0, help="smoothing of the map, px (%(default)s)")
+    add(
+        "--drop-suspects",
+        action="store_true",
+        help="choose thresholds without pictures that stand out",
+    )
     add_rule_options(parser)
     name = named_method(argv)
     if name in trained_methods():

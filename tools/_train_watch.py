@@ -1,7 +1,6 @@
-"""Shows a training while it runs: a bar, beside what FolderWatch writes."""
+"""Shows the progress of a training as a bar, and writes the same files as FolderWatch."""
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from tqdm import tqdm
@@ -32,12 +31,7 @@ class TrainingWatch(FolderWatch):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
         self.close()

@@ -16,7 +16,12 @@ from engines.backends.choosing import NAMED_ONLY
 from engines.cost import Cost, count_cost
 from engines.opening import BACKENDS, DEVICES
 from engines.spec_file import read_engine
-from evaluation.runtime_timing import Measured, Unavailable, list_candidates, time_runtimes
+from evaluation.runtime_timing import (
+    MeasuredCandidate,
+    UnavailableCandidate,
+    list_candidates,
+    time_runtimes,
+)
 from evaluation.terminal_tables import runtime_lines, unavailable_lines
 from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError, EngineError, SpecError
@@ -102,7 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _summary(measured: Sequence[Measured], unavailable: Sequence[Unavailable]) -> dict[str, Any]:
+def _summary(
+    measured: Sequence[MeasuredCandidate], unavailable: Sequence[UnavailableCandidate]
+) -> dict[str, Any]:
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -112,7 +119,7 @@ def _summary(measured: Sequence[Measured], unavailable: Sequence[Unavailable]) -
     }
 
 
-def _values(row: Measured | Unavailable) -> dict[str, Any]:
+def _values(row: MeasuredCandidate | UnavailableCandidate) -> dict[str, Any]:
     values = dataclasses.asdict(row)
     candidate = values.pop("candidate")
     return candidate | {"engine": str(row.candidate.engine)} | values

@@ -10,7 +10,7 @@ from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from inspector.engine_check import make_ruler
 from inspector.measure.options import MeasureOptions
-from learning.converting import Converted, convert_to_half
+from learning.converting import Conversion, convert_to_half
 from tools._argument_types import out_file
 from tools._cli import guarded, program
 
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _print_report(converted: Converted, source: Path, out: Path) -> None:
+def _print_report(converted: Conversion, source: Path, out: Path) -> None:
     before, after = (path.stat().st_size / 1e6 for path in (source, out))
     golden, altered, ms = converted.findings, converted.parity, converted.ms
     limits = TOLERANCES[golden.precision]

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.spec_file import file_hash
-from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from learning import fit
-from learning.classes import fit_classes, refuse_failed, table
+from learning.classes import fit_classes, format_table, refuse_failed
 from learning.datasets.layouts import LAYOUTS
 from learning.datasets.types import ClassData
 from learning.job import EngineResult
@@ -18,9 +17,15 @@ from learning.normals import MAX_PICTURES, Normals
 from learning.options import option_fields
 from learning.thresholds.folds import Scheme
 from tools._argument_types import input_size, out_file, out_folder, seed, sigma
-from tools._cli import guarded, program
+from tools._cli import guarded
 from tools._fit_report import report, warn_of_turned_input
-from tools._method_options import UNSET, add_method_options, method_options, named_method
+from tools._method_options import (
+    UNSET,
+    add_method_options,
+    make_method_parser,
+    method_options,
+    named_method,
+)
 from tools._normals import classes_of, normals_of, normals_of_class
 from tools._progress import Bars
 from tools._rule_options import add_rule_options, add_scheme_options, chosen_rule, chosen_scheme
@@ -41,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     backbone = method.find_backbone(arguments.backbone)
     scheme = chosen_scheme(arguments)
 
-    def fit_one(normals: Normals, scheme: Scheme, out: Path) -> EngineResult:
+    def fit_normals(normals: Normals, scheme: Scheme, out: Path) -> EngineResult:
         warn_of_turned_input(normals.rule.input_hw, normals.frame_hw)
         with Bars() as bars:
             return fit(
@@ -67,15 +72,15 @@ def main(argv: list[str] | None = None) -> int:
             normals = normals_of(arguments.normal, arguments)
         else:
             normals, scheme = normals_of_class(_only(classes_of(arguments)), arguments, scheme)
-        report(fit_one(normals, scheme, arguments.out))
+        report(fit_normals(normals, scheme, arguments.out))
         return 0
     rows = fit_classes(
         classes_of(arguments),
         arguments.out,
         _request(vars(arguments)) | {"backbone": None if backbone is None else file_hash(backbone)},
-        lambda data, out: fit_one(*normals_of_class(data, arguments, scheme), out),
+        lambda data, out: fit_normals(*normals_of_class(data, arguments, scheme), out),
     )
-    print(table(rows))
+    print(format_table(rows))
     refuse_failed(rows)
     return 0
 
@@ -103,20 +108,17 @@ def _only(data: tuple[ClassData, ...]) -> ClassData:
 
 
 def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
-    """With the options of the method that argv names; help without one shows no method's."""
-    parser = CommandParser(
-        prog=program("fit"),
-        description="Fit an engine from pictures of good product.",
-        epilog="--method NAME --help shows the options of a method.",
-        allow_abbrev=False,
+    """Parser with the options of the method that argv names; without a method, with the common ones
+    only."""
+    parser = make_method_parser(
+        "fit", "Fit an engine from pictures of good product.", fitted_methods()
     )
     add = parser.add_argument
-    add("--method", choices=fitted_methods(), required=True)
     add(
         "--normal",
         required=True,
-        help="folder or glob of pictures, video, camera number or URL; or a data set, each class "
-        "of which gets an engine where --out is a folder",
+        help="folder or glob of pictures, video, camera number or URL; or a data set; then "
+        "--out is a folder and each class gets an engine",
     )
     add("--out", type=_out, required=True, help="engine.onnx, or a folder for a data set")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
@@ -124,24 +126,33 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         "--split",
         type=Path,
         help="JSON file (folder, for several classes) that says which pictures are for fitting, "
-        "for thresholds and for testing; drawn once with --seed, then kept",
+        "for thresholds and for testing; if it does not exist, it is drawn with --seed and written",
     )
-    add("--backbone", help="name or ONNX file (default: the method's)")
+    add("--backbone", help="name or ONNX file of the backbone (default: the method's)")
     add(
         "--size",
         type=input_size,
         metavar="WxH",
         help="width x height of the input in px; default: short side 256, aspect kept",
     )
-    add("--name", help="of the engine (default: name of the file)")
+    add("--name", help="name of the engine (default: name of the file)")
     add("--roi", type=Path, help="YAML with polygons to inspect and to ignore, in frame pixels")
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
-    add("--seconds", type=float, default=60.0, help="to watch a live source (%(default)s)")
+    add(
+        "--seconds",
+        type=float,
+        default=60.0,
+        help="how long to watch a live source, s (%(default)s)",
+    )
     add("--drop-suspects", action="store_true", help="fit without pictures that stand out")
-    add("--sigma", type=sigma, default=4.0, help="of the map's smoothing, px (%(default)s)")
-    add("--top-fraction", type=float, help="of the map in the score; default: the method's")
+    add("--sigma", type=sigma, default=4.0, help="smoothing of the map, px (%(default)s)")
+    add(
+        "--top-fraction",
+        type=float,
+        help="share of the map whose mean is the score (default: the method's)",
+    )
     add("--seed", type=seed, default=0)
-    add("--threads", type=int, default=0, help="0: the runtime chooses")
+    add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_rule_options(parser)
     add_scheme_options(parser)
     name = named_method(argv)

@@ -4,15 +4,19 @@ import argparse
 import sys
 from pathlib import Path
 
-from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from learning.importing import ImportRequest, import_checkpoint
 from learning.methods.registry import imported_methods, importer_class
 from learning.normals import MAX_PICTURES
 from tools._argument_types import frame_size, out_file
-from tools._cli import guarded, program
+from tools._cli import guarded
 from tools._fit_report import report
-from tools._method_options import add_method_options, method_options, named_method
+from tools._method_options import (
+    add_method_options,
+    make_method_parser,
+    method_options,
+    named_method,
+)
 from tools._progress import Bars
 from tools._rule_options import add_rule_options, chosen_rule
 
@@ -54,23 +58,22 @@ def _request(arguments: argparse.Namespace) -> ImportRequest:
 
 
 def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
-    """With the options of the method that argv names."""
-    parser = CommandParser(
-        prog=program("import-checkpoint"),
-        description=__doc__,
-        epilog="--method NAME --help shows the options of a method.",
-        allow_abbrev=False,
-    )
+    """Parser with the options of the method that argv names."""
+    parser = make_method_parser("import-checkpoint", __doc__, imported_methods())
     add = parser.add_argument
     add("file", type=Path, metavar="FILE.pth", help="the checkpoint, as its program wrote it")
-    add("--method", choices=imported_methods(), required=True)
-    add("--backbone", required=True, help="name or ONNX file of what the file was made with")
+    add("--backbone", required=True, help="name or ONNX file of the backbone that it was made with")
     add(
         "--weights",
         type=Path,
-        help="of the backbone named, as torch saves them; its file is then made beside --out",
+        help="weights of the named backbone, as torch saves them; its file is made beside --out",
     )
-    add("--normal", type=Path, required=True, help="folder of good pictures, for the thresholds")
+    add(
+        "--normal",
+        type=Path,
+        required=True,
+        help="folder of good pictures that choose the thresholds",
+    )
     add("--out", type=out_file, required=True, help="engine file to write")
     add(
         "--size",
@@ -85,12 +88,20 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         help="side that pictures were resized to before the input was cropped from their middle "
         "(default: as published with the method)",
     )
-    add("--name", help="of the engine (default: name of the file)")
+    add("--name", help="name of the engine (default: name of the file)")
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
-    add("--drop-suspects", action="store_true", help="thresholds without pictures that stand out")
-    add("--sigma", type=float, help="of the map's smoothing, px (default: as published)")
-    add("--top-fraction", type=float, help="of the map in the score (default: the method's)")
-    add("--threads", type=int, default=0, help="0: the runtime chooses")
+    add(
+        "--drop-suspects",
+        action="store_true",
+        help="choose thresholds without pictures that stand out",
+    )
+    add("--sigma", type=float, help="smoothing of the map, px (default: as published)")
+    add(
+        "--top-fraction",
+        type=float,
+        help="share of the map whose mean is the score (default: the method's)",
+    )
+    add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_rule_options(parser)
     name = named_method(argv)
     if name in imported_methods():

@@ -14,6 +14,7 @@ from learning.anomalib.run import find_view
 from learning.normals import MAX_PICTURES, from_folder
 from tools._argument_types import frame_size, out_file
 from tools._cli import guarded, program
+from tools._fit_report import print_facts, warn_of_missed_spots
 from tools._rule_options import add_rule_options, chosen_rule
 
 
@@ -72,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(out: Path, spec: EngineSpec) -> None:
-    check, parameters, normals = spec.parity, spec.parameters, spec.trained_on
+    parameters, normals = spec.parameters, spec.trained_on
     size, frame = spec.resize.input_hw, spec.frame_hw
     shown = {key: value for key, value in parameters.items() if key != "model_bytes"}
     lines = {
@@ -83,19 +84,9 @@ def _report(out: Path, spec: EngineSpec) -> None:
         "input": f"{size[1]}x{size[0]} px (width x height) for frames of {frame[1]}x{frame[0]}, "
         f"crop {', '.join(f'{side:.3g}' for side in spec.resize.crop)}, "
         + ("one picture at a time" if spec.max_batch == 1 else "any number of pictures"),
-        "image threshold": f"{spec.image_threshold:.4f}",
-        "pixel threshold": f"{spec.pixel_threshold:.4f}",
-        "chosen by": "\n                 ".join(spec.threshold_rule.sentences()),
-        "parity": f"map {check['map_max_abs']:.1e}, score {check['score_max_abs']:.1e}, "
-        f"{check['decision_flips']} decisions differ, on {check['pictures']} altered pictures",
     }
-    for name, text in lines.items():
-        print(f"{name:16} {text}")
-    if 2 * check["spots_found"] < check["spots"]:
-        print(
-            f"warning          only {check['spots_found']} of {check['spots']} dark spots painted "
-            "on good pictures would FAIL"
-        )
+    print_facts(spec, lines)
+    warn_of_missed_spots(spec)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
                 progress=bars.advance,
             )
         except KeyboardInterrupt:
-            print(_stopped(arguments.out / CHECKPOINTS), file=sys.stderr)
+            print(_stop_message(arguments.out / CHECKPOINTS), file=sys.stderr)
             return INTERRUPTED
     report(result)
     for heading, text in result.summary.items():
@@ -66,7 +66,7 @@ def _read_data(arguments: argparse.Namespace, trainer: Trainer) -> TrainingData:
     return data_of_normals(normals, hold_out=hold_out, seed=seed)
 
 
-def _stopped(checkpoints: Path) -> str:
+def _stop_message(checkpoints: Path) -> str:
     if not any(checkpoints.glob("*.pth")):
         return "interrupted before the first epoch ended: nothing is kept"
     return (

@@ -62,7 +62,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class AxisScale:
     """A linear scale from values to chart units: low is drawn at start, high at end."""
 
     low: float
@@ -101,7 +101,7 @@ def curve(
     x_end: float = 1.0,
 ) -> Markup:
     """points: x from 0 to x_end, y from 0 to 1. chance: the dashed curve of random scores."""
-    x_scale, y_scale = Scale(0, x_end, _LEFT, _RIGHT), Scale(0, 1, _BOTTOM, _TOP)
+    x_scale, y_scale = AxisScale(0, x_end, _LEFT, _RIGHT), AxisScale(0, 1, _BOTTOM, _TOP)
     parts = [
         _x_axis(x_scale, _BOTTOM, _TOP, chart.x_label),
         _y_axis(y_scale, x_scale, chart.y_label),
@@ -118,7 +118,7 @@ def histograms(chart: Chart, layers: Sequence[Layer], line: Mark) -> Markup:
     """Draws layers with equal edges below each other, over one x axis. line: x position and name of
     a vertical line through all of them."""
     edges = (line.x, *(edge for layer in layers for edge in layer.edges))
-    x_scale = Scale.around(edges, _LEFT, _RIGHT)
+    x_scale = AxisScale.around(edges, _LEFT, _RIGHT)
     tops = [_FIRST_PANEL + k * (_PANEL + _BETWEEN) for k in range(len(layers))]
     bottom = tops[-1] + _PANEL
     # On a linear axis, a few defective pixels would look like none.
@@ -135,7 +135,7 @@ def histograms(chart: Chart, layers: Sequence[Layer], line: Mark) -> Markup:
 
 def bars(chart: Chart, rows: Sequence[Bar]) -> Markup:
     """One horizontal bar per row from 0 to 1, with its interval as a whisker."""
-    x_scale = Scale(0, 1, 170, WIDTH - 110)
+    x_scale = AxisScale(0, 1, 170, WIDTH - 110)
     parts = [_bar(row, 12 + 30 * k, x_scale) for k, row in enumerate(rows)]
     bottom = 12 + 30 * len(rows)
     return _svg(chart, bottom + 48, [_x_axis(x_scale, bottom, 6, chart.x_label), *parts])
@@ -156,7 +156,7 @@ def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
-def _x_axis(x_scale: Scale, bottom: float, top: float, label: str) -> Markup:
+def _x_axis(x_scale: AxisScale, bottom: float, top: float, label: str) -> Markup:
     parts = []
     for value, tick in x_scale.ticks():
         x = x_scale.at(value)
@@ -168,7 +168,11 @@ def _x_axis(x_scale: Scale, bottom: float, top: float, label: str) -> Markup:
 
 
 def _y_axis(
-    y_scale: Scale, x_scale: Scale, label: str, *, ticks: Sequence[tuple[float, str]] | None = None
+    y_scale: AxisScale,
+    x_scale: AxisScale,
+    label: str,
+    *,
+    ticks: Sequence[tuple[float, str]] | None = None,
 ) -> Markup:
     parts = []
     for value, tick in y_scale.ticks() if ticks is None else ticks:
@@ -182,13 +186,13 @@ def _y_axis(
 
 
 def _polyline(
-    points: Sequence[tuple[float, float]], x_scale: Scale, y_scale: Scale, class_: str
+    points: Sequence[tuple[float, float]], x_scale: AxisScale, y_scale: AxisScale, class_: str
 ) -> Markup:
     coordinates = " ".join(f"{x_scale.at(x):g},{y_scale.at(y):g}" for x, y in points)
     return element("polyline", points=coordinates, class_=class_)
 
 
-def _mark(mark: Mark, x_scale: Scale, y_scale: Scale) -> Markup:
+def _mark(mark: Mark, x_scale: AxisScale, y_scale: AxisScale) -> Markup:
     """Writes the name on the side with more room, inside the frame."""
     x, y = x_scale.at(mark.x), y_scale.at(mark.y)
     left = mark.x > 0.5
@@ -198,12 +202,12 @@ def _mark(mark: Mark, x_scale: Scale, y_scale: Scale) -> Markup:
     return join(element("circle", cx=x, cy=y, r=5.5, class_="point"), name)
 
 
-def _panel(layer: Layer, top: float, x_scale: Scale, y_label: str, *, log: bool) -> Markup:
+def _panel(layer: Layer, top: float, x_scale: AxisScale, y_label: str, *, log: bool) -> Markup:
     tallest = max(layer.counts, default=0)
     heights: list[float] = list(layer.counts)
     if log:
         heights = [math.log10(count) + 1 if count else 0.0 for count in layer.counts]
-    y_scale = Scale(0, max(heights, default=0) * 1.05 or 1.0, top + _PANEL, top)
+    y_scale = AxisScale(0, max(heights, default=0) * 1.05 or 1.0, top + _PANEL, top)
     parts = [
         _y_axis(
             y_scale, x_scale, y_label, ticks=_power_ticks(tallest) if log else _whole_ticks(y_scale)
@@ -220,8 +224,8 @@ def _column(
     count: int,
     height: float,
     edges: tuple[float, float],
-    x_scale: Scale,
-    y_scale: Scale,
+    x_scale: AxisScale,
+    y_scale: AxisScale,
     layer: Layer,
 ) -> Markup:
     x0, x1, y = x_scale.at(edges[0]), x_scale.at(edges[1]), y_scale.at(height)
@@ -230,7 +234,7 @@ def _column(
     return element("rect", tooltip, x=x0, y=y, width=width, height=height_px, class_=layer.class_)
 
 
-def _whole_ticks(y_scale: Scale) -> list[tuple[float, str]]:
+def _whole_ticks(y_scale: AxisScale) -> list[tuple[float, str]]:
     return [(value, f"{value:.0f}") for value, _ in y_scale.ticks(3) if value == round(value)]
 
 
@@ -242,7 +246,7 @@ def _power_ticks(tallest: int) -> list[tuple[float, str]]:
     return [(k + 1.0, names.get(k, f"1e{k}")) for k in range(0, highest_power + 1, stride)]
 
 
-def _vertical_line(line: Mark, x_scale: Scale, tops: Sequence[float]) -> Markup:
+def _vertical_line(line: Mark, x_scale: AxisScale, tops: Sequence[float]) -> Markup:
     """A vertical line through the panels that begin at `tops`, but not through their names."""
     x = x_scale.at(line.x)
     pieces = [(18, 26), *((top, top + _PANEL) for top in tops)]
@@ -252,7 +256,7 @@ def _vertical_line(line: Mark, x_scale: Scale, tops: Sequence[float]) -> Markup:
     return join(*lines, _text(line.name, x, 14, "mark" + side))
 
 
-def _bar(row: Bar, top: float, x_scale: Scale) -> Markup:
+def _bar(row: Bar, top: float, x_scale: AxisScale) -> Markup:
     short = row.label if len(row.label) <= _MAX_LABEL_LENGTH else row.label[:21] + "…"
     middle = top + 10
     label = _text(short, x_scale.start - 8, middle + 4, "tick end")

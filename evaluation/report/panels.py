@@ -17,7 +17,7 @@ from evaluation.report.markup import CONTOUR_RGB, TRUTH_RGB, data_uri
 from evaluation.results import ClassResult, PictureResult
 from inspector.core.arrays import Image, Map, Mask
 from inspector.core.errors import DataError
-from inspector.core.geometry import Affine, Points
+from inspector.core.geometry import Affine, Box, Points
 from inspector.render.canvas import Canvas, Colour
 from inspector.render.colormap import heat_bgr
 from inspector.render.panels import Panels, Placement
@@ -38,9 +38,6 @@ _OUTLINE_SHARE: Final = 0.5
 
 _HEATMAP_ALPHA: Final = 0.5
 _JPEG_QUALITIES: Final = (88, 75, 60, 40, 20, 5)
-
-Box = tuple[int, int, int, int]
-"""x0, y0, x1, y1 in picture pixels."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from typing import Final
 from evaluation.report import texts
 from evaluation.report.charts import Bar, Chart, Layer, Mark, bars, curve, histograms
 from evaluation.report.markup import Markup
-from evaluation.results import ClassResult, Curve, Histogram, KindResult, RegionGroup
+from evaluation.results import ClassResult, Histogram, KindResult, RegionGroup, ReportCurve
 
-Points = tuple[tuple[float, float], ...]
+CurvePoints = tuple[tuple[float, float], ...]
 
 _RATE_AXES: Final = ("false-positive rate", "true-positive rate")
 _PRECISION_AXES: Final = ("recall", "precision")
@@ -19,7 +19,7 @@ _CURVES: Final = {
     "pixel_pr": ("Precision and recall of pixels", *_PRECISION_AXES, "pixel_ap"),
     "pro": ("Overlap per region", "false-positive rate", "mean overlap", "aupro"),
 }
-"""Curve -> title, x axis, y axis, and the metric that is the area under the curve."""
+"""ReportCurve -> title, x axis, y axis, and the metric that is the area under the curve."""
 
 _OVERLAP_END: Final = 0.3
 """End of the x axis of the overlap curve."""
@@ -99,7 +99,7 @@ def _histogram(chart: Chart, counts: Histogram, headings: tuple[str, str], line:
     return histograms(chart, (good, defective), line)
 
 
-def _curve(line: Curve, result: ClassResult) -> Markup:
+def _curve(line: ReportCurve, result: ClassResult) -> Markup:
     title, x_label, y_label, metric = _CURVES[line.name]
     area = getattr(result.figures, metric).value
     value = "undefined" if area is None else f"{texts.METRIC_TITLES[metric]} {texts.fraction(area)}"
@@ -113,7 +113,7 @@ def _curve(line: Curve, result: ClassResult) -> Markup:
     )
 
 
-def _chance_line(name: str, result: ClassResult) -> Points:
+def _chance_line(name: str, result: ClassResult) -> CurvePoints:
     """The curve of random scores; empty if there is none."""
     if name in ("image_roc", "pixel_roc"):
         return ((0.0, 0.0), (1.0, 1.0))

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from engines.options import RuntimeOptions
 from inspector.core.schema import Between, Matches, OneOf
+from inspector.core.secrets import mask_values
 from inspector.logs import LogOptions
 from inspector.measure.options import MeasureOptions
 from inspector.outputs.options import OutputOptions
 from inspector.pipeline.options import PipelineOptions
 from inspector.processing.postprocess import VerdictOptions
 from inspector.sources.options import SourceOptions
-from inspector.sources.uri import mask_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,8 @@ class Config:
     sources: tuple[SourceEntry, ...] = ()
 
     def plain(self) -> dict[str, Any]:
-        """Plain values for logs and reports. Passwords in camera URLs are masked."""
-        values = asdict(self)
-        for entry in (values, *values["sources"]):
-            if isinstance(uri := entry["source"].get("uri"), str):
-                entry["source"]["uri"] = mask_uri(uri)
+        """Plain values for logs and reports, without passwords."""
+        values: dict[str, Any] = mask_values(asdict(self))
         return values
 
     def sha256(self) -> str:

@@ -11,9 +11,9 @@ from av.video.frame import PictureType
 
 from inspector.core.arrays import Image
 from inspector.core.errors import SourceError
+from inspector.core.secrets import mask_secrets
 from inspector.sources.damage import DamageTracker
 from inspector.sources.pictures import PictureConverter
-from inspector.sources.uri import mask_secrets
 
 # "aggressive" also detected 22 of 28 wrong pictures in a damaged CAVLC clip, and had no false alarm
 # in clips without damage. "explode" turns damage into exceptions, and the picture is lost. It is

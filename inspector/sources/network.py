@@ -10,11 +10,11 @@ from loguru import logger
 from inspector.core.arrays import Image
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import SourceError, SourceLost
+from inspector.core.secrets import mask_secrets, mask_uri
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.decoding import Decoded, StreamDecoder, frame_rate, video_stream
 from inspector.sources.live import LiveReader
 from inspector.sources.options import NetworkOptions
-from inspector.sources.uri import mask_secrets, mask_uri
 
 # FFmpeg analyses a new stream for 5 s by default. It keeps the packets that it reads meanwhile.
 _ANALYZE_US = 1_000_000

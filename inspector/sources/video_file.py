@@ -12,12 +12,12 @@ import av
 from loguru import logger
 
 from inspector.core.errors import SourceError
+from inspector.core.secrets import mask_secrets, mask_uri
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.decoding import Decoded, StreamDecoder, frame_rate, video_stream
 from inspector.sources.numbering import Numbering
 from inspector.sources.options import VideoFileOptions
 from inspector.sources.timeline import Timeline
-from inspector.sources.uri import mask_secrets, mask_uri
 
 DEFAULTS = VideoFileOptions()
 

@@ -29,8 +29,8 @@ PASSING: Final = ("Reshape", "Identity")
 @dataclass(frozen=True, slots=True)
 class Normalisation:
     """anomalib's (raw - threshold) / span + 0.5, clipped to [0, 1]; span: highest minus lowest
-    value among its validation pictures. raw: the tensor before it. flat: they all had one value,
-    so the result is 0 below the threshold, 0.5 at it and 1 above."""
+    value among its validation pictures. raw: the tensor before it. flat: these values were all
+    equal, so the result is 0 below the threshold, 0.5 at it and 1 above it."""
 
     raw: str
     threshold: float
@@ -62,7 +62,7 @@ class Export:
 
 
 def read_export(path: Path) -> Export:
-    """Raises ConfigError for any file that is not such an export, with what to do instead."""
+    """Raises ConfigError for any other file. The error says what to do instead."""
     model = _load(path)
     graph = model.graph
     taken, input_hw, batch = _input(path, model)
@@ -76,7 +76,7 @@ def read_export(path: Path) -> Export:
         input=taken,
         input_hw=input_hw,
         one_by_one=batch == 1,
-        seen=_seen(graph, taken),
+        seen=_find_seen(graph, taken),
         outputs=outputs,
         normalised={name: value for name, value in normalised.items() if value is not None},
         limits={name: value for name, value in limits.items() if value is not None},
@@ -110,7 +110,7 @@ def _load(path: Path) -> onnx.ModelProto:
 
 
 def _with_weights(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
-    """Adds the weights that the exporter put into a file beside it."""
+    """Adds the weights that the exporter wrote to a separate file."""
     beside = {
         entry.value
         for tensor in model.graph.initializer
@@ -120,7 +120,7 @@ def _with_weights(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
     total = path.stat().st_size
     for name in sorted(beside):
         if not (path.parent / name).is_file():
-            raise ConfigError(f"{path} keeps its weights in {name}, which must lie beside it")
+            raise ConfigError(f"{path} needs its weights file {name} in the same folder")
         total += (path.parent / name).stat().st_size
     if total > MAX_FILE_BYTES:
         raise ConfigError(
@@ -177,7 +177,7 @@ def _outputs(path: Path, model: onnx.ModelProto) -> tuple[str, ...]:
     return (MAP, SCORE) if SCORE in names else (MAP,)
 
 
-def _seen(graph: onnx.GraphProto, taken: str) -> str:
+def _find_seen(graph: onnx.GraphProto, taken: str) -> str:
     """The tensor after the resizing and cropping at the start of anomalib's pre-processor."""
     current = seen = taken
     while True:
@@ -199,7 +199,7 @@ def reads(node: onnx.NodeProto) -> Iterator[str]:
 
 
 def inner_graphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    """Of If, Loop and Scan."""
+    """The graphs inside a node: If, Loop and Scan have them."""
     for attribute in node.attribute:
         yield from attribute.graphs
         if attribute.HasField("g"):
@@ -207,7 +207,7 @@ def inner_graphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
 
 
 def _model_name(graph: onnx.GraphProto) -> str:
-    """Read from the notes that torch's exporter writes beside every node."""
+    """Reads the name from the notes that torch's exporter adds to every node."""
     for node in graph.node:
         for entry in node.metadata_props:
             if match := re.search(r"anomalib\.models\.image\.(\w+)\.", entry.value):
@@ -223,8 +223,8 @@ class _Values:
         self._constants = {tensor.name: tensor for tensor in graph.initializer}
 
     def normalisation(self, output: str) -> Normalisation | None:
-        """None if there is none, or if it is not the chain that the class describes."""
-        chosen, left = self._choices(output)
+        """None if the output has no normalisation of the form that Normalisation describes."""
+        chosen, left = self._follow_choices(output)
         return self._chain(chosen, flat=False) or self._chain(left, flat=True)
 
     def _chain(self, name: str, *, flat: bool) -> Normalisation | None:
@@ -247,8 +247,9 @@ class _Values:
             return None
         return self._number(node.input[1])
 
-    def _choices(self, name: str) -> tuple[str, str]:
-        """Past the choices that the file has made already, and what the last one left aside."""
+    def _follow_choices(self, name: str) -> tuple[str, str]:
+        """The tensor that `name` equals after all choices with a constant condition, and the tensor
+        that the last of these choices does not take (empty if there is none)."""
         left = ""
         while (node := self._makers.get(name)) is not None:
             if node.op_type == "Identity":

@@ -23,7 +23,7 @@ from inspector.core.names import names_hash
 from learning import checking
 from learning.anomalib.graph import MAP, SCORE, Export
 from learning.anomalib.run import Original, View, Wide
-from learning.anomalib.wrap import Scale, wrap
+from learning.anomalib.wrap import ScoreScale, wrap
 from learning.normals import Normals
 from learning.thresholds import choosing
 from learning.thresholds.changing import record, score_with_engine, with_thresholds
@@ -31,9 +31,9 @@ from learning.thresholds.folds import LeftOut
 from learning.thresholds.rules import Rule
 
 TOLERANCE: Final = 1e-4
-"""The same as for fitted methods. Measured on eight exports of anomalib 2.7.0: under 1e-6."""
+"""The same as for fitted methods. Eight exports of anomalib 2.7.0 differed by less than 1e-6."""
 
-OWN_LIMIT: Final = 0.5
+AT_LIMIT: Final = 0.5
 """anomalib's threshold after its normalisation, unless the graph says otherwise."""
 
 SMALL: Final = 0.01
@@ -43,8 +43,8 @@ BATCH: Final = 8
 GOLDEN: Final = 2
 
 NOTE: Final = (
-    "but of a model from elsewhere that is not known: if it was trained on these very pictures, "
-    "they score lower than new ones, so thresholds are too low and the rates above too good"
+    "but the pictures that the model was trained on are not known: if these are among them, they "
+    "score lower than new ones, so the thresholds are too low and the rates above look too good"
 )
 
 LEFT, KEPT, NONE = "taken out of the graph", "kept in the graph", "none found"
@@ -53,7 +53,7 @@ LEFT, KEPT, NONE = "taken out of the graph", "kept in the graph", "none found"
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """An export and the options of its engine. seed: of the altered pictures of the check."""
+    """An export and the options of its engine. seed: for the altered pictures of the check."""
 
     export: Export
     view: View
@@ -68,12 +68,12 @@ def import_engine(normals: Normals, job: Import, out: Path) -> EngineSpec:
     of the export; DataError if the scores of the export do not separate pictures."""
     choosing.check_supported(job.rule, len(normals.names))
     original = Original(job.export, job.view, job.threads)
-    one_by_one = original.settle_batch(normals.pixels)
+    one_by_one = original.needs_single_pictures(normals.pixels)
     altered = checking.alter_pictures(normals.pixels, checking.PICTURES, job.seed)
-    raw, shown = _run(original, altered)
+    raw, shown = _run_in_batches(original, altered)
     _check_normalised(job.export, raw, shown)
     scales = _scales(job.export, [*_raw_values(original, normals.pixels), raw])
-    maps, scores = _scaled(scales, raw)
+    maps, scores = _apply_scales(scales, raw)
     graph = wrap(
         job.export,
         job.view,
@@ -82,22 +82,22 @@ def import_engine(normals: Normals, job: Import, out: Path) -> EngineSpec:
         map_hw=(maps.shape[1], maps.shape[2]),
         batch=1 if one_by_one else "N",
     )
-    spec = _spec(normals, job, graph, (maps.shape[1], maps.shape[2]))
+    spec = _make_spec(normals, job, graph, (maps.shape[1], maps.shape[2]))
     spec = dataclasses.replace(
         spec,
         max_batch=1 if one_by_one else None,
         parameters=_parameters(job.export, scales, graph),
     )
-    spec = _checked(graph, spec, normals, job, altered, (maps, scores), out)
+    spec = _complete_spec(graph, spec, normals, job, altered, (maps, scores), out)
     write_engine(out, graph, spec)
     return spec
 
 
-Scales = dict[str, tuple[Scale, str]]
+ScoreScales = dict[str, tuple[ScoreScale, str]]
 """Output -> how it is scaled, and how its normalisation is replaced."""
 
 
-def _run(original: Original, pixels: Image) -> tuple[dict[str, Wide], dict[str, Wide]]:
+def _run_in_batches(original: Original, pixels: Image) -> tuple[dict[str, Wide], dict[str, Wide]]:
     """Like Original.run, batch by batch."""
     parts = [original.run(pixels[at : at + BATCH]) for at in range(0, len(pixels), BATCH)]
     raw, shown = (
@@ -112,7 +112,7 @@ def _raw_values(original: Original, pixels: Image) -> Iterator[dict[str, Wide]]:
         yield original.run(pixels[at : at + BATCH])[0]
 
 
-def _scales(export: Export, seen: list[dict[str, Wide]]) -> Scales:
+def _scales(export: Export, seen: list[dict[str, Wide]]) -> ScoreScales:
     """seen: raw values, in parts, the last part of altered pictures.
 
     If the normalisation is known, scores keep anomalib's scale without its clipping, plus 0.5: a
@@ -124,43 +124,44 @@ def _scales(export: Export, seen: list[dict[str, Wide]]) -> Scales:
     }
 
 
-def _scale(export: Export, name: str, seen: list[Wide]) -> tuple[Scale, str]:
+def _scale(export: Export, name: str, seen: list[Wide]) -> tuple[ScoreScale, str]:
     normalised = export.normalised.get(name)
     if normalised is not None and normalised.flat:
-        return _from_normals(name, normalised.raw, seen[:-1]), LEFT
+        return _scale_of_normals(name, normalised.raw, seen[:-1]), LEFT
     if normalised is not None:
-        return Scale(normalised.raw, normalised.threshold - normalised.span, normalised.span), LEFT
+        zero = normalised.threshold - normalised.span
+        return ScoreScale(normalised.raw, zero, normalised.span), LEFT
     lowest, highest = min(part.min() for part in seen), max(part.max() for part in seen)
     if lowest >= 0 and SMALL <= highest <= 1:
         _warn_of_clipping(export, name, seen)
-        return Scale(name, 0.0, 1.0), KEPT
-    return _from_normals(name, name, seen[:-1]), NONE
+        return ScoreScale(name, 0.0, 1.0), KEPT
+    return _scale_of_normals(name, name, seen[:-1]), NONE
 
 
 def _warn_of_clipping(export: Export, name: str, seen: list[Wide]) -> None:
     share = float(np.mean(np.concatenate([part.ravel() for part in seen]) == 1))
     if share > 0:
         logger.warning(
-            "{} of {} is clipped to [0, 1] inside the graph, {:.2%} of it lies at 1 here: worse "
-            "defects look no worse. Set model.post_processor.enable_normalization = False "
-            "in anomalib and export it again",
+            "{} of {} is clipped to [0, 1] inside the graph, and {:.2%} of its values here are 1: "
+            "worse defects get no higher value. Set model.post_processor.enable_normalization = "
+            "False in anomalib and export it again",
             name,
             export.path,
             share,
         )
 
 
-def _from_normals(name: str, tensor: str, seen: list[Wide]) -> Scale:
+def _scale_of_normals(name: str, tensor: str, seen: list[Wide]) -> ScoreScale:
     """Raw scores are not changed, unless they are below 0 or close to it on normal pictures."""
     low, high = float(min(part.min() for part in seen)), float(max(part.max() for part in seen))
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise DataError(f"{name} is {high:g} on every normal picture, so it says nothing")
     if low >= 0 and high >= SMALL:
-        return Scale(tensor, 0.0, 1.0)
-    return Scale(tensor, low, high - low)
+        return ScoreScale(tensor, 0.0, 1.0)
+    return ScoreScale(tensor, low, high - low)
 
 
-def _scaled(scales: Scales, raw: Mapping[str, Wide]) -> tuple[Wide, Wide]:
+def _apply_scales(scales: ScoreScales, raw: Mapping[str, Wide]) -> tuple[Wide, Wide]:
     maps = scales[MAP][0].of(raw[MAP])
     return maps, scales[SCORE][0].of(raw[SCORE]) if SCORE in scales else maps.max(axis=(1, 2))
 
@@ -169,7 +170,7 @@ def _check_normalised(export: Export, raw: Mapping[str, Wide], shown: Mapping[st
     """Checks that the part taken out of the graph is the normalisation: applied to the raw values,
     it must give the outputs of the export."""
     for name, normalised in export.normalised.items():
-        again = np.clip((raw[name] - normalised.threshold) / normalised.span + OWN_LIMIT, 0, 1)
+        again = np.clip((raw[name] - normalised.threshold) / normalised.span + AT_LIMIT, 0, 1)
         if normalised.flat:
             again = (np.sign(raw[name] - np.float32(normalised.threshold)) + 1) / 2
         difference = float(np.abs(again - shown[name]).max())
@@ -180,10 +181,10 @@ def _check_normalised(export: Export, raw: Mapping[str, Wide], shown: Mapping[st
             )
 
 
-def _spec(
+def _make_spec(
     normals: Normals, job: Import, graph: onnx.ModelProto, map_hw: tuple[int, int]
 ) -> EngineSpec:
-    """A spec without thresholds, with which normal pictures can be scored."""
+    """A spec without thresholds. It is enough to score normal pictures."""
     model = job.export.model
     versions = {name: version(name) for name in ("numpy", "onnx")}
     return EngineSpec(
@@ -210,7 +211,7 @@ def _spec(
     )
 
 
-def _parameters(export: Export, scales: Scales, graph: onnx.ModelProto) -> dict[str, Any]:
+def _parameters(export: Export, scales: ScoreScales, graph: onnx.ModelProto) -> dict[str, Any]:
     """For every output, how the engine computes its value: (value of the tensor - zero) / span."""
     parameters: dict[str, Any] = {"model": export.name or "unknown", "export": export.path.name}
     for name, (scale, became) in scales.items():
@@ -223,16 +224,16 @@ def _parameters(export: Export, scales: Scales, graph: onnx.ModelProto) -> dict[
     return parameters | {"model_bytes": graph.ByteSize()}
 
 
-def _anomalib_limit(export: Export, name: str, scale: Scale) -> float | None:
+def _anomalib_limit(export: Export, name: str, scale: ScoreScale) -> float | None:
     """anomalib's threshold as a score of the engine; None if the file does not say."""
     limit, normalised = export.limits.get(name), export.normalised.get(name)
     if normalised is not None:
-        above = 0.0 if limit is None or normalised.flat else (limit - OWN_LIMIT) * normalised.span
+        above = 0.0 if limit is None or normalised.flat else (limit - AT_LIMIT) * normalised.span
         limit = normalised.threshold + above
     return None if limit is None else float(scale.of(limit))
 
 
-def _checked(
+def _complete_spec(
     graph: onnx.ModelProto,
     spec: EngineSpec,
     normals: Normals,

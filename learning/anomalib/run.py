@@ -15,10 +15,11 @@ from inspector.core.errors import ConfigError, EngineError
 from learning.anomalib.graph import HOW, MAP, SCORE, Export
 
 PROBE_HW: Final = (512, 512)
-"""Side of the picture that is sent through the resizing of a graph that takes any size."""
+"""Side of the test picture for a graph that takes any size, px."""
 
 STRAY: Final = 0.25
-"""Pixels by which a resizing may miss a straight line; more is no resizing and cropping."""
+"""Largest error of the straight line through the measured positions, px. With a larger error, the
+graph does more than resize and crop."""
 
 Float = npt.NDArray[np.float32]
 Wide = npt.NDArray[np.float64]
@@ -26,9 +27,9 @@ Wide = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What of a frame the model sees. input_hw: what the host resizes to, None if any size
-    will do. crop: as in ResizeRule. whole_hw, corner: the graph crops by itself, so it is given a
-    picture of whole_hw with the host's pixels from `corner` (top, left) on."""
+    """The part of a frame that the model sees. input_hw: size that the host resizes to, None for
+    any size. crop: as in ResizeRule. whole_hw, corner: set if the graph itself crops; it then gets
+    a picture of whole_hw, in which the host's pixels begin at `corner` (top, left)."""
 
     input_hw: tuple[int, int] | None
     crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
@@ -37,7 +38,7 @@ class View:
 
 
 def find_view(export: Export, size: tuple[int, int] | None) -> View:
-    """The view that leaves nothing to the resizing in the graph, which does not antialias.
+    """The view with which the graph has nothing to resize, because its resizing does not antialias.
 
     size: of the input; None for the size that the graph expects. Raises ConfigError if it takes
     another.
@@ -55,24 +56,24 @@ def find_view(export: Export, size: tuple[int, int] | None) -> View:
 def _view(export: Export, size: tuple[int, int] | None) -> View:
     if export.seen == export.input:
         return View(export.input_hw or size)
-    own_hw = export.input_hw or PROBE_HW
-    rows, columns = _rows_and_columns(export, own_hw)
+    graph_hw = export.input_hw or PROBE_HW
+    rows, columns = _rows_and_columns(export, graph_hw)
     whole = (rows.whole, columns.whole)
     hw = (rows.count, columns.count)
-    if own_hw == whole or export.input_hw is None:
+    if graph_hw == whole or export.input_hw is None:
         crop = (columns.low, rows.low, columns.high, rows.high)
         return View(hw) if hw == whole else View(hw, crop, whole, (rows.start, columns.start))
     advice = f"export it with input_size=({whole[0]}, {whole[1]})"
     if hw != whole:
         raise ConfigError(
-            f"{export.path} resizes pictures of {own_hw[1]}x{own_hw[0]} and crops them inside: "
+            f"{export.path} resizes pictures of {graph_hw[1]}x{graph_hw[0]} and crops them inside: "
             f"{advice}"
         )
     logger.warning(
         "{} resizes its pictures of {}x{} once more, without antialiasing: better {}",
         export.path,
-        own_hw[1],
-        own_hw[0],
+        graph_hw[1],
+        graph_hw[0],
         advice,
     )
     return View(export.input_hw)
@@ -80,7 +81,7 @@ def _view(export: Export, size: tuple[int, int] | None) -> View:
 
 @dataclass(frozen=True, slots=True)
 class _Axis:
-    """count pixels from `start` on of `whole` ones."""
+    """`count` of `whole` pixels, beginning at `start`."""
 
     count: int
     start: int
@@ -95,16 +96,16 @@ class _Axis:
         return (self.start + self.count) / self.whole
 
 
-def _rows_and_columns(export: Export, own_hw: tuple[int, int]) -> tuple[_Axis, _Axis]:
+def _rows_and_columns(export: Export, graph_hw: tuple[int, int]) -> tuple[_Axis, _Axis]:
     """The rows and columns that the graph sees, measured with pictures of coordinates."""
-    height, width = own_hw
+    height, width = graph_hw
     ramps = np.zeros((1, 3, height, width), np.float32)
     ramps[0, 0] = ((np.arange(height) + 0.5) / height)[:, None]
     ramps[0, 1] = ((np.arange(width) + 0.5) / width)[None, :]
-    session = Session(export.model, {export.seen: None}, export)
+    session = GraphSession(export.model, {export.seen: None}, export)
     (seen,) = session.run([export.seen], {export.input: ramps})
     if seen.ndim != 4 or seen.shape[:2] != (1, 3):
-        raise _odd(export)
+        raise _unknown_change(export)
     middle_row, middle_column = seen.shape[2] // 2, seen.shape[3] // 2
     return (
         _axis(export, seen[0, 0, :, middle_column]),
@@ -113,29 +114,29 @@ def _rows_and_columns(export: Export, own_hw: tuple[int, int]) -> tuple[_Axis, _
 
 
 def _axis(export: Export, seen: Float) -> _Axis:
-    """seen: for every pixel, where in the input (0 to 1) its centre lies."""
+    """seen: for every pixel, the position of its centre in the input, 0 to 1."""
     count = len(seen)
     at = np.arange(count)
     middle = slice(count // 4, count - count // 4)
     slope, origin = np.polyfit(at[middle] + 0.5, seen[middle].astype(np.float64), 1)
     if not slope > 0:
-        raise _odd(export)
+        raise _unknown_change(export)
     whole, start = 1 / slope, origin / slope
     straight = np.abs(seen[middle] - (origin + slope * (at[middle] + 0.5))).max() / slope
     off = max(abs(whole - round(whole)), abs(start - round(start)), straight)
     if off > STRAY or start < -STRAY or start + count > whole + STRAY:
-        raise _odd(export)
+        raise _unknown_change(export)
     return _Axis(count, round(start), round(whole))
 
 
-def _odd(export: Export) -> ConfigError:
+def _unknown_change(export: Export) -> ConfigError:
     return ConfigError(
-        f"{export.path} does more to its pictures than resize and crop them, which this cannot "
-        f"follow: leave that to anomalib's pre-processor, and export again: {HOW}"
+        f"{export.path} changes its pictures by more than resizing and cropping, which cannot "
+        f"be imported: do this in anomalib's pre-processor and export again: {HOW}"
     )
 
 
-class Session:
+class GraphSession:
     """A graph on onnxruntime with further tensors as outputs. extra: name -> sizes, None: unknown.
 
     Raises EngineError if onnxruntime is missing, cannot load it or fails on a picture.
@@ -181,16 +182,16 @@ class Session:
                 watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except self._failures as exc:
-            raise EngineError(f"onnxruntime cannot load {self._path}: {_first(exc)}") from exc
+            raise EngineError(f"onnxruntime cannot load {self._path}: {_first_line(exc)}") from exc
 
     def run(self, outputs: Sequence[str], inputs: Mapping[str, Float]) -> list[Float]:
         try:
             return list(self._session.run(list(outputs), dict(inputs)))
         except self._failures as exc:
-            raise EngineError(f"{self._path} fails on a picture: {_first(exc)}") from exc
+            raise EngineError(f"{self._path} fails on a picture: {_first_line(exc)}") from exc
 
 
-def _first(exc: BaseException) -> str:
+def _first_line(exc: BaseException) -> str:
     return str(exc).strip().partition("\n")[0]
 
 
@@ -205,26 +206,28 @@ class Original:
         }
         """Output -> the tensor before its normalisation, if that is known."""
         extra = dict.fromkeys(self.tensors.values())
-        self._session = Session(export.model, extra, export, threads)
+        self._session = GraphSession(export.model, extra, export, threads)
         self._one_by_one = export.one_by_one
 
     def run(self, pixels: Image) -> tuple[dict[str, Wide], dict[str, Wide]]:
-        """pixels: (n, H, W, 3) uint8 RGB -> what its outputs hold before normalising, and after:
-        maps (n, h, w) and scores (n,)."""
+        """pixels: (n, H, W, 3) uint8 RGB -> its outputs before and after normalisation: maps (n, h,
+        w) and scores (n,)."""
         names = [*self.tensors.values(), *self._export.outputs]
         step = 1 if self._one_by_one else len(pixels)
         parts = [
-            self._session.run(names, {self._export.input: self._framed(pixels[i : i + step])})
+            self._session.run(names, {self._export.input: self._fit_to_input(pixels[i : i + step])})
             for i in range(0, len(pixels), step)
         ]
         joined = [
             np.concatenate([np.atleast_1d(p) for p in part]) for part in zip(*parts, strict=True)
         ]
         count = len(self.tensors)
-        return self._named(joined[:count], len(pixels)), self._named(joined[count:], len(pixels))
+        return self._name_outputs(joined[:count], len(pixels)), self._name_outputs(
+            joined[count:], len(pixels)
+        )
 
-    def settle_batch(self, pixels: Image) -> bool:
-        """Whether it takes only one picture at a time; tried with two different pictures."""
+    def needs_single_pictures(self, pixels: Image) -> bool:
+        """Finds out, with two different pictures, whether it takes only one picture at a time."""
         if not self._one_by_one:
             self._one_by_one = True
             alone, _ = self.run(pixels[:2])
@@ -239,7 +242,7 @@ class Original:
                 )
         return self._one_by_one
 
-    def _framed(self, pixels: Image) -> Float:
+    def _fit_to_input(self, pixels: Image) -> Float:
         """Pictures for the input of the graph; `pixels` fill the part that the view names."""
         planes = pixels.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
         if self._view.whole_hw is None:
@@ -250,7 +253,7 @@ class Original:
         whole[:, :, top : top + height, left : left + width] = planes
         return whole
 
-    def _named(self, arrays: Sequence[Float], count: int) -> dict[str, Wide]:
+    def _name_outputs(self, arrays: Sequence[Float], count: int) -> dict[str, Wide]:
         named = {}
         for name, array in zip(self._export.outputs, arrays, strict=True):
             per_picture = array.reshape(-1, *array.shape[-2:]) if name == MAP else array.reshape(-1)

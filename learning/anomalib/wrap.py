@@ -15,7 +15,7 @@ from learning.graph.assemble import MAX_FILE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class ScoreScale:
     """The engine computes (v - zero) / span from a value v of a tensor."""
 
     tensor: str
@@ -29,7 +29,7 @@ class Scale:
 def wrap(
     export: Export,
     view: View,
-    scales: Mapping[str, Scale],
+    scales: Mapping[str, ScoreScale],
     *,
     input_hw: tuple[int, int],
     map_hw: tuple[int, int],
@@ -46,14 +46,14 @@ def wrap(
     _rename(graph, names)
     tail = _Nodes(graph, "outputs")
     tensors = {
-        name: tail.scaled(names.get(scale.tensor, scale.tensor), scale)
+        name: tail.add_scale(names.get(scale.tensor, scale.tensor), scale)
         for name, scale in scales.items()
     }
-    tail.shaped(tensors[MAP], (-1, *map_hw), "anomaly_map")
+    tail.add_reshape(tensors[MAP], (-1, *map_hw), "anomaly_map")
     if SCORE not in tensors:
-        planes = tail.shaped(tensors[MAP], (-1, 1, *map_hw))
+        planes = tail.add_reshape(tensors[MAP], (-1, 1, *map_hw))
         tensors[SCORE] = tail.add("GlobalMaxPool", planes)
-    tail.shaped(tensors[SCORE], (-1,), "score")
+    tail.add_reshape(tensors[SCORE], (-1,), "score")
     head = _Nodes(graph, "picture")
     head.picture(view, names.get(export.input, export.input))
     body = list(graph.node)
@@ -64,9 +64,12 @@ def wrap(
     for name, sizes in (("anomaly_map", map_hw), ("score", ())):
         info = helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, *sizes])
         graph.output.append(info)
-    _forget(model)
+    _remove_notes(model)
     if model.ByteSize() > MAX_FILE_BYTES:
-        raise EngineError(f"the engine of {export.path} would be larger than an engine may be")
+        raise EngineError(
+            f"the engine of {export.path} would be larger than {MAX_FILE_BYTES / 1e9:.1f} GB, the "
+            "limit of an engine: take a smaller backbone or coreset"
+        )
     return model
 
 
@@ -85,7 +88,7 @@ def _keep_only(graph: onnx.GraphProto, outputs: set[str]) -> None:
 
 
 def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
-    def renamed(old: Iterable[str]) -> list[str]:
+    def new_names(old: Iterable[str]) -> list[str]:
         return [names.get(name, name) for name in old]
 
     for tensor in graph.initializer:
@@ -93,13 +96,13 @@ def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
     for value in graph.output:
         value.name = names.get(value.name, value.name)
     for node in graph.node:
-        node.input[:], node.output[:] = renamed(node.input), renamed(node.output)
+        node.input[:], node.output[:] = new_names(node.input), new_names(node.output)
         for inner in inner_graphs(node):
             _rename(inner, names)
 
 
-def _forget(model: onnx.ModelProto) -> None:
-    """Removes the source files and calls that the exporter writes beside every node."""
+def _remove_notes(model: onnx.ModelProto) -> None:
+    """Removes the names of source files and calls that the exporter adds to every node."""
     model.graph.name = "engine"
     del model.metadata_props[:]
     model.ClearField("doc_string")
@@ -110,46 +113,47 @@ def _forget(model: onnx.ModelProto) -> None:
 
 
 class _Nodes:
-    """Uses operators that mean the same in every opset from 11 on; anomalib writes such opsets."""
+    """Adds nodes. Their operators mean the same in every opset from 11 on, and anomalib writes
+    these."""
 
     def __init__(self, graph: onnx.GraphProto, part: str) -> None:
         self._graph, self._part = graph, part
         self.nodes: list[onnx.NodeProto] = []
 
     def add(self, op: str, *inputs: str, **attributes: Any) -> str:
-        return self._named(op, inputs, self._fresh(), **attributes)
+        return self._add_node(op, inputs, self._next_name(), **attributes)
 
-    def scaled(self, tensor: str, scale: Scale) -> str:
+    def add_scale(self, tensor: str, scale: ScoreScale) -> str:
         moved = self.add("Sub", tensor, self._constant(np.float32(scale.zero)))
         return self.add("Div", moved, self._constant(np.float32(scale.span)))
 
-    def shaped(self, tensor: str, shape: tuple[int, ...], to: str = "") -> str:
+    def add_reshape(self, tensor: str, shape: tuple[int, ...], to: str = "") -> str:
         inputs = [tensor, self._constant(np.array(shape, np.int64))]
-        return self._named("Reshape", inputs, to or self._fresh())
+        return self._add_node("Reshape", inputs, to or self._next_name())
 
     def picture(self, view: View, to: str) -> None:
         """Turns `pixels` into the input of the export."""
         planes = self.add("Transpose", "pixels", perm=[0, 3, 1, 2])
-        floats = self._named("Cast", [planes], self._fresh(), to=TensorProto.FLOAT)
+        floats = self._add_node("Cast", [planes], self._next_name(), to=TensorProto.FLOAT)
         white = self._constant(np.float32(255))
         if view.whole_hw is None or view.input_hw is None:
-            self._named("Div", [floats, white], to)
+            self._add_node("Div", [floats, white], to)
             return
         inside = self.add("Div", floats, white)
         before = view.corner
         sizes = zip(view.whole_hw, view.input_hw, before, strict=True)
         after = [whole - size - at for whole, size, at in sizes]
         pads = self._constant(np.array([0, 0, *before, 0, 0, *after], np.int64))
-        self._named("Pad", [inside, pads], to)
+        self._add_node("Pad", [inside, pads], to)
 
     def _constant(self, value: Any) -> str:
         name = f"engine/constant/{len(self._graph.initializer)}"
         self._graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def _named(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+    def _add_node(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(op, list(inputs), [output], **attributes))
         return output
 
-    def _fresh(self) -> str:
+    def _next_name(self) -> str:
         return f"engine/{self._part}/{len(self.nodes)}"

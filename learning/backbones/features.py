@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -41,7 +40,7 @@ class FeatureExtractor:
         self._session: Any = _session(path, threads, device)
 
     def extract(self, pixels: Pixels) -> Features:
-        """pixels: (n, H, W, 3) uint8 RGB, n >= 1 -> own memory. Raises EngineError for another
+        """pixels: (n, H, W, 3) uint8 RGB, n >= 1 -> new arrays. Raises EngineError for another
         shape or dtype, ConfigError for a size that the backbone does not take."""
         if self._session is None:
             raise EngineError(f"the feature extractor of {self.info.name} is closed")
@@ -57,12 +56,7 @@ class FeatureExtractor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _run(self, pixels: Pixels) -> list[npt.NDArray[np.float32]]:

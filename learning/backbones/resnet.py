@@ -29,7 +29,7 @@ PRETRAINED = "IMAGENET1K_V1"
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class _ResNetShape:
     """blocks: of layer1 to layer3. inner: channels of layer1's 3x3 convolutions, doubled per
     layer. out: channels of layer1's result, doubled per layer."""
 
@@ -40,9 +40,9 @@ class _Shape:
 
 
 SHAPES = {
-    "resnet18": _Shape((2, 2, 2), 64, 64, bottleneck=False),
-    "resnet50": _Shape((3, 4, 6), 64, 256, bottleneck=True),
-    "wide_resnet50_2": _Shape((3, 4, 6), 128, 256, bottleneck=True),
+    "resnet18": _ResNetShape((2, 2, 2), 64, 64, bottleneck=False),
+    "resnet50": _ResNetShape((3, 4, 6), 64, 256, bottleneck=True),
+    "wide_resnet50_2": _ResNetShape((3, 4, 6), 128, 256, bottleneck=True),
 }
 
 
@@ -68,9 +68,9 @@ def export(
     return build(weights, info, shape)
 
 
-def build(weights: Weights, info: BackboneInfo, shape: _Shape) -> onnx.ModelProto:
+def build(weights: Weights, info: BackboneInfo, shape: _ResNetShape) -> onnx.ModelProto:
     """weights: named as in torchvision. Raises ConfigError."""
-    net = _Network(weights, shape.bottleneck)
+    net = _ResNet(weights, shape.bottleneck)
     x = net.stem()
     tensors, channels = {}, STEM
     for layer, blocks in enumerate(shape.blocks):
@@ -83,7 +83,7 @@ def build(weights: Weights, info: BackboneInfo, shape: _Shape) -> onnx.ModelProt
     return net.graph.model(info, tensors)
 
 
-class _Network:
+class _ResNet:
     def __init__(self, weights: Weights, bottleneck: bool) -> None:
         self.graph = FeatureGraph()
         self._weights = weights

@@ -22,14 +22,15 @@ from learning.backbones.zoo import BackboneInfo, Feature, backbone_entry
 Array = npt.NDArray[np.float64]
 
 HEAD = 64
-"""Channels per attention head, in all of them."""
+"""Channels per attention head, the same in all sizes."""
 MLP_RATIO = 4
 RAD_BLOCKS = (3, 6, 9, 11)
-"""Counted from 0, of 12; of 24 those at the same depth."""
+"""Blocks whose features are outputs: of 12 blocks, counted from 0. Of 24 blocks, those at the same
+relative depth."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class _TransformerShape:
     """timm_id: the name of the pretrained weights on timm's hub. registers: tokens after CLS."""
 
     timm_id: str
@@ -40,12 +41,14 @@ class _Shape:
     norm_eps: float
 
 
-def _v2(size: str, channels: int, depth: int) -> _Shape:
-    return _Shape(f"vit_{size}_patch14_dinov2.lvd142m", channels, depth, 14, 0, 1e-6)
+def _v2(size: str, channels: int, depth: int) -> _TransformerShape:
+    return _TransformerShape(f"vit_{size}_patch14_dinov2.lvd142m", channels, depth, 14, 0, 1e-6)
 
 
-def _v3(size: str, channels: int, depth: int) -> _Shape:
-    return _Shape(f"vit_{size}_patch16_dinov3_qkvb.lvd1689m", channels, depth, 16, 4, 1e-5)
+def _v3(size: str, channels: int, depth: int) -> _TransformerShape:
+    return _TransformerShape(
+        f"vit_{size}_patch16_dinov3_qkvb.lvd1689m", channels, depth, 16, 4, 1e-5
+    )
 
 
 SHAPES = {
@@ -86,13 +89,13 @@ def export(
 def build(
     weights: Weights,
     info: BackboneInfo,
-    shape: _Shape,
+    shape: _TransformerShape,
     blocks: list[int],
     input_hw: tuple[int, int],
 ) -> onnx.ModelProto:
     """weights: named as timm or Meta do. blocks: rising, the last one also gives CLS."""
     grid = (input_hw[0] // shape.patch, input_hw[1] // shape.patch)
-    net = _Network(weights, shape, grid)
+    net = _Transformer(weights, shape, grid)
     x = net.tokens()
     tensors = {}
     for index in range(blocks[-1] + 1):
@@ -104,10 +107,10 @@ def build(
     return net.graph.model(info, tensors)
 
 
-class _Network:
+class _Transformer:
     """x is (N, tokens, channels): CLS, registers, then the patches row by row."""
 
-    def __init__(self, weights: Weights, shape: _Shape, grid: tuple[int, int]) -> None:
+    def __init__(self, weights: Weights, shape: _TransformerShape, grid: tuple[int, int]) -> None:
         self.graph = FeatureGraph()
         self._weights = weights
         self._shape = shape

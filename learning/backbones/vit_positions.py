@@ -32,7 +32,7 @@ def learned_positions(weights: Weights, channels: int, grid: tuple[int, int]) ->
     if not square and patches != grid[0] * grid[1]:
         raise ConfigError(
             f"{weights.where}: 'pos_embed' holds {patches} patches, neither a square grid nor "
-            f"{grid[0]}x{grid[1]}"
+            f"{grid[1]}x{grid[0]} (width x height)"
         )
     if not square or (side, side) == grid:
         return stored[0].astype(np.float64)

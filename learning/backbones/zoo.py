@@ -1,8 +1,9 @@
 """The table of backbones, and what a backbone file says about itself.
 
-A backbone is an ONNX file: input `image` (N, 3, H, W) float32 RGB in [0, 1], its own normalisation
-inside, outputs that are feature grids (N, C, h, w) or descriptors of the whole picture (N, C), and
-under METADATA_KEY a JSON object with the fields of BackboneInfo but the file's own hash.
+A backbone is an ONNX file. Its input is `image` (N, 3, H, W) float32 RGB in [0, 1], and it
+normalises the picture itself. Its outputs are feature grids (N, C, h, w) or descriptors of the
+whole picture (N, C). Its metadata hold under METADATA_KEY a JSON object with the fields of
+BackboneInfo except sha256.
 """
 
 import dataclasses
@@ -73,7 +74,7 @@ class BackboneInfo:
             )
 
     def write_to(self, model: onnx.ModelProto) -> None:
-        """Stores everything but the file's own hash in the model's metadata."""
+        """Stores all fields except sha256 in the model's metadata."""
         values = {key: value for key, value in dataclasses.asdict(self).items() if key != "sha256"}
         onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(values, sort_keys=True)})
 
@@ -112,7 +113,7 @@ BACKBONES: Final[dict[str, BackboneEntry]] = {
 
 
 def backbone_entry(name: str) -> BackboneEntry:
-    """Raises ConfigError for a name that is not in the table, with those that are."""
+    """Raises ConfigError, which lists the known names, for any other name."""
     if name not in BACKBONES:
         raise ConfigError(f"backbone {name!r} is unknown; known: {', '.join(BACKBONES)}")
     return BACKBONES[name]
@@ -188,17 +189,20 @@ def _is_side(value: Any) -> bool:
 
 
 def _check_input(path: Path, model: onnx.ModelProto, info: BackboneInfo) -> None:
-    held = {constant.name for constant in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in held]
+    constants = {constant.name for constant in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in constants]
     if [value.name for value in inputs] != [INPUT] or info.input_name != INPUT:
         names = ", ".join(value.name for value in inputs)
         raise SpecError(f"{path}: a backbone has the one input {INPUT!r}, this one has {names!r}")
     dims = _dims(inputs[0])
     if not _is_float(inputs[0]) or len(dims) != 4 or dims[1] != 3:
         raise SpecError(f"{path}: {INPUT!r} must be float32 (N, 3, H, W), not {dims}")
-    sides = tuple(dims[2:])
+    sides = dims[2], dims[3]
     if info.input_hw is not None and sides != info.input_hw:
-        raise SpecError(f"{path}: {INPUT!r} has sides {sides}, the metadata say {info.input_hw}")
+        raise SpecError(
+            f"{path}: {INPUT!r} is {_sides(sides)} (width x height), the metadata say "
+            f"{_sides(info.input_hw)}"
+        )
 
 
 def _check_outputs(path: Path, model: onnx.ModelProto, info: BackboneInfo) -> None:
@@ -217,7 +221,8 @@ def _check_outputs(path: Path, model: onnx.ModelProto, info: BackboneInfo) -> No
             )
 
 
-def _sides(hw: tuple[int, int]) -> str:
+def _sides(hw: tuple[int | str, int | str]) -> str:
+    """WIDTHxHEIGHT, as sizes are typed."""
     return f"{hw[1]}x{hw[0]}"
 
 

@@ -2,16 +2,16 @@
 
 A class holds train, validation and test, each with <kind>/rgb (the pictures), <kind>/ground_truth
 (masks of the same name) and <kind>/xyz (not read). Checked against a public listing of the set and
-public loaders of it, not against the set itself: that test/good exists could not be confirmed (a
-widely used conversion takes validation/good for it). "gt" for ground_truth is how MVTec 3D-AD, the
-model of this layout, calls it. A set that was converted to the layout of MVTec AD is read as such.
+public loaders of it, not against the set itself. It is not known whether test/good exists (a widely
+used conversion takes validation/good instead). MVTec 3D-AD, which this layout follows, has the name
+"gt" for ground_truth. A set that was converted to the layout of MVTec AD is read as such.
 """
 
 from pathlib import Path
 
 from inspector.core.errors import DataError
 from inspector.core.picture_files import folders_in, pictures_below, pictures_in
-from learning.datasets.layouts import Layout, checked
+from learning.datasets.layouts import Layout, make_class_data
 from learning.datasets.mvtec import FOLDERS, Mvtec, sample
 from learning.datasets.pairing import pair
 from learning.datasets.types import GOOD, ClassData, Sample
@@ -48,7 +48,7 @@ class Adam3d(Layout):
                 samples += [
                     sample(folder, path, kind.name, split, masks.get(path, ())) for path in pictures
                 ]
-        return checked(name, folder, self.name, samples, problems)
+        return make_class_data(name, folder, self.name, samples, problems)
 
 
 def _is_class(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 
 from inspector.core.errors import DataError
 from inspector.core.picture_files import folders_in, pictures_below, pictures_in
-from learning.datasets.layouts import Layout, checked
+from learning.datasets.layouts import Layout, make_class_data
 from learning.datasets.mvtec import sample
 from learning.datasets.pairing import pair
 from learning.datasets.types import GOOD, TEST, TRAIN, ClassData, Sample
@@ -41,12 +41,12 @@ class Folder(Layout):
         problems: list[str] = []
         if good and loose:
             problems.append(
-                f"{len(loose)} pictures right in {folder} are left out, since it has {good[0].name}"
+                f"{len(loose)} pictures directly in {folder} are left out: it has {good[0].name}"
             )
         pictures = [path for place in good for path in pictures_in(place)] if good else loose
         samples = [sample(folder, path, GOOD, TRAIN) for path in pictures]
         defects, wrong = _defects(folder)
-        return checked(
+        return make_class_data(
             name, folder, self.name, samples + defects, problems + wrong, has_splits=False
         )
 

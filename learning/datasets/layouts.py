@@ -21,7 +21,7 @@ LAYOUTS: Final[dict[str, str]] = {
     "3dadam": "learning.datasets.adam3d:Adam3d",
     "folder": "learning.datasets.folder:Folder",
 }
-"""Name -> "module:Class", resolved when asked for."""
+"""Name -> "module:Class", imported when it is used."""
 
 _DETECTED = ("visa", "realiad", "3dadam", "mvtec")
 """Layouts that can be detected; MPDD and WFDD look like MVTec AD."""
@@ -96,7 +96,7 @@ def load(root: Path, layout: str | None) -> tuple[ClassData, ...]:
     return read
 
 
-def checked(
+def make_class_data(
     name: str,
     folder: Path,
     layout: str,
@@ -105,7 +105,7 @@ def checked(
     *,
     has_splits: bool = True,
 ) -> ClassData:
-    """The samples of one class in order. Raises DataError if there is none, or if two have
+    """The class with its samples in order. Raises DataError if there are no samples, or if two have
     the same name. Everything else that is missing in the class becomes a problem."""
     ordered = sorted(samples, key=lambda sample: sample.name)
     if not ordered:

@@ -6,7 +6,7 @@ from inspector.core.errors import DataError
 
 
 def below(root: Path, text: str, listed_in: Path) -> Path:
-    """root / text. Raises DataError, with both names, for a path outside root."""
+    """root / text. Raises DataError, which names both, for a path outside root."""
     parts = PurePosixPath(text.replace("\\", "/"))
     outside = parts.is_absolute() or ".." in parts.parts or PureWindowsPath(text).drive
     if outside or "\0" in text:

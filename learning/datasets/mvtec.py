@@ -12,7 +12,7 @@ from typing import Final
 
 from inspector.core.errors import DataError
 from inspector.core.picture_files import folders_in, pictures_below, pictures_in
-from learning.datasets.layouts import Layout, checked
+from learning.datasets.layouts import Layout, make_class_data
 from learning.datasets.pairing import pair
 from learning.datasets.types import GOOD, TEST, TRAIN, VALIDATION, ClassData, Sample
 
@@ -45,7 +45,7 @@ class Mvtec(Layout):
                 samples += samples_of_kind
                 problems += wrong
         problems += _unknown_kinds(folder, truth)
-        return checked(name, folder, self.name, samples, problems)
+        return make_class_data(name, folder, self.name, samples, problems)
 
 
 def is_class(folder: Path) -> bool:

@@ -15,14 +15,16 @@ def pair(
 ) -> tuple[Masks, tuple[str, ...]]:
     """Picture -> its masks, and a sentence for each problem.
 
-    A mask of the picture 001 is called 001, 001_mask or 001_gt; parts of it 001_mask_2, or anything
-    in a folder 001. It is never one of 0010. folder: where the masks lie, for the sentences. A mask
-    that fits more than one picture is given to none.
+    A mask of the picture 001 is called 001, 001_mask or 001_gt. A mask of a part of the defects is
+    called 001_mask_2, or is any file in a folder 001. A mask of the picture 0010 is never a mask of
+    001. A mask that fits several pictures is not used. folder: of the masks, for the sentences.
     """
     owners: dict[str, list[Path]] = {}
     for picture in pictures:
-        owners.setdefault(_normal(picture.stem), []).append(picture)
-    problems = [_shared(stem, group) for stem, group in owners.items() if len(group) > 1]
+        owners.setdefault(_normalise_stem(picture.stem), []).append(picture)
+    problems = [
+        _describe_shared_stem(stem, group) for stem, group in owners.items() if len(group) > 1
+    ]
     claims: dict[Path, list[tuple[Path, bool]]] = {}
     for mask in masks:
         stem, is_part = _owner(mask, folder, owners)
@@ -32,38 +34,38 @@ def pair(
         elif len(group) == 1:
             claims.setdefault(group[0], []).append((mask, is_part))
     for picture, claimed in claims.items():
-        whole = [mask.name for mask, is_part in claimed if not is_part]
-        if len(whole) > 1:
-            listed = " and ".join(whole)
-            problems.append(f"picture {picture} is claimed by {listed}: they are united")
-    problems += _without(pictures, claims, folder)
+        whole_masks = [mask.name for mask, is_part in claimed if not is_part]
+        if len(whole_masks) > 1:
+            listed = " and ".join(whole_masks)
+            problems.append(f"picture {picture} has several masks, {listed}: they are united")
+    problems += _describe_missing_masks(pictures, claims, folder)
     return {picture: tuple(m for m, _ in claimed) for picture, claimed in claims.items()}, tuple(
         problems
     )
 
 
-def _normal(stem: str) -> str:
+def _normalise_stem(stem: str) -> str:
     # Some file systems take "ü" apart, some do not.
     return unicodedata.normalize("NFC", stem)
 
 
 def _owner(mask: Path, folder: Path, owners: dict[str, list[Path]]) -> tuple[str, bool]:
-    """Stem of the picture that a mask is named after, and whether it says that it is a part."""
-    if mask.parent != folder and _normal(mask.parent.name) in owners:
-        return _normal(mask.parent.name), True
-    stem = _normal(mask.stem)
+    """Stem of the picture that a mask is named after, and whether it is named as a part."""
+    if mask.parent != folder and _normalise_stem(mask.parent.name) in owners:
+        return _normalise_stem(mask.parent.name), True
+    stem = _normalise_stem(mask.stem)
     ending = _ENDING.search(stem)
     if stem in owners or ending is None:
         return stem, False
     return stem[: ending.start()], ending["part"] is not None
 
 
-def _shared(stem: str, group: list[Path]) -> str:
+def _describe_shared_stem(stem: str, group: list[Path]) -> str:
     listed = " and ".join(path.name for path in group)
-    return f"pictures {listed} in {group[0].parent} share the stem {stem}: no mask is given to them"
+    return f"pictures {listed} in {group[0].parent} share the stem {stem}: they get no mask"
 
 
-def _without(
+def _describe_missing_masks(
     pictures: Sequence[Path], claims: dict[Path, list[tuple[Path, bool]]], folder: Path
 ) -> list[str]:
     if pictures and not claims:

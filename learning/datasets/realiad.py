@@ -3,7 +3,7 @@
 Below the root: realiad_jsons/<class>.json (or realiad_jsons/realiad_jsons/<class>.json, where the
 lists for one view lie beside it) and the pictures in realiad_256, realiad_512 or realiad_1024. A
 list has meta (normal_class, prefix) and train and test, each a list of category, anomaly_class,
-image_path and mask_path (null for normal ones); paths count from <pictures>/<prefix>. Checked
+image_path and mask_path (null for normal ones); paths are relative to <pictures>/<prefix>. Checked
 against public loaders and tests, not against the set itself, which is available on request only.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from inspector.core.errors import DataError
 from inspector.core.picture_files import entries, folders_in
-from learning.datasets.layouts import Layout, checked
+from learning.datasets.layouts import Layout, make_class_data
 from learning.datasets.listed import below
 from learning.datasets.types import GOOD, TEST, TRAIN, ClassData, Sample
 
@@ -41,21 +41,21 @@ class RealIad(Layout):
     def read(self, root: Path, name: str) -> ClassData:
         base = self._base(root)
         listed_in = _lists(base) / f"{name}.json"
-        content = _parsed(listed_in)
-        meta = _typed(content, "meta", dict, listed_in)
-        normal = _typed(meta, "normal_class", str, listed_in)
-        folder = below(_pictures(base, root), _typed(meta, "prefix", str, listed_in), listed_in)
+        content = _read_list(listed_in)
+        meta = _require(content, "meta", dict, listed_in)
+        normal = _require(meta, "normal_class", str, listed_in)
+        folder = below(_pictures(base, root), _require(meta, "prefix", str, listed_in), listed_in)
         samples: dict[str, Sample] = {}
         problems: list[str] = []
         for split in (TRAIN, TEST):
-            for entry in _typed(content, split, list, listed_in):
+            for entry in _require(content, split, list, listed_in):
                 sample, wrong = _sample(entry, split, normal, folder, listed_in)
                 problems += wrong
                 if sample is not None and sample.name in samples:
                     problems.append(f"{listed_in} lists {sample.name} twice: the first counts")
                 elif sample is not None:
                     samples[sample.name] = sample
-        return checked(name, folder, self.name, samples.values(), problems)
+        return make_class_data(name, folder, self.name, samples.values(), problems)
 
     def _base(self, root: Path) -> Path:
         base = _base(root)
@@ -84,7 +84,7 @@ def _is_list(path: Path) -> bool:
 
 
 def _pictures(base: Path, root: Path) -> Path:
-    """The folder of pictures that root lies in, or the only one there is."""
+    """The folder of pictures that contains root, or else the only one in base."""
     pictures = [
         folder
         for folder in folders_in(base)
@@ -94,11 +94,13 @@ def _pictures(base: Path, root: Path) -> Path:
     chosen = [folder for folder in pictures if folder in (here, *here.parents)] or pictures
     if len(chosen) != 1:
         listed = ", ".join(folder.name for folder in pictures) or "none"
-        raise DataError(f"{base} needs one folder {PICTURES}<size>, it has {listed}: give that one")
+        raise DataError(
+            f"{base} needs one folder {PICTURES}<size>, it has {listed}: give one of them"
+        )
     return chosen[0]
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _read_list(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as exc:
@@ -110,7 +112,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     return content
 
 
-def _typed(content: Any, key: str, kind: type, listed_in: Path) -> Any:
+def _require(content: Any, key: str, kind: type, listed_in: Path) -> Any:
     value = content.get(key) if isinstance(content, dict) else None
     if not isinstance(value, kind):
         raise DataError(f"{listed_in} lacks {key}, or it is no {kind.__name__}")
@@ -120,8 +122,8 @@ def _typed(content: Any, key: str, kind: type, listed_in: Path) -> Any:
 def _sample(
     entry: Any, split: str, normal: str, folder: Path, listed_in: Path
 ) -> tuple[Sample | None, list[str]]:
-    image = _typed(entry, "image_path", str, listed_in)
-    label = _typed(entry, "anomaly_class", str, listed_in)
+    image = _require(entry, "image_path", str, listed_in)
+    label = _require(entry, "anomaly_class", str, listed_in)
     path = below(folder, image, listed_in)
     if not os.path.isfile(path):
         return None, [f"{listed_in} lists {image}, which is not there"]
@@ -132,7 +134,7 @@ def _sample(
     if entry.get("mask_path") is None:
         problems.append(f"{listed_in} lists no mask for {image}")
     else:
-        mask = below(folder, _typed(entry, "mask_path", str, listed_in), listed_in)
+        mask = below(folder, _require(entry, "mask_path", str, listed_in), listed_in)
         if os.path.isfile(mask):
             masks = (mask,)
         else:

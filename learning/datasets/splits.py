@@ -1,4 +1,5 @@
-"""Divides pictures into those for fitting, thresholds and testing: drawn once, kept in a file."""
+"""Divides pictures into those for fitting, thresholds and testing. They are drawn once and stored
+in a file."""
 
 import dataclasses
 import hashlib
@@ -42,9 +43,9 @@ class Fractions:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Names of a class' samples. train holds good ones only; defective ones that the data set has
-    for training or validation are in validation. ordered: the pictures are frames of a stream, and
-    what was drawn from them is one contiguous run."""
+    """Names of a class' samples. train holds good samples only; defective samples that the data set
+    has for training or validation are in validation. ordered: the pictures are frames of a stream,
+    and the drawn ones are one contiguous run."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -69,11 +70,11 @@ class Split:
 
 
 def make_split(data: ClassData, *, seed: int, fractions: Fractions, ordered: bool = False) -> Split:
-    """Draws a split; the same for the same samples, seed and fractions.
+    """Draws a split. The same samples, seed and fractions give the same split.
 
-    Test and validation pictures of the data set stay what they are. ordered: the names in
-    natural order are the order in time (frame 2 before frame 10). Raises DataError if fewer than
-    FEWEST good pictures would be left for fitting, ConfigError for a negative seed.
+    Test and validation pictures of the data set stay in their parts. ordered: the names in natural
+    order are the order in time (frame 2 before frame 10). Raises DataError if fewer than FEWEST
+    good pictures would be left for fitting, ConfigError for a negative seed.
     """
     if seed < 0:
         raise ConfigError(f"the seed must be at least 0, not {seed}")
@@ -92,7 +93,7 @@ def make_split(data: ClassData, *, seed: int, fractions: Fractions, ordered: boo
             f"class {data.name} has {len(good)} good pictures for training; with {counts[0]} for "
             f"validation and {counts[1]} for testing fewer than {FEWEST} would be left"
         )
-    validation, test, train = _drawn(good, counts, seed, ordered)
+    validation, test, train = _draw(good, counts, seed, ordered)
     return Split(
         tuple(sorted(train)),
         tuple(sorted([*validation, *fixed[VALIDATION]])),
@@ -147,7 +148,7 @@ def read_split(path: Path) -> Split:
     return split
 
 
-def _drawn(
+def _draw(
     names: Sequence[str], counts: Sequence[int], seed: int, ordered: bool
 ) -> tuple[list[str], list[str], list[str]]:
     """Names for validation and for test, as many as counts says, and the others."""
@@ -167,14 +168,14 @@ def _refuse_others(split: Split, data: ClassData, what: str) -> None:
     named = [name for key in _PARTS for name in getattr(split, key)]
     if len(named) != len(set(named)):
         raise DataError(f"{what} names a picture more than once")
-    there = {sample.name: sample for sample in data.samples}
-    gone = sorted(set(named) - there.keys())
+    samples = {sample.name: sample for sample in data.samples}
+    gone = sorted(set(named) - samples.keys())
     if gone:
         raise DataError(f"{what} names {len(gone)} pictures that are not there, first {gone[0]}")
-    new = sorted(there.keys() - set(named))
+    new = sorted(samples.keys() - set(named))
     if new:
         raise DataError(f"{what} lacks {len(new)} pictures that are there, first {new[0]}")
-    wrong = [name for name in split.train if not _may_train(there[name])]
+    wrong = [name for name in split.train if not _may_train(samples[name])]
     wrong += sorted({sample.name for sample in data.tests()} - set(split.test))
     if wrong:
         raise DataError(f"{what} has {wrong[0]} in another part than the data set")

@@ -16,7 +16,7 @@ from typing import Final
 
 from inspector.core.errors import DataError
 from inspector.core.picture_files import folders_in, pictures_below
-from learning.datasets.layouts import Layout, checked
+from learning.datasets.layouts import Layout, make_class_data
 from learning.datasets.listed import below
 from learning.datasets.mvtec import Mvtec
 from learning.datasets.types import GOOD, TEST, TRAIN, ClassData, Sample
@@ -74,8 +74,8 @@ class Visa(Layout):
                 kind = _kind(row, kinds, listed_in)
                 samples[image] = Sample(image, path, kind, _split(row, listed_in), masks)
                 problems += wrong
-        problems += _unlisted(base / name, samples.values(), listed_in)
-        return checked(name, base / name, self.name, samples.values(), problems)
+        problems += _describe_unlisted(base / name, samples.values(), listed_in)
+        return make_class_data(name, base / name, self.name, samples.values(), problems)
 
 
 def _base(root: Path) -> Path | None:
@@ -97,14 +97,16 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[CsvRow]:
             missing = [name for name in columns if name not in (reader.fieldnames or ())]
             if missing:
                 raise DataError(f"{path} lacks the column {missing[0]}; it needs {columns}")
-            return [_whole(row, columns, path, reader.line_num) for row in reader]
+            return [_require_cells(row, columns, path, reader.line_num) for row in reader]
     except OSError as exc:
         raise DataError(f"the list of pictures {path} cannot be read: {exc.strerror}") from exc
     except (UnicodeDecodeError, csv.Error) as exc:
         raise DataError(f"{path} is no list of pictures in CSV: {exc}") from exc
 
 
-def _whole(row: dict[str, str | None], columns: tuple[str, ...], path: Path, line: int) -> CsvRow:
+def _require_cells(
+    row: dict[str, str | None], columns: tuple[str, ...], path: Path, line: int
+) -> CsvRow:
     # The reader fills a line that ends too early with None.
     cells = {name: row[name] for name in columns}
     if any(value is None for value in cells.values()):
@@ -147,7 +149,7 @@ def _masks(row: CsvRow, base: Path, listed_in: Path) -> tuple[tuple[Path, ...], 
     return (), [f"{listed_in} lists the mask {row['mask']}, which is not there"]
 
 
-def _unlisted(folder: Path, samples: Iterable[Sample], listed_in: Path) -> list[str]:
+def _describe_unlisted(folder: Path, samples: Iterable[Sample], listed_in: Path) -> list[str]:
     listed = {path for sample in samples for path in (sample.path, *sample.masks)}
     problems = []
     for below_data, what in (("Images", "pictures"), ("Masks", "masks")):

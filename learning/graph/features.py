@@ -8,7 +8,7 @@ import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
 EPSILON: Final = 1e-12
-"""Least norm that is divided by; a vector of zeros stays one."""
+"""Smallest divisor, so that a vector of zeros stays a vector of zeros."""
 
 Array = npt.NDArray[np.float32]
 
@@ -17,7 +17,7 @@ def average_3x3(features: Var) -> Var:
     """(N, C, h, w) -> mean over the 3x3 neighbours inside the grid.
 
     At the border the mean is over the four or six neighbours that exist (count_include_pad = 0):
-    padding with zeros would darken border vectors, and with another direction than inner ones.
+    zeros beyond the border would change the vectors at the border.
     """
     return op.average_pool(
         features, kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[1, 1], count_include_pad=0

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
-from learning.graph.half_marks import stored
+from learning.graph.half_marks import as_float32
 
 Array = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
@@ -63,7 +63,7 @@ class Gaussians:
         return self.means.nbytes + self.matrices.nbytes
 
 
-def joined(features: Mapping[str, Var], joining: Joining) -> Var:
+def join_layers(features: Mapping[str, Var], joining: Joining) -> Var:
     """layer -> (N, C, h, w), to (P, d, N). Channels are chosen before the grids grow."""
     parts = []
     for layer, channels in joining.channels.items():
@@ -73,15 +73,15 @@ def joined(features: Mapping[str, Var], joining: Joining) -> Var:
         if joining.grids[layer] != joining.grid_hw:
             part = op.gather(op.gather(part, op.const(rows)), op.const(columns), axis=1)
         parts.append(part)
-    whole = parts[0] if len(parts) == 1 else op.concat(parts, axis=2)
+    joined = parts[0] if len(parts) == 1 else op.concat(parts, axis=2)
     positions = joining.grid_hw[0] * joining.grid_hw[1]
-    return op.reshape(whole, op.const(np.array((positions, joining.dims, -1), np.int64)))
+    return op.reshape(joined, op.const(np.array((positions, joining.dims, -1), np.int64)))
 
 
 def distances(vectors: Var, cells: Gaussians, grid_hw: tuple[int, int]) -> Var:
     """(P, d, N) -> (N, h, w)."""
     if cells.epsilon is None:
-        matrices = stored(cells.matrices)
+        matrices = as_float32(cells.matrices)
     else:
         matrices = op.const(np.ascontiguousarray(cells.matrices))
     delta = op.sub(vectors, op.const(cells.means[:, :, None]))
@@ -94,15 +94,15 @@ def distances(vectors: Var, cells: Gaussians, grid_hw: tuple[int, int]) -> Var:
     return op.transpose(grid, perm=[2, 0, 1])
 
 
-def joined_numpy(features: Mapping[str, Array], joining: Joining) -> Array:
-    """The same as `joined`, for fitting."""
+def join_layers_numpy(features: Mapping[str, Array], joining: Joining) -> Array:
+    """The same as `join_layers`, for fitting."""
     parts = []
     for layer, channels in joining.channels.items():
         rows, columns = joining.sources(layer)
         part = features[layer][:, channels].transpose(2, 3, 1, 0)
         parts.append(part[rows[:, None], columns[None, :]])
-    whole = np.concatenate(parts, axis=2)
-    return whole.reshape(-1, *whole.shape[2:])
+    joined = np.concatenate(parts, axis=2)
+    return joined.reshape(-1, *joined.shape[2:])
 
 
 def distances_numpy(vectors: Array, cells: Gaussians, grid_hw: tuple[int, int]) -> Array:

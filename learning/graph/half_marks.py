@@ -25,6 +25,6 @@ def mark_half(trunk: onnx.ModelProto) -> onnx.ModelProto:
     return marked
 
 
-def stored(values: npt.NDArray[np.floating]) -> Var:
+def as_float32(values: npt.NDArray[np.floating]) -> Var:
     """A constant, float16 or float32, as float32."""
     return op.cast(op.const(np.ascontiguousarray(values)), to=np.float32)

@@ -27,7 +27,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Canvas:
+class MapCanvas:
     """Where scores are drawn and how the image score is read from them.
 
     sigma: of the Gaussian, in map pixels. top_fraction: share of the inspected map whose mean is
@@ -51,7 +51,8 @@ class Canvas:
     def step(self) -> int:
         """Every step-th row and column of the map takes part in the image score.
 
-        1 where TopK can take the whole map. A larger step loses nothing that sigma left.
+        1 if TopK can take the whole map. A larger step loses no detail, because sigma has removed
+        it.
         """
         step = 1
         while self._count(step) > TOP_K_LIMIT:
@@ -60,7 +61,7 @@ class Canvas:
 
     @property
     def top_k(self) -> int:
-        """How many values of the map the image score is the mean of."""
+        """Number of map values whose mean is the image score."""
         return self._count(self.step)
 
     def _count(self, step: int) -> int:
@@ -125,7 +126,7 @@ class Drawing:
     factor: Matrix | None
 
 
-def drawing(canvas: Canvas, grid_hw: tuple[int, int]) -> Drawing:
+def drawing(canvas: MapCanvas, grid_hw: tuple[int, int]) -> Drawing:
     rows = axis_matrix(canvas.map_hw[0], grid_hw[0], canvas.sigma)
     columns = axis_matrix(canvas.map_hw[1], grid_hw[1], canvas.sigma)
     if canvas.inside is None:
@@ -149,7 +150,7 @@ def cell_share(inside: Mask, grid_hw: tuple[int, int]) -> Matrix:
 
 
 def anomaly_map(
-    grids: Mapping[str, Var], shapes: Mapping[str, tuple[int, int]], canvas: Canvas
+    grids: Mapping[str, Var], shapes: Mapping[str, tuple[int, int]], canvas: MapCanvas
 ) -> Var:
     """Mean over the layers of each layer's drawn scores: (N, h, w) per layer -> (N, H, W)."""
     drawn = []
@@ -162,7 +163,7 @@ def anomaly_map(
     return drawn[0] if len(drawn) == 1 else op.sum(drawn)
 
 
-def top_mean(maps: Var, canvas: Canvas) -> Var:
+def top_mean(maps: Var, canvas: MapCanvas) -> Var:
     """(N, H, W), never negative, 0 outside the region -> (N,): mean of the largest values."""
     step = canvas.step
     if step > 1:
@@ -180,7 +181,7 @@ def _constant(values: Matrix) -> Var:
 
 
 def anomaly_map_numpy(
-    grids: Mapping[str, npt.NDArray[np.float32]], canvas: Canvas
+    grids: Mapping[str, npt.NDArray[np.float32]], canvas: MapCanvas
 ) -> npt.NDArray[np.float32]:
     """The same as `anomaly_map`, for scoring normals while fitting."""
     total = np.zeros((len(next(iter(grids.values()))), *canvas.map_hw), np.float32)
@@ -197,15 +198,16 @@ def anomaly_map_numpy(
     return total
 
 
-def top_mean_numpy(maps: npt.NDArray[np.float32], canvas: Canvas) -> npt.NDArray[np.float32]:
+def top_mean_numpy(maps: npt.NDArray[np.float32], canvas: MapCanvas) -> npt.NDArray[np.float32]:
     """The same as `top_mean`, for scoring normals while fitting; float64 stays float64."""
     flat = maps[:, :: canvas.step, :: canvas.step].reshape(len(maps), -1)
     return np.partition(flat, -canvas.top_k, axis=1)[:, -canvas.top_k :].mean(axis=1)
 
 
-def scored_cells(grid_hw: tuple[int, int], canvas: Canvas) -> npt.NDArray[np.float32]:
+def scored_cells(grid_hw: tuple[int, int], canvas: MapCanvas) -> npt.NDArray[np.float32]:
     """(P,): 1 for the cells that the image score is taken from, 0 for those with less than half of
-    their area inside the region. Where no cell has half inside, the best ones are taken."""
+    their area inside the region. If no cell has half of its area inside, the cells with the largest
+    share are taken."""
     if canvas.inside is None:
         return np.ones(grid_hw[0] * grid_hw[1], np.float32)
     share = cell_share(canvas.inside, grid_hw)

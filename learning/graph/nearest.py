@@ -17,7 +17,7 @@ import numpy.typing as npt
 import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
-from learning.graph.half_marks import stored
+from learning.graph.half_marks import as_float32
 
 NEVER: Final = -9.0
 """Similarity of a position outside the grid: below every cosine, masked or not."""
@@ -61,14 +61,14 @@ def positional(
     height, width = grid_hw
     cells, channels, pictures = bank.shape
     if cells != height * width:
-        raise ValueError(f"a bank of {cells} cells does not fit a grid of {height}x{width}")
+        raise ValueError(f"a bank of {cells} cells does not fit a grid of {width}x{height}")
     shifts = (2 * radius + 1) ** 2
     lined = op.transpose(query, perm=[2, 3, 0, 1])
     if radius:
         lined = op.pad(lined, _ints(radius, radius, 0, 0, radius, radius, 0, 0))
         lined = op.concat([_cut(lined, at, grid_hw) for at in _window(radius)], axis=2)
     columns = op.reshape(op.transpose(lined, perm=[0, 1, 3, 2]), _ints(cells, channels, -1))
-    cosines = op.matmul(stored(bank.transpose(0, 2, 1)), columns)
+    cosines = op.matmul(as_float32(bank.transpose(0, 2, 1)), columns)
     if mask is not None:
         cosines = op.reshape(cosines, _ints(cells, pictures, shifts, -1))
         cosines = op.add(cosines, op.unsqueeze(op.transpose(mask, perm=[1, 0]), _ints(1)))
@@ -97,7 +97,7 @@ def anywhere(query: Var, bank: npt.NDArray[np.floating], grid_hw: tuple[int, int
     height, width = grid_hw
     channels = bank.shape[0]
     lined = op.reshape(op.transpose(query, perm=[0, 2, 3, 1]), _ints(-1, channels))
-    best = op.reduce_max(op.matmul(lined, stored(bank)), axes=[-1], keepdims=0)
+    best = op.reduce_max(op.matmul(lined, as_float32(bank)), axes=[-1], keepdims=0)
     return _to_score(op.reshape(best, _ints(-1, height, width)))
 
 
@@ -106,7 +106,7 @@ def _to_score(cosine: Var) -> Var:
     return op.relu(op.sub(op.const(np.float32(1)), cosine))
 
 
-def chosen_pictures(query: Var, descriptors: npt.NDArray[np.float32], top_k: int) -> Var:
+def choose_pictures(query: Var, descriptors: npt.NDArray[np.float32], top_k: int) -> Var:
     """Mask (B, N) for `positional`: 0 for the top_k pictures most similar to the query's
     descriptor (all that tie with the last one), EXCLUDED for the others.
 
@@ -126,7 +126,7 @@ class BankRows:
         self.bank = bank
         self.scale = scale
         half = bank.dtype == np.float16
-        self.stored = op.const(np.ascontiguousarray(bank)) if half else stored(bank)
+        self.stored = op.const(np.ascontiguousarray(bank)) if half else as_float32(bank)
 
     def at(self, index: Var) -> Var:
         """Shape of index -> (*index, C) float32."""
@@ -175,7 +175,7 @@ def closest(query: Var, rows: BankRows, patches: int) -> tuple[Var, Var]:
     return op.reshape(index, _ints(-1, patches)), op.reshape(distance, _ints(-1, patches))
 
 
-def reweighted(
+def reweight(
     query: Var,
     nearest: tuple[Var, Var],
     rows: BankRows,

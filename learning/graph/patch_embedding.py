@@ -98,7 +98,7 @@ class PatchEmbedding:
             # Row by row: the product of the whole, nearly empty matrices takes seconds.
             rows = [row[row > 0] @ taps[row > 0] for row in block[start:stop]]
             kernel = np.stack(rows).reshape(-1, count, 3, 3)
-            convolutions.append(PatchConvolution(*_grouped(kernel), start))
+            convolutions.append(PatchConvolution(*_group_kernel(kernel), start))
         return cls(tuple(convolutions), dims)
 
     @property
@@ -115,26 +115,26 @@ class PatchEmbedding:
         parts = []
         for convolution, layer, grid in zip(self.convolutions, features, grids, strict=True):
             part = resize(convolution.graph(layer), grid, grids[0])
-            parts.append(part if self.is_concatenated else self._widened(part, convolution))
+            parts.append(part if self.is_concatenated else self._widen(part, convolution))
         if len(parts) == 1:
             return parts[0]
         return op.concat(parts, axis=1) if self.is_concatenated else op.sum(parts)
 
-    def _widened(self, values: Var, convolution: PatchConvolution) -> Var:
+    def _widen(self, values: Var, convolution: PatchConvolution) -> Var:
         pads = (0, convolution.start, 0, 0, 0, self.dims - convolution.stop, 0, 0)
         return op.pad(values, op.const(np.array(pads, np.int64)))
 
     def numpy(self, features: Sequence[Array]) -> Array:
         """The same as `graph`, for fitting."""
-        return self.joined(self.convolved(features))
+        return self.join_layers(self.convolve(features))
 
-    def convolved(self, features: Sequence[Array]) -> list[Array]:
-        """First half of `numpy`: (n, C, h, w) of each layer -> (n, O, h, w), still at its own
-        grid, which takes less memory than what `joined` makes of it."""
+    def convolve(self, features: Sequence[Array]) -> list[Array]:
+        """First half of `numpy`: (n, C, h, w) of each layer -> (n, O, h, w), still at the layer's
+        grid. This takes less memory than the result of `join_layers`."""
         pairs = zip(self.convolutions, features, strict=True)
         return [convolution.numpy(layer) for convolution, layer in pairs]
 
-    def joined(self, convolved: Sequence[Array]) -> Array:
+    def join_layers(self, convolved: Sequence[Array]) -> Array:
         """Second half of `numpy`: -> (n, dims, h, w) at the first layer's grid."""
         grid = convolved[0].shape[2], convolved[0].shape[3]
         total = np.zeros((len(convolved[0]), self.dims, *grid), np.float32)
@@ -153,7 +153,7 @@ def pooling_matrix(length: int, out: int) -> Matrix:
     return matrix
 
 
-def _grouped(kernel: Matrix) -> tuple[Array, int]:
+def _group_kernel(kernel: Matrix) -> tuple[Array, int]:
     """(O, C, 3, 3) -> (O, C / groups, 3, 3) with as many groups as the zeros allow."""
     outs, channels = kernel.shape[:2]
     used = kernel.any(axis=(2, 3))

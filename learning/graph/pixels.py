@@ -23,8 +23,8 @@ def image(pixels: Var, inside: Mask | None = None) -> Var:
     return op.mul(op.cast(planes, to=np.float32), op.const(np.float32(1 / 255)))
 
 
-def blanked(pixels: Image, inside: Mask | None) -> Image:
-    """The same as the region in `image`, in numpy: (..., H, W, 3) uint8, BLANK outside."""
+def blank_outside(pixels: Image, inside: Mask | None) -> Image:
+    """Sets the pixels outside the region to BLANK, as `image` does: (..., H, W, 3) uint8."""
     if inside is None:
         return pixels
     return np.where(inside[:, :, None], pixels, np.uint8(BLANK))

@@ -1,8 +1,8 @@
-"""What a method must provide: the contract of a scorer, and that of a method that is fitted."""
+"""What a method must implement: the contract of a scorer, and that of a method that is fitted."""
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
@@ -11,12 +11,12 @@ import numpy.typing as npt
 from spox import Var
 
 from engines.spec import PRECISIONS
-from inspector.core.errors import ConfigError
+from inspector.core.errors import ConfigError, DataError
 from learning.backbones.features import Features
 from learning.backbones.zoo import DEFAULT, BackboneInfo, describe, resolve
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.methods.feature_source import BackboneSource, FeatureSource, SourceRequest
-from learning.options import option, option_fields
+from learning.options import check_option_names, make_choice_parser, option
 
 Embeddings = dict[str, npt.NDArray[np.float32]]
 """What a method keeps of n pictures. The first axis of every array is the picture."""
@@ -33,19 +33,35 @@ MAX_MODEL_BYTES: Final = 1_500_000_000
 ModelT = TypeVar("ModelT")
 
 
-def precision_name(text: str) -> str:
-    """Raises ConfigError for a precision other than float32 and float16."""
-    if text not in PRECISIONS:
-        raise ConfigError(f"precision must be float32 or float16, not {text!r}")
-    return text
+precision_name: Final = make_choice_parser("precision", PRECISIONS)
+
+
+def check_model_size(size: int, what: str, advice: str) -> None:
+    """size: bytes. Raises DataError above MAX_MODEL_BYTES. what, advice: of the message."""
+    if size > MAX_MODEL_BYTES:
+        raise DataError(
+            f"{what} would take {size / 1e9:.1f} GB, above the limit of "
+            f"{MAX_MODEL_BYTES / 1e9:.1f}: use {advice}"
+        )
+
+
+def check_first_is_finest(info: BackboneInfo, names: Sequence[str]) -> None:
+    """Raises ConfigError if a layer has a finer grid than the first, whose grid is scored."""
+    strides = {name: info.output(name).stride or 0 for name in names}
+    finest = min(names, key=lambda name: strides[name])
+    if strides[names[0]] > strides[finest]:
+        raise ConfigError(
+            f"layer {finest} has a finer grid than {names[0]}, the first of the layers, whose "
+            f"grid is scored: name {finest} first"
+        )
 
 
 def layer_names(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
 
 
-PRECISION: Final = option("of what is stored: float32 or float16", precision_name)
-LAYERS: Final = option("of the backbone, separated by commas", layer_names)
+PRECISION: Final = option("precision of what is stored: float32 or float16", precision_name)
+LAYERS: Final = option("layers of the backbone, separated by commas", layer_names)
 
 
 class Scorer(ABC, Generic[ModelT]):
@@ -63,7 +79,7 @@ class Scorer(ABC, Generic[ModelT]):
     the others. Maps are never negative, larger where more anomalous, and 0 outside the canvas'
     region.
 
-    Constants that are computed once, such as vectors of text prompts, belong into the model.
+    Constants that are computed once, such as vectors of text prompts, belong in the model.
     """
 
     name: ClassVar[str]
@@ -123,16 +139,20 @@ class Scorer(ABC, Generic[ModelT]):
         """What the method keeps of a batch of normal pictures."""
 
     @abstractmethod
-    def measure(self, model: ModelT, embeddings: Embeddings, canvas: Canvas) -> tuple[Maps, Scores]:
+    def measure(
+        self, model: ModelT, embeddings: Embeddings, canvas: MapCanvas
+    ) -> tuple[Maps, Scores]:
         """Maps and scores of the embeddings of pictures."""
 
     @abstractmethod
-    def head(self, model: ModelT, features: Mapping[str, Var], canvas: Canvas) -> tuple[Var, Var]:
+    def head(
+        self, model: ModelT, features: Mapping[str, Var], canvas: MapCanvas
+    ) -> tuple[Var, Var]:
         """Features in the graph -> anomaly map (N, H, W) and score (N,), float32."""
 
     @abstractmethod
     def reference(
-        self, model: ModelT, features: Features, canvas: Canvas
+        self, model: ModelT, features: Features, canvas: MapCanvas
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Maps and scores in float64."""
 
@@ -150,11 +170,7 @@ class Method(Scorer[ModelT]):
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
         """Raises ConfigError for an option that this method does not have or cannot use."""
-        known = {field.name for field in option_fields(cls)}
-        for key in options:
-            if key not in known:
-                names = ", ".join(sorted(known))
-                raise ConfigError(f"method {cls.name} has no option {key}; it has {names}")
+        check_option_names(cls, options, f"method {cls.name}")
         return cls(**options)
 
     @abstractmethod

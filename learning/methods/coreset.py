@@ -1,4 +1,4 @@
-"""Thins a bank by greedy k-centre: it always keeps the vector farthest from those kept so far.
+"""Thins a bank by greedy k-centre: the next vector is always the one farthest from the chosen ones.
 
 Every dropped vector is within the covering radius of a kept one, so a score (1 - cosine) can rise
 by a bounded amount only. See PatchCore (CVPR 2022), section 3.2.
@@ -13,12 +13,13 @@ Array = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 
 CANDIDATES: Final = 20_000
-"""Most vectors of a whole-picture bank that take part; more are drawn from at random."""
+"""Largest number of vectors of a whole-picture bank that take part. Of more vectors, so many are
+drawn at random."""
 
 SHORTLIST: Final = 256
 
 SAME: Final = 1e-6
-"""Squared distance, in squared norms, that may be rounding alone."""
+"""Squared distances up to this, in squared norms, may be rounding errors."""
 
 CELLS_AT_ONCE: Final = 64
 """Cells whose Gram matrices are held together (64 x 400 x 400 float32 are 41 MB)."""
@@ -27,7 +28,7 @@ CELLS_AT_ONCE: Final = 64
 def thin_cells(bank: Array, keep: int) -> tuple[Array, float]:
     """(P, C, N) unit vectors -> (P, C, keep) and the covering radius, in 1 - cosine.
 
-    Every cell is thinned by itself, beginning with its first picture; ties take the lowest index.
+    Every cell is thinned separately, beginning with its first picture; ties take the lowest index.
     """
     cells, channels, _ = bank.shape
     thinned = np.empty((cells, channels, keep), np.float32)

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-from learning.graph.maps import TRUNCATE, Canvas
+from learning.graph.maps import TRUNCATE, MapCanvas
 
 Float = npt.NDArray[np.float64]
 
 
-def draw(scores: Float, canvas: Canvas) -> Float:
-    """Upsampled, smoothed, and with a region the mean over what lies inside it."""
+def draw(scores: Float, canvas: MapCanvas) -> Float:
+    """Upsamples and smooths. With a region of interest, each pixel is the mean over the cells
+    inside it."""
     if canvas.inside is None:
         return _smooth(scores, canvas)
     shares = share(canvas.inside.astype(np.float64), scores.shape)
@@ -36,7 +37,7 @@ def _overlaps(cells: int, pixels: int) -> Float:
     return np.clip(np.minimum(pixel + 1, end) - np.maximum(pixel, start), 0, None)
 
 
-def _smooth(grid: Float, canvas: Canvas) -> Float:
+def _smooth(grid: Float, canvas: MapCanvas) -> Float:
     for axis, out in enumerate(canvas.map_hw):
         cells = grid.shape[axis]
         centres = (np.arange(out) + 0.5) * cells / out - 0.5
@@ -48,6 +49,6 @@ def _smooth(grid: Float, canvas: Canvas) -> Float:
     return gaussian_filter(grid, canvas.sigma, mode="reflect", truncate=TRUNCATE)
 
 
-def image_score(anomaly_map: Float, canvas: Canvas) -> float:
+def image_score(anomaly_map: Float, canvas: MapCanvas) -> float:
     step = canvas.step
     return float(np.sort(anomaly_map[::step, ::step].ravel())[-canvas.top_k :].mean())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MethodEntry:
-    """Names of classes as "module:Class", imported when they are asked for.
+    """Names of classes as "module:Class", imported when they are used.
 
     fitting: a Method (learning.methods.base), if the method is fitted from normal pictures alone.
     training: a Trainer (learning.training), if networks are trained for it. importing: an Importer

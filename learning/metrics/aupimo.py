@@ -74,7 +74,7 @@ class NormalScores:
         weights = np.concatenate([pair[1] for pair in self._new])
         self._new.clear()
         self._waiting = 0
-        top = self._top.merged(KeySums.weighted(keys, weights))
+        top = self._top.merge_with(KeySums.count_weighted(keys, weights))
         if len(top.keys) > self._most:
             top = KeySums(top.keys[-self._most :].copy(), top.sums[:, -self._most :].copy())
             self._floor = top.keys[0]
@@ -121,9 +121,7 @@ class SharedRates:
         points = int(up_to - self.counts[self.rates < LOWEST * (1 - 1e-9)].max(initial=0))
         if points >= LEAST_POINTS:
             return ""
-        return (
-            f"only {points} normal pixels lie in the range of rates, {LEAST_POINTS} are asked for"
-        )
+        return f"only {points} normal pixels are in the range of rates, {LEAST_POINTS} are needed"
 
 
 def mean(values: Sequence[Metric], *, seed: int) -> Metric:

@@ -1,4 +1,4 @@
-"""Uncertainty of figures of pictures, and of their differences, by drawing the pictures again.
+"""Intervals of image metrics and of their differences, by drawing the pictures again.
 
 Pictures are drawn, never pixels, because neighbouring pixels are not independent. Normal and
 anomalous pictures are drawn separately, as many of each as there are. Engines that are compared
@@ -41,7 +41,7 @@ FIGURES: Final[dict[str, Figure]] = {
     "average_precision": Figure(average_precision, curves.average_precision),
     "f1_max": Figure(
         lambda scores, anomalous: f1_max(scores, anomalous)[0],
-        lambda found, alarms: curves.f1(found, alarms).max(axis=-1),
+        lambda detected, alarms: curves.f1(detected, alarms).max(axis=-1),
     ),
 }
 

@@ -19,10 +19,10 @@ F1_GUARD: Final = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """thresholds: (k,) float64, the distinct scores, falling. found, alarms: (k,), as above."""
+    """thresholds: (k,) float64, the distinct scores, falling. detected, alarms: (k,), as above."""
 
     thresholds: Floats
-    found: Floats
+    detected: Floats
     alarms: Floats
 
 

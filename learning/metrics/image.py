@@ -1,13 +1,14 @@
 """Figures of how well one score per picture separates normal from anomalous."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from inspector.core.errors import DataError
 from learning.metrics import curves
-from learning.metrics.curves import Steps
+from learning.metrics.curves import Floats, Steps
 from learning.metrics.value import Metric
 
 Scores = npt.NDArray[np.floating]
@@ -31,20 +32,12 @@ def steps(scores: Scores, anomalous: Kinds) -> Steps:
 
 def auroc(scores: Scores, anomalous: Kinds) -> Metric:
     """Chance that an anomalous one scores above a normal one, ties counted half (Mann-Whitney)."""
-    counted = steps(scores, anomalous)
-    missing = _missing(counted)
-    if missing:
-        return Metric.undefined(missing)
-    return Metric(float(curves.area_under_roc(counted.found, counted.alarms)))
+    return _metric(curves.area_under_roc, steps(scores, anomalous))
 
 
 def average_precision(scores: Scores, anomalous: Kinds) -> Metric:
-    """Step sum, not the trapezoid; without normals every precision is 1, so it is undefined."""
-    counted = steps(scores, anomalous)
-    missing = _missing(counted)
-    if missing:
-        return Metric.undefined(missing)
-    return Metric(float(curves.average_precision(counted.found, counted.alarms)))
+    """Sum of steps, no trapezoids; without normals every precision is 1, so it is undefined."""
+    return _metric(curves.average_precision, steps(scores, anomalous))
 
 
 def f1_max(scores: Scores, anomalous: Kinds) -> tuple[Metric, float]:
@@ -57,13 +50,20 @@ def f1_max(scores: Scores, anomalous: Kinds) -> tuple[Metric, float]:
     missing = _missing(counted)
     if missing:
         return Metric.undefined(missing), math.nan
-    values = curves.f1(counted.found, counted.alarms)
+    values = curves.f1(counted.detected, counted.alarms)
     best = int(np.argmax(values))
     return Metric(float(values[best])), float(counted.thresholds[best])
 
 
+def _metric(figure: Callable[[Floats, Floats], Floats], counted: Steps) -> Metric:
+    missing = _missing(counted)
+    if missing:
+        return Metric.undefined(missing)
+    return Metric(float(figure(counted.detected, counted.alarms)))
+
+
 def _missing(counted: Steps) -> str:
     """Why the figures are undefined; empty if they are defined."""
-    if not counted.found.size or not counted.found[-1]:
+    if not counted.detected.size or not counted.detected[-1]:
         return "no anomalous pictures"
     return "" if counted.alarms[-1] else "no normal pictures"

@@ -1,4 +1,4 @@
-"""Uncertainty of pixel figures by drawing whole pictures again, in bounded memory.
+"""Intervals of pixel metrics by drawing whole pictures again, in bounded memory.
 
 Each picture occurs in each replicate a Poisson number of times with mean 1 (Hanley and MacGibbon
 2006; Chamandy et al. 2012), so pictures can be counted one after the other without storing them.
@@ -61,15 +61,15 @@ class PixelBootstrap:
         rng = np.random.default_rng((self._seed, number))
         draws = np.append(1.0, rng.poisson(1.0, len(self._regions) - 1))
         keys = to_keys(anomaly_map[~truth if inside is None else ~truth & inside])
-        normal = KeySums.counted(keys >> np.uint32(self._bits))
+        normal = KeySums.count(keys >> np.uint32(self._bits))
         sums = KeySums(normal.keys, np.pad(normal.sums, ((0, 2), (0, 0))))
         if truth.any():
             labels = label(truth, inside)
             self._regions += draws * len(labels.sizes_px)
             chosen = labels.image > 0
             keys = to_keys(anomaly_map[chosen]) >> np.uint32(self._bits)
-            defect = KeySums.weighted(keys, 1 / labels.sizes_px[labels.image[chosen] - 1])
-            sums = sums.merged(KeySums(defect.keys, np.pad(defect.sums, ((1, 0), (0, 0)))))
+            defect = KeySums.count_weighted(keys, 1 / labels.sizes_px[labels.image[chosen] - 1])
+            sums = sums.merge_with(KeySums(defect.keys, np.pad(defect.sums, ((1, 0), (0, 0)))))
         self._new.append((draws, sums))
         if len(self._new) >= BATCH:
             self._settle()
@@ -80,7 +80,7 @@ class PixelBootstrap:
             return exact
         if len(self._pictures) < 2:
             return replace(exact, reason="one picture is too few for an interval")
-        return attach(exact, np.clip(self.centred(figure, exact.value), 0.0, 1.0))
+        return attach(exact, np.clip(self.centre(figure, exact.value), 0.0, 1.0))
 
     def replicates(self, figure: str) -> Floats:
         """(replicates + 1,) float64; the first is the figure itself from grouped scores. NaN where
@@ -94,7 +94,7 @@ class PixelBootstrap:
         rows = range(len(self._regions))
         return np.array([self._figure(figure, row) for row in rows])
 
-    def centred(self, figure: str, exact: float) -> Floats:
+    def centre(self, figure: str, exact: float) -> Floats:
         """(replicates,) float64, moved by the difference that grouping the scores makes."""
         drawn = self.replicates(figure)
         return drawn[1:] + (exact - drawn[0])

@@ -7,6 +7,7 @@ error.
 """
 
 import math
+from collections.abc import Callable
 from itertools import product
 from typing import Final
 
@@ -16,12 +17,12 @@ from inspector.core.arrays import Map, Mask
 from learning.metrics import bounds, curves
 from learning.metrics.curves import Curve, Floats, Steps
 from learning.metrics.keys import Keys, KeySums, to_keys, to_scores
-from learning.metrics.regions import Labels, Place, Size, check, label
+from learning.metrics.regions import Labels, Place, SizeGroup, check, label
 from learning.metrics.value import Metric
 
 LIMIT: Final = 1 << 21
-"""Distinct scores kept: at most 60 MB at rest, 120 MB once a figure was read, 250 MB while a batch
-is merged or a figure read; for maps of no more pixels than BATCH."""
+"""Largest number of distinct scores. They take at most 60 MB, 120 MB after a figure was read, and
+250 MB while a batch is merged or a figure is read, for maps of at most BATCH pixels."""
 
 BATCH: Final = 1 << 21
 """Pixels collected before they are merged in."""
@@ -29,13 +30,13 @@ BATCH: Final = 1 << 21
 FPR_LIMIT: Final = 0.3
 """Where AUPRO ends, as in the reference evaluation of MVTec AD."""
 
-Group = tuple[Size, Place]
+Group = tuple[SizeGroup, Place]
 
 
 class PixelCurve:
     """Counts of the pixels of one class or one kind of defect; merge() adds up kinds.
 
-    limit: distinct scores kept, LIMIT unless a test wants less.
+    limit: largest number of distinct scores; only tests change it.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -43,7 +44,7 @@ class PixelCurve:
         self._bits = 0
         self._normal = KeySums.empty(1)
         self._defect: dict[Group, KeySums] = {}
-        self._regions: dict[Group, int] = dict.fromkeys(product(Size, Place), 0)
+        self._regions: dict[Group, int] = dict.fromkeys(product(SizeGroup, Place), 0)
         self._new_normal: list[Keys] = []
         self._new_defect: dict[Group, list[tuple[Keys, Floats]]] = {}
         self._waiting = 0
@@ -65,17 +66,17 @@ class PixelCurve:
             self._settle()
 
     def merge(self, other: "PixelCurve") -> None:
-        """Adds all pixels of the other, which does not change except for its waiting pixels."""
+        """Adds all pixels of another curve. In that curve, only the waiting pixels are merged."""
         self._settle()
         other._settle()
         self._read = None
         bits = max(self._bits, other._bits)
         self._drop(bits - self._bits)
         spare = bits - other._bits
-        self._normal = self._normal.merged(other._normal.without_bits(spare))
+        self._normal = self._normal.merge_with(other._normal.without_bits(spare))
         for group, sums in other._defect.items():
             before = self._defect.get(group, KeySums.empty(2))
-            self._defect[group] = before.merged(sums.without_bits(spare))
+            self._defect[group] = before.merge_with(sums.without_bits(spare))
         for group, count in other._regions.items():
             self._regions[group] += count
         self._fit()
@@ -86,26 +87,16 @@ class PixelCurve:
         self._settle()
         return self._bits
 
-    def regions(self, size: Size | None = None, place: Place | None = None) -> int:
+    def regions(self, size: SizeGroup | None = None, place: Place | None = None) -> int:
         """How many regions of that size and place were added; None for all."""
         return sum(self._regions[group] for group in _groups(size, place))
 
     def auroc(self) -> Metric:
-        steps = self.steps()
-        missing = _missing(steps)
-        if missing:
-            return Metric.undefined(missing)
-        value = float(curves.area_under_roc(steps.found, steps.alarms))
-        return Metric(value, error=self._bound(bounds.area_under_roc(steps.found, steps.alarms)))
+        return self._metric(curves.area_under_roc, bounds.area_under_roc)
 
     def average_precision(self) -> Metric:
-        """Step sum, see image.average_precision."""
-        steps = self.steps()
-        missing = _missing(steps)
-        if missing:
-            return Metric.undefined(missing)
-        value = float(curves.average_precision(steps.found, steps.alarms))
-        return Metric(value, error=self._bound(bounds.average_precision(steps.found, steps.alarms)))
+        """Sum of steps, see image.average_precision."""
+        return self._metric(curves.average_precision, bounds.average_precision)
 
     def f1_max(self) -> tuple[Metric, float]:
         """Greatest F1 and the highest threshold that reaches it, see image.f1_max."""
@@ -113,12 +104,12 @@ class PixelCurve:
         missing = _missing(steps)
         if missing:
             return Metric.undefined(missing), math.nan
-        values = curves.f1(steps.found, steps.alarms)
+        values = curves.f1(steps.detected, steps.alarms)
         best = int(np.argmax(values))
-        error = self._bound(bounds.f1_max(steps.found, steps.alarms))
+        error = self._bound(bounds.f1_max(steps.detected, steps.alarms))
         return Metric(float(values[best]), error=error), float(steps.thresholds[best])
 
-    def aupro(self, size: Size | None = None, place: Place | None = None) -> Metric:
+    def aupro(self, size: SizeGroup | None = None, place: Place | None = None) -> Metric:
         """Mean share of a region at or above a threshold, over false positive rates up to 0.3.
 
         The rate is of all normal pixels, also if only some regions are chosen. Bergmann et al., The
@@ -132,7 +123,7 @@ class PixelCurve:
         # Sums of weights such as 1/3 may end a rounding error above 1.
         return Metric(min(curves.area_below(curve.x, curve.y, FPR_LIMIT), 1.0), error=error)
 
-    def pro_curve(self, size: Size | None = None, place: Place | None = None) -> Curve:
+    def pro_curve(self, size: SizeGroup | None = None, place: Place | None = None) -> Curve:
         """The line that aupro() is the area under, from the highest score on: x is the false
         positive rate, y the mean share of a region; all NaN if there are none."""
         keys, steps = self._keys_and_steps()
@@ -140,19 +131,31 @@ class PixelCurve:
         sums = [self._defect[group] for group in groups if group in self._defect]
         with np.errstate(invalid="ignore"):
             x = steps.alarms / steps.alarms[-1:].sum()
-            y = _cumulated(keys, sums, 1) / np.float64(self.regions(size, place))
+            y = _cumulate(keys, sums, 1) / np.float64(self.regions(size, place))
         return Curve(x, y, steps.thresholds)
 
     def steps(self) -> Steps:
         """Cumulative counts of defect and normal pixels at each distinct score, falling."""
         return self._keys_and_steps()[1]
 
+    def _metric(
+        self,
+        figure: Callable[[Floats, Floats], Floats],
+        error: Callable[[Floats, Floats], float],
+    ) -> Metric:
+        steps = self.steps()
+        missing = _missing(steps)
+        if missing:
+            return Metric.undefined(missing)
+        counts = steps.detected, steps.alarms
+        return Metric(float(figure(*counts)), error=self._bound(error(*counts)))
+
     def _keys_and_steps(self) -> tuple[Keys, Steps]:
         self._settle()
         if self._read is None:
             keys = self._keys()
-            detected = _cumulated(keys, list(self._defect.values()), 0)
-            alarms = _cumulated(keys, [self._normal], 0)
+            detected = _cumulate(keys, list(self._defect.values()), 0)
+            alarms = _cumulate(keys, [self._normal], 0)
             thresholds = to_scores(keys << np.uint32(self._bits)).astype(np.float64)
             self._read = keys, Steps(thresholds, detected, alarms)
         return self._read
@@ -174,11 +177,11 @@ class PixelCurve:
         self._read = None
         keys = np.concatenate(self._new_normal) >> np.uint32(self._bits)
         self._new_normal.clear()
-        self._normal = self._normal.merged(KeySums.counted(keys))
+        self._normal = self._normal.merge_with(KeySums.count(keys))
         for group, waiting in self._new_defect.items():
             keys = np.concatenate([pair[0] for pair in waiting]) >> np.uint32(self._bits)
-            new = KeySums.weighted(keys, np.concatenate([pair[1] for pair in waiting]))
-            self._defect[group] = self._defect.get(group, KeySums.empty(2)).merged(new)
+            new = KeySums.count_weighted(keys, np.concatenate([pair[1] for pair in waiting]))
+            self._defect[group] = self._defect.get(group, KeySums.empty(2)).merge_with(new)
         self._new_defect.clear()
         self._waiting = 0
         self._fit()
@@ -207,7 +210,7 @@ class PixelCurve:
         return error if self._bits else 0.0
 
 
-def _cumulated(keys: Keys, tables: list[KeySums], column: int) -> Floats:
+def _cumulate(keys: Keys, tables: list[KeySums], column: int) -> Floats:
     """Sums of one column at or above each of the falling keys, which hold those of the tables."""
     total = np.zeros(len(keys))
     for sums in tables:
@@ -215,12 +218,12 @@ def _cumulated(keys: Keys, tables: list[KeySums], column: int) -> Floats:
     return np.cumsum(total, out=total)
 
 
-def _groups(size: Size | None, place: Place | None) -> list[Group]:
-    sizes, places = [size] if size else list(Size), [place] if place else list(Place)
+def _groups(size: SizeGroup | None, place: Place | None) -> list[Group]:
+    sizes, places = [size] if size else list(SizeGroup), [place] if place else list(Place)
     return list(product(sizes, places))
 
 
 def _missing(steps: Steps) -> str:
-    if not steps.found.size or not steps.found[-1]:
+    if not steps.detected.size or not steps.detected[-1]:
         return "no defect pixels"
     return "" if steps.alarms[-1] else "no normal pixels"

@@ -13,7 +13,7 @@ from inspector.core.errors import DataError
 
 SMALL_BELOW: Final = 1e-3
 """Share of the inspected area: below 0.1 % a region is at most 8 x 8 px of a 256 x 256 map, four
-cells of stride 4 or one of stride 8: about what one feature of a backbone can still tell."""
+cells of stride 4 or one of stride 8: about the smallest that a feature of a backbone can show."""
 
 LARGE_FROM: Final = 1e-2
 """Share of the inspected area: from 1 %, 26 x 26 px of 256 x 256, a person sees it at a glance."""
@@ -23,7 +23,7 @@ BORDER_BAND: Final = 0.05
 backbone at stride 8 to 16 and the smoothing of the map reach into."""
 
 
-class Size(StrEnum):
+class SizeGroup(StrEnum):
     SMALL = "small"
     MEDIUM = "medium"
     LARGE = "large"
@@ -35,7 +35,7 @@ class Place(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class TruthRegion:
     """share: of the inspected area. box_px: half-open (x0, y0, x1, y1) on the grid of the map.
 
     place: BORDER if the region touches the outer BORDER_BAND of the inspected box.
@@ -45,13 +45,13 @@ class Region:
     size_px: int
     share: float
     box_px: tuple[int, int, int, int]
-    size: Size
+    size: SizeGroup
     place: Place
     peak: float
     shown: float
 
     @property
-    def found(self) -> bool:
+    def detected(self) -> bool:
         """At least one of its pixels is at or above the pixel threshold."""
         return self.shown > 0
 
@@ -66,14 +66,14 @@ class Labels:
     inspected_px: int
     inspected_box_px: tuple[int, int, int, int]
 
-    def group(self, index: int) -> tuple[Size, Place]:
+    def group(self, index: int) -> tuple[SizeGroup, Place]:
         return self.size(index), self.place(index)
 
-    def size(self, index: int) -> Size:
+    def size(self, index: int) -> SizeGroup:
         share = self.sizes_px[index] / self.inspected_px
         if share < SMALL_BELOW:
-            return Size.SMALL
-        return Size.LARGE if share >= LARGE_FROM else Size.MEDIUM
+            return SizeGroup.SMALL
+        return SizeGroup.LARGE if share >= LARGE_FROM else SizeGroup.MEDIUM
 
     def place(self, index: int) -> Place:
         x0, y0, x1, y1 = self.inspected_box_px
@@ -99,7 +99,7 @@ def label(truth: Mask, inside: Mask | None) -> Labels:
 
 def measure_regions(
     anomaly_map: Map, truth: Mask, inside: Mask | None, pixel_threshold: float
-) -> list[Region]:
+) -> list[TruthRegion]:
     """The regions of one picture from top to bottom. inside: what is inspected, None for all."""
     check(anomaly_map, truth, inside)
     labels = label(truth, inside)
@@ -109,7 +109,7 @@ def measure_regions(
         region = labels.image[y0:y1, x0:x1] == index + 1
         values = anomaly_map[y0:y1, x0:x1][region]
         regions.append(
-            Region(
+            TruthRegion(
                 size_px=int(size),
                 share=float(size / labels.inspected_px),
                 box_px=(x0, y0, x1, y1),

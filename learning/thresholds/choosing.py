@@ -95,7 +95,7 @@ def choose_thresholds(
     if anomalous is None:
         check_supported(rule, len(left_out.scores))
     parts = independent_parts(left_out)
-    rate, promise = _promised(rule, parts)
+    rate, promise = _rate_and_promise(rule, parts)
     length = parts.length if rule.promises else 1
     image, pixel = (
         _just_above(rule.of(block_maxima(mine, length), other))
@@ -115,7 +115,11 @@ def choose_thresholds(
             parameters=rule.all_parameters(),
             rate=rate,
             promise=promise,
-            notes=(_assumed(left_out, parts, rule), _seen(anomalous, image), note),
+            notes=(
+                _describe_assumptions(left_out, parts, rule),
+                _describe_anomalous(anomalous, image),
+                note,
+            ),
         ),
     )
 
@@ -125,7 +129,7 @@ def check_supported(rule: Rule, count: int) -> None:
     parameters that it cannot take."""
     if rule.needs_anomalous:
         raise ConfigError(f"rule {rule.name} needs anomalous pictures")
-    _promised(rule, Parts(count, 1))
+    _rate_and_promise(rule, Parts(count, 1))
     rule.of(np.ones(count))
 
 
@@ -187,7 +191,7 @@ def find_suspects(scores: Values) -> npt.NDArray[np.int64]:
     return order[scores[order] > median + SUSPECT * spread]
 
 
-def _promised(rule: Rule, parts: Parts) -> tuple[float | None, float | None]:
+def _rate_and_promise(rule: Rule, parts: Parts) -> tuple[float | None, float | None]:
     """The rate on average and the promise with confidence; each follows from the other's rank."""
     if not rule.promises:
         return None, None
@@ -206,7 +210,7 @@ def _scheme(left_out: LeftOut) -> str:
     return "leave-one-out" if left_out.folds == count else f"{left_out.folds}-fold"
 
 
-def _assumed(left_out: LeftOut, parts: Parts, rule: Rule) -> str:
+def _describe_assumptions(left_out: LeftOut, parts: Parts, rule: Rule) -> str:
     if not rule.promises:
         return f"{rule.name} promises no rate of false alarms"
     if parts.length == 1:
@@ -214,7 +218,7 @@ def _assumed(left_out: LeftOut, parts: Parts, rule: Rule) -> str:
     return f"{ASSUMED[left_out.scheme]}; counted in blocks, because neighbouring frames are alike"
 
 
-def _seen(anomalous: LeftOut | None, image: float) -> str:
+def _describe_anomalous(anomalous: LeftOut | None, image: float) -> str:
     if anomalous is None:
         return ""
     failed = np.count_nonzero(anomalous.scores >= np.float32(image))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from inspector.core.arrays import Mask
 from inspector.core.errors import ConfigError
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.methods.base import Embeddings, Maps, Method, Scorer
 
 FOLDS: Final = 10
@@ -45,31 +45,32 @@ class Scheme:
         if isinstance(self.held_out, float) and not 0 < self.held_out < 1:
             raise ConfigError(f"held_out must lie between 0 and 1, not {self.held_out}")
 
-    def held(self, names: tuple[str, ...], *, ordered: bool, seed: int) -> Mask:
-        """(n,) bool: which normals are not fitted. A share of a stream is its end; otherwise it is
-        drawn at random. Raises ConfigError if names are missing or either part is empty."""
-        held = np.zeros(len(names), bool)
+    def mark_held_out(self, names: tuple[str, ...], *, ordered: bool, seed: int) -> Mask:
+        """(n,) bool: which normals are not fitted. A share of a stream is taken from its end;
+        otherwise it is drawn at random. Raises ConfigError if names are missing or either part is
+        empty."""
+        held_out = np.zeros(len(names), bool)
         if self.held_out is None:
-            return held
+            return held_out
         if isinstance(self.held_out, float):
             count = round(self.held_out * len(names))
             order = np.arange(len(names))
             if not ordered:
                 order = np.random.default_rng(seed).permutation(order)
-            held[order[len(names) - count :]] = True
+            held_out[order[len(names) - count :]] = True
         else:
             requested = set(self.held_out)
             if missing := sorted(requested - set(names)):
                 raise ConfigError(
                     f"cannot hold out {missing[0]}: it is not among the normal pictures"
                 )
-            held[:] = [name in requested for name in names]
-        if not held.any() or np.count_nonzero(~held) < 2:
+            held_out[:] = [name in requested for name in names]
+        if not held_out.any() or np.count_nonzero(~held_out) < 2:
             raise ConfigError(
-                f"cannot hold out {np.count_nonzero(held)} of {len(names)} normal pictures: at "
+                f"cannot hold out {np.count_nonzero(held_out)} of {len(names)} normal pictures: at "
                 "least one must be held out, and two must remain to fit"
             )
-        return held
+        return held_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def split_folds(count: int, *, ordered: bool, seed: int, folds: int | None = Non
 def score_left_out(
     method: Method[Any],
     embeddings: Embeddings,
-    canvas: Canvas,
+    canvas: MapCanvas,
     parts: list[Indices],
     *,
     seed: int,
@@ -131,7 +132,7 @@ def score_held_out(
     method: Scorer[Any],
     model: Any,
     embeddings: Embeddings,
-    canvas: Canvas,
+    canvas: MapCanvas,
     *,
     ordered: bool,
     progress: CountScored,
@@ -152,7 +153,11 @@ def peaks_and_levels(maps: Maps, inside: Mask | None) -> tuple[Maps, Maps]:
 
 
 def score_pictures(
-    method: Scorer[Any], model: Any, embeddings: Embeddings, canvas: Canvas, progress: CountScored
+    method: Scorer[Any],
+    model: Any,
+    embeddings: Embeddings,
+    canvas: MapCanvas,
+    progress: CountScored,
 ) -> npt.NDArray[np.float32]:
     """(3, n): scores, peaks, levels."""
     count = len(next(iter(embeddings.values())))

@@ -136,7 +136,7 @@ def conformal_rank(
 
 
 def supported_rate(count: int, rate: float | None, *, unit: str = PICTURES) -> float:
-    """The rate asked for, or the default. Raises ConfigError if n normals cannot support it."""
+    """The rate, or the default for None. Raises ConfigError if n normals cannot support it."""
     least = 1 / (count + 1)
     if rate is None:
         return max(LEAST_RATE, least)

@@ -12,7 +12,7 @@ from inspector.core.errors import EngineError
 from learning.backbones import vit
 from learning.backbones.feature_graph import Weights
 from learning.backbones.zoo import BackboneInfo, Feature
-from learning.half_precision import halved
+from learning.half_precision import halve_graph
 
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 
@@ -83,7 +83,7 @@ def test_half_precision_moves_the_backbone_to_float16_and_changes_no_count(tmp_p
     path = tmp_path / "engine.onnx"
     fit_parts(path)
     graph = read_engine(path)[1]
-    full, half = count_cost(graph), count_cost(halved(graph))
+    full, half = count_cost(graph), count_cost(halve_graph(graph))
     assert full.flops.keys() == {"float32"}
     assert half.gflop == full.gflop
     # The search of the bank stays in float32.

@@ -133,7 +133,7 @@ def test_pictures_without_a_score_are_named_and_not_counted(tmp_path):
         assert getattr(after.figures, name).value == getattr(before.figures, name).value
 
 
-class Broken(FakeEngine):
+class NanEngine(FakeEngine):
     """An engine whose map has a NaN for every third picture."""
 
     def infer(self, pixels):
@@ -144,7 +144,7 @@ class Broken(FakeEngine):
 
 
 def test_a_map_that_is_not_finite_is_an_error_of_its_picture(tmp_path, monkeypatch):
-    monkeypatch.setattr("engines.backends.fake.FakeEngine", Broken)
+    monkeypatch.setattr("engines.backends.fake.FakeEngine", NanEngine)
     result = evaluate(write_class_folder(tmp_path / "plates"))
     assert len(result.errors) == 4
     assert all("not finite" in (item.error or "") for item in result.errors)

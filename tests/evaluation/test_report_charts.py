@@ -8,11 +8,11 @@ from sample_results import Page, make_result
 from evaluation.report import result_charts
 from evaluation.report.charts import (
     WIDTH,
+    AxisScale,
     Bar,
     Chart,
     Layer,
     Mark,
-    Scale,
     bars,
     curve,
     histograms,
@@ -35,9 +35,9 @@ LINE = Mark(0.5, 0, "threshold 0.5")
     ],
 )
 def test_ticks_are_round_values_within_the_scale(low: float, high: float, names: list[str]) -> None:
-    ticks = Scale(low, high, 0, 100).ticks()
+    ticks = AxisScale(low, high, 0, 100).ticks()
     assert [name for _, name in ticks] == names
-    assert all(0 <= Scale(low, high, 0, 100).at(value) <= 100 for value, _ in ticks)
+    assert all(0 <= AxisScale(low, high, 0, 100).at(value) <= 100 for value, _ in ticks)
 
 
 def test_a_step_is_one_two_or_five_times_a_power_of_ten() -> None:
@@ -45,8 +45,8 @@ def test_a_step_is_one_two_or_five_times_a_power_of_ten() -> None:
 
 
 def test_a_scale_of_one_value_has_room_on_both_sides() -> None:
-    assert Scale.around([3.0, 3.0], 0, 10).at(3.0) == 5
-    assert Scale.around([0.0], 0, 10).at(0.0) == 5
+    assert AxisScale.around([3.0, 3.0], 0, 10).at(3.0) == 5
+    assert AxisScale.around([0.0], 0, 10).at(0.0) == 5
 
 
 def test_a_chart_has_its_title_and_content_in_words() -> None:

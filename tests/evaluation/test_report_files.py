@@ -84,7 +84,7 @@ def test_a_report_of_real_files_shows_the_results(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [REPORT]
 
 
-def test_a_report_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_gives_one_sentence(tmp_path: Path) -> None:
     engine, data, result = evaluate(tmp_path)
     (tmp_path / "out").write_text("a file where a folder should be")
     with pytest.raises(SinkError, match=r"report\.html"):

@@ -14,17 +14,19 @@ from engines.backends.card import Card
 from engines.backends.trt.driver import Cuda
 from engines.cost import Cost
 from evaluation import runtime_worker
-from evaluation.runtime_timing import Candidate, Measured, Timing, Unavailable
+from evaluation.runtime_timing import Candidate, MeasuredCandidate, Timing, UnavailableCandidate
 from evaluation.terminal_tables import runtime_lines, unavailable_lines
 
 CANDIDATE = Candidate(Path("parts.onnx"), "trt", "cuda", "latency", 1)
 
 
-def measure_on_card(gpu_ms: float | None) -> Measured:
+def measure_on_card(gpu_ms: float | None) -> MeasuredCandidate:
     """An engine on a card whose lower limit is 2 ms."""
     cost = Cost({"float32": 1_000_000}, constant_bytes=0, picture_bytes=0)
     card = Card((8, 9), 1, 500_000_000 / 256, 1e12)
-    item = Measured(CANDIDATE, "TensorRT", "float32", True, [300.0], 500.0, 80.0, cost, card)
+    item = MeasuredCandidate(
+        CANDIDATE, "TensorRT", "float32", True, [300.0], 500.0, 80.0, cost, card
+    )
     limit = card.least_ms(cost, 1)
     item.timings.append(
         Timing(1, 10, 3.0, 4.0, 2.5, 1.0, 333.0, (1.0, 1.0, 1.0), 0.3, gpu_ms, limit)
@@ -43,7 +45,7 @@ def test_a_card_has_columns_for_its_clock_its_limit_and_its_memory():
 
 def test_engines_with_the_same_reason_share_a_line():
     unavailable = [
-        Unavailable(dataclasses.replace(CANDIDATE, engine=Path(name)), reason)
+        UnavailableCandidate(dataclasses.replace(CANDIDATE, engine=Path(name)), reason)
         for name, reason in (("a.onnx", "no GPU"), ("b.onnx", "no GPU"), ("c.onnx", "too large"))
     ]
     assert unavailable_lines(unavailable) == [

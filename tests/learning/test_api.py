@@ -74,7 +74,7 @@ def test_frames_of_a_stream_are_ordered_if_the_caller_says_so(pictures, tmp_path
     assert "drawn at random" in other.note
 
 
-def test_rules_and_schemes_are_at_hand(pictures, tmp_path):
+def test_rules_and_schemes_can_be_imported(pictures, tmp_path):
     rule, scheme = learning.Rule("percentile", {"q": 90.0}), learning.Scheme(held_out=0.3)
     result = learning.fit(pictures, out=tmp_path / "e.onnx", size=64, rule=rule, scheme=scheme)
     assert (result.thresholds.rule.rule, result.spec.trained_on["held_out"]) == ("percentile", 3)

@@ -42,13 +42,13 @@ def compared(engine, pixels, limit=15.5, tolerance=1e-3):
 
 def test_every_picture_is_compared_in_batches_of_one_two_and_seven(pixels):
     engine = Scripted()
-    found = compared(engine, pixels)
+    findings = compared(engine, pixels)
     assert COUNT >= 32
     assert set(engine.batches) == {1, 2, 7}
-    assert sum(engine.batches) == found.pictures == COUNT
-    assert (found.map_max_abs, found.score_max_abs, found.decision_flips) == (0, 0, 0)
-    assert (found.spots, found.spots_found) == (16, 8)
-    assert found.tolerance == pytest.approx(1e-3 * (COUNT - 1))
+    assert sum(engine.batches) == findings.pictures == COUNT
+    assert (findings.map_max_abs, findings.score_max_abs, findings.decision_flips) == (0, 0, 0)
+    assert (findings.spots, findings.spots_found) == (16, 8)
+    assert findings.tolerance == pytest.approx(1e-3 * (COUNT - 1))
 
 
 def test_a_graph_that_depends_on_how_many_pictures_come_together_is_refused(pixels):
@@ -74,9 +74,9 @@ def test_a_verdict_flips_only_within_the_tolerance_of_the_threshold_and_is_count
     def less(maps, scores):
         scores -= 1e-3
 
-    found = compared(Scripted(less), pixels, limit=16 - 5e-4)
-    assert found.decision_flips == 1
-    assert found.score_max_abs == pytest.approx(1e-3, rel=0.01)
+    findings = compared(Scripted(less), pixels, limit=16 - 5e-4)
+    assert findings.decision_flips == 1
+    assert findings.score_max_abs == pytest.approx(1e-3, rel=0.01)
 
 
 def test_the_reference_is_made_of_few_pictures_at_a_time(pixels, monkeypatch):

@@ -71,7 +71,7 @@ def test_a_second_call_makes_only_what_is_missing_or_differs(data, tmp_path):
     assert times(out)["bolt"] != third["bolt"]
 
 
-def test_a_picture_that_changed_without_its_size_makes_its_engine_anew(data, tmp_path):
+def test_a_picture_that_changed_without_its_size_makes_its_engine_again(data, tmp_path):
     for path in sorted((data / "nut" / "train" / "good").iterdir()):
         cv2.imwrite(str(path.with_suffix(".bmp")), cv2.imread(str(path)))
         path.unlink()
@@ -131,7 +131,7 @@ def test_a_split_is_drawn_once_and_its_validation_pictures_choose_the_thresholds
     assert run(data / "bolt", out, "--split", str(split), "--seed", "7") == 2
 
 
-def test_a_split_and_another_way_to_hold_out_are_not_taken_together(data, tmp_path, capsys):
+def test_a_split_and_another_way_to_hold_out_are_refused_together(data, tmp_path, capsys):
     split, out = tmp_path / "bolt.json", tmp_path / "bolt.onnx"
     assert run(data / "bolt", out, "--split", str(split), "--hold-out", "0.3") == 2
     assert "leave out --folds and --hold-out" in capsys.readouterr().err

@@ -28,7 +28,7 @@ from learning.fit_record import (
     fit_record_path,
     read_fit_record,
 )
-from learning.job import EngineOptions
+from learning.job import MakeOptions
 from learning.methods.rad.method import Rad
 from learning.methods.registry import make_method
 from learning.normals import Normals
@@ -56,15 +56,15 @@ def test_it_lies_beside_the_engine_and_belongs_to_it(engine_file):
 
 
 def test_it_holds_the_hash_and_the_fold_score_of_every_picture(engine_file):
-    record, kept = record_of(engine_file), read_spec(engine_file).left_out
+    record, left_out = record_of(engine_file), read_spec(engine_file).left_out
     assert [picture.name for picture in record.pictures] == [f"{i}.png" for i in range(8)]
     assert {picture.role for picture in record.pictures} == {FITTED}
     for index, picture in enumerate(record.pictures):
         assert picture.sha256 == hashlib.sha256(part(index).tobytes()).hexdigest()
-        assert picture.sha256.startswith(kept.bank[index])
+        assert picture.sha256.startswith(left_out.bank[index])
         figures = (picture.score, picture.peak, picture.level)
-        assert figures == (kept.scores[index], kept.peaks[index], kept.levels[index])
-    assert (record.folds, record.scheme) == (kept.folds, kept.scheme)
+        assert figures == (left_out.scores[index], left_out.peaks[index], left_out.levels[index])
+    assert (record.folds, record.scheme) == (left_out.folds, left_out.scheme)
 
 
 def test_it_says_how_to_compute_the_features_again(engine_file):
@@ -91,10 +91,10 @@ def test_options_region_and_rule_are_kept(tmp_path):
 
 def test_held_out_pictures_are_named_as_such_and_only_they_have_scores(tmp_path):
     fit_parts(tmp_path / "e.onnx", scheme=Scheme(held_out=("2.png", "5.png")))
-    record, kept = record_of(tmp_path / "e.onnx"), read_spec(tmp_path / "e.onnx").left_out
-    held = [picture for picture in record.pictures if picture.role == HELD_OUT]
-    assert [picture.name for picture in held] == ["2.png", "5.png"]
-    assert tuple(picture.score for picture in held) == kept.scores
+    record, left_out = record_of(tmp_path / "e.onnx"), read_spec(tmp_path / "e.onnx").left_out
+    held_out = [picture for picture in record.pictures if picture.role == HELD_OUT]
+    assert [picture.name for picture in held_out] == ["2.png", "5.png"]
+    assert tuple(picture.score for picture in held_out) == left_out.scores
     others = [picture for picture in record.pictures if picture.role == FITTED]
     assert len(others) == 6
     assert {picture.score for picture in others} == {None}
@@ -123,17 +123,17 @@ def test_a_picture_that_was_dropped_has_no_score_and_is_not_in_the_statistics(
 
 def test_an_engine_of_a_trained_model_names_what_it_holds_and_what_chose_its_thresholds(tmp_path):
     method = Rad()
-    held, trained = parts(8), dataclasses.replace(odd_parts(), names=tuple("abcdefghij"))
+    held_out, trained = parts(8), dataclasses.replace(odd_parts(), names=tuple("abcdefghij"))
     with FeatureExtractor(resolve(DEFAULT), layers=("stride8", "stride16"), threads=1) as extractor:
         model = method.fit(method.embed(extractor.extract(trained.pixels)), 0)
-    options = EngineOptions("parts", method, resolve(DEFAULT), threads=1)
+    options = MakeOptions("parts", method, resolve(DEFAULT), threads=1)
     out = tmp_path / "e.onnx"
-    make_engine(model, held, options, out, lambda *_: None, fitted=trained)
+    make_engine(model, held_out, options, out, lambda *_: None, fitted=trained)
     record = record_of(out)
     assert [picture.role for picture in record.pictures] == [HELD_OUT] * 8 + [FITTED] * 10
     assert [picture.name for picture in record.pictures[8:]] == list("abcdefghij")
     assert read_spec(out).good_pictures.count == 18
-    make_engine(model, held, options, out, lambda *_: None)
+    make_engine(model, held_out, options, out, lambda *_: None)
     assert [picture.role for picture in record_of(out).pictures] == [HELD_OUT] * 8
 
 

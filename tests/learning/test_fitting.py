@@ -19,8 +19,8 @@ from learning import checking, fitting
 from learning.backbones.features import FeatureExtractor
 from learning.backbones.zoo import DEFAULT, resolve
 from learning.fitting import fit_engine
-from learning.graph.maps import Canvas
-from learning.graph.pixels import blanked
+from learning.graph.maps import MapCanvas
+from learning.graph.pixels import blank_outside
 from learning.job import FitOptions
 from learning.methods.rad.method import Rad
 from learning.methods.registry import make_method
@@ -69,11 +69,11 @@ def test_the_spec_tells_where_it_comes_from(engine_file):
 
 def test_golden_pictures_give_their_reference_outputs_again(engine_file):
     engine = OnnxEngine(engine_file)
-    kept = golden.unpack(engine.spec)
-    maps, scores = engine.infer(kept.pixels)
-    assert len(kept.pixels) == 2
-    assert np.abs(scores - kept.scores).max() < 1e-5
-    assert np.abs(maps - kept.maps).max() < 1e-3
+    examples = golden.unpack(engine.spec)
+    maps, scores = engine.infer(examples.pixels)
+    assert len(examples.pixels) == 2
+    assert np.abs(scores - examples.scores).max() < 1e-5
+    assert np.abs(maps - examples.maps).max() < 1e-3
 
 
 def test_nothing_outside_the_region_is_seen(tmp_path):
@@ -134,7 +134,7 @@ def test_an_engine_that_computes_something_else_is_refused_and_leaves_no_file(
     tmp_path, monkeypatch
 ):
     original = Rad.head
-    other = Canvas(HW, sigma=3.5)
+    other = MapCanvas(HW, sigma=3.5)
     monkeypatch.setattr(Rad, "head", lambda self, model, f, _: original(self, model, f, other))
     with pytest.raises(ParityError, match="differs from its method") as caught:
         fit_parts(tmp_path / "e.onnx")
@@ -150,7 +150,7 @@ def test_the_check_uses_pictures_that_are_not_in_the_bank():
         assert min(np.abs(picture.astype(int) - n).mean() for n in normals) > 1
 
 
-def test_a_picture_that_stands_out_is_named_and_left_out_when_asked(tmp_path):
+def test_a_picture_that_stands_out_is_named_and_left_out_on_request(tmp_path):
     normals = parts(12)
     pixels = normals.pixels.copy()
     pixels[5] = 255 - pixels[5]
@@ -159,16 +159,16 @@ def test_a_picture_that_stands_out_is_named_and_left_out_when_asked(tmp_path):
     heard: list[str] = []
     sink = logger.add(heard.append, level="WARNING")
     try:
-        kept = fit_engine(normals, recipe, tmp_path / "kept.onnx", lambda *_: None).spec
+        spec = fit_engine(normals, recipe, tmp_path / "kept.onnx", lambda *_: None).spec
         recipe = dataclasses.replace(recipe, drop_suspects=True)
         left = fit_engine(normals, recipe, tmp_path / "left.onnx", lambda *_: None).spec
     finally:
         logger.remove(sink)
     assert "5.png" in heard[0]
-    assert kept.trained_on["suspects"] == ["5.png"]
-    assert kept.trained_on["count"] == 12
+    assert spec.trained_on["suspects"] == ["5.png"]
+    assert spec.trained_on["count"] == 12
     assert left.trained_on["count"] == 11
-    assert left.image_threshold < kept.image_threshold / 2
+    assert left.image_threshold < spec.image_threshold / 2
 
 
 def test_two_pictures_are_enough_and_the_warning_says_what_they_are_worth(tmp_path):
@@ -202,7 +202,7 @@ def test_an_unsupported_rate_is_refused(tmp_path):
 def test_fitting_sees_the_features_that_the_engine_computes():
     pixels = parts(2).pixels
     with FeatureExtractor(resolve(DEFAULT), layers=["stride8"]) as extractor:
-        seen = extractor.extract(blanked(pixels, draw_mask(LEFT, HW)))["stride8"]
+        seen = extractor.extract(blank_outside(pixels, draw_mask(LEFT, HW)))["stride8"]
         plain = extractor.extract(pixels)["stride8"]
     assert not np.allclose(seen, plain)
     assert np.allclose(seen[..., :2], plain[..., :2], atol=1e-5)

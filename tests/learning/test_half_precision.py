@@ -1,4 +1,4 @@
-"""Half precision: where the graph allows it, nowhere else, and checked."""
+"""Half precision: only where the graph allows it, and checked."""
 
 import dataclasses
 
@@ -22,8 +22,8 @@ from learning.converting import convert_to_half
 from learning.finishing import make_engine
 from learning.fitting import fit_engine
 from learning.graph.half_marks import HALF
-from learning.half_precision import halved
-from learning.job import EngineOptions, FitOptions
+from learning.half_precision import halve_graph
+from learning.job import FitOptions, MakeOptions
 from learning.methods.glass.method import Glass
 from learning.methods.registry import make_method
 
@@ -42,7 +42,7 @@ def types_of(model: onnx.ModelProto) -> dict[str, int]:
 
 @pytest.fixture(scope="session")
 def halves(engine_file):
-    return halved(read_engine(engine_file)[1])
+    return halve_graph(read_engine(engine_file)[1])
 
 
 def test_products_of_the_backbone_are_half_and_of_the_head_are_not(halves):
@@ -57,9 +57,9 @@ def test_products_of_the_backbone_are_half_and_of_the_head_are_not(halves):
 @pytest.mark.parametrize("operator", ["ReduceL2", "Div", "ReduceMax", "TopK", "ReduceMean", "Sub"])
 def test_norms_distances_and_scores_stay_float32(halves, operator):
     types = types_of(halves)
-    found = [types[n.output[0]] for n in halves.graph.node if n.op_type == operator]
-    assert found
-    assert set(found) == {TensorProto.FLOAT}
+    types_found = [types[n.output[0]] for n in halves.graph.node if n.op_type == operator]
+    assert types_found
+    assert set(types_found) == {TensorProto.FLOAT}
 
 
 def test_inputs_and_outputs_keep_the_format(halves, engine_file):
@@ -119,9 +119,9 @@ def test_every_method_passes_the_gate_in_half_precision(method, options, tmp_pat
 
 
 def test_a_trained_engine_passes_the_gate_in_half_precision(tmp_path):
-    wanted = EngineOptions("glass", Glass(), resolve(DEFAULT), threads=1)
+    options = MakeOptions("glass", Glass(), resolve(DEFAULT), threads=1)
     source = tmp_path / "e.onnx"
-    make_engine(model(48, 32, HW), parts(8), wanted, source, lambda *_: None)
+    make_engine(model(48, 32, HW), parts(8), options, source, lambda *_: None)
     done = converted(source, tmp_path / "e16.onnx")
     assert done.findings.failures == ()
     types = types_of(read_engine(tmp_path / "e16.onnx")[1])
@@ -132,10 +132,13 @@ def test_a_verdict_that_half_precision_flips_is_refused_and_leaves_no_file(engin
     """The threshold is set between the two scores of a picture."""
     spec, model = read_engine(engine_file)
     converted(engine_file, tmp_path / "first.onnx")
-    kept = golden.unpack(spec)
-    right, found = kept.scores[1], OnnxEngine(tmp_path / "first.onnx").infer(kept.pixels)[1][1]
-    assert right != found
-    between = dataclasses.replace(spec, image_threshold=float(right + found) / 2)
+    examples = golden.unpack(spec)
+    exact, rounded = (
+        examples.scores[1],
+        OnnxEngine(tmp_path / "first.onnx").infer(examples.pixels)[1][1],
+    )
+    assert exact != rounded
+    between = dataclasses.replace(spec, image_threshold=float(exact + rounded) / 2)
     write_engine(tmp_path / "edge.onnx", model, between)
     with pytest.raises(ParityError, match="the verdict of 1 of 2 pictures"):
         converted(tmp_path / "edge.onnx", tmp_path / "e16.onnx")
@@ -145,7 +148,7 @@ def test_a_verdict_that_half_precision_flips_is_refused_and_leaves_no_file(engin
 def test_scores_of_altered_pictures_may_differ_no_more_than_those_of_the_golden_ones(
     engine_file, tmp_path, monkeypatch
 ):
-    """By 0.04 of the largest value: allowed of a map, but not of a score."""
+    """A map may differ by 0.04 of the largest value, but a score may not."""
     outputs = checking.run_engine
 
     def altered(engine, pixels):
@@ -159,7 +162,7 @@ def test_scores_of_altered_pictures_may_differ_no_more_than_those_of_the_golden_
 
 
 def test_values_beyond_float16_inside_the_backbone_are_refused(engine_file, tmp_path):
-    """Every weight fits, but what the first layers make of them does not."""
+    """Every weight fits float16, but the values after the first layers do not."""
     spec, model = read_engine(engine_file)
     convolutions = [n for n in model.graph.node if n.op_type == "Conv"]
     tensor = _weights(model, convolutions[0].input[1])
@@ -188,7 +191,7 @@ def test_a_weight_that_does_not_fit_is_refused(engine_file):
     values.flat[0] = 1e6
     tensor.CopyFrom(onnx.numpy_helper.from_array(values))
     with pytest.raises(EngineError, match="does not fit float16"):
-        halved(model)
+        halve_graph(model)
 
 
 def test_a_graph_without_marks_is_refused(engine_file):
@@ -196,10 +199,10 @@ def test_a_graph_without_marks_is_refused(engine_file):
     for node in model.graph.node:
         node.ClearField("doc_string")
     with pytest.raises(EngineError, match="marks nothing for half precision"):
-        halved(model)
+        halve_graph(model)
 
 
-def test_what_is_converted_is_not_converted_again(engine_file, tmp_path):
+def test_a_converted_engine_is_not_converted_again(engine_file, tmp_path):
     converted(engine_file, tmp_path / "e16.onnx")
     with pytest.raises(EngineError, match="converted already"):
         converted(tmp_path / "e16.onnx", tmp_path / "again.onnx")
@@ -246,7 +249,7 @@ def test_softmax_and_layer_norm_of_a_backbone_stay_float32():
         [onnx.helper.make_tensor_value_info("score", TensorProto.FLOAT, [4, 4])],
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
-    types = types_of(halved(model))
+    types = types_of(halve_graph(model))
     half = {name for name, kind in types.items() if kind == TensorProto.FLOAT16}
     assert {"q", "similar", "mixed", "sum", "last", "y"} <= half
     assert types["share"] == types["normed"] == types["score"] == TensorProto.FLOAT

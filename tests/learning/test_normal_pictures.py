@@ -32,7 +32,7 @@ def test_the_default_input_keeps_the_aspect_with_a_short_side_of_256(frame, expe
     assert data.default_input_hw(frame) == expected
 
 
-def test_pictures_too_long_for_a_default_size_are_taken_at_a_given_one(tmp_path):
+def test_pictures_too_long_for_a_default_size_are_read_at_a_stated_size(tmp_path):
     write(tmp_path, 2, hw=(8, 400))
     with pytest.raises(DataError, match="400x8 are too long; give --size"):
         data.from_folder(tmp_path)
@@ -121,7 +121,7 @@ def test_the_commonest_aspect_wins_and_one_warning_names_the_others(tmp_path):
     assert "48x64 (2)" in heard[0]
 
 
-def test_more_pictures_than_asked_for_are_spread_evenly(tmp_path):
+def test_of_too_many_pictures_evenly_spread_ones_are_used(tmp_path):
     write(tmp_path, 11)
     normals = data.from_folder(tmp_path, max_pictures=3)
     assert [name[-6:] for name in normals.names] == ["00.png", "05.png", "10.png"]
@@ -147,7 +147,7 @@ def test_a_stream_without_frames_or_with_one_is_refused():
         data.from_stream("line", [np.zeros((48, 64, 3), np.uint8)])
 
 
-def test_asking_for_fewer_than_two_pictures_is_refused(tmp_path):
+def test_a_limit_below_two_pictures_is_refused(tmp_path):
     write(tmp_path, 2)
     with pytest.raises(ConfigError, match="max_pictures"):
         data.from_folder(tmp_path, max_pictures=1)

@@ -18,34 +18,34 @@ def normals(count, ordered=False):
     return Normals("bars", pixels, names, HW, ResizeRule(HW), ordered)
 
 
-@pytest.mark.parametrize(("count", "held"), [(100, 20), (31, 10), (12, 4), (3, 1)])
-def test_a_fifth_is_held_out_or_ten_where_there_are_as_many(count, held):
-    assert data_of_normals(normals(count), hold_out=None, seed=0).held.sum() == held
+@pytest.mark.parametrize(("count", "held_out"), [(100, 20), (31, 10), (12, 4), (3, 1)])
+def test_a_fifth_is_held_out_or_ten_where_there_are_as_many(count, held_out):
+    assert data_of_normals(normals(count), hold_out=None, seed=0).held_out.sum() == held_out
 
 
 def test_the_end_of_a_stream_is_held_out():
-    held = data_of_normals(normals(8, ordered=True), hold_out=0.25, seed=0).held
-    assert held.tolist() == [False] * 6 + [True] * 2
+    held_out = data_of_normals(normals(8, ordered=True), hold_out=0.25, seed=0).held_out
+    assert held_out.tolist() == [False] * 6 + [True] * 2
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, float("nan")])
-def test_a_share_that_is_none_is_refused(share):
+def test_a_share_outside_zero_and_one_is_refused(share):
     with pytest.raises(ConfigError, match="--hold-out must lie between 0 and 1"):
         data_of_normals(normals(8), hold_out=share, seed=0)
 
 
 def samples(tmp_path, *, masks=True):
-    found = []
+    result = []
     for index in range(4):
         spot = index > 1
         cv2.imwrite(str(tmp_path / f"{index}.png"), picture(index, spot=spot))
         mask = np.zeros(HW, np.uint8)
         mask[10:22, 50:66] = 255
         cv2.imwrite(str(tmp_path / f"{index}_mask.png"), mask)
-        own = (tmp_path / f"{index}_mask.png",) if spot and masks else ()
+        mask_files = (tmp_path / f"{index}_mask.png",) if spot and masks else ()
         kind = "spot" if spot else "good"
-        found.append(Sample(f"{index}", tmp_path / f"{index}.png", kind, "test", own))
-    return tuple(found)
+        result.append(Sample(f"{index}", tmp_path / f"{index}.png", kind, "test", mask_files))
+    return tuple(result)
 
 
 def test_test_pictures_come_with_their_masks_at_the_size_of_the_input(tmp_path):
@@ -58,7 +58,7 @@ def test_test_pictures_come_with_their_masks_at_the_size_of_the_input(tmp_path):
     assert labelled.origin == "the test set (paper protocol)"
 
 
-def test_test_pictures_without_masks_judge_whole_pictures_alone(tmp_path):
+def test_test_pictures_without_masks_only_judge_whole_pictures(tmp_path):
     assert read_tests(samples(tmp_path, masks=False), ResizeRule(HW)).masks is None
     with pytest.raises(DataError, match="good and defective test pictures"):
         read_tests(samples(tmp_path)[:2], ResizeRule(HW))
@@ -69,10 +69,10 @@ def read_class(folder, **changes):
     return data_of_class(folder, None, **(options | {"paper_protocol": False} | changes))
 
 
-def test_a_class_folder_gives_its_good_pictures_and_tests_only_if_asked(tmp_path):
+def test_a_class_folder_gives_its_good_pictures_and_tests_only_on_request(tmp_path):
     folder = class_folder(tmp_path, tests=True)
     data = read_class(folder)
-    assert (len(data.normals.names), data.held.sum(), data.tests) == (8, 3, None)
+    assert (len(data.normals.names), data.held_out.sum(), data.tests) == (8, 3, None)
     tests = read_class(folder, paper_protocol=True).tests
     assert tests.defective.sum() == 4
     with pytest.raises(ConfigError, match="needs test pictures"):

@@ -43,10 +43,10 @@ class _Graph:
 
     def node(self, op: str, *inputs: str, to: str = "", **attributes: Any) -> str:
         to = to or f"t_{len(self.nodes)}"
-        made = helper.make_node(op, list(inputs), [to], **attributes)
-        entry = made.metadata_props.add()
+        new_node = helper.make_node(op, list(inputs), [to], **attributes)
+        entry = new_node.metadata_props.add()
         entry.key, entry.value = "namespace", "x: anomalib.models.image.padim.lightning_model.Padim"
-        self.nodes.append(made)
+        self.nodes.append(new_node)
         return to
 
     def scaled(self, raw: str, limits: tuple[float, float]) -> str:

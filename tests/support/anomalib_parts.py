@@ -30,7 +30,7 @@ def imported(
 def raw_values(pixels: np.ndarray) -> np.ndarray:
     """The raw map of anomalib_graphs.write, by OpenCV."""
     far = np.abs((pixels / 255 - 0.5) / 0.25).mean(axis=-1)
-    return np.stack([cv2.blur(one, (5, 5), borderType=cv2.BORDER_CONSTANT) for one in far])
+    return np.stack([cv2.blur(values, (5, 5), borderType=cv2.BORDER_CONSTANT) for values in far])
 
 
 def some_pixels(spec: EngineSpec, count: int = 3) -> np.ndarray:

@@ -1,12 +1,12 @@
-"""How a real export of anomalib is made, for trying tools.import_engine on one.
+"""Makes a real export of anomalib, to try tools.import_engine on it.
 
-An environment of its own, because anomalib brings torch and lightning:
+It needs a separate environment, because anomalib brings torch and lightning:
 
-    python -m venv an && an/bin/pip install anomalib==2.7.0 onnxscript==0.7.2
+python -m venv an && an/bin/pip install anomalib==2.7.0 onnxscript==0.7.2
     an/bin/python tests/support/anomalib_recipe.py Padim --normal GOOD_DIR --out OUT_DIR
 
-Backbones start from random weights, so nothing is fetched beyond the packages: what an export
-looks like does not depend on them, how well it finds defects does.
+Backbones start from random weights, so only the packages are downloaded. The form of an export does
+not depend on the weights.
 """
 
 import argparse
@@ -41,9 +41,9 @@ def export(
 ) -> Path:
     """Trains one epoch on a folder of pictures and writes OUT/weights/onnx/model.onnx.
 
-    size: that the pre-processor resizes to, and of the graph's input unless free_size. crop: of
-    the pre-processor, where the model has it. frozen: for one picture at a time. The validation
-    pictures, which thresholds and normalisation come from, anomalib makes of the normal ones.
+    size: that the pre-processor resizes to, and of the graph's input unless free_size. crop: of the
+    pre-processor, where the model has it. frozen: for one picture at a time. anomalib makes
+    validation pictures of the normal ones, and takes thresholds and normalisation from them.
     """
     cls = getattr(anomalib.models, name)
     sizes = {"image_size": size} | ({} if crop is None else {"center_crop_size": crop})
@@ -87,5 +87,7 @@ if __name__ == "__main__":
     parser.add_argument("--crop", type=_size)
     parser.add_argument("--free-size", action="store_true")
     parser.add_argument("--frozen", action="store_true")
-    given = vars(parser.parse_args())
-    print(export(given.pop("model"), given.pop("normal"), given.pop("out"), **given))
+    arguments = vars(parser.parse_args())
+    print(
+        export(arguments.pop("model"), arguments.pop("normal"), arguments.pop("out"), **arguments)
+    )

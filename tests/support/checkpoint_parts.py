@@ -1,5 +1,5 @@
-"""Checkpoints as the authors' programs of GLASS and RAD write them, and what these programs
-compute of them, written down literally."""
+"""Checkpoints as the authors' programs of GLASS and RAD write them, and literal forms of what these
+programs compute from them."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def folder_of_good(place: Path, count: int = 9) -> Path:
 
 
 class Networks(nn.Module):
-    """The module of the published program, but for its backbone."""
+    """The module of the published program without its backbone."""
 
     def __init__(self, dims: int, hidden: int) -> None:
         super().__init__()
@@ -67,8 +67,8 @@ class Networks(nn.Module):
         with torch.no_grad():
             rows = embedded([torch.from_numpy(layer) for layer in features], dims)
             rows = self.pre_projection.layers(rows)
-            found = self.discriminator.tail(self.discriminator.body(rows))
-        return found.reshape(count, height, width).numpy()
+            scores = self.discriminator.tail(self.discriminator.body(rows))
+        return scores.reshape(count, height, width).numpy()
 
 
 def embedded(layers: list[torch.Tensor], dims: int) -> torch.Tensor:
@@ -94,7 +94,9 @@ def enlarged(grids: np.ndarray, side: int) -> np.ndarray:
 
 
 def smoothed(maps: np.ndarray, sigma: float) -> np.ndarray:
-    return np.stack([gaussian_filter(one, sigma, mode="reflect", truncate=4) for one in maps])
+    return np.stack(
+        [gaussian_filter(anomaly_map, sigma, mode="reflect", truncate=4) for anomaly_map in maps]
+    )
 
 
 def resnet18() -> dict:
@@ -170,22 +172,22 @@ def rad_grids(
     position, among the top_k pictures whose class token is the most similar."""
     grids = [grid for grid in features.values() if grid.ndim == 4]
     count, _, height, width = grids[0].shape
-    found = np.zeros((len(grids), count, height, width))
+    scores = np.zeros((len(grids), count, height, width))
     classes = _units(bank["cls_banks"][-1].double().numpy())
     for index in range(count):
         similar = classes @ _units(features["cls"][index].astype(float))
         chosen = np.argsort(-similar, kind="stable")[:top_k]
         for layer, grid in enumerate(grids):
-            held = _units(bank["patch_banks"][layer].double().numpy())[chosen]
+            vectors = _units(bank["patch_banks"][layer].double().numpy())[chosen]
             for y in range(height):
                 for x in range(width):
                     query = _units(grid[index, :, y, x].astype(float))
                     best = -1.0
                     for v in range(max(0, y - radius), min(height, y + radius + 1)):
                         for u in range(max(0, x - radius), min(width, x + radius + 1)):
-                            best = max(best, float((held[:, v * width + u] @ query).max()))
-                    found[layer, index, y, x] = 1 - best
-    return found.mean(axis=0)
+                            best = max(best, float((vectors[:, v * width + u] @ query).max()))
+                    scores[layer, index, y, x] = 1 - best
+    return scores.mean(axis=0)
 
 
 def rad_maps(grids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -205,7 +207,7 @@ def _units(vectors: np.ndarray) -> np.ndarray:
 
 
 def refused(code: int, capsys, message: str) -> None:
-    """By a command, in one sentence that holds the message."""
+    """Whether a command refused its input, in one sentence with the message."""
     assert code == 2
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert line.startswith("error: ")

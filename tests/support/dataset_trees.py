@@ -19,7 +19,8 @@ def mask(path: Path, value: int = 255, hw: tuple[int, int] = HW) -> Path:
 
 
 def encoded(path: Path, image: np.ndarray) -> Path:
-    """Written by its bytes, since cv2.imwrite knows no upper-case suffix on every system."""
+    """Writes the encoded bytes, because cv2.imwrite does not know upper-case suffixes on every
+    system."""
     path.parent.mkdir(parents=True, exist_ok=True)
     done, data = cv2.imencode(path.suffix.lower(), image)
     assert done
@@ -28,7 +29,7 @@ def encoded(path: Path, image: np.ndarray) -> Path:
 
 
 def stray(folder: Path) -> None:
-    """What Windows, a Mac and people leave in folders."""
+    """Writes files that Windows, macOS and people leave in folders."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("Thumbs.db", ".DS_Store", "._000.png", "readme.txt"):
         (folder / name).write_bytes(b"no picture")

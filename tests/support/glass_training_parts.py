@@ -19,9 +19,9 @@ OPTIONS = {"epochs": 4, "batch": 4, "every": 1, "threads": 1, "distribution": "m
 def normals(count=8):
     """Grey grain with a dark bar."""
     rng = np.random.default_rng(0)
-    made = rng.normal(120, 6, (count, *HW, 3))
-    made[:, 24:40] -= 50
-    return np.clip(made, 0, 255).astype(np.uint8)
+    grain = rng.normal(120, 6, (count, *HW, 3))
+    grain[:, 24:40] -= 50
+    return np.clip(grain, 0, 255).astype(np.uint8)
 
 
 def trainer(extractor, folder, watch=None, **changes):

@@ -1,5 +1,5 @@
-"""GLASS training as the method's description reads, line by line, as slow as that is: the
-unfolded and pooled patches, 21 forward passes, autograd for the ascent."""
+"""GLASS training, line by line as its paper describes it, and therefore slow: unfolded and pooled
+patches, 21 forward passes, autograd for the ascent."""
 
 import torch
 from torch.nn import functional
@@ -30,8 +30,8 @@ def clamped(away, low, high):
 def focal(scores, defects):
     probabilities = torch.stack([1 - scores, scores], dim=1)
     one_hot = functional.one_hot(defects.long(), 2).to(scores.dtype).clamp(1e-5, 1 - 1e-5)
-    right = (one_hot * probabilities).sum(dim=1) + 1e-5
-    return (-((1 - right) ** 2) * right.log()).mean()
+    probability = (one_hot * probabilities).sum(dim=1) + 1e-5
+    return (-((1 - probability) ** 2) * probability.log()).mean()
 
 
 def losses(networks, rows, settings):
@@ -59,7 +59,7 @@ def losses(networks, rows, settings):
         g = g + settings.step_size * gradient / (gradient.norm(dim=1, keepdim=True) + 1e-10)
         if (step + 1) % 5 == 0:
             g = anchor + clamped(g - anchor, low, 2 * low)
-    found = discriminator(defective)
-    error = (found - rows.defects) ** 2
-    kept = error >= torch.quantile(error, settings.hard)
-    return loss_t, loss_g, focal(found[kept], rows.defects[kept]), g
+    scores = discriminator(defective)
+    error = (scores - rows.defects) ** 2
+    hardest = error >= torch.quantile(error, settings.hard)
+    return loss_t, loss_g, focal(scores[hardest], rows.defects[hardest]), g

@@ -31,8 +31,8 @@ def slow_aupro(maps: list[np.ndarray], truths: list[np.ndarray], limit: float = 
     regions = []
     for values, truth in zip(maps, truths, strict=True):
         labels, count = ndimage.label(truth, np.ones((3, 3)))
-        regions += [np.sort(values[labels == one]) for one in range(1, count + 1)]
-    above = [1 - np.searchsorted(one, scores) / len(one) for one in [normal, *regions]]
+        regions += [np.sort(values[labels == region]) for region in range(1, count + 1)]
+    above = [1 - np.searchsorted(region, scores) / len(region) for region in [normal, *regions]]
     x, y = np.append(0, above[0]), np.append(0, np.mean(above[1:], axis=0))
     grid = np.unique(np.append(x[x <= limit], limit))
     last = np.searchsorted(x, grid, side="right") - 1  # of equal rates the highest

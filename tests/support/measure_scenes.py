@@ -46,9 +46,9 @@ def scene(seed: int, *defects: RenderedDefect) -> tuple[Image, Map]:
     """The picture, and its map: above THRESHOLD well around every defect."""
     image = texture(seed)
     covered = np.zeros(FRAME_HW, np.float32)
-    for one in defects:
-        image = render(image, one)
-        covered = np.maximum(covered, mask(one, FRAME_HW) / np.float32(255))
+    for defect in defects:
+        image = render(image, defect)
+        covered = np.maximum(covered, mask(defect, FRAME_HW) / np.float32(255))
     return image, swollen(covered)
 
 

@@ -62,7 +62,7 @@ class ListSource:
         self.closed.set()
 
 
-class Engine:
+class RigEngine:
     """Gives a map of zeros, or the value that `answer` returns for the number of the picture.
 
     If the value is an exception, the call raises it. sizes: number of pictures of each call.
@@ -145,7 +145,7 @@ def make_pipeline(
     stages: dict[str, Any] | None = None,
     **options: Any,
 ) -> Pipeline:
-    engine = engine or Engine()
+    engine = engine or RigEngine()
     work: dict[str, Any] = {
         "preprocess": preprocess,
         "open_engine": lambda: engine,

@@ -64,8 +64,8 @@ def write_fake_engine(path: Path, **changes: object) -> Path:
 
 
 def spec(**changes: object) -> EngineSpec:
-    made = dataclasses.replace(fake_spec(HW), frame_hw=HW, image_threshold=0.5)
-    return dataclasses.replace(made, **changes)
+    example = dataclasses.replace(fake_spec(HW), frame_hw=HW, image_threshold=0.5)
+    return dataclasses.replace(example, **changes)
 
 
 def write_engine_with_wrong_reference(path: Path) -> Path:

@@ -9,7 +9,6 @@ from evaluation.provenance import DataInfo, EngineInfo, EvaluationRules, Provena
 from evaluation.report.panels import PictureView
 from evaluation.results import (
     ClassResult,
-    Curve,
     Histogram,
     KindResult,
     Latency,
@@ -18,6 +17,7 @@ from evaluation.results import (
     PictureResult,
     Rate,
     RegionGroup,
+    ReportCurve,
     TestSelected,
     ThresholdResult,
 )
@@ -164,9 +164,9 @@ def make_result(
         sizes=(RegionGroup("small", rate(3, 5), MetricValue(0.7)),),
         places=(RegionGroup("border", rate(0, 0), MetricValue(None, "no region at the border")),),
         curves=(
-            Curve("image_roc", (0.0, 0.0, 0.14, 1.0), (0.0, 0.8, 0.9, 1.0)),
-            Curve("image_pr", (0.1, 0.8, 1.0), (1.0, 0.98, 0.7)),
-            Curve("pro", (0.0, 0.02, 0.3), (0.0, 0.8, 0.97)),
+            ReportCurve("image_roc", (0.0, 0.0, 0.14, 1.0), (0.0, 0.8, 0.9, 1.0)),
+            ReportCurve("image_pr", (0.1, 0.8, 1.0), (1.0, 0.98, 0.7)),
+            ReportCurve("pro", (0.0, 0.02, 0.3), (0.0, 0.8, 0.97)),
         ),
         score_histogram=Histogram(edges, counts[0], counts[1]),
         pixel_histogram=Histogram((0.0, 0.5, 1.0), (1_000_000, 40), (3, 90_000)),

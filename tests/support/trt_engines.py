@@ -9,7 +9,7 @@ from glass_parts import model as glass_model
 from learning import finishing
 from learning.backbones.zoo import DEFAULT, resolve
 from learning.fitting import fit_engine
-from learning.job import EngineOptions, FitOptions
+from learning.job import FitOptions, MakeOptions
 from learning.methods.glass.method import Glass
 from learning.methods.registry import fitted_methods, make_method, trained_methods
 
@@ -27,7 +27,7 @@ ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
 
 def make_engine(name: str, options: dict[str, Any], out: Path) -> None:
     if name in trained_methods():
-        options_of_engine = EngineOptions("parts", Glass(), resolve(DEFAULT), threads=1)
+        options_of_engine = MakeOptions("parts", Glass(), resolve(DEFAULT), threads=1)
         model = glass_model(37, 11, HW)
         finishing.make_engine(model, parts(8), options_of_engine, out, lambda *_: None)
     else:

@@ -129,7 +129,7 @@ def write_with_part_of_weights(folder: Path) -> Path:
         (write_torch, "is a file of torch, not ONNX; export it first: engine.export(model"),
         (write_torch_as_onnx, "is a file of torch, not ONNX"),
         (write_openvino, "is an export for OpenVINO; make one for ONNX"),
-        (write_without_weights, "keeps its weights in model.onnx.data, which must lie beside it"),
+        (write_without_weights, "needs its weights file model.onnx.data in the same folder"),
         (write_with_part_of_weights, "the weights beside"),
     ],
 )

@@ -18,7 +18,7 @@ from learning.methods.glass.training.sheet import SHEET, write_sheet
 from learning.methods.glass.training.textures import BuiltInTextures
 from learning.normals import Normals
 from learning.training import _digest
-from learning.training_folder import LOG, REQUEST, Log, claim, refuse_other
+from learning.training_folder import LOG, REQUEST, EpochLog, claim, refuse_other
 from tools._train_options import chosen_trainer, make_parser
 from tools.fit import main as fit
 
@@ -60,13 +60,13 @@ def test_every_option_of_the_training_reaches_it():
     counts = {"epochs": 7, "batch": 3, "limit": 50, "steps": 10, "dims": 20, "hidden": 9, "seed": 4}
     shares = {"noise": 0.1, "step-size": 0.01, "radius": 0.5, "p": 0.25, "learning-rate": 0.01}
     rest = {"eval-every": 2, "patience": 3, "threads": 2, "patch-norm": 3, "cache-gb": 0.5}
-    given = counts | shares | rest | {"distribution": "manifold", "device": "cuda"}
-    words = [word for key, value in given.items() for word in (f"--{key}", str(value))]
+    arguments = counts | shares | rest | {"distribution": "manifold", "device": "cuda"}
+    words = [word for key, value in arguments.items() for word in (f"--{key}", str(value))]
     options = trainer([*words, "--no-mining", "--amp"])
-    own = {"p": "hard", "eval-every": "every", "cache-gb": "cache_bytes"}
-    for key, value in given.items():
-        found = getattr(options, own.get(key, key.replace("-", "_")))
-        assert found == (500_000_000 if key == "cache-gb" else value)
+    fields = {"p": "hard", "eval-every": "every", "cache-gb": "cache_bytes"}
+    for key, value in arguments.items():
+        option = getattr(options, fields.get(key, key.replace("-", "_")))
+        assert option == (500_000_000 if key == "cache-gb" else value)
     assert options.amp
     assert not options.mining
 
@@ -88,8 +88,8 @@ def test_a_bad_cache_size_is_refused(gigabytes, capsys):
 
 
 def test_the_help_names_the_learning_rates_that_are_taken():
-    said = " ".join(make_parser(LEAST).format_help().split())
-    assert f"default: {PUBLISHED_RATE} for wide_resnet50_2, else {FASTER_RATE}" in said
+    help_text = " ".join(make_parser(LEAST).format_help().split())
+    assert f"default: {PUBLISHED_RATE} for wide_resnet50_2, else {FASTER_RATE}" in help_text
 
 
 @pytest.mark.parametrize("size", ["288x", "big", "16", "10x10x10", "99999"])
@@ -111,17 +111,17 @@ def test_a_folder_of_another_training_is_refused_by_what_differs(tmp_path):
 
 
 def test_the_log_loses_lines_that_are_written_again_after_a_stop(tmp_path):
-    log = Log(tmp_path)
+    log = EpochLog(tmp_path)
     for epoch in (1, 2, 3):
         log.add(epoch, {"loss/total": float(epoch)})
-    again = Log(tmp_path)
+    again = EpochLog(tmp_path)
     again.add(2, {"loss/total": 7.0})
     lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
     assert lines == [{"epoch": 1, "loss/total": 1.0}, {"epoch": 2, "loss/total": 7.0}]
     for damaged in ("no json", "[1]", '{"loss": 1}', '{"epoch": "two"}'):
         (tmp_path / LOG).write_text(damaged + "\n")
         with pytest.raises(DataError, match=r"log\.jsonl cannot be read"):
-            Log(tmp_path)
+            EpochLog(tmp_path)
 
 
 def test_the_sheet_shows_defects_and_their_outlines(tmp_path):

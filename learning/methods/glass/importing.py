@@ -26,7 +26,7 @@ DISCRIMINATOR: Final = "discriminator"
 PROJECTION: Final = "pre_projection"
 
 BACKBONE: Final = ("backbone.", "forward_modules.")
-"""Starts of the other names in a state dict of the whole module."""
+"""Beginnings of the other names in a state dict of the whole module."""
 
 SIGMA: Final = 4.0
 """Of the map's smoothing, as published, px."""
@@ -74,13 +74,14 @@ class GlassImporter(Importer):
     layers: tuple[str, ...] | None = field(
         default=None,
         metadata=option(
-            "of the backbone, separated by commas (default: strides 8 and 16)", layer_names
+            "layers of the backbone, separated by commas (default: strides 8 and 16)", layer_names
         ),
     )
     class_name: str = field(
         default="",
         metadata=option(
-            "of the published data set; toothbrush and wood were cropped closer (default: none)",
+            "class of the published data set: toothbrush and wood were cropped closer "
+            "(default: none)",
             str,
             flag="class",
         ),
@@ -149,8 +150,8 @@ def centre_crop(
 
 
 def read_glass(path: Path) -> GlassCheckpoint:
-    """Never runs code from the file. Raises ConfigError for anything but the two networks of one
-    hidden layer, whole and finite."""
+    """Never runs code from the file. Raises ConfigError for a file without the two networks, with
+    other than one hidden layer, or with values that are not finite."""
     networks = _networks(path, torch_weights.read(path))
     hidden, dims = _sizes(path, networks[DISCRIMINATOR])
     block = "body.block1"
@@ -190,8 +191,8 @@ def _networks(path: Path, content: Any) -> dict[str, Tensors]:
     for network in (DISCRIMINATOR, PROJECTION):
         if network not in content:
             raise ConfigError(f"{path} lacks {network}, without which GLASS cannot be imported")
-        held = content[network]
-        if not isinstance(held, dict) or not all(map(_is_tensor, held.values())):
+        tensors = content[network]
+        if not isinstance(tensors, dict) or not all(map(_is_tensor, tensors.values())):
             raise ConfigError(f"{network} of {path} must be a state dict: tensors by name")
     return {network: dict(content[network]) for network in (DISCRIMINATOR, PROJECTION)}
 
@@ -207,14 +208,14 @@ def _of_whole_module(path: Path, content: Mapping[Any, Any]) -> dict[str, Tensor
             others += 1
         else:
             raise ConfigError(
-                f"{path} holds {key!r}, which is of no checkpoint of GLASS: that has "
+                f"{path} holds {key!r}, which no checkpoint of GLASS has: it has "
                 f"{DISCRIMINATOR} and {PROJECTION}"
             )
     for network, tensors in networks.items():
         if not tensors:
             raise ConfigError(f"{path} holds no {network}, so it is no checkpoint of GLASS")
     if others:
-        logger.warning("{} also holds a backbone, which is not used: --backbone is", path)
+        logger.warning("{} also holds a backbone. It is not used, but that of --backbone", path)
     return networks
 
 
@@ -227,8 +228,8 @@ def _sizes(path: Path, discriminator: Tensors) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def _refuse_others(where: str, held: Mapping[Any, Any], known: Iterable[str]) -> None:
-    for key in held:
+def _refuse_others(where: str, tensors: Mapping[Any, Any], known: Iterable[str]) -> None:
+    for key in tensors:
         if key not in known:
             raise ConfigError(
                 f"{where} holds {key!r}, which no published checkpoint of GLASS has: other "

@@ -17,9 +17,9 @@ from inspector.core.errors import ConfigError
 from learning.backbones.features import FeatureExtractor, Features
 from learning.backbones.zoo import BackboneInfo
 from learning.graph import maps
-from learning.graph.maps import Canvas, scored_cells
+from learning.graph.maps import MapCanvas, scored_cells
 from learning.graph.patch_embedding import PatchEmbedding
-from learning.methods.base import Embeddings, Maps, Scorer, Scores
+from learning.methods.base import Embeddings, Maps, Scorer, Scores, check_first_is_finest
 from learning.methods.glass import reference as glass_reference
 from learning.methods.glass.head import largest, patch_scores
 from learning.methods.glass.model import SLOPE, Checkpoint, GlassModel, fold
@@ -77,29 +77,23 @@ class Glass(Scorer[TrainedGlass]):
 
     def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
         names = super().outputs(info)
-        strides = {name: info.output(name).stride or 0 for name in names}
         if self.layers is None:
-            names = tuple(name for name in names if strides[name] in STRIDES) or names
-        finest = min(names, key=lambda name: strides[name])
-        if strides[names[0]] > strides[finest]:
-            raise ConfigError(
-                f"layer {finest} has a finer grid than {names[0]}, the first of the layers, whose "
-                f"grid is scored: name {finest} first"
-            )
+            names = tuple(name for name in names if info.output(name).stride in STRIDES) or names
+        check_first_is_finest(info, names)
         return names
 
     def embed(self, features: Features) -> Embeddings:
         return dict(features)
 
     def measure(
-        self, model: TrainedGlass, embeddings: Embeddings, canvas: Canvas
+        self, model: TrainedGlass, embeddings: Embeddings, canvas: MapCanvas
     ) -> tuple[Maps, Scores]:
         grid = model.folded.scores(embeddings)
         drawn = maps.anomaly_map_numpy({self.name: grid}, canvas)
         return drawn, (grid * _scored_cells(model, canvas)).max(axis=(1, 2))
 
     def head(
-        self, model: TrainedGlass, features: Mapping[str, Var], canvas: Canvas
+        self, model: TrainedGlass, features: Mapping[str, Var], canvas: MapCanvas
     ) -> tuple[Var, Var]:
         folded = model.folded
         grid = patch_scores(
@@ -115,7 +109,7 @@ class Glass(Scorer[TrainedGlass]):
         return drawn, largest(grid, None if canvas.inside is None else _scored_cells(model, canvas))
 
     def reference(
-        self, model: TrainedGlass, features: Features, canvas: Canvas
+        self, model: TrainedGlass, features: Features, canvas: MapCanvas
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         layers = [features[layer] for layer in model.folded.layers]
         return glass_reference.maps_and_scores(layers, model.state, canvas)
@@ -136,6 +130,6 @@ class Glass(Scorer[TrainedGlass]):
         }
 
 
-def _scored_cells(model: TrainedGlass, canvas: Canvas) -> npt.NDArray[np.float32]:
+def _scored_cells(model: TrainedGlass, canvas: MapCanvas) -> npt.NDArray[np.float32]:
     """(h, w): 1 for the cells that the image score is taken from."""
     return scored_cells(model.grids[0], canvas).reshape(model.grids[0])

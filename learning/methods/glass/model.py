@@ -98,8 +98,8 @@ def fold(state: Checkpoint, layers: tuple[str, ...], embedding: PatchEmbedding) 
 
 def _tensors(state: Checkpoint, network: str, *names: str) -> list[npt.NDArray[np.float64]]:
     """Raises ConfigError for the first that is missing."""
-    held = state.get(network, {})
+    tensors = state.get(network, {})
     for name in names:
-        if name not in held:
+        if name not in tensors:
             raise ConfigError(f"the checkpoint's {network} has no tensor {name}")
-    return [np.asarray(held[name], np.float64) for name in names]
+    return [np.asarray(tensors[name], np.float64) for name in names]

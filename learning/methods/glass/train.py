@@ -39,7 +39,7 @@ class GlassTraining(GlassOptions, Trainer):
     )
     layers: tuple[str, ...] | None = field(
         default=None,
-        metadata=option("of the backbone; default: those of strides 8 and 16", layer_names),
+        metadata=option("layers of the backbone; default: those of strides 8 and 16", layer_names),
     )
 
     @property

@@ -32,7 +32,7 @@ Float = npt.NDArray[np.float64]
 
 
 def mean_variance(normals: NormalFeatures) -> float:
-    """Of a channel at a position (N - 1), mean over both."""
+    """Variance of a channel at a position (over N - 1), averaged over channels and positions."""
     variances = [
         _per_row(values, lambda row: row.var(axis=1, ddof=1)) for values in normals.values()
     ]
@@ -40,7 +40,7 @@ def mean_variance(normals: NormalFeatures) -> float:
 
 
 def mean_square(normals: NormalFeatures) -> float:
-    """Of a channel at a position."""
+    """Mean square of a channel at a position, averaged over both."""
     squares = [_per_row(values, np.square) for values in normals.values()]
     return _mean_of_channels(normals, squares)
 

@@ -22,21 +22,22 @@ from learning.backbones.features import Features
 from learning.backbones.zoo import BackboneInfo
 from learning.graph import gaussian_cells, maps
 from learning.graph.gaussian_cells import Gaussians, Joining
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.methods.base import (
     LAYERS,
-    MAX_MODEL_BYTES,
     PRECISION,
     Embeddings,
     Maps,
     Method,
     Scores,
+    check_first_is_finest,
+    check_model_size,
     precision_name,
 )
 from learning.methods.padim import gaussian as padim_gaussian
 from learning.methods.padim import reference as padim_reference
 from learning.methods.padim.gaussian import NormalFeatures
-from learning.options import option, whole_number
+from learning.options import make_choice_parser, number, option, whole_number
 
 FORMS: Final = ("auto", "cholesky", "low_rank")
 UNITS: Final = ("variance", "absolute")
@@ -44,27 +45,14 @@ UNITS: Final = ("variance", "absolute")
 
 def positive_number(text: str) -> float:
     """Raises ConfigError for anything but a finite number above 0."""
-    try:
-        value = float(text)
-    except ValueError as exc:
-        raise ConfigError(f"{text!r} is not a number") from exc
+    value = number(text)
     if not 0 < value < math.inf:
         raise ConfigError(f"epsilon must be a finite number above 0, not {text}")
     return value
 
 
-def form_name(text: str) -> str:
-    """Raises ConfigError for another form."""
-    if text not in FORMS:
-        raise ConfigError(f"form must be one of {', '.join(FORMS)}, not {text!r}")
-    return text
-
-
-def unit_name(text: str) -> str:
-    """Raises ConfigError for another unit."""
-    if text not in UNITS:
-        raise ConfigError(f"epsilon_unit must be one of {', '.join(UNITS)}, not {text!r}")
-    return text
+form_name: Final = make_choice_parser("form", FORMS)
+unit_name: Final = make_choice_parser("epsilon_unit", UNITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +68,8 @@ class PadimModel:
 
 @dataclass(frozen=True)
 class Padim(Method[PadimModel]):
-    """form auto: low rank if there are fewer pictures than channels, which makes it smaller, and
-    precision is float32; else cholesky."""
+    """form auto: low_rank if precision is float32 and there are fewer pictures than channels,
+    because it is smaller then; else cholesky."""
 
     name: ClassVar[str] = "padim"
     top_fraction: ClassVar[float | None] = 0.01
@@ -104,7 +92,7 @@ class Padim(Method[PadimModel]):
     )
     form: str = field(
         default="auto",
-        metadata=option("of the stored matrices: auto, cholesky or low_rank", form_name),
+        metadata=option("form of the stored matrices: auto, cholesky or low_rank", form_name),
     )
     precision: str = field(default="float32", metadata=PRECISION)
     layers: tuple[str, ...] | None = field(default=None, metadata=LAYERS)
@@ -124,13 +112,7 @@ class Padim(Method[PadimModel]):
 
     def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
         names = super().outputs(info)
-        strides = {name: info.output(name).stride or 0 for name in names}
-        finest = min(names, key=lambda name: strides[name])
-        if strides[names[0]] > strides[finest]:
-            raise ConfigError(
-                f"layer {finest} has a finer grid than {names[0]}, the first of the layers, whose "
-                f"grid is scored: name {finest} first"
-            )
+        check_first_is_finest(info, names)
         return names
 
     def embed(self, features: Features) -> Embeddings:
@@ -150,7 +132,7 @@ class Padim(Method[PadimModel]):
             layer: np.ascontiguousarray(embeddings[layer][:, chosen].transpose(2, 3, 0, 1))
             for layer, chosen in joining.channels.items()
         }
-        epsilon = self._added(normals)
+        epsilon = self._find_epsilon(normals)
         cells = padim_gaussian.gaussians(
             normals, joining, epsilon, low_rank=low_rank, dtype=self.precision
         )
@@ -174,7 +156,7 @@ class Padim(Method[PadimModel]):
             return self.precision == "float32" and pictures - 1 < joining.dims
         return self.form == "low_rank"
 
-    def _added(self, normals: NormalFeatures) -> float:
+    def _find_epsilon(self, normals: NormalFeatures) -> float:
         if self.epsilon_unit == "absolute":
             return self.epsilon
         return max(
@@ -187,31 +169,31 @@ class Padim(Method[PadimModel]):
         rows = min(pictures - 1, joining.dims) if low_rank else joining.dims
         cells = joining.grid_hw[0] * joining.grid_hw[1]
         size = cells * joining.dims * (rows * np.dtype(self.precision).itemsize + 4)
-        if size > MAX_MODEL_BYTES:
-            raise DataError(
-                f"the Gaussians would take {size / 1e9:.1f} GB, above the limit of "
-                f"{MAX_MODEL_BYTES / 1e9:.1f}: use smaller dims, coarser layers, a smaller input "
-                "size, precision float16, or form low_rank with fewer pictures than dims"
-            )
+        check_model_size(
+            size,
+            "the Gaussians",
+            "smaller dims, coarser layers, a smaller input size, precision float16, or form "
+            "low_rank with fewer pictures than dims",
+        )
 
     def measure(
-        self, model: PadimModel, embeddings: Embeddings, canvas: Canvas
+        self, model: PadimModel, embeddings: Embeddings, canvas: MapCanvas
     ) -> tuple[Maps, Scores]:
-        vectors = gaussian_cells.joined_numpy(embeddings, model.joining)
+        vectors = gaussian_cells.join_layers_numpy(embeddings, model.joining)
         grid = gaussian_cells.distances_numpy(vectors, model.cells, model.joining.grid_hw)
         drawn = maps.anomaly_map_numpy({self.name: grid}, canvas)
         return drawn, maps.top_mean_numpy(drawn, canvas)
 
     def head(
-        self, model: PadimModel, features: Mapping[str, Var], canvas: Canvas
+        self, model: PadimModel, features: Mapping[str, Var], canvas: MapCanvas
     ) -> tuple[Var, Var]:
-        vectors = gaussian_cells.joined(features, model.joining)
+        vectors = gaussian_cells.join_layers(features, model.joining)
         grid = gaussian_cells.distances(vectors, model.cells, model.joining.grid_hw)
         drawn = maps.anomaly_map({self.name: grid}, {self.name: model.joining.grid_hw}, canvas)
         return drawn, maps.top_mean(drawn, canvas)
 
     def reference(
-        self, model: PadimModel, features: Features, canvas: Canvas
+        self, model: PadimModel, features: Features, canvas: MapCanvas
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         return padim_reference.maps_and_scores(
             features,

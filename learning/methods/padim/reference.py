@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.methods import map_reference
 
 Float = npt.NDArray[np.float64]
@@ -19,7 +19,7 @@ def maps_and_scores(
     features: Mapping[str, npt.NDArray[np.float32]],
     normals: Mapping[str, npt.NDArray[np.float32]],
     channels: Mapping[str, npt.NDArray[np.int64]],
-    canvas: Canvas,
+    canvas: MapCanvas,
     *,
     grid_hw: tuple[int, int],
     epsilon: float,
@@ -31,13 +31,13 @@ def maps_and_scores(
     grids = np.empty((count, height, width))
     for y in range(height):
         for x in range(width):
-            learned, asked = [], []
+            normal_vectors, vectors = [], []
             for layer, chosen in channels.items():
                 rows, columns = features[layer].shape[2:]
                 at = y * rows // height, x * columns // width
-                learned.append(normals[layer][at].astype(np.float64))
-                asked.append(features[layer][:, chosen, at[0], at[1]].astype(np.float64))
-            grids[:, y, x] = mahalanobis(np.hstack(asked), np.hstack(learned), epsilon)
+                normal_vectors.append(normals[layer][at].astype(np.float64))
+                vectors.append(features[layer][:, chosen, at[0], at[1]].astype(np.float64))
+            grids[:, y, x] = mahalanobis(np.hstack(vectors), np.hstack(normal_vectors), epsilon)
     drawn = np.stack([map_reference.draw(grid, canvas) for grid in grids])
     return drawn, np.array([map_reference.image_score(m, canvas) for m in drawn])
 

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from learning.graph.patch_embedding import PatchEmbedding
+from learning.graph.patch_embedding import Grid, PatchEmbedding
 from learning.methods import coreset
 from learning.methods.base import Embeddings
 
@@ -17,7 +17,6 @@ PICTURES_AT_ONCE: Final = 8
 """Pictures whose patches are joined together while rows are drawn."""
 
 Array = npt.NDArray[np.float32]
-Grid = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def patches(
     cells = layers[0].shape[2] * layers[0].shape[3]
     rows = np.empty((len(numbers), joining.dims), np.float32)
     for start in range(0, len(layers[0]), PICTURES_AT_ONCE):
-        joined = joining.joined([layer[start : start + PICTURES_AT_ONCE] for layer in layers])
+        joined = joining.join_layers([layer[start : start + PICTURES_AT_ONCE] for layer in layers])
         first, last = np.searchsorted(numbers, (start * cells, (start + len(joined)) * cells))
         picture, cell = np.divmod(numbers[first:last] - start * cells, cells)
         rows[first:last] = joined.reshape(*joined.shape[:2], cells)[picture, :, cell]

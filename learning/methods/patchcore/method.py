@@ -15,20 +15,20 @@ import numpy.typing as npt
 import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
-from inspector.core.errors import ConfigError, DataError, EngineError
+from inspector.core.errors import ConfigError, EngineError
 from learning.backbones.features import Features
 from learning.graph import maps, nearest
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.graph.patch_embedding import PatchEmbedding
 from learning.methods import coreset
 from learning.methods.base import (
     LAYERS,
-    MAX_MODEL_BYTES,
     PRECISION,
     Embeddings,
     Maps,
     Method,
     Scores,
+    check_model_size,
     precision_name,
 )
 from learning.methods.patchcore import bank as patchcore_bank
@@ -55,7 +55,7 @@ Measured on two real sets: 0.0023 at most; for 0.3 % of patches it is not the ne
 
 @dataclass(frozen=True)
 class PatchCore(Method[PatchCoreModel]):
-    """neighbours: None is NEIGHBOURS for variant paper, 1 for official, which has no others.
+    """neighbours: None is NEIGHBOURS for variant paper, and 1 for official, the only value there.
     dims: None is DIMS for official; paper keeps every channel. coreset, most_rows: 0 keeps all."""
 
     name: ClassVar[str] = "patchcore"
@@ -72,7 +72,7 @@ class PatchCore(Method[PatchCoreModel]):
     neighbours: int | None = field(
         default=None,
         metadata=option(
-            "rows that the score of variant paper is reweighted by (default: 9); 1 for none",
+            "rows that reweight the score of variant paper (default: 9); 1: no reweighting",
             whole_number,
         ),
     )
@@ -93,7 +93,7 @@ class PatchCore(Method[PatchCoreModel]):
     upsampling: str = field(
         default="bilinear",
         metadata=option(
-            "of the map before smoothing: bilinear (default) or nearest", upsampling_name
+            "enlarging of the map before smoothing: bilinear (default) or nearest", upsampling_name
         ),
     )
     precision: str = field(default="float32", metadata=PRECISION)
@@ -137,7 +137,7 @@ class PatchCore(Method[PatchCoreModel]):
 
     def embed(self, features: Features) -> Embeddings:
         embedding = self._embedding([layer.shape[1] for layer in features.values()])
-        return dict(zip(features, embedding.convolved(list(features.values())), strict=True))
+        return dict(zip(features, embedding.convolve(list(features.values())), strict=True))
 
     def fit(self, embeddings: Embeddings, seed: int) -> PatchCoreModel:
         first = next(iter(embeddings.values()))
@@ -159,16 +159,14 @@ class PatchCore(Method[PatchCoreModel]):
         return max(1, min(limit, self.most_rows or count))
 
     def _refuse_if_too_large(self, rows: int, dims: int) -> None:
-        size = rows * dims * np.dtype(self.precision).itemsize
-        if size > MAX_MODEL_BYTES:
-            raise DataError(
-                f"the bank would take {size / 1e9:.1f} GB, above the limit of "
-                f"{MAX_MODEL_BYTES / 1e9:.1f}: use a smaller coreset or most_rows, fewer pictures "
-                "or layers, or precision float16"
-            )
+        check_model_size(
+            rows * dims * np.dtype(self.precision).itemsize,
+            "the bank",
+            "a smaller coreset or most_rows, fewer pictures or layers, or precision float16",
+        )
 
     def _joining(self, embeddings: Embeddings) -> PatchEmbedding:
-        """Only for `joined`, which needs the lengths of the results of the layers, not their
+        """Only for `join_layers`, which needs the lengths of the results of the layers, not their
         inputs."""
         layers = list(embeddings.values())
         return self._embedding(
@@ -176,9 +174,9 @@ class PatchCore(Method[PatchCoreModel]):
         )
 
     def measure(
-        self, model: PatchCoreModel, embeddings: Embeddings, canvas: Canvas
+        self, model: PatchCoreModel, embeddings: Embeddings, canvas: MapCanvas
     ) -> tuple[Maps, Scores]:
-        joined = self._joining(embeddings).joined(list(embeddings.values()))
+        joined = self._joining(embeddings).join_layers(list(embeddings.values()))
         counted, bank = maps.scored_cells(model.grid_hw, canvas), model.rows()
         grids = np.empty((len(joined), *joined.shape[2:]), np.float32)
         scores = np.empty(len(joined), np.float32)
@@ -200,7 +198,7 @@ class PatchCore(Method[PatchCoreModel]):
         return maps.anomaly_map_numpy({"all": enlarged}, canvas), scores
 
     def head(
-        self, model: PatchCoreModel, features: Mapping[str, Var], canvas: Canvas
+        self, model: PatchCoreModel, features: Mapping[str, Var], canvas: MapCanvas
     ) -> tuple[Var, Var]:
         layers = [features[name] for name in model.grids]
         embedding = self._embedding([_channels(name, features[name]) for name in model.grids])
@@ -216,7 +214,7 @@ class PatchCore(Method[PatchCoreModel]):
         if (around := self._neighbours(len(model.bank))) > 1:
             rows = model.rows()
             table = patchcore_search.neighbours_of(rows, np.arange(len(rows)), around)
-            score = nearest.reweighted(patches, closest, bank, table, counted)
+            score = nearest.reweight(patches, closest, bank, table, counted)
         else:
             score = op.reduce_max(op.mul(distances, op.const(counted)), axes=[1], keepdims=0)
         shape = height, width
@@ -229,7 +227,7 @@ class PatchCore(Method[PatchCoreModel]):
         return maps.anomaly_map({"all": grid}, {"all": shape}, canvas), score
 
     def reference(
-        self, model: PatchCoreModel, features: Features, canvas: Canvas
+        self, model: PatchCoreModel, features: Features, canvas: MapCanvas
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         return patchcore_reference.maps_and_scores(
             [features[name] for name in model.grids],

@@ -46,7 +46,9 @@ class RadImporter(Importer):
 
     pictures: range | None = field(
         default=None,
-        metadata=option("of the bank, from 0 (default: all)", parse_span, metavar="FROM:TO"),
+        metadata=option(
+            "pictures of the bank, from 0 (default: all)", parse_span, metavar="FROM:TO"
+        ),
     )
     method: Rad | None = None
 

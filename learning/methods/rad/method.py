@@ -15,20 +15,20 @@ import numpy as np
 import numpy.typing as npt
 from spox import Var
 
-from inspector.core.errors import ConfigError, DataError
+from inspector.core.errors import ConfigError
 from learning.backbones.features import Features
 from learning.backbones.zoo import BackboneInfo
 from learning.graph import features as unit
 from learning.graph import maps, nearest
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.methods.base import (
     LAYERS,
-    MAX_MODEL_BYTES,
     PRECISION,
     Embeddings,
     Maps,
     Method,
     Scores,
+    check_model_size,
     precision_name,
 )
 from learning.methods.coreset import thin, thin_cells
@@ -40,21 +40,21 @@ DESCRIPTOR: Final = "descriptor"
 """Key of the global descriptor among the embeddings."""
 
 CELL_CORESET: Final = 200
-"""Default of the most pictures that are kept per position."""
+"""Default for the number of pictures that are kept per position."""
 
 WHOLE_CORESET: Final = 3000
-"""Default of the most vectors that are kept per layer with `radius all`."""
+"""Default for the number of vectors that are kept per layer with `radius all`."""
 
 AVERAGES: Final = ("1", "3")
 """Choices of `average`."""
 
 LARGEST_RADIUS: Final = 16
-"""In cells; for more, the whole picture is the better choice."""
+"""In cells. Instead of a larger radius, the whole picture is the better choice."""
 
 T = TypeVar("T")
 
 
-def window(text: str) -> int | None:
+def parse_radius(text: str) -> int | None:
     """ "all" or a number of cells. Raises ConfigError for anything else."""
     if text == "all":
         return None
@@ -65,7 +65,7 @@ def window(text: str) -> int | None:
     return int(text)
 
 
-def cells_averaged(text: str) -> int:
+def parse_average(text: str) -> int:
     """Raises ConfigError for anything but 1 and 3."""
     if text not in AVERAGES:
         raise ConfigError(f"average must be 1 or 3, not {text!r}")
@@ -99,9 +99,9 @@ class Rad(Method[RadModel]):
     radius: int | None = field(
         default=1,
         metadata=option(
-            "cells that a part may be off its place (default: 1), or all: product that moves or "
-            "lies anywhere, webs",
-            window,
+            "cells by which a part may be off its place (default: 1); all: for product that moves "
+            "or lies anywhere, such as webs",
+            parse_radius,
         ),
     )
     top_k: int | None = field(
@@ -116,8 +116,8 @@ class Rad(Method[RadModel]):
         default=3,
         metadata=option(
             "cells on a side whose mean is compared: 3 (default), or 1 for backbones whose "
-            "vectors know their surroundings already, as those of transformers do",
-            cells_averaged,
+            "vectors already include their surroundings, such as transformers",
+            parse_average,
         ),
     )
     precision: str = field(default="float32", metadata=PRECISION)
@@ -125,7 +125,7 @@ class Rad(Method[RadModel]):
 
     def __post_init__(self) -> None:
         precision_name(self.precision)
-        cells_averaged(str(self.average))
+        parse_average(str(self.average))
         for key in ("radius", "coreset"):
             value = getattr(self, key)
             if value is not None and value < 0:
@@ -140,8 +140,8 @@ class Rad(Method[RadModel]):
 
     def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
         grids = super().outputs(info)
-        whole = [output.name for output in info.outputs if output.stride is None]
-        return grids if self.top_k is None else (*grids, *whole[:1])
+        descriptors = [output.name for output in info.outputs if output.stride is None]
+        return grids if self.top_k is None else (*grids, *descriptors[:1])
 
     def embed(self, features: Features) -> Embeddings:
         embeddings = {
@@ -207,16 +207,15 @@ class Rad(Method[RadModel]):
         return size
 
     def _refuse_if_too_large(self, grids: Mapping[str, npt.NDArray[np.float32]]) -> None:
-        size = self.bank_bytes(grid.shape for grid in grids.values())
-        if size > MAX_MODEL_BYTES:
-            raise DataError(
-                f"the bank would take {size / 1e9:.1f} GB, above the limit of "
-                f"{MAX_MODEL_BYTES / 1e9:.1f}: use a smaller coreset, fewer pictures or layers, "
-                "a smaller input size, or precision float16"
-            )
+        check_model_size(
+            self.bank_bytes(grid.shape for grid in grids.values()),
+            "the bank",
+            "a smaller coreset, fewer pictures or layers, a smaller input size, or precision "
+            "float16",
+        )
 
     def measure(
-        self, model: RadModel, embeddings: Embeddings, canvas: Canvas
+        self, model: RadModel, embeddings: Embeddings, canvas: MapCanvas
     ) -> tuple[Maps, Scores]:
         mask = None
         if model.descriptors is not None and self.top_k is not None:
@@ -232,11 +231,13 @@ class Rad(Method[RadModel]):
         drawn = maps.anomaly_map_numpy(grids, canvas)
         return drawn, maps.top_mean_numpy(drawn, canvas)
 
-    def head(self, model: RadModel, features: Mapping[str, Var], canvas: Canvas) -> tuple[Var, Var]:
+    def head(
+        self, model: RadModel, features: Mapping[str, Var], canvas: MapCanvas
+    ) -> tuple[Var, Var]:
         mask = None
         if model.descriptors is not None and self.top_k is not None:
             query = unit.descriptor(_whole(features))
-            mask = nearest.chosen_pictures(query, model.descriptors, self.top_k)
+            mask = nearest.choose_pictures(query, model.descriptors, self.top_k)
         grids = {}
         for name, bank in model.banks.items():
             around = features[name] if self.average == 1 else unit.average_3x3(features[name])
@@ -249,7 +250,7 @@ class Rad(Method[RadModel]):
         return drawn, maps.top_mean(drawn, canvas)
 
     def reference(
-        self, model: RadModel, features: Features, canvas: Canvas
+        self, model: RadModel, features: Features, canvas: MapCanvas
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         return rad_reference.maps_and_scores(
             {name: features[name] for name in model.banks},

@@ -23,7 +23,7 @@ from learning.methods.rad.method import DESCRIPTOR, Rad, RadModel
 KEYS: Final = ("layers", "cls_banks", "patch_banks")
 
 MAX_LAYER_BYTES: Final = 2_000_000_000
-"""Of the features of one layer, which are in memory while its bank is made."""
+"""Limit for the features of one layer, which are in memory while its bank is made."""
 
 BATCH: Final = 32
 
@@ -55,7 +55,7 @@ class RadBank:
         names = method.layers or tuple(f"block{block}" for block in self.blocks)
         if len(set(names)) != len(self.blocks) or len(names) != len(self.blocks):
             raise ConfigError(
-                f"{self.path} has blocks {self._listed()}: name as many different layers, not "
+                f"{self.path} has blocks {self._list_blocks()}: name as many different layers, not "
                 f"{', '.join(names)}"
             )
         for name, patches in zip(names, self.patches, strict=True):
@@ -86,18 +86,18 @@ class RadBank:
                 f"{which.start}:{which.stop}"
             )
         self._refuse_if_too_large(method, len(which), room)
-        made = []
+        banks = []
         for name, patches in zip(names, self.patches, strict=True):
-            made.append(method.fit(self._embedded(method, name, patches, which), seed=0))
+            banks.append(method.fit(self._embed(method, name, patches, which), seed=0))
         return RadModel(
-            banks={name: part.banks[name] for name, part in zip(names, made, strict=True)},
+            banks={name: part.banks[name] for name, part in zip(names, banks, strict=True)},
             grids=dict.fromkeys(names, (self.side, self.side)),
             pictures=len(which),
-            covering={name: part.covering[name] for name, part in zip(names, made, strict=True)},
-            descriptors=made[-1].descriptors,
+            covering={name: part.covering[name] for name, part in zip(names, banks, strict=True)},
+            descriptors=banks[-1].descriptors,
         )
 
-    def _embedded(
+    def _embed(
         self, method: Rad, name: str, patches: Any, which: range
     ) -> dict[str, npt.NDArray[np.float32]]:
         """One layer as the method keeps it, batch by batch."""
@@ -143,17 +143,17 @@ class RadBank:
 
     def _check_whole(self, names: tuple[str, ...], info: BackboneInfo) -> None:
         """Refuses a backbone whose descriptor of the whole picture is not the one in the bank."""
-        whole = [output for output in info.outputs if output.stride is None]
+        descriptors = [output for output in info.outputs if output.stride is None]
         grids = [output.name for output in info.outputs if output.stride is not None]
         width = self.cls.shape[1]
-        if not whole or whole[0].channels != width or names[-1] != grids[-1]:
+        if not descriptors or descriptors[0].channels != width or names[-1] != grids[-1]:
             raise ConfigError(
                 f"top_k compares the class token of block {self.blocks[-1]} ({width} values) in "
                 f"{self.path}, which backbone {info.name} does not give: take a coreset instead, "
                 "or radius all"
             )
 
-    def _listed(self) -> str:
+    def _list_blocks(self) -> str:
         return ", ".join(map(str, self.blocks))
 
 
@@ -161,8 +161,10 @@ def read_bank(path: Path) -> RadBank:
     """Never runs code from the file. Raises ConfigError for anything but a whole bank."""
     content = torch_weights.read(path, mapped=True)
     if not isinstance(content, dict) or sorted(map(str, content)) != sorted(KEYS):
-        held = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
-        raise ConfigError(f"{path} must hold {', '.join(KEYS)}, as banks of RAD do, not {held}")
+        listed = (
+            ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        )
+        raise ConfigError(f"{path} must hold {', '.join(KEYS)}, as banks of RAD do, not {listed}")
     blocks = content["layers"]
     if not isinstance(blocks, list) or not blocks or not all(type(b) is int for b in blocks):
         raise ConfigError(f"{path}: layers must be numbers of blocks, not {blocks!r}")
@@ -170,9 +172,9 @@ def read_bank(path: Path) -> RadBank:
     pictures, positions = _first_two(path, patches[0])
     for index, (whole, grid) in enumerate(zip(cls, patches, strict=True)):
         if whole.ndim != 2 or grid.ndim != 3 or tuple(grid.shape[:2]) != (pictures, positions):
-            raise ConfigError(_misshapen(path, index, whole, grid))
+            raise ConfigError(_shape_error(path, index, whole, grid))
         if len(whole) != pictures or min(*whole.shape, *grid.shape) < 1:
-            raise ConfigError(_misshapen(path, index, whole, grid))
+            raise ConfigError(_shape_error(path, index, whole, grid))
     side = math.isqrt(positions)
     if side * side != positions:
         raise ConfigError(f"{path}: {positions} positions of a picture are no square grid")
@@ -193,7 +195,7 @@ def _first_two(path: Path, patches: Any) -> tuple[int, int]:
     return patches.shape[0], patches.shape[1]
 
 
-def _misshapen(path: Path, index: int, whole: Any, grid: Any) -> str:
+def _shape_error(path: Path, index: int, whole: Any, grid: Any) -> str:
     return (
         f"{path}: entry {index} of cls_banks and patch_banks must be (N, channels) and (N, "
         f"positions, channels) with the same N as the first, not {tuple(whole.shape)} and "
@@ -202,12 +204,12 @@ def _misshapen(path: Path, index: int, whole: Any, grid: Any) -> str:
 
 
 def _tensors(path: Path, content: Mapping[str, Any], key: str, count: int) -> list[Any]:
-    torch, held = torch_weights.library("torch"), content[key]
-    fits = isinstance(held, list) and len(held) == count
+    torch, tensors = torch_weights.library("torch"), content[key]
+    fits = isinstance(tensors, list) and len(tensors) == count
     if not fits or not all(
-        torch.is_tensor(tensor) and tensor.is_floating_point() for tensor in held
+        torch.is_tensor(tensor) and tensor.is_floating_point() for tensor in tensors
     ):
         raise ConfigError(f"{path}: {key} must be a list of {count} tensors of numbers")
-    if not all(map(torch_weights.is_plain, held)):
+    if not all(map(torch_weights.is_plain, tensors)):
         raise ConfigError(f"{path}: {key} holds a tensor that is not plain, such as a sparse one")
-    return held
+    return tensors

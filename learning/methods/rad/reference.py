@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.methods import map_reference
 
 Float = npt.NDArray[np.float64]
@@ -17,7 +17,7 @@ Float = npt.NDArray[np.float64]
 def maps_and_scores(
     features: Mapping[str, npt.NDArray[np.float32]],
     banks: Mapping[str, npt.NDArray[np.floating]],
-    canvas: Canvas,
+    canvas: MapCanvas,
     *,
     radius: int | None,
     whole: npt.NDArray[np.float32],

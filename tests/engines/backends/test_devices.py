@@ -212,7 +212,7 @@ def test_runs_on_a_gpu_are_timed_on_a_stream_of_the_engine(engine_file, monkeypa
     driver = HostDriver()
     streams: list[str] = []
 
-    class Session(ort.InferenceSession):
+    class QueuedSession(ort.InferenceSession):
         def __init__(self, path, options, providers, **more):
             provider_options = dict(providers)
             streams.append(provider_options[CUDA]["user_compute_stream"])
@@ -226,10 +226,10 @@ def test_runs_on_a_gpu_are_timed_on_a_stream_of_the_engine(engine_file, monkeypa
                 return super().run_with_iobinding(binding)
             key = "disable_synchronize_execution_providers"
             assert options.get_run_config_entry(key) == "1"
-            return driver.submit(lambda: super(Session, self).run_with_iobinding(binding))
+            return driver.submit(lambda: super(QueuedSession, self).run_with_iobinding(binding))
 
     engine = OnnxEngine(engine_file, threads=1)
-    monkeypatch.setattr(onnx_engine.ort, "InferenceSession", Session)
+    monkeypatch.setattr(onnx_engine.ort, "InferenceSession", QueuedSession)
     monkeypatch.setattr(onnx_engine, "Cuda", lambda: Cuda(driver))
     monkeypatch.setattr(engine, "_providers", (CUDA, CPU))
     times = engine.device_ms(np.zeros((2, 64, 96, 3), np.uint8), 3)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from line_outputs import ENTRY, LineServer
 from output_parts import run_info
-from pipeline_rig import Engine, ListSink, ListSource, bad, frame, make_pipeline, run
+from pipeline_rig import ListSink, ListSource, RigEngine, bad, frame, make_pipeline, run
 
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.events import DefectClosed
@@ -103,7 +103,7 @@ def test_inspection_does_not_wait_for_a_slow_output_and_nothing_is_lost(tmp_path
     pipeline = make_pipeline(
         ListSource(frames),
         [Output(log), Output(queued)],
-        Engine(lambda number: float(number % 2)),
+        RigEngine(lambda number: float(number % 2)),
         observers=(let_it_answer,),
     )
     run(pipeline)

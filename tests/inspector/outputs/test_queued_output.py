@@ -183,7 +183,7 @@ def test_a_sender_that_exceeds_its_time_limit_does_not_delay_the_end(
     Outbox(tmp_path / "line", max_bytes=10**6, when_full="stop").close()
 
 
-class Broken(Stuck):
+class BrokenOutput(Stuck):
     def send(self, records: Sequence[QueuedRecord], timeout_s: float) -> None:
         self.began.set()
         raise KeyError("topic")
@@ -191,7 +191,7 @@ class Broken(Stuck):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_error_in_a_sender_is_raised_and_loses_no_record(tmp_path: Path) -> None:
-    output = open_output(tmp_path, 1, Broken())
+    output = open_output(tmp_path, 1, BrokenOutput())
     put(output, 0, 1)
     join_worker()
     with pytest.raises(SinkError, match=r"output line failed: KeyError\('topic'\)"):

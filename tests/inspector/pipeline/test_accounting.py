@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from pipeline_rig import Engine, ListSink, ListSource, bad, frame, make_pipeline, run
+from pipeline_rig import ListSink, ListSource, RigEngine, bad, frame, make_pipeline, run
 
 from inspector.pipeline.stats import RunStats
 
@@ -18,7 +18,7 @@ class Truncated(ListSource):
 
 def test_errors_are_counted_by_cause() -> None:
     items = [frame(0), bad(1), frame(2), bad(3)]
-    pipeline = make_pipeline(ListSource(items), [ListSink()], Engine(lambda i: [0.0, np.nan][i]))
+    pipeline = make_pipeline(ListSource(items), [ListSink()], RigEngine(lambda i: [0.0, np.nan][i]))
     run(pipeline)
     counts = pipeline.stats.as_dict()
     assert counts["errored"] == 3
@@ -51,7 +51,7 @@ def test_frames_that_a_source_never_received_are_counted_as_missing() -> None:
 @pytest.mark.parametrize(("live", "cause"), [(True, "overrun"), (False, "abort")])
 def test_drops_are_counted_by_cause(live: bool, cause: str) -> None:
     source = ListSource((frame(i) for i in range(30)), live=live, pace_s=0.001)
-    pipeline = make_pipeline(source, [ListSink()], Engine(delay_s=0.02))
+    pipeline = make_pipeline(source, [ListSink()], RigEngine(delay_s=0.02))
     pipeline.start()
     while pipeline.stats.captured < 8:
         pipeline.wait(0.002)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from pipeline_rig import (
-    Engine,
     ListSink,
     ListSource,
+    RigEngine,
     bad,
     frame,
     judge,
@@ -23,7 +23,7 @@ from inspector.core.errors import StageError
 from inspector.core.types import EngineOutput, Inspection, Verdict
 
 
-class HeldEngine(Engine):
+class HeldEngine(RigEngine):
     """An engine whose first call waits until it is released."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_a_file_is_inspected_in_batches_in_order_and_the_last_may_be_smaller() -> None:
-    sink, engine = ListSink(), Engine(lambda i: i % 3)
+    sink, engine = ListSink(), RigEngine(lambda i: i % 3)
     pipeline = make_pipeline(ListSource(frame(i) for i in range(10)), [sink], engine, batch=4)
     run(pipeline)
     assert engine.sizes == [4, 4, 2]
@@ -54,7 +54,7 @@ def test_a_file_is_inspected_in_batches_in_order_and_the_last_may_be_smaller() -
 
 
 def test_a_live_source_is_never_inspected_in_batches() -> None:
-    engine = Engine(delay_s=0.002)
+    engine = RigEngine(delay_s=0.002)
     source = ListSource((frame(i) for i in range(20)), live=True, pace_s=0.001)
     pipeline = make_pipeline(source, [ListSink()], engine, batch=4)
     run(pipeline)
@@ -63,7 +63,7 @@ def test_a_live_source_is_never_inspected_in_batches() -> None:
 
 
 def test_frames_that_cannot_be_decoded_keep_their_order_in_a_batch() -> None:
-    sink, engine = ListSink(), Engine()
+    sink, engine = ListSink(), RigEngine()
     items = [frame(0), bad(1), frame(2), bad(3), bad(4), bad(5), frame(6), bad(7)]
     pipeline = make_pipeline(ListSource(items), [sink], engine, batch=3)
     run(pipeline)
@@ -81,7 +81,7 @@ def test_a_map_that_is_not_finite_is_an_error_of_its_frame_only(value: float) ->
     pipeline = make_pipeline(
         ListSource(frame(i) for i in range(6)),
         [sink],
-        Engine(lambda i: value if i == 1 else 1.0),
+        RigEngine(lambda i: value if i == 1 else 1.0),
         batch=3,
     )
     run(pipeline)
@@ -92,7 +92,7 @@ def test_a_map_that_is_not_finite_is_an_error_of_its_frame_only(value: float) ->
 
 def test_an_error_of_the_engine_ends_the_run_and_names_the_frames_of_the_batch() -> None:
     sink = ListSink()
-    engine = Engine(lambda i: KeyError("boom") if i == 5 else 0.0)
+    engine = RigEngine(lambda i: KeyError("boom") if i == 5 else 0.0)
     pipeline = make_pipeline(ListSource(frame(i) for i in range(50)), [sink], engine, batch=4)
     pipeline.start()
     with pytest.raises(StageError, match="stage infer failed in frames 4 to 7: KeyError") as caught:
@@ -104,7 +104,7 @@ def test_an_error_of_the_engine_ends_the_run_and_names_the_frames_of_the_batch()
 
 
 def test_stop_ends_the_wait_for_a_full_batch_and_inspects_its_frames() -> None:
-    sink, engine = ListSink(), Engine()
+    sink, engine = ListSink(), RigEngine()
     pipeline = make_pipeline(
         ListSource([frame(0), frame(1)], endless=True), [sink], engine, batch=8
     )
@@ -118,7 +118,7 @@ def test_stop_ends_the_wait_for_a_full_batch_and_inspects_its_frames() -> None:
 
 
 def test_abort_discards_a_partial_batch_and_counts_it() -> None:
-    sink, engine = ListSink(), Engine()
+    sink, engine = ListSink(), RigEngine()
     pipeline = make_pipeline(ListSource([frame(0), bad(1)], endless=True), [sink], engine, batch=8)
     pipeline.start()
     wait_until(lambda: pipeline.stats.captured == 2)
@@ -172,7 +172,7 @@ def test_the_next_batch_fills_while_the_engine_runs_and_no_more_than_that() -> N
 
 
 def test_the_engine_runs_while_its_last_batch_is_measured() -> None:
-    measured, engine = threading.Event(), Engine()
+    measured, engine = threading.Event(), RigEngine()
 
     def measure_when_released(output: EngineOutput) -> Inspection:
         measured.wait(20)
@@ -195,7 +195,7 @@ def test_a_batch_may_take_the_stall_timeout_of_each_of_its_frames() -> None:
     pipeline = make_pipeline(
         ListSource(frame(i) for i in range(4)),
         [ListSink()],
-        Engine(delay_s=0.3),
+        RigEngine(delay_s=0.3),
         batch=4,
         stall_timeout_s=0.2,
     )
@@ -225,7 +225,7 @@ def test_a_stuck_batch_ends_the_run_and_all_its_frames_are_counted(
 def test_the_time_of_a_batch_is_shared_equally_by_its_frames() -> None:
     sink = ListSink()
     items = [frame(0), frame(1), bad(2), frame(3)]
-    pipeline = make_pipeline(ListSource(items), [sink], Engine(delay_s=0.06), batch=4)
+    pipeline = make_pipeline(ListSource(items), [sink], RigEngine(delay_s=0.06), batch=4)
     run(pipeline)
     shares = [i.timings_ms["infer"] for i in sink.inspections if not i.error]
     assert len(shares) == 3
@@ -247,7 +247,7 @@ def test_a_stored_map_does_not_keep_the_maps_of_its_batch_in_memory() -> None:
         make_pipeline(
             ListSource(frame(i) for i in range(4)),
             [ListSink()],
-            Engine(float),
+            RigEngine(float),
             stages={"judge": judge_and_store},
             batch=4,
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pipeline_rig import Engine, ListSink, ListSource, bad, frame, judge, make_pipeline, run
+from pipeline_rig import ListSink, ListSource, RigEngine, bad, frame, judge, make_pipeline, run
 from record_schema import check_log
 
 from inspector.core.errors import FrameError, InspectorError, SinkError, StageError, UnjudgedError
@@ -95,8 +95,8 @@ class Announced(ListSink):
         self.written_before.append(len(self.inspections))
 
 
-def fails_at(*numbers: int) -> Engine:
-    return Engine(lambda i: 1.0 + i / 100 if i in numbers else 0.0)
+def fails_at(*numbers: int) -> RigEngine:
+    return RigEngine(lambda i: 1.0 + i / 100 if i in numbers else 0.0)
 
 
 def test_a_stage_emits_an_event_when_something_ends_and_at_the_end_of_the_run() -> None:
@@ -116,7 +116,7 @@ def test_a_stage_emits_an_event_when_something_ends_and_at_the_end_of_the_run() 
 def test_the_log_holds_inspections_and_events_in_order_with_numbers(tmp_path: Path) -> None:
     path = tmp_path / "i.jsonl"
     items = [frame(0), bad(1), frame(2), frame(3)]
-    engine = Engine(lambda i: [1.0, 0.0, np.nan][i])
+    engine = RigEngine(lambda i: [1.0, 0.0, np.nan][i])
     outputs = [Output(JsonLogSink(path))]
     run(make_pipeline(ListSource(items), outputs, engine, event_stages=[FailRuns()]))
     records = check_log(path)
@@ -156,7 +156,7 @@ def test_a_stage_must_not_change_a_verdict_that_was_sent() -> None:
 def test_open_events_are_written_when_the_run_is_aborted() -> None:
     events = EventList()
     source = ListSource((frame(i) for i in range(10_000)), pace_s=0.001)
-    pipeline = make_pipeline(source, [events], Engine(lambda _: 1.0), event_stages=[FailRuns()])
+    pipeline = make_pipeline(source, [events], RigEngine(lambda _: 1.0), event_stages=[FailRuns()])
     pipeline.start()
     while len(events.inspections) < 5:
         time.sleep(0.002)
@@ -177,7 +177,7 @@ def test_open_events_are_written_when_too_many_frames_are_errors() -> None:
 
     items = [frame(0), bad(1), bad(2), frame(3)]
     pipeline = make_pipeline(
-        *(ListSource(items), [events], Engine(lambda _: 1.0)),
+        *(ListSource(items), [events], RigEngine(lambda _: 1.0)),
         event_stages=[Open()],
         max_errored_in_a_row=2,
     )
@@ -205,13 +205,13 @@ def test_a_stage_that_hangs_at_the_end_ends_the_run(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_stage_that_raises_ends_the_run_and_frames_add_up() -> None:
-    class Broken(FailRuns):
+    class BrokenStage(FailRuns):
         def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
             raise KeyError("boom")
 
     sink = ListSink()
     pipeline = make_pipeline(
-        ListSource(frame(i) for i in range(9)), [sink], event_stages=[Broken()]
+        ListSource(frame(i) for i in range(9)), [sink], event_stages=[BrokenStage()]
     )
     pipeline.start()
     with pytest.raises(StageError, match="stage output failed at frame 0: KeyError"):
@@ -313,7 +313,7 @@ def test_a_frame_that_cannot_be_judged_after_its_verdict_was_sent_ends_the_run()
 
 
 def test_a_score_that_is_not_finite_keeps_the_map_and_its_defects() -> None:
-    class NoScore(Engine):
+    class NoScore(RigEngine):
         def infer(self, pixels: Any) -> Any:
             maps, scores = super().infer(pixels)
             return maps, np.full_like(scores, np.nan)

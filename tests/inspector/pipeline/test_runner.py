@@ -4,7 +4,16 @@ import time
 
 import numpy as np
 import pytest
-from pipeline_rig import Engine, ListSink, ListSource, bad, frame, make_pipeline, run, stage_threads
+from pipeline_rig import (
+    ListSink,
+    ListSource,
+    RigEngine,
+    bad,
+    frame,
+    make_pipeline,
+    run,
+    stage_threads,
+)
 
 from inspector.core.types import Verdict
 
@@ -12,7 +21,7 @@ from inspector.core.types import Verdict
 def test_a_file_loses_nothing_and_keeps_its_order() -> None:
     sink = ListSink()
     pipeline = make_pipeline(
-        ListSource(frame(i) for i in range(50)), [sink], Engine(lambda i: i % 2)
+        ListSource(frame(i) for i in range(50)), [sink], RigEngine(lambda i: i % 2)
     )
     run(pipeline)
     assert sink.frame_ids == list(range(50))
@@ -25,7 +34,7 @@ def test_a_file_loses_nothing_and_keeps_its_order() -> None:
 def test_a_live_source_drops_the_oldest_and_counts_it() -> None:
     sink = ListSink()
     source = ListSource((frame(i) for i in range(40)), live=True, pace_s=0.002)
-    pipeline = make_pipeline(source, [sink], Engine(delay_s=0.01))
+    pipeline = make_pipeline(source, [sink], RigEngine(delay_s=0.01))
     run(pipeline)
     stats = pipeline.stats
     assert stats.captured == 40
@@ -48,7 +57,7 @@ def test_a_frame_that_cannot_be_decoded_is_an_error_in_the_log_and_never_a_pass(
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_map_that_is_not_finite_is_an_error(value: float) -> None:
     sink = ListSink()
-    run(make_pipeline(ListSource([frame(0)]), [sink], Engine(lambda _: value)))
+    run(make_pipeline(ListSource([frame(0)]), [sink], RigEngine(lambda _: value)))
     assert sink.inspections[0].verdict is Verdict.ERROR
     assert "not finite" in str(sink.inspections[0].error)
 
@@ -79,7 +88,9 @@ def test_stop_inspects_the_captured_frames() -> None:
 
 def test_abort_discards_the_frames_in_the_pipeline_and_counts_them() -> None:
     sink = ListSink()
-    pipeline = make_pipeline(ListSource(frame(i) for i in range(50)), [sink], Engine(delay_s=0.02))
+    pipeline = make_pipeline(
+        ListSource(frame(i) for i in range(50)), [sink], RigEngine(delay_s=0.02)
+    )
     pipeline.start()
     while pipeline.stats.captured < 6:
         time.sleep(0.002)
@@ -114,7 +125,7 @@ def test_a_paused_file_waits_and_resumes() -> None:
 
 
 def test_the_engine_is_used_and_closed_on_the_infer_thread() -> None:
-    engine = Engine()
+    engine = RigEngine()
     run(make_pipeline(ListSource([frame(0)]), [ListSink()], engine))
     assert engine.threads == {"infer"}
     assert engine.closed == 1
@@ -122,7 +133,7 @@ def test_the_engine_is_used_and_closed_on_the_infer_thread() -> None:
 
 def test_times_of_every_stage_are_recorded() -> None:
     sink = ListSink()
-    pipeline = make_pipeline(ListSource([frame(0)]), [sink], Engine(delay_s=0.01))
+    pipeline = make_pipeline(ListSource([frame(0)]), [sink], RigEngine(delay_s=0.01))
     run(pipeline)
     timings = sink.inspections[0].timings_ms
     assert set(timings) == {"capture", "preprocess", "infer", "measure", "latency"}

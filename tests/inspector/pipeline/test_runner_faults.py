@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pipeline_rig import (
-    Engine,
     ListSink,
     ListSource,
+    RigEngine,
     bad,
     frame,
     judge,
@@ -51,7 +51,7 @@ def test_an_error_in_a_stage_ends_the_run_closes_the_sinks_and_leaves_no_thread(
         raise KeyError("boom")
 
     sink = ListSink()
-    engine = Engine(lambda i: KeyError("boom") if stage == "infer" and i == 3 else 0.0)
+    engine = RigEngine(lambda i: KeyError("boom") if stage == "infer" and i == 3 else 0.0)
     name = {"measure": "judge"}.get(stage, stage)
     stages = {} if stage == "infer" else {name: boom}
     pipeline = make_pipeline(
@@ -229,7 +229,7 @@ def test_frames_always_add_up(
 
     sink = ListSink(fail_at if sink_fails else None, SinkError("full") if sink_fails else None)
     values = {"nan": np.nan, "engine": RuntimeError("odd")}
-    engine = Engine(lambda i: values.get(faults[i], 0.0))
+    engine = RigEngine(lambda i: values.get(faults[i], 0.0))
     source = ListSource(items, live=live)
     pipeline = make_pipeline(source, [sink], engine, stages={"preprocess": prepare}, batch=batch)
     pipeline.start()

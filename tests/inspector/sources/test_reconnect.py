@@ -20,7 +20,7 @@ def test_delays_that_do_not_rise_are_refused(first_s, max_s):
 
 
 def test_a_reading_thread_that_dies_is_an_error(monkeypatch):
-    class Broken:
+    class BrokenCamera:
         def grab(self):
             raise KeyError("unforeseen")
 
@@ -29,7 +29,7 @@ def test_a_reading_thread_that_dies_is_an_error(monkeypatch):
 
     monkeypatch.setattr("threading.excepthook", lambda _: None)
     backoff = Backoff(first_s=0.01, max_s=0.01, give_up_s=None)
-    reader = LiveReader("camera 9", lambda _: Broken(), Broken(), backoff, Event())
+    reader = LiveReader("camera 9", lambda _: BrokenCamera(), BrokenCamera(), backoff, Event())
     with pytest.raises(RuntimeError, match="camera 9 died"):
         reader.read()
     reader.close()

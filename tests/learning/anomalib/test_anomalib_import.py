@@ -1,4 +1,4 @@
-"""What becomes of an export of anomalib: its scores, its thresholds, its weights."""
+"""Imported exports of anomalib: their scores, thresholds and weights."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def as_anomalib(path: Path, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     """Map (n, h, w) and score (n,) of the file itself."""
     session = ort.InferenceSession(path)
     planes = pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255
-    parts = [session.run(["anomaly_map", "pred_score"], {"input": one[None]}) for one in planes]
+    parts = [session.run(["anomaly_map", "pred_score"], {"input": plane[None]}) for plane in planes]
     return np.concatenate([p[0][:, 0] for p in parts]), np.concatenate([p[1][:, 0] for p in parts])
 
 
@@ -66,7 +66,7 @@ def test_the_spec_says_what_is_known_and_what_is_not(tmp_path, good):
     assert (spec.frame_hw, spec.resize.input_hw, spec.map_hw) == ((96, 128), HW, HW)
     assert spec.max_batch is None
     assert spec.threshold_rule.normals == 9
-    assert "if it was trained on these very pictures" in spec.threshold_rule.note
+    assert "trained on are not known" in spec.threshold_rule.note
     assert spec.left_out is not None
     assert len(spec.left_out.scores) == 9
     assert spec.left_out.bank == ()
@@ -85,15 +85,15 @@ def test_thresholds_lie_just_above_what_the_normal_pictures_score(tmp_path, good
 
 def test_golden_pictures_travel_with_the_engine(tmp_path, good):
     spec, engine = imported(write(tmp_path / "model.onnx"), good)
-    kept = golden.unpack(spec)
-    maps, scores = engine.infer(kept.pixels)
-    assert scores == pytest.approx(kept.scores, abs=1e-4)
-    assert maps == pytest.approx(kept.maps.astype(np.float64), abs=2e-3)
+    examples = golden.unpack(spec)
+    maps, scores = engine.infer(examples.pixels)
+    assert scores == pytest.approx(examples.scores, abs=1e-4)
+    assert maps == pytest.approx(examples.maps.astype(np.float64), abs=2e-3)
     assert spec.parity["map_max_abs"] < 1e-4
     assert spec.parity["pictures"] == 32
 
 
-def test_another_normalisation_is_kept_and_said(tmp_path, good):
+def test_another_normalisation_is_kept_and_named(tmp_path, good):
     spec, engine = imported(write(tmp_path / "model.onnx", tail="sigmoid"), good)
     pixels = some_pixels(spec)
     maps, scores = engine.infer(pixels)
@@ -119,7 +119,7 @@ def test_raw_scores_are_used_where_all_validation_pictures_had_one_value(tmp_pat
     assert spec.parameters["anomaly_map"]["anomalib_threshold"] == pytest.approx(MAP_LIMITS[0])
 
 
-def test_each_output_is_scaled_by_itself(tmp_path, good):
+def test_each_output_is_scaled_separately(tmp_path, good):
     model = write(tmp_path / "model.onnx", score_tail="sigmoid")
     spec, engine = imported(model, good)
     pixels = some_pixels(spec)
@@ -138,13 +138,13 @@ def test_raw_scores_below_zero_or_next_to_it_are_moved_off_the_floor(tmp_path, g
     assert (engine.infer(bad)[1] > spec.image_threshold).all()
 
 
-def test_without_a_score_of_its_own_the_highest_of_the_map_is_taken(tmp_path, good):
+def test_without_a_score_the_highest_map_value_is_taken(tmp_path, good):
     spec, engine = imported(write(tmp_path / "model.onnx", score=False), good)
     maps, scores = engine.infer(some_pixels(spec))
     assert np.array_equal(scores, maps.max(axis=(1, 2)))
 
 
-def test_weights_from_beside_the_file_end_in_the_one_engine(tmp_path, good):
+def test_weights_in_a_separate_file_are_stored_in_the_engine(tmp_path, good):
     model = write(tmp_path / "model.onnx", external=True)
     assert (tmp_path / "model.onnx.data").stat().st_size > 0
     imported(model, good)
@@ -197,7 +197,7 @@ def test_an_engine_that_differs_from_its_export_is_refused_and_no_file_left(
     assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
 
 
-def test_a_raw_value_that_is_not_the_one_normalised_is_refused(tmp_path, good, monkeypatch):
+def test_a_raw_value_other_than_the_normalised_one_is_refused(tmp_path, good, monkeypatch):
     honest = Original.run
 
     def off(self, pixels):

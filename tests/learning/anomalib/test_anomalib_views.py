@@ -36,7 +36,7 @@ def test_a_free_batch_stays_free(tmp_path, good):
     assert engine.infer(some_pixels(spec, 5))[1].shape == (5,)
 
 
-def test_a_graph_that_crops_is_told_as_the_crop_of_the_frame(tmp_path, good):
+def test_the_crop_of_a_graph_becomes_the_crop_of_the_frame(tmp_path, good):
     model = write(tmp_path / "model.onnx", hw=(48, 64), crop=(8, 16, 40, 48))
     spec, engine = imported(model, good)
     assert spec.resize.input_hw == spec.map_hw == (32, 32)
@@ -46,7 +46,7 @@ def test_a_graph_that_crops_is_told_as_the_crop_of_the_frame(tmp_path, good):
     assert maps == pytest.approx((raw_values(pixels) - MAP_LIMITS[0]) / MAP_LIMITS[1] + 1, abs=1e-4)
 
 
-def test_a_graph_of_free_size_is_given_the_size_it_resizes_to(tmp_path, good):
+def test_a_graph_of_free_size_gets_the_size_it_resizes_to(tmp_path, good):
     free = ("height", "width")
     model = write(tmp_path / "model.onnx", hw=free, resize=(40, 56), crop=(4, 4, 36, 52))
     spec, _ = imported(model, good)
@@ -54,22 +54,24 @@ def test_a_graph_of_free_size_is_given_the_size_it_resizes_to(tmp_path, good):
     assert spec.resize.crop == pytest.approx((4 / 56, 4 / 40, 52 / 56, 36 / 40))
 
 
-def test_a_graph_of_free_size_without_resizing_takes_the_size_asked_for(tmp_path, good):
+def test_a_graph_of_free_size_without_resizing_takes_the_requested_size(tmp_path, good):
     model = write(tmp_path / "model.onnx", hw=("height", "width"))
     assert imported(model, good, (32, 64))[0].map_hw == (32, 64)
     assert imported(model, good)[0].map_hw == (256, 352)
 
 
-def test_a_graph_that_resizes_a_fixed_size_is_told_how_to_export_it_better(tmp_path, good, caplog):
+def test_a_graph_that_resizes_a_fixed_size_gives_a_warning_with_a_better_export(
+    tmp_path, good, caplog
+):
     from loguru import logger
 
-    said: list[str] = []
-    sink = logger.add(lambda message: said.append(str(message)))
+    messages: list[str] = []
+    sink = logger.add(lambda message: messages.append(str(message)))
     spec, _ = imported(write(tmp_path / "model.onnx", resize=(24, 32)), good)
     logger.remove(sink)
     assert spec.resize.input_hw == HW
     assert spec.map_hw == (24, 32)
-    assert any("input_size=(24, 32)" in line for line in said)
+    assert any("input_size=(24, 32)" in line for line in messages)
 
 
 def test_a_graph_that_resizes_a_fixed_size_and_crops_is_refused(tmp_path, good):

@@ -1,4 +1,4 @@
-"""tools.export_backbone: what it says when it cannot do what was asked."""
+"""Errors of tools.export_backbone."""
 
 import sys
 
@@ -12,9 +12,9 @@ from tools._cli import guarded
 def refused(capsys, *argv):
     """The one line on stderr of a call that must end with 2."""
     assert export_backbone.main(list(argv)) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    (line,) = told.err.splitlines()
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
     assert line.startswith("error: ")
     return line
 
@@ -35,7 +35,7 @@ def test_a_missing_torch_says_what_to_install(capsys, tmp_path, monkeypatch, nam
 
 
 @pytest.mark.parametrize("size", ["224", "0x224", "axb", "224x224x3"])
-def test_a_size_that_is_none_is_refused(capsys, tmp_path, size):
+def test_a_text_that_is_no_size_is_refused(capsys, tmp_path, size):
     out = str(tmp_path / "x.onnx")
     with pytest.raises(SystemExit) as caught:
         export_backbone.main(["dinov3_vitb16", "--size", size, "--out", out])
@@ -49,7 +49,7 @@ def test_a_missing_weights_file_is_named(capsys, tmp_path):
     assert "gone.pth" in refused(capsys, "resnet18", "--weights", weights, "--out", out)
 
 
-def test_an_error_of_ours_becomes_its_exit_code_and_one_line(capsys):
+def test_an_error_of_the_program_becomes_its_exit_code_and_one_line(capsys):
     @guarded
     def fails(argv):
         raise CalibrationSizeError("made for 1280x720, the frames are 640x480")
@@ -67,7 +67,7 @@ def test_an_interrupt_becomes_130(capsys):
     assert capsys.readouterr().err == "interrupted\n"
 
 
-def test_a_fault_of_ours_keeps_its_traceback():
+def test_a_programming_error_keeps_its_traceback():
     @guarded
     def wrong(argv):
         raise ZeroDivisionError
@@ -76,7 +76,7 @@ def test_a_fault_of_ours_keeps_its_traceback():
         wrong([])
 
 
-def test_a_command_gives_its_own_exit_code_and_gets_its_arguments():
+def test_a_command_returns_its_exit_code_and_gets_its_arguments():
     @guarded
     def command(argv):
         return len(argv)

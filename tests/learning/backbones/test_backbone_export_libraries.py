@@ -20,8 +20,8 @@ SIZE = (112, 224)
 
 
 def randomise(network):
-    """Weights large enough that every one of them shows in the result; layer scale and batch
-    norm start out as nothing and as one."""
+    """Makes weights so large that each of them changes the result. New layer scales are nearly 0,
+    and new batch norms change nothing."""
     generator = torch.Generator().manual_seed(5)
     for name, tensor in network.state_dict().items():
         if not tensor.is_floating_point():
@@ -47,7 +47,7 @@ def run(path, image):
 
 
 def assert_close(name, ours, theirs, record_property):
-    """Relative to the largest value: both are float32, in another order of sums."""
+    """Compares relative to the largest value: both are float32 and add in another order."""
     assert ours.shape == theirs.shape
     difference = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
     record_property(f"{name} max difference relative to its peak", difference)

@@ -18,14 +18,14 @@ functional = torch.nn.functional
 
 IMAGENET_CAT = 285
 TOLERANCE = 1e-4
-BLOCKS = [  # stride, kernel size is in the weights
+BLOCKS = [  # stride; the weights have the kernel size
     *(1, 2, 1, 2, 1, 2, 1, 1),
     *(1, 1, 1, 2, 1, 1, 1, 1),
 ]
 
 
 def same_conv(x, kernel, stride=1, groups=1):
-    """TensorFlow's rule, computed from the size at hand."""
+    """TensorFlow's rule, computed for the size of x."""
     pads = []
     for side in (x.shape[3], x.shape[2]):
         total = max((-(-side // stride) - 1) * stride + kernel.shape[-1] - side, 0)
@@ -41,7 +41,8 @@ def norm(x, w, name):
 def literal(image, w):
     """The outputs of all blocks and the class scores. image: (N, 3, H, W) in [0, 1].
 
-    In float64 for comparing features: they reach 50, so float32 rounding alone comes to 1e-4.
+    Features are compared in float64: they reach 50, so rounding to float32 would change them by
+    1e-4.
     """
     x = (image * 255 - 127) / 128
     x = functional.relu6(norm(same_conv(x, w["_conv_stem.weight"], 2), w, "_bn0"))

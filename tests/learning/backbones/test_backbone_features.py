@@ -60,7 +60,7 @@ def test_a_constant_picture_has_finite_features_that_are_even_inside(extractor, 
 
 
 def test_a_drawn_picture_has_the_features_of_the_published_network(extractor):
-    """The figures come from that network written out in float64, batch norm and all."""
+    """The figures are from that network in float64, with separate batch norms."""
     rows, columns = np.mgrid[:64, :96]
     pixels = np.stack((rows * 3, columns * 2, rows * columns % 256), axis=-1).astype(np.uint8)
     grids = extractor.extract(pixels[None])
@@ -76,9 +76,9 @@ def test_the_order_of_the_colours_matters(extractor):
     assert np.abs(first - second).max() > 0.1
 
 
-def test_only_the_layers_asked_for_are_given_in_their_order():
-    with FeatureExtractor(EMBEDDED, layers=("stride16",), threads=1) as one:
-        assert list(one.extract(noise(1, 64, 64))) == ["stride16"]
+def test_only_the_requested_layers_are_returned_in_their_order():
+    with FeatureExtractor(EMBEDDED, layers=("stride16",), threads=1) as extractor:
+        assert list(extractor.extract(noise(1, 64, 64))) == ["stride16"]
     with FeatureExtractor(EMBEDDED, layers=("stride16", "stride8"), threads=1) as two:
         assert list(two.extract(noise(1, 64, 64))) == ["stride16", "stride8"]
 
@@ -147,12 +147,12 @@ def test_a_descriptor_of_the_whole_picture_comes_beside_the_grids(tmp_path):
     onnx.save(small_model(nodes, outputs, info), tmp_path / "small.onnx")
     pixels = noise(2, 16, 24)
     with FeatureExtractor(tmp_path / "small.onnx", layers=None) as small:
-        found = small.extract(pixels)
-    assert found["block3"].shape == (2, 3, 2, 3)
-    np.testing.assert_allclose(found["cls"], pixels.mean(axis=(1, 2)) / 255, atol=1e-6)
+        features = small.extract(pixels)
+    assert features["block3"].shape == (2, 3, 2, 3)
+    np.testing.assert_allclose(features["cls"], pixels.mean(axis=(1, 2)) / 255, atol=1e-6)
 
 
-def test_a_graph_that_the_runtime_cannot_load_is_told_in_one_line(tmp_path):
+def test_a_graph_that_the_runtime_cannot_load_is_reported_in_one_line(tmp_path):
     info = small_info(zoo.Feature("grid", 3, 1))
     nodes = [helper.make_node("Unheard", ["image"], ["grid"], domain="ours")]
     outputs = [helper.make_tensor_value_info("grid", TensorProto.FLOAT, ["N", 3, 16, 24])]
@@ -186,7 +186,7 @@ def test_extracting_needs_no_torch():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
 
 
-def test_cuda_that_onnxruntime_lacks_is_one_sentence():
+def test_cuda_that_onnxruntime_lacks_gives_one_sentence():
     onnxruntime = pytest.importorskip("onnxruntime")
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime has CUDA")

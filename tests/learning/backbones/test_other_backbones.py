@@ -1,4 +1,4 @@
-"""Any backbone file of the contract can carry an engine."""
+"""Any backbone file that keeps the contract can be used in an engine."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The table of backbones and what a backbone file must say of itself."""
+"""The table of backbones, and the metadata of a backbone file."""
 
 import ast
 import dataclasses
@@ -6,11 +6,14 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
 from inspector.core.errors import ConfigError, SpecError
 from learning.backbones import zoo
+from learning.backbones.feature_graph import Weights
+from learning.backbones.vit_positions import learned_positions
 
 EMBEDDED = zoo.resolve(zoo.DEFAULT)
 
@@ -93,10 +96,27 @@ def test_a_size_that_is_no_multiple_is_refused():
 
 
 def test_a_fixed_size_refuses_every_other():
-    info = dataclasses.replace(zoo.describe(EMBEDDED), input_hw=(224, 224))
-    info.check_size((224, 224))
-    with pytest.raises(ConfigError, match="takes 224x224 only, not 256x256"):
-        info.check_size((256, 256))
+    info = dataclasses.replace(zoo.describe(EMBEDDED), input_hw=(224, 448))
+    info.check_size((224, 448))
+    expected = "takes 448x224 only, not 256x128; export it again with --size 256x128"
+    with pytest.raises(ConfigError, match=expected):
+        info.check_size((128, 256))
+
+
+def test_an_input_of_another_size_than_the_metadata_say_is_refused(model, tmp_path):
+    for dim, side in zip(
+        model.graph.input[0].type.tensor_type.shape.dim[2:], (64, 96), strict=True
+    ):
+        dim.dim_value = side
+    expected = r"is 96x64 \(width x height\), the metadata say 448x224"
+    with pytest.raises(SpecError, match=expected):
+        zoo.describe(with_metadata(model, tmp_path, input_hw=(224, 448)))
+
+
+def test_a_table_of_positions_that_does_not_fit_names_the_grid_as_width_x_height():
+    weights = Weights({"pos_embed": np.zeros((1, 1 + 7, 4), np.float32)}, "w.pth")
+    with pytest.raises(ConfigError, match=r"7 patches, neither a square grid nor 3x2 \(width x"):
+        learned_positions(weights, 4, (2, 3))
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage" * 100])
@@ -158,7 +178,7 @@ def test_a_grid_stated_as_a_descriptor_is_refused(model, tmp_path):
 
 
 def test_a_fixed_size_that_the_graph_does_not_have_is_refused(model, tmp_path):
-    with pytest.raises(SpecError, match=r"metadata say \(224, 224\)"):
+    with pytest.raises(SpecError, match="the metadata say 224x224"):
         zoo.describe(with_metadata(model, tmp_path, input_hw=(224, 224)))
 
 

@@ -24,8 +24,8 @@ def data(train=20, *, tests=3, defects=2, has_splits=True, more=()):
     return ClassData("nut", (*samples, *more), "mvtec", (), has_splits)
 
 
-def make(found, seed=1, **more):
-    return make_split(found, seed=seed, fractions=FRACTIONS, **more)
+def make(class_data, seed=1, **more):
+    return make_split(class_data, seed=seed, fractions=FRACTIONS, **more)
 
 
 def test_every_picture_is_in_one_part():
@@ -80,8 +80,8 @@ def test_frames_of_a_stream_are_drawn_as_one_run():
 
 
 def test_a_small_share_still_gives_one_picture_and_none_gives_none():
-    one = make_split(data(5), seed=0, fractions=Fractions(0.01, 0))
-    assert len(one.validation) == 1
+    smallest = make_split(data(5), seed=0, fractions=Fractions(0.01, 0))
+    assert len(smallest.validation) == 1
     none = make_split(data(5), seed=0, fractions=Fractions(0, 0))
     assert (len(none.train), none.validation) == (5, ())
 
@@ -103,8 +103,8 @@ def test_a_negative_seed_is_refused():
         make(data(), -1)
 
 
-def again(path, found, seed=1, fractions=FRACTIONS, ordered=False):
-    return load_or_make(path, found, seed=seed, fractions=fractions, ordered=ordered)
+def again(path, class_data, seed=1, fractions=FRACTIONS, ordered=False):
+    return load_or_make(path, class_data, seed=seed, fractions=fractions, ordered=ordered)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_names_that_are_no_text_survive_the_file(tmp_path):
     assert again(path, data(more=(odd,))) == first
 
 
-def test_pictures_that_have_gone_are_named(path):
+def test_pictures_that_are_missing_are_named(path):
     with pytest.raises(DataError, match=r"1 pictures that are not there, first train/good/19\.png"):
         again(path, data(19))
 
@@ -193,7 +193,7 @@ def test_a_picture_in_two_parts_is_refused_even_with_the_right_sum(path):
         ('{"format": 1, "train": "abc"}', "train is no list of names"),
     ],
 )
-def test_a_file_that_is_no_split_is_one_sentence(path, text, sentence):
+def test_a_file_that_is_no_split_gives_one_sentence(path, text, sentence):
     path.write_text(text)
     with pytest.raises(DataError, match=sentence):
         again(path, data())
@@ -202,24 +202,24 @@ def test_a_file_that_is_no_split_is_one_sentence(path, text, sentence):
 @pytest.mark.parametrize(
     ("key", "value"), [("seed", "1"), ("ordered", 0), ("fractions", {"validation": 2, "test": 0})]
 )
-def test_a_wrong_value_is_one_sentence(path, key, value):
+def test_a_wrong_value_gives_one_sentence(path, key, value):
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
     with pytest.raises(DataError, match="lacks a value or has a wrong one"):
         again(path, data())
 
 
-def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
+def test_a_place_that_cannot_be_written_gives_one_sentence(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(SinkError, match="cannot be written"):
         again(tmp_path / "file" / "nut.json", data())
 
 
 def test_a_split_is_applied_to_its_class():
-    found = data(tests=0, has_splits=False)
-    split = make(found)
-    applied = split.apply(found)
+    class_data = data(tests=0, has_splits=False)
+    split = make(class_data)
+    applied = split.apply(class_data)
     assert tuple(s.name for s in applied.normals()) == tuple(
-        s.name for s in found.samples if s.name in split.train
+        s.name for s in class_data.samples if s.name in split.train
     )
     assert {s.name for s in applied.tests()} == set(split.test)
     assert {s.name for s in applied.validation()} == set(split.validation)
@@ -233,5 +233,5 @@ def test_a_split_of_another_class_is_not_applied():
 
 
 def test_the_sum_covers_the_parts_and_not_only_the_names():
-    one = Split(("a", "b"), ("c",), (), 0, FRACTIONS)
-    assert one.sha256 != Split(("a",), ("b", "c"), (), 0, FRACTIONS).sha256
+    split = Split(("a", "b"), ("c",), (), 0, FRACTIONS)
+    assert split.sha256 != Split(("a",), ("b", "c"), (), 0, FRACTIONS).sha256

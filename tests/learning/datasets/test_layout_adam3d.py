@@ -24,11 +24,15 @@ def adam(folder, *, truth="ground_truth"):
 @pytest.mark.parametrize("layout", ["3dadam", None])
 @pytest.mark.parametrize("truth", ["ground_truth", "gt"])
 def test_colour_pictures_are_read_and_points_are_not(tmp_path, layout, truth):
-    (found,) = load(adam(tmp_path / "1m1", truth=truth), layout)
-    assert (found.name, found.layout, found.problems) == ("1m1", "3dadam", ())
-    assert (len(found.normals()), len(found.validation()), len(found.tests())) == (3, 2, 3)
-    assert [s.name for s in found.defects()] == ["test/gap/rgb/0.png", "test/gap/rgb/1.png"]
-    assert [s.masks[0].parent.name for s in found.defects()] == [truth, truth]
+    (class_data,) = load(adam(tmp_path / "1m1", truth=truth), layout)
+    assert (class_data.name, class_data.layout, class_data.problems) == ("1m1", "3dadam", ())
+    assert (len(class_data.normals()), len(class_data.validation()), len(class_data.tests())) == (
+        3,
+        2,
+        3,
+    )
+    assert [s.name for s in class_data.defects()] == ["test/gap/rgb/0.png", "test/gap/rgb/1.png"]
+    assert [s.masks[0].parent.name for s in class_data.defects()] == [truth, truth]
 
 
 def test_a_set_of_classes_and_what_is_missing_in_one(tmp_path):

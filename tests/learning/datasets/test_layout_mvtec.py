@@ -10,15 +10,15 @@ from learning.datasets.layouts import load
 
 
 def test_a_class_has_its_parts_kinds_and_masks(tmp_path):
-    (found,) = load(mvtec_class(tmp_path / "bottle"), "mvtec")
-    assert (found.name, found.layout, found.problems) == ("bottle", "mvtec", ())
-    assert [s.name for s in found.normals()] == [f"train/good/{i:03}.png" for i in range(4)]
-    assert [s.name for s in found.tests()][:2] == ["test/crack/000.png", "test/crack/001.png"]
-    assert len(found.tests()) == 5
-    assert found.kinds() == ("crack",)
-    assert any(sample.masks for sample in found.defects())
-    assert [s.masks[0].name for s in found.defects()] == [f"{i:03}_mask.png" for i in range(3)]
-    assert not any(s.masks for s in found.tests() if not s.defective)
+    (class_data,) = load(mvtec_class(tmp_path / "bottle"), "mvtec")
+    assert (class_data.name, class_data.layout, class_data.problems) == ("bottle", "mvtec", ())
+    assert [s.name for s in class_data.normals()] == [f"train/good/{i:03}.png" for i in range(4)]
+    assert [s.name for s in class_data.tests()][:2] == ["test/crack/000.png", "test/crack/001.png"]
+    assert len(class_data.tests()) == 5
+    assert class_data.kinds() == ("crack",)
+    assert any(sample.masks for sample in class_data.defects())
+    assert [s.masks[0].name for s in class_data.defects()] == [f"{i:03}_mask.png" for i in range(3)]
+    assert not any(s.masks for s in class_data.tests() if not s.defective)
 
 
 @pytest.mark.parametrize("layout", ["mvtec", "mpdd", "wfdd", "visa", "3dadam", None])
@@ -38,9 +38,9 @@ def test_links_that_lead_back_give_no_mask_twice_and_end(tmp_path):
     folder = mvtec_class(tmp_path / "bottle")
     for name in ("round", "again"):
         (folder / "ground_truth" / "crack" / name).symlink_to(folder / "ground_truth" / "crack")
-    (found,) = load(folder, "mvtec")
-    assert found.problems == ()
-    assert [len(s.masks) for s in found.defects()] == [1, 1, 1]
+    (class_data,) = load(folder, "mvtec")
+    assert class_data.problems == ()
+    assert [len(s.masks) for s in class_data.defects()] == [1, 1, 1]
 
 
 def test_masks_may_lie_beside_the_classes(tmp_path):
@@ -61,19 +61,19 @@ def test_a_missing_mask_and_one_without_picture_are_named(tmp_path):
     (folder / "ground_truth" / "crack" / "001_mask.png").rename(
         folder / "ground_truth" / "crack" / "0010_mask.png"
     )
-    (found,) = load(folder, "mvtec")
-    assert [len(s.masks) for s in found.defects()] == [1, 0, 1]
-    assert len(found.problems) == 2
-    assert "0010_mask.png belongs to no picture" in found.problems[0]
-    assert "test/crack/001.png has no mask" in found.problems[1]
+    (class_data,) = load(folder, "mvtec")
+    assert [len(s.masks) for s in class_data.defects()] == [1, 0, 1]
+    assert len(class_data.problems) == 2
+    assert "0010_mask.png belongs to no picture" in class_data.problems[0]
+    assert "test/crack/001.png has no mask" in class_data.problems[1]
 
 
 def test_masks_of_a_kind_that_has_no_pictures_are_named(tmp_path):
     folder = mvtec_class(tmp_path / "bottle")
     mask(folder / "ground_truth" / "hole" / "000_mask.png")
-    (found,) = load(folder, "mvtec")
-    assert len(found.problems) == 1
-    assert "ground_truth/hole belong to no kind" in found.problems[0]
+    (class_data,) = load(folder, "mvtec")
+    assert len(class_data.problems) == 1
+    assert "ground_truth/hole belong to no kind" in class_data.problems[0]
 
 
 def test_empty_masks_of_good_pictures_are_no_problem(tmp_path):
@@ -86,19 +86,19 @@ def test_upper_case_suffixes_and_other_alphabets_are_read(tmp_path):
     folder = mvtec_class(tmp_path / "Flasche 瓶", defects=0)
     picture(folder / "test" / "Riß" / "Prüfling é.JPG")
     mask(folder / "ground_truth" / "Riß" / "Prüfling é_mask.PNG")
-    (found,) = load(folder, None)
-    assert found.name == "Flasche 瓶"
-    assert found.kinds() == ("Riß",)
-    assert not found.problems
-    assert found.defects()[0].masks[0].name == "Prüfling é_mask.PNG"
+    (class_data,) = load(folder, None)
+    assert class_data.name == "Flasche 瓶"
+    assert class_data.kinds() == ("Riß",)
+    assert not class_data.problems
+    assert class_data.defects()[0].masks[0].name == "Prüfling é_mask.PNG"
 
 
-def test_validation_pictures_are_a_part_of_their_own(tmp_path):
+def test_validation_pictures_are_a_separate_part(tmp_path):
     folder = mvtec_class(tmp_path / "bagel")
     picture(folder / "validation" / "good" / "000.png")
-    (found,) = load(folder, "mvtec")
-    assert [s.name for s in found.validation()] == ["validation/good/000.png"]
-    assert len(found.normals()) == 4
+    (class_data,) = load(folder, "mvtec")
+    assert [s.name for s in class_data.validation()] == ["validation/good/000.png"]
+    assert len(class_data.normals()) == 4
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_validation_pictures_are_a_part_of_their_own(tmp_path):
     ],
 )
 def test_a_part_that_is_missing_is_named(tmp_path, counts, sentence):
-    (found,) = load(mvtec_class(tmp_path / "bottle", **counts), "mvtec")
-    assert found.problems == (sentence,)
+    (class_data,) = load(mvtec_class(tmp_path / "bottle", **counts), "mvtec")
+    assert class_data.problems == (sentence,)
 
 
 def test_an_empty_class_is_refused_in_one_sentence(tmp_path):
@@ -121,7 +121,7 @@ def test_an_empty_class_is_refused_in_one_sentence(tmp_path):
         load(folder, None)
 
 
-def test_an_empty_class_among_others_costs_only_itself(tmp_path):
+def test_an_empty_class_does_not_stop_the_others(tmp_path):
     mvtec_class(tmp_path / "bottle")
     mvtec_class(tmp_path / "cable", train=0, good=0, defects=0)
     bottle, cable = load(tmp_path, None)

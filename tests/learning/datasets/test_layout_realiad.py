@@ -40,11 +40,11 @@ def real_iad(root, *, name="toy", size="realiad_1024", lists="realiad_jsons", ch
 def test_the_list_says_parts_masks_and_kinds(tmp_path, layout, lists, place):
     path = real_iad(tmp_path, lists=lists)
     (path.parent / "._toy.json").write_text("a file of a Mac")
-    (found,) = load(tmp_path / place, layout)
-    assert (found.name, found.layout, found.problems) == ("toy", "realiad", ())
-    assert [s.name for s in found.normals()] == ["OK/S0001/a.jpg", "OK/S0001/b.jpg"]
-    assert found.kinds() == ("QS",)
-    assert found.defects()[0].masks == (tmp_path / "realiad_1024/toy/NG/QS/S0003/d.png",)
+    (class_data,) = load(tmp_path / place, layout)
+    assert (class_data.name, class_data.layout, class_data.problems) == ("toy", "realiad", ())
+    assert [s.name for s in class_data.normals()] == ["OK/S0001/a.jpg", "OK/S0001/b.jpg"]
+    assert class_data.kinds() == ("QS",)
+    assert class_data.defects()[0].masks == (tmp_path / "realiad_1024/toy/NG/QS/S0003/d.png",)
 
 
 def test_one_class_is_read_from_its_own_folder(tmp_path):
@@ -57,21 +57,21 @@ def test_one_class_is_read_from_its_own_folder(tmp_path):
 def test_pictures_of_several_sizes_must_be_chosen_from(tmp_path):
     real_iad(tmp_path)
     real_iad(tmp_path, size="realiad_256")
-    with pytest.raises(DataError, match="it has realiad_256, realiad_1024: give that one"):
+    with pytest.raises(DataError, match="it has realiad_256, realiad_1024: give one of them"):
         load(tmp_path, None)
-    (found,) = load(tmp_path / "realiad_256", None)
-    assert found.samples[0].path.is_relative_to(tmp_path / "realiad_256")
+    (class_data,) = load(tmp_path / "realiad_256", None)
+    assert class_data.samples[0].path.is_relative_to(tmp_path / "realiad_256")
 
 
 def test_files_that_are_missing_are_named(tmp_path):
     real_iad(tmp_path)
     (tmp_path / "realiad_1024/toy/NG/QS/S0003/d.png").unlink()
     (tmp_path / "realiad_1024/toy/OK/S0001/b.jpg").unlink()
-    (found,) = load(tmp_path, None)
-    assert len(found.samples) == 3
-    assert "lists OK/S0001/b.jpg, which is not there" in found.problems[0]
-    assert "d.png, which is not there" in found.problems[1]
-    assert not any(sample.masks for sample in found.defects())
+    (class_data,) = load(tmp_path, None)
+    assert len(class_data.samples) == 3
+    assert "lists OK/S0001/b.jpg, which is not there" in class_data.problems[0]
+    assert "d.png, which is not there" in class_data.problems[1]
+    assert not any(sample.masks for sample in class_data.defects())
 
 
 def test_a_defective_picture_without_mask_or_listed_twice_is_named(tmp_path):
@@ -80,10 +80,10 @@ def test_a_defective_picture_without_mask_or_listed_twice_is_named(tmp_path):
         content["test"].append(content["test"][0])
 
     real_iad(tmp_path, change=change)
-    (found,) = load(tmp_path, None)
-    assert len(found.samples) == 4
-    assert "lists no mask for NG/QS/S0003/d.jpg" in found.problems[0]
-    assert "lists OK/S0002/c.jpg twice" in found.problems[1]
+    (class_data,) = load(tmp_path, None)
+    assert len(class_data.samples) == 4
+    assert "lists no mask for NG/QS/S0003/d.jpg" in class_data.problems[0]
+    assert "lists OK/S0002/c.jpg twice" in class_data.problems[1]
 
 
 @pytest.mark.parametrize("key", ["image_path", "mask_path", "prefix"])
@@ -119,20 +119,20 @@ def without(*keys):
         (lambda content: content["test"][1].update(mask_path=3), "lacks mask_path"),
     ],
 )
-def test_a_list_without_what_is_needed_is_one_sentence(tmp_path, change, sentence):
+def test_an_incomplete_list_gives_one_sentence(tmp_path, change, sentence):
     real_iad(tmp_path, change=change)
     with pytest.raises(DataError, match=rf"toy\.json {sentence}"):
         load(tmp_path, None)
 
 
 @pytest.mark.parametrize("content", [b"", b'{"meta": {', b"[1]", b"\xff\xfe", b"[" * 100_000])
-def test_a_broken_list_is_one_sentence(tmp_path, content):
+def test_a_broken_list_gives_one_sentence(tmp_path, content):
     real_iad(tmp_path).write_bytes(content)
     with pytest.raises(DataError, match=r"toy\.json is no list of pictures"):
         load(tmp_path, None)
 
 
-def test_a_broken_list_costs_only_its_own_class(tmp_path):
+def test_a_broken_list_affects_only_its_class(tmp_path):
     real_iad(tmp_path)
     real_iad(tmp_path, name="usb").write_bytes(b"{")
     toy, usb = load(tmp_path, None)
@@ -141,7 +141,7 @@ def test_a_broken_list_costs_only_its_own_class(tmp_path):
     assert "usb.json is no list of pictures" in usb.problems[0]
 
 
-def test_no_lists_at_all_is_one_sentence(tmp_path):
+def test_no_lists_at_all_gives_one_sentence(tmp_path):
     picture(tmp_path / "realiad_1024/toy/OK/a.jpg")
     with pytest.raises(DataError, match="is not of the layout realiad: it lacks folders"):
         load(tmp_path, "realiad")

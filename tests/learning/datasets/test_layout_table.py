@@ -1,4 +1,4 @@
-"""The table of layouts, and telling which one a folder has."""
+"""The table of layouts, and detecting the layout of a folder."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from dataset_trees import mvtec_class, picture
 
 from inspector.core.errors import ConfigError, DataError
-from learning.datasets.layouts import LAYOUTS, checked, detect, load, make_layout
+from learning.datasets.layouts import LAYOUTS, detect, load, make_class_data, make_layout
 from learning.datasets.types import Sample
 
 
@@ -15,7 +15,7 @@ def test_the_table_names_every_layout():
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_every_layout_answers_an_empty_folder_in_one_sentence(tmp_path, name):
+def test_every_layout_refuses_an_empty_folder_in_one_sentence(tmp_path, name):
     layout = make_layout(name)
     assert layout.name == name
     assert not layout.recognises(tmp_path)
@@ -28,7 +28,7 @@ def test_an_unknown_layout_is_refused_with_the_known_ones(tmp_path):
         load(tmp_path, "coco")
 
 
-def test_a_folder_of_nothing_known_names_what_was_looked_for(tmp_path):
+def test_an_unknown_folder_names_the_layouts_that_were_tried(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(
         DataError, match=r"no known layout.*visa: .*1cls\.csv.*mvtec: folders train"
@@ -52,18 +52,18 @@ def test_a_root_that_is_no_folder_is_refused(tmp_path, layout):
             load(root, layout)
 
 
-def test_a_class_takes_its_name_from_where_it_really_lies(tmp_path, monkeypatch):
+def test_a_class_takes_its_name_from_its_real_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(mvtec_class(tmp_path / "bottle"))
-    (found,) = load(Path("."), None)
-    assert found.name == "bottle"
+    (class_data,) = load(Path("."), None)
+    assert class_data.name == "bottle"
     beside = tmp_path / "ground_truth" / "bottle"
     beside.parent.mkdir()
     (tmp_path / "bottle" / "ground_truth").rename(beside)
-    (found,) = load(Path("."), None)
-    assert [s.masks for s in found.defects()][:1] == [(beside / "crack" / "000_mask.png",)]
+    (class_data,) = load(Path("."), None)
+    assert [s.masks for s in class_data.defects()][:1] == [(beside / "crack" / "000_mask.png",)]
 
 
 def test_two_pictures_of_one_name_in_a_class_are_refused(tmp_path):
     twice = [Sample("a.png", tmp_path / place / "a.png", "good", "train") for place in "xy"]
     with pytest.raises(DataError, match=r"class nut in .* names the picture a\.png twice"):
-        checked("nut", tmp_path, "mvtec", twice, ())
+        make_class_data("nut", tmp_path, "mvtec", twice, ())

@@ -56,9 +56,9 @@ def test_without_the_file_of_kinds_all_are_anomalies(tmp_path):
 
 def test_one_class_is_read_from_its_own_folder(tmp_path):
     visa(tmp_path)
-    (found,) = load(tmp_path / "pcb1", None)
-    assert found.name == "pcb1"
-    assert len(found.samples) == 5
+    (class_data,) = load(tmp_path / "pcb1", None)
+    assert class_data.name == "pcb1"
+    assert len(class_data.samples) == 5
 
 
 def test_a_mark_in_front_of_the_list_is_no_part_of_its_first_column(tmp_path):
@@ -76,29 +76,29 @@ def test_files_that_are_missing_or_not_listed_are_named(tmp_path):
     picture(tmp_path / "candle/Data/Images/Normal/5555.JPG")
     candle, pcb1 = load(tmp_path, "visa")
     assert not pcb1.problems
-    said = "\n".join(candle.problems)
+    problems = "\n".join(candle.problems)
     assert len(candle.problems) == 4
-    assert "lists candle/Data/Images/Normal/9999.JPG, which is not there" in said
-    assert "lists the mask candle/Data/Masks/Anomaly/001.png, which is not there" in said
-    assert "1 pictures in" in said
-    assert "first 5555.JPG" in said
-    assert "first 777.png" in said
+    assert "lists candle/Data/Images/Normal/9999.JPG, which is not there" in problems
+    assert "lists the mask candle/Data/Masks/Anomaly/001.png, which is not there" in problems
+    assert "1 pictures in" in problems
+    assert "first 5555.JPG" in problems
+    assert "first 777.png" in problems
     assert [len(s.masks) for s in candle.defects()] == [1, 0]
 
 
 def test_a_defective_picture_without_a_listed_mask_is_named(tmp_path):
     extra = "candle,test,anomaly,candle/Data/Images/Anomaly/002.JPG,\n"
     picture(tmp_path / "candle/Data/Images/Anomaly/002.JPG")
-    (found,) = load(visa(tmp_path, classes=("candle",), extra=extra), None)
-    assert len(found.problems) == 1
-    assert "lists no mask for candle/Data/Images/Anomaly/002.JPG" in found.problems[0]
+    (class_data,) = load(visa(tmp_path, classes=("candle",), extra=extra), None)
+    assert len(class_data.problems) == 1
+    assert "lists no mask for candle/Data/Images/Anomaly/002.JPG" in class_data.problems[0]
 
 
 def test_a_picture_that_is_listed_twice_counts_once(tmp_path):
     extra = "candle,test,normal,candle/Data/Images/Normal/0000.JPG,\n"
-    (found,) = load(visa(tmp_path, classes=("candle",), extra=extra), None)
-    assert len(found.samples) == 5
-    assert "0000.JPG twice" in found.problems[0]
+    (class_data,) = load(visa(tmp_path, classes=("candle",), extra=extra), None)
+    assert len(class_data.samples) == 5
+    assert "0000.JPG twice" in class_data.problems[0]
 
 
 @pytest.mark.parametrize("name", ["", "."])
@@ -135,14 +135,14 @@ def test_a_path_that_leaves_the_root_is_refused_by_name(tmp_path, path, column):
         (HEADER + '"candle,test\n', "is no list of pictures in CSV"),
     ],
 )
-def test_a_broken_list_is_one_sentence(tmp_path, text, sentence):
+def test_a_broken_list_gives_one_sentence(tmp_path, text, sentence):
     picture(tmp_path / "candle/a.png")
     write(tmp_path, text)
     with pytest.raises(DataError, match=sentence):
         load(tmp_path, "visa")
 
 
-def test_a_list_in_another_encoding_is_one_sentence(tmp_path):
+def test_a_list_in_another_encoding_gives_one_sentence(tmp_path):
     visa(tmp_path)
     path = tmp_path / "split_csv" / "1cls.csv"
     path.write_bytes(path.read_bytes() + b"candle,train,normal,\xff\xfe.png,\n")

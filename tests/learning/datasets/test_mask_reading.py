@@ -19,10 +19,10 @@ def sample(tmp_path, *masks, kind="crack"):
     [(255, "any", 12), (255, "half", 12), (3, "any", 12), (3, "half", 0), (128, "half", 12)],
 )
 def test_the_rule_says_which_values_count(tmp_path, value, rule, pixels):
-    found = read_mask(sample(tmp_path, mask(tmp_path / "m.png", value)), HW, rule)
-    assert found.dtype == np.bool_
-    assert found.shape == HW
-    assert found.sum() == pixels
+    mask_read = read_mask(sample(tmp_path, mask(tmp_path / "m.png", value)), HW, rule)
+    assert mask_read.dtype == np.bool_
+    assert mask_read.shape == HW
+    assert mask_read.sum() == pixels
 
 
 def test_half_of_the_range_and_less_is_not_above_half(tmp_path):
@@ -33,8 +33,8 @@ def test_half_of_the_range_and_less_is_not_above_half(tmp_path):
 def test_sixteen_bits_keep_their_own_range(tmp_path, rule):
     values = np.zeros(HW, np.uint16)
     values[0, 0], values[0, 1] = 200, 65535
-    found = read_mask(sample(tmp_path, encoded(tmp_path / "m.png", values)), HW, rule)
-    assert found.sum() == {"any": 2, "half": 1}[rule]
+    mask_read = read_mask(sample(tmp_path, encoded(tmp_path / "m.png", values)), HW, rule)
+    assert mask_read.sum() == {"any": 2, "half": 1}[rule]
 
 
 def test_small_labels_in_one_colour_are_not_rounded_away(tmp_path):
@@ -59,9 +59,9 @@ def test_several_masks_are_united(tmp_path):
 
 
 def test_a_good_picture_has_nothing_marked(tmp_path):
-    found = read_mask(sample(tmp_path, kind="good"), HW)
-    assert found.shape == HW
-    assert not found.any()
+    mask_read = read_mask(sample(tmp_path, kind="good"), HW)
+    assert mask_read.shape == HW
+    assert not mask_read.any()
 
 
 def test_a_mask_of_another_size_names_both_files_and_sizes(tmp_path):
@@ -78,7 +78,7 @@ def test_an_unreadable_mask_names_both_files(tmp_path, content):
         read_mask(sample(tmp_path, broken), HW)
 
 
-def test_a_mask_that_has_gone_is_refused(tmp_path):
+def test_a_missing_mask_file_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"gone\.png of picture"):
         read_mask(sample(tmp_path, tmp_path / "gone.png"), HW)
 

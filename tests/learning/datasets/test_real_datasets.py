@@ -1,4 +1,4 @@
-"""The real pictures beside the project, against what their README says."""
+"""Compares the real pictures, which are not part of the project, with their README."""
 
 from collections import Counter
 from pathlib import Path
@@ -24,16 +24,16 @@ DATA = Path(__file__).parents[3].parent / "shared" / "data"
 def test_the_real_sets_have_what_their_readme_says(name, train, good, kind, defects, masks):
     if not (DATA / name).is_dir():
         pytest.skip(f"the real pictures {DATA / name} are not here")
-    (found,) = load(DATA / name, None)
-    assert found.layout == "mvtec"
-    assert Counter((s.split, s.kind) for s in found.samples) == {
+    (class_data,) = load(DATA / name, None)
+    assert class_data.layout == "mvtec"
+    assert Counter((s.split, s.kind) for s in class_data.samples) == {
         ("train", "good"): train,
         ("test", "good"): good,
         ("test", kind): defects,
     }
-    assert [len(s.masks) for s in found.defects()] == [int(masks)] * defects
-    assert len(found.problems) == int(not masks)
-    for sample in found.defects()[:3] if masks else ():
+    assert [len(s.masks) for s in class_data.defects()] == [int(masks)] * defects
+    assert len(class_data.problems) == int(not masks)
+    for sample in class_data.defects()[:3] if masks else ():
         image = read_picture(sample.path)
         assert image is not None
         hw = (image.shape[0], image.shape[1])

@@ -8,7 +8,7 @@ import spox
 from scipy.ndimage import gaussian_filter
 
 from learning.graph import maps
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 
 
 def random_grid(h: int, w: int, seed: int = 0) -> np.ndarray:
@@ -45,7 +45,9 @@ def test_a_constant_grid_stays_constant_up_to_the_border():
     assert np.allclose(rows.sum(axis=1), 1)
 
 
-def drawn_by_graph(grids: dict[str, np.ndarray], canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
+def drawn_by_graph(
+    grids: dict[str, np.ndarray], canvas: MapCanvas
+) -> tuple[np.ndarray, np.ndarray]:
     arguments = {
         name: spox.argument(spox.Tensor(np.float32, ("N", *grid.shape[1:])))
         for name, grid in grids.items()
@@ -64,7 +66,7 @@ def test_the_graph_fuses_layers_of_different_strides_like_numpy(batch):
     }
     inside = np.zeros((64, 96), bool)
     inside[10:50, 20:70] = True
-    for canvas in (Canvas((64, 96)), Canvas((64, 96), inside=inside)):
+    for canvas in (MapCanvas((64, 96)), MapCanvas((64, 96), inside=inside)):
         drawn, score = drawn_by_graph(grids, canvas)
         expected = maps.anomaly_map_numpy(grids, canvas)
         assert drawn.shape == (batch, 64, 96)
@@ -73,7 +75,7 @@ def test_the_graph_fuses_layers_of_different_strides_like_numpy(batch):
 
 
 def test_the_image_score_is_the_mean_of_the_top_fraction():
-    canvas = Canvas((20, 50), top_fraction=0.01)
+    canvas = MapCanvas((20, 50), top_fraction=0.01)
     values = np.random.default_rng(0).permutation(1000).astype(np.float32).reshape(1, 20, 50)
     assert canvas.top_k == 10
     assert maps.top_mean_numpy(values, canvas) == pytest.approx([np.arange(990, 1000).mean()])
@@ -81,19 +83,19 @@ def test_the_image_score_is_the_mean_of_the_top_fraction():
 
 def test_a_top_fraction_of_zero_is_the_maximum():
     values = np.arange(1000, dtype=np.float32).reshape(1, 20, 50)
-    assert maps.top_mean_numpy(values, Canvas((20, 50), top_fraction=0)) == [999]
+    assert maps.top_mean_numpy(values, MapCanvas((20, 50), top_fraction=0)) == [999]
 
 
 @pytest.mark.parametrize(("map_hw", "step"), [((256, 448), 1), ((512, 1280), 2), ((2048, 2048), 4)])
 def test_top_k_never_exceeds_what_tensorrt_takes(map_hw, step):
-    canvas = Canvas(map_hw)
+    canvas = MapCanvas(map_hw)
     assert canvas.step == step
     assert canvas.top_k <= maps.TOP_K_LIMIT
 
 
 def test_the_score_on_every_second_pixel_of_a_smooth_map_is_nearly_that_of_all():
     grid = {"a": random_grid(80, 100)[None]}
-    canvas = Canvas((640, 800))
+    canvas = MapCanvas((640, 800))
     drawn = maps.anomaly_map_numpy(grid, canvas)
     assert canvas.step == 2
     full = np.sort(drawn.ravel())[-int(0.01 * drawn.size) :].mean()
@@ -103,7 +105,7 @@ def test_the_score_on_every_second_pixel_of_a_smooth_map_is_nearly_that_of_all()
 def test_with_a_region_the_map_is_zero_outside_and_a_constant_score_stays_whole_up_to_its_edge():
     inside = np.zeros((64, 96), bool)
     inside[13:40, 20:71] = True
-    canvas = Canvas((64, 96), inside=inside)
+    canvas = MapCanvas((64, 96), inside=inside)
     drawn = maps.anomaly_map_numpy({"a": np.full((1, 8, 12), 0.5, np.float32)}, canvas)[0]
     assert np.all(drawn[~inside] == 0)
     assert np.allclose(drawn[inside], 0.5, atol=1e-5)
@@ -112,7 +114,7 @@ def test_with_a_region_the_map_is_zero_outside_and_a_constant_score_stays_whole_
 def test_cells_outside_the_region_leave_no_trace_inside():
     inside = np.zeros((64, 96), bool)
     inside[16:48, 24:72] = True
-    canvas = Canvas((64, 96), inside=inside)
+    canvas = MapCanvas((64, 96), inside=inside)
     grid = random_grid(8, 12)
     hot = grid.copy()
     hot[:2], hot[6:], hot[:, :3], hot[:, 9:] = 9, 9, 9, 9
@@ -124,9 +126,9 @@ def test_cells_outside_the_region_leave_no_trace_inside():
 def test_with_a_region_the_top_fraction_is_of_the_pixels_inside():
     inside = np.zeros((20, 50), bool)
     inside[:10, :20] = True
-    assert Canvas((20, 50), inside=inside).top_k == 2
+    assert MapCanvas((20, 50), inside=inside).top_k == 2
     values = np.where(inside, np.arange(1000).reshape(20, 50), 0).astype(np.float32)[None]
-    assert maps.top_mean_numpy(values, Canvas((20, 50), inside=inside)) == [(469 + 468) / 2]
+    assert maps.top_mean_numpy(values, MapCanvas((20, 50), inside=inside)) == [(469 + 468) / 2]
 
 
 @pytest.mark.parametrize(
@@ -134,4 +136,4 @@ def test_with_a_region_the_top_fraction_is_of_the_pixels_inside():
 )
 def test_impossible_settings_are_refused(change):
     with pytest.raises(ValueError, match=next(iter(change))):
-        Canvas((64, 64), **change)
+        MapCanvas((64, 64), **change)

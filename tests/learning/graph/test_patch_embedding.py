@@ -14,11 +14,11 @@ def unfolded(grid: np.ndarray) -> np.ndarray:
     channels, height, width = grid.shape
     padded = np.zeros((channels, height + 2, width + 2))
     padded[:, 1:-1, 1:-1] = grid
-    found = np.empty((height, width, channels, 3, 3))
+    patches = np.empty((height, width, channels, 3, 3))
     for y in range(height):
         for x in range(width):
-            found[y, x] = padded[:, y : y + 3, x : x + 3]
-    return found.reshape(height, width, -1)
+            patches[y, x] = padded[:, y : y + 3, x : x + 3]
+    return patches.reshape(height, width, -1)
 
 
 def adaptive_average(values: np.ndarray, out: int) -> np.ndarray:
@@ -27,7 +27,7 @@ def adaptive_average(values: np.ndarray, out: int) -> np.ndarray:
         values[..., int(np.floor(i * length / out)) : int(np.ceil((i + 1) * length / out))]
         for i in range(out)
     ]
-    return np.stack([one.mean(axis=-1) for one in bins], axis=-1)
+    return np.stack([part.mean(axis=-1) for part in bins], axis=-1)
 
 
 def stretched(values: np.ndarray, axis: int, out: int) -> np.ndarray:
@@ -83,12 +83,12 @@ def run_graph(embedding: PatchEmbedding, features: list[np.ndarray]) -> np.ndarr
 def test_it_equals_unfolding_and_pooling(channels, layer_dims, dims):
     features = layers(channels, 2)
     embedding = PatchEmbedding.pooled(channels, layer_dims, dims)
-    wanted = np.stack(
+    expected = np.stack(
         [literal([values[i] for values in features], layer_dims, dims) for i in range(2)]
     )
-    assert embedding.numpy(features).shape == wanted.shape
-    assert np.abs(embedding.numpy(features) - wanted).max() < 1e-5
-    assert np.abs(run_graph(embedding, features) - wanted).max() < 1e-5
+    assert embedding.numpy(features).shape == expected.shape
+    assert np.abs(embedding.numpy(features) - expected).max() < 1e-5
+    assert np.abs(run_graph(embedding, features) - expected).max() < 1e-5
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
@@ -120,13 +120,13 @@ def test_layers_that_share_a_value_are_added_up():
 def test_averaging_counts_the_zeros_beyond_the_border():
     features = layers((3, 4), 2)
     embedding = PatchEmbedding.averaged((3, 4))
-    found = embedding.numpy(features)
-    assert found.shape == (2, 7, 4, 5)
-    assert found[1, 2, 0, 0] == pytest.approx(features[0][1, 2, :2, :2].sum() / 9, abs=1e-6)
+    embedded = embedding.numpy(features)
+    assert embedded.shape == (2, 7, 4, 5)
+    assert embedded[1, 2, 0, 0] == pytest.approx(features[0][1, 2, :2, :2].sum() / 9, abs=1e-6)
     means = unfolded(features[1][0].astype(np.float64)).reshape(2, 3, 4, 9).mean(axis=-1)
-    wanted = stretched(stretched(means, 0, 4), 1, 5).transpose(2, 0, 1)
-    assert np.abs(found[0, 3:] - wanted).max() < 1e-6
-    assert np.abs(run_graph(embedding, features) - found).max() < 1e-6
+    expected = stretched(stretched(means, 0, 4), 1, 5).transpose(2, 0, 1)
+    assert np.abs(embedded[0, 3:] - expected).max() < 1e-6
+    assert np.abs(run_graph(embedding, features) - embedded).max() < 1e-6
 
 
 def test_pooling_bins_overlap_where_the_length_is_no_multiple():

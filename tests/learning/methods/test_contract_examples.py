@@ -14,6 +14,7 @@ import onnx
 import pytest
 import spox.opset.ai.onnx.v17 as op
 from engine_parts import HW, part, parts
+from grey_source import GreySource
 from scipy.ndimage import uniform_filter
 from spox import Var
 
@@ -24,7 +25,7 @@ from learning.backbones.zoo import DEFAULT, describe, resolve
 from learning.fitting import fit_engine
 from learning.graph import features as unit
 from learning.graph import maps
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.job import FitOptions
 from learning.methods import map_reference
 from learning.methods.base import Embeddings, Method
@@ -37,19 +38,6 @@ WINDOW = 9
 
 def constant(values) -> Var:
     return op.const(np.ascontiguousarray(values, np.float32))
-
-
-class GreySource(FeatureSource):
-    """Grey pictures (n, 1, H, W): a source without a backbone."""
-
-    layers = ("grey",)
-
-    def extract(self, pixels: np.ndarray) -> Features:
-        grey = pixels.astype(np.float32).mean(axis=3) / np.float32(255)
-        return {"grey": grey[:, None]}
-
-    def graph(self, image: Var) -> Mapping[str, Var]:
-        return {"grey": op.reduce_mean(image, axes=[1], keepdims=1)}
 
 
 @dataclass(frozen=True)
@@ -278,7 +266,7 @@ def test_it_is_fitted_exported_and_computes_what_its_reference_says(example):
     with method.open_source(SourceRequest(method.find_backbone(None), HW, threads=1)) as source:
         model = method.fit(method.embed(source.extract(parts(8).pixels)), 0)
         features = source.extract(pixels)
-    canvas = Canvas(HW, 1.0, engine.spec.parameters["top_fraction"])
+    canvas = MapCanvas(HW, 1.0, engine.spec.parameters["top_fraction"])
     right_maps, right_scores = method.reference(model, features, canvas)
     engine_maps, engine_scores = engine.infer(pixels)
     assert np.abs(engine_maps - right_maps).max() < 1e-4

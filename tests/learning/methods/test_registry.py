@@ -1,7 +1,6 @@
 """The table of methods. An entry in it is enough to train and to import a method."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 import spox.opset.ai.onnx.v17 as op
 from engine_parts import HW, part
-from spox import Var
+from grey_source import GreySource
 
 from engines.spec_file import read_spec
 from inspector.core.errors import ConfigError
@@ -26,16 +25,6 @@ from tools.import_checkpoint import main as import_checkpoint
 from tools.train import main as train
 
 HERE = __name__
-
-
-class GreySource(FeatureSource):
-    layers = ("grey",)
-
-    def extract(self, pixels):
-        return {"grey": pixels.astype(np.float32).mean(axis=3)[:, None] / np.float32(255)}
-
-    def graph(self, image: Var) -> Mapping[str, Var]:
-        return {"grey": op.reduce_mean(image, axes=[1], keepdims=1)}
 
 
 @dataclass(frozen=True)
@@ -84,7 +73,7 @@ class DarknessRun(PreparedTraining):
         data, path = self.job.data, self.job.checkpoints / "latest.pth"
         path.parent.mkdir(exist_ok=True)
         level, done = json.loads(path.read_text()) if path.exists() else (0.0, 0)
-        target = self.job.source.extract(data.normals.pixels[~data.held])["grey"].mean()
+        target = self.job.source.extract(data.normals.pixels[~data.held_out])["grey"].mean()
         for epoch in range(done + 1, self.trainer.epochs + 1):
             level += 0.5 * (float(target) - level)
             path.write_text(json.dumps([level, epoch]))

@@ -18,8 +18,8 @@ def normals(count: int = 10, seed: int = 0) -> list[np.ndarray]:
 
 def rates_of(maps: list[np.ndarray], most: int = aupimo.MOST) -> SharedRates:
     scores = NormalScores(most)
-    for one in maps:
-        scores.add(one)
+    for anomaly_map in maps:
+        scores.add(anomaly_map)
     return scores.rates()
 
 
@@ -64,8 +64,8 @@ def test_the_rate_is_the_mean_of_the_pictures_where_they_are_inspected_in_part()
     # At or above the highest score lie 1 / 20000 of one picture and 1 / 10000 of the other.
     rate = (1 / 20_000 + 1 / 10_000) / 2
     expected = math.log(HIGHEST / rate) / math.log(HIGHEST / LOWEST)
-    found = scores.rates().aupimo(np.full(ramp.shape, 19_999, np.float32), truth)
-    assert found.value == pytest.approx(expected, abs=1e-12)
+    metric = scores.rates().aupimo(np.full(ramp.shape, 19_999, np.float32), truth)
+    assert metric.value == pytest.approx(expected, abs=1e-12)
 
 
 def test_scores_too_low_to_matter_may_be_forgotten():
@@ -102,11 +102,11 @@ def test_without_normals_or_defects_it_is_nan_with_a_reason():
 
 
 def test_the_mean_leaves_undefined_pictures_out_and_says_so():
-    values = [aupimo.Metric(one / 100) for one in range(101)]
-    found = aupimo.mean([*values, aupimo.Metric.undefined("no defect pixels")], seed=0)
-    assert found.value == pytest.approx(0.5)
-    assert found.reason == "no defect pixels; 1 of 102 pictures left out"
+    values = [aupimo.Metric(percent / 100) for percent in range(101)]
+    metric = aupimo.mean([*values, aupimo.Metric.undefined("no defect pixels")], seed=0)
+    assert metric.value == pytest.approx(0.5)
+    assert metric.reason == "no defect pixels; 1 of 102 pictures left out"
     # The mean of 101 values spread evenly over 0 to 1 has a standard deviation of 0.029.
-    assert found.interval == pytest.approx((0.443, 0.557), abs=0.01)
+    assert metric.interval == pytest.approx((0.443, 0.557), abs=0.01)
     lone = aupimo.mean([aupimo.Metric(0.5)], seed=0)
     assert (lone.interval, lone.reason) == (None, "one picture is too few for an interval")

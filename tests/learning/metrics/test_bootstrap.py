@@ -20,9 +20,9 @@ def test_the_interval_covers_the_true_auroc_as_often_as_it_says():
     true = norm.cdf(1 / math.sqrt(2))
     covered = 0
     for seed in range(200):
-        found = with_interval(*gaussian(seed), "auroc", seed=seed, replicates=200)
-        assert found.interval is not None
-        covered += found.interval[0] <= true <= found.interval[1]
+        metric = with_interval(*gaussian(seed), "auroc", seed=seed, replicates=200)
+        assert metric.interval is not None
+        covered += metric.interval[0] <= true <= metric.interval[1]
     # 95 % of 200, give or take three standard deviations and the shortness of percentiles.
     assert 177 <= covered <= 199
 
@@ -39,8 +39,8 @@ def test_replicates_are_figures_of_pictures_drawn_again_within_their_kind(ties):
         ("average_precision", average_precision_score),
     ):
         statistic = bootstrap.FIGURES[figure].statistic
-        (found,) = bootstrap._replicates([scores], anomalous, statistic, 3, 5)
-        for row, value in zip(rows, found, strict=True):
+        (replicates,) = bootstrap._replicates([scores], anomalous, statistic, 3, 5)
+        for row, value in zip(rows, replicates, strict=True):
             expected = oracle(anomalous, scores, sample_weight=row)
             assert value == pytest.approx(expected, abs=1e-12)
 
@@ -48,19 +48,19 @@ def test_replicates_are_figures_of_pictures_drawn_again_within_their_kind(ties):
 @pytest.mark.parametrize("figure", bootstrap.FIGURES)
 def test_every_figure_gets_an_interval_around_it_that_the_seed_repeats(figure):
     scores, anomalous = gaussian(2, count=100)
-    found = with_interval(scores, anomalous, figure, seed=5)
-    assert found.interval is not None
-    low, high = found.interval
-    assert low < found.value < high
+    metric = with_interval(scores, anomalous, figure, seed=5)
+    assert metric.interval is not None
+    low, high = metric.interval
+    assert low < metric.value < high
     assert 0.02 < high - low < 0.25
-    assert found == with_interval(scores, anomalous, figure, seed=5)
-    assert found.interval != with_interval(scores, anomalous, figure, seed=6).interval
+    assert metric == with_interval(scores, anomalous, figure, seed=5)
+    assert metric.interval != with_interval(scores, anomalous, figure, seed=6).interval
 
 
 def test_an_engine_against_itself_differs_by_nothing():
     scores, anomalous = gaussian(3)
-    (found,) = compare([scores, scores], anomalous, "auroc")
-    assert (found.value, found.interval, found.p) == (0, (0, 0), 1)
+    (difference,) = compare([scores, scores], anomalous, "auroc")
+    assert (difference.value, difference.interval, difference.p) == (0, (0, 0), 1)
 
 
 def test_a_clearly_better_engine_is_significant_and_a_like_one_is_not():
@@ -68,7 +68,11 @@ def test_a_clearly_better_engine_is_significant_and_a_like_one_is_not():
     noise = np.random.default_rng(5).normal(size=200)
     engines = [scores, scores + 1.5 * noise, scores + 0.1 * noise]
     worse, like, rest = compare(engines, anomalous, "auroc")
-    assert [(one.first, one.second) for one in (worse, like, rest)] == [(0, 1), (0, 2), (1, 2)]
+    assert [(difference.first, difference.second) for difference in (worse, like, rest)] == [
+        (0, 1),
+        (0, 2),
+        (1, 2),
+    ]
     assert worse.value > 0.05
     assert worse.p < 0.01
     assert worse.interval is not None
@@ -99,9 +103,9 @@ def test_intervals_that_say_nothing_say_so():
 
 
 def test_undefined_figures_stay_undefined():
-    found = with_interval(np.arange(3.0), np.zeros(3, bool), "auroc")
-    assert math.isnan(found.value)
-    assert found.reason == "no anomalous pictures"
+    metric = with_interval(np.arange(3.0), np.zeros(3, bool), "auroc")
+    assert math.isnan(metric.value)
+    assert metric.reason == "no anomalous pictures"
     (gap,) = compare([np.arange(3.0)] * 2, np.zeros(3, bool), "auroc")
     assert math.isnan(gap.value)
     assert math.isnan(gap.p)

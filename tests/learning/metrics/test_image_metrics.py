@@ -38,11 +38,11 @@ def test_steps_are_the_points_of_scikit_learns_curves(levels):
     steps = image.steps(scores, anomalous)
     fpr, tpr, thresholds = reference.roc_curve(anomalous, scores, drop_intermediate=False)
     np.testing.assert_allclose(steps.alarms / np.count_nonzero(~anomalous), fpr[1:], atol=1e-12)
-    np.testing.assert_allclose(steps.found / np.count_nonzero(anomalous), tpr[1:], atol=1e-12)
+    np.testing.assert_allclose(steps.detected / np.count_nonzero(anomalous), tpr[1:], atol=1e-12)
     np.testing.assert_array_equal(steps.thresholds, thresholds[1:])
     precision, _, _ = reference.precision_recall_curve(anomalous, scores)
-    found = curves.precision(steps.found, steps.alarms)
-    np.testing.assert_allclose(found, precision[-2::-1], atol=1e-12)
+    computed = curves.precision(steps.detected, steps.alarms)
+    np.testing.assert_allclose(computed, precision[-2::-1], atol=1e-12)
 
 
 @pytest.mark.parametrize("levels", [0, 5])
@@ -50,11 +50,11 @@ def test_f1_max_is_the_greatest_of_the_points_of_scikit_learn(levels):
     scores, anomalous = sample(2, levels)
     precision, recall, thresholds = reference.precision_recall_curve(anomalous, scores)
     values = (2 * precision * recall / (precision + recall + 1e-7))[:-1]
-    found, threshold = image.f1_max(scores, anomalous)
-    assert found.value == pytest.approx(values.max(), abs=1e-12)
+    metric, threshold = image.f1_max(scores, anomalous)
+    assert metric.value == pytest.approx(values.max(), abs=1e-12)
     assert threshold in thresholds[np.isclose(values, values.max(), rtol=0, atol=1e-12)]
     at = reference.f1_score(anomalous, scores >= threshold)
-    assert found.value == pytest.approx(at, abs=1e-7)
+    assert metric.value == pytest.approx(at, abs=1e-7)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sklearn import metrics as reference
 from inspector.core.errors import DataError
 from learning.metrics import pixels
 from learning.metrics.pixels import PixelCurve
-from learning.metrics.regions import Place, Size
+from learning.metrics.regions import Place, SizeGroup
 
 
 def curve_of(maps, truths, limit: int = pixels.LIMIT, inside=None) -> PixelCurve:
@@ -99,8 +99,8 @@ def test_the_stated_error_bounds_what_dropped_bits_cost(seed, limit, positive):
         PixelCurve.auroc,
         PixelCurve.average_precision,
         PixelCurve.aupro,
-        lambda one: one.f1_max()[0],
-        lambda one: one.aupro(Size.MEDIUM),
+        lambda curve: curve.f1_max()[0],
+        lambda curve: curve.aupro(SizeGroup.MEDIUM),
     ):
         grouped = measure(coarse)
         assert abs(grouped.value - measure(exact).value) <= grouped.error + 1e-12
@@ -131,7 +131,7 @@ def test_pixels_outside_the_region_of_interest_count_nowhere():
     inside[4:40, 10:60] = True
     cut = np.s_[4:40, 10:60]
     whole = curve_of(maps, truths, inside=inside)
-    part = curve_of([one[cut].copy() for one in maps], [one[cut].copy() for one in truths])
+    part = curve_of([array[cut].copy() for array in maps], [array[cut].copy() for array in truths])
     assert whole.regions() == part.regions()
     for measure in (PixelCurve.auroc, PixelCurve.average_precision, PixelCurve.aupro):
         assert measure(whole) == measure(part)
@@ -141,7 +141,7 @@ def test_pixels_outside_the_region_of_interest_count_nowhere():
 def test_groups_of_regions_average_to_the_whole():
     maps, truths = scene(8, pictures=12, hw=(64, 96))
     curve = curve_of(maps, truths)
-    for groups in ([(size, None) for size in Size], [(None, place) for place in Place]):
+    for groups in ([(size, None) for size in SizeGroup], [(None, place) for place in Place]):
         counts = [curve.regions(*group) for group in groups]
         assert sum(count > 0 for count in counts) >= 2
         values = [curve.aupro(*group).value for group in groups]
@@ -164,7 +164,9 @@ def test_without_defects_or_normals_every_figure_is_nan_with_a_reason():
             assert metric.reason in reasons
         assert math.isnan(threshold)
     whole = curve_of(maps, truths)
-    assert whole.aupro(Size.LARGE).reason == "no defect regions" or whole.regions(Size.LARGE)
+    assert whole.aupro(SizeGroup.LARGE).reason == "no defect regions" or whole.regions(
+        SizeGroup.LARGE
+    )
 
 
 def test_maps_with_nan_and_masks_of_another_size_are_refused():

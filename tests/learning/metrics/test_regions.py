@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inspector.core.errors import DataError
-from learning.metrics.regions import Place, Size, measure_regions
+from learning.metrics.regions import Place, SizeGroup, measure_regions
 
 
 def truth_with(*boxes: tuple[int, int, int, int], hw: tuple[int, int] = (100, 200)) -> np.ndarray:
@@ -17,10 +17,10 @@ def truth_with(*boxes: tuple[int, int, int, int], hw: tuple[int, int] = (100, 20
 @pytest.mark.parametrize(
     ("box", "size"),
     [
-        ((90, 40, 109, 41), Size.SMALL),
-        ((90, 40, 110, 41), Size.MEDIUM),
-        ((90, 40, 109, 50), Size.MEDIUM),
-        ((90, 40, 110, 50), Size.LARGE),
+        ((90, 40, 109, 41), SizeGroup.SMALL),
+        ((90, 40, 110, 41), SizeGroup.MEDIUM),
+        ((90, 40, 109, 50), SizeGroup.MEDIUM),
+        ((90, 40, 110, 50), SizeGroup.LARGE),
     ],
 )
 def test_size_goes_by_the_share_of_the_inspected_area(box, size):
@@ -50,7 +50,7 @@ def test_the_band_and_the_share_go_by_what_is_inspected():
     truth = truth_with((98, 40, 110, 50), (150, 40, 160, 41))
     cut, bar = measure_regions(np.zeros((100, 200), np.float32), truth, inside, 0.5)
     assert (cut.box_px, cut.size_px, cut.place) == ((100, 40, 110, 50), 100, Place.BORDER)
-    assert (bar.share, bar.size, bar.place) == (0.001, Size.MEDIUM, Place.CENTRE)
+    assert (bar.share, bar.size, bar.place) == (0.001, SizeGroup.MEDIUM, Place.CENTRE)
 
 
 def test_regions_that_touch_by_a_corner_are_one():
@@ -67,8 +67,8 @@ def test_the_peak_and_the_shown_share_are_those_of_the_region_alone():
     first, second = measure_regions(values, truth, None, 0.5)
     assert first.peak == np.float32(0.9)
     assert first.shown == 0.5
-    assert first.found
-    assert (second.peak, second.shown, second.found) == (0, 0, False)
+    assert first.detected
+    assert (second.peak, second.shown, second.detected) == (0, 0, False)
 
 
 def test_a_region_of_interest_of_another_size_is_refused():

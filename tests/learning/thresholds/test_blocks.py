@@ -92,13 +92,13 @@ def test_a_rate_that_only_the_frames_would_support_is_refused():
 
 
 def test_blocks_keep_a_promise_that_counting_frames_breaks():
-    kept: dict[bool, list[bool]] = {True: [], False: []}
+    promises_held: dict[bool, list[bool]] = {True: [], False: []}
     for seed in range(100):
         scores = autoregressive(600, 0.9, seed)
         promise = max(0.15, least_promise(independent_parts(of(scores)).count))
         rule = Rule(parameters={"promise": promise})
-        for ordered, found in kept.items():
+        for ordered, results in promises_held.items():
             limit = choose_thresholds(of(scores, ordered=ordered), rule).image - 100
-            found.append(norm.sf(limit) <= promise)
-    assert np.mean(kept[True]) > 0.95
-    assert np.mean(kept[False]) < 0.85
+            results.append(norm.sf(limit) <= promise)
+    assert np.mean(promises_held[True]) > 0.95
+    assert np.mean(promises_held[False]) < 0.85

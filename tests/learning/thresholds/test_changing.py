@@ -1,4 +1,4 @@
-"""What an engine file keeps of its normal pictures, and thresholds chosen from it."""
+"""What an engine file stores about its normal pictures, and thresholds chosen from it."""
 
 import dataclasses
 import json
@@ -31,7 +31,7 @@ NEW_FIELDS = ("parameters", "scheme", "alarms", "promise", "block_frames", "bloc
 
 
 def older(spec: EngineSpec) -> EngineSpec:
-    """As a file of the first days gives it."""
+    """The spec as the first version of the program wrote it."""
     raw = json.loads(spec.to_json())
     del raw["left_out"]
     for key in NEW_FIELDS:
@@ -53,13 +53,13 @@ def test_the_record_survives_json_to_the_last_bit():
     values = random.random((3, 200)).astype(np.float32) * np.float32(1e-3)
     left_out = LeftOut(*values, folds=10, ordered=True)
     bank = random.integers(0, 255, (200, 4, 4, 3)).astype(np.uint8)
-    kept = record(left_out, bank)
-    again = read_left_out(type(kept)(**json.loads(json.dumps(dataclasses.asdict(kept)))))
+    stored = record(left_out, bank)
+    again = read_left_out(type(stored)(**json.loads(json.dumps(dataclasses.asdict(stored)))))
     for name in ("scores", "peaks", "levels"):
         assert np.array_equal(getattr(again, name), getattr(left_out, name))
     assert (again.folds, again.scheme, again.ordered) == (10, "k-fold", True)
-    assert len(set(kept.bank)) == 200
-    assert len(json.dumps(dataclasses.asdict(kept))) < 13_000
+    assert len(set(stored.bank)) == 200
+    assert len(json.dumps(dataclasses.asdict(stored))) < 13_000
 
 
 @pytest.mark.parametrize("change", [{"scores": []}, {"levels": [0.1]}])
@@ -80,23 +80,25 @@ def test_a_record_whose_lengths_differ_is_refused(engine_file, change):
         Rule(parameters={"rate": 0.25}),
     ],
 )
-def test_choosing_anew_gives_what_fitting_would_have_chosen(engine_file, tmp_path, rule):
+def test_choosing_again_gives_what_fitting_would_have_chosen(engine_file, tmp_path, rule):
     chosen_at_fitting = fit_parts(tmp_path / "e.onnx", rule=rule).spec
-    kept = read_spec(engine_file).left_out
-    assert kept is not None
-    anew = choose_thresholds(read_left_out(kept), rule, note=chosen_at_fitting.threshold_rule.note)
-    assert anew.image == chosen_at_fitting.image_threshold
-    assert anew.pixel == chosen_at_fitting.pixel_threshold
-    assert anew.display_range == pytest.approx(chosen_at_fitting.display_range)
+    left_out = read_spec(engine_file).left_out
+    assert left_out is not None
+    changed = choose_thresholds(
+        read_left_out(left_out), rule, note=chosen_at_fitting.threshold_rule.note
+    )
+    assert changed.image == chosen_at_fitting.image_threshold
+    assert changed.pixel == chosen_at_fitting.pixel_threshold
+    assert changed.display_range == pytest.approx(chosen_at_fitting.display_range)
     for name in ("rule", "parameters", "false_alarm_rate", "promise", "alarms", "interval"):
-        assert getattr(anew.rule, name) == getattr(chosen_at_fitting.threshold_rule, name)
+        assert getattr(changed.rule, name) == getattr(chosen_at_fitting.threshold_rule, name)
 
 
 def test_the_record_names_the_pictures_that_the_engine_holds(engine_file):
-    kept = read_spec(engine_file).left_out
-    assert kept is not None
-    assert kept.bank == tuple(picture_hash(part(seed)) for seed in range(8))
-    assert picture_hash(part(8)) not in kept.bank
+    left_out = read_spec(engine_file).left_out
+    assert left_out is not None
+    assert left_out.bank == tuple(picture_hash(part(seed)) for seed in range(8))
+    assert picture_hash(part(8)) not in left_out.bank
 
 
 @pytest.mark.parametrize(
@@ -106,26 +108,26 @@ def test_pictures_held_out_are_scored_by_the_shipped_model_and_are_not_in_it(
     tmp_path, held_out, names
 ):
     spec = fit_parts(tmp_path / "e.onnx", scheme=Scheme(held_out=held_out)).spec
-    kept, rule = spec.left_out, spec.threshold_rule
-    assert kept is not None
+    left_out, rule = spec.left_out, spec.threshold_rule
+    assert left_out is not None
     assert (rule.scheme, rule.normals, rule.false_alarm_rate) == ("held-out", 2, 1 / 3)
-    assert spec.parameters["bank_pictures"] == spec.trained_on["count"] == len(kept.bank) == 6
+    assert spec.parameters["bank_pictures"] == spec.trained_on["count"] == len(left_out.bank) == 6
     assert spec.trained_on["held_out"] == 2
-    outside = [seed for seed in range(8) if picture_hash(part(seed)) not in kept.bank]
+    outside = [seed for seed in range(8) if picture_hash(part(seed)) not in left_out.bank]
     assert len(outside) == 2
     assert names is None or [f"{seed}.png" for seed in outside] == names
     _, scores = OnnxEngine(tmp_path / "e.onnx").infer(np.stack([part(seed) for seed in outside]))
-    assert kept.scores == pytest.approx(scores, abs=1e-5)
+    assert left_out.scores == pytest.approx(scores, abs=1e-5)
 
 
-def test_as_many_folds_as_asked_for_are_used(tmp_path):
+def test_the_requested_number_of_folds_is_used(tmp_path):
     spec = fit_parts(tmp_path / "e.onnx", scheme=Scheme(folds=3)).spec
     assert spec.threshold_rule.folds == 3
     assert spec.threshold_rule.scheme == "3-fold"
     assert spec.trained_on["count"] == 8
 
 
-def test_a_suspect_that_is_held_out_is_named_and_dropped_from_the_scores_alone(tmp_path):
+def test_a_suspect_that_is_held_out_is_named_and_dropped_only_from_the_scores(tmp_path):
     normals = parts(30)
     pixels = normals.pixels.copy()
     pixels[5] = 255 - pixels[5]
@@ -167,10 +169,15 @@ def test_a_scheme_that_leaves_nothing_is_refused(tmp_path, scheme, message):
 def test_the_end_of_a_stream_is_held_out_and_pictures_are_drawn():
     names = tuple(map(str, range(20)))
     scheme = Scheme(held_out=0.2)
-    assert list(np.flatnonzero(scheme.held(names, ordered=True, seed=0))) == [16, 17, 18, 19]
-    drawn = scheme.held(names, ordered=False, seed=0)
+    assert list(np.flatnonzero(scheme.mark_held_out(names, ordered=True, seed=0))) == [
+        16,
+        17,
+        18,
+        19,
+    ]
+    drawn = scheme.mark_held_out(names, ordered=False, seed=0)
     assert np.count_nonzero(drawn) == 4
-    assert not np.array_equal(drawn, scheme.held(names, ordered=False, seed=1))
+    assert not np.array_equal(drawn, scheme.mark_held_out(names, ordered=False, seed=1))
 
 
 def test_a_number_of_folds_is_kept_for_streams_too():
@@ -183,25 +190,25 @@ def test_f1_max_cannot_be_fitted_from_normal_pictures_alone(tmp_path):
 
 
 def test_other_rules_take_no_anomalous_pictures(engine_file):
-    kept = read_spec(engine_file).left_out
-    assert kept is not None
-    left_out = read_left_out(kept)
+    stored = read_spec(engine_file).left_out
+    assert stored is not None
+    left_out = read_left_out(stored)
     with pytest.raises(ConfigError, match="conformal takes no anomalous pictures"):
         choose_thresholds(left_out, anomalous=left_out)
 
 
-def test_new_pictures_are_measured_inside_the_region_alone(tmp_path):
+def test_new_pictures_are_measured_only_inside_the_region(tmp_path):
     left = Roi((64, 96), inspect=(((0.0, 0.0), (50.0, 0.0), (50.0, 64.0), (0.0, 64.0)),))
     fit_parts(tmp_path / "e.onnx", roi=left)
     engine = OnnxEngine(tmp_path / "e.onnx")
     pictures = [part(seed) for seed in range(100, 111)]
-    found = score_with_engine(engine, iter(pictures))
+    measured = score_with_engine(engine, iter(pictures))
     maps, scores = engine.infer(np.stack(pictures))
     inside = maps[:, draw_mask(left, (64, 96))]
-    assert found.scores == pytest.approx(scores, abs=1e-6)
-    assert found.peaks == pytest.approx(inside.max(axis=1), abs=1e-6)
-    assert found.levels == pytest.approx(np.median(inside, axis=1), abs=1e-6)
-    assert found.scheme == "new pictures"
+    assert measured.scores == pytest.approx(scores, abs=1e-6)
+    assert measured.peaks == pytest.approx(inside.max(axis=1), abs=1e-6)
+    assert measured.levels == pytest.approx(np.median(inside, axis=1), abs=1e-6)
+    assert measured.scheme == "new pictures"
 
 
 def test_a_threshold_set_by_hand_says_so_and_counts_the_normals_it_fails(engine_file):
@@ -244,5 +251,5 @@ def test_a_file_without_a_record_can_be_set_by_hand(engine_file):
         (ThresholdRule("conformal", 0.3, 2, 2, (0, 0.04), promise=0.8), "1 false alarm per 1 "),
     ],
 )
-def test_a_promise_is_told_as_one_in_so_many_and_never_as_less(rule, sentence):
-    assert any(sentence in said for said in rule.sentences())
+def test_a_promise_is_written_as_one_in_n_and_never_too_small(rule, sentence):
+    assert any(sentence in line for line in rule.sentences())

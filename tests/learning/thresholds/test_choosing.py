@@ -71,7 +71,7 @@ def test_normals_that_are_all_the_same_get_thresholds_above_rounding():
     assert chosen.display_range[0] < chosen.pixel < chosen.display_range[1]
 
 
-def test_a_picture_far_above_the_others_is_doubted_and_ordinary_spread_is_not():
+def test_a_picture_far_above_the_others_is_a_suspect_and_ordinary_spread_is_not():
     random = np.random.default_rng(3)
     ordinary = random.normal(0.1, 0.01, 60)
     assert len(choosing.find_suspects(ordinary)) == 0

@@ -55,8 +55,8 @@ def literal(name: str, scores: np.ndarray, value: float) -> float:
     ],
 )
 def test_a_rule_gives_the_value_of_its_literal_form(name, parameter, value):
-    found = Rule(name, {parameter: value}).of(SCORES)
-    assert found == pytest.approx(literal(name, SCORES, value), rel=1e-12)
+    threshold = Rule(name, {parameter: value}).of(SCORES)
+    assert threshold == pytest.approx(literal(name, SCORES, value), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,13 @@ def test_a_promise_takes_the_lowest_rank_that_keeps_it(count, promise):
 def test_about_95_of_100_fits_keep_their_promise(count, promise):
     random, rule = np.random.default_rng(count), Rule(parameters={"promise": promise})
     # Of uniform scores the share above a threshold is what is left to 1.
-    kept = np.mean([1 - rule.of(random.random(count)) <= promise for _ in range(2000)])
+    share = np.mean([1 - rule.of(random.random(count)) <= promise for _ in range(2000)])
     expected = beta.cdf(
         promise, count + 1 - rank_of_promise(count, promise), rank_of_promise(count, promise)
     )
     noise = 3 * np.sqrt(0.95 * 0.05 / 2000)
-    assert kept >= 0.95 - noise
-    assert kept == pytest.approx(expected, abs=noise)
+    assert share >= 0.95 - noise
+    assert share == pytest.approx(expected, abs=noise)
 
 
 def test_one_rank_lower_breaks_the_promise_in_simulation():

@@ -61,11 +61,11 @@ def around_centre(
     a projection follows. start: g - centre before the ascent, (n, dims)."""
     walk = _Walk(net, true, start, centre)
     for steps in legs(ascent.steps):
-        yield walk.moved(steps, ascent), steps == EVERY
+        yield walk.move(steps, ascent), steps == EVERY
 
 
 class _Walk:
-    """Where g is: g = anchor + scale * start + path W.
+    """Position of g: g = anchor + scale * start + path W.
 
     hidden: W (g - mean of `true`), offset: W (anchor - mean of `true`), start: W start, all
     (n, hidden); the bias of the discriminator has no effect before a batch norm.
@@ -102,7 +102,7 @@ class _Walk:
             self._project(ascent.low)
         return climbed
 
-    def moved(self, steps: int, ascent: Ascent) -> Tensor:
+    def move(self, steps: int, ascent: Ascent) -> Tensor:
         """A leg; returns how far g climbed, (n, dims)."""
         with torch.no_grad():
             return self.leg(steps, ascent) @ self.weight

@@ -1,4 +1,4 @@
-"""Random changes of a texture: three of the nine of GLASS (ECCV 2024), in random order."""
+"""Changes a texture at random: three of the nine changes of GLASS (ECCV 2024), in random order."""
 
 from collections.abc import Callable
 from typing import Final
@@ -13,15 +13,15 @@ PICKS: Final = 3
 WEAKEST: Final = 0.8
 STRONGEST: Final = 1.2
 LARGEST_HUE_SHIFT: Final = 0.2
-"""Of a turn of the colour circle."""
+"""As a share of a full turn of the colour circle."""
 
 LARGEST_TURN_DEG: Final = 45.0
 
 HUES: Final = 180
-"""Of a whole turn in OpenCV's uint8 HSV."""
+"""Hues of a full turn in OpenCV's uint8 HSV."""
 
 
-def augmented(image: Image, rng: np.random.Generator) -> Image:
+def augment_texture(image: Image, rng: np.random.Generator) -> Image:
     """image: (H, W, 3) uint8 RGB -> the same shape."""
     for index in rng.choice(len(CHANGES), PICKS, replace=False):
         image = np.ascontiguousarray(CHANGES[index](image, rng))
@@ -30,17 +30,17 @@ def augmented(image: Image, rng: np.random.Generator) -> Image:
 
 def _contrast(image: Image, rng: np.random.Generator) -> Image:
     middle = round(float(_gray(image).mean()))
-    return _mixed(image, np.float32(middle), rng.uniform(WEAKEST, STRONGEST))
+    return _mix(image, np.float32(middle), rng.uniform(WEAKEST, STRONGEST))
 
 
 def _brightness(image: Image, rng: np.random.Generator) -> Image:
-    return _mixed(image, np.float32(0), rng.uniform(WEAKEST, STRONGEST))
+    return _mix(image, np.float32(0), rng.uniform(WEAKEST, STRONGEST))
 
 
 def _colour(image: Image, rng: np.random.Generator) -> Image:
     """Saturation, then hue."""
     gray = _gray(image)[:, :, None].astype(np.float32)
-    image = _mixed(image, gray, rng.uniform(WEAKEST, STRONGEST))
+    image = _mix(image, gray, rng.uniform(WEAKEST, STRONGEST))
     shift = rng.uniform(-LARGEST_HUE_SHIFT, LARGEST_HUE_SHIFT)
     hsv = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2HSV))
     hsv[:, :, 0] = (hsv[:, :, 0].astype(np.int16) + round(shift * HUES)) % HUES
@@ -65,7 +65,7 @@ def _stretch(image: Image, rng: np.random.Generator) -> Image:
     high = image.max(axis=(0, 1)).astype(np.float32)
     reach = high - low
     factor = np.where(reach > 0, 255 / np.maximum(reach, 1), 1)
-    return _rounded((image.astype(np.float32) - np.where(reach > 0, low, 0)) * factor)
+    return _round((image.astype(np.float32) - np.where(reach > 0, low, 0)) * factor)
 
 
 def _equalise(image: Image, rng: np.random.Generator) -> Image:
@@ -97,10 +97,10 @@ def _gray(image: Image) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _mixed(image: Image, other: npt.NDArray[np.float32] | np.float32, share: float) -> Image:
+def _mix(image: Image, other: npt.NDArray[np.float32] | np.float32, share: float) -> Image:
     """share * image + (1 - share) * other."""
-    return _rounded(np.float32(share) * image + np.float32(1 - share) * other)
+    return _round(np.float32(share) * image + np.float32(1 - share) * other)
 
 
-def _rounded(values: npt.NDArray[np.floating]) -> Image:
+def _round(values: npt.NDArray[np.floating]) -> Image:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)

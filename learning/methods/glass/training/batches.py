@@ -12,7 +12,7 @@ from learning.backbones.features import FeatureExtractor
 from learning.methods.glass.training.las import Synthesis
 
 DEFECTS, NOISE, ORDER = 1, 2, 3
-"""What a generator is for: part of its seed."""
+"""Purposes of generators. The purpose is part of the seed."""
 
 Indices = npt.NDArray[np.int64]
 
@@ -60,9 +60,9 @@ def batches(
     seed: int,
     epoch: int,
 ) -> Iterator[Batch]:
-    """One per step, made in another thread while the one before it is worked on."""
+    """One batch per step. It is made in another thread while the step before it runs."""
 
-    def made(pictures: Indices) -> Batch:
+    def make_batch(pictures: Indices) -> Batch:
         defects = []
         for index in map(int, pictures):
             allowed = None if normals.foregrounds is None else normals.foregrounds[index]
@@ -73,8 +73,8 @@ def batches(
         return Batch(pictures, pixels, cells, tuple(extractor.extract(pixels).values()))
 
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(made, steps[0])
+        coming = pool.submit(make_batch, steps[0])
         for following in steps[1:]:
-            batch, coming = coming.result(), pool.submit(made, following)
+            batch, coming = coming.result(), pool.submit(make_batch, following)
             yield batch
         yield coming.result()

@@ -71,7 +71,7 @@ def load_latest(folder: Path, settings: dict[str, Any]) -> TrainingState:
     content = load(path)
     try:
         training = content[STATE]
-        held, best = training["settings"], training["best"]
+        stored, best = training["settings"], training["best"]
         state = TrainingState(
             epoch=training["epoch"],
             waited=training["waited"],
@@ -81,14 +81,14 @@ def load_latest(folder: Path, settings: dict[str, Any]) -> TrainingState:
             ),
             weights={name: content[name] for name in ("discriminator", "pre_projection")},
             optimisers=training["optimisers"],
-            settings=held,
+            settings=stored,
         )
     except (KeyError, TypeError) as exc:
         raise ConfigError(f"{path} holds networks but no training to resume: {exc}") from exc
     for key, value in settings.items():
-        if held.get(key) != value:
+        if stored.get(key) != value:
             raise ConfigError(
-                f"{path} is of a training with another {key}: {held.get(key)!r}, not {value!r}"
+                f"{path} is of a training with another {key}: {stored.get(key)!r}, not {value!r}"
             )
     return state
 

@@ -1,5 +1,5 @@
-"""Decides whether normal features are around one centre (hypersphere) or on a manifold. It does so
-as GLASS (ECCV 2024) does: by the share of the spectrum of the mean picture that is strong."""
+"""Decides whether normal features are around one centre (hypersphere) or on a manifold. Like GLASS
+(ECCV 2024), it measures how much of the spectrum of the mean picture is strong."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -50,27 +50,27 @@ def judge(pixels: Image) -> Judgement:
     blurred = cv2.blur(gray, (BLUR, BLUR))
     spectrum = np.abs(np.fft.fftshift(np.fft.fft2(blurred.astype(np.float64))))
     strong = 20 * np.log(np.maximum(spectrum, np.finfo(np.float64).tiny)) > STRONG
-    return _judged(strong)
+    return _judge_spectrum(strong)
 
 
 def mean_picture(pixels: Image) -> Image:
     """(SEEN, SEEN, 3) uint8 RGB: the mean of the means of batches of BATCH, pictures squashed to
     a square."""
-    means = []
+    batch_means = []
     for start in range(0, len(pixels), BATCH):
-        batch = [_squashed(picture) for picture in pixels[start : start + BATCH]]
-        means.append(np.mean(batch, axis=0, dtype=np.float64))
-    return np.asarray(np.mean(means, axis=0), np.uint8)
+        batch = [_squash(picture) for picture in pixels[start : start + BATCH]]
+        batch_means.append(np.mean(batch, axis=0, dtype=np.float64))
+    return np.asarray(np.mean(batch_means, axis=0), np.uint8)
 
 
-def _squashed(picture: Image) -> Image:
+def _squash(picture: Image) -> Image:
     if picture.shape[:2] == (SEEN, SEEN):
         return picture
     how = cv2.INTER_AREA if min(picture.shape[:2]) > SEEN else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(picture, (SEEN, SEEN), interpolation=how), np.uint8)
 
 
-def _judged(strong: npt.NDArray[np.bool_]) -> Judgement:
+def _judge_spectrum(strong: npt.NDArray[np.bool_]) -> Judgement:
     rows, columns = np.nonzero(strong)
     points = len(rows)
     if not points:

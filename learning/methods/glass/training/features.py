@@ -72,12 +72,12 @@ class CachedRows:
 
     def take(self, indices: npt.NDArray[np.int64]) -> Tensor:
         """(n, h * w, dims) of the pictures with these indices, in this order."""
-        held = indices < self.cached
-        if held.all():
+        cached = indices < self.cached
+        if cached.all():
             return self._rows[torch.from_numpy(indices)]
         rows = torch.empty(len(indices), *self._rows.shape[1:], device=self._rows.device)
-        rows[torch.from_numpy(held)] = self._rows[torch.from_numpy(indices[held])]
-        rows[torch.from_numpy(~held)] = self._embedder.rows(self._pixels[indices[~held]])
+        rows[torch.from_numpy(cached)] = self._rows[torch.from_numpy(indices[cached])]
+        rows[torch.from_numpy(~cached)] = self._embedder.rows(self._pixels[indices[~cached]])
         return rows
 
     def batches(self, size: int) -> "list[npt.NDArray[np.int64]]":

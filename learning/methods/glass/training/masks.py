@@ -42,16 +42,16 @@ def defect_mask(foreground: Mask, grid_hw: tuple[int, int], rng: np.random.Gener
         raise DataError("a foreground mask is empty: no defect can be drawn on that picture")
     hw = (foreground.shape[0], foreground.shape[1])
     for _ in range(MOST_TRIES):
-        pixels = _combined(hw, rng) & foreground
+        pixels = _combine_two_masks(hw, rng) & foreground
         if pixels.any():
-            return DefectMask(pixels, touched(pixels, grid_hw))
+            return DefectMask(pixels, touched_cells(pixels, grid_hw))
     raise DataError(
         f"a foreground mask of {int(foreground.sum())} pixels was missed by {MOST_TRIES} defect "
         "masks: it is too small"
     )
 
 
-def touched(pixels: Mask, grid_hw: tuple[int, int]) -> Mask:
+def touched_cells(pixels: Mask, grid_hw: tuple[int, int]) -> Mask:
     """(H, W) -> (h, w): maximum over each cell of a grid of any size. Where the grid does not
     divide the picture, cells share the pixels that their borders cut."""
     height, width = pixels.shape
@@ -68,16 +68,16 @@ def _bins(length: int, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
     return index * length // count, -(-(index + 1) * length // count)
 
 
-def _combined(hw: tuple[int, int], rng: np.random.Generator) -> Mask:
-    """Union, intersection or the first alone of two masks."""
-    first, second = _one(hw, rng), _one(hw, rng)
+def _combine_two_masks(hw: tuple[int, int], rng: np.random.Generator) -> Mask:
+    """Union or intersection of two masks, or only the first."""
+    first, second = _threshold_noise(hw, rng), _threshold_noise(hw, rng)
     choice = rng.integers(3)
     if choice == 0:
         return first | second
     return first & second if choice == 1 else first
 
 
-def _one(hw: tuple[int, int], rng: np.random.Generator) -> Mask:
+def _threshold_noise(hw: tuple[int, int], rng: np.random.Generator) -> Mask:
     rows, columns = 2 ** rng.integers(EXPONENTS, size=2)
     field = noise(hw, (int(rows), int(columns)), rng)
     turn = rng.uniform(-LARGEST_TURN_DEG, LARGEST_TURN_DEG)

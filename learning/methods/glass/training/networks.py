@@ -89,8 +89,8 @@ class GlassNetworks:
     def weights(self) -> dict[str, dict[str, Tensor]]:
         """Copies on the CPU, under the two names of a published checkpoint."""
         return {
-            "discriminator": _copied(self.discriminator),
-            "pre_projection": _copied(self.projection),
+            "discriminator": _copy_to_cpu(self.discriminator),
+            "pre_projection": _copy_to_cpu(self.projection),
         }
 
     def optimisers(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class GlassNetworks:
             self.discriminator_optimiser.load_state_dict(optimisers["discriminator"])
 
 
-def _copied(module: nn.Module) -> dict[str, Tensor]:
+def _copy_to_cpu(module: nn.Module) -> dict[str, Tensor]:
     return {key: value.detach().cpu().clone() for key, value in module.state_dict().items()}
 
 

@@ -15,16 +15,16 @@ PUBLISHED: Final = "wide_resnet50_2"
 
 PATCH_NORM: Final = 1.0
 """Root mean square length that the patch vectors of other backbones are scaled to: as long as the
-largest published radius. With EfficientNet-Lite0, whose own length is 42, radii of 0.5 to 1 would
-be small compared with the variation among normal pictures, and training learns nearly nothing."""
+largest published radius. With EfficientNet-Lite0, whose length is 42, radii of 0.5 to 1 would be
+small compared with the variation among normal pictures, and training learns nearly nothing."""
 
 PUBLISHED_RATE: Final = 1e-4
 FASTER_RATE: Final = 5e-4
-"""Of other backbones, for short schedules; at 1e-3 the maps of one validation differ much from
-those of the next."""
+"""Learning rate for other backbones and short trainings. At 1e-3 the maps differ much from one
+validation to the next."""
 
 MOST_SIZE: Final = 8192
-"""Of a patch vector or the discriminator: its square is the size of a weight."""
+"""Most values of a patch vector or of the discriminator's layer. A weight has the square of it."""
 
 MOST_THREADS: Final = 256
 
@@ -44,15 +44,17 @@ class GlassOptions:
 
     epochs: int = field(
         default=640,
-        metadata=option("each ends once more than --limit pictures were seen", integer),
+        metadata=option("epochs; each ends once more than --limit pictures were seen", integer),
     )
     batch: int = field(default=8, metadata=option("pictures per step", integer))
-    limit: int = field(default=392, metadata=option("pictures per epoch", integer))
-    steps: int = field(default=20, metadata=option("of the gradient ascent", integer))
+    limit: int = field(default=392, metadata=option("pictures per epoch, see --epochs", integer))
+    steps: int = field(default=20, metadata=option("steps of the gradient ascent", integer))
     noise: float = field(
         default=0.015, metadata=option("standard deviation of the noise on features", number)
     )
-    step_size: float = field(default=0.001, metadata=option("of the gradient ascent", number))
+    step_size: float = field(
+        default=0.001, metadata=option("length of each of these steps", number)
+    )
     radius: float = field(
         default=0.75,
         metadata=option("quantile of distances to the centre, for a hypersphere", number),
@@ -67,24 +69,26 @@ class GlassOptions:
         default=True, metadata=switch("train without the gradient ascent", flag="no-mining")
     )
     distribution: str = field(
-        default="auto", metadata=option("of the normal features", str, choices=CHOICES)
+        default="auto", metadata=option("shape of the normal features", str, choices=CHOICES)
     )
     beta_mean: float = 0.5
     beta_std: float = 0.1
     learning_rate: float | None = field(
         default=None,
         metadata=option(
-            f"default: {PUBLISHED_RATE} for {PUBLISHED}, else {FASTER_RATE}",
+            f"learning rate; default: {PUBLISHED_RATE} for {PUBLISHED}, else {FASTER_RATE}",
             number,
         ),
     )
     dims: int | None = field(
         default=None,
-        metadata=option("of a patch vector; default: channels of the layers together", integer),
+        metadata=option(
+            "values of a patch vector; default: channels of the layers together", integer
+        ),
     )
     hidden: int | None = field(
         default=None,
-        metadata=option("of the discriminator; default: two thirds of --dims", integer),
+        metadata=option("values inside the discriminator; default: two thirds of --dims", integer),
     )
     patch_norm: float | None = field(
         default=None,
@@ -93,7 +97,7 @@ class GlassOptions:
     every: int = field(
         default=10,
         metadata=option(
-            "from one validation to the next", integer, flag="eval-every", metavar="EPOCHS"
+            "epochs from one validation to the next", integer, flag="eval-every", metavar="EPOCHS"
         ),
     )
     patience: int = field(
@@ -102,17 +106,19 @@ class GlassOptions:
             "stop after N validations without improvement; 0: never", integer, metavar="N"
         ),
     )
-    seed: int = field(default=0, metadata=option("of all random choices", whole_number))
+    seed: int = field(default=0, metadata=option("seed of all random choices", whole_number))
     device: str = field(
         default="cpu",
-        metadata=option("for features and training: cpu or cuda", str),
+        metadata=option("device for features and training: cpu or cuda", str),
     )
     amp: bool = field(default=False, metadata=switch("train in bfloat16 where that is safe"))
-    threads: int = field(default=0, metadata=option("0: the libraries choose", integer))
+    threads: int = field(
+        default=0, metadata=option("number of threads; 0: the libraries choose", integer)
+    )
     cache_bytes: int = field(
         default=4_000_000_000,
         metadata=option(
-            "of features kept in memory, in GB (default: 4)",
+            "size of the features that stay in memory, in GB (default: 4)",
             gigabytes,
             flag="cache-gb",
             metavar="GB",

@@ -1,4 +1,4 @@
-"""Generated textures, for training without a folder of textures."""
+"""Generates textures for a training without a folder of textures."""
 
 from collections.abc import Callable
 from typing import Final
@@ -19,12 +19,12 @@ def texture(kind: int, hw: tuple[int, int], rng: np.random.Generator) -> Image:
     pattern = PATTERNS[kind % len(PATTERNS)](hw, rng)
     low, high = float(pattern.min()), float(pattern.max())
     levels = (pattern - low) / max(high - low, 1e-6)
-    coloured = _painted(levels.astype(np.float32), rng)
+    coloured = _paint(levels.astype(np.float32), rng)
     grain = rng.normal(0, rng.uniform(0, FINEST), (*hw, 1))
     return np.clip(np.rint(255 * (coloured + grain)), 0, 255).astype(np.uint8)
 
 
-def _painted(levels: Field, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def _paint(levels: Field, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """(H, W) in [0, 1] -> (H, W, 3) in [0, 1] by a palette of two to five colours, which blend
     into each other or form flat steps."""
     count = int(rng.integers(2, 6))

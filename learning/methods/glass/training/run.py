@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from inspector.core.arrays import Image, Mask
-from learning.graph.pixels import blanked
+from learning.graph.pixels import blank_outside
 from learning.methods.feature_source import BackboneSource
 from learning.methods.glass.method import trained_glass
 from learning.methods.glass.train import GlassTraining
@@ -66,7 +66,8 @@ class GlassRun(PreparedTraining):
         }
 
     def _facts(self, trained: Trained) -> dict[str, Any]:
-        """For the spec. Every figure is beside the origin of the pictures it was computed on."""
+        """Facts for the spec. Each figure has beside it the origin of the pictures that it was
+        computed on."""
         trainer, extractor = self._trainer, self._trainer.extractor
         options = dataclasses.asdict(trainer.options)
         options |= trainer.options.resumable(extractor.info, extractor.layers)
@@ -95,16 +96,16 @@ class GlassRun(PreparedTraining):
 def prepare(options: GlassTraining, job: TrainingJob) -> GlassRun:
     """Raises DataError for foregrounds that cannot be used, EngineError for a missing device."""
     assert isinstance(job.source, BackboneSource)
-    normals, held = job.data.normals, job.data.held
+    normals, held_out = job.data.normals, job.data.held_out
     pixels, allowed = _restrict(normals.pixels, options.read_foregrounds(normals), job.inside)
     labelled = job.data.tests
     if labelled is None:
-        allowed_on_held = None if allowed is None else allowed[held]
-        labelled = synthetic(pixels[held], allowed_on_held, options.synthesis, options.seed)
+        allowed_on_held_out = None if allowed is None else allowed[held_out]
+        labelled = synthetic(pixels[held_out], allowed_on_held_out, options.synthesis, options.seed)
     else:
         labelled = _blank(labelled, job.inside)
     training = TrainingSet(
-        pixels[~held], None if allowed is None else allowed[~held], options.synthesis
+        pixels[~held_out], None if allowed is None else allowed[~held_out], options.synthesis
     )
     trainer = GlassTrainer(
         options.network_options, job.source, training, labelled, job.checkpoints, job.watch
@@ -119,8 +120,8 @@ def _restrict(
     if inside is None:
         return pixels, foregrounds
     allowed = inside if foregrounds is None else foregrounds & inside
-    return blanked(pixels, inside), np.broadcast_to(allowed, pixels.shape[:3])
+    return blank_outside(pixels, inside), np.broadcast_to(allowed, pixels.shape[:3])
 
 
 def _blank(labelled: Labelled, inside: Mask | None) -> Labelled:
-    return dataclasses.replace(labelled, pixels=blanked(labelled.pixels, inside))
+    return dataclasses.replace(labelled, pixels=blank_outside(labelled.pixels, inside))

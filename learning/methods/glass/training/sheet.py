@@ -31,9 +31,9 @@ def write_sheet(
         index = number * len(pixels) // SHOWN
         rng = np.random.default_rng([seed, number])
         allowed = None if foregrounds is None else foregrounds[index]
-        made = synthesis.defect(pixels[index], allowed, hw, rng)
-        plain.append(made.pixels)
-        outlined.append(_outlined(made.pixels, made.mask.pixels))
+        synthetic = synthesis.defect(pixels[index], allowed, hw, rng)
+        plain.append(synthetic.pixels)
+        outlined.append(_outline(synthetic.pixels, synthetic.mask.pixels))
     columns = max(1, min(SHOWN, WIDEST // hw[1]))
     rows = []
     for start in range(0, SHOWN - SHOWN % columns, columns):
@@ -42,7 +42,7 @@ def write_sheet(
     _write_picture(folder / SHEET, np.concatenate(rows))
 
 
-def _outlined(pixels: Image, mask: Mask) -> Image:
+def _outline(pixels: Image, mask: Mask) -> Image:
     copy = pixels.copy()
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(copy, contours, -1, (0, 255, 0), 1)

@@ -85,7 +85,7 @@ def losses(networks: GlassNetworks, rows: PatchRows, settings: StepSettings) -> 
     radius = None
     if rows.centre is not None:
         radius = _radius(true, defective, rows, settings.radius)
-        defective = _pushed_out(defective, rows.centre, rows.defects > 0, radius)
+        defective = _push_out(defective, rows.centre, rows.defects > 0, radius)
     gaussian = _gaussian(net, true, rows, radius, settings)
     scores = net(torch.cat([true, gaussian]))
     of_true, of_gauss = scores[: len(true)], scores[len(true) :]
@@ -118,7 +118,7 @@ def _radius(true: Tensor, defective: Tensor, rows: PatchRows, quantile: float) -
         return float(torch.quantile(away, quantile))
 
 
-def _pushed_out(features: Tensor, centre: Tensor, defects: Tensor, radius: float) -> Tensor:
+def _push_out(features: Tensor, centre: Tensor, defects: Tensor, radius: float) -> Tensor:
     """Moves patches with a defect to a distance of 2 to 4 radii from the centre."""
     away = features - centre
     length = away.norm(dim=1, keepdim=True)
@@ -167,5 +167,5 @@ def _focal(scores: Tensor, defects: Tensor) -> Tensor:
     """Focal loss (Lin et al., 2017), with the labels kept off 0 and 1."""
     label = defects.clamp(FOCAL_SMOOTH, 1 - FOCAL_SMOOTH)
     other = (1 - defects).clamp(FOCAL_SMOOTH, 1 - FOCAL_SMOOTH)
-    right = other * (1 - scores) + label * scores + FOCAL_SMOOTH
-    return -((1 - right) ** FOCAL_GAMMA * right.log()).mean()
+    probability = other * (1 - scores) + label * scores + FOCAL_SMOOTH
+    return -((1 - probability) ** FOCAL_GAMMA * probability.log()).mean()

@@ -12,7 +12,7 @@ from inspector.core.errors import DataError
 from inspector.core.picture_files import PICTURE_SUFFIXES, pictures_below
 from learning.datasets.pictures import read_picture
 from learning.methods.glass.training import procedural
-from learning.methods.glass.training.augment import augmented
+from learning.methods.glass.training.augment import augment_texture
 
 BANK: Final = 256
 """Textures in the built-in bank: 32 of each kind."""
@@ -31,15 +31,15 @@ class Textures(Protocol):
 
 
 def draw(textures: Textures, hw: tuple[int, int], rng: np.random.Generator) -> Image:
-    """(H, W, 3) uint8 RGB: one of the textures, with three changes, its middle."""
-    changed = augmented(textures.picture(int(rng.integers(len(textures))), hw), rng)
+    """(H, W, 3) uint8 RGB: the middle of one of the textures, after three changes."""
+    changed = augment_texture(textures.picture(int(rng.integers(len(textures))), hw), rng)
     top, left = (changed.shape[0] - hw[0]) // 2, (changed.shape[1] - hw[1]) // 2
     return changed[top : top + hw[0], left : left + hw[1]]
 
 
 class FolderTextures:
-    """All pictures below a folder, such as the Describable Textures Dataset. Raises DataError for
-    a folder that is missing or holds none; one that cannot be read is skipped."""
+    """All pictures below a folder, such as the Describable Textures Dataset. Raises DataError for a
+    folder that is missing or holds no picture. A picture that cannot be read is skipped."""
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():

@@ -44,8 +44,8 @@ from learning.training_data import Labelled
 @dataclass(frozen=True, slots=True)
 class Trained:
     """best_epoch: from 1, of the networks that are kept. origin: what they were chosen on. epochs:
-    trained in all. learning_rate: of the projection. scale: what the patch vectors were multiplied
-    by, as save_best puts it into the networks."""
+    trained in all. learning_rate: of the projection. scale: factor of the patch vectors, which
+    save_best multiplies into the networks."""
 
     best_epoch: int
     quality: Quality
@@ -104,12 +104,12 @@ class GlassTrainer:
         self.validation_rows = CachedRows(self.embedder, self.labelled.pixels, options.cache_bytes)
 
     def run(self, *, resume: bool = False) -> Trained:
-        """Trains to the last epoch, with `resume` from the folder's latest checkpoint on.
+        """Trains to the last epoch. resume: begin after the latest checkpoint in the folder.
 
         Raises ConfigError if the folder holds a training and `resume` is False, or if it holds
         one with other settings; DataError if the loss is no longer finite.
         """
-        done = self._restored() if resume else self._begun()
+        done = self._restore() if resume else self._begin()
         while done < self.options.epochs and not 0 < self.options.patience <= self.waited:
             done += 1
             figures = self._epoch(done)
@@ -122,7 +122,7 @@ class GlassTrainer:
                 f"the training in {self.folder} ended without a validation: raise epochs above "
                 f"{done} or lower every"
             )
-        return self._trained(self.best, done)
+        return self._describe_result(self.best, done)
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """Mean figures of its steps."""
@@ -212,13 +212,13 @@ class GlassTrainer:
             "origin": self.labelled.origin,
         }
 
-    def _begun(self) -> int:
+    def _begin(self) -> int:
         path = self.folder / checkpoint.LATEST
         if path.exists():
             raise ConfigError(f"{path} is of an earlier training: resume it or use another folder")
         return 0
 
-    def _restored(self) -> int:
+    def _restore(self) -> int:
         """The number of the last whole epoch."""
         state = checkpoint.load_latest(self.folder, self._settings())
         self.networks.load(state.weights, state.optimisers)
@@ -240,7 +240,7 @@ class GlassTrainer:
         )
         checkpoint.save_latest(self.folder, state)
 
-    def _trained(self, best: Best, epochs: int) -> Trained:
+    def _describe_result(self, best: Best, epochs: int) -> Trained:
         return Trained(
             best_epoch=best.epoch,
             quality=best.quality,

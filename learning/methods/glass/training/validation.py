@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.arrays import Image, Mask
-from learning.graph.maps import Canvas, anomaly_map_numpy
+from learning.graph.maps import MapCanvas, anomaly_map_numpy
 from learning.methods.glass.training.las import Synthesis
 from learning.metrics.image import auroc
 from learning.training_data import Labelled
@@ -48,9 +48,9 @@ def synthetic(
         for index, picture in enumerate(normals):
             rng = np.random.default_rng([seed, turn, index])
             allowed = None if foregrounds is None else foregrounds[index]
-            made = synthesis.defect(picture, allowed, hw, rng)
-            pixels.append(made.pixels[None])
-            masks.append(made.mask.pixels[None])
+            sample = synthesis.defect(picture, allowed, hw, rng)
+            pixels.append(sample.pixels[None])
+            masks.append(sample.mask.pixels[None])
     defective = np.arange(len(normals) * (1 + PER_NORMAL)) >= len(normals)
     return Labelled(np.concatenate(pixels), defective, np.concatenate(masks), SYNTHETIC)
 
@@ -62,7 +62,7 @@ def quality(scores: npt.NDArray[np.float32], labelled: Labelled) -> Quality:
     if labelled.masks is None:
         return Quality(image, None)
     hw = (labelled.pixels.shape[1], labelled.pixels.shape[2])
-    maps = anomaly_map_numpy({"scores": scores}, Canvas(hw, SIGMA))[:, ::STRIDE, ::STRIDE]
+    maps = anomaly_map_numpy({"scores": scores}, MapCanvas(hw, SIGMA))[:, ::STRIDE, ::STRIDE]
     truth = labelled.masks[:, ::STRIDE, ::STRIDE]
     pixel = auroc(maps, truth)
     return Quality(image, pixel.value if pixel.defined else None)

@@ -17,9 +17,9 @@ from learning.backbones.features import FeatureExtractor
 from learning.backbones.zoo import DEFAULT, describe, resolve
 from learning.finishing import make_engine
 from learning.graph.assemble import build_graph
-from learning.graph.maps import Canvas
-from learning.graph.pixels import blanked
-from learning.job import EngineOptions
+from learning.graph.maps import MapCanvas
+from learning.graph.pixels import blank_outside
+from learning.job import MakeOptions
 from learning.methods.feature_source import SourceRequest
 from learning.methods.glass.method import Glass, trained_glass
 from learning.methods.registry import fitted_methods, make_method, trained_methods
@@ -37,8 +37,8 @@ def pictures(count=7):
     return np.stack([part(seed, spot=seed % 2 == 0) for seed in range(count)])
 
 
-def engine_of(made, out, **wanted):
-    request = EngineOptions("glass", Glass(), resolve(DEFAULT), threads=1, **wanted)
+def engine_of(made, out, **options):
+    request = MakeOptions("glass", Glass(), resolve(DEFAULT), threads=1, **options)
     return make_engine(made, parts(8), request, out, lambda *_: None)
 
 
@@ -46,9 +46,9 @@ def engine_of(made, out, **wanted):
 @pytest.mark.parametrize("region", [None, LEFT])
 def test_the_folded_model_equals_the_literal_networks(extractor, dims, hidden, region):
     inside = None if region is None else draw_mask(region, HW)
-    canvas = Canvas(HW, 4.0, 0.0, inside)
+    canvas = MapCanvas(HW, 4.0, 0.0, inside)
     made = model(dims, hidden, HW)
-    features = extractor.extract(blanked(pictures(), inside))
+    features = extractor.extract(blank_outside(pictures(), inside))
     maps, scores = Glass().measure(made, Glass().embed(features), canvas)
     wanted_maps, wanted_scores = Glass().reference(made, features, canvas)
     assert np.abs(maps - wanted_maps).max() < 1e-5
@@ -65,37 +65,37 @@ def test_the_engine_equals_the_literal_networks_at_any_batch(tmp_path, extractor
     engine = OnnxEngine(tmp_path / "e.onnx", threads=1)
     pixels = pictures(count)
     maps, scores = engine.infer(pixels)
-    canvas = Canvas(HW, 4.0, 0.0, inside)
+    canvas = MapCanvas(HW, 4.0, 0.0, inside)
     wanted_maps, wanted_scores = Glass().reference(
-        made, extractor.extract(blanked(pixels, inside)), canvas
+        made, extractor.extract(blank_outside(pixels, inside)), canvas
     )
     assert np.abs(maps - wanted_maps).max() < 1e-5
     assert np.abs(scores - wanted_scores).max() < 1e-5
     assert fitted.spec.parity["map_max_abs"] < 1e-5
 
 
-def test_the_head_is_as_many_nodes_as_it_says():
+def test_the_head_has_few_nodes():
     made = model(152, 101, HW)
     with Glass().open_source(SourceRequest(resolve(DEFAULT), HW)) as source:
         graph, _ = build_graph(
             source.graph,
-            lambda features: Glass().head(made, features, Canvas(HW, 4.0, 0.0)),
+            lambda features: Glass().head(made, features, MapCanvas(HW, 4.0, 0.0)),
             opset=source.opset,
             input_hw=HW,
             map_hw=HW,
         )
     backbone = onnx.load(resolve(DEFAULT))
     pixels = ("Transpose", "Cast", "Mul")
-    own = [n.op_type for n in graph.graph.node if n.op_type not in ("Constant", "Identity")]
+    operators = [n.op_type for n in graph.graph.node if n.op_type not in ("Constant", "Identity")]
     trunk = [n.op_type for n in backbone.graph.node if n.op_type not in ("Constant", "Identity")]
-    assert len(own) - len(trunk) - len(pixels) <= 14
-    assert {"Resize", "Pad", "TopK"}.isdisjoint(own[len(trunk) :])
+    assert len(operators) - len(trunk) - len(pixels) <= 14
+    assert {"Resize", "Pad", "TopK"}.isdisjoint(operators[len(trunk) :])
 
 
 def test_the_score_is_the_largest_raw_one_and_not_that_of_the_smoothed_map(extractor):
     made = model(48, 32, HW)
     features = extractor.extract(pictures())
-    maps, scores = Glass().measure(made, features, Canvas(HW, 4.0, 0.0))
+    maps, scores = Glass().measure(made, features, MapCanvas(HW, 4.0, 0.0))
     grid = made.folded.scores(features)
     assert np.array_equal(scores, grid.max(axis=(1, 2)))
     assert (scores > maps.max(axis=(1, 2))).all()
@@ -106,7 +106,7 @@ def test_a_cell_outside_the_region_never_wins(extractor):
     features = extractor.extract(pictures())
     inside = draw_mask(LEFT, HW)
     grid = made.folded.scores(features)
-    _, scores = Glass().measure(made, features, Canvas(HW, 4.0, 0.0, inside))
+    _, scores = Glass().measure(made, features, MapCanvas(HW, 4.0, 0.0, inside))
     assert np.array_equal(scores, grid[:, :, :6].max(axis=(1, 2)))
     assert (grid.max(axis=(1, 2)) > scores).any()
 
@@ -188,6 +188,6 @@ def test_a_bright_picture_is_judged_like_any_other(extractor):
     made = model(48, 32, HW)
     white = np.full((1, *HW, 3), 255, np.uint8)
     cv2.circle(white[0], (20, 20), 4, (0, 0, 0), -1)
-    maps, scores = Glass().measure(made, extractor.extract(white), Canvas(HW, 4.0, 0.0))
+    maps, scores = Glass().measure(made, extractor.extract(white), MapCanvas(HW, 4.0, 0.0))
     assert np.isfinite(maps).all()
     assert np.isfinite(scores).all()

@@ -1,4 +1,4 @@
-"""What a training keeps, goes on from after a stop, and becomes an engine."""
+"""Checkpoints of a training: their content, resuming from them, and engines made of them."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ def same(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 
 
-def test_going_on_after_two_epochs_ends_with_the_weights_of_four(extractor, tmp_path):
+def test_resuming_after_two_epochs_ends_with_the_weights_of_four(extractor, tmp_path):
     straight = trainer(extractor, tmp_path / "a")
     whole = straight.run()
     trainer(extractor, tmp_path / "b", epochs=2).run()
@@ -52,7 +52,8 @@ def test_going_on_after_two_epochs_ends_with_the_weights_of_four(extractor, tmp_
     assert same(tensors(straight.networks), tensors(resumed.networks))
     assert finished.best_epoch == whole.best_epoch
     best = [
-        best_model(extractor, tmp_path / name, one) for name, one in (("a", whole), ("b", finished))
+        best_model(extractor, tmp_path / name, result)
+        for name, result in (("a", whole), ("b", finished))
     ]
     assert np.array_equal(best[0].weights[0], best[1].weights[0])
 
@@ -73,7 +74,7 @@ with FeatureExtractor(resolve(DEFAULT), layers=None, threads=1) as opened:
 """
 
 
-def test_a_training_that_was_killed_goes_on_to_the_same_result(extractor, tmp_path):
+def test_a_training_that_was_killed_resumes_to_the_same_result(extractor, tmp_path):
     code = KILLED.format(
         here=str(Path(__file__).parents[3] / "support"), folder=str(tmp_path / "killed")
     )
@@ -89,19 +90,19 @@ def test_a_training_that_was_killed_goes_on_to_the_same_result(extractor, tmp_pa
     assert same(tensors(straight.networks), tensors(resumed.networks))
 
 
-def test_going_on_restores_the_best_networks_of_the_latest_checkpoint(extractor, tmp_path):
+def test_resuming_restores_the_best_networks_of_the_latest_checkpoint(extractor, tmp_path):
     best = trainer(extractor, tmp_path, epochs=1).run()
-    (kept,) = tmp_path.glob("ckpt_best_*.pth")
-    content = torch.load(kept, weights_only=True)
-    kept.rename(tmp_path / "ckpt_best_9.pth")
+    (checkpoint,) = tmp_path.glob("ckpt_best_*.pth")
+    content = torch.load(checkpoint, weights_only=True)
+    checkpoint.rename(tmp_path / "ckpt_best_9.pth")
     assert trainer(extractor, tmp_path, epochs=1).run(resume=True).best_epoch == best.best_epoch
-    assert [path.name for path in tmp_path.glob("ckpt_best_*.pth")] == [kept.name]
-    again = torch.load(kept, weights_only=True)
+    assert [path.name for path in tmp_path.glob("ckpt_best_*.pth")] == [checkpoint.name]
+    again = torch.load(checkpoint, weights_only=True)
     for network, tensors in content.items():
         assert all(torch.equal(value, again[network][key]) for key, value in tensors.items())
 
 
-def test_a_folder_with_a_training_is_gone_on_with_only_on_request(extractor, tmp_path):
+def test_a_training_in_the_folder_is_resumed_only_on_request(extractor, tmp_path):
     trainer(extractor, tmp_path, epochs=1).run()
     with pytest.raises(ConfigError, match=r"ckpt\.pth is of an earlier training"):
         trainer(extractor, tmp_path).run()
@@ -145,16 +146,16 @@ def test_the_folded_model_scores_as_the_networks_do(extractor, tmp_path, dims):
     trained = made.run()
     assert trained.scale != 1, "the kept networks must hold the scale of the training"
     model = best_model(extractor, tmp_path, trained)
-    found = model.scores(extractor.extract(made.labelled.pixels))
-    assert np.abs(found - made.scores()).max() < 1e-5
-    assert found.std() > 0.001
+    scores = model.scores(extractor.extract(made.labelled.pixels))
+    assert np.abs(scores - made.scores()).max() < 1e-5
+    assert scores.std() > 0.001
 
 
 def test_a_checkpoint_of_other_sizes_is_not_folded():
     networks = GlassNetworks(16, 8)
     state = {
-        name: {key: value.numpy() for key, value in one.items()}
-        for name, one in networks.weights().items()
+        name: {key: value.numpy() for key, value in tensors.items()}
+        for name, tensors in networks.weights().items()
     }
     with pytest.raises(ConfigError, match="patch vectors of 12 values"):
         fold(state, ("a",), PatchEmbedding.pooled((4,), 12, 12))

@@ -1,11 +1,11 @@
-"""The judgement of manifold or hypersphere."""
+"""The decision between manifold and hypersphere."""
 
 import numpy as np
 import pytest
 
 from inspector.core.errors import ConfigError
 from learning.methods.glass.training.distribution import (
-    _judged,
+    _judge_spectrum,
     is_hypersphere,
     judge,
     mean_picture,
@@ -24,14 +24,14 @@ def ringed():
 
 
 def test_pictures_of_one_level_are_a_manifold():
-    found = judge(pictures(120))
-    assert not found.hypersphere
-    assert found.points == 1
-    assert found.radius == 0
+    judgement = judge(pictures(120))
+    assert not judgement.hypersphere
+    assert judgement.points == 1
+    assert judgement.radius == 0
 
 
-def test_the_judgement_is_the_one_of_its_formulas():
-    """Written out again, on the spectrum of the same mean picture."""
+def test_the_judgement_follows_the_formulas():
+    """Computes the formulas again, on the spectrum of the same mean picture."""
     import cv2
 
     data = ringed()
@@ -42,20 +42,20 @@ def test_the_judgement_is_the_one_of_its_formulas():
     points = np.argwhere(strong)
     away = np.abs(points - 144)
     sides = np.maximum(away.max(axis=0), 1)
-    found = judge(data)
-    assert abs(found.points - len(points)) <= 2
-    assert found.radius == pytest.approx(np.hypot(*away.T).max(), abs=1)
-    assert found.l1_density == pytest.approx(len(points) / (4 * sides[0] * sides[1]), rel=0.1)
+    judgement = judge(data)
+    assert abs(judgement.points - len(points)) <= 2
+    assert judgement.radius == pytest.approx(np.hypot(*away.T).max(), abs=1)
+    assert judgement.l1_density == pytest.approx(len(points) / (4 * sides[0] * sides[1]), rel=0.1)
 
 
 def test_many_strong_points_near_the_centre_are_a_hypersphere_and_a_thin_cross_is_not():
     y, x = np.mgrid[-144:145, -144:145]
     disc = np.hypot(y, x) <= 20
-    assert _judged(disc).hypersphere
-    assert _judged(disc).l2_density == pytest.approx(1, abs=0.01)
+    assert _judge_spectrum(disc).hypersphere
+    assert _judge_spectrum(disc).l2_density == pytest.approx(1, abs=0.01)
     cross = ((y == 0) | (x == 0)) & (np.hypot(y, x) <= 40)
-    assert not _judged(cross).hypersphere
-    assert not _judged(np.hypot(y, x) <= 12).hypersphere
+    assert not _judge_spectrum(cross).hypersphere
+    assert not _judge_spectrum(np.hypot(y, x) <= 12).hypersphere
 
 
 def test_the_mean_weighs_every_batch_of_eight_alike():

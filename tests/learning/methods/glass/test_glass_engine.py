@@ -14,7 +14,7 @@ from engines.spec import ResizeRule  # noqa: E402
 from learning.backbones.features import FeatureExtractor  # noqa: E402
 from learning.backbones.zoo import DEFAULT, resolve  # noqa: E402
 from learning.finishing import make_engine  # noqa: E402
-from learning.job import EngineOptions  # noqa: E402
+from learning.job import MakeOptions  # noqa: E402
 from learning.methods.glass.method import Glass, trained_glass  # noqa: E402
 from learning.methods.glass.training.networks import GlassNetworks  # noqa: E402
 from learning.normals import Normals  # noqa: E402
@@ -51,8 +51,8 @@ def engine(networks, tmp_path_factory):
     names = tuple(f"{index}.png" for index in range(8))
     normals = Normals("noise", pictures(8), names, HW, ResizeRule(HW), ordered=False)
     out = tmp_path_factory.mktemp("engine") / "e.onnx"
-    wanted = EngineOptions("noise", method, backbone, threads=1)
-    make_engine(model, normals, wanted, out, lambda *_: None)
+    options = MakeOptions("noise", method, backbone, threads=1)
+    make_engine(model, normals, options, out, lambda *_: None)
     return OnnxEngine(out, threads=1)
 
 
@@ -69,8 +69,8 @@ def test_it_equals_the_torch_modules_and_scipys_filter(networks, engine, count):
     rows = literal_glass.embed(features, DIMS, DIMS)
     grids = networks.scores(rows).reshape(count, 1, *features[0].shape[2:])
     large = functional.interpolate(grids, HW, mode="bilinear", align_corners=False)[:, 0]
-    wanted = np.stack([gaussian_filter(one, 4.0) for one in large.numpy()])
+    expected = np.stack([gaussian_filter(grid, 4.0) for grid in large.numpy()])
     maps, scores = engine.infer(pixels)
     assert np.abs(scores - grids.amax(dim=(1, 2, 3)).numpy()).max() < 1e-5
-    assert np.abs(maps - wanted).max() < 1e-5
-    assert wanted.std() > 0.01
+    assert np.abs(maps - expected).max() < 1e-5
+    assert expected.std() > 0.01

@@ -6,7 +6,7 @@ import pytest
 
 from engines.spec import ResizeRule
 from inspector.core.errors import DataError
-from learning.methods.glass.training.masks import defect_mask, read_foregrounds, touched
+from learning.methods.glass.training.masks import defect_mask, read_foregrounds, touched_cells
 from learning.methods.glass.training.perlin import noise
 
 
@@ -47,7 +47,7 @@ def test_noise_equals_the_sum_of_the_four_corners_written_out():
                 for a in (0, 1)
             ]
             fade = [6 * s**5 - 15 * s**4 + 10 * s**3 for s in (v, u)]
-            sides = [one + fade[1] * (two - one) for one, two in dots]
+            sides = [first + fade[1] * (second - first) for first, second in dots]
             expected[y, x] = np.sqrt(2) * (sides[0] + fade[0] * (sides[1] - sides[0]))
     np.testing.assert_allclose(noise(hw, cells, rng(5)), expected, atol=1e-6)
 
@@ -55,14 +55,14 @@ def test_noise_equals_the_sum_of_the_four_corners_written_out():
 @pytest.mark.parametrize(("hw", "grid"), [((64, 96), (8, 12)), ((50, 67), (7, 9))])
 def test_a_cell_is_touched_where_any_pixel_of_its_bin_is(hw, grid):
     pixels = rng().random(hw) < 0.01
-    found = touched(pixels, grid)
-    assert found.any()
-    assert not found.all()
+    cells = touched_cells(pixels, grid)
+    assert cells.any()
+    assert not cells.all()
     for row in range(grid[0]):
         for column in range(grid[1]):
             top, bottom = row * hw[0] // grid[0], -(-(row + 1) * hw[0] // grid[0])
             left, right = column * hw[1] // grid[1], -(-(column + 1) * hw[1] // grid[1])
-            assert found[row, column] == pixels[top:bottom, left:right].any()
+            assert cells[row, column] == pixels[top:bottom, left:right].any()
 
 
 @pytest.mark.parametrize(("hw", "grid"), [((64, 96), (8, 12)), ((61, 83), (8, 11))])
@@ -74,7 +74,7 @@ def test_masks_of_a_picture_that_is_not_square_stay_inside_the_foreground(hw, gr
         mask = defect_mask(foreground, grid, rng(seed))
         assert mask.pixels.any()
         assert not (mask.pixels & ~foreground).any()
-        assert np.array_equal(mask.cells, touched(mask.pixels, grid))
+        assert np.array_equal(mask.cells, touched_cells(mask.pixels, grid))
         shares.append(mask.pixels.mean())
     assert np.std(shares) > 0.005
 
@@ -103,10 +103,10 @@ def test_foregrounds_are_read_by_the_name_of_their_picture(tmp_path):
     drawn = np.zeros((40, 60), np.uint8)
     drawn[:, 30:] = 255
     cv2.imwrite(str(tmp_path / "a.png"), drawn)
-    found = read_foregrounds(tmp_path, ["a.jpg", "a.png"], ResizeRule((20, 30)))
-    assert found.shape == (2, 20, 30)
-    assert found[:, :, 16:].all()
-    assert not found[:, :, :14].any()
+    foregrounds = read_foregrounds(tmp_path, ["a.jpg", "a.png"], ResizeRule((20, 30)))
+    assert foregrounds.shape == (2, 20, 30)
+    assert foregrounds[:, :, 16:].all()
+    assert not foregrounds[:, :, :14].any()
 
 
 def test_a_foreground_that_is_missing_or_empty_is_named(tmp_path):

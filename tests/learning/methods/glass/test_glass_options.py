@@ -1,4 +1,4 @@
-"""Settings of a training, and what they are unless given."""
+"""Settings of a training and their defaults."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ def test_a_setting_that_makes_no_sense_is_named(key, value):
         GlassOptions(**{key: value})
 
 
-def test_sizes_and_rates_follow_the_backbone_unless_given():
+def test_sizes_and_rates_follow_the_backbone_by_default():
     info, layers = describe(resolve(DEFAULT)), ("stride8", "stride16")
     published = dataclasses.replace(
         info,
@@ -33,7 +33,7 @@ def test_sizes_and_rates_follow_the_backbone_unless_given():
     assert default.sizes(published, ("layer2", "layer3")) == (1536, 1024)
     assert default.target_norm(published) is None
     assert default.rate(published) == 1e-4
-    given = GlassOptions(dims=64, hidden=32, patch_norm=0, learning_rate=0.01)
-    assert given.sizes(info, layers) == (64, 32)
-    assert given.target_norm(info) is None
-    assert given.rate(published) == 0.01
+    options = GlassOptions(dims=64, hidden=32, patch_norm=0, learning_rate=0.01)
+    assert options.sizes(info, layers) == (64, 32)
+    assert options.target_norm(info) is None
+    assert options.rate(published) == 0.01

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.train
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Small matrices are not worth two."""
+    """Two threads are not faster for small matrices."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -75,16 +75,18 @@ def test_a_step_equals_its_literal_form(hypersphere, mining, steps, dtype, step_
     settings = StepSettings(steps=steps, mining=mining, step_size=step_size)
     ours, theirs = networks(dtype), networks(dtype)
     batch = rows(hypersphere, dtype)
-    found = losses(ours, batch, settings)
-    found.total.backward()
-    *wanted, g = literal_glass.losses(theirs, batch, settings)
-    sum(wanted).backward()
-    assert found.total.item() > 0
-    for one, other in zip((found.true, found.gauss, found.focal), wanted, strict=True):
-        assert one.item() == pytest.approx(other.item(), rel=limit)
-    assert relative(found.gaussian.detach(), g.detach()) < limit
+    step = losses(ours, batch, settings)
+    step.total.backward()
+    *expected_losses, g = literal_glass.losses(theirs, batch, settings)
+    sum(expected_losses).backward()
+    assert step.total.item() > 0
+    for loss, expected_loss in zip(
+        (step.true, step.gauss, step.focal), expected_losses, strict=True
+    ):
+        assert loss.item() == pytest.approx(expected_loss.item(), rel=limit)
+    assert relative(step.gaussian.detach(), g.detach()) < limit
     expected = gradients(theirs)
-    # A bias before the batch norm has the gradient 0, hence the largest gradient as the measure.
+    # A bias before the batch norm has the gradient 0, so the largest gradient sets the scale.
     largest = max(float(gradient.norm()) for gradient in expected.values())
     for name, gradient in gradients(ours).items():
         difference = float((gradient - expected[name]).norm())
@@ -106,8 +108,8 @@ def test_a_step_leaves_the_running_statistics_of_the_literal_form(hypersphere):
 def test_after_the_projection_g_lies_between_the_manifold_radii_from_the_true_features():
     nets = networks()
     batch = rows(hypersphere=False)
-    found = losses(nets, batch, StepSettings())
-    away = (found.gaussian - nets.projection(batch.true)).norm(dim=1)
+    step = losses(nets, batch, StepSettings())
+    away = (step.gaussian - nets.projection(batch.true)).norm(dim=1)
     assert 0.4999 < away.min().item() < away.max().item() < 1.0001
     assert away.std().item() > 0.01
 
@@ -115,11 +117,11 @@ def test_after_the_projection_g_lies_between_the_manifold_radii_from_the_true_fe
 def test_after_the_projection_g_lies_between_one_and_two_radii_from_the_centre():
     nets = networks()
     batch = rows(hypersphere=True)
-    found = losses(nets, batch, StepSettings())
-    away = (found.gaussian - batch.centre).norm(dim=1)
-    assert found.radius is not None
-    assert away.min().item() == pytest.approx(found.radius, rel=1e-4)
-    assert away.max().item() <= 2 * found.radius * 1.0001
+    step = losses(nets, batch, StepSettings())
+    away = (step.gaussian - batch.centre).norm(dim=1)
+    assert step.radius is not None
+    assert away.min().item() == pytest.approx(step.radius, rel=1e-4)
+    assert away.max().item() <= 2 * step.radius * 1.0001
 
 
 @pytest.mark.parametrize("hypersphere", [False, True])
@@ -128,15 +130,15 @@ def test_steps_keep_the_losses_finite_and_lower_them(hypersphere):
     batch = rows(hypersphere)
     totals = []
     for _ in range(30):
-        found = losses(nets, batch, StepSettings(steps=5))
-        descend(nets, found.total)
-        totals.append(found.total.item())
+        step = losses(nets, batch, StepSettings(steps=5))
+        descend(nets, step.total)
+        totals.append(step.total.item())
     assert all(torch.isfinite(torch.tensor(totals)))
     assert totals[-1] < totals[0]
 
 
 def test_ascent_brings_g_nearer_to_what_the_discriminator_calls_normal():
-    """Or rather: it raises the loss that it climbs against, which calls g anomalous."""
+    """It raises the loss that is low if the discriminator calls g anomalous."""
     nets = networks()
     batch = rows(hypersphere=False)
     plain = losses(copy.deepcopy(nets), batch, StepSettings(mining=False))

@@ -32,10 +32,10 @@ def test_every_pattern_fills_the_picture_and_follows_its_seed(kind):
 
 def test_the_built_in_bank_is_varied_and_the_same_for_the_same_seed():
     bank, again, other = BuiltInTextures(4), BuiltInTextures(4), BuiltInTextures(5)
-    found = np.stack([bank.picture(index, HW) for index in range(40)]).astype(float)
+    drawn = np.stack([bank.picture(index, HW) for index in range(40)]).astype(float)
     assert np.array_equal(bank.picture(7, HW), again.picture(7, HW))
     assert not np.array_equal(bank.picture(7, HW), other.picture(7, HW))
-    assert found.mean(axis=(1, 2)).std(axis=0).min() > 25
+    assert drawn.mean(axis=(1, 2)).std(axis=0).min() > 25
 
 
 def test_a_folder_of_textures_is_searched_below_and_covers_the_input(tmp_path):
@@ -49,7 +49,7 @@ def test_a_folder_of_textures_is_searched_below_and_covers_the_input(tmp_path):
     assert draw(textures, HW, rng()).shape == (*HW, 3)
 
 
-def test_a_texture_that_cannot_be_read_is_passed_over(tmp_path):
+def test_a_texture_that_cannot_be_read_is_skipped(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
     cv2.imwrite(str(tmp_path / "b.png"), colours())
     textures = FolderTextures(tmp_path)
@@ -69,22 +69,22 @@ def test_a_texture_folder_that_is_missing_empty_or_broken_is_named(tmp_path):
 @pytest.mark.parametrize("change", augment.CHANGES, ids=lambda change: change.__name__)
 def test_every_change_keeps_the_shape_and_changes_the_picture(change):
     picture = colours() // 2 + 20
-    found = change(picture, rng(0))
-    assert found.shape == picture.shape
-    assert found.dtype == np.uint8
-    assert not np.array_equal(found, picture)
+    changed = change(picture, rng(0))
+    assert changed.shape == picture.shape
+    assert changed.dtype == np.uint8
+    assert not np.array_equal(changed, picture)
 
 
 @pytest.mark.parametrize("change", augment.CHANGES, ids=lambda change: change.__name__)
 def test_every_change_takes_a_picture_of_one_level(change):
-    found = change(np.full((8, 9, 3), 77, np.uint8), rng(1))
-    assert found.shape == (8, 9, 3)
+    changed = change(np.full((8, 9, 3), 77, np.uint8), rng(1))
+    assert changed.shape == (8, 9, 3)
 
 
 def test_stretching_reaches_both_ends_of_every_channel():
-    found = augment._stretch(colours() // 3 + 40, rng())
-    assert (found.min(axis=(0, 1)) == 0).all()
-    assert (found.max(axis=(0, 1)) == 255).all()
+    stretched = augment._stretch(colours() // 3 + 40, rng())
+    assert (stretched.min(axis=(0, 1)) == 0).all()
+    assert (stretched.max(axis=(0, 1)) == 255).all()
 
 
 def test_three_different_changes_are_made(monkeypatch):
@@ -93,12 +93,12 @@ def test_three_different_changes_are_made(monkeypatch):
     monkeypatch.setattr(augment, "CHANGES", marked)
     for seed in range(40):
         made.clear()
-        augment.augmented(colours(), rng(seed))
+        augment.augment_texture(colours(), rng(seed))
         assert len(set(made)) == 3
     assert len(augment.CHANGES) == 9
 
 
-def test_blending_mixes_inside_the_mask_alone():
+def test_blending_mixes_only_inside_the_mask():
     picture, texture = np.full((4, 4, 3), 100, np.uint8), np.full((4, 4, 3), 200, np.uint8)
     mask = np.zeros((4, 4), bool)
     mask[1, 2] = True
@@ -108,7 +108,7 @@ def test_blending_mixes_inside_the_mask_alone():
     assert np.array_equal(mixed, picture)
 
 
-def test_a_defect_changes_the_picture_inside_its_mask_alone():
+def test_a_defect_changes_the_picture_only_inside_its_mask():
     picture = colours()
     made = Synthesis(BuiltInTextures()).defect(picture, None, (6, 8), rng(2))
     changed = (made.pixels != picture).any(axis=2)

@@ -1,4 +1,4 @@
-"""The training loop, and the patch vectors and pictures that it is fed."""
+"""The training loop, and the patch vectors and pictures that it gets."""
 
 import numpy as np
 import pytest
@@ -36,9 +36,9 @@ def test_the_embedding_equals_unfolding_and_pooling(channels, dims):
         for level, count in enumerate(channels)
     ]
     embedder = Embedder(None, PatchEmbedding.pooled(channels, dims, dims))
-    found = embedder.embed(features).flatten(0, 1)
+    embedded = embedder.embed(features).flatten(0, 1)
     expected = literal_glass.embed(features, dims, dims)
-    assert (found - expected).abs().max() < 1e-5
+    assert (embedded - expected).abs().max() < 1e-5
 
 
 def test_rows_beyond_the_cache_are_the_same(extractor):
@@ -77,7 +77,7 @@ def test_a_short_training_finds_a_painted_spot(extractor, tmp_path, distribution
     assert after.max(axis=(1, 2)).min() > before.max()
 
 
-def test_figures_pictures_and_progress_are_told(extractor, tmp_path):
+def test_figures_pictures_and_progress_are_reported(extractor, tmp_path):
     scalars, pictures, steps = [], [], []
     watch = Watch(
         scalars=lambda epoch, values: scalars.append((epoch, values)),
@@ -125,19 +125,19 @@ def test_a_device_that_is_not_there_is_named(extractor, tmp_path):
 def test_cuda_trains_to_nearly_the_same_scores(extractor, tmp_path):
     if not torch.cuda.is_available():
         pytest.skip("there is no CUDA device")
-    found = {}
+    totals = {}
     for device in ("cpu", "cuda"):
         made = trainer(extractor, tmp_path / device, device=device)
         made.run()
-        found[device] = quality(made.scores(), made.labelled).total
-    assert found["cuda"] == pytest.approx(found["cpu"], abs=0.1)
+        totals[device] = quality(made.scores(), made.labelled).total
+    assert totals["cuda"] == pytest.approx(totals["cpu"], abs=0.1)
 
 
 def test_pictures_are_held_out_at_random_or_from_the_end_of_a_stream():
-    train, held = hold_out_indices(20, 0.2, ordered=False, seed=0)
-    assert sorted([*train, *held]) == list(range(20))
-    assert len(held) == 4
-    assert not np.array_equal(held, np.arange(16, 20))
+    train, held_out = hold_out_indices(20, 0.2, ordered=False, seed=0)
+    assert sorted([*train, *held_out]) == list(range(20))
+    assert len(held_out) == 4
+    assert not np.array_equal(held_out, np.arange(16, 20))
     assert np.array_equal(hold_out_indices(20, 0.2, ordered=True, seed=0)[1], np.arange(16, 20))
     with pytest.raises(DataError, match="2 normal pictures are too few"):
         hold_out_indices(2, 0.2, ordered=False, seed=0)

@@ -61,7 +61,7 @@ def test_the_spec_says_where_it_came_from_and_what_is_not_known(engine_file):
     assert (spec.parameters["dims"], spec.parameters["hidden"]) == (DIMS, HIDDEN)
     assert "antialiased" in spec.parameters["differs"]
     assert spec.trained_on["count"] is None
-    assert "nobody knows which pictures" in spec.threshold_rule.note
+    assert "made of are not known" in spec.threshold_rule.note
     assert spec.threshold_rule.normals == 9
     assert spec.parameters["sigma"] == 4
 
@@ -104,12 +104,12 @@ def test_an_input_beyond_the_resized_picture_is_refused():
 
 
 def test_the_sizes_are_read_from_the_tensors(tmp_path):
-    held = read_glass(saved(tmp_path, Networks(12, 5).published()))
-    assert (held.dims, held.hidden) == (12, 5)
+    checkpoint = read_glass(saved(tmp_path, Networks(12, 5).published()))
+    assert (checkpoint.dims, checkpoint.hidden) == (12, 5)
 
 
 @pytest.mark.parametrize(("factor", "warned"), [(1.0, False), (20.0, True), (0.05, True)])
-def test_patch_vectors_of_another_size_than_in_training_are_told(
+def test_patch_vectors_of_another_size_than_in_training_give_a_warning(
     engine_file, normal, tmp_path, factor, warned
 ):
     networks = Networks(DIMS, HIDDEN)
@@ -121,8 +121,8 @@ def test_patch_vectors_of_another_size_than_in_training_are_told(
         rows = block[0](networks.pre_projection.layers(rows)) / factor
         block[1].running_mean, block[1].running_var = rows.mean(dim=0), rows.var(dim=0)
         networks.discriminator.tail[0].weight *= 0.01
-    said: list[str] = []
-    handler = logger.add(said.append, format="{message}")
+    messages: list[str] = []
+    handler = logger.add(messages.append, format="{message}")
     try:
         file = saved(tmp_path, networks.published())
         assert imported(file, normal, tmp_path / "e.onnx") == 0
@@ -130,7 +130,7 @@ def test_patch_vectors_of_another_size_than_in_training_are_told(
         logger.remove(handler)
     spread = read_spec(tmp_path / "e.onnx").parameters["spread"]
     assert spread == pytest.approx(factor, rel=0.05)
-    assert any("another backbone" in line for line in said) is warned
+    assert any("another backbone" in line for line in messages) is warned
 
 
 def test_the_backbone_is_made_beside_the_engine_from_its_weights_and_used_again(
@@ -151,7 +151,9 @@ def test_the_backbone_is_made_beside_the_engine_from_its_weights_and_used_again(
     assert read_spec(again).graph_hash == read_spec(out).graph_hash
     torch.save(resnet18() | {"more": torch.zeros(1)}, weights)
     again.unlink()
-    refused(imported(file, normal, again, *more, backbone="resnet18"), capsys, "is there already")
+    refused(
+        imported(file, normal, again, *more, backbone="resnet18"), capsys, "exists and was not made"
+    )
     assert not again.exists()
 
 

@@ -27,8 +27,8 @@ def changed(network: str, name: str, value) -> dict:
     return content
 
 
-class Odd:
-    """Something that only code can make."""
+class CodeOnly:
+    """An object that a file can only hold with code."""
 
 
 WEIGHT, NORM = "body.block1.0.weight", "body.block1.1"
@@ -66,7 +66,7 @@ EYE = torch.eye(HIDDEN, DIMS)
         (lambda: {"encoder.weight": torch.zeros(2)}, "holds 'encoder.weight'"),
         (lambda: {"backbone.conv1.weight": torch.zeros(2)}, "holds no discriminator"),
         (lambda: [torch.zeros(2)], "must hold discriminator and pre_projection by name, not list"),
-        (lambda: {"discriminator": Odd()}, "which would run code"),
+        (lambda: {"discriminator": CodeOnly()}, "which would run code"),
     ],
 )
 def test_what_is_no_published_checkpoint_is_refused_by_name(
@@ -120,7 +120,9 @@ def test_a_missing_or_damaged_file_is_refused(normal, tmp_path, capsys, content,
         ),
     ],
 )
-def test_what_cannot_be_used_is_one_sentence(normal, tmp_path, capsys, monkeypatch, more, message):
+def test_what_cannot_be_used_gives_one_sentence(
+    normal, tmp_path, capsys, monkeypatch, more, message
+):
     file = saved(tmp_path, Networks(DIMS, HIDDEN).published())
     monkeypatch.chdir(tmp_path)
     refused(imported(file, normal, Path("e.onnx"), *more), capsys, message)

@@ -8,9 +8,9 @@ from engines.spec import ResizeRule
 from inspector.core.errors import ConfigError, DataError
 from learning.backbones.zoo import DEFAULT, describe, resolve
 from learning.fitting import fit_engine
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.job import FitOptions
-from learning.methods.padim import method as padim
+from learning.methods import base
 from learning.methods.padim.method import Padim
 from learning.normals import Normals
 from learning.options import option_fields
@@ -47,8 +47,8 @@ def test_one_channel_is_enough_whichever_layer_it_comes_from():
     for seed in range(6):
         method = Padim(dims=1)
         model = method.fit(embeddings(4), seed)
-        maps, scores = method.measure(model, embeddings(2, 1), Canvas((64, 48)))
-        literal, _ = method.reference(model, embeddings(2, 1), Canvas((64, 48)))
+        maps, scores = method.measure(model, embeddings(2, 1), MapCanvas((64, 48)))
+        literal, _ = method.reference(model, embeddings(2, 1), MapCanvas((64, 48)))
         assert maps.shape == (2, 64, 48)
         assert np.allclose(maps, literal, rtol=1e-4)
         assert scores.shape == (2,)
@@ -59,7 +59,7 @@ def test_one_channel_is_enough_whichever_layer_it_comes_from():
 def test_the_batched_form_scores_a_picture_like_the_literal_one(pictures, region):
     inside = np.zeros((64, 48), bool)
     inside[10:50, 5:30] = True
-    canvas = Canvas((64, 48), top_fraction=0.0, inside=inside if region else None)
+    canvas = MapCanvas((64, 48), top_fraction=0.0, inside=inside if region else None)
     method = Padim(dims=12)
     model = method.fit(embeddings(pictures), 0)
     maps, scores = method.measure(model, embeddings(3, 1), canvas)
@@ -84,23 +84,23 @@ def test_the_batched_form_scores_a_picture_like_the_literal_one(pictures, region
 def test_auto_takes_the_smaller_form_that_its_precision_allows(options, pictures, form):
     method = Padim(dims=12, **options)
     model = method.fit(embeddings(pictures), 0)
-    told = method.describe(model)
-    assert told["form"] == form
-    assert told["model_bytes"] == model.cells.matrices.nbytes + 48 * 12 * 4
+    facts = method.describe(model)
+    assert facts["form"] == form
+    assert facts["model_bytes"] == model.cells.matrices.nbytes + 48 * 12 * 4
     assert model.cells.matrices.dtype == method.precision
 
 
 def test_epsilon_follows_the_scale_of_the_features_unless_it_is_absolute():
-    kept = embeddings(6)
-    larger = {name: values * 8 for name, values in kept.items()}
+    normals = embeddings(6)
+    larger = {name: values * 8 for name, values in normals.items()}
     method = Padim(dims=16, epsilon=0.1)
     # 6 channels of variance 1 and 10 of variance 9.
-    assert method.fit(kept, 0).epsilon == pytest.approx(0.1 * 6, rel=0.1)
-    assert method.fit(larger, 0).epsilon == pytest.approx(64 * method.fit(kept, 0).epsilon)
+    assert method.fit(normals, 0).epsilon == pytest.approx(0.1 * 6, rel=0.1)
+    assert method.fit(larger, 0).epsilon == pytest.approx(64 * method.fit(normals, 0).epsilon)
     scores = [
-        method.measure(method.fit(e, 0), q, Canvas((64, 48)))[1]
+        method.measure(method.fit(e, 0), q, MapCanvas((64, 48)))[1]
         for e, q in (
-            (kept, embeddings(2, 1)),
+            (normals, embeddings(2, 1)),
             (larger, {k: v * 8 for k, v in embeddings(2, 1).items()}),
         )
     ]
@@ -108,9 +108,9 @@ def test_epsilon_follows_the_scale_of_the_features_unless_it_is_absolute():
     assert Padim(epsilon=0.01, epsilon_unit="absolute").fit(larger, 0).epsilon == 0.01
 
 
-def test_pictures_that_are_all_the_same_score_nothing_and_another_one_much():
+def test_equal_pictures_score_near_zero_and_another_picture_high():
     same = {name: np.repeat(values, 5, axis=0) for name, values in embeddings(1).items()}
-    method, canvas = Padim(), Canvas((64, 48), top_fraction=0.0)
+    method, canvas = Padim(), MapCanvas((64, 48), top_fraction=0.0)
     model = method.fit(same, 0)
     assert method.measure(model, same, canvas)[1].max() < 1e-2
     assert method.measure(model, embeddings(2, 1), canvas)[1].min() > 10
@@ -122,7 +122,7 @@ def test_a_single_picture_is_refused_in_one_sentence():
 
 
 def test_a_model_above_the_limit_is_refused_with_what_to_do(monkeypatch):
-    monkeypatch.setattr(padim, "MAX_MODEL_BYTES", 20_000)
+    monkeypatch.setattr(base, "MAX_MODEL_BYTES", 20_000)
     with pytest.raises(DataError, match=r"smaller dims, coarser layers.*float16.*low_rank"):
         Padim(dims=12).fit(embeddings(40), 0)
     assert Padim(dims=12, precision="float16").fit(embeddings(40), 0).cells.nbytes == 16_128
@@ -144,7 +144,7 @@ def test_an_epsilon_whose_matrices_pass_float16_is_refused():
         ({"epsilon": float("nan")}, "epsilon must be a finite number above 0"),
         ({"epsilon_unit": "px"}, "epsilon_unit must be one of variance, absolute, not 'px'"),
         ({"form": "dense"}, "form must be one of auto, cholesky, low_rank, not 'dense'"),
-        ({"precision": "int8"}, "precision must be float32 or float16"),
+        ({"precision": "int8"}, "precision must be one of float32, float16"),
         ({"form": "low_rank", "precision": "float16"}, "low_rank .* needs precision float32"),
         ({"radius": 1}, "method padim has no option radius"),
     ],

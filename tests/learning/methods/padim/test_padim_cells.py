@@ -24,19 +24,19 @@ def features(count: int, grid_hw: tuple[int, int] = (6, 4), seed: int = 0) -> di
     up."""
     random = np.random.default_rng(seed)
     mixing = np.random.default_rng(99)
-    found = {}
+    layers = {}
     for index, (name, channels) in enumerate(LAYERS.items()):
         grid = tuple(-(-side // 2**index) for side in grid_hw)
         mix = mixing.normal(size=(channels, channels)) * mixing.uniform(0.2, 2, (channels, 1))
         values = np.einsum("cd,ndhw->nchw", mix, random.normal(size=(count, channels, *grid))) + 3
-        found[name] = values.astype(np.float32)
-    return found
+        layers[name] = values.astype(np.float32)
+    return layers
 
 
 def literal(query: dict, normals: dict, joining: Joining, epsilon: float) -> np.ndarray:
     """(n, h, w), one position after the other."""
     height, width = joining.grid_hw
-    found = np.empty((len(query["fine"]), height, width))
+    distances = np.empty((len(query["fine"]), height, width))
     for y in range(height):
         for x in range(width):
             vectors = []
@@ -47,8 +47,8 @@ def literal(query: dict, normals: dict, joining: Joining, epsilon: float) -> np.
                     for grid in [joining.grids[name]]
                 ]
                 vectors.append(np.concatenate(at, axis=1).astype(np.float64))
-            found[:, y, x] = mahalanobis(*vectors, epsilon)
-    return found
+            distances[:, y, x] = mahalanobis(*vectors, epsilon)
+    return distances
 
 
 def in_graph(query: dict, cells: Gaussians, joining: Joining) -> np.ndarray:
@@ -56,16 +56,16 @@ def in_graph(query: dict, cells: Gaussians, joining: Joining) -> np.ndarray:
         name: spox.argument(spox.Tensor(np.float32, ("N", *values.shape[1:])))
         for name, values in query.items()
     }
-    vectors = gaussian_cells.joined(inputs, joining)
+    vectors = gaussian_cells.join_layers(inputs, joining)
     grid = gaussian_cells.distances(vectors, cells, joining.grid_hw)
     model = spox.build(inputs, {"grid": grid}, drop_unused_inputs=True)
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    wanted = [value.name for value in session.get_inputs()]
-    return session.run(None, {name: query[name] for name in wanted})[0]
+    names = [value.name for value in session.get_inputs()]
+    return session.run(None, {name: query[name] for name in names})[0]
 
 
-def relative(found: np.ndarray, expected: np.ndarray) -> float:
-    return float((np.abs(found - expected) / expected).max())
+def relative(values: np.ndarray, expected: np.ndarray) -> float:
+    return float((np.abs(values - expected) / expected).max())
 
 
 @pytest.mark.parametrize("pictures", [2, 5, 40])
@@ -77,7 +77,7 @@ def test_each_form_is_the_mahalanobis_distance_with_fewer_and_more_pictures_than
     model = Padim(dims=12, **options).fit(normals, 0)
     expected = literal(query, normals, model.joining, model.epsilon)
     assert relative(in_graph(query, model.cells, model.joining), expected) < tolerance
-    vectors = gaussian_cells.joined_numpy(query, model.joining)
+    vectors = gaussian_cells.join_layers_numpy(query, model.joining)
     batched = gaussian_cells.distances_numpy(vectors, model.cells, model.joining.grid_hw)
     assert relative(batched, expected) < tolerance
 
@@ -90,8 +90,8 @@ def test_a_batch_is_scored_like_its_pictures_one_by_one(options, batch):
     together = in_graph(query, model.cells, model.joining)
     for index in range(batch):
         alone = {name: values[index : index + 1] for name, values in query.items()}
-        found = in_graph(alone, model.cells, model.joining)[0]
-        assert np.allclose(together[index], found, rtol=1e-4)
+        single = in_graph(alone, model.cells, model.joining)[0]
+        assert np.allclose(together[index], single, rtol=1e-4)
 
 
 @pytest.mark.parametrize("grid_hw", [(1, 1), (5, 3), (7, 4), (2, 9)])
@@ -125,7 +125,7 @@ def test_the_stored_matrices_have_the_rank_that_was_promised_and_give_back_the_i
     model = Padim(dims=10, form="low_rank").fit(normals, 0)
     rank = min(pictures - 1, 10)
     assert model.cells.matrices.shape == (24, rank, 10)
-    learned = gaussian_cells.joined_numpy(normals, model.joining)[5].astype(np.float64)
+    learned = gaussian_cells.join_layers_numpy(normals, model.joining)[5].astype(np.float64)
     inverse = np.linalg.inv(np.cov(learned) + model.epsilon * np.eye(10))
     stored = model.cells.matrices[5].astype(np.float64)
     assert np.allclose(np.eye(10) / model.epsilon - stored.T @ stored, inverse, atol=1e-5)

@@ -8,7 +8,8 @@ from scipy.spatial.distance import cdist
 
 from inspector.core.errors import ConfigError, DataError
 from learning.graph import nearest
-from learning.graph.maps import Canvas, scored_cells
+from learning.graph.maps import MapCanvas, scored_cells
+from learning.methods import base
 from learning.methods.patchcore import bank as patchcore_bank
 from learning.methods.patchcore import method as patchcore
 from learning.methods.patchcore import search as patchcore_search
@@ -16,7 +17,7 @@ from learning.methods.patchcore.method import PatchCore
 from learning.options import option_fields
 
 CHANNELS = {"a": (6, 6, 8), "b": (10, 3, 4)}
-CANVAS = Canvas((24, 32), sigma=2.0, top_fraction=0.0)
+CANVAS = MapCanvas((24, 32), sigma=2.0, top_fraction=0.0)
 OPTIONS = [
     {},
     {"neighbours": 1},
@@ -35,7 +36,7 @@ def features(count: int, seed: int = 0) -> dict[str, np.ndarray]:
     }
 
 
-def run_head(method, model, asked, canvas=CANVAS) -> tuple[np.ndarray, np.ndarray]:
+def run_head(method, model, query, canvas=CANVAS) -> tuple[np.ndarray, np.ndarray]:
     arguments = {
         name: spox.argument(spox.Tensor(np.float32, ("N", shape[0], None, None)))
         for name, shape in CHANNELS.items()
@@ -43,13 +44,13 @@ def run_head(method, model, asked, canvas=CANVAS) -> tuple[np.ndarray, np.ndarra
     drawn, score = method.head(model, arguments, canvas)
     graph = spox.build(arguments, {"map": drawn, "score": score})
     session = onnxruntime.InferenceSession(graph.SerializeToString())
-    found = session.run(None, asked)
-    return found[0], found[1]
+    outputs = session.run(None, query)
+    return outputs[0], outputs[1]
 
 
-def close(found: np.ndarray, wanted: np.ndarray, tolerance: float = 1e-5) -> None:
-    assert found.shape == wanted.shape
-    assert np.abs(found - wanted).max() <= tolerance * max(1.0, np.abs(wanted).max())
+def close(values: np.ndarray, expected: np.ndarray, tolerance: float = 1e-5) -> None:
+    assert values.shape == expected.shape
+    assert np.abs(values - expected).max() <= tolerance * max(1.0, np.abs(expected).max())
 
 
 @pytest.mark.parametrize("options", OPTIONS)
@@ -72,7 +73,7 @@ def test_graph_and_search_equal_the_literal_formulas(options, count):
 def test_a_region_keeps_other_cells_from_map_and_score(options):
     inside = np.zeros((24, 32), bool)
     inside[4:20, 5:17] = True
-    canvas = Canvas((24, 32), 2.0, 0.0, inside)
+    canvas = MapCanvas((24, 32), 2.0, 0.0, inside)
     method = PatchCore(**options)
     model = method.fit(method.embed(features(5)), 0)
     asked = features(2, seed=1)
@@ -93,10 +94,10 @@ def test_a_region_keeps_other_cells_from_map_and_score(options):
 def test_a_region_smaller_than_a_cell_still_has_a_score():
     inside = np.zeros((24, 32), bool)
     inside[9, 9] = True
-    assert scored_cells((6, 8), Canvas((24, 32), 2.0, 0.0, inside)).sum() == 1
+    assert scored_cells((6, 8), MapCanvas((24, 32), 2.0, 0.0, inside)).sum() == 1
 
 
-def test_pictures_of_the_bank_score_nothing():
+def test_pictures_of_the_bank_score_zero():
     method = PatchCore(coreset=1, most_rows=0)
     normals = features(5)
     model = method.fit(method.embed(normals), 0)
@@ -124,32 +125,32 @@ def test_more_neighbours_than_rows_are_cut_down():
     method = PatchCore(neighbours=9, most_rows=3)
     model = method.fit(method.embed(features(5)), 0)
     assert method.describe(model)["neighbours"] == 3
-    asked = features(2, seed=1)
-    close(run_head(method, model, asked)[1], method.reference(model, asked, CANVAS)[1])
+    query = features(2, seed=1)
+    close(run_head(method, model, query)[1], method.reference(model, query, CANVAS)[1])
 
 
 def test_a_bank_of_one_row_gives_the_plain_largest_distance():
     method = PatchCore(most_rows=1)
     model = method.fit(method.embed(features(5)), 0)
-    asked = features(2, seed=1)
-    plain = PatchCore(most_rows=1, neighbours=1).reference(model, asked, CANVAS)[1]
-    close(run_head(method, model, asked)[1], plain)
+    query = features(2, seed=1)
+    plain = PatchCore(most_rows=1, neighbours=1).reference(model, query, CANVAS)[1]
+    close(run_head(method, model, query)[1], plain)
     assert plain.min() > 0
 
 
 def test_a_search_in_parts_finds_the_same(monkeypatch):
     method = PatchCore(coreset=0, most_rows=0)
     model = method.fit(method.embed(features(5)), 0)
-    asked = features(2, seed=1)
-    whole = run_head(method, model, asked)
+    query = features(2, seed=1)
+    whole = run_head(method, model, query)
     monkeypatch.setattr(nearest, "TABLE_CELLS", 1000)
     monkeypatch.setattr(patchcore_search, "TABLE_CELLS", 1000)
-    for found in (
-        run_head(method, model, asked),
-        method.measure(model, method.embed(asked), CANVAS),
+    for result in (
+        run_head(method, model, query),
+        method.measure(model, method.embed(query), CANVAS),
     ):
-        close(found[0], whole[0])
-        close(found[1], whole[1])
+        close(result[0], whole[0])
+        close(result[1], whole[1])
 
 
 def test_equal_rows_are_found_by_their_lowest_index(monkeypatch):
@@ -162,8 +163,8 @@ def test_equal_rows_are_found_by_their_lowest_index(monkeypatch):
         index, distance = nearest.closest(argument, nearest.BankRows(bank, 1.0), 3)
         graph = spox.build({"query": argument}, {"index": index, "distance": distance})
         session = onnxruntime.InferenceSession(graph.SerializeToString())
-        found, squared = session.run(None, {"query": query[None]})
-        assert found[0].tolist() == [4, 8, 0]
+        indices, squared = session.run(None, {"query": query[None]})
+        assert indices[0].tolist() == [4, 8, 0]
         assert squared[0].tolist() == [0, 0, 2]
 
 
@@ -194,21 +195,21 @@ def test_float16_products_find_a_row_nearly_as_near():
     _, squared = nearest.closest(argument, nearest.BankRows(model.bank, model.scale), 400)
     graph = spox.build({"query": argument}, {"squared": squared})
     session = onnxruntime.InferenceSession(graph.SerializeToString())
-    found = np.sqrt(session.run(None, {"query": query[None].astype(np.float32)})[0][0])
-    assert (found / least).max() <= 1 + patchcore.FLOAT16_TOLERANCE
-    assert (found / least).min() >= 1 - 1e-5
+    distances = np.sqrt(session.run(None, {"query": query[None].astype(np.float32)})[0][0])
+    assert (distances / least).max() <= 1 + patchcore.FLOAT16_TOLERANCE
+    assert (distances / least).min() >= 1 - 1e-5
 
 
 @pytest.mark.parametrize("options", [{}, {"variant": "official", "dims": 24}])
 def test_float16_halves_the_bank_and_moves_scores_little(options):
-    asked = features(3, seed=1)
+    query = features(3, seed=1)
     whole, half = PatchCore(**options), PatchCore(**options, precision="float16")
     large = whole.fit(whole.embed(features(5)), 0)
     small = half.fit(half.embed(features(5)), 0)
     assert small.bank.nbytes * 2 == large.bank.nbytes
-    wanted = half.reference(small, asked, CANVAS)
-    close(run_head(half, small, asked)[0], wanted[0], half.tolerance)
-    close(wanted[1], whole.reference(large, asked, CANVAS)[1], half.tolerance)
+    expected = half.reference(small, query, CANVAS)
+    close(run_head(half, small, query)[0], expected[0], half.tolerance)
+    close(expected[1], whole.reference(large, query, CANVAS)[1], half.tolerance)
 
 
 def test_the_bank_is_drawn_from_all_pictures_and_thinned(monkeypatch):
@@ -222,8 +223,8 @@ def test_the_bank_is_drawn_from_all_pictures_and_thinned(monkeypatch):
     every = PatchCore(coreset=0, most_rows=0).fit(method.embed(normals), 0)
     assert every.bank.shape == (240, 16)
     known = every.rows() + every.centre
-    kept = model.rows() + model.centre
-    apart = np.linalg.norm(kept[:, None] - known, axis=2)
+    rows = model.rows() + model.centre
+    apart = np.linalg.norm(rows[:, None] - known, axis=2)
     assert apart.min(axis=1).max() < 1e-4
     assert len(set((apart.argmin(axis=1) // 48).tolist())) == 5
 
@@ -241,23 +242,23 @@ def test_long_patches_are_thinned_by_their_projection():
     short = patchcore_bank.build(pool[:, 1:], 20, 0, precision="float32", grids={}, pictures=1)
     assert long.projected
     assert not short.projected
-    kept = long.rows() + long.centre
-    assert np.linalg.norm(kept[:, None] - pool, axis=2).min(axis=1).max() < 1e-4
+    rows = long.rows() + long.centre
+    assert np.linalg.norm(rows[:, None] - pool, axis=2).min(axis=1).max() < 1e-4
 
 
 def test_it_describes_its_bank():
     method = PatchCore(most_rows=50, coreset=0)
     model = method.fit(method.embed(features(5)), 0)
-    said = method.describe(model)
-    assert said["bank_rows"] == 50
-    assert said["neighbours"] == 9
-    assert said["dims"] == 16
-    assert said["model_bytes"] == 50 * 16 * 4 + 16 * 4 + 50 * 9 * 4
-    assert said["covering_radius"] == pytest.approx(model.covering)
+    facts = method.describe(model)
+    assert facts["bank_rows"] == 50
+    assert facts["neighbours"] == 9
+    assert facts["dims"] == 16
+    assert facts["model_bytes"] == 50 * 16 * 4 + 16 * 4 + 50 * 9 * 4
+    assert facts["covering_radius"] == pytest.approx(model.covering)
 
 
 def test_a_bank_above_the_limit_is_refused_with_what_to_do(monkeypatch):
-    monkeypatch.setattr(patchcore, "MAX_MODEL_BYTES", 1500)
+    monkeypatch.setattr(base, "MAX_MODEL_BYTES", 1500)
     method = PatchCore()
     with pytest.raises(DataError, match="smaller coreset or most_rows"):
         method.fit(method.embed(features(5)), 0)
@@ -268,8 +269,8 @@ def test_a_bank_above_the_limit_is_refused_with_what_to_do(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"variant": "best"}, "variant must be paper or official, not 'best'"),
-        ({"upsampling": "cubic"}, "upsampling must be bilinear or nearest, not 'cubic'"),
+        ({"variant": "best"}, "variant must be one of paper, official, not 'best'"),
+        ({"upsampling": "cubic"}, "upsampling must be one of bilinear, nearest, not 'cubic'"),
         ({"coreset": 1.5}, "coreset must lie within 0 and 1, not 1.5"),
         ({"coreset": float("nan")}, "coreset must lie within 0 and 1, not nan"),
         ({"neighbours": 0}, "neighbours must be at least 1"),
@@ -277,7 +278,7 @@ def test_a_bank_above_the_limit_is_refused_with_what_to_do(monkeypatch):
         ({"dims": 64}, "variant paper keeps every channel"),
         ({"neighbours": 9, "variant": "official"}, "official does not reweight"),
         ({"most_rows": -1}, "most_rows must be at least 0"),
-        ({"precision": "int8"}, "precision must be float32 or float16"),
+        ({"precision": "int8"}, "precision must be one of float32, float16"),
         ({"radius": 1}, "method patchcore has no option radius"),
     ],
 )

@@ -40,9 +40,9 @@ def test_an_exported_engine_finds_the_spot_in_any_batch(options, tmp_path):
     row, column = np.unravel_index(maps[-1].argmax(), maps[-1].shape)
     assert abs(row - 40) < 8
     assert abs(column - 70) < 8
-    alone = [engine.infer(one[None]) for one in pictures]
-    assert np.allclose([one[1][0] for one in alone], scores, rtol=1e-5)
-    assert np.allclose([one[0][0] for one in alone], maps, rtol=1e-4, atol=1e-3)
+    alone = [engine.infer(item[None]) for item in pictures]
+    assert np.allclose([item[1][0] for item in alone], scores, rtol=1e-5)
+    assert np.allclose([item[0][0] for item in alone], maps, rtol=1e-4, atol=1e-3)
 
 
 def test_the_bank_is_stored_once(tmp_path):
@@ -55,7 +55,7 @@ def test_the_bank_is_stored_once(tmp_path):
 
 
 def test_an_engine_that_computes_something_else_is_refused(monkeypatch, tmp_path):
-    """Also where scores are large: a thousandth of them is not put down to rounding."""
+    """A difference of a thousandth is refused even if scores are large."""
     head = PatchCore.head
 
     def louder(self, model, features, canvas):
@@ -85,9 +85,9 @@ def test_a_spot_outside_the_region_is_not_seen(tmp_path):
 
 def test_maps_too_large_for_float16_travel_whole(tmp_path):
     spec = fitted(tmp_path / "engine.onnx", PatchCore(variant="official")).spec
-    kept = golden.unpack(spec)
-    large = kept.maps.astype(np.float64) * 1000
-    packed = golden.pack(kept.pixels, large, kept.scores)
+    examples = golden.unpack(spec)
+    large = examples.maps.astype(np.float64) * 1000
+    packed = golden.pack(examples.pixels, large, examples.scores)
     unpacked = golden.unpack(dataclasses.replace(spec, golden=packed)).maps
     assert np.finfo(np.float16).max < large.max() < np.inf
     assert np.allclose(unpacked, large, rtol=1e-6)

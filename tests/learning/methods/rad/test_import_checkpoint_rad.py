@@ -28,7 +28,7 @@ from rad_import_parts import (  # noqa: E402
 
 from engines.opening import open_engine  # noqa: E402
 from engines.spec_file import read_spec  # noqa: E402
-from learning.graph.maps import Canvas  # noqa: E402
+from learning.graph.maps import MapCanvas  # noqa: E402
 from learning.methods.rad import importing, published_bank  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -44,11 +44,11 @@ def test_an_imported_bank_is_searched_as_the_triple_loop_does(place, tmp_path, t
     more = ["--top-k", str(top_k), "--radius", str(radius)]
     assert imported(place, tmp_path / "e.onnx", *more) == 0
     engine = open_engine(tmp_path / "e.onnx")
-    held = torch.load(place / "bank.pth")
+    content = torch.load(place / "bank.pth")
     for batch in (1, 2, 7):
         random = np.random.default_rng(batch)
         pixels = random.integers(0, 256, (batch, SIDE, SIDE, 3)).astype(np.uint8)
-        grids = rad_grids(held, features(place, pixels), top_k=top_k, radius=radius)
+        grids = rad_grids(content, features(place, pixels), top_k=top_k, radius=radius)
         expected = smoothed(enlarged(grids, SIDE), 1.75)
         largest = np.sort(expected.reshape(batch, -1), axis=1)[:, -int(0.01 * SIDE * SIDE) :]
         maps, scores = engine.infer(pixels)
@@ -72,12 +72,14 @@ def test_the_spec_holds_the_crop_and_says_what_differs(place, tmp_path):
     assert "mirrored border" in made["differs"]
     assert len(made["imported_from"]["sha256"]) == 64
     assert spec.trained_on["count"] is None
-    assert "nobody knows which pictures" in spec.threshold_rule.note
+    assert "made of are not known" in spec.threshold_rule.note
 
 
 def test_some_pictures_make_the_engine_of_a_bank_of_them_alone(place, tmp_path):
-    held = torch.load(place / "bank.pth")
-    part = held | {key: [one[2:5].clone() for one in held[key]] for key in published_bank.KEYS[1:]}
+    content = torch.load(place / "bank.pth")
+    part = content | {
+        key: [layer[2:5].clone() for layer in content[key]] for key in published_bank.KEYS[1:]
+    }
     torch.save(part, tmp_path / "part.pth")
     assert imported(place, tmp_path / "some.onnx", "--pictures", "2:5") == 0
     assert imported(place, tmp_path / "part.onnx", file=tmp_path / "part.pth") == 0
@@ -122,7 +124,7 @@ def test_the_published_drawing_differs_at_the_border_and_little_elsewhere(record
     theirs, their_scores = rad_maps(grids)
     method = importing.published_rad({"top_k": 5})
     model = method.fit(method.embed(rest), 0)
-    canvas = Canvas((448, 448), importing.SIGMA)
+    canvas = MapCanvas((448, 448), importing.SIGMA)
     maps, scores = method.measure(model, method.embed(seen), canvas)
     apart = np.abs(sampled(maps, 256) - theirs) / theirs.max()
     inside, border = apart[:, 8:-8, 8:-8].max(), apart[:, 0].max()
@@ -147,7 +149,7 @@ def sampled(maps: np.ndarray, side: int) -> np.ndarray:
 
 
 def test_a_bank_without_class_tokens_in_the_backbone_needs_no_top_k(place, tmp_path, capsys):
-    held = torch.load(place / "bank.pth")
-    torch.save(held | {"cls_banks": [torch.ones(PICTURES, 3)] * 2}, tmp_path / "b.pth")
+    content = torch.load(place / "bank.pth")
+    torch.save(content | {"cls_banks": [torch.ones(PICTURES, 3)] * 2}, tmp_path / "b.pth")
     out = tmp_path / "e.onnx"
     assert imported(place, out, "--coreset", "3", file=tmp_path / "b.pth") == 0

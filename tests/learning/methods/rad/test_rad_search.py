@@ -6,7 +6,7 @@ import pytest
 import spox
 
 from learning.graph import features, nearest
-from learning.graph.maps import Canvas
+from learning.graph.maps import MapCanvas
 from learning.methods.rad.method import Rad
 from learning.methods.rad.reference import grid_scores
 from learning.methods.rad.search import best_anywhere, best_in_window, mask_of_chosen
@@ -18,7 +18,7 @@ def unit_vectors(*shape: int, axis: int, seed: int = 0) -> np.ndarray:
 
 
 def triple_loop(query, bank, radius, chosen=None) -> np.ndarray:
-    """query (B, C, h, w), bank (h*w, C, N) -> scores (B, h, w), nothing clever."""
+    """query (B, C, h, w), bank (h*w, C, N) -> scores (B, h, w), with plain loops."""
     batch, _, height, width = query.shape
     scores = np.empty((batch, height, width))
     for b in range(batch):
@@ -45,10 +45,10 @@ def positional(query: np.ndarray, bank: np.ndarray, radius: int, whole=None, top
     variable = spox.argument(spox.Tensor(np.float32, ("N", *query.shape[1:])))
     inputs, values, mask = {"query": variable}, {"query": query}, None
     if whole is not None:
-        own, descriptors = whole
-        inputs["own"] = spox.argument(spox.Tensor(np.float32, ("N", own.shape[1])))
-        values["own"] = own
-        mask = nearest.chosen_pictures(inputs["own"], descriptors, top_k)
+        descriptor, descriptors = whole
+        inputs["own"] = spox.argument(spox.Tensor(np.float32, ("N", descriptor.shape[1])))
+        values["own"] = descriptor
+        mask = nearest.choose_pictures(inputs["own"], descriptors, top_k)
     scores = nearest.positional(variable, bank, query.shape[2:], radius, mask)
     return run({"scores": scores}, inputs, values)
 
@@ -68,13 +68,13 @@ def test_the_positional_search_equals_three_nested_loops(radius, batch):
 def test_only_the_most_similar_pictures_are_compared_and_k_above_n_means_all(radius, top_k):
     query = unit_vectors(2, 6, 4, 5, axis=1)
     bank = unit_vectors(20, 6, 5, axis=1, seed=1)
-    own, descriptors = unit_vectors(2, 8, axis=1, seed=2), unit_vectors(5, 8, axis=1, seed=3)
-    ranked = np.argsort(-(own @ descriptors.T), axis=1)[:, :top_k]
+    descriptor, descriptors = unit_vectors(2, 8, axis=1, seed=2), unit_vectors(5, 8, axis=1, seed=3)
+    ranked = np.argsort(-(descriptor @ descriptors.T), axis=1)[:, :top_k]
     chosen = [[n in row for n in range(5)] for row in ranked]
     expected = triple_loop(query, bank, radius, chosen)
-    found = positional(query, bank, radius, (own, descriptors), top_k)
-    assert np.abs(found - expected).max() < 1e-5
-    batched = best_in_window(query, bank, radius, mask_of_chosen(own, descriptors, top_k))
+    scores = positional(query, bank, radius, (descriptor, descriptors), top_k)
+    assert np.abs(scores - expected).max() < 1e-5
+    batched = best_in_window(query, bank, radius, mask_of_chosen(descriptor, descriptors, top_k))
     assert np.abs(1 - batched - expected).max() < 1e-5
 
 
@@ -98,9 +98,9 @@ def test_a_window_wider_than_the_grid_is_the_whole_grid():
 def test_the_search_over_the_whole_picture_equals_brute_force(batch):
     query, bank = unit_vectors(batch, 6, 4, 5, axis=1), unit_vectors(6, 30, axis=0, seed=1)
     variable = spox.argument(spox.Tensor(np.float32, ("N", 6, 4, 5)))
-    found = run({"s": nearest.anywhere(variable, bank, (4, 5))}, {"q": variable}, {"q": query})
+    scores = run({"s": nearest.anywhere(variable, bank, (4, 5))}, {"q": variable}, {"q": query})
     best = np.einsum("bchw,cm->bhwm", query.astype(float), bank.astype(float)).max(axis=-1)
-    assert np.abs(found - (1 - best)).max() < 1e-5
+    assert np.abs(scores - (1 - best)).max() < 1e-5
     assert np.abs(best_anywhere(query, bank) - best).max() < 1e-5
 
 
@@ -114,9 +114,9 @@ def test_duplicate_and_nearly_tied_vectors_change_nothing():
 def test_a_position_that_equals_its_bank_scores_zero_and_never_below():
     query = unit_vectors(1, 40, 4, 5, axis=1)
     bank = np.ascontiguousarray(query.transpose(2, 3, 1, 0).reshape(20, 40, 1))
-    found = positional(query, bank, 0)
-    assert found.min() >= 0
-    assert found.max() < 1e-6
+    scores = positional(query, bank, 0)
+    assert scores.min() >= 0
+    assert scores.max() < 1e-6
 
 
 def test_the_literal_reference_normalises_and_averages_like_the_batched_features():
@@ -131,15 +131,15 @@ def test_the_literal_reference_normalises_and_averages_like_the_batched_features
 def test_the_average_in_the_graph_counts_only_neighbours_inside_the_grid(size):
     raw = np.random.default_rng(0).normal(size=(2, 3, *size)).astype(np.float32)
     variable = spox.argument(spox.Tensor(np.float32, ("N", 3, *size)))
-    found = run({"a": features.average_3x3(variable)}, {"x": variable}, {"x": raw})
+    averaged = run({"a": features.average_3x3(variable)}, {"x": variable}, {"x": raw})
     for y in range(size[0]):
         for x in range(size[1]):
             around = raw[:, :, max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
-            assert np.allclose(found[:, :, y, x], around.mean(axis=(2, 3)), atol=1e-6)
-    assert np.allclose(found, features.average_3x3_numpy(raw), atol=1e-6)
+            assert np.allclose(averaged[:, :, y, x], around.mean(axis=(2, 3)), atol=1e-6)
+    assert np.allclose(averaged, features.average_3x3_numpy(raw), atol=1e-6)
 
 
-def test_a_vector_of_zeros_stays_one():
+def test_a_vector_of_zeros_stays_a_vector_of_zeros():
     assert np.all(features.normalise_numpy(np.zeros((1, 4, 2, 2), np.float32)) == 0)
 
 
@@ -150,7 +150,7 @@ def test_the_batched_form_scores_a_whole_picture_like_the_literal_one(radius):
         "a": random.random((4, 5, 8, 6), np.float32),
         "b": random.random((4, 7, 4, 3), np.float32),
     }
-    method, canvas = Rad(radius=radius), Canvas((64, 48))
+    method, canvas = Rad(radius=radius), MapCanvas((64, 48))
     model = method.fit(method.embed({k: v[:3] for k, v in raw.items()}), 0)
     query = {k: v[3:] for k, v in raw.items()}
     maps, scores = method.measure(model, method.embed(query), canvas)

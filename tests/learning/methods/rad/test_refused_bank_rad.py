@@ -92,7 +92,7 @@ def test_what_is_no_published_bank_is_refused_by_name(place, tmp_path, capsys, c
         (["--sigma", "-1"], "sigma must be at least 0"),
     ],
 )
-def test_what_cannot_be_used_is_one_sentence(place, tmp_path, capsys, more, message):
+def test_what_cannot_be_used_gives_one_sentence(place, tmp_path, capsys, more, message):
     refused(imported(place, tmp_path / "out" / "e.onnx", *more), capsys, message)
     assert not (tmp_path / "out").exists()
 
