@@ -113,3 +113,15 @@ def test_every_command_uses_the_parser_of_the_project() -> None:
         if path.name != "_method_options.py":
             assert "argparse.ArgumentParser(\n" not in path.read_text(), path
             assert "argparse.ArgumentParser(prog" not in path.read_text(), path
+
+
+@pytest.mark.parametrize(
+    ("command", "method"), [("fit", "rad"), ("train", "glass"), ("import-checkpoint", "rad")]
+)
+def test_the_help_names_early_how_to_see_the_options_of_a_method(
+    command: str, method: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    before_options = capsys.readouterr().out.partition("options:")[0]
+    assert f"--method {method} --help` also shows" in " ".join(before_options.split())
