@@ -39,8 +39,7 @@ class CommandParser(argparse.ArgumentParser):
         return super().parse_known_args(typed, namespace)
 
     def error(self, message: str) -> NoReturn:
-        hint = f"`{self.prog} --help` shows the options"
-        self.exit(USAGE_ERROR, f"error: {mask_secrets(message)}\n{hint}\n")
+        self.exit(USAGE_ERROR, f"error: {mask_secrets(message)}\n")
 
     def _refuse_unknown(self, typed: Sequence[str]) -> None:
         known = self._option_string_actions
@@ -53,8 +52,8 @@ class CommandParser(argparse.ArgumentParser):
             if self.allow_abbrev and any(option.startswith(name) for option in known):
                 continue
             close = difflib.get_close_matches(name[2:], [option[2:] for option in known], n=1)
-            hint = f"; did you mean --{close[0]}?" if close else ""
-            self.error(f"unknown option {name}{hint}")
+            hint = f"did you mean --{close[0]}?" if close else f"`{self.prog} --help` lists all"
+            self.error(f"unknown option {name}; {hint}")
 
 
 class ShowVersion(argparse.Action):

@@ -83,8 +83,11 @@ def test_the_installed_version_is_shown(
     [
         (["run", "--sorce", "a.mp4"], "unknown option --sorce; did you mean --source?"),
         (["fit", "--norml=good"], "unknown option --norml; did you mean --normal?"),
-        (["calibrate", "scale", "--mm-px", "1"], "unknown option --mm-px; did you mean"),
-        (["bench", "--zzz"], "unknown option --zzz\n"),
+        (
+            ["calibrate", "scale", "--mm-px", "1"],
+            "unknown option --mm-px; did you mean --mm-per-px?",
+        ),
+        (["bench", "--zzz"], "unknown option --zzz; `python -m tools.bench --help` lists all"),
         (["run", "rtsp://me:hunter2@camera/1"], "unrecognized arguments: rtsp://***@camera/1"),
     ],
 )
@@ -94,11 +97,8 @@ def test_a_mistyped_option_gives_one_sentence_and_the_nearest_option(
     with pytest.raises(SystemExit) as exit_info:
         main(argv)
     assert exit_info.value.code == 2
-    lines = capsys.readouterr().err.splitlines(keepends=True)
-    assert len(lines) == 2
-    assert message in lines[0]
-    assert lines[0].startswith("error: ")
-    assert "--help` shows the options" in lines[1]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {message}")
 
 
 def test_an_abbreviation_and_a_value_after_two_dashes_are_no_mistyped_options() -> None:
