@@ -74,8 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(
         prog=program("bench"),
         description="Time engines on the installed runtimes. Each runtime has a separate process, "
-        "and they are timed alternately. Ratios are to the first row. If other programs use the "
-        "machine, only the ratios are reliable.",
+        "and they are timed alternately. The time ratio is the median time divided by that of the "
+        "first row, with its quartiles. If other programs use the machine, only the ratios are "
+        "reliable.",
     )
     add = parser.add_argument
     add("engines", type=Path, nargs="+", help="engine files, such as one per precision")
