@@ -169,7 +169,7 @@ class _Demo:
             (VIDEO, "original | heatmap"),
             (SIGHTINGS, "one row per defect and frame"),
             (DEFECTS, "the same, as long as defects are not tracked"),
-            (LOG, "one line per frame"),
+            (LOG, "a header, then two lines per frame: verdict and measured"),
             (SUMMARY, "counts, throughput, latency, engine, configuration"),
             (SNAPSHOTS + "/", "failing frames"),
             ("contact_sheet.png", "true and measured outlines"),
