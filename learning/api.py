@@ -138,6 +138,7 @@ def train(
     is missing, ConfigError for a folder that holds another training, and what `fit` raises.
     """
     from engines.spec_file import file_hash
+    from inspector.core.errors import ConfigError
     from learning.job import MakeOptions
     from learning.methods.registry import trained_methods, trainer_class
     from learning.options import parse_options
@@ -146,7 +147,10 @@ def train(
     from learning.training_data import TrainingData, data_of_class
 
     trainer = method
-    if not isinstance(trainer, Trainer):
+    if isinstance(trainer, Trainer):
+        if options:
+            raise ConfigError(f"a Trainer has its options already: leave out {', '.join(options)}")
+    else:
         cls = trainer_class(trainer or trained_methods()[0])
         trainer = cls.from_options(parse_options(cls, options))
     trainer.require()

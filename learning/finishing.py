@@ -94,8 +94,9 @@ def finish_engine(
     spec = _spec(job, scored, thresholds, digest, parameters or {})
     job.end_step("build")
     spec = _check(job, graph, spec, scored.model, out)
-    write_engine(out, graph, spec)
+    # First the record: if it cannot be written, there is no engine either.
     write_fit_record(fit_record_path(out), make_fit_record(spec, job, scored))
+    write_engine(out, graph, spec)
     job.end_step("parity")
     return EngineResult(out, spec, out.stat().st_size, job.seconds)
 

@@ -17,7 +17,7 @@ from learning.finishing import make_engine
 from learning.job import EngineResult, MakeOptions, Progress
 from learning.methods.base import Scorer
 from learning.normals import MAX_PICTURES, Crop, Normals, from_folder, spread
-from learning.options import option_fields
+from learning.options import check_option_names, option_fields
 from learning.thresholds.choosing import check_supported
 from learning.thresholds.rules import Rule
 from learning.torch_weights import file_sha256
@@ -120,7 +120,8 @@ class Importer(ABC):
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
-        """options: missing ones are as published. Raises ConfigError."""
+        """options: missing ones are as published. Raises ConfigError for an unknown option."""
+        check_option_names(cls, options, f"the import of {cls.name}")
         return cls(**options)
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Fits an engine from pictures of good product: `python -m tools.fit --normal DIR ...`."""
+"""Fits an engine from pictures of good product."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Trains an engine: `python -m tools.train --method NAME --data CLASS_DIR --out DIR`."""
+"""Trains an engine from pictures of good product."""
 
 import argparse
 import sys

@@ -42,7 +42,7 @@ METHODS: Final[dict[str, MethodEntry]] = {
 
 WAYS: Final = {"fitting": "fitted", "training": "trained", "importing": "imported"}
 
-COMMANDS: Final = {"fitting": "fit", "training": "train", "importing": "import_checkpoint"}
+COMMANDS: Final = {"fitting": "fit", "training": "train", "importing": "import-checkpoint"}
 
 
 def fitted_methods() -> tuple[str, ...]:
@@ -91,10 +91,10 @@ def _load(name: str, way: str) -> Any:
     entry = METHODS[name]
     target: str | None = getattr(entry, way)
     if target is None:
-        other = "training" if entry.training is not None else "fitting"
+        other = next(key for key in WAYS if getattr(entry, key) is not None)
         raise ConfigError(
             f"method {name} is {WAYS[other]}, not {WAYS[way]}: "
-            f"use `python -m tools.{COMMANDS[other]}`"
+            f"use `line-inspector {COMMANDS[other]}`"
         )
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)

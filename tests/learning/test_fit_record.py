@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from engines.picture_statistics import FIGURES, measure_picture
 from engines.spec import EngineSpec, ResizeRule, Roi
 from engines.spec_file import file_hash, read_spec
-from inspector.core.errors import SpecError
+from inspector.core.errors import EngineError, SpecError
 from learning.backbones.features import FeatureExtractor
 from learning.backbones.zoo import DEFAULT, resolve
 from learning.finishing import make_engine
@@ -235,3 +235,10 @@ def test_any_value_anywhere_is_refused_or_read(engine_file, tmp_path, data):
     except SpecError as exc:
         assert len(str(exc)) < 700
         assert "\n" not in str(exc)
+
+
+def test_without_a_record_there_is_no_engine(tmp_path):
+    (tmp_path / "e.fit").mkdir()
+    with pytest.raises(EngineError, match=r"fit record .*e\.fit cannot be written"):
+        fit_parts(tmp_path / "e.onnx")
+    assert not (tmp_path / "e.onnx").exists()

@@ -179,9 +179,9 @@ def test_each_command_lists_its_own_methods():
 @pytest.mark.parametrize(
     ("find", "name", "message"),
     [
-        (registry.method_class, "glass", r"is trained, not fitted: use `python -m tools.train`"),
-        (registry.trainer_class, "rad", r"is fitted, not trained: use `python -m tools.fit`"),
-        (registry.importer_class, "padim", r"is fitted, not imported: use `python -m tools.fit`"),
+        (registry.method_class, "glass", r"is trained, not fitted: use `line-inspector train`"),
+        (registry.trainer_class, "rad", r"is fitted, not trained: use `line-inspector fit`"),
+        (registry.importer_class, "padim", r"is fitted, not imported: use `line-inspector fit`"),
         (registry.method_class, "raad", r"'raad' is unknown; known: rad, patchcore, padim"),
     ],
 )
