@@ -108,8 +108,8 @@ class ThresholdRule:
             )
         if self.false_alarm_rate is not None:
             sentences.append(
-                f"average rate: at most {self.false_alarm_rate:.2%} of new {units} fail, on "
-                "average over many engines made in this way"
+                f"average rate: at most {self.false_alarm_rate:.2%} of new {units} fail, "
+                "averaged over many engines made in this way"
             )
         if self.promise is not None:
             limit = f"{self.promise:.2%}{describe_odds(self.promise)}"
@@ -128,10 +128,11 @@ class ThresholdRule:
 
 
 def describe_odds(rate: float) -> str:
-    """A rate as " (1 in N)"; an empty text above one half. N is rounded down, so that 9.6 % becomes
-    1 in 10, which is not less than the rate."""
+    """A rate as " (1 in N)" or " (less than 1 in N)"; an empty text above one half."""
     per = math.floor(1 / rate + 1e-9)
-    return f" (1 in {per})" if per > 1 else ""
+    if per < 2:
+        return ""
+    return f" (1 in {per})" if math.isclose(rate, 1 / per) else f" (less than 1 in {per})"
 
 
 @dataclass(frozen=True, slots=True)

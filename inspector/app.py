@@ -74,7 +74,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--on-parity-failure",
         choices=("stop", "fallback"),
-        help="what to do if the backend does not reproduce the golden pictures of the engine file",
+        help="what to do if the runtime does not give the results stored in the engine file",
     )
     parser.add_argument("--show", action="store_true", default=None, help="show a live view")
     parser.add_argument("--no-video", action="store_true", help="do not write annotated.mp4")

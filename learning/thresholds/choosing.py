@@ -140,7 +140,10 @@ def count_failing(left_out: LeftOut, image: float) -> int:
 
 
 def dropped_note(count: int) -> str:
-    return f"holds for pictures like those that were used; {count} that stood out were left out"
+    return (
+        "holds for pictures like those that were used; pictures left out because they stood out: "
+        f"{count}"
+    )
 
 
 def explain_threshold(

@@ -79,7 +79,7 @@ def test_without_options_thresholds_and_those_of_each_rule_are_printed(engine, c
         f"image threshold  {spec.image_threshold:.6g}",
         "9 good pictures, leave-one-out",
         "9 good pictures support an average rate of 10.00%, or a limit with 95 % confidence of "
-        "28.31% (1 in 3)",
+        "28.31% (less than 1 in 3)",
         "percentile q=99.5",
         "mean_sigma k=3",
         "median_mad k=3",

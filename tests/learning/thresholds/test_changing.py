@@ -144,7 +144,7 @@ def test_a_suspect_that_is_held_out_is_named_and_dropped_only_from_the_scores(tm
     assert spec.trained_on["suspects"] == ["5.png"]
     assert (spec.trained_on["count"], spec.trained_on["held_out"]) == (18, 11)
     assert spec.threshold_rule.normals == 11
-    assert "1 that stood out were left out" in spec.threshold_rule.note
+    assert "left out because they stood out: 1" in spec.threshold_rule.note
 
 
 @pytest.mark.parametrize(
@@ -239,13 +239,13 @@ def test_a_file_without_a_record_can_be_set_by_hand(engine_file):
 
 @pytest.mark.parametrize(
     ("promise", "limit"),
-    [(0.0298, "2.98% (1 in 33)"), (0.01, "1.00% (1 in 100)"), (0.8, "80.00%")],
+    [(0.0298, "2.98% (less than 1 in 33)"), (0.01, "1.00% (1 in 100)"), (0.8, "80.00%")],
 )
 def test_a_promise_is_written_as_one_in_n_and_never_too_small(promise, limit):
     rule = ThresholdRule("conformal", 0.01, 99, 10, (0, 0.04), promise=promise)
     assert rule.sentences()[-2:] == (
-        "average rate: at most 1.00% of new good pictures fail, on average over many engines made "
-        "in this way",
+        "average rate: at most 1.00% of new good pictures fail, averaged over many engines made in "
+        "this way",
         f"limit with 95 % confidence: at most {limit} of new good pictures fail with this engine "
         "in the long run",
     )
