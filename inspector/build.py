@@ -52,16 +52,16 @@ def build_run(
     config: Config,
     observers: Sequence[Observer] = (),
     *,
-    name: str = SINGLE,
+    name: str | None = None,
     run_id: str | None = None,
     outputs: Sequence[Output] | None = None,
 ) -> Run:
     """Checks the configuration, opens the source, and connects the stages.
 
     Nothing runs yet. The output folder does not change before engine and source are open. name:
-    name of the source in the records. run_id: None for a new id. outputs: they replace the files of
-    config.output; its folder is not used then. Raises ConfigError, SpecError, CalibrationError or
-    SourceError.
+    name of the source in the list of sources; None without such a list. run_id: None for a new id.
+    outputs: they replace the files of config.output; its folder is not used then. Raises
+    ConfigError, SpecError, CalibrationError or SourceError.
     """
     _check(config)
     spec = _read_spec(config)
@@ -77,11 +77,11 @@ def build_run(
         output = config.output
         if outputs is None:
             check_folder(Path(output.dir), overwrite=output.overwrite, inputs=input_paths(config))
-            # A single source keeps the plain names of its outboxes.
-            source_name = "" if name == SINGLE else name
-            remote = make_outputs(config.outputs, source=source_name)
-            outputs = [*_make_outputs(output), *map(Output, remote)]
-        info = _make_info(config, spec, calibration, source, (run_id or new_run_id(), name))
+            remote = make_outputs(config.outputs, source=name)
+            # A locked or damaged outbox must end the run before old results are removed.
+            outputs = [*map(Output, remote), *_make_outputs(output)]
+        names = (run_id or new_run_id(), name or SINGLE)
+        info = _make_info(config, spec, calibration, source, names)
         run = _connect(config, spec, calibration, source, info, observers, outputs)
         stack.pop_all()
     return run

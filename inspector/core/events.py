@@ -10,8 +10,11 @@ from inspector.core.types import Cause, Defect, Verdict
 class VerdictEvent:
     """The final verdict on one frame, sent before its defects are measured.
 
-    The `verdict` line of the same frame in the log follows later. pts_s, score: None if unknown.
-    error, cause: for ERROR only. captured_ns, judged_ns: monotonic.
+    The `verdict` line of the same frame in the log follows later. The verdict has no seq, because
+    lines are numbered when they are written. run_id, source and frame_id together are unique and
+    identify the line; a sink gets run_id and source (source_name) with open(run).
+
+    pts_s, score: None if unknown. error, cause: for ERROR only. captured_ns, judged_ns: monotonic.
     """
 
     frame_id: int

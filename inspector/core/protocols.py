@@ -86,6 +86,16 @@ class Sink(Protocol):
 
 
 @runtime_checkable
+class WaitingSink(Protocol):
+    """A sink whose close() may wait for a receiver. Optional for a sink."""
+
+    def begin_close(self) -> None:
+        """Called on all sinks before the first close(), so that all wait at the same time. May be
+        called twice, and without open(). It must return at once and raise nothing."""
+        ...
+
+
+@runtime_checkable
 class EventSink(Protocol):
     """A sink that also takes events. Optional for a sink."""
 

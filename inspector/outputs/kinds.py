@@ -8,6 +8,7 @@ from typing import Any, Final
 from inspector.core.errors import ConfigError
 from inspector.core.schema import build
 from inspector.outputs.queued import QueuedOutput
+from inspector.outputs.sender import LONGEST_END_S, QueueOptions
 
 OUTPUTS: Final[dict[str, str]] = {}
 """Kind -> "module:Class" of its sender, imported when it is used."""
@@ -15,12 +16,15 @@ OUTPUTS: Final[dict[str, str]] = {}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-def make_outputs(entries: Sequence[Mapping[str, Any]], *, source: str = "") -> list[QueuedOutput]:
+def make_outputs(
+    entries: Sequence[Mapping[str, Any]], *, source: str | None = None
+) -> list[QueuedOutput]:
     """Makes the outputs. It does not open or connect them.
 
-    entries: the list `outputs` of the configuration. source: name of the source if a process has
-    several. Each source then has separate outboxes, such as "left-office" for the output "office"
-    of the source "left".
+    entries: the list `outputs` of the configuration. source: name of the source in the list of
+    sources; None without such a list. Each source of the list has separate outboxes, such as
+    "left/office" for the output "office" of the source "left". No name contains a slash, so two
+    outboxes never share a folder.
 
     Raises ConfigError with the path of the wrong key, such as outputs[0].port.
     """
@@ -36,7 +40,7 @@ def make_outputs(entries: Sequence[Mapping[str, Any]], *, source: str = "") -> l
     return outputs
 
 
-def _make_output(entry: Mapping[str, Any], path: str, source: str) -> QueuedOutput:
+def _make_output(entry: Mapping[str, Any], path: str, source: str | None) -> QueuedOutput:
     kind = entry.get("kind")
     if not isinstance(kind, str) or kind not in OUTPUTS:
         known = ", ".join(OUTPUTS) or "none in this version"
@@ -50,10 +54,20 @@ def _make_output(entry: Mapping[str, Any], path: str, source: str) -> QueuedOutp
             f"{path}.name must be 1 to 64 letters, digits, - or _ and begin with a letter or "
             f"digit, not {title!r:.70}"
         )
-    if options.queue.retry_first_s > options.queue.retry_max_s:
-        raise ConfigError(
-            f"{path}.queue.retry_first_s must be at most retry_max_s, "
-            f"{options.queue.retry_max_s:g}, not {options.queue.retry_first_s:g}"
-        )
-    name = f"{source}-{title}" if source else title
+    _check_queue(options.queue, f"{path}.queue")
+    name = title if source is None else f"{source}/{title}"
     return QueuedOutput(name, sender_class(options), options.queue)
+
+
+def _check_queue(queue: QueueOptions, path: str) -> None:
+    """Checks keys that depend on each other."""
+    if queue.retry_first_s > queue.retry_max_s:
+        raise ConfigError(
+            f"{path}.retry_first_s must be at most retry_max_s, {queue.retry_max_s:g}, "
+            f"not {queue.retry_first_s:g}"
+        )
+    if queue.drain_s + queue.timeout_s > LONGEST_END_S:
+        raise ConfigError(
+            f"{path}: drain_s + timeout_s must be at most {LONGEST_END_S:g} s, so that an aborted "
+            f"run can end, not {queue.drain_s:g} + {queue.timeout_s:g}"
+        )

@@ -47,7 +47,7 @@ class Outbox:
 
     After append() a record survives the end of the process. After sync() it also survives a power
     cut. Only one process at a time can use an outbox. After each call:
-    waiting when opened + appended = delivered + dropped + waiting.
+    waiting_at_start + appended = delivered + dropped + waiting.
 
     folder: contains the database; it is created if missing. max_bytes: limit of the database file,
     at least 1 MB; the write-ahead log adds about 32 MB at most. when_full: "drop_oldest" removes
@@ -76,6 +76,7 @@ class Outbox:
                 # A separate connection, so that append() never waits for an fsync of sync().
                 self._syncing = stack.enter_context(contextlib.closing(_connect(self.path)))
                 self.waiting: int = self._db.execute("SELECT COUNT(*) FROM records").fetchone()[0]
+                self.waiting_at_start = self.waiting
             self._resources = stack.pop_all()
 
     def append(self, body: bytes) -> None:

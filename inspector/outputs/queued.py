@@ -4,6 +4,7 @@ import contextlib
 import json
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Thread
@@ -33,10 +34,10 @@ class QueuedOutput:
 
     write() appends to the outbox and never waits for the receiver. It raises SinkError only if the
     disk fails, if the outbox is full and when_full is "stop", or after an error in the sender's
-    code. The thread never stops trying to reach the receiver. close() takes at most drain_s +
-    timeout_s + 1 s, even if the receiver hangs.
+    code. The thread never stops trying to reach the receiver. begin_close() limits the time that is
+    left: close() ends at most drain_s + timeout_s + 1 s later, even if the receiver hangs.
 
-    name: of the output, and of its folder in options.dir.
+    name: of the output, and of its folder in options.dir. It may contain a slash.
     """
 
     def __init__(self, name: str, sender: Sender, options: QueueOptions) -> None:
@@ -48,7 +49,7 @@ class QueuedOutput:
         self._thread: Thread | None = None
         self._appended = threading.Event()
         self._closing = threading.Event()
-        self._stopped = threading.Event()
+        self._drain_end_ns = 0
         self._fault: BaseException | None = None
         self._dropped = 0
         self._warn_after_ns = self._sync_after_ns = 0
@@ -99,21 +100,27 @@ class QueuedOutput:
         return self._run
 
     def counts(self) -> dict[str, int]:
-        """Number of records of this run: appended, delivered, dropped; and of all that wait now."""
+        """Numbers of records: waiting_at_start (from earlier runs) + appended (by this run) =
+        delivered + dropped (both during this run, from this and earlier runs) + waiting (now)."""
         outbox = self._outbox
-        names = ("appended", "delivered", "dropped", "waiting")
+        names = ("waiting_at_start", "appended", "delivered", "dropped", "waiting")
         return {name: 0 if outbox is None else getattr(outbox, name) for name in names}
 
+    def begin_close(self) -> None:
+        """Limits the delivery of waiting records to drain_s from now. Does not wait."""
+        if self._thread is not None and not self._closing.is_set():
+            self._drain_end_ns = now_ns() + round(self._options.drain_s * 1e9)
+            self._closing.set()
+            self._appended.set()
+
     def close(self) -> None:
-        """Delivers waiting records for up to drain_s. Raises SinkError if the sender fails."""
+        """Waits for the end of the delivery. Raises SinkError if the sender fails."""
+        self.begin_close()
         thread, self._thread = self._thread, None
         if thread is None or self._outbox is None:
             return
-        self._closing.set()
-        self._appended.set()
-        thread.join(self._options.drain_s)
-        self._stopped.set()
-        thread.join(self._options.timeout_s + GRACE_S)
+        drain_left_s = (self._drain_end_ns - now_ns()) / 1e9
+        thread.join(max(0.0, drain_left_s + self._options.timeout_s + GRACE_S))
         if thread.is_alive():
             # The process can still end. If the thread ends later, it closes the outbox.
             logger.error(
@@ -125,18 +132,28 @@ class QueuedOutput:
 
     def _work(self, outbox: Outbox) -> None:
         try:
-            with contextlib.closing(outbox), contextlib.closing(self._sender):
-                self._deliver(outbox)
+            with contextlib.closing(outbox):
+                try:
+                    self._deliver(outbox)
+                finally:
+                    self._close_sender()
         except OSError as exc:
             self._fault = exc
         finally:
             # Store an error of any other class too, so that the next write() ends the run.
             self._fault = self._fault or sys.exception()
 
+    def _close_sender(self) -> None:
+        """Logs an OSError only, because the receiver has already confirmed what it received."""
+        try:
+            self._sender.close()
+        except OSError as exc:
+            logger.warning("output {}: its connection could not be closed: {}", self.name, exc)
+
     def _deliver(self, outbox: Outbox) -> None:
         options = self._options
         delay_s, most, failed = options.retry_first_s, BATCH, False
-        while not self._stopped.is_set():
+        while not (self._closing.is_set() and now_ns() >= self._drain_end_ns):
             self._sync_when_due(outbox)
             self._appended.clear()
             # Read this before the outbox, because no record follows close().
@@ -167,10 +184,15 @@ class QueuedOutput:
     def _pause(self, outbox: Outbox, delay_s: float) -> None:
         """Waits between two attempts. The end of the run shortens it, for a last attempt."""
         end_ns = now_ns() + round(delay_s * 1e9)
-        ending = self._stopped if self._closing.is_set() else self._closing
+        draining = self._closing.is_set()
+        if draining:
+            end_ns = min(end_ns, self._drain_end_ns)
         while (left_s := (end_ns - now_ns()) / 1e9) > 0:
             self._sync_when_due(outbox)
-            if ending.wait(min(left_s, SYNC_EVERY_S)):
+            wait_s = min(left_s, SYNC_EVERY_S)
+            if draining:
+                time.sleep(wait_s)
+            elif self._closing.wait(wait_s):
                 return
 
     def _sync_when_due(self, outbox: Outbox) -> None:

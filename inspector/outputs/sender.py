@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 from inspector.core.schema import AtLeast, Between, OneOf
 from inspector.outputs.outbox import DROP_OLDEST, STOP, QueuedRecord
 
 Positive = Annotated[float, AtLeast(0, exclusive=True)]
+
+LONGEST_END_S: Final = 8.0
+"""Limit of drain_s + timeout_s. An aborted run waits 10 s for its outputs."""
 
 
 class Sender(Protocol):
@@ -31,7 +34,7 @@ class Sender(Protocol):
         ...
 
     def close(self) -> None:
-        """Called once on the same thread after the last send()."""
+        """Called once on the same thread after the last send(). An OSError is only logged."""
         ...
 
 
@@ -39,11 +42,12 @@ class Sender(Protocol):
 class QueueOptions:
     """The key `queue` of an entry in `outputs`.
 
-    dir: the outbox is in dir/NAME. max_mb: size limit in MB. when_full: "drop_oldest" drops the
-    oldest records and warns, "stop" ends the run. timeout_s: a delivery fails after this time
-    without an answer. retry_first_s, retry_max_s: delay before the next attempt; it doubles from
-    the first value to the second. drain_s: time at the end of a run to deliver waiting records; the
-    rest stays for the next run.
+    dir: the outbox is in dir/NAME, or in dir/SOURCE/NAME with a list of sources. max_mb: size limit
+    in MB. when_full: "drop_oldest" drops the oldest records and warns, "stop" ends the run.
+    timeout_s: a delivery fails after this time without an answer. retry_first_s, retry_max_s: delay
+    before the next attempt; it doubles from the first value to the second. drain_s: time at the end
+    of a run to deliver waiting records; the rest stays for the next run. drain_s + timeout_s is at
+    most LONGEST_END_S.
     """
 
     dir: str = "artifacts/outbox"

@@ -9,7 +9,7 @@ from loguru import logger
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import InspectorError, SinkError
 from inspector.core.events import Event, VerdictEvent
-from inspector.core.protocols import EventSink, EventStage, Picture, VerdictSink
+from inspector.core.protocols import EventSink, EventStage, Picture, VerdictSink, WaitingSink
 from inspector.core.types import EngineOutput, Inspection, RunInfo
 from inspector.pipeline.stages import Output, Stages, Ticket
 
@@ -86,8 +86,11 @@ class Reporter:
             self._write_events(stage.flush())
 
     def close(self) -> None:
-        """Closes every sink."""
+        """Closes every sink. The last one that was opened is closed first."""
         for output in self._outputs:
+            if isinstance(sink := output.sink, WaitingSink):
+                sink.begin_close()
+        for output in reversed(self._outputs):
             self._close(output)
 
     def _pass_stages(self, inspection: Inspection) -> tuple[Inspection, list[Event]]:

@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 import yaml
 from flow_rig import RESULTS, bad_picture, good_picture, write_pictures
-from line_outputs import ENTRY as LINE_OUTPUT
-from line_outputs import LineServer
 from loguru import logger
 
 from engines.opening import BACKENDS
@@ -26,7 +24,6 @@ from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.outputs.json_log import read_log
-from inspector.outputs.kinds import OUTPUTS
 from inspector.outputs.window import QUIT
 from inspector.pipeline.stats import RunStats
 from inspector.sources.image_folder import ImageFolderSource
@@ -367,38 +364,3 @@ def test_the_progress_adds_up_the_sources(monkeypatch: pytest.MonkeyPatch) -> No
     logger.remove(handler)
     assert lines[0].startswith("5 frames")
     assert lines[0].endswith("2 failed, 2 dropped\n")
-
-
-def test_the_remote_outputs_of_each_source_receive_its_records(
-    tmp_path: Path, left: Path, right: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(OUTPUTS, "lines", LINE_OUTPUT)
-    server = LineServer()
-    entries = [
-        {"name": "left", "source": {"uri": str(left)}},
-        {"name": "right", "source": {"uri": str(right)}},
-    ]
-    outbox = {"dir": str(tmp_path / "outbox"), "drain_s": 20}
-    outputs = [{"kind": "lines", "port": server.port, "queue": outbox}]
-    assert main(["--config", str(write_config(tmp_path, entries, outputs=outputs))]) == 0
-    server.stop()
-    assert sorted(path.name for path in (tmp_path / "outbox").iterdir()) == [
-        *("left-lines", "right-lines")
-    ]
-    for name, frames in (("left", 6), ("right", 9)):
-        received = [record for record in server.records if record["source"] == name]
-        assert [record["frame_id"] for record in received if record["type"] == "verdict"] == list(
-            range(frames)
-        )
-    assert len({record["event_id"] for record in server.records}) == 2 * (6 + 9)
-
-
-def test_an_unknown_output_is_refused_before_anything_runs(
-    tmp_path: Path, left: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    config = write_config(
-        tmp_path, [], source={"uri": str(left)}, outputs=[{"kind": "fax", "name": "office"}]
-    )
-    assert main(["--config", str(config)]) == 2
-    assert "outputs[0].kind must be a known kind of output" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()

@@ -60,7 +60,8 @@ class LineSender:
 
 
 class LineServer:
-    """Stores every line that it reads, in order, and then answers it.
+    """Stores every line that it reads, in order, and then answers it. It serves each connection on
+    a separate thread.
 
     answering: while it is clear, lines are read but not answered. break_after: numbers of lines,
     counted from 1 over all connections; it closes the connection instead of answering them.
@@ -96,16 +97,23 @@ class LineServer:
 
     def _serve(self) -> None:
         self._listener.settimeout(0.02)
+        readers: list[threading.Thread] = []
         while not self._stopping.is_set():
             try:
                 connection, _ = self._listener.accept()
             except TimeoutError:
                 continue
-            with connection:
-                connection.settimeout(0.02)
-                self._read(connection)
+            readers.append(threading.Thread(target=self._read, args=(connection,), daemon=True))
+            readers[-1].start()
+        for reader in readers:
+            reader.join(5)
 
     def _read(self, connection: socket.socket) -> None:
+        with connection:
+            connection.settimeout(0.02)
+            self._read_lines(connection)
+
+    def _read_lines(self, connection: socket.socket) -> None:
         waiting = b""
         while not self._stopping.is_set():
             try:
@@ -125,8 +133,8 @@ class LineServer:
         with self.changed:
             self.records.append(json.loads(line))
             self.changed.notify_all()
-        if len(self.records) in self._break_after:
-            return False
+            if len(self.records) in self._break_after:
+                return False
         while not self.answering.wait(0.02):
             if self._stopping.is_set():
                 return False

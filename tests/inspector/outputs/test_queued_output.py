@@ -72,7 +72,8 @@ def test_a_receiver_that_disconnects_gets_every_record_in_order(tmp_path: Path) 
     output.close()
     assert server.event_ids == event_ids
     assert len(server.records) > 300, "a broken batch is sent again"
-    assert output.counts() == {"appended": 300, "delivered": 300, "dropped": 0, "waiting": 0}
+    counts = output.counts()
+    assert (counts["appended"], counts["delivered"], counts["waiting"]) == (300, 300, 0)
     assert threads() == []
     server.stop()
 
@@ -114,7 +115,8 @@ def test_writing_never_waits_for_a_receiver_that_does_not_answer(tmp_path: Path)
     event_ids = put(output, 0, 500)
     assert server.wait_for(1)
     # All records are handed over before the first one is confirmed.
-    assert output.counts() == {"appended": 500, "delivered": 0, "dropped": 0, "waiting": 500}
+    counts = output.counts()
+    assert (counts["appended"], counts["delivered"], counts["waiting"]) == (500, 0, 500)
     server.answering.set()
     output.close()
     assert server.event_ids == event_ids
@@ -132,6 +134,13 @@ def test_the_next_run_first_delivers_the_records_that_are_left(tmp_path: Path) -
     event_ids += put(output, 20, 30)
     output.close()
     assert server.event_ids == event_ids
+    assert output.counts() == {
+        "waiting_at_start": 20,
+        "appended": 10,
+        "delivered": 30,
+        "dropped": 0,
+        "waiting": 0,
+    }
     server.stop()
 
 
@@ -201,6 +210,26 @@ def test_an_error_in_a_sender_is_raised_and_loses_no_record(tmp_path: Path) -> N
     assert output.counts()["waiting"] == 1
 
 
+class BrokenClose(LineSender):
+    def close(self) -> None:
+        super().close()
+        raise ConnectionResetError("the receiver closed the connection first")
+
+
+def test_a_connection_that_cannot_be_closed_is_a_warning(
+    tmp_path: Path, messages: list[str]
+) -> None:
+    server = LineServer()
+    sender = BrokenClose(LineOptions(kind="lines", port=server.port))
+    output = open_output(tmp_path, server.port, sender)
+    event_ids = put(output, 0, 3)
+    output.close()
+    assert server.event_ids == event_ids
+    assert sum("WARNING output line" in m and "closed the connection" in m for m in messages) == 1
+    Outbox(tmp_path / "line", max_bytes=10**6, when_full="stop").close()
+    server.stop()
+
+
 def test_a_full_outbox_drops_the_oldest_with_one_warning(
     tmp_path: Path, messages: list[str]
 ) -> None:
@@ -215,6 +244,8 @@ def test_a_full_outbox_drops_the_oldest_with_one_warning(
     output = open_output(tmp_path, port)
     output.close()
     assert server.event_ids == [f"run-{number}" for number in range(dropped, 1500)]
+    counts = output.counts()
+    assert counts["waiting_at_start"] == counts["delivered"] == 1500 - dropped
     server.stop()
 
 
@@ -265,7 +296,9 @@ def test_it_can_be_closed_twice_and_without_open(tmp_path: Path) -> None:
     output.close()
     with pytest.raises(SinkError, match="before it is open"):
         output.put({"event_id": "a"})
+    output.begin_close()
     assert list(tmp_path.iterdir()) == []
     output.open(run_info())
+    output.begin_close()
     output.close()
     output.close()

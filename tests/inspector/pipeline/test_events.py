@@ -95,6 +95,27 @@ class Announced(ListSink):
         self.written_before.append(len(self.inspections))
 
 
+class Waiting(ListSink):
+    """A sink that waits at its end. It adds its calls to a list."""
+
+    def __init__(self, name: str, calls: list[str]) -> None:
+        super().__init__()
+        self.name, self._calls = name, calls
+
+    def begin_close(self) -> None:
+        self._calls.append(f"begin {self.name}")
+
+    def close(self) -> None:
+        super().close()
+        self._calls.append(f"close {self.name}")
+
+
+def test_all_sinks_begin_to_close_before_the_first_is_closed() -> None:
+    calls: list[str] = []
+    run(make_pipeline(ListSource([frame(0)]), [Waiting(name, calls) for name in "ab"]))
+    assert calls == ["begin a", "begin b", "close b", "close a"]
+
+
 def fails_at(*numbers: int) -> RigEngine:
     return RigEngine(lambda i: 1.0 + i / 100 if i in numbers else 0.0)
 
