@@ -63,11 +63,12 @@ class Calibration:
             raise CalibrationError("homography is not allowed with kind scale; remove it")
         if self.mm_per_px is None:
             raise CalibrationError("mm_per_px is missing; kind scale needs it")
-        if not all(MIN_SCALE <= v <= LARGEST_SCALE for v in self.mm_per_px):
-            raise CalibrationError(
-                f"mm_per_px must be between {MIN_SCALE:g} and {LARGEST_SCALE:g}, "
-                f"not {self.mm_per_px}"
-            )
+        for axis, value in zip("xy", self.mm_per_px, strict=True):
+            if not MIN_SCALE <= value <= LARGEST_SCALE:
+                raise CalibrationError(
+                    f"mm_per_px along {axis} must lie between {MIN_SCALE:g} and "
+                    f"{LARGEST_SCALE:g}, got {value:g}"
+                )
 
     def _check_homography(self) -> None:
         if self.mm_per_px is not None:

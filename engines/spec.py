@@ -98,21 +98,24 @@ class ThresholdRule:
         """Explains to people how the thresholds were chosen, how many normals fail, what the rule
         promises and what it assumes."""
         sentences = [self._describe_rule()]
-        units = "pictures" if self.block_frames == 1 else f"blocks of {self.block_frames} frames"
+        single = self.block_frames == 1
+        units = "good pictures" if single else f"blocks of {self.block_frames} good frames"
         if self.alarms is not None:
             low, high = self.interval
             sentences.append(
-                f"of these {self.blocks or self.normals} {units} {self.alarms} fail, 95 % interval "
-                f"of the rate {low:.2%} to {high:.2%}"
+                f"{self.alarms} of these {self.blocks or self.normals} {units} fail (95 % interval "
+                f"of the rate: {low:.2%} to {high:.2%})"
             )
         if self.false_alarm_rate is not None:
-            sentences.append(f"on average at most {self.false_alarm_rate:.2%} of new {units} fail")
-        if self.promise is not None:
-            # Rounded down, so 9.6 % becomes 1 in 10, which is never less than the promise.
-            per = max(1, math.floor(1 / self.promise + 1e-9))
             sentences.append(
-                f"with 95 % confidence at most 1 false alarm per {per} {units} in the long run "
-                f"({self.promise:.2%})"
+                f"average rate: at most {self.false_alarm_rate:.2%} of new {units} fail, "
+                "averaged over many engines made in this way"
+            )
+        if self.promise is not None:
+            limit = f"{self.promise:.2%}{describe_odds(self.promise)}"
+            sentences.append(
+                f"limit with 95 % confidence: at most {limit} of new {units} fail with this engine "
+                "in the long run"
             )
         return (*sentences, self.note) if self.note else tuple(sentences)
 
@@ -121,7 +124,15 @@ class ThresholdRule:
         if not self.normals:
             return f"{self.rule}{settings}"
         scheme = self.scheme or f"{self.folds} folds"
-        return f"{self.rule}{settings}: {self.normals} normal pictures, {scheme}"
+        return f"{self.rule}{settings}: {self.normals} good pictures, {scheme}"
+
+
+def describe_odds(rate: float) -> str:
+    """A rate as " (1 in N)" or " (less than 1 in N)"; an empty text above one half."""
+    per = math.floor(1 / rate + 1e-9)
+    if per < 2:
+        return ""
+    return f" (1 in {per})" if math.isclose(rate, 1 / per) else f" (less than 1 in {per})"
 
 
 @dataclass(frozen=True, slots=True)

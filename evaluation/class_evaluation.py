@@ -54,12 +54,13 @@ def evaluate_class(
         counts = _count_pictures(engine, runner, data.name, tests, settings, progress)
         metrics = ClassMetrics(counts)
         pictures = tuple(sorted(counts.pictures, key=lambda picture: picture.name))
+        data_warnings = _data_warnings(data, counts)
         return ClassResult(
             name=data.name,
             made_utc=utc_now(),
             made_from=provenance,
             engine=describe_engine(engine_path, provenance.engine_sha256, engine.spec),
-            data=_describe_data(data, pictures),
+            data=_describe_data(data, pictures, data_warnings),
             rules=describe_rules(engine.spec, settings),
             figures=metrics.figures,
             at_threshold=metrics.at_threshold(),
@@ -73,7 +74,7 @@ def evaluate_class(
             resampled=metrics.resampled(),
             latency=summarize_pictures(engine.running_on, settings.batch, pictures),
             pictures=pictures,
-            warnings=(*warnings, *runner.warnings, *_data_warnings(data, counts)),
+            warnings=(*warnings, *runner.warnings, *data_warnings),
             seconds=time.perf_counter() - start,
         )
     finally:
@@ -133,7 +134,10 @@ def _count_pictures(
     return counts
 
 
-def _describe_data(data: ClassData, pictures: Sequence[PictureResult]) -> DataInfo:
+def _describe_data(
+    data: ClassData, pictures: Sequence[PictureResult], warnings: Sequence[str]
+) -> DataInfo:
+    """warnings: repeat some problems of the data and say what follows."""
     scored = [picture for picture in pictures if picture.error is None]
     first = data.tests()[0]
     return DataInfo(
@@ -146,7 +150,11 @@ def _describe_data(data: ClassData, pictures: Sequence[PictureResult]) -> DataIn
         regions=sum(picture.regions for picture in scored),
         vanished=sum(picture.vanished for picture in scored),
         outside=sum(picture.outside for picture in scored),
-        problems=data.problems,
+        problems=tuple(
+            problem
+            for problem in data.problems
+            if not any(warning.startswith(problem) for warning in warnings)
+        ),
     )
 
 

@@ -192,4 +192,4 @@ def _threshold_origin(spec: EngineSpec) -> str:
     rule = spec.threshold_rule
     if rule.rule == BY_HAND:
         return "set by hand; the result is fair only if these pictures were not used to set them"
-    return f"chosen before this test from {rule.normals} normal pictures, rule: {rule.rule}"
+    return f"chosen before this test from {rule.normals} good pictures, rule: {rule.rule}"

@@ -59,7 +59,7 @@ def class_lines(result: ClassResult) -> list[str]:
         *_name_lines(result.false_alarms),
         f"  {'misses':16} {_rate_text(at_threshold.miss_rate, 'defective pictures')}",
         *_name_lines(result.misses),
-        f"  {'regions found':16} {_rate_text(at_threshold.regions_found, 'defect regions')}",
+        f"  {'regions found':16} {_regions_text(result)}",
         f"  {'false regions':16} {_rate_text(at_threshold.false_regions, 'good pictures')}",
         *_latency_lines(result.latency),
     ]
@@ -112,8 +112,8 @@ def runtime_lines(measured: Sequence[MeasuredCandidate]) -> list[str]:
     has_gpu = any(each.card is not None for each in measured)
     gpu_head = f" {'GPU ms':>8} {'of limit':>8} {'GPU MB':>8}" if has_gpu else ""
     head = (
-        f"{'':{width}} {'batch':>5} {'p50 ms':>8} {'p99 ms':>8} {'least ms':>8} {'CPU ms':>8} "
-        f"{'pictures/s':>10} {'GFLOP/s':>8} {'ratio (quartiles)':>18}{gpu_head} "
+        f"{'':{width}} {'batch':>5} {'p50 ms':>8} {'p99 ms':>8} {'min ms':>8} {'CPU ms':>8} "
+        f"{'pictures/s':>10} {'GFLOP/s':>8} {'ratio to row 1':>18}{gpu_head} "
         f"{'first frame ms':>17} {'peak MB':>8}  precision  running on"
     )
     rows = [_runtime_row(each, t, width, has_gpu) for each in measured for t in each.timings]
@@ -215,6 +215,12 @@ def _rate_text(rate: Rate, nouns: str) -> str:
         return f"undefined: there are no {nouns}"
     low, high = rate.interval
     return f"{rate.count} of {rate.of} {nouns}, {rate.share:.1%} (95 % {low:.1%} to {high:.1%})"
+
+
+def _regions_text(result: ClassResult) -> str:
+    if result.data.defective and not result.data.masked:
+        return "undefined: no defective picture has a mask"
+    return _rate_text(result.at_threshold.regions_found, "defect regions")
 
 
 def _metric_lines(result: ClassResult, titles: Mapping[str, str]) -> list[str]:

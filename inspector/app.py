@@ -8,11 +8,12 @@ from typing import Any
 
 from loguru import logger
 
+from inspector.command_line import CommandParser, ShowVersion
 from inspector.config import DEFAULT_FILE, load_config, parse_setting
 from inspector.console import write_screen_line
 from inspector.core.errors import InspectorError
 from inspector.core.secrets import mask_secrets
-from inspector.logs import open_missing_streams, start_logging
+from inspector.logs import log_to_screen, open_missing_streams, start_logging
 from inspector.run import share_heaps
 from inspector.session import INTERRUPTED, Session
 
@@ -33,6 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command and returns its exit code; docs/exit-codes.md lists the codes. argv: without
     the name of the program."""
     open_missing_streams()
+    # Until the configuration is read, the first handler of loguru would show tracebacks.
+    log_to_screen(write_screen_line)
     share_heaps()
     try:
         arguments = _make_parser().parse_args(argv)
@@ -53,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=_program_name(),
         description="Inspects every frame of a video, a camera or a folder of pictures with an "
         "engine and writes the results. Every option is also a key of the configuration.",
@@ -71,7 +74,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--on-parity-failure",
         choices=("stop", "fallback"),
-        help="what to do if the backend does not reproduce the golden pictures of the engine file",
+        help="what to do if the runtime does not give the results stored in the engine file",
     )
     parser.add_argument("--show", action="store_true", default=None, help="show a live view")
     parser.add_argument("--no-video", action="store_true", help="do not write annotated.mp4")
@@ -91,6 +94,7 @@ def _make_parser() -> argparse.ArgumentParser:
         metavar="KEY.PATH=VALUE",
         help="set a key of config.yaml",
     )
+    parser.add_argument("--version", action=ShowVersion)
     return parser
 
 

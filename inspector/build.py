@@ -20,7 +20,7 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Sink, Source
 from inspector.core.records import new_run_id
-from inspector.core.types import RunInfo
+from inspector.core.types import SINGLE, RunInfo
 from inspector.engine_check import EngineCheck, check_fallback, make_ruler
 from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.defect_summary import DefectSummary
@@ -46,9 +46,6 @@ from inspector.run import Run
 from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of
-
-SINGLE = "main"
-"""Name of the source if the configuration has no list of sources."""
 
 
 def build_run(

@@ -55,7 +55,7 @@ class ProgressBar:
         self._bar.close()
 
     def _counts(self) -> str:
-        parts = [f"{self._sum('failed')} anomalies"]
+        parts = [f"{self._sum('failed')} failed"]
         if errored := self._sum("errored"):
             parts.append(f"{errored} errors")
         if dropped := self._sum("dropped"):

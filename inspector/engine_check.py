@@ -21,7 +21,7 @@ from inspector.config import RunEngineOptions
 from inspector.core.arrays import Map
 from inspector.core.errors import ConfigError, EngineError, ParityError
 from inspector.core.geometry import Affine
-from inspector.core.types import Defect, RunInfo
+from inspector.core.types import SINGLE, Defect, RunInfo
 from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.options import MeasureOptions
 
@@ -44,6 +44,7 @@ class EngineCheck:
         self._spec = spec
         self._ruler = ruler
         self._run = run
+        self._source = "" if run.source_name == SINGLE else f"{run.source_name}: "
         self.warnings: list[str] = []
         self.running_on: list[str] = []
 
@@ -118,8 +119,9 @@ class EngineCheck:
         self._run.parity.update(result.as_dict())
         parity.require_parity(result)
         logger.info(
-            "{} agrees with the golden pictures: map within {:.2g} of its largest value, "
-            "checked in {:.2f} s",
+            "{}{} gives the results that are stored in the engine file: its map differs by at most "
+            "{:.2g} of the largest value, checked in {:.2f} s",
+            self._source,
             result.backend,
             result.differences["map"],
             result.seconds,
@@ -132,7 +134,7 @@ class EngineCheck:
         self._warn(reason)
 
     def _warn(self, warning: str) -> None:
-        logger.warning("{}", warning)
+        logger.warning("{}{}", self._source, warning)
         self.warnings.append(warning)
 
 

@@ -45,8 +45,8 @@ def fit(
 
     Parameters
     ----------
-    pictures: a folder (or a data set's class folder with train/good), picture files, arrays
-        (height, width, 3) uint8, or Normals.
+    pictures: a folder (or a data set's class folder with train/good), picture files, uint8 arrays
+        (height, width, 3) or grey (height, width), or Normals.
     method: one of learning.methods.registry.fitted_methods().
     out: the engine file, ending in .onnx.
     channels: "bgr" (OpenCV) or "rgb" (Pillow, matplotlib), of arrays.

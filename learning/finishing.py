@@ -178,7 +178,7 @@ def _check(
 def _refuse_unreachable(thresholds: Thresholds, method: Scorer[Any]) -> None:
     if max(thresholds.image, thresholds.pixel) > method.highest:
         raise DataError(
-            f"normal pictures reach the highest score that method {method.name} gives "
+            f"good pictures reach the highest score that method {method.name} gives "
             f"({method.highest:g}), so no threshold could separate defects: the model does not "
             "know these pictures as normal"
         )

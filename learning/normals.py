@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,9 @@ MAX_UNREADABLE: Final = 0.1
 
 MAX_PICTURES: Final = 200
 """More pictures make methods that keep all of them slow."""
+MAX_NAMES: Final = 5
+"""Pictures that a warning names."""
+
 SHORT_SIDE: Final = 256
 MULTIPLE: Final = 32
 
@@ -158,6 +161,7 @@ def from_stream(
     max_pictures. The first frame's size decides; raises DataError for fewer than two frames."""
     most = _check_max_pictures(max_pictures)
     stored: list[tuple[int, Image]] = []
+    sizes: dict[int, tuple[int, int]] = {}
     rule, frame_hw, step, count = None, (0, 0), 1, 0
     for index, frame in enumerate(frames):
         count = index + 1
@@ -167,13 +171,16 @@ def from_stream(
         if index % step:
             continue
         stored.append((index, to_input(frame, rule)[0]))
+        sizes[index] = (frame.shape[0], frame.shape[1])
         if len(stored) == 2 * most:
             stored, step = stored[::2], 2 * step
+            sizes = {stored_index: sizes[stored_index] for stored_index, _ in stored}
     if rule is None:
         raise DataError(f"{name} gave no frames")
     chosen = [stored[i] for i in spread(len(stored), most)]
     pixels = _stack(name, [image for _, image in chosen])
     names = tuple(f"{name}#{index}" for index, _ in chosen)
+    _warn_of_sizes(dict(zip(names, (sizes[index] for index, _ in chosen), strict=True)), frame_hw)
     return Normals(name, pixels, names, frame_hw, rule, True, (), count - len(chosen))
 
 
@@ -200,20 +207,26 @@ def _refuse_unread(name: str, unread: tuple[str, ...], count: int) -> None:
 def _most_common_size(
     sizes: dict[Path, tuple[int, int]], size: Size | None, crop: Crop
 ) -> tuple[tuple[int, int], ResizeRule]:
-    """The commonest frame size and its rule; one warning names the sizes of another aspect."""
-    counted = Counter(sizes.values())
-    frame_hw = counted.most_common(1)[0][0]
-    shape = _by_aspect(frame_hw)
-    others = {hw: n for hw, n in counted.items() if _by_aspect(hw) != shape}
-    if others:
-        listed = ", ".join(f"{hw[1]}x{hw[0]} ({n})" for hw, n in others.items())
-        logger.warning(
-            "the pictures differ in aspect: most are {}x{}, and these are stretched to it: {}",
-            frame_hw[1],
-            frame_hw[0],
-            listed,
-        )
+    """The commonest frame size and its rule. A warning names the pictures of another size."""
+    frame_hw = Counter(sizes.values()).most_common(1)[0][0]
+    _warn_of_sizes({path.name: hw for path, hw in sizes.items()}, frame_hw)
     return frame_hw, ResizeRule(_input_hw(size, frame_hw), crop)
+
+
+def _warn_of_sizes(sizes: Mapping[str, tuple[int, int]], frame_hw: tuple[int, int]) -> None:
+    """sizes: name of each picture -> (height, width)."""
+    others = [(name, hw) for name, hw in sizes.items() if hw != frame_hw]
+    if not others:
+        return
+    stretched = any(_by_aspect(hw) != _by_aspect(frame_hw) for _, hw in others)
+    listed = ", ".join(f"{name} ({hw[1]}x{hw[0]})" for name, hw in others[:MAX_NAMES])
+    logger.warning(
+        "{} of {} pictures do not have the size {}x{} of the others and are {}: {}{}",
+        *(len(others), len(sizes), frame_hw[1], frame_hw[0]),
+        "stretched to its aspect" if stretched else "resized",
+        listed,
+        ", ..." if len(others) > MAX_NAMES else "",
+    )
 
 
 def _stack(name: str, pictures: list[Image]) -> Image:

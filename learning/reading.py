@@ -5,13 +5,14 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError
+from inspector.core.pictures import CHANNELS, as_bgr
 from learning.normals import (
     MAX_PICTURES,
     Normals,
@@ -22,8 +23,6 @@ from learning.normals import (
 )
 
 NormalPictures = str | Path | Normals | Iterable[str | Path] | Iterable[npt.NDArray[np.uint8]]
-
-CHANNELS: Final = ("bgr", "rgb")
 
 
 def read_normals(
@@ -75,13 +74,9 @@ def _names(paths: list[Path]) -> list[str]:
 
 
 def _frames(pictures: Iterable[Any], channels: str) -> Iterator[Image]:
-    """(H, W, 3) uint8 BGR each."""
+    """(H, W, 3) uint8 BGR each. Grey pictures (H, W) become BGR."""
     for index, picture in enumerate(pictures):
-        is_image = isinstance(picture, np.ndarray) and picture.dtype == np.uint8
-        if not is_image or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
-            what = f"{picture.shape} {picture.dtype}" if isinstance(picture, np.ndarray) else ""
-            raise DataError(
-                f"picture {index} must be (height, width, 3) uint8, not "
-                f"{what or type(picture).__name__}"
-            )
-        yield np.ascontiguousarray(picture[:, :, ::-1] if channels == "rgb" else picture)
+        try:
+            yield as_bgr(picture, channels)
+        except DataError as exc:
+            raise DataError(f"picture {index}: {exc}") from exc

@@ -83,14 +83,14 @@ def warn_of_suspects(
     suspects = find_suspects(left_out.scores)
     if len(suspects):
         logger.warning(
-            "pictures that stand out among the normal ones: {}; the first has score {:.3f}, "
+            "pictures that stand out among the good ones: {}; the first has score {:.3f}, "
             "the median is {:.3f}; {}",
             ", ".join(names[index] for index in suspects),
             left_out.scores[suspects[0]],
             float(np.median(left_out.scores)),
             "they are left out"
             if dropped
-            else "they are used and raise the thresholds: look at them",
+            else "they are used and raise the thresholds: look at them and remove defective ones",
         )
     return suspects
 
@@ -158,8 +158,9 @@ def trained_on(scored: ScoredModel, normals: Normals, dropped: bool) -> dict[str
 def _warn_of_few(count: int) -> None:
     if count < FEW:
         logger.warning(
-            "only {} normal pictures: the false-alarm rate cannot be set below {:.0%}, and they "
-            "show little of how good product varies; use {} or more",
+            "only {} good pictures choose the thresholds: the average rate of false alarms cannot "
+            "be set below {:.0%}, and few pictures show little of how good product varies; use {} "
+            "or more",
             count,
             1 / (count + 1),
             FEW,

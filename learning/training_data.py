@@ -116,7 +116,7 @@ def hold_out_indices(
     nearly the same. Raises DataError for fewer than three pictures.
     """
     if count < 3:
-        raise DataError(f"{count} normal pictures are too few: one is held out, two are trained on")
+        raise DataError(f"{count} good pictures are too few: one is held out, two are trained on")
     count_held_out = min(max(1, round(share * count)), count - 2)
     order = np.arange(count) if ordered else np.random.default_rng(seed).permutation(count)
     return np.sort(order[:-count_held_out]), np.sort(order[-count_held_out:])

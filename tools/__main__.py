@@ -5,6 +5,7 @@ import importlib
 import sys
 from typing import Final
 
+from inspector.command_line import USAGE_ERROR, describe_version
 from inspector.logs import open_missing_streams
 from tools._cli import program
 
@@ -29,8 +30,6 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 """Name of a command -> module with its `main`, and its purpose."""
 
-USAGE_ERROR: Final = 2
-
 
 def main(argv: list[str] | None = None) -> int:
     """argv: without the name of the program; None for sys.argv. Returns the exit code."""
@@ -38,6 +37,9 @@ def main(argv: list[str] | None = None) -> int:
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help", "help"):
         print(_help())
+        return 0
+    if name == "--version":
+        print(describe_version())
         return 0
     command = name.replace("_", "-")
     if command not in COMMANDS:
@@ -57,6 +59,7 @@ def _help() -> str:
             *lines,
             "",
             f"`{program()} COMMAND --help` shows the options of a command.",
+            f"`{program()} --version` shows the installed version.",
         )
     )
 

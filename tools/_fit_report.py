@@ -1,6 +1,7 @@
 """Prints what a new engine is."""
 
 from collections.abc import Mapping
+from typing import Any, Final
 
 from loguru import logger
 
@@ -8,6 +9,10 @@ from engines.description import describe_backbone, plain_values
 from engines.spec import EngineSpec
 from learning.fit_record import fit_record_path
 from learning.job import EngineResult
+from tools._cli import program
+
+INTERNAL: Final = ("model_bytes", "score_step", "score_top_k", "precision")
+"""Parameters of an engine that no option sets."""
 
 
 def report(result: EngineResult) -> None:
@@ -17,23 +22,29 @@ def report(result: EngineResult) -> None:
     lines = {
         "engine": f"{result.path}, {result.file_bytes / 1e6:.1f} MB, "
         f"{sum(result.seconds.values()):.1f} s",
-        "fit record": f"{fit_record_path(result.path)}, for refitting only; it may be deleted",
+        "fit record": f"{fit_record_path(result.path)}; only adding pictures later needs it",
         "pictures": f"{_count(trained['count'])} of {trained['name']}, "
         f"{trained['unreadable']} unreadable, {trained['unused']} not used, "
         f"{len(trained['suspects'])} standing out",
         "input": f"{size[1]}x{size[0]} px (width x height) for frames of {frame[1]}x{frame[0]}",
         "backbone": describe_backbone(spec.backbone, spec.layers),
         spec.method: f"{made['model_bytes'] / 1e6:.1f} MB {spec.precision}; "
-        + plain_values({key: made[key] for key in made if key != "model_bytes"}),
+        f"{plain_values(_settings(made))}; `{program('show-engine')} {result.path}` shows all",
     }
     print_facts(spec, lines)
-    if trained["suspects"]:
-        print(f"look at          {', '.join(trained['suspects'])}: they stand out among the good")
-        print("                 pictures and raise the thresholds unless --drop-suspects")
     if warn_of_missed_spots(spec):
         if "radius" in made:
             print("                 Product that moves or lies anywhere needs --radius all;")
         print("                 one odd picture among the good ones does this too")
+
+
+def _settings(made: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the method, without internal values and what is off."""
+    return {
+        name: value
+        for name, value in made.items()
+        if name not in INTERNAL and isinstance(value, int | float | str)
+    }
 
 
 def print_facts(spec: EngineSpec, facts: Mapping[str, str]) -> None:
@@ -43,8 +54,12 @@ def print_facts(spec: EngineSpec, facts: Mapping[str, str]) -> None:
         "image threshold": f"{spec.image_threshold:.4f}",
         "pixel threshold": f"{spec.pixel_threshold:.4f}",
         "chosen by": "\n                 ".join(spec.threshold_rule.sentences()),
-        "parity": f"map {check['map_max_abs']:.1e}, score {check['score_max_abs']:.1e}, "
-        f"{check['decision_flips']} decisions differ, on {check['pictures']} altered pictures",
+        "dark spots": f"{check['spots_found']} of {check['spots']} dark spots painted on good "
+        "pictures would FAIL",
+        "check": f"engine and method agree on {check['pictures']} good pictures that were moved, "
+        f"brightened or spotted: map within {check['map_max_abs']:.1e}, score within "
+        f"{check['score_max_abs']:.1e} (allowed: {check['tolerance']:.1e}), "
+        f"{check['decision_flips']} verdicts differ",
     }
     for name, text in {**facts, **checked}.items():
         print(f"{name:16} {text}")
@@ -56,10 +71,7 @@ def warn_of_missed_spots(spec: EngineSpec) -> bool:
     count, spots = spec.parity["spots_found"], spec.parity["spots"]
     missed = bool(2 * count < spots)
     if missed:
-        print(
-            f"warning          only {count} of {spots} dark spots painted on good pictures would "
-            "FAIL."
-        )
+        print("warning          most of the dark spots would be missed.")
     return missed
 
 

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from tools._cli import program
 
@@ -15,13 +16,13 @@ Fields = Iterable["dataclasses.Field[Any]"]
 
 
 def make_method_parser(
-    command: str, description: str | None, methods: Sequence[str]
+    command: str, description: str, methods: Sequence[str]
 ) -> argparse.ArgumentParser:
     """A parser with the option --method."""
-    parser = argparse.ArgumentParser(
+    example = f"`{program(command)} --method {methods[0]} --help`"
+    parser = CommandParser(
         prog=program(command),
-        description=description,
-        epilog="--method NAME --help shows the options of a method.",
+        description=f"{description} {example} also shows the options of the method {methods[0]}.",
         allow_abbrev=False,
     )
     parser.add_argument("--method", choices=methods, required=True)

@@ -30,7 +30,7 @@ def normals_of(uri: str, arguments: argparse.Namespace) -> Normals:
             return from_folder(Path(uri), input_hw=size, max_pictures=most)
         return from_glob(uri, input_hw=size, max_pictures=most)
     if uri == "synthetic":
-        raise ConfigError("--normal synthetic shows defects; normal pictures must have none")
+        raise ConfigError("--normal synthetic shows defects; good pictures must have none")
     source = open_source(SourceOptions(uri=uri))
     name = source.info.source_id if source.info.path is None else source.info.path.name
     try:

@@ -16,15 +16,15 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
         "--false-alarm-rate",
         type=_share,
         metavar="RATE",
-        help="conformal: the largest share of new good pictures that fail on average; default: "
+        help="conformal: on average at most this share of new good pictures fails; default: "
         "0.01, or 1/(pictures + 1) if that is larger",
     )
     add(
         "--promise",
         type=_share,
         metavar="X/N",
-        help="conformal: at most X false alarms per N pictures with 95 %% confidence, such as "
-        "1/100",
+        help="conformal: with 95 %% confidence at most this share of new good pictures fails with "
+        "this engine, such as 1/100",
     )
     add("--q", type=float, help="percentile: which percentile of the scores (default: 99.5)")
     add(
@@ -47,8 +47,8 @@ def add_scheme_options(parser: argparse.ArgumentParser) -> None:
         "--hold-out",
         type=_share,
         metavar="SHARE",
-        help="share of the good pictures, such as 0.2, that the engine is not fitted on; they "
-        "choose its thresholds instead of folds",
+        help="share of the good pictures, such as 0.2, that is kept out of fitting; only these "
+        "pictures choose the thresholds, and there are no folds",
     )
 
 

@@ -23,6 +23,7 @@ from evaluation.runtime_timing import (
     time_runtimes,
 )
 from evaluation.terminal_tables import runtime_lines, unavailable_lines
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError, EngineError, SpecError
 from inspector.core.files import write_whole
 from tools._argument_types import out_file
@@ -70,11 +71,12 @@ def _count_cost(path: Path, model: onnx.ModelProto) -> Cost | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program("bench"),
         description="Time engines on the installed runtimes. Each runtime has a separate process, "
-        "and they are timed alternately. Ratios are to the first row. If other programs use the "
-        "machine, only the ratios are reliable.",
+        "and they are timed alternately. The time ratio is the median time divided by that of the "
+        "first row, with its quartiles. If other programs use the machine, only the ratios are "
+        "reliable.",
     )
     add = parser.add_argument
     add("engines", type=Path, nargs="+", help="engine files, such as one per precision")

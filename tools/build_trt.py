@@ -9,6 +9,7 @@ from typing import Final
 from engines.backends.trt.build import MAX_BATCH, build_plan
 from engines.backends.trt.driver import Cuda, Gpu
 from engines.backends.trt.plan import default_folder
+from inspector.command_line import CommandParser
 from inspector.core.errors import EngineError
 from tools._argument_types import out_folder
 from tools._cli import guarded, program
@@ -42,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program("build-trt"),
         description="Build the TensorRT plan of an engine file, as backend trt does when it "
         "opens the engine for the first time.",

@@ -10,6 +10,7 @@ from calibration.scale import from_scale
 from calibration.store import save_calibration
 from calibration.two_point import from_two_points
 from engines.pictures import decode_picture
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from tools._argument_types import frame_size, out_file, squares
 from tools._cli import guarded, program
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=program("calibrate"), description=__doc__)
+    parser = CommandParser(prog=program("calibrate"), description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="scale|two-point|board")
 
     scale = commands.add_parser("scale", help="the scale is known")
@@ -51,8 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     size = two.add_mutually_exclusive_group(required=True)
     size.add_argument("--image", type=Path, help="picture of the size of the frames")
     size.add_argument("--frame-size", type=frame_size, metavar="WxH")
-    two.add_argument("--p1", type=_point, required=True, metavar="x,y")
-    two.add_argument("--p2", type=_point, required=True, metavar="x,y")
+    two.add_argument("--p1", type=_point, required=True, metavar="x,y", help="px")
+    two.add_argument("--p2", type=_point, required=True, metavar="x,y", help="px")
     two.add_argument("--distance-mm", type=float, required=True)
     two.add_argument(
         "--distance-u-mm", type=float, default=0.0, help="uncertainty, k = 1 (default: 0)"
@@ -94,7 +95,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _point(text: str) -> tuple[float, float]:
     x, _, y = text.partition(",")
-    return float(x), float(y)
+    try:
+        return float(x), float(y)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be two numbers with a comma, such as 60,120"
+        ) from exc
 
 
 def _scale(args: argparse.Namespace) -> Calibration:

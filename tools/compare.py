@@ -9,6 +9,7 @@ from pathlib import Path
 from evaluation.comparison import Comparison
 from evaluation.dataset import check_out, compare_dataset, label_engines
 from evaluation.terminal_tables import comparison_lines
+from inspector.command_line import CommandParser
 from inspector.core.errors import DataError
 from inspector.core.files import sole_writer
 from tools._cli import guarded, program
@@ -38,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program("compare"),
         description=__doc__,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engines.parity import TOLERANCES
 from engines.spec_file import read_spec
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from inspector.engine_check import make_ruler
 from inspector.measure.options import MeasureOptions
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program("convert"),
         description="Make a second engine file that computes its backbone and stores its bank in "
         "half precision. It is checked against the reference of the first file and keeps its "
@@ -53,12 +54,16 @@ def _print_report(converted: Conversion, source: Path, out: Path) -> None:
     golden, altered, ms = converted.findings, converted.parity, converted.ms
     limits = TOLERANCES[golden.precision]
     print(f"{out}: {after:.1f} MB instead of {before:.1f}")
-    shares = ", ".join(f"{key} {v:.2g} of {limits[key]:g}" for key, v in golden.differences.items())
-    print(f"{'golden pictures':16} {golden.pictures}, verdicts the same; differences: {shares}")
+    shares = ", ".join(
+        f"{key} {v:.2g} (allowed: {limits[key]:g})" for key, v in golden.differences.items()
+    )
+    print(
+        f"{'golden pictures':16} {golden.pictures}, same verdicts; relative differences: {shares}"
+    )
     print(
         f"{'altered pictures':16} {altered.pictures}, {altered.decision_flips} verdicts differ "
         f"from float32; map within {altered.map_max_abs:.3g}, score within "
-        f"{altered.score_max_abs:.3g} of {altered.tolerance:.3g}"
+        f"{altered.score_max_abs:.3g} (allowed: {altered.tolerance:.3g})"
     )
     print(
         f"{'on this CPU':16} {ms[1]:.1f} ms a picture instead of {ms[0]:.1f} "

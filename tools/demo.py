@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import run_inspector
+from inspector.command_line import CommandParser
 from inspector.core.arrays import Image
 from inspector.core.errors import InspectorError
 from inspector.core.files import write_whole
@@ -168,7 +169,7 @@ class _Demo:
             (VIDEO, "original | heatmap"),
             (SIGHTINGS, "one row per defect and frame"),
             (DEFECTS, "the same, as long as defects are not tracked"),
-            (LOG, "one line per frame"),
+            (LOG, "a header, then two lines per frame: verdict and measured"),
             (SUMMARY, "counts, throughput, latency, engine, configuration"),
             (SNAPSHOTS + "/", "failing frames"),
             ("contact_sheet.png", "true and measured outlines"),
@@ -187,7 +188,7 @@ def _run(command: str, action: Callable[..., int], *arguments: tuple[Any, ...]) 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=program("demo"), description=__doc__)
+    parser = CommandParser(prog=program("demo"), description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("artifacts/demo"), metavar="DIR")
     parser.add_argument("--texture", choices=list(TEXTURES), default="gravel")
     parser.add_argument(

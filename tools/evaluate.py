@@ -16,6 +16,7 @@ from evaluation.report.page import write_class_report, write_dataset_report
 from evaluation.results import ClassResult, DatasetResult
 from evaluation.terminal_tables import class_lines, dataset_lines
 from evaluation.truth_masks import MASK_RULES
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.files import sole_writer
 from learning.datasets.layouts import LAYOUTS, load
@@ -56,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program("evaluate"),
         description=__doc__,
     )

@@ -1,9 +1,9 @@
 """Exports a pretrained feature extractor as a backbone file."""
 
-import argparse
 import sys
 from pathlib import Path
 
+from inspector.command_line import CommandParser
 from learning.backbones.export import export_backbone
 from learning.backbones.zoo import BACKBONES
 from tools._argument_types import frame_size, out_file
@@ -12,7 +12,7 @@ from tools._cli import guarded, program
 
 @guarded
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog=program("export-backbone"), description=__doc__)
+    parser = CommandParser(prog=program("export-backbone"), description=__doc__)
     parser.add_argument("name", help="one of " + ", ".join(BACKBONES))
     parser.add_argument(
         "--weights", type=Path, help="file with a torch state dict (default: download)"

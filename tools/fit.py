@@ -117,8 +117,8 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add(
         "--normal",
         required=True,
-        help="folder or glob of pictures, video, camera number or URL; or a data set; then "
-        "--out is a folder and each class gets an engine",
+        help="folder or glob of pictures, video, camera number or URL; or a data set: then "
+        "--out is a folder, and each class gets an engine",
     )
     add("--out", type=_out, required=True, help="engine.onnx, or a folder for a data set")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")

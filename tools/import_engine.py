@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engines.description import plain_values
 from engines.spec import EngineSpec
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from learning.anomalib.graph import read_export
 from learning.anomalib.importing import Import, import_engine
@@ -44,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program("import-engine"),
         description=__doc__,
         allow_abbrev=False,

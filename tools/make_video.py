@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from inspector.core.files import write_whole
 from inspector.synthetic.media import H264Writer, split_readable
@@ -82,7 +83,7 @@ def _default_output(dataset: Path, defect: str | None) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=program("make-video"), description=__doc__)
+    parser = CommandParser(prog=program("make-video"), description=__doc__)
     parser.add_argument("dataset", type=Path, metavar="DATASET_DIR")
     parser.add_argument("--defect", metavar="KIND", help="only this folder under test/")
     parser.add_argument(

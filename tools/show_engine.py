@@ -1,6 +1,5 @@
 """Prints what an engine file says about itself."""
 
-import argparse
 import dataclasses
 import json
 import sys
@@ -11,13 +10,14 @@ import onnx
 from engines.cost import count_cost
 from engines.description import describe_engine
 from engines.spec_file import file_hash, read_engine
+from inspector.command_line import CommandParser
 from inspector.core.errors import EngineError, SpecError
 from tools._cli import guarded, program
 
 
 @guarded
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog=program("show-engine"), description=__doc__)
+    parser = CommandParser(prog=program("show-engine"), description=__doc__)
     parser.add_argument("engine", type=Path, help="engine file")
     parser.add_argument(
         "--json", action="store_true", help="print the complete spec, with golden pictures"

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.picture_files import pictures_in
 from inspector.synthetic.defect_pictures import TRUTH, write_defect_pictures
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=program("simulate-defects"), description=__doc__)
+    parser = CommandParser(prog=program("simulate-defects"), description=__doc__)
     add = parser.add_argument
     add("--normal", type=Path, required=True, metavar="DIR", help="folder of good pictures")
     add("--out", type=out_folder, required=True, metavar="DIR", help="folder to write")

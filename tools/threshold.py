@@ -8,8 +8,9 @@ import stat
 import sys
 from pathlib import Path
 
-from engines.spec import EngineSpec
+from engines.spec import EngineSpec, describe_odds
 from engines.spec_file import read_engine, write_engine
+from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError, EngineError
 from learning.thresholds.changing import read_left_out, refit_thresholds, set_by_hand, try_rules
 from learning.thresholds.choosing import count_failing, independent_parts
@@ -34,12 +35,12 @@ def main(argv: list[str] | None = None) -> int:
     after = _refit(spec, rule, arguments) if arguments.refit else _set(spec, arguments.set)
     write_engine(target, model, after)
     _print_changes(spec, after)
-    print(f"{'written':16} {target}; its graph is the same, so plans built from it stay valid")
+    print(f"{'written':16} {target}; only thresholds changed, so its TensorRT plans stay valid")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program("threshold"),
         description="Show the thresholds of an engine and how they were chosen, or change them.",
         allow_abbrev=False,
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         nargs="+",
         default=[],
-        help="with --rule f1_max: folders of bad pictures",
+        help="with --rule f1_max: folders of defective pictures",
     )
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_rule_options(parser)
@@ -120,9 +121,9 @@ def _print_thresholds(spec: EngineSpec) -> None:
     parts = independent_parts(left_out)
     least = least_promise(parts.count)
     print(
-        f"{'smallest promise':16} {parts.count} {parts.unit} support at most 1 false alarm per "
-        f"{int(1 / least)} with 95 % confidence ({least:.2%}), or {1 / (parts.count + 1):.2%} "
-        "on average"
+        f"{'lowest limits':16} {parts.count} {parts.unit} support an average rate of "
+        f"{1 / (parts.count + 1):.2%}, or a limit with 95 % confidence of {least:.2%}"
+        f"{describe_odds(least)}"
     )
     print(f"\n{'rule':22}{'image':>11}{'pixel':>11}   false alarms among these {parts.unit}")
     alarms = count_failing(left_out, spec.image_threshold)

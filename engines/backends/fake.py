@@ -93,5 +93,10 @@ def _measure_darkness(pixels: Image) -> tuple[Map, Scores]:
 def _read(path: Path) -> EngineSpec:
     try:
         return EngineSpec.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as exc:
+    except UnicodeDecodeError as exc:
+        raise SpecError(
+            f"engine.backend fake is for tests and cannot run the engine file {path}: set it to "
+            "auto, or leave engine.path empty"
+        ) from exc
+    except OSError as exc:
         raise SpecError(f"spec of the fake engine {path} cannot be read: {exc}") from exc

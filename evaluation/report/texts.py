@@ -59,7 +59,7 @@ def findings(result: ClassResult) -> list[str]:
 
 def _verdicts(result: ClassResult) -> str:
     engine, at_threshold = result.engine, result.at_threshold
-    normals = count_of(engine.threshold_normals, "normal picture")
+    normals = count_of(engine.threshold_normals, "good picture")
     return (
         f"At the image threshold {score(engine.image_threshold)}, chosen from {normals}, "
         f"{_false_alarms(at_threshold.false_alarm_rate)}. {_misses(at_threshold.miss_rate)}."
@@ -90,7 +90,7 @@ def _suspects(result: ClassResult) -> list[str]:
     verb = "differs" if len(names) == 1 else "differ"
     listed = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
     return [
-        f"{count_of(len(names), 'normal picture')} {verb} from the others. This may raise the "
+        f"{count_of(len(names), 'good picture')} {verb} from the others. This may raise the "
         f"thresholds, so that defects are missed: {listed}."
     ]
 

@@ -38,7 +38,7 @@ class DefectSizeAnalyzer:
     calibration: replaces pixel_size for tilted cameras, pixels that are not square, and
     uncertainties.
     severity: limits of the grades; None: the defaults of SeverityLimits, which grade by peak score
-    over threshold. Masks of bool and whole numbers have no scores, so score_ratio is not used.
+    over threshold. Masks have no scores, so score_ratio is not used for them.
     opening_px: mask pixels; use_morphology=True removes what is narrower.
 
     Raises ConfigError.
@@ -83,9 +83,10 @@ class DefectSizeAnalyzer:
         """Measures the defects of one mask.
 
         anomaly_mask: (h, w). Floats are an anomaly map: outlines run between pixels, where the
-        values pass the threshold. Bool and whole numbers (0 and 1, 0 and 255) are a mask: outlines
-        run half-way between the pixels at or above the threshold and those below it, so a region
-        of n pixels has an area of n - 0.5 pixels. threshold: in the values of the mask.
+        values pass the threshold. Bool, whole numbers and floats with at most two values (0 and 1,
+        0 and 255) are a mask: outlines run half-way between the pixels at or above the threshold
+        and those below it, so a region of n pixels has an area of n - 0.5 pixels. threshold: in
+        the values of the mask.
         use_morphology: remove what is narrower than opening_px. This removes thin scratches too.
         frame: (H, W, 3) uint8 BGR or (H, W) grey. Sizes are refined on it.
         to_frame: mask pixels -> frame pixels, such as Prediction.to_picture. None: the mask covers
@@ -94,7 +95,7 @@ class DefectSizeAnalyzer:
         Raises DataError, or CalibrationSizeError if the frame does not have the size of the
         calibration.
         """
-        anomaly_map, level = check_mask(anomaly_mask, threshold)
+        anomaly_map, level, scores = check_mask(anomaly_mask, threshold)
         if to_frame is not None and frame is None:
             raise DataError("to_frame maps the mask to a frame: pass the frame as well")
         image = self._prepare_frame(frame, (anomaly_map.shape[0], anomaly_map.shape[1]))
@@ -104,9 +105,7 @@ class DefectSizeAnalyzer:
         anomaly_map, pixels = self._remove_small(anomaly_map, level)
         if to_frame is None:
             to_frame = Affine.between(anomaly_map.shape, (0, 0, frame_hw[1], frame_hw[0]))
-        analyzer = self._make_analyzer(
-            frame_hw, refine=frame is not None, scores=anomaly_mask.dtype.kind == "f"
-        )
+        analyzer = self._make_analyzer(frame_hw, refine=frame is not None, scores=scores)
         # With the next smaller float as threshold, pixels that touch at a corner are one region,
         # and a value at the threshold is inside.
         below = float(np.nextafter(np.float32(level), np.float32(-np.inf)))

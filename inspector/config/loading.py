@@ -10,7 +10,7 @@ import yaml
 
 from inspector.config.sections import Config, SourceEntry
 from inspector.core.errors import ConfigError
-from inspector.core.schema import build
+from inspector.core.schema import build, shown
 from inspector.outputs.folder import RESULTS
 
 DEFAULT_FILE: Final = Path("config.yaml")
@@ -128,7 +128,9 @@ def _read(path: Path) -> dict[str, Any]:
     if raw is None:
         return {}
     if not isinstance(raw, dict):
-        raise ConfigError(f"the configuration {path} must hold keys, got {type(raw).__name__}")
+        raise ConfigError(
+            f"the configuration {path} must consist of lines `key: value`, got {shown(raw)}"
+        )
     return raw
 
 

@@ -48,7 +48,10 @@ def pictures_of(name: str) -> list[Path]:
     path = Path(name)
     if os.path.isdir(path):
         if not (pictures := pictures_in(path)):
-            raise DataError(f"the folder {name} holds no pictures ({', '.join(PICTURE_SUFFIXES)})")
+            below = folders_in(path)
+            hint = f", but folders: name one of them, such as {below[0]}" if below else ""
+            suffixes = ", ".join(PICTURE_SUFFIXES)
+            raise DataError(f"the folder {name} holds no pictures ({suffixes}){hint}")
         return pictures
     if os.path.exists(path):
         return [path]

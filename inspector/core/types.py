@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from inspector.core.arrays import Image, Map
 from inspector.core.geometry import Affine, Points
@@ -248,6 +248,10 @@ class Inspection:
         return self.frame.frame_id
 
 
+SINGLE: Final = "main"
+"""Name of the source if the configuration has no list of sources."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunInfo:
     """Facts about the run, which every sink gets before the first inspection.
@@ -273,4 +277,4 @@ class RunInfo:
     parity: dict[str, Any] = field(default_factory=dict)
     judged_by: dict[str, Any] = field(default_factory=dict)
     run_id: str = field(default_factory=new_run_id)
-    source_name: str = "main"
+    source_name: str = SINGLE

@@ -222,7 +222,7 @@ def _refine_within(
     flat = flatten(coarse.pixels, ring)
     cue = find_cue(flat, core, ring)
     if cue.surprise < (MIN_SURPRISE if focus is None else LEFT_OVER_SURPRISE):
-        return Unrefined("it does not stand out from the texture around it")
+        return Unrefined("its pixels are too similar to the texture around it")
     edge = _find_seeded_edge(flat, cue, core, ring, support)
     if edge is None:
         return Unrefined(NO_EDGE)
@@ -258,7 +258,7 @@ def _check_area(result: _Refinement, map_area: float) -> _Refinement:
         return result
     area = sum(shape.region_area(o.polygons, o.holes) for o in result)
     if area > MAX_GROWTH * map_area:
-        return Unrefined("what stands out is much larger than its region of the map")
+        return Unrefined("the area with contrast is much larger than its region of the map")
     if area < max(MIN_AREA_PX, MIN_SHARE * map_area):
-        return Unrefined("what stands out is much smaller than its region of the map")
+        return Unrefined("the area with contrast is much smaller than its region of the map")
     return result

@@ -135,7 +135,9 @@ class VideoFileSource:
 
 def _open_container(path: Path, name: str) -> av.container.InputContainer:
     if not os.path.exists(path):
-        raise SourceError(f"the video file {name} does not exist")
+        raise SourceError(
+            f"{name} does not exist: name a video file, a folder of pictures, a camera or a URL"
+        )
     if path.is_dir():
         raise SourceError(f"{name} is a folder, not a video file")
     if path.is_file() and path.stat().st_size == 0:

@@ -155,7 +155,7 @@ def _scale_of_normals(name: str, tensor: str, seen: list[Wide]) -> ScoreScale:
     """Raw scores are not changed, unless they are below 0 or close to it on normal pictures."""
     low, high = float(min(part.min() for part in seen)), float(max(part.max() for part in seen))
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise DataError(f"{name} is {high:g} on every normal picture, so it says nothing")
+        raise DataError(f"{name} is {high:g} on every good picture, so it says nothing")
     if low >= 0 and high >= SMALL:
         return ScoreScale(tensor, 0.0, 1.0)
     return ScoreScale(tensor, low, high - low)
@@ -267,11 +267,11 @@ def _complete_spec(
 def _refuse_useless(export: Export, spec: EngineSpec, left_out: LeftOut) -> None:
     for name, values in ((SCORE, left_out.scores), (MAP, left_out.peaks)):
         if not np.isfinite(values).all():
-            raise DataError(f"{name} of {export.path} is not finite on normal pictures")
+            raise DataError(f"{name} of {export.path} is not finite on good pictures")
         became = spec.parameters.get(name, {}).get("normalisation")
         if became == KEPT and values.max() >= 1:
             raise DataError(
-                f"{name} of {export.path} reaches 1 on normal pictures, the end of its scale, so "
+                f"{name} of {export.path} reaches 1 on good pictures, the end of its scale, so "
                 "that no defect could score higher: set model.post_processor.enable_normalization "
                 "= False in anomalib and export it again"
             )
@@ -283,8 +283,8 @@ def _trained_on(normals: Normals, left_out: LeftOut) -> dict[str, Any]:
     suspects = [normals.names[index] for index in indices]
     if suspects:
         logger.warning(
-            "pictures that stand out among the normal ones: {}; look at them, they raise the "
-            "thresholds",
+            "pictures that stand out among the good ones: {}; they raise the thresholds: "
+            "look at them and remove defective ones",
             ", ".join(suspects),
         )
     return {

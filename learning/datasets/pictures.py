@@ -13,7 +13,7 @@ def list_pictures(folder: Path) -> list[Path]:
     """Pictures of a folder, or of its train/good where it is a data set's class folder, in natural
     order. Raises DataError if there is none."""
     if not os.path.isdir(folder):
-        raise DataError(f"folder of normal pictures {folder} does not exist")
+        raise DataError(f"folder of good pictures {folder} does not exist")
     nested = folder / "train" / "good"
     place = nested if nested.is_dir() else folder
     pictures = pictures_in(place)

@@ -103,9 +103,9 @@ class SharedRates:
         """
         check(anomaly_map, truth, inside)
         if not self.complete:
-            return Metric.undefined("too many normal pixels for the scores that are stored")
+            return Metric.undefined("too many defect-free pixels for the scores that are stored")
         if not self.keys.size:
-            return Metric.undefined("no normal pictures")
+            return Metric.undefined("no good pictures")
         keys = to_keys(anomaly_map[truth if inside is None else truth & inside])
         if not keys.size:
             return Metric.undefined("no defect pixels")
@@ -121,7 +121,7 @@ class SharedRates:
         points = int(up_to - self.counts[self.rates < LOWEST * (1 - 1e-9)].max(initial=0))
         if points >= LEAST_POINTS:
             return ""
-        return f"only {points} normal pixels are in the range of rates, {LEAST_POINTS} are needed"
+        return f"it depends on only {points} defect-free pixels and is reliable from {LEAST_POINTS}"
 
 
 def mean(values: Sequence[Metric], *, seed: int) -> Metric:
@@ -130,7 +130,7 @@ def mean(values: Sequence[Metric], *, seed: int) -> Metric:
     defined: npt.NDArray[np.float64] = np.array([value.value for value in values if value.defined])
     reasons = sorted({value.reason for value in values if value.reason})
     if not defined.size:
-        return Metric.undefined("; ".join(reasons) or "no anomalous pictures")
+        return Metric.undefined("; ".join(reasons) or "no defective pictures")
     if len(defined) < len(values):
         reasons.append(f"{len(values) - len(defined)} of {len(values)} pictures left out")
     interval = mean_with_interval(defined, seed=seed)

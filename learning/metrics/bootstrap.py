@@ -105,7 +105,7 @@ def attach(exact: Metric, drawn: Floats) -> Metric:
     interval = percentile_interval(drawn)
     reason = ""
     if interval is None:
-        reason = "most resamples lack normal or anomalous pictures, so there is no interval"
+        reason = "most resamples lack good or defective pictures, so there is no interval"
     elif np.ptp(drawn[np.isfinite(drawn)]) == 0:
         reason = "every resample gives the same value, so the interval says nothing"
     return replace(exact, interval=interval, reason="; ".join(filter(None, [exact.reason, reason])))

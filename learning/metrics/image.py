@@ -65,5 +65,5 @@ def _metric(figure: Callable[[Floats, Floats], Floats], counted: Steps) -> Metri
 def _missing(counted: Steps) -> str:
     """Why the figures are undefined; empty if they are defined."""
     if not counted.detected.size or not counted.detected[-1]:
-        return "no anomalous pictures"
-    return "" if counted.alarms[-1] else "no normal pictures"
+        return "no defective pictures"
+    return "" if counted.alarms[-1] else "no good pictures"

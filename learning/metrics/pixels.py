@@ -118,7 +118,7 @@ class PixelCurve:
         curve = self.pro_curve(size, place)
         if np.isnan(curve.x).any() or np.isnan(curve.y).any() or not curve.x.size:
             regions = self.regions(size, place)
-            return Metric.undefined("no normal pixels" if regions else "no defect regions")
+            return Metric.undefined("no defect-free pixels" if regions else "no defect regions")
         error = self._bound(bounds.area_below(curve.x, curve.y, FPR_LIMIT))
         # Sums of weights such as 1/3 may end a rounding error above 1.
         return Metric(min(curves.area_below(curve.x, curve.y, FPR_LIMIT), 1.0), error=error)
@@ -226,4 +226,4 @@ def _groups(size: SizeGroup | None, place: Place | None) -> list[Group]:
 def _missing(steps: Steps) -> str:
     if not steps.detected.size or not steps.detected[-1]:
         return "no defect pixels"
-    return "" if steps.alarms[-1] else "no normal pixels"
+    return "" if steps.alarms[-1] else "no defect-free pixels"

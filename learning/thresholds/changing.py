@@ -103,7 +103,7 @@ def refit_thresholds(
     """
     if spec.left_out is None:
         raise ConfigError(
-            f"{path} was fitted before engines kept the scores of their normal pictures: fit it "
+            f"{path} was fitted before engines kept the scores of their good pictures: fit it "
             "again, or set its thresholds by hand"
         )
     bank = frozenset(spec.left_out.bank)
@@ -132,7 +132,7 @@ def try_rules(left_out: LeftOut) -> list[tuple[Rule, Thresholds]]:
 def _list_anomalous(folder: Path) -> list[Path]:
     files = pictures_in(folder)
     if not files:
-        raise DataError(f"folder of anomalous pictures {folder} does not exist or holds none")
+        raise DataError(f"folder of defective pictures {folder} does not exist or holds none")
     return files
 
 

@@ -39,12 +39,12 @@ SUSPECT: Final = 8.0
 """Robust standard deviations above the median from which a normal picture is a suspect."""
 
 ASSUMED: Final = {
-    K_FOLD: "assumes that new normal pictures are exchangeable with these; approximate, mostly on "
-    "the safe side, because the shipped model holds more pictures than those that scored them",
-    HELD_OUT: "assumes that new normal pictures are exchangeable with these; scored by the "
-    "shipped model, which does not hold them",
-    NEW: "assumes that new normal pictures are exchangeable with these; scored by the engine, "
-    "which does not hold them",
+    K_FOLD: "assumes that new good pictures come from the same conditions as these (exchangeable); "
+    "approximate and mostly on the safe side, because models of fewer pictures scored these",
+    HELD_OUT: "assumes that new good pictures come from the same conditions as these "
+    "(exchangeable); the engine scored these and was not fitted on them",
+    NEW: "assumes that new good pictures come from the same conditions as these (exchangeable); "
+    "the engine scored these and was not fitted on them",
 }
 
 
@@ -91,7 +91,7 @@ def choose_thresholds(
     """
     rule = rule or Rule()
     if anomalous is not None and not rule.needs_anomalous:
-        raise ConfigError(f"rule {rule.name} takes no anomalous pictures")
+        raise ConfigError(f"rule {rule.name} takes no defective pictures")
     if anomalous is None:
         check_supported(rule, len(left_out.scores))
     parts = independent_parts(left_out)
@@ -128,7 +128,7 @@ def check_supported(rule: Rule, count: int) -> None:
     """Raises ConfigError if n independent normals alone cannot support the rule, and for
     parameters that it cannot take."""
     if rule.needs_anomalous:
-        raise ConfigError(f"rule {rule.name} needs anomalous pictures")
+        raise ConfigError(f"rule {rule.name} needs defective pictures")
     _rate_and_promise(rule, Parts(count, 1))
     rule.of(np.ones(count))
 
@@ -140,7 +140,10 @@ def count_failing(left_out: LeftOut, image: float) -> int:
 
 
 def dropped_note(count: int) -> str:
-    return f"holds for pictures like those that were used; {count} that stood out were dropped"
+    return (
+        "holds for pictures like those that were used; pictures left out because they stood out: "
+        f"{count}"
+    )
 
 
 def explain_threshold(
@@ -175,7 +178,7 @@ def display_range(low: float, pixel: float) -> tuple[float, float]:
     """low: the usual level of normal maps, where the colour scale begins."""
     if not pixel > low:
         raise ConfigError(
-            f"pixel threshold {pixel:g} is not above {low:g}, the usual level of normal pictures"
+            f"pixel threshold {pixel:g} is not above {low:g}, the usual level of good pictures"
         )
     return low, low + (pixel - low) / THRESHOLD_AT
 
@@ -222,7 +225,7 @@ def _describe_anomalous(anomalous: LeftOut | None, image: float) -> str:
     if anomalous is None:
         return ""
     failed = np.count_nonzero(anomalous.scores >= np.float32(image))
-    return f"{failed} of {len(anomalous.scores)} anomalous pictures fail"
+    return f"{failed} of {len(anomalous.scores)} defective pictures fail"
 
 
 def _just_above(value: float) -> float:

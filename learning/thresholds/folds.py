@@ -62,12 +62,12 @@ class Scheme:
             requested = set(self.held_out)
             if missing := sorted(requested - set(names)):
                 raise ConfigError(
-                    f"cannot hold out {missing[0]}: it is not among the normal pictures"
+                    f"cannot hold out {missing[0]}: it is not among the good pictures"
                 )
             held_out[:] = [name in requested for name in names]
         if not held_out.any() or np.count_nonzero(~held_out) < 2:
             raise ConfigError(
-                f"cannot hold out {np.count_nonzero(held_out)} of {len(names)} normal pictures: at "
+                f"cannot hold out {np.count_nonzero(held_out)} of {len(names)} good pictures: at "
                 "least one must be held out, and two must remain to fit"
             )
         return held_out
@@ -99,7 +99,7 @@ def split_folds(count: int, *, ordered: bool, seed: int, folds: int | None = Non
     are nearly the same; otherwise drawn at random. Raises ConfigError for more folds than
     pictures."""
     if folds is not None and folds > count:
-        raise ConfigError(f"{folds} folds need as many normal pictures, not {count}")
+        raise ConfigError(f"{folds} folds need as many good pictures, not {count}")
     parts = folds or (count if count <= SINGLES else FOLDS)
     order = np.arange(count) if ordered else np.random.default_rng(seed).permutation(count)
     return [np.sort(part) for part in np.array_split(order, parts)]

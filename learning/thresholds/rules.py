@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
 
+from engines.spec import describe_odds
 from inspector.core.errors import ConfigError
 from learning.metrics import image
 
@@ -18,7 +19,7 @@ LEAST_RATE: Final = 0.01
 
 CONFIDENCE: Final = 0.95
 
-PICTURES: Final = "normal pictures"
+PICTURES: Final = "good pictures"
 
 MAD_TO_SIGMA: Final = 1.4826
 """A normal distribution's standard deviation over its median absolute deviation."""
@@ -145,8 +146,8 @@ def supported_rate(count: int, rate: float | None, *, unit: str = PICTURES) -> f
     # A decimal such as 0.03125 for 1/32 may be a little too small because of rounding.
     if rate < least * (1 - 1e-9):
         raise ConfigError(
-            f"false_alarm_rate {rate:g} cannot be supported by {count} {unit}: the least is "
-            f"1/{count + 1} = {least:.4f}, or take at least {math.ceil(1 / rate) - 1} of them"
+            f"false_alarm_rate {rate:g} needs at least {math.ceil(1 / rate) - 1} {unit}, there "
+            f"are only {count}: use more, or at least the rate 1/{count + 1}"
         )
     return rate
 
@@ -169,9 +170,11 @@ def rank_of_promise(count: int, promise: float, *, unit: str = PICTURES) -> int:
     least = least_promise(count)
     if promise < least * (1 - 1e-9):
         needed = math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-promise) - 1e-9)
+        smallest = math.ceil(least * 1e4) / 1e4
         raise ConfigError(
-            f"promise {promise:g} cannot be supported by {count} {unit}: the smallest is "
-            f"{least:.4f}, or take at least {needed} of them"
+            f"promise {promise:g}{describe_odds(promise)} needs at least {needed} {unit}, there "
+            f"are only {count}: use more, or at least the promise {smallest:.4f}"
+            f"{describe_odds(least)}"
         )
     ranks = np.arange(1, count + 1)
     confident = beta.cdf(promise, count + 1 - ranks, ranks) >= CONFIDENCE - 1e-9

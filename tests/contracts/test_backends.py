@@ -233,3 +233,9 @@ def test_the_fake_engine_refuses_a_broken_spec(tmp_path):
     (tmp_path / "spec.json").write_text("{}")
     with pytest.raises(SpecError, match=r"missing key spec\.name"):
         FakeEngine(tmp_path / "spec.json")
+
+
+def test_the_fake_engine_refuses_an_engine_file_and_says_what_to_do(tmp_path):
+    (tmp_path / "good.onnx").write_bytes(b"\x08\x0a\xaa\xff")
+    with pytest.raises(SpecError, match=r"fake is for tests .*good\.onnx: set it to"):
+        FakeEngine(tmp_path / "good.onnx")

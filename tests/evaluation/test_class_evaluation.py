@@ -16,6 +16,7 @@ from engines.spec import LeftOutRecord, ResizeRule, Roi, ThresholdRule
 from evaluation.class_evaluation import evaluate_class, use_all_as_tests
 from evaluation.provenance import Settings
 from evaluation.results import ClassResult
+from evaluation.terminal_tables import class_lines
 from inspector.core.errors import DataError, EngineError, InferenceError
 from learning.datasets.layouts import load
 from learning.thresholds.changing import picture_hash
@@ -176,6 +177,8 @@ def test_without_masks_pixel_metrics_are_undefined_with_the_reason(tmp_path):
         assert computed.reason == "no defective picture has a mask"
     assert result.figures.image_auroc.value is not None
     assert result.pixel_histogram is None
+    (line,) = (line for line in class_lines(result) if "regions found" in line)
+    assert line.endswith("undefined: no defective picture has a mask")
 
 
 def test_pixel_metrics_do_not_count_defective_pictures_without_a_mask(tmp_path):
@@ -221,9 +224,10 @@ def test_without_defects_only_false_alarms_are_measured(tmp_path):
 def test_without_good_pictures_only_misses_are_measured(tmp_path):
     result = evaluate(write_class_folder(tmp_path / "plates", good=0))
     assert result.at_threshold.misses == 4
-    assert result.figures.image_auroc.reason == "no normal pictures"
+    assert result.figures.image_auroc.reason == "no good pictures"
     assert result.figures.aupimo.value is None
-    assert any("only misses" in item for item in result.warnings)
+    notes = [note for note in (*result.warnings, *result.data.problems) if "no good test" in note]
+    assert notes == ["class plates has no good test pictures: only misses can be measured"]
 
 
 def test_a_class_without_test_pictures_is_refused(tmp_path):

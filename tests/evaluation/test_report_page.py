@@ -100,7 +100,7 @@ def test_the_counts_of_the_confusion_table_are_those_of_the_result() -> None:
 def test_the_first_sentence_says_what_happens_at_the_threshold() -> None:
     text = " ".join(page_of(make_result()).text.split())
     assert (
-        "At the image threshold 0.5000, chosen from 31 normal pictures, 2 of 14 good pictures have "
+        "At the image threshold 0.5000, chosen from 31 good pictures, 2 of 14 good pictures have "
         "a false alarm (95 % interval 9.3 % to 34.3 %). 1 of 10 defective pictures is missed (95 % "
         "interval 5.0 % to 30.0 %)."
     ) in text
@@ -210,7 +210,7 @@ def test_suspect_normal_pictures_are_named() -> None:
     with_caution = result.engine.trained_on | {"suspects": ["n-31.jpg"]}
     with_it = replace(result, engine=replace(result.engine, trained_on=with_caution))
     sentence = (
-        "1 normal picture differs from the others. This may raise the thresholds, so that defects "
+        "1 good picture differs from the others. This may raise the thresholds, so that defects "
         "are missed"
     )
     assert f"{sentence}: n-31.jpg." in page_of(with_it).text

@@ -149,7 +149,7 @@ def test_without_a_terminal_there_is_no_progress_bar(clip: Path, tmp_path: Path)
     assert "captured 30 = inspected 30" in stderr
 
 
-def test_a_terminal_shows_rate_remaining_time_and_anomalies(clip: Path, tmp_path: Path) -> None:
+def test_a_terminal_shows_rate_remaining_time_and_failed_frames(clip: Path, tmp_path: Path) -> None:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
     argv = [sys.executable, "run_inspector.py", "--source", str(clip), "--set", "log.path=null"]
@@ -169,4 +169,4 @@ def test_a_terminal_shows_rate_remaining_time_and_anomalies(clip: Path, tmp_path
     text = shown.decode()
     assert "30/30" in text
     assert "frame/s" in text
-    assert "anomalies" in text
+    assert " failed" in text

@@ -123,7 +123,10 @@ def test_each_source_has_its_engine_its_counts_and_its_folder(
     assert of_all["total"]["captured"] == 15
     assert (of_all["status"], of_all["exit_code"], of_all["error"]) == ("finished", 0, None)
     equation = "captured 15 = inspected 15 + dropped 0 + errored 0"
-    assert f"all sources: {equation}; summary in {out}" in capsys.readouterr().err
+    stderr = capsys.readouterr().err
+    assert f"all sources: {equation}; summary in {out}" in stderr
+    assert stderr.count("gives the results that are stored in the engine file") == 1
+    assert "left: onnx" in stderr
 
 
 def test_a_source_that_fails_does_not_stop_the_other(
@@ -196,7 +199,7 @@ def test_a_source_that_is_missing_ends_the_program_before_anything_runs(
     )
     assert main(["--config", str(config)]) == 2
     stderr = capsys.readouterr().err
-    assert "error: source right: the video file " in stderr
+    assert "error: source right: " in stderr
     assert "nowhere.mp4 does not exist" in stderr
     assert not (tmp_path / "out").exists()
 
@@ -360,4 +363,4 @@ def test_the_progress_adds_up_the_sources(monkeypatch: pytest.MonkeyPatch) -> No
     console.ProgressBar([(info, first), (info, second)]).close()
     logger.remove(handler)
     assert lines[0].startswith("5 frames")
-    assert lines[0].endswith("2 anomalies, 2 dropped\n")
+    assert lines[0].endswith("2 failed, 2 dropped\n")

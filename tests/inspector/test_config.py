@@ -83,7 +83,7 @@ def test_settings_are_read_as_yaml(text: str, expected: tuple[str, Any]) -> None
         ("source: {reconnect: {first_s: 60}}", "c.yaml: source.reconnect.first_s must be above 0"),
         ("engine: {thread: 1}", "unknown key engine.thread; known keys here: backend, batch"),
         ("engine: [1]", "engine must hold keys"),
-        ("- 1", "must hold keys"),
+        ("- 1", "must consist of lines `key: value`"),
         ("a: [", "is not YAML"),
         ("output: {video: {crf: 60}}", "output.video.crf must lie between 0 and 51, not 60"),
         ("engine: {batch: 0}", "engine.batch must lie between 1 and 32, not 0"),

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from engine_parts import part
+from loguru import logger
 
 import learning
 from engines.opening import open_engine
@@ -74,6 +75,29 @@ def test_frames_of_a_stream_are_ordered_if_the_caller_says_so(pictures, tmp_path
     assert "drawn at random" in other.note
 
 
+def test_grey_arrays_are_fitted_as_predict_takes_them(pictures, tmp_path):
+    grey = [np.ascontiguousarray(picture[:, :, 1]) for picture in pictures]
+    colour = [np.repeat(picture[:, :, np.newaxis], 3, axis=2) for picture in grey]
+    specs = [
+        learning.fit(each, out=tmp_path / f"{name}.onnx", size=64).spec
+        for name, each in (("grey", grey), ("colour", colour))
+    ]
+    assert specs[0].graph_hash == specs[1].graph_hash
+    prediction = open_engine(tmp_path / "grey.onnx").predict(grey[0])
+    assert prediction.score < specs[0].image_threshold
+
+
+def test_an_array_of_another_size_is_named_in_a_warning(pictures, tmp_path):
+    lines: list[str] = []
+    handler = logger.add(lambda line: lines.append(str(line)), level="WARNING", format="{message}")
+    pictures = [*pictures, np.zeros((40, 40, 3), np.uint8)]
+    learning.fit(pictures, out=tmp_path / "e.onnx", size=64)
+    logger.remove(handler)
+    (warning,) = (line for line in lines if "do not have the size" in line)
+    assert "1 of 11 pictures" in warning
+    assert "stretched to its aspect: arrays#10 (40x40)" in warning
+
+
 def test_rules_and_schemes_can_be_imported(pictures, tmp_path):
     rule, scheme = learning.Rule("percentile", {"q": 90.0}), learning.Scheme(held_out=0.3)
     result = learning.fit(pictures, out=tmp_path / "e.onnx", size=64, rule=rule, scheme=scheme)
@@ -95,14 +119,9 @@ def test_files_of_one_name_in_two_folders_are_told_apart(folder, tmp_path):
     ("pictures", "changes", "error", "message"),
     [
         ([], {}, DataError, "there are no pictures"),
-        (
-            [np.zeros((64, 96), np.uint8)],
-            {},
-            DataError,
-            r"picture 0 must be .* not \(64, 96\)",
-        ),
+        ([np.zeros((64, 96, 2), np.uint8)], {}, DataError, r"picture 0: .* not \(64, 96, 2\)"),
         ([np.zeros((8, 8, 3))], {}, DataError, "float64"),
-        ([np.zeros((64, 96, 3), np.uint8), "a.png"], {}, DataError, "picture 1 must be .* not str"),
+        ([np.zeros((64, 96, 3), np.uint8), "a.png"], {}, DataError, "picture 1: .* not str"),
         (["a.png", np.zeros((64, 96, 3), np.uint8)], {}, DataError, "also ndarray"),
         ("no/such/folder", {}, DataError, "does not exist"),
         ([], {"channels": "grey"}, ConfigError, "channels must be bgr or rgb, not 'grey'"),

@@ -180,7 +180,7 @@ def test_two_pictures_are_enough_and_the_warning_says_what_they_are_worth(tmp_pa
         spec = fit_engine(normals, recipe, tmp_path / "e.onnx", lambda *_: None).spec
     finally:
         logger.remove(sink)
-    assert "only 2 normal pictures" in heard[0]
+    assert "only 2 good pictures" in heard[0]
     assert "33%" in heard[0]
     assert spec.threshold_rule.false_alarm_rate == pytest.approx(1 / 3)
     assert spec.threshold_rule.folds == 2

@@ -118,7 +118,8 @@ def test_the_commonest_aspect_wins_and_one_warning_names_the_others(tmp_path):
     assert normals.frame_hw == (48, 64)
     assert normals.pixels.shape == (5, 256, 352, 3)
     assert len(heard) == 1
-    assert "48x64 (2)" in heard[0]
+    assert "64x48_00.png (48x64), " in heard[0]
+    assert "2 of 5 pictures" in heard[0]
 
 
 def test_of_too_many_pictures_evenly_spread_ones_are_used(tmp_path):

@@ -56,6 +56,8 @@ def test_a_board_is_reported_and_written(
     ("arguments", "word"),
     [
         (["scale", "--mm-per-px", "0", "--frame-size", "8x8"], "mm_per_px"),
+        (["scale", "--mm-per-px", "-1", "--frame-size", "8x8"], "along x must lie between"),
+        (["scale", "--mm-per-px", "-1", "--frame-size", "8x8"], "got -1\n"),
         (
             [
                 "two-point",
@@ -92,8 +94,11 @@ def test_bad_input_is_refused_in_one_sentence(
     assert not out.exists()
 
 
-def test_a_point_without_a_comma_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_point_without_a_comma_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["two-point", "--frame-size", "8x8", "--p1", "1", "--p2", "2,2"]
     with pytest.raises(SystemExit) as caught:
         main([*arguments, "--distance-mm", "5", "--out", str(tmp_path / "cal.yaml")])
     assert caught.value.code == 2
+    assert "--p1: '1' must be two numbers with a comma, such as 60,120" in capsys.readouterr().err

@@ -1,10 +1,12 @@
 """The command line-inspector lists and runs the other commands."""
 
 import importlib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from inspector.command_line import CommandParser
 from tools import __main__ as console
 from tools.__main__ import COMMANDS, main
 
@@ -61,3 +63,65 @@ def test_a_usage_line_names_the_command_as_it_was_typed(
     with pytest.raises(SystemExit):
         main(["show-engine", "--help"])
     assert capsys.readouterr().out.startswith("usage: line-inspector show-engine")
+
+
+@pytest.mark.parametrize("argv", [["--version"], ["run", "--version"]])
+def test_the_installed_version_is_shown(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(argv)
+    except SystemExit as exc:
+        assert exc.code in (0, None)
+        code = 0
+    assert code == 0
+    assert capsys.readouterr().out == f"line-inspector {version('line-inspector')}\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["run", "--sorce", "a.mp4"], "unknown option --sorce; did you mean --source?"),
+        (["fit", "--norml=good"], "unknown option --norml; did you mean --normal?"),
+        (
+            ["calibrate", "scale", "--mm-px", "1"],
+            "unknown option --mm-px; did you mean --mm-per-px?",
+        ),
+        (["bench", "--zzz"], "unknown option --zzz; `python -m tools.bench --help` lists all"),
+        (["run", "rtsp://me:hunter2@camera/1"], "unrecognized arguments: rtsp://***@camera/1"),
+    ],
+)
+def test_a_mistyped_option_gives_one_sentence_and_the_nearest_option(
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        main(argv)
+    assert exit_info.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {message}")
+
+
+def test_an_abbreviation_and_a_value_after_two_dashes_are_no_mistyped_options() -> None:
+    parser = CommandParser(prog="x")
+    parser.add_argument("--source")
+    parser.add_argument("rest", nargs="*")
+    assert parser.parse_args(["--sour", "a", "--", "--sorce"]).rest == ["--sorce"]
+
+
+def test_every_command_uses_the_parser_of_the_project() -> None:
+    for path in [*TOOLS.glob("*.py"), TOOLS.parent / "inspector" / "app.py"]:
+        if path.name != "_method_options.py":
+            assert "argparse.ArgumentParser(\n" not in path.read_text(), path
+            assert "argparse.ArgumentParser(prog" not in path.read_text(), path
+
+
+@pytest.mark.parametrize(
+    ("command", "method"), [("fit", "rad"), ("train", "glass"), ("import-checkpoint", "rad")]
+)
+def test_the_help_names_early_how_to_see_the_options_of_a_method(
+    command: str, method: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    before_options = capsys.readouterr().out.partition("options:")[0]
+    assert f"--method {method} --help` also shows" in " ".join(before_options.split())

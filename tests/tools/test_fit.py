@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,7 +54,8 @@ def test_a_folder_becomes_one_engine_file_and_a_summary(folder, tmp_path, capsys
         "pixel threshold",
         "10.00%",
         "leave-one-out",
-        "parity",
+        "check",
+        "dark spots",
         "96x64 px (width x height) for frames of 128x96",
         "MB",
     ):
@@ -66,6 +68,35 @@ def test_a_folder_becomes_one_engine_file_and_a_summary(folder, tmp_path, capsys
     record = read_fit_record(fit_record_path(out), spec)
     assert [picture.name for picture in record.pictures] == [f"{i}.png" for i in range(9)]
     assert record.source == folder.name
+
+
+def test_the_report_counts_the_painted_spots_and_hides_internal_values(folder, tmp_path, capsys):
+    out = tmp_path / "ring.onnx"
+    assert run(folder, out) == 0
+    text, check = capsys.readouterr().out, read_spec(out).parity
+    assert 2 * check["spots_found"] >= check["spots"]
+    assert f"{check['spots_found']} of 16 dark spots painted on good pictures would FAIL" in text
+    assert "bank_shapes" not in text
+    assert "score_top_k" not in text
+    assert f"{out}` shows all" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [([], "they are used and raise the thresholds"), (["--drop-suspects"], "they are left out")],
+)
+def test_a_picture_that_stands_out_is_named_once_with_what_happens_to_it(
+    folder, tmp_path, options, advice, capsys
+):
+    place = tmp_path / "good"
+    shutil.copytree(folder, place)
+    cv2.imwrite(str(place / "odd.png"), 255 - good(50))
+    assert run(place, tmp_path / "ring.onnx", *options) == 0
+    captured = capsys.readouterr()
+    text = captured.out + captured.err
+    assert text.count("odd.png") == 1
+    assert advice in text
+    assert ("raise" in text) is not bool(options)
 
 
 def test_without_a_size_the_aspect_is_kept_with_a_short_side_of_256(folder, tmp_path):
@@ -175,7 +206,7 @@ def test_a_live_source_is_read_for_some_seconds_and_damaged_frames_are_left_out(
     [
         (["--normal", "missing"], "missing"),
         (["--normal", "synthetic"], "must have none"),
-        (["--false-alarm-rate", "0.01"], "cannot be supported by 9 normal pictures"),
+        (["--false-alarm-rate", "0.01"], "needs at least 99 good pictures, there are only 9"),
         (["--layers", "stride2"], "stride2"),
         (["--size", "96x50"], "multiples of 32"),
         (["--backbone", "nothing"], "nothing"),
@@ -183,12 +214,12 @@ def test_a_live_source_is_read_for_some_seconds_and_damaged_frames_are_left_out(
         (["--top-fraction", "2"], "top_fraction must lie"),
         (["--seconds", "0"], "--seconds must be above 0"),
         (["--max-pictures", "1"], "max_pictures must be at least 2"),
-        (["--promise", "1/100"], "promise 0.01 cannot be supported by 9 normal pictures"),
+        (["--promise", "1/100"], "promise 0.01 (1 in 100) needs at least 299 good pictures"),
         (["--promise", "1/10", "--false-alarm-rate", "0.1"], "a rate or a promise, not both"),
         (["--rule", "iqr", "--q", "9"], "rule iqr has no parameter q; it has k"),
-        (["--rule", "f1_max"], "f1_max needs anomalous pictures"),
+        (["--rule", "f1_max"], "f1_max needs defective pictures"),
         (["--hold-out", "1.5"], "held_out must lie between 0 and 1"),
-        (["--folds", "40"], "40 folds need as many normal pictures, not 9"),
+        (["--folds", "40"], "40 folds need as many good pictures, not 9"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(folder, tmp_path, capsys, arguments, message):

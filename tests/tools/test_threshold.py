@@ -77,9 +77,9 @@ def test_without_options_thresholds_and_those_of_each_rule_are_printed(engine, c
     spec = read_spec(engine)
     for part in (
         f"image threshold  {spec.image_threshold:.6g}",
-        "9 normal pictures, leave-one-out",
-        "9 normal pictures support at most 1 false alarm per 3 with 95 % confidence (28.31%)",
-        "10.00% on average",
+        "9 good pictures, leave-one-out",
+        "9 good pictures support an average rate of 10.00%, or a limit with 95 % confidence of "
+        "28.31% (less than 1 in 3)",
         "percentile q=99.5",
         "mean_sigma k=3",
         "median_mad k=3",
@@ -180,7 +180,7 @@ def test_f1_max_separates_good_and_bad_pictures(engine, tmp_path):
     assert before.left_out is not None
     highest = max(before.left_out.scores)
     assert spec.image_threshold == pytest.approx((highest + scores.min()) / 2, rel=1e-4)
-    assert "5 of 5 anomalous pictures fail" in spec.threshold_rule.note
+    assert "5 of 5 defective pictures fail" in spec.threshold_rule.note
     assert spec.threshold_rule.false_alarm_rate is None
 
 
@@ -210,9 +210,9 @@ def test_frames_of_a_stream_count_in_blocks(engine, tmp_path):
         (["--set", "pixel=1e-9"], "is not above"),
         (["--set", "image=1", "image=2"], "names the same threshold twice"),
         (["--rule", "iqr"], "need --refit: add it"),
-        (["--refit", "--promise", "1/100"], "or take at least 299 of them"),
+        (["--refit", "--promise", "1/100"], "needs at least 299 good pictures"),
         (["--refit", "--rule", "iqr", "--q", "3"], "iqr has no parameter q; it has k"),
-        (["--refit", "--rule", "f1_max"], "f1_max needs anomalous pictures"),
+        (["--refit", "--rule", "f1_max"], "f1_max needs defective pictures"),
         (["--refit", "--normal", "nowhere"], "nowhere does not exist"),
         (["--refit", "--anomalous", "nowhere", "--rule", "f1_max"], "nowhere does not exist"),
         (["--refit", "--ordered"], "--ordered describes the pictures of --normal: add --normal"),

@@ -124,7 +124,7 @@ def warn_if_unlikely(variation: float, backbone: str) -> None:
     low, high = LIKELY
     if not low < variation < high:
         logger.warning(
-            "patch vectors of the normal pictures vary {:.3g} times as much as the checkpoint "
+            "patch vectors of the good pictures vary {:.3g} times as much as the checkpoint "
             "expects: it was probably trained on another backbone, other weights or other "
             "pictures than {} gives",
             variation,

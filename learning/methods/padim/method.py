@@ -122,7 +122,7 @@ class Padim(Method[PadimModel]):
         pictures = len(next(iter(embeddings.values())))
         if pictures < 2:
             raise DataError(
-                "a covariance needs at least 2 normal pictures, and one more is left out of each "
+                "a covariance needs at least 2 good pictures, and one more is left out of each "
                 f"k-fold: give at least 3 pictures (fitting from {pictures})"
             )
         joining = self._joining(embeddings, seed)

@@ -99,8 +99,9 @@ class Rad(Method[RadModel]):
     radius: int | None = field(
         default=1,
         metadata=option(
-            "cells by which a part may be off its place (default: 1); all: for product that moves "
-            "or lies anywhere, such as webs",
+            "how far a part may be from its usual place, in cells of the backbone's layers, such "
+            "as 8 px of the input (default: 1); all: for product that moves or lies anywhere, such "
+            "as webs",
             parse_radius,
         ),
     )

@@ -62,6 +62,8 @@ def test_the_documented_use() -> None:
         SQUARES.astype(np.int64),
         SQUARES.astype(np.float16),
         SQUARES.astype(np.float64),
+        SQUARES.astype(np.float32) * 255,
+        SQUARES.astype(np.float64) * 7 + 0.1,
         np.asfortranarray(SQUARES.astype(np.float32)),
         SQUARES.repeat(2, axis=1)[:, ::2],
     ],
@@ -69,6 +71,15 @@ def test_the_documented_use() -> None:
 def test_every_kind_of_mask_gives_the_same_sizes(mask: AnyArray) -> None:
     metrics = DefectSizeAnalyzer().analyze_defects(mask)
     assert sorted(metrics.defect_areas_px) == pytest.approx([8.5, 99.5, 399.5])
+
+
+def test_floats_with_two_values_are_a_mask_without_scores() -> None:
+    metrics = DefectSizeAnalyzer().analyze_defects(SQUARES.astype(np.float32) * 255)
+    assert {defect.severity for defect in metrics.defects} == {Severity.LOW}
+    three = SQUARES.astype(np.float32) * 255
+    three[0, 0] = 1e-3
+    metrics = DefectSizeAnalyzer().analyze_defects(three)
+    assert {defect.severity for defect in metrics.defects} == {Severity.CRITICAL}
 
 
 def test_a_threshold_is_in_the_values_of_the_mask() -> None:

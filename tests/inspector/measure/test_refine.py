@@ -58,7 +58,7 @@ def test_nothing_on_the_frame_keeps_the_size_of_the_map_and_names_the_reason() -
     (measured,) = analyze(texture(5), swollen(spot))
     assert measured.size_source == "map"
     assert measured.size_note is not None
-    assert "stand out" in measured.size_note
+    assert "too similar to the texture" in measured.size_note
     assert measured.area_px == measured.map_area_px
 
 

@@ -136,10 +136,12 @@ def test_a_share_of_zero_allows_no_unreadable_picture(tmp_path: Path):
 
 def test_a_name_without_a_readable_picture_is_refused(tmp_path: Path):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "test" / "good").mkdir(parents=True)
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "1.png").write_bytes(b"no picture")
     for pattern, words in (
         ("empty", "holds no pictures"),
+        ("test", "holds no pictures .*, but folders: name one of them, such as .*test/good"),
         ("*.png", "no picture matches"),
         ("missing.png", "does not exist"),
         ("bad", "none of the 1 pictures"),

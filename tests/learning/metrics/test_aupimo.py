@@ -79,7 +79,7 @@ def test_scores_too_low_to_matter_may_be_forgotten():
     )
     starved = rates_of(maps, most=50).aupimo(values, truth)
     assert math.isnan(starved.value)
-    assert "too many normal pixels" in starved.reason
+    assert "too many defect-free pixels" in starved.reason
 
 
 def test_few_normal_pixels_in_the_range_are_stated():
@@ -87,18 +87,20 @@ def test_few_normal_pixels_in_the_range_are_stated():
     few = rates_of(normals(2))
     many = rates_of([np.random.default_rng(0).random((2000, 1800), np.float32)])
     # 80,000 and 3,600,000 pixels: 1 to 8 of them, and 36 to 360, are the rates' range.
-    assert "only 8 normal pixels" in few.aupimo(normals(1)[0], truth).reason
+    assert "only 8 defect-free pixels" in few.aupimo(normals(1)[0], truth).reason
     assert many.aupimo(normals(1)[0], truth).reason == ""
-    assert rates_of([np.zeros((2000, 1800), np.float32)]).note.startswith("only 0 normal")
+    assert rates_of([np.zeros((2000, 1800), np.float32)]).note.startswith(
+        "it depends on only 0 defect-free"
+    )
 
 
 def test_without_normals_or_defects_it_is_nan_with_a_reason():
     empty = NormalScores().rates().aupimo(normals(1)[0], np.ones(HW, bool))
-    assert (math.isnan(empty.value), empty.reason) == (True, "no normal pictures")
+    assert (math.isnan(empty.value), empty.reason) == (True, "no good pictures")
     clean = rates_of(normals(2)).aupimo(normals(1)[0], np.zeros(HW, bool))
     assert (math.isnan(clean.value), clean.reason) == (True, "no defect pixels")
-    assert aupimo.mean([], seed=0).reason == "no anomalous pictures"
-    assert aupimo.mean([empty], seed=0).reason == "no normal pictures"
+    assert aupimo.mean([], seed=0).reason == "no defective pictures"
+    assert aupimo.mean([empty], seed=0).reason == "no good pictures"
 
 
 def test_the_mean_leaves_undefined_pictures_out_and_says_so():

@@ -105,7 +105,7 @@ def test_intervals_that_say_nothing_say_so():
 def test_undefined_figures_stay_undefined():
     metric = with_interval(np.arange(3.0), np.zeros(3, bool), "auroc")
     assert math.isnan(metric.value)
-    assert metric.reason == "no anomalous pictures"
+    assert metric.reason == "no defective pictures"
     (gap,) = compare([np.arange(3.0)] * 2, np.zeros(3, bool), "auroc")
     assert math.isnan(gap.value)
     assert math.isnan(gap.p)

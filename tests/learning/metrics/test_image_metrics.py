@@ -60,9 +60,9 @@ def test_f1_max_is_the_greatest_of_the_points_of_scikit_learn(levels):
 @pytest.mark.parametrize(
     ("anomalous", "reason"),
     [
-        (np.zeros(4, bool), "no anomalous pictures"),
-        (np.ones(4, bool), "no normal pictures"),
-        (np.zeros(0, bool), "no anomalous pictures"),
+        (np.zeros(4, bool), "no defective pictures"),
+        (np.ones(4, bool), "no good pictures"),
+        (np.zeros(0, bool), "no defective pictures"),
     ],
 )
 def test_a_missing_kind_is_nan_with_a_reason(anomalous, reason):

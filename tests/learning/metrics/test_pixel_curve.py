@@ -155,7 +155,7 @@ def test_without_defects_or_normals_every_figure_is_nan_with_a_reason():
     full = curve_of(maps[:1], [np.ones_like(truths[0])])
     for curve, reasons in (
         (clean, {"no defect pixels", "no defect regions"}),
-        (full, {"no normal pixels"}),
+        (full, {"no defect-free pixels"}),
         (PixelCurve(), {"no defect pixels", "no defect regions"}),
     ):
         f1, threshold = curve.f1_max()

@@ -80,14 +80,14 @@ def test_the_rule_says_frames_block_length_and_blocks():
     assert (rule.normals, rule.block_frames, rule.blocks) == (300, parts.length, parts.count)
     assert rule.false_alarm_rate == pytest.approx(max(0.01, 1 / (parts.count + 1)))
     assert any(
-        f"{parts.count} blocks of {parts.length} frames" in sentence
+        f"{parts.count} blocks of {parts.length} good frames" in sentence
         for sentence in rule.sentences()
     )
     assert "neighbouring frames are alike" in rule.note
 
 
 def test_a_rate_that_only_the_frames_would_support_is_refused():
-    with pytest.raises(ConfigError, match=r"by \d+ independent blocks of \d+ frames"):
+    with pytest.raises(ConfigError, match=r"needs at least 99 independent blocks of \d+ frames"):
         choose_thresholds(of(autoregressive(300, 0.9, 3)), Rule(parameters={"rate": 0.01}))
 
 

@@ -1,4 +1,4 @@
-"""What an engine file stores about its normal pictures, and thresholds chosen from it."""
+"""What an engine file stores about its good pictures, and thresholds chosen from it."""
 
 import dataclasses
 import json
@@ -44,7 +44,7 @@ def test_a_spec_without_the_later_fields_still_opens_and_explains_itself(engine_
     assert spec.left_out is None
     assert spec.image_threshold == read_spec(engine_file).image_threshold
     assert spec.threshold_rule.blocks is None
-    assert "8 normal pictures, 8 folds" in spec.threshold_rule.sentences()[0]
+    assert "8 good pictures, 8 folds" in spec.threshold_rule.sentences()[0]
     assert EngineSpec.from_json(spec.to_json()) == spec
 
 
@@ -144,7 +144,7 @@ def test_a_suspect_that_is_held_out_is_named_and_dropped_only_from_the_scores(tm
     assert spec.trained_on["suspects"] == ["5.png"]
     assert (spec.trained_on["count"], spec.trained_on["held_out"]) == (18, 11)
     assert spec.threshold_rule.normals == 11
-    assert "1 that stood out were dropped" in spec.threshold_rule.note
+    assert "left out because they stood out: 1" in spec.threshold_rule.note
 
 
 @pytest.mark.parametrize(
@@ -154,10 +154,10 @@ def test_a_suspect_that_is_held_out_is_named_and_dropped_only_from_the_scores(tm
         (lambda: Scheme(held_out=1.0), "held_out must lie between 0 and 1"),
         (lambda: Scheme(held_out=float("nan")), "held_out must lie between 0 and 1"),
         (lambda: Scheme(folds=3, held_out=0.5), "folds or held_out, not both"),
-        (lambda: Scheme(held_out=0.05), "cannot hold out 0 of 8 normal pictures"),
+        (lambda: Scheme(held_out=0.05), "cannot hold out 0 of 8 good pictures"),
         (lambda: Scheme(held_out=0.95), "two must remain to fit"),
         (lambda: Scheme(held_out=("9.png",)), r"cannot hold out 9\.png: it is not among"),
-        (lambda: Scheme(folds=9), "9 folds need as many normal pictures, not 8"),
+        (lambda: Scheme(folds=9), "9 folds need as many good pictures, not 8"),
     ],
 )
 def test_a_scheme_that_leaves_nothing_is_refused(tmp_path, scheme, message):
@@ -185,7 +185,7 @@ def test_a_number_of_folds_is_kept_for_streams_too():
 
 
 def test_f1_max_cannot_be_fitted_from_normal_pictures_alone(tmp_path):
-    with pytest.raises(ConfigError, match="f1_max needs anomalous pictures"):
+    with pytest.raises(ConfigError, match="f1_max needs defective pictures"):
         fit_parts(tmp_path / "e.onnx", rule=Rule("f1_max"))
 
 
@@ -193,7 +193,7 @@ def test_other_rules_take_no_anomalous_pictures(engine_file):
     stored = read_spec(engine_file).left_out
     assert stored is not None
     left_out = read_left_out(stored)
-    with pytest.raises(ConfigError, match="conformal takes no anomalous pictures"):
+    with pytest.raises(ConfigError, match="conformal takes no defective pictures"):
         choose_thresholds(left_out, anomalous=left_out)
 
 
@@ -238,18 +238,14 @@ def test_a_file_without_a_record_can_be_set_by_hand(engine_file):
 
 
 @pytest.mark.parametrize(
-    ("rule", "sentence"),
-    [
-        (
-            ThresholdRule("conformal", 0.01, 99, 10, (0, 0.04), promise=0.0298),
-            "1 false alarm per 33",
-        ),
-        (
-            ThresholdRule("conformal", 0.01, 99, 10, (0, 0.04), promise=0.01),
-            "1 false alarm per 100",
-        ),
-        (ThresholdRule("conformal", 0.3, 2, 2, (0, 0.04), promise=0.8), "1 false alarm per 1 "),
-    ],
+    ("promise", "limit"),
+    [(0.0298, "2.98% (less than 1 in 33)"), (0.01, "1.00% (1 in 100)"), (0.8, "80.00%")],
 )
-def test_a_promise_is_written_as_one_in_n_and_never_too_small(rule, sentence):
-    assert any(sentence in line for line in rule.sentences())
+def test_a_promise_is_written_as_one_in_n_and_never_too_small(promise, limit):
+    rule = ThresholdRule("conformal", 0.01, 99, 10, (0, 0.04), promise=promise)
+    assert rule.sentences()[-2:] == (
+        "average rate: at most 1.00% of new good pictures fail, averaged over many engines made in "
+        "this way",
+        f"limit with 95 % confidence: at most {limit} of new good pictures fail with this engine "
+        "in the long run",
+    )

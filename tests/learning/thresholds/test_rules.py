@@ -114,7 +114,7 @@ def test_the_smallest_promise_is_that_of_the_highest_score_and_about_three_in_n(
 )
 def test_a_smaller_promise_is_refused_with_the_number_needed(count, promise, needed):
     with pytest.raises(
-        ConfigError, match=f"cannot be supported by {count} .* least {needed} of them$"
+        ConfigError, match=f"needs at least {needed} good pictures, there are only {count}: "
     ):
         rank_of_promise(count, promise)
     assert rank_of_promise(needed, promise) == needed

@@ -12,7 +12,7 @@ from learning.methods.glass.training.las import Synthesis
 from learning.metrics.image import auroc
 from learning.training_data import Labelled
 
-SYNTHETIC: Final = "normal pictures held out and synthetic defects on them"
+SYNTHETIC: Final = "good pictures held out and synthetic defects on them"
 
 STRIDE: Final = 4
 """The pixel AUROC uses every fourth pixel of the map: after the published Gaussian of sigma 4 the

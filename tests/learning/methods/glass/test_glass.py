@@ -162,7 +162,9 @@ def test_layers_of_strides_8_and_16_are_taken_unless_others_are_named():
 def test_glass_is_trained_and_not_fitted():
     assert "glass" in trained_methods()
     assert "glass" not in fitted_methods()
-    with pytest.raises(ConfigError, match=r"glass is trained, not fitted: use .*tools\.train"):
+    with pytest.raises(
+        ConfigError, match=r"glass is trained, not fitted: use .*line-inspector train"
+    ):
         make_method("glass", {})
 
 

@@ -117,7 +117,7 @@ def test_equal_pictures_score_near_zero_and_another_picture_high():
 
 
 def test_a_single_picture_is_refused_in_one_sentence():
-    with pytest.raises(DataError, match=r"at least 2 normal pictures.*give at least 3"):
+    with pytest.raises(DataError, match=r"at least 2 good pictures.*give at least 3"):
         Padim().fit(embeddings(1), 0)
 
 

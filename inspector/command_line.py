@@ -1,0 +1,67 @@
+"""Parses the options of all commands, with short messages about mistyped options."""
+
+import argparse
+import difflib
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final, NoReturn
+
+from inspector.core.secrets import mask_secrets
+
+DISTRIBUTION: Final = "line-inspector"
+USAGE_ERROR: Final = 2
+"""Exit code after a wrong option or argument."""
+
+
+def describe_version() -> str:
+    """Name and installed version of the program, such as "line-inspector 0.1.0"."""
+    try:
+        return f"{DISTRIBUTION} {version(DISTRIBUTION)}"
+    except PackageNotFoundError:
+        return f"{DISTRIBUTION} is not installed; `pip install .` in its folder installs it"
+
+
+class CommandParser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one sentence and suggest the nearest option.
+
+    The messages show no password of a URL.
+    """
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Refuses an unknown option first. argparse would first miss the required options."""
+        typed = sys.argv[1:] if args is None else list(args)
+        # The options after the name of a subcommand belong to the parser of the subcommand.
+        if self._subparsers is None:
+            self._refuse_unknown(typed)
+        return super().parse_known_args(typed, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE_ERROR, f"error: {mask_secrets(message)}\n")
+
+    def _refuse_unknown(self, typed: Sequence[str]) -> None:
+        known = self._option_string_actions
+        for word in typed:
+            if word == "--":
+                return
+            name = word.partition("=")[0]
+            if not name.startswith("--") or " " in name or name in known:
+                continue
+            if self.allow_abbrev and any(option.startswith(name) for option in known):
+                continue
+            close = difflib.get_close_matches(name[2:], [option[2:] for option in known], n=1)
+            hint = f"did you mean --{close[0]}?" if close else f"`{self.prog} --help` lists all"
+            self.error(f"unknown option {name}; {hint}")
+
+
+class ShowVersion(argparse.Action):
+    """Prints the installed version and ends the program."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show the installed version")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        sys.stdout.write(describe_version() + "\n")
+        parser.exit()
