@@ -163,7 +163,7 @@ def test_glass_is_trained_and_not_fitted():
     assert "glass" in trained_methods()
     assert "glass" not in fitted_methods()
     with pytest.raises(
-        ConfigError, match=r"glass is trained, not fitted: use .*line-inspector train"
+        ConfigError, match="glass is trained, not fitted: use `line-inspector train`"
     ):
         make_method("glass", {})
 
