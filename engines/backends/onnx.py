@@ -211,6 +211,10 @@ def _open(
     except RuntimeError as exc:  # from TensorRT; CUDA uses the CPU without a message
         reason = " ".join(filter(None, (_one_line(exc), missing)))
         raise _ProviderError(f"{providers[0]} of onnxruntime cannot start here: {reason}") from exc
+    # The Python class keeps the bytes for a fallback that is switched off here. They are as large
+    # as the engine file.
+    if hasattr(session, "_model_bytes"):
+        session._model_bytes = None
     if session.get_providers()[0] != providers[0]:
         reason = missing or "see its message above"
         raise _ProviderError(f"{providers[0]} of onnxruntime cannot start here: {reason}")

@@ -184,3 +184,9 @@ def test_an_engine_whose_name_is_not_utf8_is_opened(engine_file, tmp_path):
     path = tmp_path / os.fsdecode(b"\xff.onnx")
     shutil.copy(engine_file, path)
     assert OnnxEngine(path, threads=1).spec == read_spec(engine_file)
+
+
+def test_an_open_engine_does_not_keep_the_content_of_its_file(engine_file):
+    with OnnxEngine(engine_file, threads=1) as engine:
+        held = [item for item in vars(engine._session).values() if isinstance(item, bytes)]
+        assert sum(map(len, held)) < 1000
