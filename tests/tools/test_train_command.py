@@ -86,7 +86,7 @@ def test_the_spec_says_how_it_was_trained(trained):
     assert (spec.method, spec.name, spec.layers) == ("glass", "bars", ("stride8", "stride16"))
     assert parameters["textures"].startswith("built-in")
     assert parameters["checkpoint"]["chosen_on"] == (
-        "normal pictures held out and synthetic defects on them"
+        "good pictures held out and synthetic defects on them"
     )
     assert parameters["checkpoint"]["epoch"] in (1, 2, 3)
     assert 0 <= parameters["checkpoint"]["image_auroc_there"] <= 1
@@ -235,7 +235,7 @@ def test_bad_input_is_refused_in_one_sentence(data, tmp_path, capsys):
         (("--epochs", "0"), "epochs must be at least 1"),
         (("--layers", "stride4"), "no layer 'stride4'"),
         (("--device", "teapot"), "torch cannot use device 'teapot'"),
-        (("--false-alarm-rate", "0.001"), "normal pictures"),
+        (("--false-alarm-rate", "0.001"), "needs at least 999 good pictures"),
     ):
         assert what in refusal(capsys, data, out, *map(str, more)), more
         assert not out.exists(), more
@@ -243,7 +243,7 @@ def test_bad_input_is_refused_in_one_sentence(data, tmp_path, capsys):
 
 def test_too_few_or_unreadable_pictures_are_refused(tmp_path, capsys):
     two = class_folder(tmp_path / "two", good=2)
-    assert "2 normal pictures are too few" in refusal(capsys, two, tmp_path / "out")
+    assert "2 good pictures are too few" in refusal(capsys, two, tmp_path / "out")
     broken = class_folder(tmp_path / "broken", good=4)
     for path in sorted((broken / "train" / "good").iterdir())[:2]:
         path.write_bytes(b"no picture")

@@ -139,5 +139,5 @@ def test_pictures_are_held_out_at_random_or_from_the_end_of_a_stream():
     assert len(held_out) == 4
     assert not np.array_equal(held_out, np.arange(16, 20))
     assert np.array_equal(hold_out_indices(20, 0.2, ordered=True, seed=0)[1], np.arange(16, 20))
-    with pytest.raises(DataError, match="2 normal pictures are too few"):
+    with pytest.raises(DataError, match="2 good pictures are too few"):
         hold_out_indices(2, 0.2, ordered=False, seed=0)
