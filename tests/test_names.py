@@ -32,7 +32,6 @@ NOT_YET: Final[set[str]] = set()
 
 KEYS_OF_FILES: Final = {
     "evaluation/results.py": {"found"},  # metrics.json
-    "inspector/synthetic/truth_table.py": {"found"},  # comparison.json
 }
 """Module -> fields that keep a banned name, because they are keys of a result file."""
 

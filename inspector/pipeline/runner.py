@@ -180,7 +180,7 @@ class Pipeline:
             self.abort()
 
     def _guard(self, name: str, work: Callable[[], None]) -> None:
-        """Runs a stage. This is the only place that catches every exception; it ends the run."""
+        """Runs a stage. An exception of any kind ends the run."""
         drain = name == "capture"
         try:
             work()

@@ -82,7 +82,9 @@ def result_lines(comparison: TruthComparison, alarms: AlarmCounts) -> list[str]:
     table_rows = make_rows(comparison)
     lines = [*format_table(table_rows), RULE, ""]
     for summary in summarize(table_rows):
-        count = f"{summary.found} of {summary.rendered}, {summary.steady} in most frames"
+        count = (
+            f"{summary.detected} of {summary.rendered}, {summary.mostly_detected} in most frames"
+        )
         ratios = summary.ratios or [np.nan] * 3
         text = "length {:.2f}, width {:.2f}, area {:.2f}".format(*ratios)
         lines.append(f"{summary.kind:13} found {count}; median measured / true {text}")

@@ -20,7 +20,7 @@ class TruthRow:
     """One rendered defect.
 
     true, measured: length, width (mm) and area (mm2); measured is None if it was missed.
-    whole_frames: number of frames that show all of it. found_frames: number of these frames in
+    whole_frames: number of frames that show all of it. detected_frames: number of these frames in
     which it was detected. length_sd_mm: standard deviation of the length measured in them; None
     for fewer than two. pieces: regions on it in the chosen frame; the largest is measured.
     """
@@ -31,7 +31,7 @@ class TruthRow:
     measured: tuple[float, float, float] | None
     frame_id: int | None
     whole_frames: int
-    found_frames: int
+    detected_frames: int
     length_sd_mm: float | None
     pieces: int
     size_source: str | None
@@ -49,15 +49,15 @@ class TruthRow:
 class KindSummary:
     """Results of one kind.
 
-    found: number of defects detected in any frame that shows all of the defect. steady: number
-    detected in more than half of these frames. ratios: medians of measured divided by true length,
-    width and area of the detected defects.
+    detected: number of defects detected in any frame that shows all of the defect.
+    mostly_detected: number detected in more than half of these frames. ratios: medians of
+    measured divided by true length, width and area of the detected defects.
     """
 
     kind: str
     rendered: int
-    found: int
-    steady: int
+    detected: int
+    mostly_detected: int
     ratios: tuple[float, float, float] | None
 
 
@@ -74,7 +74,7 @@ def format_table(rows: Sequence[TruthRow]) -> list[str]:
         "kind           length  width    area   length  width    area   found   sd mm  sized on",
     ]
     for row in rows:
-        frames = f"{row.found_frames}/{row.whole_frames}"
+        frames = f"{row.detected_frames}/{row.whole_frames}"
         start = f"{row.kind:13} {_sizes(row.true)}   "
         if row.measured is None:
             lines.append(f"{start}{'missed':^22}  {frames:>6}")
@@ -96,8 +96,8 @@ def summarize(rows: Sequence[TruthRow]) -> list[KindSummary]:
         if ratios:
             length, width, area = np.median(np.array(ratios), axis=0)
             middle = float(length), float(width), float(area)
-        steady = sum(2 * row.found_frames > row.whole_frames for row in chosen)
-        summaries.append(KindSummary(kind, len(chosen), len(ratios), steady, middle))
+        mostly = sum(2 * row.detected_frames > row.whole_frames for row in chosen)
+        summaries.append(KindSummary(kind, len(chosen), len(ratios), mostly, middle))
     return summaries
 
 
@@ -115,7 +115,7 @@ def _make_row(web_id: int, track: Track) -> TruthRow:
         measured=measured,
         frame_id=None if best is None else best.frame_id,
         whole_frames=len(complete),
-        found_frames=len(detected),
+        detected_frames=len(detected),
         length_sd_mm=(
             float(np.std([region.length_mm for region in detected], ddof=1))
             if len(detected) > 1

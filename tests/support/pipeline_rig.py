@@ -182,3 +182,7 @@ def stage_threads() -> list[str]:
 def run(pipeline: Pipeline) -> None:
     pipeline.start()
     pipeline.finish()
+
+
+def fails_at(*numbers: int) -> RigEngine:
+    return RigEngine(lambda i: 1.0 + i / 100 if i in numbers else 0.0)

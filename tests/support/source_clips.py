@@ -1,4 +1,4 @@
-"""Writes small videos of a moving texture with PyAV."""
+"""Writes small videos of a moving texture with PyAV, reads them back and compares pictures."""
 
 import io
 import struct
@@ -10,6 +10,10 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+
+from inspector.core.types import BadFrame, Frame
+from inspector.sources.options import VideoFileOptions
+from inspector.sources.video_file import VideoFileSource
 
 HW = (96, 128)
 TICK = Fraction(1, 30)
@@ -100,3 +104,20 @@ def write_sound(path: Path) -> None:
         for piece in [*resampler.resample(frame), *resampler.resample(None)]:
             container.mux(stream.encode(piece))
         container.mux(stream.encode(None))
+
+
+CODED = 8.0
+"""Largest difference between the texture and its x264 encoding (preset ultrafast)."""
+
+
+def read_all(path: Path, *, threads: int = 1) -> list[Frame | BadFrame]:
+    source = VideoFileSource(path, VideoFileOptions(decode_threads=threads))
+    frames = []
+    while (frame := source.read()) is not None:
+        frames.append(frame)
+    source.close()
+    return frames
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a.astype(int) - b).mean())

@@ -5,28 +5,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from source_clips import flip_bytes, moving, write_clip
+from source_clips import CODED, difference, flip_bytes, moving, read_all, write_clip
 
 from inspector.core.errors import SourceError
 from inspector.core.types import BadFrame, Frame
-from inspector.sources.options import VideoFileOptions
 from inspector.sources.video_file import VideoFileSource
-
-# Largest difference between the texture and its x264 encoding (preset ultrafast).
-CODED = 8.0
-
-
-def read_all(path: Path, *, threads: int = 1) -> list[Frame | BadFrame]:
-    source = VideoFileSource(path, VideoFileOptions(decode_threads=threads))
-    frames = []
-    while (frame := source.read()) is not None:
-        frames.append(frame)
-    source.close()
-    return frames
-
-
-def difference(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.abs(a.astype(int) - b).mean())
 
 
 @pytest.fixture(scope="module")

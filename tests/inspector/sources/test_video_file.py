@@ -8,30 +8,23 @@ import av
 import cv2
 import numpy as np
 import pytest
-from source_clips import HW, moving, set_display_matrix, write_clip, write_sound
+from source_clips import (
+    CODED,
+    HW,
+    difference,
+    moving,
+    read_all,
+    set_display_matrix,
+    write_clip,
+    write_sound,
+)
 
 from inspector.core.errors import SourceError
-from inspector.core.types import BadFrame, Frame
-from inspector.sources.options import VideoFileOptions
+from inspector.core.types import Frame
 from inspector.sources.uri import kind_of
 from inspector.sources.video_file import VideoFileSource
 
 REAL = sorted((Path(__file__).parents[3] / "../shared/data/video").glob("*.mp4"))
-# Largest difference between the texture and its x264 encoding (preset ultrafast).
-CODED = 8.0
-
-
-def read_all(path: Path, *, threads: int = 1) -> list[Frame | BadFrame]:
-    source = VideoFileSource(path, VideoFileOptions(decode_threads=threads))
-    frames = []
-    while (frame := source.read()) is not None:
-        frames.append(frame)
-    source.close()
-    return frames
-
-
-def difference(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.abs(a.astype(int) - b).mean())
 
 
 @pytest.fixture(scope="module")

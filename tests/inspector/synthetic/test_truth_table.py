@@ -60,17 +60,17 @@ def test_a_row_holds_true_and_measured_sizes_and_their_spread(rows: list) -> Non
     # The square is centred on the middle row of the picture in frame 6.
     assert row.frame_id == 6
     assert row.measured == pytest.approx((3.4, 2.5, 4.4))
-    assert (row.found_frames, row.whole_frames) == (10, 10)
+    assert (row.detected_frames, row.whole_frames) == (10, 10)
     assert row.length_sd_mm == pytest.approx(np.std(2.8 + 0.1 * np.arange(10), ddof=1))
     assert row.ratios == pytest.approx((3.4 / 20 / 2**0.5 * 10, 1.25, 1.1))
 
 
 def test_summaries_count_found_and_steadily_found_defects(rows: list) -> None:
     hole, scratch, every = summarize(rows)
-    assert (hole.rendered, hole.found, hole.steady) == (2, 2, 1)
-    assert (scratch.rendered, scratch.found, scratch.steady) == (1, 0, 0)
+    assert (hole.rendered, hole.detected, hole.mostly_detected) == (2, 2, 1)
+    assert (scratch.rendered, scratch.detected, scratch.mostly_detected) == (1, 0, 0)
     assert scratch.ratios is None
-    assert (every.kind, every.rendered, every.found, every.steady) == ("all", 3, 2, 1)
+    assert (every.kind, every.rendered, every.detected, every.mostly_detected) == ("all", 3, 2, 1)
     assert hole.ratios is not None
     assert hole.ratios[2] == pytest.approx(1.1)
 
