@@ -54,3 +54,8 @@ def test_every_public_name_is_listed_and_stored_after_its_first_use() -> None:
 def test_packages_are_typed(package: str) -> None:
     folder = Path(importlib.import_module(package).__path__[0])
     assert (folder / "py.typed").is_file()
+
+
+def test_fitting_never_imports_torch():
+    code = "import sys, tools.fit, tools.show_engine; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,22 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from flow_rig import RESULTS, bad_picture, good_picture, write_pictures
-from loguru import logger
+from flow_rig import RESULTS, bad_picture, good_picture, write_config, write_pictures
 
 from engines.opening import BACKENDS
-from inspector import console, session
+from inspector import session
 from inspector.app import main
-from inspector.build import build_run
 from inspector.build_runs import build_runs
-from inspector.config import load_config, split_sources
+from inspector.config import load_config
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError
-from inspector.core.types import BadFrame, Frame, SourceInfo
+from inspector.core.types import BadFrame, Frame
 from inspector.outputs.json_log import read_log
 from inspector.outputs.window import QUIT
-from inspector.pipeline.stats import RunStats
 from inspector.sources.image_folder import ImageFolderSource
 
 WEB = {
@@ -34,18 +30,6 @@ WEB = {
     "fps": 50,
     "synthetic": {"paced": True, "frames": None},
 }
-
-
-def write_config(folder: Path, sources: list[dict[str, Any]], **shared: Any) -> Path:
-    values: dict[str, Any] = {
-        "engine": {"backend": "fake"},
-        "output": {"dir": str(folder / "out"), "video": {"enabled": False}},
-        "log": {"path": None},
-        "sources": sources,
-    }
-    path = folder / "line.yaml"
-    path.write_text(yaml.safe_dump(values | shared))
-    return path
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -252,56 +236,6 @@ def test_no_source_reads_what_another_replaces(tmp_path: Path, right: Path) -> N
     assert len(list(snapshots.iterdir())) == 1
 
 
-ENTRY = {"name": "left", "source": {"uri": "synthetic"}}
-
-
-@pytest.mark.parametrize(
-    ("entries", "sentence"),
-    [
-        ([ENTRY, ENTRY], "two entries have the name left"),
-        ([ENTRY, {"name": "LEFT"}], "two entries have the name LEFT"),
-        ([{"name": "../left"}], r"sources\[0\].name may contain only letters"),
-        ([{"name": "snapshots"}], "snapshots is the name of a result"),
-        ([{"source": {}}], r"missing key sources\[0\].name"),
-        ([{"name": "left", "sorce": {}}], r"unknown key sources\[0\].sorce.*did you mean source"),
-        ([ENTRY | {"engine": {"thread": 1}}], "sources, left: unknown key engine.thread"),
-        ([ENTRY | {"output": {"dir": "x"}}], "sources, left: output.dir cannot be set here"),
-        ([{"name": "left", "source": {"frame_hw": [1, 1]}}], "now called source.frame_size"),
-    ],
-)
-def test_a_bad_entry_is_refused(
-    tmp_path: Path, entries: list[dict[str, Any]], sentence: str
-) -> None:
-    with pytest.raises(ConfigError, match=sentence):
-        split_sources(load_config(write_config(tmp_path, entries)))
-
-
-def test_an_entry_overrides_single_keys_of_the_shared_sections(tmp_path: Path) -> None:
-    retry = {"reconnect": {"wait_for_source": True}}
-    entries = [{"name": "left", "source": {"uri": 3, **retry}}, {"name": "right"}]
-    shared = {"source": {"read_timeout_s": 2, "reconnect": {"first_s": 0.2}}}
-    parts = split_sources(load_config(write_config(tmp_path, entries, **shared)))
-    left, right = parts["left"].source, parts["right"].source
-    assert (left.uri, left.read_timeout_s, left.reconnect.first_s) == ("3", 2.0, 0.2)
-    assert (left.reconnect.wait_for_source, right.reconnect.wait_for_source) == (True, False)
-    assert parts["right"].output.dir == str(tmp_path / "out" / "right")
-
-
-def test_a_list_of_sources_and_a_single_source_cannot_be_used_together(tmp_path: Path) -> None:
-    config = load_config(write_config(tmp_path, [ENTRY]), {"source.uri": "0"})
-    with pytest.raises(ConfigError, match=r"source\.uri \(--source\) and the list sources"):
-        build_runs(config)
-    with pytest.raises(ConfigError, match="needs build_runs"):
-        build_run(load_config(write_config(tmp_path, [ENTRY])))
-
-
-def test_the_passwords_of_all_sources_are_masked(tmp_path: Path) -> None:
-    entries = [{"name": "left", "source": {"uri": "rtsp://me:secret1@cam/x"}}]
-    config = load_config(write_config(tmp_path, entries))
-    assert "secret1" not in str(config.plain())
-    assert "secret1" not in str(split_sources(config)["left"].plain())
-
-
 def test_an_engine_that_fails_its_check_does_not_stop_the_other_source(
     tmp_path: Path, left: Path, right: Path, engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -351,16 +285,3 @@ def test_q_in_the_window_stops_all_sources(tmp_path: Path, monkeypatch: pytest.M
     assert is_balanced(of_all["total"])
     assert window.closed
     assert {picture.shape[1] for picture in window.shown} == {2 * 64}
-
-
-def test_the_progress_adds_up_the_sources(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines: list[str] = []
-    handler = logger.add(lambda line: lines.append(str(line)), format="{message}")
-    monkeypatch.setattr(console, "QUIET_S", 0.0)
-    info = SourceInfo("web", live=False, frame_count=5)
-    first, second = RunStats(), RunStats()
-    first.passed, first.failed, second.failed, second.dropped_live = 3, 1, 1, 2
-    console.ProgressBar([(info, first), (info, second)]).close()
-    logger.remove(handler)
-    assert lines[0].startswith("5 frames")
-    assert lines[0].endswith("2 failed, 2 dropped\n")

@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 import run_inspector
 from engines.spec_file import read_spec
@@ -117,3 +118,16 @@ def inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Inspect:
         return RunResult(code, out, capsys.readouterr().err)
 
     return run
+
+
+def write_config(folder: Path, sources: list[dict[str, Any]], **shared: Any) -> Path:
+    """Writes line.yaml with several sources and the fake engine."""
+    values: dict[str, Any] = {
+        "engine": {"backend": "fake"},
+        "output": {"dir": str(folder / "out"), "video": {"enabled": False}},
+        "log": {"path": None},
+        "sources": sources,
+    }
+    path = folder / "line.yaml"
+    path.write_text(yaml.safe_dump(values | shared))
+    return path

@@ -143,3 +143,8 @@ class LineServer:
         except ConnectionError:
             return False
         return True
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -9,8 +9,13 @@ import numpy as np
 from engines import golden
 from engines.backends.fake import fake_spec
 from engines.spec import EngineSpec
+from evaluation.class_evaluation import evaluate_class, use_all_as_tests
+from evaluation.provenance import Settings
+from evaluation.results import ClassResult
+from learning.datasets.layouts import load
 
 HW = (64, 96)
+FAST = Settings(backend="fake", resamples=20)
 HOLES = {"hole": (5, 20), "speck": (2, 60)}
 """Kind -> radius and darkness of its defects."""
 
@@ -74,3 +79,9 @@ def write_engine_with_wrong_reference(path: Path) -> Path:
     black = np.zeros((1, *HW, 3), np.uint8)
     clean = np.full((1, HW[0] // 2, HW[1] // 2), 0.1)
     return write_fake_engine(path, golden=golden.pack(black, clean, np.array([0.1])))
+
+
+def evaluate(folder: Path, settings: Settings = FAST, **changes: object) -> ClassResult:
+    engine = write_fake_engine(folder.parent / "engine.onnx", **changes)
+    (data,) = load(folder, None)
+    return evaluate_class(engine, use_all_as_tests(data), settings)

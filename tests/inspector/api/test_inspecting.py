@@ -11,9 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from flow_rig import bad_picture, good_picture, write_pictures
 
-import engines
 import inspector
 from engines.backends.fake import FakeEngine
 from inspector.core.arrays import Image, Map
@@ -268,26 +266,6 @@ def test_an_interrupted_run_saves_what_was_captured(
     assert (summary["status"], summary["exit_code"]) == ("stopped", 130)
     assert summary["captured"] == summary["inspected"] > 0
     assert stage_threads() == []
-
-
-def test_predict_gives_what_the_pipeline_gives(tmp_path: Path, engine: Path) -> None:
-    pictures = [good_picture(1), bad_picture(2), np.repeat(bad_picture(3), 2, axis=1)]
-    folder = write_pictures(tmp_path / "pictures", pictures)
-    with (
-        engines.open_engine(engine, threads=1) as open_engine,
-        inspector.inspect(folder, engine, settings={"measure.refine": False}) as inspections,
-    ):
-        for picture, inspection in zip(pictures, inspections, strict=True):
-            prediction = open_engine.predict(picture)
-            assert inspection.anomaly_map is not None
-            np.testing.assert_array_equal(prediction.anomaly_map, inspection.anomaly_map)
-            assert prediction.score == inspection.score
-            assert prediction.verdict is inspection.verdict
-            assert prediction.to_picture == inspection.to_frame
-            metrics = inspector.DefectSizeAnalyzer().analyze_defects(
-                prediction.anomaly_map, prediction.pixel_threshold
-            )
-            assert metrics.num_defects == len(inspection.defects)
 
 
 def test_a_run_may_be_started_by_any_thread(tmp_path: Path) -> None:

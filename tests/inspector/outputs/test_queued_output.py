@@ -1,13 +1,12 @@
 """Tests of an output with an outbox and a TCP receiver that is slow, fails and disappears."""
 
-import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from line_outputs import LineOptions, LineSender, LineServer
+from line_outputs import LineOptions, LineSender, LineServer, free_port
 from loguru import logger
 from output_parts import run_info
 
@@ -23,11 +22,6 @@ def messages() -> Iterator[list[str]]:
     handler = logger.add(lines.append, format="{level} {message}")
     yield lines
     logger.remove(handler)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def options(folder: Path, **changes: Any) -> QueueOptions:
