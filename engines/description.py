@@ -5,7 +5,7 @@ from typing import Any
 
 from engines import golden
 from engines.spec import EngineSpec
-from engines.spec_fields import PictureStatistics
+from engines.spec_fields import PictureFigure, PictureStatistics
 
 
 def describe_engine(spec: EngineSpec) -> dict[str, str]:
@@ -54,12 +54,25 @@ def _plain(value: Any) -> str:
 
 
 def _statistics(good: PictureStatistics | None) -> str:
-    """Grey levels from the lowest to the highest good picture."""
+    """Values from the lowest to the highest good picture, and the limits of new frames."""
     if good is None:
         return "not measured"
-    ends = ((row.name, row.quantiles[0], row.quantiles[-1]) for row in good.figures)
-    ranges = (f"{name} {lowest:.4g} to {highest:.4g}" for name, lowest, highest in ends)
-    return f"{good.count}, {', '.join(ranges)}"
+    text = f"{good.count}, {', '.join(map(_figure, good.figures))}"
+    if good.false_alarm_rate is None:
+        return text
+    return (
+        f"{text}; on average at most {good.false_alarm_rate:.2%} of new good pictures are outside "
+        "the limits, in addition to those that fail by score"
+    )
+
+
+def _figure(figure: PictureFigure) -> str:
+    ends = f"{figure.name} {figure.quantiles[0]:.4g} to {figure.quantiles[-1]:.4g}"
+    if figure.low is None and figure.high is None:
+        return ends
+    low = "any" if figure.low is None else f"{figure.low:.4g}"
+    high = "any" if figure.high is None else f"{figure.high:.4g}"
+    return f"{ends} (limits {low} to {high})"
 
 
 def _size(hw: tuple[int, int]) -> str:

@@ -74,7 +74,7 @@ def evaluate_class(
             resampled=metrics.resampled(),
             latency=summarize_pictures(engine.running_on, settings.batch, pictures),
             pictures=pictures,
-            warnings=(*warnings, *runner.warnings, *data_warnings),
+            warnings=(*warnings, *runner.warnings, *_unlike_warnings(runner), *data_warnings),
             seconds=time.perf_counter() - start,
         )
     finally:
@@ -156,6 +156,19 @@ def _describe_data(
             if not any(warning.startswith(problem) for warning in warnings)
         ),
     )
+
+
+def _unlike_warnings(runner: EngineRunner) -> list[str]:
+    if not runner.unlike:
+        return []
+    defective = sum(runner.unlike.values())
+    names = list(runner.unlike)
+    listed = ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")
+    return [
+        f"a run gives ERROR for {len(names) - defective} good and {defective} defective pictures, "
+        "because they are not like the good pictures of the engine; the rates here count them by "
+        f"their scores: {listed}"
+    ]
 
 
 def _data_warnings(data: ClassData, counts: ClassCounts) -> list[str]:

@@ -20,6 +20,8 @@ from inspector.core.arrays import Map, Mask, freeze
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError
 from inspector.core.types import Frame, ModelInput
+from inspector.health.check import HealthCheck
+from inspector.health.options import HealthOptions
 from inspector.processing.preprocess import Preprocess
 from learning.datasets.masks import read_mask
 from learning.datasets.pictures import read_picture
@@ -77,13 +79,20 @@ def open_engine_with(path: Path, settings: Settings) -> Engine:
 
 
 class EngineRunner:
-    """Scores pictures with one engine."""
+    """Scores pictures with one engine.
+
+    unlike: name -> whether it is defective, of the pictures that a run would refuse, because they
+    are not like the good pictures of the engine.
+    """
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
         self._inspected = inspected_area(engine.spec)
-        self._preprocess = Preprocess(engine.spec)
+        self._preprocess = Preprocess(
+            engine.spec, check_health=HealthCheck(engine.spec, HealthOptions(), live=False)
+        )
+        self.unlike: dict[str, bool] = {}
         left_out = engine.spec.left_out
         self._fitted_hashes = frozenset(() if left_out is None else left_out.bank)
 
@@ -141,6 +150,10 @@ class EngineRunner:
                 reason = f"the map or the score of picture {sample.path} is not finite"
                 yield FailedPicture(sample, reason)
                 continue
+            fault = picture.model_input.fault
+            fails = score >= self._engine.spec.image_threshold
+            if fault is not None and not (fault.unless_failed and fails):
+                self.unlike[sample.name] = sample.defective
             yield ScoredPicture(
                 sample=sample,
                 anomaly_map=anomaly_map,

@@ -22,6 +22,8 @@ from inspector.core.protocols import Sink, Source
 from inspector.core.records import new_run_id
 from inspector.core.types import SINGLE, RunInfo
 from inspector.engine_check import EngineCheck, check_fallback, make_ruler
+from inspector.health.check import HealthCheck
+from inspector.health.options import IGNORE, HealthOptions
 from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs import SINKS
@@ -170,7 +172,9 @@ def _connect(
     observers: Sequence[Observer],
     outputs: Sequence[Output],
 ) -> Run:
-    preprocess = Preprocess(spec, None if calibration is None else calibration.check)
+    health = HealthCheck(spec, _health_options(config), live=source.info.live)
+    check_size = None if calibration is None else calibration.check
+    preprocess = Preprocess(spec, check_size, health)
     summary = DefectSummary(calibrated=calibration is not None)
     judge = _make_judge(config, spec, calibration, run)
     ruler = make_ruler(
@@ -203,11 +207,19 @@ def _connect(
         warnings=(
             engine_check.warnings,
             preprocess.warnings,
+            health.warnings,
             _find_ignored_keys(config, source),
         ),
         running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
     )
+
+
+def _health_options(config: Config) -> HealthOptions:
+    """The fake engine has no good pictures, so it needs no warning about their limits."""
+    if config.engine.backend != "fake":
+        return config.health
+    return dataclasses.replace(config.health, outside=IGNORE)
 
 
 def _find_ignored_keys(config: Config, source: Source) -> list[str]:

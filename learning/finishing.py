@@ -10,9 +10,7 @@ from typing import Any, Final
 import onnx
 
 from engines import golden
-from engines.picture_statistics import summarise_pictures
 from engines.spec import EngineSpec
-from engines.spec_fields import PictureStatistics
 from engines.spec_file import write_engine
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError
@@ -28,6 +26,7 @@ from learning.graph.assemble import build_graph
 from learning.job import EngineJob, EngineResult, MakeOptions, Progress
 from learning.methods.base import Scorer
 from learning.normals import Normals
+from learning.picture_limits import GoodPictures, summarise_pictures
 from learning.scoring import ScoredModel, score_normals, trained_on
 from learning.thresholds.changing import record
 from learning.thresholds.choosing import (
@@ -35,6 +34,7 @@ from learning.thresholds.choosing import (
     check_supported,
     choose_thresholds,
     dropped_note,
+    independent_parts,
 )
 
 GOLDEN: Final = 2
@@ -109,7 +109,7 @@ def _spec(
     parameters: Mapping[str, Any],
 ) -> EngineSpec:
     source, normals, options = job.source, job.normals, job.options
-    fitted = scored.fitted
+    fitted, good = scored.fitted, _summarise_good(job, scored)
     return EngineSpec(
         name=options.name,
         method=options.method.name,
@@ -128,7 +128,8 @@ def _spec(
         parameters=_drawing(job) | options.method.describe(scored.model) | dict(parameters),
         trained_on=trained_on(scored, normals, options.drop_suspects),
         left_out=record(scored.left_out, () if fitted is None else fitted.pixels),
-        good_pictures=_good_pictures(job, scored),
+        good_pictures=good.statistics,
+        reference_view=good.view,
         licence=source.licence,
         seed=options.seed,
         versions=_versions() | {f"{key}_sha256": sha for key, sha in source.files.items()},
@@ -136,10 +137,11 @@ def _spec(
     )
 
 
-def _good_pictures(job: EngineJob, scored: ScoredModel) -> PictureStatistics:
+def _summarise_good(job: EngineJob, scored: ScoredModel) -> GoodPictures:
     pictures = good_pictures(scored, job.normals, dropped=job.options.drop_suspects)
     used = (pixels for _, role, pixels in pictures if role != DROPPED)
-    return summarise_pictures(used, job.inside)
+    independent = independent_parts(scored.left_out).count if job.normals.ordered else None
+    return summarise_pictures(used, job.inside, independent=independent)
 
 
 def _drawing(job: EngineJob) -> dict[str, Any]:

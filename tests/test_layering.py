@@ -80,7 +80,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "evaluation": (
         {CORE, TOP, BACKENDS, TRT, METRICS, DATASETS, LEARNING, THRESHOLDS, "evaluation"}
-        | {"inspector.processing", "inspector.run"},
+        | {"inspector.processing", "inspector.health", "inspector.run"},
         {"numpy", "cv2"},
     ),
     "evaluation/report": (
@@ -101,6 +101,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "engines.spec", "engines.resize", "inspector.processing"},
         {"cv2", "numpy"},
     ),
+    "inspector/health": ({CORE, TOP, "inspector.health"}, {"numpy"}),
     "inspector/measure": (
         {CORE, "calibration", "inspector.measure"},
         {"numpy", "contourpy", "cv2", "scipy"},
@@ -131,7 +132,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             *(CORE, TOP, "inspector", "inspector.config"),
             *(
                 f"inspector.{p}"
-                for p in ("sources", "processing", "measure", "outputs", "pipeline")
+                for p in ("sources", "processing", "health", "measure", "outputs", "pipeline")
             ),
         },
         {"yaml"},
@@ -144,8 +145,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "calibration",
             "inspector",
             "inspector.api",
-            *(f"inspector.{p}" for p in ("config", "sources", "processing", "measure")),
-            *(f"inspector.{p}" for p in ("render", "outputs", "pipeline")),
+            *(f"inspector.{p}" for p in ("config", "sources", "processing", "health")),
+            *(f"inspector.{p}" for p in ("measure", "render", "outputs", "pipeline")),
         },
         {"yaml", "tqdm", "numpy"},
     ),

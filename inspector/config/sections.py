@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from engines.options import RuntimeOptions
 from inspector.core.schema import Between, Matches, OneOf
 from inspector.core.secrets import mask_values
+from inspector.health.options import HealthOptions
 from inspector.logs import LogOptions
 from inspector.measure.options import MeasureOptions
 from inspector.outputs.options import OutputOptions
@@ -44,6 +45,7 @@ class SourceEntry:
     source: dict[str, Any] = field(default_factory=dict)
     engine: dict[str, Any] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
+    health: dict[str, Any] = field(default_factory=dict)
     measure: dict[str, Any] = field(default_factory=dict)
     calibration: dict[str, Any] = field(default_factory=dict)
     output: dict[str, Any] = field(default_factory=dict)
@@ -57,6 +59,7 @@ class Config:
     source: SourceOptions = field(default_factory=SourceOptions)
     engine: RunEngineOptions = field(default_factory=RunEngineOptions)
     verdict: VerdictOptions = field(default_factory=VerdictOptions)
+    health: HealthOptions = field(default_factory=HealthOptions)
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     output: OutputOptions = field(default_factory=OutputOptions)

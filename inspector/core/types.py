@@ -113,20 +113,30 @@ class BadFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a frame cannot be judged.
+
+    error: one sentence. unless_failed: a frame that fails anyway stays FAIL, because a defect may
+    be the reason.
+    """
+
+    error: str
+    cause: Cause
+    unless_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInput:
-    """A resized frame. pixels: (H_in, W_in, 3) uint8 RGB. to_frame: input -> frame pixels."""
+    """A resized frame.
+
+    pixels: (H_in, W_in, 3) uint8 RGB. to_frame: input -> frame pixels. fault: why the frame is
+    ERROR although the engine can compute its map.
+    """
 
     frame: Frame
     pixels: Image
     to_frame: Affine
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a frame cannot be judged. error: one sentence."""
-
-    error: str
-    cause: Cause
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)

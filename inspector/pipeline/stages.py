@@ -89,7 +89,7 @@ def _output(model_input: ModelInput, anomaly_map: Map, score: float) -> EngineOu
     # A sum detects NaN and infinity without a temporary array.
     if not np.isfinite(anomaly_map.sum(dtype=np.float64)):
         return FrameError("the engine gave an anomaly map that is not finite", Cause.NOT_FINITE)
-    fault = None
+    fault = model_input.fault
     if not np.isfinite(score):
         fault = Fault("the engine gave a score that is not finite", Cause.NOT_FINITE)
     input_hw, map_hw = model_input.pixels.shape[:2], anomaly_map.shape

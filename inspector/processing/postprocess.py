@@ -68,10 +68,12 @@ class Judge:
         return self._inspection(output, ())
 
     def _inspection(self, output: EngineOutput, defects: tuple[Defect, ...]) -> Inspection:
-        fault = output.fault
+        fault, fails = output.fault, self.fails(output.score, defects)
+        if fault is not None and fault.unless_failed and fails:
+            fault = None
         verdict = Verdict.ERROR
         if fault is None:
-            verdict = Verdict.FAIL if self.fails(output.score, defects) else Verdict.PASS
+            verdict = Verdict.FAIL if fails else Verdict.PASS
         return Inspection(
             frame=output.frame,
             verdict=verdict,

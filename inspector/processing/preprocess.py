@@ -4,8 +4,12 @@ from collections.abc import Callable
 
 from engines.resize import Resizer
 from engines.spec import EngineSpec
+from inspector.core.arrays import Image
 from inspector.core.errors import CalibrationSizeError, FrameError
-from inspector.core.types import Cause, Frame, ModelInput
+from inspector.core.types import Cause, Fault, Frame, ModelInput
+
+CheckHealth = Callable[[Frame, Image], Fault | None]
+"""(frame, its pixels as the engine takes them) -> why it must not be judged."""
 
 
 class Preprocess:
@@ -13,13 +17,18 @@ class Preprocess:
 
     check_size: called with the frame size when it changes. It raises CalibrationSizeError for a
     wrong size. The first frame ends the run then. A later one is an ERROR frame of cause `size`.
+    check_health: finds frames that are ERROR although the engine can compute a map of them.
     """
 
     def __init__(
-        self, spec: EngineSpec, check_size: Callable[[tuple[int, int]], None] | None = None
+        self,
+        spec: EngineSpec,
+        check_size: Callable[[tuple[int, int]], None] | None = None,
+        check_health: CheckHealth | None = None,
     ) -> None:
         self._resize = Resizer(spec)
         self._check_size = check_size
+        self._check_health = check_health
         self._right_hw: tuple[int, int] | None = None
         self.warnings = self._resize.warnings
 
@@ -34,4 +43,5 @@ class Preprocess:
                 raise FrameError(str(exc), Cause.SIZE) from exc
             self._right_hw = frame.frame_hw
         pixels, to_frame = self._resize(frame.image)
-        return ModelInput(frame, pixels, to_frame)
+        fault = None if self._check_health is None else self._check_health(frame, pixels)
+        return ModelInput(frame, pixels, to_frame, fault)

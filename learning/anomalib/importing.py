@@ -13,7 +13,6 @@ import onnx
 from loguru import logger
 
 from engines import golden
-from engines.picture_statistics import summarise_pictures
 from engines.spec import EngineSpec, ThresholdRule
 from engines.spec_file import graph_hash, write_engine
 from inspector.core.arrays import Image
@@ -25,6 +24,7 @@ from learning.anomalib.graph import MAP, SCORE, Export
 from learning.anomalib.run import Original, View, Wide
 from learning.anomalib.wrap import ScoreScale, wrap
 from learning.normals import Normals
+from learning.picture_limits import summarise_pictures
 from learning.thresholds import choosing
 from learning.thresholds.changing import record, score_with_engine, with_thresholds
 from learning.thresholds.folds import LeftOut
@@ -254,13 +254,15 @@ def _complete_spec(
             limit=limits.image,
             tolerance=TOLERANCE,
         )
+    good = summarise_pictures(normals.pixels)
     return dataclasses.replace(
         with_thresholds(spec, limits),
         parity=dataclasses.asdict(parity),
         golden=golden.pack(altered[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN]),
         trained_on=_trained_on(normals, left_out),
         left_out=record(left_out, normals.pixels[:0]),
-        good_pictures=summarise_pictures(normals.pixels),
+        good_pictures=good.statistics,
+        reference_view=good.view,
     )
 
 

@@ -159,7 +159,27 @@ def test_results_are_overwritten_only_with_the_option(
 def test_fail_on_anomaly_is_exit_code_3(inspect: Inspect, clip: Path, engine: Path) -> None:
     assert inspect(clip, engine, "--fail-on-anomaly").code == 3
     good = ["--set", "verdict.image_threshold=99", "--overwrite", "--fail-on-anomaly"]
+    good += ["--set", "health.outside=ignore"]
     assert inspect(clip, engine, *good).code == 0
+
+
+def test_a_black_a_blurred_and_a_covered_frame_never_pass(
+    inspect: Inspect, tmp_path: Path, engine: Path
+) -> None:
+    good = good_picture(7)
+    covered = good.copy()
+    covered[:96, :128] = 110
+    changed = [np.zeros_like(good), cv2.GaussianBlur(good, (0, 0), 4), covered]
+    folder = write_pictures(tmp_path / "pictures", [good, *changed])
+    # Without the check they would pass: the threshold is above every score.
+    result = inspect(folder, engine, "--set", "verdict.image_threshold=99")
+    assert [r["verdict"] for r in result.records] == ["PASS", "ERROR", "ERROR", "ERROR"]
+    errors = [r for r in result.records if r["verdict"] == "ERROR"]
+    assert {r["cause"] for r in errors} == {"health"}
+    assert "darker" in errors[0]["error"]
+    assert all(r["score"] is not None for r in errors)
+    assert errors[2]["defects"]
+    assert result.summary["errored_by_cause"]["health"] == 3
 
 
 def test_the_size_rule_decides_the_verdict(
