@@ -3,7 +3,8 @@
 The limits of a figure enclose the values of the good pictures with a margin on each side. The
 margin is the largest of three: a floor; a multiple of the spread of the values; and the distance
 from the outermost value to the next, so that one odd picture widens the limits. The multiple is
-larger for few pictures, as in a tolerance interval.
+larger for few pictures, as in a tolerance interval. It grows until each good picture is inside the
+limits that the others give.
 """
 
 import math
@@ -22,6 +23,11 @@ from inspector.core.arrays import Image, Mask
 
 SPREADS: Final = 4.0
 """Margin for many pictures, in spreads."""
+
+GROWTH: Final = 1.5
+"""Factor by which the multiple of a figure grows."""
+
+MOST_GROWTHS: Final = 8
 
 LOG_OFFSET: Final = 0.5
 """Grey levels. The limits of LOGARITHMIC figures are computed from log(value + LOG_OFFSET)."""
@@ -79,8 +85,8 @@ def summarise_pictures(
 
     inside: (H, W), the inspected pixels; None is all. independent: number of independent parts, for
     frames of a stream; None: every picture. bit_depth: of the original pictures. The rate of false
-    alarms is that of the limits without each picture in turn, with one more picture and one more
-    alarm (the mean of the rule of succession). One picture gives no limits.
+    alarms is (k + 1) / (n + 1) if k of n independent pictures are outside the limits that the
+    others give. One picture gives no limits.
     """
     meter = PictureMeter(inside)
     measured, views = [], []
@@ -97,15 +103,19 @@ def summarise_pictures(
             if MATCHES[0] in limited:
                 columns |= limited
                 view = _reference_view(views, len(measured))
-    figures = tuple(_figure(name, values, count) for name, values in columns.items())
+    multiples = {name: _grow(name, values, count) for name, values in columns.items()}
+    figures = tuple(_figure(name, values, multiples[name]) for name, values in columns.items())
     rate = None
     if len(measured) > 1:
-        rate = (_count_outside(columns, count) * count / len(measured) + 1) / (count + 1)
+        alone: set[int] = set()
+        for name, values in columns.items():
+            alone |= _left_outside(name, values, multiples[name])
+        rate = (len(alone) * count / len(measured) + 1) / (count + 1)
     return GoodPictures(PictureStatistics(len(measured), figures, bit_depth, rate), view)
 
 
-def _figure(name: str, values: Values, count: int) -> PictureFigure:
-    low, high = _limits(name, values, count) if len(values) > 1 else (None, None)
+def _figure(name: str, values: Values, multiple: float) -> PictureFigure:
+    low, high = _limits(name, values, multiple) if len(values) > 1 else (None, None)
     # Sorted, because interpolation between equal values may fall by its last bit.
     quantiles = np.sort(np.quantile(values, QUANTILES))
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
@@ -114,11 +124,10 @@ def _figure(name: str, values: Values, count: int) -> PictureFigure:
     )
 
 
-def _limits(name: str, values: Values, count: int) -> tuple[float | None, float | None]:
-    """count: number of independent values, at least 2."""
+def _limits(name: str, values: Values, multiple: float) -> tuple[float | None, float | None]:
+    """values: at least 2. multiple: smallest margin in spreads."""
     logarithmic = name in LOGARITHMIC
     row = np.sort(np.log(values + LOG_OFFSET) if logarithmic else values)
-    multiple = SPREADS * (1 + 8 / count + 64 / count**2)
     low, high = (
         end - sign * max(floor, multiple * _spread(row), abs(end - beside))
         for end, beside, sign, floor in (
@@ -139,18 +148,25 @@ def _spread(row: Values) -> float:
     return float(high - low) / 3.29
 
 
-def _count_outside(columns: dict[str, Values], count: int) -> int:
-    """Pictures outside the limits that the others give. Only the outermost can be outside."""
-    outermost = {int(end(values)) for values in columns.values() for end in (np.argmin, np.argmax)}
-    fewer = max(2, count - 1)
-    return sum(
-        any(
-            _is_outside(values[index], _limits(name, np.delete(values, index), fewer))
-            for name, values in columns.items()
-            if len(values) > 2
-        )
-        for index in outermost
-    )
+def _grow(name: str, values: Values, count: int) -> float:
+    """The multiple of a figure. count: number of independent values."""
+    multiple = SPREADS * (1 + 8 / count + 64 / count**2)
+    for _ in range(MOST_GROWTHS):
+        if not _left_outside(name, values, multiple):
+            break
+        multiple *= GROWTH
+    return multiple
+
+
+def _left_outside(name: str, values: Values, multiple: float) -> set[int]:
+    """Indices of values outside the limits that the others give. Only the ends can be outside."""
+    if len(values) < 3:
+        return set()
+    return {
+        int(index)
+        for index in (np.argmin(values), np.argmax(values))
+        if _is_outside(values[index], _limits(name, np.delete(values, index), multiple))
+    }
 
 
 def _is_outside(value: float, limits: tuple[float | None, float | None]) -> bool:
@@ -170,7 +186,7 @@ def _match_others(views: list[Image], inside: Mask | None) -> dict[str, Values]:
 
 
 def _is_useful(name: str, values: Values, count: int) -> bool:
-    low, _ = _limits(name, values, count)
+    low, _ = _limits(name, values, _grow(name, values, count))
     return low is not None and low >= USEFUL_MATCH
 
 
