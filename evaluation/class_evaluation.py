@@ -22,6 +22,7 @@ from evaluation.provenance import (
 from evaluation.results import ClassResult, PictureResult
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError, EngineError
+from learning.datasets.kind_names import EXAMPLES
 from learning.datasets.types import TEST, ClassData, Sample
 
 MAX_NAMES: Final = 5
@@ -169,7 +170,11 @@ def _data_warnings(data: ClassData, counts: ClassCounts) -> list[str]:
             f"class {data.name} has no defective test pictures: only false alarms can be measured"
         )
     if len(defective) == len(scored):
-        warnings.append(f"class {data.name} has no good test pictures: only misses can be measured")
+        kinds = ", ".join(data.kinds())
+        warnings.append(
+            f"class {data.name} has no good test pictures: only misses can be measured. If one of "
+            f"its folders ({kinds}) holds good pictures, name it {EXAMPLES}"
+        )
     if counts.fitted:
         warnings.append(
             f"the engine was fitted on {len(counts.fitted)} of these test pictures, the first is "

@@ -12,6 +12,7 @@ from engines.resize import crop_box, to_input
 from engines.spec import ResizeRule
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
+from learning.datasets.kind_names import explain_no_good
 from learning.datasets.layouts import load
 from learning.datasets.masks import read_mask
 from learning.datasets.pictures import read_picture
@@ -92,7 +93,7 @@ def data_of_class(
     validation = [sample for sample in data.validation() if not sample.defective]
     named = [(sample.name, sample.path) for sample in (*data.normals(), *validation)]
     if not named:
-        raise DataError(f"{folder} has no good pictures to train on")
+        raise DataError(explain_no_good(data))
     normals = from_pictures(data.name, named, input_hw=input_hw, max_pictures=max_pictures)
     names = {sample.name for sample in validation} & set(normals.names)
     if names:
