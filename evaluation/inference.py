@@ -21,7 +21,7 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import DataError
 from inspector.core.types import Frame, ModelInput
 from inspector.processing.preprocess import Preprocess
-from learning.datasets.masks import read_mask
+from learning.datasets.masks import MaskReader
 from learning.datasets.pictures import read_picture
 from learning.datasets.types import Sample
 from learning.thresholds.changing import picture_hash
@@ -77,11 +77,12 @@ def open_engine_with(path: Path, settings: Settings) -> Engine:
 
 
 class EngineRunner:
-    """Scores pictures with one engine."""
+    """Scores pictures with one engine. masks: reads the masks of the pictures."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: Engine, settings: Settings, masks: MaskReader) -> None:
         self._engine = engine
         self._settings = settings
+        self._masks = masks
         self._inspected = inspected_area(engine.spec)
         self._preprocess = Preprocess(engine.spec)
         left_out = engine.spec.left_out
@@ -127,7 +128,7 @@ class EngineRunner:
         if not sample.masks:
             return None
         settings, spec = self._settings, self._engine.spec
-        frame_mask = read_mask(sample, frame_hw, settings.mask_values)
+        frame_mask = self._masks.read(sample, frame_hw)
         return to_map_resolution(frame_mask, spec, settings.mask_rule, self._inspected)
 
     def _infer(self, batch: list[_PreparedPicture]) -> Iterator[ScoredPicture | FailedPicture]:

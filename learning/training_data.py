@@ -14,7 +14,7 @@ from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
 from learning.datasets.kind_names import explain_no_good
 from learning.datasets.layouts import load
-from learning.datasets.masks import read_mask
+from learning.datasets.masks import MaskReader
 from learning.datasets.pictures import read_picture
 from learning.datasets.types import ClassData, Sample
 from learning.normals import Normals, Size, from_pictures
@@ -128,6 +128,7 @@ def read_tests(samples: tuple[Sample, ...], rule: ResizeRule) -> Labelled:
     if not any(s.defective for s in samples) or all(s.defective for s in samples):
         raise DataError("--paper-protocol needs good and defective test pictures")
     drawn = all(sample.masks for sample in samples if sample.defective)
+    reader = MaskReader(samples)
     pixels, masks = [], []
     for sample in samples:
         image = read_picture(sample.path)
@@ -135,7 +136,7 @@ def read_tests(samples: tuple[Sample, ...], rule: ResizeRule) -> Labelled:
             raise DataError(f"test picture {sample.path} cannot be read")
         pixels.append(to_input(image, rule)[0])
         if drawn:
-            masks.append(_resize_mask(read_mask(sample, (image.shape[0], image.shape[1])), rule))
+            masks.append(_resize_mask(reader.read(sample, (image.shape[0], image.shape[1])), rule))
     defective = np.array([sample.defective for sample in samples])
     return Labelled(np.stack(pixels), defective, np.stack(masks) if drawn else None, TEST_SET)
 

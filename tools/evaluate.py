@@ -20,6 +20,7 @@ from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.files import sole_writer
 from learning.datasets.layouts import LAYOUTS, load
+from learning.datasets.masks import AUTO as AUTO_MASKS
 from learning.datasets.masks import MASK_RULES as VALUE_RULES
 from learning.datasets.splits import read_split
 from learning.datasets.types import ClassData
@@ -91,9 +92,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--mask-values",
         choices=list(VALUE_RULES),
-        default="any",
-        help="a mask pixel is defective if its value is above 0 (any) or above half of the range "
-        "(half) (default: %(default)s)",
+        default=AUTO_MASKS,
+        help="a mask pixel is defective if it differs from the background that the masks show "
+        "(auto, refuses doubtful masks), if its value is above 0 (any), above half of the range "
+        "(half), or dark (inverted) (default: %(default)s)",
     )
     add("--batch", type=_count, default=1, help="pictures per call (default: %(default)s)")
     add("--backend", choices=[AUTO, *BACKENDS], default="onnx", help="(default: %(default)s)")
