@@ -7,6 +7,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from calibration.charuco import CharucoBoard, Grey
 from calibration.plane import Calibration, Matrix, frame_corners
 from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
@@ -16,6 +17,9 @@ from inspector.core.geometry import Points
 TYPES: Final = ("checkerboard", "charuco")
 MIN_CORNERS: Final = 8
 ALIGN_ROUNDS: Final = 20
+
+HALF_PIXEL: Final = 0.5
+"""In OpenCV the centre of the first pixel is (0, 0). In this project it is (0.5, 0.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ class BoardReport:
 
     corners: number of corners. pitch_*: (x, y) mm per pixel. pitch_corners: at the four corners of
     the frame, clockwise from the origin. tilt_deg: angle between the optical axis and the normal of
-    the plane, see tilt_deg().
+    the plane, see tilt_deg(). pattern: of a ChArUco board, empty for a checkerboard. markers: for
+    each picture how many were seen, and how many the board has.
     """
 
     corners: int
@@ -70,6 +75,8 @@ class BoardReport:
     pitch_centre: tuple[float, float]
     pitch_corners: tuple[tuple[float, float], ...]
     tilt_deg: float
+    pattern: str
+    markers: tuple[tuple[int, int], ...]
 
 
 def from_board(
@@ -93,8 +100,13 @@ def from_board(
                 f"{name} and {names[0]} differ in size; all pictures must have the same size"
             )
         views.append(find_corners(image, board, name))
-    matrix, plane = _fit(views)
-    pixels = np.concatenate([v[0] for v in views])
+        if views[-1].pattern != views[0].pattern:
+            raise CalibrationError(
+                f"{name} shows a board of the {views[-1].pattern} and {names[0]} one of the "
+                f"{views[0].pattern}; all pictures must show the same board"
+            )
+    matrix, plane = _fit([(view.corners, view.marks) for view in views])
+    pixels = np.concatenate([view.corners for view in views])
     errors = np.linalg.norm(_project(matrix, pixels) - plane, axis=1)
     rms = float(np.sqrt(np.mean(errors**2)))
     spread = float(np.sqrt(np.mean(np.sum((plane - plane.mean(axis=0)) ** 2, axis=1))))
@@ -102,15 +114,14 @@ def from_board(
     calibration = Calibration(
         kind="homography",
         frame_hw=frame_hw,
-        how=f"{board.type} {board.squares[0]}x{board.squares[1]} of {board.square_mm:g} mm, "
-        f"{len(errors)} corners in {len(images)} pictures",
+        how=_describe(board, views),
         made_utc=utc_now(),
         homography=_rows(matrix),
         residual_mm=rms,
         scale_u_rel=math.hypot(from_marks, board.square_u_mm / board.square_mm),
         camera=camera,
     )
-    report = _report(calibration, errors)
+    report = _report(calibration, errors, views)
     if report.residual_rms_px > max_residual_px:
         raise CalibrationError(
             f"the rms error of the board's corners is {report.residual_rms_px:.2f} pixels, above "
@@ -120,25 +131,45 @@ def from_board(
     return calibration, report
 
 
-def find_corners(image: Image, board: Board, name: str) -> tuple[Points, Points]:
-    """Finds the inner corners of a board: (n, 2) in frame pixels, and (n, 2) in mm on the board.
+@dataclass(frozen=True, slots=True)
+class BoardView:
+    """The inner corners of a board in one picture.
 
-    Raises CalibrationError if the picture shows fewer than MIN_CORNERS of them.
+    corners: (n, 2) in frame pixels. marks: (n, 2) in mm on the board. pattern: of a ChArUco board,
+    empty for a checkerboard. markers: how many were seen, and how many the board has.
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    corners = _find_charuco(grey, board) if board.type == "charuco" else _find_checks(grey, board)
+
+    corners: Points
+    marks: Points
+    pattern: str = ""
+    markers: tuple[int, int] = (0, 0)
+
+
+def find_corners(image: Image, board: Board, name: str) -> BoardView:
+    """Finds the inner corners of a board.
+
+    Raises CalibrationError, which says what the markers suggest, if the picture shows fewer than
+    MIN_CORNERS of them.
+    """
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+    if board.type == "charuco":
+        return _find_charuco(grey, board, name)
+    corners = _find_checks(grey, board)
     if corners is None or len(corners[0]) < MIN_CORNERS:
         count = 0 if corners is None else len(corners[0])
-        columns, rows = board.squares
-        raise CalibrationError(
-            f"{name}: found no {board.type} of {columns}x{rows} squares ({count} corners found); "
-            "check the number of squares (count squares, not corners)"
-        )
-    # In OpenCV the centre of the first pixel is (0, 0). In this project it is (0.5, 0.5).
-    return corners[0] + 0.5, corners[1]
+        raise _not_found(name, board, count, "check --squares (count squares, not corners)")
+    return BoardView(corners[0] + HALF_PIXEL, corners[1])
 
 
-def _find_checks(grey: Image, board: Board) -> tuple[Points, Points] | None:
+def _not_found(name: str, board: Board, count: int, advice: str) -> CalibrationError:
+    columns, rows = board.squares
+    return CalibrationError(
+        f"{name}: found no {board.type} of {columns}x{rows} squares ({count} corners found, "
+        f"{MIN_CORNERS} needed); {advice}"
+    )
+
+
+def _find_checks(grey: Grey, board: Board) -> tuple[Points, Points] | None:
     inner = (board.squares[0] - 1, board.squares[1] - 1)
     flags = cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_EXHAUSTIVE
     success, corners = cv2.findChessboardCornersSB(grey, inner, flags=flags)
@@ -149,20 +180,16 @@ def _find_checks(grey: Image, board: Board) -> tuple[Points, Points] | None:
     return np.asarray(corners, dtype=np.float64).reshape(-1, 2), marks.astype(np.float64)
 
 
-def _find_charuco(grey: Image, board: Board) -> tuple[Points, Points] | None:
-    code = getattr(cv2.aruco, f"DICT_{board.dictionary}", None)
-    if code is None:
-        raise CalibrationError(
-            f"dictionary {board.dictionary!r} is unknown; use a name such as 4X4_50"
-        )
-    dictionary = cv2.aruco.getPredefinedDictionary(code)
+def _find_charuco(grey: Grey, board: Board, name: str) -> BoardView:
     assert board.marker_mm is not None  # Board checks this
-    target = cv2.aruco.CharucoBoard(board.squares, board.square_mm, board.marker_mm, dictionary)
-    corners, ids, _, _ = cv2.aruco.CharucoDetector(target).detectBoard(grey)
-    if ids is None:
-        return None
-    marks = np.asarray(target.getChessboardCorners(), dtype=np.float64)[ids.ravel(), :2]
-    return np.asarray(corners, dtype=np.float64).reshape(-1, 2), marks
+    assert board.dictionary is not None
+    target = CharucoBoard(board.squares, board.square_mm, board.marker_mm, board.dictionary)
+    view = target.find(grey)
+    if len(view.corners) < MIN_CORNERS:
+        advice = target.explain(grey, view, MIN_CORNERS)
+        raise _not_found(name, board, len(view.corners), advice)
+    markers = (view.markers, view.expected)
+    return BoardView(view.corners + HALF_PIXEL, view.marks, view.pattern, markers)
 
 
 def _fit(views: list[tuple[Points, Points]]) -> tuple[Points, Points]:
@@ -208,7 +235,17 @@ def _rows(matrix: Points) -> Matrix:
     return a, b, c
 
 
-def _report(calibration: Calibration, errors: Points) -> BoardReport:
+def _describe(board: Board, views: list[BoardView]) -> str:
+    columns, rows = board.squares
+    pattern = f" ({views[0].pattern})" if views[0].pattern else ""
+    corners = sum(len(view.corners) for view in views)
+    return (
+        f"{board.type} {columns}x{rows}{pattern} of {board.square_mm:g} mm, {corners} corners in "
+        f"{len(views)} pictures"
+    )
+
+
+def _report(calibration: Calibration, errors: Points, views: list[BoardView]) -> BoardReport:
     height, width = calibration.frame_hw
     centre = (width / 2, height / 2)
     pitch = calibration.mm_per_px_at(centre)
@@ -222,6 +259,8 @@ def _report(calibration: Calibration, errors: Points) -> BoardReport:
         pitch_centre=pitch,
         pitch_corners=tuple(calibration.mm_per_px_at((x, y)) for x, y in corners.tolist()),
         tilt_deg=tilt_deg(calibration),
+        pattern=views[0].pattern,
+        markers=tuple(view.markers for view in views),
     )
 
 

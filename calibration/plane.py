@@ -14,6 +14,7 @@ KINDS = ("scale", "homography")
 
 LARGEST_SIDE = 65_536
 MIN_SCALE, LARGEST_SCALE = 1e-6, 1e4
+"""Plausible mm per pixel for every kind of calibration: from 1 nm to 10 m."""
 
 Row = tuple[float, float, float]
 Matrix = tuple[Row, Row, Row]
@@ -63,12 +64,7 @@ class Calibration:
             raise CalibrationError("homography is not allowed with kind scale; remove it")
         if self.mm_per_px is None:
             raise CalibrationError("mm_per_px is missing; kind scale needs it")
-        for axis, value in zip("xy", self.mm_per_px, strict=True):
-            if not MIN_SCALE <= value <= LARGEST_SCALE:
-                raise CalibrationError(
-                    f"mm_per_px along {axis} must lie between {MIN_SCALE:g} and "
-                    f"{LARGEST_SCALE:g}, got {value:g}"
-                )
+        _check_range(self.mm_per_px, "")
 
     def _check_homography(self) -> None:
         if self.mm_per_px is not None:
@@ -78,13 +74,18 @@ class Calibration:
         matrix = np.array(self.homography, dtype=np.float64)
         if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
             raise CalibrationError("homography must be 3x3 finite numbers")
-        if np.linalg.cond(matrix) > 1e12:
-            raise CalibrationError("homography is wrong: the matrix cannot be inverted")
-        depth = _homogeneous(frame_corners(self.frame_hw)) @ matrix[2]
+        corners = frame_corners(self.frame_hw)
+        depth = _homogeneous(corners) @ matrix[2]
         if not (np.all(depth > 0) or np.all(depth < 0)):
             raise CalibrationError(
                 "homography is wrong: the horizon of its plane is inside the frame"
             )
+        for x, y in (*corners.tolist(), (self.frame_hw[1] / 2, self.frame_hw[0] / 2)):
+            _check_range(self.mm_per_px_at((x, y)), f" at the pixel ({x:g}, {y:g})")
+        # Without the scale, which the range limits, only the shape of the matrix counts.
+        scaled = matrix / np.array([[np.abs(matrix[:2, :2]).max()]] * 2 + [[1.0]])
+        if np.linalg.cond(scaled) > 1e12:
+            raise CalibrationError("homography is wrong: the matrix cannot be inverted")
 
     def check(self, frame_hw: tuple[int, int]) -> None:
         """Raises CalibrationSizeError for frames of another size: the size alone does not tell
@@ -124,6 +125,15 @@ class Calibration:
         """Hex digest of all fields; equal calibrations have the same digest."""
         text = json.dumps(asdict(self), sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_range(mm_per_px: tuple[float, float], where: str) -> None:
+    for axis, value in zip("xy", mm_per_px, strict=True):
+        if not MIN_SCALE <= value <= LARGEST_SCALE:
+            raise CalibrationError(
+                f"mm_per_px along {axis} must lie between {MIN_SCALE:g} and {LARGEST_SCALE:g}, got "
+                f"{value:g}{where}: check that all lengths are in mm"
+            )
 
 
 def frame_corners(frame_hw: tuple[int, int]) -> Points:

@@ -22,6 +22,8 @@ from evaluation.provenance import (
 from evaluation.results import ClassResult, PictureResult
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError, EngineError
+from learning.datasets.kind_names import EXAMPLES
+from learning.datasets.masks import MaskReader
 from learning.datasets.types import TEST, ClassData, Sample
 
 MAX_NAMES: Final = 5
@@ -50,7 +52,8 @@ def evaluate_class(
     engine = open_engine_with(engine_path, settings)
     try:
         warnings = _check_engine(engine, engine_path, settings)
-        runner = EngineRunner(engine, settings)
+        masks = MaskReader(tests, settings.mask_values)
+        runner = EngineRunner(engine, settings, masks)
         counts = _count_pictures(engine, runner, data.name, tests, settings, progress)
         metrics = ClassMetrics(counts)
         pictures = tuple(sorted(counts.pictures, key=lambda picture: picture.name))
@@ -74,7 +77,10 @@ def evaluate_class(
             resampled=metrics.resampled(),
             latency=summarize_pictures(engine.running_on, settings.batch, pictures),
             pictures=pictures,
-            warnings=(*warnings, *runner.warnings, *_unlike_warnings(runner), *data_warnings),
+            warnings=(
+                *(*warnings, *runner.warnings, *_unlike_warnings(runner)),
+                *(*masks.notes, *data_warnings),
+            ),
             seconds=time.perf_counter() - start,
         )
     finally:
@@ -182,7 +188,11 @@ def _data_warnings(data: ClassData, counts: ClassCounts) -> list[str]:
             f"class {data.name} has no defective test pictures: only false alarms can be measured"
         )
     if len(defective) == len(scored):
-        warnings.append(f"class {data.name} has no good test pictures: only misses can be measured")
+        kinds = ", ".join(data.kinds())
+        warnings.append(
+            f"class {data.name} has no good test pictures: only misses can be measured. If one of "
+            f"its folders ({kinds}) holds good pictures, name it {EXAMPLES}"
+        )
     if counts.fitted:
         warnings.append(
             f"the engine was fitted on {len(counts.fitted)} of these test pictures, the first is "
@@ -191,12 +201,13 @@ def _data_warnings(data: ClassData, counts: ClassCounts) -> list[str]:
     if counts.settings.mask_values == "any" and any(map(_has_jpeg_mask, data.defects())):
         warnings.append(
             "some masks are JPEG files: compression leaves values above 0 around the defects, "
-            "which --mask-values half ignores"
+            "which --mask-values auto and half ignore"
         )
-    if uncounted:
+    for note in sorted({picture.note for picture in uncounted if picture.note is not None}):
+        names = [picture.name for picture in uncounted if picture.note == note]
         warnings.append(
-            f"the pixel metrics do not count {len(uncounted)} defective pictures, the first is "
-            f"{uncounted[0].name}: {uncounted[0].note}"
+            f"the pixel metrics do not count {len(names)} defective pictures, because each of them "
+            f"has this note: {note}. They are {_list_names(names)}"
         )
     return [*warnings, *_region_warnings(scored)]
 
@@ -211,9 +222,12 @@ def _region_warnings(scored: Sequence[PictureResult]) -> list[str]:
         names = [picture.name for picture in scored if getattr(picture, count)]
         if names:
             total = sum(getattr(picture, count) for picture in scored)
-            listed = ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")
-            warnings.append(f"{total} defect regions {problem}: {listed}")
+            warnings.append(f"{total} defect regions {problem}: {_list_names(names)}")
     return warnings
+
+
+def _list_names(names: Sequence[str]) -> str:
+    return ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")
 
 
 def _has_jpeg_mask(sample: Sample) -> bool:

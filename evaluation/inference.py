@@ -23,7 +23,7 @@ from inspector.core.types import Frame, ModelInput
 from inspector.health.check import HealthCheck
 from inspector.health.options import HealthOptions
 from inspector.processing.preprocess import Preprocess
-from learning.datasets.masks import read_mask
+from learning.datasets.masks import MaskReader
 from learning.datasets.pictures import read_picture
 from learning.datasets.types import Sample
 from learning.thresholds.changing import picture_hash
@@ -81,13 +81,14 @@ def open_engine_with(path: Path, settings: Settings) -> Engine:
 class EngineRunner:
     """Scores pictures with one engine.
 
-    unlike: name -> whether it is defective, of the pictures that a run would refuse, because they
-    are not like the good pictures of the engine.
+    masks: reads the masks of the pictures. unlike: name -> whether it is defective, of the pictures
+    that a run would refuse, because they are not like the good pictures of the engine.
     """
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: Engine, settings: Settings, masks: MaskReader) -> None:
         self._engine = engine
         self._settings = settings
+        self._masks = masks
         self._inspected = inspected_area(engine.spec)
         self._preprocess = Preprocess(
             engine.spec, check_health=HealthCheck(engine.spec, HealthOptions(), live=False)
@@ -136,7 +137,7 @@ class EngineRunner:
         if not sample.masks:
             return None
         settings, spec = self._settings, self._engine.spec
-        frame_mask = read_mask(sample, frame_hw, settings.mask_values)
+        frame_mask = self._masks.read(sample, frame_hw)
         return to_map_resolution(frame_mask, spec, settings.mask_rule, self._inspected)
 
     def _infer(self, batch: list[_PreparedPicture]) -> Iterator[ScoredPicture | FailedPicture]:

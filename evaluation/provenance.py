@@ -12,6 +12,7 @@ from engines.spec_file import file_hash
 from evaluation.truth_masks import MASK_RULES
 from inspector.core.schema import AtLeast, OneOf
 from learning.datasets.fingerprint import pictures_hash
+from learning.datasets.masks import AUTO
 from learning.datasets.masks import MASK_RULES as VALUE_RULES
 from learning.datasets.types import ClassData
 from learning.metrics.regions import BORDER_BAND, LARGE_FROM, SMALL_BELOW
@@ -40,7 +41,7 @@ class Settings:
     """
 
     mask_rule: Annotated[str, OneOf(*MASK_RULES)] = "nearest"
-    mask_values: Annotated[str, OneOf("any", "half")] = "any"
+    mask_values: Annotated[str, OneOf(*VALUE_RULES)] = AUTO
     batch: Annotated[int, AtLeast(1)] = 1
     backend: str = "onnx"
     device: str = "cpu"

@@ -16,6 +16,7 @@ from inspector.core.errors import ConfigError, DataError, InspectorError
 from inspector.core.files import sole_writer, write_whole
 from inspector.core.schema import build
 from learning.datasets.fingerprint import pictures_hash
+from learning.datasets.kind_names import explain_no_good
 from learning.datasets.splits import Fractions, load_or_make
 from learning.datasets.types import ClassData
 from learning.job import EngineResult
@@ -24,6 +25,9 @@ from learning.thresholds.folds import Scheme
 
 RECORD: Final = "fit.json"
 """File beside the engines. It says what each engine was made from, so that none is made twice."""
+
+MAX_PROBLEMS: Final = 5
+"""Problems of a class that are printed."""
 
 FitClass = Callable[[ClassData, Path], EngineResult]
 
@@ -59,9 +63,14 @@ def read_class(
     data: ClassData, scheme: Scheme, *, size: Size | None, max_pictures: int
 ) -> tuple[Normals, Scheme]:
     """The good pictures of a class. Good validation pictures, if there are any, are held out to
-    choose the thresholds; raises ConfigError if the scheme asks for another way."""
+    choose the thresholds. Raises ConfigError if the scheme asks for another way, and DataError for
+    a class without good pictures."""
     validation = tuple(sample for sample in data.validation() if not sample.defective)
     named = [(sample.name, sample.path) for sample in (*data.normals(), *validation)]
+    if not named:
+        raise DataError(explain_no_good(data))
+    for problem in data.problems[:MAX_PROBLEMS]:
+        logger.warning("class {}: {}", data.name, problem)
     normals = from_pictures(data.name, named, input_hw=size, max_pictures=max_pictures)
     names = set(normals.names)
     held_out = tuple(sample.name for sample in validation if sample.name in names)

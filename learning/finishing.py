@@ -27,7 +27,7 @@ from learning.job import EngineJob, EngineResult, MakeOptions, Progress
 from learning.methods.base import Scorer
 from learning.normals import Normals
 from learning.picture_limits import GoodPictures, summarise_pictures
-from learning.scoring import ScoredModel, score_normals, trained_on
+from learning.scoring import ScoredModel, refuse_constant, score_normals, trained_on
 from learning.thresholds.changing import record
 from learning.thresholds.choosing import (
     Thresholds,
@@ -57,13 +57,20 @@ def make_engine(
     normals: pictures that the model was not fitted on; the thresholds are chosen from their scores.
     fitted: the pictures that it was fitted on, None if they are not known. parameters: for the
     spec, beside those of the method. note: is added to the note of the thresholds. Raises
-    ConfigError if the normals cannot support the rule, DataError if no score could reach the
-    threshold, and ParityError, leaving no file, if the engine does not compute what its method
-    says.
+    ConfigError if the normals cannot support the rule, DataError if all normals have the same score
+    or no score could reach the threshold, and ParityError, leaving no file, if the engine does not
+    compute what its method says.
     """
     check_supported(options.rule, len(normals.names))
     with EngineJob(options, normals, progress) as job:
         scored = score_normals(job, model, fitted=fitted)
+        refuse_constant(
+            f"the score of method {options.method.name}",
+            scored.left_out.scores,
+            normals.pixels,
+            reason="the model does not fit these pictures: check that the checkpoint was made for "
+            "this product, and the options of its backbone and its input",
+        )
         job.end_step("score")
         return finish_engine(job, scored, out, note=note, parameters=parameters)
 

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from loguru import logger
 
-from inspector.core.arrays import Mask
+from inspector.core.arrays import Image, Mask
+from inspector.core.errors import DataError
 from inspector.core.names import names_hash
 from learning.job import BATCH, EngineJob, FitOptions
 from learning.methods.base import Embeddings
@@ -19,6 +20,9 @@ from learning.thresholds.folds import HELD_OUT, LeftOut
 
 FEW: Final = 8
 """Fewer normal pictures than this are scored with a warning."""
+
+ROUNDING: Final = 1e-6
+"""Relative difference of float32 scores that means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,24 @@ def trained_on(scored: ScoredModel, normals: Normals, dropped: bool) -> dict[str
         "suspects": list(scored.suspects),
         "suspects_dropped": dropped,
     }
+
+
+def refuse_constant(what: str, values: npt.NDArray[Any], pixels: Image, *, reason: str) -> None:
+    """Raises DataError if a value is the same on all good pictures: no threshold for it could tell
+    them from defects.
+
+    what: the value, for the sentence. values: (n,). pixels: (n, H, W, 3) of the pictures. reason:
+    why it may be so and what to do, if the pictures differ.
+    """
+    lowest, highest = float(values.min()), float(values.max())
+    if highest - lowest > ROUNDING * max(abs(lowest), abs(highest)):
+        return
+    if (pixels == pixels[:1]).all():
+        reason = "all of these pictures are the same: give different pictures of good product"
+    raise DataError(
+        f"{what} is {highest:g} on all {len(values)} good pictures, so it cannot tell them from "
+        f"defects: {reason}"
+    )
 
 
 def _warn_of_few(count: int) -> None:

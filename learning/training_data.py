@@ -12,8 +12,9 @@ from engines.resize import crop_box, to_input
 from engines.spec import ResizeRule
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
+from learning.datasets.kind_names import explain_no_good
 from learning.datasets.layouts import load
-from learning.datasets.masks import read_mask
+from learning.datasets.masks import MaskReader
 from learning.datasets.pictures import read_picture
 from learning.datasets.types import ClassData, Sample
 from learning.normals import Normals, Size, from_pictures
@@ -92,7 +93,7 @@ def data_of_class(
     validation = [sample for sample in data.validation() if not sample.defective]
     named = [(sample.name, sample.path) for sample in (*data.normals(), *validation)]
     if not named:
-        raise DataError(f"{folder} has no good pictures to train on")
+        raise DataError(explain_no_good(data))
     normals = from_pictures(data.name, named, input_hw=input_hw, max_pictures=max_pictures)
     names = {sample.name for sample in validation} & set(normals.names)
     if names:
@@ -127,6 +128,7 @@ def read_tests(samples: tuple[Sample, ...], rule: ResizeRule) -> Labelled:
     if not any(s.defective for s in samples) or all(s.defective for s in samples):
         raise DataError("--paper-protocol needs good and defective test pictures")
     drawn = all(sample.masks for sample in samples if sample.defective)
+    reader = MaskReader(samples)
     pixels, masks = [], []
     for sample in samples:
         image = read_picture(sample.path)
@@ -134,7 +136,7 @@ def read_tests(samples: tuple[Sample, ...], rule: ResizeRule) -> Labelled:
             raise DataError(f"test picture {sample.path} cannot be read")
         pixels.append(to_input(image, rule)[0])
         if drawn:
-            masks.append(_resize_mask(read_mask(sample, (image.shape[0], image.shape[1])), rule))
+            masks.append(_resize_mask(reader.read(sample, (image.shape[0], image.shape[1])), rule))
     defective = np.array([sample.defective for sample in samples])
     return Labelled(np.stack(pixels), defective, np.stack(masks) if drawn else None, TEST_SET)
 

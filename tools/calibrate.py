@@ -12,6 +12,7 @@ from calibration.two_point import from_two_points
 from engines.pictures import decode_picture
 from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
+from inspector.core.picture_files import pictures_of
 from tools._argument_types import frame_size, out_file, squares
 from tools._cli import guarded, program
 
@@ -67,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     two.set_defaults(run=_two_point)
 
     board = commands.add_parser("board", help="a printed board lies on the plane")
-    board.add_argument("--images", type=Path, nargs="+", required=True)
+    board.add_argument(
+        "--images", nargs="+", required=True, help="pictures, folders or globs of pictures"
+    )
     board.add_argument("--type", choices=TYPES, required=True)
     board.add_argument(
         "--squares", type=squares, required=True, metavar="CxR", help="columns x rows of squares"
@@ -142,18 +145,23 @@ def _board(args: argparse.Namespace) -> Calibration:
         marker_mm=args.marker_mm,
         dictionary=args.dictionary,
     )
+    paths = [path for name in args.images for path in pictures_of(name)]
+    names = [str(path) for path in paths]
     calibration, report = from_board(
-        [decode_picture(path) for path in args.images],
-        [str(path) for path in args.images],
+        [decode_picture(path) for path in paths],
+        names,
         board,
         max_residual_px=args.max_residual_px,
         camera=args.camera,
     )
-    _print_report(report)
+    _print_report(report, names)
     return calibration
 
 
-def _print_report(report: BoardReport) -> None:
+def _print_report(report: BoardReport, names: list[str]) -> None:
+    if report.pattern:
+        for name, (seen, expected) in zip(names, report.markers, strict=True):
+            print(f"{name}: {seen} of {expected} markers, {report.pattern}")
     places = ("top left", "top right", "bottom right", "bottom left")
     print(f"{'mm per pixel':<14}{'along x':>12}{'along y':>12}")
     for name, (x, y) in zip(

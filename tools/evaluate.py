@@ -20,6 +20,7 @@ from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.files import sole_writer
 from learning.datasets.layouts import LAYOUTS, load
+from learning.datasets.masks import AUTO as AUTO_MASKS
 from learning.datasets.masks import MASK_RULES as VALUE_RULES
 from learning.datasets.splits import read_split
 from learning.datasets.types import ClassData
@@ -91,9 +92,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--mask-values",
         choices=list(VALUE_RULES),
-        default="any",
-        help="a mask pixel is defective if its value is above 0 (any) or above half of the range "
-        "(half) (default: %(default)s)",
+        default=AUTO_MASKS,
+        help="a mask pixel is defective if it differs from the background that the masks show "
+        "(auto, refuses doubtful masks), if its value is above 0 (any), above half of the range "
+        "(half), or dark (inverted) (default: %(default)s)",
     )
     add("--batch", type=_count, default=1, help="pictures per call (default: %(default)s)")
     add("--backend", choices=[AUTO, *BACKENDS], default="onnx", help="(default: %(default)s)")
@@ -129,6 +131,8 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
 def select_classes(arguments: argparse.Namespace) -> tuple[ClassData, ...]:
     """The classes of --data and --class, divided by --split. Raises DataError and ConfigError."""
     classes = load(arguments.data, arguments.dataset)
+    if arguments.dataset is None:
+        _refuse_unsorted(arguments.data, classes)
     if arguments.names is not None:
         by_name = {data.name: data for data in classes}
         unknown = [name for name in arguments.names if name not in by_name]
@@ -137,6 +141,18 @@ def select_classes(arguments: argparse.Namespace) -> tuple[ClassData, ...]:
         classes = tuple(by_name[name] for name in dict.fromkeys(arguments.names))
     divided = (_apply_split(data, arguments.split, len(classes)) for data in classes)
     return tuple(map(use_all_as_tests, divided))
+
+
+def _refuse_unsorted(folder: Path, classes: tuple[ClassData, ...]) -> None:
+    """Raises DataError for a folder that holds pictures only."""
+    samples = [sample for data in classes for sample in data.samples]
+    if classes[0].has_splits or any(s.defective or "/" in s.name for s in samples):
+        return
+    raise DataError(
+        f"{folder} holds {len(samples)} pictures and no folders, so it does not say which of them "
+        "are good: sort them into the folders good and <kind of defect>. If all are good, give "
+        "--dataset folder. To inspect pictures without known truth, use the command run"
+    )
 
 
 def _apply_split(data: ClassData, split: Path | None, classes: int) -> ClassData:

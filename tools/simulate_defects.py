@@ -4,12 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from calibration.plane import LARGEST_SCALE, MIN_SCALE
 from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError, DataError
-from inspector.core.picture_files import pictures_in
 from inspector.synthetic.defect_pictures import TRUTH, write_defect_pictures
 from inspector.synthetic.defect_shapes import KINDS
 from inspector.synthetic.media import split_readable
+from learning.datasets.pictures import list_pictures
 from tools._argument_types import out_folder
 from tools._cli import guarded, program
 
@@ -19,19 +20,19 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     if args.per_picture < 1 or args.seed < 0:
         raise ConfigError("--per-picture must be at least 1 and --seed at least 0")
-    if args.mm_per_px is not None and not 1e-6 <= args.mm_per_px <= 1e4:
-        raise ConfigError(f"--mm-per-px must lie between 1e-6 and 1e4, not {args.mm_per_px}")
+    if args.mm_per_px is not None and not MIN_SCALE <= args.mm_per_px <= LARGEST_SCALE:
+        raise ConfigError(
+            f"--mm-per-px must lie between {MIN_SCALE:g} and {LARGEST_SCALE:g}, not "
+            f"{args.mm_per_px:g}"
+        )
     if args.out.resolve() == args.normal.resolve():
         raise ConfigError("--out must be another folder than --normal")
-    if not args.normal.is_dir():
-        raise DataError(f"{args.normal} is not a folder")
-    files = pictures_in(args.normal)
-    if not files:
-        raise DataError(f"{args.normal} holds no pictures")
+    files = list_pictures(args.normal)
     truth = args.out / TRUTH
     if truth.exists() and not args.overwrite:
         raise ConfigError(f"{truth} exists already; give --overwrite or another --out")
     readable, _ = split_readable(files, print)
+    _refuse_equal_stems(readable)
     count = write_defect_pictures(
         readable,
         args.out,
@@ -43,6 +44,17 @@ def main(argv: list[str] | None = None) -> int:
     print(f"{args.out}: {count} pictures, {len(readable)} of each of {', '.join(args.kinds)}")
     print(f"{truth}: the true sizes")
     return 0
+
+
+def _refuse_equal_stems(files: list[Path]) -> None:
+    """Raises DataError if two pictures would be written to the same file."""
+    first: dict[str, Path] = {}
+    for path in files:
+        if first.setdefault(path.stem, path) != path:
+            raise DataError(
+                f"{first[path.stem]} and {path} would both be written as {path.stem}.png: rename "
+                "one of them"
+            )
 
 
 def _parser() -> argparse.ArgumentParser:

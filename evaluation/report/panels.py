@@ -21,7 +21,7 @@ from inspector.core.geometry import Affine, Box, Points
 from inspector.render.canvas import Canvas, Colour
 from inspector.render.colormap import heat_bgr
 from inspector.render.panels import Panels, Placement
-from learning.datasets.masks import read_mask
+from learning.datasets.masks import MaskReader
 from learning.datasets.pictures import read_picture
 from learning.datasets.types import Sample
 
@@ -69,7 +69,7 @@ class EngineViewer:
     def __init__(self, engine: Engine, samples: Iterable[Sample], mask_values: str) -> None:
         self._engine = engine
         self._samples = {sample.name: sample for sample in samples}
-        self._mask_values = mask_values
+        self._masks = MaskReader(self._samples.values(), mask_values)
 
     def __call__(self, picture: PictureResult) -> PictureView:
         """Raises DataError if the picture or its mask was removed since the evaluation."""
@@ -87,7 +87,7 @@ class EngineViewer:
             image=image,
             anomaly_map=maps[0],
             to_frame=to_frame.after(Affine.between(spec.map_hw, (0, 0, width, height))),
-            mask=read_mask(sample, hw, self._mask_values) if picture.has_mask else None,
+            mask=self._masks.read(sample, hw) if picture.has_mask else None,
         )
 
 

@@ -1,7 +1,5 @@
 """Holds the defects of one mask with their totals, and writes them as JSON, CSV and drawing."""
 
-import csv
-import io
 import json
 import statistics
 from collections.abc import Callable
@@ -16,6 +14,7 @@ from inspector.core.arrays import Image
 from inspector.core.errors import DataError
 from inspector.core.geometry import Affine
 from inspector.core.pictures import as_bgr
+from inspector.core.tables import csv_row
 from inspector.core.types import Defect, Severity
 from inspector.render.canvas import Canvas, Font
 from inspector.render.overlay import draw_defects, draw_labels
@@ -131,13 +130,8 @@ class DefectMetrics:
         such as area_mm2. `*_u_*` are standard uncertainties (k = 1). They are empty if a size was
         not refined, because the error of a mask is unknown.
         """
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow(self._columns())
-        for defect in self.defects:
-            row = self._row(defect) | {"truncated": str(defect.truncated).lower()}
-            writer.writerow(row.values())
-        return text.getvalue()
+        rows = [self._row(d) | {"truncated": str(d.truncated).lower()} for d in self.defects]
+        return "".join(map(csv_row, (self._columns(), *(row.values() for row in rows))))
 
     def draw(self, image: Image) -> Image:
         """Draws the outline and the label of each defect on a copy of the image.

@@ -16,6 +16,13 @@ PICTURE_SUFFIXES: Final = (
 """In lower case. The case of a file's suffix does not matter."""
 
 
+SYSTEM_FOLDERS: Final = (
+    *("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"),
+)
+"""Folders that systems and archives add, in lower case. Their pictures are copies and thumbnails.
+"""
+
+
 def is_picture(path: Path) -> bool:
     """Whether `path` is a file with the suffix of a picture. Hidden files, such as ._001.png that a
     Mac writes, are not pictures."""
@@ -72,9 +79,14 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """Lists the subfolders of a folder that are not hidden, in natural order."""
+    """Lists the subfolders of a folder that are neither hidden nor SYSTEM_FOLDERS, in natural
+    order."""
     return [
-        path for path in entries(folder) if os.path.isdir(path) and not path.name.startswith(".")
+        path
+        for path in entries(folder)
+        if os.path.isdir(path)
+        and not path.name.startswith(".")
+        and path.name.lower() not in SYSTEM_FOLDERS
     ]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from engines.pictures import decode_picture
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError
-from inspector.core.picture_files import pictures_in
+from inspector.core.picture_files import folders_in, pictures_in
 
 FrameBox = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in frame pixels."""
@@ -44,7 +44,7 @@ def list_labelled_pictures(dataset: Path, defect: str | None) -> list[LabelledPi
     if not dataset.is_dir():
         raise DataError(f"data set {dataset} is not a folder")
     root = dataset / "test" if (dataset / "test").is_dir() else dataset
-    kinds = [p for p in sorted(root.iterdir()) if p.is_dir() and pictures_in(p)]
+    kinds = [folder for folder in folders_in(root) if pictures_in(folder)]
     if defect is not None:
         chosen = [p for p in kinds if p.name == defect]
         if not chosen:

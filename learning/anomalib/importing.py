@@ -17,11 +17,12 @@ from engines.spec import EngineSpec, ThresholdRule
 from engines.spec_file import graph_hash, write_engine
 from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
-from inspector.core.errors import DataError, ParityError
+from inspector.core.errors import ParityError
 from inspector.core.names import names_hash
 from learning import checking
-from learning.anomalib.graph import MAP, SCORE, Export
+from learning.anomalib.graph import Export
 from learning.anomalib.run import Original, View, Wide
+from learning.anomalib.scaling import ScoreScales, apply_scales, refuse_useless, scale_outputs
 from learning.anomalib.wrap import ScoreScale, wrap
 from learning.normals import Normals
 from learning.picture_limits import summarise_pictures
@@ -36,9 +37,6 @@ TOLERANCE: Final = 1e-4
 AT_LIMIT: Final = 0.5
 """anomalib's threshold after its normalisation, unless the graph says otherwise."""
 
-SMALL: Final = 0.01
-"""Raw scores below this are stretched, because thresholds have a smallest value."""
-
 BATCH: Final = 8
 GOLDEN: Final = 2
 
@@ -46,9 +44,6 @@ NOTE: Final = (
     "but the pictures that the model was trained on are not known: if these are among them, they "
     "score lower than new ones, so the thresholds are too low and the rates above look too good"
 )
-
-LEFT, KEPT, NONE = "taken out of the graph", "kept in the graph", "none found"
-"""How anomalib's normalisation is replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +67,8 @@ def import_engine(normals: Normals, job: Import, out: Path) -> EngineSpec:
     altered = checking.alter_pictures(normals.pixels, checking.PICTURES, job.seed)
     raw, shown = _run_in_batches(original, altered)
     _check_normalised(job.export, raw, shown)
-    scales = _scales(job.export, [*_raw_values(original, normals.pixels), raw])
-    maps, scores = _apply_scales(scales, raw)
+    scales = scale_outputs(job.export, [*_raw_values(original, normals.pixels), raw])
+    maps, scores = apply_scales(scales, raw)
     graph = wrap(
         job.export,
         job.view,
@@ -93,10 +88,6 @@ def import_engine(normals: Normals, job: Import, out: Path) -> EngineSpec:
     return spec
 
 
-ScoreScales = dict[str, tuple[ScoreScale, str]]
-"""Output -> how it is scaled, and how its normalisation is replaced."""
-
-
 def _run_in_batches(original: Original, pixels: Image) -> tuple[dict[str, Wide], dict[str, Wide]]:
     """Like Original.run, batch by batch."""
     parts = [original.run(pixels[at : at + BATCH]) for at in range(0, len(pixels), BATCH)]
@@ -110,60 +101,6 @@ def _run_in_batches(original: Original, pixels: Image) -> tuple[dict[str, Wide],
 def _raw_values(original: Original, pixels: Image) -> Iterator[dict[str, Wide]]:
     for at in range(0, len(pixels), BATCH):
         yield original.run(pixels[at : at + BATCH])[0]
-
-
-def _scales(export: Export, seen: list[dict[str, Wide]]) -> ScoreScales:
-    """seen: raw values, in parts, the last part of altered pictures.
-
-    If the normalisation is known, scores keep anomalib's scale without its clipping, plus 0.5: a
-    value of 1 is at its threshold, and a value of 0 is at or below the smallest score of its
-    validation pictures.
-    """
-    return {
-        name: _scale(export, name, [values[name] for values in seen]) for name in export.outputs
-    }
-
-
-def _scale(export: Export, name: str, seen: list[Wide]) -> tuple[ScoreScale, str]:
-    normalised = export.normalised.get(name)
-    if normalised is not None and normalised.flat:
-        return _scale_of_normals(name, normalised.raw, seen[:-1]), LEFT
-    if normalised is not None:
-        zero = normalised.threshold - normalised.span
-        return ScoreScale(normalised.raw, zero, normalised.span), LEFT
-    lowest, highest = min(part.min() for part in seen), max(part.max() for part in seen)
-    if lowest >= 0 and SMALL <= highest <= 1:
-        _warn_of_clipping(export, name, seen)
-        return ScoreScale(name, 0.0, 1.0), KEPT
-    return _scale_of_normals(name, name, seen[:-1]), NONE
-
-
-def _warn_of_clipping(export: Export, name: str, seen: list[Wide]) -> None:
-    share = float(np.mean(np.concatenate([part.ravel() for part in seen]) == 1))
-    if share > 0:
-        logger.warning(
-            "{} of {} is clipped to [0, 1] inside the graph, and {:.2%} of its values here are 1: "
-            "worse defects get no higher value. Set model.post_processor.enable_normalization = "
-            "False in anomalib and export it again",
-            name,
-            export.path,
-            share,
-        )
-
-
-def _scale_of_normals(name: str, tensor: str, seen: list[Wide]) -> ScoreScale:
-    """Raw scores are not changed, unless they are below 0 or close to it on normal pictures."""
-    low, high = float(min(part.min() for part in seen)), float(max(part.max() for part in seen))
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise DataError(f"{name} is {high:g} on every good picture, so it says nothing")
-    if low >= 0 and high >= SMALL:
-        return ScoreScale(tensor, 0.0, 1.0)
-    return ScoreScale(tensor, low, high - low)
-
-
-def _apply_scales(scales: ScoreScales, raw: Mapping[str, Wide]) -> tuple[Wide, Wide]:
-    maps = scales[MAP][0].of(raw[MAP])
-    return maps, scales[SCORE][0].of(raw[SCORE]) if SCORE in scales else maps.max(axis=(1, 2))
 
 
 def _check_normalised(export: Export, raw: Mapping[str, Wide], shown: Mapping[str, Wide]) -> None:
@@ -246,7 +183,7 @@ def _complete_spec(
     maps, scores = expected
     with checking.open_unchecked(out, graph, spec, threads=job.threads) as engine:
         left_out = score_with_engine(engine, normals.pixels, ordered=normals.ordered)
-        _refuse_useless(job.export, spec, left_out)
+        refuse_useless(job.export, spec, left_out, normals.pixels)
         limits = choosing.choose_thresholds(left_out, job.rule, note=NOTE)
         parity = checking.compare_outputs(
             checking.run_engine(engine, altered),
@@ -264,19 +201,6 @@ def _complete_spec(
         good_pictures=good.statistics,
         reference_view=good.view,
     )
-
-
-def _refuse_useless(export: Export, spec: EngineSpec, left_out: LeftOut) -> None:
-    for name, values in ((SCORE, left_out.scores), (MAP, left_out.peaks)):
-        if not np.isfinite(values).all():
-            raise DataError(f"{name} of {export.path} is not finite on good pictures")
-        became = spec.parameters.get(name, {}).get("normalisation")
-        if became == KEPT and values.max() >= 1:
-            raise DataError(
-                f"{name} of {export.path} reaches 1 on good pictures, the end of its scale, so "
-                "that no defect could score higher: set model.post_processor.enable_normalization "
-                "= False in anomalib and export it again"
-            )
 
 
 def _trained_on(normals: Normals, left_out: LeftOut) -> dict[str, Any]:

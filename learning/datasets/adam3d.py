@@ -11,8 +11,9 @@ from pathlib import Path
 
 from inspector.core.errors import DataError
 from inspector.core.picture_files import folders_in, pictures_below, pictures_in
+from learning.datasets.kind_names import describe_several, good_folders, kind_of
 from learning.datasets.layouts import Layout, make_class_data
-from learning.datasets.mvtec import FOLDERS, Mvtec, sample
+from learning.datasets.mvtec import Mvtec, parts_of, sample
 from learning.datasets.pairing import pair
 from learning.datasets.types import GOOD, ClassData, Sample
 
@@ -37,22 +38,24 @@ class Adam3d(Layout):
         folder = root if _is_class(root) else root / name
         samples: list[Sample] = []
         problems: list[str] = []
-        for below, split in FOLDERS.items():
-            for kind in folders_in(folder / below):
+        for part, split in parts_of(folder):
+            problems += describe_several(good_folders(part))
+            for kind in folders_in(part):
                 pictures = pictures_in(kind / "rgb")
                 truth = kind / ("ground_truth" if (kind / "ground_truth").is_dir() else "gt")
                 masks: dict[Path, tuple[Path, ...]] = {}
-                if kind.name != GOOD:
+                if kind_of(kind) != GOOD:
                     masks, wrong = pair(pictures, pictures_below(truth), truth)
                     problems += wrong
                 samples += [
-                    sample(folder, path, kind.name, split, masks.get(path, ())) for path in pictures
+                    sample(folder, path, kind_of(kind), split, masks.get(path, ()))
+                    for path in pictures
                 ]
         return make_class_data(name, folder, self.name, samples, problems)
 
 
 def _is_class(folder: Path) -> bool:
-    return any((kind / "rgb").is_dir() for part in FOLDERS for kind in folders_in(folder / part))
+    return any((kind / "rgb").is_dir() for part, _ in parts_of(folder) for kind in folders_in(part))
 
 
 def _names(root: Path) -> tuple[str, ...]:

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from inspector.core.errors import ConfigError, DataError
+from inspector.core.picture_files import folders_in, pictures_in
+from learning.datasets.kind_names import good_folders
+from learning.datasets.other_folders import describe_other, describe_results
 from learning.datasets.types import ClassData, Sample
 
 LAYOUTS: Final[dict[str, str]] = {
@@ -72,9 +75,16 @@ def detect(root: Path) -> str:
         return matching[0].name
     fall_back = make_layout(_FALL_BACK)
     if fall_back.recognises(root):
+        # A data set may hold results beside its folders of pictures.
+        if not good_folders(root) and pictures_in(root) and (reason := describe_results(root)):
+            raise DataError(f"{root} is no data set: {reason}")
         return _FALL_BACK
+    if reason := describe_other(root):
+        raise DataError(f"{root} is no data set: {reason}")
     tried = "; ".join(f"{layout.name}: {layout.looked_for}" for layout in (*layouts, fall_back))
-    raise DataError(f"{root} has no known layout of a data set; looked for {tried}")
+    inside = [f for f in folders_in(root) if any(each.recognises(f) for each in layouts)]
+    hint = f". The folder {inside[0]} in it is one: give that" if inside else ""
+    raise DataError(f"{root} has no known layout of a data set; looked for {tried}{hint}")
 
 
 def load(root: Path, layout: str | None) -> tuple[ClassData, ...]:

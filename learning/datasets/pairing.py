@@ -21,7 +21,7 @@ def pair(
     """
     owners: dict[str, list[Path]] = {}
     for picture in pictures:
-        owners.setdefault(_normalise_stem(picture.stem), []).append(picture)
+        owners.setdefault(normalise_stem(picture.stem), []).append(picture)
     problems = [
         _describe_shared_stem(stem, group) for stem, group in owners.items() if len(group) > 1
     ]
@@ -44,16 +44,16 @@ def pair(
     )
 
 
-def _normalise_stem(stem: str) -> str:
+def normalise_stem(stem: str) -> str:
     # Some file systems take "ü" apart, some do not.
     return unicodedata.normalize("NFC", stem)
 
 
 def _owner(mask: Path, folder: Path, owners: dict[str, list[Path]]) -> tuple[str, bool]:
     """Stem of the picture that a mask is named after, and whether it is named as a part."""
-    if mask.parent != folder and _normalise_stem(mask.parent.name) in owners:
-        return _normalise_stem(mask.parent.name), True
-    stem = _normalise_stem(mask.stem)
+    if mask.parent != folder and normalise_stem(mask.parent.name) in owners:
+        return normalise_stem(mask.parent.name), True
+    stem = normalise_stem(mask.stem)
     ending = _ENDING.search(stem)
     if stem in owners or ending is None:
         return stem, False

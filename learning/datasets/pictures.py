@@ -2,25 +2,62 @@
 
 import os
 from pathlib import Path
+from typing import Final
+
+from loguru import logger
 
 from engines.pictures import decode_picture
 from inspector.core.arrays import Image
 from inspector.core.errors import DataError
 from inspector.core.picture_files import PICTURE_SUFFIXES, folders_in, pictures_in
+from learning.datasets.kind_names import EXAMPLES, describe_several, folders_named, good_folders
+from learning.datasets.kinds import read_kind
+
+MAX_NAMES: Final = 5
+"""Folders that a message names."""
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Pictures of a folder, or of its train/good where it is a data set's class folder, in natural
-    order. Raises DataError if there is none."""
+    """Good pictures, in natural order: those of train/good where the folder is a data set's class
+    folder, else those directly in it, else those of its folder of good pictures.
+
+    learning.datasets.kind_names lists the names for good. Raises DataError if there is no picture.
+    """
     if not os.path.isdir(folder):
-        raise DataError(f"folder of good pictures {folder} does not exist")
-    nested = folder / "train" / "good"
-    place = nested if nested.is_dir() else folder
-    pictures = pictures_in(place)
+        reason = "is not a folder" if os.path.exists(folder) else "does not exist"
+        raise DataError(f"folder of good pictures {folder} {reason}")
+    parts = folders_named(folder, "train", "training")
+    good = [place for part in parts for place in good_folders(part)]
+    if not good and not pictures_in(folder):
+        good = good_folders(folder)
+    for sentence in describe_several(good):
+        logger.warning("{}", sentence)
+    pictures = [path for place in good or [folder] for path in _read_place(place, folder)]
     if not pictures:
-        hint = ", only folders: is it a data set of several classes?" if folders_in(place) else ""
-        raise DataError(f"{place} holds no pictures ({', '.join(PICTURE_SUFFIXES)}){hint}")
+        raise DataError(_explain_none(folder, parts, good))
     return pictures
+
+
+def _read_place(place: Path, folder: Path) -> list[Path]:
+    if place == folder:
+        return pictures_in(place)
+    pictures, problems = read_kind(place)
+    for problem in problems:
+        logger.warning("{}", problem)
+    return pictures
+
+
+def _explain_none(folder: Path, parts: list[Path], good: list[Path]) -> str:
+    if good:
+        return f"{good[0]} holds no pictures ({', '.join(PICTURE_SUFFIXES)})"
+    others = [below.name for place in parts or [folder] for below in folders_in(place)]
+    message = f"{parts[0] if parts else folder} holds no pictures ({', '.join(PICTURE_SUFFIXES)})"
+    if not others:
+        return message
+    return (
+        f"{message}, only folders: {', '.join(others[:MAX_NAMES])}. Name the folder of good "
+        f"pictures {EXAMPLES}; of a data set of several classes, name one class"
+    )
 
 
 def read_picture(path: Path) -> Image | None:

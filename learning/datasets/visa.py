@@ -16,6 +16,7 @@ from typing import Final
 
 from inspector.core.errors import DataError
 from inspector.core.picture_files import folders_in, pictures_below
+from learning.datasets.kind_names import kind_of
 from learning.datasets.layouts import Layout, make_class_data
 from learning.datasets.listed import below
 from learning.datasets.mvtec import Mvtec
@@ -122,9 +123,15 @@ def _split(row: CsvRow, listed_in: Path) -> str:
 
 
 def _kind(row: CsvRow, kinds: dict[str, str], listed_in: Path) -> str:
-    if row["label"] not in ("normal", ANOMALY):
+    if _is_good(row):
+        return GOOD
+    if row["label"].lower() != ANOMALY:
         raise DataError(f"{listed_in} has the label {row['label']!r}; known: normal, {ANOMALY}")
-    return GOOD if row["label"] == "normal" else kinds.get(row["image"], ANOMALY)
+    return kinds.get(row["image"], ANOMALY)
+
+
+def _is_good(row: CsvRow) -> bool:
+    return bool(row["label"]) and kind_of(Path(row["label"])) == GOOD
 
 
 def _kinds(path: Path) -> dict[str, str]:
@@ -133,13 +140,13 @@ def _kinds(path: Path) -> dict[str, str]:
         return {}
     kinds = {}
     for row in _rows(path, ("image", "label")):
-        if row["label"] not in ("", "normal", GOOD):
+        if row["label"] and not _is_good(row):
             kinds[row["image"]] = COMBINED if "," in row["label"] else row["label"]
     return kinds
 
 
 def _masks(row: CsvRow, base: Path, listed_in: Path) -> tuple[tuple[Path, ...], list[str]]:
-    if row["label"] == "normal":
+    if _is_good(row):
         return (), []
     if not row["mask"]:
         return (), [f"{listed_in} lists no mask for {row['image']}"]

@@ -74,3 +74,27 @@ def test_two_points_give_the_scale_and_its_uncertainty() -> None:
 def test_useless_points_are_refused(second: tuple[float, float], reason: str) -> None:
     with pytest.raises(CalibrationError, match=reason):
         from_two_points((100, 100), second, 50.0, (720, 1280), point_u_px=0.5)
+
+
+@pytest.mark.parametrize("factor", [1e-9, 1e-7, 1e5, 1e9])
+def test_every_kind_of_calibration_has_the_same_plausible_range(factor: float) -> None:
+    rows = (np.diag((factor / 0.05, factor / 0.05, 1)) @ np.array(TILTED)).tolist()
+    sentence = r"mm_per_px along x must lie between 1e-06 and 10000, got .*check that all lengths"
+    with pytest.raises(CalibrationError, match=sentence):
+        Calibration("homography", (720, 1280), "test", "now", homography=tuple(map(tuple, rows)))
+    with pytest.raises(CalibrationError, match=sentence):
+        from_scale(factor, (720, 1280))
+    with pytest.raises(CalibrationError, match=sentence):
+        from_two_points((0, 0), (1000, 0), factor * 1000, (720, 1280), point_u_px=0.5)
+
+
+def test_a_homography_that_leaves_the_range_in_one_corner_is_refused() -> None:
+    matrix = ((100.0, 0.0, 0.0), (0.0, 100.0, 0.0), (-1 / 1284, 0.0, 1.0))
+    with pytest.raises(CalibrationError, match=r"at the pixel \(1280, 0\)"):
+        Calibration("homography", (720, 1280), "test", "now", homography=matrix)
+
+
+def test_a_homography_that_maps_everything_onto_a_line_is_refused() -> None:
+    matrix = ((0.05, 0.05, 0.0), (0.05, 0.05, 0.0), (0.0, 0.0, 1.0))
+    with pytest.raises(CalibrationError, match="cannot be inverted"):
+        Calibration("homography", (720, 1280), "test", "now", homography=matrix)

@@ -101,7 +101,8 @@ def write(
     resize, crop (top, left, bottom, right): what the graph does to its pictures first. sign: -1
     for raw values below 0. frozen_inside: the batch is free by name and 1 in a reshape. gate: an If
     whose branches take tensors from around them. others: input_names, opset, ir, no_map, dtype,
-    shape, score_tail.
+    shape, score_tail, map_limits, score_of_map (the score is the highest value of the normalised
+    map), constant_score.
     """
     g = _Graph()
     x = "input"
@@ -128,11 +129,14 @@ def write(
         sides = (crop and (crop[2] - crop[0], crop[3] - crop[1])) or resize or hw
         raw = g.node("Reshape", raw, g.const([1, 1, *sides], np.int64))
     outputs = [("anomaly_map", TensorProto.FLOAT), ("pred_mask", TensorProto.BOOL)]
-    g.normalised(raw, MAP_LIMITS, tail, "anomaly_map")
+    g.normalised(raw, others.get("map_limits", MAP_LIMITS), tail, "anomaly_map")
     g.node("Greater", "anomaly_map", g.const(0.5), to="pred_mask")
     if score:
         score_tail = others.get("score_tail", tail)
-        top = g.node("ReduceMax", raw, axes=[1, 2, 3], keepdims=0)
+        scored = "anomaly_map" if others.get("score_of_map") else raw
+        top = g.node("ReduceMax", scored, axes=[1, 2, 3], keepdims=0)
+        if (constant := others.get("constant_score")) is not None:
+            top = g.node("Add", g.node("Mul", top, g.const(0.0)), g.const(constant))
         g.normalised(
             g.node("Unsqueeze", top, g.const([1], np.int64)), SCORE_LIMITS, score_tail, "pred_score"
         )

@@ -34,9 +34,13 @@ def checkerboard(columns: int, rows: int) -> Image:
     return np.pad(cells, side, constant_values=235).astype(np.uint8)
 
 
-def charuco(columns: int, rows: int, marker_mm: float) -> Image:
-    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
+def charuco(
+    columns: int, rows: int, marker_mm: float, *, legacy: bool = False, markers: str = "4X4_50"
+) -> Image:
+    code = getattr(cv2.aruco, f"DICT_{markers}")
+    dictionary = cv2.aruco.getPredefinedDictionary(code)
     board = cv2.aruco.CharucoBoard((columns, rows), SQUARE_MM, marker_mm, dictionary)
+    board.setLegacyPattern(legacy)
     side = round(SQUARE_MM * _TEXTURE_PER_MM)
     drawn = board.generateImage((columns * side, rows * side), marginSize=0)
     return np.pad(np.asarray(drawn, np.uint8), side, constant_values=235)

@@ -57,7 +57,7 @@ def test_a_board_is_reported_and_written(
     [
         (["scale", "--mm-per-px", "0", "--frame-size", "8x8"], "mm_per_px"),
         (["scale", "--mm-per-px", "-1", "--frame-size", "8x8"], "along x must lie between"),
-        (["scale", "--mm-per-px", "-1", "--frame-size", "8x8"], "got -1\n"),
+        (["scale", "--mm-per-px", "-1", "--frame-size", "8x8"], "got -1: check that all"),
         (
             [
                 "two-point",

@@ -105,7 +105,22 @@ def test_a_folder_without_pictures_and_existing_results_are_refused(
     assert main(["--normal", str(tmp_path / "empty"), "--out", out]) == 2
     assert "holds no pictures" in capsys.readouterr().err
     assert main(["--normal", str(tmp_path / "none"), "--out", out]) == 2
-    assert "is not a folder" in capsys.readouterr().err
+    assert "does not exist" in capsys.readouterr().err
     run(normal, tmp_path / "set", "--kinds", "hole")
     assert main(["--normal", str(normal), "--out", out, "--kinds", "hole"]) == 2
     assert "--overwrite" in capsys.readouterr().err
+
+
+def test_pictures_that_would_overwrite_each_other_are_refused(
+    normal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (normal / "web_0.jpg").write_bytes((normal / "web_0.png").read_bytes())
+    assert main(["--normal", str(normal), "--out", str(tmp_path / "set")]) != 0
+    assert "would both be written as web_0.png" in capsys.readouterr().err
+
+
+def test_the_good_pictures_of_a_class_are_used(normal: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "class"
+    (folder / "train").mkdir(parents=True)
+    normal.rename(folder / "train" / "OK")
+    assert len(run(folder, tmp_path / "set")["pictures"]) == 2 * len(KINDS)

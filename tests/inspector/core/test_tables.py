@@ -1,17 +1,139 @@
-"""Tests of the rows of CSV files."""
+"""Tests of the rows of CSV files, and that every CSV file of the project has such rows."""
 
+import ast
 import csv
 import io
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from inspector.core.tables import csv_row
 
+ROOT = Path(__file__).parents[3]
+WRITER = ROOT / "inspector" / "core" / "tables.py"
+PACKAGES = (
+    *("inspector", "engines", "learning", "evaluation", "calibration", "tools"),
+    *("benchmarks", "examples", "run_inspector.py"),
+)
+WRITING_CALLS = {"writer", "DictWriter", "savetxt", "to_csv"}
+"""Functions of csv, numpy and pandas that write CSV."""
 
-@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@x", "\t=1", "\r=1"])
+
+class Kind(StrEnum):
+    FORMULA = "=1+1"
+
+
+def cells(row: str) -> list[str]:
+    return next(csv.reader(io.StringIO(row, newline="")))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("=HYPERLINK(1)", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "\u00a0=1", "\ufeff=1", "\n-x"),
+        *("\u200b@SUM(1)", "\uff1dcmd", "\uff0b1", "\uff0d1", "\uff20x", "-2+3+cmd|' /C calc'!A0"),
+    ],
+)
 def test_text_that_begins_like_a_formula_gets_an_apostrophe(name: str) -> None:
-    assert next(csv.reader(io.StringIO(csv_row([name, 1]), newline=""))) == [f"'{name}", "1"]
+    assert cells(csv_row([name, 1])) == [f"'{name}", "1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("a;=cmd", "a;'=cmd"), ("a\t=cmd", "a\t'=cmd"), ("a\n@x", "a\n'@x"), ("x|-1", "x|'-1")],
+)
+def test_text_that_a_spreadsheet_may_split_gets_one_too(name: str, written: str) -> None:
+    assert cells(csv_row([name])) == [written]
+
+
+def test_paths_and_enumerations_are_text() -> None:
+    assert cells(csv_row([Path("-x.png"), Kind.FORMULA])) == ["'-x.png", "'=1+1"]
 
 
 def test_numbers_and_other_text_stay_as_they_are() -> None:
     assert csv_row([-1.5, "a=b", None, 'say "x", y', ""]) == '-1.5,a=b,,"say ""x"", y",\r\n'
+    assert csv_row([-1, np.float32(-0.5), np.int64(-7), Decimal("-2.5"), True, -1e-9]) == (
+        "-1,-0.5,-7,-2.5,True,-1e-09\r\n"
+    )
+    assert csv_row(["crack-1", "a; -b", "mail@host", "1+1"]) == "crack-1,a; -b,mail@host,1+1\r\n"
+
+
+def sources() -> list[Path]:
+    paths = [ROOT / name for name in PACKAGES if name.endswith(".py")]
+    for name in PACKAGES:
+        paths += sorted((ROOT / name).rglob("*.py"))
+    return [path for path in paths if path != WRITER]
+
+
+def csv_writing(text: str) -> list[int]:
+    """Lines of a module that write CSV in another way than by csv_row."""
+    lines = []
+    nodes = list(ast.walk(ast.parse(text)))
+    imported = {
+        alias.asname or alias.name
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module in ("csv", "numpy")
+        for alias in node.names
+    }
+    for node in nodes:
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Attribute) and node.func.attr in WRITING_CALLS:
+            is_ours = node.func.attr == "to_csv" and not node.args and not node.keywords
+            lines += [] if is_ours else [node.lineno]
+        elif isinstance(node.func, ast.Name) and node.func.id in WRITING_CALLS & imported:
+            lines.append(node.lineno)
+        elif isinstance(node.func, ast.Attribute) and node.func.attr == "join":
+            joins = isinstance(node.func.value, ast.Constant) and node.func.value.value in ",;\t"
+            lines += [node.lineno] if joins and node.func.value.value else []
+    return lines
+
+
+def names_csv_file(text: str) -> bool:
+    return any(
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and node.value.endswith(".csv")
+        for node in ast.walk(ast.parse(text))
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import csv\ncsv.writer(file).writerow(row)",
+        "from csv import writer\nwriter(file)",
+        "import csv\ncsv.DictWriter(file, names)",
+        "import numpy as np\nnp.savetxt('x.csv', table)",
+        "frame.to_csv('x.csv')",
+        "file.write(','.join(row))",
+        "file.write(';'.join(row))",
+    ],
+)
+def test_the_search_sees_every_way_of_writing_csv(text: str) -> None:
+    assert csv_writing(text)
+    assert not csv_writing("import csv\ncsv.reader(file)\n', '.join(names)\nmetrics.to_csv()")
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_csv_file_is_written_by_csv_row(path: Path) -> None:
+    assert not csv_writing(path.read_text(encoding="utf-8")), "use inspector.core.tables.csv_row"
+
+
+def test_the_modules_that_name_a_csv_file_are_known() -> None:
+    """A new module in this list must write its rows by csv_row."""
+    naming = {
+        str(path.relative_to(ROOT))
+        for path in sources()
+        if names_csv_file(path.read_text(encoding="utf-8"))
+    }
+    assert naming == {
+        "evaluation/result_files.py",  # writes by csv_row
+        "examples/measure_mask.py",  # writes DefectMetrics.to_csv()
+        "inspector/outputs/folder.py",  # names of the files of CsvLogSink
+        "learning/datasets/other_folders.py",  # recognises results of a run
+        "learning/datasets/visa.py",  # reads the lists of VisA
+    }

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -176,6 +177,35 @@ def test_scores_at_the_end_of_a_kept_scale_are_refused(tmp_path, good):
     with pytest.raises(DataError, match="enable_normalization = False"):
         imported(model, good)
     assert not (tmp_path / "engine.onnx").exists()
+
+
+@pytest.mark.parametrize("score_tail", ["2.7", "sigmoid", "raw"])
+@pytest.mark.parametrize("value", [0.0, 0.5, 0.97])
+def test_a_score_that_is_the_same_on_all_good_pictures_is_refused(
+    tmp_path, good, monkeypatch, score_tail, value
+):
+    model = write(tmp_path / "model.onnx", score_tail=score_tail, constant_score=value)
+    with pytest.raises(DataError, match=r"pred_score .*is .* on (all 9|every) good picture"):
+        imported(model, good)
+    assert not (tmp_path / "engine.onnx").exists()
+
+
+def test_a_score_that_is_clipped_to_0_on_good_pictures_is_refused_with_the_remedy(tmp_path, good):
+    model = write(
+        tmp_path / "model.onnx", score_tail="raw", score_of_map=True, map_limits=(1.6, 0.9)
+    )
+    with pytest.raises(DataError, match=r"is 0 on all 9 good.*lower end.*enable_normalization"):
+        imported(model, good)
+    assert not (tmp_path / "engine.onnx").exists()
+
+
+def test_pictures_that_are_all_the_same_are_named_as_the_reason(tmp_path):
+    folder = tmp_path / "same"
+    folder.mkdir()
+    for number in range(8):
+        cv2.imwrite(str(folder / f"{number}.png"), disc(0))
+    with pytest.raises(DataError, match="all of these pictures are the same"):
+        imported(write(tmp_path / "model.onnx"), folder)
 
 
 def test_an_engine_that_differs_from_its_export_is_refused_and_no_file_left(

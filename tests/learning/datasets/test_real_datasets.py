@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from learning.datasets.layouts import load
-from learning.datasets.masks import read_mask
+from learning.datasets.masks import MaskReader
 from learning.datasets.pictures import read_picture
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data"
@@ -37,6 +37,7 @@ def test_the_real_sets_have_what_their_readme_says(name, train, good, kind, defe
         image = read_picture(sample.path)
         assert image is not None
         hw = (image.shape[0], image.shape[1])
-        marked = read_mask(sample, hw)
+        marked = MaskReader(class_data.defects()).read(sample, hw)
         assert 0 < marked.mean() < 0.5
-        assert (marked == read_mask(sample, hw, "half")).all()
+        for rule in ("any", "half"):
+            assert (marked == MaskReader([], rule).read(sample, hw)).all()
