@@ -59,7 +59,7 @@ class StreamDecoder:
         # A parser splits the packets of a transport stream again, and moves the mark of an
         # incomplete packet to the packet before it.
         self._marks_early = stream.container.format.name == "mpegts"
-        self._after_mark = False
+        self._doubtful = False
         self._keys: set[int] | None = None if sets_key_frames(self._context) else set()
         self._times = PacketTimes()
         self._converter = PictureConverter()
@@ -67,8 +67,17 @@ class StreamDecoder:
         self._waiting: list[_Picture] = []
         self._sent: deque[int] = deque()
 
+    @property
+    def last_pts(self) -> int | None:
+        """The latest presentation time of the packets so far, in ticks."""
+        return self._times.last_pts
+
     def report_damage(self, reason: str) -> None:
-        self._damage.report(reason, self._times.last_pts)
+        self._damage.report(reason, self.last_pts)
+
+    def doubt_next_packet(self) -> None:
+        """Call this if the next packet may be incomplete without a mark."""
+        self._doubtful = True
 
     def decode(self, packet: av.Packet) -> list[Decoded]:
         """Decodes a packet of the stream and corrects its times. Damage does not raise errors."""
@@ -117,9 +126,9 @@ class StreamDecoder:
             self._sent.append(packet.pts)
             if self._keys is not None and packet.is_keyframe:
                 self._keys.add(packet.pts)
-        if packet.is_corrupt or self._after_mark:
+        if packet.is_corrupt or self._doubtful:
             self.report_damage("a packet is incomplete")
-        self._after_mark = packet.is_corrupt and self._marks_early
+        self._doubtful = packet.is_corrupt and self._marks_early
         return self._drop_earliest(len(self._sent) - _MOST_IN_DECODER)
 
     def _check_picture(self, frame: av.VideoFrame) -> list[_Picture]:
