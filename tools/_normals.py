@@ -4,13 +4,14 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from loguru import logger
 from tqdm import tqdm
 
 from inspector.build import open_source
 from inspector.core.arrays import Image
-from inspector.core.errors import ConfigError
+from inspector.core.errors import ConfigError, SourceEndedEarly
 from inspector.core.protocols import Source
-from inspector.core.types import Frame
+from inspector.core.types import BadFrame, Frame
 from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of
 from learning.classes import divide_classes, read_class
@@ -42,16 +43,24 @@ def normals_of(uri: str, arguments: argparse.Namespace) -> Normals:
 
 def frames_of(source: Source, seconds: float) -> Iterator[Image]:
     """Frames until the source ends, a live one `seconds` after its first; damaged ones are left
-    out."""
+    out. A file that ends early causes a warning."""
     first_ns: int | None = None
     with tqdm(desc="frames", unit="frame", total=source.info.frame_count, disable=None) as bar:
-        while (frame := source.read()) is not None:
+        while (frame := _read(source)) is not None:
             first_ns = frame.captured_ns if first_ns is None else first_ns
             if source.info.live and frame.captured_ns - first_ns > seconds * 1e9:
                 return
             bar.update()
             if isinstance(frame, Frame):
                 yield frame.image
+
+
+def _read(source: Source) -> Frame | BadFrame | None:
+    try:
+        return source.read()
+    except SourceEndedEarly as exc:
+        logger.warning("{}; only the frames before it are used", exc)
+        return None
 
 
 def classes_of(arguments: argparse.Namespace) -> tuple[ClassData, ...]:

@@ -11,25 +11,24 @@ class DamageTracker:
     def __init__(self) -> None:
         self._reason: str | None = None
         self._not_before: int | None = None
+        self._since: int | None = None
         self._waves = 0
 
     @property
     def damaged(self) -> bool:
         return self._reason is not None
 
-    def report(self, reason: str, last_pts: int | None = None) -> None:
+    def report(self, reason: str, last_pts: int | None = None, since: int | None = None) -> None:
         """Records damage.
 
         last_pts: only a key frame after this time is clean. A decoder reports an error before it
         gives the pictures from before the error.
+        since: pictures before this time are not affected. None: all coming pictures may be.
         """
+        self._since = since if self._reason is None else None
         self._reason = reason
         self._not_before = last_pts
         self._waves = 0
-
-    def forget_time(self) -> None:
-        """Call this when the times of the stream restart."""
-        self._not_before = None
 
     def judge(self, *, pts: int | None, key: bool, intra: bool, corrupt: bool) -> str | None:
         """Says why the next picture in presentation order is bad. None if it is clean."""
@@ -37,7 +36,7 @@ class DamageTracker:
             # Keep the time of an earlier error: this picture may be from before that error.
             self.report("the decoder had to conceal damage", self._not_before)
             return "the picture is damaged: the decoder had to conceal parts of it"
-        if self._reason is None:
+        if self._reason is None or self._is_before_damage(pts):
             return None
         if key and self._is_after(pts):
             self._waves += 2 if intra else 1
@@ -46,6 +45,9 @@ class DamageTracker:
             self._not_before = None
             return None
         return f"no clean key frame since the stream was damaged ({self._reason})"
+
+    def _is_before_damage(self, pts: int | None) -> bool:
+        return self._since is not None and pts is not None and pts < self._since
 
     def _is_after(self, pts: int | None) -> bool:
         return self._not_before is None or pts is None or pts > self._not_before

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
-from av.codec.context import Flags
 from av.stream import Disposition
 from av.video.frame import PictureType
 
@@ -13,20 +12,12 @@ from inspector.core.arrays import Image
 from inspector.core.errors import SourceError
 from inspector.core.secrets import mask_secrets
 from inspector.sources.damage import DamageTracker
+from inspector.sources.decoders import open_decoder, sets_key_frames
 from inspector.sources.pictures import PictureConverter
-
-# "aggressive" also detected 22 of 28 wrong pictures in a damaged CAVLC clip, and had no false alarm
-# in clips without damage. "explode" turns damage into exceptions, and the picture is lost. It is
-# used with frame threads, because a race in FFmpeg's H.264 decoder then sometimes loses the flag of
-# a concealed picture: in 9 of 36 runs over one damaged clip, in 0 of 80 runs with "explode", and in
-# 0 of 12 runs with one thread. Slice threads, PyAV's default, are never used: with them the H.264
-# decoder does not conceal or flag anything.
-_CHECKS = "crccheck+bitstream+buffer+careful+aggressive"
+from inspector.sources.timeline import PacketTimes
 
 # More packets than any decoder holds (16 reference pictures and one per thread).
 _MOST_IN_DECODER = 128
-# If the time jumps back by more than this, the times restart, as in files joined end to end.
-_JUMP_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +35,57 @@ class _Picture:
     pts: int | None
     frame: av.VideoFrame | None
     error: str | None
+    key: bool = False
 
 
 class StreamDecoder:
     """Decodes one video stream and accounts for every packet.
 
     Pictures come in presentation order. A B picture waits until the picture that it refers to has
-    been checked.
+    been checked. Where parts were joined and the times step back, all later times are shifted so
+    that they continue.
 
-    threads: with 1, damaged pictures are delivered and marked. More threads (0: one per core)
-    decode several pictures at a time: each picture comes that many packets later, and most damaged
-    pictures are missing.
+    threads: with 1, the damaged pictures of H.264, MPEG-1, MPEG-2 and MPEG-4 are delivered and
+    marked. Otherwise damaged pictures are missing. More threads (0: one per core) decode several
+    pictures at a time: each picture comes that many packets later.
     """
 
     def __init__(self, stream: av.VideoStream, *, threads: int) -> None:
-        self._context = stream.codec_context
-        self._context.thread_type = "NONE" if threads == 1 else "FRAME"
-        self._context.thread_count = threads
-        self._context.options = {"err_detect": _CHECKS if threads == 1 else _CHECKS + "+explode"}
-        self._context.flags |= int(Flags.output_corrupt)
-        self._jump_ticks = int(_JUMP_S / stream.time_base) if stream.time_base else 0
+        self._context = open_decoder(stream, threads=threads)
+        codec = self._context.codec
+        self._intra_only = codec.intra_only
+        # Then each packet gives one picture at once, and damage ends with the picture.
+        self._one_to_one = codec.intra_only and threads == 1 and not codec.delay
+        # A parser splits the packets of a transport stream again, and moves the mark of an
+        # incomplete packet to the packet before it.
+        self._marks_early = stream.container.format.name == "mpegts"
+        self._doubtful = False
+        self._keys: set[int] | None = None if sets_key_frames(self._context) else set()
+        self._times = PacketTimes()
         self._converter = PictureConverter()
         self._damage = DamageTracker()
         self._waiting: list[_Picture] = []
         self._sent: deque[int] = deque()
-        self._last_sent: int | None = None
+
+    @property
+    def last_pts(self) -> int | None:
+        """The latest presentation time of the packets so far, in ticks."""
+        return self._times.last_pts
 
     def report_damage(self, reason: str) -> None:
-        self._damage.report(reason, self._last_sent)
+        self._damage.report(reason, self.last_pts)
+
+    def doubt_next_packet(self) -> None:
+        """Call this if the next packet may be incomplete without a mark."""
+        self._doubtful = True
 
     def decode(self, packet: av.Packet) -> list[Decoded]:
+        """Decodes a packet of the stream and corrects its times. Damage does not raise errors."""
         pictures = self._note_sent(packet)
-        pictures += self._decode_packet(packet)
+        if packet.size:
+            pictures += self._decode_packet(packet)
+        else:
+            pictures.append(self._lose(packet, "the file holds no data for this picture"))
         return self._convert_all(self._release(pictures))
 
     def flush(self) -> list[Decoded]:
@@ -93,22 +103,32 @@ class StreamDecoder:
         try:
             frames = self._context.decode(packet)
         except av.FFmpegError as exc:
-            self.report_damage(mask_secrets(exc.strerror or str(exc)))
+            reason = mask_secrets(exc.strerror or str(exc))
+            if packet is not None and self._one_to_one:
+                return [self._lose(packet, f"the picture is damaged: {reason}")]
+            self.report_damage(reason)
             return []
+        if packet is not None and self._one_to_one and not frames:
+            return [self._lose(packet, "the packet holds no picture")]
         return [picture for frame in frames for picture in self._check_picture(frame)]
 
+    def _lose(self, packet: av.Packet, error: str) -> _Picture:
+        self._sent = deque(pts for pts in self._sent if pts != packet.pts)
+        return _Picture(packet.pts, None, error)
+
     def _note_sent(self, packet: av.Packet) -> list[_Picture]:
-        if packet.pts is not None:
-            if self._last_sent is not None and packet.pts < self._last_sent - self._jump_ticks:
-                self._damage.forget_time()
-                self._sent.clear()
-                self._last_sent = None
-            if self._last_sent is None or packet.pts > self._last_sent:
-                self._last_sent = packet.pts
-            if not packet.is_discard:
-                self._sent.append(packet.pts)
-        if packet.is_corrupt:
+        if self._times.correct(packet) and not packet.is_keyframe:
+            self._damage.report(
+                "the times step back in the middle of a group of pictures",
+                *(self._times.last_pts, packet.pts),
+            )
+        if packet.pts is not None and not packet.is_discard:
+            self._sent.append(packet.pts)
+            if self._keys is not None and packet.is_keyframe:
+                self._keys.add(packet.pts)
+        if packet.is_corrupt or self._doubtful:
             self.report_damage("a packet is incomplete")
+        self._doubtful = packet.is_corrupt and self._marks_early
         return self._drop_earliest(len(self._sent) - _MOST_IN_DECODER)
 
     def _check_picture(self, frame: av.VideoFrame) -> list[_Picture]:
@@ -116,13 +136,21 @@ class StreamDecoder:
         if frame.pts is not None:
             pictures = self._drop_earliest(sum(pts < frame.pts for pts in self._sent))
             self._sent = deque(pts for pts in self._sent if pts != frame.pts)
+        key = self._is_key(frame)
         error = self._damage.judge(
             pts=frame.pts,
-            key=frame.key_frame,
-            intra=frame.pict_type == PictureType.I,
+            key=key,
+            intra=frame.pict_type == PictureType.I or self._intra_only or self._keys is not None,
             corrupt=frame.is_corrupt,
         )
-        return [*pictures, _Picture(frame.pts, frame, error)]
+        return [*pictures, _Picture(frame.pts, frame, error, key)]
+
+    def _is_key(self, frame: av.VideoFrame) -> bool:
+        if self._keys is None or frame.pts is None:
+            return frame.key_frame or self._intra_only
+        key = frame.pts in self._keys
+        self._keys = {pts for pts in self._keys if pts > frame.pts}
+        return key
 
     def _drop_earliest(self, count: int) -> list[_Picture]:
         """Forgets the `count` earliest packets, which can no longer give a picture.
@@ -155,12 +183,12 @@ class StreamDecoder:
     def _convert(self, picture: _Picture) -> Decoded:
         if picture.frame is None:
             return Decoded(picture.pts, None, picture.error)
-        key = picture.frame.key_frame
         try:
-            return Decoded(picture.pts, self._converter.bgr(picture.frame), picture.error, key)
+            image = self._converter.bgr(picture.frame)
+            return Decoded(picture.pts, image, picture.error, picture.key)
         except av.FFmpegError as exc:
             error = f"the picture cannot be converted to BGR: {exc.strerror}"
-            return Decoded(picture.pts, None, error, key)
+            return Decoded(picture.pts, None, error, picture.key)
 
 
 def _mark_dependent(picture: _Picture) -> _Picture:

@@ -1,7 +1,8 @@
-"""Corrects the presentation times of a file so that they always rise."""
+"""Corrects the times of packets and pictures so that they always rise."""
 
 from fractions import Fraction
 
+import av
 from loguru import logger
 
 
@@ -38,3 +39,53 @@ class Timeline:
             pts = 0 if self._last is None else self._last + self._period
         self._last = pts
         return pts
+
+
+class PacketTimes:
+    """Shifts the times of packets so that they continue where parts of a file were joined.
+
+    A part begins where the decoding times step back: by any step before a key frame, otherwise by
+    more than one period. Smaller steps are rounding errors of a muxer.
+    """
+
+    def __init__(self) -> None:
+        self._shift = 0
+        self._period = 1
+        self._last_dts: int | None = None
+        self.last_pts: int | None = None
+        """The latest presentation time so far, in ticks."""
+
+    def correct(self, packet: av.Packet) -> bool:
+        """Shifts pts and dts of the packet. True if it is the first packet of another part."""
+        joined = False
+        if packet.dts is not None:
+            packet.dts += self._shift
+            if self._last_dts is not None:
+                joined = self._is_joint(packet.dts - self._last_dts, key=packet.is_keyframe)
+        if packet.pts is not None:
+            packet.pts += self._shift
+        if joined:
+            self._continue(packet)
+        self._note(packet)
+        return joined
+
+    def _is_joint(self, step: int, *, key: bool) -> bool:
+        return step < (0 if key else -self._period)
+
+    def _continue(self, packet: av.Packet) -> None:
+        assert packet.dts is not None
+        assert self._last_dts is not None
+        shift = self._last_dts + self._period - packet.dts
+        if packet.pts is not None and self.last_pts is not None:
+            shift = max(shift, self.last_pts + self._period - packet.pts)
+            packet.pts += shift
+        packet.dts += shift
+        self._shift += shift
+
+    def _note(self, packet: av.Packet) -> None:
+        if packet.dts is not None:
+            if self._last_dts is not None and packet.dts > self._last_dts:
+                self._period = packet.dts - self._last_dts
+            self._last_dts = packet.dts
+        if packet.pts is not None and (self.last_pts is None or packet.pts > self.last_pts):
+            self.last_pts = packet.pts

@@ -11,9 +11,10 @@ from threading import Event, Lock
 import av
 from loguru import logger
 
-from inspector.core.errors import SourceError
+from inspector.core.errors import SourceEndedEarly, SourceError
 from inspector.core.secrets import mask_secrets, mask_uri
 from inspector.core.types import BadFrame, Frame, SourceInfo
+from inspector.sources.completeness import EarlyEnd, measure_file
 from inspector.sources.decoding import Decoded, StreamDecoder, frame_rate, video_stream
 from inspector.sources.numbering import Numbering
 from inspector.sources.options import VideoFileOptions
@@ -22,6 +23,8 @@ from inspector.sources.timeline import Timeline
 DEFAULTS = VideoFileOptions()
 
 _CLOSE_WAIT_S = 1.0
+_TAIL = 512
+_REORDERED = 4
 _DEFAULT_RATE = Fraction(25)
 
 
@@ -31,7 +34,8 @@ class VideoFileSource:
 
     `info.frame_count` comes from the container, or is estimated from the duration; a damaged or
     truncated file gives fewer frames. `info.frame_hw` is the size after rotation. Raises
-    SourceError.
+    SourceError. After the last frame of a file that was cut or cannot be read to its end, read()
+    raises SourceEndedEarly.
     """
 
     def __init__(self, path: Path | str, options: VideoFileOptions = DEFAULTS) -> None:
@@ -40,6 +44,10 @@ class VideoFileSource:
         self._container = _open_container(path, self._name)
         self._numbering = Numbering(self._name)
         self._lock = Lock()
+        self._size = measure_file(path)
+        self._packets = 0
+        self._end: EarlyEnd | None = None
+        self._missing: dict[str, int] = {}
         self._closing = Event()
         self._decoded: deque[Decoded] = deque()
         with ExitStack() as on_failure:
@@ -64,11 +72,19 @@ class VideoFileSource:
                 self._container.close()
                 return None
         if item is None:
+            if self._end is not None:
+                self._missing = self._end.missing_by_cause()
+                raise SourceEndedEarly(f"{self._name} ends early: {self._end.sentence}")
             return None
         pts_s = self._timeline.seconds(item.pts)
         if item.error is None and item.image is not None:
             return self._numbering.frame(item.image, pts_s)
         return self._numbering.bad(item.error or "no picture", item.image, pts_s)
+
+    def missing(self) -> dict[str, int]:
+        """Frames after an early end, by cause. Empty before the end, and if their number is
+        unknown."""
+        return self._missing
 
     def close(self) -> None:
         self._closing.set()
@@ -88,19 +104,78 @@ class VideoFileSource:
         return self._decoded.popleft() if self._decoded else None
 
     def _decode_all(self) -> Iterator[list[Decoded]]:
+        last: av.Packet | None = None
+        failure: str | None = None
         try:
             for packet in self._container.demux(self._stream):
-                # The demuxer ends with an empty packet; flush() takes its place.
-                if packet.size:
-                    yield self._decoder.decode(packet)
+                # The demuxer ends with an empty packet without times; flush() takes its place.
+                if packet.size or packet.dts is not None:
+                    if last is not None:
+                        yield self._decoder.decode(last)
+                    last = packet
+                    self._packets += 1
         except av.FFmpegError as exc:
-            reason = mask_secrets(exc.strerror or str(exc))
-            logger.warning("{}: the rest of the file cannot be read: {}", self._name, reason)
-            self._decoder.report_damage(reason)
-            yield self._decoder.flush()
-            yield [Decoded(None, None, f"the rest of the file cannot be read: {reason}")]
-            return
+            failure = mask_secrets(exc.strerror or str(exc))
+        if last is not None:
+            # Other containers mark or leave out a packet that is not complete.
+            if self._container.format.name == "mpegts" and self._size.cut is not None:
+                self._decoder.doubt_next_packet()
+            yield self._decoder.decode(last)
+        if failure is not None and last is not None and self._is_near_end(last):
+            failure = None
+        self._end = self._find_early_end(failure)
         yield self._decoder.flush()
+
+    def _is_near_end(self, packet: av.Packet) -> bool:
+        """Bytes after the last picture, such as the last boundary of a multipart file, are not
+        missing pictures."""
+        return packet.pos is not None and packet.pos + packet.size + _TAIL > self._size.present
+
+    def _find_early_end(self, failure: str | None) -> EarlyEnd | None:
+        """Why the data ends before the last frame. None for a complete file."""
+        missing = self._count_missing()
+        if failure is not None:
+            return EarlyEnd("unreadable", f"the rest cannot be read: {failure}", missing)
+        if self._size.cut is None:
+            return None
+        if missing == 0:
+            logger.warning("{}: {}, but no frame is missing", self._name, self._size.cut)
+            return None
+        return EarlyEnd("truncated", self._size.cut, missing)
+
+    def _count_missing(self) -> int | None:
+        """Exact if the container has a table of its frames; otherwise from its duration. None if it
+        has neither."""
+        stream, form = self._stream, self._container.format.name
+        if form.startswith("mov"):
+            count = max(0, len(stream.index_entries) - self._packets)
+            # Each fragment has a table. Of a table that was cut, nothing is known.
+            return count or (0 if stream.frames else None)
+        if stream.frames:
+            return max(0, stream.frames - self._packets)
+        return None if form == "mpegts" else self._estimate_missing()
+
+    def _estimate_missing(self) -> int | None:
+        """From the duration of the video stream. None if only the longest stream has one."""
+        rate, last_pts = frame_rate(self._stream), self._decoder.last_pts
+        duration_s = _tagged_duration_s(self._stream)
+        if duration_s is None and len(self._container.streams) == 1:
+            duration_s = self._duration_s()
+        if rate is None or last_pts is None or duration_s is None:
+            return None
+        by_time = round((duration_s - float(last_pts * self._stream.time_base)) * rate) - 1
+        # At a constant rate the count is exact. The latest time is not: pictures before it may be
+        # missing, because the order in the file is not that of presentation.
+        first_s = float((self._stream.start_time or 0) * self._stream.time_base)
+        by_count = round((duration_s - first_s) * rate) - self._packets
+        return max(0, by_count if by_count - by_time <= _REORDERED else by_time)
+
+    def _duration_s(self) -> float | None:
+        if self._stream.duration is not None:
+            return float(self._stream.duration * self._stream.time_base)
+        if self._container.duration is not None:
+            return self._container.duration / av.time_base
+        return None
 
     def _first_size(self) -> tuple[int, int]:
         """(height, width) of the first picture, which is needed to know the rotation."""
@@ -113,11 +188,7 @@ class VideoFileSource:
 
     def _describe(self, path: Path, rate: Fraction | None, hw: tuple[int, int]) -> SourceInfo:
         stream = self._stream
-        duration_s: float | None = None
-        if stream.duration is not None:
-            duration_s = float(stream.duration * stream.time_base)
-        elif self._container.duration is not None:
-            duration_s = self._container.duration / av.time_base
+        duration_s = self._duration_s()
         count = stream.frames or None
         if count is None and duration_s is not None and rate is not None:
             count = round(duration_s * float(rate))
@@ -133,6 +204,16 @@ class VideoFileSource:
         )
 
 
+def _tagged_duration_s(stream: av.VideoStream) -> float | None:
+    """The tag DURATION of a Matroska track, such as 00:00:04.000000000."""
+    parts = stream.metadata.get("DURATION", "").split(":")
+    try:
+        hours, minutes, seconds = map(float, parts)
+    except ValueError:
+        return None
+    return hours * 3600 + minutes * 60 + seconds
+
+
 def _open_container(path: Path, name: str) -> av.container.InputContainer:
     if not os.path.exists(path):
         raise SourceError(
@@ -146,4 +227,6 @@ def _open_container(path: Path, name: str) -> av.container.InputContainer:
         return av.open(str(path))
     except (av.FFmpegError, OSError) as exc:
         reason = mask_secrets(exc.strerror or str(exc))
-        raise SourceError(f"{name} cannot be read as a video file: {reason}") from exc
+        cut = measure_file(path).explain()
+        sentence = f"{name} cannot be read as a video file: {reason}"
+        raise SourceError(sentence if cut is None else f"{sentence}; {cut}") from exc

@@ -2,7 +2,7 @@
 
 import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,8 @@ def write_clip(
         stream.time_base = time_base
         stream.codec_context.time_base = time_base
         stream.gop_size = gop
-        stream.options = {"preset": "ultrafast", **(options or {})} if codec == "libx264" else {}
+        default = {"preset": "ultrafast"} if codec == "libx264" else {}
+        stream.options = default | (options or {})
         for name, value in context.items():
             setattr(stream.codec_context, name, value)
         for index, image in enumerate(pictures):
@@ -121,3 +122,20 @@ def read_all(path: Path, *, threads: int = 1) -> list[Frame | BadFrame]:
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a.astype(int) - b).mean())
+
+
+def rewrite_packets(path: Path, target: Path, changes: dict[int, Callable[[bytes], bytes]]) -> None:
+    """Copies a video and changes the data of some packets. An empty result leaves a packet out."""
+    with av.open(str(path)) as source, av.open(str(target), "w") as output:
+        template = source.streams.video[0]
+        # PyAV looks for an encoder of the same name; AV1 has a decoder libdav1d only.
+        stream = output.add_stream_from_template(template, opaque=template.name == "libdav1d")
+        stream.codec_context.codec_tag = template.codec_context.codec_tag
+        for index, packet in enumerate(p for p in source.demux(video=0) if p.size):
+            data = changes.get(index, bytes)(bytes(packet))
+            if not data:
+                continue
+            copy = av.Packet(data)
+            copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+            copy.is_keyframe, copy.stream = packet.is_keyframe, stream
+            output.mux(copy)

@@ -1,0 +1,61 @@
+"""Chooses the decoder of a video stream and the checks that find the most damage."""
+
+from typing import Final
+
+import av
+from av.codec.codec import UnknownCodecError
+from av.codec.context import Flags
+
+# "aggressive" also detected 22 of 28 wrong pictures in a damaged CAVLC clip, and had no false alarm
+# in clips without damage.
+_CHECKS: Final = "crccheck+bitstream+buffer+careful+aggressive"
+
+_CONCEALING: Final = frozenset({"h264", "mpeg1video", "mpeg2video", "mpeg4"})
+"""These decoders conceal damage and mark each such picture. All others conceal it without a mark,
+so they need "explode": damage becomes an exception, and the picture is lost.
+
+With frame threads, a race in FFmpeg's H.264 decoder sometimes loses the mark: in 9 of 36 runs over
+one damaged clip, in 0 of 80 runs with "explode", and in 0 of 12 runs with one thread.
+"""
+
+_BETTER: Final = {"vp9": "libvpx-vp9"}
+"""Format -> decoder that detects damage. FFmpeg's decoder of VP9 delivered 289 of 289 wrong
+pictures in clips with changed bits without an error, libvpx 1 of 297, and both are equally fast."""
+
+_LIBVPX_FORMATS: Final = frozenset({"yuv420p", "yuv422p", "yuv440p", "yuv444p"})
+
+_STRICT: Final = frozenset({"libdav1d"})
+"""Decoders that check the end of the data of each picture only in strict mode."""
+
+
+def open_decoder(stream: av.VideoStream, *, threads: int) -> av.VideoCodecContext:
+    """Returns a decoder for the packets of the stream. threads: 0 is one per core.
+
+    Slice threads, PyAV's default, are never used: with them FFmpeg's H.264 decoder does not conceal
+    or mark anything.
+    """
+    context = _better_decoder(stream.codec_context) or stream.codec_context
+    explode = threads != 1 or context.name not in _CONCEALING
+    options = {"err_detect": _CHECKS + "+explode" if explode else _CHECKS}
+    if context.name in _STRICT:
+        options["strict"] = "strict"
+    context.options = options
+    context.thread_type = "NONE" if threads == 1 else "FRAME"
+    context.thread_count = threads
+    context.flags |= int(Flags.output_corrupt)
+    return context
+
+
+def sets_key_frames(context: av.VideoCodecContext) -> bool:
+    """False if the decoder does not say which pictures are key frames."""
+    return context.name not in _BETTER.values()
+
+
+def _better_decoder(context: av.VideoCodecContext) -> av.VideoCodecContext | None:
+    name = _BETTER.get(context.codec.canonical_name)
+    if name is None or context.pix_fmt not in _LIBVPX_FORMATS:
+        return None
+    try:
+        return av.VideoCodecContext.create(name, "r")
+    except UnknownCodecError:
+        return None  # an FFmpeg without libvpx
