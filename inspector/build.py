@@ -118,6 +118,13 @@ def _check(config: Config) -> None:
         raise ConfigError("sources: a configuration with several sources needs build_runs")
     if config.source.uri is None:
         raise ConfigError("source.uri: no source is named; use --source")
+    if config.source.frame_hw is not None:
+        height, width = config.source.frame_hw
+        if height * width > config.source.max_pixels:
+            raise ConfigError(
+                f"source.frame_size: {width}x{height} pixels are more than source.max_pixels "
+                f"({config.source.max_pixels})"
+            )
     if config.engine.path is None and config.engine.backend != "fake":
         raise ConfigError(
             "engine.path: no engine is named; use --engine (`line-inspector fit` makes one)"

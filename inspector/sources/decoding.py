@@ -10,7 +10,8 @@ from av.stream import Disposition
 from av.video.frame import PictureType
 
 from inspector.core.arrays import Image
-from inspector.core.errors import SourceError
+from inspector.core.errors import DataError, SourceError
+from inspector.core.reading import READING, Reading
 from inspector.core.secrets import mask_secrets
 from inspector.sources.damage import DamageTracker
 from inspector.sources.pictures import PictureConverter
@@ -57,14 +58,17 @@ class StreamDecoder:
     pictures are missing.
     """
 
-    def __init__(self, stream: av.VideoStream, *, threads: int) -> None:
+    def __init__(self, stream: av.VideoStream, *, threads: int, reading: Reading = READING) -> None:
         self._context = stream.codec_context
         self._context.thread_type = "NONE" if threads == 1 else "FRAME"
         self._context.thread_count = threads
-        self._context.options = {"err_detect": _CHECKS if threads == 1 else _CHECKS + "+explode"}
+        self._context.options = {
+            "err_detect": _CHECKS if threads == 1 else _CHECKS + "+explode",
+            "max_pixels": str(reading.max_pixels),
+        }
         self._context.flags |= int(Flags.output_corrupt)
         self._jump_ticks = int(_JUMP_S / stream.time_base) if stream.time_base else 0
-        self._converter = PictureConverter()
+        self._converter = PictureConverter(reading.bit_depth)
         self._damage = DamageTracker()
         self._waiting: list[_Picture] = []
         self._sent: deque[int] = deque()
@@ -161,12 +165,24 @@ class StreamDecoder:
         except av.FFmpegError as exc:
             error = f"the picture cannot be converted to BGR: {exc.strerror}"
             return Decoded(picture.pts, None, error, key)
+        except DataError as exc:
+            return Decoded(picture.pts, None, f"the picture {exc}", key)
 
 
 def _mark_dependent(picture: _Picture) -> _Picture:
     if picture.error is not None:
         return picture
     return replace(picture, error="the picture refers to a damaged one")
+
+
+def check_pixels(stream: av.VideoStream, name: str, max_pixels: int) -> None:
+    """Raises SourceError for frames of more than max_pixels, before one is decoded."""
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width * height > max_pixels:
+        raise SourceError(
+            f"{name} has frames of {width}x{height} pixels, more than the limit of {max_pixels} "
+            "pixels: raise source.max_pixels if the size is right"
+        )
 
 
 def video_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
