@@ -1,5 +1,6 @@
 """Decodes picture files, the same for inspecting, fitting and evaluating."""
 
+import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.picture_header import PictureHeader, read_header
+from engines.spec import EngineSpec
 from inspector.core.arrays import Image
 from inspector.core.errors import DataError
 from inspector.core.reading import READING, Reading
@@ -30,6 +32,15 @@ class Decoded:
 
     image: Image
     bit_depth: int
+
+
+def reading_for(spec: EngineSpec, reading: Reading = READING) -> Reading:
+    """Fills in the depth of the engine's good pictures if `reading` states none."""
+    statistics = spec.good_pictures
+    depth = None if statistics is None else statistics.bit_depth
+    if reading.bit_depth is not None or depth is None or depth <= 8:
+        return reading
+    return dataclasses.replace(reading, bit_depth=depth)
 
 
 def decode_picture(

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.opening import Engine, open_engine
+from engines.pictures import decode_picture, reading_for
 from engines.resize import crop_box
 from engines.roi import draw_mask
 from engines.spec import EngineSpec
@@ -22,7 +23,6 @@ from inspector.core.errors import DataError
 from inspector.core.types import Frame, ModelInput
 from inspector.processing.preprocess import Preprocess
 from learning.datasets.masks import read_mask
-from learning.datasets.pictures import read_picture
 from learning.datasets.types import Sample
 from learning.thresholds.changing import picture_hash
 
@@ -84,6 +84,7 @@ class EngineRunner:
         self._settings = settings
         self._inspected = inspected_area(engine.spec)
         self._preprocess = Preprocess(engine.spec)
+        self._reading = reading_for(engine.spec, settings.reading)
         left_out = engine.spec.left_out
         self._fitted_hashes = frozenset(() if left_out is None else left_out.bank)
 
@@ -108,9 +109,7 @@ class EngineRunner:
             yield from self._infer(prepared)
 
     def _prepare(self, sample: Sample) -> _PreparedPicture:
-        image = read_picture(sample.path)
-        if image is None:
-            raise DataError(f"picture {sample.path} cannot be read")
+        image = decode_picture(sample.path, reading=self._reading)
         frame_hw = (image.shape[0], image.shape[1])
         x0, y0, x1, y1 = crop_box(self._engine.spec.resize, frame_hw)
         if x0 == x1 or y0 == y1:

@@ -12,6 +12,7 @@ from loguru import logger
 from calibration.plane import Calibration
 from calibration.store import load_calibration
 from engines.backends.fake import FakeEngine
+from engines.pictures import reading_for
 from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
@@ -69,7 +70,7 @@ def build_run(
     calibration = None
     if config.calibration.path is not None:
         calibration = load_calibration(Path(config.calibration.path))
-    source = open_source(config.source)
+    source = open_source(_with_depth(config.source, spec))
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
         if calibration is not None and source.info.frame_hw is not None:
@@ -100,6 +101,17 @@ def open_source(options: SourceOptions) -> Source:
         raise ConfigError("source.uri: no source is named; use --source")
     source: Source = _resolve(SOURCES[kind_of(options.uri)])(options.uri, options)
     return source
+
+
+def _with_depth(options: SourceOptions, spec: EngineSpec) -> SourceOptions:
+    """The options with the bit depth of the engine's good pictures, if they state none."""
+    depth = reading_for(spec, options.reading).bit_depth
+    good = reading_for(spec).bit_depth
+    if good is not None and depth != good:
+        logger.warning(
+            "source.bit_depth is {}, but the engine was made from pictures of {} bits", depth, good
+        )
+    return dataclasses.replace(options, bit_depth=depth)
 
 
 def _read_spec(config: Config) -> EngineSpec:

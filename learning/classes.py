@@ -14,6 +14,7 @@ from loguru import logger
 from engines.spec_file import file_hash
 from inspector.core.errors import ConfigError, DataError, InspectorError
 from inspector.core.files import sole_writer, write_whole
+from inspector.core.reading import READING, Reading
 from inspector.core.schema import build
 from learning.datasets.fingerprint import pictures_hash
 from learning.datasets.splits import Fractions, load_or_make
@@ -56,13 +57,20 @@ def divide_classes(data: tuple[ClassData, ...], place: Path, seed: int) -> tuple
 
 
 def read_class(
-    data: ClassData, scheme: Scheme, *, size: Size | None, max_pictures: int
+    data: ClassData,
+    scheme: Scheme,
+    *,
+    size: Size | None,
+    max_pictures: int,
+    reading: Reading = READING,
 ) -> tuple[Normals, Scheme]:
     """The good pictures of a class. Good validation pictures, if there are any, are held out to
     choose the thresholds; raises ConfigError if the scheme asks for another way."""
     validation = tuple(sample for sample in data.validation() if not sample.defective)
     named = [(sample.name, sample.path) for sample in (*data.normals(), *validation)]
-    normals = from_pictures(data.name, named, input_hw=size, max_pictures=max_pictures)
+    normals = from_pictures(
+        data.name, named, input_hw=size, max_pictures=max_pictures, reading=reading
+    )
     names = set(normals.names)
     held_out = tuple(sample.name for sample in validation if sample.name in names)
     if held_out and scheme != Scheme():

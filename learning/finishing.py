@@ -139,7 +139,8 @@ def _spec(
 def _good_pictures(job: EngineJob, scored: ScoredModel) -> PictureStatistics:
     pictures = good_pictures(scored, job.normals, dropped=job.options.drop_suspects)
     used = (pixels for _, role, pixels in pictures if role != DROPPED)
-    return summarise_pictures(used, job.inside)
+    statistics = summarise_pictures(used, job.inside)
+    return dataclasses.replace(statistics, bit_depth=job.normals.bit_depth)
 
 
 def _drawing(job: EngineJob) -> dict[str, Any]:

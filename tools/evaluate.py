@@ -25,6 +25,7 @@ from learning.datasets.splits import read_split
 from learning.datasets.types import ClassData
 from tools._cli import guarded, program
 from tools._progress import Bars
+from tools._reading_options import add_reading_options
 
 
 @guarded
@@ -111,6 +112,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="bootstrap resamples for intervals, 0: no intervals (default: %(default)s)",
     )
     add("--seed", type=_number, default=0, help="seed of the resamples (default: %(default)s)")
+    add_reading_options(parser)
 
 
 def read_settings(arguments: argparse.Namespace) -> Settings:
@@ -123,6 +125,8 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
         threads=arguments.threads,
         resamples=arguments.resamples,
         seed=arguments.seed,
+        bit_depth=arguments.bit_depth,
+        max_pixels=arguments.max_pixels,
     )
 
 

@@ -260,7 +260,9 @@ def _complete_spec(
         golden=golden.pack(altered[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN]),
         trained_on=_trained_on(normals, left_out),
         left_out=record(left_out, normals.pixels[:0]),
-        good_pictures=summarise_pictures(normals.pixels),
+        good_pictures=dataclasses.replace(
+            summarise_pictures(normals.pixels), bit_depth=normals.bit_depth
+        ),
     )
 
 

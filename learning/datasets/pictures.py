@@ -7,6 +7,7 @@ from engines.pictures import decode_picture
 from inspector.core.arrays import Image
 from inspector.core.errors import DataError
 from inspector.core.picture_files import PICTURE_SUFFIXES, folders_in, pictures_in
+from inspector.core.reading import READING, Reading
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -23,9 +24,9 @@ def list_pictures(folder: Path) -> list[Path]:
     return pictures
 
 
-def read_picture(path: Path) -> Image | None:
+def read_picture(path: Path, reading: Reading = READING) -> Image | None:
     """(H, W, 3) uint8 BGR, or None if the file is no readable picture; see decode_picture."""
     try:
-        return decode_picture(path)
+        return decode_picture(path, reading=reading)
     except DataError:
         return None
