@@ -12,14 +12,13 @@ import numpy as np
 
 from engines.opening import Engine, open_engine
 from engines.pictures import decode_picture, reading_for
-from engines.resize import crop_box
 from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from evaluation.provenance import Settings
 from evaluation.truth_masks import TruthMask, to_map_resolution
 from inspector.core.arrays import Map, Mask, freeze
 from inspector.core.clock import utc_now
-from inspector.core.errors import DataError
+from inspector.core.errors import DataError, FrameError
 from inspector.core.types import Frame, ModelInput
 from inspector.processing.preprocess import Preprocess
 from learning.datasets.masks import read_mask
@@ -83,7 +82,7 @@ class EngineRunner:
         self._engine = engine
         self._settings = settings
         self._inspected = inspected_area(engine.spec)
-        self._preprocess = Preprocess(engine.spec)
+        self._preprocess = Preprocess(engine.spec, allow_aspect=settings.allow_aspect)
         self._reading = reading_for(engine.spec, settings.reading)
         left_out = engine.spec.left_out
         self._fitted_hashes = frozenset(() if left_out is None else left_out.bank)
@@ -102,6 +101,8 @@ class EngineRunner:
                 prepared.append(self._prepare(sample))
             except DataError as exc:
                 yield FailedPicture(sample, str(exc))
+            except FrameError as exc:
+                yield FailedPicture(sample, f"picture {sample.path}: {exc}")
             if len(prepared) == self._settings.batch:
                 yield from self._infer(prepared)
                 prepared = []
@@ -111,14 +112,12 @@ class EngineRunner:
     def _prepare(self, sample: Sample) -> _PreparedPicture:
         image = decode_picture(sample.path, reading=self._reading)
         frame_hw = (image.shape[0], image.shape[1])
-        x0, y0, x1, y1 = crop_box(self._engine.spec.resize, frame_hw)
-        if x0 == x1 or y0 == y1:
-            raise DataError(f"picture {sample.path} is too small for the engine's crop")
-        truth = self._read_truth(sample, frame_hw)
         frame = Frame(0, sample.name, freeze(image), time.monotonic_ns(), None, utc_now())
         start = time.perf_counter()
         model_input = self._preprocess(frame)
-        return _PreparedPicture(sample, model_input, truth, 1000 * (time.perf_counter() - start))
+        preprocess_ms = 1000 * (time.perf_counter() - start)
+        truth = self._read_truth(sample, frame_hw)
+        return _PreparedPicture(sample, model_input, truth, preprocess_ms)
 
     def _read_truth(self, sample: Sample, frame_hw: tuple[int, int]) -> TruthMask | None:
         if not sample.defective:

@@ -39,6 +39,7 @@ class Settings:
     resamples: bootstrap resamples over pictures; pixel metrics use at most PIXEL_RESAMPLES.
         0: no intervals.
     bit_depth, max_pixels: see inspector.core.reading.Reading.
+    allow_aspect: score pictures of another aspect ratio than those of fitting.
     """
 
     mask_rule: Annotated[str, OneOf(*MASK_RULES)] = "nearest"
@@ -51,6 +52,7 @@ class Settings:
     seed: Annotated[int, AtLeast(0)] = 0
     bit_depth: Annotated[int, OneOf(*BIT_DEPTHS)] | None = None
     max_pixels: Annotated[int, AtLeast(1)] = MAX_PIXELS
+    allow_aspect: bool = False
 
     @property
     def reading(self) -> Reading:

@@ -24,6 +24,7 @@ FLAGS = {
     "output": "output.dir",
     "overwrite": "output.overwrite",
     "on_parity_failure": "engine.on_parity_failure",
+    "allow_aspect": "engine.allow_aspect",
     "show": "window.show",
     "fail_on_anomaly": "fail_on_anomaly",
 }
@@ -75,6 +76,12 @@ def _make_parser() -> argparse.ArgumentParser:
         "--on-parity-failure",
         choices=("stop", "fallback"),
         help="what to do if the runtime does not give the results stored in the engine file",
+    )
+    parser.add_argument(
+        "--allow-aspect",
+        action="store_true",
+        default=None,
+        help="accept frames of another aspect ratio than the pictures of fitting",
     )
     parser.add_argument("--show", action="store_true", default=None, help="show a live view")
     parser.add_argument("--no-video", action="store_true", help="do not write annotated.mp4")

@@ -12,7 +12,6 @@ from loguru import logger
 from calibration.plane import Calibration
 from calibration.store import load_calibration
 from engines.backends.fake import FakeEngine
-from engines.pictures import reading_for
 from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
@@ -44,6 +43,7 @@ from inspector.processing.postprocess import Judge
 from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
+from inspector.source_check import add_depth, allows_aspect, check_frame_size, check_frames
 from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of
@@ -70,11 +70,11 @@ def build_run(
     calibration = None
     if config.calibration.path is not None:
         calibration = load_calibration(Path(config.calibration.path))
-    source = open_source(_with_depth(config.source, spec))
+    source = open_source(add_depth(config.source, spec))
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
-        if calibration is not None and source.info.frame_hw is not None:
-            calibration.check(source.info.frame_hw)
+        if source.info.frame_hw is not None:
+            check_frames(config, spec, calibration, source.info.frame_hw)
         output = config.output
         if outputs is None:
             check_folder(Path(output.dir), overwrite=output.overwrite, inputs=input_paths(config))
@@ -103,17 +103,6 @@ def open_source(options: SourceOptions) -> Source:
     return source
 
 
-def _with_depth(options: SourceOptions, spec: EngineSpec) -> SourceOptions:
-    """The options with the bit depth of the engine's good pictures, if they state none."""
-    depth = reading_for(spec, options.reading).bit_depth
-    good = reading_for(spec).bit_depth
-    if good is not None and depth != good:
-        logger.warning(
-            "source.bit_depth is {}, but the engine was made from pictures of {} bits", depth, good
-        )
-    return dataclasses.replace(options, bit_depth=depth)
-
-
 def _read_spec(config: Config) -> EngineSpec:
     path = Path(config.engine.path or "")
     return FakeEngine(path).spec if config.engine.backend == "fake" else read_spec(path)
@@ -130,13 +119,7 @@ def _check(config: Config) -> None:
         raise ConfigError("sources: a configuration with several sources needs build_runs")
     if config.source.uri is None:
         raise ConfigError("source.uri: no source is named; use --source")
-    if config.source.frame_hw is not None:
-        height, width = config.source.frame_hw
-        if height * width > config.source.max_pixels:
-            raise ConfigError(
-                f"source.frame_size: {width}x{height} pixels are more than source.max_pixels "
-                f"({config.source.max_pixels})"
-            )
+    check_frame_size(config.source)
     if config.engine.path is None and config.engine.backend != "fake":
         raise ConfigError(
             "engine.path: no engine is named; use --engine (`line-inspector fit` makes one)"
@@ -189,7 +172,11 @@ def _connect(
     observers: Sequence[Observer],
     outputs: Sequence[Output],
 ) -> Run:
-    preprocess = Preprocess(spec, None if calibration is None else calibration.check)
+    preprocess = Preprocess(
+        spec,
+        None if calibration is None else calibration.check,
+        allow_aspect=allows_aspect(config),
+    )
     summary = DefectSummary(calibrated=calibration is not None)
     judge = _make_judge(config, spec, calibration, run)
     ruler = make_ruler(

@@ -112,6 +112,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="bootstrap resamples for intervals, 0: no intervals (default: %(default)s)",
     )
     add("--seed", type=_number, default=0, help="seed of the resamples (default: %(default)s)")
+    add(
+        "--allow-aspect",
+        action="store_true",
+        help="score pictures of another aspect ratio than the pictures of fitting",
+    )
     add_reading_options(parser)
 
 
@@ -127,6 +132,7 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
         seed=arguments.seed,
         bit_depth=arguments.bit_depth,
         max_pixels=arguments.max_pixels,
+        allow_aspect=arguments.allow_aspect,
     )
 
 

@@ -264,11 +264,6 @@ def test_fitting_on_test_pictures_gives_a_warning(tmp_path):
     assert any("test/good/002.png" in item for item in result.warnings)
 
 
-def test_pictures_of_another_aspect_give_a_warning(tmp_path):
-    result = evaluate(write_class_folder(tmp_path / "plates"), frame_hw=(64, 64))
-    assert any("another aspect" in item for item in result.warnings)
-
-
 def test_a_plain_folder_is_all_test_pictures(tmp_path):
     for seed in range(3):
         write_picture(tmp_path / "plain" / "good" / f"{seed}.png", draw_plate(seed))
