@@ -11,7 +11,7 @@ from loguru import logger
 from inspector.command_line import CommandParser, ShowVersion
 from inspector.config import DEFAULT_FILE, load_config, parse_setting
 from inspector.console import write_screen_line
-from inspector.core.errors import InspectorError
+from inspector.core.errors import ConfigError, InspectorError
 from inspector.core.secrets import mask_secrets
 from inspector.logs import log_to_screen, open_missing_streams, start_logging
 from inspector.run import share_heaps
@@ -112,7 +112,11 @@ def _program_name() -> str:
 
 
 def _collect_overrides(arguments: argparse.Namespace) -> dict[str, Any]:
-    overrides: dict[str, Any] = dict(parse_setting(text) for text in arguments.set)
+    overrides: dict[str, Any] = {}
+    for key, value in map(parse_setting, arguments.set):
+        if key in overrides:
+            raise ConfigError(f"--set {key} is given twice: leave one out")
+        overrides[key] = value
     for option, key in FLAGS.items():
         if (value := getattr(arguments, option)) is not None:
             overrides[key] = value
