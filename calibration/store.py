@@ -8,8 +8,9 @@ import yaml
 
 from calibration.plane import Calibration
 from inspector.core.errors import CalibrationError
-from inspector.core.files import read_small, write_whole
+from inspector.core.files import write_whole
 from inspector.core.schema import build
+from inspector.core.yaml_text import read_yaml
 
 FORMAT = 1
 
@@ -29,12 +30,11 @@ def load_calibration(path: Path) -> Calibration:
     Raises CalibrationError with the file and the key that is missing, unknown or wrong.
     """
     try:
-        raw = yaml.safe_load(read_small(path))
+        raw = read_yaml(path)
     except OSError as exc:
         raise CalibrationError(f"{path} cannot be read: {exc.strerror}") from exc
-    except (yaml.YAMLError, ValueError, RecursionError) as exc:
-        reason = " ".join(str(exc).split())
-        raise CalibrationError(f"{path} is not a YAML file: {reason}") from exc
+    except ValueError as exc:
+        raise CalibrationError(f"the calibration {path} cannot be used: {exc}") from None
     if not isinstance(raw, dict):
         raise CalibrationError(f"{path} is not a calibration: the file has no keys")
     if raw.pop("format", None) != FORMAT:

@@ -41,7 +41,7 @@ class Predictor:
 
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
-        self._resize = Resizer(spec)
+        self._resize = Resizer(spec, allow_aspect=True)
 
     def __call__(
         self,

@@ -13,8 +13,11 @@ from inspector.core.geometry import Affine
 from inspector.core.types import Cause
 
 ASPECT_TOLERANCE: Final = 0.02
-"""Largest relative difference without a warning. Rounding a 16:9 frame to multiples of 32 changes
+"""Largest relative difference that is accepted. Rounding a 16:9 frame to multiples of 32 changes
 the aspect ratio by up to 1.6 %, during fitting as well."""
+
+ALLOW_ASPECT: Final = "--allow-aspect accepts them"
+"""End of a sentence about such frames."""
 
 
 def to_input(image: Image, rule: ResizeRule) -> tuple[Image, Affine]:
@@ -50,41 +53,53 @@ def crop_box(rule: ResizeRule, frame_hw: tuple[int, int]) -> tuple[int, int, int
     )
 
 
+def describe_aspect(spec: EngineSpec, frame_hw: tuple[int, int]) -> str | None:
+    """A sentence about frames whose aspect ratio differs from the frames of fitting by more than
+    ASPECT_TOLERANCE; None if it does not."""
+    (height, width), (fitted_height, fitted_width) = frame_hw, spec.frame_hw
+    if abs(width * fitted_height / (height * fitted_width) - 1) <= ASPECT_TOLERANCE:
+        return None
+    return (
+        f"frames of {frame_hw[1]}x{frame_hw[0]} have another aspect ratio than the "
+        f"{spec.frame_hw[1]}x{spec.frame_hw[0]} of fitting: they are distorted, and scores may "
+        "change"
+    )
+
+
 class Resizer:
     """Resizes frames for one engine, both in the pipeline and in predict().
 
-    warnings: gets a sentence when a frame has another aspect ratio than the frames of fitting.
+    allow_aspect: accept frames of another aspect ratio than those of fitting; the first one adds a
+    sentence to `warnings`.
     """
 
-    def __init__(self, spec: EngineSpec) -> None:
-        self._rule = spec.resize
-        self._fitted_hw = spec.frame_hw
+    def __init__(self, spec: EngineSpec, *, allow_aspect: bool) -> None:
+        self._spec = spec
+        self._allow_aspect = allow_aspect
         self._checked_hw: tuple[int, int] | None = None
         self.warnings: list[str] = []
 
     def __call__(self, image: Image) -> tuple[Image, Affine]:
-        """See to_input. Raises FrameError for a frame that is too small for the crop."""
+        """See to_input. Raises FrameError for a frame that is too small for the crop, and for one
+        of another aspect ratio unless that is allowed."""
         frame_hw = (image.shape[0], image.shape[1])
         if frame_hw != self._checked_hw:
-            self._check_aspect(frame_hw)
+            self._check(frame_hw)
             self._checked_hw = frame_hw
-        return to_input(image, self._rule)
+        return to_input(image, self._spec.resize)
 
-    def _check_aspect(self, frame_hw: tuple[int, int]) -> None:
-        x0, y0, x1, y1 = crop_box(self._rule, frame_hw)
+    def _check(self, frame_hw: tuple[int, int]) -> None:
+        x0, y0, x1, y1 = crop_box(self._spec.resize, frame_hw)
         if x0 >= x1 or y0 >= y1:
             raise FrameError(
                 f"a frame of {frame_hw[1]}x{frame_hw[0]} pixels is too small for the engine's crop",
                 Cause.SIZE,
             )
-        fx0, fy0, fx1, fy1 = crop_box(self._rule, self._fitted_hw)
-        aspect, fitted = (x1 - x0) / (y1 - y0), (fx1 - fx0) / (fy1 - fy0)
-        if self.warnings or abs(aspect / fitted - 1) <= ASPECT_TOLERANCE:
+        sentence = describe_aspect(self._spec, frame_hw)
+        if sentence is None:
             return
-        warning = (
-            f"frames of {frame_hw[1]}x{frame_hw[0]} have another aspect ratio than the "
-            f"{self._fitted_hw[1]}x{self._fitted_hw[0]} of fitting: they are distorted, and scores "
-            "may change"
-        )
-        logger.warning("{}", warning)
-        self.warnings.append(warning)
+        if not self._allow_aspect:
+            raise FrameError(f"{sentence}; {ALLOW_ASPECT}", Cause.SIZE)
+        if not self.warnings:
+            logger.warning("{}", sentence)
+            self.warnings.append(sentence)

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 from engines.spec import LARGEST_SIDE, Roi
 from inspector.core.arrays import Mask
 from inspector.core.errors import ConfigError
-from inspector.core.files import read_small
 from inspector.core.schema import shown
+from inspector.core.yaml_text import read_yaml
 
 KEYS = ("frame_hw", "inspect", "ignore")
 
@@ -26,13 +25,11 @@ def load_roi(path: Path, frame_hw: tuple[int, int]) -> Roi:
     the dotted path of the wrong key.
     """
     try:
-        raw = yaml.safe_load(read_small(path))
+        raw = read_yaml(path)
     except OSError as exc:
         raise ConfigError(f"region file {path} cannot be read: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"region file {path} is not text: {exc}") from exc
-    except (yaml.YAMLError, ValueError, RecursionError) as exc:
-        raise ConfigError(f"region file {path} is not YAML: {_one_line(exc)}") from exc
+    except ValueError as exc:
+        raise ConfigError(f"region file {path} cannot be used: {exc}") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"region file {path} must hold some of the keys {', '.join(KEYS)}")
     for key in raw:
@@ -124,7 +121,3 @@ def _point(path: Path, raw: Any, key: str) -> tuple[float, float]:
 def _is_number(value: Any) -> bool:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return number and abs(value) <= sys.float_info.max
-
-
-def _one_line(exc: Exception) -> str:
-    return " ".join(str(exc).split())

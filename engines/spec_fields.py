@@ -16,11 +16,11 @@ from engines.spec_checks import (
     check_text,
 )
 from inspector.core.errors import SpecError
+from inspector.core.reading import BIT_DEPTHS
 
 QUANTILES: Final = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 """Levels of PictureFigure.quantiles."""
 
-BIT_DEPTHS: Final = (8, 10, 12, 14, 16)
 LONGEST_VIEW: Final = 1024
 """Longest side of a stored view or mask, px."""
 

@@ -128,7 +128,9 @@ def _common_pictures(results: Sequence[ClassResult]) -> list[str]:
 def _time_engines(paths: Sequence[Path], data: ClassData, settings: Settings) -> list[EngineTimes]:
     tests = data.tests()
     positions = np.linspace(0, len(tests) - 1, MAX_TIMED_PICTURES).round().astype(int)
-    pictures = [read_picture(tests[position].path) for position in np.unique(positions)]
+    pictures = [
+        read_picture(tests[position].path, settings.reading) for position in np.unique(positions)
+    ]
     readable = [picture for picture in pictures if picture is not None]
     if not readable:
         raise DataError(f"no test picture of class {data.name} can be read for timing")

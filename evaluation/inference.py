@@ -11,20 +11,19 @@ from pathlib import Path
 import numpy as np
 
 from engines.opening import Engine, open_engine
-from engines.resize import crop_box
+from engines.pictures import decode_picture, reading_for
 from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from evaluation.provenance import Settings
 from evaluation.truth_masks import TruthMask, to_map_resolution
 from inspector.core.arrays import Map, Mask, freeze
 from inspector.core.clock import utc_now
-from inspector.core.errors import DataError
+from inspector.core.errors import DataError, FrameError
 from inspector.core.types import Frame, ModelInput
 from inspector.health.check import HealthCheck
 from inspector.health.options import HealthOptions
 from inspector.processing.preprocess import Preprocess
 from learning.datasets.masks import MaskReader
-from learning.datasets.pictures import read_picture
 from learning.datasets.types import Sample
 from learning.thresholds.changing import picture_hash
 
@@ -91,8 +90,11 @@ class EngineRunner:
         self._masks = masks
         self._inspected = inspected_area(engine.spec)
         self._preprocess = Preprocess(
-            engine.spec, check_health=HealthCheck(engine.spec, HealthOptions(), live=False)
+            engine.spec,
+            check_health=HealthCheck(engine.spec, HealthOptions(), live=False),
+            allow_aspect=settings.allow_aspect,
         )
+        self._reading = reading_for(engine.spec, settings.reading)
         self.unlike: dict[str, bool] = {}
         left_out = engine.spec.left_out
         self._fitted_hashes = frozenset(() if left_out is None else left_out.bank)
@@ -111,6 +113,8 @@ class EngineRunner:
                 prepared.append(self._prepare(sample))
             except DataError as exc:
                 yield FailedPicture(sample, str(exc))
+            except FrameError as exc:
+                yield FailedPicture(sample, f"picture {sample.path}: {exc}")
             if len(prepared) == self._settings.batch:
                 yield from self._infer(prepared)
                 prepared = []
@@ -118,18 +122,14 @@ class EngineRunner:
             yield from self._infer(prepared)
 
     def _prepare(self, sample: Sample) -> _PreparedPicture:
-        image = read_picture(sample.path)
-        if image is None:
-            raise DataError(f"picture {sample.path} cannot be read")
+        image = decode_picture(sample.path, reading=self._reading)
         frame_hw = (image.shape[0], image.shape[1])
-        x0, y0, x1, y1 = crop_box(self._engine.spec.resize, frame_hw)
-        if x0 == x1 or y0 == y1:
-            raise DataError(f"picture {sample.path} is too small for the engine's crop")
-        truth = self._read_truth(sample, frame_hw)
         frame = Frame(0, sample.name, freeze(image), time.monotonic_ns(), None, utc_now())
         start = time.perf_counter()
         model_input = self._preprocess(frame)
-        return _PreparedPicture(sample, model_input, truth, 1000 * (time.perf_counter() - start))
+        preprocess_ms = 1000 * (time.perf_counter() - start)
+        truth = self._read_truth(sample, frame_hw)
+        return _PreparedPicture(sample, model_input, truth, preprocess_ms)
 
     def _read_truth(self, sample: Sample, frame_hw: tuple[int, int]) -> TruthMask | None:
         if not sample.defective:

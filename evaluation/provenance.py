@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash
 from evaluation.truth_masks import MASK_RULES
+from inspector.core.reading import BIT_DEPTHS, MAX_PIXELS, Reading
 from inspector.core.schema import AtLeast, OneOf
 from learning.datasets.fingerprint import pictures_hash
 from learning.datasets.masks import AUTO
@@ -38,6 +39,8 @@ class Settings:
     threads: of the runtime; 0: the runtime chooses.
     resamples: bootstrap resamples over pictures; pixel metrics use at most PIXEL_RESAMPLES.
         0: no intervals.
+    bit_depth, max_pixels: see inspector.core.reading.Reading.
+    allow_aspect: score pictures of another aspect ratio than those of fitting.
     """
 
     mask_rule: Annotated[str, OneOf(*MASK_RULES)] = "nearest"
@@ -48,6 +51,13 @@ class Settings:
     threads: Annotated[int, AtLeast(0)] = 0
     resamples: Annotated[int, AtLeast(0)] = 1000
     seed: Annotated[int, AtLeast(0)] = 0
+    bit_depth: Annotated[int, OneOf(*BIT_DEPTHS)] | None = None
+    max_pixels: Annotated[int, AtLeast(1)] = MAX_PIXELS
+    allow_aspect: bool = False
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(self.bit_depth, self.max_pixels)
 
 
 @dataclass(frozen=True, slots=True)

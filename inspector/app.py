@@ -11,7 +11,7 @@ from loguru import logger
 from inspector.command_line import CommandParser, ShowVersion
 from inspector.config import DEFAULT_FILE, load_config, parse_setting
 from inspector.console import write_screen_line
-from inspector.core.errors import InspectorError
+from inspector.core.errors import ConfigError, InspectorError
 from inspector.core.secrets import mask_secrets
 from inspector.logs import log_to_screen, open_missing_streams, start_logging
 from inspector.run import share_heaps
@@ -24,6 +24,7 @@ FLAGS = {
     "output": "output.dir",
     "overwrite": "output.overwrite",
     "on_parity_failure": "engine.on_parity_failure",
+    "allow_aspect": "engine.allow_aspect",
     "show": "window.show",
     "fail_on_anomaly": "fail_on_anomaly",
 }
@@ -76,6 +77,12 @@ def _make_parser() -> argparse.ArgumentParser:
         choices=("stop", "fallback"),
         help="what to do if the runtime does not give the results stored in the engine file",
     )
+    parser.add_argument(
+        "--allow-aspect",
+        action="store_true",
+        default=None,
+        help="accept frames of another aspect ratio than the pictures of fitting",
+    )
     parser.add_argument("--show", action="store_true", default=None, help="show a live view")
     parser.add_argument("--no-video", action="store_true", help="do not write annotated.mp4")
     parser.add_argument(
@@ -105,7 +112,11 @@ def _program_name() -> str:
 
 
 def _collect_overrides(arguments: argparse.Namespace) -> dict[str, Any]:
-    overrides: dict[str, Any] = dict(parse_setting(text) for text in arguments.set)
+    overrides: dict[str, Any] = {}
+    for key, value in map(parse_setting, arguments.set):
+        if key in overrides:
+            raise ConfigError(f"--set {key} is given twice: leave one out")
+        overrides[key] = value
     for option, key in FLAGS.items():
         if (value := getattr(arguments, option)) is not None:
             overrides[key] = value

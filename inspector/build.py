@@ -45,6 +45,7 @@ from inspector.processing.postprocess import Judge
 from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
+from inspector.source_check import add_depth, allows_aspect, check_frame_size, check_frames
 from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of
@@ -71,11 +72,11 @@ def build_run(
     calibration = None
     if config.calibration.path is not None:
         calibration = load_calibration(Path(config.calibration.path))
-    source = open_source(config.source)
+    source = open_source(add_depth(config.source, spec))
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
-        if calibration is not None and source.info.frame_hw is not None:
-            calibration.check(source.info.frame_hw)
+        if source.info.frame_hw is not None:
+            check_frames(config, spec, calibration, source.info.frame_hw)
         output = config.output
         if outputs is None:
             check_folder(Path(output.dir), overwrite=output.overwrite, inputs=input_paths(config))
@@ -120,6 +121,7 @@ def _check(config: Config) -> None:
         raise ConfigError("sources: a configuration with several sources needs build_runs")
     if config.source.uri is None:
         raise ConfigError("source.uri: no source is named; use --source")
+    check_frame_size(config.source)
     if config.engine.path is None and config.engine.backend != "fake":
         raise ConfigError(
             "engine.path: no engine is named; use --engine (`line-inspector fit` makes one)"
@@ -173,8 +175,12 @@ def _connect(
     outputs: Sequence[Output],
 ) -> Run:
     health = HealthCheck(spec, _health_options(config), live=source.info.live)
-    check_size = None if calibration is None else calibration.check
-    preprocess = Preprocess(spec, check_size, health)
+    preprocess = Preprocess(
+        spec,
+        None if calibration is None else calibration.check,
+        health,
+        allow_aspect=allows_aspect(config),
+    )
     summary = DefectSummary(calibrated=calibration is not None)
     judge = _make_judge(config, spec, calibration, run)
     ruler = make_ruler(

@@ -14,6 +14,7 @@ from loguru import logger
 from engines.spec_file import file_hash
 from inspector.core.errors import ConfigError, DataError, InspectorError
 from inspector.core.files import sole_writer, write_whole
+from inspector.core.reading import READING, Reading
 from inspector.core.schema import build
 from learning.datasets.fingerprint import pictures_hash
 from learning.datasets.kind_names import explain_no_good
@@ -60,7 +61,12 @@ def divide_classes(data: tuple[ClassData, ...], place: Path, seed: int) -> tuple
 
 
 def read_class(
-    data: ClassData, scheme: Scheme, *, size: Size | None, max_pictures: int
+    data: ClassData,
+    scheme: Scheme,
+    *,
+    size: Size | None,
+    max_pictures: int,
+    reading: Reading = READING,
 ) -> tuple[Normals, Scheme]:
     """The good pictures of a class. Good validation pictures, if there are any, are held out to
     choose the thresholds. Raises ConfigError if the scheme asks for another way, and DataError for
@@ -71,7 +77,9 @@ def read_class(
         raise DataError(explain_no_good(data))
     for problem in data.problems[:MAX_PROBLEMS]:
         logger.warning("class {}: {}", data.name, problem)
-    normals = from_pictures(data.name, named, input_hw=size, max_pictures=max_pictures)
+    normals = from_pictures(
+        data.name, named, input_hw=size, max_pictures=max_pictures, reading=reading
+    )
     names = set(normals.names)
     held_out = tuple(sample.name for sample in validation if sample.name in names)
     if held_out and scheme != Scheme():

@@ -148,7 +148,9 @@ def _summarise_good(job: EngineJob, scored: ScoredModel) -> GoodPictures:
     pictures = good_pictures(scored, job.normals, dropped=job.options.drop_suspects)
     used = (pixels for _, role, pixels in pictures if role != DROPPED)
     independent = independent_parts(scored.left_out).count if job.normals.ordered else None
-    return summarise_pictures(used, job.inside, independent=independent)
+    return summarise_pictures(
+        used, job.inside, independent=independent, bit_depth=job.normals.bit_depth
+    )
 
 
 def _drawing(job: EngineJob) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
 from inspector.core.errors import ConfigError, DataError
+from inspector.core.reading import READING, Reading
 from learning.backbones.export import export_beside, patch_of
 from learning.backbones.zoo import resolve
 from learning.datasets.pictures import list_pictures, read_picture
@@ -47,6 +48,7 @@ class ImportRequest:
     input_hw: tuple[int, int] | None = None
     resize: int | None = None
     max_pictures: int = MAX_PICTURES
+    reading: Reading = READING
     threads: int = 0
 
     def find_backbone(self, input_hw_of: Callable[[int], tuple[int, int]]) -> Path:
@@ -83,7 +85,8 @@ class ImportRequest:
     ) -> Normals:
         """crop_of: the crop for the commonest size of the pictures. Raises DataError."""
         paths = list_pictures(self.normal)
-        pictures = (read_picture(paths[index]) for index in spread(len(paths), self.max_pictures))
+        chosen = (paths[index] for index in spread(len(paths), self.max_pictures))
+        pictures = (read_picture(path, self.reading) for path in chosen)
         sizes = Counter(picture.shape[:2] for picture in pictures if picture is not None)
         if not sizes:
             raise DataError(f"{self.normal} holds no picture that can be read")
@@ -93,6 +96,7 @@ class ImportRequest:
             input_hw=input_hw,
             max_pictures=self.max_pictures,
             crop=crop_of((height, width)),
+            reading=self.reading,
         )
 
 

@@ -10,12 +10,14 @@ from typing import Final
 import numpy as np
 from loguru import logger
 
+from engines.pictures import decode, decode_picture
 from engines.resize import to_input
 from engines.spec import ResizeRule
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.picture_files import pictures_of
-from learning.datasets.pictures import list_pictures, read_picture
+from inspector.core.reading import READING, Reading
+from learning.datasets.pictures import list_pictures
 
 MAX_UNREADABLE: Final = 0.1
 """Share of a folder's pictures that may be unreadable before fitting stops."""
@@ -41,7 +43,8 @@ class Normals:
 
     pixels: (n, H, W, 3) uint8 RGB. names: of the pictures, for the hash in the spec. frame_hw: the
     commonest size of the pictures before resizing. ordered: frames of one stream. unread: names of
-    pictures that could not be read. unused: how many were left out by max_pictures.
+    pictures that could not be read. unused: how many were left out by max_pictures. bit_depth: of
+    the camera; None if it is not known.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Normals:
     ordered: bool
     unread: tuple[str, ...] = ()
     unused: int = 0
+    bit_depth: int | None = None
 
 
 LONGEST_SIDE = 4096
@@ -93,17 +97,27 @@ def from_folder(
     input_hw: Size | None = None,
     max_pictures: int = MAX_PICTURES,
     crop: Crop = WHOLE,
+    reading: Reading = READING,
 ) -> Normals:
     """The pictures of a folder, or of its train/good; see from_pictures."""
     paths = list_pictures(folder)
     named = [(path.name, path) for path in paths]
     return from_pictures(
-        folder.name, named, input_hw=input_hw, max_pictures=max_pictures, crop=crop
+        folder.name,
+        named,
+        input_hw=input_hw,
+        max_pictures=max_pictures,
+        crop=crop,
+        reading=reading,
     )
 
 
 def from_glob(
-    pattern: str, *, input_hw: Size | None = None, max_pictures: int = MAX_PICTURES
+    pattern: str,
+    *,
+    input_hw: Size | None = None,
+    max_pictures: int = MAX_PICTURES,
+    reading: Reading = READING,
 ) -> Normals:
     """The pictures that match a glob, or a single picture; see from_pictures. A glob of all the
     pictures in a folder gives what from_folder gives. Names are paths from the innermost folder
@@ -112,7 +126,7 @@ def from_glob(
     folder = Path(os.path.commonpath([path.parent for path in paths]))
     named = [(path.relative_to(folder).as_posix(), path) for path in paths]
     name = folder.resolve().name
-    return from_pictures(name, named, input_hw=input_hw, max_pictures=max_pictures)
+    return from_pictures(name, named, input_hw=input_hw, max_pictures=max_pictures, reading=reading)
 
 
 def from_pictures(
@@ -122,6 +136,7 @@ def from_pictures(
     input_hw: Size | None = None,
     max_pictures: int = MAX_PICTURES,
     crop: Crop = WHOLE,
+    reading: Reading = READING,
 ) -> Normals:
     """Reads pictures, given as names and files; unreadable ones are named, skipped and counted.
 
@@ -132,22 +147,29 @@ def from_pictures(
     paths = [path for _, path in chosen]
     sizes: dict[Path, tuple[int, int]] = {}
     resized: dict[Path, Image] = {}
+    depths: list[int] = []
+    reason = ""
     for path in paths:
-        image = read_picture(path)
-        if image is None:
-            logger.warning("{} is not a readable picture: skipped", path)
+        try:
+            decoded = decode(path, reading)
+        except DataError as exc:
+            logger.warning("skipped: {}", exc)
+            reason = reason or str(exc)
             continue
+        image = decoded.image
+        depths.append(decoded.bit_depth)
         sizes[path] = (image.shape[0], image.shape[1])
         resized[path] = _resize(image, _input_hw(input_hw, sizes[path]), crop)
     unread = tuple(picture_name for picture_name, path in chosen if path not in sizes)
-    _refuse_unread(name, unread, len(paths))
+    _refuse_unread(name, unread, len(paths), reason)
     frame_hw, rule = _most_common_size(sizes, input_hw, crop)
     for path, pixels in resized.items():
-        if pixels.shape[:2] != rule.input_hw and (again := read_picture(path)) is not None:
-            resized[path] = to_input(again, rule)[0]
+        if pixels.shape[:2] != rule.input_hw:
+            resized[path] = to_input(decode_picture(path, reading=reading), rule)[0]
     names = tuple(picture_name for picture_name, path in chosen if path in sizes)
     pixels = _stack(name, list(resized.values()))
-    return Normals(name, pixels, names, frame_hw, rule, False, unread, len(named) - len(paths))
+    unused = len(named) - len(paths)
+    return Normals(name, pixels, names, frame_hw, rule, False, unread, unused, max(depths))
 
 
 def from_stream(
@@ -194,12 +216,13 @@ def _resize(image: Image, input_hw: tuple[int, int], crop: Crop) -> Image:
     return to_input(image, ResizeRule(input_hw, crop))[0]
 
 
-def _refuse_unread(name: str, unread: tuple[str, ...], count: int) -> None:
+def _refuse_unread(name: str, unread: tuple[str, ...], count: int, reason: str) -> None:
+    """reason: why the first unread picture cannot be read."""
     if unread and len(unread) == count:
-        raise DataError(f"none of the {count} pictures of {name} can be read, first {unread[0]}")
+        raise DataError(f"none of the {count} pictures of {name} can be read, first: {reason}")
     if len(unread) > MAX_UNREADABLE * count:
         raise DataError(
-            f"{len(unread)} of {count} pictures of {name} cannot be read, first {unread[0]}; "
+            f"{len(unread)} of {count} pictures of {name} cannot be read, first: {reason}; "
             f"at most {MAX_UNREADABLE:.0%} may"
         )
 

@@ -8,14 +8,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from engines.pictures import decode_picture
 from engines.resize import crop_box, to_input
 from engines.spec import ResizeRule
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
+from inspector.core.reading import READING, Reading
 from learning.datasets.kind_names import explain_no_good
 from learning.datasets.layouts import load
 from learning.datasets.masks import MaskReader
-from learning.datasets.pictures import read_picture
 from learning.datasets.types import ClassData, Sample
 from learning.normals import Normals, Size, from_pictures
 
@@ -82,6 +83,7 @@ def data_of_class(
     hold_out: float | None,
     seed: int,
     paper_protocol: bool,
+    reading: Reading = READING,
 ) -> TrainingData:
     """Reads the folder of a class. Its good validation pictures, if there are any, are held out.
 
@@ -94,7 +96,9 @@ def data_of_class(
     named = [(sample.name, sample.path) for sample in (*data.normals(), *validation)]
     if not named:
         raise DataError(explain_no_good(data))
-    normals = from_pictures(data.name, named, input_hw=input_hw, max_pictures=max_pictures)
+    normals = from_pictures(
+        data.name, named, input_hw=input_hw, max_pictures=max_pictures, reading=reading
+    )
     names = {sample.name for sample in validation} & set(normals.names)
     if names:
         held_out = np.array([name in names for name in normals.names])
@@ -105,7 +109,7 @@ def data_of_class(
     tests = data.tests()
     if not tests:
         raise ConfigError(f"--paper-protocol needs test pictures, and {folder} has none")
-    return TrainingData(normals, held_out, read_tests(tests, normals.rule))
+    return TrainingData(normals, held_out, read_tests(tests, normals.rule, reading))
 
 
 def hold_out_indices(
@@ -123,7 +127,9 @@ def hold_out_indices(
     return np.sort(order[:-count_held_out]), np.sort(order[-count_held_out:])
 
 
-def read_tests(samples: tuple[Sample, ...], rule: ResizeRule) -> Labelled:
+def read_tests(
+    samples: tuple[Sample, ...], rule: ResizeRule, reading: Reading = READING
+) -> Labelled:
     """Raises DataError if the samples are not both good and defective, or one cannot be read."""
     if not any(s.defective for s in samples) or all(s.defective for s in samples):
         raise DataError("--paper-protocol needs good and defective test pictures")
@@ -131,9 +137,7 @@ def read_tests(samples: tuple[Sample, ...], rule: ResizeRule) -> Labelled:
     reader = MaskReader(samples)
     pixels, masks = [], []
     for sample in samples:
-        image = read_picture(sample.path)
-        if image is None:
-            raise DataError(f"test picture {sample.path} cannot be read")
+        image = decode_picture(sample.path, reading=reading)
         pixels.append(to_input(image, rule)[0])
         if drawn:
             masks.append(_resize_mask(reader.read(sample, (image.shape[0], image.shape[1])), rule))

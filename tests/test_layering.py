@@ -36,7 +36,7 @@ TRAINING = "learning.methods.glass.training"
 RUNTIMES = {"onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "cuda"}
 
 RULES: dict[str, tuple[set[str], set[str]]] = {
-    "inspector/core": ({CORE}, {"numpy"}),
+    "inspector/core": ({CORE}, {"numpy", "yaml"}),
     "calibration": ({CORE, "calibration"}, {"numpy", "cv2", "yaml"}),
     "engines": ({CORE, TOP, BACKENDS}, {"numpy", "cv2", "yaml", "onnx", "google"}),
     "engines/backends": ({CORE, TOP, BACKENDS, TRT}, {"numpy", "onnx", *RUNTIMES}),

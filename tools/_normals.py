@@ -1,6 +1,7 @@
 """Good pictures for a command: a folder, a stream, or a class of a data set."""
 
 import argparse
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,24 +20,28 @@ from learning.datasets.layouts import load
 from learning.datasets.types import ClassData
 from learning.normals import Normals, from_folder, from_glob, from_stream
 from learning.thresholds.folds import Scheme
+from tools._reading_options import chosen_reading
 
 
 def normals_of(uri: str, arguments: argparse.Namespace) -> Normals:
-    """arguments: size, max_pictures and, for a live source, seconds."""
-    size, most = arguments.size, arguments.max_pictures
+    """arguments: size, max_pictures, bit_depth, max_pixels and, for a live source, seconds."""
+    size, most, reading = arguments.size, arguments.max_pictures, chosen_reading(arguments)
     if not arguments.seconds > 0:
         raise ConfigError(f"--seconds must be above 0, not {arguments.seconds}")
     if kind_of(uri) == "image_folder":
         if Path(uri).is_dir():
-            return from_folder(Path(uri), input_hw=size, max_pictures=most)
-        return from_glob(uri, input_hw=size, max_pictures=most)
+            return from_folder(Path(uri), input_hw=size, max_pictures=most, reading=reading)
+        return from_glob(uri, input_hw=size, max_pictures=most, reading=reading)
     if uri == "synthetic":
         raise ConfigError("--normal synthetic shows defects; good pictures must have none")
-    source = open_source(SourceOptions(uri=uri))
+    source = open_source(
+        SourceOptions(uri=uri, bit_depth=reading.bit_depth, max_pixels=reading.max_pixels)
+    )
     name = source.info.source_id if source.info.path is None else source.info.path.name
     try:
         frames = frames_of(source, arguments.seconds)
-        return from_stream(name, frames, input_hw=size, max_pictures=most)
+        normals = from_stream(name, frames, input_hw=size, max_pictures=most)
+        return dataclasses.replace(normals, bit_depth=reading.bit_depth)
     finally:
         source.close()
 
@@ -75,4 +80,10 @@ def normals_of_class(
     data: ClassData, arguments: argparse.Namespace, scheme: Scheme
 ) -> tuple[Normals, Scheme]:
     """See learning.classes.read_class."""
-    return read_class(data, scheme, size=arguments.size, max_pictures=arguments.max_pictures)
+    return read_class(
+        data,
+        scheme,
+        size=arguments.size,
+        max_pictures=arguments.max_pictures,
+        reading=chosen_reading(arguments),
+    )

@@ -15,6 +15,7 @@ from tools._method_options import (
     method_options,
     named_method,
 )
+from tools._reading_options import add_reading_options
 from tools._rule_options import add_rule_options
 
 SIZE: Final = 288
@@ -72,6 +73,7 @@ def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
         action="store_true",
         help="choose thresholds without pictures that stand out",
     )
+    add_reading_options(parser)
     add_rule_options(parser)
     name = named_method(argv)
     if name in trained_methods():

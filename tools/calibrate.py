@@ -15,6 +15,7 @@ from inspector.core.errors import ConfigError
 from inspector.core.picture_files import pictures_of
 from tools._argument_types import frame_size, out_file, squares
 from tools._cli import guarded, program
+from tools._reading_options import add_reading_options, chosen_reading
 
 
 @guarded
@@ -89,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     board.set_defaults(run=_board)
 
+    for command in (two, board):
+        add_reading_options(command)
     for command in (scale, two, board):
         command.add_argument("--camera", default="", help="any name; it is written to the file")
         command.add_argument("--out", type=out_file, required=True)
@@ -118,7 +121,7 @@ def _scale(args: argparse.Namespace) -> Calibration:
 
 def _two_point(args: argparse.Namespace) -> Calibration:
     if args.image is not None:
-        image = decode_picture(args.image)
+        image = decode_picture(args.image, reading=chosen_reading(args))
         frame_hw = image.shape[0], image.shape[1]
     else:
         frame_hw = args.frame_size
@@ -148,7 +151,7 @@ def _board(args: argparse.Namespace) -> Calibration:
     paths = [path for name in args.images for path in pictures_of(name)]
     names = [str(path) for path in paths]
     calibration, report = from_board(
-        [decode_picture(path) for path in paths],
+        [decode_picture(path, reading=chosen_reading(args)) for path in paths],
         names,
         board,
         max_residual_px=args.max_residual_px,

@@ -26,6 +26,7 @@ from learning.datasets.splits import read_split
 from learning.datasets.types import ClassData
 from tools._cli import guarded, program
 from tools._progress import Bars
+from tools._reading_options import add_reading_options
 
 
 @guarded
@@ -113,6 +114,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="bootstrap resamples for intervals, 0: no intervals (default: %(default)s)",
     )
     add("--seed", type=_number, default=0, help="seed of the resamples (default: %(default)s)")
+    add(
+        "--allow-aspect",
+        action="store_true",
+        help="score pictures of another aspect ratio than the pictures of fitting",
+    )
+    add_reading_options(parser)
 
 
 def read_settings(arguments: argparse.Namespace) -> Settings:
@@ -125,6 +132,9 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
         threads=arguments.threads,
         resamples=arguments.resamples,
         seed=arguments.seed,
+        bit_depth=arguments.bit_depth,
+        max_pixels=arguments.max_pixels,
+        allow_aspect=arguments.allow_aspect,
     )
 
 

@@ -28,6 +28,7 @@ from tools._method_options import (
 )
 from tools._normals import classes_of, normals_of, normals_of_class
 from tools._progress import Bars
+from tools._reading_options import add_reading_options
 from tools._rule_options import add_rule_options, add_scheme_options, chosen_rule, chosen_scheme
 
 SUFFIX: Final = ".onnx"
@@ -153,6 +154,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     )
     add("--seed", type=seed, default=0)
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
+    add_reading_options(parser)
     add_rule_options(parser)
     add_scheme_options(parser)
     name = named_method(argv)

@@ -18,6 +18,7 @@ from tools._method_options import (
     named_method,
 )
 from tools._progress import Bars
+from tools._reading_options import add_reading_options, chosen_reading
 from tools._rule_options import add_rule_options, chosen_rule
 
 
@@ -54,6 +55,7 @@ def _request(arguments: argparse.Namespace) -> ImportRequest:
         resize=arguments.resize,
         max_pictures=arguments.max_pictures,
         threads=arguments.threads,
+        reading=chosen_reading(arguments),
     )
 
 
@@ -102,6 +104,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         help="share of the map whose mean is the score (default: the method's)",
     )
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
+    add_reading_options(parser)
     add_rule_options(parser)
     name = named_method(argv)
     if name in imported_methods():

@@ -15,6 +15,7 @@ from learning.normals import MAX_PICTURES, from_folder
 from tools._argument_types import frame_size, out_file
 from tools._cli import guarded, program
 from tools._fit_report import print_facts, warn_of_missed_spots
+from tools._reading_options import add_reading_options, chosen_reading
 from tools._rule_options import add_rule_options, chosen_rule
 
 
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         input_hw=view.input_hw,
         max_pictures=arguments.max_pictures,
         crop=view.crop,
+        reading=chosen_reading(arguments),
     )
     job = Import(
         export=export,
@@ -68,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         help="most pictures to use (default: %(default)s)",
     )
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
+    add_reading_options(parser)
     add_rule_options(parser)
     return parser
 

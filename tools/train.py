@@ -12,6 +12,7 @@ from tools._cli import INTERRUPTED, guarded
 from tools._fit_report import report, warn_of_turned_input
 from tools._normals import normals_of
 from tools._progress import Bars
+from tools._reading_options import chosen_reading
 from tools._rule_options import chosen_rule
 from tools._train_options import chosen_trainer, make_parser
 from tools._train_watch import TrainingWatch
@@ -59,6 +60,7 @@ def _read_data(arguments: argparse.Namespace, trainer: Trainer) -> TrainingData:
             hold_out=hold_out,
             seed=seed,
             paper_protocol=arguments.paper_protocol,
+            reading=chosen_reading(arguments),
         )
     if arguments.paper_protocol:
         raise ConfigError(f"--paper-protocol needs test pictures, and {arguments.data} has none")

@@ -30,7 +30,7 @@ def write_class_report(
     settings = result.made_from.settings
     engine = open_engine_with(engine_path, settings)
     try:
-        view = EngineViewer(engine, data.tests(), settings.mask_values)
+        view = EngineViewer(engine, data.tests(), settings.mask_values, settings.reading)
         page = class_page(result, view, f"../{REPORT}" if with_index else None)
     finally:
         engine.close()

@@ -12,12 +12,14 @@ import cv2
 import numpy as np
 
 from engines.opening import Engine
+from engines.pictures import reading_for
 from engines.resize import to_input
 from evaluation.report.markup import CONTOUR_RGB, TRUTH_RGB, data_uri
 from evaluation.results import ClassResult, PictureResult
 from inspector.core.arrays import Image, Map, Mask
 from inspector.core.errors import DataError
 from inspector.core.geometry import Affine, Box, Points
+from inspector.core.reading import READING, Reading
 from inspector.render.canvas import Canvas, Colour
 from inspector.render.colormap import heat_bgr
 from inspector.render.panels import Panels, Placement
@@ -66,17 +68,24 @@ class EngineViewer:
     samples: the test pictures of the class. mask_values: see learning.datasets.masks.
     """
 
-    def __init__(self, engine: Engine, samples: Iterable[Sample], mask_values: str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        samples: Iterable[Sample],
+        mask_values: str,
+        reading: Reading = READING,
+    ) -> None:
         self._engine = engine
         self._samples = {sample.name: sample for sample in samples}
         self._masks = MaskReader(self._samples.values(), mask_values)
+        self._reading = reading_for(engine.spec, reading)
 
     def __call__(self, picture: PictureResult) -> PictureView:
         """Raises DataError if the picture or its mask was removed since the evaluation."""
         if picture.name not in self._samples:
             raise DataError(f"picture {picture.name} is no longer in the data set")
         sample, spec = self._samples[picture.name], self._engine.spec
-        image = read_picture(sample.path)
+        image = read_picture(sample.path, self._reading)
         if image is None:
             raise DataError(f"picture {sample.path} can no longer be read")
         pixels, to_frame = to_input(image, spec.resize)

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from inspector.config.sections import Config, SourceEntry
 from inspector.core.errors import ConfigError
 from inspector.core.schema import build, shown
+from inspector.core.secrets import mask_secrets
+from inspector.core.yaml_text import parse_yaml, read_yaml
 from inspector.outputs.folder import RESULTS
 
 DEFAULT_FILE: Final = Path("config.yaml")
@@ -88,43 +88,19 @@ def parse_setting(text: str) -> tuple[str, Any]:
     if not separator or not key.strip():
         raise ConfigError(f"a setting must have the form key.path=value, got {text!r}")
     try:
-        return key.strip(), _parse(value)
-    except (yaml.YAMLError, ValueError, RecursionError) as exc:
-        raise ConfigError(f"the value of {key.strip()} is not YAML: {value[:60]!r}") from exc
-
-
-class _DuplicateKey(ValueError):
-    pass
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is written twice. YAML would silently keep the last value."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in keys:
-                    line = key.start_mark.line + 1
-                    raise _DuplicateKey(f"line {line}: the key {key.value[:60]} is written twice")
-                keys.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _parse(text: str) -> Any:
-    return yaml.load(text, _Loader)
+        return key.strip(), parse_yaml(value)
+    except ValueError as exc:
+        reason = mask_secrets(str(exc))
+        raise ConfigError(f"the value of {key.strip()} cannot be used: {reason}") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        raw = _parse(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path)
     except OSError as exc:
         raise ConfigError(f"cannot read the configuration {path}: {exc.strerror}") from exc
-    except _DuplicateKey as exc:
-        raise ConfigError(f"{path}: {exc}") from exc
-    except (yaml.YAMLError, ValueError, RecursionError) as exc:
-        reason = " ".join(str(exc).split())
-        raise ConfigError(f"the configuration {path} is not YAML: {reason}") from exc
+    except ValueError as exc:
+        raise ConfigError(f"the configuration {path} cannot be used: {exc}") from None
     if raw is None:
         return {}
     if not isinstance(raw, dict):

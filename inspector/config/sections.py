@@ -19,12 +19,16 @@ from inspector.sources.options import SourceOptions
 
 @dataclass(frozen=True, slots=True)
 class RunEngineOptions(RuntimeOptions):
-    """The engine file of a run, its runtime, and what happens if the engine fails its check."""
+    """The engine file of a run, its runtime, and what happens if the engine fails its check.
+
+    allow_aspect: accept frames of another aspect ratio than those of fitting.
+    """
 
     path: str | None = None
     batch: Annotated[int, Between(1, 32)] = 1
     on_parity_failure: Annotated[str, OneOf("stop", "fallback")] = "stop"
     fallback_path: str | None = None
+    allow_aspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from loguru import logger
+
 from inspector.core.errors import DataError
 
 PICTURE_SUFFIXES: Final = (
@@ -24,13 +26,13 @@ SYSTEM_FOLDERS: Final = (
 
 
 def is_picture(path: Path) -> bool:
-    """Whether `path` is a file with the suffix of a picture. Hidden files, such as ._001.png that a
-    Mac writes, are not pictures."""
+    """Whether `path` is a file with the suffix of a picture, or a link to a missing file. Hidden
+    files, such as ._001.png that a Mac writes, are not pictures."""
     # isfile returns False for a name that is too long or in a closed folder; Path.is_file raises.
     return (
         path.suffix.lower() in PICTURE_SUFFIXES
         and not path.name.startswith(".")
-        and os.path.isfile(path)
+        and (os.path.isfile(path) or (os.path.islink(path) and not os.path.exists(path)))
     )
 
 
@@ -50,8 +52,23 @@ def pictures_of(name: str) -> list[Path]:
     """Lists the pictures that a name means, in natural order.
 
     name: a folder (pictures in its subfolders do not count), a glob (** matches subfolders), or a
-    file with any suffix. Raises DataError if there is no picture.
+    file with any suffix. If several names are links to one file, only the first name counts, and a
+    warning says so. Raises DataError if there is no picture.
     """
+    paths = _all_pictures_of(name)
+    files: dict[str, Path] = {}
+    for path in paths:
+        files.setdefault(os.path.realpath(path), path)
+    if (again := len(paths) - len(files)) > 0:
+        logger.warning(
+            "{}: {} of {} names are links to a picture that another name means as well; each "
+            "picture counts once",
+            *(name, again, len(paths)),
+        )
+    return list(files.values())
+
+
+def _all_pictures_of(name: str) -> list[Path]:
     path = Path(name)
     if os.path.isdir(path):
         if not (pictures := pictures_in(path)):
@@ -64,10 +81,32 @@ def pictures_of(name: str) -> list[Path]:
         return [path]
     if not is_glob(name):
         raise DataError(f"{name} does not exist")
-    matching = [path for path in map(Path, glob.glob(name, recursive=True)) if is_picture(path)]
+    matching = {path for path in map(Path, _expand(name)) if is_picture(path)}
     if not matching:
         raise DataError(f"no picture matches {name}")
     return sorted(matching, key=_by_path)
+
+
+def _expand(pattern: str) -> Iterator[str]:
+    """The files and folders that match a glob. Each folder below ** is entered once, even if links
+    lead back to it."""
+    before, stars, after = _split_at_stars(pattern)
+    if not stars:
+        yield from glob.glob(pattern)
+        return
+    for start in glob.glob(before) if before else [os.curdir]:
+        for folder in _folders_below(Path(start), set()):
+            yield from _expand(os.path.join(glob.escape(str(folder)), after or "*"))
+
+
+def _split_at_stars(pattern: str) -> tuple[str, bool, str]:
+    """The parts before and after the first folder `**`, and whether there is one."""
+    parts = pattern.split(os.sep)
+    if "**" not in parts:
+        return pattern, False, ""
+    at = parts.index("**")
+    before = os.sep.join(parts[:at])
+    return (before or os.sep if at else ""), True, os.sep.join(parts[at + 1 :])
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -105,16 +144,18 @@ def pictures_below(folder: Path) -> Iterator[Path]:
 
     Each folder is read once, even if links lead back to it.
     """
-    yield from _walk_once(folder, set())
+    for place in _folders_below(folder, set()):
+        yield from pictures_in(place)
 
 
-def _walk_once(folder: Path, seen: set[str]) -> Iterator[Path]:
+def _folders_below(folder: Path, seen: set[str]) -> Iterator[Path]:
+    """A folder and its subfolders that are not hidden, each once."""
     if (real := os.path.realpath(folder)) in seen:
         return
     seen.add(real)
-    yield from pictures_in(folder)
+    yield folder
     for below in folders_in(folder):
-        yield from _walk_once(below, seen)
+        yield from _folders_below(below, seen)
 
 
 def _by_path(path: Path) -> tuple[list[tuple[int, int, str]], str]:

@@ -44,13 +44,13 @@ class Between:
 class OneOf:
     """Constraint for Annotated: the value is one of `words`."""
 
-    words: tuple[str, ...]
+    words: tuple[str | int, ...]
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str | int) -> None:
         object.__setattr__(self, "words", words)
 
     def refusal(self, value: Any) -> str | None:
-        return None if value in self.words else f"must be one of {', '.join(self.words)}"
+        return None if value in self.words else f"must be one of {', '.join(map(str, self.words))}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,12 +185,7 @@ class Pipeline:
         try:
             work()
         except InspectorError as exc:
-            self._fail(exc, drain=drain or name == "preprocess")
-            if name == "preprocess":
-                # It refused one frame. The frames before it are still inspected.
-                self.stats.count_aborted(self._captured.abort())
-                self._prepared.close()
-                self.stop()
+            self._fail(exc, drain=drain)
         except Exception as exc:
             error = StageError(name, self._watchdog.frames_of(name), exc)
             error.__cause__ = exc

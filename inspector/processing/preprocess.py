@@ -13,10 +13,10 @@ CheckHealth = Callable[[Frame, Image], Fault | None]
 
 
 class Preprocess:
-    """Resizes frames for one engine. See Resizer for `warnings`.
+    """Resizes frames for one engine. See Resizer for `warnings` and allow_aspect.
 
     check_size: called with the frame size when it changes. It raises CalibrationSizeError for a
-    wrong size. The first frame ends the run then. A later one is an ERROR frame of cause `size`.
+    wrong size. Such a frame is an ERROR frame of cause `size`, and the run continues.
     check_health: finds frames that are ERROR although the engine can compute a map of them.
     """
 
@@ -25,21 +25,21 @@ class Preprocess:
         spec: EngineSpec,
         check_size: Callable[[tuple[int, int]], None] | None = None,
         check_health: CheckHealth | None = None,
+        *,
+        allow_aspect: bool = False,
     ) -> None:
-        self._resize = Resizer(spec)
+        self._resize = Resizer(spec, allow_aspect=allow_aspect)
         self._check_size = check_size
         self._check_health = check_health
         self._right_hw: tuple[int, int] | None = None
         self.warnings = self._resize.warnings
 
     def __call__(self, frame: Frame) -> ModelInput:
-        """Raises CalibrationSizeError or FrameError."""
+        """Raises FrameError."""
         if self._check_size is not None and frame.frame_hw != self._right_hw:
             try:
                 self._check_size(frame.frame_hw)
             except CalibrationSizeError as exc:
-                if self._right_hw is None:
-                    raise
                 raise FrameError(str(exc), Cause.SIZE) from exc
             self._right_hw = frame.frame_hw
         pixels, to_frame = self._resize(frame.image)

@@ -28,15 +28,20 @@ _STRICT: Final = frozenset({"libdav1d"})
 """Decoders that check the end of the data of each picture only in strict mode."""
 
 
-def open_decoder(stream: av.VideoStream, *, threads: int) -> av.VideoCodecContext:
-    """Returns a decoder for the packets of the stream. threads: 0 is one per core.
+def open_decoder(stream: av.VideoStream, *, threads: int, max_pixels: int) -> av.VideoCodecContext:
+    """Returns a decoder for the packets of the stream.
+
+    threads: 0 is one per core. max_pixels: larger pictures are errors.
 
     Slice threads, PyAV's default, are never used: with them FFmpeg's H.264 decoder does not conceal
     or mark anything.
     """
     context = _better_decoder(stream.codec_context) or stream.codec_context
     explode = threads != 1 or context.name not in _CONCEALING
-    options = {"err_detect": _CHECKS + "+explode" if explode else _CHECKS}
+    options = {
+        "err_detect": _CHECKS + "+explode" if explode else _CHECKS,
+        "max_pixels": str(max_pixels),
+    }
     if context.name in _STRICT:
         options["strict"] = "strict"
     context.options = options

@@ -9,7 +9,8 @@ from av.stream import Disposition
 from av.video.frame import PictureType
 
 from inspector.core.arrays import Image
-from inspector.core.errors import SourceError
+from inspector.core.errors import DataError, SourceError
+from inspector.core.reading import READING, Reading
 from inspector.core.secrets import mask_secrets
 from inspector.sources.damage import DamageTracker
 from inspector.sources.decoders import open_decoder, sets_key_frames
@@ -50,8 +51,8 @@ class StreamDecoder:
     pictures at a time: each picture comes that many packets later.
     """
 
-    def __init__(self, stream: av.VideoStream, *, threads: int) -> None:
-        self._context = open_decoder(stream, threads=threads)
+    def __init__(self, stream: av.VideoStream, *, threads: int, reading: Reading = READING) -> None:
+        self._context = open_decoder(stream, threads=threads, max_pixels=reading.max_pixels)
         codec = self._context.codec
         self._intra_only = codec.intra_only
         # Then each packet gives one picture at once, and damage ends with the picture.
@@ -62,7 +63,7 @@ class StreamDecoder:
         self._doubtful = False
         self._keys: set[int] | None = None if sets_key_frames(self._context) else set()
         self._times = PacketTimes()
-        self._converter = PictureConverter()
+        self._converter = PictureConverter(reading.bit_depth)
         self._damage = DamageTracker()
         self._waiting: list[_Picture] = []
         self._sent: deque[int] = deque()
@@ -189,12 +190,24 @@ class StreamDecoder:
         except av.FFmpegError as exc:
             error = f"the picture cannot be converted to BGR: {exc.strerror}"
             return Decoded(picture.pts, None, error, picture.key)
+        except DataError as exc:
+            return Decoded(picture.pts, None, f"the picture {exc}", picture.key)
 
 
 def _mark_dependent(picture: _Picture) -> _Picture:
     if picture.error is not None:
         return picture
     return replace(picture, error="the picture refers to a damaged one")
+
+
+def check_pixels(stream: av.VideoStream, name: str, max_pixels: int) -> None:
+    """Raises SourceError for frames of more than max_pixels, before one is decoded."""
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width * height > max_pixels:
+        raise SourceError(
+            f"{name} has frames of {width}x{height} pixels, more than the limit of {max_pixels} "
+            "pixels: raise source.max_pixels if the size is right"
+        )
 
 
 def video_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:

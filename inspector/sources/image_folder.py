@@ -10,6 +10,7 @@ from engines.pictures import decode_picture
 from inspector.core.arrays import Image
 from inspector.core.errors import DataError, SourceError
 from inspector.core.picture_files import pictures_of
+from inspector.core.reading import Reading
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.numbering import Numbering
 from inspector.sources.options import ImageFolderOptions
@@ -23,8 +24,8 @@ _FEW = 10
 class ImageFolderSource:
     """Pictures of a folder, of a glob, or a single picture, in natural order (2 before 10).
 
-    Grey pictures become BGR, alpha is dropped, 16 bits are scaled to 8, and the EXIF orientation is
-    applied. Pictures may differ in size; `info.frame_hw` is the size of the first readable picture.
+    engines.pictures.decode says how a picture is decoded. Pictures may differ in size;
+    `info.frame_hw` is the size of the first readable picture.
 
     pattern: a folder, a glob or a file. Subfolders of a folder are not read. options.fps: None is
     10. options.max_unreadable: allowed share in [0, 1] of unreadable pictures among those read so
@@ -43,6 +44,7 @@ class ImageFolderSource:
             raise SourceError(f"max_unreadable must lie between 0 and 1, not {max_unreadable}")
         self._pattern = pattern
         self._paths = _list_pictures(pattern)
+        self._reading = options.reading
         self._max_unreadable = max_unreadable
         self._unreadable = 0
         self._period = 1 / Fraction(fps).limit_denominator(1_000_000)
@@ -51,7 +53,7 @@ class ImageFolderSource:
         self._info = SourceInfo(
             source_id=pattern,
             live=False,
-            frame_hw=_first_size(self._paths, pattern),
+            frame_hw=self._first_size(),
             fps=fps,
             frame_count=len(self._paths),
             duration_s=float(len(self._paths) * self._period),
@@ -69,7 +71,7 @@ class ImageFolderSource:
         path = self._paths[index]
         pts_s = float(index * self._period)
         try:
-            return self._numbering.frame(_read_picture(path), pts_s, path.name)
+            return self._numbering.frame(_read_picture(path, self._reading), pts_s, path.name)
         except SourceError as exc:
             logger.warning("{}", exc)
             self._count_unreadable(index + 1)
@@ -77,6 +79,22 @@ class ImageFolderSource:
 
     def close(self) -> None:
         self._closing.set()
+
+    def _first_size(self) -> tuple[int, int]:
+        """(height, width) of the first readable picture."""
+        errors = []
+        for path in self._paths:
+            try:
+                image = _read_picture(path, self._reading)
+            except SourceError as exc:
+                errors.append(str(exc))
+                continue
+            return image.shape[0], image.shape[1]
+        if len(errors) == 1:
+            raise SourceError(errors[0])
+        raise SourceError(
+            f"none of the {len(errors)} pictures in {self._pattern} can be read, first: {errors[0]}"
+        )
 
     def _count_unreadable(self, read_count: int) -> None:
         self._unreadable += 1
@@ -89,10 +107,10 @@ class ImageFolderSource:
             )
 
 
-def _read_picture(path: Path) -> Image:
+def _read_picture(path: Path, reading: Reading) -> Image:
     """(H, W, 3) uint8 BGR. Raises SourceError."""
     try:
-        return decode_picture(path)
+        return decode_picture(path, reading=reading)
     except DataError as exc:
         raise SourceError(str(exc)) from exc
 
@@ -102,13 +120,3 @@ def _list_pictures(pattern: str) -> list[Path]:
         return pictures_of(pattern)
     except DataError as exc:
         raise SourceError(str(exc)) from exc
-
-
-def _first_size(paths: list[Path], pattern: str) -> tuple[int, int]:
-    for path in paths:
-        try:
-            image = _read_picture(path)
-        except SourceError:
-            continue
-        return image.shape[0], image.shape[1]
-    raise SourceError(f"none of the {len(paths)} pictures in {pattern} can be read")

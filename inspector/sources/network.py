@@ -10,9 +10,16 @@ from loguru import logger
 from inspector.core.arrays import Image
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import SourceError, SourceLost
+from inspector.core.reading import Reading
 from inspector.core.secrets import mask_secrets, mask_uri
 from inspector.core.types import BadFrame, Frame, SourceInfo
-from inspector.sources.decoding import Decoded, StreamDecoder, frame_rate, video_stream
+from inspector.sources.decoding import (
+    Decoded,
+    StreamDecoder,
+    check_pixels,
+    frame_rate,
+    video_stream,
+)
 from inspector.sources.live import LiveReader
 from inspector.sources.options import NetworkOptions
 
@@ -37,6 +44,7 @@ class NetworkSource:
         self._name = mask_uri(url)
         self._timeouts = (options.open_timeout_s, options.read_timeout_s)
         self._transport = options.rtsp_transport
+        self._reading = options.reading
         backoff = options.reconnect
         closing = Event()
         connection = None if backoff.wait_for_source else self._connect(closing)
@@ -64,14 +72,19 @@ class NetworkSource:
         self._reader.close()
 
     def _connect(self, closing: Event) -> "_Stream":
-        return _Stream(self._url, self._timeouts, self._transport, closing)
+        return _Stream(self._url, self._timeouts, self._transport, closing, self._reading)
 
 
 class _Stream:
     """One connection, used until it breaks."""
 
     def __init__(
-        self, url: str, timeouts: tuple[float, float], transport: str, closing: Event
+        self,
+        url: str,
+        timeouts: tuple[float, float],
+        transport: str,
+        closing: Event,
+        reading: Reading,
     ) -> None:
         self._url = url
         self._name = mask_uri(url)
@@ -87,10 +100,11 @@ class _Stream:
             raise SourceError(f"{self._name} cannot be opened: {reason}") from exc
         try:
             stream = video_stream(self._container, self._name)
+            check_pixels(stream, self._name, reading.max_pixels)
         except SourceError:
             self._container.close()
             raise
-        self._decoder = StreamDecoder(stream, threads=1)
+        self._decoder = StreamDecoder(stream, threads=1, reading=reading)
         self._ends = url.lower().startswith("http") and bool(self._container.duration)
         self._packets = self._container.demux(stream)
         self._decoded: deque[Decoded] = deque()

@@ -7,6 +7,7 @@ have no slots, because Python cannot inherit from several classes with slots.
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from inspector.core.reading import BIT_DEPTHS, MAX_PIXELS, Reading
 from inspector.core.schema import (
     AtLeastOne,
     Between,
@@ -50,12 +51,25 @@ class LiveOptions:
 
 
 @dataclass(frozen=True)
+class ReadingOptions:
+    """bit_depth: bits that the camera used of the 16 bits of a picture; None: as the picture says.
+    max_pixels: larger pictures and frames are refused."""
+
+    bit_depth: Annotated[int, OneOf(*BIT_DEPTHS)] | None = None
+    max_pixels: Annotated[int, Between(1, 1 << 30)] = MAX_PIXELS
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(self.bit_depth, self.max_pixels)
+
+
+@dataclass(frozen=True)
 class CameraOptions(RateOptions, SizeOptions, LiveOptions):
     """fps, frame_size: requested from the camera; None: the camera chooses."""
 
 
 @dataclass(frozen=True)
-class NetworkOptions(LiveOptions):
+class NetworkOptions(LiveOptions, ReadingOptions):
     """open_timeout_s: opening fails if the server does not answer in this time."""
 
     open_timeout_s: Positive = 5.0
@@ -63,7 +77,7 @@ class NetworkOptions(LiveOptions):
 
 
 @dataclass(frozen=True)
-class VideoFileOptions:
+class VideoFileOptions(ReadingOptions):
     """decode_threads: 0: one per core. 1 thread needs the least CPU time per frame and delivers
     damaged pictures; with more threads most damaged pictures are missing."""
 
@@ -71,7 +85,7 @@ class VideoFileOptions:
 
 
 @dataclass(frozen=True)
-class ImageFolderOptions(RateOptions):
+class ImageFolderOptions(RateOptions, ReadingOptions):
     """fps: picture i has the time i / fps. max_unreadable: allowed share of unreadable pictures."""
 
     max_unreadable: Share = 0.1

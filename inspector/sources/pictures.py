@@ -1,15 +1,20 @@
 """Converts decoded pictures to upright BGR arrays."""
 
+from typing import Any
+
 import av
 import av.video.reformatter
 import cv2
 import numpy as np
+import numpy.typing as npt
 from av.sidedata.sidedata import Type as SideData
 from loguru import logger
 
+from engines.pictures import to_eight_bits
 from inspector.core.arrays import Image
 
 _FIXED_POINT = 1 << 16
+_MOST_BITS = 16
 
 # (a, b, c, d) of the display matrix, x' = a x + c y and y' = b x + d y with y down.
 _UPRIGHT = (1, 0, 0, 1)
@@ -33,24 +38,31 @@ class PictureConverter:
     0.8 ms at 1920x1080, AVX2).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bit_depth: int | None = None) -> None:
+        """bit_depth: bits that the camera used, for streams with 16 bits per channel; see
+        engines.pictures.to_eight_bits. Other depths are named by the stream."""
+        self._bit_depth = bit_depth
         self._reformatter = av.video.reformatter.VideoReformatter()
         self._warned = False
         self._rotation: int | None = None
         self._matrix = _UPRIGHT
 
     def bgr(self, frame: av.VideoFrame) -> Image:
-        """Returns an array that nothing writes to later. Raises av.FFmpegError."""
-        converted = self._reformatter.reformat(frame, format="bgr24")
-        plane = converted.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        height, width = converted.height, converted.width
-        image = rows[:height, : width * 3].reshape(height, width, 3)
+        """Returns an array that nothing writes to later. Raises av.FFmpegError, and DataError for a
+        frame whose bit depth is in doubt."""
+        if frame.format.components[0].bits == _MOST_BITS:
+            image = self._scale_16_bits(frame)
+        else:
+            image = _pixels(self._reformatter.reformat(frame, format="bgr24"), np.dtype(np.uint8))
         # Reading side_data makes a reference cycle in a PyAV frame, so its buffers wait for the
         # garbage collector: 500 MB after 300 frames of 1280x720. The matrix rarely changes.
         if frame.rotation != self._rotation:
             self._rotation, self._matrix = frame.rotation, display_matrix(frame)
         return self._upright(image, self._matrix)
+
+    def _scale_16_bits(self, frame: av.VideoFrame) -> Image:
+        values = _pixels(self._reformatter.reformat(frame, format="bgr48le"), np.dtype("<u2"))
+        return to_eight_bits(values, self._bit_depth).image
 
     def _upright(self, image: Image, matrix: tuple[int, int, int, int]) -> Image:
         if matrix == _UPRIGHT:
@@ -70,6 +82,13 @@ class PictureConverter:
                 matrix,
             )
         return image
+
+
+def _pixels(frame: av.VideoFrame, values: np.dtype[Any]) -> npt.NDArray[Any]:
+    """(H, W, 3) view of a frame with one plane."""
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, values).reshape(-1, plane.line_size // values.itemsize)
+    return rows[: frame.height, : frame.width * 3].reshape(frame.height, frame.width, 3)
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:

@@ -15,7 +15,13 @@ from inspector.core.errors import SourceEndedEarly, SourceError
 from inspector.core.secrets import mask_secrets, mask_uri
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.completeness import EarlyEnd, measure_file
-from inspector.sources.decoding import Decoded, StreamDecoder, frame_rate, video_stream
+from inspector.sources.decoding import (
+    Decoded,
+    StreamDecoder,
+    check_pixels,
+    frame_rate,
+    video_stream,
+)
 from inspector.sources.numbering import Numbering
 from inspector.sources.options import VideoFileOptions
 from inspector.sources.timeline import Timeline
@@ -53,7 +59,10 @@ class VideoFileSource:
         with ExitStack() as on_failure:
             on_failure.callback(self._container.close)
             self._stream = video_stream(self._container, self._name)
-            self._decoder = StreamDecoder(self._stream, threads=options.decode_threads)
+            check_pixels(self._stream, self._name, options.max_pixels)
+            self._decoder = StreamDecoder(
+                self._stream, threads=options.decode_threads, reading=options.reading
+            )
             self._steps = self._decode_all()
             rate = frame_rate(self._stream)
             period_s = 1 / (rate or _DEFAULT_RATE)
@@ -179,12 +188,14 @@ class VideoFileSource:
 
     def _first_size(self) -> tuple[int, int]:
         """(height, width) of the first picture, which is needed to know the rotation."""
+        reason = ""
         for step in self._steps:
             self._decoded.extend(step)
             for item in step:
+                reason = reason or f": {item.error}"
                 if item.image is not None:
                     return item.image.shape[0], item.image.shape[1]
-        raise SourceError(f"no picture of the video file {self._name} can be decoded")
+        raise SourceError(f"no picture of the video file {self._name} can be decoded{reason}")
 
     def _describe(self, path: Path, rate: Fraction | None, hw: tuple[int, int]) -> SourceInfo:
         stream = self._stream

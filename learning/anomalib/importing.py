@@ -191,7 +191,7 @@ def _complete_spec(
             limit=limits.image,
             tolerance=TOLERANCE,
         )
-    good = summarise_pictures(normals.pixels)
+    good = summarise_pictures(normals.pixels, bit_depth=normals.bit_depth)
     return dataclasses.replace(
         with_thresholds(spec, limits),
         parity=dataclasses.asdict(parity),

@@ -10,6 +10,7 @@ from engines.pictures import decode_picture
 from inspector.core.arrays import Image
 from inspector.core.errors import DataError
 from inspector.core.picture_files import PICTURE_SUFFIXES, folders_in, pictures_in
+from inspector.core.reading import READING, Reading
 from learning.datasets.kind_names import EXAMPLES, describe_several, folders_named, good_folders
 from learning.datasets.kinds import read_kind
 
@@ -60,9 +61,9 @@ def _explain_none(folder: Path, parts: list[Path], good: list[Path]) -> str:
     )
 
 
-def read_picture(path: Path) -> Image | None:
+def read_picture(path: Path, reading: Reading = READING) -> Image | None:
     """(H, W, 3) uint8 BGR, or None if the file is no readable picture; see decode_picture."""
     try:
-        return decode_picture(path)
+        return decode_picture(path, reading=reading)
     except DataError:
         return None

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.opening import Engine, open_engine
-from engines.pictures import decode_picture
+from engines.pictures import decode_picture, reading_for
 from engines.resize import to_input
 from engines.roi import draw_mask
 from engines.spec import EngineSpec, LeftOutRecord, ThresholdRule
@@ -141,7 +141,7 @@ def _read_new_pictures(
 ) -> Iterator[Image]:
     """Input pixels of the files. bank: hashes of the pictures that the engine was fitted on."""
     for file in files:
-        pixels, _ = to_input(decode_picture(file), spec.resize)
+        pixels, _ = to_input(decode_picture(file, reading=reading_for(spec)), spec.resize)
         if picture_hash(pixels) in bank:
             raise DataError(
                 f"{file} is one of the pictures that the engine was fitted on, so its score says "

@@ -110,15 +110,29 @@ def test_a_folder_with_an_unreadable_picture_counts_it_as_an_error(
     assert bad[0]["score"] is None
 
 
-def test_a_frame_of_another_aspect_warns_once_and_runs(
+def test_an_engine_of_another_aspect_is_refused_unless_allowed(
     inspect: Inspect, engine: Path, tmp_path: Path
 ) -> None:
     source = write_clip(tmp_path / "square.mp4", [good_picture(1, (256, 256))] * 5)
-    result = inspect(source, engine)
+    refused = inspect(source, engine)
+    assert refused.code == 2
+    assert "frames of 256x256 have another aspect ratio than the 256x192" in refused.stderr
+    assert "--allow-aspect" in refused.stderr
+    assert not refused.out.exists()
+    result = inspect(source, engine, "--allow-aspect")
     assert result.code == 0
     assert len(result.summary["warnings"]) == 1
     assert "another aspect" in result.summary["warnings"][0]
     assert result.summary["inspected"] == 5
+
+
+def test_a_later_picture_of_another_aspect_is_an_error(
+    inspect: Inspect, engine: Path, tmp_path: Path
+) -> None:
+    sizes = [HW, (256, 256), (192, 260), (384, 512), (256, 192)]
+    folder = write_pictures(tmp_path / "in", [good_picture(1, hw) for hw in sizes])
+    result = inspect(folder, engine)
+    assert [r["cause"] for r in result.records] == [None, "size", None, None, "size"]
 
 
 def test_defects_outside_the_region_of_interest_do_not_count(

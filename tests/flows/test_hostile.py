@@ -22,7 +22,7 @@ FAKE = ["--set", "engine.backend=fake", "--set", "verdict.pixel_threshold=9"]
 
 def test_a_run_never_removes_what_it_reads(inspect: Inspect, clip: Path, engine: Path) -> None:
     first = inspect(clip, engine)
-    again = inspect(first.out / "annotated.mp4", engine, "--overwrite")
+    again = inspect(first.out / "annotated.mp4", engine, "--overwrite", "--allow-aspect")
     assert again.code == 2
     assert "this run would replace" in again.stderr
     again = inspect(first.out / "snapshots", engine, "--overwrite")

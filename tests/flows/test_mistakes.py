@@ -30,7 +30,7 @@ def run_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
         ("engine: {thread: 2}", [], "unknown key engine.thread"),
         ("engine: {threads: -1}", [], "engine.threads must lie between 0 and 256"),
         ("fail_on_anomaly: true\nfail_on_anomaly: false", [], "line 2: the key fail_on_anomaly"),
-        ("engine: {threads: 2", [], "config.yaml is not YAML"),
+        ("engine: {threads: 2", [], "config.yaml cannot be used: it is not YAML: line 1"),
         ("engine", [], "config.yaml must consist of lines `key: value`, got 'engine'"),
         (None, ["--set", "engine.backend=fake", "--source", "nope"], "nope does not exist: name"),
         (None, ["--engine", "none.onnx", "--source", "synthetic"], "none.onnx"),

@@ -74,14 +74,20 @@ def test_settings_are_read_as_yaml(text: str, expected: tuple[str, Any]) -> None
     [
         ("engin: {}", "c.yaml: unknown key engin; known keys here: calibration, engine"),
         ("engine: {thraeds: 1}", "; did you mean threads?"),
-        ("engine: {threads: 1, threads: 2}", "c.yaml: line 1: the key threads is written twice"),
+        (
+            "engine: {threads: 1, threads: 2}",
+            "c.yaml cannot be used: line 1: the key threads is written twice",
+        ),
         ("fail_on_anomaly: true\nlog:\nfail_on_anomaly: true", "line 3: the key fail_on_anomaly"),
         ("source: {frame_hw: [4, 6]}", "source.frame_hw is now called source.frame_size"),
         ("source: {frame_size: 6}", "source.frame_size must be WxH with sides between 1 and 16384"),
         ("source: {frame_size: 0x480}", "c.yaml: source.frame_size must be WxH"),
         ("measure: {severity: {length_px: [3, 2, 1]}}", "c.yaml: measure.severity.length_px must"),
         ("source: {reconnect: {first_s: 60}}", "c.yaml: source.reconnect.first_s must be above 0"),
-        ("engine: {thread: 1}", "unknown key engine.thread; known keys here: backend, batch"),
+        (
+            "engine: {thread: 1}",
+            "unknown key engine.thread; known keys here: allow_aspect, backend",
+        ),
         ("engine: [1]", "engine must hold keys"),
         ("- 1", "must consist of lines `key: value`"),
         ("a: [", "is not YAML"),

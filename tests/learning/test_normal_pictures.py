@@ -88,7 +88,9 @@ def test_too_many_unreadable_pictures_stop_with_their_number(tmp_path):
     write(tmp_path, 8)
     for name in "ab":
         (tmp_path / f"{name}.png").write_bytes(b"")
-    with pytest.raises(DataError, match=r"2 of 10 pictures .* cannot be read, first a\.png"):
+    with pytest.raises(
+        DataError, match=r"2 of 10 pictures .* cannot be read, first: .*a\.png is empty"
+    ):
         data.from_folder(tmp_path)
 
 

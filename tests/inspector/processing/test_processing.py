@@ -11,7 +11,7 @@ from calibration.scale import from_scale
 from engines.resize import to_input
 from engines.spec import EngineSpec, ResizeRule, ThresholdRule
 from inspector.core.arrays import freeze
-from inspector.core.errors import CalibrationSizeError, FrameError
+from inspector.core.errors import FrameError
 from inspector.core.geometry import Affine
 from inspector.core.types import Cause, Defect, EngineOutput, Frame, Severity, Verdict
 from inspector.processing.postprocess import Judge, SizeRule
@@ -68,10 +68,21 @@ def test_resizing_averages_and_does_not_alias() -> None:
     assert abs(int(pixels.max()) - 128) <= 1
 
 
-def test_another_aspect_warns_once_and_runs() -> None:
+def test_another_aspect_is_an_error_of_that_frame() -> None:
+    preprocess = Preprocess(SPEC)
+    preprocess(frame(720, 1280))
+    for height, width in ((480, 640), (1280, 720), (720, 1310)):
+        with pytest.raises(FrameError, match=rf"{width}x{height}.*--allow-aspect") as caught:
+            preprocess(frame(height, width))
+        assert caught.value.cause is Cause.SIZE
+    preprocess(frame(720, 1300))
+    assert preprocess.warnings == []
+
+
+def test_an_allowed_other_aspect_warns_once_and_runs() -> None:
     lines: list[str] = []
     handle = logger.add(lines.append, level="WARNING")
-    preprocess = Preprocess(SPEC)
+    preprocess = Preprocess(SPEC, allow_aspect=True)
     for height, width in ((720, 1280), (480, 640), (480, 640), (300, 300)):
         preprocess(frame(height, width))
     logger.remove(handle)
@@ -94,11 +105,13 @@ def test_a_frame_too_small_for_the_crop_is_an_error_of_that_frame() -> None:
     assert caught.value.cause is Cause.SIZE
 
 
-def test_a_first_frame_of_another_size_than_the_calibration_ends_the_run() -> None:
+def test_a_first_frame_of_another_size_is_an_error_of_that_frame() -> None:
     preprocess = Preprocess(SPEC, CALIBRATION.check)
     for _ in range(2):
-        with pytest.raises(CalibrationSizeError, match=r"1280x720.*1280x721"):
+        with pytest.raises(FrameError, match=r"1280x720.*1280x721") as caught:
             preprocess(frame(721, 1280))
+        assert caught.value.cause is Cause.SIZE
+    assert preprocess(frame(720, 1280)).pixels.shape == (256, 448, 3)
 
 
 def test_a_later_frame_of_another_size_is_an_error_of_that_frame() -> None:
