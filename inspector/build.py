@@ -203,6 +203,7 @@ def _connect(
         warnings=(
             engine_check.warnings,
             preprocess.warnings,
+            render.warnings,
             _find_ignored_keys(config, source),
         ),
         running_on=engine_check.running_on,
@@ -249,6 +250,7 @@ def _make_renderer(
         scale=config.output.video.scale,
         roi=None if spec.roi is None else (spec.roi.inspect, spec.roi.ignore, spec.roi.frame_hw),
         frame_hw=frame_hw,
+        encoded=config.output.video.enabled,
     )
 
 

@@ -54,7 +54,7 @@ def share_heaps() -> None:
 class Run:
     """A pipeline that is ready to start, and the content of its summary.
 
-    warnings: lists of engine, frames and configuration, which the stages fill. running_on: empty
+    warnings: lists of engine, frames, pictures and configuration, which the stages fill. running_on: empty
     until the engine is open, then one entry.
     """
 
