@@ -38,6 +38,7 @@ from inspector.outputs.folder import (
 )
 from inspector.outputs.kinds import make_outputs
 from inspector.outputs.options import OutputOptions
+from inspector.outputs.run_folder import remove_empty, reserve_folder
 from inspector.pipeline.reporter import Observer
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
@@ -57,14 +58,16 @@ def build_run(
     *,
     name: str | None = None,
     run_id: str | None = None,
+    folder: Path | None = None,
     outputs: Sequence[Output] | None = None,
 ) -> Run:
     """Checks the configuration, opens the source, and connects the stages.
 
     Nothing runs yet. The output folder does not change before engine and source are open. name:
     name of the source in the list of sources; None without such a list. run_id: None for a new id.
-    outputs: they replace the files of config.output; its folder is not used then. Raises
-    ConfigError, SpecError, CalibrationError or SourceError.
+    folder: of the results; None: config.output.dir. outputs: they replace the files of
+    config.output; its folder is not used then. Raises ConfigError, SpecError, CalibrationError or
+    SourceError.
     """
     _check(config)
     spec = _read_spec(config)
@@ -77,14 +80,16 @@ def build_run(
         stack.callback(source.close)
         if source.info.frame_hw is not None:
             check_frames(config, spec, calibration, source.info.frame_hw)
-        output = config.output
+        output, run_id = config.output, run_id or new_run_id()
         if outputs is None:
-            check_folder(Path(output.dir), overwrite=output.overwrite, inputs=input_paths(config))
+            folder = folder or reserve_folder(output.dir, run_id)
+            stack.callback(remove_empty, output.dir, folder)
+            check_folder(folder, overwrite=output.overwrite, inputs=input_paths(config))
             remote = make_outputs(config.outputs, source=name)
             # A locked or damaged outbox must end the run before old results are removed.
-            outputs = [*map(Output, remote), *_make_outputs(output)]
-        names = (run_id or new_run_id(), name or SINGLE)
-        info = _make_info(config, spec, calibration, source, names)
+            outputs = [*map(Output, remote), *_make_outputs(output, folder)]
+        folder = folder or Path(output.dir)
+        info = _make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
         run = _connect(config, spec, calibration, source, info, observers, outputs)
         stack.pop_all()
     return run
@@ -144,13 +149,14 @@ def _make_info(
     spec: EngineSpec,
     calibration: Calibration | None,
     source: Source,
+    folder: Path,
     names: tuple[str, str],
 ) -> RunInfo:
     """names: id of the run, name of the source."""
     engine_path = Path(config.engine.path or "")
     return RunInfo(
         source=source.info,
-        output_dir=Path(config.output.dir),
+        output_dir=folder,
         started_utc=utc_now(),
         engine=_summarise_engine(spec),
         config=config.plain(),
@@ -214,6 +220,7 @@ def _connect(
             engine_check.warnings,
             preprocess.warnings,
             health.warnings,
+            render.warnings,
             _find_ignored_keys(config, source),
         ),
         running_on=engine_check.running_on,
@@ -267,12 +274,13 @@ def _make_renderer(
         scale=config.output.video.scale,
         roi=None if spec.roi is None else (spec.roi.inspect, spec.roi.ignore, spec.roi.frame_hw),
         frame_hw=frame_hw,
+        encoded=config.output.video.enabled,
     )
 
 
-def _make_outputs(options: OutputOptions) -> list[Output]:
+def _make_outputs(options: OutputOptions, folder: Path) -> list[Output]:
     """The logs come before video and snapshots, because they are more important."""
-    folder, snapshots = Path(options.dir), options.snapshots
+    snapshots = options.snapshots
     outputs = [
         Output(ResultFolder(folder, overwrite=options.overwrite)),
         Output(_make_sink("json_log", folder / LOG)),

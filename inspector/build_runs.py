@@ -9,6 +9,7 @@ from inspector.config import Config, split_sources
 from inspector.core.errors import InspectorError
 from inspector.core.records import new_run_id
 from inspector.outputs.folder import check_folder
+from inspector.outputs.run_folder import remove_empty, reserve_folder
 from inspector.pipeline.reporter import Observer
 from inspector.run import Run
 
@@ -22,25 +23,29 @@ def build_runs(config: Config, observers: Sequence[Observer] = ()) -> list[Run]:
     if not config.sources:
         return [build_run(config, observers)]
     configs = split_sources(config)
-    _check_folders(config, configs)
     run_id = new_run_id()
     runs: list[Run] = []
     with contextlib.ExitStack() as stack:
+        folder = reserve_folder(config.output.dir, run_id)
+        stack.callback(remove_empty, config.output.dir, folder)
+        _check_folders(folder, config, configs)
         for name, part in configs.items():
+            seen = () if runs else observers
             with _add_name(name):
-                run = build_run(part, () if runs else observers, name=name, run_id=run_id)
+                run = build_run(part, seen, name=name, run_id=run_id, folder=folder / name)
             stack.callback(run.source.close)
             runs.append(run)
         stack.pop_all()
     return runs
 
 
-def _check_folders(shared: Config, configs: dict[str, Config]) -> None:
-    """Refuses an output folder in which another source has its input."""
-    inputs = [path for config in configs.values() for path in input_paths(config)]
-    for config in (shared, *configs.values()):
-        output = config.output
-        check_folder(Path(output.dir), overwrite=output.overwrite, inputs=inputs)
+def _check_folders(shared: Path, config: Config, configs: dict[str, Config]) -> None:
+    """Refuses an output folder in which another source has its input. shared: the folder that
+    contains the folders of the sources."""
+    inputs = [path for part in configs.values() for path in input_paths(part)]
+    check_folder(shared, overwrite=config.output.overwrite, inputs=inputs)
+    for name, part in configs.items():
+        check_folder(shared / name, overwrite=part.output.overwrite, inputs=inputs)
 
 
 @contextlib.contextmanager

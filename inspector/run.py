@@ -54,8 +54,8 @@ def share_heaps() -> None:
 class Run:
     """A pipeline that is ready to start, and the content of its summary.
 
-    warnings: lists of engine, frames and configuration, which the stages fill. running_on: empty
-    until the engine is open, then one entry.
+    warnings: lists of engine, frames, pictures and configuration, which the stages fill.
+    running_on: empty until the engine is open, then one entry.
     """
 
     pipeline: Pipeline
@@ -80,6 +80,7 @@ class Run:
             "warnings": list(chain(*self.warnings)),
             "run_id": info.run_id,
             "source_name": info.source_name,
+            "output_dir": str(info.output_dir),
             "started_utc": info.started_utc,
             "ended_utc": utc_now(),
             "source": info.source.source_id,

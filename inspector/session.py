@@ -18,6 +18,7 @@ from inspector.core.channel import Channel
 from inspector.core.errors import ConfigError, InspectorError, SinkError, UnjudgedError
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
+from inspector.outputs.run_folder import remove_empty
 from inspector.outputs.window import CLOSE, PAUSE, QUIT, Window
 from inspector.run import Run, RunOutcome
 from inspector.session_summary import SessionSummary
@@ -46,7 +47,11 @@ class Session:
         self._runs = build_runs(config, [self._to_window] if self._window else [])
         self._running: list[Run] = []
         self._results: list[RunOutcome] = []
-        self._summary = SessionSummary(config.output) if config.sources else None
+        folder = self._runs[0].info.output_dir
+        self._folder = folder.parent if config.sources else folder
+        self._summary: SessionSummary | None = None
+        if config.sources:
+            self._summary = SessionSummary(self._folder, overwrite=config.output.overwrite)
 
     def run(self) -> int:
         """Runs all sources and returns the exit code. At the end, raises the first error."""
@@ -63,6 +68,7 @@ class Session:
                 self._window.close()
             if self._summary is not None:
                 self._summary.close()
+            remove_empty(self._config.output.dir, self._folder)
             for number, handler in before.items():
                 signal.signal(number, handler)
 

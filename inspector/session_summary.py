@@ -10,7 +10,6 @@ from loguru import logger
 from inspector.core.clock import utc_now
 from inspector.core.errors import InspectorError
 from inspector.outputs.folder import ResultFolder, write_summary
-from inspector.outputs.options import OutputOptions
 from inspector.run import Run, RunOutcome, error_text
 
 COUNTS: Final = (
@@ -24,9 +23,9 @@ expected == captured + missing."""
 class SessionSummary:
     """Writes summary.json into the folder that contains the folders of the sources."""
 
-    def __init__(self, options: OutputOptions) -> None:
-        self._path = Path(options.dir)
-        self._folder = ResultFolder(self._path, overwrite=options.overwrite)
+    def __init__(self, folder: Path, *, overwrite: bool) -> None:
+        self._path = folder
+        self._folder = ResultFolder(folder, overwrite=overwrite)
         self._started_utc = utc_now()
         self._open = False
         self._run_id = ""
@@ -69,6 +68,7 @@ class SessionSummary:
             "status": next(s for s in ("failed", "stopped", "finished") if s in statuses),
             "exit_code": code,
             "error": error_text(error),
+            "output_dir": str(self._path),
             "started_utc": self._started_utc,
             "ended_utc": utc_now(),
             "sources": sources,

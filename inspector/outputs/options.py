@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from inspector.core.schema import Between, Count, OneOf, OnError, Threads
+from inspector.outputs.run_folder import FolderPattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,10 @@ class SnapshotOptions:
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
-    """dir: the output folder. overwrite: first remove the results of an earlier run from it."""
+    """dir: the output folder, or a pattern for a new folder for each run. overwrite: first remove
+    the results of an earlier run from it. A new folder has none."""
 
-    dir: str = "artifacts/run"
+    dir: Annotated[str, FolderPattern()] = "artifacts/run"
     overwrite: bool = False
     video: VideoOptions = field(default_factory=VideoOptions)
     snapshots: SnapshotOptions = field(default_factory=SnapshotOptions)

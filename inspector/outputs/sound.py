@@ -1,6 +1,10 @@
 """Copies the sound of a video file packet by packet into another file."""
 
+import contextlib
+import io
+import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -9,52 +13,50 @@ import av
 from av.bitstream import BitStreamFilterContext
 from loguru import logger
 
-from inspector.core.errors import SinkError
+from inspector.outputs.mp4_boxes import Sample, Track, find_box
+
+CODECS: Final = ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "libopus", "flac")
+"""Names of decoders whose sound players accept in MP4."""
 
 _END_S: Final = Fraction(1, 2)
 """A video that ends this close to the end of its file counts as complete."""
+_LEAD_S: Final = 1
+"""Sound that ends more than this before time 0 is left out. Decoders need what follows."""
+_TRIAL: Final = 8
+"""Number of packets with which the description of the sound is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Packet:
+    """A sample and its time in s."""
+
+    sample: Sample
+    at_s: Fraction
 
 
 class SoundCopy:
-    """The best sound stream of the media file `path`. shift_s is subtracted from its times.
+    """The sound of a media file as samples of an MP4 track. open_sound() makes it."""
 
-    Create it before the header of `target` is written. Sound that `target` cannot store, sound
-    after a read error, and other sound streams are left out; a logged line says so. Raises
-    SinkError if the file cannot be opened.
-    """
-
-    def __init__(self, path: Path, target: av.container.OutputContainer, shift_s: Fraction) -> None:
-        self._path = path
+    def __init__(
+        self,
+        container: av.container.InputContainer,
+        packets: Iterator[_Packet],
+        track: Track,
+        shift_s: Fraction,
+    ) -> None:
+        self.track = track
+        self._container = container
+        self._packets = packets
         self._shift = shift_s
         self._sent_s: Fraction | None = None
-        self._target: av.AudioStream | None = None
-        self._rate: int | None = None
-        try:
-            self._container = av.open(str(path))
-        except (av.FFmpegError, OSError) as exc:
-            raise SinkError(f"the sound of {path} cannot be read: {exc.strerror}") from exc
-        source = self._container.streams.best("audio")
-        self._packets: Iterator[av.Packet] = iter(()) if source is None else self._read(source)
-        self._next = next(self._packets, None)
-        if self._next is not None and source is not None:
-            self._target = self._add(source, target)
-        if self._target is None or source is None:
-            self._next = None
-        else:
-            self._rate = source.rate
+        self._next = next(packets, None)
 
-    @property
-    def rate(self) -> int | None:
-        """Samples per second, the timescale of sound in MP4. None without sound."""
-        return self._rate
-
-    def until(self, time_s: Fraction) -> Iterator[av.Packet]:
-        """Yields the packets up to `time_s` and one more. The muxer delays pictures until it gets
-        later sound."""
-        while self._next is not None and (self._sent_s is None or self._sent_s <= time_s):
+    def until(self, time_s: Fraction) -> Iterator[Sample]:
+        """Yields the samples up to `time_s`."""
+        while self._next is not None and self._next.at_s <= time_s:
             yield self._take(self._next)
 
-    def rest(self, last_s: Fraction) -> Iterator[av.Packet]:
+    def rest(self, last_s: Fraction) -> Iterator[Sample]:
         """Yields the rest of the sound after the last picture at `last_s`.
 
         If the pictures were written to the end of the file, this is all of it. Otherwise it ends
@@ -62,68 +64,16 @@ class SoundCopy:
         """
         end_s = self._picture_end_s()
         complete = end_s is None or last_s + _END_S >= end_s
-        while self._next is not None and (complete or self._time(self._next) <= last_s):
+        while self._next is not None and (complete or self._next.at_s <= last_s):
             yield self._take(self._next)
 
     def close(self) -> None:
         self._next = None
         self._container.close()
 
-    def _add(
-        self, source: av.AudioStream, target: av.container.OutputContainer
-    ) -> av.AudioStream | None:
-        name = "unknown" if source.codec_context is None else source.codec_context.name
-        others = len(self._container.streams.audio) - 1
-        if others:
-            logger.warning("{} more sound streams of {} are not copied", others, self._path)
-        try:
-            return target.add_stream_from_template(source)
-        except ValueError as exc:
-            logger.warning("the {} sound of {} is not copied: {}", name, self._path, exc)
-            return None
-
-    def _read(self, source: av.AudioStream) -> Iterator[av.Packet]:
-        last: int | None = None
-        try:
-            for packet in self._demux(source):
-                if last is not None and packet.dts <= last:
-                    logger.warning(
-                        "the sound of {} is copied only to the point where its time jumps back",
-                        self._path,
-                    )
-                    return
-                last = packet.dts
-                yield packet
-        except av.FFmpegError as exc:
-            logger.warning(
-                "the rest of the sound of {} cannot be read: {}", self._path, exc.strerror
-            )
-
-    def _demux(self, source: av.AudioStream) -> Iterator[av.Packet]:
-        """Removes the header of each AAC packet of a transport stream, because MP4 refuses it."""
-        context = source.codec_context
-        framed = context is not None and context.name == "aac" and not context.extradata
-        bare = BitStreamFilterContext("aac_adtstoasc", source) if framed else None
-        for packet in self._container.demux(source):
-            # The demuxer ends with an empty packet without a time.
-            if packet.dts is None or packet.pts is None:
-                continue
-            for out in [packet] if bare is None else bare.filter(packet):
-                out.time_base = source.time_base
-                yield out
-
-    def _take(self, packet: av.Packet) -> av.Packet:
-        """Converts the next packet for the target and reads the packet after it."""
-        self._sent_s = self._time(packet)
-        ticks = round(self._shift / packet.time_base)
-        packet.pts -= ticks
-        packet.dts -= ticks
-        packet.stream = self._target
+    def _take(self, packet: _Packet) -> Sample:
         self._next = next(self._packets, None)
-        return packet
-
-    def _time(self, packet: av.Packet) -> Fraction:
-        return Fraction(packet.dts * packet.time_base) - self._shift
+        return packet.sample
 
     def _picture_end_s(self) -> Fraction | None:
         """Time at which the pictures of the file end. None if the file does not say."""
@@ -136,3 +86,118 @@ class SoundCopy:
         else:
             return None
         return end - self._shift
+
+
+def open_sound(path: Path, shift_s: Fraction, *, number: int) -> SoundCopy | None:
+    """Opens the best sound stream of a media file for the track `number`. shift_s is subtracted
+    from its times.
+
+    None if there is no sound that players accept in MP4. Sound that is left out, sound after a read
+    error, and other sound streams are named in a logged line. The video is never affected.
+    """
+    if not path.is_file():
+        return None
+    with contextlib.ExitStack() as on_failure:
+        try:
+            container = av.open(str(path))
+        except (av.FFmpegError, OSError) as exc:
+            logger.warning("the sound of {} is not copied: {}", path, exc.strerror)
+            return None
+        on_failure.callback(container.close)
+        source = container.streams.best("audio")
+        if source is None:
+            return None
+        if others := len(container.streams.audio) - 1:
+            logger.warning("{} more sound streams of {} are not copied", others, path)
+        try:
+            sound = _open(container, source, path, shift_s, number)
+        except (av.FFmpegError, OSError, ValueError) as exc:
+            name = "unknown" if source.codec_context is None else source.codec_context.name
+            reason = getattr(exc, "strerror", None) or exc
+            logger.warning("the {} sound of {} is not copied: {}", name, path, reason)
+            return None
+        on_failure.pop_all()
+        return sound
+
+
+def _open(
+    container: av.container.InputContainer,
+    source: av.AudioStream,
+    path: Path,
+    shift_s: Fraction,
+    number: int,
+) -> SoundCopy:
+    """Raises ValueError if MP4 cannot store the sound."""
+    context, rate = source.codec_context, source.rate
+    if context is None or context.name not in CODECS:
+        raise ValueError("players do not accept this format in MP4")
+    raw = _read(container, source, path)
+    trial = list(itertools.islice(raw, _TRIAL))
+    if not rate or not trial:
+        raise ValueError("it has no readable packets" if rate else "it has no sample rate")
+    # Before the trial, because FFmpeg changes the times of the packets that it writes.
+    first = list(_convert(iter(trial), rate, shift_s))
+    description = _stsd(source, trial)
+    packets = itertools.chain(first, _convert(raw, rate, shift_s))
+    head = next(packets, None)
+    if head is None:
+        raise ValueError("it ends before the first picture")
+    track = Track(number, rate, description, head.sample.time)
+    return SoundCopy(container, itertools.chain([head], packets), track, shift_s)
+
+
+def _stsd(source: av.AudioStream, first: list[av.Packet]) -> bytes:
+    """The description of the sound, which FFmpeg writes into a file in memory."""
+    memory = io.BytesIO()
+    with av.open(memory, "w", format="mp4") as trial:
+        stream = trial.add_stream_from_template(source)
+        for packet in first:
+            packet.stream = stream
+            trial.mux(packet)
+    stsd = find_box(memory.getvalue(), b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+    if stsd is None:
+        raise ValueError("MP4 cannot store it")
+    return stsd
+
+
+def _convert(packets: Iterator[av.Packet], rate: int, shift_s: Fraction) -> Iterator[_Packet]:
+    """Converts times to samples of sound."""
+    for packet in packets:
+        assert packet.dts is not None
+        at_s = packet.dts * Fraction(packet.time_base) - shift_s
+        length_s = (packet.duration or 0) * Fraction(packet.time_base)
+        if at_s + length_s < -_LEAD_S:
+            continue
+        sample = Sample(bytes(packet), round(at_s * rate), round(length_s * rate))
+        yield _Packet(sample, at_s)
+
+
+def _read(
+    container: av.container.InputContainer, source: av.AudioStream, path: Path
+) -> Iterator[av.Packet]:
+    last: int | None = None
+    try:
+        for packet in _demux(container, source):
+            if last is not None and packet.dts <= last:
+                logger.warning(
+                    "the sound of {} is copied only to the point where its time jumps back", path
+                )
+                return
+            last = packet.dts
+            yield packet
+    except (av.FFmpegError, OSError) as exc:
+        logger.warning("the rest of the sound of {} cannot be read: {}", path, exc.strerror)
+
+
+def _demux(container: av.container.InputContainer, source: av.AudioStream) -> Iterator[av.Packet]:
+    """Removes the header of each AAC packet of a transport stream, because MP4 refuses it."""
+    context = source.codec_context
+    framed = context is not None and context.name == "aac" and not context.extradata
+    bare = BitStreamFilterContext("aac_adtstoasc", source) if framed else None
+    for packet in container.demux(source):
+        # The demuxer ends with an empty packet without a time.
+        if packet.dts is None or packet.pts is None or not packet.size:
+            continue
+        for out in [packet] if bare is None else bare.filter(packet):
+            out.time_base = source.time_base
+            yield out

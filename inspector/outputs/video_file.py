@@ -18,13 +18,14 @@ MAX_START_S: Final = 10
 """If the first picture is later than this, its time becomes 0. Players show nothing before it."""
 
 GOP: Final = 30
-"""Frames between key frames. There is also a key frame at least every 0.95 s."""
+"""Frames between key frames. There is also a key frame at least every 0.95 s, unless the frames are
+farther apart."""
 
 _MAX_TICKS_PER_S: Final = 10_000_000
 
 
 class VideoFileSink:
-    """Writes H.264 in fragmented MP4 with the time base of the source.
+    """Writes H.264 in MP4 with the time base of the source.
 
     Times rise strictly, and each is within one tick of the time of its frame. If frames have no
     time, it counts 1/90000 s from the first capture.

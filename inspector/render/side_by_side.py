@@ -5,6 +5,7 @@ from threading import RLock
 from typing import Final
 
 import numpy as np
+from loguru import logger
 
 from calibration.units import mm_per
 from inspector.core.arrays import Image
@@ -15,6 +16,7 @@ from inspector.render import overlay
 from inspector.render.canvas import Canvas, Colour, Font
 from inspector.render.header import VERDICT_COLOURS, Header
 from inspector.render.panels import Panels, Placement
+from inspector.render.size_limit import largest_scale
 
 Polygons = Sequence[Sequence[tuple[float, float]]]
 RoiPolygons = tuple[Polygons, Polygons, tuple[int, int]]
@@ -33,7 +35,9 @@ class SideBySide:
 
     display_range: scores at the ends of the colour scale. unit: mm, cm or inch. scale: size of a
     panel divided by the size of the frame. alpha: share of the heat colours in the right panel, 0
-    to 1. frame_hw: the frame size if it is known before the first frame.
+    to 1. frame_hw: the frame size if it is known before the first frame. encoded: whether a video
+    is made of the pictures. Then a scale that is too large for the encoder is reduced, with a line
+    in the log and in `warnings`.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class SideBySide:
         roi: RoiPolygons | None = None,
         alpha: float = 0.5,
         frame_hw: tuple[int, int] | None = None,
+        encoded: bool = False,
     ) -> None:
         if not scale > 0:
             raise ConfigError(f"the scale of the picture must be positive, not {scale}")
@@ -56,15 +61,32 @@ class SideBySide:
         self._scale = scale
         self._roi = roi
         self._alpha = alpha
-        self._frame_hw = frame_hw
+        self._encoded = encoded
+        self.warnings: list[str] = []
+        self._frame_hw: tuple[int, int] | None = None
+        if frame_hw is not None:
+            self._set_size(frame_hw)
         self._layout: _Layout | None = None
         self._owner: RenderedPicture | None = None
         self._lock = RLock()
 
     def __call__(self, inspection: Inspection) -> "RenderedPicture":
         if self._frame_hw is None and inspection.frame.image is not None:
-            self._frame_hw = _hw(inspection.frame.image)
+            self._set_size(_hw(inspection.frame.image))
         return RenderedPicture(self, inspection)
+
+    def _set_size(self, frame_hw: tuple[int, int]) -> None:
+        self._frame_hw = frame_hw
+        scale = largest_scale(frame_hw, self._scale) if self._encoded else self._scale
+        if scale < self._scale:
+            warning = (
+                f"two panels of frames of {frame_hw[1]}x{frame_hw[0]} are too large for the video "
+                f"encoder: the panels are scaled by {scale:g} instead of {self._scale:g}; set a "
+                "smaller output.video.scale, or use --no-video"
+            )
+            logger.warning("{}", warning)
+            self.warnings.append(warning)
+            self._scale = scale
 
     def i420(self, picture: "RenderedPicture") -> Image:
         """The planes of a picture, valid until another picture of this run is drawn."""

@@ -13,43 +13,15 @@ import subprocess
 import sys
 import termios
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 from flow_rig import RESULTS, good_picture, write_clip
+from run_process import PACED, ROOT, start, wait_for_end, wait_for_frames
 
 from inspector.outputs.json_log import read_log
-
-ROOT = Path(__file__).parents[2]
-PACED = ["--source", "synthetic", "--set", "engine.backend=fake", "--set", "source.fps=100"]
-PACED += ["--set", "source.synthetic.paced=true", "--set", "source.synthetic.frames=null"]
-PACED += ["--set", "source.frame_size=320x240", "--set", "verdict.pixel_threshold=9"]
-
-
-def start(out: Path, *arguments: str) -> "subprocess.Popen[str]":
-    argv = [sys.executable, "run_inspector.py", "--output", str(out)]
-    argv += ["--set", f"log.path={out.parent / 'run.log'}", *arguments]
-    return subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for_frames(out: Path, count: int, process: "subprocess.Popen[str]") -> None:
-    log = out / "inspections.jsonl"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, process.communicate()[1]
-        if log.exists() and log.read_bytes().count(b'"type":"measured"') > count:
-            return
-        time.sleep(0.02)
-    process.kill()
-    raise AssertionError("no frames in time")
-
-
-def wait_for_end(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    _, stderr = process.communicate(timeout=30)
-    return process.returncode, stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])

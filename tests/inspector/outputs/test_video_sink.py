@@ -8,6 +8,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from loguru import logger
 from output_parts import (
     FlatPicture,
     inspection,
@@ -216,3 +217,46 @@ def test_the_error_names_a_folder_that_cannot_be_created(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkError, match="file"):
         sink_at(tmp_path / "file" / "out.mp4").open(run_info())
+
+
+@pytest.mark.parametrize("sound", ["pcm_s16le", "pcm_f32le", "vorbis", "mp2"])
+def test_sound_that_players_do_not_accept_never_costs_the_video(tmp_path: Path, sound: str) -> None:
+    clip, out = tmp_path / "clip.mkv", tmp_path / "out.mp4"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream(sound, rate=48_000, layout="stereo")
+        stream.codec_context.options = {"strict": "-2"}
+        stream.codec_context.open()
+        for start in range(0, 48_000, 1152):
+            frame = av.AudioFrame(stream.format.name, "stereo", 1152)
+            frame.sample_rate, frame.pts, frame.time_base = 48_000, start, Fraction(1, 48_000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    lines: list[str] = []
+    number = logger.add(lines.append, format="{message}")
+    write(out, [i / 25 for i in range(10)], run_info(time_base=TICK, path=clip))
+    logger.remove(number)
+    assert len(times(out)) == 10
+    assert len(lines) == 1
+    assert f"the {sound} sound of {clip} is not copied" in lines[0]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no media" * 500])
+def test_a_file_without_readable_sound_never_costs_the_video(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    clip, out = tmp_path / "clip.mkv", tmp_path / "out.mp4"
+    if content is not None:
+        clip.write_bytes(content)
+    write(out, [i / 25 for i in range(10)], run_info(time_base=TICK, path=clip))
+    assert len(times(out)) == 10
+
+
+def test_damaged_sound_packets_never_cost_the_video(tmp_path: Path) -> None:
+    clip, out = tmp_path / "clip.ts", tmp_path / "out.mp4"
+    make_clip(clip, uneven_ticks(60))
+    data = bytearray(clip.read_bytes())
+    for at in np.random.default_rng(0).integers(2000, len(data) - 100, 80):
+        data[at] ^= 0xFF
+    clip.write_bytes(bytes(data))
+    write(out, [i / 25 for i in range(60)], run_info(time_base=TICK, path=clip))
+    assert len(times(out)) == 60

@@ -1,0 +1,254 @@
+"""Writes an MP4 file in fragments, and makes it a normal MP4 file at its end."""
+
+import math
+import os
+import struct
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from loguru import logger
+
+from inspector.core.clock import ms_since, now_ns
+from inspector.core.errors import SinkError
+from inspector.outputs.mp4_boxes import Sample, SampleTable, Track, box, fragment, movie
+
+FRAGMENT_S: Final = 0.5
+"""The next picture ends a fragment that is this old."""
+LATEST_S: Final = 0.7
+"""A fragment of this age is written without waiting for the next picture."""
+LONGEST_S: Final = 0.75
+"""A fragment does not become longer than this in the time of its pictures."""
+MOST_BYTES: Final = 8_000_000
+"""A larger fragment is written at once."""
+MOST_SAMPLES: Final = 4_000_000
+"""A file with more samples gets no index, which would need too much memory: 44 h at 25 per s."""
+
+_MAX_TIMESCALE: Final = 2**31 - 1
+_PERIOD_S: Final = 0.1
+_START: Final = box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso5iso6avc1mp41")
+_ROW: Final = np.dtype(
+    [("track", "u1"), ("key", "?"), ("time", "<i8"), ("size", "<i8"), ("offset", "<i8")]
+)
+
+
+class Mp4File:
+    """An MP4 file that is readable at any time.
+
+    It appears with its first fragment. Each sample is in the file LATEST_S after it was added at
+    the latest, also if no other sample follows: a thread writes it. finish() adds an index (moov)
+    at the end and then hides the fragments from players with a write of 16 bytes. Before that write
+    the file is fragmented, after it the file is normal.
+
+    tracks: numbered from 1, in this order. samples: the first ones of each track. Raises SinkError.
+    """
+
+    def __init__(
+        self, path: Path, tracks: Sequence[Track], samples: Sequence[Sequence[Sample]]
+    ) -> None:
+        self._path = path
+        self._tracks = tracks
+        self._pending: list[list[Sample]] = [list(group) for group in samples]
+        self._scale = _movie_timescale(tracks)
+        self._oldest_ns: int | None = now_ns()
+        self._bytes = self._samples = self._sequence = self._end = 0
+        self._durations = [0] * len(tracks)
+        self._error: SinkError | None = None
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        part = path.with_name(path.name + ".part")
+        try:
+            self._file = part.open("w+b", buffering=0)
+            self._rows = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
+            empty = [SampleTable() for _ in tracks]
+            start = _START + box(b"free", bytes(8))
+            self._append(start + movie(tracks, empty, self._scale, fragmented=True))
+            self._flush()
+            part.replace(path)
+        except OSError as exc:
+            raise SinkError(f"the video {path} cannot be started: {_reason(exc)}") from exc
+        self._thread = threading.Thread(target=self._flush_late, name="video", daemon=True)
+        self._thread.start()
+
+    def add(self, track: Track, sample: Sample) -> None:
+        """The times of a track must rise."""
+        with self._lock:
+            if self._error is not None:
+                raise self._error
+            if track is self._tracks[0] and self._ends_before(sample):
+                self._flush(sample.time)
+            self._pending[track.number - 1].append(sample)
+            self._bytes += len(sample.data)
+            self._oldest_ns = self._oldest_ns or now_ns()
+            if self._bytes > MOST_BYTES:
+                self._flush()
+
+    def finish(self) -> None:
+        """Writes the rest and the index, and closes the file. Raises SinkError if the rest cannot
+        be written. Without an index the file stays fragmented; a logged line says so."""
+        self._stop()
+        try:
+            if self._error is not None:
+                raise self._error
+            self._flush()
+            self._write_index()
+        finally:
+            self._close_files()
+
+    def abandon(self) -> None:
+        """Closes the file after a failure. It has the complete fragments."""
+        self._stop()
+        self._close_files()
+
+    def _stop(self) -> None:
+        self._closed.set()
+        self._thread.join()
+
+    def _close_files(self) -> None:
+        self._rows.close()
+        try:
+            self._file.close()
+        except OSError as exc:
+            raise SinkError(f"the video {self._path} cannot be closed: {_reason(exc)}") from exc
+
+    def _flush_late(self) -> None:
+        while not self._closed.wait(_PERIOD_S):
+            with self._lock:
+                if self._error is None and self._is_due(LATEST_S):
+                    try:
+                        self._flush()
+                    except SinkError as exc:
+                        self._error = exc
+
+    def _ends_before(self, sample: Sample) -> bool:
+        """Whether the pending fragment ends before this picture."""
+        pictures = self._pending[0]
+        limit = LONGEST_S * self._tracks[0].timescale
+        return self._is_due(FRAGMENT_S) or (
+            bool(pictures) and sample.time - pictures[0].time > limit
+        )
+
+    def _is_due(self, age_s: float) -> bool:
+        return self._oldest_ns is not None and ms_since(self._oldest_ns) >= age_s * 1e3
+
+    def _flush(self, next_time: int | None = None) -> None:
+        """Writes the pending samples. next_time: time of the next picture, if it is known."""
+        runs = []
+        for track, samples in zip(self._tracks, self._pending, strict=True):
+            if samples:
+                following = next_time if track.hw else None
+                runs.append((track, _set_durations(samples, following)))
+                self._durations[track.number - 1] = runs[-1][1][-1].duration
+        self._pending = [[] for _ in self._tracks]
+        self._oldest_ns, self._bytes = None, 0
+        if not runs:
+            return
+        self._sequence += 1
+        data = fragment(self._sequence, runs)
+        at = self._end + len(data) - sum(len(s.data) for _, samples in runs for s in samples)
+        self._append(data)
+        self._remember(runs, at)
+
+    def _append(self, data: bytes) -> None:
+        """Writes the first 8 bytes last. Until then players see a part that has no type."""
+        try:
+            os.lseek(self._file.fileno(), self._end + 8, os.SEEK_SET)
+            _write_all(self._file.fileno(), data[8:])
+            os.lseek(self._file.fileno(), self._end, os.SEEK_SET)
+            _write_all(self._file.fileno(), data[:8])
+        except OSError as exc:
+            self._cut()
+            raise SinkError(f"the video {self._path} cannot be written: {_reason(exc)}") from exc
+        self._end += len(data)
+
+    def _cut(self) -> None:
+        try:
+            self._file.truncate(self._end)
+        except OSError as exc:
+            logger.warning("the video {} ends in a broken part: {}", self._path, _reason(exc))
+
+    def _remember(self, runs: Sequence[tuple[Track, Sequence[Sample]]], at: int) -> None:
+        """Stores what the index needs in a file without a name, so that memory does not grow."""
+        rows = []
+        for track, samples in runs:
+            for sample in samples:
+                rows.append((track.number, sample.key, sample.time, len(sample.data), at))
+                at += len(sample.data)
+        self._samples += len(rows)
+        if self._samples <= MOST_SAMPLES:
+            try:
+                self._rows.write(np.array(rows, _ROW).tobytes())
+            except OSError as exc:
+                raise SinkError(
+                    f"the index of the video {self._path} cannot be written: {_reason(exc)}"
+                ) from exc
+
+    def _write_index(self) -> None:
+        if self._samples > MOST_SAMPLES:
+            self._say_fragmented("it has too many pictures for an index")
+            return
+        try:
+            self._rows.seek(0)
+            rows = np.frombuffer(self._rows.read(), _ROW)
+            # Sound that begins after the last picture has no samples.
+            tracks = [track for track in self._tracks if (rows["track"] == track.number).any()]
+            tables = [self._table(track, rows) for track in tracks]
+            if not all(table.representable for table in tables):
+                self._say_fragmented("a pause in it is too long for an index")
+                return
+            hidden = self._end - len(_START)
+            self._append(movie(tracks, tables, self._scale, fragmented=False))
+            os.fsync(self._file.fileno())
+            os.lseek(self._file.fileno(), len(_START), os.SEEK_SET)
+            _write_all(self._file.fileno(), struct.pack(">I4sQ", 1, b"mdat", hidden))
+            os.fsync(self._file.fileno())
+        except OSError as exc:
+            self._say_fragmented(_reason(exc))
+
+    def _table(self, track: Track, rows: npt.NDArray[np.void]) -> SampleTable:
+        rows = rows[rows["track"] == track.number]
+        last = self._durations[track.number - 1]
+        return SampleTable(
+            times=rows["time"],
+            durations=np.append(np.diff(rows["time"]), [last] * bool(len(rows))).astype(np.int64),
+            sizes=rows["size"],
+            keys=rows["key"],
+            offsets=rows["offset"],
+        )
+
+    def _say_fragmented(self, reason: str) -> None:
+        logger.warning(
+            "the video {} is complete, but it has no index, so some players do not show its "
+            "duration: {}",
+            self._path,
+            reason,
+        )
+
+
+def _set_durations(samples: Sequence[Sample], next_time: int | None) -> list[Sample]:
+    """The duration of a sample reaches to the next sample."""
+    times = [sample.time for sample in samples[1:]]
+    last = samples[-1]
+    times.append(last.time + last.duration if next_time is None else next_time)
+    return [replace(s, duration=t - s.time) for s, t in zip(samples, times, strict=True)]
+
+
+def _movie_timescale(tracks: Sequence[Track]) -> int:
+    """A unit in which the start of each track is exact."""
+    common = math.lcm(*(track.timescale for track in tracks))
+    return common if common <= _MAX_TIMESCALE else tracks[0].timescale
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _reason(exc: OSError) -> str:
+    return str(exc.strerror or exc)

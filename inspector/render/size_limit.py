@@ -1,0 +1,27 @@
+"""Limits the size of the rendered pictures to what the video encoder takes."""
+
+import math
+from typing import Final
+
+MAX_SIDE: Final = 16384
+"""Largest side of a picture in px that x264 encodes."""
+MAX_PIXELS: Final = 2**27
+"""Largest picture in px. FFmpeg refuses pictures of twice this size."""
+
+_HEADER_PX: Final = 200
+"""At least the height of the header above the panels."""
+_MARGIN_PX: Final = 4
+"""Both panels are rounded up to even sides."""
+
+
+def largest_scale(frame_hw: tuple[int, int], scale: float) -> float:
+    """`scale` if two panels side by side can be encoded at it. Otherwise the largest scale with
+    three decimals at which they can."""
+    height, width = frame_hw
+    largest = min(
+        (MAX_SIDE - _MARGIN_PX) / (2 * width),
+        (MAX_SIDE - _HEADER_PX) / height,
+    )
+    while (2 * width * largest + _MARGIN_PX) * (height * largest + _HEADER_PX) > MAX_PIXELS:
+        largest *= 0.99
+    return min(scale, math.floor(1000 * largest) / 1000)
