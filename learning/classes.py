@@ -18,6 +18,7 @@ from inspector.core.schema import build
 from learning.datasets.fingerprint import pictures_hash
 from learning.datasets.splits import Fractions, load_or_make
 from learning.datasets.types import ClassData
+from learning.distinct import keep_distinct
 from learning.job import EngineResult
 from learning.normals import Normals, Size, from_pictures
 from learning.thresholds.folds import Scheme
@@ -56,13 +57,22 @@ def divide_classes(data: tuple[ClassData, ...], place: Path, seed: int) -> tuple
 
 
 def read_class(
-    data: ClassData, scheme: Scheme, *, size: Size | None, max_pictures: int
+    data: ClassData,
+    scheme: Scheme,
+    *,
+    size: Size | None,
+    max_pictures: int,
+    keep_similar: bool = False,
 ) -> tuple[Normals, Scheme]:
     """The good pictures of a class. Good validation pictures, if there are any, are held out to
-    choose the thresholds; raises ConfigError if the scheme asks for another way."""
+    choose the thresholds; raises ConfigError if the scheme asks for another way. keep_similar: see
+    learning.fit."""
     validation = tuple(sample for sample in data.validation() if not sample.defective)
     named = [(sample.name, sample.path) for sample in (*data.normals(), *validation)]
-    normals = from_pictures(data.name, named, input_hw=size, max_pictures=max_pictures)
+    normals = keep_distinct(
+        from_pictures(data.name, named, input_hw=size, max_pictures=max_pictures),
+        keep_similar=keep_similar,
+    )
     names = set(normals.names)
     held_out = tuple(sample.name for sample in validation if sample.name in names)
     if held_out and scheme != Scheme():

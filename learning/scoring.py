@@ -149,6 +149,8 @@ def trained_on(scored: ScoredModel, normals: Normals, dropped: bool) -> dict[str
         "list_sha256": None if fitted is None else names_hash(fitted.names),
         "unreadable": len(normals.unread),
         "unused": normals.unused,
+        "empty": len(normals.empty),
+        "copies": len(normals.copies),
         "held_out": scored.held_out,
         "suspects": list(scored.suspects),
         "suspects_dropped": dropped,

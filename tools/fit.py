@@ -16,7 +16,7 @@ from learning.methods.registry import fitted_methods, make_method, method_class
 from learning.normals import MAX_PICTURES, Normals
 from learning.options import option_fields
 from learning.thresholds.folds import Scheme
-from tools._argument_types import input_size, out_file, out_folder, seed, sigma
+from tools._argument_types import KEEP_SIMILAR, input_size, out_file, out_folder, seed, sigma
 from tools._cli import guarded
 from tools._fit_report import report, warn_of_turned_input
 from tools._method_options import (
@@ -63,6 +63,7 @@ def main(argv: list[str] | None = None) -> int:
                 seed=arguments.seed,
                 threads=arguments.threads,
                 drop_suspects=arguments.drop_suspects,
+                keep_similar=arguments.keep_similar,
                 progress=bars.advance,
                 **options,
             )
@@ -138,6 +139,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add("--name", help="name of the engine (default: name of the file)")
     add("--roi", type=Path, help="YAML with polygons to inspect and to ignore, in frame pixels")
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
+    add("--keep-similar", action="store_true", help=KEEP_SIMILAR)
     add(
         "--seconds",
         type=float,

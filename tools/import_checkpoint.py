@@ -8,7 +8,7 @@ from inspector.core.errors import ConfigError
 from learning.importing import ImportRequest, import_checkpoint
 from learning.methods.registry import imported_methods, importer_class
 from learning.normals import MAX_PICTURES
-from tools._argument_types import frame_size, out_file
+from tools._argument_types import KEEP_SIMILAR, frame_size, out_file
 from tools._cli import guarded
 from tools._fit_report import report
 from tools._method_options import (
@@ -54,6 +54,7 @@ def _request(arguments: argparse.Namespace) -> ImportRequest:
         resize=arguments.resize,
         max_pictures=arguments.max_pictures,
         threads=arguments.threads,
+        keep_similar=arguments.keep_similar,
     )
 
 
@@ -90,6 +91,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     )
     add("--name", help="name of the engine (default: name of the file)")
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
+    add("--keep-similar", action="store_true", help=KEEP_SIMILAR)
     add(
         "--drop-suspects",
         action="store_true",

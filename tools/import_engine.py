@@ -11,8 +11,9 @@ from inspector.core.errors import ConfigError
 from learning.anomalib.graph import read_export
 from learning.anomalib.importing import Import, import_engine
 from learning.anomalib.run import find_view
+from learning.distinct import keep_distinct
 from learning.normals import MAX_PICTURES, from_folder
-from tools._argument_types import frame_size, out_file
+from tools._argument_types import KEEP_SIMILAR, frame_size, out_file
 from tools._cli import guarded, program
 from tools._fit_report import print_facts, warn_of_missed_spots
 from tools._rule_options import add_rule_options, chosen_rule
@@ -33,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         max_pictures=arguments.max_pictures,
         crop=view.crop,
     )
+    normals = keep_distinct(normals, keep_similar=arguments.keep_similar)
     job = Import(
         export=export,
         view=view,
@@ -67,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         default=MAX_PICTURES,
         help="most pictures to use (default: %(default)s)",
     )
+    add("--keep-similar", action="store_true", help=KEEP_SIMILAR)
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_rule_options(parser)
     return parser

@@ -56,6 +56,7 @@ def _read_data(arguments: argparse.Namespace, trainer: Trainer) -> TrainingData:
             arguments.dataset,
             input_hw=arguments.size,
             max_pictures=arguments.max_pictures,
+            keep_similar=arguments.keep_similar,
             hold_out=hold_out,
             seed=seed,
             paper_protocol=arguments.paper_protocol,

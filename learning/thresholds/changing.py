@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from loguru import logger
 
 from engines.opening import Engine, open_engine
 from engines.pictures import decode_picture
@@ -111,7 +112,8 @@ def refit_thresholds(
     def score(files: Iterable[Path]) -> LeftOut:
         engine = open_engine(path, threads=threads)
         try:
-            return score_with_engine(engine, _read_new_pictures(files, spec, bank), ordered=ordered)
+            pictures = _read_new_pictures(files, spec, bank, once=not ordered)
+            return score_with_engine(engine, pictures, ordered=ordered)
         finally:
             engine.close()
 
@@ -137,12 +139,18 @@ def _list_anomalous(folder: Path) -> list[Path]:
 
 
 def _read_new_pictures(
-    files: Iterable[Path], spec: EngineSpec, bank: frozenset[str]
+    files: Iterable[Path], spec: EngineSpec, bank: frozenset[str], *, once: bool
 ) -> Iterator[Image]:
-    """Input pixels of the files. bank: hashes of the pictures that the engine was fitted on."""
+    """Input pixels of the files. bank: hashes of the pictures that the engine was fitted on. once:
+    leave out copies; those among the frames of a stream are counted in blocks."""
+    first: dict[str, Path] = {}
     for file in files:
         pixels, _ = to_input(decode_picture(file), spec.resize)
-        if picture_hash(pixels) in bank:
+        digest = picture_hash(pixels)
+        if once and (original := first.setdefault(digest, file)) != file:
+            logger.warning("{} is a copy of {} and is left out", file, original)
+            continue
+        if digest in bank:
             raise DataError(
                 f"{file} is one of the pictures that the engine was fitted on, so its score says "
                 "nothing about new pictures: take it out of the folder"

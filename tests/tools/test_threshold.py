@@ -199,6 +199,14 @@ def test_frames_of_a_stream_count_in_blocks(engine, tmp_path):
     assert rule.blocks == 24 // rule.block_frames
 
 
+def test_copies_among_new_good_pictures_count_as_one(engine, tmp_path, capsys):
+    folder = folder_of(tmp_path / "new", range(200, 206))
+    shutil.copy(folder / "203.png", folder / "again.png")
+    assert threshold([str(engine), "--refit", "--normal", str(folder)]) == 0
+    assert read_spec(engine).threshold_rule.normals == 6
+    assert "again.png is a copy of" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
