@@ -11,7 +11,7 @@ from loguru import logger
 from inspector.command_line import CommandParser, ShowVersion
 from inspector.config import DEFAULT_FILE, load_config, parse_setting
 from inspector.console import write_screen_line
-from inspector.core.errors import InspectorError
+from inspector.core.errors import ConfigError, InspectorError
 from inspector.core.secrets import mask_secrets
 from inspector.logs import log_to_screen, open_missing_streams, start_logging
 from inspector.run import share_heaps
@@ -61,7 +61,11 @@ def _make_parser() -> argparse.ArgumentParser:
         description="Inspects every frame of a video, a camera or a folder of pictures with an "
         "engine and writes the results. Every option is also a key of the configuration.",
     )
-    parser.add_argument("--source", help="camera index, URL, video file, folder, glob or synthetic")
+    parser.add_argument(
+        "--source",
+        several="list several sources in the configuration file under `sources:`",
+        help="camera index, URL, video file, folder, glob or synthetic",
+    )
     parser.add_argument("--engine", metavar="ENGINE.onnx", help="engine file")
     parser.add_argument(
         "--config",
@@ -105,12 +109,21 @@ def _program_name() -> str:
 
 
 def _collect_overrides(arguments: argparse.Namespace) -> dict[str, Any]:
-    overrides: dict[str, Any] = dict(parse_setting(text) for text in arguments.set)
-    for option, key in FLAGS.items():
-        if (value := getattr(arguments, option)) is not None:
-            overrides[key] = value
+    """Raises ConfigError for a key that gets two values."""
+    options = [
+        (FLAGS[option], value)
+        for option in FLAGS
+        if (value := getattr(arguments, option)) is not None
+    ]
     if arguments.no_video:
-        overrides["output.video.enabled"] = False
+        options.append(("output.video.enabled", False))
+    overrides: dict[str, Any] = {}
+    for key, value in [*map(parse_setting, arguments.set), *options]:
+        if overrides.get(key, value) != value:
+            raise ConfigError(
+                f"the command line sets {key} to two values: leave one of the options out"
+            )
+        overrides[key] = value
     return overrides
 
 

@@ -11,16 +11,15 @@ from calibration.store import save_calibration
 from calibration.two_point import from_two_points
 from engines.pictures import decode_picture
 from inspector.command_line import CommandParser
-from inspector.core.errors import ConfigError
 from tools._argument_types import frame_size, out_file, squares
 from tools._cli import guarded, program
+from tools._new_file import add_overwrite_option, refuse_existing
 
 
 @guarded
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
-    if args.out.exists() and not args.overwrite:
-        raise ConfigError(f"--out {args.out} exists already; give --overwrite or another --out")
+    refuse_existing(args.out, overwrite=args.overwrite)
     calibration: Calibration = args.run(args)
     save_calibration(calibration, args.out)
     height, width = calibration.frame_hw
@@ -67,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     two.set_defaults(run=_two_point)
 
     board = commands.add_parser("board", help="a printed board lies on the plane")
-    board.add_argument("--images", type=Path, nargs="+", required=True)
+    board.add_argument("--images", type=Path, action="extend", nargs="+", required=True)
     board.add_argument("--type", choices=TYPES, required=True)
     board.add_argument(
         "--squares", type=squares, required=True, metavar="CxR", help="columns x rows of squares"
@@ -89,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (scale, two, board):
         command.add_argument("--camera", default="", help="any name; it is written to the file")
         command.add_argument("--out", type=out_file, required=True)
-        command.add_argument("--overwrite", action="store_true", help="replace an existing file")
+        add_overwrite_option(command)
     return parser
 
 

@@ -17,6 +17,7 @@ from tools._method_options import (
     method_options,
     named_method,
 )
+from tools._new_file import add_overwrite_option, refuse_existing
 from tools._progress import Bars
 from tools._rule_options import add_rule_options, chosen_rule
 
@@ -26,6 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser(argv).parse_args(argv)
     if arguments.out.suffix != ".onnx":
         raise ConfigError(f"--out {arguments.out} must end in .onnx")
+    refuse_existing(arguments.out, overwrite=arguments.overwrite)
     importer = importer_class(arguments.method)
     options = method_options(importer.option_fields(), arguments)
     with Bars() as bars:
@@ -104,6 +106,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         help="share of the map whose mean is the score (default: the method's)",
     )
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
+    add_overwrite_option(parser)
     add_rule_options(parser)
     name = named_method(argv)
     if name in imported_methods():

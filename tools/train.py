@@ -63,7 +63,8 @@ def _read_data(arguments: argparse.Namespace, trainer: Trainer) -> TrainingData:
         )
     if arguments.paper_protocol:
         raise ConfigError(f"--paper-protocol needs test pictures, and {arguments.data} has none")
-    normals = normals_of(arguments.data, arguments)
+    with Bars() as bars:
+        normals = normals_of([arguments.data], arguments, bars.advance)
     return data_of_normals(normals, hold_out=hold_out, seed=seed)
 
 

@@ -88,15 +88,15 @@ def refit_thresholds(
     spec: EngineSpec,
     rule: Rule,
     *,
-    normal: Path | None = None,
+    normal: Sequence[Path] = (),
     ordered: bool = False,
     anomalous: Sequence[Path] = (),
     threads: int = 0,
 ) -> EngineSpec:
     """The spec with thresholds that the rule chooses.
 
-    path: the engine file of the spec. normal: folder of good pictures that the engine was not
-    fitted on; None for the scores in the file. ordered: these are frames of one stream. anomalous:
+    path: the engine file of the spec. normal: folders of good pictures that the engine was not
+    fitted on; none for the scores in the file. ordered: these are frames of one stream. anomalous:
     folders of bad pictures, for a rule that needs them. threads: of the runtime, 0 lets it choose.
 
     Raises ConfigError if the file has no scores or the rule cannot be met, DataError for a folder
@@ -117,7 +117,8 @@ def refit_thresholds(
         finally:
             engine.close()
 
-    good = read_left_out(spec.left_out) if normal is None else score(list_pictures(normal))
+    good_files = [file for folder in normal for file in list_pictures(folder)]
+    good = score(good_files) if good_files else read_left_out(spec.left_out)
     bad_files = [file for folder in anomalous for file in _list_anomalous(folder)]
     bad = score(bad_files) if bad_files else None
     return with_thresholds(

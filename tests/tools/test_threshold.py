@@ -104,7 +104,8 @@ def test_thresholds_set_by_hand_change_the_spec_and_not_the_graph(engine, capsys
     text = capsys.readouterr().out
     assert f"image threshold  {before.image_threshold:.6g} -> 0.31" in text
     assert f"pixel threshold  {before.pixel_threshold:.6g} -> 0.4" in text
-    assert [p.name for p in engine.parent.iterdir()] == ["e.onnx"]
+    assert sorted(p.name for p in engine.parent.iterdir()) == ["e.onnx", "e.onnx.bak"]
+    assert f"backup           {engine}.bak" in text
 
 
 def test_refitting_undoes_a_threshold_set_by_hand(engine):
