@@ -62,7 +62,11 @@ def _make_parser() -> argparse.ArgumentParser:
         description="Inspects every frame of a video, a camera or a folder of pictures with an "
         "engine and writes the results. Every option is also a key of the configuration.",
     )
-    parser.add_argument("--source", help="camera index, URL, video file, folder, glob or synthetic")
+    parser.add_argument(
+        "--source",
+        several="list several sources in the configuration file under `sources:`",
+        help="camera index, URL, video file, folder, glob or synthetic",
+    )
     parser.add_argument("--engine", metavar="ENGINE.onnx", help="engine file")
     parser.add_argument(
         "--config",
@@ -112,16 +116,21 @@ def _program_name() -> str:
 
 
 def _collect_overrides(arguments: argparse.Namespace) -> dict[str, Any]:
-    overrides: dict[str, Any] = {}
-    for key, value in map(parse_setting, arguments.set):
-        if key in overrides:
-            raise ConfigError(f"--set {key} is given twice: leave one out")
-        overrides[key] = value
-    for option, key in FLAGS.items():
-        if (value := getattr(arguments, option)) is not None:
-            overrides[key] = value
+    """Raises ConfigError for a key that gets two values."""
+    options = [
+        (FLAGS[option], value)
+        for option in FLAGS
+        if (value := getattr(arguments, option)) is not None
+    ]
     if arguments.no_video:
-        overrides["output.video.enabled"] = False
+        options.append(("output.video.enabled", False))
+    overrides: dict[str, Any] = {}
+    for key, value in [*map(parse_setting, arguments.set), *options]:
+        if overrides.get(key, value) != value:
+            raise ConfigError(
+                f"the command line sets {key} to two values: leave one of the options out"
+            )
+        overrides[key] = value
     return overrides
 
 

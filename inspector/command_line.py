@@ -25,14 +25,22 @@ def describe_version() -> str:
 class CommandParser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one sentence and suggest the nearest option.
 
-    The messages show no password of a URL.
+    An option with one value may be typed once. An option that takes a list, which has the action
+    append or extend, may be repeated. The messages show no password of a URL.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in (None, "store"):
+            self.register("action", name, StoreOnce)
+        self.typed: set[str] = set()
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
         """Refuses an unknown option first. argparse would first miss the required options."""
         typed = sys.argv[1:] if args is None else list(args)
+        self.typed.clear()
         # The options after the name of a subcommand belong to the parser of the subcommand.
         if self._subparsers is None:
             self._refuse_unknown(typed)
@@ -54,6 +62,31 @@ class CommandParser(argparse.ArgumentParser):
             close = difflib.get_close_matches(name[2:], [option[2:] for option in known], n=1)
             hint = f"did you mean --{close[0]}?" if close else f"`{self.prog} --help` lists all"
             self.error(f"unknown option {name}; {hint}")
+
+
+class StoreOnce(argparse.Action):
+    """Stores the value of an option. It is an error to type the option twice.
+
+    several: what to do for several values, for the message.
+    """
+
+    def __init__(self, *args: Any, several: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._several = several
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if isinstance(parser, CommandParser) and option_string is not None:
+            if self.dest in parser.typed:
+                advice = self._several or "it takes one value, so leave one out"
+                parser.error(f"{option_string} is typed twice; {advice}")
+            parser.typed.add(self.dest)
+        setattr(namespace, self.dest, values)
 
 
 class ShowVersion(argparse.Action):

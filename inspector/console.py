@@ -10,21 +10,24 @@ from tqdm import tqdm
 from inspector.core.types import SourceInfo
 from inspector.pipeline.stats import RunStats
 
-QUIET_S = 30.0
-"""Seconds between two log lines if stderr is not a terminal."""
+QUIET_S = 10.0
+LIVE_QUIET_S = 30.0
+"""Seconds between two log lines if stderr is not a terminal. A live source runs for months."""
 
 
 class ProgressBar:
-    """Draws on a terminal. Without a terminal, such as under systemd, it logs a line every QUIET_S.
+    """Draws on a terminal. Without a terminal, such as under systemd, it logs a line every QUIET_S,
+    or every LIVE_QUIET_S of a live source.
 
     sources: each source with its counts. The sums over all sources are shown.
     """
 
     def __init__(self, sources: Sequence[tuple[SourceInfo, RunStats]]) -> None:
         self._stats = [stats for _, stats in sources]
-        self._next_line_s = time.monotonic() + QUIET_S
-        self._shown = 0
         live = any(info.live for info, _ in sources)
+        self._quiet_s = LIVE_QUIET_S if live else QUIET_S
+        self._next_line_s = time.monotonic() + self._quiet_s
+        self._shown = 0
         counts = [info.frame_count for info, _ in sources if info.frame_count is not None]
         layout = "{desc}: {n_fmt} frames [{elapsed}, {rate_fmt}{postfix}]" if live else None
         self._bar = tqdm(
@@ -46,7 +49,7 @@ class ProgressBar:
             self._bar.disable = True
         self._shown = done
         if self._bar.disable and time.monotonic() >= self._next_line_s:
-            self._next_line_s = time.monotonic() + QUIET_S
+            self._next_line_s = time.monotonic() + self._quiet_s
             rate = sum(stats.frames_per_s for stats in self._stats)
             logger.info("{} frames, {:.1f} per s, {}", done, rate, self._counts())
 

@@ -28,6 +28,7 @@ def fit(
     ordered: bool = False,
     size: "Size | None" = None,
     max_pictures: int = 200,
+    keep_similar: bool = False,
     name: str | None = None,
     backbone: str | Path | None = None,
     sigma: float = 4.0,
@@ -54,6 +55,8 @@ def fit(
         same, so thresholds are then chosen in blocks.
     size: (height, width) of the engine's input, or its short side; None is a short side of 256 px.
     max_pictures: if there are more, evenly spread ones are used.
+    keep_similar: use all pictures that differ by noise only, because they show different products.
+        Otherwise they count as one picture. Equal pictures always count as one.
     name: of the engine; None is the name of its file.
     backbone: name or ONNX file; None is the method's default.
     sigma: of the map's smoothing, in map pixels.
@@ -81,7 +84,12 @@ def fit(
     fitted = make_method(method, parse_options(method_class(method), options))
     found_backbone = fitted.find_backbone(None if backbone is None else str(backbone))
     normals = read_normals(
-        pictures, channels=channels, ordered=ordered, size=size, max_pictures=max_pictures
+        pictures,
+        channels=channels,
+        ordered=ordered,
+        size=size,
+        max_pictures=max_pictures,
+        keep_similar=keep_similar,
     )
     fit_options = FitOptions(
         name=name or path.stem,
@@ -107,6 +115,7 @@ def train(
     layout: str | None = None,
     size: "Size" = 288,
     max_pictures: int = 1000,
+    keep_similar: bool = False,
     hold_out: float | None = None,
     paper_protocol: bool = False,
     name: str | None = None,
@@ -160,6 +169,7 @@ def train(
             layout,
             input_hw=size,
             max_pictures=max_pictures,
+            keep_similar=keep_similar,
             hold_out=hold_out,
             seed=trainer.seed,
             paper_protocol=paper_protocol,

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from learning.datasets.fingerprint import pictures_hash
 from learning.datasets.kind_names import explain_no_good
 from learning.datasets.splits import Fractions, load_or_make
 from learning.datasets.types import ClassData
+from learning.distinct import keep_distinct
 from learning.job import EngineResult
 from learning.normals import Normals, Size, from_pictures
 from learning.thresholds.folds import Scheme
@@ -36,7 +37,7 @@ FitClass = Callable[[ClassData, Path], EngineResult]
 @dataclass(frozen=True, slots=True)
 class ClassRow:
     """Result for one class. request: sha256 of options and pictures. engine_sha256: of the engine
-    file. error: why there is no engine; the figures are 0 then."""
+    file, empty while it is made. error: why there is no engine; the figures are 0 then."""
 
     name: str
     request: str = ""
@@ -67,18 +68,20 @@ def read_class(
     size: Size | None,
     max_pictures: int,
     reading: Reading = READING,
+    keep_similar: bool = False,
 ) -> tuple[Normals, Scheme]:
     """The good pictures of a class. Good validation pictures, if there are any, are held out to
     choose the thresholds. Raises ConfigError if the scheme asks for another way, and DataError for
-    a class without good pictures."""
+    a class without good pictures. keep_similar: see learning.fit."""
     validation = tuple(sample for sample in data.validation() if not sample.defective)
     named = [(sample.name, sample.path) for sample in (*data.normals(), *validation)]
     if not named:
         raise DataError(explain_no_good(data))
     for problem in data.problems[:MAX_PROBLEMS]:
         logger.warning("class {}: {}", data.name, problem)
-    normals = from_pictures(
-        data.name, named, input_hw=size, max_pictures=max_pictures, reading=reading
+    normals = keep_distinct(
+        from_pictures(data.name, named, input_hw=size, max_pictures=max_pictures, reading=reading),
+        keep_similar=keep_similar,
     )
     names = set(normals.names)
     held_out = tuple(sample.name for sample in validation if sample.name in names)
@@ -96,38 +99,73 @@ def _divide(data: ClassData, place: Path, seed: int) -> ClassData:
 
 
 def fit_classes(
-    data: tuple[ClassData, ...], out: Path, options: Mapping[str, Any], fit_class: FitClass
+    data: tuple[ClassData, ...],
+    out: Path,
+    options: Mapping[str, Any],
+    fit_class: FitClass,
+    *,
+    overwrite: bool = False,
 ) -> list[ClassRow]:
     """Writes the engines OUT/<class>.onnx. The engine of a class is kept if it was made from the
     same options and pictures. A class that cannot be fitted gets a row with the error, and the
-    others are fitted. Raises ConfigError if another run writes to OUT."""
+    others are fitted.
+
+    overwrite: replace engines that something else changed or made. Raises ConfigError for such
+    engines otherwise, and if another run writes to OUT.
+    """
     with sole_writer(out):
-        return _fit_all(data, out, options, fit_class)
+        return _fit_all(data, out, options, fit_class, overwrite)
 
 
 def _fit_all(
-    data: tuple[ClassData, ...], out: Path, options: Mapping[str, Any], fit_class: FitClass
+    data: tuple[ClassData, ...],
+    out: Path,
+    options: Mapping[str, Any],
+    fit_class: FitClass,
+    overwrite: bool,
 ) -> list[ClassRow]:
     known = {row.name: row for row in _read(out / RECORD)}
+    requests = {item.name: _request(item, options) for item in data}
+    done = {
+        name: known[name]
+        for name, request in requests.items()
+        if name in known
+        and known[name].request == request
+        and _has_hash(out / f"{name}.onnx", known[name].engine_sha256)
+    }
+    if not overwrite:
+        _refuse_changed(out, [item.name for item in data], known)
     rows = []
     for item in data:
-        request = _request(item, options)
-        path = out / f"{item.name}.onnx"
-        before = known.get(item.name)
-        if (
-            before is not None
-            and before.request == request
-            and _has_hash(path, before.engine_sha256)
-        ):
+        if item.name in done:
             logger.info("class {}: kept, made from the same options and pictures", item.name)
-            rows.append(before)
+            rows.append(done[item.name])
             continue
-        row = _fit(item, path, request, fit_class)
+        known[item.name] = ClassRow(item.name, requests[item.name])
+        _write(out / RECORD, list(known.values()))
+        row = _fit(item, out / f"{item.name}.onnx", requests[item.name], fit_class)
         rows.append(row)
         if not row.error:
             known[item.name] = row
             _write(out / RECORD, list(known.values()))
     return rows
+
+
+def _refuse_changed(out: Path, names: Sequence[str], known: Mapping[str, ClassRow]) -> None:
+    """Refuses engines that this command did not write, such as one with thresholds set by hand."""
+    for name in names:
+        path, row = out / f"{name}.onnx", known.get(name)
+        # A row without a hash was written before fitting, by a run that was stopped then.
+        unfinished = row is not None and not row.engine_sha256
+        if (
+            path.exists()
+            and not unfinished
+            and (row is None or file_hash(path) != row.engine_sha256)
+        ):
+            raise ConfigError(
+                f"{path} exists already and was changed after it was fitted, or was made by "
+                "another command; give --overwrite or another --out"
+            )
 
 
 def _fit(data: ClassData, path: Path, request: str, fit_class: FitClass) -> ClassRow:

@@ -14,6 +14,7 @@ from inspector.core.reading import READING, Reading
 from learning.backbones.export import export_beside, patch_of
 from learning.backbones.zoo import resolve
 from learning.datasets.pictures import list_pictures, read_picture
+from learning.distinct import keep_distinct
 from learning.finishing import make_engine
 from learning.job import EngineResult, MakeOptions, Progress
 from learning.methods.base import Scorer
@@ -37,7 +38,7 @@ class ImportRequest:
     weights: of the named backbone, as torch saves them; None if `backbone` is a file. normal:
     folder of good pictures, for the thresholds. out: the engine file. input_hw: (height, width) of
     the input. resize: side that pictures were resized to before the input was cropped from their
-    middle, px. For both, None means as published.
+    middle, px. For both, None means as published. keep_similar: see learning.fit.
     """
 
     file: Path
@@ -50,6 +51,7 @@ class ImportRequest:
     max_pictures: int = MAX_PICTURES
     reading: Reading = READING
     threads: int = 0
+    keep_similar: bool = False
 
     def find_backbone(self, input_hw_of: Callable[[int], tuple[int, int]]) -> Path:
         """The backbone's file. It is made beside the engine if weights are given.
@@ -91,13 +93,14 @@ class ImportRequest:
         if not sizes:
             raise DataError(f"{self.normal} holds no picture that can be read")
         height, width = sizes.most_common(1)[0][0]
-        return from_folder(
+        normals = from_folder(
             self.normal,
             input_hw=input_hw,
             max_pictures=self.max_pictures,
             crop=crop_of((height, width)),
             reading=self.reading,
         )
+        return keep_distinct(normals, keep_similar=self.keep_similar)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,10 @@ class Normals:
     pixels: (n, H, W, 3) uint8 RGB. names: of the pictures, for the hash in the spec. frame_hw: the
     commonest size of the pictures before resizing. ordered: frames of one stream. unread: names of
     pictures that could not be read. unused: how many were left out by max_pictures. bit_depth: of
-    the camera; None if it is not known.
+    the camera; None if it is not known. empty: names of pictures that show nothing. copies: names
+    of pictures that count as one with another picture. The last two are not among the pixels.
+    sources: names of several sources, with the number of pictures that were read of each. distinct:
+    the pictures were searched for those two.
     """
 
     name: str
@@ -56,6 +59,10 @@ class Normals:
     unread: tuple[str, ...] = ()
     unused: int = 0
     bit_depth: int | None = None
+    empty: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
+    sources: tuple[tuple[str, int], ...] = ()
+    distinct: bool = False
 
 
 LONGEST_SIDE = 4096
@@ -179,30 +186,45 @@ def from_stream(
     input_hw: Size | None = None,
     max_pictures: int = MAX_PICTURES,
 ) -> Normals:
-    """Takes evenly spread frames (H, W, 3) uint8 BGR of one stream, never holding more than twice
-    max_pictures. The first frame's size decides; raises DataError for fewer than two frames."""
+    """Takes frames (H, W, 3) uint8 BGR of one stream, numbered from 0; see from_frames."""
+    named = ((f"{name}#{index}", frame) for index, frame in enumerate(frames))
+    return from_frames(name, named, input_hw=input_hw, max_pictures=max_pictures)
+
+
+def from_frames(
+    name: str,
+    frames: Iterable[tuple[str, Image]],
+    *,
+    input_hw: Size | None = None,
+    max_pictures: int = MAX_PICTURES,
+) -> Normals:
+    """Takes evenly spread frames of one stream, never holding more than twice max_pictures.
+
+    frames: name and picture, (H, W, 3) uint8 BGR, of each. The first frame's size decides. Raises
+    DataError for fewer than two frames.
+    """
     most = _check_max_pictures(max_pictures)
-    stored: list[tuple[int, Image]] = []
-    sizes: dict[int, tuple[int, int]] = {}
+    stored: list[tuple[str, Image]] = []
+    sizes: dict[str, tuple[int, int]] = {}
     rule, frame_hw, step, count = None, (0, 0), 1, 0
-    for index, frame in enumerate(frames):
+    for index, (frame_name, frame) in enumerate(frames):
         count = index + 1
         if rule is None:
             frame_hw = (frame.shape[0], frame.shape[1])
             rule = ResizeRule(_input_hw(input_hw, frame_hw))
         if index % step:
             continue
-        stored.append((index, to_input(frame, rule)[0]))
-        sizes[index] = (frame.shape[0], frame.shape[1])
+        stored.append((frame_name, to_input(frame, rule)[0]))
+        sizes[frame_name] = (frame.shape[0], frame.shape[1])
         if len(stored) == 2 * most:
             stored, step = stored[::2], 2 * step
-            sizes = {stored_index: sizes[stored_index] for stored_index, _ in stored}
+            sizes = {stored_name: sizes[stored_name] for stored_name, _ in stored}
     if rule is None:
         raise DataError(f"{name} gave no frames")
     chosen = [stored[i] for i in spread(len(stored), most)]
     pixels = _stack(name, [image for _, image in chosen])
-    names = tuple(f"{name}#{index}" for index, _ in chosen)
-    _warn_of_sizes(dict(zip(names, (sizes[index] for index, _ in chosen), strict=True)), frame_hw)
+    names = tuple(frame_name for frame_name, _ in chosen)
+    _warn_of_sizes({frame_name: sizes[frame_name] for frame_name in names}, frame_hw)
     return Normals(name, pixels, names, frame_hw, rule, True, (), count - len(chosen))
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.pictures import CHANNELS, as_bgr
+from learning.distinct import keep_distinct
 from learning.normals import (
     MAX_PICTURES,
     Normals,
@@ -32,13 +33,26 @@ def read_normals(
     ordered: bool = False,
     size: Size | None = None,
     max_pictures: int = MAX_PICTURES,
+    keep_similar: bool = False,
 ) -> Normals:
-    """Reads normal pictures; see learning.fit for the parameters.
+    """Reads normal pictures, each once; see learning.fit for the parameters.
 
     Raises ConfigError for other channels, DataError for pictures that cannot be used.
     """
     if channels not in CHANNELS:
         raise ConfigError(f"channels must be bgr or rgb, not {channels!r}")
+    normals = _read(pictures, channels, ordered=ordered, size=size, max_pictures=max_pictures)
+    return keep_distinct(normals, keep_similar=keep_similar)
+
+
+def _read(
+    pictures: NormalPictures,
+    channels: str,
+    *,
+    ordered: bool,
+    size: Size | None,
+    max_pictures: int,
+) -> Normals:
     if isinstance(pictures, Normals):
         return pictures
     if isinstance(pictures, str | Path):

@@ -55,7 +55,7 @@ def fit_and_score(
     if len(suspects) and options.drop_suspects:
         others = np.setdiff1d(np.arange(len(held_out)), suspects)
         normals, embeddings = _take(normals, others), folds.take_rows(embeddings, others)
-        left_out = _score_folds(job, options, embeddings)
+        left_out = _score_folds(job, options, embeddings, step="left out again")
     model = options.method.fit(embeddings, options.seed)
     return ScoredModel(model, normals, left_out, names, 0)
 
@@ -118,7 +118,9 @@ def _score_held_out(
     return ScoredModel(model, normals, left_out, suspects, len(left_out.scores))
 
 
-def _score_folds(job: EngineJob, options: FitOptions, embeddings: Embeddings) -> LeftOut:
+def _score_folds(
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, *, step: str = "left out"
+) -> LeftOut:
     count, ordered = len(next(iter(embeddings.values()))), job.normals.ordered
     _warn_of_few(count)
     return folds.score_left_out(
@@ -128,7 +130,7 @@ def _score_folds(job: EngineJob, options: FitOptions, embeddings: Embeddings) ->
         folds.split_folds(count, ordered=ordered, seed=options.seed, folds=options.scheme.folds),
         seed=options.seed,
         ordered=ordered,
-        progress=lambda done: job.progress("left out", done, count),
+        progress=lambda done: job.progress(step, done, count),
     )
 
 
@@ -147,12 +149,15 @@ def trained_on(scored: ScoredModel, normals: Normals, dropped: bool) -> dict[str
     """EngineSpec.trained_on. dropped: whether the suspects were left out. count: None if the
     pictures that the model was fitted on are not known."""
     fitted = scored.fitted
-    return {
+    several = {"sources": dict(normals.sources)} if normals.sources else {}
+    return several | {
         "name": normals.name if fitted is None else fitted.name,
         "count": None if fitted is None else len(fitted.names),
         "list_sha256": None if fitted is None else names_hash(fitted.names),
         "unreadable": len(normals.unread),
         "unused": normals.unused,
+        "empty": len(normals.empty),
+        "copies": len(normals.copies),
         "held_out": scored.held_out,
         "suspects": list(scored.suspects),
         "suspects_dropped": dropped,

@@ -18,6 +18,7 @@ from learning.datasets.kind_names import explain_no_good
 from learning.datasets.layouts import load
 from learning.datasets.masks import MaskReader
 from learning.datasets.types import ClassData, Sample
+from learning.distinct import keep_distinct
 from learning.normals import Normals, Size, from_pictures
 
 SHARE: Final = 0.2
@@ -84,20 +85,24 @@ def data_of_class(
     seed: int,
     paper_protocol: bool,
     reading: Reading = READING,
+    keep_similar: bool = False,
 ) -> TrainingData:
     """Reads the folder of a class. Its good validation pictures, if there are any, are held out.
 
     layout: name of the data set's layout, None to detect it. paper_protocol: read the test pictures
-    too. Raises DataError for a folder without good pictures, and ConfigError for several classes
-    and for a paper_protocol without test pictures.
+    too. keep_similar: see learning.fit. Raises DataError for a folder without good pictures, and
+    ConfigError for several classes and for a paper_protocol without test pictures.
     """
     data = _only_class(folder, layout)
     validation = [sample for sample in data.validation() if not sample.defective]
     named = [(sample.name, sample.path) for sample in (*data.normals(), *validation)]
     if not named:
         raise DataError(explain_no_good(data))
-    normals = from_pictures(
-        data.name, named, input_hw=input_hw, max_pictures=max_pictures, reading=reading
+    normals = keep_distinct(
+        from_pictures(
+            data.name, named, input_hw=input_hw, max_pictures=max_pictures, reading=reading
+        ),
+        keep_similar=keep_similar,
     )
     names = {sample.name for sample in validation} & set(normals.names)
     if names:

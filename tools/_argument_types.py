@@ -9,6 +9,11 @@ from typing import Final
 
 from learning.normals import LONGEST_SIDE, Size
 
+KEEP_SIMILAR: Final = (
+    "pictures that differ by noise only show different products; without it they count as one"
+)
+"""Help of --keep-similar."""
+
 SHORTEST_SIDE: Final = 32
 """Smallest side of the input of an engine, px."""
 

@@ -12,6 +12,7 @@ from inspector.console import write_screen_line
 from inspector.core.errors import InspectorError
 from inspector.core.secrets import mask_secrets
 from inspector.logs import log_to_screen, open_missing_streams
+from tools._progress import Heartbeat
 
 CONSOLE_COMMAND: Final = "line-inspector"
 
@@ -32,7 +33,8 @@ def program(command: str | None = None) -> str:
 def guarded(action: Main) -> Callable[..., int]:
     """The action with handled errors: InspectorError is printed as one line, Ctrl-C returns 130.
 
-    Any other exception is a bug and keeps its traceback. The result takes argv or nothing.
+    Any other exception is a bug and keeps its traceback. The result takes argv or nothing. While it
+    works it logs what it does, see tools._progress.
     """
 
     @functools.wraps(action)
@@ -41,7 +43,8 @@ def guarded(action: Main) -> Callable[..., int]:
         log_to_screen(write_screen_line)
         _allow_any_name()
         try:
-            return action(argv)
+            with Heartbeat(Path(action.__code__.co_filename).stem.replace("_", "-")):
+                return action(argv)
         except InspectorError as exc:
             print(f"error: {mask_secrets(str(exc))}", file=sys.stderr)
             return exc.exit_code

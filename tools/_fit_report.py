@@ -15,6 +15,10 @@ INTERNAL: Final = ("model_bytes", "score_step", "score_top_k", "precision")
 """Parameters of an engine that no option sets."""
 
 
+ANYWHERE: Final = "all"
+"""The value of the option radius for product that lies anywhere."""
+
+
 def report(result: EngineResult) -> None:
     spec = result.spec
     made, trained = spec.parameters, spec.trained_on
@@ -24,7 +28,8 @@ def report(result: EngineResult) -> None:
         f"{sum(result.seconds.values()):.1f} s",
         "fit record": f"{fit_record_path(result.path)}; only adding pictures later needs it",
         "pictures": f"{_count(trained['count'])} of {trained['name']}, "
-        f"{trained['unreadable']} unreadable, {trained['unused']} not used, "
+        f"{trained['unreadable']} unreadable, {trained['empty']} empty, "
+        f"{trained['copies']} copies, {trained['unused']} not used, "
         f"{len(trained['suspects'])} standing out",
         "input": f"{size[1]}x{size[0]} px (width x height) for frames of {frame[1]}x{frame[0]}",
         "backbone": describe_backbone(spec.backbone, spec.layers),
@@ -33,9 +38,10 @@ def report(result: EngineResult) -> None:
     }
     print_facts(spec, lines)
     if warn_of_missed_spots(spec):
-        if "radius" in made:
-            print("                 Product that moves or lies anywhere needs --radius all;")
-        print("                 one odd picture among the good ones does this too")
+        if made.get("radius", ANYWHERE) != ANYWHERE:
+            print("                 Product that moves or lies anywhere needs --radius all.")
+        if trained["suspects"] and not trained["suspects_dropped"]:
+            print("                 A picture that stands out does this too: see above.")
 
 
 def _settings(made: Mapping[str, Any]) -> dict[str, Any]:

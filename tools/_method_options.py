@@ -7,7 +7,11 @@ from typing import Any, Final
 
 from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
+from learning.methods.registry import fitted_methods, trained_methods
 from tools._cli import program
+
+METHODS: Final = {"fit": fitted_methods, "train": trained_methods}
+"""Command -> names of its methods."""
 
 UNSET: Final = object()
 """Default of every option, so that the method's own default applies."""
@@ -25,8 +29,28 @@ def make_method_parser(
         description=f"{description} {example} also shows the options of the method {methods[0]}.",
         allow_abbrev=False,
     )
-    parser.add_argument("--method", choices=methods, required=True)
+    parser.add_argument("--method", type=_method_type(command, methods), required=True)
     return parser
+
+
+def _method_type(command: str, methods: Sequence[str]) -> Callable[[str], str]:
+    """Checks the name of a method; for a method of another command, the error names that one."""
+
+    def method(text: str) -> str:
+        if text in methods:
+            return text
+        for other, others in METHODS.items():
+            if text in others():
+                raise argparse.ArgumentTypeError(
+                    f"invalid choice: {text!r} is a method of another command: "
+                    f"`{program(other)} --method {text}`"
+                )
+        raise argparse.ArgumentTypeError(
+            f"invalid choice: {text!r} is no method of {command}; known: {', '.join(methods)}"
+        )
+
+    method.__name__ = "method"
+    return method
 
 
 def add_method_options(parser: argparse.ArgumentParser, title: str, fields: Fields) -> None:

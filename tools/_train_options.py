@@ -8,7 +8,7 @@ from learning.datasets.layouts import LAYOUTS
 from learning.methods.registry import trained_methods, trainer_class
 from learning.options import option_fields
 from learning.training import Trainer
-from tools._argument_types import input_size_or_side, out_folder, sigma
+from tools._argument_types import KEEP_SIMILAR, input_size_or_side, out_folder, sigma
 from tools._method_options import (
     add_method_options,
     make_method_parser,
@@ -50,6 +50,7 @@ def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
         "follows the pictures (default: %(default)s)",
     )
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
+    add("--keep-similar", action="store_true", help=KEEP_SIMILAR)
     add(
         "--seconds",
         type=float,

@@ -1,11 +1,12 @@
 """Shows the progress of a training as a bar, and writes the same files as FolderWatch."""
 
 from pathlib import Path
-from typing import Any, Self
-
-from tqdm import tqdm
+from typing import Final, Self
 
 from learning.training_folder import FolderWatch
+from tools._progress import Bars
+
+STEP: Final = "train"
 
 
 class TrainingWatch(FolderWatch):
@@ -14,24 +15,25 @@ class TrainingWatch(FolderWatch):
     def __init__(self, folder: Path, epochs: int, chosen_on: str) -> None:
         super().__init__(folder, chosen_on)
         self._epochs = epochs
-        self._bar: tqdm[Any] | None = None
+        self._bars = Bars("step")
+        self._begun = False
 
     def scalars(self, epoch: int, values: dict[str, float]) -> None:
         super().scalars(epoch, values)
-        if self._bar is not None:
-            self._bar.set_postfix(loss=f"{values['loss/total']:.3f}", epoch=epoch)
+        if self._begun:
+            self._bars.note(STEP, f"epoch {epoch}, loss {values['loss/total']:.3f}")
 
     def progress(self, epoch: int, done: int, steps: int) -> None:
-        if self._bar is None:
-            total = self._epochs * steps
-            before = (epoch - 1) * steps
-            self._bar = tqdm(total=total, initial=before, desc="train", unit="step", disable=None)
-        self._bar.update(1)
+        total = self._epochs * steps
+        if not self._begun:
+            self._bars.begin(STEP, total, before=(epoch - 1) * steps)
+            self._begun = True
+        self._bars.advance(STEP, 1, total)
 
     def __enter__(self) -> Self:
+        self._bars.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        self._bars.__exit__()
         self.close()

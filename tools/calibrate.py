@@ -11,18 +11,17 @@ from calibration.store import save_calibration
 from calibration.two_point import from_two_points
 from engines.pictures import decode_picture
 from inspector.command_line import CommandParser
-from inspector.core.errors import ConfigError
 from inspector.core.picture_files import pictures_of
 from tools._argument_types import frame_size, out_file, squares
 from tools._cli import guarded, program
+from tools._new_file import add_overwrite_option, refuse_existing
 from tools._reading_options import add_reading_options, chosen_reading
 
 
 @guarded
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
-    if args.out.exists() and not args.overwrite:
-        raise ConfigError(f"--out {args.out} exists already; give --overwrite or another --out")
+    refuse_existing(args.out, overwrite=args.overwrite)
     calibration: Calibration = args.run(args)
     save_calibration(calibration, args.out)
     height, width = calibration.frame_hw
@@ -70,7 +69,11 @@ def _parser() -> argparse.ArgumentParser:
 
     board = commands.add_parser("board", help="a printed board lies on the plane")
     board.add_argument(
-        "--images", nargs="+", required=True, help="pictures, folders or globs of pictures"
+        "--images",
+        action="extend",
+        nargs="+",
+        required=True,
+        help="pictures, folders or globs of pictures",
     )
     board.add_argument("--type", choices=TYPES, required=True)
     board.add_argument(
@@ -95,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (scale, two, board):
         command.add_argument("--camera", default="", help="any name; it is written to the file")
         command.add_argument("--out", type=out_file, required=True)
-        command.add_argument("--overwrite", action="store_true", help="replace an existing file")
+        add_overwrite_option(command)
     return parser
 
 

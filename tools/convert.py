@@ -13,6 +13,7 @@ from inspector.measure.options import MeasureOptions
 from learning.converting import Conversion, convert_to_half
 from tools._argument_types import out_file
 from tools._cli import guarded, program
+from tools._new_file import add_overwrite_option, refuse_existing
 
 
 @guarded
@@ -23,6 +24,7 @@ def main(argv: list[str] | None = None) -> int:
         raise ConfigError(
             "--out names the engine itself, which is needed unchanged: choose another file"
         )
+    refuse_existing(out, overwrite=arguments.overwrite)
     spec = read_spec(source)
     measuring = make_ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
     converted = convert_to_half(source, out, measuring, threads=arguments.threads)
@@ -46,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--threads", type=int, default=0, help="threads of the runtime; 0: it chooses"
     )
+    add_overwrite_option(parser)
     return parser
 
 

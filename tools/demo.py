@@ -106,6 +106,7 @@ class _Demo:
             fit.main,
             ("--method", FITTED, "--normal", self.inputs / "good.mp4"),
             ("--radius", "all", "--coreset", "1500", "--name", "demo", "--out", self.engine),
+            ("--overwrite",),
         )
 
     def train(self, method: str, epochs: int) -> None:

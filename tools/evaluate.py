@@ -81,7 +81,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--data", type=Path, required=True, help="data set: folder of classes or of one class")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
-    add("--class", dest="names", nargs="+", metavar="NAME", help="only these classes")
+    add(
+        "--class",
+        dest="names",
+        action="extend",
+        nargs="+",
+        metavar="NAME",
+        help="only these classes",
+    )
     add("--split", type=Path, help="split file of the class, or folder of <class>.json")
     add(
         "--mask-rule",

@@ -8,6 +8,7 @@ from learning.backbones.export import export_backbone
 from learning.backbones.zoo import BACKBONES
 from tools._argument_types import frame_size, out_file
 from tools._cli import guarded, program
+from tools._new_file import add_overwrite_option, refuse_existing
 
 
 @guarded
@@ -26,7 +27,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=out_file, required=True, metavar="BACKBONE.onnx", help="file to write"
     )
+    add_overwrite_option(parser)
     args = parser.parse_args(argv)
+    refuse_existing(args.out, overwrite=args.overwrite)
     info = export_backbone(args.name, args.out, weights_file=args.weights, input_hw=args.size)
     sides = "any" if info.input_hw is None else "{1}x{0}".format(*info.input_hw)
     print(f"{args.out}: {info.name}, {args.out.stat().st_size / 1e6:.1f} MB, sha256 {info.sha256}")

@@ -16,7 +16,7 @@ from learning.methods.registry import fitted_methods, make_method, method_class
 from learning.normals import MAX_PICTURES, Normals
 from learning.options import option_fields
 from learning.thresholds.folds import Scheme
-from tools._argument_types import input_size, out_file, out_folder, seed, sigma
+from tools._argument_types import KEEP_SIMILAR, input_size, out_file, out_folder, seed, sigma
 from tools._cli import guarded
 from tools._fit_report import report, warn_of_turned_input
 from tools._method_options import (
@@ -26,6 +26,7 @@ from tools._method_options import (
     method_options,
     named_method,
 )
+from tools._new_file import add_overwrite_option, refuse_existing
 from tools._normals import classes_of, normals_of, normals_of_class
 from tools._progress import Bars
 from tools._reading_options import add_reading_options
@@ -34,7 +35,7 @@ from tools._rule_options import add_rule_options, add_scheme_options, chosen_rul
 SUFFIX: Final = ".onnx"
 """Of an engine file; any other --out is a folder."""
 
-NOT_IN_THE_ENGINE: Final = ("normal", "out", "threads", "seconds")
+NOT_IN_THE_ENGINE: Final = ("normal", "out", "threads", "seconds", "overwrite")
 """Options that an engine does not depend on, or only through its pictures."""
 
 
@@ -44,6 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     method = method_class(arguments.method)
     options = method_options(option_fields(method), arguments)
     make_method(arguments.method, options)  # refuses options before pictures are read
+    if arguments.out.suffix == SUFFIX:
+        refuse_existing(arguments.out, overwrite=arguments.overwrite)
     backbone = method.find_backbone(arguments.backbone)
     scheme = chosen_scheme(arguments)
 
@@ -64,13 +67,15 @@ def main(argv: list[str] | None = None) -> int:
                 seed=arguments.seed,
                 threads=arguments.threads,
                 drop_suspects=arguments.drop_suspects,
+                keep_similar=arguments.keep_similar,
                 progress=bars.advance,
                 **options,
             )
 
     if arguments.out.suffix == SUFFIX:
         if arguments.dataset is None and arguments.split is None:
-            normals = normals_of(arguments.normal, arguments)
+            with Bars() as bars:
+                normals = normals_of(arguments.normal, arguments, bars.advance)
         else:
             normals, scheme = normals_of_class(_only(classes_of(arguments)), arguments, scheme)
         report(fit_normals(normals, scheme, arguments.out))
@@ -80,6 +85,7 @@ def main(argv: list[str] | None = None) -> int:
         arguments.out,
         _request(vars(arguments)) | {"backbone": None if backbone is None else file_hash(backbone)},
         lambda data, out: fit_normals(*normals_of_class(data, arguments, scheme), out),
+        overwrite=arguments.overwrite,
     )
     print(format_table(rows))
     refuse_failed(rows)
@@ -97,6 +103,8 @@ def _request(values: dict[str, Any]) -> dict[str, Any]:
         for key, value in values.items()
         if key not in NOT_IN_THE_ENGINE and value is not UNSET
     }
+    if not used["keep_similar"]:
+        del used["keep_similar"]  # folders that were made before the option existed go on
     return used | {"roi": roi}
 
 
@@ -118,8 +126,11 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add(
         "--normal",
         required=True,
-        help="folder or glob of pictures, video, camera number or URL; or a data set: then "
-        "--out is a folder, and each class gets an engine",
+        action="extend",
+        nargs="+",
+        metavar="SOURCE",
+        help="folder or glob of pictures, video, camera number, URL or synthetic; several can be "
+        "named; or a data set: then --out is a folder, and each class gets an engine",
     )
     add("--out", type=_out, required=True, help="engine.onnx, or a folder for a data set")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
@@ -139,6 +150,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add("--name", help="name of the engine (default: name of the file)")
     add("--roi", type=Path, help="YAML with polygons to inspect and to ignore, in frame pixels")
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
+    add("--keep-similar", action="store_true", help=KEEP_SIMILAR)
     add(
         "--seconds",
         type=float,
@@ -153,6 +165,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         help="share of the map whose mean is the score (default: the method's)",
     )
     add("--seed", type=seed, default=0)
+    add_overwrite_option(parser)
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_reading_options(parser)
     add_rule_options(parser)

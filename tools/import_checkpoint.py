@@ -8,7 +8,7 @@ from inspector.core.errors import ConfigError
 from learning.importing import ImportRequest, import_checkpoint
 from learning.methods.registry import imported_methods, importer_class
 from learning.normals import MAX_PICTURES
-from tools._argument_types import frame_size, out_file
+from tools._argument_types import KEEP_SIMILAR, frame_size, out_file
 from tools._cli import guarded
 from tools._fit_report import report
 from tools._method_options import (
@@ -17,6 +17,7 @@ from tools._method_options import (
     method_options,
     named_method,
 )
+from tools._new_file import add_overwrite_option, refuse_existing
 from tools._progress import Bars
 from tools._reading_options import add_reading_options, chosen_reading
 from tools._rule_options import add_rule_options, chosen_rule
@@ -27,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser(argv).parse_args(argv)
     if arguments.out.suffix != ".onnx":
         raise ConfigError(f"--out {arguments.out} must end in .onnx")
+    refuse_existing(arguments.out, overwrite=arguments.overwrite)
     importer = importer_class(arguments.method)
     options = method_options(importer.option_fields(), arguments)
     with Bars() as bars:
@@ -56,6 +58,7 @@ def _request(arguments: argparse.Namespace) -> ImportRequest:
         max_pictures=arguments.max_pictures,
         threads=arguments.threads,
         reading=chosen_reading(arguments),
+        keep_similar=arguments.keep_similar,
     )
 
 
@@ -92,6 +95,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     )
     add("--name", help="name of the engine (default: name of the file)")
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
+    add("--keep-similar", action="store_true", help=KEEP_SIMILAR)
     add(
         "--drop-suspects",
         action="store_true",
@@ -105,6 +109,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     )
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_reading_options(parser)
+    add_overwrite_option(parser)
     add_rule_options(parser)
     name = named_method(argv)
     if name in imported_methods():

@@ -11,10 +11,12 @@ from inspector.core.errors import ConfigError
 from learning.anomalib.graph import read_export
 from learning.anomalib.importing import Import, import_engine
 from learning.anomalib.run import find_view
+from learning.distinct import keep_distinct
 from learning.normals import MAX_PICTURES, from_folder
-from tools._argument_types import frame_size, out_file
+from tools._argument_types import KEEP_SIMILAR, frame_size, out_file
 from tools._cli import guarded, program
 from tools._fit_report import print_facts, warn_of_missed_spots
+from tools._new_file import add_overwrite_option, refuse_existing
 from tools._reading_options import add_reading_options, chosen_reading
 from tools._rule_options import add_rule_options, chosen_rule
 
@@ -27,6 +29,7 @@ def main(argv: list[str] | None = None) -> int:
         raise ConfigError(f"--out {out} is the model itself: choose another name")
     rule = chosen_rule(arguments)
     export = read_export(arguments.model)
+    refuse_existing(out, overwrite=arguments.overwrite)
     view = find_view(export, arguments.size)
     normals = from_folder(
         arguments.normal,
@@ -35,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         crop=view.crop,
         reading=chosen_reading(arguments),
     )
+    normals = keep_distinct(normals, keep_similar=arguments.keep_similar)
     job = Import(
         export=export,
         view=view,
@@ -69,8 +73,10 @@ def _parser() -> argparse.ArgumentParser:
         default=MAX_PICTURES,
         help="most pictures to use (default: %(default)s)",
     )
+    add("--keep-similar", action="store_true", help=KEEP_SIMILAR)
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_reading_options(parser)
+    add_overwrite_option(parser)
     add_rule_options(parser)
     return parser
 
@@ -83,6 +89,7 @@ def _report(out: Path, spec: EngineSpec) -> None:
         "engine": f"{out}, {out.stat().st_size / 1e6:.1f} MB",
         "anomalib": plain_values(shown),
         "pictures": f"{normals['count']}, {normals['unreadable']} unreadable, "
+        f"{normals['empty']} empty, {normals['copies']} copies, "
         f"{normals['unused']} not used, {len(normals['suspects'])} standing out",
         "input": f"{size[1]}x{size[0]} px (width x height) for frames of {frame[1]}x{frame[0]}, "
         f"crop {', '.join(f'{side:.3g}' for side in spec.resize.crop)}, "

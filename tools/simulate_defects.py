@@ -18,6 +18,7 @@ from tools._cli import guarded, program
 @guarded
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
+    kinds = list(dict.fromkeys(args.kinds or KINDS))
     if args.per_picture < 1 or args.seed < 0:
         raise ConfigError("--per-picture must be at least 1 and --seed at least 0")
     if args.mm_per_px is not None and not MIN_SCALE <= args.mm_per_px <= LARGEST_SCALE:
@@ -36,12 +37,12 @@ def main(argv: list[str] | None = None) -> int:
     count = write_defect_pictures(
         readable,
         args.out,
-        kinds=args.kinds,
+        kinds=kinds,
         per_picture=args.per_picture,
         mm_per_px=args.mm_per_px,
         seed=args.seed,
     )
-    print(f"{args.out}: {count} pictures, {len(readable)} of each of {', '.join(args.kinds)}")
+    print(f"{args.out}: {count} pictures, {len(readable)} of each of {', '.join(kinds)}")
     print(f"{truth}: the true sizes")
     return 0
 
@@ -62,7 +63,14 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--normal", type=Path, required=True, metavar="DIR", help="folder of good pictures")
     add("--out", type=out_folder, required=True, metavar="DIR", help="folder to write")
-    add("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
+    add(
+        "--kinds",
+        action="extend",
+        nargs="+",
+        choices=KINDS,
+        metavar="KIND",
+        help="of defects: " + ", ".join(KINDS) + " (default: all)",
+    )
     add("--per-picture", type=int, default=1, metavar="N", help="defects (default: %(default)s)")
     add("--mm-per-px", type=float, metavar="X", help="without it, only sizes in px are written")
     add("--seed", type=int, default=1, help="(default: %(default)s)")

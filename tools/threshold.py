@@ -1,9 +1,11 @@
 """Shows the thresholds of an engine file, or changes them.
 
 Only the thresholds change. The graph stays the same, and so do the plans that were built from it.
+A file that is changed in place gets a backup beside it.
 """
 
 import argparse
+import contextlib
 import stat
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ from learning.thresholds.choosing import count_failing, independent_parts
 from learning.thresholds.rules import Rule, least_promise
 from tools._argument_types import out_file
 from tools._cli import guarded, program
+from tools._new_file import add_overwrite_option, backup, refuse_existing
 from tools._rule_options import add_rule_options, chosen_rule
 
 
@@ -31,11 +34,17 @@ def main(argv: list[str] | None = None) -> int:
         _print_thresholds(spec)
         return 0
     target: Path = (arguments.out or arguments.engine).resolve()
+    in_place = target == arguments.engine.resolve()
+    if not in_place:
+        refuse_existing(target, overwrite=arguments.overwrite)
     _refuse_read_only(target)
     after = _refit(spec, rule, arguments) if arguments.refit else _set(spec, arguments.set)
-    write_engine(target, model, after)
+    with backup(target) if in_place else contextlib.nullcontext() as before:
+        write_engine(target, model, after)
     _print_changes(spec, after)
     print(f"{'written':16} {target}; only thresholds changed, so its TensorRT plans stay valid")
+    if before is not None:
+        print(f"{'backup':16} {before}: the file as it was before")
     return 0
 
 
@@ -49,21 +58,35 @@ def _parser() -> argparse.ArgumentParser:
     add("engine", type=Path, help="engine file")
     change = parser.add_mutually_exclusive_group().add_argument
     change(
-        "--set", nargs="+", type=_setting, metavar="image=X pixel=Y", help="set thresholds by hand"
+        "--set",
+        action="extend",
+        nargs="+",
+        type=_setting,
+        metavar="image=X pixel=Y",
+        help="set thresholds by hand",
     )
     change(
         "--refit", action="store_true", help="choose thresholds again, from the scores in the file"
     )
-    add("--out", type=out_file, help="engine file to write (default: the same)")
+    add(
+        "--out",
+        type=out_file,
+        help="engine file to write (default: the same; a backup NAME.onnx.bak is written first)",
+    )
+    add_overwrite_option(parser)
     add(
         "--normal",
         type=Path,
-        help="with --refit: folder of good pictures that the engine was not fitted on",
+        action="append",
+        default=[],
+        help="with --refit: folder of good pictures that the engine was not fitted on; can be "
+        "repeated",
     )
     add("--ordered", action="store_true", help="the good pictures are frames of one stream")
     add(
         "--anomalous",
         type=Path,
+        action="extend",
         nargs="+",
         default=[],
         help="with --rule f1_max: folders of defective pictures",

@@ -57,6 +57,7 @@ def _read_data(arguments: argparse.Namespace, trainer: Trainer) -> TrainingData:
             arguments.dataset,
             input_hw=arguments.size,
             max_pictures=arguments.max_pictures,
+            keep_similar=arguments.keep_similar,
             hold_out=hold_out,
             seed=seed,
             paper_protocol=arguments.paper_protocol,
@@ -64,7 +65,8 @@ def _read_data(arguments: argparse.Namespace, trainer: Trainer) -> TrainingData:
         )
     if arguments.paper_protocol:
         raise ConfigError(f"--paper-protocol needs test pictures, and {arguments.data} has none")
-    normals = normals_of(arguments.data, arguments)
+    with Bars() as bars:
+        normals = normals_of([arguments.data], arguments, bars.advance)
     return data_of_normals(normals, hold_out=hold_out, seed=seed)
 
 

@@ -219,6 +219,8 @@ def _trained_on(normals: Normals, left_out: LeftOut) -> dict[str, Any]:
         "list_sha256": names_hash(normals.names),
         "unreadable": len(normals.unread),
         "unused": normals.unused,
+        "empty": len(normals.empty),
+        "copies": len(normals.copies),
         "held_out": len(normals.names),
         "suspects": suspects,
         "suspects_dropped": False,

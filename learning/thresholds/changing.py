@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from loguru import logger
 
 from engines.opening import Engine, open_engine
 from engines.pictures import decode_picture, reading_for
@@ -87,15 +88,15 @@ def refit_thresholds(
     spec: EngineSpec,
     rule: Rule,
     *,
-    normal: Path | None = None,
+    normal: Sequence[Path] = (),
     ordered: bool = False,
     anomalous: Sequence[Path] = (),
     threads: int = 0,
 ) -> EngineSpec:
     """The spec with thresholds that the rule chooses.
 
-    path: the engine file of the spec. normal: folder of good pictures that the engine was not
-    fitted on; None for the scores in the file. ordered: these are frames of one stream. anomalous:
+    path: the engine file of the spec. normal: folders of good pictures that the engine was not
+    fitted on; none for the scores in the file. ordered: these are frames of one stream. anomalous:
     folders of bad pictures, for a rule that needs them. threads: of the runtime, 0 lets it choose.
 
     Raises ConfigError if the file has no scores or the rule cannot be met, DataError for a folder
@@ -111,11 +112,13 @@ def refit_thresholds(
     def score(files: Iterable[Path]) -> LeftOut:
         engine = open_engine(path, threads=threads)
         try:
-            return score_with_engine(engine, _read_new_pictures(files, spec, bank), ordered=ordered)
+            pictures = _read_new_pictures(files, spec, bank, once=not ordered)
+            return score_with_engine(engine, pictures, ordered=ordered)
         finally:
             engine.close()
 
-    good = read_left_out(spec.left_out) if normal is None else score(list_pictures(normal))
+    good_files = [file for folder in normal for file in list_pictures(folder)]
+    good = score(good_files) if good_files else read_left_out(spec.left_out)
     bad_files = [file for folder in anomalous for file in _list_anomalous(folder)]
     bad = score(bad_files) if bad_files else None
     return with_thresholds(
@@ -137,12 +140,18 @@ def _list_anomalous(folder: Path) -> list[Path]:
 
 
 def _read_new_pictures(
-    files: Iterable[Path], spec: EngineSpec, bank: frozenset[str]
+    files: Iterable[Path], spec: EngineSpec, bank: frozenset[str], *, once: bool
 ) -> Iterator[Image]:
-    """Input pixels of the files. bank: hashes of the pictures that the engine was fitted on."""
+    """Input pixels of the files. bank: hashes of the pictures that the engine was fitted on. once:
+    leave out copies; those among the frames of a stream are counted in blocks."""
+    first: dict[str, Path] = {}
     for file in files:
         pixels, _ = to_input(decode_picture(file, reading=reading_for(spec)), spec.resize)
-        if picture_hash(pixels) in bank:
+        digest = picture_hash(pixels)
+        if once and (original := first.setdefault(digest, file)) != file:
+            logger.warning("{} is a copy of {} and is left out", file, original)
+            continue
+        if digest in bank:
             raise DataError(
                 f"{file} is one of the pictures that the engine was fitted on, so its score says "
                 "nothing about new pictures: take it out of the folder"

@@ -10,6 +10,7 @@ import pytest
 from engines.spec_file import read_spec
 from inspector.core.files import sole_writer
 from tools.fit import main as fit
+from tools.threshold import main as threshold
 
 
 def picture(seed: int) -> np.ndarray:
@@ -90,6 +91,30 @@ def test_a_picture_that_changed_without_its_size_makes_its_engine_again(data, tm
         assert after["bolt"] == before["bolt"]
 
 
+def test_an_engine_that_was_changed_by_hand_is_replaced_with_overwrite_only(data, tmp_path, capsys):
+    out = tmp_path / "engines"
+    assert run(data, out) == 0
+    assert threshold([str(out / "nut.onnx"), "--set", "image=0.9"]) == 0
+    before = times(out)
+    assert run(data, out, "--radius", "0") == 2
+    assert "nut.onnx exists already and was changed after" in capsys.readouterr().err
+    assert times(out) == before
+    assert run(data, out, "--radius", "0", "--overwrite") == 0
+    assert read_spec(out / "nut.onnx").image_threshold != 0.9
+
+
+def test_an_engine_whose_fitting_was_stopped_before_it_was_recorded_is_made_again(data, tmp_path):
+    out = tmp_path / "engines"
+    assert run(data, out) == 0
+    rows = json.loads((out / "fit.json").read_text())
+    rows[1]["engine_sha256"] = ""
+    (out / "fit.json").write_text(json.dumps(rows))
+    before = times(out)
+    assert run(data, out) == 0
+    assert times(out)["bolt"] == before["bolt"]
+    assert times(out)["nut"] != before["nut"]
+
+
 def test_two_runs_never_share_a_folder(data, tmp_path, capsys):
     out = tmp_path / "engines"
     with sole_writer(out):
@@ -123,7 +148,7 @@ def test_a_split_is_drawn_once_and_its_validation_pictures_choose_the_thresholds
     split, out = tmp_path / "bolt.json", tmp_path / "bolt.onnx"
     assert run(data / "bolt", out, "--split", str(split)) == 0
     drawn = json.loads(split.read_text())
-    assert run(data / "bolt", out, "--split", str(split)) == 0
+    assert run(data / "bolt", out, "--split", str(split), "--overwrite") == 0
     assert json.loads(split.read_text()) == drawn
     spec = read_spec(out)
     assert spec.threshold_rule.normals == 1

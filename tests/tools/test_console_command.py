@@ -108,6 +108,40 @@ def test_an_abbreviation_and_a_value_after_two_dashes_are_no_mistyped_options() 
     assert parser.parse_args(["--sour", "a", "--", "--sorce"]).rest == ["--sorce"]
 
 
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["run", "--source", "a", "--source", "b"], "--source is typed twice; list several sourc"),
+        (["run", "--engine", "a", "--engine=b"], "--engine is typed twice; it takes one value"),
+        (["fit", "--seed", "1", "--method", "rad", "--seed", "2"], "--seed is typed twice"),
+        (["train", "--method", "glass", "--data", "a", "--data", "b"], "--data is typed twice"),
+        (["evaluate", "--data", "a", "--data", "a"], "--data is typed twice"),
+        (["calibrate", "scale", "--mm-per-px", "1", "--mm-per-px", "2"], "--mm-per-px is typed"),
+        (["simulate-defects", "--normal", "a", "--normal", "b"], "--normal is typed twice"),
+        (["bench", "e.onnx", "--threads", "1", "--thre", "2"], "--threads is typed twice"),
+    ],
+)
+def test_an_option_with_one_value_is_refused_when_it_is_repeated(
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        main(argv)
+    assert exit_info.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {message}")
+
+
+def test_lists_may_be_repeated_and_flags_too() -> None:
+    parser = CommandParser(prog="x")
+    parser.add_argument("--kinds", action="extend", nargs="+")
+    parser.add_argument("--device", action="append")
+    parser.add_argument("--all", action="store_true")
+    argv = ["--kinds", "a", "b", "--kinds", "c", "--device", "d", "--device", "e", "--all", "--all"]
+    values = parser.parse_args(argv)
+    assert (values.kinds, values.device) == (["a", "b", "c"], ["d", "e"])
+    assert parser.parse_args(argv) == values
+
+
 def test_every_command_uses_the_parser_of_the_project() -> None:
     for path in [*TOOLS.glob("*.py"), TOOLS.parent / "inspector" / "app.py"]:
         if path.name != "_method_options.py":

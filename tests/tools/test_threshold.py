@@ -104,7 +104,8 @@ def test_thresholds_set_by_hand_change_the_spec_and_not_the_graph(engine, capsys
     text = capsys.readouterr().out
     assert f"image threshold  {before.image_threshold:.6g} -> 0.31" in text
     assert f"pixel threshold  {before.pixel_threshold:.6g} -> 0.4" in text
-    assert [p.name for p in engine.parent.iterdir()] == ["e.onnx"]
+    assert sorted(p.name for p in engine.parent.iterdir()) == ["e.onnx", "e.onnx.bak"]
+    assert f"backup           {engine}.bak" in text
 
 
 def test_refitting_undoes_a_threshold_set_by_hand(engine):
@@ -197,6 +198,14 @@ def test_frames_of_a_stream_count_in_blocks(engine, tmp_path):
     assert rule.normals == 24
     assert rule.block_frames > 1
     assert rule.blocks == 24 // rule.block_frames
+
+
+def test_copies_among_new_good_pictures_count_as_one(engine, tmp_path, capsys):
+    folder = folder_of(tmp_path / "new", range(200, 206))
+    shutil.copy(folder / "203.png", folder / "again.png")
+    assert threshold([str(engine), "--refit", "--normal", str(folder)]) == 0
+    assert read_spec(engine).threshold_rule.normals == 6
+    assert "again.png is a copy of" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

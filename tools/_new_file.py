@@ -1,0 +1,54 @@
+"""Protects files that took work to make: the option --overwrite, and backups."""
+
+import argparse
+import contextlib
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from inspector.core.errors import ConfigError, EngineError
+
+
+def add_overwrite_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+
+
+def refuse_existing(out: Path, *, overwrite: bool) -> None:
+    """Raises ConfigError, before any work, if the file exists and may not be replaced."""
+    if out.exists() and not overwrite:
+        raise ConfigError(f"--out {out} exists already; give --overwrite or another --out")
+
+
+@contextlib.contextmanager
+def backup(path: Path) -> Iterator[Path]:
+    """Keeps the present content of a file beside it while the `with` block replaces the file.
+
+    Yields NAME.bak, or NAME.bak2 and so on: no backup is ever replaced. The backup is removed if
+    the block raises. Raises EngineError if it cannot be written.
+    """
+    try:
+        place = next(place for place in _backup_places(path) if _is_copied(path, place))
+    except OSError as exc:
+        raise EngineError(f"backup of {path} cannot be written: {exc.strerror or exc}") from exc
+    with contextlib.ExitStack() as undo:
+        undo.callback(place.unlink, missing_ok=True)
+        yield place
+        undo.pop_all()
+
+
+def _backup_places(path: Path) -> Iterator[Path]:
+    for number in itertools.count(1):
+        yield path.with_name(f"{path.name}.bak{number if number > 1 else ''}")
+
+
+def _is_copied(path: Path, place: Path) -> bool:
+    """Copies the file, durably. False if there is a file of that name already."""
+    try:
+        with place.open("xb") as file:
+            file.write(path.read_bytes())
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        return False
+    return True
