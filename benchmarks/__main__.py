@@ -13,7 +13,10 @@ from typing import Any
 from benchmarks.clips import FOLDER
 from inspector.core.files import write_whole
 
-NAMES = ("channel", "decode", "output", "pipeline", "measuring", "memory", "outbox", "imports")
+NAMES = (
+    *("channel", "decode", "damage", "output", "pipeline"),
+    *("measuring", "memory", "outbox", "imports"),
+)
 
 
 def main() -> int:

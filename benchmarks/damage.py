@@ -17,7 +17,7 @@ import numpy as np
 from loguru import logger
 
 from inspector.core.arrays import Image
-from inspector.core.errors import SourceError
+from inspector.core.errors import SourceEndedEarly, SourceError
 from inspector.core.types import Frame
 from inspector.sources.video_file import VideoFileSource
 
@@ -124,7 +124,8 @@ def digest(image: Image) -> bytes:
 
 def read(path: Path) -> Iterator[tuple[Image | None, bool]]:
     """(picture, judged as good) of every frame."""
-    with contextlib.closing(VideoFileSource(path)) as source:
+    ends = contextlib.suppress(SourceEndedEarly)
+    with contextlib.closing(VideoFileSource(path)) as source, ends:
         while (frame := source.read()) is not None:
             yield frame.image, isinstance(frame, Frame)
 
