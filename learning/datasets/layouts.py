@@ -81,10 +81,11 @@ def detect(root: Path) -> str:
         return _FALL_BACK
     if reason := describe_other(root):
         raise DataError(f"{root} is no data set: {reason}")
+    for below in folders_in(root):
+        if any(layout.recognises(below) for layout in layouts):
+            raise DataError(f"{root} is no data set, but the folder {below} in it is: give that")
     tried = "; ".join(f"{layout.name}: {layout.looked_for}" for layout in (*layouts, fall_back))
-    inside = [f for f in folders_in(root) if any(each.recognises(f) for each in layouts)]
-    hint = f". The folder {inside[0]} in it is one: give that" if inside else ""
-    raise DataError(f"{root} has no known layout of a data set; looked for {tried}{hint}")
+    raise DataError(f"{root} has no known layout of a data set; looked for {tried}")
 
 
 def load(root: Path, layout: str | None) -> tuple[ClassData, ...]:
