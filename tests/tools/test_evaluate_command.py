@@ -220,3 +220,15 @@ def test_a_doubtful_mask_is_named_and_ends_in_exit_code_one(place, capsys):
     assert (
         call(place, "--mask-values", "any", data="data/plates", engine="engines/plates.onnx") == 0
     )
+
+
+def test_errors_and_notes_of_several_classes_are_printed_with_their_names(place, capsys):
+    path = next((place / "data" / "plates" / "ground_truth").rglob("*_mask.png"))
+    write_picture(path, np.full(cv2.imread(str(path)).shape[:2], 255, np.uint8))
+    (place / "data" / "nuts" / "test" / "dent").mkdir()
+    assert call(place) == 1
+    printed = capsys.readouterr().out
+    assert f"plates: ERROR test/{path.parent.name}/" in printed
+    assert f"mask {path} is refused" in printed
+    assert "nuts: " in printed
+    assert "test/dent holds no pictures" in printed
