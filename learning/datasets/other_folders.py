@@ -15,7 +15,7 @@ SORT: Final = (
     "folder that holds these"
 )
 
-_SNAPSHOT: Final = re.compile(r"(?:.*_)?frame_\d+_(?:PASS|FAIL|ERROR)\.\w+")
+_SNAPSHOT: Final = re.compile(r"(?:.*_)?frame_\d+_(?P<verdict>PASS|FAIL|ERROR)\.\w+")
 _SEEN: Final = ("inspections.jsonl", "sightings.csv", "annotated.mp4")
 _MEASURED: Final = ("metrics.json", "compare.json")
 
@@ -30,6 +30,12 @@ def describe_results(folder: Path) -> str | None:
     """As describe_other, but only for results of a run or of an evaluation: their pictures have no
     known truth."""
     return next((text for recognises, text in _RESULTS if recognises(folder)), None)
+
+
+def is_failed_snapshot(path: Path) -> bool:
+    """Whether a picture has the name of a snapshot with the verdict FAIL or ERROR."""
+    match = _SNAPSHOT.fullmatch(path.name)
+    return match is not None and match["verdict"] != "PASS"
 
 
 def _is_run(folder: Path) -> bool:
