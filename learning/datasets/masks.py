@@ -147,8 +147,8 @@ class MaskReader:
 def _look(mask: MaskFile) -> _Look:
     colour = mask.border_colour()
     inside = mask.drawn(colour)
-    drawn = float(mask.drawn(mask.black).mean())
-    return _Look(drawn, colour, 1 - border_share(inside), float(inside.mean()))
+    drawn = mask.drawn(mask.black) if any(colour) else inside
+    return _Look(float(drawn.mean()), colour, 1 - border_share(inside), float(inside.mean()))
 
 
 def _find_background(looks: list[_Look]) -> Colour | None:
