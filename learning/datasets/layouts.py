@@ -118,13 +118,16 @@ def make_class_data(
 ) -> ClassData:
     """The class with its samples in order. Raises DataError if there are no samples, or if two have
     the same name. Everything else that is missing in the class becomes a problem."""
+    problems = tuple(problems)
     ordered = sorted(samples, key=lambda sample: sample.name)
     if not ordered:
-        raise DataError(f"class {name} in {folder} holds no pictures")
+        message = f"class {name} in {folder} holds no pictures"
+        causes = [problem for problem in problems if not problem.endswith("holds no pictures")]
+        raise DataError(f"{message}: {causes[0]}" if causes else message)
     twice = [key for key, count in Counter(s.name for s in ordered).items() if count > 1]
     if twice:
         raise DataError(f"class {name} in {folder} names the picture {twice[0]} twice")
-    data = ClassData(name, tuple(ordered), layout, tuple(problems), has_splits)
+    data = ClassData(name, tuple(ordered), layout, problems, has_splits)
     return dataclasses.replace(data, problems=(*data.problems, *_missing(data)))
 
 
