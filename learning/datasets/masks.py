@@ -39,8 +39,8 @@ FEWEST_PROOFS: Final = 2
 """Masks that must show the same background before it is taken for the background of the class."""
 
 REMEDY: Final = (
-    "If the masks of the class are right as they are, give --mask-values any (defects are above 0) "
-    "or inverted (defects are dark)"
+    "Correct it. If the masks of the class are right as they are, give evaluate --mask-values any "
+    "(defects are above 0) or inverted (defects are dark)"
 )
 
 
