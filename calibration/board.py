@@ -8,7 +8,14 @@ import cv2
 import numpy as np
 
 from calibration.charuco import CharucoBoard, Grey
-from calibration.plane import Calibration, Matrix, frame_corners
+from calibration.plane import (
+    LARGEST_SCALE,
+    LARGEST_SIDE,
+    MIN_SCALE,
+    Calibration,
+    Matrix,
+    frame_corners,
+)
 from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
 from inspector.core.errors import CalibrationError
@@ -17,6 +24,10 @@ from inspector.core.geometry import Points
 TYPES: Final = ("checkerboard", "charuco")
 MIN_CORNERS: Final = 8
 ALIGN_ROUNDS: Final = 20
+
+MIN_SQUARE_MM: Final = MIN_SCALE
+LARGEST_SQUARE_MM: Final = LARGEST_SCALE * LARGEST_SIDE
+"""A square is at least one pixel and at most one frame wide."""
 
 HALF_PIXEL: Final = 0.5
 """In OpenCV the centre of the first pixel is (0, 0). In this project it is (0.5, 0.5)."""
@@ -44,10 +55,10 @@ class Board:
             )
         if min(self.squares) < 3:
             raise CalibrationError(f"squares must be at least 3x3, not {self.squares}")
-        if not (math.isfinite(self.square_mm) and self.square_mm > 0 and self.square_u_mm >= 0):
+        if not (MIN_SQUARE_MM <= self.square_mm <= LARGEST_SQUARE_MM and self.square_u_mm >= 0):
             raise CalibrationError(
-                "square_mm must be above 0 and square_u_mm at least 0, "
-                f"not {self.square_mm} and {self.square_u_mm}"
+                f"square_mm must lie between {MIN_SQUARE_MM:g} and {LARGEST_SQUARE_MM:g}, and "
+                f"square_u_mm must be at least 0, not {self.square_mm} and {self.square_u_mm}"
             )
         if self.type == "charuco":
             if self.marker_mm is None or self.dictionary is None:

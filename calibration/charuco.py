@@ -94,25 +94,29 @@ class CharucoBoard:
         return f"{seen}: check --squares (count squares, not corners) and --marker-mm"
 
     def _find_pattern(self, grey: Grey, pattern: str) -> CharucoView:
-        target = cv2.aruco.CharucoBoard(
-            self.squares, self.square_mm, self.marker_mm, _predefined(self.dictionary)
-        )
+        # OpenCV needs the ratio only; it fails with very small and very large squares.
+        ratio = self.marker_mm / self.square_mm
+        target = cv2.aruco.CharucoBoard(self.squares, 1.0, ratio, _predefined(self.dictionary))
         target.setLegacyPattern(pattern == LEGACY)
         corners, ids, _, marker_ids = cv2.aruco.CharucoDetector(target).detectBoard(grey)
         expected = self.squares[0] * self.squares[1] // 2
         markers = 0 if marker_ids is None else int(np.count_nonzero(marker_ids < expected))
         if ids is None:
             return CharucoView(np.empty((0, 2)), np.empty((0, 2)), pattern, markers, expected)
-        marks = np.asarray(target.getChessboardCorners(), np.float64)[ids.ravel(), :2]
+        marks = (
+            np.asarray(target.getChessboardCorners(), np.float64)[ids.ravel(), :2] * self.square_mm
+        )
         points = np.asarray(corners, np.float64).reshape(-1, 2)
         return CharucoView(points, marks, pattern, markers, expected)
 
 
 def _predefined(dictionary: str) -> Any:
-    code = getattr(cv2.aruco, f"DICT_{dictionary}", None)
-    if code is None:
+    """Case does not matter."""
+    names = {name.casefold(): name for name in dir(cv2.aruco) if name.startswith("DICT_")}
+    name = names.get(f"dict_{dictionary}".casefold())
+    if name is None:
         raise CalibrationError(f"dictionary {dictionary!r} is unknown; use a name such as 4X4_50")
-    return cv2.aruco.getPredefinedDictionary(code)
+    return cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, name))
 
 
 def _marker_ids(grey: Grey, dictionary: str) -> npt.NDArray[np.int32]:

@@ -181,13 +181,20 @@ def _data_warnings(data: ClassData, counts: ClassCounts) -> list[str]:
     """Limits of the test data that the reader of the metrics must know."""
     scored = [picture for picture in counts.pictures if picture.error is None]
     defective = [picture for picture in scored if picture.defective]
+    good = [picture for picture in scored if not picture.defective]
     uncounted = [picture for picture in defective if picture.note is not None]
     warnings = []
-    if not defective:
+    for name, tests, measured in (
+        ("defective", [s for s in data.tests() if s.defective], defective),
+        ("good", [s for s in data.tests() if not s.defective], good),
+    ):
+        if tests and not measured:
+            warnings.append(f"none of the {len(tests)} {name} test pictures has a score: see ERROR")
+    if not data.defects():
         warnings.append(
             f"class {data.name} has no defective test pictures: only false alarms can be measured"
         )
-    if len(defective) == len(scored):
+    if len(data.defects()) == len(data.tests()):
         kinds = ", ".join(data.kinds())
         warnings.append(
             f"class {data.name} has no good test pictures: only misses can be measured. If one of "

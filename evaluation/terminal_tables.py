@@ -38,6 +38,9 @@ SHORT_TITLES: Final = {
 TEST_SELECTED_TITLES: Final = {"image_f1_max": "image F1-max", "pixel_f1_max": "pixel F1-max"}
 """Metrics that choose their threshold on the test pictures; listed apart from the others."""
 
+MAX_NOTES: Final = 5
+"""Notes of each of several classes; metrics.json and the report of the class have all of them."""
+
 UNCHECKED: Final = " (unchecked: no golden pictures)"
 
 MAX_NAMES: Final = 10
@@ -86,7 +89,18 @@ def dataset_lines(result: DatasetResult) -> list[str]:
         lines.append(
             f"mean over the {count} of {len(result.classes)} classes that define it: {names}"
         )
+    for each in result.classes:
+        lines += _note_lines(each)
     return lines + _failure_lines(result.failures, "evaluated")
+
+
+def _note_lines(result: ClassResult) -> list[str]:
+    """The first errors and notes of one of several classes."""
+    notes = [f"ERROR {picture.name}: {picture.error}" for picture in result.errors[:MAX_NAMES]]
+    notes += (*result.warnings, *result.data.problems)
+    more = len(notes) - MAX_NOTES
+    lines = [f"{result.name}: {note}" for note in notes[:MAX_NOTES]]
+    return lines + ([f"{result.name}: {more} more notes in its report"] if more > 0 else [])
 
 
 def comparison_lines(comparison: Comparison) -> list[str]:

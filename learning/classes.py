@@ -77,8 +77,10 @@ def read_class(
     named = [(sample.name, sample.path) for sample in (*data.normals(), *validation)]
     if not named:
         raise DataError(explain_no_good(data))
-    for problem in data.problems[:MAX_PROBLEMS]:
-        logger.warning("class {}: {}", data.name, problem)
+    # Fitting needs no test pictures.
+    problems = [text for text in data.problems if not text.startswith(f"class {data.name} has no")]
+    for problem in problems[:MAX_PROBLEMS]:
+        logger.warning("{}", problem)
     normals = keep_distinct(
         from_pictures(data.name, named, input_hw=size, max_pictures=max_pictures, reading=reading),
         keep_similar=keep_similar,

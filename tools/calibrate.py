@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from calibration.board import TYPES, Board, BoardReport, from_board
-from calibration.plane import Calibration
+from calibration.plane import LARGEST_SCALE, MIN_SCALE, Calibration
 from calibration.scale import from_scale
 from calibration.store import save_calibration
 from calibration.two_point import from_two_points
@@ -38,7 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="scale|two-point|board")
 
     scale = commands.add_parser("scale", help="the scale is known")
-    scale.add_argument("--mm-per-px", type=float, required=True)
+    scale.add_argument(
+        "--mm-per-px",
+        type=float,
+        required=True,
+        help=f"from {MIN_SCALE:g} to {LARGEST_SCALE:g}, as for every calibration",
+    )
     scale.add_argument("--mm-per-px-y", type=float, help="along y (default: as along x)")
     scale.add_argument("--frame-size", type=frame_size, required=True, metavar="WxH")
     scale.add_argument(

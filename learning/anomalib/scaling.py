@@ -25,6 +25,8 @@ WITHOUT_NORMALISATION: Final = (
     "set model.post_processor.enable_normalization = False in anomalib and export it again"
 )
 
+CHECK_MODEL: Final = "check that the model was trained and that the pictures show its product"
+
 LEFT, KEPT, NONE = "taken out of the graph", "kept in the graph", "none found"
 """How anomalib's normalisation is replaced."""
 
@@ -73,7 +75,8 @@ def _scale_of_normals(name: str, tensor: str, seen: list[Wide]) -> ScoreScale:
     low, high = float(min(part.min() for part in seen)), float(max(part.max() for part in seen))
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise DataError(
-            f"{name} is {high:g} on every good picture, so it says nothing: {WITHOUT_NORMALISATION}"
+            f"{name} is {high:g} on every good picture, so it says nothing: {CHECK_MODEL}; "
+            f"{WITHOUT_NORMALISATION}"
         )
     if low >= 0 and high >= SMALL:
         return ScoreScale(tensor, 0.0, 1.0)
@@ -96,7 +99,7 @@ def refuse_useless(export: Export, spec: EngineSpec, left_out: LeftOut, pixels: 
                 f"that no defect could score higher: {WITHOUT_NORMALISATION}"
             )
         clipped = became == KEPT and values.max() <= 0
-        reason = "0 is the lower end of its scale" if clipped else "it does not depend on them"
+        reason = "0 is the lower end of its scale" if clipped else CHECK_MODEL
         refuse_constant(
             f"{name} of {export.path}",
             values,

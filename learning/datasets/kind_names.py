@@ -47,6 +47,9 @@ _DENIALS: Final = frozenset(("not", "no", "non", "n", "nicht", "un", "pas", "kei
 MASK_FOLDERS: Final = ("ground_truth", "groundtruth", "masks", "mask", "gt")
 """Names of the folder of masks, in lower case."""
 
+LABEL_FOLDERS: Final = (*MASK_FOLDERS, "label", "labels", "annotation", "annotations")
+"""Names of folders whose pictures are not pictures of a product, in lower case."""
+
 EXAMPLES: Final = "good, ok, normal, io or non_defective"
 """For sentences that ask for a folder of good pictures."""
 
@@ -75,6 +78,10 @@ def good_folders(folder: Path) -> list[Path]:
 
 def is_mask_folder(folder: Path) -> bool:
     return folder.name.lower() in MASK_FOLDERS
+
+
+def is_label_folder(folder: Path) -> bool:
+    return folder.name.lower() in LABEL_FOLDERS
 
 
 def describe_several(good: Iterable[Path]) -> list[str]:

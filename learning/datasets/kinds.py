@@ -5,7 +5,7 @@ from pathlib import Path
 
 from inspector.core.errors import DataError
 from inspector.core.picture_files import folders_in, pictures_below, pictures_in
-from learning.datasets.kind_names import folders_named, is_mask_folder, kind_of
+from learning.datasets.kind_names import folders_named, is_label_folder, kind_of
 from learning.datasets.other_folders import describe_results
 from learning.datasets.pairing import Masks, normalise_stem, pair
 from learning.datasets.types import GOOD
@@ -20,6 +20,11 @@ def read_kind(folder: Path) -> tuple[list[Path], list[str]]:
     They are directly in the folder or, if there are none, in the folders below it. Raises DataError
     if the folder looks like a class, because it has a folder of good pictures.
     """
+    if is_label_folder(folder):
+        return [], [
+            f"{folder} is left out, because its name says that it holds masks: masks are read from "
+            "the folder ground_truth/<kind> of the class"
+        ]
     direct = pictures_in(folder)
     if not direct and (reason := describe_results(folder)):
         return [], [f"{folder} is left out: {reason}"]
@@ -45,9 +50,7 @@ def read_kind(folder: Path) -> tuple[list[Path], list[str]]:
 
 
 def _in_mask_folder(path: Path, folder: Path) -> bool:
-    return any(
-        is_mask_folder(parent) for parent in path.parents if parent.is_relative_to(folder)
-    ) and not is_mask_folder(folder)
+    return any(is_label_folder(parent) for parent in path.relative_to(folder).parents)
 
 
 def _refuse_class(folder: Path) -> None:

@@ -81,10 +81,11 @@ def detect(root: Path) -> str:
         return _FALL_BACK
     if reason := describe_other(root):
         raise DataError(f"{root} is no data set: {reason}")
+    for below in folders_in(root):
+        if any(layout.recognises(below) for layout in layouts):
+            raise DataError(f"{root} is no data set, but the folder {below} in it is: give that")
     tried = "; ".join(f"{layout.name}: {layout.looked_for}" for layout in (*layouts, fall_back))
-    inside = [f for f in folders_in(root) if any(each.recognises(f) for each in layouts)]
-    hint = f". The folder {inside[0]} in it is one: give that" if inside else ""
-    raise DataError(f"{root} has no known layout of a data set; looked for {tried}{hint}")
+    raise DataError(f"{root} has no known layout of a data set; looked for {tried}")
 
 
 def load(root: Path, layout: str | None) -> tuple[ClassData, ...]:
@@ -117,13 +118,16 @@ def make_class_data(
 ) -> ClassData:
     """The class with its samples in order. Raises DataError if there are no samples, or if two have
     the same name. Everything else that is missing in the class becomes a problem."""
+    problems = tuple(problems)
     ordered = sorted(samples, key=lambda sample: sample.name)
     if not ordered:
-        raise DataError(f"class {name} in {folder} holds no pictures")
+        message = f"class {name} in {folder} holds no pictures"
+        causes = [problem for problem in problems if not problem.endswith("holds no pictures")]
+        raise DataError(f"{message}: {causes[0]}" if causes else message)
     twice = [key for key, count in Counter(s.name for s in ordered).items() if count > 1]
     if twice:
         raise DataError(f"class {name} in {folder} names the picture {twice[0]} twice")
-    data = ClassData(name, tuple(ordered), layout, tuple(problems), has_splits)
+    data = ClassData(name, tuple(ordered), layout, problems, has_splits)
     return dataclasses.replace(data, problems=(*data.problems, *_missing(data)))
 
 

@@ -50,9 +50,12 @@ class MaskFile:
 
     def drawn(self, background: Colour) -> Mask:
         """(H, W) bool, true where the mask differs from the background."""
+        if not self.soft:
+            return np.asarray(
+                (self.values != np.array(background, self.values.dtype)).any(axis=2), np.bool_
+            )
         distance = _distance(self.values, background)
-        limit = distance.max() / 2 if self.soft else 0
-        return np.asarray(distance > limit, np.bool_)
+        return np.asarray(distance > distance.max() / 2, np.bool_)
 
     def border_colour(self) -> Colour:
         """The commonest colour of the outermost pixels. If the mask is soft: their median, as black
@@ -70,7 +73,7 @@ def read_mask_file(path: Path) -> MaskFile:
     # Unchanged, since turning colours into grey would round small labels down to 0.
     image = decode_picture(path, cv2.IMREAD_UNCHANGED)
     layers = image[..., None] if image.ndim == 2 else image
-    if not np.isfinite(layers).all():
+    if layers.dtype.kind == "f" and not np.isfinite(layers).all():
         raise DataError(f"{path} has values that are not finite")
     has_alpha = layers.shape[2] in (2, 4)
     colours = layers[..., :-1] if has_alpha else layers

@@ -38,12 +38,9 @@ FIRM_BORDER: Final = 0.95
 FEWEST_PROOFS: Final = 2
 """Masks that must show the same background before it is taken for the background of the class."""
 
-PROOFS_PER_EXCEPTION: Final = 4
-"""Masks with a firm border for each mask whose defect covers a part of the border."""
-
 REMEDY: Final = (
-    "If the masks of the class are right as they are, give --mask-values any (defects are above 0) "
-    "or inverted (defects are dark)"
+    "Correct it. If the masks of the class are right as they are, give evaluate --mask-values any "
+    "(defects are above 0) or inverted (defects are dark)"
 )
 
 
@@ -150,19 +147,22 @@ class MaskReader:
 def _look(mask: MaskFile) -> _Look:
     colour = mask.border_colour()
     inside = mask.drawn(colour)
-    drawn = float(mask.drawn(mask.black).mean())
-    return _Look(drawn, colour, 1 - border_share(inside), float(inside.mean()))
+    drawn = mask.drawn(mask.black) if any(colour) else inside
+    return _Look(float(drawn.mean()), colour, 1 - border_share(inside), float(inside.mean()))
 
 
 def _find_background(looks: list[_Look]) -> Colour | None:
     """The background that the masks of a class prove; None if it is black or not certain."""
     proofs = [look for look in looks if look.proves]
-    exceptions = [look for look in looks if look.is_bordered and not look.proves]
-    others = [look for look in looks if look.drawn > 0 and look.inside > 0 and not look.is_bordered]
-    colours = {look.colour for look in (*proofs, *exceptions)}
-    if len(proofs) < max(FEWEST_PROOFS, PROOFS_PER_EXCEPTION * len(exceptions)):
+    exceptions = [
+        look for look in looks if look.is_bordered and look.inside < 0.5 and not look.proves
+    ]
+    agreeing = [*proofs, *exceptions]
+    drawings = [look for look in looks if look.drawn > 0 and look.inside > 0]
+    colours = {look.colour for look in agreeing}
+    if len(proofs) < max(FEWEST_PROOFS, len(exceptions)) or len(agreeing) < len(drawings):
         return None
-    return None if others or len(colours) > 1 else colours.pop()
+    return colours.pop() if len(colours) == 1 else None
 
 
 def _doubt(look: _Look, background: Colour | None) -> str:
@@ -172,6 +172,8 @@ def _doubt(look: _Look, background: Colour | None) -> str:
             f"its whole border is {_name(look.colour)}, so it may be inverted, but not all masks "
             "of the class show the same"
         )
+    if background is None and look.is_bordered and look.border >= FIRM_BORDER:
+        return "its whole border is marked, so it has a frame or is inverted"
     if background is None and look.is_bordered and look.drawn > 0.5:
         return (
             f"it marks {look.drawn:.0%} of the picture and most of its border, so it may be "

@@ -1,10 +1,11 @@
 """Recognises folders that are no data sets, such as results of a run, and says what they are."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from inspector.core.picture_files import entries, folders_in
+from inspector.core.picture_files import entries, folders_in, pictures_in
 
 VIDEO_SUFFIXES: Final = (".mp4", ".mkv", ".avi", ".mov", ".ts", ".webm")
 ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar")
@@ -14,6 +15,7 @@ SORT: Final = (
     "folder that holds these"
 )
 
+_SNAPSHOT: Final = re.compile(r"(?:.*_)?frame_\d+_(?P<verdict>PASS|FAIL|ERROR)\.\w+")
 _SEEN: Final = ("inspections.jsonl", "sightings.csv", "annotated.mp4")
 _MEASURED: Final = ("metrics.json", "compare.json")
 
@@ -30,6 +32,12 @@ def describe_results(folder: Path) -> str | None:
     return next((text for recognises, text in _RESULTS if recognises(folder)), None)
 
 
+def is_failed_snapshot(path: Path) -> bool:
+    """Whether a picture has the name of a snapshot with the verdict FAIL or ERROR."""
+    match = _SNAPSHOT.fullmatch(path.name)
+    return match is not None and match["verdict"] != "PASS"
+
+
 def _is_run(folder: Path) -> bool:
     return any((folder / name).is_file() for name in _SEEN)
 
@@ -41,7 +49,10 @@ def _has_runs(folder: Path) -> bool:
 def _is_snapshots(folder: Path) -> bool:
     # The folder itself may be named by a link or as ".".
     here = folder.resolve()
-    return any(here.name == "snapshots" and _is_run(here.parent) for here in (here, here.parent))
+    if any(place.name == "snapshots" and _is_run(place.parent) for place in (here, here.parent)):
+        return True
+    names = [path.name for path in pictures_in(folder)]
+    return bool(names) and all(map(_SNAPSHOT.fullmatch, names))
 
 
 def _is_evaluation(folder: Path) -> bool:

@@ -13,6 +13,7 @@ from inspector.core.picture_files import PICTURE_SUFFIXES, folders_in, pictures_
 from inspector.core.reading import READING, Reading
 from learning.datasets.kind_names import EXAMPLES, describe_several, folders_named, good_folders
 from learning.datasets.kinds import read_kind
+from learning.datasets.other_folders import describe_results, is_failed_snapshot
 
 MAX_NAMES: Final = 5
 """Folders that a message names."""
@@ -36,6 +37,12 @@ def list_pictures(folder: Path) -> list[Path]:
     pictures = [path for place in good or [folder] for path in _read_place(place, folder)]
     if not pictures:
         raise DataError(_explain_none(folder, parts, good))
+    if failed := [path for path in pictures if is_failed_snapshot(path)]:
+        logger.warning(
+            "{} of {} pictures are snapshots of frames that a run did not PASS, first {}: check "
+            "that they show good product",
+            *(len(failed), len(pictures), failed[0]),
+        )
     return pictures
 
 
@@ -43,7 +50,7 @@ def _read_place(place: Path, folder: Path) -> list[Path]:
     if place == folder:
         return pictures_in(place)
     pictures, problems = read_kind(place)
-    for problem in problems:
+    for problem in problems if pictures else ():
         logger.warning("{}", problem)
     return pictures
 
@@ -51,6 +58,13 @@ def _read_place(place: Path, folder: Path) -> list[Path]:
 def _explain_none(folder: Path, parts: list[Path], good: list[Path]) -> str:
     if good:
         return f"{good[0]} holds no pictures ({', '.join(PICTURE_SUFFIXES)})"
+    if parts and (loose := pictures_in(parts[0])):
+        return (
+            f"{parts[0]} has {len(loose)} pictures and no folder of good pictures: if all of them "
+            f"are good, give {parts[0]}"
+        )
+    if reason := describe_results(folder):
+        return f"{folder} holds no good pictures: {reason}"
     others = [below.name for place in parts or [folder] for below in folders_in(place)]
     message = f"{parts[0] if parts else folder} holds no pictures ({', '.join(PICTURE_SUFFIXES)})"
     if not others:

@@ -81,3 +81,23 @@ def test_a_board_that_is_mostly_hidden_says_how_many_markers_are_visible() -> No
     image[:, 480:] = 150
     sentence = refusal(BOARD, image)
     assert "of 24 markers of 4X4_50 are visible: check --dictionary, the light" in sentence
+
+
+@pytest.mark.parametrize("square_mm", [1e-9, 1e9, 1e-300, 1e300, float("inf"), float("nan")])
+def test_squares_of_an_impossible_size_are_refused(square_mm: float) -> None:
+    with pytest.raises(
+        CalibrationError, match=r"square_mm must lie between 1e-06 and 6\.5536e\+08"
+    ):
+        dataclasses.replace(BOARD, square_mm=square_mm, marker_mm=0.7 * square_mm)
+
+
+@pytest.mark.parametrize("square_mm", [1e-5, 1e7])
+def test_squares_whose_pixels_are_impossible_are_refused(square_mm: float) -> None:
+    board = dataclasses.replace(BOARD, square_mm=square_mm, marker_mm=0.7 * square_mm)
+    image = photograph(charuco(8, 6, 7.0), camera(15.0))
+    assert "mm_per_px along x must lie between 1e-06 and 10000" in refusal(board, image)
+
+
+def test_the_case_of_a_dictionary_does_not_matter() -> None:
+    image = photograph(charuco(8, 6, 7.0), camera(15.0))
+    assert calibrate(dataclasses.replace(BOARD, dictionary="4x4_50"), image)[1].corners == 35

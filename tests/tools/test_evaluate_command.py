@@ -196,3 +196,39 @@ def test_a_split_chooses_the_test_pictures(tmp_path, capsys):
     assert "3 good and 1 defective" in capsys.readouterr().out
     computed = json.loads((tmp_path / "some" / "plain" / "metrics.json").read_text())
     assert {item["name"] for item in computed["pictures"]} == set(split.test)
+
+
+def test_pictures_without_folders_are_refused_unless_the_layout_is_named(place, capsys):
+    for number in range(3):
+        write_picture(place / "loose" / f"{number}.png", draw_plate(number))
+    assert call(place, data="loose", engine="engines/plates.onnx") == 2
+    error = capsys.readouterr().err
+    assert "holds 3 pictures and no folders" in error
+    assert "sort them into the folders good and <kind of defect>" in error
+    assert error.count("\n") == 1
+    assert call(place, "--dataset", "folder", data="loose", engine="engines/plates.onnx") == 0
+    assert "3 good and 0 defective pictures" in capsys.readouterr().out
+
+
+def test_a_doubtful_mask_is_named_and_ends_in_exit_code_one(place, capsys):
+    path = next((place / "data" / "plates" / "ground_truth").rglob("*_mask.png"))
+    write_picture(path, np.full(cv2.imread(str(path)).shape[:2], 255, np.uint8))
+    assert call(place, data="data/plates", engine="engines/plates.onnx") == 1
+    printed = capsys.readouterr()
+    assert f"mask {path} is refused: it marks 100% of the picture as defect" in printed.out
+    assert "--mask-values any" in printed.out
+    assert (
+        call(place, "--mask-values", "any", data="data/plates", engine="engines/plates.onnx") == 0
+    )
+
+
+def test_errors_and_notes_of_several_classes_are_printed_with_their_names(place, capsys):
+    path = next((place / "data" / "plates" / "ground_truth").rglob("*_mask.png"))
+    write_picture(path, np.full(cv2.imread(str(path)).shape[:2], 255, np.uint8))
+    (place / "data" / "nuts" / "test" / "dent").mkdir()
+    assert call(place) == 1
+    printed = capsys.readouterr().out
+    assert f"plates: ERROR test/{path.parent.name}/" in printed
+    assert f"mask {path} is refused" in printed
+    assert "nuts: " in printed
+    assert "test/dent holds no pictures" in printed

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 from dataset_trees import mask, mvtec_class, picture
+from loguru import logger
 
 from inspector.core.errors import DataError
 from learning.datasets.kind_names import kind_of
@@ -167,3 +168,45 @@ def test_folders_of_systems_are_no_classes_and_no_kinds(tmp_path, name):
     picture(tmp_path / "bottle" / "test" / name / "000.png")
     (data,) = load(tmp_path, None)
     assert (data.name, data.kinds(), data.problems) == ("bottle", ("crack",), ())
+
+
+def test_pictures_in_train_without_a_folder_for_the_good_ones_are_explained(tmp_path):
+    for number in range(3):
+        picture(tmp_path / "bottle" / "train" / f"{number}.png")
+    with pytest.raises(DataError, match=r"train has 3 pictures and no folder of good pictures: if"):
+        list_pictures(tmp_path / "bottle")
+    assert len(list_pictures(tmp_path / "bottle" / "train")) == 3
+
+
+def test_snapshots_of_failed_frames_as_good_pictures_give_a_warning(tmp_path):
+    for name in ("frame_00000001_PASS.jpg", "frame_00000002_FAIL.jpg", "other_FAIL.png"):
+        picture(tmp_path / name)
+    lines: list[str] = []
+    sink = logger.add(lines.append, format="{message}")
+    try:
+        assert len(list_pictures(tmp_path)) == 3
+    finally:
+        logger.remove(sink)
+    assert len(lines) == 1
+    assert "1 of 3 pictures are snapshots of frames that a run did not PASS, first" in lines[0]
+
+
+@pytest.mark.parametrize("name", ["Label", "masks", "ground_truth", "annotations"])
+def test_masks_among_the_kinds_are_not_defective_pictures(tmp_path, name):
+    folder = mvtec_class(tmp_path / "bottle")
+    mask(folder / "test" / name / "000.png")
+    mask(folder / "test" / "crack" / name / "000.png")
+    (data,) = load(folder, None)
+    assert data.kinds() == ("crack",)
+    assert len(data.problems) == 2
+    assert any(f"test/{name} is left out, because its name says" in p for p in data.problems)
+    assert any(f"1 pictures in {folder}/test/crack/{name} are not read" in p for p in data.problems)
+
+
+def test_a_class_that_holds_only_loose_pictures_and_masks_says_so(tmp_path):
+    picture(tmp_path / "Class1" / "Train" / "0001.PNG")
+    mask(tmp_path / "Class1" / "Train" / "Label" / "0001_label.PNG")
+    with pytest.raises(
+        DataError, match=r"holds no pictures: 1 pictures directly in .*Train are left"
+    ):
+        load(tmp_path, None)

@@ -95,7 +95,7 @@ def test_a_compressed_mask_that_was_saved_again_without_losses(tmp_path):
 
 
 def test_an_inverted_defect_may_touch_the_border_in_a_few_masks(tmp_path):
-    regions = [*REGIONS, (slice(0, 30), slice(0, 20))]
+    regions = [*REGIONS[:2], (slice(0, 30), slice(0, 20)), (slice(20, 48), slice(0, 30))]
     cases = samples(tmp_path, [drawn(region, 0, 255) for region in regions])
     reader = MaskReader(cases)
     for sample, region in zip(cases, regions, strict=True):
@@ -122,6 +122,7 @@ def test_a_class_with_both_kinds_of_masks_refuses_the_inverted_ones(tmp_path):
         (drawn(REGIONS[0], 0, 255), "may be inverted"),
         (np.full(HW, 255, np.uint8), "marks 100% of the picture"),
         (drawn(np.s_[:, 61:], 0, 255), "may be inverted"),
+        (np.pad(np.zeros((44, 60), np.uint8), 2, constant_values=255), "whole border is marked"),
         (drawn(np.s_[1:47, 1:63], 255, 0), "marks 93% of the picture"),
         (drawn(np.s_[0:40, :], 255, 0), "most of its border, so it may be inverted"),
         (np.tile(np.arange(64, dtype=np.uint8) * 4, (48, 1)), "many values in between"),
