@@ -20,6 +20,7 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Sink, Source
 from inspector.core.records import new_run_id
+from inspector.core.secrets import insert_secrets
 from inspector.core.types import SINGLE, RunInfo
 from inspector.engine_check import EngineCheck, check_fallback, make_ruler
 from inspector.measure.analyzer import MapAnalyzer
@@ -78,7 +79,7 @@ def build_run(
         output = config.output
         if outputs is None:
             check_folder(Path(output.dir), overwrite=output.overwrite, inputs=input_paths(config))
-            remote = make_outputs(config.outputs, source=name)
+            remote = make_outputs(insert_secrets(config.outputs, "outputs"), source=name)
             # A locked or damaged outbox must end the run before old results are removed.
             outputs = [*map(Output, remote), *_make_outputs(output)]
         names = (run_id or new_run_id(), name or SINGLE)
@@ -91,7 +92,8 @@ def build_run(
 def input_paths(config: Config) -> list[Path]:
     """Files and folders that the run reads. The run must not remove them."""
     engine = config.engine
-    names = (config.source.uri, engine.path, engine.fallback_path, config.calibration.path)
+    uri = insert_secrets(config.source.uri, "source.uri")
+    names = (uri, engine.path, engine.fallback_path, config.calibration.path)
     return [Path(name) for name in names if name is not None]
 
 
@@ -99,7 +101,8 @@ def open_source(options: SourceOptions) -> Source:
     """Opens the source options.uri. Raises ConfigError or SourceError."""
     if options.uri is None:
         raise ConfigError("source.uri: no source is named; use --source")
-    source: Source = _resolve(SOURCES[kind_of(options.uri)])(options.uri, options)
+    uri = insert_secrets(options.uri, "source.uri")
+    source: Source = _resolve(SOURCES[kind_of(uri)])(uri, options)
     return source
 
 

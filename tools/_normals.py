@@ -5,12 +5,14 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
+from loguru import logger
 from tqdm import tqdm
 
 from inspector.build import open_source
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Source
+from inspector.core.secrets import VISIBLE, insert_secrets, shows_secret
 from inspector.core.types import Frame
 from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of
@@ -27,6 +29,9 @@ def normals_of(uri: str, arguments: argparse.Namespace) -> Normals:
     size, most, reading = arguments.size, arguments.max_pictures, chosen_reading(arguments)
     if not arguments.seconds > 0:
         raise ConfigError(f"--seconds must be above 0, not {arguments.seconds}")
+    if shows_secret(uri):
+        logger.warning("{}", VISIBLE)
+    uri = insert_secrets(uri, "--normal")
     if kind_of(uri) == "image_folder":
         if Path(uri).is_dir():
             return from_folder(Path(uri), input_hw=size, max_pictures=most, reading=reading)
