@@ -20,7 +20,7 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Sink, Source
 from inspector.core.records import new_run_id
-from inspector.core.secrets import insert_secrets
+from inspector.core.secrets import insert_secrets, remember_password
 from inspector.core.types import SINGLE, RunInfo
 from inspector.engine_check import EngineCheck, check_fallback, make_ruler
 from inspector.measure.analyzer import MapAnalyzer
@@ -102,6 +102,7 @@ def open_source(options: SourceOptions) -> Source:
     if options.uri is None:
         raise ConfigError("source.uri: no source is named; use --source")
     uri = insert_secrets(options.uri, "source.uri")
+    remember_password(uri)
     source: Source = _resolve(SOURCES[kind_of(uri)])(uri, options)
     return source
 

@@ -21,7 +21,7 @@ VISIBLE: Final = (
 _SHORTEST = 3
 _PLACE = re.compile(r"\$\{([^{}]*)\}")
 _FILE = "file:"
-_inserted: set[str] = set()
+_known: set[str] = set()
 
 # /+ because Path("rtsp://host") keeps only one slash.
 _URL_IN_TEXT = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+:/+)([^\s\"'<>]+)")
@@ -67,13 +67,27 @@ def _find_secret(name: str, key: str) -> str:
         raise ConfigError(f"{key}: the environment variable {name} is not set")
     if not secret:
         raise ConfigError(f"{key}: ${{{name}}} is empty")
-    forms = {secret, quote(secret), quote(secret, safe=""), unquote(secret)}
-    _inserted.update(form for form in forms if len(form) >= _SHORTEST)
+    _remember(secret)
     return secret
 
 
-def _mask_inserted(text: str) -> str:
-    for secret in sorted(_inserted, key=len, reverse=True):
+def remember_password(uri: str) -> None:
+    """From now on, mask_secrets masks the user and the password of this URL in every text, also
+    where they hold spaces or quotes."""
+    if _URL.fullmatch(uri):
+        for secret in _user_and_password(uri):
+            _remember(secret)
+
+
+def _remember(secret: str) -> None:
+    # A traceback escapes quotes.
+    escaped = secret.replace("'", "\\'")
+    forms = {secret, escaped, quote(secret), quote(secret, safe=""), unquote(secret)}
+    _known.update(form for form in forms if len(form) >= _SHORTEST)
+
+
+def _mask_known(text: str) -> str:
+    for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text
 
@@ -98,13 +112,11 @@ def _shows_secret_at(key: Any, item: Any) -> bool:
 
 
 def mask_uri(uri: str) -> str:
-    """Masks user, password and query secrets in the name of a source. Paths do not change, except
-    for inserted secrets."""
-    uri = _mask_inserted(uri)
+    """Masks user, password and query secrets in the name of a source. Paths do not change."""
     match = _URL.fullmatch(uri)
     if match is None:
         return uri
-    return match[1] + _PAIR.sub(_mask_secret, _mask_user(match[2]))
+    return _mask_known(match[1] + _PAIR.sub(_mask_secret, _mask_user(match[2])))
 
 
 def mask_secrets(text: str, uri: str | None = None) -> str:
@@ -118,7 +130,7 @@ def mask_secrets(text: str, uri: str | None = None) -> str:
         for secret in _user_and_password(uri):
             text = text.replace(secret, MASK)
     text = _URL_IN_TEXT.sub(lambda match: match[1] + _mask_user(match[2]), text)
-    return _mask_inserted(_PAIR_IN_TEXT.sub(_mask_secret, text))
+    return _mask_known(_PAIR_IN_TEXT.sub(_mask_secret, text))
 
 
 def _mask_user(rest: str) -> str:

@@ -15,7 +15,7 @@ from inspector.core.secrets import (
     insert_secrets,
     mask_secrets,
     mask_uri,
-    mask_values,
+    remember_password,
     shows_secret,
 )
 
@@ -25,7 +25,7 @@ SECRET = "Zq7/geheim@Xw"
 @pytest.fixture(autouse=True)
 def forget() -> Iterator[None]:
     yield
-    secrets._inserted.clear()
+    secrets._known.clear()
 
 
 def test_variables_and_files_are_inserted_at_any_depth(
@@ -73,13 +73,21 @@ def test_inserted_values_are_masked_in_every_form(monkeypatch: pytest.MonkeyPatc
     assert mask_uri(uri) == "http://cam/x?t=***"
     for form in (SECRET, "Zq7/geheim%40Xw", "Zq7%2Fgeheim%40Xw"):
         assert "geheim" not in mask_secrets(f"login with {form} failed")
-    assert mask_values({"a": [f"x {SECRET}"]}) == {"a": ["x ***"]}
     assert mask_secrets(mask_secrets(f"a {SECRET}")) == "a ***"
+
+
+@pytest.mark.parametrize("password", ["ge heim x", "a'ge heim\"b", "ge%20heim", "heim"])
+def test_the_password_of_an_opened_source_is_masked_in_tracebacks(password: str) -> None:
+    uri = f"rtsp://user:{password}@127.0.0.1:1/x"
+    remember_password(uri)
+    for text in (f"[Errno 111] {uri!r}", f"login with {password} failed", f"{uri} broke"):
+        assert "heim" not in mask_secrets(text)
 
 
 @pytest.mark.parametrize(
     "uri",
     [
+        "rtsp://user:a'geheim x\"b@127.0.0.1:1/x",
         "rtsp://user:${CAM_PW}@127.0.0.1:1/x",
         "http://127.0.0.1:1/x?t=${CAM_PW}",
         "rtsp://${CAM_PW}",
@@ -92,7 +100,7 @@ def test_no_file_and_no_line_of_a_run_shows_the_secret(
 ) -> None:
     monkeypatch.setenv("CAM_PW", "Zq7geheimXw")
     config, log, out = tmp_path / "c.yaml", tmp_path / "log.txt", tmp_path / "out"
-    config.write_text(f"source: {{uri: '{uri}'}}\nengine: {{backend: fake}}\n")
+    config.write_text(json.dumps({"source": {"uri": uri}, "engine": {"backend": "fake"}}))
     arguments = ["--output", str(out), "--set", f"log.path={log}", "--set", "log.level=DEBUG"]
     assert main(["--config", str(config), *arguments]) == 2
     shown = "".join(capfd.readouterr())
