@@ -28,6 +28,7 @@ def fit(
     ordered: bool = False,
     size: "Size | None" = None,
     max_pictures: int = 200,
+    bit_depth: int | None = None,
     name: str | None = None,
     backbone: str | Path | None = None,
     sigma: float = 4.0,
@@ -54,6 +55,8 @@ def fit(
         same, so thresholds are then chosen in blocks.
     size: (height, width) of the engine's input, or its short side; None is a short side of 256 px.
     max_pictures: if there are more, evenly spread ones are used.
+    bit_depth: bits that the camera used, for files with room for 16 (8, 10, 12, 14 or 16); None: as
+        the files say.
     name: of the engine; None is the name of its file.
     backbone: name or ONNX file; None is the method's default.
     sigma: of the map's smoothing, in map pixels.
@@ -69,6 +72,7 @@ def fit(
     do not fit, DataError for pictures that cannot be used, and ParityError, leaving no file, if the
     engine does not compute what its method says.
     """
+    from inspector.core.reading import Reading
     from learning.fitting import fit_engine
     from learning.job import FitOptions
     from learning.methods.registry import make_method, method_class
@@ -81,7 +85,12 @@ def fit(
     fitted = make_method(method, parse_options(method_class(method), options))
     found_backbone = fitted.find_backbone(None if backbone is None else str(backbone))
     normals = read_normals(
-        pictures, channels=channels, ordered=ordered, size=size, max_pictures=max_pictures
+        pictures,
+        channels=channels,
+        ordered=ordered,
+        size=size,
+        max_pictures=max_pictures,
+        reading=Reading(bit_depth),
     )
     fit_options = FitOptions(
         name=name or path.stem,
@@ -107,6 +116,7 @@ def train(
     layout: str | None = None,
     size: "Size" = 288,
     max_pictures: int = 1000,
+    bit_depth: int | None = None,
     hold_out: float | None = None,
     paper_protocol: bool = False,
     name: str | None = None,
@@ -139,6 +149,7 @@ def train(
     """
     from engines.spec_file import file_hash
     from inspector.core.errors import ConfigError
+    from inspector.core.reading import Reading
     from learning.job import MakeOptions
     from learning.methods.registry import trained_methods, trainer_class
     from learning.options import parse_options
@@ -163,6 +174,7 @@ def train(
             hold_out=hold_out,
             seed=trainer.seed,
             paper_protocol=paper_protocol,
+            reading=Reading(bit_depth),
         )
     folder, scorer = Path(out), trainer.scorer
     engine_options = MakeOptions(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.pictures import CHANNELS, as_bgr
+from inspector.core.reading import READING, Reading
 from learning.normals import (
     MAX_PICTURES,
     Normals,
@@ -32,6 +33,7 @@ def read_normals(
     ordered: bool = False,
     size: Size | None = None,
     max_pictures: int = MAX_PICTURES,
+    reading: Reading = READING,
 ) -> Normals:
     """Reads normal pictures; see learning.fit for the parameters.
 
@@ -42,12 +44,16 @@ def read_normals(
     if isinstance(pictures, Normals):
         return pictures
     if isinstance(pictures, str | Path):
-        return from_folder(Path(pictures), input_hw=size, max_pictures=max_pictures)
+        return from_folder(
+            Path(pictures), input_hw=size, max_pictures=max_pictures, reading=reading
+        )
     first, rest = _peek(pictures)
     if isinstance(first, str | Path):
         paths = [_path(item) for item in rest]
         named = list(zip(_names(paths), paths, strict=True))
-        return from_pictures("files", named, input_hw=size, max_pictures=max_pictures)
+        return from_pictures(
+            "files", named, input_hw=size, max_pictures=max_pictures, reading=reading
+        )
     frames = _frames(rest, channels)
     normals = from_stream("arrays", frames, input_hw=size, max_pictures=max_pictures)
     return dataclasses.replace(normals, ordered=ordered)
