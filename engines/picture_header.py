@@ -12,6 +12,7 @@ from typing import Final
 
 from engines.tiff_header import read_tiff
 from inspector.core.errors import DataError
+from inspector.core.reading import BIT_DEPTHS
 
 FORMATS: Final = "PNG, JPEG, TIFF, BMP, WebP, JPEG 2000 or PNM"
 
@@ -37,13 +38,15 @@ class PictureHeader:
     """What a file states about its picture.
 
     hw: (height, width) in px. bits: bits per channel of the stored values. depth: how many of
-    these bits the camera used, None if the file does not say. problem: why the values cannot be
-    read as grey levels, None if they can.
+    these bits the camera used, None if the file does not say. packed: the file stores only these
+    bits, and OpenCV shifts the values up to 16 bits. problem: why the values cannot be read as grey
+    levels, None if they can.
     """
 
     hw: tuple[int, int]
     bits: int = 8
     depth: int | None = None
+    packed: bool = False
     problem: str | None = None
 
     @property
@@ -158,8 +161,12 @@ def _read_codestream(content: bytes) -> PictureHeader:
         raise DataError(f"has {channels} channels; at most {_MOST_CHANNELS} are possible")
     depths = {content[42 + 3 * channel] for channel in range(channels)}
     bits = max(depths) + 1
-    if len(depths) > 1 or bits > 16:  # above 128: signed values
-        return PictureHeader((bottom - top, right - left), 16, problem="has no grey levels")
+    if len(depths) > 1 or bits not in BIT_DEPTHS:  # above 128: signed values
+        return PictureHeader(
+            (bottom - top, right - left),
+            16,
+            problem=f"must have one of {BIT_DEPTHS} bits in each channel, without sign",
+        )
     return PictureHeader((bottom - top, right - left), bits, _credible(bits))
 
 
@@ -176,7 +183,7 @@ def _read_pnm(content: bytes) -> PictureHeader:
     if bitmap:
         return PictureHeader((height, width))
     depth = numbers[2].bit_length()
-    if numbers[2] != (1 << depth) - 1 or not 8 <= depth <= 16:
+    if numbers[2] != (1 << depth) - 1 or depth not in BIT_DEPTHS:
         problem = (
             f"has grey levels up to {numbers[2]}; only 255, 1023, 4095, 16383 or 65535 is read"
         )
@@ -191,7 +198,7 @@ def _credible(depth: int) -> int | None:
 
 def _read_tiff(content: bytes) -> PictureHeader:
     hw, bits, depth, problem = read_tiff(content)
-    return PictureHeader(hw, bits, depth, problem)
+    return PictureHeader(hw, bits, depth, packed=8 < bits < 16, problem=problem)
 
 
 _READERS: Final[tuple[tuple[bytes, Callable[[bytes], PictureHeader]], ...]] = (

@@ -74,6 +74,8 @@ def decode(path: Path, reading: Reading = READING) -> Decoded:
         raise DataError(
             f"the picture {path} has values of the type {values.dtype}, not 8 or 16 bits"
         )
+    if header.packed:
+        values = np.right_shift(values, 16 - header.bits)
     try:
         return to_eight_bits(values, reading.bit_depth or header.depth)
     except DataError as exc:

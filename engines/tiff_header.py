@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from inspector.core.errors import DataError
+from inspector.core.reading import BIT_DEPTHS
 
 _TYPES: Final = {1: "B", 3: "H", 4: "I", 16: "Q"}
 """Type of a field -> its format for struct. The other types hold no sizes."""
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC = 254, 256, 257, 258, 262
-_CHANNELS, _LARGEST_VALUE, _TILE_WIDTH, _TILE_HEIGHT, _FORMAT = 277, 281, 322, 323, 339
+_CHANNELS, _LARGEST_VALUE, _PLANES, _TILE_WIDTH, _TILE_HEIGHT = 277, 281, 284, 322, 323
+_FORMAT = 339
 _PHOTOMETRICS: Final = {0, 1, 2, 3, 6}
 """White is zero, black is zero, RGB, palette and YCbCr."""
 
@@ -47,10 +49,13 @@ def read_tiff(content: bytes) -> tuple[tuple[int, int], int, int | None, str | N
 
 def _find_problem(entries: Entries, bits: int) -> str | None:
     photometric = _single(entries, _PHOTOMETRIC, 1)
-    if len(set(entries.get(_BITS, (1,)))) > 1 or bits > 16:
+    if len(set(entries.get(_BITS, (1,)))) > 1 or bits not in (1, 2, 4, *BIT_DEPTHS):
         return f"has {bits} bits per channel: save it with 8 or 16"
     if any(kind != _UNSIGNED for kind in entries.get(_FORMAT, (_UNSIGNED,))):
         return "holds signed or floating point values: save it with 8 or 16 bits without sign"
+    if bits > 8 and _single(entries, _PLANES, 1) != 1 and _single(entries, _CHANNELS, 1) > 1:
+        # OpenCV would read the first rows of each colour as a picture.
+        return "stores each colour separately with more than 8 bits: save it as pixels"
     if photometric == 5:
         return "has the colours CMYK: save it as RGB"
     if photometric not in _PHOTOMETRICS or (photometric == 0 and bits > 8):
@@ -63,7 +68,7 @@ def _used_bits(entries: Entries, bits: int) -> int | None:
         return max(8, bits)
     largest = _single(entries, _LARGEST_VALUE, 0)
     depth = largest.bit_length()
-    return depth if 8 < depth < 16 and largest == (1 << depth) - 1 else None
+    return depth if depth in BIT_DEPTHS[1:-1] and largest == (1 << depth) - 1 else None
 
 
 def _single(entries: Entries, tag: int, default: int) -> int:

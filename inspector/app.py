@@ -12,7 +12,7 @@ from inspector.command_line import CommandParser, ShowVersion
 from inspector.config import DEFAULT_FILE, load_config, parse_setting
 from inspector.console import write_screen_line
 from inspector.core.errors import ConfigError, InspectorError
-from inspector.core.secrets import mask_secrets
+from inspector.core.secrets import VISIBLE, mask_secrets, shows_secret
 from inspector.logs import log_to_screen, open_missing_streams, start_logging
 from inspector.run import share_heaps
 from inspector.session import INTERRUPTED, Session
@@ -41,10 +41,14 @@ def main(argv: list[str] | None = None) -> int:
     try:
         arguments = _make_parser().parse_args(argv)
         path = _find_config(arguments.config)
-        config = load_config(path, _collect_overrides(arguments))
+        overrides = _collect_overrides(arguments)
+        config = load_config(path, overrides)
         start_logging(config.log, write=write_screen_line)
         _log_config_path(path)
-        return Session(config).run()
+        session = Session(config)
+        if shows_secret(overrides):
+            logger.warning("{}", VISIBLE)
+        return session.run()
     except InspectorError as exc:
         sys.stderr.write(f"error: {mask_secrets(str(exc))}\n")
         # The log file also gets the traceback, which explains later why the line stopped.

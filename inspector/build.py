@@ -20,6 +20,7 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Sink, Source
 from inspector.core.records import new_run_id
+from inspector.core.secrets import insert_secrets, remember_password
 from inspector.core.types import SINGLE, RunInfo
 from inspector.engine_check import EngineCheck, check_fallback, make_ruler
 from inspector.health.check import HealthCheck
@@ -85,7 +86,7 @@ def build_run(
             folder = folder or reserve_folder(output.dir, run_id)
             stack.callback(remove_empty, output.dir, folder)
             check_folder(folder, overwrite=output.overwrite, inputs=input_paths(config))
-            remote = make_outputs(config.outputs, source=name)
+            remote = make_outputs(insert_secrets(config.outputs, "outputs"), source=name)
             # A locked or damaged outbox must end the run before old results are removed.
             outputs = [*map(Output, remote), *_make_outputs(output, folder)]
         folder = folder or Path(output.dir)
@@ -98,7 +99,8 @@ def build_run(
 def input_paths(config: Config) -> list[Path]:
     """Files and folders that the run reads. The run must not remove them."""
     engine = config.engine
-    names = (config.source.uri, engine.path, engine.fallback_path, config.calibration.path)
+    uri = insert_secrets(config.source.uri, "source.uri")
+    names = (uri, engine.path, engine.fallback_path, config.calibration.path)
     return [Path(name) for name in names if name is not None]
 
 
@@ -106,7 +108,9 @@ def open_source(options: SourceOptions) -> Source:
     """Opens the source options.uri. Raises ConfigError or SourceError."""
     if options.uri is None:
         raise ConfigError("source.uri: no source is named; use --source")
-    source: Source = _resolve(SOURCES[kind_of(options.uri)])(options.uri, options)
+    uri = insert_secrets(options.uri, "source.uri")
+    remember_password(uri)
+    source: Source = _resolve(SOURCES[kind_of(uri)])(uri, options)
     return source
 
 

@@ -29,6 +29,7 @@ def fit(
     size: "Size | None" = None,
     max_pictures: int = 200,
     keep_similar: bool = False,
+    bit_depth: int | None = None,
     name: str | None = None,
     backbone: str | Path | None = None,
     sigma: float = 4.0,
@@ -57,6 +58,8 @@ def fit(
     max_pictures: if there are more, evenly spread ones are used.
     keep_similar: use all pictures that differ by noise only, because they show different products.
         Otherwise they count as one picture. Equal pictures always count as one.
+    bit_depth: bits that the camera used, for files with room for 16 (8, 10, 12, 14 or 16); None: as
+        the files say.
     name: of the engine; None is the name of its file.
     backbone: name or ONNX file; None is the method's default.
     sigma: of the map's smoothing, in map pixels.
@@ -72,6 +75,7 @@ def fit(
     do not fit, DataError for pictures that cannot be used, and ParityError, leaving no file, if the
     engine does not compute what its method says.
     """
+    from inspector.core.reading import Reading
     from learning.fitting import fit_engine
     from learning.job import FitOptions
     from learning.methods.registry import make_method, method_class
@@ -90,6 +94,7 @@ def fit(
         size=size,
         max_pictures=max_pictures,
         keep_similar=keep_similar,
+        reading=Reading(bit_depth),
     )
     fit_options = FitOptions(
         name=name or path.stem,
@@ -116,6 +121,7 @@ def train(
     size: "Size" = 288,
     max_pictures: int = 1000,
     keep_similar: bool = False,
+    bit_depth: int | None = None,
     hold_out: float | None = None,
     paper_protocol: bool = False,
     name: str | None = None,
@@ -148,6 +154,7 @@ def train(
     """
     from engines.spec_file import file_hash
     from inspector.core.errors import ConfigError
+    from inspector.core.reading import Reading
     from learning.job import MakeOptions
     from learning.methods.registry import trained_methods, trainer_class
     from learning.options import parse_options
@@ -173,6 +180,7 @@ def train(
             hold_out=hold_out,
             seed=trainer.seed,
             paper_protocol=paper_protocol,
+            reading=Reading(bit_depth),
         )
     folder, scorer = Path(out), trainer.scorer
     engine_options = MakeOptions(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.pictures import CHANNELS, as_bgr
+from inspector.core.reading import READING, Reading
 from learning.distinct import keep_distinct
 from learning.normals import (
     MAX_PICTURES,
@@ -34,6 +35,7 @@ def read_normals(
     size: Size | None = None,
     max_pictures: int = MAX_PICTURES,
     keep_similar: bool = False,
+    reading: Reading = READING,
 ) -> Normals:
     """Reads normal pictures, each once; see learning.fit for the parameters.
 
@@ -56,12 +58,16 @@ def _read(
     if isinstance(pictures, Normals):
         return pictures
     if isinstance(pictures, str | Path):
-        return from_folder(Path(pictures), input_hw=size, max_pictures=max_pictures)
+        return from_folder(
+            Path(pictures), input_hw=size, max_pictures=max_pictures, reading=reading
+        )
     first, rest = _peek(pictures)
     if isinstance(first, str | Path):
         paths = [_path(item) for item in rest]
         named = list(zip(_names(paths), paths, strict=True))
-        return from_pictures("files", named, input_hw=size, max_pictures=max_pictures)
+        return from_pictures(
+            "files", named, input_hw=size, max_pictures=max_pictures, reading=reading
+        )
     frames = _frames(rest, channels)
     normals = from_stream("arrays", frames, input_hw=size, max_pictures=max_pictures)
     return dataclasses.replace(normals, ordered=ordered)

@@ -16,6 +16,7 @@ from inspector.core.errors import ConfigError, SourceEndedEarly
 from inspector.core.picture_files import pictures_of
 from inspector.core.protocols import Source
 from inspector.core.reading import Reading
+from inspector.core.secrets import VISIBLE, insert_secrets, shows_secret
 from inspector.core.types import BadFrame, Frame
 from inspector.sources.options import SourceOptions, WebOptions
 from inspector.sources.uri import kind_of
@@ -40,8 +41,11 @@ def normals_of(uris: Sequence[str], arguments: argparse.Namespace, progress: Pro
     """
     if not arguments.seconds > 0:
         raise ConfigError(f"--seconds must be above 0, not {arguments.seconds}")
+    if any(map(shows_secret, uris)):
+        logger.warning("{}", VISIBLE)
     if repeated := [uri for uri, count in Counter(uris).items() if count > 1]:
         raise ConfigError(f"--normal names {repeated[0]} twice: leave one out")
+    uris = [insert_secrets(uri, "--normal") for uri in uris]
     folders = [uri for uri in uris if kind_of(uri) == "image_folder"]
     streams = [uri for uri in uris if uri not in folders]
     parts: list[Normals] = []

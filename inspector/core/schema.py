@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 
+from inspector.core.secrets import mask_values
+
 T = TypeVar("T")
 
 
@@ -100,9 +102,9 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def shown(value: Any) -> str:
-    """Shortened text of a value, for a message."""
+    """Shortened text of a value without passwords, for a message."""
     try:
-        return reprlib.repr(value)
+        return reprlib.repr(mask_values(value))
     except ValueError:  # an int with more digits than Python converts to text
         return "a value that is too long to show"
 

@@ -1,11 +1,27 @@
-"""Masks passwords and other secrets in URLs, messages and settings."""
+"""Inserts secrets from the environment and from files, and masks secrets in all texts."""
 
+import os
 import re
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import unquote
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+from inspector.core.errors import ConfigError
+from inspector.core.files import read_small
 
 MASK = "***"
+
+VISIBLE: Final = (
+    "other users can see the password on the command line in the list of processes: write ${NAME} "
+    "for the environment variable NAME, or ${file:PATH} for a file (docs/configuration.md)"
+)
+
+# Shorter values are not masked everywhere, because that would destroy ordinary words.
+_SHORTEST = 3
+_PLACE = re.compile(r"\$\{([^{}]*)\}")
+_FILE = "file:"
+_known: set[str] = set()
 
 # /+ because Path("rtsp://host") keeps only one slash.
 _URL_IN_TEXT = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+:/+)([^\s\"'<>]+)")
@@ -19,12 +35,88 @@ _SECRET_NAME = re.compile(
 )
 
 
+def insert_secrets(value: Any, key: str) -> Any:
+    """Replaces ${NAME} by an environment variable and ${file:PATH} by the first line of a file.
+
+    value: text, or lists and mappings that hold texts. A relative PATH starts at the folder
+    $CREDENTIALS_DIRECTORY of systemd if it is set, otherwise at the working folder. From then on,
+    all functions of this module mask the inserted values. Raises ConfigError that names the key.
+    """
+    if isinstance(value, Mapping):
+        return {name: insert_secrets(item, f"{key}.{name}") for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(insert_secrets(item, f"{key}[{n}]") for n, item in enumerate(value))
+    if not isinstance(value, str):
+        return value
+    return _PLACE.sub(lambda place: _find_secret(place[1], key), value)
+
+
+def _find_secret(name: str, key: str) -> str:
+    if name.startswith(_FILE):
+        path = Path(os.environ.get("CREDENTIALS_DIRECTORY", ""), name.removeprefix(_FILE))
+        try:
+            lines = read_small(path).splitlines()
+        except OSError as exc:
+            raise ConfigError(f"{key}: cannot read {path}: {exc.strerror}") from exc
+        except ValueError as exc:
+            raise ConfigError(f"{key}: cannot use {path}: it is not a short text") from exc
+        secret = lines[0] if lines else ""
+    elif name in os.environ:
+        secret = os.environ[name]
+    else:
+        raise ConfigError(f"{key}: the environment variable {name} is not set")
+    if not secret:
+        raise ConfigError(f"{key}: ${{{name}}} is empty")
+    _remember(secret)
+    return secret
+
+
+def remember_password(uri: str) -> None:
+    """From now on, mask_secrets masks the user and the password of this URL in every text, also
+    where they hold spaces or quotes."""
+    if _URL.fullmatch(uri):
+        for secret in _user_and_password(uri):
+            _remember(secret)
+
+
+def _remember(secret: str) -> None:
+    # A traceback escapes quotes.
+    escaped = secret.replace("'", "\\'")
+    forms = {secret, escaped, quote(secret), quote(secret, safe=""), unquote(secret)}
+    _known.update(form for form in forms if len(form) >= _SHORTEST)
+
+
+def _mask_known(text: str) -> str:
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return text
+
+
+def shows_secret(value: Any) -> bool:
+    """Whether plain values, such as options, hold a password that is not a ${place} for one."""
+    if isinstance(value, Mapping):
+        return any(_shows_secret_at(key, item) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return any(map(shows_secret, value))
+    match = _URL.fullmatch(_PLACE.sub("", value)) if isinstance(value, str) else None
+    if match is None:
+        return False
+    before, _, after = match[2].rpartition("@")
+    return bool(before.partition(":")[2]) or _PAIR.sub(_mask_secret, after) != after
+
+
+def _shows_secret_at(key: Any, item: Any) -> bool:
+    if _is_secret_key(key, item):
+        return item is not None and _PLACE.sub("", str(item)) != ""
+    return shows_secret(item)
+
+
 def mask_uri(uri: str) -> str:
     """Masks user, password and query secrets in the name of a source. Paths do not change."""
     match = _URL.fullmatch(uri)
     if match is None:
         return uri
-    return match[1] + _PAIR.sub(_mask_secret, _mask_user(match[2]))
+    return _mask_known(match[1] + _PAIR.sub(_mask_secret, _mask_user(match[2])))
 
 
 def mask_secrets(text: str, uri: str | None = None) -> str:
@@ -38,7 +130,7 @@ def mask_secrets(text: str, uri: str | None = None) -> str:
         for secret in _user_and_password(uri):
             text = text.replace(secret, MASK)
     text = _URL_IN_TEXT.sub(lambda match: match[1] + _mask_user(match[2]), text)
-    return _PAIR_IN_TEXT.sub(_mask_secret, text)
+    return _mask_known(_PAIR_IN_TEXT.sub(_mask_secret, text))
 
 
 def _mask_user(rest: str) -> str:
@@ -58,8 +150,7 @@ def _user_and_password(uri: str) -> set[str]:
     before, _, _ = rest.rpartition("@")
     _, _, password = before.partition(":")
     secrets = {before, password, unquote(password)}
-    # Replacing shorter secrets would destroy ordinary words.
-    return {secret for secret in secrets if len(secret) >= 3}
+    return {secret for secret in secrets if len(secret) >= _SHORTEST}
 
 
 def _mask_secret(pair: re.Match[str]) -> str:

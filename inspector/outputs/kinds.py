@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from inspector.core.errors import ConfigError
-from inspector.core.schema import build
+from inspector.core.schema import build, shown
 from inspector.outputs.queued import QueuedOutput
 from inspector.outputs.sender import LONGEST_END_S, QueueOptions
 
@@ -44,7 +44,9 @@ def _make_output(entry: Mapping[str, Any], path: str, source: str | None) -> Que
     kind = entry.get("kind")
     if not isinstance(kind, str) or kind not in OUTPUTS:
         known = ", ".join(OUTPUTS) or "none in this version"
-        raise ConfigError(f"{path}.kind must be a known kind of output ({known}), not {kind!r:.60}")
+        raise ConfigError(
+            f"{path}.kind must be a known kind of output ({known}), not {shown(kind)}"
+        )
     module, _, class_name = OUTPUTS[kind].partition(":")
     sender_class = getattr(importlib.import_module(module), class_name)
     options = build(sender_class.Options, dict(entry), ConfigError, path)

@@ -74,7 +74,7 @@ class ImageFolderSource:
             return self._numbering.frame(_read_picture(path, self._reading), pts_s, path.name)
         except SourceError as exc:
             logger.warning("{}", exc)
-            self._count_unreadable(index + 1)
+            self._count_unreadable(index + 1, str(exc))
             return self._numbering.bad(str(exc), None, pts_s, path.name)
 
     def close(self) -> None:
@@ -96,14 +96,14 @@ class ImageFolderSource:
             f"none of the {len(errors)} pictures in {self._pattern} can be read, first: {errors[0]}"
         )
 
-    def _count_unreadable(self, read_count: int) -> None:
+    def _count_unreadable(self, read_count: int, reason: str) -> None:
         self._unreadable += 1
         # Without the minimum, one bad picture at the start would end the run.
         if self._unreadable > self._max_unreadable * max(read_count, _FEW):
             raise SourceError(
                 f"{self._unreadable} of {read_count} pictures in {self._pattern} cannot be read, "
                 f"more than the allowed share of {self._max_unreadable:g}: check the pictures, or "
-                "raise source.max_unreadable"
+                f"raise source.max_unreadable; last: {reason}"
             )
 
 

@@ -27,10 +27,22 @@ def deepen(picture, bits):
     return (picture.astype(np.uint16) << (bits - 8)) + noise
 
 
-def tiff(values, *, bits=16, largest=None, sample_format=1, photometric=1, pages=1, reduced=False):
+def tiff(
+    values,
+    *,
+    bits=16,
+    largest=None,
+    sample_format=1,
+    photometric=1,
+    pages=1,
+    reduced=False,
+    data=None,
+    planes=1,
+    channels=1,
+):
     """A TIFF file of grey values (H, W)."""
     height, width = values.shape[:2]
-    data = values.tobytes()
+    data = values.tobytes() if data is None else data
     content = b"II*\0" + struct.pack("<I", 8 + len(data)) + data
     for page in range(pages):
         entries = [
@@ -41,10 +53,11 @@ def tiff(values, *, bits=16, largest=None, sample_format=1, photometric=1, pages
             (259, 3, 1),
             (262, 3, photometric),
             (273, 4, 8),
-            (277, 3, 1),
+            (277, 3, channels),
             (278, 4, height),
             (279, 4, len(data)),
             *([(281, 3, largest)] if largest is not None else []),
+            (284, 3, planes),
             (339, 3, sample_format),
         ]
         content += struct.pack("<H", len(entries))
@@ -107,6 +120,18 @@ def test_a_file_may_state_the_depth(tmp_path, bits):
         assert np.array_equal(decoded.image[..., 0], GREY), name
 
 
+def test_packed_bits_have_the_depth_of_the_file(tmp_path):
+    values = deepen(GREY, 12).astype(np.int64).reshape(-1, 2)
+    first, second = values[:, 0], values[:, 1]
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], 1)
+    content = tiff(np.zeros((48, 64), np.uint8), bits=12, data=packed.astype(np.uint8).tobytes())
+    (tmp_path / "a.tif").write_bytes(content)
+    for reading in (Reading(), Reading(bit_depth=12)):
+        decoded = decode(tmp_path / "a.tif", reading)
+        assert decoded.bit_depth == 12
+        assert np.array_equal(decoded.image[..., 0], GREY)
+
+
 def test_8_bits_stay_as_they_are_whatever_depth_the_others_have(tmp_path):
     path = write(tmp_path / "8.png", COLOUR)
     decoded = decode(path, Reading(bit_depth=12))
@@ -131,6 +156,8 @@ def test_alpha_of_16_bits_is_dropped(tmp_path):
         (tiff(GREY, bits=8, photometric=5), "CMYK"),
         (tiff(deepen(GREY, 16), photometric=0), "photometric 0"),
         (b"P5\n64 48\n100\n" + bytes(64 * 48), "grey levels up to 100"),
+        (b"P5\n64 48\n511\n" + bytes(2 * 64 * 48), "grey levels up to 511"),
+        (tiff(deepen(COLOUR, 16), planes=2, channels=3), "each colour separately"),
     ],
 )
 def test_values_that_are_no_grey_levels_are_refused(tmp_path, content, problem):

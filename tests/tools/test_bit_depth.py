@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from flow_rig import RunResult, good_picture, inspect
 
+import learning
 from engines.spec_file import read_spec
+from inspector.core.errors import DataError
 from tools.evaluate import main as evaluate
 from tools.fit import main as fit
 
@@ -108,3 +110,12 @@ def test_the_depth_of_the_engine_is_the_default(
     assert evaluate([*arguments, "--engine", str(engines[8])]) != 0
     assert "--bit-depth" in capsys.readouterr().err
     assert evaluate([*arguments, "--engine", str(engines[8]), "--bit-depth", "12"]) == 0
+
+
+def test_the_python_api_takes_the_depth(tmp_path: Path) -> None:
+    folder = write(tmp_path / "good", [good_picture(n) for n in range(8)], 12)
+    with pytest.raises(DataError, match="--bit-depth"):
+        learning.fit(folder, out=tmp_path / "e.onnx", size=(96, 128))
+    result = learning.fit(folder, out=tmp_path / "e.onnx", size=(96, 128), bit_depth=12)
+    assert result.spec.good_pictures is not None
+    assert result.spec.good_pictures.bit_depth == 12

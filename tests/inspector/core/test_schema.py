@@ -6,7 +6,16 @@ from typing import Annotated, Any
 import pytest
 
 from inspector.core.errors import ConfigError
-from inspector.core.schema import AtLeast, Between, Matches, OneOf, SizeText, build, parse_size
+from inspector.core.schema import (
+    AtLeast,
+    Between,
+    Matches,
+    OneOf,
+    SizeText,
+    build,
+    parse_size,
+    shown,
+)
 
 
 @dataclass(frozen=True)
@@ -91,3 +100,9 @@ def test_the_nearest_known_key_is_named() -> None:
         build(Part, {"siez": 1}, ConfigError)
     with pytest.raises(ConfigError, match=r"known keys here: name, size$"):
         build(Part, {"colour": 1}, ConfigError)
+
+
+def test_a_shown_value_has_no_password() -> None:
+    assert shown({"password": "hunter2", "uri": "rtsp://u:p@h"}) == (
+        "{'password': '***', 'uri': 'rtsp://***@h'}"
+    )
