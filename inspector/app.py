@@ -13,9 +13,10 @@ from inspector.config import DEFAULT_FILE, load_config, parse_setting
 from inspector.console import write_screen_line
 from inspector.core.errors import InspectorError
 from inspector.core.secrets import mask_secrets
-from inspector.logs import log_to_screen, open_missing_streams, start_logging
+from inspector.early_signals import EarlySignals
+from inspector.logs import log_to_screen, start_logging
 from inspector.run import share_heaps
-from inspector.session import INTERRUPTED, Session
+from inspector.session import Session
 
 FLAGS = {
     "source": "source.uri",
@@ -30,10 +31,11 @@ FLAGS = {
 """Option -> the key of config.yaml that the option sets."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command and returns its exit code; docs/exit-codes.md lists the codes. argv: without
-    the name of the program."""
-    open_missing_streams()
+def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> int:
+    """Runs the command and returns its exit code; docs/exit-codes.md lists the codes.
+
+    argv: without the name of the program. early: the signals before the session handles them.
+    """
     # Until the configuration is read, the first handler of loguru would show tracebacks.
     log_to_screen(write_screen_line)
     share_heaps()
@@ -43,16 +45,13 @@ def main(argv: list[str] | None = None) -> int:
         config = load_config(path, _collect_overrides(arguments))
         start_logging(config.log, write=write_screen_line)
         _log_config_path(path)
-        return Session(config).run()
+        return Session(config).run(early)
     except InspectorError as exc:
         sys.stderr.write(f"error: {mask_secrets(str(exc))}\n")
         # The log file also gets the traceback, which explains later why the line stopped.
         traced = "".join(traceback.format_exception(exc)) if exc.__cause__ else str(exc)
         logger.bind(file_only=True).error("exit code {}: {}", exc.exit_code, traced)
         return exc.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return INTERRUPTED
 
 
 def _make_parser() -> argparse.ArgumentParser:
