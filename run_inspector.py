@@ -2,9 +2,27 @@
 
 import sys
 
-from inspector.app import main
+from inspector.early_signals import Stopped, ignore_signals, stop_early
+from inspector.standard_streams import open_missing_streams
 
 __all__ = ["main"]
 
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command and returns its exit code. argv: without the name of the program."""
+    open_missing_streams()
+    with stop_early() as early:
+        try:
+            from inspector.app import main as run  # takes some 100 ms
+
+            early.check()
+            return run(argv, early)
+        except Stopped as stop:
+            sys.stderr.write(f"{stop}; nothing was written\n")
+            return stop.exit_code
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    ignore_signals()
+    sys.exit(code)

@@ -20,6 +20,7 @@ from inspector.core.arrays import Image, freeze
 from inspector.core.geometry import Affine
 from inspector.core.types import Defect, Frame, Inspection, Severity, Verdict
 from inspector.outputs.mp4 import Mp4Writer
+from inspector.outputs.mp4_file import Mp4File
 from inspector.render.side_by_side import SideBySide
 
 SIZES: Final = {"720p": (720, 1280), "1080p": (1080, 1920)}
@@ -64,7 +65,7 @@ def encode_rows() -> list[dict[str, object]]:
 def encode(preset: str, size: str, pictures: list[Image]) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         writer = Mp4Writer(
-            Path(folder) / "out.mp4",
+            Mp4File(Path(folder) / "out.mp4"),
             hw=(pictures[0].shape[0] * 2 // 3, pictures[0].shape[1]),
             time_base=Fraction(1, FPS),
             preset=preset,

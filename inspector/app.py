@@ -13,9 +13,10 @@ from inspector.config import DEFAULT_FILE, load_config, parse_setting
 from inspector.console import write_screen_line
 from inspector.core.errors import ConfigError, InspectorError
 from inspector.core.secrets import VISIBLE, mask_secrets, shows_secret
-from inspector.logs import log_to_screen, open_missing_streams, start_logging
+from inspector.early_signals import EarlySignals
+from inspector.logs import log_to_screen, start_logging
 from inspector.run import share_heaps
-from inspector.session import INTERRUPTED, Session
+from inspector.session import Session
 
 FLAGS = {
     "source": "source.uri",
@@ -31,10 +32,11 @@ FLAGS = {
 """Option -> the key of config.yaml that the option sets."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command and returns its exit code; docs/exit-codes.md lists the codes. argv: without
-    the name of the program."""
-    open_missing_streams()
+def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> int:
+    """Runs the command and returns its exit code; docs/exit-codes.md lists the codes.
+
+    argv: without the name of the program. early: the signals before the session handles them.
+    """
     # Until the configuration is read, the first handler of loguru would show tracebacks.
     log_to_screen(write_screen_line)
     share_heaps()
@@ -48,16 +50,13 @@ def main(argv: list[str] | None = None) -> int:
         session = Session(config)
         if shows_secret(overrides):
             logger.warning("{}", VISIBLE)
-        return session.run()
+        return session.run(early)
     except InspectorError as exc:
         sys.stderr.write(f"error: {mask_secrets(str(exc))}\n")
         # The log file also gets the traceback, which explains later why the line stopped.
         traced = "".join(traceback.format_exception(exc)) if exc.__cause__ else str(exc)
         logger.bind(file_only=True).error("exit code {}: {}", exc.exit_code, traced)
         return exc.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return INTERRUPTED
 
 
 def _make_parser() -> argparse.ArgumentParser:

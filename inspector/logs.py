@@ -1,6 +1,5 @@
 """Writes the log of the program to the screen and to rotating files."""
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,21 +19,6 @@ SCREEN = "<level>{level: <7}</level> {message}"
 FILE = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} {level: <7} {thread.name} {name}: {message}"
 _FIRST_HANDLER = 0
 """Number of the first handler of loguru."""
-
-
-def open_missing_streams() -> None:
-    """Opens the null device for each standard stream that was closed before the start.
-
-    Otherwise the next opened file would get the number of the stream, and C libraries would write
-    their messages into that file.
-    """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
-            mode = "r" if name == "stdin" else "w"
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def log_to_screen(write: Callable[[str], None]) -> None:
@@ -80,6 +64,7 @@ def start_logging(options: LogOptions, *, write: Callable[[str], None] | None = 
             format=FILE,
             rotation=int(options.rotation_mb * 1e6),
             retention=options.keep,
+            watch=True,  # a file that was moved or removed is created anew
             backtrace=False,
             diagnose=False,
         )

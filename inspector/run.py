@@ -14,7 +14,7 @@ from inspector.core.protocols import Source
 from inspector.core.secrets import mask_secrets
 from inspector.core.types import RunInfo
 from inspector.measure.defect_summary import DefectSummary
-from inspector.outputs.folder import write_summary
+from inspector.outputs.folder import ResultFolder, write_summary
 from inspector.outputs.queued import QueuedOutput
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
@@ -104,7 +104,10 @@ class Run:
         }
 
     def write_summary(self, status: str, exit_code: int, error: str | None) -> None:
-        """Writes summary.json. Raises SinkError."""
+        """Writes summary.json. Raises SinkError, also if the output folder is another one now."""
+        for output in self.outputs:
+            if isinstance(output.sink, ResultFolder):
+                output.sink.check_place()
         write_summary(self.info.output_dir, self.summary(status, exit_code, error))
 
 

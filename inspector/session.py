@@ -7,28 +7,22 @@ import threading
 from types import FrameType
 from typing import Final
 
-import numpy as np
 from loguru import logger
 
 from inspector.build_runs import build_runs
 from inspector.config import Config
 from inspector.console import ProgressBar
-from inspector.core.arrays import Image
-from inspector.core.channel import Channel
 from inspector.core.errors import ConfigError, InspectorError, SinkError, UnjudgedError
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
+from inspector.early_signals import INTERRUPTED, EarlySignals, stopping_signals
+from inspector.outputs.live_view import LiveView
 from inspector.outputs.run_folder import remove_empty
-from inspector.outputs.window import CLOSE, PAUSE, QUIT, Window
+from inspector.outputs.window import CLOSE, PAUSE, QUIT
 from inspector.run import Run, RunOutcome
 from inspector.session_summary import SessionSummary
 
 ANOMALY: Final = 3
-INTERRUPTED: Final = 130
-STOPPING = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
-"""Signals that stop a session; everything captured is still inspected and saved."""
 
 
 class Session:
@@ -41,7 +35,6 @@ class Session:
         self._config = config
         # Without a display this raises an error here, before a source is opened.
         self._window = _open_window() if config.window.show else None
-        self._view: Channel[Image] = Channel(1, drop_oldest=True)
         self._signals: list[int] = []
         self._quit = False
         self._runs = build_runs(config, [self._to_window] if self._window else [])
@@ -53,12 +46,18 @@ class Session:
         if config.sources:
             self._summary = SessionSummary(self._folder, overwrite=config.output.overwrite)
 
-    def run(self) -> int:
-        """Runs all sources and returns the exit code. At the end, raises the first error."""
+    def run(self, early: EarlySignals | None = None) -> int:
+        """Runs all sources and returns the exit code. At the end, raises the first error.
+
+        A signal stops the session; everything captured is still inspected and saved. early: signals
+        that arrived before, which stop it too.
+        """
         # Python lets only the main thread of a process handle signals.
         is_main = threading.current_thread() is threading.main_thread()
-        numbers = STOPPING if is_main else ()
+        numbers = stopping_signals() if is_main else []
         before = {number: signal.signal(number, self._on_signal) for number in numbers}
+        if early is not None:
+            self._signals[:0] = early.hand_over()
         try:
             # This also writes the summaries. A further signal must not prevent that.
             self._run_all()
@@ -88,7 +87,7 @@ class Session:
         if self._summary is not None:
             self._summary.lock()
         for run in self._runs:
-            run.pipeline.open(self._apply_signals)
+            run.pipeline.open(self._stop_opening)
         if self._summary is not None and any(run.pipeline.reporting for run in self._runs):
             self._summary.open(self._runs[0])
         for run in self._runs:
@@ -135,7 +134,7 @@ class Session:
         code, status = 0, "stopped" if self._signals or self._quit else "finished"
         if error is not None:
             code, status = error.exit_code, "failed"
-        elif signal.SIGINT in self._signals:
+        elif signal.SIGINT in self._signals or (len(self._signals) > 1 and stats.dropped_abort):
             code = INTERRUPTED
         elif self._config.fail_on_anomaly and stats.failed + stats.errored > 0:
             code = ANOMALY
@@ -144,10 +143,9 @@ class Session:
             try:
                 run.write_summary(status, code, result.sentence)
             except SinkError as exc:
+                logger.error("there is no summary of {}: {}", stats.equation(), exc)
                 if error is None:
                     result = RunOutcome(run, "failed", exc.exit_code, exc)
-                else:
-                    logger.error("{}", exc)
         if result.error is not reason or reason is None:
             self._log_result(result)
         return result
@@ -195,19 +193,23 @@ class Session:
             elif self._signals:
                 run.pipeline.abort()
 
+    def _stop_opening(self) -> None:
+        """A signal while an engine opens. No frame is captured yet, so none can be lost."""
+        if self._signals:
+            for run in self._running:
+                run.pipeline.abort()
+
     def _to_window(self, _: Inspection, picture: Picture) -> None:
-        if self._window is not None:
-            self._view.put(picture.bgr())
+        # The main thread may close the window at any time.
+        if (window := self._window) is not None:
+            window.show(picture.bgr())
 
     def _poll_window(self) -> None:
-        """Shows a picture and reads the keys. A window that fails is closed; the run continues."""
+        """Reads the keys. A window that fails is closed; the run continues."""
         if self._window is None:
             return
         commands: set[str] = set()
         try:
-            image = self._view.get(timeout_s=0)
-            if isinstance(image, np.ndarray) and not self._window.paused:
-                self._window.show(image)
             commands = self._window.poll()
         except SinkError as exc:
             logger.warning("the window failed and is closed: {}", exc)
@@ -221,7 +223,6 @@ class Session:
         if CLOSE in commands:
             self._window.close()
             self._window = None
-            self._view.close()
             self._pause(False)
 
     def _pause(self, paused: bool) -> None:
@@ -241,9 +242,9 @@ def _finish_pipeline(run: Run, reason: InspectorError | None) -> InspectorError 
     return reason
 
 
-def _open_window() -> Window:
+def _open_window() -> LiveView:
     """Checks the environment first, because SDL writes messages if there is no display."""
     names = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
     if sys.platform.startswith("linux") and not any(map(os.environ.get, names)):
         raise ConfigError("--show: there is no display (DISPLAY and WAYLAND_DISPLAY are not set)")
-    return Window("inspector")
+    return LiveView("inspector")

@@ -51,6 +51,7 @@ class SessionSummary:
             **values["total"],
             folder=self._path,
         )
+        self._folder.check_place()
         write_summary(self._path, values)
 
     def close(self) -> None:

@@ -43,7 +43,14 @@ def read_normals(
     """
     if channels not in CHANNELS:
         raise ConfigError(f"channels must be bgr or rgb, not {channels!r}")
-    normals = _read(pictures, channels, ordered=ordered, size=size, max_pictures=max_pictures)
+    normals = _read(
+        pictures,
+        channels,
+        ordered=ordered,
+        size=size,
+        max_pictures=max_pictures,
+        reading=reading,
+    )
     return keep_distinct(normals, keep_similar=keep_similar)
 
 
@@ -54,6 +61,7 @@ def _read(
     ordered: bool,
     size: Size | None,
     max_pictures: int,
+    reading: Reading,
 ) -> Normals:
     if isinstance(pictures, Normals):
         return pictures

@@ -6,7 +6,8 @@ import sys
 from typing import Final
 
 from inspector.command_line import USAGE_ERROR, describe_version
-from inspector.logs import open_missing_streams
+from inspector.early_signals import ignore_signals
+from inspector.standard_streams import open_missing_streams
 from tools._cli import program
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -46,6 +47,8 @@ def main(argv: list[str] | None = None) -> int:
         print(_unknown(name), file=sys.stderr)
         return USAGE_ERROR
     result: int = importlib.import_module(COMMANDS[command][0]).main(rest)
+    if argv is None:
+        ignore_signals()
     return result
 
 

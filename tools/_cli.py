@@ -11,7 +11,8 @@ from typing import Final
 from inspector.console import write_screen_line
 from inspector.core.errors import InspectorError
 from inspector.core.secrets import mask_secrets
-from inspector.logs import log_to_screen, open_missing_streams
+from inspector.logs import log_to_screen
+from inspector.standard_streams import open_missing_streams
 from tools._progress import Heartbeat
 
 CONSOLE_COMMAND: Final = "line-inspector"

@@ -72,8 +72,9 @@ def run_pipeline(
     have a list of sources.
     """
     # This loads onnx and more. The import of this package must not load them.
+    from inspector.early_signals import INTERRUPTED
     from inspector.outputs.folder import SUMMARY
-    from inspector.session import INTERRUPTED, Session
+    from inspector.session import Session
 
     loaded = _load(source, engine, output, calibration, config, settings)
     if Session(loaded).run() == INTERRUPTED:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from inspector.core.arrays import Image
+from inspector.core.errors import SinkError
 from inspector.core.events import Event, VerdictEvent
 from inspector.core.types import BadFrame, Frame, Inspection, RunInfo, SourceInfo
 
@@ -92,6 +93,16 @@ class WaitingSink(Protocol):
     def begin_close(self) -> None:
         """Called on all sinks before the first close(), so that all wait at the same time. May be
         called twice, and without open(). It must return at once and raise nothing."""
+        ...
+
+
+@runtime_checkable
+class WatchingSink(Protocol):
+    """A sink that can fail between two inspections. Optional for a sink."""
+
+    def failure(self) -> SinkError | None:
+        """Called several times per second, on another thread than write(). A failure ends the run.
+        It must return at once."""
         ...
 
 

@@ -1,5 +1,6 @@
 """Writes text files line by line, so that a file never ends in a part of a line."""
 
+import os
 from pathlib import Path
 
 from inspector.core.errors import SinkError
@@ -31,6 +32,8 @@ class LineFile:
 
     def write_line(self, line: str) -> None:
         """line: ends with its line end."""
+        if os.fstat(self._file.fileno()).st_size != self._end:
+            raise SinkError(f"{self._path} was shortened or written by another program")
         # A file name may contain bytes that are not UTF-8; they are written as escapes.
         data = line.encode("utf-8", "backslashreplace")
         written = 0

@@ -1,7 +1,8 @@
-"""Checks, locks and clears the output folder, and writes the summary."""
+"""Checks, locks, clears and watches the output folder, and writes the summary."""
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from inspector.core.errors import ConfigError, SinkError
 from inspector.core.files import sole_writer, write_whole
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
+from inspector.outputs.folder_watch import FolderWatch
 
 VIDEO: Final = "annotated.mp4"
 SIGHTINGS: Final = "sightings.csv"
@@ -47,7 +49,8 @@ def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) 
 class ResultFolder:
     """The first sink. It creates and locks the folder and removes the results of an earlier run.
 
-    Other files in the folder stay. Two runs cannot use the same folder at the same time.
+    Other files in the folder stay. Two runs cannot use the same folder at the same time. From the
+    first inspection on it watches the results.
     """
 
     name = "output folder"
@@ -56,6 +59,9 @@ class ResultFolder:
         self._folder = folder
         self._overwrite = overwrite
         self._lock = contextlib.ExitStack()
+        self._status: os.stat_result | None = None
+        self._watch: FolderWatch | None = None
+        self._late_failure: SinkError | None = None
 
     def open(self, run: RunInfo) -> None:
         """Raises ConfigError instead of SinkError, because the run has not started yet."""
@@ -65,6 +71,7 @@ class ResultFolder:
     def lock(self) -> None:
         """Creates and locks the folder. Raises ConfigError if another run has the lock."""
         self._lock.enter_context(sole_writer(self._folder))
+        self._status = os.stat(self._folder)
 
     def clear(self) -> None:
         """Removes the results of an earlier run. Raises ConfigError if that is not allowed."""
@@ -78,12 +85,40 @@ class ResultFolder:
             reason = exc.strerror or exc
             raise ConfigError(f"cannot use the output folder {self._folder}: {reason}") from exc
 
+    def check_place(self) -> None:
+        """Raises SinkError if the path does not lead to the locked folder any more."""
+        try:
+            status = os.stat(self._folder)
+        except FileNotFoundError:
+            raise SinkError(f"{self._folder} was removed or moved during the run") from None
+        except OSError as exc:
+            raise SinkError(f"{self._folder} cannot be used any more: {exc.strerror}") from exc
+        if self._status is not None and not os.path.samestat(self._status, status):
+            raise SinkError(f"{self._folder} was replaced during the run")
+
     def write(self, inspection: Inspection, picture: Picture) -> None:
-        """Does nothing: the other sinks write."""
+        """Checks the place before the other sinks write. Raises SinkError."""
+        self.check_place()
+        if self._watch is None:
+            self._watch = FolderWatch(self._folder, (LOG, SIGHTINGS, DEFECTS), (VIDEO,))
+
+    def failure(self) -> SinkError | None:
+        """Why the results cannot be used any more; None if they can."""
+        return None if self._watch is None else self._watch.failure()
+
+    def begin_close(self) -> None:
+        """Ends the watch before the other sinks complete their files."""
+        if self._watch is not None:
+            known = self._watch.failure()
+            self._watch.stop()
+            self._late_failure = None if known else self._watch.failure()
 
     def close(self) -> None:
-        """Unlocks the folder for other runs."""
+        """Unlocks the folder for other runs. Raises SinkError for a failure that came last."""
         self._lock.close()
+        failure, self._late_failure = self._late_failure, None
+        if failure is not None:
+            raise failure
 
 
 def _list_results(folder: Path) -> list[str]:

@@ -38,7 +38,7 @@ class Mp4Writer:
 
     def __init__(
         self,
-        path: Path,
+        file: Mp4File,
         *,
         hw: tuple[int, int],
         time_base: Fraction,
@@ -49,7 +49,8 @@ class Mp4Writer:
         sound_from: Path | None,
         shift_s: Fraction,
     ) -> None:
-        self._path = path
+        self._file = file
+        self._path = file.path
         self._hw = hw
         self._time_base = time_base
         self._timescale = _timescale(time_base)
@@ -59,7 +60,6 @@ class Mp4Writer:
         self._last: int | None = None
         self._duration = round(self._timescale / _RATE)
         self._track: Track | None = None
-        self._file: Mp4File | None = None
         self._encoder = self._open_encoder(preset, crf, threads)
         self._sound: SoundCopy | None = None
         if sound_from is not None:
@@ -91,21 +91,19 @@ class Mp4Writer:
         try:
             for packet in packets:
                 self._add(packet)
-            if self._sound is not None and self._file is not None and self._last is not None:
+            if self._sound is not None and self._last is not None:
                 for sample in self._sound.rest(self._last * self._time_base):
                     self._file.add(self._sound.track, sample)
         except SinkError:
             self.abandon()
             raise
         self._close_sound()
-        if self._file is not None:
-            self._file.finish()
+        self._file.finish()
 
     def abandon(self) -> None:
         """Closes the files after a failure and keeps the complete fragments. Raises SinkError."""
         self._close_sound()
-        if self._file is not None:
-            self._file.abandon()
+        self._file.abandon()
 
     def _close_sound(self) -> None:
         if self._sound is not None:
@@ -116,15 +114,15 @@ class Mp4Writer:
         time = self._ticks(packet.pts)
         sample = Sample(with_lengths(bytes(packet)), time, self._duration, packet.is_keyframe)
         at_s = Fraction(time, self._timescale)
-        if self._file is None or self._track is None:
-            self._file, self._track = self._start(sample, at_s)
+        if self._track is None:
+            self._track = self._start(sample, at_s)
             return
         if self._sound is not None:
             for sound in self._sound.until(at_s):
                 self._file.add(self._sound.track, sound)
         self._file.add(self._track, sample)
 
-    def _start(self, sample: Sample, at_s: Fraction) -> tuple[Mp4File, Track]:
+    def _start(self, sample: Sample, at_s: Fraction) -> Track:
         headers = self._encoder.extradata or b""
         colour = (_BT709, _BT709, _SMPTE170M)
         description = describe_h264(headers, self._hw, colour)
@@ -133,7 +131,8 @@ class Mp4Writer:
         if self._sound is not None:
             tracks.append(self._sound.track)
             first.append(list(self._sound.until(at_s)))
-        return Mp4File(self._path, tracks, first), track
+        self._file.begin(tracks, first)
+        return track
 
     def _ticks(self, pts: int) -> int:
         """Converts ticks of the time base, a multiple of a tick of the file."""

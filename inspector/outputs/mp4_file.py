@@ -16,7 +16,7 @@ from loguru import logger
 
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import SinkError
-from inspector.outputs.mp4_boxes import Sample, SampleTable, Track, box, fragment, movie
+from inspector.outputs.mp4_boxes import Sample, SampleTable, Track, box, fragment, full_box, movie
 
 FRAGMENT_S: Final = 0.5
 """The next picture ends a fragment that is this old."""
@@ -40,39 +40,44 @@ _ROW: Final = np.dtype(
 class Mp4File:
     """An MP4 file that is readable at any time.
 
-    It appears with its first fragment. Each sample is in the file LATEST_S after it was added at
-    the latest, also if no other sample follows: a thread writes it. finish() adds an index (moov)
-    at the end and then hides the fragments from players with a write of 16 bytes. Before that write
-    the file is fragmented, after it the file is normal.
-
-    tracks: numbered from 1, in this order. samples: the first ones of each track. Raises SinkError.
+    At first it has a track without pictures. Each sample is in the file LATEST_S after it was added
+    at the latest, also if no other sample follows: a thread writes it. finish() adds an index
+    (moov) at the end and then hides the fragments from players with a write of 16 bytes. Before
+    that write the file is fragmented, after it the file is normal. Raises SinkError.
     """
 
-    def __init__(
-        self, path: Path, tracks: Sequence[Track], samples: Sequence[Sequence[Sample]]
-    ) -> None:
-        self._path = path
-        self._tracks = tracks
-        self._pending: list[list[Sample]] = [list(group) for group in samples]
-        self._scale = _movie_timescale(tracks)
-        self._oldest_ns: int | None = now_ns()
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._tracks: Sequence[Track] = ()
+        self._pending: list[list[Sample]] = []
+        self._scale = 1
+        self._oldest_ns: int | None = None
         self._bytes = self._samples = self._sequence = self._end = 0
-        self._durations = [0] * len(tracks)
+        self._durations: list[int] = []
         self._error: SinkError | None = None
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._flush_late, name="video", daemon=True)
         part = path.with_name(path.name + ".part")
         try:
             self._file = part.open("w+b", buffering=0)
             self._rows = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
-            empty = [SampleTable() for _ in tracks]
-            start = _START + box(b"free", bytes(8))
-            self._append(start + movie(tracks, empty, self._scale, fragmented=True))
-            self._flush()
+            # The first `moov` has a track without pictures. begin() turns it into free space.
+            self._end = self._file.write(_START + _no_pictures())
             part.replace(path)
         except OSError as exc:
             raise SinkError(f"the video {path} cannot be started: {_reason(exc)}") from exc
-        self._thread = threading.Thread(target=self._flush_late, name="video", daemon=True)
+
+    def begin(self, tracks: Sequence[Track], samples: Sequence[Sequence[Sample]]) -> None:
+        """tracks: numbered from 1, in this order. samples: the first ones of each track."""
+        self._tracks = tracks
+        self._pending = [list(group) for group in samples]
+        self._durations = [0] * len(tracks)
+        self._scale = _movie_timescale(tracks)
+        empty = [SampleTable() for _ in tracks]
+        self._append(movie(tracks, empty, self._scale, fragmented=True))
+        self._overwrite(len(_START) + 4, b"free")
+        self._flush()
         self._thread.start()
 
     def add(self, track: Track, sample: Sample) -> None:
@@ -89,16 +94,20 @@ class Mp4File:
                 self._flush()
 
     def finish(self) -> None:
-        """Writes the rest and the index, and closes the file. Raises SinkError if the rest cannot
-        be written. Without an index the file stays fragmented; a logged line says so."""
+        """Writes the rest and the index, and closes the file. Removes a file without pictures.
+        Raises SinkError if the rest cannot be written. Without an index the file stays fragmented;
+        a logged line says so."""
         self._stop()
         try:
             if self._error is not None:
                 raise self._error
             self._flush()
-            self._write_index()
+            if self._sequence:
+                self._write_index()
         finally:
             self._close_files()
+        if not self._sequence:
+            self.path.unlink(missing_ok=True)
 
     def abandon(self) -> None:
         """Closes the file after a failure. It has the complete fragments."""
@@ -107,14 +116,15 @@ class Mp4File:
 
     def _stop(self) -> None:
         self._closed.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _close_files(self) -> None:
         self._rows.close()
         try:
             self._file.close()
         except OSError as exc:
-            raise SinkError(f"the video {self._path} cannot be closed: {_reason(exc)}") from exc
+            raise SinkError(f"the video {self.path} cannot be closed: {_reason(exc)}") from exc
 
     def _flush_late(self) -> None:
         while not self._closed.wait(_PERIOD_S):
@@ -156,21 +166,35 @@ class Mp4File:
 
     def _append(self, data: bytes) -> None:
         """Writes the first 8 bytes last. Until then players see a part that has no type."""
+        self._check_file()
         try:
-            os.lseek(self._file.fileno(), self._end + 8, os.SEEK_SET)
-            _write_all(self._file.fileno(), data[8:])
-            os.lseek(self._file.fileno(), self._end, os.SEEK_SET)
-            _write_all(self._file.fileno(), data[:8])
+            self._overwrite(self._end + 8, data[8:])
+            self._overwrite(self._end, data[:8])
         except OSError as exc:
             self._cut()
-            raise SinkError(f"the video {self._path} cannot be written: {_reason(exc)}") from exc
+            raise SinkError(f"the video {self.path} cannot be written: {_reason(exc)}") from exc
         self._end += len(data)
+
+    def _overwrite(self, at: int, data: bytes) -> None:
+        os.lseek(self._file.fileno(), at, os.SEEK_SET)
+        _write_all(self._file.fileno(), data)
+
+    def _check_file(self) -> None:
+        """Raises SinkError if another program changed, moved or removed the file."""
+        status = os.fstat(self._file.fileno())
+        if status.st_size != self._end:
+            raise SinkError(f"{self.path} was shortened or written by another program")
+        try:
+            if not os.path.samestat(status, os.stat(self.path)):
+                raise SinkError(f"{self.path} was replaced during the run")
+        except FileNotFoundError:
+            raise SinkError(f"{self.path} was removed or moved during the run") from None
 
     def _cut(self) -> None:
         try:
             self._file.truncate(self._end)
         except OSError as exc:
-            logger.warning("the video {} ends in a broken part: {}", self._path, _reason(exc))
+            logger.warning("the video {} ends in a broken part: {}", self.path, _reason(exc))
 
     def _remember(self, runs: Sequence[tuple[Track, Sequence[Sample]]], at: int) -> None:
         """Stores what the index needs in a file without a name, so that memory does not grow."""
@@ -185,7 +209,7 @@ class Mp4File:
                 self._rows.write(np.array(rows, _ROW).tobytes())
             except OSError as exc:
                 raise SinkError(
-                    f"the index of the video {self._path} cannot be written: {_reason(exc)}"
+                    f"the index of the video {self.path} cannot be written: {_reason(exc)}"
                 ) from exc
 
     def _write_index(self) -> None:
@@ -204,8 +228,7 @@ class Mp4File:
             hidden = self._end - len(_START)
             self._append(movie(tracks, tables, self._scale, fragmented=False))
             os.fsync(self._file.fileno())
-            os.lseek(self._file.fileno(), len(_START), os.SEEK_SET)
-            _write_all(self._file.fileno(), struct.pack(">I4sQ", 1, b"mdat", hidden))
+            self._overwrite(len(_START), struct.pack(">I4sQ", 1, b"mdat", hidden))
             os.fsync(self._file.fileno())
         except OSError as exc:
             self._say_fragmented(_reason(exc))
@@ -225,9 +248,15 @@ class Mp4File:
         logger.warning(
             "the video {} is complete, but it has no index, so some players do not show its "
             "duration: {}",
-            self._path,
+            self.path,
             reason,
         )
+
+
+def _no_pictures() -> bytes:
+    picture = box(b"avc1", struct.pack(">6xH16xHH50x", 1, 2, 2))
+    track = Track(1, 1000, full_box(b"stsd", struct.pack(">I", 1), picture), 0, (2, 2))
+    return movie([track], [SampleTable()], 1000, fragmented=True)
 
 
 def _set_durations(samples: Sequence[Sample], next_time: int | None) -> list[Sample]:

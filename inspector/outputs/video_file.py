@@ -11,6 +11,7 @@ from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.files import make_folder
 from inspector.outputs.mp4 import Mp4Writer
+from inspector.outputs.mp4_file import Mp4File
 from inspector.outputs.options import VideoOptions
 
 LIVE_TIME_BASE: Final = Fraction(1, 90_000)
@@ -37,6 +38,7 @@ class VideoFileSink:
         self._path = path
         self._options = options
         self._run: RunInfo | None = None
+        self._file: Mp4File | None = None
         self._writer: Mp4Writer | None = None
         self._hw: tuple[int, int] = (0, 0)
         self._time_base = LIVE_TIME_BASE
@@ -48,6 +50,7 @@ class VideoFileSink:
 
     def open(self, run: RunInfo) -> None:
         make_folder(self._path.parent)
+        self._file = Mp4File(self._path)
         self._run = run
         base = run.source.time_base
         if base is not None and base.denominator <= _MAX_TICKS_PER_S:
@@ -69,9 +72,12 @@ class VideoFileSink:
             if self._run is not None:
                 self._write_waiting(self._run)
         finally:
-            writer, self._writer, self._run = self._writer, None, None
+            writer, file = self._writer, self._file
+            self._writer = self._file = self._run = None
             if writer is not None:
                 writer.close()
+            elif file is not None:
+                file.finish()
         if self._late:
             logger.warning(
                 "{} pictures of {} got a later time, because times in a video must rise",
@@ -89,7 +95,8 @@ class VideoFileSink:
         i420 = picture.i420()
         hw = (i420.shape[0] * 2 // 3, i420.shape[1])
         if self._writer is None:
-            self._writer = self._begin(inspection, hw, run)
+            assert self._file is not None
+            self._writer = self._begin(self._file, inspection, hw, run)
         if hw != self._hw:
             raise SinkError(
                 f"picture {inspection.frame_id} is {hw[1]}x{hw[0]}, but the video {self._path} is "
@@ -106,7 +113,9 @@ class VideoFileSink:
             raise
         self._last = pts
 
-    def _begin(self, inspection: Inspection, hw: tuple[int, int], run: RunInfo) -> Mp4Writer:
+    def _begin(
+        self, file: Mp4File, inspection: Inspection, hw: tuple[int, int], run: RunInfo
+    ) -> Mp4Writer:
         self._hw = hw
         self._first_ns = inspection.frame.captured_ns
         first = self._ticks(inspection)
@@ -118,7 +127,7 @@ class VideoFileSink:
                 float(first * self._time_base),
             )
         return Mp4Writer(
-            self._path,
+            file,
             hw=hw,
             time_base=self._time_base,
             preset=self._options.preset,
@@ -138,7 +147,8 @@ class VideoFileSink:
 
     def _abandon(self) -> None:
         """Closes the file after a failed write. Pictures that are not in the file yet are lost."""
-        writer, self._writer, self._run = self._writer, None, None
+        writer = self._writer
+        self._writer = self._file = self._run = None
         if writer is not None:
             try:
                 writer.abandon()

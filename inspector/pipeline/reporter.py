@@ -5,9 +5,9 @@ from dataclasses import replace
 from functools import partial
 
 from inspector.core.clock import ms_since, now_ns
-from inspector.core.errors import InspectorError
+from inspector.core.errors import InspectorError, SinkError
 from inspector.core.events import Event, VerdictEvent
-from inspector.core.protocols import EventSink, EventStage, Picture, VerdictSink
+from inspector.core.protocols import EventSink, EventStage, Picture, VerdictSink, WatchingSink
 from inspector.core.types import EngineOutput, Inspection, RunInfo
 from inspector.pipeline.receiver import Receiver
 from inspector.pipeline.stages import Output, Stages, Ticket
@@ -82,6 +82,15 @@ class Reporter:
         """Writes the events that are still open at the end."""
         for stage in self._event_stages:
             self._write_events(stage.flush())
+
+    def find_failure(self) -> SinkError | None:
+        """The first failure of a sink that fails between two inspections."""
+        failures = (
+            receiver.sink.failure()
+            for receiver in self._receivers
+            if isinstance(receiver.sink, WatchingSink)
+        )
+        return next((failure for failure in failures if failure is not None), None)
 
     def close(self) -> None:
         """Closes every sink. The last one that was opened is closed first."""

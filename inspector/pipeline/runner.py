@@ -136,7 +136,7 @@ class Pipeline:
         if not self._running():
             return True
         if self._error is None:
-            self._check_stuck()
+            self._check_stages()
         return self._aborted_ns is not None and ms_since(self._aborted_ns) > GRACE_S * 1e3
 
     def finish(self) -> None:
@@ -161,8 +161,9 @@ class Pipeline:
     def _running(self) -> list[Thread]:
         return [thread for thread in self._threads.values() if thread.is_alive()]
 
-    def _check_stuck(self) -> None:
-        error = self._watchdog.find_stuck_stage()
+    def _check_stages(self) -> None:
+        error: InspectorError | None = self._watchdog.find_stuck_stage()
+        error = error or self._reporter.find_failure()
         source_is_late = self._stopped_ns is not None and ms_since(self._stopped_ns) > GRACE_S * 1e3
         if error is None and source_is_late and self._threads["capture"].is_alive():
             reason = TimeoutError("the source did not end when it was closed")

@@ -43,7 +43,7 @@ def test_two_runs_never_share_a_folder(inspect: Inspect, clip: Path, tmp_path: P
     assert inspect(clip, None, *FAKE).code == 0
 
 
-@pytest.mark.parametrize("closed", ["2>&-", "1>&-", "0<&-", "0<&- 1>&- 2>&-"])
+@pytest.mark.parametrize("closed", ["2>&-", "1>&-", "0<&-", "1>&- 2>&-", "0<&- 1>&- 2>&-"])
 def test_closed_streams_lose_no_results(clip: Path, tmp_path: Path, closed: str) -> None:
     out = tmp_path / "out"
     command = f"exec {sys.executable} run_inspector.py --source {clip} --output {out} "

@@ -22,7 +22,7 @@ def folders(parent: Path) -> list[Path]:
 
 def test_after_each_kill_the_same_command_starts_and_keeps_the_evidence(tmp_path: Path) -> None:
     pattern = tmp_path / "runs" / "{number}"
-    kept: dict[Path, bytes] = {}
+    evidence: dict[Path, bytes] = {}
     for number in range(1, 4):
         process = start(pattern, *PACED, "--set", "log.path=null")
         log = tmp_path / "runs" / f"{number:04d}" / "inspections.jsonl"
@@ -30,8 +30,8 @@ def test_after_each_kill_the_same_command_starts_and_keeps_the_evidence(tmp_path
             assert process.poll() is None
         process.kill()
         wait_for_end(process)
-        kept[log] = log.read_bytes()
-        assert all(path.read_bytes() == content for path, content in kept.items())
+        evidence[log] = log.read_bytes()
+        assert all(path.read_bytes() == content for path, content in evidence.items())
     process = start(pattern, *SHORT, "--overwrite", "--set", "log.path=null")
     code, stderr = wait_for_end(process)
     assert code == 0
@@ -41,7 +41,7 @@ def test_after_each_kill_the_same_command_starts_and_keeps_the_evidence(tmp_path
     assert str(last) in stderr
     assert json.loads((last / "summary.json").read_text())["output_dir"] == str(last)
     assert read_log(last / "inspections.jsonl")[0]["output_dir"] == str(last)
-    assert all(path.read_bytes() == content for path, content in kept.items())
+    assert all(path.read_bytes() == content for path, content in evidence.items())
 
 
 def test_processes_that_start_in_the_same_second_do_not_meet(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -131,3 +132,59 @@ def test_escape_closes_the_window_and_inspection_continues(
     assert run.process.poll() is None
     assert run.process.wait(30) == 0
     assert run.summary()["captured"] == 60
+
+
+ENDLESS = [*WEB, "--set", "source.synthetic.paced=true", "--set", "source.synthetic.frames=null"]
+
+
+def start_server() -> tuple["subprocess.Popen[bytes]", str]:
+    reader, writer = os.pipe()
+    argv = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "800x600x24"]
+    server = subprocess.Popen(argv, pass_fds=[writer], stderr=subprocess.DEVNULL)
+    os.close(writer)
+    with os.fdopen(reader) as output:
+        return server, ":" + output.readline().strip()
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, None])
+def test_the_inspection_goes_on_when_the_display_ends_or_hangs(
+    tmp_path: Path, end: int, stop: int | None
+) -> None:
+    """stop: None: the source ends by itself."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("Xvfb is not installed")
+    server, name = start_server()
+    frames = ["--set", "source.synthetic.frames=100"] if stop is None else []
+    run = WindowRun((name, tmp_path), tmp_path / "out", *ENDLESS, *frames)
+    try:
+        assert wait_until(lambda: run.rows() > 10)
+        server.send_signal(end)
+        rows = run.rows()
+        assert wait_until(lambda: run.rows() > rows + 40, 8), "the inspection is slower"
+        if stop is not None:
+            run.process.send_signal(stop)
+        assert run.process.wait(20) == 0
+    finally:
+        run.process.kill()
+        server.kill()
+        server.wait()
+    summary = run.summary()
+    assert summary["captured"] == summary["inspected"] + summary["dropped"]
+    assert summary["dropped"] <= 10  # on a busy machine a live source is too fast
+
+
+def test_a_display_that_refuses_is_one_sentence(tmp_path: Path) -> None:
+    argv = [sys.executable, "run_inspector.py", "--show", "--output", str(tmp_path / "out"), *WEB]
+    env = {**os.environ, "DISPLAY": ":999"}
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=40)
+    assert done.returncode == 2
+    assert "display" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_window_process_ends_with_a_killed_run(running: Callable[..., WindowRun]) -> None:
+    run = running(*ENDLESS)
+    run.process.kill()
+    assert wait_until(lambda: not run.is_lit())

@@ -30,5 +30,9 @@ def wait_for_frames(out: Path, count: int, process: "subprocess.Popen[str]") -> 
 
 
 def wait_for_end(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    _, stderr = process.communicate(timeout=30)
+    try:
+        _, stderr = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     return process.returncode, stderr

@@ -1,0 +1,104 @@
+"""Tests signals that arrive before the first frame, and their exit codes."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from run_process import PACED, ROOT, start, wait_for_end, wait_for_frames
+
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 0, signal.SIGHUP: 0}
+
+
+@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("delay_s", [0.15, 0.4])
+def test_a_signal_while_the_program_loads_ends_it_with_its_code(
+    tmp_path: Path, number: int, count: int, delay_s: float
+) -> None:
+    process = start(tmp_path / "out", *PACED)
+    time.sleep(delay_s)
+    for _ in range(count):
+        process.send_signal(number)
+        time.sleep(0.01)
+    code, stderr = wait_for_end(process)
+    assert code == CODES[number], stderr
+    assert "Traceback" not in stderr
+    if not (tmp_path / "out").exists():
+        assert f"stopped by {signal.Signals(number).name} before the start" in stderr
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_signal_while_an_engine_opens_ends_the_run(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "import sys, time\n"
+        "from engines.backends.fake import FakeEngine\n"
+        "def wait(self): sys.stdout.write('opening\\n'); sys.stdout.flush(); time.sleep(60)\n"
+        "FakeEngine.warm_up = wait\n"
+        "import run_inspector; sys.exit(run_inspector.main())\n"
+    )
+    argv = [sys.executable, "-c", code, *PACED, "--output", str(tmp_path / "out")]
+    process = subprocess.Popen(
+        [*argv, "--set", "log.path=null"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "opening\n"
+    process.send_signal(number)
+    assert wait_for_end(process)[0] == CODES[number]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_signal_while_a_source_hangs_ends_the_run(tmp_path: Path, number: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/live"
+        source = ["--source", url, "--set", "source.open_timeout_s=60"]
+        process = start(tmp_path / "out", *source, "--set", "engine.backend=fake")
+        server.settimeout(30)
+        connection, _ = server.accept()
+        process.send_signal(number)
+        code, stderr = wait_for_end(process)
+        connection.close()
+    assert code == CODES[number]
+    assert "before the start" in stderr
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_signal_while_the_configuration_is_read_ends_the_run(tmp_path: Path, number: int) -> None:
+    fifo = tmp_path / "config.yaml"
+    os.mkfifo(fifo)
+    process = start(tmp_path / "out", "--config", str(fifo))
+    time.sleep(1.5)
+    process.send_signal(number)
+    assert wait_for_end(process)[0] == CODES[number]
+
+
+def test_a_hangup_that_nohup_ignores_does_not_stop_the_run(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; a child inherits it
+    try:
+        process = start(tmp_path / "out", *PACED)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    wait_for_frames(tmp_path / "out", 5, process)
+    process.send_signal(signal.SIGHUP)
+    wait_for_frames(tmp_path / "out", 40, process)
+    process.send_signal(signal.SIGTERM)
+    assert wait_for_end(process)[0] == 0
+
+
+def test_a_hangup_stops_a_run_with_all_results(tmp_path: Path) -> None:
+    process = start(tmp_path / "out", *PACED)
+    wait_for_frames(tmp_path / "out", 5, process)
+    process.send_signal(signal.SIGHUP)
+    assert wait_for_end(process)[0] == 0
+    assert '"status": "stopped"' in (tmp_path / "out" / "summary.json").read_text()

@@ -1,0 +1,56 @@
+"""Tests what a power cut leaves: the content of each file at its last fsync."""
+
+import itertools
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flow_rig import Inspect
+from output_parts import times
+
+from inspector.outputs.json_log import read_log
+
+SOURCE = ["--set", "source.synthetic.frames=80", "--set", "source.synthetic.paced=true"]
+SOURCE += ["--set", "source.fps=20", "--set", "source.frame_size=64x48"]
+LOSS_S = 1.0
+SYNC_S = 1.0
+MARGIN_S = 1.0
+"""For a busy machine."""
+
+
+def test_a_power_cut_loses_at_most_the_last_seconds(
+    inspect: Inspect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: dict[str, list[tuple[float, bytes]]] = {}
+    fsync = os.fsync
+
+    def record(descriptor: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        if path.is_file():
+            synced.setdefault(path.name, []).append((time.time(), path.read_bytes()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    result = inspect("synthetic", None, "--set", "engine.backend=fake", *SOURCE)
+    assert result.code == 0
+    assert {"inspections.jsonl", "sightings.csv", "defects.csv", "annotated.mp4"} <= set(synced)
+    for name, loss_s in (("inspections.jsonl", 0.0), ("annotated.mp4", LOSS_S)):
+        assert len(synced[name]) >= 4
+        moments = [at for at, _ in synced[name]]
+        gaps = [b - a for a, b in itertools.pairwise(moments)]
+        assert max(gaps) < SYNC_S + MARGIN_S
+        for at, content in synced[name]:
+            left = tmp_path / f"left-{name}"
+            left.write_bytes(content)
+            present = len(times(left) if name == "annotated.mp4" else read_log(left)[1])
+            old = [row for row in result.records if _written_s(row) < at - loss_s - 0.2]
+            assert present >= len(old)
+
+
+def _written_s(row: dict[str, object]) -> float:
+    captured = datetime.fromisoformat(str(row["wall_time_utc"]).replace("Z", "+00:00"))
+    timings = row["timings_ms"]
+    assert isinstance(timings, dict)
+    return captured.astimezone(UTC).timestamp() + timings["latency"] / 1e3
