@@ -74,7 +74,7 @@ def find_similar(pixels: Image) -> dict[int, int]:
     pixels: (n, H, W, 3) uint8 that are not equal. Such pictures are files that were encoded again,
     or frames of a scene that stands still. Pictures without detail are never similar.
     """
-    distances = measure_distances(pixels)
+    distances = compare(pixels[:, ::STEP, ::STEP])
     usual = _usual_distances(distances)
     close = distances <= CLOSE * np.minimum(usual[:, None], usual[None, :])
     # Every fourth pixel gives the difference of all pixels within a few per cent.
@@ -91,9 +91,9 @@ def find_similar(pixels: Image) -> dict[int, int]:
     return copies
 
 
-def measure_distances(pixels: Image) -> Distances:
-    """(n, n) root mean square differences, in grey levels, of every fourth pixel."""
-    rows = pixels[:, ::STEP, ::STEP].reshape(len(pixels), -1).astype(np.float32)
+def compare(pixels: Image) -> Distances:
+    """(n, n) root mean square differences of all pixels, in grey levels."""
+    rows = pixels.reshape(len(pixels), -1).astype(np.float32)
     rows -= rows.mean(axis=0)
     products = rows @ rows.T
     squares = np.diag(products)

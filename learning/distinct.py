@@ -10,7 +10,7 @@ from loguru import logger
 from inspector.core.arrays import Image
 from inspector.core.errors import DataError
 from learning.copies import differ_by_noise_only, find_exact, find_similar, mark_empty
-from learning.normals import MAX_NAMES, Normals
+from learning.normals import Normals, list_some
 
 Indices = npt.NDArray[np.int64]
 
@@ -60,7 +60,7 @@ def _originals(copies: dict[int, int], places: Indices) -> dict[int, int]:
 def _report_empty(normals: Normals, empty: Indices, remaining: int) -> None:
     if not len(empty):
         return
-    listed = _list(
+    listed = list_some(
         [f"{normals.names[i]} (brightness {normals.pixels[i].mean():.0f} of 255)" for i in empty]
     )
     count = len(normals.pixels)
@@ -83,7 +83,7 @@ def _report_copies(
     if not copies:
         return
     names = normals.names
-    listed = _list([f"{names[copy]} = {names[copies[copy]]}" for copy in sorted(copies)])
+    listed = list_some([f"{names[copy]} = {names[copies[copy]]}" for copy in sorted(copies)])
     advice = (
         "if those that are not exactly equal show different products, use --keep-similar"
         if similar
@@ -99,11 +99,6 @@ def _report_copies(
         "{} of {} good pictures are copies of others and count as one with them: {}{}",
         *(len(copies), len(names), listed, f"; {advice}" if advice else ""),
     )
-
-
-def _list(items: Sequence[str]) -> str:
-    more = f", ... ({len(items) - MAX_NAMES} more)" if len(items) > MAX_NAMES else ""
-    return ", ".join(items[:MAX_NAMES]) + more
 
 
 def _names(normals: Normals, indices: Sequence[int] | Indices) -> tuple[str, ...]:
