@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from loguru import logger
+
 from engines.spec_file import file_hash
 from inspector.core.errors import ConfigError
 from learning import fit
@@ -79,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
     def fit_class(data: ClassData, out: Path) -> EngineResult:
         result, sheet = fit_normals(*normals_of_class(data, arguments, scheme), out)
         if sheet:
-            print(f"{data.name}: {sheet}")
+            logger.info("class {}: contact sheet {}", data.name, sheet)
         return result
 
     if arguments.out.suffix == SUFFIX:

@@ -126,7 +126,11 @@ def test_the_sizes_of_many_pictures_are_counted_and_only_some_are_named(tmp_path
 
 
 def test_the_contact_sheet_is_written_and_the_line_says_where_to_look(tmp_path, capsys):
-    folder, out = pictures(tmp_path / "a", range(9)), tmp_path / "e.onnx"
+    folder, out = tmp_path / "a", tmp_path / "e.onnx"
+    folder.mkdir()
+    for seed in range(9):
+        noise = np.random.default_rng(seed).normal(160, 4 + 0.1 * seed, (*HW, 3))
+        cv2.imwrite(str(folder / f"{seed}.png"), noise.clip(0, 255).astype(np.uint8))
     assert run(out, "--normal", folder) == 0
     sheet = cv2.imread(str(tmp_path / "e.sheet.png"))
     assert sheet is not None
