@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,7 @@ from inspector.build import open_source
 from inspector.core.errors import ConfigError
 from inspector.core.picture_files import pictures_of
 from inspector.core.protocols import Source
-from inspector.core.types import Frame
+from inspector.core.types import BadFrame, Frame
 from inspector.sources.options import SourceOptions, WebOptions
 from inspector.sources.uri import kind_of
 from learning.classes import divide_classes, read_class
@@ -24,7 +24,15 @@ from learning.datasets.pictures import list_pictures
 from learning.datasets.types import ClassData
 from learning.distinct import keep_distinct
 from learning.job import Progress
-from learning.normals import Normals, Size, from_folder, from_frames, from_glob, from_pictures
+from learning.normals import (
+    Normals,
+    Size,
+    from_folder,
+    from_frames,
+    from_glob,
+    from_pictures,
+    list_some,
+)
 from learning.thresholds.folds import Scheme
 
 SYNTHETIC: Final = "synthetic"
@@ -84,16 +92,27 @@ def _read_stream(
         )
     source = open_source(options)
     name = source.info.source_id if source.info.path is None else source.info.path.name
+    damaged: list[BadFrame] = []
     try:
-        frames = frames_of(source, seconds, progress)
+        frames = frames_of(source, seconds, progress, damaged.append)
         named = ((_name_of(frame, name), frame.image) for frame in frames)
-        return from_frames(name, named, input_hw=size, max_pictures=most)
+        normals = from_frames(name, named, input_hw=size, max_pictures=most)
     finally:
         source.close()
+    unread = [_name_of(frame, name) for frame in damaged]
+    if unread:
+        logger.warning(
+            "{} damaged frames of {} are left out: {}; the first: {}",
+            *(len(unread), name, list_some(unread), damaged[0].error),
+        )
+    return dataclasses.replace(normals, unread=tuple(unread))
 
 
 def frames_of(
-    source: Source, seconds: float, progress: Progress = lambda *_: None
+    source: Source,
+    seconds: float,
+    progress: Progress = lambda *_: None,
+    on_damaged: Callable[[BadFrame], None] = lambda _: None,
 ) -> Iterator[Frame]:
     """Frames until the source ends, a live one `seconds` after its first; damaged ones are left
     out."""
@@ -105,9 +124,11 @@ def frames_of(
         progress("frames", 1, source.info.frame_count or 0)
         if isinstance(frame, Frame):
             yield frame
+        else:
+            on_damaged(frame)
 
 
-def _name_of(frame: Frame, source: str) -> str:
+def _name_of(frame: Frame | BadFrame, source: str) -> str:
     """With the number of the frame and, in a file, its time."""
     time = "" if frame.pts_s is None else f" at {frame.pts_s:.2f} s"
     return f"{source}#{frame.frame_id}{time}"
