@@ -2,6 +2,8 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,9 @@ from inspector.core.arrays import Image
 from inspector.core.errors import DataError
 from learning.copies import differ_by_noise_only, find_exact, find_similar, mark_empty
 from learning.normals import Normals, list_some
+
+LOSSY: Final = (".jpg", ".jpeg", ".webp", ".jp2")
+"""Suffixes of files that lose detail when they are written."""
 
 Indices = npt.NDArray[np.int64]
 
@@ -28,7 +33,7 @@ def keep_distinct(normals: Normals, *, keep_similar: bool = False) -> Normals:
     _report_empty(normals, empty, len(shown))
     first = _originals(find_exact(normals.pixels[shown]), shown)
     single = np.setdiff1d(shown, list(first))
-    similar = {} if keep_similar else _originals(find_similar(normals.pixels[single]), single)
+    similar = {} if keep_similar else _find_similar(normals, single)
     remaining = np.setdiff1d(single, list(similar))
     _report_copies(normals, first, similar, len(remaining))
     if not keep_similar and differ_by_noise_only(normals.pixels[remaining]):
@@ -45,6 +50,11 @@ def keep_distinct(normals: Normals, *, keep_similar: bool = False) -> Normals:
         copies=normals.copies + _names(normals, sorted({*first, *similar})),
         distinct=True,
     )
+
+
+def _find_similar(normals: Normals, single: Indices) -> dict[int, int]:
+    lossy = np.array([Path(normals.names[i]).suffix.lower() in LOSSY for i in single], bool)
+    return _originals(find_similar(normals.pixels[single], lossy), single)
 
 
 def _take(pixels: Image, indices: Indices) -> Image:

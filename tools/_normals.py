@@ -46,7 +46,8 @@ def normals_of(uris: Sequence[str], arguments: argparse.Namespace, progress: Pro
     """
     if not arguments.seconds > 0:
         raise ConfigError(f"--seconds must be above 0, not {arguments.seconds}")
-    if repeated := [uri for uri, count in Counter(uris).items() if count > 1]:
+    places = Counter(os.path.realpath(uri) for uri in uris)
+    if repeated := [uri for uri in uris if places[os.path.realpath(uri)] > 1]:
         raise ConfigError(f"--normal names {repeated[0]} twice: leave one out")
     folders = [uri for uri in uris if kind_of(uri) == "image_folder"]
     streams = [uri for uri in uris if uri not in folders]
