@@ -32,10 +32,10 @@ again. JPEG files of quality 90 and still frames of H.264 videos lie below it.""
 EVEN_NOISE: Final = 1.5
 LOSSY_NOISE: Final = 1.8
 LARGEST_NOISE: Final = 3.0
-"""The same for the worst BLOCK of the smoothed pictures: between any pictures, if a file lost detail
-by its encoding, and between pictures that are CLOSE. JPEG files of quality 50 reach 1.5, those of
-quality 30 reach 2.1. Pictures of different products of three data sets begin at 6.1, because they
-differ somewhere."""
+"""The same for the worst BLOCK of the smoothed pictures: between any pictures, if a file lost
+detail by its encoding, and between pictures that are CLOSE. JPEG files of quality 50 reach 1.5,
+those of quality 30 reach 2.1. Pictures of different products of three data sets begin at 6.1,
+because they differ somewhere."""
 
 CLOSE: Final = 0.5
 """Pictures up to LARGEST_NOISE are copies if they are this much closer to each other than to their
