@@ -73,7 +73,7 @@ def measure(data: ClassData, folder: Path, method: str, options: Sequence[str] =
 
 def _fit(folder: Path, method: str, out: Path, options: Sequence[str]) -> tuple[float, float]:
     """Seconds and peak megabytes of the command fit."""
-    common = ["--normal", str(folder), "--out", str(out), "--threads", str(THREADS)]
+    common = ["--normal", str(folder), "--out", str(out), "--threads", str(THREADS), "--no-sheet"]
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "tools.fit", "--method", method, *common, *options],

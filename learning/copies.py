@@ -4,7 +4,7 @@ A copy says nothing new about the product. If one copy is fitted and the other i
 is near 0, and the thresholds become far too low.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -18,14 +18,24 @@ EMPTY_RANGE: Final = 1
 EMPTY_SHARE: Final = 0.05
 """A picture shows nothing if its contrast is below this share of the upper quartile."""
 
+DARK: Final = 16
+BRIGHT: Final = 245
+EXTREME_RANGE: Final = 4
+"""A picture that is darker or brighter on average shows nothing if its grey levels, smoothed by
+EXTREME_SIGMA, differ by at most this much."""
+EXTREME_SIGMA: Final = 3.0
+
 NOISE: Final = 1.4
 """Root mean square difference, in grey levels, up to which two pictures are the same one, encoded
 again. JPEG files of quality 90 and still frames of H.264 videos lie below it."""
 
 EVEN_NOISE: Final = 1.5
+LOSSY_NOISE: Final = 1.8
 LARGEST_NOISE: Final = 3.0
-"""The same for the worst BLOCK of the smoothed pictures. JPEG files of quality 30 reach 2.1.
-Pictures of different products of three data sets begin at 6.1, because they differ somewhere."""
+"""The same for the worst BLOCK of the smoothed pictures: between any pictures, if a file lost
+detail by its encoding, and between pictures that are CLOSE. JPEG files of quality 50 reach 1.5,
+those of quality 30 reach 2.1. Pictures of different products of three data sets begin at 6.1,
+because they differ somewhere."""
 
 CLOSE: Final = 0.5
 """Pictures up to LARGEST_NOISE are copies if they are this much closer to each other than to their
@@ -45,6 +55,7 @@ STEP: Final = 4
 """The first comparison takes every fourth pixel."""
 
 Distances = npt.NDArray[np.float32]
+Greys = npt.NDArray[np.float32]
 
 
 def mark_empty(pixels: Image) -> Mask:
@@ -52,9 +63,18 @@ def mark_empty(pixels: Image) -> Mask:
     spreads = np.array([cv2.meanStdDev(picture)[1] for picture in pixels])
     contrasts = np.sqrt(np.square(spreads).mean(axis=(1, 2)))
     empty = contrasts < EMPTY_SHARE * np.quantile(contrasts, 0.75)
-    for index in np.flatnonzero(contrasts <= EMPTY_RANGE):
-        empty[index] |= np.ptp(pixels[index], axis=(0, 1)).max() <= EMPTY_RANGE
+    for index, picture in enumerate(pixels):
+        empty[index] |= _is_flat(picture, float(contrasts[index]))
     return np.asarray(empty)
+
+
+def _is_flat(picture: Image, contrast: float) -> bool:
+    if contrast <= EMPTY_RANGE and np.ptp(picture, axis=(0, 1)).max() <= EMPTY_RANGE:
+        return True
+    if DARK <= picture.mean() <= BRIGHT:
+        return False
+    smooth = cv2.GaussianBlur(picture, (0, 0), EXTREME_SIGMA)
+    return bool(np.ptp(smooth, axis=(0, 1)).max() <= EXTREME_RANGE)
 
 
 def find_exact(pixels: Image) -> dict[int, int]:
@@ -68,32 +88,41 @@ def find_exact(pixels: Image) -> dict[int, int]:
     return copies
 
 
-def find_similar(pixels: Image) -> dict[int, int]:
+def find_similar(pixels: Image, lossy: Mask) -> dict[int, int]:
     """Index of each picture that differs from an earlier one by noise only -> that one's index.
 
-    pixels: (n, H, W, 3) uint8 that are not equal. Such pictures are files that were encoded again,
-    or frames of a scene that stands still. Pictures without detail are never similar.
+    pixels: (n, H, W, 3) uint8 that are not equal. lossy: (n,) bool, pictures of files that lost
+    detail by their encoding. Such pictures are files that were encoded again, or frames of a scene
+    that stands still. Pictures without detail are never similar.
     """
-    distances = measure_distances(pixels)
+    greys = np.stack([_smooth_grey(picture) for picture in pixels])
+    distances = compare(pixels[:, ::STEP, ::STEP])
     usual = _usual_distances(distances)
     close = distances <= CLOSE * np.minimum(usual[:, None], usual[None, :])
+    encoded = lossy[:, None] | lossy[None, :]
+    encoded &= compare(greys[:, ::STEP, ::STEP, None]) <= 1.2 * LOSSY_NOISE
     # Every fourth pixel gives the difference of all pixels within a few per cent.
-    near = np.tril(close | (distances <= 1.2 * NOISE), -1)
-    near[[not _is_detailed(picture) for picture in pixels]] = False
+    near = np.tril(close | encoded | (distances <= 1.2 * NOISE), -1)
+    near[[not _is_detailed(grey) for grey in greys]] = False
     copies: dict[int, int] = {}
-    for index in np.flatnonzero(near.any(axis=1)):
-        for original in np.flatnonzero(near[index]):
-            if original not in copies and _same(
-                pixels[index], pixels[original], close=bool(close[index, original])
+    for index in map(int, np.flatnonzero(near.any(axis=1))):
+        for original in map(int, np.flatnonzero(near[index])):
+            if original in copies:
+                continue
+            worst = _worst_block(greys[index] - greys[original])
+            if (
+                (close[index, original] and worst <= LARGEST_NOISE)
+                or (encoded[index, original] and worst <= LOSSY_NOISE)
+                or (worst <= EVEN_NOISE and _noise(pixels[index], pixels[original]) <= NOISE)
             ):
-                copies[int(index)] = int(original)
+                copies[index] = original
                 break
     return copies
 
 
-def measure_distances(pixels: Image) -> Distances:
-    """(n, n) root mean square differences, in grey levels, of every fourth pixel."""
-    rows = pixels[:, ::STEP, ::STEP].reshape(len(pixels), -1).astype(np.float32)
+def compare(pixels: npt.NDArray[Any]) -> Distances:
+    """(n, n) root mean square differences of all pixels, in grey levels."""
+    rows = pixels.reshape(len(pixels), -1).astype(np.float32)
     rows -= rows.mean(axis=0)
     products = rows @ rows.T
     squares = np.diag(products)
@@ -102,11 +131,20 @@ def measure_distances(pixels: Image) -> Distances:
 
 
 def differ_by_noise_only(pixels: Image) -> bool:
-    """Whether all pictures show the same scene with detail, apart from noise."""
-    first = pixels[0]
-    return _is_detailed(first) and all(
-        _worst_block(first, other) <= LARGEST_NOISE for other in pixels[1:]
+    """Whether all pictures show the same scene with detail, apart from noise and brightness."""
+    first = _smooth_grey(pixels[0])
+    if not _is_detailed(first):
+        return False
+    return all(
+        _worst_block(_as_bright(_smooth_grey(other), first) - first) <= LARGEST_NOISE
+        for other in pixels[1:]
     )
+
+
+def _as_bright(grey: Greys, first: Greys) -> Greys:
+    """With the mean and the contrast of the first picture."""
+    gain = first.std() / max(float(grey.std()), 1e-6)
+    return np.asarray((grey - grey.mean()) * gain + first.mean(), np.float32)
 
 
 def _usual_distances(distances: Distances) -> Distances:
@@ -117,30 +155,26 @@ def _usual_distances(distances: Distances) -> Distances:
     return np.asarray(np.quantile(np.sort(distances, axis=1)[:, 1:], 0.25, axis=1), np.float32)
 
 
-def _same(first: Image, second: Image, *, close: bool) -> bool:
-    difference = first.astype(np.float32) - second
-    noise = float(np.sqrt(np.mean(np.square(difference))))
-    worst = _worst_block(first, second)
-    return (noise <= NOISE and worst <= EVEN_NOISE) or (close and worst <= LARGEST_NOISE)
+def _noise(first: Image, second: Image) -> float:
+    return float(np.sqrt(np.mean(np.square(first.astype(np.float32) - second))))
 
 
-def _worst_block(first: Image, second: Image) -> float:
-    """Largest root mean square difference of a block of both pictures, smoothed."""
-    difference = _smooth_grey(first) - _smooth_grey(second)
+def _worst_block(difference: Greys) -> float:
+    """Largest root mean square of a block."""
     return float(np.sqrt(np.mean(np.square(_blocks(difference)), axis=1)).max())
 
 
-def _is_detailed(picture: Image) -> bool:
-    contrasts = _blocks(_smooth_grey(picture)).std(axis=1)
+def _is_detailed(grey: Greys) -> bool:
+    contrasts = _blocks(grey).std(axis=1)
     return bool(np.mean(contrasts >= DETAIL) >= DETAILED)
 
 
-def _smooth_grey(picture: Image) -> npt.NDArray[np.float32]:
+def _smooth_grey(picture: Image) -> Greys:
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(grey, (0, 0), 1.0), np.float32)
 
 
-def _blocks(grey: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _blocks(grey: Greys) -> Greys:
     """(blocks, pixels); the last rows and columns are left out if they fill no block."""
     side = min(BLOCK, *grey.shape)
     rows, columns = grey.shape[0] // side, grey.shape[1] // side

@@ -2,6 +2,8 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +12,10 @@ from loguru import logger
 from inspector.core.arrays import Image
 from inspector.core.errors import DataError
 from learning.copies import differ_by_noise_only, find_exact, find_similar, mark_empty
-from learning.normals import MAX_NAMES, Normals
+from learning.normals import Normals, list_some
+
+LOSSY: Final = (".jpg", ".jpeg", ".webp", ".jp2")
+"""Suffixes of files that lose detail when they are written."""
 
 Indices = npt.NDArray[np.int64]
 
@@ -28,7 +33,7 @@ def keep_distinct(normals: Normals, *, keep_similar: bool = False) -> Normals:
     _report_empty(normals, empty, len(shown))
     first = _originals(find_exact(normals.pixels[shown]), shown)
     single = np.setdiff1d(shown, list(first))
-    similar = {} if keep_similar else _originals(find_similar(normals.pixels[single]), single)
+    similar = {} if keep_similar else _find_similar(normals, single)
     remaining = np.setdiff1d(single, list(similar))
     _report_copies(normals, first, similar, len(remaining))
     if not keep_similar and differ_by_noise_only(normals.pixels[remaining]):
@@ -47,6 +52,11 @@ def keep_distinct(normals: Normals, *, keep_similar: bool = False) -> Normals:
     )
 
 
+def _find_similar(normals: Normals, single: Indices) -> dict[int, int]:
+    lossy = np.array([Path(normals.names[i]).suffix.lower() in LOSSY for i in single], bool)
+    return _originals(find_similar(normals.pixels[single], lossy), single)
+
+
 def _take(pixels: Image, indices: Indices) -> Image:
     """Does not copy if all are taken."""
     return pixels if len(indices) == len(pixels) else pixels[indices]
@@ -60,7 +70,7 @@ def _originals(copies: dict[int, int], places: Indices) -> dict[int, int]:
 def _report_empty(normals: Normals, empty: Indices, remaining: int) -> None:
     if not len(empty):
         return
-    listed = _list(
+    listed = list_some(
         [f"{normals.names[i]} (brightness {normals.pixels[i].mean():.0f} of 255)" for i in empty]
     )
     count = len(normals.pixels)
@@ -83,7 +93,7 @@ def _report_copies(
     if not copies:
         return
     names = normals.names
-    listed = _list([f"{names[copy]} = {names[copies[copy]]}" for copy in sorted(copies)])
+    listed = list_some([f"{names[copy]} = {names[copies[copy]]}" for copy in sorted(copies)])
     advice = (
         "if those that are not exactly equal show different products, use --keep-similar"
         if similar
@@ -99,11 +109,6 @@ def _report_copies(
         "{} of {} good pictures are copies of others and count as one with them: {}{}",
         *(len(copies), len(names), listed, f"; {advice}" if advice else ""),
     )
-
-
-def _list(items: Sequence[str]) -> str:
-    more = f", ... ({len(items) - MAX_NAMES} more)" if len(items) > MAX_NAMES else ""
-    return ", ".join(items[:MAX_NAMES]) + more
 
 
 def _names(normals: Normals, indices: Sequence[int] | Indices) -> tuple[str, ...]:

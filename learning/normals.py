@@ -24,7 +24,7 @@ MAX_UNREADABLE: Final = 0.1
 
 MAX_PICTURES: Final = 200
 """More pictures make methods that keep all of them slow."""
-MAX_NAMES: Final = 5
+MAX_NAMES: Final = 8
 """Pictures that a warning names."""
 
 SHORT_SIDE: Final = 256
@@ -228,6 +228,12 @@ def from_frames(
     return Normals(name, pixels, names, frame_hw, rule, True, (), count - len(chosen))
 
 
+def list_some(items: Sequence[str]) -> str:
+    """The first MAX_NAMES items, and how many more there are."""
+    more = f", ... ({len(items) - MAX_NAMES} more)" if len(items) > MAX_NAMES else ""
+    return ", ".join(items[:MAX_NAMES]) + more
+
+
 def _check_max_pictures(max_pictures: int) -> int:
     if max_pictures < 2:
         raise ConfigError(f"max_pictures must be at least 2, not {max_pictures}")
@@ -264,13 +270,11 @@ def _warn_of_sizes(sizes: Mapping[str, tuple[int, int]], frame_hw: tuple[int, in
     if not others:
         return
     stretched = any(_by_aspect(hw) != _by_aspect(frame_hw) for _, hw in others)
-    listed = ", ".join(f"{name} ({hw[1]}x{hw[0]})" for name, hw in others[:MAX_NAMES])
     logger.warning(
-        "{} of {} pictures do not have the size {}x{} of the others and are {}: {}{}",
+        "{} of {} pictures do not have the size {}x{} of the others and are {}: {}",
         *(len(others), len(sizes), frame_hw[1], frame_hw[0]),
         "stretched to its aspect" if stretched else "resized",
-        listed,
-        ", ..." if len(others) > MAX_NAMES else "",
+        list_some([f"{name} ({hw[1]}x{hw[0]})" for name, hw in others]),
     )
 
 

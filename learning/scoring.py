@@ -13,7 +13,7 @@ from inspector.core.errors import DataError
 from inspector.core.names import names_hash
 from learning.job import BATCH, EngineJob, FitOptions
 from learning.methods.base import Embeddings
-from learning.normals import Normals
+from learning.normals import Normals, list_some
 from learning.thresholds import folds
 from learning.thresholds.choosing import find_suspects
 from learning.thresholds.folds import HELD_OUT, LeftOut
@@ -83,13 +83,13 @@ def score_normals(job: EngineJob, model: Any, *, fitted: Normals | None) -> Scor
 def warn_of_suspects(
     left_out: LeftOut, names: tuple[str, ...], *, dropped: bool
 ) -> npt.NDArray[np.int64]:
-    """Indices of the pictures that stand out. A warning names them."""
+    """Indices of the pictures that stand out, highest first. A warning names the first ones."""
     suspects = find_suspects(left_out.scores)
     if len(suspects):
         logger.warning(
             "pictures that stand out among the good ones: {}; the first has score {:.3f}, "
             "the median is {:.3f}; {}",
-            ", ".join(names[index] for index in suspects),
+            list_some([names[index] for index in suspects]),
             left_out.scores[suspects[0]],
             float(np.median(left_out.scores)),
             "they are left out"

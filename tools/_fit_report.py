@@ -19,7 +19,8 @@ ANYWHERE: Final = "all"
 """The value of the option radius for product that lies anywhere."""
 
 
-def report(result: EngineResult) -> None:
+def report(result: EngineResult, sheet: str = "") -> None:
+    """sheet: a sentence about the contact sheet; empty if there is none."""
     spec = result.spec
     made, trained = spec.parameters, spec.trained_on
     size, frame = spec.resize.input_hw, spec.frame_hw
@@ -36,7 +37,7 @@ def report(result: EngineResult) -> None:
         spec.method: f"{made['model_bytes'] / 1e6:.1f} MB {spec.precision}; "
         f"{plain_values(_settings(made))}; `{program('show-engine')} {result.path}` shows all",
     }
-    print_facts(spec, lines)
+    print_facts(spec, {**lines, **({"contact sheet": sheet} if sheet else {})})
     if warn_of_missed_spots(spec):
         if made.get("radius", ANYWHERE) != ANYWHERE:
             print("                 Product that moves or lies anywhere needs --radius all.")

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,15 @@ from learning.datasets.pictures import list_pictures
 from learning.datasets.types import ClassData
 from learning.distinct import keep_distinct
 from learning.job import Progress
-from learning.normals import Normals, Size, from_folder, from_frames, from_glob, from_pictures
+from learning.normals import (
+    Normals,
+    Size,
+    from_folder,
+    from_frames,
+    from_glob,
+    from_pictures,
+    list_some,
+)
 from learning.thresholds.folds import Scheme
 from tools._reading_options import chosen_reading
 
@@ -43,7 +51,8 @@ def normals_of(uris: Sequence[str], arguments: argparse.Namespace, progress: Pro
         raise ConfigError(f"--seconds must be above 0, not {arguments.seconds}")
     if any(map(shows_secret, uris)):
         logger.warning("{}", VISIBLE)
-    if repeated := [uri for uri, count in Counter(uris).items() if count > 1]:
+    places = Counter(os.path.realpath(uri) for uri in uris)
+    if repeated := [uri for uri in uris if places[os.path.realpath(uri)] > 1]:
         raise ConfigError(f"--normal names {repeated[0]} twice: leave one out")
     uris = [insert_secrets(uri, "--normal") for uri in uris]
     folders = [uri for uri in uris if kind_of(uri) == "image_folder"]
@@ -98,17 +107,27 @@ def _read_stream(
         )
     source = open_source(options)
     name = source.info.source_id if source.info.path is None else source.info.path.name
+    damaged: list[BadFrame] = []
     try:
-        frames = frames_of(source, seconds, progress)
+        frames = frames_of(source, seconds, progress, damaged.append)
         named = ((_name_of(frame, name), frame.image) for frame in frames)
         normals = from_frames(name, named, input_hw=size, max_pictures=most)
-        return dataclasses.replace(normals, bit_depth=reading.bit_depth)
     finally:
         source.close()
+    unread = [_name_of(frame, name) for frame in damaged]
+    if unread:
+        logger.warning(
+            "{} damaged frames of {} are left out: {}; the first: {}",
+            *(len(unread), name, list_some(unread), damaged[0].error),
+        )
+    return dataclasses.replace(normals, unread=tuple(unread), bit_depth=reading.bit_depth)
 
 
 def frames_of(
-    source: Source, seconds: float, progress: Progress = lambda *_: None
+    source: Source,
+    seconds: float,
+    progress: Progress = lambda *_: None,
+    on_damaged: Callable[[BadFrame], None] = lambda _: None,
 ) -> Iterator[Frame]:
     """Frames until the source ends, a live one `seconds` after its first; damaged ones are left
     out. A file that ends early causes a warning."""
@@ -120,9 +139,11 @@ def frames_of(
         progress("frames", 1, source.info.frame_count or 0)
         if isinstance(frame, Frame):
             yield frame
+        else:
+            on_damaged(frame)
 
 
-def _name_of(frame: Frame, source: str) -> str:
+def _name_of(frame: Frame | BadFrame, source: str) -> str:
     """With the number of the frame and, in a file, its time."""
     time = "" if frame.pts_s is None else f" at {frame.pts_s:.2f} s"
     return f"{source}#{frame.frame_id}{time}"

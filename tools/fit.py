@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from loguru import logger
+
 from engines.spec_file import file_hash
 from inspector.core.errors import ConfigError
 from learning import fit
@@ -15,10 +17,12 @@ from learning.job import EngineResult
 from learning.methods.registry import fitted_methods, make_method, method_class
 from learning.normals import MAX_PICTURES, Normals
 from learning.options import option_fields
+from learning.scenes import warn_of_scenes
 from learning.thresholds.folds import Scheme
 from tools._argument_types import KEEP_SIMILAR, input_size, out_file, out_folder, seed, sigma
 from tools._cli import guarded
 from tools._fit_report import report, warn_of_turned_input
+from tools._fit_sheet import make_sheet
 from tools._method_options import (
     UNSET,
     add_method_options,
@@ -35,7 +39,7 @@ from tools._rule_options import add_rule_options, add_scheme_options, chosen_rul
 SUFFIX: Final = ".onnx"
 """Of an engine file; any other --out is a folder."""
 
-NOT_IN_THE_ENGINE: Final = ("normal", "out", "threads", "seconds", "overwrite")
+NOT_IN_THE_ENGINE: Final = ("normal", "out", "threads", "seconds", "overwrite", "no_sheet")
 """Options that an engine does not depend on, or only through its pictures."""
 
 
@@ -50,10 +54,12 @@ def main(argv: list[str] | None = None) -> int:
     backbone = method.find_backbone(arguments.backbone)
     scheme = chosen_scheme(arguments)
 
-    def fit_normals(normals: Normals, scheme: Scheme, out: Path) -> EngineResult:
+    def fit_normals(normals: Normals, scheme: Scheme, out: Path) -> tuple[EngineResult, str]:
+        """The result, and a sentence about the contact sheet."""
         warn_of_turned_input(normals.rule.input_hw, normals.frame_hw)
+        cut = warn_of_scenes(normals)
         with Bars() as bars:
-            return fit(
+            result = fit(
                 normals,
                 arguments.method,
                 out,
@@ -71,6 +77,13 @@ def main(argv: list[str] | None = None) -> int:
                 progress=bars.advance,
                 **options,
             )
+        return result, "" if arguments.no_sheet else make_sheet(result, normals, cut)
+
+    def fit_class(data: ClassData, out: Path) -> EngineResult:
+        result, sheet = fit_normals(*normals_of_class(data, arguments, scheme), out)
+        if sheet:
+            logger.info("class {}: contact sheet {}", data.name, sheet)
+        return result
 
     if arguments.out.suffix == SUFFIX:
         if arguments.dataset is None and arguments.split is None:
@@ -78,13 +91,13 @@ def main(argv: list[str] | None = None) -> int:
                 normals = normals_of(arguments.normal, arguments, bars.advance)
         else:
             normals, scheme = normals_of_class(_only(classes_of(arguments)), arguments, scheme)
-        report(fit_normals(normals, scheme, arguments.out))
+        report(*fit_normals(normals, scheme, arguments.out))
         return 0
     rows = fit_classes(
         classes_of(arguments),
         arguments.out,
         _request(vars(arguments)) | {"backbone": None if backbone is None else file_hash(backbone)},
-        lambda data, out: fit_normals(*normals_of_class(data, arguments, scheme), out),
+        fit_class,
         overwrite=arguments.overwrite,
     )
     print(format_table(rows))
@@ -165,6 +178,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         help="share of the map whose mean is the score (default: the method's)",
     )
     add("--seed", type=seed, default=0)
+    add("--no-sheet", action="store_true", help="do not write the contact sheet NAME.sheet.png")
     add_overwrite_option(parser)
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_reading_options(parser)

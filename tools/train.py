@@ -6,6 +6,7 @@ from pathlib import Path
 
 from inspector.core.errors import ConfigError
 from learning import train
+from learning.scenes import warn_of_scenes
 from learning.training import CHECKPOINTS, Trainer, Watch
 from learning.training_data import TrainingData, data_of_class, data_of_normals
 from tools._cli import INTERRUPTED, guarded
@@ -25,6 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     trainer.require()
     data = _read_data(arguments, trainer)
     warn_of_turned_input(data.normals.rule.input_hw, data.normals.frame_hw)
+    warn_of_scenes(data.normals)
     with TrainingWatch(arguments.out, trainer.epochs, data.checkpoints_by) as watch, Bars() as bars:
         try:
             result = train(

@@ -7,6 +7,7 @@ import numpy as np
 
 from inspector.core.arrays import Image
 from inspector.core.geometry import Points
+from inspector.core.picture_grid import BACKGROUND, join_rows
 from inspector.synthetic.rendered_defects import RenderedDefect
 from inspector.synthetic.truth import MeasuredRegion
 
@@ -38,17 +39,13 @@ def draw_tile(
 
 def draw_sheet(grid: Sequence[Sequence[Image]]) -> Image:
     """Draws rows of tiles, one row per kind, under a legend."""
-    columns = max(len(row) for row in grid)
-    height, width = TILE_HW[0] + _BAR + _GAP, TILE_HW[1] + _GAP
-    out = np.full((_BAR + len(grid) * height, columns * width - _GAP, 3), 30, np.uint8)
-    out[:_BAR] = _draw_text("true outline", out.shape[1], TRUE_BGR)
-    half = out.shape[1] // 2
-    out[:_BAR, half:] = _draw_text("measured outline", out.shape[1] - half, MEASURED_BGR)
-    for r, row in enumerate(grid):
-        for c, tile in enumerate(row):
-            y, x = _BAR + r * height, c * width
-            out[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
-    return out
+    tiles = join_rows(grid, _GAP)
+    half = tiles.shape[1] // 2
+    legend = [
+        _draw_text("true outline", half, TRUE_BGR),
+        _draw_text("measured outline", tiles.shape[1] - half, MEASURED_BGR),
+    ]
+    return join_rows([legend, [tiles]])
 
 
 def _draw(view: Image, polygon: Points, bgr: tuple[int, int, int]) -> None:
@@ -57,6 +54,6 @@ def _draw(view: Image, polygon: Points, bgr: tuple[int, int, int]) -> None:
 
 
 def _draw_text(text: str, width: int, bgr: tuple[int, int, int] = (230, 230, 230)) -> Image:
-    bar = np.full((_BAR, width, 3), 30, np.uint8)
+    bar = np.full((_BAR, width, 3), BACKGROUND, np.uint8)
     cv2.putText(bar, text, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.48, bgr, 1, cv2.LINE_AA)
     return bar

@@ -98,6 +98,34 @@ def test_pictures_that_were_encoded_again_count_as_one(suffix, parameters):
     assert keep_distinct(normals(*products(12), *again), keep_similar=True).copies == ()
 
 
+def test_one_picture_at_many_qualities_is_one_picture(tmp_path: Path):
+    for quality in (98, 95, 90, 85, 80, 75, 60, 50):
+        parameters = (cv2.IMWRITE_JPEG_QUALITY, quality)
+        cv2.imwrite(str(tmp_path / f"{quality}.jpg"), product(0, noise=0), parameters)
+    with pytest.raises(DataError, match=r"8 times the same picture .*--keep-similar"):
+        keep_distinct(from_folder(tmp_path, input_hw=HW))
+    used = keep_distinct(from_folder(tmp_path, input_hw=HW), keep_similar=True)
+    assert len(used.names) == 8
+
+
+def test_jpeg_files_of_different_products_are_all_used(tmp_path: Path):
+    for seed in range(12):
+        cv2.imwrite(str(tmp_path / f"{seed}.jpg"), product(seed))
+    assert len(keep_distinct(from_folder(tmp_path, input_hw=HW)).names) == 12
+
+
+@pytest.mark.parametrize("gain", [0.03, 0.0])
+def test_one_picture_at_many_brightnesses_is_named_in_a_warning(gain):
+    pictures = [(product(0) * (0.7 + gain * i)).astype(np.uint8) for i in range(10)]
+    if gain:
+        with warnings_of() as heard:
+            keep_distinct(normals(*pictures))
+        assert "differ by little more than noise" in heard[0]
+    else:
+        with pytest.raises(DataError, match="10 times the same"):
+            keep_distinct(normals(*pictures))
+
+
 def test_frames_of_a_scene_that_stands_still_count_as_one():
     still = [same_scene(seed, 0.8) for seed in range(20)]
     used = keep_distinct(normals(*still, *products(9)[1:], ordered=True))
@@ -155,6 +183,14 @@ def test_only_empty_pictures_are_refused_with_what_to_look_at():
 def test_more_black_pictures_than_good_ones_are_left_out_too():
     black = [np.random.default_rng(i).integers(0, 3, (*HW, 3)).astype(np.uint8) for i in range(10)]
     assert len(keep_distinct(normals(*products(6), *black)).empty) == 10
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 4), (0, 12), (247, 256)])
+def test_only_black_or_white_pictures_with_noise_are_refused(low, high):
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(low, high, (*HW, 3)).astype(np.uint8) for _ in range(10)]
+    with pytest.raises(DataError, match="10 of 10 good pictures"):
+        keep_distinct(normals(*pictures))
 
 
 def test_dark_pictures_with_a_bright_part_are_used():

@@ -64,7 +64,11 @@ def test_a_folder_becomes_one_engine_file_and_a_summary(folder, tmp_path, capsys
     assert spec.name == "ring"
     assert spec.frame_hw == (96, 128)
     assert spec.resize.input_hw == (64, 96)
-    assert sorted(p.name for p in out.parent.iterdir()) == ["ring.fit", "ring.onnx"]
+    assert sorted(p.name for p in out.parent.iterdir()) == [
+        "ring.fit",
+        "ring.onnx",
+        "ring.sheet.png",
+    ]
     record = read_fit_record(fit_record_path(out), spec)
     assert [picture.name for picture in record.pictures] == [f"{i}.png" for i in range(9)]
     assert record.source == folder.name

@@ -122,4 +122,35 @@ def test_the_sizes_of_many_pictures_are_counted_and_only_some_are_named(tmp_path
         row for row in capsys.readouterr().err.splitlines() if "do not have the size" in row
     )
     assert line.startswith("WARNING 39 of 40 pictures")
-    assert line.count(".png") == 5
+    assert line.count(".png") == 8
+
+
+def test_the_contact_sheet_is_written_and_the_line_says_where_to_look(tmp_path, capsys):
+    folder, out = tmp_path / "a", tmp_path / "e.onnx"
+    folder.mkdir()
+    for seed in range(9):
+        noise = np.random.default_rng(seed).normal(160, 4 + 0.1 * seed, (*HW, 3))
+        cv2.imwrite(str(folder / f"{seed}.png"), noise.clip(0, 255).astype(np.uint8))
+    assert run(out, "--normal", folder) == 0
+    sheet = cv2.imread(str(tmp_path / "e.sheet.png"))
+    assert sheet is not None
+    line = next(row for row in capsys.readouterr().out.splitlines() if row.startswith("contact"))
+    assert f"{tmp_path / 'e.sheet.png'}; look at the good pictures most unlike" in line
+    assert line.count(".png (score 0.") == 3
+    cv2.imwrite(str(folder / "odd.png"), 255 - good(50))
+    assert run(out, "--normal", folder, "--overwrite") == 0
+    assert "e.sheet.png; the pictures that stand out are its first ones" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("options", [("--hold-out", "0.4"), ("--drop-suspects",)])
+def test_pictures_without_a_score_are_on_the_sheet_too(tmp_path, options):
+    folder, out = pictures(tmp_path / "a", range(9)), tmp_path / "e.onnx"
+    cv2.imwrite(str(folder / "odd.png"), 255 - good(50))
+    assert run(out, "--normal", folder, *options) == 0
+    assert (tmp_path / "e.sheet.png").is_file()
+
+
+def test_no_sheet_writes_none(tmp_path):
+    folder, out = pictures(tmp_path / "a", range(5)), tmp_path / "e.onnx"
+    assert run(out, "--normal", folder, "--no-sheet") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "e.fit", "e.onnx"]

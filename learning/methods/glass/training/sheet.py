@@ -9,6 +9,7 @@ import numpy as np
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import SinkError
 from inspector.core.files import write_whole
+from inspector.core.picture_grid import join_rows
 from learning.methods.glass.training.las import Synthesis
 
 SHEET: Final = "defects.png"
@@ -38,8 +39,8 @@ def write_sheet(
     rows = []
     for start in range(0, SHOWN - SHOWN % columns, columns):
         for tiles in (plain, outlined):
-            rows.append(np.concatenate(tiles[start : start + columns], axis=1))
-    _write_picture(folder / SHEET, np.concatenate(rows))
+            rows.append(tiles[start : start + columns])
+    _write_picture(folder / SHEET, join_rows(rows))
 
 
 def _outline(pixels: Image, mask: Mask) -> Image:

@@ -1,0 +1,55 @@
+"""Makes the contact sheet of a new engine and says where to look."""
+
+from pathlib import Path
+from typing import Final
+
+from learning.contact_sheet import SheetPicture, sort_by_score, write_sheet
+from learning.fit_record import DROPPED, fit_record_path, read_fit_record
+from learning.job import EngineResult
+from learning.normals import Normals
+
+SUFFIX: Final = ".sheet.png"
+
+NAMED: Final = 3
+"""Pictures that the sentence names if none stands out; a warning names those that do."""
+
+
+def make_sheet(result: EngineResult, normals: Normals, cut: int | None) -> str:
+    """Writes NAME.sheet.png beside the engine, and returns a sentence that says where to look.
+
+    normals: those that were fitted or scored. cut: see learning.scenes.
+    """
+    path = sheet_path(result.path)
+    pictures = _pictures(result, normals)
+    spec = result.spec
+    title = f"{spec.name}: {len(pictures)} good pictures of {normals.name}"
+    write_sheet(path, title, pictures, spec.image_threshold, cut=cut)
+    if result.suspects:
+        return f"{path}; the pictures that stand out are its first ones: look at them"
+    most_unlike = sort_by_score(pictures)[:NAMED]
+    names = ", ".join(f"{each.name} ({_score(each)})" for each in most_unlike)
+    return f"{path}; look at the good pictures most unlike the others: {names}"
+
+
+def sheet_path(engine: Path) -> Path:
+    return engine.with_name(engine.stem + SUFFIX)
+
+
+def _pictures(result: EngineResult, normals: Normals) -> list[SheetPicture]:
+    record = read_fit_record(fit_record_path(result.path), result.spec)
+    # The record lists the normals first and in their order.
+    listed = zip(normals.pixels, record.pictures, strict=False)
+    return [
+        SheetPicture(
+            name=picture.name,
+            pixels=pixels,
+            score=picture.score,
+            stands_out=picture.name in result.suspects,
+            dropped=picture.role == DROPPED,
+        )
+        for pixels, picture in listed
+    ]
+
+
+def _score(picture: SheetPicture) -> str:
+    return "no score" if picture.score is None else f"score {picture.score:.3g}"
