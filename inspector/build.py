@@ -16,6 +16,7 @@ from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
 from inspector.config import Config
+from inspector.config.checks import check_keys
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Sink, Source
@@ -47,7 +48,7 @@ from inspector.processing.postprocess import Judge
 from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
-from inspector.source_check import add_depth, allows_aspect, check_frame_size, check_frames
+from inspector.source_check import add_depth, allows_aspect, check_frames
 from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of
@@ -70,7 +71,7 @@ def build_run(
     config.output; its folder is not used then. Raises ConfigError, SpecError, CalibrationError or
     SourceError.
     """
-    _check(config)
+    check_keys(config)
     spec = _read_spec(config)
     check_fallback(config.engine, spec)
     calibration = None
@@ -122,30 +123,6 @@ def _read_spec(config: Config) -> EngineSpec:
 def _resolve(entry: str) -> Any:
     module, _, name = entry.partition(":")
     return getattr(importlib.import_module(module), name)
-
-
-def _check(config: Config) -> None:
-    """Checks keys that depend on each other. The dataclasses check single keys."""
-    if config.sources:
-        raise ConfigError("sources: a configuration with several sources needs build_runs")
-    if config.source.uri is None:
-        raise ConfigError("source.uri: no source is named; use --source")
-    check_frame_size(config.source)
-    if config.engine.path is None and config.engine.backend != "fake":
-        raise ConfigError(
-            "engine.path: no engine is named; use --engine (`line-inspector fit` makes one)"
-        )
-    if config.calibration.path is None:
-        in_mm = (
-            ("verdict.min_length_mm", config.verdict.min_length_mm),
-            ("verdict.min_area_mm2", config.verdict.min_area_mm2),
-            ("measure.min_area_mm2", config.measure.min_area_mm2),
-            ("measure.severity.length_mm", config.measure.severity.length_mm),
-            ("measure.severity.area_mm2", config.measure.severity.area_mm2),
-        )
-        for key, value in in_mm:
-            if value is not None:
-                raise ConfigError(f"{key}: millimetres need a calibration; use --calibration")
 
 
 def _make_info(

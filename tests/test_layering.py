@@ -25,8 +25,7 @@ PROJECT = (
 )
 
 CORE, TOP, BACKENDS, TRT = "inspector.core", "engines", "engines.backends", "engines.backends.trt"
-LEARNING = "learning"
-METRICS, DATASETS = "learning.metrics", "learning.datasets"
+LEARNING, METRICS, DATASETS = "learning", "learning.metrics", "learning.datasets"
 GRAPH, BACKBONES, THRESHOLDS = "learning.graph", "learning.backbones", "learning.thresholds"
 METHODS, ANOMALIB = "learning.methods", "learning.anomalib"
 METHOD_FOLDERS = sorted(path.parent.name for path in ROOT.glob("learning/methods/*/method.py"))
@@ -145,8 +144,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "calibration",
             "inspector",
             "inspector.api",
-            *(f"inspector.{p}" for p in ("config", "sources", "processing", "health")),
-            *(f"inspector.{p}" for p in ("measure", "render", "outputs", "pipeline")),
+            *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
+            *(f"inspector.{p}" for p in ("render", "outputs", "pipeline")),
         },
         {"yaml", "tqdm", "numpy"},
     ),

@@ -8,14 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from adeval import au_pro
-from plate_dataset import (
-    FAST,
-    HW,
-    draw_plate,
-    evaluate,
-    write_class_folder,
-    write_picture,
-)
+from plate_dataset import FAST, HW, draw_plate, evaluate, write_class_folder, write_picture
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from engines.backends.fake import FakeEngine
@@ -247,9 +240,7 @@ def test_a_class_without_readable_pictures_is_refused(tmp_path):
     folder = write_class_folder(tmp_path / "plates", good=2, defective=0)
     for path in (folder / "test" / "good").iterdir():
         path.write_bytes(b"")
-    with pytest.raises(
-        DataError, match=r"none of the 2 test pictures .* can be scored; the first error"
-    ):
+    with pytest.raises(DataError, match=r"none of the 2 test pictures .* the first error"):
         evaluate(folder)
 
 

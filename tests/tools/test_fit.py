@@ -18,8 +18,6 @@ from tools._normals import frames_of
 from tools.fit import main as fit
 from tools.show_engine import main as show
 
-FORMAT_1 = Path(__file__).parents[1] / "data" / "engine_format1.onnx"
-
 
 def good(seed: int) -> np.ndarray:
     """(96, 128, 3) uint8 BGR."""
@@ -278,16 +276,6 @@ def test_show_engine_prints_the_spec(folder, tmp_path, capsys):
     assert ", sharpness " in measured
     assert show([str(tmp_path / "e.onnx"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["method"] == "rad"
-    assert show([str(FORMAT_1)]) == 0
-    text = capsys.readouterr().out
-    assert "format 1" in text
-    assert "good pictures      not measured" in text
-
-
-def test_show_engine_refuses_another_file(tmp_path, capsys):
-    (tmp_path / "e.onnx").write_bytes(b"nothing")
-    assert show([str(tmp_path / "e.onnx")]) == 2
-    assert "not a whole ONNX file" in capsys.readouterr().err
 
 
 def test_a_picture_whose_name_is_not_utf8_is_fitted(folder, tmp_path):

@@ -1,0 +1,30 @@
+"""Checks the configuration of a run as a whole."""
+
+from inspector.config.sections import Config
+from inspector.core.errors import ConfigError
+from inspector.source_check import check_frame_size
+
+
+def check_keys(config: Config) -> None:
+    """Checks keys that depend on each other. The dataclasses check single keys. Raises
+    ConfigError."""
+    if config.sources:
+        raise ConfigError("sources: a configuration with several sources needs build_runs")
+    if config.source.uri is None:
+        raise ConfigError("source.uri: no source is named; use --source")
+    check_frame_size(config.source)
+    if config.engine.path is None and config.engine.backend != "fake":
+        raise ConfigError(
+            "engine.path: no engine is named; use --engine (`line-inspector fit` makes one)"
+        )
+    if config.calibration.path is None:
+        in_mm = (
+            ("verdict.min_length_mm", config.verdict.min_length_mm),
+            ("verdict.min_area_mm2", config.verdict.min_area_mm2),
+            ("measure.min_area_mm2", config.measure.min_area_mm2),
+            ("measure.severity.length_mm", config.measure.severity.length_mm),
+            ("measure.severity.area_mm2", config.measure.severity.area_mm2),
+        )
+        for key, value in in_mm:
+            if value is not None:
+                raise ConfigError(f"{key}: millimetres need a calibration; use --calibration")
