@@ -20,7 +20,7 @@ from inspector.core.arrays import Map, Mask, freeze
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError, FrameError
 from inspector.core.types import Frame, ModelInput
-from inspector.health.check import HealthCheck
+from inspector.health.check import HealthCheck, has_limits
 from inspector.health.options import HealthOptions
 from inspector.processing.preprocess import Preprocess
 from learning.datasets.masks import MaskReader
@@ -89,10 +89,11 @@ class EngineRunner:
         self._settings = settings
         self._masks = masks
         self._inspected = inspected_area(engine.spec)
+        health = None
+        if has_limits(engine.spec):
+            health = HealthCheck(engine.spec, HealthOptions(), live=False)
         self._preprocess = Preprocess(
-            engine.spec,
-            check_health=HealthCheck(engine.spec, HealthOptions(), live=False),
-            allow_aspect=settings.allow_aspect,
+            engine.spec, check_health=health, allow_aspect=settings.allow_aspect
         )
         self._reading = reading_for(engine.spec, settings.reading)
         self.unlike: dict[str, bool] = {}

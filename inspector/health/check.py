@@ -140,6 +140,11 @@ class HealthCheck:
         self.warnings.append(warning)
 
 
+def has_limits(spec: EngineSpec) -> bool:
+    """Whether the engine file has limits of its good pictures."""
+    return bool(_limited_figures(spec))
+
+
 def _limited_figures(spec: EngineSpec) -> tuple[PictureFigure, ...]:
     """The figures with a limit that this version measures. A match needs the reference view."""
     if spec.good_pictures is None:

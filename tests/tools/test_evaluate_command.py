@@ -73,8 +73,12 @@ def test_a_second_call_reuses_unchanged_results(place, capsys):
 
 @pytest.mark.parametrize("option", ["--data", "--engine", "--split", "--out"])
 def test_a_name_that_is_too_long_is_one_sentence(place, capsys, option):
-    more = ["--class", "nuts"] if option == "--split" else []
-    assert call(place, *more, option, "x" * 300) == 2
+    paths = {"--engine": place / "engines", "--data": place / "data", "--out": place / "out"}
+    arguments = [
+        text for name, path in paths.items() if name != option for text in (name, str(path))
+    ]
+    arguments += ["--class", "nuts"] if option == "--split" else []
+    assert main([*arguments, *FAKE, option, "x" * 300]) == 2
     assert capsys.readouterr().err.startswith("error: ")
 
 

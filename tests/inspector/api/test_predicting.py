@@ -14,7 +14,15 @@ def test_predict_gives_what_the_pipeline_gives(tmp_path: Path, engine: Path) -> 
     folder = write_pictures(tmp_path / "pictures", pictures)
     with (
         engines.open_engine(engine, threads=1) as open_engine,
-        inspector.inspect(folder, engine, settings={"measure.refine": False}) as inspections,
+        inspector.inspect(
+            folder,
+            engine,
+            settings={
+                "measure.refine": False,
+                "engine.allow_aspect": True,
+                "health.outside": "warn",
+            },
+        ) as inspections,
     ):
         for picture, inspection in zip(pictures, inspections, strict=True):
             prediction = open_engine.predict(picture)

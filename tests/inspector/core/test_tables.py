@@ -87,8 +87,8 @@ def csv_writing(text: str) -> list[int]:
         elif isinstance(node.func, ast.Name) and node.func.id in WRITING_CALLS & imported:
             lines.append(node.lineno)
         elif isinstance(node.func, ast.Attribute) and node.func.attr == "join":
-            joins = isinstance(node.func.value, ast.Constant) and node.func.value.value in ",;\t"
-            lines += [node.lineno] if joins and node.func.value.value else []
+            between = node.func.value.value if isinstance(node.func.value, ast.Constant) else ""
+            lines += [node.lineno] if between in (",", ";", "\t") else []
     return lines
 
 

@@ -90,7 +90,7 @@ def test_a_message_shows_no_line_of_the_file() -> None:
 
 def test_a_setting_is_given_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--set", "engine.threads=1", "--set", "engine.threads=2"]) == 2
-    assert "--set engine.threads is given twice" in capsys.readouterr().err
+    assert "sets engine.threads to two values" in capsys.readouterr().err
 
 
 def test_an_empty_text_has_no_values() -> None:
