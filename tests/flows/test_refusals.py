@@ -64,7 +64,7 @@ def test_a_bad_engine_is_refused(
 def test_an_unknown_key_names_the_known_ones(inspect: Inspect, clip: Path, engine: Path) -> None:
     result = inspect(clip, engine, "--set", "engine.thread=2")
     assert result.code == 2
-    assert "engine.thread; known keys here: backend, batch, device" in sentence(result.stderr)
+    assert "engine.thread; known keys here: allow_aspect, backend, batch" in sentence(result.stderr)
 
 
 def test_a_calibration_of_another_size_is_refused_and_not_scaled(
