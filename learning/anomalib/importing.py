@@ -254,15 +254,14 @@ def _complete_spec(
             limit=limits.image,
             tolerance=TOLERANCE,
         )
+    statistics = summarise_pictures(normals.pixels)
     return dataclasses.replace(
         with_thresholds(spec, limits),
         parity=dataclasses.asdict(parity),
         golden=golden.pack(altered[:GOLDEN], maps[:GOLDEN], scores[:GOLDEN]),
         trained_on=_trained_on(normals, left_out),
         left_out=record(left_out, normals.pixels[:0]),
-        good_pictures=dataclasses.replace(
-            summarise_pictures(normals.pixels), bit_depth=normals.bit_depth
-        ),
+        good_pictures=dataclasses.replace(statistics, bit_depth=normals.bit_depth),
     )
 
 
