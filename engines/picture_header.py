@@ -30,6 +30,8 @@ _PNM_TOKEN: Final = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*(\d{1,9})")
 _JPEG_ALONE: Final = {0x01, *range(0xD0, 0xD9)}
 """Markers without a length."""
 
+_JPEG_SCAN: Final = 0xDA
+_JPEG_PROGRESSIVE: Final = (0xC2, 0xC6, 0xCA, 0xCE)
 _JPEG_SIZES: Final = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
@@ -92,9 +94,8 @@ def _read_png(content: bytes) -> PictureHeader:
 
 
 def _read_jpeg(content: bytes) -> PictureHeader:
-    if content.count(b"\xff\xda") > _MOST_SCANS:
-        raise DataError(f"is a JPEG with more than {_MOST_SCANS} scans")
-    at = 2
+    at, channels, progressive = 2, 0, False
+    header: PictureHeader | None = None
     while True:
         if content[at] != 0xFF:
             raise ValueError("no marker")
@@ -105,8 +106,15 @@ def _read_jpeg(content: bytes) -> PictureHeader:
         (length,) = struct.unpack_from(">H", content, at + 2)
         if marker in _JPEG_SIZES:
             bits, height, width, channels = struct.unpack_from(">BHHB", content, at + 4)
-            return PictureHeader((height, width), bits, problem=_find_jpeg_problem(channels))
-        if marker in (0xD9, 0xDA) or length < 2:
+            header = PictureHeader((height, width), bits, problem=_find_jpeg_problem(channels))
+            progressive = marker in _JPEG_PROGRESSIVE
+        if marker == _JPEG_SCAN and header is not None:
+            # A scan of all colours is the only one of a picture that is not progressive.
+            several = progressive or content[at + 4] < channels
+            if several and content.count(bytes((0xFF, _JPEG_SCAN))) > _MOST_SCANS:
+                raise DataError(f"is a JPEG with more than {_MOST_SCANS} scans")
+            return header
+        if marker in (0xD9, _JPEG_SCAN) or length < 2:
             raise ValueError("no size")
         at += 2 + length
 

@@ -112,7 +112,7 @@ def _decode_values(
     try:
         header = read_header(content)
     except DataError as exc:
-        raise DataError(f"the picture {path} {exc}") from exc
+        raise DataError(f"the picture {path} cannot be decoded: it {exc}") from exc
     if header.pixels > max_pixels:
         raise DataError(
             f"the picture {path} has {header.hw[1]}x{header.hw[0]} pixels, more than the limit of "

@@ -16,8 +16,8 @@ ASPECT_TOLERANCE: Final = 0.02
 """Largest relative difference that is accepted. Rounding a 16:9 frame to multiples of 32 changes
 the aspect ratio by up to 1.6 %, during fitting as well."""
 
-ALLOW_ASPECT: Final = "--allow-aspect accepts them"
-"""End of a sentence about such frames."""
+ALLOW_ASPECT: Final = "use an engine for such frames, or --allow-aspect to distort them"
+"""What to do about frames of another aspect ratio."""
 
 
 def to_input(image: Image, rule: ResizeRule) -> tuple[Image, Affine]:
@@ -54,15 +54,14 @@ def crop_box(rule: ResizeRule, frame_hw: tuple[int, int]) -> tuple[int, int, int
 
 
 def describe_aspect(spec: EngineSpec, frame_hw: tuple[int, int]) -> str | None:
-    """A sentence about frames whose aspect ratio differs from the frames of fitting by more than
+    """A clause about frames whose aspect ratio differs from the frames of fitting by more than
     ASPECT_TOLERANCE; None if it does not."""
     (height, width), (fitted_height, fitted_width) = frame_hw, spec.frame_hw
     if abs(width * fitted_height / (height * fitted_width) - 1) <= ASPECT_TOLERANCE:
         return None
     return (
         f"frames of {frame_hw[1]}x{frame_hw[0]} have another aspect ratio than the "
-        f"{spec.frame_hw[1]}x{spec.frame_hw[0]} of fitting: they are distorted, and scores may "
-        "change"
+        f"{spec.frame_hw[1]}x{spec.frame_hw[0]} of fitting"
     )
 
 
@@ -99,7 +98,8 @@ class Resizer:
         if sentence is None:
             return
         if not self._allow_aspect:
-            raise FrameError(f"{sentence}; {ALLOW_ASPECT}", Cause.SIZE)
+            raise FrameError(f"{sentence}: {ALLOW_ASPECT}", Cause.SIZE)
         if not self.warnings:
-            logger.warning("{}", sentence)
-            self.warnings.append(sentence)
+            warning = f"{sentence}: they are distorted, and scores may change"
+            logger.warning("{}", warning)
+            self.warnings.append(warning)

@@ -44,7 +44,7 @@ def check_frames(
     if calibration is not None:
         calibration.check(frame_hw)
     if not allows_aspect(config) and (sentence := describe_aspect(spec, frame_hw)) is not None:
-        raise ConfigError(f"{sentence}; {ALLOW_ASPECT}")
+        raise ConfigError(f"{sentence}: {ALLOW_ASPECT}")
 
 
 def allows_aspect(config: Config) -> bool:

@@ -122,8 +122,12 @@ def test_more_data_than_pixels_take_no_time(tmp_path):
         decode_picture(tmp_path / "a.png")
 
 
-def test_many_scans_of_a_jpeg_take_no_time(tmp_path):
-    (tmp_path / "a.jpg").write_bytes(encode(".jpg")[:-2] + 200 * b"\xff\xda\0\x02" + b"\xff\xd9")
+@pytest.mark.parametrize("progressive", [0, 1])
+def test_many_scans_of_a_jpeg_take_no_time(tmp_path, progressive):
+    content = encode(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
+    if not progressive:  # the first scan holds one colour only
+        content = put(content, content.index(b"\xff\xda") + 4, "B", 1)
+    (tmp_path / "a.jpg").write_bytes(content[:-2] + 200 * b"\xff\xda\0\x02" + b"\xff\xd9")
     with pytest.raises(DataError, match="more than 100 scans"):
         decode_picture(tmp_path / "a.jpg")
 

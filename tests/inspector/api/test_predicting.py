@@ -12,17 +12,10 @@ import inspector
 def test_predict_gives_what_the_pipeline_gives(tmp_path: Path, engine: Path) -> None:
     pictures = [good_picture(1), bad_picture(2), np.repeat(bad_picture(3), 2, axis=1)]
     folder = write_pictures(tmp_path / "pictures", pictures)
+    settings = {"measure.refine": False, "engine.allow_aspect": True, "health.outside": "warn"}
     with (
         engines.open_engine(engine, threads=1) as open_engine,
-        inspector.inspect(
-            folder,
-            engine,
-            settings={
-                "measure.refine": False,
-                "engine.allow_aspect": True,
-                "health.outside": "warn",
-            },
-        ) as inspections,
+        inspector.inspect(folder, engine, settings=settings) as inspections,
     ):
         for picture, inspection in zip(pictures, inspections, strict=True):
             prediction = open_engine.predict(picture)

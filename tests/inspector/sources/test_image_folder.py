@@ -109,7 +109,7 @@ def test_unreadable_and_empty_pictures_are_named_bad_frames(tmp_path: Path):
     assert [f.frame_id for f in frames] == list(range(40))
     assert [(f.name, f.frame_id) for f in bad] == [("3.png", 3), ("20.png", 20)]
     assert "3.png is empty" in bad[0].error
-    assert "20.png is not a PNG" in bad[1].error
+    assert "20.png cannot be decoded" in bad[1].error
     assert frames[21].pts_s == float(Fraction(21, 30))
 
 
@@ -144,7 +144,7 @@ def test_a_name_without_a_readable_picture_is_refused(tmp_path: Path):
         ("test", "holds no pictures .*, but folders: name one of them, such as .*test/good"),
         ("*.png", "no picture matches"),
         ("missing.png", "does not exist"),
-        ("bad", r"1\.png is not a PNG"),
+        ("bad", r"1\.png cannot be decoded"),
     ):
         with pytest.raises(SourceError, match=words) as caught:
             open_source(tmp_path / pattern)
