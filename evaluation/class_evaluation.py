@@ -213,8 +213,8 @@ def _data_warnings(data: ClassData, counts: ClassCounts) -> list[str]:
     for note in sorted({picture.note for picture in uncounted if picture.note is not None}):
         names = [picture.name for picture in uncounted if picture.note == note]
         warnings.append(
-            f"the pixel metrics do not count {len(names)} defective pictures, because each of them "
-            f"has this note: {note}. They are {_list_names(names)}"
+            f"the pixel metrics do not count {len(names)} defective pictures with the note "
+            f'"{note}": {_list_names(names)}'
         )
     return [*warnings, *_region_warnings(scored)]
 

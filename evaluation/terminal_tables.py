@@ -39,7 +39,7 @@ TEST_SELECTED_TITLES: Final = {"image_f1_max": "image F1-max", "pixel_f1_max": "
 """Metrics that choose their threshold on the test pictures; listed apart from the others."""
 
 MAX_NOTES: Final = 5
-"""Notes of each of several classes; metrics.json and the report of the class have all of them."""
+"""Notes of a class in a table; metrics.json and the report of the class have all of them."""
 
 UNCHECKED: Final = " (unchecked: no golden pictures)"
 
@@ -94,13 +94,15 @@ def dataset_lines(result: DatasetResult) -> list[str]:
     return lines + _failure_lines(result.failures, "evaluated")
 
 
-def _note_lines(result: ClassResult) -> list[str]:
-    """The first errors and notes of one of several classes."""
-    notes = [f"ERROR {picture.name}: {picture.error}" for picture in result.errors[:MAX_NAMES]]
-    notes += (*result.warnings, *result.data.problems)
-    more = len(notes) - MAX_NOTES
-    lines = [f"{result.name}: {note}" for note in notes[:MAX_NOTES]]
-    return lines + ([f"{result.name}: {more} more notes in its report"] if more > 0 else [])
+def _note_lines(*results: ClassResult) -> list[str]:
+    """The first errors and notes of a class, measured with one engine or with several."""
+    notes: dict[str, None] = {}
+    for result in results:
+        errors = (f"ERROR {picture.name}: {picture.error}" for picture in result.errors)
+        notes |= dict.fromkeys((*errors, *result.warnings, *result.data.problems))
+    name, more = results[0].name, len(notes) - MAX_NOTES
+    lines = [f"{name}: {note}" for note in list(notes)[:MAX_NOTES]]
+    return lines + ([f"{name}: {more} more notes in metrics.json"] if more > 0 else [])
 
 
 def comparison_lines(comparison: Comparison) -> list[str]:
@@ -184,6 +186,7 @@ def _class_comparison_lines(comparison: ClassComparison) -> list[str]:
             for each in comparison.disagreements
         ),
         *(f"  note: {note}" for note in comparison.notes),
+        *_note_lines(*(engine.result for engine in comparison.engines)),
     ]
 
 

@@ -104,7 +104,10 @@ def _describe(values: Values, lossy: bool, in_alpha: bool) -> MaskFile:
 
 
 def _doubt(mask: MaskFile, lossy: bool) -> str:
-    distance = _distance(mask.values, mask.border_colour())
+    background = mask.border_colour()
+    if any(value not in (0.0, _highest(mask.values)) for value in background):
+        return "it has many values, and its border is neither black nor white, as in a photo"
+    distance = _distance(mask.values, background)
     highest = float(distance.max())
     if lossy and 0 < highest < MIN_CONTRAST * _highest(mask.values):
         return (
@@ -118,8 +121,8 @@ def _doubt(mask: MaskFile, lossy: bool) -> str:
 
 
 def _highest(values: Values) -> float:
-    """Highest value of the type of the mask; 1 for floats."""
-    return float(np.iinfo(values.dtype).max) if values.dtype.kind == "u" else 1.0
+    """Highest value of the type of the mask; of the values themselves if they are floats."""
+    return float(np.iinfo(values.dtype).max if values.dtype.kind == "u" else values.max())
 
 
 def _snap(value: float, highest: float) -> float:

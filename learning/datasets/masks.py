@@ -169,8 +169,8 @@ def _doubt(look: _Look, background: Colour | None) -> str:
     """Why a mask is refused; empty if its drawing is certain."""
     if background is None and look.proves:
         return (
-            f"its whole border is {_name(look.colour)}, so it may be inverted, but not all masks "
-            "of the class show the same"
+            f"its whole border is {_name(look.colour)}, so it may be inverted, but the other masks "
+            "of the class do not prove it"
         )
     if background is None and look.is_bordered and look.border >= FIRM_BORDER:
         return "its whole border is marked, so it has a frame or is inverted"

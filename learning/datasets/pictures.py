@@ -12,7 +12,7 @@ from inspector.core.errors import DataError
 from inspector.core.picture_files import PICTURE_SUFFIXES, folders_in, pictures_in
 from inspector.core.reading import READING, Reading
 from learning.datasets.kind_names import EXAMPLES, describe_several, folders_named, good_folders
-from learning.datasets.kinds import read_kind
+from learning.datasets.kinds import describe_unread, read_kind
 from learning.datasets.other_folders import describe_results, is_failed_snapshot
 
 MAX_NAMES: Final = 5
@@ -48,8 +48,9 @@ def list_pictures(folder: Path) -> list[Path]:
 
 def _read_place(place: Path, folder: Path) -> list[Path]:
     if place == folder:
-        return pictures_in(place)
-    pictures, problems = read_kind(place)
+        pictures, problems = pictures_in(place), describe_unread(place)
+    else:
+        pictures, problems = read_kind(place)
     for problem in problems if pictures else ():
         logger.warning("{}", problem)
     return pictures

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from inspector.core.errors import DataError
 from inspector.core.picture_files import entries, folders_in
+from learning.datasets.kind_names import kind_of
 from learning.datasets.layouts import Layout, make_class_data
 from learning.datasets.listed import below
 from learning.datasets.types import GOOD, TEST, TRAIN, ClassData, Sample
@@ -127,7 +128,7 @@ def _sample(
     path = below(folder, image, listed_in)
     if not os.path.isfile(path):
         return None, [f"{listed_in} lists {image}, which is not there"]
-    if label == normal:
+    if label == normal or kind_of(Path(label)) == GOOD:
         return Sample(image, path, GOOD, split), []
     masks: tuple[Path, ...] = ()
     problems = []

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from printed_boards import camera, checkerboard, photograph
+from printed_boards import camera, charuco, checkerboard, photograph
 
 from calibration import load_calibration
 from tools.calibrate import main
@@ -102,3 +102,20 @@ def test_a_point_without_a_comma_is_a_usage_error(
         main([*arguments, "--distance-mm", "5", "--out", str(tmp_path / "cal.yaml")])
     assert caught.value.code == 2
     assert "--p1: '1' must be two numbers with a comma, such as 60,120" in capsys.readouterr().err
+
+
+def test_a_legacy_board_in_a_folder_with_files_of_a_system_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "boards", tmp_path / "cal.yaml"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "0.png"), photograph(charuco(8, 6, 7.0, legacy=True), camera(15.0)))
+    for name in ("._0.png", "Thumbs.db", ".DS_Store"):
+        (folder / name).write_bytes(b"no picture")
+    arguments = ["board", "--images", str(folder), "--type", "charuco", "--squares", "8x6"]
+    more = ["--square-mm", "10", "--marker-mm", "7", "--dictionary", "4X4_50", "--out", str(out)]
+    assert main([*arguments, *more]) == 0
+    printed = capsys.readouterr().out
+    assert "0.png: 24 of 24 markers, legacy pattern" in printed
+    assert "residual of 35 corners" in printed
+    assert "charuco 8x6 (legacy pattern) of 10 mm" in load_calibration(out).how

@@ -53,4 +53,6 @@ def test_a_refused_comparison_is_one_sentence(place, capsys):
 def test_pictures_in_error_end_in_exit_code_one(place, capsys):
     (place / "plates" / "test" / "good" / "001.png").write_bytes(b"")
     assert call(place) == 1
-    assert "test pictures without a score, over all engines: 2" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "test pictures without a score, over all engines: 2" in printed.err
+    assert printed.out.count("plates: ERROR test/good/001.png: picture ") == 1

@@ -1,6 +1,7 @@
 """The command make-video: the video shows the pictures that its JSON names."""
 
 import json
+import shutil
 from pathlib import Path
 
 import av
@@ -144,3 +145,15 @@ def test_an_existing_video_is_replaced_only_with_overwrite(dataset: Path, tmp_pa
     assert out.read_text() == "another file"
     assert main([str(dataset), "--output", str(out), "--overwrite"]) == 0
     assert len(frames_of(out)) == 9
+
+
+@pytest.mark.parametrize("name", [".ipynb_checkpoints", "__MACOSX", "@eaDir"])
+def test_folders_of_systems_are_no_kinds(dataset: Path, tmp_path: Path, name: str) -> None:
+    folder = dataset / "test" / "good"
+    shutil.copytree(folder, dataset / "test" / name)
+    for path in sorted(folder.glob("*.png")):
+        (folder / f"._{path.name}").write_bytes(b"resource fork")
+    out = tmp_path / "video.mp4"
+    assert main([str(dataset), "--out", str(out)]) == 0
+    labels = {shown["label"] for frame in sidecar_of(out)["frames"] for shown in frame["pictures"]}
+    assert labels == set(COLOURS)

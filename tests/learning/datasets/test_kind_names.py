@@ -210,3 +210,12 @@ def test_a_class_that_holds_only_loose_pictures_and_masks_says_so(tmp_path):
         DataError, match=r"holds no pictures: 1 pictures directly in .*Train are left"
     ):
         load(tmp_path, None)
+
+
+def test_pictures_in_other_formats_are_named(tmp_path):
+    folder = mvtec_class(tmp_path / "bottle")
+    for name in ("003.heic", "004.GIF", "._005.heic", "notes.txt", "Thumbs.db"):
+        (folder / "test" / "crack" / name).write_bytes(b"x")
+    problems = load(folder, None)[0].problems
+    assert len(problems) == 1
+    assert f"2 files in {folder}/test/crack are not read, first 003.heic: save" in problems[0]

@@ -49,3 +49,12 @@ def test_another_layout_is_refused_with_what_was_looked_for(tmp_path):
     picture(tmp_path / "good" / "0.png")
     with pytest.raises(DataError, match=r"is not of the layout 3dadam: it lacks .*<kind>/rgb"):
         load(tmp_path, "3dadam")
+
+
+def test_good_pictures_may_have_another_name(tmp_path):
+    folder = adam(tmp_path / "1m1")
+    for part, name in (("train", "OK"), ("validation", "Good"), ("test", "normal")):
+        (folder / part / "good").rename(folder / part / name)
+    (data,) = load(folder, None)
+    assert data.kinds() == ("gap",)
+    assert (len(data.normals()), len(data.validation()), len(data.tests())) == (3, 2, 3)

@@ -155,3 +155,14 @@ def test_pictures_without_their_list_say_what_is_missing(tmp_path):
     for root in (tmp_path, tmp_path / "candle"):
         with pytest.raises(DataError, match=r"split_csv/1cls\.csv cannot be read: No such file"):
             load(root, None)
+
+
+@pytest.mark.parametrize("label", ["Normal", "good", "OK"])
+def test_good_pictures_may_have_another_label(tmp_path, label):
+    visa(tmp_path, kinds=False)
+    listed = tmp_path / "split_csv" / "1cls.csv"
+    write(
+        tmp_path, listed.read_text().replace(",normal,", f",{label},").replace("anomaly", "Anomaly")
+    )
+    candle, _ = load(tmp_path, None)
+    assert (len(candle.normals()), len(candle.defects()), candle.problems) == (2, 2, ())

@@ -15,6 +15,10 @@ HW = (48, 64)
 REGIONS = [(slice(10, 20), slice(8 + 5 * i, 30 + 5 * i)) for i in range(4)]
 
 
+HEAT = np.outer(np.bartlett(HW[0]), np.bartlett(HW[1]) * 255).astype(np.uint8)
+"""A map of values instead of a mask: bright in the middle, black at the border."""
+
+
 def truth(region):
     mask = np.zeros(HW, bool)
     mask[region] = True
@@ -125,7 +129,8 @@ def test_a_class_with_both_kinds_of_masks_refuses_the_inverted_ones(tmp_path):
         (np.pad(np.zeros((44, 60), np.uint8), 2, constant_values=255), "whole border is marked"),
         (drawn(np.s_[1:47, 1:63], 255, 0), "marks 93% of the picture"),
         (drawn(np.s_[0:40, :], 255, 0), "most of its border, so it may be inverted"),
-        (np.tile(np.arange(64, dtype=np.uint8) * 4, (48, 1)), "many values in between"),
+        (np.tile(np.arange(64, dtype=np.uint8) * 4, (48, 1)), "neither black nor white"),
+        (HEAT, "many values in between"),
     ],
 )
 def test_a_single_doubtful_mask_is_refused_by_name(tmp_path, values, reason):
@@ -140,6 +145,23 @@ def test_colours_and_alpha_that_disagree_are_refused(tmp_path):
     values[REGIONS[3]][..., :3] = 200
     (sample,) = samples(tmp_path, [values])
     assert "another drawing than its alpha" in refusal(MaskReader([sample]), sample)
+
+
+def test_a_photo_with_a_coloured_defect_is_refused(tmp_path):
+    noise = np.random.default_rng(0).integers(-30, 30, (*HW, 3))
+    images = []
+    for region in REGIONS:
+        images.append((128 + noise).astype(np.uint8))
+        images[-1][region] = (0, 0, 255)
+    cases = samples(tmp_path, images)
+    assert "neither black nor white, as in a photo" in refusal(MaskReader(cases), cases[0])
+
+
+def test_soft_masks_of_floats_are_read_in_their_own_range(tmp_path):
+    for scale in (1.0, 255.0):
+        soft = cv2.GaussianBlur(drawn(REGIONS[0], scale, 0, np.float32), (0, 0), 1.5)
+        (sample,) = samples(tmp_path / f"{scale:g}", [soft.astype(np.float32)], ".tiff")
+        assert (MaskReader([sample]).read(sample, HW) == truth(REGIONS[0])).mean() > 0.98
 
 
 def test_small_values_in_a_jpeg_are_refused(tmp_path):
