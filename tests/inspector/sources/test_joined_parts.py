@@ -110,7 +110,7 @@ class Packet:
 
 
 def corrected(*packets: Packet) -> list[tuple[int, bool]]:
-    times = PacketTimes()
+    times = PacketTimes(TICK)
     joints = [times.correct(packet) for packet in packets]
     return list(zip([p.pts for p in packets], joints, strict=True))
 
