@@ -27,14 +27,14 @@ GOP = 12
 RATE = 25
 COUNTS = ("pictures", "wrong", "missed", "false")
 
-X265 = {"preset": "ultrafast", "x265-params": "log-level=0"}
+X265 = {"preset": "ultrafast", "x265-params": "log-level=0:pools=1"}
 CLIPS = {
     "H.264, TS": ("libx264", "yuv420p", "ts", {"preset": "veryfast"}),
     "H.264, MKV": ("libx264", "yuv420p", "mkv", {"preset": "veryfast"}),
     "HEVC, TS": ("libx265", "yuv420p", "ts", X265),
     "HEVC, MKV": ("libx265", "yuv420p", "mkv", X265),
     "VP9, MKV": ("libvpx-vp9", "yuv420p", "mkv", {"deadline": "realtime", "cpu-used": "8"}),
-    "AV1, MKV": ("libsvtav1", "yuv420p", "mkv", {"preset": "11"}),
+    "AV1, MKV": ("libsvtav1", "yuv420p", "mkv", {"preset": "11", "svtav1-params": "lp=1"}),
     "MPEG-2, TS": ("mpeg2video", "yuv420p", "ts", {}),
     "MJPEG, AVI": ("mjpeg", "yuvj422p", "avi", {}),
     "ProRes, MKV": ("prores_ks", "yuv422p10le", "mkv", {}),

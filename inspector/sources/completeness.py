@@ -1,6 +1,7 @@
 """Finds out whether a video file was cut: it has fewer bytes than its headers announce."""
 
 import math
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,15 +76,21 @@ def measure_file(path: Path) -> FileSize:
             announced = _end_of_segment(head)
         elif head[:3] == b"FLV":
             announced = _flv_size(head)
+        file.seek(-min(present, len(head)), os.SEEK_END)
+        tail = file.read()
     if announced is not None and announced > present:
-        return FileSize(
-            present, f"it was cut and has {present} of {announced} bytes", without_index
-        )
+        cut = f"it was cut and has {present} of {announced} bytes"
+        return FileSize(present, cut, without_index)
     for size, at in _TRANSPORT:
-        if all(len(head) > place and head[place] == _SYNC for place in range(at, 3 * size, size)):
-            cut = "it was cut in the middle of a packet" if present % size else None
-            return FileSize(present, cut)
+        # Joined files may also have an incomplete packet in the middle.
+        if _has_packets(head[at:], size) and not _has_packets(tail[at - 3 * size :], size):
+            return FileSize(present, "it was cut in the middle of a packet")
     return FileSize(present, None, without_index)
+
+
+def _has_packets(data: bytes, size: int) -> bool:
+    """Whether three packets of a transport stream begin with the data."""
+    return len(data) > 2 * size and all(data[i * size] == _SYNC for i in range(3))
 
 
 def _walk_boxes(file: BinaryIO, present: int) -> Iterator[tuple[bytes, int]]:

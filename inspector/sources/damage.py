@@ -1,5 +1,7 @@
 """Decides which decoded pictures are good after damage in a stream."""
 
+from collections.abc import Collection
+
 
 class DamageTracker:
     """After damage, every picture is bad until the next clean key frame.
@@ -11,21 +13,24 @@ class DamageTracker:
     def __init__(self) -> None:
         self._reason: str | None = None
         self._not_before: int | None = None
-        self._since: int | None = None
+        self._before: Collection[int] = ()
         self._waves = 0
 
     @property
     def damaged(self) -> bool:
         return self._reason is not None
 
-    def report(self, reason: str, last_pts: int | None = None, since: int | None = None) -> None:
+    def report(
+        self, reason: str, last_pts: int | None = None, before: Collection[int] = ()
+    ) -> None:
         """Records damage.
 
         last_pts: only a key frame after this time is clean. A decoder reports an error before it
         gives the pictures from before the error.
-        since: pictures before this time are not affected. None: all coming pictures may be.
+        before: times of the pictures that were decoded before the damage. They are clean.
         """
-        self._since = since if self._reason is None else None
+        if self._reason is None:
+            self._before = before
         self._reason = reason
         self._not_before = last_pts
         self._waves = 0
@@ -36,7 +41,7 @@ class DamageTracker:
             # Keep the time of an earlier error: this picture may be from before that error.
             self.report("the decoder had to conceal damage", self._not_before)
             return "the picture is damaged: the decoder had to conceal parts of it"
-        if self._reason is None or self._is_before_damage(pts):
+        if self._reason is None or pts in self._before:
             return None
         if key and self._is_after(pts):
             self._waves += 2 if intra else 1
@@ -45,9 +50,6 @@ class DamageTracker:
             self._not_before = None
             return None
         return f"no clean key frame since the stream was damaged ({self._reason})"
-
-    def _is_before_damage(self, pts: int | None) -> bool:
-        return self._since is not None and pts is not None and pts < self._since
 
     def _is_after(self, pts: int | None) -> bool:
         return self._not_before is None or pts is None or pts > self._not_before

@@ -1,6 +1,7 @@
 """Decodes packets to pictures and marks the damaged ones, for files and for streams."""
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -62,7 +63,7 @@ class StreamDecoder:
         self._marks_early = stream.container.format.name == "mpegts"
         self._doubtful = False
         self._keys: set[int] | None = None if sets_key_frames(self._context) else set()
-        self._times = PacketTimes()
+        self._times = PacketTimes(stream.time_base)
         self._converter = PictureConverter(reading.bit_depth)
         self._damage = DamageTracker()
         self._waiting: list[_Picture] = []
@@ -73,8 +74,12 @@ class StreamDecoder:
         """The latest presentation time of the packets so far, in ticks."""
         return self._times.last_pts
 
-    def report_damage(self, reason: str) -> None:
-        self._damage.report(reason, self.last_pts)
+    def report_damage(self, reason: str, packet: av.Packet | None = None) -> None:
+        """packet: the first damaged one; None if it is unknown."""
+        before: Collection[int] = ()
+        if packet is not None and self._context.thread_count == 1:
+            before = [pts for pts in self._sent if pts != packet.pts]
+        self._damage.report(reason, self.last_pts, before)
 
     def doubt_next_packet(self) -> None:
         """Call this if the next packet may be incomplete without a mark."""
@@ -107,6 +112,7 @@ class StreamDecoder:
             reason = mask_secrets(exc.strerror or str(exc))
             if packet is not None and self._one_to_one:
                 return [self._lose(packet, f"the picture is damaged: {reason}")]
+            # Before an error, decoders accept some damage without one.
             self.report_damage(reason)
             return []
         if packet is not None and self._one_to_one and not frames:
@@ -119,16 +125,13 @@ class StreamDecoder:
 
     def _note_sent(self, packet: av.Packet) -> list[_Picture]:
         if self._times.correct(packet) and not packet.is_keyframe:
-            self._damage.report(
-                "the times step back in the middle of a group of pictures",
-                *(self._times.last_pts, packet.pts),
-            )
+            self.report_damage("the times step back in the middle of a group of pictures", packet)
         if packet.pts is not None and not packet.is_discard:
             self._sent.append(packet.pts)
             if self._keys is not None and packet.is_keyframe:
                 self._keys.add(packet.pts)
         if packet.is_corrupt or self._doubtful:
-            self.report_damage("a packet is incomplete")
+            self.report_damage("a packet is incomplete", packet)
         self._doubtful = packet.is_corrupt and self._marks_early
         return self._drop_earliest(len(self._sent) - _MOST_IN_DECODER)
 

@@ -5,6 +5,8 @@ from fractions import Fraction
 import av
 from loguru import logger
 
+_LONGEST_S = 12 * 3600
+
 
 class Timeline:
     """Converts times of a file to seconds.
@@ -45,10 +47,13 @@ class PacketTimes:
     """Shifts the times of packets so that they continue where parts of a file were joined.
 
     A part begins where the decoding times step back: by any step before a key frame, otherwise by
-    more than one period. Smaller steps are rounding errors of a muxer.
+    more than one period. Smaller steps are rounding errors of a muxer. FFmpeg takes a large step
+    back in a transport stream for an overflow of the clock, and adds 26.5 h. So a step forward of
+    more than 12 h begins a part too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, time_base: Fraction | None) -> None:
+        self._longest = round(_LONGEST_S / (time_base or Fraction(1, 90_000)))
         self._shift = 0
         self._period = 1
         self._last_dts: int | None = None
@@ -70,7 +75,7 @@ class PacketTimes:
         return joined
 
     def _is_joint(self, step: int, *, key: bool) -> bool:
-        return step < (0 if key else -self._period)
+        return step < (0 if key else -self._period) or step > self._longest
 
     def _continue(self, packet: av.Packet) -> None:
         assert packet.dts is not None

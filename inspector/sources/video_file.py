@@ -51,7 +51,7 @@ class VideoFileSource:
         self._numbering = Numbering(self._name)
         self._lock = Lock()
         self._size = measure_file(path)
-        self._packets = 0
+        self._packets = self._read_bytes = 0
         self._end: EarlyEnd | None = None
         self._missing: dict[str, int] = {}
         self._closing = Event()
@@ -113,32 +113,34 @@ class VideoFileSource:
         return self._decoded.popleft() if self._decoded else None
 
     def _decode_all(self) -> Iterator[list[Decoded]]:
-        last: av.Packet | None = None
+        held: av.Packet | None = None
         failure: str | None = None
+        # Other containers mark or leave out a packet that is not complete.
+        last_is_cut = self._size.cut is not None and self._container.format.name == "mpegts"
         try:
             for packet in self._container.demux(self._stream):
                 # The demuxer ends with an empty packet without times; flush() takes its place.
-                if packet.size or packet.dts is not None:
-                    if last is not None:
-                        yield self._decoder.decode(last)
-                    last = packet
-                    self._packets += 1
+                if not packet.size and packet.dts is None:
+                    continue
+                self._packets += 1
+                if packet.pos is not None:
+                    self._read_bytes = packet.pos + packet.size
+                if held is not None:
+                    yield self._decoder.decode(held)
+                if last_is_cut:
+                    held = packet
+                else:
+                    yield self._decoder.decode(packet)
         except av.FFmpegError as exc:
-            failure = mask_secrets(exc.strerror or str(exc))
-        if last is not None:
-            # Other containers mark or leave out a packet that is not complete.
-            if self._container.format.name == "mpegts" and self._size.cut is not None:
-                self._decoder.doubt_next_packet()
-            yield self._decoder.decode(last)
-        if failure is not None and last is not None and self._is_near_end(last):
-            failure = None
+            # Bytes after the last picture, such as the last boundary of a multipart file, are not
+            # missing pictures.
+            if self._read_bytes + _TAIL < self._size.present:
+                failure = mask_secrets(exc.strerror or str(exc))
+        if held is not None:
+            self._decoder.doubt_next_packet()
+            yield self._decoder.decode(held)
         self._end = self._find_early_end(failure)
         yield self._decoder.flush()
-
-    def _is_near_end(self, packet: av.Packet) -> bool:
-        """Bytes after the last picture, such as the last boundary of a multipart file, are not
-        missing pictures."""
-        return packet.pos is not None and packet.pos + packet.size + _TAIL > self._size.present
 
     def _find_early_end(self, failure: str | None) -> EarlyEnd | None:
         """Why the data ends before the last frame. None for a complete file."""

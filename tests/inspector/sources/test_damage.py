@@ -37,21 +37,20 @@ def test_an_earlier_corrupt_picture_keeps_the_time_of_the_error():
 
 def test_pictures_from_before_the_damage_are_clean():
     tracker = DamageTracker()
-    tracker.report("a part begins without a key frame", last_pts=12, since=10)
+    tracker.report("a part begins without a key frame", last_pts=12, before=[8, 9])
     assert judge(tracker, 9) is None
     assert judge(tracker, 10) is not None
     assert judge(tracker, 13, key=True) is None
 
 
-def test_a_second_damage_makes_all_coming_pictures_bad():
+def test_pictures_from_before_the_first_damage_stay_clean_after_a_second():
     tracker = DamageTracker()
-    tracker.report("bits were lost", last_pts=8)
-    tracker.report("a part begins without a key frame", last_pts=12, since=10)
-    assert judge(tracker, 9) is not None
-    tracker = DamageTracker()
-    tracker.report("a part begins without a key frame", last_pts=12, since=10)
-    tracker.report("bits were lost", last_pts=14)
-    assert judge(tracker, 9) is not None
+    tracker.report("bits were lost", last_pts=12, before=[8, 9])
+    tracker.report("more bits were lost", last_pts=14, before=[8, 9, 10, 11, 12])
+    assert judge(tracker, 9) is None
+    assert judge(tracker, 10) is not None
+    assert judge(tracker, 13, key=True) is not None
+    assert judge(tracker, 15, key=True) is None
 
 
 def test_intra_refresh_is_clean_when_the_second_wave_begins():

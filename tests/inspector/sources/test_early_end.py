@@ -165,7 +165,8 @@ def test_a_transport_stream_that_ends_within_a_packet_was_cut(tmp_path: Path, pi
         frames, missing, sentence = read_to_the_end(path)
         assert missing == {}
         assert "in the middle of a packet; an unknown number of frames are missing" in sentence
-        assert isinstance(frames[-1], BadFrame)
+        # The last packet may hold a B picture, which is not the last in time.
+        assert any(isinstance(f, BadFrame) for f in frames[-4:])
         good = [f for f in frames if isinstance(f, Frame)]
         assert len(good) > 15
         for frame in good:
