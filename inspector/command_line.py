@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, NoReturn
 
+from inspector.core.errors import ConfigError
 from inspector.core.secrets import mask_secrets
 
 DISTRIBUTION: Final = "line-inspector"
@@ -65,7 +66,7 @@ class CommandParser(argparse.ArgumentParser):
 
 
 class StoreOnce(argparse.Action):
-    """Stores the value of an option. It is an error to type the option twice.
+    """Stores the value of an option. Raises ConfigError if the option is typed twice.
 
     several: what to do for several values, for the message.
     """
@@ -84,7 +85,7 @@ class StoreOnce(argparse.Action):
         if isinstance(parser, CommandParser) and option_string is not None:
             if self.dest in parser.typed:
                 advice = self._several or "it takes one value, so leave one out"
-                parser.error(f"{option_string} is typed twice; {advice}")
+                raise ConfigError(f"{option_string} is typed twice; {advice}")
             parser.typed.add(self.dest)
         setattr(namespace, self.dest, values)
 

@@ -95,21 +95,26 @@ def find_similar(pixels: Image, lossy: Mask) -> dict[int, int]:
     detail by their encoding. Such pictures are files that were encoded again, or frames of a scene
     that stands still. Pictures without detail are never similar.
     """
-    greys = np.stack([_smooth_grey(picture) for picture in pixels])
+    # The grey pictures of all would need more memory than the pictures, so they are not stored.
+    greys = (
+        (_is_detailed(grey), grey[::STEP, ::STEP].copy()) for grey in map(_smooth_grey, pixels)
+    )
+    detailed, small = map(np.array, zip(*greys, strict=True))
     distances = compare(pixels[:, ::STEP, ::STEP])
     usual = _usual_distances(distances)
     close = distances <= CLOSE * np.minimum(usual[:, None], usual[None, :])
     encoded = lossy[:, None] | lossy[None, :]
-    encoded &= compare(greys[:, ::STEP, ::STEP, None]) <= 1.2 * LOSSY_NOISE
+    encoded &= compare(small) <= 1.2 * LOSSY_NOISE
     # Every fourth pixel gives the difference of all pixels within a few per cent.
     near = np.tril(close | encoded | (distances <= 1.2 * NOISE), -1)
-    near[[not _is_detailed(grey) for grey in greys]] = False
+    near[~detailed] = False
     copies: dict[int, int] = {}
     for index in map(int, np.flatnonzero(near.any(axis=1))):
+        grey = _smooth_grey(pixels[index])
         for original in map(int, np.flatnonzero(near[index])):
             if original in copies:
                 continue
-            worst = _worst_block(greys[index] - greys[original])
+            worst = _worst_block(grey - _smooth_grey(pixels[original]))
             if (
                 (close[index, original] and worst <= LARGEST_NOISE)
                 or (encoded[index, original] and worst <= LOSSY_NOISE)

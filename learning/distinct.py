@@ -31,12 +31,12 @@ def keep_distinct(normals: Normals, *, keep_similar: bool = False) -> Normals:
     empty = np.flatnonzero(mark_empty(normals.pixels))
     shown = np.setdiff1d(np.arange(len(normals.pixels)), empty)
     _report_empty(normals, empty, len(shown))
-    first = _originals(find_exact(normals.pixels[shown]), shown)
+    first = _originals(find_exact(_take(normals.pixels, shown)), shown)
     single = np.setdiff1d(shown, list(first))
     similar = {} if keep_similar else _find_similar(normals, single)
     remaining = np.setdiff1d(single, list(similar))
     _report_copies(normals, first, similar, len(remaining))
-    if not keep_similar and differ_by_noise_only(normals.pixels[remaining]):
+    if not keep_similar and differ_by_noise_only(_take(normals.pixels, remaining)):
         logger.warning(
             "the {} good pictures of {} differ by little more than noise: they may show one "
             "product, and then the thresholds are too low for others",
@@ -54,7 +54,7 @@ def keep_distinct(normals: Normals, *, keep_similar: bool = False) -> Normals:
 
 def _find_similar(normals: Normals, single: Indices) -> dict[int, int]:
     lossy = np.array([Path(normals.names[i]).suffix.lower() in LOSSY for i in single], bool)
-    return _originals(find_similar(normals.pixels[single], lossy), single)
+    return _originals(find_similar(_take(normals.pixels, single), lossy), single)
 
 
 def _take(pixels: Image, indices: Indices) -> Image:

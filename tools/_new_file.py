@@ -3,11 +3,11 @@
 import argparse
 import contextlib
 import itertools
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from inspector.core.errors import ConfigError, EngineError
+from inspector.core.files import write_whole
 
 
 def add_overwrite_option(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +27,8 @@ def backup(path: Path) -> Iterator[Path]:
     Yields NAME.bak, or NAME.bak2 and so on: no backup is ever replaced. The backup is removed if
     the block raises. Raises EngineError if it cannot be written.
     """
-    try:
-        place = next(place for place in _backup_places(path) if _is_copied(path, place))
-    except OSError as exc:
-        raise EngineError(f"backup of {path} cannot be written: {exc.strerror or exc}") from exc
+    place = next(place for place in _backup_places(path) if not place.exists())
+    write_whole(place, path.read_bytes(), "backup ", EngineError)
     with contextlib.ExitStack() as undo:
         undo.callback(place.unlink, missing_ok=True)
         yield place
@@ -40,15 +38,3 @@ def backup(path: Path) -> Iterator[Path]:
 def _backup_places(path: Path) -> Iterator[Path]:
     for number in itertools.count(1):
         yield path.with_name(f"{path.name}.bak{number if number > 1 else ''}")
-
-
-def _is_copied(path: Path, place: Path) -> bool:
-    """Copies the file, durably. False if there is a file of that name already."""
-    try:
-        with place.open("xb") as file:
-            file.write(path.read_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-    except FileExistsError:
-        return False
-    return True

@@ -27,8 +27,11 @@ def place(tmp_path: Path) -> Path:
 
 
 def call(place: Path, *more: str, engine: str = "engines", data: str = "data") -> int:
-    paths = ["--engine", str(place / engine), "--data", str(place / data)]
-    return main([*paths, "--out", str(place / "out"), *FAKE, *more])
+    paths = {"--engine": engine, "--data": data, "--out": "out"}
+    common = [
+        word for key, name in paths.items() if key not in more for word in (key, place / name)
+    ]
+    return main([*map(str, common), *FAKE, *more])
 
 
 def test_all_results_of_one_class_are_printed_and_written(place, capsys):
