@@ -62,6 +62,7 @@ class ResultFolder:
         self._status: os.stat_result | None = None
         self._watch: FolderWatch | None = None
         self._late_failure: SinkError | None = None
+        self._failed = False
 
     def open(self, run: RunInfo) -> None:
         """Raises ConfigError instead of SinkError, because the run has not started yet."""
@@ -98,9 +99,11 @@ class ResultFolder:
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
         """Checks the place before the other sinks write. Raises SinkError."""
+        self._failed = True
         self.check_place()
         if self._watch is None:
             self._watch = FolderWatch(self._folder, (LOG, SIGHTINGS, DEFECTS), (VIDEO,))
+        self._failed = False
 
     def failure(self) -> SinkError | None:
         """Why the results cannot be used any more; None if they can."""
@@ -109,7 +112,7 @@ class ResultFolder:
     def begin_close(self) -> None:
         """Ends the watch before the other sinks complete their files."""
         if self._watch is not None:
-            known = self._watch.failure()
+            known = self._failed or self._watch.failure() is not None
             self._watch.stop()
             self._late_failure = None if known else self._watch.failure()
 

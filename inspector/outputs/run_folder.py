@@ -17,6 +17,7 @@ from inspector.core.errors import ConfigError
 FIELDS: Final = ("date", "time", "run_id", "number")
 _FIELD: Final = re.compile(r"\{(\w*)\}")
 _NUMBER: Final = "{number}"
+_MOST_VANISHED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +95,15 @@ def _largest_number(text: str) -> int:
 
 
 def _create_new(names: Iterator[Path]) -> Path:
+    vanished = 0
     for folder in names:
         try:
             folder.mkdir(parents=True)
-        except FileNotFoundError:
-            continue  # another run removed an empty level at this moment
         except OSError as exc:
-            if isinstance(exc, FileExistsError) and os.path.lexists(folder):
+            # Another run may remove an empty level at this moment.
+            vanished += isinstance(exc, FileNotFoundError)
+            taken = isinstance(exc, FileExistsError) and os.path.lexists(folder)
+            if taken or (isinstance(exc, FileNotFoundError) and vanished < _MOST_VANISHED):
                 continue
             raise ConfigError(f"output.dir: cannot create {folder}: {exc.strerror}") from exc
         return folder

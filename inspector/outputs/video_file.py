@@ -16,7 +16,8 @@ from inspector.outputs.options import VideoOptions
 
 LIVE_TIME_BASE: Final = Fraction(1, 90_000)
 MAX_START_S: Final = 10
-"""If the first picture is later than this, its time becomes 0. Players show nothing before it."""
+"""If the first picture is later than this or before 0, its time becomes 0. Players show nothing
+before the first picture, and no picture before 0."""
 
 GOP: Final = 30
 """Frames between key frames. There is also a key frame at least every 0.95 s, unless the frames are
@@ -119,10 +120,10 @@ class VideoFileSink:
         self._hw = hw
         self._first_ns = inspection.frame.captured_ns
         first = self._ticks(inspection)
-        if first * self._time_base > MAX_START_S:
+        if first < 0 or first * self._time_base > MAX_START_S:
             self._shift = first
             logger.info(
-                "times in {} are {:.3f} s earlier than in the source",
+                "times in {} are those of the source minus {:.3f} s",
                 self._path,
                 float(first * self._time_base),
             )

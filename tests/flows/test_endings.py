@@ -13,6 +13,8 @@ import subprocess
 import sys
 import termios
 import threading
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,27 @@ def test_a_killed_process_leaves_a_readable_video_and_log(tmp_path: Path) -> Non
         frames = list(container.decode(video=0))
     last_s = (records[-1]["captured_ns"] - records[0]["captured_ns"]) / 1e9
     assert float(frames[-1].pts * frames[-1].time_base) >= last_s - 1.0
+
+
+@pytest.mark.parametrize(
+    ("fps", "wait_s"), [(0.4, 0.0), (0.4, 1.3), (0.4, 4.0), (100, 0.0), (25, 1.5)]
+)
+def test_a_kill_at_any_time_leaves_each_frame_that_is_older_than_a_second(
+    tmp_path: Path, fps: float, wait_s: float
+) -> None:
+    out = tmp_path / "out"
+    process = start(out, *PACED, "--set", f"source.fps={fps}")
+    wait_for_frames(out, 0, process)
+    time.sleep(wait_s)
+    killed = datetime.now(UTC)
+    process.kill()
+    wait_for_end(process)
+    _, records = read_log(out / "inspections.jsonl")
+    captured = [datetime.fromisoformat(record["wall_time_utc"]) for record in records]
+    with av.open(str(out / "annotated.mp4")) as container:
+        pictures = sum(1 for _ in container.decode(video=0))
+    # The first picture takes longer on a busy machine.
+    assert pictures >= sum(killed - at > timedelta(seconds=1.2) for at in captured)
 
 
 class FolderServer:

@@ -111,7 +111,7 @@ def test_p_pauses_and_resumes_a_file(running: Callable[..., WindowRun]) -> None:
     run = running(*WEB, "--set", "source.synthetic.frames=2000")
     assert wait_until(lambda: run.rows() > 5)
     run.press("p")
-    time.sleep(0.5)
+    time.sleep(1.5)
     paused = run.rows()
     time.sleep(0.5)
     assert run.rows() == paused < 2000

@@ -106,3 +106,9 @@ def test_a_file_in_the_way_is_named(tmp_path: Path, pattern: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="file"):
         reserve_folder(f"{tmp_path}/{pattern}", "id")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc")
+def test_a_place_without_new_folders_is_named() -> None:
+    with pytest.raises(ConfigError, match="cannot create /proc/id"):
+        reserve_folder("/proc/{run_id}", "id")

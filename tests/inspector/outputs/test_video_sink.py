@@ -143,6 +143,13 @@ def test_a_first_time_far_from_zero_becomes_zero_for_picture_and_sound(tmp_path:
     assert_times(out, [i / 25 for i in range(30)], TICK)
 
 
+def test_no_picture_before_time_0_is_lost(tmp_path: Path) -> None:
+    clip, out = tmp_path / "clip.mp4", tmp_path / "out.mp4"
+    make_clip(clip, uneven_ticks(40))
+    write(out, [-0.5, -0.3, 0.0, 0.2], run_info(time_base=TICK, path=clip))
+    assert_times(out, [0.0, 0.2, 0.5, 0.7], TICK)
+
+
 def test_live_frames_have_the_times_of_their_capture(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     captured = [7_000_000_000 + 40_000_000 * i + 3_000_000 * (i % 3) for i in range(30)]
