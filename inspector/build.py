@@ -204,6 +204,7 @@ def _connect(
             engine_check.warnings,
             preprocess.warnings,
             _find_ignored_keys(config, source),
+            pipeline.drops.warnings,
         ),
         running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),

@@ -40,7 +40,7 @@ class Session:
         self._config = config
         # Without a display this raises an error here, before a source is opened.
         self._window = _open_window() if config.window.show else None
-        self._view: Channel[Image] = Channel(1, drop_oldest=True)
+        self._view: Channel[Image] = Channel(1)
         self._signals: list[int] = []
         self._quit = False
         self._runs = build_runs(config, [self._to_window] if self._window else [])
@@ -191,7 +191,7 @@ class Session:
 
     def _to_window(self, _: Inspection, picture: Picture) -> None:
         if self._window is not None:
-            self._view.put(picture.bgr())
+            self._view.put(picture.bgr(), drop_oldest=True)
 
     def _poll_window(self) -> None:
         """Shows a picture and reads the keys. A window that fails is closed; the run continues."""
