@@ -45,7 +45,7 @@ from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
 from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
-from inspector.sources.uri import kind_of
+from inspector.sources.uri import kind_of, strip_file_scheme
 
 
 def build_run(
@@ -91,14 +91,15 @@ def input_paths(config: Config) -> list[Path]:
     """Files and folders that the run reads. The run must not remove them."""
     engine = config.engine
     names = (config.source.uri, engine.path, engine.fallback_path, config.calibration.path)
-    return [Path(name) for name in names if name is not None]
+    return [Path(strip_file_scheme(name)) for name in names if name is not None]
 
 
 def open_source(options: SourceOptions) -> Source:
     """Opens the source options.uri. Raises ConfigError or SourceError."""
     if options.uri is None:
         raise ConfigError("source.uri: no source is named; use --source")
-    source: Source = _resolve(SOURCES[kind_of(options.uri)])(options.uri, options)
+    uri = strip_file_scheme(options.uri)
+    source: Source = _resolve(SOURCES[kind_of(uri)])(uri, options)
     return source
 
 
