@@ -75,6 +75,12 @@ class SourceLost(SourceError):
     exit_code = 4
 
 
+class SourceEndedEarly(SourceError):
+    """A file that ends before its last frame. Raised after its last readable frame."""
+
+    exit_code = 7
+
+
 class FrameError(InspectorError, ValueError):
     """One frame that cannot be judged. Its inspection gets the verdict ERROR and the cause."""
 

@@ -32,12 +32,20 @@ class VideoFileSource:
     `info.frame_count` comes from the container, or is estimated from the duration; a damaged or
     truncated file gives fewer frames. `info.frame_hw` is the size after rotation. Raises
     SourceError.
+
+    container: an open container of the video; None: the file at `path` is opened.
     """
 
-    def __init__(self, path: Path | str, options: VideoFileOptions = DEFAULTS) -> None:
-        path = Path(path)
+    def __init__(
+        self,
+        path: Path | str,
+        options: VideoFileOptions = DEFAULTS,
+        *,
+        container: av.container.InputContainer | None = None,
+    ) -> None:
         self._name = mask_uri(str(path))
-        self._container = _open_container(path, self._name)
+        path = Path(path)
+        self._container = container or _open_container(path, self._name)
         self._numbering = Numbering(self._name)
         self._lock = Lock()
         self._closing = Event()
