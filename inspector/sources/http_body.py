@@ -72,6 +72,7 @@ class HttpBody:
         response = self._answer.response
         self.url = response.url
         self.content_type = response.headers.get_content_type()
+        self._has_ranges = response.status == 206
         self._version = _version(response)
         encoding = response.headers.get("Content-Encoding", "identity").lower()
         if encoding in ("gzip", "x-gzip", "deflate"):
@@ -79,6 +80,9 @@ class HttpBody:
         elif encoding not in ("identity", ""):
             self._drop_answer()
             raise SourceError(f"the server compresses the stream ({encoding})")
+        if (match := _range(response)) and int(match[1]) != first:
+            self._drop_answer()
+            raise SourceError("the server sends another part of the file than requested")
         self.length = self._find_length(response)
         # A server without ranges sends the whole file.
         self._at = 0 if response.status == 206 else -first
@@ -131,7 +135,8 @@ class HttpBody:
         return self._position - len(self._peeked)
 
     def seekable(self) -> bool:
-        return self.length is not None
+        """Without ranges each step back reads the body again, which only an MP4 file needs."""
+        return self.length is not None and (self._has_ranges or self._peeked[4:8] == b"ftyp")
 
     def close(self) -> None:
         """FFmpeg calls this when it needs the body no more."""
@@ -186,6 +191,8 @@ class HttpBody:
             self._client.limit_next_read(answer)
             data = answer.response.read1(size)
             self._client.note_received(len(data))
+            if len(data) > size:
+                raise HTTPException("a chunk has a wrong size")
             if self._inflate is None or not data:
                 break
             data = self._inflate.decompress(data, size)

@@ -7,16 +7,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from http.client import (
+    BadStatusLine,
     HTTPConnection,
     HTTPException,
     HTTPResponse,
     HTTPSConnection,
     IncompleteRead,
+    RemoteDisconnected,
 )
 from threading import Event, Lock, Timer
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from urllib.request import (
     HTTPBasicAuthHandler,
     HTTPDigestAuthHandler,
@@ -36,6 +38,10 @@ _AGENT = "line-inspector"
 
 # A source that opens must receive at least this. A player would need more.
 _SLOWEST_BYTES_PER_S = 64 * 1024
+
+
+# A URL may be written with spaces or other letters. What is encoded already stays as it is.
+_SAFE = "%/:=&?~#+!$,;'@()*[]"
 
 
 class Refused(SourceError):
@@ -85,9 +91,20 @@ class HttpClient:
         first, end: bytes of the file, half open; None: to the end. A server may ignore them and
         send the whole file with status 200.
         """
-        request = Request(url, headers={"User-Agent": _AGENT})
-        if first or end is not None:
-            request.add_header("Range", f"bytes={first}-{'' if end is None else end - 1}")
+        request = Request(quote(url, safe=_SAFE), headers={"User-Agent": _AGENT})
+        # From 0 too, because the answer says whether the server has ranges.
+        request.add_header("Range", f"bytes={first}-{'' if end is None else end - 1}")
+        try:
+            return self._send(request)
+        except Refused as exc:
+            refused = isinstance(exc.__cause__, HTTPError) and exc.__cause__.code == 416
+            if first or end is not None or not refused:
+                raise
+        # Some servers refuse every range, also of the whole file.
+        request.remove_header("Range")
+        return self._send(request)
+
+    def _send(self, request: Request) -> Answer:
         expired = Event()
         timer = Timer(self._open_timeout_s, self._expire, (expired,))
         timer.daemon = True
@@ -147,12 +164,14 @@ class HttpClient:
             if exc.code in (301, 302, 303, 307, 308):
                 return "the server redirects in a loop, or to an address that is not HTTP"
             return f"the server answers with status {exc.code} ({exc.reason})"
-        if isinstance(exc, URLError) and isinstance(exc.reason, Exception):
-            exc = exc.reason
+        if isinstance(exc, URLError):
+            exc = exc.reason if isinstance(exc.reason, Exception) else OSError(exc.reason)
         if isinstance(exc, TimeoutError):
             return f"no answer in {limit_s:g} s"
         if isinstance(exc, IncompleteRead):
             return "the server ended the connection too early"
+        if isinstance(exc, BadStatusLine) and not isinstance(exc, RemoteDisconnected):
+            return "the answer is not HTTP"
         if isinstance(exc, ssl.SSLCertVerificationError):
             return (
                 f"its certificate cannot be trusted ({exc.verify_message}); if you know the "

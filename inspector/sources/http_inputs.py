@@ -13,6 +13,7 @@ from inspector.sources.http_client import HttpClient, Refused
 from inspector.sources.playlists import START, PlaylistReader, Segment
 
 _ATTEMPTS = 4
+_HEAD = 8
 _LARGEST_PLAYLIST = 16 * 1024 * 1024
 # RFC 8216 starts at least three target durations before the end. Two give less delay, and one
 # segment is still complete when the next one is late.
@@ -34,7 +35,7 @@ class HttpInputs:
         self._playlists = playlists
         self._retry = retry
         self.main = HttpBody(client, client.url, retry=retry)
-        self.is_playlist = self.main.peek(len(START)) == START
+        self.is_playlist = self.main.peek(_HEAD)[: len(START)] == START
         self._pending: Any = self.main
         if self.is_playlist:
             self._pending = self._read_playlist(self.main)

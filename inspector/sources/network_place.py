@@ -67,13 +67,16 @@ class Place:
     def _open_http(self, closing: Event) -> Opened | None:
         """None for an encrypted playlist, which only FFmpeg can read."""
         options = self.options
-        client = self._client = HttpClient(
-            self.url,
-            open_timeout_s=options.open_timeout_s,
-            read_timeout_s=options.read_timeout_s,
-            tls_verify=options.tls_verify,
-            closing=closing,
-        )
+        try:
+            client = self._client = HttpClient(
+                self.url,
+                open_timeout_s=options.open_timeout_s,
+                read_timeout_s=options.read_timeout_s,
+                tls_verify=options.tls_verify,
+                closing=closing,
+            )
+        except ValueError as exc:
+            raise self.error(f"the address is wrong: {exc}") from exc
         client.limit_opening()
         try:
             inputs = HttpInputs(client, self.playlists, self._retry)

@@ -61,7 +61,9 @@ def test_every_frame_of_a_file_comes_with_its_time(serve, form, ranges):
     name, options = FORMS[form]
     source = open_url(serve(Page(clip(name, **options), ranges=ranges)))
     info = source.info
-    assert (info.live, info.frame_count, info.path) == (False, COUNT, None)
+    # A transport stream states its duration only at its end.
+    count = None if form == "transport stream" and not ranges else COUNT
+    assert (info.live, info.frame_count, info.path) == (False, count, None)
     frames = read_to_end(source)
     assert good(frames) == COUNT
     assert all(b.pts_s - a.pts_s == pytest.approx(1 / 30, abs=1e-3) for a, b in pairwise(frames))

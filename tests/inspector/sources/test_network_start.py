@@ -1,6 +1,7 @@
 """A network source that gives no picture is an error at the start, in one sentence."""
 
 import time
+from urllib.parse import quote
 
 import pytest
 from network_rig import JPEG_STREAM, open_url
@@ -62,4 +63,27 @@ def test_a_source_that_may_be_missing_waits_for_a_picture():
         source = open_url(server.url("/v"), wait=True)
         page.status = 200
         assert source.read().frame_id == 0
+        source.close()
+
+
+@pytest.mark.parametrize("url", ["http://[::1/v", "http://127.0.0.1:abc/v", "http://", "http:///v"])
+def test_a_wrong_address_is_an_error(url):
+    with pytest.raises(SourceError, match="cannot be opened") as caught:
+        open_url(url)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("path", ["/a b.ts", "/ä.ts", "/a%20b.ts?x=1&y=ü"])
+def test_an_address_may_have_spaces_and_other_letters(path):
+    with WebServer({quote(path, safe="/%?=&"): Page(TS)}) as server:
+        source = open_url(server.url(path))
+        assert source.read().frame_id == 0
+        source.close()
+
+
+def test_an_endless_stream_with_a_length_does_not_delay_the_start():
+    with WebServer({"/v": Page(TS * 20, declared=10**15, pause_s=0.01)}) as server:
+        started = time.monotonic()
+        source = open_url(server.url("/v"))
+        assert time.monotonic() - started < 2
         source.close()
