@@ -1,6 +1,7 @@
 """Reads HLS playlists (RFC 8216) and records which of their segments were read."""
 
 import re
+from collections import deque
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
@@ -75,6 +76,7 @@ class PlaylistReader:
         self._playlists: dict[str, Playlist] = {}
         self._current: tuple[str, Segment] | None = None
         self._last_number: dict[str, int] = {}
+        self._lost: deque[Segment] = deque(maxlen=64)
         self.lost_s = 0.0
 
     def update(self, url: str, text: str) -> None:
@@ -96,7 +98,10 @@ class PlaylistReader:
         return None
 
     def lose(self, segment: Segment) -> None:
-        self.lost_s += segment.duration_s
+        """Counts a segment that cannot be read, only once if a new connection tries it again."""
+        if segment not in self._lost:
+            self._lost.append(segment)
+            self.lost_s += segment.duration_s
 
     @property
     def complete(self) -> bool:

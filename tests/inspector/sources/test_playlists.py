@@ -53,3 +53,13 @@ def test_a_reader_is_behind_when_the_next_segment_will_soon_leave():
     reader.update("u/p", text(0, 4))
     reader.begin_segment("u/s0.ts", 0)
     assert reader.is_behind(1000.0)
+
+
+def test_a_segment_that_fails_twice_is_lost_once():
+    reader = PlaylistReader()
+    reader.update("u/p", text(0, 3))
+    segment = reader.begin_segment("u/s1.ts", 0)
+    assert segment is not None
+    reader.lose(segment)
+    reader.lose(segment)
+    assert reader.lost_s == 2.0
