@@ -51,7 +51,7 @@ from inspector.run import Run
 from inspector.source_check import add_depth, allows_aspect, check_frames
 from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
-from inspector.sources.uri import kind_of
+from inspector.sources.uri import kind_of, strip_file_scheme
 
 
 def build_run(
@@ -102,14 +102,14 @@ def input_paths(config: Config) -> list[Path]:
     engine = config.engine
     uri = insert_secrets(config.source.uri, "source.uri")
     names = (uri, engine.path, engine.fallback_path, config.calibration.path)
-    return [Path(name) for name in names if name is not None]
+    return [Path(strip_file_scheme(name)) for name in names if name is not None]
 
 
 def open_source(options: SourceOptions) -> Source:
     """Opens the source options.uri. Raises ConfigError or SourceError."""
     if options.uri is None:
         raise ConfigError("source.uri: no source is named; use --source")
-    uri = insert_secrets(options.uri, "source.uri")
+    uri = strip_file_scheme(insert_secrets(options.uri, "source.uri"))
     remember_password(uri)
     source: Source = _resolve(SOURCES[kind_of(uri)])(uri, options)
     return source
@@ -203,6 +203,7 @@ def _connect(
             health.warnings,
             render.warnings,
             _find_ignored_keys(config, source),
+            pipeline.drops.warnings,
         ),
         running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),

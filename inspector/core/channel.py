@@ -23,24 +23,25 @@ class Channel(Generic[T]):
     `queue.Queue` has no shutdown before Python 3.13, and dropping its oldest item is a race. This
     class does both under one lock.
 
-    capacity: largest number of items in the channel, >= 1. drop_oldest: a full channel discards its
-    oldest item, so put() does not wait. `dropped` counts the discarded items.
+    capacity: largest number of items in the channel, >= 1. `dropped` counts the discarded items.
     """
 
-    def __init__(self, capacity: int, *, drop_oldest: bool = False) -> None:
+    def __init__(self, capacity: int) -> None:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, not {capacity}")
         self._items: deque[T] = deque()
         self._capacity = capacity
-        self._drop_oldest = drop_oldest
         self._closed = False
         self._changed = Condition()
         self.dropped = 0
 
-    def put(self, item: T) -> bool:
-        """Adds one item. Returns False if the channel is closed; the item is not added then."""
+    def put(self, item: T, *, drop_oldest: bool = False) -> bool:
+        """Adds one item. Returns False if the channel is closed; the item is not added then.
+
+        drop_oldest: a full channel discards its oldest item, so that put() does not wait.
+        """
         with self._changed:
-            if self._drop_oldest:
+            if drop_oldest:
                 if not self._closed and len(self._items) >= self._capacity:
                     self._items.popleft()
                     self.dropped += 1

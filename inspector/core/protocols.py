@@ -38,6 +38,22 @@ class CountsMissing(Protocol):
         ...
 
 
+@runtime_checkable
+class BufferedSource(Protocol):
+    """A live source that can hold its frames until they are read. Optional for a source."""
+
+    @property
+    def buffered(self) -> bool:
+        """True while the frames wait for the reader, such as on a server. The pipeline then waits
+        too and drops none. May change when the source connects again."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """Number of frames that the source dropped because its buffer reached its limit."""
+        ...
+
+
 class Picture(Protocol):
     """The rendered view of one inspection. It is drawn at the first call and then reused."""
 

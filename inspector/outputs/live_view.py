@@ -34,7 +34,7 @@ class LiveView:
 
     def __init__(self, title: str) -> None:
         self._paused = False
-        self._pictures: Channel[Image] = Channel(1, drop_oldest=True)
+        self._pictures: Channel[Image] = Channel(1)
         self._requests: list[str] = []
         self._lock = threading.Lock()
         self._lost = threading.Event()
@@ -61,7 +61,7 @@ class LiveView:
 
     def show(self, bgr: Image) -> None:
         """bgr: (H, W, 3) uint8; the caller must not change it. Returns at once."""
-        self._pictures.put(bgr)
+        self._pictures.put(bgr, drop_oldest=True)
 
     def poll(self) -> set[str]:
         """The requests since the last call: QUIT, PAUSE or CLOSE of `window`. Raises SinkError if

@@ -23,7 +23,7 @@ def main() -> None:
         _say(str(exc))
         return
     _say(READY)
-    pictures: Channel[Image] = Channel(1, drop_oldest=True)
+    pictures: Channel[Image] = Channel(1)
     threading.Thread(target=_read, args=(pictures,), daemon=True).start()
     try:
         _show(window, pictures)
@@ -57,7 +57,8 @@ def _read(pictures: Channel[Image]) -> None:
         data = stream.read(height * width * 3)
         if len(data) < height * width * 3:
             break
-        pictures.put(np.frombuffer(data, np.uint8).reshape(height, width, 3))
+        picture = np.frombuffer(data, np.uint8).reshape(height, width, 3)
+        pictures.put(picture, drop_oldest=True)
     pictures.close()
 
 

@@ -11,6 +11,7 @@ from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import InspectorError, StageError, UnjudgedError
 from inspector.core.protocols import CountsMissing, EventStage, Source
 from inspector.core.types import Inspection, RunInfo, Verdict
+from inspector.pipeline.drops import Drops
 from inspector.pipeline.relay import Relay, apply_to_each, catch_frame_errors
 from inspector.pipeline.reporter import Observer, Reporter
 from inspector.pipeline.stages import Output, Stages, Ticket, infer, make_first_item
@@ -27,7 +28,8 @@ class Pipeline:
     """capture -> preprocess -> infer -> measure -> output.
 
     The verdict is sent after infer if the map decides it, otherwise after measure. A live source
-    drops the oldest frame, only between capture and preprocess. A file drops no frame. The first
+    drops the oldest frame, only between capture and preprocess. A file drops no frame, and a live
+    source that holds its frames (BufferedSource) drops them itself. The first
     error aborts the run, closes every sink, and finish() raises it. An error of the source does not
     abort: the captured frames are still inspected.
 
@@ -58,11 +60,12 @@ class Pipeline:
         self._max_errored = max_errored_in_a_row
         self._watchdog = Watchdog(stall_timeout_s)
         self._live = source.info.live
+        self.drops = Drops(source)
         self._batch = 1 if self._live else batch
         capacity = 1 if self._live else 2
         # Room for the next batch and for the last batch while the engine runs.
         batch_capacity = max(capacity, self._batch)
-        self._captured: Channel[Ticket] = Channel(capacity, drop_oldest=self._live)
+        self._captured: Channel[Ticket] = Channel(capacity)
         self._prepared: Channel[Ticket] = Channel(batch_capacity)
         self._inferred: Channel[Ticket] = Channel(batch_capacity)
         self._measured: Channel[Ticket] = Channel(capacity)
@@ -132,7 +135,7 @@ class Pipeline:
         deadline = now_ns() + int(timeout_s * 1e9)
         for thread in self._running():
             thread.join(max(0.0, (deadline - now_ns()) / 1e9))
-        self.stats.dropped_live = self._captured.dropped
+        self.drops.count(self._captured.dropped, self.stats)
         if not self._running():
             return True
         if self._error is None:
@@ -147,7 +150,7 @@ class Pipeline:
         if isinstance(self._source, CountsMissing):
             self.stats.missing_by_cause = dict(self._source.missing())
         self.stats.mark_end()
-        self.stats.dropped_live = self._captured.dropped
+        self.drops.count(self._captured.dropped, self.stats)
         for thread in self._running():
             self.stats.count_aborted(self._watchdog.count_held(thread.name))
             logger.error("stage {} did not end in time", thread.name)
@@ -206,11 +209,11 @@ class Pipeline:
                 frame = self._source.read()
                 if frame is None:
                     return
-                self.stats.captured += 1
+                self.stats.received += 1
                 ticket = Ticket(
                     frame, make_first_item(frame, self._thresholds), {"capture": ms_since(start_ns)}
                 )
-                if not self._captured.put(ticket):
+                if not self._captured.put(ticket, drop_oldest=self.drops.allowed):
                     self.stats.count_aborted(1)
                     return
         finally:

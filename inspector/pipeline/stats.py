@@ -27,7 +27,8 @@ class RunStats:
         self._end_ns: int | None = None
         self._start_cpu_s = time.process_time()
         self._cpu_s: float | None = None
-        self.captured = 0
+        self.received = 0
+        self.dropped_in_source = 0
         self.passed = 0
         self.failed = 0
         self.errored_by_cause = dict.fromkeys(Cause, 0)
@@ -36,6 +37,11 @@ class RunStats:
         self.missing_by_cause: dict[str, int] = {}
         self.latency = LogHistogram(smallest=MIN_MS)
         self.stages: dict[str, LogHistogram] = {}
+
+    @property
+    def captured(self) -> int:
+        """Frames that the source gave, and those that it dropped itself."""
+        return self.received + self.dropped_in_source
 
     @property
     def inspected(self) -> int:

@@ -2,7 +2,7 @@
 
 SOURCES: dict[str, str] = {
     "video_file": "inspector.sources.video_file:VideoFileSource",
-    "network": "inspector.sources.network:NetworkSource",
+    "network": "inspector.sources.network:open_network",
     "camera": "inspector.sources.camera:CameraSource",
     "image_folder": "inspector.sources.image_folder:ImageFolderSource",
     "synthetic": "inspector.sources.synthetic:SyntheticSource",

@@ -6,11 +6,10 @@ from threading import Event
 
 from loguru import logger
 
-from inspector.core.arrays import Image
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import SourceLost
 from inspector.core.types import BadFrame, Frame, SourceInfo
-from inspector.sources.live import LiveReader
+from inspector.sources.live import Grab, LiveReader
 from inspector.sources.options import CameraOptions
 from inspector.sources.v4l2 import Capture, V4l2Capture
 
@@ -25,7 +24,9 @@ OpenCapture = Callable[[], Capture]
 
 
 class CameraSource:
-    """A live source: pts_s is None. A frame that cannot be decoded is a BadFrame.
+    """A live source: pts_s is None. A frame that cannot be decoded is a BadFrame. The driver may
+    hold old frames after a stall. Each frame has the time at which the driver got it; a frame that
+    is older than options.read_timeout_s is a BadFrame with the cause `stale`.
 
     index: N of /dev/videoN, as number or text, or that path. `info` has the size and the rate that
     the camera gives; a warning names each one that differs from the request. With
@@ -52,7 +53,9 @@ class CameraSource:
         connection = None if backoff.wait_for_source else self._connect(closing)
         actual_hw, actual_fps = self._actual or (None, None)
         self._info = SourceInfo(source_id=self._name, live=True, frame_hw=actual_hw, fps=actual_fps)
-        self._reader = LiveReader(self._name, self._connect, connection, backoff, closing)
+        self._reader = LiveReader(
+            self._name, self._connect, connection, backoff, closing, stale_s=self._read_timeout_s
+        )
 
     @property
     def info(self) -> SourceInfo:
@@ -108,15 +111,16 @@ class _Connection:
         self._read_timeout_s = read_timeout_s
         self._closing = closing
 
-    def grab(self) -> tuple[Image | None, str | None] | None:
+    def grab(self) -> Grab | None:
         started_ns = now_ns()
         while not self._closing.is_set():
             left_s = self._read_timeout_s - ms_since(started_ns) / 1e3
             if left_s <= 0:
                 raise SourceLost(f"{self._name} gave no frame in {self._read_timeout_s:g} s")
             if self.capture.wait(min(left_s, _SLICE_S)):
-                image = self.capture.retrieve()
-                return image, None if image is not None else "the camera's frame cannot be decoded"
+                image, captured_ns = self.capture.retrieve(), self.capture.captured_ns()
+                error = None if image is not None else "the camera's frame cannot be decoded"
+                return Grab(image, error, captured_ns=captured_ns)
         return None
 
     def close(self) -> None:

@@ -1,6 +1,8 @@
 """Reads a live source in a separate thread and connects again when it breaks."""
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import Protocol
 
@@ -10,20 +12,36 @@ from inspector.core.arrays import Image
 from inspector.core.channel import END, Channel
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import SourceError, SourceLost
-from inspector.core.types import BadFrame, Frame
+from inspector.core.types import BadFrame, Cause, Frame
 from inspector.sources.numbering import Numbering
 from inspector.sources.reconnect import Backoff
 
 _JOIN_S = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Grab:
+    """A picture of a live source.
+
+    image: None if there is none. error: why the picture is bad, with its cause; None if it is good.
+    captured_ns: monotonic time at which the picture arrived; None: now. late: the source is too far
+    behind, so the picture may take the place of an older one that was not read yet.
+    """
+
+    image: Image | None
+    error: str | None = None
+    cause: Cause = Cause.DECODE
+    captured_ns: int | None = None
+    late: bool = False
+
+
 class Connection(Protocol):
     """An open live source. Used by one thread only."""
 
-    def grab(self) -> tuple[Image | None, str | None] | None:
-        """Returns (picture, None), or (damaged picture or None, error sentence).
+    def grab(self) -> Grab | None:
+        """Waits for the next picture. None at the end of the source.
 
-        Returns None at the end of the source. Raises SourceLost if it breaks or stays silent.
+        Raises SourceLost if the source breaks or stays silent.
         """
         ...
 
@@ -42,7 +60,9 @@ class LiveReader:
     interrupted while they wait. close() sets `closing`, which the connection checks too. If the
     thread still waits in a library after 1 s, close() returns; the thread ends with its timeout.
 
-    connection: an open connection, or None to open it at the first read.
+    connection: an open connection, or None to open it at the first read. stale_s: a picture that
+    is older when it is grabbed is a BadFrame with the cause `stale`. renew_s: a connection that
+    was open for longer before the first read is replaced, because its buffers hold old pictures.
     """
 
     def __init__(
@@ -52,11 +72,16 @@ class LiveReader:
         connection: Connection | None,
         backoff: Backoff,
         closing: Event,
+        *,
+        stale_s: float = math.inf,
+        renew_s: float = math.inf,
     ) -> None:
         self._source_id = source_id
         self._connect = connect
         self._connection = connection
+        self._opened_ns = now_ns()
         self._backoff = backoff
+        self._stale_s, self._renew_s = stale_s, renew_s
         self._numbering = Numbering(source_id)
         # One frame only, so that a slow reader gets no old frames.
         self._frames: Channel[Frame | BadFrame] = Channel(1)
@@ -66,6 +91,11 @@ class LiveReader:
         self._finished = False
         self._lost: SourceLost | None = None
         self.reconnects = 0
+
+    @property
+    def dropped(self) -> int:
+        """Number of late frames that were not read."""
+        return self._frames.dropped
 
     def read(self) -> Frame | BadFrame | None:
         self._start()
@@ -95,6 +125,8 @@ class LiveReader:
 
     def _run(self) -> None:
         try:
+            if ms_since(self._opened_ns) > self._renew_s * 1e3:
+                self._drop()
             self._read_until_closed()
             self._finished = True
         finally:
@@ -109,21 +141,28 @@ class LiveReader:
                 if self._connection is None:
                     self._connection = self._connect(self._closing)
                     logger.info("{}: connected", self._source_id)
-                grabbed = self._connection.grab()
+                grab = self._connection.grab()
             except SourceError as exc:
                 self._drop()
                 if not self._wait(exc, delays, last_ns):
                     return
                 continue
-            if grabbed is None:
+            if grab is None:
                 return
-            image, error = grabbed
-            if error is None and image is not None:
-                self._frames.put(self._numbering.frame(image))
-            else:
-                self._frames.put(self._numbering.bad(error or "no picture", image))
-            delays = self._backoff.delays()
-            last_ns = now_ns()
+            self._frames.put(self._number(grab), drop_oldest=grab.late)
+            if grab.cause is not Cause.STALE:
+                delays = self._backoff.delays()
+                last_ns = now_ns()
+
+    def _number(self, grab: Grab) -> Frame | BadFrame:
+        image, error, cause = grab.image, grab.error, grab.cause
+        age_s = 0.0 if grab.captured_ns is None else ms_since(grab.captured_ns) / 1e3
+        if error is None and age_s > self._stale_s:
+            error, cause = f"the picture is {age_s:.1f} s old", Cause.STALE
+        if error is None and image is not None:
+            return self._numbering.frame(image, captured_ns=grab.captured_ns)
+        error = error or "no picture"
+        return self._numbering.bad(error, image, cause=cause, captured_ns=grab.captured_ns)
 
     def _wait(self, exc: SourceError, delays: Iterator[float], last_ns: int) -> bool:
         """Waits for the next attempt. False if the source was closed or the time limit passed."""

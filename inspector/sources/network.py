@@ -1,60 +1,74 @@
-"""Reads frames of an RTSP or HTTP stream and connects again when the stream breaks."""
+"""Opens a network source: a file over HTTP, or a live stream that is connected again."""
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Mapping
 from threading import Event
 
-import av
 from loguru import logger
 
-from inspector.core.arrays import Image
-from inspector.core.clock import ms_since, now_ns
-from inspector.core.errors import SourceError, SourceLost
-from inspector.core.reading import Reading
-from inspector.core.secrets import mask_secrets, mask_uri
+from inspector.core.errors import SourceError
 from inspector.core.types import BadFrame, Frame, SourceInfo
-from inspector.sources.decoding import (
-    Decoded,
-    StreamDecoder,
-    check_pixels,
-    frame_rate,
-    video_stream,
-)
 from inspector.sources.live import LiveReader
+from inspector.sources.network_file import NetworkFile
+from inspector.sources.network_place import Place
+from inspector.sources.network_stream import NetworkStream
 from inspector.sources.options import NetworkOptions
 
-# FFmpeg analyses a new stream for 5 s by default. It keeps the packets that it reads meanwhile.
-_ANALYZE_US = 1_000_000
-_LONGEST_GOP_S = 30.0
+# A connection that nobody read for longer holds old pictures in its buffers.
+_RENEW_S = 1.0
+
+
+def open_network(url: str, options: NetworkOptions) -> "NetworkFile | NetworkSource":
+    """Opens the URL and waits for its first picture.
+
+    A file of known length or a complete playlist over HTTP gives a NetworkFile, anything else a
+    NetworkSource. url: may contain a user and a password; they are never shown. Raises SourceError.
+    With options.reconnect.wait_for_source a source that cannot be opened now is a NetworkSource,
+    whose read() tries until it succeeds.
+    """
+    place = Place(url, options)
+    closing = Event()
+    try:
+        opened = place.open(closing)
+        if opened.finite and opened.inputs is not None:
+            return NetworkFile(place, opened)
+        stream = NetworkStream(place, opened, closing)
+        stream.wait_for_picture()
+    except SourceError as exc:
+        if not options.reconnect.wait_for_source:
+            raise
+        logger.warning("{}", exc)
+        return NetworkSource(place, None, closing)
+    return NetworkSource(place, stream, closing)
 
 
 class NetworkSource:
     """A live source: pts_s is None, and the pipeline drops frames that it cannot process in time.
 
     After each connect the first frame is a key frame. If the server ends the stream, the source
-    connects again; the end of a file with a known length, served over HTTP, ends the source.
+    connects again, except after the end of a complete playlist. The frames of a live playlist wait
+    on the server until they are read, up to options.buffer_s.
 
-    url: may contain a user and a password; they are never shown. The constructor tries once and
-    raises SourceError. With options.reconnect.wait_for_source it does not connect, and read() tries
-    until it succeeds.
+    stream: an open connection, or None to open it at the first read.
     """
 
-    def __init__(self, url: str, options: NetworkOptions) -> None:
-        self._url = url
-        self._name = mask_uri(url)
-        self._timeouts = (options.open_timeout_s, options.read_timeout_s)
-        self._transport = options.rtsp_transport
-        self._reading = options.reading
-        backoff = options.reconnect
-        closing = Event()
-        connection = None if backoff.wait_for_source else self._connect(closing)
+    def __init__(self, place: Place, stream: NetworkStream | None, closing: Event) -> None:
+        self._place = place
         self._info = SourceInfo(
-            source_id=self._name,
+            source_id=place.name,
             live=True,
-            frame_hw=None if connection is None else connection.frame_hw,
-            fps=None if connection is None else connection.fps,
+            frame_hw=None if stream is None else stream.frame_hw,
+            fps=None if stream is None else stream.fps,
         )
-        self._reader = LiveReader(self._name, self._connect, connection, backoff, closing)
+        self._stream = stream
+        self._reader = LiveReader(
+            place.name,
+            self._connect,
+            stream,
+            place.options.reconnect,
+            closing,
+            stale_s=place.options.read_timeout_s,
+            renew_s=_RENEW_S,
+        )
 
     @property
     def info(self) -> SourceInfo:
@@ -65,92 +79,29 @@ class NetworkSource:
         """Number of attempts so far to connect again."""
         return self._reader.reconnects
 
+    @property
+    def buffered(self) -> bool:
+        """True while the frames wait on the server: a playlist, or a file that appeared late."""
+        return self._stream is not None and self._stream.buffered
+
+    @property
+    def dropped(self) -> int:
+        """Number of frames that were dropped because the playlist was too far ahead."""
+        return self._reader.dropped
+
+    def missing(self) -> Mapping[str, int]:
+        """Frames of segments that could not be read, estimated from their duration."""
+        lost_s = self._place.playlists.lost_s
+        fps = self._stream.fps if self._stream is not None else None
+        return {"wire": max(1, round(lost_s * (fps or 0)))} if lost_s > 0 else {}
+
     def read(self) -> Frame | BadFrame | None:
         return self._reader.read()
 
     def close(self) -> None:
+        self._place.abort()
         self._reader.close()
 
-    def _connect(self, closing: Event) -> "_Stream":
-        return _Stream(self._url, self._timeouts, self._transport, closing, self._reading)
-
-
-class _Stream:
-    """One connection, used until it breaks."""
-
-    def __init__(
-        self,
-        url: str,
-        timeouts: tuple[float, float],
-        transport: str,
-        closing: Event,
-        reading: Reading,
-    ) -> None:
-        self._url = url
-        self._name = mask_uri(url)
-        self._timeouts = timeouts
-        self._closing = closing
-        options = {"analyzeduration": str(_ANALYZE_US)}
-        if url.lower().startswith("rtsp"):
-            options["rtsp_transport"] = transport
-        try:
-            self._container = av.open(url, options=options, timeout=timeouts)
-        except av.FFmpegError as exc:
-            reason = self._reason(exc, timeouts[0])
-            raise SourceError(f"{self._name} cannot be opened: {reason}") from exc
-        try:
-            stream = video_stream(self._container, self._name)
-            check_pixels(stream, self._name, reading.max_pixels)
-        except SourceError:
-            self._container.close()
-            raise
-        self._decoder = StreamDecoder(stream, threads=1, reading=reading)
-        self._ends = url.lower().startswith("http") and bool(self._container.duration)
-        self._packets = self._container.demux(stream)
-        self._decoded: deque[Decoded] = deque()
-        self._joined_ns: int | None = now_ns()
-        rate = frame_rate(stream)
-        self.fps = None if rate is None else float(rate)
-        size = (stream.codec_context.height, stream.codec_context.width)
-        self.frame_hw = size if all(size) else None
-
-    def grab(self) -> tuple[Image | None, str | None] | None:
-        while not self._decoded:
-            if self._closing.is_set():
-                return None
-            step = self._next_step()
-            if step is None:
-                return None
-            self._decoded.extend(self._after_first_key(step))
-        item = self._decoded.popleft()
-        return item.image, item.error
-
-    def close(self) -> None:
-        self._container.close()
-
-    def _next_step(self) -> list[Decoded] | None:
-        try:
-            packet = next(self._packets)
-        except av.FFmpegError as exc:
-            reason = self._reason(exc, self._timeouts[1])
-            raise SourceLost(f"{self._name} broke: {reason}") from exc
-        except StopIteration:
-            if self._ends:
-                logger.info("{}: end of the file", self._name)
-                return None
-            raise SourceLost(f"the server ended {self._name}") from None
-        return self._decoder.decode(packet) if packet.size else self._decoder.flush()
-
-    def _after_first_key(self, step: list[Decoded]) -> Iterator[Decoded]:
-        for item in step:
-            if self._joined_ns is not None and item.key:
-                self._joined_ns = None
-            if self._joined_ns is None:
-                yield item
-        if self._joined_ns is not None and ms_since(self._joined_ns) > _LONGEST_GOP_S * 1e3:
-            raise SourceLost(f"{self._name} sent no key frame in {_LONGEST_GOP_S:g} s")
-
-    def _reason(self, exc: av.FFmpegError, limit_s: float) -> str:
-        if isinstance(exc, av.error.ExitError):
-            return f"no answer in {limit_s:g} s"
-        return mask_secrets(exc.strerror or str(exc), self._url)
+    def _connect(self, closing: Event) -> NetworkStream:
+        self._stream = NetworkStream(self._place, self._place.open(closing), closing)
+        return self._stream

@@ -70,10 +70,16 @@ class CameraOptions(RateOptions, SizeOptions, LiveOptions):
 
 @dataclass(frozen=True)
 class NetworkOptions(LiveOptions, ReadingOptions):
-    """open_timeout_s: opening fails if the server does not answer in this time."""
+    """open_timeout_s: opening fails if the server does not answer in this time.
+
+    buffer_s: largest delay of a live playlist (HLS), in s, before frames are dropped. tls_verify:
+    refuse an HTTPS server whose certificate no trusted authority has signed.
+    """
 
     open_timeout_s: Positive = 5.0
     rtsp_transport: Annotated[str, OneOf("tcp", "udp")] = "tcp"
+    buffer_s: Positive = 20.0
+    tls_verify: bool = True
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,17 @@
 import os
 import re
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from inspector.core.picture_files import PICTURE_SUFFIXES, is_glob
 
 _CAMERA = re.compile(r"\d+|/dev/video\d+|/dev/v4l/.+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
+
+
+def strip_file_scheme(uri: str) -> str:
+    """The path of a URL such as file:///data/a%20b.mp4. Any other name does not change."""
+    return unquote(urlsplit(uri).path) if uri.lower().startswith("file://") else uri
 
 
 def kind_of(uri: str) -> str:
@@ -16,6 +22,7 @@ def kind_of(uri: str) -> str:
     A name that is not a camera, a URL, `synthetic`, a folder, a glob or a picture means a video
     file. VideoFileSource checks whether it exists.
     """
+    uri = strip_file_scheme(uri)
     if _CAMERA.fullmatch(uri):
         return "camera"
     if _SCHEME.match(uri):

@@ -11,7 +11,11 @@ import numpy as np
 from cv2.utils import logging
 
 from inspector.core.arrays import Image
+from inspector.core.clock import now_ns
 from inspector.core.errors import SourceError, SourceLost
+
+# A frame in the queue of a driver cannot be older. Such a time is of another clock.
+_OLDEST_NS = 3600 * 10**9
 
 _DEVICE = re.compile(r"/dev/video(\d+)")
 
@@ -32,6 +36,10 @@ class Capture(Protocol):
     def retrieve(self) -> Image | None:
         """Returns the frame after wait() returned True: a new (H, W, 3) BGR array. None if it
         cannot be decoded."""
+        ...
+
+    def captured_ns(self) -> int | None:
+        """Monotonic time at which the driver got the frame of the last wait(); None: unknown."""
         ...
 
     def release(self) -> None: ...
@@ -100,8 +108,18 @@ class V4l2Capture:
             image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
         return np.asarray(image, np.uint8)
 
+    def captured_ns(self) -> int | None:
+        # V4L2 drivers give the time of each buffer, nearly all on the monotonic clock.
+        return check_time(round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6))
+
     def release(self) -> None:
         self._capture.release()
+
+
+def check_time(driver_ns: int) -> int | None:
+    """Returns a time of a driver, or None if it is not a recent time of the monotonic clock."""
+    age_ns = now_ns() - driver_ns
+    return driver_ns if driver_ns > 0 and 0 <= age_ns < _OLDEST_NS else None
 
 
 @contextmanager

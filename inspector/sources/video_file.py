@@ -14,7 +14,7 @@ from loguru import logger
 from inspector.core.errors import SourceEndedEarly, SourceError
 from inspector.core.secrets import mask_secrets, mask_uri
 from inspector.core.types import BadFrame, Frame, SourceInfo
-from inspector.sources.completeness import EarlyEnd, measure_file
+from inspector.sources.completeness import EarlyEnd, FileSize, measure_file
 from inspector.sources.decoding import (
     Decoded,
     StreamDecoder,
@@ -42,15 +42,24 @@ class VideoFileSource:
     truncated file gives fewer frames. `info.frame_hw` is the size after rotation. Raises
     SourceError. After the last frame of a file that was cut or cannot be read to its end, read()
     raises SourceEndedEarly.
+
+    container: an open container of the video; None: the file at `path` is opened.
     """
 
-    def __init__(self, path: Path | str, options: VideoFileOptions = DEFAULTS) -> None:
-        path = Path(path)
+    def __init__(
+        self,
+        path: Path | str,
+        options: VideoFileOptions = DEFAULTS,
+        *,
+        container: av.container.InputContainer | None = None,
+    ) -> None:
         self._name = mask_uri(str(path))
-        self._container = _open_container(path, self._name)
+        path = Path(path)
+        self._container = container or _open_container(path, self._name)
         self._numbering = Numbering(self._name)
         self._lock = Lock()
-        self._size = measure_file(path)
+        # The size of a file that is not on this machine is known to its reader only.
+        self._size = measure_file(path) if container is None else FileSize(0)
         self._packets = self._read_bytes = 0
         self._end: EarlyEnd | None = None
         self._missing: dict[str, int] = {}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from inspector.core.clock import now_ns
 from inspector.core.errors import SourceLost
 
 
@@ -14,6 +15,8 @@ class ScriptedCapture:
 
     frame_hw = (4, 6)
     fps = 30.0
+    age_s: float | None = None
+    """Age of the next pictures; None: the driver gives no time."""
 
     def __init__(self, *script: int | str | None) -> None:
         self._script: Iterator[int | str | None] = iter(script)
@@ -32,6 +35,9 @@ class ScriptedCapture:
 
     def retrieve(self) -> np.ndarray | None:
         return None if self._item is None else np.full((4, 6, 3), self._item, np.uint8)
+
+    def captured_ns(self) -> int | None:
+        return None if self.age_s is None else now_ns() - round(self.age_s * 1e9)
 
     def release(self) -> None:
         self.released.set()

@@ -127,9 +127,7 @@ def _request(peer: socket.socket) -> str:
 
 
 class HttpServer(StreamServer):
-    """Like a camera it sends no length, unless `sends_length` is set."""
-
-    sends_length = False
+    """Like a camera it sends no length."""
 
     @property
     def url(self) -> str:
@@ -143,8 +141,7 @@ class HttpServer(StreamServer):
                 b"Content-Length: 0\r\nConnection: close\r\n\r\n"
             )
             return
-        length = f"Content-Length: {len(self._media)}\r\n" if self.sends_length else ""
-        peer.sendall(f"HTTP/1.1 200 OK\r\n{length}Connection: close\r\n\r\n".encode())
+        peer.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
         self.send_media(peer)
 
 

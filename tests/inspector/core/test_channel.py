@@ -36,19 +36,19 @@ def test_a_full_channel_makes_put_wait_until_get() -> None:
 
 
 def test_a_full_live_channel_drops_the_oldest() -> None:
-    channel: Channel[int] = Channel(2, drop_oldest=True)
+    channel: Channel[int] = Channel(2)
     for i in range(5):
-        assert channel.put(i)
+        assert channel.put(i, drop_oldest=True)
     assert channel.dropped == 3
     assert [channel.get(), channel.get()] == [3, 4]
 
 
 def test_a_closed_channel_refuses_items_and_delivers_the_rest() -> None:
     for drop_oldest in (False, True):
-        channel: Channel[int] = Channel(1, drop_oldest=drop_oldest)
-        channel.put(1)
+        channel: Channel[int] = Channel(1)
+        channel.put(1, drop_oldest=drop_oldest)
         channel.close()
-        assert not channel.put(2)
+        assert not channel.put(2, drop_oldest=drop_oldest)
         assert channel.dropped == 0
         assert channel.get() == 1
         assert channel.get() is END
@@ -99,7 +99,7 @@ def test_a_capacity_below_one_is_refused() -> None:
 def test_every_item_is_delivered_or_counted_as_dropped(
     capacity: int, items: int, drop_oldest: bool
 ) -> None:
-    channel: Channel[int] = Channel(capacity, drop_oldest=drop_oldest)
+    channel: Channel[int] = Channel(capacity)
     received: list[int] = []
 
     def consume() -> None:
@@ -110,7 +110,7 @@ def test_every_item_is_delivered_or_counted_as_dropped(
     consumer = threading.Thread(target=consume, daemon=True)
     consumer.start()
     for i in range(items):
-        assert channel.put(i)
+        assert channel.put(i, drop_oldest=drop_oldest)
     channel.close()
     consumer.join(5)
     assert not consumer.is_alive()

@@ -66,5 +66,5 @@ def test_drops_are_counted_by_cause(live: bool, cause: str) -> None:
 
 def test_a_count_that_does_not_add_up_is_an_error() -> None:
     stats = RunStats()
-    stats.captured = 1
+    stats.received = 1
     assert not stats.balanced

@@ -8,11 +8,13 @@ from loguru import logger
 from scripted_camera import ScriptedCapture
 
 from inspector.build import open_source
+from inspector.core.clock import now_ns
 from inspector.core.errors import SourceError, SourceLost
-from inspector.core.types import BadFrame, Frame
+from inspector.core.types import BadFrame, Cause, Frame
 from inspector.sources.camera import CameraSource
 from inspector.sources.options import CameraOptions, SourceOptions
 from inspector.sources.reconnect import Backoff
+from inspector.sources.v4l2 import check_time
 
 FAST = Backoff(first_s=0.01, max_s=0.02, give_up_s=None)
 
@@ -181,3 +183,30 @@ def test_a_device_that_is_not_a_camera_is_refused(capfd):
     with pytest.raises(SourceError, match="/dev/null is not a camera"):
         CameraSource("/dev/null", CameraOptions())
     assert capfd.readouterr().err == ""
+
+
+def test_a_frame_has_the_time_at_which_the_driver_got_it():
+    capture = ScriptedCapture(1, 2)
+    capture.age_s = 0.05
+    source = open_camera(capture)
+    frame = source.read()
+    source.close()
+    assert 0.05 <= (now_ns() - frame.captured_ns) / 1e9 < 1
+    assert isinstance(frame, Frame)
+
+
+def test_a_frame_that_waited_too_long_in_the_driver_is_stale():
+    capture = ScriptedCapture(1, 2)
+    capture.age_s = 3.0
+    source = open_camera(capture)
+    frame = source.read()
+    source.close()
+    assert isinstance(frame, BadFrame)
+    assert (frame.cause, frame.error) == (Cause.STALE, "the picture is 3.0 s old")
+    assert 3.0 <= (now_ns() - frame.captured_ns) / 1e9 < 4
+
+
+@pytest.mark.parametrize("driver_ns", [0, -5, 10**19])
+def test_a_time_of_another_clock_is_not_used(driver_ns):
+    assert check_time(driver_ns) is None
+    assert check_time(now_ns() - 10**9) is not None

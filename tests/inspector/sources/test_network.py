@@ -1,16 +1,15 @@
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from loguru import logger
-from source_clips import moving, transport_stream, write_clip
+from source_clips import transport_stream
 from stream_servers import HttpServer, RtspServer, StreamServer
 
 from inspector.core.errors import SourceError, SourceLost
 from inspector.core.types import BadFrame, Frame
-from inspector.sources.network import NetworkSource
+from inspector.sources.network import NetworkSource, open_network
 from inspector.sources.options import NetworkOptions
 from inspector.sources.reconnect import Backoff
 
@@ -36,7 +35,7 @@ def logged():
 def open_stream(url: str, *, backoff: Backoff = FAST, wait: bool = False, **more) -> NetworkSource:
     backoff = replace(backoff, wait_for_source=wait)
     options = {"open_timeout_s": 2.0, "read_timeout_s": 0.4, "reconnect": backoff, **more}
-    return NetworkSource(url, NetworkOptions(**options))
+    return open_network(url, NetworkOptions(**options))
 
 
 def frames_of(source: NetworkSource, count: int) -> list[Frame | BadFrame]:
@@ -110,19 +109,6 @@ def test_the_source_connects_again_after_the_server_ends_the_stream(logged):
         assert server.connections >= 3
     assert [f.frame_id for f in frames] == list(range(70))
     assert sum("live.ts broke" in line or "the server ended" in line for line in logged) >= 2
-
-
-def test_a_file_of_known_length_over_http_ends_the_source(tmp_path: Path):
-    path = tmp_path / "clip.mp4"
-    write_clip(path, moving(40), container_options={"movflags": "faststart"})
-    with HttpServer(path.read_bytes(), pause_s=0) as server:
-        server.sends_length = True
-        source = open_stream(server.url)
-        frames = frames_of(source, 40)
-        assert source.read() is None
-        source.close()
-    assert all(isinstance(f, Frame) for f in frames)
-    assert source.reconnects == 0
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.sources.uri import kind_of
+from inspector.sources.uri import kind_of, strip_file_scheme
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,8 @@ from inspector.sources.uri import kind_of
         ("good/**/a?.png", "image_folder"),
         ("clip.mp4", "video_file"),
         ("no such thing", "video_file"),
+        ("file:///data/clip.mp4", "video_file"),
+        ("FILE:///data/good/*.png", "image_folder"),
     ],
 )
 def test_the_kind_follows_from_the_name(uri, kind):
@@ -35,3 +37,16 @@ def test_a_folder_is_a_picture_folder_and_a_file_with_brackets_a_video(tmp_path:
     clip.write_bytes(b"x")
     assert kind_of(str(tmp_path)) == "image_folder"
     assert kind_of(str(clip)) == "video_file"
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("file:///data/a%20b.mp4", "/data/a b.mp4"),
+        ("file://localhost/data/a.mp4", "/data/a.mp4"),
+        ("/data/a%20b.mp4", "/data/a%20b.mp4"),
+        ("http://cam/a%20b", "http://cam/a%20b"),
+    ],
+)
+def test_a_file_url_is_a_path(uri, path):
+    assert strip_file_scheme(uri) == path
