@@ -24,6 +24,11 @@ PREDICTED = [
     ("mpeg2video", "yuv420p", "mkv"),
     ("mpeg4", "yuv420p", "mkv"),
 ]
+OPTIONS = {
+    "ffv1": {"level": "3", "slicecrc": "1"},
+    # With several threads, the encoder once waited for itself on a busy machine.
+    "libsvtav1": {"svtav1-params": "lp=1"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +45,7 @@ def write(path: Path, pictures, codec: str, pix_fmt: str, *, gop: int) -> list[n
         pix_fmt=pix_fmt,
         gop=gop,
         bit_rate=1_500_000,
-        options={"level": "3", "slicecrc": "1"} if codec == "ffv1" else {},
+        options=OPTIONS.get(codec),
     )
     frames = read_all(path)
     assert len(frames) == len(pictures)
