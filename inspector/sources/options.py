@@ -84,8 +84,8 @@ class NetworkOptions(LiveOptions, ReadingOptions):
 
 @dataclass(frozen=True)
 class VideoFileOptions(ReadingOptions):
-    """decode_threads: 0: one per core. 1 thread needs the least CPU time per frame and delivers
-    damaged pictures; with more threads most damaged pictures are missing."""
+    """decode_threads: 0: one per core. 1 thread needs the least CPU time per frame. With 1 the
+    damaged pictures of some formats are delivered; with more threads most are missing."""
 
     decode_threads: Threads = 1
 

@@ -24,6 +24,11 @@ PREDICTED = [
     ("mpeg2video", "yuv420p", "mkv"),
     ("mpeg4", "yuv420p", "mkv"),
 ]
+OPTIONS = {
+    "ffv1": {"level": "3", "slicecrc": "1"},
+    # With several threads, the encoder once waited for itself on a busy machine.
+    "libsvtav1": {"svtav1-params": "lp=1"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +45,7 @@ def write(path: Path, pictures, codec: str, pix_fmt: str, *, gop: int) -> list[n
         pix_fmt=pix_fmt,
         gop=gop,
         bit_rate=1_500_000,
-        options={"level": "3", "slicecrc": "1"} if codec == "ffv1" else {},
+        options=OPTIONS.get(codec),
     )
     frames = read_all(path)
     assert len(frames) == len(pictures)
@@ -96,3 +101,14 @@ def test_no_wrong_picture_of_a_damaged_packet_is_judged(
     assert len(good) >= 8
     wrong = [f.frame_id for f in good if not any(np.array_equal(f.image, image) for image in clean)]
     assert wrong == []
+
+
+def test_a_picture_of_size_0_is_bad_and_the_others_are_judged(tmp_path: Path, pictures):
+    path = tmp_path / "clip.mov"
+    write(path, pictures, "mjpeg", "yuvj420p", gop=1)
+    data = bytearray(path.read_bytes())
+    # The table of sizes: 12 bytes from the name to the entry of picture 0.
+    entry = data.index(b"stsz") + 4 + 12 + 4 * 9
+    data[entry : entry + 4] = bytes(4)
+    path.write_bytes(data)
+    assert [f.frame_id for f in read_all(path) if isinstance(f, BadFrame)] == [9]
