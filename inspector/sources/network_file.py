@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+import av
 from loguru import logger
 
 from inspector.core.errors import SourceEndedEarly, SourceError
@@ -12,6 +13,7 @@ from inspector.sources.network_place import Opened, Place
 from inspector.sources.options import VideoFileOptions
 from inspector.sources.video_file import VideoFileSource
 
+_LAST = 32
 _NO_PICTURE = (
     "no picture can be decoded; if it is an MP4 file and the server does not state its length, "
     "move the index to its start (ffmpeg -movflags faststart)"
@@ -33,6 +35,7 @@ class NetworkFile:
         self._client, self._inputs = opened.client, opened.inputs
         self._playlists = place.playlists
         self._indexed = opened.stream.frames
+        self._end_of_index = _end_of_index(opened.stream) if self._indexed else 0
         try:
             self._file = VideoFileSource(
                 place.url,
@@ -97,4 +100,14 @@ class NetworkFile:
             return self._inputs.main.failure
         if self._playlists.lost_s > 0:
             return f"segments with {self._playlists.lost_s:g} s of video could not be read"
+        length = self._inputs.main.length
+        if length is not None and self._end_of_index > length:
+            return f"the server states a length of {length} bytes, the file is longer"
         return None
+
+
+def _end_of_index(stream: av.VideoStream) -> int:
+    """The end of the last frames in the index of an MP4 or MOV file, in bytes. 0 without index."""
+    entries = stream.index_entries
+    last = [entries[i] for i in range(max(0, len(entries) - _LAST), len(entries))]
+    return max((entry.pos + entry.size for entry in last), default=0)

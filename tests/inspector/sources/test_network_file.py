@@ -136,6 +136,12 @@ def test_a_file_that_is_complete_in_spite_of_a_longer_length_misses_nothing(serv
     assert source.missing() == {}
 
 
+def test_a_stated_length_that_is_too_short_is_not_a_normal_end(serve, start):
+    source = open_url(serve(Page(start, declared=len(start) // 2)))
+    frames = read_to_end(source, early=True)
+    assert source.missing() == {"truncated": COUNT - len(frames)}
+
+
 def test_a_broken_chunk_is_not_a_normal_end(serve, start):
     source = open_url(serve(Page(start, chunked=True, cut_after=len(start) // 2)))
     frames = read_to_end(source, early=True)
