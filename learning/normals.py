@@ -107,11 +107,9 @@ def from_folder(
     reading: Reading = READING,
 ) -> Normals:
     """The pictures of a folder, or of its train/good; see from_pictures."""
-    paths = list_pictures(folder)
-    named = [(path.name, path) for path in paths]
     return from_pictures(
         folder.name,
-        named,
+        _name_by_path(list_pictures(folder)),
         input_hw=input_hw,
         max_pictures=max_pictures,
         crop=crop,
@@ -130,10 +128,19 @@ def from_glob(
     pictures in a folder gives what from_folder gives. Names are paths from the innermost folder
     that holds all of them."""
     paths = pictures_of(pattern)
-    folder = Path(os.path.commonpath([path.parent for path in paths]))
-    named = [(path.relative_to(folder).as_posix(), path) for path in paths]
-    name = folder.resolve().name
+    name = _common_folder(paths).resolve().name
+    named = _name_by_path(paths)
     return from_pictures(name, named, input_hw=input_hw, max_pictures=max_pictures, reading=reading)
+
+
+def _common_folder(paths: Sequence[Path]) -> Path:
+    return Path(os.path.commonpath([path.parent for path in paths]))
+
+
+def _name_by_path(paths: Sequence[Path]) -> list[tuple[str, Path]]:
+    """Each path with its name from the innermost folder that holds all of them."""
+    folder = _common_folder(paths)
+    return [(path.relative_to(folder).as_posix(), path) for path in paths]
 
 
 def from_pictures(

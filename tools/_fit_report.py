@@ -61,6 +61,7 @@ def print_facts(spec: EngineSpec, facts: Mapping[str, str]) -> None:
         "image threshold": f"{spec.image_threshold:.4f}",
         "pixel threshold": f"{spec.pixel_threshold:.4f}",
         "chosen by": "\n                 ".join(spec.threshold_rule.sentences()),
+        "other errors": _describe_limits(spec),
         "dark spots": f"{check['spots_found']} of {check['spots']} dark spots painted on good "
         "pictures would FAIL",
         "check": f"engine and method agree on {check['pictures']} good pictures that were moved, "
@@ -70,6 +71,18 @@ def print_facts(spec: EngineSpec, facts: Mapping[str, str]) -> None:
     }
     for name, text in {**facts, **checked}.items():
         print(f"{name:16} {text}")
+
+
+def _describe_limits(spec: EngineSpec) -> str:
+    good = spec.good_pictures
+    if good is None or good.false_alarm_rate is None:
+        return "frames are not compared with the good pictures, because there are too few"
+    place = " and at another place" if spec.reference_view is not None else ""
+    return (
+        "a frame that is dark, blurred, of another colour, covered"
+        f"{place} is ERROR; on average at most {good.false_alarm_rate:.2%} of new good pictures, in "
+        "addition to those that fail"
+    )
 
 
 def warn_of_missed_spots(spec: EngineSpec) -> bool:

@@ -149,7 +149,8 @@ class NetworkStream:
             self._ready.append(Grab(None, error, Cause.STALE, arrival_ns or asked_ns))
 
     def _decode(self, packet: av.Packet) -> None:
-        if not packet.size:
+        # The demuxer ends with an empty packet without times.
+        if not packet.size and packet.dts is None:
             self._add_pictures(self._flush())
             return
         arrival_ns, old = self._arrival_ns(packet), self._is_old(packet)
