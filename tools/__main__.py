@@ -8,7 +8,6 @@ from typing import Final
 from inspector.command_line import USAGE_ERROR, describe_version
 from inspector.early_signals import ignore_signals
 from inspector.standard_streams import open_missing_streams
-from tools._cli import program
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run_inspector", "inspect a video, a camera or pictures"),
@@ -52,24 +51,31 @@ def main(argv: list[str] | None = None) -> int:
     return result
 
 
+def _program() -> str:
+    # Not at the top, because `run` must handle signals as soon as possible.
+    from tools._cli import program
+
+    return program()
+
+
 def _help() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"  {name:{width}}  {text}" for name, (_, text) in COMMANDS.items()]
     return "\n".join(
         (
-            f"usage: {program()} COMMAND ...",
+            f"usage: {_program()} COMMAND ...",
             "",
             *lines,
             "",
-            f"`{program()} COMMAND --help` shows the options of a command.",
-            f"`{program()} --version` shows the installed version.",
+            f"`{_program()} COMMAND --help` shows the options of a command.",
+            f"`{_program()} --version` shows the installed version.",
         )
     )
 
 
 def _unknown(name: str) -> str:
     similar = difflib.get_close_matches(name.replace("_", "-"), COMMANDS, n=1)
-    hint = f"did you mean {similar[0]}?" if similar else f"`{program()} --help` lists all commands"
+    hint = f"did you mean {similar[0]}?" if similar else f"`{_program()} --help` lists all commands"
     return f"error: there is no command {name!r}; {hint}"
 
 

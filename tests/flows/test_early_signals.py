@@ -47,6 +47,16 @@ def test_a_signal_while_the_program_loads_ends_it_with_its_code(
         assert f"stopped by {signal.Signals(number).name} before the start" in stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_console_command_handles_signals_while_it_loads(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "tools", "run", *PACED, "--output", str(tmp_path / "out")]
+    process = subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    wait_for_handler(process, signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+    code, stderr = wait_for_end(process)
+    assert (code, "stopped by SIGTERM before the start" in stderr) == (0, True)
+
+
 @pytest.mark.parametrize("number", CODES)
 def test_a_signal_while_an_engine_opens_ends_the_run(
     tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
