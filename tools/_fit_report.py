@@ -80,8 +80,8 @@ def _describe_limits(spec: EngineSpec) -> str:
     place = " and at another place" if spec.reference_view is not None else ""
     return (
         "a frame that is dark, blurred, of another colour, covered"
-        f"{place} is ERROR; on average at most {good.false_alarm_rate:.2%} of new good pictures, in "
-        "addition to those that fail"
+        f"{place} is ERROR; on average at most {good.false_alarm_rate:.2%} of new good pictures, "
+        "in addition to those that fail"
     )
 
 

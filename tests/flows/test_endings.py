@@ -1,27 +1,23 @@
 """Tests signals, kills, lost streams and secrets with real processes."""
 
 import fcntl
-import functools
-import http.server
 import json
 import os
 import pty
 import signal
-import socketserver
 import struct
 import subprocess
 import sys
 import termios
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
 from flow_rig import RESULTS, good_picture, write_clip
 from run_process import PACED, ROOT, start, wait_for_end, wait_for_frames
+from web_server import Page, WebServer
 
 from inspector.outputs.json_log import read_log
 
@@ -77,41 +73,21 @@ def test_a_kill_at_any_time_leaves_each_frame_that_is_older_than_a_second(
     assert pictures >= sum(killed - at > timedelta(seconds=1.2) for at in captured)
 
 
-class FolderServer:
-    """Serves a folder over HTTP on a free port until `stop` is called."""
-
-    def __init__(self, folder: Path) -> None:
-        handler = functools.partial(_QuietHandler, directory=str(folder))
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 def test_a_stream_that_never_comes_back_is_exit_code_4_and_keeps_its_results(
     tmp_path: Path,
 ) -> None:
-    folder = tmp_path / "web"
-    folder.mkdir()
-    write_clip(folder / "clip.ts", [good_picture(i) for i in range(40)])
-    server = FolderServer(folder)
-    out = tmp_path / "out"
-    url = f"http://me:topsecret@127.0.0.1:{server.port}/clip.ts?token=alsosecret"
-    process = start(
-        out,
-        *("--source", url, "--set", "engine.backend=fake"),
-        *("--set", "source.reconnect.give_up_s=0.4", "--set", "source.reconnect.first_s=0.1"),
-    )
-    wait_for_frames(out, 1, process)
-    server.stop()
+    clip = tmp_path / "clip.ts"
+    write_clip(clip, [good_picture(i) for i in range(40)])
+    path, out = "/clip.ts?token=alsosecret", tmp_path / "out"
+    # Without a length, the server ends a live stream.
+    with WebServer({path: Page(clip.read_bytes(), declared=None)}) as server:
+        address = server.url("").removeprefix("http://")
+        process = start(
+            out,
+            *("--source", f"http://me:topsecret@{address}{path}", "--set", "engine.backend=fake"),
+            *("--set", "source.reconnect.give_up_s=0.4", "--set", "source.reconnect.first_s=0.1"),
+        )
+        wait_for_frames(out, 1, process)
     code, stderr = wait_for_end(process)
     assert code == 4, stderr
     summary = json.loads((out / "summary.json").read_text())
@@ -122,7 +98,7 @@ def test_a_stream_that_never_comes_back_is_exit_code_4_and_keeps_its_results(
     texts += "".join(p.read_text() for p in out.iterdir() if p.suffix in (".json", ".jsonl"))
     assert "topsecret" not in texts
     assert "alsosecret" not in texts
-    assert f"127.0.0.1:{server.port}" in texts
+    assert address in texts
 
 
 def test_the_password_of_a_missing_camera_is_never_shown(tmp_path: Path) -> None:
