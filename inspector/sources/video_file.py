@@ -1,6 +1,7 @@
 """Reads frames of a video file, with the times from the file."""
 
 import os
+import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -59,7 +60,7 @@ class VideoFileSource:
         self._numbering = Numbering(self._name)
         self._lock = Lock()
         # The size of a file that is not on this machine is known to its reader only.
-        self._size = measure_file(path) if container is None else FileSize(0)
+        self._size = measure_file(path) if container is None else FileSize(sys.maxsize)
         self._packets = self._read_bytes = 0
         self._end: EarlyEnd | None = None
         self._missing: dict[str, int] = {}
