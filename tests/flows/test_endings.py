@@ -16,7 +16,7 @@ from pathlib import Path
 import av
 import pytest
 from flow_rig import RESULTS, good_picture, write_clip
-from run_process import PACED, ROOT, start, wait_for_end, wait_for_frames
+from run_process import PACED, ROOT, paced, start, wait_for_end, wait_for_frames
 from web_server import Page, WebServer
 
 from inspector.outputs.json_log import read_log
@@ -59,7 +59,7 @@ def test_a_kill_at_any_time_leaves_each_frame_that_is_older_than_a_second(
     tmp_path: Path, fps: float, wait_s: float
 ) -> None:
     out = tmp_path / "out"
-    process = start(out, *PACED, "--set", f"source.fps={fps}")
+    process = start(out, *paced(fps))
     wait_for_frames(out, 0, process)
     time.sleep(wait_s)
     killed = datetime.now(UTC)

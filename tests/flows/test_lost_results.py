@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from run_process import PACED, start, wait_for_end, wait_for_frames
+from run_process import PACED, paced, start, wait_for_end, wait_for_frames
 
 
 def replace_folder(out: Path) -> None:
@@ -48,7 +48,7 @@ def test_lost_results_end_the_run_at_once_with_a_sentence(
 ) -> None:
     """fps 0.5: it does not wait for the next frame."""
     out = tmp_path / "out"
-    process = start(out, *PACED, "--set", f"source.fps={fps}")
+    process = start(out, *paced(fps))
     wait_for_frames(out, 0, process)
     time.sleep(0.2)
     CHANGES[change](out)

@@ -24,7 +24,7 @@ def test_after_each_kill_the_same_command_starts_and_keeps_the_evidence(tmp_path
     pattern = tmp_path / "runs" / "{number}"
     evidence: dict[Path, bytes] = {}
     for number in range(1, 4):
-        process = start(pattern, *PACED, "--set", "log.path=null")
+        process = start(pattern, *PACED, log="null")
         log = tmp_path / "runs" / f"{number:04d}" / "inspections.jsonl"
         while not (log.exists() and log.read_bytes().count(b"measured") > 10):
             assert process.poll() is None
@@ -32,7 +32,7 @@ def test_after_each_kill_the_same_command_starts_and_keeps_the_evidence(tmp_path
         wait_for_end(process)
         evidence[log] = log.read_bytes()
         assert all(path.read_bytes() == content for path, content in evidence.items())
-    process = start(pattern, *SHORT, "--overwrite", "--set", "log.path=null")
+    process = start(pattern, *SHORT, "--overwrite", log="null")
     code, stderr = wait_for_end(process)
     assert code == 0
     last = folders(tmp_path / "runs")[-1]
@@ -46,7 +46,7 @@ def test_after_each_kill_the_same_command_starts_and_keeps_the_evidence(tmp_path
 
 def test_processes_that_start_in_the_same_second_do_not_meet(tmp_path: Path) -> None:
     pattern = tmp_path / "runs" / "{date}"
-    processes = [start(pattern, *SHORT, "--set", "log.path=null") for _ in range(3)]
+    processes = [start(pattern, *SHORT, log="null") for _ in range(3)]
     assert [wait_for_end(process)[0] for process in processes] == [0, 0, 0]
     results = folders(tmp_path / "runs")
     assert len(results) == 3

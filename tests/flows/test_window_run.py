@@ -134,7 +134,8 @@ def test_escape_closes_the_window_and_inspection_continues(
     assert run.summary()["captured"] == 60
 
 
-ENDLESS = [*WEB, "--set", "source.synthetic.paced=true", "--set", "source.synthetic.frames=null"]
+PACED = [*WEB, "--set", "source.synthetic.paced=true"]
+ENDLESS = [*PACED, "--set", "source.synthetic.frames=null"]
 
 
 def start_server() -> tuple["subprocess.Popen[bytes]", str]:
@@ -155,8 +156,8 @@ def test_the_inspection_goes_on_when_the_display_ends_or_hangs(
     if shutil.which("Xvfb") is None:
         pytest.skip("Xvfb is not installed")
     server, name = start_server()
-    frames = ["--set", "source.synthetic.frames=100"] if stop is None else []
-    run = WindowRun((name, tmp_path), tmp_path / "out", *ENDLESS, *frames)
+    source = ENDLESS if stop else [*PACED, "--set", "source.synthetic.frames=100"]
+    run = WindowRun((name, tmp_path), tmp_path / "out", *source)
     try:
         assert wait_until(lambda: run.rows() > 10)
         server.send_signal(end)

@@ -6,14 +6,22 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACED = ["--source", "synthetic", "--set", "engine.backend=fake", "--set", "source.fps=100"]
-PACED += ["--set", "source.synthetic.paced=true", "--set", "source.synthetic.frames=null"]
-PACED += ["--set", "source.frame_size=320x240", "--set", "verdict.pixel_threshold=9"]
 
 
-def start(out: Path, *arguments: str) -> "subprocess.Popen[str]":
+def paced(fps: float = 100) -> list[str]:
+    """Options of an endless live source of small frames."""
+    argv = ["--source", "synthetic", "--set", "engine.backend=fake", "--set", f"source.fps={fps}"]
+    argv += ["--set", "source.synthetic.paced=true", "--set", "source.synthetic.frames=null"]
+    return [*argv, "--set", "source.frame_size=320x240", "--set", "verdict.pixel_threshold=9"]
+
+
+PACED = paced()
+
+
+def start(out: Path, *arguments: str, log: str | None = None) -> "subprocess.Popen[str]":
+    """log: of the program; None is run.log beside the output folder."""
     argv = [sys.executable, "run_inspector.py", "--output", str(out)]
-    argv += ["--set", f"log.path={out.parent / 'run.log'}", *arguments]
+    argv += ["--set", f"log.path={log or out.parent / 'run.log'}", *arguments]
     return subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
