@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from replace_options import replace_options
 
 from learning.backbones.features import FeatureExtractor
 from learning.backbones.zoo import DEFAULT, resolve
@@ -19,7 +20,8 @@ def saved(place: Path, content) -> Path:
 
 def imported(file: Path, normal: Path, out: Path, *more: str, backbone: str = DEFAULT) -> int:
     common = ["--method", "glass", "--normal", str(normal), "--out", str(out), "--threads", "1"]
-    return main([str(file), *common, "--backbone", backbone, "--size", f"{SIDE}x{SIDE}", *more])
+    argv = [str(file), *common, "--backbone", backbone, "--size", f"{SIDE}x{SIDE}"]
+    return main(replace_options(argv, more))
 
 
 def features(pixels: np.ndarray) -> list[np.ndarray]:

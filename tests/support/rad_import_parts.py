@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from checkpoint_parts import SIDE, bank_of, encoder, folder_of_good, good
+from replace_options import replace_options
 
 from engines.resize import to_input
 from engines.spec import ResizeRule
@@ -37,4 +38,5 @@ def bank(place: Path) -> dict:
 def imported(place: Path, out: Path, *more: str, file: Path | None = None) -> int:
     common = ["--method", "rad", "--normal", str(place / "normal"), "--threads", "1"]
     backbone = ["--backbone", str(place / "encoder.onnx"), "--out", str(out)]
-    return main([str(file or place / "bank.pth"), *common, *backbone, *more])
+    argv = [str(file or place / "bank.pth"), *common, *backbone]
+    return main(replace_options(argv, more))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from replace_options import replace_options
 
 from tools.train import main
 
@@ -44,7 +45,8 @@ def _write(folder: Path, pictures: list[np.ndarray], suffix: str = "") -> None:
 
 
 def train(data: Path, out: Path, *more: str) -> int:
-    return main(["--method", "glass", "--data", str(data), "--out", str(out), *SHORT, *more])
+    argv = ["--method", "glass", "--data", str(data), "--out", str(out), *SHORT]
+    return main(replace_options(argv, more))
 
 
 def command(data: Path, out: Path, hook: str) -> list[str]:

@@ -111,7 +111,7 @@ def test_a_bank_beyond_the_engine_is_refused_with_what_helps(place, tmp_path, ca
     monkeypatch.setattr(published_bank, "MAX_MODEL_BYTES", size - 1)
     refused(imported(place, tmp_path / "e.onnx"), capsys, "--pictures 0:100; the classes follow")
     for more in (["--precision", "float16"], ["--coreset", "3"], ["--pictures", "0:5"]):
-        assert imported(place, tmp_path / "e.onnx", *more) == 0
+        assert imported(place, tmp_path / "e.onnx", *more, "--overwrite") == 0
 
 
 def test_a_bank_leaves_room_for_the_backbone(place, tmp_path):
