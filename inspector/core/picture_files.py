@@ -152,7 +152,9 @@ def entries(folder: Path) -> list[Path]:
 
 def describe_left_out(folder: Path) -> list[str]:
     """A sentence for each reason why pictures in a folder, or directly below it, are left out."""
-    below = next((place for place in folders_in(folder) if pictures_in(place)), None)
+    real = Path(os.path.realpath(folder))
+    others = (at for at in folders_in(folder) if not real.is_relative_to(os.path.realpath(at)))
+    below = next((place for place in others if pictures_in(place)), None)
     if below is None:
         return describe_unread(folder)
     return [
