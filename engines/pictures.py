@@ -149,7 +149,10 @@ def _read_file(path: Path, max_pixels: int) -> bytes:
         if not os.path.isfile(path) and os.path.exists(path):
             raise DataError(f"the picture {path} is not a file")
         largest = max_pixels * _BYTES_PER_PIXEL + _LARGEST_TEXTS
-        if (size := os.path.getsize(path)) > largest:
+        size = os.path.getsize(path)
+        if size == 0:  # also a file of /proc, which may never end
+            raise DataError(f"the picture {path} is empty")
+        if size > largest:
             raise DataError(
                 f"the picture {path} has {size / 1e6:.0f} MB, more than a picture of {max_pixels} "
                 "pixels can have: raise source.max_pixels (--max-pixels) if the size is right"
@@ -157,6 +160,4 @@ def _read_file(path: Path, max_pixels: int) -> bytes:
         content = path.read_bytes()
     except OSError as exc:
         raise DataError(f"the picture {path} cannot be read: {exc.strerror}") from exc
-    if not content:
-        raise DataError(f"the picture {path} is empty")
     return content

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -264,3 +265,12 @@ def test_transparent_pixels_of_a_tiff_are_not_read_as_dark_ones(tmp_path):
     path.write_bytes(tiff(opaque, bits=8, photometric=2, channels=4, extra=2))
     with pytest.raises(DataError, match="transparent pixels"):
         decode_picture(path)
+
+
+def test_an_endless_file_of_the_system_is_empty(tmp_path):
+    endless = Path("/proc/self/mem")
+    if not endless.exists():
+        pytest.skip("only Linux has this file")
+    (tmp_path / "a.png").symlink_to(endless)
+    with pytest.raises(DataError, match="is empty"):
+        decode_picture(tmp_path / "a.png")
