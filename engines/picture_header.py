@@ -26,11 +26,15 @@ _MOST_TEXTS: Final = 64
 _PNG_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Colour type of a PNG -> channels."""
 
+_SEVERAL: Final = "holds several pictures: save each as a file"
+
+_PNM_START: Final = re.compile(rb"\s*P[1-6]\s")
 _PNM_TOKEN: Final = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*(\d{1,9})")
 _JPEG_ALONE: Final = {0x01, *range(0xD0, 0xD9)}
 """Markers without a length."""
 
 _JPEG_SCAN: Final = 0xDA
+_JPEG_HUFFMAN: Final = (0xC0, 0xC1, 0xC2)
 _JPEG_PROGRESSIVE: Final = (0xC2, 0xC6, 0xCA, 0xCE)
 _JPEG_SIZES: Final = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -42,7 +46,8 @@ class PictureHeader:
     hw: (height, width) in px. bits: bits per channel of the stored values. depth: how many of
     these bits the camera used, None if the file does not say. packed: the file stores only these
     bits, and OpenCV shifts the values up to 16 bits. problem: why the values cannot be read as grey
-    levels, None if they can.
+    levels, None if they can. checkable: engines.jpeg_check can find damage in the file.
+    multiplies_alpha: OpenCV multiplies the colours by the alpha channel.
     """
 
     hw: tuple[int, int]
@@ -50,6 +55,8 @@ class PictureHeader:
     depth: int | None = None
     packed: bool = False
     problem: str | None = None
+    checkable: bool = False
+    multiplies_alpha: bool = False
 
     @property
     def pixels(self) -> int:
@@ -107,16 +114,26 @@ def _read_jpeg(content: bytes) -> PictureHeader:
         if marker in _JPEG_SIZES:
             bits, height, width, channels = struct.unpack_from(">BHHB", content, at + 4)
             header = PictureHeader((height, width), bits, problem=_find_jpeg_problem(channels))
+            if marker in _JPEG_HUFFMAN and bits == 8 and channels in (1, 3):
+                header = replace(header, checkable=True)
             progressive = marker in _JPEG_PROGRESSIVE
         if marker == _JPEG_SCAN and header is not None:
             # A scan of all colours is the only one of a picture that is not progressive.
             several = progressive or content[at + 4] < channels
             if several and content.count(bytes((0xFF, _JPEG_SCAN))) > _MOST_SCANS:
                 raise DataError(f"is a JPEG with more than {_MOST_SCANS} scans")
-            return header
+            return replace(header, problem=_SEVERAL) if _is_followed(content, at) else header
         if marker in (0xD9, _JPEG_SCAN) or length < 2:
             raise ValueError("no size")
         at += 2 + length
+
+
+def _is_followed(content: bytes, scan_at: int) -> bool:
+    """Whether another picture begins where a JPEG ends, as in a saved MJPEG stream. The small
+    pictures that cameras append have an index (MPF) and do not count."""
+    end = content.find(b"\xff\xd9", scan_at)
+    start = content.find(b"\xff\xd8\xff", scan_at)
+    return 0 <= start <= end + 2 and b"MPF\0" not in content[:scan_at]
 
 
 def _find_jpeg_problem(channels: int) -> str | None:
@@ -188,15 +205,28 @@ def _read_pnm(content: bytes) -> PictureHeader:
         numbers.append(int(token[1]))
         at = token.end()
     width, height = numbers[:2]
+    problem = _SEVERAL if _has_more_pnm(content, at + 1, numbers) else None
     if bitmap:
-        return PictureHeader((height, width))
+        return PictureHeader((height, width), problem=problem)
     depth = numbers[2].bit_length()
     if numbers[2] != (1 << depth) - 1 or depth not in BIT_DEPTHS:
         problem = (
             f"has grey levels up to {numbers[2]}; only 255, 1023, 4095, 16383 or 65535 is read"
         )
         return PictureHeader((height, width), problem=problem)
-    return PictureHeader((height, width), depth, _credible(depth))
+    return PictureHeader((height, width), depth, _credible(depth), problem=problem)
+
+
+def _has_more_pnm(content: bytes, at: int, numbers: list[int]) -> bool:
+    """Whether another picture follows the pixels, which begin at `at`. Numbers written as text are
+    not searched."""
+    width, height = numbers[:2]
+    rows = {b"4": (width + 7) // 8, b"5": width, b"6": 3 * width}
+    row = rows.get(content[1:2])
+    if row is None:
+        return False
+    size = row * height * (2 if numbers[2:] > [255] else 1)
+    return _PNM_START.match(content, at + size) is not None
 
 
 def _credible(depth: int) -> int | None:
@@ -205,8 +235,10 @@ def _credible(depth: int) -> int | None:
 
 
 def _read_tiff(content: bytes) -> PictureHeader:
-    hw, bits, depth, problem = read_tiff(content)
-    return PictureHeader(hw, bits, depth, packed=8 < bits < 16, problem=problem)
+    hw, bits, depth, problem, multiplies = read_tiff(content)
+    return PictureHeader(
+        hw, bits, depth, packed=8 < bits < 16, problem=problem, multiplies_alpha=multiplies
+    )
 
 
 _READERS: Final[tuple[tuple[bytes, Callable[[bytes], PictureHeader]], ...]] = (

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from engines.jpeg_check import is_damaged
 from engines.picture_header import PictureHeader, read_header
 from engines.spec import EngineSpec
 from inspector.core.arrays import Image
@@ -126,7 +127,21 @@ def _decode_values(
         raise DataError(f"the picture {path} cannot be decoded: {exc.err}") from exc
     if image is None or sorted(image.shape[:2]) != sorted(header.hw):
         raise DataError(f"the picture {path} cannot be decoded")
+    if header.checkable and is_damaged(content):
+        raise DataError(f"the picture {path} is damaged: its JPEG data cannot be read to their end")
+    if header.multiplies_alpha and flag != cv2.IMREAD_UNCHANGED:
+        _refuse_transparent(path, content)
     return np.asarray(image), header
+
+
+def _refuse_transparent(path: Path, content: bytes) -> None:
+    """Raises DataError if OpenCV has darkened pixels of the picture by their alpha."""
+    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.ndim < 3 or values.shape[2] != 4 or values[..., 3].min() < 255:
+        raise DataError(
+            f"the picture {path} has transparent pixels, whose colours cannot be read: save it "
+            "without alpha"
+        )
 
 
 def _read_file(path: Path, max_pixels: int) -> bytes:
@@ -134,7 +149,10 @@ def _read_file(path: Path, max_pixels: int) -> bytes:
         if not os.path.isfile(path) and os.path.exists(path):
             raise DataError(f"the picture {path} is not a file")
         largest = max_pixels * _BYTES_PER_PIXEL + _LARGEST_TEXTS
-        if (size := os.path.getsize(path)) > largest:
+        size = os.path.getsize(path)
+        if size == 0:  # also a file of /proc, which may never end
+            raise DataError(f"the picture {path} is empty")
+        if size > largest:
             raise DataError(
                 f"the picture {path} has {size / 1e6:.0f} MB, more than a picture of {max_pixels} "
                 "pixels can have: raise source.max_pixels (--max-pixels) if the size is right"
@@ -142,6 +160,4 @@ def _read_file(path: Path, max_pixels: int) -> bytes:
         content = path.read_bytes()
     except OSError as exc:
         raise DataError(f"the picture {path} cannot be read: {exc.strerror}") from exc
-    if not content:
-        raise DataError(f"the picture {path} is empty")
     return content

@@ -12,7 +12,8 @@ _TYPES: Final = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC = 254, 256, 257, 258, 262
 _CHANNELS, _LARGEST_VALUE, _PLANES, _TILE_WIDTH, _TILE_HEIGHT = 277, 281, 284, 322, 323
-_FORMAT = 339
+_EXTRA, _FORMAT = 338, 339
+_SEPARATE_ALPHA: Final = 2
 _PHOTOMETRICS: Final = {0, 1, 2, 3, 6}
 """White is zero, black is zero, RGB, palette and YCbCr."""
 
@@ -28,10 +29,10 @@ _LONGEST_FIELD: Final = 16
 Entries = dict[int, tuple[int, ...]]
 
 
-def read_tiff(content: bytes) -> tuple[tuple[int, int], int, int | None, str | None]:
-    """Returns (height, width), bits per channel, used bits (None: not stated), and the reason why
-    the file cannot be read as one picture of grey levels (None: it can). Raises DataError,
-    struct.error or ValueError for a damaged file."""
+def read_tiff(content: bytes) -> tuple[tuple[int, int], int, int | None, str | None, bool]:
+    """Returns (height, width), bits per channel, used bits (None: not stated), the reason why the
+    file cannot be read as one picture of grey levels (None: it can), and whether OpenCV multiplies
+    its colours by its alpha. Raises DataError, struct.error or ValueError for a damaged file."""
     directory, entries = _Directories(content).first()
     hw = (_single(entries, _HEIGHT, 0), _single(entries, _WIDTH, 0))
     tile = _single(entries, _TILE_WIDTH, 0) * _single(entries, _TILE_HEIGHT, 0)
@@ -44,7 +45,9 @@ def read_tiff(content: bytes) -> tuple[tuple[int, int], int, int | None, str | N
     problem = _find_problem(entries, max(bits))
     if problem is None and directory.has_more_pictures():
         problem = "holds several pictures (pages): save each as a file"
-    return hw, max(8, *bits), _used_bits(entries, max(bits)), problem
+    multiplies = max(bits) <= 8 and channels == 4
+    multiplies = multiplies and _single(entries, _EXTRA, 0) == _SEPARATE_ALPHA
+    return hw, max(8, *bits), _used_bits(entries, max(bits)), problem, multiplies
 
 
 def _find_problem(entries: Entries, bits: int) -> str | None:

@@ -27,6 +27,7 @@ class ClassCounts:
     kind_pixels: kind of defect -> pixel counts of its pictures with masks.
     bootstrap: resamples of both. regions, regions_found: number of defect regions by size and by
     place. fitted: names of the pictures that the engine was fitted on.
+    contradictions: names of two equal pictures, the first good and the second defective.
     """
 
     def __init__(self, spec: EngineSpec, tests: Sequence[Sample], settings: Settings) -> None:
@@ -39,6 +40,8 @@ class ClassCounts:
         self.regions: Counter[SizeGroup | Place] = Counter()
         self.regions_found: Counter[SizeGroup | Place] = Counter()
         self.fitted: list[str] = []
+        self.contradictions: list[tuple[str, str]] = []
+        self._samples: dict[str, Sample] = {}
         self.settings = settings
         self.bootstrap = PixelBootstrap(
             seed=settings.seed, replicates=min(settings.resamples, PIXEL_RESAMPLES)
@@ -59,6 +62,11 @@ class ClassCounts:
             return
         if picture.fitted:
             self.fitted.append(picture.sample.name)
+        if picture.content:
+            first = self._samples.setdefault(picture.content, picture.sample)
+            if first.defective != picture.sample.defective:
+                pair = sorted((first, picture.sample), key=lambda sample: sample.defective)
+                self.contradictions.append((pair[0].name, pair[1].name))
         note = _exclusion_reason(picture)
         regions: list[TruthRegion] = []
         if picture.truth is not None and note is None:

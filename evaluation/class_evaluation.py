@@ -205,6 +205,12 @@ def _data_warnings(data: ClassData, counts: ClassCounts) -> list[str]:
             f"the engine was fitted on {len(counts.fitted)} of these test pictures, the first is "
             f"{counts.fitted[0]}: the metrics are better than on new pictures"
         )
+    if counts.contradictions:
+        first, equal = counts.contradictions[0]
+        warnings.append(
+            f"{len(counts.contradictions)} pictures are both among the good and the defective "
+            f"ones, the first is {first}, which is equal to {equal}: correct the data set"
+        )
     if counts.settings.mask_values == "any" and any(map(_has_jpeg_mask, data.defects())):
         warnings.append(
             "some masks are JPEG files: compression leaves values above 0 around the defects, "

@@ -34,6 +34,7 @@ class ScoredPicture:
 
     anomaly_map: (h, w) float32. truth: all false for a good picture; None for a defective picture
     without a mask. fitted: whether the engine was fitted on this picture. Times in milliseconds.
+    content: hash of the input of the engine; empty if it is not known.
     """
 
     sample: Sample
@@ -43,6 +44,7 @@ class ScoredPicture:
     fitted: bool
     preprocess_ms: float
     infer_ms: float
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +158,14 @@ class EngineRunner:
             fails = score >= self._engine.spec.image_threshold
             if fault is not None and not (fault.unless_failed and fails):
                 self.unlike[sample.name] = sample.defective
+            content = picture_hash(picture.model_input.pixels)
             yield ScoredPicture(
                 sample=sample,
                 anomaly_map=anomaly_map,
                 score=float(score),
                 truth=picture.truth,
-                fitted=picture_hash(picture.model_input.pixels) in self._fitted_hashes,
+                fitted=content in self._fitted_hashes,
                 preprocess_ms=picture.preprocess_ms,
                 infer_ms=infer_ms,
+                content=content,
             )

@@ -107,7 +107,7 @@ def input_paths(config: Config) -> list[Path]:
 
 def open_source(options: SourceOptions) -> Source:
     """Opens the source options.uri. Raises ConfigError or SourceError."""
-    if options.uri is None:
+    if options.uri is None or not options.uri.strip():
         raise ConfigError("source.uri: no source is named; use --source")
     uri = strip_file_scheme(insert_secrets(options.uri, "source.uri"))
     remember_password(uri)

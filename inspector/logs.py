@@ -86,4 +86,6 @@ def _add_screen(level: str, write: Callable[[str], None] | TextIO) -> None:
 
 
 def _mask(record: "Record") -> None:
-    record["message"] = mask_secrets(record["message"])
+    # A file name that is not UTF-8 would stop the log file from taking the message.
+    message = record["message"].encode("utf-8", "backslashreplace").decode()
+    record["message"] = mask_secrets(message)

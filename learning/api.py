@@ -226,7 +226,7 @@ def _engine_path(out: str | Path) -> Path:
     from inspector.core.errors import ConfigError
 
     path = Path(out)
-    if path.suffix != ".onnx":
+    if path.suffix.lower() != ".onnx":
         raise ConfigError(f"out must be a file that ends in .onnx, not {path}")
     return path
 

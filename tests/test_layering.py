@@ -37,7 +37,7 @@ RUNTIMES = {"onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "cuda"}
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/core": ({CORE}, {"numpy", "yaml"}),
     "calibration": ({CORE, "calibration"}, {"numpy", "cv2", "yaml"}),
-    "engines": ({CORE, TOP, BACKENDS}, {"numpy", "cv2", "yaml", "onnx", "google"}),
+    "engines": ({CORE, TOP, BACKENDS}, {"av", "numpy", "cv2", "yaml", "onnx", "google"}),
     "engines/backends": ({CORE, TOP, BACKENDS, TRT}, {"numpy", "onnx", *RUNTIMES}),
     "engines/backends/trt": ({CORE, TOP, BACKENDS, TRT}, {"numpy", "onnx", *RUNTIMES}),
     "learning/metrics": ({CORE, METRICS}, {"numpy", "scipy", "cv2"}),

@@ -51,6 +51,8 @@ def normals_of(uris: Sequence[str], arguments: argparse.Namespace, progress: Pro
         raise ConfigError(f"--seconds must be above 0, not {arguments.seconds}")
     if any(map(shows_secret, uris)):
         logger.warning("{}", VISIBLE)
+    if not all(uri.strip() for uri in uris):
+        raise ConfigError("--normal: the name of a source is empty")
     places = Counter(os.path.realpath(uri) for uri in uris)
     if repeated := [uri for uri in uris if places[os.path.realpath(uri)] > 1]:
         raise ConfigError(f"--normal names {repeated[0]} twice: leave one out")

@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     method = method_class(arguments.method)
     options = method_options(option_fields(method), arguments)
     make_method(arguments.method, options)  # refuses options before pictures are read
-    if arguments.out.suffix == SUFFIX:
+    if arguments.out.suffix.lower() == SUFFIX:
         refuse_existing(arguments.out, overwrite=arguments.overwrite)
     backbone = method.find_backbone(arguments.backbone)
     scheme = chosen_scheme(arguments)
@@ -85,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
             logger.info("class {}: contact sheet {}", data.name, sheet)
         return result
 
-    if arguments.out.suffix == SUFFIX:
+    if arguments.out.suffix.lower() == SUFFIX:
         if arguments.dataset is None and arguments.split is None:
             with Bars() as bars:
                 normals = normals_of(arguments.normal, arguments, bars.advance)
@@ -191,7 +191,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
 
 
 def _out(text: str) -> Path:
-    return out_file(text) if Path(text).suffix == SUFFIX else out_folder(text)
+    return out_file(text) if Path(text).suffix.lower() == SUFFIX else out_folder(text)
 
 
 if __name__ == "__main__":

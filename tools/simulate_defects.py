@@ -30,8 +30,10 @@ def main(argv: list[str] | None = None) -> int:
         raise ConfigError("--out must be another folder than --normal")
     files = list_pictures(args.normal)
     truth = args.out / TRUTH
-    if truth.exists() and not args.overwrite:
-        raise ConfigError(f"{truth} exists already; give --overwrite or another --out")
+    folders = [args.out / part / kind for part in ("test", "ground_truth") for kind in kinds]
+    existing = [path for path in (truth, *folders) if path.exists()]
+    if existing and not args.overwrite:
+        raise ConfigError(f"{existing[0]} exists already; give --overwrite or another --out")
     readable, _ = split_readable(files, print)
     _refuse_equal_stems(readable)
     count = write_defect_pictures(

@@ -3,7 +3,7 @@
 import glob
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,11 @@ PICTURE_SUFFIXES: Final = (
 )
 """In lower case. The case of a file's suffix does not matter."""
 
+OTHER_SUFFIXES: Final = (
+    *(".gif", ".heic", ".heif", ".jfif", ".jpe", ".avif", ".jxl", ".tga", ".psd", ".exr", ".npy"),
+    *(".npz", ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".dcm", ".dib", ".pnm", ".j2k"),
+)
+"""Of pictures that are not read, in lower case."""
 
 SYSTEM_FOLDERS: Final = (
     *("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"),
@@ -53,7 +58,8 @@ def pictures_of(name: str) -> list[Path]:
 
     name: a folder (pictures in its subfolders do not count), a glob (** matches subfolders), or a
     file with any suffix. If several names are links to one file, only the first name counts, and a
-    warning says so. Raises DataError if there is no picture.
+    warning says so. Warnings also name pictures that are left out. Raises DataError if there is no
+    picture.
     """
     paths = _all_pictures_of(name)
     files: dict[str, Path] = {}
@@ -76,14 +82,19 @@ def _all_pictures_of(name: str) -> list[Path]:
             hint = f", but folders: name one of them, such as {below[0]}" if below else ""
             suffixes = ", ".join(PICTURE_SUFFIXES)
             raise DataError(f"the folder {name} holds no pictures ({suffixes}){hint}")
+        for sentence in describe_left_out(path):
+            logger.warning("{}", sentence)
         return pictures
     if os.path.exists(path):
         return [path]
     if not is_glob(name):
         raise DataError(f"{name} does not exist")
-    matching = {path for path in map(Path, _expand(name)) if is_picture(path)}
+    expanded = set(map(Path, _expand(name)))
+    matching = {path for path in expanded if is_picture(path)}
     if not matching:
         raise DataError(f"no picture matches {name}")
+    for sentence in _describe_unread(name, sorted(expanded)):
+        logger.warning("{}", sentence)
     return sorted(matching, key=_by_path)
 
 
@@ -137,6 +148,39 @@ def entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir(), key=_by_path)
     except OSError as exc:
         raise DataError(f"folder {folder} cannot be read: {exc.strerror}") from exc
+
+
+def describe_left_out(folder: Path) -> list[str]:
+    """A sentence for each reason why pictures in a folder, or directly below it, are left out."""
+    real = Path(os.path.realpath(folder))
+    others = (at for at in folders_in(folder) if not real.is_relative_to(os.path.realpath(at)))
+    below = next((place for place in others if pictures_in(place)), None)
+    if below is None:
+        return describe_unread(folder)
+    return [
+        *describe_unread(folder),
+        f"pictures in folders below {folder} are left out, such as those in {below}: give these "
+        f"folders, or a glob such as {folder / '**'}",
+    ]
+
+
+def describe_unread(folder: Path) -> list[str]:
+    """A sentence if pictures in a folder are in a format that is not read."""
+    return _describe_unread(str(folder), entries(folder))
+
+
+def _describe_unread(place: str, paths: Sequence[Path]) -> list[str]:
+    unread = [
+        path.name
+        for path in paths
+        if path.suffix.lower() in OTHER_SUFFIXES and not path.name.startswith(".")
+    ]
+    if not unread:
+        return []
+    return [
+        f"{len(unread)} files in {place} are not read, first {unread[0]}: save them as PNG, or "
+        "take them out"
+    ]
 
 
 def pictures_below(folder: Path) -> Iterator[Path]:

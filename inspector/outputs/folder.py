@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-import shutil
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,9 @@ LOG: Final = "inspections.jsonl"
 SUMMARY: Final = "summary.json"
 SNAPSHOTS: Final = "snapshots"
 RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS)
+
+_SNAPSHOT: Final = re.compile(r"frame_\d{8,}_[A-Z]+\.jpg(\.part)?")
+"""Name of a file that inspector.outputs.snapshots writes, and of a file that was not completed."""
 
 
 def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
@@ -80,8 +83,10 @@ class ResultFolder:
             check_folder(self._folder, overwrite=self._overwrite)
             for name in _list_results(self._folder):
                 path = self._folder / name
-                linked = path.is_symlink() or not path.is_dir()
-                path.unlink() if linked else shutil.rmtree(path)
+                if path.is_symlink() or not path.is_dir():
+                    path.unlink()
+                else:
+                    _clear_snapshots(path)
         except OSError as exc:
             reason = exc.strerror or exc
             raise ConfigError(f"cannot use the output folder {self._folder}: {reason}") from exc
@@ -126,6 +131,15 @@ class ResultFolder:
 
 def _list_results(folder: Path) -> list[str]:
     return [n for n in RESULTS if (folder / n).exists() or (folder / n).is_symlink()]
+
+
+def _clear_snapshots(folder: Path) -> None:
+    """Removes the snapshots of a run, and the folder if it has no other files."""
+    for path in folder.iterdir():
+        if _SNAPSHOT.fullmatch(path.name):
+            path.unlink()
+    with contextlib.suppress(OSError):  # not empty
+        folder.rmdir()
 
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:

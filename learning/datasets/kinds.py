@@ -2,38 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
 
 from inspector.core.errors import DataError
-from inspector.core.picture_files import entries, folders_in, pictures_below, pictures_in
+from inspector.core.picture_files import (
+    describe_unread,
+    folders_in,
+    pictures_below,
+    pictures_in,
+)
 from learning.datasets.kind_names import folders_named, is_label_folder, kind_of
 from learning.datasets.other_folders import describe_results
 from learning.datasets.pairing import Masks, normalise_stem, pair
 from learning.datasets.types import GOOD
 
-OTHER_SUFFIXES: Final = (
-    *(".gif", ".heic", ".heif", ".jfif", ".avif", ".tga", ".psd", ".exr", ".npy", ".npz"),
-    *(".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".dcm"),
-)
-"""Of pictures that are not read, in lower case."""
-
 Kinds = Mapping[Path, list[Path]]
 """Folder of a kind -> its pictures."""
-
-
-def describe_unread(folder: Path) -> list[str]:
-    """A sentence if pictures in a folder are in a format that is not read."""
-    unread = [
-        path.name
-        for path in entries(folder)
-        if path.suffix.lower() in OTHER_SUFFIXES and not path.name.startswith(".")
-    ]
-    if not unread:
-        return []
-    return [
-        f"{len(unread)} files in {folder} are not read, first {unread[0]}: save them as PNG, or "
-        "take them out"
-    ]
 
 
 def read_kind(folder: Path) -> tuple[list[Path], list[str]]:

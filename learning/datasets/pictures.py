@@ -9,10 +9,15 @@ from loguru import logger
 from engines.pictures import decode_picture
 from inspector.core.arrays import Image
 from inspector.core.errors import DataError
-from inspector.core.picture_files import PICTURE_SUFFIXES, folders_in, pictures_in
+from inspector.core.picture_files import (
+    PICTURE_SUFFIXES,
+    describe_left_out,
+    folders_in,
+    pictures_in,
+)
 from inspector.core.reading import READING, Reading
 from learning.datasets.kind_names import EXAMPLES, describe_several, folders_named, good_folders
-from learning.datasets.kinds import describe_unread, read_kind
+from learning.datasets.kinds import read_kind
 from learning.datasets.other_folders import describe_results, is_failed_snapshot
 
 MAX_NAMES: Final = 5
@@ -48,7 +53,7 @@ def list_pictures(folder: Path) -> list[Path]:
 
 def _read_place(place: Path, folder: Path) -> list[Path]:
     if place == folder:
-        pictures, problems = pictures_in(place), describe_unread(place)
+        pictures, problems = pictures_in(place), describe_left_out(place)
     else:
         pictures, problems = read_kind(place)
     for problem in problems if pictures else ():

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -39,6 +40,7 @@ def tiff(
     data=None,
     planes=1,
     channels=1,
+    extra=None,
 ):
     """A TIFF file of grey values (H, W)."""
     height, width = values.shape[:2]
@@ -58,6 +60,7 @@ def tiff(
             (279, 4, len(data)),
             *([(281, 3, largest)] if largest is not None else []),
             (284, 3, planes),
+            *([(338, 3, extra)] if extra is not None else []),
             (339, 3, sample_format),
         ]
         content += struct.pack("<H", len(entries))
@@ -197,3 +200,77 @@ def test_masks_keep_their_values(tmp_path):
     assert np.array_equal(decode_picture(path, cv2.IMREAD_UNCHANGED), labels)
     path = write(tmp_path / "m.tif", labels.astype(np.float32))
     assert np.array_equal(decode_picture(path, cv2.IMREAD_UNCHANGED), labels)
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: len(data) // 2] + b"\xff\xd9",
+        lambda data: data[: len(data) // 2] + data[len(data) // 2 + 300 :],
+    ],
+    ids=["cut", "bytes removed"],
+)
+def test_a_jpeg_that_is_damaged_before_its_end_marker_is_refused(tmp_path, damage, progressive):
+    settings = [cv2.IMWRITE_JPEG_PROGRESSIVE, progressive]
+    content = cv2.imencode(".jpg", COLOUR, settings)[1].tobytes()
+    (tmp_path / "a.jpg").write_bytes(damage(content))
+    with pytest.raises(DataError, match="damaged: its JPEG data cannot be read to their end"):
+        decode_picture(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("sampling", [0x411111, 0x221111, 0x211111, 0x121111, 0x111111])
+@pytest.mark.parametrize("size", [(1, 1), (7, 3), (48, 64)])
+def test_a_jpeg_without_damage_is_read(tmp_path, sampling, size):
+    for quality, progressive, restart in ((1, 0, 0), (60, 1, 2), (100, 0, 3)):
+        settings = [
+            *(cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive),
+            *(cv2.IMWRITE_JPEG_RST_INTERVAL, restart),
+            *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling),
+        ]
+        content = cv2.imencode(".jpg", COLOUR[: size[0], : size[1]], settings)[1].tobytes()
+        (tmp_path / "a.jpg").write_bytes(content + b"text of another program")
+        assert decode_picture(tmp_path / "a.jpg").shape == (*size, 3)
+
+
+JPEG = cv2.imencode(".jpg", GREY)[1].tobytes()
+PGM = b"P5\n64 48\n255\n" + GREY.tobytes()
+PPM16 = b"P6 64 48 65535\n" + deepen(COLOUR, 16).astype(">u2").tobytes()
+PBM = b"P4\n64 48\n" + bytes(8 * 48)
+
+
+@pytest.mark.parametrize("content", [JPEG, PGM, PPM16, PBM], ids=["jpg", "pgm", "ppm", "pbm"])
+def test_a_file_of_several_pictures_is_refused(tmp_path, content):
+    (tmp_path / "a.jpg").write_bytes(content + b"rest" * 3)
+    assert decode_picture(tmp_path / "a.jpg").shape == (48, 64, 3)
+    (tmp_path / "a.jpg").write_bytes(content + content)
+    with pytest.raises(DataError, match="holds several pictures"):
+        decode_picture(tmp_path / "a.jpg")
+
+
+def test_a_jpeg_with_an_index_of_small_pictures_is_read(tmp_path):
+    index = b"\xff\xe2\x00\x06MPF\0"
+    (tmp_path / "a.jpg").write_bytes(JPEG[:2] + index + JPEG[2:] + JPEG)
+    assert np.array_equal(
+        decode_picture(tmp_path / "a.jpg"), cv2.imdecode(np.frombuffer(JPEG, np.uint8), 1)
+    )
+
+
+def test_transparent_pixels_of_a_tiff_are_not_read_as_dark_ones(tmp_path):
+    opaque = np.dstack([COLOUR, np.full(GREY.shape, 255, np.uint8)])
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff(opaque, bits=8, photometric=2, channels=4, extra=2))
+    assert np.array_equal(decode_picture(path), COLOUR[..., ::-1])
+    opaque[5, 5, 3] = 100
+    path.write_bytes(tiff(opaque, bits=8, photometric=2, channels=4, extra=2))
+    with pytest.raises(DataError, match="transparent pixels"):
+        decode_picture(path)
+
+
+def test_an_endless_file_of_the_system_is_empty(tmp_path):
+    endless = Path("/proc/self/mem")
+    if not endless.exists():
+        pytest.skip("only Linux has this file")
+    (tmp_path / "a.png").symlink_to(endless)
+    with pytest.raises(DataError, match="is empty"):
+        decode_picture(tmp_path / "a.png")

@@ -10,7 +10,7 @@ from inspector import engine_check
 from inspector.build import build_run
 from inspector.config import load_config
 from inspector.core.arrays import Image, Map
-from inspector.core.errors import EngineError
+from inspector.core.errors import ConfigError, EngineError
 from inspector.run import Run
 
 
@@ -84,3 +84,9 @@ def test_the_folder_of_plans_reaches_the_engine(
     with pytest.raises(EngineError):
         run.stages.open_engine()
     assert folders == [configured]
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_an_empty_name_is_not_the_working_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="no source is named"):
+        make_run(tmp_path, **{"source.uri": name})

@@ -55,4 +55,4 @@ def test_pictures_in_error_end_in_exit_code_one(place, capsys):
     assert call(place) == 1
     printed = capsys.readouterr()
     assert "test pictures without a score, over all engines: 2" in printed.err
-    assert printed.out.count("plates: ERROR test/good/001.png: ") == 1
+    assert printed.out.count("plates: ERROR test/good/001.png: the picture ") == 1

@@ -154,3 +154,14 @@ def test_no_sheet_writes_none(tmp_path):
     folder, out = pictures(tmp_path / "a", range(5)), tmp_path / "e.onnx"
     assert run(out, "--normal", folder, "--no-sheet") == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "e.fit", "e.onnx"]
+
+
+def test_an_empty_name_is_not_the_working_folder(tmp_path, capsys):
+    assert run(tmp_path / "e.onnx", "--normal", "") == 2
+    assert "the name of a source is empty" in capsys.readouterr().err
+
+
+def test_a_suffix_in_capitals_means_a_file(tmp_path):
+    day = pictures(tmp_path / "day", range(4))
+    assert run(tmp_path / "E.ONNX", "--normal", day) == 0
+    assert (tmp_path / "E.ONNX").is_file()

@@ -124,3 +124,17 @@ def test_the_good_pictures_of_a_class_are_used(normal: Path, tmp_path: Path) -> 
     (folder / "train").mkdir(parents=True)
     normal.rename(folder / "train" / "OK")
     assert len(run(folder, tmp_path / "set")["pictures"]) == 2 * len(KINDS)
+
+
+@pytest.mark.parametrize("part", ["test", "ground_truth"])
+def test_pictures_and_masks_of_a_data_set_are_not_replaced(
+    normal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], part: str
+) -> None:
+    mask = tmp_path / "class" / part / "hole" / "001.png"
+    mask.parent.mkdir(parents=True)
+    mask.write_bytes(b"drawn by hand")
+    command = ["--normal", str(normal), "--out", str(tmp_path / "class")]
+    assert main(command) == 2
+    assert f"{mask.parent} exists already" in capsys.readouterr().err
+    assert mask.read_bytes() == b"drawn by hand"
+    assert main([*command, "--kinds", "stain"]) == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from log_lines import warnings_of
 
 from inspector.core.errors import DataError
 from inspector.core.picture_files import PICTURE_SUFFIXES, natural_key, pictures_below, pictures_of
@@ -83,3 +84,24 @@ def test_the_error_for_no_pictures_is_one_sentence_with_the_name(tmp_path, name,
 def test_names_that_differ_only_in_zeros_or_case_have_a_fixed_order():
     assert sorted(["a1", "a01", "A1"], key=natural_key) == ["A1", "a01", "a1"]
     assert sorted(["a01", "A1", "a1"], key=natural_key) == ["A1", "a01", "a1"]
+
+
+@pytest.mark.parametrize("read", [lambda place: pictures_of(str(place)), list_pictures])
+def test_pictures_that_are_left_out_are_named(folder, read):
+    (folder / "phone.HEIC").write_bytes(b"not read")
+    (folder / "second").mkdir()
+    (folder / "2.PNG").rename(folder / "second" / "2.PNG")
+    with warnings_of() as warnings:
+        assert len(read(folder)) == len(NAMES) - 1
+    text = "\n".join(warnings)
+    assert "1 files in" in text
+    assert "phone.HEIC: save them as PNG" in text
+    assert f"left out, such as those in {folder / 'second'}" in text
+
+
+def test_a_glob_names_the_files_that_it_does_not_read(folder):
+    (folder / "scan.gif").write_bytes(b"not read")
+    with warnings_of() as warnings:
+        assert len(pictures_of(f"{folder}/*")) == len(NAMES)
+    assert "1 files in" in warnings[0]
+    assert "scan.gif" in warnings[0]
