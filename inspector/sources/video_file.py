@@ -31,6 +31,7 @@ DEFAULTS = VideoFileOptions()
 
 _CLOSE_WAIT_S = 1.0
 _TAIL = 512
+_LISTS = frozenset({"hls", "concat", "dash"})
 _DEFAULT_RATE = Fraction(25)
 
 
@@ -194,12 +195,21 @@ def _open_container(path: Path, name: str) -> av.container.InputContainer:
         )
     if path.is_dir():
         raise SourceError(f"{name} is a folder, not a video file")
-    if path.is_file() and path.stat().st_size == 0:
+    if not path.is_file():
+        raise SourceError(f"{name} is a pipe or a device, not a video file: store the video first")
+    if path.stat().st_size == 0:
         raise SourceError(f"the video file {name} is empty")
     try:
-        return av.open(str(path))
+        container = av.open(str(path))
     except (av.FFmpegError, OSError) as exc:
         reason = mask_secrets(exc.strerror or str(exc))
         cut = measure_file(path).explain()
         sentence = f"{name} cannot be read as a video file: {reason}"
         raise SourceError(sentence if cut is None else f"{sentence}; {cut}") from exc
+    if container.format.name in _LISTS:
+        container.close()
+        raise SourceError(
+            f"{name} is a list of videos, and a part that is missing would not be noticed: name "
+            "the videos themselves, or serve a playlist over HTTP"
+        )
+    return container
