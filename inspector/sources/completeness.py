@@ -12,6 +12,8 @@ _BOXES: Final = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"moof", b"free",
 """Types of the first box of an MP4 or MOV file."""
 
 _EBML: Final = b"\x1a\x45\xdf\xa3"
+_ASF: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_FILE: Final = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _FLV_SIZE: Final = b"\x00\x08filesize\x00"
 _SEGMENT: Final = b"\x18\x53\x80\x67"
 
@@ -39,9 +41,10 @@ class FileSize:
 
 @dataclass(frozen=True, slots=True)
 class EarlyEnd:
-    """The end of a file before its last frame.
+    """The end of a file before its last frame, or a part that cannot be read.
 
-    cause: truncated or unreadable. missing: number of frames; None if unknown.
+    cause: truncated or unreadable. reason: follows the name of the file in a sentence. missing:
+    number of frames; None if unknown.
     """
 
     cause: str
@@ -60,7 +63,8 @@ class EarlyEnd:
 
 
 def measure_file(path: Path) -> FileSize:
-    """Reads only headers. MP4, MOV, AVI, Matroska, WebM and FLV announce their size. A transport
+    """Reads only headers. MP4, MOV, AVI, Matroska, WebM, FLV and WMV
+    announce their size. A transport
     stream consists of whole packets. Other files may be complete. Raises OSError."""
     present = path.stat().st_size
     with path.open("rb") as file:
@@ -76,6 +80,8 @@ def measure_file(path: Path) -> FileSize:
             announced = _end_of_segment(head)
         elif head[:3] == b"FLV":
             announced = _flv_size(head)
+        elif head[:16] == _ASF:
+            announced = _asf_size(head)
         file.seek(-min(present, len(head)), os.SEEK_END)
         tail = file.read()
     if announced is not None and announced > present:
@@ -148,3 +154,11 @@ def _flv_size(head: bytes) -> int | None:
         return None
     size = struct.unpack(">d", head[at : at + 8])[0]
     return int(size) if math.isfinite(size) else None
+
+
+def _asf_size(head: bytes) -> int | None:
+    """The file size of the file properties object (ASF specification 3.2). None in a broadcast."""
+    at = head.find(_ASF_FILE)
+    if at < 0 or at + 92 > len(head) or head[at + 88] & 1:
+        return None
+    return int.from_bytes(head[at + 40 : at + 48], "little")

@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 from av.stream import Disposition
 from av.video.frame import PictureType
+from loguru import logger
 
 from inspector.core.arrays import Image
 from inspector.core.errors import DataError, SourceError
@@ -214,15 +215,21 @@ def check_pixels(stream: av.VideoStream, name: str, max_pixels: int) -> None:
 
 
 def video_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
-    """Returns the first stream that is not a cover picture. Raises SourceError if there is none."""
+    """Returns the first stream that is not a cover picture, and not a single picture beside a
+    video. Raises SourceError if there is none. Other video streams are not read; a warning says
+    so."""
     streams = list(container.streams.video)
     if not streams:
         raise SourceError(f"{name} holds no video stream")
     moving = [s for s in streams if not s.disposition & Disposition.attached_pic]
     if not moving:
         raise SourceError(f"{name} holds no video stream, only a cover picture")
+    # An animated AVIF file has its first picture as a stream too.
+    moving = [s for s in moving if s.frames != 1] or moving
     if moving[0].codec_context is None:
         raise SourceError(f"there is no decoder for the video stream of {name}")
+    if len(moving) > 1:
+        logger.warning("{} holds {} video streams: only the first is read", name, len(moving))
     return moving[0]
 
 

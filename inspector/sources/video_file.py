@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import Event, Lock
 
 import av
-from loguru import logger
 
 from inspector.core.errors import SourceEndedEarly, SourceError
 from inspector.core.secrets import mask_secrets, mask_uri
@@ -25,13 +24,14 @@ from inspector.sources.decoding import (
 )
 from inspector.sources.numbering import Numbering
 from inspector.sources.options import VideoFileOptions
+from inspector.sources.packet_account import PacketAccount
 from inspector.sources.timeline import Timeline
 
 DEFAULTS = VideoFileOptions()
 
 _CLOSE_WAIT_S = 1.0
 _TAIL = 512
-_REORDERED = 4
+_LISTS = frozenset({"hls", "concat", "dash"})
 _DEFAULT_RATE = Fraction(25)
 
 
@@ -60,8 +60,7 @@ class VideoFileSource:
         self._numbering = Numbering(self._name)
         self._lock = Lock()
         # The size of a file that is not on this machine is known to its reader only.
-        self._size = measure_file(path) if container is None else FileSize(sys.maxsize)
-        self._packets = self._read_bytes = 0
+        size = measure_file(path) if container is None else FileSize(sys.maxsize)
         self._end: EarlyEnd | None = None
         self._missing: dict[str, int] = {}
         self._closing = Event()
@@ -73,6 +72,7 @@ class VideoFileSource:
             self._decoder = StreamDecoder(
                 self._stream, threads=options.decode_threads, reading=options.reading
             )
+            self._account = PacketAccount(self._container, self._stream, size, self._name)
             self._steps = self._decode_all()
             rate = frame_rate(self._stream)
             period_s = 1 / (rate or _DEFAULT_RATE)
@@ -93,7 +93,7 @@ class VideoFileSource:
         if item is None:
             if self._end is not None:
                 self._missing = self._end.missing_by_cause()
-                raise SourceEndedEarly(f"{self._name} ends early: {self._end.sentence}")
+                raise SourceEndedEarly(f"{self._name} {self._end.sentence}")
             return None
         pts_s = self._timeline.seconds(item.pts)
         if item.error is None and item.image is not None:
@@ -125,78 +125,34 @@ class VideoFileSource:
     def _decode_all(self) -> Iterator[list[Decoded]]:
         held: av.Packet | None = None
         failure: str | None = None
-        # Other containers mark or leave out a packet that is not complete.
-        last_is_cut = self._size.cut is not None and self._container.format.name == "mpegts"
         try:
             for packet in self._container.demux(self._stream):
                 # The demuxer ends with an empty packet without times; flush() takes its place.
                 if not packet.size and packet.dts is None:
                     continue
-                self._packets += 1
-                if packet.pos is not None:
-                    self._read_bytes = packet.pos + packet.size
+                hole = self._account.follows_hole(packet)
                 if held is not None:
-                    yield self._decoder.decode(held)
-                if last_is_cut:
-                    held = packet
-                else:
-                    yield self._decoder.decode(packet)
+                    yield self._decode(held, doubtful=hole)
+                if hole:
+                    self._decoder.report_damage("a part of the file cannot be read")
+                    self._account.count_hole(packet, self._decoder.last_pts)
+                self._account.count(packet)
+                held = packet
         except av.FFmpegError as exc:
             # Bytes after the last picture, such as the last boundary of a multipart file, are not
             # missing pictures.
-            if self._read_bytes + _TAIL < self._size.present:
+            if self._account.unread_bytes > _TAIL:
                 failure = mask_secrets(exc.strerror or str(exc))
+        last_pts = self._decoder.last_pts if held is None else _latest(held, self._decoder.last_pts)
+        self._end = self._account.find_end(failure, last_pts)
         if held is not None:
-            self._decoder.doubt_next_packet()
-            yield self._decoder.decode(held)
-        self._end = self._find_early_end(failure)
+            yield self._decode(held, doubtful=self._account.is_last_doubtful)
         yield self._decoder.flush()
 
-    def _find_early_end(self, failure: str | None) -> EarlyEnd | None:
-        """Why the data ends before the last frame. None for a complete file."""
-        missing = self._count_missing()
-        if failure is not None:
-            return EarlyEnd("unreadable", f"the rest cannot be read: {failure}", missing)
-        if self._size.cut is None:
-            return None
-        if missing == 0:
-            logger.warning("{}: {}, but no frame is missing", self._name, self._size.cut)
-            return None
-        return EarlyEnd("truncated", self._size.cut, missing)
-
-    def _count_missing(self) -> int | None:
-        """Exact if the container has a table of its frames; otherwise from its duration. None if it
-        has neither."""
-        stream, form = self._stream, self._container.format.name
-        if form.startswith("mov"):
-            count = max(0, len(stream.index_entries) - self._packets)
-            # Each fragment has a table. Of a table that was cut, nothing is known.
-            return count or (0 if stream.frames else None)
-        if stream.frames:
-            return max(0, stream.frames - self._packets)
-        return None if form == "mpegts" else self._estimate_missing()
-
-    def _estimate_missing(self) -> int | None:
-        """From the duration of the video stream. None if only the longest stream has one."""
-        rate, last_pts = frame_rate(self._stream), self._decoder.last_pts
-        duration_s = _tagged_duration_s(self._stream)
-        if duration_s is None and len(self._container.streams) == 1:
-            duration_s = self._duration_s()
-        if rate is None or last_pts is None or duration_s is None:
-            return None
-        by_time = round((duration_s - float(last_pts * self._stream.time_base)) * rate) - 1
-        # At a constant rate the count is exact. The latest time is not: pictures before it may be
-        # missing, because the order in the file is not that of presentation.
-        first_s = float((self._stream.start_time or 0) * self._stream.time_base)
-        by_count = round((duration_s - first_s) * rate) - self._packets
-        return max(0, by_count if by_count - by_time <= _REORDERED else by_time)
-
-    def _duration_s(self) -> float | None:
-        if self._stream.duration is not None:
-            return float(self._stream.duration * self._stream.time_base)
-        if self._container.duration is not None:
-            return self._container.duration / av.time_base
-        return None
+    def _decode(self, packet: av.Packet, *, doubtful: bool) -> list[Decoded]:
+        if doubtful:
+            self._decoder.doubt_next_packet()
+        return self._decoder.decode(packet)
 
     def _first_size(self) -> tuple[int, int]:
         """(height, width) of the first picture, which is needed to know the rotation."""
@@ -211,7 +167,7 @@ class VideoFileSource:
 
     def _describe(self, path: Path, rate: Fraction | None, hw: tuple[int, int]) -> SourceInfo:
         stream = self._stream
-        duration_s = self._duration_s()
+        duration_s = self._account.duration_s
         count = stream.frames or None
         if count is None and duration_s is not None and rate is not None:
             count = round(duration_s * float(rate))
@@ -227,14 +183,9 @@ class VideoFileSource:
         )
 
 
-def _tagged_duration_s(stream: av.VideoStream) -> float | None:
-    """The tag DURATION of a Matroska track, such as 00:00:04.000000000."""
-    parts = stream.metadata.get("DURATION", "").split(":")
-    try:
-        hours, minutes, seconds = map(float, parts)
-    except ValueError:
-        return None
-    return hours * 3600 + minutes * 60 + seconds
+def _latest(packet: av.Packet, last_pts: int | None) -> int | None:
+    times = [pts for pts in (packet.pts, last_pts) if pts is not None]
+    return max(times, default=None)
 
 
 def _open_container(path: Path, name: str) -> av.container.InputContainer:
@@ -244,12 +195,21 @@ def _open_container(path: Path, name: str) -> av.container.InputContainer:
         )
     if path.is_dir():
         raise SourceError(f"{name} is a folder, not a video file")
-    if path.is_file() and path.stat().st_size == 0:
+    if not path.is_file():
+        raise SourceError(f"{name} is a pipe or a device, not a video file: store the video first")
+    if path.stat().st_size == 0:
         raise SourceError(f"the video file {name} is empty")
     try:
-        return av.open(str(path))
+        container = av.open(str(path))
     except (av.FFmpegError, OSError) as exc:
         reason = mask_secrets(exc.strerror or str(exc))
         cut = measure_file(path).explain()
         sentence = f"{name} cannot be read as a video file: {reason}"
         raise SourceError(sentence if cut is None else f"{sentence}; {cut}") from exc
+    if container.format.name in _LISTS:
+        container.close()
+        raise SourceError(
+            f"{name} is a list of videos, and a part that is missing would not be noticed: name "
+            "the videos themselves, or serve a playlist over HTTP"
+        )
+    return container
