@@ -3,7 +3,7 @@
 import sys
 
 from inspector.early_signals import Stopped, ignore_signals, stop_early
-from inspector.standard_streams import open_missing_streams
+from inspector.standard_streams import open_missing_streams, write_error
 
 __all__ = ["main"]
 
@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
             early.check()
             return run(argv, early)
         except Stopped as stop:
-            sys.stderr.write(f"{stop}; nothing was written\n")
+            write_error(f"{stop}; nothing was written")
             return stop.exit_code
 
 

@@ -17,6 +17,7 @@ from inspector.early_signals import EarlySignals
 from inspector.logs import log_to_screen, start_logging
 from inspector.run import share_heaps
 from inspector.session import Session
+from inspector.standard_streams import write_error
 
 FLAGS = {
     "source": "source.uri",
@@ -52,7 +53,7 @@ def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> in
             logger.warning("{}", VISIBLE)
         return session.run(early)
     except InspectorError as exc:
-        sys.stderr.write(f"error: {mask_secrets(str(exc))}\n")
+        write_error(f"error: {mask_secrets(str(exc))}")
         # The log file also gets the traceback, which explains later why the line stopped.
         traced = "".join(traceback.format_exception(exc)) if exc.__cause__ else str(exc)
         logger.bind(file_only=True).error("exit code {}: {}", exc.exit_code, traced)
@@ -129,10 +130,15 @@ def _collect_overrides(arguments: argparse.Namespace) -> dict[str, Any]:
         options.append(("output.video.enabled", False))
     overrides: dict[str, Any] = {}
     for key, value in [*map(parse_setting, arguments.set), *options]:
-        if overrides.get(key, value) != value:
+        if key in overrides and overrides[key] != value:
             raise ConfigError(
                 f"the command line sets {key} to two values: leave one of the options out"
             )
+        for earlier in overrides:
+            if earlier.startswith(f"{key}."):
+                raise ConfigError(
+                    f"--set {key} would replace {earlier}, which is set before: name it last"
+                )
         overrides[key] = value
     return overrides
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 from loguru import logger
 
 from inspector.core.errors import ConfigError
-from inspector.core.schema import AtLeastOne, OneOf, Positive
+from inspector.core.schema import AtLeastOne, Between, OneOf
 from inspector.core.secrets import mask_secrets
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class LogOptions:
 
     level: Annotated[str, OneOf("DEBUG", "INFO", "WARNING", "ERROR")] = "INFO"
     path: str | None = "artifacts/logs/inspector.log"
-    rotation_mb: Positive = 10.0
+    rotation_mb: Annotated[float, Between(0.01, 1e6)] = 10.0
     keep: AtLeastOne = 10
 
 
@@ -64,6 +64,7 @@ def start_logging(options: LogOptions, *, write: Callable[[str], None] | None = 
             format=FILE,
             rotation=int(options.rotation_mb * 1e6),
             retention=options.keep,
+            errors="backslashreplace",  # a name may hold bytes that are not UTF-8
             watch=True,  # a file that was moved or removed is created anew
             backtrace=False,
             diagnose=False,

@@ -1,4 +1,4 @@
-"""Opens the standard streams that are closed. It imports only the standard library."""
+"""Opens closed standard streams and writes error messages. It imports only the standard library."""
 
 import os
 import sys
@@ -20,3 +20,17 @@ def open_missing_streams() -> None:
         if missing:
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def write_error(text: str) -> None:
+    """Writes a line to stderr. A closed terminal or a full disk does not change the exit code."""
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except OSError:
+        discard_stream("stderr")
+
+
+def discard_stream(name: str) -> None:
+    """Replaces sys.stdout or sys.stderr, so that Python does not try to write the rest at exit."""
+    setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115

@@ -1,8 +1,8 @@
 """Shared by all commands: an expected error becomes one line on stderr and an exit code."""
 
+import errno
 import functools
 import io
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from inspector.console import write_screen_line
 from inspector.core.errors import InspectorError
 from inspector.core.secrets import mask_secrets
 from inspector.logs import log_to_screen
-from inspector.standard_streams import open_missing_streams
+from inspector.standard_streams import discard_stream, open_missing_streams, write_error
 from tools._progress import Heartbeat
 
 CONSOLE_COMMAND: Final = "line-inspector"
@@ -47,14 +47,20 @@ def guarded(action: Main) -> Callable[..., int]:
             with Heartbeat(Path(action.__code__.co_filename).stem.replace("_", "-")):
                 return action(argv)
         except InspectorError as exc:
-            print(f"error: {mask_secrets(str(exc))}", file=sys.stderr)
+            write_error(f"error: {mask_secrets(str(exc))}")
             return exc.exit_code
         except BrokenPipeError:
             # The reader of our output has closed it. Python must not report this again at exit.
-            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+            discard_stream("stdout")
             return 0
+        except OSError as exc:
+            if exc.errno != errno.ENOSPC:
+                raise
+            discard_stream("stdout")
+            write_error(f"error: {exc.filename or 'the output'} cannot be written: {exc.strerror}")
+            return 1
         except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
+            write_error("interrupted")
             return INTERRUPTED
 
     return main

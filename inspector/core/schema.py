@@ -84,6 +84,8 @@ class WxH:
 
 
 Positive = Annotated[float, AtLeast(0, exclusive=True)]
+Seconds = Annotated[float, AtLeast(0, exclusive=True), Between(0, 1e6)]
+"""A time limit or a delay; timers of the system cannot take more than some years."""
 NotNegative = Annotated[float, AtLeast(0)]
 Share = Annotated[float, Between(0, 1)]
 Count = Annotated[int, AtLeast(0)]

@@ -40,7 +40,8 @@ def insert_secrets(value: Any, key: str) -> Any:
 
     value: text, or lists and mappings that hold texts. A relative PATH starts at the folder
     $CREDENTIALS_DIRECTORY of systemd if it is set, otherwise at the working folder. From then on,
-    all functions of this module mask the inserted values. Raises ConfigError that names the key.
+    all functions of this module mask the inserted values. Raises ConfigError that names the key,
+    also for a ${ that begins no such place.
     """
     if isinstance(value, Mapping):
         return {name: insert_secrets(item, f"{key}.{name}") for name, item in value.items()}
@@ -48,6 +49,8 @@ def insert_secrets(value: Any, key: str) -> Any:
         return type(value)(insert_secrets(item, f"{key}[{n}]") for n, item in enumerate(value))
     if not isinstance(value, str):
         return value
+    if "${" in _PLACE.sub("", value):
+        raise ConfigError(f"{key}: a ${{ has no }}, or holds another ${{: write ${{NAME}}")
     return _PLACE.sub(lambda place: _find_secret(place[1], key), value)
 
 

@@ -17,7 +17,8 @@ def read_yaml(path: Path) -> Any:
     try:
         text = read_small(path)
     except UnicodeDecodeError as exc:
-        raise ValueError(f"it is not text: {exc}") from exc
+        line = exc.object[: exc.start].count(b"\n") + 1
+        raise ValueError(f"it is not text: line {line} is not UTF-8; save it as UTF-8") from exc
     return parse_yaml(text)
 
 
@@ -40,8 +41,21 @@ def _describe(exc: yaml.YAMLError) -> str:
     """The full text would show lines of the file, and with them passwords."""
     if isinstance(exc, yaml.MarkedYAMLError) and exc.problem_mark is not None:
         mark = exc.problem_mark
-        return f"line {mark.line + 1}, column {mark.column + 1}: {exc.problem}"
+        problem = _plain_problem(exc)
+        return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
     return " ".join(str(exc).split())
+
+
+def _plain_problem(exc: yaml.MarkedYAMLError) -> str:
+    """Some problems of the library name a word of the file, which can be a password."""
+    problem = str(exc.problem)
+    if "'\\t'" in problem:
+        return "write spaces instead of the tab"
+    if "alias" in problem or "anchor" in problem:
+        return "the name after * or & is not known or not new; text that begins so needs quotes"
+    if "tag" in problem:
+        return "text that begins with ! needs quotes"
+    return problem
 
 
 def _check_node(node: yaml.Node, counts: dict[yaml.Node, int], parents: set[yaml.Node]) -> int:

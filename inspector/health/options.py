@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from inspector.core.schema import OneOf, Positive
+from inspector.core.schema import OneOf, Seconds
 
 ERROR: Final = "error"
 WARN: Final = "warn"
@@ -20,4 +20,4 @@ class HealthOptions:
     """
 
     outside: Annotated[str, OneOf(ERROR, WARN, IGNORE)] = ERROR
-    frozen_s: Positive | None = 3.0
+    frozen_s: Seconds | None = 3.0

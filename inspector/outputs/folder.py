@@ -39,7 +39,10 @@ def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) 
                     f"{path} is in {folder / name}, which this run would replace: "
                     "name another --output"
                 )
-    results = _list_results(folder)
+    try:
+        results = _list_results(folder)
+    except OSError as exc:  # such as a name that is too long
+        raise ConfigError(f"cannot use the output folder {folder}: {exc.strerror}") from exc
     if results and not overwrite:
         raise ConfigError(
             f"{folder} already holds results ({', '.join(results)}): "

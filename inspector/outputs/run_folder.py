@@ -25,11 +25,17 @@ class FolderPattern:
     """Constraint for Annotated: the path of a folder, with known fields only."""
 
     def refusal(self, value: Any) -> str | None:
+        if not value.strip():
+            return "must name a folder"
         unknown = [name for name in _FIELD.findall(value) if name not in FIELDS]
-        if not unknown:
+        rest = _FIELD.sub("", value)
+        if is_pattern(value) and ".." in Path(value[value.index("{") :]).parts:
+            return "must not contain .. behind a field"
+        if not unknown and not set("{}") & set(rest):
             return None
         fields = ", ".join(f"{{{name}}}" for name in FIELDS)
-        return f"may contain the fields {fields}, but not {{{unknown[0]}}}"
+        wrong = f"{{{unknown[0]}}}" if unknown else "other braces"
+        return f"may contain the fields {fields}, but not {wrong}"
 
 
 def is_pattern(text: str) -> bool:

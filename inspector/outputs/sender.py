@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Protocol
 
-from inspector.core.schema import AtLeast, Between, OneOf
+from inspector.core.schema import AtLeast, Between, OneOf, Seconds
 from inspector.outputs.outbox import DROP_OLDEST, STOP, QueuedRecord
-
-Positive = Annotated[float, AtLeast(0, exclusive=True)]
 
 LONGEST_END_S: Final = 8.0
 """Limit of drain_s + timeout_s. An aborted run waits 10 s for its outputs."""
@@ -53,9 +51,9 @@ class QueueOptions:
     dir: str = "artifacts/outbox"
     max_mb: Annotated[float, Between(1, 1_000_000)] = 256.0
     when_full: Annotated[str, OneOf(DROP_OLDEST, STOP)] = DROP_OLDEST
-    timeout_s: Positive = 5.0
-    retry_first_s: Positive = 0.5
-    retry_max_s: Positive = 30.0
+    timeout_s: Seconds = 5.0
+    retry_first_s: Seconds = 0.5
+    retry_max_s: Seconds = 30.0
     drain_s: Annotated[float, AtLeast(0)] = 3.0
 
 

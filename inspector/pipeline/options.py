@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from inspector.core.schema import AtLeastOne, Positive
+from inspector.core.schema import AtLeastOne, Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,4 +14,4 @@ class PipelineOptions:
     """
 
     max_errored_in_a_row: AtLeastOne | None = 300
-    stall_timeout_s: Positive | None = 60.0
+    stall_timeout_s: Seconds | None = 60.0

@@ -32,7 +32,7 @@ from urllib.request import (
 
 from inspector.core.clock import now_ns
 from inspector.core.errors import SourceError
-from inspector.core.secrets import mask_secrets
+from inspector.core.secrets import mask_secrets, mask_uri
 
 _AGENT = "line-inspector"
 
@@ -263,8 +263,16 @@ class _SecureHandler(HTTPSHandler):
 
 
 def _split_login(url: str) -> tuple[str, str | None, str]:
-    """Returns the URL without login, the user or None, and the password."""
-    parts = urlsplit(url)
+    """Returns the URL without login, the user or None, and the password. Raises SourceError."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        # The message of Python would show a part of the password.
+        raise SourceError(
+            f"{mask_uri(url)} is not a valid address; write special characters of user and "
+            "password as the URL needs them, such as %2F for / and %40 for @"
+        ) from None
     login, at, host = parts.netloc.rpartition("@")
     if not at:
         return url, None, ""

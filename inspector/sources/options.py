@@ -13,8 +13,8 @@ from inspector.core.schema import (
     Between,
     Count,
     OneOf,
-    Positive,
     Scale,
+    Seconds,
     Share,
     SizeText,
     Threads,
@@ -46,7 +46,7 @@ class SizeOptions:
 class LiveOptions:
     """read_timeout_s: a source without a frame for this time is lost."""
 
-    read_timeout_s: Positive = 5.0
+    read_timeout_s: Seconds = 5.0
     reconnect: Backoff = field(default_factory=Backoff)
 
 
@@ -76,9 +76,9 @@ class NetworkOptions(LiveOptions, ReadingOptions):
     refuse an HTTPS server whose certificate no trusted authority has signed.
     """
 
-    open_timeout_s: Positive = 5.0
+    open_timeout_s: Seconds = 5.0
     rtsp_transport: Annotated[str, OneOf("tcp", "udp")] = "tcp"
-    buffer_s: Positive = 20.0
+    buffer_s: Seconds = 20.0
     tls_verify: bool = True
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from inspector.core.errors import ConfigError
-from inspector.core.schema import Positive
+from inspector.core.schema import Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +15,9 @@ class Backoff:
     wait_for_source: also wait for a source that is missing at the start; False: a SourceError.
     """
 
-    first_s: Positive = 0.5
-    max_s: Positive = 30.0
-    give_up_s: Positive | None = None
+    first_s: Seconds = 0.5
+    max_s: Seconds = 30.0
+    give_up_s: Seconds | None = None
     wait_for_source: bool = False
 
     def __post_init__(self) -> None:

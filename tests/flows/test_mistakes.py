@@ -21,6 +21,40 @@ def run_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.parametrize("arguments", [["--engine", "none.onnx", "--source", "."], ["--nope"]])
+@pytest.mark.parametrize("screen", ["2>/dev/full", "2>&1 | true", "2>&-"])
+def test_a_lost_screen_does_not_change_the_code(
+    tmp_path: Path, arguments: list[str], screen: str
+) -> None:
+    command = " ".join([sys.executable, str(ROOT / "run_inspector.py"), *arguments, screen])
+    words = ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"]
+    done = subprocess.run(words, cwd=tmp_path, timeout=60, capture_output=True)
+    assert done.returncode == 2
+
+
+def test_a_full_disk_behind_stdout_is_one_sentence(tmp_path: Path) -> None:
+    words = ["bash", "-c", f"{sys.executable} -m tools.export_backbone --help >/dev/full"]
+    done = subprocess.run(words, cwd=ROOT, timeout=60, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "login", ["bob:hunter2/x", "bob:hun[hunter2", "bob:hunter2#x", "bob:hunter2\u2100x"]
+)
+def test_a_login_that_breaks_the_address_is_not_shown(tmp_path: Path, login: str) -> None:
+    (tmp_path / "config.yaml").write_text(
+        f"source: {{uri: 'http://{login}@127.0.0.1:9/x'}}\nengine: {{backend: fake}}\n",
+        encoding="utf-8",
+    )
+    done = run_command(tmp_path)
+    assert done.returncode == 2
+    log = (tmp_path / "artifacts/logs/inspector.log").read_text()
+    for text in (done.stderr, log):
+        assert "hunter2" not in text
+        assert "Traceback" not in text
+    assert "error: " in done.stderr
+
+
 @pytest.mark.parametrize(
     ("content", "arguments", "expected"),
     [

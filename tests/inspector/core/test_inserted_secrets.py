@@ -34,7 +34,7 @@ def test_variables_and_files_are_inserted_at_any_depth(
     (tmp_path / "cam").write_text(f"{SECRET}\n")
     monkeypatch.setenv("CAM_PW", "hunter2")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert insert_secrets("rtsp://u:${CAM_PW}@h/${x", "k") == "rtsp://u:hunter2@h/${x"
+    assert insert_secrets("rtsp://u:${CAM_PW}@h/$x", "k") == "rtsp://u:hunter2@h/$x"
     outputs = ({"kind": "x", "password": "${file:cam}", "port": 3, "to": ["a", "${CAM_PW}"]},)
     inserted = insert_secrets(outputs, "outputs")
     assert inserted == ({"kind": "x", "password": SECRET, "port": 3, "to": ["a", "hunter2"]},)
@@ -154,3 +154,13 @@ def test_a_password_on_the_command_line_is_warned_about(
 )
 def test_a_visible_password_is_recognised(value: object, shown: bool) -> None:
     assert shows_secret(value) is shown
+
+
+@pytest.mark.parametrize("text", ["u:${PW@h", "${A${PW}}", "${", "a ${B} ${C"])
+def test_an_incomplete_place_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("PW", "${hunter2")
+    monkeypatch.setenv("B", "hunter2")
+    with pytest.raises(ConfigError, match=r"source\.uri: a \$\{ has no \}") as caught:
+        insert_secrets(text, "source.uri")
+    assert "hunter2" not in str(caught.value)
+    assert insert_secrets("u:${PW}@h", "k") == "u:${hunter2@h"

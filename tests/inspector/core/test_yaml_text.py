@@ -31,9 +31,9 @@ BOMBS = [
     ("&a {b: *a}", "line 1: an alias holds itself"),
     ("[" * 5000, "it is not YAML"),
     ("a: [", "it is not YAML: line 1, column 5"),
-    ("a: *b", "undefined alias"),
+    ("a: *b", "the name after * or &"),
     ("a: 1\n---\nb: 2", "it is not YAML: line 2"),
-    ("!!python/object/apply:os.system [ls]", "could not determine a constructor"),
+    ("!!python/object/apply:os.system [ls]", "text that begins with ! needs quotes"),
     ("a: " + "9" * 5000, "Exceeds the limit"),
     ("a: \0", "special characters are not allowed"),
 ]
@@ -78,19 +78,50 @@ def test_a_large_file_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="larger than 256 kB"):
         read_yaml(path)
     path.write_bytes(b"a: \xff")
-    with pytest.raises(ValueError, match="it is not text"):
+    with pytest.raises(ValueError, match="it is not text: line 1 is not UTF-8"):
         read_yaml(path)
 
 
-def test_a_message_shows_no_line_of_the_file() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        'password: "hunter2\nother: x',
+        "password: *hunter2",
+        "password: !hunter2",
+        "password: !<hunter2> x",
+        "a: &hunter2 1\nb: &hunter2 2\nc: *hunter2x",
+        "password: %hunter2\n",
+        "password: @hunter2",
+        "password: `hunter2",
+    ],
+)
+def test_a_message_shows_no_line_of_the_file(text: str) -> None:
     with pytest.raises(ValueError, match="it is not YAML") as caught:
-        parse_yaml('password: "hunter2\nother: x')
+        parse_yaml(text)
     assert "hunter2" not in str(caught.value)
 
 
 def test_a_setting_is_given_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--set", "engine.threads=1", "--set", "engine.threads=2"]) == 2
     assert "sets engine.threads to two values" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (("source.fps=.nan",), "source.fps must be finite, not nan"),
+        (("source.reconnect.first_s=1", "source.reconnect={max_s: 9}"), "name it last"),
+        (("source.open_timeout_s=1e300",), "source.open_timeout_s must lie between 0 and 1e+06"),
+        (("pipeline.stall_timeout_s=1e7",), "pipeline.stall_timeout_s must lie between"),
+        (("source.reconnect.give_up_s=1e19",), "source.reconnect.give_up_s must lie between"),
+        (("log.rotation_mb=1e-9",), "log.rotation_mb must lie between"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_refused(
+    settings: tuple[str, ...], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([word for setting in settings for word in ("--set", setting)]) == 2
+    assert expected in capsys.readouterr().err
 
 
 def test_an_empty_text_has_no_values() -> None:

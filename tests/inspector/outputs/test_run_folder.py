@@ -11,6 +11,7 @@ from inspector.config import load_config
 from inspector.core.errors import ConfigError
 from inspector.core.records import new_run_id
 from inspector.outputs import run_folder
+from inspector.outputs.folder import check_folder
 from inspector.outputs.run_folder import remove_empty, reserve_folder
 
 
@@ -112,3 +113,26 @@ def test_a_file_in_the_way_is_named(tmp_path: Path, pattern: str) -> None:
 def test_a_place_without_new_folders_is_named() -> None:
     with pytest.raises(ConfigError, match="cannot create /proc/id"):
         reserve_folder("/proc/{run_id}", "id")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "must name a folder"),
+        (" ", "must name a folder"),
+        ("runs/{number", "not other braces"),
+        ("runs/{run_id:>9}", "not other braces"),
+        ("runs/{date.year}", "not other braces"),
+        ("runs/{{date}}", "not other braces"),
+        ("runs/{time}/../x", "behind a field"),
+    ],
+)
+def test_a_folder_that_would_surprise_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        load_config(None, {"output.dir": text})
+    assert load_config(None, {"output.dir": "../{date}/x"}).output.dir == "../{date}/x"
+
+
+def test_a_name_that_is_too_long_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot use the output folder .*: File name too long"):
+        check_folder(tmp_path / ("o" * 300), overwrite=False)
