@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tools._cli import guarded
+
 ROOT = Path(__file__).parents[2]
 SECRET = "rtsp://operator:hunter2@camera/1"
 
@@ -32,10 +34,17 @@ def test_a_lost_screen_does_not_change_the_code(
     assert done.returncode == 2
 
 
-def test_a_full_disk_behind_stdout_is_one_sentence(tmp_path: Path) -> None:
-    words = ["bash", "-c", f"{sys.executable} -m tools.export_backbone --help >/dev/full"]
-    done = subprocess.run(words, cwd=ROOT, timeout=60, capture_output=True, text=True)
-    assert "Traceback" not in done.stderr
+def test_a_full_disk_behind_stdout_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def print_result(_: list[str] | None) -> int:
+        with open("/dev/full", "w") as full:
+            full.write("result")
+        return 0
+
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # restores it at the end
+    assert guarded(print_result)([]) == 1
+    assert "error: the output cannot be written: No space left" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
