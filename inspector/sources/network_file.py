@@ -41,6 +41,7 @@ class NetworkFile:
                 place.url,
                 VideoFileOptions(reading.bit_depth, reading.max_pixels, decode_threads=threads),
                 container=opened.container,
+                length=None if opened.playlist else self._inputs.main.length,
             )
         except SourceError as exc:
             reason = self._inputs.main.failure or self._inputs.failure or _NO_PICTURE

@@ -44,7 +44,8 @@ class VideoFileSource:
     SourceError. After the last frame of a file that was cut or cannot be read to its end, read()
     raises SourceEndedEarly.
 
-    container: an open container of the video; None: the file at `path` is opened.
+    container: an open container of the video; None: the file at `path` is opened. length: bytes of
+    its file, if they are known.
     """
 
     def __init__(
@@ -53,14 +54,14 @@ class VideoFileSource:
         options: VideoFileOptions = DEFAULTS,
         *,
         container: av.container.InputContainer | None = None,
+        length: int | None = None,
     ) -> None:
         self._name = mask_uri(str(path))
         path = Path(path)
         self._container = container or _open_container(path, self._name)
         self._numbering = Numbering(self._name)
         self._lock = Lock()
-        # The size of a file that is not on this machine is known to its reader only.
-        size = measure_file(path) if container is None else FileSize(sys.maxsize)
+        size = measure_file(path) if container is None else FileSize(length or sys.maxsize)
         self._end: EarlyEnd | None = None
         self._missing: dict[str, int] = {}
         self._closing = Event()

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import shutil
 from pathlib import Path
 
 import cv2
@@ -266,16 +265,6 @@ def test_fitting_on_test_pictures_gives_a_warning(tmp_path):
     result = evaluate(folder, left_out=bank)
     assert any("fitted on 1 of these test pictures" in item for item in result.warnings)
     assert any("test/good/002.png" in item for item in result.warnings)
-
-
-def test_a_picture_that_is_good_and_defective_gives_a_warning(tmp_path):
-    folder = write_class_folder(tmp_path / "plates")
-    (kind, *_) = (place for place in (folder / "test").iterdir() if place.name != "good")
-    defective = sorted(kind.iterdir())[0]
-    shutil.copy(defective, folder / "test" / "good" / "zz.png")
-    warnings = "\n".join(evaluate(folder).warnings)
-    assert "1 pictures are both among the good and the defective ones" in warnings
-    assert f"test/good/zz.png, which is equal to test/{kind.name}/{defective.name}" in warnings
 
 
 def test_a_plain_folder_is_all_test_pictures(tmp_path):

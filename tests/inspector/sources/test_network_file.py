@@ -142,6 +142,16 @@ def test_a_stated_length_that_is_too_short_is_not_a_normal_end(serve, start):
     assert source.missing() == {"truncated": COUNT - len(frames)}
 
 
+def test_a_file_that_ends_in_zeros_is_not_complete(serve):
+    """The server sends as many bytes as it states, but the file was damaged there."""
+    whole = clip("matroska")
+    half = len(whole) // 2
+    source = open_url(serve(Page(whole[:half] + bytes(len(whole) - half))))
+    frames = read_to_end(source, early=True)
+    assert len(frames) < COUNT
+    assert sum(source.missing().values()) == pytest.approx(COUNT - len(frames), abs=2)
+
+
 def test_a_broken_chunk_is_not_a_normal_end(serve, start):
     source = open_url(serve(Page(start, chunked=True, cut_after=len(start) // 2)))
     frames = read_to_end(source, early=True)
