@@ -6,12 +6,21 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from run_process import PACED, ROOT, start, wait_for_end, wait_for_frames
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 0, signal.SIGHUP: 0}
+
+
+@pytest.fixture(autouse=True)
+def default_hangup() -> Iterator[None]:
+    """Under nohup the tests would inherit that SIGHUP is ignored, and the program too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def wait_for_handler(process: "subprocess.Popen[str]", number: int) -> None:
