@@ -152,7 +152,10 @@ class Session:
 
     def _log_result(self, result: RunOutcome) -> None:
         run, name = result.run, result.run.info.source_name
-        if result.error is None:
+        if result.error is None and not run.pipeline.reporting:
+            prefix = f"{name}: " if self._summary else ""
+            logger.info("{}stopped before the first frame; nothing was written", prefix)
+        elif result.error is None:
             logger.info(
                 "{}{}; {} failed; {:.1f} frames per s; results in {}",
                 *(f"{name}: " if self._summary else "", run.pipeline.stats.equation()),
