@@ -67,6 +67,7 @@ class ResultFolder:
         self._lock = contextlib.ExitStack()
         self._status: os.stat_result | None = None
         self._watch: FolderWatch | None = None
+        self._reported = False
         self._late_failure: SinkError | None = None
         self._failed = False
 
@@ -115,13 +116,16 @@ class ResultFolder:
 
     def failure(self) -> SinkError | None:
         """Why the results cannot be used any more; None if they can."""
-        return None if self._watch is None else self._watch.failure()
+        failure = None if self._watch is None else self._watch.failure()
+        self._reported = self._reported or failure is not None
+        return failure
 
     def begin_close(self) -> None:
         """Ends the watch before the other sinks complete their files."""
         if self._watch is not None:
-            known = self._failed or self._watch.failure() is not None
             self._watch.stop()
+            # Nobody has asked for a failure that came after the last inspection.
+            known = self._failed or self._reported
             self._late_failure = None if known else self._watch.failure()
 
     def close(self) -> None:

@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from loguru import logger
+
 from inspector.core.errors import SinkError
 
 PERIOD_S: Final = 1.0
 FIRST_S: Final = 0.1
 """Soon after the first inspection, which creates the video."""
-_STOP_WAIT_S: Final = 2.0
+_STOP_WAIT_S: Final = 8.0
+"""A busy disk may need seconds for an fsync."""
+
 _NO_SYNC: Final = (errno.EINVAL, errno.ENOTSUP)
 """Errors of a file system that has no fsync."""
 
@@ -49,7 +53,9 @@ class FolderWatch:
     def stop(self) -> None:
         """Checks and syncs a last time. May be called twice."""
         self._stopping.set()
-        self._thread.join(_STOP_WAIT_S)  # longer only on a disk that hangs
+        self._thread.join(_STOP_WAIT_S)
+        if self._thread.is_alive():
+            logger.warning("{}: the disk does not answer; results may be lost", self._folder)
 
     def _work(self) -> None:
         with contextlib.suppress(OSError):

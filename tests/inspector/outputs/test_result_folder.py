@@ -1,8 +1,13 @@
-"""Tests which files of the output folder are removed before a run."""
+"""Tests which files of the output folder are removed before a run, and that lost ones are said."""
 
+import threading
 from pathlib import Path
 
-from inspector.outputs.folder import ResultFolder
+import pytest
+from output_parts import inspection, run_info
+
+from inspector.core.errors import SinkError
+from inspector.outputs.folder import DEFECTS, LOG, SIGHTINGS, ResultFolder
 
 
 def test_overwriting_keeps_pictures_that_no_run_wrote(tmp_path: Path) -> None:
@@ -15,3 +20,19 @@ def test_overwriting_keeps_pictures_that_no_run_wrote(tmp_path: Path) -> None:
     (snapshots / "holiday.jpg").rename(snapshots / "frame_00000001_FAIL.jpg")
     ResultFolder(tmp_path, overwrite=True).clear()
     assert not snapshots.exists()
+
+
+def test_a_loss_after_the_last_frame_is_reported_at_the_end(tmp_path: Path) -> None:
+    folder = ResultFolder(tmp_path / "out", overwrite=False)
+    folder.open(run_info())
+    for name in (LOG, SIGHTINGS, DEFECTS):
+        (tmp_path / "out" / name).touch()
+    folder.write(inspection(), None)
+    (tmp_path / "out" / SIGHTINGS).unlink()
+    # The watch finds it before anybody asks.
+    watches = [thread for thread in threading.enumerate() if thread.name == "folder watch"]
+    for thread in watches:
+        thread.join(10)
+    folder.begin_close()
+    with pytest.raises(SinkError, match="was removed or moved"):
+        folder.close()
