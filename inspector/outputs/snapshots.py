@@ -53,6 +53,9 @@ class SnapshotSink:
             return
         path = self._folder / f"frame_{inspection.frame_id:08d}_{inspection.verdict.value}.jpg"
         data = self._encode(picture.bgr(), path)
+        # A folder that replaced the results belongs to somebody else.
+        if not self._folder.is_dir():
+            raise SinkError(f"the snapshot {path} cannot be written: its folder is gone")
         try:
             while len(self._written) >= self._max_count:
                 self._written.popleft().unlink(missing_ok=True)

@@ -70,3 +70,12 @@ def test_invalid_settings_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         take(tmp_path / "s", [], **changes)
+
+
+def test_a_folder_that_was_removed_is_not_created_again(tmp_path: Path) -> None:
+    sink = SnapshotSink(tmp_path / "s", SnapshotOptions())
+    sink.open(run_info())
+    (tmp_path / "s").rmdir()
+    with pytest.raises(SinkError, match="its folder is gone"):
+        sink.write(inspection(verdict=Verdict.FAIL), FlatPicture(100))
+    assert list(tmp_path.iterdir()) == []
