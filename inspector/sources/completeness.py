@@ -63,9 +63,8 @@ class EarlyEnd:
 
 
 def measure_file(path: Path) -> FileSize:
-    """Reads only headers. MP4, MOV, AVI, Matroska, WebM, FLV and WMV
-    announce their size. A transport
-    stream consists of whole packets. Other files may be complete. Raises OSError."""
+    """Reads only headers. MP4, MOV, AVI, Matroska, WebM, FLV and WMV announce their size. A
+    transport stream consists of whole packets. Other files may be complete. Raises OSError."""
     present = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(_HEAD)

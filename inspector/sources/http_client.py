@@ -231,14 +231,8 @@ class _Connection(HTTPConnection):
         self._note(self.sock)
 
 
-class _SecureConnection(HTTPSConnection):
-    def __init__(self, *args: Any, note: NoteSocket, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._note = note
-
-    def connect(self) -> None:
-        super().connect()
-        self._note(self.sock)
+class _SecureConnection(_Connection, HTTPSConnection):
+    """Its connect() is that of HTTPSConnection, with the note of _Connection."""
 
 
 class _Handler(HTTPHandler):

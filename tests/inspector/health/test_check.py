@@ -87,6 +87,7 @@ def test_a_covered_part_is_a_fault_unless_the_frame_fails():
     fault = check(make_spec(textures()), covered(texture(99, 125.0)))
     assert fault is not None
     assert "a part of it is darker" in fault.error
+    assert fault.unless_failed
 
 
 def test_a_part_from_elsewhere_is_a_fault_where_the_product_is_always_in_one_place():

@@ -13,7 +13,7 @@ from engines.spec import EngineSpec, ResizeRule, ThresholdRule
 from inspector.core.arrays import freeze
 from inspector.core.errors import FrameError
 from inspector.core.geometry import Affine
-from inspector.core.types import Cause, Defect, EngineOutput, Frame, Severity, Verdict
+from inspector.core.types import Cause, Defect, EngineOutput, Fault, Frame, Severity, Verdict
 from inspector.processing.postprocess import Judge, SizeRule
 from inspector.processing.preprocess import Preprocess
 
@@ -154,6 +154,26 @@ def decide_verdict(score: float, defects: tuple[Defect, ...], **options: Any) ->
     assert inspection.defects == defects
     assert inspection.score == score
     return inspection.verdict
+
+
+@pytest.mark.parametrize(
+    ("score", "unless_failed", "verdict"),
+    [
+        (0.5, False, Verdict.ERROR),
+        (0.5, True, Verdict.ERROR),
+        (1.5, False, Verdict.ERROR),
+        (1.5, True, Verdict.FAIL),
+    ],
+)
+def test_only_a_fault_that_a_defect_can_cause_leaves_a_failed_frame(
+    score: float, unless_failed: bool, verdict: Verdict
+) -> None:
+    fault = Fault("it is darker", Cause.HEALTH, unless_failed)
+    output = EngineOutput(frame(8, 8), np.zeros((4, 4), np.float32), Affine(2, 2), score, fault)
+    judge = Judge(lambda *_: (), image_threshold=1.0, pixel_threshold=2.0)
+    for inspection in (judge(output), judge.judge_map(output)):
+        assert inspection.verdict is verdict
+        assert (inspection.cause is Cause.HEALTH) is (verdict is Verdict.ERROR)
 
 
 def test_a_score_at_the_threshold_fails() -> None:
