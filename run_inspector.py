@@ -11,15 +11,15 @@ __all__ = ["main"]
 def main(argv: list[str] | None = None) -> int:
     """Runs the command and returns its exit code. argv: without the name of the program."""
     open_missing_streams()
-    with stop_early() as early:
-        try:
+    try:
+        with stop_early() as early:
             from inspector.app import main as run  # takes some 100 ms
 
             early.check()
             return run(argv, early)
-        except Stopped as stop:
-            write_error(f"{stop}; nothing was written")
-            return stop.exit_code
+    except Stopped as stop:
+        write_error(f"{stop}; nothing was written")
+        return stop.exit_code
 
 
 if __name__ == "__main__":

@@ -46,11 +46,18 @@ class EarlySignals:
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
+        self._raises = False
         self._handed_over = threading.Event()
+
+    def begin(self) -> None:
+        """From now on the handler raises Stopped. Before, the caller is not ready for it."""
+        self._raises = True
+        self.check()
 
     def hand_over(self) -> list[int]:
         """Call this when another handler is in place. Returns the signals so far: a library may
         have swallowed Stopped."""
+        self._raises = False
         self._handed_over.set()
         return self.numbers
 
@@ -63,7 +70,7 @@ class EarlySignals:
         """The handler. Only the first signal raises, so that the end is not interrupted. During an
         import it does not raise, because an error in its C code can end the process."""
         self.numbers.append(number)
-        if len(self.numbers) == 1 and not _is_importing(frame):
+        if self._raises and len(self.numbers) == 1 and not _is_importing(frame):
             raise Stopped(number)
 
     def end_late(self, reader: int) -> None:
@@ -88,7 +95,8 @@ def _is_importing(frame: FrameType | None) -> bool:
 
 @contextlib.contextmanager
 def stop_early() -> Iterator[EarlySignals]:
-    """Raises Stopped in the block at a signal. If the block hangs, the process ends after GRACE_S.
+    """Raises Stopped at a signal, in the block or on entering it: catch it around the `with`. If
+    the block hangs, the process ends after GRACE_S.
 
     Does nothing on other threads than the main thread, because Python handles signals only there.
     """
@@ -102,6 +110,7 @@ def stop_early() -> Iterator[EarlySignals]:
     previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=early.end_late, args=(reader,), daemon=True).start()
     try:
+        early.begin()
         yield early
     finally:
         early.hand_over()

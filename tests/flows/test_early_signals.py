@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from run_process import PACED, ROOT, start, wait_for_end, wait_for_frames
 
+import run_inspector
+
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 0, signal.SIGHUP: 0}
 
 
@@ -23,15 +25,15 @@ def default_hangup() -> Iterator[None]:
     signal.signal(signal.SIGHUP, before)
 
 
-def wait_for_handler(process: "subprocess.Popen[str]", number: int) -> None:
-    """The first lines of the program set it. Before that, Python itself starts."""
+def wait_for_handlers(process: "subprocess.Popen[str]") -> None:
+    """The first lines of the program set them, SIGHUP last. Before that, Python itself starts."""
     status = Path(f"/proc/{process.pid}/status")
     for _ in range(3000):
         caught = next(x for x in status.read_text().splitlines() if x.startswith("SigCgt"))
-        if int(caught.split()[1], 16) >> (number - 1) & 1:
+        if int(caught.split()[1], 16) >> (signal.SIGHUP - 1) & 1:
             return
         time.sleep(0.01)
-    raise AssertionError("no handler")
+    raise AssertionError("no handlers")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -42,8 +44,7 @@ def test_a_signal_while_the_program_loads_ends_it_with_its_code(
     tmp_path: Path, number: int, count: int, delay_s: float
 ) -> None:
     process = start(tmp_path / "out", *PACED)
-    # Python itself handles SIGINT from its start on.
-    wait_for_handler(process, signal.SIGTERM)
+    wait_for_handlers(process)
     time.sleep(delay_s)
     for _ in range(count):
         process.send_signal(number)
@@ -61,10 +62,26 @@ def test_a_signal_while_the_program_loads_ends_it_with_its_code(
 def test_the_console_command_handles_signals_while_it_loads(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "tools", "run", *PACED, "--output", str(tmp_path / "out")]
     process = subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    wait_for_handler(process, signal.SIGTERM)
+    wait_for_handlers(process)
     process.send_signal(signal.SIGTERM)
     code, stderr = wait_for_end(process)
     assert (code, "stopped by SIGTERM before the start" in stderr) == (0, True)
+
+
+@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("step", ["pipe", "set_blocking"])
+def test_a_signal_while_the_handlers_are_set_ends_the_run(
+    number: int, step: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    function = getattr(os, step)
+
+    def signal_at_step(*arguments: object) -> object:
+        signal.raise_signal(number)
+        return function(*arguments)
+
+    monkeypatch.setattr(os, step, signal_at_step)
+    assert run_inspector.main(["--source", "missing.mp4"]) == CODES[number]
+    assert "before the start" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", CODES)
