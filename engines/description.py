@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engines import golden
+from engines.power_description import describe_power, describe_rates
 from engines.spec import EngineSpec
 from engines.spec_fields import PictureFigure, PictureStatistics
 
@@ -23,6 +24,8 @@ def describe_engine(spec: EngineSpec) -> dict[str, str]:
         "image threshold": f"{spec.image_threshold:.6g}",
         "pixel threshold": f"{spec.pixel_threshold:.6g}",
         "threshold rule": "; ".join(spec.threshold_rule.sentences()),
+        "rates": "\n" + "\n".join(describe_rates(spec)) if spec.rates else "not measured",
+        "simulated defects": "; ".join(describe_power(spec)) or "not measured",
         "display range": f"{spec.display_range[0]:.4g} to {spec.display_range[1]:.4g}",
         "trained on": plain_values(spec.trained_on),
         "good pictures": _statistics(spec.good_pictures),

@@ -39,7 +39,7 @@ def fit(
     roi: "Roi | str | Path | None" = None,
     seed: int = 0,
     threads: int = 0,
-    drop_suspects: bool = False,
+    suspects: str = "ask",
     progress: "Progress | None" = None,
     **options: Any,
 ) -> "EngineResult":
@@ -67,7 +67,9 @@ def fit(
     rule, scheme: how the thresholds are chosen (learning.Rule, learning.Scheme).
     roi: region of interest, as an object or a YAML file.
     threads: 0 lets the runtime choose.
-    drop_suspects: fit without pictures that stand out.
+    suspects: whether good pictures that stand out belong to good product: "ask" (not known: they
+    are fitted, and fail rather than raise the threshold), "keep" (yes) or "drop" (no: they are not
+    used).
     progress: is called with step, pictures done since the last call, and their total.
     options: of the method, such as radius="all"; text is read as on the command line.
 
@@ -79,20 +81,23 @@ def fit(
     from learning.fitting import fit_engine
     from learning.job import FitOptions
     from learning.methods.registry import make_method, method_class
+    from learning.normals import SPARE
     from learning.options import parse_options
     from learning.reading import read_normals
     from learning.thresholds.folds import Scheme
-    from learning.thresholds.rules import Rule
+    from learning.thresholds.rules import default_rule
 
     path = _engine_path(out)
     fitted = make_method(method, parse_options(method_class(method), options))
     found_backbone = fitted.find_backbone(None if backbone is None else str(backbone))
+    spare = SPARE if scheme is None else 0
     normals = read_normals(
         pictures,
         channels=channels,
         ordered=ordered,
         size=size,
         max_pictures=max_pictures,
+        spare=spare,
         keep_similar=keep_similar,
         reading=Reading(bit_depth),
     )
@@ -102,12 +107,13 @@ def fit(
         backbone=found_backbone,
         sigma=sigma,
         top_fraction=top_fraction,
-        rule=rule or Rule(),
+        rule=rule or default_rule(suspects),
         scheme=scheme or Scheme(),
+        max_fitted=max_pictures if spare else None,
         roi=_read_roi(roi, normals.frame_hw),
         seed=seed,
         threads=threads,
-        drop_suspects=drop_suspects,
+        suspects=suspects,
     )
     return fit_engine(normals, fit_options, path, progress or _ignore)
 
@@ -129,7 +135,7 @@ def train(
     sigma: float = 4.0,
     rule: "Rule | None" = None,
     roi: "str | Path | None" = None,
-    drop_suspects: bool = False,
+    suspects: str = "ask",
     watch: "Watch | None" = None,
     progress: "Progress | None" = None,
     **options: Any,
@@ -158,7 +164,7 @@ def train(
     from learning.job import MakeOptions
     from learning.methods.registry import trained_methods, trainer_class
     from learning.options import parse_options
-    from learning.thresholds.rules import Rule
+    from learning.thresholds.rules import default_rule
     from learning.training import Trainer, train_engine
     from learning.training_data import TrainingData, data_of_class
 
@@ -188,11 +194,11 @@ def train(
         method=scorer,
         backbone=scorer.find_backbone(None if backbone is None else str(backbone)),
         sigma=sigma,
-        rule=rule or Rule(),
+        rule=rule or default_rule(suspects),
         roi=_read_roi(roi, data.normals.frame_hw),
         seed=trainer.seed,
         threads=trainer.threads,
-        drop_suspects=drop_suspects,
+        suspects=suspects,
         device="cuda" if trainer.device.startswith("cuda") else "cpu",
     )
     with contextlib.ExitStack() as stack:

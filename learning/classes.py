@@ -22,7 +22,7 @@ from learning.datasets.splits import Fractions, load_or_make
 from learning.datasets.types import ClassData
 from learning.distinct import keep_distinct
 from learning.job import EngineResult
-from learning.normals import Normals, Size, from_pictures
+from learning.normals import SPARE, Normals, Size, from_pictures
 from learning.thresholds.folds import Scheme
 
 RECORD: Final = "fit.json"
@@ -81,8 +81,9 @@ def read_class(
     problems = [text for text in data.problems if not text.startswith(f"class {data.name} has no")]
     for problem in problems[:MAX_PROBLEMS]:
         logger.warning("{}", problem)
+    most = max_pictures + (SPARE if scheme == Scheme() and not validation else 0)
     normals = keep_distinct(
-        from_pictures(data.name, named, input_hw=size, max_pictures=max_pictures, reading=reading),
+        from_pictures(data.name, named, input_hw=size, max_pictures=most, reading=reading),
         keep_similar=keep_similar,
     )
     names = set(normals.names)

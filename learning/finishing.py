@@ -32,10 +32,12 @@ from learning.thresholds.changing import record
 from learning.thresholds.choosing import (
     Thresholds,
     check_supported,
-    choose_thresholds,
-    dropped_note,
     independent_parts,
+    join_notes,
+    suspects_note,
 )
+from learning.thresholds.rates import choose_with_rates, power_at
+from learning.thresholds.rules import DROP
 
 GOLDEN: Final = 2
 """Number of pictures that the engine file holds with their reference outputs."""
@@ -86,9 +88,14 @@ def finish_engine(
     """Writes the engine file `out` of a scored model, and the fit record beside it. See
     make_engine."""
     options, method = job.options, job.options.method
-    if scored.suspects and options.drop_suspects:
-        note = "; ".join(filter(None, (note, dropped_note(len(scored.suspects)))))
-    thresholds = choose_thresholds(scored.left_out, options.rule, note=note)
+    note = join_notes(note, suspects_note(len(scored.suspects), options.suspects))
+    thresholds, rates = choose_with_rates(
+        scored.left_out,
+        options.rule,
+        scored.simulated,
+        dropped=options.suspects == DROP and bool(scored.suspects),
+        note=note,
+    )
     _refuse_unreachable(thresholds, method)
     graph, digest = build_graph(
         job.source.graph,
@@ -98,7 +105,11 @@ def finish_engine(
         map_hw=job.canvas.map_hw,
         inside=job.inside,
     )
-    spec = _spec(job, scored, thresholds, digest, parameters or {})
+    spec = dataclasses.replace(
+        _spec(job, scored, thresholds, digest, parameters or {}),
+        rates=rates,
+        power=power_at(scored.simulated, thresholds.image),
+    )
     job.end_step("build")
     spec = _check(job, graph, spec, scored.model, out)
     # First the record: if it cannot be written, there is no engine either.
@@ -133,7 +144,7 @@ def _spec(
         precision=options.method.precision,
         roi=options.roi,
         parameters=_drawing(job) | options.method.describe(scored.model) | dict(parameters),
-        trained_on=trained_on(scored, normals, options.drop_suspects),
+        trained_on=trained_on(scored, normals, options.suspects),
         left_out=record(scored.left_out, () if fitted is None else fitted.pixels),
         good_pictures=good.statistics,
         reference_view=good.view,
@@ -145,7 +156,7 @@ def _spec(
 
 
 def _summarise_good(job: EngineJob, scored: ScoredModel) -> GoodPictures:
-    pictures = good_pictures(scored, job.normals, dropped=job.options.drop_suspects)
+    pictures = good_pictures(scored, job.normals, dropped=job.options.suspects == DROP)
     used = (pixels for _, role, pixels in pictures if role != DROPPED)
     independent = independent_parts(scored.left_out).count if job.normals.ordered else None
     return summarise_pictures(

@@ -21,6 +21,7 @@ from inspector.core.schema import build, shown
 from learning.job import EngineJob
 from learning.normals import Normals
 from learning.scoring import ScoredModel
+from learning.thresholds.rules import DROP
 
 FORMAT: Final = 1
 SUFFIX: Final = ".fit"
@@ -160,7 +161,7 @@ def make_fit_record(spec: EngineSpec, job: EngineJob, scored: ScoredModel) -> Fi
             options=dataclasses.asdict(options.method),  # type: ignore[call-overload]
             roi=spec.roi,
         ),
-        pictures=tuple(_pictures(scored, normals, options.drop_suspects)),
+        pictures=tuple(_pictures(scored, normals, options.suspects == DROP)),
         folds=left_out.folds,
         scheme=left_out.scheme,
         ordered=left_out.ordered,
@@ -169,7 +170,7 @@ def make_fit_record(spec: EngineSpec, job: EngineJob, scored: ScoredModel) -> Fi
         top_fraction=options.top_fraction,
         rule=options.rule.name,
         rule_parameters=dict(options.rule.parameters),
-        drop_suspects=options.drop_suspects,
+        drop_suspects=options.suspects == DROP,
         versions=dict(spec.versions),
         created_utc=spec.created_utc,
     )

@@ -1,18 +1,24 @@
 """Fits an engine from normal pictures: features, left-out scores, model, engine file."""
 
+import dataclasses
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from inspector.core.arrays import Image, Mask
 from inspector.core.errors import DataError
 from learning.finishing import finish_engine
 from learning.job import BATCH, EngineJob, EngineResult, FitOptions, Progress
 from learning.methods.base import Embeddings
-from learning.normals import Normals
+from learning.normals import Normals, spread
 from learning.scoring import ScoredModel, fit_and_score
 from learning.thresholds.choosing import check_supported
+from learning.thresholds.folds import Scheme
+
+LEAST_SPARE: Final = 50
+"""Fewer pictures above max_fitted are not used: k-fold scores choose better thresholds."""
 
 MAX_EMBEDDING_BYTES: Final = 2_000_000_000
 """Limit for the features of all normal pictures, which are in memory while fitting."""
@@ -24,21 +30,44 @@ def fit_engine(
     """Writes the engine file `out`. Raises ConfigError for options that do not fit the backbone or
     the pictures, DataError for too many pictures, and ParityError, leaving no file, if the engine
     does not compute what its method says."""
+    normals = _limit_fitted(normals, options)
     with EngineJob(options, normals, progress) as job:
-        held_out = options.scheme.mark_held_out(
-            normals.names, ordered=normals.ordered, seed=options.seed
-        )
+        held_out = _mark_held_out(normals, options)
         check_supported(options.rule, int(np.count_nonzero(held_out)) or len(held_out))
-        embeddings = _embed(job)
+        embeddings = _embed(job, normals.pixels[~held_out] if held_out.any() else normals.pixels)
         job.end_step("features")
         scored = fit_and_score(job, options, embeddings, held_out)
         job.end_step("left out and fit")
         return finish_engine(job, scored, out, note=_note(scored, normals))
 
 
-def _embed(job: EngineJob) -> Embeddings:
-    """Features of all normal pictures, batch by batch into arrays of their final size."""
-    pixels, method = job.normals.pixels, job.options.method
+def _limit_fitted(normals: Normals, options: FitOptions) -> Normals:
+    """Without the pictures above max_fitted if they are too few to choose thresholds."""
+    most, count = options.max_fitted, len(normals.names)
+    if most is None or not most < count < most + LEAST_SPARE:
+        return normals
+    chosen = spread(count, most)
+    return dataclasses.replace(
+        normals,
+        pixels=normals.pixels[chosen],
+        names=tuple(normals.names[index] for index in chosen),
+        unused=normals.unused + count - most,
+    )
+
+
+def _mark_held_out(normals: Normals, options: FitOptions) -> Mask:
+    """(n,) bool: which normals are scored and not fitted."""
+    count = len(normals.names)
+    if options.scheme == Scheme() and options.max_fitted is not None and count > options.max_fitted:
+        held_out = np.ones(count, bool)
+        held_out[spread(count, options.max_fitted)] = False
+        return held_out
+    return options.scheme.mark_held_out(normals.names, ordered=normals.ordered, seed=options.seed)
+
+
+def _embed(job: EngineJob, pixels: Image) -> Embeddings:
+    """Features of normal pictures, batch by batch into arrays of their final size."""
+    method = job.options.method
     count = len(pixels)
     embeddings: Embeddings = {}
     for start in range(0, count, BATCH):

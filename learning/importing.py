@@ -21,7 +21,7 @@ from learning.methods.base import Scorer
 from learning.normals import MAX_PICTURES, Crop, Normals, from_folder, spread
 from learning.options import check_option_names, option_fields
 from learning.thresholds.choosing import check_supported
-from learning.thresholds.rules import Rule
+from learning.thresholds.rules import ASK, Rule
 from learning.torch_weights import file_sha256
 
 NOTE: Final = (
@@ -146,7 +146,7 @@ def import_checkpoint(
     sigma: float | None = None,
     top_fraction: float | None = None,
     rule: Rule | None = None,
-    drop_suspects: bool = False,
+    suspects: str = ASK,
 ) -> EngineResult:
     """Writes request.out. name: of the engine, None for the name of its file. sigma: None for the
     published one. See MakeOptions for the others. Raises what Importer.read and make_engine
@@ -162,7 +162,7 @@ def import_checkpoint(
         top_fraction=top_fraction,
         rule=rule,
         threads=request.threads,
-        drop_suspects=drop_suspects,
+        suspects=suspects,
     )
     origin = {"file": request.file.name, "sha256": file_sha256(request.file)}
     return make_engine(

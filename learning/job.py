@@ -18,10 +18,13 @@ from learning.methods.feature_source import FeatureSource, SourceRequest
 from learning.normals import Normals
 from learning.thresholds.choosing import Thresholds
 from learning.thresholds.folds import Scheme
-from learning.thresholds.rules import Rule
+from learning.thresholds.rules import ASK, SUSPECTS, Rule
 
 BATCH: Final = 8
 """Pictures whose features are computed together."""
+
+SIMULATED: Final = 240
+"""Default for the number of simulated defects."""
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a step, how many pictures were done since the last call, and their
@@ -34,8 +37,9 @@ class MakeOptions:
 
     backbone: file of the backbone; None for a method without one. sigma: of the map's smoothing, in
     map pixels. top_fraction: None for the method's default. rule: how the thresholds are chosen.
-    threads: 0 lets the runtime choose. drop_suspects: leave out the pictures that find_suspects
-    returns; they are only named otherwise. device: where features are computed, cpu or cuda.
+    threads: 0 lets the runtime choose. suspects: one of SUSPECTS, what the pictures are that
+    find_suspects returns. simulated: number of simulated defects. device: where features are
+    computed, cpu or cuda.
     """
 
     name: str
@@ -47,8 +51,17 @@ class MakeOptions:
     roi: Roi | None = None
     seed: int = 0
     threads: int = 0
-    drop_suspects: bool = False
+    suspects: str = ASK
+    simulated: int = SIMULATED
     device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.suspects not in SUSPECTS:
+            raise ConfigError(
+                f"suspects must be one of {', '.join(SUSPECTS)}, not {self.suspects!r}"
+            )
+        if self.simulated < 0:
+            raise ConfigError(f"simulated must be at least 0, not {self.simulated}")
 
     def open_source(self, input_hw: tuple[int, int]) -> FeatureSource:
         """input_hw: (height, width) of the engine's input. Raises ConfigError for a size or a layer
@@ -59,10 +72,13 @@ class MakeOptions:
 
 @dataclass(frozen=True, slots=True)
 class FitOptions(MakeOptions):
-    """Options of an engine that is fitted. scheme: which scores the thresholds are chosen from."""
+    """Options of an engine that is fitted. scheme: which scores the thresholds are chosen from.
+    max_fitted: most pictures that are fitted; None for all. With the default scheme the others are
+    held out."""
 
     method: Method[Any]
     scheme: Scheme = field(default_factory=Scheme)
+    max_fitted: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

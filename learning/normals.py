@@ -24,6 +24,9 @@ MAX_UNREADABLE: Final = 0.1
 
 MAX_PICTURES: Final = 200
 """More pictures make methods that keep all of them slow."""
+SPARE: Final = 600
+"""Most pictures that are read in addition and choose the thresholds only."""
+
 MAX_NAMES: Final = 8
 """Pictures that a warning names."""
 

@@ -34,10 +34,12 @@ def read_normals(
     ordered: bool = False,
     size: Size | None = None,
     max_pictures: int = MAX_PICTURES,
+    spare: int = 0,
     keep_similar: bool = False,
     reading: Reading = READING,
 ) -> Normals:
-    """Reads normal pictures, each once; see learning.fit for the parameters.
+    """Reads normal pictures, each once; see learning.fit for the parameters. spare: how many more
+    of a folder or of files are read.
 
     Raises ConfigError for other channels, DataError for pictures that cannot be used.
     """
@@ -49,6 +51,7 @@ def read_normals(
         ordered=ordered,
         size=size,
         max_pictures=max_pictures,
+        spare=spare,
         reading=reading,
     )
     return keep_distinct(normals, keep_similar=keep_similar)
@@ -61,21 +64,19 @@ def _read(
     ordered: bool,
     size: Size | None,
     max_pictures: int,
+    spare: int,
     reading: Reading,
 ) -> Normals:
     if isinstance(pictures, Normals):
         return pictures
+    most = max_pictures + spare
     if isinstance(pictures, str | Path):
-        return from_folder(
-            Path(pictures), input_hw=size, max_pictures=max_pictures, reading=reading
-        )
+        return from_folder(Path(pictures), input_hw=size, max_pictures=most, reading=reading)
     first, rest = _peek(pictures)
     if isinstance(first, str | Path):
         paths = [_path(item) for item in rest]
         named = list(zip(_names(paths), paths, strict=True))
-        return from_pictures(
-            "files", named, input_hw=size, max_pictures=max_pictures, reading=reading
-        )
+        return from_pictures("files", named, input_hw=size, max_pictures=most, reading=reading)
     frames = _frames(rest, channels)
     normals = from_stream("arrays", frames, input_hw=size, max_pictures=max_pictures)
     return dataclasses.replace(normals, ordered=ordered)

@@ -11,12 +11,15 @@ from loguru import logger
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import DataError
 from inspector.core.names import names_hash
+from learning.defect_scores import DefectScorer
 from learning.job import BATCH, EngineJob, FitOptions
 from learning.methods.base import Embeddings
 from learning.normals import Normals, list_some
 from learning.thresholds import folds
 from learning.thresholds.choosing import find_suspects
 from learning.thresholds.folds import HELD_OUT, LeftOut
+from learning.thresholds.power import SimulatedScores
+from learning.thresholds.rules import ASK, DROP, KEEP
 
 FEW: Final = 8
 """Fewer normal pictures than this are scored with a warning."""
@@ -31,7 +34,8 @@ class ScoredModel:
 
     fitted: the pictures that the model was fitted on; None if they are not known. suspects: names
     of the pictures that stand out, whether they were dropped or not. held_out: how many pictures
-    were scored and not fitted.
+    were scored and not fitted. simulated: scores of simulated defects by models that were not
+    fitted on the picture that the defect is on; None if there are none.
     """
 
     model: Any
@@ -39,25 +43,26 @@ class ScoredModel:
     left_out: LeftOut
     suspects: tuple[str, ...]
     held_out: int
+    simulated: SimulatedScores | None = None
 
 
 def fit_and_score(
     job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask
 ) -> ScoredModel:
-    """embeddings: of all normal pictures. held_out: (n,) bool, the pictures that are scored and not
-    fitted. If there is none, all are fitted, and all are scored by k-fold."""
+    """embeddings: of the normal pictures that are fitted. held_out: (n,) bool, the pictures that
+    are scored and not fitted. If there is none, all are scored by k-fold."""
     if held_out.any():
         return _score_held_out(job, options, embeddings, held_out)
     normals = job.normals
-    left_out = _score_folds(job, options, embeddings)
-    suspects = warn_of_suspects(left_out, normals.names, dropped=options.drop_suspects)
+    left_out, simulated = _score_folds(job, options, normals, embeddings)
+    suspects = warn_of_suspects(left_out, normals.names, options.suspects)
     names = tuple(normals.names[index] for index in suspects)
-    if len(suspects) and options.drop_suspects:
+    if len(suspects) and options.suspects == DROP:
         others = np.setdiff1d(np.arange(len(held_out)), suspects)
         normals, embeddings = _take(normals, others), folds.take_rows(embeddings, others)
-        left_out = _score_folds(job, options, embeddings, step="left out again")
+        left_out, simulated = _score_folds(job, options, normals, embeddings, step="left out again")
     model = options.method.fit(embeddings, options.seed)
-    return ScoredModel(model, normals, left_out, names, 0)
+    return ScoredModel(model, normals, left_out, names, 0, simulated)
 
 
 def score_normals(job: EngineJob, model: Any, *, fitted: Normals | None) -> ScoredModel:
@@ -65,25 +70,22 @@ def score_normals(job: EngineJob, model: Any, *, fitted: Normals | None) -> Scor
 
     fitted: the pictures that the model was fitted on; None if they are not known.
     """
-    options, pixels = job.options, job.normals.pixels
+    return _score_new(job, model, job.normals, fitted)
 
-    def report(done: int) -> None:
-        job.progress("score", done, len(pixels))
 
-    parts = []
-    for start in range(0, len(pixels), BATCH):
-        embeddings = options.method.embed(job.features(pixels[start : start + BATCH]))
-        parts.append(folds.score_pictures(options.method, model, embeddings, job.canvas, report))
-    scores, peaks, levels = np.concatenate(parts, axis=1)
-    left_out = LeftOut(scores, peaks, levels, 1, HELD_OUT, job.normals.ordered)
-    left_out, suspects = _without_suspects(left_out, job.normals.names, drop=options.drop_suspects)
-    return ScoredModel(model, fitted, left_out, suspects, len(left_out.scores))
+WHAT_SUSPECTS_DO: Final = {
+    ASK: "they do not raise the threshold. Look at them: if they are good product, use the option "
+    "suspects with keep, otherwise drop",
+    KEEP: "they are used and raise the thresholds",
+    DROP: "they are left out",
+}
 
 
 def warn_of_suspects(
-    left_out: LeftOut, names: tuple[str, ...], *, dropped: bool
+    left_out: LeftOut, names: tuple[str, ...], policy: str
 ) -> npt.NDArray[np.int64]:
-    """Indices of the pictures that stand out, highest first. A warning names the first ones."""
+    """Indices of the pictures that stand out, highest first. A warning names the first ones.
+    policy: one of SUSPECTS."""
     suspects = find_suspects(left_out.scores)
     if len(suspects):
         logger.warning(
@@ -92,9 +94,7 @@ def warn_of_suspects(
             list_some([names[index] for index in suspects]),
             left_out.scores[suspects[0]],
             float(np.median(left_out.scores)),
-            "they are left out"
-            if dropped
-            else "they are used and raise the thresholds: look at them and remove defective ones",
+            WHAT_SUSPECTS_DO[policy],
         )
     return suspects
 
@@ -102,28 +102,42 @@ def warn_of_suspects(
 def _score_held_out(
     job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask
 ) -> ScoredModel:
-    scored, fitted = np.flatnonzero(held_out), np.flatnonzero(~held_out)
-    model = options.method.fit(folds.take_rows(embeddings, fitted), options.seed)
-    left_out = folds.score_held_out(
-        options.method,
-        model,
-        folds.take_rows(embeddings, scored),
-        job.canvas,
-        ordered=job.normals.ordered,
-        progress=lambda done: job.progress("left out", done, len(scored)),
-    )
-    names = tuple(job.normals.names[index] for index in scored)
-    left_out, suspects = _without_suspects(left_out, names, drop=options.drop_suspects)
-    normals = _take(job.normals, fitted)
-    return ScoredModel(model, normals, left_out, suspects, len(left_out.scores))
+    model = options.method.fit(embeddings, options.seed)
+    fitted = _take(job.normals, np.flatnonzero(~held_out))
+    return _score_new(job, model, _take(job.normals, np.flatnonzero(held_out)), fitted)
+
+
+def _score_new(job: EngineJob, model: Any, normals: Normals, fitted: Normals | None) -> ScoredModel:
+    """normals: that the model was not fitted on. fitted: see score_normals."""
+    method, pixels, policy = job.options.method, normals.pixels, job.options.suspects
+
+    def report(done: int) -> None:
+        job.progress("score", done, len(pixels))
+
+    parts = []
+    for start in range(0, len(pixels), BATCH):
+        embeddings = method.embed(job.features(pixels[start : start + BATCH]))
+        parts.append(folds.score_pictures(method, model, embeddings, job.canvas, report))
+    scores, peaks, levels = np.concatenate(parts, axis=1)
+    left_out = LeftOut(scores, peaks, levels, 1, HELD_OUT, normals.ordered)
+    left_out, suspects = _without_suspects(left_out, normals.names, policy)
+    simulated = DefectScorer(job, normals)
+    simulated.score(np.arange(len(pixels)), model)
+    return ScoredModel(model, fitted, left_out, suspects, len(left_out.scores), simulated.result())
 
 
 def _score_folds(
-    job: EngineJob, options: FitOptions, embeddings: Embeddings, *, step: str = "left out"
-) -> LeftOut:
-    count, ordered = len(next(iter(embeddings.values()))), job.normals.ordered
+    job: EngineJob,
+    options: FitOptions,
+    normals: Normals,
+    embeddings: Embeddings,
+    *,
+    step: str = "left out",
+) -> tuple[LeftOut, SimulatedScores | None]:
+    count, ordered = len(normals.names), normals.ordered
     _warn_of_few(count)
-    return folds.score_left_out(
+    simulated = DefectScorer(job, normals)
+    left_out = folds.score_left_out(
         options.method,
         embeddings,
         job.canvas,
@@ -131,23 +145,25 @@ def _score_folds(
         seed=options.seed,
         ordered=ordered,
         progress=lambda done: job.progress(step, done, count),
+        visit=simulated.score,
     )
+    return left_out, simulated.result()
 
 
 def _without_suspects(
-    left_out: LeftOut, names: tuple[str, ...], *, drop: bool
+    left_out: LeftOut, names: tuple[str, ...], policy: str
 ) -> tuple[LeftOut, tuple[str, ...]]:
-    """The scores, without those of suspects if `drop`, and the names of the suspects."""
+    """The scores, without those of suspects if they are dropped, and the names of the suspects."""
     _warn_of_few(len(names))
-    suspects = warn_of_suspects(left_out, names, dropped=drop)
-    if len(suspects) and drop:
+    suspects = warn_of_suspects(left_out, names, policy)
+    if len(suspects) and policy == DROP:
         left_out = left_out.without(suspects)
     return left_out, tuple(names[index] for index in suspects)
 
 
-def trained_on(scored: ScoredModel, normals: Normals, dropped: bool) -> dict[str, Any]:
-    """EngineSpec.trained_on. dropped: whether the suspects were left out. count: None if the
-    pictures that the model was fitted on are not known."""
+def trained_on(scored: ScoredModel, normals: Normals, policy: str) -> dict[str, Any]:
+    """EngineSpec.trained_on. policy: one of SUSPECTS. count: None if the pictures that the model
+    was fitted on are not known."""
     fitted = scored.fitted
     several = {"sources": dict(normals.sources)} if normals.sources else {}
     return several | {
@@ -160,7 +176,8 @@ def trained_on(scored: ScoredModel, normals: Normals, dropped: bool) -> dict[str
         "copies": len(normals.copies),
         "held_out": scored.held_out,
         "suspects": list(scored.suspects),
-        "suspects_dropped": dropped,
+        "suspects_policy": policy,
+        "suspects_dropped": policy == DROP,
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from loguru import logger
 
 from engines.description import describe_backbone, plain_values
+from engines.power_description import USEFUL, describe_power, describe_rates, share_found
 from engines.spec import EngineSpec
 from learning.fit_record import fit_record_path
 from learning.job import EngineResult
@@ -15,8 +16,7 @@ INTERNAL: Final = ("model_bytes", "score_step", "score_top_k", "precision")
 """Parameters of an engine that no option sets."""
 
 
-ANYWHERE: Final = "all"
-"""The value of the option radius for product that lies anywhere."""
+INDENT: Final = "\n" + 17 * " "
 
 
 def report(result: EngineResult, sheet: str = "") -> None:
@@ -38,11 +38,6 @@ def report(result: EngineResult, sheet: str = "") -> None:
         f"{plain_values(_settings(made))}; `{program('show-engine')} {result.path}` shows all",
     }
     print_facts(spec, {**lines, **({"contact sheet": sheet} if sheet else {})})
-    if warn_of_missed_spots(spec):
-        if made.get("radius", ANYWHERE) != ANYWHERE:
-            print("                 Product that moves or lies anywhere needs --radius all.")
-        if trained["suspects"] and not trained["suspects_dropped"]:
-            print("                 A picture that stands out does this too: see above.")
 
 
 def _settings(made: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,17 +55,24 @@ def print_facts(spec: EngineSpec, facts: Mapping[str, str]) -> None:
     checked = {
         "image threshold": f"{spec.image_threshold:.4f}",
         "pixel threshold": f"{spec.pixel_threshold:.4f}",
-        "chosen by": "\n                 ".join(spec.threshold_rule.sentences()),
+        "chosen by": INDENT.join(spec.threshold_rule.sentences()),
         "other errors": _describe_limits(spec),
-        "dark spots": f"{check['spots_found']} of {check['spots']} dark spots painted on good "
-        "pictures would FAIL",
+        "rates": INDENT.join(describe_rates(spec)),
+        "found": INDENT.join(describe_power(spec)) or "no defects were simulated",
         "check": f"engine and method agree on {check['pictures']} good pictures that were moved, "
         f"brightened or spotted: map within {check['map_max_abs']:.1e}, score within "
         f"{check['score_max_abs']:.1e} (allowed: {check['tolerance']:.1e}), "
         f"{check['decision_flips']} verdicts differ",
     }
     for name, text in {**facts, **checked}.items():
-        print(f"{name:16} {text}")
+        if text:
+            print(f"{name:16} {text}")
+    found = share_found(spec)
+    if found is not None and found < USEFUL:
+        print(
+            f"{'warning':16} at this threshold the engine misses {1 - found:.0%} of the "
+            "simulated defects"
+        )
 
 
 def _describe_limits(spec: EngineSpec) -> str:
@@ -83,16 +85,6 @@ def _describe_limits(spec: EngineSpec) -> str:
         f"{place} is ERROR; on average at most {good.false_alarm_rate:.2%} of new good pictures, "
         "in addition to those that fail"
     )
-
-
-def warn_of_missed_spots(spec: EngineSpec) -> bool:
-    """Prints a warning if the engine misses more than half of the painted spots. Returns whether it
-    did."""
-    count, spots = spec.parity["spots_found"], spec.parity["spots"]
-    missed = bool(2 * count < spots)
-    if missed:
-        print("warning          most of the dark spots would be missed.")
-    return missed
 
 
 def warn_of_turned_input(input_hw: tuple[int, int], frame_hw: tuple[int, int]) -> None:

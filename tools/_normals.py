@@ -41,8 +41,16 @@ from tools._reading_options import chosen_reading
 SYNTHETIC: Final = "synthetic"
 
 
-def normals_of(uris: Sequence[str], arguments: argparse.Namespace, progress: Progress) -> Normals:
-    """The good pictures of one or several sources, each once.
+def normals_of(
+    uris: Sequence[str],
+    arguments: argparse.Namespace,
+    progress: Progress,
+    *,
+    size: Size | None = None,
+    spare: int = 0,
+) -> Normals:
+    """The good pictures of one or several sources, each once. size: None for arguments.size. spare:
+    how many more pictures of folders and globs are read.
 
     arguments: size, max_pictures, keep_similar, bit_depth, max_pixels and, for a live source,
     seconds. Folders and globs are read as one folder; a stream gets an equal share of max_pictures.
@@ -60,12 +68,13 @@ def normals_of(uris: Sequence[str], arguments: argparse.Namespace, progress: Pro
     folders = [uri for uri in uris if kind_of(uri) == "image_folder"]
     streams = [uri for uri in uris if uri not in folders]
     parts: list[Normals] = []
+    size = arguments.size if size is None else size
     reading = chosen_reading(arguments)
     share = arguments.max_pictures // (len(streams) + bool(folders))
     if folders:
-        parts.append(_read_folders(folders, arguments.size, share, reading))
+        parts.append(_read_folders(folders, size, share + spare, reading))
     for uri in streams:
-        size = parts[0].rule.input_hw if parts else arguments.size
+        size = parts[0].rule.input_hw if parts else size
         parts.append(_read_stream(uri, size, share, reading, arguments.seconds, progress))
     normals = _join(parts)
     if len(normals.sources) > 1:

@@ -3,7 +3,7 @@
 import argparse
 
 from learning.thresholds.folds import Scheme
-from learning.thresholds.rules import RULES, Rule
+from learning.thresholds.rules import ASK, RULES, SUSPECTS, Rule, default_rule
 
 PARAMETERS = {"false_alarm_rate": "rate", "promise": "promise", "q": "q", "k": "k"}
 """Option -> parameter of a rule."""
@@ -11,13 +11,19 @@ PARAMETERS = {"false_alarm_rate": "rate", "promise": "promise", "q": "q", "k": "
 
 def add_rule_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("how thresholds are chosen").add_argument
-    add("--rule", choices=list(RULES), default="conformal", help="(default: %(default)s)")
+    add(
+        "--rule",
+        choices=list(RULES),
+        help="(default: robust; conformal with --false-alarm-rate, --promise, --suspects keep or "
+        "--suspects drop)",
+    )
     add(
         "--false-alarm-rate",
         type=_share,
         metavar="RATE",
-        help="conformal: on average at most this share of new good pictures fails; default: "
-        "0.01, or 1/(pictures + 1) if that is larger",
+        help="conformal, robust: on average at most this share of new good pictures fails; "
+        "default: 0.05, or 1/(pictures + 1) if that is larger, or a lower rate that finds as many "
+        "simulated defects",
     )
     add(
         "--promise",
@@ -55,9 +61,22 @@ def add_scheme_options(parser: argparse.ArgumentParser) -> None:
 def chosen_rule(arguments: argparse.Namespace) -> Rule:
     """Raises ConfigError for a parameter that the rule does not have."""
     values = {name: getattr(arguments, option) for option, name in PARAMETERS.items()}
-    return Rule(
-        arguments.rule,
-        {name: value for name, value in values.items() if value is not None},
+    parameters = {name: value for name, value in values.items() if value is not None}
+    rule = arguments.rule
+    if rule is None:
+        stated = parameters.keys() & {"rate", "promise"}
+        rule = "conformal" if stated else default_rule(getattr(arguments, "suspects", ASK)).name
+    return Rule(rule, parameters)
+
+
+def add_suspects_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--suspects",
+        choices=SUSPECTS,
+        default=ASK,
+        help="whether good pictures that stand out belong to good product. ask: not known; they "
+        "are named and do not raise the threshold. keep: yes, they count like the others. drop: "
+        "no, they are not used (%(default)s)",
     )
 
 

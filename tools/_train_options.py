@@ -16,7 +16,7 @@ from tools._method_options import (
     named_method,
 )
 from tools._reading_options import add_reading_options
-from tools._rule_options import add_rule_options
+from tools._rule_options import add_rule_options, add_suspects_option
 
 SIZE: Final = 288
 MAX_PICTURES: Final = 1000
@@ -69,11 +69,7 @@ def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
         help="choose the checkpoint on the test set, as papers do; every figure says so",
     )
     add("--sigma", type=sigma, default=4.0, help="smoothing of the map, px (%(default)s)")
-    add(
-        "--drop-suspects",
-        action="store_true",
-        help="choose thresholds without pictures that stand out",
-    )
+    add_suspects_option(parser)
     add_reading_options(parser)
     add_rule_options(parser)
     name = named_method(argv)

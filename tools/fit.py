@@ -15,7 +15,7 @@ from learning.datasets.layouts import LAYOUTS
 from learning.datasets.types import ClassData
 from learning.job import EngineResult
 from learning.methods.registry import fitted_methods, make_method, method_class
-from learning.normals import MAX_PICTURES, Normals
+from learning.normals import MAX_PICTURES, SPARE, Normals
 from learning.options import option_fields
 from learning.scenes import warn_of_scenes
 from learning.thresholds.folds import Scheme
@@ -34,7 +34,13 @@ from tools._new_file import add_overwrite_option, refuse_existing
 from tools._normals import classes_of, normals_of, normals_of_class
 from tools._progress import Bars
 from tools._reading_options import add_reading_options
-from tools._rule_options import add_rule_options, add_scheme_options, chosen_rule, chosen_scheme
+from tools._rule_options import (
+    add_rule_options,
+    add_scheme_options,
+    add_suspects_option,
+    chosen_rule,
+    chosen_scheme,
+)
 
 SUFFIX: Final = ".onnx"
 """Of an engine file; any other --out is a folder."""
@@ -69,10 +75,11 @@ def main(argv: list[str] | None = None) -> int:
                 top_fraction=arguments.top_fraction,
                 rule=chosen_rule(arguments),
                 scheme=scheme,
+                max_pictures=arguments.max_pictures,
                 roi=arguments.roi,
                 seed=arguments.seed,
                 threads=arguments.threads,
-                drop_suspects=arguments.drop_suspects,
+                suspects=arguments.suspects,
                 keep_similar=arguments.keep_similar,
                 progress=bars.advance,
                 **options,
@@ -87,8 +94,9 @@ def main(argv: list[str] | None = None) -> int:
 
     if arguments.out.suffix.lower() == SUFFIX:
         if arguments.dataset is None and arguments.split is None:
+            spare = SPARE if scheme == Scheme() else 0
             with Bars() as bars:
-                normals = normals_of(arguments.normal, arguments, bars.advance)
+                normals = normals_of(arguments.normal, arguments, bars.advance, spare=spare)
         else:
             normals, scheme = normals_of_class(_only(classes_of(arguments)), arguments, scheme)
         report(*fit_normals(normals, scheme, arguments.out))
@@ -170,7 +178,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         default=60.0,
         help="how long to watch a live source, s (%(default)s)",
     )
-    add("--drop-suspects", action="store_true", help="fit without pictures that stand out")
+    add_suspects_option(parser)
     add("--sigma", type=sigma, default=4.0, help="smoothing of the map, px (%(default)s)")
     add(
         "--top-fraction",

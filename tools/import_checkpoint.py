@@ -20,7 +20,7 @@ from tools._method_options import (
 from tools._new_file import add_overwrite_option, refuse_existing
 from tools._progress import Bars
 from tools._reading_options import add_reading_options, chosen_reading
-from tools._rule_options import add_rule_options, chosen_rule
+from tools._rule_options import add_rule_options, add_suspects_option, chosen_rule
 
 
 @guarded
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
             sigma=arguments.sigma,
             top_fraction=arguments.top_fraction,
             rule=chosen_rule(arguments),
-            drop_suspects=arguments.drop_suspects,
+            suspects=arguments.suspects,
         )
     report(result)
     return 0
@@ -96,11 +96,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add("--name", help="name of the engine (default: name of the file)")
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
     add("--keep-similar", action="store_true", help=KEEP_SIMILAR)
-    add(
-        "--drop-suspects",
-        action="store_true",
-        help="choose thresholds without pictures that stand out",
-    )
+    add_suspects_option(parser)
     add("--sigma", type=float, help="smoothing of the map, px (default: as published)")
     add(
         "--top-fraction",

@@ -15,7 +15,7 @@ from learning.distinct import keep_distinct
 from learning.normals import MAX_PICTURES, from_folder
 from tools._argument_types import KEEP_SIMILAR, frame_size, out_file
 from tools._cli import guarded, program
-from tools._fit_report import print_facts, warn_of_missed_spots
+from tools._fit_report import print_facts
 from tools._new_file import add_overwrite_option, refuse_existing
 from tools._reading_options import add_reading_options, chosen_reading
 from tools._rule_options import add_rule_options, chosen_rule
@@ -96,7 +96,6 @@ def _report(out: Path, spec: EngineSpec) -> None:
         + ("one picture at a time" if spec.max_batch == 1 else "any number of pictures"),
     }
     print_facts(spec, lines)
-    warn_of_missed_spots(spec)
 
 
 if __name__ == "__main__":

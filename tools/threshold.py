@@ -10,12 +10,20 @@ import stat
 import sys
 from pathlib import Path
 
+from engines.power_description import describe_rates
 from engines.spec import EngineSpec, describe_odds
 from engines.spec_file import read_engine, write_engine
 from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError, EngineError
-from learning.thresholds.changing import read_left_out, refit_thresholds, set_by_hand, try_rules
+from learning.thresholds.changing import (
+    read_left_out,
+    refit_thresholds,
+    set_by_hand,
+    simulated_scores,
+    try_rules,
+)
 from learning.thresholds.choosing import count_failing, independent_parts
+from learning.thresholds.power import SimulatedScores
 from learning.thresholds.rules import Rule, least_promise
 from tools._argument_types import out_file
 from tools._cli import guarded, program
@@ -148,16 +156,26 @@ def _print_thresholds(spec: EngineSpec) -> None:
         f"{1 / (parts.count + 1):.2%}, or a limit with 95 % confidence of {least:.2%}"
         f"{describe_odds(least)}"
     )
-    print(f"\n{'rule':22}{'image':>11}{'pixel':>11}   false alarms among these {parts.unit}")
+    for line in describe_rates(spec):
+        print(line)
+    print(
+        f"\n{'rule':22}{'image':>11}{'pixel':>11}{'simulated':>11}   false alarms among these "
+        f"{parts.unit}"
+    )
     alarms = count_failing(left_out, spec.image_threshold)
-    print(_row("now", spec.image_threshold, spec.pixel_threshold, alarms))
+    simulated = simulated_scores(spec)
+    print(_row("now", spec.image_threshold, spec.pixel_threshold, simulated, alarms))
     for rule, limits in try_rules(left_out):
         settings = "".join(f" {key}={value:g}" for key, value in rule.all_parameters().items())
-        print(_row(rule.name + settings, limits.image, limits.pixel, limits.rule.alarms))
+        name = rule.name + settings
+        print(_row(name, limits.image, limits.pixel, simulated, limits.rule.alarms))
 
 
-def _row(name: str, image: float, pixel: float, alarms: int | None) -> str:
-    return f"{name:22}{image:11.6g}{pixel:11.6g}   {alarms}"
+def _row(
+    name: str, image: float, pixel: float, simulated: SimulatedScores | None, alarms: int | None
+) -> str:
+    share = "-" if simulated is None else f"{simulated.share_found(image):.1%}"
+    return f"{name:22}{image:11.6g}{pixel:11.6g}{share:>11}   {alarms}"
 
 
 def _print_changes(before: EngineSpec, after: EngineSpec) -> None:

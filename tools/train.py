@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
                 sigma=arguments.sigma,
                 rule=chosen_rule(arguments),
                 roi=arguments.roi,
-                drop_suspects=arguments.drop_suspects,
+                suspects=arguments.suspects,
                 watch=Watch(watch.begin, watch.scalars, watch.pictures, watch.progress),
                 progress=bars.advance,
             )

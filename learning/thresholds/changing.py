@@ -25,11 +25,14 @@ from learning.thresholds.choosing import (
     Thresholds,
     choose_thresholds,
     display_range,
-    dropped_note,
     explain_threshold,
+    join_notes,
+    suspects_note,
 )
 from learning.thresholds.folds import BATCH, NEW, LeftOut, peaks_and_levels
-from learning.thresholds.rules import RULES, Rule
+from learning.thresholds.power import SimulatedScores, read_scores
+from learning.thresholds.rates import choose_with_rates, power_at
+from learning.thresholds.rules import DROP, RULES, Rule
 
 BY_HAND: Final = "set by hand"
 
@@ -121,9 +124,21 @@ def refit_thresholds(
     good = score(good_files) if good_files else read_left_out(spec.left_out)
     bad_files = [file for folder in anomalous for file in _list_anomalous(folder)]
     bad = score(bad_files) if bad_files else None
-    return with_thresholds(
-        spec, choose_thresholds(good, rule, anomalous=bad, note=refit_note(spec))
+    simulated, note = simulated_scores(spec), refit_note(spec)
+    limits, rates = choose_with_rates(
+        good,
+        rule,
+        simulated,
+        anomalous=bad,
+        dropped=bool(spec.trained_on.get("suspects_dropped")) and not normal,
+        note=note,
     )
+    return dataclasses.replace(with_thresholds(spec, limits), rates=rates)
+
+
+def simulated_scores(spec: EngineSpec) -> SimulatedScores | None:
+    """None if the file holds none."""
+    return None if spec.power is None else read_scores(spec.power)
 
 
 def try_rules(left_out: LeftOut) -> list[tuple[Rule, Thresholds]]:
@@ -161,18 +176,20 @@ def _read_new_pictures(
 
 def refit_note(spec: EngineSpec) -> str:
     notes = [f"chosen again at {utc_now()}"]
-    if spec.trained_on.get("suspects_dropped") and spec.trained_on["suspects"]:
-        notes.append(dropped_note(len(spec.trained_on["suspects"])))
-    return "; ".join(notes)
+    if spec.trained_on.get("suspects_dropped"):
+        notes.append(suspects_note(len(spec.trained_on["suspects"]), DROP))
+    return join_notes(*notes)
 
 
 def with_thresholds(spec: EngineSpec, limits: Thresholds) -> EngineSpec:
+    """Also counts the simulated defects that fail again."""
     return dataclasses.replace(
         spec,
         image_threshold=limits.image,
         pixel_threshold=limits.pixel,
         display_range=limits.display_range,
         threshold_rule=limits.rule,
+        power=power_at(simulated_scores(spec), limits.image),
     )
 
 
@@ -191,13 +208,13 @@ def set_by_hand(spec: EngineSpec, *, image: float | None, pixel: float | None) -
                 "every picture would fail"
             )
     low, high = spec.display_range
-    return dataclasses.replace(
-        spec,
-        image_threshold=changed.get("image", spec.image_threshold),
-        pixel_threshold=changed.get("pixel", spec.pixel_threshold),
+    limits = Thresholds(
+        image=changed.get("image", spec.image_threshold),
+        pixel=changed.get("pixel", spec.pixel_threshold),
         display_range=display_range(low, pixel) if pixel is not None else (low, high),
-        threshold_rule=_by_hand(spec, changed),
+        rule=_by_hand(spec, changed),
     )
+    return with_thresholds(spec, limits)
 
 
 def _by_hand(spec: EngineSpec, changed: dict[str, float]) -> ThresholdRule:

@@ -19,24 +19,23 @@ from learning.metrics.intervals import clopper_pearson
 from learning.thresholds.blocks import block_length, block_maxima
 from learning.thresholds.folds import HELD_OUT, K_FOLD, NEW, LeftOut
 from learning.thresholds.rules import (
-    MAD_TO_SIGMA,
+    ASK,
+    CAREFUL,
+    CONFIDENCE,
+    DROP,
+    FLOOR,
+    KEEP,
     PICTURES,
     Rule,
     Values,
     conformal_rank,
+    outlier_limit,
     promise_of_rank,
     supported_rate,
 )
 
 THRESHOLD_AT: Final = 0.5
 """Position of the pixel threshold on the colour scale: normal maps stay in the lower half."""
-
-FLOOR: Final = 1e-4
-"""Smallest threshold. Identical pictures have a score of 0 apart from rounding, which is below 1e-6
-and differs between machines."""
-
-SUSPECT: Final = 8.0
-"""Robust standard deviations above the median from which a normal picture is a suspect."""
 
 ASSUMED: Final = {
     K_FOLD: "assumes that new good pictures come from the same conditions as these (exchangeable); "
@@ -79,13 +78,19 @@ def independent_parts(left_out: LeftOut) -> Parts:
 
 
 def choose_thresholds(
-    left_out: LeftOut, rule: Rule | None = None, *, anomalous: LeftOut | None = None, note: str = ""
+    left_out: LeftOut,
+    rule: Rule | None = None,
+    *,
+    anomalous: LeftOut | None = None,
+    selected: bool = False,
+    note: str = "",
 ) -> Thresholds:
-    """rule: None for the conformal one at its default rate.
+    """rule: None for the robust one at its default rate. selected: the scores decided which
+    normals or which rate count.
 
     The pixel threshold follows the same rule, from the peaks of the maps. So the rate of the image
-    threshold also holds for showing a region, each separately. The conformal rule uses the highest
-    score of each independent block. The other rules promise nothing and use every frame. Raises
+    threshold also holds for showing a region, each separately. A rule that promises a rate uses the
+    highest score of each independent block. The other rules use every frame. Raises
     ConfigError for a rate or promise that the normals cannot support, and for anomalous pictures if
     the rule does not use them.
     """
@@ -95,7 +100,6 @@ def choose_thresholds(
     if anomalous is None:
         check_supported(rule, len(left_out.scores))
     parts = independent_parts(left_out)
-    rate, promise = _rate_and_promise(rule, parts)
     length = parts.length if rule.promises else 1
     image, pixel = (
         _just_above(rule.of(block_maxima(mine, length), other))
@@ -104,6 +108,9 @@ def choose_thresholds(
             (left_out.peaks, None if anomalous is None else anomalous.peaks),
         )
     )
+    above = count_failing(left_out, image)
+    confidence = CAREFUL if selected or rule.name == "robust" else CONFIDENCE
+    rate, promise = _rate_and_promise(rule, parts, above, confidence)
     return Thresholds(
         image,
         pixel,
@@ -129,7 +136,7 @@ def check_supported(rule: Rule, count: int) -> None:
     parameters that it cannot take."""
     if rule.needs_anomalous:
         raise ConfigError(f"rule {rule.name} needs defective pictures")
-    _rate_and_promise(rule, Parts(count, 1))
+    _rate_and_promise(rule, Parts(count, 1), 0)
     rule.of(np.ones(count))
 
 
@@ -139,11 +146,19 @@ def count_failing(left_out: LeftOut, image: float) -> int:
     return int(np.count_nonzero(highest >= np.float32(image)))
 
 
-def dropped_note(count: int) -> str:
-    return (
-        "holds for pictures like those that were used; pictures left out because they stood out: "
-        f"{count}"
-    )
+def suspects_note(count: int, suspects: str) -> str:
+    """What `count` pictures that stand out mean for the promise. suspects: one of SUSPECTS."""
+    if not count:
+        return ""
+    pictures = "1 good picture stands" if count == 1 else f"{count} good pictures stand"
+    meaning = {
+        ASK: "it is not known whether such pictures are good product: they do not raise the "
+        "threshold, and those that fail are counted as false alarms above",
+        KEEP: "the user says that such pictures are good product: they count like the others",
+        DROP: "the user says that such pictures are not good product: they are not used, and the "
+        "rates above are about pictures like the others only",
+    }
+    return f"{pictures} out; {meaning[suspects]}"
 
 
 def explain_threshold(
@@ -164,7 +179,7 @@ def explain_threshold(
         normals=parts.frames,
         folds=left_out.folds,
         interval=clopper_pearson(failed, parts.count),
-        note="; ".join(filter(None, notes)),
+        note=join_notes(*notes),
         parameters=parameters,
         scheme=_scheme(left_out),
         alarms=failed,
@@ -172,6 +187,10 @@ def explain_threshold(
         block_frames=parts.length,
         blocks=parts.count,
     )
+
+
+def join_notes(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
 
 
 def display_range(low: float, pixel: float) -> tuple[float, float]:
@@ -184,26 +203,29 @@ def display_range(low: float, pixel: float) -> tuple[float, float]:
 
 
 def find_suspects(scores: Values) -> npt.NDArray[np.int64]:
-    """Indices of normals so far above the others that they may not be normal, highest first.
-
-    Far: more than SUSPECT times 1.4826 median absolute deviations above the median.
-    """
-    median = np.median(scores)
-    spread = MAD_TO_SIGMA * np.median(np.abs(scores - median))
+    """Indices of normals above the outlier limit, highest first: they may not be normal."""
     order = np.argsort(-scores, kind="stable")
-    return order[scores[order] > median + SUSPECT * spread]
+    return order[scores[order] > outlier_limit(scores)]
 
 
-def _rate_and_promise(rule: Rule, parts: Parts) -> tuple[float | None, float | None]:
-    """The rate on average and the promise with confidence; each follows from the other's rank."""
+def _rate_and_promise(
+    rule: Rule, parts: Parts, above: int, confidence: float = CONFIDENCE
+) -> tuple[float | None, float | None]:
+    """The rate on average and the promise with confidence; each follows from the other's rank.
+
+    above: number of parts that fail. If outliers fail in addition to the rate, they count: the
+    bound for `above` of n is that of Clopper and Pearson.
+    """
     if not rule.promises:
         return None, None
+    count = parts.count
     rate, promise = rule.parameters.get("rate"), rule.parameters.get("promise")
-    rank = conformal_rank(parts.count, rate, promise, unit=parts.unit)
+    rank = conformal_rank(count, rate, promise, unit=parts.unit)
+    if rule.name == "robust" and count - above < rank:
+        return (above + 1) / (count + 1), promise_of_rank(count, count - above, confidence)
     if promise is None:
-        rate = supported_rate(parts.count, rate)
-        return rate, promise_of_rank(parts.count, rank)
-    return (parts.count + 1 - rank) / (parts.count + 1), promise
+        return supported_rate(count, rate), promise_of_rank(count, rank, confidence)
+    return (count + 1 - rank) / (count + 1), promise
 
 
 def _scheme(left_out: LeftOut) -> str:

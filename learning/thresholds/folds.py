@@ -114,8 +114,10 @@ def score_left_out(
     seed: int,
     ordered: bool,
     progress: CountScored,
+    visit: Callable[[Indices, Any], None] = lambda part, model: None,
 ) -> LeftOut:
-    """Scores each part by a model of all the others."""
+    """Scores each part by a model of all the others. visit: is called with each part and its
+    model."""
     count = sum(map(len, parts))
     figures = np.empty((3, count), np.float32)
     for part in parts:
@@ -124,22 +126,9 @@ def score_left_out(
         figures[:, part] = score_pictures(
             method, model, take_rows(embeddings, part), canvas, progress
         )
+        visit(part, model)
     scores, peaks, levels = figures
     return LeftOut(scores, peaks, levels, len(parts), ordered=ordered)
-
-
-def score_held_out(
-    method: Scorer[Any],
-    model: Any,
-    embeddings: Embeddings,
-    canvas: MapCanvas,
-    *,
-    ordered: bool,
-    progress: CountScored,
-) -> LeftOut:
-    """embeddings: of pictures that the model was not fitted on."""
-    scores, peaks, levels = score_pictures(method, model, embeddings, canvas, progress)
-    return LeftOut(scores, peaks, levels, 1, HELD_OUT, ordered)
 
 
 def take_rows(embeddings: Embeddings, which: Indices | Mask) -> Embeddings:

@@ -14,15 +14,42 @@ from engines.spec import describe_odds
 from inspector.core.errors import ConfigError
 from learning.metrics import image
 
-LEAST_RATE: Final = 0.01
-"""The default rate, if there are 99 normals or more."""
+DEFAULT_RATE: Final = 0.05
+"""The default rate, if there are 19 normals or more."""
+
+RATES: Final = (0.01, 0.02, 0.05, 0.1)
+"""Rates whose thresholds an engine states."""
+
+OUTLIER: Final = 3.5
+"""Robust standard deviations (Iglewicz and Hoaglin 1993), for many values."""
+
+LEAST_FOR_OUTLIERS: Final = 5
+"""Fewer values have no outlier."""
+
+MOST_ODD: Final = 0.1
+"""Largest share of the normals, but at least one picture, that `robust` lets fail as outliers."""
+
+FLOOR: Final = 1e-4
+"""Smallest threshold. Identical pictures have a score of 0 apart from rounding, which is below 1e-6
+and differs between machines."""
 
 CONFIDENCE: Final = 0.95
+"""Of every promise."""
+
+CAREFUL: Final = 0.97
+"""Used in place of CONFIDENCE if the scores themselves decide which pictures or which rate count.
+Without it, fewer than 95 % of simulated fits keep the promise (`python -m benchmarks.promise`)."""
 
 PICTURES: Final = "good pictures"
 
 MAD_TO_SIGMA: Final = 1.4826
 """A normal distribution's standard deviation over its median absolute deviation."""
+
+ASK, KEEP, DROP = "ask", "keep", "drop"
+SUSPECTS: Final = (ASK, KEEP, DROP)
+"""Whether normals that stand out belong to good product. ask: it is not known; the model knows
+them, and they fail rather than raise the threshold. keep: they do, and count like the others. drop:
+they do not, and are not used."""
 
 Values = npt.NDArray[np.floating]
 
@@ -59,6 +86,30 @@ def conformal(values: Values, *, rate: float | None = None, promise: float | Non
     return float(np.sort(values)[conformal_rank(len(values), rate, promise) - 1])
 
 
+def outlier_limit(values: Values) -> float:
+    """Values above it are outliers: OUTLIER * (1 + 4 / n) times 1.4826 median absolute deviations
+    above the median of the logarithms. Scores of normals spread in proportion to their size, and
+    the factor is larger for few values, whose spread is known less well. Infinite if there is no
+    spread or there are fewer than LEAST_FOR_OUTLIERS values."""
+    if len(values) < LEAST_FOR_OUTLIERS:
+        return math.inf
+    logs = np.log(np.maximum(values, FLOOR))
+    median = np.median(logs)
+    spread = MAD_TO_SIGMA * np.median(np.abs(logs - median))
+    factor = OUTLIER * (1 + 4 / len(values))
+    return float(np.exp(median + factor * spread)) if spread > 0 else math.inf
+
+
+def robust(values: Values, *, rate: float | None = None) -> float:
+    """The value of `conformal`, or `outlier_limit` if that is lower. At most a share MOST_ODD of
+    the values (but one is allowed) lies above it because of the limit."""
+    highest = conformal(values, rate=rate)
+    allowed = max(1, int(MOST_ODD * len(values)))
+    if allowed >= len(values):
+        return highest
+    return max(min(highest, outlier_limit(values)), float(np.sort(values)[-allowed - 1]))
+
+
 def f1_max(values: Values, anomalous: Values) -> float:
     """The threshold with the highest F1, placed in the middle between the lowest score that fails
     and the highest that passes (0 if none passes)."""
@@ -68,6 +119,7 @@ def f1_max(values: Values, anomalous: Values) -> float:
 
 
 RULES: Final[dict[str, Callable[..., float]]] = {
+    "robust": robust,
     "conformal": conformal,
     "percentile": percentile,
     "mean_sigma": mean_sigma,
@@ -83,7 +135,7 @@ takes the scores of anomalous pictures."""
 class Rule:
     """One of RULES with its parameters; missing ones have the defaults of the rule."""
 
-    name: str = "conformal"
+    name: str = "robust"
     parameters: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -94,13 +146,13 @@ class Rule:
             if key not in known:
                 has = f"it has {', '.join(known)}" if known else "it has none"
                 raise ConfigError(f"rule {self.name} has no parameter {key}; {has}")
-        if len(self.parameters) > 1 and self.promises:
+        if len(self.parameters) > 1 and self.name == "conformal":
             raise ConfigError("rule conformal takes a rate or a promise, not both")
 
     @property
     def promises(self) -> bool:
         """Whether the rule states how often a new normal picture fails."""
-        return self.name == "conformal"
+        return self.name in ("robust", "conformal")
 
     @property
     def needs_anomalous(self) -> bool:
@@ -126,6 +178,11 @@ class Rule:
         return RULES[self.name](*exact, **self.parameters)
 
 
+def default_rule(suspects: str = ASK) -> "Rule":
+    """The rule for one of SUSPECTS at its default rate."""
+    return Rule("robust" if suspects == ASK else "conformal")
+
+
 def conformal_rank(
     count: int, rate: float | None, promise: float | None, *, unit: str = PICTURES
 ) -> int:
@@ -140,7 +197,7 @@ def supported_rate(count: int, rate: float | None, *, unit: str = PICTURES) -> f
     """The rate, or the default for None. Raises ConfigError if n normals cannot support it."""
     least = 1 / (count + 1)
     if rate is None:
-        return max(LEAST_RATE, least)
+        return max(DEFAULT_RATE, least)
     if not 0 < rate < 1:
         raise ConfigError(f"false_alarm_rate must lie between 0 and 1, not {rate}")
     # A decimal such as 0.03125 for 1/32 may be a little too small because of rounding.
@@ -181,9 +238,9 @@ def rank_of_promise(count: int, promise: float, *, unit: str = PICTURES) -> int:
     return int(ranks[confident][0])
 
 
-def promise_of_rank(count: int, rank: int) -> float:
-    """The largest share of normal pictures above the score of this rank, with CONFIDENCE."""
-    return float(beta.ppf(CONFIDENCE, count + 1 - rank, rank))
+def promise_of_rank(count: int, rank: int, confidence: float = CONFIDENCE) -> float:
+    """The largest share of normal pictures above the score of this rank, with this confidence."""
+    return float(beta.ppf(confidence, count + 1 - rank, rank))
 
 
 def least_promise(count: int) -> float:

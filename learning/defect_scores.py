@@ -1,0 +1,95 @@
+"""Scores good pictures with simulated defects, each by a model that does not know the picture."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from inspector.core.arrays import Image, Mask
+from inspector.core.errors import DataError
+from learning.normals import Normals, spread
+from learning.simulation.plans import DefectPlan, plan_defects
+from learning.simulation.simulate import simulate
+from learning.thresholds.folds import BATCH, Indices, score_pictures
+from learning.thresholds.power import SimulatedScores
+
+if TYPE_CHECKING:
+    from learning.job import EngineJob
+
+MOST_PIXELS: Final = 40_000_000
+"""Pixels of all simulated pictures together, about 10 s of work. Large inputs get fewer defects."""
+
+LEAST: Final = 80
+
+DONORS: Final = 16
+"""Good pictures that displaced pieces are cut out of."""
+
+
+def count_defects(most: int, input_hw: tuple[int, int]) -> int:
+    """How many defects are simulated on pictures of this size."""
+    affordable = max(LEAST, MOST_PIXELS // (input_hw[0] * input_hw[1]))
+    return min(most, affordable)
+
+
+def draw_defect(normals: Image, plan: DefectPlan, inside: Mask | None) -> Image | None:
+    """The good picture with the planned defect; None if the region of interest has no room for it.
+
+    normals: (n, H, W, 3) uint8 RGB. inside: (H, W) of the region; None is all.
+    """
+    others = [index for index in spread(len(normals), DONORS) if index != plan.picture]
+    try:
+        donors = [normals[index] for index in others]
+        return simulate(normals[plan.picture], plan, donors, inside).pixels
+    except DataError:
+        return None
+
+
+class DefectScorer:
+    """Draws the planned defects on good pictures and scores them.
+
+    normals: the pictures that are drawn on. Defects for which the region of interest has no room
+    are left out.
+    """
+
+    def __init__(self, job: "EngineJob", normals: Normals) -> None:
+        count = count_defects(job.options.simulated, normals.rule.input_hw)
+        self._job, self._pixels = job, normals.pixels
+        self._plans = plan_defects(count, len(normals.names), job.options.seed)
+        self._short_side = _short_side(normals)
+        self._scored: list[tuple[DefectPlan, float]] = []
+
+    def score(self, part: Indices, model: Any) -> None:
+        """Scores the defects on the pictures `part` with a model that was not fitted on them."""
+        chosen = set(part.tolist())
+        mine = [plan for plan in self._plans if plan.picture in chosen]
+        for start in range(0, len(mine), BATCH):
+            batch = mine[start : start + BATCH]
+            drawn = [(plan, draw_defect(self._pixels, plan, self._job.inside)) for plan in batch]
+            shown = [(plan, pixels) for plan, pixels in drawn if pixels is not None]
+            if shown:
+                scores = self._score(np.stack([pixels for _, pixels in shown]), model)
+                self._scored += zip([plan for plan, _ in shown], scores.tolist(), strict=True)
+            self._job.progress("simulated defects", len(batch), len(self._plans))
+
+    def result(self) -> SimulatedScores | None:
+        """None if no defect was scored."""
+        if not self._scored:
+            return None
+        plans = [plan for plan, _ in self._scored]
+        return SimulatedScores(
+            tuple(plan.kind for plan in plans),
+            np.array([plan.size * self._short_side for plan in plans]),
+            np.array([plan.contrast for plan in plans]),
+            np.array([score for _, score in self._scored], np.float32),
+        )
+
+    def _score(self, pictures: Image, model: Any) -> npt.NDArray[np.float32]:
+        method = self._job.options.method
+        embeddings = method.embed(self._job.features(pictures))
+        return score_pictures(method, model, embeddings, self._job.canvas, lambda _: None)[0]
+
+
+def _short_side(normals: Normals) -> float:
+    """Of the part of a frame that the engine sees, px."""
+    x0, y0, x1, y1 = normals.rule.crop
+    return min(normals.frame_hw[0] * (y1 - y0), normals.frame_hw[1] * (x1 - x0))

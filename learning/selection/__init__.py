@@ -1,0 +1,1 @@
+"""Chooses method and settings for a product from its good pictures and simulated defects."""

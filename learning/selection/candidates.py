@@ -1,0 +1,75 @@
+"""The settings that `--method auto` tries, in the order in which it tries them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from learning.methods.registry import make_method
+from learning.normals import MULTIPLE
+
+FRACTIONS: Final = (0.0, 0.001, 0.003, 0.01)
+"""Values of top_fraction that every candidate is tried with; 0 is the maximum of the map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A method with its options. fine: with an input of more pixels, see `fine_side`.
+    top_fraction: None for the method's default."""
+
+    method: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    fine: bool = False
+    top_fraction: float | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """For the spec and for people."""
+        shown = {name: "all" if value is None else value for name, value in self.options.items()}
+        fraction = {} if self.top_fraction is None else {"top_fraction": self.top_fraction}
+        return {**shown, **fraction}
+
+    def describe(self) -> str:
+        """In one line for people."""
+        shown = ", ".join(f"{name} {value}" for name, value in self.settings.items())
+        size = " with a finer input" if self.fine else ""
+        return f"{self.method}{f' ({shown})' if shown else ''}{size}"
+
+    def is_like(self, other: "Candidate") -> bool:
+        """Whether they differ by the input and the image score at most."""
+        return (self.method, dict(self.options)) == (other.method, dict(other.options))
+
+    @property
+    def reads_map(self) -> bool:
+        """Whether the image score is read off the map, so that top_fraction matters."""
+        return make_method(self.method, self.options).top_fraction is not None
+
+
+DEFAULT: Final = Candidate("rad")
+"""The candidate that another one must beat."""
+
+CANDIDATES: Final = (
+    DEFAULT,
+    Candidate("rad", {"radius": None}),
+    Candidate("patchcore"),
+    Candidate("padim"),
+    Candidate("rad", {"radius": 2}),
+    Candidate("rad", {}, fine=True),
+    Candidate("patchcore", {}, fine=True),
+    Candidate("rad", {"radius": None}, fine=True),
+    Candidate("padim", {}, fine=True),
+    Candidate("rad", {"radius": 0}),
+)
+
+FINE_SIDE: Final = 512
+FINE_PIXELS: Final = 400_000
+"""Largest short side, and most pixels, of a fine input."""
+
+LEAST_FINE: Final = 320
+"""A fine input with a shorter side is not worth a trial."""
+
+
+def fine_side(frame_hw: tuple[int, int]) -> int | None:
+    """Short side of a fine input for these frames; None if they are too small or too long."""
+    short, long = sorted(frame_hw)
+    side = min(FINE_SIDE, short, int((FINE_PIXELS * short / long) ** 0.5)) // MULTIPLE * MULTIPLE
+    return side if side >= LEAST_FINE else None

@@ -1,0 +1,179 @@
+"""Chooses the best of the candidates within a time budget."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from loguru import logger
+
+from engines.roi import Roi
+from engines.spec_fields import Selection, SelectionCandidate
+from inspector.core.errors import ConfigError, DataError
+from learning.job import Progress
+from learning.normals import Normals
+from learning.selection.candidates import CANDIDATES, DEFAULT, Candidate, fine_side
+from learning.selection.trials import ALARMS, Trial, TrialPictures, try_candidate
+
+BUDGET_S: Final = 90.0
+"""Default time for the trials."""
+
+QUICK_S: Final = 20.0
+
+MARGIN: Final = 0.01
+"""The default is used unless another candidate finds this share more."""
+
+EQUAL: Final = 0.005
+"""Of the candidates that find this share less than the best at most, the fastest is used."""
+
+SLOWER: Final = 1.25
+"""The time of a method grows with this power of the number of pixels."""
+
+CRITERION: Final = (
+    "share of simulated defects found: the mean over kinds and over thresholds at which up to "
+    f"{ALARMS:.0%} of the good pictures fail"
+)
+
+ReadNormals = Callable[[int], Normals]
+"""Reads the good pictures again, for an input of this short side."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOptions:
+    """backbone: file; None for the default of each method. See learning.fit for the others.
+    budget_s: time for the trials; the first candidate is always tried."""
+
+    backbone: Path | None = None
+    roi: Roi | None = None
+    sigma: float = 4.0
+    seed: int = 0
+    threads: int = 0
+    budget_s: float = BUDGET_S
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Result of the trials. normals: the good pictures at the input size of the best candidate.
+    pictures: those that it was tried on."""
+
+    trial: Trial
+    normals: Normals
+    pictures: TrialPictures
+    selection: Selection
+
+
+def choose_method(
+    normals: Normals, read: ReadNormals | None, options: TrialOptions, progress: Progress
+) -> Choice:
+    """Tries CANDIDATES in their order until the time is used up. No test picture is used.
+
+    normals: good pictures at the usual size of the input. read: None if they cannot be read again
+    at a larger size, as those of a live stream. Raises DataError if the good pictures are too few,
+    or if no candidate works.
+    """
+    started = time.monotonic()
+    side = None if read is None else fine_side(normals.frame_hw)
+    pictures = {False: TrialPictures(normals, options.roi, options.seed)}
+    trials: list[Trial] = []
+    skipped: list[SelectionCandidate] = []
+    for candidate in CANDIDATES:
+        left_s = options.budget_s - (time.monotonic() - started)
+        note = _reason_to_skip(candidate, side, trials, pictures[False], left_s)
+        if not note:
+            if candidate.fine not in pictures:
+                assert read is not None
+                assert side is not None
+                pictures[True] = TrialPictures(read(side), options.roi, options.seed)
+            try:
+                trials += _try(candidate, pictures[candidate.fine], options)
+            except (ConfigError, DataError) as exc:
+                note = str(exc)
+        if note:
+            skipped.append(SelectionCandidate(candidate.method, candidate.settings, note=note))
+        progress("candidates", 1, len(CANDIDATES))
+    if not trials:
+        raise DataError(f"no method works on these pictures: {skipped[0].note}")
+    best = choose_trial(trials)
+    chosen = pictures[best.candidate.fine]
+    selection = _selection(trials, skipped, best, options)
+    logger.info("{}", selection.reason)
+    return Choice(best, chosen.normals, chosen, selection)
+
+
+def choose_trial(trials: Sequence[Trial]) -> Trial:
+    """The default if no other is better by MARGIN; otherwise the fastest of those that are worse
+    than the best by EQUAL at most."""
+    best = max(trial.figure for trial in trials)
+    for trial in trials:
+        if trial.candidate == DEFAULT and trial.figure >= best - MARGIN:
+            return trial
+    alike = [trial for trial in trials if trial.figure >= best - EQUAL]
+    return min(alike, key=lambda trial: (trial.seconds, -trial.figure))
+
+
+def _reason_to_skip(
+    candidate: Candidate,
+    side: int | None,
+    trials: Sequence[Trial],
+    coarse: TrialPictures,
+    left_s: float,
+) -> str:
+    """side: of the fine input; None if there is none. left_s: time that is left."""
+    if candidate.fine and side is None:
+        return "the pictures are too small or too long for a finer input, or cannot be read again"
+    if not trials:
+        return ""
+    expected_s = 0.0
+    if candidate.fine and side is not None:
+        ratio = (side / min(coarse.input_hw)) ** 2
+        expected_s = ratio**SLOWER * sum(
+            trial.seconds
+            for trial in trials
+            if not trial.candidate.fine and trial.candidate.is_like(candidate)
+        )
+    return "" if expected_s < left_s else "no time was left"
+
+
+def _try(candidate: Candidate, pictures: TrialPictures, options: TrialOptions) -> tuple[Trial, ...]:
+    return try_candidate(
+        candidate,
+        pictures,
+        backbone=options.backbone,
+        sigma=options.sigma,
+        threads=options.threads,
+    )
+
+
+def _selection(
+    trials: Sequence[Trial], skipped: list[SelectionCandidate], best: Trial, options: TrialOptions
+) -> Selection:
+    listed = [
+        SelectionCandidate(
+            trial.candidate.method,
+            trial.candidate.settings,
+            score=trial.figure,
+            seconds=trial.seconds,
+        )
+        for trial in trials
+    ]
+    return Selection(
+        CRITERION,
+        (*listed, *skipped),
+        trials.index(best),
+        _reason(trials, best),
+        options.budget_s,
+    )
+
+
+def _reason(trials: Sequence[Trial], best: Trial) -> str:
+    name = best.candidate.describe()
+    usual = next((trial for trial in trials if trial.candidate == DEFAULT), None)
+    found = f"{name} finds {best.figure:.1%} of the simulated defects in the trials"
+    if usual is None or usual is best:
+        highest = max(trial.figure for trial in trials)
+        return (
+            f"{found}; it is the default, and no other settings find {MARGIN:.0%} more "
+            f"(the best: {highest:.1%})"
+        )
+    return f"{found}, the default {DEFAULT.describe()} {usual.figure:.1%}"

@@ -1,0 +1,161 @@
+"""Tries candidates: scores good pictures and simulated defects by models of other pictures."""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.roi import Roi
+from inspector.core.errors import DataError
+from learning.backbones.features import Features
+from learning.defect_scores import draw_defect
+from learning.graph.maps import MapCanvas, top_mean_numpy
+from learning.graph.pixels import blank_outside
+from learning.job import BATCH, inspected_pixels
+from learning.methods.feature_source import FeatureSource, SourceRequest
+from learning.methods.registry import make_method
+from learning.normals import Normals, spread
+from learning.selection.candidates import FRACTIONS, Candidate
+from learning.simulation.plans import plan_defects
+from learning.thresholds.folds import split_folds, take_rows
+
+PICTURES: Final = 48
+"""Most good pictures that candidates are tried on."""
+
+DEFECTS: Final = 160
+"""Most simulated defects."""
+
+FOLDS: Final = 3
+
+ALARMS: Final = 0.2
+"""The figure of a candidate is the share of defects found, averaged over thresholds at which up to
+this share of the good pictures fails."""
+
+Scores = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Result of a candidate. figure: from 0 to 1, see `detection`. normal, defect: image scores of
+    the good pictures and of the simulated defects, in the order of the plans."""
+
+    candidate: Candidate
+    figure: float
+    seconds: float
+    normal: Scores
+    defect: Scores
+
+
+class TrialPictures:
+    """Good pictures and simulated defects at one size of the input.
+
+    normals: all good pictures at that size. pixels, defects: (n, H, W, 3) uint8 RGB. plans: of the
+    defects; plans[i].picture is an index of `pixels`.
+    """
+
+    def __init__(self, normals: Normals, roi: Roi | None, seed: int) -> None:
+        chosen = spread(len(normals.names), PICTURES)
+        self.normals, self.inside = normals, inspected_pixels(roi, normals.rule)
+        self.pixels = normals.pixels[chosen]
+        self.seed = seed
+        drawn = [
+            (plan, picture)
+            for plan in plan_defects(DEFECTS, len(chosen), seed)
+            if (picture := draw_defect(self.pixels, plan, self.inside)) is not None
+        ]
+        if not drawn:
+            raise DataError("no defect can be simulated in the region of interest: make it larger")
+        self.plans = [plan for plan, _ in drawn]
+        self.defects = np.stack([picture for _, picture in drawn])
+        self._sources: dict[tuple[Any, ...], Features] = {}
+
+    @property
+    def input_hw(self) -> tuple[int, int]:
+        return self.normals.rule.input_hw
+
+    def features(self, source: FeatureSource) -> Features:
+        """Of the good pictures, then of the defects. Those of the last source are kept."""
+        key = (*source.files.values(), *source.layers)
+        if key not in self._sources:
+            self._sources = {key: self._extract(source)}
+        return self._sources[key]
+
+    def _extract(self, source: FeatureSource) -> Features:
+        pictures = np.concatenate([self.pixels, self.defects])
+        parts = [
+            source.extract(blank_outside(pictures[start : start + BATCH], self.inside))
+            for start in range(0, len(pictures), BATCH)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def try_candidate(
+    candidate: Candidate,
+    pictures: TrialPictures,
+    *,
+    backbone: Path | None,
+    sigma: float,
+    threads: int,
+) -> tuple[Trial, ...]:
+    """The candidate with each of FRACTIONS, or as it is if it does not read its score off the map.
+
+    Each good picture, and the defects on it, are scored by a model of the other folds.
+    """
+    started = time.monotonic()
+    method = make_method(candidate.method, candidate.options)
+    fractions = FRACTIONS if candidate.reads_map else (None,)
+    canvases = [
+        MapCanvas(pictures.input_hw, sigma, fraction or 0.0, pictures.inside)
+        for fraction in fractions
+    ]
+    request = SourceRequest(method.find_backbone(backbone), pictures.input_hw, threads)
+    with method.open_source(request) as source:
+        embeddings = method.embed(pictures.features(source))
+    count = len(pictures.pixels)
+    scores = np.empty((len(fractions), count + len(pictures.defects)), np.float32)
+    on_picture = np.array([*range(count), *(plan.picture for plan in pictures.plans)])
+    for part in split_folds(
+        count, ordered=pictures.normals.ordered, seed=pictures.seed, folds=min(FOLDS, count)
+    ):
+        others = np.setdiff1d(np.arange(count), part)
+        model = method.fit(take_rows(embeddings, others), pictures.seed)
+        mine = np.flatnonzero(np.isin(on_picture, part))
+        for start in range(0, len(mine), BATCH):
+            batch = mine[start : start + BATCH]
+            maps, own_scores = method.measure(model, take_rows(embeddings, batch), canvases[0])
+            for row, fraction in enumerate(fractions):
+                scores[row, batch] = (
+                    own_scores if fraction is None else top_mean_numpy(maps, canvases[row])
+                )
+    usual = method.top_fraction
+    seconds = (time.monotonic() - started) / len(fractions)
+    kinds = np.array([plan.kind for plan in pictures.plans])
+    return tuple(
+        Trial(
+            dataclasses.replace(candidate, top_fraction=None if fraction == usual else fraction),
+            detection(row[:count], row[count:], kinds),
+            seconds,
+            row[:count],
+            row[count:],
+        )
+        for fraction, row in zip(fractions, scores, strict=True)
+    )
+
+
+def detection(normal: Scores, defect: Scores, kinds: npt.NDArray[np.str_]) -> float:
+    """Share of the defects found, the mean over their kinds and over the thresholds at which 1, 2,
+    ... up to a share ALARMS of the good pictures fail. So a few odd pictures weigh little.
+
+    normal: (n,). defect, kinds: (m,), the kind of each defect.
+    """
+    most = max(1, int(ALARMS * len(normal)))
+    thresholds = np.sort(normal)[::-1][:most]
+    shares = [
+        np.mean([np.mean(defect[kinds == kind] > threshold) for kind in np.unique(kinds)])
+        for threshold in thresholds
+    ]
+    return float(np.mean(shares))
