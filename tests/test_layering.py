@@ -28,6 +28,7 @@ CORE, TOP, BACKENDS, TRT = "inspector.core", "engines", "engines.backends", "eng
 LEARNING, METRICS, DATASETS = "learning", "learning.metrics", "learning.datasets"
 GRAPH, BACKBONES, THRESHOLDS = "learning.graph", "learning.backbones", "learning.thresholds"
 METHODS, ANOMALIB = "learning.methods", "learning.anomalib"
+SIMULATION = "learning.simulation"
 METHOD_FOLDERS = sorted(path.parent.name for path in ROOT.glob("learning/methods/*/method.py"))
 ANY_METHOD = {METHODS, *(f"{METHODS}.{name}" for name in METHOD_FOLDERS)}
 TRAINING = "learning.methods.glass.training"
@@ -69,12 +70,18 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, TOP, DATASETS, GRAPH, METHODS, METRICS, THRESHOLDS},
         {"numpy", "scipy"},
     ),
+    "learning/simulation": (
+        # Outlines are made and measured by the same functions as those of known size.
+        {CORE, "inspector.synthetic.defect_shapes", SIMULATION},
+        {"numpy", "cv2"},
+    ),
     "learning/anomalib": (
         {CORE, TOP, BACKENDS, LEARNING, GRAPH, THRESHOLDS, ANOMALIB},
         {"numpy", "onnx", "onnxruntime", "google"},
     ),
     "learning": (
-        {CORE, TOP, BACKENDS, LEARNING, DATASETS, GRAPH, BACKBONES, THRESHOLDS, *ANY_METHOD},
+        {CORE, TOP, BACKENDS, LEARNING, DATASETS, GRAPH, BACKBONES, THRESHOLDS, SIMULATION}
+        | ANY_METHOD,
         {"numpy", "cv2", "onnx", "spox"},
     ),
     "evaluation": (

@@ -60,7 +60,7 @@ def feret(polygon: Points) -> tuple[float, float]:
     return longest, float((heights.max(axis=1) / lengths).min())
 
 
-def _blob(length: float, width: float, rng: np.random.Generator, roughness: float) -> Points:
+def blob(length: float, width: float, rng: np.random.Generator, roughness: float) -> Points:
     """An ellipse with 2nd to 5th harmonics of at most `roughness`, scaled to the exact length."""
     angles = np.linspace(0, 2 * np.pi, 96, endpoint=False)
     radius = np.ones_like(angles)
@@ -94,11 +94,11 @@ def _rounded_widths(count: int, length: float, width: float) -> Floats:
 
 
 def _hole(length: float, width: float, rng: np.random.Generator) -> Points:
-    return _blob(length, width, rng, roughness=0.10)
+    return blob(length, width, rng, roughness=0.10)
 
 
 def _stain(length: float, width: float, rng: np.random.Generator) -> Points:
-    return _blob(length, width, rng, roughness=0.16)
+    return blob(length, width, rng, roughness=0.16)
 
 
 def _scratch(length: float, width: float, rng: np.random.Generator) -> Points:
