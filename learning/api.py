@@ -5,14 +5,16 @@ neither onnx nor scipy nor torch.
 """
 
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engines.spec import Roi
     from learning.job import EngineResult, Progress
-    from learning.normals import Size
+    from learning.normals import Normals, Size
     from learning.reading import NormalPictures
+    from learning.selection.choosing import ReadNormals
     from learning.thresholds.folds import Scheme
     from learning.thresholds.rules import Rule
     from learning.training import Trainer, TrainingResult, Watch
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 def fit(
     pictures: "NormalPictures",
-    method: str = "rad",
+    method: str = "auto",
     out: str | Path = "engine.onnx",
     *,
     channels: str = "bgr",
@@ -40,6 +42,8 @@ def fit(
     seed: int = 0,
     threads: int = 0,
     suspects: str = "ask",
+    budget_s: float | None = None,
+    read_again: "ReadNormals | None" = None,
     progress: "Progress | None" = None,
     **options: Any,
 ) -> "EngineResult":
@@ -70,6 +74,9 @@ def fit(
     suspects: whether good pictures that stand out belong to good product: "ask" (not known: they
     are fitted, and fail rather than raise the threshold), "keep" (yes) or "drop" (no: they are not
     used).
+    budget_s: for "auto", seconds that trials may take; None is 90.
+    read_again: for "auto" and Normals, a function that reads them for an input of another short
+    side; None tries no finer input.
     progress: is called with step, pictures done since the last call, and their total.
     options: of the method, such as radius="all"; text is read as on the command line.
 
@@ -77,6 +84,7 @@ def fit(
     do not fit, DataError for pictures that cannot be used, and ParityError, leaving no file, if the
     engine does not compute what its method says.
     """
+    from inspector.core.errors import ConfigError
     from inspector.core.reading import Reading
     from learning.fitting import fit_engine
     from learning.job import FitOptions
@@ -84,23 +92,47 @@ def fit(
     from learning.normals import SPARE
     from learning.options import parse_options
     from learning.reading import read_normals
+    from learning.selection.candidates import AUTO
+    from learning.selection.choosing import BUDGET_S, TrialOptions, choose_method
     from learning.thresholds.folds import Scheme
     from learning.thresholds.rules import default_rule
 
     path = _engine_path(out)
-    fitted = make_method(method, parse_options(method_class(method), options))
-    found_backbone = fitted.find_backbone(None if backbone is None else str(backbone))
+    if method != AUTO:
+        fitted = make_method(method, parse_options(method_class(method), options))
+    elif options or top_fraction is not None:
+        raise ConfigError(f"method {AUTO} chooses the options of the method: leave them out")
     spare = SPARE if scheme is None else 0
-    normals = read_normals(
-        pictures,
-        channels=channels,
-        ordered=ordered,
-        size=size,
-        max_pictures=max_pictures,
-        spare=spare,
-        keep_similar=keep_similar,
-        reading=Reading(bit_depth),
-    )
+
+    def read(short_side: "Size | None") -> "Normals":
+        return read_normals(
+            pictures,
+            channels=channels,
+            ordered=ordered,
+            size=short_side,
+            max_pictures=max_pictures,
+            spare=spare,
+            keep_similar=keep_similar,
+            reading=Reading(bit_depth),
+        )
+
+    normals, choice = read(size), None
+    if method == AUTO:
+        if size is None and isinstance(pictures, str | Path):
+            read_again = read
+        trial_options = TrialOptions(
+            None if backbone is None else str(backbone),
+            _read_roi(roi, normals.frame_hw),
+            sigma,
+            seed,
+            threads,
+            BUDGET_S if budget_s is None else budget_s,
+        )
+        choice = choose_method(normals, read_again, trial_options, progress or _ignore)
+        normals, candidate = choice.normals, choice.trial.candidate
+        top_fraction = candidate.top_fraction
+        fitted = make_method(candidate.method, candidate.options)
+    found_backbone = fitted.find_backbone(None if backbone is None else str(backbone))
     fit_options = FitOptions(
         name=name or path.stem,
         method=fitted,
@@ -110,12 +142,14 @@ def fit(
         rule=rule or default_rule(suspects),
         scheme=scheme or Scheme(),
         max_fitted=max_pictures if spare else None,
+        selection=None if choice is None else choice.selection,
         roi=_read_roi(roi, normals.frame_hw),
         seed=seed,
         threads=threads,
         suspects=suspects,
     )
-    return fit_engine(normals, fit_options, path, progress or _ignore)
+    result = fit_engine(normals, fit_options, path, progress or _ignore)
+    return dataclasses.replace(result, choice=choice)
 
 
 def train(

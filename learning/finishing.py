@@ -11,6 +11,7 @@ import onnx
 
 from engines import golden
 from engines.spec import EngineSpec
+from engines.spec_fields import Selection
 from engines.spec_file import write_engine
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError
@@ -84,6 +85,7 @@ def finish_engine(
     *,
     note: str = "",
     parameters: Mapping[str, Any] | None = None,
+    selection: Selection | None = None,
 ) -> EngineResult:
     """Writes the engine file `out` of a scored model, and the fit record beside it. See
     make_engine."""
@@ -108,6 +110,7 @@ def finish_engine(
     spec = dataclasses.replace(
         _spec(job, scored, thresholds, digest, parameters or {}),
         rates=rates,
+        selection=selection,
         power=power_at(scored.simulated, thresholds.image),
     )
     job.end_step("build")

@@ -38,7 +38,9 @@ def fit_engine(
         job.end_step("features")
         scored = fit_and_score(job, options, embeddings, held_out)
         job.end_step("left out and fit")
-        return finish_engine(job, scored, out, note=_note(scored, normals))
+        return finish_engine(
+            job, scored, out, note=_note(scored, normals), selection=options.selection
+        )
 
 
 def _limit_fitted(normals: Normals, options: FitOptions) -> Normals:

@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from engines.roi import draw_mask
 from engines.spec import EngineSpec, ResizeRule, Roi
+from engines.spec_fields import Selection
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
 from learning.backbones.features import Features
@@ -19,6 +20,9 @@ from learning.normals import Normals
 from learning.thresholds.choosing import Thresholds
 from learning.thresholds.folds import Scheme
 from learning.thresholds.rules import ASK, SUSPECTS, Rule
+
+if TYPE_CHECKING:
+    from learning.selection.choosing import Choice
 
 BATCH: Final = 8
 """Pictures whose features are computed together."""
@@ -74,21 +78,24 @@ class MakeOptions:
 class FitOptions(MakeOptions):
     """Options of an engine that is fitted. scheme: which scores the thresholds are chosen from.
     max_fitted: most pictures that are fitted; None for all. With the default scheme the others are
-    held out."""
+    held out. selection: how the method was chosen, for the spec."""
 
     method: Method[Any]
     scheme: Scheme = field(default_factory=Scheme)
     max_fitted: int | None = None
+    selection: Selection | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EngineResult:
-    """An engine file that was written and checked. seconds: step -> wall time."""
+    """An engine file that was written and checked. seconds: step -> wall time. choice: how the
+    method was chosen by trials."""
 
     path: Path
     spec: EngineSpec
     file_bytes: int
     seconds: dict[str, float]
+    choice: "Choice | None" = None
 
     @property
     def thresholds(self) -> Thresholds:

@@ -20,16 +20,23 @@ Fields = Iterable["dataclasses.Field[Any]"]
 
 
 def make_method_parser(
-    command: str, description: str, methods: Sequence[str]
+    command: str, description: str, methods: Sequence[str], default: str | None = None
 ) -> argparse.ArgumentParser:
-    """A parser with the option --method."""
+    """A parser with the option --method. default: also a choice; None: a method must be named."""
     example = f"`{program(command)} --method {methods[0]} --help`"
     parser = CommandParser(
         prog=program(command),
         description=f"{description} {example} also shows the options of the method {methods[0]}.",
         allow_abbrev=False,
     )
-    parser.add_argument("--method", type=_method_type(command, methods), required=True)
+    choices = methods if default is None else (default, *methods)
+    parser.add_argument(
+        "--method",
+        type=_method_type(command, choices),
+        required=default is None,
+        default=default,
+        help=", ".join(choices) + ("" if default is None else " (default: %(default)s)"),
+    )
     return parser
 
 

@@ -40,6 +40,9 @@ from tools._reading_options import chosen_reading
 
 SYNTHETIC: Final = "synthetic"
 
+FILES: Final = ("image_folder", "video_file")
+"""Kinds of sources that can be read twice."""
+
 
 def normals_of(
     uris: Sequence[str],
@@ -81,6 +84,11 @@ def normals_of(
         counts = ", ".join(f"{name} {count}" for name, count in normals.sources)
         logger.info("good pictures of {} sources: {}", len(normals.sources), counts)
     return keep_distinct(normals, keep_similar=arguments.keep_similar)
+
+
+def can_read_again(uris: Sequence[str]) -> bool:
+    """Whether all sources give the same pictures again: folders, pictures and video files."""
+    return all(kind_of(uri) in FILES for uri in uris)
 
 
 def _read_folders(uris: Sequence[str], size: Size | None, most: int, reading: Reading) -> Normals:
@@ -207,13 +215,13 @@ def classes_of(arguments: argparse.Namespace) -> tuple[ClassData, ...]:
 
 
 def normals_of_class(
-    data: ClassData, arguments: argparse.Namespace, scheme: Scheme
+    data: ClassData, arguments: argparse.Namespace, scheme: Scheme, *, size: Size | None = None
 ) -> tuple[Normals, Scheme]:
-    """See learning.classes.read_class."""
+    """See learning.classes.read_class. size: None for arguments.size."""
     return read_class(
         data,
         scheme,
-        size=arguments.size,
+        size=arguments.size if size is None else size,
         max_pictures=arguments.max_pictures,
         reading=chosen_reading(arguments),
         keep_similar=arguments.keep_similar,

@@ -1,6 +1,7 @@
 """Fits an engine from pictures of good product."""
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -10,14 +11,17 @@ from loguru import logger
 from engines.spec_file import file_hash
 from inspector.core.errors import ConfigError
 from learning import fit
+from learning.backbones.zoo import resolve
 from learning.classes import fit_classes, format_table, refuse_failed
 from learning.datasets.layouts import LAYOUTS
 from learning.datasets.types import ClassData
 from learning.job import EngineResult
 from learning.methods.registry import fitted_methods, make_method, method_class
-from learning.normals import MAX_PICTURES, SPARE, Normals
+from learning.normals import MAX_PICTURES, SPARE, Normals, Size
 from learning.options import option_fields
 from learning.scenes import warn_of_scenes
+from learning.selection.candidates import AUTO
+from learning.selection.choosing import BUDGET_S, QUICK_S, ReadNormals
 from learning.thresholds.folds import Scheme
 from tools._argument_types import KEEP_SIMILAR, input_size, out_file, out_folder, seed, sigma
 from tools._cli import guarded
@@ -31,7 +35,7 @@ from tools._method_options import (
     named_method,
 )
 from tools._new_file import add_overwrite_option, refuse_existing
-from tools._normals import classes_of, normals_of, normals_of_class
+from tools._normals import can_read_again, classes_of, normals_of, normals_of_class
 from tools._progress import Bars
 from tools._reading_options import add_reading_options
 from tools._rule_options import (
@@ -52,15 +56,15 @@ NOT_IN_THE_ENGINE: Final = ("normal", "out", "threads", "seconds", "overwrite", 
 @guarded
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser(argv).parse_args(argv)
-    method = method_class(arguments.method)
-    options = method_options(option_fields(method), arguments)
-    make_method(arguments.method, options)  # refuses options before pictures are read
+    options = _method_options(arguments)
     if arguments.out.suffix.lower() == SUFFIX:
         refuse_existing(arguments.out, overwrite=arguments.overwrite)
-    backbone = method.find_backbone(arguments.backbone)
+    backbone = _find_backbone(arguments)
     scheme = chosen_scheme(arguments)
 
-    def fit_normals(normals: Normals, scheme: Scheme, out: Path) -> tuple[EngineResult, str]:
+    def fit_normals(
+        normals: Normals, scheme: Scheme, out: Path, read_again: ReadNormals | None
+    ) -> tuple[EngineResult, str]:
         """The result, and a sentence about the contact sheet."""
         warn_of_turned_input(normals.rule.input_hw, normals.frame_hw)
         cut = warn_of_scenes(normals)
@@ -80,6 +84,8 @@ def main(argv: list[str] | None = None) -> int:
                 seed=arguments.seed,
                 threads=arguments.threads,
                 suspects=arguments.suspects,
+                budget_s=arguments.budget,
+                read_again=read_again if arguments.size is None else None,
                 keep_similar=arguments.keep_similar,
                 progress=bars.advance,
                 **options,
@@ -87,19 +93,31 @@ def main(argv: list[str] | None = None) -> int:
         return result, "" if arguments.no_sheet else make_sheet(result, normals, cut)
 
     def fit_class(data: ClassData, out: Path) -> EngineResult:
-        result, sheet = fit_normals(*normals_of_class(data, arguments, scheme), out)
+        again = functools.partial(_read_class_again, data, arguments, scheme)
+        result, sheet = fit_normals(*normals_of_class(data, arguments, scheme), out, again)
         if sheet:
             logger.info("class {}: contact sheet {}", data.name, sheet)
         return result
 
+    def read_sources(size: Size | None = None) -> Normals:
+        with Bars() as bars:
+            return normals_of(
+                arguments.normal,
+                arguments,
+                bars.advance,
+                size=size,
+                spare=SPARE if scheme == Scheme() else 0,
+            )
+
     if arguments.out.suffix.lower() == SUFFIX:
         if arguments.dataset is None and arguments.split is None:
-            spare = SPARE if scheme == Scheme() else 0
-            with Bars() as bars:
-                normals = normals_of(arguments.normal, arguments, bars.advance, spare=spare)
+            again = read_sources if can_read_again(arguments.normal) else None
+            report(*fit_normals(read_sources(), scheme, arguments.out, again))
         else:
-            normals, scheme = normals_of_class(_only(classes_of(arguments)), arguments, scheme)
-        report(*fit_normals(normals, scheme, arguments.out))
+            data = _only(classes_of(arguments))
+            normals, scheme = normals_of_class(data, arguments, scheme)
+            again = functools.partial(_read_class_again, data, arguments, scheme)
+            report(*fit_normals(normals, scheme, arguments.out, again))
         return 0
     rows = fit_classes(
         classes_of(arguments),
@@ -111,6 +129,31 @@ def main(argv: list[str] | None = None) -> int:
     print(format_table(rows))
     refuse_failed(rows)
     return 0
+
+
+def _method_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options of the named method. Raises ConfigError before pictures are read."""
+    if arguments.method == AUTO:
+        if arguments.top_fraction is not None:
+            raise ConfigError("--top-fraction needs --method: without it, fit chooses both")
+        return {}
+    if arguments.budget is not None:
+        raise ConfigError(f"--budget and --quick limit the trials of --method {AUTO}")
+    options = method_options(option_fields(method_class(arguments.method)), arguments)
+    make_method(arguments.method, options)
+    return options
+
+
+def _find_backbone(arguments: argparse.Namespace) -> Path | None:
+    if arguments.method == AUTO:
+        return None if arguments.backbone is None else resolve(arguments.backbone)
+    return method_class(arguments.method).find_backbone(arguments.backbone)
+
+
+def _read_class_again(
+    data: ClassData, arguments: argparse.Namespace, scheme: Scheme, side: int
+) -> Normals:
+    return normals_of_class(data, arguments, scheme, size=side)[0]
 
 
 def _request(values: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +184,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     """Parser with the options of the method that argv names; without a method, with the common ones
     only."""
     parser = make_method_parser(
-        "fit", "Fit an engine from pictures of good product.", fitted_methods()
+        "fit", "Fit an engine from pictures of good product.", fitted_methods(), AUTO
     )
     add = parser.add_argument
     add(
@@ -186,6 +229,20 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         help="share of the map whose mean is the score (default: the method's)",
     )
     add("--seed", type=seed, default=0)
+    limit = parser.add_mutually_exclusive_group()
+    limit.add_argument(
+        "--budget",
+        type=float,
+        metavar="S",
+        help=f"time for the trials of --method {AUTO}, s ({BUDGET_S:g})",
+    )
+    limit.add_argument(
+        "--quick",
+        action="store_const",
+        dest="budget",
+        const=QUICK_S,
+        help=f"the same as --budget {QUICK_S:g}",
+    )
     add("--no-sheet", action="store_true", help="do not write the contact sheet NAME.sheet.png")
     add_overwrite_option(parser)
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")

@@ -7,6 +7,9 @@ from typing import Any, Final
 from learning.methods.registry import make_method
 from learning.normals import MULTIPLE
 
+AUTO: Final = "auto"
+"""The name that stands for a choice by trials, where a method is named."""
+
 FRACTIONS: Final = (0.0, 0.001, 0.003, 0.01)
 """Values of top_fraction that every candidate is tried with; 0 is the maximum of the map."""
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from loguru import logger
@@ -41,10 +40,10 @@ ReadNormals = Callable[[int], Normals]
 
 @dataclass(frozen=True, slots=True)
 class TrialOptions:
-    """backbone: file; None for the default of each method. See learning.fit for the others.
+    """backbone: name or file; None for the default of each method. See learning.fit for the others.
     budget_s: time for the trials; the first candidate is always tried."""
 
-    backbone: Path | None = None
+    backbone: str | None = None
     roi: Roi | None = None
     sigma: float = 4.0
     seed: int = 0

@@ -3,7 +3,6 @@
 import dataclasses
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -97,7 +96,7 @@ def try_candidate(
     candidate: Candidate,
     pictures: TrialPictures,
     *,
-    backbone: Path | None,
+    backbone: str | None,
     sigma: float,
     threads: int,
 ) -> tuple[Trial, ...]:
