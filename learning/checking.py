@@ -22,9 +22,9 @@ from inspector.core.errors import ParityError
 
 PICTURES: Final = 32
 
-BATCHES: Final = (1, 2, 7)
+BATCHES: Final = (1, 2, 3)
 """Sizes of the batches that the engine gets one after the other. Its graph must not depend on them.
-"""
+They are small, because onnxruntime keeps the memory of the largest one."""
 
 PART: Final = 8
 PART_PIXELS: Final = 1 << 21
