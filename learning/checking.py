@@ -22,9 +22,9 @@ from inspector.core.errors import ParityError
 
 PICTURES: Final = 32
 
-BATCHES: Final = (1, 2, 7)
+BATCHES: Final = (1, 2, 3)
 """Sizes of the batches that the engine gets one after the other. Its graph must not depend on them.
-"""
+They are small, because onnxruntime keeps the memory of the largest one."""
 
 PART: Final = 8
 PART_PIXELS: Final = 1 << 21
@@ -62,21 +62,28 @@ class Parity:
 
 
 @contextlib.contextmanager
+def unchecked_file(out: Path, graph: onnx.ModelProto, spec: EngineSpec) -> Iterator[Path]:
+    """Writes the engine to a temporary file beside `out`, which is always deleted. The name of the
+    file holds the process number: two processes may make the same engine."""
+    path = out.with_name(f"{out.name}.{os.getpid()}.unchecked")
+    write_engine(path, graph, spec)
+    del graph  # it may be freed while the file is used
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
 def open_unchecked(
     out: Path, graph: onnx.ModelProto, spec: EngineSpec, *, threads: int
 ) -> Iterator[OnnxEngine]:
-    """Opens the engine from a temporary file beside `out`, which is always deleted. The name of
-    the file holds the process number: two processes may make the same engine."""
-    path = out.with_name(f"{out.name}.{os.getpid()}.unchecked")
-    write_engine(path, graph, spec)
-    try:
-        engine = OnnxEngine(path, threads=threads)
-        try:
-            yield engine
-        finally:
-            engine.close()
-    finally:
-        path.unlink(missing_ok=True)
+    """Opens the engine from an `unchecked_file`."""
+    with (
+        unchecked_file(out, graph, spec) as path,
+        contextlib.closing(OnnxEngine(path, threads=threads)) as engine,
+    ):
+        yield engine
 
 
 def alter_pictures(normals: Image, count: int, seed: int) -> Image:

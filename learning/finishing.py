@@ -1,5 +1,6 @@
 """Turns a fitted model into a checked engine file: thresholds, graph, spec, check, write."""
 
+import contextlib
 import dataclasses
 import platform
 from collections.abc import Mapping
@@ -7,12 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import onnx
-
 from engines import golden
+from engines.backends.onnx import OnnxEngine
 from engines.spec import EngineSpec
 from engines.spec_fields import Selection
-from engines.spec_file import write_engine
+from engines.spec_file import read_engine, write_engine
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError
 from learning import checking
@@ -114,10 +114,12 @@ def finish_engine(
         power=power_at(scored.simulated, thresholds.image),
     )
     job.end_step("build")
-    spec = _check(job, graph, spec, scored.model, out)
-    # First the record: if it cannot be written, there is no engine either.
-    write_fit_record(fit_record_path(out), make_fit_record(spec, job, scored))
-    write_engine(out, graph, spec)
+    with checking.unchecked_file(out, graph, spec) as path:
+        del graph  # so that it and the engine that is checked do not need memory together
+        spec = _check(job, path, spec, scored.model)
+        # First the record: if it cannot be written, there is no engine either.
+        write_fit_record(fit_record_path(out), make_fit_record(spec, job, scored))
+        write_engine(out, read_engine(path)[1], spec)
     job.end_step("parity")
     return EngineResult(out, spec, out.stat().st_size, job.seconds)
 
@@ -180,13 +182,11 @@ def _drawing(job: EngineJob) -> dict[str, Any]:
     return drawing
 
 
-def _check(
-    job: EngineJob, graph: onnx.ModelProto, spec: EngineSpec, model: Any, out: Path
-) -> EngineSpec:
-    """The spec with the figures of the check and golden pictures."""
+def _check(job: EngineJob, path: Path, spec: EngineSpec, model: Any) -> EngineSpec:
+    """The spec with the figures of the check and golden pictures. path: of the unchecked engine."""
     options = job.options
     pixels = checking.alter_pictures(job.normals.pixels, checking.PICTURES, options.seed)
-    with checking.open_unchecked(out, graph, spec, threads=options.threads) as engine:
+    with contextlib.closing(OnnxEngine(path, threads=options.threads)) as engine:
         outputs = checking.run_engine(engine, pixels)
     # The engine is closed first, so that it and the reference do not need memory together.
     parity, maps, scores = checking.check_engine(

@@ -37,6 +37,7 @@ def fit_engine(
         embeddings = _embed(job, normals.pixels[~held_out] if held_out.any() else normals.pixels)
         job.end_step("features")
         scored = fit_and_score(job, options, embeddings, held_out)
+        del embeddings  # they and the graph would need memory together
         job.end_step("left out and fit")
         return finish_engine(
             job, scored, out, note=_note(scored, normals), selection=options.selection

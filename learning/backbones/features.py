@@ -20,7 +20,8 @@ Features = Mapping[str, npt.NDArray[np.float32]]
 CUDA = "CUDAExecutionProvider"
 
 CHUNK = 8
-"""Pictures per run: this bounds the memory, also for more pictures."""
+"""Pictures per run on a GPU. On a CPU it is one: eight together took twice as long and 400 MB more
+at 640x256 px."""
 
 
 class FeatureExtractor:
@@ -37,6 +38,7 @@ class FeatureExtractor:
         self.info = zoo.describe(path)
         names = [feature.name for feature in self.info.outputs] if layers is None else layers
         self.layers = tuple(self.info.output(name).name for name in names)
+        self._chunk = 1 if device == "cpu" else CHUNK
         self._session: Any = _session(path, threads, device)
 
     def extract(self, pixels: Pixels) -> Features:
@@ -45,7 +47,10 @@ class FeatureExtractor:
         if self._session is None:
             raise EngineError(f"the feature extractor of {self.info.name} is closed")
         self._check(pixels)
-        parts = [self._run(pixels[i : i + CHUNK]) for i in range(0, len(pixels), CHUNK)]
+        parts = [
+            self._run(pixels[start : start + self._chunk])
+            for start in range(0, len(pixels), self._chunk)
+        ]
         joined = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
         return dict(zip(self.layers, joined, strict=True))
 

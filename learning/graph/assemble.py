@@ -15,6 +15,7 @@ from spox import Var
 from engines.spec_file import graph_hash
 from inspector.core.arrays import Mask
 from inspector.core.errors import EngineError
+from learning.graph.constants import LargeConstants, collect_large
 from learning.graph.pixels import image
 
 MAX_FILE_BYTES: Final = 1_500_000_000
@@ -47,8 +48,9 @@ def build_graph(
     Raises EngineError above MAX_FILE_BYTES.
     """
     pixels = spox.argument(spox.Tensor(np.uint8, ("N", *input_hw, 3)))
-    anomaly_map, score = _at_opset(head, trunk(image(pixels, inside)), opset)
-    model = spox.build({"pixels": pixels}, {"anomaly_map": anomaly_map, "score": score})
+    with collect_large() as constants:
+        anomaly_map, score = _at_opset(head, trunk(image(pixels, inside)), opset, constants)
+    model = constants.build({"pixels": pixels}, {"anomaly_map": anomaly_map, "score": score})
     _fix_shapes(model, {"anomaly_map": map_hw, "score": ()})
     model.graph.name = "engine"
     size = model.ByteSize()
@@ -65,7 +67,9 @@ def model_opset(model: onnx.ModelProto) -> int:
     return max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
 
 
-def _at_opset(head: Head, features: Mapping[str, Var], opset: int) -> tuple[Var, Var]:
+def _at_opset(
+    head: Head, features: Mapping[str, Var], opset: int, constants: LargeConstants
+) -> tuple[Var, Var]:
     """The head on features of any opset.
 
     spox lifts every node of the head to a newer opset separately, and gives all constants that this
@@ -75,8 +79,11 @@ def _at_opset(head: Head, features: Mapping[str, Var], opset: int) -> tuple[Var,
         return head(features)
     arguments = {name: spox.argument(var.unwrap_tensor()) for name, var in features.items()}
     anomaly_map, score = head(arguments)
-    alone = spox.build(arguments, {"anomaly_map": anomaly_map, "score": score})
-    lifted = spox.inline(onnx.version_converter.convert_version(alone, opset))(**features)
+    inputs = arguments | constants.inputs
+    alone = spox.build(inputs, {"anomaly_map": anomaly_map, "score": score})
+    lifted = spox.inline(onnx.version_converter.convert_version(alone, opset))(
+        **features, **constants.inputs
+    )
     return lifted["anomaly_map"], lifted["score"]
 
 

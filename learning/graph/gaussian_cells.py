@@ -16,6 +16,7 @@ import numpy.typing as npt
 import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
+from learning.graph.constants import constant
 from learning.graph.half_marks import as_float32
 
 Array = npt.NDArray[np.float32]
@@ -80,11 +81,8 @@ def join_layers(features: Mapping[str, Var], joining: Joining) -> Var:
 
 def distances(vectors: Var, cells: Gaussians, grid_hw: tuple[int, int]) -> Var:
     """(P, d, N) -> (N, h, w)."""
-    if cells.epsilon is None:
-        matrices = as_float32(cells.matrices)
-    else:
-        matrices = op.const(np.ascontiguousarray(cells.matrices))
-    delta = op.sub(vectors, op.const(cells.means[:, :, None]))
+    matrices = as_float32(cells.matrices) if cells.epsilon is None else constant(cells.matrices)
+    delta = op.sub(vectors, constant(cells.means[:, :, None]))
     squared = op.reduce_sum_square(op.matmul(matrices, delta), axes=[1], keepdims=0)
     if cells.epsilon is not None:
         length = op.reduce_sum_square(delta, axes=[1], keepdims=0)

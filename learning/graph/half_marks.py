@@ -13,6 +13,8 @@ import onnx
 import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
+from learning.graph.constants import constant
+
 HALF: Final = "half precision allowed"
 
 
@@ -27,4 +29,4 @@ def mark_half(trunk: onnx.ModelProto) -> onnx.ModelProto:
 
 def as_float32(values: npt.NDArray[np.floating]) -> Var:
     """A constant, float16 or float32, as float32."""
-    return op.cast(op.const(np.ascontiguousarray(values)), to=np.float32)
+    return op.cast(constant(values), to=np.float32)

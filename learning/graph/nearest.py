@@ -17,6 +17,7 @@ import numpy.typing as npt
 import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
+from learning.graph.constants import constant
 from learning.graph.half_marks import as_float32
 
 NEVER: Final = -9.0
@@ -126,7 +127,7 @@ class BankRows:
         self.bank = bank
         self.scale = scale
         half = bank.dtype == np.float16
-        self.stored = op.const(np.ascontiguousarray(bank)) if half else as_float32(bank)
+        self.stored = constant(bank) if half else as_float32(bank)
 
     def at(self, index: Var) -> Var:
         """Shape of index -> (*index, C) float32."""
@@ -143,11 +144,11 @@ class BankRows:
         if self.scale != 1:
             query = op.mul(query, op.const(np.float32(1 / self.scale)))
         squares = np.sum(self.bank[start:stop].astype(np.float64) ** 2, axis=1)
-        constant = op.const(squares.astype(np.float32))
+        norms = op.const(squares.astype(np.float32))
         if self.bank.dtype == np.float16:
             products = op.gemm(op.cast(query, to=np.float16), part, alpha=-2.0, transB=1)
-            return op.add(op.cast(products, to=np.float32), constant)
-        return op.gemm(query, part, constant, alpha=-2.0, transB=1)
+            return op.add(op.cast(products, to=np.float32), norms)
+        return op.gemm(query, part, norms, alpha=-2.0, transB=1)
 
 
 def closest(query: Var, rows: BankRows, patches: int) -> tuple[Var, Var]:

@@ -20,7 +20,7 @@ from learning.methods.registry import make_method
 from learning.normals import Normals, spread
 from learning.selection.candidates import FRACTIONS, Candidate
 from learning.simulation.plans import plan_defects
-from learning.thresholds.folds import split_folds, take_rows
+from learning.thresholds.folds import Indices, for_each_fold, split_folds, take_rows
 
 PICTURES: Final = 48
 """Most good pictures that candidates are tried on."""
@@ -117,19 +117,25 @@ def try_candidate(
     count = len(pictures.pixels)
     scores = np.empty((len(fractions), count + len(pictures.defects)), np.float32)
     on_picture = np.array([*range(count), *(plan.picture for plan in pictures.plans)])
-    for part in split_folds(
-        count, ordered=pictures.normals.ordered, seed=pictures.seed, folds=min(FOLDS, count)
-    ):
-        others = np.setdiff1d(np.arange(count), part)
-        model = method.fit(take_rows(embeddings, others), pictures.seed)
+
+    def score(part: Indices, model: Any) -> None:
         mine = np.flatnonzero(np.isin(on_picture, part))
         for start in range(0, len(mine), BATCH):
             batch = mine[start : start + BATCH]
-            maps, own_scores = method.measure(model, take_rows(embeddings, batch), canvases[0])
+            maps, usual_scores = method.measure(model, take_rows(embeddings, batch), canvases[0])
             for row, fraction in enumerate(fractions):
                 scores[row, batch] = (
-                    own_scores if fraction is None else top_mean_numpy(maps, canvases[row])
+                    usual_scores if fraction is None else top_mean_numpy(maps, canvases[row])
                 )
+
+    parts = split_folds(
+        count,
+        ordered=pictures.normals.ordered,
+        seed=pictures.seed,
+        folds=min(FOLDS, count),
+    )
+    normal_rows = take_rows(embeddings, np.arange(count))
+    for_each_fold(method, normal_rows, parts, pictures.seed, score)
     usual = method.top_fraction
     seconds = (time.monotonic() - started) / len(fractions)
     kinds = np.array([plan.kind for plan in pictures.plans])

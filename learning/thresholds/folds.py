@@ -118,17 +118,34 @@ def score_left_out(
 ) -> LeftOut:
     """Scores each part by a model of all the others. visit: is called with each part and its
     model."""
-    count = sum(map(len, parts))
-    figures = np.empty((3, count), np.float32)
-    for part in parts:
-        others = np.setdiff1d(np.arange(count), part)
-        model = method.fit(take_rows(embeddings, others), seed)
-        figures[:, part] = score_pictures(
-            method, model, take_rows(embeddings, part), canvas, progress
-        )
+    figures = np.empty((3, sum(map(len, parts))), np.float32)
+
+    def score(part: Indices, model: Any) -> None:
+        left_out = take_rows(embeddings, part)
+        figures[:, part] = score_pictures(method, model, left_out, canvas, progress)
         visit(part, model)
+
+    for_each_fold(method, embeddings, parts, seed, score)
     scores, peaks, levels = figures
     return LeftOut(scores, peaks, levels, len(parts), ordered=ordered)
+
+
+def for_each_fold(
+    method: Method[Any],
+    embeddings: Embeddings,
+    parts: list[Indices],
+    seed: int,
+    use: Callable[[Indices, Any], None],
+) -> None:
+    """Calls `use` with each part and the model that was fitted without it.
+
+    A function and not an iterator: a loop variable would keep the model of one fold in memory while
+    that of the next fold is fitted.
+    """
+    pictures = np.arange(sum(map(len, parts)))
+    for part in parts:
+        others = np.setdiff1d(pictures, part)
+        use(part, method.fit(take_rows(embeddings, others), seed))
 
 
 def take_rows(embeddings: Embeddings, which: Indices | Mask) -> Embeddings:
