@@ -73,6 +73,10 @@ class ClassCounts:
             regions = self._add_pixels(picture, picture.truth.mask)
         self.pictures.append(self._picture_result(picture, note, regions))
 
+    @property
+    def image_threshold(self) -> float:
+        return self._spec.image_threshold
+
     def exceeds_pixel_threshold(self, picture: PictureResult) -> bool:
         """Whether a pixel of its map is at or above the pixel threshold."""
         return picture.peak is not None and picture.peak >= self._spec.pixel_threshold

@@ -8,10 +8,11 @@ are wall-clock milliseconds.
 from dataclasses import dataclass, fields
 from typing import Annotated, Final
 
+from evaluation.conclusion import Conclusion
 from evaluation.provenance import DataInfo, EngineInfo, EvaluationRules, Provenance
 from inspector.core.schema import OneOf
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Format of metrics.json. A result of another format is not reused."""
 
 
@@ -211,8 +212,8 @@ class ResampledMetric:
 class ClassResult:
     """All results of one engine on one class: the content of its metrics.json.
 
-    figures: the metrics. warnings: sentences that the reader must see. curves: undefined ones are
-    left out. seconds: duration of the evaluation.
+    conclusion: whether the threshold is useful. figures: the metrics. warnings: sentences that the
+    reader must see. curves: undefined ones are left out. seconds: duration of the evaluation.
     """
 
     name: str
@@ -221,6 +222,7 @@ class ClassResult:
     engine: EngineInfo
     data: DataInfo
     rules: EvaluationRules
+    conclusion: Conclusion
     figures: Metrics
     at_threshold: ThresholdResult
     test_selected: TestSelected

@@ -51,7 +51,8 @@ def class_lines(result: ClassResult) -> list[str]:
     """All results of one class."""
     data, at_threshold, engine = result.data, result.at_threshold, result.engine
     lines = [
-        f"{result.name}: {data.good} good and {data.defective} defective pictures, "
+        f"{result.name}: {result.conclusion.sentence}",
+        f"  {data.good} good and {data.defective} defective pictures, "
         f"{data.masked} of them with masks; {engine.method} on {engine.backbone}",
         *_metric_lines(result, TITLES),
         "  with the best threshold for these test pictures (test-selected, an upper bound):",
@@ -90,7 +91,7 @@ def dataset_lines(result: DatasetResult) -> list[str]:
             f"mean over the {count} of {len(result.classes)} classes that define it: {names}"
         )
     for each in result.classes:
-        lines += _note_lines(each)
+        lines += [f"{each.name}: {each.conclusion.sentence}", *_note_lines(each)]
     return lines + _failure_lines(result.failures, "evaluated")
 
 

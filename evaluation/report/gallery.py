@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from evaluation import formats
 from evaluation.report import texts
 from evaluation.report.markup import Markup, element, join
 from evaluation.report.panels import Panel, PictureView, colour_scale, draw_panels
@@ -86,14 +87,14 @@ def _shown_count(pictures: tuple[PictureResult, ...]) -> str:
 
 def _legend(result: ClassResult) -> Markup:
     low, high = result.engine.display_range
-    ends = (element("span", texts.score(low)), element("span", texts.score(high)))
+    ends = (element("span", formats.score(low)), element("span", formats.score(high)))
     image = element("img", src=colour_scale(), alt="colour scale from low to high")
     outlines = element(
         "p",
         element("span", "", class_="key truth"),
         "mask of the data set",
         element("span", "", class_="key contour"),
-        f"map at or above the pixel threshold {texts.score(result.engine.pixel_threshold)}",
+        f"map at or above the pixel threshold {formats.score(result.engine.pixel_threshold)}",
         class_="note",
     )
     scale = element("div", image, element("div", *ends, class_="ends"), class_="scale")
