@@ -70,8 +70,8 @@ class ThresholdResult:
     """Verdicts at the thresholds of the engine file, which normal pictures chose before the test.
 
     A picture FAILs if its score is at or above the image threshold. regions_found: defect regions
-    with a map pixel at or above the pixel threshold. false_regions: good pictures with such a
-    pixel.
+    that the map marks, see learning.metrics.regions.DETECTION_RULE. false_regions: good pictures
+    with a map pixel at or above the pixel threshold.
     """
 
     true_alarms: int
@@ -164,8 +164,8 @@ class PictureResult:
     name: path below the class folder, with "/" between folders. path: of the file.
     verdict: PASS or FAIL at the image threshold, or ERROR; then `error` has the reason, and no
     metric counts the picture. peak: highest value of the map in the inspected area.
-    regions: defect regions of the mask at map resolution. regions_found: those with a pixel at or
-    above the pixel threshold. vanished: regions that are too small for the map resolution.
+    regions: defect regions of the mask at map resolution. regions_found: those that the map
+    marks. vanished: regions that are too small for the map resolution.
     outside: regions completely outside the inspected area. aupimo: of a defective picture.
     note: why the pixel metrics do not count a defective picture.
     """

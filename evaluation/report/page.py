@@ -176,8 +176,8 @@ def _groups(result: ClassResult) -> Markup:
         else element("p", "There are no defective pictures."),
     ]
     if any(group.found.of for group in (*result.sizes, *result.places)):
-        parts += [element("p", result.rules.sizes, class_="note")]
-        parts += [element("p", result.rules.places, class_="note")]
+        rules = (result.rules.regions, result.rules.sizes, result.rules.places)
+        parts += [element("p", f"{rule}.", class_="note") for rule in rules]
         parts.append(tables.region_groups("size", result.sizes))
         parts.append(tables.region_groups("place", result.places))
     else:
@@ -237,6 +237,7 @@ def _method(result: ClassResult) -> Markup:
         ("Test-selected metrics", rules.test_selected),
         ("Resolution", f"pixel metrics at map resolution, {width} x {height}"),
         ("Masks", rules.mask),
+        ("Regions found", rules.regions),
         ("Inspected area", rules.inspected),
         ("AUPRO", texts.AUPRO_METHOD),
         ("Intervals", rules.intervals),

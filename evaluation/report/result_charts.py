@@ -86,8 +86,8 @@ def region_bars(title: str, groups: Sequence[RegionGroup]) -> Markup | None:
         Bar(g.name, g.found.share, g.found.interval, _count_and_share(g.found.count, g.found.of))
         for g in groups
     ]
-    description = "Share of defect regions with a map pixel at or above the pixel threshold, 95 % "
-    return bars(Chart(title, f"{description}intervals.", "share found"), rows)
+    description = "Share of defect regions that the map marks, with 95 % intervals."
+    return bars(Chart(title, description, "share found"), rows)
 
 
 def _count_and_share(count: int, of: int) -> str:

@@ -126,9 +126,9 @@ def _regions(result: ClassResult) -> list[str]:
     threshold = score(result.engine.pixel_threshold)
     pictures = count_of(false_marks.of, "good picture")
     return [
-        f"At the pixel threshold {threshold}, the map marks {regions.count} of "
-        f"{count_of(regions.of, 'defect region')}{_rate_interval(regions)}. It wrongly marks "
-        f"something on {false_marks.count} of {pictures}{_rate_interval(false_marks)}."
+        f"At the pixel threshold {threshold}, marked regions of the map overlap {regions.count} of "
+        f"{count_of(regions.of, 'defect region')}{_rate_interval(regions)}. The map wrongly "
+        f"marks something on {false_marks.count} of {pictures}{_rate_interval(false_marks)}."
     ]
 
 
