@@ -124,6 +124,7 @@ class ClassCounts:
             peak=float(values.max()),
             regions=len(regions),
             regions_found=sum(region.detected for region in regions),
+            size=max(regions, key=lambda region: region.size_px).size.value if regions else None,
             vanished=0 if truth is None else truth.vanished,
             outside=0 if truth is None else truth.outside,
             aupimo=aupimo.value if aupimo is not None and aupimo.defined else None,

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 from evaluation.conclusion import Conclusion
 from evaluation.provenance import DataInfo, EngineInfo, EvaluationRules, Provenance
 from inspector.core.schema import OneOf
+from learning.metrics.regions import SizeGroup
 
 FORMAT: Final = 2
 """Format of metrics.json. A result of another format is not reused."""
@@ -167,6 +168,7 @@ class PictureResult:
     regions: defect regions of the mask at map resolution. regions_found: those that the map
     marks. vanished: regions that are too small for the map resolution.
     outside: regions completely outside the inspected area. aupimo: of a defective picture.
+    size: group of the largest region.
     note: why the pixel metrics do not count a defective picture.
     """
 
@@ -180,6 +182,7 @@ class PictureResult:
     peak: float | None = None
     regions: int = 0
     regions_found: int = 0
+    size: Annotated[str, OneOf(*SizeGroup)] | None = None
     vanished: int = 0
     outside: int = 0
     aupimo: float | None = None

@@ -146,7 +146,10 @@ figcaption {{ font-weight: 600; font-size: .92rem; margin-bottom: .2rem; }}
 .panels figcaption {{ font-weight: 400; font-size: .8rem; color: var(--soft); margin: 0; }}
 .panels img {{ display: block; max-width: 100%; height: auto; }}
 .scale {{ max-width: 24rem; font-size: .85rem; margin: .6rem 0; }}
+.scale .bar {{ position: relative; }}
 .scale img {{ display: block; width: 100%; height: 14px; }}
+.scale .tick {{ position: absolute; top: -3px; height: 20px; width: 4px; margin-left: -2px;
+  background: #fff; border: 1px solid #000; }}
 .ends {{ display: flex; justify-content: space-between; font-variant-numeric: tabular-nums; }}
 .key {{ display: inline-block; width: 1.6em; height: .7em; border: 1px solid #000;
   margin: 0 .3em 0 .6em; }}

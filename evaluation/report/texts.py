@@ -36,8 +36,9 @@ AUPRO_METHOD: Final = (
 )
 
 HEATMAP_LEGEND: Final = (
-    "Each row shows the picture, its heatmap and outlines. The heatmap colours cover the engine's "
-    "display range. They are the same in all pictures and in its videos:"
+    "Each row shows the picture, its heatmap and outlines. A colour means the same value in all "
+    "pictures of this page. The scale covers the values that occur in this test set; videos and "
+    "pages of other tests have other scales:"
 )
 
 _MAX_NAMES: Final = 5
@@ -169,7 +170,8 @@ def picture_facts(picture: PictureResult, threshold: float) -> str:
         f"threshold {score(threshold)}, peak {score(picture.peak)}"
     )
     if picture.has_mask:
-        return f"{facts}, {picture.regions_found} of {picture.regions} regions found"
+        size = "" if picture.size is None else f", {picture.size} defect"
+        return f"{facts}{size}, {picture.regions_found} of {picture.regions} regions found"
     return f"{facts}, no mask" if picture.defective else facts
 
 

@@ -154,7 +154,8 @@ def _marked_near(
     if inside is not None:
         marked &= inside
     near = np.zeros(marked.shape, bool)
-    margin_y, margin_x = (math.ceil(NEAR * side) for side in near.shape)
+    height, width = anomaly_map.shape
+    margin_y, margin_x = math.ceil(NEAR * height), math.ceil(NEAR * width)
     for x0, y0, x1, y1 in boxes_px.tolist():
         top, left = max(y0 - margin_y, 0), max(x0 - margin_x, 0)
         near[top : y1 + margin_y, left : x1 + margin_x] = True
