@@ -6,6 +6,7 @@ Universal Design", 2008). People with the common colour deficiencies can tell th
 
 import base64
 from typing import Final
+from unicodedata import east_asian_width
 
 TRUTH_RGB: Final = "56b4e9"
 """Colour of the outlines of masks."""
@@ -52,8 +53,26 @@ def escape(text: str) -> Markup:
     UTF-8."""
     if isinstance(text, Markup):
         return text
-    printable = "".join(c if c.isprintable() else _character_code(c) for c in text)
-    return Markup(printable.translate(_ESCAPES))
+    return Markup(escape_unprintable(text).translate(_ESCAPES))
+
+
+def escape_unprintable(text: str) -> str:
+    """Writes characters that cannot be printed as codes, see escape."""
+    return "".join(c if c.isprintable() else _character_code(c) for c in text)
+
+
+def wrap_label(text: str, cells: int) -> list[str]:
+    """The text in lines of at most `cells` characters, at least one line. A wide character, such as
+    CJK, counts twice."""
+    lines, used = [""], 0
+    for character in escape_unprintable(text):
+        width = 2 if east_asian_width(character) in "WF" else 1
+        if used + width > cells:
+            lines.append("")
+            used = 0
+        lines[-1] += character
+        used += width
+    return lines
 
 
 def data_uri(media_type: str, content: bytes) -> str:
@@ -105,6 +124,7 @@ a {{ color: var(--good); }}
 .scroll {{ overflow-x: auto; margin: .6rem 0; }}
 table {{ border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }}
 caption {{ text-align: left; color: var(--soft); padding-bottom: .3rem; }}
+tbody th {{ overflow-wrap: anywhere; min-width: 8rem; }}
 th, td {{ padding: .28rem .7rem; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--rule); overflow-wrap: break-word; max-width: 26rem; }}
 thead th {{ color: var(--soft); font-weight: 600; vertical-align: bottom; }}
