@@ -30,6 +30,9 @@ from learning.datasets.types import Sample
 PANEL_PX: Final = 360
 """Longer side of a panel."""
 
+BOX_RGB: Final = "ffffff"
+"""Colour of the box around the part that is enlarged."""
+
 MAX_PANEL_BYTES: Final = 28_000
 """Bytes of a panel: the pictures of a report take less than 2.8 MB."""
 
@@ -117,12 +120,15 @@ def draw_panels(view: PictureView, result: ClassResult) -> tuple[Panel, Panel, P
     canvas = Canvas((height, 2 * width))
     drawing = Panels(placement.panel_hw, 0, colour_range(result), _HEATMAP_ALPHA)
     drawing.draw(canvas, view.image, placement, view.anomaly_map, view.to_frame)
-    side_by_side = canvas.bgr()
     threshold = result.engine.pixel_threshold
     box, zoom = _outline_box(view, threshold, placement)
+    if zoom > 1:
+        canvas.outline(_box_in_both(box, placement), Colour.of(BOX_RGB), 1)
+    side_by_side = canvas.bgr()
     captions = {0.0: "nothing to outline", 1.0: "outlines"}
+    boxed = " (white box: enlarged part)" if zoom > 1 else ""
     return (
-        _encode_panel(side_by_side[:, :width], "picture"),
+        _encode_panel(side_by_side[:, :width], f"picture{boxed}"),
         _encode_panel(side_by_side[:, width:], "heatmap"),
         _encode_panel(
             _draw_outlines(view, threshold, box),
@@ -168,6 +174,15 @@ def _outline_box(view: PictureView, threshold: float, whole: Placement) -> tuple
     shown = np.maximum(np.rint(sides / zoom).astype(int), 1)
     x0, y0 = np.clip(np.rint((low + high - shown) / 2).astype(int), 0, sides - shown).tolist()
     return (x0, y0, x0 + int(shown[0]), y0 + int(shown[1])), zoom
+
+
+def _box_in_both(box: Box, placement: Placement) -> list[Points]:
+    """The box of the enlarged part in the picture and in the heatmap beside it."""
+    x0, y0, x1, y1 = box
+    corners = np.array(((x0, y0), (x1, y0), (x1, y1), (x0, y1)), np.float64)
+    left = placement.affine.apply(corners)
+    right = Affine(1, 1, placement.panel_hw[1]).apply(left)
+    return [left, right]
 
 
 def _draw_outlines(view: PictureView, threshold: float, box: Box) -> Image:

@@ -21,7 +21,7 @@ def explain_verdict(inspection: Inspection, rule: str) -> str:
     if not outlined:
         return ""
     pixel = f"{inspection.pixel_threshold:.4g}"
-    return f"PASS: score {score}; outlined regions only reach the pixel threshold {pixel}"
+    return f"PASS: score {score}; the outlines are at the pixel threshold {pixel}"
 
 
 def _missing_outline(inspection: Inspection) -> str:

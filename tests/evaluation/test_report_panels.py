@@ -207,3 +207,18 @@ def test_a_thin_scratch_is_visible_inside_its_outline() -> None:
     left, top, right, bottom = find_colour(outlined, TRUTH_RGB)
     assert (row - top, bottom - row) == pytest.approx((GAP_PX, GAP_PX), abs=3)
     assert (left, right) == pytest.approx((10 * scale - GAP_PX, 180 * scale + GAP_PX), abs=4)
+
+
+def test_a_box_shows_which_part_is_enlarged() -> None:
+    mask = np.zeros((128, 192), bool)
+    mask[60:66, 90:96] = True
+    calm = np.full((64, 96), 0.2, np.float32)
+    view = replace(make_view(MISS), image=DARK, mask=mask, anomaly_map=calm)
+    panels = draw_panels(view, make_result())
+    assert panels[0].caption == "picture (white box: enlarged part)"
+    scale = PANEL_PX / 192
+    expected = [scale * edge for edge in (93 - 12, 63 - 8, 93 + 12, 63 + 8)]
+    for panel in panels[:2]:
+        assert find_colour(panel, "ffffff") == pytest.approx(expected, abs=4)
+    large = replace(view, mask=np.ones((128, 192), bool))
+    assert draw_panels(large, make_result())[0].caption == "picture"

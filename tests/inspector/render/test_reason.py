@@ -64,7 +64,7 @@ def inspection(
             0.3,
             True,
             "score",
-            "PASS: score 0.3 < 0.35; outlined regions only reach the pixel threshold 0.5",
+            "PASS: score 0.3 < 0.35; the outlines are at the pixel threshold 0.5",
         ),
         (
             Verdict.FAIL,
