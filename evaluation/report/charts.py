@@ -139,7 +139,7 @@ def histograms(chart: Chart, layers: Sequence[Layer], line: Mark) -> Markup:
 def bars(chart: Chart, rows: Sequence[Bar]) -> Markup:
     """One horizontal bar per row from 0 to 1, with its interval as a whisker. Its whole label is
     above it, in as many lines as needed."""
-    x_scale = AxisScale(0, 1, 8, WIDTH - 150)
+    x_scale = AxisScale(0, 1, 14, WIDTH - 150)
     parts, bottom = [], 6
     for row in rows:
         lines = wrap_label(row.label, _LABEL_CELLS)

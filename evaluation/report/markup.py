@@ -124,12 +124,13 @@ a {{ color: var(--good); }}
 .scroll {{ overflow-x: auto; margin: .6rem 0; }}
 table {{ border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }}
 caption {{ text-align: left; color: var(--soft); padding-bottom: .3rem; }}
-tbody th {{ overflow-wrap: anywhere; min-width: 8rem; }}
 th, td {{ padding: .28rem .7rem; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--rule); overflow-wrap: break-word; max-width: 26rem; }}
 thead th {{ color: var(--soft); font-weight: 600; vertical-align: bottom; }}
 tbody th {{ font-weight: 500; }}
 .wide td {{ white-space: nowrap; }}
+.wide th, .wide td {{ padding: .28rem .45rem; }}
+.wide tbody th {{ overflow-wrap: anywhere; min-width: 5rem; }}
 dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; margin: .5rem 0;
   font-size: .9rem; }}
 dt {{ color: var(--soft); }}

@@ -177,7 +177,7 @@ def _groups(result: ClassResult) -> Markup:
     ]
     if any(group.found.of for group in (*result.sizes, *result.places)):
         rules = (result.rules.regions, result.rules.sizes, result.rules.places)
-        parts += [element("p", f"{rule}.", class_="note") for rule in rules]
+        parts += [element("p", f"{rule[0].upper()}{rule[1:]}.", class_="note") for rule in rules]
         parts.append(tables.region_groups("size", result.sizes))
         parts.append(tables.region_groups("place", result.places))
     else:

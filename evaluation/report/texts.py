@@ -148,8 +148,8 @@ def _test_selected(result: ClassResult) -> list[str]:
     if threshold is None or f1 is None:
         return []
     return [
-        f"The best threshold for these test pictures is {score(threshold)} (F1 {fraction(f1)}). It "
-        "was selected on the test pictures: it is an upper bound, not an expected result."
+        f"The highest F1 on these test pictures is {fraction(f1)}, at the threshold "
+        f"{score(threshold)}. It is an upper bound, for comparison with published tables only."
     ]
 
 
