@@ -28,9 +28,9 @@ def score(value: float | None) -> str:
 
 
 def score_beside(value: float | None, threshold: float) -> str:
-    """A score with enough digits to differ from the threshold, at most nine."""
-    if value is None:
-        return "-"
+    """A score with enough digits, at most nine, to differ from the threshold if it does."""
+    if value is None or value == threshold:
+        return score(value)
     enough = (n for n in range(4, 9) if f"{value:.{n}g}" != f"{threshold:.{n}g}")
     return f"{value:#.{next(enough, 9)}g}"
 

@@ -39,4 +39,6 @@ def test_only_an_exact_share_of_0_or_1_looks_like_it(share: float, text: str) ->
 def test_a_score_is_never_written_as_the_threshold_that_it_does_not_reach() -> None:
     assert score_beside(0.49999, 0.5) == "0.49999"
     assert score_beside(0.25, 0.5) == "0.2500"
+    assert score_beside(0.5, 0.5) == "0.5000"
+    assert score_beside(None, 0.5) == "-"
     assert (score(1.0), score(1e-5), score(None)) == ("1.000", "1.000e-05", "-")
