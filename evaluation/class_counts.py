@@ -73,6 +73,10 @@ class ClassCounts:
             regions = self._add_pixels(picture, picture.truth.mask)
         self.pictures.append(self._picture_result(picture, note, regions))
 
+    @property
+    def image_threshold(self) -> float:
+        return self._spec.image_threshold
+
     def exceeds_pixel_threshold(self, picture: PictureResult) -> bool:
         """Whether a pixel of its map is at or above the pixel threshold."""
         return picture.peak is not None and picture.peak >= self._spec.pixel_threshold
@@ -120,6 +124,7 @@ class ClassCounts:
             peak=float(values.max()),
             regions=len(regions),
             regions_found=sum(region.detected for region in regions),
+            size=max(regions, key=lambda region: region.size_px).size.value if regions else None,
             vanished=0 if truth is None else truth.vanished,
             outside=0 if truth is None else truth.outside,
             aupimo=aupimo.value if aupimo is not None and aupimo.defined else None,

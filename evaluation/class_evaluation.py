@@ -65,6 +65,7 @@ def evaluate_class(
             engine=describe_engine(engine_path, provenance.engine_sha256, engine.spec),
             data=_describe_data(data, pictures, data_warnings),
             rules=describe_rules(engine.spec, settings),
+            conclusion=metrics.conclusion(),
             figures=metrics.figures,
             at_threshold=metrics.at_threshold(),
             test_selected=metrics.test_selected(),

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from evaluation.class_counts import ClassCounts
+from evaluation.conclusion import Conclusion, conclude
 from evaluation.provenance import Settings
 from evaluation.results import (
     Histogram,
@@ -65,6 +66,9 @@ class ClassMetrics:
         self.figures = _metrics(
             self._scored, self._pixels, aupimo, counts.settings, self._bootstrap
         )
+
+    def conclusion(self) -> Conclusion:
+        return conclude(self._image_steps, self._counts.image_threshold)
 
     def at_threshold(self) -> ThresholdResult:
         good = [picture for picture in self._scored if not picture.defective]

@@ -16,7 +16,7 @@ from learning.datasets.fingerprint import pictures_hash
 from learning.datasets.masks import AUTO
 from learning.datasets.masks import MASK_RULES as VALUE_RULES
 from learning.datasets.types import ClassData
-from learning.metrics.regions import BORDER_BAND, LARGE_FROM, SMALL_BELOW
+from learning.metrics.regions import BORDER_BAND, DETECTION_RULE, LARGE_FROM, SMALL_BELOW
 from learning.thresholds.changing import BY_HAND
 
 PIXEL_RESAMPLES: Final = 200
@@ -119,6 +119,7 @@ class EvaluationRules:
     inspected: str
     sizes: str
     places: str
+    regions: str
     thresholds: str
     test_selected: str
     intervals: str
@@ -173,6 +174,7 @@ def describe_rules(spec: EngineSpec, settings: Settings) -> EvaluationRules:
         f"{LARGE_FROM:.0%} on",
         places=f"a region lies at the border if it touches the outer {BORDER_BAND:.0%} of the "
         "inspected height or width",
+        regions=DETECTION_RULE,
         thresholds=_threshold_origin(spec),
         test_selected="F1-max chooses its threshold on the same pictures that it is measured on. "
         "It is an upper bound, for comparison with published tables only",

@@ -92,7 +92,7 @@ def _refuse_constant(constant: str) -> None:
 def _summarize_class(result: ClassResult) -> dict[str, Any]:
     parts = {
         name: dataclasses.asdict(getattr(result, name))
-        for name in ("engine", "data", "figures", "at_threshold", "latency")
+        for name in ("engine", "data", "conclusion", "figures", "at_threshold", "latency")
     }
     return {"name": result.name, "made_utc": result.made_utc, "warnings": result.warnings} | parts
 

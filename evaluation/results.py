@@ -8,10 +8,12 @@ are wall-clock milliseconds.
 from dataclasses import dataclass, fields
 from typing import Annotated, Final
 
+from evaluation.conclusion import Conclusion
 from evaluation.provenance import DataInfo, EngineInfo, EvaluationRules, Provenance
 from inspector.core.schema import OneOf
+from learning.metrics.regions import SizeGroup
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Format of metrics.json. A result of another format is not reused."""
 
 
@@ -69,8 +71,8 @@ class ThresholdResult:
     """Verdicts at the thresholds of the engine file, which normal pictures chose before the test.
 
     A picture FAILs if its score is at or above the image threshold. regions_found: defect regions
-    with a map pixel at or above the pixel threshold. false_regions: good pictures with such a
-    pixel.
+    that the map marks, see learning.metrics.regions.DETECTION_RULE. false_regions: good pictures
+    with a map pixel at or above the pixel threshold.
     """
 
     true_alarms: int
@@ -163,9 +165,10 @@ class PictureResult:
     name: path below the class folder, with "/" between folders. path: of the file.
     verdict: PASS or FAIL at the image threshold, or ERROR; then `error` has the reason, and no
     metric counts the picture. peak: highest value of the map in the inspected area.
-    regions: defect regions of the mask at map resolution. regions_found: those with a pixel at or
-    above the pixel threshold. vanished: regions that are too small for the map resolution.
+    regions: defect regions of the mask at map resolution. regions_found: those that the map
+    marks. vanished: regions that are too small for the map resolution.
     outside: regions completely outside the inspected area. aupimo: of a defective picture.
+    size: group of the largest region.
     note: why the pixel metrics do not count a defective picture.
     """
 
@@ -179,6 +182,7 @@ class PictureResult:
     peak: float | None = None
     regions: int = 0
     regions_found: int = 0
+    size: Annotated[str, OneOf(*SizeGroup)] | None = None
     vanished: int = 0
     outside: int = 0
     aupimo: float | None = None
@@ -211,8 +215,8 @@ class ResampledMetric:
 class ClassResult:
     """All results of one engine on one class: the content of its metrics.json.
 
-    figures: the metrics. warnings: sentences that the reader must see. curves: undefined ones are
-    left out. seconds: duration of the evaluation.
+    conclusion: whether the threshold is useful. figures: the metrics. warnings: sentences that the
+    reader must see. curves: undefined ones are left out. seconds: duration of the evaluation.
     """
 
     name: str
@@ -221,6 +225,7 @@ class ClassResult:
     engine: EngineInfo
     data: DataInfo
     rules: EvaluationRules
+    conclusion: Conclusion
     figures: Metrics
     at_threshold: ThresholdResult
     test_selected: TestSelected

@@ -11,6 +11,7 @@ from evaluation.comparison import (
     Comparison,
     MetricDifference,
 )
+from evaluation.formats import fraction, percent, score
 from evaluation.result_files import PICTURES
 from evaluation.results import (
     ClassResult,
@@ -51,13 +52,14 @@ def class_lines(result: ClassResult) -> list[str]:
     """All results of one class."""
     data, at_threshold, engine = result.data, result.at_threshold, result.engine
     lines = [
-        f"{result.name}: {data.good} good and {data.defective} defective pictures, "
+        f"{result.name}: {result.conclusion.sentence}",
+        f"  {data.good} good and {data.defective} defective pictures, "
         f"{data.masked} of them with masks; {engine.method} on {engine.backbone}",
         *_metric_lines(result, TITLES),
         "  with the best threshold for these test pictures (test-selected, an upper bound):",
         *_metric_lines(result, TEST_SELECTED_TITLES),
-        f"  at the thresholds of the engine file (image {engine.image_threshold:.4f}, pixel "
-        f"{engine.pixel_threshold:.4f}; {result.rules.thresholds}):",
+        f"  at the thresholds of the engine file (image {score(engine.image_threshold)}, "
+        f"pixel {score(engine.pixel_threshold)}; {result.rules.thresholds}):",
         f"  {'false alarms':16} {_rate_text(at_threshold.false_alarm_rate, 'good pictures')}",
         *_name_lines(result.false_alarms),
         f"  {'misses':16} {_rate_text(at_threshold.miss_rate, 'defective pictures')}",
@@ -90,7 +92,7 @@ def dataset_lines(result: DatasetResult) -> list[str]:
             f"mean over the {count} of {len(result.classes)} classes that define it: {names}"
         )
     for each in result.classes:
-        lines += _note_lines(each)
+        lines += [f"{each.name}: {each.conclusion.sentence}", *_note_lines(each)]
     return lines + _failure_lines(result.failures, "evaluated")
 
 
@@ -199,7 +201,7 @@ def _engine_row(engine: ComparedEngine, width: int) -> list[str]:
         f"{result.at_threshold.false_alarms:12}",
         f"{result.at_threshold.misses:12}",
         f"{result.engine.megabytes:12.1f}",
-        f"{_number(engine.latency.total_p50_ms, 1):>12}",
+        f"{_format(engine.latency.total_p50_ms, '.1f'):>12}",
         f"{f'{engine.time_ratio:.2f}x':>12}",
     ]
 
@@ -212,7 +214,7 @@ def _difference_text(difference: MetricDifference) -> str:
     if difference.interval is None or difference.p is None:
         return f"{text}, without an interval"
     low, high = difference.interval
-    return f"{text} (95 % {low:+.4f} to {high:+.4f}), p {difference.p:.3f}"
+    return f"{text} (95 % {low:+.4f} to {high:+.4f}), p {_p_text(difference.p)}"
 
 
 def _class_row(result: ClassResult, width: int) -> str:
@@ -220,7 +222,7 @@ def _class_row(result: ClassResult, width: int) -> str:
     row = [f"{result.name:{width}}", f"{data.good:5}", f"{data.defective:9}"]
     row += [f"{_number(getattr(result.figures, name).value):>9}" for name in TITLES]
     row += [f"{n:9}" for n in (at_threshold.false_alarms, at_threshold.misses, data.errors)]
-    return " ".join([*row, f"{_number(result.latency.total_p50_ms, 1):>9}"])
+    return " ".join([*row, f"{_format(result.latency.total_p50_ms, '.1f'):>9}"])
 
 
 def _failure_lines(failures: Sequence[Failure], action: str) -> list[str]:
@@ -230,8 +232,8 @@ def _failure_lines(failures: Sequence[Failure], action: str) -> list[str]:
 def _rate_text(rate: Rate, nouns: str) -> str:
     if rate.share is None or rate.interval is None:
         return f"undefined: there are no {nouns}"
-    low, high = rate.interval
-    return f"{rate.count} of {rate.of} {nouns}, {rate.share:.1%} (95 % {low:.1%} to {high:.1%})"
+    low, high = map(percent, rate.interval)
+    return f"{rate.count} of {rate.of} {nouns}, {percent(rate.share)} (95 % {low} to {high})"
 
 
 def _regions_text(result: ClassResult) -> str:
@@ -251,9 +253,9 @@ def _metric_text(metric: MetricValue) -> str:
     if metric.value is None:
         return f"undefined: {metric.reason}"
     low, high = metric.interval or (metric.value, metric.value)
-    text = f"{metric.value:.4f}"
+    text = fraction(metric.value)
     if low < high:
-        text += f" (95 % {low:.4f} to {high:.4f})"
+        text += f" (95 % {fraction(low)} to {fraction(high)})"
     return text if metric.reason is None else f"{text}; {metric.reason}"
 
 
@@ -282,8 +284,12 @@ def _name_lines(pictures: Sequence[PictureResult]) -> list[str]:
     )
 
 
-def _number(value: float | None, digits: int = 4) -> str:
-    return _format(value, f".{digits}f")
+def _p_text(p: float) -> str:
+    return "<0.001" if p < 0.0005 else f"{p:.3f}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else fraction(value)
 
 
 def _format(value: float | None, form: str) -> str:

@@ -257,6 +257,7 @@ def _make_renderer(
         roi=None if spec.roi is None else (spec.roi.inspect, spec.roi.ignore, spec.roi.frame_hw),
         frame_hw=frame_hw,
         encoded=config.output.video.enabled,
+        rule=config.verdict.rule,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Self
 
-from evaluation.report.markup import Markup, element, join
+from evaluation.report.markup import Markup, element, join, wrap_label
 
 WIDTH: Final = 440
 _HEIGHT: Final = 340
@@ -19,7 +19,10 @@ _FIRST_PANEL, _PANEL, _BETWEEN = 48, 92, 34
 _MAX_LINEAR_COUNT: Final = 2000
 """Highest count on a linear axis; for higher counts the axis is logarithmic."""
 
-_MAX_LABEL_LENGTH: Final = 22
+_LABEL_CELLS: Final = 60
+"""Length of a line of a label that is as wide as a chart, see wrap_label."""
+
+_LINE, _BAR = 15, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +137,14 @@ def histograms(chart: Chart, layers: Sequence[Layer], line: Mark) -> Markup:
 
 
 def bars(chart: Chart, rows: Sequence[Bar]) -> Markup:
-    """One horizontal bar per row from 0 to 1, with its interval as a whisker."""
-    x_scale = AxisScale(0, 1, 170, WIDTH - 110)
-    parts = [_bar(row, 12 + 30 * k, x_scale) for k, row in enumerate(rows)]
-    bottom = 12 + 30 * len(rows)
+    """One horizontal bar per row from 0 to 1, with its interval as a whisker. Its whole label is
+    above it, in as many lines as needed."""
+    x_scale = AxisScale(0, 1, 14, WIDTH - 150)
+    parts, bottom = [], 6
+    for row in rows:
+        lines = wrap_label(row.label, _LABEL_CELLS)
+        parts.append(_bar(row, lines, bottom, x_scale))
+        bottom += len(lines) * _LINE + _BAR + 10
     return _svg(chart, bottom + 48, [_x_axis(x_scale, bottom, 6, chart.x_label), *parts])
 
 
@@ -256,14 +263,17 @@ def _vertical_line(line: Mark, x_scale: AxisScale, tops: Sequence[float]) -> Mar
     return join(*lines, _text(line.name, x, 14, "mark" + side))
 
 
-def _bar(row: Bar, top: float, x_scale: AxisScale) -> Markup:
-    short = row.label if len(row.label) <= _MAX_LABEL_LENGTH else row.label[:21] + "…"
-    middle = top + 10
-    label = _text(short, x_scale.start - 8, middle + 4, "tick end")
+def _bar(row: Bar, lines: Sequence[str], label_top: float, x_scale: AxisScale) -> Markup:
+    names = (
+        _text(line, x_scale.start, label_top + (k + 1) * _LINE - 4, "tick")
+        for k, line in enumerate(lines)
+    )
+    label, top = join(*names), label_top + len(lines) * _LINE
+    middle = top + _BAR / 2
     if row.value is None:
         return join(label, _text("undefined", x_scale.start + 6, middle + 4, "tick"))
     width = round(x_scale.at(row.value) - x_scale.start, 2)
-    parts = [element("rect", x=x_scale.start, y=top, width=width, height=20, class_="bar")]
+    parts = [element("rect", x=x_scale.start, y=top, width=width, height=_BAR, class_="bar")]
     if row.interval is not None:
         low, high = (x_scale.at(end) for end in row.interval)
         parts.append(_line(low, middle, high, middle, "whisker"))

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from evaluation import formats
 from evaluation.report import texts
 from evaluation.report.markup import Markup, element, join
-from evaluation.report.panels import Panel, PictureView, colour_scale, draw_panels
+from evaluation.report.panels import Panel, PictureView, colour_range, colour_scale, draw_panels
 from evaluation.results import ClassResult, PictureResult
 from inspector.core.errors import DataError, FrameError
+from inspector.render.colormap import scale_position
 
 MAX_MISTAKES: Final = 8
 """Misses in the gallery, and false alarms."""
@@ -46,14 +48,14 @@ def choose_pictures(result: ClassResult) -> tuple[Group, ...]:
         "Misses",
         "Defective pictures below the image threshold, lowest score first"
         f"{_shown_count(result.misses)}.",
-        result.misses[:MAX_MISTAKES],
+        spread(result.misses),
         "No defective picture was missed.",
     )
     false_alarms = Group(
         "False alarms",
         "Good pictures at or above the image threshold, highest score first"
         f"{_shown_count(result.false_alarms)}.",
-        result.false_alarms[:MAX_MISTAKES],
+        spread(result.false_alarms),
         "No good picture has a false alarm.",
     )
     near_threshold = Group(
@@ -81,22 +83,62 @@ def _median(pictures: list[PictureResult]) -> list[PictureResult]:
 
 def _shown_count(pictures: tuple[PictureResult, ...]) -> str:
     cut = len(pictures) > MAX_MISTAKES
-    return f"; {MAX_MISTAKES} of {len(pictures)} are shown" if cut else ""
+    if not cut:
+        return ""
+    return (
+        f"; {MAX_MISTAKES} of {len(pictures)} are shown, spread over kinds, sizes, scores and names"
+    )
+
+
+def spread(pictures: tuple[PictureResult, ...]) -> tuple[PictureResult, ...]:
+    """At most MAX_MISTAKES of the pictures in their order: the first, then always the picture that
+    differs most from the chosen ones.
+
+    Two pictures differ by 1 if their kinds differ, by 1 if their sizes differ, and by the distance
+    of their ranks, 0 to 1: by score or by name, the smaller of the two. Neighbouring frames have
+    neighbouring names, so they are not shown together.
+    """
+    if len(pictures) <= MAX_MISTAKES:
+        return pictures
+    by_name = sorted(range(len(pictures)), key=lambda index: pictures[index].name)
+    name_rank = {index: rank for rank, index in enumerate(by_name)}
+
+    def difference(a: int, b: int) -> float:
+        ranks = min(abs(a - b), abs(name_rank[a] - name_rank[b]))
+        first, second = pictures[a], pictures[b]
+        groups = (first.kind != second.kind) + (first.size != second.size)
+        return groups + ranks / (len(pictures) - 1)
+
+    chosen = [0]
+    nearest = [difference(0, index) for index in range(len(pictures))]
+    while len(chosen) < MAX_MISTAKES:
+        farthest = max(range(len(pictures)), key=nearest.__getitem__)
+        chosen.append(farthest)
+        nearest = [min(d, difference(farthest, index)) for index, d in enumerate(nearest)]
+    return tuple(pictures[index] for index in sorted(chosen))
 
 
 def _legend(result: ClassResult) -> Markup:
-    low, high = result.engine.display_range
-    ends = (element("span", texts.score(low)), element("span", texts.score(high)))
+    low, high = display_range = colour_range(result)
+    threshold = result.engine.pixel_threshold
     image = element("img", src=colour_scale(), alt="colour scale from low to high")
+    position = 100 * scale_position(threshold, display_range)
+    tick = element("div", class_="tick", style=f"left: {position:.1f}%")
+    ends = (element("span", formats.score(low)), element("span", f"{formats.score(high)} and more"))
+    outside = " (above the scale)" if threshold > high else ""
+    name = element(
+        "p", f"white line: pixel threshold {formats.score(threshold)}{outside}", class_="note"
+    )
     outlines = element(
         "p",
         element("span", "", class_="key truth"),
-        "mask of the data set",
+        "around the mask of the data set",
         element("span", "", class_="key contour"),
-        f"map at or above the pixel threshold {texts.score(result.engine.pixel_threshold)}",
+        f"map at or above the pixel threshold {formats.score(threshold)}",
         class_="note",
     )
-    scale = element("div", image, element("div", *ends, class_="ends"), class_="scale")
+    bar = element("div", image, tick, class_="bar")
+    scale = element("div", bar, element("div", *ends, class_="ends"), name, class_="scale")
     return join(element("p", texts.HEATMAP_LEGEND, class_="note"), scale, outlines)
 
 

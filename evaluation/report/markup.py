@@ -6,6 +6,7 @@ Universal Design", 2008). People with the common colour deficiencies can tell th
 
 import base64
 from typing import Final
+from unicodedata import east_asian_width
 
 TRUTH_RGB: Final = "56b4e9"
 """Colour of the outlines of masks."""
@@ -52,8 +53,26 @@ def escape(text: str) -> Markup:
     UTF-8."""
     if isinstance(text, Markup):
         return text
-    printable = "".join(c if c.isprintable() else _character_code(c) for c in text)
-    return Markup(printable.translate(_ESCAPES))
+    return Markup(escape_unprintable(text).translate(_ESCAPES))
+
+
+def escape_unprintable(text: str) -> str:
+    """Writes characters that cannot be printed as codes, see escape."""
+    return "".join(c if c.isprintable() else _character_code(c) for c in text)
+
+
+def wrap_label(text: str, cells: int) -> list[str]:
+    """The text in lines of at most `cells` characters, at least one line. A wide character, such as
+    CJK, counts twice."""
+    lines, used = [""], 0
+    for character in escape_unprintable(text):
+        width = 2 if east_asian_width(character) in "WF" else 1
+        if used + width > cells:
+            lines.append("")
+            used = 0
+        lines[-1] += character
+        used += width
+    return lines
 
 
 def data_uri(media_type: str, content: bytes) -> str:
@@ -110,6 +129,8 @@ th, td {{ padding: .28rem .7rem; text-align: left; vertical-align: top;
 thead th {{ color: var(--soft); font-weight: 600; vertical-align: bottom; }}
 tbody th {{ font-weight: 500; }}
 .wide td {{ white-space: nowrap; }}
+.wide th, .wide td {{ padding: .28rem .45rem; }}
+.wide tbody th {{ overflow-wrap: anywhere; min-width: 5rem; }}
 dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; margin: .5rem 0;
   font-size: .9rem; }}
 dt {{ color: var(--soft); }}
@@ -146,7 +167,10 @@ figcaption {{ font-weight: 600; font-size: .92rem; margin-bottom: .2rem; }}
 .panels figcaption {{ font-weight: 400; font-size: .8rem; color: var(--soft); margin: 0; }}
 .panels img {{ display: block; max-width: 100%; height: auto; }}
 .scale {{ max-width: 24rem; font-size: .85rem; margin: .6rem 0; }}
+.scale .bar {{ position: relative; }}
 .scale img {{ display: block; width: 100%; height: 14px; }}
+.scale .tick {{ position: absolute; top: -3px; height: 20px; width: 4px; margin-left: -2px;
+  background: #fff; border: 1px solid #000; }}
 .ends {{ display: flex; justify-content: space-between; font-variant-numeric: tabular-nums; }}
 .key {{ display: inline-block; width: 1.6em; height: .7em; border: 1px solid #000;
   margin: 0 .3em 0 .6em; }}

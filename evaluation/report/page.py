@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from evaluation import formats
+from evaluation.conclusion import RULE, USEFUL
 from evaluation.inference import open_engine_with
 from evaluation.report import result_charts, tables, texts
 from evaluation.report.gallery import Viewer, gallery
@@ -52,6 +54,7 @@ def class_page(result: ClassResult, view: Viewer, index: str | None = None) -> s
         title,
         back,
         element("h1", title),
+        _conclusion(result),
         _subject(result),
         _sentence_box("warn", "Please note", result.warnings),
         section(
@@ -72,21 +75,29 @@ def class_page(result: ClassResult, view: Viewer, index: str | None = None) -> s
     )
 
 
+def _conclusion(result: ClassResult) -> Markup:
+    class_ = "findings" if result.conclusion.status == USEFUL else "warn"
+    sentence = element("strong", result.conclusion.sentence)
+    return element("div", element("p", sentence), class_=class_)
+
+
 def index_page(result: DatasetResult, links: Mapping[str, str]) -> str:
     """links: class -> relative link to its page, quoted already."""
-    title = f"Evaluation of {texts.count_of(len(result.classes), 'class', 'classes')}"
+    title = f"Evaluation of {formats.count_of(len(result.classes), 'class', 'classes')}"
     notes = tables.Footnotes()
     rows = [_index_row(each, links[each.name], notes) for each in result.classes]
     head = ("class", "false alarms", "misses", *texts.METRIC_TITLES.values())
     mean_row = ("mean", "", "", *(_mean_cell(mean, notes) for mean in result.means))
     metrics = tables.table(head, [*rows, mean_row], class_="wide")
-    body: list[Child] = [section("Classes", metrics, notes.paragraphs())]
+    conclusion_head = ("class", "conclusion", "engine", "image threshold", "evaluated")
+    conclusions = tables.table(conclusion_head, map(_conclusion_row, result.classes))
+    body: list[Child] = [
+        section("Conclusions", conclusions),
+        section("Classes", metrics, notes.paragraphs()),
+    ]
     if result.failures:
         failures = [(failure.name, failure.reason) for failure in result.failures]
         body.append(section("Not evaluated", tables.table(("class", "reason"), failures)))
-    head = ("class", "engine", "image threshold", "false alarms", "misses", "evaluated")
-    rates = tables.table(head, [_threshold_row(each) for each in result.classes])
-    body.append(section("At the thresholds", rates))
     if result.reused:
         names = ", ".join(result.reused)
         note = f"Reused from an earlier run with the same engine, pictures and settings: {names}."
@@ -103,13 +114,12 @@ def _index_row(result: ClassResult, link: str, notes: tables.Footnotes) -> tuple
     )
 
 
-def _threshold_row(result: ClassResult) -> tuple[str, ...]:
+def _conclusion_row(result: ClassResult) -> tuple[str, ...]:
     return (
         result.name,
+        result.conclusion.sentence,
         result.engine.name,
-        texts.score(result.engine.image_threshold),
-        texts.share_with_interval(result.at_threshold.false_alarm_rate),
-        texts.share_with_interval(result.at_threshold.miss_rate),
+        formats.score(result.engine.image_threshold),
         result.made_utc,
     )
 
@@ -166,8 +176,8 @@ def _groups(result: ClassResult) -> Markup:
         else element("p", "There are no defective pictures."),
     ]
     if any(group.found.of for group in (*result.sizes, *result.places)):
-        parts += [element("p", result.rules.sizes, class_="note")]
-        parts += [element("p", result.rules.places, class_="note")]
+        rules = (result.rules.regions, result.rules.sizes, result.rules.places)
+        parts += [element("p", f"{rule[0].upper()}{rule[1:]}.", class_="note") for rule in rules]
         parts.append(tables.region_groups("size", result.sizes))
         parts.append(tables.region_groups("place", result.places))
     else:
@@ -202,14 +212,14 @@ def _named_pictures(result: ClassResult) -> Markup:
 
 def _latency(result: ClassResult) -> Markup:
     latency = result.latency
-    pictures = texts.count_of(latency.pictures, "picture")
+    pictures = formats.count_of(latency.pictures, "picture")
     pairs: list[tuple[str, Child]] = [
         ("Device", latency.running_on),
         ("Measured on", f"{pictures}, {latency.batch} at a time, without reading files"),
-        ("Preprocessing, median", texts.milliseconds(latency.preprocess_p50_ms)),
-        ("Inference, median", texts.milliseconds(latency.infer_p50_ms)),
-        ("Both, median", texts.milliseconds(latency.total_p50_ms)),
-        ("Both, 99th percentile", texts.milliseconds(latency.total_p99_ms)),
+        ("Preprocessing, median", formats.milliseconds(latency.preprocess_p50_ms)),
+        ("Inference, median", formats.milliseconds(latency.infer_p50_ms)),
+        ("Both, median", formats.milliseconds(latency.total_p50_ms)),
+        ("Both, 99th percentile", formats.milliseconds(latency.total_p99_ms)),
     ]
     return section("Latency of one picture", tables.name_value_list(pairs))
 
@@ -222,10 +232,12 @@ def _method(result: ClassResult) -> Markup:
         ("Image threshold", repr(engine.image_threshold)),
         ("Pixel threshold", repr(engine.pixel_threshold)),
         ("Threshold rule", engine.threshold_rule),
+        ("Conclusion", RULE),
         ("Origin of the thresholds", rules.thresholds),
         ("Test-selected metrics", rules.test_selected),
         ("Resolution", f"pixel metrics at map resolution, {width} x {height}"),
         ("Masks", rules.mask),
+        ("Regions found", rules.regions),
         ("Inspected area", rules.inspected),
         ("AUPRO", texts.AUPRO_METHOD),
         ("Intervals", rules.intervals),

@@ -1,7 +1,7 @@
 """Draws the three panels of a picture: the picture, its heatmap, and the outlines of map and mask.
 
-The heatmap has the same code and the same colours as in videos: they cover the engine's display
-range.
+The heatmap has the same code and the same colours as in videos. Its range covers the values that
+occur in the test set, and is the same for all pictures of a page.
 """
 
 from collections.abc import Iterable
@@ -30,6 +30,9 @@ from learning.datasets.types import Sample
 PANEL_PX: Final = 360
 """Longer side of a panel."""
 
+BOX_RGB: Final = "ffffff"
+"""Colour of the box around the part that is enlarged."""
+
 MAX_PANEL_BYTES: Final = 28_000
 """Bytes of a panel: the pictures of a report take less than 2.8 MB."""
 
@@ -39,6 +42,14 @@ _OUTLINE_SHARE: Final = 0.5
 """Largest share of the sides of an enlarged panel that the outlines take."""
 
 _HEATMAP_ALPHA: Final = 0.5
+
+GAP_PX: Final = 5
+"""Distance between a mask and its outline, in panel pixels: a thin scratch stays visible."""
+
+SCALE_END: Final = 0.95
+"""The colour scale ends where this share of the highest values of the maps lies below it: single
+high values do not make the others dark."""
+
 _JPEG_QUALITIES: Final = (88, 75, 60, 40, 20, 5)
 
 
@@ -107,20 +118,36 @@ def draw_panels(view: PictureView, result: ClassResult) -> tuple[Panel, Panel, P
     placement = Placement.scaled(hw, PANEL_PX / max(hw))
     height, width = placement.panel_hw
     canvas = Canvas((height, 2 * width))
-    drawing = Panels(placement.panel_hw, 0, result.engine.display_range, _HEATMAP_ALPHA)
+    drawing = Panels(placement.panel_hw, 0, colour_range(result), _HEATMAP_ALPHA)
     drawing.draw(canvas, view.image, placement, view.anomaly_map, view.to_frame)
-    side_by_side = canvas.bgr()
     threshold = result.engine.pixel_threshold
     box, zoom = _outline_box(view, threshold, placement)
+    if zoom > 1:
+        canvas.outline(_box_in_both(box, placement), Colour.of(BOX_RGB), 1)
+    side_by_side = canvas.bgr()
     captions = {0.0: "nothing to outline", 1.0: "outlines"}
+    boxed = " (white box: enlarged part)" if zoom > 1 else ""
     return (
-        _encode_panel(side_by_side[:, :width], "picture"),
+        _encode_panel(side_by_side[:, :width], f"picture{boxed}"),
         _encode_panel(side_by_side[:, width:], "heatmap"),
         _encode_panel(
             _draw_outlines(view, threshold, box),
             captions.get(zoom, f"outlines, enlarged {zoom:.1f} times"),
         ),
     )
+
+
+def colour_range(result: ClassResult) -> tuple[float, float]:
+    """The scores at the ends of the colour scale, the same for all pictures of the test set.
+
+    It begins at the usual level of good pictures, where the display range of the engine begins, or
+    below it if a picture has no higher value. It ends at the SCALE_END quantile of the highest
+    values of the maps. It does not depend on the threshold.
+    """
+    peaks = [picture.peak for picture in result.pictures if picture.peak is not None]
+    low = min(result.engine.display_range[0], *peaks)
+    high = float(np.quantile(peaks, SCALE_END))
+    return low, high if high > low else low + 1.0
 
 
 def colour_scale() -> str:
@@ -149,6 +176,15 @@ def _outline_box(view: PictureView, threshold: float, whole: Placement) -> tuple
     return (x0, y0, x0 + int(shown[0]), y0 + int(shown[1])), zoom
 
 
+def _box_in_both(box: Box, placement: Placement) -> list[Points]:
+    """The box of the enlarged part in the picture and in the heatmap beside it."""
+    x0, y0, x1, y1 = box
+    corners = np.array(((x0, y0), (x1, y0), (x1, y1), (x0, y1)), np.float64)
+    left = placement.affine.apply(corners)
+    right = Affine(1, 1, placement.panel_hw[1]).apply(left)
+    return [left, right]
+
+
 def _draw_outlines(view: PictureView, threshold: float, box: Box) -> Image:
     x0, y0, x1, y1 = box
     hw = (y1 - y0, x1 - x0)
@@ -160,7 +196,7 @@ def _draw_outlines(view: PictureView, threshold: float, box: Box) -> Image:
     canvas.buffer[:] = cv2.cvtColor(pixels, cv2.COLOR_BGR2YUV_I420)
     to_panel = placement.affine.after(Affine(1, 1, -x0, -y0))
     truth, contour = _outlines(view, threshold, to_panel)
-    canvas.outline(truth, Colour.of(TRUTH_RGB), 2)
+    canvas.outline(_around(truth, placement.panel_hw), Colour.of(TRUTH_RGB), 2)
     canvas.outline(contour, Colour.of(CONTOUR_RGB), 2)
     return canvas.bgr()
 
@@ -190,6 +226,16 @@ def _mask_outlines(mask: Mask, to_panel: Affine) -> list[Points]:
     """Outlines through the centres of the outermost pixels."""
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     return [to_panel.apply(np.asarray(ring[:, 0], np.float64) + 0.5) for ring in outlines]
+
+
+def _around(rings: list[Points], hw: tuple[int, int]) -> list[Points]:
+    """Outlines at a distance of GAP_PX around the areas in the rings. hw: of the panel."""
+    filled = np.zeros(hw, np.uint8)
+    # OpenCV has (0, 0) at the centre of the first pixel, this program at its corner.
+    corners = [np.rint(ring - 0.5).astype(np.int32) for ring in rings]
+    cv2.fillPoly(filled, corners, 1)
+    cv2.polylines(filled, corners, True, 1, 2 * GAP_PX)
+    return _mask_outlines(filled > 0, Affine(1, 1))
 
 
 def _encode_panel(pixels: Image, caption: str) -> Panel:

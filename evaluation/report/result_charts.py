@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from evaluation import formats
 from evaluation.report import texts
 from evaluation.report.charts import Bar, Chart, Layer, Mark, bars, curve, histograms
 from evaluation.report.markup import Markup
@@ -40,7 +41,7 @@ def score_histogram(result: ClassResult) -> Markup:
     )
     description = f"Scores of good and defective pictures; {headings[0]}; {headings[1]}."
     chart = Chart("Image scores", description, "score, raw unit of the method", "pictures")
-    line = Mark(threshold, 0, f"image threshold {texts.score(threshold)}")
+    line = Mark(threshold, 0, f"image threshold {formats.score(threshold)}")
     return _histogram(chart, result.score_histogram, headings, line)
 
 
@@ -56,7 +57,7 @@ def pixel_histogram(result: ClassResult) -> Markup | None:
     description = f"Values of the anomaly map; {headings[0]}; {headings[1]}."
     chart = Chart("Values of the map", description, "map value, raw unit of the method", "pixels")
     threshold = result.engine.pixel_threshold
-    line = Mark(threshold, 0, f"pixel threshold {texts.score(threshold)}")
+    line = Mark(threshold, 0, f"pixel threshold {formats.score(threshold)}")
     return _histogram(chart, counts, headings, line)
 
 
@@ -85,12 +86,12 @@ def region_bars(title: str, groups: Sequence[RegionGroup]) -> Markup | None:
         Bar(g.name, g.found.share, g.found.interval, _count_and_share(g.found.count, g.found.of))
         for g in groups
     ]
-    description = "Share of defect regions with a map pixel at or above the pixel threshold, 95 % "
-    return bars(Chart(title, f"{description}intervals.", "share found"), rows)
+    description = "Share of defect regions that the map marks, with 95 % intervals."
+    return bars(Chart(title, description, "share found"), rows)
 
 
 def _count_and_share(count: int, of: int) -> str:
-    return f"{count} of {of}, {texts.percent(count / of)}" if of else ""
+    return f"{count} of {of}, {formats.percent(count / of)}" if of else ""
 
 
 def _histogram(chart: Chart, counts: Histogram, headings: tuple[str, str], line: Mark) -> Markup:
@@ -102,7 +103,9 @@ def _histogram(chart: Chart, counts: Histogram, headings: tuple[str, str], line:
 def _curve(line: ReportCurve, result: ClassResult) -> Markup:
     title, x_label, y_label, metric = _CURVES[line.name]
     area = getattr(result.figures, metric).value
-    value = "undefined" if area is None else f"{texts.METRIC_TITLES[metric]} {texts.fraction(area)}"
+    value = (
+        "undefined" if area is None else f"{texts.METRIC_TITLES[metric]} {formats.fraction(area)}"
+    )
     chart = Chart(f"{title}: {value}", f"{y_label} over {x_label}. {value}.", x_label, y_label)
     return curve(
         chart,
@@ -132,7 +135,7 @@ def _threshold_mark(name: str, result: ClassResult) -> Mark | None:
     if alarm_share is None or miss_share is None:
         return None
     recall = 1 - miss_share
-    text = f"threshold {texts.score(result.engine.image_threshold)}"
+    text = f"threshold {formats.score(result.engine.image_threshold)}"
     if name == "image_roc":
         return Mark(alarm_share, recall, text)
     fails = at_threshold.true_alarms + at_threshold.false_alarms

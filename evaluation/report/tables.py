@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from evaluation import formats
 from evaluation.report import texts
 from evaluation.report.markup import Child, Markup, element, join
 from evaluation.results import (
@@ -49,7 +50,7 @@ def confusion(result: ClassResult) -> Markup:
         ("good", str(at_threshold.true_passes), _bold(at_threshold.false_alarms), str(errors[0])),
         ("defective", _bold(at_threshold.misses), str(at_threshold.true_alarms), str(errors[1])),
     ]
-    threshold = texts.score(result.engine.image_threshold)
+    threshold = formats.score(result.engine.image_threshold)
     caption = f"Pictures by verdict; FAIL: the score is at or above the image threshold {threshold}"
     return table(("truth", "PASS", "FAIL", "no score (ERROR)"), rows, caption)
 
@@ -104,9 +105,9 @@ def pictures(results: Sequence[PictureResult], threshold: float) -> Markup:
         (
             picture.name,
             picture.kind,
-            texts.score_beside(picture.score, threshold),
+            formats.score_beside(picture.score, threshold),
             picture.verdict,
-            texts.score(picture.peak),
+            formats.score(picture.peak),
             f"{picture.regions_found} of {picture.regions}" if picture.has_mask else "-",
             picture.note or picture.error or "",
         )
@@ -121,7 +122,7 @@ def omitted_rows(count: int, noun: str) -> Markup | None:
     omitted = count - MAX_ROWS
     if omitted <= 0:
         return None
-    return element("p", f"{texts.count_of(omitted, f'more {noun}')} in metrics.json.")
+    return element("p", f"{formats.count_of(omitted, f'more {noun}')} in metrics.json.")
 
 
 class Footnotes:
@@ -160,7 +161,7 @@ def metric_with_reason(metric: MetricValue) -> Markup:
 
 def number(value: float, error: float = 0.0) -> Markup:
     """All digits are in the markup. The error is shown if it can change the visible digits."""
-    visible = element("data", texts.fraction(value), value=repr(value))
+    visible = element("data", formats.fraction(value), value=repr(value))
     return join(visible, f" ± {error:.1g}" if error >= 5e-5 else None)
 
 
@@ -171,5 +172,5 @@ def _bold(count: int) -> Child:
 def _rate_cells(rate: Rate) -> tuple[str, str, str]:
     if rate.share is None or rate.interval is None:
         return f"0 of {rate.of}", "undefined: there are none", "-"
-    low, high = (texts.percent(end) for end in rate.interval)
-    return f"{rate.count} of {rate.of}", texts.percent(rate.share), f"{low} to {high}"
+    low, high = (formats.percent(end) for end in rate.interval)
+    return f"{rate.count} of {rate.of}", formats.percent(rate.share), f"{low} to {high}"

@@ -5,6 +5,7 @@ Numbers are those of metrics.json, rounded for the reader.
 
 from typing import Final
 
+from evaluation.formats import count_of, fraction, milliseconds, percent, score, score_beside
 from evaluation.results import ClassResult, MetricValue, PictureResult, Rate, ThresholdResult
 
 METRIC_TITLES: Final = {
@@ -35,8 +36,9 @@ AUPRO_METHOD: Final = (
 )
 
 HEATMAP_LEGEND: Final = (
-    "Each row shows the picture, its heatmap and outlines. The heatmap colours cover the engine's "
-    "display range. They are the same in all pictures and in its videos:"
+    "Each row shows the picture, its heatmap and outlines. A colour means the same value in all "
+    "pictures of this page. The scale covers the values that occur in this test set; videos and "
+    "pages of other tests have other scales:"
 )
 
 _MAX_NAMES: Final = 5
@@ -44,7 +46,7 @@ _MAX_NAMES: Final = 5
 
 def findings(result: ClassResult) -> list[str]:
     """What the result means: verdicts at the thresholds of the engine file, then ranking and
-    speed."""
+    speed. The conclusion stands before them."""
     return [
         _verdicts(result),
         *_suspects(result),
@@ -61,14 +63,14 @@ def _verdicts(result: ClassResult) -> str:
     engine, at_threshold = result.engine, result.at_threshold
     normals = count_of(engine.threshold_normals, "good picture")
     return (
-        f"At the image threshold {score(engine.image_threshold)}, chosen from {normals}, "
+        f"The image threshold {score(engine.image_threshold)} was chosen from {normals}. "
         f"{_false_alarms(at_threshold.false_alarm_rate)}. {_misses(at_threshold.miss_rate)}."
     )
 
 
 def _false_alarms(rate: Rate) -> str:
     if not rate.of:
-        return "no good picture was tested"
+        return "No good picture was tested"
     verb = "has" if rate.count == 1 else "have"
     pictures = count_of(rate.of, "good picture")
     return f"{rate.count} of {pictures} {verb} a false alarm{_rate_interval(rate)}"
@@ -125,9 +127,9 @@ def _regions(result: ClassResult) -> list[str]:
     threshold = score(result.engine.pixel_threshold)
     pictures = count_of(false_marks.of, "good picture")
     return [
-        f"At the pixel threshold {threshold}, the map marks {regions.count} of "
-        f"{count_of(regions.of, 'defect region')}{_rate_interval(regions)}. It wrongly marks "
-        f"something on {false_marks.count} of {pictures}{_rate_interval(false_marks)}."
+        f"At the pixel threshold {threshold}, marked regions of the map overlap {regions.count} of "
+        f"{count_of(regions.of, 'defect region')}{_rate_interval(regions)}. The map wrongly "
+        f"marks something on {false_marks.count} of {pictures}{_rate_interval(false_marks)}."
     ]
 
 
@@ -146,8 +148,8 @@ def _test_selected(result: ClassResult) -> list[str]:
     if threshold is None or f1 is None:
         return []
     return [
-        f"The best threshold for these test pictures is {score(threshold)} (F1 {fraction(f1)}). It "
-        "was selected on the test pictures: it is an upper bound, not an expected result."
+        f"The highest F1 on these test pictures is {fraction(f1)}, at the threshold "
+        f"{score(threshold)}. It is an upper bound, for comparison with published tables only."
     ]
 
 
@@ -168,44 +170,9 @@ def picture_facts(picture: PictureResult, threshold: float) -> str:
         f"threshold {score(threshold)}, peak {score(picture.peak)}"
     )
     if picture.has_mask:
-        return f"{facts}, {picture.regions_found} of {picture.regions} regions found"
+        size = "" if picture.size is None else f", {picture.size} defect"
+        return f"{facts}{size}, {picture.regions_found} of {picture.regions} regions found"
     return f"{facts}, no mask" if picture.defective else facts
-
-
-def fraction(value: float) -> str:
-    """value: 0 to 1. Only an exact 0 or 1 is written as 0.0000 or 1.0000."""
-    if 0 < value < 0.00005:
-        return "<0.0001"
-    if 0.99995 < value < 1:
-        return ">0.9999"
-    return f"{value:.4f}"
-
-
-def percent(share: float) -> str:
-    """share: 0 to 1. Only an exact 0 or 1 is written as 0.0 % or 100.0 %."""
-    if 0 < share < 0.0005:
-        return "<0.1 %"
-    if 0.9995 < share < 1:
-        return ">99.9 %"
-    return f"{100 * share:.1f} %"
-
-
-def score(value: float | None) -> str:
-    """Four significant digits, in the raw unit of the method."""
-    return "-" if value is None else f"{value:#.4g}"
-
-
-def score_beside(value: float | None, threshold: float) -> str:
-    """A score with enough digits to differ from the threshold, at most nine."""
-    if value is None:
-        return "-"
-    enough = (n for n in range(4, 9) if f"{value:.{n}g}" != f"{threshold:.{n}g}")
-    return f"{value:#.{next(enough, 9)}g}"
-
-
-def count_of(count: int, noun: str, plural: str = "") -> str:
-    """Such as "1 picture" or "2 pictures"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {plural or noun + 's'}"
 
 
 def metric_interval(metric: MetricValue) -> str:
@@ -215,19 +182,10 @@ def metric_interval(metric: MetricValue) -> str:
     return f"{fraction(low)} to {fraction(high)}"
 
 
-def milliseconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f} ms"
-
-
 def count_and_share(rate: Rate) -> str:
     """Such as "1 of 14 (7.1 %)"."""
     share = "" if rate.share is None else f" ({percent(rate.share)})"
     return f"{rate.count} of {rate.of}{share}"
-
-
-def share_with_interval(rate: Rate) -> str:
-    """Such as "7.1 % (95 % interval 0.2 % to 33.9 %)"."""
-    return "-" if rate.share is None else f"{percent(rate.share)}{_rate_interval(rate)}"
 
 
 def _rate_interval(rate: Rate) -> str:

@@ -1,9 +1,12 @@
 """Maps scores in the engine's display range to heat colours: dark blue, red, pale yellow.
 
 The colours are interpolated in OKLab (B. Ottosson, "A perceptual color space for image
-processing", 2020), so equal steps of the score look equal and lightness rises with the score.
+processing", 2020), so lightness rises with the score. The position on the scale is the square root
+of the position in the range: weak scores, between the usual level of good pictures and the
+threshold, get most of the colours. With a high threshold, a weak defect is still visible.
 """
 
+import math
 from functools import cache
 from typing import Final
 
@@ -66,11 +69,13 @@ def oklab(rgb: Floats) -> Floats:
 def score_levels(anomaly_map: Map, display_range: tuple[float, float]) -> Image:
     """(h, w) scores -> (h, w) uint8 positions on the colour scale. Scores outside are clipped."""
     low, high = display_range
-    scaled = (anomaly_map - np.float32(low)) * np.float32(255 / (high - low))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    scaled = (anomaly_map - np.float32(low)) * np.float32(1 / (high - low))
+    np.sqrt(np.clip(scaled, 0, 1, out=scaled), out=scaled)
+    scaled *= 255
+    return np.rint(scaled, out=scaled).astype(np.uint8)
 
 
 def scale_position(value: float, display_range: tuple[float, float]) -> float:
     """Position of a score on the colour scale, clipped to 0..1."""
     low, high = display_range
-    return min(max((value - low) / (high - low), 0.0), 1.0)
+    return math.sqrt(min(max((value - low) / (high - low), 0.0), 1.0))

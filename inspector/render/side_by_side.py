@@ -16,6 +16,7 @@ from inspector.render import overlay
 from inspector.render.canvas import Canvas, Colour, Font
 from inspector.render.header import VERDICT_COLOURS, Header
 from inspector.render.panels import Panels, Placement
+from inspector.render.reason import explain_verdict
 from inspector.render.size_limit import largest_scale
 
 Polygons = Sequence[Sequence[tuple[float, float]]]
@@ -24,6 +25,9 @@ RoiPolygons = tuple[Polygons, Polygons, tuple[int, int]]
 
 UNKNOWN_HW: Final = (360, 640)
 """Frame size that is used until the first frame arrives."""
+
+REASON_SHARE: Final = 0.12
+"""Largest share of a panel that the reason of a verdict may cover."""
 
 
 class SideBySide:
@@ -37,7 +41,7 @@ class SideBySide:
     panel divided by the size of the frame. alpha: share of the heat colours in the right panel, 0
     to 1. frame_hw: the frame size if it is known before the first frame. encoded: whether a video
     is made of the pictures. Then a scale that is too large for the encoder is reduced, with a line
-    in the log and in `warnings`.
+    in the log and in `warnings`. rule: of the verdicts, see explain_verdict.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class SideBySide:
         alpha: float = 0.5,
         frame_hw: tuple[int, int] | None = None,
         encoded: bool = False,
+        rule: str = "score",
     ) -> None:
         if not scale > 0:
             raise ConfigError(f"the scale of the picture must be positive, not {scale}")
@@ -62,6 +67,7 @@ class SideBySide:
         self._roi = roi
         self._alpha = alpha
         self._encoded = encoded
+        self._rule = rule
         self.warnings: list[str] = []
         self._frame_hw: tuple[int, int] | None = None
         if frame_hw is not None:
@@ -104,7 +110,7 @@ class SideBySide:
             self._layout = _Layout(frame_hw, self._scale, self._range, self._alpha)
             self._owner = None
         if self._owner is not picture:
-            self._layout.draw(picture.inspection, self._unit, self._roi)
+            self._layout.draw(picture.inspection, self._unit, self._roi, self._rule)
             self._owner = picture
         return self._layout.canvas
 
@@ -149,7 +155,7 @@ class _Layout:
         self._panels = Panels(self._panel_hw, self._top, display_range, alpha)
         self.canvas = Canvas((height + self._top, 2 * width))
 
-    def draw(self, inspection: Inspection, unit: str, roi: RoiPolygons | None) -> None:
+    def draw(self, inspection: Inspection, unit: str, roi: RoiPolygons | None, rule: str) -> None:
         image = inspection.frame.image
         hw = self.frame_hw if image is None else _hw(image)
         placement, note = self._default, ""
@@ -169,6 +175,9 @@ class _Layout:
         overlay.draw_labels(self.canvas, inspection.defects, both[1], area, self._font, unit)
         if inspection.error is not None:
             self._draw_error(inspection.error, VERDICT_COLOURS[inspection.verdict])
+        reason = explain_verdict(inspection, rule)
+        if reason:
+            self._draw_reason(reason, VERDICT_COLOURS[inspection.verdict])
         self._header.draw(self.canvas, inspection, note)
 
     def _draw_roi(self, roi: RoiPolygons | None, hw: tuple[int, int], both: list[Affine]) -> None:
@@ -184,11 +193,23 @@ class _Layout:
     def _draw_error(self, sentence: str, colour: Colour) -> None:
         """Draws the sentence in the right panel, wrapped. Lines that do not fit are left out."""
         font, (height, width) = self._font, self._panel_hw
-        left, top = width + 2 * font.pad_px, self._top + 2 * font.pad_px
         lines = font.wrap(sentence, width - 6 * font.pad_px)
         lines = lines[: max((height - 4 * font.pad_px) // font.line_px, 0)]
+        self._draw_lines(lines, width + 2 * font.pad_px, self._top + 2 * font.pad_px, colour)
+
+    def _draw_reason(self, sentence: str, colour: Colour) -> None:
+        """Draws the sentence at the lower edge of the left panel, where no label is. It is left out
+        if its lines would cover more than REASON_SHARE of the panel."""
+        font, (height, width) = self._font, self._panel_hw
+        lines = font.wrap(sentence, width - 2 * font.pad_px)
+        rows_px = len(lines) * font.line_px
+        if rows_px <= REASON_SHARE * height:
+            self._draw_lines(lines, 0, self._top + height - rows_px, colour)
+
+    def _draw_lines(self, lines: list[str], left: int, top: int, colour: Colour) -> None:
         if not lines:
             return
+        font = self._font
         right = left + max(font.width(line) for line in lines) + 2 * font.pad_px
         self.canvas.fill((left, top, right, top + len(lines) * font.line_px), colour)
         for row, line in enumerate(lines):

@@ -1,5 +1,6 @@
 """Connected regions of a truth mask, and the share of each that an anomaly map shows."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -22,6 +23,24 @@ BORDER_BAND: Final = 0.05
 """Share of the inspected height and width, on each side: 13 px of 256, what the zero padding of a
 backbone at stride 8 to 16 and the smoothing of the map reach into."""
 
+NEAR: Final = BORDER_BAND
+"""Share of the map height and width by which the box of a truth region is grown on each side. What
+lies inside is near: the map of a defect is wider than the defect, see BORDER_BAND."""
+
+MIN_NEAR: Final = 0.5
+"""Smallest share of a marked region that must be near truth regions. A map that marks the whole
+picture shows no defect."""
+
+MIN_SHOWN: Final = 0.1
+"""Smallest share of a truth region that marked regions must cover."""
+
+DETECTION_RULE: Final = (
+    f"a defect region is found if marked regions cover at least {MIN_SHOWN:.0%} of its pixels. A "
+    "marked region is a connected part of the map at or above the pixel threshold. It counts if at "
+    f"least {MIN_NEAR:.0%} of it lies near defect regions, in their boxes grown by {NEAR:.0%} of "
+    "the map on each side"
+)
+
 
 class SizeGroup(StrEnum):
     SMALL = "small"
@@ -39,7 +58,8 @@ class TruthRegion:
     """share: of the inspected area. box_px: half-open (x0, y0, x1, y1) on the grid of the map.
 
     place: BORDER if the region touches the outer BORDER_BAND of the inspected box.
-    peak: highest map value in it. shown: share of its pixels at or above the pixel threshold.
+    peak: highest map value in it. shown: share of its pixels in marked regions that lie near truth
+    regions, see DETECTION_RULE.
     """
 
     size_px: int
@@ -52,8 +72,8 @@ class TruthRegion:
 
     @property
     def detected(self) -> bool:
-        """At least one of its pixels is at or above the pixel threshold."""
-        return self.shown > 0
+        """Whether the map shows it, see DETECTION_RULE."""
+        return self.shown >= MIN_SHOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +123,7 @@ def measure_regions(
     """The regions of one picture from top to bottom. inside: what is inspected, None for all."""
     check(anomaly_map, truth, inside)
     labels = label(truth, inside)
+    marked = _marked_near(anomaly_map, inside, pixel_threshold, labels.boxes_px)
     regions = []
     for index, (size, box) in enumerate(zip(labels.sizes_px, labels.boxes_px, strict=True)):
         x0, y0, x1, y1 = (int(edge) for edge in box)
@@ -116,10 +137,33 @@ def measure_regions(
                 size=labels.size(index),
                 place=labels.place(index),
                 peak=float(values.max()),
-                shown=float(np.count_nonzero(values >= pixel_threshold) / size),
+                shown=float(np.count_nonzero(marked[y0:y1, x0:x1][region]) / size),
             )
         )
     return regions
+
+
+def _marked_near(
+    anomaly_map: Map,
+    inside: Mask | None,
+    pixel_threshold: float,
+    boxes_px: npt.NDArray[np.int64],
+) -> Mask:
+    """(h, w) bool: the marked regions of which at least MIN_NEAR lies near the boxes."""
+    marked = anomaly_map >= np.float32(pixel_threshold)
+    if inside is not None:
+        marked &= inside
+    near = np.zeros(marked.shape, bool)
+    height, width = anomaly_map.shape
+    margin_y, margin_x = math.ceil(NEAR * height), math.ceil(NEAR * width)
+    for x0, y0, x1, y1 in boxes_px.tolist():
+        top, left = max(y0 - margin_y, 0), max(x0 - margin_x, 0)
+        near[top : y1 + margin_y, left : x1 + margin_x] = True
+    count, image = cv2.connectedComponents(marked.view(np.uint8), connectivity=8)
+    sizes, near_sizes = (np.bincount(image[part], minlength=count) for part in (marked, near))
+    counts = near_sizes >= MIN_NEAR * sizes
+    counts[0] = False
+    return np.asarray(counts[image])
 
 
 def check(anomaly_map: Map, truth: Mask | None, inside: Mask | None) -> None:

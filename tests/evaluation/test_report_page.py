@@ -97,10 +97,27 @@ def test_the_counts_of_the_confusion_table_are_those_of_the_result() -> None:
     assert cells == {"good": ["101", "103", "1"], "defective": ["105", "107", "0"]}
 
 
-def test_the_first_sentence_says_what_happens_at_the_threshold() -> None:
+def test_the_first_sentence_says_whether_the_threshold_is_useful() -> None:
+    result = make_result()
+    text = " ".join(page_of(result).text.split())
+    title = "cookie: evaluation of cookie line"
+    assert text.startswith(f"{title} {title} {result.conclusion.sentence} Engine file")
+    assert "misses 1 of 10 defective pictures (10.0 %) and fails 2 of 14" in text
+
+
+def test_a_threshold_that_is_not_useful_is_a_warning() -> None:
+    good = [item for item in make_pictures() if not item.false_alarm]
+    useful = class_page(make_result(tuple(good)), make_view)
+    assert useful.index('class="findings"') < useful.index("This threshold is useful")
+    assert 'class="warn"' not in useful
+    assert useful.count("This threshold is useful") == 1
+    assert 'class="warn"' in class_page(make_result(), make_view)
+
+
+def test_the_findings_say_what_happens_at_the_threshold() -> None:
     text = " ".join(page_of(make_result()).text.split())
     assert (
-        "At the image threshold 0.5000, chosen from 31 good pictures, 2 of 14 good pictures have "
+        "The image threshold 0.5000 was chosen from 31 good pictures. 2 of 14 good pictures have "
         "a false alarm (95 % interval 9.3 % to 34.3 %). 1 of 10 defective pictures is missed (95 % "
         "interval 5.0 % to 30.0 %)."
     ) in text

@@ -16,10 +16,12 @@ from evaluation.class_evaluation import evaluate_class
 from evaluation.provenance import Settings
 from evaluation.report.markup import CONTOUR_RGB, TRUTH_RGB
 from evaluation.report.panels import (
+    GAP_PX,
     PANEL_PX,
     EngineViewer,
     Panel,
     PictureView,
+    colour_range,
     draw_panels,
 )
 from evaluation.results import ClassResult, PictureResult
@@ -40,13 +42,13 @@ def pixels(panel: Panel) -> Image:
     return np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
-def test_the_heatmap_has_the_fixed_colours_of_the_display_range() -> None:
+def test_the_heatmap_has_the_colours_of_the_range_of_the_page() -> None:
     result = make_result()
     plain, heat, _ = (pixels(panel).astype(float) for panel in draw_panels(make_view(MISS), result))
     height, width = plain.shape[:2]
     for y, x, value in ((0.1, 0.1, 0.2), (0.43, 0.62, 1.2)):
         pixel = int(y * height), int(x * width)
-        level = score_levels(np.array([[value]], np.float32), result.engine.display_range)[0, 0]
+        level = score_levels(np.array([[value]], np.float32), colour_range(result))[0, 0]
         expected = (plain[pixel] + heat_bgr()[level]) / 2
         assert np.abs(heat[pixel] - expected).max() < 12
 
@@ -67,7 +69,8 @@ def test_outlines_of_large_defects_lie_where_they_belong() -> None:
     outlined = draw_panels(replace(view, mask=mask, anomaly_map=anomaly_map), make_result())[2]
     assert outlined.caption == "outlines"
     scale = outlined.size[0] / 192
-    expected = [scale * edge for edge in (30, 20, 170, 110)]
+    around = np.array((-GAP_PX, -GAP_PX, GAP_PX, GAP_PX))
+    expected = scale * np.array((30, 20, 170, 110)) + around
     assert find_colour(outlined, TRUTH_RGB) == pytest.approx(expected, abs=4)
     # Enlarging blurs the edge: the map is 0.7 in the middle between 0.2 and 1.2.
     expected = [scale * edge for edge in (40, 30, 160, 100)]
@@ -83,7 +86,7 @@ def test_small_defects_are_enlarged_at_any_place(x: int, y: int) -> None:
     outlined = draw_panels(view, make_result())[2]
     assert outlined.caption == "outlines, enlarged 8.0 times"
     left, top, right, bottom = find_colour(outlined, TRUTH_RGB)
-    enlarged = 5 * 8 * PANEL_PX / 192
+    enlarged = 5 * 8 * PANEL_PX / 192 + 2 * GAP_PX
     assert right - left == pytest.approx(enlarged, abs=6)
     assert bottom - top == pytest.approx(enlarged, abs=6)
 
@@ -159,3 +162,63 @@ def test_a_picture_or_mask_lost_after_the_evaluation_is_named(tmp_path: Path, lo
     views = EngineViewer(open_engine(path, backend="fake"), data.tests(), "any")
     with pytest.raises(DataError, match=Path(lost).name):
         views(find_picture(result, "test/hole/000.png"))
+
+
+def test_the_colour_scale_follows_the_maps_and_not_the_threshold() -> None:
+    result = make_result()
+    high = replace(result.engine, pixel_threshold=1000.0, display_range=(0.1, 2000.0))
+    assert colour_range(replace(result, engine=high)) == colour_range(result)
+    low, end = colour_range(result)
+    peaks = [item.peak for item in result.pictures if item.peak is not None]
+    assert low == 0.1
+    assert sorted(peaks)[-3] < end <= max(peaks)
+
+
+def test_equal_maps_still_have_a_scale() -> None:
+    flat = tuple(replace(picture(f"good/{k}.png", 0.1), peak=0.1) for k in range(3))
+    low, high = colour_range(make_result(flat))
+    assert low < high
+
+
+def test_a_weak_defect_is_visible_in_the_heatmap_under_any_threshold() -> None:
+    weak = [picture(f"scratch/{k}.png", 0.3, defective=True) for k in range(5)]
+    result = make_result(tuple(weak))
+    engine = replace(result.engine, pixel_threshold=10.0, display_range=(0.1, 20.0))
+    view = make_view(weak[0])
+    anomaly_map = np.where(view.anomaly_map > 1, 0.4, 0.1).astype(np.float32)
+    view = replace(view, image=DARK, anomaly_map=anomaly_map)
+    heat = pixels(draw_panels(view, replace(result, engine=engine))[1]).astype(int)
+    assert heat[105, 225, 2] > 100, "the defect is red to yellow"
+    assert heat[20, 20, 2] < 30
+
+
+def test_a_thin_scratch_is_visible_inside_its_outline() -> None:
+    image, mask = DARK.copy(), np.zeros((128, 192), bool)
+    mask[60, 10:180] = True
+    image[mask] = 255
+    calm = np.full((64, 96), 0.2, np.float32)
+    outlined = draw_panels(PictureView(image, calm, Affine(2, 2), mask), make_result())[2]
+    scale = outlined.size[0] / 192
+    row, column = round(60.5 * scale), round(95 * scale)
+    around = pixels(outlined)[:, column].astype(int)
+    scratch, middle = around[row - 2 : row + 3].min(axis=1).max(), around[row]
+    assert scratch > 150, "the outline does not cover the scratch"
+    assert np.ptp(middle) < 60, "it has its own colour"
+    left, top, right, bottom = find_colour(outlined, TRUTH_RGB)
+    assert (row - top, bottom - row) == pytest.approx((GAP_PX, GAP_PX), abs=3)
+    assert (left, right) == pytest.approx((10 * scale - GAP_PX, 180 * scale + GAP_PX), abs=4)
+
+
+def test_a_box_shows_which_part_is_enlarged() -> None:
+    mask = np.zeros((128, 192), bool)
+    mask[60:66, 90:96] = True
+    calm = np.full((64, 96), 0.2, np.float32)
+    view = replace(make_view(MISS), image=DARK, mask=mask, anomaly_map=calm)
+    panels = draw_panels(view, make_result())
+    assert panels[0].caption == "picture (white box: enlarged part)"
+    scale = PANEL_PX / 192
+    expected = [scale * edge for edge in (93 - 12, 63 - 8, 93 + 12, 63 + 8)]
+    for panel in panels[:2]:
+        assert find_colour(panel, "ffffff") == pytest.approx(expected, abs=4)
+    large = replace(view, mask=np.ones((128, 192), bool))
+    assert draw_panels(large, make_result())[0].caption == "picture"

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 
+from evaluation.conclusion import conclude
 from evaluation.provenance import DataInfo, EngineInfo, EvaluationRules, Provenance, Settings
 from evaluation.report.panels import PictureView
 from evaluation.results import (
@@ -22,6 +23,7 @@ from evaluation.results import (
     ThresholdResult,
 )
 from inspector.core.geometry import Affine
+from learning.metrics import image
 
 HOSTILE = "<b>bad</b> & \"quoted\" 'x' ü漢\u202e\udcff\n.png"
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -119,6 +121,8 @@ def make_result(
     good, bad = ([item for item in scored if item.defective is kind] for kind in (False, True))
     alarms, misses = sum(p.false_alarm for p in good), sum(p.miss for p in bad)
     regions = rate(sum(p.regions_found for p in bad), sum(p.regions for p in bad))
+    scores = np.array([item.score for item in scored])
+    steps = image.steps(scores, np.array([item.defective for item in scored]))
     edges = tuple(np.linspace(0, 1.6, 33).tolist())
     counts = [
         tuple(np.histogram([item.score for item in part], edges)[0].tolist())
@@ -138,11 +142,13 @@ def make_result(
             "everything",
             "small: below 1 % of the picture",
             "border: touches the outer tenth",
+            "found: marked regions cover a tenth",
             "as the engine states",
             "chosen on the test pictures",
             "bootstrap",
             48_000_000,
         ),
+        conclusion=conclude(steps, 0.5),
         figures=figures(),
         at_threshold=ThresholdResult(
             true_alarms=len(bad) - misses,

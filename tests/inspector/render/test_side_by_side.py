@@ -77,7 +77,7 @@ def test_a_score_has_the_same_colour_on_every_frame() -> None:
 
 def test_normal_scores_stay_cold_and_high_ones_are_hot() -> None:
     scores = np.full((30, 40), 1.1, np.float32)
-    scores[10:20, 15:25] = 2.9
+    scores[10:20, 15:25] = 2.4
     _, right = halves(renderer()(inspection(picture_of(), scores)).bgr())
     assert np.all(right[:30, :, 0] > right[:30, :, 2] + 10)
     assert np.all(right[55:65, 75:85, 2] > right[55:65, 75:85, 0] + 60)
@@ -131,7 +131,8 @@ def test_the_threshold_is_marked_on_the_colour_bar() -> None:
     changed = np.nonzero((low != high).any(axis=0))[0]
     assert changed.min() > 1000
     bar = 8 * 9
-    assert abs((changed.max() - changed.min()) - 0.8 * bar) < 8
+    ends = np.sqrt((0.1, 0.9))
+    assert abs((changed.max() - changed.min()) - (ends[1] - ends[0]) * bar) < 8
 
 
 def test_a_frame_of_another_size_is_fitted_into_the_size_of_the_first() -> None:

@@ -49,12 +49,13 @@ def test_steps_are_the_points_of_scikit_learns_curves(levels):
 def test_f1_max_is_the_greatest_of_the_points_of_scikit_learn(levels):
     scores, anomalous = sample(2, levels)
     precision, recall, thresholds = reference.precision_recall_curve(anomalous, scores)
-    values = (2 * precision * recall / (precision + recall + 1e-7))[:-1]
+    both = precision + recall
+    values = 2 * precision * recall / np.where(both > 0, both, 1)
     metric, threshold = image.f1_max(scores, anomalous)
     assert metric.value == pytest.approx(values.max(), abs=1e-12)
-    assert threshold in thresholds[np.isclose(values, values.max(), rtol=0, atol=1e-12)]
+    assert threshold in thresholds[np.isclose(values[:-1], values.max(), rtol=0, atol=1e-12)]
     at = reference.f1_score(anomalous, scores >= threshold)
-    assert metric.value == pytest.approx(at, abs=1e-7)
+    assert metric.value == pytest.approx(at, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,8 @@ def test_scores_that_are_not_numbers_are_counted_and_refused(measure):
 def test_scores_of_another_number_of_pictures_are_refused():
     with pytest.raises(DataError, match="3 scores were given for 2 pictures"):
         image.auroc(np.zeros(3), np.zeros(2, bool))
+
+
+def test_a_perfect_f1_is_exactly_one():
+    metric, _ = image.f1_max(np.array([1.0, 2.0, 3.0]), np.array([False, True, True]))
+    assert metric.value == 1.0

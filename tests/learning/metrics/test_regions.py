@@ -79,3 +79,56 @@ def test_a_region_of_interest_of_another_size_is_refused():
 
 def test_a_picture_without_defects_has_no_regions():
     assert measure_regions(np.zeros((100, 200), np.float32), truth_with(), None, 0.5) == []
+
+
+def detections(values: np.ndarray, *boxes: tuple[int, int, int, int]) -> list[bool]:
+    regions = measure_regions(values, truth_with(*boxes), None, 0.5)
+    return [region.detected for region in regions]
+
+
+def map_with(*boxes: tuple[int, int, int, int]) -> np.ndarray:
+    return truth_with(*boxes).astype(np.float32)
+
+
+BOX = (80, 40, 100, 60)
+
+
+@pytest.mark.parametrize(
+    ("marked", "detected"),
+    [
+        (BOX, True),
+        ((70, 36, 110, 64), True),  # wider than the defect, as maps are
+        ((80, 40, 82, 60), True),  # exactly a tenth of the defect
+        ((80, 40, 82, 59), False),
+        ((99, 40, 110, 60), False),  # touches it only
+        ((120, 40, 140, 60), False),  # beside it
+        ((0, 0, 200, 100), False),  # the whole map
+        ((80, 0, 100, 100), False),  # a stripe through it, mostly elsewhere
+    ],
+)
+def test_a_region_is_detected_if_marked_regions_near_it_cover_enough(marked, detected):
+    assert detections(map_with(marked), BOX) == [detected]
+
+
+def test_one_marked_region_may_show_several_defects_that_lie_together():
+    values = map_with((60, 40, 130, 60))
+    assert detections(values, (65, 45, 70, 50), (90, 45, 95, 50), (120, 45, 125, 50)) == [True] * 3
+
+
+def test_a_peak_elsewhere_does_not_help():
+    values = map_with((80, 40, 81, 41))
+    values[10:20, 10:20] = 9
+    assert detections(values, BOX) == [False]
+
+
+def test_what_is_marked_outside_the_inspected_area_does_not_count():
+    values = map_with((80, 40, 100, 60), (0, 0, 200, 30))
+    values[30:41, 90] = 1  # connects both
+    inside = truth_with((0, 35, 200, 100))
+    (region,) = measure_regions(values, truth_with(BOX), inside, 0.5)
+    assert region.detected
+    assert detections(values, BOX) == [False]
+
+
+def test_a_thin_defect_is_detected_under_a_wide_mark():
+    assert detections(map_with((20, 44, 180, 56)), (20, 50, 180, 51)) == [True]
