@@ -35,7 +35,8 @@ from learning.thresholds.rules import (
 )
 
 THRESHOLD_AT: Final = 0.5
-"""Position of the pixel threshold on the colour scale: normal maps stay in the lower half."""
+"""Share of the display range at the pixel threshold. Colours go by its square root, so the
+threshold is at 0.71 of the scale, where orange begins, and weak scores get most of the colours."""
 
 ASSUMED: Final = {
     K_FOLD: "assumes that new good pictures come from the same conditions as these (exchangeable); "
