@@ -16,12 +16,13 @@ FRACTIONS: Final = (0.0, 0.001, 0.003, 0.01)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A method with its options. fine: with an input of more pixels, see `fine_side`.
-    top_fraction: None for the method's default."""
+    """A method with its options. fine: with an input of more pixels, see `fine_side`. handicap: is
+    subtracted from its figure. top_fraction: None for the method's default."""
 
     method: str
     options: Mapping[str, Any] = field(default_factory=dict)
     fine: bool = False
+    handicap: float = 0.0
     top_fraction: float | None = None
 
     @property
@@ -47,18 +48,24 @@ class Candidate:
         return make_method(self.method, self.options).top_fraction is not None
 
 
+ANYWHERE: Final = 0.1
+"""Handicap of candidates that compare a place with all places of the good pictures. Simulated
+defects are small. These candidates miss product of which a large part is absent or displaced: they
+found 6 to 16 percentage points more simulated defects on unbroken cookies, and missed up to 69 % of
+the broken ones, where the default missed none."""
+
 DEFAULT: Final = Candidate("rad")
 """The candidate that another one must beat."""
 
 CANDIDATES: Final = (
     DEFAULT,
-    Candidate("rad", {"radius": None}),
-    Candidate("patchcore"),
+    Candidate("rad", {"radius": None}, handicap=ANYWHERE),
+    Candidate("patchcore", handicap=ANYWHERE),
     Candidate("padim"),
     Candidate("rad", {"radius": 2}),
     Candidate("rad", {}, fine=True),
-    Candidate("patchcore", {}, fine=True),
-    Candidate("rad", {"radius": None}, fine=True),
+    Candidate("patchcore", {}, fine=True, handicap=ANYWHERE),
+    Candidate("rad", {"radius": None}, fine=True, handicap=ANYWHERE),
     Candidate("padim", {}, fine=True),
     Candidate("rad", {"radius": 0}),
 )

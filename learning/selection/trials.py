@@ -10,17 +10,17 @@ import numpy.typing as npt
 
 from engines.roi import Roi
 from inspector.core.errors import DataError
-from learning.backbones.features import Features
 from learning.defect_scores import draw_defect
 from learning.graph.maps import MapCanvas, top_mean_numpy
 from learning.graph.pixels import blank_outside
 from learning.job import BATCH, inspected_pixels
+from learning.methods.base import Embeddings
 from learning.methods.feature_source import FeatureSource, SourceRequest
 from learning.methods.registry import make_method
 from learning.normals import Normals, spread
 from learning.selection.candidates import FRACTIONS, Candidate
 from learning.simulation.plans import plan_defects
-from learning.thresholds.folds import Indices, for_each_fold, split_folds, take_rows
+from learning.thresholds.folds import Indices, for_each_fold, split_folds
 
 PICTURES: Final = 48
 """Most good pictures that candidates are tried on."""
@@ -36,11 +36,15 @@ this share of the good pictures fails."""
 
 Scores = npt.NDArray[np.float32]
 
+HalfFeatures = dict[str, npt.NDArray[np.float16]]
+"""Half precision is enough to compare candidates and needs half the memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Result of a candidate. figure: from 0 to 1, see `detection`. normal, defect: image scores of
-    the good pictures and of the simulated defects, in the order of the plans."""
+    """Result of a candidate. figure: `detection` less the handicap of the candidate. normal,
+    defect: image scores of the good pictures and of the simulated defects, in the order of the
+    plans."""
 
     candidate: Candidate
     figure: float
@@ -70,26 +74,29 @@ class TrialPictures:
             raise DataError("no defect can be simulated in the region of interest: make it larger")
         self.plans = [plan for plan, _ in drawn]
         self.defects = np.stack([picture for _, picture in drawn])
-        self._sources: dict[tuple[Any, ...], Features] = {}
+        self._sources: dict[tuple[Any, ...], HalfFeatures] = {}
 
     @property
     def input_hw(self) -> tuple[int, int]:
         return self.normals.rule.input_hw
 
-    def features(self, source: FeatureSource) -> Features:
+    def features(self, source: FeatureSource) -> HalfFeatures:
         """Of the good pictures, then of the defects. Those of the last source are kept."""
         key = (*source.files.values(), *source.layers)
         if key not in self._sources:
             self._sources = {key: self._extract(source)}
         return self._sources[key]
 
-    def _extract(self, source: FeatureSource) -> Features:
+    def _extract(self, source: FeatureSource) -> HalfFeatures:
         pictures = np.concatenate([self.pixels, self.defects])
-        parts = [
-            source.extract(blank_outside(pictures[start : start + BATCH], self.inside))
-            for start in range(0, len(pictures), BATCH)
-        ]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        features: dict[str, npt.NDArray[np.float16]] = {}
+        for start in range(0, len(pictures), BATCH):
+            batch = pictures[start : start + BATCH]
+            for name, values in source.extract(blank_outside(batch, self.inside)).items():
+                if name not in features:
+                    features[name] = np.empty((len(pictures), *values.shape[1:]), np.float16)
+                features[name][start : start + len(batch)] = values
+        return features
 
 
 def try_candidate(
@@ -113,16 +120,21 @@ def try_candidate(
     ]
     request = SourceRequest(method.find_backbone(backbone), pictures.input_hw, threads)
     with method.open_source(request) as source:
-        embeddings = method.embed(pictures.features(source))
+        features = pictures.features(source)
     count = len(pictures.pixels)
     scores = np.empty((len(fractions), count + len(pictures.defects)), np.float32)
     on_picture = np.array([*range(count), *(plan.picture for plan in pictures.plans)])
+
+    def embed(rows: Indices) -> Embeddings:
+        return method.embed(
+            {key: values[rows].astype(np.float32) for key, values in features.items()}
+        )
 
     def score(part: Indices, model: Any) -> None:
         mine = np.flatnonzero(np.isin(on_picture, part))
         for start in range(0, len(mine), BATCH):
             batch = mine[start : start + BATCH]
-            maps, usual_scores = method.measure(model, take_rows(embeddings, batch), canvases[0])
+            maps, usual_scores = method.measure(model, embed(batch), canvases[0])
             for row, fraction in enumerate(fractions):
                 scores[row, batch] = (
                     usual_scores if fraction is None else top_mean_numpy(maps, canvases[row])
@@ -134,15 +146,14 @@ def try_candidate(
         seed=pictures.seed,
         folds=min(FOLDS, count),
     )
-    normal_rows = take_rows(embeddings, np.arange(count))
-    for_each_fold(method, normal_rows, parts, pictures.seed, score)
+    for_each_fold(method, embed(np.arange(count)), parts, pictures.seed, score)
     usual = method.top_fraction
     seconds = (time.monotonic() - started) / len(fractions)
     kinds = np.array([plan.kind for plan in pictures.plans])
     return tuple(
         Trial(
             dataclasses.replace(candidate, top_fraction=None if fraction == usual else fraction),
-            detection(row[:count], row[count:], kinds),
+            detection(row[:count], row[count:], kinds) - candidate.handicap,
             seconds,
             row[:count],
             row[count:],
