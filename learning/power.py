@@ -21,8 +21,10 @@ CLEAR: Final = 40.0
 """Grey levels. The smallest size is about defects of at least this contrast: of fainter defects,
 which are simulated as well, even large ones may be missed."""
 
-FEW: Final = 5
-"""A size with fewer clear defects is counted together with the next larger size."""
+TOLERANCE: Final = 1e-9
+
+FEW: Final = 4
+"""With fewer clear defects of a size and all larger ones, no size is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +94,9 @@ def share_by_size(simulated: SimulatedScores, threshold: float) -> dict[float, f
 def measure_power(simulated: SimulatedScores, threshold: float) -> tuple[DefectPower, ...]:
     """One entry per kind, with a point per size and contrast. threshold: of the image score.
 
-    smallest_px: at this size and at every larger one, at least RELIABLE of the defects of contrast
-    CLEAR or more are found. Sizes with few of them are pooled as FEW says; a kind with fewer than
-    FEW in all has None. The sizes of a group are equal as shares, and its size_px is their
-    median. parameters: clear_contrast, reliable_share, clear_defects (number of defects that
-    smallest_px rests on).
+    smallest_px: by find_smallest, of the defects of contrast CLEAR or more. The size_px of a point is
+    the median of all defects of the same DefectPlan.size. parameters: clear_contrast,
+    reliable_share, clear_defects (how many are of contrast CLEAR or more).
     """
     return tuple(_power_of(simulated, kind, threshold) for kind in simulated.kinds)
 
@@ -131,18 +131,22 @@ def _median_size(simulated: SimulatedScores, size: float) -> float:
 
 
 def find_smallest(points: Sequence[PowerPoint]) -> float | None:
-    """The smallest size from which on every size is found in RELIABLE of the cases; None if the
-    largest is not, or if there are fewer than FEW defects in all."""
-    sizes = sorted({point.size_px for point in points}, reverse=True)
+    """The smallest size for which, and for every larger size, two things hold: of the defects of
+    this size and all larger ones RELIABLE are found, and of this size alone as well, where one miss
+    is always allowed. None if the largest size does not reach it, or with fewer than FEW defects.
+    """
     smallest, simulated, detected = None, 0, 0
-    for size in sizes:
-        simulated += sum(point.simulated for point in points if point.size_px == size)
-        detected += sum(point.detected for point in points if point.size_px == size)
+    for size in sorted({point.size_px for point in points}, reverse=True):
+        same = [point for point in points if point.size_px == size]
+        count, hits = sum(each.simulated for each in same), sum(each.detected for each in same)
+        simulated, detected = simulated + count, detected + hits
+        if count - hits > max(1, (1 - RELIABLE) * count + TOLERANCE):
+            break
         if simulated < FEW:
             continue
         if detected < RELIABLE * simulated:
             break
-        smallest, simulated, detected = size, 0, 0
+        smallest = size
     return smallest
 
 

@@ -133,11 +133,15 @@ def choose_place(
     shares *= allowed[centre_cells[:, 1], centre_cells[:, 0]]
     good = np.flatnonzero(shares >= WELL_INSIDE)
     best = int(good[0]) if len(good) else int(shares.argmax())
-    centre = centres[best]
-    if shares[best] == 0:
-        rows_columns = np.argwhere(allowed)
-        centre = rows_columns[rng.integers(len(rows_columns))][::-1] + 0.5
-    return (float(centre[0]) / SIDE, float(centre[1]) / SIDE), float(shares[best])
+    return (float(centres[best, 0]) / SIDE, float(centres[best, 1]) / SIDE), float(shares[best])
+
+
+def touch_allowed(points: Points, allowed: Mask, rng: np.random.Generator) -> tuple[float, float]:
+    """A place (x, y) at which a point of the shape lies on an allowed cell, for tiny regions."""
+    cells = np.argwhere(allowed)
+    cell = cells[rng.integers(len(cells))][::-1] + rng.random(2)
+    x, y = cell / SIDE - points[rng.integers(len(points))]
+    return float(x), float(y)
 
 
 def _shrink(inside: Mask, cells_wh: tuple[int, int]) -> Mask:

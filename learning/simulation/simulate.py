@@ -1,7 +1,7 @@
 """Draws one simulated defect on a good picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -12,8 +12,15 @@ from inspector.core.errors import DataError
 from inspector.core.geometry import Box
 from inspector.synthetic.defect_shapes import feret
 from learning.simulation.looks import Pixels, Spot, paint, shade
-from learning.simulation.placing import SIDE, WELL_INSIDE, Places, choose_place, find_places
-from learning.simulation.plans import LINES, WITHOUT_CONTRAST, DefectPlan
+from learning.simulation.placing import (
+    SIDE,
+    WELL_INSIDE,
+    Places,
+    choose_place,
+    find_places,
+    touch_allowed,
+)
+from learning.simulation.plans import CONTRASTS, LINES, WITHOUT_CONTRAST, DefectPlan
 from learning.simulation.replacing import (
     fill_from,
     fill_from_surroundings,
@@ -77,8 +84,9 @@ def simulate(
 
     The defect lies on the product where placing.find_product finds one. On a rough surface its
     contrast is raised above the texture. Missing and displaced material that makes no visible
-    difference is tried at other places, and at last made LAST_RESORT darker or lighter. Raises
-    DataError if nothing can change, as in a region of interest without pixels.
+    difference is tried at other places, and at last made LAST_RESORT darker or lighter. A defect
+    of less than a pixel that changes nothing gets the strongest contrast. Raises DataError if
+    nothing can change, as in a region of interest without pixels.
     """
     painter = _Painter(picture, plan, donors, inside, find_places(picture, inside))
     best, largest = 0, -1.0
@@ -89,11 +97,17 @@ def simulate(
         if share > largest:
             best, largest = attempt, share
     _, simulated = painter.attempt(best, last=True)
-    if simulated is None:
-        raise DataError(
-            f"no defect of kind {plan.kind} can be drawn in the region of interest: make it larger"
-        )
-    return simulated
+    if simulated is not None:
+        return simulated
+    strong = replace(plan, contrast=CONTRASTS[-1])
+    for attempt in range(TRIES, 4 * TRIES):
+        touching = _Painter(picture, strong, donors, inside, painter.places, touch=True)
+        _, simulated = touching.attempt(attempt, last=True)
+        if simulated is not None:
+            return simulated
+    raise DataError(
+        f"no defect of kind {plan.kind} can be drawn in the region of interest: make it larger"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +117,7 @@ class _Painter:
     donors: Sequence[Image]
     inside: Mask | None
     places: Places
+    touch: bool = False
 
     def attempt(self, number: int, *, last: bool = False) -> tuple[float, SimulatedPicture | None]:
         """The share of the shape that is well placed, and the picture; None if it is not good
@@ -112,7 +127,9 @@ class _Painter:
         shape = make_shape(kind, self.plan.size, rng)
         at_edge = kind == "missing" and rng.random() < BROKEN_EDGE
         background = find_background(self.places, shape, rng) if at_edge else None
-        if background is None:
+        if self.touch:
+            centre, share = touch_allowed(shape.points, self.places.allowed, rng), 0.0
+        elif background is None:
             centre, share = choose_place(shape.points, self.places.allowed, rng)
         else:
             centre, share = choose_place(np.zeros((1, 2)), self.places.product_edge(), rng)
@@ -168,7 +185,7 @@ class _Painter:
 
     def _contrast(self, centre: tuple[float, float]) -> float:
         if self.plan.kind in WITHOUT_CONTRAST:
-            return LAST_RESORT
+            return max(self.plan.contrast, LAST_RESORT)
         factor = LINE_ABOVE_TEXTURE if self.plan.kind in LINES else ABOVE_TEXTURE
         raised = factor * self.places.texture_at(centre)
         return max(self.plan.contrast, min(raised, MOST_RAISED))

@@ -38,10 +38,12 @@ def point(size: float, detected: int, count: int = 10) -> PowerPoint:
         ([point(1, 10), point(2, 8), point(4, 10)], 4),  # a lucky small size does not count
         ([point(1, 10), point(2, 10), point(4, 8)], None),
         ([point(1, 10), point(2, 10), point(4, 10)], 1),
-        ([point(1, 3, 3), point(2, 10)], 2),  # three of the smallest show nothing
-        ([point(1, 3, 3), point(2, 2, 2), point(4, 9)], 1),  # five together do
+        ([point(1, 2, 3), point(2, 10)], 1),  # one miss is allowed
+        ([point(1, 1, 3), point(2, 10)], 2),
+        ([point(1, 2, 3), point(2, 1, 2), point(4, 9)], 4),  # but not at size after size
         ([point(2, 3, 3), point(4, 1, 2)], None),
-        ([point(4, 4, 4)], None),
+        ([point(4, 4, 4)], 4),
+        ([point(4, 3, 3)], None),
         ([point(4, 5, 5)], 4),
         ([point(4, 5, 5), point(4, 2, 5)], None),  # contrasts of a size are pooled
         ([], None),
