@@ -94,8 +94,8 @@ def share_by_size(simulated: SimulatedScores, threshold: float) -> dict[float, f
 def measure_power(simulated: SimulatedScores, threshold: float) -> tuple[DefectPower, ...]:
     """One entry per kind, with a point per size and contrast. threshold: of the image score.
 
-    smallest_px: by find_smallest, of the defects of contrast CLEAR or more. The size_px of a point is
-    the median of all defects of the same DefectPlan.size. parameters: clear_contrast,
+    smallest_px: by find_smallest, of the defects of contrast CLEAR or more. The size_px of a point
+    is the median of all defects of the same DefectPlan.size. parameters: clear_contrast,
     reliable_share, clear_defects (how many are of contrast CLEAR or more).
     """
     return tuple(_power_of(simulated, kind, threshold) for kind in simulated.kinds)
