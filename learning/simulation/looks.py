@@ -57,9 +57,12 @@ def shade(spot: Spot, *, dark: float, tint: float) -> npt.NDArray[np.float32]:
     sign = -1.0 if spot.rng.random() < dark else 1.0
     shares = spot.rng.uniform(1 - tint, 1, 3)
     shares = np.ones(3) if spot.grey else shares / shares.max()
-    room = spot.mean() if sign < 0 else 255 - spot.mean()
+    mean = spot.mean()
+    room = mean if sign < 0 else 255 - mean
     if room.max() < spot.contrast:
         sign = -sign
+    if sign < 0:  # A darker surface keeps its colour.
+        shares = shares * mean / max(float(mean.max()), 1)
     return np.asarray(sign * spot.contrast * shares, np.float32)
 
 
