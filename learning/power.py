@@ -168,4 +168,4 @@ def _describe(row: DefectPower) -> str:
         return f"90 % found from {row.smallest_px:.0f} px (of the frame) on; {total}"
     if row.parameters["clear_defects"] < FEW:
         return f"too few simulated to name a size; {total}"
-    return f"fewer than 90 % found at every size tried (largest {largest:.0f} px); {total}"
+    return f"fewer than 90 % found at the largest sizes tried (up to {largest:.0f} px); {total}"
