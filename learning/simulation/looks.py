@@ -21,14 +21,15 @@ class Spot:
     """The part of a picture that a defect changes.
 
     box: of the part. base: the good picture in it. cover: (h, w) share of each pixel that the shape
-    covers. unit: short side of the whole picture, px. centre: (x, y) of the shape; size, width: of
-    the shape; all as shares of the unit. contrast: largest difference in grey levels. grey: the
-    picture has no colours.
+    covers. product: (h, w) the same of the product; None if it is not known. unit: short side of
+    the whole picture, px. centre: (x, y) of the shape; size, width: of the shape; all as shares of
+    the unit. contrast: largest difference in grey levels. grey: the picture has no colours.
     """
 
     box: Box
     base: Pixels
     cover: Map
+    product: Map | None
     unit: int
     centre: tuple[float, float]
     size: float
@@ -40,7 +41,7 @@ class Spot:
     def mean(self) -> npt.NDArray[np.float32]:
         """(3,) mean of the picture under the shape."""
         weights = self.cover.ravel() + np.float32(1e-6)
-        return np.asarray(np.average(self.base.reshape(-1, 3), axis=0, weights=weights), np.float32)
+        return np.asarray(weights @ self.base.reshape(-1, 3) / weights.sum(), np.float32)
 
 
 def paint(kind: str, spot: Spot) -> Pixels:
@@ -56,9 +57,12 @@ def shade(spot: Spot, *, dark: float, tint: float) -> npt.NDArray[np.float32]:
     sign = -1.0 if spot.rng.random() < dark else 1.0
     shares = spot.rng.uniform(1 - tint, 1, 3)
     shares = np.ones(3) if spot.grey else shares / shares.max()
-    room = spot.mean() if sign < 0 else 255 - spot.mean()
+    mean = spot.mean()
+    room = mean if sign < 0 else 255 - mean
     if room.max() < spot.contrast:
         sign = -sign
+    if sign < 0:  # A darker surface keeps its colour.
+        shares = shares * mean / max(float(mean.max()), 1)
     return np.asarray(sign * spot.contrast * shares, np.float32)
 
 
@@ -67,16 +71,18 @@ def _colour(spot: Spot) -> npt.NDArray[np.float32]:
     shares = spot.rng.uniform(-1, 1, 3)
     shares = np.full(3, np.sign(shares[0])) if spot.grey else shares / np.abs(shares).max()
     change = spot.contrast * shares
-    outside = (spot.mean() + change < 0) | (spot.mean() + change > 255)
-    return np.asarray(np.where(outside, -change, change), np.float32)
+    changed = spot.mean() + change
+    change[(changed < 0) | (changed > 255)] *= -1
+    return np.asarray(change, np.float32)
 
 
 def _scratch(spot: Spot) -> Pixels:
     """A line with an edge of the opposite brightness beside it."""
     change = shade(spot, dark=0.5, tint=0.15)
     edge = _shifted(spot, spot.cover, spot.width) * (1 - spot.cover)
-    edge = edge * np.float32(spot.rng.uniform(0, 0.6))
-    return spot.base + (spot.cover - edge)[..., None] * change
+    strength = np.float32(spot.rng.uniform(0, 0.6))
+    profile: Map = spot.cover - strength * edge
+    return spot.base + profile[..., None] * change
 
 
 def _crack(spot: Spot) -> Pixels:
@@ -85,7 +91,7 @@ def _crack(spot: Spot) -> Pixels:
 
 def _stain(spot: Spot) -> Pixels:
     """Soft and uneven, sometimes with a stronger edge, as dried liquid has."""
-    change = shade(spot, dark=0.65, tint=0.7)
+    change = shade(spot, dark=0.65, tint=0.4)
     soft = blur(spot.cover, spot.rng.uniform(0.05, 0.15) * spot.size * spot.unit)
     soft = soft * (0.6 + 0.4 * cloud(soft.shape, 6, spot.rng))
     if spot.rng.random() < 0.3:
@@ -95,7 +101,7 @@ def _stain(spot: Spot) -> Pixels:
 
 def _hole(spot: Spot) -> Pixels:
     """Deep, without the texture of the surface, in a rim of the opposite brightness."""
-    change = shade(spot, dark=0.9, tint=0.15)
+    change = shade(spot, dark=1.0, tint=0.15)
     mean = spot.mean()
     depth = (0.75 + 0.25 * cloud(spot.cover.shape, 4, spot.rng))[..., None] * change
     inside = mean + np.float32(0.15) * (spot.base - mean) + depth

@@ -27,7 +27,10 @@ GAP: Final = 9
 
 LEAST_PRODUCT: Final = 0.03
 MOST_PRODUCT: Final = 0.75
-MOST_STRAY: Final = 0.2
+LEAST_PART: Final = 0.3
+"""Smallest part of the product, as a share of the largest."""
+
+MOST_STRAY: Final = 0.35
 """Share of the edges that may lie outside the product. A texture has edges everywhere."""
 
 PLACES: Final = 100
@@ -92,11 +95,18 @@ def find_product(small: Image) -> Mask | None:
     values = small.astype(np.float32)
     across = cv2.Sobel(values, cv2.CV_32F, 1, 0, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
     down = cv2.Sobel(values, cv2.CV_32F, 0, 1, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
-    slope = np.sqrt((across**2 + down**2).max(axis=2))
+    channels = cv2.split(across**2 + down**2)
+    slope = np.sqrt(np.maximum.reduce(channels))
     edges = slope > max(LEAST_EDGE, CLEAR_EDGE * float(np.quantile(slope, 0.98)))
     padded = cv2.copyMakeBorder(edges.astype(np.uint8), GAP, GAP, GAP, GAP, cv2.BORDER_CONSTANT)
     closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, _disc(GAP))[GAP:-GAP, GAP:-GAP]
     outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    areas = [cv2.contourArea(outline) for outline in outlines]
+    outlines = [
+        outline
+        for outline, area in zip(outlines, areas, strict=True)
+        if area >= LEAST_PART * max(areas)
+    ]
     filled = cv2.drawContours(np.zeros_like(closed), outlines, -1, 1, cv2.FILLED)
     product = np.asarray(cv2.morphologyEx(filled, cv2.MORPH_OPEN, _disc(GAP // 2 + 1)) > 0)
     if not LEAST_PRODUCT <= product.mean() <= MOST_PRODUCT:
@@ -123,11 +133,15 @@ def choose_place(
     shares *= allowed[centre_cells[:, 1], centre_cells[:, 0]]
     good = np.flatnonzero(shares >= WELL_INSIDE)
     best = int(good[0]) if len(good) else int(shares.argmax())
-    centre = centres[best]
-    if shares[best] == 0:
-        rows_columns = np.argwhere(allowed)
-        centre = rows_columns[rng.integers(len(rows_columns))][::-1] + 0.5
-    return (float(centre[0]) / SIDE, float(centre[1]) / SIDE), float(shares[best])
+    return (float(centres[best, 0]) / SIDE, float(centres[best, 1]) / SIDE), float(shares[best])
+
+
+def touch_allowed(points: Points, allowed: Mask, rng: np.random.Generator) -> tuple[float, float]:
+    """A place (x, y) at which a point of the shape lies on an allowed cell, for tiny regions."""
+    cells = np.argwhere(allowed)
+    cell = cells[rng.integers(len(cells))][::-1] + rng.random(2)
+    x, y = cell / SIDE - points[rng.integers(len(points))]
+    return float(x), float(y)
 
 
 def _shrink(inside: Mask, cells_wh: tuple[int, int]) -> Mask:

@@ -26,7 +26,10 @@ def find_background(
 
 def fill_from_surroundings(spot: Spot) -> Pixels:
     """The material without its texture and print: a smooth mean of what is around it."""
-    outside = 1 - np.minimum(1, 2 * spot.cover) + np.float32(1e-4)
+    outside = 1 - np.minimum(1, 2 * spot.cover)
+    if spot.product is not None:
+        outside = outside * spot.product
+    outside = outside + np.float32(1e-4)
     sigma = max(1.0, 0.3 * spot.size * spot.unit)
     around = blur(spot.base * outside[..., None], sigma) / blur(outside, sigma)[..., None]
     return _replace(spot, around)

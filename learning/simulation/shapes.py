@@ -31,8 +31,10 @@ class Stroke:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Lines, or an area with the outline (n, 2), around the origin."""
+    """Lines, or an area with the outline (n, 2), around the origin. width: of the widest line, or
+    roughly of the area."""
 
+    width: float
     strokes: tuple[Stroke, ...] = ()
     outline: Points | None = None
 
@@ -40,13 +42,6 @@ class Shape:
     def points(self) -> Points:
         lines = [stroke.points for stroke in self.strokes]
         return np.concatenate(lines if self.outline is None else [*lines, self.outline])
-
-    @property
-    def width(self) -> float:
-        """Largest width of a line; smallest caliper of an area."""
-        if self.outline is not None:
-            return feret(self.outline)[1]
-        return max(float(stroke.widths.max()) for stroke in self.strokes)
 
 
 def make_shape(kind: str, size: float, rng: np.random.Generator) -> Shape:
@@ -113,7 +108,7 @@ def _scratch(size: float, rng: np.random.Generator) -> Shape:
 
 def _crack(size: float, rng: np.random.Generator) -> Shape:
     """A jagged way with branches, often thinner than a pixel."""
-    width = rng.uniform(0.0025, 0.006)
+    width = rng.uniform(0.003, 0.007)
     steps = 8 + round(size * 60)
     trunk = _walk(steps, rng.uniform(0.25, 0.5), 0.0, rng)
     strokes = [Stroke(trunk, width * _taper(steps))]
@@ -154,13 +149,14 @@ def _turned(strokes: list[Stroke], size: float, rng: np.random.Generator) -> Sha
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
     turn = _rotation(rng.uniform(0, np.pi))
     moved = [Stroke((each.points - middle) @ turn * scale, each.widths) for each in strokes]
-    return Shape(tuple(moved))
+    return Shape(max(float(each.widths.max()) for each in moved), tuple(moved))
 
 
 def _make_blob(roughness: float, slimmest: float) -> Callable[[float, np.random.Generator], Shape]:
     def make(size: float, rng: np.random.Generator) -> Shape:
-        outline = blob(size, size * rng.uniform(slimmest, 1.0), rng, roughness)
-        return Shape(outline=outline @ _rotation(rng.uniform(0, np.pi)))
+        width = size * rng.uniform(slimmest, 1.0)
+        outline = blob(size, width, rng, roughness)
+        return Shape(width, outline=outline @ _rotation(rng.uniform(0, np.pi)))
 
     return make
 
@@ -175,7 +171,9 @@ def _chip(size: float, rng: np.random.Generator) -> Shape:
     corners *= radii[:, None]
     hull = cv2.convexHull(corners.astype(np.float32))[:, 0].astype(np.float64)
     hull -= hull.mean(axis=0)
-    return Shape(outline=hull @ _rotation(rng.uniform(0, np.pi)) * (size / feret(hull)[0]))
+    longest, width = feret(hull)
+    outline = hull @ _rotation(rng.uniform(0, np.pi)) * (size / longest)
+    return Shape(width * size / longest, outline=outline)
 
 
 def _rectangle(size: float, rng: np.random.Generator) -> Shape:
@@ -184,7 +182,8 @@ def _rectangle(size: float, rng: np.random.Generator) -> Shape:
     slimness = rng.uniform(0.4, 1.0) if upright else rng.uniform(0.12, 0.3)
     turn = rng.choice((0.0, np.pi / 2)) if upright else rng.uniform(0, np.pi)
     corners = np.array(((-1, -1), (1, -1), (1, 1), (-1, 1))) * (1.0, slimness)
-    return Shape(outline=corners @ _rotation(turn) * (size / feret(corners)[0]))
+    scale = size / np.hypot(2, 2 * slimness)
+    return Shape(2 * slimness * scale, outline=corners @ _rotation(turn) * scale)
 
 
 def _rotation(turn: float) -> Points:

@@ -1,7 +1,7 @@
 """Draws one simulated defect on a good picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -12,8 +12,15 @@ from inspector.core.errors import DataError
 from inspector.core.geometry import Box
 from inspector.synthetic.defect_shapes import feret
 from learning.simulation.looks import Pixels, Spot, paint, shade
-from learning.simulation.placing import SIDE, WELL_INSIDE, Places, choose_place, find_places
-from learning.simulation.plans import WITHOUT_CONTRAST, DefectPlan
+from learning.simulation.placing import (
+    SIDE,
+    WELL_INSIDE,
+    Places,
+    choose_place,
+    find_places,
+    touch_allowed,
+)
+from learning.simulation.plans import CONTRASTS, LINES, WITHOUT_CONTRAST, DefectPlan
 from learning.simulation.replacing import (
     fill_from,
     fill_from_surroundings,
@@ -34,8 +41,10 @@ LAST_RESORT: Final = 24.0
 TRIES: Final = 8
 """Shapes and places to try."""
 
-ABOVE_TEXTURE: Final = 1.5
-"""The contrast is at least this many times the usual texture around the defect."""
+ABOVE_TEXTURE: Final = 2.5
+LINE_ABOVE_TEXTURE: Final = 4.0
+"""The contrast is at least this many times the usual texture around the defect: people see a thin
+line less easily than an area."""
 
 MOST_RAISED: Final = 60.0
 """A contrast is raised up to this, in grey levels."""
@@ -75,8 +84,9 @@ def simulate(
 
     The defect lies on the product where placing.find_product finds one. On a rough surface its
     contrast is raised above the texture. Missing and displaced material that makes no visible
-    difference is tried at other places, and at last made LAST_RESORT darker or lighter. Raises
-    DataError if nothing can change, as in a region of interest without pixels.
+    difference is tried at other places, and at last made LAST_RESORT darker or lighter. A defect
+    of less than a pixel that changes nothing gets the strongest contrast. Raises DataError if
+    nothing can change, as in a region of interest without pixels.
     """
     painter = _Painter(picture, plan, donors, inside, find_places(picture, inside))
     best, largest = 0, -1.0
@@ -87,11 +97,17 @@ def simulate(
         if share > largest:
             best, largest = attempt, share
     _, simulated = painter.attempt(best, last=True)
-    if simulated is None:
-        raise DataError(
-            f"no defect of kind {plan.kind} can be drawn in the region of interest: make it larger"
-        )
-    return simulated
+    if simulated is not None:
+        return simulated
+    strong = replace(plan, contrast=CONTRASTS[-1])
+    for attempt in range(TRIES, 4 * TRIES):
+        touching = _Painter(picture, strong, donors, inside, painter.places, touch=True)
+        _, simulated = touching.attempt(attempt, last=True)
+        if simulated is not None:
+            return simulated
+    raise DataError(
+        f"no defect of kind {plan.kind} can be drawn in the region of interest: make it larger"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +117,7 @@ class _Painter:
     donors: Sequence[Image]
     inside: Mask | None
     places: Places
+    touch: bool = False
 
     def attempt(self, number: int, *, last: bool = False) -> tuple[float, SimulatedPicture | None]:
         """The share of the shape that is well placed, and the picture; None if it is not good
@@ -110,7 +127,9 @@ class _Painter:
         shape = make_shape(kind, self.plan.size, rng)
         at_edge = kind == "missing" and rng.random() < BROKEN_EDGE
         background = find_background(self.places, shape, rng) if at_edge else None
-        if background is None:
+        if self.touch:
+            centre, share = touch_allowed(shape.points, self.places.allowed, rng), 0.0
+        elif background is None:
             centre, share = choose_place(shape.points, self.places.allowed, rng)
         else:
             centre, share = choose_place(np.zeros((1, 2)), self.places.product_edge(), rng)
@@ -140,31 +159,35 @@ class _Painter:
         """on_product: the shape ends where the product does."""
         height, width = self.picture.shape[:2]
         unit = min(height, width)
-        reach = np.abs(shape.points).max(axis=0) + 0.3 * self.plan.size + 0.01
+        reach = np.abs(shape.points).max(axis=0) + min(shape.width, 0.3 * self.plan.size) + 0.03
         low = np.floor((centre - reach) * unit).astype(int)
         high = np.ceil((centre + reach) * unit).astype(int)
         box = (max(low[0], 0), max(low[1], 0), min(high[0], width), min(high[1], height))
         base = self.picture[box[1] : box[3], box[0] : box[2]].astype(np.float32)
         cover = blur(draw(shape, box, centre, unit), SOFTNESS * unit)
-        if on_product and self.places.product is not None:
-            cover = cover * _enlarge(self.places.product, box, unit)
+        product = self.places.product
+        on_box = None if product is None else _enlarge(product, box, unit)
+        if on_product and on_box is not None:
+            cover = cover * on_box
         return Spot(
             box=box,
             base=base,
             cover=cover,
+            product=on_box,
             unit=unit,
             centre=centre,
             size=self.plan.size,
             width=shape.width,
             contrast=self._contrast(centre),
-            grey=bool(np.ptp(base, axis=2).max() <= GREY),
+            grey=bool(np.abs(base[..., :2] - base[..., 1:]).max() <= GREY),
             rng=rng,
         )
 
     def _contrast(self, centre: tuple[float, float]) -> float:
         if self.plan.kind in WITHOUT_CONTRAST:
-            return LAST_RESORT
-        raised = ABOVE_TEXTURE * self.places.texture_at(centre)
+            return max(self.plan.contrast, LAST_RESORT)
+        factor = LINE_ABOVE_TEXTURE if self.plan.kind in LINES else ABOVE_TEXTURE
+        raised = factor * self.places.texture_at(centre)
         return max(self.plan.contrast, min(raised, MOST_RAISED))
 
     def _finish(self, spot: Spot, changed: Pixels, *, least: float) -> SimulatedPicture | None:
@@ -172,7 +195,7 @@ class _Painter:
         `least` grey levels under the shape on average."""
         x0, y0, x1, y1 = spot.box
         part = np.clip(np.rint(changed), 0, 255).astype(np.uint8)
-        difference = np.abs(part - spot.base).max(axis=2)
+        difference = np.maximum.reduce(cv2.split(np.abs(part - spot.base)))
         if self.inside is not None:
             difference = difference * self.inside[y0:y1, x0:x1]
         mask = np.zeros(self.picture.shape[:2], bool)
