@@ -59,11 +59,15 @@ DEFAULT: Final = Candidate("rad")
 
 CANDIDATES: Final = (
     DEFAULT,
+    Candidate("ensemble"),
     Candidate("rad", {"radius": None}, handicap=ANYWHERE),
+    Candidate("whitened", handicap=ANYWHERE),
     Candidate("patchcore", handicap=ANYWHERE),
     Candidate("padim"),
     Candidate("rad", {"radius": 2}),
+    Candidate("ensemble", {}, fine=True),
     Candidate("rad", {}, fine=True),
+    Candidate("whitened", {}, fine=True, handicap=ANYWHERE),
     Candidate("patchcore", {}, fine=True, handicap=ANYWHERE),
     Candidate("rad", {"radius": None}, fine=True, handicap=ANYWHERE),
     Candidate("padim", {}, fine=True),

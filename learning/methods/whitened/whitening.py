@@ -64,7 +64,7 @@ class Whitening:
 
     def numpy(self, vectors: Array) -> Array:
         """(P, C) -> (P, C)."""
-        whitened: Array = (vectors - self.mean) @ self.matrix.T
+        whitened: Array = np.matmul(vectors - self.mean, self.matrix.T, dtype=np.float32)
         return whitened
 
     def graph(self, joined: Var) -> Var:
