@@ -58,9 +58,8 @@ def _harm(shares: Shares) -> tuple[float, float]:
 
 
 def best_shares(good: Sequence[float], defective: Sequence[float]) -> Shares:
-    """At the threshold with the smallest sum of both shares, of equals with the fewest false alarms.
-    The test pictures choose it, so it is
-    a bound and no promise."""
+    """At the threshold with the smallest sum of both shares, of equals with the fewest false
+    alarms. The test pictures choose it, so it is a bound and no promise."""
     thresholds = [*good, *defective, math.inf]
     return min((shares_at(t, good, defective) for t in thresholds), key=_harm)
 

@@ -28,14 +28,17 @@ def maps_and_scores(
         units = [_unit_averages(layer[index].astype(np.float64)) for layer in layers]
         height, width = units[0].shape[1:]
         joined = np.concatenate([stretch(stretch(u, 1, height), 2, width) for u in units])
-        scores = np.empty((height, width))
-        for y in range(height):
-            for x in range(width):
-                vector = matrix.astype(np.float64) @ (joined[:, y, x] - mean)
-                scores[y, x] = np.linalg.norm(bank - vector, axis=1).min()
+        vectors = (joined.reshape(len(joined), -1).T - mean) @ matrix.T.astype(np.float64)
+        scores = _nearest(vectors, bank.astype(np.float64)).reshape(height, width)
         drawn.append(map_reference.draw(scores, canvas))
     stacked = np.stack(drawn)
     return stacked, np.array([map_reference.image_score(m, canvas) for m in stacked])
+
+
+def _nearest(vectors: Float, bank: Float) -> Float:
+    """Distance of each vector to the nearest row. The product of all pairs only chooses the row."""
+    gaps = (bank**2).sum(axis=1) - 2 * vectors @ bank.T
+    return np.asarray(np.linalg.norm(vectors - bank[gaps.argmin(axis=1)], axis=1))
 
 
 def _unit_averages(grid: Float) -> Float:
