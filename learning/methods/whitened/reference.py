@@ -29,8 +29,8 @@ def maps_and_scores(
         height, width = units[0].shape[1:]
         joined = np.concatenate([stretch(stretch(u, 1, height), 2, width) for u in units])
         vectors = (joined.reshape(len(joined), -1).T - mean) @ matrix.T.astype(np.float64)
-        scores = _nearest(vectors, bank.astype(np.float64)).reshape(height, width)
-        drawn.append(map_reference.draw(scores, canvas))
+        scores = _nearest(np.asarray(vectors, np.float64), bank.astype(np.float64))
+        drawn.append(map_reference.draw(scores.reshape(height, width), canvas))
     stacked = np.stack(drawn)
     return stacked, np.array([map_reference.image_score(m, canvas) for m in stacked])
 
