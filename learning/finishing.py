@@ -123,6 +123,7 @@ def _spec(
         backbone=source.backbone_name,
         layers=source.layers,
         frame_hw=normals.frame_hw,
+        aspects=normals.aspects,
         resize=normals.rule,
         map_hw=job.canvas.map_hw,
         image_threshold=thresholds.image,
