@@ -40,6 +40,7 @@ def fit(
     seed: int = 0,
     threads: int = 0,
     drop_suspects: bool = False,
+    augment: str = "auto",
     progress: "Progress | None" = None,
     **options: Any,
 ) -> "EngineResult":
@@ -68,6 +69,8 @@ def fit(
     roi: region of interest, as an object or a YAML file.
     threads: 0 lets the runtime choose.
     drop_suspects: fit without pictures that stand out.
+    augment: "auto" also fits altered copies of few pictures (learning.augmentation); "none" does
+        not.
     progress: is called with step, pictures done since the last call, and their total.
     options: of the method, such as radius="all"; text is read as on the command line.
 
@@ -76,6 +79,7 @@ def fit(
     engine does not compute what its method says.
     """
     from inspector.core.reading import Reading
+    from learning.augmentation import check_augment
     from learning.fitting import fit_engine
     from learning.job import FitOptions
     from learning.methods.registry import make_method, method_class
@@ -85,6 +89,7 @@ def fit(
     from learning.thresholds.rules import Rule
 
     path = _engine_path(out)
+    check_augment(augment)
     fitted = make_method(method, parse_options(method_class(method), options))
     found_backbone = fitted.find_backbone(None if backbone is None else str(backbone))
     normals = read_normals(
@@ -108,6 +113,7 @@ def fit(
         seed=seed,
         threads=threads,
         drop_suspects=drop_suspects,
+        augment=augment,
     )
     return fit_engine(normals, fit_options, path, progress or _ignore)
 

@@ -82,9 +82,10 @@ def finish_engine(
     *,
     note: str = "",
     parameters: Mapping[str, Any] | None = None,
+    pictures: Mapping[str, Any] | None = None,
 ) -> EngineResult:
     """Writes the engine file `out` of a scored model, and the fit record beside it. See
-    make_engine."""
+    make_engine. pictures: for trained_on, beside its usual values."""
     options, method = job.options, job.options.method
     if scored.suspects and options.drop_suspects:
         note = "; ".join(filter(None, (note, dropped_note(len(scored.suspects)))))
@@ -99,6 +100,7 @@ def finish_engine(
         inside=job.inside,
     )
     spec = _spec(job, scored, thresholds, digest, parameters or {})
+    spec = dataclasses.replace(spec, trained_on=spec.trained_on | dict(pictures or {}))
     job.end_step("build")
     spec = _check(job, graph, spec, scored.model, out)
     # First the record: if it cannot be written, there is no engine either.

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.errors import DataError
+from learning.augmentation import choose_augmentation, embed_copies
 from learning.finishing import finish_engine
 from learning.job import BATCH, EngineJob, EngineResult, FitOptions, Progress
 from learning.methods.base import Embeddings
@@ -24,16 +25,20 @@ def fit_engine(
     """Writes the engine file `out`. Raises ConfigError for options that do not fit the backbone or
     the pictures, DataError for too many pictures, and ParityError, leaving no file, if the engine
     does not compute what its method says."""
+    how = choose_augmentation(normals.pixels, options.augment)
     with EngineJob(options, normals, progress) as job:
         held_out = options.scheme.mark_held_out(
             normals.names, ordered=normals.ordered, seed=options.seed
         )
         check_supported(options.rule, int(np.count_nonzero(held_out)) or len(held_out))
         embeddings = _embed(job)
+        copies = embed_copies(job, how, options.seed)
         job.end_step("features")
-        scored = fit_and_score(job, options, embeddings, held_out)
+        scored = fit_and_score(job, options, embeddings, held_out, copies)
         job.end_step("left out and fit")
-        return finish_engine(job, scored, out, note=_note(scored, normals))
+        return finish_engine(
+            job, scored, out, note=_note(scored, normals), pictures=copies.describe()
+        )
 
 
 def _embed(job: EngineJob) -> Embeddings:
@@ -53,6 +58,8 @@ def _embed(job: EngineJob) -> Embeddings:
 
 
 def _note(scored: ScoredModel, normals: Normals) -> str:
+    if len(normals.names) == 1:
+        return ""
     how = "contiguous blocks of one stream" if normals.ordered else "drawn at random"
     return f"held out: {how}" if scored.held_out else f"folds: {how}"
 

@@ -70,8 +70,8 @@ def warn_of_varied_aspects(
     narrow, wide = (f(sizes.items(), key=lambda item: aspect(item[1])) for f in (min, max))
     logger.warning(
         "the aspects of the {} good pictures vary, from {} ({}x{}) to {} ({}x{}): all are "
-        "stretched to the median, {}x{}; the engine accepts frames with a width of {:.2f} to {:.2f} times "
-        "their height",
+        "stretched to the median, {}x{}; the engine accepts frames with a width of {:.2f} to "
+        "{:.2f} times their height",
         *(len(sizes), narrow[0], *narrow[1][::-1], wide[0], *wide[1][::-1], *frame_hw[::-1]),
         *accepted,
     )

@@ -59,10 +59,12 @@ class MakeOptions:
 
 @dataclass(frozen=True, slots=True)
 class FitOptions(MakeOptions):
-    """Options of an engine that is fitted. scheme: which scores the thresholds are chosen from."""
+    """Options of an engine that is fitted. scheme: which scores the thresholds are chosen from.
+    augment: whether few pictures get altered copies, see learning.augmentation."""
 
     method: Method[Any]
     scheme: Scheme = field(default_factory=Scheme)
+    augment: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ def from_pictures(
     """Reads pictures, given as names and files; unreadable ones are named, skipped and counted.
 
     input_hw: None takes default_input_hw of frame_hw. crop: see ResizeRule. Raises
-    DataError for fewer than two pictures and for more than MAX_UNREADABLE unreadable ones.
+    DataError for more than MAX_UNREADABLE unreadable pictures.
     """
     chosen = [named[i] for i in spread(len(named), _check_max_pictures(max_pictures))]
     paths = [path for _, path in chosen]
@@ -168,7 +168,7 @@ def from_pictures(
         if pixels.shape[:2] != rule.input_hw:
             resized[path] = to_input(decode_picture(path, reading=reading), rule)[0]
     names = tuple(picture_name for picture_name, path in chosen if path in sizes)
-    pixels = _stack(name, list(resized.values()))
+    pixels = np.stack(list(resized.values()))
     unused = len(named) - len(paths)
     return Normals(
         name,
@@ -206,7 +206,7 @@ def from_frames(
     """Takes evenly spread frames of one stream, never holding more than twice max_pictures.
 
     frames: name and picture, (H, W, 3) uint8 BGR, of each. The first frame's size decides. Raises
-    DataError for fewer than two frames.
+    DataError if there is no frame.
     """
     most = _check_max_pictures(max_pictures)
     stored: list[tuple[str, Image]] = []
@@ -227,7 +227,7 @@ def from_frames(
     if rule is None:
         raise DataError(f"{name} gave no frames")
     chosen = [stored[i] for i in spread(len(stored), most)]
-    pixels = _stack(name, [image for _, image in chosen])
+    pixels = np.stack([image for _, image in chosen])
     names = tuple(frame_name for frame_name, _ in chosen)
     _warn_of_sizes({frame_name: sizes[frame_name] for frame_name in names}, frame_hw)
     return Normals(name, pixels, names, frame_hw, rule, True, (), count - len(chosen))
@@ -283,9 +283,3 @@ def _warn_of_sizes(sizes: Mapping[str, tuple[int, int]], frame_hw: tuple[int, in
         "stretched to its aspect" if stretched else "resized",
         list_some([f"{name} ({hw[1]}x{hw[0]})" for name, hw in others]),
     )
-
-
-def _stack(name: str, pictures: list[Image]) -> Image:
-    if len(pictures) < 2:
-        raise DataError(f"{name} holds one picture; fitting needs at least two, better eight")
-    return np.stack(pictures)

@@ -11,15 +11,18 @@ from loguru import logger
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import DataError
 from inspector.core.names import names_hash
+from learning.augmentation import STRONG, Copies, embed_pictures, make_copies
 from learning.job import BATCH, EngineJob, FitOptions
 from learning.methods.base import Embeddings
 from learning.normals import Normals, list_some
 from learning.thresholds import folds
 from learning.thresholds.choosing import find_suspects
-from learning.thresholds.folds import HELD_OUT, LeftOut
+from learning.thresholds.folds import COPIES, HELD_OUT, LeftOut
 
 FEW: Final = 8
 """Fewer normal pictures than this are scored with a warning."""
+
+Indices = npt.NDArray[np.int64]
 
 ROUNDING: Final = 1e-6
 """Relative difference of float32 scores that means nothing."""
@@ -42,21 +45,29 @@ class ScoredModel:
 
 
 def fit_and_score(
-    job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask, copies: Copies
 ) -> ScoredModel:
-    """embeddings: of all normal pictures. held_out: (n,) bool, the pictures that are scored and not
-    fitted. If there is none, all are fitted, and all are scored by k-fold."""
+    """embeddings: of all normal pictures. copies: of them, fitted too. held_out: (n,) bool, the
+    pictures that are scored and not fitted. If there is none, all are fitted, and all are scored by
+    k-fold."""
     if held_out.any():
-        return _score_held_out(job, options, embeddings, held_out)
-    normals = job.normals
-    left_out = _score_folds(job, options, embeddings)
+        return _score_held_out(job, options, embeddings, held_out, copies)
+    if len(held_out) == 1:
+        return _score_copies(job, options, embeddings, copies)
+    normals, chosen = job.normals, np.arange(len(held_out))
+    left_out = _score_folds(job, options, embeddings, copies.add)
     suspects = warn_of_suspects(left_out, normals.names, dropped=options.drop_suspects)
     names = tuple(normals.names[index] for index in suspects)
     if len(suspects) and options.drop_suspects:
         others = np.setdiff1d(np.arange(len(held_out)), suspects)
         normals, embeddings = _take(normals, others), folds.take_rows(embeddings, others)
-        left_out = _score_folds(job, options, embeddings, step="left out again")
-    model = options.method.fit(embeddings, options.seed)
+        chosen = others
+
+        def expand(rows: Embeddings, pictures: Indices) -> Embeddings:
+            return copies.add(rows, others[pictures])
+
+        left_out = _score_folds(job, options, embeddings, expand, step="left out again")
+    model = options.method.fit(copies.add(embeddings, chosen), options.seed)
     return ScoredModel(model, normals, left_out, names, 0)
 
 
@@ -100,10 +111,12 @@ def warn_of_suspects(
 
 
 def _score_held_out(
-    job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask, copies: Copies
 ) -> ScoredModel:
     scored, fitted = np.flatnonzero(held_out), np.flatnonzero(~held_out)
-    model = options.method.fit(folds.take_rows(embeddings, fitted), options.seed)
+    model = options.method.fit(
+        copies.add(folds.take_rows(embeddings, fitted), fitted), options.seed
+    )
     left_out = folds.score_held_out(
         options.method,
         model,
@@ -119,7 +132,12 @@ def _score_held_out(
 
 
 def _score_folds(
-    job: EngineJob, options: FitOptions, embeddings: Embeddings, *, step: str = "left out"
+    job: EngineJob,
+    options: FitOptions,
+    embeddings: Embeddings,
+    expand: folds.Expand,
+    *,
+    step: str = "left out",
 ) -> LeftOut:
     count, ordered = len(next(iter(embeddings.values()))), job.normals.ordered
     _warn_of_few(count)
@@ -131,7 +149,31 @@ def _score_folds(
         seed=options.seed,
         ordered=ordered,
         progress=lambda done: job.progress(step, done, count),
+        expand=expand,
     )
+
+
+def _score_copies(
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, copies: Copies
+) -> ScoredModel:
+    """The model of a single picture and its copies, and scores of other, more strongly altered
+    copies."""
+    logger.warning(
+        "one good picture: its altered copies choose the thresholds, so nothing is promised about "
+        "the rate of false alarms; with n good pictures it is 1 of n + 1 on average"
+    )
+    model = options.method.fit(copies.add(embeddings, np.arange(1)), options.seed)
+    altered = embed_pictures(job, make_copies(job.normals.pixels, STRONG, options.seed + 1))
+    left_out = folds.score_held_out(
+        options.method,
+        model,
+        altered,
+        job.canvas,
+        ordered=False,
+        progress=lambda done: job.progress("left out", done, STRONG.copies),
+    )
+    left_out = dataclasses.replace(left_out, scheme=COPIES)
+    return ScoredModel(model, job.normals, left_out, (), 0)
 
 
 def _without_suspects(

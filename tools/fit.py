@@ -10,6 +10,7 @@ from loguru import logger
 from engines.spec_file import file_hash
 from inspector.core.errors import ConfigError
 from learning import fit
+from learning.augmentation import AUGMENT, AUTO
 from learning.classes import fit_classes, format_table, refuse_failed
 from learning.datasets.layouts import LAYOUTS
 from learning.datasets.types import ClassData
@@ -74,6 +75,7 @@ def main(argv: list[str] | None = None) -> int:
                 threads=arguments.threads,
                 drop_suspects=arguments.drop_suspects,
                 keep_similar=arguments.keep_similar,
+                augment=arguments.augment,
                 progress=bars.advance,
                 **options,
             )
@@ -171,6 +173,12 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         help="how long to watch a live source, s (%(default)s)",
     )
     add("--drop-suspects", action="store_true", help="fit without pictures that stand out")
+    add(
+        "--augment",
+        choices=AUGMENT,
+        default=AUTO,
+        help="auto: fit altered copies of few pictures too; none: do not (%(default)s)",
+    )
     add("--sigma", type=sigma, default=4.0, help="smoothing of the map, px (%(default)s)")
     add(
         "--top-fraction",

@@ -20,12 +20,16 @@ SINGLES: Final = 20
 BATCH: Final = 8
 """Pictures scored together: six times faster than one by one, in 60 MB."""
 
-K_FOLD, HELD_OUT, NEW = "k-fold", "held-out", "new pictures"
-"""Why the pictures are new to the model that scored them."""
+K_FOLD, HELD_OUT, NEW, COPIES = "k-fold", "held-out", "new pictures", "copies"
+"""Why the pictures are new to the model that scored them. COPIES: they are altered copies of a
+single picture that it was not fitted on."""
 
 Indices = npt.NDArray[np.int64]
 CountScored = Callable[[int], None]
 """Called with the number of pictures that were scored since the last call."""
+
+Expand = Callable[[Embeddings, Indices], Embeddings]
+"""Adds copies of pictures to their embeddings before a model is fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ class Scheme:
 class LeftOut:
     """Per normal picture: image score, largest and median value of the map inside the region.
 
-    scheme: K_FOLD, HELD_OUT or NEW. ordered: the pictures are successive frames of a stream.
+    scheme: K_FOLD, HELD_OUT, NEW or COPIES. ordered: the pictures are successive frames of a
+    stream.
     """
 
     scores: npt.NDArray[np.float32]
@@ -114,13 +119,14 @@ def score_left_out(
     seed: int,
     ordered: bool,
     progress: CountScored,
+    expand: Expand = lambda embeddings, pictures: embeddings,
 ) -> LeftOut:
-    """Scores each part by a model of all the others."""
+    """Scores each part by a model of all the others. expand: see Expand."""
     count = sum(map(len, parts))
     figures = np.empty((3, count), np.float32)
     for part in parts:
         others = np.setdiff1d(np.arange(count), part)
-        model = method.fit(take_rows(embeddings, others), seed)
+        model = method.fit(expand(take_rows(embeddings, others), others), seed)
         figures[:, part] = score_pictures(
             method, model, take_rows(embeddings, part), canvas, progress
         )

@@ -95,15 +95,14 @@ def test_too_many_unreadable_pictures_stop_with_their_number(tmp_path):
         data.from_folder(tmp_path)
 
 
-def test_a_folder_without_pictures_or_with_one_or_none_readable_is_refused(tmp_path):
+def test_a_folder_without_pictures_or_with_none_readable_is_refused(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         data.from_folder(tmp_path / "missing")
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(DataError, match="holds no pictures"):
         data.from_folder(tmp_path)
     write(tmp_path, 1)
-    with pytest.raises(DataError, match="holds one picture"):
-        data.from_folder(tmp_path)
+    assert len(data.from_folder(tmp_path).names) == 1
     next(tmp_path.glob("*.png")).write_bytes(b"")
     with pytest.raises(DataError, match="none of the 1 pictures"):
         data.from_folder(tmp_path)
@@ -170,11 +169,9 @@ def test_a_stream_is_spread_evenly_without_holding_it(tmp_path):
     assert [int(p[0, 0, 0]) for p in normals.pixels] == [index % 250 for index in taken]
 
 
-def test_a_stream_without_frames_or_with_one_is_refused():
+def test_a_stream_without_frames_is_refused():
     with pytest.raises(DataError, match="gave no frames"):
         data.from_stream("line", [])
-    with pytest.raises(DataError, match="holds one picture"):
-        data.from_stream("line", [np.zeros((48, 64, 3), np.uint8)])
 
 
 def test_a_limit_below_two_pictures_is_refused(tmp_path):
