@@ -1,9 +1,9 @@
 """Measures engines that are fitted from few good pictures, with and without altered copies.
 
 python -m benchmarks.few_pictures --data DIR fits from random draws of n good pictures of each set,
-with the code and the defaults of fit. It prints the mean over the draws: image AUROC, false alarms
-and misses at the default threshold; nan where the method needs more pictures. It writes no engine
-files.
+with the code and the defaults of fit, but also PatchCore with copies. It prints the mean over the
+draws: image AUROC, false alarms and misses at the default threshold; nan where the method needs
+more pictures. It writes no engine files.
 """
 
 import argparse

@@ -25,7 +25,8 @@ def fit_engine(
     """Writes the engine file `out`. Raises ConfigError for options that do not fit the backbone or
     the pictures, DataError for too many pictures, and ParityError, leaving no file, if the engine
     does not compute what its method says."""
-    how = choose_augmentation(normals.pixels, options.augment)
+    copied = options.method.takes_copies
+    how = choose_augmentation(normals.pixels, options.augment) if copied else None
     with EngineJob(options, normals, progress) as job:
         held_out = options.scheme.mark_held_out(
             normals.names, ordered=normals.ordered, seed=options.seed

@@ -141,7 +141,8 @@ def test_one_picture_makes_an_engine_that_finds_a_defect_and_promises_nothing(tm
     assert (rule.false_alarm_rate, rule.promise, rule.alarms) == (None, None, None)
     assert "nothing is promised about the rate of false alarms" in " ".join(rule.sentences())
     assert spec.trained_on["count"] == 1
-    assert spec.trained_on["augmented"]["copies"] == TOTAL - 1
+    copied = method != "patchcore"
+    assert spec.trained_on.get("augmented", {}).get("copies") == (TOTAL - 1 if copied else None)
     (listed,) = read_fit_record(fit_record_path(out), spec).pictures
     assert listed.score is None
     engine = open_engine(out)
