@@ -123,7 +123,7 @@ class Trainer(ABC):
         """Makes all checks that can fail, before the first file is written."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class TrainingResult(EngineResult):
     """summary: lines for people, by their heading."""
 
@@ -171,7 +171,7 @@ def train_engine(
             note=_note(normals, trained),
         )
     return TrainingResult(
-        engine.path, engine.spec, engine.file_bytes, engine.seconds, summary=trained.summary
+        engine.path, engine.spec, engine.file_bytes, engine.seconds, trained.summary
     )
 
 
