@@ -107,7 +107,8 @@ def fit(
         fitted = make_method(method, parse_options(method_class(method), options))
     elif options or top_fraction is not None:
         raise ConfigError(f"method {AUTO} chooses the options of the method: leave them out")
-    spare = SPARE if scheme is None else 0
+    scheme = scheme or Scheme()
+    spare = SPARE if scheme == Scheme() else 0
 
     def read(short_side: "Size | None") -> "Normals":
         return read_normals(
@@ -147,7 +148,7 @@ def fit(
         sigma=sigma,
         top_fraction=top_fraction,
         rule=rule or default_rule(suspects),
-        scheme=scheme or Scheme(),
+        scheme=scheme,
         max_fitted=max_pictures if spare else None,
         selection=None if choice is None else choice.selection,
         roi=_read_roi(roi, normals.frame_hw),

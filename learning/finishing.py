@@ -91,7 +91,9 @@ def finish_engine(
     """Writes the engine file `out` of a scored model, and the fit record beside it. See
     make_engine. pictures: for trained_on, beside its usual values."""
     options, method = job.options, job.options.method
-    note = join_notes(note, suspects_note(len(scored.suspects), options.suspects))
+    note = join_notes(
+        note, suspects_note(len(scored.suspects), options.suspects, options.rule.name)
+    )
     thresholds, rates = choose_with_rates(
         scored.left_out,
         options.rule,

@@ -13,14 +13,14 @@ from inspector.core.errors import DataError
 from inspector.core.names import names_hash
 from learning.augmentation import STRONG, Copies, make_copies
 from learning.defect_scores import DefectScorer
-from learning.job import BATCH, EngineJob, FitOptions
+from learning.job import BATCH, EngineJob, FitOptions, MakeOptions
 from learning.methods.base import Embeddings
 from learning.normals import Normals, list_some
 from learning.thresholds import folds
 from learning.thresholds.choosing import find_suspects
 from learning.thresholds.folds import COPIES, HELD_OUT, Indices, LeftOut
 from learning.thresholds.power import SimulatedScores
-from learning.thresholds.rules import ASK, DROP, KEEP
+from learning.thresholds.rules import DROP, KEEP
 
 FEW: Final = 8
 """Fewer normal pictures than this are scored with a warning."""
@@ -59,7 +59,7 @@ def fit_and_score(
         return _score_copies(job, options, embeddings, copies)
     normals, chosen = job.normals, np.arange(len(held_out))
     left_out, simulated = _score_folds(job, options, normals, embeddings, copies.add)
-    suspects = warn_of_suspects(left_out, normals.names, options.suspects)
+    suspects = warn_of_suspects(left_out, normals.names, options)
     names = tuple(normals.names[index] for index in suspects)
     if len(suspects) and options.suspects == DROP:
         others = np.setdiff1d(np.arange(len(held_out)), suspects)
@@ -84,19 +84,22 @@ def score_normals(job: EngineJob, model: Any, *, fitted: Normals | None) -> Scor
     return _score_new(job, model, job.normals, fitted)
 
 
-WHAT_SUSPECTS_DO: Final = {
-    ASK: "they do not raise the threshold. Look at them: if they are good product, use the option "
-    "suspects with keep, otherwise drop",
-    KEEP: "they are used and raise the thresholds",
-    DROP: "they are left out",
-}
+def _what_they_do(options: MakeOptions) -> str:
+    if options.suspects == DROP:
+        return "they are left out"
+    if options.suspects == KEEP:
+        return "they are used and can raise the thresholds"
+    effect = "they do not raise" if options.rule.name == "robust" else "they can raise"
+    return (
+        f"{effect} the thresholds. Look at them: if they are good product, use the option suspects "
+        "with keep, otherwise drop"
+    )
 
 
 def warn_of_suspects(
-    left_out: LeftOut, names: tuple[str, ...], policy: str
+    left_out: LeftOut, names: tuple[str, ...], options: MakeOptions
 ) -> npt.NDArray[np.int64]:
-    """Indices of the pictures that stand out, highest first. A warning names the first ones.
-    policy: one of SUSPECTS."""
+    """Indices of the pictures that stand out, highest first. A warning names the first ones."""
     suspects = find_suspects(left_out.scores)
     if len(suspects):
         logger.warning(
@@ -105,7 +108,7 @@ def warn_of_suspects(
             list_some([names[index] for index in suspects]),
             left_out.scores[suspects[0]],
             float(np.median(left_out.scores)),
-            WHAT_SUSPECTS_DO[policy],
+            _what_they_do(options),
         )
     return suspects
 
@@ -120,9 +123,8 @@ def _score_held_out(
 
 def _score_new(job: EngineJob, model: Any, normals: Normals, fitted: Normals | None) -> ScoredModel:
     """normals: that the model was not fitted on. fitted: see score_normals."""
-    policy = job.options.suspects
     left_out = _score_pixels(job, model, normals.pixels, ordered=normals.ordered)
-    left_out, suspects = _without_suspects(left_out, normals.names, policy)
+    left_out, suspects = _without_suspects(left_out, normals.names, job.options)
     simulated = DefectScorer(job, normals)
     simulated.score(np.arange(len(normals.names)), model)
     return ScoredModel(model, fitted, left_out, suspects, len(left_out.scores), simulated.result())
@@ -188,12 +190,12 @@ def _score_copies(
 
 
 def _without_suspects(
-    left_out: LeftOut, names: tuple[str, ...], policy: str
+    left_out: LeftOut, names: tuple[str, ...], options: MakeOptions
 ) -> tuple[LeftOut, tuple[str, ...]]:
     """The scores, without those of suspects if they are dropped, and the names of the suspects."""
     _warn_of_few(len(names))
-    suspects = warn_of_suspects(left_out, names, policy)
-    if len(suspects) and policy == DROP:
+    suspects = warn_of_suspects(left_out, names, options)
+    if len(suspects) and options.suspects == DROP:
         left_out = left_out.without(suspects)
     return left_out, tuple(names[index] for index in suspects)
 

@@ -173,11 +173,11 @@ def _selection(
 def _reason(trials: Sequence[Trial], best: Trial) -> str:
     name = best.candidate.describe()
     usual = next((trial for trial in trials if trial.candidate == DEFAULT), None)
-    found = f"{name} finds {best.figure:.1%} of the simulated defects in the trials"
+    summary = f"{name} finds {best.figure:.1%} of the simulated defects in the trials"
     if usual is None or usual is best:
         highest = max(trial.figure for trial in trials)
         return (
-            f"{found}; it is the default, and no other settings find {MARGIN:.0%} more "
+            f"{summary}; it is the default, and no other settings find {MARGIN:.0%} more "
             f"(the best: {highest:.1%})"
         )
-    return f"{found}, the default {DEFAULT.describe()} {usual.figure:.1%}"
+    return f"{summary}, the default {DEFAULT.describe()} {usual.figure:.1%}"

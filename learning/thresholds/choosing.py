@@ -103,8 +103,8 @@ def choose_thresholds(
     if anomalous is not None and not rule.needs_anomalous:
         raise ConfigError(f"rule {rule.name} takes no defective pictures")
     parts = independent_parts(left_out)
-    if anomalous is None:
-        check_supported(rule, parts.frames)
+    if left_out.scheme != COPIES:
+        _rate_and_promise(rule, parts, 0)  # first, so that an error counts blocks and not frames
     length = parts.length if rule.promises else 1
     image, pixel = (
         _just_above(rule.of(block_maxima(mine, length), other))
@@ -153,14 +153,18 @@ def count_failing(left_out: LeftOut, image: float) -> int:
     return int(np.count_nonzero(highest >= np.float32(image)))
 
 
-def suspects_note(count: int, suspects: str) -> str:
-    """What `count` pictures that stand out mean for the promise. suspects: one of SUSPECTS."""
+def suspects_note(count: int, suspects: str, rule: str) -> str:
+    """What `count` pictures that stand out mean for the promise. suspects: one of SUSPECTS. rule:
+    the name of the rule."""
     if not count:
         return ""
     pictures = "1 good picture stands" if count == 1 else f"{count} good pictures stand"
     meaning = {
         ASK: "it is not known whether such pictures are good product: they do not raise the "
-        "threshold, and those that fail are counted as false alarms above",
+        "threshold, and those that fail are counted as false alarms above"
+        if rule == "robust"
+        else "it is not known whether such pictures are good product: they count like the others "
+        f"and can raise the threshold, because the rule is {rule}",
         KEEP: "the user says that such pictures are good product: they count like the others",
         DROP: "the user says that such pictures are not good product: they are not used, and the "
         "rates above are about pictures like the others only",

@@ -26,8 +26,8 @@ def choose_with_rates(
     anomalous: LeftOut | None = None,
     dropped: bool = False,
     note: str = "",
-) -> tuple[Thresholds, tuple[RateThresholds, ...]]:
-    """The thresholds of the rule, and the table of rates.
+) -> tuple[Thresholds, tuple[RateThresholds, ...] | None]:
+    """The thresholds of the rule, and the table of rates; None if the normals support none of them.
 
     A rule that promises a rate and has none set takes the best rate: the lowest of the table that
     finds as many simulated defects as the default rate, apart from EQUAL. Without simulated defects
@@ -46,7 +46,7 @@ def choose_with_rates(
                     note,
                 )
     limits = choose_thresholds(left_out, rule, anomalous=anomalous, selected=selected, note=note)
-    return limits, rates
+    return limits, rates or None
 
 
 def tabulate_rates(
