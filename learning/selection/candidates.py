@@ -62,14 +62,18 @@ DEFAULT: Final = Candidate("rad")
 
 CANDIDATES: Final = (
     DEFAULT,
+    Candidate("ensemble"),
     Candidate("rad", {"radius": None}, handicap=ANYWHERE),
+    Candidate("whitened", handicap=ANYWHERE),
     Candidate("patchcore", handicap=ANYWHERE),
     Candidate("padim"),
     Candidate("rad", {"radius": 2}),
+    Candidate("ensemble", {}, fine=True, handicap=FINER),
     Candidate("rad", {}, fine=True, handicap=FINER),
-    Candidate("patchcore", {}, fine=True, handicap=ANYWHERE + FINER),
-    Candidate("rad", {"radius": None}, fine=True, handicap=ANYWHERE + FINER),
     Candidate("padim", {}, fine=True, handicap=FINER),
+    Candidate("whitened", {}, fine=True, handicap=ANYWHERE + FINER),
+    Candidate("rad", {"radius": None}, fine=True, handicap=ANYWHERE + FINER),
+    Candidate("patchcore", {}, fine=True, handicap=ANYWHERE + FINER),
     Candidate("rad", {"radius": 0}),
 )
 
