@@ -58,7 +58,7 @@ def count_kept(
     random = np.random.default_rng(seed)
     known = np.sort(draw(random, KNOWN))
     middle = np.median(known)
-    kept, shares, promises = 0, [], []
+    fulfilled, shares, promises = 0, [], []
     for _ in range(FITS):
         scores = draw(random, pictures)
         highest = np.inf
@@ -78,8 +78,8 @@ def count_kept(
         above = max(0, inside - np.searchsorted(known, limits.image))
         shares.append(above / inside)
         promises.append(limits.rule.promise)
-        kept += shares[-1] <= promises[-1]
-    return kept, float(np.mean(shares)), float(np.mean(promises))
+        fulfilled += shares[-1] <= promises[-1]
+    return fulfilled, float(np.mean(shares)), float(np.mean(promises))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -95,13 +95,13 @@ def main(argv: list[str] | None = None) -> int:
         for suspects in SUSPECTS:
             for scores, draw in SCORES.items():
                 for pictures in arguments.pictures:
-                    kept, share, promise = count_kept(
+                    fulfilled, share, promise = count_kept(
                         draw, pictures, rule, suspects, seed=arguments.seed
                     )
-                    rows.append((name, suspects, scores, pictures, int(kept), share, promise))
-                    note = "" if kept >= LEAST else "  below 938"
+                    rows.append((name, suspects, scores, pictures, int(fulfilled), share, promise))
+                    note = "" if fulfilled >= LEAST else "  below 938"
                     print(
-                        f"{name:12}{suspects:10}{scores:12}{pictures:9}{kept:6}{share:9.2%}"
+                        f"{name:12}{suspects:10}{scores:12}{pictures:9}{fulfilled:6}{share:9.2%}"
                         f"{promise:9.2%}{note}",
                         flush=True,
                     )

@@ -44,6 +44,7 @@ def fit(
     suspects: str = "ask",
     budget_s: float | None = None,
     read_again: "ReadNormals | None" = None,
+    augment: str = "auto",
     progress: "Progress | None" = None,
     **options: Any,
 ) -> "EngineResult":
@@ -72,11 +73,13 @@ def fit(
     roi: region of interest, as an object or a YAML file.
     threads: 0 lets the runtime choose.
     suspects: whether good pictures that stand out belong to good product: "ask" (not known: they
-    are fitted, and fail rather than raise the threshold), "keep" (yes) or "drop" (no: they are not
-    used).
+        are fitted, and fail rather than raise the threshold), "keep" (yes) or "drop" (no: they are
+        not used).
     budget_s: for "auto", seconds that trials may take; None is 90.
     read_again: for "auto" and Normals, a function that reads them for an input of another short
-    side; None tries no finer input.
+        side; None tries no finer input.
+    augment: "auto" also fits altered copies of few pictures (learning.augmentation); "none" does
+        not.
     progress: is called with step, pictures done since the last call, and their total.
     options: of the method, such as radius="all"; text is read as on the command line.
 
@@ -86,23 +89,26 @@ def fit(
     """
     from inspector.core.errors import ConfigError
     from inspector.core.reading import Reading
+    from learning.augmentation import check_augment
     from learning.fitting import fit_engine
     from learning.job import FitOptions
     from learning.methods.registry import make_method, method_class
     from learning.normals import SPARE
     from learning.options import parse_options
     from learning.reading import read_normals
-    from learning.selection.candidates import AUTO
+    from learning.selection.candidates import AUTO, DEFAULT
     from learning.selection.choosing import BUDGET_S, TrialOptions, choose_method
     from learning.thresholds.folds import Scheme
     from learning.thresholds.rules import default_rule
 
     path = _engine_path(out)
+    check_augment(augment)
     if method != AUTO:
         fitted = make_method(method, parse_options(method_class(method), options))
     elif options or top_fraction is not None:
         raise ConfigError(f"method {AUTO} chooses the options of the method: leave them out")
-    spare = SPARE if scheme is None else 0
+    scheme = scheme or Scheme()
+    spare = SPARE if scheme == Scheme() else 0
 
     def read(short_side: "Size | None") -> "Normals":
         return read_normals(
@@ -129,7 +135,9 @@ def fit(
             BUDGET_S if budget_s is None else budget_s,
         )
         choice = choose_method(normals, read_again, trial_options, progress or _ignore)
-        normals, candidate = choice.normals, choice.trial.candidate
+        candidate = DEFAULT
+        if choice is not None:
+            normals, candidate = choice.normals, choice.trial.candidate
         top_fraction = candidate.top_fraction
         fitted = make_method(candidate.method, candidate.options)
     found_backbone = fitted.find_backbone(None if backbone is None else str(backbone))
@@ -140,13 +148,14 @@ def fit(
         sigma=sigma,
         top_fraction=top_fraction,
         rule=rule or default_rule(suspects),
-        scheme=scheme or Scheme(),
+        scheme=scheme,
         max_fitted=max_pictures if spare else None,
         selection=None if choice is None else choice.selection,
         roi=_read_roi(roi, normals.frame_hw),
         seed=seed,
         threads=threads,
         suspects=suspects,
+        augment=augment,
     )
     result = fit_engine(normals, fit_options, path, progress or _ignore)
     return dataclasses.replace(result, choice=choice)

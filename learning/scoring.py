@@ -11,15 +11,16 @@ from loguru import logger
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import DataError
 from inspector.core.names import names_hash
+from learning.augmentation import STRONG, Copies, make_copies
 from learning.defect_scores import DefectScorer
-from learning.job import BATCH, EngineJob, FitOptions
+from learning.job import BATCH, EngineJob, FitOptions, MakeOptions
 from learning.methods.base import Embeddings
 from learning.normals import Normals, list_some
 from learning.thresholds import folds
 from learning.thresholds.choosing import find_suspects
-from learning.thresholds.folds import HELD_OUT, LeftOut
+from learning.thresholds.folds import COPIES, HELD_OUT, Indices, LeftOut
 from learning.thresholds.power import SimulatedScores
-from learning.thresholds.rules import ASK, DROP, KEEP
+from learning.thresholds.rules import DROP, KEEP
 
 FEW: Final = 8
 """Fewer normal pictures than this are scored with a warning."""
@@ -47,21 +48,31 @@ class ScoredModel:
 
 
 def fit_and_score(
-    job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask, copies: Copies
 ) -> ScoredModel:
-    """embeddings: of the normal pictures that are fitted. held_out: (n,) bool, the pictures that
-    are scored and not fitted. If there is none, all are scored by k-fold."""
+    """embeddings: of the normal pictures that are fitted. copies: of these, fitted too. held_out:
+    (n,) bool, the pictures that are scored and not fitted. If there is none, all are scored by
+    k-fold."""
     if held_out.any():
-        return _score_held_out(job, options, embeddings, held_out)
-    normals = job.normals
-    left_out, simulated = _score_folds(job, options, normals, embeddings)
-    suspects = warn_of_suspects(left_out, normals.names, options.suspects)
+        return _score_held_out(job, options, embeddings, held_out, copies)
+    if len(held_out) == 1:
+        return _score_copies(job, options, embeddings, copies)
+    normals, chosen = job.normals, np.arange(len(held_out))
+    left_out, simulated = _score_folds(job, options, normals, embeddings, copies.add)
+    suspects = warn_of_suspects(left_out, normals.names, options)
     names = tuple(normals.names[index] for index in suspects)
     if len(suspects) and options.suspects == DROP:
         others = np.setdiff1d(np.arange(len(held_out)), suspects)
         normals, embeddings = _take(normals, others), folds.take_rows(embeddings, others)
-        left_out, simulated = _score_folds(job, options, normals, embeddings, step="left out again")
-    model = options.method.fit(embeddings, options.seed)
+        chosen = others
+
+        def expand(rows: Embeddings, pictures: Indices) -> Embeddings:
+            return copies.add(rows, others[pictures])
+
+        left_out, simulated = _score_folds(
+            job, options, normals, embeddings, expand, step="left out again"
+        )
+    model = options.method.fit(copies.add(embeddings, chosen), options.seed)
     return ScoredModel(model, normals, left_out, names, 0, simulated)
 
 
@@ -73,19 +84,22 @@ def score_normals(job: EngineJob, model: Any, *, fitted: Normals | None) -> Scor
     return _score_new(job, model, job.normals, fitted)
 
 
-WHAT_SUSPECTS_DO: Final = {
-    ASK: "they do not raise the threshold. Look at them: if they are good product, use the option "
-    "suspects with keep, otherwise drop",
-    KEEP: "they are used and raise the thresholds",
-    DROP: "they are left out",
-}
+def _what_they_do(options: MakeOptions) -> str:
+    if options.suspects == DROP:
+        return "they are left out"
+    if options.suspects == KEEP:
+        return "they are used and can raise the thresholds"
+    effect = "they do not raise" if options.rule.name == "robust" else "they can raise"
+    return (
+        f"{effect} the thresholds. Look at them: if they are good product, use the option suspects "
+        "with keep, otherwise drop"
+    )
 
 
 def warn_of_suspects(
-    left_out: LeftOut, names: tuple[str, ...], policy: str
+    left_out: LeftOut, names: tuple[str, ...], options: MakeOptions
 ) -> npt.NDArray[np.int64]:
-    """Indices of the pictures that stand out, highest first. A warning names the first ones.
-    policy: one of SUSPECTS."""
+    """Indices of the pictures that stand out, highest first. A warning names the first ones."""
     suspects = find_suspects(left_out.scores)
     if len(suspects):
         logger.warning(
@@ -94,22 +108,31 @@ def warn_of_suspects(
             list_some([names[index] for index in suspects]),
             left_out.scores[suspects[0]],
             float(np.median(left_out.scores)),
-            WHAT_SUSPECTS_DO[policy],
+            _what_they_do(options),
         )
     return suspects
 
 
 def _score_held_out(
-    job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask, copies: Copies
 ) -> ScoredModel:
-    model = options.method.fit(embeddings, options.seed)
     fitted = _take(job.normals, np.flatnonzero(~held_out))
+    model = options.method.fit(copies.add(embeddings, np.arange(len(fitted.names))), options.seed)
     return _score_new(job, model, _take(job.normals, np.flatnonzero(held_out)), fitted)
 
 
 def _score_new(job: EngineJob, model: Any, normals: Normals, fitted: Normals | None) -> ScoredModel:
     """normals: that the model was not fitted on. fitted: see score_normals."""
-    method, pixels, policy = job.options.method, normals.pixels, job.options.suspects
+    left_out = _score_pixels(job, model, normals.pixels, ordered=normals.ordered)
+    left_out, suspects = _without_suspects(left_out, normals.names, job.options)
+    simulated = DefectScorer(job, normals)
+    simulated.score(np.arange(len(normals.names)), model)
+    return ScoredModel(model, fitted, left_out, suspects, len(left_out.scores), simulated.result())
+
+
+def _score_pixels(job: EngineJob, model: Any, pixels: Image, *, ordered: bool) -> LeftOut:
+    """pixels: (n, H, W, 3) of pictures that the model was not fitted on."""
+    method = job.options.method
 
     def report(done: int) -> None:
         job.progress("score", done, len(pixels))
@@ -119,11 +142,7 @@ def _score_new(job: EngineJob, model: Any, normals: Normals, fitted: Normals | N
         embeddings = method.embed(job.features(pixels[start : start + BATCH]))
         parts.append(folds.score_pictures(method, model, embeddings, job.canvas, report))
     scores, peaks, levels = np.concatenate(parts, axis=1)
-    left_out = LeftOut(scores, peaks, levels, 1, HELD_OUT, normals.ordered)
-    left_out, suspects = _without_suspects(left_out, normals.names, policy)
-    simulated = DefectScorer(job, normals)
-    simulated.score(np.arange(len(pixels)), model)
-    return ScoredModel(model, fitted, left_out, suspects, len(left_out.scores), simulated.result())
+    return LeftOut(scores, peaks, levels, 1, HELD_OUT, ordered)
 
 
 def _score_folds(
@@ -131,6 +150,7 @@ def _score_folds(
     options: FitOptions,
     normals: Normals,
     embeddings: Embeddings,
+    expand: folds.Expand,
     *,
     step: str = "left out",
 ) -> tuple[LeftOut, SimulatedScores | None]:
@@ -146,17 +166,36 @@ def _score_folds(
         ordered=ordered,
         progress=lambda done: job.progress(step, done, count),
         visit=simulated.score,
+        expand=expand,
     )
     return left_out, simulated.result()
 
 
+def _score_copies(
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, copies: Copies
+) -> ScoredModel:
+    """The model of a single picture and its copies, and scores of other, more strongly altered
+    copies."""
+    logger.warning(
+        "one good picture: its altered copies choose the thresholds, so nothing is promised about "
+        "the rate of false alarms; with n good pictures it is 1 of n + 1 on average"
+    )
+    model = options.method.fit(copies.add(embeddings, np.arange(1)), options.seed)
+    altered = make_copies(job.normals.pixels, STRONG, options.seed + 1)
+    left_out = _score_pixels(job, model, altered, ordered=False)
+    left_out = dataclasses.replace(left_out, scheme=COPIES)
+    simulated = DefectScorer(job, job.normals)
+    simulated.score(np.arange(1), model)
+    return ScoredModel(model, job.normals, left_out, (), 0, simulated.result())
+
+
 def _without_suspects(
-    left_out: LeftOut, names: tuple[str, ...], policy: str
+    left_out: LeftOut, names: tuple[str, ...], options: MakeOptions
 ) -> tuple[LeftOut, tuple[str, ...]]:
     """The scores, without those of suspects if they are dropped, and the names of the suspects."""
     _warn_of_few(len(names))
-    suspects = warn_of_suspects(left_out, names, policy)
-    if len(suspects) and policy == DROP:
+    suspects = warn_of_suspects(left_out, names, options)
+    if len(suspects) and options.suspects == DROP:
         left_out = left_out.without(suspects)
     return left_out, tuple(names[index] for index in suspects)
 

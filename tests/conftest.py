@@ -1,8 +1,9 @@
-"""Fixtures of all tests: a fitted engine, and the usual stack for signal handlers."""
+"""Fixtures of all tests: a fitted engine, few simulated defects, and the usual signal stack."""
 
 import ctypes
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,20 @@ from engine_parts import fit_parts
 from onnx import ModelProto
 
 from engines.spec_file import read_engine
+from learning import defect_scores
+from learning.selection import trials
+
+FEW_DEFECTS = 24
+"""Three of each kind."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_simulated_defects() -> Iterator[None]:
+    """Most tests fit an engine for something else, and the usual number takes 1 s per engine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(defect_scores, "count_defects", lambda most, _: min(most, FEW_DEFECTS))
+        patch.setattr(trials, "DEFECTS", FEW_DEFECTS)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ CORE, TOP, BACKENDS, TRT = "inspector.core", "engines", "engines.backends", "eng
 LEARNING, METRICS, DATASETS = "learning", "learning.metrics", "learning.datasets"
 GRAPH, BACKBONES, THRESHOLDS = "learning.graph", "learning.backbones", "learning.thresholds"
 METHODS, ANOMALIB = "learning.methods", "learning.anomalib"
-SIMULATION = "learning.simulation"
+SIMULATION, SELECTION = "learning.simulation", "learning.selection"
 METHOD_FOLDERS = sorted(path.parent.name for path in ROOT.glob("learning/methods/*/method.py"))
 ANY_METHOD = {METHODS, *(f"{METHODS}.{name}" for name in METHOD_FOLDERS)}
 TRAINING = "learning.methods.glass.training"
@@ -81,13 +81,17 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "inspector.synthetic.defect_shapes", SIMULATION},
         {"numpy", "cv2"},
     ),
+    "learning/selection": (
+        {CORE, TOP, LEARNING, GRAPH, BACKBONES, METHODS, THRESHOLDS, SIMULATION, SELECTION},
+        {"numpy"},
+    ),
     "learning/anomalib": (
         {CORE, TOP, BACKENDS, LEARNING, GRAPH, THRESHOLDS, ANOMALIB},
         {"numpy", "onnx", "onnxruntime", "google"},
     ),
     "learning": (
         {CORE, TOP, BACKENDS, LEARNING, DATASETS, GRAPH, BACKBONES, THRESHOLDS, SIMULATION}
-        | ANY_METHOD,
+        | {SELECTION, *ANY_METHOD},
         {"numpy", "cv2", "onnx", "spox"},
     ),
     "evaluation": (

@@ -67,10 +67,10 @@ def print_facts(spec: EngineSpec, facts: Mapping[str, str]) -> None:
     for name, text in {**facts, **checked}.items():
         if text:
             print(f"{name:16} {text}")
-    found = share_found(spec)
-    if found is not None and found < USEFUL:
+    share = share_found(spec)
+    if share is not None and share < USEFUL:
         print(
-            f"{'warning':16} at this threshold the engine misses {1 - found:.0%} of the "
+            f"{'warning':16} at this threshold the engine misses {1 - share:.0%} of the "
             "simulated defects"
         )
 

@@ -14,8 +14,8 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--rule",
         choices=list(RULES),
-        help="(default: robust; conformal with --false-alarm-rate, --promise, --suspects keep or "
-        "--suspects drop)",
+        help="(default: robust; conformal with --false-alarm-rate or --promise, and for an engine "
+        "with --suspects keep or drop)",
     )
     add(
         "--false-alarm-rate",

@@ -20,11 +20,12 @@ from learning.thresholds.changing import (
     refit_thresholds,
     set_by_hand,
     simulated_scores,
+    suspects_policy,
     try_rules,
 )
 from learning.thresholds.choosing import count_failing, independent_parts
 from learning.thresholds.power import SimulatedScores
-from learning.thresholds.rules import Rule, least_promise
+from learning.thresholds.rules import Rule, default_rule, least_promise
 from tools._argument_types import out_file
 from tools._cli import guarded, program
 from tools._new_file import add_overwrite_option, backup, refuse_existing
@@ -46,6 +47,8 @@ def main(argv: list[str] | None = None) -> int:
     if not in_place:
         refuse_existing(target, overwrite=arguments.overwrite)
     _refuse_read_only(target)
+    if rule == Rule() and arguments.rule is None:
+        rule = default_rule(suspects_policy(spec, new=bool(arguments.normal)))
     after = _refit(spec, rule, arguments) if arguments.refit else _set(spec, arguments.set)
     with backup(target) if in_place else contextlib.nullcontext() as before:
         write_engine(target, model, after)

@@ -26,13 +26,14 @@ from learning.thresholds.choosing import (
     choose_thresholds,
     display_range,
     explain_threshold,
+    find_suspects,
     join_notes,
     suspects_note,
 )
 from learning.thresholds.folds import BATCH, NEW, LeftOut, peaks_and_levels
 from learning.thresholds.power import SimulatedScores, read_scores
 from learning.thresholds.rates import choose_with_rates, power_at
-from learning.thresholds.rules import DROP, RULES, Rule
+from learning.thresholds.rules import ASK, DROP, RULES, Rule
 
 BY_HAND: Final = "set by hand"
 
@@ -124,7 +125,7 @@ def refit_thresholds(
     good = score(good_files) if good_files else read_left_out(spec.left_out)
     bad_files = [file for folder in anomalous for file in _list_anomalous(folder)]
     bad = score(bad_files) if bad_files else None
-    simulated, note = simulated_scores(spec), refit_note(spec)
+    simulated, note = simulated_scores(spec), _refit_note(spec, good, rule)
     limits, rates = choose_with_rates(
         good,
         rule,
@@ -174,11 +175,20 @@ def _read_new_pictures(
         yield pixels
 
 
-def refit_note(spec: EngineSpec) -> str:
-    notes = [f"chosen again at {utc_now()}"]
-    if spec.trained_on.get("suspects_dropped"):
-        notes.append(suspects_note(len(spec.trained_on["suspects"]), DROP))
-    return join_notes(*notes)
+def suspects_policy(spec: EngineSpec, *, new: bool) -> str:
+    """One of SUSPECTS, as the engine was fitted with. new: for pictures that the engine was not
+    fitted on; if those that stood out were dropped, it is not known what the new ones are."""
+    dropped = spec.trained_on.get("suspects_dropped", False)
+    policy = str(spec.trained_on.get("suspects_policy", DROP if dropped else ASK))
+    return ASK if new and policy == DROP else policy
+
+
+def _refit_note(spec: EngineSpec, good: LeftOut, rule: Rule) -> str:
+    """good: scores that the thresholds are chosen from."""
+    policy = suspects_policy(spec, new=good.scheme == NEW)
+    suspects = spec.trained_on["suspects"] if policy == DROP else find_suspects(good.scores)
+    note = suspects_note(len(suspects), policy, rule.name)
+    return join_notes(f"chosen again at {utc_now()}", note)
 
 
 def with_thresholds(spec: EngineSpec, limits: Thresholds) -> EngineSpec:

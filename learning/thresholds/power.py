@@ -43,7 +43,8 @@ class SimulatedScores:
         return float(np.mean([failed[rows].mean() for rows in self._rows().values()]))
 
     def measure_power(self, threshold: float) -> tuple[DefectPower, ...]:
-        """Per kind, how many of each size and contrast reach the threshold. The scores are among the parameters, so that `read_scores` can count again for another threshold."""
+        """Per kind, how many of each size and contrast reach the threshold. The scores are among
+        the parameters, so that `read_scores` can count again for another threshold."""
         return tuple(
             self._measure_kind(kind, rows, threshold) for kind, rows in self._rows().items()
         )

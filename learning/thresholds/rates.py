@@ -10,7 +10,7 @@ from learning.thresholds.choosing import (
     independent_parts,
     join_notes,
 )
-from learning.thresholds.folds import LeftOut
+from learning.thresholds.folds import COPIES, LeftOut
 from learning.thresholds.power import SimulatedScores
 from learning.thresholds.rules import DEFAULT_RATE, RATES, Rule
 
@@ -26,8 +26,8 @@ def choose_with_rates(
     anomalous: LeftOut | None = None,
     dropped: bool = False,
     note: str = "",
-) -> tuple[Thresholds, tuple[RateThresholds, ...]]:
-    """The thresholds of the rule, and the table of rates.
+) -> tuple[Thresholds, tuple[RateThresholds, ...] | None]:
+    """The thresholds of the rule, and the table of rates; None if the normals support none of them.
 
     A rule that promises a rate and has none set takes the best rate: the lowest of the table that
     finds as many simulated defects as the default rate, apart from EQUAL. Without simulated defects
@@ -46,13 +46,16 @@ def choose_with_rates(
                     note,
                 )
     limits = choose_thresholds(left_out, rule, anomalous=anomalous, selected=selected, note=note)
-    return limits, rates
+    return limits, rates or None
 
 
 def tabulate_rates(
     left_out: LeftOut, simulated: SimulatedScores | None, *, dropped: bool = False
 ) -> tuple[RateThresholds, ...]:
-    """Conformal thresholds at each of RATES that the normals support."""
+    """Conformal thresholds at each of RATES that the normals support. Copies of a single picture
+    support none."""
+    if left_out.scheme == COPIES:
+        return ()
     count = independent_parts(left_out).count
     rows = []
     for rate in RATES:

@@ -107,7 +107,7 @@ def robust(values: Values, *, rate: float | None = None) -> float:
     allowed = max(1, int(MOST_ODD * len(values)))
     if allowed >= len(values):
         return highest
-    return max(min(highest, outlier_limit(values)), float(np.sort(values)[-allowed - 1]))
+    return min(highest, max(outlier_limit(values), float(np.sort(values)[-allowed - 1])))
 
 
 def f1_max(values: Values, anomalous: Values) -> float:

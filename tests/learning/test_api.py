@@ -151,7 +151,7 @@ seconds = time.perf_counter() - started
 heavy = [m for m in ("torch", "scipy", "onnx", "onnxruntime", "spox") if m in sys.modules]
 assert not heavy, heavy
 assert seconds < 0.5, seconds
-assert learning.Rule().name == "conformal"
+assert learning.Rule().name == "robust"
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

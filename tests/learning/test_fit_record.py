@@ -52,7 +52,7 @@ def test_it_lies_beside_the_engine_and_belongs_to_it(engine_file):
     assert record.graph_hash == spec.graph_hash
     assert record.source == "parts"
     assert (record.seed, record.versions) == (spec.seed, spec.versions)
-    assert (record.rule, record.drop_suspects, record.ordered) == ("conformal", False, False)
+    assert (record.rule, record.drop_suspects, record.ordered) == ("robust", False, False)
 
 
 def test_it_holds_the_hash_and_the_fold_score_of_every_picture(engine_file):
@@ -111,7 +111,7 @@ def test_a_picture_that_was_dropped_has_no_score_and_is_not_in_the_statistics(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr("engine_parts.parts", lambda _: odd_parts())
-    fit_parts(tmp_path / "e.onnx", drop_suspects=True)
+    fit_parts(tmp_path / "e.onnx", suspects="drop")
     record, spec = record_of(tmp_path / "e.onnx"), read_spec(tmp_path / "e.onnx")
     roles = {picture.name: picture.role for picture in record.pictures}
     assert [name for name, role in roles.items() if role == DROPPED] == ["3.png"]

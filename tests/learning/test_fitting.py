@@ -1,7 +1,5 @@
 """Fitting from pictures to a checked engine file."""
 
-import dataclasses
-
 import cv2
 import numpy as np
 import onnx
@@ -150,27 +148,6 @@ def test_the_check_uses_pictures_that_are_not_in_the_bank():
         assert min(np.abs(picture.astype(int) - n).mean() for n in normals) > 1
 
 
-def test_a_picture_that_stands_out_is_named_and_left_out_on_request(tmp_path):
-    normals = parts(12)
-    pixels = normals.pixels.copy()
-    pixels[5] = 255 - pixels[5]
-    normals = dataclasses.replace(normals, pixels=pixels)
-    recipe = FitOptions("parts", make_method("rad", {}), resolve(DEFAULT), threads=1)
-    heard: list[str] = []
-    sink = logger.add(heard.append, level="WARNING")
-    try:
-        spec = fit_engine(normals, recipe, tmp_path / "kept.onnx", lambda *_: None).spec
-        recipe = dataclasses.replace(recipe, drop_suspects=True)
-        left = fit_engine(normals, recipe, tmp_path / "left.onnx", lambda *_: None).spec
-    finally:
-        logger.remove(sink)
-    assert "5.png" in heard[0]
-    assert spec.trained_on["suspects"] == ["5.png"]
-    assert spec.trained_on["count"] == 12
-    assert left.trained_on["count"] == 11
-    assert left.image_threshold < spec.image_threshold / 2
-
-
 def test_two_pictures_are_enough_and_the_warning_says_what_they_are_worth(tmp_path):
     normals = parts(2)
     recipe = FitOptions("parts", make_method("rad", {}), resolve(DEFAULT), threads=1)
@@ -196,7 +173,7 @@ def test_features_beyond_the_memory_limit_are_refused_before_they_are_computed(
 
 def test_an_unsupported_rate_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="false_alarm_rate"):
-        fit_parts(tmp_path / "e.onnx", rule=Rule(parameters={"rate": 0.01}))
+        fit_parts(tmp_path / "e.onnx", rule=Rule("conformal", {"rate": 0.01}))
 
 
 def test_fitting_sees_the_features_that_the_engine_computes():

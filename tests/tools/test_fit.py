@@ -53,7 +53,8 @@ def test_a_folder_becomes_one_engine_file_and_a_summary(folder, tmp_path, capsys
         "10.00%",
         "leave-one-out",
         "check",
-        "dark spots",
+        "scratch ",
+        "displaced ",
         "96x64 px (width x height) for frames of 128x96",
         "MB",
     ):
@@ -85,7 +86,11 @@ def test_the_report_counts_the_painted_spots_and_hides_internal_values(folder, t
 
 @pytest.mark.parametrize(
     ("options", "advice"),
-    [([], "they are used and raise the thresholds"), (["--drop-suspects"], "they are left out")],
+    [
+        ([], "they do not raise the threshold. Look at them"),
+        (["--suspects", "keep"], "they are used and raise the thresholds"),
+        (["--suspects", "drop"], "they are left out"),
+    ],
 )
 def test_a_picture_that_stands_out_is_named_once_with_what_happens_to_it(
     folder, tmp_path, options, advice, capsys

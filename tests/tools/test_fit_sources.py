@@ -142,7 +142,7 @@ def test_the_contact_sheet_is_written_and_the_line_says_where_to_look(tmp_path, 
     assert "e.sheet.png; the pictures that stand out are its first ones" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("options", [("--hold-out", "0.4"), ("--drop-suspects",)])
+@pytest.mark.parametrize("options", [("--hold-out", "0.4"), ("--suspects", "drop")])
 def test_pictures_without_a_score_are_on_the_sheet_too(tmp_path, options):
     folder, out = pictures(tmp_path / "a", range(9)), tmp_path / "e.onnx"
     cv2.imwrite(str(folder / "odd.png"), 255 - good(50))

@@ -88,7 +88,7 @@ def test_the_rule_says_frames_block_length_and_blocks():
 
 def test_a_rate_that_only_the_frames_would_support_is_refused():
     with pytest.raises(ConfigError, match=r"needs at least 99 independent blocks of \d+ frames"):
-        choose_thresholds(of(autoregressive(300, 0.9, 3)), Rule(parameters={"rate": 0.01}))
+        choose_thresholds(of(autoregressive(300, 0.9, 3)), Rule("conformal", {"rate": 0.01}))
 
 
 def test_blocks_keep_a_promise_that_counting_frames_breaks():
@@ -96,7 +96,7 @@ def test_blocks_keep_a_promise_that_counting_frames_breaks():
     for seed in range(100):
         scores = autoregressive(600, 0.9, seed)
         promise = max(0.15, least_promise(independent_parts(of(scores)).count))
-        rule = Rule(parameters={"promise": promise})
+        rule = Rule("conformal", {"promise": promise})
         for ordered, results in promises_held.items():
             limit = choose_thresholds(of(scores, ordered=ordered), rule).image - 100
             results.append(norm.sf(limit) <= promise)

@@ -76,8 +76,8 @@ def test_a_record_whose_lengths_differ_is_refused(engine_file, change):
         Rule(),
         Rule("mean_sigma", {"k": 2.0}),
         Rule("percentile", {"q": 90.0}),
-        Rule(parameters={"promise": 1 / 3}),
-        Rule(parameters={"rate": 0.25}),
+        Rule("conformal", {"promise": 1 / 3}),
+        Rule("conformal", {"rate": 0.25}),
     ],
 )
 def test_choosing_again_gives_what_fitting_would_have_chosen(engine_file, tmp_path, rule):
@@ -137,14 +137,14 @@ def test_a_suspect_that_is_held_out_is_named_and_dropped_only_from_the_scores(tm
         make_method("rad", {}),
         resolve(DEFAULT),
         scheme=Scheme(held_out=tuple(f"{seed}.png" for seed in range(12))),
-        drop_suspects=True,
+        suspects="drop",
         threads=1,
     )
     spec = fit_engine(normals, recipe, tmp_path / "e.onnx", lambda *_: None).spec
     assert spec.trained_on["suspects"] == ["5.png"]
     assert (spec.trained_on["count"], spec.trained_on["held_out"]) == (18, 11)
     assert spec.threshold_rule.normals == 11
-    assert "left out because they stood out: 1" in spec.threshold_rule.note
+    assert "1 good picture stands out; the user says that" in spec.threshold_rule.note
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_other_rules_take_no_anomalous_pictures(engine_file):
     stored = read_spec(engine_file).left_out
     assert stored is not None
     left_out = read_left_out(stored)
-    with pytest.raises(ConfigError, match="conformal takes no defective pictures"):
+    with pytest.raises(ConfigError, match="robust takes no defective pictures"):
         choose_thresholds(left_out, anomalous=left_out)
 
 
@@ -218,7 +218,7 @@ def test_a_threshold_set_by_hand_says_so_and_counts_the_normals_it_fails(engine_
     rule = set_by_hand(spec, image=middle, pixel=None).threshold_rule
     assert (rule.rule, rule.parameters, rule.alarms) == ("set by hand", {"image": middle}, 4)
     assert rule.false_alarm_rate is None
-    assert "pixel threshold kept from: conformal" in rule.note
+    assert "pixel threshold kept from: robust" in rule.note
 
 
 def test_the_colour_scale_follows_a_pixel_threshold_set_by_hand(engine_file):

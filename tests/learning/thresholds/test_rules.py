@@ -69,7 +69,7 @@ def test_defaults_are_those_that_the_spec_states(name, value):
 
 @pytest.mark.parametrize(("count", "rate", "rank"), [(137, 0.05, 132), (31, 1 / 32, 31)])
 def test_the_conformal_rule_takes_the_rank_of_its_rate(count, rate, rank):
-    assert Rule(parameters={"rate": rate}).of(SCORES[:count]) == sorted(SCORES[:count])[rank - 1]
+    assert Rule("conformal", {"rate": rate}).of(SCORES[:count]) == sorted(SCORES[:count])[rank - 1]
 
 
 @pytest.mark.parametrize("count", [59, 93, 137, 500])
@@ -85,7 +85,7 @@ def test_a_promise_takes_the_lowest_rank_that_keeps_it(count, promise):
     ("count", "promise"), [(59, 1 / 20), (93, 1 / 20), (200, 1 / 20), (299, 1 / 100)]
 )
 def test_about_95_of_100_fits_keep_their_promise(count, promise):
-    random, rule = np.random.default_rng(count), Rule(parameters={"promise": promise})
+    random, rule = np.random.default_rng(count), Rule("conformal", {"promise": promise})
     # Of uniform scores the share above a threshold is what is left to 1.
     share = np.mean([1 - rule.of(random.random(count)) <= promise for _ in range(2000)])
     expected = beta.cdf(
