@@ -15,7 +15,7 @@ from learning.normals import Normals
 from learning.selection.candidates import CANDIDATES, DEFAULT, Candidate, fine_side
 from learning.selection.trials import ALARMS, Trial, TrialPictures, try_candidate
 
-BUDGET_S: Final = 90.0
+BUDGET_S: Final = 80.0
 """Default time for the trials."""
 
 QUICK_S: Final = 20.0

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from engines.spec import Roi
 from inspector.core.errors import DataError
-from learning.defect_scores import draw_defect
+from learning.defect_scores import count_defects, draw_defect
 from learning.graph.maps import MapCanvas, top_mean_numpy
 from learning.graph.pixels import blank_outside
 from learning.job import BATCH, inspected_pixels
@@ -65,9 +65,10 @@ class TrialPictures:
         self.normals, self.inside = normals, inspected_pixels(roi, normals.rule)
         self.pixels = normals.pixels[chosen]
         self.seed = seed
+        count = count_defects(DEFECTS, normals.rule.input_hw)
         drawn = [
             (plan, picture)
-            for plan in plan_defects(DEFECTS, len(chosen), seed)
+            for plan in plan_defects(count, len(chosen), seed)
             if (picture := draw_defect(self.pixels, plan, self.inside)) is not None
         ]
         if not drawn:
