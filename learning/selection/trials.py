@@ -42,15 +42,19 @@ HalfFeatures = dict[str, npt.NDArray[np.float16]]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Result of a candidate. figure: `detection` less the handicap of the candidate. normal,
-    defect: image scores of the good pictures and of the simulated defects, in the order of the
-    plans."""
+    """Result of a candidate. figure: from 0 to 1, see `detection`. normal, defect: image scores of
+    the good pictures and of the simulated defects, in the order of the plans."""
 
     candidate: Candidate
     figure: float
     seconds: float
     normal: Scores
     defect: Scores
+
+    @property
+    def value(self) -> float:
+        """The figure less the handicap of the candidate."""
+        return self.figure - self.candidate.handicap
 
 
 class TrialPictures:
@@ -154,7 +158,7 @@ def try_candidate(
     return tuple(
         Trial(
             dataclasses.replace(candidate, top_fraction=None if fraction == usual else fraction),
-            detection(row[:count], row[count:], kinds) - candidate.handicap,
+            detection(row[:count], row[count:], kinds),
             seconds,
             row[:count],
             row[count:],
