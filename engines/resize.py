@@ -54,14 +54,23 @@ def crop_box(rule: ResizeRule, frame_hw: tuple[int, int]) -> tuple[int, int, int
 
 
 def describe_aspect(spec: EngineSpec, frame_hw: tuple[int, int]) -> str | None:
-    """A clause about frames whose aspect ratio differs from the frames of fitting by more than
-    ASPECT_TOLERANCE; None if it does not."""
-    (height, width), (fitted_height, fitted_width) = frame_hw, spec.frame_hw
+    """A clause about frames whose aspect ratio differs from that of the frames of fitting by more
+    than ASPECT_TOLERANCE, or lies outside spec.aspects; None if it does not."""
+    height, width = frame_hw
+    if spec.aspects is not None:
+        low, high = spec.aspects
+        if low <= width / height <= high:
+            return None
+        return (
+            f"frames of {width}x{height} have another aspect ratio ({width / height:.2f}) than "
+            f"the engine accepts ({low:.2f} to {high:.2f})"
+        )
+    fitted_height, fitted_width = spec.frame_hw
     if abs(width * fitted_height / (height * fitted_width) - 1) <= ASPECT_TOLERANCE:
         return None
     return (
-        f"frames of {frame_hw[1]}x{frame_hw[0]} have another aspect ratio than the "
-        f"{spec.frame_hw[1]}x{spec.frame_hw[0]} of fitting"
+        f"frames of {width}x{height} have another aspect ratio than the "
+        f"{fitted_width}x{fitted_height} of fitting"
     )
 
 

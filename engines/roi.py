@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engines.spec import LARGEST_SIDE, Roi
+from engines.spec import Roi
+from engines.spec_checks import LARGEST_SIDE
 from inspector.core.arrays import Mask
 from inspector.core.errors import ConfigError
 from inspector.core.schema import shown

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from engines.spec_checks import parse_json
+from engines.spec_checks import check_aspects, check_positive_pair, parse_json
 from engines.spec_fields import (
     DefectPower,
     Foreground,
@@ -33,7 +33,6 @@ CONVERTED_FROM = "converted_from_graph"
 
 RESIZE_KINDS = ("halve_linear",)
 PRECISIONS = ("float32", "float16")
-LARGEST_SIDE = 65_536
 MIN_CROP = 0.01
 
 LARGEST_PICTURE = 1 << 24
@@ -168,7 +167,9 @@ class EngineSpec:
     settings of the method. parity: result of the check when the file was made. golden: pictures
     with reference outputs, see engines.golden. trained_on: name, count, and sha256 of the list of
     pictures. left_out: None in files of older programs. good_pictures to quantisation: see
-    engines.spec_fields. requires: abilities that a program must have to run this engine.
+    engines.spec_fields. requires: abilities that a program must have to run this engine. aspects:
+    lowest and highest width / height of frames, if the good pictures had varied ones; None: only
+    that of frame_hw.
     """
 
     name: str
@@ -199,6 +200,7 @@ class EngineSpec:
     foreground: Foreground | None = None
     quantisation: Quantisation | None = None
     requires: tuple[str, ...] = ()
+    aspects: tuple[float, float] | None = None
     licence: str = ""
     seed: int = 0
     versions: dict[str, str] = field(default_factory=dict)
@@ -229,8 +231,8 @@ class EngineSpec:
         if self.roi is not None:
             _check_roi(self.roi)
         for name in ("frame_hw", "map_hw"):
-            _positive_pair(name, getattr(self, name))
-        _positive_pair("resize.input_hw", self.resize.input_hw)
+            check_positive_pair(name, getattr(self, name))
+        check_positive_pair("resize.input_hw", self.resize.input_hw)
         for name, (height, width) in (("map_hw", self.map_hw), ("input_hw", self.resize.input_hw)):
             if height * width > LARGEST_PICTURE:
                 raise SpecError(
@@ -251,6 +253,8 @@ class EngineSpec:
             check_rates(self.rates)
         if self.power is not None:
             check_power(self.power)
+        if self.aspects is not None:
+            check_aspects(self.aspects)
 
     def to_json(self) -> str:
         """The text that is stored in the file. Format 1 is written without NEW_FIELDS, so that
@@ -283,12 +287,7 @@ def _check_rule(rule: ThresholdRule) -> None:
 
 
 def _check_roi(roi: Roi) -> None:
-    _positive_pair("roi.frame_hw", roi.frame_hw)
+    check_positive_pair("roi.frame_hw", roi.frame_hw)
     for polygon in (*roi.inspect, *roi.ignore):
         if len(polygon) < 3 or any(len(point) != 2 for point in polygon):
             raise SpecError("each roi polygon must have at least three points (x, y)")
-
-
-def _positive_pair(name: str, value: tuple[int, int]) -> None:
-    if not (min(value) >= 1 and max(value) <= LARGEST_SIDE):
-        raise SpecError(f"{name} must be two positive whole numbers, not {value!r}")

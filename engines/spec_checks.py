@@ -15,6 +15,7 @@ DEEPEST: Final = 32
 LONGEST_TEXT: Final = 1000
 MAX_SETTINGS: Final = 64
 LARGEST_COUNT: Final = 1_000_000_000
+LARGEST_SIDE: Final = 65_536
 
 
 def parse_json(text: str, what: str) -> Any:
@@ -103,3 +104,16 @@ def _check_plain(name: str, value: Any) -> None:
         raise SpecError(f"{name} must hold plain values, not lists or keys within it")
     elif not isinstance(value, bool):
         check_number(name, value)
+
+
+def check_positive_pair(name: str, value: tuple[int, int]) -> None:
+    """Two whole numbers from 1 to LARGEST_SIDE."""
+    if not (min(value) >= 1 and max(value) <= LARGEST_SIDE):
+        raise SpecError(f"{name} must be two positive whole numbers, not {value!r}")
+
+
+def check_aspects(aspects: tuple[float, float]) -> None:
+    """Two finite numbers above 0, the lower one first."""
+    low, high = aspects
+    if not 0 < low <= high < math.inf:
+        raise SpecError(f"aspects must be two rising numbers above 0, not {aspects!r}")

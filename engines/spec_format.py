@@ -11,6 +11,7 @@ FORMAT: Final = 2
 
 FORMATS: Final = (1, FORMAT)
 NEW_FIELDS: Final = (
+    "aspects",
     "good_pictures",
     "reference_view",
     "rates",

@@ -44,6 +44,7 @@ def fit(
     suspects: str = "ask",
     budget_s: float | None = None,
     read_again: "ReadNormals | None" = None,
+    augment: str = "auto",
     progress: "Progress | None" = None,
     **options: Any,
 ) -> "EngineResult":
@@ -72,11 +73,13 @@ def fit(
     roi: region of interest, as an object or a YAML file.
     threads: 0 lets the runtime choose.
     suspects: whether good pictures that stand out belong to good product: "ask" (not known: they
-    are fitted, and fail rather than raise the threshold), "keep" (yes) or "drop" (no: they are not
-    used).
+        are fitted, and fail rather than raise the threshold), "keep" (yes) or "drop" (no: they are
+        not used).
     budget_s: for "auto", seconds that trials may take; None is 90.
     read_again: for "auto" and Normals, a function that reads them for an input of another short
-    side; None tries no finer input.
+        side; None tries no finer input.
+    augment: "auto" also fits altered copies of few pictures (learning.augmentation); "none" does
+        not.
     progress: is called with step, pictures done since the last call, and their total.
     options: of the method, such as radius="all"; text is read as on the command line.
 
@@ -86,6 +89,7 @@ def fit(
     """
     from inspector.core.errors import ConfigError
     from inspector.core.reading import Reading
+    from learning.augmentation import check_augment
     from learning.backbones.zoo import resolve
     from learning.fitting import fit_engine
     from learning.job import FitOptions
@@ -93,12 +97,13 @@ def fit(
     from learning.normals import SPARE, check_max_pictures
     from learning.options import parse_options
     from learning.reading import read_normals
-    from learning.selection.candidates import AUTO
+    from learning.selection.candidates import AUTO, DEFAULT
     from learning.selection.choosing import BUDGET_S, TrialOptions, choose_method
     from learning.thresholds.folds import Scheme
     from learning.thresholds.rules import default_rule
 
     path = _engine_path(out)
+    check_augment(augment)
     check_max_pictures(max_pictures)
     backbone = None if backbone is None else str(backbone)
     if method != AUTO:
@@ -142,7 +147,9 @@ def fit(
             BUDGET_S if budget_s is None else budget_s,
         )
         choice = choose_method(normals, read_again, trial_options, progress or _ignore)
-        normals, candidate = choice.normals, choice.trial.candidate
+        candidate = DEFAULT
+        if choice is not None:
+            normals, candidate = choice.normals, choice.trial.candidate
         top_fraction = candidate.top_fraction
         fitted = make_method(candidate.method, candidate.options)
     fit_options = FitOptions(
@@ -159,6 +166,7 @@ def fit(
         seed=seed,
         threads=threads,
         suspects=suspects,
+        augment=augment,
     )
     result = fit_engine(normals, fit_options, path, progress or _ignore)
     return dataclasses.replace(result, choice=choice)

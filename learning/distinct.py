@@ -36,7 +36,8 @@ def keep_distinct(normals: Normals, *, keep_similar: bool = False) -> Normals:
     similar = {} if keep_similar else _find_similar(normals, single)
     remaining = np.setdiff1d(single, list(similar))
     _report_copies(normals, first, similar, len(remaining))
-    if not keep_similar and differ_by_noise_only(_take(normals.pixels, remaining)):
+    several = not keep_similar and len(remaining) > 1
+    if several and differ_by_noise_only(_take(normals.pixels, remaining)):
         logger.warning(
             "the {} good pictures of {} differ by little more than noise: they may show one "
             "product, and then the thresholds are too low for others",

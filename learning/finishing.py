@@ -86,9 +86,10 @@ def finish_engine(
     note: str = "",
     parameters: Mapping[str, Any] | None = None,
     selection: Selection | None = None,
+    pictures: Mapping[str, Any] | None = None,
 ) -> EngineResult:
     """Writes the engine file `out` of a scored model, and the fit record beside it. See
-    make_engine."""
+    make_engine. pictures: for trained_on, beside its usual values."""
     options, method = job.options, job.options.method
     note = join_notes(
         note, suspects_note(len(scored.suspects), options.suspects, options.rule.name)
@@ -109,8 +110,10 @@ def finish_engine(
         map_hw=job.canvas.map_hw,
         inside=job.inside,
     )
+    spec = _spec(job, scored, thresholds, digest, parameters or {})
     spec = dataclasses.replace(
-        _spec(job, scored, thresholds, digest, parameters or {}),
+        spec,
+        trained_on=spec.trained_on | dict(pictures or {}),
         rates=rates,
         selection=selection,
         power=power_at(scored.simulated, thresholds.image),
@@ -141,6 +144,7 @@ def _spec(
         backbone=source.backbone_name,
         layers=source.layers,
         frame_hw=normals.frame_hw,
+        aspects=normals.aspects,
         resize=normals.rule,
         map_hw=job.canvas.map_hw,
         image_threshold=thresholds.image,

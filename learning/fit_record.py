@@ -21,6 +21,7 @@ from inspector.core.schema import build, shown
 from learning.job import EngineJob
 from learning.normals import Normals
 from learning.scoring import ScoredModel
+from learning.thresholds.folds import COPIES
 from learning.thresholds.rules import DROP
 
 FORMAT: Final = 1
@@ -180,6 +181,8 @@ def _pictures(scored: ScoredModel, normals: Normals, dropped: bool) -> Iterator[
     # By k-fold the fitted pictures were scored, otherwise those that were held out.
     scored_role = HELD_OUT if scored.held_out else FITTED
     left_out = scored.left_out
+    if left_out.scheme == COPIES:
+        scored_role = ""
     figures = zip(left_out.scores, left_out.peaks, left_out.levels, strict=True)
     for name, role, pixels in good_pictures(scored, normals, dropped=dropped):
         digest = hashlib.sha256(pixels.tobytes()).hexdigest()

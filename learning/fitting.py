@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import DataError
+from learning.augmentation import choose_augmentation, embed_copies
 from learning.finishing import finish_engine
 from learning.job import BATCH, EngineJob, EngineResult, FitOptions, Progress
 from learning.methods.base import Embeddings
@@ -34,13 +35,21 @@ def fit_engine(
     with EngineJob(options, normals, progress) as job:
         held_out = _mark_held_out(normals, options)
         check_supported(options.rule, int(np.count_nonzero(held_out)) or len(held_out))
-        embeddings = _embed(job, normals.pixels[~held_out] if held_out.any() else normals.pixels)
+        pixels = normals.pixels[~held_out] if held_out.any() else normals.pixels
+        embeddings = _embed(job, pixels)
+        how = choose_augmentation(pixels, options.augment) if options.method.takes_copies else None
+        copies = embed_copies(job, pixels, how, options.seed)
         job.end_step("features")
-        scored = fit_and_score(job, options, embeddings, held_out)
+        scored = fit_and_score(job, options, embeddings, held_out, copies)
         del embeddings  # they and the graph would need memory together
         job.end_step("left out and fit")
         return finish_engine(
-            job, scored, out, note=_note(scored, normals), selection=options.selection
+            job,
+            scored,
+            out,
+            note=_note(scored, normals),
+            selection=options.selection,
+            pictures=copies.describe(),
         )
 
 
@@ -85,6 +94,8 @@ def _embed(job: EngineJob, pixels: Image) -> Embeddings:
 
 
 def _note(scored: ScoredModel, normals: Normals) -> str:
+    if len(normals.names) == 1:
+        return ""
     how = "contiguous blocks of one stream" if normals.ordered else "drawn at random"
     return f"held out: {how}" if scored.held_out else f"folds: {how}"
 

@@ -78,11 +78,13 @@ class MakeOptions:
 class FitOptions(MakeOptions):
     """Options of an engine that is fitted. scheme: which scores the thresholds are chosen from.
     max_fitted: most pictures that are fitted; None for all. With the default scheme the others are
-    held out. selection: how the method was chosen, for the spec."""
+    held out. augment: whether few pictures get altered copies, see learning.augmentation.
+    selection: how the method was chosen, for the spec."""
 
     method: Method[Any]
     scheme: Scheme = field(default_factory=Scheme)
     max_fitted: int | None = None
+    augment: str = "auto"
     selection: Selection | None = None
 
 

@@ -1,7 +1,6 @@
 """Reads normal pictures from a folder or a stream, as input pixels of one size."""
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,14 @@ from inspector.core.errors import ConfigError, DataError
 from inspector.core.picture_files import pictures_of
 from inspector.core.reading import READING, Reading
 from learning.datasets.pictures import list_pictures
+from learning.frame_sizes import (
+    SHORT_SIDE,
+    Aspects,
+    by_aspect,
+    choose_frame,
+    default_input_hw,
+    warn_of_varied_aspects,
+)
 
 MAX_UNREADABLE: Final = 0.1
 """Share of a folder's pictures that may be unreadable before fitting stops."""
@@ -29,9 +36,6 @@ SPARE: Final = 600
 
 MAX_NAMES: Final = 8
 """Pictures that a warning names."""
-
-SHORT_SIDE: Final = 256
-MULTIPLE: Final = 32
 
 Size = tuple[int, int] | int
 """(height, width) of the input; or its short side, then the long side follows the frame."""
@@ -45,10 +49,11 @@ class Normals:
     """Normal pictures as the engine takes them.
 
     pixels: (n, H, W, 3) uint8 RGB. names: of the pictures, for the hash in the spec. frame_hw: the
-    commonest size of the pictures before resizing. ordered: frames of one stream. unread: names of
-    pictures that could not be read. unused: how many were left out by max_pictures. bit_depth: of
-    the camera; None if it is not known. empty: names of pictures that show nothing. copies: names
-    of pictures that count as one with another picture. The last two are not among the pixels.
+    size that stands for the pictures before resizing, see choose_frame. aspects: of frames that
+    the engine accepts, if those of the pictures vary. ordered: frames of one stream. unread: names
+    of pictures that could not be read. unused: how many were left out by max_pictures. bit_depth:
+    of the camera; None if it is not known. empty: names of pictures that show nothing. copies:
+    names of pictures that count as one with another picture. The last two are not among the pixels.
     sources: names of several sources, with the number of pictures that were read of each. distinct:
     the pictures were searched for those two.
     """
@@ -66,26 +71,7 @@ class Normals:
     copies: tuple[str, ...] = ()
     sources: tuple[tuple[str, int], ...] = ()
     distinct: bool = False
-
-
-LONGEST_SIDE = 4096
-"""Longest side of an input whose size is chosen here, px. Users must crop or scale longer pictures.
-"""
-
-
-def default_input_hw(frame_hw: tuple[int, int], short_side: int = SHORT_SIDE) -> tuple[int, int]:
-    """The short side as given, the long side by the frame's aspect in multiples of 32. Raises
-    DataError if that is beyond LONGEST_SIDE."""
-    size = _by_aspect(frame_hw, short_side)
-    if max(size) > LONGEST_SIDE:
-        raise DataError(f"pictures of {frame_hw[1]}x{frame_hw[0]} are too long; give --size")
-    return size
-
-
-def _by_aspect(frame_hw: tuple[int, int], short_side: int = SHORT_SIDE) -> tuple[int, int]:
-    short, long = sorted(frame_hw)
-    other = max(1, round(short_side * long / short / MULTIPLE)) * MULTIPLE
-    return (short_side, other) if frame_hw[0] <= frame_hw[1] else (other, short_side)
+    aspects: Aspects | None = None
 
 
 def _input_hw(size: Size | None, frame_hw: tuple[int, int]) -> tuple[int, int]:
@@ -157,8 +143,8 @@ def from_pictures(
 ) -> Normals:
     """Reads pictures, given as names and files; unreadable ones are named, skipped and counted.
 
-    input_hw: None takes default_input_hw of the commonest size. crop: see ResizeRule. Raises
-    DataError for fewer than two pictures and for more than MAX_UNREADABLE unreadable ones.
+    input_hw: None takes default_input_hw of frame_hw. crop: see ResizeRule. Raises
+    DataError for more than MAX_UNREADABLE unreadable pictures.
     """
     chosen = [named[i] for i in spread(len(named), check_max_pictures(max_pictures))]
     paths = [path for _, path in chosen]
@@ -179,14 +165,26 @@ def from_pictures(
         resized[path] = _resize(image, _input_hw(input_hw, sizes[path]), crop)
     unread = tuple(picture_name for picture_name, path in chosen if path not in sizes)
     _refuse_unread(name, unread, len(paths), reason)
-    frame_hw, rule = _most_common_size(sizes, input_hw, crop)
+    frame_hw, aspects = _choose_frame(sizes)
+    rule = ResizeRule(_input_hw(input_hw, frame_hw), crop)
     for path, pixels in resized.items():
         if pixels.shape[:2] != rule.input_hw:
             resized[path] = to_input(decode_picture(path, reading=reading), rule)[0]
     names = tuple(picture_name for picture_name, path in chosen if path in sizes)
-    pixels = _stack(name, list(resized.values()))
+    pixels = np.stack(list(resized.values()))
     unused = len(named) - len(paths)
-    return Normals(name, pixels, names, frame_hw, rule, False, unread, unused, max(depths))
+    return Normals(
+        name,
+        pixels,
+        names,
+        frame_hw,
+        rule,
+        ordered=False,
+        unread=unread,
+        unused=unused,
+        bit_depth=max(depths),
+        aspects=aspects,
+    )
 
 
 def from_stream(
@@ -211,7 +209,7 @@ def from_frames(
     """Takes evenly spread frames of one stream, never holding more than twice max_pictures.
 
     frames: name and picture, (H, W, 3) uint8 BGR, of each. The first frame's size decides. Raises
-    DataError for fewer than two frames.
+    DataError if there is no frame.
     """
     most = check_max_pictures(max_pictures)
     stored: list[tuple[str, Image]] = []
@@ -232,7 +230,7 @@ def from_frames(
     if rule is None:
         raise DataError(f"{name} gave no frames")
     chosen = [stored[i] for i in spread(len(stored), most)]
-    pixels = _stack(name, [image for _, image in chosen])
+    pixels = np.stack([image for _, image in chosen])
     names = tuple(frame_name for frame_name, _ in chosen)
     _warn_of_sizes({frame_name: sizes[frame_name] for frame_name in names}, frame_hw)
     return Normals(name, pixels, names, frame_hw, rule, True, (), count - len(chosen))
@@ -266,13 +264,15 @@ def _refuse_unread(name: str, unread: tuple[str, ...], count: int, reason: str) 
         )
 
 
-def _most_common_size(
-    sizes: dict[Path, tuple[int, int]], size: Size | None, crop: Crop
-) -> tuple[tuple[int, int], ResizeRule]:
-    """The commonest frame size and its rule. A warning names the pictures of another size."""
-    frame_hw = Counter(sizes.values()).most_common(1)[0][0]
-    _warn_of_sizes({path.name: hw for path, hw in sizes.items()}, frame_hw)
-    return frame_hw, ResizeRule(_input_hw(size, frame_hw), crop)
+def _choose_frame(sizes: Mapping[Path, tuple[int, int]]) -> tuple[tuple[int, int], Aspects | None]:
+    """See choose_frame. A warning names the pictures of another size."""
+    frame_hw, aspects = choose_frame(list(sizes.values()))
+    named = {path.name: hw for path, hw in sizes.items()}
+    if aspects is None:
+        _warn_of_sizes(named, frame_hw)
+    else:
+        warn_of_varied_aspects(named, frame_hw, aspects)
+    return frame_hw, aspects
 
 
 def _warn_of_sizes(sizes: Mapping[str, tuple[int, int]], frame_hw: tuple[int, int]) -> None:
@@ -280,16 +280,10 @@ def _warn_of_sizes(sizes: Mapping[str, tuple[int, int]], frame_hw: tuple[int, in
     others = [(name, hw) for name, hw in sizes.items() if hw != frame_hw]
     if not others:
         return
-    stretched = any(_by_aspect(hw) != _by_aspect(frame_hw) for _, hw in others)
+    stretched = any(by_aspect(hw) != by_aspect(frame_hw) for _, hw in others)
     logger.warning(
         "{} of {} pictures do not have the size {}x{} of the others and are {}: {}",
         *(len(others), len(sizes), frame_hw[1], frame_hw[0]),
         "stretched to its aspect" if stretched else "resized",
         list_some([f"{name} ({hw[1]}x{hw[0]})" for name, hw in others]),
     )
-
-
-def _stack(name: str, pictures: list[Image]) -> Image:
-    if len(pictures) < 2:
-        raise DataError(f"{name} holds one picture; fitting needs at least two, better eight")
-    return np.stack(pictures)

@@ -11,13 +11,14 @@ from loguru import logger
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import DataError
 from inspector.core.names import names_hash
+from learning.augmentation import STRONG, Copies, make_copies
 from learning.defect_scores import DefectScorer
 from learning.job import BATCH, EngineJob, FitOptions, MakeOptions
 from learning.methods.base import Embeddings
 from learning.normals import Normals, list_some
 from learning.thresholds import folds
 from learning.thresholds.choosing import find_suspects
-from learning.thresholds.folds import HELD_OUT, LeftOut
+from learning.thresholds.folds import COPIES, HELD_OUT, Indices, LeftOut
 from learning.thresholds.power import SimulatedScores
 from learning.thresholds.rules import DROP, KEEP
 
@@ -47,21 +48,31 @@ class ScoredModel:
 
 
 def fit_and_score(
-    job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask, copies: Copies
 ) -> ScoredModel:
-    """embeddings: of the normal pictures that are fitted. held_out: (n,) bool, the pictures that
-    are scored and not fitted. If there is none, all are scored by k-fold."""
+    """embeddings: of the normal pictures that are fitted. copies: of these, fitted too. held_out:
+    (n,) bool, the pictures that are scored and not fitted. If there is none, all are scored by
+    k-fold."""
     if held_out.any():
-        return _score_held_out(job, options, embeddings, held_out)
-    normals = job.normals
-    left_out, simulated = _score_folds(job, options, normals, embeddings)
+        return _score_held_out(job, options, embeddings, held_out, copies)
+    if len(held_out) == 1:
+        return _score_copies(job, options, embeddings, copies)
+    normals, chosen = job.normals, np.arange(len(held_out))
+    left_out, simulated = _score_folds(job, options, normals, embeddings, copies.add)
     suspects = warn_of_suspects(left_out, normals.names, options)
     names = tuple(normals.names[index] for index in suspects)
     if len(suspects) and options.suspects == DROP:
         others = np.setdiff1d(np.arange(len(held_out)), suspects)
         normals, embeddings = _take(normals, others), folds.take_rows(embeddings, others)
-        left_out, simulated = _score_folds(job, options, normals, embeddings, step="left out again")
-    model = options.method.fit(embeddings, options.seed)
+        chosen = others
+
+        def expand(rows: Embeddings, pictures: Indices) -> Embeddings:
+            return copies.add(rows, others[pictures])
+
+        left_out, simulated = _score_folds(
+            job, options, normals, embeddings, expand, step="left out again"
+        )
+    model = options.method.fit(copies.add(embeddings, chosen), options.seed)
     return ScoredModel(model, normals, left_out, names, 0, simulated)
 
 
@@ -103,16 +114,25 @@ def warn_of_suspects(
 
 
 def _score_held_out(
-    job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask, copies: Copies
 ) -> ScoredModel:
-    model = options.method.fit(embeddings, options.seed)
     fitted = _take(job.normals, np.flatnonzero(~held_out))
+    model = options.method.fit(copies.add(embeddings, np.arange(len(fitted.names))), options.seed)
     return _score_new(job, model, _take(job.normals, np.flatnonzero(held_out)), fitted)
 
 
 def _score_new(job: EngineJob, model: Any, normals: Normals, fitted: Normals | None) -> ScoredModel:
     """normals: that the model was not fitted on. fitted: see score_normals."""
-    method, pixels = job.options.method, normals.pixels
+    left_out = _score_pixels(job, model, normals.pixels, ordered=normals.ordered)
+    left_out, suspects = _without_suspects(left_out, normals.names, job.options)
+    simulated = DefectScorer(job, normals)
+    simulated.score(np.arange(len(normals.names)), model)
+    return ScoredModel(model, fitted, left_out, suspects, len(left_out.scores), simulated.result())
+
+
+def _score_pixels(job: EngineJob, model: Any, pixels: Image, *, ordered: bool) -> LeftOut:
+    """pixels: (n, H, W, 3) of pictures that the model was not fitted on."""
+    method = job.options.method
 
     def report(done: int) -> None:
         job.progress("score", done, len(pixels))
@@ -122,11 +142,7 @@ def _score_new(job: EngineJob, model: Any, normals: Normals, fitted: Normals | N
         embeddings = method.embed(job.features(pixels[start : start + BATCH]))
         parts.append(folds.score_pictures(method, model, embeddings, job.canvas, report))
     scores, peaks, levels = np.concatenate(parts, axis=1)
-    left_out = LeftOut(scores, peaks, levels, 1, HELD_OUT, normals.ordered)
-    left_out, suspects = _without_suspects(left_out, normals.names, job.options)
-    simulated = DefectScorer(job, normals)
-    simulated.score(np.arange(len(pixels)), model)
-    return ScoredModel(model, fitted, left_out, suspects, len(left_out.scores), simulated.result())
+    return LeftOut(scores, peaks, levels, 1, HELD_OUT, ordered)
 
 
 def _score_folds(
@@ -134,6 +150,7 @@ def _score_folds(
     options: FitOptions,
     normals: Normals,
     embeddings: Embeddings,
+    expand: folds.Expand,
     *,
     step: str = "left out",
 ) -> tuple[LeftOut, SimulatedScores | None]:
@@ -149,8 +166,27 @@ def _score_folds(
         ordered=ordered,
         progress=lambda done: job.progress(step, done, count),
         visit=simulated.score,
+        expand=expand,
     )
     return left_out, simulated.result()
+
+
+def _score_copies(
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, copies: Copies
+) -> ScoredModel:
+    """The model of a single picture and its copies, and scores of other, more strongly altered
+    copies."""
+    logger.warning(
+        "one good picture: its altered copies choose the thresholds, so nothing is promised about "
+        "the rate of false alarms; with n good pictures it is 1 of n + 1 on average"
+    )
+    model = options.method.fit(copies.add(embeddings, np.arange(1)), options.seed)
+    altered = make_copies(job.normals.pixels, STRONG, options.seed + 1)
+    left_out = _score_pixels(job, model, altered, ordered=False)
+    left_out = dataclasses.replace(left_out, scheme=COPIES)
+    simulated = DefectScorer(job, job.normals)
+    simulated.score(np.arange(1), model)
+    return ScoredModel(model, job.normals, left_out, (), 0, simulated.result())
 
 
 def _without_suspects(

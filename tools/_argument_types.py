@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from learning.normals import LONGEST_SIDE, Size
+from learning.frame_sizes import LONGEST_SIDE
+from learning.normals import Size
 
 KEEP_SIMILAR: Final = (
     "pictures that differ by noise only show different products; without it they count as one"

@@ -11,6 +11,7 @@ from loguru import logger
 from engines.spec_file import file_hash
 from inspector.core.errors import ConfigError
 from learning import fit
+from learning.augmentation import AUGMENT
 from learning.backbones.zoo import resolve
 from learning.classes import fit_classes, format_table, refuse_failed
 from learning.datasets.layouts import LAYOUTS
@@ -87,6 +88,7 @@ def main(argv: list[str] | None = None) -> int:
                 budget_s=arguments.budget,
                 read_again=read_again if arguments.size is None else None,
                 keep_similar=arguments.keep_similar,
+                augment=arguments.augment,
                 progress=bars.advance,
                 **options,
             )
@@ -222,6 +224,12 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         help="how long to watch a live source, s (%(default)s)",
     )
     add_suspects_option(parser)
+    add(
+        "--augment",
+        choices=AUGMENT,
+        default="auto",
+        help="auto: fit altered copies of few pictures too; none: do not (%(default)s)",
+    )
     add("--sigma", type=sigma, default=4.0, help="smoothing of the map, px (%(default)s)")
     add(
         "--top-fraction",

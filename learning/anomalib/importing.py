@@ -130,6 +130,7 @@ def _make_spec(
         backbone="unknown (inside the model)",
         layers=("unknown",),
         frame_hw=normals.frame_hw,
+        aspects=normals.aspects,
         resize=normals.rule,
         map_hw=map_hw,
         image_threshold=1.0,

@@ -165,7 +165,10 @@ class Scorer(ABC, Generic[ModelT]):
 class Method(Scorer[ModelT]):
     """A method that is fitted from normal pictures. A subclass is a frozen dataclass whose fields
     are its options, each with `option(...)` as its metadata: they become options of the command
-    line."""
+    line. takes_copies: few pictures are fitted together with altered copies, see
+    learning.augmentation."""
+
+    takes_copies: ClassVar[bool] = True
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from learning.frame_sizes import MULTIPLE
 from learning.methods.registry import make_method
-from learning.normals import MULTIPLE
 
 AUTO: Final = "auto"
 """The name that stands for a choice by trials, where a method is named."""

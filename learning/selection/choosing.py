@@ -21,6 +21,8 @@ BUDGET_S: Final = 90.0
 
 QUICK_S: Final = 20.0
 
+LEAST_PICTURES: Final = 6
+
 MARGIN: Final = 0.01
 """The default is used unless another candidate finds this share more."""
 
@@ -69,13 +71,16 @@ class Choice:
 
 def choose_method(
     normals: Normals, read: ReadNormals | None, options: TrialOptions, progress: Progress
-) -> Choice:
+) -> Choice | None:
     """Tries CANDIDATES in their order until the time is used up. No test picture is used.
 
     normals: good pictures at the usual size of the input. read: None if they cannot be read again
-    at a larger size, as those of a live stream. Raises DataError if the good pictures are too few,
-    or if no candidate works.
+    at a larger size, as those of a live stream. Returns None for fewer than LEAST_PICTURES; then
+    the default is used. Raises DataError if no candidate works.
     """
+    if len(normals.names) < LEAST_PICTURES:
+        logger.info("too few good pictures to compare settings: {} is used", DEFAULT.describe())
+        return None
     started = time.monotonic()
     side = None if read is None else fine_side(normals.frame_hw)
     pictures = {False: TrialPictures(normals, options.roi, options.seed)}

@@ -17,7 +17,7 @@ from engines.spec import ThresholdRule
 from inspector.core.errors import ConfigError
 from learning.metrics.intervals import clopper_pearson
 from learning.thresholds.blocks import block_length, block_maxima
-from learning.thresholds.folds import HELD_OUT, K_FOLD, NEW, LeftOut
+from learning.thresholds.folds import COPIES, HELD_OUT, K_FOLD, NEW, LeftOut
 from learning.thresholds.rules import (
     ASK,
     CAREFUL,
@@ -43,6 +43,8 @@ ASSUMED: Final = {
     "approximate and mostly on the safe side, because models of fewer pictures scored these",
     HELD_OUT: "assumes that new good pictures come from the same conditions as these "
     "(exchangeable); the engine scored these and was not fitted on them",
+    COPIES: "from altered copies of one good picture: nothing is promised about the rate of false "
+    "alarms, because one picture does not show how good product varies",
     NEW: "assumes that new good pictures come from the same conditions as these (exchangeable); "
     "the engine scored these and was not fitted on them",
 }
@@ -75,6 +77,8 @@ class Parts:
 
 
 def independent_parts(left_out: LeftOut) -> Parts:
+    if left_out.scheme == COPIES:
+        return Parts(1, 1)
     return Parts(len(left_out.scores), block_length(left_out.scores) if left_out.ordered else 1)
 
 
@@ -98,10 +102,9 @@ def choose_thresholds(
     rule = rule or Rule()
     if anomalous is not None and not rule.needs_anomalous:
         raise ConfigError(f"rule {rule.name} takes no defective pictures")
-    if anomalous is None:
-        check_supported(rule, len(left_out.scores))
     parts = independent_parts(left_out)
-    _rate_and_promise(rule, parts, 0)  # first, so that an error counts blocks and not frames
+    if left_out.scheme != COPIES:
+        _rate_and_promise(rule, parts, 0)  # first, so that an error counts blocks and not frames
     length = parts.length if rule.promises else 1
     image, pixel = (
         _just_above(rule.of(block_maxima(mine, length), other))
@@ -112,7 +115,9 @@ def choose_thresholds(
     )
     above = count_failing(left_out, image)
     confidence = CAREFUL if selected or rule.name == "robust" else CONFIDENCE
-    rate, promise = _rate_and_promise(rule, parts, above, confidence)
+    rate, promise = None, None
+    if left_out.scheme != COPIES:
+        rate, promise = _rate_and_promise(rule, parts, above, confidence)
     return Thresholds(
         image,
         pixel,
@@ -178,7 +183,8 @@ def explain_threshold(
     promise: float | None = None,
 ) -> ThresholdRule:
     """How an image threshold was chosen, and how many normals fail at it."""
-    parts, failed = independent_parts(left_out), count_failing(left_out, image)
+    parts = independent_parts(left_out)
+    failed = min(count_failing(left_out, image), parts.count)
     return ThresholdRule(
         rule=name,
         false_alarm_rate=rate,
@@ -188,7 +194,7 @@ def explain_threshold(
         note=join_notes(*notes),
         parameters=parameters,
         scheme=_scheme(left_out),
-        alarms=failed,
+        alarms=None if left_out.scheme == COPIES else failed,
         promise=promise,
         block_frames=parts.length,
         blocks=parts.count,

@@ -20,12 +20,16 @@ SINGLES: Final = 20
 BATCH: Final = 8
 """Pictures scored together: six times faster than one by one, in 60 MB."""
 
-K_FOLD, HELD_OUT, NEW = "k-fold", "held-out", "new pictures"
-"""Why the pictures are new to the model that scored them."""
+K_FOLD, HELD_OUT, NEW, COPIES = "k-fold", "held-out", "new pictures", "copies"
+"""Why the pictures are new to the model that scored them. COPIES: they are altered copies of a
+single picture that it was not fitted on."""
 
 Indices = npt.NDArray[np.int64]
 CountScored = Callable[[int], None]
 """Called with the number of pictures that were scored since the last call."""
+
+Expand = Callable[[Embeddings, Indices], Embeddings]
+"""Adds copies of pictures to their embeddings before a model is fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ class Scheme:
 class LeftOut:
     """Per normal picture: image score, largest and median value of the map inside the region.
 
-    scheme: K_FOLD, HELD_OUT or NEW. ordered: the pictures are successive frames of a stream.
+    scheme: K_FOLD, HELD_OUT, NEW or COPIES. ordered: the pictures are successive frames of a
+    stream.
     """
 
     scores: npt.NDArray[np.float32]
@@ -115,9 +120,10 @@ def score_left_out(
     ordered: bool,
     progress: CountScored,
     visit: Callable[[Indices, Any], None] = lambda part, model: None,
+    expand: Expand = lambda embeddings, pictures: embeddings,
 ) -> LeftOut:
     """Scores each part by a model of all the others. visit: is called with each part and its
-    model."""
+    model. expand: see Expand."""
     figures = np.empty((3, sum(map(len, parts))), np.float32)
 
     def score(part: Indices, model: Any) -> None:
@@ -125,7 +131,7 @@ def score_left_out(
         figures[:, part] = score_pictures(method, model, left_out, canvas, progress)
         visit(part, model)
 
-    for_each_fold(method, embeddings, parts, seed, score)
+    for_each_fold(method, embeddings, parts, seed, score, expand)
     scores, peaks, levels = figures
     return LeftOut(scores, peaks, levels, len(parts), ordered=ordered)
 
@@ -136,8 +142,9 @@ def for_each_fold(
     parts: list[Indices],
     seed: int,
     use: Callable[[Indices, Any], None],
+    expand: Expand = lambda embeddings, pictures: embeddings,
 ) -> None:
-    """Calls `use` with each part and the model that was fitted without it.
+    """Calls `use` with each part and the model that was fitted without it. expand: see Expand.
 
     A function and not an iterator: a loop variable would keep the model of one fold in memory while
     that of the next fold is fitted.
@@ -145,7 +152,7 @@ def for_each_fold(
     pictures = np.arange(sum(map(len, parts)))
     for part in parts:
         others = np.setdiff1d(pictures, part)
-        use(part, method.fit(take_rows(embeddings, others), seed))
+        use(part, method.fit(expand(take_rows(embeddings, others), others), seed))
 
 
 def take_rows(embeddings: Embeddings, which: Indices | Mask) -> Embeddings:

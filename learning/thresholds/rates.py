@@ -10,7 +10,7 @@ from learning.thresholds.choosing import (
     independent_parts,
     join_notes,
 )
-from learning.thresholds.folds import LeftOut
+from learning.thresholds.folds import COPIES, LeftOut
 from learning.thresholds.power import SimulatedScores
 from learning.thresholds.rules import DEFAULT_RATE, RATES, Rule
 
@@ -52,7 +52,10 @@ def choose_with_rates(
 def tabulate_rates(
     left_out: LeftOut, simulated: SimulatedScores | None, *, dropped: bool = False
 ) -> tuple[RateThresholds, ...]:
-    """Conformal thresholds at each of RATES that the normals support."""
+    """Conformal thresholds at each of RATES that the normals support. Copies of a single picture
+    support none."""
+    if left_out.scheme == COPIES:
+        return ()
     count = independent_parts(left_out).count
     rows = []
     for rate in RATES:

@@ -55,6 +55,8 @@ def test_a_spec_of_format_1_refuses_each_new_field(name):
 
 
 CHANGES = [
+    (("aspects",), [2.0, 1.0], "aspects must be two rising numbers above 0"),
+    (("aspects", 0), 0.0, "aspects must be two rising numbers above 0"),
     (("good_pictures", "count"), 0, "good_pictures.count must be a whole number from 1"),
     (("good_pictures", "figures"), [], "good_pictures.figures must hold 1 to 32 values"),
     (("good_pictures", "figures", 0, "name"), "contrast", "figures must name each entry once"),

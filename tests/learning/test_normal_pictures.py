@@ -9,6 +9,7 @@ from loguru import logger
 
 from inspector.core.errors import ConfigError, DataError
 from learning import normals as data
+from learning.frame_sizes import ASPECT_MARGIN, default_input_hw
 
 
 def write(folder: Path, count: int, hw: tuple[int, int] = (48, 64), suffix: str = ".png") -> None:
@@ -29,7 +30,7 @@ def write(folder: Path, count: int, hw: tuple[int, int] = (48, 64), suffix: str 
     ],
 )
 def test_the_default_input_keeps_the_aspect_with_a_short_side_of_256(frame, expected):
-    assert data.default_input_hw(frame) == expected
+    assert default_input_hw(frame) == expected
 
 
 def test_pictures_too_long_for_a_default_size_are_read_at_a_stated_size(tmp_path):
@@ -94,15 +95,14 @@ def test_too_many_unreadable_pictures_stop_with_their_number(tmp_path):
         data.from_folder(tmp_path)
 
 
-def test_a_folder_without_pictures_or_with_one_or_none_readable_is_refused(tmp_path):
+def test_a_folder_without_pictures_or_with_none_readable_is_refused(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         data.from_folder(tmp_path / "missing")
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(DataError, match="holds no pictures"):
         data.from_folder(tmp_path)
     write(tmp_path, 1)
-    with pytest.raises(DataError, match="holds one picture"):
-        data.from_folder(tmp_path)
+    assert len(data.from_folder(tmp_path).names) == 1
     next(tmp_path.glob("*.png")).write_bytes(b"")
     with pytest.raises(DataError, match="none of the 1 pictures"):
         data.from_folder(tmp_path)
@@ -124,6 +124,32 @@ def test_the_commonest_aspect_wins_and_one_warning_names_the_others(tmp_path):
     assert "2 of 5 pictures" in heard[0]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (4, 3, 2, 1, 0), (2, 0, 4, 1, 3)])
+def test_pictures_of_varied_aspects_get_the_median_one_in_any_order(tmp_path, order):
+    sizes = [(40, 100), (40, 60), (50, 52), (60, 40), (100, 40)]
+    for place, index in enumerate(order):
+        height, width = sizes[index]
+        cv2.imwrite(str(tmp_path / f"{place}.png"), np.full((height, width), 40 + index, np.uint8))
+    heard: list[str] = []
+    sink = logger.add(heard.append, level="WARNING", format="{message}")
+    normals = data.from_folder(tmp_path)
+    logger.remove(sink)
+    assert normals.frame_hw == (50, 52)
+    assert normals.pixels.shape == (5, 256, 256, 3)
+    assert normals.aspects == pytest.approx((0.4 / ASPECT_MARGIN, 2.5 * ASPECT_MARGIN))
+    (warning,) = heard
+    assert f"from {order.index(4)}.png (40x100) to {order.index(0)}.png (100x40)" in warning
+    assert "stretched to the median, 52x50" in warning
+
+
+def test_pictures_of_one_aspect_and_a_few_others_keep_the_commonest_size(tmp_path):
+    write(tmp_path, 4, hw=(48, 64))
+    write(tmp_path, 1, hw=(96, 128))
+    write(tmp_path, 1, hw=(20, 90))
+    normals = data.from_folder(tmp_path)
+    assert (normals.frame_hw, normals.aspects) == ((48, 64), None)
+
+
 def test_of_too_many_pictures_evenly_spread_ones_are_used(tmp_path):
     write(tmp_path, 11)
     normals = data.from_folder(tmp_path, max_pictures=3)
@@ -143,11 +169,9 @@ def test_a_stream_is_spread_evenly_without_holding_it(tmp_path):
     assert [int(p[0, 0, 0]) for p in normals.pixels] == [index % 250 for index in taken]
 
 
-def test_a_stream_without_frames_or_with_one_is_refused():
+def test_a_stream_without_frames_is_refused():
     with pytest.raises(DataError, match="gave no frames"):
         data.from_stream("line", [])
-    with pytest.raises(DataError, match="holds one picture"):
-        data.from_stream("line", [np.zeros((48, 64, 3), np.uint8)])
 
 
 def test_a_limit_below_two_pictures_is_refused(tmp_path):

@@ -33,6 +33,7 @@ def view() -> np.ndarray:
 def new_fields() -> dict[str, Any]:
     picture = png.encode(view())
     return {
+        "aspects": (0.5, 2.5),
         "good_pictures": PictureStatistics(12, (figure(), figure("contrast")), 8, 0.001),
         "reference_view": ReferenceView(VIEW_HW, picture, 12, True, figure("shift")),
         "rates": (

@@ -59,6 +59,7 @@ class PatchCore(Method[PatchCoreModel]):
     dims: None is DIMS for official; paper keeps every channel. coreset, most_rows: 0 keeps all."""
 
     name: ClassVar[str] = "patchcore"
+    takes_copies: ClassVar[bool] = False  # it compares all places, so they only cost time
     top_fraction: ClassVar[float | None] = None
 
     variant: str = field(

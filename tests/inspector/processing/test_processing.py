@@ -79,6 +79,15 @@ def test_another_aspect_is_an_error_of_that_frame() -> None:
     assert preprocess.warnings == []
 
 
+def test_an_engine_of_varied_aspects_accepts_frames_within_them() -> None:
+    preprocess = Preprocess(replace(SPEC, aspects=(0.5, 2.0)))
+    for height, width in ((720, 1280), (480, 640), (640, 480), (300, 600), (600, 300)):
+        preprocess(frame(height, width))
+    assert preprocess.warnings == []
+    with pytest.raises(FrameError, match=r"700x300 .* \(2\.33\) .* \(0\.50 to 2\.00\): .*--allow"):
+        preprocess(frame(300, 700))
+
+
 def test_an_allowed_other_aspect_warns_once_and_runs() -> None:
     lines: list[str] = []
     handle = logger.add(lines.append, level="WARNING")
