@@ -90,10 +90,11 @@ def fit(
     from inspector.core.errors import ConfigError
     from inspector.core.reading import Reading
     from learning.augmentation import check_augment
+    from learning.backbones.zoo import resolve
     from learning.fitting import fit_engine
     from learning.job import FitOptions
     from learning.methods.registry import make_method, method_class
-    from learning.normals import SPARE
+    from learning.normals import SPARE, check_max_pictures
     from learning.options import parse_options
     from learning.reading import read_normals
     from learning.selection.candidates import AUTO, DEFAULT
@@ -103,10 +104,21 @@ def fit(
 
     path = _engine_path(out)
     check_augment(augment)
+    check_max_pictures(max_pictures)
+    backbone = None if backbone is None else str(backbone)
     if method != AUTO:
         fitted = make_method(method, parse_options(method_class(method), options))
-    elif options or top_fraction is not None:
-        raise ConfigError(f"method {AUTO} chooses the options of the method: leave them out")
+        fitted.find_backbone(backbone)
+        if budget_s is not None:
+            raise ConfigError(f"budget_s limits the trials of method {AUTO}: leave it out")
+    else:
+        if chosen := [*options, *(["top_fraction"] if top_fraction is not None else [])]:
+            raise ConfigError(
+                f"method {AUTO} chooses the options of a method: name the method, or leave out "
+                f"{chosen[0]}"
+            )
+        if backbone is not None:
+            resolve(backbone)
     scheme = scheme or Scheme()
     spare = SPARE if scheme == Scheme() else 0
 
@@ -127,7 +139,7 @@ def fit(
         if size is None and isinstance(pictures, str | Path):
             read_again = read
         trial_options = TrialOptions(
-            None if backbone is None else str(backbone),
+            backbone,
             _read_roi(roi, normals.frame_hw),
             sigma,
             seed,
@@ -140,11 +152,10 @@ def fit(
             normals, candidate = choice.normals, choice.trial.candidate
         top_fraction = candidate.top_fraction
         fitted = make_method(candidate.method, candidate.options)
-    found_backbone = fitted.find_backbone(None if backbone is None else str(backbone))
     fit_options = FitOptions(
         name=name or path.stem,
         method=fitted,
-        backbone=found_backbone,
+        backbone=fitted.find_backbone(backbone),
         sigma=sigma,
         top_fraction=top_fraction,
         rule=rule or default_rule(suspects),

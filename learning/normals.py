@@ -146,7 +146,7 @@ def from_pictures(
     input_hw: None takes default_input_hw of frame_hw. crop: see ResizeRule. Raises
     DataError for more than MAX_UNREADABLE unreadable pictures.
     """
-    chosen = [named[i] for i in spread(len(named), _check_max_pictures(max_pictures))]
+    chosen = [named[i] for i in spread(len(named), check_max_pictures(max_pictures))]
     paths = [path for _, path in chosen]
     sizes: dict[Path, tuple[int, int]] = {}
     resized: dict[Path, Image] = {}
@@ -211,7 +211,7 @@ def from_frames(
     frames: name and picture, (H, W, 3) uint8 BGR, of each. The first frame's size decides. Raises
     DataError if there is no frame.
     """
-    most = _check_max_pictures(max_pictures)
+    most = check_max_pictures(max_pictures)
     stored: list[tuple[str, Image]] = []
     sizes: dict[str, tuple[int, int]] = {}
     rule, frame_hw, step, count = None, (0, 0), 1, 0
@@ -242,7 +242,8 @@ def list_some(items: Sequence[str]) -> str:
     return ", ".join(items[:MAX_NAMES]) + more
 
 
-def _check_max_pictures(max_pictures: int) -> int:
+def check_max_pictures(max_pictures: int) -> int:
+    """Raises ConfigError for fewer than two."""
     if max_pictures < 2:
         raise ConfigError(f"max_pictures must be at least 2, not {max_pictures}")
     return max_pictures

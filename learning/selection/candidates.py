@@ -30,13 +30,13 @@ class Candidate:
         """For the spec and for people."""
         shown = {name: "all" if value is None else value for name, value in self.options.items()}
         fraction = {} if self.top_fraction is None else {"top_fraction": self.top_fraction}
-        return {**shown, **fraction}
+        size = {"input": "finer"} if self.fine else {}
+        return {**shown, **size, **fraction}
 
     def describe(self) -> str:
         """In one line for people."""
         shown = ", ".join(f"{name} {value}" for name, value in self.settings.items())
-        size = " with a finer input" if self.fine else ""
-        return f"{self.method}{f' ({shown})' if shown else ''}{size}"
+        return f"{self.method}{f' ({shown})' if shown else ''}"
 
     def is_like(self, other: "Candidate") -> bool:
         """Whether they differ by the input and the image score at most."""

@@ -1,5 +1,6 @@
 """Chooses the best of the candidates within a time budget."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,6 +52,10 @@ class TrialOptions:
     seed: int = 0
     threads: int = 0
     budget_s: float = BUDGET_S
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.budget_s < math.inf:
+            raise ConfigError(f"budget must be finite and at least 0 s, not {self.budget_s}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,8 +100,9 @@ def choose_thresholds(
     the rule does not use them.
     """
     rule = rule or Rule()
-    if anomalous is not None and not rule.needs_anomalous:
-        raise ConfigError(f"rule {rule.name} takes no defective pictures")
+    if (anomalous is None) == rule.needs_anomalous:
+        verb = "needs" if rule.needs_anomalous else "takes no"
+        raise ConfigError(f"rule {rule.name} {verb} defective pictures")
     parts = independent_parts(left_out)
     if left_out.scheme != COPIES:
         _rate_and_promise(rule, parts, 0)  # first, so that an error counts blocks and not frames

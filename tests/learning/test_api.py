@@ -35,7 +35,7 @@ def folder(pictures, tmp_path_factory) -> Path:
 
 
 def graph_of(pictures, out, **options) -> str:
-    return learning.fit(pictures, out=out, size=(64, 96), threads=1, **options).spec.graph_hash
+    return learning.fit(pictures, "rad", out, size=(64, 96), threads=1, **options).spec.graph_hash
 
 
 def test_a_folder_paths_and_arrays_make_the_same_engine(folder, pictures, tmp_path):
@@ -61,7 +61,7 @@ def test_the_result_has_path_spec_thresholds_and_suspects(pictures, tmp_path):
         spec.pixel_threshold,
     )
     assert result.thresholds.rule.normals == 10
-    assert result.suspects == ()
+    assert result.suspects == tuple(spec.trained_on["suspects"])
     assert (spec.name, spec.parameters["dims"]) == ("part", 20)
     assert {"features", "left out", "parity"} <= set(steps)
     _, scores = open_engine(out).infer(np.stack([part(100), part(101, spot=True)]))
@@ -69,9 +69,9 @@ def test_the_result_has_path_spec_thresholds_and_suspects(pictures, tmp_path):
 
 
 def test_frames_of_a_stream_are_ordered_if_the_caller_says_so(pictures, tmp_path):
-    rule = learning.fit(pictures, out=tmp_path / "a.onnx", size=64, ordered=True).thresholds.rule
+    rule = learning.fit(pictures, "rad", tmp_path / "a.onnx", size=64, ordered=True).thresholds.rule
     assert "blocks of one stream" in rule.note
-    other = learning.fit(pictures, out=tmp_path / "b.onnx", size=64).thresholds.rule
+    other = learning.fit(pictures, "rad", tmp_path / "b.onnx", size=64).thresholds.rule
     assert "drawn at random" in other.note
 
 
@@ -79,7 +79,7 @@ def test_grey_arrays_are_fitted_as_predict_takes_them(pictures, tmp_path):
     grey = [np.ascontiguousarray(picture[:, :, 1]) for picture in pictures]
     colour = [np.repeat(picture[:, :, np.newaxis], 3, axis=2) for picture in grey]
     specs = [
-        learning.fit(each, out=tmp_path / f"{name}.onnx", size=64).spec
+        learning.fit(each, "rad", tmp_path / f"{name}.onnx", size=64).spec
         for name, each in (("grey", grey), ("colour", colour))
     ]
     assert specs[0].graph_hash == specs[1].graph_hash
@@ -91,7 +91,7 @@ def test_an_array_of_another_size_is_named_in_a_warning(pictures, tmp_path):
     lines: list[str] = []
     handler = logger.add(lambda line: lines.append(str(line)), level="WARNING", format="{message}")
     pictures = [*pictures, np.zeros((40, 40, 3), np.uint8)]
-    learning.fit(pictures, out=tmp_path / "e.onnx", size=64)
+    learning.fit(pictures, "rad", tmp_path / "e.onnx", size=64)
     logger.remove(handler)
     (warning,) = (line for line in lines if "do not have the size" in line)
     assert "1 of 11 pictures" in warning
@@ -100,7 +100,7 @@ def test_an_array_of_another_size_is_named_in_a_warning(pictures, tmp_path):
 
 def test_rules_and_schemes_can_be_imported(pictures, tmp_path):
     rule, scheme = learning.Rule("percentile", {"q": 90.0}), learning.Scheme(held_out=0.3)
-    result = learning.fit(pictures, out=tmp_path / "e.onnx", size=64, rule=rule, scheme=scheme)
+    result = learning.fit(pictures, "rad", tmp_path / "e.onnx", size=64, rule=rule, scheme=scheme)
     assert (result.thresholds.rule.rule, result.spec.trained_on["held_out"]) == ("percentile", 3)
 
 
@@ -111,7 +111,7 @@ def test_files_of_one_name_in_two_folders_are_told_apart(folder, tmp_path):
         cv2.imwrite(str(other / f"{seed}.png"), part(50 + seed)[:, :, ::-1])
     paths = [*sorted(folder.iterdir()), *sorted(other.iterdir())]
     scheme = learning.Scheme(held_out=(str(other / "1.png"), "7.png"))
-    result = learning.fit(paths, out=tmp_path / "e.onnx", size=64, scheme=scheme)
+    result = learning.fit(paths, "rad", tmp_path / "e.onnx", size=64, scheme=scheme)
     assert (result.spec.trained_on["held_out"], result.spec.trained_on["count"]) == (2, 11)
 
 
@@ -126,8 +126,17 @@ def test_files_of_one_name_in_two_folders_are_told_apart(folder, tmp_path):
         ("no/such/folder", {}, DataError, "does not exist"),
         ([], {"channels": "grey"}, ConfigError, "channels must be bgr or rgb, not 'grey'"),
         ([], {"out": "engine.bin"}, ConfigError, r"must be a file that ends in \.onnx"),
-        ([], {"wheels": 4}, ConfigError, "method rad has no option wheels"),
-        ([], {"radius": "wide"}, ConfigError, "'wide' is neither a number of cells nor all"),
+        ([], {"method": "rad", "wheels": 4}, ConfigError, "method rad has no option wheels"),
+        ([], {"wheels": 4}, ConfigError, "auto .*: name the method, or leave out wheels"),
+        ([], {"top_fraction": 0.1}, ConfigError, "name the method, or leave out top_fraction"),
+        ([], {"method": "rad", "budget_s": 5}, ConfigError, "budget_s limits the trials of"),
+        ([], {"max_pictures": 1}, ConfigError, "max_pictures must be at least 2, not 1"),
+        (
+            [],
+            {"method": "rad", "radius": "wide"},
+            ConfigError,
+            "'wide' is neither a number",
+        ),
         ([], {"method": "glass"}, ConfigError, "is trained, not fitted"),
         ([], {"backbone": "lite"}, ConfigError, "backbone 'lite' is unknown"),
     ],

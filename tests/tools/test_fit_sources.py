@@ -104,16 +104,6 @@ def test_an_existing_engine_is_replaced_with_overwrite_only(tmp_path, capsys):
     assert read_spec(out).trained_on["count"] == 5
 
 
-@pytest.mark.parametrize("radius", ["0", "all"])
-def test_the_advice_leaves_out_what_was_typed(tmp_path, monkeypatch, radius, capsys):
-    monkeypatch.setattr("tools._fit_report.warn_of_missed_spots", lambda spec: True)
-    folder, out = pictures(tmp_path / "a", range(9)), tmp_path / "e.onnx"
-    options = ("--method", "rad", "--size", "96x64", "--threads", "1", "--radius", radius)
-    assert fit([*options, "--out", str(out), "--normal", str(folder)]) == 0
-    text = capsys.readouterr().out
-    assert ("needs --radius all" in text) is (radius != "all")
-
-
 def test_the_sizes_of_many_pictures_are_counted_and_only_some_are_named(tmp_path, capsys):
     for index in range(40):
         cv2.imwrite(str(tmp_path / f"{index}.png"), good(index)[:, : 128 - index])

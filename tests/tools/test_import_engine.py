@@ -37,7 +37,7 @@ def test_an_imported_engine_is_shown_changed_and_run(tmp_path, good, capsys):
         "taken out of the graph",
         "64x48 px (width x height)",
         "check",
-        "scratch ",
+        "no defects were simulated",
     ):
         assert part in text
     engine = tmp_path / "engine.onnx"

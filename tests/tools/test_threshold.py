@@ -125,13 +125,8 @@ def test_everything_but_the_thresholds_stays_as_it_was(engine):
     threshold([str(engine), "--refit", "--rule", "iqr", "--k", "2"])
     after = json.loads(read_spec(engine).to_json())
     changed = {key for key in before if before[key] != after[key]}
-    assert changed == {
-        "image_threshold",
-        "pixel_threshold",
-        "display_range",
-        "threshold_rule",
-        "power",
-    }
+    names = {"image_threshold", "pixel_threshold", "display_range", "threshold_rule", "power"}
+    assert changed == names
 
 
 @pytest.mark.parametrize(
