@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from run_process import PACED, ROOT, start, wait_for_end, wait_for_frames
 
-import run_inspector
-
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 0, signal.SIGHUP: 0}
 
 
@@ -70,18 +68,22 @@ def test_the_console_command_handles_signals_while_it_loads(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("number", CODES)
 @pytest.mark.parametrize("step", ["pipe", "set_blocking"])
-def test_a_signal_while_the_handlers_are_set_ends_the_run(
-    number: int, step: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    function = getattr(os, step)
-
-    def signal_at_step(*arguments: object) -> object:
-        signal.raise_signal(number)
-        return function(*arguments)
-
-    monkeypatch.setattr(os, step, signal_at_step)
-    assert run_inspector.main(["--source", "missing.mp4"]) == CODES[number]
-    assert "before the start" in capsys.readouterr().err
+def test_a_signal_while_the_handlers_are_set_ends_the_run(number: int, step: str) -> None:
+    code = (
+        "import os, signal, sys\n"
+        f"function = os.{step}\n"
+        "def signal_at_step(*arguments):\n"
+        f"    signal.raise_signal({int(number)})\n"
+        "    return function(*arguments)\n"
+        f"os.{step} = signal_at_step\n"
+        "import run_inspector\n"
+        "sys.exit(run_inspector.main(['--source', 'missing.mp4']))\n"
+    )
+    argv = [sys.executable, "-c", code]
+    process = subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    exit_code, stderr = wait_for_end(process)
+    assert exit_code == CODES[number]
+    assert "before the start" in stderr
 
 
 @pytest.mark.parametrize("number", CODES)
