@@ -73,7 +73,7 @@ def measure(
     of the test pictures."""
     with EngineJob(options, normals, lambda *_: None) as job:
         how = choose_augmentation(normals.pixels, options.augment)
-        copies = embed_copies(job, how, options.seed)
+        copies = embed_copies(job, normals.pixels, how, options.seed)
         held_out = np.zeros(len(normals.names), bool)
         scored = fit_and_score(job, options, embed_pictures(job, normals.pixels), held_out, copies)
         scores, _, _ = score_pictures(

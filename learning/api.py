@@ -75,7 +75,7 @@ def fit(
     suspects: whether good pictures that stand out belong to good product: "ask" (not known: they
         are fitted, and fail rather than raise the threshold), "keep" (yes) or "drop" (no: they are
         not used).
-    budget_s: for "auto", seconds that trials may take; None is 90.
+    budget_s: for "auto", seconds that trials may take; None is 80.
     read_again: for "auto" and Normals, a function that reads them for an input of another short
         side; None tries no finer input.
     augment: "auto" also fits altered copies of few pictures (learning.augmentation); "none" does

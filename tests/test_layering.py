@@ -60,6 +60,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         )
         for name in METHOD_FOLDERS
     },
+    # Its parts are other methods.
+    "learning/methods/ensemble": (
+        {CORE, LEARNING, GRAPH, BACKBONES, METHODS}
+        | {f"{METHODS}.{name}" for name in ("ensemble", "rad", "whitened")},
+        {"numpy", "spox"},
+    ),
     "learning/methods/glass/training": (
         {CORE, TOP, LEARNING, DATASETS, METRICS, GRAPH, BACKBONES, METHODS}
         | {f"{METHODS}.glass", TRAINING},

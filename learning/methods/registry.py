@@ -34,6 +34,8 @@ METHODS: Final[dict[str, MethodEntry]] = {
     ),
     "patchcore": MethodEntry(fitting="learning.methods.patchcore.method:PatchCore"),
     "padim": MethodEntry(fitting="learning.methods.padim.method:Padim"),
+    "whitened": MethodEntry(fitting="learning.methods.whitened.method:Whitened"),
+    "ensemble": MethodEntry(fitting="learning.methods.ensemble.method:Ensemble"),
     "glass": MethodEntry(
         training="learning.methods.glass.train:GlassTraining",
         importing="learning.methods.glass.importing:GlassImporter",

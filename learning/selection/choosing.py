@@ -16,7 +16,7 @@ from learning.normals import Normals
 from learning.selection.candidates import CANDIDATES, DEFAULT, Candidate, fine_side
 from learning.selection.trials import ALARMS, Trial, TrialPictures, try_candidate
 
-BUDGET_S: Final = 90.0
+BUDGET_S: Final = 80.0
 """Default time for the trials."""
 
 QUICK_S: Final = 20.0
@@ -111,14 +111,14 @@ def choose_method(
 
 
 def choose_trial(trials: Sequence[Trial]) -> Trial:
-    """The default if no other is better by MARGIN; otherwise the fastest of those that are worse
-    than the best by EQUAL at most."""
-    best = max(trial.figure for trial in trials)
+    """By their value: the default if no other is better by MARGIN; otherwise the fastest of those
+    that are worse than the best by EQUAL at most."""
+    best = max(trial.value for trial in trials)
     for trial in trials:
-        if trial.candidate == DEFAULT and trial.figure >= best - MARGIN:
+        if trial.candidate == DEFAULT and trial.value >= best - MARGIN:
             return trial
-    alike = [trial for trial in trials if trial.figure >= best - EQUAL]
-    return min(alike, key=lambda trial: (trial.seconds, -trial.figure))
+    alike = [trial for trial in trials if trial.value >= best - EQUAL]
+    return min(alike, key=lambda trial: (trial.seconds, -trial.value))
 
 
 def _reason_to_skip(
@@ -163,6 +163,7 @@ def _selection(
             trial.candidate.settings,
             score=trial.figure,
             seconds=trial.seconds,
+            note=_describe_handicap(trial.candidate),
         )
         for trial in trials
     ]
@@ -173,6 +174,11 @@ def _selection(
         _reason(trials, best),
         options.budget_s,
     )
+
+
+def _describe_handicap(candidate: Candidate) -> str:
+    points = 100 * candidate.handicap
+    return f"{points:.0f} points are subtracted before it is compared" if points else ""
 
 
 def _reason(trials: Sequence[Trial], best: Trial) -> str:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from engines.spec import Roi
 from inspector.core.errors import DataError
-from learning.defect_scores import draw_defect
+from learning.defect_scores import count_defects, draw_defect
 from learning.graph.maps import MapCanvas, top_mean_numpy
 from learning.graph.pixels import blank_outside
 from learning.job import BATCH, inspected_pixels
@@ -42,15 +42,19 @@ HalfFeatures = dict[str, npt.NDArray[np.float16]]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Result of a candidate. figure: `detection` less the handicap of the candidate. normal,
-    defect: image scores of the good pictures and of the simulated defects, in the order of the
-    plans."""
+    """Result of a candidate. figure: from 0 to 1, see `detection`. normal, defect: image scores of
+    the good pictures and of the simulated defects, in the order of the plans."""
 
     candidate: Candidate
     figure: float
     seconds: float
     normal: Scores
     defect: Scores
+
+    @property
+    def value(self) -> float:
+        """The figure less the handicap of the candidate."""
+        return self.figure - self.candidate.handicap
 
 
 class TrialPictures:
@@ -65,9 +69,10 @@ class TrialPictures:
         self.normals, self.inside = normals, inspected_pixels(roi, normals.rule)
         self.pixels = normals.pixels[chosen]
         self.seed = seed
+        count = count_defects(DEFECTS, normals.rule.input_hw)
         drawn = [
             (plan, picture)
-            for plan in plan_defects(DEFECTS, len(chosen), seed)
+            for plan in plan_defects(count, len(chosen), seed)
             if (picture := draw_defect(self.pixels, plan, self.inside)) is not None
         ]
         if not drawn:
@@ -153,7 +158,7 @@ def try_candidate(
     return tuple(
         Trial(
             dataclasses.replace(candidate, top_fraction=None if fraction == usual else fraction),
-            detection(row[:count], row[count:], kinds) - candidate.handicap,
+            detection(row[:count], row[count:], kinds),
             seconds,
             row[:count],
             row[count:],

@@ -99,6 +99,8 @@ def test_no_constant_is_kept_twice(halves):
         ("patchcore", {"variant": "official"}),
         ("patchcore", {"precision": "float16"}),
         ("padim", {}),
+        ("whitened", {}),
+        ("ensemble", {}),
     ],
 )
 def test_every_method_passes_the_gate_in_half_precision(method, options, tmp_path):

@@ -31,6 +31,7 @@ from learning.methods.base import (
     check_model_size,
     precision_name,
 )
+from learning.methods.closest import closest
 from learning.methods.patchcore import bank as patchcore_bank
 from learning.methods.patchcore import reference as patchcore_reference
 from learning.methods.patchcore import search as patchcore_search
@@ -183,7 +184,7 @@ class PatchCore(Method[PatchCoreModel]):
         scores = np.empty(len(joined), np.float32)
         for index, picture in enumerate(joined):
             patches = picture.reshape(len(picture), -1).T - model.centre
-            rows, squared = patchcore_search.closest(patches, bank)
+            rows, squared = closest(patches, bank)
             top = int((squared * counted).argmax())
             distances = squared if self._official else np.sqrt(squared)
             grids[index] = distances.reshape(grids.shape[1:])
@@ -208,14 +209,14 @@ class PatchCore(Method[PatchCoreModel]):
         lined = op.reshape(joined, op.const(np.array((0, embedding.dims, -1), np.int64)))
         patches = op.sub(op.transpose(lined, perm=[0, 2, 1]), op.const(model.centre))
         bank = nearest.BankRows(model.bank, model.scale)
-        closest = nearest.closest(patches, bank, height * width)
-        distances = closest[1] if self._official else op.sqrt(closest[1])
+        nearest_rows = nearest.closest(patches, bank, height * width)
+        distances = nearest_rows[1] if self._official else op.sqrt(nearest_rows[1])
         grid = op.reshape(distances, op.const(np.array((-1, height, width), np.int64)))
         counted = maps.scored_cells(model.grid_hw, canvas)
         if (around := self._neighbours(len(model.bank))) > 1:
             rows = model.rows()
             table = patchcore_search.neighbours_of(rows, np.arange(len(rows)), around)
-            score = nearest.reweight(patches, closest, bank, table, counted)
+            score = nearest.reweight(patches, nearest_rows, bank, table, counted)
         else:
             score = op.reduce_max(op.mul(distances, op.const(counted)), axes=[1], keepdims=0)
         shape = height, width

@@ -94,7 +94,7 @@ class Rad(Method[RadModel]):
     CELL_CORESET or WHOLE_CORESET. average: cells on a side whose mean is compared."""
 
     name: ClassVar[str] = "rad"
-    top_fraction: ClassVar[float | None] = 0.01
+    top_fraction: ClassVar[float | None] = 0.003
 
     radius: int | None = field(
         default=1,

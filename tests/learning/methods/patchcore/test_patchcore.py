@@ -10,6 +10,7 @@ from inspector.core.errors import ConfigError, DataError
 from learning.graph import nearest
 from learning.graph.maps import MapCanvas, scored_cells
 from learning.methods import base
+from learning.methods import closest as search
 from learning.methods.patchcore import bank as patchcore_bank
 from learning.methods.patchcore import method as patchcore
 from learning.methods.patchcore import search as patchcore_search
@@ -144,6 +145,7 @@ def test_a_search_in_parts_finds_the_same(monkeypatch):
     query = features(2, seed=1)
     whole = run_head(method, model, query)
     monkeypatch.setattr(nearest, "TABLE_CELLS", 1000)
+    monkeypatch.setattr(search, "TABLE_CELLS", 1000)
     monkeypatch.setattr(patchcore_search, "TABLE_CELLS", 1000)
     for result in (
         run_head(method, model, query),
@@ -156,7 +158,7 @@ def test_a_search_in_parts_finds_the_same(monkeypatch):
 def test_equal_rows_are_found_by_their_lowest_index(monkeypatch):
     bank = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
     query = np.array([[0, 1, 0], [0, 0, 1], [1, 1, 1]], np.float32)
-    assert patchcore_search.closest(query, bank)[0].tolist() == [4, 8, 0]
+    assert search.closest(query, bank)[0].tolist() == [4, 8, 0]
     for limit in (10_000, 9):
         monkeypatch.setattr(nearest, "TABLE_CELLS", limit)
         argument = spox.argument(spox.Tensor(np.float32, ("N", 3, 3)))

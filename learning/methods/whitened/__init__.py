@@ -1,0 +1,1 @@
+"""Nearest neighbours of whitened vectors: the method and its reference."""
