@@ -10,6 +10,7 @@ from example_methods import LocalContrast
 
 from engines.roi import draw_mask
 from engines.spec import Roi
+from learning.augmentation import Copies
 from learning.defect_scores import DefectScorer, count_defects, draw_defect
 from learning.job import EngineJob, FitOptions
 from learning.scoring import fit_and_score
@@ -58,7 +59,7 @@ def test_no_model_knows_the_picture_that_the_defect_is_on(held_out):
     mask = np.isin(np.arange(8), held_out)
     with EngineJob(options, normals, lambda *_: None) as job:
         embeddings = Closest().embed(job.features(normals.pixels[~mask]))
-        scored = fit_and_score(job, options, embeddings, mask)
+        scored = fit_and_score(job, options, embeddings, mask, Copies())
     assert len(scored.simulated.scores) == 24
     assert scored.simulated.scores.min() > NOISE
 
@@ -69,7 +70,11 @@ def test_pictures_that_were_dropped_carry_no_defect_and_are_in_no_model():
     options = options_of(suspects="drop")
     with EngineJob(options, normals, lambda *_: None) as job:
         scored = fit_and_score(
-            job, options, Closest().embed(job.features(normals.pixels)), np.zeros(16, bool)
+            job,
+            options,
+            Closest().embed(job.features(normals.pixels)),
+            np.zeros(16, bool),
+            Copies(),
         )
     assert scored.suspects == ("3.png",)
     assert len(scored.model) == 15
