@@ -28,7 +28,7 @@ CORE, TOP, BACKENDS, TRT = "inspector.core", "engines", "engines.backends", "eng
 LEARNING, METRICS, DATASETS = "learning", "learning.metrics", "learning.datasets"
 GRAPH, BACKBONES, THRESHOLDS = "learning.graph", "learning.backbones", "learning.thresholds"
 METHODS, ANOMALIB = "learning.methods", "learning.anomalib"
-SIMULATION = "learning.simulation"
+SIMULATION, SELECTION = "learning.simulation", "learning.selection"
 METHOD_FOLDERS = sorted(path.parent.name for path in ROOT.glob("learning/methods/*/method.py"))
 ANY_METHOD = {METHODS, *(f"{METHODS}.{name}" for name in METHOD_FOLDERS)}
 TRAINING = "learning.methods.glass.training"
@@ -90,7 +90,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "cv2"},
     ),
     "evaluation/report": (
-        {CORE, TOP, METRICS, DATASETS, "inspector.render", "evaluation", "evaluation.report"},
+        {CORE, TOP, METRICS, DATASETS, LEARNING, SELECTION, SIMULATION, THRESHOLDS}
+        | {"inspector.render", "evaluation", "evaluation.report"},
         {"numpy", "cv2"},
     ),
     "inspector/sources": (

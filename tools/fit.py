@@ -26,7 +26,7 @@ from learning.thresholds.folds import Scheme
 from tools._argument_types import KEEP_SIMILAR, input_size, out_file, out_folder, seed, sigma
 from tools._cli import guarded
 from tools._fit_report import report, warn_of_turned_input
-from tools._fit_sheet import make_sheet
+from tools._fit_sheet import write_pages
 from tools._method_options import (
     UNSET,
     add_method_options,
@@ -64,8 +64,8 @@ def main(argv: list[str] | None = None) -> int:
 
     def fit_normals(
         normals: Normals, scheme: Scheme, out: Path, read_again: ReadNormals | None
-    ) -> tuple[EngineResult, str]:
-        """The result, and a sentence about the contact sheet."""
+    ) -> tuple[EngineResult, dict[str, str]]:
+        """The result, and sentences about the pages beside the engine, see write_pages."""
         warn_of_turned_input(normals.rule.input_hw, normals.frame_hw)
         cut = warn_of_scenes(normals)
         with Bars() as bars:
@@ -90,13 +90,13 @@ def main(argv: list[str] | None = None) -> int:
                 progress=bars.advance,
                 **options,
             )
-        return result, "" if arguments.no_sheet else make_sheet(result, normals, cut)
+        return result, {} if arguments.no_sheet else write_pages(result, normals, cut)
 
     def fit_class(data: ClassData, out: Path) -> EngineResult:
         again = functools.partial(_read_class_again, data, arguments, scheme)
-        result, sheet = fit_normals(*normals_of_class(data, arguments, scheme), out, again)
-        if sheet:
-            logger.info("class {}: contact sheet {}", data.name, sheet)
+        result, pages = fit_normals(*normals_of_class(data, arguments, scheme), out, again)
+        for page, sentence in pages.items():
+            logger.info("class {}: {} {}", data.name, page, sentence)
         return result
 
     def read_sources(size: Size | None = None) -> Normals:
@@ -243,7 +243,11 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         const=QUICK_S,
         help=f"the same as --budget {QUICK_S:g}",
     )
-    add("--no-sheet", action="store_true", help="do not write the contact sheet NAME.sheet.png")
+    add(
+        "--no-sheet",
+        action="store_true",
+        help="do not write the contact sheet NAME.sheet.png and the page NAME.selection.html",
+    )
     add_overwrite_option(parser)
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_reading_options(parser)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from engines.description import describe_settings
 from learning.methods.registry import make_method
 from learning.normals import MULTIPLE
 
@@ -30,13 +31,11 @@ class Candidate:
         """For the spec and for people."""
         shown = {name: "all" if value is None else value for name, value in self.options.items()}
         fraction = {} if self.top_fraction is None else {"top_fraction": self.top_fraction}
-        return {**shown, **fraction}
+        return {**shown, **fraction, **({"input": "finer"} if self.fine else {})}
 
     def describe(self) -> str:
         """In one line for people."""
-        shown = ", ".join(f"{name} {value}" for name, value in self.settings.items())
-        size = " with a finer input" if self.fine else ""
-        return f"{self.method}{f' ({shown})' if shown else ''}{size}"
+        return describe_settings(self.method, self.settings)
 
     def is_like(self, other: "Candidate") -> bool:
         """Whether they differ by the input and the image score at most."""
