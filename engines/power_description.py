@@ -45,18 +45,24 @@ def share_found(spec: EngineSpec) -> float | None:
 
 
 def describe_power(spec: EngineSpec) -> list[str]:
-    """For each kind of simulated defect, the smallest size of which 90 % are found."""
-    return [
-        f"{kind.kind}: {_smallest(kind)}; {_share_of_kind(kind):.0%} of all sizes found"
-        for kind in spec.power or ()
-    ]
+    """For each kind of simulated defect, the smallest size of which 90 % are found, and how many
+    of all are found. Empty if the file holds none."""
+    if not spec.power:
+        return []
+    lines = []
+    for kind in spec.power:
+        simulated = sum(point.simulated for point in kind.points)
+        detected = sum(point.detected for point in kind.points)
+        lines.append(f"{kind.kind:10}{_smallest(kind)}; {detected} of {simulated} in all")
+    clear = spec.power[0].parameters.get("clear_contrast", 0)
+    return [*lines, f"sizes are lengths in px of the frame, for contrasts of {clear:.0f} and more"]
 
 
 def _smallest(kind: DefectPower) -> str:
-    sizes = [point.size_px for point in kind.points]
-    if kind.smallest_px is None:
-        return f"less than 90 % found at every size, up to {max(sizes):.0f} px"
-    return f"90 % found from {kind.smallest_px:.0f} px on"
+    if kind.smallest_px is not None:
+        return f"90 % found from {kind.smallest_px:.0f} px on"
+    largest = max(point.size_px for point in kind.points)
+    return f"less than 90 % found, also of the largest ({largest:.0f} px)"
 
 
 def _share_of_kind(kind: DefectPower) -> float:

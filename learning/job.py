@@ -95,7 +95,7 @@ class EngineResult:
     spec: EngineSpec
     file_bytes: int
     seconds: dict[str, float]
-    choice: "Choice | None" = None
+    choice: "Choice | None" = field(default=None, kw_only=True)
 
     @property
     def thresholds(self) -> Thresholds:

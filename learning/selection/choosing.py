@@ -7,7 +7,7 @@ from typing import Final
 
 from loguru import logger
 
-from engines.roi import Roi
+from engines.spec import Roi
 from engines.spec_fields import Selection, SelectionCandidate
 from inspector.core.errors import ConfigError, DataError
 from learning.job import Progress

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from engines.roi import Roi
+from engines.spec import Roi
 from inspector.core.errors import DataError
 from learning.defect_scores import draw_defect
 from learning.graph.maps import MapCanvas, top_mean_numpy

@@ -208,13 +208,13 @@ def set_by_hand(spec: EngineSpec, *, image: float | None, pixel: float | None) -
                 "every picture would fail"
             )
     low, high = spec.display_range
-    limits = Thresholds(
+    thresholds = Thresholds(
         image=changed.get("image", spec.image_threshold),
         pixel=changed.get("pixel", spec.pixel_threshold),
         display_range=display_range(low, pixel) if pixel is not None else (low, high),
         rule=_by_hand(spec, changed),
     )
-    return with_thresholds(spec, limits)
+    return with_thresholds(spec, thresholds)
 
 
 def _by_hand(spec: EngineSpec, changed: dict[str, float]) -> ThresholdRule:
