@@ -17,7 +17,7 @@ from learning.methods.base import Embeddings
 from learning.normals import Normals, list_some
 from learning.thresholds import folds
 from learning.thresholds.choosing import find_suspects
-from learning.thresholds.folds import HELD_OUT, LeftOut
+from learning.thresholds.folds import HELD_OUT, NEW, LeftOut
 from learning.thresholds.power import SimulatedScores
 from learning.thresholds.rules import ASK, DROP, KEEP
 
@@ -35,7 +35,8 @@ class ScoredModel:
     fitted: the pictures that the model was fitted on; None if they are not known. suspects: names
     of the pictures that stand out, whether they were dropped or not. held_out: how many pictures
     were scored and not fitted. simulated: scores of simulated defects by models that were not
-    fitted on the picture that the defect is on; None if there are none.
+    fitted on the picture that the defect is on; None if there are none. anomalous: scores of real
+    defects; None if there are none.
     """
 
     model: Any
@@ -44,6 +45,7 @@ class ScoredModel:
     suspects: tuple[str, ...]
     held_out: int
     simulated: SimulatedScores | None = None
+    anomalous: LeftOut | None = None
 
 
 def fit_and_score(
@@ -109,7 +111,24 @@ def _score_held_out(
 
 def _score_new(job: EngineJob, model: Any, normals: Normals, fitted: Normals | None) -> ScoredModel:
     """normals: that the model was not fitted on. fitted: see score_normals."""
-    method, pixels, policy = job.options.method, normals.pixels, job.options.suspects
+    pixels, policy = normals.pixels, job.options.suspects
+    scores, peaks, levels = _score_pixels(job, model, pixels)
+    left_out = LeftOut(scores, peaks, levels, 1, HELD_OUT, normals.ordered)
+    left_out, suspects = _without_suspects(left_out, normals.names, policy)
+    simulated = DefectScorer(job, normals)
+    simulated.score(np.arange(len(pixels)), model)
+    return ScoredModel(model, fitted, left_out, suspects, len(left_out.scores), simulated.result())
+
+
+def score_anomalous(job: EngineJob, model: Any, pixels: Image) -> LeftOut:
+    """pixels: (m, H, W, 3) uint8 RGB of defective pictures."""
+    scores, peaks, levels = _score_pixels(job, model, pixels)
+    return LeftOut(scores, peaks, levels, 1, NEW)
+
+
+def _score_pixels(job: EngineJob, model: Any, pixels: Image) -> npt.NDArray[np.float32]:
+    """(3, n): scores, peaks, levels."""
+    method = job.options.method
 
     def report(done: int) -> None:
         job.progress("score", done, len(pixels))
@@ -118,12 +137,7 @@ def _score_new(job: EngineJob, model: Any, normals: Normals, fitted: Normals | N
     for start in range(0, len(pixels), BATCH):
         embeddings = method.embed(job.features(pixels[start : start + BATCH]))
         parts.append(folds.score_pictures(method, model, embeddings, job.canvas, report))
-    scores, peaks, levels = np.concatenate(parts, axis=1)
-    left_out = LeftOut(scores, peaks, levels, 1, HELD_OUT, normals.ordered)
-    left_out, suspects = _without_suspects(left_out, normals.names, policy)
-    simulated = DefectScorer(job, normals)
-    simulated.score(np.arange(len(pixels)), model)
-    return ScoredModel(model, fitted, left_out, suspects, len(left_out.scores), simulated.result())
+    return np.concatenate(parts, axis=1)
 
 
 def _score_folds(

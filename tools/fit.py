@@ -39,6 +39,7 @@ from tools._normals import can_read_again, classes_of, normals_of, normals_of_cl
 from tools._progress import Bars
 from tools._reading_options import add_reading_options
 from tools._rule_options import (
+    add_anomalous_options,
     add_rule_options,
     add_scheme_options,
     add_suspects_option,
@@ -59,6 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     options = _method_options(arguments)
     if arguments.out.suffix.lower() == SUFFIX:
         refuse_existing(arguments.out, overwrite=arguments.overwrite)
+    _check_anomalous(arguments)
     backbone = _find_backbone(arguments)
     scheme = chosen_scheme(arguments)
 
@@ -79,6 +81,8 @@ def main(argv: list[str] | None = None) -> int:
                 top_fraction=arguments.top_fraction,
                 rule=chosen_rule(arguments),
                 scheme=scheme,
+                anomalous=arguments.anomalous,
+                bit_depth=arguments.bit_depth,
                 max_pictures=arguments.max_pictures,
                 roi=arguments.roi,
                 seed=arguments.seed,
@@ -142,6 +146,22 @@ def _method_options(arguments: argparse.Namespace) -> dict[str, Any]:
     options = method_options(option_fields(method_class(arguments.method)), arguments)
     make_method(arguments.method, options)
     return options
+
+
+def _check_anomalous(arguments: argparse.Namespace) -> None:
+    """Raises ConfigError before pictures are read."""
+    if not arguments.anomalous:
+        if arguments.cost is not None:
+            raise ConfigError("--cost needs pictures of real defects: add --anomalous")
+        return
+    whole = arguments.out.suffix.lower() != SUFFIX
+    if whole or arguments.dataset is not None or arguments.split is not None:
+        raise ConfigError(
+            "--anomalous works for one product: name its good pictures with --normal, an engine "
+            f"file that ends in {SUFFIX} with --out, and leave out --dataset and --split"
+        )
+    if not (rule := chosen_rule(arguments)).needs_anomalous:
+        raise ConfigError(f"rule {rule.name} takes no defective pictures: use f1_max or cost")
 
 
 def _find_backbone(arguments: argparse.Namespace) -> Path | None:
@@ -253,6 +273,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add_reading_options(parser)
     add_rule_options(parser)
     add_scheme_options(parser)
+    add_anomalous_options(parser)
     name = named_method(argv)
     if name in fitted_methods():
         add_method_options(parser, f"options of {name}", option_fields(method_class(name)))

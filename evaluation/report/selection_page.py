@@ -9,7 +9,7 @@ from engines.spec_fields import Selection, SelectionCandidate
 from evaluation.formats import percent
 from evaluation.report.charts import Bar, Chart, bars
 from evaluation.report.markup import Markup, document, element, section
-from evaluation.report.selection_pictures import good_pictures, simulated_defects
+from evaluation.report.selection_pictures import good_pictures, real_defects, simulated_defects
 from inspector.core.files import write_whole
 from learning.selection.candidates import DEFAULT
 from learning.selection.choosing import Choice
@@ -19,8 +19,14 @@ MOST_BARS: Final = 8
 LIMITS: Final = (
     "What this does not show: simulated defects are not your defects. They compare settings on "
     "your own good pictures, but the shares here do not say how many real defects will be found. "
+)
+ADVICE: Final = (
     "If you have pictures of real defects, fit again with --anomalous, or evaluate the engine on "
     "them."
+)
+FEW: Final = (
+    "The real defects are few, and they chose the settings. Evaluate the engine on other pictures "
+    "of defects."
 )
 
 
@@ -31,8 +37,9 @@ def write_selection_page(path: Path, name: str, choice: Choice) -> None:
         title,
         element("h1", title),
         element("p", f"Chosen: {choice.selection.reason}.", class_="findings"),
-        element("p", LIMITS),
+        element("p", LIMITS + (ADVICE if choice.trial.real is None else FEW)),
         _candidates(choice.selection),
+        real_defects(choice),
         simulated_defects(choice),
         good_pictures(choice),
     )

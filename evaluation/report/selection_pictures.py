@@ -116,6 +116,34 @@ def _tile(pixels: Image, mask: Mask | None) -> Image:
     return np.asarray(tile, np.uint8)
 
 
+def real_defects(choice: Choice) -> Markup | None:
+    """The real defects with the lowest scores; None if there are none."""
+    trial, pictures = choice.trial, choice.pictures.real
+    if pictures is None or trial.real is None:
+        return None
+    limit, scores = robust(trial.normal), trial.real
+    figures = [
+        _figure(
+            f"{pictures.names[row]}, score {score(float(scores[row]))}, "
+            f"{'found' if scores[row] > limit else 'missed'}",
+            _tile(pictures.pixels[row], None),
+        )
+        for row in np.argsort(scores, kind="stable")[:HIGHEST]
+    ]
+    found = int(np.count_nonzero(scores > limit))
+    return section(
+        "Your defective pictures",
+        element(
+            "p",
+            f"{found} of {count_of(len(scores), 'picture')} found at the same threshold. Those "
+            "with the lowest scores are shown. The settings were chosen with these pictures, so "
+            "new defects may be found less often. The engine chooses its threshold from these "
+            "pictures too, so it can have another one.",
+        ),
+        element("div", *figures, class_="panels"),
+    )
+
+
 def good_pictures(choice: Choice) -> Markup:
     trial, pictures = choice.trial, choice.pictures
     names = pictures.normals.names
