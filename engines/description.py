@@ -1,12 +1,15 @@
 """Describes an engine in text for people."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from engines import golden
 from engines.power_description import describe_power, describe_rates
 from engines.spec import EngineSpec
-from engines.spec_fields import PictureFigure, PictureStatistics
+from engines.spec_fields import PictureFigure, PictureStatistics, Selection
+
+BEST: Final = 3
+"""Settings that are listed of those that were tried."""
 
 
 def describe_engine(spec: EngineSpec) -> dict[str, str]:
@@ -26,6 +29,7 @@ def describe_engine(spec: EngineSpec) -> dict[str, str]:
         "threshold rule": "; ".join(spec.threshold_rule.sentences()),
         "rates": "\n" + "\n".join(describe_rates(spec)) if spec.rates else "not measured",
         "simulated defects": "; ".join(describe_power(spec)) or "not measured",
+        "settings": "\n" + "\n".join(describe_selection(spec.selection)),
         "display range": f"{spec.display_range[0]:.4g} to {spec.display_range[1]:.4g}",
         "trained on": plain_values(spec.trained_on),
         "good pictures": _statistics(spec.good_pictures),
@@ -41,6 +45,31 @@ def describe_backbone(name: str, layers: Sequence[str]) -> str:
     """Name and layers in one line; name is "" for a method without a backbone."""
     listed = f"layers {', '.join(layers)}" if layers else "no layers"
     return f"{name or 'none'}, {listed}"
+
+
+def describe_settings(method: str, settings: Mapping[str, Any]) -> str:
+    """A method with its settings in one line."""
+    listed = ", ".join(f"{name} {value}" for name, value in settings.items())
+    return f"{method} ({listed})" if listed else method
+
+
+def describe_selection(selection: Selection | None) -> list[str]:
+    """How the settings were chosen, a line per sentence."""
+    if selection is None:
+        return ["set by the user"]
+    tried = sorted(
+        (each for each in selection.candidates if each.score is not None),
+        key=lambda each: -(each.score or 0.0),
+    )
+    best = "; ".join(
+        f"{describe_settings(each.method, each.settings)} {each.score:.1%}" for each in tried[:BEST]
+    )
+    skipped = len(selection.candidates) - len(tried)
+    return [
+        selection.reason,
+        f"figure: {selection.criterion}",
+        f"{len(tried)} settings tried, {skipped} skipped; the best: {best}",
+    ]
 
 
 def plain_values(values: Mapping[str, Any]) -> str:

@@ -6,15 +6,18 @@ neither onnx nor scipy nor torch.
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engines.spec import Roi
+    from learning.anomalous import AnomalousPictures, ReadAnomalous
     from learning.job import EngineResult, Progress
     from learning.normals import Normals, Size
     from learning.reading import NormalPictures
-    from learning.selection.choosing import ReadNormals
+    from learning.selection.choosing import Choice, ReadNormals
     from learning.thresholds.folds import Scheme
     from learning.thresholds.rules import Rule
     from learning.training import Trainer, TrainingResult, Watch
@@ -38,6 +41,7 @@ def fit(
     top_fraction: float | None = None,
     rule: "Rule | None" = None,
     scheme: "Scheme | None" = None,
+    anomalous: "str | Path | Sequence[str | Path]" = (),
     roi: "Roi | str | Path | None" = None,
     seed: int = 0,
     threads: int = 0,
@@ -70,6 +74,9 @@ def fit(
     sigma: of the map's smoothing, in map pixels.
     top_fraction: share of the map whose mean is the image score; None is the method's default.
     rule, scheme: how the thresholds are chosen (learning.Rule, learning.Scheme).
+    anomalous: folders of about ten pictures of real defects or more, that are in no test set. They
+        choose the thresholds (rule "f1_max", or "cost") and, for "auto", the settings together
+        with simulated defects.
     roi: region of interest, as an object or a YAML file.
     threads: 0 lets the runtime choose.
     suspects: whether good pictures that stand out belong to good product: "ask" (not known: they
@@ -89,6 +96,7 @@ def fit(
     """
     from inspector.core.errors import ConfigError
     from inspector.core.reading import Reading
+    from learning.anomalous import read_anomalous
     from learning.augmentation import check_augment
     from learning.backbones.zoo import resolve
     from learning.fitting import fit_engine
@@ -135,6 +143,10 @@ def fit(
         )
 
     normals, choice = read(size), None
+    folders = [
+        Path(each) for each in ([anomalous] if isinstance(anomalous, str | Path) else anomalous)
+    ]
+    read_real = partial(read_anomalous, folders, reading=Reading(bit_depth)) if folders else None
     if method == AUTO:
         if size is None and isinstance(pictures, str | Path):
             read_again = read
@@ -145,6 +157,7 @@ def fit(
             seed,
             threads,
             BUDGET_S if budget_s is None else budget_s,
+            read_real,
         )
         choice = choose_method(normals, read_again, trial_options, progress or _ignore)
         candidate = DEFAULT
@@ -158,10 +171,11 @@ def fit(
         backbone=fitted.find_backbone(backbone),
         sigma=sigma,
         top_fraction=top_fraction,
-        rule=rule or default_rule(suspects),
+        rule=rule or default_rule(suspects, anomalous=bool(folders)),
         scheme=scheme,
         max_fitted=max_pictures if spare else None,
         selection=None if choice is None else choice.selection,
+        anomalous=_read_real(choice, normals, read_real),
         roi=_read_roi(roi, normals.frame_hw),
         seed=seed,
         threads=threads,
@@ -274,6 +288,14 @@ def _folder_watch(folder: Path, data: "TrainingData", stack: contextlib.ExitStac
     writer = FolderWatch(folder, data.checkpoints_by)
     stack.callback(writer.close)
     return Watch(writer.begin, writer.scalars, writer.pictures)
+
+
+def _read_real(
+    choice: "Choice | None", normals: "Normals", read_real: "ReadAnomalous | None"
+) -> "AnomalousPictures | None":
+    if read_real is None:
+        return None
+    return read_real(normals) if choice is None else choice.pictures.real
 
 
 def _read_roi(roi: "Roi | str | Path | None", frame_hw: tuple[int, int]) -> "Roi | None":

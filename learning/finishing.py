@@ -98,6 +98,7 @@ def finish_engine(
         scored.left_out,
         options.rule,
         scored.simulated,
+        anomalous=scored.anomalous,
         dropped=options.suspects == DROP and bool(scored.suspects),
         note=note,
     )

@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.arrays import Image, Mask
-from inspector.core.errors import DataError
+from inspector.core.errors import ConfigError, DataError
 from learning.augmentation import choose_augmentation, embed_copies
 from learning.finishing import finish_engine
 from learning.job import BATCH, EngineJob, EngineResult, FitOptions, Progress
 from learning.methods.base import Embeddings
 from learning.normals import Normals, spread
-from learning.scoring import ScoredModel, fit_and_score
-from learning.thresholds.choosing import check_supported
+from learning.scoring import ScoredModel, fit_and_score, score_anomalous
+from learning.thresholds.choosing import check_supported, join_notes
 from learning.thresholds.folds import Scheme
 
 LEAST_SPARE: Final = 50
@@ -34,7 +34,7 @@ def fit_engine(
     normals = _limit_fitted(normals, options)
     with EngineJob(options, normals, progress) as job:
         held_out = _mark_held_out(normals, options)
-        check_supported(options.rule, int(np.count_nonzero(held_out)) or len(held_out))
+        _check_rule(options, int(np.count_nonzero(held_out)) or len(held_out))
         pixels = normals.pixels[~held_out] if held_out.any() else normals.pixels
         embeddings = _embed(job, pixels)
         how = choose_augmentation(pixels, options.augment) if options.method.takes_copies else None
@@ -42,15 +42,37 @@ def fit_engine(
         job.end_step("features")
         scored = fit_and_score(job, options, embeddings, held_out, copies)
         del embeddings  # they and the graph would need memory together
+        if options.anomalous is not None:
+            anomalous = score_anomalous(job, scored.model, options.anomalous.pixels)
+            scored = dataclasses.replace(scored, anomalous=anomalous)
         job.end_step("left out and fit")
         return finish_engine(
             job,
             scored,
             out,
-            note=_note(scored, normals),
+            note=join_notes(_note(scored, normals), _note_of_defects(options)),
             selection=options.selection,
             pictures=copies.describe(),
         )
+
+
+def _check_rule(options: FitOptions, count: int) -> None:
+    """Raises ConfigError if the rule cannot be met. count: of the normals that are scored."""
+    if options.anomalous is None:
+        check_supported(options.rule, count)
+    elif not options.rule.needs_anomalous:
+        raise ConfigError(
+            f"rule {options.rule.name} takes no defective pictures: use f1_max or cost"
+        )
+
+
+def _note_of_defects(options: FitOptions) -> str:
+    if options.anomalous is None or options.selection is None:
+        return ""
+    return (
+        "the defective pictures also had a part in the choice of the settings, so their figures "
+        "are a little too good"
+    )
 
 
 def _limit_fitted(normals: Normals, options: FitOptions) -> Normals:

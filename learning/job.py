@@ -11,6 +11,7 @@ from engines.spec import EngineSpec, ResizeRule, Roi
 from engines.spec_fields import Selection
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
+from learning.anomalous import AnomalousPictures
 from learning.backbones.features import Features
 from learning.graph.maps import MapCanvas
 from learning.graph.pixels import blank_outside
@@ -79,13 +80,15 @@ class FitOptions(MakeOptions):
     """Options of an engine that is fitted. scheme: which scores the thresholds are chosen from.
     max_fitted: most pictures that are fitted; None for all. With the default scheme the others are
     held out. augment: whether few pictures get altered copies, see learning.augmentation.
-    selection: how the method was chosen, for the spec."""
+    selection: how the method was chosen, for the spec. anomalous: pictures of real defects, for a
+    rule that needs them."""
 
     method: Method[Any]
     scheme: Scheme = field(default_factory=Scheme)
     max_fitted: int | None = None
     augment: str = "auto"
     selection: Selection | None = None
+    anomalous: AnomalousPictures | None = None
 
 
 @dataclass(frozen=True, slots=True)

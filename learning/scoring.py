@@ -18,7 +18,7 @@ from learning.methods.base import Embeddings
 from learning.normals import Normals, list_some
 from learning.thresholds import folds
 from learning.thresholds.choosing import find_suspects
-from learning.thresholds.folds import COPIES, HELD_OUT, Indices, LeftOut
+from learning.thresholds.folds import COPIES, HELD_OUT, NEW, Indices, LeftOut
 from learning.thresholds.power import SimulatedScores
 from learning.thresholds.rules import DROP, KEEP
 
@@ -36,7 +36,8 @@ class ScoredModel:
     fitted: the pictures that the model was fitted on; None if they are not known. suspects: names
     of the pictures that stand out, whether they were dropped or not. held_out: how many pictures
     were scored and not fitted. simulated: scores of simulated defects by models that were not
-    fitted on the picture that the defect is on; None if there are none.
+    fitted on the picture that the defect is on; None if there are none. anomalous: scores of real
+    defects; None if there are none.
     """
 
     model: Any
@@ -45,6 +46,7 @@ class ScoredModel:
     suspects: tuple[str, ...]
     held_out: int
     simulated: SimulatedScores | None = None
+    anomalous: LeftOut | None = None
 
 
 def fit_and_score(
@@ -128,6 +130,11 @@ def _score_new(job: EngineJob, model: Any, normals: Normals, fitted: Normals | N
     simulated = DefectScorer(job, normals)
     simulated.score(np.arange(len(normals.names)), model)
     return ScoredModel(model, fitted, left_out, suspects, len(left_out.scores), simulated.result())
+
+
+def score_anomalous(job: EngineJob, model: Any, pixels: Image) -> LeftOut:
+    """pixels: (m, H, W, 3) uint8 RGB of defective pictures."""
+    return dataclasses.replace(_score_pixels(job, model, pixels, ordered=False), scheme=NEW)
 
 
 def _score_pixels(job: EngineJob, model: Any, pixels: Image, *, ordered: bool) -> LeftOut:

@@ -100,7 +100,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "cv2"},
     ),
     "evaluation/report": (
-        {CORE, TOP, METRICS, DATASETS, "inspector.render", "evaluation", "evaluation.report"},
+        {CORE, TOP, METRICS, DATASETS, LEARNING, SELECTION, SIMULATION, THRESHOLDS}
+        | {"inspector.render", "evaluation", "evaluation.report"},
         {"numpy", "cv2"},
     ),
     "inspector/sources": (

@@ -1,6 +1,7 @@
 """Prints what a new engine is."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from loguru import logger
@@ -19,8 +20,8 @@ INTERNAL: Final = ("model_bytes", "score_step", "score_top_k", "precision")
 INDENT: Final = "\n" + 17 * " "
 
 
-def report(result: EngineResult, sheet: str = "") -> None:
-    """sheet: a sentence about the contact sheet; empty if there is none."""
+def report(result: EngineResult, pages: Mapping[str, str] = MappingProxyType({})) -> None:
+    """pages: sentences about the pages beside the engine, by the name of the line."""
     spec = result.spec
     made, trained = spec.parameters, spec.trained_on
     size, frame = spec.resize.input_hw, spec.frame_hw
@@ -37,7 +38,7 @@ def report(result: EngineResult, sheet: str = "") -> None:
         spec.method: f"{made['model_bytes'] / 1e6:.1f} MB {spec.precision}; "
         f"{plain_values(_settings(made))}; `{program('show-engine')} {result.path}` shows all",
     }
-    print_facts(spec, {**lines, **({"contact sheet": sheet} if sheet else {})})
+    print_facts(spec, {**lines, **pages})
 
 
 def _settings(made: Mapping[str, Any]) -> dict[str, Any]:

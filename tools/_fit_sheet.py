@@ -1,17 +1,30 @@
-"""Makes the contact sheet of a new engine and says where to look."""
+"""Writes the pages beside a new engine and says where to look: contact sheet, and choice."""
 
 from pathlib import Path
 from typing import Final
 
+from evaluation.report.selection_page import write_selection_page
 from learning.contact_sheet import SheetPicture, sort_by_score, write_sheet
 from learning.fit_record import DROPPED, fit_record_path, read_fit_record
 from learning.job import EngineResult
 from learning.normals import Normals
 
 SUFFIX: Final = ".sheet.png"
+SELECTION_SUFFIX: Final = ".selection.html"
 
 NAMED: Final = 3
 """Pictures that the sentence names if none stands out; a warning names those that do."""
+
+
+def write_pages(result: EngineResult, normals: Normals, cut: int | None) -> dict[str, str]:
+    """Writes the contact sheet and, if the settings were chosen by trials, NAME.selection.html.
+    Returns a sentence for each, by its name. See make_sheet."""
+    pages = {}
+    if result.choice is not None:
+        path = result.path.with_name(result.path.stem + SELECTION_SUFFIX)
+        write_selection_page(path, result.spec.name, result.choice)
+        pages["settings"] = f"{result.choice.selection.reason}; {path} shows what was tried"
+    return {**pages, "contact sheet": make_sheet(result, normals, cut)}
 
 
 def make_sheet(result: EngineResult, normals: Normals, cut: int | None) -> str:

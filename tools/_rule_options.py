@@ -1,9 +1,10 @@
 """Options for the rule that chooses thresholds, and for the pictures that it is chosen from."""
 
 import argparse
+from pathlib import Path
 
 from learning.thresholds.folds import Scheme
-from learning.thresholds.rules import ASK, RULES, SUSPECTS, Rule, default_rule
+from learning.thresholds.rules import ASK, KEEP, RULES, SUSPECTS, WITH_DEFECTS, Rule, default_rule
 
 PARAMETERS = {"false_alarm_rate": "rate", "promise": "promise", "q": "q", "k": "k"}
 """Option -> parameter of a rule."""
@@ -15,7 +16,7 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
         "--rule",
         choices=list(RULES),
         help="(default: robust; conformal with --false-alarm-rate or --promise, and for an engine "
-        "with --suspects keep or drop)",
+        "with --suspects keep or drop; f1_max or cost with defective pictures)",
     )
     add(
         "--false-alarm-rate",
@@ -62,11 +63,50 @@ def chosen_rule(arguments: argparse.Namespace) -> Rule:
     """Raises ConfigError for a parameter that the rule does not have."""
     values = {name: getattr(arguments, option) for option, name in PARAMETERS.items()}
     parameters = {name: value for name, value in values.items() if value is not None}
-    rule = arguments.rule
-    if rule is None:
+    rule, suspects = arguments.rule, getattr(arguments, "suspects", ASK)
+    if getattr(arguments, "cost", None) is not None:
+        rule = rule or "cost"
+        parameters |= dict(zip(("miss", "false_alarm"), arguments.cost, strict=True))
+    elif rule is None:
         stated = parameters.keys() & {"rate", "promise"}
-        rule = "conformal" if stated else default_rule(getattr(arguments, "suspects", ASK)).name
+        anomalous = bool(getattr(arguments, "anomalous", ()))
+        rule = "conformal" if stated else default_rule(suspects, anomalous=anomalous).name
+    if suspects == KEEP and rule in WITH_DEFECTS:
+        parameters["keep_odd"] = 1
     return Rule(rule, parameters)
+
+
+def add_anomalous_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("with pictures of real defects").add_argument
+    add(
+        "--anomalous",
+        type=Path,
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="folders of defective pictures (about ten or more) that are in no test set: they "
+        "choose the thresholds, and in fit without --method also the settings",
+    )
+    add(
+        "--cost",
+        type=_cost,
+        metavar="MISS:FALSE",
+        help="with --anomalous: cost of a defective picture that passes against a good one that "
+        "fails, such as 10:1; the pictures are taken to be as frequent as in the folders (default: "
+        "the threshold with the highest F1)",
+    )
+
+
+def _cost(text: str) -> tuple[float, float]:
+    miss, colon, false_alarm = text.partition(":")
+    try:
+        costs = float(miss), float(false_alarm)
+    except ValueError:
+        colon = ""
+    if not colon or not all(0 < each < float("inf") for each in costs):
+        raise argparse.ArgumentTypeError(f"{text!r} must be two numbers above 0, such as 10:1")
+    return costs
 
 
 def add_suspects_option(parser: argparse.ArgumentParser) -> None:

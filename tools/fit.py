@@ -27,7 +27,7 @@ from learning.thresholds.folds import Scheme
 from tools._argument_types import KEEP_SIMILAR, input_size, out_file, out_folder, seed, sigma
 from tools._cli import guarded
 from tools._fit_report import report, warn_of_turned_input
-from tools._fit_sheet import make_sheet
+from tools._fit_sheet import write_pages
 from tools._method_options import (
     UNSET,
     add_method_options,
@@ -40,6 +40,7 @@ from tools._normals import can_read_again, classes_of, normals_of, normals_of_cl
 from tools._progress import Bars
 from tools._reading_options import add_reading_options
 from tools._rule_options import (
+    add_anomalous_options,
     add_rule_options,
     add_scheme_options,
     add_suspects_option,
@@ -60,13 +61,14 @@ def main(argv: list[str] | None = None) -> int:
     options = _method_options(arguments)
     if arguments.out.suffix.lower() == SUFFIX:
         refuse_existing(arguments.out, overwrite=arguments.overwrite)
+    _check_anomalous(arguments)
     backbone = _find_backbone(arguments)
     scheme = chosen_scheme(arguments)
 
     def fit_normals(
         normals: Normals, scheme: Scheme, out: Path, read_again: ReadNormals | None
-    ) -> tuple[EngineResult, str]:
-        """The result, and a sentence about the contact sheet."""
+    ) -> tuple[EngineResult, dict[str, str]]:
+        """The result, and sentences about the pages beside the engine, see write_pages."""
         warn_of_turned_input(normals.rule.input_hw, normals.frame_hw)
         cut = warn_of_scenes(normals)
         with Bars() as bars:
@@ -80,6 +82,8 @@ def main(argv: list[str] | None = None) -> int:
                 top_fraction=arguments.top_fraction,
                 rule=chosen_rule(arguments),
                 scheme=scheme,
+                anomalous=arguments.anomalous,
+                bit_depth=arguments.bit_depth,
                 max_pictures=arguments.max_pictures,
                 roi=arguments.roi,
                 seed=arguments.seed,
@@ -92,13 +96,13 @@ def main(argv: list[str] | None = None) -> int:
                 progress=bars.advance,
                 **options,
             )
-        return result, "" if arguments.no_sheet else make_sheet(result, normals, cut)
+        return result, {} if arguments.no_sheet else write_pages(result, normals, cut)
 
     def fit_class(data: ClassData, out: Path) -> EngineResult:
         again = functools.partial(_read_class_again, data, arguments, scheme)
-        result, sheet = fit_normals(*normals_of_class(data, arguments, scheme), out, again)
-        if sheet:
-            logger.info("class {}: contact sheet {}", data.name, sheet)
+        result, pages = fit_normals(*normals_of_class(data, arguments, scheme), out, again)
+        for page, sentence in pages.items():
+            logger.info("class {}: {} {}", data.name, page, sentence)
         return result
 
     def read_sources(size: Size | None = None) -> Normals:
@@ -144,6 +148,22 @@ def _method_options(arguments: argparse.Namespace) -> dict[str, Any]:
     options = method_options(option_fields(method_class(arguments.method)), arguments)
     make_method(arguments.method, options)
     return options
+
+
+def _check_anomalous(arguments: argparse.Namespace) -> None:
+    """Raises ConfigError before pictures are read."""
+    if not arguments.anomalous:
+        if arguments.cost is not None:
+            raise ConfigError("--cost needs pictures of real defects: add --anomalous")
+        return
+    whole = arguments.out.suffix.lower() != SUFFIX
+    if whole or arguments.dataset is not None or arguments.split is not None:
+        raise ConfigError(
+            "--anomalous works for one product: name its good pictures with --normal, an engine "
+            f"file that ends in {SUFFIX} with --out, and leave out --dataset and --split"
+        )
+    if not (rule := chosen_rule(arguments)).needs_anomalous:
+        raise ConfigError(f"rule {rule.name} takes no defective pictures: use f1_max or cost")
 
 
 def _find_backbone(arguments: argparse.Namespace) -> Path | None:
@@ -251,12 +271,17 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         const=QUICK_S,
         help=f"the same as --budget {QUICK_S:g}",
     )
-    add("--no-sheet", action="store_true", help="do not write the contact sheet NAME.sheet.png")
+    add(
+        "--no-sheet",
+        action="store_true",
+        help="do not write the contact sheet NAME.sheet.png and the page NAME.selection.html",
+    )
     add_overwrite_option(parser)
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_reading_options(parser)
     add_rule_options(parser)
     add_scheme_options(parser)
+    add_anomalous_options(parser)
     name = named_method(argv)
     if name in fitted_methods():
         add_method_options(parser, f"options of {name}", option_fields(method_class(name)))

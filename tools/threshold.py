@@ -29,7 +29,7 @@ from learning.thresholds.rules import Rule, default_rule, least_promise
 from tools._argument_types import out_file
 from tools._cli import guarded, program
 from tools._new_file import add_overwrite_option, backup, refuse_existing
-from tools._rule_options import add_rule_options, chosen_rule
+from tools._rule_options import add_anomalous_options, add_rule_options, chosen_rule
 
 
 @guarded
@@ -94,16 +94,9 @@ def _parser() -> argparse.ArgumentParser:
         "repeated",
     )
     add("--ordered", action="store_true", help="the good pictures are frames of one stream")
-    add(
-        "--anomalous",
-        type=Path,
-        action="extend",
-        nargs="+",
-        default=[],
-        help="with --rule f1_max: folders of defective pictures",
-    )
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_rule_options(parser)
+    add_anomalous_options(parser)
     return parser
 
 

@@ -128,9 +128,9 @@ def draw_panels(view: PictureView, result: ClassResult) -> tuple[Panel, Panel, P
     captions = {0.0: "nothing to outline", 1.0: "outlines"}
     boxed = " (white box: enlarged part)" if zoom > 1 else ""
     return (
-        _encode_panel(side_by_side[:, :width], f"picture{boxed}"),
-        _encode_panel(side_by_side[:, width:], "heatmap"),
-        _encode_panel(
+        encode_panel(side_by_side[:, :width], f"picture{boxed}"),
+        encode_panel(side_by_side[:, width:], "heatmap"),
+        encode_panel(
             _draw_outlines(view, threshold, box),
             captions.get(zoom, f"outlines, enlarged {zoom:.1f} times"),
         ),
@@ -238,7 +238,7 @@ def _around(rings: list[Points], hw: tuple[int, int]) -> list[Points]:
     return _mask_outlines(filled > 0, Affine(1, 1))
 
 
-def _encode_panel(pixels: Image, caption: str) -> Panel:
+def encode_panel(pixels: Image, caption: str) -> Panel:
     for quality in _JPEG_QUALITIES:
         content = _encode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
         if len(content) <= MAX_PANEL_BYTES:

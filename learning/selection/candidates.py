@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from engines.description import describe_settings
 from learning.frame_sizes import MULTIPLE
 from learning.methods.registry import make_method
 
@@ -35,8 +36,7 @@ class Candidate:
 
     def describe(self) -> str:
         """In one line for people."""
-        shown = ", ".join(f"{name} {value}" for name, value in self.settings.items())
-        return f"{self.method}{f' ({shown})' if shown else ''}"
+        return describe_settings(self.method, self.settings)
 
     def is_like(self, other: "Candidate") -> bool:
         """Whether they differ by the input and the image score at most."""

@@ -11,10 +11,17 @@ from loguru import logger
 from engines.spec import Roi
 from engines.spec_fields import Selection, SelectionCandidate
 from inspector.core.errors import ConfigError, DataError
+from learning.anomalous import ReadAnomalous
 from learning.job import Progress
 from learning.normals import Normals
 from learning.selection.candidates import CANDIDATES, DEFAULT, Candidate, fine_side
-from learning.selection.trials import ALARMS, Trial, TrialPictures, try_candidate
+from learning.selection.trials import (
+    ALARMS,
+    Trial,
+    TrialPictures,
+    real_share,
+    try_candidate,
+)
 
 BUDGET_S: Final = 80.0
 """Default time for the trials."""
@@ -44,7 +51,8 @@ ReadNormals = Callable[[int], Normals]
 @dataclass(frozen=True, slots=True)
 class TrialOptions:
     """backbone: name or file; None for the default of each method. See learning.fit for the others.
-    budget_s: time for the trials; the first candidate is always tried."""
+    budget_s: time for the trials; the first candidate is always tried. read_real: reads pictures of
+    real defects; None if there are none."""
 
     backbone: str | None = None
     roi: Roi | None = None
@@ -52,6 +60,10 @@ class TrialOptions:
     seed: int = 0
     threads: int = 0
     budget_s: float = BUDGET_S
+    read_real: ReadAnomalous | None = None
+
+    def prepare(self, normals: Normals) -> TrialPictures:
+        return TrialPictures(normals, self.roi, self.seed, self.read_real)
 
     def __post_init__(self) -> None:
         if not 0 <= self.budget_s < math.inf:
@@ -83,7 +95,7 @@ def choose_method(
         return None
     started = time.monotonic()
     side = None if read is None else fine_side(normals.frame_hw)
-    pictures = {False: TrialPictures(normals, options.roi, options.seed)}
+    pictures = {False: options.prepare(normals)}
     trials: list[Trial] = []
     skipped: list[SelectionCandidate] = []
     for candidate in CANDIDATES:
@@ -93,7 +105,7 @@ def choose_method(
             if candidate.fine not in pictures:
                 assert read is not None
                 assert side is not None
-                pictures[True] = TrialPictures(read(side), options.roi, options.seed)
+                pictures[True] = options.prepare(read(side))
             try:
                 trials += _try(candidate, pictures[candidate.fine], options)
             except (ConfigError, DataError) as exc:
@@ -168,7 +180,7 @@ def _selection(
         for trial in trials
     ]
     return Selection(
-        CRITERION,
+        _criterion(best),
         (*listed, *skipped),
         trials.index(best),
         _reason(trials, best),
@@ -181,10 +193,21 @@ def _describe_handicap(candidate: Candidate) -> str:
     return f"{points:.0f} points are subtracted before it is compared" if points else ""
 
 
+def _criterion(best: Trial) -> str:
+    if best.real is None:
+        return CRITERION
+    count = len(best.real)
+    return (
+        f"{CRITERION}; the same share of the {count} real defects has a weight of "
+        f"{real_share(count):.0%}"
+    )
+
+
 def _reason(trials: Sequence[Trial], best: Trial) -> str:
     name = best.candidate.describe()
     usual = next((trial for trial in trials if trial.candidate == DEFAULT), None)
-    summary = f"{name} finds {best.figure:.1%} of the simulated defects in the trials"
+    defects = "simulated defects" if best.real is None else "simulated and real defects"
+    summary = f"{name} finds {best.figure:.1%} of the {defects} in the trials"
     if usual is None or usual is best:
         highest = max(trial.figure for trial in trials)
         return (

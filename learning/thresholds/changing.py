@@ -15,11 +15,12 @@ from engines.opening import Engine, open_engine
 from engines.pictures import decode_picture, reading_for
 from engines.resize import to_input
 from engines.roi import draw_mask
-from engines.spec import EngineSpec, LeftOutRecord, ThresholdRule
+from engines.spec import EngineSpec, LeftOutRecord, ResizeRule, ThresholdRule
 from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.picture_files import pictures_in
+from inspector.core.reading import Reading
 from learning.datasets.pictures import list_pictures
 from learning.thresholds.choosing import (
     Thresholds,
@@ -116,14 +117,15 @@ def refit_thresholds(
     def score(files: Iterable[Path]) -> LeftOut:
         engine = open_engine(path, threads=threads)
         try:
-            pictures = _read_new_pictures(files, spec, bank, once=not ordered)
-            return score_with_engine(engine, pictures, ordered=ordered)
+            reading, once = reading_for(spec), not ordered
+            pictures = read_new_pictures(files, spec.resize, reading, bank, once=once)
+            return score_with_engine(engine, (pixels for _, pixels in pictures), ordered=ordered)
         finally:
             engine.close()
 
     good_files = [file for folder in normal for file in list_pictures(folder)]
     good = score(good_files) if good_files else read_left_out(spec.left_out)
-    bad_files = [file for folder in anomalous for file in _list_anomalous(folder)]
+    bad_files = [file for folder in anomalous for file in list_anomalous(folder)]
     bad = score(bad_files) if bad_files else None
     simulated, note = simulated_scores(spec), _refit_note(spec, good, rule)
     limits, rates = choose_with_rates(
@@ -148,31 +150,41 @@ def try_rules(left_out: LeftOut) -> list[tuple[Rule, Thresholds]]:
     return [(rule, choose_thresholds(left_out, rule)) for rule in rules]
 
 
-def _list_anomalous(folder: Path) -> list[Path]:
+def list_anomalous(folder: Path) -> list[Path]:
+    """The pictures in the folder. Raises DataError if there is none."""
     files = pictures_in(folder)
     if not files:
         raise DataError(f"folder of defective pictures {folder} does not exist or holds none")
     return files
 
 
-def _read_new_pictures(
-    files: Iterable[Path], spec: EngineSpec, bank: frozenset[str], *, once: bool
-) -> Iterator[Image]:
-    """Input pixels of the files. bank: hashes of the pictures that the engine was fitted on. once:
-    leave out copies; those among the frames of a stream are counted in blocks."""
+FITTED: Final = (
+    "is one of the pictures that the engine was fitted on, so its score says nothing about new "
+    "pictures: take it out of the folder"
+)
+
+
+def read_new_pictures(
+    files: Iterable[Path],
+    rule: ResizeRule,
+    reading: Reading,
+    known: frozenset[str],
+    *,
+    once: bool,
+    reason: str = FITTED,
+) -> Iterator[tuple[Path, Image]]:
+    """Files with their input pixels. known: picture_hash of pictures that are refused, and reason
+    says why. once: leave out copies; those among the frames of a stream are counted in blocks."""
     first: dict[str, Path] = {}
     for file in files:
-        pixels, _ = to_input(decode_picture(file, reading=reading_for(spec)), spec.resize)
+        pixels, _ = to_input(decode_picture(file, reading=reading), rule)
         digest = picture_hash(pixels)
         if once and (original := first.setdefault(digest, file)) != file:
             logger.warning("{} is a copy of {} and is left out", file, original)
             continue
-        if digest in bank:
-            raise DataError(
-                f"{file} is one of the pictures that the engine was fitted on, so its score says "
-                "nothing about new pictures: take it out of the folder"
-            )
-        yield pixels
+        if digest in known:
+            raise DataError(f"{file} {reason}")
+        yield file, pixels
 
 
 def suspects_policy(spec: EngineSpec, *, new: bool) -> str:

@@ -17,6 +17,7 @@ from engines.spec import ThresholdRule
 from inspector.core.errors import ConfigError
 from learning.metrics.intervals import clopper_pearson
 from learning.thresholds.blocks import block_length, block_maxima
+from learning.thresholds.cross_validation import cross_validate
 from learning.thresholds.folds import COPIES, HELD_OUT, K_FOLD, NEW, LeftOut
 from learning.thresholds.rules import (
     ASK,
@@ -132,7 +133,7 @@ def choose_thresholds(
             promise=promise,
             notes=(
                 _describe_assumptions(left_out, parts, rule),
-                _describe_anomalous(anomalous, image),
+                _describe_anomalous(left_out, anomalous, rule, image),
                 note,
             ),
         ),
@@ -256,11 +257,20 @@ def _describe_assumptions(left_out: LeftOut, parts: Parts, rule: Rule) -> str:
     return f"{ASSUMED[left_out.scheme]}; counted in blocks, because neighbouring frames are alike"
 
 
-def _describe_anomalous(anomalous: LeftOut | None, image: float) -> str:
+def _describe_anomalous(
+    left_out: LeftOut, anomalous: LeftOut | None, rule: Rule, image: float
+) -> str:
     if anomalous is None:
         return ""
+    count = len(anomalous.scores)
     failed = np.count_nonzero(anomalous.scores >= np.float32(image))
-    return f"{failed} of {len(anomalous.scores)} defective pictures fail"
+    counted = cross_validate(left_out, anomalous, rule)
+    checked = (
+        "too few pictures to cross-validate the threshold"
+        if counted is None
+        else counted.describe()
+    )
+    return f"{failed} of {count} defective pictures fail, and they chose the threshold; {checked}"
 
 
 def _just_above(value: float) -> float:

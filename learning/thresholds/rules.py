@@ -12,7 +12,7 @@ from scipy.stats import beta
 
 from engines.spec import describe_odds
 from inspector.core.errors import ConfigError
-from learning.metrics import image
+from learning.thresholds.least_loss import least_loss
 
 DEFAULT_RATE: Final = 0.05
 """The default rate, if there are 19 normals or more."""
@@ -101,21 +101,52 @@ def outlier_limit(values: Values) -> float:
 
 
 def robust(values: Values, *, rate: float | None = None) -> float:
-    """The value of `conformal`, or `outlier_limit` if that is lower. At most a share MOST_ODD of
-    the values (but one is allowed) lies above it because of the limit."""
-    highest = conformal(values, rate=rate)
+    """The value of `conformal`, or `odd_limit` if that is lower."""
+    return min(conformal(values, rate=rate), odd_limit(values))
+
+
+def odd_limit(values: Values) -> float:
+    """`outlier_limit`, or higher, so that at most a share MOST_ODD of the values (but one is
+    allowed) lies above it. Infinite if all may."""
     allowed = max(1, int(MOST_ODD * len(values)))
     if allowed >= len(values):
-        return highest
-    return min(highest, max(outlier_limit(values), float(np.sort(values)[-allowed - 1])))
+        return math.inf
+    return max(outlier_limit(values), float(np.sort(values)[-allowed - 1]))
 
 
-def f1_max(values: Values, anomalous: Values) -> float:
-    """The threshold with the highest F1, placed in the middle between the lowest score that fails
-    and the highest that passes (0 if none passes)."""
-    both = np.concatenate([values, anomalous])
-    _, lowest = image.f1_max(both, np.arange(len(both)) >= len(values))
-    return float((both[both < lowest].max(initial=0.0) + lowest) / 2)
+def f1_max(values: Values, anomalous: Values, *, keep_odd: float = 0) -> float:
+    """The threshold with the highest F1, see `least_loss`."""
+
+    def loss(missed: Values, alarms: Values) -> Values:
+        found = len(anomalous) - missed
+        return -2 * found / (len(anomalous) + found + alarms)
+
+    return least_loss(values, anomalous, loss, _highest(values, keep_odd))
+
+
+def cost(
+    values: Values,
+    anomalous: Values,
+    *,
+    miss: float = 1.0,
+    false_alarm: float = 1.0,
+    keep_odd: float = 0,
+) -> float:
+    """The threshold with the lowest cost of these pictures, see `least_loss`. miss, false_alarm:
+    cost of a defective picture that passes, and of a normal that fails."""
+    _within("miss", miss, 0, math.inf)
+    _within("false_alarm", false_alarm, 0, math.inf)
+
+    def loss(missed: Values, alarms: Values) -> Values:
+        return miss * missed + false_alarm * alarms
+
+    return least_loss(values, anomalous, loss, _highest(values, keep_odd))
+
+
+def _highest(values: Values, keep_odd: float) -> float:
+    """keep_odd: 1 if odd normals count like the others, 0 if they do not raise the threshold."""
+    _within("keep_odd", keep_odd, 0, 1)
+    return math.inf if keep_odd else odd_limit(values)
 
 
 RULES: Final[dict[str, Callable[..., float]]] = {
@@ -126,9 +157,14 @@ RULES: Final[dict[str, Callable[..., float]]] = {
     "median_mad": median_mad,
     "iqr": iqr,
     "f1_max": f1_max,
+    "cost": cost,
 }
-"""Name -> scores (n,) and keyword parameters -> the highest score that still passes. f1_max also
-takes the scores of anomalous pictures."""
+"""Name -> scores (n,) and keyword parameters -> the highest score that still passes. f1_max and
+cost also take the scores of anomalous pictures."""
+
+
+WITH_DEFECTS: Final = ("f1_max", "cost")
+"""Rules that need the scores of anomalous pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +192,7 @@ class Rule:
 
     @property
     def needs_anomalous(self) -> bool:
-        return self.name == "f1_max"
+        return self.name in WITH_DEFECTS
 
     def defaults(self) -> dict[str, Any]:
         parameters = inspect.signature(RULES[self.name]).parameters.values()
@@ -178,8 +214,10 @@ class Rule:
         return RULES[self.name](*exact, **self.parameters)
 
 
-def default_rule(suspects: str = ASK) -> "Rule":
-    """The rule for one of SUSPECTS at its default rate."""
+def default_rule(suspects: str = ASK, *, anomalous: bool = False) -> "Rule":
+    """The rule for one of SUSPECTS at its default rate. anomalous: there are defective pictures."""
+    if anomalous:
+        return Rule("f1_max", {"keep_odd": 1} if suspects == KEEP else {})
     return Rule("robust" if suspects == ASK else "conformal")
 
 

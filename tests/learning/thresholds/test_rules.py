@@ -12,6 +12,7 @@ from learning.thresholds.rules import (
     RULES,
     Rule,
     least_promise,
+    odd_limit,
     promise_of_rank,
     rank_of_promise,
     supported_rate,
@@ -139,7 +140,8 @@ def test_f1_max_parts_pictures_with_the_highest_f1_that_any_threshold_reaches():
         cut = Rule("f1_max").of(normal, anomalous)
         both = np.concatenate([normal, anomalous])
         truth = np.arange(len(both)) >= 30
-        best = max(f1_score(truth, both >= at) for at in both)
+        limit = odd_limit(normal)
+        best = max(f1_score(truth, both > at) for at in both if at <= limit)
         assert f1_score(truth, both >= cut) == pytest.approx(best, abs=1e-12)
         assert np.abs(both - cut).min() > 0
 
@@ -148,8 +150,59 @@ def test_f1_max_lies_midway_between_classes_that_are_apart():
     assert Rule("f1_max").of(np.array([1.0, 2.0]), np.array([5.0, 4.0])) == 3.0
 
 
-def test_f1_max_of_anomalous_pictures_below_all_others_lets_none_pass():
-    assert Rule("f1_max").of(np.array([3.0]), np.array([2.0, 2.0])) == 1.0
+@pytest.mark.parametrize("rule", [Rule("f1_max"), Rule("cost", {"miss": 1000.0})])
+def test_defects_that_score_below_the_good_pictures_make_at_most_half_of_these_fail(rule):
+    normal = np.array([3.0, 4.0, 5.0, 6.0])
+    cut = rule.of(normal, np.array([2.0, 2.0]))
+    assert np.count_nonzero(normal > cut) <= 2
+
+
+@pytest.mark.parametrize(("miss", "false_alarm"), [(1, 1), (10, 1), (1, 10), (3.5, 2)])
+def test_cost_is_the_lowest_of_all_thresholds_that_are_allowed(miss, false_alarm):
+    random = np.random.default_rng(3)
+    rule = Rule("cost", {"miss": miss, "false_alarm": false_alarm})
+    for _ in range(20):
+        normal, anomalous = random.normal(2, 1, 40) ** 2, random.normal(3.5, 1, 10) ** 2
+
+        def price(at, normal=normal, anomalous=anomalous):
+            missed, alarms = np.count_nonzero(anomalous <= at), np.count_nonzero(normal > at)
+            return miss * missed + false_alarm * alarms
+
+        limit = odd_limit(normal)
+        allowed = [
+            at
+            for at in (*normal, *anomalous)
+            if at <= limit and np.count_nonzero(normal > at) <= 20
+        ]
+        cut = rule.of(normal, anomalous)
+        assert price(cut) == min(map(price, allowed))
+        assert cut <= limit
+        assert np.count_nonzero(normal > cut) <= 20
+
+
+def test_a_more_expensive_miss_never_raises_the_threshold():
+    random = np.random.default_rng(4)
+    normal, anomalous = random.normal(2, 1, 40) ** 2, random.normal(3, 1, 10) ** 2
+    cuts = [Rule("cost", {"miss": miss}).of(normal, anomalous) for miss in (0.1, 1, 5, 20, 100)]
+    assert cuts == sorted(cuts, reverse=True)
+    assert cuts[0] > cuts[-1]
+
+
+@pytest.mark.parametrize("name", ["f1_max", "cost"])
+def test_odd_good_pictures_raise_the_threshold_only_if_they_count(name):
+    normal = np.concatenate([np.linspace(1, 1.3, 30), [8.0]])
+    anomalous = np.array([9.0, 10.0, 11.0])
+    assert Rule(name).of(normal, anomalous) == odd_limit(normal) < 8
+    assert Rule(name, {"keep_odd": 1}).of(normal, anomalous) == 8.5
+
+
+@pytest.mark.parametrize("count", [2, 5, 10, 40])
+def test_robust_never_passes_more_than_the_conformal_threshold_of_its_rate(count):
+    values = np.random.default_rng(count).normal(5, 1, count)
+    for rate in (0.35, 0.5):
+        assert Rule("robust", {"rate": rate}).of(values) <= Rule("conformal", {"rate": rate}).of(
+            values
+        )
 
 
 def test_an_unknown_rule_is_refused_with_the_names_of_all():
@@ -164,7 +217,7 @@ def test_an_unknown_rule_is_refused_with_the_names_of_all():
         ("mean_sigma", {"q": 3}, "mean_sigma has no parameter q; it has k"),
         ("iqr", {"promise": 0.1}, "iqr has no parameter promise; it has k"),
         ("conformal", {"q": 3}, "conformal has no parameter q; it has rate, promise"),
-        ("f1_max", {"k": 3}, "f1_max has no parameter k; it has none"),
+        ("f1_max", {"k": 3}, "f1_max has no parameter k; it has keep_odd"),
         ("conformal", {"rate": 0.1, "promise": 0.1}, "a rate or a promise, not both"),
     ],
 )
