@@ -61,11 +61,11 @@ def simulated_defects(choice: Choice) -> Markup:
 def _kind(choice: Choice, kind: str, rows: npt.NDArray[np.int64], failed: Mask) -> Markup:
     scores, plans = choice.trial.defect, choice.pictures.plans
     order = sorted(rows, key=lambda row: (plans[row].size, scores[row]))
-    found = [row for row in order if failed[row]]
+    detected = [row for row in order if failed[row]]
     missed = [row for row in reversed(order) if not failed[row]]
-    heading = element("h3", f"{kind}: {len(found)} of {count_of(len(order), 'defect')} found")
+    heading = element("h3", f"{kind}: {len(detected)} of {count_of(len(order), 'defect')} found")
     parts = [heading]
-    for title, chosen in (("Found", found), ("Missed", missed)):
+    for title, chosen in (("Found", detected), ("Missed", missed)):
         if chosen:
             figures = [_pair(choice, row) for row in chosen[:EXAMPLES]]
             parts.append(element("p", title, class_="note"))
@@ -130,12 +130,12 @@ def real_defects(choice: Choice) -> Markup | None:
         )
         for row in np.argsort(scores, kind="stable")[:HIGHEST]
     ]
-    found = int(np.count_nonzero(scores > limit))
+    reached = int(np.count_nonzero(scores > limit))
     return section(
         "Your defective pictures",
         element(
             "p",
-            f"{found} of {count_of(len(scores), 'picture')} found at the same threshold. Those "
+            f"{reached} of {count_of(len(scores), 'picture')} found at the same threshold. Those "
             "with the lowest scores are shown. The settings were chosen with these pictures, so "
             "new defects may be found less often. The engine chooses its threshold from these "
             "pictures too, so it can have another one.",

@@ -118,8 +118,8 @@ def f1_max(values: Values, anomalous: Values, *, keep_odd: float = 0) -> float:
     """The threshold with the highest F1, see `least_loss`."""
 
     def loss(missed: Values, alarms: Values) -> Values:
-        found = len(anomalous) - missed
-        return -2 * found / (len(anomalous) + found + alarms)
+        detected = len(anomalous) - missed
+        return -2 * detected / (len(anomalous) + detected + alarms)
 
     return least_loss(values, anomalous, loss, _highest(values, keep_odd))
 

@@ -50,7 +50,7 @@ def test_every_candidate_is_listed_by_its_figure_and_skipped_ones_say_why(page, 
     body = page[page.index("<tbody>") : page.index("</tbody>")]
     rows = body.split("<tr>")[1:]
     assert len(rows) == len(choice.selection.candidates)
-    figures = [float(found) for found in re.findall(r"<td>([\d.]+) %</td>", body)]
+    figures = [float(text) for text in re.findall(r"<td>([\d.]+) %</td>", body)]
     assert figures == sorted(figures, reverse=True)
     assert sum("not tried: " in row for row in rows) == len(CANDIDATES) - 1
     assert [row.count("the default") for row in rows].count(1) == 1

@@ -61,9 +61,9 @@ def test_the_share_of_misses_is_that_of_new_defects(rule):
 
 @pytest.mark.parametrize(("good", "bad"), [(1, 5), (5, 1), (1, 1)])
 def test_a_single_picture_of_a_group_cannot_be_cross_validated(good, bad):
-    one, other = scored(np.linspace(1, 2, good)), scored(np.linspace(3, 4, bad))
-    assert cross_validate(one, other, Rule("f1_max")) is None
-    note = choose_thresholds(one, Rule("f1_max"), anomalous=other).rule.note
+    normal, other = scored(np.linspace(1, 2, good)), scored(np.linspace(3, 4, bad))
+    assert cross_validate(normal, other, Rule("f1_max")) is None
+    note = choose_thresholds(normal, Rule("f1_max"), anomalous=other).rule.note
     assert "too few pictures to cross-validate" in note
 
 
