@@ -39,8 +39,8 @@ def write_selection_page(path: Path, name: str, choice: Choice) -> None:
         element("p", f"Chosen: {choice.selection.reason}.", class_="findings"),
         element("p", LIMITS + (ADVICE if choice.trial.real is None else FEW)),
         _candidates(choice.selection),
-        real_defects(choice),
         simulated_defects(choice),
+        real_defects(choice),
         good_pictures(choice),
     )
     write_whole(path, text.encode())
