@@ -136,7 +136,9 @@ def refit_thresholds(
         dropped=bool(spec.trained_on.get("suspects_dropped")) and not normal,
         note=note,
     )
-    return dataclasses.replace(with_thresholds(spec, limits), rates=rates)
+    after = with_thresholds(spec, limits)
+    # A file of format 1 has no field for the table.
+    return dataclasses.replace(after, rates=rates) if spec.format > 1 else after
 
 
 def simulated_scores(spec: EngineSpec) -> SimulatedScores | None:

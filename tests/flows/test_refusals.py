@@ -11,6 +11,7 @@ import onnx
 import pytest
 from flow_rig import Inspect, good_picture, write_pictures
 
+from engines.spec_file import read_spec
 from tools.calibrate import main as calibrate
 from tools.fit import main as fit
 
@@ -158,14 +159,14 @@ def fit_code(normal: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> tup
     return code, capsys.readouterr().err
 
 
-def test_fitting_needs_more_than_one_good_picture(
+def test_an_engine_of_one_good_picture_promises_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = write_pictures(tmp_path / "one", [good_picture(1)])
     code, err = fit_code(folder, tmp_path / "e.onnx", capsys)
-    assert code == 2
-    assert "one" in sentence(err)
-    assert not (tmp_path / "e.onnx").exists()
+    assert code == 0
+    assert "nothing is promised" in err
+    assert read_spec(tmp_path / "e.onnx").threshold_rule.promise is None
 
 
 def test_unreadable_good_pictures_are_named_and_too_many_stop(

@@ -91,9 +91,9 @@ def test_nothing_outside_the_region_is_seen(tmp_path):
 def test_a_defect_inside_the_region_is_still_found_and_one_outside_is_not(tmp_path):
     spec = fit_parts(tmp_path / "left.onnx", roi=LEFT).spec
     engine = OnnxEngine(tmp_path / "left.onnx")
-    inner = part(60)
+    inner = part(50)
     cv2.circle(inner, (20, 30), 5, (20, 20, 20), -1)
-    _, scores = engine.infer(np.stack([inner, part(60, spot=True)]))
+    _, scores = engine.infer(np.stack([inner, part(50, spot=True)]))
     assert scores[0] >= spec.image_threshold > scores[1]
     assert spec.roi == LEFT
 
