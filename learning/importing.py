@@ -105,7 +105,8 @@ class ImportRequest:
 
 @dataclass(frozen=True, slots=True)
 class ImportedModel:
-    """A model read from a checkpoint. sigma: as published, px. parameters: for the spec."""
+    """A model read from a checkpoint. sigma: as published, px. parameters: for the spec.
+    top_fraction: as published; None for the default of the method."""
 
     method: Scorer[Any]
     model: Any
@@ -113,6 +114,7 @@ class ImportedModel:
     normals: Normals
     sigma: float
     parameters: dict[str, Any]
+    top_fraction: float | None = None
 
 
 class Importer(ABC):
@@ -159,7 +161,7 @@ def import_checkpoint(
         method=imported.method,
         backbone=imported.backbone,
         sigma=imported.sigma if sigma is None else sigma,
-        top_fraction=top_fraction,
+        top_fraction=imported.top_fraction if top_fraction is None else top_fraction,
         rule=rule,
         threads=request.threads,
         suspects=suspects,

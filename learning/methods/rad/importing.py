@@ -22,6 +22,9 @@ RESIZED: Final = 512
 SIGMA: Final = CROPPED / 256
 """Published on a map of 256 px, here in pixels of the input."""
 
+TOP_FRACTION: Final = 0.01
+"""Share of the map whose mean is the published score."""
+
 DIFFERS: Final = (
     "the map is as large as the input instead of 256x256 and is smoothed with a mirrored border "
     "instead of fading to zero; the score is the mean of the largest 1 % of it; pictures are "
@@ -80,7 +83,7 @@ class RadImporter(Importer):
             "pictures": f"{which.start}:{which.stop} of {bank.pictures}",
             "differs": DIFFERS,
         }
-        return ImportedModel(method, model, backbone, normals, SIGMA, parameters)
+        return ImportedModel(method, model, backbone, normals, SIGMA, parameters, TOP_FRACTION)
 
 
 def _check_size(request: ImportRequest, bank: RadBank, input_hw: tuple[int, int]) -> None:
