@@ -26,8 +26,8 @@ _current: ContextVar["LargeConstants | None"] = ContextVar("large constants", de
 
 @dataclass(frozen=True, slots=True)
 class LargeConstants:
-    """The large constants of a graph that is being made. inputs: name -> what stands in their place
-    until `build`."""
+    """The large constants of a graph that is being made. inputs: name -> input of the graph that
+    replaces the constant until `build`."""
 
     inputs: dict[str, Var] = field(default_factory=dict)
     values: dict[str, npt.NDArray[Any]] = field(default_factory=dict)

@@ -209,9 +209,8 @@ def _reason(trials: Sequence[Trial], best: Trial) -> str:
     defects = "simulated defects" if best.real is None else "simulated and real defects"
     summary = f"{name} finds {best.figure:.1%} of the {defects} in the trials"
     if usual is None or usual is best:
-        highest = max(trial.figure for trial in trials)
         return (
-            f"{summary}; it is the default, and no other settings find {MARGIN:.0%} more "
-            f"(the best: {highest:.1%})"
+            f"{summary}; it is the default, and no other settings are better by {MARGIN:.0%}, less "
+            "their handicap"
         )
     return f"{summary}, the default {DEFAULT.describe()} {usual.figure:.1%}"

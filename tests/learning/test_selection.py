@@ -180,6 +180,17 @@ def test_a_finer_input_is_not_begun_if_it_would_take_too_long(monkeypatch):
     assert len(late) == sum(candidate.fine for candidate in CANDIDATES)
 
 
+def test_the_reason_for_the_default_does_not_deny_better_figures_of_handicapped_settings(
+    monkeypatch,
+):
+    def figures(candidate: Candidate) -> float:
+        return 0.3 + candidate.handicap / 2
+
+    choice = choose(monkeypatch, figures, normals=parts(6))
+    assert choice.trial.candidate == DEFAULT
+    assert "better by 1%, less their handicap" in choice.selection.reason
+
+
 def test_a_candidate_that_fails_is_listed_with_its_reason(monkeypatch):
     def figures(candidate: Candidate) -> float:
         if candidate == DEFAULT:
