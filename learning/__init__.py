@@ -7,7 +7,8 @@ Each name is imported when it is first used.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from learning.api import fit, train
+    from learning.api.fitting import fit
+    from learning.api.training import train
     from learning.job import EngineResult
     from learning.thresholds.folds import Scheme
     from learning.thresholds.rules import Rule
@@ -22,8 +23,8 @@ else:
             "Rule": "learning.thresholds.rules:Rule",
             "Scheme": "learning.thresholds.folds:Scheme",
             "TrainingResult": "learning.training:TrainingResult",
-            "fit": "learning.api:fit",
-            "train": "learning.api:train",
+            "fit": "learning.api.fitting:fit",
+            "train": "learning.api.training:train",
         },
     )
 

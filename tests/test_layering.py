@@ -89,8 +89,23 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, TOP, BACKENDS, LEARNING, GRAPH, THRESHOLDS, ANOMALIB},
         {"numpy", "onnx", "onnxruntime", "google"},
     ),
+    "learning/api": (
+        {CORE, TOP, BACKBONES, DATASETS, LEARNING, METHODS, SELECTION, THRESHOLDS, "learning.api"},
+        set(),
+    ),
     "learning": (
-        {CORE, TOP, BACKENDS, LEARNING, DATASETS, GRAPH, BACKBONES, THRESHOLDS, SIMULATION}
+        {
+            CORE,
+            TOP,
+            BACKENDS,
+            LEARNING,
+            "learning.api",
+            DATASETS,
+            GRAPH,
+            BACKBONES,
+            THRESHOLDS,
+            SIMULATION,
+        }
         | {SELECTION, *ANY_METHOD},
         {"numpy", "cv2", "onnx", "spox"},
     ),

@@ -84,6 +84,7 @@ def main(argv: list[str] | None = None) -> int:
                 scheme=scheme,
                 anomalous=arguments.anomalous,
                 bit_depth=arguments.bit_depth,
+                max_pixels=arguments.max_pixels,
                 max_pictures=arguments.max_pictures,
                 roi=arguments.roi,
                 seed=arguments.seed,

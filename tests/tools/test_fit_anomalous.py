@@ -179,3 +179,13 @@ def test_arrays_and_normals_can_be_fitted_with_defects(good, bad, tmp_path):
     for number, pictures in enumerate((arrays, from_folder(good))):
         result = learning.fit(pictures, "rad", tmp_path / f"{number}.onnx", anomalous=bad)
         assert result.spec.threshold_rule.rule == "f1_max"
+
+
+def test_a_large_defective_picture_is_refused_before_it_is_decoded(good, bad, tmp_path, capsys):
+    large = cv2.resize(plate(103, 60), (2 * SIDE, 2 * SIDE))
+    cv2.imwrite(str(bad / "large.png"), large)
+    arguments = ["--method", "rad", "--anomalous", bad, "--max-pixels", SIDE * SIDE]
+    assert fit(command(good, tmp_path / "e.onnx", *arguments)) == 2
+    error = capsys.readouterr().err
+    assert "large.png" in error
+    assert "pixels" in error

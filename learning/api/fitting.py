@@ -1,15 +1,12 @@
-"""The Python API: `learning.fit` and `learning.train`.
+"""Contains `learning.fit`."""
 
-The functions import what they need when they are called, so that importing them is fast and needs
-neither onnx nor scipy nor torch.
-"""
-
-import contextlib
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from learning.api.arguments import ignore, read_roi
 
 if TYPE_CHECKING:
     from engines.spec import Roi
@@ -20,8 +17,6 @@ if TYPE_CHECKING:
     from learning.selection.choosing import Choice, ReadNormals
     from learning.thresholds.folds import Scheme
     from learning.thresholds.rules import Rule
-    from learning.training import Trainer, TrainingResult, Watch
-    from learning.training_data import TrainingData
 
 
 def fit(
@@ -35,6 +30,7 @@ def fit(
     max_pictures: int = 200,
     keep_similar: bool = False,
     bit_depth: int | None = None,
+    max_pixels: int | None = None,
     name: str | None = None,
     backbone: str | Path | None = None,
     sigma: float = 4.0,
@@ -69,6 +65,7 @@ def fit(
         Otherwise they count as one picture. Equal pictures always count as one.
     bit_depth: bits that the camera used, for files with room for 16 (8, 10, 12, 14 or 16); None: as
         the files say.
+    max_pixels: larger picture files are refused before they are decoded; None is 134 million.
     name: of the engine; None is the name of its file.
     backbone: name or ONNX file; None is the method's default.
     sigma: of the map's smoothing, in map pixels.
@@ -95,7 +92,7 @@ def fit(
     engine does not compute what its method says.
     """
     from inspector.core.errors import ConfigError
-    from inspector.core.reading import Reading
+    from inspector.core.reading import MAX_PIXELS, Reading
     from learning.anomalous import read_anomalous
     from learning.augmentation import check_augment
     from learning.backbones.zoo import resolve
@@ -111,6 +108,7 @@ def fit(
     from learning.thresholds.rules import default_rule
 
     path = _engine_path(out)
+    reading = Reading(bit_depth, MAX_PIXELS if max_pixels is None else max_pixels)
     check_augment(augment)
     check_max_pictures(max_pictures)
     backbone = None if backbone is None else str(backbone)
@@ -139,27 +137,27 @@ def fit(
             max_pictures=max_pictures,
             spare=spare,
             keep_similar=keep_similar,
-            reading=Reading(bit_depth),
+            reading=reading,
         )
 
     normals, choice = read(size), None
     folders = [
         Path(each) for each in ([anomalous] if isinstance(anomalous, str | Path) else anomalous)
     ]
-    read_real = partial(read_anomalous, folders, reading=Reading(bit_depth)) if folders else None
+    read_real = partial(read_anomalous, folders, reading=reading) if folders else None
     if method == AUTO:
         if size is None and isinstance(pictures, str | Path):
             read_again = read
         trial_options = TrialOptions(
             backbone,
-            _read_roi(roi, normals.frame_hw),
+            read_roi(roi, normals.frame_hw),
             sigma,
             seed,
             threads,
             BUDGET_S if budget_s is None else budget_s,
             read_real,
         )
-        choice = choose_method(normals, read_again, trial_options, progress or _ignore)
+        choice = choose_method(normals, read_again, trial_options, progress or ignore)
         candidate = DEFAULT
         if choice is not None:
             normals, candidate = choice.normals, choice.trial.candidate
@@ -176,118 +174,14 @@ def fit(
         max_fitted=max_pictures if spare else None,
         selection=None if choice is None else choice.selection,
         anomalous=_read_real(choice, normals, read_real),
-        roi=_read_roi(roi, normals.frame_hw),
+        roi=read_roi(roi, normals.frame_hw),
         seed=seed,
         threads=threads,
         suspects=suspects,
         augment=augment,
     )
-    result = fit_engine(normals, fit_options, path, progress or _ignore)
+    result = fit_engine(normals, fit_options, path, progress or ignore)
     return dataclasses.replace(result, choice=choice)
-
-
-def train(
-    data: "str | Path | TrainingData",
-    method: "str | Trainer | None" = None,
-    out: str | Path = "trained",
-    *,
-    layout: str | None = None,
-    size: "Size" = 288,
-    max_pictures: int = 1000,
-    keep_similar: bool = False,
-    bit_depth: int | None = None,
-    hold_out: float | None = None,
-    paper_protocol: bool = False,
-    name: str | None = None,
-    backbone: str | Path | None = None,
-    sigma: float = 4.0,
-    rule: "Rule | None" = None,
-    roi: "str | Path | None" = None,
-    suspects: str = "ask",
-    watch: "Watch | None" = None,
-    progress: "Progress | None" = None,
-    **options: Any,
-) -> "TrainingResult":
-    """Trains an engine from pictures of good product; needs torch. Call it again to resume.
-
-    Parameters
-    ----------
-    data: folder of one class (train/good is enough), or TrainingData.
-    method: one of learning.methods.registry.trained_methods(), or a Trainer; None is the first.
-    out: folder for the engine, the checkpoints and the log.
-    layout: of the data set; None detects it.
-    size: (height, width) of the engine's input, or its short side.
-    hold_out: share of the good pictures that checkpoints and thresholds are chosen on.
-    paper_protocol: choose the checkpoint on the test pictures, as papers do.
-    watch: functions to call while it runs; None writes log and TensorBoard files.
-    options: of the training, such as epochs=20; text is read as on the command line.
-    See `fit` for the others.
-
-    Returns a TrainingResult: path, spec, thresholds, suspects, summary. Raises EngineError if torch
-    is missing, ConfigError for a folder that holds another training, and what `fit` raises.
-    """
-    from engines.spec_file import file_hash
-    from inspector.core.errors import ConfigError
-    from inspector.core.reading import Reading
-    from learning.job import MakeOptions
-    from learning.methods.registry import trained_methods, trainer_class
-    from learning.options import parse_options
-    from learning.thresholds.rules import default_rule
-    from learning.training import Trainer, train_engine
-    from learning.training_data import TrainingData, data_of_class
-
-    trainer = method
-    if isinstance(trainer, Trainer):
-        if options:
-            raise ConfigError(f"a Trainer has its options already: leave out {', '.join(options)}")
-    else:
-        cls = trainer_class(trainer or trained_methods()[0])
-        trainer = cls.from_options(parse_options(cls, options))
-    trainer.require()
-    if not isinstance(data, TrainingData):
-        data = data_of_class(
-            Path(data),
-            layout,
-            input_hw=size,
-            max_pictures=max_pictures,
-            keep_similar=keep_similar,
-            hold_out=hold_out,
-            seed=trainer.seed,
-            paper_protocol=paper_protocol,
-            reading=Reading(bit_depth),
-        )
-    folder, scorer = Path(out), trainer.scorer
-    engine_options = MakeOptions(
-        name=name or folder.resolve().name,
-        method=scorer,
-        backbone=scorer.find_backbone(None if backbone is None else str(backbone)),
-        sigma=sigma,
-        rule=rule or default_rule(suspects),
-        roi=_read_roi(roi, data.normals.frame_hw),
-        seed=trainer.seed,
-        threads=trainer.threads,
-        suspects=suspects,
-        device="cuda" if trainer.device.startswith("cuda") else "cpu",
-    )
-    with contextlib.ExitStack() as stack:
-        return train_engine(
-            trainer,
-            data,
-            engine_options,
-            folder,
-            watch=watch or _folder_watch(folder, data, stack),
-            progress=progress or _ignore,
-            request={"roi": None if roi is None else file_hash(Path(roi))},
-        )
-
-
-def _folder_watch(folder: Path, data: "TrainingData", stack: contextlib.ExitStack) -> "Watch":
-    from learning.training import Watch
-    from learning.training_folder import FolderWatch
-
-    writer = FolderWatch(folder, data.checkpoints_by)
-    stack.callback(writer.close)
-    return Watch(writer.begin, writer.scalars, writer.pictures)
 
 
 def _read_real(
@@ -298,12 +192,6 @@ def _read_real(
     return read_real(normals) if choice is None else choice.pictures.real
 
 
-def _read_roi(roi: "Roi | str | Path | None", frame_hw: tuple[int, int]) -> "Roi | None":
-    from engines.roi import load_roi
-
-    return load_roi(Path(roi), frame_hw) if isinstance(roi, str | Path) else roi
-
-
 def _engine_path(out: str | Path) -> Path:
     from inspector.core.errors import ConfigError
 
@@ -311,7 +199,3 @@ def _engine_path(out: str | Path) -> Path:
     if path.suffix.lower() != ".onnx":
         raise ConfigError(f"out must be a file that ends in .onnx, not {path}")
     return path
-
-
-def _ignore(step: str, done: int, total: int) -> None:
-    """Shows no progress."""
