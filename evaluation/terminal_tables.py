@@ -178,6 +178,7 @@ def _class_comparison_lines(comparison: ClassComparison) -> list[str]:
     head += [f"{title:>12}" for title in ("false alarms", "misses", "MB", "p50 ms", "time ratio")]
     return [
         f"{comparison.name}: {data.good} good and {data.defective} defective pictures",
+        *(f"  {each.label}: {each.result.conclusion.sentence}" for each in comparison.engines),
         "  " + " ".join(head),
         *("  " + " ".join(_engine_row(each, width)) for each in comparison.engines),
         f"  difference to {first}, on the same resamples of the pictures:",

@@ -190,6 +190,9 @@ def test_labels_are_short_and_differ():
 
 
 def test_the_table_names_all_engines_and_their_differences(data):
-    text = "\n".join(comparison_lines(compare(data, "sharp", "blunt")))
+    comparison = compare(data, "sharp", "blunt")
+    text = "\n".join(comparison_lines(comparison))
+    for engine in comparison.classes[0].engines:
+        assert f"{engine.label}: {engine.result.conclusion.sentence}" in text
     for word in ("sharp", "blunt", "image AUROC", "AUPRO@0.3", "false alarms", "p50 ms", "95 %"):
         assert word in text
