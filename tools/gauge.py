@@ -163,7 +163,8 @@ def _study(arguments: argparse.Namespace) -> GaugeStudy:
     if verdicts and arguments.tolerance is not None:
         raise ConfigError("--tolerance is for sizes; verdicts have none")
     subject = Subject(
-        title=arguments.name or f"Gauge study of {arguments.table or measured}",
+        title=arguments.name
+        or f"Gauge study of {arguments.table.name if arguments.table else measured}",
         measured="verdicts" if verdicts else measured,
         unit="" if verdicts else unit,
         origin=origin,

@@ -80,10 +80,8 @@ def study_verdicts(design: Design) -> AttributeStudy:
         part = next(part for part in design.parts if part not in design.references)
         raise DataError(f"part {part} has no reference; give all parts a reference, or none")
     passes = design.values == 1
-    references = np.array([design.references[part] == 1 for part in design.parts], bool)[
-        : len(design.references)
-    ]
-    known = len(references) > 0
+    known = len(design.references) > 0
+    references = np.array([design.references.get(part) == 1 for part in design.parts])
     columns = [passes[:, k] for k in range(len(design.appraisers))]
     names = design.appraisers
     by_part = passes.reshape(len(passes), -1)

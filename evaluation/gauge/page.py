@@ -10,7 +10,7 @@ from evaluation.gauge.bias import BiasStudy
 from evaluation.gauge.control_limits import control_chart
 from evaluation.gauge.study import GaugeStudy
 from evaluation.gauge.variable import Component, Interval, VariableStudy
-from evaluation.report.markup import Child, Markup, document, element, section, signature
+from evaluation.report.markup import Child, Markup, document, element, join, section, signature
 from evaluation.report.tables import name_value_list, table
 
 
@@ -19,23 +19,24 @@ def study_page(study: GaugeStudy) -> str:
     return document(
         subject.title,
         element("h1", subject.title),
-        _box("findings", texts.conclusions(study)),
+        _box("findings" if texts.is_acceptable(study) else "warn", texts.conclusions(study)),
         _subject(study),
-        _box("warn", texts.notes(study)),
+        _box("warn", texts.notes(study), "Please note"),
         *(_variation(study, study.variable) if study.variable else ()),
         _bias(study, study.bias) if study.bias else None,
         *(_verdicts(study.attribute) if study.attribute else ()),
         _unmatched(study),
-        _data(study),
         signature(),
+        _data(study),
     )
 
 
-def _box(class_: str, sentences: Sequence[str]) -> Markup | None:
+def _box(class_: str, sentences: Sequence[str], title: str | None = None) -> Markup | None:
     if not sentences:
         return None
     items = (element("li", sentence) for sentence in sentences)
-    return element("div", element("ul", *items), class_=class_)
+    head = None if title is None else element("strong", title)
+    return element("div", head, element("ul", *items), class_=class_)
 
 
 def _subject(study: GaugeStudy) -> Markup:
@@ -65,17 +66,15 @@ def _variation(study: GaugeStudy, variable: VariableStudy) -> list[Markup]:
     control = control_chart(design)
     if control is not None and len(design.parts) > 1:
         charts += study_charts.averages_and_ranges(control, design, subject)
+    if study.bias is not None:
+        charts.append(study_charts.bias(study.bias, design, subject))
     rows = [_component_row(each, variable) for each in variable.components.values()]
-    head = [
-        "component",
-        f"standard deviation{f', {subject.unit}' if subject.unit else ''}",
-        f"{variable.confidence:.0%} interval",
-        "contribution",
-        "% of total variation",
-        "interval",
-    ]
+    confidence = texts.confidence_in_words(variable.confidence)
+    unit = f", {subject.unit}" if subject.unit else ""
+    head = ["component", f"standard deviation{unit}", f"{confidence} interval{unit}"]
+    head += ["contribution, %", "% of total variation", f"{confidence} interval, %"]
     if variable.tolerance is not None:
-        head += ["% of tolerance", "interval"]
+        head += ["% of tolerance", f"{confidence} interval, %"]
     sources = variable.anova.full
     if variable.anova.pooled:
         sources += (variable.anova.sources[-1],)
@@ -139,12 +138,11 @@ def _bias(study: GaugeStudy, bias: BiasStudy) -> Markup:
         for part in bias.parts
     ]
     head = ("part", f"reference{unit}", "measurements", f"bias{unit}")
-    more = (f"{bias.confidence:.0%} interval", "standard deviation", "p")
+    more = (f"{texts.confidence_in_words(bias.confidence)} interval", "standard deviation", "p")
     return section(
         "Bias and linearity",
         table((*head, *more), rows),
         _linearity(bias),
-        element("div", study_charts.bias(bias, study.design, study.subject), class_="charts"),
     )
 
 
@@ -167,7 +165,11 @@ def _linearity(bias: BiasStudy) -> Markup:
         f"bias = intercept + slope x reference; standard deviation around the line "
         f"{line.residual:.4g}; the line explains {explained} of the variance"
     )
-    return table(("line", "value", f"{line.confidence:.0%} interval", "p"), rows, caption)
+    return table(
+        ("line", "value", f"{texts.confidence_in_words(line.confidence)} interval", "p"),
+        rows,
+        caption,
+    )
 
 
 def _verdicts(study: AttributeStudy) -> list[Markup]:
@@ -218,17 +220,18 @@ def _data(study: GaugeStudy) -> Markup:
     trials = list(dict.fromkeys(row.trial for row in study.rows))
     columns = [(a, t) for a in design.appraisers for t in trials]
     known = bool(design.references)
+    short = study_charts.short_names(design.parts)
     rows = [
         [
-            f"{number}. {part}",
+            part if name == part else f"{name}. {part}",
             *([_value(design.references.get(part), study)] if known else []),
             *(_value(cells.get((part, *column)), study) for column in columns),
         ]
-        for number, part in enumerate(design.parts, 1)
+        for name, part in zip(short, design.parts, strict=True)
     ]
     head = ["part", *(["reference"] if known else []), *(f"{a}, trial {t}" for a, t in columns)]
-    summary = element("summary", f"All {len(study.rows)} measurements")
-    return section("Data", element("details", summary, table(head, rows)))
+    summary = element("summary", f"Data: all {len(study.rows)} measurements")
+    return element("details", summary, table(head, rows))
 
 
 def _value(value: float | None, study: GaugeStudy) -> str:
@@ -237,13 +240,12 @@ def _value(value: float | None, study: GaugeStudy) -> str:
     return f"{value:.6g}" if study.attribute is None else ("FAIL", "PASS")[int(value)]
 
 
-def _share(share: Share | None) -> str:
+def _share(share: Share | None) -> Child:
     if share is None or share.value is None:
         return "-"
-    low, high = share.interval
-    return (
-        f"{share.count} of {share.of}, {percent(share.value)} ({percent(low)} to {percent(high)})"
-    )
+    interval = f"({_percents(share.interval)})"
+    lines = (f"{share.count} of {share.of}", percent(share.value), interval)
+    return join(lines[0], *(part for line in lines[1:] for part in (element("br"), line)))
 
 
 def _kappa(kappa: Kappa | None) -> str:
@@ -251,11 +253,11 @@ def _kappa(kappa: Kappa | None) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "-" if share is None else percent(share)
+    return "-" if share is None else f"{100 * share:.1f}"
 
 
 def _percents(interval: Interval | None) -> str:
-    return "-" if interval is None else " to ".join(map(percent, interval))
+    return "-" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
 
 
 def _range(interval: Interval) -> str:

@@ -65,10 +65,8 @@ def write_table(path: Path, study: GaugeStudy) -> None:
     """Writes the measurements so that table_reading reads the same study from it."""
     verdict = study.attribute is not None
 
-    def cell(value: float | None) -> str:
-        if value is None:
-            return ""
-        return ("FAIL", "PASS")[int(value)] if verdict else repr(value)
+    def cell(value: float | None) -> float | str | None:
+        return ("FAIL", "PASS")[int(value)] if verdict and value is not None else value
 
     lines = [
         csv_row((row.part, row.appraiser, row.trial, cell(row.value), cell(row.reference)))

@@ -7,7 +7,7 @@ from evaluation.gauge.bias import BiasStudy, Linearity
 from evaluation.gauge.control_limits import ControlChart
 from evaluation.gauge.design import Design
 from evaluation.gauge.study import Subject
-from evaluation.gauge.texts import TITLES, components_in_words
+from evaluation.gauge.texts import TITLES, components_in_words, confidence_in_words
 from evaluation.gauge.variable import GRR, VariableStudy
 from evaluation.report.charts import Bar, Chart, bars
 from evaluation.report.markup import Markup
@@ -36,7 +36,7 @@ def parts(design: Design, subject: Subject) -> Markup:
         "", [(k, float(v)) for k, row in enumerate(values) for v in row], style=5, line=False
     )
     means = Series("", [(k, float(row.mean())) for k, row in enumerate(values)])
-    return draw_points(chart, [single, means], places=_names(design.parts))
+    return draw_points(chart, [single, means], places=short_names(design.parts))
 
 
 def appraisers(design: Design, subject: Subject) -> Markup:
@@ -60,7 +60,7 @@ def interaction(design: Design, subject: Subject) -> Markup:
         for k, name in enumerate(design.appraisers)
     ]
     chart = Chart(title, f"{title}, averages of the trials.", "part", _axis(subject, "average"))
-    return draw_points(chart, series, places=_names(design.parts))
+    return draw_points(chart, series, places=short_names(design.parts))
 
 
 def averages_and_ranges(
@@ -69,22 +69,22 @@ def averages_and_ranges(
     """The average chart and the range chart, appraiser after appraiser."""
     count = design.values.shape[0]
     groups = [(name, count) for name in design.appraisers]
-    places = _names(design.parts) if design.nested else _names(design.parts) * len(groups)
+    places = short_names(design.parts) if design.nested else short_names(design.parts) * len(groups)
     low, _, high = control.average_limits
     limits = [Level(high, "upper limit"), Level(low, "lower limit")]
-    text = f"{control.outside} of {control.averages.size} averages are outside the limits"
+    text = f"Averages: {control.outside} of {control.averages.size} outside the limits"
     points = [(k, float(v)) for k, v in enumerate(control.averages.ravel())]
     first = draw_points(
-        Chart(f"Averages: {text}", f"{text}.", "part", _axis(subject, "average")),
+        Chart(text, f"{text}.", "part", _axis(subject, "average")),
         [Series("", points)],
         places=places,
         levels=limits,
         groups=groups,
     )
-    text = f"{control.unstable} of {control.ranges.size} ranges are outside the limits"
+    text = f"Ranges: {control.unstable} of {control.ranges.size} outside the limits"
     points = [(k, float(v)) for k, v in enumerate(control.ranges.ravel())]
     second = draw_points(
-        Chart(f"Ranges: {text}", f"{text}.", "part", _axis(subject, "range")),
+        Chart(text, f"{text}.", "part", _axis(subject, "range")),
         [Series("", points)],
         places=places,
         levels=[Level(control.range_limits[2], "upper limit")],
@@ -104,7 +104,8 @@ def bias(study: BiasStudy, design: Design, subject: Subject) -> Markup:
     text = "Bias over the reference"
     if study.linearity is not None:
         series += _band(study.linearity, min(x for x, _ in points), max(x for x, _ in points))
-        text += f", with the fitted line and its {study.confidence:.0%} confidence band"
+        confidence = confidence_in_words(study.confidence)
+        text += f", with the fitted line and its {confidence} confidence band"
     unit = f" / {subject.unit}" if subject.unit else ""
     chart = Chart("Bias and linearity", f"{text}.", f"reference{unit}", f"bias{unit}")
     return draw_points(chart, series, levels=[Level(0.0, "bias 0")])
@@ -115,7 +116,7 @@ def _band(line: Linearity, low: float, high: float) -> list[Series]:
     curves = [[(x, line.band(x)[k]) for x in ends] for k in range(3)]
     return [
         Series("fitted line", curves[0], dots=False),
-        Series("confidence", curves[1], style=1, dots=False),
+        Series("band", curves[1], style=1, dots=False),
         Series("", curves[2], style=1, dots=False),
     ]
 
@@ -147,7 +148,7 @@ def _axis(subject: Subject, of: str = "value") -> str:
     return f"{of} / {subject.unit}" if subject.unit else of
 
 
-def _names(names: tuple[str, ...]) -> tuple[str, ...]:
+def short_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """Short names, or numbers if a name is long."""
     if max(map(len, names)) <= 4:
         return names

@@ -37,13 +37,12 @@ def read_measurements(path: Path, *, verdicts: bool = False) -> tuple[list[Measu
     The columns are separated by commas, semicolons or tabs. With semicolons or tabs, numbers may
     have decimal commas.
 
-    verdicts: the values are verdicts also if all are 0 or 1. Returns the measurements, and whether
-    they are verdicts. Raises DataError with the line.
+    verdicts: the values are verdicts. Without it they are if the first is a word. Returns the
+    measurements, and whether they are verdicts. Raises DataError with the line.
     """
     lines, separator = _read_lines(path)
-    texts = [row[VALUE].lower() for _, row in lines]
-    words = all(text in VERDICTS for text in texts) and not set(texts) <= {"0", "1"}
-    verdicts = verdicts or words
+    first = lines[0][1][VALUE].lower()
+    verdicts = verdicts or (first in VERDICTS and first not in "01")
     comma = separator != "," and _has_decimal_commas(path, lines, verdicts)
     rows = []
     counts: Counter[tuple[str, str]] = Counter()

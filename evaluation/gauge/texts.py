@@ -7,9 +7,10 @@ from evaluation.formats import percent
 from evaluation.gauge.anova import AV, EV, INTERACTION, PV
 from evaluation.gauge.attribute import AppraiserResult, Kappa
 from evaluation.gauge.bias import BiasStudy
+from evaluation.gauge.control_limits import control_chart
 from evaluation.gauge.design import Design
 from evaluation.gauge.study import GaugeStudy
-from evaluation.gauge.variable import Component, VariableStudy
+from evaluation.gauge.variable import Component, Interval, VariableStudy
 
 ACCEPTABLE, MARGINAL, UNACCEPTABLE = "acceptable", "may be acceptable", "not acceptable"
 
@@ -85,14 +86,29 @@ def conclusions(study: GaugeStudy) -> list[str]:
             )
     agreeing = study.attribute.agreeing
     sentences.append(
-        f"All verdicts agree on {agreeing.count} of {agreeing.of} parts (95 % "
-        f"{percent(agreeing.interval[0])} to {percent(agreeing.interval[1])})."
+        f"All verdicts agree on {agreeing.count} of {agreeing.of} parts "
+        f"({percents(agreeing.interval)}, 95 % confidence)."
     )
     if study.attribute.right is None:
         sentences.append("There are no references, so it is unknown which verdicts are right.")
     elif not sentences[:-1]:
         sentences.append("The study needs good and defective parts to grade the appraisers.")
     return sentences
+
+
+def is_acceptable(study: GaugeStudy) -> bool:
+    """Whether every grade is the best."""
+    if study.variable is not None:
+        grr = study.variable.grr
+        shares = [share for share in (grr.of_tolerance, grr.of_total) if share is not None]
+        categories = study.variable.categories
+        enough = categories is None or categories >= LEAST_CATEGORIES
+        straight = study.bias is None or study.bias.linearity is None
+        if study.bias is not None and study.bias.linearity is not None:
+            straight = study.bias.linearity.zero_inside
+        return enough and straight and all(grade_variation(s) == ACCEPTABLE for s in shares)
+    results = [] if study.attribute is None else study.attribute.appraisers
+    return all(grade_appraiser(result) == ACCEPTABLE for result in results)
 
 
 def _variation_conclusions(study: VariableStudy) -> list[str]:
@@ -105,8 +121,8 @@ def _variation_conclusions(study: VariableStudy) -> list[str]:
     for base, share, interval in shares:
         if share is not None and interval is not None:
             sentences.append(
-                f"{name} is {percent(share)} of {base} ({study.confidence:.0%} "
-                f"{percent(interval[0])} to {percent(interval[1])}): {grade_variation(share)}."
+                f"{name} is {percent(share)} of {base} ({percents(interval)}, "
+                f"{confidence_in_words(study.confidence)} confidence): {grade_variation(share)}."
             )
     if study.categories is not None:
         enough = "enough" if study.categories >= LEAST_CATEGORIES else "too few"
@@ -121,7 +137,7 @@ def _bias_conclusions(study: BiasStudy) -> list[str]:
     biased = [part for part in study.parts if not part.interval[0] <= 0 <= part.interval[1]]
     sentences = [
         f"{len(biased)} of {len(study.parts)} parts with a reference have a bias that differs from "
-        f"0 (each at {study.confidence:.0%})."
+        f"0 (each with {confidence_in_words(study.confidence)} confidence)."
     ]
     if study.linearity is not None:
         inside = study.linearity.zero_inside
@@ -176,6 +192,21 @@ def _variation_notes(study: VariableStudy, design: Design) -> list[str]:
             sentences.append(
                 f"The estimated variance of {TITLES[component.name]} is negative and was set to 0."
             )
+    control = control_chart(design)
+    if control is not None and control.unstable:
+        sentences.append(
+            f"{control.unstable} of {control.ranges.size} ranges are outside their limits. The "
+            "repeatability is not the same everywhere; look at these trials first."
+        )
+    if (
+        control is not None
+        and len(design.parts) > 1
+        and 2 * control.outside < control.averages.size
+    ):
+        sentences.append(
+            f"Only {control.outside} of {control.averages.size} averages are outside their limits. "
+            "AIAG asks for about half or more; below that the gauge hardly sees the parts."
+        )
     if design.nested:
         sentences.append(
             "Each part was measured by a single appraiser (nested study), so an interaction of "
@@ -196,15 +227,23 @@ def describe_model(study: VariableStudy) -> list[str]:
             f"was {done}. AIAG asks for a high alpha and uses 0.05 in its example."
         )
     sentences.append(
-        f"The {study.confidence:.0%} intervals are generalized confidence intervals (Hamada and "
-        "Weerahandi, 2000). The shares are ratios of standard deviations, so they do not add up to "
-        "100 %; the contributions are ratios of variances and do."
+        f"The {confidence_in_words(study.confidence)} intervals are generalized confidence "
+        "intervals (Hamada and Weerahandi, 2000). The shares are ratios of standard deviations, "
+        "so they do not add up to 100 %; the contributions are ratios of variances and do."
     )
     sentences.append(
         "%tolerance is 6 standard deviations divided by the tolerance. The number of distinct "
         "categories is 1.41 PV / GRR, cut to a whole number."
     )
     return sentences
+
+
+def confidence_in_words(confidence: float) -> str:
+    return f"{100 * confidence:g} %"
+
+
+def percents(interval: Interval) -> str:
+    return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f} %"
 
 
 def components_in_words(components: Sequence[Component]) -> str:

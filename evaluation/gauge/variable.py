@@ -41,7 +41,8 @@ class Component:
     variance was below 0 and is set to 0. contribution: share of the variance of the total
     variation. of_total: share of its standard deviation. of_tolerance: 6 standard deviations
     divided by the tolerance. Shares are from 0 to 1, but of_tolerance can be larger; None if there
-    is no total variation or no tolerance. *_interval: of the confidence of the study.
+    is no total variation or no tolerance. *_interval: of the confidence of the study; None for the
+    share of the total variation itself.
     """
 
     name: str
@@ -137,6 +138,8 @@ def _component(
     deviation = math.sqrt(estimates.point[name])
     low, high = estimates.interval(np.sqrt(estimates.draws[name]))
     share, share_interval = estimates.ratio(name, TV)
+    if name == TV:
+        share_interval = None
     scale = None if tolerance is None else STUDY_FACTOR / tolerance
     return Component(
         name=name,

@@ -18,7 +18,7 @@ from evaluation.report.charts import (
 from evaluation.report.markup import Markup, element, join, wrap_label
 
 _LEFT, _RIGHT = 62, WIDTH - 18
-_TOP, _PLOT = 14, 210
+_TOP, _PLOT = 14, 185
 _LEGEND_ROW, _LEGEND_COLUMNS = 18, 3
 _LEGEND_CELLS: Final = 16
 """Characters of a name in the legend."""

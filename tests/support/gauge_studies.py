@@ -21,7 +21,7 @@ AIAG_VALUES = {
         (-0.15, -0.96, 0.67, 0.11, -1.45, -0.49, 0.21, -0.49, 1.87, -2.16),
     ),
 }
-"""AIAG, MSA, 4th edition: 10 parts, 3 appraisers, 3 trials. Appraiser -> trials -> parts 1 to 10."""
+"""AIAG, MSA, 4th edition. Appraiser -> 3 trials -> parts 1 to 10."""
 
 AIAG_LINEARITY = {
     2.0: (2.7, 2.5, 2.4, 2.5, 2.7, 2.3, 2.5, 2.5, 2.4, 2.4, 2.6, 2.4),
