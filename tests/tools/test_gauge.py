@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from gauge_runs import spot, write_run
 from gauge_studies import aiag_rows, aiag_verdict_rows
 
 from evaluation.gauge.study import FIGURES, PAGE, PDF, TABLE
@@ -52,6 +53,48 @@ def test_verdicts_of_zero_and_one_need_the_option(table, capsys):
     table.write_text("\n".join(["part,appraiser,trial,value,reference", *lines]))
     assert call(table, "--attribute") == 0
     assert "Appraiser A is not acceptable: effectiveness 84.0 %" in capsys.readouterr().out
+
+
+def test_runs_are_trials_of_appraisers(tmp_path, capsys):
+    lengths = {"day": ((1.00, 2.00), (1.02, 2.01)), "night": ((1.10, 2.08), (1.11, 2.11))}
+    runs, names = [], []
+    for name, trials in lengths.items():
+        for k, (first, second) in enumerate(trials):
+            frames = [[spot(20, 20, first), spot(60, 20, second)], [], [spot(9, 9, first + 3)]]
+            extra = [spot(200, 200, 9.0)] if (name, k) == ("day", 0) else []
+            runs.append(str(write_run(tmp_path / f"{name}{k}", [*frames, extra])))
+            names.append(name)
+    out = tmp_path / "out"
+    arguments = ["--runs", *runs, "--appraisers", *names, "--tolerance", "2", "--out", str(out)]
+    assert main(arguments) == 0
+    output = capsys.readouterr().out
+    assert "%GRR is " in output
+    assert "left out: frame 3 #1 at (200, 200) px" in output
+    figures = json.loads((out / FIGURES).read_text())
+    assert figures["subject"]["measured"] == "length of defects"
+    assert figures["subject"]["unit"] == "mm"
+    assert figures["design"]["appraisers"] == ["day", "night"]
+    assert figures["variable"]["components"]["AV"]["deviation"] > 0.05
+    assert "frame 3 #1" in (out / PAGE).read_text()
+
+
+def test_runs_of_the_same_pictures_say_that_trials_need_new_pictures(tmp_path, capsys):
+    runs = [str(write_run(tmp_path / n, [[spot(9, 9, 1.0), spot(60, 9, 2.0)]])) for n in "ab"]
+    assert main(["--runs", *runs, "--out", str(tmp_path / "out")]) == 0
+    assert "each trial needs a new picture" in capsys.readouterr().out
+
+
+def test_verdicts_of_runs_can_have_references(tmp_path, capsys):
+    runs = [
+        str(write_run(tmp_path / n, [[spot(9, 9, 1.0)], [], []], ["bad.png", "x.png", "y.png"]))
+        for n in "ab"
+    ]
+    references = tmp_path / "references.csv"
+    references.write_text("part,reference\nbad.png,FAIL\nx.png,PASS\ny.png,FAIL\n")
+    arguments = ["--runs", *runs, "--attribute", "--references", str(references)]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    output = capsys.readouterr().out
+    assert "Appraiser 1 is not acceptable: effectiveness 66.7 %, misses 50.0 %" in output
 
 
 @pytest.mark.parametrize(

@@ -1,43 +1,14 @@
 """Matching the defects of several runs. The logs are written by the sink of the inspector."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from output_parts import FlatPicture, defect, inspection, run_info
+from gauge_runs import spot, write_run
 
 from evaluation.gauge.design import arrange
 from evaluation.gauge.run_reading import read_sizes, read_verdicts
 from inspector.core.errors import DataError
-from inspector.core.types import Defect, Verdict
-from inspector.outputs.json_log import JsonLogSink
-
-Spot = tuple[float, float, float]
-"""x and y of the centre, px, and length, mm."""
-
-
-def spot(x: float, y: float, length: float | None, **more: Any) -> Defect:
-    size = {"centroid_px": (x, y), "length_mm": length, "length_px": 10 * (length or 1)}
-    return dataclasses.replace(defect(), **size, **more)
-
-
-def write_run(
-    folder: Path,
-    frames: Sequence[Sequence[Defect]],
-    names: Sequence[str] | None = None,
-    verdicts: Mapping[int, Verdict] | None = None,
-) -> Path:
-    folder.mkdir()
-    sink = JsonLogSink(folder / "inspections.jsonl")
-    sink.open(run_info())
-    for k, defects in enumerate(frames):
-        verdict = (verdicts or {}).get(k, Verdict.FAIL if defects else Verdict.PASS)
-        name = None if names is None else names[k]
-        sink.write(inspection(k, verdict=verdict, defects=tuple(defects), name=name), FlatPicture())
-    sink.close()
-    return folder
+from inspector.core.types import Verdict
 
 
 def test_each_run_is_a_trial_of_the_same_parts(tmp_path: Path) -> None:
