@@ -6,6 +6,7 @@ The measurements come from a CSV file, or from the result folders of runs that s
 import argparse
 import math
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -155,7 +156,7 @@ def _study(arguments: argparse.Namespace) -> GaugeStudy:
             reading.unmatched,
             reading.warnings,
         )
-        origin = f"{len(folders)} runs: {', '.join(map(str, folders))}"
+        origin = _name_runs(folders)
     else:
         rows, verdicts = read_measurements(arguments.table, verdicts=verdicts)
     if arguments.references is not None:
@@ -175,6 +176,13 @@ def _study(arguments: argparse.Namespace) -> GaugeStudy:
     if verdicts:
         return study_attributes(subject, rows)
     return study_sizes(subject, rows, arguments.tolerance, arguments.alpha)
+
+
+def _name_runs(folders: Sequence[Path]) -> str:
+    places = {folder.parent for folder in folders}
+    names = [folder.name if len(places) == 1 else str(folder) for folder in folders]
+    where = f" in {places.pop()}" if len(places) == 1 else ""
+    return f"{len(folders)} runs{where}: {', '.join(names)}"
 
 
 def _above_zero(text: str) -> float:

@@ -21,7 +21,9 @@ Interval = tuple[float, float]
 @dataclass(frozen=True, slots=True)
 class PartBias:
     """bias: mean measurement - reference, in the unit of the measurement. interval, p: of the t
-    test that the bias is 0; p is None if all measurements are equal."""
+    test that the bias is 0; p is None if all measurements are equal. cg, cgk: capability of a
+    type-1 study, 0.2 T / (6 s) and (0.1 T - |bias|) / (3 s); None without a tolerance T, with
+    several appraisers, and if all measurements are equal."""
 
     part: str
     reference: float
@@ -30,6 +32,8 @@ class PartBias:
     deviation: float
     interval: Interval
     p: float | None
+    cg: float | None = None
+    cgk: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +77,46 @@ class BiasStudy:
     confidence: float
 
 
-def study_bias(design: Design, *, confidence: float = CONFIDENCE) -> BiasStudy | None:
-    """None if no part has a reference value."""
+def study_bias(
+    design: Design, tolerance: float | None = None, *, confidence: float = CONFIDENCE
+) -> BiasStudy | None:
+    """tolerance: upper limit - lower limit. None if no part has a reference value."""
     parts = [part for part in design.parts if part in design.references]
     if not parts:
         return None
     references = [design.references[part] for part in parts]
     biases = [design.of_part(p) - r for p, r in zip(parts, references, strict=True)]
+    tolerance = tolerance if len(design.appraisers) == 1 else None
     rows = tuple(
-        _part_bias(part, reference, values, confidence)
+        _part_bias(part, reference, values, tolerance, confidence)
         for part, reference, values in zip(parts, references, biases, strict=True)
     )
     linearity = _fit(references, biases, confidence) if len(set(references)) > 2 else None
     return BiasStudy(rows, linearity, confidence)
 
 
-def _part_bias(part: str, reference: float, biases: Values, confidence: float) -> PartBias:
+def _part_bias(
+    part: str, reference: float, biases: Values, tolerance: float | None, confidence: float
+) -> PartBias:
     count, bias = len(biases), float(biases.mean())
     deviation = float(biases.std(ddof=1)) if np.ptp(biases) > 0 else 0.0
     error = deviation / math.sqrt(count)
     half = _factor(confidence, count - 1) * error
-    interval = bias - half, bias + half
-    return PartBias(part, reference, count, bias, deviation, interval, _p(bias, error, count - 1))
+    cg = cgk = None
+    if tolerance is not None and deviation > 0:
+        cg = 0.2 * tolerance / (6 * deviation)
+        cgk = (0.1 * tolerance - abs(bias)) / (3 * deviation)
+    return PartBias(
+        part=part,
+        reference=reference,
+        measurements=count,
+        bias=bias,
+        deviation=deviation,
+        interval=(bias - half, bias + half),
+        p=_p(bias, error, count - 1),
+        cg=cg,
+        cgk=cgk,
+    )
 
 
 def _fit(references: Sequence[float], biases: Sequence[Values], confidence: float) -> Linearity:

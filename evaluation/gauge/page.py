@@ -134,14 +134,22 @@ def _bias(study: GaugeStudy, bias: BiasStudy) -> Markup:
             _range(part.interval),
             f"{part.deviation:.4g}",
             _p(part.p),
+            *(("-" if value is None else f"{value:.2f}") for value in (part.cg, part.cgk)),
         )
         for part in bias.parts
     ]
     head = ("part", f"reference{unit}", "measurements", f"bias{unit}")
-    more = (f"{texts.confidence_in_words(bias.confidence)} interval", "standard deviation", "p")
+    more = (
+        f"{texts.confidence_in_words(bias.confidence)} interval",
+        "standard deviation",
+        "p",
+        "Cg",
+        "Cgk",
+    )
     return section(
         "Bias and linearity",
         table((*head, *more), rows),
+        element("p", texts.CAPABILITY_RULE, class_="note"),
         _linearity(bias),
     )
 
@@ -265,6 +273,4 @@ def _range(interval: Interval) -> str:
 
 
 def _p(p: float | None) -> str:
-    if p is None:
-        return "-"
-    return "<0.001" if p < 0.0005 else f"{p:.3f}"
+    return "-" if p is None else texts.p_in_words(p)

@@ -52,7 +52,7 @@ def study_sizes(
     """Raises DataError if the measurements cannot be studied."""
     design = arrange(rows)
     variable = study_variation(design, tolerance, alpha=alpha)
-    return GaugeStudy(subject, design, rows, variable=variable, bias=study_bias(design))
+    return GaugeStudy(subject, design, rows, variable=variable, bias=study_bias(design, tolerance))
 
 
 def study_attributes(subject: Subject, rows: Sequence[Measurement]) -> GaugeStudy:

@@ -71,7 +71,7 @@ def averages_and_ranges(
     groups = [(name, count) for name in design.appraisers]
     places = short_names(design.parts) if design.nested else short_names(design.parts) * len(groups)
     low, _, high = control.average_limits
-    limits = [Level(high, "upper limit"), Level(low, "lower limit")]
+    limits = [Level(high, "upper limit"), Level(low, "lower limit", below=True)]
     text = f"Averages: {control.outside} of {control.averages.size} outside the limits"
     points = [(k, float(v)) for k, v in enumerate(control.averages.ravel())]
     first = draw_points(

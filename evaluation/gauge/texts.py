@@ -15,6 +15,7 @@ from evaluation.gauge.variable import Component, Interval, VariableStudy
 ACCEPTABLE, MARGINAL, UNACCEPTABLE = "acceptable", "may be acceptable", "not acceptable"
 
 LEAST_CATEGORIES: Final = 5
+LEAST_CAPABILITY: Final = 1.33
 GOOD_KAPPA, POOR_KAPPA = 0.75, 0.40
 
 TITLES: Final = {
@@ -30,6 +31,11 @@ GRR_RULE: Final = (
     "AIAG's guideline for %GRR: below 10 % acceptable, 10 to 30 % may be acceptable depending on "
     "the use and the cost, above 30 % not acceptable; and the number of distinct categories is 5 "
     "or more. AIAG asks not to decide by these limits alone."
+)
+CAPABILITY_RULE: Final = (
+    "Cg is 0.2 tolerances divided by 6 standard deviations. Cgk is 0.1 tolerances less the bias, "
+    "divided by 3 standard deviations. They are usual for repeated measurements of a single part "
+    "(type-1 study), but are not from AIAG. They need a tolerance and a single appraiser."
 )
 VERDICT_RULE: Final = (
     "AIAG's guideline for an appraiser: acceptable if effectiveness is at least 90 %, misses at "
@@ -124,6 +130,12 @@ def _variation_conclusions(study: VariableStudy) -> list[str]:
                 f"{name} is {percent(share)} of {base} ({percents(interval)}, "
                 f"{confidence_in_words(study.confidence)} confidence): {grade_variation(share)}."
             )
+    if not sentences:
+        sentences.append(
+            f"The standard deviation of the gauge is {grr.deviation:.4g} ({grr.interval[0]:.4g} to "
+            f"{grr.interval[1]:.4g}, {confidence_in_words(study.confidence)} confidence). A "
+            "tolerance or more parts are needed to judge it."
+        )
     if study.categories is not None:
         enough = "enough" if study.categories >= LEAST_CATEGORIES else "too few"
         sentences.append(
@@ -139,6 +151,13 @@ def _bias_conclusions(study: BiasStudy) -> list[str]:
         f"{len(biased)} of {len(study.parts)} parts with a reference have a bias that differs from "
         f"0 (each with {confidence_in_words(study.confidence)} confidence)."
     ]
+    for part in study.parts:
+        if part.cg is not None and part.cgk is not None:
+            capable = "capable" if min(part.cg, part.cgk) >= LEAST_CAPABILITY else "not capable"
+            sentences.append(
+                f"Part {part.part}: Cg {part.cg:.2f}, Cgk {part.cgk:.2f}: {capable} (usual limit "
+                f"{LEAST_CAPABILITY})."
+            )
     if study.linearity is not None:
         inside = study.linearity.zero_inside
         sentences.append(
@@ -220,10 +239,10 @@ def describe_model(study: VariableStudy) -> list[str]:
     sentences = []
     interaction = next((row for row in study.anova.full if row.name == INTERACTION), None)
     if interaction is not None:
-        p = "undefined" if interaction.p is None else f"{interaction.p:.3f}"
+        p = "undefined" if interaction.p is None else p_in_words(interaction.p)
         done = "pooled with the repeatability" if study.anova.pooled else "kept as a component"
         sentences.append(
-            f"The interaction of parts and appraisers has p = {p}; with alpha = {study.alpha:g} it "
+            f"The interaction of parts and appraisers has p {p}; with alpha = {study.alpha:g} it "
             f"was {done}. AIAG asks for a high alpha and uses 0.05 in its example."
         )
     sentences.append(
@@ -240,6 +259,10 @@ def describe_model(study: VariableStudy) -> list[str]:
 
 def confidence_in_words(confidence: float) -> str:
     return f"{100 * confidence:g} %"
+
+
+def p_in_words(p: float) -> str:
+    return "<0.001" if p < 0.0005 else f"{p:.3f}"
 
 
 def percents(interval: Interval) -> str:

@@ -44,10 +44,11 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A horizontal line over the whole chart, with its name."""
+    """A horizontal line over the whole chart, with its name above or below it."""
 
     y: float
     name: str
+    below: bool = False
 
 
 def draw_points(
@@ -127,7 +128,7 @@ def _separators(
 
 def _level(level: Level, x_scale: AxisScale, y_scale: AxisScale) -> Markup:
     y = y_scale.at(level.y)
-    name = draw_text(level.name, x_scale.end - 2, y - 4, "mark end")
+    name = draw_text(level.name, x_scale.end - 2, y + (13 if level.below else -4), "mark end")
     return join(draw_line(x_scale.start, y, x_scale.end, y, "threshold"), name)
 
 

@@ -83,6 +83,21 @@ def test_a_constant_bias_is_flat_and_its_zero_line_is_outside() -> None:
     assert all(part.interval[0] > 0 for part in study.parts)
 
 
+def test_a_type_1_study_has_its_capability() -> None:
+    values = np.array([10.0, 10.1, 9.9, 10.2, 10.05, 10.0])
+    rows = [Measurement("disc", "A", str(t), v, 10.0) for t, v in enumerate(values)]
+    study = study_bias(arrange(rows), tolerance=4.0)
+    assert study is not None
+    deviation, bias = values.std(ddof=1), values.mean() - 10
+    assert study.parts[0].cg == pytest.approx(0.8 / (6 * deviation))
+    assert study.parts[0].cgk == pytest.approx((0.4 - bias) / (3 * deviation))
+    assert study.linearity is None
+    rows += [Measurement("disc", "B", str(t), v, 10.0) for t, v in enumerate(values)]
+    several = study_bias(arrange(rows), tolerance=4.0)
+    assert several is not None
+    assert several.parts[0].cg is None
+
+
 def test_parts_without_a_reference_have_no_bias() -> None:
     rows = [Measurement(r.part, "A", r.trial, r.value) for r in aiag_linearity_rows()]
     assert study_bias(arrange(rows)) is None

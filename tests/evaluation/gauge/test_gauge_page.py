@@ -90,6 +90,12 @@ def test_the_conclusion_uses_the_limits_of_aiag() -> None:
     assert "4 distinct categories" in words
 
 
+def test_a_single_part_without_a_tolerance_is_not_judged() -> None:
+    words = " ".join(texts.conclusions(sizes(rows_of((1, 1, 20)))))
+    assert "A tolerance or more parts are needed" in words
+    assert "acceptable" not in words
+
+
 def test_notes_name_what_weakens_a_study() -> None:
     equal = " ".join(texts.notes(sizes(rows_of((4, 2, 3), repeat=0.0))))
     assert "each trial needs a new picture" in equal
