@@ -1,7 +1,8 @@
 """Reads the measurements of a gauge study from the results of several runs of the inspector.
 
-Each run is a trial with the same parts. Frames are matched by the name of their picture, or by
-their number if they have no names. Defects of a frame are matched by the distance of their centres.
+Each run is a trial with the same parts. Frames are matched by the names of their pictures, by their
+order if the runs have no name in common, or by their numbers if they have no names. Defects of a
+frame are matched by the distance of their centres.
 """
 
 from collections import Counter
@@ -52,7 +53,7 @@ def read_sizes(
 ) -> RunsReading:
     """folders: of the runs. appraisers: name of the appraiser of each run. size: key of UNITS.
     tolerance_px: largest distance between the centres of a defect in two runs. Raises DataError."""
-    frames = [_read_frames(folder) for folder in folders]
+    frames, note = _read_runs(folders)
     parts = [
         part
         for name in dict.fromkeys(name for run in frames for name in run)
@@ -76,12 +77,12 @@ def read_sizes(
     ]
     unmatched = [_describe(part, key, folders) for part in parts if part not in complete]
     unit = UNITS[size][0 if calibrated else 1]
-    return RunsReading(rows, unit, unmatched, _weak_sizes(complete))
+    return RunsReading(rows, unit, unmatched, note + _weak_sizes(complete))
 
 
 def read_verdicts(folders: Sequence[Path], appraisers: Sequence[str]) -> RunsReading:
     """A part is a frame. Frames with ERROR in a run, or missing there, are in `unmatched`."""
-    frames = [_read_frames(folder) for folder in folders]
+    frames, note = _read_runs(folders)
     rows, unmatched = [], []
     for name in dict.fromkeys(name for run in frames for name in run):
         verdicts = [run[name]["verdict"] if name in run else "missing" for run in frames]
@@ -96,7 +97,26 @@ def read_verdicts(folders: Sequence[Path], appraisers: Sequence[str]) -> RunsRea
         ]
     if not rows:
         raise DataError(f"no frame has the verdict PASS or FAIL in all {len(folders)} runs")
-    return RunsReading(rows, "", unmatched, [])
+    return RunsReading(rows, "", unmatched, note)
+
+
+def _read_runs(folders: Sequence[Path]) -> tuple[list[dict[str, Record]], list[str]]:
+    """The frames of each run, under the same names, and a note if they were matched by order."""
+    runs = [_read_frames(folder) for folder in folders]
+    if set.intersection(*map(set, runs)):
+        return runs, []
+    counts = [len(run) for run in runs]
+    if len(set(counts)) > 1:
+        listed = ", ".join(
+            f"{folder} {count}" for folder, count in zip(folders, counts, strict=True)
+        )
+        raise DataError(
+            "the runs have no picture name in common, and different numbers of frames, so they "
+            f"cannot be matched by their order: {listed}"
+        )
+    names = list(runs[0])
+    ordered = [dict(zip(names, run.values(), strict=True)) for run in runs]
+    return ordered, ["The pictures of the runs have different names. They were matched by order."]
 
 
 def _read_frames(folder: Path) -> dict[str, Record]:

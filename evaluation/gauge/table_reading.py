@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,16 @@ PART, APPRAISER, TRIAL, VALUE, REFERENCE = COLUMNS = (
 SINGLE_APPRAISER: Final = "1"
 """Name of the appraiser of a study that names none."""
 
-_OTHER_NAMES: Final = {"operator": APPRAISER, "measurement": VALUE, "verdict": VALUE}
+_OTHER_NAMES: Final = {
+    "operator": APPRAISER,
+    "replicate": TRIAL,
+    **dict.fromkeys(("measurement", "verdict"), VALUE),
+    **dict.fromkeys(("standard", "master"), REFERENCE),
+}
+"""Names that other programs use."""
+
+_LARGEST: Final = 1e100
+"""The squares of larger numbers would not be finite."""
 
 VERDICTS: Final = {
     **dict.fromkeys(("pass", "ok", "good", "accept", "1"), 1.0),
@@ -165,6 +173,6 @@ def _number(text: str, name: str, where: str, *, verdicts: bool, comma: bool) ->
         if "," in text:
             hint = "; write a decimal point, or put semicolons between the columns"
         raise DataError(f"{where}: the {name} {text!r} is not a number{hint}") from exc
-    if not math.isfinite(value):
+    if not abs(value) < _LARGEST:
         raise DataError(f"{where}: the {name} {text!r} is not a finite number")
     return value

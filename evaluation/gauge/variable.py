@@ -90,24 +90,29 @@ def study_variation(
             "with a finer resolution"
         )
     anova = analyze(design, alpha)
-    squares = {source.name: source.mean_square for source in anova.sources}
-    raw = {
-        name: sum(factor * squares[source] for source, factor in factors.items())
-        for name, factors in anova.components.items()
-    }
-    # Differences of equal mean squares leave rounding errors.
-    smallest = 1e-12 * max(squares.values())
-    point = {name: np.array(value if value > smallest else 0.0) for name, value in raw.items()}
+    raw = _estimate(anova)
+    point = {name: np.array(max(value, 0.0)) for name, value in raw.items()}
     estimates = _Estimates(_with_sums(point), _with_sums(_draw(anova)), confidence)
-    negative = {name for name, value in raw.items() if value < -smallest}
     components = {
-        name: _component(name, estimates, tolerance, negative=name in negative)
+        name: _component(name, estimates, tolerance, negative=raw.get(name, 0.0) < 0)
         for name in estimates.point
     }
     ratio, interval = estimates.ratio(PV, GRR)
     categories = None if ratio is None else max(1, int(NDC_FACTOR * ratio))
     scaled = interval and (NDC_FACTOR * interval[0], NDC_FACTOR * interval[1])
     return VariableStudy(anova, alpha, confidence, tolerance, components, categories, scaled)
+
+
+def _estimate(anova: Anova) -> dict[str, float]:
+    """Variance of each component, which can be negative."""
+    squares = {source.name: source.mean_square for source in anova.sources}
+    variances = {}
+    for name, factors in anova.components.items():
+        terms = [factor * squares[source] for source, factor in factors.items()]
+        total = sum(terms)
+        # Differences of equal mean squares leave rounding errors.
+        variances[name] = total if abs(total) > 1e-12 * sum(map(abs, terms)) else 0.0
+    return variances
 
 
 @dataclass(frozen=True, slots=True)

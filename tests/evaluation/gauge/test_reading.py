@@ -80,6 +80,7 @@ def test_verdicts_are_words_or_asked_for(
         ("part,value\n1,2\n1,abc\n", "line 3: the value 'abc' is not a number"),
         ("part,value\n1,nan\n", "line 2: the value 'nan' is not a finite number"),
         ("part,value\n1,inf\n", "not a finite number"),
+        ("part,value\n1,1e200\n", "not a finite number"),
         ("part,value\n1,\n", "line 2: the value is missing"),
         ("part,value\n,1\n", "line 2: the part is missing"),
         ("part,value\n1,2,5\n", "line 2 has 3 cells for 2 columns (decimal commas need semicolons"),

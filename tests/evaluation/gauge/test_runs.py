@@ -38,6 +38,20 @@ def test_pictures_are_matched_by_name_in_any_order(tmp_path: Path) -> None:
     assert design.values[:, 0].tolist() == [[1.0, 1.1], [2.0, 2.1]]
 
 
+def test_pictures_without_a_common_name_are_matched_by_order(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / n, [[spot(9, 9, 1.0)], [spot(9, 9, 2.0)]], [f"{n}1.png", f"{n}2.png"])
+        for n in "ab"
+    ]
+    reading = read_sizes(runs, ["1", "1"], "length", 25)
+    assert arrange(reading.rows).values[:, 0].tolist() == [[1.0, 1.0], [2.0, 2.0]]
+    assert arrange(reading.rows).parts == ("a1.png #1", "a2.png #1")
+    assert "matched by order" in reading.warnings[0]
+    runs[1] = write_run(tmp_path / "c", [[spot(9, 9, 1.0)]], ["c1.png"])
+    with pytest.raises(DataError, match="no picture name in common"):
+        read_sizes(runs, ["1", "1"], "length", 25)
+
+
 def test_appraisers_have_their_own_trials(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / str(k), [[spot(9, 9, 1 + k)], [spot(9, 9, 5)]]) for k in range(4)]
     design = arrange(read_sizes(runs, ["day", "night", "day", "night"], "length", 25).rows)

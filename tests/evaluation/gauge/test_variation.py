@@ -193,3 +193,8 @@ def rows_of(design) -> list[Measurement]:
         for a, appraiser in enumerate(design.appraisers)
         for t in range(design.trials)
     ]
+
+
+def test_a_tiny_repeatability_beside_large_parts_is_kept() -> None:
+    study = study_variation(random_design(12, part=1e7, repeat=1.0, appraiser=0.0))
+    assert study.components["EV"].deviation == pytest.approx(1.0, rel=0.3)
