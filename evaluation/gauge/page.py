@@ -64,7 +64,7 @@ def _variation(study: GaugeStudy, variable: VariableStudy) -> list[Markup]:
         if not design.nested and len(design.parts) > 1:
             charts.append(study_charts.interaction(design, subject))
     control = control_chart(design)
-    if control is not None and len(design.parts) > 1:
+    if control is not None and max(len(design.parts), len(design.appraisers)) > 1:
         charts += study_charts.averages_and_ranges(control, design, subject)
     if study.bias is not None:
         charts.append(study_charts.bias(study.bias, design, subject))

@@ -5,7 +5,7 @@ from evaluation.gauge.anova import AV, EV, INT, PV
 from evaluation.gauge.attribute import AttributeStudy, Share
 from evaluation.gauge.bias import BiasStudy, Linearity
 from evaluation.gauge.control_limits import ControlChart
-from evaluation.gauge.design import Design
+from evaluation.gauge.design import Design, Values
 from evaluation.gauge.study import Subject
 from evaluation.gauge.texts import TITLES, components_in_words, confidence_in_words
 from evaluation.gauge.variable import GRR, VariableStudy
@@ -66,31 +66,34 @@ def interaction(design: Design, subject: Subject) -> Markup:
 def averages_and_ranges(
     control: ControlChart, design: Design, subject: Subject
 ) -> tuple[Markup, Markup]:
-    """The average chart and the range chart, appraiser after appraiser."""
-    count = design.values.shape[0]
-    groups = [(name, count) for name in design.appraisers]
-    places = short_names(design.parts) if design.nested else short_names(design.parts) * len(groups)
-    low, _, high = control.average_limits
-    limits = [Level(high, "upper limit"), Level(low, "lower limit", below=True)]
-    text = f"Averages: {control.outside} of {control.averages.size} outside the limits"
-    points = [(k, float(v)) for k, v in enumerate(control.averages.ravel())]
-    first = draw_points(
-        Chart(text, f"{text}.", "part", _axis(subject, "average")),
-        [Series("", points)],
-        places=places,
-        levels=limits,
-        groups=groups,
+    """The average chart and the range chart, appraiser after appraiser. With a single part they
+    show its stability over the appraisers, such as days."""
+    averages = f"Averages: {control.outside} of {control.averages.size} outside the limits"
+    ranges = f"Ranges: {control.unstable} of {control.ranges.size} outside the limits"
+    return (
+        _control(averages, control.averages, control.average_limits, design, subject),
+        _control(ranges, control.ranges, control.range_limits, design, subject),
     )
-    text = f"Ranges: {control.unstable} of {control.ranges.size} outside the limits"
-    points = [(k, float(v)) for k, v in enumerate(control.ranges.ravel())]
-    second = draw_points(
-        Chart(text, f"{text}.", "part", _axis(subject, "range")),
-        [Series("", points)],
-        places=places,
-        levels=[Level(control.range_limits[2], "upper limit")],
-        groups=groups,
+
+
+def _control(
+    text: str,
+    values: Values,
+    limits: tuple[float, float, float],
+    design: Design,
+    subject: Subject,
+) -> Markup:
+    low, _, high = limits
+    levels = [Level(high, "upper limit"), Level(low, "lower limit", below=True)]
+    parts = short_names(design.parts)
+    single = len(parts) == 1
+    return draw_points(
+        Chart(text, f"{text}.", "appraiser" if single else "part", _axis(subject)),
+        [Series("", [(k, float(value)) for k, value in enumerate(values.ravel())])],
+        places=design.appraisers if single else parts * (1 if design.nested else len(values)),
+        levels=[level for level in levels if level.y != 0],
+        groups=() if single else [(name, values.shape[1]) for name in design.appraisers],
     )
-    return first, second
 
 
 def bias(study: BiasStudy, design: Design, subject: Subject) -> Markup:

@@ -211,25 +211,31 @@ def _variation_notes(study: VariableStudy, design: Design) -> list[str]:
             sentences.append(
                 f"The estimated variance of {TITLES[component.name]} is negative and was set to 0."
             )
-    control = control_chart(design)
-    if control is not None and control.unstable:
-        sentences.append(
-            f"{control.unstable} of {control.ranges.size} ranges are outside their limits. The "
-            "repeatability is not the same everywhere; look at these trials first."
-        )
-    if (
-        control is not None
-        and len(design.parts) > 1
-        and 2 * control.outside < control.averages.size
-    ):
-        sentences.append(
-            f"Only {control.outside} of {control.averages.size} averages are outside their limits. "
-            "AIAG asks for about half or more; below that the gauge hardly sees the parts."
-        )
+    sentences += _control_notes(design)
     if design.nested:
         sentences.append(
             "Each part was measured by a single appraiser (nested study), so an interaction of "
             "parts and appraisers cannot be seen."
+        )
+    return sentences
+
+
+def _control_notes(design: Design) -> list[str]:
+    control, sentences = control_chart(design), []
+    if control is None:
+        return []
+    outside = f"{control.outside} of {control.averages.size} averages are outside their limits."
+    if control.unstable:
+        sentences.append(
+            f"{control.unstable} of {control.ranges.size} ranges are outside their limits. The "
+            "repeatability is not the same everywhere; look at these trials first."
+        )
+    if len(design.parts) == 1 and control.outside:
+        sentences.append(f"{outside} The gauge is not stable over the appraisers.")
+    if len(design.parts) > 1 and 2 * control.outside < control.averages.size:
+        sentences.append(
+            f"Only {outside} AIAG asks for about half or more; below that the gauge hardly sees "
+            "the parts."
         )
     return sentences
 

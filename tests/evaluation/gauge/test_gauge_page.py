@@ -64,7 +64,7 @@ def test_a_page_has_all_charts_tables_and_a_place_to_sign() -> None:
     [
         (aiag_linearity_rows(), 3),
         (rows_of((1, 1, 20)), 0),
-        (rows_of((1, 3, 5)), 1),
+        (rows_of((1, 3, 5)), 3),
         (rows_of((60, 2, 2)), 6),
         (rows_of((5, 1, 15)), 2),
         (rows_of((4, 3, 2), repeat=0.0), 6),
@@ -103,6 +103,15 @@ def test_notes_name_what_weakens_a_study() -> None:
     assert "nothing about reproducibility" in single
     unstable = " ".join(texts.notes(sizes(aiag_rows())))
     assert "1 of 30 ranges are outside" in unstable
+
+
+@pytest.mark.parametrize(("drift", "stable"), [(0.0, True), (3.0, False)])
+def test_a_single_part_over_days_shows_its_stability(drift: float, stable: bool) -> None:
+    """A seed without a false alarm: 3 of 1000 averages are outside by chance."""
+    study = sizes(rows_of((1, 12, 5), appraiser=drift))
+    page = Page(study_page(study))
+    assert ("Averages: 0 of 12 outside the limits" in page.text) is stable
+    assert ("not stable" in " ".join(texts.notes(study))) is not stable
 
 
 def test_parts_that_were_left_out_are_listed() -> None:
