@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evaluation.gauge.page import study_page
-from evaluation.gauge.run_reading import UNITS, read_sizes, read_verdicts
+from evaluation.gauge.run_reading import UNITS, Reading, read_sizes, read_verdicts
 from evaluation.gauge.study import (
     FIGURES,
     PAGE,
@@ -140,42 +140,38 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _study(arguments: argparse.Namespace) -> GaugeStudy:
-    verdicts, unmatched, warnings = arguments.attribute, [], []
-    measured, unit, origin = "values", arguments.unit, str(arguments.table)
-    if arguments.runs:
-        folders = arguments.runs
-        appraisers = arguments.appraisers or [SINGLE_APPRAISER] * len(folders)
-        if verdicts:
-            reading = read_verdicts(folders, appraisers)
-        else:
-            reading = read_sizes(folders, appraisers, arguments.size, arguments.match_px)
-            measured = f"{arguments.size} of defects"
-        rows, unit, unmatched, warnings = (
-            reading.rows,
-            reading.unit,
-            reading.unmatched,
-            reading.warnings,
-        )
-        origin = _name_runs(folders)
-    else:
-        rows, verdicts = read_measurements(arguments.table, verdicts=verdicts)
-    if arguments.references is not None:
-        rows = with_references(rows, read_references(arguments.references, verdicts=verdicts))
+    reading, verdicts = _read(arguments)
+    rows, runs = reading.rows, arguments.runs
     if verdicts and arguments.tolerance is not None:
         raise ConfigError("--tolerance is for sizes; verdicts have none")
+    if arguments.references is not None:
+        rows = with_references(rows, read_references(arguments.references, verdicts=verdicts))
+    sizes = f"{arguments.size} of defects" if runs else "values"
+    measured = "verdicts" if verdicts else sizes
     subject = Subject(
-        title=arguments.name
-        or f"Gauge study of {arguments.table.name if arguments.table else measured}",
-        measured="verdicts" if verdicts else measured,
-        unit="" if verdicts else unit,
-        origin=origin,
+        title=arguments.name or f"Gauge study of {measured if runs else arguments.table.name}",
+        measured=measured,
+        unit="" if verdicts else reading.unit,
+        origin=_name_runs(runs) if runs else str(arguments.table),
         made_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        unmatched=unmatched,
-        warnings=warnings,
+        unmatched=reading.unmatched,
+        warnings=reading.warnings,
     )
     if verdicts:
         return study_attributes(subject, rows)
     return study_sizes(subject, rows, arguments.tolerance, arguments.alpha)
+
+
+def _read(arguments: argparse.Namespace) -> tuple[Reading, bool]:
+    """The measurements, and whether they are verdicts."""
+    verdicts, runs = arguments.attribute, arguments.runs
+    if not runs:
+        rows, verdicts = read_measurements(arguments.table, verdicts=verdicts)
+        return Reading(rows, arguments.unit, [], []), verdicts
+    appraisers = arguments.appraisers or [SINGLE_APPRAISER] * len(runs)
+    if verdicts:
+        return read_verdicts(runs, appraisers), True
+    return read_sizes(runs, appraisers, arguments.size, arguments.match_px), False
 
 
 def _name_runs(folders: Sequence[Path]) -> str:

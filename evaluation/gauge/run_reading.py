@@ -28,7 +28,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class RunsReading:
+class Reading:
     """unit: "" for verdicts. unmatched: a sentence for each part that is not in every run, or has
     no value there; these parts are not in the rows. warnings: sentences about values that are in
     the rows but weak."""
@@ -50,7 +50,7 @@ class _Part:
 
 def read_sizes(
     folders: Sequence[Path], appraisers: Sequence[str], size: str, tolerance_px: float
-) -> RunsReading:
+) -> Reading:
     """folders: of the runs. appraisers: name of the appraiser of each run. size: key of UNITS.
     tolerance_px: largest distance between the centres of a defect in two runs. Raises DataError."""
     frames, note = _read_runs(folders)
@@ -77,10 +77,10 @@ def read_sizes(
     ]
     unmatched = [_describe(part, key, folders) for part in parts if part not in complete]
     unit = UNITS[size][0 if calibrated else 1]
-    return RunsReading(rows, unit, unmatched, note + _weak_sizes(complete))
+    return Reading(rows, unit, unmatched, note + _weak_sizes(complete))
 
 
-def read_verdicts(folders: Sequence[Path], appraisers: Sequence[str]) -> RunsReading:
+def read_verdicts(folders: Sequence[Path], appraisers: Sequence[str]) -> Reading:
     """A part is a frame. Frames with ERROR in a run, or missing there, are in `unmatched`."""
     frames, note = _read_runs(folders)
     rows, unmatched = [], []
@@ -97,7 +97,7 @@ def read_verdicts(folders: Sequence[Path], appraisers: Sequence[str]) -> RunsRea
         ]
     if not rows:
         raise DataError(f"no frame has the verdict PASS or FAIL in all {len(folders)} runs")
-    return RunsReading(rows, "", unmatched, note)
+    return Reading(rows, "", unmatched, note)
 
 
 def _read_runs(folders: Sequence[Path]) -> tuple[list[dict[str, Record]], list[str]]:

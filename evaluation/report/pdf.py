@@ -42,7 +42,7 @@ def load_weasyprint() -> Any:
         import weasyprint
     except (ImportError, OSError) as exc:  # OSError: Pango is missing
         raise ConfigError(
-            "PDF needs WeasyPrint and Pango: pip install 'line-inspector[pdf]', and on Debian and "
+            "PDF needs WeasyPrint and Pango: pip install '.[pdf]', and on Debian and "
             f"Ubuntu apt-get install libpango-1.0-0 libpangoft2-1.0-0 ({exc})"
         ) from exc
     return weasyprint

@@ -136,7 +136,7 @@ def test_a_missing_weasyprint_is_one_sentence_before_any_work(table, monkeypatch
     monkeypatch.setitem(sys.modules, "weasyprint", None)
     assert call(table, "--pdf") == 2
     error = capsys.readouterr().err
-    assert "pip install 'line-inspector[pdf]'" in error
+    assert "pip install '.[pdf]'" in error
     assert "libpango" in error
     assert not (table.parent / "out").exists()
 
