@@ -17,6 +17,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "compare": ("tools.compare", "compare engines on the same pictures"),
     "threshold": ("tools.threshold", "show or change the thresholds of an engine"),
     "calibrate": ("tools.calibrate", "find how many millimetres a pixel is"),
+    "gauge": ("tools.gauge", "study how repeatable and reproducible sizes or verdicts are"),
     "show-engine": ("tools.show_engine", "print what an engine file says about itself"),
     "bench": ("tools.bench", "time an engine on every installed runtime"),
     "convert": ("tools.convert", "make a half-precision engine"),
