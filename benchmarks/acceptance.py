@@ -42,9 +42,9 @@ FALSE_REJECTION: Final = 0.02
 """Share of the good pictures that a stand-in engine fails."""
 
 DEFECTS: Final[dict[str, tuple[str, tuple[float, ...]]]] = {
-    "hole": ("hole", (30.0,)),
-    "crack": ("crack", (90.0,)),
-    "stain, any contrast": ("stain", (24.0, 36.0, 60.0)),
+    "hole": ("hole", (44.0,)),
+    "crack": ("crack", (140.0,)),
+    "stain, any contrast": ("stain", (36.0, 48.0, 96.0)),
 }
 """Name -> kind, and the contrasts that are drawn by chance."""
 
@@ -75,7 +75,7 @@ def _bright(picture: Image) -> float:
 
 ENGINES: Final[dict[str, Score]] = {
     "steep": lambda _, differences: float(differences.max()),
-    "flat": lambda picture, differences: float(differences.max() * np.exp(0.2 * _noise(picture))),
+    "flat": lambda picture, differences: float(differences.max() * np.exp(0.15 * _noise(picture))),
     "by picture": lambda picture, differences: float(
         differences.max() * np.exp(-0.4 * _bright(picture))
     ),

@@ -90,7 +90,7 @@ def _row(result: SizeResult, unit: str) -> tuple[str, ...]:
     return (
         f"{result.size:g} {unit}",
         str(result.drawn),
-        str(result.found),
+        str(result.detected),
         str(result.errors),
         rate_text(result.slip),
         "yes" if result.used else "no: it fits on too few pictures",
@@ -100,9 +100,9 @@ def _row(result: SizeResult, unit: str) -> tuple[str, ...]:
 def _bars(kind: KindAcceptance, unit: str) -> Markup:
     rows = []
     for each in kind.sizes:
-        share = each.found / each.drawn if each.drawn else None
-        interval = clopper_pearson(each.found, each.drawn) if each.drawn else None
-        text = f"{each.found} of {each.drawn}"
+        share = each.detected / each.drawn if each.drawn else None
+        interval = clopper_pearson(each.detected, each.drawn) if each.drawn else None
+        text = f"{each.detected} of {each.drawn}"
         rows.append(Bar(f"{each.size:g} {unit}", share, interval, text))
     description = "; ".join(f"{row.label}: {row.text}" for row in rows)
     return bars(Chart("Share found by size, 95 % intervals", description, "share found"), rows)

@@ -5,8 +5,10 @@ The rule, in this order:
 1. The largest size is tested exactly: the one-sided Clopper-Pearson bound of the share found must
    reach 90 %. 29 of 29 pictures do, 45 of 46, 59 of 61. Otherwise no size is stated.
 2. Curves state the size if found and missed sizes overlap. Of the three curves in LINKS, those
-   count whose misfit_p reaches LEAST_FIT. The largest of their bounds is stated. It must not be
-   above the largest size, and from it on at least 90 % of each size must have been found.
+   count whose misfit_p reaches LEAST_FIT. The first size that is not below the largest of their
+   bounds is stated, if the exact test supports it: from it on, each size must reach 90 % at the
+   lower confidence SUPPORT. A size between two tested ones is never stated, because nothing shows
+   how the curve runs there.
 3. Otherwise the exact test states the size: it goes on with the next smaller size until one does
    not reach 90 %, and states the last that did. A fixed order needs no correction for several
    tests.
@@ -38,6 +40,10 @@ LEAST_FIT: Final = 0.1
 
 FEWEST: Final = fewest_trials(RATE)
 """Pictures below which no size can be shown, even if all defects are found: 29."""
+
+SUPPORT: Final = 0.75
+"""Confidence with which the sizes from the bound of the curves on must reach RATE. It protects
+against curves that rise too fast where it matters, such as between two plateaus."""
 
 CURVE, EXACT = "curve", "exact"
 TOO_FEW, MISSED = "too few pictures", "missed too often"
@@ -81,11 +87,15 @@ def find_reliable_size(sizes: Values, detected: Values) -> ReliableSize:
         )
     elif len(stated) < len(bounds):
         reason = "the bound of a curve is above the largest size"
-    elif (hits < RATE * tried)[sizes >= max(stated)].any():
-        reason = "less than 90 % of a size above the bound of the curves were found"
+    elif not all(
+        lowest_share(int(h), int(n), SUPPORT) >= RATE
+        for h, n in zip(hits[sizes >= max(stated)], tried[sizes >= max(stated)], strict=True)
+    ):
+        reason = "the shares of the sizes above the bound of the curves do not support it"
     else:
         names = ", ".join(curve.name for curve in curves)
-        return ReliableSize(max(stated), CURVE, f"the largest bound of the curves {names}", curves)
+        reason = f"first size from the largest bound on, {max(stated):.3g}, of the curves {names}"
+        return ReliableSize(float(sizes[sizes >= max(stated)][0]), CURVE, reason, curves)
     smallest = len(sizes) - 1
     while smallest > 0 and shown[smallest - 1]:
         smallest -= 1

@@ -20,13 +20,13 @@ FORMAT: Final = 1
 class SizeResult:
     """The defects of one kind and size, each on another picture.
 
-    drawn: how many. found: verdict FAIL. errors: verdict ERROR. slip: verdict PASS, of the drawn.
-    used: whether the size counts for a90/95, see analyse_kind.
+    drawn: how many. detected: verdict FAIL. errors: verdict ERROR. slip: verdict PASS, of those
+    that were drawn. used: whether the size counts for a90/95, see analyse_kind.
     """
 
     size: float
     drawn: int
-    found: int
+    detected: int
     errors: int
     slip: Rate
     used: bool

@@ -17,11 +17,11 @@ def clopper_pearson(successes: int, trials: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def lowest_share(successes: int, trials: int) -> float:
-    """Exact lower bound of a rate, one-sided with 95 % (Clopper-Pearson); 0 without successes."""
+def lowest_share(successes: int, trials: int, confidence: float = CONFIDENCE) -> float:
+    """Exact lower bound of a rate, one-sided (Clopper-Pearson); 0 without successes."""
     if successes == 0:
         return 0.0
-    return float(beta.ppf(1 - CONFIDENCE, successes, trials - successes + 1))
+    return float(beta.ppf(1 - confidence, successes, trials - successes + 1))
 
 
 def fewest_trials(share: float, misses: int = 0) -> int:
