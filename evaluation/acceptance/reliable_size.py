@@ -104,10 +104,11 @@ def find_reliable_size(sizes: Values, detected: Values) -> ReliableSize:
 
 def _explain_none(hits: int, tried: int) -> tuple[str, str]:
     """The method and the reason if the largest size is not shown."""
-    if tried < FEWEST:
-        return TOO_FEW, f"at least {FEWEST} pictures are needed, and {tried} can be used"
     misses = tried - hits
     reason = f"{misses} of {tried} defects of the largest size were missed"
-    if hits > RATE * tried:
-        reason += f"; {misses} may be missed with {fewest_trials(RATE, misses)} pictures"
-    return MISSED, reason
+    if hits < RATE * tried:
+        return MISSED, reason
+    if tried < FEWEST:
+        return TOO_FEW, f"at least {FEWEST} pictures are needed, and {tried} can be used"
+    needed = fewest_trials(RATE, misses)
+    return MISSED, f"{reason}; {misses} may be missed with {needed} pictures"

@@ -16,7 +16,7 @@ def kind_sentence(kind: KindAcceptance, unit: str) -> str:
     reliable = kind.a90_95
     if reliable.size is not None:
         return (
-            f"{kind.kind}: a size of {length(reliable.size, unit)} is found with a probability of "
+            f"{kind.kind}: a size of {reliable.size:g} {unit} is found with a probability of "
             f"90 % or more, at 95 % confidence, {METHODS[reliable.method]}."
         )
     if reliable.method == MISSED:
@@ -31,24 +31,11 @@ def size_text(kind: KindAcceptance, unit: str) -> str:
     """a90/95 for a table, or that there is none."""
     reliable = kind.a90_95
     if reliable.size is not None:
-        return length(reliable.size, unit)
+        return f"{reliable.size:g} {unit}"
     if reliable.method == MISSED:
         largest = max(each.size for each in kind.sizes if each.used)
         return f"not found up to {largest:g} {unit}"
     return reliable.method
-
-
-def length(size: float, unit: str) -> str:
-    """Three digits; the last one is rounded up, so that a size is never stated too small."""
-    return f"{round_up(size):g} {unit}"
-
-
-def round_up(size: float) -> float:
-    text = f"{size:.3g}"
-    if float(text) < size * (1 - 1e-9):
-        exponent = int(f"{size:.2e}".partition("e")[2])
-        text = f"{float(text) + 10.0 ** (exponent - 2):.3g}"
-    return float(text)
 
 
 def rate_text(rate: Rate) -> str:

@@ -58,6 +58,12 @@ def test_a_largest_size_that_is_missed_states_no_size(most: int) -> None:
     assert f"{40 - most} of 40" in result.reason
 
 
+def test_more_pictures_are_not_asked_for_if_they_would_not_help() -> None:
+    result = find_reliable_size(SIZES, table(0, 1, 3, 8, pictures=14))
+    assert (result.size, result.method) == (None, MISSED)
+    assert "6 of 14" in result.reason
+
+
 def test_few_misses_of_the_largest_size_say_how_many_pictures_are_needed() -> None:
     result = find_reliable_size(SIZES, table(0, 5, 20, 38, pictures=40))
     assert result.size is None
