@@ -18,6 +18,7 @@ def kind_sentence(kind: KindAcceptance, unit: str) -> str:
         return (
             f"{kind.kind}: a size of {reliable.size:g} {unit} is found with a probability of "
             f"90 % or more, at 95 % confidence, {METHODS[reliable.method]}."
+            + (" Smaller sizes were not tested." if reliable.size == kind.sizes[0].size else "")
         )
     if reliable.method == MISSED:
         return (
