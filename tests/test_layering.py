@@ -125,6 +125,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         | {"inspector.outputs.json_log"},
         {"numpy", "scipy"},
     ),
+    "evaluation/acceptance": (
+        {CORE, TOP, METRICS, DATASETS, LEARNING, SIMULATION, THRESHOLDS, "calibration"}
+        | {"inspector.processing", "inspector.health", "inspector.synthetic.defect_shapes"}
+        | {"evaluation", "evaluation.report", "evaluation.acceptance"},
+        {"numpy", "cv2", "scipy"},
+    ),
     "inspector/sources": (
         # Folders are read by the same decoder when fitting and when inspecting.
         {CORE, "engines.pictures", "inspector.synthetic", "inspector.sources"},

@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "train": ("tools.train", "train an engine (GLASS; needs torch)"),
     "evaluate": ("tools.evaluate", "measure how good an engine is on test pictures"),
     "compare": ("tools.compare", "compare engines on the same pictures"),
+    "accept": ("tools.accept", "show which sizes of drawn defects an engine finds"),
     "threshold": ("tools.threshold", "show or change the thresholds of an engine"),
     "calibrate": ("tools.calibrate", "find how many millimetres a pixel is"),
     "gauge": ("tools.gauge", "study how repeatable and reproducible sizes or verdicts are"),

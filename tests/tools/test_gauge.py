@@ -9,8 +9,7 @@ from gauge_runs import spot, write_run
 from gauge_studies import aiag_rows, aiag_verdict_rows
 
 from evaluation.gauge.study import FIGURES, PAGE, PDF, TABLE
-from evaluation.report.pdf import load_weasyprint, write_pdf
-from inspector.core.errors import ConfigError
+from evaluation.report.pdf import write_pdf
 from tools.gauge import main
 
 
@@ -139,14 +138,6 @@ def test_a_missing_weasyprint_is_one_sentence_before_any_work(table, monkeypatch
     assert "pip install '.[pdf]'" in error
     assert "libpango" in error
     assert not (table.parent / "out").exists()
-
-
-@pytest.fixture
-def weasyprint():
-    try:
-        return load_weasyprint()
-    except ConfigError as exc:
-        pytest.skip(str(exc))
 
 
 @pytest.mark.pdf
