@@ -8,7 +8,8 @@ from typing import Any
 from inspector.core.channel import END, Channel
 from inspector.core.clock import ms_since
 from inspector.core.errors import FrameError
-from inspector.core.types import Fault, Inspection
+from inspector.core.stage_items import Fault
+from inspector.core.types import Inspection
 from inspector.pipeline.stages import Ticket, make_error_inspection
 from inspector.pipeline.stats import RunStats
 from inspector.pipeline.watchdog import Watchdog

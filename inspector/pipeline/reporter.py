@@ -8,7 +8,8 @@ from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import InspectorError, SinkError
 from inspector.core.events import Event, VerdictEvent
 from inspector.core.protocols import EventSink, EventStage, Picture, VerdictSink, WatchingSink
-from inspector.core.types import EngineOutput, Inspection, RunInfo
+from inspector.core.stage_items import EngineOutput
+from inspector.core.types import Inspection, RunInfo
 from inspector.pipeline.receiver import Receiver
 from inspector.pipeline.stages import Output, Stages, Ticket
 

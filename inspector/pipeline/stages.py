@@ -10,16 +10,8 @@ from inspector.core.arrays import Image, Map
 from inspector.core.errors import FrameError
 from inspector.core.geometry import Affine
 from inspector.core.protocols import Picture, Sink
-from inspector.core.types import (
-    BadFrame,
-    Cause,
-    EngineOutput,
-    Fault,
-    Frame,
-    Inspection,
-    ModelInput,
-    Verdict,
-)
+from inspector.core.stage_items import EngineOutput, Fault, ModelInput
+from inspector.core.types import BadFrame, Cause, Frame, Inspection, Verdict
 
 
 class RunningEngine(Protocol):

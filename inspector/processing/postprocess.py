@@ -8,7 +8,8 @@ from typing import Annotated
 from inspector.core.arrays import Image, Map
 from inspector.core.geometry import Affine
 from inspector.core.schema import OneOf, Positive
-from inspector.core.types import Defect, EngineOutput, Inspection, Verdict
+from inspector.core.stage_items import EngineOutput
+from inspector.core.types import Defect, Inspection, Verdict
 
 Analyze = Callable[[Image, Map, Affine, float], tuple[Defect, ...]]
 """(frame image, anomaly map, map -> frame, pixel threshold) -> measured defects."""

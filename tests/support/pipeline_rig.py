@@ -13,16 +13,8 @@ from inspector.core.clock import now_ns
 from inspector.core.events import VerdictEvent
 from inspector.core.geometry import Affine
 from inspector.core.protocols import Picture
-from inspector.core.types import (
-    BadFrame,
-    EngineOutput,
-    Frame,
-    Inspection,
-    ModelInput,
-    RunInfo,
-    SourceInfo,
-    Verdict,
-)
+from inspector.core.stage_items import EngineOutput, ModelInput
+from inspector.core.types import BadFrame, Frame, Inspection, RunInfo, SourceInfo, Verdict
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
 

@@ -13,7 +13,8 @@ from engines.spec import EngineSpec, ResizeRule, ThresholdRule
 from inspector.core.arrays import freeze
 from inspector.core.errors import FrameError
 from inspector.core.geometry import Affine
-from inspector.core.types import Cause, Defect, EngineOutput, Fault, Frame, Severity, Verdict
+from inspector.core.stage_items import EngineOutput, Fault
+from inspector.core.types import Cause, Defect, Frame, Severity, Verdict
 from inspector.processing.postprocess import Judge, SizeRule
 from inspector.processing.preprocess import Preprocess
 
