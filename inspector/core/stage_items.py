@@ -40,7 +40,8 @@ class EngineOutput:
 
     anomaly_map: (h, w) float32, finite, in memory that nothing else uses. to_frame: map pixels ->
     frame pixels. fault: why the frame is ERROR although it has a map; its defects are still
-    measured and logged. score: finite unless there is a fault.
+    measured and logged. score: finite unless there is a fault. inferred_ns: monotonic time at which
+    the map was ready.
     """
 
     frame: Frame
@@ -48,3 +49,4 @@ class EngineOutput:
     to_frame: Affine
     score: float
     fault: Fault | None = None
+    inferred_ns: int = 0

@@ -27,12 +27,7 @@ def catch_frame_errors(work: Callable[[Any], Any]) -> Work:
         except FrameError as exc:
             return exc
 
-    return apply_to_each(attempt)
-
-
-def apply_to_each(work: Callable[[Any], Any]) -> Work:
-    """Makes work on several items. A FrameError is raised and ends the run."""
-    return lambda items: [work(item) for item in items]
+    return lambda items: [attempt(item) for item in items]
 
 
 @dataclass(frozen=True, slots=True)

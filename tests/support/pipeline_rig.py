@@ -10,6 +10,7 @@ import numpy as np
 
 from inspector.core.arrays import Image, Map, freeze
 from inspector.core.clock import now_ns
+from inspector.core.decisions import VerdictState
 from inspector.core.events import VerdictEvent
 from inspector.core.geometry import Affine
 from inspector.core.protocols import Picture
@@ -120,17 +121,22 @@ class ListSink:
 
 
 class Announced(ListSink):
-    """Stores each verdict with the number of inspections that were written before it."""
+    """Stores each final verdict with the number of inspections that were written before it, and
+    each pending verdict."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         super().__init__()
         self.verdicts: list[VerdictEvent] = []
+        self.pending: list[VerdictEvent] = []
         self.written_before: list[int] = []
         self._announce_failure = failure
 
     def announce(self, verdict: VerdictEvent) -> None:
         if self._announce_failure is not None:
             raise self._announce_failure
+        if verdict.state is VerdictState.PENDING:
+            self.pending.append(verdict)
+            return
         self.verdicts.append(verdict)
         self.written_before.append(len(self.inspections))
 
