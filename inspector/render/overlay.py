@@ -46,13 +46,16 @@ def format_short_label(defect: Defect, unit: str) -> str:
 
 
 def _make_label(defect: Defect, size: str) -> str:
+    parts = []
     if defect.size_source == "map":
-        size = f"up to {size}" + (", cut off" if defect.truncated else "")
+        size = f"up to {size}"
+        parts += ["cut off"] * defect.truncated
     else:
         mark = (">" if defect.truncated else "") + ("~" if defect.size_source == "mask" else "")
         size = f"{mark}{size}"
-    decision = "" if defect.decision is None else f", {_DECISIONS[defect.decision]}"
-    return f"#{defect.defect_id} {size} {defect.severity.value}{decision}"
+    if defect.decision is not None:
+        parts.append(_DECISIONS[defect.decision])
+    return ", ".join((f"#{defect.defect_id} {size} {defect.severity.value}", *parts))
 
 
 def _format_size(defect: Defect, unit: str, *, with_u: bool) -> str:

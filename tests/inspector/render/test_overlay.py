@@ -66,7 +66,7 @@ def defect(number: int = 0, at: tuple[float, float] = (100.0, 100.0)) -> Defect:
         (
             {"size_source": "map", "truncated": True},
             "mm",
-            "#0 up to 3.42 x 1.20 mm, cut off high",
+            "#0 up to 3.42 x 1.20 mm high, cut off",
         ),
         ({"size_source": "mask"}, "mm", "#0 ~3.42 x 1.20 mm high"),
         (
