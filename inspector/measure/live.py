@@ -39,7 +39,7 @@ dropped."""
 CHECK_S: Final = 0.004
 """Time between two looks at the waiting frames."""
 
-DEADLINE_SHARE: Final = 0.6
+DEADLINE_SHARE: Final = 0.5
 """Share of the deadline of the verdict after which refining stops. Then there is enough time to
 measure the map and to judge."""
 

@@ -17,7 +17,7 @@ from inspector.pipeline.receiver import Receiver
 from inspector.pipeline.relay import Relay
 from inspector.pipeline.stages import Stages, Ticket
 
-LATE_SHARE: Final = 0.8
+LATE_SHARE: Final = 0.7
 """Share of the deadline after which a frame counts as late. The rest is for judging it with the
 sizes of its map."""
 

@@ -15,7 +15,7 @@ from inspector.core.geometry import Box, Points
 
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 _SUBPIXEL_BITS: Final = 4
-DASH_PX: Final = 6
+DASH_PX: Final = 8
 """Length of a dash and of a gap, in units of the thickness."""
 
 
