@@ -8,8 +8,9 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from loguru import logger
 
-from inspector.core.clock import now_ns
+from inspector.core.clock import ms_since, now_ns
 from inspector.core.refining import FrameBox
 from inspector.core.stage_items import EngineOutput
 
@@ -29,6 +30,9 @@ PATIENT_S: Final = 10.0
 frames. It is PATIENT_S if the source holds its frames until they are read, because such frames come
 in bursts."""
 
+FRAME_MS: Final = 1000.0
+"""Largest time for one frame, unless the configuration sets it. It matters if no frames wait."""
+
 DEBT_S: Final = 0.5
 """Largest debt after a region that took very long."""
 
@@ -46,6 +50,9 @@ measure the map and to judge."""
 SEEN_S: Final = 2.0
 """Time for which a refined region is remembered. Regions at other places count as new."""
 
+LONG_S: Final = 10.0
+"""Time after which a region that was given up, but does not end, is reported once."""
+
 NEW: Final = -1
 
 
@@ -56,14 +63,14 @@ class LiveMeasuring:
     a frame that took longer shortens the time of the next ones. No region is begun while frames
     wait, and a region is given up when too many wait. Both also make the share smaller.
 
-    budget_ms: largest time for one frame; None: no such limit. deadline_ms: of the verdict, from
+    budget_ms: largest time for one frame; None: FRAME_MS. deadline_ms: of the verdict, from
     the time at which the map was ready; None: no deadline. waiting: see Pipeline.waiting; it is set
     when the pipeline exists.
     """
 
     def __init__(self, *, budget_ms: float | None, deadline_ms: float | None) -> None:
         self.waiting: Callable[[], int | None] = lambda: 0
-        self._budget_ns = None if budget_ms is None else round(budget_ms * 1e6)
+        self._budget_ns = round((FRAME_MS if budget_ms is None else budget_ms) * 1e6)
         self._deadline_ns = None
         if deadline_ms is not None:
             self._deadline_ns = round(DEADLINE_SHARE * deadline_ms * 1e6)
@@ -71,6 +78,7 @@ class LiveMeasuring:
         self._left_s = START_S
         self._counted_ns = now_ns()
         self._abandoned: _Task | None = None
+        self._warned = False
         self._seen: deque[tuple[int, FrameBox]] = deque()
 
     def __call__(self, output: EngineOutput) -> "LivePlan":
@@ -78,36 +86,44 @@ class LiveMeasuring:
         start_ns = now_ns()
         self._count_time(start_ns)
         self._adapt_share(crowded=bool(self.waiting()))
-        ends = []
-        if self._budget_ns is not None:
-            ends.append(start_ns + self._budget_ns)
+        end_ns = start_ns + self._budget_ns
         if self._deadline_ns is not None:
-            ends.append(output.inferred_ns + self._deadline_ns)
+            end_ns = min(end_ns, output.inferred_ns + self._deadline_ns)
         while self._seen and start_ns - self._seen[0][0] > SEEN_S * 1e9:
             self._seen.popleft()
-        return LivePlan(self, min(ends, default=None))
+        return LivePlan(self, end_ns)
 
     def may_begin(self) -> bool:
         self._count_time(now_ns())
         if self._abandoned is not None:
             if not self._abandoned.wait(0):
+                self._warn_of_long_work(self._abandoned)
                 return False
             self._left_s -= self._abandoned.seconds
             abandoned, self._abandoned = self._abandoned, None
             abandoned.result()
         return self._left_s > 0 and not self.waiting()
 
-    def run(self, refine: Callable[[], T], end_ns: int | None) -> T | None:
+    def run(self, refine: Callable[[], T], end_ns: int) -> T | None:
         """Refines on another thread. None if it was given up; it then ends without a result."""
         task = _Task(refine)
         while not task.wait(CHECK_S):
-            if (end_ns is not None and now_ns() >= end_ns) or (self.waiting() or 0) >= FULL:
+            if now_ns() >= end_ns or (self.waiting() or 0) >= FULL:
                 self._abandoned = task
                 self._adapt_share(crowded=True)
                 return None
         self._left_s -= task.seconds
         result: T = task.result()
         return result
+
+    def _warn_of_long_work(self, task: "_Task") -> None:
+        if not self._warned and ms_since(task.start_ns) > LONG_S * 1e3:
+            self._warned = True
+            logger.warning(
+                "refining a region takes more than {:g} s; until it ends, the other regions keep "
+                "their sizes on the map",
+                LONG_S,
+            )
 
     def remember(self, box: FrameBox) -> None:
         self._seen.append((now_ns(), box))
@@ -133,9 +149,9 @@ class LiveMeasuring:
 
 class LivePlan:
     """The plan of one frame: new places first, then those refined longest ago, each strongest
-    first. end_ns: monotonic time at which refining stops; None: no such time."""
+    first. end_ns: monotonic time at which refining stops."""
 
-    def __init__(self, measuring: LiveMeasuring, end_ns: int | None) -> None:
+    def __init__(self, measuring: LiveMeasuring, end_ns: int) -> None:
         self.refined: list[int] = []
         self._measuring = measuring
         self._end_ns = end_ns
@@ -148,7 +164,7 @@ class LivePlan:
 
     def attempt(self, rank: int, refine: Callable[[], T]) -> T | None:
         measuring = self._measuring
-        if not measuring.may_begin() or (self._end_ns is not None and now_ns() >= self._end_ns):
+        if not measuring.may_begin() or now_ns() >= self._end_ns:
             return None
         result = measuring.run(refine, self._end_ns)
         if result is not None:
@@ -173,11 +189,11 @@ class RecordedPlan:
 
 
 class _Task:
-    """A call on a separate thread. seconds: how long it took."""
+    """A call on a separate thread. start_ns: monotonic. seconds: how long it took."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self._work = work
-        self._start_ns = now_ns()
+        self.start_ns = now_ns()
         self._done = Event()
         self._result: Any = None
         self._error: BaseException | None = None
@@ -199,7 +215,7 @@ class _Task:
             self._result = self._work()
         finally:
             self._error = sys.exception()
-            self.seconds = (now_ns() - self._start_ns) / 1e9
+            self.seconds = (now_ns() - self.start_ns) / 1e9
             self._done.set()
 
 

@@ -16,7 +16,7 @@ class MeasureOptions:
     min_area_mm2: defects with a smaller reported area are not listed; min_area_mm2 needs a
     calibration. opening_px: map pixels; narrower regions are removed, 0 and 1 keep all. unit: mm,
     cm or inch, in pictures and on the screen. budget_ms: longest time for refining a frame of a
-    live source; None: only the limits of LiveMeasuring. replay: the inspections.jsonl of a live
+    live source; None: 1 s. replay: the inspections.jsonl of a live
     run, whose frames are inspected again from files; the same regions are refined.
     """
 
