@@ -81,8 +81,10 @@ class Judge:
             output.frame.image, output.anomaly_map, output.to_frame, self.pixel_threshold, plan
         )
         inspection = self._make_inspection(output, self._decide(defects))
-        refined = None if plan is None else tuple(plan.refined)
         reason = explain_verdict(inspection, self.rule) or None
+        if plan is None and reason is None:
+            return inspection
+        refined = None if plan is None else tuple(plan.refined)
         return replace(inspection, refined_regions=refined, reason=reason)
 
     def _decide(self, defects: Sequence[Defect]) -> tuple[Defect, ...]:
