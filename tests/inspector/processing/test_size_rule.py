@@ -235,3 +235,12 @@ def test_the_map_decides_unless_the_verdict_needs_a_size(
     judge = Judge(lambda *_: (), image_threshold=1.0, pixel_threshold=2.0, rule=rule)
     early = judge.judge_map(output)
     assert (None if early is None else str(early.verdict)) == verdict
+
+
+def test_the_check_of_the_runtime_compares_sizes_without_a_guard_band() -> None:
+    judge = Judge(
+        lambda *_: (), image_threshold=1.0, pixel_threshold=2.0, rule="defects", size_rule=RULE
+    )
+    cut = measured(length_mm=5.0, truncated=True, size_source="map")
+    assert not judge.fails(0.0, (SMALL, UNDECIDED, cut))
+    assert judge.fails(0.0, (LARGE,))
