@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from inspector.core.decisions import VerdictState
 from inspector.core.types import Cause, Defect, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictEvent:
-    """The final verdict on one frame, sent before its defects are measured.
+    """The verdict on one frame, sent before anything is written.
+
+    state: PENDING if the verdict depends on sizes that are not measured yet; verdict is then None,
+    and a second event with the final verdict follows. Machines must act on FINAL events only.
 
     The `verdict` line of the same frame in the log follows later. The verdict has no seq, because
     lines are numbered when they are written. run_id, source and frame_id together are unique and
@@ -18,7 +22,7 @@ class VerdictEvent:
     """
 
     frame_id: int
-    verdict: Verdict
+    verdict: Verdict | None
     score: float | None
     image_threshold: float
     error: str | None
@@ -27,6 +31,7 @@ class VerdictEvent:
     captured_ns: int
     judged_ns: int
     wall_time_utc: str
+    state: VerdictState = VerdictState.FINAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
