@@ -39,7 +39,7 @@ def parse_defects(groups: Sequence[str]) -> dict[str, Sizes | None]:
     ConfigError for an unknown or repeated kind and for sizes that are no positive numbers.
     """
     chosen: dict[str, Sizes | None] = {}
-    for group in groups or (",".join(KINDS),):
+    for group in groups or KINDS:
         names, colon, numbers = group.partition(":")
         sizes = _parse_sizes(group, numbers) if colon else None
         for kind in names.split(","):

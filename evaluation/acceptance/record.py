@@ -21,6 +21,7 @@ from evaluation.acceptance.results import FORMAT, Acceptance, analyse_trials
 from evaluation.acceptance.trials import DefectTrial
 from inspector.core.errors import DataError, SpecError
 from inspector.core.files import write_whole
+from inspector.core.tables import csv_row
 
 RESULT: Final = "acceptance.json"
 TRIALS: Final = "trials.csv"
@@ -50,12 +51,8 @@ def content_hash(result: Acceptance) -> str:
 
 def trials_csv(trials: Sequence[DefectTrial]) -> bytes:
     """One row for each trial."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for trial in trials:
-        writer.writerow("" if value is None else value for value in dataclasses.astuple(trial))
-    return text.getvalue().encode("utf-8", "surrogateescape")
+    rows = (COLUMNS, *map(dataclasses.astuple, trials))
+    return "".join(map(csv_row, rows)).encode("utf-8", "surrogateescape")
 
 
 def write_record(folder: Path, result: Acceptance, trials: bytes, page: str) -> None:
