@@ -1,1 +1,0 @@
-"""Compares measured with true sizes for every kind of defect: the bias atlas."""
