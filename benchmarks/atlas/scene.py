@@ -58,14 +58,41 @@ def render_scene(cell: Cell, frame: int, seed: int) -> Scene:
         for centre, sign in zip(centres, signs, strict=True)
     )
     texture = cell.texture_of(frame)
-    canvas = Canvas(homography)
+    canvas, optics = Canvas(homography), Optics(cell.blur_px, cell.compression)
+    return compose(defects, canvas, texture, rng, optics)
+
+
+@dataclass(frozen=True, slots=True)
+class Optics:
+    """blur_px: standard deviation of the blur. compression: see compress()."""
+
+    blur_px: float = 0.7
+    compression: str = "none"
+
+
+def compose(
+    defects: tuple[TrueDefect, ...],
+    canvas: "Canvas",
+    texture: str,
+    rng: Rng,
+    optics: Optics = Optics(),
+    background: Float | None = None,
+) -> Scene:
+    """Paints defects on a texture. background: the picture of the texture, None to draw it."""
     anomaly_map = 0.15 * np.abs(_smooth_noise(rng))
     for defect in defects:
         anomaly_map += _swell(canvas.paint(defect), rng)
-    picture = canvas.apply(draw_texture(texture, rng, FRAME_HW), cell.blur_px)
-    picture += NOISE_GREY * rng.standard_normal(picture.shape, dtype=np.float32)
-    image = compress(np.clip(picture + 0.5, 0, 255).astype(np.uint8), cell.compression)
-    return Scene(image, defects, homography, anomaly_map, texture)
+    if background is None:
+        background = draw_texture(texture, rng, FRAME_HW)
+    image = expose(canvas.apply(background, optics.blur_px), rng)
+    image = compress(image, optics.compression)
+    return Scene(image, defects, canvas.homography, anomaly_map, texture)
+
+
+def expose(picture: Float, rng: Rng) -> Image:
+    """The picture with the noise of the camera, as 8 bits."""
+    noisy = picture + NOISE_GREY * rng.standard_normal(picture.shape, dtype=np.float32)
+    return np.clip(noisy + 0.5, 0, 255).astype(np.uint8)
 
 
 def view_plane(tilt_deg: float, direction: float) -> Array:
@@ -109,7 +136,7 @@ class Canvas:
     """Collects the changes that the defects make, and applies them to a texture."""
 
     def __init__(self, homography: Array) -> None:
-        self._homography = homography
+        self.homography = homography
         self._inverse = np.linalg.inv(homography)
         self._gain = np.zeros((*FRAME_HW, 3), np.float32)
         self._opacity = np.zeros(FRAME_HW, np.float32)
@@ -155,7 +182,7 @@ class Canvas:
         )
 
         def level(x: Array, y: Array) -> Array:
-            u, v = np.moveaxis(project(self._homography, np.stack((x, y), axis=-1)), -1, 0)
+            u, v = np.moveaxis(project(self.homography, np.stack((x, y), axis=-1)), -1, 0)
             return layer.shape.level(u, v) / self._pitch
 
         return window, share_inside(level, columns, rows, 1.0).astype(np.float32)
@@ -168,14 +195,14 @@ class Canvas:
             ((0, 0), (width, 0), (0, height), (width, height), (width / 2, height / 2))
         )
         steps = [
-            project(self._homography, corners + step) - project(self._homography, corners)
+            project(self.homography, corners + step) - project(self.homography, corners)
             for step in ((1, 0), (0, 1), (0.7, 0.7), (0.7, -0.7))
         ]
         return 1.02 * float(np.hypot(*np.concatenate(steps).T).max())
 
     def _plane(self, window: tuple[slice, slice]) -> Array:
         rows, columns = np.mgrid[window]
-        return project(self._homography, np.stack((columns, rows), axis=-1) + 0.5)
+        return project(self.homography, np.stack((columns, rows), axis=-1) + 0.5)
 
 
 def _swell(mask: Float, rng: Rng) -> Map:
