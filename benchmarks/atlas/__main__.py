@@ -14,6 +14,7 @@ checkout of that version, and run the same command in that checkout.
 import argparse
 import fnmatch
 import json
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -32,10 +33,9 @@ from inspector.core.files import write_whole
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    options = _parse(arguments)
+    options = _parse(argv)
     head = {
-        "command": " ".join(("python -m benchmarks.atlas", *arguments)),
+        "command": _describe(options),
         "seed": options.seed,
         "map": options.map,
     }
@@ -92,7 +92,16 @@ def _write_json(path: Path | None, table: dict[str, Any]) -> None:
         write_whole(path, (json.dumps(table, indent=1) + "\n").encode())
 
 
-def _parse(argv: Sequence[str]) -> argparse.Namespace:
+def _describe(options: argparse.Namespace) -> str:
+    """The command that repeats the figures, without the names of files."""
+    words = ["python", "-m", "benchmarks.atlas"]
+    words += [f"--{name}" for name in ("cost", "quick") if getattr(options, name)]
+    words += ["--map", options.map] if options.map != "rendered" else []
+    words += ["--cells", *options.cells] if options.cells != ["*"] else []
+    return shlex.join(words)
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.atlas",
         description=__doc__,

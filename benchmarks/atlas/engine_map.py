@@ -1,7 +1,8 @@
 """Fits an engine on each texture, and uses its maps instead of the rendered ones."""
 
+import contextlib
+import sys
 import zlib
-from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ from benchmarks.atlas.scene import FRAME_HW, Scene, expose
 from benchmarks.atlas.textures import draw_texture
 from engines.opening import Engine, open_engine
 from engines.resize import to_input
-from inspector.core.arrays import Image, Map
+from inspector.core.arrays import Map
 from inspector.core.geometry import Affine
 from tools.fit import main as fit
 
@@ -42,18 +43,20 @@ def fit_on_texture(name: str) -> Path:
     if path.exists():
         return path
     rng = np.random.default_rng((_SEED, zlib.crc32(name.encode())))
-    frames = (expose(draw_texture(name, rng, FRAME_HW), rng) for _ in range(NORMALS))
-    # The texture is drawn anew for each frame, so no place is the same in two frames.
-    return fit_engine(path, frames, "--radius", "all", "--coreset", "1500")
-
-
-def fit_engine(path: Path, frames: Iterable[Image], *options: str) -> Path:
-    """Fits RAD on frames, which stay beside the engine as pictures."""
     normal = path.with_suffix("")
     normal.mkdir(parents=True, exist_ok=True)
-    for number, image in enumerate(frames):
+    for number in range(NORMALS):
+        image = expose(draw_texture(name, rng, FRAME_HW), rng)
         cv2.imwrite(str(normal / f"{number:03d}.png"), image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    arguments = ["--method", "rad", "--normal", str(normal), "--no-sheet", "--out", str(path)]
-    if fit([*arguments, *options]) != 0:
+    # The texture is drawn anew for each frame, so no place is the same in two frames.
+    return fit_rad(path, str(normal), "--radius", "all", "--coreset", "1500")
+
+
+def fit_rad(path: Path, normal: str, *options: str) -> Path:
+    """Fits RAD on a folder or a video of good frames. Its messages go to stderr."""
+    arguments = ["--method", "rad", "--normal", normal, "--no-sheet", "--out", str(path)]
+    with contextlib.redirect_stdout(sys.stderr):
+        code = fit([*arguments, *options])
+    if code != 0:
         raise SystemExit(f"fitting on {normal} failed")
     return path

@@ -79,7 +79,7 @@ def compose(
     background: Float | None = None,
 ) -> Scene:
     """Paints defects on a texture. background: the picture of the texture, None to draw it."""
-    anomaly_map = 0.15 * np.abs(_smooth_noise(rng))
+    anomaly_map: Map = np.float32(0.15) * np.abs(_smooth_noise(rng))
     for defect in defects:
         anomaly_map += _swell(canvas.paint(defect), rng)
     if background is None:
@@ -124,8 +124,8 @@ def _draw_centres(cell: Cell, rng: Rng) -> Array:
     height, width = FRAME_HW
     jitter = rng.uniform(-_JITTER_PX, _JITTER_PX, (PER_FRAME, 2))
     if cell.kind == "across":
-        rows = (np.arange(PER_FRAME) + 0.5) * height / PER_FRAME
-        return np.column_stack((np.full(PER_FRAME, width / 2), rows)) + jitter
+        heights = (np.arange(PER_FRAME) + 0.5) * height / PER_FRAME
+        return np.column_stack((np.full(PER_FRAME, width / 2), heights)) + jitter
     columns, rows = _TILES
     tiles = rng.choice(columns * rows, PER_FRAME, replace=False)
     x, y = (tiles % columns + 0.5) * width / columns, (tiles // columns + 0.5) * height / rows

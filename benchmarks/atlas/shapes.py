@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.spatial import ConvexHull
 
 Array = npt.NDArray[Any]
+Place = Sequence[float] | Array
 Level = Callable[[Array, Array], Array]
 
 _ARC_POINTS = 96
@@ -47,26 +48,26 @@ def ferets(points: Array) -> tuple[float, float]:
     return length, float(np.ptp(hull @ normals.T, axis=0).min())
 
 
-def ellipse(centre: Sequence[float], long_mm: float, short_mm: float, angle: float) -> Shape:
+def ellipse(centre: Place, long_mm: float, short_mm: float, angle: float) -> Shape:
     a, b = long_mm / 2, short_mm / 2
 
     def level(x: Array, y: Array) -> Array:
         u, v = _turn(x - centre[0], y - centre[1], angle)
-        return (np.hypot(u / a, v / b) - 1) * min(a, b)
+        return np.asarray((np.hypot(u / a, v / b) - 1) * min(a, b))
 
     t = np.linspace(0, 2 * math.pi, 720, endpoint=False)
     boundary = _place(np.column_stack((a * np.cos(t), b * np.sin(t))), centre, angle)
     return Shape(level, boundary, math.pi * a * b)
 
 
-def blob(centre: Sequence[float], radius: float, waves: Array) -> Shape:
+def blob(centre: Place, radius: float, waves: Array) -> Shape:
     """An outline with the radius r (1 + sum of a_k cos(k t + p_k)). waves: rows (k, a_k, p_k)."""
     k, amplitude, phase = np.asarray(waves).T
     slope = 1 + float(np.abs(k * amplitude).sum() / (1 - np.abs(amplitude).sum()))
 
     def radius_at(t: Array) -> Array:
         total = sum(a * np.cos(n * t + p) for n, a, p in zip(k, amplitude, phase, strict=True))
-        return radius * (1 + total)
+        return np.asarray(radius * (1 + total))
 
     def level(x: Array, y: Array) -> Array:
         u, v = x - centre[0], y - centre[1]
@@ -78,7 +79,7 @@ def blob(centre: Sequence[float], radius: float, waves: Array) -> Shape:
     return Shape(level, points + np.asarray(centre), area)
 
 
-def rectangle(centre: Sequence[float], long_mm: float, short_mm: float, angle: float) -> Shape:
+def rectangle(centre: Place, long_mm: float, short_mm: float, angle: float) -> Shape:
     def level(x: Array, y: Array) -> Array:
         u, v = _turn(x - centre[0], y - centre[1], angle)
         return np.maximum(np.abs(u) - long_mm / 2, np.abs(v) - short_mm / 2)
@@ -87,7 +88,7 @@ def rectangle(centre: Sequence[float], long_mm: float, short_mm: float, angle: f
     return Shape(level, _place(corners, centre, angle), long_mm * short_mm)
 
 
-def stroke(start: Sequence[float], end: Sequence[float], width: float) -> Shape:
+def stroke(start: Place, end: Place, width: float) -> Shape:
     """A straight line with round ends."""
     (x0, y0), (x1, y1) = start, end
     dx, dy = x1 - x0, y1 - y0
@@ -101,9 +102,7 @@ def stroke(start: Sequence[float], end: Sequence[float], width: float) -> Shape:
     return Shape(level, _with_discs(np.array((start, end), float), width / 2), area)
 
 
-def arc(
-    middle: Sequence[float], radius: float, span: float, width: float, direction: float
-) -> Shape:
+def arc(middle: Place, radius: float, span: float, width: float, direction: float) -> Shape:
     """A line of constant width along a circle, with round ends. middle: the middle of the line.
     span: its angle in radians, below pi. direction: angle from the circle's centre to the middle.
     """
@@ -136,7 +135,7 @@ def union(parts: Sequence[Shape]) -> Shape:
     return Shape(level, boundary, integrate(level, boundary))
 
 
-def clip(shape: Shape, outline: Array, size: Sequence[float]) -> Shape:
+def clip(shape: Shape, outline: Array, size: Place) -> Shape:
     """The part of a shape inside the rectangle (0, 0, width, height). outline: its polygon."""
     for axis, limit, sign in ((0, 0.0, 1), (0, size[0], -1), (1, 0.0, 1), (1, size[1], -1)):
         after = np.roll(outline, -1, axis=0)
@@ -179,9 +178,9 @@ def _turn(x: Array, y: Array, angle: float) -> tuple[Array, Array]:
     return x * cos + y * sin, y * cos - x * sin
 
 
-def _place(points: Array, centre: Sequence[float], angle: float) -> Array:
+def _place(points: Array, centre: Place, angle: float) -> Array:
     cos, sin = math.cos(angle), math.sin(angle)
-    return points @ np.array(((cos, sin), (-sin, cos))) + np.asarray(centre)
+    return np.asarray(points @ np.array(((cos, sin), (-sin, cos))) + np.asarray(centre))
 
 
 def _with_discs(points: Array, radius: float) -> Array:

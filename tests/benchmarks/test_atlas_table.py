@@ -114,6 +114,7 @@ def test_a_small_atlas(tmp_path: Path) -> None:
     assert compact["area"]["median"] == pytest.approx(1, abs=0.03)
     assert compact["false_alarms"] == 0
     assert [row["name"] for row in table["kinds"]] == ["compact", "two", "all"]
+    assert table["command"] == "python -m benchmarks.atlas --cells compact/large/50% two/medium/50%"
     assert "two/medium/50%" in page.read_text()
     assert main(["--cells", "compact/large/50%", "--compare", str(figures)]) == 0
 
