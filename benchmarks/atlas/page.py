@@ -65,7 +65,7 @@ def format_page(table: dict[str, Any]) -> str:
             low_kinds=count_low(table["kinds"]),
         )
     ]
-    titles = ("Kinds (all main cells)", "Cells", "Other factors")
+    titles = ("Kinds (the main cells of this page together)", "Cells", "Other factors")
     for title, rows in zip(titles, (table["kinds"], main, factors), strict=True):
         if rows:
             parts.append(f"## {title}\n\n{_format_rows(rows)}\n")
