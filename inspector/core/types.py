@@ -15,6 +15,7 @@ from typing import Any, Final
 from inspector.core.arrays import Image, Map
 from inspector.core.geometry import Affine, Points
 from inspector.core.records import COVERAGE_FACTOR, new_run_id
+from inspector.core.web_place import WebPlace
 
 
 class Verdict(StrEnum):
@@ -169,6 +170,7 @@ class Defect:
     size_source: "refined" (measured on the frame) or "map"; size_note: why it was not refined.
     truncated: touches the border of the inspected area, so its true size may be larger.
     shape_figures: name in SHAPE_FIGURES (inspector.measure.shape_figures) -> value without unit.
+    web: track and place on the web; None without tracking.
     """
 
     defect_id: int
@@ -201,6 +203,7 @@ class Defect:
     map_length_mm: float | None = None
     map_width_mm: float | None = None
     shape_figures: Mapping[str, float] = field(default_factory=dict)
+    web: WebPlace | None = None
 
     @property
     def length_expanded_u_mm(self) -> float | None:

@@ -10,6 +10,7 @@ from inspector.core.protocols import Picture
 from inspector.core.records import COVERAGE_FACTOR, event_id
 from inspector.core.tables import csv_row
 from inspector.core.types import Defect, Inspection, RunInfo
+from inspector.core.web_place import WebPlace
 from inspector.measure.shape_figures import SHAPE_FIGURES
 from inspector.outputs.files import LineFile
 
@@ -69,7 +70,16 @@ _RECORD: Final = (
 )
 """Columns from the `measured` record of the same frame in the log."""
 
-HEADER: Final[tuple[str, ...]] = (*_FRAME, *_DEFECT, *SHAPE_FIGURES, *_RECORD)
+_WEB: Final[dict[str, Callable[[WebPlace], Any]]] = {
+    "track_id": lambda w: w.track_id,
+    "web_x_mm": lambda w: _round(w.x_mm),
+    "web_y_m": lambda w: None if w.y_m is None else round(w.y_m, 6),
+    "web_x_px": lambda w: _round(w.x_px),
+    "web_y_px": lambda w: None if w.y_px is None else round(w.y_px, 2),
+}
+"""Columns of a run with tracking; empty without it."""
+
+HEADER: Final[tuple[str, ...]] = (*_FRAME, *_DEFECT, *SHAPE_FIGURES, *_RECORD, *_WEB)
 """The columns in order, the same for every run. A cell is empty if there is no value: mm without a
 calibration, pts_s of a live source, name without a picture file."""
 
@@ -98,12 +108,8 @@ class CsvLogSink:
             raise SinkError(f"{self._paths[0]} cannot be written before it is open")
         if not inspection.defects:
             return
-        frame = [get(inspection) for get in _FRAME.values()]
-        record = _record_cells(self._run, inspection)
         for defect in inspection.defects:
-            cells = (get(defect) for get in _DEFECT.values())
-            figures = (_round(defect.shape_figures.get(name)) for name in SHAPE_FIGURES)
-            self._write(csv_row([*frame, *cells, *figures, *record]))
+            self._write(csv_row(defect_cells(self._run, inspection, defect)))
 
     def close(self) -> None:
         files, self._files = self._files, []
@@ -114,6 +120,18 @@ class CsvLogSink:
     def _write(self, row: str) -> None:
         for file in self._files:
             file.write_line(row)
+
+
+def defect_cells(run: RunInfo, inspection: Inspection, defect: Defect) -> list[Any]:
+    """The cells of HEADER for one defect of a frame."""
+    web = defect.web
+    return [
+        *(get(inspection) for get in _FRAME.values()),
+        *(get(defect) for get in _DEFECT.values()),
+        *(_round(defect.shape_figures.get(name)) for name in SHAPE_FIGURES),
+        *_record_cells(run, inspection),
+        *(None if web is None else get(web) for get in _WEB.values()),
+    ]
 
 
 def _record_cells(run: RunInfo, inspection: Inspection) -> list[Any]:

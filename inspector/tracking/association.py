@@ -1,0 +1,81 @@
+"""Finds which sightings of a frame touch which tracks, and assigns them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from inspector.core.geometry import Points
+from inspector.tracking.tracks import Sighting, Track
+
+Vertices = npt.NDArray[np.float32]
+
+_FAR: Final = float("inf")
+
+
+def find_touching(
+    sightings: Sequence[Sighting], tracks: Sequence[Track], tolerances: Sequence[float]
+) -> list[tuple[float, float, int, int]]:
+    """Pairs whose outlines are at most the tolerance of the track apart, the nearest first:
+    (distance, distance of the centres, sighting, track)."""
+    if not sightings or not tracks:
+        return []
+    low, high = _boxes(sightings)
+    track_low, track_high = _boxes([track.last for track in tracks])
+    gaps = np.maximum(low[:, None] - track_high[None], track_low[None] - high[:, None])
+    near = np.argwhere((gaps <= np.array(tolerances)[None, :, None]).all(axis=2))
+    pairs = []
+    for s, t in near.tolist():
+        sighting, last = sightings[s], tracks[t].last
+        distance = outline_distance(sighting.outlines, last.outlines)
+        if distance <= tolerances[t]:
+            middle = (sighting.low + sighting.high - last.low - last.high) / 2
+            pairs.append((distance, float(np.hypot(*middle)), s, t))
+    return sorted(pairs)
+
+
+def assign(pairs: Sequence[tuple[float, float, int, int]]) -> dict[int, int]:
+    """Sighting -> track, one to one, the nearest pairs first."""
+    assigned: dict[int, int] = {}
+    used: set[int] = set()
+    for _, _, sighting, track in pairs:
+        if sighting not in assigned and track not in used:
+            assigned[sighting] = track
+            used.add(track)
+    return assigned
+
+
+def _boxes(sightings: Sequence[Sighting]) -> tuple[Points, Points]:
+    return np.array([s.low for s in sightings]), np.array([s.high for s in sightings])
+
+
+def outline_distance(first: Sequence[Points], second: Sequence[Points]) -> float:
+    """Smallest distance between two sets of polygons, 0 if they overlap."""
+    distances = (_polygon_distance(a, b) for a in first for b in second)
+    return min(distances, default=_FAR)
+
+
+def _polygon_distance(first: Points, second: Points) -> float:
+    origin = first[0]
+    a, b = (first - origin).astype(np.float32), (second - origin).astype(np.float32)
+    if _reaches_into(a, b) or _reaches_into(b, a):
+        return 0.0
+    return float(min(_vertex_distance(first, second), _vertex_distance(second, first)))
+
+
+def _reaches_into(polygon: Vertices, other: Vertices) -> bool:
+    x, y = float(polygon[0, 0]), float(polygon[0, 1])
+    return bool(cv2.pointPolygonTest(other[:, None], (x, y), False) >= 0)
+
+
+def _vertex_distance(points: Points, polygon: Points) -> float:
+    """Smallest distance from a vertex to an edge of the other polygon."""
+    start = polygon
+    edge = np.roll(polygon, -1, axis=0) - start
+    square = np.maximum((edge**2).sum(axis=1), 1e-12)
+    offset = points[:, None] - start[None]
+    share = np.clip((offset * edge).sum(axis=2) / square, 0, 1)
+    nearest = offset - share[..., None] * edge
+    return float(np.sqrt((nearest**2).sum(axis=2).min()))
