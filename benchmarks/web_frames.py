@@ -1,4 +1,4 @@
-"""Renders frames of a simulated web: a texture that does not repeat, defects, light, dirt, noise."""
+"""Renders frames of a simulated web: texture that does not repeat, defects, light, dirt, noise."""
 
 from collections.abc import Sequence
 

@@ -6,15 +6,10 @@ from typing import Final
 import numpy as np
 
 from inspector.core.types import BadFrame, Frame
+from inspector.tracking.coarse_search import Spectrum
 from inspector.tracking.motion import START, Motion, MotionState, time_s
 from inspector.tracking.plane import WebPlane
-from inspector.tracking.registration import (
-    Shift,
-    Spectrum,
-    choose_peak,
-    find_peaks,
-    refine_shift,
-)
+from inspector.tracking.registration import Shift, correlation_at, find_shift
 from inspector.tracking.view import Grey, View, ViewMaker
 
 _NEW_REFERENCE: Final = 0.25
@@ -95,17 +90,13 @@ class PictureMotion:
         assert reference is not None
         clean = self._without_pattern(view)
         spectrum = Spectrum(clean.coarse)
-        peaks, usual = find_peaks(reference.spectrum, spectrum)
         step = self._maker.spacing * self._maker.factor
         prediction = None
         if predicted is not None:
             tolerance = 2.0 + 3 * _SPEED_U * abs(predicted) / step
             prediction = -(reference.along + predicted) / step, tolerance
-        views = reference.view, clean
-        peak = choose_peak(peaks, usual, views, self._maker.factor, prediction)
-        if peak is None:
-            return None
-        shift = refine_shift(reference.view, clean, peak, self._maker.factor)
+        spectra = reference.spectrum, spectrum
+        shift = find_shift(reference.view, spectra, clean, self._maker.factor, prediction)
         if shift is None or shift.correlation < _LEAST_CORRELATION:
             return None
         self.correlation = shift.correlation
@@ -142,11 +133,27 @@ class PictureMotion:
         along = 0.0 if predicted is None else predicted
         reference.along += along
         u = _SPEED_U * abs(reference.along) + _LEAST_U_PX * self._maker.spacing
-        if view is None or (predicted is not None and u <= _MOST_ASSUMED * length):
-            # Without a picture nothing is seen, and the next picture corrects the way.
+        if view is None:  # Nothing is seen, and the next picture corrects the way.
+            return Motion(along, 0.0, u, MotionState.ASSUMED)
+        if predicted is not None and u <= _MOST_ASSUMED * length and self._may_be(view):
             return Motion(along, 0.0, u, MotionState.ASSUMED)
         self._set_reference(view)
         return Motion(along, 0.0, u, MotionState.UNKNOWN)
+
+    def _may_be(self, view: View) -> bool:
+        """Whether a view may be where the last speed predicts it.
+
+        The views before had a texture. If this view has none, it proves nothing. If the texture is
+        another one than predicted, the product has moved in another way.
+        """
+        reference = self._reference
+        assert reference is not None
+        clean, factor = self._without_pattern(view), self._maker.factor
+        texture = float(np.std(clean.fine)) / max(float(np.std(reference.view.fine)), 1e-6)
+        if texture < 0.5 or self.correlation < 2 * _LEAST_CORRELATION:
+            return True
+        rows = -reference.along / self._maker.spacing
+        return correlation_at(reference.view, clean, rows, factor) > 0.5 * self.correlation
 
     def _set_reference(self, view: View) -> None:
         clean = self._without_pattern(view)

@@ -1,8 +1,7 @@
-"""Finds the shift between two views of a moving web.
+"""Finds the shift between two views of a moving web to a part of a pixel.
 
-The coarse search is a cross-correlation over all shifts (by FFT, with zero padding), normalised
-with the energy of the real overlap of each shift. The fine step is a least-squares fit of the shift
-(Lucas and Kanade, IJCAI 1981, section 4, for a pure translation).
+The fine step is a least-squares fit of the shift (Lucas and Kanade, IJCAI 1981, section 4, for a
+pure translation).
 """
 
 import math
@@ -13,13 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inspector.tracking.coarse_search import LEAST_OVERLAP, Peak, Spectrum, find_peaks
 from inspector.tracking.view import Grey, View
-
-LEAST_OVERLAP: Final = 0.18
-"""Share of the view, along the web. A smaller overlap is not searched."""
-
-_SIDEWAYS: Final = 0.06
-"""Largest shift across the web, in shares of the width of the view."""
 
 _LEAST_CORRELATION: Final = 0.2
 _LEAST_STRENGTH: Final = 5.0
@@ -31,26 +25,14 @@ _SIMILAR: Final = 0.8
 _SAFE_RATIO: Final = 0.6
 """The best of several similar peaks leaves at most this share of the residual of the second."""
 
-_MOST_PEAKS: Final = 24
-_PHASE_PEAKS: Final = 3
-_COMPARED_COLUMNS: Final = 160
+_MOST_FINE: Final = 4
+"""Peaks that are fitted."""
+
 _MOST_COLUMNS: Final = 320
-"""The fit uses this many columns of the fine view, in the middle."""
+_COMPARED_COLUMNS: Final = 160
+"""Columns of the fine view, in its middle, that a fit and a comparison use."""
 
 _ITERATIONS: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Peak:
-    """A possible shift in coarse pixels (rows, columns). strength: its correlation times the square
-    root of the overlap, so that peaks of small overlaps do not win by chance. by_phase: it is a
-    peak of the phase correlation."""
-
-    rows: int
-    columns: int
-    correlation: float
-    strength: float
-    by_phase: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,137 +47,66 @@ class Shift:
     correlation: float
 
 
-class Spectrum:
-    """A coarse view prepared for the correlation with others."""
-
-    def __init__(self, coarse: Grey) -> None:
-        height, width = coarse.shape
-        self.side = max(1, int(_SIDEWAYS * width))
-        self.padded_hw = (
-            cv2.getOptimalDFTSize(2 * height),
-            cv2.getOptimalDFTSize(width + self.side + 1),
-        )
-        padded = np.zeros(self.padded_hw, np.float32)
-        padded[:height, :width] = coarse
-        self.values = cv2.dft(padded, flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=height)
-        self.energy = cv2.integral(np.square(coarse), sdepth=cv2.CV_64F)
-        self.hw = height, width
-
-
-def find_peaks(reference: Spectrum, current: Spectrum) -> tuple[list[Peak], float]:
-    """The strongest shifts, the best first, and the usual size of the strength elsewhere.
-
-    Half of the peaks come from the spectrum as it is, half from the spectrum with equal amplitudes
-    (phase correlation). The first finds smooth textures in noise. The second finds the small
-    irregularities of a texture that repeats.
-    """
-    product = cv2.mulSpectrums(current.values, reference.values, 0, conjB=True)
-    amplitude = cv2.magnitude(product[..., 0], product[..., 1])
-    amplitude += 1e-3 * float(amplitude.mean()) + 1e-12
-    height, width = reference.hw
-    reach, side = int(height * (1 - LEAST_OVERLAP)), reference.side
-    rows, columns = np.arange(-reach, reach + 1), np.arange(-side, side + 1)
-    overlap = (height - np.abs(rows))[:, None] * (width - np.abs(columns))[None]
-    share = np.sqrt(overlap / (height * width))
-    energy = _overlap_energy(current.energy, rows, columns) * _overlap_energy(
-        reference.energy, -rows, -columns
-    )
-    normalised = _strip(product, rows, columns) / np.sqrt(np.maximum(energy, 1e-12))
-    strength = normalised * share
-    whitened = _strip(product / amplitude[..., None], rows, columns) / share
-    usual = 1.4826 * float(np.median(np.abs(strength)))
-    places = dict.fromkeys(_highest(strength, _MOST_PEAKS), False)
-    places |= dict.fromkeys(_highest(whitened, _PHASE_PEAKS), True)
-    peaks = [
-        Peak(int(rows[r]), int(columns[c]), float(normalised[r, c]), float(strength[r, c]), phase)
-        for (r, c), phase in places.items()
-    ]
-    return sorted(peaks, key=lambda peak: -peak.strength), usual
-
-
-def _strip(
-    product: npt.NDArray[np.float32], rows: npt.NDArray[np.int_], columns: npt.NDArray[np.int_]
-) -> npt.NDArray[np.float32]:
-    """The correlation at the shifts that are searched."""
-    flags = cv2.DFT_INVERSE | cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT
-    correlation = cv2.dft(product, flags=flags)
-    return np.asarray(correlation[rows[:, None], columns[None]], np.float32)
-
-
-def _highest(strength: npt.NDArray[np.float32], most: int) -> list[tuple[int, int]]:
-    """Places of the highest hills, the best first."""
-    remaining, places = strength.copy(), []
-    for _ in range(most):
-        place = np.unravel_index(int(np.argmax(remaining)), remaining.shape)
-        row, column = int(place[0]), int(place[1])
-        if not remaining[row, column] > 0:
-            break
-        places.append((row, column))
-        _cover_hill(remaining, row)
-    return places
-
-
-def _cover_hill(strength: npt.NDArray[np.float32], row: int) -> None:
-    """Removes a peak with its slopes: all rows until the profile along the web rises again."""
-    profile = strength.max(axis=1)
-    low = high = row
-    while low > 0 and profile[low - 1] <= profile[low] and row - low < 40:
-        low -= 1
-    while high < len(profile) - 1 and profile[high + 1] <= profile[high] and high - row < 40:
-        high += 1
-    strength[min(low, row - 2 if row >= 2 else 0) : max(high, row + 2) + 1] = -1.0
-
-
-def _overlap_energy(
-    integral: npt.NDArray[np.float64],
-    rows: npt.NDArray[np.int_],
-    columns: npt.NDArray[np.int_],
-) -> npt.NDArray[np.float64]:
-    """Energy of the part of a view that overlaps with the other one after each shift."""
-    height, width = integral.shape[0] - 1, integral.shape[1] - 1
-    top, bottom = np.maximum(rows, 0)[:, None], (height + np.minimum(rows, 0))[:, None]
-    left, right = np.maximum(columns, 0)[None], (width + np.minimum(columns, 0))[None]
-    whole = integral[bottom, right] - integral[top, right]
-    return np.asarray(whole - integral[bottom, left] + integral[top, left])
-
-
-def choose_peak(
-    peaks: list[Peak],
-    usual: float,
-    views: tuple[View, View],
+def find_shift(
+    reference: View,
+    spectra: tuple[Spectrum, Spectrum],
+    current: View,
     factor: int,
     prediction: tuple[float, float] | None,
-) -> Peak | None:
-    """The peak that shows the motion; None if no peak is safe.
+) -> Shift | None:
+    """The shift of the current view against the reference; None if no shift is safe.
 
-    views: reference and current. prediction: rows and its tolerance in coarse pixels, from the last
-    speed; None if unknown. A peak that is much stronger than all others is taken. Otherwise the
-    peaks are compared in the fine views. If they are similar there, too, as with a texture that
-    repeats, the peak at the prediction is taken.
+    spectra: of both views. factor: fine pixels per coarse pixel. prediction: rows and tolerance in
+    coarse pixels, from the last speed; None if unknown. A peak that is much stronger than all
+    others is taken. Otherwise the peaks are compared in the fine views. If they are similar there,
+    too, as with a texture that repeats, the peak at the prediction is taken.
     """
-    if not peaks or peaks[0].strength <= 0:
+    peaks, usual = find_peaks(*spectra)
+    if not peaks:
         return None
     rivals = [p for p in peaks if p.strength >= _SIMILAR * peaks[0].strength]
-    alone = len(rivals) == 1 and peaks[0].correlation >= _LEAST_CORRELATION
-    if alone and peaks[0].strength >= _LEAST_STRENGTH * usual:
-        return rivals[0]
-    highest = max(peak.correlation for peak in peaks)
-    rivals = [p for p in peaks if p.by_phase or p.correlation >= _SIMILAR * highest]
-    compared = [(1 - _fine_correlation(views, peak, factor), peak) for peak in rivals]
-    compared.sort(key=lambda pair: pair[0])
-    best = compared[0][0]
-    others = [r for r, peak in compared[1:] if abs(peak.rows - compared[0][1].rows) > 2]
-    if best < 1 - _LEAST_CORRELATION and (not others or best <= _SAFE_RATIO * min(others)):
-        return compared[0][1]
+    strong = peaks[0].strength >= _LEAST_STRENGTH * usual
+    if len(rivals) == 1 and strong and peaks[0].correlation >= _LEAST_CORRELATION:
+        return refine_shift(reference, current, rivals[0], factor)
+    shifts = _fine_shifts(reference, current, peaks, factor)
+    if not shifts:
+        return None
+    best = 1 - shifts[0].correlation
+    far = [s for s in shifts[1:] if abs(s.rows - shifts[0].rows) > 2 * factor]
+    if best < 1 - _LEAST_CORRELATION and (
+        not far or best <= _SAFE_RATIO * (1 - far[0].correlation)
+    ):
+        return shifts[0]
     if prediction is None:
         return None
-    return _nearest([p for r, p in compared if r <= best / _SAFE_RATIO], *prediction)
+    rows, tolerance = (factor * value for value in prediction)
+    similar = [s for s in shifts if 1 - s.correlation <= best / _SAFE_RATIO]
+    return _nearest(similar, rows, tolerance)
 
 
-def _nearest(rivals: list[Peak], rows: float, tolerance: float) -> Peak | None:
-    """The peak at the prediction, if no other is near it."""
-    ordered = sorted(rivals, key=lambda peak: abs(peak.rows - rows))
-    nearest, *farther = (abs(peak.rows - rows) for peak in ordered)
+def correlation_at(reference: View, current: View, rows: float, factor: int) -> float:
+    """Correlation of the fine views at a shift along the web in fine pixels, without a fit; 0 if
+    they do not overlap enough."""
+    if abs(rows) > (1 - LEAST_OVERLAP) * len(reference.fine):
+        return 0.0
+    peak = Peak(round(rows / factor), 0, 0.0, 0.0, by_phase=False)
+    return _fine_correlation((reference, current), peak, factor)
+
+
+def _fine_shifts(reference: View, current: View, peaks: list[Peak], factor: int) -> list[Shift]:
+    """The shifts at the most promising peaks, the best correlation first."""
+    highest = max(peak.correlation for peak in peaks)
+    rivals = [p for p in peaks if p.by_phase or p.correlation >= _SIMILAR * highest]
+    views = reference, current
+    rivals.sort(key=lambda peak: -_fine_correlation(views, peak, factor))
+    shifts = [refine_shift(reference, current, peak, factor) for peak in rivals[:_MOST_FINE]]
+    return sorted((s for s in shifts if s is not None), key=lambda shift: -shift.correlation)
+
+
+def _nearest(shifts: list[Shift], rows: float, tolerance: float) -> Shift | None:
+    """The shift at the prediction, if no other is near it."""
+    ordered = sorted(shifts, key=lambda shift: abs(shift.rows - rows))
+    nearest, *farther = (abs(shift.rows - rows) for shift in ordered)
     farther = [distance for distance in farther if distance > nearest + 2]
     safe = nearest <= tolerance / 2 and (not farther or farther[0] >= tolerance)
     return ordered[0] if safe else None

@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 
-from inspector.core.geometry import Points
 from inspector.core.types import Defect, Inspection
 from inspector.core.web_place import WebPlace
 from inspector.tracking.association import assign, find_touching

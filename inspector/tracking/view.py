@@ -21,7 +21,7 @@ COARSE_SIDE: Final = 160
 """Largest side of the coarse view in pixels."""
 
 _SURROUNDINGS: Final = 0.06
-"""Size of the surroundings of the high-pass, in shares of the shorter side of the view."""
+"""Size of the surroundings of the high-pass, in shares of the shorter side of the frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,14 @@ class ViewMaker:
         low, high = _inner_rectangle(plane)
         sides = high - low
         spacing = float(sides.max()) / min(FINE_SIDE, max(plane.frame_hw))
-        self.fine_hw = int(sides[0] / spacing), int(sides[1] / spacing)
+        self._whole_hw = int(sides[0] / spacing), int(sides[1] / spacing)
+        self._margin = max(1, round(_SURROUNDINGS * min(self._whole_hw) / 2))
+        self.fine_hw = self._whole_hw[0] - 2 * self._margin, self._whole_hw[1] - 2 * self._margin
         self.spacing = spacing
         """Units of the web plane per pixel of the fine view."""
         self.factor = max(1, round(max(self.fine_hw) / COARSE_SIDE))
         """Pixels of the fine view per pixel of the coarse view."""
-        self._matrix = _frame_to_view(plane, low, spacing, self.fine_hw)
+        self._matrix = _frame_to_view(plane, low, spacing, self._whole_hw)
         self._shrink = max(1.0, 1 / float(np.sqrt(abs(np.linalg.det(self._matrix[:2, :2])))))
 
     def make(self, image: Image) -> View:
@@ -60,12 +62,12 @@ class ViewMaker:
         # Pixel centres of OpenCV are at whole numbers, those of this project at halves.
         back = np.diag((width / small_wh[0], height / small_wh[1], 1.0))
         matrix = _moved(-0.5) @ self._matrix @ back @ _moved(0.5)
-        size = self.fine_hw[1], self.fine_hw[0]
+        size = self._whole_hw[1], self._whole_hw[0]
         if np.abs(matrix[2, :2]).max() < 1e-12:
             fine = cv2.warpAffine(grey, matrix[:2] / matrix[2, 2], size, borderMode=_EDGE)
         else:
             fine = cv2.warpPerspective(grey, matrix, size, borderMode=_EDGE)
-        return self.with_coarse(_high_pass(fine.astype(np.float32)))
+        return self.with_coarse(_high_pass(fine.astype(np.float32), self._margin))
 
     def with_coarse(self, fine: Grey) -> View:
         """Adds the coarse copy to a fine view."""
@@ -78,10 +80,11 @@ class ViewMaker:
 _EDGE: Final = cv2.BORDER_REPLICATE
 
 
-def _high_pass(grey: Grey) -> Grey:
-    side = max(3, 2 * round(_SURROUNDINGS * min(grey.shape) / 2) + 1)
+def _high_pass(grey: Grey, margin: int) -> Grey:
+    """The surroundings of a pixel near the border are not all in the frame, so it is left out."""
     smooth = cv2.GaussianBlur(grey, (0, 0), 0.8)
-    return np.asarray(smooth - cv2.blur(grey, (side, side)), np.float32)
+    high = smooth - cv2.blur(grey, (2 * margin + 1, 2 * margin + 1))
+    return np.ascontiguousarray(high[margin:-margin, margin:-margin], np.float32)
 
 
 def _moved(by: float) -> npt.NDArray[np.float64]:
