@@ -15,7 +15,7 @@ from inspector.core.files import write_whole
 
 NAMES = (
     *("channel", "decode", "damage", "output", "pipeline"),
-    *("measuring", "memory", "outbox", "imports"),
+    *("measuring", "memory", "outbox", "imports", "tracking"),
 )
 
 

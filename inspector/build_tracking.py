@@ -5,6 +5,7 @@ from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from inspector.config import Config
 from inspector.core.types import RunInfo
+from inspector.tracking.motion import make_motion
 from inspector.tracking.stage import TrackingSetup, TrackingStage
 
 
@@ -12,7 +13,7 @@ def make_tracking(
     config: Config, spec: EngineSpec, calibration: Calibration | None, run: RunInfo
 ) -> TrackingStage | None:
     """The stage that follows defects; None if tracking is off. Raises ConfigError for a file of
-    encoder positions that cannot be used, when the first frame arrives."""
+    encoder positions that cannot be used."""
     if not config.tracking.enabled:
         return None
     crop = spec.resize.crop
@@ -24,4 +25,4 @@ def make_tracking(
         inspected=None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, crop),
         crop=crop,
     )
-    return TrackingStage(setup)
+    return TrackingStage(setup, make_motion(config.tracking, live=run.source.live))

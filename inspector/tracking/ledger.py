@@ -4,7 +4,6 @@ The web is a grid of cells that moves under the view. A cell is counted when it 
 more, so the memory does not grow with the length of the web.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,7 +17,7 @@ ROWS: Final = 1024
 """Rows of cells in the length of a view. An edge of a gap is wrong by at most half a row."""
 
 COLUMNS: Final = 256
-"""Columns of cells across a view, and more at the borders of the crop."""
+"""Columns of cells across the view of a tilted camera."""
 
 DROPPED: Final = "dropped"
 NOT_CAPTURED: Final = "not_captured"
@@ -62,7 +61,7 @@ class SurfaceLedger:
     ) -> None:
         self._plane = plane
         self._row = plane.length / ROWS
-        edges = _column_edges(plane, crop)
+        edges = _column_edges(plane, inspected, crop)
         self._widths = np.diff(edges)
         self._missing_width = max(0.0, (web_width or 0.0) - plane.width)
         causes = _cell_causes(plane, (edges[:-1] + edges[1:]) / 2, inspected, crop)
@@ -75,7 +74,7 @@ class SurfaceLedger:
         self._top = self._start = 0
         """Number of the row after the last one that was in a view."""
         columns = len(self._widths)
-        self._counts = np.zeros((4 * ROWS, columns), np.uint16)
+        self._counts = np.zeros((4 * ROWS, columns), np.uint32)
         self._errors = np.zeros((4 * ROWS, columns), np.uint8)
         self._gaps = np.zeros(4 * ROWS, np.uint8)
         self._totals = Totals()
@@ -98,7 +97,6 @@ class SurfaceLedger:
         if cause is None:
             counts = self._counts[rows]
             counts += self._seen
-            np.minimum(counts, 60000, out=counts)
         else:
             self._errors[rows][self._seen] = self._code(cause)
         self._top = max(self._top, end)
@@ -116,6 +114,10 @@ class SurfaceLedger:
         """Length of web from the first view to the last, in units of the plane."""
         return (self._top - self._start) * self._row
 
+    @property
+    def memory_bytes(self) -> int:
+        return self._counts.nbytes + self._errors.nbytes + self._gaps.nbytes
+
     def finish(self) -> Totals:
         """Sums up all rows and returns the totals."""
         if self._first is not None:
@@ -127,7 +129,7 @@ class SurfaceLedger:
         assert self._first is not None
         if start - self._top > ROWS:
             self._pass(self._top - self._first)
-            column = np.zeros((1, len(self._widths)), np.uint16)
+            column = np.zeros((1, len(self._widths)), np.uint32)
             self._sum(
                 column, column.astype(np.uint8), np.array([self._code(gap)]), start - self._top
             )
@@ -164,7 +166,7 @@ class SurfaceLedger:
 
     def _sum(
         self,
-        counts: npt.NDArray[np.uint16],
+        counts: npt.NDArray[np.uint32],
         errors: npt.NDArray[np.uint8],
         gaps: npt.NDArray[np.uint8],
         repeat: int,
@@ -196,15 +198,19 @@ class SurfaceLedger:
 
 
 def _column_edges(
-    plane: WebPlane, crop: tuple[float, float, float, float]
+    plane: WebPlane, inspected: Mask | None, crop: tuple[float, float, float, float]
 ) -> npt.NDArray[np.float64]:
-    """Edges of the columns across the view. The borders of the crop are edges, too."""
-    edges = np.linspace(plane.low[1], plane.high[1], COLUMNS + 1)
+    """Edges of the columns across the view: the borders of the frame and of the crop, and those of
+    the map pixels if there is a mask. A tilted view has COLUMNS columns of equal width."""
     if not plane.is_rectangle:
-        return edges
-    height, width = plane.frame_hw
-    corners = np.array(((crop[0] * width, crop[1] * height), (crop[2] * width, crop[3] * height)))
-    return np.unique(np.concatenate((edges, plane.to_web(corners)[:, 1])))
+        return np.linspace(plane.low[1], plane.high[1], COLUMNS + 1)
+    axis = 0 if plane.along_is_y else 1  # of the frame, x or y
+    start, end = crop[axis], crop[axis + 2]
+    count = 1 if inspected is None else inspected.shape[1 - axis]
+    shares = np.unique((0.0, *np.linspace(start, end, count + 1), 1.0))
+    points = np.zeros((len(shares), 2))
+    points[:, axis] = shares * plane.frame_hw[1 - axis]
+    return np.sort(plane.to_web(points)[:, 1])
 
 
 def _cell_causes(
@@ -234,12 +240,3 @@ def _last_cause(column: npt.NDArray[np.str_]) -> str:
     """Why a cell of this column that was in a view was never inspected."""
     causes = column[column != ""]
     return str(causes[-1]) if len(causes) else OUTSIDE_FRAME
-
-
-def share_of_total(totals: Totals) -> Mapping[str, float]:
-    """Shares of the total: inspected_once, inspected_more and each cause."""
-    whole = totals.total or 1.0
-    once = totals.by_times.get(1, 0.0)
-    more = sum(area for times, area in totals.by_times.items() if times > 1)
-    shares = {"inspected_once": once / whole, "inspected_more": more / whole}
-    return shares | {cause: area / whole for cause, area in totals.not_inspected.items()}

@@ -1,6 +1,7 @@
 """The motion of the product between frames, and the sources of it that need no picture."""
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from inspector.core.errors import ConfigError
 from inspector.core.types import BadFrame, Frame
+from inspector.tracking.options import TrackingOptions
 
 
 class MotionState(StrEnum):
@@ -45,7 +47,7 @@ START: Final = Motion(0.0, 0.0, 0.0, MotionState.KNOWN)
 
 class MotionSource(Protocol):
     """Gives the motion of the product. A source of another kind, such as an encoder on MQTT or
-    Modbus, implements this and is registered in MOTIONS (inspector.tracking.stage)."""
+    Modbus, implements this and gets an entry in MOTIONS."""
 
     def step(self, frame: Frame | BadFrame, *, usable: bool) -> Motion:
         """The motion since the previous call; START at the first call. Called for every frame in
@@ -145,3 +147,27 @@ def read_encoder(path: Path, *, live: bool) -> EncoderMotion:
     if not (np.diff(times) > 0).all():
         raise ConfigError(f"tracking.encoder: the times in {path} must grow from row to row")
     return EncoderMotion(times, positions, live=live)
+
+
+def _make_speed(options: TrackingOptions, live: bool) -> MotionSource:
+    assert options.speed_m_per_min is not None  # check_options
+    return SpeedMotion(options.speed_m_per_min * 1000 / 60, live=live)
+
+
+def _make_encoder(options: TrackingOptions, live: bool) -> MotionSource:
+    assert options.encoder is not None  # check_options
+    return read_encoder(Path(options.encoder), live=live)
+
+
+MOTIONS: Final[dict[str, Callable[[TrackingOptions, bool], MotionSource]]] = {
+    "speed": _make_speed,
+    "encoder": _make_encoder,
+}
+"""Value of tracking.motion -> function that makes the source. The motion from pictures needs the
+size of the frames, so the tracking stage makes it."""
+
+
+def make_motion(options: TrackingOptions, *, live: bool) -> MotionSource | None:
+    """The source of the motion; None if it is measured from the pictures. Raises ConfigError."""
+    make = MOTIONS.get(options.motion)
+    return None if make is None else make(options, live)

@@ -1,9 +1,8 @@
 """The event stage that follows defects on a moving web and keeps the ledger of its surface."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from loguru import logger
@@ -18,7 +17,7 @@ from inspector.tracking.ledger import (
     NOT_CAPTURED,
     SurfaceLedger,
 )
-from inspector.tracking.motion import MotionSource, MotionState, SpeedMotion, read_encoder
+from inspector.tracking.motion import MotionSource, MotionState
 from inspector.tracking.options import TrackingOptions
 from inspector.tracking.picture_motion import PictureMotion
 from inspector.tracking.plane import WebPlane
@@ -26,30 +25,6 @@ from inspector.tracking.tracker import ClosedTrack, Tracker
 
 _SHOWS_PRODUCT: Final = (Cause.NOT_FINITE, Cause.HEALTH)
 """Causes of ERROR frames whose picture is that of the product at the time of the frame."""
-
-MotionMaker = Callable[[TrackingOptions, WebPlane, bool], MotionSource]
-
-
-def _from_picture(options: TrackingOptions, plane: WebPlane, live: bool) -> MotionSource:
-    return PictureMotion(plane, live=live)
-
-
-def _from_speed(options: TrackingOptions, plane: WebPlane, live: bool) -> MotionSource:
-    assert options.speed_m_per_min is not None  # check_options
-    return SpeedMotion(options.speed_m_per_min * 1000 / 60, live=live)
-
-
-def _from_encoder(options: TrackingOptions, plane: WebPlane, live: bool) -> MotionSource:
-    assert options.encoder is not None  # check_options
-    return read_encoder(Path(options.encoder), live=live)
-
-
-MOTIONS: Final[dict[str, MotionMaker]] = {
-    "picture": _from_picture,
-    "speed": _from_speed,
-    "encoder": _from_encoder,
-}
-"""Value of tracking.motion -> function that makes the source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +52,18 @@ class TrackingStage:
     name = "tracking"
 
     def __init__(self, setup: TrackingSetup, motion: MotionSource | None = None) -> None:
-        """motion: replaces the source of setup.options."""
+        """motion: None to measure it from the pictures."""
         self._setup = setup
         self._motion = motion
         self._web: _Web | None = None
         self._last: Inspection | None = None
         self._states: Counter[str] = Counter()
         self.warnings: list[str] = []
+
+    @property
+    def open_tracks(self) -> int:
+        """Number of defects that may be seen again."""
+        return 0 if self._web is None else self._web.tracker.open_tracks
 
     def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
         frame = inspection.frame
@@ -202,7 +182,7 @@ class _Web:
     ) -> None:
         options = setup.options
         self.plane = WebPlane(frame_hw, options.direction, setup.calibration)
-        self.motion = motion or MOTIONS[options.motion](options, self.plane, setup.live)
+        self.motion = motion or PictureMotion(self.plane, live=setup.live)
         self.tracker = Tracker(self.plane, reach=options.reverse_mm or self.plane.length)
         self.ledger = SurfaceLedger(
             self.plane,

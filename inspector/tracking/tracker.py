@@ -98,6 +98,10 @@ class Tracker:
         """Web below this position has passed. Nothing is tracked there any more."""
         return self._horizon
 
+    @property
+    def open_tracks(self) -> int:
+        return len(self._tracks)
+
     def move(self, motion: Motion, frame_id: int) -> list[ClosedTrack]:
         """Moves the web. After unknown motion no track can be continued, so all are closed."""
         closed: list[ClosedTrack] = []

@@ -42,7 +42,8 @@ def test_the_header_of_the_table_is_fixed() -> None:
         "box_x0_px,box_y0_px,box_x1_px,box_y1_px,"
         "map_length_mm,map_width_mm,map_area_mm2,map_length_px,map_width_px,map_area_px,"
         f"{','.join(SHAPE_FIGURES)},"
-        "run_id,source,seq,event_id,captured_ns,part_id,recipe_id,cause"
+        "run_id,source,seq,event_id,captured_ns,part_id,recipe_id,cause,"
+        "track_id,web_x_mm,web_y_m,web_x_px,web_y_px"
     )
 
 
@@ -105,7 +106,7 @@ def test_rows_can_be_read_before_the_table_is_closed(tmp_path: Path) -> None:
 
 
 def test_the_table_has_a_column_for_every_number_of_a_defect() -> None:
-    split = {"box_px", "centroid_px", "centroid_mm", "polygons", "holes", "shape_figures"}
+    split = {"box_px", "centroid_px", "centroid_mm", "polygons", "holes", "shape_figures", "web"}
     names = {field.name for field in dataclasses.fields(Defect)} - split
     assert names <= set(HEADER)
 
