@@ -233,13 +233,14 @@ def _rms(errors: Sequence[float]) -> float | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--defects", type=int, default=10000, help="per kind and source of motion")
+    parser.add_argument("--defects", type=int, default=10000, help="for each source of motion")
     parser.add_argument("--rendered", type=int, default=100, help="defects in rendered frames")
     arguments = parser.parse_args()
     figures: dict[str, Any] = {}
+    per_speed = arguments.defects // (len(KINDS) * len(SPEEDS))
     for motion in ("encoder", "overlap"):
         for kind in KINDS:
-            result = run_ideal(kind, motion, arguments.defects // len(SPEEDS), seed=1)
+            result = run_ideal(kind, motion, max(2, per_speed), seed=1)
             figures[f"{motion}, {kind}"] = describe(f"{motion}, {kind}", result)
     per_run = max(2, arguments.rendered // 5)
     if arguments.rendered:

@@ -1,6 +1,7 @@
 """A simulated line: a web with known defects, its motion with every kind of disturbance, and ideal
 sightings of the defects in each frame."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -205,10 +206,17 @@ def _outline(parts: Sequence[tuple[float, float, float, float]], top: float) -> 
 def _make_defect(
     index: int, number: int, outline: Points, cut: bool, rng: np.random.Generator
 ) -> Defect:
-    area = shape.area(outline)
-    length, width = shape.max_feret(outline)[0], shape.min_feret(outline)
-    (x0, y0), (x1, y1) = outline.min(axis=0), outline.max(axis=0)
-    centre = shape.region_centroid((outline,), 0)
+    (x0, y0), (x1, y1) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
+    if len(outline) == 4:  # a box
+        area, length, width = (
+            (x1 - x0) * (y1 - y0),
+            math.hypot(x1 - x0, y1 - y0),
+            min(x1 - x0, y1 - y0),
+        )
+        centre = (x0 + x1) / 2, (y0 + y1) / 2
+    else:
+        area, centre = shape.area(outline), shape.region_centroid((outline,), 0)
+        length, width = shape.max_feret(outline)[0], shape.min_feret(outline)
     dl, dw, da = 0.3 * rng.standard_normal(3)
     mm = MM_PER_PX
     return Defect(

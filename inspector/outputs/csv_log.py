@@ -44,7 +44,7 @@ _DEFECT: Final[dict[str, Callable[[Defect], Any]]] = {
     "equivalent_diameter_mm": lambda d: _round(d.equivalent_diameter_mm),
     "centroid_x_mm": lambda d: _round(d.centroid_mm and d.centroid_mm[0]),
     "centroid_y_mm": lambda d: _round(d.centroid_mm and d.centroid_mm[1]),
-    "orientation_deg": lambda d: _round(d.orientation_deg),
+    "orientation_deg": lambda d: float(f"{d.orientation_deg:.6g}") % 180.0,
     "peak_score": lambda d: _round(d.peak_score),
     "mean_score": lambda d: _round(d.mean_score),
     "length_px": lambda d: _round(d.length_px),

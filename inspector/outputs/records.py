@@ -122,6 +122,7 @@ def _envelope(
 
 def _defect(defect: Defect) -> Record:
     values = {f.name: _round_floats(getattr(defect, f.name)) for f in dataclasses.fields(defect)}
+    values["orientation_deg"] %= 180.0  # rounding may give 180
     values["severity"] = defect.severity.value
     values["web"] = None if defect.web is None else dataclasses.asdict(defect.web)
     values["shape_figures"] = {

@@ -14,6 +14,7 @@ from inspector.core.types import Defect, Verdict
 from inspector.measure.shape_figures import SHAPE_FIGURES
 from inspector.outputs.csv_log import HEADER, CsvLogSink
 from inspector.outputs.json_log import JsonLogSink, read_log
+from inspector.outputs.records import inspection_records
 
 PICTURE = FlatPicture()
 
@@ -202,3 +203,12 @@ def test_a_file_name_is_not_a_formula_in_the_table(tmp_path: Path, name: str) ->
     path = tmp_path / "d.csv"
     logged(path, inspection(1, verdict=Verdict.FAIL, defects=(defect(),), name=name)).close()
     assert [row["name"] for row in rows(path)] == [f"'{name}"]
+
+
+def test_a_direction_just_below_180_degrees_is_not_rounded_to_180(tmp_path: Path) -> None:
+    turned = dataclasses.replace(defect(), orientation_deg=179.99999999)
+    _, measured = inspection_records(run_info(), inspection(0, defects=(turned,)))
+    assert measured["defects"][0]["orientation_deg"] == 0.0
+    path = tmp_path / "d.csv"
+    logged(path, inspection(0, defects=(turned,))).close()
+    assert float(rows(path)[0]["orientation_deg"]) == 0.0
