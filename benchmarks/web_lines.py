@@ -137,7 +137,7 @@ def _ramp(start: float, end: float) -> npt.NDArray[np.float64]:
 
 
 def sightings(
-    defects: Sequence[WebDefect], position: float, rng: np.random.Generator, *, missed: float = 0.05
+    defects: Sequence[WebDefect], position: float, rng: np.random.Generator, *, missed: float
 ) -> list[Defect]:
     """The outlines in a frame whose row y shows web px position + HW[0] - y.
 

@@ -12,14 +12,16 @@ from inspector.tracking.tracks import Sighting, Track
 
 Vertices = npt.NDArray[np.float32]
 
+Pair = tuple[float, float, int, int]
+"""Distance of the outlines, distance of their centres, sighting, track."""
+
 _FAR: Final = float("inf")
 
 
 def find_touching(
     sightings: Sequence[Sighting], tracks: Sequence[Track], tolerances: Sequence[float]
-) -> list[tuple[float, float, int, int]]:
-    """Pairs whose outlines are at most the tolerance of the track apart, the nearest first:
-    (distance, distance of the centres, sighting, track)."""
+) -> list[Pair]:
+    """Pairs whose outlines are at most the tolerance of the track apart, the nearest first."""
     if not sightings or not tracks:
         return []
     low, high = _boxes(sightings)
@@ -36,7 +38,7 @@ def find_touching(
     return sorted(pairs)
 
 
-def assign(pairs: Sequence[tuple[float, float, int, int]]) -> dict[int, int]:
+def assign(pairs: Sequence[Pair]) -> dict[int, int]:
     """Sighting -> track, one to one, the nearest pairs first."""
     assigned: dict[int, int] = {}
     used: set[int] = set()
@@ -45,6 +47,30 @@ def assign(pairs: Sequence[tuple[float, float, int, int]]) -> dict[int, int]:
             assigned[sighting] = track
             used.add(track)
     return assigned
+
+
+def pair_across_gap(
+    sightings: Sequence[Sighting],
+    tracks: Sequence[Track],
+    gap: tuple[float, float],
+    tolerance: float,
+) -> list[Pair]:
+    """Pairs of an outline that is cut off where the inspected web ends, and an outline that begins
+    where the web is inspected again, at the same place across: a defect longer than the gap.
+
+    gap: web positions where the inspected web ends and begins again.
+    """
+    end, begin = gap
+    before = [(t, track.last) for t, track in enumerate(tracks) if track.last.defect.truncated]
+    return [
+        (0.0, 0.0, s, t)
+        for s, sighting in enumerate(sightings)
+        if sighting.defect.truncated and sighting.low[0] <= begin + tolerance
+        for t, last in before
+        if last.high[0] >= end - tolerance
+        and sighting.low[1] <= last.high[1] + tolerance
+        and last.low[1] <= sighting.high[1] + tolerance
+    ]
 
 
 def _boxes(sightings: Sequence[Sighting]) -> tuple[Points, Points]:

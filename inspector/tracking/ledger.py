@@ -88,17 +88,19 @@ class SurfaceLedger:
         start = round((self._plane.low[0] + position) / self._row)
         if self._first is None:
             self._first = self._top = self._start = start
-        start = max(start, self._first)  # web that has passed already
+        end = start + ROWS
+        skipped = max(0, self._first - start)  # web that has passed already
+        if skipped >= ROWS:
+            return
         if start > self._top:
             self._fill_gap(start, gap)
-        end = start + ROWS
         self._make_room(end)
-        rows = np.s_[start - self._first : end - self._first]
+        rows, seen = np.s_[start + skipped - self._first : end - self._first], self._seen[skipped:]
         if cause is None:
             counts = self._counts[rows]
-            counts += self._seen
+            counts += seen
         else:
-            self._errors[rows][self._seen] = self._code(cause)
+            self._errors[rows][seen] = self._code(cause)
         self._top = max(self._top, end)
 
     def pass_rows(self, horizon: float) -> None:

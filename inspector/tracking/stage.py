@@ -160,15 +160,15 @@ class TrackingStage:
             inspected_by_times={str(number): area for number, area in times.items()},
             length_m=length / 1000 if web.plane.unit == "mm" else None,
             defects=tracker.closed,
-            defects_low=tracker.closed - tracker.most_doubled,
-            gap_count=tracker.gap_count,
+            defects_low=tracker.closed - tracker.gaps.most_doubled,
+            gap_count=tracker.gaps.count,
             gaps=tuple(
                 {
                     "last_frame_id": gap.last_frame_id,
                     "first_frame_id": gap.first_frame_id,
                     "most_doubled": gap.doubled,
                 }
-                for gap in tracker.gaps
+                for gap in tracker.gaps.newest
             ),
             frames_by_motion=dict(self._states),
         )

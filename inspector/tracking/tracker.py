@@ -9,7 +9,8 @@ import numpy as np
 
 from inspector.core.types import Defect, Inspection
 from inspector.core.web_place import WebPlace
-from inspector.tracking.association import assign, find_touching
+from inspector.tracking.association import assign, find_touching, pair_across_gap
+from inspector.tracking.gaps import Gap, Gaps
 from inspector.tracking.motion import Motion, MotionState
 from inspector.tracking.plane import WebPlane
 from inspector.tracking.tracks import (
@@ -23,9 +24,6 @@ from inspector.tracking.tracks import (
 
 _COVERAGE: Final = 3.0
 """Standard uncertainties of the motion within which an outline may be away from its track."""
-
-MOST_GAPS: Final = 200
-"""Gaps that are listed. More are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +42,6 @@ class ClosedTrack:
     merged: tuple[int, ...]
 
 
-@dataclass(slots=True)
-class Gap:
-    """A place where the motion was unknown, so that a defect may have been counted twice.
-
-    before: defects that may be seen again after the gap. after: defects that appeared so soon after
-    the gap that they may be among them. limit: web position up to which they count.
-    """
-
-    last_frame_id: int
-    first_frame_id: int
-    before: int
-    limit: float
-    after: int = 0
-
-    @property
-    def doubled(self) -> int:
-        """Largest number of defects that are counted twice."""
-        return min(self.before, self.after)
-
-
 class Tracker:
     """Gives each sighting the number of its track.
 
@@ -78,10 +56,9 @@ class Tracker:
         self._tracks: dict[int, Track] = {}
         self._links: dict[tuple[int, int], Link] = {}
         self._next = 1
-        self._horizon = -math.inf
+        self._horizon = self._top = -math.inf
         self._last_frame_id = -1
-        self.gaps: list[Gap] = []
-        self.gap_count = self._doubled = 0
+        self.gaps = Gaps()
         self.closed = 0
 
     @property
@@ -106,31 +83,19 @@ class Tracker:
         """Moves the web. After unknown motion no track can be continued, so all are closed."""
         closed: list[ClosedTrack] = []
         if motion.state is MotionState.UNKNOWN:
-            before = len(self._tracks)
+            before, view_low = len(self._tracks), self.view_low
             closed = self.flush()
             # Without any speed, the frames are taken as neighbours on the web.
             self.position += (motion.along if motion.along > 0 else self._plane.length, 0.0)
             self._horizon = self.view_low
             gap = Gap(self._last_frame_id, frame_id, before, self.view_high + self._reach)
-            self._remember(gap)
+            self.gaps.add(gap, view_low)
         else:
             self.position += (motion.along, -motion.across)
             self._variance += motion.u**2
             self._horizon = max(self._horizon, self.view_low - self._reach)
         self._last_frame_id = frame_id
         return closed
-
-    def _remember(self, gap: Gap) -> None:
-        """Keeps the newest gaps. Only the last one still changes."""
-        self.gaps.append(gap)
-        self.gap_count += 1
-        if len(self.gaps) > MOST_GAPS:
-            self._doubled += self.gaps.pop(0).doubled
-
-    @property
-    def most_doubled(self) -> int:
-        """Largest number of defects that may be counted twice because of gaps."""
-        return self._doubled + sum(gap.doubled for gap in self.gaps)
 
     def see(
         self, inspection: Inspection, defects: Sequence[Defect], map_pixel: float
@@ -145,7 +110,11 @@ class Tracker:
         current = [i for i, s in enumerate(sightings) if s.high[0] >= self._horizon]
         tracks = list(self._tracks.values())
         tolerances = [map_pixel + _COVERAGE * self._u_since(track) for track in tracks]
-        pairs = find_touching([sightings[i] for i in current], tracks, tolerances)
+        seen = [sightings[i] for i in current]
+        pairs = find_touching(seen, tracks, tolerances)
+        if self.view_low > self._top:
+            pairs += pair_across_gap(seen, tracks, (self._top, self.view_low), map_pixel)
+        self._top = max(self._top, self.view_high)
         assigned = assign(pairs)
         touched: dict[int, list[Track]] = {}
         for _, _, s, t in pairs:
@@ -215,17 +184,17 @@ class Tracker:
         number, self._next = self._next, self._next + 1
         track = Track(number, sighting.inspection.frame_id, sighting, sighting.low, sighting.high)
         self._tracks[number] = track
-        for gap in self.gaps[-1:]:
-            gap.after += bool(sighting.low[0] <= gap.limit)
+        self.gaps.note_new_track(float(sighting.low[0]))
         return track
 
     def _split(self, track: Track, part: Track, sighting: Sighting) -> None:
         """A second outline appeared beside a track. Earlier outlines may have covered both."""
-        link = self._link(track, part)
-        before = len(track.whole)
-        for view in track.pop_views_of_both((sighting.low + sighting.high) / 2):
+        link, place = self._link(track, part), (sighting.low + sighting.high) / 2
+        link.touched = link.touched or (track.cut is not None and track.cut.covers(place))
+        both = track.pop_views_of_both(place)
+        for view in both:
             add_view(link.views, view)
-        if link.views and before:
+        if both:
             link.together += track.whole_count
             track.whole_count = len(track.whole)
 

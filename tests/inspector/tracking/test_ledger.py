@@ -66,6 +66,16 @@ def test_a_line_that_stands_and_runs_back_adds_no_web() -> None:
     assert totals.total == pytest.approx((55 + LENGTH) * WIDTH, rel=1e-3)
 
 
+def test_web_that_has_passed_is_not_counted_again_when_the_line_runs_back_far() -> None:
+    ledger = SurfaceLedger(PLANE)
+    for position in (*np.arange(0, 200, 10.0), *np.arange(200, 95, -3.0), *np.arange(95, 400, 7.0)):
+        ledger.add(float(position), cause=None, gap=NOT_CAPTURED)
+        ledger.pass_rows(float(position) - LENGTH)
+    totals = ledger.finish()
+    assert totals.not_inspected == {}
+    assert totals.total == pytest.approx((396 + LENGTH) * WIDTH, rel=1e-3)
+
+
 def test_an_errored_frame_counts_only_where_no_other_frame_inspected() -> None:
     ledger = SurfaceLedger(PLANE)
     for number, position in enumerate([0.0, 15.0, 30.0]):

@@ -74,6 +74,18 @@ def test_a_defect_longer_than_the_frame_is_one_and_says_that_it_is_cut_off() -> 
     assert "no frame shows the whole defect" in event.defect.size_note
 
 
+def test_a_defect_longer_than_a_gap_is_one_and_others_beside_the_gap_are_not() -> None:
+    long = (40.0, 150.0, 44.0, 620.0)
+    steps = [40.0] * 20
+    # Web from 300 to 360 is in no frame.
+    gap = [6, 7, 8]
+    assert len(run_web([long], steps, skip=gap)[0]) == 1
+    ends = [(40.0, 150.0, 44.0, 305.0), (70.0, 355.0, 74.0, 480.0)]
+    assert len(run_web(ends, steps, skip=gap)[0]) == 2
+    short = [(40.0, 150.0, 44.0, 290.0), (40.0, 370.0, 44.0, 480.0)]
+    assert len(run_web(short, steps, skip=gap)[0]) == 2
+
+
 def test_legs_that_are_connected_are_one_defect() -> None:
     left, right = (20.0, 150.0, 26.0, 190.0), (50.0, 150.0, 56.0, 190.0)
     bar = (20.0, 184.0, 56.0, 190.0)
@@ -119,6 +131,17 @@ def test_unknown_motion_gives_an_interval_that_holds_the_truth() -> None:
         assert ledger.defects_low <= len(seen) <= ledger.defects
         assert ledger.gap_count == 1
         assert (ledger.gaps[0]["last_frame_id"], ledger.gaps[0]["first_frame_id"]) == (4, 5)
+
+
+def test_defects_before_two_unknown_motions_may_be_seen_again_after_both() -> None:
+    steps: dict[int, float | None] = dict.fromkeys(range(20), 20.0)
+    steps[4] = steps[6] = None
+    inspections = [inspect(n, view(THREE, 20.0 * n)) for n in range(4)]
+    inspections += [inspect(n, cause=Cause.HEALTH) for n in (4, 5)]
+    # In truth the web has not moved since frame 3.
+    inspections += [inspect(n, view(THREE, 20.0 * (n - 3))) for n in range(6, 20)]
+    _, ledger = split(run_stage(make_stage(steps), inspections))
+    assert ledger.defects_low <= 3 < ledger.defects
 
 
 def test_an_uncertain_motion_widens_the_search_but_not_the_known_ones() -> None:
