@@ -9,7 +9,7 @@ from inspector.core.types import BadFrame, Frame
 from inspector.tracking.coarse_search import Spectrum
 from inspector.tracking.motion import START, Motion, MotionState, time_s
 from inspector.tracking.plane import WebPlane
-from inspector.tracking.registration import Shift, correlation_at, find_shift
+from inspector.tracking.registration import Shift, confirm_shift, correlation_at, find_shift
 from inspector.tracking.view import Grey, View, ViewMaker
 
 _NEW_REFERENCE: Final = 0.25
@@ -35,10 +35,13 @@ _MOST_PATTERN: Final = 32
 
 @dataclass(slots=True)
 class _Reference:
-    """The view with which later views are compared. along, across: way since then."""
+    """The view with which later views are compared.
+
+    spectrum: made when it is needed. along, across: way since then.
+    """
 
     view: View
-    spectrum: Spectrum
+    spectrum: Spectrum | None = None
     along: float = 0.0
     across: float = 0.0
 
@@ -56,7 +59,7 @@ class PictureMotion:
         self._reference: _Reference | None = None
         self._last_s: float | None = None
         self._speed: float | None = None
-        self._speed_span_s = 0.0
+        self._residual: float | None = None
         self._pattern: Grey | None = None
         self._pattern_count = 0
         self._has_moved = False
@@ -89,17 +92,31 @@ class PictureMotion:
         reference = self._reference
         assert reference is not None
         clean = self._without_pattern(view)
-        spectrum = Spectrum(clean.coarse)
+        shift = None
+        if predicted is not None and self._residual is not None:
+            rows = -(reference.along + predicted) / self._maker.spacing
+            factor, residual = self._maker.factor, self._residual
+            shift = confirm_shift(reference.view, clean, rows, factor, residual)
+        if shift is None:
+            shift = self._search(reference, clean, predicted)
+        if shift is None or shift.correlation < _LEAST_CORRELATION:
+            return None
+        self.correlation = shift.correlation
+        return shift
+
+    def _search(self, reference: _Reference, clean: View, predicted: float | None) -> Shift | None:
+        """Compares a view with the reference at every shift."""
+        if reference.spectrum is None:
+            reference.spectrum = Spectrum(reference.view.coarse)
         step = self._maker.spacing * self._maker.factor
         prediction = None
         if predicted is not None:
             tolerance = 2.0 + 3 * _SPEED_U * abs(predicted) / step
             prediction = -(reference.along + predicted) / step, tolerance
-        spectra = reference.spectrum, spectrum
+        spectra = reference.spectrum, Spectrum(clean.coarse)
         shift = find_shift(reference.view, spectra, clean, self._maker.factor, prediction)
-        if shift is None or shift.correlation < _LEAST_CORRELATION:
-            return None
-        self.correlation = shift.correlation
+        if shift is not None and shift.is_clear:
+            self._residual = 1 - shift.correlation
         return shift
 
     def _accept(self, shift: Shift, view: View, seconds: float | None) -> Motion:
@@ -157,7 +174,7 @@ class PictureMotion:
 
     def _set_reference(self, view: View) -> None:
         clean = self._without_pattern(view)
-        self._reference = _Reference(clean, Spectrum(clean.coarse))
+        self._reference = _Reference(clean)
 
     def _learn_pattern(self, view: View) -> None:
         self._pattern_count += 1

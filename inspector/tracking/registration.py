@@ -5,7 +5,7 @@ pure translation).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -25,6 +25,9 @@ _SIMILAR: Final = 0.8
 _SAFE_RATIO: Final = 0.6
 """The best of several similar peaks leaves at most this share of the residual of the second."""
 
+_AS_GOOD: Final = 1.3
+"""Below 1 / _SAFE_RATIO, so that no other shift of a texture that repeats is confirmed."""
+
 _MOST_FINE: Final = 4
 """Peaks that are fitted."""
 
@@ -39,12 +42,13 @@ _ITERATIONS: Final = 8
 class Shift:
     """Position of the new view in the reference, in fine pixels: new[r, c] shows what
     reference[r - rows, c - columns] showed. u: standard uncertainty of each. correlation: of the
-    overlap at this shift, -1..1."""
+    overlap at this shift, -1..1. is_clear: no other shift fits nearly as well."""
 
     rows: float
     columns: float
     u: float
     correlation: float
+    is_clear: bool = True
 
 
 def find_shift(
@@ -84,6 +88,20 @@ def find_shift(
     return _nearest(similar, rows, tolerance)
 
 
+def confirm_shift(
+    reference: View, current: View, rows: float, factor: int, residual: float
+) -> Shift | None:
+    """The shift near a predicted one, in fine pixels along the web, if it fits as well as earlier
+    shifts did: it leaves at most a little more than `residual` (1 - correlation) of the picture."""
+    if abs(rows) > (1 - LEAST_OVERLAP) * len(reference.fine):
+        return None
+    peak = Peak(round(rows / factor), 0, 0.0, 0.0, by_phase=False)
+    shift = refine_shift(reference, current, peak, factor)
+    if shift is None or 1 - shift.correlation > _AS_GOOD * residual:
+        return None
+    return shift
+
+
 def correlation_at(reference: View, current: View, rows: float, factor: int) -> float:
     """Correlation of the fine views at a shift along the web in fine pixels, without a fit; 0 if
     they do not overlap enough."""
@@ -109,7 +127,7 @@ def _nearest(shifts: list[Shift], rows: float, tolerance: float) -> Shift | None
     nearest, *farther = (abs(shift.rows - rows) for shift in ordered)
     farther = [distance for distance in farther if distance > nearest + 2]
     safe = nearest <= tolerance / 2 and (not farther or farther[0] >= tolerance)
-    return ordered[0] if safe else None
+    return replace(ordered[0], is_clear=False) if safe else None
 
 
 def _fine_correlation(views: tuple[View, View], peak: Peak, factor: int) -> float:
