@@ -212,6 +212,7 @@ def _connect(
         ),
         running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
+        tracking=tracking,
     )
 
 

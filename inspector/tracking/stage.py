@@ -46,7 +46,7 @@ class TrackingSetup:
 class TrackingStage:
     """Labels each defect with its track, closes tracks, and sums up the surface.
 
-    The parts are made with the first frame, when its size is known.
+    The parts are made with the first frame, when its size is known. ledger: None until flush().
     """
 
     name = "tracking"
@@ -58,6 +58,7 @@ class TrackingStage:
         self._web: _Web | None = None
         self._last: Inspection | None = None
         self._states: Counter[str] = Counter()
+        self.ledger: Ledger | None = None
         self.warnings: list[str] = []
 
     @property
@@ -80,8 +81,10 @@ class TrackingStage:
         self._states[motion.state.value] += 1
         closed = web.tracker.move(motion, frame.frame_id)
         gap = self._gap_cause(frame.frame_id, motion.state)
-        cause = None if inspection.cause is None else inspection.cause.value
-        web.ledger.add(float(web.tracker.position[0]), cause=cause, gap=gap)
+        cause = inspection.cause
+        if cause is None and hw != web.plane.frame_hw:
+            cause = Cause.SIZE  # what it shows of the web is not known
+        web.ledger.add(float(web.tracker.position[0]), cause=cause and cause.value, gap=gap)
         web.ledger.pass_rows(web.tracker.horizon)
         if inspection.verdict is not Verdict.ERROR and usable:
             inspection, more = self._follow(web, inspection)
@@ -94,7 +97,7 @@ class TrackingStage:
             return ()
         closed = self._web.tracker.flush()
         events: list[Event] = [self._close(track, self._last) for track in closed]
-        ledger = self._make_ledger(self._web, self._last)
+        self.ledger = ledger = self._make_ledger(self._web, self._last)
         if ledger.defects != ledger.defects_low:
             warning = (
                 f"tracking: the number of defects is between {ledger.defects_low} and "

@@ -95,6 +95,17 @@ def test_the_ledger_adds_up_and_names_the_causes() -> None:
     )
 
 
+def test_a_frame_of_another_size_gives_no_sightings_and_is_not_inspected() -> None:
+    stage = make_stage({0: 0.0, 1: 40.0})
+    stage.see(inspect(0))
+    other = inspect(1, [defect((10, 10, 20, 20))])
+    image = np.zeros((50, 50, 3), np.uint8)
+    labelled, _ = stage.see(replace(other, frame=replace(other.frame, image=image)))  # type: ignore[type-var]
+    _, ledger = split(list(stage.flush()))
+    assert labelled.defects[0].web is None
+    assert ledger.not_inspected_by_cause == pytest.approx({"size": 4000}, rel=0.01)
+
+
 def test_every_event_and_labelled_frame_fits_the_schema() -> None:
     steps: dict[int, float | None] = dict.fromkeys(range(30), 20.0)
     steps[9] = None

@@ -1,6 +1,7 @@
 """Tests of a whole run with tracking: a rendered web, the fake engine, and all files."""
 
 import csv
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,14 @@ def test_the_ledger_knows_the_length_of_the_web(tracked: Path) -> None:
     assert ledger["frames_by_motion"] == {"known": FRAMES}
 
 
+def test_the_summary_has_the_fields_of_the_ledger(tracked: Path) -> None:
+    summary = json.loads((tracked / "summary.json").read_text(encoding="utf-8"))
+    ledger = check_log(tracked / "inspections.jsonl")[-1]
+    assert summary["tracking"].items() <= ledger.items()
+    assert summary["tracking"]["defects"] == len(rows(tracked / "defects.csv"))
+    assert summary["defects"]["total"] == len(rows(tracked / "sightings.csv"))
+
+
 def test_positions_on_the_web_stay_the_same_from_frame_to_frame(tracked: Path) -> None:
     whole: dict[str, list[float]] = {}
     for row in rows(tracked / "sightings.csv"):
@@ -99,6 +108,8 @@ def test_without_tracking_both_tables_are_equal_and_no_event_is_written(tmp_path
     assert (folder / "sightings.csv").read_bytes() == (folder / "defects.csv").read_bytes()
     records = check_log(folder / "inspections.jsonl")
     assert {r["type"] for r in records} == {"header", "verdict", "measured"}
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    assert summary["tracking"] is None
     defects: list[dict[str, Any]] = [d for r in records for d in r.get("defects", ())]
     assert defects
     assert all(d["web"] is None for d in defects)
