@@ -254,7 +254,7 @@ def main() -> None:
             figures[f"{motion}, {kind}"] = describe(f"{motion}, {kind}", result)
     per_run = max(2, arguments.rendered // 5)
     if arguments.rendered:
-        for kind, speed in zip(KINDS[1:6], SPEEDS, strict=True):
+        for kind, speed in zip(KINDS[1:6], reversed(SPEEDS), strict=True):
             result = run_rendered(kind, speed, per_run, seed=2)
             figures[f"rendered, {kind}"] = describe(f"rendered, {kind}, {speed:.2f}", result)
     print(json.dumps({"tracking": figures}))
