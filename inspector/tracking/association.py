@@ -10,10 +10,10 @@ import numpy.typing as npt
 from inspector.core.geometry import Points
 from inspector.tracking.tracks import Sighting, Track
 
-Vertices = npt.NDArray[np.float32]
-
 Pair = tuple[float, float, int, int]
 """Distance of the outlines, distance of their centres, sighting, track."""
+
+_MOST_VERTICES: Final = 200
 
 _FAR: Final = float("inf")
 
@@ -84,24 +84,43 @@ def outline_distance(first: Sequence[Points], second: Sequence[Points]) -> float
 
 
 def _polygon_distance(first: Points, second: Points) -> float:
-    origin = first[0]
-    a, b = (first - origin).astype(np.float32), (second - origin).astype(np.float32)
-    if _reaches_into(a, b) or _reaches_into(b, a):
+    first, second = _thin(first), _thin(second)
+    if _edges_cross(first, second) or _holds(first, second) or _holds(second, first):
         return 0.0
-    return float(min(_vertex_distance(first, second), _vertex_distance(second, first)))
+    return min(_vertex_distance(first, second), _vertex_distance(second, first))
 
 
-def _reaches_into(polygon: Vertices, other: Vertices) -> bool:
-    x, y = float(polygon[0, 0]), float(polygon[0, 1])
-    return bool(cv2.pointPolygonTest(other[:, None], (x, y), False) >= 0)
+def _thin(polygon: Points) -> Points:
+    """At most _MOST_VERTICES vertices: the distance of two polygons takes a time for each pair."""
+    return polygon[:: -(-len(polygon) // _MOST_VERTICES)]
+
+
+def _holds(polygon: Points, other: Points) -> bool:
+    """Whether the first vertex of the other polygon is inside."""
+    near = (polygon - other[0]).astype(np.float32)
+    return bool(cv2.pointPolygonTest(near[:, None], (0.0, 0.0), False) >= 0)
+
+
+def _edges_cross(first: Points, second: Points) -> bool:
+    """Whether an edge of one polygon crosses an edge of the other: the ends of each edge are on
+    different sides of the other edge."""
+    a, c = first[:, None], second[None]
+    b, d = np.roll(first, -1, axis=0)[:, None], np.roll(second, -1, axis=0)[None]
+    apart = _side(a, b, c) * _side(a, b, d) < 0
+    return bool((apart & (_side(c, d, a) * _side(c, d, b) < 0)).any())
+
+
+def _side(start: Points, end: Points, point: Points) -> npt.NDArray[np.float64]:
+    """Positive on one side of a line, negative on the other."""
+    edge, to_point = end - start, point - start
+    return np.asarray(edge[..., 0] * to_point[..., 1] - edge[..., 1] * to_point[..., 0])
 
 
 def _vertex_distance(points: Points, polygon: Points) -> float:
     """Smallest distance from a vertex to an edge of the other polygon."""
-    start = polygon
-    edge = np.roll(polygon, -1, axis=0) - start
+    edge = np.roll(polygon, -1, axis=0) - polygon
     square = np.maximum((edge**2).sum(axis=1), 1e-12)
-    offset = points[:, None] - start[None]
+    offset = points[:, None] - polygon[None]
     share = np.clip((offset * edge).sum(axis=2) / square, 0, 1)
     nearest = offset - share[..., None] * edge
     return float(np.sqrt((nearest**2).sum(axis=2).min()))
