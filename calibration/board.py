@@ -1,244 +1,204 @@
-"""Calibrates from pictures of a checkerboard or ChArUco board on the plane of the product."""
+"""Calibrates from pictures of a checkerboard or ChArUco board."""
 
+import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from calibration.charuco import CharucoBoard, Grey
-from calibration.plane import (
-    LARGEST_SCALE,
-    LARGEST_SIDE,
-    MIN_SCALE,
-    Calibration,
-    Matrix,
-    frame_corners,
-)
+from calibration.fit import CameraFit, Corners, fit_camera
+from calibration.lens import COEFFICIENTS, Lens
+from calibration.plane import Calibration, Matrix, frame_corners
+from calibration.target import Board, BoardView, find_corners
+from calibration.uncertainty import map_uncertainty
 from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
 from inspector.core.errors import CalibrationError
 from inspector.core.geometry import Points
 
-TYPES: Final = ("checkerboard", "charuco")
-MIN_CORNERS: Final = 8
-ALIGN_ROUNDS: Final = 20
+LARGEST_U_REL: Final = 0.25
+"""With more at any place of the frame a calibration is refused, because errors this large are no
+longer proportional to those of the corners."""
 
-MIN_SQUARE_MM: Final = MIN_SCALE
-LARGEST_SQUARE_MM: Final = LARGEST_SCALE * LARGEST_SIDE
-"""A square is at least one pixel and at most one frame wide."""
+_UNKNOWN_FOCAL: Final = 0.1
+"""With a larger relative uncertainty the focal length is called unknown."""
 
-HALF_PIXEL: Final = 0.5
-"""In OpenCV the centre of the first pixel is (0, 0). In this project it is (0.5, 0.5)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """A printed calibration board.
-
-    squares: (columns, rows) of squares. square_u_mm: standard uncertainty of square_mm.
-    marker_mm, dictionary (a name such as "4X4_50"): for ChArUco boards only.
-    """
-
-    type: str
-    squares: tuple[int, int]
-    square_mm: float
-    square_u_mm: float = 0.0
-    marker_mm: float | None = None
-    dictionary: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.type not in TYPES:
-            raise CalibrationError(
-                f"board type {self.type!r} is unknown; known: {', '.join(TYPES)}"
-            )
-        if min(self.squares) < 3:
-            raise CalibrationError(f"squares must be at least 3x3, not {self.squares}")
-        if not (MIN_SQUARE_MM <= self.square_mm <= LARGEST_SQUARE_MM and self.square_u_mm >= 0):
-            raise CalibrationError(
-                f"square_mm must lie between {MIN_SQUARE_MM:g} and {LARGEST_SQUARE_MM:g}, and "
-                f"square_u_mm must be at least 0, not {self.square_mm} and {self.square_u_mm}"
-            )
-        if self.type == "charuco":
-            if self.marker_mm is None or self.dictionary is None:
-                raise CalibrationError("a ChArUco board needs --marker-mm and --dictionary")
-            if not 0 < self.marker_mm < self.square_mm:
-                raise CalibrationError(
-                    f"marker_mm must be between 0 and square_mm, not {self.marker_mm}"
-                )
+_CELLS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
 class BoardReport:
     """Accuracy of a board calibration.
 
-    corners: number of corners. pitch_*: (x, y) mm per pixel. pitch_corners: at the four corners of
-    the frame, clockwise from the origin. tilt_deg: angle between the optical axis and the normal of
-    the plane, see tilt_deg(). pattern: of a ChArUco board, empty for a checkerboard. markers: for
-    each picture how many were seen, and how many the board has.
+    views, fit: the corners and what was fitted to them. residual_*: distances between the measured
+    and the expected corners. tilt_deg: angle between the optical axis and the normal of the plane,
+    see tilt_deg(). coverage: share of the frame in which a board was seen. distortion: at the
+    corner of the frame, relative to the distance from the centre; below 0 for barrel distortion.
+    focal_known: whether the pictures determine the focal length.
     """
 
-    corners: int
+    views: tuple[BoardView, ...]
+    fit: CameraFit
     residual_rms_mm: float
     residual_max_mm: float
     residual_rms_px: float
-    pitch_centre: tuple[float, float]
-    pitch_corners: tuple[tuple[float, float], ...]
     tilt_deg: float
-    pattern: str
-    markers: tuple[tuple[int, int], ...]
+    coverage: float
+    distortion: float
+    focal_known: bool
+
+    @property
+    def corners(self) -> int:
+        return sum(len(view.corners) for view in self.views)
+
+    @property
+    def pattern(self) -> str:
+        return self.views[0].pattern
+
+    @property
+    def limited(self) -> tuple[str, ...]:
+        """Coefficients that the corners do not determine."""
+        return tuple(name for name in COEFFICIENTS if name not in self.fit.determined)
 
 
 def from_board(
-    images: list[Image], names: list[str], board: Board, *, max_residual_px: float, camera: str = ""
+    images: Sequence[Image],
+    names: Sequence[str],
+    board: Board,
+    *,
+    max_residual_px: float,
+    flat: Sequence[bool] | None = None,
+    camera: str = "",
 ) -> tuple[Calibration, BoardReport]:
-    """Computes a calibration from pictures of a board.
+    """Computes a calibration from pictures of a board; see from_views().
 
-    images: (H, W, 3) BGR, all of the same size. The board may be anywhere, but always on the same
-    plane. names: of the pictures, for messages. Plane coordinates (mm) start at the first inner
-    corner of the board in the first picture. Raises CalibrationError if a picture shows no board,
-    or if the rms error of the corners is above max_residual_px. Reasons for such an error are a
-    bent board, a board on another plane, and lens distortion.
+    images: (H, W, 3) BGR, all of the same size. names: of the pictures, for messages.
     """
-    if not images:
-        raise CalibrationError("no picture of the board; give at least one")
-    frame_hw = images[0].shape[0], images[0].shape[1]
-    views = []
-    for image, name in zip(images, names, strict=True):
-        if image.shape[:2] != frame_hw:
-            raise CalibrationError(
-                f"{name} and {names[0]} differ in size; all pictures must have the same size"
-            )
-        views.append(find_corners(image, board, name))
-        if views[-1].pattern != views[0].pattern:
-            raise CalibrationError(
-                f"{name} shows a board of the {views[-1].pattern} and {names[0]} one of the "
-                f"{views[0].pattern}; all pictures must show the same board"
-            )
-    matrix, plane = _fit([(view.corners, view.marks) for view in views])
-    pixels = np.concatenate([view.corners for view in views])
-    errors = np.linalg.norm(_project(matrix, pixels) - plane, axis=1)
+    views = [find_corners(image, board, name) for image, name in zip(images, names, strict=True)]
+    return from_views(views, board, max_residual_px=max_residual_px, flat=flat, camera=camera)
+
+
+def from_views(
+    views: Sequence[BoardView],
+    board: Board,
+    *,
+    max_residual_px: float,
+    flat: Sequence[bool] | None = None,
+    camera: str = "",
+) -> tuple[Calibration, BoardReport]:
+    """Computes a calibration from the corners of boards.
+
+    flat: for each picture, whether its board lies on the plane of the product; None for all. The
+    others show the board in any pose; they only help to measure the lens. Plane coordinates (mm)
+    start at the first inner corner of the board in the first flat picture. Raises CalibrationError
+    if there is no flat picture, if the pictures differ in size or show different boards, if the rms
+    error of the corners is above max_residual_px, or if a size would be less certain than
+    LARGEST_U_REL anywhere in the frame. Reasons for large errors are a bent board and a board that
+    is not on the plane.
+    """
+    flat = [True] * len(views) if flat is None else flat
+    if not any(flat):
+        raise CalibrationError("no picture shows the board flat on the plane; give at least one")
+    _check_same(views)
+    frame_hw = views[0].frame_hw
+    corners = [Corners(v.corners, v.marks, on) for v, on in zip(views, flat, strict=True)]
+    fit = fit_camera(corners, frame_hw)
+    errors = np.linalg.norm(np.concatenate(fit.residuals), axis=1)
     rms = float(np.sqrt(np.mean(errors**2)))
-    spread = float(np.sqrt(np.mean(np.sum((plane - plane.mean(axis=0)) ** 2, axis=1))))
-    from_marks = rms / (math.sqrt(len(errors)) * spread)
+    if rms > max_residual_px:
+        raise CalibrationError(
+            f"the rms error of the board's corners is {rms:.2f} pixels, above the limit of "
+            f"{max_residual_px:g}: check --squares, and that the board is flat and on the plane of "
+            "the product"
+        )
+    calibration = _make_calibration(fit, board, views, camera)
+    on_plane = [(v.corners, r) for v, r, on in zip(views, fit.residuals, flat, strict=True) if on]
+    pixels, residuals = (np.concatenate(part) for part in zip(*on_plane, strict=True))
+    off = calibration.to_plane(pixels) - calibration.to_plane(pixels - residuals)
+    distances = np.linalg.norm(off, axis=1)
+    rms_mm = float(np.sqrt(np.mean(distances**2)))
+    report = BoardReport(
+        views=tuple(views),
+        fit=fit,
+        residual_rms_mm=rms_mm,
+        residual_max_mm=float(distances.max()),
+        residual_rms_px=rms,
+        tilt_deg=tilt_deg(calibration),
+        coverage=float(covered(views).mean()),
+        distortion=_distortion(fit.lens, frame_hw),
+        focal_known=bool(fit.covariance[0, 0] < _UNKNOWN_FOCAL**2),
+    )
+    return dataclasses.replace(calibration, residual_mm=rms_mm), report
+
+
+def _check_same(views: Sequence[BoardView]) -> None:
+    first = views[0]
+    for view in views[1:]:
+        if view.frame_hw != first.frame_hw:
+            raise CalibrationError(
+                f"{view.name} and {first.name} differ in size; all pictures must have the same size"
+            )
+        if view.pattern != first.pattern:
+            raise CalibrationError(
+                f"{view.name} shows a board of the {view.pattern} and {first.name} one of the "
+                f"{first.pattern}; all pictures must show the same board"
+            )
+
+
+def _make_calibration(
+    fit: CameraFit, board: Board, views: Sequence[BoardView], camera: str
+) -> Calibration:
+    scale = board.square_mm
     calibration = Calibration(
         kind="homography",
-        frame_hw=frame_hw,
+        frame_hw=fit.frame_hw,
         how=_describe(board, views),
         made_utc=utc_now(),
-        homography=_rows(matrix),
-        residual_mm=rms,
-        scale_u_rel=math.hypot(from_marks, board.square_u_mm / board.square_mm),
+        homography=_rows(np.diag((scale, scale, 1.0)) @ fit.homography),
+        scale_u_rel=board.square_u_rel,
         camera=camera,
+        lens=fit.lens,
+        uncertainty=map_uncertainty(fit),
     )
-    report = _report(calibration, errors, views)
-    if report.residual_rms_px > max_residual_px:
-        raise CalibrationError(
-            f"the rms error of the board's corners is {report.residual_rms_px:.2f} pixels, above "
-            f"the limit of {max_residual_px:g}: check that the board is flat and on the same plane "
-            "in all pictures, and that the lens does not distort"
-        )
-    return calibration, report
+    for name, place in places(fit.frame_hw).items():
+        u = calibration.relative_u(np.array((place,)))[0]
+        if u > LARGEST_U_REL:
+            raise CalibrationError(
+                f"the board covers only {100 * covered(views).mean():.1f} % of the frame: at the "
+                f"{name} a size would be uncertain by {200 * u:.0f} % (2u), above the limit of "
+                f"{200 * LARGEST_U_REL:.0f} %. Use a larger board, or pictures of it in several "
+                "places on the plane"
+            )
+    return calibration
 
 
-@dataclass(frozen=True, slots=True)
-class BoardView:
-    """The inner corners of a board in one picture.
-
-    corners: (n, 2) in frame pixels. marks: (n, 2) in mm on the board. pattern: of a ChArUco board,
-    empty for a checkerboard. markers: how many were seen, and how many the board has.
-    """
-
-    corners: Points
-    marks: Points
-    pattern: str = ""
-    markers: tuple[int, int] = (0, 0)
+def places(frame_hw: tuple[int, int]) -> dict[str, tuple[float, float]]:
+    """Name -> pixel: the centre and the corners of the frame."""
+    height, width = frame_hw
+    names = ("top left", "top right", "bottom right", "bottom left")
+    corners = ((float(x), float(y)) for x, y in frame_corners(frame_hw))
+    return {"centre": (width / 2, height / 2)} | dict(zip(names, corners, strict=True))
 
 
-def find_corners(image: Image, board: Board, name: str) -> BoardView:
-    """Finds the inner corners of a board.
-
-    Raises CalibrationError, which says what the markers suggest, if the picture shows fewer than
-    MIN_CORNERS of them.
-    """
-    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-    if board.type == "charuco":
-        return _find_charuco(grey, board, name)
-    corners = _find_checks(grey, board)
-    if corners is None or len(corners[0]) < MIN_CORNERS:
-        count = 0 if corners is None else len(corners[0])
-        raise _not_found(name, board, count, "check --squares (count squares, not corners)")
-    return BoardView(corners[0] + HALF_PIXEL, corners[1])
+def covered(views: Sequence[BoardView]) -> npt.NDArray[np.bool_]:
+    """Cells of the frame, (_CELLS, _CELLS), in which the corners of a board were seen around."""
+    height, width = views[0].frame_hw
+    cells = np.zeros((_CELLS, _CELLS), np.uint8)
+    for view in views:
+        scaled = view.corners / (width, height) * _CELLS
+        hull = cv2.convexHull(scaled.astype(np.float32))
+        cv2.fillConvexPoly(cells, np.rint(hull).astype(np.int32), (1,))
+    return cells.astype(bool)
 
 
-def _not_found(name: str, board: Board, count: int, advice: str) -> CalibrationError:
-    columns, rows = board.squares
-    return CalibrationError(
-        f"{name}: found no {board.type} of {columns}x{rows} squares ({count} corners found, "
-        f"{MIN_CORNERS} needed); {advice}"
-    )
-
-
-def _find_checks(grey: Grey, board: Board) -> tuple[Points, Points] | None:
-    inner = (board.squares[0] - 1, board.squares[1] - 1)
-    flags = cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_EXHAUSTIVE
-    success, corners = cv2.findChessboardCornersSB(grey, inner, flags=flags)
-    if not success:
-        return None
-    columns, rows = np.meshgrid(np.arange(inner[0]), np.arange(inner[1]))
-    marks = np.column_stack((columns.ravel(), rows.ravel())) * board.square_mm
-    return np.asarray(corners, dtype=np.float64).reshape(-1, 2), marks.astype(np.float64)
-
-
-def _find_charuco(grey: Grey, board: Board, name: str) -> BoardView:
-    assert board.marker_mm is not None  # Board checks this
-    assert board.dictionary is not None
-    target = CharucoBoard(board.squares, board.square_mm, board.marker_mm, board.dictionary)
-    view = target.find(grey)
-    if len(view.corners) < MIN_CORNERS:
-        advice = target.explain(grey, view, MIN_CORNERS)
-        raise _not_found(name, board, len(view.corners), advice)
-    markers = (view.markers, view.expected)
-    return BoardView(view.corners + HALF_PIXEL, view.marks, view.pattern, markers)
-
-
-def _fit(views: list[tuple[Points, Points]]) -> tuple[Points, Points]:
-    """Homography from pixels to mm, (3, 3), and positions of the corners on the plane, (n, 2).
-
-    The first board defines the plane. The loop alternates two steps: move every other board onto
-    that plane by a rigid motion, then compute the homography of all boards again.
-    """
-    pixels = np.concatenate([v[0] for v in views])
-    matrix = _homography(*views[0])
-    plane = views[0][1]
-    for _ in range(ALIGN_ROUNDS if len(views) > 1 else 0):
-        moved = [_move_rigidly(marks, _project(matrix, corners)) for corners, marks in views[1:]]
-        plane = np.concatenate([views[0][1], *moved])
-        matrix = _homography(pixels, plane)
-    return matrix, plane
-
-
-def _homography(pixels: Points, plane: Points) -> Points:
-    matrix, _ = cv2.findHomography(pixels, plane, 0)
-    if matrix is None:
-        raise CalibrationError(
-            "the corners of the board are all on one line; take a picture that shows more of it"
-        )
-    return np.asarray(matrix, dtype=np.float64)
-
-
-def _move_rigidly(marks: Points, target: Points) -> Points:
-    """Moves marks as near to target as possible, without scaling or mirroring (Kabsch)."""
-    centre, goal = marks.mean(axis=0), target.mean(axis=0)
-    u, _, vt = np.linalg.svd((marks - centre).T @ (target - goal))
-    flip = np.diag((1.0, float(np.sign(np.linalg.det(u @ vt)))))
-    return (marks - centre) @ (u @ flip @ vt) + goal
-
-
-def _project(matrix: Points, points: Points) -> Points:
-    mapped = np.column_stack((points, np.ones(len(points)))) @ matrix.T
-    return mapped[:, :2] / mapped[:, 2:]
+def _distortion(lens: Lens, frame_hw: tuple[int, int]) -> float:
+    corners, centre = frame_corners(frame_hw), np.array(lens.centre_px)
+    far = np.linalg.norm(corners - centre, axis=1)
+    return float(np.mean(far / np.linalg.norm(lens.undistort(corners) - centre, axis=1))) - 1
 
 
 def _rows(matrix: Points) -> Matrix:
@@ -246,32 +206,13 @@ def _rows(matrix: Points) -> Matrix:
     return a, b, c
 
 
-def _describe(board: Board, views: list[BoardView]) -> str:
+def _describe(board: Board, views: Sequence[BoardView]) -> str:
     columns, rows = board.squares
     pattern = f" ({views[0].pattern})" if views[0].pattern else ""
     corners = sum(len(view.corners) for view in views)
     return (
         f"{board.type} {columns}x{rows}{pattern} of {board.square_mm:g} mm, {corners} corners in "
         f"{len(views)} pictures"
-    )
-
-
-def _report(calibration: Calibration, errors: Points, views: list[BoardView]) -> BoardReport:
-    height, width = calibration.frame_hw
-    centre = (width / 2, height / 2)
-    pitch = calibration.mm_per_px_at(centre)
-    rms = float(np.sqrt(np.mean(errors**2)))
-    corners = frame_corners(calibration.frame_hw)
-    return BoardReport(
-        corners=len(errors),
-        residual_rms_mm=rms,
-        residual_max_mm=float(errors.max()),
-        residual_rms_px=rms / math.sqrt(pitch[0] * pitch[1]),
-        pitch_centre=pitch,
-        pitch_corners=tuple(calibration.mm_per_px_at((x, y)) for x, y in corners.tolist()),
-        tilt_deg=tilt_deg(calibration),
-        pattern=views[0].pattern,
-        markers=tuple(view.markers for view in views),
     )
 
 

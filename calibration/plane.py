@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from calibration.lens import Lens
+from calibration.uncertainty_map import UncertaintyMap
 from inspector.core.errors import CalibrationError, CalibrationSizeError
 from inspector.core.geometry import Points
 
@@ -15,6 +17,12 @@ KINDS = ("scale", "homography")
 LARGEST_SIDE = 65_536
 MIN_SCALE, LARGEST_SCALE = 1e-6, 1e4
 """Plausible mm per pixel for every kind of calibration: from 1 nm to 10 m."""
+
+_STENCIL = np.array(((0, 0), (0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)))
+"""A point and its neighbours; opposite neighbours are a pixel apart."""
+
+_NEW = ("lens", "uncertainty")
+"""Fields that calibrations of format 1 do not have. Without them the digest is as before."""
 
 Row = tuple[float, float, float]
 Matrix = tuple[Row, Row, Row]
@@ -25,10 +33,11 @@ class Calibration:
     """Maps pixels of frames of size frame_hw to millimetres on one plane.
 
     kind: "scale" uses mm_per_px (x, y). "homography" uses homography, a 3x3 matrix from (x, y, 1)
-    in frame pixels to mm on the plane. residual_mm: rms distance between the measured and the true
-    positions of the calibration marks; None if there were no marks to compare. scale_u_rel:
-    relative standard uncertainty (k = 1) of every length; 0 if unknown. how: how the calibration
-    was made, for reports. camera: any name. Lens distortion is assumed to be zero.
+    in pixels to mm on the plane, after lens has removed the distortion of the pixels. lens: None
+    means no distortion. residual_mm: rms distance between the measured and the true positions of
+    the calibration marks; None if there were no marks to compare. scale_u_rel: relative standard
+    uncertainty (k = 1) of every length; 0 if unknown. uncertainty: what is added to it by place in
+    the frame; None if unknown. how: how the calibration was made, for reports. camera: any name.
     """
 
     kind: str
@@ -40,6 +49,8 @@ class Calibration:
     residual_mm: float | None = None
     scale_u_rel: float = 0.0
     camera: str = ""
+    lens: Lens | None = None
+    uncertainty: UncertaintyMap | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -62,6 +73,8 @@ class Calibration:
     def _check_scale(self) -> None:
         if self.homography is not None:
             raise CalibrationError("homography is not allowed with kind scale; remove it")
+        if self.lens is not None:
+            raise CalibrationError("lens is not allowed with kind scale; remove it")
         if self.mm_per_px is None:
             raise CalibrationError("mm_per_px is missing; kind scale needs it")
         _check_range(self.mm_per_px, "")
@@ -74,8 +87,11 @@ class Calibration:
         matrix = np.array(self.homography, dtype=np.float64)
         if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
             raise CalibrationError("homography must be 3x3 finite numbers")
+        if self.lens is not None:
+            self.lens.check(self.frame_hw)
         corners = frame_corners(self.frame_hw)
-        depth = _homogeneous(corners) @ matrix[2]
+        border = np.concatenate((corners, (corners + np.roll(corners, 1, axis=0)) / 2))
+        depth = _homogeneous(self._straighten(border)) @ matrix[2]
         if not (np.all(depth > 0) or np.all(depth < 0)):
             raise CalibrationError(
                 "homography is wrong: the horizon of its plane is inside the frame"
@@ -101,8 +117,11 @@ class Calibration:
         """Converts points: (n, 2) frame pixels -> (n, 2) mm."""
         if self.mm_per_px is not None:
             return points * np.array(self.mm_per_px)
-        mapped = _homogeneous(points) @ np.array(self.homography, dtype=np.float64).T
-        return mapped[:, :2] / mapped[:, 2:]
+        mapped = _homogeneous(self._straighten(points)) @ np.array(self.homography).T
+        return np.asarray(mapped[:, :2] / mapped[:, 2:], np.float64)
+
+    def _straighten(self, points: Points) -> Points:
+        return points if self.lens is None else self.lens.undistort(points)
 
     def mm_per_px_at(self, point: tuple[float, float]) -> tuple[float, float]:
         """Size of one pixel in mm, along x and along y, at a point of the frame."""
@@ -117,13 +136,28 @@ class Calibration:
         if self.mm_per_px is not None:
             return np.diag(np.array(self.mm_per_px))
         matrix = np.array(self.homography, dtype=np.float64)
-        u, v, w = matrix @ np.array((point[0], point[1], 1.0))
+        near = self._straighten(np.array(point) + _STENCIL)
+        u, v, w = matrix @ np.array((*near[0], 1.0))
         plane = np.array(((u,), (v,))) / w
-        return (matrix[:2, :2] - plane * matrix[2, :2]) / w
+        bend = np.column_stack((near[1] - near[2], near[3] - near[4]))
+        return np.asarray((matrix[:2, :2] - plane * matrix[2, :2]) / w @ bend, np.float64)
+
+    def relative_u(self, points: Points) -> tuple[float, float]:
+        """Relative standard uncertainties (k = 1) of a length and of an area.
+
+        points: (n, 2) frame pixels, spread evenly over what is measured. The errors of neighbouring
+        places are alike, so their uncertainties are averaged and not reduced.
+        """
+        length, area = self.scale_u_rel, 2 * self.scale_u_rel
+        if self.uncertainty is None:
+            return length, area
+        by_length, by_area = self.uncertainty.at(points, self.frame_hw)
+        return math.hypot(length, float(by_length.mean())), math.hypot(area, float(by_area.mean()))
 
     def sha256(self) -> str:
         """Hex digest of all fields; equal calibrations have the same digest."""
-        text = json.dumps(asdict(self), sort_keys=True, allow_nan=False)
+        values = {k: v for k, v in asdict(self).items() if v is not None or k not in _NEW}
+        text = json.dumps(values, sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

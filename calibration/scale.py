@@ -1,7 +1,13 @@
 """Calibrates from a known scale: millimetres per pixel, the same everywhere in the frame."""
 
+from typing import Final
+
 from calibration.plane import Calibration
 from inspector.core.clock import utc_now
+
+ASSUMED_U_REL: Final = 0.005
+"""Relative uncertainty (k = 1) of a length that somebody measured with a ruler, if it is not known
+better. The commands use and state it."""
 
 
 def from_scale(

@@ -81,10 +81,10 @@ class ClassMetrics:
             false_alarms=alarms,
             misses=misses,
             true_passes=len(good) - alarms,
-            false_alarm_rate=_rate(alarms, len(good)),
-            miss_rate=_rate(misses, len(defective)),
+            false_alarm_rate=make_rate(alarms, len(good)),
+            miss_rate=make_rate(misses, len(defective)),
             regions_found=_regions_found(defective),
-            false_regions=_rate(false_regions, len(good)),
+            false_regions=make_rate(false_regions, len(good)),
         )
 
     def test_selected(self) -> TestSelected:
@@ -139,14 +139,14 @@ class ClassMetrics:
         return KindResult(
             name=kind,
             pictures=len(defective),
-            misses=_rate(sum(picture.miss for picture in defective), len(defective)),
+            misses=make_rate(sum(picture.miss for picture in defective), len(defective)),
             regions_found=_regions_found(defective),
             figures=_metrics([*good, *defective], pixels, aupimo, counts.settings, None),
         )
 
     def _region_group(self, group: SizeGroup | Place, aupro: Metric) -> RegionGroup:
         regions, regions_found = self._counts.regions[group], self._counts.regions_found[group]
-        return RegionGroup(str(group), _rate(regions_found, regions), _to_metric_value(aupro))
+        return RegionGroup(str(group), make_rate(regions_found, regions), _to_metric_value(aupro))
 
 
 def _to_metric_value(metric: Metric) -> MetricValue:
@@ -154,7 +154,7 @@ def _to_metric_value(metric: Metric) -> MetricValue:
     return MetricValue(value, metric.reason or None, metric.interval, metric.error)
 
 
-def _rate(count: int, of: int) -> Rate:
+def make_rate(count: int, of: int) -> Rate:
     return Rate(count, of, count / of, clopper_pearson(count, of)) if of else Rate(0, 0, None, None)
 
 
@@ -219,7 +219,7 @@ def _scores_and_labels(pictures: Sequence[PictureResult]) -> tuple[Floats, Mask]
 
 
 def _regions_found(pictures: Sequence[PictureResult]) -> Rate:
-    return _rate(sum(p.regions_found for p in pictures), sum(p.regions for p in pictures))
+    return make_rate(sum(p.regions_found for p in pictures), sum(p.regions for p in pictures))
 
 
 def _finite(value: float) -> float | None:

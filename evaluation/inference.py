@@ -19,7 +19,8 @@ from evaluation.truth_masks import TruthMask, to_map_resolution
 from inspector.core.arrays import Map, Mask, freeze
 from inspector.core.clock import utc_now
 from inspector.core.errors import DataError, FrameError
-from inspector.core.types import Frame, ModelInput
+from inspector.core.stage_items import ModelInput
+from inspector.core.types import Frame
 from inspector.health.check import HealthCheck, has_limits
 from inspector.health.options import HealthOptions
 from inspector.processing.preprocess import Preprocess

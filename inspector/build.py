@@ -12,22 +12,22 @@ from loguru import logger
 from calibration.plane import Calibration
 from calibration.store import load_calibration
 from engines.backends.fake import FakeEngine
-from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
+from inspector.build_judge import make_judge
 from inspector.build_tracking import make_tracking
 from inspector.config import Config
 from inspector.config.checks import check_keys
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
-from inspector.core.protocols import Sink, Source
+from inspector.core.protocols import Picture, Sink, Source
 from inspector.core.records import new_run_id
 from inspector.core.secrets import insert_secrets, remember_password
-from inspector.core.types import SINGLE, RunInfo
+from inspector.core.types import SINGLE, Inspection, RunInfo
+from inspector.empty_failures import EmptyFailures
 from inspector.engine_check import EngineCheck, check_fallback, make_ruler
 from inspector.health.check import HealthCheck
 from inspector.health.options import IGNORE, HealthOptions
-from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs import SINKS
 from inspector.outputs.folder import (
@@ -45,7 +45,6 @@ from inspector.outputs.run_folder import remove_empty, reserve_folder
 from inspector.pipeline.reporter import Observer
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
-from inspector.processing.postprocess import Judge
 from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
@@ -171,7 +170,14 @@ def _connect(
         allow_aspect=allows_aspect(config),
     )
     summary = DefectSummary(calibrated=calibration is not None)
-    judge = _make_judge(config, spec, calibration, run)
+    empty = EmptyFailures("" if run.source_name == SINGLE else run.source_name)
+
+    def count(inspection: Inspection, _: Picture) -> None:
+        summary.add(inspection)
+        empty.see(inspection)
+
+    parts = make_judge(config, spec, calibration, run)
+    judge = parts.judge
     ruler = make_ruler(
         spec,
         calibration,
@@ -181,8 +187,9 @@ def _connect(
     )
     engine_check = EngineCheck(config.engine, spec, ruler, run)
     render = _make_renderer(config, spec, source.info.frame_hw)
-    judge_map = judge.judge_map if judge.rule == "score" else None
-    stages = Stages(preprocess, engine_check.open, judge, render, judge_map)
+    stages = Stages(
+        preprocess, engine_check.open, judge, render, judge.judge_map, judge.judge_unrefined
+    )
     tracking = make_tracking(config, spec, calibration, run)
     pipeline = Pipeline(
         source,
@@ -190,10 +197,13 @@ def _connect(
         outputs,
         run,
         event_stages=[] if tracking is None else [tracking],
-        observers=(lambda inspection, _: summary.add(inspection), *observers),
+        observers=(count, *observers),
         batch=config.engine.batch,
+        deadline_s=parts.deadline_s,
         **dataclasses.asdict(config.pipeline),
     )
+    if parts.live is not None:
+        parts.live.waiting = lambda: pipeline.waiting
     return Run(
         pipeline=pipeline,
         source=source,
@@ -207,6 +217,7 @@ def _connect(
             health.warnings,
             render.warnings,
             _find_ignored_keys(config, source),
+            empty.warnings,
             pipeline.drops.warnings,
             [] if tracking is None else tracking.warnings,
         ),
@@ -239,20 +250,6 @@ def _choose(configured: float | None, of_engine: float) -> float:
     return of_engine if configured is None else configured
 
 
-def _make_judge(
-    config: Config, spec: EngineSpec, calibration: Calibration | None, run: RunInfo
-) -> Judge:
-    inspected = None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
-    analyzer = MapAnalyzer(calibration, config.measure, inspected=inspected)
-    return Judge(
-        analyzer.analyze,
-        image_threshold=run.image_threshold,
-        pixel_threshold=run.pixel_threshold,
-        rule=config.verdict.rule,
-        size_rule=config.verdict,
-    )
-
-
 def _make_renderer(
     config: Config, spec: EngineSpec, frame_hw: tuple[int, int] | None
 ) -> SideBySide:
@@ -263,7 +260,6 @@ def _make_renderer(
         roi=None if spec.roi is None else (spec.roi.inspect, spec.roi.ignore, spec.roi.frame_hw),
         frame_hw=frame_hw,
         encoded=config.output.video.enabled,
-        rule=config.verdict.rule,
     )
 
 

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from engine_parts import fit_parts
 from onnx import ModelProto
 
 from engines.spec_file import read_engine
+from evaluation.report.pdf import load_weasyprint
+from inspector.core.errors import ConfigError
 from learning import defect_scores
 from learning.selection import trials
 
@@ -59,3 +62,12 @@ def usual_signal_stack() -> None:
     if sys.platform == "linux":
         none = _SignalStack(None, _SS_DISABLE, 0)
         ctypes.CDLL(None).sigaltstack(ctypes.byref(none), None)
+
+
+@pytest.fixture
+def weasyprint() -> ModuleType:
+    """Skips where the extra pdf or Pango is missing."""
+    try:
+        return load_weasyprint()
+    except ConfigError as exc:
+        pytest.skip(str(exc))

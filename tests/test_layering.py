@@ -117,7 +117,19 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "evaluation/report": (
         {CORE, TOP, METRICS, DATASETS, LEARNING, SELECTION, SIMULATION, THRESHOLDS}
         | {"inspector.render", "evaluation", "evaluation.report"},
-        {"numpy", "cv2"},
+        {"numpy", "cv2", "weasyprint"},
+    ),
+    "evaluation/gauge": (
+        # The measurements of a study can come from the logs of runs.
+        {CORE, METRICS, "evaluation.formats", "evaluation.report", "evaluation.gauge"}
+        | {"inspector.outputs.json_log"},
+        {"numpy", "scipy"},
+    ),
+    "evaluation/acceptance": (
+        {CORE, TOP, METRICS, DATASETS, LEARNING, SIMULATION, THRESHOLDS, "calibration"}
+        | {"inspector.processing", "inspector.health", "inspector.synthetic.defect_shapes"}
+        | {"evaluation", "evaluation.report", "evaluation.acceptance"},
+        {"numpy", "cv2", "scipy"},
     ),
     "inspector/sources": (
         # Folders are read by the same decoder when fitting and when inspecting.

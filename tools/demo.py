@@ -127,7 +127,7 @@ class _Demo:
             "calibrate",
             calibrate.main,
             ("scale", "--mm-per-px", MM_PER_PX, "--frame-size", size),
-            ("--out", calibration, "--overwrite"),
+            ("--scale-u-rel", 0, "--out", calibration, "--overwrite"),
         )
         _run(
             "run",

@@ -106,15 +106,15 @@ def curve(
     """points: x from 0 to x_end, y from 0 to 1. chance: the dashed curve of random scores."""
     x_scale, y_scale = AxisScale(0, x_end, _LEFT, _RIGHT), AxisScale(0, 1, _BOTTOM, _TOP)
     parts = [
-        _x_axis(x_scale, _BOTTOM, _TOP, chart.x_label),
-        _y_axis(y_scale, x_scale, chart.y_label),
+        draw_x_axis(x_scale, _BOTTOM, _TOP, chart.x_label),
+        draw_y_axis(y_scale, x_scale, chart.y_label),
     ]
     if chance:
-        parts.append(_polyline(chance, x_scale, y_scale, "chance"))
-    parts.append(_polyline(points, x_scale, y_scale, "curve"))
+        parts.append(draw_polyline(chance, x_scale, y_scale, "chance"))
+    parts.append(draw_polyline(points, x_scale, y_scale, "curve"))
     if mark is not None:
         parts.append(_mark(mark, x_scale, y_scale))
-    return _svg(chart, _HEIGHT, parts)
+    return draw_svg(chart, _HEIGHT, parts)
 
 
 def histograms(chart: Chart, layers: Sequence[Layer], line: Mark) -> Markup:
@@ -129,11 +129,13 @@ def histograms(chart: Chart, layers: Sequence[Layer], line: Mark) -> Markup:
     label = f"{chart.y_label} (log)" if log else chart.y_label
     panels = [_panel(*pair, x_scale, label, log=log) for pair in zip(layers, tops, strict=True)]
     names = [
-        _text(layer.heading, x_scale.start, top - 8, "name")
+        draw_text(layer.heading, x_scale.start, top - 8, "name")
         for layer, top in zip(layers, tops, strict=True)
     ]
-    axis = _x_axis(x_scale, bottom, bottom, chart.x_label)
-    return _svg(chart, bottom + 48, [*panels, axis, _vertical_line(line, x_scale, tops), *names])
+    axis = draw_x_axis(x_scale, bottom, bottom, chart.x_label)
+    return draw_svg(
+        chart, bottom + 48, [*panels, axis, _vertical_line(line, x_scale, tops), *names]
+    )
 
 
 def bars(chart: Chart, rows: Sequence[Bar]) -> Markup:
@@ -145,36 +147,36 @@ def bars(chart: Chart, rows: Sequence[Bar]) -> Markup:
         lines = wrap_label(row.label, _LABEL_CELLS)
         parts.append(_bar(row, lines, bottom, x_scale))
         bottom += len(lines) * _LINE + _BAR + 10
-    return _svg(chart, bottom + 48, [_x_axis(x_scale, bottom, 6, chart.x_label), *parts])
+    return draw_svg(chart, bottom + 48, [draw_x_axis(x_scale, bottom, 6, chart.x_label), *parts])
 
 
-def _svg(chart: Chart, height: float, parts: Sequence[Markup]) -> Markup:
+def draw_svg(chart: Chart, height: float, parts: Sequence[Markup]) -> Markup:
     head = (element("title", chart.title), element("desc", chart.description))
     box = f"0 0 {WIDTH} {height:g}"
     svg = element("svg", *head, *parts, viewBox=box, role="img", class_="chart")
     return element("figure", element("figcaption", chart.title), svg)
 
 
-def _text(text: str, x: float, y: float, class_: str, **more: object) -> Markup:
+def draw_text(text: str, x: float, y: float, class_: str, **more: object) -> Markup:
     return element("text", text, x=round(x, 2), y=round(y, 2), class_=class_, **more)
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+def draw_line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
-def _x_axis(x_scale: AxisScale, bottom: float, top: float, label: str) -> Markup:
+def draw_x_axis(x_scale: AxisScale, bottom: float, top: float, label: str) -> Markup:
     parts = []
     for value, tick in x_scale.ticks():
         x = x_scale.at(value)
-        parts += [_line(x, top, x, bottom, "grid"), _line(x, bottom, x, bottom + 4, "axis")]
-        parts.append(_text(tick, x, bottom + 18, "tick middle"))
-    parts.append(_line(x_scale.start, bottom, x_scale.end, bottom, "axis"))
+        parts += [draw_line(x, top, x, bottom, "grid"), draw_line(x, bottom, x, bottom + 4, "axis")]
+        parts.append(draw_text(tick, x, bottom + 18, "tick middle"))
+    parts.append(draw_line(x_scale.start, bottom, x_scale.end, bottom, "axis"))
     middle = (x_scale.start + x_scale.end) / 2
-    return join(*parts, _text(label, middle, bottom + 40, "label middle"))
+    return join(*parts, draw_text(label, middle, bottom + 40, "label middle"))
 
 
-def _y_axis(
+def draw_y_axis(
     y_scale: AxisScale,
     x_scale: AxisScale,
     label: str,
@@ -184,15 +186,15 @@ def _y_axis(
     parts = []
     for value, tick in y_scale.ticks() if ticks is None else ticks:
         y = y_scale.at(value)
-        parts.append(_line(x_scale.start, y, x_scale.end, y, "grid"))
-        parts.append(_text(tick, x_scale.start - 7, y + 4, "tick end"))
-    parts.append(_line(x_scale.start, y_scale.end, x_scale.start, y_scale.start, "axis"))
+        parts.append(draw_line(x_scale.start, y, x_scale.end, y, "grid"))
+        parts.append(draw_text(tick, x_scale.start - 7, y + 4, "tick end"))
+    parts.append(draw_line(x_scale.start, y_scale.end, x_scale.start, y_scale.start, "axis"))
     middle = (y_scale.start + y_scale.end) / 2
     rotation = f"rotate(-90 14 {middle:g})"
-    return join(*parts, _text(label, 14, middle + 4, "label middle", transform=rotation))
+    return join(*parts, draw_text(label, 14, middle + 4, "label middle", transform=rotation))
 
 
-def _polyline(
+def draw_polyline(
     points: Sequence[tuple[float, float]], x_scale: AxisScale, y_scale: AxisScale, class_: str
 ) -> Markup:
     coordinates = " ".join(f"{x_scale.at(x):g},{y_scale.at(y):g}" for x, y in points)
@@ -205,7 +207,7 @@ def _mark(mark: Mark, x_scale: AxisScale, y_scale: AxisScale) -> Markup:
     left = mark.x > 0.5
     name_y = min(max(y + 22, _TOP + 16), _BOTTOM - 10)
     side = "mark end" if left else "mark"
-    name = _text(mark.name, x - 8 if left else x + 8, name_y, side)
+    name = draw_text(mark.name, x - 8 if left else x + 8, name_y, side)
     return join(element("circle", cx=x, cy=y, r=5.5, class_="point"), name)
 
 
@@ -216,14 +218,14 @@ def _panel(layer: Layer, top: float, x_scale: AxisScale, y_label: str, *, log: b
         heights = [math.log10(count) + 1 if count else 0.0 for count in layer.counts]
     y_scale = AxisScale(0, max(heights, default=0) * 1.05 or 1.0, top + _PANEL, top)
     parts = [
-        _y_axis(
+        draw_y_axis(
             y_scale, x_scale, y_label, ticks=_power_ticks(tallest) if log else _whole_ticks(y_scale)
         )
     ]
     for count, height, edges in zip(layer.counts, heights, pairwise(layer.edges), strict=True):
         if count:
             parts.append(_column(count, height, edges, x_scale, y_scale, layer))
-    parts.append(_line(x_scale.start, y_scale.start, x_scale.end, y_scale.start, "axis"))
+    parts.append(draw_line(x_scale.start, y_scale.start, x_scale.end, y_scale.start, "axis"))
     return join(*parts)
 
 
@@ -259,26 +261,26 @@ def _vertical_line(line: Mark, x_scale: AxisScale, tops: Sequence[float]) -> Mar
     pieces = [(18, 26), *((top, top + _PANEL) for top in tops)]
     # Near the sides of the chart, a centred name would be cut off.
     side = "" if x < 130 else " end" if x > WIDTH - 110 else " middle"
-    lines = (_line(x, y0, x, y1, "threshold") for y0, y1 in pieces)
-    return join(*lines, _text(line.name, x, 14, "mark" + side))
+    lines = (draw_line(x, y0, x, y1, "threshold") for y0, y1 in pieces)
+    return join(*lines, draw_text(line.name, x, 14, "mark" + side))
 
 
 def _bar(row: Bar, lines: Sequence[str], label_top: float, x_scale: AxisScale) -> Markup:
     names = (
-        _text(line, x_scale.start, label_top + (k + 1) * _LINE - 4, "tick")
+        draw_text(line, x_scale.start, label_top + (k + 1) * _LINE - 4, "tick")
         for k, line in enumerate(lines)
     )
     label, top = join(*names), label_top + len(lines) * _LINE
     middle = top + _BAR / 2
     if row.value is None:
-        return join(label, _text("undefined", x_scale.start + 6, middle + 4, "tick"))
+        return join(label, draw_text("undefined", x_scale.start + 6, middle + 4, "tick"))
     width = round(x_scale.at(row.value) - x_scale.start, 2)
     parts = [element("rect", x=x_scale.start, y=top, width=width, height=_BAR, class_="bar")]
     if row.interval is not None:
         low, high = (x_scale.at(end) for end in row.interval)
-        parts.append(_line(low, middle, high, middle, "whisker"))
-        parts += [_line(end, middle - 5, end, middle + 5, "whisker") for end in (low, high)]
-    return join(label, *parts, _text(row.text, x_scale.end + 8, middle + 4, "tick"))
+        parts.append(draw_line(low, middle, high, middle, "whisker"))
+        parts += [draw_line(end, middle - 5, end, middle + 5, "whisker") for end in (low, high)]
+    return join(label, *parts, draw_text(row.text, x_scale.end + 8, middle + 4, "tick"))
 
 
 def round_step(rough: float) -> float:

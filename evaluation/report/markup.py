@@ -84,6 +84,12 @@ def section(title: str, *parts: Child) -> Markup:
     return element("section", element("h2", title), *parts)
 
 
+def signature() -> Markup:
+    """Lines to sign on paper."""
+    lines = ("Checked by", "Date", "Decision")
+    return element("div", *(element("span", line) for line in lines), class_="sign")
+
+
 def document(title: str, *body: Child) -> str:
     """A whole page that loads nothing from elsewhere."""
     head = element(
@@ -108,10 +114,12 @@ def _character_code(character: str) -> str:
 CSS: Final = f"""
 :root {{ color-scheme: light dark;
   --ground: #ffffff; --ink: #1b1f24; --soft: #57606a; --rule: #d0d7de; --panel: #f6f8fa;
-  --good: #0072b2; --bad: #d55e00; --warn: #fff4e5; }}
+  --good: #0072b2; --bad: #d55e00; --third: #009e73; --fourth: #cc79a7; --fifth: #b8860b;
+  --warn: #fff4e5; }}
 @media screen and (prefers-color-scheme: dark) {{ :root {{
   --ground: #14181d; --ink: #e6edf3; --soft: #9da7b1; --rule: #39424c; --panel: #1d232a;
-  --good: #56b4e9; --bad: #ff9d4d; --warn: #3a2b12; }} }}
+  --good: #56b4e9; --bad: #ff9d4d; --third: #2fd0a0; --fourth: #e79fc6; --fifth: #e0b040;
+  --warn: #3a2b12; }} }}
 * {{ box-sizing: border-box; }}
 body {{ margin: 0 auto; padding: 1.5rem; max-width: 76rem; background: var(--ground);
   color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif; }}
@@ -160,6 +168,19 @@ figcaption {{ font-weight: 600; font-size: .92rem; margin-bottom: .2rem; }}
 .chart .good, .chart .bar {{ fill: var(--good); }}
 .chart .defective {{ fill: var(--bad); }}
 .chart .whisker {{ stroke: var(--ink); stroke-width: 1.6; }}
+.chart .series {{ fill: none; stroke-width: 1.6; }}
+.chart .series.s0 {{ stroke: var(--good); }}
+.chart .series.s1 {{ stroke: var(--bad); stroke-dasharray: 7 3; }}
+.chart .series.s2 {{ stroke: var(--third); stroke-dasharray: 2 3; }}
+.chart .series.s3 {{ stroke: var(--fourth); stroke-dasharray: 10 3 2 3; }}
+.chart .series.s4 {{ stroke: var(--fifth); stroke-dasharray: 5 5; }}
+.chart .series.s5 {{ stroke: var(--soft); stroke-dasharray: 1 4; }}
+.chart .dot.s0 {{ fill: var(--good); }}
+.chart .dot.s1 {{ fill: var(--bad); }}
+.chart .dot.s2 {{ fill: var(--third); }}
+.chart .dot.s3 {{ fill: var(--fourth); }}
+.chart .dot.s4 {{ fill: var(--fifth); }}
+.chart .dot.s5 {{ fill: var(--soft); }}
 .sheet {{ break-inside: avoid; margin: .9rem 0 1.3rem; }}
 .sheet h4 {{ font-size: .92rem; margin: 0 0 .1rem; overflow-wrap: anywhere; }}
 .panels {{ display: flex; gap: 6px; align-items: flex-start; }}

@@ -12,7 +12,7 @@ from evaluation.conclusion import RULE, USEFUL
 from evaluation.inference import open_engine_with
 from evaluation.report import result_charts, tables, texts
 from evaluation.report.gallery import Viewer, gallery
-from evaluation.report.markup import Child, Markup, document, element, join, section
+from evaluation.report.markup import Child, Markup, document, element, join, section, signature
 from evaluation.report.panels import EngineViewer
 from evaluation.result_files import write_text
 from evaluation.results import METRIC_NAMES, ClassResult, DatasetResult, MetricMean
@@ -71,7 +71,7 @@ def class_page(result: ClassResult, view: Viewer, index: str | None = None) -> s
         _latency(result),
         _method(result),
         _all_pictures(result),
-        _signature(),
+        signature(),
     )
 
 
@@ -260,8 +260,3 @@ def _all_pictures(result: ClassResult) -> Markup:
     body = tables.pictures(pictures, result.engine.image_threshold)
     summary = element("summary", f"All {len(pictures)} pictures, highest score first")
     return section("All pictures", element("details", summary, body))
-
-
-def _signature() -> Markup:
-    lines = ("Checked by", "Date", "Decision")
-    return element("div", *(element("span", line) for line in lines), class_="sign")

@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.formats import count_of, percent, score
-from evaluation.report.markup import TRUTH_RGB, Markup, element, join, section
-from evaluation.report.panels import encode_panel
-from inspector.core.arrays import Image, Mask
-from inspector.core.picture_grid import join_rows
+from evaluation.report.defect_tiles import draw_pair, draw_tile, tile_figure
+from evaluation.report.markup import Markup, element, join, section
+from inspector.core.arrays import Mask
 from learning.normals import spread
 from learning.selection.choosing import Choice
 from learning.simulation.plans import DefectPlan
@@ -22,14 +21,6 @@ EXAMPLES: Final = 3
 
 HIGHEST: Final = 6
 """Good pictures that are shown."""
-
-TILE_PX: Final = 180
-"""Longer side of a tile."""
-
-LEAST_WINDOW: Final = 96
-"""Shorter side of the part of a picture that a tile shows, input px."""
-
-OUTLINE_BGR: Final = tuple(bytes.fromhex(TRUTH_RGB)[::-1])
 
 
 def simulated_defects(choice: Choice) -> Markup:
@@ -77,43 +68,14 @@ def _pair(choice: Choice, row: int) -> Markup:
     pictures, plan = choice.pictures, choice.pictures.plans[row]
     good, bad = pictures.pixels[plan.picture], pictures.defects[row]
     mask = (cv2.absdiff(good, bad) > CHANGED).any(axis=2)
-    window = _window(mask)
-    tiles = [_tile(good[window], None), _tile(bad[window], mask[window])]
-    return _figure(_plan_text(plan, float(choice.trial.defect[row])), join_rows([tiles], gap=4))
+    return tile_figure(
+        _plan_text(plan, float(choice.trial.defect[row])), draw_pair(good, bad, mask)
+    )
 
 
 def _plan_text(plan: DefectPlan, value: float) -> str:
     contrast = f", contrast {plan.contrast:g} of 255" if plan.contrast else ""
     return f"size {percent(plan.size)}{contrast}, score {score(value)}"
-
-
-def _window(mask: Mask) -> tuple[slice, slice]:
-    """The part of the picture around the defect, three times as large."""
-    cells = np.argwhere(mask)
-    low, high = cells.min(axis=0), cells.max(axis=0) + 1
-    side = max(LEAST_WINDOW, 3 * int((high - low).max()))
-    slices = []
-    for start, end, length in zip(low, high, mask.shape, strict=True):
-        first = int(np.clip((start + end - side) // 2, 0, max(length - side, 0)))
-        slices.append(slice(first, min(first + side, length)))
-    return slices[0], slices[1]
-
-
-def _tile(pixels: Image, mask: Mask | None) -> Image:
-    """BGR of the RGB pixels, enlarged or reduced to TILE_PX, with the outline of the mask."""
-    scale = TILE_PX / max(pixels.shape[:2])
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    tile = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=method)
-    if mask is not None:
-        size = (tile.shape[1], tile.shape[0])
-        large = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-        # The outline lies outside the defect, so that a thin one stays visible.
-        around = cv2.dilate(large, np.ones((9, 9), np.uint8))
-        outlines, _ = cv2.findContours(around, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        for colour, width in (((0, 0, 0), 3), (OUTLINE_BGR, 1)):
-            cv2.drawContours(tile, outlines, -1, colour, width, cv2.LINE_AA)
-    return np.asarray(tile, np.uint8)
 
 
 def real_defects(choice: Choice) -> Markup | None:
@@ -123,10 +85,10 @@ def real_defects(choice: Choice) -> Markup | None:
         return None
     limit, scores = robust(trial.normal), trial.real
     figures = [
-        _figure(
+        tile_figure(
             f"{pictures.names[row]}, score {score(float(scores[row]))}, "
             f"{'found' if scores[row] > limit else 'missed'}",
-            _tile(pictures.pixels[row], None),
+            draw_tile(pictures.pixels[row]),
         )
         for row in np.argsort(scores, kind="stable")[:HIGHEST]
     ]
@@ -150,10 +112,10 @@ def good_pictures(choice: Choice) -> Markup:
     used = spread(len(names), len(pictures.pixels))
     limit = robust(trial.normal)
     figures = [
-        _figure(
+        tile_figure(
             f"{names[used[row]]}, score {score(float(trial.normal[row]))}"
             f"{', above the limit' if trial.normal[row] > limit else ''}",
-            _tile(pictures.pixels[row], None),
+            draw_tile(pictures.pixels[row]),
         )
         for row in np.argsort(-trial.normal, kind="stable")[:HIGHEST]
     ]
@@ -166,10 +128,3 @@ def good_pictures(choice: Choice) -> Markup:
         ),
         element("div", *figures, class_="panels"),
     )
-
-
-def _figure(caption: str, bgr: Image) -> Markup:
-    panel = encode_panel(bgr, caption)
-    width, height = panel.size
-    image = element("img", src=panel.uri, width=width, height=height, alt=caption)
-    return element("figure", image, element("figcaption", caption))

@@ -3,7 +3,7 @@
 import json
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -14,6 +14,7 @@ from inspector.core.arrays import Image
 from inspector.core.errors import DataError
 from inspector.core.geometry import Affine
 from inspector.core.pictures import as_bgr
+from inspector.core.refining import REFINING_OFF
 from inspector.core.tables import csv_row
 from inspector.core.types import Defect, Severity
 from inspector.render.canvas import Canvas, Font
@@ -150,10 +151,11 @@ class DefectMetrics:
         even = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         canvas = Canvas((even.shape[0], even.shape[1]))
         cv2.cvtColor(even, cv2.COLOR_BGR2YUV_I420, dst=canvas.buffer)
-        draw_defects(canvas, self.defects, [Affine(1, 1)], max(1, round(height / 540)))
+        defects = tuple(map(_mark_mask, self.defects))
+        draw_defects(canvas, defects, [Affine(1, 1)], max(1, round(height / 540)))
         font = Font(min(max(min(height // 42, width // 32), 9), 32))
         unit = self.physical_unit or "mm"
-        draw_labels(canvas, self.defects, Affine(1, 1), (0, 0, width, height), font, unit)
+        draw_labels(canvas, defects, Affine(1, 1), (0, 0, width, height), font, unit)
         return np.ascontiguousarray(canvas.bgr()[:height, :width])
 
     def _physical(
@@ -182,6 +184,11 @@ class DefectMetrics:
                 values.append(None if unknown else value / scale**power)
         values += [get(defect) for get in _PIXELS.values()]
         return dict(zip(self._columns(), map(_round, values), strict=True))
+
+
+def _mark_mask(defect: Defect) -> Defect:
+    """Without a frame, the mask itself is what is measured."""
+    return replace(defect, size_source="mask") if defect.size_note == REFINING_OFF else defect
 
 
 _Get = Callable[[Defect], Any]

@@ -37,8 +37,8 @@ class DefectSizeAnalyzer:
     8-connected, and their pixels are counted before sizes are refined on a frame.
     calibration: replaces pixel_size for tilted cameras, pixels that are not square, and
     uncertainties.
-    severity: limits of the grades; None: the defaults of SeverityLimits, which grade by peak score
-    over threshold. Masks have no scores, so score_ratio is not used for them.
+    severity: limits of the grades; None: the defaults of SeverityLimits, which grade by length over
+    the shorter side of the frame. Masks have no scores, so score_ratio is not used for them.
     opening_px: mask pixels; use_morphology=True removes what is narrower.
 
     Raises ConfigError.

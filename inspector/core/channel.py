@@ -35,6 +35,9 @@ class Channel(Generic[T]):
         self._changed = Condition()
         self.dropped = 0
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     def put(self, item: T, *, drop_oldest: bool = False) -> bool:
         """Adds one item. Returns False if the channel is closed; the item is not added then.
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
+from inspector.core.decisions import VerdictState
 from inspector.core.types import Cause, Defect, Inspection, Verdict
 
 NOT_IN_RECORD: Final = {"in_record": False}
@@ -12,7 +13,10 @@ NOT_IN_RECORD: Final = {"in_record": False}
 
 @dataclass(frozen=True, slots=True)
 class VerdictEvent:
-    """The final verdict on one frame, sent before its defects are measured.
+    """The verdict on one frame, sent before anything is written.
+
+    state: PENDING if the verdict depends on sizes that are not measured yet; verdict is then None,
+    and a second event with the final verdict follows. Machines must act on FINAL events only.
 
     The `verdict` line of the same frame in the log follows later. The verdict has no seq, because
     lines are numbered when they are written. run_id, source and frame_id together are unique and
@@ -22,7 +26,7 @@ class VerdictEvent:
     """
 
     frame_id: int
-    verdict: Verdict
+    verdict: Verdict | None
     score: float | None
     image_threshold: float
     error: str | None
@@ -31,6 +35,7 @@ class VerdictEvent:
     captured_ns: int
     judged_ns: int
     wall_time_utc: str
+    state: VerdictState = VerdictState.FINAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,11 +133,14 @@ class EventSink(Protocol):
 
 @runtime_checkable
 class VerdictSink(Protocol):
-    """A sink that also takes verdicts, before the defects are measured and before anything is
-    written. Optional for a sink."""
+    """A sink that also takes verdicts as soon as they are known, before anything is written.
+    Optional for a sink."""
 
     def announce(self, verdict: VerdictEvent) -> None:
-        """Called for every frame in order, on another thread than write().
+        """Called on other threads than write(), but never twice at the same time.
+
+        Every frame has one final verdict, in order. If it depends on sizes, a pending one comes
+        before it, also in order. Machines must act on final verdicts only (verdict.state).
 
         It must return at once, because the next frame waits. Never called after close(). Raises
         SinkError. If the run is aborted, an announced frame may have no lines in the log.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.arrays import Image, Map
+from inspector.core.decisions import Decision, LimitDecision
 from inspector.core.geometry import Affine, Points
 from inspector.core.records import COVERAGE_FACTOR, new_run_id
 from inspector.core.web_place import WebPlace
@@ -114,49 +115,6 @@ class BadFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a frame cannot be judged.
-
-    error: one sentence. unless_failed: a frame that fails anyway stays FAIL, because a defect may
-    be the reason.
-    """
-
-    error: str
-    cause: Cause
-    unless_failed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInput:
-    """A resized frame.
-
-    pixels: (H_in, W_in, 3) uint8 RGB. to_frame: input -> frame pixels. fault: why the frame is
-    ERROR although the engine can compute its map.
-    """
-
-    frame: Frame
-    pixels: Image
-    to_frame: Affine
-    fault: Fault | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOutput:
-    """The result of the engine for one frame.
-
-    anomaly_map: (h, w) float32, finite, in memory that nothing else uses. to_frame: map pixels ->
-    frame pixels. fault: why the frame is ERROR although it has a map; its defects are still
-    measured and logged. score: finite unless there is a fault.
-    """
-
-    frame: Frame
-    anomaly_map: Map
-    to_frame: Affine
-    score: float
-    fault: Fault | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Defect:
     """One region, detected on the anomaly map and measured on the frame.
 
@@ -170,6 +128,9 @@ class Defect:
     size_source: "refined" (measured on the frame) or "map"; size_note: why it was not refined.
     truncated: touches the border of the inspected area, so its true size may be larger.
     shape_figures: name in SHAPE_FIGURES (inspector.measure.shape_figures) -> value without unit.
+    severity_by: the limits of measure.severity that gave the severity, such as length_share; None
+    if none of them could be used. decision, limits: whether the size is below its limits, together
+    and for each limit; None and () unless sizes decide the verdict.
     web: track and place on the web; None without tracking.
     """
 
@@ -203,6 +164,12 @@ class Defect:
     map_length_mm: float | None = None
     map_width_mm: float | None = None
     shape_figures: Mapping[str, float] = field(default_factory=dict)
+    area_u_px: float | None = None
+    length_u_px: float | None = None
+    width_u_px: float | None = None
+    severity_by: str | None = None
+    decision: Decision | None = None
+    limits: tuple[LimitDecision, ...] = ()
     web: WebPlace | None = None
 
     @property
@@ -217,6 +184,18 @@ class Defect:
     def area_expanded_u_mm2(self) -> float | None:
         return _expanded(self.area_u_mm2)
 
+    @property
+    def length_expanded_u_px(self) -> float | None:
+        return _expanded(self.length_u_px)
+
+    @property
+    def width_expanded_u_px(self) -> float | None:
+        return _expanded(self.width_u_px)
+
+    @property
+    def area_expanded_u_px(self) -> float | None:
+        return _expanded(self.area_u_px)
+
 
 def _expanded(standard: float | None) -> float | None:
     return None if standard is None else COVERAGE_FACTOR * standard
@@ -230,7 +209,10 @@ class Inspection:
     map. error, cause: a sentence and its kind, for ERROR only. timings_ms: stage name -> time spent
     in it, and "latency": from the capture until the sinks get the inspection.
     judged_ns: monotonic time of the verdict. seq: number of its `verdict` record in the run; its
-    `measured` record has the next number. The pipeline sets judged_ns and seq.
+    `measured` record has the next number. The pipeline sets judged_ns and seq. reason: a sentence
+    if score and outlines alone do not explain the verdict; None otherwise. refined_regions: the
+    regions that were refined in the time of a live source, as ranks by peak score from 0; None if
+    time was not limited.
 
     Raises ValueError for an ERROR without a cause, and for a cause without ERROR.
     """
@@ -248,6 +230,8 @@ class Inspection:
     cause: Cause | None = None
     judged_ns: int | None = None
     seq: int = 0
+    reason: str | None = None
+    refined_regions: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if (self.verdict is Verdict.ERROR) is (self.cause is None):

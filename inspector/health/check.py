@@ -11,7 +11,8 @@ from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from engines.spec_fields import PictureFigure
 from inspector.core.arrays import Image
-from inspector.core.types import Cause, Fault, Frame
+from inspector.core.stage_items import Fault
+from inspector.core.types import Cause, Frame
 from inspector.health.options import IGNORE, WARN, HealthOptions
 
 SENTENCES: Final = {

@@ -1,13 +1,15 @@
 """Turns an anomaly map into defects with sizes in pixels and millimetres."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from calibration.plane import Calibration
 from inspector.core.arrays import Image, Map, Mask
 from inspector.core.geometry import Affine, Points
-from inspector.core.types import Defect, Severity
+from inspector.core.refining import NOT_REACHED, REFINING_OFF, FrameBox, RefinePlan
+from inspector.core.types import Defect
 from inspector.measure import shape
 from inspector.measure.contours import MapRegion, find_regions, open_map, score_region
 from inspector.measure.options import MeasureOptions
@@ -42,6 +44,14 @@ class _FrameRegion:
     def outer(self) -> Points:
         return np.concatenate(self.polygons[: len(self.polygons) - self.region.holes])
 
+    @property
+    def box(self) -> FrameBox:
+        return shape.bounding_box(self.outer)
+
+
+_Outlines = tuple[tuple[Outline, ...], str | None]
+"""The outlines of a region, and why it was not refined."""
+
 
 @dataclass(frozen=True, slots=True)
 class _MapOnFrame:
@@ -72,11 +82,17 @@ class MapAnalyzer:
         self._inspected = inspected
 
     def analyze(
-        self, image: Image, anomaly_map: Map, to_frame: Affine, pixel_threshold: float
+        self,
+        image: Image,
+        anomaly_map: Map,
+        to_frame: Affine,
+        pixel_threshold: float,
+        plan: RefinePlan | None = None,
     ) -> tuple[Defect, ...]:
         """Finds and measures the defects. The defect with the highest peak score comes first.
 
-        image: (H, W, 3) BGR. anomaly_map: (h, w). to_frame: map -> frame pixels. Raises
+        image: (H, W, 3) BGR. anomaly_map: (h, w). to_frame: map -> frame pixels. plan: which
+        regions are refined; None: the strongest, without a limit of time. Raises
         CalibrationSizeError if the frame does not have the size of the calibration.
         """
         if self._calibration is not None:
@@ -85,10 +101,11 @@ class MapAnalyzer:
             return ()
         view = _MapOnFrame(image, self._prepare_map(anomaly_map), to_frame, pixel_threshold)
         candidates = _find_candidates(view)
+        outlines = self._find_outlines(view, candidates, plan)
         defects = [
             defect
-            for rank, candidate in enumerate(candidates)
-            for outline, note in self._find_outlines(view, candidates, rank)
+            for candidate, (parts, note) in zip(candidates, outlines, strict=True)
+            for outline in parts
             if self._is_large_enough(defect := self._make_defect(view, candidate, outline, note))
         ]
         defects.sort(key=lambda d: -d.peak_score)
@@ -100,20 +117,26 @@ class MapAnalyzer:
         return open_map(anomaly_map, self._options.opening_px)
 
     def _find_outlines(
-        self, view: _MapOnFrame, candidates: list[_FrameRegion], rank: int
-    ) -> list[tuple[Outline, str | None]]:
-        """Refined outlines of one region, or its outline on the map with the reason."""
-        candidate = candidates[rank]
+        self, view: _MapOnFrame, candidates: list[_FrameRegion], plan: RefinePlan | None
+    ) -> list[_Outlines]:
+        """Refined outlines of each region, or its outline on the map with the reason."""
         if not self._options.refine:
-            return [(_outline_from_map(candidate), "refinement is off")]
+            return [_keep_map(candidate, REFINING_OFF) for candidate in candidates]
         most = self._options.max_refined
-        if rank >= most:
-            return [(_outline_from_map(candidate), f"only {most} regions of a frame are refined")]
-        others = tuple(c.polygons for i, c in enumerate(candidates) if i != rank)
-        result = refine(view.image, candidate.region, view.anomaly_map, view.to_frame, others)
-        if isinstance(result, Unrefined):
-            return [(_outline_from_map(candidate), result.reason)]
-        return [(outline, None) for outline in result]
+        results = [
+            _keep_map(
+                c, f"only {most} regions of a frame are refined" if plan is None else NOT_REACHED
+            )
+            for c in candidates
+        ]
+        ranks = range(min(most, len(candidates)))
+        for rank in ranks if plan is None else plan.order([c.box for c in candidates], most):
+            work = partial(_refine_candidate, view, candidates, rank)
+            result = work() if plan is None else plan.attempt(rank, work)
+            if result is None:
+                break
+            results[rank] = result
+        return results
 
     def _is_large_enough(self, defect: Defect) -> bool:
         if defect.area_px < self._options.min_area_px:
@@ -134,6 +157,15 @@ class MapAnalyzer:
                 self._calibration, outline, candidate.polygons, candidate.region.holes
             )
         peak, mean = self._compute_scores(view, candidate, outline)
+        severity, severity_by = grade(
+            self._options.severity,
+            length_px=length,
+            shorter_side_px=min(view.image.shape[:2]),
+            length_mm=physical.length_mm,
+            area_mm2=physical.area_mm2,
+            peak_score=peak,
+            pixel_threshold=view.pixel_threshold,
+        )
         return Defect(
             defect_id=0,
             polygons=outline.polygons,
@@ -146,7 +178,8 @@ class MapAnalyzer:
             orientation_deg=orientation,
             peak_score=peak,
             mean_score=mean,
-            severity=self._grade(length, physical, peak, view.pixel_threshold),
+            severity=severity,
+            severity_by=severity_by,
             size_source="refined" if note is None else "map",
             size_note=note,
             truncated=self._is_truncated(points, view),
@@ -165,18 +198,9 @@ class MapAnalyzer:
             map_length_mm=physical.map_length_mm,
             map_width_mm=physical.map_width_mm,
             shape_figures=compute_shape_figures(on_plane, outline.holes),
-        )
-
-    def _grade(
-        self, length_px: float, physical: PhysicalSizes, peak: float, threshold: float
-    ) -> Severity:
-        return grade(
-            self._options.severity,
-            length_px=length_px,
-            length_mm=physical.length_mm,
-            area_mm2=physical.area_mm2,
-            peak_score=peak,
-            pixel_threshold=threshold,
+            area_u_px=outline.area_u_px,
+            length_u_px=outline.length_u_px,
+            width_u_px=outline.width_u_px,
         )
 
     def _compute_scores(
@@ -218,6 +242,19 @@ def _find_candidates(view: _MapOnFrame) -> list[_FrameRegion]:
         polygons = tuple(view.to_frame.apply(p) for p in region.polygons)
         candidates.append(_FrameRegion(region, polygons, peak, mean))
     return sorted(candidates, key=lambda candidate: -candidate.peak)
+
+
+def _refine_candidate(view: _MapOnFrame, candidates: list[_FrameRegion], rank: int) -> _Outlines:
+    candidate = candidates[rank]
+    others = tuple(c.polygons for i, c in enumerate(candidates) if i != rank)
+    result = refine(view.image, candidate.region, view.anomaly_map, view.to_frame, others)
+    if isinstance(result, Unrefined):
+        return _keep_map(candidate, result.reason)
+    return result, None
+
+
+def _keep_map(candidate: _FrameRegion, note: str) -> _Outlines:
+    return (_outline_from_map(candidate),), note
 
 
 def _outline_from_map(candidate: _FrameRegion) -> Outline:

@@ -27,6 +27,7 @@ class DefectSummary:
         self._severities = dict.fromkeys(Severity, 0)
         self._total = self._refined = self._truncated = 0
         self._frames = self._frames_with_defects = self._frames_failed = 0
+        self._frames_failed_empty = 0
         self._defect_px = self._frame_px = 0.0
 
     @property
@@ -41,6 +42,8 @@ class DefectSummary:
         self._frames += 1
         self._frames_with_defects += bool(inspection.defects)
         self._frames_failed += inspection.verdict is Verdict.FAIL
+        failed_empty = inspection.verdict is Verdict.FAIL and not inspection.defects
+        self._frames_failed_empty += failed_empty
         self._frame_px += height * width
         for defect in inspection.defects:
             self._add(defect)
@@ -65,6 +68,7 @@ class DefectSummary:
             "truncated": self._truncated,
             "frames_judged": self._frames,
             "frames_with_defects": self._frames_with_defects,
+            "frames_failed_without_defects": self._frames_failed_empty,
             "frames_with_defects_percent": _percent(self._frames_with_defects, self._frames),
             "frames_failed_percent": _percent(self._frames_failed, self._frames),
             "area_percent": _percent(self._defect_px, self._frame_px),

@@ -15,7 +15,9 @@ class MeasureOptions:
     frame that are refined, the strongest first; the others keep their size on the map. min_area_px,
     min_area_mm2: defects with a smaller reported area are not listed; min_area_mm2 needs a
     calibration. opening_px: map pixels; narrower regions are removed, 0 and 1 keep all. unit: mm,
-    cm or inch, in pictures and on the screen.
+    cm or inch, in pictures and on the screen. budget_ms: longest time for refining a frame of a
+    live source; None: 1 s. replay: the inspections.jsonl of a live
+    run, whose frames are inspected again from files; the same regions are refined.
     """
 
     refine: bool = True
@@ -24,4 +26,6 @@ class MeasureOptions:
     min_area_mm2: Positive | None = None
     opening_px: Annotated[int, Between(0, 255)] = 0
     unit: Annotated[str, OneOf("mm", "cm", "inch")] = "mm"
+    budget_ms: Positive | None = None
+    replay: str | None = None
     severity: SeverityLimits = field(default_factory=SeverityLimits)

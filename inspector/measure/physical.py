@@ -35,8 +35,8 @@ def measure_in_millimetres(
 
     Every vertex is moved to the plane first. So the sizes are right for a tilted camera and for
     pixels that are not square. The uncertainty of the outline is scaled with the scale at its
-    centroid. The relative uncertainty of the scale is added in quadrature: once for lengths, twice
-    for areas.
+    centroid. The relative uncertainties of the calibration at the place of the outline, for
+    lengths and for areas, are added in quadrature.
     """
     polygons = tuple(calibration.to_plane(p) for p in outline.polygons)
     points = np.concatenate(polygons[: len(polygons) - outline.holes])
@@ -46,16 +46,17 @@ def measure_in_millimetres(
     length, width = shape.max_feret(points)[0], shape.min_feret(points)
     centre = shape.region_centroid(outline.polygons, outline.holes)
     scale = abs(float(np.linalg.det(calibration.jacobian(centre))))
-    pitch, relative = math.sqrt(scale), calibration.scale_u_rel
+    pitch = math.sqrt(scale)
+    length_u_rel, area_u_rel = calibration.relative_u(outline.outer)
     return PhysicalSizes(
         centroid_mm=shape.region_centroid(polygons, outline.holes),
         area_mm2=area,
         length_mm=length,
         width_mm=width,
         equivalent_diameter_mm=shape.equivalent_diameter(area),
-        area_u_mm2=math.hypot(outline.area_u_px * scale, 2 * relative * area),
-        length_u_mm=math.hypot(outline.length_u_px * pitch, relative * length),
-        width_u_mm=math.hypot(outline.width_u_px * pitch, relative * width),
+        area_u_mm2=math.hypot(outline.area_u_px * scale, area_u_rel * area),
+        length_u_mm=math.hypot(outline.length_u_px * pitch, length_u_rel * length),
+        width_u_mm=math.hypot(outline.width_u_px * pitch, length_u_rel * width),
         map_area_mm2=shape.region_area(on_map, map_holes),
         map_length_mm=shape.max_feret(map_points)[0],
         map_width_mm=shape.min_feret(map_points),

@@ -8,8 +8,9 @@ from typing import Any, Final
 from inspector.core.errors import SinkError
 from inspector.core.protocols import Picture
 from inspector.core.records import COVERAGE_FACTOR, event_id
+from inspector.core.size_text import describe_limits
 from inspector.core.tables import csv_row
-from inspector.core.types import Defect, Inspection, RunInfo
+from inspector.core.types import Defect, Inspection, RunInfo, Verdict
 from inspector.core.web_place import WebPlace
 from inspector.measure.shape_figures import SHAPE_FIGURES
 from inspector.outputs.files import LineFile
@@ -79,13 +80,31 @@ _WEB: Final[dict[str, Callable[[WebPlace], Any]]] = {
 }
 """Columns of a run with tracking; empty without it."""
 
-HEADER: Final[tuple[str, ...]] = (*_FRAME, *_DEFECT, *SHAPE_FIGURES, *_RECORD, *_WEB)
+_DECISION: Final[dict[str, Callable[[Defect], Any]]] = {
+    "length_u_px": lambda d: _round(d.length_u_px),
+    "length_expanded_u_px": lambda d: _round(d.length_expanded_u_px),
+    "width_u_px": lambda d: _round(d.width_u_px),
+    "width_expanded_u_px": lambda d: _round(d.width_expanded_u_px),
+    "area_u_px": lambda d: _round(d.area_u_px),
+    "area_expanded_u_px": lambda d: _round(d.area_expanded_u_px),
+    "severity_by": lambda d: d.severity_by,
+    "decision": lambda d: d.decision,
+    "decision_note": lambda d: describe_limits(d.limits, d.size_source),
+}
+
+_REASON: Final = "reason"
+
+HEADER: Final[tuple[str, ...]] = (
+    *(*_FRAME, *_DEFECT, *SHAPE_FIGURES, *_RECORD),
+    *(*_DECISION, _REASON, *_WEB),
+)
 """The columns in order, the same for every run. A cell is empty if there is no value: mm without a
 calibration, pts_s of a live source, name without a picture file."""
 
 
 class CsvLogSink:
-    """Writes RFC 4180 CSV in UTF-8, one row per defect and frame. No defect, no row.
+    """Writes RFC 4180 CSV in UTF-8, one row per defect and frame. No defect, no row: only a frame
+    that fails without a defect has a row, with the reason and without the cells of a defect.
 
     copy: a second file that gets the same rows.
     """
@@ -106,10 +125,13 @@ class CsvLogSink:
     def write(self, inspection: Inspection, picture: Picture) -> None:
         if self._run is None or not self._files:
             raise SinkError(f"{self._paths[0]} cannot be written before it is open")
-        if not inspection.defects:
+        without_defect = inspection.verdict is Verdict.FAIL and not inspection.defects
+        if not inspection.defects and not without_defect:
             return
         for defect in inspection.defects:
             self._write(csv_row(defect_cells(self._run, inspection, defect)))
+        if without_defect:
+            self._write(csv_row(defect_cells(self._run, inspection, None)))
 
     def close(self) -> None:
         files, self._files = self._files, []
@@ -122,14 +144,17 @@ class CsvLogSink:
             file.write_line(row)
 
 
-def defect_cells(run: RunInfo, inspection: Inspection, defect: Defect) -> list[Any]:
-    """The cells of HEADER for one defect of a frame."""
-    web = defect.web
+def defect_cells(run: RunInfo, inspection: Inspection, defect: Defect | None) -> list[Any]:
+    """The cells of HEADER for one defect of a frame, or for a frame without a defect."""
+    figures = {} if defect is None else defect.shape_figures
+    web = None if defect is None else defect.web
     return [
         *(get(inspection) for get in _FRAME.values()),
-        *(get(defect) for get in _DEFECT.values()),
-        *(_round(defect.shape_figures.get(name)) for name in SHAPE_FIGURES),
+        *(None if defect is None else get(defect) for get in _DEFECT.values()),
+        *(_round(figures.get(name)) for name in SHAPE_FIGURES),
         *_record_cells(run, inspection),
+        *(None if defect is None else get(defect) for get in _DECISION.values()),
+        inspection.reason,
         *(None if web is None else get(web) for get in _WEB.values()),
     ]
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from inspector.core.decisions import LimitDecision, VerdictState
 from inspector.core.events import Event
 from inspector.core.records import COVERAGE_FACTOR, FORMAT, event_id
 from inspector.core.types import Defect, Inspection, RunInfo
@@ -17,6 +18,10 @@ Record = dict[str, Any]
 _POLYGON_DECIMALS: Final = 2
 _DIGITS: Final = 7
 _IN_ENVELOPE: Final = frozenset(field.name for field in dataclasses.fields(Event))
+_EXPANDED: Final = (
+    *("length_expanded_u_mm", "width_expanded_u_mm", "area_expanded_u_mm2"),
+    *("length_expanded_u_px", "width_expanded_u_px", "area_expanded_u_px"),
+)
 _RENAMED: Final = frozenset(("source", "source_name", "run_id"))
 
 
@@ -52,11 +57,15 @@ def inspection_records(run: RunInfo, inspection: Inspection) -> tuple[Record, Re
         "error": inspection.error,
         "cause": inspection.cause,
         "judged_ns": inspection.judged_ns,
+        "state": VerdictState.FINAL.value,
+        "reason": inspection.reason,
     }
     verdict = _envelope("verdict", run, inspection.seq, **shared) | judgement
     measured = _envelope("measured", run, inspection.seq + 1, **shared) | judgement
     measured["pixel_threshold"] = inspection.pixel_threshold
     measured["timings_ms"] = {name: round(ms, 3) for name, ms in inspection.timings_ms.items()}
+    refined = inspection.refined_regions
+    measured["refined_regions"] = None if refined is None else list(refined)
     measured["defects"] = [_defect(defect) for defect in inspection.defects]
     return verdict, measured
 
@@ -124,6 +133,8 @@ def _defect(defect: Defect) -> Record:
     values = {f.name: _round_floats(getattr(defect, f.name)) for f in dataclasses.fields(defect)}
     values["orientation_deg"] %= 180.0  # rounding may give 180
     values["severity"] = defect.severity.value
+    values["decision"] = None if defect.decision is None else defect.decision.value
+    values["limits"] = [_limit(limit) for limit in defect.limits]
     values["web"] = None if defect.web is None else dataclasses.asdict(defect.web)
     values["shape_figures"] = {
         name: _round_floats(value) for name, value in defect.shape_figures.items()
@@ -131,11 +142,15 @@ def _defect(defect: Defect) -> Record:
     values["polygons"] = [
         np.round(polygon, _POLYGON_DECIMALS).tolist() for polygon in defect.polygons
     ]
-    values["length_expanded_u_mm"] = _round_floats(defect.length_expanded_u_mm)
-    values["width_expanded_u_mm"] = _round_floats(defect.width_expanded_u_mm)
-    values["area_expanded_u_mm2"] = _round_floats(defect.area_expanded_u_mm2)
+    for name in _EXPANDED:
+        values[name] = _round_floats(getattr(defect, name))
     values["coverage_factor"] = COVERAGE_FACTOR
     return values
+
+
+def _limit(limit: LimitDecision) -> Record:
+    values = {f.name: _round_floats(getattr(limit, f.name)) for f in dataclasses.fields(limit)}
+    return values | {"decision": limit.decision.value}
 
 
 def _round_floats(value: Any) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 from inspector.core.channel import END, Channel
 from inspector.core.clock import ms_since
 from inspector.core.errors import FrameError
-from inspector.core.types import Fault, Inspection
+from inspector.core.stage_items import Fault
+from inspector.core.types import Inspection
 from inspector.pipeline.stages import Ticket, make_error_inspection
 from inspector.pipeline.stats import RunStats
 from inspector.pipeline.watchdog import Watchdog
@@ -26,12 +27,7 @@ def catch_frame_errors(work: Callable[[Any], Any]) -> Work:
         except FrameError as exc:
             return exc
 
-    return apply_to_each(attempt)
-
-
-def apply_to_each(work: Callable[[Any], Any]) -> Work:
-    """Makes work on several items. A FrameError is raised and ends the run."""
-    return lambda items: [work(item) for item in items]
+    return lambda items: [attempt(item) for item in items]
 
 
 @dataclass(frozen=True, slots=True)

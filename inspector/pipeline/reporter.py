@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from inspector.core.clock import ms_since, now_ns
+from inspector.core.clock import ms_since
 from inspector.core.errors import InspectorError, SinkError
-from inspector.core.events import Event, VerdictEvent
+from inspector.core.events import Event
 from inspector.core.protocols import EventSink, EventStage, Picture, VerdictSink, WatchingSink
-from inspector.core.types import EngineOutput, Inspection, RunInfo
+from inspector.core.types import Inspection, RunInfo
 from inspector.pipeline.receiver import Receiver
 from inspector.pipeline.stages import Output, Stages, Ticket
 
@@ -21,7 +21,7 @@ class Reporter:
 
     Every inspection takes two numbers, for its `verdict` and its `measured` record. Every event
     takes one number. Number 0 is the header of the log. close_sink: closes the sink of an output
-    and raises nothing.
+    and raises nothing. listeners: the sinks that take verdicts.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Reporter:
     ) -> None:
         self._run = run
         self._receivers = [Receiver(output, close_sink) for output in outputs]
-        self._listeners = [r for r in self._receivers if isinstance(r.sink, VerdictSink)]
+        self.listeners = [r for r in self._receivers if isinstance(r.sink, VerdictSink)]
         self._stages = stages
         self._event_stages = event_stages
         self._observers = observers
@@ -44,20 +44,6 @@ class Reporter:
     def open(self) -> None:
         for receiver in self._receivers:
             receiver.attempt(partial(receiver.sink.open, self._run))
-
-    def announce(self, ticket: Ticket) -> None:
-        """Sends the verdict on a frame to the sinks that take verdicts. On the judging thread."""
-        ticket.judged_ns = now_ns()
-        if not self._listeners:
-            return
-        item = ticket.item
-        if isinstance(item, EngineOutput):
-            assert self._stages.judge_map is not None
-            item = self._stages.judge_map(item)
-        assert isinstance(item, Inspection)
-        event = make_verdict_event(item, ticket.judged_ns)
-        for listener in self._listeners:
-            listener.announce(event)
 
     def report(self, ticket: Ticket) -> Inspection:
         """Passes an inspection and its events to event stages, sinks and observers."""
@@ -122,20 +108,3 @@ class Reporter:
         first = self._next_seq
         self._next_seq += count
         return first
-
-
-def make_verdict_event(inspection: Inspection, judged_ns: int) -> VerdictEvent:
-    """Makes the verdict event of an inspection. Its defects need not be measured yet."""
-    frame = inspection.frame
-    return VerdictEvent(
-        frame_id=frame.frame_id,
-        verdict=inspection.verdict,
-        score=inspection.score,
-        image_threshold=inspection.image_threshold,
-        error=inspection.error,
-        cause=inspection.cause,
-        pts_s=frame.pts_s,
-        captured_ns=frame.captured_ns,
-        judged_ns=judged_ns,
-        wall_time_utc=frame.wall_time_utc,
-    )

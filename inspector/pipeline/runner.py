@@ -11,8 +11,9 @@ from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import InspectorError, StageError, UnjudgedError
 from inspector.core.protocols import CountsMissing, EventStage, Source
 from inspector.core.types import Inspection, RunInfo, Verdict
+from inspector.pipeline.announcer import LATE_STAGE, Announcer
 from inspector.pipeline.drops import Drops
-from inspector.pipeline.relay import Relay, apply_to_each, catch_frame_errors
+from inspector.pipeline.relay import Relay, catch_frame_errors
 from inspector.pipeline.reporter import Observer, Reporter
 from inspector.pipeline.stages import Output, Stages, Ticket, infer, make_first_item
 from inspector.pipeline.stats import RunStats
@@ -27,15 +28,15 @@ STAGES = ("capture", "preprocess", "infer", "measure", "output")
 class Pipeline:
     """capture -> preprocess -> infer -> measure -> output.
 
-    The verdict is sent after infer if the map decides it, otherwise after measure. A live source
-    drops the oldest frame, only between capture and preprocess. A file drops no frame, and a live
-    source that holds its frames (BufferedSource) drops them itself. The first
-    error aborts the run, closes every sink, and finish() raises it. An error of the source does not
-    abort: the captured frames are still inspected.
+    The verdict is sent after infer if the map decides it. Otherwise it is pending after infer and
+    final after measure, or when deadline_s has passed. A live source drops the oldest frame, only
+    between capture and preprocess. A file drops no frame, and a live source that holds its frames
+    (BufferedSource) drops them itself. The first error aborts the run, closes every sink, and
+    finish() raises it. After an error of the source the captured frames are still inspected.
 
     reporting: True when engine and sinks are open. batch: number of frames per call of the engine,
     for files; always 1 for a live source, because frames would wait for each other. event_stages:
-    get every inspection in this order, before the sinks.
+    get every inspection in this order, before the sinks. deadline_s: None for no limit.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Pipeline:
         max_errored_in_a_row: int | None = None,
         stall_timeout_s: float | None = None,
         batch: int = 1,
+        deadline_s: float | None = None,
     ) -> None:
         self.stats = RunStats()
         self.reporting = False
@@ -63,15 +65,13 @@ class Pipeline:
         self.drops = Drops(source)
         self._batch = 1 if self._live else batch
         capacity = 1 if self._live else 2
-        # Room for the next batch and for the last batch while the engine runs.
-        batch_capacity = max(capacity, self._batch)
         self._captured: Channel[Ticket] = Channel(capacity)
-        self._prepared: Channel[Ticket] = Channel(batch_capacity)
-        self._inferred: Channel[Ticket] = Channel(batch_capacity)
+        # Room for the next batch and for the last batch while the engine runs.
+        self._prepared: Channel[Ticket] = Channel(max(capacity, self._batch))
+        self._inferred: Channel[Ticket] = Channel(max(capacity, self._batch))
         self._measured: Channel[Ticket] = Channel(capacity)
-        self._relay = Relay(
-            self.stats, self._watchdog, self._thresholds, lambda: self._aborted_ns is not None
-        )
+        self._relay = Relay(self.stats, self._watchdog, self._thresholds, self._is_aborted)
+        self._announcer = Announcer(stages, self._reporter.listeners, self._relay, deadline_s)
         self._ready = {"infer": Event(), "output": Event()}
         self._resumed = Event()
         self._resumed.set()
@@ -80,10 +80,18 @@ class Pipeline:
         self._stopped_ns: int | None = None
         self._aborted_ns: int | None = None
         work = (self._capture, self._preprocess, self._infer, self._measure, self._output)
+        targets: dict[str, Callable[[], None]] = dict(zip(STAGES, work, strict=True))
+        if deadline_s is not None:
+            targets[LATE_STAGE] = self._announcer.run
         self._threads = {
             name: Thread(target=self._guard, args=(name, target), name=name, daemon=True)
-            for name, target in zip(STAGES, work, strict=True)
+            for name, target in targets.items()
         }
+
+    @property
+    def waiting(self) -> int | None:
+        """Number of frames before engine and measuring. None if no frame can be lost there."""
+        return len(self._prepared) + len(self._inferred) if self.drops.allowed else None
 
     def open(self, while_waiting: Callable[[], None] = lambda: None) -> None:
         """Opens the engine and the sinks on their threads. Does nothing after stop().
@@ -107,8 +115,9 @@ class Pipeline:
         if not self.reporting:
             return
         self.stats.mark_start()
-        for name in ("measure", "preprocess", "capture"):
-            self._threads[name].start()
+        for name, thread in reversed(self._threads.items()):
+            if name not in ("infer", "output"):
+                thread.start()
 
     def stop(self) -> None:
         """Ends the capture. Every frame captured so far is still inspected."""
@@ -121,6 +130,7 @@ class Pipeline:
         self._aborted_ns = self._aborted_ns or now_ns()
         channels = (self._captured, self._prepared, self._inferred, self._measured)
         self.stats.count_aborted(sum(channel.abort() for channel in channels))
+        self._announcer.close()
         self.stop()
 
     def pause(self, paused: bool) -> None:
@@ -160,6 +170,9 @@ class Pipeline:
             )
         if self._error is not None:
             raise self._error
+
+    def _is_aborted(self) -> bool:
+        return self._aborted_ns is not None
 
     def _running(self) -> list[Thread]:
         return [thread for thread in self._threads.values() if thread.is_alive()]
@@ -229,19 +242,17 @@ class Pipeline:
             engine.warm_up()
             self._ready["infer"].set()
             work = partial(infer, engine)
-            after = None if self._stages.judge_map is None else self._reporter.announce
+            after = self._announcer.announce_map
             self._relay.run("infer", self._prepared, self._inferred, work, self._batch, after)
         finally:
             engine.close()
 
     def _measure(self) -> None:
-        judge = self._stages.judge
-        if self._stages.judge_map is None:
-            work, after = catch_frame_errors(judge), self._reporter.announce
+        work, after = catch_frame_errors(self._stages.judge), self._announcer.announce_measured
+        try:
             self._relay.run("measure", self._inferred, self._measured, work, after=after)
-        else:
-            # The verdict was sent and is final, so a FrameError ends the run.
-            self._relay.run("measure", self._inferred, self._measured, apply_to_each(judge))
+        finally:
+            self._announcer.close()
 
     def _output(self) -> None:
         self._reporter.open()
@@ -268,13 +279,11 @@ class Pipeline:
         in_a_row = 0
         while (ticket := self._measured.get()) is not END:
             assert isinstance(ticket, Ticket)
-            reported = False
             try:
                 inspection = self._report(ticket)
-                reported = True
-            finally:
-                if not reported:
-                    self.stats.count_aborted(1)
+            except BaseException:
+                self.stats.count_aborted(1)
+                raise
             in_a_row = in_a_row + 1 if inspection.verdict is Verdict.ERROR else 0
             if self._max_errored is not None and in_a_row >= self._max_errored:
                 return UnjudgedError(

@@ -7,19 +7,12 @@ from typing import Protocol
 import numpy as np
 
 from inspector.core.arrays import Image, Map
+from inspector.core.clock import now_ns
 from inspector.core.errors import FrameError
 from inspector.core.geometry import Affine
 from inspector.core.protocols import Picture, Sink
-from inspector.core.types import (
-    BadFrame,
-    Cause,
-    EngineOutput,
-    Fault,
-    Frame,
-    Inspection,
-    ModelInput,
-    Verdict,
-)
+from inspector.core.stage_items import EngineOutput, Fault, ModelInput
+from inspector.core.types import BadFrame, Cause, Frame, Inspection, Verdict
 
 
 class RunningEngine(Protocol):
@@ -39,15 +32,18 @@ class Stages:
     """The work of each stage.
 
     open_engine: called on the infer thread, which also uses and closes the engine. render: draws
-    only when a sink gets the picture. judge_map: decides the final verdict from the map, so that it
-    can be sent before the defects are measured. None: the verdict is sent after measuring.
+    only when a sink gets the picture. judge_map: decides the verdict from the map, so that it can
+    be sent before the defects are measured; it returns None if the sizes decide. None: the sizes
+    decide always. judge_late: judges a frame without refining, when its deadline has passed; used
+    only with a deadline.
     """
 
     preprocess: Callable[[Frame], ModelInput]
     open_engine: Callable[[], RunningEngine]
     judge: Callable[[EngineOutput], Inspection]
     render: Callable[[Inspection], Picture]
-    judge_map: Callable[[EngineOutput], Inspection] | None = None
+    judge_map: Callable[[EngineOutput], Inspection | None] | None = None
+    judge_late: Callable[[EngineOutput], Inspection] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +59,16 @@ class Ticket:
     """A frame in the pipeline.
 
     item: the result of the last stage. Stages pass an Inspection on unchanged; so a frame that
-    cannot be judged reaches the logs. judged_ns: monotonic time of the verdict.
+    cannot be judged reaches the logs. verdict, judged_ns: the final verdict that was sent, and its
+    monotonic time; None before. late: the inspection of a frame that was not measured in time.
     """
 
     frame: Frame | BadFrame
     item: Frame | ModelInput | EngineOutput | Inspection
     timings_ms: dict[str, float] = field(default_factory=dict)
     judged_ns: int | None = None
+    verdict: Verdict | None = None
+    late: Inspection | None = None
 
 
 def infer(engine: RunningEngine, inputs: Sequence[ModelInput]) -> list[EngineOutput | FrameError]:
@@ -95,7 +94,7 @@ def _output(model_input: ModelInput, anomaly_map: Map, score: float) -> EngineOu
     input_hw, map_hw = model_input.pixels.shape[:2], anomaly_map.shape
     to_input = Affine(input_hw[1] / map_hw[1], input_hw[0] / map_hw[0])
     to_frame = model_input.to_frame.after(to_input)
-    return EngineOutput(model_input.frame, anomaly_map, to_frame, score, fault)
+    return EngineOutput(model_input.frame, anomaly_map, to_frame, score, fault, now_ns())
 
 
 def make_error_inspection(

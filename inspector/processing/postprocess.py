@@ -2,44 +2,38 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from inspector.core.arrays import Image, Map
+from inspector.core.decisions import Decision
 from inspector.core.geometry import Affine
+from inspector.core.refining import MakePlan, NoTime, RefinePlan
 from inspector.core.schema import OneOf, Positive
-from inspector.core.types import Defect, EngineOutput, Inspection, Verdict
+from inspector.core.stage_items import EngineOutput
+from inspector.core.types import Defect, Inspection, Verdict
+from inspector.processing.reason import explain_verdict
+from inspector.processing.size_rule import SizeRule
 
-Analyze = Callable[[Image, Map, Affine, float], tuple[Defect, ...]]
-"""(frame image, anomaly map, map -> frame, pixel threshold) -> measured defects."""
+Analyze = Callable[[Image, Map, Affine, float, RefinePlan | None], tuple[Defect, ...]]
+"""(frame image, anomaly map, map -> frame, pixel threshold, plan) -> measured defects."""
 
-
-@dataclass(frozen=True, slots=True)
-class SizeRule:
-    """A defect fails the frame if it reaches every limit that is set. Without limits any fails."""
-
-    min_length_mm: Positive | None = None
-    min_area_mm2: Positive | None = None
-    min_length_px: Positive | None = None
-    min_area_px: Positive | None = None
-
-    def fails(self, defect: Defect) -> bool:
-        pairs = (
-            (self.min_length_mm, defect.length_mm),
-            (self.min_area_mm2, defect.area_mm2),
-            (self.min_length_px, defect.length_px),
-            (self.min_area_px, defect.area_px),
-        )
-        return all(value is not None and value >= limit for limit, value in pairs if limit)
+SCORE = "score"
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictOptions(SizeRule):
-    """The section `verdict` of the configuration. A threshold of None means the engine's value."""
+    """The section `verdict` of the configuration. A threshold of None means the engine's value.
 
-    rule: Annotated[str, OneOf("score", "defects", "either")] = "score"
+    undecided: the verdict on a frame with a size that cannot be decided. deadline_ms: on a live
+    source, the longest time from the pending to the final verdict.
+    """
+
+    rule: Annotated[str, OneOf(SCORE, "defects", "either")] = SCORE
     image_threshold: float | None = None
     pixel_threshold: float | None = None
+    undecided: Annotated[str, OneOf("fail", "pass")] = "fail"
+    deadline_ms: Positive = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +41,60 @@ class Judge:
     """Makes the inspection of one frame. Defects are listed for every verdict.
 
     rule: "score" (FAIL iff score >= image threshold), "defects" (a defect fails the size rule),
-    or "either".
+    or "either". undecided_fails: whether a size that cannot be decided fails the frame. make_plan:
+    limits the time for measuring; None: no limit.
     """
 
     analyze: Analyze
     image_threshold: float
     pixel_threshold: float
-    rule: str = "score"
-    size_rule: SizeRule = SizeRule()
+    rule: str = SCORE
+    size_rule: SizeRule = field(default_factory=SizeRule)
+    undecided_fails: bool = True
+    make_plan: MakePlan | None = None
 
     def __call__(self, output: EngineOutput) -> Inspection:
+        return self._measure(output, None if self.make_plan is None else self.make_plan(output))
+
+    def judge_unrefined(self, output: EngineOutput) -> Inspection:
+        """Makes the inspection with the sizes of the map, which takes a few milliseconds."""
+        return self._measure(output, NoTime())
+
+    def judge_map(self, output: EngineOutput) -> Inspection | None:
+        """Makes the inspection without its defects. None if the verdict depends on their sizes."""
+        if self.rule != SCORE and not self._is_decided_by_map(output):
+            return None
+        return self._make_inspection(output, ())
+
+    def fails(self, score: float, defects: Sequence[Defect]) -> bool:
+        """Whether a frame fails if its measured sizes are the true ones. The check of the runtime
+        uses this: with a guard band, sizes of a map would nearly all be undecided."""
+        exact = replace(self.size_rule, guard_band=0.0)
+        return self._fails(score, tuple(map(exact.decide, defects)))
+
+    def _is_decided_by_map(self, output: EngineOutput) -> bool:
+        if output.fault is not None and not output.fault.unless_failed:
+            return True
+        if self.rule == "either" and output.score >= self.image_threshold:
+            return True
+        return not output.anomaly_map.max() >= self.pixel_threshold
+
+    def _measure(self, output: EngineOutput, plan: RefinePlan | None) -> Inspection:
         defects = self.analyze(
-            output.frame.image, output.anomaly_map, output.to_frame, self.pixel_threshold
+            output.frame.image, output.anomaly_map, output.to_frame, self.pixel_threshold, plan
         )
-        return self._inspection(output, defects)
+        inspection = self._make_inspection(output, self._decide(defects))
+        reason = explain_verdict(inspection, self.rule) or None
+        if plan is None and reason is None:
+            return inspection
+        refined = None if plan is None else tuple(plan.refined)
+        return replace(inspection, refined_regions=refined, reason=reason)
 
-    def judge_map(self, output: EngineOutput) -> Inspection:
-        """Makes the inspection without its defects. The verdict is final only for rule "score",
-        because the other rules need the sizes."""
-        return self._inspection(output, ())
+    def _decide(self, defects: Sequence[Defect]) -> tuple[Defect, ...]:
+        return tuple(defects if self.rule == SCORE else map(self.size_rule.decide, defects))
 
-    def _inspection(self, output: EngineOutput, defects: tuple[Defect, ...]) -> Inspection:
-        fault, fails = output.fault, self.fails(output.score, defects)
+    def _make_inspection(self, output: EngineOutput, defects: tuple[Defect, ...]) -> Inspection:
+        fault, fails = output.fault, self._fails(output.score, defects)
         if fault is not None and fault.unless_failed and fails:
             fault = None
         verdict = Verdict.ERROR
@@ -87,7 +113,11 @@ class Judge:
             defects=defects,
         )
 
-    def fails(self, score: float, defects: Sequence[Defect]) -> bool:
+    def _fails(self, score: float, defects: Sequence[Defect]) -> bool:
+        """defects: with their decisions, if sizes decide."""
         by_score = score >= self.image_threshold
-        by_size = any(map(self.size_rule.fails, defects))
-        return {"score": by_score, "defects": by_size, "either": by_score or by_size}[self.rule]
+        if self.rule == SCORE or (self.rule == "either" and by_score):
+            return by_score
+        decisions = {defect.decision for defect in defects}
+        undecided = Decision.CANNOT_BE_DECIDED in decisions
+        return Decision.DOES_NOT_CONFORM in decisions or (undecided and self.undecided_fails)

@@ -6,7 +6,8 @@ from engines.resize import Resizer
 from engines.spec import EngineSpec
 from inspector.core.arrays import Image
 from inspector.core.errors import CalibrationSizeError, FrameError
-from inspector.core.types import Cause, Fault, Frame, ModelInput
+from inspector.core.stage_items import Fault, ModelInput
+from inspector.core.types import Cause, Frame
 
 CheckHealth = Callable[[Frame, Image], Fault | None]
 """(frame, its pixels as the engine takes them) -> why it must not be judged."""

@@ -15,6 +15,8 @@ from inspector.core.geometry import Box, Points
 
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 _SUBPIXEL_BITS: Final = 4
+DASH_PX: Final = 8
+"""Length of a dash and of a gap, in units of the thickness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +107,24 @@ class Canvas:
         baseline = box_top + (font.line_px + font.cap_px) // 2
         cv2.putText(self.y, plain, (x, baseline), _FONT, font.scale, luma, font.weight, cv2.LINE_AA)
 
-    def outline(self, polygons: list[Points], colour: Colour, thickness: int) -> None:
+    def outline(
+        self, polygons: list[Points], colour: Colour, thickness: int, *, dashed: bool = False
+    ) -> None:
         """Draws closed outlines with a black edge.
 
         polygons: points (n, 2) in canvas pixels; (0, 0) is the corner of the first pixel.
         """
+        closed = not dashed
+        if dashed:
+            length = DASH_PX * thickness
+            polygons = [dash for polygon in polygons for dash in cut_dashes(polygon, length)]
         full = [_fixed_point(p, 1.0) for p in polygons]
         half = [_fixed_point(p, 0.5) for p in polygons]
-        _lines(self.y, full, 16, thickness + 2)
-        _lines(self.y, full, colour.y, thickness)
+        _lines(self.y, full, 16, thickness + 2, closed=closed)
+        _lines(self.y, full, colour.y, thickness, closed=closed)
         thin = max(1, thickness // 2)
-        _lines(self.u, half, colour.u, thin)
-        _lines(self.v, half, colour.v, thin)
+        _lines(self.u, half, colour.u, thin, closed=closed)
+        _lines(self.v, half, colour.v, thin, closed=closed)
 
     def bgr(self) -> Image:
         """A new (H, W, 3) array."""
@@ -146,6 +154,18 @@ def split_planes(buffer: Image) -> tuple[Image, Image, Image]:
     )
 
 
+def cut_dashes(polygon: Points, length_px: float) -> list[Points]:
+    """Cuts a closed outline (n, 2) into dashes of about length_px, with gaps of the same length."""
+    closed = np.concatenate((polygon, polygon[:1]))
+    along = np.concatenate(((0.0,), np.cumsum(np.hypot(*np.diff(closed, axis=0).T))))
+    count = max(2, round(along[-1] / (2 * length_px)))
+    step = along[-1] / count
+    points = max(2, round(step / 4) + 1)
+    places = step * np.arange(count)[:, None] + np.linspace(0, step / 2, points)[None]
+    x, y = (np.interp(places, along, closed[:, axis]) for axis in (0, 1))
+    return list(np.stack((x, y), axis=2))
+
+
 def _capital_height(weight: int) -> float:
     """Measures the height of a capital letter at scale 1, in px."""
     background = np.zeros((400, 400), np.uint8)
@@ -162,5 +182,7 @@ def _fixed_point(points: Points, scale: float) -> np.ndarray:
     return np.rint((points * scale - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
 
 
-def _lines(plane: Image, outlines: list[np.ndarray], value: int, thickness: int) -> None:
-    cv2.polylines(plane, outlines, True, value, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
+def _lines(
+    plane: Image, outlines: list[np.ndarray], value: int, thickness: int, *, closed: bool
+) -> None:
+    cv2.polylines(plane, outlines, closed, value, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)

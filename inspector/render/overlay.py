@@ -1,11 +1,14 @@
 """Draws regions of interest, outlines of defects and their labels over the panels."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from calibration.units import format_length
+from calibration.units import SYMBOL, format_length, length_in
+from inspector.core.decisions import Decision
 from inspector.core.geometry import Affine, Box, Points
+from inspector.core.size_text import format_measured
 from inspector.core.types import Defect, Severity
 from inspector.render.canvas import Canvas, Colour, Font
 
@@ -19,40 +22,85 @@ INSPECTED: Final = Colour.of("ffffff")
 IGNORED: Final = Colour.of("8a8a8a")
 MAX_LABELS: Final = 12
 
+_DECISIONS: Final[dict[Decision, str]] = {
+    Decision.CONFORMS: "within limits",
+    Decision.DOES_NOT_CONFORM: "too large",
+    Decision.CANNOT_BE_DECIDED: "undecided",
+}
 _RANK: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 def format_label(defect: Defect, unit: str) -> str:
-    """Text of a label, such as "#0 3.42 x 1.20 mm high".
+    """Text of a label, such as "#0 3.42 +-0.12 x 1.20 +-0.05 mm high".
 
-    "~": the size comes from the anomaly map only. ">": the border cuts the defect, so it may be
-    larger.
+    "+-": expanded uncertainty U. "up to": the size comes from the anomaly map only. ">", or "cut
+    off" after a size of the map: the border cuts the defect, so it may be larger. "~": a size of a
+    mask, whose uncertainty is unknown. The end is the decision, if sizes decide the verdict.
     """
-    if defect.length_mm is None or defect.width_mm is None:
-        size = f"{defect.length_px:.0f} x {defect.width_px:.0f} px"
+    return _make_label(defect, _format_size(defect, unit, with_u=defect.size_source == "refined"))
+
+
+def format_short_label(defect: Defect, unit: str) -> str:
+    """The label without uncertainties and decision, for a small picture."""
+    return _make_label(replace(defect, decision=None), _format_size(defect, unit, with_u=False))
+
+
+def _make_label(defect: Defect, size: str) -> str:
+    parts = []
+    if defect.size_source == "map":
+        size = f"up to {size}"
+        parts += ["cut off"] * defect.truncated
     else:
+        mark = (">" if defect.truncated else "") + ("~" if defect.size_source == "mask" else "")
+        size = f"{mark}{size}"
+    if defect.decision is not None:
+        parts.append(_DECISIONS[defect.decision])
+    return ", ".join((f"#{defect.defect_id} {size} {defect.severity.value}", *parts))
+
+
+def _format_size(defect: Defect, unit: str, *, with_u: bool) -> str:
+    """Length x width in `unit`, or in pixels without a calibration."""
+    if defect.length_mm is None or defect.width_mm is None:
+        length_u, width_u = defect.length_expanded_u_px, defect.width_expanded_u_px
+        if not with_u or length_u is None or width_u is None:
+            return f"{defect.length_px:.0f} x {defect.width_px:.0f} px"
+        length = format_measured(defect.length_px, length_u)
+        return f"{length} x {format_measured(defect.width_px, width_u)} px"
+    length_u, width_u = defect.length_expanded_u_mm, defect.width_expanded_u_mm
+    if not with_u or length_u is None or width_u is None:
         length = format_length(defect.length_mm, unit).rsplit(" ", 1)[0]
-        size = f"{length} x {format_length(defect.width_mm, unit)}"
-    mark = (">" if defect.truncated else "") + ("~" if defect.size_source == "map" else "")
-    return f"#{defect.defect_id} {mark}{size} {defect.severity.value}"
+        return f"{length} x {format_length(defect.width_mm, unit)}"
+    length = format_measured(length_in(defect.length_mm, unit), length_in(length_u, unit))
+    width = format_measured(length_in(defect.width_mm, unit), length_in(width_u, unit))
+    return f"{length} x {width} {SYMBOL[unit]}"
 
 
 def draw_polygons(
-    canvas: Canvas, polygons: list[Points], to_canvas: list[Affine], colour: Colour, thickness: int
+    canvas: Canvas,
+    polygons: list[Points],
+    to_canvas: list[Affine],
+    colour: Colour,
+    thickness: int,
+    *,
+    dashed: bool = False,
 ) -> None:
     """Draws the polygons in each panel, with a black edge so that they are visible everywhere."""
     moved = [affine.apply(polygon) for affine in to_canvas for polygon in polygons]
     if moved:
-        canvas.outline(moved, colour, thickness)
+        canvas.outline(moved, colour, thickness, dashed=dashed)
 
 
 def draw_defects(
     canvas: Canvas, defects: tuple[Defect, ...], to_canvas: list[Affine], thickness: int
 ) -> None:
-    """Draws outlines in the colour of the severity, the worst last."""
+    """Draws outlines in the colour of the severity, the worst last. Outlines of the map are dashed,
+    because they were not measured on the frame."""
     for severity in Severity:
-        outlines = [p for d in defects if d.severity is severity for p in d.polygons]
-        draw_polygons(canvas, outlines, to_canvas, SEVERITY_COLOURS[severity], thickness)
+        graded = [d for d in defects if d.severity is severity]
+        for dashed in (True, False):
+            outlines = [p for d in graded if (d.size_source == "map") is dashed for p in d.polygons]
+            colour = SEVERITY_COLOURS[severity]
+            draw_polygons(canvas, outlines, to_canvas, colour, thickness, dashed=dashed)
 
 
 def draw_labels(
@@ -68,9 +116,11 @@ def draw_labels(
     anchors = [_box_of(defect, to_canvas) for defect in worst_first]
     occupied: list[Box] = []
     for defect, anchor in zip(worst_first, anchors, strict=True):
-        text = format_label(defect, unit)
-        size = (font.width(text) + 2 * font.pad_px, font.line_px)
-        box = find_label_box(anchor, size, area, occupied, anchors)
+        for text in (format_label(defect, unit), format_short_label(defect, unit)):
+            size = (font.width(text) + 2 * font.pad_px, font.line_px)
+            box = find_label_box(anchor, size, area, occupied, anchors)
+            if box is not None:
+                break
         if box is None:
             continue
         occupied.append(box)

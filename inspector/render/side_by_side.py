@@ -16,7 +16,6 @@ from inspector.render import overlay
 from inspector.render.canvas import Canvas, Colour, Font
 from inspector.render.header import VERDICT_COLOURS, Header
 from inspector.render.panels import Panels, Placement
-from inspector.render.reason import explain_verdict
 from inspector.render.size_limit import largest_scale
 
 Polygons = Sequence[Sequence[tuple[float, float]]]
@@ -41,7 +40,7 @@ class SideBySide:
     panel divided by the size of the frame. alpha: share of the heat colours in the right panel, 0
     to 1. frame_hw: the frame size if it is known before the first frame. encoded: whether a video
     is made of the pictures. Then a scale that is too large for the encoder is reduced, with a line
-    in the log and in `warnings`. rule: of the verdicts, see explain_verdict.
+    in the log and in `warnings`.
     """
 
     def __init__(
@@ -54,7 +53,6 @@ class SideBySide:
         alpha: float = 0.5,
         frame_hw: tuple[int, int] | None = None,
         encoded: bool = False,
-        rule: str = "score",
     ) -> None:
         if not scale > 0:
             raise ConfigError(f"the scale of the picture must be positive, not {scale}")
@@ -67,7 +65,6 @@ class SideBySide:
         self._roi = roi
         self._alpha = alpha
         self._encoded = encoded
-        self._rule = rule
         self.warnings: list[str] = []
         self._frame_hw: tuple[int, int] | None = None
         if frame_hw is not None:
@@ -110,7 +107,7 @@ class SideBySide:
             self._layout = _Layout(frame_hw, self._scale, self._range, self._alpha)
             self._owner = None
         if self._owner is not picture:
-            self._layout.draw(picture.inspection, self._unit, self._roi, self._rule)
+            self._layout.draw(picture.inspection, self._unit, self._roi)
             self._owner = picture
         return self._layout.canvas
 
@@ -155,7 +152,7 @@ class _Layout:
         self._panels = Panels(self._panel_hw, self._top, display_range, alpha)
         self.canvas = Canvas((height + self._top, 2 * width))
 
-    def draw(self, inspection: Inspection, unit: str, roi: RoiPolygons | None, rule: str) -> None:
+    def draw(self, inspection: Inspection, unit: str, roi: RoiPolygons | None) -> None:
         image = inspection.frame.image
         hw = self.frame_hw if image is None else _hw(image)
         placement, note = self._default, ""
@@ -175,9 +172,8 @@ class _Layout:
         overlay.draw_labels(self.canvas, inspection.defects, both[1], area, self._font, unit)
         if inspection.error is not None:
             self._draw_error(inspection.error, VERDICT_COLOURS[inspection.verdict])
-        reason = explain_verdict(inspection, rule)
-        if reason:
-            self._draw_reason(reason, VERDICT_COLOURS[inspection.verdict])
+        if inspection.reason is not None:
+            self._draw_reason(inspection.reason, VERDICT_COLOURS[inspection.verdict])
         self._header.draw(self.canvas, inspection, note)
 
     def _draw_roi(self, roi: RoiPolygons | None, hw: tuple[int, int], both: list[Affine]) -> None:

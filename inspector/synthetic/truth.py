@@ -14,13 +14,15 @@ from inspector.synthetic.web import VisibleDefect
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRegion:
-    """One measured region of one frame. polygons: outer outlines in frame pixels."""
+    """One measured region of one frame. polygons: outer outlines in frame pixels.
+    length_expanded_u_mm: expanded uncertainty U of the length; None if unknown."""
 
     polygons: tuple[Points, ...]
     area_mm2: float
     length_mm: float
     width_mm: float
     size_source: str
+    length_expanded_u_mm: float | None = None
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "MeasuredRegion":
@@ -33,6 +35,7 @@ class MeasuredRegion:
             record["length_mm"],
             record["width_mm"],
             record["size_source"],
+            record.get("length_expanded_u_mm"),
         )
 
 

@@ -23,6 +23,7 @@ class TruthRow:
     whole_frames: number of frames that show all of it. detected_frames: number of these frames in
     which it was detected. length_sd_mm: standard deviation of the length measured in them; None
     for fewer than two. pieces: regions on it in the chosen frame; the largest is measured.
+    length_expanded_u_mm: expanded uncertainty U of the measured length.
     """
 
     web_id: int
@@ -35,6 +36,7 @@ class TruthRow:
     length_sd_mm: float | None
     pieces: int
     size_source: str | None
+    length_expanded_u_mm: float | None = None
 
     @property
     def ratios(self) -> tuple[float, float, float] | None:
@@ -70,8 +72,8 @@ def make_rows(comparison: TruthComparison) -> list[TruthRow]:
 def format_table(rows: Sequence[TruthRow]) -> list[str]:
     """Lines of text, the heading first."""
     lines = [
-        "                 true mm, mm2           measured mm, mm2       frames  length",
-        "kind           length  width    area   length  width    area   found   sd mm  sized on",
+        "                 true mm, mm2           measured mm, mm2       frames  length  length",
+        "kind           length  width    area   length  width    area   found   sd mm    U mm  on",
     ]
     for row in rows:
         frames = f"{row.detected_frames}/{row.whole_frames}"
@@ -82,7 +84,12 @@ def format_table(rows: Sequence[TruthRow]) -> list[str]:
         sd = "" if row.length_sd_mm is None else f"{row.length_sd_mm:.2f}"
         pieces = f" in {row.pieces} pieces" if row.pieces > 1 else ""
         source = "frame" if row.size_source == "refined" else "map"
-        lines.append(f"{start}{_sizes(row.measured)}  {frames:>6}  {sd:>6}  {source}{pieces}")
+        u = row.length_expanded_u_mm
+        # The uncertainty of a size on the map is nearly as large as the size.
+        shown_u = "up to" if source == "map" else "" if u is None else f"{u:.2f}"
+        lines.append(
+            f"{start}{_sizes(row.measured)}  {frames:>6}  {sd:>6}  {shown_u:>6}  {source}{pieces}"
+        )
     return lines
 
 
@@ -123,6 +130,7 @@ def _make_row(web_id: int, track: Track) -> TruthRow:
         ),
         pieces=0 if best is None else len(best.regions),
         size_source=None if best is None else best.regions[0].size_source,
+        length_expanded_u_mm=None if best is None else best.regions[0].length_expanded_u_mm,
     )
 
 

@@ -31,11 +31,18 @@ def combine_views(views: Sequence[Defect]) -> Defect:
     length, length_u = _combine(views, lambda d: d.length_mm, lambda d: d.length_u_mm)
     width, width_u = _combine(views, lambda d: d.width_mm, lambda d: d.width_u_mm)
     area, area_u = _combine(views, lambda d: d.area_mm2, lambda d: d.area_u_mm2)
+    length_px, length_u_px = _combine(views, lambda d: d.length_px, lambda d: d.length_u_px)
+    width_px, width_u_px = _combine(views, lambda d: d.width_px, lambda d: d.width_u_px)
+    area_px, area_u_px = _combine(views, lambda d: d.area_px, lambda d: d.area_u_px)
+    worst = max(views, key=lambda d: _SEVERITIES.index(d.severity))
     return replace(
         best,
-        length_px=_median(views, lambda d: d.length_px),
-        width_px=_median(views, lambda d: d.width_px),
-        area_px=_median(views, lambda d: d.area_px),
+        length_px=length_px or best.length_px,
+        length_u_px=length_u_px,
+        width_px=width_px or best.width_px,
+        width_u_px=width_u_px,
+        area_px=area_px or best.area_px,
+        area_u_px=area_u_px,
         length_mm=length,
         length_u_mm=length_u,
         width_mm=width,
@@ -43,13 +50,12 @@ def combine_views(views: Sequence[Defect]) -> Defect:
         area_mm2=area,
         area_u_mm2=area_u,
         equivalent_diameter_mm=None if area is None else 2 * math.sqrt(area / math.pi),
-        severity=max((v.severity for v in views), key=_SEVERITIES.index),
+        severity=worst.severity,
+        severity_by=worst.severity_by,
         peak_score=max(v.peak_score for v in views),
+        decision=None,  # it was made with the size in one frame
+        limits=(),
     )
-
-
-def _median(views: Sequence[Defect], get: Callable[[Defect], float]) -> float:
-    return float(np.median([get(view) for view in views]))
 
 
 def _combine(
@@ -58,8 +64,9 @@ def _combine(
     get_u: Callable[[Defect], float | None],
 ) -> tuple[float | None, float | None]:
     pairs = [(value, u) for v in views if (value := get(v)) is not None and (u := get_u(v))]
-    if not pairs:
-        return get(views[0]), get_u(views[0])
+    if not pairs:  # without uncertainties
+        known = [value for v in views if (value := get(v)) is not None]
+        return (float(np.median(known)) if known else None), None
     values, us = np.array(pairs).T
     middle = float(np.median(values))
     spread = 1.4826 * float(np.median(np.abs(values - middle)))

@@ -17,6 +17,22 @@ def clopper_pearson(successes: int, trials: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def lowest_share(successes: int, trials: int, confidence: float = CONFIDENCE) -> float:
+    """Exact lower bound of a rate, one-sided (Clopper-Pearson); 0 without successes."""
+    if successes == 0:
+        return 0.0
+    return float(beta.ppf(1 - confidence, successes, trials - successes + 1))
+
+
+def fewest_trials(share: float, misses: int = 0) -> int:
+    """Trials that show a rate of at least `share` by lowest_share, if `misses` of them fail. 29 for
+    0.9 without a miss."""
+    trials = misses + 1
+    while lowest_share(trials - misses, trials) < share:
+        trials += 1
+    return trials
+
+
 def percentile_interval(replicates: npt.NDArray[np.floating]) -> tuple[float, float] | None:
     """95 % interval by the percentiles of resampled figures, NaN left out.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from inspector.core.arrays import Image, Map, Mask
 from inspector.core.errors import DataError
-from inspector.core.geometry import Box
+from inspector.core.geometry import Box, Points
 from inspector.synthetic.defect_shapes import feret
 from learning.simulation.looks import Pixels, Spot, paint, shade
 from learning.simulation.placing import (
@@ -62,10 +62,13 @@ BROKEN_EDGE: Final = 0.5
 @dataclass(frozen=True, slots=True)
 class SimulatedPicture:
     """pixels: (H, W, 3) uint8 RGB. mask: (H, W) bool, the pixels that differ from the good picture
-    by more than CHANGED."""
+    by more than CHANGED. points: (n, 2) of the lines or the outline, px of the picture. visible:
+    share of the points that lie on the picture, in the region of interest and on the product."""
 
     pixels: Image
     mask: Mask
+    points: Points
+    visible: float
 
     @property
     def length_px(self) -> float:
@@ -137,7 +140,7 @@ class _Painter:
             return share, None
         spot = self._spot(shape, centre, rng, on_product=background is None)
         if kind not in WITHOUT_CONTRAST:
-            return share, self._finish(spot, paint(kind, spot), least=0)
+            return share, self._finish(spot, shape, paint(kind, spot), least=0)
         if kind == "displaced":
             changed = paste_piece(spot, self.picture, self.places, self.donors, shape)
         elif background is None:
@@ -146,7 +149,7 @@ class _Painter:
             changed = fill_from(spot, self.picture, background)
         if last:
             changed = changed + spot.cover[..., None] * shade(spot, dark=0.5, tint=0)
-        return share, self._finish(spot, changed, least=0 if last else VISIBLE)
+        return share, self._finish(spot, shape, changed, least=0 if last else VISIBLE)
 
     def _spot(
         self,
@@ -190,7 +193,9 @@ class _Painter:
         raised = factor * self.places.texture_at(centre)
         return max(self.plan.contrast, min(raised, MOST_RAISED))
 
-    def _finish(self, spot: Spot, changed: Pixels, *, least: float) -> SimulatedPicture | None:
+    def _finish(
+        self, spot: Spot, shape: Shape, changed: Pixels, *, least: float
+    ) -> SimulatedPicture | None:
         """Rounds and puts the changed part into the picture. None if nothing changes, or less than
         `least` grey levels under the shape on average."""
         x0, y0, x1, y1 = spot.box
@@ -205,7 +210,20 @@ class _Painter:
             return None
         pixels = self.picture.copy()
         pixels[mask] = part[mask[y0:y1, x0:x1]]
-        return SimulatedPicture(pixels, mask)
+        points = (shape.points + spot.centre) * spot.unit
+        return SimulatedPicture(pixels, mask, points, self._visible_share(points, spot))
+
+    def _visible_share(self, points: Points, spot: Spot) -> float:
+        height, width = self.picture.shape[:2]
+        visible = ((points >= 0) & (points < (width, height))).all(axis=1)
+        x, y = np.clip(points.astype(np.intp), 0, (width - 1, height - 1)).T
+        if self.inside is not None:
+            visible &= self.inside[y, x]
+        if spot.product is not None:
+            x0, y0, x1, y1 = spot.box
+            shares = spot.product[np.clip(y, y0, y1 - 1) - y0, np.clip(x, x0, x1 - 1) - x0]
+            visible &= shares >= 0.5
+        return float(visible.mean())
 
 
 def _enlarge(cells: Mask, box: Box, unit: int) -> Map:

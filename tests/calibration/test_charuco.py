@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from printed_boards import FRAME_HW, SQUARE_MM, camera, charuco, photograph
 
-from calibration.board import Board, BoardReport, from_board
+from calibration.board import BoardReport, from_board
+from calibration.target import Board
 from inspector.core.errors import CalibrationError
 
 BOARD = Board("charuco", (8, 6), SQUARE_MM, marker_mm=7.0, dictionary="4X4_50")
@@ -32,7 +33,7 @@ def test_both_patterns_are_found_and_named(legacy: bool, squares: tuple[int, int
     how, report = calibrate(dataclasses.replace(BOARD, squares=squares), image)
     assert report.corners == (columns - 1) * (rows - 1)
     assert report.pattern == ("legacy pattern" if legacy else "current pattern")
-    assert report.markers == ((columns * rows // 2, columns * rows // 2),)
+    assert report.views[0].markers == (columns * rows // 2, columns * rows // 2)
     assert report.pattern in how
     assert report.residual_rms_px < 0.2
 
@@ -43,7 +44,7 @@ def test_a_board_of_the_legacy_pattern_may_be_half_hidden() -> None:
     _, report = calibrate(BOARD, image)
     assert report.pattern == "legacy pattern"
     assert 12 <= report.corners < 35
-    assert report.markers[0][0] < 24
+    assert report.views[0].markers[0] < 24
 
 
 def test_pictures_of_two_patterns_are_refused() -> None:
@@ -68,10 +69,30 @@ def test_another_dictionary_is_named(markers: str) -> None:
     assert sentence.endswith(f"give --dictionary {name}")
 
 
-def test_a_mirrored_board_and_a_picture_without_a_board_are_told_apart() -> None:
-    image = photograph(charuco(8, 6, 7.0), camera(15.0))
-    mirrored = refusal(BOARD, np.ascontiguousarray(image[:, ::-1]))
-    assert mirrored.endswith("in the mirrored picture: do not mirror pictures")
+def mirror(image: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(image[:, ::-1])
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_board_seen_in_a_mirror_gives_the_same_sizes_and_is_named(legacy: bool) -> None:
+    image = photograph(charuco(8, 6, 7.0, legacy=legacy), camera(15.0))
+    plain, report = from_board([image], ["plain"], BOARD, max_residual_px=0.2)
+    mirrored, in_mirror = from_board([mirror(image)], ["mirror"], BOARD, max_residual_px=0.2)
+    assert in_mirror.pattern == f"mirrored {report.pattern}"
+    assert in_mirror.corners == 35
+    points = np.array(((500.0, 300.0), (800.0, 420.0)))
+    there = points * (-1, 1) + (FRAME_HW[1], 0)
+    lengths = [np.ptp(c.to_plane(p), axis=0) for c, p in ((plain, points), (mirrored, there))]
+    assert np.linalg.norm(lengths[0]) == pytest.approx(np.linalg.norm(lengths[1]), rel=1e-4)
+
+
+def test_the_squares_of_a_mirrored_board_are_named() -> None:
+    image = mirror(photograph(charuco(8, 6, 7.0), camera(15.0)))
+    sentence = refusal(dataclasses.replace(BOARD, squares=(7, 5)), image)
+    assert "4X4_50 are visible in the mirrored picture; they fit a board of 8x6" in sentence
+
+
+def test_a_picture_without_a_board_is_refused() -> None:
     empty = refusal(BOARD, np.full((*FRAME_HW, 3), 90, np.uint8))
     assert "0 of 24 markers of 4X4_50 are visible, and none of other dictionaries" in empty
 

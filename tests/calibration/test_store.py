@@ -49,12 +49,12 @@ def test_a_full_disk_leaves_the_old_calibration(
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("format: 1", "format: 2", "format"),
+        ("format: 2", "format: 3", "format must be 1 or 2"),
         ("camera:", "kamera:", "unknown key kamera"),
         ("kind: scale", "kind: affine", "affine"),
-        ("- 720", "- seven", r"frame_hw\[0\]"),
+        ("[720", "[seven", r"frame_hw\[0\]"),
         ("how:", "mm: 1\nhow:", "unknown key mm;"),
-        ("- 0.1", "- -0.1", "mm_per_px"),
+        ("[0.1", "[-0.1", "mm_per_px"),
         ("made_utc:", "#", "made_utc"),
     ],
 )

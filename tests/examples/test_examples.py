@@ -49,7 +49,7 @@ def test_measure_mask(tmp_path: Path) -> None:
     assert "total 7.990 mm2" in printed
     assert json.loads((out / "defects.json").read_text())["num_defects"] == 2
     with (out / "defects.csv").open(newline="") as file:
-        assert [row["severity"] for row in csv.DictReader(file)] == ["low", "low"]
+        assert [row["severity"] for row in csv.DictReader(file)] == ["critical", "critical"]
     drawing = cv2.imread(str(out / "drawing.png"))
     assert drawing is not None
     assert drawing.shape == (80, 120, 3)
@@ -61,7 +61,7 @@ def test_predict_pictures(tmp_path: Path, engine: Path) -> None:
     lines = printed.splitlines()
     assert lines[0].startswith("000.png: PASS, score ")
     assert lines[1].startswith("001.png: FAIL, score ")
-    assert any(line.endswith(" px, critical") for line in lines[2:])
+    assert any(line.endswith((" px, high", " px, critical")) for line in lines[2:])
 
 
 def test_fit_and_predict(tmp_path: Path) -> None:

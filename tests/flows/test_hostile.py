@@ -1,6 +1,7 @@
 """Tests inputs and conditions that lost results or raised a traceback in earlier versions."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import numpy as np
 import onnx
 import pytest
 from flow_rig import HW, RESULTS, Inspect, good_picture, write_clip, write_pictures
+from source_clips import transport_stream
+from stream_servers import HttpServer
 
 from engines.spec_file import read_spec
 from inspector.core.errors import FrameError, SpecError
@@ -80,6 +83,35 @@ def test_only_a_first_frame_of_another_size_than_the_calibration_ends_the_run(
     assert "256x192 pixels, but the frames have 100x100" in result.records[2]["error"]
     assert result.summary["errored_by_cause"]["size"] == 1
     assert (result.summary["captured"], result.summary["inspected"]) == (5, 4)
+
+
+def test_a_live_stream_that_changes_its_size_under_a_calibration_continues(
+    inspect: Inspect, tmp_path: Path
+) -> None:
+    """The source is lost at the end, which has exit code 4. The other size does not change that."""
+
+    class Once(HttpServer):
+        def serve(self, peer: socket.socket) -> None:
+            super().serve(peer)
+            self._listener.close()
+
+    parts = [transport_stream(20, hw=hw) for hw in ((96, 128), (120, 160), (96, 128))]
+    cal = tmp_path / "cal.yaml"
+    size = ["--frame-size", "128x96", "--out", str(cal)]
+    assert calibrate(["scale", "--mm-per-px", "0.5", *size]) == 0
+    with Once(b"".join(parts), pause_s=0.02) as server:
+        options = ["--calibration", str(cal), "--set", "source.reconnect.give_up_s=0.5"]
+        result = inspect(server.url, None, *FAKE, *options)
+    assert result.code == 4
+    assert result.summary["live"]
+    causes = [r["cause"] for r in result.records]
+    assert "size" in causes
+    assert causes[0] is None
+    # The frames after the change back are judged.
+    assert None in causes[causes.index("size") :]
+    errors = [r["error"] for r in result.records if r["cause"] == "size"]
+    assert all("128x96 pixels, but the frames have 160x120" in error for error in errors)
+    assert result.summary["errored_by_cause"]["size"] == len(errors)
 
 
 def test_a_run_without_a_verdict_fails(

@@ -10,19 +10,12 @@ import numpy as np
 
 from inspector.core.arrays import Image, Map, freeze
 from inspector.core.clock import now_ns
+from inspector.core.decisions import VerdictState
 from inspector.core.events import VerdictEvent
 from inspector.core.geometry import Affine
 from inspector.core.protocols import Picture
-from inspector.core.types import (
-    BadFrame,
-    EngineOutput,
-    Frame,
-    Inspection,
-    ModelInput,
-    RunInfo,
-    SourceInfo,
-    Verdict,
-)
+from inspector.core.stage_items import EngineOutput, ModelInput
+from inspector.core.types import BadFrame, Frame, Inspection, RunInfo, SourceInfo, Verdict
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
 
@@ -128,17 +121,22 @@ class ListSink:
 
 
 class Announced(ListSink):
-    """Stores each verdict with the number of inspections that were written before it."""
+    """Stores each final verdict with the number of inspections that were written before it, and
+    each pending verdict."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         super().__init__()
         self.verdicts: list[VerdictEvent] = []
+        self.pending: list[VerdictEvent] = []
         self.written_before: list[int] = []
         self._announce_failure = failure
 
     def announce(self, verdict: VerdictEvent) -> None:
         if self._announce_failure is not None:
             raise self._announce_failure
+        if verdict.state is VerdictState.PENDING:
+            self.pending.append(verdict)
+            return
         self.verdicts.append(verdict)
         self.written_before.append(len(self.inspections))
 
@@ -175,7 +173,7 @@ def make_pipeline(
 
 
 def stage_threads() -> list[str]:
-    names = {"capture", "preprocess", "infer", "measure", "output"}
+    names = {"capture", "preprocess", "infer", "measure", "output", "deadline"}
     return [t.name for t in threading.enumerate() if t.name in names]
 
 

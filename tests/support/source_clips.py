@@ -63,10 +63,10 @@ def write_clip(
         container.mux(stream.encode(None))
 
 
-def transport_stream(count: int, *, gop: int = 5) -> bytes:
+def transport_stream(count: int, *, gop: int = 5, hw: tuple[int, int] = (48, 64)) -> bytes:
     """MPEG-TS of `count` small pictures."""
     buffer = io.BytesIO()
-    write_clip(buffer, moving(count, (48, 64)), gop=gop, form="mpegts", options={"bf": "0"})
+    write_clip(buffer, moving(count, hw), gop=gop, form="mpegts", options={"bf": "0"})
     return buffer.getvalue()
 
 

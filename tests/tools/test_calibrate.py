@@ -1,5 +1,6 @@
 """The command calibrate: files, printed lines and refusals."""
 
+import math
 from pathlib import Path
 
 import cv2
@@ -23,9 +24,16 @@ def test_a_scale_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "--overwrite" in capsys.readouterr().err
     assert main([*arguments, "--overwrite", "--mm-per-px-y", "0.2"]) == 0
     assert load_calibration(out).mm_per_px == (0.1, 0.2)
+    assert load_calibration(out).scale_u_rel == 0.005
+    assert "scale_u_rel is taken as 0.005" in capsys.readouterr().out
+    assert main([*arguments, "--overwrite", "--scale-u-rel", "0.0001"]) == 0
+    assert load_calibration(out).scale_u_rel == 0.0001
 
 
-def test_two_points_take_the_frame_size_from_a_picture(tmp_path: Path) -> None:
+def test_two_points_take_the_frame_size_from_a_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replace = ["--out", str(tmp_path / "cal.yaml"), "--overwrite"]
     picture, out = tmp_path / "p.png", tmp_path / "cal.yaml"
     cv2.imwrite(str(picture), np.zeros((480, 640, 3), np.uint8))
     arguments = ["two-point", "--image", str(picture), "--p1", "10,20", "--p2", "310,420"]
@@ -33,7 +41,30 @@ def test_two_points_take_the_frame_size_from_a_picture(tmp_path: Path) -> None:
     calibration = load_calibration(out)
     assert calibration.frame_hw == (480, 640)
     assert calibration.mm_per_px == pytest.approx((0.1, 0.1))
-    assert calibration.scale_u_rel == pytest.approx(0.5**0.5 / 500)
+    assert calibration.scale_u_rel == pytest.approx(math.hypot(0.5**0.5 / 500, 0.005))
+    assert "distance_u_mm is taken as 0.25" in capsys.readouterr().out
+    assert main([*arguments, "--distance-mm", "50", "--distance-u-mm", "0", *replace]) == 0
+    assert load_calibration(out).scale_u_rel == pytest.approx(0.5**0.5 / 500)
+    assert "taken as" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["scale", "--mm-per-px", "0.1"],
+        ["two-point", "--p1", "10,20", "--p2", "310,420", "--distance-mm", "50"],
+    ],
+)
+def test_a_warning_says_what_the_picture_shows(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "cal.yaml"
+    for name, tilt in (("level.png", 0.0), ("tilted.png", 25.0)):
+        picture = tmp_path / name
+        cv2.imwrite(str(picture), photograph(checkerboard(9, 6), camera(tilt)))
+        assert main([*arguments, "--image", str(picture), "--out", str(out), "--overwrite"]) == 0
+        assert ("the scale differs by" in capsys.readouterr().err) == (tilt > 0)
+        assert load_calibration(out).frame_hw == (720, 1280)
 
 
 def test_a_board_is_reported_and_written(
@@ -44,8 +75,18 @@ def test_a_board_is_reported_and_written(
     arguments = ["board", "--images", str(picture), "--type", "checkerboard", "--squares", "9x6"]
     assert main([*arguments, "--square-mm", "10", "--camera", "top", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    for word in ("centre", "bottom right", "tilt 2", "residual of 40 corners"):
+    for word in (
+        "centre",
+        "bottom right",
+        "tilt 2",
+        "residual of 40 corners",
+        "square_u_mm is taken as 0.01",
+    ):
         assert word in printed
+    for name in ("cal_corners.png", "cal_grid.png"):
+        drawn = cv2.imread(str(tmp_path / name))
+        assert drawn is not None
+        assert drawn.shape == (720, 1280, 3)
     calibration = load_calibration(out)
     assert calibration.camera == "top"
     assert calibration.residual_mm is not None

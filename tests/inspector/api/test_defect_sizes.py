@@ -74,11 +74,13 @@ def test_every_kind_of_mask_gives_the_same_sizes(mask: AnyArray) -> None:
 
 
 def test_floats_with_two_values_are_a_mask_without_scores() -> None:
-    metrics = DefectSizeAnalyzer().analyze_defects(SQUARES.astype(np.float32) * 255)
+    by_score = SeverityLimits(length_share=None, score_ratio=(1.5, 2.0, 3.0))
+    analyzer = DefectSizeAnalyzer(severity=by_score)
+    metrics = analyzer.analyze_defects(SQUARES.astype(np.float32) * 255)
     assert {defect.severity for defect in metrics.defects} == {Severity.LOW}
     three = SQUARES.astype(np.float32) * 255
     three[0, 0] = 1e-3
-    metrics = DefectSizeAnalyzer().analyze_defects(three)
+    metrics = analyzer.analyze_defects(three)
     assert {defect.severity for defect in metrics.defects} == {Severity.CRITICAL}
 
 
@@ -157,12 +159,15 @@ def test_a_clean_mask_has_totals_but_no_averages() -> None:
     assert json.loads(metrics.to_json())["num_defects"] == 0
 
 
-def test_scores_grade_maps_and_limits_grade_masks() -> None:
-    scores = np.where(make_mask((10, 10, 30, 30)), 5.0, 0.0)
-    scores[50:60, 50:60] = 1.2
+def test_sizes_grade_maps_and_masks_unless_limits_of_the_score_are_set() -> None:
+    scores = np.where(make_mask((10, 10, 50, 50)), 5.0, 0.0)
+    scores[60:70, 60:70] = 1.2
     metrics = DefectSizeAnalyzer().analyze_defects(scores, threshold=1.0)
+    assert metrics.severities == (Severity.CRITICAL, Severity.HIGH)
+    assert {defect.severity_by for defect in metrics.defects} == {"length_share"}
+    by_score = SeverityLimits(length_share=None, score_ratio=(1.5, 2.0, 3.0))
+    metrics = DefectSizeAnalyzer(severity=by_score).analyze_defects(scores, threshold=1.0)
     assert metrics.severities == (Severity.CRITICAL, Severity.LOW)
-    assert set(DefectSizeAnalyzer().analyze_defects(SQUARES).severities) == {Severity.LOW}
     limits = SeverityLimits(area_mm2=(0.5, 2.0, 50.0))
     graded = DefectSizeAnalyzer(0.1, severity=limits).analyze_defects(SQUARES)
     assert graded.severity_counts == {
@@ -253,7 +258,7 @@ def test_json_and_csv_hold_what_the_metrics_say() -> None:
     assert values["num_defects"] == 3
     assert values["total_defect_area_physical"] == pytest.approx(5.075)
     assert values["mask_hw"] == [100, 120]
-    assert values["severity_counts"] == {"low": 3, "medium": 0, "high": 0, "critical": 0}
+    assert values["severity_counts"] == {"low": 0, "medium": 1, "high": 2, "critical": 0}
     rows = list(csv.DictReader(io.StringIO(metrics.to_csv())))
     assert len(rows) == len(values["defects"]) == 3
     for row, measured, plain in zip(rows, metrics.defects, values["defects"], strict=True):

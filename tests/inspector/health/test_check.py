@@ -12,7 +12,8 @@ from loguru import logger
 
 from engines.backends.fake import fake_spec
 from engines.spec import EngineSpec
-from inspector.core.types import Cause, Fault, Frame
+from inspector.core.stage_items import Fault
+from inspector.core.types import Cause, Frame
 from inspector.health.check import HealthCheck
 from inspector.health.options import HealthOptions
 from learning.picture_limits import summarise_pictures

@@ -3,12 +3,14 @@
 import csv
 import dataclasses
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from output_parts import FlatPicture, defect, inspection, run_info
 
+from inspector.core.decisions import Decision, LimitDecision
 from inspector.core.errors import SinkError
 from inspector.core.types import Defect, Verdict
 from inspector.measure.shape_figures import SHAPE_FIGURES
@@ -44,7 +46,38 @@ def test_the_header_of_the_table_is_fixed() -> None:
         "map_length_mm,map_width_mm,map_area_mm2,map_length_px,map_width_px,map_area_px,"
         f"{','.join(SHAPE_FIGURES)},"
         "run_id,source,seq,event_id,captured_ns,part_id,recipe_id,cause,"
+        "length_u_px,length_expanded_u_px,width_u_px,width_expanded_u_px,area_u_px,"
+        "area_expanded_u_px,severity_by,decision,decision_note,reason,"
         "track_id,web_x_mm,web_y_m,web_x_px,web_y_px"
+    )
+
+
+def test_a_frame_that_fails_without_a_defect_has_a_row_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    empty = replace(inspection(4, verdict=Verdict.FAIL), reason="FAIL by score 2 >= 1.5; no region")
+    logged(path, inspection(3), empty, inspection(5, verdict=Verdict.ERROR)).close()
+    (row,) = rows(path)
+    assert (row["frame_id"], row["verdict"], row["defect_id"]) == ("4", "FAIL", "")
+    assert row["reason"] == "FAIL by score 2 >= 1.5; no region"
+    assert row["event_id"] == "/".join((row["run_id"], row["source"], row["seq"]))
+
+
+def test_the_row_of_a_defect_has_the_decision_about_each_limit(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    limits = (
+        LimitDecision("min_length_mm", 0.55, 0.566, 0.02, Decision.CANNOT_BE_DECIDED),
+        LimitDecision("min_area_px", 10.0, 16.0, 1.5, Decision.DOES_NOT_CONFORM),
+    )
+    undecided = replace(
+        defect(), decision=Decision.CANNOT_BE_DECIDED, limits=limits, severity_by="length_mm"
+    )
+    failed = replace(inspection(4, verdict=Verdict.FAIL, defects=(undecided,)), reason="FAIL: #0")
+    logged(path, failed).close()
+    (row,) = rows(path)
+    assert (row["decision"], row["severity_by"]) == ("cannot_be_decided", "length_mm")
+    assert row["reason"] == "FAIL: #0"
+    assert row["decision_note"] == (
+        "length 0.566 +-0.020 mm, limit 0.55 mm; area 16.0 +-1.5 px, limit 10 px"
     )
 
 
@@ -107,7 +140,8 @@ def test_rows_can_be_read_before_the_table_is_closed(tmp_path: Path) -> None:
 
 
 def test_the_table_has_a_column_for_every_number_of_a_defect() -> None:
-    split = {"box_px", "centroid_px", "centroid_mm", "polygons", "holes", "shape_figures", "web"}
+    split = {"box_px", "centroid_px", "centroid_mm", "polygons", "holes", "shape_figures"}
+    split |= {"limits", "web"}
     names = {field.name for field in dataclasses.fields(Defect)} - split
     assert names <= set(HEADER)
 
@@ -150,7 +184,10 @@ def test_a_defect_in_the_log_has_every_field_and_its_outline(tmp_path: Path) -> 
     sink.write(inspection(1, verdict=Verdict.FAIL, defects=(defect(),)), PICTURE)
     sink.close()
     (entry,) = read_log(path)[1][0]["defects"]
-    expanded = {"length_expanded_u_mm", "width_expanded_u_mm", "area_expanded_u_mm2"}
+    expanded = {
+        f"{name}_expanded_u_{unit}" for name in ("length", "width") for unit in ("mm", "px")
+    }
+    expanded |= {"area_expanded_u_mm2", "area_expanded_u_px"}
     fields = {field.name for field in dataclasses.fields(Defect)}
     assert set(entry) == fields | expanded | {"coverage_factor"}
     assert (entry["length_expanded_u_mm"], entry["coverage_factor"]) == (0.02, 2.0)

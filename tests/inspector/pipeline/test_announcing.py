@@ -26,7 +26,8 @@ EARLY = {"judge_map": judge}
 
 
 class Held(Announced):
-    """Its announce() of the frame `hold_at` waits until it is released, then raises `failure`."""
+    """Its announce() of the final verdict on the frame `hold_at` waits until it is released, then
+    raises `failure`."""
 
     def __init__(self, hold_at: int = 0, failure: Exception | None = None) -> None:
         super().__init__()
@@ -35,7 +36,7 @@ class Held(Announced):
         self._hold_at, self._held_failure = hold_at, failure
 
     def announce(self, verdict: VerdictEvent) -> None:
-        if verdict.frame_id == self._hold_at:
+        if verdict.frame_id == self._hold_at and verdict.verdict is not None:
             closed = self.closed
             self.entered.set()
             self.release.wait(20)
@@ -164,7 +165,7 @@ def test_the_frames_of_a_batch_are_counted_when_announce_hangs(
 def test_an_exception_in_announce_names_its_frame(stages: Any, stage: str) -> None:
     class Breaks(Announced):
         def announce(self, verdict: VerdictEvent) -> None:
-            if verdict.frame_id == 5:
+            if verdict.frame_id == 5 and verdict.verdict is not None:
                 raise KeyError("boom")
 
     source = ListSource(frame(i) for i in range(9))

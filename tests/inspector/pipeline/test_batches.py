@@ -20,7 +20,8 @@ from pipeline_rig import (
 
 from inspector.core.arrays import Image, Map
 from inspector.core.errors import StageError
-from inspector.core.types import EngineOutput, Inspection, Verdict
+from inspector.core.stage_items import EngineOutput
+from inspector.core.types import Inspection, Verdict
 
 
 class HeldEngine(RigEngine):

@@ -20,7 +20,8 @@ from pipeline_rig import (
 )
 
 from inspector.core.errors import FrameError, InspectorError, SinkError
-from inspector.core.types import Cause, EngineOutput, Inspection, Verdict
+from inspector.core.stage_items import EngineOutput
+from inspector.core.types import Cause, Inspection, Verdict
 from inspector.pipeline.stages import Output
 from inspector.processing.postprocess import Judge
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.render.canvas import Canvas, Colour, Font, split_planes
+from inspector.render.canvas import Canvas, Colour, Font, cut_dashes, split_planes
 
 
 def black(hw: tuple[int, int]) -> Canvas:
@@ -82,3 +82,35 @@ def test_wrapped_lines_fit_and_lose_nothing(text: str, width_px: int) -> None:
     lines = font.wrap(text, width_px)
     assert "".join("".join(lines).split()) == "".join(text.split())
     assert all(font.width(line) <= width_px or len(line) == 1 for line in lines)
+
+
+def test_dashes_lie_on_the_outline_and_cover_half_of_it() -> None:
+    square = np.array(((10.0, 10.0), (90.0, 10.0), (90.0, 50.0), (10.0, 50.0)))
+    dashes = cut_dashes(square, 6.0)
+    assert len(dashes) == round(240 / 12)
+    lengths = [np.hypot(*np.diff(dash, axis=0).T).sum() for dash in dashes]
+    assert sum(lengths) == pytest.approx(120.0, rel=0.05)
+    points = np.concatenate(dashes)
+    on_x = np.isin(points[:, 0], (10.0, 90.0))
+    on_y = np.isin(points[:, 1], (10.0, 50.0))
+    assert (on_x | on_y).all()
+
+
+@pytest.mark.parametrize(
+    "outline", [np.full((4, 2), 7.0), np.array(((1.0, 1.0), (2.0, 1.0), (2.0, 2.0)))]
+)
+def test_a_tiny_outline_has_at_least_two_dashes(outline: np.ndarray) -> None:
+    dashes = cut_dashes(outline, 6.0)
+    assert len(dashes) == 2
+    assert np.isfinite(np.concatenate(dashes)).all()
+
+
+def test_a_dashed_outline_leaves_gaps() -> None:
+    circle = 60 + 40 * np.column_stack((np.cos(angles := np.linspace(0, 6.2, 90)), np.sin(angles)))
+    drawn = []
+    for dashed in (False, True):
+        canvas = Canvas((120, 120))
+        canvas.fill((0, 0, 120, 120), Colour(128))
+        canvas.outline([circle], Colour(235), 1, dashed=dashed)
+        drawn.append(np.count_nonzero(canvas.y != 128))
+    assert 0.4 * drawn[0] < drawn[1] < 0.8 * drawn[0]

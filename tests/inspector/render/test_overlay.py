@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.core.decisions import Decision
 from inspector.core.geometry import Affine, Box
 from inspector.core.types import Defect, Severity
 from inspector.render.canvas import Canvas, Colour, Font
@@ -44,17 +45,40 @@ def defect(number: int = 0, at: tuple[float, float] = (100.0, 100.0)) -> Defect:
         20.0,
         length_mm=3.417,
         width_mm=1.204,
+        length_u_mm=0.058,
+        width_u_mm=0.3,
     )
 
 
 @pytest.mark.parametrize(
     ("changes", "unit", "text"),
     [
-        ({}, "mm", "#0 3.42 x 1.20 mm high"),
-        ({}, "inch", "#0 0.135 x 0.0474 in high"),
+        ({}, "mm", "#0 3.42 +-0.12 x 1.2 +-0.6 mm high"),
+        ({}, "inch", "#0 0.135 +-0.005 x 0.047 +-0.024 in high"),
+        ({"length_u_mm": None}, "mm", "#0 3.42 x 1.20 mm high"),
         ({"length_mm": None, "width_mm": None}, "mm", "#0 36 x 20 px high"),
-        ({"size_source": "map"}, "mm", "#0 ~3.42 x 1.20 mm high"),
-        ({"truncated": True, "severity": Severity.LOW}, "mm", "#0 >3.42 x 1.20 mm low"),
+        (
+            {"length_mm": None, "width_mm": None, "length_u_px": 0.31, "width_u_px": 0.55},
+            "mm",
+            "#0 36.1 +-0.7 x 20.0 +-1.1 px high",
+        ),
+        ({"size_source": "map"}, "mm", "#0 up to 3.42 x 1.20 mm high"),
+        (
+            {"size_source": "map", "truncated": True},
+            "mm",
+            "#0 up to 3.42 x 1.20 mm high, cut off",
+        ),
+        ({"size_source": "mask"}, "mm", "#0 ~3.42 x 1.20 mm high"),
+        (
+            {"truncated": True, "severity": Severity.LOW},
+            "mm",
+            "#0 >3.42 +-0.12 x 1.2 +-0.6 mm low",
+        ),
+        (
+            {"size_source": "map", "decision": Decision.CANNOT_BE_DECIDED},
+            "mm",
+            "#0 up to 3.42 x 1.20 mm high, undecided",
+        ),
     ],
 )
 def test_a_label_gives_size_unit_and_severity(

@@ -20,7 +20,8 @@ def defect(kind: str, x: float, y: float, side: float = 20) -> RenderedDefect:
 
 def region(x: float, y: float, length_mm: float, source: str = "refined") -> MeasuredRegion:
     corners = np.array(((0.0, 0.0), (20.0, 0.0), (20.0, 20.0), (0.0, 20.0)))
-    return MeasuredRegion((corners + np.array((x, y)),), 4.4, length_mm, 2.5, source)
+    polygons = (corners + np.array((x, y)),)
+    return MeasuredRegion(polygons, 4.4, length_mm, 2.5, source, length_expanded_u_mm=0.31)
 
 
 def passing(web_id: int, kind: str, x: float, detected_in: set[int]) -> list:
@@ -63,6 +64,16 @@ def test_a_row_holds_true_and_measured_sizes_and_their_spread(rows: list) -> Non
     assert (row.detected_frames, row.whole_frames) == (10, 10)
     assert row.length_sd_mm == pytest.approx(np.std(2.8 + 0.1 * np.arange(10), ddof=1))
     assert row.ratios == pytest.approx((3.4 / 20 / 2**0.5 * 10, 1.25, 1.1))
+
+
+@pytest.mark.parametrize(("source", "shown"), [("refined", "0.31  frame"), ("map", "up to  map")])
+def test_the_table_shows_the_uncertainty_of_a_size_and_marks_a_size_of_the_map(
+    source: str, shown: str
+) -> None:
+    seen = [VisibleDefect(0, defect("hole", 140, 90), True)]
+    (row,) = make_rows(compare([(0, seen, [region(140, 90, 2.8, source)])], HW, tolerance_px=3))
+    assert row.length_expanded_u_mm == 0.31
+    assert format_table([row])[2].endswith(shown)
 
 
 def test_summaries_count_found_and_steadily_found_defects(rows: list) -> None:

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inspector.core.arrays import Image, freeze
+from inspector.core.arrays import freeze
+from inspector.core.decisions import Decision, LimitDecision
 from inspector.core.geometry import Affine
 from inspector.core.types import BadFrame, Defect, Frame, Inspection, Severity, Verdict
-from inspector.render.reason import explain_verdict
-from inspector.render.side_by_side import SideBySide
+from inspector.processing.reason import explain_verdict
 
 UTC = "2026-01-31T12:00:00.123Z"
 HW = (360, 640)
@@ -66,14 +66,14 @@ def inspection(
             "score",
             "PASS: score 0.3 < 0.35; the outlines are at the pixel threshold 0.5",
         ),
+        (Verdict.FAIL, 0.41, True, "either", "FAIL by score 0.41 >= 0.35, not by size"),
         (
             Verdict.FAIL,
-            0.3,
-            True,
+            0.41,
+            False,
             "either",
-            "FAIL by size of a defect, although the score is 0.3 < 0.35",
+            "FAIL by score 0.41 >= 0.35; no region reaches the pixel threshold 0.5",
         ),
-        (Verdict.FAIL, 0.41, True, "defects", ""),
         (
             Verdict.PASS,
             0.3,
@@ -111,40 +111,64 @@ def test_an_error_has_its_own_sentence() -> None:
     assert explain_verdict(result, "score") == ""
 
 
-def draw(result: Inspection, **options: object) -> Image:
-    render = SideBySide(display_range=(0.0, 1.0), unit="mm", **options)  # type: ignore[arg-type]
-    return render(result).bgr().astype(int)
+def limit(name: str, limit: float, size: float, band: float, decision: str) -> LimitDecision:
+    return LimitDecision(name, limit, size, band, Decision(decision))
 
 
-def test_the_reason_is_at_the_lower_edge_of_the_left_panel() -> None:
-    picture = draw(inspection(Verdict.FAIL, 0.41, defects=False))
-    red = (picture[:, :, 2] > picture[:, :, 0] + 60) & (picture[:, :, 2] > picture[:, :, 1] + 60)
-    top = picture.shape[0] - HW[0]
-    rows, columns = np.nonzero(red[top:])
-    assert rows.min() > 0.85 * HW[0]
-    assert columns.max() < HW[1]
-    assert rows.max() == HW[0] - 1
-
-
-@pytest.mark.parametrize("hw", [HW, (64, 48), (2, 2), (9, 400), (400, 9)])
-@pytest.mark.parametrize("rule", ["score", "either"])
-def test_a_picture_that_needs_no_reason_has_none(hw: tuple[int, int], rule: str) -> None:
-    passed = inspection(Verdict.PASS, 0.3, defects=False, hw=hw)
-    picture = draw(passed, rule=rule)
-    panel = picture[-hw[0] :, : hw[1]]
-    assert np.abs(panel - 120).max() <= 2
-
-
-@pytest.mark.parametrize("hw", [(64, 48), (100, 100), (40, 400), (400, 40), (2, 2), (480, 640)])
-def test_a_reason_never_covers_much_of_a_small_picture(hw: tuple[int, int]) -> None:
-    picture = draw(inspection(Verdict.FAIL, 0.41, defects=False, hw=hw))
-    panel = picture[-hw[0] :, : hw[1]]
-    covered = np.abs(panel - 120).max(axis=2) > 8
-    assert covered.any(axis=1).mean() <= 0.14
-    assert covered.any() == (hw == (480, 640))
-
-
-def test_the_reason_of_a_pass_with_outlines_is_drawn() -> None:
-    result = inspection(Verdict.PASS, 0.3, defects=True)
-    plain = draw(replace(result, defects=()))
-    assert np.any(draw(result)[-20:, :300] != plain[-20:, :300])
+@pytest.mark.parametrize(
+    ("verdict", "decision", "source", "limits", "reason"),
+    [
+        (
+            Verdict.FAIL,
+            "does_not_conform",
+            "refined",
+            (limit("min_length_mm", 5.0, 7.1034, 0.3, "does_not_conform"),),
+            "FAIL: #0 is too large: length 7.1 +-0.3 mm, limit 5 mm",
+        ),
+        (
+            Verdict.FAIL,
+            "does_not_conform",
+            "map",
+            (),
+            "FAIL: #0 is too large, because verdict has no size limits",
+        ),
+        (
+            Verdict.FAIL,
+            "cannot_be_decided",
+            "refined",
+            (
+                limit("min_length_mm", 5.0, 4.9, 0.3, "cannot_be_decided"),
+                limit("min_area_px", 80.0, 100.0, 12.0, "does_not_conform"),
+            ),
+            "FAIL: the size of #0 cannot be decided: length 4.9 +-0.3 mm, limit 5 mm; area 100 "
+            "+-12 px, limit 80 px",
+        ),
+        (
+            Verdict.PASS,
+            "cannot_be_decided",
+            "map",
+            (limit("min_area_mm2", 5.0, 4.9, 8.3, "cannot_be_decided"),),
+            "PASS, but the size of #0 cannot be decided: area up to 4.9 mm2, limit 5 mm2",
+        ),
+        (
+            Verdict.FAIL,
+            "does_not_conform",
+            "map",
+            (limit("min_length_px", 50.0, 300.0, 20.0, "does_not_conform"),),
+            "FAIL: #0 is too large: length 300 +-20 px, limit 50 px",
+        ),
+        (
+            Verdict.FAIL,
+            "does_not_conform",
+            "refined",
+            (limit("min_length_px", 50.0, 50.5, 0.0, "does_not_conform"),),
+            "FAIL: #0 is too large: length 50.5 px, limit 50 px",
+        ),
+    ],
+)
+def test_the_reason_of_a_size_names_defect_size_uncertainty_and_limit(
+    verdict: Verdict, decision: str, source: str, limits: tuple[LimitDecision, ...], reason: str
+) -> None:
+    graded = replace(DEFECT, decision=Decision(decision), limits=limits, size_source=source)
+    result = replace(inspection(verdict, 0.3, defects=True), defects=(graded,))
+    assert explain_verdict(result, "defects") == reason

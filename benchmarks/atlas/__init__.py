@@ -1,0 +1,1 @@
+"""Compares measured with true sizes for every kind of defect: the bias atlas."""

@@ -1,0 +1,1 @@
+"""Acceptance of an engine: which defects of known size it finds on good pictures of the product."""

@@ -1,0 +1,89 @@
+"""Builds the part of a run that judges frames: measuring, the verdict, and their limits of time."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from loguru import logger
+
+from calibration.plane import Calibration
+from engines.roi import draw_mask
+from engines.spec import EngineSpec
+from inspector.config import Config
+from inspector.core.errors import ConfigError
+from inspector.core.refining import MakePlan, RefinePlan
+from inspector.core.stage_items import EngineOutput
+from inspector.core.types import RunInfo
+from inspector.measure.analyzer import MapAnalyzer
+from inspector.measure.live import LiveMeasuring, RecordedPlan
+from inspector.outputs.json_log import read_log
+from inspector.processing.postprocess import SCORE, Judge, VerdictOptions
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeParts:
+    """live: limits the time for measuring; None for files. deadline_s: of the final verdict; None
+    if there is no limit."""
+
+    judge: Judge
+    live: LiveMeasuring | None
+    deadline_s: float | None
+
+
+def make_judge(
+    config: Config, spec: EngineSpec, calibration: Calibration | None, run: RunInfo
+) -> JudgeParts:
+    """Raises ConfigError for a measure.replay that cannot be used."""
+    inspected = None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
+    analyzer = MapAnalyzer(calibration, config.measure, inspected=inspected)
+    sizes_decide = config.verdict.rule != SCORE
+    deadline_ms = config.verdict.deadline_ms if run.source.live and sizes_decide else None
+    live = None
+    if run.source.live and config.measure.refine:
+        live = LiveMeasuring(budget_ms=config.measure.budget_ms, deadline_ms=deadline_ms)
+    if sizes_decide:
+        _log_size_rule(config.verdict)
+    judge = Judge(
+        analyzer.analyze,
+        image_threshold=run.image_threshold,
+        pixel_threshold=run.pixel_threshold,
+        rule=config.verdict.rule,
+        size_rule=config.verdict,
+        undecided_fails=config.verdict.undecided == "fail",
+        make_plan=_read_replay(config.measure.replay, run) or live,
+    )
+    return JudgeParts(judge, live, None if deadline_ms is None else deadline_ms / 1e3)
+
+
+def _log_size_rule(options: VerdictOptions) -> None:
+    band = options.guard_band
+    logger.info(
+        "sizes decide the verdict (verdict.rule {}): the guard band at each limit is {}; a frame "
+        "with a size that cannot be decided is {}",
+        options.rule,
+        f"{band:g} U, with U = 2 u" if band else "off",
+        options.undecided.upper(),
+    )
+
+
+def _read_replay(name: str | None, run: RunInfo) -> MakePlan | None:
+    """Reads which regions a live run refined. A frame that is not in its log has no limit."""
+    if name is None:
+        return None
+    if run.source.live:
+        raise ConfigError(
+            f"measure.replay: {run.source.source_id} is live; only files and folders can be "
+            "inspected again"
+        )
+    try:
+        records = read_log(Path(name))[1]
+    except OSError as exc:
+        raise ConfigError(f"measure.replay: cannot read {name}: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise ConfigError(f"measure.replay: {exc}") from exc
+    refined = {record["frame_id"]: record.get("refined_regions") for record in records}
+
+    def make_plan(output: EngineOutput) -> RefinePlan | None:
+        ranks = refined.get(output.frame.frame_id)
+        return None if ranks is None else RecordedPlan(ranks)
+
+    return make_plan
