@@ -15,6 +15,7 @@ from engines.backends.fake import FakeEngine
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
 from inspector.build_judge import make_judge
+from inspector.build_tracking import make_tracking
 from inspector.config import Config
 from inspector.config.checks import check_keys
 from inspector.core.clock import utc_now
@@ -88,7 +89,8 @@ def build_run(
             check_folder(folder, overwrite=output.overwrite, inputs=input_paths(config))
             remote = make_outputs(insert_secrets(config.outputs, "outputs"), source=name)
             # A locked or damaged outbox must end the run before old results are removed.
-            outputs = [*map(Output, remote), *_make_outputs(output, folder)]
+            files = _make_outputs(output, folder, tracked=config.tracking.enabled)
+            outputs = [*map(Output, remote), *files]
         folder = folder or Path(output.dir)
         info = _make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
         run = _connect(config, spec, calibration, source, info, observers, outputs)
@@ -188,11 +190,13 @@ def _connect(
     stages = Stages(
         preprocess, engine_check.open, judge, render, judge.judge_map, judge.judge_unrefined
     )
+    tracking = make_tracking(config, spec, calibration, run)
     pipeline = Pipeline(
         source,
         stages,
         outputs,
         run,
+        event_stages=[] if tracking is None else [tracking],
         observers=(count, *observers),
         batch=config.engine.batch,
         deadline_s=parts.deadline_s,
@@ -215,9 +219,11 @@ def _connect(
             _find_ignored_keys(config, source),
             empty.warnings,
             pipeline.drops.warnings,
+            [] if tracking is None else tracking.warnings,
         ),
         running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
+        tracking=tracking,
     )
 
 
@@ -257,14 +263,18 @@ def _make_renderer(
     )
 
 
-def _make_outputs(options: OutputOptions, folder: Path) -> list[Output]:
+def _make_outputs(options: OutputOptions, folder: Path, *, tracked: bool) -> list[Output]:
     """The logs come before video and snapshots, because they are more important."""
     snapshots = options.snapshots
     outputs = [
         Output(ResultFolder(folder, overwrite=options.overwrite)),
         Output(_make_sink("json_log", folder / LOG)),
-        Output(_make_sink("csv_log", folder / SIGHTINGS, copy=folder / DEFECTS)),
     ]
+    if tracked:
+        outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS)))
+        outputs.append(Output(_make_sink("defect_table", folder / DEFECTS)))
+    else:
+        outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS, copy=folder / DEFECTS)))
     if options.video.enabled:
         outputs.append(Output(_make_sink("video_file", folder / VIDEO, options.video)))
     if snapshots.max_count > 0:

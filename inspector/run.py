@@ -3,13 +3,14 @@
 import ctypes
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.clock import utc_now
 from inspector.core.errors import InspectorError
+from inspector.core.events import Event
 from inspector.core.protocols import Source
 from inspector.core.secrets import mask_secrets
 from inspector.core.types import RunInfo
@@ -18,6 +19,7 @@ from inspector.outputs.folder import ResultFolder, write_summary
 from inspector.outputs.queued import QueuedOutput
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
+from inspector.tracking.stage import TrackingStage
 
 HEAPS: Final = 2
 """Number of heaps that all threads share."""
@@ -50,6 +52,16 @@ def share_heaps() -> None:
         option(_M_ARENA_MAX, HEAPS)
 
 
+def summarize_ledger(tracking: TrackingStage | None) -> dict[str, Any] | None:
+    """The fields of the `ledger` line; None without tracking, or if no frame had a picture."""
+    if tracking is None or tracking.ledger is None:
+        return None
+    ledger = tracking.ledger
+    envelope = {field.name for field in fields(Event)}
+    names = [field.name for field in fields(ledger) if field.name not in envelope]
+    return {name: getattr(ledger, name) for name in names}
+
+
 @dataclass(slots=True)
 class Run:
     """A pipeline that is ready to start, and the content of its summary.
@@ -67,6 +79,7 @@ class Run:
     warnings: Sequence[list[str]]
     running_on: list[str]
     calibration: dict[str, Any] | None
+    tracking: TrackingStage | None = None
 
     def summary(self, status: str, exit_code: int, error: str | None) -> dict[str, Any]:
         """The content of summary.json. status: finished, stopped or failed."""
@@ -88,6 +101,7 @@ class Run:
             "image_threshold": info.image_threshold,
             "pixel_threshold": info.pixel_threshold,
             "defects": self.defects.as_dict(),
+            "tracking": summarize_ledger(self.tracking),
             "outputs": {
                 output.sink.name: output.sink.counts()
                 for output in self.outputs

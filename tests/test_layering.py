@@ -150,6 +150,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "calibration", "inspector.measure"},
         {"numpy", "contourpy", "cv2", "scipy"},
     ),
+    "inspector/tracking": ({CORE, "calibration", "inspector.tracking"}, {"cv2", "numpy"}),
     "inspector/render": ({CORE, "calibration.units", "inspector.render"}, {"cv2", "numpy"}),
     "inspector/outputs": (
         # The tables have one column for each figure of a shape.
@@ -176,7 +177,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             *(CORE, TOP, "inspector", "inspector.config"),
             *(
                 f"inspector.{p}"
-                for p in ("sources", "processing", "health", "measure", "outputs", "pipeline")
+                for p in (
+                    *("sources", "processing", "health", "measure", "outputs", "pipeline"),
+                    "tracking",
+                )
             ),
         },
         {"yaml"},
@@ -190,7 +194,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "inspector",
             "inspector.api",
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
-            *(f"inspector.{p}" for p in ("render", "outputs", "pipeline")),
+            *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "tracking")),
         },
         {"yaml", "tqdm", "numpy"},
     ),

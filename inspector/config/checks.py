@@ -3,6 +3,7 @@
 from inspector.config.sections import Config
 from inspector.core.errors import ConfigError
 from inspector.source_check import check_frame_size
+from inspector.tracking.options import check_options
 
 
 def check_keys(config: Config) -> None:
@@ -17,6 +18,8 @@ def check_keys(config: Config) -> None:
         raise ConfigError(
             "engine.path: no engine is named; use --engine (`line-inspector fit` makes one)"
         )
+    if config.tracking.enabled:
+        check_options(config.tracking, calibrated=config.calibration.path is not None)
     if config.calibration.path is None:
         in_mm = (
             ("verdict.min_length_mm", config.verdict.min_length_mm),

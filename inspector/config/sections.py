@@ -15,6 +15,7 @@ from inspector.outputs.options import OutputOptions
 from inspector.pipeline.options import PipelineOptions
 from inspector.processing.postprocess import VerdictOptions
 from inspector.sources.options import SourceOptions
+from inspector.tracking.options import TrackingOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class SourceEntry:
     health: dict[str, Any] = field(default_factory=dict)
     measure: dict[str, Any] = field(default_factory=dict)
     calibration: dict[str, Any] = field(default_factory=dict)
+    tracking: dict[str, Any] = field(default_factory=dict)
     output: dict[str, Any] = field(default_factory=dict)
     pipeline: dict[str, Any] = field(default_factory=dict)
 
@@ -66,6 +68,7 @@ class Config:
     health: HealthOptions = field(default_factory=HealthOptions)
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
+    tracking: TrackingOptions = field(default_factory=TrackingOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
     outputs: tuple[dict[str, Any], ...] = ()
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)

@@ -1,10 +1,14 @@
 """The events that a run emits in addition to its inspections."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
 
 from inspector.core.decisions import VerdictState
-from inspector.core.types import Cause, Defect, Verdict
+from inspector.core.types import Cause, Defect, Inspection, Verdict
+
+NOT_IN_RECORD: Final = {"in_record": False}
+"""Metadata of a field of an event that is no key of its record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ class DefectClosed(Event):
 
     sightings: number of frames, from the first to the last, in which it was detected.
     best_frame_id: the frame that shows it best. defect: its size over all sightings; None if it
-    was not measured.
+    was not measured. merged_track_ids: tracks that turned out to be parts of it. best: the
+    inspection of the best frame, without picture and map, for tables; it is not in the record.
     """
 
     type: ClassVar[str] = "defect_closed"
@@ -67,3 +72,32 @@ class DefectClosed(Event):
     best_frame_id: int
     sightings: int
     defect: Defect | None = None
+    merged_track_ids: tuple[str, ...] = ()
+    best: Inspection | None = field(default=None, metadata=NOT_IN_RECORD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger(Event):
+    """How much of the surface was inspected, and how many defects it has.
+
+    unit: mm2, or px2 without a calibration; all areas are in it. inspected_by_times: "1", "2", ...
+    -> area that was inspected so often; the last entry, "9", also has more often. The areas of
+    inspected_once, inspected_more and not_inspected_by_cause add up to the total. defects: number
+    of tracks. defects_low: lowest number that is possible, because after a gap a defect may have
+    been counted again. gaps: the last places where the motion was unknown; gap_count: number of
+    all.
+    """
+
+    type: ClassVar[str] = "ledger"
+    unit: str
+    total: float
+    inspected_once: float
+    inspected_more: float
+    not_inspected_by_cause: Mapping[str, float]
+    inspected_by_times: Mapping[str, float]
+    length_m: float | None
+    defects: int
+    defects_low: int
+    gap_count: int
+    gaps: tuple[Mapping[str, int], ...]
+    frames_by_motion: Mapping[str, int]

@@ -16,6 +16,7 @@ from inspector.core.arrays import Image, Map
 from inspector.core.decisions import Decision, LimitDecision
 from inspector.core.geometry import Affine, Points
 from inspector.core.records import COVERAGE_FACTOR, new_run_id
+from inspector.core.web_place import WebPlace
 
 
 class Verdict(StrEnum):
@@ -130,6 +131,7 @@ class Defect:
     severity_by: the limits of measure.severity that gave the severity, such as length_share; None
     if none of them could be used. decision, limits: whether the size is below its limits, together
     and for each limit; None and () unless sizes decide the verdict.
+    web: track and place on the web; None without tracking.
     """
 
     defect_id: int
@@ -168,6 +170,7 @@ class Defect:
     severity_by: str | None = None
     decision: Decision | None = None
     limits: tuple[LimitDecision, ...] = ()
+    web: WebPlace | None = None
 
     @property
     def length_expanded_u_mm(self) -> float | None:

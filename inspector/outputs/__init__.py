@@ -5,6 +5,7 @@ from typing import Final
 SINKS: Final[dict[str, str]] = {
     "video_file": "inspector.outputs.video_file:VideoFileSink",
     "csv_log": "inspector.outputs.csv_log:CsvLogSink",
+    "defect_table": "inspector.outputs.defect_table:DefectTableSink",
     "json_log": "inspector.outputs.json_log:JsonLogSink",
     "snapshots": "inspector.outputs.snapshots:SnapshotSink",
 }

@@ -11,6 +11,7 @@ from inspector.core.records import COVERAGE_FACTOR, event_id
 from inspector.core.size_text import describe_limits
 from inspector.core.tables import csv_row
 from inspector.core.types import Defect, Inspection, RunInfo, Verdict
+from inspector.core.web_place import WebPlace
 from inspector.measure.shape_figures import SHAPE_FIGURES
 from inspector.outputs.files import LineFile
 
@@ -44,7 +45,7 @@ _DEFECT: Final[dict[str, Callable[[Defect], Any]]] = {
     "equivalent_diameter_mm": lambda d: _round(d.equivalent_diameter_mm),
     "centroid_x_mm": lambda d: _round(d.centroid_mm and d.centroid_mm[0]),
     "centroid_y_mm": lambda d: _round(d.centroid_mm and d.centroid_mm[1]),
-    "orientation_deg": lambda d: _round(d.orientation_deg),
+    "orientation_deg": lambda d: float(f"{d.orientation_deg:.6g}") % 180.0,
     "peak_score": lambda d: _round(d.peak_score),
     "mean_score": lambda d: _round(d.mean_score),
     "length_px": lambda d: _round(d.length_px),
@@ -70,6 +71,15 @@ _RECORD: Final = (
 )
 """Columns from the `measured` record of the same frame in the log."""
 
+_WEB: Final[dict[str, Callable[[WebPlace], Any]]] = {
+    "track_id": lambda w: w.track_id,
+    "web_x_mm": lambda w: _round(w.x_mm),
+    "web_y_m": lambda w: None if w.y_m is None else round(w.y_m, 6),
+    "web_x_px": lambda w: _round(w.x_px),
+    "web_y_px": lambda w: None if w.y_px is None else round(w.y_px, 2),
+}
+"""Columns of a run with tracking; empty without it."""
+
 _DECISION: Final[dict[str, Callable[[Defect], Any]]] = {
     "length_u_px": lambda d: _round(d.length_u_px),
     "length_expanded_u_px": lambda d: _round(d.length_expanded_u_px),
@@ -86,7 +96,7 @@ _REASON: Final = "reason"
 
 HEADER: Final[tuple[str, ...]] = (
     *(*_FRAME, *_DEFECT, *SHAPE_FIGURES, *_RECORD),
-    *(*_DECISION, _REASON),
+    *(*_DECISION, _REASON, *_WEB),
 )
 """The columns in order, the same for every run. A cell is empty if there is no value: mm without a
 calibration, pts_s of a live source, name without a picture file."""
@@ -118,17 +128,10 @@ class CsvLogSink:
         without_defect = inspection.verdict is Verdict.FAIL and not inspection.defects
         if not inspection.defects and not without_defect:
             return
-        frame = [get(inspection) for get in _FRAME.values()]
-        record = _record_cells(self._run, inspection)
         for defect in inspection.defects:
-            cells = (get(defect) for get in _DEFECT.values())
-            figures = (_round(defect.shape_figures.get(name)) for name in SHAPE_FIGURES)
-            decision = (get(defect) for get in _DECISION.values())
-            self._write(csv_row([*frame, *cells, *figures, *record, *decision, inspection.reason]))
+            self._write(csv_row(defect_cells(self._run, inspection, defect)))
         if without_defect:
-            empty = [None] * (len(_DEFECT) + len(SHAPE_FIGURES))
-            no_decision = [None] * len(_DECISION)
-            self._write(csv_row([*frame, *empty, *record, *no_decision, inspection.reason]))
+            self._write(csv_row(defect_cells(self._run, inspection, None)))
 
     def close(self) -> None:
         files, self._files = self._files, []
@@ -139,6 +142,21 @@ class CsvLogSink:
     def _write(self, row: str) -> None:
         for file in self._files:
             file.write_line(row)
+
+
+def defect_cells(run: RunInfo, inspection: Inspection, defect: Defect | None) -> list[Any]:
+    """The cells of HEADER for one defect of a frame, or for a frame without a defect."""
+    figures = {} if defect is None else defect.shape_figures
+    web = None if defect is None else defect.web
+    return [
+        *(get(inspection) for get in _FRAME.values()),
+        *(None if defect is None else get(defect) for get in _DEFECT.values()),
+        *(_round(figures.get(name)) for name in SHAPE_FIGURES),
+        *_record_cells(run, inspection),
+        *(None if defect is None else get(defect) for get in _DECISION.values()),
+        inspection.reason,
+        *(None if web is None else get(web) for get in _WEB.values()),
+    ]
 
 
 def _record_cells(run: RunInfo, inspection: Inspection) -> list[Any]:

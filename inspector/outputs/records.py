@@ -72,7 +72,8 @@ def inspection_records(run: RunInfo, inspection: Inspection) -> tuple[Record, Re
 
 def event_record(run: RunInfo, event: Event) -> Record:
     """The record of an event, with the fields of its class."""
-    values = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
+    fields = [f for f in dataclasses.fields(event) if f.metadata.get("in_record", True)]
+    values = {f.name: getattr(event, f.name) for f in fields}
     envelope = _envelope(
         event.type,
         run,
@@ -130,9 +131,11 @@ def _envelope(
 
 def _defect(defect: Defect) -> Record:
     values = {f.name: _round_floats(getattr(defect, f.name)) for f in dataclasses.fields(defect)}
+    values["orientation_deg"] %= 180.0  # rounding may give 180
     values["severity"] = defect.severity.value
     values["decision"] = None if defect.decision is None else defect.decision.value
     values["limits"] = [_limit(limit) for limit in defect.limits]
+    values["web"] = None if defect.web is None else dataclasses.asdict(defect.web)
     values["shape_figures"] = {
         name: _round_floats(value) for name, value in defect.shape_figures.items()
     }

@@ -16,6 +16,7 @@ from inspector.core.types import Defect, Verdict
 from inspector.measure.shape_figures import SHAPE_FIGURES
 from inspector.outputs.csv_log import HEADER, CsvLogSink
 from inspector.outputs.json_log import JsonLogSink, read_log
+from inspector.outputs.records import inspection_records
 
 PICTURE = FlatPicture()
 
@@ -46,7 +47,8 @@ def test_the_header_of_the_table_is_fixed() -> None:
         f"{','.join(SHAPE_FIGURES)},"
         "run_id,source,seq,event_id,captured_ns,part_id,recipe_id,cause,"
         "length_u_px,length_expanded_u_px,width_u_px,width_expanded_u_px,area_u_px,"
-        "area_expanded_u_px,severity_by,decision,decision_note,reason"
+        "area_expanded_u_px,severity_by,decision,decision_note,reason,"
+        "track_id,web_x_mm,web_y_m,web_x_px,web_y_px"
     )
 
 
@@ -138,7 +140,8 @@ def test_rows_can_be_read_before_the_table_is_closed(tmp_path: Path) -> None:
 
 
 def test_the_table_has_a_column_for_every_number_of_a_defect() -> None:
-    split = {"box_px", "centroid_px", "centroid_mm", "polygons", "holes", "shape_figures", "limits"}
+    split = {"box_px", "centroid_px", "centroid_mm", "polygons", "holes", "shape_figures"}
+    split |= {"limits", "web"}
     names = {field.name for field in dataclasses.fields(Defect)} - split
     assert names <= set(HEADER)
 
@@ -237,3 +240,12 @@ def test_a_file_name_is_not_a_formula_in_the_table(tmp_path: Path, name: str) ->
     path = tmp_path / "d.csv"
     logged(path, inspection(1, verdict=Verdict.FAIL, defects=(defect(),), name=name)).close()
     assert [row["name"] for row in rows(path)] == [f"'{name}"]
+
+
+def test_a_direction_just_below_180_degrees_is_not_rounded_to_180(tmp_path: Path) -> None:
+    turned = dataclasses.replace(defect(), orientation_deg=179.99999999)
+    _, measured = inspection_records(run_info(), inspection(0, defects=(turned,)))
+    assert measured["defects"][0]["orientation_deg"] == 0.0
+    path = tmp_path / "d.csv"
+    logged(path, inspection(0, defects=(turned,))).close()
+    assert float(rows(path)[0]["orientation_deg"]) == 0.0

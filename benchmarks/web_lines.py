@@ -1,0 +1,303 @@
+"""A simulated line: a web with known defects, its motion with every kind of disturbance, and ideal
+sightings of the defects in each frame."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from inspector.core.arrays import Image
+from inspector.core.geometry import Points
+from inspector.core.types import (
+    BadFrame,
+    Cause,
+    Defect,
+    Frame,
+    Inspection,
+    Severity,
+    Verdict,
+)
+from inspector.measure import shape
+from inspector.tracking.motion import START, Motion, MotionState
+
+HW = (480, 640)
+MM_PER_PX = 0.1
+FPS = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class WebDefect:
+    """A true defect in web pixels (x across, y along). pieces: rectangles (x0, y0, x1, y1) that are
+    connected, such as the legs and the bar of a U."""
+
+    number: int
+    pieces: tuple[tuple[float, float, float, float], ...]
+
+    @property
+    def low(self) -> float:
+        return min(piece[1] for piece in self.pieces)
+
+    @property
+    def high(self) -> float:
+        return max(piece[3] for piece in self.pieces)
+
+
+def scatter(count: int, rng: np.random.Generator, *, spacing_px: float = 200.0) -> list[WebDefect]:
+    """Spots, scratches (a few longer than the frame), close pairs and U shapes, two spacings apart
+    from frame to frame at most; U shapes enter as two outlines."""
+    defects: list[WebDefect] = []
+    y = float(HW[0])
+    while len(defects) < count:
+        y += spacing_px * rng.uniform(0.6, 1.4)
+        x = rng.uniform(40, HW[1] - 120)
+        kind = rng.choice(["spot", "scratch", "long", "pair", "u"], p=[0.55, 0.2, 0.02, 0.13, 0.1])
+        if kind in ("spot", "pair"):
+            side = rng.uniform(4, 30)
+            boxes = [((x, y, x + side, y + side * rng.uniform(0.5, 1.0)),)]
+            if kind == "pair":
+                gap = rng.uniform(6, 12)
+                boxes.append(((x + side + gap, y + 2, x + side + gap + 9, y + 11),))
+        elif kind == "u":
+            wide, tall = rng.uniform(40, 80), rng.uniform(30, 70)
+            legs = (x, y, x + 8, y + tall), (x + wide - 8, y, x + wide, y + tall)
+            bar = (x, y + tall - 8, x + wide, y + tall)
+            if rng.random() < 0.5:
+                bar = (x, y, x + wide, y + 8)
+            boxes = [(*legs, bar)]
+            y += tall
+        else:
+            long = rng.uniform(60, 250) if kind == "scratch" else HW[0] * rng.uniform(1.1, 2.5)
+            boxes = [((x, y, x + rng.uniform(2, 6), y + long),)]
+            y += long
+        for box in boxes[: count - len(defects)]:
+            defects.append(WebDefect(len(defects), tuple(box)))
+    return defects
+
+
+@dataclass(slots=True)
+class Line:
+    """The way of the web at each captured frame, and which frames reached the program.
+
+    positions: px of web that passed the first row, for every frame of the camera. arrived: False
+    for frames that were dropped (they have a number) or lost in a reconnect (they have none).
+    """
+
+    positions: npt.NDArray[np.float64]
+    dropped: npt.NDArray[np.bool_]
+    lost: npt.NDArray[np.bool_]
+    errored: npt.NDArray[np.bool_]
+    numbers: npt.NDArray[np.int_] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.numbers = np.cumsum(~self.lost) - 1
+
+    def frames(self) -> Iterator[tuple[int, int, float, float]]:
+        """(index, frame_id, s, position) of each frame that arrived."""
+        for index in np.flatnonzero(~(self.dropped | self.lost)).tolist():
+            yield index, int(self.numbers[index]), index / FPS, float(self.positions[index])
+
+
+KINDS = ("none", "stops", "reverse", "speed changes", "dropped", "reconnects", "errors", "all")
+
+
+def make_line(kind: str, speed: float, length: float, rng: np.random.Generator) -> Line:
+    """A run over `length` px of web. speed: px per frame. kind: one of KINDS."""
+    steps = [np.full(20, speed)]
+    every = kind == "all"
+    while sum(part.sum() for part in steps) < length:
+        steps.append(np.full(60, speed))
+        if every or kind == "stops":
+            steps += [_ramp(speed, 0), np.zeros(25), _ramp(0, speed)]
+        if every or kind == "reverse":
+            back = int(0.7 * HW[0] / speed)
+            steps += [_ramp(speed, 0), np.full(max(back - 4, 1), -speed), _ramp(0, speed)]
+        if every or kind == "speed changes":
+            other = speed * rng.uniform(0.4, 1.1)
+            steps += [_ramp(speed, other), np.full(30, other), _ramp(other, speed)]
+    way = np.concatenate(steps)
+    count = len(way)
+    dropped, lost, errored = (np.zeros(count, bool) for _ in range(3))
+    if every or kind == "dropped":
+        dropped = rng.random(count) < 0.1
+    if every or kind == "reconnects":
+        for place in (count // 3, 2 * count // 3):
+            lost[place : place + int(2 * FPS)] = True
+    if every or kind == "errors":
+        errored = rng.random(count) < 0.03
+    dropped[:2] = errored[:2] = False
+    dropped &= ~lost
+    positions = np.concatenate(((0.0,), np.cumsum(way[1:])))
+    return Line(positions, dropped, lost, errored & ~lost & ~dropped)
+
+
+def _ramp(start: float, end: float) -> npt.NDArray[np.float64]:
+    return np.linspace(start, end, 6)[1:-1]
+
+
+def sightings(
+    defects: Sequence[WebDefect], position: float, rng: np.random.Generator, *, missed: float
+) -> list[Defect]:
+    """The outlines in a frame whose row y shows web px position + HW[0] - y.
+
+    mean_score is the number of the true defect. missed: share of sightings that are left out. Sizes
+    have a random error of 0.3 px.
+    """
+    seen: list[Defect] = []
+    for defect in defects:
+        if defect.high <= position or defect.low >= position + HW[0] or rng.random() < missed:
+            continue
+        for outline, cut in _visible_outlines(defect, position):
+            seen.append(_make_defect(len(seen), defect.number, outline, cut, rng))
+    return seen
+
+
+def _visible_outlines(defect: WebDefect, position: float) -> list[tuple[Points, bool]]:
+    """Outlines in frame px with whether the frame cuts them. Pieces that touch are one outline."""
+    bottom, top = position, position + HW[0]
+    parts = [
+        (x0, max(y0, bottom), x1, min(y1, top))
+        for x0, y0, x1, y1 in defect.pieces
+        if y1 > bottom and y0 < top
+    ]
+    groups = [parts] if len(parts) in (1, 3) else [[part] for part in parts]
+    outlines = []
+    for group in groups:
+        cut = any(part[1] <= bottom + 0.5 or part[3] >= top - 0.5 for part in group)
+        outlines.append((_outline(group, top), cut))
+    return outlines
+
+
+def _outline(parts: Sequence[tuple[float, float, float, float]], top: float) -> Points:
+    """A box, or the eight corners of a U, in frame px with y down."""
+    if len(parts) == 1:
+        x0, y0, x1, y1 = parts[0]
+        corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+    else:
+        (a0, b0, a1, b1), (c0, _, c1, _), (_, e0, _, e1) = parts
+        if e1 >= b1:  # the bar is at the high end
+            corners = [
+                (a0, b0),
+                (a1, b0),
+                (a1, e0),
+                (c0, e0),
+                (c0, b0),
+                (c1, b0),
+                (c1, b1),
+                (a0, b1),
+            ]
+        else:
+            corners = [
+                (a0, b1),
+                (a1, b1),
+                (a1, e1),
+                (c0, e1),
+                (c0, b1),
+                (c1, b1),
+                (c1, b0),
+                (a0, b0),
+            ]
+    points = np.array(corners, dtype=np.float64)
+    points[:, 1] = top - points[:, 1]
+    return points
+
+
+def _make_defect(
+    index: int, number: int, outline: Points, cut: bool, rng: np.random.Generator
+) -> Defect:
+    (x0, y0), (x1, y1) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
+    if len(outline) == 4:  # a box
+        area, length, width = (
+            (x1 - x0) * (y1 - y0),
+            math.hypot(x1 - x0, y1 - y0),
+            min(x1 - x0, y1 - y0),
+        )
+        centre = (x0 + x1) / 2, (y0 + y1) / 2
+    else:
+        area, centre = shape.area(outline), shape.region_centroid((outline,), 0)
+        length, width = shape.max_feret(outline)[0], shape.min_feret(outline)
+    dl, dw, da = 0.3 * rng.standard_normal(3)
+    mm = MM_PER_PX
+    return Defect(
+        defect_id=index,
+        polygons=(outline,),
+        holes=0,
+        box_px=(x0, y0, x1, y1),
+        centroid_px=centre,
+        area_px=area,
+        length_px=length,
+        width_px=width,
+        orientation_deg=0.0,
+        peak_score=1.0,
+        mean_score=float(number),
+        severity=Severity.LOW,
+        size_source="refined",
+        truncated=cut,
+        map_area_px=area,
+        map_length_px=length,
+        map_width_px=width,
+        length_mm=(length + dl) * mm,
+        width_mm=(width + dw) * mm,
+        area_mm2=max(area + da * (length + width), 0.1) * mm * mm,
+        length_u_mm=0.3 * mm,
+        width_u_mm=0.3 * mm,
+        area_u_mm2=0.3 * (length + width) * mm * mm,
+        centroid_mm=(centre[0] * mm, centre[1] * mm),
+    )
+
+
+def make_inspection(
+    frame_id: int, seconds: float, image: Image, defects: Sequence[Defect], *, errored: bool
+) -> Inspection:
+    """errored: the picture is damaged, so the frame is ERROR without defects."""
+    captured, utc = int(seconds * 1e9), "2026-01-01T00:00:00.000Z"
+    if errored:
+        bad = BadFrame(frame_id, "line", "damaged", captured, seconds, utc, image=image)
+        return Inspection(bad, Verdict.ERROR, 1.0, 1.0, error="damaged", cause=Cause.DECODE)
+    frame = Frame(frame_id, "line", image, captured, seconds, utc)
+    verdict = Verdict.FAIL if defects else Verdict.PASS
+    return Inspection(frame, verdict, 1.0, 1.0, score=1.0, defects=tuple(defects))
+
+
+class TrueMotion:
+    """Motion with a small error, as measured where consecutive frames overlap.
+
+    positions: frame_id -> px. overlap: share of the view that two frames must have in common; None
+    for an encoder, which always knows. Without overlap the state is as in PictureMotion.
+    """
+
+    def __init__(
+        self,
+        positions: dict[int, float],
+        rng: np.random.Generator,
+        *,
+        scale: float,
+        overlap: float | None,
+        u_px: float = 0.05,
+    ) -> None:
+        self._positions, self._rng, self._scale = positions, rng, scale
+        self._overlap, self._u_px = overlap, u_px
+        self._last: tuple[float, float] | None = None
+        self._speed: float | None = None
+        self._error = 0.0
+
+    def step(self, frame: Frame | BadFrame, *, usable: bool) -> Motion:
+        position = self._positions[frame.frame_id]
+        seconds = frame.pts_s or 0.0
+        last, self._last = self._last, (position, seconds)
+        if last is None:
+            return START
+        way, time = position - last[0], seconds - last[1]
+        u = self._u_px * self._scale
+        if self._overlap is None or abs(way) <= (1 - self._overlap) * HW[0]:
+            error = self._u_px * self._rng.standard_normal()
+            way += error - self._error
+            self._error = error
+            self._speed = way / time
+            return Motion(way * self._scale, 0.0, u, MotionState.KNOWN)
+        predicted = (self._speed or 0.0) * time
+        u = 0.1 * abs(predicted) * self._scale
+        known = self._speed is not None and u <= 0.03 * HW[0] * self._scale
+        state = MotionState.ASSUMED if known else MotionState.UNKNOWN
+        return Motion(predicted * self._scale, 0.0, u, state)

@@ -1,0 +1,28 @@
+"""Makes the tracking stage of one source."""
+
+from calibration.plane import Calibration
+from engines.roi import draw_mask
+from engines.spec import EngineSpec
+from inspector.config import Config
+from inspector.core.types import RunInfo
+from inspector.tracking.motion import make_motion
+from inspector.tracking.stage import TrackingSetup, TrackingStage
+
+
+def make_tracking(
+    config: Config, spec: EngineSpec, calibration: Calibration | None, run: RunInfo
+) -> TrackingStage | None:
+    """The stage that follows defects; None if tracking is off. Raises ConfigError for a file of
+    encoder positions that cannot be used."""
+    if not config.tracking.enabled:
+        return None
+    crop = spec.resize.crop
+    setup = TrackingSetup(
+        options=config.tracking,
+        calibration=calibration,
+        prefix=f"{run.run_id}/{run.source_name}",
+        live=run.source.live,
+        inspected=None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, crop),
+        crop=crop,
+    )
+    return TrackingStage(setup, make_motion(config.tracking, live=run.source.live))

@@ -1,0 +1,1 @@
+"""Tracks of defects on a moving web, and the ledger of its surface."""

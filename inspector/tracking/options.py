@@ -1,0 +1,46 @@
+"""The options of the section `tracking` of the configuration."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from inspector.core.errors import ConfigError
+from inspector.core.schema import OneOf, Positive
+
+DIRECTIONS = ("down", "up", "left", "right")
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingOptions:
+    """How a run follows defects over frames.
+
+    direction: in which the product moves in the frame while the line runs forward. motion: where
+    the motion comes from: picture, speed or encoder. speed_m_per_min: for motion speed. encoder:
+    CSV file with times and positions, for motion encoder. reverse_mm: length of web by which the
+    line may run back; a defect that is farther outside the frame is closed. None: one length of the
+    frame. web_width_mm: None if the frame shows the full width.
+    """
+
+    enabled: bool = False
+    direction: Annotated[str, OneOf(*DIRECTIONS)] = "down"
+    motion: Annotated[str, OneOf("picture", "speed", "encoder")] = "picture"
+    speed_m_per_min: float | None = None
+    encoder: str | None = None
+    reverse_mm: Positive | None = None
+    web_width_mm: Positive | None = None
+
+
+def check_options(options: TrackingOptions, *, calibrated: bool) -> None:
+    """Raises ConfigError for keys that need a calibration or another key."""
+    in_mm = (
+        ("tracking.reverse_mm", options.reverse_mm),
+        ("tracking.web_width_mm", options.web_width_mm),
+        ("tracking.speed_m_per_min", options.speed_m_per_min),
+        ("tracking.encoder", options.encoder),
+    )
+    for key, value in in_mm:
+        if value is not None and not calibrated:
+            raise ConfigError(f"{key}: millimetres need a calibration; use --calibration")
+    if options.motion == "speed" and options.speed_m_per_min is None:
+        raise ConfigError("tracking.speed_m_per_min is missing; tracking.motion speed needs it")
+    if options.motion == "encoder" and options.encoder is None:
+        raise ConfigError("tracking.encoder is missing; tracking.motion encoder needs its file")

@@ -1,0 +1,163 @@
+"""The data of one track, a defect that is followed over frames, and of two tracks that touch."""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from inspector.core.geometry import Points
+from inspector.core.types import Defect, Inspection
+from inspector.core.web_place import WebPlace
+from inspector.tracking.sizes import combine_views
+
+MOST_VIEWS: Final = 5
+"""Views of a track whose sizes are combined. More views hardly improve the mean."""
+
+_NOT_WHOLE: Final = "no frame shows the whole defect, so it may be larger"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One defect in one frame.
+
+    inspection: the frame, without its picture and map. place: of its centre. outlines: outer
+    polygons, (n, 2) along and across, in web coordinates. low, high: corners of their box.
+    variance: of the position of the web, summed since the start of the run.
+    """
+
+    defect: Defect
+    inspection: Inspection
+    place: WebPlace
+    outlines: tuple[Points, ...]
+    low: Points
+    high: Points
+    variance: float
+
+    @property
+    def rank(self) -> tuple[bool, float, float]:
+        """Sorts views: refined before map, then by relative uncertainty, then by score."""
+        defect = self.defect
+        u, area = defect.area_u_mm2, defect.area_mm2
+        return defect.size_source != "refined", u / area if u and area else 0.0, -defect.peak_score
+
+    def covers(self, place: Points) -> bool:
+        """Whether a point (along, across) is inside the box."""
+        return bool((self.low <= place).all() and (place <= self.high).all())
+
+
+@dataclass(slots=True)
+class Track:
+    """A defect in web coordinates.
+
+    last: its newest sighting. low, high: box over all sightings. whole: the best views that show it
+    whole and alone. whole_count: number of all such views. cut: the largest view that shows only a
+    part. links: numbers of the tracks that touch it.
+    """
+
+    number: int
+    first_frame_id: int
+    last: Sighting
+    low: Points
+    high: Points
+    last_frame_id: int = -1
+    sightings: int = 0
+    whole_count: int = 0
+    whole: list[Sighting] = field(default_factory=list)
+    cut: Sighting | None = None
+    links: set[int] = field(default_factory=set)
+
+    def add(self, sighting: Sighting, *, alone: bool) -> None:
+        """alone: the outline covers no other track."""
+        self.note_frame(sighting.inspection.frame_id)
+        self.last = sighting
+        self.low = np.minimum(self.low, sighting.low)
+        self.high = np.maximum(self.high, sighting.high)
+        if sighting.defect.truncated:
+            if self.cut is None or sighting.defect.area_px > self.cut.defect.area_px:
+                self.cut = sighting
+        elif alone:
+            self.whole_count += 1
+            add_view(self.whole, sighting)
+
+    def note_frame(self, frame_id: int) -> None:
+        self.sightings += frame_id != self.last_frame_id
+        self.last_frame_id = frame_id
+
+    def pop_views_of_both(self, place: Points) -> list[Sighting]:
+        """Removes and returns the views whose outline covers a place outside this track."""
+        both = [view for view in self.whole if view.covers(place)]
+        self.whole = [view for view in self.whole if not view.covers(place)]
+        return both
+
+
+@dataclass(slots=True)
+class Link:
+    """Two tracks that touch. They are one defect if a whole outline covers both in at least as many
+    frames as show two whole outlines.
+
+    together, apart: numbers of these frames. views: the best views that cover both. touched: an
+    outline that is cut off covered both.
+    """
+
+    together: int = 0
+    apart: int = 0
+    touched: bool = False
+    views: list[Sighting] = field(default_factory=list)
+
+    @property
+    def is_same(self) -> bool:
+        if self.together or self.apart:
+            return self.together >= self.apart
+        return self.touched
+
+
+def add_view(views: list[Sighting], sighting: Sighting) -> None:
+    """Adds a view to a list of the best views, the best first."""
+    views.append(sighting)
+    views.sort(key=lambda view: view.rank)
+    del views[MOST_VIEWS:]
+
+
+def choose_views(tracks: list[Track], links: list[Link]) -> list[Sighting]:
+    """The views that show a defect best. Several tracks are parts of the same defect.
+
+    Only views of one kind are combined: those that show it whole, or else the largest of those
+    that show a part.
+    """
+    whole: list[Sighting] = []
+    views = [view for link in links for view in link.views] if links else tracks[0].whole
+    for view in dict.fromkeys(map(_Same, views)):
+        add_view(whole, view.sighting)
+    if whole:
+        refined = [view for view in whole if not view.rank[0]]
+        return refined or whole
+    cut = [track.cut for track in tracks if track.cut is not None]
+    return [max(cut or [track.last for track in tracks], key=lambda v: v.defect.area_px)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Same:
+    """A sighting that equals itself only: its arrays cannot be compared."""
+
+    sighting: Sighting
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.sighting is self.sighting
+
+    def __hash__(self) -> int:
+        return id(self.sighting)
+
+
+def make_defect(views: list[Sighting], reach: float, *, unit: str) -> Defect:
+    """The defect with its size over its views. reach: length or width, whichever is larger, of the
+    box of web over which it was seen, in unit (mm or px).
+
+    Without a view that shows it whole it stays truncated. Its length is then at least the reach.
+    """
+    if not views[0].defect.truncated:
+        return combine_views([view.defect for view in views])
+    best = views[0].defect
+    if unit == "mm" and best.length_mm is not None:
+        return replace(best, size_note=_NOT_WHOLE, length_mm=max(reach, best.length_mm))
+    length = best.length_px if unit == "mm" else max(reach, best.length_px)
+    return replace(best, size_note=_NOT_WHOLE, length_px=length)

@@ -1,0 +1,139 @@
+"""Tests of a whole run with tracking: a rendered web, the fake engine, and all files."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from record_schema import check_log
+
+from calibration.plane import Calibration
+from calibration.store import save_calibration
+from run_inspector import main
+
+HW = (240, 320)
+FRAMES = 60
+STEP_MM = HW[0] / 16 * 0.1
+"""The synthetic web moves by a sixteenth of the frame."""
+
+
+def run(folder: Path, *settings: str, frames: int = FRAMES) -> Path:
+    calibration = Calibration("scale", HW, "test", "", mm_per_px=(0.1, 0.1))
+    save_calibration(calibration, folder / "line.yaml")
+    values = (
+        f"source.frame_size={HW[1]}x{HW[0]}",
+        f"source.synthetic.frames={frames}",
+        "source.synthetic.defect_rate=0.2",
+        "engine.backend=fake",
+        "engine.allow_aspect=true",
+        "verdict.pixel_threshold=0.52",
+        "measure.refine=false",
+        "log.path=null",
+        *settings,
+    )
+    argv = ["--source", "synthetic", "--output", str(folder / "out"), "--no-video"]
+    argv += ["--calibration", str(folder / "line.yaml")]
+    for value in values:
+        argv += ["--set", value]
+    assert main(argv) == 0
+    return folder / "out"
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table, without those of frames that fail without a defect."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if row["defect_id"]]
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    settings = ("tracking.enabled=true", "tracking.direction=up")
+    return run(tmp_path_factory.mktemp("tracked"), *settings)
+
+
+def test_defects_csv_has_one_row_for_each_track(tracked: Path) -> None:
+    sightings, defects = rows(tracked / "sightings.csv"), rows(tracked / "defects.csv")
+    frames = Counter(row["track_id"] for row in sightings)
+    assert all(frames)
+    ids = [row["track_id"] for row in defects]
+    assert len(ids) == len(set(ids)) > 3
+    assert set(ids) <= set(frames)
+    assert len(defects) < len(sightings) / 2
+    for row in defects:
+        assert int(row["first_frame_id"]) <= int(row["best_frame_id"]) <= int(row["last_frame_id"])
+
+
+def test_every_line_fits_the_schema_and_the_events_agree_with_the_table(tracked: Path) -> None:
+    records = check_log(tracked / "inspections.jsonl")
+    closed = [r for r in records if r["type"] == "defect_closed"]
+    ledgers = [r for r in records if r["type"] == "ledger"]
+    assert [r["track_id"] for r in closed] == [r["track_id"] for r in rows(tracked / "defects.csv")]
+    assert len(ledgers) == 1
+    assert records[-1] is ledgers[0]
+    assert ledgers[0]["defects"] == len(closed)
+    run_id = records[0]["run_id"]
+    assert all(r["track_id"].startswith(f"{run_id}/main/d") for r in closed)
+
+
+def test_the_ledger_knows_the_length_of_the_web(tracked: Path) -> None:
+    ledger = check_log(tracked / "inspections.jsonl")[-1]
+    length_mm = HW[0] * 0.1 + (FRAMES - 1) * STEP_MM
+    assert ledger["length_m"] == pytest.approx(length_mm / 1000, rel=1e-3)
+    assert ledger["total"] == pytest.approx(length_mm * HW[1] * 0.1, rel=1e-3)
+    assert ledger["not_inspected_by_cause"] == {}
+    assert ledger["frames_by_motion"] == {"known": FRAMES}
+
+
+def test_the_summary_has_the_fields_of_the_ledger(tracked: Path) -> None:
+    summary = json.loads((tracked / "summary.json").read_text(encoding="utf-8"))
+    ledger = check_log(tracked / "inspections.jsonl")[-1]
+    assert summary["tracking"].items() <= ledger.items()
+    assert summary["tracking"]["defects"] == len(rows(tracked / "defects.csv"))
+    assert summary["defects"]["total"] == len(rows(tracked / "sightings.csv"))
+
+
+def test_positions_on_the_web_stay_the_same_from_frame_to_frame(tracked: Path) -> None:
+    whole: dict[str, list[float]] = {}
+    for row in rows(tracked / "sightings.csv"):
+        if row["truncated"] == "false":
+            whole.setdefault(row["track_id"], []).append(1000 * float(row["web_y_m"]))
+    spreads = sorted(max(y) - min(y) for y in whole.values() if len(y) > 3)
+    assert spreads
+    assert spreads[len(spreads) // 2] < 1.0  # mm; the outlines on the map change a little
+
+
+def test_without_tracking_both_tables_are_equal_and_no_event_is_written(tmp_path: Path) -> None:
+    folder = run(tmp_path, frames=12)
+    assert (folder / "sightings.csv").read_bytes() == (folder / "defects.csv").read_bytes()
+    records = check_log(folder / "inspections.jsonl")
+    assert {r["type"] for r in records} == {"header", "verdict", "measured"}
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    assert summary["tracking"] is None
+    defects: list[dict[str, Any]] = [d for r in records for d in r.get("defects", ())]
+    assert defects
+    assert all(d["web"] is None for d in defects)
+
+
+def test_the_speed_of_the_line_gives_the_same_count(tracked: Path, tmp_path: Path) -> None:
+    metres_per_minute = STEP_MM * 10 * 60 / 1000
+    folder = run(
+        tmp_path,
+        "tracking.enabled=true",
+        "tracking.direction=up",
+        "tracking.motion=speed",
+        f"tracking.speed_m_per_min={metres_per_minute}",
+    )
+    # Fragments of outlines on the map may be assigned in another way.
+    count = len(rows(tracked / "defects.csv"))
+    assert len(rows(folder / "defects.csv")) == pytest.approx(count, abs=2)
+
+
+def test_an_encoder_file_that_is_missing_is_refused_before_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(AssertionError):
+        run(tmp_path, "tracking.enabled=true", "tracking.motion=encoder", "tracking.encoder=no.csv")
+    assert "tracking.encoder: no.csv cannot be read" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "inspections.jsonl").exists()
