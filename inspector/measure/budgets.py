@@ -24,11 +24,22 @@ LEVEL_U: Final = 0.06
 CORRELATED_SIGMAS: Final = 3.0
 """Along the outline, shifts within this number of sigmas of the smoothing are the same."""
 
+OUTERMOST_U: Final = 1.3
+"""Standard uncertainty of the outermost points, in units of the scatter of single profiles."""
+
 HIDDEN_PX: Final = 2.0
 """Width at which a pointed end becomes invisible, plus the blur of the outline."""
 
 MAX_TIP_SHARE: Final = 0.15
 """Largest length of an invisible end, as a share of the visible length."""
+
+PROFILE_U: Final = 0.03
+"""Relative standard uncertainty of a width by the model of its profile."""
+
+THIN_PX: Final = 3.5
+THIN_U_PX: Final = 0.35
+"""Where half of the mean width of an outline is below THIN_PX, its sides have no plateau between
+them. The standard uncertainty of each side grows to THIN_U_PX for a width of 0."""
 
 ZIGZAG_U: Final = 0.08
 """Standard uncertainty of the width across a line that is not straight, as a share of what its
@@ -53,7 +64,8 @@ def budget_outline(fits: list[EdgeFit], surprise: float) -> Budget:
     area = shape.region_area(polygons, len(polygons) - 1)
     length, width = shape.max_feret(outer.points)[0], shape.min_feret(outer.points)
     level = LEVEL_U / 0.1 * outer.level_px
-    scatter = outer.scatter
+    scatter, outermost = outer.scatter, OUTERMOST_U * outer.scatter
+    thin = THIN_U_PX * max(0.0, 1 - area / max(around, 1.0) / THIN_PX)
     places = max(1.0, around / (CORRELATED_SIGMAS * outer.smoothing))
     if outer.corners:
         tips, sides = 2 * CORNER_U_PX, CORNER_U_PX
@@ -64,7 +76,8 @@ def budget_outline(fits: list[EdgeFit], surprise: float) -> Budget:
         (
             Term("pixel pitch", PITCH_U_PX * around, 2 * PITCH_U_PX, 2 * PITCH_U_PX),
             Term("edge level", level * around, 2 * level, 2 * level),
-            Term("texture", scatter * around / math.sqrt(places), scatter, scatter),
+            Term("texture", scatter * around / math.sqrt(places), outermost, outermost),
+            Term("thin parts", thin * around, 2 * thin, 2 * thin),
             Term("corners and ends", 0.0, tips, sides),
             Term("identity", relative * area, relative * length, relative * width),
         )
@@ -82,7 +95,7 @@ def _measure_tips(fit: EdgeFit) -> float:
     direction = math.radians(degrees)
     along = centred @ np.array((math.cos(direction), math.sin(direction)))
     across = centred @ np.array((-math.sin(direction), math.cos(direction)))
-    near = min(max(0.06 * length, 4.0), 12.0)
+    near = min(max(0.06 * length, 4.0), 12.0, 0.2 * length)
     hidden = HIDDEN_PX + 0.3 * math.hypot(fit.blur, fit.smoothing)
     total = 0.0
     for side in (along.max() - along, along - along.min()):
@@ -99,13 +112,14 @@ def budget_ridge(ridge: Ridge, polygon: Points, surprise: float) -> Budget:
     """Budget of a line."""
     length, width = shape.max_feret(polygon)[0], shape.min_feret(polygon)
     area = shape.area(polygon)
-    pitch = PITCH_U_PX
+    pitch, model = PITCH_U_PX, PROFILE_U * ridge.width
     zigzag = 0.0 if ridge.smooth else ZIGZAG_U
     bends = (zigzag + min(0.3 * ridge.noise, 0.5)) * max(0.0, width - ridge.width)
     relative = IDENTITY_U / max(surprise, IDENTITY_U)
     return Budget(
         (
-            Term("pixel pitch", pitch * length, 2 * pitch, 2 * pitch),
+            Term("pixel pitch", 2 * pitch * length, 2 * pitch, 2 * pitch),
+            Term("profile model", model * length, 0.0, model),
             Term("blur and texture", ridge.width_u * length, 0.0, ridge.width_u),
             Term("ends", 1.4 * ridge.end_u * ridge.width, 1.4 * ridge.end_u, 0.0),
             Term("middle line", 0.0, 0.0, bends),

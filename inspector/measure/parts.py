@@ -112,7 +112,10 @@ def outline_ridge(ridge: Ridge, hw: tuple[int, int], surprise: float) -> Outline
     return Outline((polygon,), 0, budget_ridge(ridge, polygon, surprise))
 
 
-REST_SHARE: Final = 0.25
+CLEAR_SHARE: Final = 0.6
+"""Share of the highest contrast of a part above which a pixel is clear."""
+
+REST_SHARE: Final = 0.18
 """Pixels of a part with clear contrast beside the line, as a share of the pixels of the line. Above
 it the part is more than a line."""
 
@@ -121,7 +124,7 @@ def leaves_rest(view: Patch, contrast: Contrast, mask: Mask, polygon: Points, wi
     line = view.paint((polygon,))
     beside = mask & ~grow_mask(line, 1.3 * contrast.sigma + 0.7)
     signal = np.max(contrast.signals, axis=0)
-    clear = beside & (signal >= 0.5 * float(np.quantile(signal[mask], 0.9)))
+    clear = beside & (signal >= CLEAR_SHARE * float(np.quantile(signal[mask], 0.9)))
     pixels = max(width, 2.35 * contrast.sigma * view.factor) / view.factor**2
     pixels *= shape.perimeter(polygon) / 2
     return bool(np.count_nonzero(clear) > REST_SHARE * pixels)
@@ -165,7 +168,7 @@ def _fit_ring(
     for share in (1.0, 0.8):
         reach = min(max(3 * fit.blur + 2, 4.0), reach)
         points = resample(fit.points, 1.0)
-        smoothing = max(share * fit.smoothing, 1.0, fit.blur)
+        smoothing = max(share * fit.smoothing, 1.0, 1.5 * fit.blur - 1.0)
         fit = fit_edge(fine, white, points, distances, reach, smoothing=smoothing)
     if fit.noise <= CORNER_NOISE:
         fit = _restore_corners(fine, white, fit)

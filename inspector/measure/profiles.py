@@ -163,6 +163,9 @@ def _find_valid(
     good = off <= np.float32(distances.tolerance) + np.float32(0.35) * np.abs(offsets)
     good[:, middle] = True
     outward = np.logical_and.accumulate(good[:, middle:], axis=1)
+    # Behind the middle of a thin part the normal leaves the defect on the other side.
+    deepest = np.argmin(away[:, middle::-1], axis=1)
+    good[:, middle::-1] &= np.arange(middle + 1) <= np.maximum(deepest, 1)[:, None]
     inward = np.logical_and.accumulate(good[:, middle::-1], axis=1)[:, ::-1]
     return np.concatenate((inward[:, :-1], outward), axis=1)
 
