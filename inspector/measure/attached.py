@@ -11,11 +11,12 @@ from inspector.measure.smoothing import Float32Array
 
 RAYS: Final = 60
 TURNS: Final = tuple(math.radians(angle) for angle in (-24, -12, 0, 12, 24))
-RAY_PX: Final = 70
+RAY_PX: Final = 69
 LEAST_RAY_PX: Final = 14
+STEP_PX: Final = 1.25
 """Lines that leave an outline are searched from this number of places on it, in these directions
 against its radius, up to RAY_PX and at least LEAST_RAY_PX long."""
-RAY_CLEARNESS: Final = 7.0
+RAY_CLEARNESS: Final = 4.5
 """Mean contrast of such a line over the spread of all of them."""
 
 ABOVE_OTHERS: Final = 1.5
@@ -36,21 +37,23 @@ def find_attached_line(source: Source, weights: Float32Array, outline: Points) -
     at = np.linspace(-math.pi, math.pi, RAYS, endpoint=False)
     start = np.interp(at, angle[order], radius[order], period=2 * math.pi) + 2.0
     heading = at[:, None] + np.array(TURNS)
-    steps = np.arange(RAY_PX, dtype=np.float32)
+    steps = np.arange(0, RAY_PX, STEP_PX, dtype=np.float32)
+    least = math.ceil(LEAST_RAY_PX / STEP_PX)
     first = centre + start[:, None] * np.column_stack((np.cos(at), np.sin(at)))
     x = first[:, 0, None, None] + np.cos(heading)[..., None] * steps
     y = first[:, 1, None, None] + np.sin(heading)[..., None] * steps
-    size = RAYS * len(TURNS), RAY_PX
+    size = RAYS * len(TURNS), len(steps)
     columns, rows = x.reshape(size).astype(np.float32), y.reshape(size).astype(np.float32)
     values = (source.read(columns, rows).reshape(-1, 3) @ weights).reshape(size)
-    middle = float(np.median(values))
-    spread = 1.4826 * float(np.median(np.abs(values - middle))) + 0.2
+    some = values.ravel()[::7]
+    middle = float(np.median(some))
+    spread = 1.4826 * float(np.median(np.abs(some - middle))) + 0.2
     values = np.clip(values - np.float32(middle), -4 * spread, 4 * spread)
     ahead = np.arctan2(rows - centre[1], columns - centre[0])
     limit = np.interp(ahead, angle[order], radius[order], period=2 * math.pi) + 1.0
     values[np.hypot(columns - centre[0], rows - centre[1]) < limit] = 0
-    means = (np.cumsum(values, axis=1) / (steps + 1))[:, LEAST_RAY_PX:]
-    score = np.abs(means) / (1.4826 * np.median(np.abs(means), axis=0) + 0.05)
+    means = (np.cumsum(values, axis=1) / np.arange(1, len(steps) + 1))[:, least:]
+    score = np.abs(means) / (1.4826 * np.median(np.abs(means[::3]), axis=0) + 0.05)
     ray, length = np.unravel_index(int(np.argmax(score)), score.shape)
     place, turn = divmod(int(ray), len(TURNS))
     apart = np.abs((np.arange(RAYS) - place + RAYS // 2) % RAYS - RAYS // 2) >= RAYS // 9
@@ -58,5 +61,5 @@ def find_attached_line(source: Source, weights: Float32Array, outline: Points) -
     if score.max() < max(RAY_CLEARNESS, ABOVE_OTHERS * float(rest)):
         return None
     direction = np.array((math.cos(heading[place, turn]), math.sin(heading[place, turn])))
-    total = float(length + LEAST_RAY_PX)
+    total = float(length + least) * STEP_PX
     return np.asarray(first[place] + direction * np.linspace(-3.0, total, 20)[:, None])
