@@ -27,11 +27,19 @@ CORRELATED_SIGMAS: Final = 3.0
 OUTERMOST_U: Final = 1.3
 """Standard uncertainty of the outermost points, in units of the scatter of single profiles."""
 
+MAX_BUMPS: Final = 2.5
+"""Most by which long sides raise the uncertainty of the width by the texture."""
+
 HIDDEN_PX: Final = 2.0
 """Width at which a pointed end becomes invisible, plus the blur of the outline."""
 
 MAX_TIP_SHARE: Final = 0.15
 """Largest length of an invisible end, as a share of the visible length."""
+
+UNCLEAR: Final = 2.7
+UNCLEAR_U: Final = 0.2
+"""Below this clearness only a part of the defect may differ from the texture. The relative standard
+uncertainty of its area grows by this much per unit of clearness; that of lengths by half of it."""
 
 PROFILE_U: Final = 0.03
 """Relative standard uncertainty of a width by the model of its profile."""
@@ -41,7 +49,7 @@ THIN_U_PX: Final = 0.35
 """Where half of the mean width of an outline is below THIN_PX, its sides have no plateau between
 them. The standard uncertainty of each side grows to THIN_U_PX for a width of 0."""
 
-ZIGZAG_U: Final = 0.08
+ZIGZAG_U: Final = 0.12
 """Standard uncertainty of the width across a line that is not straight, as a share of what its
 bends add to it."""
 
@@ -56,8 +64,9 @@ IDENTITY_U: Final = 0.4
 differs from the texture easily runs into the texture."""
 
 
-def budget_outline(fits: list[EdgeFit], surprise: float) -> Budget:
-    """Budget of an outer outline with its holes. fits: the outer outline first."""
+def budget_outline(fits: list[EdgeFit], surprise: float, clearness: float) -> Budget:
+    """Budget of an outer outline with its holes. fits: the outer outline first. clearness: contrast
+    of the defect over the extreme of the texture."""
     outer = fits[0]
     polygons = [fit.points for fit in fits]
     around = sum(shape.perimeter(polygon) for polygon in polygons)
@@ -65,6 +74,8 @@ def budget_outline(fits: list[EdgeFit], surprise: float) -> Budget:
     length, width = shape.max_feret(outer.points)[0], shape.min_feret(outer.points)
     level = LEVEL_U / 0.1 * outer.level_px
     scatter, outermost = outer.scatter, OUTERMOST_U * outer.scatter
+    # The longer the sides, the more bumps the jaws of the caliper can touch.
+    bumps = outermost * min(max(1.0, length / max(width, 1.0)), MAX_BUMPS)
     thin = THIN_U_PX * max(0.0, 1 - area / max(around, 1.0) / THIN_PX)
     places = max(1.0, around / (CORRELATED_SIGMAS * outer.smoothing))
     if outer.corners:
@@ -72,11 +83,13 @@ def budget_outline(fits: list[EdgeFit], surprise: float) -> Budget:
     else:
         tips, sides = _measure_tips(outer), ROUNDING_U * math.hypot(outer.blur, outer.smoothing)
     relative = IDENTITY_U / max(surprise, IDENTITY_U)
+    doubt = UNCLEAR_U * max(0.0, UNCLEAR - clearness)
     return Budget(
         (
+            Term("hidden parts", doubt * area, 0.5 * doubt * length, 0.5 * doubt * width),
             Term("pixel pitch", PITCH_U_PX * around, 2 * PITCH_U_PX, 2 * PITCH_U_PX),
             Term("edge level", level * around, 2 * level, 2 * level),
-            Term("texture", scatter * around / math.sqrt(places), outermost, outermost),
+            Term("texture", scatter * around / math.sqrt(places), outermost, bumps),
             Term("thin parts", thin * around, 2 * thin, 2 * thin),
             Term("corners and ends", 0.0, tips, sides),
             Term("identity", relative * area, relative * length, relative * width),

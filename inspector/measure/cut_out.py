@@ -1,7 +1,8 @@
 """Cuts the defects of one region out of its view, and outlines each."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -28,7 +29,13 @@ from inspector.measure.parts import (
 from inspector.measure.patch import Patch, cut_patch
 from inspector.measure.profiles import Source
 from inspector.measure.ridge import fit_ridge
-from inspector.measure.segments import Contrast, choose_contrast, find_segments, measure_contrast
+from inspector.measure.segments import (
+    Contrast,
+    choose_contrast,
+    find_segments,
+    measure_clearness,
+    measure_contrast,
+)
 from inspector.measure.smoothing import grow_mask
 from inspector.measure.unite import unite_touching
 
@@ -37,6 +44,10 @@ FINE_PIXELS: Final = 10_000
 
 TRUSTED_SURPRISE: Final = 4.0
 """Below this surprise a line along the region is preferred to what the coarse view shows."""
+
+LEAST_CLEARNESS: Final = 1.5
+"""Least contrast of a defect over the extreme of the texture. Below it the outline follows the
+texture: with rendered defects most areas were wrong by a factor of more than 10."""
 
 ATTACHED_RIDGE: Final = 15.0
 """Least clearness of the profile of a line that leaves a defect."""
@@ -124,24 +135,17 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
         return (line,)
     outlines: list[Outline] = []
     known = np.zeros_like(view.ring)
+    everything = np.logical_or.reduce(segments)
     for segment in segments[:MAX_PARTS]:
         if np.count_nonzero(segment & known) > 0.5 * np.count_nonzero(segment):
             continue
-        if view.patch.factor > 1:
-            radius = -float(measure_distances(segment).min()) * view.patch.factor
-            line = outline_thin(task.image, view.patch, contrast, segment, radius, cue.surprise)
-            if line is not None:
-                outlines.append(line)
-                known |= grow_mask(view.patch.paint(line.polygons), 2.0)
-                continue
-        for finer, masks, sharper in _look_closer(task, view, segment, cue, contrast):
-            for part in masks:
-                outline = outline_part(task.image, finer.patch, sharper, part, cue.surprise)
-                if outline is not None:
-                    outlines.append(outline)
-                    known |= grow_mask(view.patch.paint(outline.polygons), 2.0)
+        rest = everything & ~segment
+        closer = partial(_look_closer, task, view, segment, rest, cue, contrast)
+        for outline in _outline_segment(task, view, segment, contrast, closer, cue.surprise):
+            outlines.append(outline)
+            known |= grow_mask(view.patch.paint(outline.polygons), 2.0)
     if not outlines:
-        return Unrefined(NO_EDGE)
+        return Unrefined(SIMILAR)
     if contrast.clearness < ATTACHED_CLEARNESS:
         outlines += _find_attached(task, contrast, outlines[0], cue.surprise)
     outlines = unite_touching(outlines)
@@ -170,31 +174,52 @@ def _is_compact(patch: Patch, cue: Cue, segment: Mask) -> bool:
     return cue.surprise >= TRUSTED_SURPRISE and (width > widest or length < 3.2 * width)
 
 
+def _outline_segment(
+    task: Task,
+    view: View,
+    segment: Mask,
+    contrast: Contrast,
+    closer: Callable[[], tuple[Patch, list[Mask], Contrast]],
+    surprise: float,
+) -> list[Outline]:
+    """Outlines of the defects in one segment of the coarse view. closer: cuts the finer view."""
+    if view.patch.factor > 1:
+        radius = -float(measure_distances(segment).min()) * view.patch.factor
+        line = outline_thin(task.image, view.patch, contrast, segment, radius, surprise)
+        if line is not None:
+            return [line]
+    patch, masks, sharper = closer()
+    outlines = (
+        outline_part(task.image, patch, sharper, part, surprise)
+        for part in masks
+        if measure_clearness(sharper, part) >= LEAST_CLEARNESS
+    )
+    return [outline for outline in outlines if outline is not None]
+
+
 def _look_closer(
-    task: Task, view: View, segment: Mask, cue: Cue, contrast: Contrast
-) -> Iterator[tuple[View, list[Mask], Contrast]]:
-    """Cuts a segment of the coarse view out of a finer view."""
+    task: Task, view: View, segment: Mask, beside: Mask, cue: Cue, contrast: Contrast
+) -> tuple[Patch, list[Mask], Contrast]:
+    """Cuts a segment of the coarse view out of a finer view. beside: the other segments."""
     coarse = view.patch
     if coarse.factor == 1:
-        yield view, [segment], contrast
-        return
+        return coarse, [segment], contrast
     rows, columns = np.flatnonzero(segment.any(axis=1)), np.flatnonzero(segment.any(axis=0))
     corners = np.array(((columns[0], rows[0]), (columns[-1] + 1, rows[-1] + 1)), dtype=np.float64)
     (x0, y0), (x1, y1) = coarse.to_frame.apply(corners)
     pad = max(0.5 * max(x1 - x0, y1 - y0), 4 * cue.sigma * coarse.factor, 12.0)
     fine = cut_patch(task.image, (x0 - pad, y0 - pad, x1 + pad, y1 + pad), FINE_PIXELS)
-    mask = fine.sample(segment.astype(np.float32), coarse.to_frame) >= 0.3
-    foreign = fine.sample((~view.support).astype(np.float32), coarse.to_frame) >= 0.5
-    ring = ~(grow_mask(mask, 2 * cue.sigma * coarse.factor / fine.factor + 2) | foreign)
-    if np.count_nonzero(ring) < LEAST_RING * ring.size:
-        yield view, [segment], contrast
-        return
-    flatten(fine.pixels, ring)
     scale = coarse.factor / fine.factor
+    mask = fine.sample(segment.astype(np.float32), coarse.to_frame) >= 0.3
+    others = fine.sample(beside.astype(np.float32), coarse.to_frame) >= 0.3
+    foreign = fine.sample((~view.support).astype(np.float32), coarse.to_frame) >= 0.5
+    ring = ~(grow_mask(mask | others, 2 * cue.sigma * scale + 2) | foreign)
+    if np.count_nonzero(ring) < LEAST_RING * ring.size:
+        return coarse, [segment], contrast
+    flatten(fine.pixels, ring)
     scaled = replace(cue, sigma=cue.sigma * scale, finest=cue.finest * scale)
     sharper = choose_contrast(fine.pixels, _recolour(scaled, fine, mask), ring)
-    masks = find_segments(sharper, mask, ~foreign)
-    yield View(fine, ring, ~foreign), masks, sharper
+    return fine, find_segments(sharper, mask, ~foreign), sharper
 
 
 def _recolour(cue: Cue, view: Patch, mask: Mask) -> Cue:

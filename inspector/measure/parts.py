@@ -19,7 +19,7 @@ from inspector.measure.outline import Outline
 from inspector.measure.patch import Patch
 from inspector.measure.profiles import Distances, EdgeFit, Source, fit_edge
 from inspector.measure.ridge import Ridge, fit_ridge
-from inspector.measure.segments import Contrast
+from inspector.measure.segments import Contrast, measure_clearness
 from inspector.measure.smoothing import Float32Array, grow_mask
 from inspector.measure.vertices import resample
 
@@ -61,7 +61,7 @@ def outline_part(
     fits = [
         _fit_ring(image, view, white, ring, distances, radius, contrast.sigma) for ring in rings
     ]
-    return make_outline(fits, surprise)
+    return make_outline(fits, surprise, measure_clearness(contrast, mask))
 
 
 THIN_RATIO: Final = 5.0
@@ -188,7 +188,7 @@ def _restore_corners(source: Source, white: Float32Array, fit: EdgeFit) -> EdgeF
     return replace(fit, points=points, corners=corners)
 
 
-def make_outline(fits: list[EdgeFit], surprise: float) -> Outline:
+def make_outline(fits: list[EdgeFit], surprise: float, clearness: float) -> Outline:
     """Combines the outer outline and the holes."""
     polygons = tuple(fit.points for fit in fits)
-    return Outline(polygons, len(polygons) - 1, budget_outline(fits, surprise))
+    return Outline(polygons, len(polygons) - 1, budget_outline(fits, surprise, clearness))

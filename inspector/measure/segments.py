@@ -30,7 +30,7 @@ GROW_FACTOR: Final = 0.75
 """It grows over pixels whose contrast is above the texture's extreme by this factor."""
 
 FAINT: Final = 0.15
-"""Parts with less than this share of the highest contrast do not belong to the defect."""
+"""Parts with less than this share of the highest contrast do not belong to the defect. """
 
 HALF: Final = 0.5
 """It ends at this share of the highest contrast nearby."""
@@ -113,7 +113,7 @@ def choose_contrast(view: Float32Array, cue: Cue, ring: Mask) -> Contrast:
     """Measures the contrast at the finest smoothing that the texture allows. cue: in pixels of the
     view."""
     contrast: Contrast | None = None
-    for sigma in sorted({max(LEAST_SIGMA, s) for s in (0.5 * cue.finest, cue.finest, cue.sigma)}):
+    for sigma in sorted({max(LEAST_SIGMA, s) for s in (0.7 * cue.finest, cue.finest, cue.sigma)}):
         contrast = measure_contrast(view, cue, sigma, ring)
         if contrast.clearness >= CLEAR:
             break
@@ -197,6 +197,11 @@ def remove_threads(mask: Mask, sure: Mask) -> Mask:
         return mask
     opened = grow_mask(away > disc, disc)[1:-1, 1:-1]
     return mask & (opened | sure)
+
+
+def measure_clearness(contrast: Contrast, mask: Mask) -> float:
+    """Contrast of the clear part of a mask, in units of the texture's extreme."""
+    return float(np.quantile(np.max(contrast.signals[:, mask], axis=0), 0.75))
 
 
 def close_gaps(mask: Mask, sigma: float) -> Mask:
