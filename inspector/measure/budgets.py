@@ -75,13 +75,15 @@ def budget_outline(fits: list[EdgeFit], surprise: float, clearness: float) -> Bu
     level = LEVEL_U / 0.1 * outer.level_px
     scatter, outermost = outer.scatter, OUTERMOST_U * outer.scatter
     # The longer the sides, the more bumps the jaws of the caliper can touch.
-    bumps = outermost * min(max(1.0, length / max(width, 1.0)), MAX_BUMPS)
+    longer = min(max(1.0, length / max(width, 1.0)), MAX_BUMPS)
+    bumps = longer * outermost
     thin = THIN_U_PX * max(0.0, 1 - area / max(around, 1.0) / THIN_PX)
     places = max(1.0, around / (CORRELATED_SIGMAS * outer.smoothing))
     if outer.corners:
         tips, sides = 2 * CORNER_U_PX, CORNER_U_PX
     else:
-        tips, sides = _measure_tips(outer), ROUNDING_U * math.hypot(outer.blur, outer.smoothing)
+        tips = _measure_tips(outer)
+        sides = longer * ROUNDING_U * math.hypot(outer.blur, outer.smoothing)
     relative = IDENTITY_U / max(surprise, IDENTITY_U)
     doubt = UNCLEAR_U * max(0.0, UNCLEAR - clearness)
     return Budget(
