@@ -11,6 +11,7 @@ from inspector.core.geometry import Affine, Points
 from inspector.core.refining import NOT_REACHED, REFINING_OFF, FrameBox, RefinePlan
 from inspector.core.types import Defect
 from inspector.measure import shape
+from inspector.measure.budget import Budget, Term
 from inspector.measure.contours import MapRegion, find_regions, open_map, score_region
 from inspector.measure.options import MeasureOptions
 from inspector.measure.outline import Outline, Unrefined
@@ -261,4 +262,5 @@ def _outline_from_map(candidate: _FrameRegion) -> Outline:
     area = shape.region_area(candidate.polygons, candidate.region.holes)
     length_u = MAP_LENGTH_U * shape.min_feret(candidate.outer)
     polygons, holes = candidate.polygons, candidate.region.holes
-    return Outline(polygons, holes, MAP_AREA_U * area, length_u, length_u)
+    term = Term("map", MAP_AREA_U * area, length_u, length_u)
+    return Outline(polygons, holes, Budget((term,)))

@@ -1,16 +1,17 @@
 """Finds the colour direction and the smoothing in which a defect differs most from the texture."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from inspector.core.arrays import Mask
 from inspector.measure.smoothing import (
-    LINES,
-    ROUND,
+    LINE_ACROSS,
+    LINE_ALONG,
     Float32Array,
-    Kernel,
     blur,
     compute_line_responses,
 )
@@ -18,8 +19,20 @@ from inspector.measure.smoothing import (
 NOISE_FLOOR: Final = 2.0
 """Grey levels that count as noise at every scale. No camera is more exact."""
 
+SIGMAS: Final = (0.8, 1.8, 4.0, 8.0)
+"""Standard deviations, in pixels of the view, of the round smoothings that are tried."""
+
+SIGMA_SHARE: Final = 0.35
+"""Largest smoothing, as a share of the radius of a disc with the area of the core."""
+
 CLEAR_SURPRISE: Final = 8.0
-"""Lines are not searched if a round kernel already gives this surprise."""
+"""Lines are not searched above this surprise."""
+
+AMPLE_SURPRISE: Final = 20.0
+"""Coarser smoothings are not tried above this surprise."""
+
+CLEAR: Final = 2.5
+"""Contrast of the defect over the texture's extreme from which a smoothing is fine enough."""
 
 FEW_PLACES_MARGIN: Final = 2.0
 """A ring with few independent places gives uncertain extremes. Limits are widened by this number
@@ -28,7 +41,7 @@ over the square root of the number of places."""
 MAP_POWER: Final = 2.0
 """The weight of a pixel is its map value, scaled to 0 to 1 over the region, to this power."""
 
-_SAMPLES: Final = 2500
+SAMPLES: Final = 800
 """About the largest number of pixels that statistics use."""
 
 TRIES_POWER: Final = 0.8
@@ -36,162 +49,200 @@ TRIES_POWER: Final = 0.8
 texture alone has about the same surprise, near 1, through small and large kernels. With a power of
 1 large kernels would always win."""
 
-_TAIL: Final = (0.95, 0.995)
-"""Quantiles of the texture that describe its tail."""
+_TAIL: Final = (0.005, 0.05, 0.95, 0.995)
+"""Quantiles of the texture that describe its tails."""
+
+_Places = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """Colours of the normal texture at one smoothing.
+
+    centre: (3,) median. axes: (3, 3) principal axes as columns. spreads: (3,) standard deviations
+    along them.
+    """
+
+    centre: Float32Array
+    axes: Float32Array
+    spreads: Float32Array
+
+    @property
+    def whitening(self) -> Float32Array:
+        """(3, 3). (colour - centre) @ whitening has unit spread in every direction."""
+        return np.asarray(self.axes / self.spreads, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """How the defect differs from the texture.
+    """Where and how a defect differs most from the texture.
 
-    The contrast is (picture - background) @ weights, smoothed by the kernel in which the defect
-    differs most. It is about 1 on the defect and 0 around it. weights, background: (3,) per
-    channel. kernel: in pixels of the patch. surprise: minus the decimal logarithm of the number of
-    places in the core that would have such a contrast if there were only texture.
+    step: (3,) colour of the most surprising place minus the colour of the texture. sigma: the
+    smoothing in pixels of the view. line: the defect was seen only with kernels for lines.
+    surprise: minus the decimal logarithm of the number of places in the core that would have such a
+    contrast if there were only texture. finest: the least smoothing with a contrast of CLEAR.
     """
 
-    weights: Float32Array
-    background: Float32Array
-    kernel: Kernel
+    step: Float32Array
+    sigma: float
+    line: bool
     surprise: float
+    finest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """Where the defect should be. weight: decimal logarithm of the weight of each pixel, 0 at the
-    peak of the map and negative elsewhere."""
+    """Where the defect should be. places: flat indices of the pixels. weight: decimal logarithm of
+    the weight of each of them, 0 at the peak of the map and negative elsewhere."""
 
-    mask: Mask
+    places: _Places
     weight: Float32Array
 
 
 def find_core(values: Float32Array, inside: Mask, share: float) -> Core:
     """Finds the core of a region.
 
-    values: the map at the patch's pixels. share: the core begins at this share of the way from the
+    values: the map at the view's pixels. share: the core begins at this share of the way from the
     lowest to the highest value of the region.
     """
-    low, high = float(values[inside].min()), float(values[inside].max())
+    places = np.flatnonzero(inside)
+    scores = values.ravel()[places]
+    low, high = float(scores.min()), float(scores.max())
     if high <= low:
-        return Core(inside, np.zeros_like(values))
-    way = np.clip((values - low) / (high - low), 1e-3, 1.0)
-    return Core(inside & (way >= share), np.asarray(MAP_POWER * np.log10(way), dtype=np.float32))
+        return Core(places, np.zeros(len(places), np.float32))
+    way = (scores - low) / (high - low)
+    core = way >= share
+    return Core(places[core], np.float32(MAP_POWER) * np.log10(way[core]))
 
 
-def flatten(patch: Float32Array, ring: Mask) -> Float32Array:
-    """Subtracts the plane through the normal texture, because light is seldom even."""
+def flatten(pixels: Float32Array, ring: Mask) -> Float32Array:
+    """Subtracts the plane through the normal texture from (h, w, 3), because light is seldom even.
+    Changes the pixels in place. Returns the plane: (3, 3), rows for 1, x / w and y / h."""
     height, width = ring.shape
-    rows, columns = np.nonzero(ring)
-    step = max(1, len(rows) // _SAMPLES)
-    rows, columns = rows[::step], columns[::step]
-    values = patch[rows, columns]
+    places = thin_out(np.flatnonzero(ring))
+    rows, columns = np.divmod(places, width)
+    values = pixels.reshape(-1, 3)[places]
     centre, spread = _measure_spread(values)
     usual = (np.abs(values - centre) < 3 * spread).all(axis=1)
-    places = np.column_stack((np.ones(len(rows)), columns / width - 0.5, rows / height - 0.5))
-    plane = np.linalg.lstsq(places[usual], values[usual], rcond=None)[0].astype(np.float32)
-    across = (np.arange(width, dtype=np.float32) / width - 0.5)[None, :, None] * plane[1]
-    down = (np.arange(height, dtype=np.float32) / height - 0.5)[:, None, None] * plane[2]
-    return patch - plane[0] - across - down
+    basis = np.empty((len(places), 3), np.float32)
+    basis[:, 0], basis[:, 1], basis[:, 2] = 1, columns / width - 0.5, rows / height - 0.5
+    picked = basis[usual]
+    normal = (picked.T @ picked).astype(np.float64) + 1e-3 * np.eye(3)
+    plane = np.linalg.solve(normal, picked.T @ values[usual]).astype(np.float32)
+    across = np.arange(width, dtype=np.float32) / np.float32(width) - np.float32(0.5)
+    down = np.arange(height, dtype=np.float32) / np.float32(height) - np.float32(0.5)
+    pixels -= (plane[0] + across[:, None] * plane[1])[None]
+    pixels -= (down[:, None] * plane[2])[:, None]
+    return plane
 
 
-def find_cue(patch: Float32Array, core: Core, ring: Mask) -> Cue:
-    """Finds the cue with the largest surprise. patch: (h, w, 3), flattened. ring: normal texture.
+def measure_colours(samples: Float32Array) -> Colours:
+    """Measures (n, 3) samples of the texture. Outliers are clipped."""
+    centre, spread = _measure_spread(samples)
+    clipped = np.clip(samples - centre, -3 * spread, 3 * spread)
+    covariance = clipped.T @ clipped / len(clipped) + NOISE_FLOOR**2 * np.eye(3, dtype=np.float32)
+    values, axes = np.linalg.eigh(covariance)
+    return Colours(centre, axes, np.sqrt(values))
+
+
+def find_cue(view: Float32Array, core: Core, ring: Mask) -> Cue:
+    """Finds the cue with the largest surprise. view: (h, w, 3), flattened. ring: normal texture.
 
     Every smoothing is tried with every principal axis of the texture's colours, in both directions.
-    Because each direction is tried separately, a dark scratch is found among bright joints.
+    Because each direction is tried separately, a dark scratch is visible among bright joints.
     """
+    around = thin_out(np.flatnonzero(ring))
+    widest = max(SIGMA_SHARE * math.sqrt(len(core.places) / math.pi), SIGMAS[0])
     best: Cue | None = None
-    for kernel in ROUND:
-        blurred = blur(patch, kernel.across)
-        centre, axes, spreads = _find_axes(blurred[ring])
-        scores = (blurred - centre) @ (axes / spreads)
-        for axis in range(3):
-            for sign in (1.0, -1.0):
-                score = np.asarray(sign * scores[..., axis], dtype=np.float32)
-                place, surprise = _find_surprise(score, core, ring, kernel)
-                if best is None or surprise > best.surprise:
-                    step = blurred.reshape(-1, 3)[place] - centre
-                    best = Cue(_compute_weights(step, axes, spreads), centre, kernel, surprise)
+    finest: float | None = None
+    for sigma in SIGMAS:
+        if sigma > widest or (best is not None and best.surprise > AMPLE_SURPRISE):
+            break
+        pixels = blur(view, sigma).reshape(-1, 3)
+        colours = measure_colours(pixels[around])
+        white = colours.whitening
+        usual, inside = (pixels[p] - colours.centre for p in (around, core.places))
+        footprint = max(1.0, 4 * math.pi * sigma**2)
+        place, surprise, clear = _find_surprise(
+            np.asarray(usual @ white), np.asarray(inside @ white), core, ring, footprint
+        )
+        if finest is None and clear >= CLEAR:
+            finest = sigma
+        if best is None or surprise > best.surprise:
+            best = Cue(inside[place], sigma, False, surprise)
     assert best is not None
+    best = replace(best, finest=best.sigma if finest is None else min(finest, best.sigma))
     if best.surprise >= CLEAR_SURPRISE:
         return best
-    line = _find_line_cue(patch, core, ring)
+    line = _find_line_cue(view, core, ring, around)
     return line if line.surprise > best.surprise else best
 
 
-def _find_line_cue(patch: Float32Array, core: Core, ring: Mask) -> Cue:
+def _find_line_cue(view: Float32Array, core: Core, ring: Mask, around: _Places) -> Cue:
     """The same for thin lines, along the axis in which the texture varies most: brightness."""
-    centre, axes, spreads = _find_axes(blur(patch, LINES[0].across)[ring])
-    weights = (axes[:, -1] / spreads[-1]).astype(np.float32)
-    score = np.asarray((patch - centre) @ weights, dtype=np.float32)
+    colours = measure_colours(blur(view, LINE_ACROSS).reshape(-1, 3)[around])
+    weights = colours.whitening[:, -1]
+    score = np.asarray((view - colours.centre) @ weights, dtype=np.float32)
+    bright, dark = (response.ravel() for response in compute_line_responses(score))
+    footprint = 4 * math.pi * LINE_ACROSS * LINE_ALONG
     cues = []
-    for kernel, (bright, dark) in zip(LINES, compute_line_responses(score, LINES), strict=True):
-        for sign, response in ((1.0, bright), (-1.0, -dark)):
-            place, surprise = _find_surprise(response, core, ring, kernel)
-            amplitude = max(float(response.flat[place]), 1e-6)
-            cues.append(Cue(weights * np.float32(sign / amplitude), centre, kernel, surprise))
+    for response, sign in ((bright, 1), (dark, -1)):
+        usual, inside = response[around, None], response[core.places, None]
+        place, surprise, _ = _find_surprise(usual, inside, core, ring, footprint, signs=(sign,))
+        step = colours.axes[:, -1] * colours.spreads[-1] * inside[place]
+        cues.append(Cue(step.astype(np.float32), LINE_ACROSS, True, surprise, LINE_ACROSS))
     return max(cues, key=lambda cue: cue.surprise)
 
 
-def recolour_cue(cue: Cue, patch: Float32Array, mask: Mask, ring: Mask) -> Cue:
-    """Replaces the colour of the cue by the mean colour of a mask of the defect."""
-    blurred = blur(patch, cue.kernel.across)
-    centre, axes, spreads = _find_axes(blurred[ring])
-    step = blurred[mask].mean(axis=0) - centre
-    return Cue(_compute_weights(step, axes, spreads), centre, cue.kernel, cue.surprise)
-
-
-def project(patch: Float32Array, cue: Cue) -> Float32Array:
-    """Computes the contrast without smoothing: (h, w, 3) -> (h, w)."""
-    return np.asarray((patch - cue.background) @ cue.weights, dtype=np.float32)
-
-
-def measure_extreme(contrast: Float32Array, ring: Mask) -> float:
-    """Highest contrast of the texture, without outliers."""
-    return float(np.quantile(_thin_out(contrast[ring]), _TAIL[1]))
-
-
 def _find_surprise(
-    score: Float32Array, core: Core, ring: Mask, kernel: Kernel
-) -> tuple[int, float]:
-    """Flat index of the core's most surprising place, and its surprise.
+    usual: Float32Array,
+    inside: Float32Array,
+    core: Core,
+    ring: Mask,
+    footprint: float,
+    *,
+    signs: tuple[int, ...] = (1, -1),
+) -> tuple[int, float, float]:
+    """Index of the core's most surprising place, its surprise, and its score over the extreme of
+    the texture, over all axes.
 
-    Two assumptions: the distribution of the ring falls exponentially above its 99.5 % quantile, and
-    the number of tries is the number of kernels that fit into the core.
+    usual, inside: (n, k) scores of the texture and of the core along k axes. Two assumptions: the
+    distribution of the ring falls exponentially above its 99.5 % quantile, and the number of tries
+    is the number of kernels that fit into the core.
     """
-    usual, rare = np.quantile(_thin_out(score[ring]), _TAIL)
-    margin = 1 + FEW_PLACES_MARGIN / float(np.sqrt(max(1.0, ring.sum() / kernel.footprint)))
-    rare = margin * max(float(rare), 1.0)
-    decade = max(rare - margin * float(usual), 0.36 * rare)
-    beyond = np.where(core.mask, score / decade + core.weight, -np.inf)
-    place = int(np.argmax(beyond))
-    tries = max(1.0, float(core.mask.sum()) / kernel.footprint**TRIES_POWER)
-    likely = np.log10(1 - _TAIL[1])
-    return place, float(beyond.flat[place]) - rare / decade - likely - float(np.log10(tries))
-
-
-def _find_axes(samples: Float32Array) -> tuple[Float32Array, Float32Array, Float32Array]:
-    """Median, principal axes (columns) and standard deviations along them. Outliers are clipped."""
-    samples = _thin_out(samples)
-    centre, spread = _measure_spread(samples)
-    clipped = np.clip(samples - centre, -3 * spread, 3 * spread)
-    covariance = clipped.T @ clipped / len(clipped) + NOISE_FLOOR**2 * np.eye(3)
-    values, axes = np.linalg.eigh(covariance)
-    return centre, axes.astype(np.float32), np.sqrt(values).astype(np.float32)
-
-
-def _compute_weights(step: Float32Array, axes: Float32Array, spreads: Float32Array) -> Float32Array:
-    """Fisher's linear discriminant for a step of colour, scaled to 1 on that step."""
-    direction = axes @ ((axes.T @ step) / spreads**2)
-    return np.asarray(direction / max(float(direction @ step), 1e-6), dtype=np.float32)
+    low, lower, upper, high = find_quantiles(usual, _TAIL)
+    margin = 1 + FEW_PLACES_MARGIN / math.sqrt(max(1.0, np.count_nonzero(ring) / footprint))
+    tries = math.log10(max(1.0, len(core.places) / footprint**TRIES_POWER))
+    best, at, clear = -math.inf, 0, 0.0
+    for sign in signs:
+        rare, often = (high, upper) if sign > 0 else (-low, -lower)
+        rare = margin * np.maximum(rare, 1.0)
+        decade = np.maximum(rare - margin * often, 0.36 * rare)
+        beyond = inside * (sign / decade).astype(np.float32)
+        beyond += core.weight[:, None]
+        beyond -= (rare / decade).astype(np.float32)
+        place = int(np.argmax(beyond))
+        if beyond.flat[place] > best:
+            best, (at, axis) = float(beyond.flat[place]), divmod(place, inside.shape[1])
+            clear = abs(float(inside[at, axis])) / float(rare[axis])
+    return at, best - math.log10(1 - _TAIL[-1]) - tries, clear
 
 
 def _measure_spread(samples: Float32Array) -> tuple[Float32Array, Float32Array]:
     """Median and 1.4826 MAD per channel. The second is always above 0."""
-    centre = np.median(samples, axis=0)
-    spread = 1.4826 * np.median(np.abs(samples - centre), axis=0) + 0.5
-    return centre.astype(np.float32), spread.astype(np.float32)
+    (centre,) = find_quantiles(samples, (0.5,))
+    (off,) = find_quantiles(np.abs(samples - centre), (0.5,))
+    return centre, np.float32(1.4826) * off + np.float32(0.5)
 
 
-def _thin_out(samples: Float32Array) -> Float32Array:
-    return samples[:: max(1, len(samples) // _SAMPLES)]
+def find_quantiles(samples: Float32Array, shares: tuple[float, ...]) -> Float32Array:
+    """Quantiles of each column of (n, k), each the nearest sample: (len(shares), k)."""
+    columns = np.ascontiguousarray(samples.T)
+    places = [round(share * (len(samples) - 1)) for share in shares]
+    columns.partition(places, axis=1)
+    return np.asarray(columns[:, places].T)
+
+
+def thin_out(samples: _Places) -> _Places:
+    """About SAMPLES of the samples."""
+    return samples[:: max(1, len(samples) // SAMPLES)]

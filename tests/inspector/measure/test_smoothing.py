@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from inspector.measure.smoothing import Kernel, blur, choose_angles, smooth
+from inspector.measure.smoothing import blur, compute_line_responses, grow_mask
 
 
-@pytest.mark.parametrize("sigma", [2.0, 3.5, 6.0, 10.0])
+@pytest.mark.parametrize("sigma", [0.8, 2.0, 3.5, 6.0, 10.0])
 def test_a_blur_is_a_gaussian_of_its_sigma(sigma: float) -> None:
     rng = np.random.default_rng(1)
     values = rng.standard_normal((173, 211, 3)).astype(np.float32)
@@ -17,16 +17,22 @@ def test_a_blur_is_a_gaussian_of_its_sigma(sigma: float) -> None:
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 45, 90, 150])
-def test_a_line_kernel_gives_a_line_a_stronger_response_than_a_round_kernel(degrees: int) -> None:
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_line_kernel_gives_a_line_a_stronger_response_than_a_round_kernel(
+    degrees: int, sign: int
+) -> None:
     values = np.zeros((120, 120), np.float32)
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     ends = [(round(60 - 30 * d * c), round(60 - 30 * d * s)) for d in (-1, 1)]
-    cv2.line(values, ends[0], ends[1], 1.0, 1)
-    line, round_ = Kernel(1.2, 8.0), Kernel(3.5, 3.5)
-    assert smooth(values, line)[60, 60] > 2 * smooth(values, round_)[60, 60]
-    near, far = choose_angles(degrees, 10.0), choose_angles(degrees + 90, 10.0)
-    assert smooth(values, line, near)[60, 60] > 3 * smooth(values, line, far)[60, 60]
+    cv2.line(values, ends[0], ends[1], float(sign), 1)
+    bright, dark = compute_line_responses(values)
+    line = bright if sign > 0 else -dark
+    assert line[60, 60] > 2 * sign * blur(values, 2.5)[60, 60]
 
 
-def test_directions_wrap_around() -> None:
-    assert choose_angles(178.0, 20.0) == (0, 15, 165)
+@pytest.mark.parametrize("radius", [1.0, 3.0, 8.0])
+def test_a_grown_mask_is_wider_by_the_radius(radius: float) -> None:
+    mask = np.zeros((40, 60), bool)
+    mask[18:22, 25:35] = True
+    grown = grow_mask(mask, radius)
+    assert grown[20].sum() == 10 + 2 * int(radius)

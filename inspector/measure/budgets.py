@@ -1,0 +1,143 @@
+"""Makes the uncertainty budgets of outlines and of lines.
+
+The constants were found with rendered defects of known size, on other textures and seeds than those
+of the benchmark.
+"""
+
+import math
+from typing import Final
+
+import numpy as np
+
+from inspector.core.geometry import Points
+from inspector.measure import shape
+from inspector.measure.budget import Budget, Term
+from inspector.measure.profiles import EdgeFit
+from inspector.measure.ridge import Ridge
+
+PITCH_U_PX: Final = 0.12
+"""Standard uncertainty of the position of a sharp edge."""
+
+LEVEL_U: Final = 0.06
+"""Standard uncertainty of the level of the edge, as a share of its contrast."""
+
+CORRELATED_SIGMAS: Final = 3.0
+"""Along the outline, shifts within this number of sigmas of the smoothing are the same."""
+
+OUTERMOST_U: Final = 1.3
+"""Standard uncertainty of the outermost points, in units of the scatter of single profiles."""
+
+MAX_BUMPS: Final = 2.5
+"""Most by which long sides raise the uncertainty of the width by the texture."""
+
+HIDDEN_PX: Final = 2.0
+"""Width at which a pointed end becomes invisible, plus the blur of the outline."""
+
+MAX_TIP_SHARE: Final = 0.15
+"""Largest length of an invisible end, as a share of the visible length."""
+
+UNCLEAR: Final = 2.7
+UNCLEAR_U: Final = 0.2
+"""Below this clearness only a part of the defect may differ from the texture. The relative standard
+uncertainty of its area grows by this much per unit of clearness; that of lengths by half of it."""
+
+PROFILE_U: Final = 0.03
+"""Relative standard uncertainty of a width by the model of its profile."""
+
+THIN_PX: Final = 3.5
+THIN_U_PX: Final = 0.35
+"""Where half of the mean width of an outline is below THIN_PX, its sides have no plateau between
+them. The standard uncertainty of each side grows to THIN_U_PX for a width of 0."""
+
+ZIGZAG_U: Final = 0.12
+"""Standard uncertainty of the width across a line that is not straight, as a share of what its
+bends add to it."""
+
+ROUNDING_U: Final = 0.15
+"""Standard uncertainty of a width where corners may be rounded, in sigmas of the smoothing."""
+
+CORNER_U_PX: Final = 0.3
+"""Standard uncertainty of the place of a restored corner."""
+
+IDENTITY_U: Final = 0.4
+"""Relative standard uncertainty of a size, times the surprise. The outline of a defect that hardly
+differs from the texture easily runs into the texture."""
+
+
+def budget_outline(fits: list[EdgeFit], surprise: float, clearness: float) -> Budget:
+    """Budget of an outer outline with its holes. fits: the outer outline first. clearness: contrast
+    of the defect over the extreme of the texture."""
+    outer = fits[0]
+    polygons = [fit.points for fit in fits]
+    around = sum(shape.perimeter(polygon) for polygon in polygons)
+    area = shape.region_area(polygons, len(polygons) - 1)
+    length, width = shape.max_feret(outer.points)[0], shape.min_feret(outer.points)
+    level = LEVEL_U / 0.1 * outer.level_px
+    scatter, outermost = outer.scatter, OUTERMOST_U * outer.scatter
+    # The longer the sides, the more bumps the jaws of the caliper can touch.
+    longer = min(max(1.0, length / max(width, 1.0)), MAX_BUMPS)
+    bumps = longer * outermost
+    thin = THIN_U_PX * max(0.0, 1 - area / max(around, 1.0) / THIN_PX)
+    places = max(1.0, around / (CORRELATED_SIGMAS * outer.smoothing))
+    if outer.corners:
+        tips, sides = 2 * CORNER_U_PX, CORNER_U_PX
+    else:
+        tips = _measure_tips(outer)
+        sides = longer * ROUNDING_U * math.hypot(outer.blur, outer.smoothing)
+    relative = IDENTITY_U / max(surprise, IDENTITY_U)
+    doubt = UNCLEAR_U * max(0.0, UNCLEAR - clearness)
+    return Budget(
+        (
+            Term("hidden parts", doubt * area, 0.5 * doubt * length, 0.5 * doubt * width),
+            Term("pixel pitch", PITCH_U_PX * around, 2 * PITCH_U_PX, 2 * PITCH_U_PX),
+            Term("edge level", level * around, 2 * level, 2 * level),
+            Term("texture", scatter * around / math.sqrt(places), outermost, bumps),
+            Term("thin parts", thin * around, 2 * thin, 2 * thin),
+            Term("corners and ends", 0.0, tips, sides),
+            Term("identity", relative * area, relative * length, relative * width),
+        )
+    )
+
+
+def _measure_tips(fit: EdgeFit) -> float:
+    """Standard uncertainty of the length where the ends of a defect are pointed.
+
+    Near each end the width grows with the distance from it. The end is invisible where the defect
+    is thinner than the blur. Its length is between 0 and the hidden width over this growth.
+    """
+    centred = fit.points - fit.points.mean(axis=0)
+    length, degrees = shape.max_feret(fit.points)
+    direction = math.radians(degrees)
+    along = centred @ np.array((math.cos(direction), math.sin(direction)))
+    across = centred @ np.array((-math.sin(direction), math.cos(direction)))
+    near = min(max(0.06 * length, 4.0), 12.0, 0.2 * length)
+    hidden = HIDDEN_PX + 0.3 * math.hypot(fit.blur, fit.smoothing)
+    total = 0.0
+    for side in (along.max() - along, along - along.min()):
+        inner, outer = (
+            float(np.ptp(across[side <= reach])) if (side <= reach).sum() > 1 else 0.0
+            for reach in (2 * near, near)
+        )
+        growth = max((inner - outer) / near, 1e-3)
+        total += min(hidden / growth, MAX_TIP_SHARE * length)
+    return total / math.sqrt(3)
+
+
+def budget_ridge(ridge: Ridge, polygon: Points, surprise: float) -> Budget:
+    """Budget of a line."""
+    length, width = shape.max_feret(polygon)[0], shape.min_feret(polygon)
+    area = shape.area(polygon)
+    pitch, model = PITCH_U_PX, PROFILE_U * ridge.width
+    zigzag = 0.0 if ridge.smooth else ZIGZAG_U
+    bends = (zigzag + min(0.3 * ridge.noise, 0.5)) * max(0.0, width - ridge.width)
+    relative = IDENTITY_U / max(surprise, IDENTITY_U)
+    return Budget(
+        (
+            Term("pixel pitch", 2 * pitch * length, 2 * pitch, 2 * pitch),
+            Term("profile model", model * length, 0.0, model),
+            Term("blur and texture", ridge.width_u * length, 0.0, ridge.width_u),
+            Term("ends", 1.4 * ridge.end_u * ridge.width, 1.4 * ridge.end_u, 0.0),
+            Term("middle line", 0.0, 0.0, bends),
+            Term("identity", relative * area, relative * length, relative * width),
+        )
+    )
