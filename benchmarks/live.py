@@ -18,6 +18,7 @@ import numpy as np
 
 from inspector.core.arrays import Image, Map
 from inspector.core.geometry import Affine
+from inspector.measure.budget import Budget, Term
 from inspector.measure.contours import MapRegion
 from inspector.measure.outline import Outline
 
@@ -46,7 +47,7 @@ def measure(cost_s: float, frames: int, *, limited: int) -> dict[str, Any]:
         while time.thread_time() < end_s:
             cv2.GaussianBlur(NOISE, (0, 0), 3)
         outer = tuple(to_frame.apply(p) for p in region.polygons)
-        return (Outline(outer, region.holes, 1.0, 0.5, 0.5),)
+        return (Outline(outer, region.holes, Budget((Term("edge", 1.0, 0.5, 0.5),))),)
 
     with patch("inspector.measure.analyzer.refine", refine):
         run = run_live(frames=frames, limited=bool(limited))

@@ -14,6 +14,7 @@ from inspector.core.clock import now_ns
 from inspector.core.geometry import Affine
 from inspector.core.types import Frame
 from inspector.measure.analyzer import MapAnalyzer
+from inspector.measure.budget import Budget, Term
 from inspector.measure.contours import MapRegion
 from inspector.measure.live import LiveMeasuring
 from inspector.measure.options import MeasureOptions
@@ -49,7 +50,7 @@ def slow_refine(monkeypatch: pytest.MonkeyPatch, cost_s: float) -> list[int]:
         calls.append(1)
         time.sleep(cost_s)
         outer = tuple(to_frame.apply(p) for p in region.polygons)
-        return (Outline(outer, region.holes, 1.0, 0.5, 0.5),)
+        return (Outline(outer, region.holes, Budget((Term("edge", 1.0, 0.5, 0.5),))),)
 
     monkeypatch.setattr("inspector.measure.analyzer.refine", refine)
     return calls

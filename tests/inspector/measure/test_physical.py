@@ -9,6 +9,7 @@ from calibration.lens import Lens
 from calibration.plane import Calibration
 from calibration.uncertainty_map import UncertaintyMap
 from inspector.core.geometry import Points
+from inspector.measure.budget import Budget
 from inspector.measure.outline import Outline
 from inspector.measure.physical import PhysicalSizes, measure_in_millimetres
 
@@ -28,7 +29,7 @@ def disc(x: float, y: float, radius: float) -> Points:
 
 
 def measure(polygon: Points, calibration: Calibration) -> PhysicalSizes:
-    outline = Outline((polygon,), 0, area_u_px=0.0, length_u_px=0.0, width_u_px=0.0)
+    outline = Outline((polygon,), 0, Budget(()))
     return measure_in_millimetres(calibration, outline, (polygon,), 0)
 
 
