@@ -131,6 +131,7 @@ def test_the_modules_that_name_a_csv_file_are_known() -> None:
         if names_csv_file(path.read_text(encoding="utf-8"))
     }
     assert naming == {
+        "benchmarks/atlas/cost.py",  # reads the table of a run
         "evaluation/acceptance/page.py",  # names the file on the page
         "evaluation/acceptance/record.py",  # writes by csv_row
         "evaluation/gauge/study.py",  # names the file
