@@ -45,9 +45,13 @@ PROFILE_U: Final = 0.03
 """Relative standard uncertainty of a width by the model of its profile."""
 
 THIN_PX: Final = 3.5
-THIN_U_PX: Final = 0.35
+THIN_U_PX: Final = 0.6
 """Where half of the mean width of an outline is below THIN_PX, its sides have no plateau between
 them. The standard uncertainty of each side grows to THIN_U_PX for a width of 0."""
+
+BRANCH_U: Final = 0.25
+"""Standard uncertainty of length and width by a missed branch, for a line without any width, as a
+share of what its bends add to the width."""
 
 ZIGZAG_U: Final = 0.12
 """Standard uncertainty of the width across a line that is not straight, as a share of what its
@@ -77,7 +81,10 @@ def budget_outline(fits: list[EdgeFit], surprise: float, clearness: float) -> Bu
     # The longer the sides, the more bumps the jaws of the caliper can touch.
     longer = min(max(1.0, length / max(width, 1.0)), MAX_BUMPS)
     bumps = longer * outermost
-    thin = THIN_U_PX * max(0.0, 1 - area / max(around, 1.0) / THIN_PX)
+    thinness = max(0.0, 1 - area / max(around, 1.0) / THIN_PX)
+    thin = THIN_U_PX * thinness
+    # A thin outline that winds may lack a branch.
+    branches = BRANCH_U * thinness * max(0.0, width - 2 * area / max(around, 1.0))
     places = max(1.0, around / (CORRELATED_SIGMAS * outer.smoothing))
     if outer.corners:
         tips, sides = 2 * CORNER_U_PX, CORNER_U_PX
@@ -93,6 +100,7 @@ def budget_outline(fits: list[EdgeFit], surprise: float, clearness: float) -> Bu
             Term("edge level", level * around, 2 * level, 2 * level),
             Term("texture", scatter * around / math.sqrt(places), outermost, bumps),
             Term("thin parts", thin * around, 2 * thin, 2 * thin),
+            Term("branches", 0.1 * thinness * area, branches, branches),
             Term("corners and ends", 0.0, tips, sides),
             Term("identity", relative * area, relative * length, relative * width),
         )

@@ -118,6 +118,9 @@ def fit_ridge(
     assert strip is not None
     known = (start, END_PX)
     calm = straighten(_cut(strip, first, last), rough)
+    if calm is None and strip.noise <= MAX_NOISE:
+        # On an even surface this is a crack. It may have branches, so its outline is measured.
+        return None
     middle = extend_line(_cut(strip, first, last) if calm is None else calm, known, hw)
     strip = read_strip(source, white, middle, offsets, known, rough)
     ends = _find_ends(strip, strip.mean_profile())
