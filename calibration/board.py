@@ -13,9 +13,8 @@ import numpy.typing as npt
 from calibration.fit import CameraFit, Corners, fit_camera
 from calibration.lens import COEFFICIENTS, Lens
 from calibration.plane import Calibration, Matrix, frame_corners
-from calibration.target import Board, BoardView, find_corners
+from calibration.target import Board, BoardView
 from calibration.uncertainty import map_uncertainty
-from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
 from inspector.core.errors import CalibrationError
 from inspector.core.geometry import Points
@@ -63,23 +62,6 @@ class BoardReport:
     def limited(self) -> tuple[str, ...]:
         """Coefficients that the corners do not determine."""
         return tuple(name for name in COEFFICIENTS if name not in self.fit.determined)
-
-
-def from_board(
-    images: Sequence[Image],
-    names: Sequence[str],
-    board: Board,
-    *,
-    max_residual_px: float,
-    flat: Sequence[bool] | None = None,
-    camera: str = "",
-) -> tuple[Calibration, BoardReport]:
-    """Computes a calibration from pictures of a board; see from_views().
-
-    images: (H, W, 3) BGR, all of the same size. names: of the pictures, for messages.
-    """
-    views = [find_corners(image, board, name) for image, name in zip(images, names, strict=True)]
-    return from_views(views, board, max_residual_px=max_residual_px, flat=flat, camera=camera)
 
 
 def from_views(

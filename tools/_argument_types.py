@@ -4,6 +4,7 @@ import argparse
 import errno
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -19,14 +20,20 @@ SHORTEST_SIDE: Final = 32
 """Smallest side of the input of an engine, px."""
 
 
-def sigma(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from exc
-    if not 0 <= value <= 256:
-        raise argparse.ArgumentTypeError(f"{text} must be a number from 0 to 256")
-    return value
+def number_between(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError as exc:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from exc
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} must be a number from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+sigma = number_between(0, 256)
 
 
 def seed(text: str) -> int:

@@ -118,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--contrast",
-        type=_contrast,
+        type=_argument_types.number_between(1, 255),
         default=CONTRAST,
         help="of the defects, grey levels from 1 to 255 (default: %(default)g)",
     )
@@ -162,16 +162,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--sha256", metavar="HASH", help="with --verify: the content hash on the signed page")
     return parser
-
-
-def _contrast(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from exc
-    if not 1 <= value <= 255:
-        raise argparse.ArgumentTypeError(f"{text} must be a number from 1 to 255")
-    return value
 
 
 def _pictures(text: str) -> int:

@@ -81,10 +81,6 @@ class DetectionCurve:
     widening: float
     misfit_p: float
 
-    def detection_at(self, sizes: Values) -> Values:
-        """Probability of detection, 0 to 1."""
-        return LINKS[self.name].detection(self.intercept + self.slope * np.log(sizes))
-
 
 def fit_curve(name: str, sizes: Values, detected: Values) -> DetectionCurve | None:
     """name: of the link. sizes: (k,), rising. detected: (n, k), 1 found, 0 missed, NaN not tried;

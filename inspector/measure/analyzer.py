@@ -124,20 +124,16 @@ class MapAnalyzer:
         if not self._options.refine:
             return [_keep_map(candidate, REFINING_OFF) for candidate in candidates]
         most = self._options.max_refined
-        results = [
-            _keep_map(
-                c, f"only {most} regions of a frame are refined" if plan is None else NOT_REACHED
-            )
-            for c in candidates
-        ]
+        refined: dict[int, _Outlines] = {}
         ranks = range(min(most, len(candidates)))
         for rank in ranks if plan is None else plan.order([c.box for c in candidates], most):
             work = partial(_refine_candidate, view, candidates, rank)
             result = work() if plan is None else plan.attempt(rank, work)
             if result is None:
                 break
-            results[rank] = result
-        return results
+            refined[rank] = result
+        note = f"only {most} regions of a frame are refined" if plan is None else NOT_REACHED
+        return [refined.get(rank) or _keep_map(c, note) for rank, c in enumerate(candidates)]
 
     def _is_large_enough(self, defect: Defect) -> bool:
         if defect.area_px < self._options.min_area_px:

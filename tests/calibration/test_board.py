@@ -10,10 +10,11 @@ from printed_boards import (
     camera,
     charuco,
     checkerboard,
+    from_board,
     photograph,
 )
 
-from calibration.board import BoardReport, from_board, tilt_deg
+from calibration.board import BoardReport, tilt_deg
 from calibration.plane import Calibration
 from calibration.target import Board
 from inspector.core.errors import CalibrationError

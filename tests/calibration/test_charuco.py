@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from printed_boards import FRAME_HW, SQUARE_MM, camera, charuco, photograph
+from printed_boards import FRAME_HW, SQUARE_MM, camera, charuco, from_board, photograph
 
-from calibration.board import BoardReport, from_board
+from calibration.board import BoardReport
 from calibration.target import Board
 from inspector.core.errors import CalibrationError
 

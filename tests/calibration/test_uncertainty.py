@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from plane_errors import length_errors, length_u
+from printed_boards import from_board
 
 from benchmarks.board_pictures import SQUARE_MM, Camera, checkerboard, photograph, pose
-from calibration.board import BoardReport, from_board
+from calibration.board import BoardReport
 from calibration.plane import Calibration
 from calibration.target import Board
 from calibration.uncertainty_map import UncertaintyMap

@@ -1,11 +1,15 @@
 """Renders pictures of calibration boards with a camera that has no distortion."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from benchmarks import board_pictures
 from benchmarks.board_pictures import Camera
+from calibration.board import BoardReport, from_views
+from calibration.plane import Calibration
+from calibration.target import Board, find_corners
 from inspector.core.arrays import Image
 from inspector.core.geometry import Points
 
@@ -33,3 +37,16 @@ def photograph(
     move = np.array(((c, -s, shift_mm[0]), (s, c, shift_mm[1]), (0, 0, 1.0)))
     plane = np.linalg.inv(CAMERA.matrix) @ matrix @ move
     return board_pictures.photograph(texture, CAMERA, plane)
+
+
+def from_board(
+    images: Sequence[Image],
+    names: Sequence[str],
+    board: Board,
+    *,
+    max_residual_px: float,
+    flat: Sequence[bool] | None = None,
+) -> tuple[Calibration, BoardReport]:
+    """Finds the corners in pictures of a board, and computes the calibration."""
+    views = [find_corners(image, board, name) for image, name in zip(images, names, strict=True)]
+    return from_views(views, board, max_residual_px=max_residual_px, flat=flat)
