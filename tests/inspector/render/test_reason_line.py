@@ -4,47 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from reason_scenes import HW, inspection
 
-from inspector.core.arrays import Image, freeze
-from inspector.core.geometry import Affine
-from inspector.core.types import Defect, Frame, Inspection, Severity, Verdict
+from inspector.core.arrays import Image
+from inspector.core.types import Inspection, Verdict
 from inspector.processing.reason import explain_verdict
 from inspector.render.side_by_side import SideBySide
 
-UTC = "2026-01-31T12:00:00.123Z"
-HW = (360, 640)
-OUTLINE = np.array(((30.0, 30.0), (60.0, 30.0), (60.0, 50.0), (30.0, 50.0)))
-DEFECT = Defect(
-    0,
-    (OUTLINE,),
-    0,
-    (30.0, 30.0, 60.0, 50.0),
-    (45.0, 40.0),
-    600.0,
-    36.0,
-    20.0,
-    30.0,
-    3.0,
-    2.0,
-    Severity.LOW,
-    "map",
-    False,
-    600.0,
-    36.0,
-    20.0,
-)
 
-
-def inspection(
+def explained(
     verdict: Verdict, score: float, *, defects: bool, rule: str = "score", hw: tuple[int, int] = HW
 ) -> Inspection:
-    """Thresholds: 0.35 for pictures, 0.5 for the map."""
-    image = freeze(np.full((*hw, 3), 120, np.uint8))
-    frame = Frame(5, "line", image, 0, 2.5, UTC)
-    anomaly_map = np.full((30, 40), 0.2, np.float32)
-    to_frame = Affine.between((30, 40), (0, 0, hw[1], hw[0]))
-    shown = (DEFECT,) if defects else ()
-    result = Inspection(frame, verdict, 0.35, 0.5, score, anomaly_map, to_frame, defects=shown)
+    result = inspection(verdict, score, defects=defects, hw=hw)
     return replace(result, reason=explain_verdict(result, rule) or None)
 
 
@@ -54,7 +25,7 @@ def draw(result: Inspection) -> Image:
 
 
 def test_the_reason_is_at_the_lower_edge_of_the_left_panel() -> None:
-    picture = draw(inspection(Verdict.FAIL, 0.41, defects=False))
+    picture = draw(explained(Verdict.FAIL, 0.41, defects=False))
     red = (picture[:, :, 2] > picture[:, :, 0] + 60) & (picture[:, :, 2] > picture[:, :, 1] + 60)
     top = picture.shape[0] - HW[0]
     rows, columns = np.nonzero(red[top:])
@@ -66,14 +37,14 @@ def test_the_reason_is_at_the_lower_edge_of_the_left_panel() -> None:
 @pytest.mark.parametrize("hw", [HW, (64, 48), (2, 2), (9, 400), (400, 9)])
 @pytest.mark.parametrize("rule", ["score", "either"])
 def test_a_picture_that_needs_no_reason_has_none(hw: tuple[int, int], rule: str) -> None:
-    picture = draw(inspection(Verdict.PASS, 0.3, defects=False, rule=rule, hw=hw))
+    picture = draw(explained(Verdict.PASS, 0.3, defects=False, rule=rule, hw=hw))
     panel = picture[-hw[0] :, : hw[1]]
     assert np.abs(panel - 120).max() <= 2
 
 
 @pytest.mark.parametrize("hw", [(64, 48), (100, 100), (40, 400), (400, 40), (2, 2), (480, 640)])
 def test_a_reason_never_covers_much_of_a_small_picture(hw: tuple[int, int]) -> None:
-    picture = draw(inspection(Verdict.FAIL, 0.41, defects=False, hw=hw))
+    picture = draw(explained(Verdict.FAIL, 0.41, defects=False, hw=hw))
     panel = picture[-hw[0] :, : hw[1]]
     covered = np.abs(panel - 120).max(axis=2) > 8
     assert covered.any(axis=1).mean() <= 0.14
@@ -81,6 +52,6 @@ def test_a_reason_never_covers_much_of_a_small_picture(hw: tuple[int, int]) -> N
 
 
 def test_the_reason_of_a_pass_with_outlines_is_drawn() -> None:
-    result = inspection(Verdict.PASS, 0.3, defects=True)
+    result = explained(Verdict.PASS, 0.3, defects=True)
     plain = draw(replace(result, defects=(), reason=None))
     assert np.any(draw(result)[-20:, :300] != plain[-20:, :300])
