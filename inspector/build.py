@@ -280,6 +280,8 @@ def _make_outputs(options: OutputOptions, folder: Path, *, tracked: bool) -> lis
     if snapshots.max_count > 0:
         fatal = snapshots.on_error == "fatal"
         outputs.append(Output(_make_sink("snapshots", folder / SNAPSHOTS, snapshots), fatal=fatal))
+    if tracked and options.roll_map:
+        outputs.append(Output(_make_sink("roll_map", folder, options.four_points), fatal=False))
     return outputs
 
 

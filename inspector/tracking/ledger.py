@@ -227,7 +227,7 @@ class SurfaceLedger:
     ) -> None:
         """Lists the rows without any inspection."""
         assert self._first is not None
-        seen = counts.any(axis=1)
+        seen = counts.max(axis=1) > 0
         if seen.all() or self._never.all():
             return
         codes = np.maximum(errors.max(axis=1), gaps)
