@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from inspector.core.schema import Between, Count, OneOf, OnError, Threads
+from inspector.core.tables import CsvOptions
 from inspector.outputs.run_folder import FolderPattern
 
 
@@ -53,11 +54,12 @@ class FourPointOptions:
 class OutputOptions:
     """dir: the output folder, or a pattern for a new folder for each run. overwrite: first remove
     the results of an earlier run from it. A new folder has none. roll_map: draw the web at the end
-    of a run with tracking."""
+    of a run with tracking. csv: form of all tables of the run."""
 
     dir: Annotated[str, FolderPattern()] = "artifacts/run"
     overwrite: bool = False
     video: VideoOptions = field(default_factory=VideoOptions)
     snapshots: SnapshotOptions = field(default_factory=SnapshotOptions)
+    csv: CsvOptions = field(default_factory=CsvOptions)
     roll_map: bool = True
     four_points: FourPointOptions = field(default_factory=FourPointOptions)
