@@ -14,8 +14,11 @@ PLOT: Final = 1480
 """Width of a strip in pixels."""
 
 MOST_STRIPS: Final = 25
-LEAST_HEIGHT, MOST_HEIGHT = 80, 300
+LEAST_HEIGHT, MOST_HEIGHT = 80, 1000
 """Height of a strip in pixels."""
+
+MOST_TOGETHER: Final = 2400
+"""Height of all strips in pixels, unless they are as low as possible."""
 
 _LEAST_BAR: Final = 3.0
 """Width of a bar in pixels."""
@@ -36,12 +39,13 @@ class RollScale:
 
 def choose_scale(roll: Roll) -> RollScale:
     """The same scale along and across, unless the web is so long that it would be too low; then it
-    is drawn wider than it is. At most MOST_STRIPS strips."""
+    is drawn wider than it is. The shorter the web, the higher are the strips, so that it is seen in
+    detail."""
     metre = 1000.0 if roll.unit == "mm" else 1.0
     for length in _round_numbers(0.01 * metre):
         strips = max(1, math.ceil(roll.length / length - 1e-9))
         height = roll.width / length * PLOT
-        if strips <= MOST_STRIPS and height <= MOST_HEIGHT:
+        if strips <= MOST_STRIPS and height <= min(MOST_HEIGHT, MOST_TOGETHER / strips):
             break
     height = max(height, LEAST_HEIGHT)
     first = metre if roll.unit == "mm" else length / 20

@@ -277,7 +277,7 @@ def test_the_png_shows_the_same_as_the_svg(tmp_path: Path) -> None:
     x, y = np.mean(titled(svg)["d1"], axis=0)
     assert picture[round(y), round(x)].tolist() == [0x2B, 0x12, 0xC1]
     width, height = size(titled(svg)["d1"])
-    red = (picture == (0x2B, 0x12, 0xC1)).all(axis=2)[round(y) - 60 : round(y) + 60]
+    red = (picture == (0x2B, 0x12, 0xC1)).all(axis=2)[round(y) - 150 : round(y) + 150]
     assert red.sum() == pytest.approx(width * height, rel=0.05)
 
 
