@@ -271,15 +271,18 @@ def _make_outputs(options: OutputOptions, folder: Path, *, tracked: bool) -> lis
         Output(_make_sink("json_log", folder / LOG)),
     ]
     if tracked:
-        outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS)))
-        outputs.append(Output(_make_sink("defect_table", folder / DEFECTS)))
+        outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS, options.csv)))
+        outputs.append(Output(_make_sink("defect_table", folder / DEFECTS, options.csv)))
     else:
-        outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS, copy=folder / DEFECTS)))
+        copy = folder / DEFECTS
+        outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS, options.csv, copy=copy)))
     if options.video.enabled:
         outputs.append(Output(_make_sink("video_file", folder / VIDEO, options.video)))
     if snapshots.max_count > 0:
         fatal = snapshots.on_error == "fatal"
         outputs.append(Output(_make_sink("snapshots", folder / SNAPSHOTS, snapshots), fatal=fatal))
+    if tracked and options.roll_map:
+        outputs.append(Output(_make_sink("roll_map", folder, options.four_points), fatal=False))
     return outputs
 
 

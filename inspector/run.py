@@ -19,6 +19,7 @@ from inspector.outputs.folder import ResultFolder, write_summary
 from inspector.outputs.queued import QueuedOutput
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
+from inspector.report.roll_map_sink import RollMapSink
 from inspector.tracking.stage import TrackingStage
 
 HEAPS: Final = 2
@@ -84,13 +85,14 @@ class Run:
     def summary(self, status: str, exit_code: int, error: str | None) -> dict[str, Any]:
         """The content of summary.json. status: finished, stopped or failed."""
         info = self.info
+        maps = [output.sink for output in self.outputs if isinstance(output.sink, RollMapSink)]
         return {
             **self.pipeline.stats.as_dict(),
             "status": status,
             "exit_code": exit_code,
             "error": error,
             "peak_memory_mb": peak_memory_mb(),
-            "warnings": list(chain(*self.warnings)),
+            "warnings": list(chain(*self.warnings, *(sink.warnings for sink in maps))),
             "run_id": info.run_id,
             "source_name": info.source_name,
             "output_dir": str(info.output_dir),
@@ -102,6 +104,7 @@ class Run:
             "pixel_threshold": info.pixel_threshold,
             "defects": self.defects.as_dict(),
             "tracking": summarize_ledger(self.tracking),
+            "four_points": next((sink.score for sink in maps), None),
             "outputs": {
                 output.sink.name: output.sink.counts()
                 for output in self.outputs

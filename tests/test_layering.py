@@ -158,6 +158,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         | {"inspector.measure.shape_figures"},
         {"av", "cv2", "numpy", "pygame"},
     ),
+    "inspector/report": (
+        {CORE, "inspector.report"}
+        | {f"inspector.outputs.{name}" for name in ("folder", "json_log", "options", "records")},
+        {"cv2", "numpy"},
+    ),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
     "inspector/api": (
         {
@@ -194,7 +199,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "inspector",
             "inspector.api",
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
-            *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "tracking")),
+            *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "report", "tracking")),
         },
         {"yaml", "tqdm", "numpy"},
     ),

@@ -21,7 +21,7 @@ from evaluation.acceptance.results import FORMAT, Acceptance, analyse_trials
 from evaluation.acceptance.trials import DefectTrial
 from inspector.core.errors import DataError, SpecError
 from inspector.core.files import write_whole
-from inspector.core.tables import csv_row
+from inspector.core.tables import csv_row, read_text
 
 RESULT: Final = "acceptance.json"
 TRIALS: Final = "trials.csv"
@@ -122,7 +122,7 @@ def _read_trials(content: bytes) -> list[DefectTrial]:
     rows = csv.DictReader(io.StringIO(content.decode("utf-8", "surrogateescape")))
     try:
         return [
-            DefectTrial(row["picture"], row["kind"], float(row["size"]), row["verdict"])
+            DefectTrial(read_text(row["picture"]), row["kind"], float(row["size"]), row["verdict"])
             for row in rows
         ]
     except (KeyError, TypeError, ValueError) as exc:

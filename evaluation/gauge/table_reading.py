@@ -9,6 +9,7 @@ from typing import Final
 
 from evaluation.gauge.design import Measurement
 from inspector.core.errors import DataError
+from inspector.core.tables import find_separator, read_text
 
 PART, APPRAISER, TRIAL, VALUE, REFERENCE = COLUMNS = (
     "part",
@@ -113,12 +114,10 @@ def _read_lines(path: Path, needed: Sequence[str] = (PART, VALUE)) -> tuple[Line
         raise DataError(f"{path} cannot be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         raise DataError(f"{path} is not UTF-8 text; save it as CSV (UTF-8)") from exc
-    head, separator = text.split("\n", 1)[0], ","
-    if head.count(",") < max(head.count(";"), head.count("\t")):
-        separator = max(";\t", key=head.count)
+    separator = find_separator(text.split("\n", 1)[0])
     reader = csv.reader(text.splitlines(), delimiter=separator)
     try:
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        rows = [(reader.line_num, [read_text(cell).strip() for cell in row]) for row in reader]
     except csv.Error as exc:
         raise DataError(f"{path}, line {reader.line_num} is not CSV: {exc}") from exc
     rows = [(line, row) for line, row in rows if any(row)]

@@ -20,6 +20,11 @@ def check_keys(config: Config) -> None:
         )
     if config.tracking.enabled:
         check_options(config.tracking, calibrated=config.calibration.path is not None)
+    if config.output.four_points.enabled and not config.tracking.enabled:
+        raise ConfigError(
+            "output.four_points: the score needs tracking, which counts each defect once; set "
+            "tracking.enabled"
+        )
     if config.calibration.path is None:
         in_mm = (
             ("verdict.min_length_mm", config.verdict.min_length_mm),
@@ -28,6 +33,8 @@ def check_keys(config: Config) -> None:
             ("measure.severity.length_mm", config.measure.severity.length_mm),
             ("measure.severity.area_mm2", config.measure.severity.area_mm2),
         )
+        if config.output.four_points.enabled:
+            raise ConfigError("output.four_points: inches need a calibration; use --calibration")
         for key, value in in_mm:
             if value is not None:
                 raise ConfigError(f"{key}: millimetres need a calibration; use --calibration")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from inspector.core.decisions import VerdictState
 from inspector.core.types import Cause, Defect, Inspection, Verdict
@@ -61,8 +61,10 @@ class DefectClosed(Event):
 
     sightings: number of frames, from the first to the last, in which it was detected.
     best_frame_id: the frame that shows it best. defect: its size over all sightings; None if it
-    was not measured. merged_track_ids: tracks that turned out to be parts of it. best: the
-    inspection of the best frame, without picture and map, for tables; it is not in the record.
+    was not measured. merged_track_ids: tracks that turned out to be parts of it. extent: the box of
+    web over which it was seen, y_from_m, y_to_m along and x_from_mm, x_to_mm across; without a
+    calibration y_from_px and so on. best: the inspection of the best frame, without picture and
+    map, for tables; it is not in the record.
     """
 
     type: ClassVar[str] = "defect_closed"
@@ -73,6 +75,7 @@ class DefectClosed(Event):
     sightings: int
     defect: Defect | None = None
     merged_track_ids: tuple[str, ...] = ()
+    extent: Mapping[str, float] | None = None
     best: Inspection | None = field(default=None, metadata=NOT_IN_RECORD)
 
 
@@ -85,7 +88,10 @@ class Ledger(Event):
     inspected_once, inspected_more and not_inspected_by_cause add up to the total. defects: number
     of tracks. defects_low: lowest number that is possible, because after a gap a defect may have
     been counted again. gaps: the last places where the motion was unknown; gap_count: number of
-    all.
+    all. width_mm: of the web; width_px without a calibration. lengths_not_inspected: the last
+    lengths that no frame inspected over the full width, from_m, to_m (from_px, to_px) and cause;
+    lengths_not_inspected_count: number of all. bands_not_inspected: bands across the web that no
+    frame can inspect, from_mm, to_mm (from_px, to_px) and cause.
     """
 
     type: ClassVar[str] = "ledger"
@@ -99,5 +105,10 @@ class Ledger(Event):
     defects: int
     defects_low: int
     gap_count: int
-    gaps: tuple[Mapping[str, int], ...]
+    gaps: tuple[Mapping[str, float], ...]
     frames_by_motion: Mapping[str, int]
+    width_mm: float | None = None
+    width_px: float | None = None
+    lengths_not_inspected_count: int = 0
+    lengths_not_inspected: tuple[Mapping[str, Any], ...] = ()
+    bands_not_inspected: tuple[Mapping[str, Any], ...] = ()

@@ -7,6 +7,7 @@ SINKS: Final[dict[str, str]] = {
     "csv_log": "inspector.outputs.csv_log:CsvLogSink",
     "defect_table": "inspector.outputs.defect_table:DefectTableSink",
     "json_log": "inspector.outputs.json_log:JsonLogSink",
+    "roll_map": "inspector.report.roll_map_sink:RollMapSink",
     "snapshots": "inspector.outputs.snapshots:SnapshotSink",
 }
 """Name -> "module:Class", imported when it is used."""

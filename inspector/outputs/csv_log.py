@@ -9,11 +9,11 @@ from inspector.core.errors import SinkError
 from inspector.core.protocols import Picture
 from inspector.core.records import COVERAGE_FACTOR, event_id
 from inspector.core.size_text import describe_limits
-from inspector.core.tables import csv_row
+from inspector.core.tables import DEFAULT, CsvOptions
 from inspector.core.types import Defect, Inspection, RunInfo, Verdict
 from inspector.core.web_place import WebPlace
 from inspector.measure.shape_figures import SHAPE_FIGURES
-from inspector.outputs.files import LineFile
+from inspector.outputs.files import TableFile
 
 _FRAME: Final[dict[str, Callable[[Inspection], Any]]] = {
     "frame_id": lambda i: i.frame_id,
@@ -111,16 +111,18 @@ class CsvLogSink:
 
     name = "csv_log"
 
-    def __init__(self, path: Path, *, copy: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, options: CsvOptions = DEFAULT, *, copy: Path | None = None
+    ) -> None:
         self._paths = [path] if copy is None else [path, copy]
-        self._files: list[LineFile] = []
+        self._options = options
+        self._files: list[TableFile] = []
         self._run: RunInfo | None = None
 
     def open(self, run: RunInfo) -> None:
         self._run = run
         for path in self._paths:
-            self._files.append(LineFile(path))
-        self._write(csv_row(HEADER))
+            self._files.append(TableFile(path, HEADER, self._options))
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
         if self._run is None or not self._files:
@@ -129,9 +131,9 @@ class CsvLogSink:
         if not inspection.defects and not without_defect:
             return
         for defect in inspection.defects:
-            self._write(csv_row(defect_cells(self._run, inspection, defect)))
+            self._write(defect_cells(self._run, inspection, defect))
         if without_defect:
-            self._write(csv_row(defect_cells(self._run, inspection, None)))
+            self._write(defect_cells(self._run, inspection, None))
 
     def close(self) -> None:
         files, self._files = self._files, []
@@ -139,9 +141,9 @@ class CsvLogSink:
             for file in files:
                 stack.callback(file.close)
 
-    def _write(self, row: str) -> None:
+    def _write(self, cells: list[Any]) -> None:
         for file in self._files:
-            file.write_line(row)
+            file.write_row(cells)
 
 
 def defect_cells(run: RunInfo, inspection: Inspection, defect: Defect | None) -> list[Any]:

@@ -6,10 +6,10 @@ from typing import Final
 from inspector.core.errors import SinkError
 from inspector.core.events import DefectClosed, Event
 from inspector.core.protocols import Picture
-from inspector.core.tables import csv_row
+from inspector.core.tables import DEFAULT, CsvOptions
 from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.csv_log import HEADER, defect_cells
-from inspector.outputs.files import LineFile
+from inspector.outputs.files import TableFile
 
 _TRACK: Final = ("first_frame_id", "last_frame_id", "best_frame_id", "sightings")
 
@@ -23,14 +23,13 @@ class DefectTableSink:
 
     name = "defect_table"
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: LineFile | None = None
+    def __init__(self, path: Path, options: CsvOptions = DEFAULT) -> None:
+        self._path, self._options = path, options
+        self._file: TableFile | None = None
         self._run: RunInfo | None = None
 
     def open(self, run: RunInfo) -> None:
-        self._file, self._run = LineFile(self._path), run
-        self._file.write_line(csv_row(TABLE_HEADER))
+        self._file, self._run = TableFile(self._path, TABLE_HEADER, self._options), run
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
         if self._file is None:
@@ -42,7 +41,7 @@ class DefectTableSink:
         if not isinstance(event, DefectClosed) or event.defect is None or event.best is None:
             return
         cells = defect_cells(self._run, event.best, event.defect)
-        self._file.write_line(csv_row([*cells, *(getattr(event, name) for name in _TRACK)]))
+        self._file.write_row([*cells, *(getattr(event, name) for name in _TRACK)])
 
     def close(self) -> None:
         file, self._file = self._file, None

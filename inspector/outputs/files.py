@@ -1,9 +1,12 @@
 """Writes text files line by line, so that a file never ends in a part of a line."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from inspector.core.errors import SinkError
+from inspector.core.tables import CsvOptions, csv_head, csv_row
 
 
 def make_folder(path: Path) -> None:
@@ -58,3 +61,15 @@ class LineFile:
             self._file.seek(self._end)
         except OSError as exc:
             raise SinkError(f"{self._path} ends in an incomplete line: {exc.strerror}") from exc
+
+
+class TableFile(LineFile):
+    """A CSV file whose first row has the names of the columns. Raises SinkError."""
+
+    def __init__(self, path: Path, columns: Iterable[str], options: CsvOptions) -> None:
+        super().__init__(path)
+        self._options = options
+        self.write_line(csv_head(columns, options))
+
+    def write_row(self, values: Iterable[Any]) -> None:
+        self.write_line(csv_row(values, self._options))

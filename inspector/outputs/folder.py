@@ -20,7 +20,9 @@ DEFECTS: Final = "defects.csv"
 LOG: Final = "inspections.jsonl"
 SUMMARY: Final = "summary.json"
 SNAPSHOTS: Final = "snapshots"
-RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS)
+ROLL_MAP_SVG: Final = "roll_map.svg"
+ROLL_MAP_PNG: Final = "roll_map.png"
+RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, ROLL_MAP_SVG, ROLL_MAP_PNG)
 
 _SNAPSHOT: Final = re.compile(r"frame_\d{8,}_[A-Z]+\.jpg(\.part)?")
 """Name of a file that inspector.outputs.snapshots writes, and of a file that was not completed."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from inspector.core.schema import Between, Count, OneOf, OnError, Threads
+from inspector.core.tables import CsvOptions
 from inspector.outputs.run_folder import FolderPattern
 
 
@@ -38,11 +39,27 @@ class SnapshotOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class FourPointOptions:
+    """The 4-point score of a web. edition: of the standard, named in the text of the score.
+    defects_are_holes: every defect has the points of a hole. long_defects: a defect longer than a
+    yard has 4 points in every yard that it touches, or once."""
+
+    enabled: bool = False
+    edition: str = "ASTM D5430-13"
+    defects_are_holes: bool = False
+    long_defects: Annotated[str, OneOf("every_yard", "once")] = "every_yard"
+
+
+@dataclass(frozen=True, slots=True)
 class OutputOptions:
     """dir: the output folder, or a pattern for a new folder for each run. overwrite: first remove
-    the results of an earlier run from it. A new folder has none."""
+    the results of an earlier run from it. A new folder has none. roll_map: draw the web at the end
+    of a run with tracking. csv: form of all tables of the run."""
 
     dir: Annotated[str, FolderPattern()] = "artifacts/run"
     overwrite: bool = False
     video: VideoOptions = field(default_factory=VideoOptions)
     snapshots: SnapshotOptions = field(default_factory=SnapshotOptions)
+    csv: CsvOptions = field(default_factory=CsvOptions)
+    roll_map: bool = True
+    four_points: FourPointOptions = field(default_factory=FourPointOptions)

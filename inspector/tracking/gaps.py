@@ -12,13 +12,15 @@ class Gap:
     """A place where the motion was unknown, so that a defect may have been counted twice.
 
     before: defects that may be seen again after the gap. after: defects that appeared so soon after
-    the gap that they may be among them. limit: web position up to which they count.
+    the gap that they may be among them. limit: web position up to which they count. place: web
+    position at which the first frame after the gap begins.
     """
 
     last_frame_id: int
     first_frame_id: int
     before: int
     limit: float
+    place: float
     after: int = 0
 
     @property

@@ -5,12 +5,14 @@ more, so the memory does not grow with the length of the web.
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from inspector.core.arrays import Mask
+from inspector.tracking.lost_lengths import LostLengths, Span
 from inspector.tracking.plane import WebPlane
 
 ROWS: Final = 1024
@@ -78,6 +80,8 @@ class SurfaceLedger:
         self._errors = np.zeros((4 * ROWS, columns), np.uint8)
         self._gaps = np.zeros(4 * ROWS, np.uint8)
         self._totals = Totals()
+        self._edges = edges - plane.low[1]
+        self.lost = LostLengths()
 
     def add(self, position: float, *, cause: str | None, gap: str) -> None:
         """Adds one frame.
@@ -117,6 +121,26 @@ class SurfaceLedger:
         return (self._top - self._start) * self._row
 
     @property
+    def width(self) -> float:
+        """Width of the web, in units of the plane."""
+        return float(self._widths.sum()) + self._missing_width
+
+    @property
+    def lost_bands(self) -> list[Span]:
+        """Bands across the web that no frame can inspect, in their order."""
+        bands: list[Span] = []
+        for column in np.flatnonzero(self._never).tolist():
+            low, high = self._edges[column : column + 2].tolist()
+            cause = str(self._column_causes[column])
+            if bands and bands[-1].cause == cause and bands[-1].end == low:
+                low = bands.pop().start
+            bands.append(Span(low, high, cause))
+        if self._missing_width:
+            width = self._plane.width
+            bands.append(Span(width, width + self._missing_width, OUTSIDE_FRAME))
+        return bands
+
+    @property
     def memory_bytes(self) -> int:
         return self._counts.nbytes + self._errors.nbytes + self._gaps.nbytes
 
@@ -132,9 +156,8 @@ class SurfaceLedger:
         if start - self._top > ROWS:
             self._pass(self._top - self._first)
             column = np.zeros((1, len(self._widths)), np.uint32)
-            self._sum(
-                column, column.astype(np.uint8), np.array([self._code(gap)]), start - self._top
-            )
+            code = np.array([self._code(gap)])
+            self._sum(column, column.astype(np.uint8), code, start - self._top)
             self._first = self._top = start
             return
         self._make_room(start)
@@ -174,6 +197,7 @@ class SurfaceLedger:
         repeat: int,
     ) -> None:
         """Adds rows to the totals. repeat: number of times that each row is there."""
+        self._note_lost(counts, errors, gaps, repeat)
         areas = self._widths * self._row * repeat
         totals = self._totals
         times = np.minimum(counts, MOST_TIMES)
@@ -193,6 +217,27 @@ class SurfaceLedger:
         if self._missing_width:
             area = self._missing_width * self._row * repeat * len(counts)
             self._add_cause(OUTSIDE_FRAME, area)
+
+    def _note_lost(
+        self,
+        counts: npt.NDArray[np.uint32],
+        errors: npt.NDArray[np.uint8],
+        gaps: npt.NDArray[np.uint8],
+        repeat: int,
+    ) -> None:
+        """Lists the rows without any inspection."""
+        assert self._first is not None
+        seen = counts.max(axis=1) > 0
+        if seen.all() or self._never.all():
+            return
+        codes = np.maximum(errors.max(axis=1), gaps)
+        origin = self._first - self._plane.low[0] / self._row
+        steps = np.flatnonzero(np.diff(np.where(seen, -1, codes.astype(int)))) + 1
+        for start, end in pairwise((0, *steps.tolist(), len(counts))):
+            if not seen[start]:
+                cause = self._names[codes[start]] or OUTSIDE_CROP
+                low, high = origin + start, origin + start + (end - start) * repeat
+                self.lost.add(low * self._row, high * self._row, cause)
 
     def _add_cause(self, cause: str, area: float) -> None:
         causes = self._totals.not_inspected

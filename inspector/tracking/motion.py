@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.errors import ConfigError
+from inspector.core.tables import find_separator, read_number
 from inspector.core.types import BadFrame, Frame
 from inspector.tracking.options import TrackingOptions
 
@@ -129,15 +130,23 @@ class EncoderMotion:
 
 
 def read_encoder(path: Path, *, live: bool) -> EncoderMotion:
-    """Reads a CSV file with the columns time_s and position_mm. Raises ConfigError."""
+    """Reads a CSV file with the columns time_s and position_mm. Raises ConfigError.
+
+    The columns are separated by commas, semicolons or tabs. With semicolons or tabs, numbers may
+    have decimal commas.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-        times = np.array([float(row["time_s"]) for row in rows])
-        positions = np.array([float(row["position_mm"]) for row in rows])
+            separator = find_separator(file.readline())
+            file.seek(0)
+            rows = list(csv.DictReader(file, delimiter=separator))
+        times, positions = (
+            np.array([read_number(row[name], separator) for row in rows])
+            for name in ("time_s", "position_mm")
+        )
     except OSError as exc:
         raise ConfigError(f"tracking.encoder: {path} cannot be read: {exc.strerror}") from exc
-    except (KeyError, TypeError, ValueError) as exc:
+    except (KeyError, TypeError, AttributeError, ValueError) as exc:
         raise ConfigError(
             f"tracking.encoder: {path} must have the columns time_s and position_mm with a number "
             f"in each row: {exc}"

@@ -17,6 +17,7 @@ from inspector.tracking.ledger import (
     NOT_CAPTURED,
     SurfaceLedger,
 )
+from inspector.tracking.lost_lengths import Span
 from inspector.tracking.motion import MotionSource, MotionState
 from inspector.tracking.options import TrackingOptions
 from inspector.tracking.picture_motion import PictureMotion
@@ -144,24 +145,44 @@ class TrackingStage:
             sightings=track.sightings,
             defect=replace(track.defect, web=replace(best.place, track_id=track_id)),
             merged_track_ids=tuple(f"{self._setup.prefix}/d{n}" for n in track.merged),
+            extent=self._extent(track),
             best=best.inspection,
         )
+
+    def _extent(self, track: ClosedTrack) -> dict[str, float]:
+        assert self._web is not None
+        (y_from, x_from), (y_to, x_to) = (corner.tolist() for corner in track.box)
+        along, scale = self._web.along_unit
+        return {
+            f"y_from_{along}": round(y_from / scale, 6),
+            f"y_to_{along}": round(y_to / scale, 6),
+            f"x_from_{self._web.plane.unit}": round(x_from, 4),
+            f"x_to_{self._web.plane.unit}": round(x_to, 4),
+        }
 
     def _make_ledger(self, web: "_Web", last: Inspection) -> Ledger:
         tracker, totals = web.tracker, web.ledger.finish()
         times = dict(sorted(totals.by_times.items()))
-        length = web.ledger.length
+        length, unit, width = web.ledger.length, web.plane.unit, web.ledger.width
+        along, scale = web.along_unit
         return Ledger(
             wall_time_utc=last.frame.wall_time_utc,
             frame_id=last.frame_id,
             captured_ns=last.frame.captured_ns,
-            unit=f"{web.plane.unit}2",
+            unit=f"{unit}2",
             total=totals.total,
             inspected_once=times.get(1, 0.0),
             inspected_more=sum(area for number, area in times.items() if number > 1),
             not_inspected_by_cause=totals.not_inspected,
             inspected_by_times={str(number): area for number, area in times.items()},
-            length_m=length / 1000 if web.plane.unit == "mm" else None,
+            length_m=length / 1000 if unit == "mm" else None,
+            width_mm=width if unit == "mm" else None,
+            width_px=width if unit == "px" else None,
+            lengths_not_inspected_count=web.ledger.lost.count,
+            lengths_not_inspected=tuple(
+                _span(span, along, scale) for span in web.ledger.lost.newest
+            ),
+            bands_not_inspected=tuple(_span(span, unit, 1.0) for span in web.ledger.lost_bands),
             defects=tracker.closed,
             defects_low=tracker.closed - tracker.gaps.most_doubled,
             gap_count=tracker.gaps.count,
@@ -170,6 +191,7 @@ class TrackingStage:
                     "last_frame_id": gap.last_frame_id,
                     "first_frame_id": gap.first_frame_id,
                     "most_doubled": gap.doubled,
+                    f"at_{along}": round((gap.place - float(web.plane.low[0])) / scale, 6),
                 }
                 for gap in tracker.gaps.newest
             ),
@@ -194,11 +216,21 @@ class _Web:
             web_width=options.web_width_mm,
         )
 
+    @property
+    def along_unit(self) -> tuple[str, float]:
+        """The unit of places along the web, and how many units of the plane it has."""
+        return ("m", 1000.0) if self.plane.unit == "mm" else ("px", 1.0)
+
     def map_pixel(self, inspection: Inspection) -> float:
         """Size of a pixel of the map in units of the plane; of a frame pixel without a map."""
         pixel = self.plane.pixel
         to_frame = inspection.to_frame
         return pixel if to_frame is None else pixel * max(to_frame.scale_x, to_frame.scale_y)
+
+
+def _span(span: Span, unit: str, scale: float) -> dict[str, float | str]:
+    start, end = round(span.start / scale, 6), round(span.end / scale, 6)
+    return {f"from_{unit}": start, f"to_{unit}": end, "cause": span.cause}
 
 
 def _frame_hw(frame: Frame | BadFrame) -> tuple[int, int] | None:

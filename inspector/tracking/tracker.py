@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from inspector.core.geometry import Points
 from inspector.core.types import Defect, Inspection
 from inspector.core.web_place import WebPlace
 from inspector.tracking.association import assign, find_touching, pair_across_gap
@@ -31,6 +32,7 @@ class ClosedTrack:
     """One defect that cannot be seen again.
 
     best: the view that shows it best. merged: numbers of tracks that turned out to be parts of it.
+    box: its lowest and highest corner on the web, (along, across), with the origin of its place.
     """
 
     number: int
@@ -40,6 +42,7 @@ class ClosedTrack:
     best: Sighting
     defect: Defect
     merged: tuple[int, ...]
+    box: tuple[Points, Points]
 
 
 class Tracker:
@@ -88,7 +91,8 @@ class Tracker:
             # Without any speed, the frames are taken as neighbours on the web.
             self.position += (motion.along if motion.along > 0 else self._plane.length, 0.0)
             self._horizon = self.view_low
-            gap = Gap(self._last_frame_id, frame_id, before, self.view_high + self._reach)
+            limit = self.view_high + self._reach
+            gap = Gap(self._last_frame_id, frame_id, before, limit, self.view_low)
             self.gaps.add(gap, view_low)
         else:
             self.position += (motion.along, -motion.across)
@@ -258,6 +262,8 @@ class Tracker:
         low = np.min([track.low for track in tracks], axis=0)
         high = np.max([track.high for track in tracks], axis=0)
         reach = float(np.max(high - low))
+        # Places across are those in the frame, so the sideways drift of the web is taken out.
+        origin = self._plane.low + self.position * (0, 1)
         return ClosedTrack(
             number=members[0],
             first_frame_id=min(track.first_frame_id for track in tracks),
@@ -266,6 +272,7 @@ class Tracker:
             best=views[0],
             defect=make_defect(views, reach, unit=self._plane.unit),
             merged=tuple(members[1:]),
+            box=(low - origin, high - origin),
         )
 
 

@@ -1,5 +1,6 @@
 """The page of a gauge study: what it says, its charts, and that it loads nothing."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -147,6 +148,10 @@ def test_the_written_table_gives_the_same_study(tmp_path: Path) -> None:
         study = study_attributes(SUBJECT, rows) if verdict else sizes(rows)
         write_table(path, study)
         assert read_measurements(path) == (rows, verdict)
+    guarded = [dataclasses.replace(row, part=f"-{row.part}") for row in aiag_linearity_rows()]
+    write_table(path, sizes(guarded))
+    assert "'-" in path.read_text()
+    assert read_measurements(path) == (guarded, False)
 
 
 def test_the_figures_are_json_with_all_results(tmp_path: Path) -> None:

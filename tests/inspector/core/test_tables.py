@@ -3,6 +3,9 @@
 import ast
 import csv
 import io
+import random
+import re
+import time
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inspector.core.tables import csv_row
+from inspector.core.errors import ConfigError
+from inspector.core.tables import (
+    TAB,
+    CsvOptions,
+    csv_head,
+    csv_row,
+    find_separator,
+    read_number,
+    read_text,
+)
 
 ROOT = Path(__file__).parents[3]
 WRITER = ROOT / "inspector" / "core" / "tables.py"
@@ -59,6 +71,126 @@ def test_numbers_and_other_text_stay_as_they_are() -> None:
         "-1,-0.5,-7,-2.5,True,-1e-09\r\n"
     )
     assert csv_row(["crack-1", "a; -b", "mail@host", "1+1"]) == "crack-1,a; -b,mail@host,1+1\r\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            '"=1+1',
+            "'=1",
+            "''-x",
+            "\u00ad=1",
+            "\u202e@x",
+            "\u2060+1",
+            "\x01=1",
+            "\u3000=1",
+            " \n-x",
+        ),
+        *("\ufe66x", "\ufe62x", "\ufe63x", "\ufe6bx", "\u207ax", "\u208cx", "\ufb29x", '"" -x'),
+    ],
+)
+def test_text_that_hides_the_beginning_of_a_formula_gets_an_apostrophe(name: str) -> None:
+    (cell,) = cells(csv_row([name]))
+    assert cell == f"'{name}"
+    assert read_text(cell) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a,=1", "a,'=1"),
+        ("a,-b", "a,'-b"),
+        ('a;"=1"', 'a;\'"=1"'),
+        ("a; =1", "a;' =1"),
+        ("a;\u00a0-1", "a;'\u00a0-1"),
+    ],
+)
+def test_every_separator_can_begin_a_formula(name: str, written: str) -> None:
+    assert cells(csv_row([name])) == [written]
+    assert read_text(written) == name
+
+
+FORMS = [
+    *(CsvOptions(separator, decimal) for separator in (";", TAB) for decimal in ".,"),
+    *(CsvOptions(",", "."), CsvOptions(";", ",", bom=True), CsvOptions(",", ".", bom=True)),
+]
+ALPHABET = "=+-@'\",;\t\r\n| \u00a0\ufeff\u200b\uff1d\u00e4ab1.5"
+INVISIBLE = '"\u00a0\ufeff\u200b\t\r\n'
+
+
+def texts(count: int) -> list[str]:
+    rng = random.Random(5)
+    return ["".join(rng.choices(ALPHABET, k=rng.randint(0, 9))) for _ in range(count)]
+
+
+def mark(options: CsvOptions) -> str:
+    return "\t" if options.separator == TAB else options.separator
+
+
+@pytest.mark.parametrize("options", FORMS, ids=str)
+def test_any_text_is_read_back_unchanged(options: CsvOptions) -> None:
+    cells_of_rows = texts(2000)
+    rows = [cells_of_rows[i : i + 4] for i in range(0, 2000, 4)]
+    text = csv_head(["a", "b", "c", "d"], options) + "".join(csv_row(r, options) for r in rows)
+    assert text.startswith("\ufeff") == options.bom
+    head, *lines = csv.reader(
+        io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=mark(options)
+    )
+    assert head == ["a", "b", "c", "d"]
+    assert [[read_text(cell) for cell in line] for line in lines] == rows
+
+
+@pytest.mark.parametrize("options", FORMS, ids=str)
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_no_text_is_a_formula_however_a_spreadsheet_splits_it(
+    options: CsvOptions, separator: str
+) -> None:
+    for text in texts(1000):
+        if re.match(r"[\s\ufeff\u200b\"]*[\t\r\n]", text):
+            continue  # The apostrophe comes before the white space at the beginning.
+        row = csv_row([text, "x"], options)
+        quoted = csv.reader(io.StringIO(row, newline=""), delimiter=separator)
+        pieces = {*re.split(f"[\r\n{separator}]", row), *(c for line in quoted for c in line)}
+        for piece in pieces:
+            assert not piece.lstrip(INVISIBLE).startswith(("+", "-")), text
+            assert not piece.lstrip(INVISIBLE + " ").startswith(("=", "@", "\uff1d")), text
+
+
+@pytest.mark.parametrize("options", FORMS, ids=str)
+def test_numbers_are_read_back_unchanged(options: CsvOptions) -> None:
+    rng = random.Random(7)
+    numbers = [rng.choice([-1, 1]) * 10 ** rng.uniform(-12, 12) for _ in range(2000)]
+    numbers += [0.0, -0.0, 1e300, -5.0, -5, 1_000_000]
+    row = csv_row(numbers, options)
+    read = next(csv.reader(io.StringIO(row), delimiter=mark(options)))
+    assert [read_number(cell, mark(options)) for cell in read] == numbers
+    assert "'" not in row
+    if options.decimal == ",":
+        assert "." not in row
+
+
+@pytest.mark.parametrize("text", ["\x0b" * 50_000 + "x", "'" * 50_000 + "x", "\t" * 2000 + "x"])
+def test_a_long_text_takes_no_time(text: str) -> None:
+    start = time.process_time()
+    assert read_text(cells(csv_row([text]))[0]) == text
+    assert time.process_time() - start < 2.0
+
+
+def test_numbers_of_every_type_have_the_decimal_comma() -> None:
+    german = CsvOptions(";", ",")
+    values = [-1.5, np.float32(0.25), np.int64(-7), Decimal("-2.5"), True, "1.5", None, -5]
+    assert csv_row(values, german) == "-1,5;0,25;-7;-2,5;True;1.5;;-5\r\n"
+
+
+def test_the_same_mark_for_cells_and_decimals_is_refused() -> None:
+    with pytest.raises(ConfigError, match="set output"):
+        CsvOptions(",", ",")
+
+
+@pytest.mark.parametrize("options", FORMS, ids=str)
+def test_the_separator_is_recognised(options: CsvOptions) -> None:
+    assert find_separator(csv_head(["part", "value", "length_mm"], options)) == mark(options)
 
 
 def sources() -> list[Path]:

@@ -145,3 +145,64 @@ def test_a_tilted_camera_leaves_edges_that_no_frame_shows() -> None:
     corners = plane.length * plane.width - shown
     assert totals.not_inspected == pytest.approx({OUTSIDE_FRAME: corners}, rel=0.03)
     assert totals.total == pytest.approx((59.9 + plane.length) * plane.width, rel=1e-3)
+
+
+def lost(ledger: SurfaceLedger) -> list[tuple[float, float, str]]:
+    return [(round(s.start, 1), round(s.end, 1), s.cause) for s in ledger.lost.newest]
+
+
+def test_lengths_without_inspection_are_listed_with_their_place_and_cause() -> None:
+    ledger = SurfaceLedger(PLANE)
+    add_up(ledger, [0, 15, 40, 61], gap=DROPPED)
+    assert lost(ledger) == [(35.0, 40.0, DROPPED), (60.0, 61.0, DROPPED)]
+    assert ledger.width == pytest.approx(WIDTH)
+    assert ledger.lost_bands == []
+
+
+@pytest.mark.parametrize("direction", ["up", "down", "left", "right"])
+def test_a_long_gap_and_errors_are_listed_for_every_direction(direction: str) -> None:
+    plane = WebPlane(HW, direction, SCALE)
+    ledger = SurfaceLedger(plane)
+    length = plane.length
+    for position, cause in ((0.0, None), (500.0, None), (500 + length, "decode")):
+        ledger.add(position, cause=cause, gap=MOTION_UNKNOWN)
+    ledger.finish()
+    expected = [(length, 500, MOTION_UNKNOWN), (500 + length, 500 + 2 * length, "decode")]
+    for span, (start, end, cause) in zip(ledger.lost.newest, expected, strict=True):
+        assert (span.start, span.end) == pytest.approx((start, end), abs=length / 1000)
+        assert span.cause == cause
+
+
+def test_a_length_that_is_passed_in_pieces_is_one_length() -> None:
+    ledger = SurfaceLedger(PLANE)
+    for step in range(200):
+        ledger.add(step * 7.0, cause=None if step < 50 else "stale", gap=NOT_CAPTURED)
+        ledger.pass_rows(step * 7.0 - LENGTH)
+    ledger.finish()
+    assert lost(ledger) == [(363.0, 1413.0, "stale")]
+    assert ledger.lost.count == 1
+
+
+def test_the_list_of_lengths_does_not_grow_without_end() -> None:
+    ledger = SurfaceLedger(PLANE)
+    add_up(ledger, np.arange(0, 25.0 * 2500, 25.0), gap=DROPPED)
+    assert ledger.lost.count == 2499
+    assert len(ledger.lost.newest) == 2000
+    assert lost(ledger)[-1] == (62470.0, 62475.0, DROPPED)
+
+
+def test_bands_that_no_frame_inspects_are_listed() -> None:
+    inspected = np.ones((20, 30), bool)
+    inspected[:, 10:15] = False
+    ledger = SurfaceLedger(PLANE, inspected=inspected, crop=(0, 0, 1, 1), web_width=35.0)
+    ledger.add(0.0, cause=None, gap=DROPPED)
+    ledger.finish()
+    bands = [(round(b.start, 1), round(b.end, 1), b.cause) for b in ledger.lost_bands]
+    assert bands == [(10.0, 15.0, MASKED), (30.0, 35.0, OUTSIDE_FRAME)]
+    assert lost(ledger) == []
+
+
+def test_an_edge_of_the_web_outside_the_crop_is_listed() -> None:
+    ledger = SurfaceLedger(PLANE, crop=(0.0, 0.25, 1.0, 1.0))
+    add_up(ledger, [0, 5, 10])
+    assert lost(ledger) in ([(0.0, 5.0, OUTSIDE_CROP)], [(25.0, 30.0, OUTSIDE_CROP)])

@@ -6,6 +6,7 @@ import pytest
 from web_scenes import inspect
 
 from inspector.core.errors import ConfigError
+from inspector.core.tables import CsvOptions, csv_head, csv_row
 from inspector.tracking.motion import Motion, MotionState, SpeedMotion, read_encoder
 
 ROWS = "time_s,position_mm\n0,0\n1,10\n2,30\n3,30\n4,20\n"
@@ -32,6 +33,22 @@ def test_positions_of_an_encoder_are_interpolated(live: bool, tmp_path: Path) ->
     assert {m.state for m in motions} == {MotionState.KNOWN}
 
 
+@pytest.mark.parametrize(
+    "options",
+    [CsvOptions(";", ","), CsvOptions("tab", ","), CsvOptions(";", ".", bom=True)],
+    ids=str,
+)
+def test_a_file_of_another_country_gives_the_same_motion(
+    options: CsvOptions, tmp_path: Path
+) -> None:
+    path = tmp_path / "encoder.csv"
+    rows = [(0, -0.5), (10.5, 1.25), (30, 1234.75)]
+    text = csv_head(["time_s", "position_mm"], options)
+    path.write_text(text + "".join(csv_row(row, options) for row in rows), encoding="utf-8")
+    motions = steps(read_encoder(path, live=False), [0, 105, 300])
+    assert [m.along for m in motions] == pytest.approx([0, 1.75, 1233.5])
+
+
 def test_times_outside_the_file_are_unknown(tmp_path: Path) -> None:
     path = tmp_path / "encoder.csv"
     path.write_text(ROWS)
@@ -47,6 +64,8 @@ def test_times_outside_the_file_are_unknown(tmp_path: Path) -> None:
         ("time_s,position_mm\n1,2\n", "at least two rows"),
         ("time_s,position_mm\n1,2\n1,3\n", "must grow"),
         ("time_s,position_mm\n1,2\n2,inf\n", "finite"),
+        ("time_s;position_mm\n1;2\n2;1.234,5\n", "must have the columns"),
+        ("time_s;position_mm\n1;2\n2\n", "must have the columns"),
     ],
 )
 def test_a_wrong_file_is_refused_with_a_sentence(text: str, message: str, tmp_path: Path) -> None:

@@ -84,6 +84,21 @@ def test_the_ledger_knows_the_length_of_the_web(tracked: Path) -> None:
     assert ledger["total"] == pytest.approx(length_mm * HW[1] * 0.1, rel=1e-3)
     assert ledger["not_inspected_by_cause"] == {}
     assert ledger["frames_by_motion"] == {"known": FRAMES}
+    assert ledger["width_mm"] == pytest.approx(HW[1] * 0.1)
+    assert ledger["lengths_not_inspected"] == ledger["bands_not_inspected"] == []
+
+
+def test_the_extent_of_a_defect_holds_its_centre_and_its_size(tracked: Path) -> None:
+    closed = [r for r in check_log(tracked / "inspections.jsonl") if r["type"] == "defect_closed"]
+    for record in closed:
+        extent, defect = record["extent"], record["defect"]
+        along, across = (
+            extent["y_to_m"] - extent["y_from_m"],
+            extent["x_to_mm"] - extent["x_from_mm"],
+        )
+        assert extent["y_from_m"] <= defect["web"]["y_m"] <= extent["y_to_m"]
+        assert extent["x_from_mm"] <= defect["web"]["x_mm"] <= extent["x_to_mm"]
+        assert (1000 * along) ** 2 + across**2 > 0.9 * defect["length_mm"] ** 2
 
 
 def test_the_summary_has_the_fields_of_the_ledger(tracked: Path) -> None:

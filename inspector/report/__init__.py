@@ -1,0 +1,1 @@
+"""Turns the log of a run into pictures and texts for people."""
