@@ -20,7 +20,7 @@ from inspector.config import Config
 from inspector.config.checks import check_keys
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
-from inspector.core.protocols import Picture, Sink, Source
+from inspector.core.protocols import CompletingSink, Picture, Sink, Source
 from inspector.core.records import new_run_id
 from inspector.core.secrets import insert_secrets, remember_password
 from inspector.core.types import SINGLE, Inspection, RunInfo
@@ -31,6 +31,7 @@ from inspector.health.options import IGNORE, HealthOptions
 from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs import SINKS
 from inspector.outputs.folder import (
+    DEFECT_PICTURES,
     DEFECTS,
     LOG,
     SIGHTINGS,
@@ -220,6 +221,7 @@ def _connect(
             empty.warnings,
             pipeline.drops.warnings,
             [] if tracking is None else tracking.warnings,
+            *(o.sink.warnings for o in outputs if isinstance(o.sink, CompletingSink)),
         ),
         running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
@@ -265,7 +267,7 @@ def _make_renderer(
 
 def _make_outputs(options: OutputOptions, folder: Path, *, tracked: bool) -> list[Output]:
     """The logs come before video and snapshots, because they are more important."""
-    snapshots = options.snapshots
+    snapshots, pictures = options.snapshots, options.defect_pictures
     outputs = [
         Output(ResultFolder(folder, overwrite=options.overwrite)),
         Output(_make_sink("json_log", folder / LOG)),
@@ -274,7 +276,10 @@ def _make_outputs(options: OutputOptions, folder: Path, *, tracked: bool) -> lis
         outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS)))
         outputs.append(Output(_make_sink("defect_table", folder / DEFECTS)))
     else:
-        outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS, copy=folder / DEFECTS)))
+        outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS, defects=folder / DEFECTS)))
+    if pictures.max_count > 0:
+        sink = _make_sink("defect_pictures", folder / DEFECT_PICTURES, pictures, tracked=tracked)
+        outputs.append(Output(sink, fatal=pictures.on_error == "fatal"))
     if options.video.enabled:
         outputs.append(Output(_make_sink("video_file", folder / VIDEO, options.video)))
     if snapshots.max_count > 0:
@@ -283,8 +288,8 @@ def _make_outputs(options: OutputOptions, folder: Path, *, tracked: bool) -> lis
     return outputs
 
 
-def _make_sink(name: str, path: Path, *options: Any, **paths: Path) -> Sink:
-    sink: Sink = _resolve(SINKS[name])(path, *options, **paths)
+def _make_sink(name: str, path: Path, *options: Any, **more: Any) -> Sink:
+    sink: Sink = _resolve(SINKS[name])(path, *options, **more)
     return sink
 
 

@@ -61,8 +61,9 @@ class DefectClosed(Event):
 
     sightings: number of frames, from the first to the last, in which it was detected.
     best_frame_id: the frame that shows it best. defect: its size over all sightings; None if it
-    was not measured. merged_track_ids: tracks that turned out to be parts of it. best: the
-    inspection of the best frame, without picture and map, for tables; it is not in the record.
+    was not measured. merged_track_ids: tracks that turned out to be parts of it. picture: path of
+    its picture relative to the folder of the run; None if there is none. best: the inspection of
+    the best frame, without picture and map, for tables; it is not in the record.
     """
 
     type: ClassVar[str] = "defect_closed"
@@ -73,6 +74,7 @@ class DefectClosed(Event):
     sightings: int
     defect: Defect | None = None
     merged_track_ids: tuple[str, ...] = ()
+    picture: str | None = None
     best: Inspection | None = field(default=None, metadata=NOT_IN_RECORD)
 
 

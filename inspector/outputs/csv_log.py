@@ -1,7 +1,7 @@
 """Writes tables of defects: one row per defect and frame, with sizes in mm and px."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -102,17 +102,22 @@ HEADER: Final[tuple[str, ...]] = (
 calibration, pts_s of a live source, name without a picture file."""
 
 
+PICTURE: Final = "picture"
+"""Last column of the table of defects: path of the picture, relative to the folder of the run."""
+
+
 class CsvLogSink:
     """Writes RFC 4180 CSV in UTF-8, one row per defect and frame. No defect, no row: only a frame
     that fails without a defect has a row, with the reason and without the cells of a defect.
 
-    copy: a second file that gets the same rows.
+    defects: the table of defects of a run without tracking. It gets the same rows and the column
+    PICTURE.
     """
 
     name = "csv_log"
 
-    def __init__(self, path: Path, *, copy: Path | None = None) -> None:
-        self._paths = [path] if copy is None else [path, copy]
+    def __init__(self, path: Path, *, defects: Path | None = None) -> None:
+        self._paths = [path] if defects is None else [path, defects]
         self._files: list[LineFile] = []
         self._run: RunInfo | None = None
 
@@ -120,18 +125,16 @@ class CsvLogSink:
         self._run = run
         for path in self._paths:
             self._files.append(LineFile(path))
-        self._write(csv_row(HEADER))
+        self._write(HEADER, PICTURE)
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
         if self._run is None or not self._files:
             raise SinkError(f"{self._paths[0]} cannot be written before it is open")
-        without_defect = inspection.verdict is Verdict.FAIL and not inspection.defects
-        if not inspection.defects and not without_defect:
-            return
         for defect in inspection.defects:
-            self._write(csv_row(defect_cells(self._run, inspection, defect)))
-        if without_defect:
-            self._write(csv_row(defect_cells(self._run, inspection, None)))
+            path = inspection.pictures.get(defect.defect_id)
+            self._write(defect_cells(self._run, inspection, defect), path)
+        if inspection.verdict is Verdict.FAIL and not inspection.defects:
+            self._write(defect_cells(self._run, inspection, None), None)
 
     def close(self) -> None:
         files, self._files = self._files, []
@@ -139,9 +142,11 @@ class CsvLogSink:
             for file in files:
                 stack.callback(file.close)
 
-    def _write(self, row: str) -> None:
-        for file in self._files:
-            file.write_line(row)
+    def _write(self, cells: Sequence[Any], picture: str | None) -> None:
+        sightings, *defects = self._files
+        sightings.write_line(csv_row(cells))
+        for file in defects:
+            file.write_line(csv_row((*cells, picture)))
 
 
 def defect_cells(run: RunInfo, inspection: Inspection, defect: Defect | None) -> list[Any]:
