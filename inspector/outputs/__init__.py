@@ -7,6 +7,7 @@ SINKS: Final[dict[str, str]] = {
     "csv_log": "inspector.outputs.csv_log:CsvLogSink",
     "defect_table": "inspector.outputs.defect_table:DefectTableSink",
     "defect_pictures": "inspector.outputs.defect_pictures:DefectPictureSink",
+    "encoder_file": "inspector.outputs.encoder_file:EncoderFileSink",
     "json_log": "inspector.outputs.json_log:JsonLogSink",
     "snapshots": "inspector.outputs.snapshots:SnapshotSink",
 }

@@ -21,7 +21,8 @@ LOG: Final = "inspections.jsonl"
 SUMMARY: Final = "summary.json"
 SNAPSHOTS: Final = "snapshots"
 DEFECT_PICTURES: Final = "defects"
-RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, DEFECT_PICTURES)
+ENCODER: Final = "encoder.csv"
+RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, DEFECT_PICTURES, ENCODER)
 
 _PICTURE: Final = re.compile(r"(frame_\d{8,}_([A-Z]+|defect_\d+)|d\d+)\.jpg(\.part)?")
 """Name of a file that inspector.outputs.snapshots or defect_pictures writes, and of a file that was
@@ -113,7 +114,7 @@ class ResultFolder:
         self._failed = True
         self.check_place()
         if self._watch is None:
-            self._watch = FolderWatch(self._folder, (LOG, SIGHTINGS, DEFECTS), (VIDEO,))
+            self._watch = FolderWatch(self._folder, (LOG, SIGHTINGS, DEFECTS), (VIDEO, ENCODER))
         self._failed = False
 
     def failure(self) -> SinkError | None:

@@ -1,7 +1,7 @@
 """The motion of the product between frames, and the sources of it that need no picture."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +13,9 @@ import numpy.typing as npt
 from inspector.core.errors import ConfigError
 from inspector.core.types import BadFrame, Frame
 from inspector.tracking.options import TrackingOptions
+
+_SAME_S: Final = 1e-6
+"""Times that differ less than this are the same row of an encoder file."""
 
 
 class MotionState(StrEnum):
@@ -88,7 +91,8 @@ class EncoderMotion:
     """Positions of an encoder over time, interpolated.
 
     times_s: ascending, on the clock of the frames; a live source counts from its first frame.
-    positions: along the web, in units of the web plane. u: standard uncertainty of a position.
+    positions: along the web, in units of the web plane. us, states: standard uncertainty
+    and state of the motion up to each position.
     """
 
     def __init__(
@@ -97,44 +101,50 @@ class EncoderMotion:
         positions: npt.NDArray[np.float64],
         *,
         live: bool,
-        u: float = 0.0,
+        us: npt.NDArray[np.float64],
+        states: Sequence[MotionState],
     ) -> None:
         self._times_s, self._positions = times_s, positions
-        self._live, self._u = live, u
+        self._us, self._states, self._live = us, states, live
         self._first_s: float | None = None
         self._last: float | None = None
         self._started = False
 
     def step(self, frame: Frame | BadFrame, *, usable: bool) -> Motion:
         started, self._started = self._started, True
-        position = self._position(time_s(frame, live=self._live))
+        at = self._place(time_s(frame, live=self._live))
+        position = None if at is None else float(np.interp(at, self._times_s, self._positions))
         last = self._last
         if position is not None:
             self._last = position
         if not started:
             return START
-        if position is None or last is None:
+        if at is None or position is None or last is None:
             return Motion(0.0, 0.0, 0.0, MotionState.UNKNOWN)
-        return Motion(position - last, 0.0, self._u, MotionState.KNOWN)
+        row = min(int(np.searchsorted(self._times_s, at - _SAME_S)), len(self._times_s) - 1)
+        return Motion(position - last, 0.0, float(self._us[row]), self._states[row])
 
-    def _position(self, now_s: float | None) -> float | None:
+    def _place(self, now_s: float | None) -> float | None:
+        """The time of a frame on the clock of the positions; None if it is outside them."""
         if now_s is None:
             return None
         if self._first_s is None:
             self._first_s = now_s if self._live else 0.0
         at = now_s - self._first_s
-        if not self._times_s[0] <= at <= self._times_s[-1]:
-            return None
-        return float(np.interp(at, self._times_s, self._positions))
+        first_s, last_s = self._times_s[0] - _SAME_S, self._times_s[-1] + _SAME_S
+        return at if first_s <= at <= last_s else None
 
 
 def read_encoder(path: Path, *, live: bool) -> EncoderMotion:
-    """Reads a CSV file with the columns time_s and position_mm. Raises ConfigError."""
+    """Reads a CSV file with the columns time_s and position_mm. Two more columns are optional: u_mm
+    (0 without it) and motion (known, assumed or unknown; known without it). Raises ConfigError."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
         times = np.array([float(row["time_s"]) for row in rows])
         positions = np.array([float(row["position_mm"]) for row in rows])
+        us = np.array([float(row.get("u_mm") or 0.0) for row in rows])
+        states = [MotionState(row.get("motion") or MotionState.KNOWN) for row in rows]
     except OSError as exc:
         raise ConfigError(f"tracking.encoder: {path} cannot be read: {exc.strerror}") from exc
     except (KeyError, TypeError, ValueError) as exc:
@@ -146,7 +156,7 @@ def read_encoder(path: Path, *, live: bool) -> EncoderMotion:
         raise ConfigError(f"tracking.encoder: {path} needs at least two rows of finite numbers")
     if not (np.diff(times) > 0).all():
         raise ConfigError(f"tracking.encoder: the times in {path} must grow from row to row")
-    return EncoderMotion(times, positions, live=live)
+    return EncoderMotion(times, positions, live=live, us=us, states=states)
 
 
 def _make_speed(options: TrackingOptions, live: bool) -> MotionSource:
@@ -159,9 +169,36 @@ def _make_encoder(options: TrackingOptions, live: bool) -> MotionSource:
     return read_encoder(Path(options.encoder), live=live)
 
 
+def _make_mqtt(options: TrackingOptions, live: bool) -> MotionSource:
+    from inspector.tracking.feed_motion import FeedMotion
+    from inspector.tracking.mqtt_feed import MqttFeed
+
+    _refuse_file(options, live)
+    return FeedMotion(MqttFeed(options.mqtt))
+
+
+def _make_modbus(options: TrackingOptions, live: bool) -> MotionSource:
+    from inspector.tracking.feed_motion import FeedMotion
+    from inspector.tracking.modbus_feed import ModbusFeed
+
+    _refuse_file(options, live)
+    return FeedMotion(ModbusFeed(options.modbus))
+
+
+def _refuse_file(options: TrackingOptions, live: bool) -> None:
+    """The line does not move now as it moved when a file was recorded."""
+    if not live:
+        raise ConfigError(
+            f"tracking.motion {options.motion} needs a live source; for a file use "
+            "tracking.motion encoder with encoder.csv of the run that recorded it"
+        )
+
+
 MOTIONS: Final[dict[str, Callable[[TrackingOptions, bool], MotionSource]]] = {
     "speed": _make_speed,
     "encoder": _make_encoder,
+    "mqtt": _make_mqtt,
+    "modbus": _make_modbus,
 }
 """Value of tracking.motion -> function that makes the source. The motion from pictures needs the
 size of the frames, so the tracking stage makes it."""
