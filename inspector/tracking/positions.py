@@ -1,5 +1,6 @@
 """Keeps the newest positions of a line with their times, and interpolates between them."""
 
+import math
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ MOST: Final = 100_000
 
 JITTER_S: Final = 0.05
 """A value may arrive later than the one before by this much more than it was sent later."""
+
+BURST_S: Final = 0.1
+"""After a gap, values that waited on their way arrive in a burst. Only the newest is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +51,28 @@ class Positions:
         self._max_age_s, self._max_speed = max_age_s, max_speed
         self._samples: deque[_Sample] = deque(maxlen=MOST)
         self._lock = threading.Lock()
+        self._segment = 0
+        self._settled_s = -math.inf
         self._last_speed: tuple[float, float] | None = None
 
     def add(self, time_s: float, position: float, *, continued: bool = True) -> None:
         """continued: False begins a new segment."""
         with self._lock:
-            last = self._samples[-1] if self._samples else None
-            segment = 0
-            if last is not None:
+            if self._samples and time_s < self._settled_s:
+                self._samples.pop()
+            if self._samples:
+                last = self._samples[-1]
                 seconds = time_s - last.time_s
                 if seconds <= 0:  # Two values at the same time say nothing about the motion.
                     return
+                gap = seconds > self._max_age_s
+                if gap and time_s >= self._settled_s:
+                    self._settled_s = time_s + BURST_S
                 most = self._max_speed * (seconds + JITTER_S)
                 jump = abs(position - last.position) > most
-                reset = seconds > self._max_age_s and abs(position) < abs(last.position)
-                segment = last.segment + (jump or reset or not continued)
-            self._samples.append(_Sample(time_s, position, segment))
+                reset = gap and abs(position) < abs(last.position)
+                self._segment += jump or reset or not continued
+            self._samples.append(_Sample(time_s, position, self._segment))
             while self._samples[0].time_s < time_s - KEPT_S:
                 self._samples.popleft()
 

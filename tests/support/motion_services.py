@@ -3,6 +3,7 @@ pymodbus."""
 
 import asyncio
 import contextlib
+import json
 import shutil
 import signal
 import socket
@@ -14,6 +15,10 @@ from pathlib import Path
 
 from inspector.core.clock import now_ns
 from inspector.tracking.positions import Place, Positions
+
+TOPIC = "line/encoder"
+SPEED = 200.0
+"""mm/s of the simulated line."""
 
 BROKER = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 
@@ -78,6 +83,52 @@ class Broker:
             yield
         finally:
             self.process.send_signal(signal.SIGCONT)
+
+
+class Publisher:
+    """Publishes the position of a line 50 times per s on a thread, and whatever a test adds."""
+
+    def __init__(self, port: int, **login: str) -> None:
+        from paho.mqtt import client
+
+        self.client = client.Client(client.CallbackAPIVersion.VERSION2)
+        if login:
+            self.client.username_pw_set(login["user"], login["password"])
+        self.client.reconnect_delay_set(1, 1)
+        self.client.connect_async("127.0.0.1", port, keepalive=5)
+        self.client.loop_start()
+        self.position = self.make_position
+        self.start_s = now_s()
+        self.talks = True
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def make_position(self) -> object:
+        return (now_s() - self.start_s) * SPEED
+
+    def send(self, payload: bytes, *, retain: bool = False) -> None:
+        self.client.publish(TOPIC, payload, retain=retain)
+
+    def _work(self) -> None:
+        while not self._stop.wait(0.02):
+            if self.talks and self.client.is_connected():
+                self.send(json.dumps(self.position()).encode())
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@contextlib.contextmanager
+def publishing(port: int, **login: str) -> Iterator[Publisher]:
+    publisher = Publisher(port, **login)
+    try:
+        yield publisher
+    finally:
+        publisher.close()
 
 
 class ModbusDevice:

@@ -69,9 +69,26 @@ def test_a_counter_may_have_been_reset_in_a_gap(position: float, continues: bool
 
 def test_values_in_a_burst_give_no_speed() -> None:
     positions = make((10, 0), (10.1, 10))
-    for n in range(20):
+    for n in range(30):
         positions.add(13 + n * 1e-4, 20.0 + 10 * n)
-    assert positions.at(13.1) is None
+    assert positions.at(13.05) is None
+    for n in range(10):
+        positions.add(13.1 + n / 10, 320 + 10 * n)
+    for time_s in (13.15, 13.5):
+        place = positions.at(time_s)
+        assert place is not None
+        assert (place.segment, place.speed) == (0, pytest.approx(100, rel=0.05))
+
+
+def test_speeds_in_a_burst_begin_a_new_segment() -> None:
+    positions = Positions(max_age_s=0.5, max_speed=1000.0)
+    times = (10.0, 10.1, 13.0, 13.001, 13.002, 13.1, 13.2)
+    for time_s in times:
+        positions.add_speed(time_s, 100.0)
+    before, after = positions.at(10.05), positions.at(13.15)
+    assert before is not None
+    assert after is not None
+    assert after.segment > before.segment
 
 
 def test_a_value_at_the_same_time_or_earlier_is_ignored() -> None:
