@@ -29,11 +29,18 @@ uncertainty in mm, and state."""
 
 
 class Feed(Protocol):
-    """Receives values on a thread, from its creation on."""
+    """Receives values on a thread, from its creation on.
+
+    measures_speed: its positions are sums of speeds. is_absolute: its positions go on when the
+    program starts again.
+    """
 
     name: str
     positions: Positions
     measures_speed: bool
+
+    @property
+    def is_absolute(self) -> bool: ...
 
     def stop(self) -> None:
         """Ends the thread, without waiting for it."""
@@ -47,7 +54,9 @@ class FeedMotion:
     is unknown once more, but the way is right: it is the whole way since the last known position
     without what was guessed in between.
 
-    record: gets the position of every frame, so that the run can be repeated.
+    record: gets the position of every frame, so that the run can be repeated. encoder_mm: received
+    position at the last frame; None if it is not known, or if it begins anew when the program
+    starts again.
     """
 
     def __init__(self, feed: Feed) -> None:
@@ -59,6 +68,7 @@ class FeedMotion:
         self._guess = 0.0
         self._is_missing = True
         self._position = 0.0
+        self.encoder_mm: float | None = None
         weakref.finalize(self, feed.stop)
 
     def step(self, frame: Frame | BadFrame, *, usable: bool) -> Motion:
@@ -74,6 +84,9 @@ class FeedMotion:
         if place is not None:
             self._place, self._guess = place, 0.0
         self._is_missing = place is None
+        self.encoder_mm = None
+        if place is not None and self._feed.is_absolute:
+            self.encoder_mm = place.position
         # Rounded, so that a file with the positions gives exactly the same motion.
         position = round(self._position + motion.along, 6)
         motion = Motion(position - self._position, 0.0, motion.u, motion.state)

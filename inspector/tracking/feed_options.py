@@ -66,6 +66,11 @@ class ModbusOptions(FeedOptions):
 def check_mqtt(options: MqttOptions) -> None:
     """Raises ConfigError for keys that are missing or do not fit together."""
     _check(options, "mqtt", {"host": options.host, "topic": options.topic})
+    if options.topic is not None and (not options.topic or set("+#") & set(options.topic)):
+        raise ConfigError(
+            "tracking.mqtt.topic must name one topic, without the wildcards + and #, not "
+            f"{options.topic!r}"
+        )
     if options.ca_file is not None and not options.tls:
         raise ConfigError("tracking.mqtt.ca_file is used only with tracking.mqtt.tls: true")
     if options.password is not None and options.user is None:

@@ -1,5 +1,6 @@
 """Polls the counter or the speed of a line over Modbus TCP (extra `modbus`)."""
 
+import logging
 import threading
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ class Counter:
         self._span, self._most_per_s = span, most_per_s
         self._last: tuple[float, int] | None = None
         self._total = 0
+        self.has_wrapped = False
 
     def add(self, time_s: float, value: int) -> tuple[int, bool]:
         """The continued value, and whether it continues the one before."""
@@ -41,6 +43,7 @@ class Counter:
             self._total = value - self._span if value >= half else value
             return self._total, True
         self._total += (value - last[1] + half) % self._span - half
+        self.has_wrapped = self.has_wrapped or not -half <= self._total < half
         return self._total, (time_s - last[0]) * self._most_per_s < half
 
 
@@ -59,6 +62,11 @@ class ModbusFeed:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="modbus motion", daemon=True)
         self._thread.start()
+
+    @property
+    def is_absolute(self) -> bool:
+        """A counter that has wrapped around begins without its wraps when the program starts."""
+        return not self.measures_speed and not self._counter.has_wrapped
 
     def stop(self) -> None:
         self._stopping.set()
@@ -117,10 +125,12 @@ class ModbusFeed:
 
 
 def _load_client() -> Any:
-    """The module pymodbus with its client and its exceptions."""
+    """The module pymodbus with its client and its exceptions. Its messages are not printed, because
+    the thread logs every failure."""
     try:
         import pymodbus
         import pymodbus.client
     except ModuleNotFoundError as exc:
         raise ConfigError("tracking.motion modbus needs pymodbus: pip install '.[modbus]'") from exc
+    logging.getLogger("pymodbus").addHandler(logging.NullHandler())
     return pymodbus

@@ -106,33 +106,34 @@ class EncoderMotion:
     ) -> None:
         self._times_s, self._positions = times_s, positions
         self._us, self._states, self._live = us, states, live
+        self._row = 0
         self._first_s: float | None = None
         self._last: float | None = None
         self._started = False
 
     def step(self, frame: Frame | BadFrame, *, usable: bool) -> Motion:
         started, self._started = self._started, True
-        at = self._place(time_s(frame, live=self._live))
-        position = None if at is None else float(np.interp(at, self._times_s, self._positions))
+        position = self._position(time_s(frame, live=self._live))
         last = self._last
         if position is not None:
             self._last = position
         if not started:
             return START
-        if at is None or position is None or last is None:
+        if position is None or last is None:
             return Motion(0.0, 0.0, 0.0, MotionState.UNKNOWN)
-        row = min(int(np.searchsorted(self._times_s, at - _SAME_S)), len(self._times_s) - 1)
-        return Motion(position - last, 0.0, float(self._us[row]), self._states[row])
+        return Motion(position - last, 0.0, float(self._us[self._row]), self._states[self._row])
 
-    def _place(self, now_s: float | None) -> float | None:
-        """The time of a frame on the clock of the positions; None if it is outside them."""
+    def _position(self, now_s: float | None) -> float | None:
         if now_s is None:
             return None
         if self._first_s is None:
             self._first_s = now_s if self._live else 0.0
         at = now_s - self._first_s
         first_s, last_s = self._times_s[0] - _SAME_S, self._times_s[-1] + _SAME_S
-        return at if first_s <= at <= last_s else None
+        if not first_s <= at <= last_s:
+            return None
+        self._row = min(int(np.searchsorted(self._times_s, at - _SAME_S)), len(self._times_s) - 1)
+        return float(np.interp(at, self._times_s, self._positions))
 
 
 def read_encoder(path: Path, *, live: bool) -> EncoderMotion:

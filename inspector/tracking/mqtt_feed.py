@@ -57,6 +57,7 @@ class MqttFeed:
         self.positions = Positions(max_age_s=options.max_age_s, max_speed=options.max_speed)
         self._warn_after_s = 0.0
         self._refused = 0
+        self._is_away = False
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
         secrets = {"user": options.user, "password": options.password}
         logins = insert_secrets(secrets, "tracking.mqtt")
@@ -70,6 +71,7 @@ class MqttFeed:
         client.connect_timeout = _CONNECT_S
         client.reconnect_delay_set(*_RETRY_S)
         client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -80,6 +82,10 @@ class MqttFeed:
         self._client = client
         self._thread = threading.Thread(target=self._work, name="mqtt motion", daemon=True)
         self._thread.start()
+
+    @property
+    def is_absolute(self) -> bool:
+        return not self.measures_speed
 
     def stop(self) -> None:
         self._client.disconnect()
@@ -92,8 +98,20 @@ class MqttFeed:
         if reason.is_failure:
             logger.warning("tracking.motion mqtt: {} refuses the connection: {}", where, reason)
             return
+        self._is_away = False
         logger.info("tracking.motion mqtt: connected to {}", where)
         client.subscribe(self._options.topic)
+
+    def _on_connect_fail(self, _: Any, __: Any) -> None:
+        """Called for each try. One warning is enough for all of them."""
+        if not self._is_away:
+            self._is_away = True
+            options = self._options
+            logger.warning(
+                "tracking.motion mqtt: {}:{} cannot be reached, or its certificate is not trusted; "
+                "it is tried again",
+                *(options.host, options.port),
+            )
 
     def _on_subscribe(self, _: Any, __: Any, ___: Any, reasons: Any, ____: Any) -> None:
         if any(reason.is_failure for reason in reasons):

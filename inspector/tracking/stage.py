@@ -163,7 +163,8 @@ class TrackingStage:
             inspected_by_times={str(number): area for number, area in times.items()},
             length_m=length / 1000 if web.plane.unit == "mm" else None,
             defects=tracker.closed,
-            defects_low=tracker.closed - tracker.gaps.most_doubled,
+            # The gaps count tracks that turned out to be parts of one defect several times.
+            defects_low=max(tracker.closed - tracker.gaps.most_doubled, min(tracker.closed, 1)),
             gap_count=tracker.gaps.count,
             gaps=tuple(
                 {

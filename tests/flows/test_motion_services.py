@@ -19,10 +19,10 @@ from run_inspector import main
 pytestmark = pytest.mark.services
 
 HW = (240, 320)
-FPS = 20
+FPS = 10
 SPEED = HW[0] / 16 * 0.1 * FPS
 """mm/s of the synthetic web."""
-FRAMES = 100
+FRAMES = 60
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def run(folder: Path, name: str, *settings: str) -> tuple[Path, dict[str, Any]]:
         f"source.frame_size={HW[1]}x{HW[0]}",
         f"source.fps={FPS}",
         f"source.synthetic.frames={FRAMES}",
-        "source.synthetic.defect_rate=0.2",
+        "source.synthetic.defect_rate=0.05",
         "engine.backend=fake",
         "engine.allow_aspect=true",
         "verdict.pixel_threshold=0.52",
@@ -93,8 +93,12 @@ def test_a_live_run_follows_the_line_and_can_be_repeated_from_its_file(
     again, ledger_again = run(
         tmp_path, "again", "tracking.motion=encoder", f"tracking.encoder={out / 'encoder.csv'}"
     )
-    assert ledger_again["length_m"] == pytest.approx(ledger["length_m"], rel=0.03)
-    assert ledger_again["defects"] == pytest.approx(ledger["defects"], abs=3)
+    # The repeated run has the frames that the live run dropped as well.
+    assert ledger_again["length_m"] == pytest.approx(ledger["length_m"], rel=0.1)
+    last_s = float(table[-1]["time_s"])
+    outside = sum(number / FPS > last_s for number in range(FRAMES))
+    unknown = sum(row["motion"] == "unknown" for row in table)
+    assert ledger_again["frames_by_motion"].get("unknown", 0) <= outside + 3 * unknown
     assert not (again / "encoder.csv").exists()
 
 

@@ -27,6 +27,7 @@ IMAGE = freeze(np.zeros((4, 4, 3), np.uint8))
 class ScriptedFeed:
     name = "scripted"
     measures_speed = False
+    is_absolute = True
 
     def __init__(self) -> None:
         self.positions = Positions(max_age_s=0.5, max_speed=1000.0)
@@ -65,6 +66,20 @@ def test_the_motion_of_a_frame_is_that_since_the_frame_before() -> None:
     assert [m.along for m in motions[1:]] == pytest.approx([20.0] * 27, abs=1e-5)
     assert all(0 < m.u < 2 for m in motions[1:])
     assert [row[0] for row in rows] == list(range(28))
+
+
+def test_the_received_position_is_given_if_it_goes_on_after_a_restart() -> None:
+    feed = ScriptedFeed()
+    for time_s, position in STEADY:
+        feed.positions.add(time_s, 5000 + position)
+    motion = FeedMotion(feed)
+    motion.step(frame(0, 101.05), usable=True)
+    assert motion.encoder_mm == pytest.approx(5105)
+    motion.step(frame(1, 200.0), usable=True)
+    assert motion.encoder_mm is None
+    feed.is_absolute = False
+    motion.step(frame(2, 101.05), usable=True)
+    assert motion.encoder_mm is None
 
 
 def test_a_line_that_stops_and_runs_back_is_followed() -> None:
@@ -198,10 +213,18 @@ def test_a_counter_is_continued_over_its_wraps(bits: int, step: int) -> None:
     counter = Counter(span, most_per_s=10_000)
     start, truth = span - 20_000, 0
     first, _ = counter.add(0.0, start)
+    assert not counter.has_wrapped
     for number in range(1, 40):
         truth += step
         total, continued = counter.add(number, (start + truth) % span)
         assert (total - first, continued) == (truth, True)
+
+
+def test_a_counter_that_has_wrapped_says_so() -> None:
+    counter = Counter(2**16, most_per_s=10_000)
+    for number in range(6):
+        counter.add(number, number * 9000 % 2**16)
+        assert counter.has_wrapped is (number * 9000 >= 2**15)
 
 
 def test_after_a_long_gap_the_wraps_of_a_counter_are_not_known() -> None:
@@ -221,6 +244,8 @@ MODBUS = {"motion": "modbus", "modbus": ModbusOptions(host="h", register=0)}
         ({"motion": "mqtt"}, "tracking.mqtt.host is missing"),
         ({"motion": "mqtt", "mqtt": MqttOptions(host="h")}, "tracking.mqtt.topic is missing"),
         ({"motion": "modbus", "modbus": ModbusOptions(host="h")}, "modbus.register is missing"),
+        ({"mqtt": MqttOptions(host="h", topic="line/#")}, "must name one topic"),
+        ({"mqtt": MqttOptions(host="h", topic="")}, "must name one topic"),
         ({"mqtt": MqttOptions(host="h", topic="t", scale=0.0)}, "scale must not be 0"),
         ({"mqtt": MqttOptions(host="h", topic="t", ca_file="x")}, "ca_file is used only with"),
         ({"mqtt": MqttOptions(host="h", topic="t", password="x")}, "mqtt.user is missing"),

@@ -121,9 +121,10 @@ def test_a_broker_that_stalls_makes_the_motion_unknown(broker: Broker) -> None:
 
 def test_a_broker_that_is_missing_at_the_start_is_found_later(broker: Broker) -> None:
     broker.kill()
-    with receiving(broker.port) as feed:
-        time.sleep(1)
+    with warnings_of() as lines, receiving(broker.port) as feed:
+        time.sleep(2.5)
         assert feed.positions.newest_s is None
+        assert len([line for line in lines if "cannot be reached" in line]) == 1
         broker.start()
         with publishing(broker.port):
             wait_for(is_known(feed.positions))
