@@ -60,7 +60,6 @@ class Reporter:
     def report(self, ticket: Ticket) -> Inspection:
         """Passes an inspection and its events to event stages, sinks and observers."""
         assert isinstance(ticket.item, Inspection)
-        ticket.timings_ms["latency"] = ms_since(ticket.frame.captured_ns)
         inspection = replace(
             ticket.item,
             timings_ms=ticket.timings_ms,
@@ -70,6 +69,7 @@ class Reporter:
         inspection, events = self._pass_stages(inspection)
         for receiver, sink in self._completing:
             inspection = receiver.attempt(partial(sink.complete, inspection)) or inspection
+        ticket.timings_ms["latency"] = ms_since(ticket.frame.captured_ns)
         picture = self._stages.render(inspection)
         for receiver in self._receivers:
             receiver.attempt(partial(receiver.sink.write, inspection, picture))
