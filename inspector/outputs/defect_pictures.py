@@ -71,7 +71,7 @@ class DefectPictureSink:
         self._folder = folder
         self._options = options
         self._tracked = tracked
-        self._unit, self._live = "mm", False
+        self._unit, self._live, self._prefix = "mm", False, ""
         self._views: dict[str, list[_View]] = {}
         self._view_bytes = 0
         self._counts: Counter[Severity] = Counter()
@@ -81,6 +81,7 @@ class DefectPictureSink:
 
     def open(self, run: RunInfo) -> None:
         self._unit, self._live = run.unit, run.source.live
+        self._prefix = f"{run.run_id}/{run.source_name}/"
         make_folder(self._folder)
 
     def complete(self, inspection: Inspection) -> Inspection:
@@ -113,7 +114,9 @@ class DefectPictureSink:
             return event
         best = [view for view in views if view.frame_id == event.best_frame_id]
         view = min(best or views, key=lambda view: view.rank)
-        defect, name = event.defect or view.defect, event.track_id.rpartition("/")[2]
+        defect = event.defect or view.defect
+        # A track of an earlier run has its prefix, and this run may have the same number again.
+        name = event.track_id.removeprefix(self._prefix).replace("/", "_")
         if not self._has_room(defect.severity):
             return event
         label = format_label(defect, self._unit, name=name)

@@ -24,7 +24,7 @@ DEFECT_PICTURES: Final = "defects"
 ENCODER: Final = "encoder.csv"
 RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, DEFECT_PICTURES, ENCODER)
 
-_PICTURE: Final = re.compile(r"(frame_\d{8,}_([A-Z]+|defect_\d+)|d\d+)\.jpg(\.part)?")
+_PICTURE: Final = re.compile(r"(frame_\d{8,}_([A-Z]+|defect_\d+)|([\w-]+_)?d\d+)\.jpg(\.part)?")
 """Name of a file that inspector.outputs.snapshots or defect_pictures writes, and of a file that was
 not completed."""
 

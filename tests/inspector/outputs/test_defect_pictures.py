@@ -19,6 +19,8 @@ from inspector.outputs.defect_pictures import DefectPictureSink
 from inspector.outputs.options import DefectPictureOptions
 
 HW = (200, 300)
+INFO = run_info()
+RUN = f"{INFO.run_id}/main"
 
 
 def open_sink(folder: Path, *, tracked: bool = False, **options: object) -> DefectPictureSink:
@@ -27,7 +29,7 @@ def open_sink(folder: Path, *, tracked: bool = False, **options: object) -> Defe
         DefectPictureOptions(**options),  # type: ignore[arg-type]
         tracked=tracked,
     )
-    sink.open(run_info())
+    sink.open(INFO)
     return sink
 
 
@@ -86,9 +88,11 @@ def test_an_error_without_a_picture_has_none(tmp_path: Path) -> None:
 def test_a_track_has_the_picture_of_its_best_frame(tmp_path: Path) -> None:
     sink = open_sink(tmp_path, tracked=True)
     for frame_id, score in enumerate((1.0, 5.0, 3.0, 4.0, 2.0)):
-        item = grey_frame(frame_id, 40 + 30 * frame_id, tracked_defect("r/d3", peak_score=score))
+        item = grey_frame(
+            frame_id, 40 + 30 * frame_id, tracked_defect(f"{RUN}/d3", peak_score=score)
+        )
         assert sink.complete(item) is item
-    assert saved(sink, close_track("r/d3", best=3), tmp_path) == (
+    assert saved(sink, close_track(f"{RUN}/d3", best=3), tmp_path) == (
         "defects/d3.jpg",
         pytest.approx(130, abs=3),
     )
@@ -111,20 +115,22 @@ def test_without_the_best_frame_the_best_view_is_taken(
 ) -> None:
     sink = open_sink(tmp_path, tracked=True)
     for frame_id, changes in enumerate(views):
-        sink.complete(grey_frame(frame_id, 60 + 15 * frame_id, tracked_defect("r/d1", **changes)))
-    grey = saved(sink, close_track("r/d1", best=99), tmp_path)[1]
+        sink.complete(
+            grey_frame(frame_id, 60 + 15 * frame_id, tracked_defect(f"{RUN}/d1", **changes))
+        )
+    grey = saved(sink, close_track(f"{RUN}/d1", best=99), tmp_path)[1]
     assert grey == pytest.approx(60 + 15 * expected, abs=3)  # JPEG
 
 
 def test_a_merged_track_has_one_picture_and_leaves_no_view_in_memory(tmp_path: Path) -> None:
     sink = open_sink(tmp_path, tracked=True)
-    sink.complete(grey_frame(0, 60, tracked_defect("r/d1"), tracked_defect("r/d2")))
-    sink.complete(grey_frame(1, 90, tracked_defect("r/d2", peak_score=9.0)))
-    assert saved(sink, close_track("r/d1", 1, "r/d2"), tmp_path) == (
+    sink.complete(grey_frame(0, 60, tracked_defect(f"{RUN}/d1"), tracked_defect(f"{RUN}/d2")))
+    sink.complete(grey_frame(1, 90, tracked_defect(f"{RUN}/d2", peak_score=9.0)))
+    assert saved(sink, close_track(f"{RUN}/d1", 1, f"{RUN}/d2"), tmp_path) == (
         "defects/d1.jpg",
         pytest.approx(90, abs=3),
     )
-    assert saved(sink, close_track("r/d1", 1, "r/d2"), tmp_path) == (None, None)
+    assert saved(sink, close_track(f"{RUN}/d1", 1, f"{RUN}/d2"), tmp_path) == (None, None)
     assert (sink._views, sink._view_bytes) == ({}, 0)
 
 
@@ -133,6 +139,15 @@ def test_a_defect_on_web_that_has_passed_is_not_kept(tmp_path: Path) -> None:
     gone = replace(defect(), web=WebPlace(None))
     sink.complete(grey_frame(0, 60, gone, defect(1)))
     assert sink._views == {}
+
+
+def test_a_track_of_an_earlier_run_has_another_file(tmp_path: Path) -> None:
+    sink = open_sink(tmp_path, tracked=True)
+    sink.complete(grey_frame(0, 60, tracked_defect(f"{RUN}/d1"), tracked_defect("A-1/main/d1")))
+    names = [
+        saved(sink, close_track(name, 0), tmp_path)[0] for name in (f"{RUN}/d1", "A-1/main/d1")
+    ]
+    assert names == ["defects/d1.jpg", "defects/A-1_main_d1.jpg"]
 
 
 def test_other_events_do_not_change(tmp_path: Path) -> None:
@@ -186,15 +201,15 @@ def test_memory_for_open_tracks_is_limited(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(defect_pictures, "MOST_BYTES", 20_000)
     sink = open_sink(tmp_path, tracked=True)
     for number in range(30):
-        sink.complete(grey_frame(number, 60, tracked_defect(f"r/d{number}")))
+        sink.complete(grey_frame(number, 60, tracked_defect(f"{RUN}/d{number}")))
     assert 0 < sink._view_bytes <= 20_000
     assert len(sink.warnings) == 1
-    pictures = [saved(sink, close_track(f"r/d{n}", 0), tmp_path)[0] for n in range(30)]
+    pictures = [saved(sink, close_track(f"{RUN}/d{n}", 0), tmp_path)[0] for n in range(30)]
     assert pictures[0] == "defects/d0.jpg"
     assert pictures[-1] is None
     assert sink._view_bytes == 0
-    sink.complete(grey_frame(99, 60, tracked_defect("r/d99")))
-    assert saved(sink, close_track("r/d99", 99), tmp_path)[0] == "defects/d99.jpg"
+    sink.complete(grey_frame(99, 60, tracked_defect(f"{RUN}/d99")))
+    assert saved(sink, close_track(f"{RUN}/d99", 99), tmp_path)[0] == "defects/d99.jpg"
 
 
 def test_a_live_source_without_tracking_gets_the_strongest_of_a_frame(tmp_path: Path) -> None:
