@@ -7,9 +7,9 @@ INSTALL_VENV ?= .venv-install
 BIN := $(VENV)/bin
 TRAIN_BIN := $(TRAIN_VENV)/bin
 GPU_BIN := $(GPU_VENV)/bin
-MARKS := not train and not gpu
+MARKS := not train and not gpu and not services
 
-.PHONY: demo test test-train test-gpu test-install bench lint clean
+.PHONY: demo test test-train test-gpu test-services test-install bench lint clean
 
 # GLASS=1 trains a GLASS network on the demo's web instead of fitting RAD; that needs torch.
 ifdef GLASS
@@ -32,6 +32,10 @@ test-train: $(TRAIN_VENV)/.train
 
 test-gpu: $(GPU_VENV)/.gpu
 	$(GPU_BIN)/python -m pytest -m gpu $(ARGS)
+
+# Needs the broker Mosquitto (Debian: apt-get install mosquitto). The other tests run without it.
+test-services: $(VENV)/.services
+	$(BIN)/python -m pytest -m services $(ARGS)
 
 # The package as pip installs it, without this folder on the path.
 test-install:
@@ -62,6 +66,10 @@ $(VENV)/.demo: setup.cfg pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,demo,window,dev]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps adeval==1.1.0
+	touch $@
+
+$(VENV)/.services: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[mqtt,modbus]'
 	touch $@
 
 # torch by itself first: the CPU build is enough, and it must not be replaced by a newer one.

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,13 @@ from engines.backends.fake import FakeEngine
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
 from inspector.build_judge import make_judge
+from inspector.build_outputs import make_files, resolve
 from inspector.build_tracking import make_tracking
 from inspector.config import Config
 from inspector.config.checks import check_keys
 from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
-from inspector.core.protocols import Picture, Sink, Source
+from inspector.core.protocols import CompletingSink, Picture, Source
 from inspector.core.records import new_run_id
 from inspector.core.secrets import insert_secrets, remember_password
 from inspector.core.types import SINGLE, Inspection, RunInfo
@@ -29,18 +29,9 @@ from inspector.engine_check import EngineCheck, check_fallback, make_ruler
 from inspector.health.check import HealthCheck
 from inspector.health.options import IGNORE, HealthOptions
 from inspector.measure.defect_summary import DefectSummary
-from inspector.outputs import SINKS
-from inspector.outputs.folder import (
-    DEFECTS,
-    LOG,
-    SIGHTINGS,
-    SNAPSHOTS,
-    VIDEO,
-    ResultFolder,
-    check_folder,
-)
+from inspector.outputs.encoder_file import EncoderFileSink
+from inspector.outputs.folder import check_folder
 from inspector.outputs.kinds import make_outputs
-from inspector.outputs.options import OutputOptions
 from inspector.outputs.run_folder import remove_empty, reserve_folder
 from inspector.pipeline.reporter import Observer
 from inspector.pipeline.runner import Pipeline
@@ -89,7 +80,7 @@ def build_run(
             check_folder(folder, overwrite=output.overwrite, inputs=input_paths(config))
             remote = make_outputs(insert_secrets(config.outputs, "outputs"), source=name)
             # A locked or damaged outbox must end the run before old results are removed.
-            files = _make_outputs(output, folder, tracked=config.tracking.enabled)
+            files = make_files(output, folder, config.tracking)
             outputs = [*map(Output, remote), *files]
         folder = folder or Path(output.dir)
         info = _make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
@@ -102,8 +93,8 @@ def input_paths(config: Config) -> list[Path]:
     """Files and folders that the run reads. The run must not remove them."""
     engine = config.engine
     uri = insert_secrets(config.source.uri, "source.uri")
-    names = (uri, engine.path, engine.fallback_path, config.calibration.path)
-    return [Path(strip_file_scheme(name)) for name in names if name is not None]
+    paths = (engine.path, engine.fallback_path, config.calibration.path, config.tracking.encoder)
+    return [Path(strip_file_scheme(name)) for name in (uri, *paths) if name is not None]
 
 
 def open_source(options: SourceOptions) -> Source:
@@ -112,18 +103,13 @@ def open_source(options: SourceOptions) -> Source:
         raise ConfigError("source.uri: no source is named; use --source")
     uri = strip_file_scheme(insert_secrets(options.uri, "source.uri"))
     remember_password(uri)
-    source: Source = _resolve(SOURCES[kind_of(uri)])(uri, options)
+    source: Source = resolve(SOURCES[kind_of(uri)])(uri, options)
     return source
 
 
 def _read_spec(config: Config) -> EngineSpec:
     path = Path(config.engine.path or "")
     return FakeEngine(path).spec if config.engine.backend == "fake" else read_spec(path)
-
-
-def _resolve(entry: str) -> Any:
-    module, _, name = entry.partition(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def _make_info(
@@ -190,7 +176,8 @@ def _connect(
     stages = Stages(
         preprocess, engine_check.open, judge, render, judge.judge_map, judge.judge_unrefined
     )
-    tracking = make_tracking(config, spec, calibration, run)
+    recorders = (o.sink.add_row for o in outputs if isinstance(o.sink, EncoderFileSink))
+    tracking = make_tracking(config, spec, calibration, run, next(recorders, None))
     pipeline = Pipeline(
         source,
         stages,
@@ -220,6 +207,7 @@ def _connect(
             empty.warnings,
             pipeline.drops.warnings,
             [] if tracking is None else tracking.warnings,
+            *(o.sink.warnings for o in outputs if isinstance(o.sink, CompletingSink)),
         ),
         running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
@@ -261,34 +249,6 @@ def _make_renderer(
         frame_hw=frame_hw,
         encoded=config.output.video.enabled,
     )
-
-
-def _make_outputs(options: OutputOptions, folder: Path, *, tracked: bool) -> list[Output]:
-    """The logs come before video and snapshots, because they are more important."""
-    snapshots = options.snapshots
-    outputs = [
-        Output(ResultFolder(folder, overwrite=options.overwrite)),
-        Output(_make_sink("json_log", folder / LOG)),
-    ]
-    if tracked:
-        outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS, options.csv)))
-        outputs.append(Output(_make_sink("defect_table", folder / DEFECTS, options.csv)))
-    else:
-        copy = folder / DEFECTS
-        outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS, options.csv, copy=copy)))
-    if options.video.enabled:
-        outputs.append(Output(_make_sink("video_file", folder / VIDEO, options.video)))
-    if snapshots.max_count > 0:
-        fatal = snapshots.on_error == "fatal"
-        outputs.append(Output(_make_sink("snapshots", folder / SNAPSHOTS, snapshots), fatal=fatal))
-    if tracked and options.roll_map:
-        outputs.append(Output(_make_sink("roll_map", folder, options.four_points), fatal=False))
-    return outputs
-
-
-def _make_sink(name: str, path: Path, *options: Any, **paths: Path) -> Sink:
-    sink: Sink = _resolve(SINKS[name])(path, *options, **paths)
-    return sink
 
 
 def _summarise_engine(spec: EngineSpec) -> dict[str, Any]:

@@ -5,15 +5,21 @@ from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from inspector.config import Config
 from inspector.core.types import RunInfo
+from inspector.tracking.feed_motion import FeedMotion, Recorder
 from inspector.tracking.motion import make_motion
 from inspector.tracking.stage import TrackingSetup, TrackingStage
 
 
 def make_tracking(
-    config: Config, spec: EngineSpec, calibration: Calibration | None, run: RunInfo
+    config: Config,
+    spec: EngineSpec,
+    calibration: Calibration | None,
+    run: RunInfo,
+    record: Recorder | None = None,
 ) -> TrackingStage | None:
-    """The stage that follows defects; None if tracking is off. Raises ConfigError for a file of
-    encoder positions that cannot be used."""
+    """The stage that follows defects; None if tracking is off. record: gets the positions of a line
+    that arrive over the network. Raises ConfigError for a file of encoder positions that cannot be
+    used, and for a receiver that cannot be made."""
     if not config.tracking.enabled:
         return None
     crop = spec.resize.crop
@@ -25,4 +31,7 @@ def make_tracking(
         inspected=None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, crop),
         crop=crop,
     )
-    return TrackingStage(setup, make_motion(config.tracking, live=run.source.live))
+    motion = make_motion(config.tracking, live=run.source.live)
+    if isinstance(motion, FeedMotion):
+        motion.record = record
+    return TrackingStage(setup, motion)

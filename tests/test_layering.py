@@ -150,7 +150,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "calibration", "inspector.measure"},
         {"numpy", "contourpy", "cv2", "scipy"},
     ),
-    "inspector/tracking": ({CORE, "calibration", "inspector.tracking"}, {"cv2", "numpy"}),
+    "inspector/tracking": (
+        {CORE, "calibration", "inspector.tracking"},
+        {"cv2", "numpy", "paho", "pymodbus"},
+    ),
     "inspector/render": ({CORE, "calibration.units", "inspector.render"}, {"cv2", "numpy"}),
     "inspector/outputs": (
         # The tables have one column for each figure of a shape.

@@ -14,7 +14,15 @@ from inspector.command_line import CommandParser
 from inspector.core.arrays import Image
 from inspector.core.errors import InspectorError
 from inspector.core.files import write_whole
-from inspector.outputs.folder import DEFECTS, LOG, SIGHTINGS, SNAPSHOTS, SUMMARY, VIDEO
+from inspector.outputs.folder import (
+    DEFECT_PICTURES,
+    DEFECTS,
+    LOG,
+    SIGHTINGS,
+    SNAPSHOTS,
+    SUMMARY,
+    VIDEO,
+)
 from inspector.outputs.json_log import read_log
 from inspector.synthetic.demo_result import (
     AlarmCounts,
@@ -170,6 +178,7 @@ class _Demo:
             (VIDEO, "original | heatmap"),
             (SIGHTINGS, "one row per defect and frame"),
             (DEFECTS, "the same, as long as defects are not tracked"),
+            (DEFECT_PICTURES + "/", "a picture of every defect"),
             (LOG, "a header, then two lines per frame: verdict and measured"),
             (SUMMARY, "counts, throughput, latency, engine, configuration"),
             (SNAPSHOTS + "/", "failing frames"),

@@ -63,8 +63,9 @@ class DefectClosed(Event):
     best_frame_id: the frame that shows it best. defect: its size over all sightings; None if it
     was not measured. merged_track_ids: tracks that turned out to be parts of it. extent: the box of
     web over which it was seen, y_from_m, y_to_m along and x_from_mm, x_to_mm across; without a
-    calibration y_from_px and so on. best: the inspection of the best frame, without picture and
-    map, for tables; it is not in the record.
+    calibration y_from_px and so on. picture: path of its picture relative to the folder of the run;
+    None if there is none. best: the inspection of the best frame, without picture and map, for
+    tables; it is not in the record.
     """
 
     type: ClassVar[str] = "defect_closed"
@@ -76,6 +77,7 @@ class DefectClosed(Event):
     defect: Defect | None = None
     merged_track_ids: tuple[str, ...] = ()
     extent: Mapping[str, float] | None = None
+    picture: str | None = None
     best: Inspection | None = field(default=None, metadata=NOT_IN_RECORD)
 
 

@@ -132,6 +132,24 @@ class EventSink(Protocol):
 
 
 @runtime_checkable
+class CompletingSink(Protocol):
+    """A sink that writes something which the lines of the other sinks name. Optional for a sink.
+
+    warnings: sentences for the summary, filled during the run.
+    """
+
+    warnings: list[str]
+
+    def complete(self, inspection: Inspection) -> Inspection:
+        """Called before any sink writes the inspection. Raises SinkError."""
+        ...
+
+    def complete_event(self, event: Event) -> Event:
+        """Called before any sink writes the event. Raises SinkError."""
+        ...
+
+
+@runtime_checkable
 class VerdictSink(Protocol):
     """A sink that also takes verdicts as soon as they are known, before anything is written.
     Optional for a sink."""

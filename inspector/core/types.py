@@ -212,7 +212,8 @@ class Inspection:
     `measured` record has the next number. The pipeline sets judged_ns and seq. reason: a sentence
     if score and outlines alone do not explain the verdict; None otherwise. refined_regions: the
     regions that were refined in the time of a live source, as ranks by peak score from 0; None if
-    time was not limited.
+    time was not limited. pictures: defect_id -> path of the picture of the defect, relative to the
+    folder of the run; empty with tracking.
 
     Raises ValueError for an ERROR without a cause, and for a cause without ERROR.
     """
@@ -232,6 +233,7 @@ class Inspection:
     seq: int = 0
     reason: str | None = None
     refined_regions: tuple[int, ...] | None = None
+    pictures: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.verdict is Verdict.ERROR) is (self.cause is None):

@@ -6,6 +6,8 @@ SINKS: Final[dict[str, str]] = {
     "video_file": "inspector.outputs.video_file:VideoFileSink",
     "csv_log": "inspector.outputs.csv_log:CsvLogSink",
     "defect_table": "inspector.outputs.defect_table:DefectTableSink",
+    "defect_pictures": "inspector.outputs.defect_pictures:DefectPictureSink",
+    "encoder_file": "inspector.outputs.encoder_file:EncoderFileSink",
     "json_log": "inspector.outputs.json_log:JsonLogSink",
     "roll_map": "inspector.report.roll_map_sink:RollMapSink",
     "snapshots": "inspector.outputs.snapshots:SnapshotSink",

@@ -102,38 +102,41 @@ HEADER: Final[tuple[str, ...]] = (
 calibration, pts_s of a live source, name without a picture file."""
 
 
+PICTURE: Final = "picture"
+"""Last column of the table of defects: path of the picture, relative to the folder of the run."""
+
+
 class CsvLogSink:
     """Writes RFC 4180 CSV in UTF-8, one row per defect and frame. No defect, no row: only a frame
     that fails without a defect has a row, with the reason and without the cells of a defect.
 
-    copy: a second file that gets the same rows.
+    defects: the table of defects of a run without tracking. It gets the same rows and the column
+    PICTURE.
     """
 
     name = "csv_log"
 
     def __init__(
-        self, path: Path, options: CsvOptions = DEFAULT, *, copy: Path | None = None
+        self, path: Path, options: CsvOptions = DEFAULT, *, defects: Path | None = None
     ) -> None:
-        self._paths = [path] if copy is None else [path, copy]
-        self._options = options
+        self._path, self._defects, self._options = path, defects, options
         self._files: list[TableFile] = []
         self._run: RunInfo | None = None
 
     def open(self, run: RunInfo) -> None:
         self._run = run
-        for path in self._paths:
-            self._files.append(TableFile(path, HEADER, self._options))
+        self._files.append(TableFile(self._path, HEADER, self._options))
+        if self._defects is not None:
+            self._files.append(TableFile(self._defects, (*HEADER, PICTURE), self._options))
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
         if self._run is None or not self._files:
-            raise SinkError(f"{self._paths[0]} cannot be written before it is open")
-        without_defect = inspection.verdict is Verdict.FAIL and not inspection.defects
-        if not inspection.defects and not without_defect:
-            return
+            raise SinkError(f"{self._path} cannot be written before it is open")
         for defect in inspection.defects:
-            self._write(defect_cells(self._run, inspection, defect))
-        if without_defect:
-            self._write(defect_cells(self._run, inspection, None))
+            picture_path = inspection.pictures.get(defect.defect_id)
+            self._write(defect_cells(self._run, inspection, defect), picture_path)
+        if inspection.verdict is Verdict.FAIL and not inspection.defects:
+            self._write(defect_cells(self._run, inspection, None), None)
 
     def close(self) -> None:
         files, self._files = self._files, []
@@ -141,9 +144,11 @@ class CsvLogSink:
             for file in files:
                 stack.callback(file.close)
 
-    def _write(self, cells: list[Any]) -> None:
-        for file in self._files:
-            file.write_row(cells)
+    def _write(self, cells: list[Any], picture: str | None) -> None:
+        sightings, *defects = self._files
+        sightings.write_row(cells)
+        for file in defects:
+            file.write_row([*cells, picture])
 
 
 def defect_cells(run: RunInfo, inspection: Inspection, defect: Defect | None) -> list[Any]:

@@ -8,13 +8,13 @@ from inspector.core.events import DefectClosed, Event
 from inspector.core.protocols import Picture
 from inspector.core.tables import DEFAULT, CsvOptions
 from inspector.core.types import Inspection, RunInfo
-from inspector.outputs.csv_log import HEADER, defect_cells
+from inspector.outputs.csv_log import HEADER, PICTURE, defect_cells
 from inspector.outputs.files import TableFile
 
-_TRACK: Final = ("first_frame_id", "last_frame_id", "best_frame_id", "sightings")
+_TRACK: Final = ("first_frame_id", "last_frame_id", "best_frame_id", "sightings", PICTURE)
 
 TABLE_HEADER: Final = (*HEADER, *_TRACK)
-"""The columns of sightings.csv, where those of the frame belong to the best frame, and four more.
+"""The columns of sightings.csv, where those of the frame belong to the best frame, and five more.
 """
 
 

@@ -22,10 +22,16 @@ SUMMARY: Final = "summary.json"
 SNAPSHOTS: Final = "snapshots"
 ROLL_MAP_SVG: Final = "roll_map.svg"
 ROLL_MAP_PNG: Final = "roll_map.png"
-RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, ROLL_MAP_SVG, ROLL_MAP_PNG)
+DEFECT_PICTURES: Final = "defects"
+ENCODER: Final = "encoder.csv"
+RESULTS: Final = (
+    *(VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, DEFECT_PICTURES, ENCODER),
+    *(ROLL_MAP_SVG, ROLL_MAP_PNG),
+)
 
-_SNAPSHOT: Final = re.compile(r"frame_\d{8,}_[A-Z]+\.jpg(\.part)?")
-"""Name of a file that inspector.outputs.snapshots writes, and of a file that was not completed."""
+_PICTURE: Final = re.compile(r"(frame_\d{8,}_([A-Z]+|defect_\d+)|([\w-]+_)?d\d+)\.jpg(\.part)?")
+"""Name of a file that inspector.outputs.snapshots or defect_pictures writes, and of a file that was
+not completed."""
 
 
 def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
@@ -92,7 +98,7 @@ class ResultFolder:
                 if path.is_symlink() or not path.is_dir():
                     path.unlink()
                 else:
-                    _clear_snapshots(path)
+                    _clear_pictures(path)
         except OSError as exc:
             reason = exc.strerror or exc
             raise ConfigError(f"cannot use the output folder {self._folder}: {reason}") from exc
@@ -113,7 +119,7 @@ class ResultFolder:
         self._failed = True
         self.check_place()
         if self._watch is None:
-            self._watch = FolderWatch(self._folder, (LOG, SIGHTINGS, DEFECTS), (VIDEO,))
+            self._watch = FolderWatch(self._folder, (LOG, SIGHTINGS, DEFECTS), (VIDEO, ENCODER))
         self._failed = False
 
     def failure(self) -> SinkError | None:
@@ -142,10 +148,10 @@ def _list_results(folder: Path) -> list[str]:
     return [n for n in RESULTS if (folder / n).exists() or (folder / n).is_symlink()]
 
 
-def _clear_snapshots(folder: Path) -> None:
-    """Removes the snapshots of a run, and the folder if it has no other files."""
+def _clear_pictures(folder: Path) -> None:
+    """Removes the pictures of a run, and the folder if it has no other files."""
     for path in folder.iterdir():
-        if _SNAPSHOT.fullmatch(path.name):
+        if _PICTURE.fullmatch(path.name):
             path.unlink()
     with contextlib.suppress(OSError):  # not empty
         folder.rmdir()

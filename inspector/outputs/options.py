@@ -6,7 +6,7 @@ This module is separate because the modules of the outputs import FFmpeg and Ope
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from inspector.core.schema import Between, Count, OneOf, OnError, Threads
+from inspector.core.schema import Between, Count, OneOf, OnError, Positive, Threads
 from inspector.core.tables import CsvOptions
 from inspector.outputs.run_folder import FolderPattern
 
@@ -51,6 +51,19 @@ class FourPointOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class DefectPictureOptions:
+    """max_count, max_mb: largest number and size of the pictures of each severity; later defects of
+    this severity have no picture; max_count 0 saves none. quality: JPEG quality, 1 to 100.
+    on_error: effect of a picture that cannot be written: "fatal" ends the run, "warn" disables the
+    pictures."""
+
+    max_count: Count = 1000
+    max_mb: Positive = 100.0
+    quality: Annotated[int, Between(1, 100)] = 85
+    on_error: OnError = "warn"
+
+
+@dataclass(frozen=True, slots=True)
 class OutputOptions:
     """dir: the output folder, or a pattern for a new folder for each run. overwrite: first remove
     the results of an earlier run from it. A new folder has none. roll_map: draw the web at the end
@@ -60,6 +73,7 @@ class OutputOptions:
     overwrite: bool = False
     video: VideoOptions = field(default_factory=VideoOptions)
     snapshots: SnapshotOptions = field(default_factory=SnapshotOptions)
+    defect_pictures: DefectPictureOptions = field(default_factory=DefectPictureOptions)
     csv: CsvOptions = field(default_factory=CsvOptions)
     roll_map: bool = True
     four_points: FourPointOptions = field(default_factory=FourPointOptions)

@@ -4,14 +4,11 @@ from collections import deque
 from pathlib import Path
 from typing import Final
 
-import cv2
-
-from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, SinkError
-from inspector.core.files import write_whole
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo, Verdict
 from inspector.outputs.files import make_folder
+from inspector.outputs.jpeg import encode_jpeg, write_picture
 from inspector.outputs.options import SnapshotOptions
 
 WHEN: Final[dict[str, frozenset[Verdict]]] = {
@@ -52,27 +49,14 @@ class SnapshotSink:
         if inspection.verdict not in self._verdicts or self._max_count == 0:
             return
         path = self._folder / f"frame_{inspection.frame_id:08d}_{inspection.verdict.value}.jpg"
-        data = self._encode(picture.bgr(), path)
-        # A folder that replaced the results belongs to somebody else.
-        if not self._folder.is_dir():
-            raise SinkError(f"the snapshot {path} cannot be written: its folder is gone")
+        data = encode_jpeg(picture.bgr(), self._quality, path)
         try:
             while len(self._written) >= self._max_count:
                 self._written.popleft().unlink(missing_ok=True)
         except OSError as exc:
-            raise SinkError(f"the snapshot {path} cannot be written: {exc.strerror}") from exc
-        # A sync at each failing frame would slow the run.
-        write_whole(path, data, "the snapshot ", sync=False)
+            raise SinkError(f"the picture {path} cannot be written: {exc.strerror}") from exc
+        write_picture(path, data)
         self._written.append(path)
 
     def close(self) -> None:
         """Does nothing, because write() closes each file."""
-
-    def _encode(self, bgr: Image, path: Path) -> bytes:
-        try:
-            encoded, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
-        except cv2.error as exc:
-            raise SinkError(f"the snapshot {path} cannot be encoded: {exc.err}") from exc
-        if not encoded:
-            raise SinkError(f"the snapshot {path} cannot be encoded")
-        return bytes(data.tobytes())

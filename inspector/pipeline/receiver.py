@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Final
+from typing import Final, TypeVar
 
 from loguru import logger
 
@@ -10,6 +10,8 @@ from inspector.core.errors import SinkError
 from inspector.core.events import VerdictEvent
 from inspector.core.protocols import VerdictSink, WaitingSink
 from inspector.pipeline.stages import Output
+
+T = TypeVar("T")
 
 ANNOUNCE_GRACE_S: Final = 2.0
 """Time that close() waits for an announce() that has not returned."""
@@ -42,16 +44,18 @@ class Receiver:
             except SinkError as exc:
                 self._disable(exc)  # The output thread closes the sink.
 
-    def attempt(self, action: Callable[[], None]) -> None:
-        """Calls the sink, if it is in use. If it fails, a fatal output ends the run and another is
-        disabled."""
+    def attempt(self, action: Callable[[], T]) -> T | None:
+        """Calls the sink, if it is in use, and returns its result. If it fails, a fatal output ends
+        the run and another is disabled."""
+        result = None
         if not self._failed and not self._closed:
             try:
-                action()
+                result = action()
             except SinkError as exc:
                 self._disable(exc)
         if self._failed:
             self.close()
+        return result
 
     def begin_close(self) -> None:
         """Lets a sink that waits in close() begin to wait."""

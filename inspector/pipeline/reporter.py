@@ -7,7 +7,14 @@ from functools import partial
 from inspector.core.clock import ms_since
 from inspector.core.errors import InspectorError, SinkError
 from inspector.core.events import Event
-from inspector.core.protocols import EventSink, EventStage, Picture, VerdictSink, WatchingSink
+from inspector.core.protocols import (
+    CompletingSink,
+    EventSink,
+    EventStage,
+    Picture,
+    VerdictSink,
+    WatchingSink,
+)
 from inspector.core.types import Inspection, RunInfo
 from inspector.pipeline.receiver import Receiver
 from inspector.pipeline.stages import Output, Stages, Ticket
@@ -36,6 +43,11 @@ class Reporter:
         self._run = run
         self._receivers = [Receiver(output, close_sink) for output in outputs]
         self.listeners = [r for r in self._receivers if isinstance(r.sink, VerdictSink)]
+        self._completing = [
+            (receiver, receiver.sink)
+            for receiver in self._receivers
+            if isinstance(receiver.sink, CompletingSink)
+        ]
         self._stages = stages
         self._event_stages = event_stages
         self._observers = observers
@@ -48,7 +60,6 @@ class Reporter:
     def report(self, ticket: Ticket) -> Inspection:
         """Passes an inspection and its events to event stages, sinks and observers."""
         assert isinstance(ticket.item, Inspection)
-        ticket.timings_ms["latency"] = ms_since(ticket.frame.captured_ns)
         inspection = replace(
             ticket.item,
             timings_ms=ticket.timings_ms,
@@ -56,6 +67,9 @@ class Reporter:
             seq=self._take_numbers(2),
         )
         inspection, events = self._pass_stages(inspection)
+        for receiver, sink in self._completing:
+            inspection = receiver.attempt(partial(sink.complete, inspection)) or inspection
+        ticket.timings_ms["latency"] = ms_since(ticket.frame.captured_ns)
         picture = self._stages.render(inspection)
         for receiver in self._receivers:
             receiver.attempt(partial(receiver.sink.write, inspection, picture))
@@ -98,10 +112,12 @@ class Reporter:
 
     def _write_events(self, events: Sequence[Event]) -> None:
         for event in events:
-            numbered = replace(event, seq=self._take_numbers(1))
+            event = replace(event, seq=self._take_numbers(1))
+            for receiver, completing in self._completing:
+                event = receiver.attempt(partial(completing.complete_event, event)) or event
             for receiver in self._receivers:
                 if isinstance(sink := receiver.sink, EventSink):
-                    receiver.attempt(partial(sink.write_event, numbered))
+                    receiver.attempt(partial(sink.write_event, event))
 
     def _take_numbers(self, count: int) -> int:
         """Reserves `count` numbers and returns the first."""

@@ -30,14 +30,16 @@ _DECISIONS: Final[dict[Decision, str]] = {
 _RANK: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 
-def format_label(defect: Defect, unit: str) -> str:
+def format_label(defect: Defect, unit: str, *, name: str | None = None) -> str:
     """Text of a label, such as "#0 3.42 +-0.12 x 1.20 +-0.05 mm high".
 
     "+-": expanded uncertainty U. "up to": the size comes from the anomaly map only. ">", or "cut
     off" after a size of the map: the border cuts the defect, so it may be larger. "~": a size of a
-    mask, whose uncertainty is unknown. The end is the decision, if sizes decide the verdict.
+    mask, whose uncertainty is unknown. The end is the decision, if sizes decide the verdict. name:
+    of the defect, instead of its number in the frame.
     """
-    return _make_label(defect, _format_size(defect, unit, with_u=defect.size_source == "refined"))
+    size = _format_size(defect, unit, with_u=defect.size_source == "refined")
+    return _make_label(defect, size, name)
 
 
 def format_short_label(defect: Defect, unit: str) -> str:
@@ -45,7 +47,7 @@ def format_short_label(defect: Defect, unit: str) -> str:
     return _make_label(replace(defect, decision=None), _format_size(defect, unit, with_u=False))
 
 
-def _make_label(defect: Defect, size: str) -> str:
+def _make_label(defect: Defect, size: str, name: str | None = None) -> str:
     parts = []
     if defect.size_source == "map":
         size = f"up to {size}"
@@ -55,7 +57,8 @@ def _make_label(defect: Defect, size: str) -> str:
         size = f"{mark}{size}"
     if defect.decision is not None:
         parts.append(_DECISIONS[defect.decision])
-    return ", ".join((f"#{defect.defect_id} {size} {defect.severity.value}", *parts))
+    name = name or f"#{defect.defect_id}"
+    return ", ".join((f"{name} {size} {defect.severity.value}", *parts))
 
 
 def _format_size(defect: Defect, unit: str, *, with_u: bool) -> str:

@@ -1,7 +1,7 @@
 """The motion of the product between frames, and the sources of it that need no picture."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +14,9 @@ from inspector.core.errors import ConfigError
 from inspector.core.tables import find_separator, read_number
 from inspector.core.types import BadFrame, Frame
 from inspector.tracking.options import TrackingOptions
+
+_SAME_S: Final = 1e-6
+"""Times that differ less than this are the same row of an encoder file."""
 
 
 class MotionState(StrEnum):
@@ -89,7 +92,8 @@ class EncoderMotion:
     """Positions of an encoder over time, interpolated.
 
     times_s: ascending, on the clock of the frames; a live source counts from its first frame.
-    positions: along the web, in units of the web plane. u: standard uncertainty of a position.
+    positions: along the web, in units of the web plane. us, states: standard uncertainty
+    and state of the motion up to each position.
     """
 
     def __init__(
@@ -98,10 +102,12 @@ class EncoderMotion:
         positions: npt.NDArray[np.float64],
         *,
         live: bool,
-        u: float = 0.0,
+        us: npt.NDArray[np.float64],
+        states: Sequence[MotionState],
     ) -> None:
         self._times_s, self._positions = times_s, positions
-        self._live, self._u = live, u
+        self._us, self._states, self._live = us, states, live
+        self._row = 0
         self._first_s: float | None = None
         self._last: float | None = None
         self._started = False
@@ -116,7 +122,7 @@ class EncoderMotion:
             return START
         if position is None or last is None:
             return Motion(0.0, 0.0, 0.0, MotionState.UNKNOWN)
-        return Motion(position - last, 0.0, self._u, MotionState.KNOWN)
+        return Motion(position - last, 0.0, float(self._us[self._row]), self._states[self._row])
 
     def _position(self, now_s: float | None) -> float | None:
         if now_s is None:
@@ -124,16 +130,19 @@ class EncoderMotion:
         if self._first_s is None:
             self._first_s = now_s if self._live else 0.0
         at = now_s - self._first_s
-        if not self._times_s[0] <= at <= self._times_s[-1]:
+        first_s, last_s = self._times_s[0] - _SAME_S, self._times_s[-1] + _SAME_S
+        if not first_s <= at <= last_s:
             return None
+        self._row = min(int(np.searchsorted(self._times_s, at - _SAME_S)), len(self._times_s) - 1)
         return float(np.interp(at, self._times_s, self._positions))
 
 
 def read_encoder(path: Path, *, live: bool) -> EncoderMotion:
     """Reads a CSV file with the columns time_s and position_mm. Raises ConfigError.
 
-    The columns are separated by commas, semicolons or tabs. With semicolons or tabs, numbers may
-    have decimal commas.
+    Two more columns are optional: u_mm (0 without it) and motion (known, assumed or unknown; known
+    without it). The columns are separated by commas, semicolons or tabs. With semicolons or tabs,
+    numbers may have decimal commas.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -144,6 +153,8 @@ def read_encoder(path: Path, *, live: bool) -> EncoderMotion:
             np.array([read_number(row[name], separator) for row in rows])
             for name in ("time_s", "position_mm")
         )
+        us = np.array([read_number(row.get("u_mm") or "0", separator) for row in rows])
+        states = [MotionState(row.get("motion") or MotionState.KNOWN) for row in rows]
     except OSError as exc:
         raise ConfigError(f"tracking.encoder: {path} cannot be read: {exc.strerror}") from exc
     except (KeyError, TypeError, AttributeError, ValueError) as exc:
@@ -155,7 +166,7 @@ def read_encoder(path: Path, *, live: bool) -> EncoderMotion:
         raise ConfigError(f"tracking.encoder: {path} needs at least two rows of finite numbers")
     if not (np.diff(times) > 0).all():
         raise ConfigError(f"tracking.encoder: the times in {path} must grow from row to row")
-    return EncoderMotion(times, positions, live=live)
+    return EncoderMotion(times, positions, live=live, us=us, states=states)
 
 
 def _make_speed(options: TrackingOptions, live: bool) -> MotionSource:
@@ -168,9 +179,36 @@ def _make_encoder(options: TrackingOptions, live: bool) -> MotionSource:
     return read_encoder(Path(options.encoder), live=live)
 
 
+def _make_mqtt(options: TrackingOptions, live: bool) -> MotionSource:
+    from inspector.tracking.feed_motion import FeedMotion
+    from inspector.tracking.mqtt_feed import MqttFeed
+
+    _refuse_file(options, live)
+    return FeedMotion(MqttFeed(options.mqtt))
+
+
+def _make_modbus(options: TrackingOptions, live: bool) -> MotionSource:
+    from inspector.tracking.feed_motion import FeedMotion
+    from inspector.tracking.modbus_feed import ModbusFeed
+
+    _refuse_file(options, live)
+    return FeedMotion(ModbusFeed(options.modbus))
+
+
+def _refuse_file(options: TrackingOptions, live: bool) -> None:
+    """The line does not move now as it moved when a file was recorded."""
+    if not live:
+        raise ConfigError(
+            f"tracking.motion {options.motion} needs a live source; for a file use "
+            "tracking.motion encoder with encoder.csv of the run that recorded it"
+        )
+
+
 MOTIONS: Final[dict[str, Callable[[TrackingOptions, bool], MotionSource]]] = {
     "speed": _make_speed,
     "encoder": _make_encoder,
+    "mqtt": _make_mqtt,
+    "modbus": _make_modbus,
 }
 """Value of tracking.motion -> function that makes the source. The motion from pictures needs the
 size of the frames, so the tracking stage makes it."""

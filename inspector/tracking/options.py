@@ -1,12 +1,16 @@
 """The options of the section `tracking` of the configuration."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from inspector.core.errors import ConfigError
 from inspector.core.schema import OneOf, Positive
+from inspector.tracking.feed_options import ModbusOptions, MqttOptions, check_modbus, check_mqtt
 
 DIRECTIONS = ("down", "up", "left", "right")
+
+FEEDS = ("mqtt", "modbus")
+"""Values of tracking.motion for positions that arrive over the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,19 +18,21 @@ class TrackingOptions:
     """How a run follows defects over frames.
 
     direction: in which the product moves in the frame while the line runs forward. motion: where
-    the motion comes from: picture, speed or encoder. speed_m_per_min: for motion speed. encoder:
-    CSV file with times and positions, for motion encoder. reverse_mm: length of web by which the
-    line may run back; a defect that is farther outside the frame is closed. None: one length of the
-    frame. web_width_mm: None if the frame shows the full width.
+    the motion comes from: picture, speed, encoder, mqtt or modbus. speed_m_per_min: for motion
+    speed. encoder: CSV file with times and positions, for motion encoder. reverse_mm: length of web
+    by which the line may run back; a defect that is farther outside the frame is closed. None: one
+    length of the frame. web_width_mm: None if the frame shows the full width.
     """
 
     enabled: bool = False
     direction: Annotated[str, OneOf(*DIRECTIONS)] = "down"
-    motion: Annotated[str, OneOf("picture", "speed", "encoder")] = "picture"
+    motion: Annotated[str, OneOf("picture", "speed", "encoder", "mqtt", "modbus")] = "picture"
     speed_m_per_min: float | None = None
     encoder: str | None = None
     reverse_mm: Positive | None = None
     web_width_mm: Positive | None = None
+    mqtt: MqttOptions = field(default_factory=MqttOptions)
+    modbus: ModbusOptions = field(default_factory=ModbusOptions)
 
 
 def check_options(options: TrackingOptions, *, calibrated: bool) -> None:
@@ -44,3 +50,11 @@ def check_options(options: TrackingOptions, *, calibrated: bool) -> None:
         raise ConfigError("tracking.speed_m_per_min is missing; tracking.motion speed needs it")
     if options.motion == "encoder" and options.encoder is None:
         raise ConfigError("tracking.encoder is missing; tracking.motion encoder needs its file")
+    if options.motion in FEEDS and not calibrated:
+        raise ConfigError(
+            f"tracking.motion {options.motion}: millimetres need a calibration; use --calibration"
+        )
+    if options.motion == "mqtt":
+        check_mqtt(options.mqtt)
+    if options.motion == "modbus":
+        check_modbus(options.modbus)

@@ -184,7 +184,8 @@ class TrackingStage:
             ),
             bands_not_inspected=tuple(_span(span, unit, 1.0) for span in web.ledger.lost_bands),
             defects=tracker.closed,
-            defects_low=tracker.closed - tracker.gaps.most_doubled,
+            # The gaps count tracks that turned out to be parts of one defect several times.
+            defects_low=max(tracker.closed - tracker.gaps.most_doubled, min(tracker.closed, 1)),
             gap_count=tracker.gaps.count,
             gaps=tuple(
                 {

@@ -17,6 +17,8 @@ SORT: Final = (
 
 _SNAPSHOT: Final = re.compile(r"(?:.*_)?frame_\d+_(?P<verdict>PASS|FAIL|ERROR)\.\w+")
 _SEEN: Final = ("inspections.jsonl", "sightings.csv", "annotated.mp4")
+_PICTURES: Final = ("snapshots", "defects")
+"""Folders with pictures beside the results of a run."""
 _MEASURED: Final = ("metrics.json", "compare.json")
 
 
@@ -49,7 +51,7 @@ def _has_runs(folder: Path) -> bool:
 def _is_snapshots(folder: Path) -> bool:
     # The folder itself may be named by a link or as ".".
     here = folder.resolve()
-    if any(place.name == "snapshots" and _is_run(place.parent) for place in (here, here.parent)):
+    if any(place.name in _PICTURES and _is_run(place.parent) for place in (here, here.parent)):
         return True
     names = [path.name for path in pictures_in(folder)]
     return bool(names) and all(map(_SNAPSHOT.fullmatch, names))
@@ -76,7 +78,7 @@ _Table = tuple[tuple[Callable[[Path], bool], str], ...]
 _RESULTS: Final[_Table] = (
     (
         _is_snapshots,
-        f"it holds the snapshots of a run, and a verdict of an engine is no truth: {SORT}",
+        f"it holds pictures that a run made, and a verdict of an engine is no truth: {SORT}",
     ),
     (_has_runs, f"it holds the results of a run, and a verdict of an engine is no truth: {SORT}"),
     (_is_evaluation, "it holds the results of an evaluation: give the data set that was evaluated"),

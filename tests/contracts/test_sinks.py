@@ -14,7 +14,7 @@ import pytest
 from inspector.core.arrays import freeze
 from inspector.core.errors import SinkError
 from inspector.core.geometry import Affine
-from inspector.core.protocols import Sink
+from inspector.core.protocols import CompletingSink, Sink
 from inspector.core.types import (
     BadFrame,
     Defect,
@@ -27,7 +27,7 @@ from inspector.core.types import (
 )
 from inspector.outputs import SINKS
 from inspector.outputs.json_log import read_log
-from inspector.outputs.options import SnapshotOptions, VideoOptions
+from inspector.outputs.options import DefectPictureOptions, SnapshotOptions, VideoOptions
 from inspector.render.side_by_side import SideBySide
 
 HW = (24, 32)
@@ -39,6 +39,8 @@ ARGUMENTS: dict[str, tuple[str, list[Any]]] = {
     "defect_table": ("out.csv", []),
     "json_log": ("out.jsonl", []),
     "snapshots": ("out", [SnapshotOptions()]),
+    "encoder_file": ("out.csv", []),
+    "defect_pictures": ("out", [DefectPictureOptions()]),
 }
 
 
@@ -47,7 +49,7 @@ def count_pictures(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def count_snapshots(path: Path) -> int:
+def count_files(path: Path) -> int:
     assert all(cv2.imread(str(p)) is not None for p in path.iterdir())
     return len(list(path.iterdir()))
 
@@ -57,8 +59,10 @@ READERS: dict[str, tuple[Callable[[Path], int], int]] = {
     "video_file": (count_pictures, 4),
     "csv_log": (lambda path: path.read_bytes().count(b"\r\n") - 1, 2),
     "defect_table": (lambda path: path.read_bytes().count(b"\r\n") - 1, 0),
+    "encoder_file": (lambda path: path.read_bytes().count(b"\r\n") - 1, 0),
     "json_log": (lambda path: len(read_log(path)[1]), 4),
-    "snapshots": (count_snapshots, 2),
+    "snapshots": (count_files, 2),
+    "defect_pictures": (count_files, 2),
 }
 
 
@@ -113,10 +117,12 @@ def inspections() -> list[Inspection]:
     ]
 
 
-def write_all(sink: Sink) -> None:
+def write_all(sink: Sink, items: list[Inspection] | None = None) -> None:
     render = SideBySide(display_range=(0, 3), unit="mm", frame_hw=HW)
     sink.open(run_info())
-    for item in inspections():
+    for item in inspections() if items is None else items:
+        if isinstance(sink, CompletingSink):
+            item = sink.complete(item)
         sink.write(item, render(item))
 
 
@@ -152,12 +158,10 @@ def test_it_closes_twice_and_without_having_been_opened(name: str, tmp_path: Pat
 @pytest.mark.parametrize("name", SINKS)
 def test_what_was_written_is_readable_when_the_run_is_aborted(name: str, tmp_path: Path) -> None:
     sink, path = make(name, tmp_path)
-    render = SideBySide(display_range=(0, 3), unit="mm", frame_hw=HW)
-    sink.open(run_info())
-    for item in inspections()[:2]:
-        sink.write(item, render(item))
+    write_all(sink, inspections()[:2])
     sink.close()
     written = {"video_file": 2, "csv_log": 2, "defect_table": 0, "json_log": 2, "snapshots": 1}
+    written |= {"defect_pictures": 2, "encoder_file": 0}
     assert READERS[name][0](path) == written[name]
 
 

@@ -20,8 +20,8 @@ from inspector.outputs.json_log import read_log
 from tools.fit import main as fit
 
 HW = (192, 256)
-RESULTS = ["annotated.mp4", "defects.csv", "inspections.jsonl", "sightings.csv", "snapshots"]
-RESULTS += ["summary.json"]
+RESULTS = ["annotated.mp4", "defects", "defects.csv", "inspections.jsonl", "sightings.csv"]
+RESULTS += ["snapshots", "summary.json"]
 
 
 def good_picture(seed: int, hw: tuple[int, int] = HW) -> Image:

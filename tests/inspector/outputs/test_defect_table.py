@@ -1,6 +1,7 @@
 """Tests of the table with one row per defect."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def test_each_defect_is_one_row_with_the_columns_of_the_sightings(tmp_path: Path
     closed, ledger = run_web(WEB, [10.0] * 40)
     sink = DefectTableSink(tmp_path / "defects.csv")
     sink.open(run_info())
+    closed[1] = replace(closed[1], picture="defects/d2.jpg")
     for event in (*closed, ledger):
         sink.write_event(event)
     sink.close()
@@ -27,6 +29,7 @@ def test_each_defect_is_one_row_with_the_columns_of_the_sightings(tmp_path: Path
     assert TABLE_HEADER[: len(HEADER)] == HEADER
     assert [row["track_id"] for row in rows] == ["run/d1", "run/d2"]
     assert [float(row["length_px"]) for row in rows] == [10.0, 19.0]
+    assert [row["picture"] for row in rows] == ["", "defects/d2.jpg"]
     assert [row["truncated"] for row in rows] == ["false", "false"]
     for row, event in zip(rows, closed, strict=True):
         assert int(row["frame_id"]) == int(row["best_frame_id"]) == event.best_frame_id

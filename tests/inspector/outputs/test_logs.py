@@ -122,14 +122,17 @@ def test_a_row_names_its_record_in_the_log(tmp_path: Path) -> None:
         assert row[column] == str(record[column])
 
 
-def test_the_copy_of_the_table_is_equal(tmp_path: Path) -> None:
-    sink = CsvLogSink(tmp_path / "sightings.csv", copy=tmp_path / "defects.csv")
+def test_the_table_of_defects_has_the_same_rows_and_the_pictures(tmp_path: Path) -> None:
+    sink = CsvLogSink(tmp_path / "sightings.csv", defects=tmp_path / "defects.csv")
     sink.open(run_info())
-    sink.write(inspection(1, verdict=Verdict.FAIL, defects=(defect(), defect(1))), PICTURE)
+    item = inspection(1, verdict=Verdict.FAIL, defects=(defect(), defect(1)))
+    sink.write(replace(item, pictures={1: "defects/a.jpg"}), PICTURE)
+    sink.write(inspection(2, verdict=Verdict.FAIL), PICTURE)
     sink.close()
-    assert len(rows(tmp_path / "defects.csv")) == 2
-    content = (tmp_path / "sightings.csv").read_bytes()
-    assert (tmp_path / "defects.csv").read_bytes() == content
+    sightings, defects = rows(tmp_path / "sightings.csv"), rows(tmp_path / "defects.csv")
+    assert [row.pop("picture") for row in defects] == ["", "defects/a.jpg", ""]
+    assert defects == sightings
+    assert len(sightings) == 3
 
 
 def test_rows_can_be_read_before_the_table_is_closed(tmp_path: Path) -> None:

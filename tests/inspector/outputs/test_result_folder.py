@@ -36,3 +36,13 @@ def test_a_loss_after_the_last_frame_is_reported_at_the_end(tmp_path: Path) -> N
     folder.begin_close()
     with pytest.raises(SinkError, match="was removed or moved"):
         folder.close()
+
+
+def test_pictures_of_defects_are_removed_and_others_stay(tmp_path: Path) -> None:
+    folder = tmp_path / "defects"
+    folder.mkdir()
+    names = ("d1.jpg", "d12.jpg.part", "20260131T120000Z-5d1f03a2_main_d3.jpg")
+    for name in (*names, "frame_00000007_defect_2.jpg", "scratch.jpg", "d1.png"):
+        (folder / name).write_bytes(b"picture")
+    ResultFolder(tmp_path, overwrite=True).clear()
+    assert sorted(path.name for path in folder.iterdir()) == ["d1.png", "scratch.jpg"]

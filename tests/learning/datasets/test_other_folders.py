@@ -11,6 +11,7 @@ from learning.datasets.layouts import detect, load
 
 def run_results(folder):
     picture(folder / "snapshots" / "frame_00000003_FAIL.jpg")
+    picture(folder / "defects" / "d1.jpg")
     (folder / "inspections.jsonl").write_text("{}\n")
     (folder / "sightings.csv").write_text("frame_id\n")
     (folder / "summary.json").write_text("{}")
@@ -28,9 +29,10 @@ def test_results_of_a_run_are_named(tmp_path):
     sentence = "a verdict of an engine is no truth: sort pictures with known truth into"
     assert "out is no data set: it holds the results of a run, and " + sentence in refusal(out)
     snapshots = refusal(out / "snapshots")
-    assert "it holds the snapshots of a run, and " + sentence in snapshots
+    assert "it holds pictures that a run made, and " + sentence in snapshots
+    assert "it holds pictures that a run made" in refusal(out / "defects")
     shutil.copytree(out / "snapshots", tmp_path / "copied")
-    assert "it holds the snapshots of a run" in refusal(tmp_path / "copied")
+    assert "it holds pictures that a run made" in refusal(tmp_path / "copied")
     run_results(tmp_path / "several" / "left")
     assert "it holds the results of a run" in refusal(tmp_path / "several")
 

@@ -1,0 +1,62 @@
+"""Makes the outputs that write the files of a run."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from inspector.core.protocols import Sink
+from inspector.outputs import SINKS
+from inspector.outputs.folder import (
+    DEFECT_PICTURES,
+    DEFECTS,
+    ENCODER,
+    LOG,
+    SIGHTINGS,
+    SNAPSHOTS,
+    VIDEO,
+    ResultFolder,
+)
+from inspector.outputs.options import OutputOptions
+from inspector.pipeline.stages import Output
+from inspector.tracking.options import FEEDS, TrackingOptions
+
+
+def make_files(options: OutputOptions, folder: Path, tracking: TrackingOptions) -> list[Output]:
+    """The logs come before video and snapshots, because they are more important."""
+    snapshots, pictures = options.snapshots, options.defect_pictures
+    tracked = tracking.enabled
+    outputs = [
+        Output(ResultFolder(folder, overwrite=options.overwrite)),
+        Output(_make_sink("json_log", folder / LOG)),
+    ]
+    if tracked:
+        outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS, options.csv)))
+        outputs.append(Output(_make_sink("defect_table", folder / DEFECTS, options.csv)))
+    else:
+        second = folder / DEFECTS
+        sink = _make_sink("csv_log", folder / SIGHTINGS, options.csv, defects=second)
+        outputs.append(Output(sink))
+    if tracked and tracking.motion in FEEDS:
+        outputs.append(Output(_make_sink("encoder_file", folder / ENCODER)))
+    if pictures.max_count > 0:
+        sink = _make_sink("defect_pictures", folder / DEFECT_PICTURES, pictures, tracked=tracked)
+        outputs.append(Output(sink, fatal=pictures.on_error == "fatal"))
+    if options.video.enabled:
+        outputs.append(Output(_make_sink("video_file", folder / VIDEO, options.video)))
+    if snapshots.max_count > 0:
+        fatal = snapshots.on_error == "fatal"
+        outputs.append(Output(_make_sink("snapshots", folder / SNAPSHOTS, snapshots), fatal=fatal))
+    if tracked and options.roll_map:
+        outputs.append(Output(_make_sink("roll_map", folder, options.four_points), fatal=False))
+    return outputs
+
+
+def _make_sink(name: str, path: Path, *options: Any, **more: Any) -> Sink:
+    sink: Sink = resolve(SINKS[name])(path, *options, **more)
+    return sink
+
+
+def resolve(entry: str) -> Any:
+    """The object of an entry "module:name"."""
+    module, _, name = entry.partition(":")
+    return getattr(importlib.import_module(module), name)

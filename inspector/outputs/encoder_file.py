@@ -1,0 +1,43 @@
+"""Writes the position of the line at each frame, so that the run can be repeated."""
+
+from pathlib import Path
+from typing import Final
+
+from inspector.core.errors import SinkError
+from inspector.core.protocols import Picture
+from inspector.core.tables import csv_row
+from inspector.core.types import Inspection, RunInfo
+from inspector.outputs.files import LineFile
+
+ENCODER_HEADER: Final = ("time_s", "position_mm", "u_mm", "motion", "frame_id")
+
+
+class EncoderFileSink:
+    """Writes CSV that `tracking.motion: encoder` can read, one row for each frame."""
+
+    name = "encoder_file"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: LineFile | None = None
+
+    def open(self, run: RunInfo) -> None:
+        self._file = LineFile(self._path)
+        self._file.write_line(csv_row(ENCODER_HEADER))
+
+    def write(self, inspection: Inspection, picture: Picture) -> None:
+        """Does nothing, because add_row() has written the row."""
+
+    def add_row(
+        self, frame_id: int, time_s: float, position_mm: float, u_mm: float, motion: str
+    ) -> None:
+        """time_s: since the first frame. u_mm: standard uncertainty of the motion since the last
+        frame. motion: known, assumed or unknown. Raises SinkError."""
+        if self._file is None:
+            raise SinkError(f"{self._path} cannot be written before it is open")
+        self._file.write_line(csv_row((time_s, position_mm, u_mm, motion, frame_id)))
+
+    def close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()

@@ -1,0 +1,170 @@
+"""Starts the servers that give the motion of a line: Mosquitto, and the Modbus server of
+pymodbus."""
+
+import asyncio
+import contextlib
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from inspector.core.clock import now_ns
+from inspector.tracking.positions import Place, Positions
+
+TOPIC = "line/encoder"
+SPEED = 200.0
+"""mm/s of the simulated line."""
+
+BROKER = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+
+
+def free_port() -> int:
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        return int(place.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Fails if the condition does not become true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def now_s() -> float:
+    return now_ns() / 1e9
+
+
+def latest(positions: Positions) -> Place | None:
+    """The position a short time ago, as for a frame that was inspected meanwhile."""
+    return positions.at(now_s() - 0.15)
+
+
+def is_known(positions: Positions) -> Callable[[], bool]:
+    return lambda: latest(positions) is not None
+
+
+def is_unknown(positions: Positions) -> Callable[[], bool]:
+    return lambda: latest(positions) is None
+
+
+class Broker:
+    """A Mosquitto process on a free port of this machine. settings: more lines of its file."""
+
+    def __init__(self, folder: Path, *settings: str) -> None:
+        self.port = free_port()
+        self._file = folder / "mosquitto.conf"
+        lines = (f"listener {self.port} 127.0.0.1", "persistence false", *settings)
+        self._file.write_text("\n".join(lines) + "\n")
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        command = [BROKER, "-c", str(self._file)]
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        wait_for(lambda: _listens(self.port))
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    @contextlib.contextmanager
+    def stalled(self) -> Iterator[None]:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+
+class Publisher:
+    """Publishes the position of a line 50 times per s on a thread, and whatever a test adds."""
+
+    def __init__(self, port: int, **login: str) -> None:
+        from paho.mqtt import client
+
+        self.client = client.Client(client.CallbackAPIVersion.VERSION2)
+        if login:
+            self.client.username_pw_set(login["user"], login["password"])
+        self.client.reconnect_delay_set(1, 1)
+        self.client.connect_async("127.0.0.1", port, keepalive=5)
+        self.client.loop_start()
+        self.position = self.make_position
+        self.start_s = now_s()
+        self.talks = True
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def make_position(self) -> object:
+        return (now_s() - self.start_s) * SPEED
+
+    def send(self, payload: bytes, *, retain: bool = False) -> None:
+        self.client.publish(TOPIC, payload, retain=retain)
+
+    def _work(self) -> None:
+        while not self._stop.wait(0.02):
+            if self.talks and self.client.is_connected():
+                self.send(json.dumps(self.position()).encode())
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@contextlib.contextmanager
+def publishing(port: int, **login: str) -> Iterator[Publisher]:
+    publisher = Publisher(port, **login)
+    try:
+        yield publisher
+    finally:
+        publisher.close()
+
+
+class ModbusDevice:
+    """A Modbus server on a free port, whose first two holding registers a function sets."""
+
+    def __init__(self, read: Callable[[], list[int]]) -> None:
+        self.port = free_port()
+        self.delay_s = 0.0
+        self._read = read
+        self._loop = asyncio.new_event_loop()
+        self._server: object = None
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.start()
+
+    def start(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._server.shutdown(), self._loop).result(10)
+
+    async def _start(self) -> None:
+        from pymodbus.server import ModbusTcpServer
+        from pymodbus.simulator import DataType, SimData, SimDevice
+
+        async def answer(*arguments: object) -> None:
+            await asyncio.sleep(self.delay_s)
+            registers = arguments[4]
+            registers[: len(self._read())] = self._read()  # type: ignore[index]
+
+        data = SimData(0, values=[0] * 10, datatype=DataType.REGISTERS)
+        device = SimDevice(1, simdata=[data], action=answer)
+        self._server = ModbusTcpServer(device, address=("127.0.0.1", self.port))
+        await self._server.serve_forever(background=True)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as place:
+        return place.connect_ex(("127.0.0.1", port)) == 0
