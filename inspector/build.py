@@ -13,12 +13,12 @@ from calibration.plane import Calibration
 from calibration.store import load_calibration
 from engines.backends.fake import FakeEngine
 from engines.spec import EngineSpec
-from engines.spec_file import file_hash, read_spec
-from inspector.build_judge import make_judge
+from engines.spec_file import read_spec
+from inspector.build_info import make_info
+from inspector.build_judge import JudgeParts, make_judge
 from inspector.build_tracking import make_tracking
 from inspector.config import Config
 from inspector.config.checks import check_keys
-from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import Picture, Sink, Source
 from inspector.core.records import new_run_id
@@ -33,6 +33,7 @@ from inspector.outputs import SINKS
 from inspector.outputs.folder import (
     DEFECTS,
     LOG,
+    ORIGINALS,
     SIGHTINGS,
     SNAPSHOTS,
     VIDEO,
@@ -62,14 +63,16 @@ def build_run(
     run_id: str | None = None,
     folder: Path | None = None,
     outputs: Sequence[Output] | None = None,
+    recorded: Source | None = None,
 ) -> Run:
     """Checks the configuration, opens the source, and connects the stages.
 
     Nothing runs yet. The output folder does not change before engine and source are open. name:
     name of the source in the list of sources; None without such a list. run_id: None for a new id.
     folder: of the results; None: config.output.dir. outputs: they replace the files of
-    config.output; its folder is not used then. Raises ConfigError, SpecError, CalibrationError or
-    SourceError.
+    config.output; its folder is not used then. recorded: an open source with the frames of an
+    earlier run, which is read instead of config.source.uri; no limit of time applies. Raises
+    ConfigError, SpecError, CalibrationError or SourceError.
     """
     check_keys(config)
     spec = _read_spec(config)
@@ -77,7 +80,7 @@ def build_run(
     calibration = None
     if config.calibration.path is not None:
         calibration = load_calibration(Path(config.calibration.path))
-    source = open_source(add_depth(config.source, spec))
+    source = recorded or open_source(add_depth(config.source, spec))
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
         if source.info.frame_hw is not None:
@@ -92,8 +95,9 @@ def build_run(
             files = _make_outputs(output, folder, tracked=config.tracking.enabled)
             outputs = [*map(Output, remote), *files]
         folder = folder or Path(output.dir)
-        info = _make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
-        run = _connect(config, spec, calibration, source, info, observers, outputs)
+        info = make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
+        parts = make_judge(config, spec, calibration, info, recorded=recorded is not None)
+        run = _connect(config, spec, calibration, source, info, parts, observers, outputs)
         stack.pop_all()
     return run
 
@@ -126,39 +130,13 @@ def _resolve(entry: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def _make_info(
-    config: Config,
-    spec: EngineSpec,
-    calibration: Calibration | None,
-    source: Source,
-    folder: Path,
-    names: tuple[str, str],
-) -> RunInfo:
-    """names: id of the run, name of the source."""
-    engine_path = Path(config.engine.path or "")
-    return RunInfo(
-        source=source.info,
-        output_dir=folder,
-        started_utc=utc_now(),
-        engine=_summarise_engine(spec),
-        config=config.plain(),
-        config_hash=config.sha256(),
-        engine_hash=file_hash(engine_path) if config.engine.path else "",
-        calibration_hash=None if calibration is None else calibration.sha256(),
-        image_threshold=_choose(config.verdict.image_threshold, spec.image_threshold),
-        pixel_threshold=_choose(config.verdict.pixel_threshold, spec.pixel_threshold),
-        unit=config.measure.unit,
-        run_id=names[0],
-        source_name=names[1],
-    )
-
-
 def _connect(
     config: Config,
     spec: EngineSpec,
     calibration: Calibration | None,
     source: Source,
     run: RunInfo,
+    parts: JudgeParts,
     observers: Sequence[Observer],
     outputs: Sequence[Output],
 ) -> Run:
@@ -176,7 +154,6 @@ def _connect(
         summary.add(inspection)
         empty.see(inspection)
 
-    parts = make_judge(config, spec, calibration, run)
     judge = parts.judge
     ruler = make_ruler(
         spec,
@@ -246,10 +223,6 @@ def _find_ignored_keys(config: Config, source: Source) -> list[str]:
     return [warning]
 
 
-def _choose(configured: float | None, of_engine: float) -> float:
-    return of_engine if configured is None else configured
-
-
 def _make_renderer(
     config: Config, spec: EngineSpec, frame_hw: tuple[int, int] | None
 ) -> SideBySide:
@@ -280,14 +253,12 @@ def _make_outputs(options: OutputOptions, folder: Path, *, tracked: bool) -> lis
     if snapshots.max_count > 0:
         fatal = snapshots.on_error == "fatal"
         outputs.append(Output(_make_sink("snapshots", folder / SNAPSHOTS, snapshots), fatal=fatal))
+    if (originals := options.originals).enabled:
+        fatal = originals.on_error == "fatal"
+        outputs.append(Output(_make_sink("originals", folder / ORIGINALS, originals), fatal=fatal))
     return outputs
 
 
 def _make_sink(name: str, path: Path, *options: Any, **paths: Path) -> Sink:
     sink: Sink = _resolve(SINKS[name])(path, *options, **paths)
     return sink
-
-
-def _summarise_engine(spec: EngineSpec) -> dict[str, Any]:
-    """The spec without its golden pictures, which are too large for the log."""
-    return {key: value for key, value in dataclasses.asdict(spec).items() if key != "golden"}

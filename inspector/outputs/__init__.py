@@ -8,5 +8,6 @@ SINKS: Final[dict[str, str]] = {
     "defect_table": "inspector.outputs.defect_table:DefectTableSink",
     "json_log": "inspector.outputs.json_log:JsonLogSink",
     "snapshots": "inspector.outputs.snapshots:SnapshotSink",
+    "originals": "inspector.outputs.originals:OriginalsSink",
 }
 """Name -> "module:Class", imported when it is used."""

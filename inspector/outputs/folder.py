@@ -20,10 +20,12 @@ DEFECTS: Final = "defects.csv"
 LOG: Final = "inspections.jsonl"
 SUMMARY: Final = "summary.json"
 SNAPSHOTS: Final = "snapshots"
-RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS)
+ORIGINALS: Final = "originals"
+RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, ORIGINALS)
 
-_SNAPSHOT: Final = re.compile(r"frame_\d{8,}_[A-Z]+\.jpg(\.part)?")
-"""Name of a file that inspector.outputs.snapshots writes, and of a file that was not completed."""
+_PICTURE: Final = re.compile(r"frame_\d{8,}(_[A-Z]+\.jpg|\.png|\.bmp)(\.part)?")
+"""Name of a file that the snapshots or the originals write, and of a file that was not completed.
+"""
 
 
 def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
@@ -90,7 +92,7 @@ class ResultFolder:
                 if path.is_symlink() or not path.is_dir():
                     path.unlink()
                 else:
-                    _clear_snapshots(path)
+                    _clear_pictures(path)
         except OSError as exc:
             reason = exc.strerror or exc
             raise ConfigError(f"cannot use the output folder {self._folder}: {reason}") from exc
@@ -140,10 +142,10 @@ def _list_results(folder: Path) -> list[str]:
     return [n for n in RESULTS if (folder / n).exists() or (folder / n).is_symlink()]
 
 
-def _clear_snapshots(folder: Path) -> None:
-    """Removes the snapshots of a run, and the folder if it has no other files."""
+def _clear_pictures(folder: Path) -> None:
+    """Removes the pictures of a run, and the folder if it has no other files."""
     for path in folder.iterdir():
-        if _SNAPSHOT.fullmatch(path.name):
+        if _PICTURE.fullmatch(path.name):
             path.unlink()
     with contextlib.suppress(OSError):  # not empty
         folder.rmdir()

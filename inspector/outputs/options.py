@@ -6,7 +6,7 @@ This module is separate because the modules of the outputs import FFmpeg and Ope
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from inspector.core.schema import Between, Count, OneOf, OnError, Threads
+from inspector.core.schema import Between, Count, OneOf, OnError, Positive, Threads
 from inspector.outputs.run_folder import FolderPattern
 
 
@@ -38,6 +38,21 @@ class SnapshotOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginalsOptions:
+    """Saves every frame without loss, for `line-inspector replay`.
+
+    format: png is smaller, bmp takes less time. max_mb: MB of all files; each further file replaces
+    the oldest. on_error: effect of a frame that cannot be written: "fatal" ends the run, "warn"
+    saves no more frames.
+    """
+
+    enabled: bool = False
+    format: Annotated[str, OneOf("png", "bmp")] = "png"
+    max_mb: Positive = 10_000.0
+    on_error: OnError = "warn"
+
+
+@dataclass(frozen=True, slots=True)
 class OutputOptions:
     """dir: the output folder, or a pattern for a new folder for each run. overwrite: first remove
     the results of an earlier run from it. A new folder has none."""
@@ -46,3 +61,4 @@ class OutputOptions:
     overwrite: bool = False
     video: VideoOptions = field(default_factory=VideoOptions)
     snapshots: SnapshotOptions = field(default_factory=SnapshotOptions)
+    originals: OriginalsOptions = field(default_factory=OriginalsOptions)

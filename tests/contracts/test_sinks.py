@@ -27,7 +27,7 @@ from inspector.core.types import (
 )
 from inspector.outputs import SINKS
 from inspector.outputs.json_log import read_log
-from inspector.outputs.options import SnapshotOptions, VideoOptions
+from inspector.outputs.options import OriginalsOptions, SnapshotOptions, VideoOptions
 from inspector.render.side_by_side import SideBySide
 
 HW = (24, 32)
@@ -39,6 +39,7 @@ ARGUMENTS: dict[str, tuple[str, list[Any]]] = {
     "defect_table": ("out.csv", []),
     "json_log": ("out.jsonl", []),
     "snapshots": ("out", [SnapshotOptions()]),
+    "originals": ("out", [OriginalsOptions()]),
 }
 
 
@@ -59,6 +60,7 @@ READERS: dict[str, tuple[Callable[[Path], int], int]] = {
     "defect_table": (lambda path: path.read_bytes().count(b"\r\n") - 1, 0),
     "json_log": (lambda path: len(read_log(path)[1]), 4),
     "snapshots": (count_snapshots, 2),
+    "originals": (count_snapshots, 3),
 }
 
 
@@ -158,6 +160,7 @@ def test_what_was_written_is_readable_when_the_run_is_aborted(name: str, tmp_pat
         sink.write(item, render(item))
     sink.close()
     written = {"video_file": 2, "csv_log": 2, "defect_table": 0, "json_log": 2, "snapshots": 1}
+    written["originals"] = 2
     assert READERS[name][0](path) == written[name]
 
 
