@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +63,16 @@ def build_run(
     run_id: str | None = None,
     folder: Path | None = None,
     outputs: Sequence[Output] | None = None,
-    recorded: Source | None = None,
+    recorded: Callable[[SourceOptions], Source] | None = None,
 ) -> Run:
     """Checks the configuration, opens the source, and connects the stages.
 
     Nothing runs yet. The output folder does not change before engine and source are open. name:
     name of the source in the list of sources; None without such a list. run_id: None for a new id.
     folder: of the results; None: config.output.dir. outputs: they replace the files of
-    config.output; its folder is not used then. recorded: an open source with the frames of an
-    earlier run, which is read instead of config.source.uri; no limit of time applies. Raises
-    ConfigError, SpecError, CalibrationError or SourceError.
+    config.output; its folder is not used then. recorded: opens the frames of an earlier run, with
+    config.source; no limit of time applies then. Raises ConfigError, SpecError, CalibrationError or
+    SourceError.
     """
     check_keys(config)
     spec = _read_spec(config)
@@ -80,7 +80,7 @@ def build_run(
     calibration = None
     if config.calibration.path is not None:
         calibration = load_calibration(Path(config.calibration.path))
-    source = recorded or open_source(add_depth(config.source, spec))
+    source = (recorded or open_source)(add_depth(config.source, spec))
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
         if source.info.frame_hw is not None:

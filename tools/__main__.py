@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "accept": ("tools.accept", "show which sizes of drawn defects an engine finds"),
     "threshold": ("tools.threshold", "show or change the thresholds of an engine"),
     "calibrate": ("tools.calibrate", "find how many millimetres a pixel is"),
+    "replay": ("tools.replay", "judge a recorded run again and compare the results"),
     "gauge": ("tools.gauge", "study how repeatable and reproducible sizes or verdicts are"),
     "show-engine": ("tools.show_engine", "print what an engine file says about itself"),
     "bench": ("tools.bench", "time an engine on every installed runtime"),
