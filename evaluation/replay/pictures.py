@@ -18,7 +18,7 @@ MOST: Final = 200
 SIDE_PX: Final = 440
 """Longer side of a picture."""
 
-LEAST_PART_PX: Final = 160
+LEAST_PART_PX: Final = 240
 """Shorter side of the part of a frame that a picture shows."""
 
 MARGIN: Final = 2.0

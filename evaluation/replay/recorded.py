@@ -22,15 +22,21 @@ class RecordedRun:
     """The run of one source.
 
     header: first record of the log. frames: number of frames in the log. last_frame_id: of the last
-    frame with all its records; -1 without a frame. cut: the log ends before the run did, because
-    the process was killed or the run failed; then frames and events may be missing at the end.
+    frame with all its records; -1 without a frame. counted: number of frames in the summary; None
+    if the log was cut.
     """
 
     folder: Path
     header: Record
     frames: int
     last_frame_id: int
-    cut: bool
+    counted: int | None
+
+    @property
+    def cut(self) -> bool:
+        """Whether the log may end before the run did, because the process was killed or the run
+        failed. Frames and events may then be missing at its end."""
+        return self.counted is None
 
     @property
     def log(self) -> Path:
@@ -91,7 +97,7 @@ def read_run(folder: Path) -> RecordedRun:
     for record in records:
         if record["type"] in INSPECTION_TYPES:
             frames, last = frames + 1, record["frame_id"]
-    return RecordedRun(folder, header, frames, last, _is_cut(folder))
+    return RecordedRun(folder, header, frames, last, _count_frames(folder))
 
 
 def read_lines(path: Path, run_id: str | None = None) -> Iterator[Record]:
@@ -121,10 +127,13 @@ def _parse(line: bytes, place: str) -> Record:
     return record
 
 
-def _is_cut(folder: Path) -> bool:
+def _count_frames(folder: Path) -> int | None:
+    """Number of frames that the log of a run must have; None if it may end early."""
     try:
         summary = json.loads((folder / SUMMARY).read_bytes())
         dropped = summary.get("dropped_by_cause") or {}
-        return summary.get("status") == "failed" or bool(dropped.get("abort"))
-    except (OSError, ValueError, AttributeError):
-        return True
+        if summary["status"] == "failed" or dropped.get("abort"):
+            return None
+        return int(summary["inspected"]) + int(summary["errored"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None

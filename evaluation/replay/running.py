@@ -43,6 +43,8 @@ def replay_run(run: RecordedRun, options: ReplayOptions, out: Path) -> ReplayRes
     """
     if run.last_frame_id < 0:
         raise ConfigError(f"{run.log} holds no frame, so there is nothing to judge again")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"--out {out}: it exists and is not empty: name a new folder")
     rebuilt = rebuild(run, options, out)
     counter = None
     if rebuilt.changes or run.format < WHOLE_LINES:

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from evaluation.replay.recorded import Record, RecordedRun, read_lines
+from inspector.outputs.folder import LOG, SUMMARY
 
 MAY_DIFFER: Final[dict[str, tuple[str, ...]]] = {
     "": ("run_id", "event_id", "chain", "captured_ns", "wall_time_utc"),
@@ -86,6 +87,10 @@ def compare_logs(
         group, is_last = recorded or ([], True)
         ends = old.cut and is_last
         exact = _compare_groups(group, again or [], exact, counts, ends_cut=ends)
+    if old.counted not in (None, old.frames):
+        counts.different += 1
+        lengths = (f"{old.counted} in {SUMMARY}", f"{old.frames} in {LOG}")
+        counts.shown.append(FieldDifference("summary", None, "frames", *lengths))
     return LogComparison(
         counts.records,
         counts.different,

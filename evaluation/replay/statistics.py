@@ -1,5 +1,6 @@
 """Paired comparisons: how many verdicts changed, and by how much sizes changed."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,17 +15,23 @@ Floats = npt.NDArray[np.float64]
 RESAMPLES: Final = 2000
 SEED: Final = 1
 
+Z: Final = 1.959964
+"""Of a two-sided 95 % interval of the normal distribution."""
+
 
 @dataclass(frozen=True, slots=True)
 class FailChange:
-    """frames: judged PASS or FAIL both times. pass_to_fail, fail_to_pass: numbers of frames.
-    difference: share of FAIL in the replay minus that in the run; None without frames. interval:
-    95 %. p: of the exact test by McNemar (Psychometrika 12, 1947), two-sided.
+    """frames: judged PASS or FAIL both times. pass_to_fail, fail_to_pass: numbers of frames; their
+    intervals are the exact ones of their shares (Clopper and Pearson, 95 %). difference: share of
+    FAIL in the replay minus that in the run; None without frames. interval: 95 %. p: two-sided, of
+    the exact test by McNemar (Psychometrika 12, 1947).
     """
 
     frames: int
     pass_to_fail: int
     fail_to_pass: int
+    pass_to_fail_interval: tuple[float, float]
+    fail_to_pass_interval: tuple[float, float]
     difference: float | None
     interval: tuple[float, float] | None
     p: float | None
@@ -48,19 +55,21 @@ class SizeChange:
 
 
 def compare_fails(frames: int, pass_to_fail: int, fail_to_pass: int) -> FailChange:
-    """The interval is exact for the given number of changed frames: the share of PASS to FAIL among
-    them has the interval of Clopper and Pearson."""
-    changed = pass_to_fail + fail_to_pass
+    """The interval of the difference is the adjusted one by Bonett and Price (British Journal of
+    Mathematical and Statistical Psychology 65, 2012), which holds for few frames too."""
+    counts = (frames, pass_to_fail, fail_to_pass)
+    exact = (clopper_pearson(pass_to_fail, frames), clopper_pearson(fail_to_pass, frames))
     if not frames:
-        return FailChange(0, 0, 0, None, None, None)
-    low, high = clopper_pearson(pass_to_fail, changed)
-    share = changed / frames
+        return FailChange(*counts, *exact, None, None, None)
+    more, fewer = ((count + 1) / (frames + 2) for count in counts[1:])
+    middle = more - fewer
+    half = Z * math.sqrt((more + fewer - middle**2) / (frames + 2))
+    changed = pass_to_fail + fail_to_pass
     return FailChange(
-        frames,
-        pass_to_fail,
-        fail_to_pass,
+        *counts,
+        *exact,
         (pass_to_fail - fail_to_pass) / frames,
-        (share * (2 * low - 1), share * (2 * high - 1)) if changed else None,
+        (max(middle - half, -1.0), min(middle + half, 1.0)),
         float(binomtest(pass_to_fail, changed).pvalue) if changed else 1.0,
     )
 

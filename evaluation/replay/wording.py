@@ -83,20 +83,29 @@ def _verdicts(changes: Changes) -> Table:
 
 def _fails(changes: Changes) -> Table:
     fails = changes.fails
-    head = (
-        *("frames judged twice", "PASS -> FAIL", "FAIL -> PASS"),
-        *("change of the share of FAIL", "95 % interval", "p"),
-    )
-    if fails.difference is None:
-        cells = ("-", "-", "-")
-    else:
-        cells = (
-            signed_percent(fails.difference),
-            "no frame changed" if fails.interval is None else _range(fails.interval),
-            "-" if fails.p is None else f"{fails.p:.2g}",
-        )
-    counts = (fails.frames, fails.pass_to_fail, fails.fail_to_pass)
-    return "Share of FAIL (exact, McNemar)", head, [(*map(str, counts), *cells)]
+    title = f"Share of FAIL, of the {formats.count_of(fails.frames, 'frame')} judged both times"
+    rows = [
+        _share_row("PASS -> FAIL", fails.frames, fails.pass_to_fail, fails.pass_to_fail_interval),
+        _share_row("FAIL -> PASS", fails.frames, fails.fail_to_pass, fails.fail_to_pass_interval),
+    ]
+    if fails.difference is not None and fails.interval is not None and fails.p is not None:
+        low, high = map(signed_percent, fails.interval)
+        share = signed_percent(fails.difference)
+        number = f"{fails.pass_to_fail - fails.fail_to_pass:+d}"
+        rows.append(("change", number, share, f"{low} to {high}", _p_value(fails.p)))
+    return title, ("", "frames", "share", "95 % interval", "p (McNemar)"), rows
+
+
+def _share_row(
+    name: str, frames: int, count: int, interval: tuple[float, float]
+) -> tuple[str, str, str, str, str]:
+    share = formats.percent(count / frames) if frames else "-"
+    low, high = map(formats.percent, interval)
+    return name, str(count), share, f"{low} to {high}", ""
+
+
+def _p_value(p: float) -> str:
+    return "<0.0001" if p < 0.0001 else f"{p:.2g}"
 
 
 def _defects(changes: Changes) -> Table:
@@ -129,10 +138,6 @@ def _sizes(changes: Changes) -> Table:
 
 def signed_percent(share: float) -> str:
     return f"{100 * share:+.1f} %" if share else "0.0 %"
-
-
-def _range(interval: tuple[float, float]) -> str:
-    return f"{signed_percent(interval[0])} to {signed_percent(interval[1])}"
 
 
 def _align(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -18,7 +18,8 @@ LEAST_SAMPLES: Final = 3
 
 
 def hash_source(source: Source) -> str | None:
-    """SHA-256 of names, sizes and samples of the files; None for a source without files.
+    """SHA-256 of sizes and samples of the files, and of the names of several files; None for a
+    source without files.
 
     The samples are evenly spread over each file, so a run also starts at once with a file of 100
     GB. A file that was cut, encoded again or replaced has another hash. A file in which only some
@@ -30,6 +31,8 @@ def hash_source(source: Source) -> str | None:
     digest = hashlib.sha256()
     for path in files:
         try:
+            if len(files) > 1:
+                digest.update(path.name.encode("utf-8", "surrogateescape"))
             _add_file(digest, path, max(LEAST_SAMPLES, SAMPLES // len(files)))
         except OSError as exc:
             raise SourceError(f"{path} cannot be read: {exc.strerror}") from exc
@@ -39,7 +42,7 @@ def hash_source(source: Source) -> str | None:
 def _add_file(digest: "hashlib._Hash", path: Path, samples: int) -> None:
     with path.open("rb") as file:
         size = file.seek(0, 2)
-        digest.update(f"{path.name}\n{size}\n".encode("utf-8", "surrogateescape"))
+        digest.update(f"\n{size}\n".encode())
         for start in _starts(size, samples):
             file.seek(start)
             digest.update(file.read(BLOCK))

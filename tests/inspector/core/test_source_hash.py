@@ -59,8 +59,13 @@ def test_the_hash_changes_with_the_file(
 
 def test_the_order_the_names_and_the_number_of_files_count(tmp_path: Path) -> None:
     a, b = write(tmp_path / "a.png", 10), write(tmp_path / "b.png", 10)
-    lists = ([a], [b], [a, b], [b, a])
+    lists = ([a], [a, b], [b, a])
     assert len({hash_source(Files(each)) for each in lists}) == len(lists)
+
+
+def test_a_file_with_another_name_is_the_same(tmp_path: Path) -> None:
+    a, b = write(tmp_path / "a.mp4", 10), write(tmp_path / "b.mp4", 10)
+    assert hash_source(Files([a])) == hash_source(Files([b]))
 
 
 def test_a_source_without_files_has_no_hash(tmp_path: Path) -> None:
