@@ -15,7 +15,7 @@ from engines.backends.fake import FakeEngine
 from engines.spec import EngineSpec
 from engines.spec_file import read_spec
 from inspector.build_info import make_info
-from inspector.build_judge import JudgeParts, make_judge
+from inspector.build_judge import make_judge
 from inspector.build_tracking import make_tracking
 from inspector.config import Config
 from inspector.config.checks import check_keys
@@ -96,8 +96,8 @@ def build_run(
             outputs = [*map(Output, remote), *files]
         folder = folder or Path(output.dir)
         info = make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
-        parts = make_judge(config, spec, calibration, info, recorded=recorded is not None)
-        run = _connect(config, spec, calibration, source, info, parts, observers, outputs)
+        live = source.info.live and recorded is None
+        run = _connect(config, spec, calibration, source, info, observers, outputs, live=live)
         stack.pop_all()
     return run
 
@@ -136,10 +136,12 @@ def _connect(
     calibration: Calibration | None,
     source: Source,
     run: RunInfo,
-    parts: JudgeParts,
     observers: Sequence[Observer],
     outputs: Sequence[Output],
+    *,
+    live: bool,
 ) -> Run:
+    """live: time is limited."""
     health = HealthCheck(spec, _health_options(config), live=source.info.live)
     preprocess = Preprocess(
         spec,
@@ -154,6 +156,7 @@ def _connect(
         summary.add(inspection)
         empty.see(inspection)
 
+    parts = make_judge(config, spec, calibration, run, live=live)
     judge = parts.judge
     ruler = make_ruler(
         spec,

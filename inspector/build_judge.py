@@ -35,18 +35,16 @@ def make_judge(
     calibration: Calibration | None,
     run: RunInfo,
     *,
-    recorded: bool,
+    live: bool,
 ) -> JudgeParts:
-    """recorded: the frames are those of an earlier run, so no limit of time applies. Raises
-    ConfigError for a measure.replay that cannot be used."""
+    """live: time is limited. Raises ConfigError for a measure.replay that cannot be used."""
     inspected = None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
     analyzer = MapAnalyzer(calibration, config.measure, inspected=inspected)
     sizes_decide = config.verdict.rule != SCORE
-    limited = run.source.live and not recorded
-    deadline_ms = config.verdict.deadline_ms if limited and sizes_decide else None
-    live = None
-    if limited and config.measure.refine:
-        live = LiveMeasuring(budget_ms=config.measure.budget_ms, deadline_ms=deadline_ms)
+    deadline_ms = config.verdict.deadline_ms if live and sizes_decide else None
+    limits = None
+    if live and config.measure.refine:
+        limits = LiveMeasuring(budget_ms=config.measure.budget_ms, deadline_ms=deadline_ms)
     if sizes_decide:
         _log_size_rule(config.verdict)
     judge = Judge(
@@ -56,9 +54,9 @@ def make_judge(
         rule=config.verdict.rule,
         size_rule=config.verdict,
         undecided_fails=config.verdict.undecided == "fail",
-        make_plan=_read_replay(config.measure.replay, run, live=limited) or live,
+        make_plan=_read_replay(config.measure.replay, run, live=live) or limits,
     )
-    return JudgeParts(judge, live, None if deadline_ms is None else deadline_ms / 1e3)
+    return JudgeParts(judge, limits, None if deadline_ms is None else deadline_ms / 1e3)
 
 
 def _log_size_rule(options: VerdictOptions) -> None:

@@ -18,8 +18,29 @@ from inspector.core.secrets import MASK
 from inspector.core.source_hash import hash_source
 from inspector.sources.options import SourceOptions
 
-FIXED: Final = ("output", "outputs", "window", "log", "sources", "fail_on_anomaly", "pipeline")
+FIXED: Final = (
+    *("output", "outputs", "window", "log", "sources", "fail_on_anomaly", "pipeline"),
+    *("report", "evidence"),
+)
 """Sections that a replay sets itself. They do not change what a frame is judged."""
+
+SILENT: Final[dict[str, Any]] = {
+    "outputs": [],
+    "window": {},
+    "fail_on_anomaly": False,
+    "sources": [],
+    "pipeline.max_errored_in_a_row": None,
+    "pipeline.stall_timeout_s": None,
+    "output.video.enabled": False,
+    "output.snapshots.max_count": 0,
+    "output.originals.enabled": False,
+    "output.defect_pictures.max_count": 0,
+    "report.enabled": False,
+    "evidence.key_file": None,
+    "evidence.checkpoint_dir": None,
+}
+"""Keys of a replay: nothing is sent, shown, drawn or signed, and no limit of time applies. Those
+that this version does not have are left out."""
 
 RECORDED_MOTIONS: Final = ("picture", "speed", "encoder")
 """Kinds of tracking.motion that give the same motion again. Others ask a machine of the line."""
@@ -159,16 +180,10 @@ def _describe_version(run: RecordedRun) -> list[str]:
 def _fixed_values(
     out: Path, run: RecordedRun, config: Config, changed: bool, notes: list[str]
 ) -> dict[str, Any]:
-    """Settings of every replay. Nothing is sent, shown or drawn, and no limit of time applies."""
-    output = {"dir": str(out), "video": {"enabled": False}, "snapshots": {"max_count": 0}}
-    values: dict[str, Any] = {
-        "output": output,
-        "outputs": [],
-        "window": {},
-        "fail_on_anomaly": False,
-        "sources": [],
-        "pipeline": {"max_errored_in_a_row": None, "stall_timeout_s": None},
-    }
+    """Settings of every replay."""
+    plain = config.plain()
+    values = {key: value for key, value in SILENT.items() if _has_key(plain, key)}
+    values["output.dir"], values["output.overwrite"] = str(out), False
     if run.live:
         values["engine.batch"] = 1
         if not changed:
@@ -178,13 +193,28 @@ def _fixed_values(
                 "the live run had limited time for measuring; the replay measures all regions "
                 "up to measure.max_refined on the frame, so more sizes are refined"
             )
-    if config.tracking.enabled and config.tracking.motion not in RECORDED_MOTIONS:
+    if config.tracking.enabled and (reason := _why_not_tracked(plain["tracking"])):
         values["tracking.enabled"] = False
-        notes.append(
-            f"tracking is off, because the motion came from {config.tracking.motion} and is not "
-            "recorded: tracks and the ledger are not compared"
-        )
+        notes.append(f"tracking is off, because {reason}: tracks and the ledger are not compared")
     return values
+
+
+def _why_not_tracked(tracking: Mapping[str, Any]) -> str | None:
+    """Why the tracks of a run cannot come out again; None if they can."""
+    if tracking["motion"] not in RECORDED_MOTIONS:
+        return f"the motion came from {tracking['motion']} and is not recorded"
+    if tracking.get("continue_last_run"):
+        return "it went on with the tracks of an earlier run (tracking.continue_last_run)"
+    return None
+
+
+def _has_key(plain: Mapping[str, Any], dotted: str) -> bool:
+    value: Any = plain
+    for key in dotted.split("."):
+        if not isinstance(value, Mapping) or key not in value:
+            return False
+        value = value[key]
+    return True
 
 
 def _choose_frames(

@@ -15,9 +15,11 @@ MAY_DIFFER: Final[dict[str, tuple[str, ...]]] = {
     "verdict": ("judged_ns",),
     "measured": ("judged_ns", "timings_ms"),
     "defect_closed": ("picture",),
+    "checkpoint": ("files", "key_id", "signature"),
 }
 """Type of a record -> fields that may differ; "" for every type. They are times, ids, the folder,
-and pictures that a replay does not draw. docs/replay.md lists them."""
+pictures that a replay does not draw, and hashes and signatures of files with times. docs/replay.md
+lists them."""
 
 MAY_DIFFER_INSIDE: Final = (
     ("parity", "seconds"),
