@@ -45,6 +45,9 @@ that this version does not have are left out."""
 RECORDED_MOTIONS: Final = ("picture", "speed", "encoder")
 """Kinds of tracking.motion that give the same motion again. Others ask a machine of the line."""
 
+FINISHED: Final = "finished"
+"""Status of a run that read its source to the end."""
+
 BATCHES_AFTER_CUT: Final = 4
 """Batches that are judged after the last recorded frame if the log was cut. The run had begun them,
 and the last bits of a score depend on the frames of its batch."""
@@ -233,10 +236,12 @@ def _choose_frames(
         raise SourceError(
             f"the password of {config.source.uri} is not in the log: name the source with --source"
         )
-    beyond = BATCHES_AFTER_CUT * config.engine.batch if run.cut else 0
-    last = run.last_frame_id + beyond if run.last_frame_id >= 0 else -1
     if run.header.get("source_hash") is None and config.source.uri != "synthetic":
         notes.append("the log has no hash of the source, so a changed source is not noticed")
+    if run.status == FINISHED:
+        return lambda options: _open_same(run, options)
+    beyond = BATCHES_AFTER_CUT * config.engine.batch if run.cut else 0
+    last = run.last_frame_id + beyond
     return lambda options: LimitedSource(_open_same(run, options), last)
 
 

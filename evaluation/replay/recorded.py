@@ -22,20 +22,21 @@ class RecordedRun:
     """The run of one source.
 
     header: first record of the log. frames: number of frames in the log. last_frame_id: of the last
-    frame with all its records; -1 without a frame. counted: number of frames in the summary; None
-    if the log was cut.
+    frame with all its records; -1 without a frame. status: of the summary; None without a summary.
+    counted: number of frames in the summary; None if the log may end before the run did.
     """
 
     folder: Path
     header: Record
     frames: int
     last_frame_id: int
+    status: str | None
     counted: int | None
 
     @property
     def cut(self) -> bool:
-        """Whether the log may end before the run did, because the process was killed or the run
-        failed. Frames and events may then be missing at its end."""
+        """Whether frames and events may be missing at the end of the log, because the process was
+        killed or the run failed."""
         return self.counted is None
 
     @property
@@ -97,7 +98,7 @@ def read_run(folder: Path) -> RecordedRun:
     for record in records:
         if record["type"] in INSPECTION_TYPES:
             frames, last = frames + 1, record["frame_id"]
-    return RecordedRun(folder, header, frames, last, _count_frames(folder))
+    return RecordedRun(folder, header, frames, last, *_read_summary(folder))
 
 
 def read_lines(path: Path, run_id: str | None = None) -> Iterator[Record]:
@@ -127,13 +128,14 @@ def _parse(line: bytes, place: str) -> Record:
     return record
 
 
-def _count_frames(folder: Path) -> int | None:
-    """Number of frames that the log of a run must have; None if it may end early."""
+def _read_summary(folder: Path) -> tuple[str | None, int | None]:
+    """Status, and the number of frames that the log must have; None if it may end early."""
     try:
         summary = json.loads((folder / SUMMARY).read_bytes())
+        status = str(summary["status"])
         dropped = summary.get("dropped_by_cause") or {}
-        if summary["status"] == "failed" or dropped.get("abort"):
-            return None
-        return int(summary["inspected"]) + int(summary["errored"])
+        if status == "failed" or dropped.get("abort"):
+            return status, None
+        return status, int(summary["inspected"]) + int(summary["errored"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+        return None, None

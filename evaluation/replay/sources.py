@@ -1,5 +1,6 @@
 """Gives the frames of a recorded run again: from its source, or from its originals."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from evaluation.replay.recorded import Record, RecordedRun
 from inspector.core.arrays import Image, freeze
+from inspector.core.errors import SourceEndedEarly
 from inspector.core.protocols import HasFiles, Source
 from inspector.core.types import BadFrame, Cause, Frame, SourceInfo
 from inspector.outputs.originals import original_name
@@ -21,12 +23,12 @@ WITHOUT_PICTURE: Final = (Cause.DECODE, Cause.STALE)
 
 
 class LimitedSource:
-    """A source that ends after the frame last_frame_id."""
+    """A source that ends after the frame last_frame_id, or where its file ends early."""
 
     def __init__(self, source: Source, last_frame_id: int) -> None:
         self._source = source
         self._last_frame_id = last_frame_id
-        self._ended = last_frame_id < 0
+        self._ended = False
 
     @property
     def info(self) -> SourceInfo:
@@ -37,7 +39,11 @@ class LimitedSource:
         return self._source.files if isinstance(self._source, HasFiles) else ()
 
     def read(self) -> Frame | BadFrame | None:
-        item = None if self._ended else self._source.read()
+        item = None
+        if not self._ended:
+            # The recorded run ended here too; its summary has the reason.
+            with contextlib.suppress(SourceEndedEarly):
+                item = self._source.read()
         self._ended = item is None or item.frame_id >= self._last_frame_id
         return item
 

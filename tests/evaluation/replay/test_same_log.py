@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from flow_rig import Inspect, bad_picture, good_picture, write_config, write_pictures
+from flow_rig import Inspect, bad_picture, good_picture, write_clip, write_config, write_pictures
 from recorded_runs import Record, Replay, cut_log, edit_log, read_records
 
 import run_inspector
+from evaluation.replay.rebuild import ReplayOptions, rebuild
+from evaluation.replay.recorded import RecordedRun
 from evaluation.replay.same_log import MAY_DIFFER
+from inspector.config import make_config
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -143,6 +146,32 @@ def test_a_list_of_sources_is_replayed_one_after_the_other(tmp_path: Path, capsy
         "identical: 9 records",
     ]
     assert sorted(p.name for p in (tmp_path / "again").iterdir()) == ["left", "right"]
+
+
+def test_a_file_that_ends_early_is_replayed_up_to_its_end(
+    inspect: Inspect, engine: Path, tmp_path: Path, capsys: Capsys
+) -> None:
+    whole = write_clip(tmp_path / "whole.ts", [good_picture(k) for k in range(40)])
+    cut = tmp_path / "cut.ts"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    run = inspect(cut, engine, "--no-video")
+    replay = Replay(capsys, run.out)
+    assert replay.code == 0, replay.text + replay.stderr
+    assert f"identical: {len(read_records(run.out))} records" in replay.lines
+
+
+def test_a_stopped_run_is_replayed_up_to_its_last_frame(
+    inspect: Inspect, clip: Path, engine: Path
+) -> None:
+    run = inspect(clip, engine, "--no-video")
+    stopped = RecordedRun(run.out, read_records(run.out)[0], 10, 9, "stopped", 10)
+    config = make_config(stopped.header["config"])
+    opened = rebuild(stopped, ReplayOptions(), run.out / "x").open_frames(config.source)
+    frames = []
+    while (frame := opened.read()) is not None:
+        frames.append(frame.frame_id)
+    opened.close()
+    assert frames == list(range(10))
 
 
 @pytest.mark.parametrize(("keep", "batch"), [(20, 1), (9, 4), (14, 4)])
