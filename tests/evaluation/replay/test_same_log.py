@@ -155,6 +155,7 @@ def test_a_file_that_ends_early_is_replayed_up_to_its_end(
     cut = tmp_path / "cut.ts"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     run = inspect(cut, engine, "--no-video")
+    assert run.code == 7
     replay = Replay(capsys, run.out)
     assert replay.code == 0, replay.text + replay.stderr
     assert f"identical: {len(read_records(run.out))} records" in replay.lines
