@@ -2,9 +2,8 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from loguru import logger
 
@@ -12,13 +11,13 @@ from calibration.plane import Calibration
 from calibration.store import load_calibration
 from engines.backends.fake import FakeEngine
 from engines.spec import EngineSpec
-from engines.spec_file import file_hash, read_spec
+from engines.spec_file import read_spec
+from inspector.build_info import make_info
 from inspector.build_judge import make_judge
 from inspector.build_outputs import make_files, resolve
 from inspector.build_tracking import make_tracking
 from inspector.config import Config
 from inspector.config.checks import check_keys
-from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError
 from inspector.core.protocols import CompletingSink, Picture, Source
 from inspector.core.records import new_run_id
@@ -53,13 +52,15 @@ def build_run(
     run_id: str | None = None,
     folder: Path | None = None,
     outputs: Sequence[Output] | None = None,
+    recorded: Callable[[SourceOptions], Source] | None = None,
 ) -> Run:
     """Checks the configuration, opens the source, and connects the stages.
 
     Nothing runs yet. The output folder does not change before engine and source are open. name:
     name of the source in the list of sources; None without such a list. run_id: None for a new id.
     folder: of the results; None: config.output.dir. outputs: they replace the files of
-    config.output; its folder is not used then. Raises ConfigError, SpecError, CalibrationError or
+    config.output; its folder is not used then. recorded: opens the frames of an earlier run, with
+    config.source; no limit of time applies then. Raises ConfigError, SpecError, CalibrationError or
     SourceError.
     """
     check_keys(config)
@@ -68,7 +69,7 @@ def build_run(
     calibration = None
     if config.calibration.path is not None:
         calibration = load_calibration(Path(config.calibration.path))
-    source = open_source(add_depth(config.source, spec))
+    source = (recorded or open_source)(add_depth(config.source, spec))
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
         if source.info.frame_hw is not None:
@@ -83,8 +84,9 @@ def build_run(
             files = make_files(output, folder, config.tracking)
             outputs = [*map(Output, remote), *files]
         folder = folder or Path(output.dir)
-        info = _make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
-        run = _connect(config, spec, calibration, source, info, observers, outputs)
+        info = make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
+        live = source.info.live and recorded is None
+        run = _connect(config, spec, calibration, source, info, observers, outputs, live=live)
         stack.pop_all()
     return run
 
@@ -112,33 +114,6 @@ def _read_spec(config: Config) -> EngineSpec:
     return FakeEngine(path).spec if config.engine.backend == "fake" else read_spec(path)
 
 
-def _make_info(
-    config: Config,
-    spec: EngineSpec,
-    calibration: Calibration | None,
-    source: Source,
-    folder: Path,
-    names: tuple[str, str],
-) -> RunInfo:
-    """names: id of the run, name of the source."""
-    engine_path = Path(config.engine.path or "")
-    return RunInfo(
-        source=source.info,
-        output_dir=folder,
-        started_utc=utc_now(),
-        engine=_summarise_engine(spec),
-        config=config.plain(),
-        config_hash=config.sha256(),
-        engine_hash=file_hash(engine_path) if config.engine.path else "",
-        calibration_hash=None if calibration is None else calibration.sha256(),
-        image_threshold=_choose(config.verdict.image_threshold, spec.image_threshold),
-        pixel_threshold=_choose(config.verdict.pixel_threshold, spec.pixel_threshold),
-        unit=config.measure.unit,
-        run_id=names[0],
-        source_name=names[1],
-    )
-
-
 def _connect(
     config: Config,
     spec: EngineSpec,
@@ -147,7 +122,10 @@ def _connect(
     run: RunInfo,
     observers: Sequence[Observer],
     outputs: Sequence[Output],
+    *,
+    live: bool,
 ) -> Run:
+    """live: time is limited."""
     health = HealthCheck(spec, _health_options(config), live=source.info.live)
     preprocess = Preprocess(
         spec,
@@ -162,7 +140,7 @@ def _connect(
         summary.add(inspection)
         empty.see(inspection)
 
-    parts = make_judge(config, spec, calibration, run)
+    parts = make_judge(config, spec, calibration, run, live=live)
     judge = parts.judge
     ruler = make_ruler(
         spec,
@@ -234,10 +212,6 @@ def _find_ignored_keys(config: Config, source: Source) -> list[str]:
     return [warning]
 
 
-def _choose(configured: float | None, of_engine: float) -> float:
-    return of_engine if configured is None else configured
-
-
 def _make_renderer(
     config: Config, spec: EngineSpec, frame_hw: tuple[int, int] | None
 ) -> SideBySide:
@@ -249,8 +223,3 @@ def _make_renderer(
         frame_hw=frame_hw,
         encoded=config.output.video.enabled,
     )
-
-
-def _summarise_engine(spec: EngineSpec) -> dict[str, Any]:
-    """The spec without its golden pictures, which are too large for the log."""
-    return {key: value for key, value in dataclasses.asdict(spec).items() if key != "golden"}

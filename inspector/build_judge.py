@@ -30,16 +30,21 @@ class JudgeParts:
 
 
 def make_judge(
-    config: Config, spec: EngineSpec, calibration: Calibration | None, run: RunInfo
+    config: Config,
+    spec: EngineSpec,
+    calibration: Calibration | None,
+    run: RunInfo,
+    *,
+    live: bool,
 ) -> JudgeParts:
-    """Raises ConfigError for a measure.replay that cannot be used."""
+    """live: time is limited. Raises ConfigError for a measure.replay that cannot be used."""
     inspected = None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
     analyzer = MapAnalyzer(calibration, config.measure, inspected=inspected)
     sizes_decide = config.verdict.rule != SCORE
-    deadline_ms = config.verdict.deadline_ms if run.source.live and sizes_decide else None
-    live = None
-    if run.source.live and config.measure.refine:
-        live = LiveMeasuring(budget_ms=config.measure.budget_ms, deadline_ms=deadline_ms)
+    deadline_ms = config.verdict.deadline_ms if live and sizes_decide else None
+    limits = None
+    if live and config.measure.refine:
+        limits = LiveMeasuring(budget_ms=config.measure.budget_ms, deadline_ms=deadline_ms)
     if sizes_decide:
         _log_size_rule(config.verdict)
     judge = Judge(
@@ -49,9 +54,9 @@ def make_judge(
         rule=config.verdict.rule,
         size_rule=config.verdict,
         undecided_fails=config.verdict.undecided == "fail",
-        make_plan=_read_replay(config.measure.replay, run) or live,
+        make_plan=_read_replay(config.measure.replay, run, live=live) or limits,
     )
-    return JudgeParts(judge, live, None if deadline_ms is None else deadline_ms / 1e3)
+    return JudgeParts(judge, limits, None if deadline_ms is None else deadline_ms / 1e3)
 
 
 def _log_size_rule(options: VerdictOptions) -> None:
@@ -65,11 +70,11 @@ def _log_size_rule(options: VerdictOptions) -> None:
     )
 
 
-def _read_replay(name: str | None, run: RunInfo) -> MakePlan | None:
+def _read_replay(name: str | None, run: RunInfo, *, live: bool) -> MakePlan | None:
     """Reads which regions a live run refined. A frame that is not in its log has no limit."""
     if name is None:
         return None
-    if run.source.live:
+    if live:
         raise ConfigError(
             f"measure.replay: {run.source.source_id} is live; only files and folders can be "
             "inspected again"

@@ -11,6 +11,7 @@ from inspector.outputs.folder import (
     DEFECTS,
     ENCODER,
     LOG,
+    ORIGINALS,
     SIGHTINGS,
     SNAPSHOTS,
     VIDEO,
@@ -46,6 +47,9 @@ def make_files(options: OutputOptions, folder: Path, tracking: TrackingOptions) 
     if snapshots.max_count > 0:
         fatal = snapshots.on_error == "fatal"
         outputs.append(Output(_make_sink("snapshots", folder / SNAPSHOTS, snapshots), fatal=fatal))
+    if (originals := options.originals).enabled:
+        fatal = originals.on_error == "fatal"
+        outputs.append(Output(_make_sink("originals", folder / ORIGINALS, originals), fatal=fatal))
     if tracked and options.roll_map:
         outputs.append(Output(_make_sink("roll_map", folder, options.four_points), fatal=False))
     return outputs

@@ -15,12 +15,20 @@ USAGE_ERROR: Final = 2
 """Exit code after a wrong option or argument."""
 
 
+def find_version() -> str | None:
+    """Installed version of the program, such as "0.1.0"; None if it is not installed."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return None
+
+
 def describe_version() -> str:
     """Name and installed version of the program, such as "line-inspector 0.1.0"."""
-    try:
-        return f"{DISTRIBUTION} {version(DISTRIBUTION)}"
-    except PackageNotFoundError:
+    number = find_version()
+    if number is None:
         return f"{DISTRIBUTION} is not installed; `pip install .` in its folder installs it"
+    return f"{DISTRIBUTION} {number}"
 
 
 class CommandParser(argparse.ArgumentParser):

@@ -125,6 +125,13 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         | {"inspector.outputs.json_log"},
         {"numpy", "scipy"},
     ),
+    "evaluation/replay": (
+        # A run is judged again by the same pipeline, from the configuration in its log.
+        {CORE, TOP, METRICS, "calibration", "inspector", "inspector.config", "inspector.pipeline"}
+        | {"inspector.sources", "inspector.sources.options", "inspector.outputs"}
+        | {"evaluation", "evaluation.report", "evaluation.replay"},
+        {"numpy", "cv2", "scipy"},
+    ),
     "evaluation/acceptance": (
         {CORE, TOP, METRICS, DATASETS, LEARNING, SIMULATION, THRESHOLDS, "calibration"}
         | {"inspector.processing", "inspector.health", "inspector.synthetic.defect_shapes"}

@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "threshold": ("tools.threshold", "show or change the thresholds of an engine"),
     "calibrate": ("tools.calibrate", "find how many millimetres a pixel is"),
     "roll-map": ("tools.roll_map", "draw a web with all defects, from the log of a run"),
+    "replay": ("tools.replay", "judge a recorded run again and compare the results"),
     "gauge": ("tools.gauge", "study how repeatable and reproducible sizes or verdicts are"),
     "show-engine": ("tools.show_engine", "print what an engine file says about itself"),
     "bench": ("tools.bench", "time an engine on every installed runtime"),

@@ -1,6 +1,12 @@
 """Defines the configuration and reads it from a file."""
 
-from inspector.config.loading import DEFAULT_FILE, load_config, parse_setting, split_sources
+from inspector.config.loading import (
+    DEFAULT_FILE,
+    load_config,
+    make_config,
+    parse_setting,
+    split_sources,
+)
 from inspector.config.sections import Config, RunEngineOptions
 
 __all__ = [
@@ -8,6 +14,7 @@ __all__ = [
     "Config",
     "RunEngineOptions",
     "load_config",
+    "make_config",
     "parse_setting",
     "split_sources",
 ]

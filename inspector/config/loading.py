@@ -1,7 +1,8 @@
 """Reads config.yaml and the settings of the command line."""
 
 import contextlib
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -31,8 +32,19 @@ def load_config(path: Path | None, overrides: dict[str, Any] | None = None) -> C
     raw: dict[str, Any] = {}
     if path is not None:
         raw = _read(path)
-        with _add_place(str(path)):
-            _build(raw)
+    return make_config(raw, overrides, str(path))
+
+
+def make_config(
+    values: Mapping[str, Any], overrides: Mapping[str, Any] | None = None, place: str = ""
+) -> Config:
+    """Makes a configuration from plain values, such as those in the header of a log.
+
+    overrides: see load_config. place: where the values are from, for errors. Raises ConfigError.
+    """
+    raw = copy.deepcopy(dict(values))
+    with _add_place(place):
+        _build(raw)
     for dotted, value in (overrides or {}).items():
         _set(raw, dotted, value)
     return _build(raw)

@@ -1,6 +1,7 @@
 """The interfaces that the pipeline uses: source, picture, event stage and sink."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from inspector.core.arrays import Image
@@ -51,6 +52,16 @@ class BufferedSource(Protocol):
     @property
     def dropped(self) -> int:
         """Number of frames that the source dropped because its buffer reached its limit."""
+        ...
+
+
+@runtime_checkable
+class HasFiles(Protocol):
+    """A source that reads files of this machine. Optional for a source."""
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files, in the order in which they are read."""
         ...
 
 

@@ -11,5 +11,6 @@ SINKS: Final[dict[str, str]] = {
     "json_log": "inspector.outputs.json_log:JsonLogSink",
     "roll_map": "inspector.report.roll_map_sink:RollMapSink",
     "snapshots": "inspector.outputs.snapshots:SnapshotSink",
+    "originals": "inspector.outputs.originals:OriginalsSink",
 }
 """Name -> "module:Class", imported when it is used."""

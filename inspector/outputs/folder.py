@@ -23,15 +23,18 @@ SNAPSHOTS: Final = "snapshots"
 ROLL_MAP_SVG: Final = "roll_map.svg"
 ROLL_MAP_PNG: Final = "roll_map.png"
 DEFECT_PICTURES: Final = "defects"
+ORIGINALS: Final = "originals"
 ENCODER: Final = "encoder.csv"
 RESULTS: Final = (
-    *(VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, DEFECT_PICTURES, ENCODER),
+    *(VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, DEFECT_PICTURES, ORIGINALS, ENCODER),
     *(ROLL_MAP_SVG, ROLL_MAP_PNG),
 )
 
-_PICTURE: Final = re.compile(r"(frame_\d{8,}_([A-Z]+|defect_\d+)|([\w-]+_)?d\d+)\.jpg(\.part)?")
-"""Name of a file that inspector.outputs.snapshots or defect_pictures writes, and of a file that was
-not completed."""
+_PICTURE: Final = re.compile(
+    r"(frame_\d{8,}(_([A-Z]+|defect_\d+)\.jpg|\.png|\.bmp)|([\w-]+_)?d\d+\.jpg)(\.part)?"
+)
+"""Name of a file that inspector.outputs.snapshots, originals or defect_pictures writes, and of a
+file that was not completed."""
 
 
 def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:

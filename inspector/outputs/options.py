@@ -64,6 +64,21 @@ class DefectPictureOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginalsOptions:
+    """Saves every frame without loss, for `line-inspector replay`.
+
+    format: png is smaller, bmp takes less time. max_mb: MB of all files; each further file replaces
+    the oldest. on_error: effect of a frame that cannot be written: "fatal" ends the run, "warn"
+    saves no more frames.
+    """
+
+    enabled: bool = False
+    format: Annotated[str, OneOf("png", "bmp")] = "png"
+    max_mb: Positive = 10_000.0
+    on_error: OnError = "warn"
+
+
+@dataclass(frozen=True, slots=True)
 class OutputOptions:
     """dir: the output folder, or a pattern for a new folder for each run. overwrite: first remove
     the results of an earlier run from it. A new folder has none. roll_map: draw the web at the end
@@ -77,3 +92,4 @@ class OutputOptions:
     csv: CsvOptions = field(default_factory=CsvOptions)
     roll_map: bool = True
     four_points: FourPointOptions = field(default_factory=FourPointOptions)
+    originals: OriginalsOptions = field(default_factory=OriginalsOptions)

@@ -1,5 +1,6 @@
 """Reads the pictures of a folder as frames at a constant rate."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from threading import Event
@@ -63,6 +64,10 @@ class ImageFolderSource:
     @property
     def info(self) -> SourceInfo:
         return self._info
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return self._paths
 
     def read(self) -> Frame | BadFrame | None:
         index = self._numbering.count

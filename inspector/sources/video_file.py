@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -59,6 +59,7 @@ class VideoFileSource:
         self._name = mask_uri(str(path))
         path = Path(path)
         self._container = container or _open_container(path, self._name)
+        self._files = [path] if container is None else []
         self._numbering = Numbering(self._name)
         self._lock = Lock()
         size = measure_file(path) if container is None else FileSize(length or sys.maxsize)
@@ -84,6 +85,10 @@ class VideoFileSource:
     @property
     def info(self) -> SourceInfo:
         return self._info
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return self._files
 
     def read(self) -> Frame | BadFrame | None:
         with self._lock:

@@ -27,7 +27,12 @@ from inspector.core.types import (
 )
 from inspector.outputs import SINKS
 from inspector.outputs.json_log import read_log
-from inspector.outputs.options import DefectPictureOptions, SnapshotOptions, VideoOptions
+from inspector.outputs.options import (
+    DefectPictureOptions,
+    OriginalsOptions,
+    SnapshotOptions,
+    VideoOptions,
+)
 from inspector.render.side_by_side import SideBySide
 
 HW = (24, 32)
@@ -41,6 +46,7 @@ ARGUMENTS: dict[str, tuple[str, list[Any]]] = {
     "snapshots": ("out", [SnapshotOptions()]),
     "encoder_file": ("out.csv", []),
     "defect_pictures": ("out", [DefectPictureOptions()]),
+    "originals": ("out", [OriginalsOptions()]),
 }
 
 
@@ -63,6 +69,7 @@ READERS: dict[str, tuple[Callable[[Path], int], int]] = {
     "json_log": (lambda path: len(read_log(path)[1]), 4),
     "snapshots": (count_files, 2),
     "defect_pictures": (count_files, 2),
+    "originals": (count_files, 3),
 }
 
 
@@ -161,7 +168,7 @@ def test_what_was_written_is_readable_when_the_run_is_aborted(name: str, tmp_pat
     write_all(sink, inspections()[:2])
     sink.close()
     written = {"video_file": 2, "csv_log": 2, "defect_table": 0, "json_log": 2, "snapshots": 1}
-    written |= {"defect_pictures": 2, "encoder_file": 0}
+    written |= {"defect_pictures": 2, "encoder_file": 0, "originals": 2}
     assert READERS[name][0](path) == written[name]
 
 

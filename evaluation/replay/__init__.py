@@ -1,0 +1,1 @@
+"""Judges a recorded run again and compares the results."""

@@ -1,0 +1,141 @@
+"""Reads a recorded run: its header, its records in order, and how it ended."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from inspector.core.errors import DataError
+from inspector.core.types import SINGLE
+from inspector.outputs.folder import LOG, ORIGINALS, SUMMARY
+from inspector.outputs.json_log import INSPECTION_TYPES, READABLE
+
+Record = dict[str, Any]
+
+WHOLE_LINES: Final = 2
+"""First format whose lines can be compared as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """The run of one source.
+
+    header: first record of the log. frames: number of frames in the log. last_frame_id: of the last
+    frame with all its records; -1 without a frame. status: of the summary; None without a summary.
+    counted: number of frames in the summary; None if the log may end before the run did.
+    """
+
+    folder: Path
+    header: Record
+    frames: int
+    last_frame_id: int
+    status: str | None
+    counted: int | None
+
+    @property
+    def cut(self) -> bool:
+        """Whether frames and events may be missing at the end of the log, because the process was
+        killed or the run failed."""
+        return self.counted is None
+
+    @property
+    def log(self) -> Path:
+        return self.folder / LOG
+
+    @property
+    def originals(self) -> Path:
+        return self.folder / ORIGINALS
+
+    @property
+    def source_name(self) -> str:
+        return str(self.header.get("source", SINGLE)) if self.format >= WHOLE_LINES else SINGLE
+
+    @property
+    def source_info(self) -> Record:
+        info: Record = self.header["source_info" if self.format >= WHOLE_LINES else "source"]
+        return info
+
+    @property
+    def live(self) -> bool:
+        return bool(self.source_info["live"])
+
+    @property
+    def format(self) -> int:
+        return int(self.header["format"])
+
+    def records(self) -> Iterator[Record]:
+        """All records, the header first."""
+        return read_lines(self.log)
+
+    def inspections(self) -> Iterator[Record]:
+        """The record of each frame that has its sizes."""
+        return (record for record in self.records() if record["type"] in INSPECTION_TYPES)
+
+
+def find_runs(folder: Path) -> list[RecordedRun]:
+    """The runs of all sources in the folder of a run. Raises DataError if there is none."""
+    if folder.name == LOG and folder.is_file():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not the folder of a run: it does not exist")
+    logs = [folder / LOG] if (folder / LOG).is_file() else sorted(folder.glob(f"*/{LOG}"))
+    if not logs:
+        raise DataError(f"{folder} is not the folder of a run: it holds no {LOG}")
+    return [read_run(log.parent) for log in logs]
+
+
+def read_run(folder: Path) -> RecordedRun:
+    """Raises DataError for a log that cannot be read."""
+    records = read_lines(folder / LOG)
+    header = next(records, None)
+    if header is None or header["type"] != "header" or header.get("format") not in READABLE:
+        raise DataError(
+            f"{folder / LOG} cannot be replayed: its first line is not a header of format "
+            f"{' or '.join(map(str, READABLE))}, which this version reads"
+        )
+    frames, last = 0, -1
+    for record in records:
+        if record["type"] in INSPECTION_TYPES:
+            frames, last = frames + 1, record["frame_id"]
+    return RecordedRun(folder, header, frames, last, *_read_summary(folder))
+
+
+def read_lines(path: Path, run_id: str | None = None) -> Iterator[Record]:
+    """Reads a log line by line. Drops an incomplete last line, which a killed process leaves.
+
+    run_id: is replaced by RUN everywhere, also inside ids of tracks. Raises DataError with the
+    number of a line that is not a record.
+    """
+    hidden = (run_id or "").encode()
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.endswith(b"\n"):
+                    plain = line.replace(hidden, b"RUN") if hidden else line
+                    yield _parse(plain, f"line {number} of {path}")
+    except OSError as exc:
+        raise DataError(f"{path} cannot be read: {exc.strerror}") from exc
+
+
+def _parse(line: bytes, place: str) -> Record:
+    try:
+        record: Any = json.loads(line)
+    except ValueError as exc:
+        raise DataError(f"{place} is not JSON: {exc}") from exc
+    if not isinstance(record, dict) or not isinstance(record.get("type"), str):
+        raise DataError(f"{place} is not a record: it has no type")
+    return record
+
+
+def _read_summary(folder: Path) -> tuple[str | None, int | None]:
+    """Status, and the number of frames that the log must have; None if it may end early."""
+    try:
+        summary = json.loads((folder / SUMMARY).read_bytes())
+        status = str(summary["status"])
+        dropped = summary.get("dropped_by_cause") or {}
+        if status == "failed" or dropped.get("abort"):
+            return status, None
+        return status, int(summary["inspected"]) + int(summary["errored"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None, None

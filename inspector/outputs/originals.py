@@ -1,0 +1,79 @@
+"""Saves every frame as it was inspected, without loss, so that the run can be judged again."""
+
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+import cv2
+
+from inspector.core.arrays import Image
+from inspector.core.errors import SinkError
+from inspector.core.files import write_whole
+from inspector.core.protocols import Picture
+from inspector.core.types import Frame, Inspection, RunInfo
+from inspector.outputs.files import make_folder
+from inspector.outputs.options import OriginalsOptions
+
+FAST_PNG: Final = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+
+
+def original_name(frame_id: int, suffix: str) -> str:
+    """Name of the file of a frame, such as frame_00001234.png. suffix: png or bmp."""
+    return f"frame_{frame_id:08d}.{suffix}"
+
+
+class OriginalsSink:
+    """Saves one file per frame, named by its id.
+
+    A frame that could not be decoded has no file. The files of this run take at most options.max_mb
+    MB; each further file replaces the oldest.
+    """
+
+    name = "originals"
+
+    def __init__(self, folder: Path, options: OriginalsOptions) -> None:
+        self._folder = folder
+        self._suffix = options.format
+        self._max_bytes = options.max_mb * 1e6
+        self._bytes = 0
+        self._written: deque[tuple[Path, int]] = deque()
+
+    def open(self, run: RunInfo) -> None:
+        make_folder(self._folder)
+
+    def write(self, inspection: Inspection, picture: Picture) -> None:
+        frame = inspection.frame
+        if not isinstance(frame, Frame):
+            return
+        path = self._folder / original_name(frame.frame_id, self._suffix)
+        data = self._encode(frame.image, path)
+        # A folder that replaced the results belongs to somebody else.
+        if not self._folder.is_dir():
+            raise SinkError(f"the original {path} cannot be written: its folder is gone")
+        self._make_room(len(data))
+        # A sync for each frame would slow the run.
+        write_whole(path, data, "the original ", sync=False)
+        self._written.append((path, len(data)))
+        self._bytes += len(data)
+
+    def close(self) -> None:
+        """Does nothing, because write() closes each file."""
+
+    def _make_room(self, size: int) -> None:
+        while self._written and self._bytes + size > self._max_bytes:
+            path, old_size = self._written.popleft()
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as exc:
+                raise SinkError(f"the original {path} cannot be removed: {exc.strerror}") from exc
+            self._bytes -= old_size
+
+    def _encode(self, bgr: Image, path: Path) -> bytes:
+        options = FAST_PNG if self._suffix == "png" else []
+        try:
+            encoded, data = cv2.imencode(path.suffix, bgr, options)
+        except cv2.error as exc:
+            raise SinkError(f"the original {path} cannot be encoded: {exc.err}") from exc
+        if not encoded:
+            raise SinkError(f"the original {path} cannot be encoded")
+        return bytes(data.tobytes())
