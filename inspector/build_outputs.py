@@ -2,7 +2,7 @@
 
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from inspector.core.protocols import Sink
 from inspector.outputs import SINKS
@@ -20,6 +20,9 @@ from inspector.outputs.folder import (
 from inspector.outputs.options import OutputOptions
 from inspector.pipeline.stages import Output
 from inspector.tracking.options import FEEDS, TrackingOptions
+
+ROLL_MAP: Final = "inspector.report.roll_map_sink:RollMapSink"
+"""Imported only if a roll map is drawn."""
 
 
 def make_files(options: OutputOptions, folder: Path, tracking: TrackingOptions) -> list[Output]:
@@ -51,7 +54,7 @@ def make_files(options: OutputOptions, folder: Path, tracking: TrackingOptions) 
         fatal = originals.on_error == "fatal"
         outputs.append(Output(_make_sink("originals", folder / ORIGINALS, originals), fatal=fatal))
     if tracked and options.roll_map:
-        outputs.append(Output(_make_sink("roll_map", folder, options.four_points), fatal=False))
+        outputs.append(Output(resolve(ROLL_MAP)(folder, options.four_points), fatal=False))
     return outputs
 
 

@@ -9,7 +9,6 @@ SINKS: Final[dict[str, str]] = {
     "defect_pictures": "inspector.outputs.defect_pictures:DefectPictureSink",
     "encoder_file": "inspector.outputs.encoder_file:EncoderFileSink",
     "json_log": "inspector.outputs.json_log:JsonLogSink",
-    "roll_map": "inspector.report.roll_map_sink:RollMapSink",
     "snapshots": "inspector.outputs.snapshots:SnapshotSink",
     "originals": "inspector.outputs.originals:OriginalsSink",
 }
