@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from loguru import logger
-
 from calibration.plane import Calibration
 from calibration.store import load_calibration
 from engines.backends.fake import FakeEngine
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
+from inspector.build_events import make_event_stages
 from inspector.build_judge import make_judge
-from inspector.build_tracking import make_tracking
 from inspector.config import Config
 from inspector.config.checks import check_keys
 from inspector.core.clock import utc_now
@@ -26,6 +24,7 @@ from inspector.core.secrets import insert_secrets, remember_password
 from inspector.core.types import SINGLE, Inspection, RunInfo
 from inspector.empty_failures import EmptyFailures
 from inspector.engine_check import EngineCheck, check_fallback, make_ruler
+from inspector.event_stages import EventStages
 from inspector.health.check import HealthCheck
 from inspector.health.options import IGNORE, HealthOptions
 from inspector.measure.defect_summary import DefectSummary
@@ -33,6 +32,7 @@ from inspector.outputs import SINKS
 from inspector.outputs.folder import (
     DEFECTS,
     LOG,
+    PARTS,
     SIGHTINGS,
     SNAPSHOTS,
     VIDEO,
@@ -40,15 +40,15 @@ from inspector.outputs.folder import (
     check_folder,
 )
 from inspector.outputs.kinds import make_outputs
-from inspector.outputs.options import OutputOptions
 from inspector.outputs.run_folder import remove_empty, reserve_folder
+from inspector.parts.joiner import PartJoiner
 from inspector.pipeline.reporter import Observer
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
 from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
-from inspector.source_check import add_depth, allows_aspect, check_frames
+from inspector.source_check import add_depth, allows_aspect, check_frames, find_ignored_keys
 from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of, strip_file_scheme
@@ -62,14 +62,15 @@ def build_run(
     run_id: str | None = None,
     folder: Path | None = None,
     outputs: Sequence[Output] | None = None,
+    joiner: PartJoiner | None = None,
 ) -> Run:
     """Checks the configuration, opens the source, and connects the stages.
 
     Nothing runs yet. The output folder does not change before engine and source are open. name:
     name of the source in the list of sources; None without such a list. run_id: None for a new id.
     folder: of the results; None: config.output.dir. outputs: they replace the files of
-    config.output; its folder is not used then. Raises ConfigError, SpecError, CalibrationError or
-    SourceError.
+    config.output; its folder is not used then. joiner: of the parts of several sources. Raises
+    ConfigError, SpecError, CalibrationError or SourceError.
     """
     check_keys(config)
     spec = _read_spec(config)
@@ -89,11 +90,12 @@ def build_run(
             check_folder(folder, overwrite=output.overwrite, inputs=input_paths(config))
             remote = make_outputs(insert_secrets(config.outputs, "outputs"), source=name)
             # A locked or damaged outbox must end the run before old results are removed.
-            files = _make_outputs(output, folder, tracked=config.tracking.enabled)
+            files = _make_outputs(config, folder, part_table=joiner is None)
             outputs = [*map(Output, remote), *files]
         folder = folder or Path(output.dir)
         info = _make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
-        run = _connect(config, spec, calibration, source, info, observers, outputs)
+        events = make_event_stages(config, spec, calibration, source, info, joiner)
+        run = _connect(config, spec, calibration, source, info, observers, outputs, events)
         stack.pop_all()
     return run
 
@@ -161,6 +163,7 @@ def _connect(
     run: RunInfo,
     observers: Sequence[Observer],
     outputs: Sequence[Output],
+    events: EventStages,
 ) -> Run:
     health = HealthCheck(spec, _health_options(config), live=source.info.live)
     preprocess = Preprocess(
@@ -190,18 +193,18 @@ def _connect(
     stages = Stages(
         preprocess, engine_check.open, judge, render, judge.judge_map, judge.judge_unrefined
     )
-    tracking = make_tracking(config, spec, calibration, run)
     pipeline = Pipeline(
         source,
         stages,
         outputs,
         run,
-        event_stages=[] if tracking is None else [tracking],
+        event_stages=events.in_order(),
         observers=(count, *observers),
         batch=config.engine.batch,
         deadline_s=parts.deadline_s,
         **dataclasses.asdict(config.pipeline),
     )
+    events.connect(pipeline)
     if parts.live is not None:
         parts.live.waiting = lambda: pipeline.waiting
     return Run(
@@ -216,14 +219,14 @@ def _connect(
             preprocess.warnings,
             health.warnings,
             render.warnings,
-            _find_ignored_keys(config, source),
+            find_ignored_keys(config, source),
             empty.warnings,
             pipeline.drops.warnings,
-            [] if tracking is None else tracking.warnings,
+            [] if events.tracking is None else events.tracking.warnings,
         ),
         running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
-        tracking=tracking,
+        events=events,
     )
 
 
@@ -232,18 +235,6 @@ def _health_options(config: Config) -> HealthOptions:
     if config.engine.backend != "fake":
         return config.health
     return dataclasses.replace(config.health, outside=IGNORE)
-
-
-def _find_ignored_keys(config: Config, source: Source) -> list[str]:
-    """Logs and returns a warning for each key that this source ignores."""
-    if config.engine.batch == 1 or not source.info.live:
-        return []
-    warning = (
-        f"engine.batch is {config.engine.batch}, but {source.info.source_id} is live: its frames "
-        "are inspected one at a time, because in a batch each would wait for the others"
-    )
-    logger.warning("{}", warning)
-    return [warning]
 
 
 def _choose(configured: float | None, of_engine: float) -> float:
@@ -263,18 +254,22 @@ def _make_renderer(
     )
 
 
-def _make_outputs(options: OutputOptions, folder: Path, *, tracked: bool) -> list[Output]:
-    """The logs come before video and snapshots, because they are more important."""
+def _make_outputs(config: Config, folder: Path, *, part_table: bool) -> list[Output]:
+    """The logs come before video and snapshots, because they are more important. part_table: False
+    if the session writes the table of parts."""
+    options = config.output
     snapshots = options.snapshots
     outputs = [
         Output(ResultFolder(folder, overwrite=options.overwrite)),
         Output(_make_sink("json_log", folder / LOG)),
     ]
-    if tracked:
+    if config.tracking.enabled:
         outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS)))
         outputs.append(Output(_make_sink("defect_table", folder / DEFECTS)))
     else:
         outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS, copy=folder / DEFECTS)))
+    if config.parts.enabled and part_table:
+        outputs.append(Output(_make_sink("part_table", folder / PARTS)))
     if options.video.enabled:
         outputs.append(Output(_make_sink("video_file", folder / VIDEO, options.video)))
     if snapshots.max_count > 0:

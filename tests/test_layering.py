@@ -151,6 +151,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"numpy", "contourpy", "cv2", "scipy"},
     ),
     "inspector/tracking": ({CORE, "calibration", "inspector.tracking"}, {"cv2", "numpy"}),
+    "inspector/parts": ({CORE, "inspector.tracking", "inspector.parts"}, {"cv2", "numpy"}),
     "inspector/render": ({CORE, "calibration.units", "inspector.render"}, {"cv2", "numpy"}),
     "inspector/outputs": (
         # The tables have one column for each figure of a shape.
@@ -179,7 +180,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                 f"inspector.{p}"
                 for p in (
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
-                    "tracking",
+                    *("tracking", "parts"),
                 )
             ),
         },
@@ -194,7 +195,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "inspector",
             "inspector.api",
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
-            *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "tracking")),
+            *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "tracking", "parts")),
         },
         {"yaml", "tqdm", "numpy"},
     ),

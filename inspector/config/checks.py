@@ -2,6 +2,7 @@
 
 from inspector.config.sections import Config
 from inspector.core.errors import ConfigError
+from inspector.parts.options import check_parts, check_rolls
 from inspector.source_check import check_frame_size
 from inspector.tracking.options import check_options
 
@@ -20,6 +21,11 @@ def check_keys(config: Config) -> None:
         )
     if config.tracking.enabled:
         check_options(config.tracking, calibrated=config.calibration.path is not None)
+    calibrated = config.calibration.path is not None
+    if config.parts.enabled:
+        check_parts(config.parts)
+    if config.rolls.enabled:
+        check_rolls(config.rolls, tracked=config.tracking.enabled, calibrated=calibrated)
     if config.calibration.path is None:
         in_mm = (
             ("verdict.min_length_mm", config.verdict.min_length_mm),

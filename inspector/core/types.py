@@ -212,7 +212,7 @@ class Inspection:
     `measured` record has the next number. The pipeline sets judged_ns and seq. reason: a sentence
     if score and outlines alone do not explain the verdict; None otherwise. refined_regions: the
     regions that were refined in the time of a live source, as ranks by peak score from 0; None if
-    time was not limited.
+    time was not limited. part_id: the part that the frame shows; None if it shows none.
 
     Raises ValueError for an ERROR without a cause, and for a cause without ERROR.
     """
@@ -232,6 +232,7 @@ class Inspection:
     seq: int = 0
     reason: str | None = None
     refined_regions: tuple[int, ...] | None = None
+    part_id: str | None = None
 
     def __post_init__(self) -> None:
         if (self.verdict is Verdict.ERROR) is (self.cause is None):

@@ -17,10 +17,11 @@ from inspector.outputs.folder_watch import FolderWatch
 VIDEO: Final = "annotated.mp4"
 SIGHTINGS: Final = "sightings.csv"
 DEFECTS: Final = "defects.csv"
+PARTS: Final = "parts.csv"
 LOG: Final = "inspections.jsonl"
 SUMMARY: Final = "summary.json"
 SNAPSHOTS: Final = "snapshots"
-RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS)
+RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, PARTS, LOG, SUMMARY, SNAPSHOTS)
 
 _SNAPSHOT: Final = re.compile(r"frame_\d{8,}_[A-Z]+\.jpg(\.part)?")
 """Name of a file that inspector.outputs.snapshots writes, and of a file that was not completed."""
@@ -111,7 +112,7 @@ class ResultFolder:
         self._failed = True
         self.check_place()
         if self._watch is None:
-            self._watch = FolderWatch(self._folder, (LOG, SIGHTINGS, DEFECTS), (VIDEO,))
+            self._watch = FolderWatch(self._folder, (LOG, SIGHTINGS, DEFECTS), (VIDEO, PARTS))
         self._failed = False
 
     def failure(self) -> SinkError | None:
