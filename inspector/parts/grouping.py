@@ -28,7 +28,8 @@ class Grouping(Protocol):
         ...
 
     def finish(self, dropped: range, *, complete: bool) -> None:
-        """Closes all parts. dropped: ends with the number of captured frames. complete: False if the run was stopped before its end."""
+        """Closes all parts. dropped: ends with the number of captured frames. complete: False if
+        the run was stopped before its end."""
         ...
 
 
