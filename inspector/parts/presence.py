@@ -27,7 +27,9 @@ class ZonePresence:
     zone: (x0, y0, x1, y1) as shares of the frame. min_difference: grey levels by which a place
     differs, in the colour channel with the largest difference. min_share: of the places that differ
     when a part enters. empty: (H, W, 3) uint8 BGR picture of the empty scene; None: the first frame
-    is taken. The empty scene follows slow changes of the light at places that do not differ.
+    is taken. A change of the whole zone by up to min_difference is a change of the light, such as by
+    the automatic exposure of a camera. The empty scene follows slow changes at places that do not
+    differ.
     """
 
     def __init__(
@@ -52,14 +54,20 @@ class ZonePresence:
                 "a part in the zone, set parts.empty to a picture without parts"
             )
             self._empty = sample
-        difference = sample - self._empty
-        differs = np.abs(difference).max(axis=2) > self._min_difference
-        share = float(differs.mean())
+        change = sample - self._empty
+        light = np.median(change, axis=(0, 1)).clip(-self._min_difference, self._min_difference)
+        differs = self._is_large(change - light)
         limit = self._min_share * (LEAVE_SHARE if self.present else 1.0)
-        self.present = share >= limit
-        difference[differs] = 0.0
-        self._empty += DRIFT * difference
+        self.present = float(differs.mean()) >= limit
+        # A part may look like a change of the light, and must not become the empty scene.
+        change[self._is_large(change) if self.present else differs] = 0.0
+        self._empty += DRIFT * change
         return self.present
+
+    def _is_large(self, change: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """(PLACES, PLACES): where the change is a difference."""
+        large: npt.NDArray[np.bool_] = np.abs(change).max(axis=2) > self._min_difference
+        return large
 
     def _sample(self, image: Image) -> npt.NDArray[np.float32]:
         """(PLACES, PLACES, 3) means of the zone. A smaller zone has fewer places."""

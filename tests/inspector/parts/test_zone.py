@@ -74,6 +74,17 @@ def test_an_empty_belt_has_no_part_while_the_light_drifts() -> None:
     assert run_zone(frames).parts == []
 
 
+def test_the_automatic_exposure_makes_no_part() -> None:
+    """A bright part lets the camera darken the picture by 15 %, and the light comes back later."""
+    light = [1.0] * 15 + [1.0 - 0.03 * n for n in range(6)] + [0.85] * 30
+    light += [0.85 + 0.01 * n for n in range(16)]
+    frames = [
+        see(n, image=parts_on_belt(n, [40.0], (230, 230, 230), share))
+        for n, share in enumerate(light)
+    ]
+    assert len(run_zone(frames, empty=belt(0, 999)).parts) == 1
+
+
 def test_a_part_that_stops_in_the_zone_stays_one_part() -> None:
     picture = parts_on_belt(0, [160.0], (230, 230, 230))
     frames = [see(n, image=belt(0, n)) for n in range(5)]
