@@ -13,6 +13,9 @@ PLACES: Final = 32
 """The zone is compared at 32 x 32 places. Each is a mean, so noise and a fine texture of a moving
 belt have little effect."""
 
+PIXELS: Final = 4
+"""Pixels along each side of a place that are used, if the zone has more. It limits the time."""
+
 LEAVE_SHARE: Final = 0.5
 """A part leaves when less than this share of min_share differs. This hysteresis keeps a part that
 is at the limit from being counted twice."""
@@ -27,8 +30,8 @@ class ZonePresence:
     zone: (x0, y0, x1, y1) as shares of the frame. min_difference: grey levels by which a place
     differs, in the colour channel with the largest difference. min_share: of the places that differ
     when a part enters. empty: (H, W, 3) uint8 BGR picture of the empty scene; None: the first frame
-    is taken. A change of the whole zone by up to min_difference is a change of the light, such as by
-    the automatic exposure of a camera. The empty scene follows slow changes at places that do not
+    is taken. A change of the whole zone by up to min_difference counts as light, such as by the
+    automatic exposure of a camera. The empty scene follows slow changes at places that do not
     differ.
     """
 
@@ -76,5 +79,7 @@ class ZonePresence:
         left, top = int(x0 * width), int(y0 * height)
         right, bottom = max(left + 1, round(x1 * width)), max(top + 1, round(y1 * height))
         crop = image[min(top, height - 1) : bottom, min(left, width - 1) : right]
+        step = max(1, min(crop.shape[:2]) // (PLACES * PIXELS))
+        crop = np.ascontiguousarray(crop[::step, ::step])
         size = min(PLACES, crop.shape[1]), min(PLACES, crop.shape[0])
         return cv2.resize(crop, size, interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -37,6 +37,7 @@ ARGUMENTS: dict[str, tuple[str, list[Any]]] = {
     "video_file": ("out.mp4", [VideoOptions()]),
     "csv_log": ("out.csv", []),
     "defect_table": ("out.csv", []),
+    "part_table": ("out.csv", []),
     "json_log": ("out.jsonl", []),
     "snapshots": ("out", [SnapshotOptions()]),
 }
@@ -57,6 +58,7 @@ READERS: dict[str, tuple[Callable[[Path], int], int]] = {
     "video_file": (count_pictures, 4),
     "csv_log": (lambda path: path.read_bytes().count(b"\r\n") - 1, 2),
     "defect_table": (lambda path: path.read_bytes().count(b"\r\n") - 1, 0),
+    "part_table": (lambda path: path.read_bytes().count(b"\r\n") - 1, 0),
     "json_log": (lambda path: len(read_log(path)[1]), 4),
     "snapshots": (count_snapshots, 2),
 }
@@ -157,7 +159,14 @@ def test_what_was_written_is_readable_when_the_run_is_aborted(name: str, tmp_pat
     for item in inspections()[:2]:
         sink.write(item, render(item))
     sink.close()
-    written = {"video_file": 2, "csv_log": 2, "defect_table": 0, "json_log": 2, "snapshots": 1}
+    written = {
+        "video_file": 2,
+        "csv_log": 2,
+        "defect_table": 0,
+        "json_log": 2,
+        "snapshots": 1,
+        "part_table": 0,
+    }
     assert READERS[name][0](path) == written[name]
 
 
