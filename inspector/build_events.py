@@ -64,12 +64,28 @@ def _make_parts(
     live, name = run.source.live, run.source_name
     if joiner is None and options.join:
         raise ConfigError("parts.join needs several sources: use the list sources, or remove it")
+    if joiner is not None and live:
+        _check_live_join(options)
     joiner = joiner or make_joiner(options, (name,))
     # Ids that are numbers must be the same in all sources that are joined.
     prefix = run.run_id if joiner.joins else f"{run.run_id}/{name}"
     book = PartBook(name)
     grouping = _make_grouping(options, book, prefix, source)
     return PartStage(name, grouping, book, joiner, live=live)
+
+
+def _check_live_join(options: PartOptions) -> None:
+    """Refuses parts of live sources that would be joined with other parts."""
+    if options.by == BY_FRAME:
+        raise ConfigError(
+            "parts.join with parts.by frame cannot be used for a live source: after a frame that "
+            "one camera loses, all later parts would be joined wrongly; use parts.by trigger"
+        )
+    if options.triggers is not None:
+        raise ConfigError(
+            "parts.triggers cannot be used for live sources with parts.join, because their first "
+            "frames have different times; announce the parts from a program"
+        )
 
 
 def _make_rolls(config: Config, run: RunInfo, tracking: TrackingStage | None) -> RollStage | None:

@@ -100,6 +100,8 @@ class Session:
         try:
             while self._collect():
                 progress.update()
+                if self._summary is not None:
+                    self._summary.check()
                 self._apply_signals()
                 self._poll_window()
         finally:
@@ -241,9 +243,12 @@ class Session:
 
 
 def _has_anomaly(run: Run) -> bool:
-    """Whether a frame or a part of one source is not PASS."""
-    stats, parts = run.pipeline.stats, run.events.part_totals
-    return stats.failed + stats.errored > 0 or (parts is not None and parts.not_passed > 0)
+    """Whether a frame is not PASS. With parts: whether a part is not, or may have passed unseen,
+    because frames may show the empty scene."""
+    if run.events.parts is None:
+        return run.pipeline.stats.failed + run.pipeline.stats.errored > 0
+    totals = run.events.part_totals
+    return run.events.parts.gaps.count > 0 or (totals is not None and totals.not_passed > 0)
 
 
 def _finish_pipeline(run: Run, reason: InspectorError | None) -> InspectorError | None:

@@ -10,6 +10,7 @@ from loguru import logger
 from inspector.core.clock import utc_now
 from inspector.core.errors import InspectorError
 from inspector.outputs.folder import PARTS, ResultFolder, write_summary
+from inspector.outputs.folder_watch import FolderWatch
 from inspector.outputs.part_table import PartTable
 from inspector.parts.joiner import PartJoiner
 from inspector.run import Run, RunOutcome, error_text
@@ -34,6 +35,7 @@ class SessionSummary:
         self._run_id = ""
         self._joiner = joiner
         self._parts: PartTable | None = None
+        self._watch: FolderWatch | None = None
 
     @property
     def has_bad_part(self) -> bool:
@@ -51,6 +53,7 @@ class SessionSummary:
         if self._joiner is not None:
             self._parts = PartTable(self._path / PARTS, self._run_id)
             self._joiner.on_part = self._parts.write
+            self._watch = FolderWatch(self._path, (PARTS,), ())
         self._open = True
 
     def write(self, results: Sequence[RunOutcome], code: int, error: InspectorError | None) -> None:
@@ -69,8 +72,16 @@ class SessionSummary:
         self._folder.check_place()
         write_summary(self._path, values)
 
+    def check(self) -> None:
+        """Raises SinkError if the table of parts was removed, moved, replaced or shortened."""
+        failure = None if self._watch is None else self._watch.failure()
+        if failure is not None:
+            raise failure
+
     def close(self) -> None:
         """Completes the table of parts and unlocks the folder."""
+        if self._watch is not None:
+            self._watch.stop()
         parts, self._parts = self._parts, None
         if parts is not None:
             parts.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from inspector.core.types import Cause, Inspection, Verdict
+from inspector.core.types import Cause, Inspection
 from inspector.parts.book import PartBook, PartView
 from inspector.parts.presence import ZonePresence
 from inspector.parts.tally import FrameFacts
@@ -136,11 +136,16 @@ class BlindGaps:
         self._next = frame_id + 1
 
 
+_NO_SCENE: Final = (Cause.DECODE, Cause.STALE, Cause.SIZE)
+"""Causes of ERROR frames whose picture does not show the scene."""
+
+
 def shows_scene(inspection: Inspection) -> bool:
-    """Whether its picture shows the scene at the time of the frame."""
-    return inspection.frame.image is not None and (
-        inspection.verdict is not Verdict.ERROR or inspection.cause is Cause.NOT_FINITE
-    )
+    """Whether its picture shows the scene at the time of the frame.
+
+    A picture that is unlike the good ones (health) may show the empty scene.
+    """
+    return inspection.frame.image is not None and inspection.cause not in _NO_SCENE
 
 
 class ZoneGrouping:

@@ -7,7 +7,7 @@ from inspector.core.clock import now_ns, utc_now
 from inspector.core.events import Event, Part
 from inspector.core.types import Inspection
 from inspector.parts.book import PartBook
-from inspector.parts.grouping import Grouping, ZoneGrouping
+from inspector.parts.grouping import BlindGaps, Grouping, ZoneGrouping
 from inspector.parts.joiner import PartJoiner
 from inspector.parts.tally import make_facts
 from inspector.parts.triggers import TriggerGrouping
@@ -39,6 +39,11 @@ class PartStage:
         self._next_id = 0
         self.joiner = joiner
         self.run_end = RunEnd()
+
+    @property
+    def gaps(self) -> BlindGaps:
+        """Where parts may have passed unseen; only with by zone."""
+        return self._grouping.gaps if isinstance(self._grouping, ZoneGrouping) else BlindGaps()
 
     def trigger(self, part_id: str | None, time_s: float) -> None:
         """Announces a part, such as for a sensor or a PLC. Any thread may call this.
@@ -78,7 +83,5 @@ class PartStage:
         return self.joiner.add(self._book.take(), now_ns() / 1e9, live=self._live)
 
     def _make_ledger(self) -> Event:
-        gaps = self._grouping.gaps if isinstance(self._grouping, ZoneGrouping) else None
-        return self.joiner.totals.make_ledger(
-            utc_now(), *((0, ()) if gaps is None else (gaps.count, tuple(gaps.newest)))
-        )
+        gaps = self.gaps
+        return self.joiner.totals.make_ledger(utc_now(), gaps.count, tuple(gaps.newest))

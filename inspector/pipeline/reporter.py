@@ -21,6 +21,7 @@ from inspector.core.protocols import (
 from inspector.core.types import Inspection, RunInfo
 from inspector.pipeline.receiver import Receiver
 from inspector.pipeline.stages import Output, Stages, Ticket
+from inspector.pipeline.watchdog import Watchdog
 
 TICK_S: Final = 0.1
 """Time without an inspection after which the stages with a tick() are called."""
@@ -84,10 +85,12 @@ class Reporter:
         for number, stage in enumerate(self._event_stages):
             self._pass_on(stage.flush(), number)
 
-    def take(self, channel: Channel[Ticket]) -> Ticket | End:
+    def take(self, channel: Channel[Ticket], watchdog: Watchdog) -> Ticket | End:
         """The next ticket. Lets the stages end what has waited too long, while none comes."""
         while (ticket := channel.get(self._tick_s)) is None:
+            watchdog.begin("output", ())
             self._tick()
+            watchdog.end("output")
         return ticket
 
     def _tick(self) -> None:

@@ -278,7 +278,7 @@ class Pipeline:
     def _report_all(self) -> UnjudgedError | None:
         """Reports until the channel ends. Returns an error after too many ERROR frames in a row."""
         in_a_row = 0
-        while (ticket := self._reporter.take(self._measured)) is not END:
+        while (ticket := self._reporter.take(self._measured, self._watchdog)) is not END:
             try:
                 inspection = self._report(ticket)
             except BaseException:

@@ -1,7 +1,8 @@
 """Tests of parts on live pipelines: silent sources, dropped frames, aborts, and broken sinks."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from pipeline_rig import ListSink, ListSource, RigEngine, frame, make_pipeline, 
 from record_schema import check_log
 
 from inspector.core.clock import now_ns
+from inspector.core.errors import StageError
 from inspector.core.events import Event, Ledger, Part
 from inspector.outputs.json_log import JsonLogSink
 from inspector.parts.book import PartBook
@@ -137,3 +139,23 @@ def test_only_a_live_stage_ends_parts_by_time(live: bool) -> None:
     stage = PartStage("main", triggered(book), book, joiner, live=live)
     stage.trigger("A", now_ns() / 1e9 - 10)
     assert len(stage.tick()) == live
+
+
+def test_a_tick_that_hangs_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inspector.pipeline.runner.GRACE_S", 0.2)
+    release = threading.Event()
+
+    class Hangs(PartStage):
+        def tick(self) -> Sequence[Event]:
+            release.wait(20)
+            return ()
+
+    book = PartBook("main")
+    joiner = PartJoiner(("main",), PartRule("any"), timeout_s=1.0)
+    stage = Hangs("main", triggered(book), book, joiner, live=True)
+    source = ListSource([frame(0)], live=True, endless=True)
+    pipeline = make_pipeline(source, [ListSink()], event_stages=[stage], stall_timeout_s=0.3)
+    pipeline.start()
+    with pytest.raises(StageError, match="stage output failed: TimeoutError"):
+        pipeline.finish()
+    release.set()

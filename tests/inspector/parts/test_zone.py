@@ -121,7 +121,8 @@ SCENE = {" ": np.full((*HW, 3), 90, np.uint8), "#": np.full((*HW, 3), 200, np.ui
 
 def scene(words: str) -> list[Inspection]:
     """Space: empty. P, F: a part, PASS or FAIL. N: a part, ERROR by the engine. E: ERROR without a
-    picture. D: a dark picture, ERROR by health. A dot: dropped."""
+    picture. D: a dark picture, ERROR by health. W: the empty scene, ERROR by health. A dot:
+    dropped."""
     dark = np.zeros((*HW, 3), np.uint8)
     frames = []
     for number, word in enumerate(words):
@@ -129,6 +130,8 @@ def scene(words: str) -> list[Inspection]:
             frames.append(see(number, "E", image=SCENE["#"], cause=Cause.NOT_FINITE))
         elif word == "D":
             frames.append(see(number, "E", image=dark, cause=Cause.HEALTH))
+        elif word == "W":
+            frames.append(see(number, "E", image=SCENE[" "], cause=Cause.HEALTH))
         elif word != ".":
             image = SCENE[" " if word == " " else "#"]
             frames.append(see(number, "P" if word == " " else word, image=image))
@@ -144,8 +147,9 @@ def scene(words: str) -> list[Inspection]:
         ("  PEF  ", ["FAIL"], [None], 1),
         ("  PN  ", ["ERROR"], ["not_finite"], 0),
         ("  NN  PP ", ["ERROR", "PASS"], ["not_finite", None], 0),
-        ("  PDP  ", ["ERROR"], ["health"], 1),
-        ("  DDD  ", [], [], 1),
+        ("  PDP  ", ["ERROR"], ["health"], 0),
+        ("  PWP  ", ["PASS", "PASS"], [None, None], 0),
+        ("  DDD  ", ["ERROR"], ["health"], 0),
         ("  P.P  ", ["PASS"], [None], 1),
         ("  P..  P ", ["PASS", "PASS"], [None, None], 1),
         ("  ....  ", [], [], 1),
