@@ -115,7 +115,7 @@ def _make_grouping(options: PartOptions, book: PartBook, prefix: str, source: So
     presence = _make_presence(options)
     if options.by == BY_ZONE:
         assert presence is not None  # check_parts
-        return ZoneGrouping(book, prefix, presence, options.frames)
+        return ZoneGrouping(book, prefix, presence, options.frames, options.gap_frames)
     rules = TriggerRules(options.window_s, options.frames, options.timeout_s)
     triggers = () if options.triggers is None else read_triggers(Path(options.triggers))
     return TriggerGrouping(

@@ -152,15 +152,22 @@ class ZoneGrouping:
     """A part lasts from the first frame in which it is in the zone to the last one.
 
     A frame without a usable picture belongs to the part that was in the zone before it. expected:
-    number of frames that a part must have; None: any number.
+    number of frames that a part must have; None: any number. gap_frames: number of frames in a row
+    without a part after which it has left, such as 3 for a ring. They do not belong to the part.
     """
 
     def __init__(
-        self, book: PartBook, prefix: str, presence: ZonePresence, expected: int | None
+        self,
+        book: PartBook,
+        prefix: str,
+        presence: ZonePresence,
+        expected: int | None,
+        gap_frames: int = 1,
     ) -> None:
         self._book, self._prefix, self._presence = book, prefix, presence
-        self._expected = expected
+        self._expected, self._gap_frames = expected, gap_frames
         self._number = 0
+        self._empty_frames = 0
         self._active: PartView | None = None
         self.gaps = BlindGaps()
 
@@ -170,7 +177,7 @@ class ZoneGrouping:
         if image is not None and shows_scene(inspection):
             self.gaps.see(facts.frame_id)
             self._update(self._presence.see(image))
-        if self._active is None:
+        if self._active is None or self._empty_frames:
             return None
         self._active.tally.add(facts)
         return self._active.part_id
@@ -188,9 +195,10 @@ class ZoneGrouping:
             self._active.tally.dropped += len(frame_ids)
 
     def _update(self, present: bool) -> None:
+        self._empty_frames = 0 if present else self._empty_frames + 1
         if present and self._active is None:
             self._number += 1
             self._active = self._book.begin(f"{self._prefix}/p{self._number}", self._expected)
-        elif not present and self._active is not None:
+        elif self._active is not None and self._empty_frames >= self._gap_frames:
             self._book.close(self._active.part_id)
             self._active = None

@@ -40,9 +40,10 @@ class PartOptions:
     which the frames of its part belong; None: until the next trigger. zone: (x0, y0, x1, y1) as
     shares of the frame; a part is present while the zone differs from the empty scene. empty:
     picture of the empty scene, as large as the frames; None: the first frame. min_difference: of a
-    place in the zone, in grey levels. min_share: of the zone that differs when a part enters. join:
-    one verdict over all sources. timeout_s: how long a part of live sources waits for a frame or
-    another camera.
+    place in the zone, in grey levels. min_share: of the zone that differs when a part enters.
+    gap_frames: number of frames in a row without a part after which it has left. join: one verdict
+    over all sources. timeout_s: how long a part of live sources waits for a frame or another
+    camera.
     """
 
     enabled: bool = False
@@ -56,6 +57,7 @@ class PartOptions:
     zone: tuple[Share, Share, Share, Share] | None = None
     empty: str | None = None
     min_difference: Positive = 20.0
+    gap_frames: AtLeastOne = 1
     min_share: Annotated[float, AtLeast(0, exclusive=True), Between(0, 1)] = 0.1
     join: bool = False
     timeout_s: Seconds = 5.0

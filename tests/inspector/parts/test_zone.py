@@ -177,6 +177,20 @@ def test_a_part_with_fewer_frames_than_required_is_incomplete() -> None:
 
 
 @pytest.mark.parametrize(
+    ("gap_frames", "spans"), [(1, [(2, 3), (5, 5), (8, 8)]), (2, [(2, 5), (8, 8)]), (3, [(2, 8)])]
+)
+def test_a_part_with_a_hole_is_one_part(gap_frames: int, spans: list[tuple[int, int]]) -> None:
+    def make(book: PartBook) -> ZoneGrouping:
+        return ZoneGrouping(book, "run", presence(SCENE[" "]), None, gap_frames)
+
+    words = "  PP P  P   "
+    seen = run_stage(make_stage(make), scene(words))
+    assert [(p.first_frame_id, p.last_frame_id) for p in seen.parts] == spans
+    assert sum(p.frames for p in seen.parts) == 4
+    assert [label is not None for label in seen.labels] == [word == "P" for word in words]
+
+
+@pytest.mark.parametrize(
     "zone", [(0.0, 0.0, 1.0, 1.0), (0.5, 0.5, 0.501, 0.501), (0.99, 0.9, 1, 1)]
 )
 def test_every_zone_has_pixels(zone: tuple[float, float, float, float]) -> None:
