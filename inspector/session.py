@@ -12,6 +12,7 @@ from loguru import logger
 from inspector.build_runs import build_runs
 from inspector.config import Config
 from inspector.console import ProgressBar
+from inspector.core.clock import now_ns
 from inspector.core.errors import ConfigError, InspectorError, SinkError, UnjudgedError
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
@@ -72,6 +73,17 @@ class Session:
             remove_empty(self._config.output.dir, self._folder)
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def trigger(self, part_id: str | None, time_s: float | None = None) -> None:
+        """Announces a part to all sources with parts.by trigger. Any thread may call this.
+
+        part_id: None for a number in order. time_s: monotonic time at which the part is in front of
+        the cameras, or the time in the file; None: now.
+        """
+        at_s = now_ns() / 1e9 if time_s is None else time_s
+        for run in self._runs:
+            if run.events.parts is not None:
+                run.events.parts.trigger(part_id, at_s)
 
     def _run_all(self) -> None:
         complete = False

@@ -127,3 +127,20 @@ def test_every_type_that_this_version_writes_is_in_a_run() -> None:
     written = set().union(*(types for _, types, _ in RUNS.values()))
     not_yet = {"health", "config_changed"}
     assert written | not_yet == set(VALIDATOR.schema["properties"]["type"]["enum"])
+
+
+def test_rolls_of_a_tracked_web_add_up_to_its_ledger(tmp_path: Path) -> None:
+    out = run_config(tmp_path, make_web(tmp_path))
+    records = check_log(out / "inspections.jsonl")
+    rolls = [record for record in records if record["type"] == "roll"]
+    (ledger,) = (r for r in records if r["type"] == "ledger" and r["unit"] == "mm2")
+    assert len(rolls) > 2
+    assert sum(roll["defects"] for roll in rolls) == ledger["defects"] > 0
+    assert sum(roll["length_m"] for roll in rolls) == pytest.approx(ledger["length_m"])
+    assert all(roll["length_m"] >= 0.02 for roll in rolls[:-1])
+    assert sum(roll["frames"] for roll in rolls) == 40
+    frames = [(roll["first_frame_id"], roll["last_frame_id"]) for roll in rolls]
+    assert [first for first, _ in frames[1:]] == [last + 1 for _, last in frames[:-1]]
+    closed = [record for record in records if record["type"] == "defect_closed"]
+    measured = {r["frame_id"]: r["part_id"] for r in records if r["type"] == "measured"}
+    assert all(r["part_id"] == measured[r["best_frame_id"]] for r in closed)

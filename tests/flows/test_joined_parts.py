@@ -1,14 +1,28 @@
 """Tests of parts that several cameras see: one verdict, one line and one row for each part."""
 
+import threading
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from flow_rig import write_pictures
 from part_runs import part_picture, read_lines, read_rows, read_summary, run_config
 
+from inspector.config import load_config
+from inspector.session import Session
+
 SOURCES = ("left", "right")
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def write_views(folder: Path, name: str, part_ids: list[str], bad: str = "") -> dict[str, Any]:
@@ -115,4 +129,62 @@ def test_sources_that_cannot_be_joined_are_refused(
     entries[1] |= changes
     section = {"enabled": True, "join": True, "by": "name", "name_pattern": "^(.+)_"}
     run_config(tmp_path, {"sources": entries, "parts": section}, code=2)
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_program_announces_the_parts_of_two_live_cameras(tmp_path: Path) -> None:
+    """The third part is announced before the cameras can see it, and no frame shows it in time."""
+    web = {"uri": "synthetic", "frame_size": "64x48", "fps": 20, "synthetic": {"paced": True}}
+    values = {
+        "engine": {"backend": "fake", "allow_aspect": True},
+        "output": {"dir": str(tmp_path / "out"), "video": {"enabled": False}},
+        "log": {"path": None},
+        "parts": {"enabled": True, "by": "trigger", "window_s": 0.3, "join": True},
+        "sources": [{"name": name, "source": web} for name in SOURCES],
+    }
+    path = tmp_path / "line.yaml"
+    path.write_text(yaml.safe_dump(values))
+    session = Session(load_config(path, {"parts.timeout_s": 1.0}))
+
+    def announce() -> None:
+        logs = [tmp_path / "out" / name / "inspections.jsonl" for name in SOURCES]
+        wait_for(lambda: all(log.exists() and b"measured" in log.read_bytes() for log in logs))
+        for part_id in ("A", "B"):
+            session.trigger(part_id)
+            time.sleep(0.6)
+        session.trigger("C", time.monotonic() - 1000)
+        time.sleep(0.5)
+        for run in session._runs:
+            run.pipeline.stop()
+
+    thread = threading.Thread(target=announce)
+    thread.start()
+    assert session.run() == 0
+    thread.join()
+    out = tmp_path / "out"
+    parts = {row["part_id"]: row for row in read_rows(out / "parts.csv")}
+    assert parts.keys() == {"A", "B", "C"}
+    assert parts["C"]["cause"] == "not_seen"
+    lines = [line for name in SOURCES for line in read_lines(out / name, "part")]
+    assert sorted(line["part_id"] for line in lines) == ["A", "B", "C"]
+    for line in lines:
+        assert [view["source"] for view in line["views"]] == list(SOURCES)
+        seen = line["part_id"] != "C"
+        assert all((view["frames"] > 0) is seen for view in line["views"])
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        ({"by": "frame"}, "parts.join with parts.by frame cannot be used for a live source"),
+        ({"by": "trigger", "triggers": "t.csv"}, "parts.triggers cannot be used for live sources"),
+    ],
+)
+def test_live_cameras_that_would_be_joined_wrongly_are_refused(
+    tmp_path: Path, parts: dict[str, Any], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    web = {"uri": "synthetic", "frame_size": "64x48", "fps": 20, "synthetic": {"paced": True}}
+    sources = [{"name": name, "source": web} for name in SOURCES]
+    section = {"enabled": True, "join": True, **parts}
+    run_config(tmp_path, {"sources": sources, "parts": section}, code=2)
     assert sentence in capsys.readouterr().err
