@@ -75,10 +75,11 @@ class Session:
                 signal.signal(number, handler)
 
     def trigger(self, part_id: str | None, time_s: float | None = None) -> None:
-        """Announces a part to all sources with parts.by trigger. Any thread may call this.
+        """Announces a part to all sources with parts. Any thread may call this.
 
         part_id: None for a number in order. time_s: monotonic time at which the part is in front of
-        the cameras, or the time in the file; None: now.
+        the cameras, or the time in the file; None: now. Raises TypeError if parts.by of a source is
+        not trigger.
         """
         at_s = now_ns() / 1e9 if time_s is None else time_s
         for run in self._runs:

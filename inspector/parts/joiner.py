@@ -22,10 +22,11 @@ second part."""
 
 @dataclass(slots=True)
 class _Waiting:
-    """A part that some sources saw. since_s: monotonic time of the first live one of them."""
+    """A part that some sources saw. since_s: monotonic time of the first live one of them. views:
+    several of a source that saw it more than once."""
 
     since_s: float = math.inf
-    views: dict[str, PartView] = field(default_factory=dict)
+    views: dict[str, list[PartView]] = field(default_factory=dict)
 
 
 class PartJoiner:
@@ -93,7 +94,7 @@ class PartJoiner:
             return
         part = self._waiting.setdefault(view.part_id, _Waiting())
         part.since_s = min(part.since_s, now_s)
-        part.views[view.source] = view
+        part.views.setdefault(view.source, []).append(view)
         if self._is_done(part):
             self._complete(view.part_id)
 
@@ -115,7 +116,8 @@ class PartJoiner:
             self._late[part_id] = silent
             if len(self._late) > REMEMBERED:
                 del self._late[next(iter(self._late))]
-        part = self._make_part(part_id, [views[n] for n in self._sources if n in views], missing)
+        in_order = [view for name in self._sources for view in views.get(name, ())]
+        part = self._make_part(part_id, in_order, missing)
         self.totals.add(part)
         if self.on_part is not None:
             self.on_part(part)

@@ -1,5 +1,6 @@
 """The event stage that ends rolls after a length or a number of frames, with one verdict each."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,7 +57,7 @@ class RollStage:
         self._number = 0
         self._next_id = 0
         self._length_m: float | None = None
-        self.verdicts: list[Verdict] = []
+        self._verdicts: Counter[Verdict] = Counter()
         self.run_end = RunEnd()
 
     def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
@@ -89,9 +90,9 @@ class RollStage:
 
     def summary(self) -> dict[str, int]:
         """For summary.json."""
-        counts = {"total": len(self.verdicts)}
+        counts = {"total": self._verdicts.total()}
         words = {"passed": Verdict.PASS, "failed": Verdict.FAIL, "errored": Verdict.ERROR}
-        return counts | {name: self.verdicts.count(verdict) for name, verdict in words.items()}
+        return counts | {name: self._verdicts[verdict] for name, verdict in words.items()}
 
     def _take_frame(self, frame_id: int) -> _OpenRoll:
         """The roll to which the frame belongs."""
@@ -145,7 +146,7 @@ class RollStage:
     def _make_event(self, roll: _OpenRoll) -> Roll:
         tally, latest = roll.tally, roll.tally.latest
         verdict, problem = _judge(tally)
-        self.verdicts.append(verdict)
+        self._verdicts[verdict] += 1
         length_m = None if roll.end_m is None else roll.end_m - (roll.start_m or 0.0)
         return Roll(
             wall_time_utc=utc_now() if latest is None else latest.wall_time_utc,

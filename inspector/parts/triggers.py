@@ -42,7 +42,7 @@ class TriggerRules:
 
 
 @dataclass(frozen=True, slots=True)
-class _Drop:
+class DroppedFrames:
     """Frames that were dropped between two times. The frames come at a constant rate there."""
 
     from_s: float
@@ -51,8 +51,11 @@ class _Drop:
 
     def count_within(self, start_s: float, end_s: float) -> int:
         step = (self.to_s - self.from_s) / (self.count + 1)
-        times = (self.from_s + step * i for i in range(1, self.count + 1))
-        return sum(start_s <= time < end_s for time in times)
+        if step <= 0:
+            return self.count if start_s <= self.from_s < end_s else 0
+        first = max(1, math.ceil((start_s - self.from_s) / step))
+        last = math.ceil((min(end_s, self.to_s) - self.from_s) / step) - 1
+        return max(0, last - first + 1)
 
 
 class TriggerGrouping:
@@ -79,7 +82,7 @@ class TriggerGrouping:
         self._inbox: deque[Trigger] = deque()
         self._waiting: list[Trigger] = []
         self._history: deque[FrameFacts] = deque(maxlen=HISTORY)
-        self._drops: deque[_Drop] = deque(maxlen=HISTORY)
+        self._drops: deque[DroppedFrames] = deque(maxlen=HISTORY)
         self._number = 0
         self._active: PartView | None = None
         self._start_s = 0.0
@@ -93,7 +96,7 @@ class TriggerGrouping:
         now_s = facts.time_s if facts.time_s is not None else self._now_s or 0.0
         self._begin_clock(now_s)
         if dropped and self._now_s is not None:
-            self._drops.append(_Drop(self._now_s, now_s, len(dropped)))
+            self._drops.append(DroppedFrames(self._now_s, now_s, len(dropped)))
         self._now_s = now_s
         self._pass_time(now_s)
         if not self._is_present(inspection):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from flow_rig import write_pictures
 from part_runs import (
@@ -107,6 +108,26 @@ def test_an_unseen_part_alone_gives_exit_code_3(tmp_path: Path) -> None:
     parts = {"by": "trigger", "triggers": str(tmp_path / "t.csv")}
     out = run_parts(tmp_path, folder, parts, "--fail-on-anomaly", code=3)
     assert read_summary(out)["failed"] == read_summary(out)["errored"] == 0
+
+
+@pytest.mark.parametrize(("damaged", "code"), [(None, 0), (4, 3)])
+def test_a_place_where_a_part_may_have_passed_unseen_gives_exit_code_3(
+    tmp_path: Path, damaged: int | None, code: int
+) -> None:
+    """All parts PASS. The empty scene is FAIL here, and does not count."""
+    empty = np.full((192, 256, 3), 60, np.uint8)
+    pictures = [empty, part_picture(128), part_picture(128), *[empty] * 4, part_picture(128), empty]
+    folder = write_pictures(tmp_path / "pictures", pictures)
+    if damaged is not None:
+        (folder / f"{damaged:03d}.png").write_bytes(b"no picture")
+    parts = {"by": "zone", "zone": GATE, "empty": str(folder / "000.png")}
+    out = run_parts(tmp_path, folder, parts, "--fail-on-anomaly", code=code)
+    check_counts(out, ["PASS", "PASS"])
+    assert read_summary(out)["failed"] > 3
+    (ledger,) = read_lines(out, "ledger")
+    assert ledger["gaps"] == (
+        [] if damaged is None else [{"last_frame_id": 3, "first_frame_id": 5}]
+    )
 
 
 def test_rolls_by_number_of_frames(belt: Path, tmp_path: Path) -> None:

@@ -86,6 +86,14 @@ def test_a_camera_that_is_too_late_does_not_make_a_second_part() -> None:
     assert facts(join.add([view("left", "1")], 100.1, live=True)) == [("1", "PASS", None)]
 
 
+def test_a_second_view_of_one_camera_does_not_replace_the_first() -> None:
+    join = joiner()
+    join.add([view("left", "1", "F"), view("left", "1", "PP")], 0.0, live=True)
+    (part,) = join.add([view("right", "1")], 0.0, live=True)
+    assert (part.verdict.value, part.frames, part.frames_failed) == ("FAIL", 4, 1)
+    assert [v["source"] for v in part.views] == ["left", "left", "right"]
+
+
 def test_files_wait_for_each_other_without_a_time_out() -> None:
     join = joiner()
     join.add([view("left", "1")], 0.0, live=False)

@@ -1,5 +1,6 @@
 """Tests of parts by triggers: early, late, unseen and dropped ones, and the CSV file."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,13 @@ from inspector.parts.book import PartBook
 from inspector.parts.grouping import SequenceGrouping, count_frames
 from inspector.parts.presence import ZonePresence
 from inspector.parts.stage import PartStage
-from inspector.parts.triggers import Trigger, TriggerGrouping, TriggerRules, read_triggers
+from inspector.parts.triggers import (
+    DroppedFrames,
+    Trigger,
+    TriggerGrouping,
+    TriggerRules,
+    read_triggers,
+)
 
 
 def make(
@@ -74,6 +81,26 @@ def test_a_part_whose_frames_were_dropped_is_an_error(words: str, cause: str | N
     seen = run_stage(make((0.05, "A"), (0.35, "B"), (0.55, "C"), window_s=0.2), frames(words))
     assert seen.causes == [None, cause, None]
     assert seen.parts[1].frames_dropped == 2 * (cause == "dropped")
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "count"),
+    [
+        (0.0, 1.0, 9),
+        (0.0, 0.25, 2),
+        (0.25, 0.65, 4),
+        (0.95, 3.0, 0),
+        (-3.0, 0.05, 0),
+        (0.15, math.inf, 8),
+        (0.41, 0.42, 0),
+    ],
+)
+def test_dropped_frames_are_spread_evenly_over_their_gap(
+    start_s: float, end_s: float, count: int
+) -> None:
+    assert DroppedFrames(0.0, 1.0, 9).count_within(start_s, end_s) == count
+    at_once = DroppedFrames(0.5, 0.5, 9)  # such as a clock of the source that stands still
+    assert at_once.count_within(start_s, end_s) == 9 * (start_s <= 0.5 < end_s)
 
 
 def test_a_triggered_part_that_no_frame_shows_is_an_error() -> None:
