@@ -104,7 +104,9 @@ def input_paths(config: Config) -> list[Path]:
     """Files and folders that the run reads. The run must not remove them."""
     engine = config.engine
     uri = insert_secrets(config.source.uri, "source.uri")
-    names = (uri, engine.path, engine.fallback_path, config.calibration.path)
+    paths = (engine.path, engine.fallback_path, config.calibration.path)
+    of_parts = (config.parts.triggers, config.parts.empty)
+    names = (uri, *paths, *of_parts)
     return [Path(strip_file_scheme(name)) for name in names if name is not None]
 
 

@@ -130,6 +130,17 @@ def test_a_place_where_a_part_may_have_passed_unseen_gives_exit_code_3(
     )
 
 
+def test_a_run_does_not_replace_the_triggers_that_it_reads(
+    belt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    triggers = tmp_path / "out" / "parts.csv"
+    triggers.parent.mkdir()
+    triggers.write_text("time_s\n1\n")
+    run_parts(tmp_path, belt, {"by": "trigger", "triggers": str(triggers)}, "--overwrite", code=2)
+    assert "which this run would replace" in capsys.readouterr().err
+    assert triggers.read_text() == "time_s\n1\n"
+
+
 def test_rolls_by_number_of_frames(belt: Path, tmp_path: Path) -> None:
     values = {"source": {"uri": str(belt)}, "rolls": {"enabled": True, "frames": 15}}
     out = run_config(tmp_path, values)
