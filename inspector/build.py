@@ -5,17 +5,15 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from loguru import logger
-
 from calibration.plane import Calibration
 from calibration.store import load_calibration
 from engines.backends.fake import FakeEngine
 from engines.spec import EngineSpec
 from engines.spec_file import read_spec
+from inspector.build_events import make_event_stages
 from inspector.build_info import make_info
 from inspector.build_judge import make_judge
 from inspector.build_outputs import make_files, resolve
-from inspector.build_tracking import make_tracking
 from inspector.config import Config
 from inspector.config.checks import check_keys
 from inspector.core.errors import ConfigError
@@ -25,6 +23,7 @@ from inspector.core.secrets import insert_secrets, remember_password
 from inspector.core.types import SINGLE, Inspection, RunInfo
 from inspector.empty_failures import EmptyFailures
 from inspector.engine_check import EngineCheck, check_fallback, make_ruler
+from inspector.event_stages import EventStages
 from inspector.health.check import HealthCheck
 from inspector.health.options import IGNORE, HealthOptions
 from inspector.measure.defect_summary import DefectSummary
@@ -32,13 +31,14 @@ from inspector.outputs.encoder_file import EncoderFileSink
 from inspector.outputs.folder import check_folder
 from inspector.outputs.kinds import make_outputs
 from inspector.outputs.run_folder import remove_empty, reserve_folder
+from inspector.parts.joiner import PartJoiner
 from inspector.pipeline.reporter import Observer
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
 from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
-from inspector.source_check import add_depth, allows_aspect, check_frames
+from inspector.source_check import add_depth, allows_aspect, check_frames, find_ignored_keys
 from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of, strip_file_scheme
@@ -53,6 +53,7 @@ def build_run(
     folder: Path | None = None,
     outputs: Sequence[Output] | None = None,
     recorded: Callable[[SourceOptions], Source] | None = None,
+    joiner: PartJoiner | None = None,
 ) -> Run:
     """Checks the configuration, opens the source, and connects the stages.
 
@@ -60,8 +61,8 @@ def build_run(
     name of the source in the list of sources; None without such a list. run_id: None for a new id.
     folder: of the results; None: config.output.dir. outputs: they replace the files of
     config.output; its folder is not used then. recorded: opens the frames of an earlier run, with
-    config.source; no limit of time applies then. Raises ConfigError, SpecError, CalibrationError or
-    SourceError.
+    config.source; no limit of time applies then. joiner: of the parts of several sources. Raises
+    ConfigError, SpecError, CalibrationError or SourceError.
     """
     check_keys(config)
     spec = _read_spec(config)
@@ -81,12 +82,18 @@ def build_run(
             check_folder(folder, overwrite=output.overwrite, inputs=input_paths(config))
             remote = make_outputs(insert_secrets(config.outputs, "outputs"), source=name)
             # A locked or damaged outbox must end the run before old results are removed.
-            files = make_files(output, folder, config.tracking)
+            files = make_files(config, folder, part_table=joiner is None)
             outputs = [*map(Output, remote), *files]
         folder = folder or Path(output.dir)
         info = make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
         live = source.info.live and recorded is None
-        run = _connect(config, spec, calibration, source, info, observers, outputs, live=live)
+        recorders = (o.sink.add_row for o in outputs if isinstance(o.sink, EncoderFileSink))
+        events = make_event_stages(
+            config, spec, calibration, source, info, joiner, next(recorders, None)
+        )
+        run = _connect(
+            config, spec, calibration, source, info, observers, outputs, events, live=live
+        )
         stack.pop_all()
     return run
 
@@ -96,7 +103,9 @@ def input_paths(config: Config) -> list[Path]:
     engine = config.engine
     uri = insert_secrets(config.source.uri, "source.uri")
     paths = (engine.path, engine.fallback_path, config.calibration.path, config.tracking.encoder)
-    return [Path(strip_file_scheme(name)) for name in (uri, *paths) if name is not None]
+    of_parts = (config.parts.triggers, config.parts.empty)
+    names = (uri, *paths, *of_parts)
+    return [Path(strip_file_scheme(name)) for name in names if name is not None]
 
 
 def open_source(options: SourceOptions) -> Source:
@@ -122,6 +131,7 @@ def _connect(
     run: RunInfo,
     observers: Sequence[Observer],
     outputs: Sequence[Output],
+    events: EventStages,
     *,
     live: bool,
 ) -> Run:
@@ -154,19 +164,18 @@ def _connect(
     stages = Stages(
         preprocess, engine_check.open, judge, render, judge.judge_map, judge.judge_unrefined
     )
-    recorders = (o.sink.add_row for o in outputs if isinstance(o.sink, EncoderFileSink))
-    tracking = make_tracking(config, spec, calibration, run, next(recorders, None))
     pipeline = Pipeline(
         source,
         stages,
         outputs,
         run,
-        event_stages=[] if tracking is None else [tracking],
+        event_stages=events.in_order(),
         observers=(count, *observers),
         batch=config.engine.batch,
         deadline_s=parts.deadline_s,
         **dataclasses.asdict(config.pipeline),
     )
+    events.connect(pipeline)
     if parts.live is not None:
         parts.live.waiting = lambda: pipeline.waiting
     return Run(
@@ -181,15 +190,15 @@ def _connect(
             preprocess.warnings,
             health.warnings,
             render.warnings,
-            _find_ignored_keys(config, source),
+            find_ignored_keys(config, source),
             empty.warnings,
             pipeline.drops.warnings,
-            [] if tracking is None else tracking.warnings,
+            [] if events.tracking is None else events.tracking.warnings,
             *(o.sink.warnings for o in outputs if isinstance(o.sink, CompletingSink)),
         ),
         running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
-        tracking=tracking,
+        events=events,
     )
 
 
@@ -198,18 +207,6 @@ def _health_options(config: Config) -> HealthOptions:
     if config.engine.backend != "fake":
         return config.health
     return dataclasses.replace(config.health, outside=IGNORE)
-
-
-def _find_ignored_keys(config: Config, source: Source) -> list[str]:
-    """Logs and returns a warning for each key that this source ignores."""
-    if config.engine.batch == 1 or not source.info.live:
-        return []
-    warning = (
-        f"engine.batch is {config.engine.batch}, but {source.info.source_id} is live: its frames "
-        "are inspected one at a time, because in a batch each would wait for the others"
-    )
-    logger.warning("{}", warning)
-    return [warning]
 
 
 def _make_renderer(

@@ -4,6 +4,7 @@ import importlib
 from pathlib import Path
 from typing import Any, Final
 
+from inspector.config import Config
 from inspector.core.protocols import Sink
 from inspector.outputs import SINKS
 from inspector.outputs.folder import (
@@ -12,21 +13,23 @@ from inspector.outputs.folder import (
     ENCODER,
     LOG,
     ORIGINALS,
+    PARTS,
     SIGHTINGS,
     SNAPSHOTS,
     VIDEO,
     ResultFolder,
 )
-from inspector.outputs.options import OutputOptions
 from inspector.pipeline.stages import Output
-from inspector.tracking.options import FEEDS, TrackingOptions
+from inspector.tracking.options import FEEDS
 
 ROLL_MAP: Final = "inspector.report.roll_map_sink:RollMapSink"
 """Imported only if a roll map is drawn."""
 
 
-def make_files(options: OutputOptions, folder: Path, tracking: TrackingOptions) -> list[Output]:
-    """The logs come before video and snapshots, because they are more important."""
+def make_files(config: Config, folder: Path, *, part_table: bool) -> list[Output]:
+    """The logs come before video and snapshots, because they are more important. part_table: False
+    if the session writes the table of parts."""
+    options, tracking = config.output, config.tracking
     snapshots, pictures = options.snapshots, options.defect_pictures
     tracked = tracking.enabled
     outputs = [
@@ -40,6 +43,8 @@ def make_files(options: OutputOptions, folder: Path, tracking: TrackingOptions) 
         second = folder / DEFECTS
         sink = _make_sink("csv_log", folder / SIGHTINGS, options.csv, defects=second)
         outputs.append(Output(sink))
+    if config.parts.enabled and part_table:
+        outputs.append(Output(_make_sink("part_table", folder / PARTS, options.csv)))
     if tracked and tracking.motion in FEEDS:
         outputs.append(Output(_make_sink("encoder_file", folder / ENCODER)))
     if pictures.max_count > 0:

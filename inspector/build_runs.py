@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from inspector.build import build_run, input_paths
+from inspector.build_events import make_joiner
 from inspector.config import Config, split_sources
-from inspector.core.errors import InspectorError
+from inspector.core.errors import ConfigError, InspectorError
 from inspector.core.records import new_run_id
 from inspector.outputs.folder import check_folder
 from inspector.outputs.run_folder import remove_empty, reserve_folder
+from inspector.parts.joiner import PartJoiner
 from inspector.pipeline.reporter import Observer
 from inspector.run import Run
 
@@ -23,6 +25,7 @@ def build_runs(config: Config, observers: Sequence[Observer] = ()) -> list[Run]:
     if not config.sources:
         return [build_run(config, observers)]
     configs = split_sources(config)
+    joiner = _make_joiner(configs)
     run_id = new_run_id()
     runs: list[Run] = []
     with contextlib.ExitStack() as stack:
@@ -32,11 +35,33 @@ def build_runs(config: Config, observers: Sequence[Observer] = ()) -> list[Run]:
         for name, part in configs.items():
             seen = () if runs else observers
             with _add_name(name):
-                run = build_run(part, seen, name=name, run_id=run_id, folder=folder / name)
+                run = build_run(
+                    part,
+                    seen,
+                    name=name,
+                    run_id=run_id,
+                    folder=folder / name,
+                    joiner=joiner if part.parts.join else None,
+                )
             stack.callback(run.source.close)
             runs.append(run)
         stack.pop_all()
     return runs
+
+
+def _make_joiner(configs: dict[str, Config]) -> PartJoiner | None:
+    """The joiner of the sources with parts.join; None if there are none. Raises ConfigError."""
+    joined = {name: c.parts for name, c in configs.items() if c.parts.enabled and c.parts.join}
+    if not joined:
+        return None
+    if len(joined) == 1:
+        raise ConfigError(f"parts.join: {next(iter(joined))} is the only source that is joined")
+    first = next(iter(joined.values()))
+    for name, options in joined.items():
+        for key in ("rule", "k", "timeout_s"):
+            if getattr(options, key) != getattr(first, key):
+                raise ConfigError(f"sources, {name}: parts.{key} must be the same in all sources")
+    return make_joiner(first, joined)
 
 
 def _check_folders(shared: Path, config: Config, configs: dict[str, Config]) -> None:

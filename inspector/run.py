@@ -3,7 +3,7 @@
 import ctypes
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from inspector.core.events import Event
 from inspector.core.protocols import Source
 from inspector.core.secrets import mask_secrets
 from inspector.core.types import RunInfo
+from inspector.event_stages import EventStages
 from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs.folder import ResultFolder, write_summary
 from inspector.outputs.queued import QueuedOutput
@@ -58,8 +59,8 @@ def summarize_ledger(tracking: TrackingStage | None) -> dict[str, Any] | None:
     if tracking is None or tracking.ledger is None:
         return None
     ledger = tracking.ledger
-    envelope = {field.name for field in fields(Event)}
-    names = [field.name for field in fields(ledger) if field.name not in envelope]
+    envelope = {f.name for f in fields(Event)}
+    names = [f.name for f in fields(ledger) if f.name not in envelope]
     return {name: getattr(ledger, name) for name in names}
 
 
@@ -80,7 +81,7 @@ class Run:
     warnings: Sequence[list[str]]
     running_on: list[str]
     calibration: dict[str, Any] | None
-    tracking: TrackingStage | None = None
+    events: EventStages = field(default_factory=EventStages)
 
     def summary(self, status: str, exit_code: int, error: str | None) -> dict[str, Any]:
         """The content of summary.json. status: finished, stopped or failed."""
@@ -103,8 +104,9 @@ class Run:
             "image_threshold": info.image_threshold,
             "pixel_threshold": info.pixel_threshold,
             "defects": self.defects.as_dict(),
-            "tracking": summarize_ledger(self.tracking),
+            "tracking": summarize_ledger(self.events.tracking),
             "four_points": next((sink.score for sink in maps), None),
+            **self.events.summary(),
             "outputs": {
                 output.sink.name: output.sink.counts()
                 for output in self.outputs

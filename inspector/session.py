@@ -12,6 +12,7 @@ from loguru import logger
 from inspector.build_runs import build_runs
 from inspector.config import Config
 from inspector.console import ProgressBar
+from inspector.core.clock import now_ns
 from inspector.core.errors import ConfigError, InspectorError, SinkError, UnjudgedError
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
@@ -20,7 +21,7 @@ from inspector.outputs.live_view import LiveView
 from inspector.outputs.run_folder import remove_empty
 from inspector.outputs.window import CLOSE, PAUSE, QUIT
 from inspector.run import Run, RunOutcome
-from inspector.session_summary import SessionSummary
+from inspector.session_summary import SessionSummary, find_joiner
 
 ANOMALY: Final = 3
 
@@ -44,7 +45,8 @@ class Session:
         self._folder = folder.parent if config.sources else folder
         self._summary: SessionSummary | None = None
         if config.sources:
-            self._summary = SessionSummary(self._folder, overwrite=config.output.overwrite)
+            joiner = find_joiner(self._runs)
+            self._summary = SessionSummary(self._folder, config.output, joiner=joiner)
 
     def run(self, early: EarlySignals | None = None) -> int:
         """Runs all sources and returns the exit code. At the end, raises the first error.
@@ -70,6 +72,18 @@ class Session:
             remove_empty(self._config.output.dir, self._folder)
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def trigger(self, part_id: str | None, time_s: float | None = None) -> None:
+        """Announces a part to all sources with parts. Any thread may call this.
+
+        part_id: None for a number in order. time_s: monotonic time at which the part is in front of
+        the cameras, or the time in the file; None: now. Raises TypeError if parts.by of a source is
+        not trigger.
+        """
+        at_s = now_ns() / 1e9 if time_s is None else time_s
+        for run in self._runs:
+            if run.events.parts is not None:
+                run.events.parts.trigger(part_id, at_s)
 
     def _run_all(self) -> None:
         complete = False
@@ -98,6 +112,8 @@ class Session:
         try:
             while self._collect():
                 progress.update()
+                if self._summary is not None:
+                    self._summary.check()
                 self._apply_signals()
                 self._poll_window()
         finally:
@@ -130,13 +146,14 @@ class Session:
         """Ends one source: finds its error and exit code, and writes its summary. reason: the error
         of the session that ends it."""
         error = _finish_pipeline(run, reason)
+        run.events.end()
         stats = run.pipeline.stats
         code, status = 0, "stopped" if self._signals or self._quit else "finished"
         if error is not None:
             code, status = error.exit_code, "failed"
         elif signal.SIGINT in self._signals or (len(self._signals) > 1 and stats.dropped_abort):
             code = INTERRUPTED
-        elif self._config.fail_on_anomaly and stats.failed + stats.errored > 0:
+        elif self._config.fail_on_anomaly and _has_anomaly(run):
             code = ANOMALY
         result = RunOutcome(run, status, code, error)
         if run.pipeline.reporting:
@@ -152,14 +169,16 @@ class Session:
 
     def _log_result(self, result: RunOutcome) -> None:
         run, name = result.run, result.run.info.source_name
+        parts = run.events.part_totals
         if result.error is None and not run.pipeline.reporting:
             prefix = f"{name}: " if self._summary else ""
             logger.info("{}stopped before the first frame; nothing was written", prefix)
         elif result.error is None:
             logger.info(
-                "{}{}; {} failed; {:.1f} frames per s; results in {}",
+                "{}{}; {} failed; {}{:.1f} frames per s; results in {}",
                 *(f"{name}: " if self._summary else "", run.pipeline.stats.equation()),
-                *(run.pipeline.stats.failed, run.pipeline.stats.frames_per_s),
+                *(run.pipeline.stats.failed, "" if parts is None else f"{parts.describe()}; "),
+                run.pipeline.stats.frames_per_s,
                 run.info.output_dir,
             )
         elif self._summary:
@@ -172,6 +191,8 @@ class Session:
         errors = (result.error for result in self._results if result.error is not None)
         error = next(errors, reason)
         codes = [result.exit_code for result in self._results]
+        if self._summary is not None and self._config.fail_on_anomaly:
+            codes.append(ANOMALY if self._summary.has_bad_part else 0)
         code = max(codes) if error is None else error.exit_code
         try:
             if self._summary is not None:
@@ -231,6 +252,15 @@ class Session:
     def _pause(self, paused: bool) -> None:
         for run in self._running:
             run.pipeline.pause(paused)
+
+
+def _has_anomaly(run: Run) -> bool:
+    """Whether a frame is not PASS. With parts: whether a part is not, or may have passed unseen,
+    because frames may show the empty scene."""
+    if run.events.parts is None:
+        return run.pipeline.stats.failed + run.pipeline.stats.errored > 0
+    totals = run.events.part_totals
+    return run.events.parts.gaps.count > 0 or (totals is not None and totals.not_passed > 0)
 
 
 def _finish_pipeline(run: Run, reason: InspectorError | None) -> InspectorError | None:

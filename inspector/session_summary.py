@@ -9,7 +9,11 @@ from loguru import logger
 
 from inspector.core.clock import utc_now
 from inspector.core.errors import InspectorError
-from inspector.outputs.folder import ResultFolder, write_summary
+from inspector.outputs.folder import PARTS, ResultFolder, write_summary
+from inspector.outputs.folder_watch import FolderWatch
+from inspector.outputs.options import OutputOptions
+from inspector.outputs.part_table import PartTable
+from inspector.parts.joiner import PartJoiner
 from inspector.run import Run, RunOutcome, error_text
 
 COUNTS: Final = (
@@ -23,12 +27,23 @@ expected == captured + missing."""
 class SessionSummary:
     """Writes summary.json into the folder that contains the folders of the sources."""
 
-    def __init__(self, folder: Path, *, overwrite: bool) -> None:
-        self._path = folder
-        self._folder = ResultFolder(folder, overwrite=overwrite)
+    def __init__(
+        self, folder: Path, options: OutputOptions, *, joiner: PartJoiner | None = None
+    ) -> None:
+        """joiner: of the parts of several sources. Their table is in this folder, too."""
+        self._path, self._csv = folder, options.csv
+        self._folder = ResultFolder(folder, overwrite=options.overwrite)
         self._started_utc = utc_now()
         self._open = False
         self._run_id = ""
+        self._joiner = joiner
+        self._parts: PartTable | None = None
+        self._watch: FolderWatch | None = None
+
+    @property
+    def has_bad_part(self) -> bool:
+        """Whether a part of several sources is FAIL or ERROR."""
+        return self._joiner is not None and self._joiner.totals.not_passed > 0
 
     def lock(self) -> None:
         """Creates and locks the folder. Raises ConfigError if another run writes into it."""
@@ -38,6 +53,10 @@ class SessionSummary:
         """Removes earlier results from the locked folder. Raises ConfigError."""
         self._folder.clear()
         self._run_id = run.info.run_id
+        if self._joiner is not None:
+            self._parts = PartTable(self._path / PARTS, self._run_id, self._csv)
+            self._joiner.on_part = self._parts.write
+            self._watch = FolderWatch(self._path, (PARTS,), ())
         self._open = True
 
     def write(self, results: Sequence[RunOutcome], code: int, error: InspectorError | None) -> None:
@@ -45,17 +64,30 @@ class SessionSummary:
         if not self._open:
             return
         values = self._values(results, code, error)
+        parts = "" if self._joiner is None else f"{self._joiner.totals.describe()}; "
         logger.info(
             "all sources: captured {captured} = inspected {inspected} + dropped {dropped} + "
-            "errored {errored}; summary in {folder}",
+            "errored {errored}; {parts}summary in {folder}",
             **values["total"],
+            parts=parts,
             folder=self._path,
         )
         self._folder.check_place()
         write_summary(self._path, values)
 
+    def check(self) -> None:
+        """Raises SinkError if the table of parts was removed, moved, replaced or shortened."""
+        failure = None if self._watch is None else self._watch.failure()
+        if failure is not None:
+            raise failure
+
     def close(self) -> None:
-        """Unlocks the folder."""
+        """Completes the table of parts and unlocks the folder."""
+        if self._watch is not None:
+            self._watch.stop()
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            parts.close()
         self._folder.close()
 
     def _values(
@@ -65,6 +97,7 @@ class SessionSummary:
         statuses = {result.status for result in results}
         return {
             "total": {name: sum(source[name] for source in sources) for name in COUNTS},
+            "parts": None if self._joiner is None else self._joiner.summary(),
             "run_id": self._run_id,
             "status": next(s for s in ("failed", "stopped", "finished") if s in statuses),
             "exit_code": code,
@@ -74,6 +107,13 @@ class SessionSummary:
             "ended_utc": utc_now(),
             "sources": sources,
         }
+
+
+def find_joiner(runs: Sequence[Run]) -> PartJoiner | None:
+    """The joiner of the parts of several sources; None if no parts are joined."""
+    stages = (run.events.parts for run in runs)
+    joiners = (stage.joiner for stage in stages if stage is not None and stage.joiner.joins)
+    return next(joiners, None)
 
 
 def _make_entry(result: RunOutcome) -> dict[str, Any]:

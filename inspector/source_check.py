@@ -10,6 +10,7 @@ from engines.resize import ALLOW_ASPECT, describe_aspect
 from engines.spec import EngineSpec
 from inspector.config import Config
 from inspector.core.errors import ConfigError
+from inspector.core.protocols import Source
 from inspector.sources.options import SourceOptions
 
 
@@ -50,3 +51,15 @@ def check_frames(
 def allows_aspect(config: Config) -> bool:
     """The fake engine was not fitted on any frames."""
     return config.engine.allow_aspect or config.engine.backend == "fake"
+
+
+def find_ignored_keys(config: Config, source: Source) -> list[str]:
+    """Logs and returns a warning for each key that this source ignores."""
+    if config.engine.batch == 1 or not source.info.live:
+        return []
+    warning = (
+        f"engine.batch is {config.engine.batch}, but {source.info.source_id} is live: its frames "
+        "are inspected one at a time, because in a batch each would wait for the others"
+    )
+    logger.warning("{}", warning)
+    return [warning]

@@ -161,6 +161,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "calibration", "inspector.tracking"},
         {"cv2", "numpy", "paho", "pymodbus"},
     ),
+    "inspector/parts": ({CORE, "inspector.tracking", "inspector.parts"}, {"cv2", "numpy"}),
     "inspector/render": ({CORE, "calibration.units", "inspector.render"}, {"cv2", "numpy"}),
     "inspector/outputs": (
         # The tables have one column for each figure of a shape.
@@ -194,7 +195,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                 f"inspector.{p}"
                 for p in (
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
-                    "tracking",
+                    *("tracking", "parts"),
                 )
             ),
         },
@@ -210,6 +211,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "inspector.api",
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "report", "tracking")),
+            "inspector.parts",
         },
         {"yaml", "tqdm", "numpy"},
     ),

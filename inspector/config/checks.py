@@ -2,6 +2,7 @@
 
 from inspector.config.sections import Config
 from inspector.core.errors import ConfigError
+from inspector.parts.options import check_parts, check_rolls
 from inspector.source_check import check_frame_size
 from inspector.tracking.options import check_options
 
@@ -25,6 +26,11 @@ def check_keys(config: Config) -> None:
             "output.four_points: the score needs tracking, which counts each defect once; set "
             "tracking.enabled"
         )
+    calibrated = config.calibration.path is not None
+    if config.parts.enabled:
+        check_parts(config.parts)
+    if config.rolls.enabled:
+        check_rolls(config.rolls, tracked=config.tracking.enabled, calibrated=calibrated)
     if config.calibration.path is None:
         in_mm = (
             ("verdict.min_length_mm", config.verdict.min_length_mm),

@@ -12,6 +12,7 @@ from inspector.health.options import HealthOptions
 from inspector.logs import LogOptions
 from inspector.measure.options import MeasureOptions
 from inspector.outputs.options import OutputOptions
+from inspector.parts.options import PartOptions, RollOptions
 from inspector.pipeline.options import PipelineOptions
 from inspector.processing.postprocess import VerdictOptions
 from inspector.sources.options import SourceOptions
@@ -54,6 +55,8 @@ class SourceEntry:
     measure: dict[str, Any] = field(default_factory=dict)
     calibration: dict[str, Any] = field(default_factory=dict)
     tracking: dict[str, Any] = field(default_factory=dict)
+    parts: dict[str, Any] = field(default_factory=dict)
+    rolls: dict[str, Any] = field(default_factory=dict)
     output: dict[str, Any] = field(default_factory=dict)
     pipeline: dict[str, Any] = field(default_factory=dict)
 
@@ -69,6 +72,8 @@ class Config:
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     tracking: TrackingOptions = field(default_factory=TrackingOptions)
+    parts: PartOptions = field(default_factory=PartOptions)
+    rolls: RollOptions = field(default_factory=RollOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
     outputs: tuple[dict[str, Any], ...] = ()
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)

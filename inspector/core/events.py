@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, ClassVar, Final
 
 from inspector.core.decisions import VerdictState
@@ -81,12 +82,81 @@ class DefectClosed(Event):
     best: Inspection | None = field(default=None, metadata=NOT_IN_RECORD)
 
 
+class PartCause(StrEnum):
+    """Why a part is ERROR, if no ERROR frame is the cause.
+
+    dropped: frames of it were dropped that it needs, or all. not_seen: a trigger announced it, but
+    no frame shows it. incomplete: it has fewer frames than it must have. missing_source: a camera
+    did not see it in time.
+    """
+
+    DROPPED = "dropped"
+    NOT_SEEN = "not_seen"
+    INCOMPLETE = "incomplete"
+    MISSING_SOURCE = "missing_source"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part(Event):
+    """The verdict on one part, over all frames of all sources. part_id is set.
+
+    rule: any, k_of_n or worst. sources: those that can see the part. cause, error: for ERROR only;
+    the cause is one of Cause or PartCause. first_frame_id, last_frame_id, worst_frame_id (the
+    highest score): None if no frame shows it, or if several sources do; views has them for each
+    source. frames: without the dropped ones. defects: largest number in one frame, added up over
+    the sources. sightings: number of outlines in all frames. views: one object for each source.
+    """
+
+    type: ClassVar[str] = "part"
+    verdict: Verdict
+    rule: str
+    sources: tuple[str, ...]
+    cause: str | None
+    error: str | None
+    first_frame_id: int | None
+    last_frame_id: int | None
+    frames: int
+    frames_failed: int
+    frames_errored: int
+    frames_dropped: int
+    defects: int
+    sightings: int
+    score: float | None
+    worst_frame_id: int | None
+    views: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roll(Event):
+    """The verdict on one roll: FAIL if a frame failed, otherwise ERROR if a frame is ERROR.
+
+    cause, error: of the first ERROR frame, for ERROR only. length_m: None without tracking or
+    calibration. defects: with tracking those that were first seen in this roll; otherwise number of
+    outlines in all frames.
+    """
+
+    type: ClassVar[str] = "roll"
+    roll_id: str
+    verdict: Verdict
+    cause: str | None
+    error: str | None
+    first_frame_id: int
+    last_frame_id: int
+    length_m: float | None
+    frames: int
+    frames_failed: int
+    frames_errored: int
+    frames_dropped: int
+    defects: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger(Event):
-    """How much of the surface was inspected, and how many defects it has.
+    """How much of the surface, or how many parts, were inspected, and how many defects they have.
 
-    unit: mm2, or px2 without a calibration; all areas are in it. inspected_by_times: "1", "2", ...
-    -> area that was inspected so often; the last entry, "9", also has more often. The areas of
+    unit: mm2, or px2 without a calibration; all areas are in it. With unit parts the fields count
+    parts, and gaps are where parts may have passed unseen. inspected_by_times: "1", "2", ... ->
+    area that was inspected so often; the last entry, "9", also has more often. The areas of
     inspected_once, inspected_more and not_inspected_by_cause add up to the total. defects: number
     of tracks. defects_low: lowest number that is possible, because after a gap a defect may have
     been counted again. gaps: the last places where the motion was unknown; gap_count: number of

@@ -62,6 +62,15 @@ class HasFiles(Protocol):
     @property
     def files(self) -> Sequence[Path]:
         """The files, in the order in which they are read."""
+
+
+@runtime_checkable
+class NamesFrames(Protocol):
+    """A source that knows the file name of each of its frames. Optional for a source."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names in the order of the frames."""
         ...
 
 
@@ -92,6 +101,24 @@ class EventStage(Protocol):
 
     def flush(self) -> Sequence[Event]:
         """Returns the events that are still open after the last inspection."""
+        ...
+
+
+@runtime_checkable
+class TimedStage(Protocol):
+    """An event stage that ends things after a time. Optional for an event stage."""
+
+    def tick(self) -> Sequence[Event]:
+        """Called about every 0.1 s while no inspection comes, on the thread of see()."""
+        ...
+
+
+@runtime_checkable
+class NoticingStage(Protocol):
+    """An event stage that uses the events of the stages before it. Optional for an event stage."""
+
+    def notice(self, events: Sequence[Event]) -> None:
+        """Called before its see() or flush(), with the events of one of those stages."""
         ...
 
 

@@ -213,7 +213,8 @@ class Inspection:
     if score and outlines alone do not explain the verdict; None otherwise. refined_regions: the
     regions that were refined in the time of a live source, as ranks by peak score from 0; None if
     time was not limited. pictures: defect_id -> path of the picture of the defect, relative to the
-    folder of the run; empty with tracking.
+    folder of the run; empty with tracking. part_id: the part that the frame shows; None if it shows
+    none.
 
     Raises ValueError for an ERROR without a cause, and for a cause without ERROR.
     """
@@ -234,6 +235,7 @@ class Inspection:
     reason: str | None = None
     refined_regions: tuple[int, ...] | None = None
     pictures: Mapping[int, str] = field(default_factory=dict)
+    part_id: str | None = None
 
     def __post_init__(self) -> None:
         if (self.verdict is Verdict.ERROR) is (self.cause is None):

@@ -8,6 +8,7 @@ SINKS: Final[dict[str, str]] = {
     "defect_table": "inspector.outputs.defect_table:DefectTableSink",
     "defect_pictures": "inspector.outputs.defect_pictures:DefectPictureSink",
     "encoder_file": "inspector.outputs.encoder_file:EncoderFileSink",
+    "part_table": "inspector.outputs.part_table:PartTableSink",
     "json_log": "inspector.outputs.json_log:JsonLogSink",
     "snapshots": "inspector.outputs.snapshots:SnapshotSink",
     "originals": "inspector.outputs.originals:OriginalsSink",

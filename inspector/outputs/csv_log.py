@@ -167,11 +167,11 @@ def defect_cells(run: RunInfo, inspection: Inspection, defect: Defect | None) ->
 
 
 def _record_cells(run: RunInfo, inspection: Inspection) -> list[Any]:
-    """The cells of _RECORD. Parts and recipes are empty for now."""
+    """The cells of _RECORD. Recipes are empty for now."""
     seq = inspection.seq + 1
     return [
         *(run.run_id, run.source_name, seq, event_id(run.run_id, run.source_name, seq)),
-        *(inspection.frame.captured_ns, None, None, inspection.cause),
+        *(inspection.frame.captured_ns, inspection.part_id, None, inspection.cause),
     ]
 
 

@@ -17,6 +17,7 @@ from inspector.outputs.folder_watch import FolderWatch
 VIDEO: Final = "annotated.mp4"
 SIGHTINGS: Final = "sightings.csv"
 DEFECTS: Final = "defects.csv"
+PARTS: Final = "parts.csv"
 LOG: Final = "inspections.jsonl"
 SUMMARY: Final = "summary.json"
 SNAPSHOTS: Final = "snapshots"
@@ -26,8 +27,8 @@ DEFECT_PICTURES: Final = "defects"
 ORIGINALS: Final = "originals"
 ENCODER: Final = "encoder.csv"
 RESULTS: Final = (
-    *(VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, DEFECT_PICTURES, ORIGINALS, ENCODER),
-    *(ROLL_MAP_SVG, ROLL_MAP_PNG),
+    *(VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, DEFECT_PICTURES, ORIGINALS),
+    *(PARTS, ENCODER, ROLL_MAP_SVG, ROLL_MAP_PNG),
 )
 
 _PICTURE: Final = re.compile(
@@ -122,7 +123,8 @@ class ResultFolder:
         self._failed = True
         self.check_place()
         if self._watch is None:
-            self._watch = FolderWatch(self._folder, (LOG, SIGHTINGS, DEFECTS), (VIDEO, ENCODER))
+            logs = (LOG, SIGHTINGS, DEFECTS)
+            self._watch = FolderWatch(self._folder, logs, (VIDEO, ENCODER, PARTS))
         self._failed = False
 
     def failure(self) -> SinkError | None:

@@ -47,6 +47,7 @@ def inspection_records(run: RunInfo, inspection: Inspection) -> tuple[Record, Re
         "frame_id": frame.frame_id,
         "captured_ns": frame.captured_ns,
         "wall_time_utc": frame.wall_time_utc,
+        "part_id": inspection.part_id,
     }
     judgement = {
         "name": frame.name,

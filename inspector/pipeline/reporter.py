@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
+from inspector.core.channel import Channel, End
 from inspector.core.clock import ms_since
 from inspector.core.errors import InspectorError, SinkError
 from inspector.core.events import Event
@@ -11,13 +13,19 @@ from inspector.core.protocols import (
     CompletingSink,
     EventSink,
     EventStage,
+    NoticingStage,
     Picture,
+    TimedStage,
     VerdictSink,
     WatchingSink,
 )
 from inspector.core.types import Inspection, RunInfo
 from inspector.pipeline.receiver import Receiver
 from inspector.pipeline.stages import Output, Stages, Ticket
+from inspector.pipeline.watchdog import Watchdog
+
+TICK_S: Final = 0.1
+"""Time without an inspection after which the stages with a tick() are called."""
 
 Observer = Callable[[Inspection, Picture], None]
 """Called on the output thread after the sinks."""
@@ -52,6 +60,8 @@ class Reporter:
         self._event_stages = event_stages
         self._observers = observers
         self._next_seq = 1
+        timed = any(isinstance(stage, TimedStage) for stage in event_stages)
+        self._tick_s = TICK_S if timed else None
 
     def open(self) -> None:
         for receiver in self._receivers:
@@ -80,8 +90,21 @@ class Reporter:
 
     def flush(self) -> None:
         """Writes the events that are still open at the end."""
-        for stage in self._event_stages:
-            self._write_events(stage.flush())
+        for number, stage in enumerate(self._event_stages):
+            self._pass_on(stage.flush(), number)
+
+    def take(self, channel: Channel[Ticket], watchdog: Watchdog) -> Ticket | End:
+        """The next ticket. Lets the stages end what has waited too long, while none comes."""
+        while (ticket := channel.get(self._tick_s)) is None:
+            watchdog.begin("output", ())
+            self._tick()
+            watchdog.end("output")
+        return ticket
+
+    def _tick(self) -> None:
+        for number, stage in enumerate(self._event_stages):
+            if isinstance(stage, TimedStage):
+                self._pass_on(stage.tick(), number)
 
     def find_failure(self) -> SinkError | None:
         """The first failure of a sink that fails between two inspections."""
@@ -102,13 +125,26 @@ class Reporter:
     def _pass_stages(self, inspection: Inspection) -> tuple[Inspection, list[Event]]:
         events: list[Event] = []
         verdict = inspection.verdict
-        for stage in self._event_stages:
+        for number, stage in enumerate(self._event_stages):
             inspection, more = stage.see(inspection)
+            self._notify(more, number)
             events += more
             if inspection.verdict is not verdict:
                 frame = f"frame {inspection.frame_id}"
                 raise InspectorError(f"stage {stage.name} changed the final verdict of {frame}")
         return inspection, events
+
+    def _pass_on(self, events: Sequence[Event], number: int) -> None:
+        """number: of the stage that emits the events."""
+        self._notify(events, number)
+        self._write_events(events)
+
+    def _notify(self, events: Sequence[Event], number: int) -> None:
+        """Tells the stages after this one about its events."""
+        if events:
+            for stage in self._event_stages[number + 1 :]:
+                if isinstance(stage, NoticingStage):
+                    stage.notice(events)
 
     def _write_events(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -122,6 +122,7 @@ class Pipeline:
     def stop(self) -> None:
         """Ends the capture. Every frame captured so far is still inspected."""
         self._stopped_ns = self._stopped_ns or now_ns()
+        self.stats.stopped = True
         self._resumed.set()
         self._source.close()
 
@@ -277,8 +278,7 @@ class Pipeline:
     def _report_all(self) -> UnjudgedError | None:
         """Reports until the channel ends. Returns an error after too many ERROR frames in a row."""
         in_a_row = 0
-        while (ticket := self._measured.get()) is not END:
-            assert isinstance(ticket, Ticket)
+        while (ticket := self._reporter.take(self._measured, self._watchdog)) is not END:
             try:
                 inspection = self._report(ticket)
             except BaseException:

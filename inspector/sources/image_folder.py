@@ -69,6 +69,11 @@ class ImageFolderSource:
     def files(self) -> Sequence[Path]:
         return self._paths
 
+    @property
+    def names(self) -> list[str]:
+        """File names of the pictures, in the order of the frames."""
+        return [path.name for path in self._paths]
+
     def read(self) -> Frame | BadFrame | None:
         index = self._numbering.count
         if self._closing.is_set() or index == len(self._paths):

@@ -67,6 +67,13 @@ class TrackingStage:
         """Number of defects that may be seen again."""
         return 0 if self._web is None else self._web.tracker.open_tracks
 
+    @property
+    def web_length_m(self) -> float | None:
+        """Length of the web so far; None without a calibration, or before the first picture."""
+        if self._web is None or self._web.plane.unit != "mm":
+            return None
+        return self._web.ledger.length / 1000
+
     def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
         frame = inspection.frame
         hw = _frame_hw(frame)
@@ -138,6 +145,7 @@ class TrackingStage:
             wall_time_utc=at.frame.wall_time_utc,
             frame_id=at.frame_id,
             captured_ns=at.frame.captured_ns,
+            part_id=best.inspection.part_id,
             track_id=track_id,
             first_frame_id=track.first_frame_id,
             last_frame_id=track.last_frame_id,

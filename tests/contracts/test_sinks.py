@@ -42,6 +42,7 @@ ARGUMENTS: dict[str, tuple[str, list[Any]]] = {
     "video_file": ("out.mp4", [VideoOptions()]),
     "csv_log": ("out.csv", []),
     "defect_table": ("out.csv", []),
+    "part_table": ("out.csv", []),
     "json_log": ("out.jsonl", []),
     "snapshots": ("out", [SnapshotOptions()]),
     "encoder_file": ("out.csv", []),
@@ -66,6 +67,7 @@ READERS: dict[str, tuple[Callable[[Path], int], int]] = {
     "csv_log": (lambda path: path.read_bytes().count(b"\r\n") - 1, 2),
     "defect_table": (lambda path: path.read_bytes().count(b"\r\n") - 1, 0),
     "encoder_file": (lambda path: path.read_bytes().count(b"\r\n") - 1, 0),
+    "part_table": (lambda path: path.read_bytes().count(b"\r\n") - 1, 0),
     "json_log": (lambda path: len(read_log(path)[1]), 4),
     "snapshots": (count_files, 2),
     "defect_pictures": (count_files, 2),
@@ -168,7 +170,7 @@ def test_what_was_written_is_readable_when_the_run_is_aborted(name: str, tmp_pat
     write_all(sink, inspections()[:2])
     sink.close()
     written = {"video_file": 2, "csv_log": 2, "defect_table": 0, "json_log": 2, "snapshots": 1}
-    written |= {"defect_pictures": 2, "encoder_file": 0, "originals": 2}
+    written |= {"defect_pictures": 2, "encoder_file": 0, "originals": 2, "part_table": 0}
     assert READERS[name][0](path) == written[name]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from inspector.core.records import event_id, new_run_id
 from inspector.core.types import Cause, Inspection, Verdict
 from inspector.outputs.csv_log import HEADER
 from inspector.outputs.json_log import JsonLogSink, read_log, read_records
+from inspector.outputs.part_table import PART_HEADER
 from inspector.outputs.records import inspection_records
 
 ROOT = Path(__file__).parents[3]
@@ -50,11 +52,11 @@ def test_the_docs_have_a_valid_example_of_every_type() -> None:
 
 def test_the_docs_explain_every_field_of_the_schema_and_every_column() -> None:
     definitions = VALIDATOR.schema["$defs"]
-    names = set(VALIDATOR.schema["properties"]) | set(HEADER)
+    names = {*VALIDATOR.schema["properties"], *HEADER, *PART_HEADER}
     for name in VALIDATOR.schema["properties"]["type"]["enum"]:
         names |= {name, *definitions[name]["properties"]}
-    outputs = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
-    explained = set(re.findall(r"`([a-z0-9_]+)`", DOCS + outputs))
+    others = "".join((ROOT / "docs" / name).read_text() for name in ("outputs.md", "parts.md"))
+    explained = set(re.findall(r"`([a-z0-9_]+)`", DOCS + others))
     assert names - explained == {"box_y0_px", "box_x1_px"}  # between box_x0_px and box_y1_px
 
 
@@ -76,6 +78,64 @@ def test_the_docs_explain_every_field_of_the_schema_and_every_column() -> None:
 def test_the_schema_refuses(changes: dict[str, Any]) -> None:
     assert list_schema_errors(measured()) == []
     assert list_schema_errors(measured(**changes))
+
+
+OPEN = {
+    *("engine", "config", "parity", "judged_by"),
+    *("timings_ms", "shape_figures", "not_inspected_by_cause"),
+}
+"""Objects whose keys are not fixed."""
+
+
+def misspell(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Copies of a record in which one key is wrong, and the path of that key."""
+    if isinstance(value, list):
+        for item in value[:1]:
+            yield from ((place, [wrong, *value[1:]]) for place, wrong in misspell(item, path))
+    if not isinstance(value, dict):
+        return
+    for key, inner in value.items():
+        rest = {name: v for name, v in value.items() if name != key}
+        yield f"{path}{key}", rest | {key + "x": inner}
+        if key not in OPEN:
+            for place, wrong in misspell(inner, f"{path}{key}."):
+                yield place, rest | {key: wrong}
+
+
+@pytest.mark.parametrize("record", examples(), ids=lambda record: record["type"])
+def test_a_misspelt_field_is_refused_at_every_depth(record: dict[str, Any]) -> None:
+    places = dict(misspell(record))
+    assert len(places) > 11
+    assert [place for place, wrong in places.items() if not list_schema_errors(wrong)] == []
+
+
+def test_misspelt_fields_of_nested_objects_are_tried() -> None:
+    tried = {place for record in examples() for place, _ in misspell(record)}
+    assert {"views.frames", "defects.web.track_id", "gaps.first_frame_id"} <= tried
+    assert {"source_info.fps", "defects.area_px", "inspected_by_times.1"} <= tried
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("part", {"verdict": "ERROR"}),
+        ("part", {"verdict": "ERROR", "cause": "bad luck", "error": "e"}),
+        ("part", {"cause": "dropped"}),
+        ("part", {"part_id": None}),
+        ("part", {"rule": "most"}),
+        ("part", {"sources": []}),
+        ("part", {"frames": -1}),
+        ("roll", {"verdict": "ERROR", "cause": None, "error": "e"}),
+        ("roll", {"first_frame_id": None}),
+        ("ledger", {"unit": "pieces"}),
+        ("ledger", {"gaps": [{"last_frame_id": 1}]}),
+        ("ledger", {"frames_by_motion": {"guessed": 1}}),
+    ],
+)
+def test_the_schema_refuses_events(kind: str, changes: dict[str, Any]) -> None:
+    (record,) = (record for record in examples() if record["type"] == kind)
+    assert list_schema_errors(record) == []
+    assert list_schema_errors(record | changes)
 
 
 def test_every_line_of_a_log_fits_the_schema_and_is_numbered(tmp_path: Path) -> None:

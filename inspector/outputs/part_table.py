@@ -1,0 +1,91 @@
+"""Writes the table of parts: one row per part."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from inspector.core.errors import SinkError
+from inspector.core.events import Event, Part
+from inspector.core.protocols import Picture
+from inspector.core.tables import DEFAULT, CsvOptions
+from inspector.core.types import Inspection, RunInfo
+from inspector.outputs.files import TableFile
+
+_CELLS: Final[dict[str, Callable[[Part], Any]]] = {
+    "part_id": lambda p: p.part_id,
+    "verdict": lambda p: p.verdict.value,
+    "rule": lambda p: p.rule,
+    "cause": lambda p: p.cause,
+    "error": lambda p: p.error,
+    "wall_time_utc": lambda p: p.wall_time_utc,
+    "sources": lambda p: " ".join(p.sources),
+    "first_frame_id": lambda p: p.first_frame_id,
+    "last_frame_id": lambda p: p.last_frame_id,
+    "frames": lambda p: p.frames,
+    "frames_failed": lambda p: p.frames_failed,
+    "frames_errored": lambda p: p.frames_errored,
+    "frames_dropped": lambda p: p.frames_dropped,
+    "defects": lambda p: p.defects,
+    "sightings": lambda p: p.sightings,
+    "score": lambda p: None if p.score is None else float(f"{p.score:.6g}"),
+    "worst_frame_id": lambda p: p.worst_frame_id,
+    "views": lambda p: "; ".join(map(_describe_view, p.views)),
+    "recipe_id": lambda p: p.recipe_id,
+}
+
+PART_HEADER: Final = ("run_id", *_CELLS)
+"""The columns in order. A cell is empty if there is no value."""
+
+
+class PartTable:
+    """A CSV file (RFC 4180, UTF-8) with one row per part. Raises SinkError."""
+
+    def __init__(self, path: Path, run_id: str, options: CsvOptions = DEFAULT) -> None:
+        self._run_id = run_id
+        self._file = TableFile(path, PART_HEADER, options)
+
+    def write(self, part: Part) -> None:
+        cells = (get(part) for get in _CELLS.values())
+        self._file.write_row([self._run_id, *cells])
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class PartTableSink:
+    """Writes the parts of one source. If sources are joined, the session writes the table."""
+
+    name = "part_table"
+
+    def __init__(self, path: Path, options: CsvOptions = DEFAULT) -> None:
+        self._path, self._options = path, options
+        self._table: PartTable | None = None
+
+    def open(self, run: RunInfo) -> None:
+        self._table = PartTable(self._path, run.run_id, self._options)
+
+    def write(self, inspection: Inspection, picture: Picture) -> None:
+        self._require_open()
+
+    def write_event(self, event: Event) -> None:
+        table = self._require_open()
+        if isinstance(event, Part):
+            table.write(event)
+
+    def close(self) -> None:
+        table, self._table = self._table, None
+        if table is not None:
+            table.close()
+
+    def _require_open(self) -> PartTable:
+        if self._table is None:
+            raise SinkError(f"{self._path} cannot be written before it is open")
+        return self._table
+
+
+def _describe_view(view: Mapping[str, Any]) -> str:
+    """Such as `left: frames 3 to 8, FAIL`."""
+    if view["first_frame_id"] is None:
+        return f"{view['source']}: no frame, {view['verdict']}"
+    span = f"frames {view['first_frame_id']} to {view['last_frame_id']}"
+    return f"{view['source']}: {span}, {view['verdict']}"

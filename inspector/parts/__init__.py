@@ -1,0 +1,1 @@
+"""Gives one verdict per part or per roll, over all frames that show it."""

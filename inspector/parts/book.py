@@ -1,0 +1,64 @@
+"""Holds the parts that one source sees, from their first frame to their last."""
+
+from dataclasses import dataclass, field
+
+from inspector.parts.tally import Tally
+
+
+@dataclass(slots=True)
+class PartView:
+    """What one source saw of one part.
+
+    expected: number of frames that it must have; None: any number. all_needed: whether each dropped
+    frame was needed, because each one shows another view. tally: its frames.
+    """
+
+    part_id: str
+    source: str
+    expected: int | None = None
+    all_needed: bool = False
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether all its frames are there or dropped."""
+        return self.expected is not None and (
+            self.tally.frames + self.tally.dropped >= self.expected
+        )
+
+
+class PartBook:
+    """The open parts of one source, and those that were closed since the last call of take()."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._open: dict[str, PartView] = {}
+        self._closed: list[PartView] = []
+
+    @property
+    def open_parts(self) -> tuple[str, ...]:
+        return tuple(self._open)
+
+    def begin(
+        self, part_id: str, expected: int | None = None, *, all_needed: bool = False
+    ) -> PartView:
+        """The open part with this id. It is new if there is none."""
+        view = self._open.get(part_id)
+        if view is None:
+            view = PartView(part_id, self._source, expected, all_needed)
+            self._open[part_id] = view
+        return view
+
+    def close(self, part_id: str) -> None:
+        """Ends the part. Does nothing if it is not open."""
+        view = self._open.pop(part_id, None)
+        if view is not None:
+            self._closed.append(view)
+
+    def close_all(self) -> None:
+        for part_id in self.open_parts:
+            self.close(part_id)
+
+    def take(self) -> list[PartView]:
+        closed, self._closed = self._closed, []
+        return closed

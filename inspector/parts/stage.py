@@ -1,0 +1,87 @@
+"""The event stage that gives one verdict per part, and the ledger of the parts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from inspector.core.clock import now_ns, utc_now
+from inspector.core.events import Event, Part
+from inspector.core.types import Inspection
+from inspector.parts.book import PartBook
+from inspector.parts.grouping import BlindGaps, Grouping, ZoneGrouping
+from inspector.parts.joiner import PartJoiner
+from inspector.parts.tally import make_facts
+from inspector.parts.triggers import TriggerGrouping
+
+
+@dataclass(slots=True)
+class RunEnd:
+    """What the stage must know at the end of a run. captured: number of captured frames, so that
+    dropped ones after the last inspection are known. complete: False if the run was stopped."""
+
+    captured: Callable[[], int] = lambda: 0
+    complete: Callable[[], bool] = lambda: True
+
+
+class PartStage:
+    """Sets the part_id of each inspection, and emits the event `part` when a part is complete.
+
+    source: name of the source. live: whether times are those of the capture. run_end: is set when
+    the pipeline is ready. All methods but trigger() are called on one thread.
+    """
+
+    name = "parts"
+
+    def __init__(
+        self, source: str, grouping: Grouping, book: PartBook, joiner: PartJoiner, *, live: bool
+    ) -> None:
+        self.source, self._grouping, self._book = source, grouping, book
+        self._live = live
+        self._next_id = 0
+        self.joiner = joiner
+        self.run_end = RunEnd()
+
+    @property
+    def gaps(self) -> BlindGaps:
+        """Where parts may have passed unseen; only with by zone."""
+        return self._grouping.gaps if isinstance(self._grouping, ZoneGrouping) else BlindGaps()
+
+    def trigger(self, part_id: str | None, time_s: float) -> None:
+        """Announces a part, such as for a sensor or a PLC. Any thread may call this.
+
+        part_id: None for a number in order. time_s: when the part is in front of the camera; on a
+        live source the monotonic time, otherwise the time in the file. Raises TypeError unless
+        parts.by is trigger.
+        """
+        if not isinstance(self._grouping, TriggerGrouping):
+            raise TypeError("this run does not take triggers: set parts.by to trigger")
+        self._grouping.trigger(part_id, time_s)
+
+    def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
+        facts = make_facts(inspection, live=self._live)
+        dropped = range(self._next_id, facts.frame_id)
+        self._next_id = facts.frame_id + 1
+        part_id = self._grouping.see(inspection, facts, dropped)
+        if part_id is not None:
+            inspection = replace(inspection, part_id=part_id)
+        return inspection, self._take()
+
+    def tick(self) -> Sequence[Event]:
+        if not self._live:
+            return ()
+        self._grouping.tick(now_ns() / 1e9)
+        return self._take()
+
+    def flush(self) -> Sequence[Event]:
+        dropped = range(self._next_id, max(self._next_id, self.run_end.captured()))
+        self._grouping.finish(dropped, complete=self.run_end.complete())
+        parts = self._take()
+        is_last = self.joiner.end_source(self.source)
+        parts += self._take()
+        return [*parts, self._make_ledger()] if is_last else parts
+
+    def _take(self) -> list[Part]:
+        return self.joiner.add(self._book.take(), now_ns() / 1e9, live=self._live)
+
+    def _make_ledger(self) -> Event:
+        gaps = self.gaps
+        return self.joiner.totals.make_ledger(utc_now(), gaps.count, tuple(gaps.newest))

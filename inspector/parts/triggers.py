@@ -1,0 +1,219 @@
+"""Groups frames into parts by triggers: times at which a part is in front of the camera."""
+
+import csv
+import math
+from bisect import insort
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from loguru import logger
+
+from inspector.core.errors import ConfigError
+from inspector.core.types import Inspection
+from inspector.parts.book import PartBook, PartView
+from inspector.parts.grouping import shows_scene
+from inspector.parts.presence import ZonePresence
+from inspector.parts.tally import FrameFacts
+
+HISTORY: Final = 256
+"""Number of frames without a part that are remembered for a trigger that comes late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """time_s: on the clock of the frames. part_id: None for a number in order."""
+
+    time_s: float
+    part_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerRules:
+    """window_s: time after a trigger to which the frames of its part belong; None: until the next
+    trigger. frames: number of frames that a part must have; None: any number. With frames a part
+    ends with its last frame. timeout_s: how long a part waits for frames that do not come."""
+
+    window_s: float | None
+    frames: int | None
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedFrames:
+    """Frames that were dropped between two times. The frames come at a constant rate there."""
+
+    from_s: float
+    to_s: float
+    count: int
+
+    def count_within(self, start_s: float, end_s: float) -> int:
+        step = (self.to_s - self.from_s) / (self.count + 1)
+        if step <= 0:
+            return self.count if start_s <= self.from_s < end_s else 0
+        first = max(1, math.ceil((start_s - self.from_s) / step))
+        last = math.ceil((min(end_s, self.to_s) - self.from_s) / step) - 1
+        return max(0, last - first + 1)
+
+
+class TriggerGrouping:
+    """A part has the frames from its trigger to the end of its window, or to the next trigger.
+
+    A part without a frame is closed too, so that its loss is known. presence: if it is set, only
+    frames with a part in the zone belong to the part. triggers: known before the run; on a live
+    source their times count from the first frame. trigger() adds others from any thread.
+    """
+
+    def __init__(
+        self,
+        book: PartBook,
+        prefix: str,
+        rules: TriggerRules,
+        *,
+        live: bool,
+        presence: ZonePresence | None = None,
+        triggers: Sequence[Trigger] = (),
+    ) -> None:
+        self._book, self._prefix, self._rules, self._live = book, prefix, rules, live
+        self._presence = presence
+        self._known = triggers
+        self._inbox: deque[Trigger] = deque()
+        self._waiting: list[Trigger] = []
+        self._history: deque[FrameFacts] = deque(maxlen=HISTORY)
+        self._drops: deque[DroppedFrames] = deque(maxlen=HISTORY)
+        self._number = 0
+        self._active: PartView | None = None
+        self._start_s = 0.0
+        self._now_s: float | None = None
+
+    def trigger(self, part_id: str | None, time_s: float) -> None:
+        """Announces a part. Any thread may call this. time_s: on the clock of the frames."""
+        self._inbox.append(Trigger(time_s, part_id))
+
+    def see(self, inspection: Inspection, facts: FrameFacts, dropped: range) -> str | None:
+        now_s = facts.time_s if facts.time_s is not None else self._now_s or 0.0
+        self._begin_clock(now_s)
+        if dropped and self._now_s is not None:
+            self._drops.append(DroppedFrames(self._now_s, now_s, len(dropped)))
+        self._now_s = now_s
+        self._pass_time(now_s)
+        if not self._is_present(inspection):
+            return None
+        view = self._active
+        if view is None:
+            self._history.append(facts)
+            return None
+        view.tally.add(facts)
+        if view.is_full:
+            self._end_active(now_s)
+        return view.part_id
+
+    def tick(self, now_s: float) -> None:
+        self._pass_time(now_s - self._rules.timeout_s)
+
+    def finish(self, dropped: range, *, complete: bool) -> None:
+        last_s = self._now_s if self._now_s is not None else 0.0
+        self._begin_clock(last_s)
+        self._pass_time(last_s)
+        rest, self._waiting = self._waiting, []
+        if complete or self._live:
+            for trigger in rest:
+                self._start(trigger)
+        elif rest:
+            logger.warning(
+                "parts.triggers: the run was stopped before {} of the triggers; their parts are "
+                "not counted",
+                len(rest),
+            )
+        self._end_active(math.inf)
+
+    def _begin_clock(self, first_s: float) -> None:
+        """The first frame gives the times of the triggers that were known before the run."""
+        known, self._known = self._known, ()
+        offset = first_s if self._live else 0.0
+        for trigger in known:
+            self._wait(Trigger(trigger.time_s + offset, trigger.part_id))
+
+    def _wait(self, trigger: Trigger) -> None:
+        insort(self._waiting, trigger, key=lambda t: t.time_s)
+
+    def _pass_time(self, now_s: float) -> None:
+        """Starts the parts whose triggers have come, and ends the part whose window has passed."""
+        while self._inbox:
+            self._wait(self._inbox.popleft())
+        while self._waiting and self._waiting[0].time_s <= now_s:
+            self._start(self._waiting.pop(0))
+        if self._active is not None and now_s >= self._window_end():
+            self._end_active(self._window_end())
+
+    def _window_end(self) -> float:
+        window_s = self._rules.window_s
+        return math.inf if window_s is None else self._start_s + window_s
+
+    def _start(self, trigger: Trigger) -> None:
+        """Begins a part. Frames that came before a late trigger are taken from the history."""
+        self._number += 1
+        part_id = trigger.part_id or f"{self._prefix}/p{self._number}"
+        is_late = self._active is not None and trigger.time_s < self._start_s
+        active_start_s = self._start_s
+        if not is_late:
+            self._end_active(trigger.time_s)
+        view = self._book.begin(part_id, self._rules.frames)
+        if not is_late:
+            self._active, self._start_s = view, trigger.time_s
+        end_s = active_start_s if is_late else self._window_end()
+        self._take_history(view, trigger.time_s, end_s)
+        if is_late:
+            self._close(view, trigger.time_s, end_s)
+        elif view.is_full:
+            self._end_active(end_s)
+
+    def _take_history(self, view: PartView, start_s: float, end_s: float) -> None:
+        for facts in list(self._history):
+            if facts.time_s is not None and start_s <= facts.time_s < end_s and not view.is_full:
+                view.tally.add(facts)
+                self._history.remove(facts)
+
+    def _end_active(self, end_s: float) -> None:
+        view, self._active = self._active, None
+        if view is not None:
+            self._close(view, self._start_s, min(end_s, self._window_end()))
+
+    def _close(self, view: PartView, start_s: float, end_s: float) -> None:
+        view.tally.dropped += sum(drop.count_within(start_s, end_s) for drop in self._drops)
+        self._book.close(view.part_id)
+
+    def _is_present(self, inspection: Inspection) -> bool:
+        """Without a usable picture, what the previous frame showed."""
+        if self._presence is None:
+            return True
+        image = inspection.frame.image
+        if image is not None and shows_scene(inspection):
+            return self._presence.see(image)
+        return self._presence.present
+
+
+def read_triggers(path: Path) -> list[Trigger]:
+    """Reads a CSV file with the column time_s and, if the parts have ids, part_id.
+
+    Raises ConfigError.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        triggers = [Trigger(float(row["time_s"]), row.get("part_id") or None) for row in rows]
+    except OSError as exc:
+        raise ConfigError(f"parts.triggers: {path} cannot be read: {exc.strerror}") from exc
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ConfigError(
+            f"parts.triggers: {path} must have the column time_s with a number in each row: {exc}"
+        ) from exc
+    if not triggers or not all(math.isfinite(trigger.time_s) for trigger in triggers):
+        raise ConfigError(f"parts.triggers: {path} needs at least one row, with finite numbers")
+    counts = Counter(trigger.part_id for trigger in triggers if trigger.part_id is not None)
+    repeated = [part_id for part_id, count in counts.items() if count > 1]
+    if repeated:
+        raise ConfigError(f"parts.triggers: {path} has the part_id {repeated[0]} more than once")
+    return triggers
