@@ -40,7 +40,6 @@ from inspector.outputs.folder import (
     check_folder,
 )
 from inspector.outputs.kinds import make_outputs
-from inspector.outputs.options import OutputOptions
 from inspector.outputs.run_folder import remove_empty, reserve_folder
 from inspector.pipeline.reporter import Observer
 from inspector.pipeline.runner import Pipeline
@@ -48,6 +47,7 @@ from inspector.pipeline.stages import Output, Stages
 from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
+from inspector.run_evidence import RunEvidence
 from inspector.source_check import add_depth, allows_aspect, check_frames
 from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
@@ -72,6 +72,7 @@ def build_run(
     SourceError.
     """
     check_keys(config)
+    evidence = RunEvidence(config.evidence, shared=bool(config.outputs))
     spec = _read_spec(config)
     check_fallback(config.engine, spec)
     calibration = None
@@ -87,13 +88,15 @@ def build_run(
             folder = folder or reserve_folder(output.dir, run_id)
             stack.callback(remove_empty, output.dir, folder)
             check_folder(folder, overwrite=output.overwrite, inputs=input_paths(config))
-            remote = make_outputs(insert_secrets(config.outputs, "outputs"), source=name)
+            remote = make_outputs(
+                insert_secrets(config.outputs, "outputs"), source=name, lines=evidence.lines
+            )
             # A locked or damaged outbox must end the run before old results are removed.
-            files = _make_outputs(output, folder, tracked=config.tracking.enabled)
+            files = _make_outputs(config, folder, evidence)
             outputs = [*map(Output, remote), *files]
         folder = folder or Path(output.dir)
         info = _make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
-        run = _connect(config, spec, calibration, source, info, observers, outputs)
+        run = _connect(config, spec, calibration, source, info, observers, outputs, evidence)
         stack.pop_all()
     return run
 
@@ -161,6 +164,7 @@ def _connect(
     run: RunInfo,
     observers: Sequence[Observer],
     outputs: Sequence[Output],
+    evidence: RunEvidence,
 ) -> Run:
     health = HealthCheck(spec, _health_options(config), live=source.info.live)
     preprocess = Preprocess(
@@ -196,7 +200,7 @@ def _connect(
         stages,
         outputs,
         run,
-        event_stages=[] if tracking is None else [tracking],
+        event_stages=[s for s in (tracking, evidence.connect(outputs, run)) if s is not None],
         observers=(count, *observers),
         batch=config.engine.batch,
         deadline_s=parts.deadline_s,
@@ -223,6 +227,7 @@ def _connect(
         ),
         running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
+        evidence=evidence,
         tracking=tracking,
     )
 
@@ -263,14 +268,15 @@ def _make_renderer(
     )
 
 
-def _make_outputs(options: OutputOptions, folder: Path, *, tracked: bool) -> list[Output]:
+def _make_outputs(config: Config, folder: Path, evidence: RunEvidence) -> list[Output]:
     """The logs come before video and snapshots, because they are more important."""
-    snapshots = options.snapshots
+    options, snapshots = config.output, config.output.snapshots
     outputs = [
         Output(ResultFolder(folder, overwrite=options.overwrite)),
-        Output(_make_sink("json_log", folder / LOG)),
+        Output(_make_sink("json_log", folder / LOG, lines=evidence.lines)),
+        *evidence.outputs(),
     ]
-    if tracked:
+    if config.tracking.enabled:
         outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS)))
         outputs.append(Output(_make_sink("defect_table", folder / DEFECTS)))
     else:
@@ -283,8 +289,8 @@ def _make_outputs(options: OutputOptions, folder: Path, *, tracked: bool) -> lis
     return outputs
 
 
-def _make_sink(name: str, path: Path, *options: Any, **paths: Path) -> Sink:
-    sink: Sink = _resolve(SINKS[name])(path, *options, **paths)
+def _make_sink(name: str, path: Path, *options: Any, **more: Any) -> Sink:
+    sink: Sink = _resolve(SINKS[name])(path, *options, **more)
     return sink
 
 

@@ -15,10 +15,11 @@ from inspector.core.protocols import Source
 from inspector.core.secrets import mask_secrets
 from inspector.core.types import RunInfo
 from inspector.measure.defect_summary import DefectSummary
-from inspector.outputs.folder import ResultFolder, write_summary
+from inspector.outputs.folder import ResultFolder
 from inspector.outputs.queued import QueuedOutput
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
+from inspector.run_evidence import RunEvidence
 from inspector.tracking.stage import TrackingStage
 
 HEAPS: Final = 2
@@ -79,6 +80,7 @@ class Run:
     warnings: Sequence[list[str]]
     running_on: list[str]
     calibration: dict[str, Any] | None
+    evidence: RunEvidence
     tracking: TrackingStage | None = None
 
     def summary(self, status: str, exit_code: int, error: str | None) -> dict[str, Any]:
@@ -122,7 +124,7 @@ class Run:
         for output in self.outputs:
             if isinstance(output.sink, ResultFolder):
                 output.sink.check_place()
-        write_summary(self.info.output_dir, self.summary(status, exit_code, error))
+        self.evidence.write_summary(self.info, self.summary(status, exit_code, error))
 
 
 @dataclass(frozen=True, slots=True)

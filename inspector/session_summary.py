@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from loguru import logger
 
+from inspector.core.chain import Sign
 from inspector.core.clock import utc_now
 from inspector.core.errors import InspectorError
 from inspector.outputs.folder import ResultFolder, write_summary
@@ -25,6 +26,7 @@ class SessionSummary:
 
     def __init__(self, folder: Path, *, overwrite: bool) -> None:
         self._path = folder
+        self._sign: Sign | None = None
         self._folder = ResultFolder(folder, overwrite=overwrite)
         self._started_utc = utc_now()
         self._open = False
@@ -38,6 +40,7 @@ class SessionSummary:
         """Removes earlier results from the locked folder. Raises ConfigError."""
         self._folder.clear()
         self._run_id = run.info.run_id
+        self._sign = run.evidence.sign
         self._open = True
 
     def write(self, results: Sequence[RunOutcome], code: int, error: InspectorError | None) -> None:
@@ -52,7 +55,7 @@ class SessionSummary:
             folder=self._path,
         )
         self._folder.check_place()
-        write_summary(self._path, values)
+        write_summary(self._path, values, sign=self._sign)
 
     def close(self) -> None:
         """Unlocks the folder."""
@@ -73,6 +76,10 @@ class SessionSummary:
             "started_utc": self._started_utc,
             "ended_utc": utc_now(),
             "sources": sources,
+            "evidence": {
+                "sources": {r.run.info.source_name: r.run.evidence.chain for r in results},
+                "key_id": results[0].run.evidence.key_id,
+            },
         }
 
 

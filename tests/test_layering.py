@@ -150,6 +150,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "calibration", "inspector.measure"},
         {"numpy", "contourpy", "cv2", "scipy"},
     ),
+    "inspector/evidence": (
+        # The names of the files of a run.
+        {CORE, "inspector.outputs.folder", "inspector.evidence"},
+        {"cryptography"},
+    ),
     "inspector/tracking": ({CORE, "calibration", "inspector.tracking"}, {"cv2", "numpy"}),
     "inspector/render": ({CORE, "calibration.units", "inspector.render"}, {"cv2", "numpy"}),
     "inspector/outputs": (
@@ -179,7 +184,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                 f"inspector.{p}"
                 for p in (
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
-                    "tracking",
+                    *("tracking", "evidence"),
                 )
             ),
         },
@@ -194,7 +199,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "inspector",
             "inspector.api",
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
-            *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "tracking")),
+            *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "tracking", "evidence")),
         },
         {"yaml", "tqdm", "numpy"},
     ),

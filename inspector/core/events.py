@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from inspector.core.decisions import VerdictState
+from inspector.core.file_hash import FileState
 from inspector.core.types import Cause, Defect, Inspection, Verdict
 
 NOT_IN_RECORD: Final = {"in_record": False}
@@ -101,3 +102,17 @@ class Ledger(Event):
     gap_count: int
     gaps: tuple[Mapping[str, int], ...]
     frames_by_motion: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint(Event):
+    """The files of the run that changed since the last checkpoint; see docs/evidence.md.
+
+    files: path relative to the folder of the run -> its state before the inspection of this frame;
+    None if the run removed the file. A table or a video may have grown since. key_id: of the key
+    that signs the line; None without a key. The line also has the key `signature`.
+    """
+
+    type: ClassVar[str] = "checkpoint"
+    files: Mapping[str, FileState | None]
+    key_id: str | None

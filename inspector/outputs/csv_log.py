@@ -1,11 +1,12 @@
 """Writes tables of defects: one row per defect and frame, with sizes in mm and px."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.errors import SinkError
+from inspector.core.file_hash import FileHash, FileState
 from inspector.core.protocols import Picture
 from inspector.core.records import COVERAGE_FACTOR, event_id
 from inspector.core.size_text import describe_limits
@@ -114,12 +115,14 @@ class CsvLogSink:
     def __init__(self, path: Path, *, copy: Path | None = None) -> None:
         self._paths = [path] if copy is None else [path, copy]
         self._files: list[LineFile] = []
+        self._hashes: dict[Path, FileHash] = {}
         self._run: RunInfo | None = None
 
     def open(self, run: RunInfo) -> None:
         self._run = run
         for path in self._paths:
             self._files.append(LineFile(path))
+            self._hashes[path] = self._files[-1].hash
         self._write(csv_row(HEADER))
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
@@ -132,6 +135,9 @@ class CsvLogSink:
             self._write(csv_row(defect_cells(self._run, inspection, defect)))
         if without_defect:
             self._write(csv_row(defect_cells(self._run, inspection, None)))
+
+    def take_states(self) -> Mapping[Path, FileState | None]:
+        return {path: file_hash.state() for path, file_hash in self._hashes.items()}
 
     def close(self) -> None:
         files, self._files = self._files, []

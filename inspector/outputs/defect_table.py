@@ -1,10 +1,12 @@
 """Writes the table of defects of a run with tracking: one row per defect."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from inspector.core.errors import SinkError
 from inspector.core.events import DefectClosed, Event
+from inspector.core.file_hash import FileHash, FileState
 from inspector.core.protocols import Picture
 from inspector.core.tables import csv_row
 from inspector.core.types import Inspection, RunInfo
@@ -27,9 +29,11 @@ class DefectTableSink:
         self._path = path
         self._file: LineFile | None = None
         self._run: RunInfo | None = None
+        self._hash: FileHash | None = None
 
     def open(self, run: RunInfo) -> None:
         self._file, self._run = LineFile(self._path), run
+        self._hash = self._file.hash
         self._file.write_line(csv_row(TABLE_HEADER))
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
@@ -43,6 +47,9 @@ class DefectTableSink:
             return
         cells = defect_cells(self._run, event.best, event.defect)
         self._file.write_line(csv_row([*cells, *(getattr(event, name) for name in _TRACK)]))
+
+    def take_states(self) -> Mapping[Path, FileState | None]:
+        return {} if self._hash is None else {self._path: self._hash.state()}
 
     def close(self) -> None:
         file, self._file = self._file, None

@@ -1,6 +1,7 @@
 """Saves pictures of the newest failing frames."""
 
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,7 @@ import cv2
 
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, SinkError
+from inspector.core.file_hash import FileState, state_of
 from inspector.core.files import write_whole
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo, Verdict
@@ -44,6 +46,7 @@ class SnapshotSink:
         self._verdicts = WHEN[when]
         self._quality = quality
         self._written: deque[Path] = deque()
+        self._states: dict[Path, FileState | None] = {}
 
     def open(self, run: RunInfo) -> None:
         make_folder(self._folder)
@@ -58,12 +61,19 @@ class SnapshotSink:
             raise SinkError(f"the snapshot {path} cannot be written: its folder is gone")
         try:
             while len(self._written) >= self._max_count:
-                self._written.popleft().unlink(missing_ok=True)
+                oldest = self._written.popleft()
+                oldest.unlink(missing_ok=True)
+                self._states[oldest] = None
         except OSError as exc:
             raise SinkError(f"the snapshot {path} cannot be written: {exc.strerror}") from exc
         # A sync at each failing frame would slow the run.
         write_whole(path, data, "the snapshot ", sync=False)
         self._written.append(path)
+        self._states[path] = state_of(data)
+
+    def take_states(self) -> Mapping[Path, FileState | None]:
+        states, self._states = self._states, {}
+        return states
 
     def close(self) -> None:
         """Does nothing, because write() closes each file."""
