@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "threshold": ("tools.threshold", "show or change the thresholds of an engine"),
     "calibrate": ("tools.calibrate", "find how many millimetres a pixel is"),
     "gauge": ("tools.gauge", "study how repeatable and reproducible sizes or verdicts are"),
+    "verify": ("tools.verify", "show whether the results of a run were changed"),
     "show-engine": ("tools.show_engine", "print what an engine file says about itself"),
     "bench": ("tools.bench", "time an engine on every installed runtime"),
     "convert": ("tools.convert", "make a half-precision engine"),

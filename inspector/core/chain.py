@@ -17,7 +17,7 @@ SUMMARY_TAIL: Final = re.compile(rb',\n  "chain": "([0-9a-f]{64})"\n\}\n')
 """The end of a chained line, and of a chained summary.json."""
 
 LINE_TAIL_BYTES: Final = 77
-SUMMARY_TAIL_BYTES: Final = 84
+SUMMARY_TAIL_BYTES: Final = 82
 
 LINE_SIGNATURE: Final = re.compile(rb',"signature":(null|"[0-9a-f]*")\Z')
 SUMMARY_SIGNATURE: Final = re.compile(rb',\n  "signature": (null|"[0-9a-f]*")\Z')

@@ -16,7 +16,7 @@ SHORTEST: Final = 32
 """Characters of a secret key; 64 hex digits are usual."""
 
 _PEM: Final = "-----BEGIN"
-PURPOSE: Final = b"line-inspector evidence "
+PURPOSE: Final = b"inspection evidence "
 """Comes before the signed value, so that a signature fits no other use of the same key."""
 
 

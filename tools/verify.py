@@ -1,0 +1,64 @@
+"""Shows whether the results of runs were changed: the log, its summary, tables, video, pictures."""
+
+import sys
+from pathlib import Path
+
+from inspector.command_line import CommandParser
+from inspector.core.errors import ConfigError
+from inspector.evidence.claims import read_claims
+from inspector.evidence.report import CHANGED, WHOLE
+from inspector.evidence.signing import load_key
+from inspector.evidence.verification import Verifier
+from tools._cli import guarded, program
+
+
+@guarded
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    key = None if arguments.key is None else load_key(arguments.key, "--key")
+    verifier = Verifier(key, [read_claims(path) for path in arguments.checkpoint], arguments.chain)
+    codes = []
+    for folder in arguments.runs:
+        try:
+            reports = verifier.verify(folder)
+        except OSError as exc:
+            raise ConfigError(f"cannot read {exc.filename or folder}: {exc.strerror}") from exc
+        for report in reports:
+            codes.append(report.exit_code)
+            print("\n".join(report.sentences()))
+    unused = verifier.unused()
+    for sentence in unused:
+        print(f"CHANGED: {sentence}")
+    if unused or CHANGED in codes:
+        return CHANGED
+    return max(codes, default=WHOLE)
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser(prog=program("verify"), description=__doc__)
+    add = parser.add_argument
+    add("runs", type=Path, nargs="+", metavar="RUN", help="folder with the results of a run")
+    add("--key", type=Path, help="key file that checks the signatures: secret, private or public")
+    add(
+        *("--checkpoint", "--checkpoints"),
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="checkpoints that were kept elsewhere: a file of evidence.checkpoint_dir, or a copy "
+        "of summary.json",
+    )
+    add(
+        "--chain",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="VALUE",
+        help="chain values that were kept elsewhere, such as on a printed report",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
