@@ -6,6 +6,7 @@ from pathlib import Path
 
 from inspector.core.chain import LINE_TAIL
 from inspector.core.errors import ConfigError
+from inspector.evidence.log_check import UNREADABLE
 from inspector.evidence.summary_check import parse_summary
 
 
@@ -51,7 +52,7 @@ def _from_lines(path: Path, content: bytes) -> Claims:
                 lines[int(record["seq"]) + 1] = record["chain"]
             elif record["type"] == "end":
                 summary = str(record["chain"])
-        except (ValueError, TypeError, KeyError):
+        except UNREADABLE:
             continue
     if run_id is None or source is None or not (lines or summary):
         raise ConfigError(f"--checkpoint: {path} has no checkpoint of a run")

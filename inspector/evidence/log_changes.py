@@ -48,11 +48,14 @@ def find_changes(path: Path, end: tuple[int, str] | None) -> Damage:
     moved: set[int] = set()
     missing: list[int] = []
     last, waiting = -1, list[_Place]()
+    following = iter(sorted(in_order))
+    expected = next(following, None)
     for place in places:
-        if place.seq in in_order and place.seq > last:
+        if place.seq is not None and place.seq == expected:
             missing += _fill_gap(path.name, waiting, range(last + 1, place.seq), in_order, damage)
             moved |= {p.seq for p in waiting if p.seq is not None}
             last, waiting = place.seq, []
+            expected = next(following, None)
         else:
             waiting.append(place)
     lines = max(last + 1, 0 if end is None else end[0])

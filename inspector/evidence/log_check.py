@@ -11,8 +11,13 @@ from inspector.core.chain import LINE_SIGNATURE, LINE_TAIL, LINE_TAIL_BYTES, STA
 from inspector.core.file_hash import FileState
 from inspector.evidence.signing import Key
 
+UNREADABLE: Final = (
+    *(ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError),
+)
+"""What a record with other content than that of a run can raise while it is read."""
+
 ENVELOPE: Final = re.compile(
-    rb'\{"type":"(\w+)","run_id":"([^"]+)","source":"([^"]+)","seq":(\d+),'
+    rb'\{"type":"(\w+)","run_id":"([^"]+)","source":"([^"]+)","seq":(\d{1,18}),'
 )
 """The begin of every line."""
 
@@ -107,7 +112,7 @@ def _add_checkpoint(facts: LogFacts, line: RawLine, key: Key | None) -> None:
     """Ignores a line that was edited so that it is no checkpoint; its chain value does not fit."""
     try:
         record = json.loads(line.content + b"}")
-        files = {name: read_state(state) for name, state in record["files"].items()}
+        files = read_states(record["files"])
         checkpoint = CheckpointLine(
             line.number,
             int(record["frame_id"]),
@@ -115,7 +120,7 @@ def _add_checkpoint(facts: LogFacts, line: RawLine, key: Key | None) -> None:
             record["key_id"],
             None if key is None else signature_fits(facts.last, line.content, LINE_SIGNATURE, key),
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except UNREADABLE:
         return
     facts.checkpoints.append(checkpoint)
 
@@ -128,12 +133,23 @@ def signature_fits(previous: str, content: bytes, form: re.Pattern[bytes], key: 
     return key.check(link(previous, content[: match.start()]), match[1].strip(b'"').decode())
 
 
-def read_state(value: Any) -> FileState | None:
-    """Raises ValueError, KeyError or TypeError for something that is not a state."""
+def read_states(values: Any) -> dict[str, FileState | None]:
+    """Path -> state. Raises one of UNREADABLE, also for a path that leads out of the folder."""
+    states = {str(name): _read_state(state) for name, state in values.items()}
+    for name in states:
+        if "\0" in name or name.startswith("/") or ".." in name.split("/"):
+            raise ValueError(f"{name!r} is not a path in the folder of the run")
+    return states
+
+
+def _read_state(value: Any) -> FileState | None:
     if value is None:
         return None
-    head = value.get("head")
-    return FileState(int(value["bytes"]), str(value["sha256"]), None if head is None else str(head))
+    state = FileState(int(value["bytes"]), str(value["sha256"]), value.get("head"))
+    if state.bytes < 0 or len(bytes.fromhex(state.sha256)) != 32:
+        raise ValueError("this is not the state of a file")
+    bytes.fromhex(state.head or "")
+    return state
 
 
 def _ends_in_a_part(path: Path) -> bool:

@@ -12,7 +12,7 @@ from inspector.core.chain import (
     link,
 )
 from inspector.core.file_hash import FileState
-from inspector.evidence.log_check import read_state, signature_fits
+from inspector.evidence.log_check import UNREADABLE, read_states, signature_fits
 from inspector.evidence.report import Change
 from inspector.evidence.signing import Key
 
@@ -45,10 +45,10 @@ def parse_summary(data: bytes) -> Summary | None:
         record = json.loads(data)
         evidence = record.get("evidence") or {}
         end = (int(evidence["lines"]), str(evidence["chain"])) if "lines" in evidence else None
-        files = {name: read_state(state) for name, state in evidence.get("files", {}).items()}
+        files = read_states(evidence.get("files", {}))
         sources = dict(evidence.get("sources", {}))
         key_id = evidence.get("key_id")
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except UNREADABLE:
         return None
     tail = SUMMARY_TAIL.fullmatch(data, max(0, len(data) - SUMMARY_TAIL_BYTES))
     content = data[:-SUMMARY_TAIL_BYTES] if tail else data

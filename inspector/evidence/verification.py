@@ -1,6 +1,6 @@
 """Verifies the folder of a run: its log, summary.json, tables, video and pictures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import Final
@@ -9,7 +9,7 @@ from inspector.core.errors import ConfigError
 from inspector.core.file_hash import FileState
 from inspector.evidence.claims import Claims
 from inspector.evidence.file_check import Stage, check_file
-from inspector.evidence.log_changes import find_changes
+from inspector.evidence.log_changes import Damage, find_changes
 from inspector.evidence.log_check import LogFacts, check_log
 from inspector.evidence.report import Change, RunReport
 from inspector.evidence.signing import Key
@@ -106,15 +106,15 @@ class Verifier:
         if not facts.chained and not signed:
             self._note_unchained(report, facts)
             return report
-        wrong = self._check_log(report, facts, summary)
+        damage = self._check_log(report, facts, summary)
         if summary is not None:
             report.changes += check_summary(summary, SUMMARY, self._key)
             report.files += 1
         else:
             self._note_cut(report, folder)
-        self._check_signatures(report, facts, wrong, summary)
+        self._check_signatures(report, facts, damage, summary)
         self._check_claims(report, facts.run_id, facts.source, facts.seen, summary)
-        _check_files(report, facts, wrong, summary)
+        _check_files(report, facts, damage, summary)
         return report
 
     def _note_unchained(self, report: RunReport, facts: LogFacts) -> None:
@@ -132,28 +132,26 @@ class Verifier:
                 "end. Nothing after the last checkpoint that is kept elsewhere is proven"
             )
 
-    def _check_log(self, report: RunReport, facts: LogFacts, summary: Summary | None) -> set[int]:
-        """Returns the numbers of the lines that are not as the run wrote them."""
+    def _check_log(self, report: RunReport, facts: LogFacts, summary: Summary | None) -> Damage:
         end = None if summary is None else summary.end
         if facts.cut and summary is None:
             report.notes.append(f"{LOG}: the last line is incomplete, and was not compared")
         agrees = end is None or (facts.lines, facts.last) == end
         if facts.first_break is None and agrees and not (facts.cut and summary is not None):
-            return set()
+            return Damage()
         damage = find_changes(report.folder / LOG, end)
-        report.changes += damage.changes
         if not damage.changes and facts.cut:
-            report.changes.append(
-                Change(LOG, "longer", "", "there is something after its last line")
-            )
+            reason = "there is something after its last line"
+            damage.changes.append(Change(LOG, "longer", "", reason))
         elif not damage.changes:
-            report.changes.append(Change(LOG, "replaced", "", f"it does not fit {SUMMARY}"))
-        return damage.wrong
+            damage.changes.append(Change(LOG, "replaced", "", f"it does not fit {SUMMARY}"))
+        report.changes += damage.changes
+        return damage
 
     def _check_signatures(
-        self, report: RunReport, facts: LogFacts, wrong: set[int], summary: Summary | None
+        self, report: RunReport, facts: LogFacts, damage: Damage, summary: Summary | None
     ) -> None:
-        intact = [c for c in facts.checkpoints if c.number not in wrong]
+        intact = [c for c in facts.checkpoints if c.number not in damage.wrong]
         if self._key is None:
             if any(c.key_id for c in intact) or (summary is not None and summary.key_id):
                 report.notes.append("the signatures were not checked: use --key")
@@ -199,19 +197,27 @@ def _read_summary(folder: Path) -> Summary | None:
 
 
 def _check_files(
-    report: RunReport, facts: LogFacts, wrong: set[int], summary: Summary | None
+    report: RunReport, facts: LogFacts, damage: Damage, summary: Summary | None
 ) -> None:
     """Compares all files that have a hash, and looks for pictures that have none."""
-    stages = _collect_stages(facts, wrong, summary)
+    stages = _collect_stages(facts, damage.wrong, summary)
     new = [name for name in _list_pictures(report.folder) if name not in stages]
-    # Checkpoints that are gone may have had more pictures.
-    if summary is not None and facts.first_break is None:
+    missing = [name for name in filter(_is_picture, stages) if not (report.folder / name).exists()]
+    if damage.changes:
+        # Lines that are gone may have recorded more pictures, and that the run removed pictures.
+        uncertain = {*new, *missing}
+    elif summary is None:
+        uncertain = {*new, *_find_replaced(stages, missing, len(new))}
+    else:
+        uncertain = set()
         report.changes += [Change(name, "added") for name in new]
-    elif new:
-        report.notes.append(f"{len(new)} pictures are in no checkpoint, so they were not compared")
-    replaced = set() if summary is not None else _find_replaced(report.folder, stages, len(new))
+    if uncertain:
+        report.notes.append(
+            f"{len(uncertain)} pictures were not compared, because no intact "
+            "checkpoint says which pictures the run wrote or removed last"
+        )
     for name, states in stages.items():
-        if name in replaced:
+        if name in uncertain:
             continue
         growing = summary is None and not _is_picture(name)
         change = check_file(report.folder, name, states, growing=growing)
@@ -243,11 +249,11 @@ def _is_picture(name: str) -> bool:
     return "/" in name
 
 
-def _find_replaced(folder: Path, stages: Iterable[str], new: int) -> set[str]:
+def _find_replaced(stages: Iterable[str], missing: Collection[str], new: int) -> Iterable[str]:
     """The pictures that a run has removed after its last checkpoint: its oldest, at most one more
     than it has written since."""
-    pictures = filter(_is_picture, stages)
-    return set(islice(takewhile(lambda name: not (folder / name).exists(), pictures), new + 1))
+    oldest_first = filter(_is_picture, stages)
+    return islice(takewhile(lambda name: name in missing, oldest_first), new + 1)
 
 
 def _list_pictures(folder: Path) -> list[str]:

@@ -185,6 +185,33 @@ FILE_CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"head": "0', b'"head": "x'),
+        (b'"sha256": "', b'"sha256": "y'),
+        (b'"bytes": ', b'"bytes": -'),
+        (b'"sightings.csv": {', b'"../../sightings.csv": {'),
+        (b'"sightings.csv": {', b'"/etc/passwd": {'),
+        (b'"files": {', b'"files": [], "other": {'),
+        (b'"lines": ', b'"lines": 1e999, "other": '),
+        (b"{", b"[" * 100_000),
+        (b'"evidence": {', b'"evidence": 7, "other": {'),
+    ],
+)
+def test_a_summary_with_impossible_values_was_edited(old: bytes, new: bytes, out: Path) -> None:
+    path = out / "summary.json"
+    data = path.read_bytes()
+    assert old in data
+    path.write_bytes(data.replace(old, new, 1))
+    assert verify([str(out)]) == 8
+
+
+def test_a_line_with_an_impossible_number_was_edited(out: Path) -> None:
+    edit_lines(out, lambda lines: replace_in(lines, 5, b'"seq":5', b'"seq":' + b"5" * 5000))
+    assert verify([str(out)]) == 8
+
+
 @pytest.mark.parametrize("name", FILE_CHANGES)
 def test_a_changed_file_is_named(name: str, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change, sentence = FILE_CHANGES[name]
