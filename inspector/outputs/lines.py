@@ -67,12 +67,15 @@ class RecordLines:
         return self._run
 
     def _close(self, records: Sequence[Record], *, sign: bool = False) -> list[Line]:
+        for record in records:
+            del record["chain"]
         # All texts before the first link: a record that fails must leave no gap in the chain.
-        texts = [encode_record({k: v for k, v in r.items() if k != "chain"}) for r in records]
+        texts = [encode_record(record) for record in records]
         lines = []
         for record, text in zip(records, texts, strict=True):
-            text = self._chain.close_line(text, sign=sign)
-            lines.append(Line(record | {"chain": self._chain.value}, text))
+            closed = self._chain.close_line(text, sign=sign)
+            record["chain"] = self._chain.value
+            lines.append(Line(record, closed))
         return lines
 
 
