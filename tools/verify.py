@@ -6,9 +6,10 @@ from pathlib import Path
 from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from inspector.evidence.claims import read_claims
-from inspector.evidence.report import CHANGED, WHOLE
+from inspector.evidence.report import CHANGED, UNPROVEN, WHOLE
 from inspector.evidence.signing import load_key
 from inspector.evidence.verification import Verifier
+from inspector.standard_streams import write_error
 from tools._cli import guarded, program
 
 
@@ -17,21 +18,27 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     key = None if arguments.key is None else load_key(arguments.key, "--key")
     verifier = Verifier(key, [read_claims(path) for path in arguments.checkpoint], arguments.chain)
-    codes = []
-    for folder in arguments.runs:
-        try:
-            reports = verifier.verify(folder)
-        except OSError as exc:
-            raise ConfigError(f"cannot read {exc.filename or folder}: {exc.strerror}") from exc
-        for report in reports:
-            codes.append(report.exit_code)
-            print("\n".join(report.sentences()))
-    unused = verifier.unused()
-    for sentence in unused:
+    codes = [_verify(verifier, folder) for folder in arguments.runs]
+    for sentence in verifier.unused():
+        codes.append(CHANGED)
         print(f"CHANGED: {sentence}")
-    if unused or CHANGED in codes:
-        return CHANGED
-    return max(codes, default=WHOLE)
+    return next(code for code in (CHANGED, ConfigError.exit_code, UNPROVEN, WHOLE) if code in codes)
+
+
+def _verify(verifier: Verifier, folder: Path) -> int:
+    """Prints the result of one run or session. Returns its exit code."""
+    try:
+        reports = verifier.verify(folder)
+    except ConfigError as exc:
+        write_error(f"error: {exc}")
+        return exc.exit_code
+    except OSError as exc:
+        write_error(f"error: cannot read {exc.filename or folder}: {exc.strerror}")
+        return ConfigError.exit_code
+    for report in reports:
+        print("\n".join(report.sentences()))
+    codes = {report.exit_code for report in reports}
+    return CHANGED if CHANGED in codes else max(codes)
 
 
 def _parser() -> CommandParser:

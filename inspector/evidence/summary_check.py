@@ -22,7 +22,8 @@ class Summary:
     """A summary.json. content: the hashed bytes. chain: its value; None if it does not end in one.
 
     end: number of lines and last chain value of the log. files: path -> state. sources: name ->
-    chain value of the summary of a source. Each is empty or None if the summary does not have it.
+    chain value of the summary of a source; None if that source wrote no summary. Each is empty or
+    None if the summary does not have it.
     """
 
     record: dict[str, Any]
@@ -30,7 +31,7 @@ class Summary:
     chain: str | None
     end: tuple[int, str] | None
     files: dict[str, FileState | None]
-    sources: dict[str, str]
+    sources: dict[str, str | None]
     key_id: str | None
 
     @property

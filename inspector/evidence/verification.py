@@ -85,12 +85,12 @@ class Verifier:
             return report
         report.changes += check_summary(summary, SUMMARY, self._key)
         for name in names:
-            source = _read_summary(folder / name)
+            value, source = summary.sources.get(name), _read_summary(folder / name)
             if name not in summary.sources:
                 report.changes.append(Change(name, "added"))
-            elif source is None:
+            elif value is not None and source is None:
                 report.changes.append(Change(f"{name}/{SUMMARY}", "missing"))
-            elif source.chain != summary.sources[name]:
+            elif source is not None and source.chain != value:
                 report.changes.append(Change(f"{name}/{SUMMARY}", "replaced"))
         self._check_claims(report, str(summary.record.get("run_id")), "", {}, summary)
         return report

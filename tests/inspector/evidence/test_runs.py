@@ -8,12 +8,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from evidence_runs import make_run, write_key, write_products
 
 from inspector.app import main
+from inspector.core.errors import SinkError
+from inspector.run import Run
 from tools.verify import main as verify
 
 ROOT = Path(__file__).parents[3]
@@ -64,6 +67,19 @@ def test_a_changed_run_among_whole_runs_decides_the_code(
     assert f"{runs[1]}: whole" in text
 
 
+def test_a_folder_that_cannot_be_read_does_not_stop_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = make_run(tmp_path / "a", frames=4)
+    capsys.readouterr()
+    assert verify([str(tmp_path / "none"), str(out)]) == 2
+    shown = capsys.readouterr()
+    assert f"error: {tmp_path / 'none'} is not a folder" in shown.err
+    assert f"{out}: whole" in shown.out
+    (out / "defects.csv").unlink()
+    assert verify([str(tmp_path / "none"), str(out)]) == 8
+
+
 def test_two_runs_of_the_same_pictures_have_the_same_lines_but_for_times(tmp_path: Path) -> None:
     types = []
     for name in ("a", "b"):
@@ -74,7 +90,7 @@ def test_two_runs_of_the_same_pictures_have_the_same_lines_but_for_times(tmp_pat
     assert [frame for kind, _, frame in types[0] if kind == "checkpoint"] == [3, 7]
 
 
-def make_session(folder: Path, key: Path | None = None) -> Path:
+def make_session(folder: Path, key: Path | None = None, code: int = 0) -> Path:
     sources = [
         {"name": name, "source": {"uri": str(write_products(folder / name, 5, seed))}}
         for name, seed in (("left", 0), ("right", 50))
@@ -88,7 +104,7 @@ def make_session(folder: Path, key: Path | None = None) -> Path:
     }
     path = folder / "session.yaml"
     path.write_text(yaml.safe_dump(values))
-    assert main(["--config", str(path)]) == 0
+    assert main(["--config", str(path)]) == code
     return folder / "out"
 
 
@@ -109,6 +125,25 @@ def test_all_sources_of_a_session_are_verified(
     (out / "right" / LOG).write_bytes(b"".join(lines[:3] + lines[4:]))
     assert verify([str(out)]) == 8
     assert f"{out / 'right'}: {LOG}, line 4: deleted" in capsys.readouterr().out
+
+
+def test_a_source_without_a_summary_was_cut_and_is_not_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write = Run.write_summary
+
+    def lose_the_right(run: Run, *arguments: Any) -> None:
+        if run.info.source_name == "right":
+            raise SinkError("No space left on device")
+        write(run, *arguments)
+
+    monkeypatch.setattr(Run, "write_summary", lose_the_right)
+    out = make_session(tmp_path, code=1)
+    capsys.readouterr()
+    assert verify([str(out)]) == 9
+    text = capsys.readouterr().out
+    assert f"{out / 'right'}: summary.json is missing: the run was cut" in text
+    assert f"{out / 'left'}: whole" in text
 
 
 @pytest.mark.parametrize("change", ["removed", "replaced", "added"])
