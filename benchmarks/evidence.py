@@ -1,7 +1,8 @@
 """Changes the results of runs at random and counts what `line-inspector verify` finds.
 
-python -m benchmarks.evidence [--changes 2000] [--log-mb 100] [--seed 14] also times the chain per frame and the
-verification of a large log. The full figures in docs/figures.md: --changes 100000 --log-mb 1000.
+python -m benchmarks.evidence [--changes 2000] [--log-mb 100] [--seed 14] also times the chain per
+line, and the verification of a large log. Five seeds with --changes 20000, and --log-mb 1000, give
+the figures in docs/evidence.md.
 """
 
 import argparse

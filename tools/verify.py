@@ -1,5 +1,6 @@
 """Shows whether the results of runs were changed: the log, its summary, tables, video, pictures."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from tools._cli import guarded, program
 @guarded
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
+    for value in arguments.chain:
+        if not re.fullmatch("[0-9a-f]{64}", value):
+            raise ConfigError(f"--chain: a value has 64 digits from 0 to f, not {value!r:.80}")
     key = None if arguments.key is None else load_key(arguments.key, "--key")
     verifier = Verifier(key, [read_claims(path) for path in arguments.checkpoint], arguments.chain)
     codes = [_verify(verifier, folder) for folder in arguments.runs]

@@ -34,13 +34,14 @@ class RunReport:
     """Everything that was noticed about one run.
 
     gaps: reasons why nothing is proven about a part, such as a run that was cut. notes: facts that
-    do not change the result. lines, files: how many were compared.
+    do not change the result. run_id: of the log. lines, files: how many were compared.
     """
 
     folder: Path
     changes: list[Change] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    run_id: str = ""
     lines: int = 0
     files: int = 0
 
@@ -54,8 +55,17 @@ class RunReport:
         """One sentence for each change, gap and note, and the result."""
         texts = [*map(str, self.changes), *self.gaps, *self.notes]
         result = {
-            WHOLE: f"whole: {self.lines} lines and {self.files} files are as the run wrote them",
+            WHOLE: f"whole: {self._describe_run()} are as the run wrote them",
             CHANGED: f"CHANGED: {len(self.changes)} findings",
             UNPROVEN: "no change found, but not everything can be proven",
         }
-        return [f"{self.folder}: {text}" for text in [*texts, result[self.exit_code]]]
+        return [f"{self.folder}: {_printable(text)}" for text in [*texts, result[self.exit_code]]]
+
+    def _describe_run(self) -> str:
+        files = f"{self.files} files"
+        return f"{self.lines} lines and {files} of run {self.run_id}" if self.run_id else files
+
+
+def _printable(text: str) -> str:
+    """Replaces line ends and other control characters, which the name of a file may contain."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -101,17 +101,19 @@ class Verifier:
             report.changes.append(Change(LOG, "missing"))
             return report
         facts = check_log(folder / LOG, self._key, self._known)
-        report.lines = facts.lines
+        report.lines, report.run_id = facts.lines, facts.run_id
         signed = summary is not None and (summary.chain is not None or summary.end is not None)
         if not facts.chained and not signed:
             self._note_unchained(report, facts)
             return report
         damage = self._check_log(report, facts, summary)
-        if summary is not None:
+        if summary is None:
+            self._note_cut(report, folder)
+        elif summary.end is None:
+            report.changes.append(Change(SUMMARY, "edited", "", "it has no evidence"))
+        else:
             report.changes += check_summary(summary, SUMMARY, self._key)
             report.files += 1
-        else:
-            self._note_cut(report, folder)
         self._check_signatures(report, facts, damage, summary)
         self._check_claims(report, facts.run_id, facts.source, facts.seen, summary)
         _check_files(report, facts, damage, summary)

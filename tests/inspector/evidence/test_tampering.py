@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from evidence_runs import OTHER_SECRET, chain_again, make_run, write_key
 
+from inspector.core.chain import START, close_summary
 from tools.verify import main as verify
 
 LOG = "inspections.jsonl"
@@ -205,6 +206,33 @@ def test_a_summary_with_impossible_values_was_edited(old: bytes, new: bytes, out
     assert old in data
     path.write_bytes(data.replace(old, new, 1))
     assert verify([str(out)]) == 8
+
+
+def test_a_summary_without_evidence_was_edited(out: Path) -> None:
+    """Also if somebody computed its chain value again."""
+    summary = json.loads((out / "summary.json").read_bytes())
+    for name in ("evidence", "signature", "chain"):
+        del summary[name]
+    text = json.dumps(summary, indent=2)
+    for content in (text.encode(), close_summary(text, START, None)[0]):
+        (out / "summary.json").write_bytes(content)
+        assert verify([str(out)]) == 8
+
+
+def test_the_name_of_a_file_cannot_look_like_a_result(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (out / "snapshots" / f"x\n{out.name}: whole").write_bytes(b"")
+    assert verify([str(out)]) == 8
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith(f"{out}: ") for line in lines if "whole" in line)
+
+
+def test_a_value_that_is_no_chain_value_is_refused(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verify([str(out), "--chain", "6572baf1..."]) == 2
+    assert "64 digits" in capsys.readouterr().err
 
 
 def test_a_line_with_an_impossible_number_was_edited(out: Path) -> None:
