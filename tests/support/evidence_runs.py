@@ -2,11 +2,14 @@
 
 import json
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 import yaml
 
 from inspector.app import main
@@ -85,3 +88,33 @@ def chain_again(out: Path, *, unsigned: bool = False) -> None:
     )
     end = f',\n  "chain": "{link(value, content)}"\n}}\n'.encode()
     (out / "summary.json").write_bytes(content + end)
+
+
+def edit_lines(out: Path, change: Callable[[list[bytes]], None]) -> None:
+    """Changes the list of lines of the log; each has its line end."""
+    lines = (out / "inspections.jsonl").read_bytes().splitlines(keepends=True)
+    change(lines)
+    (out / "inspections.jsonl").write_bytes(b"".join(lines))
+
+
+def replace_in(lines: list[bytes], at: int, old: bytes, new: bytes) -> None:
+    assert old in lines[at]
+    lines[at] = lines[at].replace(old, new, 1)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run in `out`, its key in `key`, and the copies of its checkpoints in
+    `copies`."""
+    folder = tmp_path_factory.mktemp("run")
+    key = write_key(folder / "key")
+    (folder / "copies").mkdir()
+    evidence = {"key_file": str(key), "checkpoint_dir": str(folder / "copies")}
+    make_run(folder, frames=10, evidence=evidence)
+    return folder
+
+
+@pytest.fixture
+def out(original: Path, tmp_path: Path) -> Path:
+    """A copy of the results, which a test may change."""
+    return Path(shutil.copytree(original / "out", tmp_path / "out"))
