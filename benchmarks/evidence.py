@@ -1,8 +1,8 @@
 """Changes the results of runs at random and counts what `line-inspector verify` finds.
 
 python -m benchmarks.evidence [--changes 2000] [--log-mb 100] [--seed 14] also times the chain per
-line, and the verification of a large log. Fifteen seeds with --changes 4000, and --log-mb 1000, gave
-the figures in docs/evidence.md.
+line, and the verification of a large log. Fifteen seeds with --changes 4000, and --log-mb 1000,
+gave the figures in docs/evidence.md.
 """
 
 import argparse
