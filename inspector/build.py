@@ -38,6 +38,7 @@ from inspector.pipeline.stages import Output, Stages
 from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
+from inspector.run_evidence import RunEvidence
 from inspector.source_check import add_depth, allows_aspect, check_frames, find_ignored_keys
 from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
@@ -65,6 +66,7 @@ def build_run(
     ConfigError, SpecError, CalibrationError or SourceError.
     """
     check_keys(config)
+    evidence = RunEvidence(config.evidence, shared=bool(config.outputs))
     spec = _read_spec(config)
     check_fallback(config.engine, spec)
     calibration = None
@@ -80,9 +82,11 @@ def build_run(
             folder = folder or reserve_folder(output.dir, run_id)
             stack.callback(remove_empty, output.dir, folder)
             check_folder(folder, overwrite=output.overwrite, inputs=input_paths(config))
-            remote = make_outputs(insert_secrets(config.outputs, "outputs"), source=name)
+            remote = make_outputs(
+                insert_secrets(config.outputs, "outputs"), source=name, lines=evidence.lines
+            )
             # A locked or damaged outbox must end the run before old results are removed.
-            files = make_files(config, folder, part_table=joiner is None)
+            files = make_files(config, folder, evidence, part_table=joiner is None)
             outputs = [*map(Output, remote), *files]
         folder = folder or Path(output.dir)
         info = make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
@@ -92,7 +96,7 @@ def build_run(
             config, spec, calibration, source, info, joiner, next(recorders, None)
         )
         run = _connect(
-            config, spec, calibration, source, info, observers, outputs, events, live=live
+            config, spec, calibration, source, info, observers, outputs, events, evidence, live=live
         )
         stack.pop_all()
     return run
@@ -132,6 +136,7 @@ def _connect(
     observers: Sequence[Observer],
     outputs: Sequence[Output],
     events: EventStages,
+    evidence: RunEvidence,
     *,
     live: bool,
 ) -> Run:
@@ -169,7 +174,7 @@ def _connect(
         stages,
         outputs,
         run,
-        event_stages=events.in_order(),
+        event_stages=[*events.in_order(), *evidence.connect(outputs, run)],
         observers=(count, *observers),
         batch=config.engine.batch,
         deadline_s=parts.deadline_s,
@@ -198,6 +203,7 @@ def _connect(
         ),
         running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
+        evidence=evidence,
         events=events,
     )
 

@@ -20,13 +20,16 @@ from inspector.outputs.folder import (
     ResultFolder,
 )
 from inspector.pipeline.stages import Output
+from inspector.run_evidence import RunEvidence
 from inspector.tracking.options import FEEDS
 
 ROLL_MAP: Final = "inspector.report.roll_map_sink:RollMapSink"
 """Imported only if a roll map is drawn."""
 
 
-def make_files(config: Config, folder: Path, *, part_table: bool) -> list[Output]:
+def make_files(
+    config: Config, folder: Path, evidence: RunEvidence, *, part_table: bool
+) -> list[Output]:
     """The logs come before video and snapshots, because they are more important. part_table: False
     if the session writes the table of parts."""
     options, tracking = config.output, config.tracking
@@ -34,7 +37,8 @@ def make_files(config: Config, folder: Path, *, part_table: bool) -> list[Output
     tracked = tracking.enabled
     outputs = [
         Output(ResultFolder(folder, overwrite=options.overwrite)),
-        Output(_make_sink("json_log", folder / LOG)),
+        Output(_make_sink("json_log", folder / LOG, lines=evidence.lines)),
+        *evidence.outputs(),
     ]
     if tracked:
         outputs.append(Output(_make_sink("csv_log", folder / SIGHTINGS, options.csv)))

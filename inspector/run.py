@@ -16,11 +16,12 @@ from inspector.core.secrets import mask_secrets
 from inspector.core.types import RunInfo
 from inspector.event_stages import EventStages
 from inspector.measure.defect_summary import DefectSummary
-from inspector.outputs.folder import ResultFolder, write_summary
+from inspector.outputs.folder import ResultFolder
 from inspector.outputs.queued import QueuedOutput
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
 from inspector.report.roll_map_sink import RollMapSink
+from inspector.run_evidence import RunEvidence
 from inspector.tracking.stage import TrackingStage
 
 HEAPS: Final = 2
@@ -81,6 +82,7 @@ class Run:
     warnings: Sequence[list[str]]
     running_on: list[str]
     calibration: dict[str, Any] | None
+    evidence: RunEvidence
     events: EventStages = field(default_factory=EventStages)
 
     def summary(self, status: str, exit_code: int, error: str | None) -> dict[str, Any]:
@@ -127,7 +129,7 @@ class Run:
         for output in self.outputs:
             if isinstance(output.sink, ResultFolder):
                 output.sink.check_place()
-        write_summary(self.info.output_dir, self.summary(status, exit_code, error))
+        self.evidence.write_summary(self.info, self.summary(status, exit_code, error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from loguru import logger
 
+from inspector.core.chain import Sign
 from inspector.core.clock import utc_now
 from inspector.core.errors import InspectorError
 from inspector.outputs.folder import PARTS, ResultFolder, write_summary
@@ -33,6 +34,7 @@ class SessionSummary:
         """joiner: of the parts of several sources. Their table is in this folder, too."""
         self._path, self._csv = folder, options.csv
         self._folder = ResultFolder(folder, overwrite=options.overwrite)
+        self._sign: Sign | None = None
         self._started_utc = utc_now()
         self._open = False
         self._run_id = ""
@@ -57,6 +59,7 @@ class SessionSummary:
             self._parts = PartTable(self._path / PARTS, self._run_id, self._csv)
             self._joiner.on_part = self._parts.write
             self._watch = FolderWatch(self._path, (PARTS,), ())
+        self._sign = run.evidence.sign
         self._open = True
 
     def write(self, results: Sequence[RunOutcome], code: int, error: InspectorError | None) -> None:
@@ -73,7 +76,7 @@ class SessionSummary:
             folder=self._path,
         )
         self._folder.check_place()
-        write_summary(self._path, values)
+        write_summary(self._path, values, sign=self._sign)
 
     def check(self) -> None:
         """Raises SinkError if the table of parts was removed, moved, replaced or shortened."""
@@ -106,6 +109,10 @@ class SessionSummary:
             "started_utc": self._started_utc,
             "ended_utc": utc_now(),
             "sources": sources,
+            "evidence": {
+                "sources": {r.run.info.source_name: r.run.evidence.chain for r in results},
+                "key_id": results[0].run.evidence.key_id,
+            },
         }
 
 

@@ -157,6 +157,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "calibration", "inspector.measure"},
         {"numpy", "contourpy", "cv2", "scipy"},
     ),
+    "inspector/evidence": (
+        # The names of the files of a run.
+        {CORE, "inspector.outputs.folder", "inspector.evidence"},
+        {"cryptography"},
+    ),
     "inspector/tracking": (
         {CORE, "calibration", "inspector.tracking"},
         {"cv2", "numpy", "paho", "pymodbus"},
@@ -195,7 +200,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                 f"inspector.{p}"
                 for p in (
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
-                    *("tracking", "parts"),
+                    *("tracking", "parts", "evidence"),
                 )
             ),
         },
@@ -211,7 +216,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "inspector.api",
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "report", "tracking")),
-            "inspector.parts",
+            *("inspector.parts", "inspector.evidence"),
         },
         {"yaml", "tqdm", "numpy"},
     ),

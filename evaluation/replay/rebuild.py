@@ -35,6 +35,7 @@ SILENT: Final[dict[str, Any]] = {
     "output.snapshots.max_count": 0,
     "output.originals.enabled": False,
     "output.defect_pictures.max_count": 0,
+    "output.roll_map": False,
     "report.enabled": False,
     "evidence.key_file": None,
     "evidence.checkpoint_dir": None,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from engines.options import RuntimeOptions
 from inspector.core.schema import Between, Matches, OneOf
 from inspector.core.secrets import mask_values
+from inspector.evidence.options import EvidenceOptions
 from inspector.health.options import HealthOptions
 from inspector.logs import LogOptions
 from inspector.measure.options import MeasureOptions
@@ -76,6 +77,7 @@ class Config:
     rolls: RollOptions = field(default_factory=RollOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
     outputs: tuple[dict[str, Any], ...] = ()
+    evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
     window: WindowOptions = field(default_factory=WindowOptions)
     log: LogOptions = field(default_factory=LogOptions)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Final
 
 from inspector.core.decisions import VerdictState
+from inspector.core.file_hash import FileState
 from inspector.core.types import Cause, Defect, Inspection, Verdict
 
 NOT_IN_RECORD: Final = {"in_record": False}
@@ -184,3 +185,17 @@ class Ledger(Event):
     lengths_not_inspected_count: int = 0
     lengths_not_inspected: tuple[Mapping[str, Any], ...] = ()
     bands_not_inspected: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint(Event):
+    """The files of the run that changed since the last checkpoint; see docs/evidence.md.
+
+    files: path relative to the folder of the run -> its state before the inspection of this frame;
+    None if the run removed the file. A table or a video may have grown since. key_id: of the key
+    that signs the line; None without a key. The line also has the key `signature`.
+    """
+
+    type: ClassVar[str] = "checkpoint"
+    files: Mapping[str, FileState | None]
+    key_id: str | None

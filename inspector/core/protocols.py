@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from inspector.core.arrays import Image
 from inspector.core.errors import SinkError
 from inspector.core.events import Event, VerdictEvent
+from inspector.core.file_hash import FileState
 from inspector.core.types import BadFrame, Frame, Inspection, RunInfo, SourceInfo
 
 
@@ -157,6 +158,17 @@ class WatchingSink(Protocol):
     def failure(self) -> SinkError | None:
         """Called several times per second, on another thread than write(). A failure ends the run.
         It must return at once."""
+        ...
+
+
+@runtime_checkable
+class HashedSink(Protocol):
+    """A sink that hashes its files while it writes them. Optional for a sink."""
+
+    def take_states(self) -> Mapping[Path, FileState | None]:
+        """Path -> state of each file that was written or removed since the last call, None for a
+        removed one. A file that still grows may come every time. Called on the thread of write(),
+        and once more after close(). It must read no file."""
         ...
 
 

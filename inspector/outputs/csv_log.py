@@ -1,11 +1,12 @@
 """Writes tables of defects: one row per defect and frame, with sizes in mm and px."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.errors import SinkError
+from inspector.core.file_hash import FileHash, FileState
 from inspector.core.protocols import Picture
 from inspector.core.records import COVERAGE_FACTOR, event_id
 from inspector.core.size_text import describe_limits
@@ -121,13 +122,14 @@ class CsvLogSink:
     ) -> None:
         self._path, self._defects, self._options = path, defects, options
         self._files: list[TableFile] = []
+        self._hashes: dict[Path, FileHash] = {}
         self._run: RunInfo | None = None
 
     def open(self, run: RunInfo) -> None:
         self._run = run
-        self._files.append(TableFile(self._path, HEADER, self._options))
+        self._add_file(self._path, HEADER)
         if self._defects is not None:
-            self._files.append(TableFile(self._defects, (*HEADER, PICTURE), self._options))
+            self._add_file(self._defects, (*HEADER, PICTURE))
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
         if self._run is None or not self._files:
@@ -138,11 +140,18 @@ class CsvLogSink:
         if inspection.verdict is Verdict.FAIL and not inspection.defects:
             self._write(defect_cells(self._run, inspection, None), None)
 
+    def take_states(self) -> Mapping[Path, FileState | None]:
+        return {path: file_hash.state() for path, file_hash in self._hashes.items()}
+
     def close(self) -> None:
         files, self._files = self._files, []
         with contextlib.ExitStack() as stack:
             for file in files:
                 stack.callback(file.close)
+
+    def _add_file(self, path: Path, columns: Sequence[str]) -> None:
+        self._files.append(TableFile(path, columns, self._options))
+        self._hashes[path] = self._files[-1].hash
 
     def _write(self, cells: list[Any], picture: str | None) -> None:
         sightings, *defects = self._files

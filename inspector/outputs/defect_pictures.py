@@ -1,6 +1,7 @@
 """Saves a picture of every defect: a part of its frame, clean and with its outline and size."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,7 @@ from typing import Final
 from loguru import logger
 
 from inspector.core.events import DefectClosed, Event
+from inspector.core.file_hash import FileState, state_of
 from inspector.core.protocols import Picture
 from inspector.core.types import BadFrame, Defect, Frame, Inspection, RunInfo, Severity
 from inspector.outputs.files import make_folder
@@ -77,6 +79,7 @@ class DefectPictureSink:
         self._counts: Counter[Severity] = Counter()
         self._bytes: Counter[Severity] = Counter()
         self._full: set[Severity] = set()
+        self._states: dict[Path, FileState | None] = {}
         self.warnings: list[str] = []
 
     def open(self, run: RunInfo) -> None:
@@ -125,6 +128,10 @@ class DefectPictureSink:
     def write(self, inspection: Inspection, picture: Picture) -> None:
         """Does nothing, because complete() has saved the pictures."""
 
+    def take_states(self) -> Mapping[Path, FileState | None]:
+        states, self._states = self._states, {}
+        return states
+
     def close(self) -> None:
         self._views.clear()
         self._view_bytes = 0
@@ -163,6 +170,7 @@ class DefectPictureSink:
             self._mark_full(severity, f"max_mb ({self._options.max_mb:g})")
             return None
         write_picture(path, data)
+        self._states[path] = state_of(data)
         self._counts[severity] += 1
         self._bytes[severity] += len(data)
         return f"{self._folder.name}/{path.name}"

@@ -1,10 +1,12 @@
 """Writes the table of defects of a run with tracking: one row per defect."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from inspector.core.errors import SinkError
 from inspector.core.events import DefectClosed, Event
+from inspector.core.file_hash import FileHash, FileState
 from inspector.core.protocols import Picture
 from inspector.core.tables import DEFAULT, CsvOptions
 from inspector.core.types import Inspection, RunInfo
@@ -27,9 +29,11 @@ class DefectTableSink:
         self._path, self._options = path, options
         self._file: TableFile | None = None
         self._run: RunInfo | None = None
+        self._hash: FileHash | None = None
 
     def open(self, run: RunInfo) -> None:
         self._file, self._run = TableFile(self._path, TABLE_HEADER, self._options), run
+        self._hash = self._file.hash
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
         if self._file is None:
@@ -42,6 +46,9 @@ class DefectTableSink:
             return
         cells = defect_cells(self._run, event.best, event.defect)
         self._file.write_row([*cells, *(getattr(event, name) for name in _TRACK)])
+
+    def take_states(self) -> Mapping[Path, FileState | None]:
+        return {} if self._hash is None else {self._path: self._hash.state()}
 
     def close(self) -> None:
         file, self._file = self._file, None

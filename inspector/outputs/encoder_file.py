@@ -1,9 +1,11 @@
 """Writes the position of the line at each frame, so that the run can be repeated."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from inspector.core.errors import SinkError
+from inspector.core.file_hash import FileHash, FileState
 from inspector.core.protocols import Picture
 from inspector.core.tables import csv_row
 from inspector.core.types import Inspection, RunInfo
@@ -20,9 +22,11 @@ class EncoderFileSink:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: LineFile | None = None
+        self._hash: FileHash | None = None
 
     def open(self, run: RunInfo) -> None:
         self._file = LineFile(self._path)
+        self._hash = self._file.hash
         self._file.write_line(csv_row(ENCODER_HEADER))
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
@@ -36,6 +40,9 @@ class EncoderFileSink:
         if self._file is None:
             raise SinkError(f"{self._path} cannot be written before it is open")
         self._file.write_line(csv_row((time_s, position_mm, u_mm, motion, frame_id)))
+
+    def take_states(self) -> Mapping[Path, FileState | None]:
+        return {} if self._hash is None else {self._path: self._hash.state()}
 
     def close(self) -> None:
         file, self._file = self._file, None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from inspector.core.errors import SinkError
+from inspector.core.file_hash import FileHash
 from inspector.core.tables import CsvOptions, csv_head, csv_row
 
 
@@ -18,13 +19,15 @@ def make_folder(path: Path) -> None:
 
 
 class LineFile:
-    """A text file that passes each line to the system at once. It replaces an older file.
+    """A text file that passes each line to the system at once. It replaces an older file. hash: of
+    everything that was written.
 
     If the disk is full, the written part of a line is removed, so the file ends with a complete
     line. Raises SinkError.
     """
 
     def __init__(self, path: Path) -> None:
+        self.hash = FileHash()
         make_folder(path.parent)
         self._path = path
         self._end = 0
@@ -47,6 +50,7 @@ class LineFile:
             self._cut_last_line()
             raise SinkError(f"{self._path} cannot be written: {exc.strerror}") from exc
         self._end += written
+        self.hash.append(data)
 
     def close(self) -> None:
         """May be called twice."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from inspector.core.chain import START, Sign, close_summary
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.files import sole_writer, write_whole
 from inspector.core.protocols import Picture
@@ -162,11 +163,18 @@ def _clear_pictures(folder: Path) -> None:
         folder.rmdir()
 
 
-def write_summary(folder: Path, summary: dict[str, Any]) -> None:
-    """Writes summary.json completely or not at all. Raises SinkError."""
+def write_summary(
+    folder: Path, summary: dict[str, Any], previous: str = START, sign: Sign | None = None
+) -> str:
+    """Writes summary.json completely or not at all, and returns its chain value.
+
+    previous: chain value of the last line of the log. sign: adds a signature. Raises SinkError.
+    """
     path = folder / SUMMARY
     try:
         text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
     except ValueError as exc:
         raise SinkError(f"{path} cannot be written: {exc}") from exc
-    write_whole(path, (text + "\n").encode("utf-8", "backslashreplace"))
+    content, value = close_summary(text, previous, sign)
+    write_whole(path, content)
+    return value

@@ -1,23 +1,22 @@
-"""Writes the log, one JSON line per record, in format 2. Reads formats 1 and 2."""
+"""Writes the log, one chained JSON line per record, in format 2. Reads formats 1 and 2."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from inspector.core.chain import START
 from inspector.core.errors import SinkError
 from inspector.core.events import Event
 from inspector.core.protocols import Picture
 from inspector.core.records import FORMAT
 from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.files import LineFile
-from inspector.outputs.records import (
-    Record,
-    event_record,
-    header_record,
-    inspection_records,
-    json_value,
-)
+from inspector.outputs.lines import Line, RecordLines
+from inspector.outputs.records import Record
+
+T = TypeVar("T")
 
 READABLE: Final = (1, FORMAT)
 """Formats that read_log and read_records can read."""
@@ -27,46 +26,49 @@ INSPECTION_TYPES: Final = ("inspection", "measured")
 
 
 class JsonLogSink:
-    """Writes JSON lines in UTF-8. Raises SinkError for a value that is not finite."""
+    """Writes JSON lines. Raises SinkError for a value that is not finite.
+
+    lines: makes the lines, for this log and other sinks; None: for this log alone. end: number of
+    written lines, and chain value of the last one.
+    """
 
     name = "json_log"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, lines: RecordLines | None = None) -> None:
+        self.end: tuple[int, str] = (0, START)
         self._path = path
+        self._lines = RecordLines() if lines is None else lines
         self._file: LineFile | None = None
-        self._run: RunInfo | None = None
 
     def open(self, run: RunInfo) -> None:
-        self._file, self._run = LineFile(self._path), run
-        self._file.write_line(self._line(header_record(run)))
+        self._file = LineFile(self._path)
+        self.end = (0, START)
+        self._write([self._lines.start(run)])
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
-        file, run = self._require_open()
-        verdict, measured = inspection_records(run, inspection)
-        # One write for both lines, because a system call takes longer than a line.
-        file.write_line(self._line(verdict) + self._line(measured))
+        self._write(self._make(partial(self._lines.inspection, inspection)))
 
     def write_event(self, event: Event) -> None:
-        file, run = self._require_open()
-        file.write_line(self._line(event_record(run, event)))
+        self._write([self._make(partial(self._lines.event, event))])
 
     def close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
             file.close()
 
-    def _require_open(self) -> tuple[LineFile, RunInfo]:
-        if self._file is None or self._run is None:
+    def _make(self, make: Callable[[], T]) -> T:
+        if self._file is None:
             raise SinkError(f"{self._path} cannot be written before it is open")
-        return self._file, self._run
-
-    def _line(self, record: Record) -> str:
         try:
-            text = json.dumps(record, allow_nan=False, separators=(",", ":"), default=json_value)
-        except (TypeError, ValueError) as exc:
-            where = f"record {record['type']} of frame {record['frame_id']}"
-            raise SinkError(f"{self._path}: {where} cannot be written: {exc}") from exc
-        return text + "\n"
+            return make()
+        except SinkError as exc:
+            raise SinkError(f"{self._path}: {exc}") from exc
+
+    def _write(self, lines: Sequence[Line]) -> None:
+        assert self._file is not None
+        # One write for all lines, because a system call takes longer than a line.
+        self._file.write_line("".join(f"{line.text}\n" for line in lines))
+        self.end = (self.end[0] + len(lines), lines[-1].record["chain"])
 
 
 def read_log(path: Path) -> tuple[Record, list[Record]]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from inspector.core.errors import ConfigError
 from inspector.core.schema import build, shown
+from inspector.outputs.lines import RecordLines
 from inspector.outputs.queued import QueuedOutput
 from inspector.outputs.sender import LONGEST_END_S, QueueOptions
 
@@ -17,21 +18,24 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def make_outputs(
-    entries: Sequence[Mapping[str, Any]], *, source: str | None = None
+    entries: Sequence[Mapping[str, Any]],
+    *,
+    source: str | None = None,
+    lines: RecordLines | None = None,
 ) -> list[QueuedOutput]:
     """Makes the outputs. It does not open or connect them.
 
     entries: the list `outputs` of the configuration. source: name of the source in the list of
     sources; None without such a list. Each source of the list has separate outboxes, such as
     "left/office" for the output "office" of the source "left". No name contains a slash, so two
-    outboxes never share a folder.
+    outboxes never share a folder. lines: makes the lines that the outputs share with the log.
 
     Raises ConfigError with the path of the wrong key, such as outputs[0].port.
     """
     outputs: list[QueuedOutput] = []
     for number, entry in enumerate(entries):
         path = f"outputs[{number}]"
-        output = _make_output(entry, path, source)
+        output = _make_output(entry, path, source, lines)
         if output.name in {other.name for other in outputs}:
             raise ConfigError(
                 f"{path}.name: two outputs have the name {output.name}; give each entry a name"
@@ -40,7 +44,9 @@ def make_outputs(
     return outputs
 
 
-def _make_output(entry: Mapping[str, Any], path: str, source: str | None) -> QueuedOutput:
+def _make_output(
+    entry: Mapping[str, Any], path: str, source: str | None, lines: RecordLines | None
+) -> QueuedOutput:
     kind = entry.get("kind")
     if not isinstance(kind, str) or kind not in OUTPUTS:
         known = ", ".join(OUTPUTS) or "none in this version"
@@ -58,7 +64,7 @@ def _make_output(entry: Mapping[str, Any], path: str, source: str | None) -> Que
         )
     _check_queue(options.queue, f"{path}.queue")
     name = title if source is None else f"{source}/{title}"
-    return QueuedOutput(name, sender_class(options), options.queue)
+    return QueuedOutput(name, sender_class(options), options.queue, lines)
 
 
 def _check_queue(queue: QueueOptions, path: str) -> None:

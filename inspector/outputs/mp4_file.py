@@ -16,6 +16,7 @@ from loguru import logger
 
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import SinkError
+from inspector.core.file_hash import FileHash, FileState
 from inspector.outputs.mp4_boxes import Sample, SampleTable, Track, box, fragment, full_box, movie
 
 FRAGMENT_S: Final = 0.5
@@ -32,6 +33,9 @@ MOST_SAMPLES: Final = 4_000_000
 _MAX_TIMESCALE: Final = 2**31 - 1
 _PERIOD_S: Final = 0.1
 _START: Final = box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso5iso6avc1mp41")
+_HEAD: Final = len(_START) + 16
+"""The bytes that begin() and finish() change; everything after them is only appended."""
+
 _ROW: Final = np.dtype(
     [("track", "u1"), ("key", "?"), ("time", "<i8"), ("size", "<i8"), ("offset", "<i8")]
 )
@@ -56,6 +60,7 @@ class Mp4File:
         self._durations: list[int] = []
         self._error: SinkError | None = None
         self._lock = threading.Lock()
+        self._hash, self._removed = FileHash(_HEAD), False
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._flush_late, name="video", daemon=True)
         part = path.with_name(path.name + ".part")
@@ -63,7 +68,9 @@ class Mp4File:
             self._file = part.open("w+b", buffering=0)
             self._rows = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
             # The first `moov` has a track without pictures. begin() turns it into free space.
-            self._end = self._file.write(_START + _no_pictures())
+            begin = _START + _no_pictures()
+            self._end = self._file.write(begin)
+            self._hash.append(begin)
             part.replace(path)
         except OSError as exc:
             raise SinkError(f"the video {path} cannot be started: {_reason(exc)}") from exc
@@ -108,11 +115,17 @@ class Mp4File:
             self._close_files()
         if not self._sequence:
             self.path.unlink(missing_ok=True)
+            self._removed = True
 
     def abandon(self) -> None:
         """Closes the file after a failure. It has the complete fragments."""
         self._stop()
         self._close_files()
+
+    def state(self) -> FileState | None:
+        """Size and hash of the complete fragments; None if the file was removed."""
+        with self._lock:
+            return None if self._removed else self._hash.state()
 
     def _stop(self) -> None:
         self._closed.set()
@@ -174,10 +187,13 @@ class Mp4File:
             self._cut()
             raise SinkError(f"the video {self.path} cannot be written: {_reason(exc)}") from exc
         self._end += len(data)
+        self._hash.append(data)
 
     def _overwrite(self, at: int, data: bytes) -> None:
         os.lseek(self._file.fileno(), at, os.SEEK_SET)
         _write_all(self._file.fileno(), data)
+        if at < _HEAD:
+            self._hash.overwrite(at, data)
 
     def _check_file(self) -> None:
         """Raises SinkError if another program changed, moved or removed the file."""

@@ -1,6 +1,7 @@
 """Saves every frame as it was inspected, without loss, so that the run can be judged again."""
 
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,7 @@ import cv2
 
 from inspector.core.arrays import Image
 from inspector.core.errors import SinkError
+from inspector.core.file_hash import FileState, state_of
 from inspector.core.files import write_whole
 from inspector.core.protocols import Picture
 from inspector.core.types import Frame, Inspection, RunInfo
@@ -36,6 +38,7 @@ class OriginalsSink:
         self._suffix = options.format
         self._max_bytes = options.max_mb * 1e6
         self._bytes = 0
+        self._states: dict[Path, FileState | None] = {}
         self._written: deque[tuple[Path, int]] = deque()
 
     def open(self, run: RunInfo) -> None:
@@ -54,7 +57,12 @@ class OriginalsSink:
         # A sync for each frame would slow the run.
         write_whole(path, data, "the original ", sync=False)
         self._written.append((path, len(data)))
+        self._states[path] = state_of(data)
         self._bytes += len(data)
+
+    def take_states(self) -> Mapping[Path, FileState | None]:
+        states, self._states = self._states, {}
+        return states
 
     def close(self) -> None:
         """Does nothing, because write() closes each file."""
@@ -67,6 +75,7 @@ class OriginalsSink:
             except OSError as exc:
                 raise SinkError(f"the original {path} cannot be removed: {exc.strerror}") from exc
             self._bytes -= old_size
+            self._states[path] = None
 
     def _encode(self, bgr: Image, path: Path) -> bytes:
         options = FAST_PNG if self._suffix == "png" else []

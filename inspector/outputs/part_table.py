@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from inspector.core.errors import SinkError
 from inspector.core.events import Event, Part
+from inspector.core.file_hash import FileHash, FileState
 from inspector.core.protocols import Picture
 from inspector.core.tables import DEFAULT, CsvOptions
 from inspector.core.types import Inspection, RunInfo
@@ -43,6 +44,7 @@ class PartTable:
     def __init__(self, path: Path, run_id: str, options: CsvOptions = DEFAULT) -> None:
         self._run_id = run_id
         self._file = TableFile(path, PART_HEADER, options)
+        self.hash = self._file.hash
 
     def write(self, part: Part) -> None:
         cells = (get(part) for get in _CELLS.values())
@@ -60,9 +62,11 @@ class PartTableSink:
     def __init__(self, path: Path, options: CsvOptions = DEFAULT) -> None:
         self._path, self._options = path, options
         self._table: PartTable | None = None
+        self._hash: FileHash | None = None
 
     def open(self, run: RunInfo) -> None:
         self._table = PartTable(self._path, run.run_id, self._options)
+        self._hash = self._table.hash
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
         self._require_open()
@@ -71,6 +75,9 @@ class PartTableSink:
         table = self._require_open()
         if isinstance(event, Part):
             table.write(event)
+
+    def take_states(self) -> Mapping[Path, FileState | None]:
+        return {} if self._hash is None else {self._path: self._hash.state()}
 
     def close(self) -> None:
         table, self._table = self._table, None

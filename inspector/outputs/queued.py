@@ -1,7 +1,6 @@
 """Connects a slow or remote output through a disk outbox: the run appends, a thread delivers."""
 
 import contextlib
-import json
 import sys
 import threading
 import time
@@ -17,8 +16,8 @@ from inspector.core.errors import SinkError
 from inspector.core.events import Event
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
+from inspector.outputs.lines import RecordLines, encode_record
 from inspector.outputs.outbox import BATCH, Outbox
-from inspector.outputs.records import event_record, inspection_records, json_value
 from inspector.outputs.sender import QueueOptions, Sender
 
 SYNC_EVERY_S: Final = 1.0
@@ -37,14 +36,17 @@ class QueuedOutput:
     code. The thread never stops trying to reach the receiver. begin_close() limits the time that is
     left: close() ends at most drain_s + timeout_s + 1 s later, even if the receiver hangs.
 
-    name: of the output, and of its folder in options.dir. It may contain a slash.
+    name: of the output, and of its folder in options.dir. It may contain a slash. lines: makes the
+    lines, for the log and all outputs; None: for this output alone.
     """
 
-    def __init__(self, name: str, sender: Sender, options: QueueOptions) -> None:
+    def __init__(
+        self, name: str, sender: Sender, options: QueueOptions, lines: RecordLines | None = None
+    ) -> None:
         self.name = name
         self._sender = sender
         self._options = options
-        self._run: RunInfo | None = None
+        self._lines = RecordLines() if lines is None else lines
         self._outbox: Outbox | None = None
         self._thread: Thread | None = None
         self._appended = threading.Event()
@@ -66,38 +68,37 @@ class QueuedOutput:
             logger.info(
                 "{}: {} records of earlier runs wait for delivery", self.name, outbox.waiting
             )
-        self._run = run
+        self._lines.start(run)
         self._outbox = outbox
         self._thread = Thread(target=self._work, args=(outbox,), name=self.name, daemon=True)
         self._thread.start()
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
-        for record in inspection_records(self._require_run(), inspection):
-            self.put(record)
+        self._require_open()
+        for line in self._lines.inspection(inspection):
+            self._append(line.record, line.text)
 
     def write_event(self, event: Event) -> None:
-        self.put(event_record(self._require_run(), event))
+        self._require_open()
+        line = self._lines.event(event)
+        self._append(line.record, line.text)
 
-    def put(self, record: Mapping[str, Any]) -> None:
+    def put(self, record: dict[str, Any]) -> None:
         """Appends one record if the sender wants it."""
+        self._append(record, encode_record(record))
+
+    def _append(self, record: Mapping[str, Any], text: str) -> None:
+        outbox = self._require_open()
+        self._raise_fault()
+        if self._sender.wants(record):
+            outbox.append(text.encode())
+            self._appended.set()
+            self._warn_of_drops(outbox)
+
+    def _require_open(self) -> Outbox:
         if self._outbox is None:
             raise SinkError(f"output {self.name} cannot be written before it is open")
-        self._raise_fault()
-        if not self._sender.wants(record):
-            return
-        try:
-            text = json.dumps(record, allow_nan=False, separators=(",", ":"), default=json_value)
-        except (TypeError, ValueError) as exc:
-            which = record.get("event_id")
-            raise SinkError(f"output {self.name}: record {which} is not JSON: {exc}") from exc
-        self._outbox.append(text.encode())
-        self._appended.set()
-        self._warn_of_drops(self._outbox)
-
-    def _require_run(self) -> RunInfo:
-        if self._run is None:
-            raise SinkError(f"output {self.name} cannot be written before it is open")
-        return self._run
+        return self._outbox
 
     def counts(self) -> dict[str, int]:
         """Numbers of records: waiting_at_start (from earlier runs) + appended (by this run) =

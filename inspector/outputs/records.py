@@ -9,6 +9,7 @@ import numpy as np
 
 from inspector.core.decisions import LimitDecision, VerdictState
 from inspector.core.events import Event
+from inspector.core.file_hash import FileState
 from inspector.core.records import COVERAGE_FACTOR, FORMAT, event_id
 from inspector.core.types import Defect, Inspection, RunInfo
 
@@ -94,11 +95,14 @@ def event_record(run: RunInfo, event: Event) -> Record:
 
 
 def json_value(value: Any) -> Any:
-    """Converts NumPy scalars, paths and fractions for json.dumps. Raises TypeError for others."""
+    """Converts NumPy scalars, paths, fractions and states of files for json.dumps. Raises TypeError
+    for others."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, FileState):
+        return value.plain()
     if isinstance(value, Fraction):
         return f"{value.numerator}/{value.denominator}"
     raise TypeError(f"a value of type {type(value).__name__} cannot be written as JSON")

@@ -1,10 +1,12 @@
 """Saves pictures of the newest failing frames."""
 
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from inspector.core.errors import ConfigError, SinkError
+from inspector.core.file_hash import FileState, state_of
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo, Verdict
 from inspector.outputs.files import make_folder
@@ -41,6 +43,7 @@ class SnapshotSink:
         self._verdicts = WHEN[when]
         self._quality = quality
         self._written: deque[Path] = deque()
+        self._states: dict[Path, FileState | None] = {}
 
     def open(self, run: RunInfo) -> None:
         make_folder(self._folder)
@@ -52,11 +55,18 @@ class SnapshotSink:
         data = encode_jpeg(picture.bgr(), self._quality, path)
         try:
             while len(self._written) >= self._max_count:
-                self._written.popleft().unlink(missing_ok=True)
+                oldest = self._written.popleft()
+                oldest.unlink(missing_ok=True)
+                self._states[oldest] = None
         except OSError as exc:
             raise SinkError(f"the picture {path} cannot be written: {exc.strerror}") from exc
         write_picture(path, data)
         self._written.append(path)
+        self._states[path] = state_of(data)
+
+    def take_states(self) -> Mapping[Path, FileState | None]:
+        states, self._states = self._states, {}
+        return states
 
     def close(self) -> None:
         """Does nothing, because write() closes each file."""

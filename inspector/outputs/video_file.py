@@ -1,5 +1,6 @@
 """Writes the annotated video with the times of the source."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from loguru import logger
 
 from inspector.core.errors import SinkError
+from inspector.core.file_hash import FileState
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.files import make_folder
@@ -40,6 +42,7 @@ class VideoFileSink:
         self._options = options
         self._run: RunInfo | None = None
         self._file: Mp4File | None = None
+        self._last_file: Mp4File | None = None
         self._writer: Mp4Writer | None = None
         self._hw: tuple[int, int] = (0, 0)
         self._time_base = LIVE_TIME_BASE
@@ -51,7 +54,7 @@ class VideoFileSink:
 
     def open(self, run: RunInfo) -> None:
         make_folder(self._path.parent)
-        self._file = Mp4File(self._path)
+        self._file = self._last_file = Mp4File(self._path)
         self._run = run
         base = run.source.time_base
         if base is not None and base.denominator <= _MAX_TICKS_PER_S:
@@ -67,6 +70,9 @@ class VideoFileSink:
             return
         self._write_waiting(self._run)
         self._encode(inspection, picture, self._run)
+
+    def take_states(self) -> Mapping[Path, FileState | None]:
+        return {} if self._last_file is None else {self._path: self._last_file.state()}
 
     def close(self) -> None:
         try:

@@ -77,7 +77,11 @@ def make_web(folder: Path) -> Mapping[str, Any]:
 
 
 def make_web_in_px(folder: Path) -> Mapping[str, Any]:
-    return WEB | {"tracking": TRACKED, "rolls": {"enabled": True, "frames": 9}}
+    return WEB | {
+        "evidence": {"checkpoint_frames": 4},
+        "tracking": TRACKED,
+        "rolls": {"enabled": True, "frames": 9},
+    }
 
 
 def make_live(folder: Path) -> Mapping[str, Any]:
@@ -104,7 +108,7 @@ RUNS: dict[str, tuple[Any, set[str], int]] = {
     "parts": (make_parts, {*ALWAYS, "part", "ledger"}, 0),
     "unseen parts": (make_unseen, {*ALWAYS, "part", "ledger"}, 0),
     "web": (make_web, {*ALWAYS, "defect_closed", "part", "roll", "ledger"}, 0),
-    "web in px": (make_web_in_px, {*ALWAYS, "defect_closed", "roll", "ledger"}, 0),
+    "web in px": (make_web_in_px, {*ALWAYS, "checkpoint", "defect_closed", "roll", "ledger"}, 0),
     "live": (make_live, {*ALWAYS, "part", "roll", "ledger"}, 0),
     "sources": (make_sources, {*ALWAYS, "part", "ledger"}, 0),
 }

@@ -12,6 +12,7 @@ from line_outputs import ENTRY, LineServer
 from inspector.app import main
 from inspector.core.files import sole_writer
 from inspector.outputs.kinds import OUTPUTS
+from tools.verify import main as verify
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +85,27 @@ def test_the_remote_outputs_of_each_source_receive_its_records(tmp_path: Path) -
         summary = json.loads((tmp_path / "out" / name / "summary.json").read_text())
         assert list(summary["outputs"]) == [f"{name}/b-c", f"{name}/c"]
         assert {counts["delivered"] for counts in summary["outputs"].values()} == {2 * count}
+
+
+def test_a_remote_output_receives_the_records_of_the_log_with_their_chain_values(
+    tmp_path: Path,
+) -> None:
+    """Two outputs take the lines before the log does; checkpoints are sent, too."""
+    server = LineServer()
+    config = write_config(
+        tmp_path,
+        source=make_source(tmp_path / "pictures", 6),
+        evidence={"checkpoint_frames": 3},
+        outputs=[entry(tmp_path, server.port, name=name) for name in ("b", "c")],
+    )
+    assert main(["--config", str(config)]) == 0
+    server.stop()
+    lines = (tmp_path / "out" / "inspections.jsonl").read_text().splitlines()
+    written = {record["seq"]: record for record in map(json.loads, lines[1:])}
+    assert [r["type"] for r in written.values()].count("checkpoint") == 2
+    assert len(server.records) >= 2 * len(written)
+    assert all(record == written[record["seq"]] for record in server.records)
+    assert verify([str(tmp_path / "out")]) == 0
 
 
 def test_an_unknown_output_is_refused_before_anything_runs(

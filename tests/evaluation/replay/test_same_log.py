@@ -35,7 +35,8 @@ def test_a_video_gives_the_same_log(
     options: tuple[str, ...],
     capsys: Capsys,
 ) -> None:
-    run = inspect(clip, engine, *margin, *options, "--no-video")
+    no_pictures = ("--set", "output.defect_pictures.max_count=0")
+    run = inspect(clip, engine, *margin, *options, *no_pictures, "--no-video")
     assert any(record["defects"] for record in run.records)
     replay = Replay(capsys, run.out)
     assert replay.code == 0, replay.text

@@ -267,7 +267,7 @@ def test_a_damaged_record_ends_the_run_in_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [float("nan"), object()])
 def test_the_error_names_a_record_that_is_not_json(tmp_path: Path, value: object) -> None:
     output = open_output(tmp_path, free_port())
-    with pytest.raises(SinkError, match="record run-7 is not JSON"):
+    with pytest.raises(SinkError, match="record run-7 of frame None cannot be written"):
         output.put({"event_id": "run-7", "score": value})
     output.close()
 
