@@ -33,9 +33,10 @@ from calibration.plane import Calibration
 from inspector.core.arrays import Image, freeze
 from inspector.core.events import DefectClosed, Event, Ledger
 from inspector.measure import shape
+from inspector.tracking.follower import TrackingSetup
 from inspector.tracking.motion import MotionSource
 from inspector.tracking.options import TrackingOptions
-from inspector.tracking.stage import TrackingSetup, TrackingStage
+from inspector.tracking.stage import TrackingStage
 
 SPEEDS = (0.05, 0.15, 0.3, 0.45, 0.7)
 """Way of the web per frame in shares of the frame."""
@@ -109,7 +110,7 @@ def run_line(
                 true = _true_length(defects[int(defect.mean_score)])
                 result.single_errors.append((defect.length_mm or 0.0) - true)
         start = time.process_time()
-        _, new = stage.see(inspection)
+        _, new = stage.see(stage.follower.follow(inspection))
         result.cpu_s += time.process_time() - start
         result.frames += 1
         events += new

@@ -176,7 +176,11 @@ def _connect(
         summary.add(inspection)
         empty.see(inspection)
 
-    parts = make_judge(config, spec, calibration, run)
+    tracking = make_tracking(config, spec, calibration, run)
+    follower = None if tracking is None else tracking.follower
+    parts = make_judge(
+        config, spec, calibration, run, None if follower is None else follower.recall
+    )
     judge = parts.judge
     ruler = make_ruler(
         spec,
@@ -188,9 +192,9 @@ def _connect(
     engine_check = EngineCheck(config.engine, spec, ruler, run)
     render = _make_renderer(config, spec, source.info.frame_hw)
     stages = Stages(
-        preprocess, engine_check.open, judge, render, judge.judge_map, judge.judge_unrefined
+        *(preprocess, engine_check.open, judge, render, judge.judge_map, judge.judge_unrefined),
+        None if follower is None else follower.follow,
     )
-    tracking = make_tracking(config, spec, calibration, run)
     pipeline = Pipeline(
         source,
         stages,

@@ -5,8 +5,10 @@ from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from inspector.config import Config
 from inspector.core.types import RunInfo
+from inspector.processing.postprocess import SCORE
+from inspector.tracking.follower import TrackingSetup
 from inspector.tracking.motion import make_motion
-from inspector.tracking.stage import TrackingSetup, TrackingStage
+from inspector.tracking.stage import TrackingStage
 
 
 def make_tracking(
@@ -24,5 +26,6 @@ def make_tracking(
         live=run.source.live,
         inspected=None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, crop),
         crop=crop,
+        decide=None if config.verdict.rule == SCORE else config.verdict.decide,
     )
     return TrackingStage(setup, make_motion(config.tracking, live=run.source.live))

@@ -16,7 +16,7 @@ from inspector.core.arrays import Image, Map
 from inspector.core.decisions import Decision, LimitDecision
 from inspector.core.geometry import Affine, Points
 from inspector.core.records import COVERAGE_FACTOR, new_run_id
-from inspector.core.web_place import WebPlace
+from inspector.core.web_place import FrameOnWeb, WebPlace
 
 
 class Verdict(StrEnum):
@@ -50,6 +50,11 @@ class Severity(StrEnum):
     MEDIUM = "medium"
     HIGH = "high"
     CRITICAL = "critical"
+
+
+ON_FRAME: Final = ("refined", "track")
+"""Values of Defect.size_source for sizes that were measured on a frame: this one, or earlier ones
+that show the same defect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,8 @@ class Defect:
     `*_mm*` are None without a calibration, never 0. `*_u_*` are standard uncertainties (k = 1).
     map_*: size of the region on the anomaly map, before refinement. If refinement splits a region
     into several defects, they have the same map_* values.
-    size_source: "refined" (measured on the frame) or "map"; size_note: why it was not refined.
+    size_source: "refined" (measured on the frame), "track" (measured on earlier frames that show
+    the same defect) or "map"; size_note: why it was not refined.
     truncated: touches the border of the inspected area, so its true size may be larger.
     shape_figures: name in SHAPE_FIGURES (inspector.measure.shape_figures) -> value without unit.
     severity_by: the limits of measure.severity that gave the severity, such as length_share; None
@@ -212,7 +218,7 @@ class Inspection:
     `measured` record has the next number. The pipeline sets judged_ns and seq. reason: a sentence
     if score and outlines alone do not explain the verdict; None otherwise. refined_regions: the
     regions that were refined in the time of a live source, as ranks by peak score from 0; None if
-    time was not limited.
+    time was not limited. web: where the frame is on the web; None without tracking.
 
     Raises ValueError for an ERROR without a cause, and for a cause without ERROR.
     """
@@ -232,6 +238,7 @@ class Inspection:
     seq: int = 0
     reason: str | None = None
     refined_regions: tuple[int, ...] | None = None
+    web: FrameOnWeb | None = None
 
     def __post_init__(self) -> None:
         if (self.verdict is Verdict.ERROR) is (self.cause is None):

@@ -9,7 +9,7 @@ from calibration.units import SYMBOL, format_length, length_in
 from inspector.core.decisions import Decision
 from inspector.core.geometry import Affine, Box, Points
 from inspector.core.size_text import format_measured
-from inspector.core.types import Defect, Severity
+from inspector.core.types import ON_FRAME, Defect, Severity
 from inspector.render.canvas import Canvas, Colour, Font
 
 SEVERITY_COLOURS: Final[dict[Severity, Colour]] = {
@@ -37,7 +37,7 @@ def format_label(defect: Defect, unit: str) -> str:
     off" after a size of the map: the border cuts the defect, so it may be larger. "~": a size of a
     mask, whose uncertainty is unknown. The end is the decision, if sizes decide the verdict.
     """
-    return _make_label(defect, _format_size(defect, unit, with_u=defect.size_source == "refined"))
+    return _make_label(defect, _format_size(defect, unit, with_u=defect.size_source in ON_FRAME))
 
 
 def format_short_label(defect: Defect, unit: str) -> str:

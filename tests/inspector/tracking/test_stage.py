@@ -14,6 +14,7 @@ from web_scenes import (
     make_stage,
     run_stage,
     run_web,
+    see,
     split,
     view,
 )
@@ -33,7 +34,7 @@ def test_every_sighting_has_the_id_of_its_track_and_its_place_in_metres() -> Non
     options = TrackingOptions(enabled=True, direction="up")
     steps = dict.fromkeys(range(len(positions)), 1.0)  # mm
     stage = make_stage(steps, calibration=SCALE, options=options)
-    labelled = [stage.see(inspect(n, view([SPOT], p)))[0] for n, p in enumerate(positions)]
+    labelled = [see(stage, inspect(n, view([SPOT], p)))[0] for n, p in enumerate(positions)]
     places = [d.web for i in labelled for d in i.defects]
     assert {place.track_id for place in places} == {"run/d1"}
     whole = [d.web for i in labelled for d in i.defects if not d.truncated]
@@ -44,17 +45,17 @@ def test_every_sighting_has_the_id_of_its_track_and_its_place_in_metres() -> Non
 def test_the_verdict_score_and_other_fields_do_not_change() -> None:
     stage = make_stage({0: 0.0})
     before = inspect(0, [defect((10, 10, 20, 20))])
-    after, events = stage.see(before)
+    after, events = see(stage, before)
     unlabelled = replace(after, defects=tuple(replace(d, web=None) for d in after.defects))
-    assert unlabelled == before
+    assert replace(unlabelled, web=None) == before
     assert list(events) == []
 
 
 def test_an_error_frame_has_no_sightings() -> None:
     stage = make_stage({0: 0.0, 1: 10.0})
-    stage.see(inspect(0))
+    see(stage, inspect(0))
     bad = replace(inspect(1, cause=Cause.HEALTH), defects=(defect((10, 10, 20, 20)),))
-    labelled, _ = stage.see(bad)
+    labelled, _ = see(stage, bad)
     assert labelled.defects[0].web is None
     closed, ledger = split(list(stage.flush()))
     assert closed == []
@@ -65,7 +66,7 @@ def test_frames_without_a_picture_before_the_first_one_are_passed_on() -> None:
     stage = make_stage({1: 0.0})
     frame = BadFrame(0, "web", "no picture", 0, None, "t0")
     first = Inspection(frame, Verdict.ERROR, 1.0, 1.0, error="no picture", cause=Cause.DECODE)
-    assert stage.see(first) == (first, ())
+    assert see(stage, first) == (first, ())
     assert stage.flush() == ()
 
 
@@ -97,10 +98,10 @@ def test_the_ledger_adds_up_and_names_the_causes() -> None:
 
 def test_a_frame_of_another_size_gives_no_sightings_and_is_not_inspected() -> None:
     stage = make_stage({0: 0.0, 1: 40.0})
-    stage.see(inspect(0))
+    see(stage, inspect(0))
     other = inspect(1, [defect((10, 10, 20, 20))])
     image = np.zeros((50, 50, 3), np.uint8)
-    labelled, _ = stage.see(replace(other, frame=replace(other.frame, image=image)))  # type: ignore[type-var]
+    labelled, _ = see(stage, replace(other, frame=replace(other.frame, image=image)))  # type: ignore[type-var]
     _, ledger = split(list(stage.flush()))
     assert labelled.defects[0].web is None
     assert ledger.not_inspected_by_cause == pytest.approx({"size": 4000}, rel=0.01)
@@ -111,7 +112,7 @@ def test_every_event_and_labelled_frame_fits_the_schema() -> None:
     steps[9] = None
     stage = make_stage(steps)
     inspections = [inspect(n, view([SPOT], 20.0 * n)) for n in range(30)]
-    labelled = [stage.see(i)[0] for i in inspections]
+    labelled = [see(stage, i)[0] for i in inspections]
     events = run_stage(make_stage(steps), inspections)
     run = run_info()
     records = [r for i in labelled for r in inspection_records(run, i)]

@@ -35,8 +35,8 @@ def run(folder: Path, *settings: str, frames: int = FRAMES) -> Path:
     )
     argv = ["--source", "synthetic", "--output", str(folder / "out"), "--no-video"]
     argv += ["--calibration", str(folder / "line.yaml")]
-    for value in values:
-        argv += ["--set", value]
+    for value in {value.partition("=")[0]: value for value in values}.values():
+        argv += ["--set", value]  # of a key that is there twice, the last
     assert main(argv) == 0
     return folder / "out"
 
@@ -137,3 +137,26 @@ def test_an_encoder_file_that_is_missing_is_refused_before_the_run(
         run(tmp_path, "tracking.enabled=true", "tracking.motion=encoder", "tracking.encoder=no.csv")
     assert "tracking.encoder: no.csv cannot be read" in capsys.readouterr().err
     assert not (tmp_path / "out" / "inspections.jsonl").exists()
+
+
+TIMES = ("captured_ns", "wall_time_utc", "judged_ns", "timings_ms", "event_id", "run_id")
+
+
+def without_times(folder: Path) -> list[str]:
+    """The lines of the log without the header and without times and ids of the run."""
+    records = check_log(folder / "inspections.jsonl")
+    run_id = records[0]["run_id"]
+    kept = [{k: v for k, v in r.items() if k not in TIMES} for r in records[1:]]
+    return [json.dumps(record).replace(run_id, "RUN") for record in kept]
+
+
+def test_the_log_does_not_depend_on_the_speed_of_the_threads(tmp_path: Path) -> None:
+    settings = ("tracking.enabled=true", "tracking.direction=up", "measure.refine=true")
+    settings += ("verdict.pixel_threshold=0.68",)
+    slow = ("output.snapshots.max_count=20", "output.snapshots.when=both", "engine.batch=3")
+    logs = []
+    for name, more in {"first": (), "second": slow}.items():
+        (tmp_path / name).mkdir()
+        logs.append(without_times(run(tmp_path / name, *settings, *more, frames=50)))
+    assert logs[0] == logs[1]
+    assert any('"size_source": "track"' in line for line in logs[0])
