@@ -33,9 +33,9 @@ from calibration.plane import Calibration
 from inspector.core.arrays import Image, freeze
 from inspector.core.events import DefectClosed, Event, Ledger
 from inspector.measure import shape
-from inspector.tracking.follower import TrackingSetup
 from inspector.tracking.motion import MotionSource
 from inspector.tracking.options import TrackingOptions
+from inspector.tracking.setup import TrackingSetup
 from inspector.tracking.stage import TrackingStage
 
 SPEEDS = (0.05, 0.15, 0.3, 0.45, 0.7)

@@ -6,8 +6,8 @@ from engines.spec import EngineSpec
 from inspector.config import Config
 from inspector.core.types import RunInfo
 from inspector.processing.postprocess import SCORE
-from inspector.tracking.follower import TrackingSetup
 from inspector.tracking.motion import make_motion
+from inspector.tracking.setup import TrackingSetup
 from inspector.tracking.stage import TrackingStage
 
 

@@ -84,8 +84,8 @@ class Ledger(Event):
     -> area that was inspected so often; the last entry, "9", also has more often. The areas of
     inspected_once, inspected_more and not_inspected_by_cause add up to the total. defects: number
     of tracks. defects_low: lowest number that is possible, because after a gap a defect may have
-    been counted again. gaps: the last places where the motion was unknown; gap_count: number of
-    all.
+    been counted again. defects_continued: number of those that an earlier run has counted. gaps:
+    the last places where the motion was unknown; gap_count: number of all.
     """
 
     type: ClassVar[str] = "ledger"
@@ -98,6 +98,7 @@ class Ledger(Event):
     length_m: float | None
     defects: int
     defects_low: int
+    defects_continued: int
     gap_count: int
     gaps: tuple[Mapping[str, int], ...]
     frames_by_motion: Mapping[str, int]

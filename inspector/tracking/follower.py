@@ -6,57 +6,21 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Final
 
-from calibration.plane import Calibration
-from inspector.core.arrays import Mask
 from inspector.core.geometry import Affine
 from inspector.core.refining import FrameBox, KnownDefects
 from inspector.core.stage_items import EngineOutput
 from inspector.core.types import BadFrame, Cause, Defect, Frame, Inspection, Verdict
 from inspector.core.web_place import FrameOnWeb
-from inspector.tracking.known import Decide
-from inspector.tracking.motion import MotionSource, MotionState
-from inspector.tracking.options import TrackingOptions
+from inspector.tracking.motion import AbsoluteMotion, Motion, MotionSource, MotionState
 from inspector.tracking.picture_motion import PictureMotion
 from inspector.tracking.plane import WebPlane
-from inspector.tracking.tracker import ClosedTrack, Region, Tracker
-from inspector.tracking.tracks import SeenFrame
+from inspector.tracking.setup import EarlierRun, Followed, TrackingSetup
+from inspector.tracking.track_ids import TrackIds
+from inspector.tracking.tracker import Region, Tracker
+from inspector.tracking.tracks import ClosedTrack, SeenFrame
 
 _SHOWS_PRODUCT: Final = (None, Cause.NOT_FINITE, Cause.HEALTH)
 """Causes of frames whose picture is that of the product at the time of the frame."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackingSetup:
-    """What tracking must know about the run.
-
-    prefix: of every track id; it differs for every run and source. live: whether times are those
-    of the capture. inspected, crop: as in SurfaceLedger. decide: adds the decisions about the
-    limits of sizes; None if they do not decide the verdict.
-    """
-
-    options: TrackingOptions
-    calibration: Calibration | None
-    prefix: str
-    live: bool
-    inspected: Mask | None = None
-    crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
-    decide: Decide | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """What the output thread needs about one frame.
-
-    frame: None before the first frame with a usable size. horizon: as in Tracker. closed: tracks
-    that ended. has_other_size: what the frame shows of the web is not known.
-    """
-
-    frame: SeenFrame | None = None
-    state: MotionState = MotionState.UNKNOWN
-    position: float = 0.0
-    horizon: float = 0.0
-    closed: Sequence[ClosedTrack] = ()
-    has_other_size: bool = False
 
 
 @dataclass(slots=True)
@@ -129,6 +93,10 @@ class Follower:
         self._followed: deque[Followed] = deque()
         self._lock = Lock()
         self._flushed = False
+        self.ids = TrackIds(setup.prefix)
+        self._earlier: EarlierRun | None = None
+        self.start: float | None = None
+        """Web position at which an earlier run ended; None if it is not known."""
 
     @property
     def plane(self) -> WebPlane | None:
@@ -178,8 +146,9 @@ class Follower:
             tracker.closed -= len(waiting) - len(logged)
             return logged + tracker.flush()
 
-    def track_id(self, number: int) -> str:
-        return f"{self._setup.prefix}/d{number}"
+    def continue_run(self, earlier: EarlierRun) -> None:
+        """Makes the web of an earlier run go on, with its open tracks and their ids."""
+        self._earlier = earlier
 
     def _begin(self, frame: Frame | BadFrame, cause: Cause | None) -> _Step | None:
         """Moves the web up to a frame, once for each frame. None if its size is not known yet."""
@@ -193,16 +162,34 @@ class Follower:
         web = self._web
         usable = hw == web.plane.frame_hw and cause in _SHOWS_PRODUCT
         motion = web.motion.step(frame, usable=usable)
+        if self._earlier is not None:
+            motion = self._go_on(web, self._earlier)
         closed = web.tracker.move(motion, frame.frame_id)
+        self._earlier = None
         self._step = _Step(frame.frame_id, usable, motion.state, closed)
         return self._step
 
     def _make_web(self, frame_hw: tuple[int, int]) -> _Web:
-        setup, options = self._setup, self._setup.options
+        setup, options, earlier = self._setup, self._setup.options, self._earlier
         plane = WebPlane(frame_hw, options.direction, setup.calibration)
         motion = self._motion or PictureMotion(plane, live=setup.live)
         reach = options.reverse_mm or plane.length
-        return _Web(plane, motion, Tracker(plane, reach=reach, decide=setup.decide))
+        tracker = Tracker(plane, reach=reach, decide=setup.decide)
+        if earlier is not None and earlier.frame_hw == frame_hw:
+            tracker = earlier.tracker
+            tracker.restart()
+            self.ids.adopt({n: earlier.track_id(n) for n in tracker.tracks.by_number})
+        else:
+            self._earlier = None
+        return _Web(plane, motion, tracker)
+
+    def _go_on(self, web: _Web, earlier: EarlierRun) -> Motion:
+        """The motion from the last frame of an earlier run to the first frame of this one."""
+        now = _encoder_mm(web.motion)
+        if now is None or earlier.encoder_mm is None:
+            return Motion(0.0, 0.0, 0.0, MotionState.UNKNOWN)
+        self.start = web.tracker.top
+        return Motion(now - earlier.encoder_mm, 0.0, 0.0, MotionState.KNOWN)
 
     def _add(self, web: _Web, step: _Step, inspection: Inspection) -> Inspection:
         tracker, closed = web.tracker, step.closed
@@ -212,7 +199,10 @@ class Follower:
             defects, map_pixel = inspection.defects, web.map_pixel(inspection.to_frame)
             if sum(len(members) for _, members in regions) != len(defects):
                 regions = []  # the frame was late, and these are the defects of its map
-            numbers, more = tracker.see(seen, defects, map_pixel, regions)
+            recorded = None
+            if inspection.web is not None:  # from a log
+                recorded = [self.ids.number(d.web.track_id if d.web else None) for d in defects]
+            numbers, more = tracker.see(seen, defects, map_pixel, regions, recorded)
             closed = closed + more
             inspection = replace(inspection, defects=self._label(tracker, defects, numbers))
         along, across = tracker.position.tolist()
@@ -226,10 +216,10 @@ class Follower:
                 has_other_size=_frame_hw(inspection.frame) != web.plane.frame_hw,
             )
         )
-        state = step.state.value
+        place = FrameOnWeb(step.state.value, y_px=along, x_px=across)
         if web.plane.unit == "mm":
-            return replace(inspection, web=FrameOnWeb(state, y_m=along / 1000, x_mm=across))
-        return replace(inspection, web=FrameOnWeb(state, y_px=along, x_px=across))
+            place = FrameOnWeb(step.state.value, y_m=along / 1000, x_mm=across)
+        return replace(inspection, web=replace(place, encoder_mm=_encoder_mm(web.motion)))
 
     def _label(
         self, tracker: Tracker, defects: Sequence[Defect], numbers: Sequence[int | None]
@@ -238,11 +228,15 @@ class Follower:
             replace(
                 defect,
                 web=replace(
-                    tracker.place(defect), track_id=None if n is None else self.track_id(n)
+                    tracker.place(defect), track_id=None if n is None else self.ids.text(n)
                 ),
             )
             for defect, n in zip(defects, numbers, strict=True)
         )
+
+
+def _encoder_mm(motion: MotionSource) -> float | None:
+    return motion.encoder_mm if isinstance(motion, AbsoluteMotion) else None
 
 
 def _frame_hw(frame: Frame | BadFrame) -> tuple[int, int] | None:

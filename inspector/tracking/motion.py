@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,16 @@ class MotionSource(Protocol):
         """The motion since the previous call; START at the first call. Called for every frame in
         order. usable: whether the picture of the frame shows the product at the time of the frame.
         """
+        ...
+
+
+@runtime_checkable
+class AbsoluteMotion(Protocol):
+    """A source of motion whose positions continue when the program starts again. Optional."""
+
+    @property
+    def encoder_mm(self) -> float | None:
+        """Position at the last frame; None if it was not known."""
         ...
 
 
@@ -104,10 +114,11 @@ class EncoderMotion:
         self._first_s: float | None = None
         self._last: float | None = None
         self._started = False
+        self.encoder_mm: float | None = None
 
     def step(self, frame: Frame | BadFrame, *, usable: bool) -> Motion:
         started, self._started = self._started, True
-        position = self._position(time_s(frame, live=self._live))
+        position = self.encoder_mm = self._position(time_s(frame, live=self._live))
         last = self._last
         if position is not None:
             self._last = position

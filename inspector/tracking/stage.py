@@ -8,7 +8,7 @@ from loguru import logger
 
 from inspector.core.events import DefectClosed, Event, Ledger
 from inspector.core.types import Cause, Inspection
-from inspector.tracking.follower import Followed, Follower, TrackingSetup, without_picture
+from inspector.tracking.follower import Follower, without_picture
 from inspector.tracking.ledger import (
     DROPPED,
     MOTION_UNKNOWN,
@@ -17,7 +17,9 @@ from inspector.tracking.ledger import (
 )
 from inspector.tracking.motion import MotionSource, MotionState
 from inspector.tracking.plane import WebPlane
-from inspector.tracking.tracker import ClosedTrack, Tracker
+from inspector.tracking.setup import Followed, TrackingSetup
+from inspector.tracking.tracker import Tracker
+from inspector.tracking.tracks import ClosedTrack
 
 
 class TrackingStage:
@@ -36,6 +38,7 @@ class TrackingStage:
         self._surface: SurfaceLedger | None = None
         self._last: Inspection | None = None
         self._states: Counter[str] = Counter()
+        self._continued = 0
         self.ledger: Ledger | None = None
         self.warnings: list[str] = []
 
@@ -74,6 +77,7 @@ class TrackingStage:
                 inspected=self._setup.inspected,
                 crop=self._setup.crop,
                 web_width=self._setup.options.web_width_mm,
+                start=self.follower.start,
             )
         cause = inspection.cause
         if cause is None and followed.has_other_size:
@@ -90,7 +94,8 @@ class TrackingStage:
         return NOT_CAPTURED
 
     def _close(self, track: ClosedTrack, at: Inspection) -> DefectClosed:
-        best, track_id = track.best, self.follower.track_id(track.number)
+        best, track_id = track.best, self.follower.ids.text(track.number)
+        self._continued += self.follower.ids.is_earlier(track.number)
         seq = best.frame.seq
         assert seq is not None  # a track is closed after its last frame
         return DefectClosed(
@@ -103,7 +108,7 @@ class TrackingStage:
             best_frame_id=best.frame.frame_id,
             sightings=track.sightings,
             defect=replace(track.defect, web=replace(best.place, track_id=track_id)),
-            merged_track_ids=tuple(map(self.follower.track_id, track.merged)),
+            merged_track_ids=tuple(map(self.follower.ids.text, track.merged)),
             best=replace(best.frame.inspection, seq=seq),
         )
 
@@ -125,6 +130,7 @@ class TrackingStage:
             length_m=length / 1000 if plane.unit == "mm" else None,
             defects=tracker.closed,
             defects_low=tracker.closed - tracker.gaps.most_doubled,
+            defects_continued=self._continued,
             gap_count=tracker.gaps.count,
             gaps=tuple(
                 {

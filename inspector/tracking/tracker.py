@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -17,6 +16,7 @@ from inspector.tracking.known import Decide, Place, RegionMemory
 from inspector.tracking.motion import Motion, MotionState
 from inspector.tracking.plane import WebPlane
 from inspector.tracking.tracks import (
+    ClosedTrack,
     SeenFrame,
     Sighting,
     Track,
@@ -30,22 +30,6 @@ Region = tuple[FrameBox, Sequence[int]]
 
 _COVERAGE: Final = 3.0
 """Standard uncertainties of the motion within which an outline may be away from its track."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedTrack:
-    """One defect that cannot be seen again.
-
-    best: the view that shows it best. merged: numbers of tracks that turned out to be parts of it.
-    """
-
-    number: int
-    first_frame_id: int
-    last_frame_id: int
-    sightings: int
-    best: Sighting
-    defect: Defect
-    merged: tuple[int, ...]
 
 
 class Tracker:
@@ -76,6 +60,11 @@ class Tracker:
     @property
     def view_high(self) -> float:
         return float(self._plane.high[0] + self.position[0])
+
+    @property
+    def top(self) -> float:
+        """Highest web position that any frame has shown."""
+        return self._top
 
     @property
     def horizon(self) -> float:
@@ -116,15 +105,19 @@ class Tracker:
         defects: Sequence[Defect],
         map_pixel: float,
         regions: Sequence[Region] = (),
+        recorded: Sequence[int | None] | None = None,
     ) -> tuple[list[int | None], list[ClosedTrack]]:
         """The track of each defect of the frame, and the tracks that have passed.
 
         map_pixel: size of a pixel of the anomaly map in units of the plane. regions: of the map,
-        with the indices of their defects. A defect on web that has passed already, because the line
-        ran back too far, has no track.
+        with the indices of their defects. recorded: the tracks, if they are known from the log of a
+        run. A defect on web that has passed already, because the line ran back too far, has no
+        track.
         """
         sightings = [self._sight(defect, frame) for defect in defects]
         current = [i for i, s in enumerate(sightings) if s.high[0] >= self._horizon]
+        if recorded is not None:
+            current = [i for i, number in enumerate(recorded) if number is not None]
         tracks = list(self.tracks.by_number.values())
         tolerances = [map_pixel + _COVERAGE * self._u_since(track) for track in tracks]
         seen = [sightings[i] for i in current]
@@ -133,6 +126,10 @@ class Tracker:
             pairs += pair_across_gap(seen, tracks, (self._top, self.view_low), map_pixel)
         self._top = max(self._top, self.view_high)
         assigned = assign(pairs)
+        if recorded is not None:
+            places = {track.number: t for t, track in enumerate(tracks)}
+            named = [(s, places.get(recorded[i] or 0)) for s, i in enumerate(current)]
+            assigned = {s: t for s, t in named if t is not None}
         touched: dict[int, list[Track]] = {}
         for _, _, s, t in pairs:
             touched.setdefault(s, []).append(tracks[t])
@@ -141,7 +138,8 @@ class Tracker:
         for s, index in enumerate(current):
             track = tracks[assigned[s]] if s in assigned else None
             others = [t for t in touched.get(s, ()) if t is not track]
-            numbers[index] = self._add(sightings[index], track, others, free).number
+            number = None if recorded is None else recorded[index]
+            numbers[index] = self._add(sightings[index], track, others, free, number).number
         self.tracks.note_apart([n for n in numbers if n is not None])
         for box, members in regions:
             self._learn(box, [(numbers[i], sightings[i]) for i in members])
@@ -158,6 +156,15 @@ class Tracker:
         }
         if views and len(views) == len(members):
             self.regions.learn(box, views, self.position)
+
+    def restart(self) -> None:
+        """Keeps the open tracks and their places for a run that continues this one. Their frames
+        and sizes belong to the earlier run."""
+        tracks, self.tracks = self.tracks.by_number.values(), OpenTracks()
+        for track in tracks:
+            fresh = Track(track.number, -1, track.last, track.low, track.high)
+            self.tracks.by_number[track.number] = fresh
+        self.regions, self.gaps, self.closed = RegionMemory(self._plane, self._decide), Gaps(), 0
 
     def flush(self) -> list[ClosedTrack]:
         """Closes all tracks."""
@@ -186,12 +193,18 @@ class Tracker:
         return math.sqrt(max(0.0, self._variance - track.last.variance))
 
     def _add(
-        self, sighting: Sighting, track: Track | None, others: list[Track], free: set[int]
+        self,
+        sighting: Sighting,
+        track: Track | None,
+        others: list[Track],
+        free: set[int],
+        number: int | None,
     ) -> Track:
         """Adds a sighting to its track, or begins a track. others: tracks that it touches, too.
-        free: numbers of the tracks without a sighting in this frame."""
+        free: numbers of the tracks without a sighting in this frame. number: of a track that
+        begins; None for the next one."""
         if track is None:
-            track = self._begin(sighting)
+            track = self._begin(sighting, number)
             for other in others:
                 self._split(other, track, sighting)
             track.add(sighting, alone=True)
@@ -212,8 +225,9 @@ class Tracker:
                 add_view(link.views, sighting)
         return track
 
-    def _begin(self, sighting: Sighting) -> Track:
-        number, self._next = self._next, self._next + 1
+    def _begin(self, sighting: Sighting, number: int | None) -> Track:
+        number = self._next if number is None else number
+        self._next = max(self._next, number + 1)
         track = Track(number, sighting.frame.frame_id, sighting, sighting.low, sighting.high)
         self.tracks.by_number[number] = track
         self.gaps.note_new_track(float(sighting.low[0]))
@@ -243,7 +257,9 @@ class Tracker:
                 continue
             members = self.tracks.same_defect(number)
             waiting -= members
-            closed.append(self._make_closed(sorted(members)))
+            # A track of an earlier run that was not seen again is counted there.
+            if seen := sorted(n for n in members if self.tracks.by_number[n].sightings):
+                closed.append(self._make_closed(seen))
         for number in numbers:
             self.tracks.remove(number)
         self.regions.forget(numbers)

@@ -110,6 +110,8 @@ class Track:
                 self._size = None
 
     def note_frame(self, frame: SeenFrame) -> None:
+        if not self.sightings:
+            self.first_frame_id = frame.frame_id
         if frame.frame_id != self.last_frame_id:
             self.sightings += 1
             logged = [f for f in self.frames if f.seq is not None]
@@ -133,6 +135,22 @@ class Track:
             self.cut = [view for view in self.cut if view.frame.seq is not None]
             self._size = None
         return bool(logged)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedTrack:
+    """One defect that cannot be seen again.
+
+    best: the view that shows it best. merged: numbers of tracks that turned out to be parts of it.
+    """
+
+    number: int
+    first_frame_id: int
+    last_frame_id: int
+    sightings: int
+    best: Sighting
+    defect: Defect
+    merged: tuple[int, ...]
 
 
 @dataclass(slots=True)

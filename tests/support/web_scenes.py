@@ -17,9 +17,9 @@ from inspector.core.types import (
     Severity,
     Verdict,
 )
-from inspector.tracking.follower import TrackingSetup
 from inspector.tracking.motion import START, Motion, MotionState
 from inspector.tracking.options import TrackingOptions
+from inspector.tracking.setup import TrackingSetup
 from inspector.tracking.stage import TrackingStage
 
 SIDE = 100

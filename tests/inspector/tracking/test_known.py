@@ -20,9 +20,9 @@ from inspector.measure.options import MeasureOptions
 from inspector.measure.outline import Outline
 from inspector.processing.postprocess import Judge
 from inspector.processing.size_rule import SizeRule
-from inspector.tracking.follower import TrackingSetup
 from inspector.tracking.motion import Motion, MotionState
 from inspector.tracking.options import TrackingOptions
+from inspector.tracking.setup import TrackingSetup
 from inspector.tracking.stage import TrackingStage
 
 TO_FRAME = Affine(2.0, 2.0)
@@ -39,7 +39,7 @@ class Line:
     tracked: bool = True
     u: float = 0.3
     refined: list[int] = field(default_factory=list)
-    judged: list[Inspection] = field(default_factory=list)
+    inspections: list[Inspection] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
     def run(
@@ -79,13 +79,13 @@ class Line:
                 self.refined.append(0)
                 output = EngineOutput(make_frame(number), draw_map(boxes, position), TO_FRAME, 1.0)
                 followed = stage.follower.follow(judge(output))
-                self.judged.append(followed)
+                self.inspections.append(followed)
                 self.events += stage.see(followed)[1]
         self.events += stage.flush()
 
     @property
     def sources(self) -> list[str]:
-        return [d.size_source for i in self.judged for d in i.defects]
+        return [d.size_source for i in self.inspections for d in i.defects]
 
     @property
     def closed(self) -> list[DefectClosed]:
@@ -121,17 +121,17 @@ def test_a_defect_is_refined_until_five_views_show_it_whole() -> None:
     without = run_line([SPOT], tracked=False)
     assert len(line.sources) == len(without.sources)
     assert set(without.sources) == {"refined"}
-    whole = [d for i in line.judged for d in i.defects if d.size_source == "refined"]
+    whole = [d for i in line.inspections for d in i.defects if d.size_source == "refined"]
     assert sum(not d.truncated for d in whole) == 5
     assert line.sources.count("track") > 12
-    assert [i.verdict for i in line.judged] == [i.verdict for i in without.judged]
+    assert [i.verdict for i in line.inspections] == [i.verdict for i in without.inspections]
 
 
 def test_a_known_defect_has_the_size_of_its_track_and_its_place_in_the_frame() -> None:
     line = run_line([SPOT])
     (closed,) = line.closed
     assert closed.defect is not None
-    for inspection in line.judged:
+    for inspection in line.inspections:
         for defect in inspection.defects:
             if defect.size_source != "track":
                 continue
@@ -143,14 +143,14 @@ def test_a_known_defect_has_the_size_of_its_track_and_its_place_in_the_frame() -
             if defect.box_px[1] > 0:
                 assert defect.centroid_px[0] == pytest.approx(46, abs=0.5)
                 assert defect.centroid_px[1] == pytest.approx(154 - position, abs=0.5)
-    assert closed.sightings == sum(bool(i.defects) for i in line.judged)
+    assert closed.sightings == sum(bool(i.defects) for i in line.inspections)
     assert closed.defect.size_source == "refined"
 
 
 def test_two_defects_side_by_side_are_known_one_by_one() -> None:
     line = run_line([SPOT, OTHER])
     assert len(line.closed) == 2
-    whole = [d for i in line.judged for d in i.defects if d.size_source == "refined"]
+    whole = [d for i in line.inspections for d in i.defects if d.size_source == "refined"]
     assert sum(not d.truncated for d in whole) == 10
 
 
@@ -161,23 +161,23 @@ def test_a_region_that_grows_is_refined_again() -> None:
     webs = [[SPOT] if n <= 24 else [SPOT, grown] for n in range(count)]
     line = Line()
     line.run(webs, dict.fromkeys(range(count), STEP), [STEP * n for n in range(count)])
-    assert [d.size_source for d in line.judged[24].defects] == ["track"]
-    assert [d.size_source for d in line.judged[25].defects] == ["refined"]
+    assert [d.size_source for d in line.inspections[24].defects] == ["track"]
+    assert [d.size_source for d in line.inspections[25].defects] == ["refined"]
 
 
 def test_a_second_defect_at_another_place_is_refined_from_its_first_frame() -> None:
     webs = [[SPOT] if n <= 24 else [SPOT, OTHER] for n in range(60)]
     line = Line()
     line.run(webs, dict.fromkeys(range(60), STEP), [STEP * n for n in range(60)])
-    new = [d for d in line.judged[25].defects if d.centroid_px[0] > 60]
+    new = [d for d in line.inspections[25].defects if d.centroid_px[0] > 60]
     assert [d.size_source for d in new] == ["refined"]
 
 
 def test_after_motion_that_is_not_known_every_defect_is_refined() -> None:
     line = run_line([SPOT], unknown=[25])
-    assert {d.size_source for d in line.judged[24].defects} == {"track"}
-    assert {d.size_source for d in line.judged[25].defects} == {"refined"}
-    assert {d.size_source for d in line.judged[26].defects} == {"track"}
+    assert {d.size_source for d in line.inspections[24].defects} == {"track"}
+    assert {d.size_source for d in line.inspections[25].defects} == {"refined"}
+    assert {d.size_source for d in line.inspections[26].defects} == {"track"}
 
 
 def test_a_size_near_a_limit_is_measured_in_every_frame() -> None:
@@ -196,7 +196,7 @@ def test_known_sizes_decide_the_verdict_as_measured_ones_do(limit: float, decisi
     line = run_line([SPOT], rule=rule)
     without = run_line([SPOT], rule=rule, tracked=False)
     assert line.sources.count("track") > 12
-    for known, measured in zip(line.judged, without.judged, strict=True):
+    for known, measured in zip(line.inspections, without.inspections, strict=True):
         if all(not d.truncated for d in measured.defects):
             assert known.verdict is measured.verdict
         elif known.verdict is not measured.verdict:

@@ -146,8 +146,8 @@ def without_times(folder: Path) -> list[str]:
     """The lines of the log without the header and without times and ids of the run."""
     records = check_log(folder / "inspections.jsonl")
     run_id = records[0]["run_id"]
-    kept = [{k: v for k, v in r.items() if k not in TIMES} for r in records[1:]]
-    return [json.dumps(record).replace(run_id, "RUN") for record in kept]
+    lines = [{k: v for k, v in r.items() if k not in TIMES} for r in records[1:]]
+    return [json.dumps(record).replace(run_id, "RUN") for record in lines]
 
 
 def test_the_log_does_not_depend_on_the_speed_of_the_threads(tmp_path: Path) -> None:
