@@ -41,10 +41,16 @@ class DefectTableSink:
             raise SinkError(f"{self._path} cannot be written before it is open")
         if not isinstance(event, DefectClosed) or event.defect is None or event.best is None:
             return
-        cells = defect_cells(self._run, event.best, event.defect)
-        self._file.write_line(csv_row([*cells, *(getattr(event, name) for name in _TRACK)]))
+        self._file.write_line(table_row(self._run, event))
 
     def close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
             file.close()
+
+
+def table_row(run: RunInfo, event: DefectClosed) -> str:
+    """The row of a defect. The event must have its defect and its best inspection."""
+    assert event.best is not None
+    cells = defect_cells(run, event.best, event.defect)
+    return csv_row([*cells, *(getattr(event, name) for name in _TRACK)])

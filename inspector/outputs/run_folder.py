@@ -114,3 +114,17 @@ def _create_new(names: Iterator[Path]) -> Path:
             raise ConfigError(f"output.dir: cannot create {folder}: {exc.strerror}") from exc
         return folder
     raise AssertionError("the names never end")
+
+
+def find_earlier_logs(text: str, *, name: str) -> list[Path]:
+    """The files `name` in the folders of earlier runs with the same output.dir, the newest first.
+
+    text: output.dir; a pattern, or the folder itself. name: may begin with a folder.
+    """
+    pattern = glob.escape(text)
+    for field in FIELDS:
+        pattern = pattern.replace(f"{{{field}}}", "*")
+    # Two runs that began in the same second have the suffix _2.
+    folders = glob.glob(pattern) if is_pattern(text) else [pattern]
+    logs = [path for folder in folders if (path := Path(folder) / name).is_file()]
+    return sorted(logs, key=lambda path: path.stat().st_mtime, reverse=True)

@@ -29,7 +29,7 @@ class _Step:
 
     frame_id: int
     usable: bool
-    state: MotionState
+    motion: Motion
     closed: list[ClosedTrack]
     known: "_KnownInFrame | None" = None
 
@@ -114,7 +114,7 @@ class Follower:
             step = self._begin(output.frame, None if fault is None else fault.cause)
             if step is None or self._web is None:
                 return None
-            if not step.usable or step.state is not MotionState.KNOWN:
+            if not step.usable or step.motion.state is not MotionState.KNOWN:
                 return None
             step.known = _KnownInFrame(self._web.tracker, self._web.map_pixel(output.to_frame))
             return step.known
@@ -166,7 +166,7 @@ class Follower:
             motion = self._go_on(web, self._earlier)
         closed = web.tracker.move(motion, frame.frame_id)
         self._earlier = None
-        self._step = _Step(frame.frame_id, usable, motion.state, closed)
+        self._step = _Step(frame.frame_id, usable, motion, closed)
         return self._step
 
     def _make_web(self, frame_hw: tuple[int, int]) -> _Web:
@@ -209,16 +209,17 @@ class Follower:
         self._followed.append(
             Followed(
                 frame=seen,
-                state=step.state,
+                state=step.motion.state,
                 position=along,
                 horizon=tracker.horizon,
                 closed=closed,
                 has_other_size=_frame_hw(inspection.frame) != web.plane.frame_hw,
             )
         )
-        place = FrameOnWeb(step.state.value, y_px=along, x_px=across)
+        state, u = step.motion.state.value, step.motion.u
+        place = FrameOnWeb(state, y_px=along, x_px=across, u_px=u)
         if web.plane.unit == "mm":
-            place = FrameOnWeb(step.state.value, y_m=along / 1000, x_mm=across)
+            place = FrameOnWeb(state, y_m=along / 1000, x_mm=across, u_mm=u)
         return replace(inspection, web=replace(place, encoder_mm=_encoder_mm(web.motion)))
 
     def _label(

@@ -55,7 +55,9 @@ class Sighting:
         """Sorts views: refined before map, then by relative uncertainty, then by score."""
         defect = self.defect
         u, area = defect.area_u_mm2, defect.area_mm2
-        return defect.size_source != "refined", u / area if u and area else 0.0, -defect.peak_score
+        # Sizes of the map have the same relative uncertainty, except for the last digits.
+        relative = round(u / area, 4) if u and area else 0.0
+        return defect.size_source != "refined", relative, -defect.peak_score
 
     def covers(self, place: Points) -> bool:
         """Whether a point (along, across) is inside the box."""
