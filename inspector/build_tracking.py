@@ -6,6 +6,7 @@ from engines.spec import EngineSpec
 from inspector.config import Config
 from inspector.core.types import RunInfo
 from inspector.processing.postprocess import SCORE
+from inspector.recorded_web import read_last_state
 from inspector.tracking.motion import make_motion
 from inspector.tracking.setup import TrackingSetup
 from inspector.tracking.stage import TrackingStage
@@ -28,4 +29,7 @@ def make_tracking(
         crop=crop,
         decide=None if config.verdict.rule == SCORE else config.verdict.decide,
     )
-    return TrackingStage(setup, make_motion(config.tracking, live=run.source.live))
+    stage = TrackingStage(setup, make_motion(config.tracking, live=run.source.live))
+    if config.tracking.continue_last_run and (earlier := read_last_state(run, calibration)):
+        stage.follower.continue_run(earlier)
+    return stage

@@ -1,9 +1,12 @@
 """Follows the defects of a run again from its log, for a run that was killed or goes on."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from loguru import logger
 
 from calibration.plane import Calibration
 from calibration.store import load_calibration
@@ -11,17 +14,24 @@ from engines.roi import draw_mask
 from engines.spec import Roi
 from inspector.core.errors import ConfigError
 from inspector.core.events import Event
+from inspector.core.files import sole_writer
 from inspector.core.geometry import Affine
 from inspector.core.schema import build
 from inspector.core.types import BadFrame, Frame, Inspection, RunInfo
 from inspector.core.web_place import FrameOnWeb
-from inspector.outputs.record_reading import read_inspection
+from inspector.outputs.folder import LOG
+from inspector.outputs.json_log import READABLE
+from inspector.outputs.record_reading import read_inspection, read_lines, read_run
 from inspector.outputs.records import Record
+from inspector.outputs.run_folder import find_last_file
 from inspector.processing.postprocess import SCORE, VerdictOptions
 from inspector.tracking.motion import Motion, MotionState
 from inspector.tracking.options import TrackingOptions
 from inspector.tracking.setup import EarlierRun, TrackingSetup
 from inspector.tracking.stage import TrackingStage
+
+_TAIL_BYTES: Final = 8_000_000
+"""End of a log from which a run goes on. It has the last place of each open defect."""
 
 
 class RecordedMotion:
@@ -72,9 +82,6 @@ class RecordedWeb:
             return inspection, ()
         return self.stage.see(self.stage.follower.follow(inspection))
 
-    def see_all(self, records: Iterable[Record]) -> Iterator[tuple[Inspection, Sequence[Event]]]:
-        return (self.see(record) for record in records if record["type"] == "measured")
-
     def state(self) -> EarlierRun | None:
         """The state after the last frame; None if no frame had a place on the web."""
         follower = self.stage.follower
@@ -83,6 +90,48 @@ class RecordedWeb:
         return EarlierRun(
             follower.tracker, self.frame_hw, self._motion.encoder_mm, follower.ids.text
         )
+
+
+def read_last_state(run: RunInfo, calibration: Calibration | None) -> EarlierRun | None:
+    """The state of the web at the end of the last run with the same output.dir. None, with a line
+    in the log of the program, if there is no run that this one can continue."""
+    path = find_last_file(run.config["output"]["dir"], LOG)
+    if path is None:
+        logger.info("tracking.continue_last_run: there is no earlier run")
+        return None
+    try:
+        with sole_writer(path.parent):
+            state = _read_state(path, run, calibration)
+    except (ConfigError, OSError) as exc:
+        logger.warning("tracking.continue_last_run: {} cannot be continued: {}", path.parent, exc)
+        return None
+    logger.info("tracking goes on from {}", path.parent)
+    return state
+
+
+def _read_state(path: Path, run: RunInfo, calibration: Calibration | None) -> EarlierRun | None:
+    header = next(map(json.loads, read_lines(path)), None)
+    if header is None or header.get("format") != READABLE[-1]:
+        raise ConfigError("its log has no header of this format")
+    last = read_run(header)
+    for name, values in {
+        "source": (last.source_name, run.source_name),
+        "calibration": (last.calibration_hash, run.calibration_hash),
+        "direction": tuple(r.config["tracking"]["direction"] for r in (last, run)),
+        "tracking": (last.config["tracking"]["enabled"], True),
+    }.items():
+        if values[0] != values[1]:
+            raise ConfigError(f"its {name} is {values[0]}, but this run has {values[1]}")
+    web = RecordedWeb(last, calibration)
+    start = max(0, path.stat().st_size - _TAIL_BYTES)
+    lines = read_lines(path, start)
+    if start:
+        next(lines)  # a part of a line
+    for line in lines:
+        record = json.loads(line)
+        if record["type"] == "measured":
+            web.see(record)
+    return web.state()
 
 
 def _map_to_frame(run: RunInfo, frame_hw: tuple[int, int]) -> Affine:
