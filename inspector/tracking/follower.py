@@ -107,6 +107,11 @@ class Follower:
     def tracker(self) -> Tracker | None:
         return None if self._web is None else self._web.tracker
 
+    @property
+    def encoder_mm(self) -> float | None:
+        """Position of the encoder at the last frame; None if there is none."""
+        return None if self._web is None else _encoder_mm(self._web.motion)
+
     def recall(self, output: EngineOutput) -> KnownDefects | None:
         """The known defects of a frame; None if the motion up to it is not known well."""
         with self._lock:

@@ -56,13 +56,13 @@ def test_with_an_encoder_a_defect_in_view_at_the_restart_is_counted_once(
         recover(first)
     seen = {y for _, y in SPOTS for p in FIRST + second_positions if p - 5 < y < p + SPOT_HW[0] + 5}
     assert len(set(ids(first)) | set(ids(second))) == len(seen)
-    one, two = ledger(first), ledger(second)
-    assert one["defects"] + two["defects"] - two["defects_continued"] == len(seen)
-    assert two["defects_low"] == two["defects"]
+    before, after = ledger(first), ledger(second)
+    assert before["defects"] + after["defects"] - after["defects_continued"] == len(seen)
+    assert after["defects_low"] == after["defects"]
     total_mm = (max(second_positions) + SPOT_HW[0]) * 0.1
-    assert one["length_m"] + two["length_m"] == pytest.approx(total_mm / 1000, rel=2e-3)
+    assert before["length_m"] + after["length_m"] == pytest.approx(total_mm / 1000, rel=2e-3)
     lost = max(0.0, hidden + STEP - SPOT_HW[0]) * 0.1 * SPOT_HW[1] * 0.1
-    assert two["not_inspected_by_cause"].get("not_captured", 0.0) == pytest.approx(lost, abs=4.0)
+    assert after["not_inspected_by_cause"].get("not_captured", 0.0) == pytest.approx(lost, abs=4.0)
 
 
 def test_without_an_encoder_the_count_is_an_interval_that_holds_the_truth(tmp_path: Path) -> None:
@@ -72,14 +72,14 @@ def test_without_an_encoder_the_count_is_an_interval_that_holds_the_truth(tmp_pa
         positions = [FIRST[-1] + hidden + STEP * n for n in range(1, 30)]
         second = run_part(folder, "b", positions)
         seen = {y for _, y in SPOTS for p in FIRST + positions if p - 5 < y < p + SPOT_HW[0] + 5}
-        one, two = ledger(first), ledger(second)
-        high = one["defects"] + two["defects"] - two["defects_continued"]
-        low = one["defects"] + two["defects_low"] - two["defects_continued"]
+        before, after = ledger(first), ledger(second)
+        high = before["defects"] + after["defects"] - after["defects_continued"]
+        low = before["defects"] + after["defects_low"] - after["defects_continued"]
         assert low <= len(seen) <= high
-        assert two["defects_continued"] == 0
-        assert two["gap_count"] == 1
-        assert two["gaps"][0]["first_frame_id"] == 0
-        assert two["gaps"][0]["last_frame_id"] == len(FIRST) - 1
+        assert after["defects_continued"] == 0
+        assert after["gap_count"] == 1
+        assert after["gaps"][0]["first_frame_id"] == 0
+        assert after["gaps"][0]["last_frame_id"] == len(FIRST) - 1
 
 
 def test_without_the_key_a_run_begins_anew(tmp_path: Path) -> None:
