@@ -88,6 +88,8 @@ def _run_web(folder: Path, motion: str, speed: float, count: int) -> _Count:
     written = first.run(kill_after=kill)
     recover(first.results)
     rest = arrived[arrived > arrived[min(written, len(arrived) - 1)] + _RESTART_FRAMES]
+    if len(rest) < 2:
+        return _compare([first], spots)
     second = _Part(folder, "second", motion, camera, positions, rest)
     second.run()
     return _compare([first, second], spots)

@@ -103,7 +103,8 @@ class Line:
         if self.kill is None:
             return [frames]
         kill = self.kill
-        return [[f for f in frames if f[0] < kill], [f for f in frames if f[0] >= kill]]
+        parts = [f for f in frames if f[0] < kill], [f for f in frames if f[0] >= kill]
+        return [part for part in parts if part]
 
     def frames(self) -> Iterator[tuple[int, int, float, float]]:
         """(index, frame_id, s, position) of each frame that arrived."""
