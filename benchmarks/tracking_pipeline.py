@@ -82,10 +82,12 @@ def _run_web(folder: Path, motion: str, speed: float, count: int) -> _Count:
     line = make_line("all", speed * web_lines.HW[0], length, rng)
     positions = np.round(line.positions * scale).astype(int)
     arrived = np.flatnonzero(~(line.dropped | line.lost))
-    kill = int(np.searchsorted(arrived, line.kill or 0))
+    kill = len(arrived) // 3  # early, because the program needs a moment to end
     camera = _Camera(spots)
     first = _Part(folder, "first", motion, camera, positions, arrived)
     written = first.run(kill_after=kill)
+    if (first.results / SUMMARY).exists():
+        raise SystemExit(f"the run over {first.results} ended before it could be killed")
     recover(first.results)
     rest = arrived[arrived > arrived[min(written, len(arrived) - 1)] + _RESTART_FRAMES]
     if len(rest) < 2:
@@ -102,7 +104,7 @@ class _Camera:
         rng = np.random.default_rng(5)
         height = int(spots[:, 1].max()) + 2 * FRAME_HW[0]
         noise = rng.standard_normal((height, FRAME_HW[1]), np.float32)
-        self.web = 200 + 10 * cv2.GaussianBlur(noise, (0, 0), 1.2)
+        self.web = 200 + 5 * cv2.GaussianBlur(noise, (0, 0), 1.2)
         for x, y in spots:
             cv2.circle(self.web, (round(x), round(y)), _RADIUS, 20.0, -1)
 

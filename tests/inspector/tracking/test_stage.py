@@ -136,3 +136,33 @@ def test_every_event_and_labelled_frame_fits_the_schema() -> None:
 def test_options_that_cannot_work_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         check_options(TrackingOptions(enabled=True, **options), calibrated=False)  # type: ignore[arg-type]
+
+
+def test_after_an_abort_frames_that_are_not_in_the_log_do_not_count() -> None:
+    positions = np.arange(0, 140, 10.0)
+    stage = make_stage(dict.fromkeys(range(len(positions)), 10.0))
+    late = (10.0, 200.0, 16.0, 206.0)
+    for number, position in enumerate(positions):
+        labelled = stage.follower.follow(inspect(number, view([SPOT, late], position)))
+        if number < 10:
+            stage.see(labelled)  # the frames 10 to 13 do not reach the output
+    closed, ledger = split(list(stage.flush()))
+    (event,) = closed
+    assert (event.first_frame_id, event.last_frame_id, event.sightings) == (6, 9, 4)
+    assert event.best_frame_id < 10
+    assert event.best is not None
+    assert event.best.frame_id == event.best_frame_id
+    assert ledger.defects == 1
+
+
+def test_a_frame_of_a_wrong_size_at_the_start_does_not_stop_the_tracking() -> None:
+    stage = make_stage(dict.fromkeys(range(4), 10.0))
+    small = np.zeros((50, 50, 3), np.uint8)
+    first = inspect(0, cause=Cause.SIZE)
+    first = replace(first, frame=replace(first.frame, image=small))  # type: ignore[type-var]
+    events = run_stage(
+        stage, [first, *(inspect(n, view([SPOT], 60.0 + 10 * n)) for n in (1, 2, 3))]
+    )
+    closed, ledger = split(events)
+    assert len(closed) == 1
+    assert ledger.frames_by_motion == {"known": 3}
