@@ -49,7 +49,7 @@ def measure(cost_s: float, frames: int, *, limited: int) -> dict[str, Any]:
         outer = tuple(to_frame.apply(p) for p in region.polygons)
         return (Outline(outer, region.holes, Budget((Term("edge", 1.0, 0.5, 0.5),))),)
 
-    with patch("inspector.measure.analyzer.refine", refine):
+    with patch("inspector.measure.candidates.refine", refine):
         run = run_live(frames=frames, limited=bool(limited))
     defects = [d for i in run.sink.inspections for d in i.defects]
     refined = sum(d.size_source == "refined" for d in defects)

@@ -1,21 +1,25 @@
 """Measures the counting of defects on a moving web, and the sums of its ledger.
 
-python -m benchmarks.tracking [--defects 10000] [--rendered 100]. The first part has ideal sightings
-of known defects, with motion from an encoder and from overlapping frames. The second part renders
-frames and measures the motion from them.
+python -m benchmarks.tracking [--defects 10000] [--rendered 100] [--pipeline 1000]. The first part
+has ideal sightings of known defects, with motion from an encoder and from overlapping frames. The
+second part renders frames and measures the motion from them. The third part runs the whole program
+on pictures, with kill -9 and a restart (benchmarks/tracking_pipeline.py).
 """
 
 import argparse
+import copy
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.tracking_pipeline import run_pipelines
 from benchmarks.web_frames import WebCamera
 from benchmarks.web_lines import (
     HW,
@@ -35,7 +39,8 @@ from inspector.core.events import DefectClosed, Event, Ledger
 from inspector.measure import shape
 from inspector.tracking.motion import MotionSource
 from inspector.tracking.options import TrackingOptions
-from inspector.tracking.stage import TrackingSetup, TrackingStage
+from inspector.tracking.setup import EarlierRun, TrackingSetup
+from inspector.tracking.stage import TrackingStage
 
 SPEEDS = (0.05, 0.15, 0.3, 0.45, 0.7)
 """Way of the web per frame in shares of the frame."""
@@ -81,54 +86,74 @@ def make_stage(
 def run_line(
     line: Line,
     defects: Sequence[WebDefect],
-    stage: TrackingStage,
+    make_motion: Callable[[dict[int, float]], MotionSource | None],
     rng: np.random.Generator,
     camera: WebCamera | None = None,
     *,
     missed: float = 0.0,
-) -> tuple[list[Event], Result]:
-    """Passes the frames of a line to the stage. camera: None for frames without a picture. missed:
-    share of sightings that are left out."""
+) -> Result:
+    """Passes the frames of a line to the tracking of one run, or of two if it was killed.
+
+    make_motion: frame_id -> position in px -> source of the motion. camera: None for frames without
+    a picture. missed: share of sightings that are left out.
+    """
     low = np.array([defect.low for defect in defects])
     high = np.array([defect.high for defect in defects])
     events: list[Event] = []
     result, seen = Result(), dict[int, int]()
-    for index, frame_id, seconds, position in line.frames():
-        errored = bool(line.errored[index])
-        near = np.flatnonzero((high > position) & (low < position + HW[0])).tolist()
-        nearby = [defects[i] for i in near]
-        shown = [] if errored else sightings(nearby, position, rng, missed=missed)
-        for defect in shown:
-            number = int(defect.mean_score)
-            legs = len(defects[number].pieces) == 3 and len(defect.polygons[0]) == 4
-            seen[number] = min(seen.get(number, 2), 2 if legs else 1)
-        image: Image = BLANK if camera is None else camera.frame(position, index)
-        inspection = make_inspection(frame_id, seconds, image, shown, errored=errored)
-        for defect in shown:
-            if not defect.truncated:
-                true = _true_length(defects[int(defect.mean_score)])
-                result.single_errors.append((defect.length_mm or 0.0) - true)
-        start = time.process_time()
-        _, new = stage.see(inspection)
-        result.cpu_s += time.process_time() - start
-        result.frames += 1
-        events += new
-    events += stage.flush()
+    earlier: EarlierRun | None = None
+    for frames in line.runs():
+        stage = make_stage(make_motion({f: p for _, f, _, p in frames}))
+        if earlier is not None:
+            stage.follower.continue_run(earlier)
+        for index, frame_id, seconds, position in frames:
+            errored = bool(line.errored[index])
+            near = np.flatnonzero((high > position) & (low < position + HW[0])).tolist()
+            nearby = [defects[i] for i in near]
+            shown = [] if errored else sightings(nearby, position, rng, missed=missed)
+            for defect in shown:
+                number = int(defect.mean_score)
+                legs = len(defects[number].pieces) == 3 and len(defect.polygons[0]) == 4
+                seen[number] = min(seen.get(number, 2), 2 if legs else 1)
+            image: Image = BLANK if camera is None else camera.frame(position, index)
+            inspection = make_inspection(frame_id, seconds, image, shown, errored=errored)
+            for defect in shown:
+                if not defect.truncated:
+                    true = _true_length(defects[int(defect.mean_score)])
+                    result.single_errors.append((defect.length_mm or 0.0) - true)
+            start = time.process_time()
+            _, new = stage.see(stage.follower.follow(inspection))
+            result.cpu_s += time.process_time() - start
+            result.frames += 1
+            events += new
+        earlier = copy.deepcopy(_state(stage))
+        events += stage.flush()  # after a kill, `recover` does this
     _count(result, events, defects, seen)
-    return events, result
+    result.ledger_error = ledger_error([e for e in events if isinstance(e, Ledger)], line)
+    return result
+
+
+def _state(stage: TrackingStage) -> EarlierRun:
+    follower = stage.follower
+    assert follower.tracker is not None
+    encoder_mm = follower.encoder_mm
+    return EarlierRun(follower.tracker, HW, encoder_mm, follower.ids.text)
 
 
 def _count(
     result: Result, events: Sequence[Event], defects: Sequence[WebDefect], seen: dict[int, int]
 ) -> None:
     closed = [e for e in events if isinstance(e, DefectClosed)]
-    ledger = next(e for e in events if isinstance(e, Ledger))
-    times = Counter(int(e.defect.mean_score) for e in closed if e.defect is not None)
-    result.seen, result.closed, result.low = sum(seen.values()), len(closed), ledger.defects_low
+    ledgers = [e for e in events if isinstance(e, Ledger)]
+    tracks = {e.track_id: int(e.defect.mean_score) for e in closed if e.defect is not None}
+    times = Counter(tracks.values())
+    continued = sum(ledger.defects_continued for ledger in ledgers)
+    result.seen, result.closed = sum(seen.values()), len(closed) - continued
+    result.low = sum(ledger.defects_low for ledger in ledgers) - continued
     result.doubled = sum(max(0, count - seen[number]) for number, count in times.items())
     result.lost = sum(max(0, count - times[number]) for number, count in seen.items())
-    result.outside = int(not ledger.defects_low <= result.seen <= ledger.defects)
-    result.gaps = ledger.gap_count
+    result.outside = int(not result.low <= result.seen <= result.closed)
+    result.gaps = sum(ledger.gap_count for ledger in ledgers)
     for event in closed:
         defect = event.defect
         if defect is not None and not defect.truncated and defect.length_u_mm is not None:
@@ -163,17 +188,18 @@ def true_ledger(line: Line) -> dict[str, float]:
     }
 
 
-def ledger_error(ledger: Ledger, line: Line) -> float:
-    """Largest difference to the true areas, in shares of the total."""
+def ledger_error(ledgers: Sequence[Ledger], line: Line) -> float:
+    """Largest difference to the true areas, in shares of the total. After a kill only the total
+    and the area that was not inspected: the view at the kill is inspected in both runs."""
     true = true_ledger(line)
     width = HW[1] * MM_PER_PX * MM_PER_PX
     measured = {
-        "total": ledger.total,
-        "once": ledger.inspected_once,
-        "more": ledger.inspected_more,
-        "none": sum(ledger.not_inspected_by_cause.values()),
+        "total": sum(ledger.total for ledger in ledgers),
+        "none": sum(sum(ledger.not_inspected_by_cause.values()) for ledger in ledgers),
     }
-    return max(abs(measured[k] - true[k] * width) for k in true) / (true["total"] * width)
+    if len(ledgers) == 1:
+        measured |= {"once": ledgers[0].inspected_once, "more": ledgers[0].inspected_more}
+    return max(abs(measured[k] - true[k] * width) for k in measured) / (true["total"] * width)
 
 
 def run_ideal(kind: str, motion: str, defects_per_speed: int, seed: int) -> Result:
@@ -184,21 +210,18 @@ def run_ideal(kind: str, motion: str, defects_per_speed: int, seed: int) -> Resu
         defects = scatter(defects_per_speed, rng)
         length = defects[-1].high + 2 * HW[0]
         line = make_line(kind, speed * HW[0], length, rng)
-        positions = {f: p for _, f, _, p in line.frames()}
         overlap = None if motion == "encoder" else 0.2
-        source = TrueMotion(positions, rng, scale=MM_PER_PX, overlap=overlap)
+        make_motion = partial(TrueMotion, rng=rng, scale=MM_PER_PX, overlap=overlap)
         # At higher speeds a defect that is missed once may be missed in all frames.
         missed = 0.05 if speed <= 0.3 else 0.0
-        events, result = run_line(line, defects, make_stage(source), rng, missed=missed)
-        ledger = next(e for e in events if isinstance(e, Ledger))
-        _add(total, result, ledger_error(ledger, line))
+        _add(total, run_line(line, defects, make_motion, rng, missed=missed))
     return total
 
 
-def _add(total: Result, result: Result, error: float) -> None:
+def _add(total: Result, result: Result) -> None:
     for name in ("seen", "closed", "low", "doubled", "lost", "outside", "frames", "cpu_s", "gaps"):
         setattr(total, name, getattr(total, name) + getattr(result, name))
-    total.ledger_error = max(total.ledger_error, error)
+    total.ledger_error = max(total.ledger_error, result.ledger_error)
     total.single_errors += result.single_errors
     total.track_errors += result.track_errors
     total.coverage += result.coverage
@@ -210,10 +233,7 @@ def run_rendered(kind: str, speed: float, count: int, seed: int) -> Result:
     defects = scatter(count, rng)
     line = make_line(kind, speed * HW[0], defects[-1].high + 2 * HW[0], rng)
     camera = WebCamera(defects, seed)
-    events, result = run_line(line, defects, make_stage(None), rng, camera)
-    ledger = next(e for e in events if isinstance(e, Ledger))
-    result.ledger_error = ledger_error(ledger, line)
-    return result
+    return run_line(line, defects, lambda _: None, rng, camera)
 
 
 def describe(name: str, result: Result) -> dict[str, Any]:
@@ -245,6 +265,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--defects", type=int, default=10000, help="for each source of motion")
     parser.add_argument("--rendered", type=int, default=100, help="defects in rendered frames")
+    parser.add_argument("--pipeline", type=int, default=1000, help="defects for whole runs")
     arguments = parser.parse_args()
     figures: dict[str, Any] = {}
     per_speed = arguments.defects // (len(KINDS) * len(SPEEDS))
@@ -257,6 +278,8 @@ def main() -> None:
         for kind, speed in zip(KINDS[1:6], reversed(SPEEDS), strict=True):
             result = run_rendered(kind, speed, per_run, seed=2)
             figures[f"rendered, {kind}"] = describe(f"rendered, {kind}, {speed:.2f}", result)
+    if arguments.pipeline:
+        figures |= run_pipelines(max(2, arguments.pipeline // len(SPEEDS)), SPEEDS)
     print(json.dumps({"tracking": figures}))
 
 

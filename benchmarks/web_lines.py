@@ -80,18 +80,31 @@ def scatter(count: int, rng: np.random.Generator, *, spacing_px: float = 200.0) 
 class Line:
     """The way of the web at each captured frame, and which frames reached the program.
 
-    positions: px of web that passed the first row, for every frame of the camera. arrived: False
-    for frames that were dropped (they have a number) or lost in a reconnect (they have none).
+    positions: px of web that passed the first row, for every frame of the camera. dropped, lost:
+    frames that did not arrive: with a number, and without one in a reconnect. kill: frame before
+    which the program was killed; the numbers begin anew there. None: it was not.
     """
 
     positions: npt.NDArray[np.float64]
     dropped: npt.NDArray[np.bool_]
     lost: npt.NDArray[np.bool_]
     errored: npt.NDArray[np.bool_]
+    kill: int | None = None
     numbers: npt.NDArray[np.int_] = field(init=False)
 
     def __post_init__(self) -> None:
         self.numbers = np.cumsum(~self.lost) - 1
+        if self.kill is not None:
+            self.numbers[self.kill :] -= self.numbers[self.kill - 1] + 1
+
+    def runs(self) -> list[list[tuple[int, int, float, float]]]:
+        """The frames of each run of the program."""
+        frames = list(self.frames())
+        if self.kill is None:
+            return [frames]
+        kill = self.kill
+        parts = [f for f in frames if f[0] < kill], [f for f in frames if f[0] >= kill]
+        return [part for part in parts if part]
 
     def frames(self) -> Iterator[tuple[int, int, float, float]]:
         """(index, frame_id, s, position) of each frame that arrived."""
@@ -99,7 +112,10 @@ class Line:
             yield index, int(self.numbers[index]), index / FPS, float(self.positions[index])
 
 
-KINDS = ("none", "stops", "reverse", "speed changes", "dropped", "reconnects", "errors", "all")
+KINDS = (
+    *("none", "stops", "reverse", "speed changes", "dropped", "reconnects", "kill"),
+    *("errors", "all"),
+)
 
 
 def make_line(kind: str, speed: float, length: float, rng: np.random.Generator) -> Line:
@@ -126,10 +142,15 @@ def make_line(kind: str, speed: float, length: float, rng: np.random.Generator) 
             lost[place : place + int(2 * FPS)] = True
     if every or kind == "errors":
         errored = rng.random(count) < 0.03
+    kill = None
+    if every or kind == "kill":
+        kill = min(count // 2 + int(FPS), count - 3)
+        lost[count // 2 : kill] = True  # until the program runs again
+        dropped[kill : kill + 2] = errored[kill : kill + 2] = False
     dropped[:2] = errored[:2] = False
     dropped &= ~lost
     positions = np.concatenate(((0.0,), np.cumsum(way[1:])))
-    return Line(positions, dropped, lost, errored & ~lost & ~dropped)
+    return Line(positions, dropped, lost, errored & ~lost & ~dropped, kill)
 
 
 def _ramp(start: float, end: float) -> npt.NDArray[np.float64]:
@@ -281,11 +302,14 @@ class TrueMotion:
         self._last: tuple[float, float] | None = None
         self._speed: float | None = None
         self._error = 0.0
+        self.encoder_mm: float | None = None
 
     def step(self, frame: Frame | BadFrame, *, usable: bool) -> Motion:
         position = self._positions[frame.frame_id]
         seconds = frame.pts_s or 0.0
         last, self._last = self._last, (position, seconds)
+        if self._overlap is None:
+            self.encoder_mm = position * self._scale
         if last is None:
             return START
         way, time = position - last[0], seconds - last[1]

@@ -155,7 +155,9 @@ def _connect(
         summary.add(inspection)
         empty.see(inspection)
 
-    parts = make_judge(config, spec, calibration, run, live=live)
+    follower = None if events.tracking is None else events.tracking.follower
+    recall = None if follower is None else follower.recall
+    parts = make_judge(config, spec, calibration, run, recall, live=live)
     judge = parts.judge
     ruler = make_ruler(
         spec,
@@ -167,7 +169,8 @@ def _connect(
     engine_check = EngineCheck(config.engine, spec, ruler, run)
     render = _make_renderer(config, spec, source.info.frame_hw)
     stages = Stages(
-        preprocess, engine_check.open, judge, render, judge.judge_map, judge.judge_unrefined
+        *(preprocess, engine_check.open, judge, render, judge.judge_map, judge.judge_unrefined),
+        None if follower is None else follower.follow,
     )
     pipeline = Pipeline(
         source,

@@ -10,7 +10,7 @@ from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from inspector.config import Config
 from inspector.core.errors import ConfigError
-from inspector.core.refining import MakePlan, RefinePlan
+from inspector.core.refining import MakePlan, Recall, RefinePlan
 from inspector.core.stage_items import EngineOutput
 from inspector.core.types import RunInfo
 from inspector.measure.analyzer import MapAnalyzer
@@ -34,10 +34,12 @@ def make_judge(
     spec: EngineSpec,
     calibration: Calibration | None,
     run: RunInfo,
+    recall: Recall | None = None,
     *,
     live: bool,
 ) -> JudgeParts:
-    """live: time is limited. Raises ConfigError for a measure.replay that cannot be used."""
+    """recall: as in Judge. live: time is limited. Raises ConfigError for a measure.replay that
+    cannot be used."""
     inspected = None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
     analyzer = MapAnalyzer(calibration, config.measure, inspected=inspected)
     sizes_decide = config.verdict.rule != SCORE
@@ -55,6 +57,7 @@ def make_judge(
         size_rule=config.verdict,
         undecided_fails=config.verdict.undecided == "fail",
         make_plan=_read_replay(config.measure.replay, run, live=live) or limits,
+        recall=recall,
     )
     return JudgeParts(judge, limits, None if deadline_ms is None else deadline_ms / 1e3)
 

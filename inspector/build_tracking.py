@@ -5,9 +5,12 @@ from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from inspector.config import Config
 from inspector.core.types import RunInfo
+from inspector.processing.postprocess import SCORE
+from inspector.recorded_web import read_last_state
 from inspector.tracking.feed_motion import FeedMotion, Recorder
 from inspector.tracking.motion import make_motion
-from inspector.tracking.stage import TrackingSetup, TrackingStage
+from inspector.tracking.setup import TrackingSetup
+from inspector.tracking.stage import TrackingStage
 
 
 def make_tracking(
@@ -30,8 +33,12 @@ def make_tracking(
         live=run.source.live,
         inspected=None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, crop),
         crop=crop,
+        decide=None if config.verdict.rule == SCORE else config.verdict.decide,
     )
     motion = make_motion(config.tracking, live=run.source.live)
     if isinstance(motion, FeedMotion):
         motion.record = record
-    return TrackingStage(setup, motion)
+    stage = TrackingStage(setup, motion)
+    if config.tracking.continue_last_run and (earlier := read_last_state(run, calibration)):
+        stage.follower.continue_run(earlier)
+    return stage

@@ -11,6 +11,7 @@ from inspector.standard_streams import open_missing_streams
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run_inspector", "inspect a video, a camera or pictures"),
+    "recover": ("tools.recover", "complete the results of a run that was killed"),
     "fit": ("tools.fit", "make an engine from good pictures, without training"),
     "train": ("tools.train", "train an engine (GLASS; needs torch)"),
     "evaluate": ("tools.evaluate", "measure how good an engine is on test pictures"),

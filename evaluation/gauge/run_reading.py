@@ -16,6 +16,7 @@ from scipy.optimize import linear_sum_assignment
 
 from evaluation.gauge.design import Measurement
 from inspector.core.errors import DataError
+from inspector.core.types import ON_FRAME
 from inspector.outputs.json_log import read_log
 
 LOG: Final = "inspections.jsonl"
@@ -187,7 +188,7 @@ def _describe(part: _Part, key: str, folders: Sequence[Path]) -> str:
 
 def _weak_sizes(parts: Sequence[_Part]) -> list[str]:
     defects = [defect for part in parts for defect in part.defects.values()]
-    coarse = sum(defect["size_source"] != "refined" for defect in defects)
+    coarse = sum(defect["size_source"] not in ON_FRAME for defect in defects)
     cut = sum(bool(defect["truncated"]) for defect in defects)
     sentences = []
     if coarse:

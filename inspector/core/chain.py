@@ -43,9 +43,10 @@ def signed(previous: str, content: bytes, sign: Sign | None, form: str) -> bytes
 class Chain:
     """The chain of one log while it is written."""
 
-    def __init__(self, sign: Sign | None = None) -> None:
-        self.value = START
-        self.lines = 0
+    def __init__(self, sign: Sign | None = None, value: str = START, lines: int = 0) -> None:
+        """value, lines: of the part of the log that is written already."""
+        self.value = value
+        self.lines = lines
         self._sign = sign
 
     def close_line(self, text: str, *, sign: bool = False) -> str:

@@ -160,11 +160,12 @@ class Ledger(Event):
     area that was inspected so often; the last entry, "9", also has more often. The areas of
     inspected_once, inspected_more and not_inspected_by_cause add up to the total. defects: number
     of tracks. defects_low: lowest number that is possible, because after a gap a defect may have
-    been counted again. gaps: the last places where the motion was unknown; gap_count: number of
-    all. width_mm: of the web; width_px without a calibration. lengths_not_inspected: the last
-    lengths that no frame inspected over the full width, from_m, to_m (from_px, to_px) and cause;
-    lengths_not_inspected_count: number of all. bands_not_inspected: bands across the web that no
-    frame can inspect, from_mm, to_mm (from_px, to_px) and cause.
+    been counted again. defects_continued: number of those that an earlier run has counted. gaps:
+    the last places where the motion was unknown; gap_count: number of all. width_mm: of the web;
+    width_px without a calibration. lengths_not_inspected: the last lengths that no frame inspected
+    over the full width, from_m, to_m (from_px, to_px) and cause; lengths_not_inspected_count:
+    number of all. bands_not_inspected: bands across the web that no frame can inspect, from_mm,
+    to_mm (from_px, to_px) and cause.
     """
 
     type: ClassVar[str] = "ledger"
@@ -177,6 +178,7 @@ class Ledger(Event):
     length_m: float | None
     defects: int
     defects_low: int
+    defects_continued: int
     gap_count: int
     gaps: tuple[Mapping[str, float], ...]
     frames_by_motion: Mapping[str, int]

@@ -16,7 +16,7 @@ from inspector.core.arrays import Image, Map
 from inspector.core.decisions import Decision, LimitDecision
 from inspector.core.geometry import Affine, Points
 from inspector.core.records import COVERAGE_FACTOR, new_run_id
-from inspector.core.web_place import WebPlace
+from inspector.core.web_place import FrameOnWeb, WebPlace
 
 
 class Verdict(StrEnum):
@@ -50,6 +50,11 @@ class Severity(StrEnum):
     MEDIUM = "medium"
     HIGH = "high"
     CRITICAL = "critical"
+
+
+ON_FRAME: Final = ("refined", "track")
+"""Values of Defect.size_source for sizes that were measured on a frame: this one, or earlier ones
+that show the same defect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,8 @@ class Defect:
     `*_mm*` are None without a calibration, never 0. `*_u_*` are standard uncertainties (k = 1).
     map_*: size of the region on the anomaly map, before refinement. If refinement splits a region
     into several defects, they have the same map_* values.
-    size_source: "refined" (measured on the frame) or "map"; size_note: why it was not refined.
+    size_source: "refined" (measured on the frame), "track" (measured on earlier frames that show
+    the same defect) or "map"; size_note: why it was not refined.
     truncated: touches the border of the inspected area, so its true size may be larger.
     shape_figures: name in SHAPE_FIGURES (inspector.measure.shape_figures) -> value without unit.
     severity_by: the limits of measure.severity that gave the severity, such as length_share; None
@@ -214,7 +220,7 @@ class Inspection:
     regions that were refined in the time of a live source, as ranks by peak score from 0; None if
     time was not limited. pictures: defect_id -> path of the picture of the defect, relative to the
     folder of the run; empty with tracking. part_id: the part that the frame shows; None if it shows
-    none.
+    none. web: where the frame is on the web; None without tracking.
 
     Raises ValueError for an ERROR without a cause, and for a cause without ERROR.
     """
@@ -236,6 +242,7 @@ class Inspection:
     refined_regions: tuple[int, ...] | None = None
     pictures: Mapping[int, str] = field(default_factory=dict)
     part_id: str | None = None
+    web: FrameOnWeb | None = None
 
     def __post_init__(self) -> None:
         if (self.verdict is Verdict.ERROR) is (self.cause is None):

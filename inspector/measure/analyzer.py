@@ -1,6 +1,7 @@
 """Turns an anomaly map into defects with sizes in pixels and millimetres."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -8,60 +9,26 @@ import numpy as np
 from calibration.plane import Calibration
 from inspector.core.arrays import Image, Map, Mask
 from inspector.core.geometry import Affine, Points
-from inspector.core.refining import NOT_REACHED, REFINING_OFF, FrameBox, RefinePlan
-from inspector.core.types import Defect
+from inspector.core.refining import NOT_REACHED, REFINING_OFF, KnownDefects, RefinePlan
+from inspector.core.types import Defect, Severity
 from inspector.measure import shape
-from inspector.measure.budget import Budget, Term
-from inspector.measure.contours import MapRegion, find_regions, open_map, score_region
+from inspector.measure.candidates import (
+    FrameRegion,
+    MapOnFrame,
+    RegionOutlines,
+    find_candidates,
+    keep_map,
+    refine_candidate,
+)
+from inspector.measure.contours import MapRegion, open_map, score_region
 from inspector.measure.options import MeasureOptions
-from inspector.measure.outline import Outline, Unrefined
+from inspector.measure.outline import Outline
 from inspector.measure.physical import PhysicalSizes, measure_in_millimetres
-from inspector.measure.refine import refine
 from inspector.measure.severity import grade
 from inspector.measure.shape_figures import compute_shape_figures
 
 BORDER_PX = 1.0
 """Frame pixels. An outline this near to the border of the inspected area counts as cut off."""
-
-MAP_AREA_U = 0.85
-"""Relative standard uncertainty of an area on the map. The true area is usually 4 to 17 times
-smaller, so the error is nearly as large as the value."""
-
-MAP_LENGTH_U = 1.0
-"""Standard uncertainty of a length or width on the map, in widths of the region. A region is too
-large at its ends by about as much as at its sides. Of a weak defect it may show only a part."""
-
-
-@dataclass(frozen=True, slots=True)
-class _FrameRegion:
-    """One region of the map, in map and in frame pixels."""
-
-    region: MapRegion
-    polygons: tuple[Points, ...]
-    peak: float
-    mean: float
-
-    @property
-    def outer(self) -> Points:
-        return np.concatenate(self.polygons[: len(self.polygons) - self.region.holes])
-
-    @property
-    def box(self) -> FrameBox:
-        return shape.bounding_box(self.outer)
-
-
-_Outlines = tuple[tuple[Outline, ...], str | None]
-"""The outlines of a region, and why it was not refined."""
-
-
-@dataclass(frozen=True, slots=True)
-class _MapOnFrame:
-    """The arguments of one call of analyze()."""
-
-    image: Image
-    anomaly_map: Map
-    to_frame: Affine
-    pixel_threshold: float
 
 
 class MapAnalyzer:
@@ -89,28 +56,34 @@ class MapAnalyzer:
         to_frame: Affine,
         pixel_threshold: float,
         plan: RefinePlan | None = None,
+        known: KnownDefects | None = None,
     ) -> tuple[Defect, ...]:
         """Finds and measures the defects. The defect with the highest peak score comes first.
 
         image: (H, W, 3) BGR. anomaly_map: (h, w). to_frame: map -> frame pixels. plan: which
-        regions are refined; None: the strongest, without a limit of time. Raises
-        CalibrationSizeError if the frame does not have the size of the calibration.
+        regions are refined; None: the strongest, without a limit of time. known: defects that need
+        not be refined, because earlier frames gave their sizes. Raises CalibrationSizeError if the
+        frame does not have the size of the calibration.
         """
         if self._calibration is not None:
             self._calibration.check((image.shape[0], image.shape[1]))
         if not anomaly_map.max() >= pixel_threshold:
             return ()
-        view = _MapOnFrame(image, self._prepare_map(anomaly_map), to_frame, pixel_threshold)
-        candidates = _find_candidates(view)
-        outlines = self._find_outlines(view, candidates, plan)
+        view = MapOnFrame(image, self._prepare_map(anomaly_map), to_frame, pixel_threshold)
+        candidates = find_candidates(view)
+        outlines = self._find_outlines(view, candidates, plan, known)
         defects = [
-            defect
-            for candidate, (parts, note) in zip(candidates, outlines, strict=True)
-            for outline in parts
-            if self._is_large_enough(defect := self._make_defect(view, candidate, outline, note))
+            (defect, rank)
+            for rank, (parts, note) in enumerate(outlines)
+            for part in parts
+            if self._is_large_enough(
+                defect := self._measure(view, candidates[rank], part, note, alone=len(parts) == 1)
+            )
         ]
-        defects.sort(key=lambda d: -d.peak_score)
-        return tuple(replace(d, defect_id=index) for index, d in enumerate(defects))
+        defects.sort(key=lambda pair: -pair[0].peak_score)
+        if known is not None:
+            known.learn([rank for _, rank in defects])
+        return tuple(replace(d, defect_id=index) for index, (d, _) in enumerate(defects))
 
     def _prepare_map(self, anomaly_map: Map) -> Map:
         if self._inspected is not None:
@@ -118,22 +91,29 @@ class MapAnalyzer:
         return open_map(anomaly_map, self._options.opening_px)
 
     def _find_outlines(
-        self, view: _MapOnFrame, candidates: list[_FrameRegion], plan: RefinePlan | None
-    ) -> list[_Outlines]:
+        self,
+        view: MapOnFrame,
+        candidates: list[FrameRegion],
+        plan: RefinePlan | None,
+        known: KnownDefects | None,
+    ) -> list[RegionOutlines]:
         """Refined outlines of each region, or its outline on the map with the reason."""
         if not self._options.refine:
-            return [_keep_map(candidate, REFINING_OFF) for candidate in candidates]
-        most = self._options.max_refined
-        refined: dict[int, _Outlines] = {}
-        ranks = range(min(most, len(candidates)))
-        for rank in ranks if plan is None else plan.order([c.box for c in candidates], most):
-            work = partial(_refine_candidate, view, candidates, rank)
+            return [keep_map(candidate, REFINING_OFF) for candidate in candidates]
+        most, boxes = self._options.max_refined, [c.box for c in candidates]
+        recalled = {} if known is None else known.recall(boxes)
+        refined: dict[int, RegionOutlines] = {
+            rank: (defects, None) for rank, defects in recalled.items()
+        }
+        ranks: Sequence[int] = [r for r in range(len(boxes)) if r not in recalled][:most]
+        for rank in ranks if plan is None else plan.order(boxes, most, recalled):
+            work = partial(refine_candidate, view, candidates, rank)
             result = work() if plan is None else plan.attempt(rank, work)
             if result is None:
                 break
             refined[rank] = result
         note = f"only {most} regions of a frame are refined" if plan is None else NOT_REACHED
-        return [refined.get(rank) or _keep_map(c, note) for rank, c in enumerate(candidates)]
+        return [refined.get(rank) or keep_map(c, note) for rank, c in enumerate(candidates)]
 
     def _is_large_enough(self, defect: Defect) -> bool:
         if defect.area_px < self._options.min_area_px:
@@ -141,8 +121,45 @@ class MapAnalyzer:
         limit, size = self._options.min_area_mm2, defect.area_mm2
         return limit is None or size is None or size >= limit
 
+    def _measure(
+        self,
+        view: MapOnFrame,
+        candidate: FrameRegion,
+        part: Outline | Defect,
+        note: str | None,
+        *,
+        alone: bool,
+    ) -> Defect:
+        """alone: the part is the only defect of the region."""
+        if isinstance(part, Outline):
+            return self._make_defect(view, candidate, part, note)
+        peak, mean = _compute_scores(view, candidate, part, whole=alone)
+        physical = part.length_mm, part.area_mm2
+        severity, severity_by = self._grade(view, part.length_px, physical, peak)
+        return replace(
+            part, peak_score=peak, mean_score=mean, severity=severity, severity_by=severity_by
+        )
+
+    def _grade(
+        self,
+        view: MapOnFrame,
+        length_px: float,
+        physical: tuple[float | None, float | None],
+        peak: float,
+    ) -> tuple[Severity, str | None]:
+        """physical: length in mm and area in mm2."""
+        return grade(
+            self._options.severity,
+            length_px=length_px,
+            shorter_side_px=min(view.image.shape[:2]),
+            length_mm=physical[0],
+            area_mm2=physical[1],
+            peak_score=peak,
+            pixel_threshold=view.pixel_threshold,
+        )
+
     def _make_defect(
-        self, view: _MapOnFrame, candidate: _FrameRegion, outline: Outline, note: str | None
+        self, view: MapOnFrame, candidate: FrameRegion, outline: Outline, note: str | None
     ) -> Defect:
         points = outline.outer
         length, orientation = shape.max_feret(points)
@@ -153,15 +170,9 @@ class MapAnalyzer:
             physical = measure_in_millimetres(
                 self._calibration, outline, candidate.polygons, candidate.region.holes
             )
-        peak, mean = self._compute_scores(view, candidate, outline)
-        severity, severity_by = grade(
-            self._options.severity,
-            length_px=length,
-            shorter_side_px=min(view.image.shape[:2]),
-            length_mm=physical.length_mm,
-            area_mm2=physical.area_mm2,
-            peak_score=peak,
-            pixel_threshold=view.pixel_threshold,
+        peak, mean = _compute_scores(view, candidate, outline, whole=outline.parts == 1)
+        severity, severity_by = self._grade(
+            view, length, (physical.length_mm, physical.area_mm2), peak
         )
         return Defect(
             defect_id=0,
@@ -200,17 +211,7 @@ class MapAnalyzer:
             width_u_px=outline.width_u_px,
         )
 
-    def _compute_scores(
-        self, view: _MapOnFrame, candidate: _FrameRegion, outline: Outline
-    ) -> tuple[float, float]:
-        """Peak and mean of the region, or of the outline if the region was split."""
-        if outline.parts == 1:
-            return candidate.peak, candidate.mean
-        back = view.to_frame.inverse()
-        part = MapRegion(tuple(back.apply(p) for p in outline.polygons), outline.holes)
-        return score_region(view.anomaly_map, part)
-
-    def _is_truncated(self, points: Points, view: _MapOnFrame) -> bool:
+    def _is_truncated(self, points: Points, view: MapOnFrame) -> bool:
         """Whether an outline reaches the border of the frame, of the engine's crop, or of the
         region of interest. For the region of interest the precision is one map pixel."""
         map_h, map_w = view.anomaly_map.shape
@@ -232,31 +233,12 @@ class MapAnalyzer:
         )
 
 
-def _find_candidates(view: _MapOnFrame) -> list[_FrameRegion]:
-    candidates = []
-    for region in find_regions(view.anomaly_map, view.pixel_threshold):
-        peak, mean = score_region(view.anomaly_map, region)
-        polygons = tuple(view.to_frame.apply(p) for p in region.polygons)
-        candidates.append(_FrameRegion(region, polygons, peak, mean))
-    return sorted(candidates, key=lambda candidate: -candidate.peak)
-
-
-def _refine_candidate(view: _MapOnFrame, candidates: list[_FrameRegion], rank: int) -> _Outlines:
-    candidate = candidates[rank]
-    others = tuple(c.polygons for i, c in enumerate(candidates) if i != rank)
-    result = refine(view.image, candidate.region, view.anomaly_map, view.to_frame, others)
-    if isinstance(result, Unrefined):
-        return _keep_map(candidate, result.reason)
-    return result, None
-
-
-def _keep_map(candidate: _FrameRegion, note: str) -> _Outlines:
-    return (_outline_from_map(candidate),), note
-
-
-def _outline_from_map(candidate: _FrameRegion) -> Outline:
-    area = shape.region_area(candidate.polygons, candidate.region.holes)
-    length_u = MAP_LENGTH_U * shape.min_feret(candidate.outer)
-    polygons, holes = candidate.polygons, candidate.region.holes
-    term = Term("map", MAP_AREA_U * area, length_u, length_u)
-    return Outline(polygons, holes, Budget((term,)))
+def _compute_scores(
+    view: MapOnFrame, candidate: FrameRegion, outline: Outline | Defect, *, whole: bool
+) -> tuple[float, float]:
+    """Peak and mean of the region, or of the outline if the region was split."""
+    if whole:
+        return candidate.peak, candidate.mean
+    back = view.to_frame.inverse()
+    part = MapRegion(tuple(back.apply(p) for p in outline.polygons), outline.holes)
+    return score_region(view.anomaly_map, part)

@@ -25,7 +25,7 @@ class DefectSummary:
         names = (f"length_{self._unit}", f"width_{self._unit}", self._area_name)
         self._sizes = {n: LogHistogram(precision=MEDIAN_PRECISION) for n in names}
         self._severities = dict.fromkeys(Severity, 0)
-        self._total = self._refined = self._truncated = 0
+        self._total = self._refined = self._tracked = self._truncated = 0
         self._frames = self._frames_with_defects = self._frames_failed = 0
         self._frames_failed_empty = 0
         self._defect_px = self._frame_px = 0.0
@@ -51,6 +51,7 @@ class DefectSummary:
     def _add(self, defect: Defect) -> None:
         self._total += 1
         self._refined += defect.size_source == "refined"
+        self._tracked += defect.size_source == "track"
         self._truncated += defect.truncated
         self._severities[defect.severity] += 1
         self._defect_px += defect.area_px
@@ -64,7 +65,8 @@ class DefectSummary:
             "total": self._total,
             "by_severity": {str(s): count for s, count in self._severities.items()},
             "refined": self._refined,
-            "from_map": self._total - self._refined,
+            "from_track": self._tracked,
+            "from_map": self._total - self._refined - self._tracked,
             "truncated": self._truncated,
             "frames_judged": self._frames,
             "frames_with_defects": self._frames_with_defects,

@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from threading import Event, Thread
 from typing import Any, Final, TypeVar
 
@@ -157,10 +157,13 @@ class LivePlan:
         self._end_ns = end_ns
         self._boxes: Sequence[FrameBox] = ()
 
-    def order(self, boxes: Sequence[FrameBox], most: int) -> Sequence[int]:
+    def order(
+        self, boxes: Sequence[FrameBox], most: int, skip: Collection[int] = ()
+    ) -> Sequence[int]:
         self._boxes = boxes
         last = self._measuring.last_seen(boxes)
-        return sorted(range(len(boxes)), key=lambda rank: (last[rank], rank))[:most]
+        ranks = (rank for rank in range(len(boxes)) if rank not in skip)
+        return sorted(ranks, key=lambda rank: (last[rank], rank))[:most]
 
     def attempt(self, rank: int, refine: Callable[[], T]) -> T | None:
         measuring = self._measuring
@@ -180,7 +183,9 @@ class RecordedPlan:
         self.refined: list[int] = []
         self._ranks = ranks
 
-    def order(self, boxes: Sequence[FrameBox], most: int) -> Sequence[int]:
+    def order(
+        self, boxes: Sequence[FrameBox], most: int, skip: Collection[int] = ()
+    ) -> Sequence[int]:
         return [rank for rank in self._ranks if rank < len(boxes)]
 
     def attempt(self, rank: int, refine: Callable[[], T]) -> T | None:

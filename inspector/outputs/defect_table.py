@@ -8,7 +8,7 @@ from inspector.core.errors import SinkError
 from inspector.core.events import DefectClosed, Event
 from inspector.core.file_hash import FileHash, FileState
 from inspector.core.protocols import Picture
-from inspector.core.tables import DEFAULT, CsvOptions
+from inspector.core.tables import DEFAULT, CsvOptions, csv_row
 from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.csv_log import HEADER, PICTURE, defect_cells
 from inspector.outputs.files import TableFile
@@ -44,8 +44,7 @@ class DefectTableSink:
             raise SinkError(f"{self._path} cannot be written before it is open")
         if not isinstance(event, DefectClosed) or event.defect is None or event.best is None:
             return
-        cells = defect_cells(self._run, event.best, event.defect)
-        self._file.write_row([*cells, *(getattr(event, name) for name in _TRACK)])
+        self._file.write_line(table_row(self._run, event, self._options))
 
     def take_states(self) -> Mapping[Path, FileState | None]:
         return {} if self._hash is None else {self._path: self._hash.state()}
@@ -54,3 +53,10 @@ class DefectTableSink:
         file, self._file = self._file, None
         if file is not None:
             file.close()
+
+
+def table_row(run: RunInfo, event: DefectClosed, options: CsvOptions = DEFAULT) -> str:
+    """The row of a defect. The event must have its defect and its best inspection."""
+    assert event.best is not None
+    cells = defect_cells(run, event.best, event.defect)
+    return csv_row([*cells, *(getattr(event, name) for name in _TRACK)], options)

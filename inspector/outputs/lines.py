@@ -48,6 +48,15 @@ class RecordLines:
             self._header = self._last[1][0]
         return self._header
 
+    def resume(self, run: RunInfo, value: str, lines: int) -> None:
+        """Goes on with the chain of a log. value: of its last line. lines: number of its lines."""
+        self._run, self._chain = run, Chain(self._sign, value, lines)
+
+    @property
+    def end(self) -> tuple[int, str]:
+        """Number of lines, and chain value of the last one."""
+        return self._chain.lines, self._chain.value
+
     def inspection(self, inspection: Inspection) -> Sequence[Line]:
         """The `verdict` and the `measured` line of one frame."""
         if self._shared and inspection.seq == self._last[0]:

@@ -69,6 +69,8 @@ def inspection_records(run: RunInfo, inspection: Inspection) -> tuple[Record, Re
     refined = inspection.refined_regions
     measured["refined_regions"] = None if refined is None else list(refined)
     measured["defects"] = [_defect(defect) for defect in inspection.defects]
+    web = inspection.web
+    measured["web"] = None if web is None else dataclasses.asdict(web)
     return verdict, measured
 
 

@@ -1,6 +1,7 @@
 """Makes a new output folder for each run if `output.dir` is a pattern such as runs/{run_id}."""
 
 import contextlib
+import glob
 import itertools
 import os
 import re
@@ -114,3 +115,19 @@ def _create_new(names: Iterator[Path]) -> Path:
             raise ConfigError(f"output.dir: cannot create {folder}: {exc.strerror}") from exc
         return folder
     raise AssertionError("the names never end")
+
+
+def find_last_file(text: str, name: str) -> Path | None:
+    """The newest file `name` in the folders of earlier runs; None if there is none.
+
+    text: output.dir, a pattern or the folder itself.
+    """
+    folders = [text]
+    if is_pattern(text):
+        pattern = glob.escape(text.rstrip("/"))
+        for field in FIELDS:
+            pattern = pattern.replace(f"{{{field}}}", "*")
+        # If a folder existed, the name of the next one got a suffix.
+        folders = [*glob.glob(pattern), *glob.glob(f"{pattern}_*")]
+    files = [path for folder in folders if (path := Path(folder, name)).is_file()]
+    return max(files, key=lambda path: path.stat().st_mtime_ns, default=None)

@@ -91,7 +91,8 @@ class Announcer:
     def announce_measured(self, ticket: Ticket) -> None:
         """Sends the final verdict on a measured frame, unless it was sent already.
 
-        If the frame was late, its inspection becomes the one with the verdict that was sent.
+        If the frame was late, its inspection becomes the one with the verdict that was sent. Then
+        Stages.follow gets the inspection.
         """
         inspection = ticket.item
         assert isinstance(inspection, Inspection)
@@ -105,6 +106,9 @@ class Announcer:
                     f"measuring changed the final verdict of frame {inspection.frame_id} from "
                     f"{ticket.verdict} to {inspection.verdict}: {inspection.error}"
                 )
+        if self._stages.follow is not None:
+            assert isinstance(ticket.item, Inspection)
+            ticket.item = self._stages.follow(ticket.item)
 
     def run(self) -> None:
         """Sends the final verdicts of late frames, until close()."""

@@ -35,7 +35,8 @@ class Stages:
     only when a sink gets the picture. judge_map: decides the verdict from the map, so that it can
     be sent before the defects are measured; it returns None if the sizes decide. None: the sizes
     decide always. judge_late: judges a frame without refining, when its deadline has passed; used
-    only with a deadline.
+    only with a deadline. follow: gets every inspection in order on the measure thread, after its
+    verdict was sent, and may change its defects.
     """
 
     preprocess: Callable[[Frame], ModelInput]
@@ -44,6 +45,7 @@ class Stages:
     render: Callable[[Inspection], Picture]
     judge_map: Callable[[EngineOutput], Inspection | None] | None = None
     judge_late: Callable[[EngineOutput], Inspection] | None = None
+    follow: Callable[[Inspection], Inspection] | None = None
 
 
 @dataclass(frozen=True, slots=True)

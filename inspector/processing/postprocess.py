@@ -8,15 +8,17 @@ from typing import Annotated
 from inspector.core.arrays import Image, Map
 from inspector.core.decisions import Decision
 from inspector.core.geometry import Affine
-from inspector.core.refining import MakePlan, NoTime, RefinePlan
+from inspector.core.refining import KnownDefects, MakePlan, NoTime, Recall, RefinePlan
 from inspector.core.schema import OneOf, Positive
 from inspector.core.stage_items import EngineOutput
 from inspector.core.types import Defect, Inspection, Verdict
 from inspector.processing.reason import explain_verdict
 from inspector.processing.size_rule import SizeRule
 
-Analyze = Callable[[Image, Map, Affine, float, RefinePlan | None], tuple[Defect, ...]]
-"""(frame image, anomaly map, map -> frame, pixel threshold, plan) -> measured defects."""
+Analyze = Callable[
+    [Image, Map, Affine, float, RefinePlan | None, KnownDefects | None], tuple[Defect, ...]
+]
+"""(frame image, anomaly map, map -> frame, pixel threshold, plan, known) -> measured defects."""
 
 SCORE = "score"
 
@@ -42,7 +44,8 @@ class Judge:
 
     rule: "score" (FAIL iff score >= image threshold), "defects" (a defect fails the size rule),
     or "either". undecided_fails: whether a size that cannot be decided fails the frame. make_plan:
-    limits the time for measuring; None: no limit.
+    limits the time for measuring; None: no limit. recall: gives the defects that need not be
+    measured again; None: all are measured.
     """
 
     analyze: Analyze
@@ -52,9 +55,12 @@ class Judge:
     size_rule: SizeRule = field(default_factory=SizeRule)
     undecided_fails: bool = True
     make_plan: MakePlan | None = None
+    recall: Recall | None = None
 
     def __call__(self, output: EngineOutput) -> Inspection:
-        return self._measure(output, None if self.make_plan is None else self.make_plan(output))
+        known = None if self.recall is None else self.recall(output)
+        plan = None if self.make_plan is None else self.make_plan(output)
+        return self._measure(output, plan, known)
 
     def judge_unrefined(self, output: EngineOutput) -> Inspection:
         """Makes the inspection with the sizes of the map, which takes a few milliseconds."""
@@ -79,10 +85,11 @@ class Judge:
             return True
         return not output.anomaly_map.max() >= self.pixel_threshold
 
-    def _measure(self, output: EngineOutput, plan: RefinePlan | None) -> Inspection:
-        defects = self.analyze(
-            output.frame.image, output.anomaly_map, output.to_frame, self.pixel_threshold, plan
-        )
+    def _measure(
+        self, output: EngineOutput, plan: RefinePlan | None, known: KnownDefects | None = None
+    ) -> Inspection:
+        image, threshold = output.frame.image, self.pixel_threshold
+        defects = self.analyze(image, output.anomaly_map, output.to_frame, threshold, plan, known)
         inspection = self._make_inspection(output, self._decide(defects))
         reason = explain_verdict(inspection, self.rule) or None
         if plan is None and reason is None:

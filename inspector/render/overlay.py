@@ -9,7 +9,7 @@ from calibration.units import SYMBOL, format_length, length_in
 from inspector.core.decisions import Decision
 from inspector.core.geometry import Affine, Box, Points
 from inspector.core.size_text import format_measured
-from inspector.core.types import Defect, Severity
+from inspector.core.types import ON_FRAME, Defect, Severity
 from inspector.render.canvas import Canvas, Colour, Font
 
 SEVERITY_COLOURS: Final[dict[Severity, Colour]] = {
@@ -38,7 +38,7 @@ def format_label(defect: Defect, unit: str, *, name: str | None = None) -> str:
     mask, whose uncertainty is unknown. The end is the decision, if sizes decide the verdict. name:
     of the defect, instead of its number in the frame.
     """
-    size = _format_size(defect, unit, with_u=defect.size_source == "refined")
+    size = _format_size(defect, unit, with_u=defect.size_source in ON_FRAME)
     return _make_label(defect, size, name)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inspector.core.types import ON_FRAME
 from inspector.synthetic.truth import Track, TruthComparison
 
 RULE = (
@@ -83,7 +84,7 @@ def format_table(rows: Sequence[TruthRow]) -> list[str]:
             continue
         sd = "" if row.length_sd_mm is None else f"{row.length_sd_mm:.2f}"
         pieces = f" in {row.pieces} pieces" if row.pieces > 1 else ""
-        source = "frame" if row.size_source == "refined" else "map"
+        source = "frame" if row.size_source in ON_FRAME else "map"
         u = row.length_expanded_u_mm
         # The uncertainty of a size on the map is nearly as large as the size.
         shown_u = "up to" if source == "map" else "" if u is None else f"{u:.2f}"

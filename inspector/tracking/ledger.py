@@ -50,7 +50,9 @@ class SurfaceLedger:
 
     inspected: (h, w) mask of the anomaly map, True where the engine inspects; None for everything.
     crop: part of the frame that the map covers, (left, top, right, bottom) as shares.
-    web_width: in units of the plane; None if the frame shows the full width.
+    web_width: in units of the plane; None if the frame shows the full width. start: web position
+    from which on web is counted, because an earlier run counted the web before it; None: the first
+    frame.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class SurfaceLedger:
         inspected: Mask | None = None,
         crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
         web_width: float | None = None,
+        start: float | None = None,
     ) -> None:
         self._plane = plane
         self._row = plane.length / ROWS
@@ -75,6 +78,8 @@ class SurfaceLedger:
         """Number of the first row of the buffer."""
         self._top = self._start = 0
         """Number of the row after the last one that was in a view."""
+        if start is not None:
+            self._first = self._top = self._start = round(start / self._row)
         columns = len(self._widths)
         self._counts = np.zeros((4 * ROWS, columns), np.uint32)
         self._errors = np.zeros((4 * ROWS, columns), np.uint8)

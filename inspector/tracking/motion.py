@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +60,16 @@ class MotionSource(Protocol):
         ...
 
 
+@runtime_checkable
+class AbsoluteMotion(Protocol):
+    """A source of motion whose positions continue when the program starts again. Optional."""
+
+    @property
+    def encoder_mm(self) -> float | None:
+        """Position at the last frame; None if it was not known."""
+        ...
+
+
 def time_s(frame: Frame | BadFrame, *, live: bool) -> float | None:
     """Time of a frame on the clock of its source: the time in the file, or of the capture."""
     return frame.captured_ns / 1e9 if live else frame.pts_s
@@ -111,10 +121,11 @@ class EncoderMotion:
         self._first_s: float | None = None
         self._last: float | None = None
         self._started = False
+        self.encoder_mm: float | None = None
 
     def step(self, frame: Frame | BadFrame, *, usable: bool) -> Motion:
         started, self._started = self._started, True
-        position = self._position(time_s(frame, live=self._live))
+        position = self.encoder_mm = self._position(time_s(frame, live=self._live))
         last = self._last
         if position is not None:
             self._last = position

@@ -21,7 +21,8 @@ class TrackingOptions:
     the motion comes from: picture, speed, encoder, mqtt or modbus. speed_m_per_min: for motion
     speed. encoder: CSV file with times and positions, for motion encoder. reverse_mm: length of web
     by which the line may run back; a defect that is farther outside the frame is closed. None: one
-    length of the frame. web_width_mm: None if the frame shows the full width.
+    length of the frame. web_width_mm: None if the frame shows the full width. continue_last_run:
+    the web goes on from the last run with the same output.dir, whose open defects keep their ids.
     """
 
     enabled: bool = False
@@ -31,6 +32,7 @@ class TrackingOptions:
     encoder: str | None = None
     reverse_mm: Positive | None = None
     web_width_mm: Positive | None = None
+    continue_last_run: bool = False
     mqtt: MqttOptions = field(default_factory=MqttOptions)
     modbus: ModbusOptions = field(default_factory=ModbusOptions)
 

@@ -65,7 +65,13 @@ class WebPlane:
             return np.asarray(plane / np.array(self._calibration.mm_per_px))
         back = np.linalg.inv(np.array(self._calibration.homography, dtype=np.float64))
         mapped = np.column_stack((plane, np.ones(len(plane)))) @ back.T
-        return np.asarray(mapped[:, :2] / mapped[:, 2:])
+        straight = np.asarray(mapped[:, :2] / mapped[:, 2:])
+        lens = self._calibration.lens
+        return straight if lens is None else lens.distort(straight)
+
+    def to_plane(self, points: Points) -> Points | None:
+        """(n, 2) frame pixels -> mm on the plane of the calibration; None without one."""
+        return None if self._calibration is None else self._calibration.to_plane(points)
 
     @property
     def pixel(self) -> float:

@@ -22,6 +22,10 @@ _LEAST_STRENGTH: Final = 5.0
 _SIMILAR: Final = 0.8
 """A peak with at least this share of the best one's strength may be the true one."""
 
+_ALIKE: Final = 0.85
+"""A peak with at least this share of the best one's correlation may be the true one, too, if its
+overlap is small: a texture that repeats fits as well after a whole period."""
+
 _SAFE_RATIO: Final = 0.6
 """The best of several similar peaks leaves at most this share of the residual of the second."""
 
@@ -68,18 +72,22 @@ def find_shift(
     peaks, usual = find_peaks(*spectra)
     if not peaks:
         return None
-    rivals = [p for p in peaks if p.strength >= _SIMILAR * peaks[0].strength]
+    rivals = [
+        p
+        for p in peaks
+        if p.strength >= _SIMILAR * peaks[0].strength
+        or p.correlation >= _ALIKE * peaks[0].correlation
+    ]
     strong = peaks[0].strength >= _LEAST_STRENGTH * usual
     if len(rivals) == 1 and strong and peaks[0].correlation >= _LEAST_CORRELATION:
         return refine_shift(reference, current, rivals[0], factor)
-    shifts = _fine_shifts(reference, current, peaks, factor)
+    shifts, others = _fine_shifts(reference, current, peaks, factor)
     if not shifts:
         return None
     best = 1 - shifts[0].correlation
-    far = [s for s in shifts[1:] if abs(s.rows - shifts[0].rows) > 2 * factor]
-    if best < 1 - _LEAST_CORRELATION and (
-        not far or best <= _SAFE_RATIO * (1 - far[0].correlation)
-    ):
+    others += [(shift.rows, shift.correlation) for shift in shifts[1:]]
+    far = [c for rows, c in others if abs(rows - shifts[0].rows) > 2 * factor]
+    if best < 1 - _LEAST_CORRELATION and (not far or best <= _SAFE_RATIO * (1 - max(far))):
         return shifts[0]
     if prediction is None:
         return None
@@ -111,14 +119,25 @@ def correlation_at(reference: View, current: View, rows: float, factor: int) -> 
     return _fine_correlation((reference, current), peak, factor)
 
 
-def _fine_shifts(reference: View, current: View, peaks: list[Peak], factor: int) -> list[Shift]:
-    """The shifts at the most promising peaks, the best correlation first."""
+def _fine_shifts(
+    reference: View, current: View, peaks: list[Peak], factor: int
+) -> tuple[list[Shift], list[tuple[float, float]]]:
+    """The shifts at the most promising peaks, the best correlation first, and the rows and the
+    correlation of the other peaks, in fine pixels."""
     highest = max(peak.correlation for peak in peaks)
     rivals = [p for p in peaks if p.by_phase or p.correlation >= _SIMILAR * highest]
     views = reference, current
-    rivals.sort(key=lambda peak: -_fine_correlation(views, peak, factor))
-    shifts = [refine_shift(reference, current, peak, factor) for peak in rivals[:_MOST_FINE]]
-    return sorted((s for s in shifts if s is not None), key=lambda shift: -shift.correlation)
+    ranked = [(_fine_correlation(views, peak, factor), peak) for peak in rivals]
+    ranked.sort(key=lambda pair: -pair[0])
+    shifts: list[Shift] = []
+    others: list[tuple[float, float]] = []
+    for number, (correlation, peak) in enumerate(ranked):
+        shift = refine_shift(reference, current, peak, factor) if number < _MOST_FINE else None
+        if shift is None:
+            others.append((float(peak.rows * factor), correlation))
+        else:
+            shifts.append(shift)
+    return sorted(shifts, key=lambda shift: -shift.correlation), others
 
 
 def _nearest(shifts: list[Shift], rows: float, tolerance: float) -> Shift | None:

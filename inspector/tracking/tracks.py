@@ -16,21 +16,39 @@ MOST_VIEWS: Final = 5
 _NOT_WHOLE: Final = "no frame shows the whole defect, so it may be larger"
 
 
+@dataclass(slots=True)
+class SeenFrame:
+    """A frame that the tracks use.
+
+    inspection: without picture, map and defects, which need memory. seq: as in Inspection; None
+    until the frame is in the log. part_id: of the part that it shows.
+    """
+
+    inspection: Inspection
+    seq: int | None = None
+    part_id: str | None = None
+
+    @property
+    def frame_id(self) -> int:
+        return self.inspection.frame_id
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """One defect in one frame.
 
-    inspection: the frame, without its picture and map. place: of its centre. outlines: outer
-    polygons, (n, 2) along and across, in web coordinates. low, high: corners of their box.
-    variance: of the position of the web, summed since the start of the run.
+    place: of its centre. outlines: outer polygons, (n, 2) along and across, in web coordinates.
+    low, high: corners of their box. position, variance: of the web in the frame, since the start of
+    the run; position is (along, across).
     """
 
     defect: Defect
-    inspection: Inspection
+    frame: SeenFrame
     place: WebPlace
     outlines: tuple[Points, ...]
     low: Points
     high: Points
+    position: Points
     variance: float
 
     @property
@@ -38,7 +56,9 @@ class Sighting:
         """Sorts views: refined before map, then by relative uncertainty, then by score."""
         defect = self.defect
         u, area = defect.area_u_mm2, defect.area_mm2
-        return defect.size_source != "refined", u / area if u and area else 0.0, -defect.peak_score
+        # Sizes of the map have the same relative uncertainty, except for the last digits.
+        relative = round(u / area, 4) if u and area else 0.0
+        return defect.size_source != "refined", relative, -defect.peak_score
 
     def covers(self, place: Points) -> bool:
         """Whether a point (along, across) is inside the box."""
@@ -50,8 +70,9 @@ class Track:
     """A defect in web coordinates.
 
     last: its newest sighting. low, high: box over all sightings. whole: the best views that show it
-    whole and alone. whole_count: number of all such views. cut: the largest view that shows only a
-    part. links: numbers of the tracks that touch it.
+    whole and alone. whole_count: number of all such views. cut: the largest views that show only a
+    part. links: numbers of the tracks that touch it. frames: the newest frames that show it, back
+    to one that is in the log.
     """
 
     number: int
@@ -63,31 +84,78 @@ class Track:
     sightings: int = 0
     whole_count: int = 0
     whole: list[Sighting] = field(default_factory=list)
-    cut: Sighting | None = None
+    cut: list[Sighting] = field(default_factory=list)
     links: set[int] = field(default_factory=set)
+    frames: list[SeenFrame] = field(default_factory=list)
+    _size: Defect | None = None
+
+    @property
+    def size(self) -> Defect:
+        """The combined size of the whole views. There must be at least one."""
+        if self._size is None:
+            self._size = combine_views([view.defect for view in self.whole])
+        return self._size
 
     def add(self, sighting: Sighting, *, alone: bool) -> None:
         """alone: the outline covers no other track."""
-        self.note_frame(sighting.inspection.frame_id)
+        self.note_frame(sighting.frame)
         self.last = sighting
         self.low = np.minimum(self.low, sighting.low)
         self.high = np.maximum(self.high, sighting.high)
         if sighting.defect.truncated:
-            if self.cut is None or sighting.defect.area_px > self.cut.defect.area_px:
-                self.cut = sighting
+            self.cut.append(sighting)
+            self.cut.sort(key=lambda view: -view.defect.area_px)
+            del self.cut[MOST_VIEWS:]
         elif alone:
             self.whole_count += 1
-            add_view(self.whole, sighting)
+            if sighting.defect.size_source != "track":  # its size comes from these views
+                add_view(self.whole, sighting)
+                self._size = None
 
-    def note_frame(self, frame_id: int) -> None:
-        self.sightings += frame_id != self.last_frame_id
-        self.last_frame_id = frame_id
+    def note_frame(self, frame: SeenFrame) -> None:
+        if not self.sightings:
+            self.first_frame_id = frame.frame_id
+        if frame.frame_id != self.last_frame_id:
+            self.sightings += 1
+            logged = [f for f in self.frames if f.seq is not None]
+            self.frames = [*logged[-1:], *(f for f in self.frames if f.seq is None), frame]
+        self.last_frame_id = frame.frame_id
 
     def pop_views_of_both(self, place: Points) -> list[Sighting]:
         """Removes and returns the views whose outline covers a place outside this track."""
         both = [view for view in self.whole if view.covers(place)]
         self.whole = [view for view in self.whole if not view.covers(place)]
+        self._size = None
         return both
+
+    def drop_unlogged(self) -> bool:
+        """Removes the frames that are not in the log. False if no frame is left."""
+        logged = [frame for frame in self.frames if frame.seq is not None]
+        self.sightings -= len(self.frames) - len(logged)
+        if logged and len(logged) < len(self.frames):
+            self.last_frame_id = logged[-1].frame_id
+            self.whole = [view for view in self.whole if view.frame.seq is not None]
+            self.cut = [view for view in self.cut if view.frame.seq is not None]
+            self._size = None
+        return bool(logged)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedTrack:
+    """One defect that cannot be seen again.
+
+    best: the view that shows it best. merged: numbers of tracks that turned out to be parts of it.
+    box: its lowest and highest corner on the web, (along, across), with the origin of its place.
+    """
+
+    number: int
+    first_frame_id: int
+    last_frame_id: int
+    sightings: int
+    best: Sighting
+    defect: Defect
+    merged: tuple[int, ...]
+    box: tuple[Points, Points]
 
 
 @dataclass(slots=True)
@@ -131,7 +199,7 @@ def choose_views(tracks: list[Track], links: list[Link]) -> list[Sighting]:
     if whole:
         refined = [view for view in whole if not view.rank[0]]
         return refined or whole
-    cut = [track.cut for track in tracks if track.cut is not None]
+    cut = [view for track in tracks for view in track.cut]
     return [max(cut or [track.last for track in tracks], key=lambda v: v.defect.area_px)]
 
 

@@ -24,6 +24,13 @@ _SURROUNDINGS: Final = 0.06
 """Size of the surroundings of the high-pass, in shares of the shorter side of the frame."""
 
 
+_LIMIT: Final = 5.0
+"""Largest value of a view, in standard deviations of the texture."""
+
+_LEAST_SPREAD: Final = 0.5
+"""Grey values. The texture of an even surface is at least counted as this strong."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """One frame as seen on the web. coarse: a smaller copy of fine."""
@@ -81,10 +88,17 @@ _EDGE: Final = cv2.BORDER_REPLICATE
 
 
 def _high_pass(grey: Grey, margin: int) -> Grey:
-    """The surroundings of a pixel near the border are not all in the frame, so it is left out."""
+    """The surroundings of a pixel near the border are not all in the frame, so it is left out.
+
+    Strong values are limited. Otherwise two defects that look alike would count more than the
+    texture, and one would be taken for the other.
+    """
     smooth = cv2.GaussianBlur(grey, (0, 0), 0.8)
     high = smooth - cv2.blur(grey, (2 * margin + 1, 2 * margin + 1))
-    return np.ascontiguousarray(high[margin:-margin, margin:-margin], np.float32)
+    inner = np.ascontiguousarray(high[margin:-margin, margin:-margin], np.float32)
+    spread = 1.4826 * float(np.median(np.abs(inner[::4, ::4])))
+    limit = _LIMIT * max(spread, _LEAST_SPREAD)
+    return np.clip(inner, -limit, limit, out=inner)
 
 
 def _moved(by: float) -> npt.NDArray[np.float64]:

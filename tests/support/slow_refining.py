@@ -52,7 +52,7 @@ def slow_refine(monkeypatch: pytest.MonkeyPatch, cost_s: float) -> list[int]:
         outer = tuple(to_frame.apply(p) for p in region.polygons)
         return (Outline(outer, region.holes, Budget((Term("edge", 1.0, 0.5, 0.5),))),)
 
-    monkeypatch.setattr("inspector.measure.analyzer.refine", refine)
+    monkeypatch.setattr("inspector.measure.candidates.refine", refine)
     return calls
 
 

@@ -19,7 +19,8 @@ from inspector.core.types import (
 )
 from inspector.tracking.motion import START, Motion, MotionState
 from inspector.tracking.options import TrackingOptions
-from inspector.tracking.stage import TrackingSetup, TrackingStage
+from inspector.tracking.setup import TrackingSetup
+from inspector.tracking.stage import TrackingStage
 
 SIDE = 100
 """Frames are SIDE x SIDE pixels. The web moves up: row y of a frame shows web px position + y."""
@@ -119,10 +120,15 @@ def make_stage(
     return TrackingStage(whole, ScriptedMotion(steps))
 
 
+def see(stage: TrackingStage, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
+    """Passes an inspection to the follower and to the stage, as the two threads do."""
+    return stage.see(stage.follower.follow(inspection))
+
+
 def run_stage(stage: TrackingStage, inspections: Sequence[Inspection]) -> list[Event]:
     events: list[Event] = []
     for inspection in inspections:
-        events += stage.see(inspection)[1]
+        events += see(stage, inspection)[1]
     return [*events, *stage.flush()]
 
 

@@ -127,3 +127,36 @@ def test_every_direction_is_forward(direction: str) -> None:
     hw = frames[0].frame_hw
     motions = measure(frames, WebPlane(hw, direction, None))
     np.testing.assert_allclose([m.along for m in motions], 31.0, atol=0.2)
+
+
+def repeat(kind: str, period: int) -> npt.NDArray[np.float32]:
+    """A surface that repeats exactly along the web."""
+    y, x = np.indices((3000, HW[1] + 200), np.float32)
+    if kind == "stripes":
+        return 120 + 30 * np.sin(y * 2 * np.pi / period)
+    if kind == "dots":
+        centre = np.hypot(y % period - period / 2, x % period - period / 2)
+        return np.where(centre < period / 4, 180, 120).astype(np.float32)
+    return np.asarray(np.tile(paper(grain=2.0)[:period], (3000 // period, 1)), np.float32)
+
+
+@pytest.mark.parametrize("kind", ["stripes", "dots", "print"])
+@pytest.mark.parametrize("period", [37, 100, 150])
+@pytest.mark.parametrize("step", [3.3, 24.0, 150.4])
+def test_a_texture_that_repeats_exactly_has_no_known_motion(
+    kind: str, period: int, step: float
+) -> None:
+    steps = [step] * 5 + [2 * step] + [step] * 2
+    motions = measure(film(repeat(kind, period), steps))
+    wrong = [
+        m.along - true
+        for m, true in zip(motions, steps, strict=True)
+        if m.state is not UNKNOWN and abs(m.along - true) > 2
+    ]
+    assert wrong == []
+
+
+def test_a_period_longer_than_the_overlap_that_is_searched_is_no_doubt() -> None:
+    motions = measure(film(repeat("print", 230), [24.0] * 8))
+    assert all(m.state is KNOWN for m in motions)
+    np.testing.assert_allclose([m.along for m in motions], 24.0, atol=0.2)

@@ -1,6 +1,5 @@
 """Tests of a whole run with tracking: a rendered web, the fake engine, and all files."""
 
-import csv
 import json
 from collections import Counter
 from pathlib import Path
@@ -8,43 +7,7 @@ from typing import Any
 
 import pytest
 from record_schema import check_log
-
-from calibration.plane import Calibration
-from calibration.store import save_calibration
-from run_inspector import main
-
-HW = (240, 320)
-FRAMES = 60
-STEP_MM = HW[0] / 16 * 0.1
-"""The synthetic web moves by a sixteenth of the frame."""
-
-
-def run(folder: Path, *settings: str, frames: int = FRAMES) -> Path:
-    calibration = Calibration("scale", HW, "test", "", mm_per_px=(0.1, 0.1))
-    save_calibration(calibration, folder / "line.yaml")
-    values = (
-        f"source.frame_size={HW[1]}x{HW[0]}",
-        f"source.synthetic.frames={frames}",
-        "source.synthetic.defect_rate=0.2",
-        "engine.backend=fake",
-        "engine.allow_aspect=true",
-        "verdict.pixel_threshold=0.52",
-        "measure.refine=false",
-        "log.path=null",
-        *settings,
-    )
-    argv = ["--source", "synthetic", "--output", str(folder / "out"), "--no-video"]
-    argv += ["--calibration", str(folder / "line.yaml")]
-    for value in values:
-        argv += ["--set", value]
-    assert main(argv) == 0
-    return folder / "out"
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a table, without those of frames that fail without a defect."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if row["defect_id"]]
+from tracked_runs import FRAMES, HW, STEP_MM, rows, run
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +124,26 @@ def test_an_encoder_file_that_is_missing_is_refused_before_the_run(
         run(tmp_path, "tracking.enabled=true", "tracking.motion=encoder", "tracking.encoder=no.csv")
     assert "tracking.encoder: no.csv cannot be read" in capsys.readouterr().err
     assert not (tmp_path / "out" / "inspections.jsonl").exists()
+
+
+TIMES = ("captured_ns", "wall_time_utc", "judged_ns", "timings_ms", "event_id", "run_id")
+
+
+def without_times(folder: Path) -> list[str]:
+    """The lines of the log without the header and without times and ids of the run."""
+    records = check_log(folder / "inspections.jsonl")
+    run_id = records[0]["run_id"]
+    lines = [{k: v for k, v in r.items() if k not in TIMES} for r in records[1:]]
+    return [json.dumps(record).replace(run_id, "RUN") for record in lines]
+
+
+def test_the_log_does_not_depend_on_the_speed_of_the_threads(tmp_path: Path) -> None:
+    settings = ("tracking.enabled=true", "tracking.direction=up", "measure.refine=true")
+    settings += ("verdict.pixel_threshold=0.68",)
+    slow = ("output.snapshots.max_count=20", "output.snapshots.when=both", "engine.batch=3")
+    logs = []
+    for name, more in {"first": (), "second": slow}.items():
+        (tmp_path / name).mkdir()
+        logs.append(without_times(run(tmp_path / name, *settings, *more, frames=50)))
+    assert logs[0] == logs[1]
+    assert any('"size_source": "track"' in line for line in logs[0])

@@ -8,6 +8,7 @@ from web_scenes import (
     make_stage,
     run_stage,
     run_web,
+    see,
     split,
     view,
 )
@@ -162,7 +163,7 @@ def test_an_uncertain_motion_widens_the_search_but_not_the_known_ones() -> None:
 def test_a_closed_track_is_written_as_soon_as_it_is_far_enough_outside() -> None:
     positions = np.arange(0, 400, 10.0)
     stage = make_stage(dict.fromkeys(range(len(positions)), 10.0))
-    closing = [n for n, p in enumerate(positions) if stage.see(inspect(n, view([SPOT], p)))[1]]
+    closing = [n for n, p in enumerate(positions) if see(stage, inspect(n, view([SPOT], p)))[1]]
     # SPOT leaves at position 156; the line may run back by one frame.
     assert closing == [26]
 
@@ -175,6 +176,6 @@ def test_the_memory_of_a_long_run_does_not_grow() -> None:
         boxes = [
             (40.0, y, 45.0, y + 4.0) for y in np.arange(position // 50 * 50, position + 150, 50)
         ]
-        stage.see(inspect(n, view(boxes, position)))
-        sizes.append(stage.open_tracks)
+        see(stage, inspect(n, view(boxes, position)))
+        sizes.append(stage.follower.tracker.open_tracks)
     assert max(sizes[700:]) <= max(sizes[100:400]) <= 8
