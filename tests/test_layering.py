@@ -116,19 +116,19 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "evaluation/report": (
         {CORE, TOP, METRICS, DATASETS, LEARNING, SELECTION, SIMULATION, THRESHOLDS}
-        | {"inspector.render", "evaluation", "evaluation.report"},
+        | {"inspector.render", "inspector.report", "evaluation", "evaluation.report"},
         {"numpy", "cv2", "weasyprint"},
     ),
     "evaluation/gauge": (
         # The measurements of a study can come from the logs of runs.
         {CORE, METRICS, "evaluation.formats", "evaluation.report", "evaluation.gauge"}
-        | {"inspector.outputs.json_log"},
+        | {"inspector.outputs.json_log", "inspector.report"},
         {"numpy", "scipy"},
     ),
     "evaluation/acceptance": (
         {CORE, TOP, METRICS, DATASETS, LEARNING, SIMULATION, THRESHOLDS, "calibration"}
         | {"inspector.processing", "inspector.health", "inspector.synthetic.defect_shapes"}
-        | {"evaluation", "evaluation.report", "evaluation.acceptance"},
+        | {"inspector.report", "evaluation", "evaluation.report", "evaluation.acceptance"},
         {"numpy", "cv2", "scipy"},
     ),
     "inspector/sources": (
@@ -157,6 +157,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "inspector.render", "calibration.units", "inspector.outputs"}
         | {"inspector.measure.shape_figures"},
         {"av", "cv2", "numpy", "pygame"},
+    ),
+    "inspector/report": (
+        {CORE, "calibration.units", "inspector.report"}
+        | {"inspector.outputs.json_log", "inspector.outputs.folder"},
+        {"av", "cv2", "numpy", "weasyprint"},
     ),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
     "inspector/api": (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Self
 
-from evaluation.report.markup import Markup, element, join, wrap_label
+from inspector.report.markup import Markup, element, join, wrap_label
 
 WIDTH: Final = 440
 _HEIGHT: Final = 340

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from evaluation.report.markup import CSS
 from inspector.core.errors import ConfigError
 from inspector.core.files import write_whole
+from inspector.report.markup import CSS
 
 _CHART_MM: Final = 59
 """Width of a chart; three are side by side."""
@@ -49,7 +49,7 @@ def load_weasyprint() -> Any:
 
 
 def write_pdf(path: Path, page: str) -> None:
-    """page: HTML of evaluation.report.markup.document. Loads nothing from elsewhere. Raises
+    """page: HTML of inspector.report.markup.document. Loads nothing from elsewhere. Raises
     ConfigError without WeasyPrint, and SinkError if the disk fails."""
     weasyprint = load_weasyprint()
     styled = re.sub(r'<svg viewBox="0 0 ([\d.]+) ([\d.]+)"([^>]*)>', _sized_chart, page)
