@@ -13,6 +13,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run_inspector", "inspect a video, a camera or pictures"),
     "fit": ("tools.fit", "make an engine from good pictures, without training"),
     "train": ("tools.train", "train an engine (GLASS; needs torch)"),
+    "report": ("tools.report", "write the report of runs: HTML and PDF, to sign"),
     "evaluate": ("tools.evaluate", "measure how good an engine is on test pictures"),
     "compare": ("tools.compare", "compare engines on the same pictures"),
     "accept": ("tools.accept", "show which sizes of drawn defects an engine finds"),

@@ -20,7 +20,9 @@ DEFECTS: Final = "defects.csv"
 LOG: Final = "inspections.jsonl"
 SUMMARY: Final = "summary.json"
 SNAPSHOTS: Final = "snapshots"
-RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS)
+REPORT: Final = "report.html"
+REPORT_PDF: Final = "report.pdf"
+RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, REPORT, REPORT_PDF)
 
 _SNAPSHOT: Final = re.compile(r"frame_\d{8,}_[A-Z]+\.jpg(\.part)?")
 """Name of a file that inspector.outputs.snapshots writes, and of a file that was not completed."""

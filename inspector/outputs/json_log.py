@@ -1,6 +1,7 @@
 """Writes the log, one JSON line per record, in format 2. Reads formats 1 and 2."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,26 +80,45 @@ def read_log(path: Path) -> tuple[Record, list[Record]]:
 
 
 def read_records(path: Path) -> list[Record]:
-    """Reads every record of a log, the header first.
+    """Reads every record of a log, the header first. Raises ValueError like iterate_records()."""
+    return list(iterate_records(path))
+
+
+def iterate_records(path: Path) -> Iterator[Record]:
+    """Reads the records of a log one after the other, the header first, so that a long log needs no
+    memory.
 
     Drops an incomplete last line, which a killed process leaves. Raises ValueError for a log of
     another format, and with the line number for any other line that is not a record.
     """
-    lines = path.read_bytes().split(b"\n")[:-1]
-    records: list[Record] = []
-    for number, line in enumerate(lines, 1):
-        try:
-            record: Any = json.loads(line)
-        except ValueError as exc:
-            raise ValueError(f"line {number} of {path} is not JSON: {exc}") from exc
-        if not isinstance(record, dict) or not isinstance(record.get("type"), str):
-            raise ValueError(f"line {number} of {path} is not a record: it has no type")
-        records.append(record)
-    if not records or records[0]["type"] != "header":
+    number = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                break
+            record = _parse(path, number, line)
+            if number == 1:
+                _check_header(path, record)
+            yield record
+    if number == 0:
         raise ValueError(f"{path} does not begin with a header line")
-    log_format = records[0].get("format")
+
+
+def _parse(path: Path, number: int, line: bytes) -> Record:
+    try:
+        record: Any = json.loads(line)
+    except ValueError as exc:
+        raise ValueError(f"line {number} of {path} is not JSON: {exc}") from exc
+    if not isinstance(record, dict) or not isinstance(record.get("type"), str):
+        raise ValueError(f"line {number} of {path} is not a record: it has no type")
+    return record
+
+
+def _check_header(path: Path, record: Record) -> None:
+    if record["type"] != "header":
+        raise ValueError(f"{path} does not begin with a header line")
+    log_format = record.get("format")
     if log_format not in READABLE:
         newer = isinstance(log_format, int) and log_format > FORMAT
         hint = "a newer version of this program wrote it" if newer else "this format is unknown"
         raise ValueError(f"{path} has format {log_format}, but this program reads 1 and 2: {hint}")
-    return records

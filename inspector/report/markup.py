@@ -15,7 +15,7 @@ CONTOUR_RGB: Final = "ffd166"
 """Colour of the outlines of the map at the pixel threshold."""
 
 _ESCAPES: Final = {ord(c): f"&#{ord(c)};" for c in "<>&\"'"}
-_EMPTY_TAGS: Final = ("meta", "img", "br", "line", "circle", "polyline")
+_EMPTY_TAGS: Final = ("meta", "img", "br", "line", "circle", "polyline", "path")
 
 
 class Markup(str):
@@ -90,16 +90,16 @@ def signature() -> Markup:
     return element("div", *(element("span", line) for line in lines), class_="sign")
 
 
-def document(title: str, *body: Child) -> str:
-    """A whole page that loads nothing from elsewhere."""
+def document(title: str, *body: Child, language: str = "en", style: str = "") -> str:
+    """A whole page that loads nothing from elsewhere. style: more rules after the usual ones."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),
-        element("style", Markup(CSS)),
+        element("style", Markup(CSS + style)),
     )
-    page = element("html", head, element("body", *body), lang="en")
+    page = element("html", head, element("body", *body), lang=language)
     return f"<!DOCTYPE html>\n{page}\n"
 
 

@@ -8,8 +8,11 @@ from inspector.core.errors import ConfigError
 from inspector.core.files import write_whole
 from inspector.report.markup import CSS
 
-_CHART_MM: Final = 59
+CHART_MM: Final = 59
 """Width of a chart; three are side by side."""
+
+_CHART_UNITS: Final = 440
+"""Width of a chart in its own units; a wide one has more."""
 
 _SHEET: Final = """
 @page { size: A4; margin: 11mm 13mm;
@@ -48,20 +51,26 @@ def load_weasyprint() -> Any:
     return weasyprint
 
 
-def write_pdf(path: Path, page: str) -> None:
-    """page: HTML of inspector.report.markup.document. Loads nothing from elsewhere. Raises
-    ConfigError without WeasyPrint, and SinkError if the disk fails."""
+def write_pdf(path: Path, page: str, chart_mm: float = CHART_MM) -> None:
+    """page: HTML of inspector.report.markup.document. chart_mm: width of a chart that is not wide.
+    Loads nothing from elsewhere. Raises ConfigError without WeasyPrint, and SinkError if the disk
+    fails."""
     weasyprint = load_weasyprint()
-    styled = re.sub(r'<svg viewBox="0 0 ([\d.]+) ([\d.]+)"([^>]*)>', _sized_chart, page)
+    styled = re.sub(
+        r'<svg viewBox="0 0 ([\d.]+) ([\d.]+)"([^>]*)>',
+        lambda match: _sized_chart(match, chart_mm),
+        page,
+    )
     styled = styled.replace("</head>", f"<style>{_SHEET}</style></head>", 1)
     fetcher = weasyprint.urls.URLFetcher(allowed_protocols=("data",), fail_on_errors=True)
     write_whole(path, weasyprint.HTML(string=styled, url_fetcher=fetcher).write_pdf())
 
 
-def _sized_chart(match: re.Match[str]) -> str:
+def _sized_chart(match: re.Match[str], chart_mm: float) -> str:
     """The first tag of a chart with its size and its style. WeasyPrint would make it square."""
     width, height, more = match.groups()
-    size = f"width: {_CHART_MM}mm; height: {_CHART_MM * float(height) / float(width):.2f}mm"
+    shown = chart_mm * float(width) / _CHART_UNITS
+    size = f"width: {shown:.2f}mm; height: {shown * float(height) / float(width):.2f}mm"
     box = f"0 0 {width} {height}"
     return f'<svg viewBox="{box}" style="{size}"{more}>{_chart_style()}'
 

@@ -1,0 +1,183 @@
+"""The course of a run: failures, defects and scores over time, and defects per metre."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inspector.report.charts import Chart
+from inspector.report.context import ReportContext
+from inspector.report.markup import Child, Markup, element, section
+from inspector.report.run_charts import Column, columns, score_history
+from inspector.report.run_log import VERDICTS, ReportDefect
+
+MOST_STEPS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class TrendStep:
+    """A part of the run. start, end: indices in the FrameTable. minutes: its length, NaN if times
+    mean nothing, as for pictures of a folder. gap: numbers of frames that are missing in it."""
+
+    start: int
+    end: int
+    failed: int
+    errored: int
+    gap: int
+    mean_score: float
+    minutes: float
+    defects: Sequence[ReportDefect]
+
+
+def trend_steps(context: ReportContext) -> list[TrendStep]:
+    """Parts with equal numbers of frames. A defect belongs to the part of its best frame."""
+    frames = context.log.frames
+    count = len(frames)
+    if not count:
+        return []
+    edges = np.linspace(0, count, min(MOST_STEPS, count) + 1).astype(int).tolist()
+    defects: list[list[ReportDefect]] = [[] for _ in edges[1:]]
+    for defect in context.log.defects:
+        if defect.index is not None:
+            defects[int(np.searchsorted(edges, defect.index, "right")) - 1].append(defect)
+    return [
+        _step(context, start, end, rows)
+        for start, end, rows in zip(edges[:-1], edges[1:], defects, strict=True)
+    ]
+
+
+def _step(context: ReportContext, start: int, end: int, rows: list[ReportDefect]) -> TrendStep:
+    frames = context.log.frames
+    verdicts = frames.verdicts[start:end]
+    scores = np.array(frames.scores[start:end])
+    known = scores[np.isfinite(scores)]
+    times = frames.times_s
+    last = min(end, len(frames) - 1)
+    before = frames.frame_ids[start - 1] if start else -1
+    return TrendStep(
+        start=start,
+        end=end,
+        failed=verdicts.count(VERDICTS.index("FAIL")),
+        errored=verdicts.count(VERDICTS.index("ERROR")),
+        gap=frames.frame_ids[end - 1] - before - (end - start),
+        mean_score=float(known.mean()) if len(known) else math.nan,
+        minutes=math.nan if frames.names else (times[last] - times[start]) / 60,
+        defects=rows,
+    )
+
+
+def trend_section(context: ReportContext) -> Markup:
+    text, steps = context.text, trend_steps(context)
+    if not steps:
+        return section(text("trend_title"), element("p", text("no_frames")))
+    return section(
+        text("trend_title"),
+        _frames_chart(context, steps),
+        _per_metre(context),
+        _table(context, steps),
+    )
+
+
+def _frames_chart(context: ReportContext, steps: Sequence[TrendStep]) -> Markup:
+    text, frames = context.text, context.log.frames
+    rows = []
+    for number, step in enumerate(steps):
+        tooltip = text(
+            "trend_tooltip",
+            first=frames.frame_ids[step.start],
+            last=frames.frame_ids[step.end - 1],
+            failed=step.failed,
+            errored=step.errored,
+            gap=step.gap,
+        )
+        parts = (("defective", step.failed), ("error", step.errored), ("gap", step.gap))
+        rows.append(Column(parts, tooltip, f"#{context.anchor(f'trend-{number}')}"))
+    edges = [*(frames.frame_ids[step.start] for step in steps), frames.frame_ids[-1] + 1]
+    description = "; ".join(row.tooltip for row in rows)
+    chart = Chart(text("trend_chart"), description, text("frame_axis"), text("trend_y"))
+    return columns(chart, edges, rows)
+
+
+def _table(context: ReportContext, steps: Sequence[TrendStep]) -> Markup:
+    frames, numbers = context.log.frames, context.numbers
+    rows: list[Sequence[Child]] = []
+    for number, step in enumerate(steps):
+        first, last = frames.frame_ids[step.start], frames.frame_ids[step.end - 1]
+        name = element("span", f"{first}–{last}", id=context.anchor(f"trend-{number}"))
+        counts = (step.failed, step.errored, step.gap)
+        cells = [
+            element("a", numbers.count(value), href=context.frame_href(first)) for value in counts
+        ]
+        defect_cell: Child = numbers.count(len(step.defects))
+        if step.defects:
+            defect_cell = context.link(defect_cell, f"trace-trend-{number}")
+        rate = len(step.defects) / step.minutes if step.minutes > 0 else math.nan
+        times = "–" if frames.names else numbers.seconds(frames.times_s[step.start])
+        score = numbers.score(step.mean_score)
+        rows.append((name, times, *cells, score, defect_cell, numbers.digits(rate)))
+    keys = ("frames_of_step", "time", "failed", "errored", "gap", "mean_score")
+    return context.table((*keys, context.noun, "per_minute"), rows, context.text("trend_caption"))
+
+
+def trend_groups(context: ReportContext) -> list[tuple[str, str, list[int]]]:
+    """Title, anchor and numbers of the defects of every part, for the appendix."""
+    groups = []
+    frames = context.log.frames
+    for number, step in enumerate(trend_steps(context)):
+        if step.defects:
+            first, last = frames.frame_ids[step.start], frames.frame_ids[step.end - 1]
+            title = context.text("trend_group", first=first, last=last)
+            numbers = sorted(defect.number for defect in step.defects)
+            groups.append((title, f"trace-trend-{number}", numbers))
+    return groups
+
+
+def _per_metre(context: ReportContext) -> Markup | None:
+    """Defects along the web; None without places on the web in metres."""
+    places = [
+        (web["y_m"], defect)
+        for defect in context.log.defects
+        if (web := defect.values.get("web")) and web.get("y_m") is not None
+    ]
+    if not context.log.tracked or not places:
+        return None
+    ledger = context.log.event("ledger") or {}
+    length = max([place for place, _ in places] + [ledger.get("length_m") or 0.0]) or 1.0
+    low = min(0.0, *(place for place, _ in places))
+    edges = np.linspace(low, length, MOST_STEPS + 1)
+    metres = float(edges[1] - edges[0])
+    rows = []
+    for start, end in zip(edges[:-1], edges[1:], strict=True):
+        last = end if end < edges[-1] else math.inf
+        inside = sum(start <= place < last for place, _ in places)
+        tooltip = context.text("metre_tooltip", low=f"{start:.4g}", high=f"{end:.4g}", count=inside)
+        rows.append(Column((("bar", inside / metres),), tooltip))
+    text = context.text
+    description = "; ".join(row.tooltip for row in rows)
+    chart = Chart(text("metre_title"), description, text("metre_axis"), text("metre_y"))
+    return context.numbers.chart(columns(chart, [float(edge) for edge in edges], rows))
+
+
+def score_section(context: ReportContext) -> Markup:
+    """The image score of every frame beside the threshold."""
+    text, frames = context.text, context.log.frames
+    if not len(frames):
+        return section(text("score_title"), element("p", text("no_frames")))
+    places = np.array(frames.frame_ids, np.float64)
+    scores = np.array(frames.scores, np.float64)
+    failed = np.array(frames.verdicts) == VERDICTS.index("FAIL")
+    limit = float(context.log.header["image_threshold"])
+    known = scores[np.isfinite(scores)]
+    values = (known.min(), np.median(known), known.max()) if len(known) else (math.nan,) * 3
+    low, middle, high = (context.numbers.score(float(value)) for value in values)
+    sentence = text("score_sentence", low=low, middle=middle, high=high)
+    chart = Chart(text("score_chart"), sentence, text("frame_axis"), text("score_axis"))
+    name = text("threshold_line", value=context.numbers.score(limit))
+    drawing = context.numbers.chart(score_history(chart, places, scores, failed, limit, name))
+    return section(
+        text("score_title"),
+        element("p", sentence),
+        element("a", drawing, href=f"#{context.anchor('frames')}", class_="plain"),
+        element("p", text("score_note"), class_="note"),
+    )

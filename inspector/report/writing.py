@@ -1,0 +1,96 @@
+"""Writes the report of runs: reads the logs, builds the pages, writes HTML and PDF."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from inspector.core.clock import utc_now
+from inspector.core.errors import ConfigError
+from inspector.core.files import write_whole
+from inspector.core.schema import build
+from inspector.report.options import ReportOptions
+from inspector.report.page import AbsentSource, ReportSubject, build_report
+from inspector.report.pdf import load_weasyprint, write_pdf
+from inspector.report.reading import find_runs, read_run, read_summary
+from inspector.report.run_log import RunLog
+
+_CHART_MM = 88
+"""Width of a chart on a sheet; two are side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenReport:
+    """files: the report, its further pages and its PDF, in this order. bytes: of all of them."""
+
+    files: tuple[Path, ...]
+    bytes: int
+
+
+def write_report(
+    folders: Sequence[Path],
+    out: Path,
+    changes: dict[str, Any],
+    *,
+    program: str,
+    pdf: bool | None = None,
+) -> WrittenReport:
+    """Writes the report of the runs in the folders to `out`, which ends in .html.
+
+    changes: keys of the section `report` that replace those of the runs. program: name and version
+    of this program. pdf: None for the value of the first run. Further pages of an earlier report at
+    the same place are removed. Raises ConfigError if a log cannot be read or a library is missing,
+    and SinkError if the disk fails.
+    """
+    runs = [path for folder in folders for path in find_runs(folder)]
+    logs = [read_run(path) for path in runs]
+    options = [replace_options(log, changes) for log in logs]
+    wants_pdf = options[0].pdf if pdf is None else pdf
+    if wants_pdf:
+        load_weasyprint()
+    absent = [source for folder in folders for source in _absent_sources(folder)]
+    subject = ReportSubject(logs, options, absent, utc_now(), program, out.stem)
+    pages = build_report(subject)
+    _remove_pages(out)
+    files = []
+    for name, page in reversed(pages.items()):  # the report last: its links then lead to files
+        content = page.encode("utf-8", "backslashreplace")
+        write_whole(out.with_name(name), content, "the report ")
+        files.insert(0, out.with_name(name))
+    if wants_pdf:
+        sheet = out.with_suffix(".pdf")
+        write_pdf(sheet, pages[out.name], _CHART_MM)
+        files.append(sheet)
+    return WrittenReport(tuple(files), sum(path.stat().st_size for path in files))
+
+
+def replace_options(log: RunLog, changes: dict[str, Any]) -> ReportOptions:
+    """The options with which the run was started, with changes. Raises ConfigError."""
+    section = (log.header.get("config") or {}).get("report") or {}
+    known = asdict(ReportOptions())
+    values = {name: value for name, value in section.items() if name in known}
+    limits = {**(values.get("limits") or {}), **(changes.get("limits") or {})}
+    return build(ReportOptions, {**values, **changes, "limits": limits}, ConfigError, "report")
+
+
+def _absent_sources(folder: Path) -> list[AbsentSource]:
+    """The sources of a session that have no log, as its summary names them."""
+    summary = read_summary(folder) or {}
+    return [
+        AbsentSource(str(entry["name"]), str(entry["status"]), str(entry.get("error") or ""))
+        for entry in summary.get("sources", ())
+        if not find_log(folder / str(entry["dir"]))
+    ]
+
+
+def find_log(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.rglob("inspections.jsonl"))
+
+
+def _remove_pages(out: Path) -> None:
+    pattern = re.compile(re.escape(out.stem) + r"_(r\d+_)?(defects|frames)_\d+\.html")
+    if out.parent.is_dir():
+        for path in out.parent.iterdir():
+            if pattern.fullmatch(path.name):
+                path.unlink()
