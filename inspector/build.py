@@ -16,6 +16,7 @@ from engines.spec import EngineSpec
 from engines.spec_file import file_hash, read_spec
 from inspector.build_judge import make_judge
 from inspector.build_tracking import make_tracking
+from inspector.command_line import describe_version
 from inspector.config import Config
 from inspector.config.checks import check_keys
 from inspector.core.clock import utc_now
@@ -150,6 +151,7 @@ def _make_info(
         unit=config.measure.unit,
         run_id=names[0],
         source_name=names[1],
+        program=describe_version(),
     )
 
 

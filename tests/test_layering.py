@@ -185,6 +185,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                 for p in (
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
                     "tracking",
+                    "report",
                 )
             ),
         },
@@ -200,6 +201,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "inspector.api",
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "tracking")),
+            "inspector.report",
         },
         {"yaml", "tqdm", "numpy"},
     ),

@@ -14,6 +14,7 @@ from inspector.measure.options import MeasureOptions
 from inspector.outputs.options import OutputOptions
 from inspector.pipeline.options import PipelineOptions
 from inspector.processing.postprocess import VerdictOptions
+from inspector.report.options import ReportOptions
 from inspector.sources.options import SourceOptions
 from inspector.tracking.options import TrackingOptions
 
@@ -71,6 +72,7 @@ class Config:
     tracking: TrackingOptions = field(default_factory=TrackingOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
     outputs: tuple[dict[str, Any], ...] = ()
+    report: ReportOptions = field(default_factory=ReportOptions)
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
     window: WindowOptions = field(default_factory=WindowOptions)
     log: LogOptions = field(default_factory=LogOptions)

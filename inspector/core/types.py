@@ -257,7 +257,8 @@ class RunInfo:
     values, without passwords. Hashes are sha256 hex. unit: mm, cm or inch, used to show lengths.
     parity: result of comparing the engine with its reference. judged_by: the engine file and the
     runtime in use. Both are filled when the engine is open. run_id: differs for every run.
-    source_name: short name of the source among the sources of the run.
+    source_name: short name of the source among the sources of the run. program: name and version of
+    the program; empty if it is unknown.
     """
 
     source: SourceInfo
@@ -275,3 +276,4 @@ class RunInfo:
     judged_by: dict[str, Any] = field(default_factory=dict)
     run_id: str = field(default_factory=new_run_id)
     source_name: str = SINGLE
+    program: str = ""

@@ -24,6 +24,8 @@ REPORT: Final = "report.html"
 REPORT_PDF: Final = "report.pdf"
 RESULTS: Final = (VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, REPORT, REPORT_PDF)
 
+_REPORT_PAGE: Final = re.compile(r"_(r\d+_)?(defects|frames)_\d+\.html")
+
 _SNAPSHOT: Final = re.compile(r"frame_\d{8,}_[A-Z]+\.jpg(\.part)?")
 """Name of a file that inspector.outputs.snapshots writes, and of a file that was not completed."""
 
@@ -93,6 +95,7 @@ class ResultFolder:
                     path.unlink()
                 else:
                     _clear_snapshots(path)
+            remove_report_pages(self._folder / REPORT)
         except OSError as exc:
             reason = exc.strerror or exc
             raise ConfigError(f"cannot use the output folder {self._folder}: {reason}") from exc
@@ -136,6 +139,15 @@ class ResultFolder:
         failure, self._late_failure = self._late_failure, None
         if failure is not None:
             raise failure
+
+
+def remove_report_pages(report: Path) -> None:
+    """Removes the further pages of an earlier report. Raises OSError."""
+    for path in report.parent.iterdir() if report.parent.is_dir() else ():
+        if path.name.startswith(report.stem) and _REPORT_PAGE.fullmatch(
+            path.name.removeprefix(report.stem)
+        ):
+            path.unlink()
 
 
 def _list_results(folder: Path) -> list[str]:

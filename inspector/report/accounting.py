@@ -10,6 +10,8 @@ FAIL: Final = "FAIL"
 INCOMPLETE: Final = "INCOMPLETE"
 PASS: Final = "PASS"
 
+_COUNTS: Final = ("captured", "inspected", "passed", "failed", "dropped", "errored", "missing")
+
 INTENDED: Final = ("masked", "outside_crop", "outside_frame")
 """Causes for which a surface is not inspected because the configuration says so."""
 
@@ -47,22 +49,25 @@ def count_frames(log: RunLog) -> FrameAccount:
     summary = log.summary
     if summary is None or "captured" not in summary:
         return _count_log(log)
+    captured, inspected, passed, failed, dropped, errored, missing = (
+        int(summary.get(name) or 0) for name in _COUNTS
+    )
     return FrameAccount(
-        **{name: _count(summary, name) for name in _COUNTS},
-        **{name: _counts(summary, name) for name in _COUNTS_BY_CAUSE},
+        captured=captured,
+        inspected=inspected,
+        passed=passed,
+        failed=failed,
+        dropped=dropped,
+        errored=errored,
+        missing=missing,
+        dropped_by_cause=_by_cause(summary, "dropped_by_cause"),
+        errored_by_cause=_by_cause(summary, "errored_by_cause"),
+        missing_by_cause=_by_cause(summary, "missing_by_cause"),
         exact=True,
     )
 
 
-_COUNTS: Final = ("captured", "inspected", "passed", "failed", "dropped", "errored", "missing")
-_COUNTS_BY_CAUSE: Final = ("dropped_by_cause", "errored_by_cause", "missing_by_cause")
-
-
-def _count(summary: Mapping[str, Any], name: str) -> int:
-    return int(summary.get(name) or 0)
-
-
-def _counts(summary: Mapping[str, Any], name: str) -> dict[str, int]:
+def _by_cause(summary: Mapping[str, Any], name: str) -> dict[str, int]:
     return {cause: count for cause, count in (summary.get(name) or {}).items() if count}
 
 

@@ -15,8 +15,6 @@ from inspector.report.run_log import SEVERITIES, ReportDefect
 _MOST_SPANS = 40
 """Defects in the chart of the largest sizes."""
 
-_QUANTITY_LIMITS = ("length", "width", "area")
-
 
 @dataclass(frozen=True, slots=True)
 class _Group:
@@ -37,7 +35,7 @@ def pareto_section(context: ReportContext) -> Markup:
     title = text("pareto_kind" if kinds else "pareto_size")
     return section(
         text("pareto_title"),
-        element("p", text("counted_tracked" if context.log.tracked else "counted_sightings")),
+        element("p", text(f"counted_{context.noun}"), class_="lead"),
         element(
             "div",
             _pareto(context, text("pareto_severity"), _by_severity(context)),
@@ -145,7 +143,7 @@ def sizes_section(context: ReportContext) -> Markup:
     head = ("limit", *(f"decision_{decision}" for decision in decisions))
     return section(
         text("sizes_title"),
-        element("p", text("sizes_meaning")),
+        element("p", text("sizes_meaning"), class_="lead"),
         _distribution(context, lengths, by_quantity.get("length")),
         _largest(context, by_quantity.get("length")),
         context.table(head, rows, text("limits_caption")) if rows else None,

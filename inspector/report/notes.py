@@ -101,8 +101,6 @@ def signature_section(text: Texts) -> Markup:
             for line in ("name", "date", "sign")
         )
         blocks.append(element("div", element("h3", text(f"sign_{role}")), *lines, class_="signer"))
-    return section(
-        text("sign_title"),
-        element("p", text("sign_meaning")),
-        element("div", *blocks, class_="signers"),
-    )
+    signers = element("div", *blocks, class_="signers")
+    content = section(text("sign_title"), element("p", text("sign_meaning")), signers)
+    return element("div", content, class_="together")

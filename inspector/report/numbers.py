@@ -83,6 +83,11 @@ class Numbers:
             else self.point(f"{size / 1e3:.1f} kB")
         )
 
+    def surface(self, area: float, total: float) -> str:
+        """An area with as many decimals as the total needs for five digits."""
+        decimals = max(4 - math.floor(math.log10(total)), 0) if total > 0 else 0
+        return self.point(f"{area:,.{decimals}f}".replace(",", "\u202f"))
+
     def point(self, text: str) -> str:
         """Replaces the decimal points of a text with numbers."""
         return _POINT.sub(",", text) if self._comma else text

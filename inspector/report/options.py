@@ -5,6 +5,9 @@ from typing import Annotated
 
 from inspector.core.schema import OneOf, Positive
 
+CHECK_PDF = "--check-pdf"
+"""Argument of inspector.report.process: only check the libraries."""
+
 LANGUAGES = ("en", "de")
 """The languages of inspector/report/texts.yaml."""
 

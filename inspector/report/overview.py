@@ -141,9 +141,13 @@ def _ledger(context: ReportContext) -> Markup:
     for cause, area in ledger["not_inspected_by_cause"].items():
         areas.append((text("not_inspected", cause=text.word("cause", cause)), area))
     areas.append((text("surface_total"), total))
-    unit = numbers.symbol_of("area")
+    unit, convert = numbers.symbol_of("area"), numbers.convert
+
+    def share(area: float) -> str:
+        return numbers.percent(area / total if total else None, 2)
+
     rows = [
-        (name, numbers.digits(numbers.convert(area, "area"), 6), _share(context, area, total))
+        (name, numbers.surface(convert(area, "area"), convert(total, "area")), share(area))
         for name, area in areas
     ]
     length = ledger.get("length_m")
@@ -153,10 +157,6 @@ def _ledger(context: ReportContext) -> Markup:
         caption = f"{caption} {text('web_length', length=numbers.digits(length, 4))}"
     head = [text("col_surface"), text("col_area_of_surface", unit=unit), text("col_share")]
     return element("div", table(head, rows, caption), _motion(context, ledger))
-
-
-def _share(context: ReportContext, area: float, total: float) -> str:
-    return context.numbers.percent(area / total if total else None, 2)
 
 
 def _motion(context: ReportContext, ledger: Mapping[str, object]) -> Markup | None:

@@ -8,6 +8,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from calibration.units import SYMBOL, mm_per
 from inspector.core.arrays import Image
@@ -121,7 +122,10 @@ def _crop(log: RunLog, defect: ReportDefect, panels: Image, unit: str) -> Image 
         return None
     part = panel[rows, columns]
     picture = _fit(np.asarray(part, np.uint8))
-    _draw_scale(picture, defect, scale * picture.shape[1] / part.shape[1], unit)
+    zoom = picture.shape[1] / part.shape[1]
+    corners = np.array(((x0, y0), (x1, y1))) - (columns.start, rows.start)
+    _mark_corners(picture, corners * zoom)
+    _draw_scale(picture, defect, scale * zoom, unit)
     return picture
 
 
@@ -164,6 +168,18 @@ def _draw_scale(picture: Image, defect: ReportDefect, pixels: float, unit: str) 
         cv2.rectangle(picture, (10 - grow, y - 3 - grow), (right + grow, y + grow), colour, -1)
         place, font = (10, y - 9), cv2.FONT_HERSHEY_SIMPLEX
         cv2.putText(picture, label, place, font, 0.45, colour, 1 + 2 * (grow > 0), cv2.LINE_AA)
+
+
+def _mark_corners(picture: Image, box: npt.NDArray[np.float64]) -> None:
+    """Marks the box of the defect, because other defects can be in the picture. box: upper left and
+    lower right corner, px of the picture."""
+    (x0, y0), (x1, y1) = np.add(box, ((-5, -5), (5, 5))).round().astype(int).tolist()
+    arm = max(5, min(x1 - x0, y1 - y0) // 4)
+    for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        for x, step_x in ((x0, arm), (x1, -arm)):
+            for y, step_y in ((y0, arm), (y1, -arm)):
+                cv2.line(picture, (x, y), (x + step_x, y), colour, width)
+                cv2.line(picture, (x, y), (x, y + step_y), colour, width)
 
 
 def _encode(picture: Image, origin: str) -> DefectPicture:

@@ -26,6 +26,8 @@ MOST_BUCKETS: Final = 600
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, WIDE - 16, 26, 226
 _HEIGHT: Final = 276
+_ARROW: Final = 22
+"""Length of the arrow of a size that may be larger."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,11 +66,12 @@ def score_history(
     span = (0.0, float(np.max(scores[known])), limit)
     y_scale = AxisScale.around((min(span), max(span) * 1.06 or 1.0), _BOTTOM, _TOP)
     x_scale = AxisScale.around((float(x[0]), float(x[-1])), _LEFT, _RIGHT)
-    good, bad = [], []
+    good: list[str] = []
+    bad: list[str] = []
     for part in np.array_split(np.flatnonzero(known), min(MOST_BUCKETS, int(known.sum()))):
         place = x_scale.at(float(x[part[len(part) // 2]]))
         low = y_scale.at(float(scores[part].min()))
-        high = min(y_scale.at(float(scores[part].max())), low - 1)
+        high = min(y_scale.at(float(scores[part].max())), low - 3)
         (bad if failed[part].any() else good).append(f"M{place:g} {low:g}V{high:g}")
     parts = [
         draw_x_axis(x_scale, _BOTTOM, _TOP, chart.x_label),
@@ -136,12 +139,13 @@ def spans(chart: Chart, rows: Sequence[Span], limit: tuple[float, str] | None = 
     for number, row in enumerate(rows):
         x, tooltip = x_scale.at(number + 0.5), element("title", row.tooltip)
         low = y_scale.at(max(row.low, 0.0))
-        high = y_scale.at(top if math.isinf(row.high) else row.high)
+        is_open = math.isinf(row.high)
+        high = max(y_scale.at(row.size) - _ARROW, _TOP) if is_open else y_scale.at(row.high)
         pieces = [draw_line(x, low, x, high, "whisker")]
-        if not math.isinf(row.high):
-            pieces.append(draw_line(x - 4, high, x + 4, high, "whisker"))
-        else:
+        if is_open:
             pieces += [draw_line(x + side, high + 6, x, high, "whisker") for side in (-4, 4)]
+        else:
+            pieces.append(draw_line(x - 4, high, x + 4, high, "whisker"))
         pieces.append(draw_line(x - 4, low, x + 4, low, "whisker"))
         point = element("circle", tooltip, cx=x, cy=y_scale.at(row.size), r=4, class_=row.class_)
         parts.append(_linked(join(*pieces, point), row.href))

@@ -13,12 +13,13 @@ code { font-size: .85em; overflow-wrap: anywhere; }
 .badge.fail { color: #c4311c; }
 .badge.incomplete { color: #8a5a00; }
 .tiles { display: flex; flex-wrap: wrap; gap: .6rem; margin: .8rem 0; }
-.tile { border: 1px solid var(--rule); border-radius: 6px; padding: .4rem .9rem; min-width: 6.5rem; }
+.tile { border: 1px solid var(--rule); border-radius: 6px; padding: .4rem .9rem;
+  min-width: 6.5rem; }
 .tile strong { display: block; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: .85rem; }
 .tile.alarming { border: 2px solid var(--bad); }
 .equation { font-size: 1.05rem; font-variant-numeric: tabular-nums; }
-.plain { text-decoration: none; color: inherit; }
+.plain { display: block; text-decoration: none; color: inherit; }
 .chart.wide { width: 100%; max-width: 900px; }
 .chart .spread { fill: none; stroke-width: 1.4; }
 .chart .spread.s0 { stroke: var(--good); }
@@ -31,7 +32,8 @@ code { font-size: .85em; overflow-wrap: anywhere; }
 .chart .dot.medium { fill: #d9a400; }
 .chart .dot.low { fill: var(--good); }
 .critical, .high, .medium, .low { font-weight: 600; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(15.5rem, 1fr)); gap: .9rem; }
+.cards { display: grid; gap: .9rem;
+  grid-template-columns: repeat(auto-fill, minmax(15.5rem, 1fr)); }
 .card { border: 1px solid var(--rule); border-radius: 6px; padding: .5rem .7rem; font-size: .86rem;
   break-inside: avoid; }
 .card h4 { margin: 0 0 .3rem; font-size: .95rem; }
@@ -47,6 +49,7 @@ code { font-size: .85em; overflow-wrap: anywhere; }
 .rows td, .rows th { padding: .18rem .5rem; }
 .rows td { overflow-wrap: anywhere; }
 .glossary { grid-template-columns: minmax(8rem, max-content) 1fr; }
+.together { break-inside: avoid; }
 h1.run { margin-top: 3rem; border-top: 3px solid var(--rule); padding-top: 1rem; }
 .signers { display: grid; grid-template-columns: 1fr 1fr; gap: 3rem; break-inside: avoid; }
 .signer .line { display: block; border-top: 1px solid var(--ink); margin-top: 2.6rem;
@@ -67,6 +70,7 @@ h1.run { margin-top: 3rem; border-top: 3px solid var(--rule); padding-top: 1rem;
   .charts { display: block; }
   .charts figure { display: inline-block; width: 49%; vertical-align: top; }
   .charts .chart { width: 100%; }
+  .lead { break-after: avoid; }
   thead { display: table-header-group; }
   .tiles { display: block; }
   .tile { display: inline-block; margin: 0 1.5mm 1.5mm 0; padding: 1mm 3mm; min-width: 0; }

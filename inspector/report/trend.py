@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from inspector.report.charts import Chart
+from inspector.report.charts import Chart, round_step
 from inspector.report.context import ReportContext
 from inspector.report.markup import Child, Markup, element, section
 from inspector.report.run_charts import Column, columns, score_history
@@ -145,18 +146,19 @@ def _per_metre(context: ReportContext) -> Markup | None:
     ledger = context.log.event("ledger") or {}
     length = max([place for place, _ in places] + [ledger.get("length_m") or 0.0]) or 1.0
     low = min(0.0, *(place for place, _ in places))
-    edges = np.linspace(low, length, MOST_STEPS + 1)
-    metres = float(edges[1] - edges[0])
+    metres = round_step((length - low) / MOST_STEPS)
+    first, last = math.floor(low / metres), math.ceil(length / metres)
+    edges = [float(f"{k * metres:.9g}") for k in range(first, last + 1)]
+    steps = np.floor(np.array([place for place, _ in places]) / metres).astype(int) - first
     rows = []
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
-        last = end if end < edges[-1] else math.inf
-        inside = sum(start <= place < last for place, _ in places)
+    for k, (start, end) in enumerate(pairwise(edges)):
+        inside = int((steps == k).sum())
         tooltip = context.text("metre_tooltip", low=f"{start:.4g}", high=f"{end:.4g}", count=inside)
         rows.append(Column((("bar", inside / metres),), tooltip))
     text = context.text
     description = "; ".join(row.tooltip for row in rows)
     chart = Chart(text("metre_title"), description, text("metre_axis"), text("metre_y"))
-    return context.numbers.chart(columns(chart, [float(edge) for edge in edges], rows))
+    return context.numbers.chart(columns(chart, edges, rows))
 
 
 def score_section(context: ReportContext) -> Markup:
@@ -177,7 +179,7 @@ def score_section(context: ReportContext) -> Markup:
     drawing = context.numbers.chart(score_history(chart, places, scores, failed, limit, name))
     return section(
         text("score_title"),
-        element("p", sentence),
+        element("p", sentence, class_="lead"),
         element("a", drawing, href=f"#{context.anchor('frames')}", class_="plain"),
         element("p", text("score_note"), class_="note"),
     )

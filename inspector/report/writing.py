@@ -1,23 +1,25 @@
 """Writes the report of runs: reads the logs, builds the pages, writes HTML and PDF."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from inspector.core.clock import utc_now
-from inspector.core.errors import ConfigError
+from inspector.core.errors import ConfigError, SinkError
 from inspector.core.files import write_whole
 from inspector.core.schema import build
+from inspector.outputs.folder import LOG, remove_report_pages
+from inspector.report.markup import CSS
 from inspector.report.options import ReportOptions
 from inspector.report.page import AbsentSource, ReportSubject, build_report
-from inspector.report.pdf import load_weasyprint, write_pdf
+from inspector.report.pdf import PdfStyle, load_weasyprint, write_pdf
 from inspector.report.reading import find_runs, read_run, read_summary
 from inspector.report.run_log import RunLog
+from inspector.report.style import STYLE
 
-_CHART_MM = 88
-"""Width of a chart on a sheet; two are side by side."""
+_PDF: Final = PdfStyle(chart_mm=86, sheet="", charts=CSS + STYLE)
+"""Two charts are side by side. The style sheet of the report has the rules of the sheets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +54,18 @@ def write_report(
     absent = [source for folder in folders for source in _absent_sources(folder)]
     subject = ReportSubject(logs, options, absent, utc_now(), program, out.stem)
     pages = build_report(subject)
-    _remove_pages(out)
-    files = []
+    try:
+        remove_report_pages(out)
+    except OSError as exc:
+        raise SinkError(f"{out.parent} cannot be written: {exc.strerror}") from exc
+    files: list[Path] = []
     for name, page in reversed(pages.items()):  # the report last: its links then lead to files
         content = page.encode("utf-8", "backslashreplace")
         write_whole(out.with_name(name), content, "the report ")
         files.insert(0, out.with_name(name))
     if wants_pdf:
         sheet = out.with_suffix(".pdf")
-        write_pdf(sheet, pages[out.name], _CHART_MM)
+        write_pdf(sheet, pages[out.name], _PDF)
         files.append(sheet)
     return WrittenReport(tuple(files), sum(path.stat().st_size for path in files))
 
@@ -80,17 +85,9 @@ def _absent_sources(folder: Path) -> list[AbsentSource]:
     return [
         AbsentSource(str(entry["name"]), str(entry["status"]), str(entry.get("error") or ""))
         for entry in summary.get("sources", ())
-        if not find_log(folder / str(entry["dir"]))
+        if not _has_log(folder / str(entry["dir"]))
     ]
 
 
-def find_log(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.rglob("inspections.jsonl"))
-
-
-def _remove_pages(out: Path) -> None:
-    pattern = re.compile(re.escape(out.stem) + r"_(r\d+_)?(defects|frames)_\d+\.html")
-    if out.parent.is_dir():
-        for path in out.parent.iterdir():
-            if pattern.fullmatch(path.name):
-                path.unlink()
+def _has_log(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.rglob(LOG))
