@@ -110,6 +110,11 @@ class ReportContext:
         return f"> {shown}" if values.get("truncated") else shown
 
 
+def span_text(first: int, last: int) -> str:
+    """Such as "3–9", or "3" if both are equal."""
+    return f"{first}" if first == last else f"{first}–{last}"
+
+
 def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
     ranges: list[tuple[int, int]] = []
     for number in numbers:

@@ -6,7 +6,7 @@ from typing import Final
 
 from calibration.units import SYMBOL, mm_per
 from inspector.core.size_text import format_measured
-from inspector.report.markup import Markup
+from inspector.report.markup import NARROW_SPACE, Markup
 
 NOTHING: Final = "–"
 
@@ -68,7 +68,7 @@ class Numbers:
 
     def count(self, value: int) -> str:
         """With a narrow space between thousands, the same in every language (ISO 80000-1)."""
-        return f"{value:,}".replace(",", "\u202f")
+        return f"{value:,}".replace(",", NARROW_SPACE)
 
     def seconds(self, value: float) -> str:
         """h:mm:ss.s"""
@@ -86,7 +86,7 @@ class Numbers:
     def surface(self, area: float, total: float) -> str:
         """An area with as many decimals as the total needs for five digits."""
         decimals = max(4 - math.floor(math.log10(total)), 0) if total > 0 else 0
-        return self.point(f"{area:,.{decimals}f}".replace(",", "\u202f"))
+        return self.point(f"{area:,.{decimals}f}".replace(",", NARROW_SPACE))
 
     def point(self, text: str) -> str:
         """Replaces the decimal points of a text with numbers."""

@@ -12,6 +12,7 @@ from inspector.report.accounting import (
 from inspector.report.context import ReportContext
 from inspector.report.html_table import table
 from inspector.report.markup import Child, Markup, element, section
+from inspector.report.texts import Texts
 
 _TILES: Final = ("captured", "inspected", "failed", "errored", "dropped", "missing")
 _ALARMING: Final = ("failed", "errored", "dropped", "missing")
@@ -19,18 +20,26 @@ _ALARMING: Final = ("failed", "errored", "dropped", "missing")
 
 def verdict_section(context: ReportContext) -> Markup:
     """The first page: every frame that failed or was not inspected is in these numbers."""
-    sentences = [context.text(key) for key in context.log.problems]
-    sentences += _status(context)
-    class_ = {PASS: "pass", FAIL: "fail"}.get(context.conclusion, "incomplete")
-    badge = element("p", context.text(f"verdict_{context.conclusion}"), class_=f"badge {class_}")
     return section(
         context.text("verdict_title"),
-        badge,
+        badge(context.text, context.conclusion),
         element("p", _because(context)),
         _tiles(context),
-        element("ul", *(element("li", s) for s in sentences), class_="warn") if sentences else None,
         element("p", context.text("verdict_meaning"), class_="note"),
     )
+
+
+def badge(text: Texts, conclusion: str) -> Markup:
+    class_ = {PASS: "pass", FAIL: "fail"}.get(conclusion, "incomplete")
+    return element("p", text(f"verdict_{conclusion}"), class_=f"badge {class_}")
+
+
+def banner(context: ReportContext) -> Markup | None:
+    """What a reader must know first, above everything else: the run did not end, or it failed."""
+    sentences = [context.text(key) for key in context.log.problems] + _status(context)
+    if not sentences:
+        return None
+    return element("ul", *(element("li", sentence) for sentence in sentences), class_="warn")
 
 
 def _because(context: ReportContext) -> str:
@@ -105,6 +114,8 @@ def coverage_section(context: ReportContext) -> Markup:
     account, text, numbers = context.account, context.text, context.numbers
     at_least = "" if account.exact else "≥ "
     counts = {name: numbers.count(getattr(account, name)) for name in _TILES}
+    if not account.exact:
+        counts["missing"] = text("unknown")
     equation = text("equation", at_least=at_least, **counts)
     rows: list[tuple[Child, ...]] = [
         _cause_row(context, "passed", text("passed"), account.passed),

@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from inspector.report.accounting import conclude, count_defects, count_frames
+from inspector.report.accounting import (
+    FAIL,
+    INCOMPLETE,
+    PASS,
+    conclude,
+    count_defects,
+    count_frames,
+)
 from inspector.report.context import MOST_IN_FULL, ReportContext
 from inspector.report.defect_sections import pareto_section, sizes_section
 from inspector.report.gallery import gallery_section
@@ -18,7 +25,7 @@ from inspector.report.notes import (
 )
 from inspector.report.numbers import Numbers
 from inspector.report.options import ReportOptions
-from inspector.report.overview import coverage_section, verdict_section
+from inspector.report.overview import badge, banner, coverage_section, verdict_section
 from inspector.report.pictures import find_pictures
 from inspector.report.rows import MOST_RANGES, appendix, defect_table, frame_table
 from inspector.report.run_log import FrameRange, RunLog, frame_ranges
@@ -132,6 +139,7 @@ def _pages(count: int, start: int, rows: int) -> list[tuple[int, int, int]]:
 
 def _run_sections(context: ReportContext) -> list[Child]:
     return [
+        banner(context),
         head_section(context),
         verdict_section(context),
         coverage_section(context),
@@ -163,24 +171,32 @@ def _total(subject: ReportSubject, contexts: Sequence[ReportContext], text: Text
     total = sum(count_defects(context.log)[1] for context in contexts)
     same = len({context.noun for context in contexts}) == 1
     cells = (*map(numbers.count, sums), numbers.count(total) if same else "", "")
-    rows.append((text("total"), _total_verdict(subject, contexts, text), *cells))
+    verdict = text(f"verdict_{_total_conclusion(subject, contexts)}")
+    rows.append((text("total"), verdict, *cells))
     keys = ("run", "verdict", *names, "defect_count", "counted")
     notes = [text("total_note")]
-    if any(not context.account.exact for context in contexts):
+    if subject.absent or any(not context.account.exact for context in contexts):
         notes.append(text("total_not_exact"))
     return section(
         text("total_title"),
+        badge(text, _total_conclusion(subject, contexts)),
+        *(_first_facts(context) for context in contexts),
         contexts[0].table(keys, rows),
         *(element("p", note, class_="note") for note in notes),
     )
 
 
-def _total_verdict(subject: ReportSubject, contexts: Sequence[ReportContext], text: Texts) -> str:
+def _total_conclusion(subject: ReportSubject, contexts: Sequence[ReportContext]) -> str:
     verdicts = {context.conclusion for context in contexts}
     if subject.absent:
-        verdicts.add("INCOMPLETE")
-    worst = next(v for v in ("FAIL", "INCOMPLETE", "PASS") if v in verdicts)
-    return text(f"verdict_{worst}")
+        verdicts.add(INCOMPLETE)
+    return next(v for v in (FAIL, INCOMPLETE, PASS) if v in verdicts)
+
+
+def _first_facts(context: ReportContext) -> Markup | None:
+    """What a reader must know first about a run, with its name."""
+    warnings = banner(context)
+    return warnings and element("div", element("strong", context.log.name), warnings)
 
 
 def _further_pages(

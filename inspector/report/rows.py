@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
-from inspector.report.context import ReportContext
+from inspector.report.context import ReportContext, span_text
 from inspector.report.defect_sections import trace_groups
 from inspector.report.gallery import place_text
 from inspector.report.markup import Child, Markup, element, join, section
@@ -70,7 +70,7 @@ def _range_links(context: ReportContext, parts: Sequence[FrameRange]) -> Markup:
     shown = list(islice(parts, 30))
     links: list[Child] = []
     for part in shown:
-        name = f"{part.first_id}" if part.count == 1 else f"{part.first_id}–{part.last_id}"
+        name = span_text(part.first_id, part.last_id)
         links += [", ", element("a", name, href=context.frame_href(part.first_id))]
     more = len(parts) - len(shown)
     rest = f" {context.text('more_ranges', count=more)}" if more else None
@@ -85,7 +85,7 @@ def frame_table(context: ReportContext, ranges: Iterable[FrameRange]) -> Markup:
 
 def _frame_row(context: ReportContext, part: FrameRange) -> tuple[Child, ...]:
     frames, numbers, text = context.log.frames, context.numbers, context.text
-    name = f"{part.first_id}" if part.count == 1 else f"{part.first_id}–{part.last_id}"
+    name = span_text(part.first_id, part.last_id)
     label = element("span", name, id=context.anchor(f"frame-{part.first_id}"))
     count = numbers.count(part.count)
     if part.verdict is None:
@@ -103,15 +103,11 @@ def _frame_row(context: ReportContext, part: FrameRange) -> tuple[Child, ...]:
     if part.cause is not None:
         sentence = frames.causes[part.start][1]
         cause = f"{text.word('cause', part.cause)}: {sentence}"
-    seqs = (frames.seqs[part.start], frames.seqs[last])
-    lines = (frames.lines[part.start], frames.lines[last])
-    return label, count, str(part.verdict), cause, span, _span(seqs), _span(lines)
-
-
-def _span(ends: tuple[int, int]) -> str:
-    if ends[0] < 0:
-        return "–"
-    return f"{ends[0]}" if ends[0] == ends[1] else f"{ends[0]}–{ends[1]}"
+    lines = span_text(frames.lines[part.start], frames.lines[last])
+    seqs = span_text(frames.seqs[part.start], frames.seqs[last])
+    if frames.seqs[last] < 0:  # a log of format 1
+        seqs = "–"
+    return label, count, str(part.verdict), cause, span, seqs, lines
 
 
 def defect_table(
@@ -137,11 +133,11 @@ def _defect_row(context: ReportContext, defect: ReportDefect, anchor: str) -> tu
     if defect.closed_line is None and context.log.tracked:
         source = f"{source}, {text('not_closed')}"
     first, last = defect.sightings[0], defect.sightings[-1]
-    seen = _span((first.frame_id, last.frame_id))
+    seen = span_text(first.frame_id, last.frame_id)
     if defect.count > 1:
         seen = f"{seen} ({defect.count}×)"
     # The best line holds the outline; the line of `defect_closed` the size over all frames.
-    lines = _span((first.line, last.line))
+    lines = span_text(first.line, last.line)
     if defect.closed_line is not None:
         lines = f"{lines}; {defect.closed_line}"
     best = element("a", str(defect.best.frame_id), href=context.frame_href(defect.best.frame_id))

@@ -95,7 +95,11 @@ def columns(
     top = max((sum(height for _, height in row.parts) for row in rows), default=0.0)
     y_scale = AxisScale(0, top * 1.08 or 1.0, _BOTTOM, _TOP)
     x_scale = AxisScale(0, len(rows), _LEFT, _RIGHT)
-    parts = [draw_y_axis(y_scale, x_scale, chart.y_label)]
+    # Counts have whole ticks.
+    ticks = y_scale.ticks()
+    if all(float(height).is_integer() for row in rows for _, height in row.parts):
+        ticks = [(value, f"{value:.0f}") for value, _ in ticks if float(value).is_integer()]
+    parts = [draw_y_axis(y_scale, x_scale, chart.y_label, ticks=ticks)]
     for number, row in enumerate(rows):
         parts.append(_column(number, row, x_scale, y_scale))
     step = math.ceil(len(edges) / 13)

@@ -25,7 +25,7 @@ code { font-size: .85em; overflow-wrap: anywhere; }
 .chart .spread.s0 { stroke: var(--good); }
 .chart .spread.s1 { stroke: var(--bad); }
 .chart .rough { fill: var(--good); opacity: .45; }
-.chart .error { fill: var(--fourth); }
+.chart .error { fill: #8a4fd0; }
 .chart .gap { fill: var(--soft); }
 .chart .dot.critical { fill: #d62839; }
 .chart .dot.high { fill: #e8731a; }
@@ -49,6 +49,7 @@ code { font-size: .85em; overflow-wrap: anywhere; }
 .rows td, .rows th { padding: .18rem .5rem; }
 .rows td { overflow-wrap: anywhere; }
 .glossary { grid-template-columns: minmax(8rem, max-content) 1fr; }
+.warn { padding-left: 2rem; }
 .together { break-inside: avoid; }
 h1.run { margin-top: 3rem; border-top: 3px solid var(--rule); padding-top: 1rem; }
 .signers { display: grid; grid-template-columns: 1fr 1fr; gap: 3rem; break-inside: avoid; }

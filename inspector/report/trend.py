@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from inspector.report.charts import Chart, round_step
-from inspector.report.context import ReportContext
+from inspector.report.context import ReportContext, span_text
 from inspector.report.markup import Child, Markup, element, section
 from inspector.report.run_charts import Column, columns, score_history
 from inspector.report.run_log import VERDICTS, ReportDefect
@@ -105,7 +105,7 @@ def _table(context: ReportContext, steps: Sequence[TrendStep]) -> Markup:
     rows: list[Sequence[Child]] = []
     for number, step in enumerate(steps):
         first, last = frames.frame_ids[step.start], frames.frame_ids[step.end - 1]
-        name = element("span", f"{first}–{last}", id=context.anchor(f"trend-{number}"))
+        name = element("span", span_text(first, last), id=context.anchor(f"trend-{number}"))
         counts = (step.failed, step.errored, step.gap)
         cells = [
             element("a", numbers.count(value), href=context.frame_href(first)) for value in counts
