@@ -107,8 +107,9 @@ def _table(context: ReportContext, steps: Sequence[TrendStep]) -> Markup:
         first, last = frames.frame_ids[step.start], frames.frame_ids[step.end - 1]
         name = element("span", span_text(first, last), id=context.anchor(f"trend-{number}"))
         counts = (step.failed, step.errored, step.gap)
-        cells = [
-            element("a", numbers.count(value), href=context.frame_href(first)) for value in counts
+        href = context.frame_href(first)
+        cells: list[Child] = [
+            element("a", numbers.count(value), href=href) if value else "0" for value in counts
         ]
         defect_cell: Child = numbers.count(len(step.defects))
         if step.defects:
