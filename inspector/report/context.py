@@ -23,7 +23,8 @@ class ReportContext:
     """One run in a report.
 
     prefix: of the ids of the run in the page. pages: file -> numbers of its first and its last
-    defect, for defects that are not in the main file. frame_starts: first frame of each range of
+    defect, for defects that are not in the main file. page_hashes: file -> SHA-256.
+    frame_starts: first frame of each range of
     frames, rising. frame_pages: as pages, for the frames.
     """
 
@@ -38,6 +39,7 @@ class ReportContext:
     """The file with the report, for links from further files; empty in the report itself."""
     pictures: Mapping[int, DefectPicture] = field(default_factory=dict)
     pages: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    page_hashes: Mapping[str, str] = field(default_factory=dict)
     frame_starts: Sequence[int] = ()
     frame_pages: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -83,6 +85,21 @@ class ReportContext:
             if last > first:
                 parts += [join("–" if last > first + 1 else ", "), self.defect_link(last)]
         return join(*parts)
+
+    def page_list(self, pages: Mapping[str, tuple[int, int]], mark: str = "") -> Markup | None:
+        """Links to the further pages with their hashes, so that a signature covers them. None
+        without further pages. mark: before the numbers of their rows."""
+        if not pages:
+            return None
+        rows = [
+            (
+                element("a", page, href=page),
+                f"{mark}{first}–{mark}{last}",
+                element("code", self.page_hashes.get(page, "")),
+            )
+            for page, (first, last) in pages.items()
+        ]
+        return self.table(("file", "content", "sha256"), rows, self.text("further_pages"))
 
     def heads(self, *keys: str) -> list[str]:
         """The heads of the columns of a table. Each has an entry in the glossary."""

@@ -147,8 +147,14 @@ def sizes_section(context: ReportContext) -> Markup:
         _distribution(context, lengths, by_quantity.get("length")),
         _largest(context, by_quantity.get("length")),
         context.table(head, rows, text("limits_caption")) if rows else None,
-        None if rows else element("p", text("no_limits"), class_="note"),
+        None if rows else element("p", text(_no_limits(context)), class_="note"),
     )
+
+
+def _no_limits(context: ReportContext) -> str:
+    limits = context.options.limits
+    some = any(value is not None for value in (limits.length_mm, limits.width_mm, limits.area_mm2))
+    return "limits_need_calibration" if some else "no_limits"
 
 
 def _limit_text(context: ReportContext, limit: SizeLimit) -> str:

@@ -1,6 +1,6 @@
 """The pictures of the defects, the worst first, with size, U and place."""
 
-from inspector.report.context import MOST_IN_FULL, ReportContext
+from inspector.report.context import ReportContext
 from inspector.report.markup import Child, Markup, element, join, section
 from inspector.report.run_log import ReportDefect
 
@@ -15,19 +15,11 @@ def gallery_section(context: ReportContext) -> Markup:
     )
     return section(
         text("gallery_title"),
-        element("p", sentence),
-        element("p", text("gallery_note"), class_="note"),
+        element("p", sentence, class_="lead"),
+        element("p", text("gallery_note"), class_="note lead"),
         element("div", *(_card(context, defect) for defect in defects), class_="cards"),
-        _further_pages(context) if total > MOST_IN_FULL else None,
+        context.page_list(context.pages, "D"),
     )
-
-
-def _further_pages(context: ReportContext) -> Markup:
-    links = (
-        element("li", element("a", f"D{first}–D{last}: {page}", href=page))
-        for page, (first, last) in context.pages.items()
-    )
-    return element("div", element("p", context.text("further_pages")), element("ul", *links))
 
 
 def _card(context: ReportContext, defect: ReportDefect) -> Markup:
@@ -61,15 +53,21 @@ def _lines(context: ReportContext, defect: ReportDefect) -> list[Child]:
     place = place_text(context, defect)
     if place:
         lines.append(place)
-    frames = text("frame_of", frame=defect.best.frame_id)
+    frames = text("frame_of", frame=frame_text(context, defect))
     if context.log.tracked:
-        frames = text("frames_of", count=defect.count, frame=defect.best.frame_id)
+        frames = text("frames_of", count=defect.count, frame=frame_text(context, defect))
     score = numbers.score(defect.values.get("peak_score"))
     lines.append(join(frames, text("score_of", score=score)))
     picture = context.pictures.get(defect.number)
     if picture is not None and picture.origin != "stored":
         lines.append(element("small", text(f"picture_{picture.origin}")))
     return lines
+
+
+def frame_text(context: ReportContext, defect: ReportDefect) -> str:
+    """Number of the best frame, and the name of its file for a folder of pictures."""
+    name = None if defect.index is None else context.log.frames.names.get(defect.index)
+    return f"{defect.best.frame_id}" + (f" ({name})" if name else "")
 
 
 def place_text(context: ReportContext, defect: ReportDefect) -> str:

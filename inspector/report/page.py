@@ -1,6 +1,7 @@
 """Builds the report of one or several runs: the main page and the pages with further rows."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -62,12 +63,26 @@ class ReportSubject:
 
 def build_report(subject: ReportSubject) -> dict[str, str]:
     """File name -> HTML. The first file is the report, the others have further rows."""
-    language = subject.options[0].language
-    text = Texts(language)
-    files: dict[str, str] = {}
+    text = Texts(subject.options[0].language)
     contexts = [_make_context(subject, number, text) for number in range(len(subject.logs))]
+    main = f"{subject.stem}.html"
+    pages: dict[str, str] = {}
+    for context in contexts:
+        pages |= _further_pages(replace(context, main_link=main), text)
+    hashes = {name: hashlib.sha256(encode_page(page)).hexdigest() for name, page in pages.items()}
+    contexts = [replace(context, page_hashes=hashes) for context in contexts]
+    return {main: _main_page(subject, contexts, text)} | pages
+
+
+def encode_page(page: str) -> bytes:
+    """The bytes of a file. File names can have characters that are not UTF-8."""
+    return page.encode("utf-8", "backslashreplace")
+
+
+def _main_page(subject: ReportSubject, contexts: Sequence[ReportContext], text: Texts) -> str:
     several = len(contexts) > 1 or bool(subject.absent)
-    body: list[Child] = [element("h1", _title(subject, text))]
+    title = _title(subject, text)
+    body: list[Child] = [element("h1", title)]
     if several:
         body.append(_total(subject, contexts, text))
     for context in contexts:
@@ -82,11 +97,7 @@ def build_report(subject: ReportSubject) -> dict[str, str]:
         body += appendix(context, _ranges(context.log)[:MOST_RANGES])
     made = text("made", time=subject.made_utc, program=subject.program)
     body.append(element("p", made, class_="note"))
-    main = f"{subject.stem}.html"
-    files[main] = document(_title(subject, text), *body, language=language, style=STYLE)
-    for context in contexts:
-        files |= _further_pages(replace(context, main_link=main), subject, text)
-    return files
+    return document(title, *body, language=text.language, style=STYLE)
 
 
 def _title(subject: ReportSubject, text: Texts) -> str:
@@ -199,9 +210,7 @@ def _first_facts(context: ReportContext) -> Markup | None:
     return warnings and element("div", element("strong", context.log.name), warnings)
 
 
-def _further_pages(
-    context: ReportContext, subject: ReportSubject, text: Texts
-) -> Mapping[str, str]:
+def _further_pages(context: ReportContext, text: Texts) -> dict[str, str]:
     files = {}
     ranges = _ranges(context.log)
     for page, (first, last) in context.pages.items():

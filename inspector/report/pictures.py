@@ -67,9 +67,14 @@ def find_pictures(
 
 def _read_stored(folder: Path, defect: ReportDefect) -> Image | None:
     """A path that leads out of the folder is ignored: a log can come from elsewhere."""
-    if not isinstance(defect.picture, str):
+    name = defect.picture
+    if name is None and defect.track_id is None:
+        # The log of a run without tracking does not name it.
+        number = defect.values.get("defect_id")
+        name = f"defects/frame_{defect.best.frame_id:08d}_defect_{number}.jpg"
+    if not isinstance(name, str):
         return None
-    path = (folder / defect.picture).resolve()
+    path = (folder / name).resolve()
     return _read(path) if path.is_relative_to(folder.resolve()) else None
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from inspector.report.context import ReportContext, span_text
 from inspector.report.defect_sections import trace_groups
-from inspector.report.gallery import place_text
+from inspector.report.gallery import frame_text, place_text
 from inspector.report.markup import Child, Markup, element, join, section
 from inspector.report.run_log import FrameRange, ReportDefect, frame_ranges
 from inspector.report.trend import trend_groups
@@ -30,6 +30,7 @@ def appendix(context: ReportContext, ranges: Sequence[FrameRange]) -> list[Marku
             element("p", text("frames_explained")),
             _frame_groups(context),
             element("div", frame_table(context, ranges), id=context.anchor("frames")),
+            context.page_list(context.frame_pages),
         ),
         section(
             text("appendix_defects"),
@@ -125,6 +126,9 @@ def _defect_row(context: ReportContext, defect: ReportDefect, anchor: str) -> tu
     if anchor == "row-":
         link = element("a", name, href=f"#{context.anchor(f'd{defect.number}')}")
         label = element("span", link, id=context.anchor(f"row-{defect.number}"))
+        if defect.track_id is not None:  # the end of the track id is the label in the roll map
+            track = defect.track_id.rpartition("/")[2]
+            label = element("span", label, id=context.anchor(f"track-{track}"))
     sizes = [
         f"{context.size_text(defect, quantity)} {context.numbers.symbol_of(quantity)}"
         for quantity in ("length", "width", "area")
@@ -140,7 +144,7 @@ def _defect_row(context: ReportContext, defect: ReportDefect, anchor: str) -> tu
     lines = span_text(first.line, last.line)
     if defect.closed_line is not None:
         lines = f"{lines}; {defect.closed_line}"
-    best = element("a", str(defect.best.frame_id), href=context.frame_href(defect.best.frame_id))
+    best = element("a", frame_text(context, defect), href=context.frame_href(defect.best.frame_id))
     place = place_text(context, defect)
     severity = text.word("severity", defect.severity)
     return label, severity, *sizes, place, source, seen, best, lines, defect.event_id

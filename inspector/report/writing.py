@@ -12,7 +12,7 @@ from inspector.core.schema import build
 from inspector.outputs.folder import LOG, remove_report_pages
 from inspector.report.markup import CSS
 from inspector.report.options import ReportOptions
-from inspector.report.page import AbsentSource, ReportSubject, build_report
+from inspector.report.page import AbsentSource, ReportSubject, build_report, encode_page
 from inspector.report.pdf import PdfStyle, load_weasyprint, write_pdf
 from inspector.report.reading import find_runs, read_run, read_summary
 from inspector.report.run_log import RunLog
@@ -60,8 +60,7 @@ def write_report(
         raise SinkError(f"{out.parent} cannot be written: {exc.strerror}") from exc
     files: list[Path] = []
     for name, page in reversed(pages.items()):  # the report last: its links then lead to files
-        content = page.encode("utf-8", "backslashreplace")
-        write_whole(out.with_name(name), content, "the report ")
+        write_whole(out.with_name(name), encode_page(page), "the report ")
         files.insert(0, out.with_name(name))
     if wants_pdf:
         sheet = out.with_suffix(".pdf")

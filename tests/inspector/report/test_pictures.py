@@ -101,6 +101,14 @@ def test_a_stored_picture_comes_first(tmp_path: Path):
     assert (picture.origin, picture.size) == ("stored", (227, 340))
 
 
+def test_a_stored_picture_without_tracking_has_the_name_of_frame_and_defect(tmp_path: Path):
+    folder = write_run(tmp_path, frames(9, {7: (scratch(0, 1.0, defect_id=3),)}))
+    (folder / "defects").mkdir()
+    cv2.imwrite(str(folder / "defects/frame_00000007_defect_3.jpg"), panels(90))
+    log = read_run(folder)
+    assert find_pictures(log, log.defects, "mm")[1].origin == "stored"
+
+
 @pytest.mark.parametrize("place", ["../secret.jpg", "/etc/hostname", "defects/../../secret.jpg"])
 def test_a_path_that_leads_out_of_the_folder_is_ignored(place: str, tmp_path: Path):
     cv2.imwrite(str(tmp_path / "secret.jpg"), panels(50))

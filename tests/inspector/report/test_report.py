@@ -1,5 +1,6 @@
 """Tests the page of a report: what it says, that every figure can be traced, and its size."""
 
+import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,9 @@ def test_links_of_a_report_with_many_defects_and_many_ranges(tmp_path: Path):
         *("report.html", "report_defects_2.html", "report_defects_3.html"),
         *("report_frames_2.html", "report_frames_3.html"),
     }
+    for name, page in files.items():
+        if name != "report.html":  # the signature under the report also covers its other pages
+            assert hashlib.sha256(page.encode()).hexdigest() in files["report.html"]
     everything = "".join(files.values())
     for number in range(1, 1301):
         assert len(re.findall(rf'id="r1-d{number}"', everything)) == 1
@@ -245,6 +249,7 @@ def test_a_run_without_calibration_is_in_pixels(tmp_path: Path):
     size = replace(scratch(3, 1.0), length_mm=None, width_mm=None, area_mm2=None, length_u_px=0.5)
     rows = frames(2, {0: (size,)})
     folder = write_summary(write_log(tmp_path, rows, calibrated=False), rows)
-    text = visible(report_of(folder, unit="inch")["report.html"])
+    text = visible(report_of(folder, unit="inch", limits={"length_mm": 2.0})["report.html"])
     assert "none: sizes are in pixels" in text
+    assert "Limits in millimetres need a calibration." in text
     assert "10.0 ± 1.0 × 4.00 px" in text
