@@ -23,16 +23,22 @@ def gallery_section(context: ReportContext) -> Markup:
 
 
 def _card(context: ReportContext, defect: ReportDefect) -> Markup:
-    name = context.anchor(f"d{defect.number}")
+    name, track = context.anchor(f"d{defect.number}"), defect.track_label
     title = element(
         "h4",
         element("a", f"D{defect.number}", href=f"#{context.anchor(f'row-{defect.number}')}"),
         " ",
         element("span", context.text.word("severity", defect.severity), class_=defect.severity),
         f" {defect.values['kind']}" if defect.values.get("kind") else None,
+        element("small", f" {context.text('track_of', track=track)}") if track else None,
     )
     lines = (element("p", line) for line in _lines(context, defect))
-    return element("div", title, _picture(context, defect), *lines, class_="card", id=name)
+    picture = context.pictures.get(defect.number)
+    is_wide = picture is not None and picture.size[0] > 1.4 * picture.size[1]
+    class_ = "card"
+    if picture is not None and picture.origin == "stored" and picture.is_wide:
+        class_ = "card wide"  # it shows the defect twice, side by side
+    return element("div", title, _picture(context, defect), *lines, class_=class_, id=name)
 
 
 def _picture(context: ReportContext, defect: ReportDefect) -> Markup:

@@ -23,8 +23,11 @@ LONGEST: Final = 340
 LEAST_WINDOW: Final = 80
 """Shorter side of the part of a frame that is shown, px of the frame."""
 
-MOST_BYTES: Final = 14_000
-"""Bytes of a picture: 200 of them take less than 4 MB as text."""
+LONGEST_STORED: Final = 520
+"""The same for a stored picture, which can show the defect twice: clean, and with its outline."""
+
+MOST_BYTES: Final = 18_000
+"""Bytes of a picture: 200 of them take less than 5 MB as text."""
 
 _QUALITIES: Final = (85, 72, 60, 45, 30, 15)
 _MARGIN: Final = 1.7
@@ -39,6 +42,10 @@ class DefectPicture:
     size: tuple[int, int]
     origin: str
 
+    @property
+    def is_wide(self) -> bool:
+        return self.size[0] > 1.4 * self.size[1]
+
 
 def find_pictures(
     log: RunLog, defects: Sequence[ReportDefect], unit: str
@@ -51,7 +58,7 @@ def find_pictures(
     for defect in defects:
         stored = _read_stored(log.folder, defect)
         if stored is not None:
-            pictures[defect.number] = _encode(_fit(stored), "stored")
+            pictures[defect.number] = _encode(_fit(stored, LONGEST_STORED), "stored")
             continue
         panels = _read_snapshot(log, defect)
         crop = None if panels is None else _crop(log, defect, panels, unit)
@@ -150,8 +157,8 @@ def _window(middle: float, side: float, length: int) -> slice:
     return slice(int(start), min(math.ceil(start + side), length))
 
 
-def _fit(picture: Image) -> Image:
-    scale = LONGEST / max(picture.shape[:2])
+def _fit(picture: Image, longest: int = LONGEST) -> Image:
+    scale = longest / max(picture.shape[:2])
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     width, height = (max(1, round(side * scale)) for side in picture.shape[1::-1])
     return np.asarray(cv2.resize(picture, (width, height), interpolation=method), np.uint8)

@@ -126,9 +126,8 @@ def _defect_row(context: ReportContext, defect: ReportDefect, anchor: str) -> tu
     if anchor == "row-":
         link = element("a", name, href=f"#{context.anchor(f'd{defect.number}')}")
         label = element("span", link, id=context.anchor(f"row-{defect.number}"))
-        if defect.track_id is not None:  # the end of the track id is the label in the roll map
-            track = defect.track_id.rpartition("/")[2]
-            label = element("span", label, id=context.anchor(f"track-{track}"))
+        if defect.track_label:
+            label = element("span", label, id=context.anchor(f"track-{defect.track_label}"))
     sizes = [
         f"{context.size_text(defect, quantity)} {context.numbers.symbol_of(quantity)}"
         for quantity in ("length", "width", "area")

@@ -127,6 +127,11 @@ class ReportDefect:
     def severity(self) -> str:
         return str(self.values.get("severity", "low"))
 
+    @property
+    def track_label(self) -> str:
+        """The end of the track id, such as d17, which pictures and the roll map show."""
+        return "" if self.track_id is None else self.track_id.rpartition("/")[2]
+
     def size(self, quantity: str, unit: str) -> tuple[float | None, float | None]:
         """Size and expanded uncertainty U. quantity: length, width or area; unit: mm or px."""
         end = "mm2" if (quantity, unit) == ("area", "mm") else unit

@@ -36,6 +36,7 @@ code { font-size: .85em; overflow-wrap: anywhere; }
   grid-template-columns: repeat(auto-fill, minmax(15.5rem, 1fr)); }
 .card { border: 1px solid var(--rule); border-radius: 6px; padding: .5rem .7rem; font-size: .86rem;
   break-inside: avoid; }
+.card.wide { grid-column: span 2; }
 .card h4 { margin: 0 0 .3rem; font-size: .95rem; }
 .card p { margin: .1rem 0; }
 .card img { max-width: 100%; height: auto; max-height: 15rem; display: block; margin: 0 0 .35rem;
@@ -56,6 +57,7 @@ h1.run { margin-top: 3rem; border-top: 3px solid var(--rule); padding-top: 1rem;
 .signer .line { display: block; border-top: 1px solid var(--ink); margin-top: 2.6rem;
   padding-top: .2rem; font-size: .85rem; }
 @media (max-width: 40rem) {
+  .card.wide { grid-column: auto; }
   body { padding: .8rem; }
   .facts dl, .glossary { grid-template-columns: 1fr; }
   .facts dt, .glossary dt { margin-top: .4rem; }
@@ -79,6 +81,7 @@ h1.run { margin-top: 3rem; border-top: 3px solid var(--rule); padding-top: 1rem;
   .cards { display: block; }
   .card { display: inline-block; width: 31.5%; margin: 0 .8% 2mm 0; vertical-align: top;
     font-size: 7.5pt; padding: 1.5mm; }
+  .card.wide { width: 48%; }
   .card img { max-height: 48mm; width: auto; }
   .glossary { font-size: 8pt; }
   .signers { display: block; }

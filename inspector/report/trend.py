@@ -53,8 +53,6 @@ def _step(context: ReportContext, start: int, end: int, rows: list[ReportDefect]
     verdicts = frames.verdicts[start:end]
     scores = np.array(frames.scores[start:end])
     known = scores[np.isfinite(scores)]
-    times = frames.times_s
-    last = min(end, len(frames) - 1)
     before = frames.frame_ids[start - 1] if start else -1
     return TrendStep(
         start=start,
@@ -63,9 +61,17 @@ def _step(context: ReportContext, start: int, end: int, rows: list[ReportDefect]
         errored=verdicts.count(VERDICTS.index("ERROR")),
         gap=frames.frame_ids[end - 1] - before - (end - start),
         mean_score=float(known.mean()) if len(known) else math.nan,
-        minutes=math.nan if frames.names else (times[last] - times[start]) / 60,
+        minutes=math.nan if frames.names else _seconds(frames.times_s, start, end) / 60,
         defects=rows,
     )
+
+
+def _seconds(times: Sequence[float], start: int, end: int) -> float:
+    """From the first frame to the one behind the last. At the end of the run, the last frame is as
+    long as the one before it."""
+    if end < len(times):
+        return times[end] - times[start]
+    return times[-1] - times[start] + (times[-1] - times[-2] if len(times) > 1 else 0.0)
 
 
 def trend_section(context: ReportContext) -> Markup:

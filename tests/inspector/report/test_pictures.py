@@ -98,7 +98,7 @@ def test_a_stored_picture_comes_first(tmp_path: Path):
     (folder / "defects").mkdir()
     cv2.imwrite(str(folder / "defects/d1.jpg"), np.full((900, 600, 3), (0, 0, 255), np.uint8))
     picture = find_pictures(log, log.defects, "mm")[1]
-    assert (picture.origin, picture.size) == ("stored", (227, 340))
+    assert (picture.origin, picture.size) == ("stored", (347, 520))
 
 
 def test_a_stored_picture_without_tracking_has_the_name_of_frame_and_defect(tmp_path: Path):
