@@ -34,7 +34,6 @@ def _card(context: ReportContext, defect: ReportDefect) -> Markup:
     )
     lines = (element("p", line) for line in _lines(context, defect))
     picture = context.pictures.get(defect.number)
-    is_wide = picture is not None and picture.size[0] > 1.4 * picture.size[1]
     class_ = "card"
     if picture is not None and picture.origin == "stored" and picture.is_wide:
         class_ = "card wide"  # it shows the defect twice, side by side
