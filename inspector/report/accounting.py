@@ -104,10 +104,10 @@ def conclude(log: RunLog, account: FrameAccount) -> str:
 
 
 def surface_not_inspected(log: RunLog) -> float:
-    """Area in the unit of the ledger that no frame inspected, except where that is intended."""
-    ledger = log.event("ledger")
-    causes = {} if ledger is None else ledger.get("not_inspected_by_cause", {})
-    return sum(area for cause, area in causes.items() if cause not in INTENDED)
+    """Sum of what no frame inspected, in the units of the ledgers. Intended causes do not count."""
+    ledgers = [ledger for _, ledger in log.events.get("ledger", ())]
+    causes = [pair for ledger in ledgers for pair in ledger["not_inspected_by_cause"].items()]
+    return sum(area for cause, area in causes if cause not in INTENDED)
 
 
 def count_defects(log: RunLog) -> tuple[int, int]:

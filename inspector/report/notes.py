@@ -2,11 +2,15 @@
 
 from typing import Any, Final
 
-from inspector.report.context import ReportContext
+from inspector.report.context import ReportContext, span_text
 from inspector.report.markup import Child, Markup, element, join, section
 from inspector.report.texts import Texts, all_texts
 
 _GLOSSARY: Final = "gloss_"
+MOST_LINES: Final = 500
+"""Parts, rolls and events in the report; the log has all of them."""
+
+_WORST_FIRST: Final = {"FAIL": 0, "PASS": 2}
 _EVENTS: Final = ("health", "config_changed")
 
 
@@ -17,31 +21,52 @@ def parts_section(context: ReportContext) -> Markup | None:
     rolls = context.log.events.get("roll", ())
     if not parts and not rolls:
         return None
-    rows = [_part_row(context, line, record) for line, record in parts]
-    keys = ("part", "verdict", "rule", "frames", "failed", "errored", "defects", "line")
+    ranked = sorted(parts, key=lambda part: _WORST_FIRST.get(str(part[1].get("verdict")), 1))
+    rows = [_part_row(context, line, record) for line, record in ranked[:MOST_LINES]]
+    keys = ("part", "verdict", "cause", "rule", "frames", "failed", "errored", "defects", "line")
     failed = sum(record.get("verdict") == "FAIL" for _, record in parts)
     other = sum(record.get("verdict") not in ("PASS", "FAIL") for _, record in parts)
     counts = {"count": len(parts), "failed": failed, "other": other}
-    roll_rows = [_roll_row(context, line, record) for line, record in rolls]
-    roll_keys = ("roll", "verdict", "length_m", "defects", "line")
+    roll_rows = [_roll_row(context, line, record) for line, record in rolls[:MOST_LINES]]
+    roll_keys = ("roll", "verdict", "cause", "length_m", "defects", "line")
     return section(
         text("parts_title"),
         element("p", text("parts_sentence", **counts)) if parts else None,
         context.table(keys, rows, class_="rows") if rows else None,
+        _more(context, len(parts)),
         context.table(roll_keys, roll_rows) if roll_rows else None,
+        _more(context, len(rolls)),
     )
+
+
+def _more(context: ReportContext, count: int) -> Markup | None:
+    """How many lines are not shown."""
+    if count <= MOST_LINES:
+        return None
+    shown = context.numbers.count(count - MOST_LINES)
+    return element("p", context.text("more_rows", count=shown), class_="note")
+
+
+def _cause(context: ReportContext, record: dict[str, Any]) -> str:
+    cause = record.get("cause")
+    if cause is None:
+        return ""
+    return f"{context.text.word('cause', str(cause))}: {record.get('error') or ''}"
 
 
 def _part_row(context: ReportContext, line: int, record: dict[str, Any]) -> tuple[Child, ...]:
     first, last = record.get("first_frame_id"), record.get("last_frame_id")
-    frames: Child = f"{first}–{last}"
-    if first is not None and context.frame_starts:
-        frames = element("a", frames, href=context.frame_href(first))
+    frames: Child = "–"
+    if first is not None and last is not None:
+        frames = span_text(first, last)
+        if context.frame_starts:
+            frames = element("a", frames, href=context.frame_href(first))
     values = (record.get(name) for name in ("frames_failed", "frames_errored", "defects"))
     shown = ("–" if value is None else str(value) for value in values)
     return (
         str(record.get("part_id") or context.text("unknown")),
         str(record.get("verdict")),
+        _cause(context, record),
         str(record.get("rule") or ""),
         frames,
         *shown,
@@ -52,7 +77,8 @@ def _part_row(context: ReportContext, line: int, record: dict[str, Any]) -> tupl
 def _roll_row(context: ReportContext, line: int, record: dict[str, Any]) -> tuple[Child, ...]:
     length = context.numbers.digits(record.get("length_m"), 4)
     name, verdict = record.get("roll_id"), record.get("verdict")
-    return str(name or "–"), str(verdict), length, str(record.get("defects", "–")), str(line)
+    defects = str(record.get("defects", "–"))
+    return str(name or "–"), str(verdict), _cause(context, record), length, defects, str(line)
 
 
 def warnings_section(context: ReportContext) -> Markup:
@@ -61,11 +87,13 @@ def warnings_section(context: ReportContext) -> Markup:
     warnings = [str(warning) for warning in (log.summary or {}).get("warnings", ())]
     lines: list[Child] = [element("li", warning) for warning in warnings]
     for kind in _EVENTS:
-        for line, record in log.events.get(kind, ()):
+        events = log.events.get(kind, ())
+        for line, record in events[:MOST_LINES]:
             lines.append(element("li", _event(context, kind, line, record)))
+        lines.append(_more(context, len(events)))
     if log.summary is None:
         lines.append(element("li", text("warnings_unknown")))
-    body: Child = element("ul", *lines) if lines else element("p", text("no_warnings"))
+    body: Child = element("ul", *lines) if any(lines) else element("p", text("no_warnings"))
     note = element("p", text("warnings_note"), class_="note") if warnings else None
     return section(text("warnings_title"), body, note)
 

@@ -86,6 +86,8 @@ class Numbers:
     def surface(self, area: float, total: float) -> str:
         """An area with as many decimals as the total needs for five digits."""
         decimals = max(4 - math.floor(math.log10(total)), 0) if total > 0 else 0
+        if isinstance(area, int) or (total == int(total) and area == int(area)):
+            decimals = 0
         return self.point(f"{area:,.{decimals}f}".replace(",", NARROW_SPACE))
 
     def point(self, text: str) -> str:

@@ -1,7 +1,7 @@
 """The verdict of a run, and what was inspected and what was not."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from inspector.report.accounting import (
     FAIL,
@@ -131,7 +131,7 @@ def coverage_section(context: ReportContext) -> Markup:
         element("p", equation, class_="equation"),
         None if account.exact else element("p", text("equation_from_log"), class_="note"),
         context.table(("frames", "count", "share"), rows),
-        _ledger(context),
+        *_ledgers(context),
     )
 
 
@@ -141,36 +141,43 @@ def _cause_row(context: ReportContext, name: str, label: str, count: int) -> tup
     return label, number, context.numbers.percent(share)
 
 
-def _ledger(context: ReportContext) -> Markup:
-    ledger, text, numbers = context.log.event("ledger"), context.text, context.numbers
-    if ledger is None:
+def _ledgers(context: ReportContext) -> list[Markup]:
+    """Each ledger of the log: of the surface, or of parts."""
+    ledgers = context.log.events.get("ledger", ())
+    if not ledgers:
         key = "no_ledger_killed" if context.log.tracked else "no_ledger"
-        return element("p", text(key), class_="note")
-    total = ledger["total"]
-    areas = [(text("inspected_once"), ledger["inspected_once"])]
-    areas.append((text("inspected_more"), ledger["inspected_more"]))
-    for cause, area in ledger["not_inspected_by_cause"].items():
-        areas.append((text("not_inspected", cause=text.word("cause", cause)), area))
-    areas.append((text("surface_total"), total))
-    unit, convert = numbers.symbol_of("area"), numbers.convert
+        return [element("p", context.text(key), class_="note")]
+    return [_ledger(context, line, ledger) for line, ledger in ledgers]
 
-    def share(area: float) -> str:
-        return numbers.percent(area / total if total else None, 2)
 
+def _ledger(context: ReportContext, line: int, ledger: Mapping[str, Any]) -> Markup:
+    text, numbers, total = context.text, context.numbers, ledger["total"]
+    amounts = [(text("inspected_once"), ledger["inspected_once"])]
+    amounts.append((text("inspected_more"), ledger["inspected_more"]))
+    for cause, amount in ledger["not_inspected_by_cause"].items():
+        amounts.append((text("not_inspected", cause=text.word("cause", cause)), amount))
+    amounts.append((text("surface_total"), total))
+    unit, factor = str(ledger["unit"]), 1.0
+    if unit == "mm2":
+        unit, factor = numbers.symbol_of("area"), numbers.convert(1.0, "area")
     rows = [
-        (name, numbers.surface(convert(area, "area"), convert(total, "area")), share(area))
-        for name, area in areas
+        (
+            name,
+            numbers.surface(amount * factor, total * factor),
+            numbers.percent(amount / total if total else None, 2),
+        )
+        for name, amount in amounts
     ]
-    length = ledger.get("length_m")
-    line = context.log.events["ledger"][-1][0]
     caption = text("ledger_caption", line=line)
-    if length is not None:
-        caption = f"{caption} {text('web_length', length=numbers.digits(length, 4))}"
-    head = [text("col_surface"), text("col_area_of_surface", unit=unit), text("col_share")]
+    if ledger.get("length_m") is not None:
+        length = numbers.digits(ledger["length_m"], 4)
+        caption = f"{caption} {text('web_length', length=length)}"
+    shown_unit = text.word("unit", unit)
+    head = [text("col_surface"), text("col_amount", unit=shown_unit), text("col_share")]
     return element("div", table(head, rows, caption), _motion(context, ledger))
 
 
-def _motion(context: ReportContext, ledger: Mapping[str, object]) -> Markup | None:
+def _motion(context: ReportContext, ledger: Mapping[str, Any]) -> Markup | None:
     """The frames for which the motion of the web was not measured."""
     by_motion = ledger.get("frames_by_motion")
     if not isinstance(by_motion, dict) or not ledger.get("gap_count"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.errors import ConfigError
-from inspector.outputs.folder import DEFECTS, LOG, SIGHTINGS, SUMMARY, VIDEO
+from inspector.outputs.folder import LOG, REPORT, REPORT_PDF, RESULTS, SUMMARY
 from inspector.outputs.json_log import INSPECTION_TYPES, iterate_records
 from inspector.report.defects import DefectCollector
 from inspector.report.run_log import VERDICTS, FileHash, FrameTable, Record, RunLog
@@ -18,7 +18,12 @@ _DEEPEST: Final = 3
 """Levels of folders below output.dir: source, run, segment."""
 
 _COUNTS: Final = (("passed", "PASS"), ("failed", "FAIL"), ("errored", "ERROR"))
-_HASHED: Final = (SUMMARY, SIGHTINGS, DEFECTS, VIDEO)
+_HASHED: Final = tuple(name for name in RESULTS if name not in (LOG, REPORT, REPORT_PDF))
+"""Those that are files."""
+
+_EVENTS: Final = ("part", "roll", "health", "config_changed", "ledger")
+"""Types of the events that a report shows."""
+
 _PIECE: Final = 1 << 20
 
 
@@ -93,7 +98,7 @@ def _collect(folder: Path, path: Path) -> RunLog:
             defects.see(number, record)
         elif kind == "defect_closed":
             defects.close(number, record)
-        else:
+        elif kind in _EVENTS:
             events.setdefault(kind, []).append((number, record))
     if waiting is not None:
         _add_frame(frames, *waiting)
