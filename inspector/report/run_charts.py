@@ -24,7 +24,7 @@ WIDE: Final = 900
 MOST_BUCKETS: Final = 600
 """Columns of the score history: each shows the lowest and the highest score of its frames."""
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, WIDE - 16, 26, 226
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, WIDE - 34, 26, 226
 _HEIGHT: Final = 276
 _ARROW: Final = 22
 """Length of the arrow of a size that may be larger."""
@@ -104,7 +104,7 @@ def columns(
         parts.append(_column(number, row, x_scale, y_scale))
     step = math.ceil(len(edges) / 13)
     for number in range(0, len(edges), step):
-        label = f"{edges[number]:.4g}"
+        label = f"{edges[number]:.9g}"
         parts.append(draw_text(label, x_scale.at(number), _BOTTOM + 18, "tick middle"))
     parts.append(draw_line(_LEFT, _BOTTOM, _RIGHT, _BOTTOM, "axis"))
     parts.append(draw_text(chart.x_label, (_LEFT + _RIGHT) / 2, _BOTTOM + 40, "label middle"))
