@@ -189,9 +189,10 @@ class Session:
 
     def _write_report(self) -> None:
         """A report that fails is a warning; it does not change the exit code, which is in
-        summary.json already."""
-        if self._config.report.enabled and any(run.pipeline.reporting for run in self._runs):
-            before = len(self._signals)
+        summary.json already. After a second signal the program must end soon, without a report."""
+        before = len(self._signals)
+        has_results = any(run.pipeline.reporting for run in self._runs)
+        if self._config.report.enabled and has_results and before < 2:
             write_session_report(self._folder, lambda: len(self._signals) > before)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from report_pages import dead_links, parse, visible
 
 import run_inspector
 from inspector import session_report
-from inspector.core.errors import ConfigError
+from inspector.core.errors import ConfigError, InspectorError
 from inspector.report.options import ReportOptions
+from inspector.session import Session
 from inspector.session_report import check_report, write_session_report
 
 REPORT = ("--set", "report.enabled=true", "--set", "report.lot=L-7")
@@ -80,6 +82,25 @@ def test_a_failed_run_has_a_report_too(tmp_path: Path, engine: Path, inspect: In
     text = visible((result.out / "report.html").read_text(encoding="utf-8"))
     assert "The run failed: " in text.split("Product and run")[0]
     assert "errored " in text
+
+
+def test_after_a_second_signal_there_is_no_report(
+    clip: Path,
+    engine: Path,
+    margin: list[str],
+    inspect: Inspect,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    finish = Session._finish
+
+    def interrupted(session: Session, *arguments: InspectorError) -> int:
+        session._signals += [signal.SIGTERM, signal.SIGTERM]
+        return finish(session, *arguments)
+
+    monkeypatch.setattr(Session, "_finish", interrupted)
+    result = inspect(clip, engine, *margin, *REPORT)
+    assert (result.out / "summary.json").exists()
+    assert not (result.out / "report.html").exists()
 
 
 def test_a_session_has_one_report(tmp_path: Path, clip: Path):

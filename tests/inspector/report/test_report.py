@@ -206,6 +206,14 @@ def test_options_come_from_the_run_and_the_command_replaces_them(tmp_path: Path)
     assert "Prüfbericht, foil, L2" in text
 
 
+def test_a_log_of_format_1_has_a_report(tmp_path: Path):
+    old = Path(__file__).parents[1] / "outputs" / "format_1.jsonl"
+    (tmp_path / "inspections.jsonl").write_bytes(old.read_bytes())
+    files = report_of(tmp_path, language="de")
+    assert dead_links(files) == []
+    assert "nicht im Protokoll" in visible(files["report.html"])
+
+
 def test_an_earlier_report_leaves_no_page(tmp_path: Path):
     rows = frames(600, {k: (scratch(k, 2.0),) for k in range(0, 600, 2)})
     folder = write_run(tmp_path, rows)
