@@ -18,7 +18,7 @@ DEFECT_COLUMNS: Final = (
     *("defect", "severity", "length", "width", "area", "place", "size_source"),
     *("frames_of_defect", "best_frame", "line", "event_id"),
 )
-_WORST: Final = {"FAIL": "failed", "PASS": "passed", "ERROR": "errored", None: "dropped"}
+_COUNT_NAMES: Final = {"FAIL": "failed", "PASS": "passed", "ERROR": "errored", None: "dropped"}
 
 
 def appendix(context: ReportContext, ranges: Sequence[FrameRange]) -> list[Markup]:
@@ -47,7 +47,7 @@ def _frame_groups(context: ReportContext) -> Markup:
     account, text = context.account, context.text
     by_kind: dict[str, list[FrameRange]] = {}
     for part in frame_ranges(context.log.frames):
-        by_kind.setdefault(_WORST[part.verdict], []).append(part)
+        by_kind.setdefault(_COUNT_NAMES[part.verdict], []).append(part)
     everything = [part for parts in by_kind.values() for part in parts]
     by_kind["captured"] = sorted(everything, key=lambda part: part.first_id)
     by_kind["inspected"] = [p for p in by_kind["captured"] if p.verdict in ("PASS", "FAIL")]

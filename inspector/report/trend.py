@@ -138,33 +138,52 @@ def trend_groups(context: ReportContext) -> list[tuple[str, str, list[int]]]:
             title = context.text("trend_group", first=first, last=last)
             numbers = sorted(defect.number for defect in step.defects)
             groups.append((title, f"trace-trend-{number}", numbers))
+    for number, (start, end, defects) in enumerate(_by_place(context)):
+        if defects:
+            values = {"low": f"{start:.9g}", "high": f"{end:.9g}", "count": len(defects)}
+            title = context.numbers.point(context.text("metre_tooltip", **values))
+            groups.append((title, f"trace-metre-{number}", [d.number for d in defects]))
     return groups
 
 
-def _per_metre(context: ReportContext) -> Markup | None:
-    """Defects along the web; None without places on the web in metres."""
+def _by_place(context: ReportContext) -> list[tuple[float, float, list[ReportDefect]]]:
+    """Parts of the web of equal length: start and end in m, and their defects. Empty without places
+    on the web in metres."""
     places = [
-        (web["y_m"], defect)
+        (float(web["y_m"]), defect)
         for defect in context.log.defects
         if (web := defect.values.get("web")) and web.get("y_m") is not None
     ]
     if not context.log.tracked or not places:
-        return None
-    ledger = context.log.event("ledger") or {}
-    length = max([place for place, _ in places] + [ledger.get("length_m") or 0.0]) or 1.0
-    low = min(0.0, *(place for place, _ in places))
-    metres = round_step((length - low) / MOST_STEPS)
-    first, last = math.floor(low / metres), math.ceil(length / metres)
+        return []
+    length = (context.log.event("ledger") or {}).get("length_m") or 0.0
+    low, high = min(place for place, _ in places), max(place for place, _ in places)
+    if low <= length:  # otherwise the places continue those of an earlier run
+        low, high = min(low, 0.0), max(high, length)
+    metres = round_step(max(high - low, 1e-3) / MOST_STEPS)
+    first = math.floor(low / metres)
+    last = max(math.ceil(high / metres), first + 1)
     edges = [float(f"{k * metres:.9g}") for k in range(first, last + 1)]
-    steps = np.floor(np.array([place for place, _ in places]) / metres).astype(int) - first
+    groups: list[list[ReportDefect]] = [[] for _ in edges[1:]]
+    for place, defect in places:
+        groups[min(int(place / metres - first), len(groups) - 1)].append(defect)
+    return [(*ends, rows) for ends, rows in zip(pairwise(edges), groups, strict=True)]
+
+
+def _per_metre(context: ReportContext) -> Markup | None:
+    """Defects along the web. Each column leads to its defects."""
+    parts, text = _by_place(context), context.text
+    if not parts:
+        return None
     rows = []
-    for k, (start, end) in enumerate(pairwise(edges)):
-        inside = int((steps == k).sum())
-        tooltip = context.text("metre_tooltip", low=f"{start:.4g}", high=f"{end:.4g}", count=inside)
-        rows.append(Column((("bar", inside / metres),), tooltip))
-    text = context.text
+    for number, (start, end, defects) in enumerate(parts):
+        count = len(defects)
+        tooltip = text("metre_tooltip", low=f"{start:.9g}", high=f"{end:.9g}", count=count)
+        href = f"#{context.anchor(f'trace-metre-{number}')}" if defects else None
+        rows.append(Column((("bar", count / (end - start)),), tooltip, href))
     description = "; ".join(row.tooltip for row in rows)
     chart = Chart(text("metre_title"), description, text("metre_axis"), text("metre_y"))
+    edges = [parts[0][0], *(end for _, end, _ in parts)]
     return context.numbers.chart(columns(chart, edges, rows))
 
 
