@@ -20,8 +20,9 @@ INTENDED: Final = ("masked", "outside_crop", "outside_frame")
 class FrameAccount:
     """captured = inspected + dropped + errored. The causes are in *_by_cause.
 
-    exact: False without summary.json. captured and dropped are then lower limits: only gaps in the
-    numbers of the frames are known. balanced: whether the counts add up.
+    exact: False without summary.json, and for a run that was killed. captured
+    and dropped are then lower limits: only gaps in the numbers of the frames are known. balanced:
+    whether the counts add up.
     """
 
     captured: int
@@ -47,7 +48,7 @@ class FrameAccount:
 
 def count_frames(log: RunLog) -> FrameAccount:
     summary = log.summary
-    if summary is None or "captured" not in summary:
+    if summary is None or "captured" not in summary or log.status == "killed":
         return _count_log(log)
     captured, inspected, passed, failed, dropped, errored, missing = (
         int(summary.get(name) or 0) for name in _COUNTS
@@ -96,7 +97,7 @@ def conclude(log: RunLog, account: FrameAccount) -> str:
     records = [record for kind in ("part", "roll") for _, record in log.events.get(kind, ())]
     if account.failed or any(record.get("verdict") == FAIL for record in records):
         return FAIL
-    ended = log.summary is not None and log.summary.get("status") != "failed"
+    ended = log.status in ("finished", "stopped")
     is_whole = ended and account.inspected > 0 and not account.not_inspected and account.balanced
     parts_judged = all(record.get("verdict") == PASS for record in records)
     agree = not log.problems and parts_judged

@@ -65,19 +65,23 @@ def defects_sentence(context: ReportContext) -> str:
     count = context.numbers.count(high)
     if not context.log.tracked:
         return context.text("count_sightings", count=count)
+    sentence = context.text("count_defects", count=count)
     if low != high:
-        return context.text("count_between", low=context.numbers.count(low), high=count)
-    return context.text("count_defects", count=count)
+        sentence = context.text("count_between", low=context.numbers.count(low), high=count)
+    continued = (context.log.event("ledger") or {}).get("defects_continued")
+    if continued:
+        more = context.text("count_continued", count=context.numbers.count(continued))
+        sentence = f"{sentence} {more}"
+    return sentence
 
 
 def _status(context: ReportContext) -> list[str]:
     log, text = context.log, context.text
-    summary = log.summary or {}
     sentences = []
-    if summary.get("status") == "failed":
-        sentences.append(text("status_failed", error=summary.get("error") or text("unknown")))
-    elif summary.get("status") == "stopped":
-        sentences.append(text("status_stopped"))
+    if log.summary is not None and log.status == "failed":
+        sentences.append(text("status_failed", error=log.summary.get("error") or text("unknown")))
+    elif log.status in ("stopped", "killed"):
+        sentences.append(text(f"status_{log.status}"))
     if log.repeated:
         sentences.append(text("repeated", count=context.numbers.count(log.repeated)))
     still_open = sum(d.closed_line is None for d in log.defects) if log.tracked else 0

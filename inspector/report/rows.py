@@ -1,5 +1,6 @@
 """The rows behind the figures of a report: frames, defects, and which figure has which rows."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
@@ -115,18 +116,25 @@ def defect_table(
     context: ReportContext, defects: Sequence[ReportDefect], *, anchor: str = "row-"
 ) -> Markup:
     """One row per defect. anchor: of the id of a row, before its number."""
-    rows = [_defect_row(context, defect, anchor) for defect in defects]
+    # A web that continues that of an earlier run can have the same label twice.
+    labels = Counter(defect.track_label for defect in defects)
+    rows = [
+        _defect_row(context, defect, anchor, is_unique=labels[defect.track_label] == 1)
+        for defect in defects
+    ]
     return context.table(DEFECT_COLUMNS, rows, class_="rows")
 
 
-def _defect_row(context: ReportContext, defect: ReportDefect, anchor: str) -> tuple[Child, ...]:
+def _defect_row(
+    context: ReportContext, defect: ReportDefect, anchor: str, *, is_unique: bool
+) -> tuple[Child, ...]:
     text = context.text
     name = f"D{defect.number}"
     label: Child = element("span", name, id=context.anchor(f"{anchor}{defect.number}"))
     if anchor == "row-":
         link = element("a", name, href=f"#{context.anchor(f'd{defect.number}')}")
         label = element("span", link, id=context.anchor(f"row-{defect.number}"))
-        if defect.track_label:
+        if defect.track_label and is_unique:
             label = element("span", label, id=context.anchor(f"track-{defect.track_label}"))
     sizes = [
         f"{context.size_text(defect, quantity)} {context.numbers.symbol_of(quantity)}"

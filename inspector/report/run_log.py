@@ -189,6 +189,12 @@ class RunLog:
         """mm with a calibration, else px."""
         return "px" if self.header.get("calibration_hash") is None else "mm"
 
+    @property
+    def status(self) -> str | None:
+        """finished, stopped or failed; killed if the results were completed later; None if the run
+        did not end."""
+        return None if self.summary is None else self.summary.get("status")
+
     def event(self, kind: str) -> Record | None:
         """The last record of a type."""
         lines = self.events.get(kind)

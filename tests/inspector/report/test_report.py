@@ -113,6 +113,29 @@ def test_a_killed_run_says_first_that_it_did_not_end(tmp_path: Path):
     assert "The warnings of the run are unknown" in text
 
 
+def test_results_that_were_completed_after_a_kill_are_no_pass(tmp_path: Path):
+    folder = write_run(tmp_path, frames(10, skip=(4,)), status="killed", dropped=0)
+    page = report_of(folder)["report.html"]
+    assert 'class="badge incomplete"' in page
+    text = visible(page)
+    assert "The run was killed." in text.split("Product and run")[0]
+    assert "captured ≥ 10 = inspected 9 + dropped ≥ 1 + errored 0; missing unknown" in text
+
+
+def test_labels_of_two_runs_lead_to_no_wrong_row(tmp_path: Path):
+    """A web that continues can show d1 of the earlier run and d1 of this run."""
+    sizes = [scratch(k, 1.0, track_id=f"{run}/main/d1") for k, run in enumerate(("a", "b"))]
+    rows = frames(2, {0: sizes})
+    events = [
+        closed(f"{run}/main/d1", size, 0, 0, 0) for run, size in zip("ab", sizes, strict=True)
+    ]
+    event = replace(ledger(2), defects=2)
+    write_log(tmp_path, [*rows, *events, event], tracking={"enabled": True})
+    page = report_of(write_summary(tmp_path, rows))["report.html"]
+    assert 'id="r1-track-d1"' not in page
+    assert len(parse(page).ids) == len(set(parse(page).ids))
+
+
 def test_runs_without_frames_and_with_errors_only(tmp_path: Path):
     assert "No frame was inspected." in visible(
         report_of(write_run(tmp_path / "a", []))["report.html"]
