@@ -30,17 +30,9 @@ def test_every_column_is_in_the_glossary():
 
 def test_every_text_is_used():
     code = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
-    built = ("col_", "gloss_", "cause_", "severity_", "rule_", "source_", "decision_", "limit_")
-    built += (
-        "tile_",
-        "verdict_",
-        "quantity_",
-        "picture_",
-        "sign_",
-        "gallery_",
-        "counted_",
-        "status_",
-        "unit_",
+    built = tuple(
+        "col_ gloss_ cause_ severity_ rule_ source_ decision_ limit_ tile_ verdict_ quantity_ "
+        "picture_ sign_ gallery_ counted_ unit_ status_".split()
     )
     direct = [key for key in all_texts() if not key.startswith(built)]
     assert [key for key in direct if not re.search(rf"[\"']{key}[\"']", code)] == []
