@@ -67,6 +67,8 @@ def read_run(folder: Path) -> RunLog:
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else exc
         raise ConfigError(f"{path} cannot be read: {reason}") from exc
+    except KeyError as exc:
+        raise ConfigError(f"{path} cannot be read: a record lacks {exc}") from exc
     log.hashes = hashes
     log.summary = read_summary(folder)
     log.problems = [*_find_problems(log), *(["problem_grows"] if grows else [])]

@@ -124,6 +124,14 @@ def test_a_file_that_is_no_log_is_refused_in_one_sentence(content: bytes, tmp_pa
         read_run(tmp_path)
 
 
+@pytest.mark.parametrize("field", ["frame_id", "verdict", "defects"])
+def test_a_record_without_a_field_is_refused_in_one_sentence(field: str, tmp_path: Path):
+    path = write_run(tmp_path, frames(2)) / "inspections.jsonl"
+    path.write_text(path.read_text().replace(f'"{field}":', '"other":'))
+    with pytest.raises(ConfigError, match=f"a record lacks '{field}'"):
+        read_run(tmp_path)
+
+
 def test_the_folder_of_a_session_gives_all_its_sources(tmp_path: Path):
     for name in ("right", "left"):
         write_run(tmp_path / "line" / name, frames(2))
