@@ -11,12 +11,9 @@ from inspector.core.events import Event
 from inspector.core.file_hash import FileHash, FileState, plain_states
 from inspector.core.types import RunInfo
 from inspector.evidence.signing import SigningKey, load_signing_key
-from inspector.outputs.folder import LOG, RESULTS, SUMMARY, write_summary
+from inspector.outputs.folder import DERIVED, LOG, RESULTS, SUMMARY, write_summary
 from inspector.outputs.lines import RecordLines
 from inspector.outputs.records import Record
-
-DERIVED: Final = ("roll_map.svg", "roll_map.png", "report.html", "report.pdf")
-"""Results that can be made again. They have no hash."""
 
 CHUNK: Final = 1 << 20
 

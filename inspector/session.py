@@ -21,6 +21,7 @@ from inspector.outputs.live_view import LiveView
 from inspector.outputs.run_folder import remove_empty
 from inspector.outputs.window import CLOSE, PAUSE, QUIT
 from inspector.run import Run, RunOutcome
+from inspector.session_report import check_report, write_session_report
 from inspector.session_summary import SessionSummary, find_joiner
 
 ANOMALY: Final = 3
@@ -36,6 +37,7 @@ class Session:
         self._config = config
         # Without a display this raises an error here, before a source is opened.
         self._window = _open_window() if config.window.show else None
+        check_report(config.report)
         self._signals: list[int] = []
         self._quit = False
         self._runs = build_runs(config, [self._to_window] if self._window else [])
@@ -201,9 +203,18 @@ class Session:
             if error is not None:
                 logger.error("{}", exc)
             error = error or exc
+        self._write_report()
         if error is not None:
             raise error
         return code
+
+    def _write_report(self) -> None:
+        """A report that fails is a warning; it does not change the exit code, which is in
+        summary.json already. After a second signal the program must end soon, without a report."""
+        before = len(self._signals)
+        has_results = any(run.pipeline.reporting for run in self._runs)
+        if self._config.report.enabled and has_results and before < 2:
+            write_session_report(self._folder, lambda: len(self._signals) > before)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         self._signals.append(number)

@@ -13,8 +13,8 @@ from engine_parts import fit_parts
 from onnx import ModelProto
 
 from engines.spec_file import read_engine
-from evaluation.report.pdf import load_weasyprint
 from inspector.core.errors import ConfigError
+from inspector.report.pdf import load_weasyprint
 from learning import defect_scores
 from learning.selection import trials
 

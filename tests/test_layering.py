@@ -116,26 +116,26 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "evaluation/report": (
         {CORE, TOP, METRICS, DATASETS, LEARNING, SELECTION, SIMULATION, THRESHOLDS}
-        | {"inspector.render", "evaluation", "evaluation.report"},
+        | {"inspector.render", "inspector.report", "evaluation", "evaluation.report"},
         {"numpy", "cv2", "weasyprint"},
     ),
     "evaluation/gauge": (
         # The measurements of a study can come from the logs of runs.
         {CORE, METRICS, "evaluation.formats", "evaluation.report", "evaluation.gauge"}
-        | {"inspector.outputs.json_log"},
+        | {"inspector.outputs.json_log", "inspector.report"},
         {"numpy", "scipy"},
     ),
     "evaluation/replay": (
         # A run is judged again by the same pipeline, from the configuration in its log.
         {CORE, TOP, METRICS, "calibration", "inspector", "inspector.config", "inspector.pipeline"}
         | {"inspector.sources", "inspector.sources.options", "inspector.outputs"}
-        | {"evaluation", "evaluation.report", "evaluation.replay"},
+        | {"inspector.report", "evaluation", "evaluation.report", "evaluation.replay"},
         {"numpy", "cv2", "scipy"},
     ),
     "evaluation/acceptance": (
         {CORE, TOP, METRICS, DATASETS, LEARNING, SIMULATION, THRESHOLDS, "calibration"}
         | {"inspector.processing", "inspector.health", "inspector.synthetic.defect_shapes"}
-        | {"evaluation", "evaluation.report", "evaluation.acceptance"},
+        | {"inspector.report", "evaluation", "evaluation.report", "evaluation.acceptance"},
         {"numpy", "cv2", "scipy"},
     ),
     "inspector/sources": (
@@ -175,9 +175,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"av", "cv2", "numpy", "pygame"},
     ),
     "inspector/report": (
-        {CORE, "inspector.report"}
+        {CORE, "calibration.units", "inspector.report"}
         | {f"inspector.outputs.{name}" for name in ("folder", "json_log", "options", "records")},
-        {"cv2", "numpy"},
+        {"av", "cv2", "numpy", "weasyprint"},
     ),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
     "inspector/api": (
@@ -200,7 +200,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                 f"inspector.{p}"
                 for p in (
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
-                    *("tracking", "parts", "evidence"),
+                    *("tracking", "parts", "evidence", "report"),
                 )
             ),
         },

@@ -14,6 +14,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "recover": ("tools.recover", "complete the results of a run that was killed"),
     "fit": ("tools.fit", "make an engine from good pictures, without training"),
     "train": ("tools.train", "train an engine (GLASS; needs torch)"),
+    "report": ("tools.report", "write the report of runs: HTML and PDF, to sign"),
     "evaluate": ("tools.evaluate", "measure how good an engine is on test pictures"),
     "compare": ("tools.compare", "compare engines on the same pictures"),
     "accept": ("tools.accept", "show which sizes of drawn defects an engine finds"),

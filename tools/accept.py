@@ -17,10 +17,10 @@ from evaluation.acceptance.running import (
     run_acceptance,
 )
 from evaluation.acceptance.sentences import conclusion
-from evaluation.report.pdf import load_weasyprint, write_pdf
 from inspector.command_line import CommandParser, describe_version
 from inspector.core.errors import ConfigError
 from inspector.core.files import sole_writer
+from inspector.report.pdf import load_weasyprint, write_pdf
 from learning.simulation.plans import KINDS
 from tools import _argument_types
 from tools._cli import guarded, program

@@ -32,10 +32,10 @@ from evaluation.gauge.table_reading import (
 )
 from evaluation.gauge.texts import conclusions, notes
 from evaluation.gauge.variable import ALPHA
-from evaluation.report.pdf import load_weasyprint, write_pdf
 from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from inspector.core.files import write_whole
+from inspector.report.pdf import load_weasyprint, write_pdf
 from tools._argument_types import out_folder
 from tools._cli import guarded, program
 from tools._new_file import add_overwrite_option, refuse_existing

@@ -12,10 +12,10 @@ from evaluation.acceptance.sentences import (
     size_text,
 )
 from evaluation.acceptance.trials import Example, Examples
-from evaluation.report.charts import Bar, Chart, bars
 from evaluation.report.defect_tiles import tile_figure
-from evaluation.report.markup import Markup, document, element, join, section
-from evaluation.report.tables import name_value_list, table
+from inspector.report.charts import Bar, Chart, bars
+from inspector.report.html_table import name_value_list, table
+from inspector.report.markup import Markup, document, element, join, section
 from learning.metrics.intervals import clopper_pearson
 
 LIMITS = (

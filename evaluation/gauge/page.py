@@ -10,8 +10,8 @@ from evaluation.gauge.bias import BiasStudy
 from evaluation.gauge.control_limits import control_chart
 from evaluation.gauge.study import GaugeStudy
 from evaluation.gauge.variable import Component, Interval, VariableStudy
-from evaluation.report.markup import Child, Markup, document, element, join, section, signature
-from evaluation.report.tables import name_value_list, table
+from inspector.report.html_table import name_value_list, table
+from inspector.report.markup import Child, Markup, document, element, join, section, signature
 
 
 def study_page(study: GaugeStudy) -> str:

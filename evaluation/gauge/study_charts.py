@@ -9,9 +9,9 @@ from evaluation.gauge.design import Design, Values
 from evaluation.gauge.study import Subject
 from evaluation.gauge.texts import TITLES, components_in_words, confidence_in_words
 from evaluation.gauge.variable import GRR, VariableStudy
-from evaluation.report.charts import Bar, Chart, bars
-from evaluation.report.markup import Markup
 from evaluation.report.point_charts import Level, Series, draw_points
+from inspector.report.charts import Bar, Chart, bars
+from inspector.report.markup import Markup
 
 
 def components(study: VariableStudy) -> Markup | None:

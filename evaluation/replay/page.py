@@ -11,13 +11,13 @@ from evaluation.replay.matching import FrameChange
 from evaluation.replay.pictures import CHANGED_BGR, SAME_BGR, PictureOfChange
 from evaluation.replay.running import ReplayResult
 from evaluation.replay.wording import INDEPENDENT, list_frames, signed_percent, tables
-from evaluation.report.charts import Chart
-from evaluation.report.markup import Markup, document, element, section
 from evaluation.report.panels import Panel
 from evaluation.report.point_charts import Level, Series, draw_points
-from evaluation.report.tables import name_value_list, table
 from inspector.core.files import write_whole
 from inspector.core.types import Verdict
+from inspector.report.charts import Chart
+from inspector.report.html_table import name_value_list, table
+from inspector.report.markup import Markup, document, element, section
 
 NAME: Final = "replay.html"
 

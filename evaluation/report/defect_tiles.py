@@ -5,10 +5,10 @@ from typing import Final
 import cv2
 import numpy as np
 
-from evaluation.report.markup import TRUTH_RGB, Markup, element
 from evaluation.report.panels import encode_panel
 from inspector.core.arrays import Image, Mask
 from inspector.core.picture_grid import join_rows
+from inspector.report.markup import TRUTH_RGB, Markup, element
 
 TILE_PX: Final = 180
 """Longer side of a tile."""

@@ -6,11 +6,11 @@ from typing import Final
 
 from evaluation import formats
 from evaluation.report import texts
-from evaluation.report.markup import Markup, element, join
 from evaluation.report.panels import Panel, PictureView, colour_range, colour_scale, draw_panels
 from evaluation.results import ClassResult, PictureResult
 from inspector.core.errors import DataError, FrameError
 from inspector.render.colormap import scale_position
+from inspector.report.markup import Markup, element, join
 
 MAX_MISTAKES: Final = 8
 """Misses in the gallery, and false alarms."""

@@ -12,10 +12,11 @@ from evaluation.conclusion import RULE, USEFUL
 from evaluation.inference import open_engine_with
 from evaluation.report import result_charts, tables, texts
 from evaluation.report.gallery import Viewer, gallery
-from evaluation.report.markup import Child, Markup, document, element, join, section, signature
 from evaluation.report.panels import EngineViewer
 from evaluation.result_files import write_text
 from evaluation.results import METRIC_NAMES, ClassResult, DatasetResult, MetricMean
+from inspector.report.html_table import name_value_list, table
+from inspector.report.markup import Child, Markup, document, element, join, section, signature
 from learning.datasets.types import ClassData
 
 REPORT: Final = "report.html"
@@ -88,16 +89,16 @@ def index_page(result: DatasetResult, links: Mapping[str, str]) -> str:
     rows = [_index_row(each, links[each.name], notes) for each in result.classes]
     head = ("class", "false alarms", "misses", *texts.METRIC_TITLES.values())
     mean_row = ("mean", "", "", *(_mean_cell(mean, notes) for mean in result.means))
-    metrics = tables.table(head, [*rows, mean_row], class_="wide")
+    metrics = table(head, [*rows, mean_row], class_="wide")
     conclusion_head = ("class", "conclusion", "engine", "image threshold", "evaluated")
-    conclusions = tables.table(conclusion_head, map(_conclusion_row, result.classes))
+    conclusions = table(conclusion_head, map(_conclusion_row, result.classes))
     body: list[Child] = [
         section("Conclusions", conclusions),
         section("Classes", metrics, notes.paragraphs()),
     ]
     if result.failures:
         failures = [(failure.name, failure.reason) for failure in result.failures]
-        body.append(section("Not evaluated", tables.table(("class", "reason"), failures)))
+        body.append(section("Not evaluated", table(("class", "reason"), failures)))
     if result.reused:
         names = ", ".join(result.reused)
         note = f"Reused from an earlier run with the same engine, pictures and settings: {names}."
@@ -146,7 +147,7 @@ def _subject(result: ClassResult) -> Markup:
         f"{width} x {height}" for height, width in (engine.frame_hw, engine.input_hw, engine.map_hw)
     )
     pictures = f"{data.good} good, {data.defective} defective ({data.masked} of them with masks)"
-    return tables.name_value_list(
+    return name_value_list(
         [
             ("Engine file", f"{engine.file}, {engine.megabytes:.1f} MB"),
             ("sha256", engine.sha256),
@@ -221,7 +222,7 @@ def _latency(result: ClassResult) -> Markup:
         ("Both, median", formats.milliseconds(latency.total_p50_ms)),
         ("Both, 99th percentile", formats.milliseconds(latency.total_p99_ms)),
     ]
-    return section("Latency of one picture", tables.name_value_list(pairs))
+    return section("Latency of one picture", name_value_list(pairs))
 
 
 def _method(result: ClassResult) -> Markup:
@@ -248,7 +249,7 @@ def _method(result: ClassResult) -> Markup:
         ("sha256 of the picture list", result.made_from.pictures_sha256),
         ("Format", f"metrics.json format {result.format}"),
     ]
-    return section("How it was measured", tables.name_value_list(pairs))
+    return section("How it was measured", name_value_list(pairs))
 
 
 def _value_text(value: object) -> str:

@@ -14,7 +14,6 @@ import numpy as np
 from engines.opening import Engine
 from engines.pictures import reading_for
 from engines.resize import to_input
-from evaluation.report.markup import CONTOUR_RGB, TRUTH_RGB, data_uri
 from evaluation.results import ClassResult, PictureResult
 from inspector.core.arrays import Image, Map, Mask
 from inspector.core.errors import DataError
@@ -23,6 +22,7 @@ from inspector.core.reading import READING, Reading
 from inspector.render.canvas import Canvas, Colour
 from inspector.render.colormap import heat_bgr
 from inspector.render.panels import Panels, Placement
+from inspector.report.markup import CONTOUR_RGB, TRUTH_RGB, data_uri
 from learning.datasets.masks import MaskReader
 from learning.datasets.pictures import read_picture
 from learning.datasets.types import Sample

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from evaluation.report.charts import (
+from inspector.report.charts import (
     WIDTH,
     AxisScale,
     Chart,
@@ -15,7 +15,7 @@ from evaluation.report.charts import (
     draw_x_axis,
     draw_y_axis,
 )
-from evaluation.report.markup import Markup, element, join, wrap_label
+from inspector.report.markup import Markup, element, join, wrap_label
 
 _LEFT, _RIGHT = 62, WIDTH - 18
 _TOP, _PLOT = 14, 185

@@ -5,9 +5,9 @@ from typing import Final
 
 from evaluation import formats
 from evaluation.report import texts
-from evaluation.report.charts import Bar, Chart, Layer, Mark, bars, curve, histograms
-from evaluation.report.markup import Markup
 from evaluation.results import ClassResult, Histogram, KindResult, RegionGroup, ReportCurve
+from inspector.report.charts import Bar, Chart, Layer, Mark, bars, curve, histograms
+from inspector.report.markup import Markup
 
 CurvePoints = tuple[tuple[float, float], ...]
 

@@ -7,10 +7,10 @@ from typing import Final
 from engines.description import describe_settings
 from engines.spec_fields import Selection, SelectionCandidate
 from evaluation.formats import percent
-from evaluation.report.charts import Bar, Chart, bars
-from evaluation.report.markup import Markup, document, element, section
 from evaluation.report.selection_pictures import good_pictures, real_defects, simulated_defects
 from inspector.core.files import write_whole
+from inspector.report.charts import Bar, Chart, bars
+from inspector.report.markup import Markup, document, element, section
 from learning.selection.candidates import DEFAULT
 from learning.selection.choosing import Choice
 

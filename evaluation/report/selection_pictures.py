@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from evaluation.formats import count_of, percent, score
 from evaluation.report.defect_tiles import draw_pair, draw_tile, tile_figure
-from evaluation.report.markup import Markup, element, join, section
 from inspector.core.arrays import Mask
+from inspector.report.markup import Markup, element, join, section
 from learning.normals import spread
 from learning.selection.choosing import Choice
 from learning.simulation.plans import DefectPlan

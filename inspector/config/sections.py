@@ -16,6 +16,7 @@ from inspector.outputs.options import OutputOptions
 from inspector.parts.options import PartOptions, RollOptions
 from inspector.pipeline.options import PipelineOptions
 from inspector.processing.postprocess import VerdictOptions
+from inspector.report.options import ReportOptions
 from inspector.sources.options import SourceOptions
 from inspector.tracking.options import TrackingOptions
 
@@ -78,6 +79,7 @@ class Config:
     output: OutputOptions = field(default_factory=OutputOptions)
     outputs: tuple[dict[str, Any], ...] = ()
     evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
+    report: ReportOptions = field(default_factory=ReportOptions)
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
     window: WindowOptions = field(default_factory=WindowOptions)
     log: LogOptions = field(default_factory=LogOptions)

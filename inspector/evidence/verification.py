@@ -19,11 +19,9 @@ from inspector.evidence.summary_check import (
     describe_key,
     parse_summary,
 )
-from inspector.outputs.folder import LOG, RESULTS, SUMMARY
+from inspector.outputs.folder import DERIVED, LOG, RESULTS, SUMMARY
 
 PICTURE_FOLDERS: Final = ("snapshots", "defects", "originals")
-DERIVED: Final = ("report.html", "report.pdf", "roll_map.svg", "roll_map.png")
-"""Files that can be made again from the results, so they have no hash."""
 
 
 class Verifier:

@@ -24,13 +24,21 @@ SUMMARY: Final = "summary.json"
 SNAPSHOTS: Final = "snapshots"
 ROLL_MAP_SVG: Final = "roll_map.svg"
 ROLL_MAP_PNG: Final = "roll_map.png"
+REPORT: Final = "report.html"
+REPORT_PDF: Final = "report.pdf"
 DEFECT_PICTURES: Final = "defects"
 ORIGINALS: Final = "originals"
 ENCODER: Final = "encoder.csv"
+DERIVED: Final = (ROLL_MAP_SVG, ROLL_MAP_PNG, REPORT, REPORT_PDF)
+"""Results that can be made again from the others."""
+
 RESULTS: Final = (
     *(VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, DEFECT_PICTURES, ORIGINALS),
-    *(PARTS, ENCODER, ROLL_MAP_SVG, ROLL_MAP_PNG),
+    *(PARTS, ENCODER, *DERIVED),
 )
+
+_REPORT_PAGE: Final = re.compile(r"_(r\d+_)?(defects|frames)_\d+\.html")
+
 
 _PICTURE: Final = re.compile(
     r"(frame_\d{8,}(_([A-Z]+|defect_\d+)\.jpg|\.png|\.bmp)|([\w-]+_)?d\d+\.jpg)(\.part)?"
@@ -104,6 +112,7 @@ class ResultFolder:
                     path.unlink()
                 else:
                     _clear_pictures(path)
+            remove_report_pages(self._folder / REPORT)
         except OSError as exc:
             reason = exc.strerror or exc
             raise ConfigError(f"cannot use the output folder {self._folder}: {reason}") from exc
@@ -148,6 +157,15 @@ class ResultFolder:
         failure, self._late_failure = self._late_failure, None
         if failure is not None:
             raise failure
+
+
+def remove_report_pages(report: Path) -> None:
+    """Removes the further pages of an earlier report. Raises OSError."""
+    for path in report.parent.iterdir() if report.parent.is_dir() else ():
+        if path.name.startswith(report.stem) and _REPORT_PAGE.fullmatch(
+            path.name.removeprefix(report.stem)
+        ):
+            path.unlink()
 
 
 def _list_results(folder: Path) -> list[str]:

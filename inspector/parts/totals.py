@@ -63,6 +63,7 @@ class PartTotals:
             length_m=None,
             defects=self.defects,
             defects_low=self.defects,
+            defects_continued=0,
             gap_count=gap_count,
             gaps=gaps,
             frames_by_motion={},

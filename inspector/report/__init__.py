@@ -1,1 +1,1 @@
-"""Turns the log of a run into pictures and texts for people."""
+"""Writes the report of a run, as an HTML page and a PDF, and the map of a web."""

@@ -6,7 +6,8 @@ import pytest
 from sample_results import Page, make_result
 
 from evaluation.report import result_charts
-from evaluation.report.charts import (
+from evaluation.results import Histogram
+from inspector.report.charts import (
     WIDTH,
     AxisScale,
     Bar,
@@ -18,8 +19,7 @@ from evaluation.report.charts import (
     histograms,
     round_step,
 )
-from evaluation.report.markup import wrap_label
-from evaluation.results import Histogram
+from inspector.report.markup import wrap_label
 
 CHART = Chart("Title <1>", "Told & said", "x label", "y label")
 LINE = Mark(0.5, 0, "threshold 0.5")

@@ -14,7 +14,6 @@ from engines.opening import open_engine
 from engines.spec import ResizeRule
 from evaluation.class_evaluation import evaluate_class
 from evaluation.provenance import Settings
-from evaluation.report.markup import CONTOUR_RGB, TRUTH_RGB
 from evaluation.report.panels import (
     GAP_PX,
     PANEL_PX,
@@ -29,6 +28,7 @@ from inspector.core.arrays import Image
 from inspector.core.errors import DataError
 from inspector.core.geometry import Affine
 from inspector.render.colormap import heat_bgr, score_levels
+from inspector.report.markup import CONTOUR_RGB, TRUTH_RGB
 from learning.datasets.layouts import load
 from learning.datasets.types import ClassData
 

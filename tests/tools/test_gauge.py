@@ -9,7 +9,7 @@ from gauge_runs import spot, write_run
 from gauge_studies import aiag_rows, aiag_verdict_rows
 
 from evaluation.gauge.study import FIGURES, PAGE, PDF, TABLE
-from evaluation.report.pdf import write_pdf
+from inspector.report.pdf import write_pdf
 from tools.gauge import main
 
 

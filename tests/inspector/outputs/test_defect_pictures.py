@@ -162,6 +162,7 @@ def test_other_events_do_not_change(tmp_path: Path) -> None:
         length_m=None,
         defects=0,
         defects_low=0,
+        defects_continued=0,
         gap_count=0,
         gaps=(),
         frames_by_motion={},

@@ -14,8 +14,11 @@ TRUTH_RGB: Final = "56b4e9"
 CONTOUR_RGB: Final = "ffd166"
 """Colour of the outlines of the map at the pixel threshold."""
 
+NARROW_SPACE: Final = "\u202f"
+"""Between thousands. No line is broken there."""
+
 _ESCAPES: Final = {ord(c): f"&#{ord(c)};" for c in "<>&\"'"}
-_EMPTY_TAGS: Final = ("meta", "img", "br", "line", "circle", "polyline")
+_EMPTY_TAGS: Final = ("meta", "img", "br", "line", "circle", "polyline", "path")
 
 
 class Markup(str):
@@ -58,7 +61,10 @@ def escape(text: str) -> Markup:
 
 def escape_unprintable(text: str) -> str:
     """Writes characters that cannot be printed as codes, see escape."""
-    return "".join(c if c.isprintable() else _character_code(c) for c in text)
+    allowed = (c.isprintable() or c == NARROW_SPACE for c in text)
+    return "".join(
+        c if is_allowed else _character_code(c) for c, is_allowed in zip(text, allowed, strict=True)
+    )
 
 
 def wrap_label(text: str, cells: int) -> list[str]:
@@ -90,16 +96,16 @@ def signature() -> Markup:
     return element("div", *(element("span", line) for line in lines), class_="sign")
 
 
-def document(title: str, *body: Child) -> str:
-    """A whole page that loads nothing from elsewhere."""
+def document(title: str, *body: Child, language: str = "en", style: str = "") -> str:
+    """A whole page that loads nothing from elsewhere. style: more rules after the usual ones."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),
-        element("style", Markup(CSS)),
+        element("style", Markup(CSS + style)),
     )
-    page = element("html", head, element("body", *body), lang="en")
+    page = element("html", head, element("body", *body), lang=language)
     return f"<!DOCTYPE html>\n{page}\n"
 
 

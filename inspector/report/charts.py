@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Self
 
-from evaluation.report.markup import Markup, element, join, wrap_label
+from inspector.report.markup import Markup, element, join, wrap_label
 
 WIDTH: Final = 440
 _HEIGHT: Final = 340
@@ -150,10 +150,13 @@ def bars(chart: Chart, rows: Sequence[Bar]) -> Markup:
     return draw_svg(chart, bottom + 48, [draw_x_axis(x_scale, bottom, 6, chart.x_label), *parts])
 
 
-def draw_svg(chart: Chart, height: float, parts: Sequence[Markup]) -> Markup:
+def draw_svg(
+    chart: Chart, height: float, parts: Sequence[Markup], *, width: float = WIDTH
+) -> Markup:
+    """A chart that is wider than WIDTH takes the whole width of the page."""
     head = (element("title", chart.title), element("desc", chart.description))
-    box = f"0 0 {WIDTH} {height:g}"
-    svg = element("svg", *head, *parts, viewBox=box, role="img", class_="chart")
+    box, class_ = f"0 0 {width:g} {height:g}", "chart wide" if width > WIDTH else "chart"
+    svg = element("svg", *head, *parts, viewBox=box, role="img", class_=class_)
     return element("figure", element("figcaption", chart.title), svg)
 
 
