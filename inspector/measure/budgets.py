@@ -53,9 +53,19 @@ BRANCH_U: Final = 0.25
 """Standard uncertainty of length and width by a missed branch, for a line without any width, as a
 share of what its bends add to the width."""
 
+CLEAR_LINES: Final = 3.0
+MISSED_U: Final = 0.3
+"""Below the clearness CLEAR_LINES the texture may hide a branch of a crack. The relative standard
+uncertainty of the area grows to this share for a clearness of 0; that of the width to this share of
+the length."""
+
 ZIGZAG_U: Final = 0.12
 """Standard uncertainty of the width across a line that is not straight, as a share of what its
 bends add to it."""
+
+MAX_WANDER: Final = 0.5
+"""The middle line wanders in strong texture. Largest standard uncertainty of what its bends add to
+the width, as a share of it: all of the bends may be texture."""
 
 ROUNDING_U: Final = 0.15
 """Standard uncertainty of a width where corners may be rounded, in sigmas of the smoothing."""
@@ -137,7 +147,8 @@ def budget_ridge(ridge: Ridge, polygon: Points, surprise: float) -> Budget:
     area = shape.area(polygon)
     pitch, model = PITCH_U_PX, PROFILE_U * ridge.width
     zigzag = 0.0 if ridge.smooth else ZIGZAG_U
-    bends = (zigzag + min(0.3 * ridge.noise, 0.5)) * max(0.0, width - ridge.width)
+    wander = min(0.1 * ridge.noise + 2 * ridge.noise**2, MAX_WANDER)
+    bends = (zigzag + wander) * max(0.0, width - ridge.width)
     relative = IDENTITY_U / max(surprise, IDENTITY_U)
     return Budget(
         (
@@ -146,6 +157,30 @@ def budget_ridge(ridge: Ridge, polygon: Points, surprise: float) -> Budget:
             Term("blur and texture", ridge.width_u * length, 0.0, ridge.width_u),
             Term("ends", 1.4 * ridge.end_u * ridge.width, 1.4 * ridge.end_u, 0.0),
             Term("middle line", 0.0, 0.0, bends),
+            Term("identity", relative * area, relative * length, relative * width),
+        )
+    )
+
+
+def budget_crack(ridges: list[Ridge], polygon: Points, clearness: float, surprise: float) -> Budget:
+    """Budget of the lines of a crack. clearness: contrast of the lines over the extreme of the
+    texture."""
+    length, width = shape.max_feret(polygon)[0], shape.min_feret(polygon)
+    area = shape.area(polygon)
+    lengths = [float(np.hypot(*np.diff(ridge.middle, axis=0).T).sum()) for ridge in ridges]
+    total = sum(lengths)
+    # The blur is the same along all lines, so the terms of their widths are added.
+    widths = sum(ridge.width_u * along for ridge, along in zip(ridges, lengths, strict=True))
+    ends = max(ridge.end_u for ridge in ridges)
+    missed = MISSED_U * max(0.0, 1 - clearness / CLEAR_LINES)
+    relative = IDENTITY_U / max(surprise, IDENTITY_U)
+    return Budget(
+        (
+            Term("pixel pitch", 2 * PITCH_U_PX * total, 2 * PITCH_U_PX, 2 * PITCH_U_PX),
+            Term("profile model", PROFILE_U * area, 0.0, 0.0),
+            Term("blur and texture", widths, 0.0, 0.0),
+            Term("ends", 1.4 * ends * ridges[0].width, 1.4 * ends, 1.4 * ends),
+            Term("branches", missed * area, 0.5 * missed * length, missed * length),
             Term("identity", relative * area, relative * length, relative * width),
         )
     )

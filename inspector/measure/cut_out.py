@@ -11,8 +11,10 @@ from inspector.core.arrays import Image, Map, Mask
 from inspector.core.geometry import Affine, Points
 from inspector.measure import shape
 from inspector.measure.attached import find_attached_line
+from inspector.measure.budget import Budget, Term
 from inspector.measure.contours import MapRegion, paint
 from inspector.measure.contrast import Core, Cue, flatten, thin_out
+from inspector.measure.crack import measure_bulge, measure_step, outline_crack
 from inspector.measure.lines import find_line
 from inspector.measure.outline import Outline, Unrefined
 from inspector.measure.parts import (
@@ -25,6 +27,7 @@ from inspector.measure.parts import (
     outline_part,
     outline_ridge,
     outline_thin,
+    outline_winding,
 )
 from inspector.measure.patch import Patch, cut_patch
 from inspector.measure.profiles import Source
@@ -36,7 +39,7 @@ from inspector.measure.segments import (
     measure_clearness,
     measure_contrast,
 )
-from inspector.measure.smoothing import grow_mask
+from inspector.measure.smoothing import Float32Array, grow_mask
 from inspector.measure.unite import unite_touching
 
 FINE_PIXELS: Final = 10_000
@@ -108,7 +111,35 @@ def refine_line(task: Task) -> Outline | None:
     ridge = fit_ridge(source, line.white, line.middle, line.width, hw)
     if ridge is None or ridge.width > THIN_PX:
         return None
-    return outline_ridge(ridge, hw, line.clearness)
+    return find_branches(task, outline_ridge(ridge, hw, line.clearness), line.white)
+
+
+BULGE_SHARE: Final = 0.25
+BULGE_PX: Final = 3.0
+"""A region may hide branches where its outline is further from the line in it than usual, by more
+than this share of the usual distance plus pixels."""
+
+BULGE_U: Final = 0.5
+"""Standard uncertainty of the width by such branches, as a share of the excess of the distance."""
+
+
+def find_branches(task: Task, outline: Outline, white: Float32Array) -> Outline:
+    """Looks for branches of a line where the region of the map is wider than a line explains. If
+    there are none, the excess is stated as uncertainty."""
+    ridge = outline.ridge
+    if ridge is None:
+        return outline
+    usual, largest = measure_bulge(task.polygons, ridge)
+    excess = largest - usual
+    if excess < BULGE_SHARE * usual + BULGE_PX:
+        return outline
+    weights = measure_step(Source(task.image, PLAIN), white, ridge)
+    crack = outline_crack(task.image, ridge.middle, weights, white, ridge.clearness)
+    if crack is not None and shape.area(crack.polygons[0]) > shape.area(outline.polygons[0]):
+        return crack
+    u = BULGE_U * excess
+    term = Term("branches", u * ridge.width, 0.5 * u, u)
+    return replace(outline, budget=Budget((*outline.budget.terms, term)))
 
 
 def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
@@ -142,6 +173,7 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
         rest = everything & ~segment
         closer = partial(_look_closer, task, view, segment, rest, cue, contrast)
         for outline in _outline_segment(task, view, segment, contrast, closer, cue.surprise):
+            outline = find_branches(task, outline, contrast.colours.whitening)
             outlines.append(outline)
             known |= grow_mask(view.patch.paint(outline.polygons), 2.0)
     if not outlines:
@@ -186,6 +218,8 @@ def _outline_segment(
     if view.patch.factor > 1:
         radius = -float(measure_distances(segment).min()) * view.patch.factor
         line = outline_thin(task.image, view.patch, contrast, segment, radius, surprise)
+        if line is None:
+            line = outline_winding(task.image, view.patch, contrast, segment, radius, surprise)
         if line is not None:
             return [line]
     patch, masks, sharper = closer()

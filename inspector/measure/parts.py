@@ -14,6 +14,7 @@ from inspector.measure import shape
 from inspector.measure.budgets import budget_outline, budget_ridge
 from inspector.measure.contours import trace_regions
 from inspector.measure.corners import restore_corners
+from inspector.measure.crack import outline_crack
 from inspector.measure.middle_line import fit_middle
 from inspector.measure.outline import Outline
 from inspector.measure.patch import Patch
@@ -45,9 +46,14 @@ def outline_part(
     regions = trace_regions(-away, 0.0)
     if not regions:
         return None
-    thin = outline_thin(image, view, contrast, mask, -float(away.min()), surprise)
+    radius = -float(away.min())
+    thin = outline_thin(image, view, contrast, mask, radius, surprise)
+    if thin is None:
+        thin = outline_winding(image, view, contrast, mask, radius, surprise)
     if thin is not None:
         return thin
+    if is_winding(view, mask, radius) and measure_clearness(contrast, mask) < CLEAR_WINDING:
+        return None
     region = max(regions, key=lambda r: shape.area(r.polygons[0]))
     outer = view.to_frame.apply(region.polygons[0])
     if len(outer) < 4 or shape.area(outer) < 1.0:
@@ -55,7 +61,6 @@ def outline_part(
     holes = [view.to_frame.apply(p) for p in region.polygons[1:]]
     least = HOLE_SHARE * shape.area(outer)
     rings = [outer, *(hole for hole in holes if shape.area(hole) >= least)]
-    radius = -float(away.min())
     distances = Distances(away, view.to_frame.inverse(), 1.5 * view.factor)
     white = contrast.colours.whitening
     fits = [
@@ -101,6 +106,33 @@ def outline_thin(
     return outline
 
 
+CRACK_RATIO: Final = 4.0
+"""Least area of a crack, in units of the square of its largest thickness."""
+
+
+CLEAR_WINDING: Final = 3.0
+"""Below this clearness a winding part in which no line was found is texture."""
+
+
+def is_winding(view: Patch, mask: Mask, radius: float) -> bool:
+    """Whether a part is thin and much longer than thick. radius: half of its largest thickness, in
+    frame pixels."""
+    if 2 * radius > THIN_PX + 2 * view.factor:
+        return False
+    return np.count_nonzero(mask) * view.factor**2 >= CRACK_RATIO * (2 * radius) ** 2
+
+
+def outline_winding(
+    image: Image, view: Patch, contrast: Contrast, mask: Mask, radius: float, surprise: float
+) -> Outline | None:
+    """Measures a part that is a crack: thin lines that wind or branch. None: it is not."""
+    if not is_winding(view, mask, radius):
+        return None
+    rows, columns = np.nonzero(mask)
+    known = view.to_frame.apply(np.column_stack((columns + 0.5, rows + 0.5)).astype(np.float64))
+    return outline_crack(image, known, contrast.weights, contrast.colours.whitening, surprise)
+
+
 def get_hw(image: Image) -> tuple[int, int]:
     return image.shape[0], image.shape[1]
 
@@ -109,7 +141,7 @@ def outline_ridge(ridge: Ridge, hw: tuple[int, int], surprise: float) -> Outline
     """The outline of a line, with its uncertainties. hw: of the frame."""
     polygon = ridge.polygon()
     np.clip(polygon, 0, (hw[1], hw[0]), out=polygon)
-    return Outline((polygon,), 0, budget_ridge(ridge, polygon, surprise))
+    return Outline((polygon,), 0, budget_ridge(ridge, polygon, surprise), ridge=ridge)
 
 
 CLEAR_SHARE: Final = 0.6
