@@ -53,6 +53,9 @@ BRANCH_U: Final = 0.25
 """Standard uncertainty of length and width by a missed branch, for a line without any width, as a
 share of what its bends add to the width."""
 
+BEND_U_PX: Final = 0.9
+"""Standard uncertainty of the width of a crack by bends that the smoothing rounds."""
+
 CLEAR_LINES: Final = 3.0
 MISSED_U: Final = 0.3
 """Below the clearness CLEAR_LINES the texture may hide a branch of a crack. The relative standard
@@ -73,9 +76,10 @@ ROUNDING_U: Final = 0.15
 CORNER_U_PX: Final = 0.3
 """Standard uncertainty of the place of a restored corner."""
 
-IDENTITY_U: Final = 0.4
-"""Relative standard uncertainty of a size, times the surprise. The outline of a defect that hardly
-differs from the texture easily runs into the texture."""
+IDENTITY_U: Final = 0.5
+FAINT_U: Final = 1.5
+"""Relative standard uncertainty of a size: IDENTITY_U over the surprise plus FAINT_U over its
+square. The outline of a defect that hardly differs from the texture easily runs into it."""
 
 
 def budget_outline(fits: list[EdgeFit], surprise: float, clearness: float) -> Budget:
@@ -101,7 +105,7 @@ def budget_outline(fits: list[EdgeFit], surprise: float, clearness: float) -> Bu
     else:
         tips = _measure_tips(outer)
         sides = longer * ROUNDING_U * math.hypot(outer.blur, outer.smoothing)
-    relative = IDENTITY_U / max(surprise, IDENTITY_U)
+    relative = _doubt_identity(surprise)
     doubt = UNCLEAR_U * max(0.0, UNCLEAR - clearness)
     return Budget(
         (
@@ -115,6 +119,12 @@ def budget_outline(fits: list[EdgeFit], surprise: float, clearness: float) -> Bu
             Term("identity", relative * area, relative * length, relative * width),
         )
     )
+
+
+def _doubt_identity(surprise: float) -> float:
+    """Relative standard uncertainty, at most 1."""
+    surprise = max(surprise, 1e-3)
+    return min(IDENTITY_U / surprise + FAINT_U / surprise**2, 1.0)
 
 
 def _measure_tips(fit: EdgeFit) -> float:
@@ -149,7 +159,7 @@ def budget_ridge(ridge: Ridge, polygon: Points, surprise: float) -> Budget:
     zigzag = 0.0 if ridge.smooth else ZIGZAG_U
     wander = min(0.1 * ridge.noise + 2 * ridge.noise**2, MAX_WANDER)
     bends = (zigzag + wander) * max(0.0, width - ridge.width)
-    relative = IDENTITY_U / max(surprise, IDENTITY_U)
+    relative = _doubt_identity(surprise)
     return Budget(
         (
             Term("pixel pitch", 2 * pitch * length, 2 * pitch, 2 * pitch),
@@ -173,13 +183,14 @@ def budget_crack(ridges: list[Ridge], polygon: Points, clearness: float, surpris
     widths = sum(ridge.width_u * along for ridge, along in zip(ridges, lengths, strict=True))
     ends = max(ridge.end_u for ridge in ridges)
     missed = MISSED_U * max(0.0, 1 - clearness / CLEAR_LINES)
-    relative = IDENTITY_U / max(surprise, IDENTITY_U)
+    relative = _doubt_identity(surprise)
     return Budget(
         (
             Term("pixel pitch", 2 * PITCH_U_PX * total, 2 * PITCH_U_PX, 2 * PITCH_U_PX),
             Term("profile model", PROFILE_U * area, 0.0, 0.0),
             Term("blur and texture", widths, 0.0, 0.0),
             Term("ends", 1.4 * ends * ridges[0].width, 1.4 * ends, 1.4 * ends),
+            Term("bends", 0.0, 0.0, BEND_U_PX),
             Term("branches", missed * area, 0.5 * missed * length, missed * length),
             Term("identity", relative * area, relative * length, relative * width),
         )

@@ -25,6 +25,9 @@ from inspector.measure.strip import read_strip, smooth_open
 BEYOND_PX: Final = 10.0
 """The profiles are read this far beyond the tips of a path."""
 
+BEND_CALM: Final = 0.5
+"""The middle line of a crack is smoothed less than that of a scratch, by this factor."""
+
 BEND_PX: Final = 2.0
 """Standard deviation of the smoothing of a path, in frame pixels."""
 
@@ -82,7 +85,7 @@ def follow_path(
         offsets = make_offsets(rough)
         middle, known = extend_line(calm, (start, BEYOND_PX), hw), (start + skip, BEYOND_PX)
         strip = read_strip(source, white, middle, offsets, known, rough)
-        middle = shift_middle(strip, rough)
+        middle = shift_middle(strip, rough, BEND_CALM)
         if float(np.hypot(*np.diff(middle, axis=0).T).sum()) < LONGER * strip.length:
             strip = read_strip(source, white, middle, offsets, known, rough)
         found = find_ends(strip, strip.mean_profile())
@@ -111,14 +114,13 @@ def _add_branch(outline: Points, branch: Ridge) -> Points:
     sides = []
     for points in (branch.middle + side, branch.middle - side):
         away = [cv2.pointPolygonTest(contour, (float(x), float(y)), False) for x, y in points]
-        outside = np.flatnonzero(np.array(away) < 0)
-        if not len(outside):
-            return outline
-        sides.append(points[outside[0] :])
+        inside = np.flatnonzero(np.array(away[: len(away) // 2]) >= 0)
+        sides.append(points[inside[-1] + 1 if len(inside) else 0 :])
     first, last = (int(np.argmin(np.hypot(*(outline - points[0]).T))) for points in sides)
     best = outline
     for begin, end, (left, right) in ((first, last, sides), (last, first, sides[::-1])):
-        rest = np.roll(outline, -end, axis=0)[: (begin - end) % len(outline) + 1]
+        count = (begin - end) % len(outline) or len(outline)
+        rest = np.roll(outline, -end, axis=0)[: count + 1]
         joined = np.concatenate((rest, left, right[::-1]))
         if shape.area(joined) > shape.area(best):
             best = joined

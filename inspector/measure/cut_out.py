@@ -70,6 +70,7 @@ Refinement = tuple[Outline, ...] | Unrefined
 RUNS_OUT: Final = "it runs out of the box around its region"
 NO_RING: Final = "there is too little normal texture around it"
 NO_EDGE: Final = "no edge was found around it"
+HIDDEN_BRANCHES: Final = "it is wider than the line in it, and no branches were found"
 SIMILAR: Final = "its pixels are too similar to the texture around it"
 
 
@@ -122,21 +123,27 @@ than this share of the usual distance plus pixels."""
 BULGE_U: Final = 0.5
 """Standard uncertainty of the width by such branches, as a share of the excess of the distance."""
 
+MAX_BULGE: Final = 2.0
+"""Above this many times the limit of the excess a single line does not explain the region, and it
+keeps its size on the map."""
 
-def find_branches(task: Task, outline: Outline, white: Float32Array) -> Outline:
+
+def find_branches(task: Task, outline: Outline, white: Float32Array) -> Outline | None:
     """Looks for branches of a line where the region of the map is wider than a line explains. If
-    there are none, the excess is stated as uncertainty."""
+    none is found, the excess is stated as uncertainty. None: the excess is too large for it."""
     ridge = outline.ridge
     if ridge is None:
         return outline
     usual, largest = measure_bulge(task.polygons, ridge)
-    excess = largest - usual
-    if excess < BULGE_SHARE * usual + BULGE_PX:
+    excess, limit = largest - usual, BULGE_SHARE * usual + BULGE_PX
+    if excess < limit:
         return outline
     weights = measure_step(Source(task.image, PLAIN), white, ridge)
     crack = outline_crack(task.image, ridge.middle, weights, white, ridge.clearness)
     if crack is not None and shape.area(crack.polygons[0]) > shape.area(outline.polygons[0]):
         return crack
+    if excess > MAX_BULGE * limit:
+        return None
     u = BULGE_U * excess
     term = Term("branches", u * ridge.width, 0.5 * u, u)
     return replace(outline, budget=Budget((*outline.budget.terms, term)))
@@ -165,6 +172,7 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
     ):
         return (line,)
     outlines: list[Outline] = []
+    reason = SIMILAR
     known = np.zeros_like(view.ring)
     everything = np.logical_or.reduce(segments)
     for segment in segments[:MAX_PARTS]:
@@ -173,11 +181,14 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
         rest = everything & ~segment
         closer = partial(_look_closer, task, view, segment, rest, cue, contrast)
         for outline in _outline_segment(task, view, segment, contrast, closer, cue.surprise):
-            outline = find_branches(task, outline, contrast.colours.whitening)
-            outlines.append(outline)
-            known |= grow_mask(view.patch.paint(outline.polygons), 2.0)
+            branched = find_branches(task, outline, contrast.colours.whitening)
+            if branched is None:
+                reason = HIDDEN_BRANCHES
+                continue
+            outlines.append(branched)
+            known |= grow_mask(view.patch.paint(branched.polygons), 2.0)
     if not outlines:
-        return Unrefined(SIMILAR)
+        return Unrefined(reason)
     if contrast.clearness < ATTACHED_CLEARNESS:
         outlines += _find_attached(task, contrast, outlines[0], cue.surprise)
     outlines = unite_touching(outlines)

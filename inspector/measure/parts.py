@@ -22,7 +22,7 @@ from inspector.measure.profiles import Distances, EdgeFit, Source, fit_edge
 from inspector.measure.ridge import Ridge, fit_ridge
 from inspector.measure.segments import Contrast, measure_clearness
 from inspector.measure.smoothing import Float32Array, grow_mask
-from inspector.measure.vertices import resample
+from inspector.measure.vertices import resample, smooth_along
 
 HOLE_SHARE: Final = 0.05
 """Share of the outline. Smaller holes count as texture."""
@@ -33,6 +33,12 @@ PLAIN: Final = Affine(1.0, 1.0)
 
 CORNER_NOISE: Final = 0.15
 """Where the spread of the texture is above this share of the contrast, corners are not restored."""
+
+SHARP_PX: Final = 2.0
+"""Edges with less blur are sharp."""
+
+CALM_SHARE: Final = 0.04
+"""Largest standard deviation of the smoothing of a soft outline, as a share of its length."""
 
 WIDE_BLUR: Final = 0.27
 """Blur of an edge, as a share of the reach of the normals, above which the reach is too short."""
@@ -199,12 +205,25 @@ def _fit_ring(
         fit = fit_edge(coarse, white, points, distances, reach, smoothing=None)
     for share in (1.0, 0.8):
         reach = min(max(3 * fit.blur + 2, 4.0), reach)
-        points = resample(fit.points, 1.0)
+        points = _calm_soft(resample(fit.points, 1.0), fit.blur)
         smoothing = max(share * fit.smoothing, 1.0, 1.5 * fit.blur - 1.0)
         fit = fit_edge(fine, white, points, distances, reach, smoothing=smoothing)
     if fit.noise <= CORNER_NOISE:
         fit = _restore_corners(fine, white, fit)
     return replace(fit, points=np.clip(fit.points, 0, (image.shape[1], image.shape[0])))
+
+
+def _calm_soft(points: Points, blur: float) -> Points:
+    """Removes bumps from the outline of a soft edge. They come from texture, and lengthen a
+    defect. points: (n, 2) at equal distances. blur: of the edge, in frame pixels."""
+    if blur <= SHARP_PX:
+        return points
+    spacing = float(np.hypot(*(points[1] - points[0])))
+    sigma = min((blur - SHARP_PX) / spacing, CALM_SHARE * len(points))
+    middle = points.mean(axis=0)
+    smooth = smooth_along(points - middle, sigma)
+    # A Gaussian shrinks the outline. The second one says by how much.
+    return np.asarray(2 * smooth - smooth_along(smooth, sigma) + middle, dtype=np.float64)
 
 
 def _restore_corners(source: Source, white: Float32Array, fit: EdgeFit) -> EdgeFit:

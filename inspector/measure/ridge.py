@@ -132,8 +132,9 @@ def make_offsets(rough: float) -> Float32Array:
     return np.linspace(-reach, reach, SAMPLES, dtype=np.float32)
 
 
-def shift_middle(strip: Strip, rough: float) -> Points:
-    """Moves the middle line to the strongest contrast nearby."""
+def shift_middle(strip: Strip, rough: float, calm: float = 1.0) -> Points:
+    """Moves the middle line to the strongest contrast nearby. calm: factor of the smoothing along
+    the line; below 1 sharp bends stay sharper."""
     spacing = strip.spacing
     step = float(strip.offsets[1] - strip.offsets[0])
     along = _choose_smoothing(strip)
@@ -152,7 +153,7 @@ def shift_middle(strip: Strip, rough: float) -> Points:
     outside[strip.inner] = False
     places = np.clip(places, -0.6 * reach, 0.6 * reach)
     weight = np.where(outside, 0.2 * amplitude, amplitude)
-    sigma = max(2 * along, 0.7 * rough, 2.5) / spacing
+    sigma = calm * max(2 * along, 0.7 * rough, 2.5) / spacing
     window = 2 * round(min(sigma, len(rows) / 8)) + 1
     if window >= 3:
         places = despike(places, window)
