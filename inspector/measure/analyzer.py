@@ -19,6 +19,7 @@ from inspector.measure.physical import PhysicalSizes, measure_in_millimetres
 from inspector.measure.refine import refine
 from inspector.measure.severity import grade
 from inspector.measure.shape_figures import compute_shape_figures
+from inspector.measure.unite import unite_regions
 
 BORDER_PX = 1.0
 """Frame pixels. An outline this near to the border of the inspected area counts as cut off."""
@@ -132,6 +133,8 @@ class MapAnalyzer:
             if result is None:
                 break
             refined[rank] = result
+        united = unite_regions({rank: o for rank, (o, why) in refined.items() if why is None})
+        refined |= {rank: (outlines, None) for rank, outlines in united.items()}
         note = f"only {most} regions of a frame are refined" if plan is None else NOT_REACHED
         return [refined.get(rank) or _keep_map(c, note) for rank, c in enumerate(candidates)]
 

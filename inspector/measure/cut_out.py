@@ -97,7 +97,7 @@ class View:
     support: Mask
 
 
-def refine_line(task: Task) -> Outline | None:
+def refine_line(task: Task) -> Outline | Unrefined | None:
     """Measures the line along a long region. None: the region is not long, or shows no line."""
     low = np.floor(task.region.outer.min(axis=0)).astype(int)
     high = np.ceil(task.region.outer.max(axis=0)).astype(int)
@@ -112,7 +112,8 @@ def refine_line(task: Task) -> Outline | None:
     ridge = fit_ridge(source, line.white, line.middle, line.width, hw)
     if ridge is None or ridge.width > THIN_PX:
         return None
-    return find_branches(task, outline_ridge(ridge, hw, line.clearness), line.white)
+    branched = find_branches(task, outline_ridge(ridge, hw, line.clearness), line.white)
+    return Unrefined(HIDDEN_BRANCHES) if branched is None else branched
 
 
 BULGE_SHARE: Final = 0.25
@@ -160,6 +161,10 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
     if any(view.patch.touches_open_side(segment) for segment in segments):
         return Unrefined(RUNS_OUT)
     line = None if _is_compact(view.patch, cue, segments[0]) else refine_line(task)
+    if isinstance(line, Unrefined):
+        if cue.surprise < TRUSTED_SURPRISE:
+            return line
+        line = None
     if line is not None and (
         cue.surprise < TRUSTED_SURPRISE
         or not leaves_rest(

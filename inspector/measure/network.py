@@ -104,9 +104,11 @@ def _follow(mask: Mask, response: Float32Array, least: float) -> list[Points]:
     """Paths (n, 2) along the ridge of a connected mask, in pixels."""
     rows, columns = np.nonzero(mask)
     graph, thickness = _connect(mask, response, rows, columns)
-    far = dijkstra(graph, indices=0)
+    far = dijkstra(graph, indices=np.array([0])).ravel()
     first = int(np.argmax(np.where(np.isfinite(far), far, -1)))
-    away, before = dijkstra(graph, indices=first, return_predecessors=True)
+    away, before, _ = dijkstra(
+        graph, indices=np.array([first]), return_predecessors=True, min_only=True
+    )
     path = _trace(before, int(np.argmax(np.where(np.isfinite(away), away, -1))))
     if len(path) < least:
         return []

@@ -125,7 +125,7 @@ def is_winding(view: Patch, mask: Mask, radius: float) -> bool:
     frame pixels."""
     if 2 * radius > THIN_PX + 2 * view.factor:
         return False
-    return np.count_nonzero(mask) * view.factor**2 >= CRACK_RATIO * (2 * radius) ** 2
+    return int(np.count_nonzero(mask)) * view.factor**2 >= CRACK_RATIO * (2 * radius) ** 2
 
 
 def outline_winding(

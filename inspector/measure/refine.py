@@ -88,7 +88,7 @@ def refine(
         if result.reason != RUNS_OUT:
             break
     line = refine_line(task)
-    return result if line is None else (line,)
+    return (line,) if isinstance(line, Outline) else line or result
 
 
 def _refine_hot_parts(task: Task) -> Refinement:

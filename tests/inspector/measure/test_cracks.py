@@ -88,3 +88,25 @@ def test_a_rim_that_the_map_misses_belongs_to_its_core(shrink: float) -> None:
     seen = ellipse((300.0, 180.0), 90.0 * shrink, 90.0 * shrink, 0.0)
     (measured,) = analyze(image, map_of([seen]))
     assert measured.length_mm == pytest.approx(90.0, rel=0.03)
+
+
+@pytest.mark.parametrize("thickness", [2.0, 4.0])
+@pytest.mark.parametrize("degrees", [0.0, 25.0])
+def test_two_regions_on_one_scratch_are_one_row(thickness: float, degrees: float) -> None:
+    scratch = bar((300.0, 180.0), 220.0, thickness, degrees)
+    step = np.array((np.cos(np.radians(degrees)), np.sin(np.radians(degrees)))) * 75.0
+    image = paint_defect(plain(7), [(cover([scratch]), 0.5)])
+    x, y = step.tolist()
+    ends = [bar((300.0 + s * x, 180.0 + s * y), 70.0, thickness, degrees) for s in (-1, 1)]
+    (measured,) = analyze(image, map_of(ends))
+    assert measured.size_source == "refined"
+    assert measured.length_mm == pytest.approx(220.0, rel=0.03)
+    assert within(measured.width_mm, measured.width_u_mm, thickness)
+
+
+def test_two_defects_with_two_regions_stay_two_rows() -> None:
+    discs = [ellipse((x, 180.0), 40.0, 40.0, 0.0) for x in (240.0, 360.0)]
+    image = paint_defect(plain(8), [(cover(discs), 0.5)])
+    rows = analyze(image, map_of(discs))
+    assert [row.size_source for row in rows] == ["refined", "refined"]
+    assert sorted(row.centroid_px[0] for row in rows) == pytest.approx([240.0, 360.0], abs=1.0)
