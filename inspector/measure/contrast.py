@@ -55,14 +55,12 @@ RARE: Final = 0.005
 its places exceed."""
 
 ONE_SIDED: Final = 2.0
-
 PER_OCTANT: Final = 100
 """Samples in each octant of the ring."""
 
 _OPPOSITE: Final = np.arange(8) ^ 6
-"""See sample_octants()."""
 
-_Places = npt.NDArray[np.intp]
+Places = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,7 @@ class Core:
     """Where the defect should be. places: flat indices of the pixels. weight: decimal logarithm of
     the weight of each of them, 0 at the peak of the map and negative elsewhere."""
 
-    places: _Places
+    places: Places
     weight: Float32Array
 
 
@@ -188,7 +186,7 @@ def find_cue(view: Float32Array, core: Core, ring: Mask) -> Cue:
     return line if line.surprise > best.surprise else best
 
 
-def _find_line_cue(view: Float32Array, core: Core, ring: Mask, around: _Places) -> Cue:
+def _find_line_cue(view: Float32Array, core: Core, ring: Mask, around: Places) -> Cue:
     """The same for thin lines, along the axis in which the texture varies most: brightness."""
     colours = measure_colours(blur(view, LINE_ACROSS).reshape(-1, 3)[around])
     weights = colours.whitening[:, -1]
@@ -253,7 +251,7 @@ def find_quantiles(samples: Float32Array, shares: tuple[float, ...]) -> Float32A
     return np.asarray(columns[:, places].T)
 
 
-def sample_octants(ring: Mask) -> _Places:
+def sample_octants(ring: Mask) -> Places:
     """PER_OCTANT places in each octant of the ring around the middle of the view, in order.
 
     The number of an octant is 4 right + 2 below + more beside than above or below. An octant
@@ -261,6 +259,7 @@ def sample_octants(ring: Mask) -> _Places:
     """
     height, width = ring.shape
     places = np.flatnonzero(ring)
+    places = places[:: max(1, len(places) // (24 * PER_OCTANT))]
     rows, columns = np.divmod(places, width)
     x, y = (2 * columns + 1 - width) * height, (2 * rows + 1 - height) * width
     octant = 4 * (x > 0) + 2 * (y > 0) + (np.abs(x) > np.abs(y))
@@ -284,17 +283,18 @@ def find_tails(samples: Float32Array, often: float) -> Float32Array:
     """
     tails = find_quantiles(samples, (RARE, 1 - often, often, 1 - RARE))
     octants = samples.reshape(8, PER_OCTANT, -1)
-    ends = (octants.min(axis=1), -octants.max(axis=1))
-    low, high = (np.maximum(end, end[_OPPOSITE]).min(axis=0) for end in ends)
-    for side, (rare, usual) in enumerate(((0, 1), (3, 2))):
-        both = (low, -high)[side]
+    low, high = octants.min(axis=1), octants.max(axis=1)
+    low = np.maximum(low, low[_OPPOSITE]).min(axis=0)
+    high = np.minimum(high, high[_OPPOSITE]).max(axis=0)
+    for rare, usual, both in ((0, 1, low), (3, 2, high)):
         one_sided = np.abs(tails[rare]) > ONE_SIDED * np.maximum(np.abs(both), 1.0)
-        tails[rare] = np.where(one_sided, both, tails[rare])
-        limit = np.abs(tails[rare])
-        tails[usual] = np.clip(tails[usual], -limit, limit)
+        if one_sided.any():
+            tails[rare, one_sided] = both[one_sided]
+            limit = np.abs(tails[rare])
+            np.clip(tails[usual], -limit, limit, out=tails[usual])
     return tails
 
 
-def thin_out(samples: _Places) -> _Places:
+def thin_out(samples: Places) -> Places:
     """About SAMPLES of the samples."""
     return samples[:: max(1, len(samples) // SAMPLES)]

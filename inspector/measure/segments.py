@@ -13,6 +13,7 @@ from inspector.measure.contrast import (
     OFTEN,
     Colours,
     Cue,
+    Places,
     find_tails,
     measure_colours,
     sample_octants,
@@ -73,11 +74,13 @@ class Contrast:
     clearness: float
 
 
-def measure_contrast(view: Float32Array, cue: Cue, sigma: float, ring: Mask) -> Contrast:
+def measure_contrast(
+    view: Float32Array, cue: Cue, sigma: float, ring: Mask, around: Places | None = None
+) -> Contrast:
     """Measures how a view differs from the texture, at one smoothing. view: (h, w, 3), flattened.
-    ring: normal texture."""
+    ring: normal texture. around: sample_octants() of it, if known."""
     height, width = ring.shape
-    around = sample_octants(ring)
+    around = sample_octants(ring) if around is None else around
     blurred = blur(view, sigma).reshape(-1, 3)
     colours = measure_colours(blurred[around])
     white = colours.whitening
@@ -111,8 +114,9 @@ def choose_contrast(view: Float32Array, cue: Cue, ring: Mask) -> Contrast:
     """Measures the contrast at the finest smoothing that the texture allows. cue: in pixels of the
     view."""
     contrast: Contrast | None = None
+    around = sample_octants(ring)
     for sigma in sorted({max(LEAST_SIGMA, s) for s in (0.7 * cue.finest, cue.finest, cue.sigma)}):
-        contrast = measure_contrast(view, cue, sigma, ring)
+        contrast = measure_contrast(view, cue, sigma, ring, around)
         if contrast.clearness >= CLEAR:
             break
     assert contrast is not None
