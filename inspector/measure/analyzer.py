@@ -13,6 +13,7 @@ from inspector.core.types import Defect
 from inspector.measure import shape
 from inspector.measure.budget import Budget, Term
 from inspector.measure.contours import MapRegion, find_regions, open_map, score_region
+from inspector.measure.network import load_graphs
 from inspector.measure.options import MeasureOptions
 from inspector.measure.outline import Outline, Unrefined
 from inspector.measure.physical import PhysicalSizes, measure_in_millimetres
@@ -82,6 +83,8 @@ class MapAnalyzer:
         self._calibration = calibration
         self._options = options
         self._inspected = inspected
+        if options.refine:
+            load_graphs()
 
     def analyze(
         self,

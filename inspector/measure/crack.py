@@ -88,11 +88,11 @@ def follow_path(
         middle = shift_middle(strip, rough, BEND_CALM)
         if float(np.hypot(*np.diff(middle, axis=0).T).sum()) < LONGER * strip.length:
             strip = read_strip(source, white, middle, offsets, known, rough)
-        found = find_ends(strip, strip.mean_profile())
-        if found is None:
+        tips = find_ends(strip, strip.mean_profile())
+        if tips is None:
             return None
-        first = found[0] if trunk is None else 0.0
-        ridge = measure_ridge(strip, first, found[1], offsets, smooth=False, skip=skip)
+        first = tips[0] if trunk is None else 0.0
+        ridge = measure_ridge(strip, first, tips[1], offsets, smooth=False, skip=skip)
         if ridge is None or ridge.width < 1.5 * rough:
             break
         rough = ridge.width

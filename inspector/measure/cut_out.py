@@ -124,6 +124,9 @@ than this share of the usual distance plus pixels."""
 BULGE_U: Final = 0.5
 """Standard uncertainty of the width by such branches, as a share of the excess of the distance."""
 
+SHORTER: Final = 0.75
+"""Least perimeter of a crack, as a share of that of the line in it."""
+
 MAX_BULGE: Final = 2.0
 """Above this many times the limit of the excess a single line does not explain the region, and it
 keeps its size on the map."""
@@ -141,7 +144,8 @@ def find_branches(task: Task, outline: Outline, white: Float32Array) -> Outline 
         return outline
     weights = measure_step(Source(task.image, PLAIN), white, ridge)
     crack = outline_crack(task.image, ridge.middle, weights, white, ridge.clearness)
-    if crack is not None and shape.area(crack.polygons[0]) > shape.area(outline.polygons[0]):
+    around = SHORTER * shape.perimeter(outline.polygons[0])
+    if crack is not None and shape.perimeter(crack.polygons[0]) > around:
         return crack
     if excess > MAX_BULGE * limit:
         return None

@@ -4,14 +4,13 @@ The view is smoothed along short lines in several directions, and what stands ou
 along the ridge of the mask are followed from tip to tip: first the longest, then the branches.
 """
 
+import importlib
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
 
 from inspector.core.arrays import Image, Mask
 from inspector.core.geometry import Points
@@ -19,6 +18,9 @@ from inspector.measure.contrast import OFTEN, find_tails, sample_octants
 from inspector.measure.patch import cut_patch
 from inspector.measure.segments import split_touching
 from inspector.measure.smoothing import Float32Array, blur, grow_mask, smooth_along_lines
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 PIXELS: Final = 24_000
 """Largest number of pixels of the view. In a coarser view thin lines fade."""
@@ -49,6 +51,12 @@ LEAST_BRANCH_PX: Final = 12.0
 """Shorter branches in frame pixels are not followed."""
 
 _STEPS: Final = ((0, 1), (1, 0), (1, 1), (1, -1))
+
+
+def load_graphs() -> None:
+    """Loads SciPy's graphs before the first frame. They take a fraction of a second, so they are
+    not loaded with this module."""
+    importlib.import_module("scipy.sparse.csgraph")
 
 
 def find_network(
@@ -102,6 +110,8 @@ def _find_lines(score: Float32Array, around: npt.NDArray[np.intp]) -> Float32Arr
 
 def _follow(mask: Mask, response: Float32Array, least: float) -> list[Points]:
     """Paths (n, 2) along the ridge of a connected mask, in pixels."""
+    from scipy.sparse.csgraph import dijkstra
+
     rows, columns = np.nonzero(mask)
     graph, thickness = _connect(mask, response, rows, columns)
     far = dijkstra(graph, indices=np.array([0])).ravel()
@@ -127,8 +137,10 @@ def _follow(mask: Mask, response: Float32Array, least: float) -> list[Points]:
 
 def _connect(
     mask: Mask, response: Float32Array, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
-) -> tuple[csr_array, float]:
+) -> tuple["csr_array", float]:
     """A graph of the pixels. Steps away from the ridge cost more. Also the radius of the mask."""
+    from scipy.sparse import csr_array
+
     number = np.full(mask.shape, -1)
     number[rows, columns] = np.arange(len(rows))
     padded = cv2.copyMakeBorder(mask.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
