@@ -41,6 +41,9 @@ UNCLEAR_U: Final = 0.2
 """Below this clearness only a part of the defect may differ from the texture. The relative standard
 uncertainty of its area grows by this much per unit of clearness; that of lengths by half of it."""
 
+LINE_IDENTITY: Final = 0.7
+"""The same for a line, as a share of it. Its profile is averaged over the whole line."""
+
 PROFILE_U: Final = 0.03
 """Relative standard uncertainty of a width by the model of its profile."""
 
@@ -159,7 +162,7 @@ def budget_ridge(ridge: Ridge, polygon: Points, surprise: float) -> Budget:
     zigzag = 0.0 if ridge.smooth else ZIGZAG_U
     wander = min(0.1 * ridge.noise + 2 * ridge.noise**2, MAX_WANDER)
     bends = (zigzag + wander) * max(0.0, width - ridge.width)
-    relative = _doubt_identity(surprise)
+    relative = LINE_IDENTITY * _doubt_identity(surprise)
     return Budget(
         (
             Term("pixel pitch", 2 * pitch * length, 2 * pitch, 2 * pitch),

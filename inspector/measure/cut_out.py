@@ -127,7 +127,7 @@ BULGE_U: Final = 0.5
 SHORTER: Final = 0.75
 """Least perimeter of a crack, as a share of that of the line in it."""
 
-MAX_BULGE: Final = 2.0
+MAX_BULGE: Final = 2.5
 """Above this many times the limit of the excess a single line does not explain the region, and it
 keeps its size on the map."""
 

@@ -43,7 +43,7 @@ MARGIN_SHARE: Final = 0.35
 
 BAND_SHARE: Final = 0.25
 """Width of the band around the region that is neither defect nor normal texture, as a share of the
-margin."""
+margin and of the width of the region."""
 
 WIDER: Final = (1.0, 3.0, 6.0)
 """The margin grows by these factors, one try each, if the defect runs out of the box."""
@@ -125,7 +125,8 @@ def _refine_in_box(task: Task, widening: float, confined: bool) -> Refinement:
     inside = coarse.paint(polygons)
     foreign = _paint_all(coarse, task.others) & ~inside
     # The defect may reach a little beyond its region.
-    near = grow_mask(inside, BAND_SHARE * margin / coarse.factor)
+    width = shape.area(polygons[0]) / max(x1 - x0, y1 - y0, 1.0)
+    near = grow_mask(inside, BAND_SHARE * min(margin, width) / coarse.factor)
     ring = ~(near | foreign)
     if np.count_nonzero(ring) < LEAST_RING * ring.size:
         return Unrefined(NO_RING)
