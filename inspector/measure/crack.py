@@ -139,10 +139,11 @@ def measure_step(source: Source, white: Float32Array, ridge: Ridge) -> Float32Ar
     return np.asarray(white @ (step / max(float(np.linalg.norm(step)), 1e-6)), np.float32)
 
 
-def measure_bulge(polygons: tuple[Points, ...], ridge: Ridge) -> tuple[float, float]:
-    """Usual and largest distance of the outline of a region from a line in it, in frame pixels. The
-    region of a single line is equally wide along it. That of a crack bulges at the branches."""
+def measure_bulge(polygons: tuple[Points, ...], places: Points) -> tuple[float, float]:
+    """Usual and largest distance of the outline of a region from places of a line in it, in frame
+    pixels. The region of a single line is equally wide along it. That of a crack bulges at the
+    branches."""
     region = polygons[0][:: max(1, len(polygons[0]) // 100)]
-    line = ridge.middle[:: max(1, len(ridge.middle) // 100)]
+    line = places[:: max(1, len(places) // 100)]
     away = np.hypot(*np.moveaxis(region[:, None] - line, -1, 0)).min(axis=1)
     return float(np.median(away)), float(away.max())

@@ -21,6 +21,7 @@ from inspector.measure.parts import (
     PLAIN,
     THIN_PX,
     get_hw,
+    is_winding,
     leaves_rest,
     measure_distances,
     measure_extent,
@@ -124,9 +125,6 @@ than this share of the usual distance plus pixels."""
 BULGE_U: Final = 0.5
 """Standard uncertainty of the width by such branches, as a share of the excess of the distance."""
 
-SHORTER: Final = 0.75
-"""Least perimeter of a crack, as a share of that of the line in it."""
-
 MAX_BULGE: Final = 2.5
 """Above this many times the limit of the excess a single line does not explain the region, and it
 keeps its size on the map."""
@@ -138,14 +136,13 @@ def find_branches(task: Task, outline: Outline, white: Float32Array) -> Outline 
     ridge = outline.ridge
     if ridge is None:
         return outline
-    usual, largest = measure_bulge(task.polygons, ridge)
+    usual, largest = measure_bulge(task.polygons, ridge.middle)
     excess, limit = largest - usual, BULGE_SHARE * usual + BULGE_PX
     if excess < limit:
         return outline
     weights = measure_step(Source(task.image, PLAIN), white, ridge)
     crack = outline_crack(task.image, ridge.middle, weights, white, ridge.clearness)
-    around = SHORTER * shape.perimeter(outline.polygons[0])
-    if crack is not None and shape.perimeter(crack.polygons[0]) > around:
+    if crack is not None and measure_bulge(task.polygons, crack.polygons[0])[1] < largest:
         return crack
     if excess > MAX_BULGE * limit:
         return None
@@ -235,16 +232,18 @@ def _outline_segment(
     surprise: float,
 ) -> list[Outline]:
     """Outlines of the defects in one segment of the coarse view. closer: cuts the finer view."""
+    tried = False
     if view.patch.factor > 1:
         radius = -float(measure_distances(segment).min()) * view.patch.factor
         line = outline_thin(task.image, view.patch, contrast, segment, radius, surprise)
+        tried = is_winding(view.patch, segment, radius)
         if line is None:
             line = outline_winding(task.image, view.patch, contrast, segment, radius, surprise)
         if line is not None:
             return [line]
     patch, masks, sharper = closer()
     outlines = (
-        outline_part(task.image, patch, sharper, part, surprise)
+        outline_part(task.image, patch, sharper, part, surprise, winding=not tried)
         for part in masks
         if measure_clearness(sharper, part) >= LEAST_CLEARNESS
     )

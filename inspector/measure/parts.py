@@ -45,16 +45,23 @@ WIDE_BLUR: Final = 0.27
 
 
 def outline_part(
-    image: Image, view: Patch, contrast: Contrast, mask: Mask, surprise: float
+    image: Image,
+    view: Patch,
+    contrast: Contrast,
+    mask: Mask,
+    surprise: float,
+    *,
+    winding: bool = True,
 ) -> Outline | None:
-    """Moves the outline of a mask to the edge in the frame. mask: pixels of the view."""
+    """Moves the outline of a mask to the edge in the frame. mask: pixels of the view. winding:
+    whether lines that wind are searched."""
     away = measure_distances(mask) * np.float32(view.factor)
     regions = trace_regions(-away, 0.0)
     if not regions:
         return None
     radius = -float(away.min())
     thin = outline_thin(image, view, contrast, mask, radius, surprise)
-    if thin is None:
+    if thin is None and winding:
         thin = outline_winding(image, view, contrast, mask, radius, surprise)
     if thin is not None:
         return thin
