@@ -137,13 +137,3 @@ def measure_step(source: Source, white: Float32Array, ridge: Ridge) -> Float32Ar
     colours = source.read(x, y).mean(axis=0) @ white
     step = colours[0] - colours[1:].mean(axis=0)
     return np.asarray(white @ (step / max(float(np.linalg.norm(step)), 1e-6)), np.float32)
-
-
-def measure_bulge(polygons: tuple[Points, ...], places: Points) -> tuple[float, float]:
-    """Usual and largest distance of the outline of a region from places of a line in it, in frame
-    pixels. The region of a single line is equally wide along it. That of a crack bulges at the
-    branches."""
-    region = polygons[0][:: max(1, len(polygons[0]) // 100)]
-    line = places[:: max(1, len(places) // 100)]
-    away = np.hypot(*np.moveaxis(region[:, None] - line, -1, 0)).min(axis=1)
-    return float(np.median(away)), float(away.max())

@@ -11,10 +11,9 @@ from inspector.core.arrays import Image, Map, Mask
 from inspector.core.geometry import Affine, Points
 from inspector.measure import shape
 from inspector.measure.attached import find_attached_line
-from inspector.measure.budget import Budget, Term
+from inspector.measure.bulge import doubt_rest, find_branches
 from inspector.measure.contours import MapRegion, paint
 from inspector.measure.contrast import Core, Cue, flatten, thin_out
-from inspector.measure.crack import measure_bulge, measure_step, outline_crack
 from inspector.measure.lines import find_line
 from inspector.measure.outline import Outline, Unrefined
 from inspector.measure.parts import (
@@ -40,7 +39,7 @@ from inspector.measure.segments import (
     measure_clearness,
     measure_contrast,
 )
-from inspector.measure.smoothing import Float32Array, grow_mask
+from inspector.measure.smoothing import grow_mask
 from inspector.measure.unite import unite_touching
 
 FINE_PIXELS: Final = 10_000
@@ -113,42 +112,10 @@ def refine_line(task: Task) -> Outline | Unrefined | None:
     ridge = fit_ridge(source, line.white, line.middle, line.width, hw)
     if ridge is None or ridge.width > THIN_PX:
         return None
-    branched = find_branches(task, outline_ridge(ridge, hw, line.clearness), line.white)
+    branched = find_branches(
+        task.image, task.polygons, outline_ridge(ridge, hw, line.clearness), line.white
+    )
     return Unrefined(HIDDEN_BRANCHES) if branched is None else branched
-
-
-BULGE_SHARE: Final = 0.25
-BULGE_PX: Final = 3.0
-"""A region may hide branches where its outline is further from the line in it than usual, by more
-than this share of the usual distance plus pixels."""
-
-BULGE_U: Final = 0.5
-"""Standard uncertainty of the width by such branches, as a share of the excess of the distance."""
-
-MAX_BULGE: Final = 2.5
-"""Above this many times the limit of the excess a single line does not explain the region, and it
-keeps its size on the map."""
-
-
-def find_branches(task: Task, outline: Outline, white: Float32Array) -> Outline | None:
-    """Looks for branches of a line where the region of the map is wider than a line explains. If
-    none is found, the excess is stated as uncertainty. None: the excess is too large for it."""
-    ridge = outline.ridge
-    if ridge is None:
-        return outline
-    usual, largest = measure_bulge(task.polygons, ridge.middle)
-    excess, limit = largest - usual, BULGE_SHARE * usual + BULGE_PX
-    if excess < limit:
-        return outline
-    weights = measure_step(Source(task.image, PLAIN), white, ridge)
-    crack = outline_crack(task.image, ridge.middle, weights, white, ridge.clearness)
-    if crack is not None and measure_bulge(task.polygons, crack.polygons[0])[1] < largest:
-        return crack
-    if excess > MAX_BULGE * limit:
-        return None
-    u = BULGE_U * excess
-    term = Term("branches", u * ridge.width, 0.5 * u, u)
-    return replace(outline, budget=Budget((*outline.budget.terms, term)))
 
 
 def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
@@ -187,7 +154,7 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
         rest = everything & ~segment
         closer = partial(_look_closer, task, view, segment, rest, cue, contrast)
         for outline in _outline_segment(task, view, segment, contrast, closer, cue.surprise):
-            branched = find_branches(task, outline, contrast.colours.whitening)
+            branched = find_branches(task.image, task.polygons, outline, contrast.colours.whitening)
             if branched is None:
                 reason = HIDDEN_BRANCHES
                 continue
@@ -197,7 +164,7 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
         return Unrefined(reason)
     if contrast.clearness < ATTACHED_CLEARNESS:
         outlines += _find_attached(task, contrast, outlines[0], cue.surprise)
-    outlines = unite_touching(outlines)
+    outlines = doubt_rest(task.polygons, unite_touching(outlines))
     return tuple(replace(outline, parts=len(outlines)) for outline in outlines)
 
 
