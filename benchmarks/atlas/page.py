@@ -15,7 +15,9 @@ _INTRODUCTION = """\
 `{command}` (seed {seed}) wrote this page.
 
 The atlas renders defects of known size, measures them, and compares. The renderer shares no code \
-with the product. Sizes come from formulas, not from pixels. Each cell has 40 examples on eight \
+with the product. Sizes come from formulas, not from pixels. Length and width are the \
+largest and the smallest caliper diameter of the whole defect, also for a crack with branches; \
+its area is that of all its lines together. Each cell has 40 examples on eight \
 textures. A cell is kind / size / contrast. Contrast is the change of brightness as a share of the \
 mean brightness. Sizes are three lengths for each kind; for lines they are the widths 1.5, 3 and \
 6 px. The scale is 0.1 mm per pixel. Other factors vary around a middle cell.

@@ -21,11 +21,13 @@ from inspector.measure.candidates import (
     refine_candidate,
 )
 from inspector.measure.contours import MapRegion, open_map, score_region
+from inspector.measure.network import load_graphs
 from inspector.measure.options import MeasureOptions
 from inspector.measure.outline import Outline
 from inspector.measure.physical import PhysicalSizes, measure_in_millimetres
 from inspector.measure.severity import grade
 from inspector.measure.shape_figures import compute_shape_figures
+from inspector.measure.unite import unite_regions
 
 BORDER_PX = 1.0
 """Frame pixels. An outline this near to the border of the inspected area counts as cut off."""
@@ -48,6 +50,8 @@ class MapAnalyzer:
         self._calibration = calibration
         self._options = options
         self._inspected = inspected
+        if options.refine:
+            load_graphs()
 
     def analyze(
         self,
@@ -112,6 +116,12 @@ class MapAnalyzer:
             if result is None:
                 break
             refined[rank] = result
+        measured = {
+            rank: tuple(part for part in parts if isinstance(part, Outline))
+            for rank, (parts, why) in refined.items()
+            if why is None and rank not in recalled
+        }
+        refined |= {rank: (parts, None) for rank, parts in unite_regions(measured).items()}
         note = f"only {most} regions of a frame are refined" if plan is None else NOT_REACHED
         return [refined.get(rank) or keep_map(c, note) for rank, c in enumerate(candidates)]
 

@@ -41,6 +41,9 @@ UNCLEAR_U: Final = 0.2
 """Below this clearness only a part of the defect may differ from the texture. The relative standard
 uncertainty of its area grows by this much per unit of clearness; that of lengths by half of it."""
 
+LINE_IDENTITY: Final = 0.7
+"""The same for a line, as a share of it. Its profile is averaged over the whole line."""
+
 PROFILE_U: Final = 0.03
 """Relative standard uncertainty of a width by the model of its profile."""
 
@@ -53,9 +56,22 @@ BRANCH_U: Final = 0.25
 """Standard uncertainty of length and width by a missed branch, for a line without any width, as a
 share of what its bends add to the width."""
 
+BEND_U_PX: Final = 0.9
+"""Standard uncertainty of the width of a crack by bends that the smoothing rounds."""
+
+CLEAR_LINES: Final = 3.0
+MISSED_U: Final = 0.3
+"""Below the clearness CLEAR_LINES the texture may hide a branch of a crack. The relative standard
+uncertainty of the area grows to this share for a clearness of 0; that of the width to this share of
+the length."""
+
 ZIGZAG_U: Final = 0.12
 """Standard uncertainty of the width across a line that is not straight, as a share of what its
 bends add to it."""
+
+MAX_WANDER: Final = 0.5
+"""The middle line wanders in strong texture. Largest standard uncertainty of what its bends add to
+the width, as a share of it: all of the bends may be texture."""
 
 ROUNDING_U: Final = 0.15
 """Standard uncertainty of a width where corners may be rounded, in sigmas of the smoothing."""
@@ -63,9 +79,10 @@ ROUNDING_U: Final = 0.15
 CORNER_U_PX: Final = 0.3
 """Standard uncertainty of the place of a restored corner."""
 
-IDENTITY_U: Final = 0.4
-"""Relative standard uncertainty of a size, times the surprise. The outline of a defect that hardly
-differs from the texture easily runs into the texture."""
+IDENTITY_U: Final = 0.5
+FAINT_U: Final = 1.5
+"""Relative standard uncertainty of a size: IDENTITY_U over the surprise plus FAINT_U over its
+square. The outline of a defect that hardly differs from the texture easily runs into it."""
 
 
 def budget_outline(fits: list[EdgeFit], surprise: float, clearness: float) -> Budget:
@@ -91,7 +108,7 @@ def budget_outline(fits: list[EdgeFit], surprise: float, clearness: float) -> Bu
     else:
         tips = _measure_tips(outer)
         sides = longer * ROUNDING_U * math.hypot(outer.blur, outer.smoothing)
-    relative = IDENTITY_U / max(surprise, IDENTITY_U)
+    relative = _doubt_identity(surprise)
     doubt = UNCLEAR_U * max(0.0, UNCLEAR - clearness)
     return Budget(
         (
@@ -105,6 +122,12 @@ def budget_outline(fits: list[EdgeFit], surprise: float, clearness: float) -> Bu
             Term("identity", relative * area, relative * length, relative * width),
         )
     )
+
+
+def _doubt_identity(surprise: float) -> float:
+    """Relative standard uncertainty, at most 1."""
+    surprise = max(surprise, 1e-3)
+    return min(IDENTITY_U / surprise + FAINT_U / surprise**2, 1.0)
 
 
 def _measure_tips(fit: EdgeFit) -> float:
@@ -137,8 +160,9 @@ def budget_ridge(ridge: Ridge, polygon: Points, surprise: float) -> Budget:
     area = shape.area(polygon)
     pitch, model = PITCH_U_PX, PROFILE_U * ridge.width
     zigzag = 0.0 if ridge.smooth else ZIGZAG_U
-    bends = (zigzag + min(0.3 * ridge.noise, 0.5)) * max(0.0, width - ridge.width)
-    relative = IDENTITY_U / max(surprise, IDENTITY_U)
+    wander = min(0.1 * ridge.noise + 2 * ridge.noise**2, MAX_WANDER)
+    bends = (zigzag + wander) * max(0.0, width - ridge.width)
+    relative = LINE_IDENTITY * _doubt_identity(surprise)
     return Budget(
         (
             Term("pixel pitch", 2 * pitch * length, 2 * pitch, 2 * pitch),
@@ -146,6 +170,31 @@ def budget_ridge(ridge: Ridge, polygon: Points, surprise: float) -> Budget:
             Term("blur and texture", ridge.width_u * length, 0.0, ridge.width_u),
             Term("ends", 1.4 * ridge.end_u * ridge.width, 1.4 * ridge.end_u, 0.0),
             Term("middle line", 0.0, 0.0, bends),
+            Term("identity", relative * area, relative * length, relative * width),
+        )
+    )
+
+
+def budget_crack(ridges: list[Ridge], polygon: Points, clearness: float, surprise: float) -> Budget:
+    """Budget of the lines of a crack. clearness: contrast of the lines over the extreme of the
+    texture."""
+    length, width = shape.max_feret(polygon)[0], shape.min_feret(polygon)
+    area = shape.area(polygon)
+    lengths = [float(np.hypot(*np.diff(ridge.middle, axis=0).T).sum()) for ridge in ridges]
+    total = sum(lengths)
+    # The blur is the same along all lines, so the terms of their widths are added.
+    widths = sum(ridge.width_u * along for ridge, along in zip(ridges, lengths, strict=True))
+    ends = max(ridge.end_u for ridge in ridges)
+    missed = MISSED_U * max(0.0, 1 - clearness / CLEAR_LINES)
+    relative = _doubt_identity(surprise)
+    return Budget(
+        (
+            Term("pixel pitch", 2 * PITCH_U_PX * total, 2 * PITCH_U_PX, 2 * PITCH_U_PX),
+            Term("profile model", PROFILE_U * area, 0.0, 0.0),
+            Term("blur and texture", widths, 0.0, 0.0),
+            Term("ends", 1.4 * ends * ridges[0].width, 1.4 * ends, 1.4 * ends),
+            Term("bends", 0.0, 0.0, BEND_U_PX),
+            Term("branches", missed * area, 0.5 * missed * length, missed * length),
             Term("identity", relative * area, relative * length, relative * width),
         )
     )

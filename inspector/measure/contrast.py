@@ -49,10 +49,18 @@ TRIES_POWER: Final = 0.8
 texture alone has about the same surprise, near 1, through small and large kernels. With a power of
 1 large kernels would always win."""
 
-_TAIL: Final = (0.005, 0.05, 0.95, 0.995)
-"""Quantiles of the texture that describe its tails."""
+OFTEN: Final = 0.95
+RARE: Final = 0.005
+"""The tails of the texture are described by a quantile, and by an extreme that about this share of
+its places exceed."""
 
-_Places = npt.NDArray[np.intp]
+ONE_SIDED: Final = 2.0
+PER_OCTANT: Final = 100
+"""Samples in each octant of the ring."""
+
+_OPPOSITE: Final = np.arange(8) ^ 6
+
+Places = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,7 @@ class Core:
     """Where the defect should be. places: flat indices of the pixels. weight: decimal logarithm of
     the weight of each of them, 0 at the peak of the map and negative elsewhere."""
 
-    places: _Places
+    places: Places
     weight: Float32Array
 
 
@@ -151,7 +159,7 @@ def find_cue(view: Float32Array, core: Core, ring: Mask) -> Cue:
     Every smoothing is tried with every principal axis of the texture's colours, in both directions.
     Because each direction is tried separately, a dark scratch is visible among bright joints.
     """
-    around = thin_out(np.flatnonzero(ring))
+    around = sample_octants(ring)
     widest = max(SIGMA_SHARE * math.sqrt(len(core.places) / math.pi), SIGMAS[0])
     best: Cue | None = None
     finest: float | None = None
@@ -178,7 +186,7 @@ def find_cue(view: Float32Array, core: Core, ring: Mask) -> Cue:
     return line if line.surprise > best.surprise else best
 
 
-def _find_line_cue(view: Float32Array, core: Core, ring: Mask, around: _Places) -> Cue:
+def _find_line_cue(view: Float32Array, core: Core, ring: Mask, around: Places) -> Cue:
     """The same for thin lines, along the axis in which the texture varies most: brightness."""
     colours = measure_colours(blur(view, LINE_ACROSS).reshape(-1, 3)[around])
     weights = colours.whitening[:, -1]
@@ -210,7 +218,7 @@ def _find_surprise(
     distribution of the ring falls exponentially above its 99.5 % quantile, and the number of tries
     is the number of kernels that fit into the core.
     """
-    low, lower, upper, high = find_quantiles(usual, _TAIL)
+    low, lower, upper, high = find_tails(usual, OFTEN)
     margin = 1 + FEW_PLACES_MARGIN / math.sqrt(max(1.0, np.count_nonzero(ring) / footprint))
     tries = math.log10(max(1.0, len(core.places) / footprint**TRIES_POWER))
     best, at, clear = -math.inf, 0, 0.0
@@ -225,7 +233,7 @@ def _find_surprise(
         if beyond.flat[place] > best:
             best, (at, axis) = float(beyond.flat[place]), divmod(place, inside.shape[1])
             clear = abs(float(inside[at, axis])) / float(rare[axis])
-    return at, best - math.log10(1 - _TAIL[-1]) - tries, clear
+    return at, best - math.log10(RARE) - tries, clear
 
 
 def _measure_spread(samples: Float32Array) -> tuple[Float32Array, Float32Array]:
@@ -243,6 +251,50 @@ def find_quantiles(samples: Float32Array, shares: tuple[float, ...]) -> Float32A
     return np.asarray(columns[:, places].T)
 
 
-def thin_out(samples: _Places) -> _Places:
+def sample_octants(ring: Mask) -> Places:
+    """PER_OCTANT places in each octant of the ring around the middle of the view, in order.
+
+    The number of an octant is 4 right + 2 below + more beside than above or below. An octant
+    without ring takes the places of the opposite octant.
+    """
+    height, width = ring.shape
+    places = np.flatnonzero(ring)
+    places = places[:: max(1, len(places) // (24 * PER_OCTANT))]
+    rows, columns = np.divmod(places, width)
+    x, y = (2 * columns + 1 - width) * height, (2 * rows + 1 - height) * width
+    octant = 4 * (x > 0) + 2 * (y > 0) + (np.abs(x) > np.abs(y))
+    order = places[np.argsort(octant, kind="stable")]
+    ends = np.cumsum(np.bincount(octant, minlength=8))
+    parts = [order[start:end] for start, end in zip((0, *ends), ends, strict=False)]
+    picked = []
+    for part, opposite in zip(parts, (parts[i] for i in _OPPOSITE), strict=True):
+        some = part if len(part) else opposite if len(opposite) else places
+        picked.append(some[np.arange(PER_OCTANT) * len(some) // PER_OCTANT])
+    return np.concatenate(picked)
+
+
+def find_tails(samples: Float32Array, often: float) -> Float32Array:
+    """The tails of (n, k) samples of sample_octants(): the quantiles RARE, 1 - often, often and
+    1 - RARE, (4, k).
+
+    A part of the defect may lie in the ring, such as a scratch that leaves a spot. It is on one
+    side only. Texture, such as wood, is on both sides. So if the tail of all samples is more than
+    ONE_SIDED times the tail that two opposite octants have, the latter counts.
+    """
+    tails = find_quantiles(samples, (RARE, 1 - often, often, 1 - RARE))
+    octants = samples.reshape(8, PER_OCTANT, -1)
+    low, high = octants.min(axis=1), octants.max(axis=1)
+    low = np.maximum(low, low[_OPPOSITE]).min(axis=0)
+    high = np.minimum(high, high[_OPPOSITE]).max(axis=0)
+    for rare, usual, both in ((0, 1, low), (3, 2, high)):
+        one_sided = np.abs(tails[rare]) > ONE_SIDED * np.maximum(np.abs(both), 1.0)
+        if one_sided.any():
+            tails[rare, one_sided] = both[one_sided]
+            limit = np.abs(tails[rare])
+            np.clip(tails[usual], -limit, limit, out=tails[usual])
+    return tails
+
+
+def thin_out(samples: Places) -> Places:
     """About SAMPLES of the samples."""
     return samples[:: max(1, len(samples) // SAMPLES)]

@@ -11,6 +11,7 @@ from inspector.core.arrays import Image, Map, Mask
 from inspector.core.geometry import Affine, Points
 from inspector.measure import shape
 from inspector.measure.attached import find_attached_line
+from inspector.measure.bulge import doubt_rest, find_branches
 from inspector.measure.contours import MapRegion, paint
 from inspector.measure.contrast import Core, Cue, flatten, thin_out
 from inspector.measure.lines import find_line
@@ -19,12 +20,14 @@ from inspector.measure.parts import (
     PLAIN,
     THIN_PX,
     get_hw,
+    is_winding,
     leaves_rest,
     measure_distances,
     measure_extent,
     outline_part,
     outline_ridge,
     outline_thin,
+    outline_winding,
 )
 from inspector.measure.patch import Patch, cut_patch
 from inspector.measure.profiles import Source
@@ -67,6 +70,7 @@ Refinement = tuple[Outline, ...] | Unrefined
 RUNS_OUT: Final = "it runs out of the box around its region"
 NO_RING: Final = "there is too little normal texture around it"
 NO_EDGE: Final = "no edge was found around it"
+HIDDEN_BRANCHES: Final = "it is wider than the line in it, and no branches were found"
 SIMILAR: Final = "its pixels are too similar to the texture around it"
 
 
@@ -93,7 +97,7 @@ class View:
     support: Mask
 
 
-def refine_line(task: Task) -> Outline | None:
+def refine_line(task: Task) -> Outline | Unrefined | None:
     """Measures the line along a long region. None: the region is not long, or shows no line."""
     low = np.floor(task.region.outer.min(axis=0)).astype(int)
     high = np.ceil(task.region.outer.max(axis=0)).astype(int)
@@ -108,7 +112,10 @@ def refine_line(task: Task) -> Outline | None:
     ridge = fit_ridge(source, line.white, line.middle, line.width, hw)
     if ridge is None or ridge.width > THIN_PX:
         return None
-    return outline_ridge(ridge, hw, line.clearness)
+    branched = find_branches(
+        task.image, task.polygons, outline_ridge(ridge, hw, line.clearness), line.white
+    )
+    return Unrefined(HIDDEN_BRANCHES) if branched is None else branched
 
 
 def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
@@ -122,6 +129,10 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
     if any(view.patch.touches_open_side(segment) for segment in segments):
         return Unrefined(RUNS_OUT)
     line = None if _is_compact(view.patch, cue, segments[0]) else refine_line(task)
+    if isinstance(line, Unrefined):
+        if cue.surprise < TRUSTED_SURPRISE:
+            return line
+        line = None
     if line is not None and (
         cue.surprise < TRUSTED_SURPRISE
         or not leaves_rest(
@@ -134,6 +145,7 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
     ):
         return (line,)
     outlines: list[Outline] = []
+    reason = SIMILAR
     known = np.zeros_like(view.ring)
     everything = np.logical_or.reduce(segments)
     for segment in segments[:MAX_PARTS]:
@@ -142,13 +154,17 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
         rest = everything & ~segment
         closer = partial(_look_closer, task, view, segment, rest, cue, contrast)
         for outline in _outline_segment(task, view, segment, contrast, closer, cue.surprise):
-            outlines.append(outline)
-            known |= grow_mask(view.patch.paint(outline.polygons), 2.0)
+            branched = find_branches(task.image, task.polygons, outline, contrast.colours.whitening)
+            if branched is None:
+                reason = HIDDEN_BRANCHES
+                continue
+            outlines.append(branched)
+            known |= grow_mask(view.patch.paint(branched.polygons), 2.0)
     if not outlines:
-        return Unrefined(SIMILAR)
+        return Unrefined(reason)
     if contrast.clearness < ATTACHED_CLEARNESS:
         outlines += _find_attached(task, contrast, outlines[0], cue.surprise)
-    outlines = unite_touching(outlines)
+    outlines = doubt_rest(task.polygons, unite_touching(outlines))
     return tuple(replace(outline, parts=len(outlines)) for outline in outlines)
 
 
@@ -183,14 +199,18 @@ def _outline_segment(
     surprise: float,
 ) -> list[Outline]:
     """Outlines of the defects in one segment of the coarse view. closer: cuts the finer view."""
+    tried = False
     if view.patch.factor > 1:
         radius = -float(measure_distances(segment).min()) * view.patch.factor
         line = outline_thin(task.image, view.patch, contrast, segment, radius, surprise)
+        tried = is_winding(view.patch, segment, radius)
+        if line is None:
+            line = outline_winding(task.image, view.patch, contrast, segment, radius, surprise)
         if line is not None:
             return [line]
     patch, masks, sharper = closer()
     outlines = (
-        outline_part(task.image, patch, sharper, part, surprise)
+        outline_part(task.image, patch, sharper, part, surprise, winding=not tried)
         for part in masks
         if measure_clearness(sharper, part) >= LEAST_CLEARNESS
     )

@@ -6,18 +6,21 @@ import numpy as np
 
 from inspector.core.geometry import Points
 from inspector.measure.budget import Budget
+from inspector.measure.ridge import Ridge
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
     """polygons: in frame pixels, outer polygons first. holes: how many of them, counted from the
     end, are holes. budget: uncertainties of area, length and width in frame pixels. parts: number
-    of defects that the region of the map was split into."""
+    of defects that the region of the map was split into. ridge: the line, if it was measured as a
+    single line."""
 
     polygons: tuple[Points, ...]
     holes: int
     budget: Budget
     parts: int = 1
+    ridge: Ridge | None = None
 
     @property
     def outer(self) -> Points:

@@ -14,6 +14,7 @@ from inspector.measure import shape
 from inspector.measure.budgets import budget_outline, budget_ridge
 from inspector.measure.contours import trace_regions
 from inspector.measure.corners import restore_corners
+from inspector.measure.crack import outline_crack
 from inspector.measure.middle_line import fit_middle
 from inspector.measure.outline import Outline
 from inspector.measure.patch import Patch
@@ -21,7 +22,7 @@ from inspector.measure.profiles import Distances, EdgeFit, Source, fit_edge
 from inspector.measure.ridge import Ridge, fit_ridge
 from inspector.measure.segments import Contrast, measure_clearness
 from inspector.measure.smoothing import Float32Array, grow_mask
-from inspector.measure.vertices import resample
+from inspector.measure.vertices import resample, smooth_along
 
 HOLE_SHARE: Final = 0.05
 """Share of the outline. Smaller holes count as texture."""
@@ -33,21 +34,39 @@ PLAIN: Final = Affine(1.0, 1.0)
 CORNER_NOISE: Final = 0.15
 """Where the spread of the texture is above this share of the contrast, corners are not restored."""
 
+SHARP_PX: Final = 2.0
+"""Edges with less blur are sharp."""
+
+CALM_SHARE: Final = 0.04
+"""Largest standard deviation of the smoothing of a soft outline, as a share of its length."""
+
 WIDE_BLUR: Final = 0.27
 """Blur of an edge, as a share of the reach of the normals, above which the reach is too short."""
 
 
 def outline_part(
-    image: Image, view: Patch, contrast: Contrast, mask: Mask, surprise: float
+    image: Image,
+    view: Patch,
+    contrast: Contrast,
+    mask: Mask,
+    surprise: float,
+    *,
+    winding: bool = True,
 ) -> Outline | None:
-    """Moves the outline of a mask to the edge in the frame. mask: pixels of the view."""
+    """Moves the outline of a mask to the edge in the frame. mask: pixels of the view. winding:
+    whether lines that wind are searched."""
     away = measure_distances(mask) * np.float32(view.factor)
     regions = trace_regions(-away, 0.0)
     if not regions:
         return None
-    thin = outline_thin(image, view, contrast, mask, -float(away.min()), surprise)
+    radius = -float(away.min())
+    thin = outline_thin(image, view, contrast, mask, radius, surprise)
+    if thin is None and winding:
+        thin = outline_winding(image, view, contrast, mask, radius, surprise)
     if thin is not None:
         return thin
+    if is_winding(view, mask, radius) and measure_clearness(contrast, mask) < CLEAR_WINDING:
+        return None
     region = max(regions, key=lambda r: shape.area(r.polygons[0]))
     outer = view.to_frame.apply(region.polygons[0])
     if len(outer) < 4 or shape.area(outer) < 1.0:
@@ -55,7 +74,6 @@ def outline_part(
     holes = [view.to_frame.apply(p) for p in region.polygons[1:]]
     least = HOLE_SHARE * shape.area(outer)
     rings = [outer, *(hole for hole in holes if shape.area(hole) >= least)]
-    radius = -float(away.min())
     distances = Distances(away, view.to_frame.inverse(), 1.5 * view.factor)
     white = contrast.colours.whitening
     fits = [
@@ -101,6 +119,33 @@ def outline_thin(
     return outline
 
 
+CRACK_RATIO: Final = 4.0
+"""Least area of a crack, in units of the square of its largest thickness."""
+
+
+CLEAR_WINDING: Final = 3.0
+"""Below this clearness a winding part in which no line was found is texture."""
+
+
+def is_winding(view: Patch, mask: Mask, radius: float) -> bool:
+    """Whether a part is thin and much longer than thick. radius: half of its largest thickness, in
+    frame pixels."""
+    if 2 * radius > THIN_PX + 2 * view.factor:
+        return False
+    return int(np.count_nonzero(mask)) * view.factor**2 >= CRACK_RATIO * (2 * radius) ** 2
+
+
+def outline_winding(
+    image: Image, view: Patch, contrast: Contrast, mask: Mask, radius: float, surprise: float
+) -> Outline | None:
+    """Measures a part that is a crack: thin lines that wind or branch. None: it is not."""
+    if not is_winding(view, mask, radius):
+        return None
+    rows, columns = np.nonzero(mask)
+    known = view.to_frame.apply(np.column_stack((columns + 0.5, rows + 0.5)).astype(np.float64))
+    return outline_crack(image, known, contrast.weights, contrast.colours.whitening, surprise)
+
+
 def get_hw(image: Image) -> tuple[int, int]:
     return image.shape[0], image.shape[1]
 
@@ -109,7 +154,7 @@ def outline_ridge(ridge: Ridge, hw: tuple[int, int], surprise: float) -> Outline
     """The outline of a line, with its uncertainties. hw: of the frame."""
     polygon = ridge.polygon()
     np.clip(polygon, 0, (hw[1], hw[0]), out=polygon)
-    return Outline((polygon,), 0, budget_ridge(ridge, polygon, surprise))
+    return Outline((polygon,), 0, budget_ridge(ridge, polygon, surprise), ridge=ridge)
 
 
 CLEAR_SHARE: Final = 0.6
@@ -167,12 +212,25 @@ def _fit_ring(
         fit = fit_edge(coarse, white, points, distances, reach, smoothing=None)
     for share in (1.0, 0.8):
         reach = min(max(3 * fit.blur + 2, 4.0), reach)
-        points = resample(fit.points, 1.0)
+        points = _calm_soft(resample(fit.points, 1.0), fit.blur)
         smoothing = max(share * fit.smoothing, 1.0, 1.5 * fit.blur - 1.0)
         fit = fit_edge(fine, white, points, distances, reach, smoothing=smoothing)
     if fit.noise <= CORNER_NOISE:
         fit = _restore_corners(fine, white, fit)
     return replace(fit, points=np.clip(fit.points, 0, (image.shape[1], image.shape[0])))
+
+
+def _calm_soft(points: Points, blur: float) -> Points:
+    """Removes bumps from the outline of a soft edge. They come from texture, and lengthen a
+    defect. points: (n, 2) at equal distances. blur: of the edge, in frame pixels."""
+    if blur <= SHARP_PX:
+        return points
+    spacing = float(np.hypot(*(points[1] - points[0])))
+    sigma = min((blur - SHARP_PX) / spacing, CALM_SHARE * len(points))
+    middle = points.mean(axis=0)
+    smooth = smooth_along(points - middle, sigma)
+    # A Gaussian shrinks the outline. The second one says by how much.
+    return np.asarray(2 * smooth - smooth_along(smooth, sigma) + middle, dtype=np.float64)
 
 
 def _restore_corners(source: Source, white: Float32Array, fit: EdgeFit) -> EdgeFit:

@@ -41,8 +41,12 @@ MARGIN_PX: Final = 16.0
 MARGIN_SHARE: Final = 0.35
 """Margin of the box around the region, as a share of its longer side; at least MARGIN_PX."""
 
-WIDER: Final = 3.0
-"""The margin grows by this factor for a second try, if the defect runs out of the box."""
+BAND_SHARE: Final = 0.25
+"""Width of the band around the region that is neither defect nor normal texture, as a share of the
+margin and of the width of the region."""
+
+WIDER: Final = (1.0, 3.0, 6.0)
+"""The margin grows by these factors, one try each, if the defect runs out of the box."""
 
 CONFINED_PX: Final = 12.0
 """Distance in frame pixels from the region. If the edge runs out of every box, a last try stays
@@ -75,7 +79,7 @@ def refine(
     """
     task = Task(image, region, anomaly_map, to_frame, others)
     result: Refinement = Unrefined(RUNS_OUT)
-    for widening, confined in ((1.0, False), (WIDER, False), (1.0, True)):
+    for widening, confined in (*((factor, False) for factor in WIDER), (1.0, True)):
         result = _refine_in_box(task, widening, confined)
         if not isinstance(result, Unrefined):
             return result
@@ -84,7 +88,7 @@ def refine(
         if result.reason != RUNS_OUT:
             break
     line = refine_line(task)
-    return result if line is None else (line,)
+    return (line,) if isinstance(line, Outline) else line or result
 
 
 def _refine_hot_parts(task: Task) -> Refinement:
@@ -120,7 +124,10 @@ def _refine_in_box(task: Task, widening: float, confined: bool) -> Refinement:
     )
     inside = coarse.paint(polygons)
     foreign = _paint_all(coarse, task.others) & ~inside
-    ring = ~(inside | foreign)
+    # The defect may reach a little beyond its region.
+    width = shape.area(polygons[0]) / max(x1 - x0, y1 - y0, 1.0)
+    near = grow_mask(inside, BAND_SHARE * min(margin, width) / coarse.factor)
+    ring = ~(near | foreign)
     if np.count_nonzero(ring) < LEAST_RING * ring.size:
         return Unrefined(NO_RING)
     if not inside.any():

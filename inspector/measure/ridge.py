@@ -88,8 +88,7 @@ def fit_ridge(
     starts: False if the first point of the line lies in another defect, so that the line is not
     followed beyond it.
     """
-    reach = min(max(REACH_WIDTHS * rough, MIN_REACH_PX), MAX_REACH_PX)
-    offsets = np.linspace(-reach, reach, SAMPLES, dtype=np.float32)
+    offsets = make_offsets(rough)
     start = END_PX if starts else 2.0
     middle, known = line, (start, END_PX)
     strip: Strip | None = None
@@ -97,14 +96,14 @@ def fit_ridge(
         middle = extend_line(middle, known, hw)
         for _ in range(2):
             strip = read_strip(source, white, middle, offsets, known, rough)
-            middle = _shift(strip, rough)
+            middle = shift_middle(strip, rough)
         strip = read_strip(source, white, middle, offsets, known, rough)
         profile = strip.mean_profile()
-        ends = _find_ends(strip, profile)
+        ends = find_ends(strip, profile)
         if ends is None:
             return None
         first, last = ends
-        length = strip.spacing * (len(strip.middle) - 1)
+        length = strip.length
         more = (
             starts and first < 4 and not is_outside(strip.middle[0], hw, 3.0),
             last > length - 4 and not is_outside(strip.middle[-1], hw, 3.0),
@@ -123,12 +122,19 @@ def fit_ridge(
         return None
     middle = extend_line(_cut(strip, first, last) if calm is None else calm, known, hw)
     strip = read_strip(source, white, middle, offsets, known, rough)
-    ends = _find_ends(strip, strip.mean_profile())
-    return None if ends is None else _measure(strip, *ends, offsets, smooth=calm is not None)
+    ends = find_ends(strip, strip.mean_profile())
+    return None if ends is None else measure_ridge(strip, *ends, offsets, smooth=calm is not None)
 
 
-def _shift(strip: Strip, rough: float) -> Points:
-    """Moves the middle line to the strongest contrast nearby."""
+def make_offsets(rough: float) -> Float32Array:
+    """Distances from the middle line at which profiles are read. rough: rough width."""
+    reach = min(max(REACH_WIDTHS * rough, MIN_REACH_PX), MAX_REACH_PX)
+    return np.linspace(-reach, reach, SAMPLES, dtype=np.float32)
+
+
+def shift_middle(strip: Strip, rough: float, calm: float = 1.0) -> Points:
+    """Moves the middle line to the strongest contrast nearby. calm: factor of the smoothing along
+    the line; below 1 sharp bends stay sharper."""
     spacing = strip.spacing
     step = float(strip.offsets[1] - strip.offsets[0])
     along = _choose_smoothing(strip)
@@ -147,7 +153,7 @@ def _shift(strip: Strip, rough: float) -> Points:
     outside[strip.inner] = False
     places = np.clip(places, -0.6 * reach, 0.6 * reach)
     weight = np.where(outside, 0.2 * amplitude, amplitude)
-    sigma = max(2 * along, 0.7 * rough, 2.5) / spacing
+    sigma = calm * max(2 * along, 0.7 * rough, 2.5) / spacing
     window = 2 * round(min(sigma, len(rows) / 8)) + 1
     if window >= 3:
         places = despike(places, window)
@@ -162,7 +168,7 @@ def _choose_smoothing(strip: Strip) -> float:
     return float(np.clip(1.0 + 6 * noise, 1.5, 16.0))
 
 
-def _find_ends(strip: Strip, profile: Float32Array) -> tuple[float, float] | None:
+def find_ends(strip: Strip, profile: Float32Array) -> tuple[float, float] | None:
     """Finds where the line begins and ends, along the strip in frame pixels.
 
     Between the ends the contrast may fade: the ends enclose the largest sum of contrast - 0.5.
@@ -203,10 +209,19 @@ def _cut(strip: Strip, first: float, last: float) -> Points:
     return np.column_stack([np.interp(places, at, strip.middle[:, axis]) for axis in (0, 1)])
 
 
-def _measure(
-    strip: Strip, first: float, last: float, offsets: Float32Array, *, smooth: bool
+def measure_ridge(
+    strip: Strip,
+    first: float,
+    last: float,
+    offsets: Float32Array,
+    *,
+    smooth: bool,
+    skip: float = 0.0,
 ) -> Ridge | None:
-    rows = slice(max(0, math.ceil(first / strip.spacing)), math.floor(last / strip.spacing) + 1)
+    """Measures the line between two places along a strip. skip: length at its beginning that is not
+    measured, because the line leaves another line there. None: there is no line."""
+    begin = math.ceil((first + skip) / strip.spacing)
+    rows = slice(max(0, begin), math.floor(last / strip.spacing) + 1)
     values = strip.values[rows]
     if len(values) < 4:
         return None

@@ -10,11 +10,13 @@ import numpy as np
 from inspector.core.arrays import Mask
 from inspector.measure.contrast import (
     CLEAR,
+    OFTEN,
     Colours,
     Cue,
-    find_quantiles,
+    Places,
+    find_tails,
     measure_colours,
-    thin_out,
+    sample_octants,
 )
 from inspector.measure.smoothing import (
     Float32Array,
@@ -37,9 +39,6 @@ HALF: Final = 0.5
 
 NEAR_SIGMAS: Final = 2.5
 """How far 'nearby' is, in sigmas of the smoothing."""
-
-EXTREME: Final = 0.995
-"""Quantile of the texture's contrast that counts as its extreme."""
 
 HOLE_SHARE: Final = 0.05
 """Share of a defect. Smaller holes are filled."""
@@ -75,11 +74,13 @@ class Contrast:
     clearness: float
 
 
-def measure_contrast(view: Float32Array, cue: Cue, sigma: float, ring: Mask) -> Contrast:
+def measure_contrast(
+    view: Float32Array, cue: Cue, sigma: float, ring: Mask, around: Places | None = None
+) -> Contrast:
     """Measures how a view differs from the texture, at one smoothing. view: (h, w, 3), flattened.
-    ring: normal texture."""
+    ring: normal texture. around: sample_octants() of it, if known."""
     height, width = ring.shape
-    around = thin_out(np.flatnonzero(ring))
+    around = sample_octants(ring) if around is None else around
     blurred = blur(view, sigma).reshape(-1, 3)
     colours = measure_colours(blurred[around])
     white = colours.whitening
@@ -96,7 +97,7 @@ def measure_contrast(view: Float32Array, cue: Cue, sigma: float, ring: Mask) -> 
         np.sqrt(np.maximum(rest, 0, out=rest), out=rest)
         signals = [main, -main, rest]
     usual = np.stack([signal[around] for signal in signals], axis=1)
-    extremes = np.maximum(find_quantiles(usual, (EXTREME,))[0], 1.0)
+    extremes = np.maximum(find_tails(usual, OFTEN)[-1], 1.0)
     stack = np.stack(signals) / extremes[:, None].astype(np.float32)
     return Contrast(
         np.asarray(stack.reshape(-1, height, width), dtype=np.float32),
@@ -113,8 +114,9 @@ def choose_contrast(view: Float32Array, cue: Cue, ring: Mask) -> Contrast:
     """Measures the contrast at the finest smoothing that the texture allows. cue: in pixels of the
     view."""
     contrast: Contrast | None = None
+    around = sample_octants(ring)
     for sigma in sorted({max(LEAST_SIGMA, s) for s in (0.7 * cue.finest, cue.finest, cue.sigma)}):
-        contrast = measure_contrast(view, cue, sigma, ring)
+        contrast = measure_contrast(view, cue, sigma, ring, around)
         if contrast.clearness >= CLEAR:
             break
     assert contrast is not None

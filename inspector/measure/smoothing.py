@@ -1,6 +1,7 @@
 """Smooths pictures with Gaussians: round ones, and long ones in several directions."""
 
 import math
+from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
@@ -46,13 +47,19 @@ def compute_line_responses(values: Float32Array) -> tuple[Float32Array, Float32A
     angles. The smallest is the response to a dark line."""
     largest: Float32Array | None = None
     smallest: Float32Array | None = None
-    for kernel in _make_line_kernels():
-        response = cv2.filter2D(values, cv2.CV_32F, kernel, borderType=cv2.BORDER_REPLICATE)
+    for response in smooth_along_lines(values):
         largest = response if largest is None else cv2.max(largest, response)
         smallest = response if smallest is None else cv2.min(smallest, response)
     assert largest is not None
     assert smallest is not None
-    return np.asarray(largest, dtype=np.float32), np.asarray(smallest, dtype=np.float32)
+    return np.asarray(largest), np.asarray(smallest)
+
+
+def smooth_along_lines(values: Float32Array) -> Iterator[Float32Array]:
+    """Smooths (h, w) along each of ANGLES."""
+    for kernel in _make_line_kernels():
+        response = cv2.filter2D(values, cv2.CV_32F, kernel, borderType=cv2.BORDER_REPLICATE)
+        yield np.asarray(response, dtype=np.float32)
 
 
 @cache

@@ -32,6 +32,10 @@ class Strip:
     inner: slice
 
     @property
+    def length(self) -> float:
+        return self.spacing * (len(self.middle) - 1)
+
+    @property
     def sides(self) -> npt.NDArray[np.bool_]:
         return np.asarray(np.abs(self.offsets) > SIDE_SHARE * self.offsets[-1])
 

@@ -1,6 +1,7 @@
 """Unites outlines that touch each other."""
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import cv2
@@ -15,6 +16,10 @@ from inspector.measure.outline import Outline
 FINENESS: Final = 4
 """Pixels of the drawing per frame pixel."""
 
+REPEATED_SHARE: Final = 0.7
+"""Where more than this share of the vertices of an outline lie in or near another one, both are the
+same defect."""
+
 TOUCH_PX: Final = 1.5
 """Outlines that are nearer to each other than this are united."""
 
@@ -26,11 +31,48 @@ def unite_touching(outlines: list[Outline]) -> list[Outline]:
         rest = []
         for other in united:
             if _touch(outline, other):
-                outline = _unite(outline, other)
+                outline = _join(outline, other)
             else:
                 rest.append(other)
         united = [*rest, outline]
     return united
+
+
+def unite_regions(outlines: dict[int, tuple[Outline, ...]]) -> dict[int, tuple[Outline, ...]]:
+    """Unites the outlines of different regions that overlap or touch: one scratch may have several
+    regions on the map.
+
+    outlines: number of the region -> its outlines. A united outline belongs to the region with the
+    lowest number. A region whose outlines all went to other regions is left with an empty tuple.
+    """
+    united: list[tuple[int, Outline]] = []
+    for number in sorted(outlines):
+        for outline in outlines[number]:
+            owner, rest = number, []
+            for other_owner, other in united:
+                if other_owner != number and _touch(outline, other):
+                    owner, outline = min(owner, other_owner), _join(outline, other)
+                else:
+                    rest.append((other_owner, other))
+            united = [*rest, (owner, outline)]
+    return {
+        number: tuple(outline for owner, outline in united if owner == number)
+        for number in outlines
+    }
+
+
+def _join(a: Outline, b: Outline) -> Outline:
+    """The larger of two outlines if it covers most of the other, otherwise their union."""
+    larger, smaller = sorted((a, b), key=lambda outline: -shape.area(outline.polygons[0]))
+    shift = larger.polygons[0].mean(axis=0)
+    contour = (larger.polygons[0] - shift).astype(np.float32)
+    near = [
+        cv2.pointPolygonTest(contour, (float(x), float(y)), True) >= -TOUCH_PX
+        for x, y in smaller.polygons[0] - shift
+    ]
+    if np.mean(near) < REPEATED_SHARE:
+        return _unite(a, b)
+    return replace(larger, parts=max(a.parts, b.parts))
 
 
 def _touch(a: Outline, b: Outline) -> bool:
