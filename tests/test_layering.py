@@ -106,7 +106,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             THRESHOLDS,
             SIMULATION,
         }
-        | {SELECTION, *ANY_METHOD},
+        | {SELECTION, METRICS, *ANY_METHOD},
         {"numpy", "cv2", "onnx", "spox"},
     ),
     "evaluation": (

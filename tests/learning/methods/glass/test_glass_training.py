@@ -13,9 +13,9 @@ from inspector.core.errors import DataError, EngineError  # noqa: E402
 from learning.backbones.features import FeatureExtractor  # noqa: E402
 from learning.backbones.zoo import DEFAULT, resolve  # noqa: E402
 from learning.graph.patch_embedding import PatchEmbedding  # noqa: E402
-from learning.methods.glass.training.batches import order  # noqa: E402
+from learning.training_order import order  # noqa: E402
 from learning.methods.glass.training.features import CachedRows, Embedder  # noqa: E402
-from learning.methods.glass.training.validation import quality  # noqa: E402
+from learning.training_quality import quality  # noqa: E402
 from learning.training import Watch  # noqa: E402
 from learning.training_data import hold_out_indices  # noqa: E402
 
