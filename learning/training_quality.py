@@ -30,14 +30,16 @@ class Quality:
         return self.image_auroc + (self.pixel_auroc or 0.0)
 
 
-def quality(scores: npt.NDArray[np.float32], labelled: Labelled) -> Quality:
-    """scores: (n, h, w). The image score is the largest raw one; the pixel score is of the
-    smoothed map at the size of the input."""
-    image = auroc(scores.reshape(len(scores), -1).max(axis=1), labelled.defective).value
+def quality(
+    image_scores: npt.NDArray[np.floating], grids: npt.NDArray[np.float32], labelled: Labelled
+) -> Quality:
+    """image_scores: (n,). grids: (n, h, w), scores of cells or pixels. The pixel score is of the
+    map at the size of the input, smoothed with SIGMA."""
+    image = auroc(image_scores, labelled.defective).value
     if labelled.masks is None:
         return Quality(image, None)
     hw = (labelled.pixels.shape[1], labelled.pixels.shape[2])
-    maps = anomaly_map_numpy({"scores": scores}, MapCanvas(hw, SIGMA))[:, ::STRIDE, ::STRIDE]
+    maps = anomaly_map_numpy({"scores": grids}, MapCanvas(hw, SIGMA))[:, ::STRIDE, ::STRIDE]
     truth = labelled.masks[:, ::STRIDE, ::STRIDE]
     pixel = auroc(maps, truth)
     return Quality(image, pixel.value if pixel.defined else None)

@@ -18,7 +18,6 @@ from tools._method_options import (
 from tools._reading_options import add_reading_options
 from tools._rule_options import add_rule_options, add_suspects_option
 
-SIZE: Final = 288
 MAX_PICTURES: Final = 1000
 
 
@@ -44,10 +43,11 @@ def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add(
         "--size",
         type=input_size_or_side,
-        default=SIZE,
         metavar="WxH",
         help="width x height of the input in px; or the short side only: the long side then "
-        "follows the pictures (default: %(default)s)",
+        "follows the pictures (default: "
+        + ", ".join(f"{trainer_class(each).default_size} for {each}" for each in trained_methods())
+        + ")",
     )
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
     add("--keep-similar", action="store_true", help=KEEP_SIMILAR)

@@ -188,7 +188,8 @@ class GlassTrainer:
         scores = self.scores()
         if not np.isfinite(scores).all():
             raise DataError(DIVERGED)
-        measured = quality(scores, self.labelled)
+        largest = scores.reshape(len(scores), -1).max(axis=1)
+        measured = quality(largest, scores, self.labelled)
         if self.best is None or measured.total > self.best.quality.total:
             self.best, self.waited = Best(epoch, measured, self.networks.weights()), 0
             checkpoint.save_best(self.folder, self.best, self.embedder.scale)
