@@ -23,8 +23,6 @@ from tools._train_watch import TrainingWatch
 def main(argv: list[str] | None = None) -> int:
     arguments = make_parser(argv).parse_args(argv)
     trainer = chosen_trainer(arguments)
-    if arguments.size is None:
-        arguments.size = trainer.default_size
     trainer.require()
     data = _read_data(arguments, trainer)
     warn_of_turned_input(data.normals.rule.input_hw, data.normals.frame_hw)

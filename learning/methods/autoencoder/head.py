@@ -17,15 +17,15 @@ def reconstruct(picture: Var, network: Network, hw: tuple[int, int]) -> Var:
 
 
 def _draw(values: Var, network: Network) -> Var:
-    kept: list[Var] = []
+    sizes: list[Var] = []
     for index, block in enumerate(network.encoder):
         if index:
             values = op.max_pool(values, kernel_shape=[2, 2], strides=[2, 2])[0]
         values = _block(values, block)
-        kept.append(values)
-    kept.pop()
+        sizes.append(values)
+    sizes.pop()
     for step in network.decoder:
-        up, skip = step.up, kept.pop()
+        up, skip = step.up, sizes.pop()
         values = op.conv_transpose(
             values, op.const(up.kernel), op.const(up.bias), strides=[2, 2], kernel_shape=[2, 2]
         )

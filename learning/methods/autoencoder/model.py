@@ -60,16 +60,16 @@ class Network:
 
     def reconstruct(self, pictures: Array) -> Array:
         """(n, 3, H, W) in [-1, 1] -> the same shape."""
-        kept: list[Array] = []
+        sizes: list[Array] = []
         values = pictures
         for index, block in enumerate(self.encoder):
             if index:
                 values = _halve(values)
             values = _block(values, block)
-            kept.append(values)
-        kept.pop()
+            sizes.append(values)
+        sizes.pop()
         for step in self.decoder:
-            values, skip = _double(values, step.up), kept.pop()
+            values, skip = _double(values, step.up), sizes.pop()
             if step.skip:
                 values = np.concatenate([skip, values], axis=1)
             values = _block(values, step.block)

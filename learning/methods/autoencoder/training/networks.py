@@ -46,14 +46,14 @@ class AutoencoderUNetLite(nn.Module):  # type: ignore[misc]
     def forward(self, pictures: Tensor) -> Tensor:
         """(n, 3, H, W) in [-1, 1] -> the same. Raises DataError for another shape or type."""
         _check(pictures)
-        kept: list[Tensor] = []
+        sizes: list[Tensor] = []
         values = pictures
         for index, block in enumerate(self.encoder):
             values = block(nn.functional.max_pool2d(values, 2) if index else values)
-            kept.append(values)
-        kept.pop()
+            sizes.append(values)
+        sizes.pop()
         for up, block, used in zip(self.ups, self.decoder, self.skips, strict=True):
-            values, skip = up(values), kept.pop()
+            values, skip = up(values), sizes.pop()
             if used:
                 values = torch.cat([self.dropout(skip), values], dim=1)
             values = block(values)

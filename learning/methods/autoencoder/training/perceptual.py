@@ -33,10 +33,10 @@ class FeatureDistance(nn.Module):  # type: ignore[misc]
 
     def forward(self, drawn: Tensor, target: Tensor) -> Tensor:
         with torch.no_grad():
-            wanted = self.network((target.float() + 1) / 2)
+            expected = self.network((target.float() + 1) / 2)
         distances = [
             functional.mse_loss(ours, theirs) / theirs.square().mean().clamp(min=1e-12)
-            for ours, theirs in zip(self.network((drawn.float() + 1) / 2), wanted, strict=True)
+            for ours, theirs in zip(self.network((drawn.float() + 1) / 2), expected, strict=True)
         ]
         return torch.stack(distances).mean()
 
