@@ -87,6 +87,11 @@ class EngineInfo:
     licence: str
     created_utc: str
 
+    @property
+    def method_text(self) -> str:
+        """Such as "rad on efficientnet_lite0", or the method alone if it has no backbone."""
+        return f"{self.method} on {self.backbone}" if self.backbone else self.method
+
 
 @dataclass(frozen=True, slots=True)
 class DataInfo:

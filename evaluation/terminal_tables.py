@@ -54,7 +54,7 @@ def class_lines(result: ClassResult) -> list[str]:
     lines = [
         f"{result.name}: {result.conclusion.sentence}",
         f"  {data.good} good and {data.defective} defective pictures, "
-        f"{data.masked} of them with masks; {engine.method} on {engine.backbone}",
+        f"{data.masked} of them with masks; {engine.method_text}",
         *_metric_lines(result, TITLES),
         "  with the best threshold for these test pictures (test-selected, an upper bound):",
         *_metric_lines(result, TEST_SELECTED_TITLES),

@@ -4,13 +4,14 @@ imports torch only when it reads a file."""
 import errno
 import hashlib
 import importlib
+import os
 import pickle
 import re
 import struct
 from pathlib import Path
 from typing import Any, Final
 
-from inspector.core.errors import ConfigError, EngineError
+from inspector.core.errors import ConfigError, EngineError, SinkError
 from learning.backbones.feature_graph import Weights
 
 DAMAGED: Final = (
@@ -62,6 +63,29 @@ def read(path: Path, *, mapped: bool = False) -> Any:
         raise ConfigError(f"weights {path} cannot be read: {exc.strerror}") from exc
     except DAMAGED as exc:
         raise ConfigError(f"{path} is not a file of torch weights: {_reason(exc)}") from exc
+
+
+def save(path: Path, content: Any) -> None:
+    """Writes the whole file or nothing, even if the process is killed. Raises SinkError."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as file:
+            library("torch").save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as exc:
+        raise SinkError(f"checkpoint {path} cannot be written: {exc.strerror or exc}") from exc
+
+
+def check_device(device: str) -> None:
+    """Raises EngineError if torch cannot compute on the device, such as cpu or cuda."""
+    try:
+        library("torch").zeros(1, device=device)
+    except (RuntimeError, AssertionError) as exc:
+        reason = str(exc).partition("\n")[0]
+        raise EngineError(f"torch cannot use device {device!r}: {reason}") from exc
 
 
 def _reason(exc: BaseException) -> str:

@@ -39,8 +39,8 @@ class Watch:
     """Functions that are called while a training runs.
 
     begin: before the first file is written, when nothing can be refused any more. scalars: epoch
-    and figures by name. pictures: epoch and pictures with synthetic defects, (n, H, W, 3) uint8
-    RGB. progress: epoch, steps done in it, and steps of an epoch.
+    and figures by name. pictures: epoch and pictures that the networks learn from, (n, H, W, 3)
+    uint8 RGB. progress: epoch, steps done in it, and steps of an epoch.
     """
 
     begin: Callable[[], None] = lambda: None
@@ -89,10 +89,12 @@ class Trainer(ABC):
     options, each with `option(...)` as its metadata: they become options of the command line.
 
     It must be importable without torch. epochs, seed, device and threads are options that every
-    training has; epochs is only used to show progress.
+    training has; epochs is only used to show progress. default_size: short side of the engine's
+    input, px.
     """
 
     name: ClassVar[str]
+    default_size: ClassVar[int] = 288
     epochs: int
     seed: int
     device: str

@@ -108,7 +108,7 @@ class FolderWatch:
     def pictures(self, epoch: int, pixels: Image) -> None:
         """pixels: (n, H, W, 3) uint8 RGB."""
         if self._board is not None and epoch % PICTURES_EVERY == 1:
-            self._board.add_images("synthetic_defects", pixels, epoch, dataformats="NHWC")
+            self._board.add_images("pictures", pixels, epoch, dataformats="NHWC")
 
     def close(self) -> None:
         if self._board is not None:

@@ -18,12 +18,12 @@ from tools._method_options import (
 from tools._reading_options import add_reading_options
 from tools._rule_options import add_rule_options, add_suspects_option
 
-SIZE: Final = 288
 MAX_PICTURES: Final = 1000
 
 
 def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
     """Parser with the options of the method that argv names."""
+    name = named_method(argv)
     parser = make_method_parser(
         "train",
         "Train an engine from pictures of good product. Run the same command again to resume a "
@@ -44,10 +44,10 @@ def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add(
         "--size",
         type=input_size_or_side,
-        default=SIZE,
         metavar="WxH",
+        default=trainer_class(name).default_size if name in trained_methods() else None,
         help="width x height of the input in px; or the short side only: the long side then "
-        "follows the pictures (default: %(default)s)",
+        "follows the pictures" + (" (default: %(default)s)" if name in trained_methods() else ""),
     )
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
     add("--keep-similar", action="store_true", help=KEEP_SIMILAR)
@@ -72,7 +72,6 @@ def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add_suspects_option(parser)
     add_reading_options(parser)
     add_rule_options(parser)
-    name = named_method(argv)
     if name in trained_methods():
         add_method_options(parser, f"options of {name}", option_fields(trainer_class(name)))
     return parser

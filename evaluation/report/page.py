@@ -151,7 +151,7 @@ def _subject(result: ClassResult) -> Markup:
         [
             ("Engine file", f"{engine.file}, {engine.megabytes:.1f} MB"),
             ("sha256", engine.sha256),
-            ("Method", f"{engine.method} on {engine.backbone}, layers {', '.join(engine.layers)}"),
+            ("Method", ", ".join((engine.method_text, *engine.layers))),
             ("Input", f"{model_input} px for pictures of {frame} px, map {anomaly_map}"),
             ("Data set", f"{data.folder} ({data.layout}), class {result.name}"),
             ("Test pictures", f"{pictures}, {data.errors} without a score"),

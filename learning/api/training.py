@@ -20,7 +20,7 @@ def train(
     out: str | Path = "trained",
     *,
     layout: str | None = None,
-    size: "Size" = 288,
+    size: "Size | None" = None,
     max_pictures: int = 1000,
     keep_similar: bool = False,
     bit_depth: int | None = None,
@@ -44,7 +44,8 @@ def train(
     method: one of learning.methods.registry.trained_methods(), or a Trainer; None is the first.
     out: folder for the engine, the checkpoints and the log.
     layout: of the data set; None detects it.
-    size: (height, width) of the engine's input, or its short side.
+    size: (height, width) of the engine's input, or its short side. None is the default of the
+        method.
     hold_out: share of the good pictures that checkpoints and thresholds are chosen on.
     paper_protocol: choose the checkpoint on the test pictures, as papers do.
     watch: functions to call while it runs; None writes log and TensorBoard files.
@@ -76,7 +77,7 @@ def train(
         data = data_of_class(
             Path(data),
             layout,
-            input_hw=size,
+            input_hw=trainer.default_size if size is None else size,
             max_pictures=max_pictures,
             keep_similar=keep_similar,
             hold_out=hold_out,

@@ -40,6 +40,7 @@ METHODS: Final[dict[str, MethodEntry]] = {
         training="learning.methods.glass.train:GlassTraining",
         importing="learning.methods.glass.importing:GlassImporter",
     ),
+    "autoencoder": MethodEntry(training="learning.methods.autoencoder.train:AutoencoderTraining"),
 }
 
 WAYS: Final = {"fitting": "fitted", "training": "trained", "importing": "imported"}

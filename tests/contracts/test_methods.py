@@ -86,7 +86,7 @@ def test_its_spec_is_complete(fitted):
     spec = open_engine(fitted[1]).spec
     assert np.isfinite([spec.image_threshold, spec.pixel_threshold, *spec.display_range]).all()
     assert spec.display_range[0] < spec.pixel_threshold < spec.display_range[1]
-    assert spec.layers
+    assert bool(spec.layers) == bool(spec.backbone)
     assert spec.backbone == default_backbone(fitted[0])
     assert spec.threshold_rule.normals == 8
     for part in (spec.parameters, spec.golden, spec.trained_on, spec.versions, spec.created_utc):

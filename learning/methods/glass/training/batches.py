@@ -1,7 +1,6 @@
 """The pictures of each training step, prepared while the step before it runs."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +9,10 @@ import numpy.typing as npt
 from inspector.core.arrays import Image, Mask
 from learning.backbones.features import FeatureExtractor
 from learning.methods.glass.training.las import Synthesis
+from learning.training_order import Indices, generator, prepare_ahead
 
-DEFECTS, NOISE, ORDER = 1, 2, 3
-"""Purposes of generators. The purpose is part of the seed."""
-
-Indices = npt.NDArray[np.int64]
+DEFECTS, NOISE = 1, 2
+"""Purposes of generators, see learning.training_order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +36,6 @@ class Batch:
     features: tuple[npt.NDArray[np.float32], ...]
 
 
-def generator(seed: int, purpose: int, *at: int) -> np.random.Generator:
-    """at: epoch, then picture or step. Each has its own generator, so a training that is resumed
-    after an epoch needs only the number of that epoch to draw the same."""
-    return np.random.default_rng([seed, purpose, *at])
-
-
-def order(count: int, *, size: int, limit: int, seed: int, epoch: int) -> list[Indices]:
-    """Pictures of each step of an epoch, which ends once more than `limit` were seen."""
-    shuffled = generator(seed, ORDER, epoch).permutation(count)
-    parts = [shuffled[start : start + size] for start in range(0, count, size)]
-    return parts[: limit // size + 1]
-
-
 def batches(
     normals: TrainingSet,
     extractor: FeatureExtractor,
@@ -72,9 +57,4 @@ def batches(
         cells = np.stack([defect.mask.cells for defect in defects])
         return Batch(pictures, pixels, cells, tuple(extractor.extract(pixels).values()))
 
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(make_batch, steps[0])
-        for following in steps[1:]:
-            batch, coming = coming.result(), pool.submit(make_batch, following)
-            yield batch
-        yield coming.result()
+    return prepare_ahead(make_batch, steps)

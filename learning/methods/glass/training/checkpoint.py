@@ -1,18 +1,16 @@
 """Files of a training, in the published form: the latest state to resume from, and the best
 networks."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
-from inspector.core.errors import ConfigError, SinkError
+from inspector.core.errors import ConfigError
 from learning import torch_weights
-from learning.methods.glass.training.validation import Quality
+from learning.training_quality import Quality
 
 LATEST: Final = "ckpt.pth"
 BEST: Final = "ckpt_best_{epoch}.pth"
@@ -61,7 +59,7 @@ def save_latest(folder: Path, state: TrainingState) -> None:
             "weights": best.weights,
         },
     }
-    _save(folder / LATEST, {**state.weights, STATE: training})
+    torch_weights.save(folder / LATEST, {**state.weights, STATE: training})
 
 
 def load_latest(folder: Path, settings: dict[str, Any]) -> TrainingState:
@@ -102,7 +100,7 @@ def save_best(folder: Path, best: Best, scale: float) -> None:
     path = folder / BEST.format(epoch=best.epoch)
     projection = dict(best.weights["pre_projection"])
     projection["layers.0fc.weight"] = projection["layers.0fc.weight"] * scale
-    _save(path, {**best.weights, "pre_projection": projection})
+    torch_weights.save(path, {**best.weights, "pre_projection": projection})
     for other in folder.glob(BEST.format(epoch="*")):
         if other != path:
             other.unlink()
@@ -114,20 +112,6 @@ def load_best(folder: Path, epoch: int) -> dict[str, dict[str, npt.NDArray[Any]]
         network: {key: value.numpy() for key, value in tensors.items()}
         for network, tensors in load(folder / BEST.format(epoch=epoch)).items()
     }
-
-
-def _save(path: Path, content: dict[str, Any]) -> None:
-    """Writes the whole file or nothing, even if the process is killed. Raises SinkError."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as exc:
-        raise SinkError(f"checkpoint {path} cannot be written: {exc.strerror or exc}") from exc
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -7,10 +7,8 @@ import cv2
 import numpy as np
 
 from inspector.core.arrays import Image, Mask
-from inspector.core.errors import SinkError
-from inspector.core.files import write_whole
-from inspector.core.picture_grid import join_rows
 from learning.methods.glass.training.las import Synthesis
+from learning.training_sheet import write_sheet_picture
 
 SHEET: Final = "defects.png"
 
@@ -40,7 +38,7 @@ def write_sheet(
     for start in range(0, SHOWN - SHOWN % columns, columns):
         for tiles in (plain, outlined):
             rows.append(tiles[start : start + columns])
-    _write_picture(folder / SHEET, join_rows(rows))
+    write_sheet_picture(folder / SHEET, rows)
 
 
 def _outline(pixels: Image, mask: Mask) -> Image:
@@ -48,10 +46,3 @@ def _outline(pixels: Image, mask: Mask) -> Image:
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(copy, contours, -1, (0, 255, 0), 1)
     return copy
-
-
-def _write_picture(path: Path, pixels: Image) -> None:
-    done, content = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-    if not done:
-        raise SinkError(f"{path}: a sheet of shape {pixels.shape} cannot be stored as PNG")
-    write_whole(path, content.tobytes())

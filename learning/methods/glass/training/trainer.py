@@ -12,7 +12,7 @@ import torch
 from loguru import logger
 from torch import Tensor
 
-from inspector.core.errors import ConfigError, DataError, EngineError
+from inspector.core.errors import ConfigError, DataError
 from learning.backbones.features import FeatureExtractor
 from learning.graph.patch_embedding import PatchEmbedding
 from learning.methods.glass.training import checkpoint, distribution
@@ -21,8 +21,6 @@ from learning.methods.glass.training.batches import (
     Batch,
     TrainingSet,
     batches,
-    generator,
-    order,
 )
 from learning.methods.glass.training.checkpoint import Best, TrainingState
 from learning.methods.glass.training.features import CachedRows, Embedder
@@ -36,9 +34,11 @@ from learning.methods.glass.training.step import (
     descend,
     losses,
 )
-from learning.methods.glass.training.validation import Quality, quality
+from learning.torch_weights import check_device
 from learning.training import Watch
 from learning.training_data import Labelled
+from learning.training_order import generator, order
+from learning.training_quality import Quality, quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class GlassTrainer:
         folder: Path,
         watch: Watch | None = None,
     ) -> None:
-        _check_device(options.device)
+        check_device(options.device)
         if options.threads:
             torch.set_num_threads(options.threads)
         self.options, self.normals, self.labelled, self.folder = options, normals, labelled, folder
@@ -188,7 +188,8 @@ class GlassTrainer:
         scores = self.scores()
         if not np.isfinite(scores).all():
             raise DataError(DIVERGED)
-        measured = quality(scores, self.labelled)
+        largest = scores.reshape(len(scores), -1).max(axis=1)
+        measured = quality(largest, scores, self.labelled)
         if self.best is None or measured.total > self.best.quality.total:
             self.best, self.waited = Best(epoch, measured, self.networks.weights()), 0
             checkpoint.save_best(self.folder, self.best, self.embedder.scale)
@@ -252,14 +253,6 @@ class GlassTrainer:
             scale=self.embedder.scale,
             learning_rate=self.options.rate(self.extractor.info),
         )
-
-
-def _check_device(device: str) -> None:
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as exc:
-        reason = str(exc).partition("\n")[0]
-        raise EngineError(f"torch cannot use device {device!r}: {reason}") from exc
 
 
 def _digest(array: npt.NDArray[Any]) -> str:

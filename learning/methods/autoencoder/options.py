@@ -1,0 +1,222 @@
+"""Options of the training of the autoencoder, and presets of them for kinds of products."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from inspector.core.errors import ConfigError
+from learning.methods.autoencoder.error_maps import ERRORS
+from learning.methods.autoencoder.model import DEPTH
+from learning.options import integer, number, option, switch, whole_number
+
+RECONSTRUCTIONS: Final = ("mse", "l1", "focal")
+OPTIMISERS: Final = ("adam", "adamw", "sgd")
+SCHEDULES: Final = ("cosine", "plateau", "step", "constant")
+
+PRESETS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        "none": {},
+        "capsule": {"rotation_deg": 5.0, "flips": "horizontal", "elastic": 0.2},
+        "hazelnut": {"rotation_deg": 180.0, "flips": "both", "distortion": 0.1},
+        "screw": {"rotation_deg": 180.0, "flips": "none", "brightness": 0.1},
+        "multi": {"rotation_deg": 10.0, "flips": "none", "widths": (48, 96, 192, 384)},
+    }
+)
+"""Options that fit a kind of product: capsule lies in one direction, hazelnut in any, a screw in
+any but is never mirrored, multi is several products in one engine. An option that is set on the
+command line to another value than its default wins."""
+
+FLIPS: Final = ("none", "horizontal", "vertical", "both")
+
+MOST_WIDTH: Final = 4096
+MOST_THREADS: Final = 256
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """Four whole numbers, separated by commas. Raises ConfigError."""
+    return tuple(integer(part) for part in text.split(","))
+
+
+@dataclass(frozen=True, slots=True)
+class AutoencoderOptions:
+    """widths: channels from the largest size to the bottleneck. focal_power: of the error, for
+    focal. skip_dropout: share of the channels that a skip loses in each step. first_skip: whether
+    the decoder sees the encoder at full size. corruption: share of the pictures that are shown with
+    a simulated defect; the network must redraw them without. clip: largest norm of the gradient, 0
+    for no limit. every, patience: of validations; patience 0 never stops early. threads: 0 lets
+    torch choose.
+    """
+
+    preset: str = field(
+        default="none",
+        metadata=option("options for a kind of product", str, choices=tuple(PRESETS)),
+    )
+    epochs: int = field(default=100, metadata=option("times that all pictures are seen", integer))
+    batch: int = field(default=8, metadata=option("pictures per step", integer))
+    widths: tuple[int, ...] = field(
+        default=(32, 64, 128, 256),
+        metadata=option(
+            "channels from the full size to the bottleneck (default: 32,64,128,256)", widths
+        ),
+    )
+    batch_norm: bool = field(
+        default=True, metadata=switch("train without batch norm", flag="no-batch-norm")
+    )
+    reconstruction: str = field(
+        default="mse", metadata=option("loss of the reconstruction", str, choices=RECONSTRUCTIONS)
+    )
+    focal_power: float = field(
+        default=1.0, metadata=option("power of the error that weights the focal loss", number)
+    )
+    reconstruction_weight: float = field(
+        default=1.0, metadata=option("weight of the reconstruction in the loss", number)
+    )
+    ssim_weight: float = field(default=0.5, metadata=option("weight of 1 - SSIM", number))
+    perceptual_weight: float = field(
+        default=0.1,
+        metadata=option("weight of the difference of backbone features", number),
+    )
+    edge_weight: float = field(default=0.0, metadata=option("weight of the edges", number))
+    first_skip: bool = field(
+        default=True,
+        metadata=switch(
+            "the decoder does not see the encoder at full size", flag="drop-first-skip"
+        ),
+    )
+    skip_dropout: float = field(
+        default=0.0, metadata=option("share of channels that skips lose in training", number)
+    )
+    corruption: float = field(
+        default=0.5,
+        metadata=option(
+            "share of pictures that are shown with a simulated defect and redrawn without", number
+        ),
+    )
+    optimiser: str = field(default="adam", metadata=option("optimiser", str, choices=OPTIMISERS))
+    learning_rate: float = field(default=1e-3, metadata=option("learning rate", number))
+    weight_decay: float = field(default=0.0, metadata=option("weight decay", number))
+    schedule: str = field(
+        default="cosine", metadata=option("of the learning rate", str, choices=SCHEDULES)
+    )
+    clip: float = field(
+        default=1.0, metadata=option("largest norm of the gradient; 0: no limit", number)
+    )
+    rotation_deg: float = field(
+        default=0.0, metadata=option("pictures are turned by up to so many degrees", number)
+    )
+    flips: str = field(default="none", metadata=option("pictures are mirrored", str, choices=FLIPS))
+    elastic: float = field(
+        default=0.0, metadata=option("elastic distortion, as a share of 5 % of the side", number)
+    )
+    distortion: float = field(
+        default=0.0, metadata=option("grid and lens distortion, as a share of the side", number)
+    )
+    brightness: float = field(default=0.05, metadata=option("largest change of brightness", number))
+    contrast: float = field(default=0.05, metadata=option("largest change of contrast", number))
+    noise: float = field(
+        default=0.01, metadata=option("largest standard deviation of noise, of 0 to 1", number)
+    )
+    error: str = field(
+        default="blend", metadata=option("what the anomaly map shows", str, choices=ERRORS)
+    )
+    share: float = field(
+        default=0.5, metadata=option("share of 1 - SSIM in the error blend", number)
+    )
+    every: int = field(
+        default=5,
+        metadata=option(
+            "epochs from one validation to the next", integer, flag="eval-every", metavar="EPOCHS"
+        ),
+    )
+    patience: int = field(
+        default=0,
+        metadata=option(
+            "stop after N validations without improvement; 0: never", integer, metavar="N"
+        ),
+    )
+    seed: int = field(default=0, metadata=option("seed of all random choices", whole_number))
+    device: str = field(default="cpu", metadata=option("cpu or cuda", str))
+    amp: bool = field(default=False, metadata=switch("train in bfloat16 where that is safe"))
+    threads: int = field(
+        default=0, metadata=option("number of threads; 0: the libraries choose", integer)
+    )
+
+    def __post_init__(self) -> None:
+        self._apply_preset()
+        for key in ("epochs", "batch", "every"):
+            _within(key, getattr(self, key), 1, math.inf)
+        for key in (
+            "patience",
+            "seed",
+            "clip",
+            "weight_decay",
+            "focal_power",
+            *_WEIGHTS,
+            *_AMOUNTS,
+        ):
+            _within(key, getattr(self, key), 0, math.inf)
+        for key in ("corruption", "share", "brightness", "contrast", "noise"):
+            _within(key, getattr(self, key), 0, 1)
+        _within("distortion", self.distortion, 0, 0.5)
+        _within("skip_dropout", self.skip_dropout, 0, 0.95)
+        _within("threads", self.threads, 0, MOST_THREADS)
+        if not 0 < self.learning_rate < math.inf:
+            raise ConfigError(f"learning_rate must be above 0, not {self.learning_rate}")
+        if len(self.widths) != DEPTH + 1 or not all(1 <= w <= MOST_WIDTH for w in self.widths):
+            raise ConfigError(
+                f"widths must be {DEPTH + 1} numbers from 1 to {MOST_WIDTH}, not {self.widths}"
+            )
+        if not any(getattr(self, key) for key in _WEIGHTS):
+            raise ConfigError("all weights of the loss are 0: nothing would be learned")
+        for key, choices in _CHOICES.items():
+            if getattr(self, key) not in choices:
+                known = ", ".join(choices)
+                raise ConfigError(f"{key} must be one of {known}, not {getattr(self, key)!r}")
+
+    def _apply_preset(self) -> None:
+        if self.preset not in PRESETS:
+            known = ", ".join(PRESETS)
+            raise ConfigError(f"preset must be one of {known}, not {self.preset!r}")
+        defaults = {each.name: each.default for each in dataclasses.fields(AutoencoderOptions)}
+        for key, value in PRESETS[self.preset].items():
+            if getattr(self, key) == defaults[key]:
+                object.__setattr__(self, key, value)
+
+    @property
+    def skips(self) -> tuple[bool, ...]:
+        """Which steps of the decoder see the encoder, from the smallest size."""
+        return (True,) * (DEPTH - 1) + (self.first_skip,)
+
+    def resumable(self) -> dict[str, Any]:
+        """What a resumed training must share with the earlier one: all except what does not change
+        the result. The number of epochs counts, because the learning rate follows it."""
+        free = {"patience", "threads", "device"}
+        return {key: value for key, value in self.plain().items() if key not in free}
+
+    def plain(self) -> dict[str, Any]:
+        fields = dataclasses.fields(AutoencoderOptions)
+        values = {each.name: getattr(self, each.name) for each in fields}
+        return values | {"widths": list(self.widths)}
+
+
+_WEIGHTS: Final = ("reconstruction_weight", "ssim_weight", "perceptual_weight", "edge_weight")
+_AMOUNTS: Final = (
+    *("patience", "seed", "clip", "weight_decay", "focal_power"),
+    *("rotation_deg", "elastic"),
+)
+_CHOICES: Final = {
+    "reconstruction": RECONSTRUCTIONS,
+    "optimiser": OPTIMISERS,
+    "schedule": SCHEDULES,
+    "flips": FLIPS,
+    "error": ERRORS,
+}
+
+
+def _within(key: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high or math.isinf(value):
+        limits = f"at least {low}" if math.isinf(high) else f"from {low} to {high}"
+        raise ConfigError(f"{key} must be a finite number, {limits}, not {value}")

@@ -1,0 +1,62 @@
+"""The pictures of each step, perhaps with a simulated defect, and as they must be redrawn."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from inspector.core.arrays import Image, Mask
+from learning.defect_scores import draw_defect
+from learning.graph.pixels import blank_outside
+from learning.methods.autoencoder.options import AutoencoderOptions
+from learning.methods.autoencoder.training.augment import augment
+from learning.simulation.plans import plan_defects
+from learning.training_order import Indices, generator, order, prepare_ahead
+
+CHANGES, DEFECTS = 1, 2
+"""Purposes of generators, see learning.training_order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """shown, target: (n, H, W, 3) uint8 RGB."""
+
+    shown: Image
+    target: Image
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSet:
+    """pixels: (n, H, W, 3) uint8 RGB, normal pictures. inside: (H, W), the region that is
+    inspected; None is all."""
+
+    pixels: Image
+    inside: Mask | None
+    options: AutoencoderOptions
+
+    def steps(self, epoch: int) -> list[Indices]:
+        """At least two pictures each, because batch norm needs them."""
+        options, count = self.options, len(self.pixels)
+        steps = order(count, size=options.batch, limit=count, seed=options.seed, epoch=epoch)
+        return [step for step in steps if len(step) > 1] or [np.arange(count).repeat(2)[:2]]
+
+    def batches(self, epoch: int, steps: list[Indices]) -> Iterator[Batch]:
+        """The same for the same seed and epoch. Made in another thread, one step ahead."""
+
+        def make_batch(pictures: Indices) -> Batch:
+            pairs = [self._pair(epoch, int(index)) for index in pictures]
+            shown, target = (np.stack(part) for part in zip(*pairs, strict=True))
+            return Batch(shown, target)
+
+        return prepare_ahead(make_batch, steps)
+
+    def _pair(self, epoch: int, index: int) -> tuple[Image, Image]:
+        seed = self.options.seed
+        target = augment(self.pixels[index], self.options, generator(seed, CHANGES, epoch, index))
+        target = blank_outside(np.ascontiguousarray(target), self.inside)
+        rng = generator(seed, DEFECTS, epoch, index)
+        if rng.random() >= self.options.corruption:
+            return target, target
+        plan = plan_defects(8, 1, int(rng.integers(2**31)))[int(rng.integers(8))]
+        drawn = draw_defect(target[None], plan, self.inside)
+        return (target if drawn is None else drawn), target

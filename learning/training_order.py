@@ -1,0 +1,40 @@
+"""The order of the pictures in a training, its random generators, and batches prepared ahead."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+ORDER: Final = 3
+"""Purpose of the generator that shuffles the pictures; methods take other numbers for theirs."""
+
+Indices = npt.NDArray[np.int64]
+
+BatchT = TypeVar("BatchT")
+
+
+def generator(seed: int, purpose: int, *at: int) -> np.random.Generator:
+    """at: epoch, then picture or step. Each has its own generator, so a training that is resumed
+    after an epoch needs only the number of that epoch to draw the same."""
+    return np.random.default_rng([seed, purpose, *at])
+
+
+def order(count: int, *, size: int, limit: int, seed: int, epoch: int) -> list[Indices]:
+    """Pictures of each step of an epoch, which ends once more than `limit` were seen."""
+    shuffled = generator(seed, ORDER, epoch).permutation(count)
+    parts = [shuffled[start : start + size] for start in range(0, count, size)]
+    return parts[: limit // size + 1]
+
+
+def prepare_ahead(
+    make_batch: Callable[[Indices], BatchT], steps: Sequence[Indices]
+) -> Iterator[BatchT]:
+    """One batch per step. It is made in another thread while the step before it runs."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(make_batch, steps[0])
+        for following in steps[1:]:
+            batch, coming = coming.result(), pool.submit(make_batch, following)
+            yield batch
+        yield coming.result()
