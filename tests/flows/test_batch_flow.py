@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from flow_rig import Inspect
 
-CHANGING = ("timings_ms", "captured_ns", "judged_ns", "wall_time_utc", "run_id", "event_id")
+CHANGING = (
+    *("timings_ms", "captured_ns", "judged_ns", "wall_time_utc", "run_id", "event_id", "chain"),
+)
 
 
 def test_batches_find_what_single_frames_find(

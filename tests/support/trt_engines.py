@@ -3,13 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+from autoencoder_parts import random_model
 from engine_parts import HW, parts
 from glass_parts import model as glass_model
 
 from learning import finishing
-from learning.backbones.zoo import DEFAULT, resolve
 from learning.fitting import fit_engine
 from learning.job import FitOptions, MakeOptions
+from learning.methods.autoencoder.error_maps import ERRORS
+from learning.methods.autoencoder.method import Autoencoder
+from learning.methods.base import Scorer
 from learning.methods.glass.method import Glass
 from learning.methods.registry import fitted_methods, make_method, trained_methods
 
@@ -22,13 +25,16 @@ ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
     "padim, low rank": ("padim", {"form": "low_rank"}),
     "padim, float16": ("padim", {"precision": "float16"}),
     "glass": ("glass", {}),
+    **{f"autoencoder, {error}": ("autoencoder", {"error": error}) for error in ERRORS},
 }
 
 
 def make_engine(name: str, options: dict[str, Any], out: Path) -> None:
     if name in trained_methods():
-        options_of_engine = MakeOptions("parts", Glass(), resolve(DEFAULT), threads=1)
-        model = glass_model(37, 11, HW)
+        scorer: Scorer[Any] = Glass() if name == "glass" else Autoencoder(**options)
+        backbone = scorer.find_backbone(None)
+        options_of_engine = MakeOptions("parts", scorer, backbone, threads=1)
+        model = glass_model(37, 11, HW) if name == "glass" else random_model()
         finishing.make_engine(model, parts(8), options_of_engine, out, lambda *_: None)
     else:
         method = make_method(name, options)

@@ -13,6 +13,9 @@ def reconstruct(picture: Var, network: Network, hw: tuple[int, int]) -> Var:
     """(N, 3, H, W) in [-1, 1] -> the same. The network may be computed in half precision."""
     argument = spox.argument(spox.Tensor(np.float32, ("N", 3, *hw)))
     alone = spox.build({"picture": argument}, {"drawn": _draw(argument, network)})
+    for node in alone.graph.node:
+        if node.op_type == "MaxPool":
+            del node.output[1:]  # the indices, which nothing reads and TensorRT refuses
     return spox.inline(mark_half(alone))(picture=picture)["drawn"]
 
 
