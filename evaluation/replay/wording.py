@@ -14,8 +14,8 @@ MOST_FRAMES: Final = 10
 """Frame numbers in a sentence."""
 
 INDEPENDENT: Final = (
-    "The intervals take frames as independent. Frames of a video show the same product several "
-    "times, so the true intervals are wider."
+    "The intervals assume that frames are independent. Frames of a video show the same product "
+    "several times, so the true intervals are wider."
 )
 
 

@@ -1,4 +1,4 @@
-"""The verdict of a run, and what was inspected and what was not."""
+"""Builds the sections with the verdict of a run, and with what was inspected and what was not."""
 
 from collections.abc import Mapping
 from typing import Any, Final
