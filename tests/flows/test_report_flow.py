@@ -22,7 +22,8 @@ REPORT = ("--set", "report.enabled=true", "--set", "report.lot=L-7")
 
 
 def test_a_run_ends_with_its_report(clip: Path, engine: Path, margin: list[str], inspect: Inspect):
-    result = inspect(clip, engine, *margin, *REPORT)
+    no_stored_pictures = ("--set", "output.defect_pictures.max_count=0")
+    result = inspect(clip, engine, *margin, *REPORT, *no_stored_pictures)
     assert result.code == 0
     page = (result.out / "report.html").read_text(encoding="utf-8")
     text = visible(page)
