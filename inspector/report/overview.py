@@ -30,6 +30,7 @@ def verdict_section(context: ReportContext) -> Markup:
 
 
 def badge(text: Texts, conclusion: str) -> Markup:
+    """The verdict in large letters. conclusion: PASS, FAIL or INCOMPLETE."""
     class_ = {PASS: "pass", FAIL: "fail"}.get(conclusion, "incomplete")
     return element("p", text(f"verdict_{conclusion}"), class_=f"badge {class_}")
 

@@ -176,4 +176,5 @@ def _find_problems(log: RunLog) -> Iterator[str]:
 
 
 def read_runs(folders: Sequence[Path]) -> list[RunLog]:
+    """Reads the runs in the folders, with all their sources. Raises ConfigError."""
     return [read_run(path) for folder in folders for path in find_runs(folder)]

@@ -53,6 +53,8 @@ def feature_network(path: Path) -> nn.Module:
 
 
 class VggFeatures(nn.Module):  # type: ignore[misc]
+    """Features of VGG16 at relu3_3. state: tensors by torchvision's names. path: for messages."""
+
     def __init__(self, state: Mapping[str, Any], path: Path) -> None:
         super().__init__()
         layers: list[nn.Module] = []

@@ -35,6 +35,8 @@ SIMULATED: Final = "good pictures held out and simulated defects on them"
 
 
 class AutoencoderRun(PreparedTraining):
+    """A training of the autoencoder that is ready to run."""
+
     def __init__(
         self, options: AutoencoderTraining, job: TrainingJob, trainer: AutoencoderTrainer
     ) -> None:
