@@ -65,7 +65,9 @@ def _make_parts(
         return None
     live, name = run.source.live, run.source_name
     if joiner is None and options.join:
-        raise ConfigError("parts.join needs several sources: use the list sources, or remove it")
+        raise ConfigError(
+            "parts.join needs several sources: use the list sources, or remove parts.join"
+        )
     if joiner is not None and live:
         _check_live_join(options)
     joiner = joiner or make_joiner(options, (name,))

@@ -1,4 +1,4 @@
-"""Follows the defects of a run again from its log, for a run that was killed or goes on."""
+"""Follows the defects of a run again from its log: to recover a killed run, or to continue it."""
 
 import json
 from collections.abc import Sequence
@@ -31,11 +31,11 @@ from inspector.tracking.setup import EarlierRun, TrackingSetup
 from inspector.tracking.stage import TrackingStage
 
 _TAIL_BYTES: Final = 8_000_000
-"""End of a log from which a run goes on. It has the last place of each open defect."""
+"""End of a log that is read to continue its web. It has the last place of each open defect."""
 
 
 class RecordedMotion:
-    """The motion that the log of a run says."""
+    """Gives the motion that the log of a run states."""
 
     def __init__(self) -> None:
         self.place: FrameOnWeb | None = None
@@ -105,7 +105,7 @@ def read_last_state(run: RunInfo, calibration: Calibration | None) -> EarlierRun
     except (ConfigError, OSError) as exc:
         logger.warning("tracking.continue_last_run: {} cannot be continued: {}", path.parent, exc)
         return None
-    logger.info("tracking goes on from {}", path.parent)
+    logger.info("tracking continues the web of {}", path.parent)
     return state
 
 

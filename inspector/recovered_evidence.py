@@ -1,4 +1,4 @@
-"""Goes on with the evidence of a killed run: chain of the log, hashes of the files, summary."""
+"""Continues the evidence of a killed run: chain of the log, hashes of the files, summary."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ class RecoveredEvidence:
         self._lines = RecordLines(sign=None if self._key is None else self._key.sign)
 
     def add(self, record: Record) -> None:
-        """Takes note of a line of the log."""
+        """Adds a line of the log."""
         self._value = record["chain"]
         self._count += 1
         if record["type"] == "checkpoint":

@@ -49,9 +49,11 @@ def recover(folder: Path) -> dict[Path, list[str]]:
     )
     unfinished = [path for path in folders if not (path / SUMMARY).exists()]
     if not folders:
-        raise ConfigError(f"{folder} has no {LOG}, so it is not the folder of a run")
+        raise ConfigError(f"{folder} has no {LOG}: name the output folder of a run")
     if not unfinished:
-        raise ConfigError(f"{folder} has a {SUMMARY}: its run was not killed")
+        raise ConfigError(
+            f"{folder} has a {SUMMARY}, so its run was not killed: there is nothing to recover"
+        )
     return {path: _recover_source(path) for path in unfinished}
 
 
@@ -114,11 +116,11 @@ class _KilledRun:
             self._append_rows(closed)
             count = sum(isinstance(event, DefectClosed) for event in new)
             sentences.append(
-                f"{count} defects were open; they are closed now, from their frames in the log"
+                f"open defects that are closed now, from their frames in the log: {count}"
             )
         last = self._stats.received - 1
         sentences.append(
-            f"frames after number {last} are lost: they were captured, but not written yet"
+            f"frames that were captured after frame {last} are lost: they were not written yet"
             if last >= 0
             else "the run wrote no frame"
         )

@@ -1,7 +1,7 @@
 """Starts the process that writes the report at the end of a session.
 
-The report has a separate process: neither an error nor a crash nor a hang of it can cost the
-results, which are complete before it starts.
+The results are complete before it starts. So no error, crash or hang of this process can damage
+them.
 """
 
 import os
@@ -61,7 +61,7 @@ def write_session_report(folder: Path, is_stopped: Callable[[], bool]) -> bool:
     reason = reason or sentence.strip() or f"its process ended with code {process.returncode}"
     logger.warning(
         "the report was not written: {}; all other results are complete; "
-        "line-inspector report {} writes it",
+        "`line-inspector report {}` can write it",
         reason,
         folder,
     )

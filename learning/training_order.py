@@ -15,15 +15,19 @@ Indices = npt.NDArray[np.int64]
 BatchT = TypeVar("BatchT")
 
 
-def generator(seed: int, purpose: int, *at: int) -> np.random.Generator:
-    """at: epoch, then picture or step. Each has its own generator, so a training that is resumed
-    after an epoch needs only the number of that epoch to draw the same."""
+def make_generator(seed: int, purpose: int, *at: int) -> np.random.Generator:
+    """A random generator for one purpose. at: epoch, then picture or step.
+
+    Each of them has a separate generator. So a training that is resumed after an epoch needs only
+    the number of that epoch to draw the same values.
+    """
     return np.random.default_rng([seed, purpose, *at])
 
 
-def order(count: int, *, size: int, limit: int, seed: int, epoch: int) -> list[Indices]:
-    """Pictures of each step of an epoch, which ends once more than `limit` were seen."""
-    shuffled = generator(seed, ORDER, epoch).permutation(count)
+def order_pictures(count: int, *, size: int, limit: int, seed: int, epoch: int) -> list[Indices]:
+    """Indices of the pictures of each step of an epoch: 0 to count - 1 in random order, `size` in a
+    step. The epoch ends after the step in which more than `limit` pictures were seen."""
+    shuffled = make_generator(seed, ORDER, epoch).permutation(count)
     parts = [shuffled[start : start + size] for start in range(0, count, size)]
     return parts[: limit // size + 1]
 
@@ -31,7 +35,7 @@ def order(count: int, *, size: int, limit: int, seed: int, epoch: int) -> list[I
 def prepare_ahead(
     make_batch: Callable[[Indices], BatchT], steps: Sequence[Indices]
 ) -> Iterator[BatchT]:
-    """One batch per step. It is made in another thread while the step before it runs."""
+    """Yields one batch per step. It is made in another thread while the step before it runs."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(make_batch, steps[0])
         for following in steps[1:]:

@@ -30,11 +30,14 @@ class Quality:
         return self.image_auroc + (self.pixel_auroc or 0.0)
 
 
-def quality(
+def measure_quality(
     image_scores: npt.NDArray[np.floating], grids: npt.NDArray[np.float32], labelled: Labelled
 ) -> Quality:
-    """image_scores: (n,). grids: (n, h, w), scores of cells or pixels. The pixel score is of the
-    map at the size of the input, smoothed with SIGMA."""
+    """Computes the AUROC of image scores and of the map.
+
+    image_scores: (n,). grids: (n, h, w), scores of cells or pixels. The pixel AUROC is of the map
+    at the size of the input, smoothed with SIGMA; None if it is not defined.
+    """
     image = auroc(image_scores, labelled.defective).value
     if labelled.masks is None:
         return Quality(image, None)

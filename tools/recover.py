@@ -11,7 +11,9 @@ from tools._cli import guarded, program
 @guarded
 def main(argv: list[str] | None = None) -> int:
     parser = CommandParser(prog=program("recover"), description=__doc__)
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of the results")
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="output folder of the run, or of all its sources"
+    )
     for folder, sentences in recover(parser.parse_args(argv).run).items():
         print(f"{folder}:")
         for sentence in sentences:

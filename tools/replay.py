@@ -1,4 +1,4 @@
-"""Judges the recorded source of a run again, and compares the results."""
+"""Judges the recorded frames of a run again, and compares the results."""
 
 import argparse
 import itertools
@@ -33,7 +33,9 @@ def main(argv: list[str] | None = None) -> int:
         settings=_read_settings(arguments.set),
     )
     if arguments.source is not None and len(runs) > 1:
-        raise ConfigError("--source cannot be used with a run of several sources: replay each one")
+        raise ConfigError(
+            "--source cannot be used with a run of several sources: replay each source"
+        )
     out = arguments.out or _new_folder(arguments.run)
     several = len(runs) > 1
     results = [_replay(run, options, out / run.folder.name if several else out) for run in runs]
@@ -74,7 +76,7 @@ def _new_folder(run: Path) -> Path:
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(prog=program("replay"), description=__doc__)
     add = parser.add_argument
-    add("run", type=Path, metavar="RUN", help="folder of the results of a run")
+    add("run", type=Path, metavar="RUN", help="output folder of a run, or of all its sources")
     add("--engine", type=Path, metavar="ENGINE.onnx", help="judge with this engine")
     add("--calibration", type=Path, metavar="CAL.yaml", help="measure with this calibration")
     add("--source", help="where the source is now, if it was moved")

@@ -41,16 +41,27 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("runs", type=Path, nargs="+", metavar="RUN", help="output folder of a run")
+    add(
+        "runs",
+        type=Path,
+        nargs="+",
+        metavar="RUN",
+        help="output folder of a run, or of all its sources",
+    )
     add("--out", type=Path, help=f"file to write (default: {REPORT} in the folder of the run)")
-    add("--pdf", action="store_true", help="also write a PDF beside it (extra: pdf)")
+    add("--pdf", action="store_true", help="also write a PDF (extra: pdf)")
     for name in TEXTS:
         add(f"--{name}", help=f"{name} in the head of the report")
-    add("--unit", choices=("mm", "cm", "inch"), help="of lengths (default: that of the run)")
-    add("--decimal", choices=("point", "comma"), help="decimal sign")
-    add("--language", choices=LANGUAGES, help="of the report")
+    add("--unit", choices=("mm", "cm", "inch"), help="unit of lengths (default: that of the run)")
+    add("--decimal", choices=("point", "comma"), help="decimal mark")
+    add("--language", choices=LANGUAGES, help="language of the report")
     for name in ("length-mm", "width-mm", "area-mm2"):
-        add(f"--limit-{name}", type=float, help="limit to compare the sizes with")
+        add(
+            f"--limit-{name}",
+            type=float,
+            metavar="LIMIT",
+            help="limit with which sizes are compared",
+        )
     add_overwrite_option(parser)
     return parser
 

@@ -18,7 +18,9 @@ from tools._cli import guarded, program
 @guarded
 def main(argv: list[str] | None = None) -> int:
     parser = CommandParser(prog=program("roll-map"), description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of a run, also of one that was killed")
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="output folder of one source of a run"
+    )
     parser.add_argument("--out", type=Path, help="folder of the map (default: that of the run)")
     parser.add_argument("--edition", help="add the 4-point score and name this edition in its text")
     arguments = parser.parse_args(argv)

@@ -48,7 +48,13 @@ def _verify(verifier: Verifier, folder: Path) -> int:
 def _parser() -> CommandParser:
     parser = CommandParser(prog=program("verify"), description=__doc__)
     add = parser.add_argument
-    add("runs", type=Path, nargs="+", metavar="RUN", help="folder with the results of a run")
+    add(
+        "runs",
+        type=Path,
+        nargs="+",
+        metavar="RUN",
+        help="output folder of a run, or of all its sources",
+    )
     add("--key", type=Path, help="key file that checks the signatures: secret, private or public")
     add(
         *("--checkpoint", "--checkpoints"),

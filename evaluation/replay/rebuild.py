@@ -208,7 +208,7 @@ def _why_not_tracked(tracking: Mapping[str, Any]) -> str | None:
     if tracking["motion"] not in RECORDED_MOTIONS:
         return f"the motion came from {tracking['motion']} and is not recorded"
     if tracking.get("continue_last_run"):
-        return "it went on with the tracks of an earlier run (tracking.continue_last_run)"
+        return "the run continued the web of an earlier run (tracking.continue_last_run)"
     return None
 
 

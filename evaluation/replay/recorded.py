@@ -78,10 +78,10 @@ def find_runs(folder: Path) -> list[RecordedRun]:
     if folder.name == LOG and folder.is_file():
         folder = folder.parent
     if not folder.is_dir():
-        raise DataError(f"{folder} is not the folder of a run: it does not exist")
+        raise DataError(f"{folder} is not a folder: name the output folder of a run")
     logs = [folder / LOG] if (folder / LOG).is_file() else sorted(folder.glob(f"*/{LOG}"))
     if not logs:
-        raise DataError(f"{folder} is not the folder of a run: it holds no {LOG}")
+        raise DataError(f"{folder} has no {LOG}: name the output folder of a run")
     return [read_run(log.parent) for log in logs]
 
 

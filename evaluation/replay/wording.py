@@ -14,8 +14,8 @@ MOST_FRAMES: Final = 10
 """Frame numbers in a sentence."""
 
 INDEPENDENT: Final = (
-    "The intervals take frames as independent. Frames of a video show the same product several "
-    "times, so the true intervals are wider."
+    "The intervals assume that frames are independent. Frames of a video show the same product "
+    "several times, so the true intervals are wider."
 )
 
 
@@ -42,6 +42,7 @@ def describe_log(log: LogComparison) -> list[str]:
 
 
 def list_frames(frame_ids: Sequence[int]) -> str:
+    """Numbers of frames in words, at most MOST_FRAMES of them."""
     shown = ", ".join(map(str, frame_ids[:MOST_FRAMES]))
     more = f" and {len(frame_ids) - MOST_FRAMES} more" if len(frame_ids) > MOST_FRAMES else ""
     return f"{'frame' if len(frame_ids) == 1 else 'frames'} {shown}{more}"
@@ -69,6 +70,7 @@ Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 
 
 def tables(changes: Changes) -> list[Table]:
+    """The tables of a replay: verdicts, changes of verdicts, defects and sizes."""
     return [_verdicts(changes), _fails(changes), _defects(changes), _sizes(changes)]
 
 
@@ -137,6 +139,7 @@ def _sizes(changes: Changes) -> Table:
 
 
 def signed_percent(share: float) -> str:
+    """A share in percent with its sign, such as +1.5 % for 0.015."""
     return f"{100 * share:+.1f} %" if share else "0.0 %"
 
 

@@ -49,8 +49,8 @@ class CsvOptions:
     def __post_init__(self) -> None:
         if self.separator == self.decimal:
             raise ConfigError(
-                "output.csv: separator and decimal are both a comma, so nobody could tell cells "
-                "from decimals; set output.csv.separator to ';' or to tab"
+                "output.csv: separator and decimal are both a comma, so cells and decimals would "
+                "look the same; set output.csv.separator to ';' or to tab"
             )
 
 

@@ -19,7 +19,7 @@ UNREADABLE: Final = (
 ENVELOPE: Final = re.compile(
     rb'\{"type":"(\w+)","run_id":"([^"]+)","source":"([^"]+)","seq":(\d{1,18}),'
 )
-"""The begin of every line."""
+"""The beginning of every line."""
 
 _CHECKPOINT: Final = b'{"type":"checkpoint",'
 

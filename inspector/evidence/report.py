@@ -56,7 +56,7 @@ class RunReport:
         texts = [*map(str, self.changes), *self.gaps, *self.notes]
         result = {
             WHOLE: f"whole: {self._describe_run()} are as the run wrote them",
-            CHANGED: f"CHANGED: {len(self.changes)} findings",
+            CHANGED: f"CHANGED: {len(self.changes)} finding{'s' * (len(self.changes) != 1)}",
             UNPROVEN: "no change found, but not everything can be proven",
         }
         return [f"{self.folder}: {_printable(text)}" for text in [*texts, result[self.exit_code]]]

@@ -39,7 +39,7 @@ class SigningKey(Key, Protocol):
 
 
 class SecretKey:
-    """HMAC-SHA256. Who can check a signature can also make one."""
+    """HMAC-SHA256. Everybody who can check a signature can also make one."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
@@ -74,7 +74,7 @@ def _load(path: Path, name: str, *, private: bool) -> Key:
     except OSError as exc:
         raise ConfigError(f"{name}: cannot read {path}: {exc.strerror}") from exc
     except ValueError:
-        raise ConfigError(f"{name}: {path} is no key file: it is not a short text") from None
+        raise ConfigError(f"{name}: {path} is not a key file: it must be a short text") from None
     if text.startswith(_PEM):
         return _load_pem(text, path, name, private=private)
     if len(text) < SHORTEST or "\n" in text:

@@ -42,13 +42,13 @@ class Verifier:
         """Verifies a run, or all sources of a session. Raises ConfigError for a folder that has no
         results, and OSError."""
         if not folder.is_dir():
-            raise ConfigError(f"{folder} is not a folder with results of a run")
+            raise ConfigError(f"{folder} is not a folder: name the output folder of a run")
         summary = _read_summary(folder)
         if (folder / LOG).exists() or (summary is not None and not summary.of_session):
             return [self._verify_run(folder, summary)]
         logs = sorted(path.parent for path in folder.glob(f"*/{LOG}"))
         if not logs and summary is None:
-            raise ConfigError(f"{folder} has no {LOG} and no {SUMMARY}: it is no folder of a run")
+            raise ConfigError(f"{folder} has no {LOG}: name the output folder of a run")
         names = sorted({path.name for path in logs} | set(summary.sources if summary else ()))
         reports = [
             self._verify_run(folder / name, _read_summary(folder / name))

@@ -49,7 +49,7 @@ class RecordLines:
         return self._header
 
     def resume(self, run: RunInfo, value: str, lines: int) -> None:
-        """Goes on with the chain of a log. value: of its last line. lines: number of its lines."""
+        """Continues the chain of a log. value: of its last line. lines: number of its lines."""
         self._run, self._chain = run, Chain(self._sign, value, lines)
 
     @property

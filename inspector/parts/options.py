@@ -92,7 +92,10 @@ def check_parts(options: PartOptions) -> None:
                 f"{' or '.join(kinds)}"
             )
     if (options.k is None) is (options.rule == K_OF_N):
-        raise ConfigError("parts.k must be set if, and only if, parts.rule is k_of_n")
+        raise ConfigError(
+            f"parts.rule is {options.rule}, and parts.k is {options.k or 'not set'}: set "
+            "parts.k with the rule k_of_n, and leave it out with other rules"
+        )
     _check_zone(options)
 
 

@@ -26,6 +26,7 @@ class FrameFacts:
 
 
 def make_facts(inspection: Inspection, *, live: bool) -> FrameFacts:
+    """The facts of an inspection. live: whether times are those of the capture."""
     frame, cause = inspection.frame, inspection.cause
     return FrameFacts(
         frame_id=frame.frame_id,

@@ -94,7 +94,7 @@ class Reporter:
             self._pass_on(stage.flush(), number)
 
     def take(self, channel: Channel[Ticket], watchdog: Watchdog) -> Ticket | End:
-        """The next ticket. Lets the stages end what has waited too long, while none comes."""
+        """Waits for the next ticket and returns it. Calls tick() of the stages while it waits."""
         while (ticket := channel.get(self._tick_s)) is None:
             watchdog.begin("output", ())
             self._tick()

@@ -47,6 +47,7 @@ class FrameAccount:
 
 
 def count_frames(log: RunLog) -> FrameAccount:
+    """From summary.json; from the log alone if there is no summary, or if the run was killed."""
     summary = log.summary
     if summary is None or "captured" not in summary or log.status == "killed":
         return _count_log(log)

@@ -1,4 +1,4 @@
-"""What every section of a report needs: the run, the texts, the numbers, and the links."""
+"""Holds what every section of a report needs: the run, the texts, the numbers, and the links."""
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The defects by severity, kind and size, and their sizes beside the limits."""
+"""Builds the sections with the defects by severity, kind and size, and with sizes and limits."""
 
 import math
 from bisect import bisect_right

@@ -90,6 +90,7 @@ class Drawing:
 
 
 def box_points(x0: float, y0: float, x1: float, y1: float) -> list[tuple[float, float]]:
+    """Corners (x, y) of a box in pixels, in their order around it."""
     return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
 
 

@@ -1,4 +1,4 @@
-"""The pictures of the defects, the worst first, with size, U and place."""
+"""Builds the section with pictures of the defects, the worst first, with size, U and place."""
 
 from inspector.report.context import ReportContext
 from inspector.report.markup import Child, Markup, element, join, section

@@ -1,4 +1,4 @@
-"""The head of a report: the product, the run, the engine and what its thresholds promise."""
+"""Builds the head of a report: product, run, engine, and what its thresholds promise."""
 
 from typing import Any
 

@@ -24,5 +24,6 @@ def table(
 
 
 def name_value_list(pairs: Iterable[tuple[str, Child]]) -> Markup:
+    """A `<dl>` element with a row for each pair of name and value."""
     items = (join(element("dt", name), element("dd", value)) for name, value in pairs)
     return element("dl", *items)

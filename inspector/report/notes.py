@@ -1,4 +1,4 @@
-"""Warnings, part table, glossary, and the place to sign."""
+"""Builds these sections of a report: parts and rolls, warnings, glossary, and lines to sign."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""The verdict of a run, and what was inspected and what was not."""
+"""Builds the sections with the verdict of a run, and with what was inspected and what was not."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -30,6 +30,7 @@ def verdict_section(context: ReportContext) -> Markup:
 
 
 def badge(text: Texts, conclusion: str) -> Markup:
+    """The verdict in large letters. conclusion: PASS, FAIL or INCOMPLETE."""
     class_ = {PASS: "pass", FAIL: "fail"}.get(conclusion, "incomplete")
     return element("p", text(f"verdict_{conclusion}"), class_=f"badge {class_}")
 

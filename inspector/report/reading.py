@@ -31,13 +31,13 @@ def find_runs(folder: Path) -> list[Path]:
     """The folders with a log: the folder itself, or its subfolders. Raises ConfigError if there is
     none."""
     if not folder.is_dir():
-        raise ConfigError(f"{folder} is not a folder; name the output folder of a run")
+        raise ConfigError(f"{folder} is not a folder: name the output folder of a run")
     if (folder / LOG).is_file():
         return [folder]
     patterns = ("/".join(["*"] * depth + [LOG]) for depth in range(1, _DEEPEST + 1))
     logs = sorted(path for pattern in patterns for path in folder.glob(pattern))
     if not logs:
-        raise ConfigError(f"{folder} holds no {LOG}; name the output folder of a run")
+        raise ConfigError(f"{folder} has no {LOG}: name the output folder of a run")
     return [path.parent for path in logs]
 
 
@@ -176,4 +176,5 @@ def _find_problems(log: RunLog) -> Iterator[str]:
 
 
 def read_runs(folders: Sequence[Path]) -> list[RunLog]:
+    """Reads the runs in the folders, with all their sources. Raises ConfigError."""
     return [read_run(path) for folder in folders for path in find_runs(folder)]

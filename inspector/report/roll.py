@@ -217,7 +217,7 @@ class RollCollector:
 
 
 def read_roll(folder: Path) -> tuple[Roll, Record]:
-    """Reads the log of a run with tracking, also of a run that was killed or still goes on.
+    """Reads the log of a run with tracking, also of a run that was killed or is not finished.
 
     folder: with the results of one source. Returns the roll and the header of the log. Raises
     DataError.

@@ -58,7 +58,7 @@ class RollMapSink:
 
     def _write(self, roll: Roll) -> None:
         if not self._folder.is_dir():
-            raise SinkError(f"{self._folder} is no folder any more")
+            raise SinkError(f"{self._folder} is not a folder any more")
         score, notes = score_if_enabled(roll, self._options)
         if score is not None:
             self.score = {"edition": self._options.edition} | dataclasses.asdict(score)

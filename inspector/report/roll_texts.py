@@ -1,4 +1,4 @@
-"""The sentences above a roll map."""
+"""Writes the sentences above a roll map."""
 
 from collections import defaultdict
 

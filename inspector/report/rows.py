@@ -1,4 +1,4 @@
-"""The rows behind the figures of a report: frames, defects, and which figure has which rows."""
+"""Builds the appendix of a report: rows of frames and defects, and which figure has which rows."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

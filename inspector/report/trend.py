@@ -1,4 +1,4 @@
-"""The course of a run: failures, defects and scores over time, and defects per metre."""
+"""Builds the sections with failures, defects and scores over time, and with defects per metre."""
 
 import math
 from collections.abc import Sequence

@@ -36,7 +36,7 @@ class _Step:
 
 @dataclass(slots=True)
 class _KnownInFrame:
-    """See KnownDefects. boxes, ranks: what the analyzer told about the frame."""
+    """See KnownDefects. boxes, ranks: what the analyzer reported about the frame."""
 
     tracker: Tracker
     map_pixel: float

@@ -22,7 +22,7 @@ class TrackingOptions:
     speed. encoder: CSV file with times and positions, for motion encoder. reverse_mm: length of web
     by which the line may run back; a defect that is farther outside the frame is closed. None: one
     length of the frame. web_width_mm: None if the frame shows the full width. continue_last_run:
-    the web goes on from the last run with the same output.dir, whose open defects keep their ids.
+    continue the web of the last run with the same output.dir. Its open defects keep their ids.
     """
 
     enabled: bool = False

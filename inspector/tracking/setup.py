@@ -1,4 +1,4 @@
-"""What tracking needs to know about the run, about a frame, and about an earlier run."""
+"""Data of tracking: setup of a run, result for one frame, and end of an earlier run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

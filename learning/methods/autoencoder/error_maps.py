@@ -1,8 +1,9 @@
-"""How a reconstruction differs from its picture: maps in [0, 1], in numpy and in the graph.
+"""Computes error maps in [0, 1]: how a reconstruction differs from its picture.
 
-Pictures are in [-1, 1]. l1: |x - y| / 2. mse: (x - y)^2 / 4. ssim: (1 - SSIM) / 2, with the window
-of "Image quality assessment" (Wang et al. 2004): 11 pixels, sigma 1.5; the border repeats the edge
-pixel. Each is the mean over the channels. blend: a weighted mean of l1 and ssim.
+Both forms, in numpy and in the graph, are here. Pictures x and reconstructions y are in [-1, 1].
+l1: |x - y| / 2. mse: (x - y)^2 / 4. ssim: (1 - SSIM) / 2, with the window of "Image quality
+assessment" (Wang et al. 2004): 11 pixels, sigma 1.5; the border repeats the edge pixel. Each is the
+mean over the channels. blend: a weighted mean of l1 and ssim.
 """
 
 from functools import lru_cache
@@ -39,8 +40,8 @@ def window_matrix(length: int) -> npt.NDArray[np.float64]:
 
 
 def error_map_numpy(pictures: Array, drawn: Array, error: str, share: float) -> Array:
-    """pictures, drawn: (n, 3, H, W). error: one of ERRORS. share: of ssim in blend. Returns
-    (n, H, W)."""
+    """pictures, drawn: (n, 3, H, W) float32 in [-1, 1]. error: one of ERRORS. share: of ssim in
+    blend. Returns (n, H, W) float32 in [0, 1]."""
     if error == "mse":
         return np.asarray(np.square(pictures - drawn).mean(axis=1) / 4, np.float32)
     parts = []

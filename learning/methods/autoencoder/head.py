@@ -1,4 +1,4 @@
-"""The network of the autoencoder in the graph."""
+"""Adds the network of the autoencoder to the graph."""
 
 import numpy as np
 import spox

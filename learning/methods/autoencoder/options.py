@@ -25,9 +25,9 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         "multi": {"rotation_deg": 10.0, "flips": "none", "widths": (48, 96, 192, 384)},
     }
 )
-"""Options that fit a kind of product: capsule lies in one direction, hazelnut in any, a screw in
-any but is never mirrored, multi is several products in one engine. An option that is set on the
-command line to another value than its default wins."""
+"""Options for kinds of products. A capsule lies in one direction, a hazelnut in any. A screw lies
+in any direction and is never mirrored. multi is for several products in one engine. A preset
+replaces only options that have their default value."""
 
 FLIPS: Final = ("none", "horizontal", "vertical", "both")
 
@@ -52,7 +52,9 @@ class AutoencoderOptions:
 
     preset: str = field(
         default="none",
-        metadata=option("options for a kind of product", str, choices=tuple(PRESETS)),
+        metadata=option(
+            "options for a kind of product; they replace defaults only", str, choices=tuple(PRESETS)
+        ),
     )
     epochs: int = field(default=100, metadata=option("times that all pictures are seen", integer))
     batch: int = field(default=8, metadata=option("pictures per step", integer))
@@ -79,7 +81,9 @@ class AutoencoderOptions:
         default=0.1,
         metadata=option("weight of the difference of backbone features", number),
     )
-    edge_weight: float = field(default=0.0, metadata=option("weight of the edges", number))
+    edge_weight: float = field(
+        default=0.0, metadata=option("weight of the difference of Sobel edges", number)
+    )
     first_skip: bool = field(
         default=True,
         metadata=switch(
@@ -99,15 +103,17 @@ class AutoencoderOptions:
     learning_rate: float = field(default=1e-3, metadata=option("learning rate", number))
     weight_decay: float = field(default=0.0, metadata=option("weight decay", number))
     schedule: str = field(
-        default="cosine", metadata=option("of the learning rate", str, choices=SCHEDULES)
+        default="cosine", metadata=option("how the learning rate falls", str, choices=SCHEDULES)
     )
     clip: float = field(
         default=1.0, metadata=option("largest norm of the gradient; 0: no limit", number)
     )
     rotation_deg: float = field(
-        default=0.0, metadata=option("pictures are turned by up to so many degrees", number)
+        default=0.0, metadata=option("largest rotation of a picture, degrees", number)
     )
-    flips: str = field(default="none", metadata=option("pictures are mirrored", str, choices=FLIPS))
+    flips: str = field(
+        default="none", metadata=option("how pictures are mirrored", str, choices=FLIPS)
+    )
     elastic: float = field(
         default=0.0, metadata=option("elastic distortion, as a share of 5 % of the side", number)
     )
@@ -117,10 +123,13 @@ class AutoencoderOptions:
     brightness: float = field(default=0.05, metadata=option("largest change of brightness", number))
     contrast: float = field(default=0.05, metadata=option("largest change of contrast", number))
     noise: float = field(
-        default=0.01, metadata=option("largest standard deviation of noise, of 0 to 1", number)
+        default=0.01, metadata=option("largest standard deviation of noise; 1 is white", number)
     )
     error: str = field(
-        default="blend", metadata=option("what the anomaly map shows", str, choices=ERRORS)
+        default="blend",
+        metadata=option(
+            "what the map shows: the difference of picture and redrawn picture", str, choices=ERRORS
+        ),
     )
     share: float = field(
         default=0.5, metadata=option("share of 1 - SSIM in the error blend", number)
@@ -191,8 +200,11 @@ class AutoencoderOptions:
         return (True,) * (DEPTH - 1) + (self.first_skip,)
 
     def resumable(self) -> dict[str, Any]:
-        """What a resumed training must share with the earlier one: all except what does not change
-        the result. The number of epochs counts, because the learning rate follows it."""
+        """The options that a resumed training must have in common with the earlier one.
+
+        Options that do not change the result are left out. The number of epochs is among them,
+        because the learning rate depends on it.
+        """
         free = {"patience", "threads", "device"}
         return {key: value for key, value in self.plain().items() if key not in free}
 

@@ -1,4 +1,4 @@
-"""The autoencoder computed literally in float64, as its network is trained; engines must equal it.
+"""Computes the autoencoder in float64, written directly from the equations; engines must equal it.
 
 It shares no code with the graph or the folded network: convolutions are sums over shifted pictures,
 the batch norm is separate, and the Gaussian of SSIM is SciPy's.

@@ -1,4 +1,4 @@
-"""The training of the autoencoder as `line-inspector train` sees it. It needs torch only to run."""
+"""Connects the training of the autoencoder with `line-inspector train`. Only a run needs torch."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -106,9 +106,9 @@ def test_a_setting_that_a_replay_cannot_have(parts: Inspect, capsys: Capsys) -> 
 def test_a_folder_that_is_not_a_run_or_not_new(
     parts: Inspect, tmp_path: Path, capsys: Capsys
 ) -> None:
-    assert "it does not exist" in refuse(capsys, tmp_path / "none")
+    assert "none is not a folder: name the output folder" in refuse(capsys, tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    assert "it holds no inspections.jsonl" in refuse(capsys, tmp_path / "empty")
+    assert "has no inspections.jsonl: name the output folder" in refuse(capsys, tmp_path / "empty")
     run = parts()
     assert "it exists and is not empty" in refuse(capsys, run.out, "--out", run.out)
     before = read_records(run.out)

@@ -264,11 +264,15 @@ def test_the_modules_that_name_a_csv_file_are_known() -> None:
     }
     assert naming == {
         "benchmarks/atlas/cost.py",  # reads the table of a run
+        "benchmarks/evidence_changes.py",  # damages the tables of a run
+        "benchmarks/tracking_pipeline.py",  # its encoder file has numbers only
         "evaluation/acceptance/page.py",  # names the file on the page
         "evaluation/acceptance/record.py",  # writes by csv_row
         "evaluation/gauge/study.py",  # names the file
+        "evaluation/replay/change_tables.py",  # writes by csv_row
         "evaluation/result_files.py",  # writes by csv_row
         "examples/measure_mask.py",  # writes DefectMetrics.to_csv()
+        "inspector/evidence/file_check.py",  # counts the rows of a table
         "inspector/outputs/folder.py",  # names of the files of CsvLogSink
         "learning/datasets/other_folders.py",  # recognises results of a run
         "learning/datasets/visa.py",  # reads the lists of VisA

@@ -222,4 +222,4 @@ def test_a_changed_file_is_named(name: str, out: Path, capsys: pytest.CaptureFix
     assert verify([str(out)]) == 8
     text = capsys.readouterr().out
     assert f"{out}: {sentence}" in text
-    assert text.endswith("CHANGED: 1 findings\n")
+    assert text.endswith("CHANGED: 1 finding\n")

@@ -139,7 +139,7 @@ def test_the_folder_of_a_session_gives_all_its_sources(tmp_path: Path):
     assert find_runs(tmp_path / "line" / "left") == [tmp_path / "line" / "left"]
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(ConfigError, match="holds no inspections"):
+    with pytest.raises(ConfigError, match="has no inspections"):
         find_runs(empty)
     with pytest.raises(ConfigError, match="is not a folder"):
         find_runs(tmp_path / "nothing")

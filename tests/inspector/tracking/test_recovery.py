@@ -100,7 +100,7 @@ def test_the_summary_of_a_killed_run_says_so_and_counts_its_frames(
     assert summary["captured"] == 42
     assert summary["defects"]["total"] == len(rows(killed / "sightings.csv"))
     assert summary["tracking"]["defects"] == len(rows(killed / "defects.csv"))
-    assert "frames after number 41 are lost" in " ".join(sentences)
+    assert "frames that were captured after frame 41 are lost" in " ".join(sentences)
     assert "12 bytes of an incomplete line were removed from inspections.jsonl" in sentences
 
 
@@ -128,7 +128,7 @@ def test_a_log_without_an_incomplete_line_is_completed_as_well(whole: Path, tmp_
 def test_a_run_that_ended_or_is_no_run_is_refused(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="its run was not killed"):
         recover(whole)
-    with pytest.raises(ConfigError, match="is not the folder of a run"):
+    with pytest.raises(ConfigError, match="name the output folder of a run"):
         recover(tmp_path)
     killed = kill_at(whole, 30, tmp_path / "killed")
     recover(killed)
@@ -151,7 +151,7 @@ def test_the_command_prints_what_it_did(
 ) -> None:
     killed = kill_at(whole, 30, tmp_path / "killed")
     assert tools(["recover", str(killed)]) == 0
-    assert "defects were open" in capsys.readouterr().out
+    assert "open defects that are closed now" in capsys.readouterr().out
     assert tools(["recover", str(killed)]) == 2
 
 

@@ -1,4 +1,4 @@
-"""The pictures of each step, perhaps with a simulated defect, and as they must be redrawn."""
+"""Makes the batches of a training: pictures, some with a simulated defect, and their targets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from learning.graph.pixels import blank_outside
 from learning.methods.autoencoder.options import AutoencoderOptions
 from learning.methods.autoencoder.training.augment import augment
 from learning.simulation.plans import plan_defects
-from learning.training_order import Indices, generator, order, prepare_ahead
+from learning.training_order import Indices, make_generator, order_pictures, prepare_ahead
 
 CHANGES, DEFECTS = 1, 2
 """Purposes of generators, see learning.training_order."""
@@ -35,13 +35,16 @@ class PictureSet:
     options: AutoencoderOptions
 
     def steps(self, epoch: int) -> list[Indices]:
-        """At least two pictures each, because batch norm needs them."""
+        """Indices of the pictures of each step; at least two, because batch norm needs them."""
         options, count = self.options, len(self.pixels)
-        steps = order(count, size=options.batch, limit=count, seed=options.seed, epoch=epoch)
+        steps = order_pictures(
+            count, size=options.batch, limit=count, seed=options.seed, epoch=epoch
+        )
         return [step for step in steps if len(step) > 1] or [np.arange(count).repeat(2)[:2]]
 
     def batches(self, epoch: int, steps: list[Indices]) -> Iterator[Batch]:
-        """The same for the same seed and epoch. Made in another thread, one step ahead."""
+        """Yields the batch of each step, the same for the same seed and epoch. Another thread makes
+        them, one step ahead."""
 
         def make_batch(pictures: Indices) -> Batch:
             pairs = [self._pair(epoch, int(index)) for index in pictures]
@@ -52,9 +55,11 @@ class PictureSet:
 
     def _pair(self, epoch: int, index: int) -> tuple[Image, Image]:
         seed = self.options.seed
-        target = augment(self.pixels[index], self.options, generator(seed, CHANGES, epoch, index))
+        target = augment(
+            self.pixels[index], self.options, make_generator(seed, CHANGES, epoch, index)
+        )
         target = blank_outside(np.ascontiguousarray(target), self.inside)
-        rng = generator(seed, DEFECTS, epoch, index)
+        rng = make_generator(seed, DEFECTS, epoch, index)
         if rng.random() >= self.options.corruption:
             return target, target
         plan = plan_defects(8, 1, int(rng.integers(2**31)))[int(rng.integers(8))]

@@ -1,4 +1,4 @@
-"""Files of a training: the latest state to resume from, and the best network."""
+"""Saves and loads the files of a training: its latest state, and the best network."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -19,11 +19,13 @@ BEST: Final = "best.pth"
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """A training after an epoch, from 1. weights, optimiser: state dicts. rate_factor: of the
-    learning rate, for the schedule plateau. lowest_loss, stale: smallest validation loss and
-    validations since then. best_epoch, quality: of the best network; 0 and None before the first
-    validation. waited: validations without a better network. settings: what a resumed training
-    must share."""
+    """A training after an epoch.
+
+    epoch: from 1. weights, optimiser: state dicts. rate_factor: of the learning rate, for the
+    schedule plateau. lowest_loss: smallest validation loss. stale: validations since then.
+    best_epoch, quality: of the best network; 0 and None before the first validation. waited:
+    validations without a better network. settings: what a resumed training must have in common.
+    """
 
     epoch: int
     weights: dict[str, Any]
@@ -56,12 +58,12 @@ def load_latest(folder: Path, settings: Mapping[str, Any]) -> TrainingState:
     try:
         state = TrainingState(**content)
     except TypeError as exc:
-        raise ConfigError(f"{path} is no checkpoint of an autoencoder: {exc}") from exc
+        raise ConfigError(f"{path} is not a checkpoint of an autoencoder: {exc}") from exc
     for key, value in settings.items():
         if state.settings.get(key) != value:
             raise ConfigError(
-                f"{path} is of a training with another {key}: {state.settings.get(key)!r}, "
-                f"not {value!r}"
+                f"{path} belongs to a training with {key} {state.settings.get(key)!r}, not "
+                f"{value!r}: use the same value to resume it, or another --out"
             )
     return state
 

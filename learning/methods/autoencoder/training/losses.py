@@ -31,7 +31,9 @@ class CombinedLoss(nn.Module):  # type: ignore[misc]
     def __init__(self, weights: LossWeights, distance: FeatureDistance | None) -> None:
         super().__init__()
         if weights.perceptual and distance is None:
-            raise ValueError("a perceptual weight needs features")
+            raise ValueError(
+                "perceptual_weight is above 0, but no features are compared: set perceptual"
+            )
         self.weights, self.distance = weights, distance
 
     def forward(self, drawn: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -54,8 +56,11 @@ class CombinedLoss(nn.Module):  # type: ignore[misc]
 
 
 def reconstruction_loss(drawn: Tensor, target: Tensor, kind: str, power: float) -> Tensor:
-    """kind focal: the squared error, weighted with the error's power, so that large errors count
-    more (after Lin et al. 2017)."""
+    """The loss between drawn and target, (n, 3, H, W) in [-1, 1]. kind: mse, l1 or focal.
+
+    focal is the squared error, weighted with a power of the error, so that large errors count more
+    (after Lin et al. 2017).
+    """
     if kind == "l1":
         return functional.l1_loss(drawn, target)
     if kind == "mse":

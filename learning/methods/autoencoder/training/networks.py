@@ -1,4 +1,4 @@
-"""The network of the autoencoder in torch: three halvings, a bottleneck, three doublings."""
+"""Defines the network in torch: three halvings, a bottleneck, three doublings."""
 
 from collections.abc import Sequence
 
@@ -60,7 +60,7 @@ class AutoencoderUNetLite(nn.Module):  # type: ignore[misc]
         return torch.tanh(self.head(values))
 
     def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
-        """The tensors by name, as the engine takes them."""
+        """The tensors by name, as learning.methods.autoencoder.model.fold takes them."""
         state = self.state_dict()
         return {
             name: values.detach().cpu().float().numpy()

@@ -1,4 +1,4 @@
-"""Distance of backbone features in torch, with gradients to the pictures."""
+"""Computes the distance of backbone features in torch, with gradients to the pictures."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -53,6 +53,8 @@ def feature_network(path: Path) -> nn.Module:
 
 
 class VggFeatures(nn.Module):  # type: ignore[misc]
+    """Features of VGG16 at relu3_3. state: tensors by torchvision's names. path: for messages."""
+
     def __init__(self, state: Mapping[str, Any], path: Path) -> None:
         super().__init__()
         layers: list[nn.Module] = []
@@ -68,7 +70,7 @@ class VggFeatures(nn.Module):  # type: ignore[misc]
         try:
             self.load_state_dict(chosen)
         except RuntimeError as exc:
-            raise ConfigError(f"{path} does not hold the weights of VGG16") from exc
+            raise ConfigError(f"{path} does not contain the weights of VGG16") from exc
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None], persistent=False)
         self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None], persistent=False)
 

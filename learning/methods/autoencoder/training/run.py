@@ -35,6 +35,8 @@ SIMULATED: Final = "good pictures held out and simulated defects on them"
 
 
 class AutoencoderRun(PreparedTraining):
+    """A training of the autoencoder that is ready to run."""
+
     def __init__(
         self, options: AutoencoderTraining, job: TrainingJob, trainer: AutoencoderTrainer
     ) -> None:
@@ -68,7 +70,7 @@ class AutoencoderRun(PreparedTraining):
         }
 
     def _facts(self, trained: Trained) -> dict[str, Any]:
-        """For the spec. Each figure has beside it the origin of its pictures."""
+        """Facts for the spec. Each figure states from which pictures it comes."""
         quality, options = trained.quality, self._options.plain()
         for key in ("seed", "threads", "device", "error", "share"):
             options.pop(key)

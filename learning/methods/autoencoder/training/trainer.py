@@ -27,14 +27,15 @@ from learning.methods.autoencoder.training.networks import AutoencoderUNetLite
 from learning.torch_weights import check_device
 from learning.training import Watch
 from learning.training_data import Labelled
-from learning.training_order import generator
-from learning.training_quality import SIGMA, Quality, quality
+from learning.training_order import make_generator
+from learning.training_quality import SIGMA, Quality, measure_quality
 
 DROPOUT: Final = 4
 """Purpose of a generator, see learning.training_order."""
 
 STEPS: Final = 3
-"""The schedule step divides the learning rate by ten so often, less one, in equal parts."""
+"""Equal parts of a training with the schedule step; each has a tenth of the learning rate of the
+part before it."""
 
 STALE: Final = 4
 """Validations without a lower loss after which the schedule plateau halves the learning rate."""
@@ -100,7 +101,7 @@ class AutoencoderTrainer:
             self._save(done)
             self.watch.scalars(done, figures)
         if self.best is None:
-            raise ConfigError("the training ended without a validation: lower every")
+            raise ConfigError("the training ended without a validation: use a smaller --eval-every")
         parameters = sum(values.numel() for values in self.network.parameters())
         return Trained(self.best_epoch, self.best, done, parameters)
 
@@ -113,7 +114,7 @@ class AutoencoderTrainer:
         steps = self.normals.steps(epoch)
         sums: dict[str, Tensor] = {}
         for step, batch in enumerate(self.normals.batches(epoch, steps)):
-            seed = generator(self.options.seed, DROPOUT, epoch, step).integers(2**62)
+            seed = make_generator(self.options.seed, DROPOUT, epoch, step).integers(2**62)
             torch.manual_seed(int(seed))
             total, parts, drawn = self._step(batch)
             for name, value in {"total": total, **parts}.items():
@@ -123,7 +124,9 @@ class AutoencoderTrainer:
             self.watch.progress(epoch, step + 1, len(steps))
         figures = {f"loss/{name}": float(value) / len(steps) for name, value in sums.items()}
         if not math.isfinite(figures["loss/total"]):
-            raise DataError(f"the loss of epoch {epoch} is not finite: lower learning_rate")
+            raise DataError(
+                f"the loss of epoch {epoch} is not finite: use a smaller --learning-rate"
+            )
         return figures | {"learning_rate": rate}
 
     def _step(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor], Tensor]:
@@ -153,7 +156,9 @@ class AutoencoderTrainer:
     def _validate(self, epoch: int) -> dict[str, float]:
         drawn = self.redraw(self.labelled.pixels)
         if not np.isfinite(drawn).all():
-            raise DataError("the network gives values that are not finite: lower learning_rate")
+            raise DataError(
+                "the network gives values that are not finite: use a smaller --learning-rate"
+            )
         loss = self._normal_loss(drawn)
         measured = self._measure(drawn)
         if loss < self.lowest_loss:
@@ -198,13 +203,13 @@ class AutoencoderTrainer:
             (pixels.shape[1], pixels.shape[2]), SIGMA, Autoencoder.top_fraction or 0.0
         )
         maps = anomaly_map_numpy({"error": grids}, canvas)
-        return quality(top_mean_numpy(maps, canvas), grids, self.labelled)
+        return measure_quality(top_mean_numpy(maps, canvas), grids, self.labelled)
 
     def _planes(self, pixels: Image) -> Tensor:
         return torch.from_numpy(to_planes(pixels)).to(self.options.device)
 
     def _settings(self) -> dict[str, Any]:
-        """Everything that a resumed training must share with the one before."""
+        """Everything that a resumed training must have in common with the one before."""
         pictures = (self.normals.pixels, self.labelled.pixels)
         return self.options.resumable() | {
             "pictures": [hashlib.sha256(p.tobytes()).hexdigest() for p in pictures],
@@ -212,7 +217,7 @@ class AutoencoderTrainer:
         }
 
     def _restore(self) -> int:
-        """The number of the last whole epoch."""
+        """Loads the latest checkpoint. Returns the number of its epoch."""
         state = checkpoint.load_latest(self.folder, self._settings())
         self.network.load_state_dict(state.weights)
         self.optimiser.load_state_dict(state.optimiser)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from inspector.core.arrays import Image, Mask
 from learning.backbones.features import FeatureExtractor
 from learning.methods.glass.training.las import Synthesis
-from learning.training_order import Indices, generator, prepare_ahead
+from learning.training_order import Indices, make_generator, prepare_ahead
 
 DEFECTS, NOISE = 1, 2
 """Purposes of generators, see learning.training_order."""
@@ -51,7 +51,7 @@ def batches(
         defects = []
         for index in map(int, pictures):
             allowed = None if normals.foregrounds is None else normals.foregrounds[index]
-            rng = generator(seed, DEFECTS, epoch, index)
+            rng = make_generator(seed, DEFECTS, epoch, index)
             defects.append(normals.synthesis.defect(normals.pixels[index], allowed, grid_hw, rng))
         pixels = np.stack([defect.pixels for defect in defects])
         cells = np.stack([defect.mask.cells for defect in defects])

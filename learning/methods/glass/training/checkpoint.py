@@ -86,7 +86,8 @@ def load_latest(folder: Path, settings: dict[str, Any]) -> TrainingState:
     for key, value in settings.items():
         if stored.get(key) != value:
             raise ConfigError(
-                f"{path} is of a training with another {key}: {stored.get(key)!r}, not {value!r}"
+                f"{path} belongs to a training with {key} {stored.get(key)!r}, not {value!r}: use "
+                "the same value to resume it, or another --out"
             )
     return state
 

@@ -37,8 +37,8 @@ from learning.methods.glass.training.step import (
 from learning.torch_weights import check_device
 from learning.training import Watch
 from learning.training_data import Labelled
-from learning.training_order import generator, order
-from learning.training_quality import Quality, quality
+from learning.training_order import make_generator, order_pictures
+from learning.training_quality import Quality, measure_quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class GlassTrainer:
         if self.mean is not None:
             with torch.no_grad():
                 centre = self.networks.projection(self.mean)
-        steps = order(
+        steps = order_pictures(
             len(self.rows), size=options.batch, limit=options.limit, seed=options.seed, epoch=epoch
         )
         prepared = batches(
@@ -157,7 +157,7 @@ class GlassTrainer:
         true = self.rows.take(batch.pictures).flatten(0, 1)
         defective = self.embedder.embed([torch.from_numpy(values) for values in batch.features])
         chance = torch.Generator(device)
-        chance.manual_seed(int(generator(options.seed, NOISE, epoch, step).integers(2**62)))
+        chance.manual_seed(int(make_generator(options.seed, NOISE, epoch, step).integers(2**62)))
         noise = torch.randn(true.shape, generator=chance, device=device)
         rows = PatchRows(
             true=true,
@@ -189,7 +189,7 @@ class GlassTrainer:
         if not np.isfinite(scores).all():
             raise DataError(DIVERGED)
         largest = scores.reshape(len(scores), -1).max(axis=1)
-        measured = quality(largest, scores, self.labelled)
+        measured = measure_quality(largest, scores, self.labelled)
         if self.best is None or measured.total > self.best.quality.total:
             self.best, self.waited = Best(epoch, measured, self.networks.weights()), 0
             checkpoint.save_best(self.folder, self.best, self.embedder.scale)

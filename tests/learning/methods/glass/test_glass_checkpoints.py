@@ -106,7 +106,7 @@ def test_a_training_in_the_folder_is_resumed_only_on_request(extractor, tmp_path
     trainer(extractor, tmp_path, epochs=1).run()
     with pytest.raises(ConfigError, match=r"ckpt\.pth is of an earlier training"):
         trainer(extractor, tmp_path).run()
-    with pytest.raises(ConfigError, match="another steps: 20, not 5"):
+    with pytest.raises(ConfigError, match="a training with steps 20, not 5: use the same value"):
         trainer(extractor, tmp_path, steps=5).run(resume=True)
     with pytest.raises(ConfigError, match="cannot be read"):
         trainer(extractor, tmp_path / "none").run(resume=True)

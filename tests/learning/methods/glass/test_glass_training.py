@@ -16,8 +16,8 @@ from learning.graph.patch_embedding import PatchEmbedding  # noqa: E402
 from learning.methods.glass.training.features import CachedRows, Embedder  # noqa: E402
 from learning.training import Watch  # noqa: E402
 from learning.training_data import hold_out_indices  # noqa: E402
-from learning.training_order import order  # noqa: E402
-from learning.training_quality import quality  # noqa: E402
+from learning.training_order import order_pictures  # noqa: E402
+from learning.training_quality import measure_quality  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -57,10 +57,10 @@ def test_rows_beyond_the_cache_are_the_same(extractor):
 
 
 def test_an_epoch_ends_once_more_than_the_limit_were_seen():
-    steps = order(1000, size=8, limit=392, seed=0, epoch=1)
+    steps = order_pictures(1000, size=8, limit=392, seed=0, epoch=1)
     assert len(steps) == 50
     assert len(set(np.concatenate(steps))) == 400
-    again = order(1000, size=8, limit=392, seed=0, epoch=2)
+    again = order_pictures(1000, size=8, limit=392, seed=0, epoch=2)
     assert not np.array_equal(steps[0], again[0])
 
 
@@ -131,7 +131,7 @@ def test_cuda_trains_to_nearly_the_same_scores(extractor, tmp_path):
         made.run()
         scores = made.scores()
         largest = scores.max(axis=(1, 2))
-        totals[device] = quality(largest, scores, made.labelled).total
+        totals[device] = measure_quality(largest, scores, made.labelled).total
     assert totals["cuda"] == pytest.approx(totals["cpu"], abs=0.1)
 
 
