@@ -123,9 +123,15 @@ def _value(config: Config, dotted: str) -> Any:
 def _check_engine(
     run: RecordedRun, other: Path | None, config: Config, files: dict[str, Any]
 ) -> list[str]:
-    if config.engine.backend == "fake" or config.engine.path is None:
+    if config.engine.backend == "fake" and other is not None:
+        raise ConfigError(
+            "the run was judged by the fake engine: add --set engine.backend=onnx to judge it with "
+            f"{other}"
+        )
+    recorded = config.engine.path
+    if config.engine.backend == "fake" or (recorded is None and other is None):
         return []
-    path = other or Path(config.engine.path)
+    path = other or Path(recorded or "")
     files["engine.path"] = str(path)
     if not path.is_file():
         raise ConfigError(
@@ -140,7 +146,7 @@ def _check_engine(
             f"the engine {path} is not the file of the run (SHA-256 {actual[:12]} instead of "
             f"{expected[:12]}): put the old file back, or compare the two with --engine {path}"
         )
-    return [f"engine: {path} instead of {config.engine.path}"]
+    return [f"engine: {path} instead of {recorded or 'the fake engine'}"]
 
 
 def _check_calibration(

@@ -114,3 +114,14 @@ def test_a_folder_that_is_not_a_run_or_not_new(
     before = read_records(run.out)
     assert Replay(capsys, run.out, "--out", tmp_path / "empty").code == 0
     assert read_records(run.out) == before
+
+
+def test_another_engine_for_a_run_of_the_fake_engine(
+    parts: Inspect, engine: Path, tmp_path: Path, capsys: Capsys
+) -> None:
+    run = parts()
+    sentence = refuse(capsys, run.out, "--engine", tmp_path / "none.onnx")
+    assert "add --set engine.backend=onnx" in sentence
+    replay = Replay(capsys, run.out, "--engine", engine, "--set", "engine.backend=onnx")
+    assert replay.code in (0, 1)
+    assert "instead of the fake engine" in replay.text
