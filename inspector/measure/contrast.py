@@ -58,7 +58,8 @@ ONE_SIDED: Final = 2.0
 PER_OCTANT: Final = 100
 """Samples in each octant of the ring."""
 
-_OPPOSITE: Final = np.arange(8) ^ 6
+_OCTANTS: Final = np.arange(8)
+_OPPOSITE: Final = _OCTANTS ^ 6
 
 Places = npt.NDArray[np.intp]
 
@@ -128,26 +129,30 @@ def flatten(pixels: Float32Array, ring: Mask) -> Float32Array:
     Changes the pixels in place. Returns the plane: (3, 3), rows for 1, x / w and y / h."""
     height, width = ring.shape
     places = thin_out(np.flatnonzero(ring))
-    rows, columns = np.divmod(places, width)
-    values = pixels.reshape(-1, 3)[places]
-    centre, spread = _measure_spread(values)
-    usual = (np.abs(values - centre) < 3 * spread).all(axis=1)
-    basis = np.empty((len(places), 3), np.float32)
-    basis[:, 0], basis[:, 1], basis[:, 2] = 1, columns / width - 0.5, rows / height - 0.5
-    picked = basis[usual]
+    values = pixels.reshape(-1, 3).take(places, axis=0)
+    channels = np.ascontiguousarray(values.T)
+    centre, spread = _measure_spread(channels)
+    off = np.abs(channels - centre[:, None])
+    usual = np.flatnonzero((off < 3 * spread[:, None]).all(axis=0))
+    rows, columns = np.divmod(places[usual], width)
+    picked = np.empty((len(usual), 3), np.float32)
+    picked[:, 0], picked[:, 1], picked[:, 2] = 1, columns / width - 0.5, rows / height - 0.5
     normal = (picked.T @ picked).astype(np.float64) + 1e-3 * np.eye(3)
-    plane = np.linalg.solve(normal, picked.T @ values[usual]).astype(np.float32)
+    plane = np.linalg.solve(normal, picked.T @ values.take(usual, axis=0)).astype(np.float32)
     across = np.arange(width, dtype=np.float32) / np.float32(width) - np.float32(0.5)
     down = np.arange(height, dtype=np.float32) / np.float32(height) - np.float32(0.5)
     pixels -= (plane[0] + across[:, None] * plane[1])[None]
-    pixels -= (down[:, None] * plane[2])[:, None]
+    for channel, slope in enumerate(plane[2]):
+        pixels[..., channel] -= (down * slope)[:, None]
     return plane
 
 
 def measure_colours(samples: Float32Array) -> Colours:
     """Measures (n, 3) samples of the texture. Outliers are clipped."""
-    centre, spread = _measure_spread(samples)
-    clipped = np.clip(samples - centre, -3 * spread, 3 * spread)
+    channels = np.ascontiguousarray(samples.T)
+    centre, spread = _measure_spread(channels)
+    limit = 3 * spread[:, None]
+    clipped = np.ascontiguousarray(np.clip(channels - centre[:, None], -limit, limit).T)
     covariance = clipped.T @ clipped / len(clipped) + NOISE_FLOOR**2 * np.eye(3, dtype=np.float32)
     values, axes = np.linalg.eigh(covariance)
     return Colours(centre, axes, np.sqrt(values))
@@ -236,19 +241,19 @@ def _find_surprise(
     return at, best - math.log10(RARE) - tries, clear
 
 
-def _measure_spread(samples: Float32Array) -> tuple[Float32Array, Float32Array]:
-    """Median and 1.4826 MAD per channel. The second is always above 0."""
-    (centre,) = find_quantiles(samples, (0.5,))
-    (off,) = find_quantiles(np.abs(samples - centre), (0.5,))
+def _measure_spread(channels: Float32Array) -> tuple[Float32Array, Float32Array]:
+    """Median and 1.4826 MAD of each row of (k, n). The second is always above 0."""
+    (centre,) = _find_quantiles(channels.copy(), (0.5,))
+    (off,) = _find_quantiles(np.abs(channels - centre[:, None]), (0.5,))
     return centre, np.float32(1.4826) * off + np.float32(0.5)
 
 
-def find_quantiles(samples: Float32Array, shares: tuple[float, ...]) -> Float32Array:
-    """Quantiles of each column of (n, k), each the nearest sample: (len(shares), k)."""
-    columns = np.ascontiguousarray(samples.T)
-    places = [round(share * (len(samples) - 1)) for share in shares]
-    columns.partition(places, axis=1)
-    return np.asarray(columns[:, places].T)
+def _find_quantiles(channels: Float32Array, shares: tuple[float, ...]) -> Float32Array:
+    """Quantiles of each row of (k, n), each the nearest sample: (len(shares), k). Reorders the
+    rows."""
+    places = [round(share * (channels.shape[1] - 1)) for share in shares]
+    channels.partition(places, axis=1)
+    return np.asarray(channels[:, places].T)
 
 
 def sample_octants(ring: Mask) -> Places:
@@ -262,15 +267,15 @@ def sample_octants(ring: Mask) -> Places:
     places = places[:: max(1, len(places) // (24 * PER_OCTANT))]
     rows, columns = np.divmod(places, width)
     x, y = (2 * columns + 1 - width) * height, (2 * rows + 1 - height) * width
-    octant = 4 * (x > 0) + 2 * (y > 0) + (np.abs(x) > np.abs(y))
-    order = places[np.argsort(octant, kind="stable")]
-    ends = np.cumsum(np.bincount(octant, minlength=8))
-    parts = [order[start:end] for start, end in zip((0, *ends), ends, strict=False)]
-    picked = []
-    for part, opposite in zip(parts, (parts[i] for i in _OPPOSITE), strict=True):
-        some = part if len(part) else opposite if len(opposite) else places
-        picked.append(some[np.arange(PER_OCTANT) * len(some) // PER_OCTANT])
-    return np.concatenate(picked)
+    octant = (x > 0) * np.uint8(4) + (y > 0) * np.uint8(2) + (np.abs(x) > np.abs(y))
+    # The places octant by octant, and last all of them for two opposite octants without ring.
+    order = np.concatenate((places[np.argsort(octant, kind="stable")], places))
+    counts = np.append(np.bincount(octant, minlength=8), len(places))
+    starts = np.cumsum(counts) - counts
+    source = np.where(counts[:8] > 0, _OCTANTS, _OPPOSITE)
+    source[counts[source] == 0] = 8
+    steps = np.arange(PER_OCTANT) * counts[source, None] // PER_OCTANT
+    return np.asarray(order[(starts[source, None] + steps).ravel()])
 
 
 def find_tails(samples: Float32Array, often: float) -> Float32Array:
@@ -281,11 +286,12 @@ def find_tails(samples: Float32Array, often: float) -> Float32Array:
     side only. Texture, such as wood, is on both sides. So if the tail of all samples is more than
     ONE_SIDED times the tail that two opposite octants have, the latter counts.
     """
-    tails = find_quantiles(samples, (RARE, 1 - often, often, 1 - RARE))
-    octants = samples.reshape(8, PER_OCTANT, -1)
-    low, high = octants.min(axis=1), octants.max(axis=1)
-    low = np.maximum(low, low[_OPPOSITE]).min(axis=0)
-    high = np.minimum(high, high[_OPPOSITE]).max(axis=0)
+    shares = RARE, 1 - often, often, 1 - RARE
+    tails = _find_quantiles(np.ascontiguousarray(samples.T), shares)
+    octants = np.ascontiguousarray(samples.T).reshape(-1, 8, PER_OCTANT)
+    low, high = octants.min(axis=2), octants.max(axis=2)
+    low = np.maximum(low, low[:, _OPPOSITE]).min(axis=1)
+    high = np.minimum(high, high[:, _OPPOSITE]).max(axis=1)
     for rare, usual, both in ((0, 1, low), (3, 2, high)):
         one_sided = np.abs(tails[rare]) > ONE_SIDED * np.maximum(np.abs(both), 1.0)
         if one_sided.any():
