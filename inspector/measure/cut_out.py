@@ -13,7 +13,7 @@ from inspector.measure import shape
 from inspector.measure.attached import find_attached_line
 from inspector.measure.bulge import doubt_rest, find_branches
 from inspector.measure.contours import MapRegion, paint
-from inspector.measure.contrast import Core, Cue, flatten, thin_out
+from inspector.measure.contrast import Core, Cue
 from inspector.measure.lines import find_line
 from inspector.measure.outline import Outline, Unrefined
 from inspector.measure.parts import (
@@ -22,8 +22,8 @@ from inspector.measure.parts import (
     get_hw,
     is_winding,
     leaves_rest,
-    measure_distances,
     measure_extent,
+    measure_radius,
     outline_part,
     outline_ridge,
     outline_thin,
@@ -40,6 +40,7 @@ from inspector.measure.segments import (
     measure_contrast,
 )
 from inspector.measure.smoothing import grow_mask
+from inspector.measure.texture import Texture, flatten, thin_out
 from inspector.measure.unite import unite_touching
 
 FINE_PIXELS: Final = 10_000
@@ -74,13 +75,17 @@ HIDDEN_BRANCHES: Final = "it is wider than the line in it, and no branches were 
 SIMILAR: Final = "its pixels are too similar to the texture around it"
 
 
+Other = tuple[tuple[float, float, float, float], tuple[Points, ...]]
+"""Bounding box and polygons of another region of the frame, in frame pixels."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     image: Image
     region: MapRegion
     anomaly_map: Map
     to_frame: Affine
-    others: tuple[tuple[Points, ...], ...]
+    others: tuple[Other, ...]
 
     @property
     def polygons(self) -> tuple[Points, ...]:
@@ -93,7 +98,7 @@ class View:
     """A flattened patch with what is known about its pixels."""
 
     patch: Patch
-    ring: Mask
+    texture: Texture
     support: Mask
 
 
@@ -120,10 +125,10 @@ def refine_line(task: Task) -> Outline | Unrefined | None:
 
 def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
     """Cuts the defects out of the coarse view, and outlines each."""
-    mask = np.zeros(view.ring.size, dtype=bool)
-    mask[core.places] = True
-    contrast = measure_contrast(view.patch.pixels, cue, cue.finest, view.ring)
-    segments = find_segments(contrast, mask.reshape(view.ring.shape), view.support)
+    mask = np.zeros(view.patch.hw, dtype=bool)
+    mask.flat[core.places] = True
+    contrast = measure_contrast(view.texture, cue, cue.finest)
+    segments = find_segments(contrast, mask, view.support)
     if not segments:
         return Unrefined(NO_EDGE)
     if any(view.patch.touches_open_side(segment) for segment in segments):
@@ -146,7 +151,7 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
         return (line,)
     outlines: list[Outline] = []
     reason = SIMILAR
-    known = np.zeros_like(view.ring)
+    known = np.zeros_like(mask)
     everything = np.logical_or.reduce(segments)
     for segment in segments[:MAX_PARTS]:
         if np.count_nonzero(segment & known) > 0.5 * np.count_nonzero(segment):
@@ -159,7 +164,8 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
                 reason = HIDDEN_BRANCHES
                 continue
             outlines.append(branched)
-            known |= grow_mask(view.patch.paint(branched.polygons), 2.0)
+            if len(segments) > 1:
+                known |= grow_mask(view.patch.paint(branched.polygons), 2.0)
     if not outlines:
         return Unrefined(reason)
     if contrast.clearness < ATTACHED_CLEARNESS:
@@ -201,7 +207,7 @@ def _outline_segment(
     """Outlines of the defects in one segment of the coarse view. closer: cuts the finer view."""
     tried = False
     if view.patch.factor > 1:
-        radius = -float(measure_distances(segment).min()) * view.patch.factor
+        radius = measure_radius(segment) * view.patch.factor
         line = outline_thin(task.image, view.patch, contrast, segment, radius, surprise)
         tried = is_winding(view.patch, segment, radius)
         if line is None:
@@ -238,7 +244,7 @@ def _look_closer(
         return coarse, [segment], contrast
     flatten(fine.pixels, ring)
     scaled = replace(cue, sigma=cue.sigma * scale, finest=cue.finest * scale)
-    sharper = choose_contrast(fine.pixels, _recolour(scaled, fine, mask), ring)
+    sharper = choose_contrast(Texture(fine.pixels, ring), _recolour(scaled, fine, mask))
     return fine, find_segments(sharper, mask, ~foreign), sharper
 
 

@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from inspector.core.geometry import Points
 from inspector.measure import shape
-from inspector.measure.contrast import measure_colours
 from inspector.measure.middle_line import find_line_normals, fit_middle, resample_line
 from inspector.measure.profiles import Source
 from inspector.measure.smoothing import Float32Array
+from inspector.measure.texture import measure_colours
 
 LONG_RATIO: Final = 1.8
 """Length over mean width above which a region is searched for a line."""

@@ -13,16 +13,17 @@ import cv2
 import numpy as np
 
 from inspector.core.arrays import Image, Map, Mask
-from inspector.core.geometry import Affine, Points
+from inspector.core.geometry import Affine
 from inspector.measure import shape
 from inspector.measure.contours import MapRegion, find_regions, score_region
-from inspector.measure.contrast import find_core, find_cue, flatten
+from inspector.measure.contrast import find_core, find_cue
 from inspector.measure.cut_out import (
     LEAST_RING,
     MAX_PARTS,
     NO_RING,
     RUNS_OUT,
     SIMILAR,
+    Other,
     Refinement,
     Task,
     View,
@@ -32,6 +33,7 @@ from inspector.measure.cut_out import (
 from inspector.measure.outline import Outline, Unrefined
 from inspector.measure.patch import Patch, cut_patch
 from inspector.measure.smoothing import grow_mask
+from inspector.measure.texture import Texture, flatten
 
 COARSE_PIXELS: Final = 8_000
 """Largest number of pixels of the coarse view. A larger box is averaged down."""
@@ -70,12 +72,12 @@ def refine(
     region: MapRegion,
     anomaly_map: Map,
     to_frame: Affine,
-    others: tuple[tuple[Points, ...], ...],
+    others: tuple[Other, ...],
 ) -> tuple[Outline, ...] | Unrefined:
     """Finds the defects of one region on the frame.
 
-    image: (H, W, 3) BGR. region: in map pixels. to_frame: map -> frame pixels. others: outlines of
-    the frame's other regions in frame pixels, which are not normal texture.
+    image: (H, W, 3) BGR. region: in map pixels. to_frame: map -> frame pixels. others: the frame's
+    other regions in frame pixels, which are not normal texture.
     """
     task = Task(image, region, anomaly_map, to_frame, others)
     result: Refinement = Unrefined(RUNS_OUT)
@@ -99,9 +101,10 @@ def _refine_hot_parts(task: Task) -> Refinement:
         parts = [r for r in find_regions(task.anomaly_map, level) if _is_within(r, task.region)]
         parts.sort(key=lambda part: -score_region(task.anomaly_map, part)[0])
         polygons = [tuple(task.to_frame.apply(p) for p in part.polygons) for part in parts]
+        regions = [(shape.bounding_box(p[0]), p) for p in polygons]
         outlines: list[Outline] = []
         for i, part in enumerate(parts[:MAX_PARTS]):
-            others = (*task.others, *polygons[:i], *polygons[i + 1 :])
+            others = (*task.others, *regions[:i], *regions[i + 1 :])
             result = _refine_in_box(replace(task, region=part, others=others), 1.0, False)
             if not isinstance(result, Unrefined):
                 outlines += result
@@ -137,14 +140,19 @@ def _refine_in_box(task: Task, widening: float, confined: bool) -> Refinement:
         support &= grow_mask(inside, CONFINED_PX / coarse.factor)
     core = find_core(coarse.sample(task.anomaly_map, task.to_frame), inside, CORE_SHARE)
     flatten(coarse.pixels, ring)
-    cue = find_cue(coarse.pixels, core, ring)
+    texture = Texture(coarse.pixels, ring)
+    cue = find_cue(texture, core)
     if cue.surprise < MIN_SURPRISE:
         return Unrefined(SIMILAR)
-    return cut_out(task, View(coarse, ring, support), core, cue)
+    return cut_out(task, View(coarse, texture, support), core, cue)
 
 
-def _paint_all(patch: Patch, outlines: tuple[tuple[Points, ...], ...]) -> Mask:
+def _paint_all(patch: Patch, others: tuple[Other, ...]) -> Mask:
     mask = np.zeros(patch.hw, dtype=bool)
-    for polygons in outlines:
-        mask |= patch.paint(polygons)
+    x0, y0, x1, y1 = patch.box
+    # The edges of a painted polygon are a pixel wide.
+    gap = 2.0 * patch.factor
+    for (left, top, right, bottom), polygons in others:
+        if left < x1 + gap and right > x0 - gap and top < y1 + gap and bottom > y0 - gap:
+            mask |= patch.paint(polygons)
     return mask

@@ -76,6 +76,15 @@ def _make_line_kernels() -> tuple[Float32Array, ...]:
     return tuple(kernels)
 
 
+def find_crop(mask: Mask, margin: int) -> tuple[slice, slice]:
+    """Rows and columns of the smallest box around a mask that is not empty, wider by a margin."""
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return (
+        slice(max(y - margin, 0), y + height + margin),
+        slice(max(x - margin, 0), x + width + margin),
+    )
+
+
 def grow_mask(mask: Mask, radius: float) -> Mask:
     """Widens the mask by a radius in pixels. The time does not depend on the radius."""
     away = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 3)
