@@ -13,7 +13,7 @@ from inspector.measure.smoothing import (
     Float32Array,
     compute_line_responses,
 )
-from inspector.measure.texture import OFTEN, RARE, Places, Texture, find_tails
+from inspector.measure.texture import OFTEN, RARE, Places, Texture, find_tails, subtract_colour
 
 SIGMAS: Final = (0.8, 1.8, 4.0, 8.0)
 """Standard deviations, in pixels of the view, of the round smoothings that are tried."""
@@ -97,7 +97,8 @@ def find_cue(texture: Texture, core: Core) -> Cue:
     for sigma in SIGMAS:
         if sigma > widest or (best is not None and best.surprise > AMPLE_SURPRISE):
             break
-        pixels, colours = texture.smooth(sigma)
+        smooth, colours = texture.smooth(sigma)
+        pixels = smooth.reshape(-1, 3)
         white = colours.whitening
         usual, inside = (
             pixels.take(places, axis=0) - colours.centre for places in (texture.around, core.places)
@@ -126,7 +127,7 @@ def _find_line_cue(texture: Texture, core: Core) -> Cue:
     """The same for thin lines, along the axis in which the texture varies most: brightness."""
     _, colours = texture.smooth(LINE_ACROSS)
     weights = colours.whitening[:, -1]
-    score = np.asarray((texture.view - colours.centre) @ weights, dtype=np.float32)
+    score = np.asarray(subtract_colour(texture.view, colours.centre) @ weights, dtype=np.float32)
     bright, dark = (response.ravel() for response in compute_line_responses(score))
     footprint = 4 * math.pi * LINE_ACROSS * LINE_ALONG
     cues = []

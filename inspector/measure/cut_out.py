@@ -9,12 +9,11 @@ import numpy as np
 
 from inspector.core.arrays import Image, Map, Mask
 from inspector.core.geometry import Affine, Points
-from inspector.measure import shape
+from inspector.measure import lines, shape
 from inspector.measure.attached import find_attached_line
 from inspector.measure.bulge import doubt_rest, find_branches
 from inspector.measure.contours import MapRegion, paint
 from inspector.measure.contrast import Core, Cue
-from inspector.measure.lines import find_line
 from inspector.measure.outline import Outline, Unrefined
 from inspector.measure.parts import (
     PLAIN,
@@ -68,6 +67,9 @@ LEAST_RING: Final = 0.1
 Refinement = tuple[Outline, ...] | Unrefined
 """Outlines of the defects of a region, or the reason why there are none."""
 
+Line = Outline | Unrefined | None
+"""The line along a region. None: the region is not long, or shows no line."""
+
 RUNS_OUT: Final = "it runs out of the box around its region"
 NO_RING: Final = "there is too little normal texture around it"
 NO_EDGE: Final = "no edge was found around it"
@@ -102,7 +104,7 @@ class View:
     support: Mask
 
 
-def refine_line(task: Task) -> Outline | Unrefined | None:
+def refine_line(task: Task) -> Line:
     """Measures the line along a long region. None: the region is not long, or shows no line."""
     low = np.floor(task.region.outer.min(axis=0)).astype(int)
     high = np.ceil(task.region.outer.max(axis=0)).astype(int)
@@ -110,7 +112,7 @@ def refine_line(task: Task) -> Outline | Unrefined | None:
     rows, columns = np.nonzero(mask)
     inside = task.to_frame.apply(np.column_stack((columns, rows)) + low + 0.5)
     source = Source(task.image, PLAIN)
-    line = find_line(source, task.polygons, inside)
+    line = lines.find_line(source, task.polygons, inside)
     if line is None:
         return None
     hw = get_hw(task.image)
@@ -123,8 +125,10 @@ def refine_line(task: Task) -> Outline | Unrefined | None:
     return Unrefined(HIDDEN_BRANCHES) if branched is None else branched
 
 
-def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
-    """Cuts the defects out of the coarse view, and outlines each."""
+def cut_out(
+    task: Task, view: View, core: Core, cue: Cue, find_line: Callable[[], Line]
+) -> Refinement:
+    """Cuts the defects out of the coarse view, and outlines each. find_line: refine_line()."""
     mask = np.zeros(view.patch.hw, dtype=bool)
     mask.flat[core.places] = True
     contrast = measure_contrast(view.texture, cue, cue.finest)
@@ -133,7 +137,7 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
         return Unrefined(NO_EDGE)
     if any(view.patch.touches_open_side(segment) for segment in segments):
         return Unrefined(RUNS_OUT)
-    line = None if _is_compact(view.patch, cue, segments[0]) else refine_line(task)
+    line = None if _is_compact(view.patch, cue, segments[0]) else find_line()
     if isinstance(line, Unrefined):
         if cue.surprise < TRUSTED_SURPRISE:
             return line

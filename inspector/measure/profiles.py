@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.geometry import Affine, Points
-from inspector.measure.smoothing import Float32Array
+from inspector.measure.smoothing import Float32Array, find_median
 from inspector.measure.vertices import despike, find_normals, smooth_along
 
 SAMPLES: Final = 41
@@ -250,7 +250,7 @@ def _measure_sharpness(
     low, high = np.maximum(last - 2, 0), np.minimum(last + 2, above.shape[1] - 1)
     fall = above[rows, low] - above[rows, high]
     run = offsets[high] - offsets[low]
-    slope = float(np.median(fall / run))
+    slope = float(find_median(fall / run))
     return LEVEL_STEP / max(slope, LEVEL_STEP / float(offsets[-1]))
 
 
@@ -262,7 +262,8 @@ def _measure_blur(profile: Float32Array, shifts: Floats, offsets: Float32Array) 
     spacing = float(offsets[1] - offsets[0])
     moves = np.rint(shifts / spacing).astype(int)
     columns = np.clip(np.arange(len(offsets)) + moves[:, None], 0, len(offsets) - 1)
-    mean = np.clip(np.take_along_axis(profile, columns, axis=1).mean(axis=0), 0, 1)
+    columns += np.arange(len(profile))[:, None] * len(offsets)
+    mean = np.clip(profile.take(columns).mean(axis=0), 0, 1)
     middle, wide = len(offsets) // 2, len(offsets) // 3
     part = mean[middle - wide : middle + wide + 1]
     return math.sqrt(math.pi) * spacing * float(np.sum(part * (1 - part)))

@@ -6,7 +6,9 @@ and is connected is a defect. It is searched in a coarse view, cut out in a fine
 outline is moved to the edge with profiles at the resolution of the frame.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache, partial
 from typing import Final
 
 import cv2
@@ -23,6 +25,7 @@ from inspector.measure.cut_out import (
     NO_RING,
     RUNS_OUT,
     SIMILAR,
+    Line,
     Other,
     Refinement,
     Task,
@@ -80,16 +83,18 @@ def refine(
     other regions in frame pixels, which are not normal texture.
     """
     task = Task(image, region, anomaly_map, to_frame, others)
+    # The line does not depend on the box.
+    find_line = cache(partial(refine_line, task))
     result: Refinement = Unrefined(RUNS_OUT)
     for widening, confined in (*((factor, False) for factor in WIDER), (1.0, True)):
-        result = _refine_in_box(task, widening, confined)
+        result = _refine_in_box(task, find_line, widening, confined)
         if not isinstance(result, Unrefined):
             return result
         if result.reason == NO_RING:
             return _refine_hot_parts(task)
         if result.reason != RUNS_OUT:
             break
-    line = refine_line(task)
+    line = find_line()
     return (line,) if isinstance(line, Outline) else line or result
 
 
@@ -105,7 +110,8 @@ def _refine_hot_parts(task: Task) -> Refinement:
         outlines: list[Outline] = []
         for i, part in enumerate(parts[:MAX_PARTS]):
             others = (*task.others, *regions[:i], *regions[i + 1 :])
-            result = _refine_in_box(replace(task, region=part, others=others), 1.0, False)
+            smaller = replace(task, region=part, others=others)
+            result = _refine_in_box(smaller, partial(refine_line, smaller), 1.0, False)
             if not isinstance(result, Unrefined):
                 outlines += result
         if outlines:
@@ -118,7 +124,9 @@ def _is_within(part: MapRegion, region: MapRegion) -> bool:
     return cv2.pointPolygonTest(region.polygons[0].astype(np.float32), (x, y), False) >= 0
 
 
-def _refine_in_box(task: Task, widening: float, confined: bool) -> Refinement:
+def _refine_in_box(
+    task: Task, find_line: Callable[[], Line], widening: float, confined: bool
+) -> Refinement:
     polygons = task.polygons
     x0, y0, x1, y1 = shape.bounding_box(np.concatenate(polygons))
     margin = widening * max(MARGIN_PX, MARGIN_SHARE * max(x1 - x0, y1 - y0))
@@ -144,7 +152,7 @@ def _refine_in_box(task: Task, widening: float, confined: bool) -> Refinement:
     cue = find_cue(texture, core)
     if cue.surprise < MIN_SURPRISE:
         return Unrefined(SIMILAR)
-    return cut_out(task, View(coarse, texture, support), core, cue)
+    return cut_out(task, View(coarse, texture, support), core, cue, find_line)
 
 
 def _paint_all(patch: Patch, others: tuple[Other, ...]) -> Mask:

@@ -15,7 +15,7 @@ from inspector.measure.smoothing import (
     find_crop,
     grow_mask,
 )
-from inspector.measure.texture import OFTEN, Colours, Texture, find_tails
+from inspector.measure.texture import OFTEN, Colours, Texture, find_tails, subtract_colour
 
 SEED_FACTOR: Final = 1.5
 """A defect grows from pixels whose contrast is above the texture's extreme by this factor."""
@@ -69,9 +69,9 @@ class Contrast:
 def measure_contrast(texture: Texture, cue: Cue, sigma: float) -> Contrast:
     """Measures how a view differs from the texture, at one smoothing."""
     height, width = texture.ring.shape
-    blurred, colours = texture.smooth(sigma)
+    smooth, colours = texture.smooth(sigma)
     white = colours.whitening
-    scores = (blurred - colours.centre) @ white
+    scores = subtract_colour(smooth, colours.centre).reshape(-1, 3) @ white
     along = cue.step @ white
     strength = max(float(np.linalg.norm(along)), 1e-6)
     main = scores @ (along / np.float32(strength))

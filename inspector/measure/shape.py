@@ -43,7 +43,10 @@ def region_centroid(polygons: Sequence[Points], holes: int) -> tuple[float, floa
 
 def max_feret(points: Points) -> tuple[float, float]:
     """Largest caliper diameter, and its direction in degrees from x towards y, 0 to below 180."""
-    hull = convex_hull(points)
+    return _find_longest(convex_hull(points))
+
+
+def _find_longest(hull: Points) -> tuple[float, float]:
     x, y = hull.T
     squares = np.square(x[:, None] - x)
     squares += np.square(y[:, None] - y)
@@ -55,7 +58,10 @@ def max_feret(points: Points) -> tuple[float, float]:
 
 def min_feret(points: Points) -> float:
     """Smallest caliper diameter. One jaw of the caliper then touches an edge of the convex hull."""
-    hull = convex_hull(points)
+    return _find_narrowest(convex_hull(points))
+
+
+def _find_narrowest(hull: Points) -> float:
     x, y = hull.T
     along, down = next_vertices(x) - x, next_vertices(y) - y
     lengths = np.hypot(along, down)
@@ -66,6 +72,12 @@ def min_feret(points: Points) -> float:
     heights -= down[nonzero, None] * (x[nonzero, None] - x)
     np.abs(heights, out=heights)
     return float((heights.max(axis=1) / lengths[nonzero]).min())
+
+
+def measure_calipers(points: Points) -> tuple[float, float, float]:
+    """max_feret() with its direction, and min_feret(), of the same hull."""
+    hull = convex_hull(points)
+    return *_find_longest(hull), _find_narrowest(hull)
 
 
 def convex_hull(points: Points) -> Points:

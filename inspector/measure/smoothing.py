@@ -85,6 +85,13 @@ def find_crop(mask: Mask, margin: int) -> tuple[slice, slice]:
     )
 
 
+def find_median(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """The median along the last axis, several times faster than NumPy's for short rows."""
+    count = values.shape[-1]
+    ordered = np.sort(values, axis=-1)
+    return np.asarray((ordered[..., (count - 1) // 2] + ordered[..., count // 2]) / 2)
+
+
 def grow_mask(mask: Mask, radius: float) -> Mask:
     """Widens the mask by a radius in pixels. The time does not depend on the radius."""
     away = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 3)
