@@ -203,7 +203,7 @@ def _average_far(
     """Averages the far part of the valid samples, and along the outline. The first sample is at
     the outline. Returns (n, 3), and the samples that were used."""
     count = valid.sum(axis=1)
-    steps = np.arange(valid.shape[1])
+    steps = np.arange(float(valid.shape[1]))
     far = valid & (steps >= np.floor(PLATEAU_SHARE * count)[:, None])
     sums = np.einsum("im,imj->ij", far.astype(np.float32), colours)
     number = far.sum(axis=1, dtype=np.float32)[:, None]
