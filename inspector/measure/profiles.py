@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.geometry import Affine, Points
-from inspector.measure.smoothing import Float32Array, find_median
+from inspector.measure.smoothing import Float32Array, find_median, multiply_colours
 from inspector.measure.vertices import despike, find_normals, smooth_along
 
 SAMPLES: Final = 41
@@ -184,7 +184,7 @@ def _normalize(
     outside, deep_out = _average_far(colours[:, middle:], valid[:, middle:], sigma)
     step = inside - outside
     weight = np.einsum("ij,ij->i", step, step)
-    profile = np.einsum("imj,ij->im", colours, step)
+    profile = multiply_colours(colours, step[:, None])
     profile -= np.einsum("ij,ij->i", outside, step)[:, None]
     profile /= np.maximum(weight, 1e-6)[:, None]
     np.clip(profile, -1.0, 2.0, out=profile)

@@ -14,6 +14,7 @@ from inspector.measure.smoothing import (
     compute_line_responses,
     find_crop,
     grow_mask,
+    multiply_colours,
 )
 from inspector.measure.texture import OFTEN, Colours, Texture, find_tails, subtract_colour
 
@@ -79,7 +80,7 @@ def measure_contrast(texture: Texture, cue: Cue, sigma: float) -> Contrast:
         bright, dark = compute_line_responses(main.reshape(height, width))
         signals = [bright.ravel(), -dark.ravel()]
     else:
-        rest = np.einsum("ij,ij->i", scores, scores)
+        rest = multiply_colours(scores, scores)
         rest -= main * main
         np.sqrt(np.maximum(rest, 0, out=rest), out=rest)
         signals = [main, -main, rest]
