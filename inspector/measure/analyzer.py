@@ -172,7 +172,8 @@ class MapAnalyzer:
         self, view: MapOnFrame, candidate: FrameRegion, outline: Outline, note: str | None
     ) -> Defect:
         points = outline.outer
-        length, orientation = shape.max_feret(points)
+        length, orientation, width = shape.measure_calipers(points)
+        map_length, _, map_width = shape.measure_calipers(candidate.outer)
         area = shape.region_area(outline.polygons, outline.holes)
         physical, on_plane = PhysicalSizes(), outline.polygons
         if self._calibration is not None:
@@ -192,7 +193,7 @@ class MapAnalyzer:
             centroid_px=shape.region_centroid(outline.polygons, outline.holes),
             area_px=area,
             length_px=length,
-            width_px=shape.min_feret(points),
+            width_px=width,
             orientation_deg=orientation,
             peak_score=peak,
             mean_score=mean,
@@ -202,8 +203,8 @@ class MapAnalyzer:
             size_note=note,
             truncated=self._is_truncated(points, view),
             map_area_px=shape.region_area(candidate.polygons, candidate.region.holes),
-            map_length_px=shape.max_feret(candidate.outer)[0],
-            map_width_px=shape.min_feret(candidate.outer),
+            map_length_px=map_length,
+            map_width_px=map_width,
             centroid_mm=physical.centroid_mm,
             area_mm2=physical.area_mm2,
             length_mm=physical.length_mm,

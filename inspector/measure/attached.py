@@ -7,7 +7,7 @@ import numpy as np
 
 from inspector.core.geometry import Points
 from inspector.measure.profiles import Source
-from inspector.measure.smoothing import Float32Array
+from inspector.measure.smoothing import Float32Array, find_median
 
 RAYS: Final = 60
 TURNS: Final = tuple(math.radians(angle) for angle in (-24, -12, 0, 12, 24))
@@ -46,14 +46,18 @@ def find_attached_line(source: Source, weights: Float32Array, outline: Points) -
     columns, rows = x.reshape(size).astype(np.float32), y.reshape(size).astype(np.float32)
     values = (source.read(columns, rows).reshape(-1, 3) @ weights).reshape(size)
     some = values.ravel()[::7]
-    middle = float(np.median(some))
-    spread = 1.4826 * float(np.median(np.abs(some - middle))) + 0.2
+    middle = float(find_median(some))
+    spread = 1.4826 * float(find_median(np.abs(some - middle))) + 0.2
     values = np.clip(values - np.float32(middle), -4 * spread, 4 * spread)
-    ahead = np.arctan2(rows - centre[1], columns - centre[0])
+    right, down = columns - centre[0], rows - centre[1]
+    far = np.hypot(right, down)
+    # Beyond its largest radius the outline is not asked.
+    near = far < radius.max() + 1.0
+    ahead = np.arctan2(down[near], right[near])
     limit = np.interp(ahead, angle[order], radius[order], period=2 * math.pi) + 1.0
-    values[np.hypot(columns - centre[0], rows - centre[1]) < limit] = 0
+    values[near] = np.where(far[near] < limit, 0, values[near])
     means = (np.cumsum(values, axis=1) / np.arange(1, len(steps) + 1))[:, least:]
-    score = np.abs(means) / (1.4826 * np.median(np.abs(means[::3]), axis=0) + 0.05)
+    score = np.abs(means) / (1.4826 * find_median(np.abs(means[::3]).T) + 0.05)
     ray, length = np.unravel_index(int(np.argmax(score)), score.shape)
     place, turn = divmod(int(ray), len(TURNS))
     apart = np.abs((np.arange(RAYS) - place + RAYS // 2) % RAYS - RAYS // 2) >= RAYS // 9

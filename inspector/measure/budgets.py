@@ -92,7 +92,7 @@ def budget_outline(fits: list[EdgeFit], surprise: float, clearness: float) -> Bu
     polygons = [fit.points for fit in fits]
     around = sum(shape.perimeter(polygon) for polygon in polygons)
     area = shape.region_area(polygons, len(polygons) - 1)
-    length, width = shape.max_feret(outer.points)[0], shape.min_feret(outer.points)
+    length, degrees, width = shape.measure_calipers(outer.points)
     level = LEVEL_U / 0.1 * outer.level_px
     scatter, outermost = outer.scatter, OUTERMOST_U * outer.scatter
     # The longer the sides, the more bumps the jaws of the caliper can touch.
@@ -106,7 +106,7 @@ def budget_outline(fits: list[EdgeFit], surprise: float, clearness: float) -> Bu
     if outer.corners:
         tips, sides = 2 * CORNER_U_PX, CORNER_U_PX
     else:
-        tips = _measure_tips(outer)
+        tips = _measure_tips(outer, length, degrees)
         sides = longer * ROUNDING_U * math.hypot(outer.blur, outer.smoothing)
     relative = _doubt_identity(surprise)
     doubt = UNCLEAR_U * max(0.0, UNCLEAR - clearness)
@@ -130,14 +130,14 @@ def _doubt_identity(surprise: float) -> float:
     return min(IDENTITY_U / surprise + FAINT_U / surprise**2, 1.0)
 
 
-def _measure_tips(fit: EdgeFit) -> float:
-    """Standard uncertainty of the length where the ends of a defect are pointed.
+def _measure_tips(fit: EdgeFit, length: float, degrees: float) -> float:
+    """Standard uncertainty of the length where the ends of a defect are pointed. degrees: direction
+    of the length.
 
     Near each end the width grows with the distance from it. The end is invisible where the defect
     is thinner than the blur. Its length is between 0 and the hidden width over this growth.
     """
     centred = fit.points - fit.points.mean(axis=0)
-    length, degrees = shape.max_feret(fit.points)
     direction = math.radians(degrees)
     along = centred @ np.array((math.cos(direction), math.sin(direction)))
     across = centred @ np.array((-math.sin(direction), math.cos(direction)))
@@ -156,7 +156,7 @@ def _measure_tips(fit: EdgeFit) -> float:
 
 def budget_ridge(ridge: Ridge, polygon: Points, surprise: float) -> Budget:
     """Budget of a line."""
-    length, width = shape.max_feret(polygon)[0], shape.min_feret(polygon)
+    length, _, width = shape.measure_calipers(polygon)
     area = shape.area(polygon)
     pitch, model = PITCH_U_PX, PROFILE_U * ridge.width
     zigzag = 0.0 if ridge.smooth else ZIGZAG_U
@@ -178,7 +178,7 @@ def budget_ridge(ridge: Ridge, polygon: Points, surprise: float) -> Budget:
 def budget_crack(ridges: list[Ridge], polygon: Points, clearness: float, surprise: float) -> Budget:
     """Budget of the lines of a crack. clearness: contrast of the lines over the extreme of the
     texture."""
-    length, width = shape.max_feret(polygon)[0], shape.min_feret(polygon)
+    length, _, width = shape.measure_calipers(polygon)
     area = shape.area(polygon)
     lengths = [float(np.hypot(*np.diff(ridge.middle, axis=0).T).sum()) for ridge in ridges]
     total = sum(lengths)

@@ -16,7 +16,7 @@ from inspector.measure.budget import Budget, Term
 from inspector.measure.crack import measure_step, outline_crack
 from inspector.measure.outline import Outline
 from inspector.measure.profiles import Source
-from inspector.measure.smoothing import Float32Array
+from inspector.measure.smoothing import Float32Array, find_median
 from inspector.measure.vertices import resample
 
 BULGE_SHARE: Final = 0.25
@@ -85,5 +85,5 @@ def measure_bulge(polygons: tuple[Points, ...], places: Points) -> tuple[float, 
     branches."""
     region = polygons[0][:: max(1, len(polygons[0]) // 100)]
     line = places[:: max(1, len(places) // 100)]
-    away = np.hypot(*np.moveaxis(region[:, None] - line, -1, 0)).min(axis=1)
-    return float(np.median(away)), float(away.max())
+    away = np.hypot(*(region[:, axis, None] - line[:, axis] for axis in (0, 1))).min(axis=1)
+    return float(find_median(away)), float(away.max())

@@ -30,16 +30,13 @@ class FrameRegion:
 
     region: MapRegion
     polygons: tuple[Points, ...]
+    box: FrameBox
     peak: float
     mean: float
 
     @property
     def outer(self) -> Points:
         return np.concatenate(self.polygons[: len(self.polygons) - self.region.holes])
-
-    @property
-    def box(self) -> FrameBox:
-        return shape.bounding_box(self.outer)
 
 
 RegionOutlines = tuple[Sequence[Outline | Defect], str | None]
@@ -61,13 +58,14 @@ def find_candidates(view: MapOnFrame) -> list[FrameRegion]:
     for region in find_regions(view.anomaly_map, view.pixel_threshold):
         peak, mean = score_region(view.anomaly_map, region)
         polygons = tuple(view.to_frame.apply(p) for p in region.polygons)
-        candidates.append(FrameRegion(region, polygons, peak, mean))
+        box = shape.bounding_box(polygons[0])
+        candidates.append(FrameRegion(region, polygons, box, peak, mean))
     return sorted(candidates, key=lambda candidate: -candidate.peak)
 
 
 def refine_candidate(view: MapOnFrame, candidates: list[FrameRegion], rank: int) -> RegionOutlines:
     candidate = candidates[rank]
-    others = tuple(c.polygons for i, c in enumerate(candidates) if i != rank)
+    others = tuple((c.box, c.polygons) for i, c in enumerate(candidates) if i != rank)
     result = refine(view.image, candidate.region, view.anomaly_map, view.to_frame, others)
     if isinstance(result, Unrefined):
         return keep_map(candidate, result.reason)

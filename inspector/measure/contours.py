@@ -53,7 +53,7 @@ def trace_regions(
     values are repeated once: otherwise a region at the border would end in the middle of its last
     pixel.
     """
-    padded = np.pad(values, 1, mode="edge")
+    padded = cv2.copyMakeBorder(values, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     generator = contour_generator(z=padded, name="serial", fill_type=FillType.OuterOffset)
     # The type that filled() returns depends on fill_type. Type hints cannot express this.
     chains, offsets = cast(_Filled, generator.filled(level, np.inf))

@@ -5,19 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from inspector.core.arrays import Mask
 from inspector.measure.smoothing import (
     LINE_ACROSS,
     LINE_ALONG,
     Float32Array,
-    blur,
     compute_line_responses,
 )
-
-NOISE_FLOOR: Final = 2.0
-"""Grey levels that count as noise at every scale. No camera is more exact."""
+from inspector.measure.texture import OFTEN, RARE, Places, Texture, find_tails, subtract_colour
 
 SIGMAS: Final = (0.8, 1.8, 4.0, 8.0)
 """Standard deviations, in pixels of the view, of the round smoothings that are tried."""
@@ -41,44 +37,10 @@ over the square root of the number of places."""
 MAP_POWER: Final = 2.0
 """The weight of a pixel is its map value, scaled to 0 to 1 over the region, to this power."""
 
-SAMPLES: Final = 800
-"""About the largest number of pixels that statistics use."""
-
 TRIES_POWER: Final = 0.8
 """The number of tries is the area of the core over the kernel's footprint to this power. Then
 texture alone has about the same surprise, near 1, through small and large kernels. With a power of
 1 large kernels would always win."""
-
-OFTEN: Final = 0.95
-RARE: Final = 0.005
-"""The tails of the texture are described by a quantile, and by an extreme that about this share of
-its places exceed."""
-
-ONE_SIDED: Final = 2.0
-PER_OCTANT: Final = 100
-"""Samples in each octant of the ring."""
-
-_OPPOSITE: Final = np.arange(8) ^ 6
-
-Places = npt.NDArray[np.intp]
-
-
-@dataclass(frozen=True, slots=True)
-class Colours:
-    """Colours of the normal texture at one smoothing.
-
-    centre: (3,) median. axes: (3, 3) principal axes as columns. spreads: (3,) standard deviations
-    along them.
-    """
-
-    centre: Float32Array
-    axes: Float32Array
-    spreads: Float32Array
-
-    @property
-    def whitening(self) -> Float32Array:
-        """(3, 3). (colour - centre) @ whitening has unit spread in every direction."""
-        return np.asarray(self.axes / self.spreads, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,56 +85,31 @@ def find_core(values: Float32Array, inside: Mask, share: float) -> Core:
     return Core(places[core], np.float32(MAP_POWER) * np.log10(way[core]))
 
 
-def flatten(pixels: Float32Array, ring: Mask) -> Float32Array:
-    """Subtracts the plane through the normal texture from (h, w, 3), because light is seldom even.
-    Changes the pixels in place. Returns the plane: (3, 3), rows for 1, x / w and y / h."""
-    height, width = ring.shape
-    places = thin_out(np.flatnonzero(ring))
-    rows, columns = np.divmod(places, width)
-    values = pixels.reshape(-1, 3)[places]
-    centre, spread = _measure_spread(values)
-    usual = (np.abs(values - centre) < 3 * spread).all(axis=1)
-    basis = np.empty((len(places), 3), np.float32)
-    basis[:, 0], basis[:, 1], basis[:, 2] = 1, columns / width - 0.5, rows / height - 0.5
-    picked = basis[usual]
-    normal = (picked.T @ picked).astype(np.float64) + 1e-3 * np.eye(3)
-    plane = np.linalg.solve(normal, picked.T @ values[usual]).astype(np.float32)
-    across = np.arange(width, dtype=np.float32) / np.float32(width) - np.float32(0.5)
-    down = np.arange(height, dtype=np.float32) / np.float32(height) - np.float32(0.5)
-    pixels -= (plane[0] + across[:, None] * plane[1])[None]
-    pixels -= (down[:, None] * plane[2])[:, None]
-    return plane
-
-
-def measure_colours(samples: Float32Array) -> Colours:
-    """Measures (n, 3) samples of the texture. Outliers are clipped."""
-    centre, spread = _measure_spread(samples)
-    clipped = np.clip(samples - centre, -3 * spread, 3 * spread)
-    covariance = clipped.T @ clipped / len(clipped) + NOISE_FLOOR**2 * np.eye(3, dtype=np.float32)
-    values, axes = np.linalg.eigh(covariance)
-    return Colours(centre, axes, np.sqrt(values))
-
-
-def find_cue(view: Float32Array, core: Core, ring: Mask) -> Cue:
-    """Finds the cue with the largest surprise. view: (h, w, 3), flattened. ring: normal texture.
+def find_cue(texture: Texture, core: Core) -> Cue:
+    """Finds the cue with the largest surprise.
 
     Every smoothing is tried with every principal axis of the texture's colours, in both directions.
     Because each direction is tried separately, a dark scratch is visible among bright joints.
     """
-    around = sample_octants(ring)
     widest = max(SIGMA_SHARE * math.sqrt(len(core.places) / math.pi), SIGMAS[0])
     best: Cue | None = None
     finest: float | None = None
     for sigma in SIGMAS:
         if sigma > widest or (best is not None and best.surprise > AMPLE_SURPRISE):
             break
-        pixels = blur(view, sigma).reshape(-1, 3)
-        colours = measure_colours(pixels[around])
+        smooth, colours = texture.smooth(sigma)
+        pixels = smooth.reshape(-1, 3)
         white = colours.whitening
-        usual, inside = (pixels[p] - colours.centre for p in (around, core.places))
+        usual, inside = (
+            pixels.take(places, axis=0) - colours.centre for places in (texture.around, core.places)
+        )
         footprint = max(1.0, 4 * math.pi * sigma**2)
         place, surprise, clear = _find_surprise(
-            np.asarray(usual @ white), np.asarray(inside @ white), core, ring, footprint
+            np.asarray(usual @ white),
+            np.asarray(inside @ white),
+            core,
+            texture.ring_pixels / footprint,
+            footprint,
         )
         if finest is None and clear >= CLEAR:
             finest = sigma
@@ -182,21 +119,22 @@ def find_cue(view: Float32Array, core: Core, ring: Mask) -> Cue:
     best = replace(best, finest=best.sigma if finest is None else min(finest, best.sigma))
     if best.surprise >= CLEAR_SURPRISE:
         return best
-    line = _find_line_cue(view, core, ring, around)
+    line = _find_line_cue(texture, core)
     return line if line.surprise > best.surprise else best
 
 
-def _find_line_cue(view: Float32Array, core: Core, ring: Mask, around: Places) -> Cue:
+def _find_line_cue(texture: Texture, core: Core) -> Cue:
     """The same for thin lines, along the axis in which the texture varies most: brightness."""
-    colours = measure_colours(blur(view, LINE_ACROSS).reshape(-1, 3)[around])
+    _, colours = texture.smooth(LINE_ACROSS)
     weights = colours.whitening[:, -1]
-    score = np.asarray((view - colours.centre) @ weights, dtype=np.float32)
+    score = np.asarray(subtract_colour(texture.view, colours.centre) @ weights, dtype=np.float32)
     bright, dark = (response.ravel() for response in compute_line_responses(score))
     footprint = 4 * math.pi * LINE_ACROSS * LINE_ALONG
     cues = []
     for response, sign in ((bright, 1), (dark, -1)):
-        usual, inside = response[around, None], response[core.places, None]
-        place, surprise, _ = _find_surprise(usual, inside, core, ring, footprint, signs=(sign,))
+        usual, inside = response[texture.around, None], response[core.places, None]
+        count = texture.ring_pixels / footprint
+        place, surprise, _ = _find_surprise(usual, inside, core, count, footprint, signs=(sign,))
         step = colours.axes[:, -1] * colours.spreads[-1] * inside[place]
         cues.append(Cue(step.astype(np.float32), LINE_ACROSS, True, surprise, LINE_ACROSS))
     return max(cues, key=lambda cue: cue.surprise)
@@ -206,7 +144,7 @@ def _find_surprise(
     usual: Float32Array,
     inside: Float32Array,
     core: Core,
-    ring: Mask,
+    count: float,
     footprint: float,
     *,
     signs: tuple[int, ...] = (1, -1),
@@ -214,12 +152,13 @@ def _find_surprise(
     """Index of the core's most surprising place, its surprise, and its score over the extreme of
     the texture, over all axes.
 
-    usual, inside: (n, k) scores of the texture and of the core along k axes. Two assumptions: the
+    usual, inside: (n, k) scores of the texture and of the core along k axes. count: number of
+    independent places in the texture. footprint: of the kernel, in pixels. Two assumptions: the
     distribution of the ring falls exponentially above its 99.5 % quantile, and the number of tries
     is the number of kernels that fit into the core.
     """
     low, lower, upper, high = find_tails(usual, OFTEN)
-    margin = 1 + FEW_PLACES_MARGIN / math.sqrt(max(1.0, np.count_nonzero(ring) / footprint))
+    margin = 1 + FEW_PLACES_MARGIN / math.sqrt(max(1.0, count))
     tries = math.log10(max(1.0, len(core.places) / footprint**TRIES_POWER))
     best, at, clear = -math.inf, 0, 0.0
     for sign in signs:
@@ -234,67 +173,3 @@ def _find_surprise(
             best, (at, axis) = float(beyond.flat[place]), divmod(place, inside.shape[1])
             clear = abs(float(inside[at, axis])) / float(rare[axis])
     return at, best - math.log10(RARE) - tries, clear
-
-
-def _measure_spread(samples: Float32Array) -> tuple[Float32Array, Float32Array]:
-    """Median and 1.4826 MAD per channel. The second is always above 0."""
-    (centre,) = find_quantiles(samples, (0.5,))
-    (off,) = find_quantiles(np.abs(samples - centre), (0.5,))
-    return centre, np.float32(1.4826) * off + np.float32(0.5)
-
-
-def find_quantiles(samples: Float32Array, shares: tuple[float, ...]) -> Float32Array:
-    """Quantiles of each column of (n, k), each the nearest sample: (len(shares), k)."""
-    columns = np.ascontiguousarray(samples.T)
-    places = [round(share * (len(samples) - 1)) for share in shares]
-    columns.partition(places, axis=1)
-    return np.asarray(columns[:, places].T)
-
-
-def sample_octants(ring: Mask) -> Places:
-    """PER_OCTANT places in each octant of the ring around the middle of the view, in order.
-
-    The number of an octant is 4 right + 2 below + more beside than above or below. An octant
-    without ring takes the places of the opposite octant.
-    """
-    height, width = ring.shape
-    places = np.flatnonzero(ring)
-    places = places[:: max(1, len(places) // (24 * PER_OCTANT))]
-    rows, columns = np.divmod(places, width)
-    x, y = (2 * columns + 1 - width) * height, (2 * rows + 1 - height) * width
-    octant = 4 * (x > 0) + 2 * (y > 0) + (np.abs(x) > np.abs(y))
-    order = places[np.argsort(octant, kind="stable")]
-    ends = np.cumsum(np.bincount(octant, minlength=8))
-    parts = [order[start:end] for start, end in zip((0, *ends), ends, strict=False)]
-    picked = []
-    for part, opposite in zip(parts, (parts[i] for i in _OPPOSITE), strict=True):
-        some = part if len(part) else opposite if len(opposite) else places
-        picked.append(some[np.arange(PER_OCTANT) * len(some) // PER_OCTANT])
-    return np.concatenate(picked)
-
-
-def find_tails(samples: Float32Array, often: float) -> Float32Array:
-    """The tails of (n, k) samples of sample_octants(): the quantiles RARE, 1 - often, often and
-    1 - RARE, (4, k).
-
-    A part of the defect may lie in the ring, such as a scratch that leaves a spot. It is on one
-    side only. Texture, such as wood, is on both sides. So if the tail of all samples is more than
-    ONE_SIDED times the tail that two opposite octants have, the latter counts.
-    """
-    tails = find_quantiles(samples, (RARE, 1 - often, often, 1 - RARE))
-    octants = samples.reshape(8, PER_OCTANT, -1)
-    low, high = octants.min(axis=1), octants.max(axis=1)
-    low = np.maximum(low, low[_OPPOSITE]).min(axis=0)
-    high = np.minimum(high, high[_OPPOSITE]).max(axis=0)
-    for rare, usual, both in ((0, 1, low), (3, 2, high)):
-        one_sided = np.abs(tails[rare]) > ONE_SIDED * np.maximum(np.abs(both), 1.0)
-        if one_sided.any():
-            tails[rare, one_sided] = both[one_sided]
-            limit = np.abs(tails[rare])
-            np.clip(tails[usual], -limit, limit, out=tails[usual])
-    return tails
-
-
-def thin_out(samples: Places) -> Places:
-    """About SAMPLES of the samples."""
-    return samples[:: max(1, len(samples) // SAMPLES)]

@@ -124,7 +124,7 @@ def _cross(first: _Straight, second: _Straight) -> Points | None:
 def _measure_turns(points: Points, gap: int, side: int) -> tuple[Floats, Floats]:
     """Change of direction between the sides of each vertex, and the bend of the more bent side."""
     half, count = side // 2, len(points)
-    places = np.tile(points[:, 0] + 1j * points[:, 1], 3)
+    places = np.tile(np.ascontiguousarray(points).view(np.complex128)[:, 0], 3)
 
     def direction(first: int, last: int) -> npt.NDArray[np.complex128]:
         steps = places[count + last : 2 * count + last] - places[count + first : 2 * count + first]

@@ -9,12 +9,11 @@ import numpy as np
 
 from inspector.core.arrays import Image, Map, Mask
 from inspector.core.geometry import Affine, Points
-from inspector.measure import shape
+from inspector.measure import lines, shape
 from inspector.measure.attached import find_attached_line
 from inspector.measure.bulge import doubt_rest, find_branches
 from inspector.measure.contours import MapRegion, paint
-from inspector.measure.contrast import Core, Cue, flatten, thin_out
-from inspector.measure.lines import find_line
+from inspector.measure.contrast import Core, Cue
 from inspector.measure.outline import Outline, Unrefined
 from inspector.measure.parts import (
     PLAIN,
@@ -22,8 +21,8 @@ from inspector.measure.parts import (
     get_hw,
     is_winding,
     leaves_rest,
-    measure_distances,
     measure_extent,
+    measure_radius,
     outline_part,
     outline_ridge,
     outline_thin,
@@ -40,6 +39,7 @@ from inspector.measure.segments import (
     measure_contrast,
 )
 from inspector.measure.smoothing import grow_mask
+from inspector.measure.texture import Texture, flatten, thin_out
 from inspector.measure.unite import unite_touching
 
 FINE_PIXELS: Final = 10_000
@@ -67,11 +67,18 @@ LEAST_RING: Final = 0.1
 Refinement = tuple[Outline, ...] | Unrefined
 """Outlines of the defects of a region, or the reason why there are none."""
 
+Line = Outline | Unrefined | None
+"""The line along a region. None: the region is not long, or shows no line."""
+
 RUNS_OUT: Final = "it runs out of the box around its region"
 NO_RING: Final = "there is too little normal texture around it"
 NO_EDGE: Final = "no edge was found around it"
 HIDDEN_BRANCHES: Final = "it is wider than the line in it, and no branches were found"
 SIMILAR: Final = "its pixels are too similar to the texture around it"
+
+
+Other = tuple[tuple[float, float, float, float], tuple[Points, ...]]
+"""Bounding box and polygons of another region of the frame, in frame pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ class Task:
     region: MapRegion
     anomaly_map: Map
     to_frame: Affine
-    others: tuple[tuple[Points, ...], ...]
+    others: tuple[Other, ...]
 
     @property
     def polygons(self) -> tuple[Points, ...]:
@@ -93,11 +100,11 @@ class View:
     """A flattened patch with what is known about its pixels."""
 
     patch: Patch
-    ring: Mask
+    texture: Texture
     support: Mask
 
 
-def refine_line(task: Task) -> Outline | Unrefined | None:
+def refine_line(task: Task) -> Line:
     """Measures the line along a long region. None: the region is not long, or shows no line."""
     low = np.floor(task.region.outer.min(axis=0)).astype(int)
     high = np.ceil(task.region.outer.max(axis=0)).astype(int)
@@ -105,7 +112,7 @@ def refine_line(task: Task) -> Outline | Unrefined | None:
     rows, columns = np.nonzero(mask)
     inside = task.to_frame.apply(np.column_stack((columns, rows)) + low + 0.5)
     source = Source(task.image, PLAIN)
-    line = find_line(source, task.polygons, inside)
+    line = lines.find_line(source, task.polygons, inside)
     if line is None:
         return None
     hw = get_hw(task.image)
@@ -118,17 +125,19 @@ def refine_line(task: Task) -> Outline | Unrefined | None:
     return Unrefined(HIDDEN_BRANCHES) if branched is None else branched
 
 
-def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
-    """Cuts the defects out of the coarse view, and outlines each."""
-    mask = np.zeros(view.ring.size, dtype=bool)
-    mask[core.places] = True
-    contrast = measure_contrast(view.patch.pixels, cue, cue.finest, view.ring)
-    segments = find_segments(contrast, mask.reshape(view.ring.shape), view.support)
+def cut_out(
+    task: Task, view: View, core: Core, cue: Cue, find_line: Callable[[], Line]
+) -> Refinement:
+    """Cuts the defects out of the coarse view, and outlines each. find_line: refine_line()."""
+    mask = np.zeros(view.patch.hw, dtype=bool)
+    mask.flat[core.places] = True
+    contrast = measure_contrast(view.texture, cue, cue.finest)
+    segments = find_segments(contrast, mask, view.support)
     if not segments:
         return Unrefined(NO_EDGE)
     if any(view.patch.touches_open_side(segment) for segment in segments):
         return Unrefined(RUNS_OUT)
-    line = None if _is_compact(view.patch, cue, segments[0]) else refine_line(task)
+    line = None if _is_compact(view.patch, cue, segments[0]) else find_line()
     if isinstance(line, Unrefined):
         if cue.surprise < TRUSTED_SURPRISE:
             return line
@@ -146,7 +155,7 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
         return (line,)
     outlines: list[Outline] = []
     reason = SIMILAR
-    known = np.zeros_like(view.ring)
+    known = np.zeros_like(mask)
     everything = np.logical_or.reduce(segments)
     for segment in segments[:MAX_PARTS]:
         if np.count_nonzero(segment & known) > 0.5 * np.count_nonzero(segment):
@@ -159,7 +168,8 @@ def cut_out(task: Task, view: View, core: Core, cue: Cue) -> Refinement:
                 reason = HIDDEN_BRANCHES
                 continue
             outlines.append(branched)
-            known |= grow_mask(view.patch.paint(branched.polygons), 2.0)
+            if len(segments) > 1:
+                known |= grow_mask(view.patch.paint(branched.polygons), 2.0)
     if not outlines:
         return Unrefined(reason)
     if contrast.clearness < ATTACHED_CLEARNESS:
@@ -201,7 +211,7 @@ def _outline_segment(
     """Outlines of the defects in one segment of the coarse view. closer: cuts the finer view."""
     tried = False
     if view.patch.factor > 1:
-        radius = -float(measure_distances(segment).min()) * view.patch.factor
+        radius = measure_radius(segment) * view.patch.factor
         line = outline_thin(task.image, view.patch, contrast, segment, radius, surprise)
         tried = is_winding(view.patch, segment, radius)
         if line is None:
@@ -238,7 +248,7 @@ def _look_closer(
         return coarse, [segment], contrast
     flatten(fine.pixels, ring)
     scaled = replace(cue, sigma=cue.sigma * scale, finest=cue.finest * scale)
-    sharper = choose_contrast(fine.pixels, _recolour(scaled, fine, mask), ring)
+    sharper = choose_contrast(Texture(fine.pixels, ring), _recolour(scaled, fine, mask))
     return fine, find_segments(sharper, mask, ~foreign), sharper
 
 

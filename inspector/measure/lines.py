@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from inspector.core.geometry import Points
 from inspector.measure import shape
-from inspector.measure.contrast import measure_colours
 from inspector.measure.middle_line import find_line_normals, fit_middle, resample_line
 from inspector.measure.profiles import Source
-from inspector.measure.smoothing import Float32Array
+from inspector.measure.smoothing import Float32Array, find_median
+from inspector.measure.texture import measure_colours, subtract_colour
 
 LONG_RATIO: Final = 1.8
 """Length over mean width above which a region is searched for a line."""
@@ -81,7 +81,9 @@ def find_line(source: Source, polygons: tuple[Points, ...], inside: Points) -> L
     pixels = source.read(x, y)
     beside = np.abs(offsets) > 0.7 * half
     colours = measure_colours(pixels[::3, beside].reshape(-1, 3))
-    values = np.asarray((pixels - colours.centre) @ colours.whitening, dtype=np.float32)
+    values = np.asarray(
+        subtract_colour(pixels, colours.centre) @ colours.whitening, dtype=np.float32
+    )
     return _search(values, line, normals, offsets, 0.7 * half, colours.whitening)
 
 
@@ -116,37 +118,51 @@ def _search(
     blocks = values[: size * BLOCKS].reshape(BLOCKS, size, columns, 3).mean(axis=1)
     place = (np.arange(BLOCKS) + 0.5) / BLOCKS * 2 - 1
     total = float(np.hypot(*np.diff(line, axis=0).T).sum())
-    bends = [
-        slope * total / 2 * place + sag * total * (1 - place**2)
-        for slope in np.linspace(-MAX_SLOPE, MAX_SLOPE, SLOPES)
-        for sag in np.linspace(-MAX_SAG, MAX_SAG, SAGS)
-    ]
-    moves = np.rint(np.array(bends)).astype(int)
-    index = np.arange(columns) + moves[:, :, None]
-    index = np.clip(index, 0, columns - 1)
+    slopes = np.linspace(-MAX_SLOPE, MAX_SLOPE, SLOPES)[:, None, None] * total / 2 * place
+    sags = np.linspace(-MAX_SAG, MAX_SAG, SAGS)[:, None] * total * (1 - place**2)
+    bends = (slopes + sags).reshape(-1, BLOCKS)
     best, answer = MIN_CLEARNESS, None
-    number = np.arange(BLOCKS)[None, :, None]
     wide = blur_across(blocks, BACKGROUND_PX)
     middle = np.abs(offsets) <= reach
     for sigma in SIGMAS:
         flat = blur_across(blocks, sigma) - wide
-        spread = np.maximum(1.4826 * np.median(np.abs(flat), axis=1, keepdims=True), 0.02)
+        spread = np.maximum(1.4826 * _find_usual(np.abs(flat)), 0.02)
         flat = np.clip(flat, -6 * spread, 6 * spread)
-        means = flat[number, index].mean(axis=1)  # (bends, columns, 3)
-        noise = 1.4826 * np.median(np.abs(means), axis=1, keepdims=True)
-        score = np.abs(means) / np.maximum(noise, 0.03)
-        beside = np.abs(means[:, ~middle]).max(axis=1, keepdims=True)
-        score[np.abs(means) < ABOVE_OTHERS * beside] = 0
+        means = _average_along(flat, np.rint(bends).astype(int))
+        heights = np.abs(means)
+        score = heights / np.maximum(1.4826 * _find_usual(heights), 0.03)
+        beside = heights[:, ~middle].max(axis=1, keepdims=True)
+        np.copyto(score, 0, where=heights < ABOVE_OTHERS * beside)
         score[:, ~middle] = 0
         at = int(np.argmax(score))
         bend, column, axis = np.unravel_index(at, score.shape)
         if score.flat[at] > best:
             best = float(score.flat[at])
-            shift = np.interp(np.linspace(-1, 1, rows), place, np.array(bends)[bend])
+            shift = np.interp(np.linspace(-1, 1, rows), place, bends[bend])
             # Beyond the middle of the outer blocks the bend is continued.
             path = line + normals * (shift + offsets[column])[:, None]
             answer = Line(path, _measure_width(means[bend, :, axis], int(column)), white, best)
     return answer
+
+
+def _find_usual(heights: Float32Array) -> Float32Array:
+    """Median of (n, columns, 3) across the line: (n, 1, 3)."""
+    return np.asarray(find_median(np.ascontiguousarray(heights.transpose(0, 2, 1)))[:, None])
+
+
+def _average_along(blocks: Float32Array, moves: npt.NDArray[np.int_]) -> Float32Array:
+    """Averages the blocks along each bend: (bends, columns, 3). moves: (bends, BLOCKS) columns by
+    which a bend leaves the line. Beyond the outermost columns they are repeated."""
+    columns, most = blocks.shape[1], int(np.abs(moves).max())
+    padded = cv2.copyMakeBorder(blocks, 0, 0, most, most, cv2.BORDER_REPLICATE)
+    # A moved block is a window of neighbouring numbers.
+    rows = padded.reshape(BLOCKS, -1)
+    windows = np.lib.stride_tricks.sliding_window_view(rows, 3 * columns, axis=1)[:, ::3]
+    total = windows[0, moves[:, 0] + most]
+    for number in range(1, BLOCKS):
+        total += windows[number, moves[:, number] + most]
+    total /= np.float32(BLOCKS)
+    return total.reshape(-1, columns, 3)
 
 
 def _measure_width(profile: Float32Array, column: int) -> float:

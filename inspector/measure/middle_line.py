@@ -51,13 +51,16 @@ def straighten(line: Points, rough: float) -> Points | None:
     if (np.diff(along) * np.sign(along[-1] - along[0]) <= 0).any():
         return None
     scale = float(np.abs(along).max())
-    fits = [np.polynomial.Polynomial.fit(along / scale, across, degree) for degree in DEGREES]
-    offs = [float(np.sqrt(np.mean(np.square(across - fit(along / scale))))) for fit in fits]
-    if offs[-1] > max(0.5, 0.12 * rough):
-        return None
-    for fit, off in zip(fits, offs, strict=True):
-        if off <= 1.3 * offs[-1] + 0.15:
-            return centre + np.column_stack((fit(along / scale), along)) @ axes.T
+    least: float | None = None
+    for degree in (DEGREES[-1], *DEGREES):
+        places = np.polynomial.Polynomial.fit(along / scale, across, degree)(along / scale)
+        off = float(np.sqrt(np.mean(np.square(across - places))))
+        if least is None:
+            least = off
+            if least > max(0.5, 0.12 * rough):
+                return None
+        elif off <= 1.3 * least + 0.15:
+            return np.asarray(centre + np.column_stack((places, along)) @ axes.T)
     return None
 
 

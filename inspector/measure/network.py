@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from inspector.core.arrays import Image, Mask
 from inspector.core.geometry import Points
-from inspector.measure.contrast import OFTEN, find_tails, sample_octants
 from inspector.measure.patch import cut_patch
 from inspector.measure.segments import split_touching
 from inspector.measure.smoothing import Float32Array, blur, grow_mask, smooth_along_lines
+from inspector.measure.texture import OFTEN, find_tails, sample_octants
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -21,7 +21,7 @@ from inspector.measure.patch import Patch
 from inspector.measure.profiles import Distances, EdgeFit, Source, fit_edge
 from inspector.measure.ridge import Ridge, fit_ridge
 from inspector.measure.segments import Contrast, measure_clearness
-from inspector.measure.smoothing import Float32Array, grow_mask
+from inspector.measure.smoothing import Float32Array, find_crop, grow_mask
 from inspector.measure.vertices import resample, smooth_along
 
 HOLE_SHARE: Final = 0.05
@@ -56,7 +56,8 @@ def outline_part(
     """Moves the outline of a mask to the edge in the frame. mask: pixels of the view. winding:
     whether lines that wind are searched."""
     away = measure_distances(mask) * np.float32(view.factor)
-    regions = trace_regions(-away, 0.0)
+    rows, columns = find_crop(mask, 2)
+    regions = trace_regions(-away[rows, columns], 0.0, origin=(columns.start, rows.start))
     if not regions:
         return None
     radius = -float(away.min())
@@ -182,6 +183,13 @@ def measure_extent(mask: Mask) -> tuple[float, float]:
     _, sides, _ = cv2.minAreaRect(np.concatenate(chains))
     length = max(sides) + 1.0
     return length, np.count_nonzero(mask) / length
+
+
+def measure_radius(mask: Mask) -> float:
+    """Radius of the largest disc in a mask, in pixels: half of its largest thickness."""
+    inside = mask[find_crop(mask, 0)].view(np.uint8)
+    padded = cv2.copyMakeBorder(inside, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=0)
+    return float(cv2.distanceTransform(padded, cv2.DIST_L2, 5).max()) - 0.5
 
 
 def measure_distances(mask: Mask) -> Float32Array:

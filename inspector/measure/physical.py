@@ -43,7 +43,8 @@ def measure_in_millimetres(
     on_map = tuple(calibration.to_plane(p) for p in map_polygons)
     map_points = np.concatenate(on_map[: len(on_map) - map_holes])
     area = shape.region_area(polygons, outline.holes)
-    length, width = shape.max_feret(points)[0], shape.min_feret(points)
+    length, _, width = shape.measure_calipers(points)
+    map_length, _, map_width = shape.measure_calipers(map_points)
     centre = shape.region_centroid(outline.polygons, outline.holes)
     scale = abs(float(np.linalg.det(calibration.jacobian(centre))))
     pitch = math.sqrt(scale)
@@ -58,6 +59,6 @@ def measure_in_millimetres(
         length_u_mm=math.hypot(outline.length_u_px * pitch, length_u_rel * length),
         width_u_mm=math.hypot(outline.width_u_px * pitch, length_u_rel * width),
         map_area_mm2=shape.region_area(on_map, map_holes),
-        map_length_mm=shape.max_feret(map_points)[0],
-        map_width_mm=shape.min_feret(map_points),
+        map_length_mm=map_length,
+        map_width_mm=map_width,
     )

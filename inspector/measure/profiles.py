@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.geometry import Affine, Points
-from inspector.measure.smoothing import Float32Array
+from inspector.measure.smoothing import Float32Array, find_median, multiply_colours
 from inspector.measure.vertices import despike, find_normals, smooth_along
 
 SAMPLES: Final = 41
@@ -184,7 +184,7 @@ def _normalize(
     outside, deep_out = _average_far(colours[:, middle:], valid[:, middle:], sigma)
     step = inside - outside
     weight = np.einsum("ij,ij->i", step, step)
-    profile = np.einsum("imj,ij->im", colours, step)
+    profile = multiply_colours(colours, step[:, None])
     profile -= np.einsum("ij,ij->i", outside, step)[:, None]
     profile /= np.maximum(weight, 1e-6)[:, None]
     np.clip(profile, -1.0, 2.0, out=profile)
@@ -203,7 +203,7 @@ def _average_far(
     """Averages the far part of the valid samples, and along the outline. The first sample is at
     the outline. Returns (n, 3), and the samples that were used."""
     count = valid.sum(axis=1)
-    steps = np.arange(valid.shape[1])
+    steps = np.arange(float(valid.shape[1]))
     far = valid & (steps >= np.floor(PLATEAU_SHARE * count)[:, None])
     sums = np.einsum("im,imj->ij", far.astype(np.float32), colours)
     number = far.sum(axis=1, dtype=np.float32)[:, None]
@@ -250,7 +250,7 @@ def _measure_sharpness(
     low, high = np.maximum(last - 2, 0), np.minimum(last + 2, above.shape[1] - 1)
     fall = above[rows, low] - above[rows, high]
     run = offsets[high] - offsets[low]
-    slope = float(np.median(fall / run))
+    slope = float(find_median(fall / run))
     return LEVEL_STEP / max(slope, LEVEL_STEP / float(offsets[-1]))
 
 
@@ -262,7 +262,8 @@ def _measure_blur(profile: Float32Array, shifts: Floats, offsets: Float32Array) 
     spacing = float(offsets[1] - offsets[0])
     moves = np.rint(shifts / spacing).astype(int)
     columns = np.clip(np.arange(len(offsets)) + moves[:, None], 0, len(offsets) - 1)
-    mean = np.clip(np.take_along_axis(profile, columns, axis=1).mean(axis=0), 0, 1)
+    columns += np.arange(len(profile))[:, None] * len(offsets)
+    mean = np.clip(profile.take(columns).mean(axis=0), 0, 1)
     middle, wide = len(offsets) // 2, len(offsets) // 3
     part = mean[middle - wide : middle + wide + 1]
     return math.sqrt(math.pi) * spacing * float(np.sum(part * (1 - part)))

@@ -6,23 +6,27 @@ and is connected is a defect. It is searched in a coarse view, cut out in a fine
 outline is moved to the edge with profiles at the resolution of the frame.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache, partial
 from typing import Final
 
 import cv2
 import numpy as np
 
 from inspector.core.arrays import Image, Map, Mask
-from inspector.core.geometry import Affine, Points
+from inspector.core.geometry import Affine
 from inspector.measure import shape
 from inspector.measure.contours import MapRegion, find_regions, score_region
-from inspector.measure.contrast import find_core, find_cue, flatten
+from inspector.measure.contrast import find_core, find_cue
 from inspector.measure.cut_out import (
     LEAST_RING,
     MAX_PARTS,
     NO_RING,
     RUNS_OUT,
     SIMILAR,
+    Line,
+    Other,
     Refinement,
     Task,
     View,
@@ -32,6 +36,7 @@ from inspector.measure.cut_out import (
 from inspector.measure.outline import Outline, Unrefined
 from inspector.measure.patch import Patch, cut_patch
 from inspector.measure.smoothing import grow_mask
+from inspector.measure.texture import Texture, flatten
 
 COARSE_PIXELS: Final = 8_000
 """Largest number of pixels of the coarse view. A larger box is averaged down."""
@@ -70,24 +75,26 @@ def refine(
     region: MapRegion,
     anomaly_map: Map,
     to_frame: Affine,
-    others: tuple[tuple[Points, ...], ...],
+    others: tuple[Other, ...],
 ) -> tuple[Outline, ...] | Unrefined:
     """Finds the defects of one region on the frame.
 
-    image: (H, W, 3) BGR. region: in map pixels. to_frame: map -> frame pixels. others: outlines of
-    the frame's other regions in frame pixels, which are not normal texture.
+    image: (H, W, 3) BGR. region: in map pixels. to_frame: map -> frame pixels. others: the frame's
+    other regions in frame pixels, which are not normal texture.
     """
     task = Task(image, region, anomaly_map, to_frame, others)
+    # The line does not depend on the box.
+    find_line = cache(partial(refine_line, task))
     result: Refinement = Unrefined(RUNS_OUT)
     for widening, confined in (*((factor, False) for factor in WIDER), (1.0, True)):
-        result = _refine_in_box(task, widening, confined)
+        result = _refine_in_box(task, find_line, widening, confined)
         if not isinstance(result, Unrefined):
             return result
         if result.reason == NO_RING:
             return _refine_hot_parts(task)
         if result.reason != RUNS_OUT:
             break
-    line = refine_line(task)
+    line = find_line()
     return (line,) if isinstance(line, Outline) else line or result
 
 
@@ -99,10 +106,12 @@ def _refine_hot_parts(task: Task) -> Refinement:
         parts = [r for r in find_regions(task.anomaly_map, level) if _is_within(r, task.region)]
         parts.sort(key=lambda part: -score_region(task.anomaly_map, part)[0])
         polygons = [tuple(task.to_frame.apply(p) for p in part.polygons) for part in parts]
+        regions = [(shape.bounding_box(p[0]), p) for p in polygons]
         outlines: list[Outline] = []
         for i, part in enumerate(parts[:MAX_PARTS]):
-            others = (*task.others, *polygons[:i], *polygons[i + 1 :])
-            result = _refine_in_box(replace(task, region=part, others=others), 1.0, False)
+            others = (*task.others, *regions[:i], *regions[i + 1 :])
+            smaller = replace(task, region=part, others=others)
+            result = _refine_in_box(smaller, partial(refine_line, smaller), 1.0, False)
             if not isinstance(result, Unrefined):
                 outlines += result
         if outlines:
@@ -115,7 +124,9 @@ def _is_within(part: MapRegion, region: MapRegion) -> bool:
     return cv2.pointPolygonTest(region.polygons[0].astype(np.float32), (x, y), False) >= 0
 
 
-def _refine_in_box(task: Task, widening: float, confined: bool) -> Refinement:
+def _refine_in_box(
+    task: Task, find_line: Callable[[], Line], widening: float, confined: bool
+) -> Refinement:
     polygons = task.polygons
     x0, y0, x1, y1 = shape.bounding_box(np.concatenate(polygons))
     margin = widening * max(MARGIN_PX, MARGIN_SHARE * max(x1 - x0, y1 - y0))
@@ -137,14 +148,19 @@ def _refine_in_box(task: Task, widening: float, confined: bool) -> Refinement:
         support &= grow_mask(inside, CONFINED_PX / coarse.factor)
     core = find_core(coarse.sample(task.anomaly_map, task.to_frame), inside, CORE_SHARE)
     flatten(coarse.pixels, ring)
-    cue = find_cue(coarse.pixels, core, ring)
+    texture = Texture(coarse.pixels, ring)
+    cue = find_cue(texture, core)
     if cue.surprise < MIN_SURPRISE:
         return Unrefined(SIMILAR)
-    return cut_out(task, View(coarse, ring, support), core, cue)
+    return cut_out(task, View(coarse, texture, support), core, cue, find_line)
 
 
-def _paint_all(patch: Patch, outlines: tuple[tuple[Points, ...], ...]) -> Mask:
+def _paint_all(patch: Patch, others: tuple[Other, ...]) -> Mask:
     mask = np.zeros(patch.hw, dtype=bool)
-    for polygons in outlines:
-        mask |= patch.paint(polygons)
+    x0, y0, x1, y1 = patch.box
+    # The edges of a painted polygon are a pixel wide.
+    gap = 2.0 * patch.factor
+    for (left, top, right, bottom), polygons in others:
+        if left < x1 + gap and right > x0 - gap and top < y1 + gap and bottom > y0 - gap:
+            mask |= patch.paint(polygons)
     return mask

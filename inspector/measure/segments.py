@@ -8,22 +8,15 @@ import cv2
 import numpy as np
 
 from inspector.core.arrays import Mask
-from inspector.measure.contrast import (
-    CLEAR,
-    OFTEN,
-    Colours,
-    Cue,
-    Places,
-    find_tails,
-    measure_colours,
-    sample_octants,
-)
+from inspector.measure.contrast import CLEAR, Cue
 from inspector.measure.smoothing import (
     Float32Array,
-    blur,
     compute_line_responses,
+    find_crop,
     grow_mask,
+    multiply_colours,
 )
+from inspector.measure.texture import OFTEN, Colours, Texture, find_tails, subtract_colour
 
 SEED_FACTOR: Final = 1.5
 """A defect grows from pixels whose contrast is above the texture's extreme by this factor."""
@@ -74,17 +67,12 @@ class Contrast:
     clearness: float
 
 
-def measure_contrast(
-    view: Float32Array, cue: Cue, sigma: float, ring: Mask, around: Places | None = None
-) -> Contrast:
-    """Measures how a view differs from the texture, at one smoothing. view: (h, w, 3), flattened.
-    ring: normal texture. around: sample_octants() of it, if known."""
-    height, width = ring.shape
-    around = sample_octants(ring) if around is None else around
-    blurred = blur(view, sigma).reshape(-1, 3)
-    colours = measure_colours(blurred[around])
+def measure_contrast(texture: Texture, cue: Cue, sigma: float) -> Contrast:
+    """Measures how a view differs from the texture, at one smoothing."""
+    height, width = texture.ring.shape
+    smooth, colours = texture.smooth(sigma)
     white = colours.whitening
-    scores = (blurred - colours.centre) @ white
+    scores = subtract_colour(smooth, colours.centre).reshape(-1, 3) @ white
     along = cue.step @ white
     strength = max(float(np.linalg.norm(along)), 1e-6)
     main = scores @ (along / np.float32(strength))
@@ -92,17 +80,17 @@ def measure_contrast(
         bright, dark = compute_line_responses(main.reshape(height, width))
         signals = [bright.ravel(), -dark.ravel()]
     else:
-        rest = np.einsum("ij,ij->i", scores, scores)
+        rest = multiply_colours(scores, scores)
         rest -= main * main
         np.sqrt(np.maximum(rest, 0, out=rest), out=rest)
         signals = [main, -main, rest]
-    usual = np.stack([signal[around] for signal in signals], axis=1)
+    usual = np.stack([signal[texture.around] for signal in signals], axis=1)
     extremes = np.maximum(find_tails(usual, OFTEN)[-1], 1.0)
     stack = np.stack(signals) / extremes[:, None].astype(np.float32)
     return Contrast(
         np.asarray(stack.reshape(-1, height, width), dtype=np.float32),
         np.asarray(scores.reshape(height, width, 3), dtype=np.float32),
-        ring,
+        texture.ring,
         colours,
         np.asarray(white @ (along / np.float32(strength)), dtype=np.float32),
         sigma,
@@ -110,13 +98,12 @@ def measure_contrast(
     )
 
 
-def choose_contrast(view: Float32Array, cue: Cue, ring: Mask) -> Contrast:
+def choose_contrast(texture: Texture, cue: Cue) -> Contrast:
     """Measures the contrast at the finest smoothing that the texture allows. cue: in pixels of the
     view."""
     contrast: Contrast | None = None
-    around = sample_octants(ring)
     for sigma in sorted({max(LEAST_SIGMA, s) for s in (0.7 * cue.finest, cue.finest, cue.sigma)}):
-        contrast = measure_contrast(view, cue, sigma, ring, around)
+        contrast = measure_contrast(texture, cue, sigma)
         if contrast.clearness >= CLEAR:
             break
     assert contrast is not None
@@ -165,13 +152,13 @@ def fill_holes(mask: Mask, contrast: Contrast) -> Mask:
     """Fills the holes of a mask that do not look like the texture around it on average."""
     rest = (~mask).view(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=4)
-    border = set(np.unique(np.concatenate((labels[[0, -1]].ravel(), labels[:, [0, -1]].ravel()))))
+    rows, columns = mask.shape
     filled = mask
     for label in range(1, count):
-        if label in border:
+        x, y, width, height, area = stats[label].tolist()
+        if x == 0 or y == 0 or x + width == columns or y + height == rows:
             continue
         hole = labels == label
-        area = int(stats[label, cv2.CC_STAT_AREA])
         if area <= HOLE_SHARE * np.count_nonzero(mask) or _is_foreign(hole, area, contrast):
             filled = filled | hole
     return filled
@@ -192,13 +179,15 @@ def remove_threads(mask: Mask, sure: Mask) -> Mask:
 
     The radius of the disc is a share of the radius of the largest inscribed disc.
     """
-    padded = np.pad(mask, 1).view(np.uint8)
+    crop = find_crop(mask, 0)
+    padded = cv2.copyMakeBorder(mask[crop].view(np.uint8), 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=0)
     away = cv2.distanceTransform(padded, cv2.DIST_L2, 5)
     disc = THREAD_SHARE * float(away.max())
     if disc < 1.0:
         return mask
-    opened = grow_mask(away > disc, disc)[1:-1, 1:-1]
-    return mask & (opened | sure)
+    opened = mask & sure
+    opened[crop] |= mask[crop] & grow_mask(away > disc, disc)[2:-2, 2:-2]
+    return opened
 
 
 def measure_clearness(contrast: Contrast, mask: Mask) -> float:

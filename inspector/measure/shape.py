@@ -25,7 +25,7 @@ def region_area(polygons: Sequence[Points], holes: int) -> float:
 
 
 def perimeter(polygon: Points) -> float:
-    steps = polygon - np.roll(polygon, 1, axis=0)
+    steps = polygon - np.concatenate((polygon[-1:], polygon[:-1]))
     return float(np.hypot(steps[:, 0], steps[:, 1]).sum())
 
 
@@ -43,26 +43,41 @@ def region_centroid(polygons: Sequence[Points], holes: int) -> tuple[float, floa
 
 def max_feret(points: Points) -> tuple[float, float]:
     """Largest caliper diameter, and its direction in degrees from x towards y, 0 to below 180."""
-    hull = convex_hull(points)
-    gaps = hull[:, None] - hull[None]
-    squares = np.sum(gaps**2, axis=2)
-    first, second = np.unravel_index(int(np.argmax(squares)), squares.shape)
-    along = gaps[first, second]
+    return _find_longest(convex_hull(points))
+
+
+def _find_longest(hull: Points) -> tuple[float, float]:
+    x, y = hull.T
+    squares = np.square(x[:, None] - x)
+    squares += np.square(y[:, None] - y)
+    first, second = divmod(int(np.argmax(squares)), len(hull))
+    along = hull[first] - hull[second]
     angle = math.degrees(math.atan2(along[1], along[0])) % 180.0
-    return float(np.sqrt(squares[first, second])), 0.0 if angle == 180.0 else angle
+    return math.sqrt(squares[first, second]), 0.0 if angle == 180.0 else angle
 
 
 def min_feret(points: Points) -> float:
     """Smallest caliper diameter. One jaw of the caliper then touches an edge of the convex hull."""
-    hull = convex_hull(points)
-    edges = np.roll(hull, -1, axis=0) - hull
-    lengths = np.hypot(edges[:, 0], edges[:, 1])
-    nonzero = lengths > 0
-    if not nonzero.any():
+    return _find_narrowest(convex_hull(points))
+
+
+def _find_narrowest(hull: Points) -> float:
+    x, y = hull.T
+    along, down = next_vertices(x) - x, next_vertices(y) - y
+    lengths = np.hypot(along, down)
+    nonzero = np.flatnonzero(lengths)
+    if not len(nonzero):
         return 0.0
-    away = hull[nonzero, None] - hull[None]
-    heights = edges[nonzero, None, 0] * away[..., 1] - edges[nonzero, None, 1] * away[..., 0]
-    return float((np.abs(heights).max(axis=1) / lengths[nonzero]).min())
+    heights = along[nonzero, None] * (y[nonzero, None] - y)
+    heights -= down[nonzero, None] * (x[nonzero, None] - x)
+    np.abs(heights, out=heights)
+    return float((heights.max(axis=1) / lengths[nonzero]).min())
+
+
+def measure_calipers(points: Points) -> tuple[float, float, float]:
+    """max_feret() with its direction, and min_feret(), of the same hull."""
+    hull = convex_hull(points)
+    return *_find_longest(hull), _find_narrowest(hull)
 
 
 def convex_hull(points: Points) -> Points:
@@ -87,15 +102,21 @@ def bounding_box(points: Points) -> tuple[float, float, float, float]:
 
 def _signed_area(polygon: Points) -> float:
     x, y = (polygon - polygon[0]).T
-    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+    return float(np.dot(x, next_vertices(y)) - np.dot(y, next_vertices(x))) / 2
+
+
+def next_vertices(values: Points) -> Points:
+    """The value of the next vertex of a polygon, at each vertex. values: (n,) or (n, 2)."""
+    return np.concatenate((values[1:], values[:1]))
 
 
 def _centroid(polygon: Points) -> Points:
     origin = polygon[0]
     x, y = (polygon - origin).T
-    cross = x * np.roll(y, -1) - np.roll(x, -1) * y
+    next_x, next_y = next_vertices(x), next_vertices(y)
+    cross = x * next_y - next_x * y
     total = cross.sum()
     if total == 0:
         return np.asarray(polygon.mean(axis=0))
-    sums = np.array(((x + np.roll(x, -1)) @ cross, (y + np.roll(y, -1)) @ cross))
+    sums = np.array(((x + next_x) @ cross, (y + next_y) @ cross))
     return np.asarray(origin + sums / (3 * total))

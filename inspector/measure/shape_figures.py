@@ -21,8 +21,8 @@ millimetres on the plane of the calibration, or in frame pixels without a calibr
 def aspect_ratio(polygons: Sequence[Points], holes: int) -> float:
     """Width / length (least / greatest Feret diameter), 0 to 1: near 0 for a scratch."""
     points = np.concatenate(polygons[: len(polygons) - holes])
-    length = shape.max_feret(points)[0]
-    return shape.min_feret(points) / length if length > 0 else 0.0
+    length, _, width = shape.measure_calipers(points)
+    return width / length if length > 0 else 0.0
 
 
 def circularity(polygons: Sequence[Points], holes: int) -> float:

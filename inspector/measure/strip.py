@@ -23,26 +23,20 @@ SIDE_SHARE: Final = 0.6
 @dataclass(frozen=True, slots=True)
 class Strip:
     """middle: (n, 2). values: (n, m) contrast, about 1 on the line and 0 beside it. inner: rows of
-    the known part of the line."""
+    the known part of the line. sides: (m,) offsets beside the line. noise: spread of the texture
+    there, in units of the contrast of the line."""
 
     middle: Points
     spacing: float
     offsets: Float32Array
     values: Float32Array
     inner: slice
+    sides: npt.NDArray[np.bool_]
+    noise: float
 
     @property
     def length(self) -> float:
         return self.spacing * (len(self.middle) - 1)
-
-    @property
-    def sides(self) -> npt.NDArray[np.bool_]:
-        return np.asarray(np.abs(self.offsets) > SIDE_SHARE * self.offsets[-1])
-
-    @property
-    def noise(self) -> float:
-        """Spread of the texture beside the line, in units of the contrast of the line."""
-        return float(self.values[:, self.sides].std())
 
     def mean_profile(self) -> Float32Array:
         return np.asarray(self.values[self.inner].mean(axis=0))
@@ -67,12 +61,15 @@ def read_strip(
     last = max(len(middle) - round(known[1] / spacing), first + 2)
     inner = slice(first, last)
     sides = np.abs(offsets) > SIDE_SHARE * offsets[-1]
-    colours -= smooth_open(colours[:, sides].mean(axis=1), 8.0 / spacing)[:, None]
+    background = smooth_open(colours[:, sides].mean(axis=1), 8.0 / spacing)
+    for channel in range(3):
+        colours[..., channel] -= background[:, channel, None]
     mean = colours[inner].mean(axis=0)
     near = np.abs(offsets) <= max(0.35 * rough, 0.8)
     step = mean[near].mean(axis=0)
     size = max(float(step @ step), 1e-6)
-    return Strip(middle, spacing, offsets, np.asarray(colours @ (step / size)), inner)
+    values = np.asarray(colours @ (step / size))
+    return Strip(middle, spacing, offsets, values, inner, sides, float(values[:, sides].std()))
 
 
 def smooth_open(values: npt.NDArray[np.floating], sigma: float) -> Float32Array:

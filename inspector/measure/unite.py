@@ -77,8 +77,8 @@ def _join(a: Outline, b: Outline) -> Outline:
 
 def _touch(a: Outline, b: Outline) -> bool:
     first, second = a.polygons[0], b.polygons[0]
-    (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = map(shape.bounding_box, (first, second))
-    if max(ax0, bx0) > min(ax1, bx1) + TOUCH_PX or max(ay0, by0) > min(ay1, by1) + TOUCH_PX:
+    low = np.maximum(first.min(axis=0), second.min(axis=0))
+    if (low > np.minimum(first.max(axis=0), second.max(axis=0)) + TOUCH_PX).any():
         return False
     shift = first.mean(axis=0)
     contour = (second - shift).astype(np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.geometry import Points
-from inspector.measure.smoothing import Float32Array
+from inspector.measure.smoothing import Float32Array, find_median
 
 MAX_VERTICES: Final = 360
 MIN_VERTICES: Final = 24
@@ -45,7 +45,8 @@ def smooth_along(values: npt.NDArray[np.floating], sigma: float) -> Float32Array
 def find_normals(points: Points, sigma: float) -> Points:
     """Unit normals that point out of the defect. sigma: smoothing in vertices."""
     smooth = smooth_along(points - points.mean(axis=0), sigma).astype(np.float64)
-    along = np.roll(smooth, -1, axis=0) - np.roll(smooth, 1, axis=0)
+    closed = np.concatenate((smooth[-1:], smooth, smooth[:1]))
+    along = closed[2:] - closed[:-2]
     along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
     return np.column_stack((along[:, 1], -along[:, 0]))
 
@@ -55,8 +56,8 @@ def despike(values: Floats, window: int) -> Floats:
     outline by that median. window: number of neighbours, odd."""
     half = window // 2
     padded = np.concatenate((values[-half:], values, values[:half]))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, window)
-    median = np.median(windows[:, :: max(1, window // 9)], axis=1)
+    steps = np.arange(0, window, max(1, window // 9))
+    median = find_median(padded[np.arange(len(values))[:, None] + steps])
     off = np.abs(values - median)
-    usual = 3 * float(np.median(off)) + 0.3
+    usual = 3 * float(find_median(off)) + 0.3
     return np.asarray(np.where(off <= usual, values, median), dtype=np.float64)
