@@ -117,6 +117,23 @@ def test_a_completed_run_is_verified_and_a_later_change_is_found(
     assert "defects.csv" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("checkpoint_frames", [5, 100])
+def test_a_completed_run_with_a_video_is_verified(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], checkpoint_frames: int
+) -> None:
+    settings = (f"evidence.checkpoint_frames={checkpoint_frames}",)
+    folder = run(tmp_path, *TRACKED, *settings, frames=12, video=True)
+    (folder / "summary.json").unlink()
+    recover(folder)
+    assert tools(["verify", str(folder)]) == 0, capsys.readouterr().out
+    video = folder / "annotated.mp4"
+    changed = bytearray(video.read_bytes())
+    changed[-30] ^= 1
+    video.write_bytes(changed)
+    assert tools(["verify", str(folder)]) == 8
+    assert "annotated.mp4" in capsys.readouterr().out
+
+
 def test_a_log_without_an_incomplete_line_is_completed_as_well(whole: Path, tmp_path: Path) -> None:
     killed = kill_at(whole, 30, tmp_path / "killed", rest=b"")
     size = (killed / "inspections.jsonl").stat().st_size
