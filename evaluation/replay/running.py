@@ -8,6 +8,7 @@ from evaluation.replay.changes import ChangeCounter, Changes
 from evaluation.replay.rebuild import ReplayOptions, rebuild
 from evaluation.replay.recorded import WHOLE_LINES, RecordedRun, read_run
 from evaluation.replay.same_log import LogComparison, compare_logs
+from evaluation.replay.same_web import tracks_agree
 from evaluation.replay.sources import OriginalsSource
 from inspector.build import build_run
 from inspector.core.errors import ConfigError, InspectorError
@@ -72,13 +73,8 @@ def replay_run(run: RecordedRun, options: ReplayOptions, out: Path) -> ReplayRes
     skipped = tuple(opened[-1].skipped) if isinstance(opened[-1], OriginalsSource) else ()
     log = None
     if counter is None:
-        tracked = rebuilt.config.tracking.enabled or not _was_tracked(run)
-        log = compare_logs(run, read_run(out), skipped=skipped, tracked=tracked)
+        log = compare_logs(run, read_run(out), skipped=skipped, tracked=tracks_agree(run))
     return ReplayResult(run, out, rebuilt.changes, rebuilt.notes, log, changes, skipped)
-
-
-def _was_tracked(run: RecordedRun) -> bool:
-    return bool((run.header["config"].get("tracking") or {}).get("enabled"))
 
 
 def _drive(run: Run) -> None:

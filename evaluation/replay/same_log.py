@@ -26,12 +26,13 @@ MAY_DIFFER_INSIDE: Final = (
     ("judged_by", "path"),
     ("source_info", "source_id"),
     ("source_info", "path"),
+    ("web", "encoder_mm"),
 )
-"""Fields inside fields of the header that may differ: a time, and places of files that were moved.
-"""
+"""Fields inside other fields that may differ: a time, places of files that were moved, and the
+position that a machine of the line gave; the place on the web follows from it."""
 
 OF_FRAMES: Final = ("header", "verdict", "measured")
-OF_TRACKING: Final = ("defect_closed", "ledger")
+OF_TRACKING: Final = ("defect_closed", "ledger", "roll")
 MOST_SHOWN: Final = 20
 MISSING: Final = "(missing)"
 
@@ -79,7 +80,8 @@ class _Counts:
 def compare_logs(
     old: RecordedRun, new: RecordedRun, *, skipped: tuple[int, ...] = (), tracked: bool = True
 ) -> LogComparison:
-    """skipped: frames that could not be judged again. tracked: whether the replay had tracking."""
+    """skipped: frames that could not be judged again. tracked: whether the replay has the same
+    tracks."""
     counts = _Counts()
     # The number of a line depends on all lines before it.
     exact = not skipped and tracked
@@ -110,7 +112,8 @@ def _groups(run: RecordedRun, skipped: frozenset[int], tracked: bool) -> Iterato
         if not tracked:
             if record["type"] in OF_TRACKING:
                 continue
-            for defect in record.get("defects", ()):
+            record.pop("web", None)
+            for defect in record.get("defects", ()) if record["type"] == "measured" else ():
                 defect.pop("web", None)
         if group and record["type"] == "verdict":
             if _frame_of(group) not in skipped:
@@ -178,7 +181,7 @@ def _compare(
     for record in (old, new):
         for name in (*MAY_DIFFER[""], *MAY_DIFFER.get(kind, ()), *(() if exact else ("seq",))):
             record.pop(name, None)
-        for outer, inner in MAY_DIFFER_INSIDE if kind == "header" else ():
+        for outer, inner in MAY_DIFFER_INSIDE:
             (record.get(outer) or {}).pop(inner, None)
     for name in old.keys() ^ new.keys():
         unmatched[f"{kind}.{name}"] = unmatched.get(f"{kind}.{name}", 0) + 1
