@@ -90,6 +90,11 @@ class Verifier:
                 report.changes.append(Change(f"{name}/{SUMMARY}", "missing"))
             elif source is not None and source.chain != value:
                 report.changes.append(Change(f"{name}/{SUMMARY}", "replaced"))
+        for name, state in summary.files.items():
+            if state is not None:
+                change = check_file(folder, name, [Stage(state, None)], growing=False)
+                report.files += 1
+                report.changes += [] if change is None else [change]
         self._check_claims(report, str(summary.record.get("run_id")), "", {}, summary)
         return report
 
