@@ -8,6 +8,7 @@ from typing import Any, Final
 from calibration.store import load_calibration
 from engines.spec_file import file_hash
 from evaluation.replay.recorded import WHOLE_LINES, RecordedRun
+from evaluation.replay.same_parts import repeat_parts
 from evaluation.replay.same_web import repeat_tracking
 from evaluation.replay.sources import LimitedSource, OriginalsSource
 from inspector.build import open_source
@@ -195,7 +196,7 @@ def _fixed_values(
                 "the live run had limited time for measuring; the replay measures all regions "
                 "up to measure.max_refined on the frame, so more sizes are refined"
             )
-    return values | repeat_tracking(run, plain, notes)
+    return values | repeat_tracking(run, plain, notes) | repeat_parts(run, notes)
 
 
 def _has_key(plain: Mapping[str, Any], dotted: str) -> bool:
