@@ -49,6 +49,19 @@ def test_only_a_chained_log_without_its_summary_is_no_old_run(tmp_path: Path) ->
     assert verify([str(out)]) == 8
 
 
+def test_reports_are_not_named_as_other_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = make_run(tmp_path, frames=4)
+    for name in ("report.html", "report.pdf", "report_defects_2.html", "report_r2_frames_3.html"):
+        (out / name).write_text("x")
+    assert verify([str(out)]) == 0
+    assert "not written by the run" not in capsys.readouterr().out
+    (out / "report_2.html").write_text("x")
+    assert verify([str(out)]) == 0
+    assert "not written by the run, not compared: report_2.html" in capsys.readouterr().out
+
+
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     assert verify([str(tmp_path)]) == 2
     assert verify([str(tmp_path / "nothing")]) == 2
