@@ -26,8 +26,9 @@ class RecoveredParts:
 
     def __init__(self, run: RunInfo, web: RecordedWeb | None) -> None:
         parts = run.config.get("parts", {})
-        counted = parts.get("enabled", False) and not parts.get("join", False)
-        self._totals = PartTotals() if counted else None
+        enabled = parts.get("enabled", False)
+        self._joined = enabled and parts.get("join", False)
+        self._totals = PartTotals() if enabled and not self._joined else None
         self._rolls = _make_rolls(run, web)
         self._ended: list[Roll] = []
         self._logged: set[str] = set()
@@ -67,6 +68,8 @@ class RecoveredParts:
     def sentences(self, new_rolls: int) -> list[str]:
         """What was done, and what is lost."""
         texts = []
+        if self._joined:
+            texts.append("parts of several sources are not counted; parts.csv has them")
         if self._open:
             names = ", ".join(list(self._open)[-3:])
             texts.append(f"parts that were not complete have no verdict: {names}")

@@ -49,7 +49,12 @@ def recover(folder: Path) -> dict[Path, list[str]]:
         raise ConfigError(f"{folder} has no {LOG}, so it is not the folder of a run")
     if not unfinished:
         raise ConfigError(f"{folder} has a {SUMMARY}: its run was not killed")
-    return {path: _recover_source(path) for path in unfinished}
+    done = {path: _recover_source(path) for path in unfinished}
+    if folder not in done:
+        with sole_writer(folder):
+            sentence = _cut_incomplete_line(folder / PARTS)
+        done |= {folder: [sentence]} if sentence else {}
+    return done
 
 
 def _recover_source(folder: Path) -> list[str]:

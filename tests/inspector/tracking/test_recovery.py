@@ -201,6 +201,26 @@ def test_parts_and_rolls_of_a_killed_run_are_completed(
     assert tools(["verify", str(killed)]) == 0
 
 
+def test_sources_with_joined_parts_are_completed(tmp_path: Path) -> None:
+    whole = run(tmp_path, "parts.enabled=true", frames=6)
+    session = tmp_path / "session"
+    for name in ("left", "right"):
+        shutil.copytree(whole, session / name)
+        (session / name / "summary.json").unlink()
+        log = session / name / "inspections.jsonl"
+        header, rest = log.read_bytes().split(b"\n", 1)
+        values = json.loads(header)
+        values["config"]["parts"]["join"] = True
+        log.write_bytes(json.dumps(values).encode() + b"\n" + rest)
+    (session / "parts.csv").write_bytes((whole / "parts.csv").read_bytes() + b"2026")
+    done = recover(session)
+    assert (session / "parts.csv").read_bytes() == (whole / "parts.csv").read_bytes()
+    assert done[session] == ["4 bytes of an incomplete line were removed from parts.csv"]
+    assert "parts of several sources are not counted; parts.csv has them" in done[session / "left"]
+    summary = json.loads((session / "left" / "summary.json").read_text(encoding="utf-8"))
+    assert (summary["parts"], summary["inspected"]) == (None, 6)
+
+
 def test_the_ledger_of_the_web_is_written_also_after_that_of_the_parts(
     with_parts: Path, tmp_path: Path
 ) -> None:
