@@ -31,7 +31,8 @@ class RecoveredEvidence:
         self._key = self._load_key(run.config.get("evidence", {}).get("key_file"))
         self._value: str | None = header["chain"]
         self._count = 1
-        self._names: set[str] = set()
+        self._heads: dict[str, int] = {}
+        """Path of each file in a checkpoint -> number of its first bytes that have no hash."""
         self._lines = RecordLines(sign=None if self._key is None else self._key.sign)
 
     def add(self, record: Record) -> None:
@@ -39,7 +40,8 @@ class RecoveredEvidence:
         self._value = record["chain"]
         self._count += 1
         if record["type"] == "checkpoint":
-            self._names.update(record["files"])
+            for name, state in record["files"].items():
+                self._heads[name] = 0 if state is None else len(state.get("head", "")) // 2
 
     def chain(self, events: Sequence[Event]) -> list[str]:
         """The lines of these events."""
@@ -71,8 +73,11 @@ class RecoveredEvidence:
 
     def _states(self) -> dict[str, FileState | None]:
         """The present files, and None for those of a checkpoint that are gone."""
-        states: dict[str, FileState | None] = dict.fromkeys(sorted(self._names))
-        return states | {name: _hash_file(self._folder / name) for name in self._present()}
+        states: dict[str, FileState | None] = dict.fromkeys(sorted(self._heads))
+        return states | {
+            name: _hash_file(self._folder / name, self._heads.get(name, 0))
+            for name in self._present()
+        }
 
     def _present(self) -> Iterator[str]:
         for name in RESULTS:
@@ -91,8 +96,9 @@ def append_lines(path: Path, lines: Sequence[str]) -> None:
         os.fsync(file.fileno())
 
 
-def _hash_file(path: Path) -> FileState:
-    file_hash = FileHash()
+def _hash_file(path: Path, head: int) -> FileState:
+    """The hash covers the same bytes as in the checkpoints, so that they can be compared."""
+    file_hash = FileHash(head)
     with path.open("rb") as file:
         while data := file.read(CHUNK):
             file_hash.append(data)

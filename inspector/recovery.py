@@ -3,10 +3,10 @@
 import csv
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from calibration.plane import Calibration
 from inspector.core.errors import ConfigError
@@ -17,25 +17,22 @@ from inspector.core.tables import CsvOptions
 from inspector.core.types import Inspection, RunInfo
 from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs.defect_table import table_row
-from inspector.outputs.folder import DEFECTS, LOG, SIGHTINGS, SUMMARY, VIDEO
+from inspector.outputs.folder import DEFECTS, ENCODER, LOG, PARTS, SIGHTINGS, SUMMARY, VIDEO
 from inspector.outputs.json_log import READABLE
+from inspector.outputs.part_table import part_row
 from inspector.outputs.record_reading import read_inspection, read_lines, read_run
 from inspector.outputs.records import Record
 from inspector.pipeline.stats import MIN_MS, RunStats, summarize_quantiles
 from inspector.recorded_web import RecordedWeb, calibration_of
 from inspector.recovered_evidence import RecoveredEvidence, append_lines
+from inspector.recovered_parts import MOST_KEPT, RecoveredParts
 from inspector.run import summarize_ledger
 
 KILLED: Final = "killed"
 KILL_CODE: Final = 137
 """Exit code that a shell shows after kill -9."""
 
-NOT_COMPLETED: Final = {
-    "parts": "the parts are not counted: the log and parts.csv have their verdicts up to the kill",
-    "rolls": "the rolls are not counted: those that had ended are in the log",
-    "four_points": "the 4-point score is not computed: `line-inspector roll-map` does that",
-}
-"""Keys of the summary that stay null, and what to say if the run had them."""
+NO_SCORE: Final = "the 4-point score is not computed: `line-inspector roll-map` does that"
 
 
 def recover(folder: Path) -> dict[Path, list[str]]:
@@ -54,14 +51,19 @@ def recover(folder: Path) -> dict[Path, list[str]]:
         raise ConfigError(
             f"{folder} has a {SUMMARY}, so its run was not killed: there is nothing to recover"
         )
-    return {path: _recover_source(path) for path in unfinished}
+    done = {path: _recover_source(path) for path in unfinished}
+    if folder not in done:
+        with sole_writer(folder):
+            sentence = _cut_incomplete_line(folder / PARTS)
+        done |= {folder: [sentence]} if sentence else {}
+    return done
 
 
 def _recover_source(folder: Path) -> list[str]:
     with sole_writer(folder):
         done = [
             sentence
-            for name in (LOG, SIGHTINGS, DEFECTS)
+            for name in (LOG, SIGHTINGS, DEFECTS, PARTS, ENCODER)
             if (sentence := _cut_incomplete_line(folder / name))
         ]
         log = _KilledRun(folder)
@@ -88,36 +90,44 @@ class _KilledRun:
         self._stats, self._latency = RunStats(), LogHistogram(smallest=MIN_MS)
         self._first_ns: int | None = None
         self._logged: set[str] = set()
-        """Ids of the closed defects in the log; "" if it has a ledger."""
+        """Ids of the closed defects in the log; "" if it has the ledger of the web."""
         self._replayed: list[DefectClosed] = []
-        self._sentences = [*self._evidence.warnings, *_not_completed(self._run.config)]
+        self._sentences = list(self._evidence.warnings)
+        if self._run.config["output"].get("four_points", {}).get("enabled"):
+            self._sentences.append(NO_SCORE)
         self._calibration: Calibration | None = None
         self._web = self._follow_again()
+        self._parts = RecoveredParts(self._run, self._web)
         self._defects = DefectSummary(calibrated=self._run.calibration_hash is not None)
 
     def read(self) -> None:
         for record in self._lines:
             self._last = record
             self._evidence.add(record)
+            self._parts.add(record)
             if record["type"] == "measured":
                 self._add(record)
-            elif record["type"] in ("defect_closed", "ledger"):
-                self._logged.add(record.get("track_id", ""))
+            elif record["type"] == "defect_closed":
+                self._logged.add(record["track_id"])
+            elif record["type"] == "ledger" and record["unit"] != "parts":
+                self._logged.add("")
 
     def write(self) -> list[str]:
         """Appends to log and table, and writes the summary. Returns sentences about it."""
         ended = self._last["wall_time_utc"]
         sentences = self._sentences
+        events = [] if self._web is None else self._web.stage.flush()
+        new = [event for event in events if not self._is_logged(event)]
+        rolls = self._parts.flush(events)
+        self._append_events([*new, *rolls])
         if self._web is not None:
-            events = self._web.stage.flush()
-            new = [event for event in events if not self._is_logged(event)]
-            self._append_events(new)
-            closed = [e for e in [*self._replayed, *events] if isinstance(e, DefectClosed)]
-            self._append_rows(closed)
-            count = sum(isinstance(event, DefectClosed) for event in new)
+            self._append_defects([e for e in [*self._replayed, *events] if _is_closed(e)])
+            count = sum(map(_is_closed, new))
             sentences.append(
                 f"open defects that are closed now, from their frames in the log: {count}"
             )
+        self._append_parts()
+        sentences += self._parts.sentences(len(rolls))
         last = self._stats.received - 1
         sentences.append(
             f"frames that were captured after frame {last} are lost: they were not written yet"
@@ -146,9 +156,9 @@ class _KilledRun:
         else:
             hw = self._run.source.frame_hw or (1, 1)
             inspection = read_inspection(record, self._run.source.source_id, hw)
+        self._parts.see(inspection, events)
         self._replayed += [e for e in events if isinstance(e, DefectClosed)]
-        # Only the newest may be missing in the table.
-        del self._replayed[:-1000]
+        del self._replayed[:-MOST_KEPT]
         self._count(inspection)
 
     def _count(self, inspection: Inspection) -> None:
@@ -167,15 +177,24 @@ class _KilledRun:
         numbered = [replace(event, seq=number) for number, event in enumerate(events, seq + 1)]
         append_lines(self._folder / LOG, self._evidence.chain(numbered))
 
-    def _append_rows(self, closed: Sequence[DefectClosed]) -> None:
+    def _append_defects(self, closed: Sequence[DefectClosed]) -> None:
         """closed: all that must be at the end of the table, in order."""
-        path = self._folder / DEFECTS
+        expected = len(self._logged.difference(("",)) | {event.track_id for event in closed})
+        rows = [table_row(self._run, event, self._csv) for event in closed]
+        self._append_rows(DEFECTS, rows, expected)
+
+    def _append_parts(self) -> None:
+        if self._parts.count is not None:
+            rows = [part_row(self._run.run_id, part, self._csv) for part in self._parts.newest]
+            self._append_rows(PARTS, rows, self._parts.count)
+
+    def _append_rows(self, name: str, newest: Sequence[str], expected: int) -> None:
+        """Appends the last rows that a table lacks. expected: number of all its rows."""
+        path = self._folder / name
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = sum(1 for _ in csv.reader(file, delimiter=self._csv.separator)) - 1
-        expected = len(self._logged.difference(("",)) | {event.track_id for event in closed})
-        missing = expected - rows
-        new = closed[len(closed) - missing :] if missing else []
-        append_lines(path, [table_row(self._run, event, self._csv) for event in new])
+        missing = max(0, expected - rows)
+        append_lines(path, newest[len(newest) - missing :] if missing else [])
 
     def _summary(self, ended_utc: str) -> dict[str, Any]:
         run, stats = self._run, self._stats
@@ -207,7 +226,8 @@ class _KilledRun:
             "pixel_threshold": run.pixel_threshold,
             "defects": self._defects.as_dict(),
             "tracking": summarize_ledger(None if self._web is None else self._web.stage),
-            **dict.fromkeys(NOT_COMPLETED),
+            "four_points": None,
+            **self._parts.summary(),
             "outputs": {},
             "engine": run.engine
             | {"sha256": run.engine_hash, "running_on": run.judged_by.get("running_on", "")},
@@ -220,11 +240,8 @@ class _KilledRun:
         }
 
 
-def _not_completed(config: Mapping[str, Any]) -> Iterator[str]:
-    sections = {**config, "four_points": config["output"].get("four_points", {})}
-    for key, sentence in NOT_COMPLETED.items():
-        if sections.get(key, {}).get("enabled"):
-            yield sentence
+def _is_closed(event: Event) -> TypeGuard[DefectClosed]:
+    return isinstance(event, DefectClosed)
 
 
 def _records(path: Path) -> Iterator[Record]:

@@ -10,6 +10,7 @@ from loguru import logger
 from inspector.core.chain import Sign
 from inspector.core.clock import utc_now
 from inspector.core.errors import InspectorError
+from inspector.core.file_hash import FileState, plain_states
 from inspector.outputs.folder import PARTS, ResultFolder, write_summary
 from inspector.outputs.folder_watch import FolderWatch
 from inspector.outputs.options import OutputOptions
@@ -111,9 +112,14 @@ class SessionSummary:
             "sources": sources,
             "evidence": {
                 "sources": {r.run.info.source_name: r.run.evidence.chain for r in results},
+                "files": plain_states(self._states()),
                 "key_id": results[0].run.evidence.key_id,
             },
         }
+
+    def _states(self) -> dict[str, FileState | None]:
+        """The table of parts, if the session writes it."""
+        return {} if self._parts is None else {PARTS: self._parts.hash.state()}
 
 
 def find_joiner(runs: Sequence[Run]) -> PartJoiner | None:

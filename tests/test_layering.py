@@ -134,8 +134,14 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "evaluation/replay": (
         # A run is judged again by the same pipeline, from the configuration in its log.
         {CORE, TOP, METRICS, "calibration", "inspector", "inspector.config", "inspector.pipeline"}
-        | {"inspector.sources", "inspector.sources.options", "inspector.outputs"}
-        | {"inspector.report", "evaluation", "evaluation.report", "evaluation.replay"},
+        | {"inspector.sources", "inspector.sources.options", "inspector.parts.options"}
+        | {
+            "inspector.outputs",
+            "inspector.report",
+            "evaluation",
+            "evaluation.report",
+            "evaluation.replay",
+        },
         {"numpy", "cv2", "scipy"},
     ),
     "evaluation/acceptance": (

@@ -8,6 +8,8 @@ from typing import Any, Final
 from calibration.store import load_calibration
 from engines.spec_file import file_hash
 from evaluation.replay.recorded import WHOLE_LINES, RecordedRun
+from evaluation.replay.same_parts import repeat_parts
+from evaluation.replay.same_web import repeat_tracking
 from evaluation.replay.sources import LimitedSource, OriginalsSource
 from inspector.build import open_source
 from inspector.command_line import find_version
@@ -42,9 +44,6 @@ SILENT: Final[dict[str, Any]] = {
 }
 """Keys of a replay: nothing is sent, shown, drawn or signed, and no limit of time applies. Those
 that this version does not have are left out."""
-
-RECORDED_MOTIONS: Final = ("picture", "speed", "encoder")
-"""Kinds of tracking.motion that give the same motion again. Others ask a machine of the line."""
 
 FINISHED: Final = "finished"
 """Status of a run that read its source to the end."""
@@ -203,19 +202,7 @@ def _fixed_values(
                 "the live run had limited time for measuring; the replay measures all regions "
                 "up to measure.max_refined on the frame, so more sizes are refined"
             )
-    if config.tracking.enabled and (reason := _why_not_tracked(plain["tracking"])):
-        values["tracking.enabled"] = False
-        notes.append(f"tracking is off, because {reason}: tracks and the ledger are not compared")
-    return values
-
-
-def _why_not_tracked(tracking: Mapping[str, Any]) -> str | None:
-    """Why the tracks of a run cannot come out again; None if they can."""
-    if tracking["motion"] not in RECORDED_MOTIONS:
-        return f"the motion came from {tracking['motion']} and is not recorded"
-    if tracking.get("continue_last_run"):
-        return "the run continued the web of an earlier run (tracking.continue_last_run)"
-    return None
+    return values | repeat_tracking(run, plain, notes) | repeat_parts(run, notes)
 
 
 def _has_key(plain: Mapping[str, Any], dotted: str) -> bool:

@@ -10,6 +10,7 @@ from inspector.core.errors import DataError
 from inspector.core.types import SINGLE
 from inspector.outputs.folder import LOG, ORIGINALS, SUMMARY
 from inspector.outputs.json_log import INSPECTION_TYPES, READABLE
+from inspector.recovery import KILLED
 
 Record = dict[str, Any]
 
@@ -134,7 +135,7 @@ def _read_summary(folder: Path) -> tuple[str | None, int | None]:
         summary = json.loads((folder / SUMMARY).read_bytes())
         status = str(summary["status"])
         dropped = summary.get("dropped_by_cause") or {}
-        if status == "failed" or dropped.get("abort"):
+        if status in ("failed", KILLED) or dropped.get("abort"):
             return status, None
         return status, int(summary["inspected"]) + int(summary["errored"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

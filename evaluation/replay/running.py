@@ -7,7 +7,9 @@ from pathlib import Path
 from evaluation.replay.changes import ChangeCounter, Changes
 from evaluation.replay.rebuild import ReplayOptions, rebuild
 from evaluation.replay.recorded import WHOLE_LINES, RecordedRun, read_run
-from evaluation.replay.same_log import LogComparison, compare_logs
+from evaluation.replay.same_log import OF_PARTS, OF_TRACKS, LogComparison, compare_logs
+from evaluation.replay.same_parts import parts_agree
+from evaluation.replay.same_web import tracks_agree
 from evaluation.replay.sources import OriginalsSource
 from inspector.build import build_run
 from inspector.core.errors import ConfigError, InspectorError
@@ -72,13 +74,10 @@ def replay_run(run: RecordedRun, options: ReplayOptions, out: Path) -> ReplayRes
     skipped = tuple(opened[-1].skipped) if isinstance(opened[-1], OriginalsSource) else ()
     log = None
     if counter is None:
-        tracked = rebuilt.config.tracking.enabled or not _was_tracked(run)
-        log = compare_logs(run, read_run(out), skipped=skipped, tracked=tracked)
+        left_out = [] if tracks_agree(run) else list(OF_TRACKS)
+        left_out += [] if parts_agree(run) else OF_PARTS
+        log = compare_logs(run, read_run(out), skipped=skipped, left_out=left_out)
     return ReplayResult(run, out, rebuilt.changes, rebuilt.notes, log, changes, skipped)
-
-
-def _was_tracked(run: RecordedRun) -> bool:
-    return bool((run.header["config"].get("tracking") or {}).get("enabled"))
 
 
 def _drive(run: Run) -> None:

@@ -1,7 +1,7 @@
 """Compares two logs of the same frames, record by record and field by field."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Final
@@ -26,12 +26,16 @@ MAY_DIFFER_INSIDE: Final = (
     ("judged_by", "path"),
     ("source_info", "source_id"),
     ("source_info", "path"),
+    ("web", "encoder_mm"),
 )
-"""Fields inside fields of the header that may differ: a time, and places of files that were moved.
-"""
+"""Fields inside other fields that may differ: a time, places of files that were moved, and the
+position that a machine of the line gave; the place on the web follows from it."""
 
 OF_FRAMES: Final = ("header", "verdict", "measured")
-OF_TRACKING: Final = ("defect_closed", "ledger")
+OF_TRACKS: Final = ("defect_closed", "ledger", "roll", "web")
+OF_PARTS: Final = ("part", "ledger", "part_id")
+"""Types of records, and fields of all records, that follow from tracks, and from parts."""
+
 MOST_SHOWN: Final = 20
 MISSING: Final = "(missing)"
 
@@ -77,14 +81,19 @@ class _Counts:
 
 
 def compare_logs(
-    old: RecordedRun, new: RecordedRun, *, skipped: tuple[int, ...] = (), tracked: bool = True
+    old: RecordedRun,
+    new: RecordedRun,
+    *,
+    skipped: tuple[int, ...] = (),
+    left_out: Collection[str] = (),
 ) -> LogComparison:
-    """skipped: frames that could not be judged again. tracked: whether the replay had tracking."""
+    """skipped: frames that could not be judged again. left_out: OF_TRACKS, OF_PARTS, or both, if
+    the replay cannot repeat them."""
     counts = _Counts()
     # The number of a line depends on all lines before it.
-    exact = not skipped and tracked
-    before = _mark_last(_groups(old, frozenset(skipped), tracked))
-    after = _groups(new, frozenset(), tracked)
+    exact = not skipped and not left_out
+    before = _mark_last(_groups(old, frozenset(skipped), left_out))
+    after = _groups(new, frozenset(), left_out)
     for recorded, again in zip_longest(before, after):
         group, is_last = recorded or ([], True)
         ends = old.cut and is_last
@@ -103,15 +112,18 @@ def compare_logs(
     )
 
 
-def _groups(run: RecordedRun, skipped: frozenset[int], tracked: bool) -> Iterator[list[Record]]:
+def _groups(
+    run: RecordedRun, skipped: frozenset[int], left_out: Collection[str]
+) -> Iterator[list[Record]]:
     """The header, then the records of each frame with the events that follow it."""
     group: list[Record] = []
     for record in read_lines(run.log, run.header.get("run_id")):
-        if not tracked:
-            if record["type"] in OF_TRACKING:
-                continue
-            for defect in record.get("defects", ()):
-                defect.pop("web", None)
+        if record["type"] in left_out:
+            continue
+        defects = record["defects"] if record["type"] == "measured" else ()
+        for values in (record, *defects):
+            for name in left_out:
+                values.pop(name, None)
         if group and record["type"] == "verdict":
             if _frame_of(group) not in skipped:
                 yield group
@@ -178,7 +190,7 @@ def _compare(
     for record in (old, new):
         for name in (*MAY_DIFFER[""], *MAY_DIFFER.get(kind, ()), *(() if exact else ("seq",))):
             record.pop(name, None)
-        for outer, inner in MAY_DIFFER_INSIDE if kind == "header" else ():
+        for outer, inner in MAY_DIFFER_INSIDE:
             (record.get(outer) or {}).pop(inner, None)
     for name in old.keys() ^ new.keys():
         unmatched[f"{kind}.{name}"] = unmatched.get(f"{kind}.{name}", 0) + 1

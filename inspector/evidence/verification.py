@@ -19,7 +19,7 @@ from inspector.evidence.summary_check import (
     describe_key,
     parse_summary,
 )
-from inspector.outputs.folder import DERIVED, LOG, RESULTS, SUMMARY
+from inspector.outputs.folder import DERIVED, LOG, RESULTS, SUMMARY, is_report_page
 
 PICTURE_FOLDERS: Final = ("snapshots", "defects", "originals")
 
@@ -90,6 +90,11 @@ class Verifier:
                 report.changes.append(Change(f"{name}/{SUMMARY}", "missing"))
             elif source is not None and source.chain != value:
                 report.changes.append(Change(f"{name}/{SUMMARY}", "replaced"))
+        for name, state in summary.files.items():
+            if state is not None:
+                change = check_file(folder, name, [Stage(state, None)], growing=False)
+                report.files += 1
+                report.changes += [] if change is None else [change]
         self._check_claims(report, str(summary.record.get("run_id")), "", {}, summary)
         return report
 
@@ -271,6 +276,7 @@ def _list_pictures(folder: Path) -> list[str]:
 
 def _note_others(report: RunReport) -> None:
     known = {*RESULTS, *DERIVED, *PICTURE_FOLDERS}
-    others = sorted(path.name for path in report.folder.iterdir() if path.name not in known)
+    names = {path.name for path in report.folder.iterdir()} - known
+    others = sorted(name for name in names if not is_report_page(name))
     if others:
         report.notes.append(f"not written by the run, not compared: {', '.join(others[:10])}")

@@ -162,10 +162,13 @@ class ResultFolder:
 def remove_report_pages(report: Path) -> None:
     """Removes the further pages of an earlier report. Raises OSError."""
     for path in report.parent.iterdir() if report.parent.is_dir() else ():
-        if path.name.startswith(report.stem) and _REPORT_PAGE.fullmatch(
-            path.name.removeprefix(report.stem)
-        ):
+        if is_report_page(path.name, report.stem):
             path.unlink()
+
+
+def is_report_page(name: str, report: str = Path(REPORT).stem) -> bool:
+    """Whether it is the name of a further page of a report. report: its name without .html."""
+    return name.startswith(report) and bool(_REPORT_PAGE.fullmatch(name.removeprefix(report)))
 
 
 def _list_results(folder: Path) -> list[str]:

@@ -8,7 +8,7 @@ from inspector.core.errors import SinkError
 from inspector.core.events import Event, Part
 from inspector.core.file_hash import FileHash, FileState
 from inspector.core.protocols import Picture
-from inspector.core.tables import DEFAULT, CsvOptions
+from inspector.core.tables import DEFAULT, CsvOptions, csv_row
 from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.files import TableFile
 
@@ -47,8 +47,7 @@ class PartTable:
         self.hash = self._file.hash
 
     def write(self, part: Part) -> None:
-        cells = (get(part) for get in _CELLS.values())
-        self._file.write_row([self._run_id, *cells])
+        self._file.write_row(_cells(self._run_id, part))
 
     def close(self) -> None:
         self._file.close()
@@ -88,6 +87,15 @@ class PartTableSink:
         if self._table is None:
             raise SinkError(f"{self._path} cannot be written before it is open")
         return self._table
+
+
+def part_row(run_id: str, part: Part, options: CsvOptions = DEFAULT) -> str:
+    """The row of a part with its line end."""
+    return csv_row(_cells(run_id, part), options)
+
+
+def _cells(run_id: str, part: Part) -> list[Any]:
+    return [run_id, *(get(part) for get in _CELLS.values())]
 
 
 def _describe_view(view: Mapping[str, Any]) -> str:

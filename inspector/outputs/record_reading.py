@@ -71,6 +71,7 @@ def read_inspection(record: Record, source_id: str, frame_hw: tuple[int, int]) -
         cause=cause,
         judged_ns=record["judged_ns"],
         seq=record["seq"] - 1,
+        part_id=record.get("part_id"),
         reason=record["reason"],
         refined_regions=None if refined is None else tuple(refined),
         web=None if web is None else FrameOnWeb(**web),

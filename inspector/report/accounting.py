@@ -1,6 +1,6 @@
 """Counts the frames of a run for its report, from summary.json or from the log alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -121,3 +121,13 @@ def count_defects(log: RunLog) -> tuple[int, int]:
         return count, count
     doubt = int(ledger.get("defects", 0)) - int(ledger.get("defects_low", 0))
     return max(count - doubt, 0), count
+
+
+def sum_defects(logs: Sequence[RunLog]) -> tuple[int, int]:
+    """Lowest and highest number of different defects of several runs. A track that goes on from one
+    run to the next counts once."""
+    counts = [count_defects(log) for log in logs]
+    tracks = [d.track_id for log in logs for d in log.defects if d.track_id is not None]
+    continued = len(tracks) - len(set(tracks))
+    low, high = (sum(column) - continued for column in zip(*counts, strict=True))
+    return max(low, 0), high

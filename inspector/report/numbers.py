@@ -70,6 +70,10 @@ class Numbers:
         """With a narrow space between thousands, the same in every language (ISO 80000-1)."""
         return f"{value:,}".replace(",", NARROW_SPACE)
 
+    def span(self, low: int, high: int) -> str:
+        """A number that lies between two numbers, or both if they are the same."""
+        return self.count(high) if low == high else f"{self.count(low)}–{self.count(high)}"
+
     def seconds(self, value: float) -> str:
         """h:mm:ss.s"""
         minutes, rest = divmod(round(value, 1), 60)

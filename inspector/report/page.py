@@ -12,6 +12,7 @@ from inspector.report.accounting import (
     conclude,
     count_defects,
     count_frames,
+    sum_defects,
 )
 from inspector.report.context import MOST_IN_FULL, ReportContext
 from inspector.report.defect_sections import pareto_section, sizes_section
@@ -175,15 +176,15 @@ def _total(subject: ReportSubject, contexts: Sequence[ReportContext], text: Text
         name = context.link(context.log.name, "run")
         counts = [numbers.count(getattr(context.account, each)) for each in names]
         verdict = text(f"verdict_{context.conclusion}")
-        defects = numbers.count(count_defects(context.log)[1])
+        defects = numbers.span(*count_defects(context.log))
         rows.append((name, verdict, *counts, defects, text(f"tile_{context.noun}")))
     for source in subject.absent:
         why = text("absent_source", status=source.status, error=source.error)
         rows.append((source.name, why, *[text("unknown")] * len(names), "", ""))
     sums = [sum(getattr(context.account, each) for context in contexts) for each in names]
-    total = sum(count_defects(context.log)[1] for context in contexts)
+    total = numbers.span(*sum_defects([context.log for context in contexts]))
     same = len({context.noun for context in contexts}) == 1
-    cells = (*map(numbers.count, sums), numbers.count(total) if same else "", "")
+    cells = (*map(numbers.count, sums), total if same else "", "")
     verdict = text(f"verdict_{_total_conclusion(subject, contexts)}")
     rows.append((text("total"), verdict, *cells))
     keys = ("run", "verdict", *names, "defect_count", "counted")

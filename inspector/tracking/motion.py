@@ -140,7 +140,8 @@ class EncoderMotion:
             return None
         if self._first_s is None:
             self._first_s = now_s if self._live else 0.0
-        at = now_s - self._first_s
+        # Rounded like the times in encoder.csv, so that its positions come out exactly.
+        at = round(now_s - self._first_s, 9)
         first_s, last_s = self._times_s[0] - _SAME_S, self._times_s[-1] + _SAME_S
         if not first_s <= at <= last_s:
             return None

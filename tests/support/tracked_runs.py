@@ -18,7 +18,7 @@ STEP_MM = HW[0] / 16 * 0.1
 """The synthetic web moves by a sixteenth of the frame."""
 
 
-def run(folder: Path, *settings: str, frames: int = FRAMES) -> Path:
+def run(folder: Path, *settings: str, frames: int = FRAMES, video: bool = False) -> Path:
     calibration = Calibration("scale", HW, "test", "", mm_per_px=(0.1, 0.1))
     save_calibration(calibration, folder / "line.yaml")
     values = (
@@ -32,7 +32,8 @@ def run(folder: Path, *settings: str, frames: int = FRAMES) -> Path:
         "log.path=null",
         *settings,
     )
-    argv = ["--source", "synthetic", "--output", str(folder / "out"), "--no-video"]
+    argv = ["--source", "synthetic", "--output", str(folder / "out")]
+    argv += [] if video else ["--no-video"]
     argv += ["--calibration", str(folder / "line.yaml")]
     for value in {value.partition("=")[0]: value for value in values}.values():
         argv += ["--set", value]  # of a key that is there twice, the last

@@ -149,6 +149,26 @@ def test_a_list_of_sources_is_replayed_one_after_the_other(tmp_path: Path, capsy
     assert sorted(p.name for p in (tmp_path / "again").iterdir()) == ["left", "right"]
 
 
+def test_joined_parts_are_not_compared_but_their_frames_are(tmp_path: Path, capsys: Capsys) -> None:
+    entries = [
+        {"name": name, "source": {"uri": str(write_pictures(tmp_path / name, pictures))}}
+        for name, pictures in (
+            ("left", [bad_picture(k) for k in range(3)]),
+            ("right", [good_picture(k) for k in range(4)]),
+        )
+    ]
+    config = write_config(tmp_path, entries)
+    join = ("--set", "parts.enabled=true", "--set", "parts.join=true")
+    assert run_inspector.main(["--config", str(config), *join]) == 0
+    replay = Replay(capsys, tmp_path / "out", "--out", tmp_path / "again")
+    assert replay.code == 0, replay.text + replay.stderr
+    assert replay.text.count("parts are off, because they were joined") == 2
+    assert [line for line in replay.lines if line.startswith("identical")] == [
+        "identical: 7 records",
+        "identical: 9 records",
+    ]
+
+
 def test_a_file_that_ends_early_is_replayed_up_to_its_end(
     inspect: Inspect, engine: Path, tmp_path: Path, capsys: Capsys
 ) -> None:

@@ -49,6 +49,19 @@ def test_only_a_chained_log_without_its_summary_is_no_old_run(tmp_path: Path) ->
     assert verify([str(out)]) == 8
 
 
+def test_reports_are_not_named_as_other_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = make_run(tmp_path, frames=4)
+    for name in ("report.html", "report.pdf", "report_defects_2.html", "report_r2_frames_3.html"):
+        (out / name).write_text("x")
+    assert verify([str(out)]) == 0
+    assert "not written by the run" not in capsys.readouterr().out
+    (out / "report_2.html").write_text("x")
+    assert verify([str(out)]) == 0
+    assert "not written by the run, not compared: report_2.html" in capsys.readouterr().out
+
+
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     assert verify([str(tmp_path)]) == 2
     assert verify([str(tmp_path / "nothing")]) == 2
@@ -90,7 +103,9 @@ def test_two_runs_of_the_same_pictures_have_the_same_lines_but_for_times(tmp_pat
     assert [frame for kind, _, frame in types[0] if kind == "checkpoint"] == [3, 7]
 
 
-def make_session(folder: Path, key: Path | None = None, code: int = 0) -> Path:
+def make_session(
+    folder: Path, key: Path | None = None, code: int = 0, parts: dict[str, Any] | None = None
+) -> Path:
     sources = [
         {"name": name, "source": {"uri": str(write_products(folder / name, 5, seed))}}
         for name, seed in (("left", 0), ("right", 50))
@@ -100,6 +115,7 @@ def make_session(folder: Path, key: Path | None = None, code: int = 0) -> Path:
         "output": {"dir": str(folder / "out"), "video": {"enabled": False}},
         "evidence": {"key_file": None if key is None else str(key)},
         "log": {"path": None},
+        "parts": parts or {},
         "sources": sources,
     }
     path = folder / "session.yaml"
@@ -125,6 +141,27 @@ def test_all_sources_of_a_session_are_verified(
     (out / "right" / LOG).write_bytes(b"".join(lines[:3] + lines[4:]))
     assert verify([str(out)]) == 8
     assert f"{out / 'right'}: {LOG}, line 4: deleted" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["changed", "missing", "longer", "shorter"])
+def test_the_parts_of_several_sources_are_verified(
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = make_session(tmp_path, parts={"enabled": True, "by": "frame", "join": True})
+    table = out / "parts.csv"
+    content = table.read_bytes()
+    assert content.count(b"\n") == 6
+    assert verify([str(out)]) == 0
+    changed = {
+        "changed": content.replace(b"FAIL", b"PASS").replace(b",any,", b",all,"),
+        "missing": None,
+        "longer": content + content[-20:],
+        "shorter": content[:-20],
+    }[kind]
+    table.unlink() if changed is None else table.write_bytes(changed)
+    capsys.readouterr()
+    assert verify([str(out)]) == 8
+    assert "parts.csv" in capsys.readouterr().out
 
 
 def test_a_source_without_a_summary_was_cut_and_is_not_a_change(

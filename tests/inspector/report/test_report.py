@@ -22,6 +22,7 @@ from report_runs import (
 from inspector.core.types import Verdict
 from inspector.report.context import MOST_IN_FULL
 
+TRACKING = {"enabled": True}
 HOSTILE = "<script>alert('x')</script> & \"Lot\" 'A'"
 BEFORE_DEFECTS = "Defects by severity"
 
@@ -219,6 +220,24 @@ def test_several_runs_have_a_total_and_missing_sources_are_named(tmp_path: Path)
     text = visible(report_of(session)["report.html"])
     assert "no log; status failed: no camera" in text
     assert re.search(r"Total FAIL 50 47 2 1 2 0 3", text)
+
+
+def test_a_defect_that_goes_on_in_the_next_run_counts_once_in_the_total(tmp_path: Path):
+    runs = [tracked_run(tmp_path / name, count) for name, count in (("a", 3), ("b", 5))]
+    text = visible(report_of(*runs, out=tmp_path / "shift.html")["shift.html"])
+    assert re.search(r"Total \w+ 22 22 18 0 0 0 5 ", text), text[:900]
+
+
+def test_the_total_is_an_interval_if_the_number_of_a_run_is_one(tmp_path: Path):
+    rows = frames(2)
+    size = scratch(0, 1.0, track_id="a/main/d1")
+    events = [closed(f"a/main/d{k}", size, 0, 0, 0) for k in (1, 2, 3)]
+    for name, low in (("a", 2), ("b", 1)):
+        content = [*rows, *(replace(e, track_id=f"{name}/{e.track_id}") for e in events)]
+        folder = write_log(tmp_path / name, [*content, ledger(3, low=low)], tracking=TRACKING)
+        write_summary(folder, rows)
+    text = visible(report_of(tmp_path / "a", tmp_path / "b", out=tmp_path / "x.html")["x.html"])
+    assert re.search(r"Total \w+ 4 4 \d 0 0 0 3–6 ", text), text[:900]
 
 
 def test_options_come_from_the_run_and_the_command_replaces_them(tmp_path: Path):

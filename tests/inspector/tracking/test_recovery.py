@@ -22,6 +22,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run(tmp_path_factory.mktemp("whole"), *TRACKED, frames=FRAMES)
 
 
+WITH_PARTS = (
+    *("parts.enabled=true", "parts.frames=7", "rolls.enabled=true", "rolls.length_m=0.02"),
+    *('output.csv={separator: ";", decimal: ",", bom: true}', "evidence.checkpoint_frames=10"),
+)
+
+
+@pytest.fixture(scope="module")
+def with_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(tmp_path_factory.mktemp("parts"), *TRACKED, *WITH_PARTS, frames=40)
+
+
 def kill_at(folder: Path, frame_id: int, target: Path, *, rest: bytes = b'{"type":"ver') -> Path:
     """The files as they are if the run is killed while it writes the lines of the next frame."""
     target.mkdir()
@@ -117,12 +128,108 @@ def test_a_completed_run_is_verified_and_a_later_change_is_found(
     assert "defects.csv" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("checkpoint_frames", [5, 100])
+def test_a_completed_run_with_a_video_is_verified(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], checkpoint_frames: int
+) -> None:
+    settings = (f"evidence.checkpoint_frames={checkpoint_frames}",)
+    folder = run(tmp_path, *TRACKED, *settings, frames=12, video=True)
+    (folder / "summary.json").unlink()
+    recover(folder)
+    assert tools(["verify", str(folder)]) == 0, capsys.readouterr().out
+    video = folder / "annotated.mp4"
+    changed = bytearray(video.read_bytes())
+    changed[-30] ^= 1
+    video.write_bytes(changed)
+    assert tools(["verify", str(folder)]) == 8
+    assert "annotated.mp4" in capsys.readouterr().out
+
+
 def test_a_log_without_an_incomplete_line_is_completed_as_well(whole: Path, tmp_path: Path) -> None:
     killed = kill_at(whole, 30, tmp_path / "killed", rest=b"")
     size = (killed / "inspections.jsonl").stat().st_size
     before = (killed / "inspections.jsonl").read_bytes()
     recover(killed)
     assert (killed / "inspections.jsonl").read_bytes()[:size] == before
+
+
+def cut_after(folder: Path, target: Path, number: int, *, rows_of_parts: int | None = None) -> Path:
+    """A copy of the folder as after kill -9, with the first lines of its log. rows_of_parts: of
+    parts.csv; None: one for each line of the log."""
+    shutil.copytree(folder, target)
+    shutil.copy(folder.parent / "line.yaml", target.parent / "line.yaml")
+    lines = (folder / "inspections.jsonl").read_bytes().splitlines(keepends=True)[:number]
+    types = [json.loads(line)["type"] for line in lines]
+    (target / "inspections.jsonl").write_bytes(b"".join(lines))
+    (target / "summary.json").unlink()
+    count = types.count("part") if rows_of_parts is None else rows_of_parts
+    for name, length in (("defects.csv", types.count("defect_closed")), ("parts.csv", count)):
+        table = (folder / name).read_bytes().splitlines(keepends=True)
+        (target / name).write_bytes(b"".join(table[: 1 + length]) + b"20")
+    return target
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 1.0])
+def test_parts_and_rolls_of_a_killed_run_are_completed(
+    with_parts: Path, tmp_path: Path, share: float
+) -> None:
+    lines = (with_parts / "inspections.jsonl").read_bytes().splitlines()
+    records = [json.loads(line) for line in lines[: int(share * len(lines))]]
+    last = max(n for n, record in enumerate(records) if record["type"] == "measured")
+    killed = cut_after(with_parts, tmp_path / "killed", last + 1, rows_of_parts=1)
+    (sentences,) = recover(killed).values()
+    records = check_log(killed / "inspections.jsonl")
+    parts = [r for r in records if r["type"] == "part"]
+    rolls = [r for r in records if r["type"] == "roll"]
+    (ledger,) = (r for r in records if r["type"] == "ledger" and r["unit"] != "parts")
+    summary = json.loads((killed / "summary.json").read_text(encoding="utf-8"))
+    counted = [summary["parts"][name] for name in ("total", "passed", "failed", "errored")]
+    verdicts = [part["verdict"] for part in parts]
+    assert counted == [len(parts), *(verdicts.count(v) for v in ("PASS", "FAIL", "ERROR"))]
+    assert summary["rolls"]["total"] == len(rolls)
+    assert sum(roll["frames"] for roll in rolls) == summary["captured"]
+    assert sum(roll["defects"] for roll in rolls) == ledger["defects"]
+    assert sum(roll["length_m"] for roll in rolls) == pytest.approx(ledger["length_m"], rel=1e-6)
+    rows_of_parts = (killed / "parts.csv").read_bytes().splitlines()
+    assert rows_of_parts == (with_parts / "parts.csv").read_bytes().splitlines()[: len(parts) + 1]
+    closed = [r for r in records if r["type"] == "defect_closed"]
+    assert all(r["part_id"] is not None for r in closed)
+    frames = {r["frame_id"]: r["part_id"] for r in records if r["type"] == "measured"}
+    assert all(r["part_id"] == frames[r["best_frame_id"]] for r in closed)
+    open_part = frames[max(frames)] not in {part["part_id"] for part in parts}
+    assert ("parts that were not complete" in " ".join(sentences)) == open_part
+    assert tools(["verify", str(killed)]) == 0
+
+
+def test_sources_with_joined_parts_are_completed(tmp_path: Path) -> None:
+    whole = run(tmp_path, "parts.enabled=true", frames=6)
+    session = tmp_path / "session"
+    for name in ("left", "right"):
+        shutil.copytree(whole, session / name)
+        (session / name / "summary.json").unlink()
+        log = session / name / "inspections.jsonl"
+        header, rest = log.read_bytes().split(b"\n", 1)
+        values = json.loads(header)
+        values["config"]["parts"]["join"] = True
+        log.write_bytes(json.dumps(values).encode() + b"\n" + rest)
+    (session / "parts.csv").write_bytes((whole / "parts.csv").read_bytes() + b"2026")
+    done = recover(session)
+    assert (session / "parts.csv").read_bytes() == (whole / "parts.csv").read_bytes()
+    assert done[session] == ["4 bytes of an incomplete line were removed from parts.csv"]
+    assert "parts of several sources are not counted; parts.csv has them" in done[session / "left"]
+    summary = json.loads((session / "left" / "summary.json").read_text(encoding="utf-8"))
+    assert (summary["parts"], summary["inspected"]) == (None, 6)
+
+
+def test_the_ledger_of_the_web_is_written_also_after_that_of_the_parts(
+    with_parts: Path, tmp_path: Path
+) -> None:
+    lines = (with_parts / "inspections.jsonl").read_bytes().splitlines()
+    units = [json.loads(line).get("unit") for line in lines]
+    killed = cut_after(with_parts, tmp_path / "killed", units.index("parts") + 1)
+    recover(killed)
+    records = check_log(killed / "inspections.jsonl")
+    assert [r["unit"] for r in records if r["type"] == "ledger"] == ["parts", "mm2"]
 
 
 def test_a_run_that_ended_or_is_no_run_is_refused(whole: Path, tmp_path: Path) -> None:
