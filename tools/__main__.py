@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "roll-map": ("tools.roll_map", "draw a web with all defects, from the log of a run"),
     "replay": ("tools.replay", "judge a recorded run again and compare the results"),
     "gauge": ("tools.gauge", "study how repeatable and reproducible sizes or verdicts are"),
+    "study": ("tools.study", "study how detection survives a change of light or camera"),
     "verify": ("tools.verify", "show whether the results of a run were changed"),
     "show-engine": ("tools.show_engine", "print what an engine file says about itself"),
     "bench": ("tools.bench", "time an engine on every installed runtime"),

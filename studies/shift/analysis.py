@@ -1,30 +1,23 @@
 """Compares the cells of a study: what a shift costs, and what adapting to it gives back."""
 
-import dataclasses
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-from evaluation.class_metrics import IMAGE_METRICS
 from evaluation.results import Rate
-from learning.metrics import bootstrap
 from learning.metrics.intervals import clopper_pearson
-from learning.metrics.value import Metric
 from studies.shift.cells import (
     ADAPTED,
     CONFORMAL,
     CROSS,
     GLOBAL,
     PLAIN,
-    RECALIBRATED,
     SHIFTED,
     Cell,
     StrategyResult,
 )
+from studies.shift.changes import Change, compare_cells
 from studies.shift.shifts import CLEAN
 
 COMPARED: Final = ("image_auroc", "pixel_auroc", "aupro")
@@ -40,35 +33,6 @@ COMPARISONS: Final[dict[str, str]] = {
     METHODS: "a method minus the first method",
 }
 """Name -> the difference."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A metric of the cell `second` minus that of the cell `first`, on the same test pictures.
-
-    first, second: files of the cells. values: of both. interval: of the difference, 95 %, by
-    drawing the pictures again. p: two-sided, of this comparison alone. All are None if they are
-    undefined; then reason says why.
-    """
-
-    comparison: str
-    class_name: str
-    method: str
-    transform: str
-    severity: str
-    metric: str
-    first: str
-    second: str
-    values: tuple[float | None, float | None]
-    value: float | None = None
-    interval: tuple[float, float] | None = None
-    p: float | None = None
-    reason: str | None = None
-
-    @property
-    def is_certain(self) -> bool:
-        """Whether the interval excludes 0."""
-        return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +134,7 @@ class Analysis:
     def _changes(self) -> Iterator[Change]:
         for (comparison, first, second), metric in itertools.product(self._pairs(), COMPARED):
             if first is not None:
-                yield _compare(comparison, first, second, metric, self._seed, self._resamples)
+                yield compare_cells(comparison, first, second, metric, self._seed, self._resamples)
 
     def _recoveries(self) -> Iterator[Recovery]:
         lost = {_place(c): c for c in self.changes if c.comparison == DEGRADATION}
@@ -213,33 +177,27 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class GroupMisses:
-    """Defective test pictures of a kind or a size, summed over the cells of a method and phase."""
+    """Defective test pictures of a kind or a size in one cell."""
 
     group: str
     name: str
-    class_name: str
-    method: str
-    phase: str
+    cell: Cell
     misses: Rate
 
 
-def misses_by_group(analysis: Analysis, group: str) -> tuple[GroupMisses, ...]:
-    """group: "kind", or "size" of the largest defect region of the picture. A picture counts once
-    for each condition."""
-    counts: dict[tuple[str, str, str, str], list[bool]] = {}
+def misses_by_group(analysis: Analysis, group: str) -> Iterator[GroupMisses]:
+    """group: "kind", or "size" of the largest defect region of the picture."""
     for cell in analysis.cells:
         threshold = analysis.verdicts(cell).threshold
-        if threshold is None or cell.key.phase not in (PLAIN, SHIFTED, RECALIBRATED, ADAPTED):
+        if threshold is None:
             continue
+        missed: dict[str, list[bool]] = {}
         for picture in cell.pictures:
             name = getattr(picture, group)
             if picture.defective and name is not None:
-                place = (name, cell.key.class_name, cell.key.method, cell.key.phase)
-                counts.setdefault(place, []).append(picture.score <= threshold)
-    return tuple(
-        GroupMisses(group, *place, rate(sum(missed), len(missed)))
-        for place, missed in sorted(counts.items(), key=lambda item: item[0][1:3])
-    )
+                missed.setdefault(name, []).append(picture.score <= threshold)
+        for name, flags in sorted(missed.items()):
+            yield GroupMisses(group, name, cell, rate(sum(flags), len(flags)))
 
 
 def rate(count: int, total: int) -> Rate:
@@ -248,65 +206,3 @@ def rate(count: int, total: int) -> Rate:
 
 def _place(change: Change) -> tuple[str, str, str, str, str]:
     return (change.class_name, change.method, change.transform, change.severity, change.metric)
-
-
-def _compare(
-    comparison: str, first: Cell, second: Cell, metric: str, seed: int, resamples: int
-) -> Change:
-    figures = [getattr(cell.figures, metric) for cell in (first, second)]
-    key = second.key
-    change = Change(
-        comparison=comparison,
-        class_name=key.class_name,
-        method=key.method,
-        transform=key.transform,
-        severity=key.severity,
-        metric=metric,
-        first=first.key.file,
-        second=key.file,
-        values=(figures[0].value, figures[1].value),
-    )
-    reason = next((figure.reason for figure in figures if figure.value is None), None)
-    if reason is None and _counted(first, metric) != _counted(second, metric):
-        reason = "not the same pictures could be scored"
-    if reason is not None:
-        return dataclasses.replace(change, reason=reason)
-    difference = _image_difference if metric in IMAGE_METRICS else _pixel_difference
-    pair = difference(first, second, metric, seed, resamples)
-    interval = pair.interval and (0 - pair.interval[1], 0 - pair.interval[0])
-    p = pair.p if math.isfinite(pair.p) else None
-    # 0 - x, because -x turns 0 into a negative zero.
-    return dataclasses.replace(change, value=0 - pair.value, interval=interval, p=p)
-
-
-def _image_difference(
-    first: Cell, second: Cell, metric: str, seed: int, resamples: int
-) -> bootstrap.Difference:
-    by_name = {p.name: p.score for p in first.pictures}
-    scores = [
-        np.array([by_name[p.name] for p in second.pictures], np.float64),
-        np.array([p.score for p in second.pictures], np.float64),
-    ]
-    defective = np.array([p.defective for p in second.pictures], np.bool_)
-    statistic = IMAGE_METRICS[metric]
-    if resamples:
-        (pair,) = bootstrap.compare(scores, defective, statistic, seed=seed, replicates=resamples)
-        return pair
-    exact = [bootstrap.FIGURES[statistic].exact(values, defective) for values in scores]
-    return bootstrap.differences(exact, np.full((2, 1), np.nan))[0]
-
-
-def _pixel_difference(
-    first: Cell, second: Cell, metric: str, seed: int, resamples: int
-) -> bootstrap.Difference:
-    """The cells have drawn the same pictures with the same seed."""
-    drawn = [{item.name: item.values for item in c.resampled}.get(metric) for c in (first, second)]
-    exact = [Metric(getattr(cell.figures, metric).value) for cell in (first, second)]
-    if drawn[0] is None or drawn[1] is None:
-        return bootstrap.differences(exact, np.full((2, 1), np.nan))[0]
-    return bootstrap.differences(exact, np.array(drawn, np.float64))[0]
-
-
-def _counted(cell: Cell, metric: str) -> object:
-    names = frozenset(picture.name for picture in cell.pictures)
-    return names if metric in IMAGE_METRICS else (names, cell.masked)

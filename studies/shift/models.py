@@ -27,6 +27,10 @@ GLOBAL_HW: Final = (SIDE, SIDE)
 """Input of a model for all classes: their pictures can have different aspect ratios."""
 
 
+RECORD: Final = ".study.json"
+"""Suffix of the file beside an engine that says what it was made of."""
+
+
 @dataclass(frozen=True, slots=True)
 class StudyOptions:
     """methods: names of methods that are fitted. resamples: of the pictures, for intervals.
@@ -84,7 +88,7 @@ class Models:
     def engine(self, training: TrainingSet) -> Path:
         """The engine file of a training set."""
         path = self._out / "engines" / f"{training.name}.onnx"
-        record = path.with_suffix(".study.json")
+        record = path.with_suffix(RECORD)
         request = self.request(training)
         if _is_made(path, record, request):
             return path

@@ -120,8 +120,10 @@ def test_pictures_that_all_methods_miss_are_named() -> None:
 
 def test_misses_are_counted_for_each_kind_and_size() -> None:
     analysis = analyse(study_cells())
-    (kind,) = [g for g in misses_by_group(analysis, "kind") if g.phase == "shifted"]
-    assert (kind.name, kind.misses.count, kind.misses.of) == ("crack", 3, 10)
-    sizes = {g.name: g.misses.count for g in misses_by_group(analysis, "size")
-             if g.phase == "shifted"}  # fmt: skip
-    assert sizes == {"large": 2, "small": 1}
+    kinds = {g.cell.key.phase: g for g in misses_by_group(analysis, "kind")}
+    assert kinds["shifted"].name == "crack"
+    assert (kinds["shifted"].misses.count, kinds["shifted"].misses.of) == (3, 10)
+    assert kinds["clean"].misses.count == 0
+    sizes = {(g.cell.key.phase, g.name): g.misses for g in misses_by_group(analysis, "size")}
+    assert sizes["shifted", "large"].count == 2
+    assert sizes["shifted", "small"].count == 1

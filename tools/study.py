@@ -1,0 +1,144 @@
+"""Studies how detection survives a change of light, optics, position or camera."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from loguru import logger
+
+from evaluation.dataset import check_out
+from inspector.command_line import CommandParser
+from inspector.core.errors import ConfigError
+from inspector.core.files import sole_writer
+from learning.datasets.layouts import LAYOUTS, load
+from learning.datasets.types import ClassData
+from learning.methods.registry import fitted_methods
+from studies.shift.analysis import Analysis
+from studies.shift.models import StudyOptions
+from studies.shift.page import PAGE, write_report
+from studies.shift.running import Study
+from studies.shift.shifts import GROUPS, SEVERITIES, transforms
+from tools._argument_types import out_folder, seed
+from tools._cli import guarded, program
+from tools._progress import Bars
+
+QUICK_RESAMPLES: Final = 200
+RESAMPLES: Final = 1000
+
+
+@guarded
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    result: int = arguments.action(arguments)
+    return result
+
+
+def _shift(arguments: argparse.Namespace) -> int:
+    classes = _chosen(load(arguments.data, arguments.dataset), arguments.classes)
+    check_out(arguments.out, classes, [arguments.data])
+    options = StudyOptions(
+        methods=arguments.methods,
+        severities=arguments.severities,
+        transforms=arguments.transforms or (tuple(GROUPS) if arguments.quick else transforms()),
+        seed=arguments.seed,
+        resamples=QUICK_RESAMPLES if arguments.quick else RESAMPLES,
+        threads=arguments.threads,
+    )
+    # A shifted picture is not like good pictures: this is studied here and needs no warning.
+    logger.disable("inspector.health")
+    try:
+        with sole_writer(arguments.out), Bars("cell") as bars:
+            study = Study(classes, arguments.out, options, lambda *step: None)
+            cells = study.run(lambda key, total: bars.advance("study", 1, total))
+            analysis = Analysis(cells, seed=options.seed, resamples=options.resamples)
+            sentences = write_report(arguments.out, analysis)
+    finally:
+        logger.enable("inspector.health")
+    for sentence in sentences:
+        print(f"{sentence.text} [{sentence.file}]")
+    print(f"written: {arguments.out / PAGE}")
+    return 0
+
+
+def _chosen(classes: Sequence[ClassData], names: Sequence[str]) -> list[ClassData]:
+    """names: of some classes; empty for all. Raises ConfigError for an unknown one."""
+    by_name = {data.name: data for data in classes}
+    for name in names:
+        if name not in by_name:
+            raise ConfigError(f"class {name} is not in --data; it has {', '.join(by_name)}")
+    return [data for data in classes if not names or data.name in names]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = CommandParser(
+        prog=program("study"),
+        description="Study how detection survives a change of light, optics, position or camera.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(required=True, metavar="STUDY")
+    _add_shift(commands)
+    return parser
+
+
+def _add_shift(commands: Any) -> None:
+    shift = commands.add_parser(
+        "shift",
+        help="fit methods on clean and on shifted pictures, and compare them",
+        allow_abbrev=False,
+    )
+    shift.set_defaults(action=_shift)
+    add = shift.add_argument
+    add("--data", type=Path, required=True, help="a class, or a folder of classes")
+    add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
+    add("--classes", type=_names, default=(), metavar="A,B", help="(default: all)")
+    add(
+        "--methods",
+        type=_known("method", fitted_methods()),
+        default=StudyOptions().methods,
+        metavar="A,B",
+        help=f"of {', '.join(fitted_methods())} (default: {','.join(StudyOptions().methods)})",
+    )
+    add("--out", type=out_folder, required=True, help="folder for everything; run again to go on")
+    add(
+        "--severities",
+        type=_known("severity", SEVERITIES),
+        default=StudyOptions().severities,
+        metavar="A,B",
+        help=f"of {', '.join(SEVERITIES)} (default: {','.join(StudyOptions().severities)})",
+    )
+    add(
+        "--transforms",
+        type=_known("transform", transforms()),
+        default=(),
+        metavar="A,B",
+        help=f"of {', '.join(transforms())} (default: all)",
+    )
+    add("--seed", type=seed, default=StudyOptions().seed, help="(default: %(default)s)")
+    add("--quick", action="store_true", help="groups of shifts only, and fewer resamples")
+    add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} must be names with commas between them")
+    return names
+
+
+def _known(what: str, known: Sequence[str]) -> Any:
+    def parse(text: str) -> tuple[str, ...]:
+        names = _names(text)
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(
+                    f"{what} {name!r} is unknown; known: {', '.join(known)}"
+                )
+        return names
+
+    return parse
+
+
+if __name__ == "__main__":
+    sys.exit(main())
