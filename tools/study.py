@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from loguru import logger
 
-from evaluation.dataset import check_out
+from engines.opening import BACKENDS
+from evaluation.dataset import check_out, plan_jobs
 from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
 from inspector.core.files import sole_writer
@@ -18,9 +19,17 @@ from learning.methods.registry import fitted_methods
 from studies.shift.analysis import Analysis
 from studies.shift.models import StudyOptions
 from studies.shift.page import PAGE, write_report
+from studies.shift.robustness import RobustnessOptions, study_robustness
+from studies.shift.robustness_texts import (
+    FIGURES,
+    TABLE,
+    conclusions,
+    table_lines,
+    write_robustness,
+)
 from studies.shift.running import Study
 from studies.shift.shifts import GROUPS, SEVERITIES, transforms
-from tools._argument_types import out_folder, seed
+from tools._argument_types import number_between, out_folder, seed
 from tools._cli import guarded, program
 from tools._progress import Bars
 
@@ -62,6 +71,35 @@ def _shift(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _robustness(arguments: argparse.Namespace) -> int:
+    options = RobustnessOptions(
+        false_alarms=arguments.false_alarms,
+        misses=arguments.misses,
+        pictures=arguments.pictures,
+        seed=arguments.seed,
+        threads=arguments.threads,
+        backend=arguments.backend,
+    )
+    classes = _chosen(load(arguments.data, arguments.dataset), arguments.classes)
+    jobs = plan_jobs(arguments.engine, classes)
+    if len(jobs) != 1:
+        raise ConfigError(f"{arguments.engine} holds {len(jobs)} engines: name an engine file")
+    if arguments.out is not None:
+        check_out(arguments.out, classes, [arguments.data])
+    logger.disable("inspector.health")
+    try:
+        with Bars("shift") as bars:
+            result = study_robustness(arguments.engine, jobs[0].data, options, bars.advance)
+    finally:
+        logger.enable("inspector.health")
+    for line in (*table_lines(result), "", *conclusions(result)):
+        print(line)
+    if arguments.out is not None:
+        write_robustness(arguments.out, result)
+        print(f"written: {arguments.out / FIGURES}, and the table beside it in {TABLE}")
+    return 0
+
+
 def _chosen(classes: Sequence[ClassData], names: Sequence[str]) -> list[ClassData]:
     """names: of some classes; empty for all. Raises ConfigError for an unknown one."""
     by_name = {data.name: data for data in classes}
@@ -79,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="STUDY")
     _add_shift(commands)
+    _add_robustness(commands)
     return parser
 
 
@@ -118,6 +157,50 @@ def _add_shift(commands: Any) -> None:
     add("--seed", type=seed, default=StudyOptions().seed, help="(default: %(default)s)")
     add("--quick", action="store_true", help="groups of shifts only, and fewer resamples")
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
+
+
+def _add_robustness(commands: Any) -> None:
+    robustness = commands.add_parser(
+        "robustness",
+        help="find the shift that breaks an engine first, and at which strength",
+        allow_abbrev=False,
+    )
+    robustness.set_defaults(action=_robustness)
+    add, default = robustness.add_argument, RobustnessOptions()
+    add("engine", type=Path, help="engine file")
+    add("--data", type=Path, required=True, help="a class with test pictures")
+    add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
+    add("--class", dest="classes", type=_names, default=(), metavar="NAME", help="of --data")
+    add("--out", type=out_folder, help=f"folder for {FIGURES} and {TABLE}")
+    share = number_between(0, 1)
+    add(
+        "--false-alarms",
+        type=share,
+        default=default.false_alarms,
+        help="largest share of good pictures that may fail (default: %(default)s)",
+    )
+    add(
+        "--misses",
+        type=share,
+        default=default.misses,
+        help="largest share of defective pictures that may pass (default: %(default)s)",
+    )
+    add(
+        "--pictures",
+        type=_at_least_one,
+        default=default.pictures,
+        metavar="N",
+        help="most good and most defective pictures (default: %(default)s)",
+    )
+    add("--seed", type=seed, default=default.seed, help="(default: %(default)s)")
+    add("--backend", choices=list(BACKENDS), default=default.backend, help="(%(default)s)")
+    add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def describe_losses(analysis: Analysis) -> Iterator[Sentence]:
         yield Sentence(
             f"The image AUROC falls with certainty (its 95 % interval excludes 0) in "
             f"{len(certain)} of {count_of(len(losses), 'shifted cell')}. With this many tests, "
-            f"about {0.05 * len(losses):.1f} differ by chance.",
+            f"about {0.025 * len(losses):.1f} fall by chance.",
             changes,
         )
         worst = min(losses, key=lambda c: c.value or 0.0)

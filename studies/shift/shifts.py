@@ -47,15 +47,15 @@ class Shift:
 
 SHIFTS: Final[dict[str, Shift]] = {
     "rotation": Shift(
-        *(GEOMETRIC, "degrees", "turned by up to", (3, 6, 10)),
+        *(GEOMETRIC, "degrees", "turned by", (3, 6, 10)),
         *(moving.draw_rotation, moving.rotation),
     ),
     "crop": Shift(
-        *(GEOMETRIC, "of the side", "cut by up to", (0.03, 0.06, 0.1)),
+        *(GEOMETRIC, "of the side", "cut by", (0.03, 0.06, 0.1)),
         *(moving.draw_crop, moving.crop),
     ),
     "translation": Shift(
-        *(GEOMETRIC, "of the side", "moved by up to", (0.02, 0.04, 0.06)),
+        *(GEOMETRIC, "of the side", "moved by", (0.02, 0.04, 0.06)),
         *(moving.draw_translation, moving.translation),
     ),
     "moved_camera": Shift(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from plate_dataset import write_class_folder
+from plate_dataset import write_class_folder, write_fake_engine
 
 from tools.study import main
 
@@ -50,3 +50,19 @@ def test_results_are_not_written_into_the_data(tmp_path: Path, capsys) -> None:
     data = write_class_folder(tmp_path / "plate")
     assert main(["shift", "--data", str(data), "--out", str(data / "out")]) == 2
     assert "choose another" in capsys.readouterr().err
+
+
+def test_robustness_prints_a_table_and_writes_files(tmp_path: Path, capsys) -> None:
+    data = write_class_folder(tmp_path / "plate", good=6, defective=2)
+    engine = write_fake_engine(tmp_path / "plate.onnx")
+    argv = ["robustness", str(engine), "--data", str(data), "--backend", "fake"]
+    assert main([*argv, "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert "breaks at" in printed
+    assert "The first shift that breaks this engine is" in printed
+    for name in ("robustness.json", "robustness.csv"):
+        assert (tmp_path / "out" / name).is_file()
+    with pytest.raises(SystemExit):
+        main([*argv, "--false-alarms", "2"])
+    assert main(["robustness", str(tmp_path), "--data", str(data), "--class", "nut"]) == 2
+    assert "class nut is not in --data" in capsys.readouterr().err
