@@ -62,7 +62,7 @@ def _shift(arguments: argparse.Namespace) -> int:
             study = Study(classes, arguments.out, options, lambda *step: None)
             cells = study.run(lambda key, total: bars.advance("study", 1, total))
             analysis = Analysis(cells, seed=options.seed, resamples=options.resamples)
-            sentences = write_report(arguments.out, analysis)
+            sentences = write_report(arguments.out, analysis, study.classes)
     finally:
         logger.enable("inspector.health")
     for sentence in sentences:

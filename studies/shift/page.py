@@ -12,6 +12,7 @@ from evaluation.result_files import write_json, write_text
 from evaluation.results import MetricValue
 from inspector.report.charts import Bar, Chart, bars, curve
 from inspector.report.markup import Markup, document, element, join, section
+from learning.datasets.types import ClassData
 from studies.shift.analysis import COMPARISONS, Analysis
 from studies.shift.cells import ADAPTED, GLOBAL, PHASES, PLAIN, SHIFTED, STRATEGIES, Cell
 from studies.shift.costs import read_costs
@@ -24,7 +25,7 @@ from studies.shift.sentences import (
     describe_thresholds,
 )
 from studies.shift.shifts import SEVERITIES, SHIFTS
-from studies.shift.tables import StudyTable, make_tables, to_html, write_tables
+from studies.shift.tables import StudyTable, data_table, make_tables, to_html, write_tables
 
 PAGE: Final = "report.html"
 ANALYSIS: Final = "analysis.json"
@@ -42,14 +43,16 @@ LIMITS: Final = (
 )
 
 
-def write_report(out: Path, analysis: Analysis) -> tuple[Sentence, ...]:
+def write_report(
+    out: Path, analysis: Analysis, classes: Sequence[ClassData] = ()
+) -> tuple[Sentence, ...]:
     """Writes report.html, analysis.json and the tables. Returns the sentences of the report.
 
-    out: the folder of a finished study. Raises SinkError.
+    out: the folder of a finished study. classes: with the parts of the study. Raises SinkError.
     """
     costs = read_costs(out)
     run: dict[str, float] = json.loads((out / RUN).read_text(encoding="utf-8"))
-    tables = make_tables(analysis, costs)
+    tables = (data_table(classes), *make_tables(analysis, costs))
     write_tables(out, tables)
     texts = {
         "What was studied": tuple(describe_study(analysis)),

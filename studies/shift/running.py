@@ -1,6 +1,7 @@
 """Runs a study: writes the pictures, fits the models and computes the missing cells."""
 
 import itertools
+import json
 import os
 import resource
 import sys
@@ -72,6 +73,11 @@ class Study:
             self._splits[data.name] = split
             self._divided[data.name] = split.apply(data)
 
+    @property
+    def classes(self) -> tuple[ClassData, ...]:
+        """With the parts of the study."""
+        return tuple(self._divided.values())
+
     def run(self, on_cell: CountCell = lambda key, total: None) -> tuple[Cell, ...]:
         """All cells, in the order of the tasks. Raises DataError and SinkError."""
         started = time.monotonic()
@@ -80,15 +86,15 @@ class Study:
         for task in tasks:
             cells.append(self._cell(task))
             on_cell(task.key, len(tasks))
-        write_json(
-            self._out / RUN,
-            {
-                "cells": len(cells),
-                "seconds_of_last_run": round(time.monotonic() - started, 1),
-                "peak_memory_mb": _peak_memory_mb(),
-                "processors": os.cpu_count(),
-            },
-        )
+        earlier = _read_run(self._out / RUN)
+        run = {
+            "cells": len(cells),
+            "runs": 1 + earlier.get("runs", 0),
+            "seconds": round(earlier.get("seconds", 0.0) + time.monotonic() - started, 1),
+            "peak_memory_mb": max(earlier.get("peak_memory_mb", 0.0), _peak_memory_mb()),
+            "processors": os.cpu_count() or 1,
+        }
+        write_json(self._out / RUN, run)
         return tuple(cells)
 
     def tasks(self) -> Iterator[Task]:
@@ -215,6 +221,15 @@ def _check(classes: Sequence[ClassData], options: StudyOptions) -> None:
                 f"class {data.name} cannot be studied: it needs good pictures for training and "
                 "defective pictures"
             )
+
+
+def _read_run(path: Path) -> dict[str, float]:
+    """The record of the earlier runs; empty if there is none."""
+    try:
+        content: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content
 
 
 def _peak_memory_mb() -> float:

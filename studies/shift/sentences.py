@@ -116,11 +116,11 @@ def describe_thresholds(analysis: Analysis) -> Iterator[Sentence]:
         checks = [check for check in analysis.promises if check.cell.key.phase == phase]
         if not checks:
             continue
-        alarms = _sum([check.false_alarms for check in checks])
-        misses = _sum([check.cell.strategy(CONFORMAL).misses for check in checks])
+        alarms = _sum([check.false_alarms for check in checks], "good")
+        misses = _sum([check.cell.strategy(CONFORMAL).misses for check in checks], "defective")
         yield Sentence(
             f"{phase.capitalize()} ({PHASES[phase]}): over all methods and shifts, the conformal "
-            f"threshold fails {alarms} good pictures, and passes {misses} defective pictures. A "
+            f"threshold fails {alarms}, and passes {misses}. A "
             "picture counts once for each method and shift.",
             "tables/verdicts.csv",
         )
@@ -149,10 +149,11 @@ def describe_costs(costs: Sequence[MethodCost], run: dict[str, float]) -> Iterat
             f"{count_of(cost.engines, 'engine')}).",
             "tables/costs.csv",
         )
+    runs = count_of(int(run["runs"]), "run")
+    processors = count_of(int(run["processors"]), "processor")
     yield Sentence(
-        f"The last run took {run['seconds_of_last_run'] / 60:.1f} minutes on "
-        f"{count_of(int(run['processors']), 'processor')}. Its memory reached "
-        f"{run['peak_memory_mb']:.0f} MB.",
+        f"The study took {run['seconds'] / 60:.1f} minutes in {runs} on {processors}. Its memory "
+        f"reached {run['peak_memory_mb']:.0f} MB.",
         "run.json",
     )
 
@@ -162,12 +163,13 @@ def _promised(checks: Sequence[PromiseCheck]) -> str:
     return percent(low) if low == high else f"{percent(low)} to {percent(high)}"
 
 
-def _sum(rates: Sequence[Rate | None]) -> str:
-    """Such as "3 of 14 (21.4 %)". The sum has no interval, because it counts the same pictures
-    under several shifts."""
+def _sum(rates: Sequence[Rate | None], kind: str) -> str:
+    """Such as "3 of 14 good pictures (21.4 %)". The sum has no interval, because it
+    counts the same pictures under several shifts."""
     counted = [each for each in rates if each is not None]
     count, total = sum(each.count for each in counted), sum(each.of for each in counted)
-    return f"{count} of {total} ({percent(count / total)})" if total else "0 of 0"
+    share = f" ({percent(count / total)})" if total else ""
+    return f"{count} of {total} {kind} pictures{share}"
 
 
 def _defined(analysis: Analysis, comparison: str) -> list[Change]:

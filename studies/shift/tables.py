@@ -11,6 +11,7 @@ from evaluation.results import MetricValue, Rate
 from inspector.core.tables import csv_row
 from inspector.report import html_table
 from inspector.report.markup import Markup
+from learning.datasets.types import TEST, TRAIN, VALIDATION, ClassData
 from studies.shift.analysis import COMPARED, Analysis, misses_by_group
 from studies.shift.cells import ADAPTED, GLOBAL, PLAIN, SHIFTED, Cell
 from studies.shift.costs import MethodCost
@@ -68,6 +69,18 @@ def make_tables(analysis: Analysis, costs: Sequence[MethodCost]) -> tuple[StudyT
         _common_misses(analysis),
         _costs(costs),
     )
+
+
+def data_table(classes: Sequence[ClassData]) -> StudyTable:
+    """classes: with the parts of the study."""
+    rows: list[tuple[Value, ...]] = []
+    for data in classes:
+        for kind in sorted({sample.kind for sample in data.samples}):
+            samples = [sample for sample in data.samples if sample.kind == kind]
+            parts = [sum(s.split == part for s in samples) for part in (TRAIN, VALIDATION, TEST)]
+            rows.append((data.name, kind, *parts, sum(bool(s.masks) for s in samples)))
+    head = ("class", "kind", TRAIN, VALIDATION, TEST, "with mask")
+    return StudyTable("data", "Pictures of each class, kind and part", head, tuple(rows))
 
 
 def write_tables(out: Path, tables: Iterable[StudyTable]) -> None:

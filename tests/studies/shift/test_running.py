@@ -84,6 +84,9 @@ def test_a_second_run_computes_nothing(finished) -> None:
     again, keys = run(data, out)
     assert again == cells
     assert len(keys) == 4
+    record = json.loads((out / "run.json").read_text())
+    assert record["cells"] == 4
+    assert record["runs"] >= 2
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*.*") if p.name != "run.json"} == before
 
 
