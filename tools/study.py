@@ -17,6 +17,7 @@ from learning.datasets.layouts import LAYOUTS, load
 from learning.datasets.types import ClassData
 from learning.methods.registry import fitted_methods
 from studies.shift.analysis import Analysis
+from studies.shift.method_names import make_configured
 from studies.shift.models import StudyOptions
 from studies.shift.page import PAGE, write_report
 from studies.shift.robustness import RobustnessOptions, study_robustness
@@ -134,10 +135,11 @@ def _add_shift(commands: Any) -> None:
     add("--classes", type=_names, default=(), metavar="A,B", help="(default: all)")
     add(
         "--methods",
-        type=_known("method", fitted_methods()),
+        type=_methods,
         default=StudyOptions().methods,
         metavar="A,B",
-        help=f"of {', '.join(fitted_methods())} (default: {','.join(StudyOptions().methods)})",
+        help=f"of {', '.join(fitted_methods())} (default: {','.join(StudyOptions().methods)}); "
+        "with options: patchcore:coreset=0.01",
     )
     add("--out", type=out_folder, required=True, help="folder for everything; run again to go on")
     add(
@@ -207,6 +209,16 @@ def _names(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     if not all(names):
         raise argparse.ArgumentTypeError(f"{text!r} must be names with commas between them")
+    return names
+
+
+def _methods(text: str) -> tuple[str, ...]:
+    names = _names(text)
+    for name in names:
+        try:
+            make_configured(name)
+        except ConfigError as exc:
+            raise argparse.ArgumentTypeError(str(exc)) from exc
     return names
 
 

@@ -24,6 +24,7 @@ from inspector.core.errors import DataError
 from inspector.core.schema import build
 from learning.metrics.intervals import clopper_pearson
 from learning.thresholds.rules import Rule, supported_rate
+from studies.shift.method_names import folder_name
 from studies.shift.shifts import CLEAN
 
 FORMAT: Final = 1
@@ -67,7 +68,7 @@ class CellKey:
             parts += [self.transform, self.severity]
         if self.phase == CROSS:
             parts += ["fitted-on", self.fitted_on]
-        return f"cells/{self.class_name}/{self.method}/{'-'.join(parts)}.json"
+        return f"cells/{self.class_name}/{folder_name(self.method)}/{'-'.join(parts)}.json"
 
 
 @dataclass(frozen=True, slots=True)

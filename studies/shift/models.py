@@ -17,10 +17,10 @@ from inspector.core.errors import DataError
 from learning.datasets.types import TEST, TRAIN, VALIDATION, ClassData, Sample
 from learning.fitting import fit_engine
 from learning.job import FitOptions, Progress
-from learning.methods.registry import make_method
 from learning.normals import MAX_PICTURES, Normals, Size, from_pictures, spread
 from learning.thresholds.folds import Scheme
 from learning.thresholds.rules import KEEP, Rule
+from studies.shift.method_names import make_configured
 from studies.shift.picture_sets import SIDE, hash_request
 
 GLOBAL_HW: Final = (SIDE, SIDE)
@@ -33,7 +33,7 @@ RECORD: Final = ".study.json"
 
 @dataclass(frozen=True, slots=True)
 class StudyOptions:
-    """methods: names of methods that are fitted. resamples: of the pictures, for intervals.
+    """methods: see studies.shift.method_names. resamples: of the pictures, for intervals.
     threads: of the runtime; 0: it chooses."""
 
     methods: tuple[str, ...] = ("patchcore", "padim", "rad")
@@ -100,7 +100,7 @@ class Models:
 
     def request(self, training: TrainingSet) -> str:
         """Hash of what the engine depends on."""
-        method = make_method(training.method, {})
+        method = make_configured(training.method)
         backbone = method.find_backbone(None)
         return hash_request(
             {
@@ -136,7 +136,7 @@ class Models:
 
     def _fit(self, training: TrainingSet, path: Path) -> None:
         options = self._options
-        method = make_method(training.method, {})
+        method = make_configured(training.method)
         normals, scheme = _read_normals(training)
         path.parent.mkdir(parents=True, exist_ok=True)
         fit_options = FitOptions(

@@ -30,6 +30,7 @@ from studies.shift.cells import (
     make_cell,
     write_cell,
 )
+from studies.shift.method_names import folder_name
 from studies.shift.models import Models, StudyOptions, TrainingSet
 from studies.shift.picture_sets import CLEAN_CONDITION, Condition, hash_request
 from studies.shift.shifts import GROUPS
@@ -164,7 +165,7 @@ class Study:
         names = tuple(self._divided) if key.phase == GLOBAL else (key.class_name,)
         place = ALL if key.phase == GLOBAL else key.class_name
         return TrainingSet(
-            f"{place}/{key.method}/{condition.name}",
+            f"{place}/{folder_name(key.method)}/{condition.name}",
             key.method,
             tuple(self._copy(name, condition) for name in names),
             {name: self._source(name, condition) for name in names},

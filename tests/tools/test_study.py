@@ -27,7 +27,11 @@ def test_one_command_makes_the_whole_report(tmp_path: Path, capsys) -> None:
     ("options", "message"),
     [
         (["--classes", "nut"], "class nut is not in --data; it has plate"),
-        (["--methods", "glass"], "method 'glass' is unknown; known: rad, patchcore"),
+        (["--methods", "glas"], "method 'glas' is unknown; known: rad, patchcore"),
+        (["--methods", "glass"], "method glass is trained, not fitted"),
+        (["--methods", "padim:coreset=1"], "method padim has no option coreset"),
+        (["--methods", "patchcore:coreset"], "'coreset' must be option=value"),
+        (["--methods", "patchcore:coreset=x"], "x"),
         (["--severities", "hard"], "severity 'hard' is unknown; known: mild"),
         (["--transforms", "fog,"], "must be names with commas between them"),
     ],
