@@ -1,8 +1,9 @@
 """Studies how detection survives a change of light, optics, position or camera."""
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,16 +57,11 @@ def _shift(arguments: argparse.Namespace) -> int:
         resamples=QUICK_RESAMPLES if arguments.quick else RESAMPLES,
         threads=arguments.threads,
     )
-    # A shifted picture is not like good pictures: this is studied here and needs no warning.
-    logger.disable("inspector.health")
-    try:
-        with sole_writer(arguments.out), Bars("cell") as bars:
-            study = Study(classes, arguments.out, options, lambda *step: None)
-            cells = study.run(lambda key, total: bars.advance("study", 1, total))
-            analysis = Analysis(cells, seed=options.seed, resamples=options.resamples)
-            sentences = write_report(arguments.out, analysis, study.classes)
-    finally:
-        logger.enable("inspector.health")
+    with _quiet(), sole_writer(arguments.out), Bars("cell") as bars:
+        study = Study(classes, arguments.out, options, lambda *step: None)
+        cells = study.run(lambda key, total: bars.advance("study", 1, total))
+        analysis = Analysis(cells, seed=options.seed, resamples=options.resamples)
+        sentences = write_report(arguments.out, analysis, study.classes)
     for sentence in sentences:
         print(f"{sentence.text} [{sentence.file}]")
     print(f"written: {arguments.out / PAGE}")
@@ -87,18 +83,28 @@ def _robustness(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{arguments.engine} holds {len(jobs)} engines: name an engine file")
     if arguments.out is not None:
         check_out(arguments.out, classes, [arguments.data])
-    logger.disable("inspector.health")
-    try:
-        with Bars("shift") as bars:
-            result = study_robustness(arguments.engine, jobs[0].data, options, bars.advance)
-    finally:
-        logger.enable("inspector.health")
+    with _quiet(), Bars("shift") as bars:
+        result = study_robustness(arguments.engine, jobs[0].data, options, bars.advance)
     for line in (*table_lines(result), "", *conclusions(result)):
         print(line)
     if arguments.out is not None:
         write_robustness(arguments.out, result)
         print(f"written: {arguments.out / FIGURES}, and the table beside it in {TABLE}")
     return 0
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings about single pictures and engines: shifted pictures are not like good ones, and
+    the report says how many pictures choose the thresholds."""
+    modules = ("inspector.health", "learning.scoring")
+    for module in modules:
+        logger.disable(module)
+    try:
+        yield
+    finally:
+        for module in modules:
+            logger.enable(module)
 
 
 def _chosen(classes: Sequence[ClassData], names: Sequence[str]) -> list[ClassData]:

@@ -70,7 +70,8 @@ def describe_losses(analysis: Analysis) -> Iterator[Sentence]:
             changes,
         )
         worst = min(losses, key=lambda c: c.value or 0.0)
-        yield Sentence(f"The largest loss: {_describe(worst)}.", worst.second)
+        if (worst.value or 0.0) < 0:
+            yield Sentence(f"The largest loss: {_describe(worst)}.", worst.second)
     rest = [c for c in _defined(analysis, REST) if c.is_certain and (c.value or 0) < 0]
     if _defined(analysis, REST):
         yield Sentence(

@@ -72,6 +72,7 @@ def test_no_certain_loss_is_claimed_without_one(tmp_path: Path) -> None:
     texts = "\n".join(sentence.text for sentence in sentences)
     assert "in 0 of 1 shifted cell." in texts
     assert "gave back" not in texts
+    assert "The largest loss" not in texts
 
 
 def test_tables_hold_every_cell_and_comparison(written) -> None:
