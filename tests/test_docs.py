@@ -10,7 +10,9 @@ from tools.__main__ import COMMANDS
 ROOT = Path(__file__).parents[1]
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-FOLDERS = "inspector|engines|learning|evaluation|calibration|tools|tests|benchmarks|examples"
+FOLDERS = (
+    "inspector|engines|learning|evaluation|calibration|studies|tools|tests|benchmarks|examples"
+)
 SOURCE = re.compile(rf"`((?:{FOLDERS})/[\w/.-]+\.\w+)`")
 COMMAND = re.compile(r"\bline-inspector ([a-z][a-z-]*)")
 

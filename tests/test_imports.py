@@ -25,7 +25,7 @@ STATEMENTS = [
     "from learning import fit, train",
     *(f"from {package} import {name}" for package, name in LIGHT),
 ]
-PACKAGES = ("inspector", "engines", "learning", "calibration", "evaluation")
+PACKAGES = ("inspector", "engines", "learning", "calibration", "evaluation", "studies")
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)

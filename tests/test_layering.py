@@ -20,10 +20,14 @@ PROJECT = (
     "learning",
     "evaluation",
     "calibration",
+    "studies",
     "tools",
     "run_inspector",
     "benchmarks",
 )
+
+PACKAGES = ("inspector", "engines", "learning", "evaluation", "calibration", "studies")
+"""Whose modules follow every rule."""
 
 CORE, TOP, BACKENDS, TRT = "inspector.core", "engines", "engines.backends", "engines.backends.trt"
 LEARNING, METRICS, DATASETS = "learning", "learning.metrics", "learning.datasets"
@@ -150,6 +154,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         | {"inspector.report", "evaluation", "evaluation.report", "evaluation.acceptance"},
         {"numpy", "cv2", "scipy"},
     ),
+    "studies/shift": (
+        {CORE, TOP, METRICS, DATASETS, LEARNING, THRESHOLDS, METHODS, BACKBONES, "evaluation"}
+        | {"inspector.processing", "inspector.health", "inspector.report", "evaluation.report"}
+        | {"studies.shift"},
+        {"numpy", "cv2"},
+    ),
     "inspector/sources": (
         # Folders are read by the same decoder when fitting and when inspecting.
         {CORE, "engines.pictures", "inspector.synthetic", "inspector.sources"},
@@ -264,7 +274,7 @@ def package_of(name: str) -> str:
 
 
 def test_every_package_has_a_rule() -> None:
-    for package in ("inspector", "engines", "learning", "evaluation", "calibration"):
+    for package in PACKAGES:
         for folder in (ROOT / package).rglob("*"):
             if folder.is_dir() and list(folder.glob("[!_]*.py")):
                 assert str(folder.relative_to(ROOT)) in RULES
@@ -285,7 +295,7 @@ def test_a_package_imports_only_what_it_may(folder: str) -> None:
 
 
 def test_torch_is_imported_only_where_networks_are_trained_or_exported() -> None:
-    for package in ("inspector", "engines", "learning", "evaluation", "calibration", "tools"):
+    for package in (*PACKAGES, "tools"):
         for path in (ROOT / package).rglob("*.py"):
             tops = {name.split(".")[0] for name in imports(path)}
             if tops & TORCH:
@@ -293,7 +303,7 @@ def test_torch_is_imported_only_where_networks_are_trained_or_exported() -> None
 
 
 def test_packages_never_print() -> None:
-    for package in ("inspector", "engines", "learning", "evaluation", "calibration"):
+    for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 called = node.func.id if _is_named_call(node) else None  # type: ignore[attr-defined]
@@ -305,7 +315,7 @@ def _is_named_call(node: ast.AST) -> bool:
 
 
 def test_only_the_runner_catches_every_exception() -> None:
-    for package in ("inspector", "engines", "learning", "evaluation", "calibration", "tools"):
+    for package in (*PACKAGES, "tools"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.ExceptHandler):

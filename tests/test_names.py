@@ -20,6 +20,7 @@ CHECKED: Final = (
     "learning",
     "evaluation",
     "calibration",
+    "studies",
     "tools",
     "examples",
     "benchmarks",

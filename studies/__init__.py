@@ -1,0 +1,1 @@
+"""Studies that make many engines and evaluate them under many conditions."""

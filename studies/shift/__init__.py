@@ -1,0 +1,1 @@
+"""How detection survives a change of light, optics, position or camera."""

@@ -1,0 +1,119 @@
+"""What the robustness of an engine means: sentences, a table and files."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from evaluation.formats import count_of, percent
+from evaluation.result_files import write_json, write_text
+from evaluation.results import Rate
+from inspector.core.tables import csv_row
+from studies.shift.robustness import FALSE_ALARMS, Level, Robustness, ShiftResult
+
+FORMAT: Final = 1
+FIGURES: Final = "robustness.json"
+TABLE: Final = "robustness.csv"
+
+
+def write_robustness(out: Path, result: Robustness) -> None:
+    """Writes robustness.json and robustness.csv, a row for each shift and strength. Raises
+    SinkError."""
+    head = ["shift", "strength", "amount", "unit"]
+    for name in ("false_alarms", "misses", "refused"):
+        head += [name, f"{name}_of", f"{name}_share", f"{name}_low", f"{name}_high"]
+    rows = [head]
+    for shift in result.shifts:
+        for level in (result.clean, *shift.levels):
+            row = [shift.name, level.strength, level.amount, shift.unit]
+            for rate in (level.false_alarms, level.misses, level.refused):
+                row += [rate.count, rate.of, rate.share, *(rate.interval or (None, None))]
+            rows.append(row)  # type: ignore[arg-type]
+    write_text(out / TABLE, "".join(map(csv_row, rows)))
+    write_json(out / FIGURES, {"format": FORMAT} | dataclasses.asdict(result))
+
+
+def conclusions(result: Robustness) -> Iterator[str]:
+    """The first sentence names the shift that breaks the engine first."""
+    first = next((shift for shift in result.shifts if shift.name == result.first), None)
+    if first is None or first.breaks_at is None:
+        yield "No shift breaks this engine, up to twice the strength of severe."
+    else:
+        level = first.level(first.breaks_at)
+        yield (
+            f"The first shift that breaks this engine is {first.name}: {_amount(first, level)} "
+            f"(strength {level.strength:g}). {_describe(first, level, result)}"
+        )
+        if not first.certain:
+            yield (
+                "The interval includes the limit, so more pictures may move this strength. Use "
+                "more pictures to be certain."
+            )
+        yield _notice(first)
+    for what, clean, allowed in (
+        ("false alarms", result.clean.false_alarms, result.allowed_alarms),
+        ("misses", result.clean.misses, result.allowed_misses),
+    ):
+        if clean.count > 0:
+            yield (
+                f"Without a shift there are {clean.count} {what} in {clean.of} pictures. Up to "
+                f"{allowed} are allowed with a shift."
+            )
+    if not result.defective:
+        yield "There are no defective pictures, so misses are not tested."
+    if result.fitted:
+        yield (
+            f"The engine was fitted on {count_of(result.fitted, 'of these pictures', 'of these')}: "
+            "new pictures give more false alarms."
+        )
+
+
+def table_lines(result: Robustness) -> list[str]:
+    """A row for each shift, the weakest first."""
+    rows = [("shift", "breaks at", "strength", "cause", "pictures", "run refuses from")]
+    order = sorted(result.shifts, key=lambda s: (s.breaks_at is None, s.breaks_at or 0.0, s.name))
+    for shift in order:
+        noticed = "never" if shift.noticed_at is None else f"strength {shift.noticed_at:g}"
+        if shift.breaks_at is None or shift.cause is None:
+            strongest = shift.levels[-1]
+            rows.append((shift.name, "not broken", f"> {strongest.strength:g}", "", "", noticed))
+            continue
+        level = shift.level(shift.breaks_at)
+        counted = _counted(shift, level)
+        pictures = f"{counted.count} of {counted.of}"
+        amount = f"{level.amount:.3g} {shift.unit}"
+        rows.append((shift.name, amount, f"{level.strength:g}", shift.cause, pictures, noticed))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
+
+
+def _counted(shift: ShiftResult, level: Level) -> Rate:
+    return level.false_alarms if shift.cause == FALSE_ALARMS else level.misses
+
+
+def _amount(shift: ShiftResult, level: Level) -> str:
+    return f"{shift.meaning} {level.amount:.3g} {shift.unit}"
+
+
+def _describe(shift: ShiftResult, level: Level, result: Robustness) -> str:
+    counted = _counted(shift, level)
+    alarms = shift.cause == FALSE_ALARMS
+    allowed = result.allowed_alarms if alarms else result.allowed_misses
+    what = "good pictures fail" if alarms else "defective pictures pass"
+    low, high = map(percent, counted.interval or (0.0, 1.0))
+    return (
+        f"There, {counted.count} of {counted.of} {what} ({percent(counted.share or 0.0)}, 95 % "
+        f"interval {low} to {high}). At most {allowed} are allowed."
+    )
+
+
+def _notice(shift: ShiftResult) -> str:
+    if shift.noticed_at is None:
+        return (
+            "A run does not refuse most of these pictures up to there, so nobody is warned: check "
+            "the camera for this shift by other means."
+        )
+    return (
+        f"A run refuses at least half of the pictures from strength {shift.noticed_at:g} on, "
+        "because they are not like the good pictures. So the shift is noticed."
+    )

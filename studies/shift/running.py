@@ -1,0 +1,239 @@
+"""Runs a study: writes the pictures, fits the models and computes the missing cells."""
+
+import itertools
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from evaluation.result_files import write_json
+from inspector.core.errors import ConfigError, DataError
+from learning.datasets.types import TEST, VALIDATION, ClassData
+from learning.job import Progress
+from studies.shift import picture_sets
+from studies.shift.cells import (
+    ADAPTED,
+    CROSS,
+    FORMAT,
+    GLOBAL,
+    PLAIN,
+    RECALIBRATED,
+    SHIFTED,
+    Cell,
+    CellKey,
+    find_cell,
+    make_cell,
+    write_cell,
+)
+from studies.shift.method_names import folder_name
+from studies.shift.models import Models, StudyOptions, TrainingSet
+from studies.shift.picture_sets import CLEAN_CONDITION, Condition, hash_request
+from studies.shift.shifts import GROUPS
+from studies.shift.splitting import StudySplit, load_or_make
+
+RUN: Final = "run.json"
+ALL: Final = "all-classes"
+"""Folder of the global models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A cell, and how it is computed. training: what the model is fitted on. calibrated_on: the
+    condition of the validation pictures that choose the thresholds."""
+
+    key: CellKey
+    training_condition: Condition
+    tested: Condition
+    calibrated_on: Condition
+
+
+CountCell = Callable[[CellKey, int], None]
+"""Called after each cell with its key and the number of all cells."""
+
+
+class Study:
+    """classes: of a data set. Cells of an earlier run with the same request are reused."""
+
+    def __init__(
+        self, classes: Sequence[ClassData], out: Path, options: StudyOptions, progress: Progress
+    ) -> None:
+        _check(classes, options)
+        self._out = out
+        self._options = options
+        self._models = Models(out, options, progress)
+        self._splits: dict[str, StudySplit] = {}
+        self._divided: dict[str, ClassData] = {}
+        self._copies: dict[tuple[str, Condition], ClassData] = {}
+        for data in classes:
+            split = load_or_make(out / "splits" / f"{data.name}.json", data, options.seed)
+            self._splits[data.name] = split
+            self._divided[data.name] = split.apply(data)
+
+    @property
+    def classes(self) -> tuple[ClassData, ...]:
+        """With the parts of the study."""
+        return tuple(self._divided.values())
+
+    def run(self, on_cell: CountCell = lambda key, total: None) -> tuple[Cell, ...]:
+        """All cells, in the order of the tasks. Raises DataError and SinkError."""
+        started = time.monotonic()
+        tasks = list(self.tasks())
+        cells = []
+        for task in tasks:
+            cells.append(self._cell(task))
+            on_cell(task.key, len(tasks))
+        earlier = _read_run(self._out / RUN)
+        run = {
+            "cells": len(cells),
+            "runs": 1 + earlier.get("runs", 0),
+            "seconds": round(earlier.get("seconds", 0.0) + time.monotonic() - started, 1),
+            "peak_memory_mb": max(earlier.get("peak_memory_mb", 0.0), _peak_memory_mb()),
+            "processors": os.cpu_count() or 1,
+        }
+        write_json(self._out / RUN, run)
+        return tuple(cells)
+
+    def tasks(self) -> Iterator[Task]:
+        """The clean cells first, then one shift after the other."""
+        names, methods = tuple(self._divided), self._options.methods
+        clean = CLEAN_CONDITION
+        for name, method in itertools.product(names, methods):
+            yield Task(CellKey(name, method, PLAIN), clean, clean, clean)
+        for shifted, name, method in itertools.product(self.conditions(), names, methods):
+            place = (shifted.transform, shifted.severity)
+            key = CellKey(name, method, SHIFTED, *place)
+            yield Task(key, clean, shifted, clean)
+            key = CellKey(name, method, RECALIBRATED, *place)
+            yield Task(key, clean, shifted, shifted)
+            key = CellKey(name, method, ADAPTED, *place, fitted_on=shifted.transform)
+            yield Task(key, shifted, shifted, shifted)
+        for (first, second), name, method in itertools.product(self._pairs(), names, methods):
+            place = (second.transform, second.severity)
+            key = CellKey(name, method, CROSS, *place, fitted_on=first.transform)
+            yield Task(key, first, second, first)
+        if len(names) > 1:
+            groups = [each for each in self.conditions() if each.transform in GROUPS]
+            for tested, name, method in itertools.product([clean, *groups], names, methods):
+                key = CellKey(name, method, GLOBAL, tested.transform, tested.severity)
+                yield Task(key, clean, tested, clean)
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """All shifts of the study."""
+        pairs = itertools.product(self._options.severities, self._options.transforms)
+        return tuple(Condition(transform, severity) for severity, transform in pairs)
+
+    def _pairs(self) -> Iterator[tuple[Condition, Condition]]:
+        """Ordered pairs of groups of the same severity, for models that were fitted on another
+        shift."""
+        for first, second in itertools.permutations(self.conditions(), 2):
+            if first.severity == second.severity and {first.transform, second.transform} <= set(
+                GROUPS
+            ):
+                yield first, second
+
+    def _cell(self, task: Task) -> Cell:
+        training = self._training(task)
+        request = self._request(task, training)
+        earlier = find_cell(self._out, task.key, request)
+        if earlier is not None:
+            return earlier
+        name = task.key.class_name
+        tested = self._models.evaluate(
+            training, self._copy(name, task.tested), TEST, f"{name}-{task.tested.name}"
+        )
+        names = tuple(self._divided) if task.key.phase == GLOBAL else (name,)
+        validated = [
+            self._models.evaluate(
+                training,
+                self._copy(each, task.calibrated_on),
+                VALIDATION,
+                f"{each}-{task.calibrated_on.name}",
+            )
+            for each in names
+        ]
+        cell = make_cell(task.key, request, tested, validated)
+        write_cell(self._out, cell)
+        return cell
+
+    def _training(self, task: Task) -> TrainingSet:
+        key, condition = task.key, task.training_condition
+        names = tuple(self._divided) if key.phase == GLOBAL else (key.class_name,)
+        place = ALL if key.phase == GLOBAL else key.class_name
+        return TrainingSet(
+            f"{place}/{folder_name(key.method)}/{condition.name}",
+            key.method,
+            tuple(self._copy(name, condition) for name in names),
+            {name: self._source(name, condition) for name in names},
+        )
+
+    def _request(self, task: Task, training: TrainingSet) -> str:
+        """Hash of what the cell depends on."""
+        names = tuple(self._divided) if task.key.phase == GLOBAL else (task.key.class_name,)
+        return hash_request(
+            {
+                "format": FORMAT,
+                "file": task.key.file,
+                "model": self._models.request(training),
+                "tested": self._source(task.key.class_name, task.tested),
+                "calibrated": [self._source(name, task.calibrated_on) for name in names],
+                "resamples": self._options.resamples,
+            }
+        )
+
+    def _source(self, name: str, condition: Condition) -> str:
+        """Hash of what the pictures of a copy depend on."""
+        return hash_request(
+            {
+                "split": self._splits[name].sha256,
+                "side": picture_sets.SIDE,
+                "format": picture_sets.FORMAT,
+                "seed": self._options.seed,
+                "condition": condition.describe(),
+            }
+        )
+
+    def _copy(self, name: str, condition: Condition) -> ClassData:
+        key = (name, condition)
+        if key not in self._copies:
+            folder = self._out / "pictures" / condition.name / name
+            if condition == CLEAN_CONDITION:
+                split = self._splits[name].sha256
+                copy = picture_sets.write_clean(folder, self._divided[name], split)
+            else:
+                clean = self._copy(name, CLEAN_CONDITION)
+                copy = picture_sets.write_shifted(folder, clean, condition, self._options.seed)
+            self._copies[key] = copy
+        return self._copies[key]
+
+
+def _check(classes: Sequence[ClassData], options: StudyOptions) -> None:
+    if not options.methods or not options.severities or not options.transforms:
+        raise ConfigError("a study needs at least one method, one severity and one transform")
+    for data in classes:
+        if not data.samples:
+            raise DataError(f"class {data.name} cannot be studied: {data.problems[0]}")
+        if not data.normals() or not any(sample.defective for sample in data.samples):
+            raise DataError(
+                f"class {data.name} cannot be studied: it needs good pictures for training and "
+                "defective pictures"
+            )
+
+
+def _read_run(path: Path) -> dict[str, float]:
+    """The record of the earlier runs; empty if there is none."""
+    try:
+        content: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content
+
+
+def _peak_memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(peak * unit / 1e6, 1)

@@ -1,0 +1,245 @@
+"""Studies how detection survives a change of light, optics, position or camera."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from loguru import logger
+
+from engines.opening import BACKENDS
+from evaluation.dataset import check_out, plan_jobs
+from inspector.command_line import CommandParser
+from inspector.core.errors import ConfigError
+from inspector.core.files import sole_writer
+from learning.datasets.layouts import LAYOUTS, load
+from learning.datasets.types import ClassData
+from learning.methods.registry import fitted_methods
+from studies.shift.analysis import Analysis
+from studies.shift.method_names import make_configured
+from studies.shift.models import StudyOptions
+from studies.shift.page import PAGE, write_report
+from studies.shift.robustness import RobustnessOptions, study_robustness
+from studies.shift.robustness_texts import (
+    FIGURES,
+    TABLE,
+    conclusions,
+    table_lines,
+    write_robustness,
+)
+from studies.shift.running import Study
+from studies.shift.shifts import GROUPS, SEVERITIES, transforms
+from tools._argument_types import number_between, out_folder, seed
+from tools._cli import guarded, program
+from tools._progress import Bars
+
+QUICK_RESAMPLES: Final = 200
+RESAMPLES: Final = 1000
+
+
+@guarded
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    result: int = arguments.action(arguments)
+    return result
+
+
+def _shift(arguments: argparse.Namespace) -> int:
+    classes = _chosen(load(arguments.data, arguments.dataset), arguments.classes)
+    check_out(arguments.out, classes, [arguments.data])
+    options = StudyOptions(
+        methods=arguments.methods,
+        severities=arguments.severities,
+        transforms=arguments.transforms or (tuple(GROUPS) if arguments.quick else transforms()),
+        seed=arguments.seed,
+        resamples=QUICK_RESAMPLES if arguments.quick else RESAMPLES,
+        threads=arguments.threads,
+    )
+    with _quiet(), sole_writer(arguments.out), Bars("cell") as bars:
+        study = Study(classes, arguments.out, options, lambda *step: None)
+        cells = study.run(lambda key, total: bars.advance("study", 1, total))
+        analysis = Analysis(cells, seed=options.seed, resamples=options.resamples)
+        sentences = write_report(arguments.out, analysis, study.classes)
+    for sentence in sentences:
+        print(f"{sentence.text} [{sentence.file}]")
+    print(f"written: {arguments.out / PAGE}")
+    return 0
+
+
+def _robustness(arguments: argparse.Namespace) -> int:
+    options = RobustnessOptions(
+        false_alarms=arguments.false_alarms,
+        misses=arguments.misses,
+        pictures=arguments.pictures,
+        seed=arguments.seed,
+        threads=arguments.threads,
+        backend=arguments.backend,
+    )
+    classes = _chosen(load(arguments.data, arguments.dataset), arguments.classes)
+    jobs = plan_jobs(arguments.engine, classes)
+    if len(jobs) != 1:
+        raise ConfigError(f"{arguments.engine} holds {len(jobs)} engines: name an engine file")
+    if arguments.out is not None:
+        check_out(arguments.out, classes, [arguments.data])
+    with _quiet(), Bars("shift") as bars:
+        result = study_robustness(arguments.engine, jobs[0].data, options, bars.advance)
+    for line in (*table_lines(result), "", *conclusions(result)):
+        print(line)
+    if arguments.out is not None:
+        write_robustness(arguments.out, result)
+        print(f"written: {arguments.out / FIGURES}, and the table beside it in {TABLE}")
+    return 0
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings about single pictures and engines: shifted pictures are not like good ones, and
+    the report says how many pictures choose the thresholds."""
+    modules = ("inspector.health", "learning.scoring")
+    for module in modules:
+        logger.disable(module)
+    try:
+        yield
+    finally:
+        for module in modules:
+            logger.enable(module)
+
+
+def _chosen(classes: Sequence[ClassData], names: Sequence[str]) -> list[ClassData]:
+    """names: of some classes; empty for all. Raises ConfigError for an unknown one."""
+    by_name = {data.name: data for data in classes}
+    for name in names:
+        if name not in by_name:
+            raise ConfigError(f"class {name} is not in --data; it has {', '.join(by_name)}")
+    return [data for data in classes if not names or data.name in names]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = CommandParser(
+        prog=program("study"),
+        description="Study how detection survives a change of light, optics, position or camera.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(required=True, metavar="STUDY")
+    _add_shift(commands)
+    _add_robustness(commands)
+    return parser
+
+
+def _add_shift(commands: Any) -> None:
+    shift = commands.add_parser(
+        "shift",
+        help="fit methods on clean and on shifted pictures, and compare them",
+        allow_abbrev=False,
+    )
+    shift.set_defaults(action=_shift)
+    add = shift.add_argument
+    add("--data", type=Path, required=True, help="a class, or a folder of classes")
+    add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
+    add("--classes", type=_names, default=(), metavar="A,B", help="(default: all)")
+    add(
+        "--methods",
+        type=_methods,
+        default=StudyOptions().methods,
+        metavar="A,B",
+        help=f"of {', '.join(fitted_methods())} (default: {','.join(StudyOptions().methods)}); "
+        "with options: patchcore:coreset=0.01",
+    )
+    add("--out", type=out_folder, required=True, help="folder for everything; run again to go on")
+    add(
+        "--severities",
+        type=_known("severity", SEVERITIES),
+        default=StudyOptions().severities,
+        metavar="A,B",
+        help=f"of {', '.join(SEVERITIES)} (default: {','.join(StudyOptions().severities)})",
+    )
+    add(
+        "--transforms",
+        type=_known("transform", transforms()),
+        default=(),
+        metavar="A,B",
+        help=f"of {', '.join(transforms())} (default: all)",
+    )
+    add("--seed", type=seed, default=StudyOptions().seed, help="(default: %(default)s)")
+    add("--quick", action="store_true", help="groups of shifts only, and fewer resamples")
+    add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
+
+
+def _add_robustness(commands: Any) -> None:
+    robustness = commands.add_parser(
+        "robustness",
+        help="find the shift that breaks an engine first, and at which strength",
+        allow_abbrev=False,
+    )
+    robustness.set_defaults(action=_robustness)
+    add, default = robustness.add_argument, RobustnessOptions()
+    add("engine", type=Path, help="engine file")
+    add("--data", type=Path, required=True, help="a class with test pictures")
+    add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
+    add("--class", dest="classes", type=_names, default=(), metavar="NAME", help="of --data")
+    add("--out", type=out_folder, help=f"folder for {FIGURES} and {TABLE}")
+    share = number_between(0, 1)
+    add(
+        "--false-alarms",
+        type=share,
+        default=default.false_alarms,
+        help="largest share of good pictures that may fail (default: %(default)s)",
+    )
+    add(
+        "--misses",
+        type=share,
+        default=default.misses,
+        help="largest share of defective pictures that may pass (default: %(default)s)",
+    )
+    add(
+        "--pictures",
+        type=_at_least_one,
+        default=default.pictures,
+        metavar="N",
+        help="most good and most defective pictures (default: %(default)s)",
+    )
+    add("--seed", type=seed, default=default.seed, help="(default: %(default)s)")
+    add("--backend", choices=list(BACKENDS), default=default.backend, help="(%(default)s)")
+    add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} must be names with commas between them")
+    return names
+
+
+def _methods(text: str) -> tuple[str, ...]:
+    names = _names(text)
+    for name in names:
+        try:
+            make_configured(name)
+        except ConfigError as exc:
+            raise argparse.ArgumentTypeError(str(exc)) from exc
+    return names
+
+
+def _known(what: str, known: Sequence[str]) -> Any:
+    def parse(text: str) -> tuple[str, ...]:
+        names = _names(text)
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(
+                    f"{what} {name!r} is unknown; known: {', '.join(known)}"
+                )
+        return names
+
+    return parse
+
+
+if __name__ == "__main__":
+    sys.exit(main())
