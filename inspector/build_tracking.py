@@ -8,7 +8,7 @@ from inspector.core.types import RunInfo
 from inspector.processing.postprocess import SCORE
 from inspector.recorded_web import read_last_state
 from inspector.tracking.feed_motion import FeedMotion, Recorder
-from inspector.tracking.motion import make_motion
+from inspector.tracking.motion_sources import make_motion
 from inspector.tracking.setup import TrackingSetup
 from inspector.tracking.stage import TrackingStage
 

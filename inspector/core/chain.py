@@ -23,6 +23,9 @@ LINE_SIGNATURE: Final = re.compile(rb',"signature":(null|"[0-9a-f]*")\Z')
 SUMMARY_SIGNATURE: Final = re.compile(rb',\n  "signature": (null|"[0-9a-f]*")\Z')
 """The end of the hashed bytes of a checkpoint, and of summary.json."""
 
+PURPOSE: Final = b"inspection evidence "
+"""Comes before the signed value, so that a signature fits no other use of the same key."""
+
 Sign = Callable[[str], str]
 """Chain value -> signature in hex."""
 

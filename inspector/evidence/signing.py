@@ -9,6 +9,7 @@ import hmac
 from pathlib import Path
 from typing import Final, Protocol
 
+from inspector.core.chain import PURPOSE
 from inspector.core.errors import ConfigError
 from inspector.core.files import read_small
 
@@ -16,8 +17,6 @@ SHORTEST: Final = 32
 """Characters of a secret key; 64 hex digits are usual."""
 
 _PEM: Final = "-----BEGIN"
-PURPOSE: Final = b"inspection evidence "
-"""Comes before the signed value, so that a signature fits no other use of the same key."""
 
 
 class Key(Protocol):

@@ -1,7 +1,7 @@
 """The motion of the product between frames, and the sources of it that need no picture."""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +13,6 @@ import numpy.typing as npt
 from inspector.core.errors import ConfigError
 from inspector.core.tables import find_separator, read_number
 from inspector.core.types import BadFrame, Frame
-from inspector.tracking.options import TrackingOptions
 
 _SAME_S: Final = 1e-6
 """Times that differ less than this are the same row of an encoder file."""
@@ -179,54 +178,3 @@ def read_encoder(path: Path, *, live: bool) -> EncoderMotion:
     if not (np.diff(times) > 0).all():
         raise ConfigError(f"tracking.encoder: the times in {path} must grow from row to row")
     return EncoderMotion(times, positions, live=live, us=us, states=states)
-
-
-def _make_speed(options: TrackingOptions, live: bool) -> MotionSource:
-    assert options.speed_m_per_min is not None  # check_options
-    return SpeedMotion(options.speed_m_per_min * 1000 / 60, live=live)
-
-
-def _make_encoder(options: TrackingOptions, live: bool) -> MotionSource:
-    assert options.encoder is not None  # check_options
-    return read_encoder(Path(options.encoder), live=live)
-
-
-def _make_mqtt(options: TrackingOptions, live: bool) -> MotionSource:
-    from inspector.tracking.feed_motion import FeedMotion
-    from inspector.tracking.mqtt_feed import MqttFeed
-
-    _refuse_file(options, live)
-    return FeedMotion(MqttFeed(options.mqtt))
-
-
-def _make_modbus(options: TrackingOptions, live: bool) -> MotionSource:
-    from inspector.tracking.feed_motion import FeedMotion
-    from inspector.tracking.modbus_feed import ModbusFeed
-
-    _refuse_file(options, live)
-    return FeedMotion(ModbusFeed(options.modbus))
-
-
-def _refuse_file(options: TrackingOptions, live: bool) -> None:
-    """The line does not move now as it moved when a file was recorded."""
-    if not live:
-        raise ConfigError(
-            f"tracking.motion {options.motion} needs a live source; for a file use "
-            "tracking.motion encoder with encoder.csv of the run that recorded it"
-        )
-
-
-MOTIONS: Final[dict[str, Callable[[TrackingOptions, bool], MotionSource]]] = {
-    "speed": _make_speed,
-    "encoder": _make_encoder,
-    "mqtt": _make_mqtt,
-    "modbus": _make_modbus,
-}
-"""Value of tracking.motion -> function that makes the source. The motion from pictures needs the
-size of the frames, so the tracking stage makes it."""
-
-
-def make_motion(options: TrackingOptions, *, live: bool) -> MotionSource | None:
-    """The source of the motion; None if it is measured from the pictures. Raises ConfigError."""
-    make = MOTIONS.get(options.motion)
-    return None if make is None else make(options, live)

@@ -15,7 +15,8 @@ from inspector.outputs.encoder_file import EncoderFileSink
 from inspector.tracking.feed_motion import FeedMotion
 from inspector.tracking.feed_options import ModbusOptions, MqttOptions
 from inspector.tracking.modbus_feed import Counter, join_words
-from inspector.tracking.motion import Motion, MotionState, make_motion, read_encoder
+from inspector.tracking.motion import Motion, MotionState, read_encoder
+from inspector.tracking.motion_sources import make_motion
 from inspector.tracking.mqtt_feed import read_value
 from inspector.tracking.options import TrackingOptions, check_options
 from inspector.tracking.positions import Positions
