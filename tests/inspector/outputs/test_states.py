@@ -103,7 +103,7 @@ def test_a_video_without_pictures_was_removed_by_the_run(tmp_path: Path) -> None
 
 def test_the_states_of_tables_fit_after_each_row(tmp_path: Path) -> None:
     paths = [tmp_path / "sightings.csv", tmp_path / "defects.csv"]
-    sink = CsvLogSink(paths[0], copy=paths[1])
+    sink = CsvLogSink(paths[0], defects=paths[1])
     sink.open(run_info())
     for number in range(3):
         assert all(agrees(path, sink.take_states()[path]) for path in paths)

@@ -126,7 +126,9 @@ def test_an_encoder_file_that_is_missing_is_refused_before_the_run(
     assert not (tmp_path / "out" / "inspections.jsonl").exists()
 
 
-TIMES = ("captured_ns", "wall_time_utc", "judged_ns", "timings_ms", "event_id", "run_id")
+TIMES = (
+    *("captured_ns", "wall_time_utc", "judged_ns", "timings_ms", "event_id", "run_id", "chain"),
+)
 
 
 def without_times(folder: Path) -> list[str]:
