@@ -144,7 +144,7 @@ def _add_shift(commands: Any) -> None:
         type=_methods,
         default=StudyOptions().methods,
         metavar="A,B",
-        help=f"of {', '.join(fitted_methods())} (default: {','.join(StudyOptions().methods)}); "
+        help=f"of {', '.join(fitted_methods())} (default: {', '.join(StudyOptions().methods)}); "
         "with options: patchcore:coreset=0.01",
     )
     add("--out", type=out_folder, required=True, help="folder for everything; run again to go on")
@@ -153,7 +153,7 @@ def _add_shift(commands: Any) -> None:
         type=_known("severity", SEVERITIES),
         default=StudyOptions().severities,
         metavar="A,B",
-        help=f"of {', '.join(SEVERITIES)} (default: {','.join(StudyOptions().severities)})",
+        help=f"of {', '.join(SEVERITIES)} (default: {', '.join(StudyOptions().severities)})",
     )
     add(
         "--transforms",

@@ -15,6 +15,7 @@ import learning
 from engines.opening import open_engine
 from engines.spec_file import read_spec
 from inspector.core.errors import ConfigError, DataError
+from learning.methods.registry import trained_methods, trainer_class
 from learning.normals import MAX_PICTURES
 from tools import _train_options
 
@@ -170,7 +171,10 @@ def test_its_defaults_are_those_of_the_commands():
     fitting, training = (inspect.signature(f).parameters for f in (learning.fit, learning.train))
     assert fitting["max_pictures"].default == MAX_PICTURES
     assert training["max_pictures"].default == _train_options.MAX_PICTURES
-    assert training["size"].default == _train_options.SIZE
+    assert training["size"].default is None
+    for name in trained_methods():
+        command = _train_options.make_parser(["--method", name])
+        assert command.get_default("size") == trainer_class(name).default_size
 
 
 def test_it_is_typed():
