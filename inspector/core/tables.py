@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral, Number
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 from inspector.core.errors import ConfigError
@@ -79,6 +80,18 @@ def csv_head(columns: Iterable[str], options: CsvOptions = DEFAULT) -> str:
 def find_separator(head: str) -> str:
     """The separator of a table: the comma, semicolon or tab that its first line has most often."""
     return max(",;\t", key=head.count)
+
+
+def read_table(path: Path) -> tuple[list[dict[str, str]], str]:
+    """Reads the rows of a CSV file with one line of names above them, and its separator.
+
+    The cells are separated by commas, semicolons or tabs. Raises OSError, or ValueError for text
+    that is not UTF-8. A row that is too short has None in the last columns.
+    """
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        separator = find_separator(file.readline())
+        file.seek(0)
+        return list(csv.DictReader(file, delimiter=separator)), separator
 
 
 def read_number(text: str, separator: str) -> float:

@@ -1,6 +1,5 @@
 """Groups frames into parts by triggers: times at which a part is in front of the camera."""
 
-import csv
 import math
 from bisect import insort
 from collections import Counter, deque
@@ -12,6 +11,7 @@ from typing import Final
 from loguru import logger
 
 from inspector.core.errors import ConfigError
+from inspector.core.tables import read_number, read_table
 from inspector.core.types import Inspection
 from inspector.parts.book import PartBook, PartView
 from inspector.parts.grouping import shows_scene
@@ -145,25 +145,26 @@ class TriggerGrouping:
             self._wait(self._inbox.popleft())
         while self._waiting and self._waiting[0].time_s <= now_s:
             self._start(self._waiting.pop(0))
-        if self._active is not None and now_s >= self._window_end():
-            self._end_active(self._window_end())
+        if self._active is not None and now_s >= self._window_end(self._start_s):
+            self._end_active(self._window_end(self._start_s))
 
-    def _window_end(self) -> float:
+    def _window_end(self, start_s: float) -> float:
         window_s = self._rules.window_s
-        return math.inf if window_s is None else self._start_s + window_s
+        return math.inf if window_s is None else start_s + window_s
 
     def _start(self, trigger: Trigger) -> None:
         """Begins a part. Frames that came before a late trigger are taken from the history."""
         self._number += 1
         part_id = trigger.part_id or f"{self._prefix}/p{self._number}"
         is_late = self._active is not None and trigger.time_s < self._start_s
-        active_start_s = self._start_s
-        if not is_late:
+        end_s = self._window_end(trigger.time_s)
+        if is_late:
+            end_s = min(end_s, self._start_s)
+        else:
             self._end_active(trigger.time_s)
         view = self._book.begin(part_id, self._rules.frames)
         if not is_late:
             self._active, self._start_s = view, trigger.time_s
-        end_s = active_start_s if is_late else self._window_end()
         self._take_history(view, trigger.time_s, end_s)
         if is_late:
             self._close(view, trigger.time_s, end_s)
@@ -179,7 +180,7 @@ class TriggerGrouping:
     def _end_active(self, end_s: float) -> None:
         view, self._active = self._active, None
         if view is not None:
-            self._close(view, self._start_s, min(end_s, self._window_end()))
+            self._close(view, self._start_s, min(end_s, self._window_end(self._start_s)))
 
     def _close(self, view: PartView, start_s: float, end_s: float) -> None:
         view.tally.dropped += sum(drop.count_within(start_s, end_s) for drop in self._drops)
@@ -198,15 +199,17 @@ class TriggerGrouping:
 def read_triggers(path: Path) -> list[Trigger]:
     """Reads a CSV file with the column time_s and, if the parts have ids, part_id.
 
-    Raises ConfigError.
+    The columns are separated as in read_table(). Raises ConfigError.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-        triggers = [Trigger(float(row["time_s"]), row.get("part_id") or None) for row in rows]
+        rows, separator = read_table(path)
+        triggers = [
+            Trigger(read_number(row["time_s"], separator), row.get("part_id") or None)
+            for row in rows
+        ]
     except OSError as exc:
         raise ConfigError(f"parts.triggers: {path} cannot be read: {exc.strerror}") from exc
-    except (KeyError, TypeError, ValueError) as exc:
+    except (KeyError, TypeError, AttributeError, ValueError) as exc:
         raise ConfigError(
             f"parts.triggers: {path} must have the column time_s with a number in each row: {exc}"
         ) from exc

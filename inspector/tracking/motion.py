@@ -1,6 +1,5 @@
 """The motion of the product between frames, and the sources of it that need no picture."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.errors import ConfigError
-from inspector.core.tables import find_separator, read_number
+from inspector.core.tables import read_number, read_table
 from inspector.core.types import BadFrame, Frame
 
 _SAME_S: Final = 1e-6
@@ -152,14 +151,10 @@ def read_encoder(path: Path, *, live: bool) -> EncoderMotion:
     """Reads a CSV file with the columns time_s and position_mm. Raises ConfigError.
 
     Two more columns are optional: u_mm (0 without it) and motion (known, assumed or unknown; known
-    without it). The columns are separated by commas, semicolons or tabs. With semicolons or tabs,
-    numbers may have decimal commas.
+    without it). The columns are separated as in read_table().
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            separator = find_separator(file.readline())
-            file.seek(0)
-            rows = list(csv.DictReader(file, delimiter=separator))
+        rows, separator = read_table(path)
         times, positions = (
             np.array([read_number(row[name], separator) for row in rows])
             for name in ("time_s", "position_mm")

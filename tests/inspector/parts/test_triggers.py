@@ -145,6 +145,20 @@ def test_a_trigger_before_the_active_part_gets_only_the_frames_before_it() -> No
     assert seen.verdicts == ["FAIL", "PASS"]
 
 
+def test_a_trigger_before_the_active_part_gets_only_the_frames_of_its_window() -> None:
+    stage = make(window_s=0.3)
+    for item in frames("PPPPF"):
+        stage.see(item)
+    stage.trigger("B", 0.5)
+    stage.see(see(5))
+    stage.trigger("A", -10)
+    seen = run_stage(stage, [see(6), see(7), see(8)])
+    assert [(p.part_id, p.frames, p.cause) for p in seen.parts] == [
+        ("A", 0, "not_seen"),
+        ("B", 3, None),
+    ]
+
+
 def test_only_frames_with_a_part_in_the_zone_belong_to_it() -> None:
     empty, part = np.full((24, 32, 3), 50, np.uint8), np.full((24, 32, 3), 200, np.uint8)
     zone = ZonePresence((0, 0, 1, 1), min_difference=20, min_share=0.1, empty=empty)
@@ -191,6 +205,8 @@ def test_a_file_of_triggers(tmp_path: Path) -> None:
     assert read_triggers(path) == [Trigger(0.5, "A"), Trigger(1.5, None)]
     path.write_text("time_s\n0.5\n")
     assert read_triggers(path) == [Trigger(0.5, None)]
+    path.write_text("part_id;time_s\nA;0,5\nB;1.5\n")
+    assert read_triggers(path) == [Trigger(0.5, "A"), Trigger(1.5, "B")]
 
 
 @pytest.mark.parametrize(
@@ -199,6 +215,7 @@ def test_a_file_of_triggers(tmp_path: Path) -> None:
         (None, "cannot be read: No such file"),
         ("", "needs at least one row"),
         ("seconds\n1\n", "must have the column time_s with a number"),
+        ("part_id;time_s\nA\n", "must have the column time_s with a number"),
         ("time_s\nsoon\n", "must have the column time_s with a number"),
         ("time_s\nnan\n", "needs at least one row, with finite numbers"),
         ("time_s,part_id\n1,A\n2,A\n", "has the part_id A more than once"),
