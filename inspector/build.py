@@ -202,6 +202,7 @@ def _connect(
             empty.warnings,
             pipeline.drops.warnings,
             [] if events.tracking is None else events.tracking.warnings,
+            [] if events.parts is None else events.parts.warnings,
             *(o.sink.warnings for o in outputs if isinstance(o.sink, CompletingSink)),
         ),
         running_on=engine_check.running_on,

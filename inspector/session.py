@@ -194,7 +194,8 @@ class Session:
         error = next(errors, reason)
         codes = [result.exit_code for result in self._results]
         if self._summary is not None and self._config.fail_on_anomaly:
-            codes.append(ANOMALY if self._summary.has_bad_part else 0)
+            captured = any(result.run.pipeline.stats.captured for result in self._results)
+            codes.append(ANOMALY if captured and self._summary.lacks_good_parts else 0)
         code = max(codes) if error is None else error.exit_code
         try:
             if self._summary is not None:
@@ -266,12 +267,17 @@ class Session:
 
 
 def _has_anomaly(run: Run) -> bool:
-    """Whether a frame is not PASS. With parts: whether a part is not, or may have passed unseen,
-    because frames may show the empty scene."""
-    if run.events.parts is None:
-        return run.pipeline.stats.failed + run.pipeline.stats.errored > 0
-    totals = run.events.part_totals
-    return run.events.parts.gaps.count > 0 or (totals is not None and totals.not_passed > 0)
+    """Whether a frame or a roll is not PASS. With parts: whether a part is not PASS, there was
+    none, or one may have passed unseen. Frames do not count then, because they may show the empty
+    scene."""
+    stats, events = run.pipeline.stats, run.events
+    if events.rolls is not None and not events.rolls.all_passed:
+        return True
+    if events.parts is None:
+        return stats.failed + stats.errored > 0
+    totals = events.part_totals
+    has_bad_part = totals is not None and stats.captured > 0 and not totals.all_passed
+    return has_bad_part or events.parts.gaps.count > 0
 
 
 def _finish_pipeline(run: Run, reason: InspectorError | None) -> InspectorError | None:

@@ -44,9 +44,9 @@ class SessionSummary:
         self._watch: FolderWatch | None = None
 
     @property
-    def has_bad_part(self) -> bool:
-        """Whether a part of several sources is FAIL or ERROR."""
-        return self._joiner is not None and self._joiner.totals.not_passed > 0
+    def lacks_good_parts(self) -> bool:
+        """Whether a part of several sources is FAIL or ERROR, or there was none."""
+        return self._joiner is not None and not self._joiner.totals.all_passed
 
     def lock(self) -> None:
         """Creates and locks the folder. Raises ConfigError if another run writes into it."""

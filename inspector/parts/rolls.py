@@ -88,6 +88,11 @@ class RollStage:
             roll.open_tracks.clear()
         return self._report()
 
+    @property
+    def all_passed(self) -> bool:
+        """Whether each roll so far is PASS."""
+        return self._verdicts.total() == self._verdicts[Verdict.PASS]
+
     def summary(self) -> dict[str, int]:
         """For summary.json."""
         counts = {"total": self._verdicts.total()}
@@ -173,7 +178,7 @@ def _judge(tally: Tally) -> tuple[Verdict, dict[str, Any]]:
     if tally.errored:
         error = f"{tally.errored} of {tally.frames} frames are ERROR; the first: {tally.error}"
         return Verdict.ERROR, {"cause": tally.cause, "error": error}
-    if not tally.frames:
-        error = f"all {tally.dropped} frames were dropped"
+    if tally.dropped:
+        error = f"{tally.dropped} of {tally.frames + tally.dropped} frames were dropped"
         return Verdict.ERROR, {"cause": PartCause.DROPPED.value, "error": error}
     return Verdict.PASS, {"cause": None, "error": None}

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from loguru import logger
+
 from inspector.core.clock import now_ns, utc_now
 from inspector.core.events import Event, Part
 from inspector.core.types import Inspection
@@ -26,7 +28,8 @@ class PartStage:
     """Sets the part_id of each inspection, and emits the event `part` when a part is complete.
 
     source: name of the source. live: whether times are those of the capture. run_end: is set when
-    the pipeline is ready. All methods but trigger() are called on one thread.
+    the pipeline is ready. warnings: empty, or at the end one sentence that there was no part. All
+    methods but trigger() are called on one thread.
     """
 
     name = "parts"
@@ -39,6 +42,7 @@ class PartStage:
         self._next_id = 0
         self.joiner = joiner
         self.run_end = RunEnd()
+        self.warnings: list[str] = []
 
     @property
     def gaps(self) -> BlindGaps:
@@ -77,10 +81,20 @@ class PartStage:
         parts = self._take()
         is_last = self.joiner.end_source(self.source)
         parts += self._take()
+        if is_last and self._next_id and not self.joiner.totals.total:
+            self._warn_of_no_part()
         return [*parts, self._make_ledger()] if is_last else parts
 
     def _take(self) -> list[Part]:
         return self.joiner.add(self._book.take(), now_ns() / 1e9, live=self._live)
+
+    def _warn_of_no_part(self) -> None:
+        warning = (
+            f"parts: no part was found in {self._next_id} frames, so there is no verdict on a "
+            "part; check parts.by and its keys"
+        )
+        logger.warning("{}", warning)
+        self.warnings.append(warning)
 
     def _make_ledger(self) -> Event:
         gaps = self.gaps

@@ -26,8 +26,9 @@ class PartTotals:
         return sum(self.verdicts.values())
 
     @property
-    def not_passed(self) -> int:
-        return self.total - self.verdicts[Verdict.PASS]
+    def all_passed(self) -> bool:
+        """Whether there was a part, and each one is PASS."""
+        return 0 < self.total == self.verdicts[Verdict.PASS]
 
     def add(self, part: Part) -> None:
         self.verdicts[part.verdict] += 1

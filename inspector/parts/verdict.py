@@ -1,13 +1,12 @@
 """Decides the verdict on a part from all frames that show it."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from inspector.core.events import PartCause
 from inspector.core.types import Verdict
 from inspector.parts.book import PartView
-from inspector.parts.options import ANY, K_OF_N, WORST
+from inspector.parts.options import WORST
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +25,6 @@ class Problem:
     error: str
 
 
-_LEAST_FAILED: Final[dict[str, Callable[[PartRule], int]]] = {
-    ANY: lambda rule: 1,
-    K_OF_N: lambda rule: rule.k or 1,
-    WORST: lambda rule: 1,
-}
-"""Rule -> number of FAIL frames from which on the part FAILs."""
-
-
 def judge_part(
     rule: PartRule, views: Sequence[PartView], missing: Collection[str] = ()
 ) -> tuple[Verdict, Problem | None]:
@@ -43,7 +34,7 @@ def judge_part(
     not report in time. A part with a problem is never PASS. It FAILs if enough frames fail, except
     with the rule worst, where ERROR is worse than FAIL.
     """
-    failed = sum(view.tally.failed for view in views) >= _LEAST_FAILED[rule.name](rule)
+    failed = sum(view.tally.failed for view in views) >= (rule.k or 1)
     problem = next((p for p in map(find_problem, views) if p is not None), None)
     if problem is None and missing:
         names = ", ".join(missing)

@@ -110,6 +110,15 @@ def test_an_unseen_part_alone_gives_exit_code_3(tmp_path: Path) -> None:
     assert read_summary(out)["failed"] == read_summary(out)["errored"] == 0
 
 
+def test_a_run_without_a_part_has_a_warning_and_exit_code_3(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "pictures", [part_picture(128)] * 3)
+    out = run_parts(tmp_path, folder, {"by": "trigger"}, "--fail-on-anomaly", code=3)
+    summary = read_summary(out)
+    assert (summary["passed"], summary["parts"]["total"]) == (3, 0)
+    (warning,) = [text for text in summary["warnings"] if text.startswith("parts:")]
+    assert "no part was found in 3 frames" in warning
+
+
 @pytest.mark.parametrize(("damaged", "code"), [(None, 0), (4, 3)])
 def test_a_place_where_a_part_may_have_passed_unseen_gives_exit_code_3(
     tmp_path: Path, damaged: int | None, code: int
@@ -151,6 +160,22 @@ def test_rolls_by_number_of_frames(belt: Path, tmp_path: Path) -> None:
     assert sum(roll["frames"] for roll in rolls) == 99
     assert read_summary(out)["rolls"]["total"] == 7
     assert read_summary(out)["parts"] is None
+
+
+def test_a_roll_that_fails_gives_exit_code_3_although_all_parts_pass(
+    belt: Path, tmp_path: Path
+) -> None:
+    """The frames that fail belong to no part."""
+    parts = {"enabled": True, "by": "trigger", "triggers": str(tmp_path / "t.csv")}
+    (tmp_path / "t.csv").write_text("time_s\n0.15\n")
+    values = {
+        "source": {"uri": str(belt)},
+        "parts": parts | {"window_s": 1.2},
+        "rolls": {"enabled": True},
+    }
+    out = run_config(tmp_path, values, "--fail-on-anomaly", code=3)
+    assert read_summary(out)["parts"]["passed"] == read_summary(out)["parts"]["total"] == 1
+    assert read_summary(out)["rolls"]["failed"] == 1
 
 
 def test_without_parts_nothing_changes(belt: Path, tmp_path: Path) -> None:

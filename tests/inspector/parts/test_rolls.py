@@ -7,12 +7,14 @@ import pytest
 from output_parts import UTC, defect
 from part_scenes import see, see_all
 
-from inspector.core.events import DefectClosed, Roll
-from inspector.core.types import Inspection
+from inspector.core.events import DefectClosed, PartCause, Roll
+from inspector.core.types import Inspection, Verdict
 from inspector.core.web_place import WebPlace
 from inspector.parts.options import RollOptions
 from inspector.parts.rolls import RollStage
 from inspector.parts.stage import RunEnd
+
+PASS_4 = ("PASS", None, 4, 4)
 
 
 def run_rolls(words: str, *, frames: int | None = None, captured: int = 0) -> list[Roll]:
@@ -39,9 +41,15 @@ def shape(roll: Roll) -> tuple[str, str | None, int, int]:
         ("PPFP", None, [("FAIL", None, 0, 3)]),
         ("PEPF", None, [("FAIL", None, 0, 3)]),
         ("PEPP", None, [("ERROR", "decode", 0, 3)]),
+        ("PP.P", None, [("ERROR", "dropped", 0, 3)]),
+        ("P.FP", None, [("FAIL", None, 0, 3)]),
         ("PPFPP", 2, [("PASS", None, 0, 1), ("FAIL", None, 2, 3), ("PASS", None, 4, 4)]),
         ("PPFP", 2, [("PASS", None, 0, 1), ("FAIL", None, 2, 3)]),
-        ("P...P", 2, [("PASS", None, 0, 1), ("ERROR", "dropped", 2, 3), ("PASS", None, 4, 4)]),
+        (
+            "P...P",
+            2,
+            [("ERROR", "dropped", 0, 1), ("ERROR", "dropped", 2, 3), ("PASS", None, 4, 4)],
+        ),
         ("", 2, []),
     ],
 )
@@ -57,6 +65,8 @@ def test_rolls_end_after_their_frames_and_with_the_run(
 def test_frames_that_were_dropped_at_the_end_belong_to_a_roll() -> None:
     (roll,) = run_rolls("PP", captured=5)
     assert (roll.frames, roll.frames_dropped, roll.last_frame_id) == (2, 3, 4)
+    assert (roll.verdict, roll.cause) == (Verdict.ERROR, PartCause.DROPPED)
+    assert roll.error == "3 of 5 frames were dropped"
 
 
 def test_a_roll_ends_with_its_last_frame() -> None:
