@@ -3,19 +3,17 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from inspector.core.chain import START
 from inspector.core.errors import ConfigError
 from inspector.core.events import Event
-from inspector.core.file_hash import FileHash, FileState, plain_states
+from inspector.core.file_hash import FileState, hash_file, plain_states
 from inspector.core.types import RunInfo
 from inspector.evidence.signing import SigningKey, load_signing_key
 from inspector.outputs.folder import DERIVED, LOG, RESULTS, SUMMARY, write_summary
 from inspector.outputs.lines import RecordLines
 from inspector.outputs.records import Record
-
-CHUNK: Final = 1 << 20
 
 
 class RecoveredEvidence:
@@ -72,10 +70,11 @@ class RecoveredEvidence:
             return None
 
     def _states(self) -> dict[str, FileState | None]:
-        """The present files, and None for those of a checkpoint that are gone."""
+        """The present files, and None for those of a checkpoint that are gone. The hashes cover the
+        same bytes as in the checkpoints, so that they can be compared."""
         states: dict[str, FileState | None] = dict.fromkeys(sorted(self._heads))
         return states | {
-            name: _hash_file(self._folder / name, self._heads.get(name, 0))
+            name: hash_file(self._folder / name, self._heads.get(name, 0))
             for name in self._present()
         }
 
@@ -94,12 +93,3 @@ def append_lines(path: Path, lines: Sequence[str]) -> None:
         file.write("".join(lines).encode("utf-8", "backslashreplace"))
         file.flush()
         os.fsync(file.fileno())
-
-
-def _hash_file(path: Path, head: int) -> FileState:
-    """The hash covers the same bytes as in the checkpoints, so that they can be compared."""
-    file_hash = FileHash(head)
-    with path.open("rb") as file:
-        while data := file.read(CHUNK):
-            file_hash.append(data)
-    return file_hash.state()

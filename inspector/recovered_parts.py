@@ -1,5 +1,6 @@
 """Counts the parts of a killed run from its log, and ends its rolls."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Final
@@ -33,7 +34,7 @@ class RecoveredParts:
         self._ended: list[Roll] = []
         self._logged: set[str] = set()
         self._open: dict[str, None] = {}
-        self.newest: list[Part] = []
+        self.newest: deque[Part] = deque(maxlen=MOST_KEPT)
 
     @property
     def count(self) -> int | None:
@@ -48,7 +49,7 @@ class RecoveredParts:
             part = _read_part(record)
             self._totals.add(part)
             self._open.pop(record["part_id"], None)
-            self.newest = [*self.newest[1 - MOST_KEPT :], part]
+            self.newest.append(part)
 
     def see(self, inspection: Inspection, events: Sequence[Event]) -> None:
         """events: of tracking."""

@@ -1,8 +1,8 @@
 """Completes the results of a run that was killed, from its log."""
 
 import csv
-import json
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,14 +13,24 @@ from inspector.core.errors import ConfigError
 from inspector.core.events import DefectClosed, Event
 from inspector.core.files import sole_writer
 from inspector.core.quantiles import LogHistogram
+from inspector.core.records import FORMAT
 from inspector.core.tables import CsvOptions
 from inspector.core.types import Inspection, RunInfo
 from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs.defect_table import table_row
-from inspector.outputs.folder import DEFECTS, ENCODER, LOG, PARTS, SIGHTINGS, SUMMARY, VIDEO
-from inspector.outputs.json_log import READABLE
+from inspector.outputs.folder import (
+    DEFECTS,
+    ENCODER,
+    LOG,
+    PARTS,
+    SIGHTINGS,
+    SUMMARY,
+    VIDEO,
+    find_runs,
+)
+from inspector.outputs.json_log import iterate_records
 from inspector.outputs.part_table import part_row
-from inspector.outputs.record_reading import read_inspection, read_lines, read_run
+from inspector.outputs.record_reading import read_inspection, read_run
 from inspector.outputs.records import Record
 from inspector.pipeline.stats import MIN_MS, RunStats, summarize_quantiles
 from inspector.recorded_web import RecordedWeb, calibration_of
@@ -41,12 +51,8 @@ def recover(folder: Path) -> dict[Path, list[str]]:
     Raises ConfigError if there is nothing to complete, if a run is still writing there, or if the
     log cannot be used.
     """
-    folders = (
-        [folder] if (folder / LOG).exists() else sorted(p.parent for p in folder.glob(f"*/{LOG}"))
-    )
+    folders = find_runs(folder)
     unfinished = [path for path in folders if not (path / SUMMARY).exists()]
-    if not folders:
-        raise ConfigError(f"{folder} has no {LOG}: name the output folder of a run")
     if not unfinished:
         raise ConfigError(
             f"{folder} has a {SUMMARY}, so its run was not killed: there is nothing to recover"
@@ -78,11 +84,9 @@ class _KilledRun:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lines = _records(folder / LOG)
-        header = next(self._lines, None)
-        if header is None or header["type"] != "header" or header["format"] != READABLE[-1]:
-            raise ConfigError(
-                f"{folder / LOG} does not begin with a header of format {READABLE[-1]}"
-            )
+        header = next(self._lines)
+        if header["format"] != FORMAT:
+            raise ConfigError(f"{folder / LOG} has format {header['format']}, not {FORMAT}")
         self._run: RunInfo = read_run(header)
         self._evidence = RecoveredEvidence(folder, self._run, header)
         self._csv = CsvOptions(**self._run.config["output"].get("csv", {}))
@@ -91,7 +95,7 @@ class _KilledRun:
         self._first_ns: int | None = None
         self._logged: set[str] = set()
         """Ids of the closed defects in the log; "" if it has the ledger of the web."""
-        self._replayed: list[DefectClosed] = []
+        self._replayed: deque[DefectClosed] = deque(maxlen=MOST_KEPT)
         self._sentences = list(self._evidence.warnings)
         if self._run.config["output"].get("four_points", {}).get("enabled"):
             self._sentences.append(NO_SCORE)
@@ -158,7 +162,6 @@ class _KilledRun:
             inspection = read_inspection(record, self._run.source.source_id, hw)
         self._parts.see(inspection, events)
         self._replayed += [e for e in events if isinstance(e, DefectClosed)]
-        del self._replayed[:-MOST_KEPT]
         self._count(inspection)
 
     def _count(self, inspection: Inspection) -> None:
@@ -245,14 +248,10 @@ def _is_closed(event: Event) -> TypeGuard[DefectClosed]:
 
 
 def _records(path: Path) -> Iterator[Record]:
-    for number, line in enumerate(read_lines(path), 1):
-        try:
-            record = json.loads(line)
-        except ValueError as exc:
-            raise ConfigError(f"line {number} of {path} is not JSON: {exc}") from exc
-        if not isinstance(record, dict) or not isinstance(record.get("type"), str):
-            raise ConfigError(f"line {number} of {path} is not a record: it has no type")
-        yield record
+    try:
+        yield from iterate_records(path)
+    except ValueError as exc:
+        raise ConfigError(str(exc)) from exc
 
 
 def _cut_incomplete_line(path: Path) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from evaluation.replay.page import write_page
 from evaluation.replay.rebuild import ReplayOptions
-from evaluation.replay.recorded import RecordedRun, find_runs
+from evaluation.replay.recorded import RecordedRun, read_runs
 from evaluation.replay.result_file import write_result
 from evaluation.replay.running import ReplayResult, replay_run
 from evaluation.replay.wording import describe_changes, describe_log
@@ -25,7 +25,7 @@ DIFFERENT = 1
 def main(argv: list[str] | None = None) -> int:
     share_heaps()
     arguments = _parser().parse_args(argv)
-    runs = find_runs(arguments.run)
+    runs = read_runs(arguments.run)
     options = ReplayOptions(
         source=arguments.source,
         engine=arguments.engine,

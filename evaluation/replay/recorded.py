@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from inspector.core.errors import DataError
 from inspector.core.types import SINGLE
-from inspector.outputs.folder import LOG, ORIGINALS, SUMMARY
-from inspector.outputs.json_log import INSPECTION_TYPES, READABLE
+from inspector.outputs.folder import LOG, ORIGINALS, SUMMARY, find_runs
+from inspector.outputs.json_log import INSPECTION_TYPES, READABLE, parse_record
 from inspector.recovery import KILLED
 
 Record = dict[str, Any]
@@ -74,16 +74,12 @@ class RecordedRun:
         return (record for record in self.records() if record["type"] in INSPECTION_TYPES)
 
 
-def find_runs(folder: Path) -> list[RecordedRun]:
-    """The runs of all sources in the folder of a run. Raises DataError if there is none."""
+def read_runs(folder: Path) -> list[RecordedRun]:
+    """The runs of all sources in the folder of a run. folder: may also be the log of a run. Raises
+    ConfigError if there is none, and DataError like read_run()."""
     if folder.name == LOG and folder.is_file():
         folder = folder.parent
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder: name the output folder of a run")
-    logs = [folder / LOG] if (folder / LOG).is_file() else sorted(folder.glob(f"*/{LOG}"))
-    if not logs:
-        raise DataError(f"{folder} has no {LOG}: name the output folder of a run")
-    return [read_run(log.parent) for log in logs]
+    return [read_run(path) for path in find_runs(folder)]
 
 
 def read_run(folder: Path) -> RecordedRun:
@@ -114,19 +110,11 @@ def read_lines(path: Path, run_id: str | None = None) -> Iterator[Record]:
             for number, line in enumerate(file, 1):
                 if line.endswith(b"\n"):
                     plain = line.replace(hidden, b"RUN") if hidden else line
-                    yield _parse(plain, f"line {number} of {path}")
+                    yield parse_record(plain, f"line {number} of {path}")
     except OSError as exc:
         raise DataError(f"{path} cannot be read: {exc.strerror}") from exc
-
-
-def _parse(line: bytes, place: str) -> Record:
-    try:
-        record: Any = json.loads(line)
     except ValueError as exc:
-        raise DataError(f"{place} is not JSON: {exc}") from exc
-    if not isinstance(record, dict) or not isinstance(record.get("type"), str):
-        raise DataError(f"{place} is not a record: it has no type")
-    return record
+        raise DataError(str(exc)) from exc
 
 
 def _read_summary(folder: Path) -> tuple[str | None, int | None]:

@@ -1,9 +1,12 @@
-"""Hashes files while they are written, so that nothing is read again at the end."""
+"""Hashes files, also while they are written, so that nothing is read again at the end."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+
+_PIECE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +61,12 @@ class FileHash:
     def state(self) -> FileState:
         head = self._head.hex() if self._head_size else None
         return FileState(self._size, self._sha256.hexdigest(), head)
+
+
+def hash_file(path: Path, head: int = 0) -> FileState:
+    """The state of a file on the disk. head: see FileHash. Raises OSError."""
+    file_hash = FileHash(head)
+    with path.open("rb") as file:
+        while data := file.read(_PIECE):
+            file_hash.append(data)
+    return file_hash.state()

@@ -1,4 +1,4 @@
-"""Checks, locks, clears and watches the output folder, and writes the summary."""
+"""Finds, checks, locks, clears and watches output folders, and writes the summary."""
 
 import contextlib
 import json
@@ -45,6 +45,20 @@ _PICTURE: Final = re.compile(
 )
 """Name of a file that inspector.outputs.snapshots, originals or defect_pictures writes, and of a
 file that was not completed."""
+
+
+def find_runs(folder: Path, levels: int = 1) -> list[Path]:
+    """The folders with a log: the folder itself, or its subfolders. levels: of subfolders. Raises
+    ConfigError if there is none."""
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is not a folder: name the output folder of a run")
+    if (folder / LOG).is_file():
+        return [folder]
+    patterns = ("/".join(["*"] * depth + [LOG]) for depth in range(1, levels + 1))
+    logs = sorted(path for pattern in patterns for path in folder.glob(pattern))
+    if not logs:
+        raise ConfigError(f"{folder} has no {LOG}: name the output folder of a run")
+    return [path.parent for path in logs]
 
 
 def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:

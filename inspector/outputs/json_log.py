@@ -98,7 +98,7 @@ def iterate_records(path: Path) -> Iterator[Record]:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 break
-            record = _parse(path, number, line)
+            record = parse_record(line, f"line {number} of {path}")
             if number == 1:
                 _check_header(path, record)
             yield record
@@ -106,13 +106,14 @@ def iterate_records(path: Path) -> Iterator[Record]:
         raise ValueError(f"{path} does not begin with a header line")
 
 
-def _parse(path: Path, number: int, line: bytes) -> Record:
+def parse_record(line: bytes, place: str) -> Record:
+    """place: of the line, for messages. Raises ValueError for a line that is not a record."""
     try:
         record: Any = json.loads(line)
     except ValueError as exc:
-        raise ValueError(f"line {number} of {path} is not JSON: {exc}") from exc
+        raise ValueError(f"{place} is not JSON: {exc}") from exc
     if not isinstance(record, dict) or not isinstance(record.get("type"), str):
-        raise ValueError(f"line {number} of {path} is not a record: it has no type")
+        raise ValueError(f"{place} is not a record: it has no type")
     return record
 
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 
 from inspector.core.decisions import Decision, LimitDecision
-from inspector.core.events import DefectClosed
 from inspector.core.types import (
     BadFrame,
     Cause,
@@ -92,15 +91,6 @@ def read_defect(record: Record) -> Defect:
     values["limits"] = tuple(map(_read_limit, record["limits"]))
     values["web"] = record.get("web") and WebPlace(**record["web"])
     return Defect(**values)
-
-
-def read_defect_closed(record: Record, best: Inspection) -> DefectClosed:
-    """best: the inspection of the best frame."""
-    names = {field.name for field in dataclasses.fields(DefectClosed)} - {"best"}
-    values = {name: value for name, value in record.items() if name in names}
-    values["defect"] = record["defect"] and read_defect(record["defect"])
-    values["merged_track_ids"] = tuple(record["merged_track_ids"])
-    return DefectClosed(best=best, **values)
 
 
 def _read_limit(record: Record) -> LimitDecision:

@@ -121,8 +121,8 @@ def _promises(context: ReportContext) -> list[str]:
 def _hashes(context: ReportContext) -> Markup:
     """The files from which the report was made."""
     rows = [
-        (item.name, context.numbers.megabytes(item.bytes), element("code", item.sha256))
-        for item in context.log.hashes
+        (name, context.numbers.megabytes(state.bytes), element("code", state.sha256))
+        for name, state in context.log.hashes.items()
     ]
     chain = context.log.chain
     return element(

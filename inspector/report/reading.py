@@ -1,6 +1,5 @@
 """Reads the log and the summary of a run for its report."""
 
-import hashlib
 import json
 import math
 import os
@@ -9,12 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.errors import ConfigError
-from inspector.outputs.folder import LOG, REPORT, REPORT_PDF, RESULTS, SUMMARY
+from inspector.core.file_hash import hash_file
+from inspector.outputs.folder import LOG, REPORT, REPORT_PDF, RESULTS, SUMMARY, find_runs
 from inspector.outputs.json_log import INSPECTION_TYPES, iterate_records
 from inspector.report.defects import DefectCollector
-from inspector.report.run_log import VERDICTS, FileHash, FrameTable, Record, RunLog
+from inspector.report.run_log import VERDICTS, FrameTable, Record, RunLog
 
-_DEEPEST: Final = 3
+DEEPEST: Final = 3
 """Levels of folders below output.dir: source, run, segment."""
 
 _COUNTS: Final = (("passed", "PASS"), ("failed", "FAIL"), ("errored", "ERROR"))
@@ -23,22 +23,6 @@ _HASHED: Final = tuple(name for name in RESULTS if name not in (LOG, REPORT, REP
 
 _EVENTS: Final = ("part", "roll", "health", "config_changed", "ledger")
 """Types of the events that a report shows."""
-
-_PIECE: Final = 1 << 20
-
-
-def find_runs(folder: Path) -> list[Path]:
-    """The folders with a log: the folder itself, or its subfolders. Raises ConfigError if there is
-    none."""
-    if not folder.is_dir():
-        raise ConfigError(f"{folder} is not a folder: name the output folder of a run")
-    if (folder / LOG).is_file():
-        return [folder]
-    patterns = ("/".join(["*"] * depth + [LOG]) for depth in range(1, _DEEPEST + 1))
-    logs = sorted(path for pattern in patterns for path in folder.glob(pattern))
-    if not logs:
-        raise ConfigError(f"{folder} has no {LOG}: name the output folder of a run")
-    return [path.parent for path in logs]
 
 
 def read_summary(folder: Path) -> Record | None:
@@ -59,11 +43,12 @@ def read_run(folder: Path) -> RunLog:
     path = folder / LOG
     try:
         # The hash comes first: a log that is still written is then longer than what was hashed.
-        hashes = [_hash_file(path)]
+        hashes = {LOG: hash_file(path)}
         log = _collect(folder, path)
-        grows = path.stat().st_size != hashes[0].bytes
+        grows = path.stat().st_size != hashes[LOG].bytes
         log.torn = _ends_torn(path)
-        hashes += [_hash_file(folder / name) for name in _HASHED if (folder / name).is_file()]
+        names = [name for name in _HASHED if (folder / name).is_file()]
+        hashes |= {name: hash_file(folder / name) for name in names}
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else exc
         raise ConfigError(f"{path} cannot be read: {reason}") from exc
@@ -114,7 +99,7 @@ def _collect(folder: Path, path: Path) -> RunLog:
         tracked=tracked,
         events=events,
         summary=None,
-        hashes=[],
+        hashes={},
         repeated=defects.repeated,
         lines=number,
         unmeasured=waiting is not None,
@@ -150,15 +135,6 @@ def _seconds(frames: FrameTable, record: Record) -> float:
     return (captured - frames.first_ns) / 1e9
 
 
-def _hash_file(path: Path) -> FileHash:
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-            size += len(piece)
-    return FileHash(path.name, size, digest.hexdigest())
-
-
 def _find_problems(log: RunLog) -> Iterator[str]:
     """Keys of texts about what the report must say first."""
     if log.summary is None:
@@ -177,4 +153,4 @@ def _find_problems(log: RunLog) -> Iterator[str]:
 
 def read_runs(folders: Sequence[Path]) -> list[RunLog]:
     """Reads the runs in the folders, with all their sources. Raises ConfigError."""
-    return [read_run(path) for folder in folders for path in find_runs(folder)]
+    return [read_run(path) for folder in folders for path in find_runs(folder, DEEPEST)]

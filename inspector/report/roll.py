@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.errors import DataError
-from inspector.core.types import Severity
+from inspector.core.types import ON_FRAME, Severity
 from inspector.outputs.folder import LOG
 from inspector.outputs.json_log import iterate_records
 from inspector.outputs.records import Record
@@ -129,7 +129,7 @@ class RollCollector:
                 self._see(record)
             case "defect_closed":
                 self._close(record)
-            case "ledger":
+            case "ledger" if record["unit"] != "parts":
                 self._ledger = record
 
     def make(self) -> Roll:
@@ -210,7 +210,7 @@ class RollCollector:
             width_u=values[f"width_expanded_u_{unit}"],
             area_u=values["area_expanded_u_px" if unit == "px" else "area_expanded_u_mm2"],
             truncated=values["truncated"],
-            rough=values["size_source"] != "refined",
+            rough=values["size_source"] not in ON_FRAME,
             extent=None if extent is None else _read_extent(extent, unit),
             best_frame_id=values["frame_id"],
         )
@@ -262,7 +262,7 @@ def _sources_hint(folder: Path) -> str:
 
 
 def _rank(seen: Mapping[str, Any]) -> tuple[bool, bool, float]:
-    return not seen["truncated"], seen["size_source"] == "refined", seen["area_px"]
+    return not seen["truncated"], seen["size_source"] in ON_FRAME, seen["area_px"]
 
 
 def _spans(values: Iterable[Mapping[str, Any]], unit: str, scale: float) -> tuple[LostSpan, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from inspector.core.file_hash import FileState
 from inspector.core.records import COVERAGE_FACTOR
 
 Record = dict[str, Any]
@@ -142,23 +143,15 @@ class ReportDefect:
         return self.values.get(f"{quantity}_{end}"), expanded
 
 
-@dataclass(frozen=True, slots=True)
-class FileHash:
-    """name: of a file in the folder of the run. sha256: hex digits."""
-
-    name: str
-    bytes: int
-    sha256: str
-
-
 @dataclass(slots=True)
 class RunLog:
     """One run of one source.
 
     summary: content of summary.json; None if the run was killed or is still running. events: type
-    -> lines and records other than frames and defects. repeated: sightings of web that was counted
-    before. lines: number of complete lines. torn: whether the last line is incomplete. unmeasured:
-    whether the last frame has a verdict but no `measured` line.
+    -> lines and records other than frames and defects. hashes: name of a file -> its state.
+    repeated: sightings of web that was counted before. lines: number of complete lines. torn:
+    whether the last line is incomplete. unmeasured: whether the last frame has a verdict but no
+    `measured` line.
     """
 
     folder: Path
@@ -168,7 +161,7 @@ class RunLog:
     tracked: bool
     events: dict[str, list[tuple[int, Record]]]
     summary: Record | None
-    hashes: list[FileHash]
+    hashes: dict[str, FileState]
     repeated: int = 0
     lines: int = 0
     torn: bool = False

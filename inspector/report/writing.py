@@ -9,12 +9,12 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.files import write_whole
 from inspector.core.schema import build
-from inspector.outputs.folder import LOG, remove_report_pages
+from inspector.outputs.folder import LOG, find_runs, remove_report_pages
 from inspector.report.markup import CSS
 from inspector.report.options import ReportOptions
 from inspector.report.page import AbsentSource, ReportSubject, build_report, encode_page
 from inspector.report.pdf import PdfStyle, load_weasyprint, write_pdf
-from inspector.report.reading import find_runs, read_run, read_summary
+from inspector.report.reading import DEEPEST, read_run, read_summary
 from inspector.report.run_log import RunLog
 from inspector.report.style import STYLE
 
@@ -45,7 +45,7 @@ def write_report(
     the same place are removed. Raises ConfigError if a log cannot be read or a library is missing,
     and SinkError if the disk fails.
     """
-    runs = [path for folder in folders for path in find_runs(folder)]
+    runs = [path for folder in folders for path in find_runs(folder, DEEPEST)]
     logs = [read_run(path) for path in runs]
     options = [replace_options(log, changes) for log in logs]
     wants_pdf = options[0].pdf if pdf is None else pdf

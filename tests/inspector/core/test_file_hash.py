@@ -2,16 +2,17 @@
 
 import hashlib
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from inspector.core.file_hash import FileHash, FileState
+from inspector.core.file_hash import FileHash, FileState, hash_file
 
 
 @pytest.mark.parametrize("head", [0, 1, 52, 400])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_hash_covers_everything_after_the_head(head: int, seed: int) -> None:
+def test_the_hash_covers_everything_after_the_head(head: int, seed: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(seed)
     data = rng.bytes(1000)
     cuts = [0, *sorted(rng.integers(0, 1000, 6)), 1000]
@@ -20,6 +21,8 @@ def test_the_hash_covers_everything_after_the_head(head: int, seed: int) -> None
         grown.append(data[first:end])
     digest = hashlib.sha256(data[head:]).hexdigest()
     assert grown.state() == FileState(1000, digest, data[:head].hex() if head else None)
+    (tmp_path / "file").write_bytes(data)
+    assert hash_file(tmp_path / "file", head) == grown.state()
     if head > 1:
         grown.overwrite(head - 2, b"ab")
         assert grown.state() == FileState(1000, digest, (data[: head - 2] + b"ab").hex())

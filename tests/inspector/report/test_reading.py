@@ -9,7 +9,8 @@ from report_runs import closed, frames, ledger, scratch, tracked_run, write_log,
 
 from inspector.core.errors import ConfigError
 from inspector.core.types import Severity, Verdict
-from inspector.report.reading import find_runs, read_run
+from inspector.outputs.folder import find_runs
+from inspector.report.reading import read_run
 from inspector.report.run_log import frame_ranges
 
 

@@ -103,6 +103,14 @@ def test_the_direction_of_a_defect_agrees_with_the_tracks(
     assert abs(expected @ drawn) == pytest.approx(64.0, abs=0.01)
 
 
+def test_the_ledger_of_parts_is_not_that_of_the_web(tracked: Path) -> None:
+    lines: Any = [r for r in records(tracked) if r["type"] != "ledger"]
+    collector = RollCollector(lines[0])
+    for record in [*lines, {"type": "ledger", "unit": "parts", "length_m": None, "total": 3}]:
+        collector.add(record)
+    assert not collector.make().complete
+
+
 def test_a_killed_run_gets_its_map_afterwards(
     tracked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
