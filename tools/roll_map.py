@@ -8,10 +8,10 @@ from inspector.core.errors import DataError
 from inspector.core.schema import build
 from inspector.outputs.folder import ROLL_MAP_PNG, ROLL_MAP_SVG
 from inspector.outputs.options import FourPointOptions
+from inspector.report.four_points import score_if_enabled
 from inspector.report.roll import read_roll
 from inspector.report.roll_map import write_roll_map
-from inspector.report.roll_map_sink import score_if_enabled
-from inspector.report.roll_texts import describe_roll
+from inspector.report.roll_texts import english
 from tools._cli import guarded, program
 
 
@@ -29,10 +29,11 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.edition is not None:
         configured |= {"enabled": True, "edition": arguments.edition}
     options = build(FourPointOptions, configured, DataError)
-    _, notes = score_if_enabled(roll, options)
+    wording = english(roll)
+    _, notes = score_if_enabled(roll, options, wording)
     out = arguments.out or arguments.run
     write_roll_map(out, roll, notes=notes)
-    for sentence in (*describe_roll(roll), *notes):
+    for sentence in (*wording.describe_roll(), *notes):
         print(sentence)
     print(f"written to {out / ROLL_MAP_SVG} and {out / ROLL_MAP_PNG}")
     return 0

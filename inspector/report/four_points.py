@@ -12,6 +12,7 @@ from typing import Final
 from inspector.core.errors import DataError
 from inspector.outputs.options import FourPointOptions
 from inspector.report.roll import Roll, RollDefect
+from inspector.report.roll_texts import RollWording
 
 INCH_MM: Final = 25.4
 YARD_MM: Final = 914.4
@@ -76,41 +77,36 @@ def score_four_points(roll: Roll, options: FourPointOptions) -> FourPointScore:
     )
 
 
-def describe_score(score: FourPointScore, options: FourPointOptions) -> list[str]:
+def describe_score(
+    score: FourPointScore, options: FourPointOptions, wording: RollWording
+) -> list[str]:
     """Sentences with the score and the rules as they are configured."""
-    if options.defects_are_holes:
-        rule = "every defect counts as a hole: up to 1 in 2 points, over 1 in 4"
-    else:
-        rule = "up to 3 in 1 point, over 3 to 6 in 2, over 6 to 9 in 3, over 9 in 4"
-    long = "in every yard" if options.long_defects == "every_yard" else "once"
+    text = wording.text
+    nominal, low, high = (
+        _describe(result, wording) for result in (score.nominal, score.low, score.high)
+    )
+    rule = text("points_holes" if options.defects_are_holes else "points_lengths")
+    long = text("points_once" if options.long_defects == "once" else "points_every_yard")
     lines = [
-        f"4-point score, {options.edition}, as configured: {_text(score.nominal)}. With every "
-        f"length at its lowest value (-U): {_text(score.low)}; at its highest (+U): "
-        f"{_text(score.high)}.",
-        f"Rules as configured: {rule}; at most {MOST_PER_YARD} points for each yard; a defect "
-        f"longer than a yard has 4 points {long}.",
+        text("points_score", edition=options.edition, nominal=nominal, low=low, high=high),
+        text("points_rules", rule=rule, most=MOST_PER_YARD, long=long),
     ]
     if score.square_yards is None:
-        lines.append("The inspected area is not known, so there are no points per area.")
+        lines.append(text("points_no_area"))
     else:
-        lines.append(f"Inspected area: {score.square_yards:.4g} square yards.")
+        lines.append(text("points_area", area=wording.number(f"{score.square_yards:.4g}")))
     if score.not_whole:
-        lines.append(
-            f"{score.not_whole} defects were not seen whole. The highest score counts them with 4 "
-            "points."
-        )
+        lines.append(text("points_not_whole", count=score.not_whole))
     if score.rough:
-        lines.append(
-            f"{score.rough} lengths have no uncertainty, because they come from the anomaly map. "
-            "The lowest score counts them with the fewest points, the highest with 4."
-        )
+        lines.append(text("points_rough", count=score.rough))
     return lines
 
 
-def _text(score: Score) -> str:
+def _describe(score: Score, wording: RollWording) -> str:
     if score.per_100_square_yards is None:
-        return f"{score.points} points"
-    return f"{score.points} points ({score.per_100_square_yards:.1f} per 100 square yards)"
+        return wording.text("points_sum", points=score.points)
+    rate = wording.number(f"{score.per_100_square_yards:.1f}")
+    return wording.text("points_rate", points=score.points, rate=rate)
 
 
 def _points_by_yard(roll: Roll, options: FourPointOptions, side: int) -> Counter[int]:
@@ -139,3 +135,13 @@ def _points(defect: RollDefect, options: FourPointOptions, side: int) -> int:
     if options.defects_are_holes:
         return 4 if inches > _HOLE_LIMIT_INCH * _TINY else fewest
     return fewest + sum(inches > limit * _TINY for limit in _LIMITS_INCH)
+
+
+def score_if_enabled(
+    roll: Roll, options: FourPointOptions, wording: RollWording
+) -> tuple[FourPointScore | None, list[str]]:
+    """The score and its sentences; None and no sentences if it is off. Raises DataError."""
+    if not options.enabled:
+        return None, []
+    score = score_four_points(roll, options)
+    return score, describe_score(score, options, wording)

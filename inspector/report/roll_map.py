@@ -26,15 +26,9 @@ from inspector.report.drawing import (
     paint_svg,
 )
 from inspector.report.roll import Roll, RollDefect
-from inspector.report.roll_marks import SIZE, Labels, clip
+from inspector.report.roll_marks import SIZE, Labels, Points, clip, enlarge
 from inspector.report.roll_scale import PLOT, choose_scale, choose_step, sum_up
-from inspector.report.roll_texts import (
-    along_text,
-    cause_text,
-    describe_defect,
-    describe_roll,
-    describe_scale,
-)
+from inspector.report.roll_texts import RollWording, english
 
 WIDTH: Final = 1600
 LEFT: Final = 90
@@ -72,22 +66,31 @@ PAGE_STRIPS: Final = 5
 """Strips of one page."""
 
 
-def roll_map_svg(roll: Roll, *, notes: Sequence[str] = (), link: str = "") -> str:
+def roll_map_svg(
+    roll: Roll,
+    *,
+    notes: Sequence[str] = (),
+    link: str = "",
+    wording: RollWording | None = None,
+) -> str:
     """The map as one `<svg>` element. notes: sentences above the map. link: beginning of the
-    address behind each defect, which its label completes, such as "#"; "" for none."""
-    return paint_svg(_RollMap(roll, link).draw(notes))
+    address behind each defect, which its label completes, such as "#"; "" for none. wording:
+    English by default."""
+    return paint_svg(_RollMap(roll, wording or english(roll), link).draw(notes))
 
 
-def roll_map_pages(roll: Roll, *, notes: Sequence[str] = (), link: str = "") -> list[str]:
+def roll_map_pages(
+    roll: Roll, *, notes: Sequence[str], link: str, wording: RollWording
+) -> list[str]:
     """The map as several `<svg>` elements of PAGE_STRIPS strips each, to be printed."""
-    drawer = _RollMap(roll, link)
+    drawer = _RollMap(roll, wording, link)
     firsts = range(0, drawer.scale.strips, PAGE_STRIPS)
     return [paint_svg(drawer.draw(notes, first, first + PAGE_STRIPS)) for first in firsts]
 
 
 def write_roll_map(folder: Path, roll: Roll, *, notes: Sequence[str] = ()) -> None:
     """Writes roll_map.svg and roll_map.png, which show the same. Raises SinkError."""
-    drawing = _RollMap(roll, "").draw(notes)
+    drawing = _RollMap(roll, english(roll), "").draw(notes)
     encoded, data = cv2.imencode(".png", paint_pixels(drawing))
     if not encoded:
         raise SinkError(f"{folder / ROLL_MAP_PNG} cannot be encoded")
@@ -98,8 +101,8 @@ def write_roll_map(folder: Path, roll: Roll, *, notes: Sequence[str] = ()) -> No
 class _RollMap:
     """Makes the shapes of a map. scale: how the web is divided into strips."""
 
-    def __init__(self, roll: Roll, link: str) -> None:
-        self._roll, self._link = roll, link
+    def __init__(self, roll: Roll, wording: RollWording, link: str) -> None:
+        self._roll, self._wording, self._link = roll, wording, link
         self.scale = choose_scale(roll)
         self._counts, self._areas = sum_up(roll, self.scale.step)
         causes = dict.fromkeys(span.cause for span in (*roll.lost, *roll.bands))
@@ -127,7 +130,9 @@ class _RollMap:
     def _draw_head(self, notes: Sequence[str]) -> tuple[list[AnyShape], float]:
         shapes: list[AnyShape] = []
         y = 30.0
-        shapes.append(Text(f"Roll map: {self._roll.name}", (20, y), 17, bold=True))
+        shapes.append(
+            Text(f"{self._wording.text('roll_title')}: {self._roll.name}", (20, y), 17, bold=True)
+        )
         for sentence in (*self._describe(), *notes):
             for line in textwrap.wrap(sentence, _CHARACTERS) or [""]:
                 y += _LINE
@@ -138,25 +143,32 @@ class _RollMap:
             if x == 20 or end > WIDTH:
                 x, y, end = 20.0, y + _LINE + 4, end - x + 20
             box = (x, y - 11, x + 18, y + 1)
-            shapes.append(sign(box))
-            shapes.append(Text(text, (x + 24, y)))
+            shapes += [sign(box), Text(text, (x + 24, y))]
             x = end
         return shapes, y + 26
 
     def _describe(self) -> list[str]:
         most = int(self._counts.max()), float(self._areas.max())
-        return [*describe_roll(self._roll), describe_scale(self._roll, self.scale, MARK, most)]
+        wording = self._wording
+        return [*wording.describe_roll(), wording.describe_scale(self.scale, MARK, most)]
 
     def _list_signs(self) -> Iterator[tuple[Callable[[Box], AnyShape], str]]:
         """The functions that draw the signs of the legend in a box, and their texts."""
         numbers = Counter(defect.severity for defect in self._roll.defects)
+        wording, text = self._wording, self._wording.text
         for severity in reversed(Severity):
             colour = COLOURS[severity]
-            yield partial(_draw_square, colour), f"{severity} ({numbers[severity]})"
+            yield (
+                partial(_draw_square, colour),
+                f"{text.word('severity', severity)} ({numbers[severity]})",
+            )
         for cause, colour in self._causes.items():
-            yield partial(Hatch, colour=colour), f"not inspected: {cause_text(cause)}"
+            yield (
+                partial(Hatch, colour=colour),
+                text("map_not_inspected", cause=wording.cause(cause)),
+            )
         if self._roll.gaps:
-            yield partial(_draw_square, _GAP), "motion unknown here"
+            yield partial(_draw_square, _GAP), text("map_gap")
 
     def _draw_strip(self, strip: int, top: float) -> list[AnyShape]:
         scale, roll = self.scale, self._roll
@@ -164,28 +176,24 @@ class _RollMap:
         end = min(start + scale.length, max(roll.length, start))
         web = top + 2 * (BAR + 4)
         bottom, right = web + scale.height, self._x(end, strip)
-        shapes = self._draw_bars(strip, top)
-        shapes.append(Shape(box_points(LEFT, web, right, bottom), "f4f4f1"))
+        background = Shape(box_points(LEFT, web, right, bottom), "f4f4f1")
+        shapes = [*self._draw_bars(strip, top), background]
         for span in roll.bands:
-            box = (
-                float(LEFT),
-                web + span.start * scale.across,
-                right,
-                web + span.end * scale.across,
-            )
-            shapes += self._draw_hatch(
-                box, span.cause, f"{span.start:.0f} to {span.end:.0f} across"
-            )
+            y0, y1 = (web + side * scale.across for side in (span.start, span.end))
+            box = (float(LEFT), y0, right, y1)
+            shapes += self._draw_hatch(box, span.cause, self._wording.band(span.start, span.end))
         for span in roll.lost:
             if span.end > start and span.start < end:
                 x0, x1 = (self._x(min(max(p, start), end), strip) for p in (span.start, span.end))
-                place = (
-                    f"{along_text(self._roll, span.start)} to {along_text(self._roll, span.end)}"
-                )
                 box = (x0, web, max(x1, x0 + 2), bottom)
+                place = self._wording.span(span.start, span.end)
                 shapes += self._draw_hatch(box, span.cause, place)
         shapes += [
-            Shape(box_points(x - 1, web - 4, x + 1, bottom + 4), _GAP, title="motion unknown here")
+            Shape(
+                box_points(x - 1, web - 4, x + 1, bottom + 4),
+                _GAP,
+                title=self._wording.text("map_gap"),
+            )
             for x in (self._x(p, strip) for p in roll.gaps if start <= p < end)
         ]
         shapes += self._draw_axes(strip, web, right)
@@ -194,12 +202,12 @@ class _RollMap:
     def _draw_bars(self, strip: int, top: float) -> list[AnyShape]:
         step, start = self.scale.step, strip * self.scale.length
         shapes: list[AnyShape] = []
-        rows = (("count", self._counts, "40506a"), ("area", self._areas, "9a6a3a"))
+        rows = (("map_count", self._counts, "40506a"), ("map_area", self._areas, "9a6a3a"))
         first = round(start / step)
         count = round(self.scale.length / step)
-        for row, (name, values, colour) in enumerate(rows):
+        for row, (key, values, colour) in enumerate(rows):
             base = top + row * (BAR + 4) + BAR
-            shapes.append(Text(name, (LEFT - 8, base - 8), 11, "end", _GREY))
+            shapes.append(Text(self._wording.text(key), (LEFT - 8, base - 8), 11, "end", _GREY))
             shapes.append(Line((LEFT, base), (self._x(self._end(strip), strip), base), "bbbbbb"))
             largest = float(values.max()) or 1.0
             for index in range(first, min(first + count, len(values))):
@@ -211,8 +219,9 @@ class _RollMap:
         return shapes
 
     def _draw_hatch(self, box: Box, cause: str, place: str) -> list[AnyShape]:
-        text, colour = cause_text(cause), self._causes[cause]
-        shapes: list[AnyShape] = [Hatch(box, colour, f"not inspected: {text}, {place}")]
+        text, colour = self._wording.cause(cause), self._causes[cause]
+        title = f"{self._wording.not_inspected(cause)}, {place}"
+        shapes: list[AnyShape] = [Hatch(box, colour, title)]
         x0, y0, x1, y1 = box
         width, middle = 7.0 * len(text), (y0 + y1) / 2
         if x1 - x0 > width + 8 and y1 - y0 > 16:
@@ -238,7 +247,7 @@ class _RollMap:
                 x = self._x(place, strip)
                 shapes.append(Line((x, bottom), (x, bottom + 5), _GREY))
                 shapes.append(
-                    Text(along_text(self._roll, place), (x, bottom + 18), 11, "middle", "444444")
+                    Text(self._wording.along(place), (x, bottom + 18), 11, "middle", "444444")
                 )
         step = choose_step(roll.width, int(scale.height // 26))
         for tick in range(int(roll.width / step * (1 + 1e-9)) + 1):
@@ -256,7 +265,7 @@ class _RollMap:
         labelled = len(self._on_strip[strip]) <= MOST_LABELS
         for defect in self._on_strip[strip]:
             points = self._mark(defect, strip, web)
-            title = describe_defect(self._roll, defect) if titled else ""
+            title = self._wording.describe_defect(defect) if titled else ""
             link = self._link + defect.label if self._link and titled else ""
             shapes.append(Shape(points, COLOURS[defect.severity], True, title, link))
             if labelled:
@@ -267,7 +276,7 @@ class _RollMap:
                 shapes.append(Text(number, place, SIZE))
         return shapes
 
-    def _mark(self, defect: RollDefect, strip: int, web: float) -> list[tuple[float, float]]:
+    def _mark(self, defect: RollDefect, strip: int, web: float) -> Points:
         """The outline of a defect on the strip, at least MARK wide and high."""
         points = [
             (self._x(along, strip), web + across * self.scale.across)
@@ -278,14 +287,7 @@ class _RollMap:
             x = min(max(self._x(defect.along, strip), LEFT), LEFT + PLOT)
             points = [(x, web + defect.across * self.scale.across)]
         bottom = web + self.scale.height
-        points = [(x, min(max(y, web), bottom)) for x, y in points]
-        x0, x1 = min(x for x, _ in points), max(x for x, _ in points)
-        y0, y1 = min(y for _, y in points), max(y for _, y in points)
-        if x1 - x0 >= MARK and y1 - y0 >= MARK:
-            return points
-        x, y = (x0 + x1) / 2, (y0 + y1) / 2
-        half, side = max(x1 - x0, MARK) / 2, max(y1 - y0, MARK) / 2
-        return box_points(x - half, y - side, x + half, y + side)
+        return enlarge([(x, min(max(y, web), bottom)) for x, y in points], MARK)
 
     def _x(self, along: float, strip: int) -> float:
         return LEFT + (along - strip * self.scale.length) * self.scale.along

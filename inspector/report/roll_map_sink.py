@@ -12,9 +12,10 @@ from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.options import FourPointOptions
 from inspector.outputs.records import event_record, header_record
-from inspector.report.four_points import FourPointScore, describe_score, score_four_points
+from inspector.report.four_points import score_if_enabled
 from inspector.report.roll import Roll, RollCollector
 from inspector.report.roll_map import write_roll_map
+from inspector.report.roll_texts import english
 
 
 class RollMapSink:
@@ -59,17 +60,7 @@ class RollMapSink:
     def _write(self, roll: Roll) -> None:
         if not self._folder.is_dir():
             raise SinkError(f"{self._folder} is not a folder any more")
-        score, notes = score_if_enabled(roll, self._options)
+        score, notes = score_if_enabled(roll, self._options, english(roll))
         if score is not None:
             self.score = {"edition": self._options.edition} | dataclasses.asdict(score)
         write_roll_map(self._folder, roll, notes=notes)
-
-
-def score_if_enabled(
-    roll: Roll, options: FourPointOptions
-) -> tuple[FourPointScore | None, list[str]]:
-    """The score and its sentences; None and no sentences if it is off. Raises DataError."""
-    if not options.enabled:
-        return None, []
-    score = score_four_points(roll, options)
-    return score, describe_score(score, options)

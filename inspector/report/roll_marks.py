@@ -1,11 +1,11 @@
-"""Finds free places for the numbers of defects, and clips outlines to a strip."""
+"""Finds free places for the numbers of defects, and fits outlines to a strip."""
 
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from inspector.report.drawing import FONT_SHARE, Box
+from inspector.report.drawing import FONT_SHARE, Box, box_points
 
 Points = Sequence[tuple[float, float]]
 
@@ -73,6 +73,17 @@ class Labels:
 def clip(points: Points, left: float, right: float) -> list[tuple[float, float]]:
     """The part of a convex outline between two vertical lines; empty if it is outside."""
     return _cut(_cut(list(points), left, 1.0), right, -1.0)
+
+
+def enlarge(points: Points, least: float) -> Points:
+    """The outline, or a box around it if a side of this box would be shorter than `least`."""
+    x0, x1 = min(x for x, _ in points), max(x for x, _ in points)
+    y0, y1 = min(y for _, y in points), max(y for _, y in points)
+    if x1 - x0 >= least and y1 - y0 >= least:
+        return points
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    half, side = max(x1 - x0, least) / 2, max(y1 - y0, least) / 2
+    return box_points(x - half, y - side, x + half, y + side)
 
 
 def _cut(points: list[tuple[float, float]], edge: float, side: float) -> list[tuple[float, float]]:

@@ -1,84 +1,112 @@
-"""Writes the sentences above a roll map."""
+"""Writes the texts of a roll map in the language of a report."""
 
 from collections import defaultdict
 
 from inspector.core.size_text import format_measured
+from inspector.report.numbers import Numbers
 from inspector.report.roll import Roll, RollDefect
 from inspector.report.roll_scale import LEAST_HEIGHT, RollScale
+from inspector.report.texts import Texts
 
 
-def cause_text(cause: str) -> str:
-    """dropped, motion unknown, ...: a cause of the ledger in words."""
-    return cause.replace("_", " ")
+class RollWording:
+    """The sentences about one roll. text: in which language. numbers: with which decimal sign;
+    lengths have the unit of the roll. number(): puts this sign into a number."""
 
+    def __init__(self, roll: Roll, text: Texts, numbers: Numbers) -> None:
+        self.text = text
+        self._roll, self.number = roll, numbers.point
 
-def describe_roll(roll: Roll) -> list[str]:
-    """What the web is, and which part of it was not inspected."""
-    count = f"{roll.defect_count} defect{'s' if roll.defect_count != 1 else ''}"
-    if roll.lowest_count < roll.defect_count:
-        count = f"between {roll.lowest_count} and {roll.defect_count} defects"
-    lines = [f"Web: {along_text(roll, roll.length)} x {roll.width:.6g} {roll.unit}, {count}."]
-    lines += _describe_losses(roll)
-    if not roll.complete:
-        lines.append(
-            "The log has no ledger: the run did not end normally, or no frame had a picture. So "
-            "the map ends at the last defect. Which lengths were not inspected is not known."
+    def describe_roll(self) -> list[str]:
+        """What the web is, and which part of it was not inspected."""
+        roll, text = self._roll, self.text
+        key = "map_defect" if roll.defect_count == 1 else "map_defects"
+        if roll.lowest_count < roll.defect_count:
+            key = "map_defects_between"
+        count = text(key, low=roll.lowest_count, count=roll.defect_count)
+        size = f"{self.along(roll.length)} x {self.number(f'{roll.width:.6g}')} {roll.unit}"
+        lines = [text("map_web", size=size, defects=count), *self._describe_losses()]
+        if not roll.complete:
+            lines.append(text("map_no_ledger"))
+        if len(roll.defects) < roll.defect_count:
+            lines.append(text("map_newest_defects", count=len(roll.defects)))
+        return lines
+
+    def _describe_losses(self) -> list[str]:
+        roll, text = self._roll, self.text
+        lengths: dict[str, float] = defaultdict(float)
+        for span in roll.lost:
+            lengths[span.cause] += span.end - span.start
+        lines = []
+        if lengths:
+            parts = (f"{self.along(sum_)} ({self.cause(cause)})" for cause, sum_ in lengths.items())
+            key = "map_lost" if roll.lost_count > 1 else "map_lost_once"
+            lines.append(text(key, lengths=", ".join(parts), count=roll.lost_count))
+        if roll.lost_count > len(roll.lost):
+            lines.append(text("map_newest_places", count=len(roll.lost)))
+        if roll.bands:
+            bands = (f"{self.band(b.start, b.end)} ({self.cause(b.cause)})" for b in roll.bands)
+            lines.append(text("map_bands", bands=", ".join(bands)))
+        if roll.complete and not lines:
+            lines.append(text("map_all_inspected"))
+        return lines
+
+    def describe_defect(self, defect: RollDefect) -> str:
+        """Its id, size with U, severity and place in one line."""
+        unit = self._roll.unit
+        length, width = (
+            f"{size:.3g}" if u is None else format_measured(size, u)
+            for size, u in ((defect.length, defect.length_u), (defect.width, defect.width_u))
         )
-    if len(roll.defects) < roll.defect_count:
-        lines.append(f"The map shows the last {len(roll.defects)} defects.")
-    return lines
-
-
-def _describe_losses(roll: Roll) -> list[str]:
-    lengths: dict[str, float] = defaultdict(float)
-    for span in roll.lost:
-        lengths[span.cause] += span.end - span.start
-    parts = [f"{along_text(roll, sum_)} {cause_text(cause)}" for cause, sum_ in lengths.items()]
-    lines = []
-    if parts:
-        places = f"{roll.lost_count} {'places' if roll.lost_count > 1 else 'place'}"
-        lines.append(f"Not inspected over the full width: {', '.join(parts)}, at {places}.")
-    if roll.lost_count > len(roll.lost):
-        lines.append(f"The map shows the last {len(roll.lost)} of these places.")
-    if roll.bands:
-        bands = ", ".join(
-            f"{b.start:.4g} to {b.end:.4g} {roll.unit} ({cause_text(b.cause)})" for b in roll.bands
+        size = self.number(f"{length} x {width} {unit}")
+        if defect.rough or defect.truncated:
+            size = self.text("map_up_to" if defect.rough else "map_at_least", size=size)
+        return self.text(
+            "map_place",
+            label=defect.label,
+            size=size,
+            severity=self.text.word("severity", defect.severity),
+            along=self.along(defect.along),
+            across=f"{defect.across:.0f} {unit}",
         )
-        lines.append(f"Not inspected over the full length: {bands} across.")
-    if roll.complete and not lines:
-        lines.append("The full length and width was inspected.")
-    return lines
+
+    def describe_scale(self, scale: RollScale, mark: float, most: tuple[int, float]) -> str:
+        """mark: smallest side of a defect on the map in pixels. most: number and area of the
+        defects of the highest bars."""
+        unit, times = self._roll.unit, scale.across / scale.along
+        drawn = self.text("map_same_scale")
+        if scale.height <= LEAST_HEIGHT and times > 1.01:
+            drawn = self.text("map_wider", times=self.number(f"{times:.3g}"))
+        sides = (float(f"{mark / pixels:.2g}") for pixels in (scale.along, scale.across))
+        least = self.number(f"{' x '.join(f'{side:g}' for side in sides)} {unit}")
+        bars = self.text(
+            "map_bars",
+            least=least,
+            count=most[0],
+            area=f"{self.number(f'{most[1]:.6g}')} {unit}2",
+            step=self.along(scale.step),
+        )
+        return f"{drawn} {bars}"
+
+    def along(self, length: float) -> str:
+        """A length of web with its unit."""
+        value, unit = (length / 1000, "m") if self._roll.unit == "mm" else (length, "px")
+        return f"{self.number(f'{value:.7g}')} {unit}"
+
+    def span(self, start: float, end: float) -> str:
+        return self.text("map_span", start=self.along(start), end=self.along(end))
+
+    def band(self, start: float, end: float) -> str:
+        low, high = (self.number(f"{side:.4g}") for side in (start, end))
+        return self.text("map_span", start=low, end=f"{high} {self._roll.unit}")
+
+    def cause(self, cause: str) -> str:
+        return self.text.word("cause", cause)
+
+    def not_inspected(self, cause: str) -> str:
+        return self.text("map_not_inspected", cause=self.cause(cause))
 
 
-def describe_defect(roll: Roll, defect: RollDefect) -> str:
-    """Its id, size with U, severity and place in one line."""
-    length, width = (
-        f"{size:.3g}" if u is None else format_measured(size, u)
-        for size, u in ((defect.length, defect.length_u), (defect.width, defect.width_u))
-    )
-    prefix = "up to " if defect.rough else "at least " if defect.truncated else ""
-    return (
-        f"{defect.label}: {prefix}{length} x {width} {roll.unit}, {defect.severity}, at "
-        f"{along_text(roll, defect.along)}, {defect.across:.0f} {roll.unit} across"
-    )
-
-
-def describe_scale(roll: Roll, scale: RollScale, mark: float, most: tuple[int, float]) -> str:
-    """mark: smallest side of a defect on the map in pixels. most: number and area of the defects of
-    the highest bars."""
-    times = scale.across / scale.along
-    drawn = "Along and across have the same scale"
-    if scale.height <= LEAST_HEIGHT and times > 1.01:
-        drawn = f"The web is drawn {times:.3g} times wider than it is, in relation to its length"
-    sides = (float(f"{mark / pixels:.2g}") for pixels in (scale.along, scale.across))
-    least = f"{' x '.join(f'{side:g}' for side in sides)} {roll.unit}"
-    return (
-        f"{drawn}. A defect smaller than {least} is drawn in this size. The bars show the number "
-        f"(up to {most[0]}) and the area (up to {most[1]:.6g} {roll.unit}2) of the defects for "
-        f"each {along_text(roll, scale.step)}."
-    )
-
-
-def along_text(roll: Roll, along: float) -> str:
-    """A length of web with its unit."""
-    return f"{along / 1000:.7g} m" if roll.unit == "mm" else f"{along:.7g} px"
+def english(roll: Roll) -> RollWording:
+    """The wording of the files roll_map.svg and roll_map.png."""
+    return RollWording(roll, Texts("en"), Numbers(roll.unit, "point"))

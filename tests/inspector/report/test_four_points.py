@@ -10,6 +10,7 @@ from inspector.core.types import Severity
 from inspector.outputs.options import FourPointOptions
 from inspector.report.four_points import describe_score, score_four_points
 from inspector.report.roll import Roll, RollDefect
+from inspector.report.roll_texts import english
 
 INCH, YARD = 25.4, 914.4
 OPTIONS = FourPointOptions(enabled=True)
@@ -90,7 +91,9 @@ def test_holes_as_configured(inches: float, points: int) -> None:
     options = dataclasses.replace(OPTIONS, defects_are_holes=True)
     score = score_four_points(roll([defect(inches, 1.1)]), options)
     assert score.nominal.points == points
-    assert "every defect counts as a hole" in " ".join(describe_score(score, options))
+    assert "every defect counts as a hole" in " ".join(
+        describe_score(score, options, english(roll([])))
+    )
 
 
 def test_the_uncertainty_of_the_lengths_gives_a_lowest_and_a_highest_score() -> None:
@@ -105,7 +108,7 @@ def test_the_uncertainty_of_the_lengths_gives_a_lowest_and_a_highest_score() -> 
     assert score.nominal.points == 1 + 3 + 4 + 2 + 2
     assert score.low.points == 1 + 2 + 4 + 1 + 2
     assert score.high.points == 2 + 3 + 4 + 4 + 4
-    text = " ".join(describe_score(score, OPTIONS))
+    text = " ".join(describe_score(score, OPTIONS, english(roll([]))))
     assert "12 points (7.2 per 100 square yards)" in text
     assert "-U): 10 points" in text
     assert "+U): 17 points" in text
@@ -115,7 +118,7 @@ def test_the_uncertainty_of_the_lengths_gives_a_lowest_and_a_highest_score() -> 
 
 def test_the_edition_is_named_as_configured() -> None:
     options = dataclasses.replace(OPTIONS, edition="ASTM D5430-07 (agreed with Mill X)")
-    lines = describe_score(score_four_points(roll([]), options), options)
+    lines = describe_score(score_four_points(roll([]), options), options, english(roll([])))
     assert lines[0].startswith(
         "4-point score, ASTM D5430-07 (agreed with Mill X), as configured: 0 points"
     )
@@ -127,7 +130,9 @@ def test_only_inspected_web_counts_as_area() -> None:
     unknown = dataclasses.replace(half, inspected_area=None)
     score = score_four_points(unknown, OPTIONS)
     assert score.nominal.per_100_square_yards is None
-    assert "The inspected area is not known" in " ".join(describe_score(score, OPTIONS))
+    assert "The inspected area is not known" in " ".join(
+        describe_score(score, OPTIONS, english(roll([])))
+    )
 
 
 def test_pixels_have_no_score() -> None:

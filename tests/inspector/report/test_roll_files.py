@@ -1,12 +1,14 @@
 """Tests of the roll map of whole runs, also of runs that were killed."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from report_pages import report_of
 
 from calibration.plane import Calibration
 from calibration.store import save_calibration
@@ -69,6 +71,16 @@ def test_the_score_is_in_the_summary(tracked: Path) -> None:
     # The whole web is shorter than a yard.
     assert score["nominal"]["points"] == score["high"]["points"] == 4
     assert sum(score["by_points"].values()) == summary["tracking"]["defects"]
+
+
+def test_the_roll_map_of_a_german_report_is_german(tracked: Path, tmp_path: Path) -> None:
+    options = {"language": "de", "decimal": "comma"}
+    page = report_of(tracked, out=tmp_path / "report.html", **options)["report.html"]
+    start = page.index("<svg", page.index('class="roll"'))
+    words = " ".join(re.findall(r">([^<]+)<", page[start : page.index("</svg>", start)]))
+    assert re.search(r"Bahn: 0,\d+ m x 32 mm, \d+ Fehler\.", words)
+    assert "4-Punkte-Wertung, ASTM D5430-13, wie eingestellt: 4 Punkte" in words
+    assert not re.search("not inspected|count|defect|points|Roll map|critical", words)
 
 
 def test_the_roll_agrees_with_the_log(tracked: Path) -> None:

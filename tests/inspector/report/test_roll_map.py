@@ -22,6 +22,7 @@ from inspector.report.roll_map import (
     write_roll_map,
 )
 from inspector.report.roll_scale import PLOT, choose_scale, sum_up
+from inspector.report.roll_texts import english
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -156,13 +157,14 @@ def test_lengths_that_were_not_inspected_are_hatched_and_named() -> None:
         lost_count=2,
     )
     svg = roll_map_svg(web)
-    assert "not inspected: dropped, 1 m to 1.6 m" in svg
+    assert "not inspected: only in frames that were dropped, 1 m to 1.6 m" in svg
     assert (
-        "Not inspected over the full width: 0.6 m dropped, 0.001 m motion unknown, at 2 places."
-        in svg
-    )
-    assert "Not inspected over the full length: 0 to 50 mm (masked) across." in svg
-    assert {"not inspected: dropped", "not inspected: masked"} < set(texts(svg))
+        "Not inspected over the full width: 0.6 m (only in frames that were dropped), 0.001 m (the "
+        "motion was unknown), at 2 places."
+    ) in " ".join(texts(svg))
+    assert "full length: 0 to 50 mm (left out by the region of interest) across." in svg
+    legend = {f"not inspected: {english(web).cause(cause)}" for cause in ("dropped", "masked")}
+    assert legend < set(texts(svg))
     scale = choose_scale(web)
     hatched = re.findall(r'fill="url\(#hatch-\w+\)"[^>]*d="([^"]+)"', svg)
     widths = sorted(round(size(points_of(path))[0]) for path in hatched)
@@ -224,7 +226,7 @@ def test_numbers_do_not_cover_each_other() -> None:
 
 def test_pages_have_all_strips() -> None:
     web = random_roll(50, 1e6, 1200)
-    pages = roll_map_pages(web)
+    pages = roll_map_pages(web, notes=[], link="", wording=english(web))
     strips = choose_scale(web).strips
     assert len(pages) == math.ceil(strips / 5)
     assert sum(page.count(">count</text>") for page in pages) == strips
