@@ -14,7 +14,16 @@ from evaluation.provenance import Settings, find_provenance
 from evaluation.result_files import METRICS, find_reusable, write_class, write_dataset, write_json
 from evaluation.results import ClassResult, DatasetResult, Failure
 from inspector.core.errors import ConfigError, DataError, EngineError, ParityError, SpecError
+from inspector.fleet.jobs import Hooks, Outcome, Task, WorkerError
+from inspector.fleet.jobs import Job as FleetJob
+from inspector.fleet.options import FleetOptions
+from inspector.fleet.running import run_jobs
 from learning.datasets.types import ClassData
+
+OF_ONE_CLASS: Final = (DataError, SpecError, EngineError, ParityError, WorkerError)
+"""Errors after which the other classes are evaluated."""
+
+LOOP: Final = FleetOptions()
 
 COMPARISON: Final = "compare.json"
 COMPARISON_FORMAT: Final = 1
@@ -30,6 +39,25 @@ class Job:
 
 ResultHandler = Callable[[Job, ClassResult, bool], None]
 """Called after each class with its result, and whether an earlier result was reused."""
+
+WriteReport = Callable[[Job, ClassResult], None]
+
+CLASSES: Final = "classes"
+"""The step that counts finished classes, if several are evaluated at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What all classes have in common; arguments of evaluate_dataset."""
+
+    out: Path
+    settings: Settings
+    progress: ClassProgress
+    write_report: WriteReport
+
+
+def write_no_report(job: Job, result: ClassResult) -> None:
+    """A WriteReport that does nothing."""
 
 
 def plan_jobs(engine: Path, classes: Sequence[ClassData]) -> tuple[Job, ...]:
@@ -87,29 +115,40 @@ def evaluate_dataset(
     *,
     progress: ClassProgress = no_progress,
     on_result: ResultHandler = lambda job, result, reused: None,
+    write_report: WriteReport = write_no_report,
+    fleet: FleetOptions = LOOP,
 ) -> DatasetResult:
     """Writes out/<class>/metrics.json after each class, and out/metrics.json and out/metrics.csv at
     the end.
+
+    fleet: where the classes are evaluated. The results are the same everywhere, apart from times.
+    In a loop, progress counts pictures; otherwise it counts finished classes. write_report: called
+    in the process that evaluated the class, so other processes must be able to import it.
 
     The result of an earlier run is reused if engine, pictures and settings are the same. A class
     that cannot be evaluated becomes a Failure, and the next class follows. Raises SinkError, and
     ParityError if no class could be evaluated and an engine does not reproduce its golden pictures.
     """
-    results: list[ClassResult] = []
-    failures: list[Failure] = []
-    reused_names: list[str] = []
-    parity_error: ParityError | None = None
-    for job in jobs:
-        try:
-            result, reused = _evaluate_or_reuse(job, out / job.data.name, settings, progress)
-        except (DataError, SpecError, EngineError, ParityError) as exc:
-            failures.append(Failure(job.data.name, str(exc)))
-            parity_error = exc if isinstance(exc, ParityError) else parity_error
-            continue
-        results.append(result)
-        if reused:
-            reused_names.append(result.name)
-        on_result(job, result, reused)
+    by_name = {job.data.name: job for job in jobs}
+
+    def see(outcome: Outcome) -> None:
+        if not fleet.is_loop:
+            progress(CLASSES, 1, len(jobs))
+        if outcome.error is None:
+            on_result(by_name[outcome.key], *outcome.value)
+        elif not isinstance(outcome.error, OF_ONE_CLASS):
+            raise outcome.error
+
+    shown = progress if fleet.is_loop else no_progress
+    task = Task(f"{__name__}:evaluate_job", Evaluation(out, settings, shown, write_report))
+    planned = [FleetJob(name, job) for name, job in by_name.items()]
+    outcomes = run_jobs(task, planned, fleet, Hooks(on_outcome=see))
+    done = [outcome.value for outcome in outcomes if outcome.error is None]
+    results = [result for result, _ in done]
+    reused_names = [result.name for result, reused in done if reused]
+    failures = [Failure(each.key, str(each.error)) for each in outcomes if each.error is not None]
+    errors = (each.error for each in outcomes)
+    parity_error = next((error for error in errors if isinstance(error, ParityError)), None)
     dataset_result = DatasetResult(tuple(results), tuple(failures), tuple(reused_names))
     write_dataset(out, dataset_result)
     if parity_error is not None and not results:
@@ -170,6 +209,14 @@ def summarize_comparison(comparison: Comparison) -> dict[str, Any]:
         "classes": [_summarize_class(class_comparison) for class_comparison in comparison.classes],
         "failures": [dataclasses.asdict(failure) for failure in comparison.failures],
     }
+
+
+def evaluate_job(evaluation: Evaluation, job: Job) -> tuple[ClassResult, bool]:
+    """Evaluates a class. Returns the result, and whether an earlier result was reused."""
+    folder = evaluation.out / job.data.name
+    result, reused = _evaluate_or_reuse(job, folder, evaluation.settings, evaluation.progress)
+    evaluation.write_report(job, result)
+    return result, reused
 
 
 def _evaluate_or_reuse(

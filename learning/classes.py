@@ -1,10 +1,9 @@
 """Fits one engine for each class of a data set; a second call skips the classes that are done."""
 
-import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,16 +11,19 @@ from typing import Any, Final
 from loguru import logger
 
 from engines.spec_file import file_hash
-from inspector.core.errors import ConfigError, DataError, InspectorError
-from inspector.core.files import sole_writer, write_whole
+from inspector.core.errors import ConfigError, DataError
+from inspector.core.files import sole_writer
 from inspector.core.reading import READING, Reading
-from inspector.core.schema import build
+from inspector.fleet.jobs import Hooks, Job, Outcome, Task, resolve
+from inspector.fleet.options import FleetOptions
+from inspector.fleet.running import run_jobs
+from learning.class_rows import ClassRow, read_rows, write_rows
 from learning.datasets.fingerprint import pictures_hash
 from learning.datasets.kind_names import explain_no_good
 from learning.datasets.splits import Fractions, load_or_make
 from learning.datasets.types import ClassData
 from learning.distinct import keep_distinct
-from learning.job import EngineResult
+from learning.job import EngineResult, Progress
 from learning.normals import SPARE, Normals, Size, from_pictures
 from learning.thresholds.folds import Scheme
 
@@ -31,23 +33,32 @@ RECORD: Final = "fit.json"
 MAX_PROBLEMS: Final = 5
 """Problems of a class that are printed."""
 
-FitClass = Callable[[ClassData, Path], EngineResult]
+CLASSES: Final = "classes"
+"""The step that counts finished classes, if several are fitted at the same time."""
+
+LOOP: Final = FleetOptions()
+
+
+def no_progress(step: str, done: int, total: int) -> None:
+    """A Progress that does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class ClassRow:
-    """Result for one class. request: sha256 of options and pictures. engine_sha256: of the engine
-    file, empty while it is made. error: why there is no engine; the figures are 0 then."""
+class FitFunction:
+    """How a class is fitted. name: "module:name" of a function, called as function(values, data,
+    path). It writes the engine and returns its EngineResult. values: picklable."""
 
     name: str
-    request: str = ""
-    engine_sha256: str = ""
-    pictures: int = 0
-    suspects: int = 0
-    seconds: float = 0.0
-    megabytes: float = 0.0
-    image_threshold: float = 0.0
-    error: str = ""
+    values: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ClassJob:
+    """One class to fit. path: of the engine. request: see ClassRow."""
+
+    data: ClassData
+    path: Path
+    request: str
 
 
 def divide_classes(data: tuple[ClassData, ...], place: Path, seed: int) -> tuple[ClassData, ...]:
@@ -105,29 +116,54 @@ def fit_classes(
     data: tuple[ClassData, ...],
     out: Path,
     options: Mapping[str, Any],
-    fit_class: FitClass,
+    fit_class: FitFunction,
     *,
     overwrite: bool = False,
+    fleet: FleetOptions = LOOP,
+    progress: Progress = no_progress,
 ) -> list[ClassRow]:
     """Writes the engines OUT/<class>.onnx. The engine of a class is kept if it was made from the
     same options and pictures. A class that cannot be fitted gets a row with the error, and the
     others are fitted.
 
     overwrite: replace engines that something else changed or made. Raises ConfigError for such
-    engines otherwise, and if another run writes to OUT.
+    engines otherwise, and if another run writes to OUT. fleet: where the classes are fitted; the
+    engines are the same everywhere, apart from times. progress: counts finished classes, if several
+    are fitted at the same time.
     """
     with sole_writer(out):
-        return _fit_all(data, out, options, fit_class, overwrite)
+        known, requests, done = _find_done(data, out, options, overwrite)
+        jobs = [
+            Job(item.name, ClassJob(item, out / f"{item.name}.onnx", requests[item.name]))
+            for item in data
+            if item.name not in done
+        ]
+
+        def begin(job: Job) -> None:
+            known[job.key] = ClassRow(job.key, requests[job.key])
+            write_rows(out / RECORD, list(known.values()))
+
+        def finish(outcome: Outcome) -> None:
+            if not fleet.is_loop:
+                progress(CLASSES, 1, len(jobs))
+            if outcome.error is not None:
+                logger.error("class {}: {}", outcome.key, outcome.error)
+                return
+            known[outcome.key] = outcome.value
+            write_rows(out / RECORD, list(known.values()))
+
+        task = Task(f"{__name__}:fit_job", fit_class)
+        outcomes = run_jobs(task, jobs, fleet, Hooks(begin, finish))
+        made = {outcome.key: _row(outcome) for outcome in outcomes}
+    return [done[item.name] if item.name in done else made[item.name] for item in data]
 
 
-def _fit_all(
-    data: tuple[ClassData, ...],
-    out: Path,
-    options: Mapping[str, Any],
-    fit_class: FitClass,
-    overwrite: bool,
-) -> list[ClassRow]:
-    known = {row.name: row for row in _read(out / RECORD)}
+def _find_done(
+    data: tuple[ClassData, ...], out: Path, options: Mapping[str, Any], overwrite: bool
+) -> tuple[dict[str, ClassRow], dict[str, str], dict[str, ClassRow]]:
+    """The rows of earlier calls, the requests of the classes, and the rows of the classes that are
+    done."""
+    known = {row.name: row for row in read_rows(out / RECORD)}
     requests = {item.name: _request(item, options) for item in data}
     done = {
         name: known[name]
@@ -138,20 +174,16 @@ def _fit_all(
     }
     if not overwrite:
         _refuse_changed(out, [item.name for item in data], known)
-    rows = []
-    for item in data:
-        if item.name in done:
-            logger.info("class {}: kept, made from the same options and pictures", item.name)
-            rows.append(done[item.name])
-            continue
-        known[item.name] = ClassRow(item.name, requests[item.name])
-        _write(out / RECORD, list(known.values()))
-        row = _fit(item, out / f"{item.name}.onnx", requests[item.name], fit_class)
-        rows.append(row)
-        if not row.error:
-            known[item.name] = row
-            _write(out / RECORD, list(known.values()))
-    return rows
+    for name in done:
+        logger.info("class {}: kept, made from the same options and pictures", name)
+    return known, requests, done
+
+
+def _row(outcome: Outcome) -> ClassRow:
+    if outcome.error is None:
+        row: ClassRow = outcome.value
+        return row
+    return ClassRow(outcome.key, error=str(outcome.error), exit_code=outcome.error.exit_code)
 
 
 def _refuse_changed(out: Path, names: Sequence[str], known: Mapping[str, ClassRow]) -> None:
@@ -171,18 +203,15 @@ def _refuse_changed(out: Path, names: Sequence[str], known: Mapping[str, ClassRo
             )
 
 
-def _fit(data: ClassData, path: Path, request: str, fit_class: FitClass) -> ClassRow:
+def fit_job(fit_class: FitFunction, job: ClassJob) -> ClassRow:
+    """Fits a class. Raises the errors of the function."""
     started = time.monotonic()
-    try:
-        result = fit_class(data, path)
-    except InspectorError as exc:
-        logger.error("class {}: {}", data.name, exc)
-        return ClassRow(data.name, error=str(exc))
+    result: EngineResult = resolve(fit_class.name)(fit_class.values, job.data, job.path)
     trained = result.spec.trained_on
     return ClassRow(
-        name=data.name,
-        request=request,
-        engine_sha256=file_hash(path),
+        name=job.data.name,
+        request=job.request,
+        engine_sha256=file_hash(job.path),
         pictures=trained["count"],
         suspects=len(trained["suspects"]),
         seconds=round(time.monotonic() - started, 3),
@@ -200,48 +229,3 @@ def _request(data: ClassData, options: Mapping[str, Any]) -> str:
 
 def _has_hash(path: Path, sha256: str) -> bool:
     return path.is_file() and file_hash(path) == sha256
-
-
-def _read(path: Path) -> list[ClassRow]:
-    """Rows of an earlier call; none if there was no call."""
-    if not path.exists():
-        return []
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
-        raise DataError(
-            f"{path} cannot be read: {exc}; delete it to fit all classes again"
-        ) from exc
-    if not isinstance(raw, list):
-        raise DataError(f"{path} is no list of classes; delete it to fit all classes again")
-    return [build(ClassRow, row, DataError, f"{path}[{index}]") for index, row in enumerate(raw)]
-
-
-def _write(path: Path, rows: list[ClassRow]) -> None:
-    text = json.dumps([dataclasses.asdict(row) for row in rows], indent=2)
-    write_whole(path, text.encode())
-
-
-def format_table(rows: list[ClassRow]) -> str:
-    """A line for each class, with its figures or its error."""
-    width = max(len("class"), *(len(row.name) for row in rows))
-    head = f"{'class':{width}}{'pictures':>10}{'stand out':>11}{'threshold':>11}{'MB':>8}{'s':>8}"
-    lines = [head]
-    for row in rows:
-        if row.error:
-            lines.append(f"{row.name:{width}}  not fitted: {row.error}")
-            continue
-        lines.append(
-            f"{row.name:{width}}{row.pictures:10}{row.suspects:11}{row.image_threshold:11.4f}"
-            f"{row.megabytes:8.1f}{row.seconds:8.1f}"
-        )
-    return "\n".join(lines)
-
-
-def refuse_failed(rows: list[ClassRow]) -> None:
-    """Raises DataError, with the names, if a class could not be fitted."""
-    failed = [row.name for row in rows if row.error]
-    if failed:
-        raise DataError(
-            f"{len(failed)} of {len(rows)} classes could not be fitted: {', '.join(failed)}"
-        )

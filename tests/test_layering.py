@@ -38,6 +38,8 @@ METHOD_FOLDERS = sorted(path.parent.name for path in ROOT.glob("learning/methods
 ANY_METHOD = {METHODS, *(f"{METHODS}.{name}" for name in METHOD_FOLDERS)}
 TRAINING = "learning.methods.glass.training"
 
+FLEET = "inspector.fleet"
+
 RUNTIMES = {"onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "cuda"}
 
 RULES: dict[str, tuple[set[str], set[str]]] = {
@@ -116,12 +118,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             THRESHOLDS,
             SIMULATION,
         }
-        | {SELECTION, METRICS, *ANY_METHOD},
+        | {SELECTION, METRICS, FLEET, *ANY_METHOD},
         {"numpy", "cv2", "onnx", "spox"},
     ),
     "evaluation": (
         {CORE, TOP, BACKENDS, TRT, METRICS, DATASETS, LEARNING, THRESHOLDS, "evaluation"}
-        | {"inspector.processing", "inspector.health", "inspector.run"},
+        | {"inspector.processing", "inspector.health", "inspector.run", FLEET},
         {"numpy", "cv2"},
     ),
     "evaluation/report": (
@@ -201,6 +203,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         | {f"inspector.outputs.{name}" for name in ("folder", "json_log", "options", "records")},
         {"av", "cv2", "numpy", "weasyprint"},
     ),
+    # Fitting, evaluating and inspecting run their jobs with it.
+    "inspector/fleet": ({CORE, FLEET}, {"ray"}),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
     "inspector/api": (
         {
@@ -222,7 +226,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                 f"inspector.{p}"
                 for p in (
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
-                    *("tracking", "parts", "evidence", "report"),
+                    *("tracking", "parts", "evidence", "report", "fleet"),
                 )
             ),
         },
@@ -238,7 +242,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "inspector.api",
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "report", "tracking")),
-            *("inspector.parts", "inspector.evidence"),
+            *("inspector.parts", "inspector.evidence", FLEET),
         },
         {"yaml", "tqdm", "numpy"},
     ),

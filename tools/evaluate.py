@@ -1,6 +1,7 @@
 """Runs engines over test pictures and measures how good they are."""
 
 import argparse
+import functools
 import os
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from tqdm import tqdm
 from engines.backends.choosing import AUTO
 from engines.opening import BACKENDS, DEVICES
 from evaluation.class_evaluation import use_all_as_tests
-from evaluation.dataset import Job, check_out, evaluate_dataset, plan_jobs
+from evaluation.dataset import Job, check_out, evaluate_dataset, plan_jobs, write_no_report
 from evaluation.provenance import Settings
 from evaluation.report.page import write_class_report, write_dataset_report
 from evaluation.results import ClassResult, DatasetResult
@@ -25,6 +26,7 @@ from learning.datasets.masks import MASK_RULES as VALUE_RULES
 from learning.datasets.splits import read_split
 from learning.datasets.types import ClassData
 from tools._cli import guarded, program
+from tools._fleet_options import add_fleet_options, chosen_fleet
 from tools._progress import Bars
 from tools._reading_options import add_reading_options
 
@@ -39,23 +41,34 @@ def main(argv: list[str] | None = None) -> int:
     check_out(out, classes, inputs)
     jobs = plan_jobs(arguments.engine, classes)
     several = len(jobs) > 1
-    with sole_writer(out), Bars() as bars:
+    fleet = chosen_fleet(arguments)
+    with sole_writer(out), Bars("picture" if fleet.is_loop else "class") as bars:
 
         def finish_class(job: Job, result: ClassResult, reused: bool) -> None:
             bars.close(result.name)
             if reused:
                 tqdm.write(f"{result.name}: unchanged, result of {result.made_utc} reused")
-            if not arguments.no_report:
-                folder = out / result.name if several else out
-                write_class_report(folder, result, job.engine, job.data, with_index=several)
 
         result = evaluate_dataset(
-            jobs, out, settings, progress=bars.advance, on_result=finish_class
+            jobs,
+            out,
+            settings,
+            progress=bars.advance,
+            on_result=finish_class,
+            write_report=write_no_report
+            if arguments.no_report
+            else functools.partial(_write_report, out, several),
+            fleet=fleet,
         )
         if several and not arguments.no_report and result.classes:
             write_dataset_report(out, result)
     _print_tables(result, out)
     return _exit_code(result)
+
+
+def _write_report(out: Path, several: bool, job: Job, result: ClassResult) -> None:
+    folder = out / result.name if several else out
+    write_class_report(folder, result, job.engine, job.data, with_index=several)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--no-report", action="store_true", help="write no report.html")
     add_options(parser)
+    add_fleet_options(parser, "classes")
     return parser
 
 

@@ -1,33 +1,29 @@
 """Fits an engine from pictures of good product."""
 
 import argparse
-import functools
 import sys
 from pathlib import Path
 from typing import Any, Final
 
-from loguru import logger
-
 from engines.spec_file import file_hash
 from inspector.core.errors import ConfigError
-from learning import fit
 from learning.augmentation import AUGMENT
 from learning.backbones.zoo import resolve
-from learning.classes import fit_classes, format_table, refuse_failed
+from learning.class_rows import format_table, refuse_failed
+from learning.classes import FitFunction, fit_classes
 from learning.datasets.layouts import LAYOUTS
 from learning.datasets.types import ClassData
-from learning.job import EngineResult
 from learning.methods.registry import fitted_methods, make_method, method_class
 from learning.normals import MAX_PICTURES, SPARE, Normals, Size
 from learning.options import option_fields
-from learning.scenes import warn_of_scenes
 from learning.selection.candidates import AUTO
-from learning.selection.choosing import BUDGET_S, QUICK_S, ReadNormals
+from learning.selection.choosing import BUDGET_S, QUICK_S
 from learning.thresholds.folds import Scheme
 from tools._argument_types import KEEP_SIMILAR, input_size, out_file, out_folder, seed, sigma
 from tools._cli import guarded
-from tools._fit_report import report, warn_of_turned_input
-from tools._fit_sheet import write_pages
+from tools._fit_report import report
+from tools._fit_request import FitRequest
+from tools._fleet_options import add_fleet_options, chosen_fleet
 from tools._method_options import (
     UNSET,
     add_method_options,
@@ -36,7 +32,7 @@ from tools._method_options import (
     named_method,
 )
 from tools._new_file import add_overwrite_option, refuse_existing
-from tools._normals import can_read_again, classes_of, normals_of, normals_of_class
+from tools._normals import can_read_again, classes_of, normals_of
 from tools._progress import Bars
 from tools._reading_options import add_reading_options
 from tools._rule_options import (
@@ -51,7 +47,16 @@ from tools._rule_options import (
 SUFFIX: Final = ".onnx"
 """Of an engine file; any other --out is a folder."""
 
-NOT_IN_THE_ENGINE: Final = ("normal", "out", "threads", "seconds", "overwrite", "no_sheet")
+NOT_IN_THE_ENGINE: Final = (
+    "normal",
+    "out",
+    "threads",
+    "seconds",
+    "overwrite",
+    "no_sheet",
+    "workers",
+    "ray",
+)
 """Options that an engine does not depend on, or only through its pictures."""
 
 
@@ -64,47 +69,7 @@ def main(argv: list[str] | None = None) -> int:
     _check_anomalous(arguments)
     backbone = _find_backbone(arguments)
     scheme = chosen_scheme(arguments)
-
-    def fit_normals(
-        normals: Normals, scheme: Scheme, out: Path, read_again: ReadNormals | None
-    ) -> tuple[EngineResult, dict[str, str]]:
-        """The result, and sentences about the pages beside the engine, see write_pages."""
-        warn_of_turned_input(normals.rule.input_hw, normals.frame_hw)
-        cut = warn_of_scenes(normals)
-        with Bars() as bars:
-            result = fit(
-                normals,
-                arguments.method,
-                out,
-                name=arguments.name,
-                backbone=backbone,
-                sigma=arguments.sigma,
-                top_fraction=arguments.top_fraction,
-                rule=chosen_rule(arguments),
-                scheme=scheme,
-                anomalous=arguments.anomalous,
-                bit_depth=arguments.bit_depth,
-                max_pixels=arguments.max_pixels,
-                max_pictures=arguments.max_pictures,
-                roi=arguments.roi,
-                seed=arguments.seed,
-                threads=arguments.threads,
-                suspects=arguments.suspects,
-                budget_s=arguments.budget,
-                read_again=read_again if arguments.size is None else None,
-                keep_similar=arguments.keep_similar,
-                augment=arguments.augment,
-                progress=bars.advance,
-                **options,
-            )
-        return result, {} if arguments.no_sheet else write_pages(result, normals, cut)
-
-    def fit_class(data: ClassData, out: Path) -> EngineResult:
-        again = functools.partial(_read_class_again, data, arguments, scheme)
-        result, pages = fit_normals(*normals_of_class(data, arguments, scheme), out, again)
-        for page, sentence in pages.items():
-            logger.info("class {}: {} {}", data.name, page, sentence)
-        return result
+    request = FitRequest(arguments, backbone, options, scheme)
 
     def read_sources(size: Size | None = None) -> Normals:
         with Bars() as bars:
@@ -119,20 +84,22 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.out.suffix.lower() == SUFFIX:
         if arguments.dataset is None and arguments.split is None:
             again = read_sources if can_read_again(arguments.normal) else None
-            report(*fit_normals(read_sources(), scheme, arguments.out, again))
+            report(*request.fit(read_sources(), scheme, arguments.out, again))
         else:
             data = _only(classes_of(arguments))
-            normals, scheme = normals_of_class(data, arguments, scheme)
-            again = functools.partial(_read_class_again, data, arguments, scheme)
-            report(*fit_normals(normals, scheme, arguments.out, again))
+            report(*request.fit_class(data, arguments.out))
         return 0
-    rows = fit_classes(
-        classes_of(arguments),
-        arguments.out,
-        _request(vars(arguments)) | {"backbone": None if backbone is None else file_hash(backbone)},
-        fit_class,
-        overwrite=arguments.overwrite,
-    )
+    with Bars("class") as bars:
+        rows = fit_classes(
+            classes_of(arguments),
+            arguments.out,
+            _request(vars(arguments))
+            | {"backbone": None if backbone is None else file_hash(backbone)},
+            FitFunction("tools._fit_request:fit_class", request),
+            overwrite=arguments.overwrite,
+            fleet=chosen_fleet(arguments),
+            progress=bars.advance,
+        )
     print(format_table(rows))
     refuse_failed(rows)
     return 0
@@ -171,12 +138,6 @@ def _find_backbone(arguments: argparse.Namespace) -> Path | None:
     if arguments.method == AUTO:
         return None if arguments.backbone is None else resolve(arguments.backbone)
     return method_class(arguments.method).find_backbone(arguments.backbone)
-
-
-def _read_class_again(
-    data: ClassData, arguments: argparse.Namespace, scheme: Scheme, side: int
-) -> Normals:
-    return normals_of_class(data, arguments, scheme, size=side)[0]
 
 
 def _request(values: dict[str, Any]) -> dict[str, Any]:
@@ -279,6 +240,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     )
     add_overwrite_option(parser)
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
+    add_fleet_options(parser, "classes")
     add_reading_options(parser)
     add_rule_options(parser)
     add_scheme_options(parser)

@@ -21,6 +21,7 @@ from engines.spec import EngineSpec
 from engines.spec_file import read_checked
 from inspector.core.arrays import Image, Map
 from inspector.core.errors import EngineError, InferenceError
+from inspector.core.threads import runtime_threads
 
 try:
     import onnxruntime as ort
@@ -68,6 +69,7 @@ class OnnxEngine(CheckedEngine):
         fall_back: bool = False,
     ) -> None:
         check_device_settings(device, threads)
+        threads = runtime_threads(threads)
         if ort is None:
             raise EngineError(
                 "running an engine needs onnxruntime: "

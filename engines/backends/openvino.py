@@ -19,6 +19,7 @@ from engines.spec import EngineSpec
 from engines.spec_file import read_engine
 from inspector.core.arrays import Image, Map
 from inspector.core.errors import ConfigError, EngineError, InferenceError
+from inspector.core.threads import runtime_threads
 
 try:
     import openvino as ov
@@ -47,6 +48,7 @@ class OpenVinoEngine(CheckedEngine):
         hint: str = "latency",
     ) -> None:
         check_device_settings(device, threads)
+        threads = runtime_threads(threads)
         if hint not in HINTS:
             raise ConfigError(f"engine.hint {hint!r} is unknown; known: {', '.join(HINTS)}")
         if ov is None:

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, EngineError
+from inspector.core.threads import runtime_threads
 from learning.anomalib.graph import HOW, MAP, SCORE, Export
 
 PROBE_HW: Final = (512, 512)
@@ -174,7 +175,7 @@ class GraphSession:
             if name not in outputs
         )
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = runtime_threads(threads)
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:

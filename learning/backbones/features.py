@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from engines.backends.cuda_libraries import preload_libraries
 from inspector.core.errors import EngineError
+from inspector.core.threads import runtime_threads
 from learning.backbones import zoo
 
 Pixels = npt.NDArray[np.uint8]
@@ -89,7 +90,7 @@ def _session(path: Path, threads: int, device: str) -> Any:
             "fitting needs onnxruntime: pip install '.[cpu]' (or '.[gpu]' for an NVIDIA card)"
         ) from exc
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = runtime_threads(threads)
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers: list[Any] = ["CPUExecutionProvider"]
     missing = ""
