@@ -14,7 +14,10 @@ from inspector.console import write_screen_line
 from inspector.core.errors import ConfigError, InspectorError
 from inspector.core.secrets import VISIBLE, mask_secrets, shows_secret
 from inspector.early_signals import EarlySignals
+from inspector.fleet.options import LOCAL
 from inspector.logs import log_to_screen, start_logging
+from inspector.recordings import find_recordings
+from inspector.recordings_run import run_recordings
 from inspector.run import share_heaps
 from inspector.session import Session
 from inspector.standard_streams import write_error
@@ -28,6 +31,8 @@ FLAGS = {
     "on_parity_failure": "engine.on_parity_failure",
     "allow_aspect": "engine.allow_aspect",
     "show": "window.show",
+    "workers": "fleet.workers",
+    "ray": "fleet.ray",
     "fail_on_anomaly": "fail_on_anomaly",
 }
 """Option -> the key of config.yaml that the option sets."""
@@ -48,10 +53,14 @@ def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> in
         config = load_config(path, overrides)
         start_logging(config.log, write=write_screen_line)
         _log_config_path(path)
-        session = Session(config)
         if shows_secret(overrides):
             logger.warning("{}", VISIBLE)
-        return session.run(early)
+        recordings = find_recordings(config)
+        if recordings:
+            return run_recordings(config, recordings, early)
+        if not config.fleet.is_loop:
+            logger.warning("--workers and --ray have no effect: there are not several recordings")
+        return Session(config).run(early)
     except InspectorError as exc:
         write_error(f"error: {mask_secrets(str(exc))}")
         # The log file also gets the traceback, which explains later why the line stopped.
@@ -69,7 +78,8 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--source",
         several="list several sources in the configuration file under `sources:`",
-        help="camera index, URL, video file, folder, glob or synthetic",
+        help="camera index, URL, video file, folder or glob of pictures, folder or glob of "
+        "recordings (each gets its own result folder), or synthetic",
     )
     parser.add_argument("--engine", metavar="ENGINE.onnx", help="engine file")
     parser.add_argument(
@@ -92,6 +102,20 @@ def _make_parser() -> argparse.ArgumentParser:
         help="accept frames of another aspect ratio than the pictures of fitting",
     )
     parser.add_argument("--show", action="store_true", default=None, help="show a live view")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="number of recordings that are inspected at the same time",
+    )
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const=LOCAL,
+        metavar="ADDRESS",
+        help="inspect recordings on the Ray cluster at this address; without an address, start Ray "
+        "on this machine (needs the extra fleet)",
+    )
     parser.add_argument("--no-video", action="store_true", help="do not write annotated.mp4")
     parser.add_argument(
         "--overwrite", action="store_true", default=None, help="remove earlier results first"

@@ -9,6 +9,7 @@ from engines.options import RuntimeOptions
 from inspector.core.schema import Between, Matches, OneOf
 from inspector.core.secrets import mask_values
 from inspector.evidence.options import EvidenceOptions
+from inspector.fleet.options import FleetOptions
 from inspector.health.options import HealthOptions
 from inspector.logs import LogOptions
 from inspector.measure.options import MeasureOptions
@@ -81,6 +82,7 @@ class Config:
     evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
     report: ReportOptions = field(default_factory=ReportOptions)
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
+    fleet: FleetOptions = field(default_factory=FleetOptions)
     window: WindowOptions = field(default_factory=WindowOptions)
     log: LogOptions = field(default_factory=LogOptions)
     fail_on_anomaly: bool = False

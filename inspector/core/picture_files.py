@@ -89,7 +89,7 @@ def _all_pictures_of(name: str) -> list[Path]:
         return [path]
     if not is_glob(name):
         raise DataError(f"{name} does not exist")
-    expanded = set(map(Path, _expand(name)))
+    expanded = set(map(Path, expand_glob(name)))
     matching = {path for path in expanded if is_picture(path)}
     if not matching:
         raise DataError(f"no picture matches {name}")
@@ -98,7 +98,7 @@ def _all_pictures_of(name: str) -> list[Path]:
     return sorted(matching, key=_by_path)
 
 
-def _expand(pattern: str) -> Iterator[str]:
+def expand_glob(pattern: str) -> Iterator[str]:
     """The files and folders that match a glob. Each folder below ** is entered once, even if links
     lead back to it."""
     before, stars, after = _split_at_stars(pattern)
@@ -107,7 +107,7 @@ def _expand(pattern: str) -> Iterator[str]:
         return
     for start in glob.glob(before) if before else [os.curdir]:
         for folder in _folders_below(Path(start), set()):
-            yield from _expand(os.path.join(glob.escape(str(folder)), after or "*"))
+            yield from expand_glob(os.path.join(glob.escape(str(folder)), after or "*"))
 
 
 def _split_at_stars(pattern: str) -> tuple[str, bool, str]:

@@ -26,8 +26,11 @@ def hash_source(source: Source) -> str | None:
     bytes between the samples changed has the same one. Raises SourceError.
     """
     files = source.files if isinstance(source, HasFiles) else ()
-    if not files:
-        return None
+    return hash_files(files) if files else None
+
+
+def hash_files(files: Sequence[Path]) -> str:
+    """See hash_source. files: at least one. Raises SourceError."""
     digest = hashlib.sha256()
     for path in files:
         try:

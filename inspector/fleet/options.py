@@ -1,6 +1,5 @@
 """Options that say where jobs run."""
 
-import os
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -25,10 +24,3 @@ class FleetOptions:
     def is_loop(self) -> bool:
         """Whether the jobs run in a loop in this process."""
         return self.workers == 1 and self.ray is None
-
-
-def usable_cores() -> int:
-    """The number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from inspector.core.errors import EngineError
-from inspector.core.threads import limit_threads
+from inspector.core.threads import usable_cores, worker_variables
 from inspector.fleet.jobs import Job, Outcome, Task
-from inspector.fleet.options import usable_cores
 from inspector.fleet.scheduling import Loss
 
 END_S: Final = 5.0
@@ -53,7 +52,7 @@ class ProcessWorkers:
 
     def __init__(self, task: Task, count: int) -> None:
         self._task, self._count = task, count
-        self._environment = os.environ | limit_threads(usable_cores(), count)
+        self._environment = os.environ | worker_variables(usable_cores(), count)
         self._environment["PYTHONPATH"] = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
         self._workers: list[_Worker] = []
 

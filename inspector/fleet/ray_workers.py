@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from inspector.core.errors import ConfigError
-from inspector.core.threads import limit_threads
+from inspector.core.threads import usable_cores, worker_variables
 from inspector.fleet.jobs import Job, Outcome, Task
-from inspector.fleet.options import LOCAL, FleetOptions, usable_cores
+from inspector.fleet.options import LOCAL, FleetOptions
 from inspector.fleet.scheduling import Loss
 from inspector.fleet.worker import JobRunner
 
@@ -72,11 +72,11 @@ class RayWorkers:
         # Without --workers a cluster is used completely.
         local = options.ray == LOCAL or options.workers > 1
         self._count = min(options.workers if local else cores, jobs)
-        limits = limit_threads(cores, self._count)
+        variables = worker_variables(cores, self._count)
         self._class = ray.remote(_Actor).options(
             num_cpus=max(1, cores // self._count) if cores >= self._count else cores / self._count,
             max_restarts=0,
-            runtime_env={"env_vars": limits | {"PYTHONPATH": _python_path()}},
+            runtime_env={"env_vars": variables | {"PYTHONPATH": _python_path()}},
         )
         self._task = ray.put(task)
         self._workers: list[_Worker] = []

@@ -192,12 +192,15 @@ def test_a_signal_goes_to_the_workers_and_no_further_job_starts(options, tmp_pat
 
 
 @pytest.mark.parametrize("workers", [2, 3])
-def test_workers_share_the_cores(workers, monkeypatch):
+def test_engines_share_the_cores_and_the_algebra_of_numpy_has_as_many_threads_as_in_a_loop(
+    workers, monkeypatch
+):
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    monkeypatch.setattr("inspector.core.threads.usable_cores", lambda: 4)
     monkeypatch.setattr("inspector.fleet.processes.usable_cores", lambda: 4)
     outcomes = run("threads_of_worker", None, workers, FleetOptions(workers=workers))
     share = {2: "2", 3: "1"}[workers]
-    assert {outcome.value for outcome in outcomes} == {(share, share)}
+    assert {outcome.value for outcome in outcomes} == {(share, "4")}
 
 
 def test_threads_that_the_user_set_do_not_change(monkeypatch):
