@@ -7,9 +7,9 @@ INSTALL_VENV ?= .venv-install
 BIN := $(VENV)/bin
 TRAIN_BIN := $(TRAIN_VENV)/bin
 GPU_BIN := $(GPU_VENV)/bin
-MARKS := not train and not gpu and not services
+MARKS := not train and not gpu and not services and not ray
 
-.PHONY: demo test test-train test-gpu test-services test-install bench lint clean
+.PHONY: demo test test-train test-gpu test-services test-ray test-install bench lint clean
 
 # GLASS=1 trains a GLASS network on the demo's web instead of fitting RAD; that needs torch.
 ifdef GLASS
@@ -36,6 +36,9 @@ test-gpu: $(GPU_VENV)/.gpu
 # Needs the broker Mosquitto (Debian: apt-get install mosquitto). The other tests run without it.
 test-services: $(VENV)/.services
 	$(BIN)/python -m pytest -m services $(ARGS)
+
+test-ray: $(VENV)/.fleet
+	$(BIN)/python -m pytest -m ray $(ARGS)
 
 # The package as pip installs it, without this folder on the path.
 test-install:
@@ -70,6 +73,10 @@ $(VENV)/.dev: setup.cfg pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.services: $(VENV)/.dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[mqtt,modbus]'
+	touch $@
+
+$(VENV)/.fleet: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fleet]'
 	touch $@
 
 # torch by itself first: the CPU build is enough, and it must not be replaced by a newer one.

@@ -18,6 +18,7 @@ NAMES = (
     *("measuring", "live", "gauge", "calibration", "memory", "outbox", "imports", "tracking"),
     "parts",
     "evidence",
+    "fleet",
 )
 
 

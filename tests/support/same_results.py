@@ -16,7 +16,7 @@ CHANGING: Final = frozenset(
 )
 """Keys whose values are times, ids, or hashes of files with times."""
 
-_TIMED: Final = re.compile(r".*(_ms|_per_s|_s|_utc|_mb)$")
+_TIMED: Final = re.compile(r".*(_ms|_ns|_per_s|_s|_utc|_mb)$")
 
 
 _ID: Final = re.compile(

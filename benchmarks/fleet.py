@@ -1,0 +1,86 @@
+"""Measures the scaling of parallel classes: overhead, 1 and 2 workers, and a killed worker.
+
+python -m benchmarks.fleet [--classes 4]. Each class has generated pictures and is fitted with RAD.
+With Ray installed, the same is measured on a local Ray.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from inspector.fleet.jobs import Job, Task
+from inspector.fleet.options import FleetOptions
+from inspector.fleet.running import run_jobs
+
+
+def write_classes(folder: Path, count: int) -> Path:
+    for number in range(count):
+        good = folder / f"class{number}" / "train" / "good"
+        good.mkdir(parents=True)
+        rng = np.random.default_rng(number)
+        for picture in range(40):
+            values = rng.normal(150, 8, (256, 256, 3)).clip(0, 255).astype(np.uint8)
+            cv2.imwrite(str(good / f"{picture}.png"), values)
+    return folder
+
+
+def fit(data: Path, out: Path, *more: str, kill_after_s: float | None = None) -> float:
+    """Seconds of one call of the command, with its start."""
+    argv = ["--method", "rad", "--normal", str(data), "--out", str(out), "--no-sheet", *more]
+    started = time.monotonic()
+    process = subprocess.Popen([sys.executable, "-m", "tools.fit", *argv], stdout=2)
+    if kill_after_s is not None:
+        time.sleep(kill_after_s)
+        shown = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True)
+        os.kill(int(shown.stdout.split()[0]), signal.SIGKILL)
+    if process.wait() != 0:
+        raise SystemExit(f"fit ended with code {process.returncode}")
+    shutil.rmtree(out)
+    return time.monotonic() - started
+
+
+def measure_overhead(jobs: int = 2000) -> tuple[float, float]:
+    """Seconds to start one worker, and milliseconds that each job costs in addition."""
+    task = Task("operator:add", 1)
+    planned = [Job(str(number), number) for number in range(jobs)]
+    started = time.monotonic()
+    run_jobs(task, planned[:1], FleetOptions(), isolated=True)
+    start_s = time.monotonic() - started
+    started = time.monotonic()
+    run_jobs(task, planned, FleetOptions(), isolated=True)
+    return start_s, 1000 * (time.monotonic() - started - start_s) / jobs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=__doc__)
+    parser.add_argument("--classes", type=int, default=4)
+    count = parser.parse_args().classes
+    with tempfile.TemporaryDirectory() as name:
+        data, out = write_classes(Path(name, "data"), count), Path(name, "out")
+        figures = {"loop": fit(data, out), "2 workers": fit(data, out, "--workers", "2")}
+        half = figures["2 workers"] / 2
+        figures["2 workers, one killed"] = fit(data, out, "--workers", "2", kill_after_s=half)
+        if importlib.util.find_spec("ray") is not None:
+            figures["ray, 1 worker"] = fit(data, out, "--ray")
+            figures["ray, 2 workers"] = fit(data, out, "--ray", "--workers", "2")
+    for label, seconds in figures.items():
+        print(f"{label:24} {seconds:6.1f} s, {figures['loop'] / seconds:.2f} times as fast")
+    start_s, job_ms = measure_overhead()
+    print(f"start of a worker {start_s:.2f} s, {job_ms:.2f} ms for each job")
+    figures |= {"worker start": start_s, "each job": job_ms / 1000}
+    print(json.dumps({"fleet_fit_s": {key: round(value, 4) for key, value in figures.items()}}))
+
+
+if __name__ == "__main__":
+    main()
