@@ -88,7 +88,7 @@ def _run_all(
         earlier = read_result(name, folder / name / SUMMARY) if same else None
         if earlier is not None and earlier.status == "finished":
             logger.info("{}: kept, inspected with the same configuration and engine", name)
-            summary.add(dataclasses.replace(earlier, kept=True))
+            summary.add(dataclasses.replace(earlier, reused=True))
         else:
             jobs.append(Job(name, RecordingRun(name, recording.path, folder / name)))
     paths = {recording.name: recording.path for recording in recordings}

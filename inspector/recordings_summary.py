@@ -21,7 +21,7 @@ NO_COUNTS: Final = dict.fromkeys(COUNTS, 0)
 @dataclass(frozen=True, slots=True)
 class RecordingResult:
     """How the inspection of a recording ended. status: finished, stopped, failed or not started.
-    counts: of its frames, see COUNTS. chain: value of its summary.json. kept: from an earlier call.
+    counts: of its frames, see COUNTS. chain: value of its summary.json. reused: from an earlier call.
     """
 
     name: str
@@ -31,7 +31,7 @@ class RecordingResult:
     error: str | None = None
     counts: Mapping[str, int] = field(default_factory=NO_COUNTS.copy)
     chain: str | None = None
-    kept: bool = False
+    reused: bool = False
 
     def describe(self) -> str:
         """One line with the counts."""
@@ -50,7 +50,7 @@ class RecordingResult:
             "status": self.status,
             "exit_code": self.exit_code,
             "error": self.error,
-            "kept": self.kept,
+            "reused": self.reused,
             **self.counts,
         }
 
