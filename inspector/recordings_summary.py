@@ -21,7 +21,8 @@ NO_COUNTS: Final = dict.fromkeys(COUNTS, 0)
 @dataclass(frozen=True, slots=True)
 class RecordingResult:
     """How the inspection of a recording ended. status: finished, stopped, failed or not started.
-    counts: of its frames, see COUNTS. chain: value of its summary.json. reused: from an earlier call.
+    counts: of its frames, see COUNTS. chain: value of its summary.json. reused: whether an earlier
+    call inspected it.
     """
 
     name: str

@@ -72,7 +72,8 @@ def test_each_recording_has_the_results_of_a_plain_run(tmp_path, shift, engine, 
         values = dict(flatten(json_content(tmp_path / "parallel" / name)))
         assert [item for item in values.items() if plain_values.get(item[0]) != item[1]] == []
         assert values.keys() == plain_values.keys()
-    pictures = sorted((out / "day1").rglob("*.jpg"))
+    # The snapshots show times; the pictures of defects do not.
+    pictures = sorted((out / "day1" / "defects").iterdir())
     assert pictures
     for path in pictures:
         other = tmp_path / "parallel" / path.relative_to(out / "day1")
