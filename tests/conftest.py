@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from engine_parts import fit_parts
 from onnx import ModelProto
+from ray_cluster import ray_cluster, use_ray_cluster
 
 from engines.spec_file import read_engine
 from inspector.core.errors import ConfigError
 from inspector.report.pdf import load_weasyprint
 from learning import defect_scores
 from learning.selection import trials
+
+__all__ = ["ray_cluster", "use_ray_cluster"]
 
 FEW_DEFECTS = 24
 """Three of each kind."""

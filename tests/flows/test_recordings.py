@@ -107,7 +107,7 @@ def test_each_recording_has_the_results_of_a_plain_run(tmp_path, shift, finished
 @pytest.mark.ray
 def test_each_recording_has_the_results_of_a_plain_run_on_ray(tmp_path, shift):
     out = tmp_path / "out"
-    assert run_inspector.main(arguments(shift, out, "--workers", "2", "--ray")) == 3
+    assert run_inspector.main(arguments(shift, out, "--ray", "auto")) == 3
     assert_like_plain_runs(out, shift, tmp_path / "plain")
 
 

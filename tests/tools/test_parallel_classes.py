@@ -115,7 +115,8 @@ def first_worker_of(process: "subprocess.Popen[str]") -> int:
 
 
 @pytest.mark.parametrize(
-    "more", [pytest.param((), id="processes"), pytest.param(("--ray",), marks=pytest.mark.ray)]
+    "more",
+    [pytest.param((), id="processes"), pytest.param(("--ray", "auto"), marks=pytest.mark.ray)],
 )
 def test_evaluations_are_those_of_a_loop(data, engines, tmp_path, more, capsys):
     argv = ["--data", str(data), "--engine", str(engines), "--resamples", "50"]

@@ -3,6 +3,8 @@
 import importlib.util
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -16,7 +18,7 @@ from inspector.fleet.options import FleetOptions
 from inspector.fleet.running import run_jobs
 
 LOOP, POOL = FleetOptions(), FleetOptions(workers=2)
-RAY = FleetOptions(workers=2, ray="local")
+RAY = FleetOptions(workers=2, ray="auto")
 with_ray = pytest.param(RAY, marks=pytest.mark.ray, id="ray")
 all_kinds = pytest.mark.parametrize(
     "options", [pytest.param(LOOP, id="loop"), pytest.param(POOL, id="processes"), with_ray]
@@ -122,8 +124,8 @@ def test_ray_without_its_package_is_one_sentence():
 
 @pytest.mark.ray
 def test_a_cluster_that_does_not_answer_is_one_sentence():
-    with pytest.raises(ConfigError, match="--ray auto: the cluster does not answer"):
-        run("multiply", 1, 2, FleetOptions(ray="auto"))
+    with pytest.raises(ConfigError, match="--ray nowhere: the cluster does not answer"):
+        run("multiply", 1, 2, FleetOptions(ray="nowhere"))
 
 
 def test_an_error_of_a_hook_ends_the_workers(tmp_path):
@@ -152,6 +154,14 @@ def is_running(pid: int) -> bool:
     return True
 
 
+def wait_until_ended(pids: list[int]) -> None:
+    for _ in range(200):
+        if not any(map(is_running, pids)):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the workers still run")
+
+
 @all_workers
 def test_ctrl_c_ends_all_workers(options, tmp_path):
     pids: list[int] = []
@@ -165,13 +175,27 @@ def test_ctrl_c_ends_all_workers(options, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run("wait_long", tmp_path, 4, options)
     thread.join()
-    for _ in range(100):
-        if not any(map(is_running, pids)):
-            break
-        time.sleep(0.05)
-    assert not any(map(is_running, pids))
+    wait_until_ended(pids)
     if options is POOL:
         assert sorted(path.name for path in tmp_path.glob("*.ended")) == ["0.ended", "1.ended"]
+
+
+def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path):
+    code = f"""
+from pathlib import Path
+from inspector.fleet.jobs import Job, Task
+from inspector.fleet.options import FleetOptions
+from inspector.fleet.running import run_jobs
+task = Task("fleet_jobs:wait_long", Path({str(tmp_path)!r}))
+run_jobs(task, [Job("a", 0), Job("b", 1)], FleetOptions(workers=2))
+"""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    )
+    pids = started_in(tmp_path, 2)
+    parent.kill()
+    parent.wait()
+    wait_until_ended(pids)
 
 
 @all_workers
