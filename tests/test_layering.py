@@ -159,7 +159,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "studies/shift": (
         {CORE, TOP, METRICS, DATASETS, LEARNING, THRESHOLDS, METHODS, BACKBONES, "evaluation"}
         | {"inspector.processing", "inspector.health", "inspector.report", "evaluation.report"}
-        | {"studies.shift"},
+        | {"studies.shift", FLEET},
         {"numpy", "cv2"},
     ),
     "inspector/sources": (

@@ -1,19 +1,17 @@
 """Studies how detection survives a change of light, optics, position or camera."""
 
 import argparse
-import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
-
-from loguru import logger
 
 from engines.opening import BACKENDS
 from evaluation.dataset import check_out, plan_jobs
 from inspector.command_line import CommandParser
-from inspector.core.errors import ConfigError
+from inspector.core.errors import ConfigError, DataError, InspectorError
 from inspector.core.files import sole_writer
+from inspector.fleet.jobs import Outcome, WorkerError
 from learning.datasets.layouts import LAYOUTS, load
 from learning.datasets.types import ClassData
 from learning.methods.registry import fitted_methods
@@ -21,6 +19,7 @@ from studies.shift.analysis import Analysis
 from studies.shift.method_names import make_configured
 from studies.shift.models import StudyOptions
 from studies.shift.page import PAGE, write_report
+from studies.shift.quiet import quiet
 from studies.shift.robustness import RobustnessOptions, study_robustness
 from studies.shift.robustness_texts import (
     FIGURES,
@@ -31,8 +30,10 @@ from studies.shift.robustness_texts import (
 )
 from studies.shift.running import Study
 from studies.shift.shifts import GROUPS, SEVERITIES, transforms
+from studies.shift.study_run import run_study
 from tools._argument_types import number_between, out_folder, seed
 from tools._cli import guarded, program
+from tools._fleet_options import add_fleet_options, chosen_fleet
 from tools._progress import Bars
 
 QUICK_RESAMPLES: Final = 200
@@ -57,15 +58,28 @@ def _shift(arguments: argparse.Namespace) -> int:
         resamples=QUICK_RESAMPLES if arguments.quick else RESAMPLES,
         threads=arguments.threads,
     )
-    with _quiet(), sole_writer(arguments.out), Bars("cell") as bars:
-        study = Study(classes, arguments.out, options, lambda *step: None)
-        cells = study.run(lambda key, total: bars.advance("study", 1, total))
-        analysis = Analysis(cells, seed=options.seed, resamples=options.resamples)
+    with sole_writer(arguments.out), Bars("cell") as bars:
+        study = Study(classes, arguments.out, options)
+        result = run_study(
+            study, lambda key, total: bars.advance("study", 1, total), chosen_fleet(arguments)
+        )
+        if not result.cells:
+            _refuse_failures(result.failures)
+        analysis = Analysis(result.cells, seed=options.seed, resamples=options.resamples)
         sentences = write_report(arguments.out, analysis, study.classes)
     for sentence in sentences:
         print(f"{sentence.text} [{sentence.file}]")
     print(f"written: {arguments.out / PAGE}")
+    _refuse_failures(result.failures)
     return 0
+
+
+def _refuse_failures(failures: Sequence[Outcome]) -> None:
+    """Raises DataError if there are any, or InspectorError if all of them are dead workers."""
+    if failures:
+        dead = all(isinstance(failure.error, WorkerError) for failure in failures)
+        names = ", ".join(failure.key for failure in failures)
+        raise (InspectorError if dead else DataError)(f"not studied: {names}")
 
 
 def _robustness(arguments: argparse.Namespace) -> int:
@@ -83,7 +97,7 @@ def _robustness(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{arguments.engine} holds {len(jobs)} engines: name an engine file")
     if arguments.out is not None:
         check_out(arguments.out, classes, [arguments.data])
-    with _quiet(), Bars("shift") as bars:
+    with quiet(), Bars("shift") as bars:
         result = study_robustness(arguments.engine, jobs[0].data, options, bars.advance)
     for line in (*table_lines(result), "", *conclusions(result)):
         print(line)
@@ -91,20 +105,6 @@ def _robustness(arguments: argparse.Namespace) -> int:
         write_robustness(arguments.out, result)
         print(f"written: {arguments.out / FIGURES}, and the table beside it in {TABLE}")
     return 0
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No warnings about single pictures and engines: shifted pictures are not like good ones, and
-    the report says how many pictures choose the thresholds."""
-    modules = ("inspector.health", "learning.scoring")
-    for module in modules:
-        logger.disable(module)
-    try:
-        yield
-    finally:
-        for module in modules:
-            logger.enable(module)
 
 
 def _chosen(classes: Sequence[ClassData], names: Sequence[str]) -> list[ClassData]:
@@ -163,6 +163,7 @@ def _add_shift(commands: Any) -> None:
         help=f"of {', '.join(transforms())} (default: all)",
     )
     add("--seed", type=seed, default=StudyOptions().seed, help="(default: %(default)s)")
+    add_fleet_options(shift, "classes")
     add("--quick", action="store_true", help="groups of shifts only, and fewer resamples")
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
 

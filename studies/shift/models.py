@@ -14,9 +14,10 @@ from evaluation.provenance import Settings
 from evaluation.result_files import write_json
 from evaluation.results import ClassResult
 from inspector.core.errors import DataError
+from learning.classes import no_progress
 from learning.datasets.types import TEST, TRAIN, VALIDATION, ClassData, Sample
 from learning.fitting import fit_engine
-from learning.job import FitOptions, Progress
+from learning.job import FitOptions
 from learning.normals import MAX_PICTURES, Normals, Size, from_pictures, spread
 from learning.thresholds.folds import Scheme
 from learning.thresholds.rules import KEEP, Rule
@@ -79,10 +80,9 @@ class Models:
     engine, pictures and settings are the same.
     """
 
-    def __init__(self, out: Path, options: StudyOptions, progress: Progress) -> None:
+    def __init__(self, out: Path, options: StudyOptions) -> None:
         self._out = out
         self._options = options
-        self._progress = progress
         self._results: dict[tuple[Path, str, str], ClassResult] = {}
 
     def engine(self, training: TrainingSet) -> Path:
@@ -150,7 +150,7 @@ class Models:
             suspects=KEEP,
             simulated=0,
         )
-        fit_engine(normals, fit_options, path, self._progress)
+        fit_engine(normals, fit_options, path, no_progress)
 
 
 def _read_normals(training: TrainingSet) -> tuple[Normals, Scheme]:

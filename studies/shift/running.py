@@ -1,20 +1,13 @@
-"""Runs a study: writes the pictures, fits the models and computes the missing cells."""
+"""Computes the cells of a study: writes the pictures, fits the models and evaluates them."""
 
 import itertools
-import json
-import os
-import resource
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from evaluation.result_files import write_json
 from inspector.core.errors import ConfigError, DataError
 from learning.datasets.types import TEST, VALIDATION, ClassData
-from learning.job import Progress
 from studies.shift import picture_sets
 from studies.shift.cells import (
     ADAPTED,
@@ -37,12 +30,14 @@ from studies.shift.shifts import GROUPS
 from studies.shift.splitting import StudySplit, load_or_make
 
 RUN: Final = "run.json"
+"""Record of time and memory."""
+
 ALL: Final = "all-classes"
-"""Folder of the global models."""
+"""Folder of the global models, and start of the names of their jobs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class CellTask:
     """A cell, and how it is computed. training: what the model is fitted on. calibrated_on: the
     condition of the validation pictures that choose the thresholds."""
 
@@ -52,20 +47,15 @@ class Task:
     calibrated_on: Condition
 
 
-CountCell = Callable[[CellKey, int], None]
-"""Called after each cell with its key and the number of all cells."""
-
-
 class Study:
-    """classes: of a data set. Cells of an earlier run with the same request are reused."""
+    """classes: of a data set. out: folder for everything. Cells of an earlier run with the same
+    request are reused."""
 
-    def __init__(
-        self, classes: Sequence[ClassData], out: Path, options: StudyOptions, progress: Progress
-    ) -> None:
+    def __init__(self, classes: Sequence[ClassData], out: Path, options: StudyOptions) -> None:
         _check(classes, options)
-        self._out = out
+        self.out = out
         self._options = options
-        self._models = Models(out, options, progress)
+        self._models = Models(out, options)
         self._splits: dict[str, StudySplit] = {}
         self._divided: dict[str, ClassData] = {}
         self._copies: dict[tuple[str, Condition], ClassData] = {}
@@ -79,48 +69,29 @@ class Study:
         """With the parts of the study."""
         return tuple(self._divided.values())
 
-    def run(self, on_cell: CountCell = lambda key, total: None) -> tuple[Cell, ...]:
-        """All cells, in the order of the tasks. Raises DataError and SinkError."""
-        started = time.monotonic()
-        tasks = list(self.tasks())
-        cells = []
-        for task in tasks:
-            cells.append(self._cell(task))
-            on_cell(task.key, len(tasks))
-        earlier = _read_run(self._out / RUN)
-        run = {
-            "cells": len(cells),
-            "runs": 1 + earlier.get("runs", 0),
-            "seconds": round(earlier.get("seconds", 0.0) + time.monotonic() - started, 1),
-            "peak_memory_mb": max(earlier.get("peak_memory_mb", 0.0), _peak_memory_mb()),
-            "processors": os.cpu_count() or 1,
-        }
-        write_json(self._out / RUN, run)
-        return tuple(cells)
-
-    def tasks(self) -> Iterator[Task]:
+    def tasks(self) -> Iterator[CellTask]:
         """The clean cells first, then one shift after the other."""
         names, methods = tuple(self._divided), self._options.methods
         clean = CLEAN_CONDITION
         for name, method in itertools.product(names, methods):
-            yield Task(CellKey(name, method, PLAIN), clean, clean, clean)
+            yield CellTask(CellKey(name, method, PLAIN), clean, clean, clean)
         for shifted, name, method in itertools.product(self.conditions(), names, methods):
             place = (shifted.transform, shifted.severity)
             key = CellKey(name, method, SHIFTED, *place)
-            yield Task(key, clean, shifted, clean)
+            yield CellTask(key, clean, shifted, clean)
             key = CellKey(name, method, RECALIBRATED, *place)
-            yield Task(key, clean, shifted, shifted)
+            yield CellTask(key, clean, shifted, shifted)
             key = CellKey(name, method, ADAPTED, *place, fitted_on=shifted.transform)
-            yield Task(key, shifted, shifted, shifted)
+            yield CellTask(key, shifted, shifted, shifted)
         for (first, second), name, method in itertools.product(self._pairs(), names, methods):
             place = (second.transform, second.severity)
             key = CellKey(name, method, CROSS, *place, fitted_on=first.transform)
-            yield Task(key, first, second, first)
+            yield CellTask(key, first, second, first)
         if len(names) > 1:
             groups = [each for each in self.conditions() if each.transform in GROUPS]
             for tested, name, method in itertools.product([clean, *groups], names, methods):
                 key = CellKey(name, method, GLOBAL, tested.transform, tested.severity)
-                yield Task(key, clean, tested, clean)
+                yield CellTask(key, clean, tested, clean)
 
     def conditions(self) -> tuple[Condition, ...]:
         """All shifts of the study."""
@@ -136,10 +107,11 @@ class Study:
             ):
                 yield first, second
 
-    def _cell(self, task: Task) -> Cell:
+    def compute(self, task: CellTask) -> Cell:
+        """Computes a cell and writes it, or reads it. Raises DataError and SinkError."""
         training = self._training(task)
         request = self._request(task, training)
-        earlier = find_cell(self._out, task.key, request)
+        earlier = find_cell(self.out, task.key, request)
         if earlier is not None:
             return earlier
         name = task.key.class_name
@@ -157,10 +129,10 @@ class Study:
             for each in names
         ]
         cell = make_cell(task.key, request, tested, validated)
-        write_cell(self._out, cell)
+        write_cell(self.out, cell)
         return cell
 
-    def _training(self, task: Task) -> TrainingSet:
+    def _training(self, task: CellTask) -> TrainingSet:
         key, condition = task.key, task.training_condition
         names = tuple(self._divided) if key.phase == GLOBAL else (key.class_name,)
         place = ALL if key.phase == GLOBAL else key.class_name
@@ -171,7 +143,7 @@ class Study:
             {name: self._source(name, condition) for name in names},
         )
 
-    def _request(self, task: Task, training: TrainingSet) -> str:
+    def _request(self, task: CellTask, training: TrainingSet) -> str:
         """Hash of what the cell depends on."""
         names = tuple(self._divided) if task.key.phase == GLOBAL else (task.key.class_name,)
         return hash_request(
@@ -200,7 +172,7 @@ class Study:
     def _copy(self, name: str, condition: Condition) -> ClassData:
         key = (name, condition)
         if key not in self._copies:
-            folder = self._out / "pictures" / condition.name / name
+            folder = self.out / "pictures" / condition.name / name
             if condition == CLEAN_CONDITION:
                 split = self._splits[name].sha256
                 copy = picture_sets.write_clean(folder, self._divided[name], split)
@@ -222,18 +194,3 @@ def _check(classes: Sequence[ClassData], options: StudyOptions) -> None:
                 f"class {data.name} cannot be studied: it needs good pictures for training and "
                 "defective pictures"
             )
-
-
-def _read_run(path: Path) -> dict[str, float]:
-    """The record of the earlier runs; empty if there is none."""
-    try:
-        content: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content
-
-
-def _peak_memory_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(peak * unit / 1e6, 1)

@@ -9,6 +9,7 @@ import pytest
 from plate_dataset import write_class_folder
 
 from inspector.core.errors import ConfigError, DataError
+from inspector.fleet.options import FleetOptions
 from learning.datasets.layouts import load
 from learning.metrics.image import auroc
 from studies.shift.cells import (
@@ -24,14 +25,16 @@ from studies.shift.cells import (
 )
 from studies.shift.models import StudyOptions
 from studies.shift.running import Study
+from studies.shift.study_run import run_study
+from tools.study import main
 
 OPTIONS = StudyOptions(methods=("padim",), transforms=("noise",), resamples=10, threads=1)
 
 
 def run(data: Path, out: Path, options: StudyOptions = OPTIONS) -> tuple[tuple[Cell, ...], list]:
     keys: list[CellKey] = []
-    study = Study(load(data, None), out, options, lambda *step: None)
-    return study.run(lambda key, total: keys.append(key)), keys
+    study = Study(load(data, None), out, options)
+    return run_study(study, lambda key, total: keys.append(key)).cells, keys
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +123,7 @@ def test_a_study_of_two_classes_has_global_and_cross_cells(tmp_path: Path) -> No
     options = StudyOptions(
         methods=("padim",), transforms=("geometric", "photometric"), resamples=0, threads=1
     )
-    study = Study(load(tmp_path / "data", None), tmp_path / "out", options, lambda *step: None)
+    study = Study(load(tmp_path / "data", None), tmp_path / "out", options)
     phases = [(t.key.class_name, t.key.phase, t.key.transform) for t in study.tasks()]
     assert len(phases) == len({t.key.file for t in study.tasks()}) == 24
     assert phases.count(("tile", "cross", "geometric")) == 1
@@ -130,9 +133,41 @@ def test_a_study_of_two_classes_has_global_and_cross_cells(tmp_path: Path) -> No
         ("tile", "global", "photometric"),
     ]
     task = next(t for t in study.tasks() if t.key.phase == "global")
-    cell = study._cell(task)
+    cell = study.compute(task)
     assert cell.strategy(CONFORMAL).normals == 2
     assert cell.good == 3
+
+
+@pytest.mark.parametrize(
+    "fleet",
+    [
+        pytest.param(FleetOptions(workers=2), id="processes"),
+        pytest.param(FleetOptions(ray="auto"), id="ray", marks=pytest.mark.ray),
+    ],
+)
+def test_cells_of_workers_are_those_of_a_loop(finished, tmp_path: Path, fleet) -> None:
+    data, out, cells = finished
+    keys: list[CellKey] = []
+    study = Study(load(data, None), tmp_path, OPTIONS)
+    result = run_study(study, lambda key, total: keys.append(key), fleet)
+    assert result.cells == cells
+    assert keys == [cell.key for cell in cells]
+    assert cells_on_disk(tmp_path) == cells_on_disk(out)
+
+
+def test_a_class_that_fails_is_named_and_the_others_are_studied(finished, tmp_path: Path) -> None:
+    data, out, cells = finished
+    copy = shutil.copytree(out, tmp_path / "out")
+    torn = write_class_folder(tmp_path / "tile", good=3, defective=3)
+    next((torn / "test").rglob("*.png")).write_bytes(b"no picture")
+    classes = [*load(data, None), *load(torn, None)]
+    result = run_study(Study(classes, copy, OPTIONS))
+    assert result.cells == cells
+    (failure,) = result.failures
+    assert failure.key == "tile"
+    assert "cannot be decoded" in str(failure.error)
+    argv = ["--data", str(torn), "--out", str(tmp_path / "torn"), "--transforms", "noise"]
+    assert main(["shift", *argv]) == 2
 
 
 def test_classes_that_cannot_be_studied_are_refused(tmp_path: Path) -> None:
