@@ -34,6 +34,7 @@ LEARNING, METRICS, DATASETS = "learning", "learning.metrics", "learning.datasets
 GRAPH, BACKBONES, THRESHOLDS = "learning.graph", "learning.backbones", "learning.thresholds"
 METHODS, ANOMALIB = "learning.methods", "learning.anomalib"
 SIMULATION, SELECTION = "learning.simulation", "learning.selection"
+DOWNLOADS = "learning.downloads"
 METHOD_FOLDERS = sorted(path.parent.name for path in ROOT.glob("learning/methods/*/method.py"))
 ANY_METHOD = {METHODS, *(f"{METHODS}.{name}" for name in METHOD_FOLDERS)}
 TRAINING = "learning.methods.glass.training"
@@ -51,8 +52,14 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "learning/metrics": ({CORE, METRICS}, {"numpy", "scipy", "cv2"}),
     "learning/datasets": ({CORE, TOP, DATASETS}, {"numpy", "cv2"}),
     "learning/graph": ({CORE, TOP, GRAPH}, {"numpy", "onnx", "spox", "google"}),
+    "learning/downloads": (
+        # Files come by the same HTTP client as network sources: it resumes and has time limits.
+        {CORE, TOP, DATASETS, DOWNLOADS}
+        | {"inspector.sources.http_body", "inspector.sources.http_client"},
+        {"numpy", "cv2"},
+    ),
     "learning/backbones": (
-        {CORE, TOP, BACKENDS, LEARNING, BACKBONES},
+        {CORE, TOP, BACKENDS, LEARNING, BACKBONES, DOWNLOADS},
         {"numpy", "onnx", "onnxruntime", "google"},
     ),
     "learning/methods": (

@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "threshold": ("tools.threshold", "show or change the thresholds of an engine"),
     "calibrate": ("tools.calibrate", "find how many millimetres a pixel is"),
     "gauge": ("tools.gauge", "study how repeatable and reproducible sizes or verdicts are"),
+    "download": ("tools.download", "download a public data set (MVTec AD, VisA)"),
     "study": ("tools.study", "study how detection survives a change of light or camera"),
     "show-engine": ("tools.show_engine", "print what an engine file says about itself"),
     "bench": ("tools.bench", "time an engine on every installed runtime"),

@@ -42,6 +42,13 @@ def seed(text: str) -> int:
     return int(text)
 
 
+def names(text: str) -> tuple[str, ...]:
+    parts = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if not all(parts):
+        raise argparse.ArgumentTypeError(f"{text!r} must be names with commas between them")
+    return parts
+
+
 def frame_size(text: str) -> tuple[int, int]:
     """WIDTHxHEIGHT in pixels, such as 1280x720 -> (height, width)."""
     width, height = _sides(text)

@@ -12,8 +12,6 @@ from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError, DataError, InspectorError
 from inspector.core.files import sole_writer
 from inspector.fleet.jobs import Outcome, WorkerError
-from learning.datasets.layouts import LAYOUTS, load
-from learning.datasets.types import ClassData
 from learning.methods.registry import fitted_methods
 from studies.shift.analysis import Analysis
 from studies.shift.method_names import make_configured
@@ -31,8 +29,9 @@ from studies.shift.robustness_texts import (
 from studies.shift.running import Study
 from studies.shift.shifts import GROUPS, SEVERITIES, transforms
 from studies.shift.study_run import run_study
-from tools._argument_types import number_between, out_folder, seed
+from tools._argument_types import names, number_between, out_folder, seed
 from tools._cli import guarded, program
+from tools._data_options import add_data_options, load_classes
 from tools._fleet_options import add_fleet_options, chosen_fleet
 from tools._progress import Bars
 
@@ -48,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _shift(arguments: argparse.Namespace) -> int:
-    classes = _chosen(load(arguments.data, arguments.dataset), arguments.classes)
+    classes = load_classes(arguments)
     check_out(arguments.out, classes, [arguments.data])
     options = StudyOptions(
         methods=arguments.methods,
@@ -91,7 +90,7 @@ def _robustness(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         backend=arguments.backend,
     )
-    classes = _chosen(load(arguments.data, arguments.dataset), arguments.classes)
+    classes = load_classes(arguments)
     jobs = plan_jobs(arguments.engine, classes)
     if len(jobs) != 1:
         raise ConfigError(f"{arguments.engine} holds {len(jobs)} engines: name an engine file")
@@ -105,15 +104,6 @@ def _robustness(arguments: argparse.Namespace) -> int:
         write_robustness(arguments.out, result)
         print(f"written: {arguments.out / FIGURES}, and the table beside it in {TABLE}")
     return 0
-
-
-def _chosen(classes: Sequence[ClassData], names: Sequence[str]) -> list[ClassData]:
-    """names: of some classes; empty for all. Raises ConfigError for an unknown one."""
-    by_name = {data.name: data for data in classes}
-    for name in names:
-        if name not in by_name:
-            raise ConfigError(f"class {name} is not in --data; it has {', '.join(by_name)}")
-    return [data for data in classes if not names or data.name in names]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -136,9 +126,8 @@ def _add_shift(commands: Any) -> None:
     )
     shift.set_defaults(action=_shift)
     add = shift.add_argument
-    add("--data", type=Path, required=True, help="a class, or a folder of classes")
-    add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
-    add("--classes", type=_names, default=(), metavar="A,B", help="(default: all)")
+    add_data_options(add, data_help="a class, or a folder of classes")
+    add("--classes", type=names, default=(), metavar="A,B", help="(default: all)")
     add(
         "--methods",
         type=_methods,
@@ -177,9 +166,8 @@ def _add_robustness(commands: Any) -> None:
     robustness.set_defaults(action=_robustness)
     add, default = robustness.add_argument, RobustnessOptions()
     add("engine", type=Path, help="engine file")
-    add("--data", type=Path, required=True, help="a class with test pictures")
-    add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
-    add("--class", dest="classes", type=_names, default=(), metavar="NAME", help="of --data")
+    add_data_options(add, data_help="a class with test pictures")
+    add("--class", dest="classes", type=names, default=(), metavar="NAME", help="of --data")
     add("--out", type=out_folder, help=f"folder for {FIGURES} and {TABLE}")
     share = number_between(0, 1)
     add(
@@ -212,32 +200,25 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"{text!r} must be names with commas between them")
-    return names
-
-
 def _methods(text: str) -> tuple[str, ...]:
-    names = _names(text)
-    for name in names:
+    chosen = names(text)
+    for name in chosen:
         try:
             make_configured(name)
         except ConfigError as exc:
             raise argparse.ArgumentTypeError(str(exc)) from exc
-    return names
+    return chosen
 
 
 def _known(what: str, known: Sequence[str]) -> Any:
     def parse(text: str) -> tuple[str, ...]:
-        names = _names(text)
-        for name in names:
+        chosen = names(text)
+        for name in chosen:
             if name not in known:
                 raise argparse.ArgumentTypeError(
                     f"{what} {name!r} is unknown; known: {', '.join(known)}"
                 )
-        return names
+        return chosen
 
     return parse
 

@@ -10,7 +10,7 @@ from urllib.parse import urlparse
 
 import onnx
 
-from inspector.core.errors import ConfigError, EngineError
+from inspector.core.errors import ConfigError, DataError, EngineError, SinkError, SourceError
 from learning import torch_weights
 from learning.backbones.feature_graph import (
     IMAGENET_MEAN,
@@ -20,6 +20,7 @@ from learning.backbones.feature_graph import (
     fold_batch_norm,
 )
 from learning.backbones.zoo import BackboneInfo, Feature, backbone_entry
+from learning.downloads.fetching import fetch_file
 
 BATCH_NORM_EPS = 1e-5
 SIZE_MULTIPLE = 32
@@ -133,15 +134,11 @@ def _download(name: str) -> Path:
     url = torchvision.models.get_model_weights(name)[PRETRAINED].url
     filename = Path(urlparse(url).path).name
     path = Path(torch.hub.get_dir()) / "checkpoints" / filename
-    if path.is_file():
-        return path
     prefix = Path(filename).stem.rpartition("-")[2]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix)
-    except (OSError, RuntimeError) as exc:
+        fetch_file(url, path, sha256=prefix)
+    except (SourceError, DataError, SinkError) as exc:
         raise EngineError(
-            f"the weights of {name} cannot be downloaded from {url} ({exc}); fetch that file "
-            f"by other means and give it with --weights"
+            f"weights of {name}: {exc}; fetch that file by other means and give it with --weights"
         ) from exc
     return path

@@ -1,0 +1,1 @@
+"""Downloads public data sets and weights, checks their hashes, and unpacks archives."""
