@@ -31,13 +31,13 @@ def keep_distinct(normals: Normals, *, keep_similar: bool = False) -> Normals:
     empty = np.flatnonzero(mark_empty(normals.pixels))
     shown = np.setdiff1d(np.arange(len(normals.pixels)), empty)
     _report_empty(normals, empty, len(shown))
-    first = _originals(find_exact(_take(normals.pixels, shown)), shown)
+    first = map_copies(find_exact(take(normals.pixels, shown)), shown)
     single = np.setdiff1d(shown, list(first))
     similar = {} if keep_similar else _find_similar(normals, single)
     remaining = np.setdiff1d(single, list(similar))
     _report_copies(normals, first, similar, len(remaining))
     several = not keep_similar and len(remaining) > 1
-    if several and differ_by_noise_only(_take(normals.pixels, remaining)):
+    if several and differ_by_noise_only(take(normals.pixels, remaining)):
         logger.warning(
             "the {} good pictures of {} differ by little more than noise: they may show one "
             "product, and then the thresholds are too low for others",
@@ -45,7 +45,7 @@ def keep_distinct(normals: Normals, *, keep_similar: bool = False) -> Normals:
         )
     return dataclasses.replace(
         normals,
-        pixels=_take(normals.pixels, remaining),
+        pixels=take(normals.pixels, remaining),
         names=_names(normals, remaining),
         empty=normals.empty + _names(normals, empty),
         copies=normals.copies + _names(normals, sorted({*first, *similar})),
@@ -55,16 +55,17 @@ def keep_distinct(normals: Normals, *, keep_similar: bool = False) -> Normals:
 
 def _find_similar(normals: Normals, single: Indices) -> dict[int, int]:
     lossy = np.array([Path(normals.names[i]).suffix.lower() in LOSSY for i in single], bool)
-    return _originals(find_similar(_take(normals.pixels, single), lossy), single)
+    return map_copies(find_similar(take(normals.pixels, single), lossy), single)
 
 
-def _take(pixels: Image, indices: Indices) -> Image:
-    """Does not copy if all are taken."""
+def take(pixels: Image, indices: Indices) -> Image:
+    """(n, H, W, 3) -> those at the indices. It does not copy if all are taken."""
     return pixels if len(indices) == len(pixels) else pixels[indices]
 
 
-def _originals(copies: dict[int, int], places: Indices) -> dict[int, int]:
-    """The same indices in the list of all pictures."""
+def map_copies(copies: dict[int, int], places: Indices) -> dict[int, int]:
+    """The same copies with the indices in the list of all pictures. places: index in the list that
+    was searched -> index in that of all."""
     return {int(places[copy]): int(places[original]) for copy, original in copies.items()}
 
 

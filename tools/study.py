@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,9 @@ from inspector.core.files import sole_writer
 from inspector.fleet.jobs import Outcome, WorkerError
 from learning.methods.registry import fitted_methods
 from studies.shift.analysis import Analysis
+from studies.shift.data_page import COUNTS, describe, write_data_page
+from studies.shift.data_page import PAGE as DATA_PAGE
+from studies.shift.exploring import explore_class
 from studies.shift.method_names import make_configured
 from studies.shift.models import StudyOptions
 from studies.shift.page import PAGE, write_report
@@ -28,6 +32,7 @@ from studies.shift.robustness_texts import (
 )
 from studies.shift.running import Study
 from studies.shift.shifts import GROUPS, SEVERITIES, transforms
+from studies.shift.splitting import load_or_make, split_file
 from studies.shift.study_run import run_study
 from tools._argument_types import names, number_between, out_folder, seed
 from tools._cli import guarded, program
@@ -81,6 +86,24 @@ def _refuse_failures(failures: Sequence[Outcome]) -> None:
         raise (InspectorError if dead else DataError)(f"not studied: {names}")
 
 
+def _data(arguments: argparse.Namespace) -> int:
+    classes = load_classes(arguments)
+    check_out(arguments.out, classes, [arguments.data])
+    with sole_writer(arguments.out), Bars("picture") as bars:
+        explored = []
+        for data in classes:
+            if data.samples:
+                split = load_or_make(split_file(arguments.out, data.name), data, arguments.seed)
+                data = split.apply(data)
+            count = partial(bars.advance, data.name, 1, len(data.samples))
+            explored.append(explore_class(data, count))
+        write_data_page(arguments.out, explored, arguments.seed)
+    for facts in explored:
+        print(describe(facts))
+    print(f"written: {arguments.out / DATA_PAGE}, and the counts beside it in {COUNTS}")
+    return 0
+
+
 def _robustness(arguments: argparse.Namespace) -> int:
     options = RobustnessOptions(
         false_alarms=arguments.false_alarms,
@@ -113,9 +136,27 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(required=True, metavar="STUDY")
+    _add_data(commands)
     _add_shift(commands)
     _add_robustness(commands)
     return parser
+
+
+def _add_data(commands: Any) -> None:
+    data = commands.add_parser(
+        "data",
+        help="look at the pictures and masks before a study, and divide them",
+        allow_abbrev=False,
+    )
+    data.set_defaults(action=_data)
+    add_data_options(data.add_argument, data_help="a class, or a folder of classes")
+    _add_common(data.add_argument, f"folder for {DATA_PAGE}; study shift may use the same one")
+
+
+def _add_common(add: Any, out_help: str) -> None:
+    add("--classes", type=names, default=(), metavar="A,B", help="(default: all)")
+    add("--out", type=out_folder, required=True, help=out_help)
+    add("--seed", type=seed, default=StudyOptions().seed, help="(default: %(default)s)")
 
 
 def _add_shift(commands: Any) -> None:
@@ -127,7 +168,7 @@ def _add_shift(commands: Any) -> None:
     shift.set_defaults(action=_shift)
     add = shift.add_argument
     add_data_options(add, data_help="a class, or a folder of classes")
-    add("--classes", type=names, default=(), metavar="A,B", help="(default: all)")
+    _add_common(add, "folder for everything; run again to go on")
     add(
         "--methods",
         type=_methods,
@@ -136,7 +177,6 @@ def _add_shift(commands: Any) -> None:
         help=f"of {', '.join(fitted_methods())} (default: {', '.join(StudyOptions().methods)}); "
         "with options: patchcore:coreset=0.01",
     )
-    add("--out", type=out_folder, required=True, help="folder for everything; run again to go on")
     add(
         "--severities",
         type=_known("severity", SEVERITIES),
@@ -151,7 +191,6 @@ def _add_shift(commands: Any) -> None:
         metavar="A,B",
         help=f"of {', '.join(transforms())} (default: all)",
     )
-    add("--seed", type=seed, default=StudyOptions().seed, help="(default: %(default)s)")
     add_fleet_options(shift, "classes")
     add("--quick", action="store_true", help="groups of shifts only, and fewer resamples")
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")

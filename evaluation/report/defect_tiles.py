@@ -26,17 +26,19 @@ def draw_pair(good: Image, bad: Image, mask: Mask) -> Image:
     return join_rows([[draw_tile(good[window]), draw_tile(bad[window], mask[window])]], gap=4)
 
 
-def draw_tile(pixels: Image, mask: Mask | None = None) -> Image:
-    """BGR of the RGB pixels, enlarged or reduced to TILE_PX, with the outline of the mask."""
-    scale = TILE_PX / max(pixels.shape[:2])
+def draw_tile(pixels: Image, mask: Mask | None = None, side: int = TILE_PX) -> Image:
+    """BGR of the RGB pixels, enlarged or reduced to the longer side, with the outline of the
+    mask."""
+    scale = side / max(pixels.shape[:2])
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     tile = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=method)
     if mask is not None:
         size = (tile.shape[1], tile.shape[0])
-        large = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        # No defect is lost when the mask is reduced.
+        shares = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
         # The outline lies outside the defect, so that a thin one stays visible.
-        around = cv2.dilate(large, np.ones((9, 9), np.uint8))
+        around = cv2.dilate((shares > 0).astype(np.uint8), np.ones((9, 9), np.uint8))
         outlines, _ = cv2.findContours(around, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         for colour, width in (((0, 0, 0), 3), (OUTLINE_BGR, 1)):
             cv2.drawContours(tile, outlines, -1, colour, width, cv2.LINE_AA)

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from inspector.core.errors import ConfigError, DataError, SinkError
+from inspector.core.errors import ConfigError, DataError, SinkError, SourceError
 from inspector.core.files import sole_writer, write_whole
 from inspector.core.secrets import mask_uri
+from inspector.sources.http_client import Refused
 from learning.datasets.layouts import make_layout
 from learning.downloads.conversion import convert
 from learning.downloads.fetching import Progress, fetch_file, no_progress
@@ -55,7 +56,13 @@ def install_set(
         for archive, names in archives:
             known = sha256 or archive.sha256 or record.get(archive.file_name, {}).get("sha256", "")
             address, path = url or archive.url, folder / archive.file_name
-            state = fetch_file(address, path, sha256=known, room=2, progress=progress)
+            try:
+                state = fetch_file(address, path, sha256=known, room=2, progress=progress)
+            except Refused as exc:
+                raise SourceError(
+                    f"{exc}. If the address has changed, copy the new one from {public.page} and "
+                    "give it with --url"
+                ) from exc
             _install(public, path, folder, names, progress)
             record[archive.file_name] = {
                 "url": mask_uri(address),

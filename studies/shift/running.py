@@ -27,7 +27,7 @@ from studies.shift.method_names import folder_name
 from studies.shift.models import Models, StudyOptions, TrainingSet
 from studies.shift.picture_sets import CLEAN_CONDITION, Condition, hash_request
 from studies.shift.shifts import GROUPS
-from studies.shift.splitting import StudySplit, load_or_make
+from studies.shift.splitting import StudySplit, load_or_make, split_file
 
 RUN: Final = "run.json"
 """Record of time and memory."""
@@ -60,7 +60,7 @@ class Study:
         self._divided: dict[str, ClassData] = {}
         self._copies: dict[tuple[str, Condition], ClassData] = {}
         for data in classes:
-            split = load_or_make(out / "splits" / f"{data.name}.json", data, options.seed)
+            split = load_or_make(split_file(out, data.name), data, options.seed)
             self._splits[data.name] = split
             self._divided[data.name] = split.apply(data)
 

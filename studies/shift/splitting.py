@@ -1,13 +1,17 @@
 """Divides the pictures of a class for the study. They are divided once and stored in a file.
 
-80 % of the good training pictures are for fitting. The others and 30 % of the defective pictures
-are for validation: they choose the thresholds. The rest is for testing.
+80 % of the good training pictures are for fitting. The other 20 % and 30 % of the defective
+pictures, spread over the kinds, are for validation: they choose the thresholds. The rest is for
+testing. Good pictures that the data set has for validation or testing stay there. If it has none
+for testing, another 20 % of the good training pictures are for testing, and 60 % for fitting.
 """
 
 import dataclasses
 import hashlib
 import json
+import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +29,8 @@ GOOD_SHARE: Final = 0.2
 data set has no good test pictures."""
 
 DEFECTIVE_SHARE: Final = 0.3
-"""Share of each kind of defect that is for validation."""
+"""Share of the defective pictures that is for validation. Of each kind it is this share, rounded
+down or up, so that kinds with few pictures do not change the sum."""
 
 FEWEST: Final = 2
 """Good pictures that must be left for fitting."""
@@ -55,6 +60,11 @@ class StudySplit:
         return dataclasses.replace(data, samples=samples, has_splits=True)
 
 
+def split_file(out: Path, class_name: str) -> Path:
+    """Where a study in the folder `out` stores the split of a class."""
+    return out / "splits" / f"{class_name}.json"
+
+
 def load_or_make(path: Path, data: ClassData, seed: int) -> StudySplit:
     """Reads the split in a file, or makes one and writes it there.
 
@@ -73,6 +83,9 @@ def load_or_make(path: Path, data: ClassData, seed: int) -> StudySplit:
             f"class {data.name} and seed {seed}: choose another --out"
         )
     _refuse_changes(path, split, contents)
+    good = {sample.name for sample in data.samples if not sample.defective}
+    if wrong := set(split.train) - good:
+        raise DataError(f"split {path} was changed: it has the defective {min(wrong)} for fitting")
     return split
 
 
@@ -91,12 +104,22 @@ def _make(data: ClassData, contents: dict[str, str], seed: int) -> StudySplit:
             f"class {data.name} has {len(train)} good pictures for training. After {count} for "
             f"validation, fewer than {FEWEST} are left: give more pictures"
         )
-    for kind in sorted({s.kind for s in data.samples if s.defective}):
+    for kind, count in _count_defective(data).items():
         names = _shuffled([s.name for s in data.samples if s.kind == kind], seed, data.name, kind)
-        count = round(DEFECTIVE_SHARE * len(names))
         validation, tests = [*validation, *names[:count]], [*tests, *names[count:]]
     lists = [tuple(sorted(names)) for names in (rest, [*fixed, *validation], tests)]
     return StudySplit(data.name, seed, lists[0], lists[1], lists[2], contents)
+
+
+def _count_defective(data: ClassData) -> dict[str, int]:
+    """Kind of defect -> how many of its pictures are for validation, by largest remainders."""
+    kinds = Counter(sample.kind for sample in data.samples if sample.defective)
+    shares = {kind: DEFECTIVE_SHARE * kinds[kind] for kind in sorted(kinds)}
+    counts = {kind: math.floor(share) for kind, share in shares.items()}
+    left = round(DEFECTIVE_SHARE * kinds.total()) - sum(counts.values())
+    for kind in sorted(shares, key=lambda kind: counts[kind] - shares[kind])[: max(0, left)]:
+        counts[kind] += 1
+    return counts
 
 
 def _shuffled(names: Sequence[str], *parts: object) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from public_archives import mvtec_archive, read_grey, served_set, visa_archive
 from web_server import Page, WebServer
 
-from inspector.core.errors import ConfigError, DataError
+from inspector.core.errors import ConfigError, DataError, SourceError
 from learning.datasets.layouts import load
 from learning.downloads.installing import install_set
 from learning.downloads.public_sets import PUBLIC_SETS, Archive, public_set
@@ -96,6 +96,14 @@ def test_another_address_and_hash_can_be_used(tmp_path: Path, server) -> None:
         install_set(public, tmp_path / "out", url=url)
     install_set(public, tmp_path / "out", url=url, sha256=digest)
     assert (tmp_path / "out" / "bottle").is_dir()
+
+
+def test_an_address_that_has_changed_is_a_hint_to_the_page_of_the_owner(
+    tmp_path: Path, server
+) -> None:
+    public = served_set("visa", server.url("/gone.tar"), b"", "candle")
+    with pytest.raises(SourceError, match=r"status 404 .*spot-diff and give it with --url"):
+        install_set(public, tmp_path)
 
 
 def test_wrong_requests_are_refused(tmp_path: Path) -> None:

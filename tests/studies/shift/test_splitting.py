@@ -36,6 +36,24 @@ def test_the_shares_are_those_of_the_study(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(("kinds", "count"), [([1] * 10, 3), ([3, 3, 5], 3), ([2], 1), ([7, 1], 2)])
+def test_30_percent_of_the_defective_pictures_are_for_validation(
+    tmp_path: Path, kinds: list[int], count: int
+) -> None:
+    """Kinds with few pictures would each be rounded to none or to too many."""
+    for kind, number in enumerate(kinds):
+        for index in range(number):
+            picture(tmp_path / "nut" / f"kind{kind}" / f"{index}.png")
+    for index in range(10):
+        picture(tmp_path / "nut" / "good" / f"{index}.png")
+    data = read(tmp_path / "nut")
+    divided = load_or_make(tmp_path / "split.json", data, 1).apply(data)
+    validated = [s.kind for s in divided.of_split(VALIDATION) if s.defective]
+    assert len(validated) == count
+    for kind, number in enumerate(kinds):
+        assert abs(validated.count(f"kind{kind}") - 0.3 * number) < 1
+
+
 def test_good_pictures_are_left_for_testing_if_the_data_set_has_none(tmp_path: Path) -> None:
     for index in range(10):
         picture(tmp_path / "nut" / "good" / f"{index}.png")
@@ -83,6 +101,12 @@ def test_another_seed_or_a_damaged_file_is_refused(tmp_path: Path) -> None:
     content["test"].append(content["train"][0])
     path.write_text(json.dumps(content))
     with pytest.raises(DataError, match="do not hold each picture once"):
+        load_or_make(path, data, 42)
+    content["test"].remove("test/crack/001.png")
+    content["test"].remove(content["train"][0])
+    content["train"].append("test/crack/001.png")
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"changed: it has the defective test/crack/001.png"):
         load_or_make(path, data, 42)
     path.write_text("{")
     with pytest.raises(DataError, match="is not JSON"):
