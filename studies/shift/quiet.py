@@ -6,13 +6,13 @@ from typing import Final
 
 from loguru import logger
 
-MODULES: Final = ("inspector.health", "learning.scoring")
+MODULES: Final = ("inspector.health", "learning.scoring", "engines.resize")
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Shifted pictures are not like good ones, and the report says how many pictures choose the
-    thresholds."""
+    """Shifted pictures are not like good ones, they have the aspect of the input, and the report
+    says how many pictures choose the thresholds."""
     for module in MODULES:
         logger.disable(module)
     try:

@@ -11,12 +11,13 @@ from typing import Final
 
 import cv2
 import numpy as np
+from loguru import logger
 
 from engines import parity
 from engines.opening import Engine
 from engines.pictures import decode_picture, reading_for
-from engines.resize import crop_box
-from engines.spec import EngineSpec
+from engines.resize import ALLOW_ASPECT, crop_box, describe_aspect, to_input
+from engines.spec import EngineSpec, ResizeRule
 from engines.spec_file import file_hash
 from evaluation.class_evaluation import use_all_as_tests
 from evaluation.inference import open_engine_with
@@ -41,7 +42,8 @@ STRENGTHS: Final = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
 
 FALSE_ALARMS, MISSES = "false alarms", "misses"
 NOTICED: Final = 0.5
-"""Share of the pictures that a run must refuse, so that the operator sees the shift."""
+"""Share of the pictures that a run must refuse, so that the operator sees the shift. It must refuse
+fewer without a shift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ class ShiftResult:
     """breaks_at: the first strength with more pictures than allowed; None if there is none up to
     the strongest. cause: FALSE_ALARMS or MISSES. certain: the whole exact interval of the rate
     lies above the limit. noticed_at: the first tested strength at which a run refuses at least
-    NOTICED of the pictures; None if it never does. Levels end where the shift breaks the engine."""
+    NOTICED of the pictures; None if it never does, 0 if it does without a shift. Levels end where
+    the shift breaks the engine."""
 
     name: str
     unit: str
@@ -133,7 +136,7 @@ def study_robustness(
         )
         results = []
         for name in SHIFTS:
-            results.append(_study_shift(name, pictures, allowed))
+            results.append(_study_shift(name, pictures, allowed, clean))
             progress("shifts", 1, len(SHIFTS))
     return Robustness(
         engine=str(engine_path),
@@ -166,10 +169,13 @@ class _Pictures:
         defective = [sample for sample in tests if sample.defective]
         chosen = [*_some(good, options.pictures), *_some(defective, options.pictures)]
         reading = reading_for(spec)
-        self._images = [
-            (s.name, s.defective, to_input_scale(decode_picture(s.path, reading=reading), spec))
-            for s in chosen
-        ]
+        self._images, clauses = [], set()
+        for s in chosen:
+            image = decode_picture(s.path, reading=reading)
+            clauses.add(describe_aspect(spec, (image.shape[0], image.shape[1])))
+            self._images.append((s.name, s.defective, to_input_scale(image, spec)))
+        for clause in filter(None, clauses):
+            logger.warning("{}: {}", clause, ALLOW_ASPECT)
         health = HealthCheck(spec, HealthOptions(), live=False) if has_limits(spec) else None
         self._preprocess = Preprocess(spec, check_health=health, allow_aspect=True)
         bank = frozenset(() if spec.left_out is None else spec.left_out.bank)
@@ -198,26 +204,31 @@ class _Pictures:
 
 
 def to_input_scale(image: Image, spec: EngineSpec) -> Image:
-    """The whole picture, reduced so that the part that the engine sees is about as large as its
-    input. So a shift is as strong as it is for the engine. A smaller picture is not changed."""
+    """The whole picture, reduced so that the part that the engine sees is as large as its input. So
+    a shift is as strong as it is for the engine. A smaller picture is not changed.
+
+    It is reduced as the engine reduces it: another way would make it more or less sharp, and the
+    engine would see a shift where there is none.
+    """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = crop_box(spec.resize, (height, width))
     input_h, input_w = spec.resize.input_hw
-    scale = max(input_h / (y1 - y0), input_w / (x1 - x0))
-    if scale >= 1:
+    if input_h >= y1 - y0 or input_w >= x1 - x0:
         return image
-    size = (round(width * scale), round(height * scale))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    hw = (round(height * input_h / (y1 - y0)), round(width * input_w / (x1 - x0)))
+    rgb, _ = to_input(image, ResizeRule(hw, kind=spec.resize.kind))
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
 
 
-def _study_shift(name: str, pictures: _Pictures, allowed: tuple[int, int]) -> ShiftResult:
+def _study_shift(
+    name: str, pictures: _Pictures, allowed: tuple[int, int], clean: Level
+) -> ShiftResult:
     shift = SHIFTS[name]
     levels: list[Level] = []
-    cause, noticed_at = None, None
+    cause, noticed_at = None, 0.0 if _is_noticed(clean) else None
     for strength in STRENGTHS:
         levels.append(pictures.judge(name, strength))
-        refused = levels[-1].refused.share or 0.0
-        if noticed_at is None and refused >= NOTICED:
+        if noticed_at is None and _is_noticed(levels[-1]):
             noticed_at = strength
         cause = _cause(levels[-1], allowed)
         if cause is not None:
@@ -233,6 +244,10 @@ def _study_shift(name: str, pictures: _Pictures, allowed: tuple[int, int]) -> Sh
         cause is not None and _is_certain(last, cause, allowed),
         noticed_at,
     )
+
+
+def _is_noticed(level: Level) -> bool:
+    return (level.refused.share or 0.0) >= NOTICED
 
 
 def _cause(level: Level, allowed: tuple[int, int]) -> str | None:

@@ -50,15 +50,21 @@ def conclusions(result: Robustness) -> Iterator[str]:
                 "more pictures to be certain."
             )
         yield _notice(first)
-    for what, clean, allowed in (
-        ("false alarms", result.clean.false_alarms, result.allowed_alarms),
-        ("misses", result.clean.misses, result.allowed_misses),
+    for what, plural, clean, allowed in (
+        ("false alarm", "", result.clean.false_alarms, result.allowed_alarms),
+        ("miss", "misses", result.clean.misses, result.allowed_misses),
     ):
         if clean.count > 0:
             yield (
-                f"Without a shift there are {clean.count} {what} in {clean.of} pictures. Up to "
-                f"{allowed} are allowed with a shift."
+                f"Without a shift: {count_of(clean.count, what, plural)} in {clean.of} pictures. "
+                f"With a shift, {allowed} may occur."
             )
+    if result.clean.refused.count > 0:
+        yield (
+            f"Without a shift a run refuses {result.clean.refused.count} of "
+            f"{result.clean.refused.of} pictures, because they are not like the good pictures of "
+            "the engine."
+        )
     if not result.defective:
         yield "There are no defective pictures, so misses are not tested."
     if result.fitted:
@@ -74,6 +80,8 @@ def table_lines(result: Robustness) -> list[str]:
     order = sorted(result.shifts, key=lambda s: (s.breaks_at is None, s.breaks_at or 0.0, s.name))
     for shift in order:
         noticed = "never" if shift.noticed_at is None else f"strength {shift.noticed_at:g}"
+        if shift.noticed_at == 0:
+            noticed = "no shift"
         if shift.breaks_at is None or shift.cause is None:
             strongest = shift.levels[-1]
             rows.append((shift.name, "not broken", f"> {strongest.strength:g}", "", "", noticed))
@@ -103,7 +111,7 @@ def _describe(shift: ShiftResult, level: Level, result: Robustness) -> str:
     low, high = map(percent, counted.interval or (0.0, 1.0))
     return (
         f"There, {counted.count} of {counted.of} {what} ({percent(counted.share or 0.0)}, 95 % "
-        f"interval {low} to {high}). At most {allowed} are allowed."
+        f"interval {low} to {high}). The limit is {allowed}."
     )
 
 
@@ -113,6 +121,8 @@ def _notice(shift: ShiftResult) -> str:
             "A run does not refuse most of these pictures up to there, so nobody is warned: check "
             "the camera for this shift by other means."
         )
+    if shift.noticed_at == 0:
+        return "A run refuses at least half of the pictures also without a shift."
     return (
         f"A run refuses at least half of the pictures from strength {shift.noticed_at:g} on, "
         "because they are not like the good pictures. So the shift is noticed."

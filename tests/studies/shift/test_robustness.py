@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 from plate_dataset import HW, spec, write_class_folder, write_fake_engine
 
+from engines.resize import to_input
 from engines.spec import ResizeRule
 from evaluation.results import Rate
 from inspector.core.errors import DataError
+from inspector.core.stage_items import Fault
+from inspector.core.types import Cause
+from inspector.processing.preprocess import Preprocess
 from learning.datasets.layouts import load
 from learning.metrics.intervals import clopper_pearson
 from studies.shift import robustness
@@ -86,9 +90,7 @@ def test_clean_pictures_that_fail_already_are_no_shift(tmp_path: Path) -> None:
     result = study(folder, image_threshold=0.05)
     assert result.clean.false_alarms.count == 12
     assert result.allowed_alarms == 13
-    assert "Without a shift there are 12 false alarms in 12 pictures." in "\n".join(
-        conclusions(result)
-    )
+    assert "Without a shift: 12 false alarms in 12 pictures." in "\n".join(conclusions(result))
     assert not any(shift.cause == FALSE_ALARMS for shift in result.shifts)
 
 
@@ -113,10 +115,15 @@ def level(strength: float, alarms: int, of: int, refused: int = 0) -> Level:
 
 
 def invented(
-    result: Robustness, *levels: Level, broken: bool = True, certain: bool = False
+    result: Robustness,
+    *levels: Level,
+    broken: bool = True,
+    certain: bool = False,
+    at: float | None = None,
 ) -> Robustness:
     last = levels[-1].strength
     noticed = next((e.strength for e in levels if (e.refused.share or 0) >= 0.5), None)
+    noticed = noticed if at is None else at
     shift = ShiftResult(
         *("defocus", "px", "disc with a radius of", levels),
         *(last if broken else None, FALSE_ALARMS if broken else None, certain, noticed),
@@ -130,12 +137,17 @@ def test_sentences_name_the_first_shift_its_strength_and_interval(result: Robust
     assert sentences[0] == (
         "The first shift that breaks this engine is defocus: disc with a radius of 1 px "
         "(strength 1). There, 4 of 12 good pictures fail (33.3 %, 95 % interval 9.9 % to 65.1 %). "
-        "At most 1 are allowed."
+        "The limit is 1."
     )
     assert "interval includes the limit" in sentences[1]
     assert any("nobody is warned" in sentence for sentence in sentences)
     seen = list(conclusions(invented(result, level(0.5, 0, 12, 9), level(1.0, 4, 12, 12))))
     assert any("from strength 0.5 on" in sentence for sentence in seen)
+    clean = dataclasses.replace(result, clean=level(0.0, 1, 12, 6))
+    always = list(conclusions(invented(clean, level(0.5, 0, 12, 9), level(1.0, 4, 12, 12), at=0.0)))
+    assert "A run refuses at least half of the pictures also without a shift." in always
+    assert "Without a shift: 1 false alarm in 12 pictures. With a shift, 1 may occur." in always
+    assert any("Without a shift a run refuses 6 of 12 pictures" in each for each in always)
     safe = list(conclusions(invented(result, level(6.0, 0, 12), broken=False)))
     assert safe[0] == "No shift breaks this engine, up to twice the strength of severe."
 
@@ -174,3 +186,26 @@ def test_pictures_are_shifted_at_the_scale_of_the_input(
 ) -> None:
     image = np.zeros((*hw, 3), np.uint8)
     assert to_input_scale(image, spec(resize=ResizeRule(HW, crop))).shape[:2] == expected
+
+
+def test_pictures_at_the_scale_of_the_input_look_to_the_engine_as_before() -> None:
+    """Else the engine would see a change of sharpness where there is no shift."""
+    random = np.random.default_rng(0)
+    image = random.integers(0, 255, (200, 310, 3)).astype(np.uint8)
+    rule = ResizeRule(HW)
+    scaled = to_input_scale(image, spec(resize=rule))
+    assert (to_input(scaled, rule)[0] == to_input(image, rule)[0]).all()
+
+
+def test_a_run_that_refuses_clean_pictures_does_not_notice_a_shift(
+    tmp_path: Path, monkeypatch
+) -> None:
+    class Refusing(Preprocess):
+        def __call__(self, frame):
+            fault = Fault("not like the good pictures", Cause.HEALTH)
+            return dataclasses.replace(super().__call__(frame), fault=fault)
+
+    monkeypatch.setattr(robustness, "Preprocess", Refusing)
+    refused = study(write_class_folder(tmp_path / "plate"), RobustnessOptions(backend="fake"))
+    assert {shift.noticed_at for shift in refused.shifts} == {0.0}
+    assert all(line.rstrip().endswith("no shift") for line in table_lines(refused)[1:])
