@@ -6,7 +6,7 @@ from typing import Any, Final
 from engines import golden
 from engines.power_description import describe_power, describe_rates
 from engines.spec import EngineSpec
-from engines.spec_fields import PictureFigure, PictureStatistics, Selection
+from engines.spec_fields import Foreground, PictureFigure, PictureStatistics, Selection
 
 BEST: Final = 3
 """Settings that are listed of those that were tried."""
@@ -24,6 +24,7 @@ def describe_engine(spec: EngineSpec) -> dict[str, str]:
         f"crop {spec.resize.crop}, {spec.resize.kind}",
         "map": f"{_size(spec.map_hw)}, {spec.precision}",
         "region": _region(spec),
+        "foreground": describe_foreground(spec.foreground),
         "image threshold": f"{spec.image_threshold:.6g}",
         "pixel threshold": f"{spec.pixel_threshold:.6g}",
         "threshold rule": "; ".join(spec.threshold_rule.sentences()),
@@ -109,6 +110,18 @@ def _figure(figure: PictureFigure) -> str:
 
 def _size(hw: tuple[int, int]) -> str:
     return f"{hw[1]}x{hw[0]}"
+
+
+def describe_foreground(foreground: Foreground | None) -> str:
+    """What is judged of a picture."""
+    if foreground is None:
+        return "everything is judged"
+    kind = "a mask of every picture" if foreground.mask is None else "the same for all pictures"
+    settings = plain_values(foreground.parameters)
+    return (
+        f"{foreground.share:.0%} of the picture is judged, {kind}, from {foreground.source}"
+        + (f" ({settings})" if settings else "")
+    )
 
 
 def _region(spec: EngineSpec) -> str:

@@ -142,7 +142,7 @@ def embed_copies(job: EngineJob, pixels: Image, how: Augmentation | None, seed: 
 def embed_pictures(job: EngineJob, pixels: Image) -> Embeddings:
     """What the method keeps of pictures, (n, H, W, 3) uint8 RGB."""
     parts = [
-        job.options.method.embed(job.features(pixels[start : start + BATCH]))
+        job.method.embed(job.features(pixels[start : start + BATCH]))
         for start in range(0, len(pixels), BATCH)
     ]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

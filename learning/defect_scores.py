@@ -84,7 +84,7 @@ class DefectScorer:
         )
 
     def _score(self, pictures: Image, model: Any) -> npt.NDArray[np.float32]:
-        method = self._job.options.method
+        method = self._job.method
         embeddings = method.embed(self._job.features(pictures))
         return score_pictures(method, model, embeddings, self._job.canvas, lambda _: None)[0]
 

@@ -105,7 +105,7 @@ def finish_engine(
     _refuse_unreachable(thresholds, method)
     graph, digest = build_graph(
         job.source.graph,
-        lambda features: method.head(scored.model, features, job.canvas),
+        lambda features: job.method.head(scored.model, features, job.canvas),
         opset=job.source.opset,
         input_hw=job.normals.rule.input_hw,
         map_hw=job.canvas.map_hw,
@@ -127,7 +127,9 @@ def finish_engine(
         write_fit_record(fit_record_path(out), make_fit_record(spec, job, scored))
         write_engine(out, read_engine(path)[1], spec)
     job.end_step("parity")
-    return EngineResult(out, spec, out.stat().st_size, job.seconds)
+    return EngineResult(
+        out, spec, out.stat().st_size, job.seconds, foreground=options.foreground
+    )
 
 
 def _spec(
@@ -155,6 +157,7 @@ def _spec(
         graph_hash=digest,
         precision=options.method.precision,
         roi=options.roi,
+        foreground=None if options.foreground is None else options.foreground.spec,
         parameters=_drawing(job) | options.method.describe(scored.model) | dict(parameters),
         trained_on=trained_on(scored, normals, options.suspects),
         left_out=record(scored.left_out, () if fitted is None else fitted.pixels),
@@ -198,7 +201,7 @@ def _check(job: EngineJob, path: Path, spec: EngineSpec, model: Any) -> EngineSp
     # The engine is closed first, so that it and the reference do not need memory together.
     parity, maps, scores = checking.check_engine(
         outputs,
-        lambda part: options.method.reference(model, job.features(pixels[part]), job.canvas),
+        lambda part: job.method.reference(model, job.features(pixels[part]), job.canvas),
         limit=spec.image_threshold,
         tolerance=options.method.tolerance,
     )

@@ -101,7 +101,7 @@ def _mark_held_out(normals: Normals, options: FitOptions) -> Mask:
 
 def _embed(job: EngineJob, pixels: Image) -> Embeddings:
     """Features of normal pictures, batch by batch into arrays of their final size."""
-    method = job.options.method
+    method = job.method
     count = len(pixels)
     embeddings: Embeddings = {}
     for start in range(0, count, BATCH):

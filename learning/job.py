@@ -1,5 +1,6 @@
 """Options, pictures and features of an engine while it is made."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
 from learning.anomalous import AnomalousPictures
 from learning.backbones.features import Features
+from learning.foreground.finding import FoundForeground
+from learning.foreground.method import ForegroundMethod, ForegroundSource
 from learning.graph.maps import MapCanvas
 from learning.graph.pixels import blank_outside
 from learning.methods.base import Method, Scorer
@@ -44,7 +47,7 @@ class MakeOptions:
     map pixels. top_fraction: None for the method's default. rule: how the thresholds are chosen.
     threads: 0 lets the runtime choose. suspects: one of SUSPECTS, what the pictures are that
     find_suspects returns. simulated: number of simulated defects. device: where features are
-    computed, cpu or cuda.
+    computed, cpu or cuda. foreground: of the good pictures; None: the whole region is judged.
     """
 
     name: str
@@ -59,6 +62,7 @@ class MakeOptions:
     suspects: str = ASK
     simulated: int = SIMULATED
     device: str = "cpu"
+    foreground: FoundForeground | None = None
 
     def __post_init__(self) -> None:
         if self.suspects not in SUSPECTS:
@@ -94,13 +98,14 @@ class FitOptions(MakeOptions):
 @dataclass(frozen=True, slots=True)
 class EngineResult:
     """An engine file that was written and checked. seconds: step -> wall time. choice: how the
-    method was chosen by trials."""
+    method was chosen by trials. foreground: as in MakeOptions."""
 
     path: Path
     spec: EngineSpec
     file_bytes: int
     seconds: dict[str, float]
     choice: "Choice | None" = field(default=None, kw_only=True)
+    foreground: FoundForeground | None = field(default=None, kw_only=True)
 
     @property
     def thresholds(self) -> Thresholds:
@@ -119,8 +124,9 @@ class EngineJob:
     """Opens the features of a method and computes them for its pictures.
 
     normals: the normal pictures, as the engine takes them. inside: (H, W) of the engine's input,
-    the region that is inspected; None is all of it. canvas: how maps are drawn. Use it in a `with`
-    statement. Raises what MakeOptions.open_source raises, ConfigError for a top_fraction that the
+    the region that is inspected; None is all of it. canvas: how maps are drawn. method: computes
+    maps and scores; with a foreground, only those of the product. Use it in a `with` statement.
+    Raises what MakeOptions.open_source raises, ConfigError for a top_fraction that the
     method does not use, and DataError for a region without a pixel.
     """
 
@@ -130,6 +136,12 @@ class EngineJob:
         self.source = options.open_source(input_hw)
         self.inside = inspected_pixels(options.roi, normals.rule)
         self.canvas = MapCanvas(input_hw, options.sigma, _top_fraction(options), self.inside)
+        self.method: Any = options.method
+        found = options.foreground
+        if found is not None and found.model is not None:
+            self.method = ForegroundMethod(options.method, found.model)
+            self.source = ForegroundSource(self.source, found.model.cell)
+            self.canvas = dataclasses.replace(self.canvas, foreground=found.covered)
         self.seconds: dict[str, float] = {}
         self._started = time.monotonic()
 

@@ -74,7 +74,7 @@ def fit_and_score(
         left_out, simulated = _score_folds(
             job, options, normals, embeddings, expand, step="left out again"
         )
-    model = options.method.fit(copies.add(embeddings, chosen), options.seed)
+    model = job.method.fit(copies.add(embeddings, chosen), options.seed)
     return ScoredModel(model, normals, left_out, names, 0, simulated)
 
 
@@ -119,7 +119,7 @@ def _score_held_out(
     job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask, copies: Copies
 ) -> ScoredModel:
     fitted = _take(job.normals, np.flatnonzero(~held_out))
-    model = options.method.fit(copies.add(embeddings, np.arange(len(fitted.names))), options.seed)
+    model = job.method.fit(copies.add(embeddings, np.arange(len(fitted.names))), options.seed)
     return _score_new(job, model, _take(job.normals, np.flatnonzero(held_out)), fitted)
 
 
@@ -139,7 +139,7 @@ def score_anomalous(job: EngineJob, model: Any, pixels: Image) -> LeftOut:
 
 def _score_pixels(job: EngineJob, model: Any, pixels: Image, *, ordered: bool) -> LeftOut:
     """pixels: (n, H, W, 3) of pictures that the model was not fitted on."""
-    method = job.options.method
+    method = job.method
 
     def report(done: int) -> None:
         job.progress("score", done, len(pixels))
@@ -165,7 +165,7 @@ def _score_folds(
     _warn_of_few(count)
     simulated = DefectScorer(job, normals)
     left_out = folds.score_left_out(
-        options.method,
+        job.method,
         embeddings,
         job.canvas,
         folds.split_folds(count, ordered=ordered, seed=options.seed, folds=options.scheme.folds),
@@ -187,7 +187,7 @@ def _score_copies(
         "one good picture: its altered copies choose the thresholds, so nothing is promised about "
         "the rate of false alarms; with n good pictures it is 1 of n + 1 on average"
     )
-    model = options.method.fit(copies.add(embeddings, np.arange(1)), options.seed)
+    model = job.method.fit(copies.add(embeddings, np.arange(1)), options.seed)
     altered = make_copies(job.normals.pixels, STRONG, options.seed + 1)
     left_out = _score_pixels(job, model, altered, ordered=False)
     left_out = dataclasses.replace(left_out, scheme=COPIES)

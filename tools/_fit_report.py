@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from loguru import logger
 
-from engines.description import describe_backbone, plain_values
+from engines.description import describe_backbone, describe_foreground, plain_values
 from engines.power_description import USEFUL, describe_power, describe_rates, share_found
 from engines.spec import EngineSpec
 from learning.fit_record import fit_record_path
@@ -25,6 +25,7 @@ def report(result: EngineResult, pages: Mapping[str, str] = MappingProxyType({})
     spec = result.spec
     made, trained = spec.parameters, spec.trained_on
     size, frame = spec.resize.input_hw, spec.frame_hw
+    foreground = "" if spec.foreground is None else describe_foreground(spec.foreground)
     lines = {
         "engine": f"{result.path}, {result.file_bytes / 1e6:.1f} MB, "
         f"{sum(result.seconds.values()):.1f} s",
@@ -34,6 +35,7 @@ def report(result: EngineResult, pages: Mapping[str, str] = MappingProxyType({})
         f"{trained['copies']} copies, {trained['unused']} not used, "
         f"{len(trained['suspects'])} standing out",
         "input": f"{size[1]}x{size[0]} px (width x height) for frames of {frame[1]}x{frame[0]}",
+        "foreground": foreground,
         "backbone": describe_backbone(spec.backbone, spec.layers),
         spec.method: f"{made['model_bytes'] / 1e6:.1f} MB {spec.precision}; "
         f"{plain_values(_settings(made))}; `{program('show-engine')} {result.path}` shows all",

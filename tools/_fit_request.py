@@ -54,6 +54,7 @@ class FitRequest:
                 max_pixels=arguments.max_pixels,
                 max_pictures=arguments.max_pictures,
                 roi=arguments.roi,
+                foreground=arguments.foreground,
                 seed=arguments.seed,
                 threads=arguments.threads,
                 suspects=arguments.suspects,

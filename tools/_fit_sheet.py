@@ -3,14 +3,21 @@
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from evaluation.report.selection_page import write_selection_page
+from inspector.core.arrays import Image
 from learning.contact_sheet import SheetPicture, sort_by_score, write_sheet
 from learning.fit_record import DROPPED, fit_record_path, read_fit_record
+from learning.foreground.finding import FoundForeground
 from learning.job import EngineResult
 from learning.normals import Normals
 
 SUFFIX: Final = ".sheet.png"
 SELECTION_SUFFIX: Final = ".selection.html"
+
+BACKGROUND: Final = 0.3
+"""Brightness of the background, if there is a foreground."""
 
 NAMED: Final = 3
 """Pictures that the sentence names if none stands out; a warning names those that do."""
@@ -36,6 +43,8 @@ def make_sheet(result: EngineResult, normals: Normals, cut: int | None) -> str:
     pictures = _pictures(result, normals)
     spec = result.spec
     title = f"{spec.name}: {len(pictures)} good pictures of {normals.name}"
+    if spec.foreground is not None:
+        title += "; dark parts are background and are not judged"
     write_sheet(path, title, pictures, spec.image_threshold, cut=cut)
     if result.suspects:
         return f"{path}; the pictures that stand out are its first ones: look at them"
@@ -50,18 +59,28 @@ def sheet_path(engine: Path) -> Path:
 
 def _pictures(result: EngineResult, normals: Normals) -> list[SheetPicture]:
     record = read_fit_record(fit_record_path(result.path), result.spec)
-    # The record lists the normals first and in their order.
-    listed = zip(normals.pixels, record.pictures, strict=False)
+    # The masks are of the pictures at the engine's input.
+    read = normals if result.choice is None else result.choice.normals
+    pixels = dict(zip(read.names, read.pixels, strict=True))
     return [
         SheetPicture(
             name=picture.name,
-            pixels=pixels,
+            pixels=_darken(pixels[picture.name], result.foreground),
             score=picture.score,
             stands_out=picture.name in result.suspects,
             dropped=picture.role == DROPPED,
         )
-        for pixels, picture in listed
+        for picture in record.pictures
+        if picture.name in pixels
     ]
+
+
+def _darken(pixels: Image, foreground: FoundForeground | None) -> Image:
+    """Darkens the background. pixels: (H, W, 3) uint8 RGB."""
+    if foreground is None:
+        return pixels
+    brightness = BACKGROUND + (1 - BACKGROUND) * foreground.masks(pixels[None])[0]
+    return np.asarray(pixels * brightness[..., None], np.uint8)
 
 
 def _score(picture: SheetPicture) -> str:

@@ -19,7 +19,16 @@ from learning.options import option_fields
 from learning.selection.candidates import AUTO
 from learning.selection.choosing import BUDGET_S, QUICK_S
 from learning.thresholds.folds import Scheme
-from tools._argument_types import KEEP_SIMILAR, input_size, out_file, out_folder, seed, sigma
+from tools._argument_types import (
+    FOREGROUND,
+    KEEP_SIMILAR,
+    foreground_source,
+    input_size,
+    out_file,
+    out_folder,
+    seed,
+    sigma,
+)
 from tools._cli import guarded
 from tools._fit_report import report
 from tools._fit_request import FitRequest
@@ -151,8 +160,9 @@ def _request(values: dict[str, Any]) -> dict[str, Any]:
         for key, value in values.items()
         if key not in NOT_IN_THE_ENGINE and value is not UNSET
     }
-    if not used["keep_similar"]:
-        del used["keep_similar"]  # folders that were made before the option existed go on
+    for name in ("keep_similar", "foreground"):
+        if not used[name]:
+            del used[name]  # folders that were made before the option existed go on
     return used | {"roi": roi}
 
 
@@ -197,6 +207,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     )
     add("--name", help="name of the engine (default: name of the file)")
     add("--roi", type=Path, help="YAML with polygons to inspect and to ignore, in frame pixels")
+    add("--foreground", type=foreground_source, metavar="auto|PATH", help=FOREGROUND)
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
     add("--keep-similar", action="store_true", help=KEEP_SIMILAR)
     add(

@@ -39,6 +39,7 @@ def fit(
     scheme: "Scheme | None" = None,
     anomalous: "str | Path | Sequence[str | Path]" = (),
     roi: "Roi | str | Path | None" = None,
+    foreground: "str | Path | None" = None,
     seed: int = 0,
     threads: int = 0,
     suspects: str = "ask",
@@ -75,6 +76,9 @@ def fit(
         choose the thresholds (rule "f1_max", or "cost") and, for "auto", the settings together
         with simulated defects.
     roi: region of interest, as an object or a YAML file.
+    foreground: judge the product and not the background: "auto" learns the background from the
+        border of the pictures; a picture or a folder of pictures of the empty scene; None judges
+        everything.
     threads: 0 lets the runtime choose.
     suspects: whether good pictures that stand out belong to good product: "ask" (not known: they
         are fitted, and fail rather than raise the threshold), "keep" (yes) or "drop" (no: they are
@@ -97,6 +101,7 @@ def fit(
     from learning.augmentation import check_augment
     from learning.backbones.zoo import resolve
     from learning.fitting import fit_engine
+    from learning.foreground.finding import find_foreground
     from learning.job import FitOptions
     from learning.methods.registry import make_method, method_class
     from learning.normals import SPARE, check_max_pictures
@@ -163,6 +168,10 @@ def fit(
             normals, candidate = choice.normals, choice.trial.candidate
         top_fraction = candidate.top_fraction
         fitted = make_method(candidate.method, candidate.options)
+    region, found = read_roi(roi, normals.frame_hw), None
+    if foreground is not None:
+        found, normals = find_foreground(normals, foreground, region, seed=seed, reading=reading)
+        region = found.roi
     fit_options = FitOptions(
         name=name or path.stem,
         method=fitted,
@@ -174,7 +183,8 @@ def fit(
         max_fitted=max_pictures if spare else None,
         selection=None if choice is None else choice.selection,
         anomalous=_read_real(choice, normals, read_real),
-        roi=read_roi(roi, normals.frame_hw),
+        roi=region,
+        foreground=found,
         seed=seed,
         threads=threads,
         suspects=suspects,

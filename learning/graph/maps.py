@@ -32,12 +32,14 @@ class MapCanvas:
 
     sigma: of the Gaussian, in map pixels. top_fraction: share of the inspected map whose mean is
     the image score; 0 is the maximum. inside: (h, w) of map_hw, what is inspected; None is all.
+    foreground: mean share of it that a mask of every picture leaves.
     """
 
     map_hw: tuple[int, int]
     sigma: float = 4.0
     top_fraction: float = 0.01
     inside: Mask | None = None
+    foreground: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.sigma >= 0:
@@ -70,7 +72,7 @@ class MapCanvas:
             area = -(-height // step) * -(-width // step)
         else:
             area = int(self.inside[::step, ::step].sum())
-        return max(1, int(self.top_fraction * area))
+        return max(1, int(self.top_fraction * self.foreground * area))
 
 
 @lru_cache(maxsize=32)
