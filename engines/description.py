@@ -118,9 +118,8 @@ def describe_foreground(foreground: Foreground | None) -> str:
         return "everything is judged"
     kind = "a mask of every picture" if foreground.mask is None else "the same for all pictures"
     settings = plain_values(foreground.parameters)
-    return (
-        f"{foreground.share:.0%} of the picture is judged, {kind}, from {foreground.source}"
-        + (f" ({settings})" if settings else "")
+    return f"{foreground.share:.0%} of the picture is judged, {kind}, from {foreground.source}" + (
+        f" ({settings})" if settings else ""
     )
 
 

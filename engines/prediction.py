@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engines.foreground import explain_not_finite
 from engines.resize import Resizer
 from engines.spec import EngineSpec
 from inspector.core.arrays import Image, Map
@@ -78,7 +79,7 @@ class Predictor:
 
     def _judge(self, name: str, anomaly_map: Map, score: float, to_picture: Affine) -> Prediction:
         if not (np.isfinite(score) and np.isfinite(anomaly_map).all()):
-            raise InferenceError(f"{name}the engine returned a map or a score that is not finite")
+            raise InferenceError(f"{name}{explain_not_finite(self._spec, score)}")
         input_hw, (map_h, map_w) = self._spec.resize.input_hw, anomaly_map.shape
         failed = score >= self._spec.image_threshold
         return Prediction(

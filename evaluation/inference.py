@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engines.foreground import explain_not_finite
 from engines.opening import Engine, open_engine
 from engines.pictures import decode_picture, reading_for
 from engines.roi import draw_mask
@@ -152,7 +153,7 @@ class EngineRunner:
         for picture, anomaly_map, score in zip(batch, maps, scores, strict=True):
             sample = picture.sample
             if not (np.isfinite(score) and np.isfinite(anomaly_map).all()):
-                reason = f"the map or the score of picture {sample.path} is not finite"
+                reason = f"picture {sample.path}: " + explain_not_finite(self._engine.spec, score)
                 yield FailedPicture(sample, reason)
                 continue
             fault = picture.model_input.fault

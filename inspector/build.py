@@ -7,6 +7,7 @@ from pathlib import Path
 
 from calibration.plane import Calibration
 from calibration.store import load_calibration
+from engines import foreground
 from engines.backends.fake import FakeEngine
 from engines.spec import EngineSpec
 from engines.spec_file import read_spec
@@ -171,6 +172,7 @@ def _connect(
     stages = Stages(
         *(preprocess, engine_check.open, judge, render, judge.judge_map, judge.judge_unrefined),
         None if follower is None else follower.follow,
+        foreground.SENTENCE if foreground.explains_infinity(spec) else "",
     )
     pipeline = Pipeline(
         source,

@@ -127,9 +127,7 @@ def finish_engine(
         write_fit_record(fit_record_path(out), make_fit_record(spec, job, scored))
         write_engine(out, read_engine(path)[1], spec)
     job.end_step("parity")
-    return EngineResult(
-        out, spec, out.stat().st_size, job.seconds, foreground=options.foreground
-    )
+    return EngineResult(out, spec, out.stat().st_size, job.seconds, foreground=options.foreground)
 
 
 def _spec(

@@ -16,6 +16,7 @@ from learning.backbones.zoo import resolve
 from learning.datasets.pictures import list_pictures, read_picture
 from learning.distinct import keep_distinct
 from learning.finishing import make_engine
+from learning.foreground.finding import find_foreground
 from learning.job import EngineResult, MakeOptions, Progress
 from learning.methods.base import Scorer
 from learning.normals import MAX_PICTURES, Crop, Normals, from_folder, spread
@@ -149,13 +150,17 @@ def import_checkpoint(
     top_fraction: float | None = None,
     rule: Rule | None = None,
     suspects: str = ASK,
+    foreground: str | Path | None = None,
 ) -> EngineResult:
     """Writes request.out. name: of the engine, None for the name of its file. sigma: None for the
-    published one. See MakeOptions for the others. Raises what Importer.read and make_engine
-    raise."""
+    published one. foreground: see learning.fit. See MakeOptions for the others. Raises what
+    Importer.read, find_foreground and make_engine raise."""
     rule = rule or Rule()
     check_supported(rule, request.count_normals())
     imported = importer.read(request)
+    found, normals = None, imported.normals
+    if foreground is not None:
+        found, normals = find_foreground(normals, foreground, reading=request.reading)
     options = MakeOptions(
         name=name or request.out.stem,
         method=imported.method,
@@ -165,11 +170,13 @@ def import_checkpoint(
         rule=rule,
         threads=request.threads,
         suspects=suspects,
+        roi=None if found is None else found.roi,
+        foreground=found,
     )
     origin = {"file": request.file.name, "sha256": file_sha256(request.file)}
     return make_engine(
         imported.model,
-        imported.normals,
+        normals,
         options,
         request.out,
         progress,

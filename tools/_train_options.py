@@ -8,7 +8,14 @@ from learning.datasets.layouts import LAYOUTS
 from learning.methods.registry import trained_methods, trainer_class
 from learning.options import option_fields
 from learning.training import Trainer
-from tools._argument_types import KEEP_SIMILAR, input_size_or_side, out_folder, sigma
+from tools._argument_types import (
+    FOREGROUND,
+    KEEP_SIMILAR,
+    foreground_source,
+    input_size_or_side,
+    out_folder,
+    sigma,
+)
 from tools._method_options import (
     add_method_options,
     make_method_parser,
@@ -40,6 +47,7 @@ def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add("--name", help="name of the engine (default: name of the --out folder)")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
     add("--roi", type=Path, help="YAML with polygons to inspect and to ignore, in frame pixels")
+    add("--foreground", type=foreground_source, metavar="auto|PATH", help=FOREGROUND)
     add("--backbone", help="name or ONNX file of the backbone (default: the method's)")
     add(
         "--size",

@@ -8,7 +8,13 @@ from inspector.core.errors import ConfigError
 from learning.importing import ImportRequest, import_checkpoint
 from learning.methods.registry import imported_methods, importer_class
 from learning.normals import MAX_PICTURES
-from tools._argument_types import KEEP_SIMILAR, frame_size, out_file
+from tools._argument_types import (
+    FOREGROUND,
+    KEEP_SIMILAR,
+    foreground_source,
+    frame_size,
+    out_file,
+)
 from tools._cli import guarded
 from tools._fit_report import report
 from tools._method_options import (
@@ -41,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
             top_fraction=arguments.top_fraction,
             rule=chosen_rule(arguments),
             suspects=arguments.suspects,
+            foreground=arguments.foreground,
         )
     report(result)
     return 0
@@ -103,6 +110,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         type=float,
         help="share of the map whose mean is the score (default: the method's)",
     )
+    add("--foreground", type=foreground_source, metavar="auto|PATH", help=FOREGROUND)
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_reading_options(parser)
     add_overwrite_option(parser)

@@ -38,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
                 sigma=arguments.sigma,
                 rule=chosen_rule(arguments),
                 roi=arguments.roi,
+                foreground=arguments.foreground,
                 suspects=arguments.suspects,
                 watch=Watch(watch.begin, watch.scalars, watch.pictures, watch.progress),
                 progress=bars.advance,

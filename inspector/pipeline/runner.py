@@ -242,7 +242,7 @@ class Pipeline:
         try:
             engine.warm_up()
             self._ready["infer"].set()
-            work = partial(infer, engine)
+            work = partial(infer, engine, self._stages.no_product)
             after = self._announcer.announce_map
             self._relay.run("infer", self._prepared, self._inferred, work, self._batch, after)
         finally:

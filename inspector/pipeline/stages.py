@@ -36,7 +36,8 @@ class Stages:
     be sent before the defects are measured; it returns None if the sizes decide. None: the sizes
     decide always. judge_late: judges a frame without refining, when its deadline has passed; used
     only with a deadline. follow: gets every inspection in order on the measure thread, after its
-    verdict was sent, and may change its defects.
+    verdict was sent, and may change its defects. no_product: the sentence about a frame with an
+    infinite score; empty if such a score is an error of the engine.
     """
 
     preprocess: Callable[[Frame], ModelInput]
@@ -46,6 +47,7 @@ class Stages:
     judge_map: Callable[[EngineOutput], Inspection | None] | None = None
     judge_late: Callable[[EngineOutput], Inspection] | None = None
     follow: Callable[[Inspection], Inspection] | None = None
+    no_product: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +75,32 @@ class Ticket:
     late: Inspection | None = None
 
 
-def infer(engine: RunningEngine, inputs: Sequence[ModelInput]) -> list[EngineOutput | FrameError]:
-    """Runs the engine once on all pictures. A FrameError for each map that is not finite."""
+def infer(
+    engine: RunningEngine, no_product: str, inputs: Sequence[ModelInput]
+) -> list[EngineOutput | FrameError]:
+    """Runs the engine once on all pictures. A FrameError for each map that is not finite.
+    no_product: see Stages."""
     single = len(inputs) == 1
     pixels = inputs[0].pixels[np.newaxis] if single else np.stack([i.pixels for i in inputs])
     maps, scores = engine.infer(pixels)
     # A view would keep the maps of the batch in memory as long as one of them is used.
     separate = maps if single else [anomaly_map.copy() for anomaly_map in maps]
     return [
-        _output(model_input, anomaly_map, float(score))
+        _output(model_input, anomaly_map, float(score), no_product)
         for model_input, anomaly_map, score in zip(inputs, separate, scores, strict=True)
     ]
 
 
-def _output(model_input: ModelInput, anomaly_map: Map, score: float) -> EngineOutput | FrameError:
+def _output(
+    model_input: ModelInput, anomaly_map: Map, score: float, no_product: str
+) -> EngineOutput | FrameError:
     # A sum detects NaN and infinity without a temporary array.
     if not np.isfinite(anomaly_map.sum(dtype=np.float64)):
         return FrameError("the engine gave an anomaly map that is not finite", Cause.NOT_FINITE)
     fault = model_input.fault
-    if not np.isfinite(score):
+    if np.isposinf(score) and no_product:
+        fault = Fault(no_product, Cause.HEALTH)
+    elif not np.isfinite(score):
         fault = Fault("the engine gave a score that is not finite", Cause.NOT_FINITE)
     input_hw, map_hw = model_input.pixels.shape[:2], anomaly_map.shape
     to_input = Affine(input_hw[1] / map_hw[1], input_hw[0] / map_hw[0])

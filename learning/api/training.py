@@ -31,6 +31,7 @@ def train(
     sigma: float = 4.0,
     rule: "Rule | None" = None,
     roi: "str | Path | None" = None,
+    foreground: "str | Path | None" = None,
     suspects: str = "ask",
     watch: "Watch | None" = None,
     progress: "Progress | None" = None,
@@ -56,8 +57,9 @@ def train(
     is missing, ConfigError for a folder that holds another training, and what `fit` raises.
     """
     from engines.spec_file import file_hash
-    from inspector.core.errors import ConfigError
+    from inspector.core.errors import ConfigError, DataError
     from inspector.core.reading import Reading
+    from learning.foreground.finding import find_foreground
     from learning.job import MakeOptions
     from learning.methods.registry import trained_methods, trainer_class
     from learning.options import parse_options
@@ -73,6 +75,7 @@ def train(
         cls = trainer_class(trainer or trained_methods()[0])
         trainer = cls.from_options(parse_options(cls, options))
     trainer.require()
+    reading = Reading(bit_depth)
     if not isinstance(data, TrainingData):
         data = data_of_class(
             Path(data),
@@ -83,16 +86,25 @@ def train(
             hold_out=hold_out,
             seed=trainer.seed,
             paper_protocol=paper_protocol,
-            reading=Reading(bit_depth),
+            reading=reading,
         )
     folder, scorer = Path(out), trainer.scorer
+    region, found = read_roi(roi, data.normals.frame_hw), None
+    if foreground is not None:
+        found, shown = find_foreground(
+            data.normals, foreground, region, seed=trainer.seed, reading=reading
+        )
+        if len(shown.names) < len(data.normals.names):
+            raise DataError("remove the pictures without product, then train again")
+        region = found.roi
     engine_options = MakeOptions(
         name=name or folder.resolve().name,
         method=scorer,
         backbone=scorer.find_backbone(None if backbone is None else str(backbone)),
         sigma=sigma,
         rule=rule or default_rule(suspects),
-        roi=read_roi(roi, data.normals.frame_hw),
+        roi=region,
+        foreground=found,
         seed=trainer.seed,
         threads=trainer.threads,
         suspects=suspects,
@@ -106,7 +118,8 @@ def train(
             folder,
             watch=watch or _folder_watch(folder, data, stack),
             progress=progress or ignore,
-            request={"roi": None if roi is None else file_hash(Path(roi))},
+            request={"roi": None if roi is None else file_hash(Path(roi))}
+            | ({} if foreground is None else {"foreground of the engine": str(foreground)}),
         )
 
 

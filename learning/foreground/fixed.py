@@ -23,7 +23,9 @@ def region_of_mask(
         grown = cv2.dilate(grown.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     else:
         grown[2:-2, 2:-2] &= draw_mask(limits, rule.input_hw, rule.crop)
-    outlines, _ = cv2.findContours(grown.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    outlines, _ = cv2.findContours(
+        grown.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
     polygons = tuple(
         _polygon(outline[:, 0].astype(np.float64) - 1.5, rule, frame_hw)
         for outline in outlines

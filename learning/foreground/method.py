@@ -4,7 +4,6 @@ The method itself sees the whole picture. Its map is multiplied by the mask of t
 image score is read off the result.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
@@ -13,6 +12,7 @@ import numpy.typing as npt
 import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
+from engines.foreground import NO_PRODUCT
 from inspector.core.arrays import Image
 from learning.backbones.features import Features
 from learning.foreground import model as forms
@@ -26,10 +26,6 @@ from learning.methods.feature_source import FeatureSource
 
 FOREGROUND: Final = "foreground"
 """Name of the colours of the cells among the features, and of the mask among the embeddings."""
-
-NO_PRODUCT: Final = math.inf
-"""Score of a picture that shows no product. No threshold lets it PASS, and it is not finite, so the
-inspector makes the frame ERROR."""
 
 
 class ForegroundSource(FeatureSource):
@@ -77,16 +73,12 @@ class ForegroundMethod(Method[Any]):
         assert isinstance(self._method, Method)
         return self._method.fit(_without(embeddings), seed)
 
-    def measure(
-        self, model: Any, embeddings: Embeddings, canvas: MapCanvas
-    ) -> tuple[Maps, Scores]:
+    def measure(self, model: Any, embeddings: Embeddings, canvas: MapCanvas) -> tuple[Maps, Scores]:
         drawn, _ = self._method.measure(model, _without(embeddings), canvas)
         masked = drawn * forms.draw(embeddings[FOREGROUND], canvas.map_hw)
         return masked, maps.top_mean_numpy(masked, canvas)
 
-    def head(
-        self, model: Any, features: Mapping[str, Var], canvas: MapCanvas
-    ) -> tuple[Var, Var]:
+    def head(self, model: Any, features: Mapping[str, Var], canvas: MapCanvas) -> tuple[Var, Var]:
         drawn, _ = self._method.head(model, _without(features), canvas)
         mask, share = forms.mask_in_graph(features[FOREGROUND], self._foreground, canvas.map_hw)
         masked = op.mul(drawn, mask)

@@ -88,7 +88,9 @@ def cells(pixels: Image, side: int) -> Array:
 def border_cells(inside: Mask) -> npt.NDArray[np.int64]:
     """An odd number of the cells along the edge of the region (h, w), numbered in rows."""
     kernel = np.ones((2 * BORDER + 1, 2 * BORDER + 1), np.uint8)
-    inner = cv2.erode(inside.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    inner = cv2.erode(
+        inside.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0
+    )
     border = np.flatnonzero(inside & (inner == 0))
     count = min(len(border), MOST_BORDER)
     return border[np.linspace(0, len(border) - 1, count - (count + 1) % 2).round().astype(np.int64)]
@@ -150,7 +152,9 @@ def mask_in_graph(colours: Var, model: ForegroundModel, map_hw: tuple[int, int])
     ]
     nearest = views[0] if len(views) == 1 else op.min(views)
     scaled = op.mul(nearest, op.const(np.float32(1 / model.level)))
-    raised = op.mul(op.sub(scaled, op.const(np.float32(low))), op.const(np.float32(1 / (high - low))))
+    raised = op.mul(
+        op.sub(scaled, op.const(np.float32(low))), op.const(np.float32(1 / (high - low)))
+    )
     inside = op.mul(_clip(raised), op.const(model.region))
     mean = average_3x3(inside)
     shown = _clip(op.sub(op.mul(mean, op.const(np.float32(9))), op.const(np.float32(SPECK))))

@@ -198,7 +198,7 @@ def test_textures_foregrounds_and_a_region_reach_the_training(data, tmp_path):
         cv2.imwrite(str(masks / f"{index:03}.png"), mask)
     roi = tmp_path / "roi.yaml"
     roi.write_text("frame_hw: [64, 96]\ninspect:\n  - [[0, 0], [48, 0], [48, 64], [0, 64]]\n")
-    more = ("--textures", tmp_path / "dtd", "--foreground", masks, "--roi", roi, "--epochs", "1")
+    more = ("--textures", tmp_path / "dtd", "--defect-masks", masks, "--roi", roi, "--epochs", "1")
     assert train(data, tmp_path / "out", *map(str, more)) == 0
     spec = read_spec(tmp_path / "out" / "engine.onnx")
     assert spec.parameters["textures"] == "dtd (1 pictures)"
@@ -226,8 +226,8 @@ def test_bad_input_is_refused_in_one_sentence(data, tmp_path, capsys):
         cv2.imwrite(str(masks / f"{index:03}.png"), np.full(HW, 255 * (index != 3), np.uint8))
     out = tmp_path / "out"
     for more, what in (
-        (("--foreground", masks), "003.png is empty"),
-        (("--foreground", empty), "no readable foreground mask"),
+        (("--defect-masks", masks), "003.png is empty"),
+        (("--defect-masks", empty), "no readable foreground mask"),
         (("--textures", empty), "holds no pictures"),
         (("--textures", tmp_path / "none"), "does not exist"),
         (("--size", "96x60"), "multiples of 32"),

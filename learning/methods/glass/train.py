@@ -25,7 +25,7 @@ RUN = "learning.methods.glass.training.run"
 @dataclass(frozen=True)
 class GlassTraining(GlassOptions, Trainer):
     """textures: folder of pictures that defects are made of; None for a built-in bank.
-    foreground: folder of masks of where defects may be drawn; None for everywhere. layers: see
+    defect_masks: folder of masks of where defects may be drawn; None for everywhere. layers: see
     Glass. See GlassOptions for the others."""
 
     name: ClassVar[str] = "glass"
@@ -34,7 +34,7 @@ class GlassTraining(GlassOptions, Trainer):
         default=None,
         metadata=option("folder of pictures, such as DTD; default: a built-in bank", Path),
     )
-    foreground: Path | None = field(
+    defect_masks: Path | None = field(
         default=None, metadata=option("folder of masks of where defects may be drawn", Path)
     )
     layers: tuple[str, ...] | None = field(
@@ -61,9 +61,9 @@ class GlassTraining(GlassOptions, Trainer):
 
     def read_foregrounds(self, normals: Normals) -> Mask | None:
         """(n, H, W); None for everywhere. Raises DataError for a mask that is empty or missing."""
-        if self.foreground is None:
+        if self.defect_masks is None:
             return None
-        return read_foregrounds(self.foreground, normals.names, normals.rule)
+        return read_foregrounds(self.defect_masks, normals.names, normals.rule)
 
     def require(self) -> None:
         import_with_torch(RUN)
@@ -73,7 +73,7 @@ class GlassTraining(GlassOptions, Trainer):
         return {
             **self.network_options.resumable(source.info, source.layers),
             "textures": self.synthesis.textures.name,
-            "foreground": None if self.foreground is None else str(self.foreground),
+            "foreground": None if self.defect_masks is None else str(self.defect_masks),
         }
 
     def prepare(self, job: TrainingJob) -> PreparedTraining:
