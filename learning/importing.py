@@ -158,9 +158,9 @@ def import_checkpoint(
     rule = rule or Rule()
     check_supported(rule, request.count_normals())
     imported = importer.read(request)
-    found, normals = None, imported.normals
+    learned, normals = None, imported.normals
     if foreground is not None:
-        found, normals = find_foreground(normals, foreground, reading=request.reading)
+        learned, normals = find_foreground(normals, foreground, reading=request.reading)
     options = MakeOptions(
         name=name or request.out.stem,
         method=imported.method,
@@ -170,8 +170,8 @@ def import_checkpoint(
         rule=rule,
         threads=request.threads,
         suspects=suspects,
-        roi=None if found is None else found.roi,
-        foreground=found,
+        roi=None if learned is None else learned.roi,
+        foreground=learned,
     )
     origin = {"file": request.file.name, "sha256": file_sha256(request.file)}
     return make_engine(

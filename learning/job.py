@@ -14,7 +14,7 @@ from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
 from learning.anomalous import AnomalousPictures
 from learning.backbones.features import Features
-from learning.foreground.finding import FoundForeground
+from learning.foreground.finding import LearnedForeground
 from learning.foreground.method import ForegroundMethod, ForegroundSource
 from learning.graph.maps import MapCanvas
 from learning.graph.pixels import blank_outside
@@ -62,7 +62,7 @@ class MakeOptions:
     suspects: str = ASK
     simulated: int = SIMULATED
     device: str = "cpu"
-    foreground: FoundForeground | None = None
+    foreground: LearnedForeground | None = None
 
     def __post_init__(self) -> None:
         if self.suspects not in SUSPECTS:
@@ -105,7 +105,7 @@ class EngineResult:
     file_bytes: int
     seconds: dict[str, float]
     choice: "Choice | None" = field(default=None, kw_only=True)
-    foreground: FoundForeground | None = field(default=None, kw_only=True)
+    foreground: LearnedForeground | None = field(default=None, kw_only=True)
 
     @property
     def thresholds(self) -> Thresholds:
@@ -137,11 +137,11 @@ class EngineJob:
         self.inside = inspected_pixels(options.roi, normals.rule)
         self.canvas = MapCanvas(input_hw, options.sigma, _top_fraction(options), self.inside)
         self.method: Any = options.method
-        found = options.foreground
-        if found is not None and found.model is not None:
-            self.method = ForegroundMethod(options.method, found.model)
-            self.source = ForegroundSource(self.source, found.model.cell)
-            self.canvas = dataclasses.replace(self.canvas, foreground=found.covered)
+        learned = options.foreground
+        if learned is not None and learned.model is not None:
+            self.method = ForegroundMethod(options.method, learned.model)
+            self.source = ForegroundSource(self.source, learned.model.cell)
+            self.canvas = dataclasses.replace(self.canvas, foreground=learned.covered)
         self.seconds: dict[str, float] = {}
         self._started = time.monotonic()
 

@@ -35,6 +35,7 @@ GRAPH, BACKBONES, THRESHOLDS = "learning.graph", "learning.backbones", "learning
 METHODS, ANOMALIB = "learning.methods", "learning.anomalib"
 SIMULATION, SELECTION = "learning.simulation", "learning.selection"
 DOWNLOADS = "learning.downloads"
+FOREGROUND = "learning.foreground"
 METHOD_FOLDERS = sorted(path.parent.name for path in ROOT.glob("learning/methods/*/method.py"))
 ANY_METHOD = {METHODS, *(f"{METHODS}.{name}" for name in METHOD_FOLDERS)}
 TRAINING = "learning.methods.glass.training"
@@ -108,8 +109,13 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, TOP, BACKENDS, LEARNING, GRAPH, THRESHOLDS, ANOMALIB},
         {"numpy", "onnx", "onnxruntime", "google"},
     ),
+    "learning/foreground": (
+        {CORE, TOP, LEARNING, BACKBONES, DATASETS, GRAPH, METHODS, FOREGROUND},
+        {"numpy", "scipy", "cv2", "spox"},
+    ),
     "learning/api": (
-        {CORE, TOP, BACKBONES, DATASETS, LEARNING, METHODS, SELECTION, THRESHOLDS, "learning.api"},
+        {CORE, TOP, BACKBONES, DATASETS, LEARNING, METHODS, SELECTION, THRESHOLDS}
+        | {FOREGROUND, "learning.api"},
         set(),
     ),
     "learning": (
@@ -125,7 +131,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             THRESHOLDS,
             SIMULATION,
         }
-        | {SELECTION, METRICS, FLEET, *ANY_METHOD},
+        | {SELECTION, METRICS, FLEET, FOREGROUND, *ANY_METHOD},
         {"numpy", "cv2", "onnx", "spox"},
     ),
     "evaluation": (

@@ -9,7 +9,7 @@ from evaluation.report.selection_page import write_selection_page
 from inspector.core.arrays import Image
 from learning.contact_sheet import SheetPicture, sort_by_score, write_sheet
 from learning.fit_record import DROPPED, fit_record_path, read_fit_record
-from learning.foreground.finding import FoundForeground
+from learning.foreground.finding import LearnedForeground
 from learning.job import EngineResult
 from learning.normals import Normals
 
@@ -75,7 +75,7 @@ def _pictures(result: EngineResult, normals: Normals) -> list[SheetPicture]:
     ]
 
 
-def _darken(pixels: Image, foreground: FoundForeground | None) -> Image:
+def _darken(pixels: Image, foreground: LearnedForeground | None) -> Image:
     """Darkens the background. pixels: (H, W, 3) uint8 RGB."""
     if foreground is None:
         return pixels

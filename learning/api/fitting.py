@@ -168,10 +168,10 @@ def fit(
             normals, candidate = choice.normals, choice.trial.candidate
         top_fraction = candidate.top_fraction
         fitted = make_method(candidate.method, candidate.options)
-    region, found = read_roi(roi, normals.frame_hw), None
+    region, learned = read_roi(roi, normals.frame_hw), None
     if foreground is not None:
-        found, normals = find_foreground(normals, foreground, region, seed=seed, reading=reading)
-        region = found.roi
+        learned, normals = find_foreground(normals, foreground, region, seed=seed, reading=reading)
+        region = learned.roi
     fit_options = FitOptions(
         name=name or path.stem,
         method=fitted,
@@ -184,7 +184,7 @@ def fit(
         selection=None if choice is None else choice.selection,
         anomalous=_read_real(choice, normals, read_real),
         roi=region,
-        foreground=found,
+        foreground=learned,
         seed=seed,
         threads=threads,
         suspects=suspects,

@@ -89,14 +89,14 @@ def train(
             reading=reading,
         )
     folder, scorer = Path(out), trainer.scorer
-    region, found = read_roi(roi, data.normals.frame_hw), None
+    region, learned = read_roi(roi, data.normals.frame_hw), None
     if foreground is not None:
-        found, shown = find_foreground(
+        learned, shown = find_foreground(
             data.normals, foreground, region, seed=trainer.seed, reading=reading
         )
         if len(shown.names) < len(data.normals.names):
             raise DataError("remove the pictures without product, then train again")
-        region = found.roi
+        region = learned.roi
     engine_options = MakeOptions(
         name=name or folder.resolve().name,
         method=scorer,
@@ -104,7 +104,7 @@ def train(
         sigma=sigma,
         rule=rule or default_rule(suspects),
         roi=region,
-        foreground=found,
+        foreground=learned,
         seed=trainer.seed,
         threads=trainer.threads,
         suspects=suspects,

@@ -66,7 +66,7 @@ ADVICE: Final = "name pictures of the empty scene, draw a region with --roi, or 
 
 
 @dataclass(frozen=True, slots=True)
-class FoundForeground:
+class LearnedForeground:
     """spec: for the engine. model: computes the mask of every picture; None if `fixed` is the mask
     of all, (H, W) of the input. roi: region of interest of the engine; it holds a fixed mask.
     covered: mean share of the region that is in a mask."""
@@ -94,7 +94,7 @@ def find_foreground(
     *,
     seed: int = 0,
     reading: Reading = READING,
-) -> tuple[FoundForeground, Normals]:
+) -> tuple[LearnedForeground, Normals]:
     """The foreground, and the good pictures that show product; a warning names the others.
 
     source: AUTO for the border of the good pictures, or a picture or a folder of pictures of the
@@ -143,7 +143,7 @@ def find_foreground(
             parameters,
         )
         around = region_of_mask(fixed, roi, rule, normals.frame_hw)
-        return FoundForeground(spec, around, fixed=fixed), normals
+        return LearnedForeground(spec, around, fixed=fixed), normals
     core = (often >= CORE).astype(np.float32)
     least = LEAST_OF_SMALLEST * float(shares.min())
     model = dataclasses.replace(model, core=core, least=least)
@@ -151,7 +151,7 @@ def find_foreground(
     parameters |= {"least_share": least, "always_share": float(core.mean())}
     spec = Foreground(name, float(covered.mean()), parameters=parameters)
     share = float(covered.mean() / region.mean())
-    return FoundForeground(spec, roi, model, covered=share), normals
+    return LearnedForeground(spec, roi, model, covered=share), normals
 
 
 def _background(

@@ -12,73 +12,73 @@ from inspector.core.errors import DataError
 from learning.foreground.finding import AUTO, find_foreground
 
 
-def compare(found, pixels, truth) -> tuple[float, float]:
+def compare(learned, pixels, truth) -> tuple[float, float]:
     """Share of the product that is judged, and share of the picture that is judged."""
-    judged = found.masks(pixels[None])[0] > 0.99
-    return float(judged[truth].mean()), float(judged.mean())
+    shown = learned.masks(pixels[None])[0] > 0.99
+    return float(shown[truth].mean()), float(shown.mean())
 
 
 @pytest.mark.parametrize("source", [AUTO, "scene"])
 def test_all_of_a_moving_product_is_judged_and_little_else(source, tmp_path):
     source = source if source == AUTO else empty_scene(tmp_path / "empty")
-    found, shown = find_foreground(moving(16), source)
+    learned, shown = find_foreground(moving(16), source)
     assert len(shown.names) == 16
-    assert found.model is not None
-    assert found.spec.mask is None
+    assert learned.model is not None
+    assert learned.spec.mask is None
     for seed in range(100, 110):
         pixels, truth = scene(seed)
-        product, judged = compare(found, pixels, truth)
+        product, area = compare(learned, pixels, truth)
         assert product == 1
-        assert judged < 2.5 * truth.mean()
-    assert found.spec.share == pytest.approx(found.covered)
+        assert area < 2.5 * truth.mean()
+    assert learned.spec.share == pytest.approx(learned.covered)
 
 
 def test_a_defect_of_the_colour_of_the_belt_stays_in_the_mask():
-    found, _ = find_foreground(moving(16), AUTO)
+    learned, _ = find_foreground(moving(16), AUTO)
     for spot in ((0, 0), (10, -8), (21, 0), (0, 25)):
         pixels, truth = scene(200, spot=spot)
-        assert compare(found, pixels, truth)[0] == 1
+        assert compare(learned, pixels, truth)[0] == 1
 
 
 def test_a_piece_that_broke_off_is_judged():
-    found, _ = find_foreground(moving(16), AUTO)
+    learned, _ = find_foreground(moving(16), AUTO)
     pixels, _ = scene(201, centre=(45, 45))
     piece = cv2.circle(np.zeros(HW, np.uint8), (130, 100), 6, 1, -1) > 0
     pixels[piece] = (180, 150, 110)
-    assert compare(found, pixels, piece)[0] == 1
+    assert compare(learned, pixels, piece)[0] == 1
 
 
 def test_a_speck_on_the_belt_is_not_judged():
-    found, _ = find_foreground(moving(16), AUTO)
+    learned, _ = find_foreground(moving(16), AUTO)
     pixels, _ = scene(202, centre=(45, 45))
     pixels[110, 140] += 50
-    assert (found.masks(pixels[None])[0, 106:113, 138:145] == 0).all()
+    assert (learned.masks(pixels[None])[0, 106:113, 138:145] == 0).all()
 
 
 def test_another_light_makes_the_mask_larger_and_never_smaller(tmp_path):
-    found, _ = find_foreground(moving(16), empty_scene(tmp_path / "empty"))
+    learned, _ = find_foreground(moving(16), empty_scene(tmp_path / "empty"))
     for light in (-15, 15):
         pixels, truth = scene(203, light=light)
-        product, judged = compare(found, pixels, truth)
+        product, area = compare(learned, pixels, truth)
         assert product == 1
-        assert judged < 2.5 * truth.mean()
+        assert area < 2.5 * truth.mean()
     pixels, truth = scene(203, light=60)
-    assert compare(found, pixels, truth)[0] == 1
+    assert compare(learned, pixels, truth)[0] == 1
 
 
 def test_a_product_in_one_place_gives_a_region_of_interest():
     pictures = [scene(seed, centre=(80 + seed % 2, 64))[0] for seed in range(12)]
-    found, _ = find_foreground(normals(pictures), AUTO)
-    assert found.model is None
-    assert found.fixed is not None
-    assert found.roi is not None
+    learned, _ = find_foreground(normals(pictures), AUTO)
+    assert learned.model is None
+    assert learned.fixed is not None
+    assert learned.roi is not None
     _, truth = scene(0, centre=(80, 64))
-    region = draw_mask(found.roi, HW)
+    region = draw_mask(learned.roi, HW)
     assert region[truth].all()
     assert region.mean() < 2.5 * truth.mean()
-    stored = png.decode(found.spec.mask, found.spec.hw, 1, "the mask") > 0
-    np.testing.assert_array_equal(stored, found.fixed)
-    np.testing.assert_array_equal(found.masks(pictures[0][None])[0] > 0, found.fixed)
+    stored = png.decode(learned.spec.mask, learned.spec.hw, 1, "the mask") > 0
+    np.testing.assert_array_equal(stored, learned.fixed)
+    np.testing.assert_array_equal(learned.masks(pictures[0][None])[0] > 0, learned.fixed)
 
 
 def test_a_product_that_fills_an_edge_is_judged_up_to_the_edge(tmp_path):
@@ -87,9 +87,9 @@ def test_a_product_that_fills_an_edge_is_judged_up_to_the_edge(tmp_path):
         picture = belt(seed)
         picture[:, 60:100] += (110, 80, 40)
         pictures.append(picture.clip(0, 255).astype(np.uint8))
-    found, _ = find_foreground(normals(pictures), empty_scene(tmp_path))
-    assert found.roi is not None
-    assert draw_mask(found.roi, HW)[:, 60:100].all()
+    learned, _ = find_foreground(normals(pictures), empty_scene(tmp_path))
+    assert learned.roi is not None
+    assert draw_mask(learned.roi, HW)[:, 60:100].all()
 
 
 def test_the_region_of_the_user_is_never_exceeded():
@@ -97,9 +97,9 @@ def test_the_region_of_the_user_is_never_exceeded():
     hole = ((70.0, 30.0), (90.0, 30.0), (90.0, 40.0), (70.0, 40.0))
     user = Roi(HW, (polygon,), (hole,))
     pictures = [scene(seed, centre=(80, 64))[0] for seed in range(12)]
-    found, _ = find_foreground(normals(pictures), AUTO, user)
-    assert found.roi is not None
-    region = draw_mask(found.roi, HW)
+    learned, _ = find_foreground(normals(pictures), AUTO, user)
+    assert learned.roi is not None
+    region = draw_mask(learned.roi, HW)
     assert region.any()
     assert not (region & ~draw_mask(user, HW)).any()
 
@@ -107,12 +107,12 @@ def test_the_region_of_the_user_is_never_exceeded():
 def test_pictures_without_product_are_left_out_and_named(caplog):
     pictures = [scene(seed)[0] for seed in range(10)]
     pictures[3] = belt(3).clip(0, 255).astype(np.uint8)
-    found, shown = find_foreground(normals(pictures), AUTO)
+    learned, shown = find_foreground(normals(pictures), AUTO)
     assert "3.png" not in shown.names
     assert shown.empty == ("3.png",)
     assert len(shown.pixels) == 9
-    assert found.model is not None
-    assert found.model.least > 0
+    assert learned.model is not None
+    assert learned.model.least > 0
 
 
 def test_a_texture_that_fills_the_picture_is_refused():

@@ -28,29 +28,29 @@ ROI = Roi(HW, (((0.0, 0.0), (150.0, 0.0), (150.0, 128.0), (0.0, 128.0)),))
 
 def fit(out, source, method_name="rad", roi=None, options=None):
     pictures = moving(12)
-    found, pictures = find_foreground(pictures, source, roi)
+    learned, pictures = find_foreground(pictures, source, roi)
     method = make_method(method_name, options or {})
     settings = FitOptions(
         "discs",
         method,
         method.find_backbone(None),
         threads=1,
-        roi=found.roi,
-        foreground=found,
+        roi=learned.roi,
+        foreground=learned,
         simulated=8,
         augment="none",
     )
-    return fit_engine(pictures, settings, out, lambda *_: None), found
+    return fit_engine(pictures, settings, out, lambda *_: None), learned
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
     """Of the empty scene, with a region of interest."""
     folder = tmp_path_factory.mktemp("scene")
-    result, found = fit(
+    result, learned = fit(
         folder / "e.onnx", empty_scene(folder / "empty"), roi=ROI, options={"radius": None}
     )
-    return result.path, found
+    return result.path, learned
 
 
 def infer(path, pixels, **options):
@@ -71,11 +71,11 @@ def test_the_graph_of_every_method_computes_the_reference(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["glass", "autoencoder"])
 def test_the_graph_of_trained_networks_computes_the_reference(name, tmp_path):
-    found, pictures = find_foreground(moving(8), AUTO)
+    learned, pictures = find_foreground(moving(8), AUTO)
     scorer = Glass() if name == "glass" else Autoencoder()
     model = glass_model(37, 11, HW) if name == "glass" else random_model()
     options = MakeOptions(
-        "discs", scorer, scorer.find_backbone(None), threads=1, foreground=found, simulated=0
+        "discs", scorer, scorer.find_backbone(None), threads=1, foreground=learned, simulated=0
     )
     result = make_engine(model, pictures, options, tmp_path / "e.onnx", lambda *_: None)
     assert result.spec.parity["score_max_abs"] <= result.spec.parity["tolerance"]
@@ -95,10 +95,10 @@ def test_openvino_computes_the_same_masks(engine):
 
 
 def test_the_map_is_zero_outside_the_mask_and_a_defect_inside_is_seen(engine):
-    path, found = engine
+    path, learned = engine
     good, bad = scene(310)[0], scene(310, spot=(5, 5))[0]
     maps, scores = infer(path, np.stack([good, bad]))
-    masks = found.masks(np.stack([good, bad]))
+    masks = learned.masks(np.stack([good, bad]))
     assert (maps[masks == 0] == 0).all()
     spec = read_spec(path)
     assert scores[0] < spec.image_threshold <= scores[1]
@@ -129,10 +129,10 @@ def test_an_empty_scene_has_an_infinite_score(engine, backend):
 
 
 def test_the_share_of_the_score_counts_the_judged_part(engine):
-    path, found = engine
+    path, learned = engine
     settings = read_spec(path).parameters
     area = HW[0] * 150
-    assert settings["score_top_k"] == int(settings["top_fraction"] * found.covered * area)
+    assert settings["score_top_k"] == int(settings["top_fraction"] * learned.covered * area)
 
 
 def test_an_input_that_cells_do_not_divide_has_the_same_masks_in_all_forms():
@@ -144,8 +144,8 @@ def test_an_input_that_cells_do_not_divide_has_the_same_masks_in_all_forms():
         frame_hw=hw,
         rule=dataclasses.replace(pictures.rule, input_hw=hw),
     )
-    found, cut = find_foreground(cut, AUTO)
-    assert found.model is not None
+    learned, cut = find_foreground(cut, AUTO)
+    assert learned.model is not None
     method = make_method("rad", {})
 
     class Ones(type(method)):
@@ -160,10 +160,10 @@ def test_an_input_that_cells_do_not_divide_has_the_same_masks_in_all_forms():
         def reference(self, model, features, canvas):
             return np.ones((4, *hw)), np.ones(4)
 
-    source = ForegroundSource(Nothing(), found.model.cell)
+    source = ForegroundSource(Nothing(), learned.model.cell)
     features = source.extract(cut.pixels[:4])
     assert set(features) == {FOREGROUND}
-    masked = ForegroundMethod(Ones(), found.model)
+    masked = ForegroundMethod(Ones(), learned.model)
     canvas = MapCanvas(hw)
     measured, _ = masked.measure(None, masked.embed(features), canvas)
     expected, _ = masked.reference(None, features, canvas)
