@@ -118,8 +118,10 @@ def train(
             folder,
             watch=watch or _folder_watch(folder, data, stack),
             progress=progress or ignore,
-            request={"roi": None if roi is None else file_hash(Path(roi))}
-            | ({} if foreground is None else {"foreground of the engine": str(foreground)}),
+            request={
+                "roi": None if roi is None else file_hash(Path(roi)),
+                "foreground of the engine": None if foreground is None else str(foreground),
+            },
         )
 
 

@@ -1,0 +1,38 @@
+"""Training an engine with a foreground."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from foreground_scenes import belt, scene, write  # noqa: E402
+
+from engines.opening import open_engine  # noqa: E402
+from inspector.core.errors import ConfigError, DataError  # noqa: E402
+from learning import train  # noqa: E402
+
+pytestmark = pytest.mark.train
+
+
+def test_a_trained_engine_judges_the_foreground(tmp_path):
+    for seed in range(8):
+        write(tmp_path / "discs" / "train" / "good" / f"{seed}.png", scene(seed)[0])
+    options = {"epochs": 1, "size": (128, 160), "threads": 1}
+    out = tmp_path / "out"
+    result = train(tmp_path / "discs", "glass", out, foreground="auto", **options)
+    assert result.spec.foreground is not None
+    assert result.spec.parity["map_max_abs"] <= result.spec.parity["tolerance"]
+    pictures = np.stack([scene(100)[0], belt(5).clip(0, 255).astype(np.uint8)])
+    maps, scores = open_engine(result.path, threads=1).infer(pictures)
+    assert scores[1] == np.inf
+    assert scores[0] == pytest.approx(maps[0].max())
+    with pytest.raises(ConfigError, match="another training"):
+        train(tmp_path / "discs", "glass", out, **options)
+
+
+def test_a_picture_without_product_is_refused(tmp_path):
+    for seed in range(8):
+        pixels = scene(seed)[0] if seed else belt(0).clip(0, 255).astype(np.uint8)
+        write(tmp_path / "discs" / "train" / "good" / f"{seed}.png", pixels)
+    with pytest.raises(DataError, match="remove the pictures without product"):
+        train(tmp_path / "discs", "glass", tmp_path / "out", foreground="auto", size=128)
