@@ -128,7 +128,7 @@ def test_a_product_that_hardly_differs_is_refused():
         picture = belt(seed) + 25 * np.sin(np.arange(HW[1]) / 3)[None, :, None]
         cv2.circle(picture, (60 + 3 * seed, 64), 30, (82, 86, 90), -1)
         pictures.append(picture.clip(0, 255).astype(np.uint8))
-    with pytest.raises(DataError, match="foreground: .*name pictures of the empty scene"):
+    with pytest.raises(DataError, match=r"foreground: .*name pictures of the empty scene"):
         find_foreground(normals(pictures), AUTO)
 
 

@@ -5,11 +5,11 @@ import pytest
 
 pytest.importorskip("torch")
 
-from foreground_scenes import belt, scene, write  # noqa: E402
+from foreground_scenes import belt, scene, write
 
-from engines.opening import open_engine  # noqa: E402
-from inspector.core.errors import ConfigError, DataError  # noqa: E402
-from learning import train  # noqa: E402
+from engines.opening import open_engine
+from inspector.core.errors import ConfigError, DataError
+from learning import train
 
 pytestmark = pytest.mark.train
 
@@ -26,7 +26,7 @@ def test_a_trained_engine_judges_the_foreground(tmp_path):
     maps, scores = open_engine(result.path, threads=1).infer(pictures)
     assert scores[1] == np.inf
     assert scores[0] == pytest.approx(maps[0].max())
-    with pytest.raises(ConfigError, match="another training"):
+    with pytest.raises(ConfigError, match="another foreground"):
         train(tmp_path / "discs", "glass", out, **options)
 
 
