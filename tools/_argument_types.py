@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from learning.foreground.finding import AUTO
 from learning.frame_sizes import LONGEST_SIDE
 from learning.normals import Size
 
@@ -16,12 +15,6 @@ KEEP_SIMILAR: Final = (
     "pictures that differ by noise only show different products; without it they count as one"
 )
 """Help of --keep-similar."""
-
-FOREGROUND: Final = (
-    "judge the product and not the background. auto: learn the background from the border of the "
-    "good pictures; or a picture, or a folder of pictures, of the empty scene"
-)
-"""Help of --foreground."""
 
 SHORTEST_SIDE: Final = 32
 """Smallest side of the input of an engine, px."""
@@ -79,13 +72,6 @@ def input_size_or_side(text: str) -> Size:
             f"{text!r} must be a short side or WIDTHxHEIGHT in pixels, such as 256 or 448x256"
         )
     return _within_limits((int(text),) * 2, text)[0]
-
-
-def foreground_source(text: str) -> str:
-    """AUTO, or the path of a file or folder."""
-    if text != AUTO and not Path(text).exists():
-        raise argparse.ArgumentTypeError(f"{text!r} is neither {AUTO} nor a file or folder")
-    return text
 
 
 def squares(text: str) -> tuple[int, int]:

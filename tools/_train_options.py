@@ -1,21 +1,13 @@
 """Options of tools.train. Those of the method come from the fields of its Trainer."""
 
 import argparse
-from pathlib import Path
 from typing import Final
 
 from learning.datasets.layouts import LAYOUTS
 from learning.methods.registry import trained_methods, trainer_class
 from learning.options import option_fields
 from learning.training import Trainer
-from tools._argument_types import (
-    FOREGROUND,
-    KEEP_SIMILAR,
-    foreground_source,
-    input_size_or_side,
-    out_folder,
-    sigma,
-)
+from tools._argument_types import KEEP_SIMILAR, input_size_or_side, out_folder, sigma
 from tools._method_options import (
     add_method_options,
     make_method_parser,
@@ -23,6 +15,7 @@ from tools._method_options import (
     named_method,
 )
 from tools._reading_options import add_reading_options
+from tools._region_options import add_region_options
 from tools._rule_options import add_rule_options, add_suspects_option
 
 MAX_PICTURES: Final = 1000
@@ -46,8 +39,7 @@ def make_parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add("--out", type=out_folder, required=True, help="folder of the engine, checkpoints and log")
     add("--name", help="name of the engine (default: name of the --out folder)")
     add("--dataset", choices=list(LAYOUTS), help="layout of the data set (default: detected)")
-    add("--roi", type=Path, help="YAML with polygons to inspect and to ignore, in frame pixels")
-    add("--foreground", type=foreground_source, metavar="auto|PATH", help=FOREGROUND)
+    add_region_options(parser)
     add("--backbone", help="name or ONNX file of the backbone (default: the method's)")
     add(
         "--size",

@@ -19,16 +19,7 @@ from learning.options import option_fields
 from learning.selection.candidates import AUTO
 from learning.selection.choosing import BUDGET_S, QUICK_S
 from learning.thresholds.folds import Scheme
-from tools._argument_types import (
-    FOREGROUND,
-    KEEP_SIMILAR,
-    foreground_source,
-    input_size,
-    out_file,
-    out_folder,
-    seed,
-    sigma,
-)
+from tools._argument_types import KEEP_SIMILAR, input_size, out_file, out_folder, seed, sigma
 from tools._cli import guarded
 from tools._fit_report import report
 from tools._fit_request import FitRequest
@@ -44,6 +35,7 @@ from tools._new_file import add_overwrite_option, refuse_existing
 from tools._normals import can_read_again, classes_of, normals_of
 from tools._progress import Bars
 from tools._reading_options import add_reading_options
+from tools._region_options import add_region_options
 from tools._rule_options import (
     add_anomalous_options,
     add_rule_options,
@@ -206,8 +198,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         help="width x height of the input in px; default: short side 256, aspect kept",
     )
     add("--name", help="name of the engine (default: name of the file)")
-    add("--roi", type=Path, help="YAML with polygons to inspect and to ignore, in frame pixels")
-    add("--foreground", type=foreground_source, metavar="auto|PATH", help=FOREGROUND)
+    add_region_options(parser)
     add("--max-pictures", type=int, default=MAX_PICTURES, help="(default: %(default)s)")
     add("--keep-similar", action="store_true", help=KEEP_SIMILAR)
     add(

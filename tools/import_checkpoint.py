@@ -8,13 +8,7 @@ from inspector.core.errors import ConfigError
 from learning.importing import ImportRequest, import_checkpoint
 from learning.methods.registry import imported_methods, importer_class
 from learning.normals import MAX_PICTURES
-from tools._argument_types import (
-    FOREGROUND,
-    KEEP_SIMILAR,
-    foreground_source,
-    frame_size,
-    out_file,
-)
+from tools._argument_types import KEEP_SIMILAR, frame_size, out_file
 from tools._cli import guarded
 from tools._fit_report import report
 from tools._method_options import (
@@ -26,6 +20,7 @@ from tools._method_options import (
 from tools._new_file import add_overwrite_option, refuse_existing
 from tools._progress import Bars
 from tools._reading_options import add_reading_options, chosen_reading
+from tools._region_options import add_foreground_option
 from tools._rule_options import add_rule_options, add_suspects_option, chosen_rule
 
 
@@ -110,7 +105,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         type=float,
         help="share of the map whose mean is the score (default: the method's)",
     )
-    add("--foreground", type=foreground_source, metavar="auto|PATH", help=FOREGROUND)
+    add_foreground_option(parser)
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_reading_options(parser)
     add_overwrite_option(parser)

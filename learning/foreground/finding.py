@@ -4,7 +4,7 @@ model that computes the mask of every picture."""
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from engines.spec_fields import Foreground
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import DataError
 from inspector.core.reading import READING, Reading
-from learning.foreground.background import Background, from_border, from_scene, read_scene
+from learning.foreground.background import from_border, from_scene, read_scene
 from learning.foreground.fixed import region_of_mask, shrink_mask
 from learning.foreground.model import (
     CLOSE,
@@ -62,6 +62,12 @@ SAME_PLACE: Final = 0.9
 the product is always in the same place; at least SAME_PLACE_WORST for every picture."""
 SAME_PLACE_WORST: Final = 0.75
 
+LEAST_FIXED: Final = 8
+"""Good pictures that are needed to prove it."""
+
+INSIDE: Final = 0.99
+"""Share of a cell in the region from which on it can show the background."""
+
 ADVICE: Final = "name pictures of the empty scene, draw a region with --roi, or leave it out"
 
 
@@ -100,19 +106,26 @@ def find_foreground(
     source: AUTO for the border of the good pictures, or a picture or a folder of pictures of the
     empty scene. Raises DataError if product and background cannot be told apart.
     """
-    rule = normals.rule
-    inside = None if roi is None else draw_mask(roi, rule.input_hw, rule.crop)
     what = "the colours along their border" if source == AUTO else f"the empty scene {source}"
-    side = cell_side(rule.input_hw)
+    inside = None if roi is None else draw_mask(roi, normals.rule.input_hw, normals.rule.crop)
+    side = cell_side(normals.rule.input_hw)
     colours = cells(blank_outside(normals.pixels, inside), side)
     grid_hw = (colours.shape[2], colours.shape[3])
-    region = np.ones(grid_hw, np.float32)
-    if inside is not None:
-        region = cell_share(inside, grid_hw).astype(np.float32)
-    background = _background(normals, source, colours, inside, region, seed, reading)
-    core = np.zeros(grid_hw, np.float32)
+    whole = np.ones(grid_hw, np.float32)
+    region = whole if inside is None else cell_share(inside, grid_hw).astype(np.float32)
+    if source == AUTO:
+        background = from_border(colours, region > INSIDE, seed)
+    else:
+        scene = read_scene(Path(source), normals, reading)
+        background = from_scene(cells(blank_outside(scene, inside), side), region > INSIDE)
     model = ForegroundModel(
-        side, background.views, background.border, background.level, region, core, 0.0
+        cell=side,
+        views=background.views,
+        border=background.border,
+        level=background.level,
+        region=region,
+        core=np.zeros_like(region),
+        least=0.0,
     )
     shown = product(colours, model)
     shares = shown.mean(axis=(1, 2))
@@ -123,50 +136,47 @@ def find_foreground(
         shown, shares = shown[~empty], shares[~empty]
     masks = mask(shown, model)
     _refuse_unstable(masks, colours, model, what)
-    often = (masks > 0.5).mean(axis=0)
-    parameters: dict[str, Any] = {
-        "level": background.level,
-        "margin_px": MARGIN * side,
-        "closed_px": 2 * CLOSE * side,
-        "product_share": float(shares.mean()),
-        "scene_pictures": background.pictures,
-    }
-    name = "border of the good pictures" if source == AUTO else f"empty scene {Path(source).name}"
-    if _is_in_one_place(masks > 0.5, often):
-        fixed = draw(np.max(masks, axis=0, keepdims=True), rule.input_hw)[0] > 0.5
-        picture = shrink_mask(fixed)
-        spec = Foreground(
-            name,
-            float(fixed.mean()),
-            (picture.shape[0], picture.shape[1]),
-            png.encode(picture),
-            parameters,
-        )
-        around = region_of_mask(fixed, roi, rule, normals.frame_hw)
-        return LearnedForeground(spec, around, fixed=fixed), normals
-    core = (often >= CORE).astype(np.float32)
+    spec = Foreground(
+        "border of the good pictures" if source == AUTO else f"empty scene {Path(source).name}",
+        share=0.0,
+        parameters={
+            "level": background.level,
+            "margin_px": MARGIN * side,
+            "closed_px": 2 * CLOSE * side,
+            "product_share": float(shares.mean()),
+            "scene_pictures": background.pictures,
+        },
+    )
+    if _is_in_one_place(masks > 0.5):
+        return _fix(masks, spec, roi, normals), normals
     least = LEAST_OF_SMALLEST * float(shares.min())
-    model = dataclasses.replace(model, core=core, least=least)
-    covered = np.maximum(masks, core) * region
-    parameters |= {"least_share": least, "always_share": float(core.mean())}
-    spec = Foreground(name, float(covered.mean()), parameters=parameters)
-    share = float(covered.mean() / region.mean())
-    return LearnedForeground(spec, roi, model, covered=share), normals
+    return _move(masks, spec, dataclasses.replace(model, least=least), roi), normals
 
 
-def _background(
-    normals: Normals,
-    source: str | Path,
-    colours: Array,
-    inside: Mask | None,
-    region: Array,
-    seed: int,
-    reading: Reading,
-) -> Background:
-    if source == AUTO:
-        return from_border(colours, region > 0.99, seed)
-    scene = blank_outside(read_scene(Path(source), normals, reading), inside)
-    return from_scene(cells(scene, cell_side(normals.rule.input_hw)), region > 0.99)
+def _fix(masks: Array, spec: Foreground, roi: Roi | None, normals: Normals) -> LearnedForeground:
+    """The same mask for all pictures."""
+    fixed = draw(np.max(masks, axis=0, keepdims=True), normals.rule.input_hw)[0] > 0.5
+    picture = shrink_mask(fixed)
+    spec = dataclasses.replace(
+        spec,
+        share=float(fixed.mean()),
+        hw=(picture.shape[0], picture.shape[1]),
+        mask=png.encode(picture),
+    )
+    around = region_of_mask(fixed, roi, normals.rule, normals.frame_hw)
+    return LearnedForeground(spec, around, fixed=fixed)
+
+
+def _move(
+    masks: Array, spec: Foreground, model: ForegroundModel, roi: Roi | None
+) -> LearnedForeground:
+    """A mask of every picture."""
+    core = ((masks > 0.5).mean(axis=0) >= CORE).astype(np.float32)
+    covered = float((np.maximum(masks, core) * model.region).mean())
+    more = {"least_share": model.least, "always_share": float(core.mean())}
+    spec = dataclasses.replace(spec, share=covered, parameters=spec.parameters | more)
+    model = dataclasses.replace(model, core=core)
+    return LearnedForeground(spec, roi, model, covered=covered / float(model.region.mean()))
 
 
 def _refuse_share(typical: float, what: str) -> None:
@@ -209,9 +219,11 @@ def _leave_out(normals: Normals, empty: Mask) -> Normals:
     )
 
 
-def _is_in_one_place(masks: Mask, often: Array) -> bool:
-    """masks: (n, h, w). often: (h, w), the share of the masks that have a cell."""
-    overlaps = _overlaps(masks, often >= 0.5)
+def _is_in_one_place(masks: Mask) -> bool:
+    """masks: (n, h, w)."""
+    if len(masks) < LEAST_FIXED:
+        return False
+    overlaps = _overlaps(masks, masks.mean(axis=0) >= 0.5)
     return bool(np.median(overlaps) >= SAME_PLACE and overlaps.min() >= SAME_PLACE_WORST)
 
 

@@ -14,6 +14,7 @@ import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
 from inspector.core.arrays import Image, Mask
+from inspector.core.errors import DataError
 from learning.graph.features import average_3x3, average_3x3_numpy
 from learning.graph.maps import axis_matrix
 
@@ -40,6 +41,7 @@ BORDER: Final = 2
 MOST_LIGHT: Final = 20 / 255
 """A change of the border by up to this much counts as light, such as automatic exposure."""
 
+LEAST_BORDER: Final = 16
 MOST_BORDER: Final = 999
 """Cells that the light is measured at. The number is odd, so that the median is one of them."""
 
@@ -86,12 +88,17 @@ def cells(pixels: Image, side: int) -> Array:
 
 
 def border_cells(inside: Mask) -> npt.NDArray[np.int64]:
-    """An odd number of the cells along the edge of the region (h, w), numbered in rows."""
+    """An odd number of the cells along the edge of the region (h, w), numbered in rows.
+    Raises DataError for less than LEAST_BORDER cells."""
     kernel = np.ones((2 * BORDER + 1, 2 * BORDER + 1), np.uint8)
     inner = cv2.erode(
         inside.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
     border = np.flatnonzero(inside & (inner == 0))
+    if len(border) < LEAST_BORDER:
+        raise DataError(
+            "foreground: the region of interest is too small to see the background at its edge"
+        )
     count = min(len(border), MOST_BORDER)
     return border[np.linspace(0, len(border) - 1, count - (count + 1) % 2).round().astype(np.int64)]
 

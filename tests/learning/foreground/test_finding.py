@@ -104,6 +104,18 @@ def test_the_region_of_the_user_is_never_exceeded():
     assert not (region & ~draw_mask(user, HW)).any()
 
 
+def test_a_region_that_is_too_small_is_refused():
+    tiny = Roi(HW, (((20.0, 20.0), (26.0, 20.0), (26.0, 26.0), (20.0, 26.0)),))
+    with pytest.raises(DataError, match="the region of interest is too small"):
+        find_foreground(moving(8), AUTO, tiny)
+
+
+def test_few_pictures_do_not_prove_that_the_product_is_in_one_place():
+    pictures = [scene(seed, centre=(80, 64))[0] for seed in range(3)]
+    learned, _ = find_foreground(normals(pictures), AUTO)
+    assert learned.model is not None
+
+
 def test_pictures_without_product_are_left_out_and_named(caplog):
     pictures = [scene(seed)[0] for seed in range(10)]
     pictures[3] = belt(3).clip(0, 255).astype(np.uint8)

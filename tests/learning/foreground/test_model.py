@@ -21,7 +21,7 @@ from learning.graph.maps import MapCanvas
 from learning.job import FitOptions, MakeOptions
 from learning.methods.autoencoder.method import Autoencoder
 from learning.methods.glass.method import Glass
-from learning.methods.registry import fitted_methods, make_method
+from learning.methods.registry import make_method
 
 ROI = Roi(HW, (((0.0, 0.0), (150.0, 0.0), (150.0, 128.0), (0.0, 128.0)),))
 
@@ -58,8 +58,8 @@ def infer(path, pixels, **options):
         return opened.infer(pixels)
 
 
-@pytest.mark.parametrize("name", fitted_methods())
-def test_the_graph_of_every_method_computes_the_reference(name, tmp_path):
+@pytest.mark.parametrize("name", ["patchcore", "padim", "ensemble"])
+def test_the_graph_of_a_fitted_method_computes_the_reference(name, tmp_path):
     result, _ = fit(tmp_path / "e.onnx", AUTO, name)
     parity = result.spec.parity
     assert parity["pictures"] >= 32
