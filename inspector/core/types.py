@@ -33,8 +33,8 @@ class Cause(StrEnum):
     decode: the picture is damaged or cannot be decoded. stale: the picture is older than its time
     says. size: the picture has another size than the calibration or another aspect ratio than the
     pictures of fitting, or is too small for the crop of the engine. not_finite: the engine gave NaN
-    or infinity. health: the camera or the picture differs from the good pictures, or
-    shows no product.
+    or infinity. health: the camera or the picture differs from the good pictures. no_product: the
+    engine sees no product, or too little.
     """
 
     DECODE = "decode"
@@ -42,6 +42,7 @@ class Cause(StrEnum):
     SIZE = "size"
     NOT_FINITE = "not_finite"
     HEALTH = "health"
+    NO_PRODUCT = "no_product"
 
 
 class Severity(StrEnum):

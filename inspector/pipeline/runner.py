@@ -10,7 +10,7 @@ from inspector.core.channel import END, Channel
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import InspectorError, StageError, UnjudgedError
 from inspector.core.protocols import CountsMissing, EventStage, Source
-from inspector.core.types import Inspection, RunInfo, Verdict
+from inspector.core.types import Cause, Inspection, RunInfo, Verdict
 from inspector.pipeline.announcer import LATE_STAGE, Announcer
 from inspector.pipeline.drops import Drops
 from inspector.pipeline.relay import Relay, catch_frame_errors
@@ -276,7 +276,8 @@ class Pipeline:
                 self._fail(exc if expected else StageError("output", (), exc), drain=True)
 
     def _report_all(self) -> UnjudgedError | None:
-        """Reports until the channel ends. Returns an error after too many ERROR frames in a row."""
+        """Reports until the channel ends. Returns an error after too many ERROR frames in a row;
+        frames without product are not counted."""
         in_a_row = 0
         while (ticket := self._reporter.take(self._measured, self._watchdog)) is not END:
             try:
@@ -284,6 +285,8 @@ class Pipeline:
             except BaseException:
                 self.stats.count_aborted(1)
                 raise
+            if inspection.cause is Cause.NO_PRODUCT:
+                continue  # a line may stand still without product for any time
             in_a_row = in_a_row + 1 if inspection.verdict is Verdict.ERROR else 0
             if self._max_errored is not None and in_a_row >= self._max_errored:
                 return UnjudgedError(

@@ -99,7 +99,10 @@ def _output(
         return FrameError("the engine gave an anomaly map that is not finite", Cause.NOT_FINITE)
     fault = model_input.fault
     if np.isposinf(score) and no_product:
-        fault = Fault(no_product, Cause.HEALTH)
+        if fault is None or fault.cause is not Cause.STALE:
+            # An empty scene is often darker, or of another colour, than the good pictures.
+            error = no_product if fault is None else f"{no_product}; {fault.error}"
+            fault = Fault(error, Cause.NO_PRODUCT)
     elif not np.isfinite(score):
         fault = Fault("the engine gave a score that is not finite", Cause.NOT_FINITE)
     input_hw, map_hw = model_input.pixels.shape[:2], anomaly_map.shape

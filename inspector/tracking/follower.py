@@ -19,7 +19,7 @@ from inspector.tracking.track_ids import TrackIds
 from inspector.tracking.tracker import Region, Tracker
 from inspector.tracking.tracks import ClosedTrack, SeenFrame
 
-_SHOWS_PRODUCT: Final = (None, Cause.NOT_FINITE, Cause.HEALTH)
+_SHOWS_PRODUCT: Final = (None, Cause.NOT_FINITE, Cause.HEALTH, Cause.NO_PRODUCT)
 """Causes of frames whose picture is that of the product at the time of the frame."""
 
 

@@ -34,9 +34,19 @@ def test_a_frame_without_product_is_error_and_never_pass(folder, inspect: Inspec
     result = inspect(frames, folder / "line.onnx", *more)
     assert [record["verdict"] for record in result.records] == ["PASS", "FAIL", "ERROR"]
     last = result.records[2]
-    assert last["cause"] == "health"
+    assert last["cause"] == "no_product"
     assert "shows no product" in last["error"]
     assert last["score"] is None
+
+
+def test_an_empty_line_does_not_end_the_run(folder, inspect: Inspect):
+    empty = belt(8).clip(0, 255).astype(np.uint8)
+    pictures = [scene(1)[0], *[empty] * 5, scene(2)[0]]
+    frames = write_pictures(folder / "frames with a gap", [each[..., ::-1] for each in pictures])
+    more = ("--no-video", "--set", "pipeline.max_errored_in_a_row=2")
+    result = inspect(frames, folder / "line.onnx", *more)
+    assert result.code == 0
+    assert [record["verdict"][0] for record in result.records] == [*"PEEEEEP"]
 
 
 def test_predict_says_that_a_picture_shows_no_product(folder):

@@ -20,9 +20,10 @@ from pipeline_rig import (
 )
 
 from inspector.core.errors import FrameError, InspectorError, SinkError
-from inspector.core.stage_items import EngineOutput
+from inspector.core.geometry import Affine
+from inspector.core.stage_items import EngineOutput, Fault, ModelInput
 from inspector.core.types import Cause, Inspection, Verdict
-from inspector.pipeline.stages import Output
+from inspector.pipeline.stages import Output, infer
 from inspector.processing.postprocess import Judge
 
 
@@ -96,6 +97,29 @@ def test_a_frame_that_cannot_be_judged_after_its_verdict_was_sent_ends_the_run()
     with pytest.raises(InspectorError, match="odd"):
         pipeline.finish()
     assert pipeline.stats.balanced
+
+
+@pytest.mark.parametrize(
+    ("before", "no_product", "error", "cause"),
+    [
+        (None, "empty", "empty", Cause.NO_PRODUCT),
+        (Fault("dark", Cause.HEALTH, True), "empty", "empty; dark", Cause.NO_PRODUCT),
+        (Fault("frozen", Cause.STALE), "empty", "frozen", Cause.STALE),
+        (None, "", "the engine gave a score that is not finite", Cause.NOT_FINITE),
+    ],
+)
+def test_an_infinite_score_is_an_error_for_a_reason(
+    before: Fault | None, no_product: str, error: str, cause: Cause
+) -> None:
+    class NoProduct(RigEngine):
+        def infer(self, pixels: Any) -> Any:
+            maps, scores = super().infer(pixels)
+            return maps, np.full_like(scores, np.inf)
+
+    model_input = ModelInput(frame(0), np.zeros((4, 4, 3), np.uint8), Affine(1, 1), before)
+    (output,) = infer(NoProduct(lambda _: 0.25), no_product, [model_input])
+    assert isinstance(output, EngineOutput)
+    assert output.fault == Fault(error, cause)
 
 
 def test_a_score_that_is_not_finite_keeps_the_map_and_its_defects() -> None:
