@@ -35,7 +35,7 @@ from tools._new_file import add_overwrite_option, refuse_existing
 from tools._normals import can_read_again, classes_of, normals_of
 from tools._progress import Bars
 from tools._reading_options import add_reading_options
-from tools._region_options import add_region_options
+from tools._region_options import add_region_options, identify_foreground
 from tools._rule_options import (
     add_anomalous_options,
     add_rule_options,
@@ -155,6 +155,8 @@ def _request(values: dict[str, Any]) -> dict[str, Any]:
     for name in ("keep_similar", "foreground"):
         if not used[name]:
             del used[name]  # folders that were made before the option existed go on
+    if "foreground" in used:
+        used["foreground"] = identify_foreground(used["foreground"])
     return used | {"roi": roi}
 
 

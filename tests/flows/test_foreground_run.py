@@ -76,3 +76,17 @@ def test_a_foreground_that_does_not_exist_is_refused(folder, capsys):
     with pytest.raises(SystemExit):
         fit([*map(str, (*words, "--foreground", folder / "none"))])
     assert "is neither auto nor a file or folder" in capsys.readouterr().err
+
+
+def test_a_data_set_is_fitted_again_if_the_empty_scene_changes(folder, tmp_path, capsys):
+    good = tmp_path / "data" / "disc" / "train" / "good"
+    for seed in range(8):
+        write(good / f"{seed}.png", scene(seed)[0])
+    empty = empty_scene(tmp_path / "empty", 1)
+    words = ("--method", "rad", "--threads", "1", "--size", "96x64", "--no-sheet")
+    words = (*words, "--normal", tmp_path / "data", "--out", tmp_path / "out")
+    words = (*words, "--foreground", empty)
+    for seed, changed in ((1, True), (1, False), (2, True)):
+        write(empty / "0.png", belt(seed).clip(0, 255).astype(np.uint8))
+        assert fit([*map(str, words)]) == 0
+        assert ("kept" in capsys.readouterr().err) is not changed
