@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+from engines.foreground import explains_infinity
 from engines.spec import EngineSpec
 from engines.spec_file import file_hash
 from evaluation.truth_masks import MASK_RULES
@@ -191,6 +192,8 @@ def describe_rules(spec: EngineSpec, settings: Settings) -> EvaluationRules:
 def _inspected_area(spec: EngineSpec) -> str:
     if spec.roi is not None:
         return "the engine's region of interest; pixels outside it are not counted"
+    if explains_infinity(spec):
+        return "the whole picture; the map is 0 outside the foreground of each picture"
     if spec.resize.crop != (0.0, 0.0, 1.0, 1.0):
         return f"the engine's crop {spec.resize.crop} of the picture"
     return "the whole picture"

@@ -10,7 +10,8 @@ class PipelineOptions:
     """The fields have the names of the parameters of Pipeline.
 
     max_errored_in_a_row: the run ends after this many frames in a row that could not be judged;
-    None: never. stall_timeout_s: the run ends if a stage works longer on one frame; None: never.
+    frames without product do not count; None: never. stall_timeout_s: the run ends if a stage works
+    longer on one frame; None: never.
     """
 
     max_errored_in_a_row: AtLeastOne | None = 300

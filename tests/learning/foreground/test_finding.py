@@ -7,9 +7,10 @@ from foreground_scenes import HW, belt, empty_scene, moving, normals, scene, wri
 
 from engines import png
 from engines.roi import draw_mask
-from engines.spec import Roi
+from engines.spec import ResizeRule, Roi
 from inspector.core.errors import DataError
 from learning.foreground.finding import AUTO, find_foreground
+from learning.foreground.fixed import region_of_mask
 
 
 def compare(learned, pixels, truth) -> tuple[float, float]:
@@ -169,3 +170,12 @@ def test_a_product_that_touches_most_of_the_edge_is_refused():
         pictures.append(picture.clip(0, 255).astype(np.uint8))
     with pytest.raises(DataError, match="the product is not found"):
         find_foreground(normals(pictures), AUTO)
+
+
+def test_a_fixed_mask_is_the_same_region_in_a_cropped_frame():
+    fixed = cv2.circle(np.zeros(HW, np.uint8), (40, 100), 24, 1, -1) > 0
+    rule = ResizeRule(HW, (0.1, 0.2, 0.85, 0.9))
+    region = draw_mask(region_of_mask(fixed, None, rule, (300, 500)), HW, rule.crop)
+    assert region[fixed].all()
+    grown = cv2.dilate(fixed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    assert not (region & ~grown).any()
