@@ -28,6 +28,7 @@ def test_errors_are_counted_by_cause() -> None:
         "size": 0,
         "not_finite": 1,
         "health": 0,
+        "no_product": 0,
     }
     assert counts["dropped_by_cause"] == {"overrun": 0, "abort": 0}
     assert (counts["expected"], counts["missing"], counts["missing_by_cause"]) == (4, 0, {})
