@@ -1,5 +1,6 @@
 """Writes a feature extractor as an ONNX graph, directly from its arrays of weights."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from learning.backbones.zoo import INPUT, BackboneInfo
 OPSET = 17
 """The oldest opset with LayerNormalization; onnxruntime 1.20, TensorRT 8.6 and later read it."""
 IR_VERSION = 8
+SHARED = 1 << 16
+"""Bytes. Larger constants are stored once, however often a network is applied."""
 IMAGENET_MEAN = np.array((0.485, 0.456, 0.406))[:, None, None]
 IMAGENET_STD = np.array((0.229, 0.224, 0.225))[:, None, None]
 """Mean and deviation of RGB in [0, 1], shaped for pictures and kernels (..., 3, H, W)."""
@@ -58,8 +61,19 @@ class FeatureGraph:
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[TensorProto] = []
+        self._shared: dict[tuple[Any, ...], str] = {}
 
     def constant(self, array: npt.NDArray[Any]) -> str:
+        """A constant. A large array that the graph has already is stored once."""
+        if array.nbytes < SHARED:
+            return self._add_constant(array)
+        content = np.ascontiguousarray(array)
+        key = (content.dtype, content.shape, hashlib.sha256(content).digest())
+        if key not in self._shared:
+            self._shared[key] = self._add_constant(content)
+        return self._shared[key]
+
+    def _add_constant(self, array: npt.NDArray[Any]) -> str:
         name = f"c{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(array, name))
         return name
@@ -107,8 +121,29 @@ class FeatureGraph:
             group=groups,
         )
 
-    def model(self, info: BackboneInfo, tensors: Mapping[str, str]) -> onnx.ModelProto:
-        """The finished file. tensors: output name of `info` -> tensor that this graph made."""
+    def tokens_of_patches(self, x: str, added: npt.NDArray[np.float64], before: int) -> str:
+        """(N, C, h, w) -> (N, before + h * w, C), row by row, plus `added` (before + h * w, C)."""
+        x = self.node("Reshape", x, self.integers(0, added.shape[1], -1))
+        x = self.node("Transpose", x, perm=[0, 2, 1])
+        x = self.node("Pad", x, self.integers(0, before, 0, 0, 0, 0))
+        return self.node("Add", x, self.floats(added))
+
+    def grid_of_tokens(self, x: str, before: int, channels: int, grid: tuple[int, int]) -> str:
+        """(N, before + h * w, C) -> (N, C, h, w), without the first tokens."""
+        bounds = (before, before + grid[0] * grid[1], 1)
+        if before:
+            x = self.node("Slice", x, *(self.integers(value) for value in bounds))
+        x = self.node("Transpose", x, perm=[0, 2, 1])
+        return self.node("Reshape", x, self.integers(0, channels, *grid))
+
+    def model(
+        self,
+        info: BackboneInfo,
+        tensors: Mapping[str, str],
+        grids: Mapping[str, tuple[int, int]] | None = None,
+    ) -> onnx.ModelProto:
+        """The finished file. tensors: output name of `info` -> tensor that this graph made. grids:
+        output name -> (h, w), for outputs whose grid does not cover the whole picture."""
         public = {tensor: name for name, tensor in tensors.items()}
         for node in self._nodes:
             for names in (node.input, node.output):
@@ -118,7 +153,9 @@ class FeatureGraph:
         outputs = []
         for feature in info.outputs:
             grid: Sequence[int | str] = ()
-            if feature.stride is not None and info.input_hw is not None:
+            if feature.name in (grids or {}):
+                grid = (grids or {})[feature.name]
+            elif feature.stride is not None and info.input_hw is not None:
                 grid = [side // feature.stride for side in info.input_hw]
             elif feature.stride is not None:
                 grid = [f"{feature.name}_h", f"{feature.name}_w"]
