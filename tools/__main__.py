@@ -33,6 +33,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "import-checkpoint": ("tools.import_checkpoint", "make an engine from a GLASS or RAD file"),
     "import-engine": ("tools.import_engine", "make an engine from an export of anomalib"),
     "export-backbone": ("tools.export_backbone", "make a backbone file from known weights"),
+    "export-clip": (
+        "tools.export_clip",
+        "make the files of a CLIP's two networks from its weights",
+    ),
     "make-video": ("tools.make_video", "make test videos from folders of pictures"),
     "simulate-defects": ("tools.simulate_defects", "draw defects of known size on pictures"),
     "demo": ("tools.demo", "fit an engine and inspect a moving web"),

@@ -7,6 +7,7 @@ from inspector.command_line import CommandParser
 from learning.backbones.export import export_backbone
 from learning.backbones.zoo import BACKBONES
 from tools._argument_types import frame_size, out_file
+from tools._backbone_report import print_backbone
 from tools._cli import guarded, program
 from tools._new_file import add_overwrite_option, refuse_existing
 
@@ -31,12 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     refuse_existing(args.out, overwrite=args.overwrite)
     info = export_backbone(args.name, args.out, weights_file=args.weights, input_hw=args.size)
-    sides = "any" if info.input_hw is None else "{1}x{0}".format(*info.input_hw)
-    print(f"{args.out}: {info.name}, {args.out.stat().st_size / 1e6:.1f} MB, sha256 {info.sha256}")
-    print(f"  size {sides}, multiples of {info.size_multiple}; {info.licence}; {info.origin}")
-    for feature in info.outputs:
-        grid = "whole picture" if feature.stride is None else f"stride {feature.stride}"
-        print(f"  {feature.name}: {feature.channels} channels, {grid}")
+    print_backbone(args.out, info)
     return 0
 
 

@@ -45,6 +45,16 @@ class Weights:
             raise ConfigError(f"{self.where}: the weights lack {name!r}, which the network needs")
         return self._arrays[name]
 
+    def shape(self, name: str, rank: int) -> tuple[int, ...]:
+        """Sides of the array, all above 0. Raises ConfigError when it is missing or has another
+        rank."""
+        shape = self.array(name).shape
+        if len(shape) != rank or 0 in shape:
+            raise ConfigError(
+                f"{self.where}: weight {name!r} has shape {shape}, the network needs {rank} sides"
+            )
+        return shape
+
     def take(self, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
         """The array as float64. Raises ConfigError when it is missing or has another shape."""
         array = self.array(name)
@@ -68,7 +78,7 @@ class FeatureGraph:
         if array.nbytes < SHARED:
             return self._add_constant(array)
         content = np.ascontiguousarray(array)
-        key = (content.dtype, content.shape, hashlib.sha256(content).digest())
+        key = (content.dtype, content.shape, hashlib.sha256(content.tobytes()).digest())
         if key not in self._shared:
             self._shared[key] = self._add_constant(content)
         return self._shared[key]
@@ -144,12 +154,8 @@ class FeatureGraph:
     ) -> onnx.ModelProto:
         """The finished file. tensors: output name of `info` -> tensor that this graph made. grids:
         output name -> (h, w), for outputs whose grid does not cover the whole picture."""
-        public = {tensor: name for name, tensor in tensors.items()}
-        for node in self._nodes:
-            for names in (node.input, node.output):
-                names[:] = [public.get(name, name) for name in names]
         height, width = info.input_hw or ("H", "W")
-        image = _tensor(INPUT, ["N", 3, height, width])
+        image = float_tensor(INPUT, ["N", 3, height, width])
         outputs = []
         for feature in info.outputs:
             grid: Sequence[int | str] = ()
@@ -159,13 +165,27 @@ class FeatureGraph:
                 grid = [side // feature.stride for side in info.input_hw]
             elif feature.stride is not None:
                 grid = [f"{feature.name}_h", f"{feature.name}_w"]
-            outputs.append(_tensor(feature.name, ["N", feature.channels, *grid]))
-        graph = helper.make_graph(self._nodes, info.name, [image], outputs, self._constants)
-        opset = helper.make_opsetid("", OPSET)
-        model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
+            outputs.append(float_tensor(feature.name, ["N", feature.channels, *grid]))
+        model = self.unnamed_model(info.name, image, outputs, tensors)
         info.write_to(model)
         onnx.checker.check_model(model, full_check=True)
         return model
+
+    def unnamed_model(
+        self,
+        name: str,
+        network_input: onnx.ValueInfoProto,
+        outputs: Sequence[onnx.ValueInfoProto],
+        tensors: Mapping[str, str],
+    ) -> onnx.ModelProto:
+        """The model without metadata. tensors: name of an output -> tensor that this graph made."""
+        public = {tensor: output for output, tensor in tensors.items()}
+        for node in self._nodes:
+            for names in (node.input, node.output):
+                names[:] = [public.get(tensor, tensor) for tensor in names]
+        graph = helper.make_graph(self._nodes, name, [network_input], outputs, self._constants)
+        opset = helper.make_opsetid("", OPSET)
+        return helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
 
 
 def fold_batch_norm(
@@ -184,5 +204,6 @@ def fold_batch_norm(
     return kernel * scale[:, None, None, None], beta - mean * scale
 
 
-def _tensor(name: str, dims: Sequence[int | str]) -> onnx.ValueInfoProto:
+def float_tensor(name: str, dims: Sequence[int | str]) -> onnx.ValueInfoProto:
+    """An input or output of a graph. dims: fixed sides as int, free ones by name."""
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, list(dims))

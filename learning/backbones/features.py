@@ -40,7 +40,7 @@ class FeatureExtractor:
         names = [feature.name for feature in self.info.outputs] if layers is None else layers
         self.layers = tuple(self.info.output(name).name for name in names)
         self._chunk = 1 if device == "cpu" else CHUNK
-        self._session: Any = _session(path, threads, device)
+        self._session: Any = open_session(path, threads, device)
 
     def extract(self, pixels: Pixels) -> Features:
         """pixels: (n, H, W, 3) uint8 RGB, n >= 1 -> new arrays. Raises EngineError for another
@@ -81,7 +81,9 @@ class FeatureExtractor:
         self.info.check_size((pixels.shape[1], pixels.shape[2]))
 
 
-def _session(path: Path, threads: int, device: str) -> Any:
+def open_session(path: Path, threads: int, device: str) -> Any:
+    """An onnxruntime session. device: cpu or cuda. Raises EngineError if onnxruntime is missing,
+    lacks the device or cannot load the file."""
     try:
         import onnxruntime as ort
         from onnxruntime.capi import onnxruntime_pybind11_state as faults

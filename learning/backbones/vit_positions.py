@@ -13,6 +13,9 @@ Array = npt.NDArray[np.float64]
 
 ROTARY_BASE = 100.0
 
+CUBIC = -0.75
+"""Parameter of the cubic kernel, as in torch (Keys, "Cubic Convolution Interpolation", 1981)."""
+
 
 def learned_positions(weights: Weights, channels: int, grid: tuple[int, int]) -> Array:
     """(1 + h * w, channels), CLS first; a table of another grid is resampled by timm, bicubic.
@@ -63,3 +66,18 @@ def rotary(weights: Weights, grid: tuple[int, int], prefix: int, head: int) -> t
     cos[prefix:] = np.concatenate((np.cos(angles), np.cos(angles)), axis=1)
     sin[prefix:] = np.concatenate((-np.sin(angles), np.sin(angles)), axis=1)
     return cos, sin
+
+
+def cubic_matrix(out: int, cells: int) -> Array:
+    """(out, cells): bicubic resampling along one axis. Pixel centres are at halves; beyond the
+    border the last value is repeated; it is not smoothed before it shrinks."""
+    at = (np.arange(out) + 0.5) * cells / out - 0.5
+    low = np.floor(at).astype(int)
+    matrix = np.zeros((out, cells))
+    for offset in range(-1, 3):
+        apart = np.abs(at - low - offset)
+        near = ((CUBIC + 2) * apart - (CUBIC + 3)) * apart**2 + 1
+        far = ((CUBIC * apart - 5 * CUBIC) * apart + 8 * CUBIC) * apart - 4 * CUBIC
+        source = np.clip(low + offset, 0, cells - 1)
+        np.add.at(matrix, (np.arange(out), source), np.where(apart <= 1, near, far))
+    return matrix

@@ -139,6 +139,15 @@ def resolve(name_or_path: str) -> Path:
 
 def describe(path: Path) -> BackboneInfo:
     """Reads and checks a backbone file. Raises SpecError if it breaks the contract above."""
+    model, sha256 = read_network(path)
+    info = _metadata(path, model)
+    _check_input(path, model, info)
+    _check_outputs(path, model, info)
+    return dataclasses.replace(info, sha256=sha256)
+
+
+def read_network(path: Path) -> tuple[onnx.ModelProto, str]:
+    """A checked ONNX file, and its sha256. Raises SpecError if it is damaged or too large."""
     try:
         limits.check_file(path)
         content = path.read_bytes()
@@ -152,10 +161,7 @@ def describe(path: Path) -> BackboneInfo:
         raise SpecError(f"{path} is not a whole ONNX file: {reason}") from exc
     except OSError as exc:
         raise SpecError(f"backbone file {path} cannot be read: {exc.strerror}") from exc
-    info = _metadata(path, model)
-    _check_input(path, model, info)
-    _check_outputs(path, model, info)
-    return dataclasses.replace(info, sha256=hashlib.sha256(content).hexdigest())
+    return model, hashlib.sha256(content).hexdigest()
 
 
 def _metadata(path: Path, model: onnx.ModelProto) -> BackboneInfo:
@@ -194,7 +200,7 @@ def _check_input(path: Path, model: onnx.ModelProto, info: BackboneInfo) -> None
     if [value.name for value in inputs] != [INPUT] or info.input_name != INPUT:
         names = ", ".join(value.name for value in inputs)
         raise SpecError(f"{path}: a backbone has the one input {INPUT!r}, this one has {names!r}")
-    dims = _dims(inputs[0])
+    dims = dims_of(inputs[0])
     if not _is_float(inputs[0]) or len(dims) != 4 or dims[1] != 3:
         raise SpecError(f"{path}: {INPUT!r} must be float32 (N, 3, H, W), not {dims}")
     sides = dims[2], dims[3]
@@ -211,7 +217,7 @@ def _check_outputs(path: Path, model: onnx.ModelProto, info: BackboneInfo) -> No
     if sorted(stated) != sorted(outputs):
         raise SpecError(f"{path} has the outputs {sorted(outputs)}, its metadata name {stated}")
     for feature in info.outputs:
-        dims = _dims(outputs[feature.name])
+        dims = dims_of(outputs[feature.name])
         rank = 2 if feature.stride is None else 4
         fits = len(dims) == rank and dims[1] == feature.channels
         if not fits or not _is_float(outputs[feature.name]):
@@ -226,7 +232,7 @@ def _sides(hw: tuple[int | str, int | str]) -> str:
     return f"{hw[1]}x{hw[0]}"
 
 
-def _dims(value: onnx.ValueInfoProto) -> list[int | str]:
+def dims_of(value: onnx.ValueInfoProto) -> list[int | str]:
     """Fixed sides as int, free ones by name."""
     return [
         dim.dim_value if dim.HasField("dim_value") else dim.dim_param
