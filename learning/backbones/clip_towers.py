@@ -35,6 +35,18 @@ def block_name(index: int, *, projected: bool = False) -> str:
     return f"block{index}_projected" if projected else f"block{index}"
 
 
+def last_block(info: BackboneInfo) -> str:
+    """Output with the patches of the last block. Raises ConfigError if there is none."""
+    numbers = [
+        int(output.name.removeprefix("block"))
+        for output in info.outputs
+        if output.name.removeprefix("block").isdecimal()
+    ]
+    if not numbers:
+        raise ConfigError(f"backbone {info.name} has no output with the patches of a block")
+    return block_name(max(numbers))
+
+
 def windows_name(side: int) -> str:
     """Output with the vectors of all windows of side x side patches, stride 1."""
     return f"windows{side}"

@@ -160,7 +160,7 @@ def read_network(path: Path) -> tuple[onnx.ModelProto, str]:
         reason = str(exc).strip().partition("\n")[0]
         raise SpecError(f"{path} is not a whole ONNX file: {reason}") from exc
     except OSError as exc:
-        raise SpecError(f"backbone file {path} cannot be read: {exc.strerror}") from exc
+        raise SpecError(f"file {path} cannot be read: {exc.strerror}") from exc
     return model, hashlib.sha256(content).hexdigest()
 
 

@@ -68,8 +68,9 @@ class Scorer(ABC, Generic[ModelT]):
     """Computes anomaly maps and scores with a model that exists already.
 
     name: as in METHODS. top_fraction: default share of the map whose mean is the image score, 0
-    for its maximum; None if the score is not read off the map. highest: the largest possible score.
-    default_backbone: name of a backbone; None for a method without one.
+    for its maximum; None if the score is not read off the map.
+    default_backbone: name of a backbone; "" for a method whose user must name one, None for a
+    method without one.
 
     A method has two parts. `open_source` gives its features: by default one pass of a backbone; a
     method that needs no backbone, several passes or a second network returns its own FeatureSource.
@@ -84,7 +85,6 @@ class Scorer(ABC, Generic[ModelT]):
 
     name: ClassVar[str]
     top_fraction: ClassVar[float | None]
-    highest: ClassVar[float] = math.inf
     default_backbone: ClassVar[str | None] = DEFAULT
     precision: str = "float32"
     layers: tuple[str, ...] | None = None
@@ -125,6 +125,11 @@ class Scorer(ABC, Generic[ModelT]):
             if info.output(layer).stride is None:
                 raise ConfigError(f"layer {layer} of backbone {info.name} has no grid to compare")
         return self.layers
+
+    @property
+    def highest(self) -> float:
+        """The largest possible score, of the picture or of a pixel."""
+        return math.inf
 
     @property
     def tolerance(self) -> float:

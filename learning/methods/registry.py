@@ -36,6 +36,7 @@ METHODS: Final[dict[str, MethodEntry]] = {
     "padim": MethodEntry(fitting="learning.methods.padim.method:Padim"),
     "whitened": MethodEntry(fitting="learning.methods.whitened.method:Whitened"),
     "ensemble": MethodEntry(fitting="learning.methods.ensemble.method:Ensemble"),
+    "winclip": MethodEntry(fitting="learning.methods.winclip.method:Winclip"),
     "glass": MethodEntry(
         training="learning.methods.glass.train:GlassTraining",
         importing="learning.methods.glass.importing:GlassImporter",

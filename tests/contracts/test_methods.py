@@ -5,6 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from clip_parts import CLIP_NAME
+from ready_methods import ready_method
 
 from engines.opening import open_engine
 from engines.spec import ResizeRule
@@ -37,8 +39,8 @@ def fit(name: str, folder: Path) -> Path:
     pixels = np.stack([plate(seed) for seed in range(8)])
     names = tuple(f"{seed}.png" for seed in range(8))
     normals = Normals("plates", pixels, names, HW, ResizeRule(HW), ordered=False)
-    method = make_method(name, {})
-    options = FitOptions("plates", method, method.find_backbone(None), threads=1)
+    method, backbone = ready_method(name, {}, folder)
+    options = FitOptions("plates", method, backbone, threads=1)
     fit_engine(normals, options, folder / "engine.onnx", lambda *_: None)
     return folder / "engine.onnx"
 
@@ -77,9 +79,9 @@ def test_eight_pictures_are_enough_and_the_graph_computes_the_reference(fitted):
     assert spec.parity["score_max_abs"] <= spec.parity["tolerance"]
 
 
-def default_backbone(name: str) -> str:
+def expected_backbone(name: str) -> str:
     scorer = method_class(name) if name in fitted_methods() else trainer_class(name)().scorer
-    return scorer.default_backbone or ""
+    return CLIP_NAME if scorer.default_backbone == "" else scorer.default_backbone or ""
 
 
 def test_its_spec_is_complete(fitted):
@@ -87,7 +89,7 @@ def test_its_spec_is_complete(fitted):
     assert np.isfinite([spec.image_threshold, spec.pixel_threshold, *spec.display_range]).all()
     assert spec.display_range[0] < spec.pixel_threshold < spec.display_range[1]
     assert bool(spec.layers) == bool(spec.backbone)
-    assert spec.backbone == default_backbone(fitted[0])
+    assert spec.backbone == expected_backbone(fitted[0])
     assert spec.threshold_rule.normals == 8
     for part in (spec.parameters, spec.golden, spec.trained_on, spec.versions, spec.created_utc):
         assert part

@@ -24,6 +24,7 @@ from learning.backbones.clip_towers import ClipShape
 from learning.backbones.transformer import GELU
 
 CONTEXT = 24
+CLIP_NAME = "small-clip"
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def write_small_clip(
     clip = clip or SmallClip()
     words = vocabulary()
     arrays = open_clip_arrays(clip, len(words.words))
-    files = ClipFiles("small-clip", out, None, out.parent, "random", "CC0-1.0")
+    files = ClipFiles(CLIP_NAME, out, None, out.parent, "random", "CC0-1.0")
     weights = with_common_names(arrays, "small clip")
     write_clip(out, weights, clip.shape(), words, files, "0" * 64, input_hw, None)
     return out

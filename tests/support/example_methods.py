@@ -169,11 +169,14 @@ class TextPrompts(Method[np.ndarray]):
 
     name: ClassVar[str] = "text_prompts"
     top_fraction: ClassVar[float | None] = 0.01
-    highest: ClassVar[float] = 1.0
 
     normal: str = field(default="flawless", metadata=option("prompt of a good part", str))
     defective: str = field(default="damaged", metadata=option("prompt of a defect", str))
     sharpness: int = field(default=10, metadata=option("of the softmax", whole_number))
+
+    @property
+    def highest(self) -> float:
+        return 1.0
 
     @cached_property
     def _text(self) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 from autoencoder_parts import random_model
 from engine_parts import HW, parts
 from glass_parts import model as glass_model
+from ready_methods import ready_method
 
 from learning import finishing
 from learning.fitting import fit_engine
@@ -14,10 +15,11 @@ from learning.methods.autoencoder.error_maps import ERRORS
 from learning.methods.autoencoder.method import Autoencoder
 from learning.methods.base import Scorer
 from learning.methods.glass.method import Glass
-from learning.methods.registry import fitted_methods, make_method, trained_methods
+from learning.methods.registry import fitted_methods, trained_methods
 
 ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: (name, {}) for name in fitted_methods()},
+    "winclip, texts alone": ("winclip", {"shots": 0}),
     "rad, radius all": ("rad", {"radius": None}),
     "rad, top_k": ("rad", {"top_k": 3}),
     "rad, float16": ("rad", {"precision": "float16"}),
@@ -37,6 +39,6 @@ def make_engine(name: str, options: dict[str, Any], out: Path) -> None:
         model = glass_model(37, 11, HW) if name == "glass" else random_model()
         finishing.make_engine(model, parts(8), options_of_engine, out, lambda *_: None)
     else:
-        method = make_method(name, options)
-        fit_options = FitOptions("parts", method, method.find_backbone(None), threads=1)
+        method, backbone = ready_method(name, options, out.parent)
+        fit_options = FitOptions("parts", method, backbone, threads=1)
         fit_engine(parts(8), fit_options, out, lambda *_: None)

@@ -75,12 +75,15 @@ class Autoencoder(Scorer[TrainedAutoencoder]):
 
     name: ClassVar[str] = "autoencoder"
     top_fraction: ClassVar[float | None] = 0.01
-    highest: ClassVar[float] = 1.0
     default_backbone: ClassVar[str | None] = None
 
     error: str = "blend"
     share: float = 0.5
     precision: str = field(default="float32", init=False)
+
+    @property
+    def highest(self) -> float:
+        return 1.0
 
     def __post_init__(self) -> None:
         if self.error not in ERRORS:

@@ -70,10 +70,13 @@ class Glass(Scorer[TrainedGlass]):
 
     name: ClassVar[str] = "glass"
     top_fraction: ClassVar[float | None] = None
-    highest: ClassVar[float] = 1.0
 
     layers: tuple[str, ...] | None = None
     precision: str = field(default="float32", init=False)
+
+    @property
+    def highest(self) -> float:
+        return 1.0
 
     def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
         names = super().outputs(info)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine_parts import HW, part, parts
+from ready_methods import ready_method
 
 from engines.backends.onnx import OnnxEngine
 from engines.backends.openvino import OpenVinoEngine
@@ -16,7 +17,7 @@ from engines.spec_file import graph_hash, read_engine, write_engine
 from inspector.core.errors import ConfigError, EngineError, InferenceError
 from learning.fitting import fit_engine
 from learning.job import FitOptions
-from learning.methods.registry import fitted_methods, make_method
+from learning.methods.registry import fitted_methods
 
 openvino = pytest.importorskip(
     "openvino", reason="OpenVINO is not installed: pip install '.[openvino]'"
@@ -29,8 +30,8 @@ TOLERANCE = 1e-5
 @pytest.fixture(scope="module", params=fitted_methods())
 def method_engine(request, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp(request.param) / "engine.onnx"
-    method = make_method(request.param, {})
-    recipe = FitOptions("parts", method, method.find_backbone(None), threads=1)
+    method, backbone = ready_method(request.param, {}, out.parent)
+    recipe = FitOptions("parts", method, backbone, threads=1)
     fit_engine(parts(8), recipe, out, lambda *_: None)
     return out
 

@@ -1,0 +1,1 @@
+"""WinCLIP: texts and a few good pictures."""
