@@ -9,6 +9,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from inspector.core.errors import ConfigError
+from learning.options import number
+
 Array = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 
@@ -23,6 +26,20 @@ SAME: Final = 1e-6
 
 CELLS_AT_ONCE: Final = 64
 """Cells whose Gram matrices are held together (64 x 400 x 400 float32 are 41 MB)."""
+
+
+def share_of_rows(text: str) -> float:
+    """Parses the option coreset. Raises ConfigError for anything but a number from 0 to 1."""
+    share = number(text)
+    if not 0 <= share <= 1:
+        raise ConfigError(f"coreset must lie within 0 and 1, not {text}")
+    return share
+
+
+def rows_to_keep(count: int, share: float, most: int) -> int:
+    """Rows of a bank of `count` that are kept. share: 0 or 1 for all. most: 0 for no limit."""
+    limit = int(count * share) if 0 < share < 1 else count
+    return max(1, min(limit, most or count))
 
 
 def thin_cells(bank: Array, keep: int) -> tuple[Array, float]:

@@ -37,6 +37,7 @@ METHODS: Final[dict[str, MethodEntry]] = {
     "whitened": MethodEntry(fitting="learning.methods.whitened.method:Whitened"),
     "ensemble": MethodEntry(fitting="learning.methods.ensemble.method:Ensemble"),
     "winclip": MethodEntry(fitting="learning.methods.winclip.method:Winclip"),
+    "winclip-seed": MethodEntry(fitting="learning.methods.winclip_seed.method:WinclipSeed"),
     "glass": MethodEntry(
         training="learning.methods.glass.train:GlassTraining",
         importing="learning.methods.glass.importing:GlassImporter",

@@ -20,7 +20,7 @@ def ready_method(
 ) -> tuple[Method[Any], Path | None]:
     """The method and its backbone. A CLIP with random weights is written into the folder for a
     method that needs one, for pictures of size HW."""
-    if name != "winclip":
+    if not name.startswith("winclip"):
         method = make_method(name, options)
         return method, method.find_backbone(None)
     backbone = folder / "clip.onnx"

@@ -32,11 +32,12 @@ from learning.methods.base import (
     precision_name,
 )
 from learning.methods.closest import closest
+from learning.methods.coreset import share_of_rows
 from learning.methods.patchcore import bank as patchcore_bank
 from learning.methods.patchcore import reference as patchcore_reference
 from learning.methods.patchcore import search as patchcore_search
 from learning.methods.patchcore.bank import PatchCoreModel
-from learning.methods.patchcore.options import share_of_rows, upsampling_name, variant_name
+from learning.methods.patchcore.options import upsampling_name, variant_name
 from learning.options import option, whole_number
 
 NEIGHBOURS: Final = 9
@@ -144,7 +145,7 @@ class PatchCore(Method[PatchCoreModel]):
     def fit(self, embeddings: Embeddings, seed: int) -> PatchCoreModel:
         first = next(iter(embeddings.values()))
         pictures, count = len(first), len(first) * first.shape[2] * first.shape[3]
-        keep = self._keep(count)
+        keep = coreset.rows_to_keep(count, self.coreset, self.most_rows)
         channels = sum(layer.shape[1] for layer in embeddings.values())
         self._refuse_if_too_large(keep, channels)
         drawn = np.arange(count)
@@ -155,10 +156,6 @@ class PatchCore(Method[PatchCoreModel]):
         return patchcore_bank.build(
             pool, keep, seed, precision=self.precision, grids=grids, pictures=pictures
         )
-
-    def _keep(self, count: int) -> int:
-        limit = int(count * self.coreset) if 0 < self.coreset < 1 else count
-        return max(1, min(limit, self.most_rows or count))
 
     def _refuse_if_too_large(self, rows: int, dims: int) -> None:
         check_model_size(

@@ -20,30 +20,35 @@ from spox import Var
 from inspector.core.errors import ConfigError, DataError
 from learning.backbones.clip_towers import CLS, WINDOWS, last_block, windows_name
 from learning.backbones.features import Features
-from learning.backbones.zoo import BackboneInfo, describe
+from learning.backbones.zoo import BackboneInfo
 from learning.graph import features as unit
 from learning.graph import maps, nearest
 from learning.graph import windows as window_graph
 from learning.graph.maps import MapCanvas
 from learning.methods import coreset
 from learning.methods.base import Embeddings, Maps, Method, Scores, check_model_size
+from learning.methods.clip_prompts import (
+    CLASS_NAME,
+    SENTENCES,
+    describe_prompts,
+    parse_templates,
+    product_name,
+)
+from learning.methods.clip_source import (
+    MAKE_CLIP,
+    TEXT_FILE,
+    ClipSource,
+    check_clip,
+    refuse_no_backbone,
+    text_anchors,
+)
 from learning.methods.feature_source import FeatureSource, SourceRequest
 from learning.methods.winclip import reference as winclip_reference
-from learning.methods.winclip.options import fusion_name, product_name
-from learning.methods.winclip.prompts import (
-    ANOMALOUS_STATES,
-    NORMAL_STATES,
-    TEMPLATES,
-    make_prompts,
-    parse_templates,
-)
-from learning.methods.winclip.source import ClipSource, text_anchors
+from learning.methods.winclip.options import fusion_name
 from learning.options import option, whole_number
 
 TEMPERATURE: Final = 0.07
 """Of the softmax. It is not the learned one of CLIP."""
-
-MAKE_CLIP: Final = "`line-inspector export-clip vit-b-16-plus-240 --out clip.onnx`"
 
 Array = npt.NDArray[np.float32]
 
@@ -67,17 +72,8 @@ class Winclip(Method[WinclipModel]):
     default_backbone: ClassVar[str | None] = ""
     top_fraction: ClassVar[float | None] = None
 
-    text: str | None = field(
-        default=None,
-        metadata=option(
-            "file of the text tower that export-clip wrote beside the backbone",
-            str,
-            metavar="CLIP.text.onnx",
-        ),
-    )
-    class_name: str = field(
-        default="object", metadata=option("what the pictures show, in the prompts", product_name)
-    )
+    text: str | None = field(default=None, metadata=TEXT_FILE)
+    class_name: str = field(default="object", metadata=CLASS_NAME)
     shots: int = field(
         default=4,
         metadata=option(
@@ -92,13 +88,7 @@ class Winclip(Method[WinclipModel]):
             fusion_name,
         ),
     )
-    templates: int = field(
-        default=21,
-        metadata=option(
-            "sentences for each state: 21 (as in both; default) or 22 (as in the paper)",
-            parse_templates,
-        ),
-    )
+    templates: int = field(default=21, metadata=SENTENCES)
 
     def __post_init__(self) -> None:
         product_name(self.class_name)
@@ -117,23 +107,12 @@ class Winclip(Method[WinclipModel]):
 
     @classmethod
     def find_backbone(cls, name_or_path: str | None) -> Path | None:
-        if name_or_path is None:
-            raise ConfigError(
-                f"method {cls.name} has no default backbone: make one by {MAKE_CLIP}, and give it "
-                "with --backbone"
-            )
+        refuse_no_backbone(cls.name, name_or_path)
         return super().find_backbone(name_or_path)
 
     def open_source(self, request: SourceRequest) -> FeatureSource:
-        if request.backbone is None or self.text is None:
-            raise ConfigError(
-                f"method {self.name} needs both files of a CLIP: --backbone clip.onnx --text "
-                f"clip.text.onnx; make them by {MAKE_CLIP}"
-            )
-        info = describe(request.backbone)
-        layers = self.outputs(info)
-        info.check_size(request.input_hw)
-        return ClipSource(request, layers, Path(self.text))
+        info, text = check_clip(self.name, request, self.text)
+        return ClipSource(request, self.outputs(info), text)
 
     def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
         known = {output.name for output in info.outputs}
@@ -153,9 +132,7 @@ class Winclip(Method[WinclipModel]):
     @cached_property
     def _anchors(self) -> Array:
         """Computed once, however many models are fitted to choose thresholds."""
-        states = (NORMAL_STATES, ANOMALOUS_STATES)
-        prompts = [make_prompts(self.class_name, each, self.templates) for each in states]
-        return text_anchors(Path(self.text or ""), prompts)
+        return text_anchors(self.text, self.class_name, self.templates)
 
     def fit(self, embeddings: Embeddings, seed: int) -> WinclipModel:
         count = len(embeddings[CLS])
@@ -269,14 +246,15 @@ class Winclip(Method[WinclipModel]):
         settings = asdict(self)
         settings.pop("text")
         memory = sum(values.nbytes for values in model.memories.values())
-        return settings | {
-            "normal_states": list(NORMAL_STATES),
-            "anomalous_states": list(ANOMALOUS_STATES),
-            "sentences": list(TEMPLATES[self.templates]),
-            "temperature": TEMPERATURE,
-            "memory_vectors": {name: v.shape[1] for name, v in model.memories.items()},
-            "model_bytes": model.text.nbytes + memory,
-        }
+        return (
+            settings
+            | describe_prompts(self.templates)
+            | {
+                "temperature": TEMPERATURE,
+                "memory_vectors": {name: v.shape[1] for name, v in model.memories.items()},
+                "model_bytes": model.text.nbytes + memory,
+            }
+        )
 
 
 def _patches(model: WinclipModel) -> str:

@@ -19,15 +19,15 @@ from learning.backbones.zoo import DEFAULT, describe, resolve
 from learning.fitting import fit_engine
 from learning.graph.maps import MapCanvas
 from learning.job import FitOptions
-from learning.methods.feature_source import SourceRequest
-from learning.methods.registry import make_method
-from learning.methods.winclip.method import Winclip
-from learning.methods.winclip.prompts import (
+from learning.methods.clip_prompts import (
     ANOMALOUS_STATES,
     NORMAL_STATES,
     TEMPLATES,
     make_prompts,
 )
+from learning.methods.feature_source import SourceRequest
+from learning.methods.registry import make_method
+from learning.methods.winclip.method import Winclip
 from tools.fit import main as fit
 
 CANVAS = MapCanvas(HW, sigma=0.0)

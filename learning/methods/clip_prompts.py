@@ -1,4 +1,4 @@
-"""The prompts of WinCLIP: states of a product, and templates of sentences about its picture.
+"""The prompts of the methods with a CLIP: states of a product, and sentences about its picture.
 
 Jeong et al., "WinCLIP: Zero-/Few-Shot Anomaly Classification and Segmentation" (CVPR 2023),
 section 4.1 and its supplement. Two published implementations use 21 templates and end each sentence
@@ -8,6 +8,7 @@ with a full stop; the paper's list has 22 templates.
 from typing import Final
 
 from inspector.core.errors import ConfigError
+from learning.options import option
 
 NORMAL_STATES: Final = (
     "{}",
@@ -55,6 +56,18 @@ TEMPLATES: Final = {
 """Number of templates -> the templates."""
 
 
+MOST_LETTERS: Final = 200
+
+
+def product_name(text: str) -> str:
+    """Raises ConfigError for a text that cannot stand in a prompt."""
+    if not text.strip() or len(text) > MOST_LETTERS or set(text) & set("{}"):
+        raise ConfigError(
+            f"class_name must have 1 to {MOST_LETTERS} letters and no braces, not {text!r}"
+        )
+    return text
+
+
 def parse_templates(text: str) -> int:
     """Raises ConfigError for a number without a list of templates."""
     if text not in map(str, TEMPLATES):
@@ -69,3 +82,19 @@ def make_prompts(class_name: str, states: tuple[str, ...], templates: int) -> li
         for state in states
         for template in TEMPLATES[templates]
     ]
+
+
+CLASS_NAME: Final = option("what the pictures show, in the prompts", product_name)
+SENTENCES: Final = option(
+    "sentences for each state: 21 (as in both implementations; default) or 22 (as in the paper)",
+    parse_templates,
+)
+
+
+def describe_prompts(templates: int) -> dict[str, list[str]]:
+    """States and sentences, for the spec."""
+    return {
+        "normal_states": list(NORMAL_STATES),
+        "anomalous_states": list(ANOMALOUS_STATES),
+        "sentences": list(TEMPLATES[templates]),
+    }
