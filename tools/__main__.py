@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "fit": ("tools.fit", "make an engine from good pictures, without training"),
     "train": ("tools.train", "train an engine (GLASS or autoencoder; needs torch)"),
     "evaluate": ("tools.evaluate", "measure how good an engine is on test pictures"),
+    "benchmark": ("tools.benchmark", "fit and evaluate a method on a public data set"),
     "compare": ("tools.compare", "compare engines on the same pictures"),
     "accept": ("tools.accept", "show which sizes of drawn defects an engine finds"),
     "threshold": ("tools.threshold", "show or change the thresholds of an engine"),
