@@ -8,7 +8,6 @@ with a full stop; the paper's list has 22 templates.
 from typing import Final
 
 from inspector.core.errors import ConfigError
-from learning.options import option
 
 NORMAL_STATES: Final = (
     "{}",
@@ -82,19 +81,3 @@ def make_prompts(class_name: str, states: tuple[str, ...], templates: int) -> li
         for state in states
         for template in TEMPLATES[templates]
     ]
-
-
-CLASS_NAME: Final = option("what the pictures show, in the prompts", product_name)
-SENTENCES: Final = option(
-    "sentences for each state: 21 (as in both implementations; default) or 22 (as in the paper)",
-    parse_templates,
-)
-
-
-def describe_prompts(templates: int) -> dict[str, list[str]]:
-    """States and sentences, for the spec."""
-    return {
-        "normal_states": list(NORMAL_STATES),
-        "anomalous_states": list(ANOMALOUS_STATES),
-        "sentences": list(TEMPLATES[templates]),
-    }

@@ -7,9 +7,7 @@ backbone is that of a CLIP; see learning.backbones.clip_towers for its windows.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -26,23 +24,8 @@ from learning.graph import maps, nearest
 from learning.graph import windows as window_graph
 from learning.graph.maps import MapCanvas
 from learning.methods import coreset
-from learning.methods.base import Embeddings, Maps, Method, Scores, check_model_size
-from learning.methods.clip_prompts import (
-    CLASS_NAME,
-    SENTENCES,
-    describe_prompts,
-    parse_templates,
-    product_name,
-)
-from learning.methods.clip_source import (
-    MAKE_CLIP,
-    TEXT_FILE,
-    ClipSource,
-    check_clip,
-    refuse_no_backbone,
-    text_anchors,
-)
-from learning.methods.feature_source import FeatureSource, SourceRequest
+from learning.methods.base import Embeddings, Maps, Scores, check_model_size
+from learning.methods.clip_method import MAKE_CLIP, ClipMethod
 from learning.methods.winclip import reference as winclip_reference
 from learning.methods.winclip.options import fusion_name
 from learning.options import option, whole_number
@@ -64,16 +47,12 @@ class WinclipModel:
 
 
 @dataclass(frozen=True)
-class Winclip(Method[WinclipModel]):
-    """text: file of the text tower; needed to fit."""
+class Winclip(ClipMethod[WinclipModel]):
+    """See ClipMethod for the options that are not here."""
 
     name: ClassVar[str] = "winclip"
-    takes_copies: ClassVar[bool] = False
-    default_backbone: ClassVar[str | None] = ""
     top_fraction: ClassVar[float | None] = None
 
-    text: str | None = field(default=None, metadata=TEXT_FILE)
-    class_name: str = field(default="object", metadata=CLASS_NAME)
     shots: int = field(
         default=4,
         metadata=option(
@@ -88,12 +67,10 @@ class Winclip(Method[WinclipModel]):
             fusion_name,
         ),
     )
-    templates: int = field(default=21, metadata=SENTENCES)
 
     def __post_init__(self) -> None:
-        product_name(self.class_name)
+        super().__post_init__()
         fusion_name(self.fusion)
-        parse_templates(str(self.templates))
         if self.shots < 0:
             raise ConfigError(f"shots must be at least 0, not {self.shots}")
 
@@ -104,15 +81,6 @@ class Winclip(Method[WinclipModel]):
     @property
     def _summed(self) -> bool:
         return self.fusion == "sum" and self.shots > 0
-
-    @classmethod
-    def find_backbone(cls, name_or_path: str | None) -> Path | None:
-        refuse_no_backbone(cls.name, name_or_path)
-        return super().find_backbone(name_or_path)
-
-    def open_source(self, request: SourceRequest) -> FeatureSource:
-        info, text = check_clip(self.name, request, self.text)
-        return ClipSource(request, self.outputs(info), text)
 
     def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
         known = {output.name for output in info.outputs}
@@ -128,11 +96,6 @@ class Winclip(Method[WinclipModel]):
 
     def embed(self, features: Features) -> Embeddings:
         return {name: unit.normalise_numpy(values) for name, values in features.items()}
-
-    @cached_property
-    def _anchors(self) -> Array:
-        """Computed once, however many models are fitted to choose thresholds."""
-        return text_anchors(self.text, self.class_name, self.templates)
 
     def fit(self, embeddings: Embeddings, seed: int) -> WinclipModel:
         count = len(embeddings[CLS])
@@ -155,7 +118,7 @@ class Winclip(Method[WinclipModel]):
                 for name, values in embeddings.items()
                 if name != CLS
             }
-        return WinclipModel(self._anchors, memories, (grid[0], grid[1]))
+        return WinclipModel(self.anchors, memories, (grid[0], grid[1]))
 
     def measure(
         self, model: WinclipModel, embeddings: Embeddings, canvas: MapCanvas
@@ -243,18 +206,14 @@ class Winclip(Method[WinclipModel]):
         )
 
     def describe(self, model: WinclipModel) -> dict[str, Any]:
-        settings = asdict(self)
-        settings.pop("text")
         memory = sum(values.nbytes for values in model.memories.values())
-        return (
-            settings
-            | describe_prompts(self.templates)
-            | {
-                "temperature": TEMPERATURE,
-                "memory_vectors": {name: v.shape[1] for name, v in model.memories.items()},
-                "model_bytes": model.text.nbytes + memory,
-            }
-        )
+        return self.describe_prompts() | {
+            "shots": self.shots,
+            "fusion": self.fusion,
+            "temperature": TEMPERATURE,
+            "memory_vectors": {name: v.shape[1] for name, v in model.memories.items()},
+            "model_bytes": model.text.nbytes + memory,
+        }
 
 
 def _patches(model: WinclipModel) -> str:

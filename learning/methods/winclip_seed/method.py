@@ -8,9 +8,7 @@ scale of each single picture would make the scores of pictures incomparable.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -29,28 +27,12 @@ from learning.methods.base import (
     LAYERS,
     Embeddings,
     Maps,
-    Method,
     Scores,
     check_model_size,
 )
-from learning.methods.clip_prompts import (
-    CLASS_NAME,
-    SENTENCES,
-    describe_prompts,
-    parse_templates,
-    product_name,
-)
-from learning.methods.clip_source import (
-    MAKE_CLIP,
-    TEXT_FILE,
-    ClipSource,
-    check_clip,
-    refuse_no_backbone,
-    text_anchors,
-)
+from learning.methods.clip_method import MAKE_CLIP, ClipMethod
 from learning.methods.closest import closest
 from learning.methods.coreset import share_of_rows
-from learning.methods.feature_source import FeatureSource, SourceRequest
 from learning.methods.winclip_seed import reference as seed_reference
 from learning.options import number, option, whole_number
 
@@ -92,17 +74,12 @@ class WinclipSeedModel:
 
 
 @dataclass(frozen=True)
-class WinclipSeed(Method[WinclipSeedModel]):
-    """text: file of the text tower; needed to fit. layers: projected blocks; None for all."""
+class WinclipSeed(ClipMethod[WinclipSeedModel]):
+    """See ClipMethod for the options that are not here. layers: projected blocks; None for all."""
 
     name: ClassVar[str] = "winclip-seed"
-    takes_copies: ClassVar[bool] = False
-    default_backbone: ClassVar[str | None] = ""
     top_fraction: ClassVar[float | None] = 0.01
 
-    text: str | None = field(default=None, metadata=TEXT_FILE)
-    class_name: str = field(default="object", metadata=CLASS_NAME)
-    templates: int = field(default=21, metadata=SENTENCES)
     text_weight: float = field(
         default=0.3,
         metadata=option("weight of the text map; the bank has the rest", text_share),
@@ -117,8 +94,7 @@ class WinclipSeed(Method[WinclipSeedModel]):
     layers: tuple[str, ...] | None = field(default=None, metadata=LAYERS)
 
     def __post_init__(self) -> None:
-        product_name(self.class_name)
-        parse_templates(str(self.templates))
+        super().__post_init__()
         text_share(str(self.text_weight))
         share_of_rows(str(self.coreset))
         if self.most_rows < 0:
@@ -127,15 +103,6 @@ class WinclipSeed(Method[WinclipSeedModel]):
     @property
     def _weights(self) -> tuple[float, float]:
         return self.text_weight, 1 - self.text_weight
-
-    @classmethod
-    def find_backbone(cls, name_or_path: str | None) -> Path | None:
-        refuse_no_backbone(cls.name, name_or_path)
-        return super().find_backbone(name_or_path)
-
-    def open_source(self, request: SourceRequest) -> FeatureSource:
-        info, text = check_clip(self.name, request, self.text)
-        return ClipSource(request, self.outputs(info), text)
 
     def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
         names = tuple(name for name in super().outputs(info) if name.endswith(PROJECTED))
@@ -150,11 +117,6 @@ class WinclipSeed(Method[WinclipSeedModel]):
         total = sum(features.values()) / np.float32(len(features))
         return {PATCHES: unit.normalise_numpy(np.asarray(total, np.float32))}
 
-    @cached_property
-    def _anchors(self) -> Array:
-        """Computed once, however many models are fitted to choose thresholds."""
-        return text_anchors(self.text, self.class_name, self.templates)
-
     def fit(self, embeddings: Embeddings, seed: int) -> WinclipSeedModel:
         patches = embeddings[PATCHES]
         if len(patches) < 2:
@@ -164,7 +126,7 @@ class WinclipSeed(Method[WinclipSeedModel]):
                 f"{len(patches)})"
             )
         bank, covering = self._bank(patches, seed)
-        texts, gaps = _text_map(patches, self._anchors), []
+        texts, gaps = _text_map(patches, self.anchors), []
         for fitted, others in ((patches[::2], patches[1::2]), (patches[1::2], patches[::2])):
             gaps.append(_gaps(others, self._bank(fitted, seed)[0]))
         measured = (texts, np.concatenate(gaps))
@@ -174,7 +136,7 @@ class WinclipSeed(Method[WinclipSeedModel]):
             for values, centre, least in zip(measured, centres, LEAST_SPREADS, strict=True)
         ]
         return WinclipSeedModel(
-            self._anchors,
+            self.anchors,
             bank,
             (centres[0], centres[1]),
             (spreads[0], spreads[1]),
@@ -246,21 +208,17 @@ class WinclipSeed(Method[WinclipSeedModel]):
         )
 
     def describe(self, model: WinclipSeedModel) -> dict[str, Any]:
-        settings = asdict(self)
-        for key in ("text", "layers"):
-            settings.pop(key)
-        return (
-            settings
-            | describe_prompts(self.templates)
-            | {
-                "centres": list(model.centres),
-                "spreads": list(model.spreads),
-                "bank_rows": len(model.bank),
-                "bank_pictures": model.pictures,
-                "covering_radius": model.covering,
-                "model_bytes": model.text.nbytes + model.bank.nbytes,
-            }
-        )
+        return self.describe_prompts() | {
+            "text_weight": self.text_weight,
+            "coreset": self.coreset,
+            "most_rows": self.most_rows,
+            "centres": list(model.centres),
+            "spreads": list(model.spreads),
+            "bank_rows": len(model.bank),
+            "bank_pictures": model.pictures,
+            "covering_radius": model.covering,
+            "model_bytes": model.text.nbytes + model.bank.nbytes,
+        }
 
 
 def _text_map(patches: Array, text: Array) -> Array:
