@@ -64,8 +64,9 @@ class BackboneInfo:
         """Raises ConfigError for an input size that the backbone does not take."""
         if self.input_hw is not None and input_hw != self.input_hw:
             raise ConfigError(
-                f"backbone {self.name} takes {_sides(self.input_hw)} only, not {_sides(input_hw)}; "
-                f"export it again with --size {_sides(input_hw)}"
+                f"backbone {self.name} takes {_sides(self.input_hw)} only, not {_sides(input_hw)}: "
+                f"give --size {_sides(self.input_hw)}, or export it again with --size "
+                f"{_sides(input_hw)}"
             )
         if any(side < 1 or side % self.size_multiple for side in input_hw):
             raise ConfigError(

@@ -98,7 +98,7 @@ def test_a_size_that_is_no_multiple_is_refused():
 def test_a_fixed_size_refuses_every_other():
     info = dataclasses.replace(zoo.describe(EMBEDDED), input_hw=(224, 448))
     info.check_size((224, 448))
-    expected = "takes 448x224 only, not 256x128; export it again with --size 256x128"
+    expected = "448x224 only, not 256x128: give --size 448x224, or export it again with --size 256"
     with pytest.raises(ConfigError, match=expected):
         info.check_size((128, 256))
 
