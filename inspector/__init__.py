@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from inspector.api.defect_metrics import DefectMetrics
     from inspector.api.defect_sizes import DefectSizeAnalyzer
+    from inspector.api.explaining import ExplainedPicture, detect_and_explain
     from inspector.api.inspecting import Inspections, inspect, run_pipeline
     from inspector.config import load_config
 else:
@@ -18,7 +19,9 @@ else:
         {
             "DefectMetrics": "inspector.api.defect_metrics:DefectMetrics",
             "DefectSizeAnalyzer": "inspector.api.defect_sizes:DefectSizeAnalyzer",
+            "ExplainedPicture": "inspector.api.explaining:ExplainedPicture",
             "Inspections": "inspector.api.inspecting:Inspections",
+            "detect_and_explain": "inspector.api.explaining:detect_and_explain",
             "inspect": "inspector.api.inspecting:inspect",
             "load_config": "inspector.config:load_config",
             "run_pipeline": "inspector.api.inspecting:run_pipeline",
@@ -28,7 +31,9 @@ else:
 __all__ = [
     "DefectMetrics",
     "DefectSizeAnalyzer",
+    "ExplainedPicture",
     "Inspections",
+    "detect_and_explain",
     "inspect",
     "load_config",
     "run_pipeline",

@@ -45,6 +45,8 @@ from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of, strip_file_scheme
 
+Follow = Callable[[Inspection], Inspection]
+
 
 def build_run(
     config: Config,
@@ -171,7 +173,7 @@ def _connect(
     render = _make_renderer(config, spec, source.info.frame_hw)
     stages = Stages(
         *(preprocess, engine_check.open, judge, render, judge.judge_map, judge.judge_unrefined),
-        None if follower is None else follower.follow,
+        _chain(parts.explain, None if follower is None else follower.follow),
         foreground.SENTENCE if foreground.explains_infinity(spec) else "",
     )
     pipeline = Pipeline(
@@ -212,6 +214,12 @@ def _connect(
         evidence=evidence,
         events=events,
     )
+
+
+def _chain(first: Follow | None, second: Follow | None) -> Follow | None:
+    if first is None or second is None:
+        return first or second
+    return lambda inspection: second(first(inspection))
 
 
 def _health_options(config: Config) -> HealthOptions:

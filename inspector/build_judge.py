@@ -1,5 +1,6 @@
 """Builds the part of a run that judges frames: measuring, the verdict, and their limits of time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from inspector.config import Config
 from inspector.core.errors import ConfigError
 from inspector.core.refining import MakePlan, Recall, RefinePlan
 from inspector.core.stage_items import EngineOutput
-from inspector.core.types import RunInfo
+from inspector.core.types import Inspection, RunInfo
+from inspector.explain.explainer import Explainer
 from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.live import LiveMeasuring, RecordedPlan
 from inspector.outputs.json_log import read_log
@@ -22,11 +24,12 @@ from inspector.processing.postprocess import SCORE, Judge, VerdictOptions
 @dataclass(frozen=True, slots=True)
 class JudgeParts:
     """live: limits the time for measuring; None for files. deadline_s: of the final verdict; None
-    if there is no limit."""
+    if there is no limit. explain: adds explanations; None if they are off."""
 
     judge: Judge
     live: LiveMeasuring | None
     deadline_s: float | None
+    explain: Callable[[Inspection], Inspection] | None
 
 
 def make_judge(
@@ -59,7 +62,8 @@ def make_judge(
         make_plan=_read_replay(config.measure.replay, run, live=live) or limits,
         recall=recall,
     )
-    return JudgeParts(judge, limits, None if deadline_ms is None else deadline_ms / 1e3)
+    explain = Explainer(config.explain, inspected).explain if config.explain.enabled else None
+    return JudgeParts(judge, limits, None if deadline_ms is None else deadline_ms / 1e3, explain)
 
 
 def _log_size_rule(options: VerdictOptions) -> None:

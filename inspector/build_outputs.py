@@ -11,6 +11,7 @@ from inspector.outputs.folder import (
     DEFECT_PICTURES,
     DEFECTS,
     ENCODER,
+    EXPLAINED,
     LOG,
     ORIGINALS,
     PARTS,
@@ -59,6 +60,9 @@ def make_files(
     if snapshots.max_count > 0:
         fatal = snapshots.on_error == "fatal"
         outputs.append(Output(_make_sink("snapshots", folder / SNAPSHOTS, snapshots), fatal=fatal))
+    if (explained := options.explained_pictures).when != "none":
+        sink = _make_sink("explained_pictures", folder / EXPLAINED, explained)
+        outputs.append(Output(sink, fatal=explained.on_error == "fatal"))
     if (originals := options.originals).enabled:
         fatal = originals.on_error == "fatal"
         outputs.append(Output(_make_sink("originals", folder / ORIGINALS, originals), fatal=fatal))

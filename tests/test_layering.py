@@ -194,6 +194,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "calibration", "inspector.measure"},
         {"numpy", "contourpy", "cv2", "scipy"},
     ),
+    "inspector/explain": (
+        # Outlines are measured by the same functions as sizes.
+        {CORE, "inspector.measure", "inspector.explain"},
+        {"cv2", "numpy"},
+    ),
     "inspector/evidence": (
         # The names of the files of a run.
         {CORE, "inspector.outputs.folder", "inspector.evidence"},
@@ -227,7 +232,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "inspector",
             *(
                 f"inspector.{p}"
-                for p in ("api", "config", "measure", "outputs", "pipeline", "render")
+                for p in (
+                    *("api", "config", "explain", "measure", "outputs", "pipeline", "render"),
+                )
             ),
         },
         {"numpy", "cv2"},
@@ -239,7 +246,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                 f"inspector.{p}"
                 for p in (
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
-                    *("tracking", "parts", "evidence", "report", "fleet"),
+                    *("tracking", "parts", "evidence", "explain", "report", "fleet"),
                 )
             ),
         },
@@ -255,7 +262,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "inspector.api",
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "report", "tracking")),
-            *("inspector.parts", "inspector.evidence", FLEET),
+            *("inspector.parts", "inspector.evidence", "inspector.explain", FLEET),
         },
         {"yaml", "tqdm", "numpy"},
     ),

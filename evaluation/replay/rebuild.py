@@ -36,6 +36,7 @@ SILENT: Final[dict[str, Any]] = {
     "output.video.enabled": False,
     "output.snapshots.max_count": 0,
     "output.originals.enabled": False,
+    "output.explained_pictures.when": "none",
     "output.defect_pictures.max_count": 0,
     "output.roll_map": False,
     "report.enabled": False,

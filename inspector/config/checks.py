@@ -21,6 +21,10 @@ def check_keys(config: Config) -> None:
         )
     if config.tracking.enabled:
         check_options(config.tracking, calibrated=config.calibration.path is not None)
+    if config.output.explained_pictures.when != "none" and not config.explain.enabled:
+        raise ConfigError(
+            "output.explained_pictures: the pictures need explanations; set explain.enabled"
+        )
     if config.output.four_points.enabled and not config.tracking.enabled:
         raise ConfigError(
             "output.four_points: the score needs tracking, which counts each defect once; set "

@@ -9,6 +9,7 @@ from engines.options import RuntimeOptions
 from inspector.core.schema import Between, Matches, OneOf
 from inspector.core.secrets import mask_values
 from inspector.evidence.options import EvidenceOptions
+from inspector.explain.options import ExplainOptions
 from inspector.fleet.options import FleetOptions
 from inspector.health.options import HealthOptions
 from inspector.logs import LogOptions
@@ -56,6 +57,7 @@ class SourceEntry:
     verdict: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)
     measure: dict[str, Any] = field(default_factory=dict)
+    explain: dict[str, Any] = field(default_factory=dict)
     calibration: dict[str, Any] = field(default_factory=dict)
     tracking: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
@@ -73,6 +75,7 @@ class Config:
     verdict: VerdictOptions = field(default_factory=VerdictOptions)
     health: HealthOptions = field(default_factory=HealthOptions)
     measure: MeasureOptions = field(default_factory=MeasureOptions)
+    explain: ExplainOptions = field(default_factory=ExplainOptions)
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     tracking: TrackingOptions = field(default_factory=TrackingOptions)
     parts: PartOptions = field(default_factory=PartOptions)

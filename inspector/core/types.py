@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from inspector.core.arrays import Image, Map
 from inspector.core.decisions import Decision, LimitDecision
+from inspector.core.explanation import Explanation
 from inspector.core.geometry import Affine, Points
 from inspector.core.records import COVERAGE_FACTOR, new_run_id
 from inspector.core.web_place import FrameOnWeb, WebPlace
@@ -139,7 +140,8 @@ class Defect:
     severity_by: the limits of measure.severity that gave the severity, such as length_share; None
     if none of them could be used. decision, limits: whether the size is below its limits, together
     and for each limit; None and () unless sizes decide the verdict.
-    web: track and place on the web; None without tracking.
+    web: track and place on the web; None without tracking. explanation: None unless the section
+    `explain` of the configuration is enabled.
     """
 
     defect_id: int
@@ -179,6 +181,7 @@ class Defect:
     decision: Decision | None = None
     limits: tuple[LimitDecision, ...] = ()
     web: WebPlace | None = None
+    explanation: Explanation | None = None
 
     @property
     def length_expanded_u_mm(self) -> float | None:
@@ -222,7 +225,8 @@ class Inspection:
     regions that were refined in the time of a live source, as ranks by peak score from 0; None if
     time was not limited. pictures: defect_id -> path of the picture of the defect, relative to the
     folder of the run; empty with tracking. part_id: the part that the frame shows; None if it shows
-    none. web: where the frame is on the web; None without tracking.
+    none. web: where the frame is on the web; None without tracking. summary: a sentence about all
+    defects; None unless they are explained.
 
     Raises ValueError for an ERROR without a cause, and for a cause without ERROR.
     """
@@ -245,6 +249,7 @@ class Inspection:
     pictures: Mapping[int, str] = field(default_factory=dict)
     part_id: str | None = None
     web: FrameOnWeb | None = None
+    summary: str | None = None
 
     def __post_init__(self) -> None:
         if (self.verdict is Verdict.ERROR) is (self.cause is None):

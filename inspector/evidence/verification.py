@@ -21,7 +21,7 @@ from inspector.evidence.summary_check import (
 )
 from inspector.outputs.folder import DERIVED, LOG, RESULTS, SUMMARY, is_report_page
 
-PICTURE_FOLDERS: Final = ("snapshots", "defects", "originals")
+PICTURE_FOLDERS: Final = ("snapshots", "defects", "explained", "originals")
 
 
 class Verifier:

@@ -11,6 +11,7 @@ SINKS: Final[dict[str, str]] = {
     "part_table": "inspector.outputs.part_table:PartTableSink",
     "json_log": "inspector.outputs.json_log:JsonLogSink",
     "snapshots": "inspector.outputs.snapshots:SnapshotSink",
+    "explained_pictures": "inspector.outputs.explained_pictures:ExplainedPictureSink",
     "originals": "inspector.outputs.originals:OriginalsSink",
 }
 """Name -> "module:Class", imported when it is used."""

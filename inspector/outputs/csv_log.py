@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.errors import SinkError
+from inspector.core.explanation import Explanation
 from inspector.core.file_hash import FileHash, FileState
 from inspector.core.protocols import Picture
 from inspector.core.records import COVERAGE_FACTOR, event_id
@@ -104,15 +105,23 @@ calibration, pts_s of a live source, name without a picture file."""
 
 
 PICTURE: Final = "picture"
-"""Last column of the table of defects: path of the picture, relative to the folder of the run."""
+"""Column of the table of defects: path of the picture, relative to the folder of the run."""
+
+EXPLANATION: Final[dict[str, Callable[[Explanation], Any]]] = {
+    "kind": lambda e: e.kind,
+    "kind_confidence": lambda e: e.confidence,
+    "place": lambda e: e.place,
+    "explanation": lambda e: e.sentence,
+}
+"""Last columns of the table of defects; empty unless defects are explained."""
 
 
 class CsvLogSink:
     """Writes RFC 4180 CSV in UTF-8, one row per defect and frame. No defect, no row: only a frame
     that fails without a defect has a row, with the reason and without the cells of a defect.
 
-    defects: the table of defects of a run without tracking. It gets the same rows and the column
-    PICTURE.
+    defects: the table of defects of a run without tracking. It gets the same rows and the columns
+    PICTURE and EXPLANATION.
     """
 
     name = "csv_log"
@@ -129,16 +138,18 @@ class CsvLogSink:
         self._run = run
         self._add_file(self._path, HEADER)
         if self._defects is not None:
-            self._add_file(self._defects, (*HEADER, PICTURE))
+            self._add_file(self._defects, (*HEADER, PICTURE, *EXPLANATION))
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
         if self._run is None or not self._files:
             raise SinkError(f"{self._path} cannot be written before it is open")
         for defect in inspection.defects:
             picture_path = inspection.pictures.get(defect.defect_id)
-            self._write(defect_cells(self._run, inspection, defect), picture_path)
+            more = (picture_path, *explanation_cells(defect))
+            self._write(defect_cells(self._run, inspection, defect), more)
         if inspection.verdict is Verdict.FAIL and not inspection.defects:
-            self._write(defect_cells(self._run, inspection, None), None)
+            more = (None, *explanation_cells(None))
+            self._write(defect_cells(self._run, inspection, None), more)
 
     def take_states(self) -> Mapping[Path, FileState | None]:
         return {path: file_hash.state() for path, file_hash in self._hashes.items()}
@@ -153,11 +164,12 @@ class CsvLogSink:
         self._files.append(TableFile(path, columns, self._options))
         self._hashes[path] = self._files[-1].hash
 
-    def _write(self, cells: list[Any], picture: str | None) -> None:
+    def _write(self, cells: list[Any], more: Sequence[Any]) -> None:
+        """more: the cells that only the table of defects has."""
         sightings, *defects = self._files
         sightings.write_row(cells)
         for file in defects:
-            file.write_row([*cells, picture])
+            file.write_row([*cells, *more])
 
 
 def defect_cells(run: RunInfo, inspection: Inspection, defect: Defect | None) -> list[Any]:
@@ -173,6 +185,11 @@ def defect_cells(run: RunInfo, inspection: Inspection, defect: Defect | None) ->
         inspection.reason,
         *(None if web is None else get(web) for get in _WEB.values()),
     ]
+
+
+def explanation_cells(defect: Defect | None) -> list[Any]:
+    explanation = None if defect is None else defect.explanation
+    return [None if explanation is None else get(explanation) for get in EXPLANATION.values()]
 
 
 def _record_cells(run: RunInfo, inspection: Inspection) -> list[Any]:

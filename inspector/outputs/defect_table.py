@@ -10,14 +10,13 @@ from inspector.core.file_hash import FileHash, FileState
 from inspector.core.protocols import Picture
 from inspector.core.tables import DEFAULT, CsvOptions, csv_row
 from inspector.core.types import Inspection, RunInfo
-from inspector.outputs.csv_log import HEADER, PICTURE, defect_cells
+from inspector.outputs.csv_log import EXPLANATION, HEADER, PICTURE, defect_cells, explanation_cells
 from inspector.outputs.files import TableFile
 
 _TRACK: Final = ("first_frame_id", "last_frame_id", "best_frame_id", "sightings", PICTURE)
 
-TABLE_HEADER: Final = (*HEADER, *_TRACK)
-"""The columns of sightings.csv, where those of the frame belong to the best frame, and five more.
-"""
+TABLE_HEADER: Final = (*HEADER, *_TRACK, *EXPLANATION)
+"""The columns of sightings.csv, where those of the frame belong to the best frame, and more."""
 
 
 class DefectTableSink:
@@ -59,4 +58,5 @@ def table_row(run: RunInfo, event: DefectClosed, options: CsvOptions = DEFAULT) 
     """The row of a defect. The event must have its defect and its best inspection."""
     assert event.best is not None
     cells = defect_cells(run, event.best, event.defect)
-    return csv_row([*cells, *(getattr(event, name) for name in _TRACK)], options)
+    track = (getattr(event, name) for name in _TRACK)
+    return csv_row([*cells, *track, *explanation_cells(event.defect)], options)

@@ -28,12 +28,13 @@ REPORT: Final = "report.html"
 REPORT_PDF: Final = "report.pdf"
 DEFECT_PICTURES: Final = "defects"
 ORIGINALS: Final = "originals"
+EXPLAINED: Final = "explained"
 ENCODER: Final = "encoder.csv"
 DERIVED: Final = (ROLL_MAP_SVG, ROLL_MAP_PNG, REPORT, REPORT_PDF)
 """Results that can be made again from the others."""
 
 RESULTS: Final = (
-    *(VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, DEFECT_PICTURES, ORIGINALS),
+    *(VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, DEFECT_PICTURES, ORIGINALS, EXPLAINED),
     *(PARTS, ENCODER, *DERIVED),
 )
 
@@ -41,9 +42,11 @@ _REPORT_PAGE: Final = re.compile(r"_(r\d+_)?(defects|frames)_\d+\.html")
 
 
 _PICTURE: Final = re.compile(
-    r"(frame_\d{8,}(_([A-Z]+|defect_\d+)\.jpg|\.png|\.bmp)|([\w-]+_)?d\d+\.jpg)(\.part)?"
+    r"(frame_\d{8,}(_([A-Z]+|defect_\d+)\.jpg|\.png|\.bmp|_(heatmap|boxes)\.png|_report\.txt)"
+    r"|([\w-]+_)?d\d+\.jpg)(\.part)?"
 )
-"""Name of a file that inspector.outputs.snapshots, originals or defect_pictures writes, and of a
+"""Name of a file that inspector.outputs.snapshots, originals, defect_pictures or
+explained_pictures writes, and of a
 file that was not completed."""
 
 

@@ -64,6 +64,20 @@ class DefectPictureOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainedPictureOptions:
+    """Heat map, boxes and text of a frame, for frames with explained defects.
+
+    when: none, fail (failing frames), or all (all frames with a map). max_count: largest number of
+    frames; later frames have no files. on_error: effect of a file that cannot be written: "fatal"
+    ends the run, "warn" writes no more of them.
+    """
+
+    when: Annotated[str, OneOf("none", "fail", "all")] = "none"
+    max_count: Count = 100
+    on_error: OnError = "warn"
+
+
+@dataclass(frozen=True, slots=True)
 class OriginalsOptions:
     """Saves every frame without loss, for `line-inspector replay`.
 
@@ -92,4 +106,5 @@ class OutputOptions:
     csv: CsvOptions = field(default_factory=CsvOptions)
     roll_map: bool = True
     four_points: FourPointOptions = field(default_factory=FourPointOptions)
+    explained_pictures: ExplainedPictureOptions = field(default_factory=ExplainedPictureOptions)
     originals: OriginalsOptions = field(default_factory=OriginalsOptions)

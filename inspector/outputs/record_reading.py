@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from inspector.core.decisions import Decision, LimitDecision
+from inspector.core.explanation import Explanation, Reason
 from inspector.core.types import (
     BadFrame,
     Cause,
@@ -74,6 +75,7 @@ def read_inspection(record: Record, source_id: str, frame_hw: tuple[int, int]) -
         reason=record["reason"],
         refined_regions=None if refined is None else tuple(refined),
         web=None if web is None else FrameOnWeb(**web),
+        summary=record.get("summary"),
     )
 
 
@@ -90,7 +92,14 @@ def read_defect(record: Record) -> Defect:
     values["decision"] = record["decision"] and Decision(record["decision"])
     values["limits"] = tuple(map(_read_limit, record["limits"]))
     values["web"] = record.get("web") and WebPlace(**record["web"])
+    values["explanation"] = _read_explanation(record.get("explanation"))
     return Defect(**values)
+
+
+def _read_explanation(record: Record | None) -> Explanation | None:
+    if record is None:
+        return None
+    return Explanation(**(record | {"reasons": tuple(Reason(**r) for r in record["reasons"])}))
 
 
 def _read_limit(record: Record) -> LimitDecision:

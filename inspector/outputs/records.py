@@ -9,6 +9,7 @@ import numpy as np
 
 from inspector.core.decisions import LimitDecision, VerdictState
 from inspector.core.events import Event
+from inspector.core.explanation import Explanation
 from inspector.core.file_hash import FileState
 from inspector.core.records import COVERAGE_FACTOR, FORMAT, event_id
 from inspector.core.types import Defect, Inspection, RunInfo
@@ -71,6 +72,7 @@ def inspection_records(run: RunInfo, inspection: Inspection) -> tuple[Record, Re
     measured["defects"] = [_defect(defect) for defect in inspection.defects]
     web = inspection.web
     measured["web"] = None if web is None else dataclasses.asdict(web)
+    measured["summary"] = inspection.summary
     return verdict, measured
 
 
@@ -143,6 +145,9 @@ def _defect(defect: Defect) -> Record:
     values["decision"] = None if defect.decision is None else defect.decision.value
     values["limits"] = [_limit(limit) for limit in defect.limits]
     values["web"] = None if defect.web is None else dataclasses.asdict(defect.web)
+    explanation = defect.explanation
+    values["kind"] = None if explanation is None else explanation.kind
+    values["explanation"] = None if explanation is None else _explanation(explanation)
     values["shape_figures"] = {
         name: _round_floats(value) for name, value in defect.shape_figures.items()
     }
@@ -153,6 +158,16 @@ def _defect(defect: Defect) -> Record:
         values[name] = _round_floats(getattr(defect, name))
     values["coverage_factor"] = COVERAGE_FACTOR
     return values
+
+
+def _explanation(explanation: Explanation) -> Record:
+    values = {f.name: getattr(explanation, f.name) for f in dataclasses.fields(explanation)}
+    figures = {name: _round_floats(value) for name, value in explanation.figures.items()}
+    reasons = [
+        {f.name: _round_floats(getattr(reason, f.name)) for f in dataclasses.fields(reason)}
+        for reason in explanation.reasons
+    ]
+    return values | {"figures": figures, "reasons": reasons}
 
 
 def _limit(limit: LimitDecision) -> Record:

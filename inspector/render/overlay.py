@@ -116,7 +116,7 @@ def draw_labels(
 ) -> int:
     """Draws labels for the worst and longest defects inside `area`. Returns their number."""
     worst_first = sorted(defects, key=lambda d: (-_RANK[d.severity], -d.length_px))[:MAX_LABELS]
-    anchors = [_box_of(defect, to_canvas) for defect in worst_first]
+    anchors = [box_of(defect, to_canvas) for defect in worst_first]
     occupied: list[Box] = []
     for defect, anchor in zip(worst_first, anchors, strict=True):
         for text in (format_label(defect, unit), format_short_label(defect, unit)):
@@ -180,7 +180,8 @@ def _candidates(anchor: Box, size: tuple[int, int]) -> list[tuple[int, int]]:
     return near + far
 
 
-def _box_of(defect: Defect, to_canvas: Affine) -> Box:
+def box_of(defect: Defect, to_canvas: Affine) -> Box:
+    """The whole pixels of the canvas that the box of a defect touches."""
     corners = to_canvas.apply(np.array(defect.box_px, dtype=np.float64).reshape(2, 2))
     low, high = np.floor(corners[0]).astype(int), np.ceil(corners[1]).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])

@@ -14,7 +14,7 @@ from inspector.core.decisions import Decision, LimitDecision
 from inspector.core.errors import SinkError
 from inspector.core.types import Defect, Verdict
 from inspector.measure.shape_figures import SHAPE_FIGURES
-from inspector.outputs.csv_log import HEADER, CsvLogSink
+from inspector.outputs.csv_log import EXPLANATION, HEADER, CsvLogSink
 from inspector.outputs.json_log import JsonLogSink, read_log
 from inspector.outputs.records import inspection_records
 
@@ -131,6 +131,9 @@ def test_the_table_of_defects_has_the_same_rows_and_the_pictures(tmp_path: Path)
     sink.close()
     sightings, defects = rows(tmp_path / "sightings.csv"), rows(tmp_path / "defects.csv")
     assert [row.pop("picture") for row in defects] == ["", "defects/a.jpg", ""]
+    assert [{name: row.pop(name) for name in EXPLANATION} for row in defects] == [
+        dict.fromkeys(EXPLANATION, "")
+    ] * 3
     assert defects == sightings
     assert len(sightings) == 3
 
@@ -144,7 +147,7 @@ def test_rows_can_be_read_before_the_table_is_closed(tmp_path: Path) -> None:
 
 def test_the_table_has_a_column_for_every_number_of_a_defect() -> None:
     split = {"box_px", "centroid_px", "centroid_mm", "polygons", "holes", "shape_figures"}
-    split |= {"limits", "web"}
+    split |= {"limits", "web", "explanation"}
     names = {field.name for field in dataclasses.fields(Defect)} - split
     assert names <= set(HEADER)
 
@@ -192,7 +195,7 @@ def test_a_defect_in_the_log_has_every_field_and_its_outline(tmp_path: Path) -> 
     }
     expanded |= {"area_expanded_u_mm2", "area_expanded_u_px"}
     fields = {field.name for field in dataclasses.fields(Defect)}
-    assert set(entry) == fields | expanded | {"coverage_factor"}
+    assert set(entry) == fields | expanded | {"coverage_factor", "kind"}
     assert (entry["length_expanded_u_mm"], entry["coverage_factor"]) == (0.02, 2.0)
     assert entry["polygons"] == [[[1.0, 2.0], [5.12, 2.0], [5.0, 6.0], [1.0, 6.0]]]
     assert (entry["severity"], entry["box_px"], entry["area_u_mm2"]) == (
