@@ -217,7 +217,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"av", "cv2", "numpy", "pygame"},
     ),
     "inspector/report": (
-        {CORE, "calibration.units", "inspector.report"}
+        # Kinds and sentences are in the language of the report.
+        {CORE, "calibration.units", "inspector.explain.wording", "inspector.report"}
         | {f"inspector.outputs.{name}" for name in ("folder", "json_log", "options", "records")},
         {"av", "cv2", "numpy", "weasyprint"},
     ),

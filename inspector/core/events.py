@@ -106,6 +106,8 @@ class Part(Event):
     highest score): None if no frame shows it, or if several sources do; views has them for each
     source. frames: without the dropped ones. defects: largest number in one frame, added up over
     the sources. sightings: number of outlines in all frames. views: one object for each source.
+    summary: sentence about the defects of the frame with the highest score; None unless they are
+    explained.
     """
 
     type: ClassVar[str] = "part"
@@ -125,6 +127,7 @@ class Part(Event):
     score: float | None
     worst_frame_id: int | None
     views: tuple[Mapping[str, Any], ...]
+    summary: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,7 @@ def write_summary(
     if total == 0:
         return _text("nothing", language)
     counts = Counter(kinds).most_common()
-    names = [f"{count} {name_value('kind', kind, language)}" for kind, count in counts]
+    names = [f"{count} x {name_value('kind', kind, language)}" for kind, count in counts]
     if others:
         names.append(_text("others", language, count=others))
     count_text = _text("count_single" if total == 1 else "count_several", language, count=total)

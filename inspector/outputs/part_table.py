@@ -32,6 +32,7 @@ _CELLS: Final[dict[str, Callable[[Part], Any]]] = {
     "worst_frame_id": lambda p: p.worst_frame_id,
     "views": lambda p: "; ".join(map(_describe_view, p.views)),
     "recipe_id": lambda p: p.recipe_id,
+    "summary": lambda p: p.summary,
 }
 
 PART_HEADER: Final = ("run_id", *_CELLS)

@@ -128,7 +128,8 @@ class PartJoiner:
         tallies = [view.tally for view in views]
         first = tallies[0] if len(self._sources) == 1 else None
         begun, latest = (None, None) if first is None else (first.begun, first.latest)
-        scores = [tally.score for tally in tallies if tally.score is not None]
+        scored = [tally for tally in tallies if tally.score is not None]
+        worst = max(scored, key=lambda tally: tally.score or 0.0, default=None)
         ends = [tally.latest.wall_time_utc for tally in tallies if tally.latest is not None]
         return Part(
             wall_time_utc=max(ends, default=utc_now()),
@@ -148,9 +149,10 @@ class PartJoiner:
             frames_dropped=sum(tally.dropped for tally in tallies),
             defects=sum(tally.most_defects for tally in tallies),
             sightings=sum(tally.sightings for tally in tallies),
-            score=max(scores, default=None),
+            score=None if worst is None else worst.score,
             worst_frame_id=None if first is None else first.worst_frame_id,
             views=tuple(_describe(self._rule, view) for view in views),
+            summary=None if worst is None else worst.summary,
         )
 
 

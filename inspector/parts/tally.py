@@ -23,6 +23,7 @@ class FrameFacts:
     error: str | None
     score: float | None
     defects: int
+    summary: str | None = None
 
 
 def make_facts(inspection: Inspection, *, live: bool) -> FrameFacts:
@@ -38,6 +39,7 @@ def make_facts(inspection: Inspection, *, live: bool) -> FrameFacts:
         error=inspection.error,
         score=inspection.score,
         defects=len(inspection.defects),
+        summary=inspection.summary,
     )
 
 
@@ -45,8 +47,8 @@ def make_facts(inspection: Inspection, *, live: bool) -> FrameFacts:
 class Tally:
     """Counts of frames. frames: judged and ERROR ones. most_defects: largest number in one frame.
 
-    score, worst_frame_id: of the frame with the highest score. cause, error: of the first ERROR
-    frame. begun, latest: facts of the first and of the last frame.
+    score, worst_frame_id, summary: of the frame with the highest score. cause, error: of the first
+    ERROR frame. begun, latest: facts of the first and of the last frame.
     """
 
     frames: int = 0
@@ -57,6 +59,7 @@ class Tally:
     sightings: int = 0
     score: float | None = None
     worst_frame_id: int | None = None
+    summary: str | None = None
     cause: str | None = None
     error: str | None = None
     begun: FrameFacts | None = None
@@ -75,6 +78,7 @@ class Tally:
         self.sightings += facts.defects
         if facts.score is not None and (self.score is None or facts.score > self.score):
             self.score, self.worst_frame_id = facts.score, facts.frame_id
+            self.summary = facts.summary
         if facts.cause is not None and self.cause is None:
             self.cause, self.error = facts.cause, facts.error
         self.begun = self.begun or facts

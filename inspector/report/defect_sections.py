@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inspector.explain.wording import name_value
 from inspector.report.charts import Bar, Chart, bars
 from inspector.report.context import ReportContext
 from inspector.report.limits import SizeLimit, compare, find_limits
@@ -55,13 +56,17 @@ def _by_severity(context: ReportContext) -> list[_Group]:
     return [group for group in groups if group.defects]
 
 
+def kind_text(context: ReportContext, defect: ReportDefect) -> str | None:
+    """The kind in the language of the report; None if the log names none."""
+    kind = defect.values.get("kind")
+    return None if kind is None else name_value("kind", str(kind), context.text.language)
+
+
 def _by_kind(context: ReportContext) -> list[_Group]:
     """Empty if no defect of the log has a kind."""
     kinds: dict[str, list[ReportDefect]] = {}
     for defect in context.log.defects:
-        kinds.setdefault(str(defect.values.get("kind") or context.text("unknown")), []).append(
-            defect
-        )
+        kinds.setdefault(kind_text(context, defect) or context.text("unknown"), []).append(defect)
     if not any(defect.values.get("kind") for defect in context.log.defects):
         return []
     ranked = sorted(kinds.items(), key=lambda item: -len(item[1]))

@@ -1,6 +1,8 @@
 """Builds the section with pictures of the defects, the worst first, with size, U and place."""
 
+from inspector.explain.wording import write_sentence
 from inspector.report.context import ReportContext
+from inspector.report.defect_sections import kind_text
 from inspector.report.markup import Child, Markup, element, join, section
 from inspector.report.run_log import ReportDefect
 
@@ -24,15 +26,22 @@ def gallery_section(context: ReportContext) -> Markup:
 
 def _card(context: ReportContext, defect: ReportDefect) -> Markup:
     name, track = context.anchor(f"d{defect.number}"), defect.track_label
+    kind = kind_text(context, defect)
     title = element(
         "h4",
         element("a", f"D{defect.number}", href=f"#{context.anchor(f'row-{defect.number}')}"),
         " ",
         element("span", context.text.word("severity", defect.severity), class_=defect.severity),
-        f" {defect.values['kind']}" if defect.values.get("kind") else None,
+        f" {kind}" if kind is not None else None,
         element("small", f" {context.text('track_of', track=track)}") if track else None,
     )
-    lines = (element("p", line) for line in _lines(context, defect))
+    lines = [element("p", line) for line in _lines(context, defect)]
+    explanation = defect.values.get("explanation")
+    if explanation is not None:
+        sentence = write_sentence(explanation, defect.values, context.text.language)
+        lines.append(
+            element("p", context.numbers.point(sentence.replace("+-", "±")), class_="note")
+        )
     picture = context.pictures.get(defect.number)
     class_ = "card"
     if picture is not None and picture.origin == "stored" and picture.is_wide:

@@ -156,7 +156,7 @@ def test_only_the_strongest_defects_are_explained() -> None:
     result = explain(inspected(as_image(picture), *defects), max_defects=2)
     assert [d.explanation is not None for d in result.defects] == [True, True, False, False]
     assert result.summary is not None
-    assert result.summary.startswith("4 defects: 2 spot, 2 not explained.")
+    assert result.summary.startswith("4 defects: 2 x spot, 2 not explained.")
 
 
 def test_a_size_of_earlier_frames_keeps_its_explanation_with_a_new_place() -> None:

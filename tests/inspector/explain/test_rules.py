@@ -152,6 +152,8 @@ def test_a_value_of_a_later_version_stays_as_it_is() -> None:
 
 def test_the_summary_counts_the_kinds() -> None:
     summary = write_summary(["spot", "scratch", "spot"], 1, "S.")
-    assert summary == "4 defects: 2 spot, 1 scratch, 1 not explained. The worst: S."
+    assert summary == "4 defects: 2 x spot, 1 x scratch, 1 not explained. The worst: S."
     assert write_summary([], 0, None) == "No defects."
-    assert re.fullmatch(r"1 Fehler: 1 Kratzer\. .*: S\.", write_summary(["scratch"], 0, "S.", "de"))
+    assert re.fullmatch(
+        r"1 Fehler: 1 x Kratzer\. .*: S\.", write_summary(["scratch"], 0, "S.", "de")
+    )
