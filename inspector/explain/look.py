@@ -16,6 +16,12 @@ CORE_SHARE: Final = 0.35
 LEAST_EDGE_PIXELS: Final = 6
 """Pixels of one distance from the outline that give a value of the profile of the edge."""
 
+TEXTURE_PX: Final = 2.0
+"""Standard deviation of the blur that separates fine texture from the rest."""
+
+LEAST_TEXTURE: Final = 1 / 1024
+"""Fine texture below a quarter of a grey level is rounding."""
+
 TWO_SIGNS_NOISE: Final = 2.5
 TWO_SIGNS_SHARE: Final = 0.3
 """A pixel is brighter or darker than the surroundings if its difference reaches so many standard
@@ -45,6 +51,9 @@ def measure_look(view: View, diameter: float) -> dict[str, float]:
         "signal": total / max(float(np.linalg.norm(spread)), 0.1),
         "colour_share": colour / total,
     }
+    texture = _measure_texture(view, core)
+    if texture is not None:
+        figures["texture_share"] = texture / max(contrast + 1, 1e-3)
     bright, dark = _measure_signs(view, diameter)
     figures |= {"bright_share": bright, "dark_share": dark}
     edge = _measure_edge(view, step, around)
@@ -59,6 +68,14 @@ def _octant_medians(view: View, values: Floats) -> npt.NDArray[np.float64]:
     numbers, picked = view.octants[view.around], values[view.around]
     parts = [picked[numbers == k] for k in range(8)]
     return np.array([np.median(part) for part in parts if len(part)])
+
+
+def _measure_texture(view: View, core: Mask) -> float | None:
+    """How strong the fine texture of the core is, in shares of that around it (medians of the
+    magnitudes, so that single pixels do not matter). None: there is no texture around."""
+    fine = np.abs(view.grey - np.asarray(cv2.GaussianBlur(view.grey, (0, 0), TEXTURE_PX)))
+    around = float(np.median(fine[view.around]))
+    return float(np.median(fine[core])) / around if around > LEAST_TEXTURE else None
 
 
 def _measure_signs(view: View, diameter: float) -> tuple[float, float]:

@@ -12,6 +12,7 @@ BELOW: Final = "below"
 LINE: Final = ("thickness_share", BELOW, 0.15)
 WINDING: Final = ("bend_share", ABOVE, 0.017)
 CURVED: Final = ("bow_share", ABOVE, 0.008)
+SHOWS_THROUGH: Final = ("texture_share", ABOVE, 0.65)
 COLOURED: Final = ("colour_share", ABOVE, 0.5)
 
 CLEAR_SHARE: Final = 0.2
@@ -49,7 +50,10 @@ RULES: Final = (
     ),
     Rule("stain", (("edge_share", ABOVE, 0.06), ("edge_px", ABOVE, 3.0)), on_frame=True),
     Rule("hole", (("contrast", BELOW, -0.6),)),
-    Rule("discolouration", (("colour_share", ABOVE, 0.93), ("signal", ABOVE, WEAK_SIGNAL))),
+    Rule(
+        "discolouration",
+        (("colour_share", ABOVE, 0.93), SHOWS_THROUGH, ("signal", ABOVE, WEAK_SIGNAL)),
+    ),
     Rule("contamination", (COLOURED, ("signal", ABOVE, WEAK_SIGNAL))),
     Rule("spot", (), on_frame=True),
     Rule("unclear", ()),

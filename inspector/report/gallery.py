@@ -40,7 +40,7 @@ def _card(context: ReportContext, defect: ReportDefect) -> Markup:
     if explanation is not None:
         sentence = write_sentence(explanation, defect.values, context.text.language)
         lines.append(
-            element("p", context.numbers.point(sentence.replace("+-", "±")), class_="note")
+            element("p", context.numbers.point(sentence.replace("+-", "± ")), class_="note")
         )
     picture = context.pictures.get(defect.number)
     class_ = "card"

@@ -22,6 +22,7 @@ SPOT = {
     "colour_share": 0.1,
     "bright_share": 0.0,
     "dark_share": 1.0,
+    "texture_share": 0.9,
     "edge_px": 1.4,
     "edge_share": 0.03,
 }
@@ -36,6 +37,7 @@ SPOT = {
         ({"edge_px": 3.0, "edge_share": 0.06}, "stain"),
         ({"edge_px": 2.9, "edge_share": 0.3}, "spot"),
         ({"colour_share": 0.93}, "discolouration"),
+        ({"colour_share": 0.93, "texture_share": 0.64}, "contamination"),
         ({"colour_share": 0.92}, "contamination"),
         ({"colour_share": 0.92, "signal": 1.9}, "spot"),
         ({"bright_share": 0.06}, "dent"),
