@@ -19,6 +19,7 @@ NAMES = (
     "parts",
     "evidence",
     "fleet",
+    "explanations",
 )
 
 

@@ -113,11 +113,18 @@ def count_kinds(trials: Sequence[Trial]) -> dict[str, Any]:
         "defects": len(trials),
         "detected": len(explained),
         "kind_right": sum(t.right for t in trials),
+        "unclear": sum(
+            t.explanation is not None and t.explanation.kind == "unclear" for t in trials
+        ),
         "place_right": sum(t.place for t in trials),
         "measured": len(sizes),
         "size_within_2u": sum(sizes),
         "by_rendering": {
             name: _count([t for t in trials if t.name == name]) for name in RENDERINGS
+        },
+        "by_texture": {
+            texture: _count([t for t in trials if t.texture == texture])
+            for texture in dict.fromkeys(t.texture for t in trials)
         },
         "by_confidence": by_confidence,
         "cpu_ms_median": round(statistics.median(times), 2),

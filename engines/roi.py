@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engines.spec import Roi
+from engines.spec import EngineSpec, Roi
 from engines.spec_checks import LARGEST_SIDE
 from inspector.core.arrays import Mask
 from inspector.core.errors import ConfigError
@@ -68,6 +68,11 @@ def draw_mask(
     for polygon in roi.ignore:
         inside &= ~_contains(polygon, x, y)
     return inside
+
+
+def draw_inspected(spec: EngineSpec) -> Mask | None:
+    """Mask (h, w) of the map of an engine: true where it inspects; None if it inspects all."""
+    return None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
 
 
 def _contains(polygon: Polygon, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> Mask:

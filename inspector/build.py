@@ -14,7 +14,7 @@ from engines.spec_file import read_spec
 from inspector.build_events import make_event_stages
 from inspector.build_info import make_info
 from inspector.build_judge import make_judge
-from inspector.build_outputs import make_files, resolve
+from inspector.build_outputs import make_files, make_vlm, resolve
 from inspector.config import Config
 from inspector.config.checks import check_keys
 from inspector.core.errors import ConfigError
@@ -90,7 +90,7 @@ def build_run(
             )
             # A locked or damaged outbox must end the run before old results are removed.
             files = make_files(config, folder, evidence, part_table=joiner is None)
-            outputs = [*map(Output, remote), *files]
+            outputs = [*map(Output, remote), *files, *make_vlm(config, spec, name)]
         folder = folder or Path(output.dir)
         info = make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
         live = source.info.live and recorded is None

@@ -7,7 +7,7 @@ from pathlib import Path
 from loguru import logger
 
 from calibration.plane import Calibration
-from engines.roi import draw_mask
+from engines.roi import draw_inspected
 from engines.spec import EngineSpec
 from inspector.config import Config
 from inspector.core.errors import ConfigError
@@ -43,7 +43,7 @@ def make_judge(
 ) -> JudgeParts:
     """recall: as in Judge. live: time is limited. Raises ConfigError for a measure.replay that
     cannot be used."""
-    inspected = None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
+    inspected = draw_inspected(spec)
     analyzer = MapAnalyzer(calibration, config.measure, inspected=inspected)
     sizes_decide = config.verdict.rule != SCORE
     deadline_ms = config.verdict.deadline_ms if live and sizes_decide else None

@@ -4,6 +4,8 @@ import importlib
 from pathlib import Path
 from typing import Any, Final
 
+from engines.roi import draw_inspected
+from engines.spec import EngineSpec
 from inspector.config import Config
 from inspector.core.protocols import Sink
 from inspector.outputs import SINKS
@@ -26,6 +28,8 @@ from inspector.tracking.options import FEEDS
 
 ROLL_MAP: Final = "inspector.report.roll_map_sink:RollMapSink"
 """Imported only if a roll map is drawn."""
+
+VLM: Final = "inspector.outputs.vlm:VlmOutput"
 
 
 def make_files(
@@ -69,6 +73,14 @@ def make_files(
     if tracked and options.roll_map:
         outputs.append(Output(resolve(ROLL_MAP)(folder, options.four_points), fatal=False))
     return outputs
+
+
+def make_vlm(config: Config, spec: EngineSpec, source: str | None) -> list[Output]:
+    """The output to a vision language model; none if it is off. Raises ConfigError."""
+    if config.explain.vlm.url is None:
+        return []
+    sink = resolve(VLM)(config.explain.vlm, draw_inspected(spec), source)
+    return [Output(sink, fatal=False)]
 
 
 def _make_sink(name: str, path: Path, *options: Any, **more: Any) -> Sink:

@@ -14,7 +14,7 @@ from calibration.plane import Calibration
 from engines import parity
 from engines.opening import Engine, open_engine
 from engines.parity import RegionSize, Ruler
-from engines.roi import draw_mask
+from engines.roi import draw_inspected
 from engines.spec import CONVERTED_FROM, EngineSpec
 from engines.spec_file import file_hash, read_spec
 from inspector.config import RunEngineOptions
@@ -187,7 +187,7 @@ def make_ruler(
     left, top, right, bottom = spec.resize.crop
     box = (left * width, top * height, right * width, bottom * height)
     to_frame = Affine.between(spec.map_hw, box)
-    inspected = None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
+    inspected = draw_inspected(spec)
     unrefined = dataclasses.replace(measure, refine=False)
     analyzer = MapAnalyzer(calibration, unrefined, inspected=inspected)
     # Without refining only the size of the frame is used.

@@ -84,7 +84,7 @@ def detect_and_explain(
     """
     # These load OpenCV and more. The import of this package must not load them.
     from engines.pictures import decode_picture
-    from engines.roi import draw_mask
+    from engines.roi import draw_inspected
     from inspector.core.pictures import as_bgr
     from inspector.explain.explainer import Explainer
     from inspector.explain.options import ExplainOptions
@@ -97,7 +97,7 @@ def detect_and_explain(
         picture = decode_picture(Path(picture))
     prediction = engine.predict(picture, channels=channels)
     image = freeze(as_bgr(picture, channels))
-    inspected = None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
+    inspected = draw_inspected(spec)
     analyzer = MapAnalyzer(
         calibration, MeasureOptions(max_refined=max_defects), inspected=inspected
     )

@@ -21,6 +21,8 @@ def check_keys(config: Config) -> None:
         )
     if config.tracking.enabled:
         check_options(config.tracking, calibrated=config.calibration.path is not None)
+    if config.explain.vlm.url is not None and not config.explain.enabled:
+        raise ConfigError("explain.vlm: the questions need explanations; set explain.enabled")
     if config.output.explained_pictures.when != "none" and not config.explain.enabled:
         raise ConfigError(
             "output.explained_pictures: the pictures need explanations; set explain.enabled"

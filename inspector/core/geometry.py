@@ -9,6 +9,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from inspector.core.arrays import Mask
+
 Points = npt.NDArray[np.float64]
 """(n, 2) float64, x to the right then y down."""
 
@@ -56,3 +58,16 @@ class Affine:
             self.scale_x * first.shift_x + self.shift_x,
             self.scale_y * first.shift_y + self.shift_y,
         )
+
+
+def sample_mask(mask: Mask, to_mask: Affine, hw: tuple[int, int]) -> Mask:
+    """The value of a mask at the centre of each pixel of another grid of size hw; False outside.
+
+    mask: (h, w) bool. to_mask: pixels of the other grid -> pixels of the mask.
+    """
+    height, width = mask.shape
+    columns = np.floor(to_mask.scale_x * (np.arange(hw[1]) + 0.5) + to_mask.shift_x).astype(int)
+    rows = np.floor(to_mask.scale_y * (np.arange(hw[0]) + 0.5) + to_mask.shift_y).astype(int)
+    known = ((rows >= 0) & (rows < height))[:, None] & (columns >= 0) & (columns < width)
+    picked = mask[np.clip(rows, 0, height - 1)][:, np.clip(columns, 0, width - 1)]
+    return np.asarray(picked & known, np.bool_)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.arrays import Image, Mask
-from inspector.core.geometry import Affine, Points
+from inspector.core.geometry import Affine, Points, sample_mask
 from inspector.core.types import Defect
 
 Floats = npt.NDArray[np.float32]
@@ -129,13 +129,7 @@ def _distance(mask: Mask) -> Floats:
 def _find_inspected(area: InspectedArea, to_view: Affine, hw: tuple[int, int]) -> Mask:
     if area.mask is None:
         return np.ones(hw, bool)
-    to_map = area.to_frame.inverse().after(to_view.inverse())
-    columns = np.floor(to_map.scale_x * (np.arange(hw[1]) + 0.5) + to_map.shift_x).astype(int)
-    rows = np.floor(to_map.scale_y * (np.arange(hw[0]) + 0.5) + to_map.shift_y).astype(int)
-    height, width = area.mask.shape
-    known = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
-    picked = area.mask[np.clip(rows, 0, height - 1)][:, np.clip(columns, 0, width - 1)]
-    return np.asarray(picked & known[0][:, None] & known[1], bool)
+    return sample_mask(area.mask, area.to_frame.inverse().after(to_view.inverse()), hw)
 
 
 def _find_octants(centre: npt.NDArray[Any], hw: tuple[int, int]) -> npt.NDArray[np.int8]:

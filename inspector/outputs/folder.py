@@ -30,12 +30,13 @@ DEFECT_PICTURES: Final = "defects"
 ORIGINALS: Final = "originals"
 EXPLAINED: Final = "explained"
 ENCODER: Final = "encoder.csv"
+GENERATED: Final = "generated.jsonl"
 DERIVED: Final = (ROLL_MAP_SVG, ROLL_MAP_PNG, REPORT, REPORT_PDF)
 """Results that can be made again from the others."""
 
 RESULTS: Final = (
     *(VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, DEFECT_PICTURES, ORIGINALS, EXPLAINED),
-    *(PARTS, ENCODER, *DERIVED),
+    *(PARTS, ENCODER, GENERATED, *DERIVED),
 )
 
 _REPORT_PAGE: Final = re.compile(r"_(r\d+_)?(defects|frames)_\d+\.html")

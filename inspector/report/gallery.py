@@ -1,10 +1,10 @@
 """Builds the section with pictures of the defects, the worst first, with size, U and place."""
 
-from inspector.explain.wording import write_sentence
+from inspector.explain.wording import name_value, write_sentence
 from inspector.report.context import ReportContext
 from inspector.report.defect_sections import kind_text
 from inspector.report.markup import Child, Markup, element, join, section
-from inspector.report.run_log import ReportDefect
+from inspector.report.run_log import Record, ReportDefect
 
 
 def gallery_section(context: ReportContext) -> Markup:
@@ -42,11 +42,25 @@ def _card(context: ReportContext, defect: ReportDefect) -> Markup:
         lines.append(
             element("p", context.numbers.point(sentence.replace("+-", "± ")), class_="note")
         )
+    if defect.generated is not None:
+        lines.append(element("p", _generated_text(context, defect.generated), class_="note"))
     picture = context.pictures.get(defect.number)
     class_ = "card"
     if picture is not None and picture.origin == "stored" and picture.is_wide:
         class_ = "card wide"  # it shows the defect twice, side by side
     return element("div", title, _picture(context, defect), *lines, class_=class_, id=name)
+
+
+def _generated_text(context: ReportContext, answer: Record) -> str:
+    """The answer of a language model, marked as such."""
+    language = context.text.language
+    return context.text(
+        "generated_answer",
+        model=answer["model"],
+        kind=name_value("kind", str(answer["kind"]), language),
+        confidence=name_value("level", str(answer["confidence"]), language),
+        description=answer["description"],
+    )
 
 
 def _picture(context: ReportContext, defect: ReportDefect) -> Markup:

@@ -12,6 +12,7 @@ from inspector.core.file_hash import hash_file
 from inspector.outputs.folder import LOG, REPORT, REPORT_PDF, RESULTS, SUMMARY, find_runs
 from inspector.outputs.json_log import INSPECTION_TYPES, iterate_records
 from inspector.report.defects import DefectCollector
+from inspector.report.generated import attach_generated
 from inspector.report.run_log import VERDICTS, FrameTable, Record, RunLog
 
 DEEPEST: Final = 3
@@ -91,6 +92,7 @@ def _collect(folder: Path, path: Path) -> RunLog:
         _add_frame(frames, *waiting)
     tracked = bool((header.get("config") or {}).get("tracking", {}).get("enabled"))
     rows = defects.finish(frames, tracked=tracked)
+    attach_generated(folder, rows)
     return RunLog(
         folder=folder,
         header=header,

@@ -108,7 +108,8 @@ class ReportDefect:
     number: rank, 1 is the worst. values: fields of the defect in the log, without its outline.
     sightings: the frames that show it. best: the frame to which the values or the picture belong.
     closed_line: line of `defect_closed`; None without tracking, and for a defect that was still
-    open when the log ended. event_id: of the line with the values. index: of the best frame in the
+    open when the log ended. generated: the answer of a language model. event_id: of the line with
+    the values. index: of the best frame in the
     FrameTable; None if the log has no line of that frame.
     """
 
@@ -119,6 +120,7 @@ class ReportDefect:
     track_id: str | None = None
     closed_line: int | None = None
     picture: str | None = None
+    generated: Record | None = None
     number: int = 0
     index: int | None = None
     count: int = 1

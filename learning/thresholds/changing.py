@@ -14,7 +14,7 @@ from loguru import logger
 from engines.opening import Engine, open_engine
 from engines.pictures import decode_picture, reading_for
 from engines.resize import to_input
-from engines.roi import draw_mask
+from engines.roi import draw_inspected
 from engines.spec import EngineSpec, LeftOutRecord, ResizeRule, ThresholdRule
 from inspector.core.arrays import Image
 from inspector.core.clock import utc_now
@@ -78,7 +78,7 @@ def score_with_engine(
 ) -> LeftOut:
     """pictures: (H, W, 3) uint8 RGB each, that the engine was not fitted on."""
     spec = engine.spec
-    inside = None if spec.roi is None else draw_mask(spec.roi, spec.map_hw, spec.resize.crop)
+    inside = draw_inspected(spec)
     parts: list[npt.NDArray[np.float32]] = []
     waiting = iter(pictures)
     while batch := list(itertools.islice(waiting, BATCH)):
