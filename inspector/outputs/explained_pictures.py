@@ -45,9 +45,9 @@ class ExplainedPictureSink:
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
         fails = inspection.verdict is Verdict.FAIL
-        if not (fails or self._options.when == "all") or inspection.anomaly_map is None:
+        if self._count == self._options.max_count or not (fails or self._options.when == "all"):
             return
-        if self._count == self._options.max_count:
+        if inspection.anomaly_map is None or inspection.frame.image is None:
             return
         name = f"frame_{inspection.frame_id:08d}"
         for suffix, data in encode_explained(inspection, self._display_range).items():

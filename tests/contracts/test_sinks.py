@@ -29,6 +29,7 @@ from inspector.outputs import SINKS
 from inspector.outputs.json_log import read_log
 from inspector.outputs.options import (
     DefectPictureOptions,
+    ExplainedPictureOptions,
     OriginalsOptions,
     SnapshotOptions,
     VideoOptions,
@@ -48,6 +49,7 @@ ARGUMENTS: dict[str, tuple[str, list[Any]]] = {
     "encoder_file": ("out.csv", []),
     "defect_pictures": ("out", [DefectPictureOptions()]),
     "originals": ("out", [OriginalsOptions()]),
+    "explained_pictures": ("out", [ExplainedPictureOptions(when="all")]),
 }
 
 
@@ -61,6 +63,13 @@ def count_files(path: Path) -> int:
     return len(list(path.iterdir()))
 
 
+def count_reports(path: Path) -> int:
+    """Frames with a text and two pictures."""
+    texts = list(path.glob("*.txt"))
+    assert sum(cv2.imread(str(p)) is not None for p in path.glob("*.png")) == 2 * len(texts)
+    return len(texts)
+
+
 # A function that counts what a sink wrote, and the count for the four inspections below.
 READERS: dict[str, tuple[Callable[[Path], int], int]] = {
     "video_file": (count_pictures, 4),
@@ -72,6 +81,7 @@ READERS: dict[str, tuple[Callable[[Path], int], int]] = {
     "snapshots": (count_files, 2),
     "defect_pictures": (count_files, 2),
     "originals": (count_files, 3),
+    "explained_pictures": (count_reports, 3),
 }
 
 
@@ -84,7 +94,8 @@ def make(name: str, folder: Path) -> tuple[Sink, Path]:
 
 def run_info() -> RunInfo:
     source = SourceInfo("line", False, frame_hw=HW, time_base=Fraction(1, 25))
-    return RunInfo(source, Path("out"), UTC, {}, {}, "c", "e", None, 1.5, 2.0)
+    engine = {"display_range": [0.0, 3.0]}
+    return RunInfo(source, Path("out"), UTC, engine, {}, "c", "e", None, 1.5, 2.0)
 
 
 def defect(number: int) -> Defect:
@@ -171,6 +182,7 @@ def test_what_was_written_is_readable_when_the_run_is_aborted(name: str, tmp_pat
     sink.close()
     written = {"video_file": 2, "csv_log": 2, "defect_table": 0, "json_log": 2, "snapshots": 1}
     written |= {"defect_pictures": 2, "encoder_file": 0, "originals": 2, "part_table": 0}
+    written |= {"explained_pictures": 2}
     assert READERS[name][0](path) == written[name]
 
 
