@@ -96,7 +96,8 @@ def _measure_edge(view: View, step: Floats, around: Floats) -> float | None:
     if length == 0:
         return None
     along = (view.lab - around.astype(np.float32)) @ (step / np.float32(length))
-    known: Mask = view.around | (view.depth > -_reach(view))
+    near = (view.depth > -_reach(view)) & ~view.blocked
+    known: Mask = view.around | view.inside | near
     bins = np.rint(view.depth[known]).astype(int)
     low = int(bins.min())
     counts = np.bincount(bins - low)

@@ -47,14 +47,15 @@ class View:
     """A defect with its surroundings, (h, w) each.
 
     lab: (h, w, 3) float32 CIELAB. depth: distance of the pixel centres to the outline in frame
-    pixels, positive in the defect. around: the surroundings. octants: number of the sector of each
-    pixel as seen from the defect, 0 to 7.
+    pixels, positive in the defect. around: the surroundings. blocked: near other defects, or not
+    inspected. octants: number of the sector of each pixel as seen from the defect, 0 to 7.
     """
 
     lab: Floats
     grey: Floats
     depth: Floats
     around: Mask
+    blocked: Mask
     octants: npt.NDArray[np.int8]
 
     @property
@@ -99,7 +100,7 @@ def cut_view(
     grey = cv2.cvtColor(scaled, cv2.COLOR_BGR2GRAY)
     lab = cv2.cvtColor(scaled, cv2.COLOR_BGR2LAB)
     octants = _find_octants(to_view.apply(np.array((defect.centroid_px,)))[0], hw)
-    return View(np.asarray(lab), np.asarray(grey), depth, around, octants)
+    return View(np.asarray(lab), np.asarray(grey), depth, around, blocked, octants)
 
 
 def _fill(defect: Defect, to_view: Affine, hw: tuple[int, int]) -> Mask:
