@@ -12,6 +12,7 @@ from flow_rig import HW, RESULTS, Inspect, bad_picture, good_picture, write_clip
 from record_schema import check_log
 
 from engines.spec_file import read_spec
+from inspector.outputs.csv_log import EXPLANATION
 from tools.calibrate import main as calibrate
 from tools.fit import main as fit
 
@@ -273,5 +274,6 @@ def test_every_line_of_a_run_fits_the_published_schema(
     assert rows
     assert {by_id[row["event_id"]]["frame_id"] for row in rows} == {1}
     assert all((result.out / row.pop("picture")).is_file() for row in rows)
+    assert all(row.pop(name) == "" for row in rows for name in EXPLANATION)
     with (result.out / "sightings.csv").open(newline="") as file:
         assert list(csv.DictReader(file)) == rows

@@ -9,6 +9,8 @@ import pytest
 from record_schema import check_log
 from tracked_runs import FRAMES, HW, STEP_MM, rows, run
 
+from inspector.outputs.csv_log import EXPLANATION
+
 
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -92,6 +94,7 @@ def test_without_tracking_both_tables_have_the_same_rows_and_no_event_is_written
     folder = run(tmp_path, frames=12)
     sightings, table = rows(folder / "sightings.csv"), rows(folder / "defects.csv")
     pictures = [row.pop("picture") for row in table]
+    assert all(row.pop(name) == "" for row in table for name in EXPLANATION)
     assert table == sightings
     assert sorted(pictures) == sorted(f"defects/{p.name}" for p in (folder / "defects").iterdir())
     records = check_log(folder / "inspections.jsonl")
