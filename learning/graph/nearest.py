@@ -176,6 +176,14 @@ def closest(query: Var, rows: BankRows, patches: int) -> tuple[Var, Var]:
     return op.reshape(index, _ints(-1, patches)), op.reshape(distance, _ints(-1, patches))
 
 
+def mean_of_largest(distances: Var, count: int, patches: int) -> Var:
+    """Mean of the `count` largest of (N, P) distances -> (N,); of all if there are fewer."""
+    if count == 1:
+        return op.reduce_max(distances, axes=[1], keepdims=0)
+    largest, _ = op.top_k(distances, _ints(min(count, patches)), axis=1)
+    return op.reduce_mean(largest, axes=[1], keepdims=0)
+
+
 def reweight(
     query: Var,
     nearest: tuple[Var, Var],

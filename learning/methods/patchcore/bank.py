@@ -6,9 +6,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from inspector.core.errors import DataError
 from learning.graph.patch_embedding import Grid, PatchEmbedding
 from learning.methods import coreset
 from learning.methods.base import Embeddings
+from learning.methods.patchcore.options import RANDOM
 
 PROJECTION: Final = 128
 """Columns that the coreset is chosen by, if patches have at least twice as many."""
@@ -22,7 +24,9 @@ Array = npt.NDArray[np.float32]
 @dataclass(frozen=True, slots=True)
 class PatchCoreModel:
     """bank: (M, D) minus `centre` (D,), divided by `scale`, in the stored precision. scale is 1 for
-    float32, and the largest norm for float16, so that products of two rows stay below 1.
+    float32, and the largest norm for float16, so that products of two rows stay below 1. basis:
+    (D, d), by which patches and bank are multiplied; the bank is then (M, d). None leaves them as
+    they are.
 
     grids: of the layers. candidates: how many of the rows took part in choosing the bank.
     covering: largest distance of a candidate to the bank, of projected vectors if `projected`.
@@ -36,6 +40,7 @@ class PatchCoreModel:
     candidates: int
     covering: float
     projected: bool
+    basis: Array | None = None
 
     @property
     def grid_hw(self) -> Grid:
@@ -45,6 +50,11 @@ class PatchCoreModel:
     def rows(self) -> Array:
         """(M, D) float32: the bank as patches are compared with it, minus the centre."""
         return self.bank.astype(np.float32) * np.float32(self.scale)
+
+    def whole_rows(self) -> npt.NDArray[np.float64]:
+        """(M, d) float64: the bank as reduced patches are, without a centre."""
+        centre = self.centre.astype(np.float64)
+        return self.rows() + (centre if self.basis is None else centre @ self.basis)
 
 
 def patches(
@@ -63,18 +73,43 @@ def patches(
     return rows
 
 
+def make_basis(pool: Array, reduction: str, dims: int, seed: int) -> Array | None:
+    """(D, dims) for patches (n, D); None for reduction none. pca: the directions in which the pool
+    varies most. random: see coreset.project. Raises DataError if D is not above dims."""
+    if reduction == "none":
+        return None
+    length = pool.shape[1]
+    if length <= dims:
+        raise DataError(f"patches of {length} values cannot be reduced to {dims}: give fewer dims")
+    if reduction == RANDOM:
+        return coreset.project(np.eye(length, dtype=np.float32), dims, seed)
+    _, vectors = np.linalg.eigh(np.cov(pool.T.astype(np.float64)))
+    return np.ascontiguousarray(vectors[:, : -dims - 1 : -1], np.float32)
+
+
 def build(
-    pool: Array, keep: int, seed: int, *, precision: str, grids: dict[str, Grid], pictures: int
+    pool: Array,
+    keep: int,
+    seed: int,
+    *,
+    precision: str,
+    grids: dict[str, Grid],
+    pictures: int,
+    basis: Array | None = None,
 ) -> PatchCoreModel:
     """pool: (candidates, D), of which `keep` rows become the bank."""
     bank, covering = pool, 0.0
-    projected = keep < len(pool) and pool.shape[1] >= 2 * PROJECTION
+    length = pool.shape[1] if basis is None else basis.shape[1]
+    projected = keep < len(pool) and length >= 2 * PROJECTION
     if keep < len(pool):
-        seen = coreset.project(pool, PROJECTION, seed) if projected else pool
+        seen = pool if basis is None else (pool - pool.mean(axis=0)) @ basis
+        seen = coreset.project(seen, PROJECTION, seed) if projected else seen
         chosen, squared = coreset.greedy(seen, keep)
         bank, covering = pool[chosen], squared**0.5
     centre = bank.mean(axis=0)
     bank = bank - centre
+    if basis is not None:
+        bank = bank @ basis
     scale = 1.0
     if precision == "float16":
         scale = float(np.linalg.norm(bank, axis=1).max()) or 1.0
@@ -87,6 +122,7 @@ def build(
         candidates=len(pool),
         covering=covering,
         projected=projected,
+        basis=basis,
     )
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
-from inspector.core.errors import ConfigError, EngineError
+from inspector.core.errors import EngineError
 from learning.backbones.features import Features
 from learning.graph import maps, nearest
 from learning.graph.maps import MapCanvas
@@ -29,7 +29,6 @@ from learning.methods.base import (
     Method,
     Scores,
     check_model_size,
-    precision_name,
 )
 from learning.methods.closest import closest
 from learning.methods.coreset import share_of_rows
@@ -37,7 +36,12 @@ from learning.methods.patchcore import bank as patchcore_bank
 from learning.methods.patchcore import reference as patchcore_reference
 from learning.methods.patchcore import search as patchcore_search
 from learning.methods.patchcore.bank import PatchCoreModel
-from learning.methods.patchcore.options import upsampling_name, variant_name
+from learning.methods.patchcore.options import (
+    check_settings,
+    reduction_name,
+    upsampling_name,
+    variant_name,
+)
 from learning.options import option, whole_number
 
 NEIGHBOURS: Final = 9
@@ -58,7 +62,8 @@ Measured on two real sets: 0.0023 at most; for 0.3 % of patches it is not the ne
 @dataclass(frozen=True)
 class PatchCore(Method[PatchCoreModel]):
     """neighbours: None is NEIGHBOURS for variant paper, and 1 for official, the only value there.
-    dims: None is DIMS for official; paper keeps every channel. coreset, most_rows: 0 keeps all."""
+    dims: None is DIMS for official; paper keeps every channel unless there is a reduction. coreset,
+    most_rows: 0 keeps all."""
 
     name: ClassVar[str] = "patchcore"
     takes_copies: ClassVar[bool] = False  # it compares all places, so they only cost time
@@ -91,7 +96,26 @@ class PatchCore(Method[PatchCoreModel]):
     )
     dims: int | None = field(
         default=None,
-        metadata=option("length of a patch of variant official (default: 1024)", whole_number),
+        metadata=option(
+            "length of a patch of variant official (default: 1024), or after the reduction",
+            whole_number,
+        ),
+    )
+    reduction: str = field(
+        default="none",
+        metadata=option(
+            "how patches of variant paper are made shorter, to --dims values: none (default), pca "
+            "or random (random projection)",
+            reduction_name,
+        ),
+    )
+    score_patches: int | None = field(
+        default=None,
+        metadata=option(
+            "score: mean distance of so many farthest patches, without reweighting (default: the "
+            "farthest patch, reweighted)",
+            whole_number,
+        ),
     )
     upsampling: str = field(
         default="bilinear",
@@ -103,20 +127,7 @@ class PatchCore(Method[PatchCoreModel]):
     layers: tuple[str, ...] | None = field(default=None, metadata=LAYERS)
 
     def __post_init__(self) -> None:
-        precision_name(self.precision)
-        variant_name(self.variant)
-        upsampling_name(self.upsampling)
-        share_of_rows(str(self.coreset))
-        for key in ("neighbours", "dims"):
-            value = getattr(self, key)
-            if value is not None and value < 1:
-                raise ConfigError(f"{key} must be at least 1, not {value}")
-        if self.most_rows < 0:
-            raise ConfigError(f"most_rows must be at least 0, not {self.most_rows}")
-        if self._official and (self.neighbours or 1) > 1:
-            raise ConfigError("variant official does not reweight its score: leave out neighbours")
-        if not self._official and self.dims is not None:
-            raise ConfigError("variant paper keeps every channel: leave out dims")
+        check_settings(asdict(self))
 
     @property
     def tolerance(self) -> float:
@@ -128,8 +139,12 @@ class PatchCore(Method[PatchCoreModel]):
     def _official(self) -> bool:
         return self.variant == "official"
 
+    @property
+    def _is_reduced(self) -> bool:
+        return self.reduction != "none"
+
     def _neighbours(self, rows: int) -> int:
-        default = 1 if self._official else NEIGHBOURS
+        default = 1 if self._official or self.score_patches else NEIGHBOURS
         return min(rows, self.neighbours or default)
 
     def _embedding(self, channels: Sequence[int]) -> PatchEmbedding:
@@ -147,14 +162,20 @@ class PatchCore(Method[PatchCoreModel]):
         pictures, count = len(first), len(first) * first.shape[2] * first.shape[3]
         keep = coreset.rows_to_keep(count, self.coreset, self.most_rows)
         channels = sum(layer.shape[1] for layer in embeddings.values())
-        self._refuse_if_too_large(keep, channels)
+        self._refuse_if_too_large(keep, (self.dims if self._is_reduced else None) or channels)
         drawn = np.arange(count)
         if keep < count:
             drawn = coreset.draw(count, max(CANDIDATES, 2 * keep), seed)
         pool = patchcore_bank.patches(self._joining(embeddings), embeddings, drawn)
         grids = {name: (layer.shape[2], layer.shape[3]) for name, layer in embeddings.items()}
         return patchcore_bank.build(
-            pool, keep, seed, precision=self.precision, grids=grids, pictures=pictures
+            pool,
+            keep,
+            seed,
+            precision=self.precision,
+            grids=grids,
+            pictures=pictures,
+            basis=patchcore_bank.make_basis(pool, self.reduction, self.dims or 0, seed),
         )
 
     def _refuse_if_too_large(self, rows: int, dims: int) -> None:
@@ -181,11 +202,15 @@ class PatchCore(Method[PatchCoreModel]):
         scores = np.empty(len(joined), np.float32)
         for index, picture in enumerate(joined):
             patches = picture.reshape(len(picture), -1).T - model.centre
+            if model.basis is not None:
+                patches = patches @ model.basis
             rows, squared = closest(patches, bank)
             top = int((squared * counted).argmax())
             distances = squared if self._official else np.sqrt(squared)
             grids[index] = distances.reshape(grids.shape[1:])
-            scores[index] = distances[top]
+            scores[index] = patchcore_search.mean_of_largest(
+                distances * counted, self.score_patches or 1
+            )
             if (around := self._neighbours(len(bank))) > 1:
                 scores[index] *= patchcore_search.reweighting(
                     patches[top], bank, int(rows[top]), around
@@ -205,6 +230,8 @@ class PatchCore(Method[PatchCoreModel]):
         height, width = model.grid_hw
         lined = op.reshape(joined, op.const(np.array((0, embedding.dims, -1), np.int64)))
         patches = op.sub(op.transpose(lined, perm=[0, 2, 1]), op.const(model.centre))
+        if model.basis is not None:
+            patches = op.matmul(patches, op.const(model.basis))
         bank = nearest.BankRows(model.bank, model.scale)
         nearest_rows = nearest.closest(patches, bank, height * width)
         distances = nearest_rows[1] if self._official else op.sqrt(nearest_rows[1])
@@ -215,7 +242,8 @@ class PatchCore(Method[PatchCoreModel]):
             table = patchcore_search.neighbours_of(rows, np.arange(len(rows)), around)
             score = nearest.reweight(patches, nearest_rows, bank, table, counted)
         else:
-            score = op.reduce_max(op.mul(distances, op.const(counted)), axes=[1], keepdims=0)
+            within = op.mul(distances, op.const(counted))
+            score = nearest.mean_of_largest(within, self.score_patches or 1, len(counted))
         shape = height, width
         if self.upsampling == "nearest":
             shape = canvas.map_hw
@@ -230,11 +258,13 @@ class PatchCore(Method[PatchCoreModel]):
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         return patchcore_reference.maps_and_scores(
             [features[name] for name in model.grids],
-            model.rows().astype(np.float64) + model.centre,
+            model.whole_rows(),
             canvas,
             pooled_to=(self.dims or DIMS) if self._official else None,
             neighbours=self._neighbours(len(model.bank)),
+            farthest=self.score_patches or 1,
             nearest=self.upsampling == "nearest",
+            basis=None if model.basis is None else model.basis.astype(np.float64),
         )
 
     def describe(self, model: PatchCoreModel) -> dict[str, Any]:
@@ -242,6 +272,7 @@ class PatchCore(Method[PatchCoreModel]):
         settings.pop("layers")
         around = self._neighbours(len(model.bank))
         table = len(model.bank) * around * 4 if around > 1 else 0
+        basis = 0 if model.basis is None else model.basis.nbytes
         return settings | {
             "neighbours": around,
             "dims": model.bank.shape[1],
@@ -250,7 +281,7 @@ class PatchCore(Method[PatchCoreModel]):
             "bank_candidates": model.candidates,
             "covering_radius": model.covering,
             "covering_projected_to": patchcore_bank.PROJECTION if model.projected else None,
-            "model_bytes": model.bank.nbytes + model.centre.nbytes + table,
+            "model_bytes": model.bank.nbytes + model.centre.nbytes + basis + table,
         }
 
 

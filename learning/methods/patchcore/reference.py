@@ -23,38 +23,44 @@ def maps_and_scores(
     *,
     pooled_to: int | None,
     neighbours: int,
+    farthest: int,
     nearest: bool,
+    basis: Float | None,
 ) -> tuple[Float, Float]:
     """features: (n, C, h, w) of each layer. bank: (M, D), not centred. pooled_to: the length of
-    patches of variant official, None for paper. nearest: how the map is upsampled."""
+    patches of variant official, None for paper. farthest: patches whose mean is the score. nearest:
+    how the map is upsampled. basis: (C, D) by which patches are multiplied; None: they are not."""
     drawn, scores = [], []
     for index in range(len(features[0])):
         layers = [layer[index].astype(np.float64) for layer in features]
-        grid, score = grid_and_score(layers, bank, canvas, pooled_to, neighbours)
+        patches = embed_patches(layers, pooled_to)
+        if basis is not None:
+            patches = patches @ basis
+        grid, least, top, row = _distances(patches, bank, canvas)
+        if pooled_to is not None:
+            grid, least = grid**2, least**2
+        score = np.sort(least)[-farthest:].mean()
+        if neighbours > 1:
+            patch = patches.reshape(-1, bank.shape[1])[top]
+            score *= 1 - _share_of_first(patch, bank, row, neighbours)
         drawn.append(map_reference.draw(_copy_cells(grid, canvas) if nearest else grid, canvas))
         scores.append(score)
     return np.stack(drawn), np.array(scores)
 
 
-def grid_and_score(
-    layers: Sequence[Float], bank: Float, canvas: MapCanvas, pooled_to: int | None, neighbours: int
-) -> tuple[Float, float]:
-    """(C, h, w) of each layer of one picture -> (h, w) scores of its patches, and its own."""
-    grid_hw = layers[0].shape[1:]
-    patches = embed_patches(layers, pooled_to).reshape(-1, bank.shape[1])
-    distances = cdist(patches, bank)
-    nearest = distances.argmin(axis=1)
+def _distances(patches: Float, bank: Float, canvas: MapCanvas) -> tuple[Float, Float, int, int]:
+    """(h, w, D) patches of a picture -> (h, w) their distances to the bank, the same (h * w,) with
+    0 outside the region, the number of the farthest patch inside, and of its nearest row."""
+    grid_hw = patches.shape[:2]
+    distances = cdist(patches.reshape(-1, bank.shape[1]), bank)
     least = distances.min(axis=1)
     inside = np.ones(grid_hw)
     if canvas.inside is not None:
         share = map_reference.share(canvas.inside.astype(np.float64), grid_hw)
         inside = np.where(share >= min(0.5, share.max()), 1.0, 0.0)
-    top = int(np.argmax(least * inside.ravel()))
-    score = least[top] if pooled_to is None else least[top] ** 2
-    if neighbours > 1:
-        score *= 1 - _share_of_first(patches[top], bank, nearest[top], neighbours)
-    grid = least if pooled_to is None else least**2
-    return grid.reshape(grid_hw), float(score)
+    within = least * inside.ravel()
+    top = int(np.argmax(within))
+    return least.reshape(grid_hw), within, top, int(distances[top].argmin())
 
 
 def _share_of_first(patch: Float, bank: Float, row: int, neighbours: int) -> float:

@@ -25,6 +25,12 @@ def neighbours_of(bank: Array, rows: Indices, count: int) -> npt.NDArray[np.int3
     return neighbours
 
 
+def mean_of_largest(distances: Array, count: int) -> float:
+    """Mean of the `count` largest of (P,) distances; of all if there are fewer."""
+    count = min(count, len(distances))
+    return float(np.partition(distances, -count)[-count:].mean())
+
+
 def reweighting(patch: Array, bank: Array, row: int, count: int) -> float:
     """1 - softmax at `row` of the distances from patch (C,) to the `count` neighbours of `row`."""
     around = neighbours_of(bank, np.array([row]), count)[0]

@@ -1,4 +1,4 @@
-"""PatchCore: the graph and the batched search against the literal formulas, and its settings."""
+"""PatchCore: the graph and the batched search against the literal formulas."""
 
 import numpy as np
 import onnxruntime
@@ -6,7 +6,7 @@ import pytest
 import spox
 from scipy.spatial.distance import cdist
 
-from inspector.core.errors import ConfigError, DataError
+from inspector.core.errors import DataError
 from learning.graph import nearest
 from learning.graph.maps import MapCanvas, scored_cells
 from learning.methods import base
@@ -15,7 +15,6 @@ from learning.methods.patchcore import bank as patchcore_bank
 from learning.methods.patchcore import method as patchcore
 from learning.methods.patchcore import search as patchcore_search
 from learning.methods.patchcore.method import PatchCore
-from learning.options import option_fields
 
 CHANNELS = {"a": (6, 6, 8), "b": (10, 3, 4)}
 CANVAS = MapCanvas((24, 32), sigma=2.0, top_fraction=0.0)
@@ -26,6 +25,11 @@ OPTIONS = [
     {"coreset": 0, "most_rows": 0},
     {"variant": "official", "dims": 24},
     {"variant": "official", "dims": 7, "upsampling": "nearest"},
+    {"score_patches": 5},
+    {"score_patches": 3, "variant": "official", "dims": 24},
+    {"score_patches": 999},
+    {"reduction": "pca", "dims": 6},
+    {"reduction": "random", "dims": 6, "score_patches": 1, "coreset": 0},
 ]
 
 
@@ -70,7 +74,7 @@ def test_graph_and_search_equal_the_literal_formulas(options, count):
         close(found_scores, scores)
 
 
-@pytest.mark.parametrize("options", [{}, {"variant": "official", "dims": 24}])
+@pytest.mark.parametrize("options", [{}, {"variant": "official", "dims": 24}, {"score_patches": 4}])
 def test_a_region_keeps_other_cells_from_map_and_score(options):
     inside = np.zeros((24, 32), bool)
     inside[4:20, 5:17] = True
@@ -105,6 +109,31 @@ def test_pictures_of_the_bank_score_zero():
     maps, scores = run_head(method, model, normals)
     assert maps.max() < 1e-3
     assert scores.max() < 1e-3
+
+
+def test_pca_keeps_the_directions_in_which_patches_vary():
+    random = np.random.default_rng(0)
+    pool = random.normal(3, 1, (400, 2)) @ random.normal(0, 1, (2, 8))
+    pool = (pool + random.normal(0, 1e-3, pool.shape)).astype(np.float32)
+    basis = patchcore_bank.make_basis(pool, "pca", 2, 0)
+    assert np.allclose(basis.T @ basis, np.eye(2), atol=1e-5)
+    centred = pool - pool.mean(axis=0)
+    assert np.abs(centred - centred @ basis @ basis.T).max() < 0.01
+    random_basis = patchcore_bank.make_basis(pool, "random", 2, 0)
+    assert random_basis.shape == (8, 2)
+    assert not np.allclose(random_basis, patchcore_bank.make_basis(pool, "random", 2, 1))
+
+
+def test_a_reduced_bank_is_smaller_and_says_so():
+    method = PatchCore(reduction="pca", dims=6, most_rows=50)
+    model = method.fit(method.embed(features(5)), 0)
+    assert model.bank.shape == (24, 6)
+    facts = method.describe(model)
+    assert (facts["dims"], facts["reduction"]) == (6, "pca")
+    assert facts["model_bytes"] == 24 * 6 * 4 + 16 * 4 + 16 * 6 * 4 + 24 * 9 * 4
+    too_long = PatchCore(reduction="random", dims=16)
+    with pytest.raises(DataError, match="16 values cannot be reduced to 16"):
+        too_long.fit(too_long.embed(features(5)), 0)
 
 
 def test_the_reweighting_table_equals_a_search_for_each_row():
@@ -266,33 +295,3 @@ def test_a_bank_above_the_limit_is_refused_with_what_to_do(monkeypatch):
         method.fit(method.embed(features(5)), 0)
     half = PatchCore(precision="float16")
     assert half.fit(half.embed(features(5)), 0).bank.nbytes == 24 * 16 * 2
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"variant": "best"}, "variant must be one of paper, official, not 'best'"),
-        ({"upsampling": "cubic"}, "upsampling must be one of bilinear, nearest, not 'cubic'"),
-        ({"coreset": 1.5}, "coreset must lie within 0 and 1, not 1.5"),
-        ({"coreset": float("nan")}, "coreset must lie within 0 and 1, not nan"),
-        ({"neighbours": 0}, "neighbours must be at least 1"),
-        ({"dims": 0, "variant": "official"}, "dims must be at least 1"),
-        ({"dims": 64}, "variant paper keeps every channel"),
-        ({"neighbours": 9, "variant": "official"}, "official does not reweight"),
-        ({"most_rows": -1}, "most_rows must be at least 0"),
-        ({"precision": "int8"}, "precision must be one of float32, float16"),
-        ({"radius": 1}, "method patchcore has no option radius"),
-    ],
-)
-def test_settings_that_make_no_sense_are_refused(options, message):
-    with pytest.raises(ConfigError, match=message):
-        PatchCore.from_options(options)
-
-
-@pytest.mark.parametrize(
-    ("name", "text"), [("coreset", "many"), ("neighbours", "-3"), ("variant", "x")]
-)
-def test_texts_of_the_command_line_are_refused_where_they_cannot_be_read(name, text):
-    field = next(field for field in option_fields(PatchCore) if field.name == name)
-    with pytest.raises(ConfigError, match=text):
-        field.metadata["parse"](text)

@@ -25,7 +25,13 @@ def fitted(out: Path, method: PatchCore, **recipe) -> EngineResult:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"precision": "float16"}, {"variant": "official", "dims": 64}]
+    "options",
+    [
+        {},
+        {"precision": "float16"},
+        {"variant": "official", "dims": 64},
+        {"reduction": "pca", "dims": 32, "score_patches": 5},
+    ],
 )
 def test_an_exported_engine_finds_the_spot_in_any_batch(options, tmp_path):
     out = tmp_path / "engine.onnx"
