@@ -117,6 +117,7 @@ class ClassCounts:
         anomaly_map, truth = picture.anomaly_map, picture.truth
         values = anomaly_map if self._inspected is None else anomaly_map[self._inspected]
         aupimo = self._aupimo.get(picture.sample.name)
+        largest = max(regions, key=lambda region: region.size_px, default=None)
         return PictureResult(
             **_description(picture.sample),
             verdict="FAIL" if picture.score >= self._spec.image_threshold else "PASS",
@@ -124,7 +125,8 @@ class ClassCounts:
             peak=float(values.max()),
             regions=len(regions),
             regions_found=sum(region.detected for region in regions),
-            size=max(regions, key=lambda region: region.size_px).size.value if regions else None,
+            size=None if largest is None else largest.size.value,
+            place=None if largest is None else largest.place.value,
             vanished=0 if truth is None else truth.vanished,
             outside=0 if truth is None else truth.outside,
             aupimo=aupimo.value if aupimo is not None and aupimo.defined else None,

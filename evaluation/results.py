@@ -11,9 +11,9 @@ from typing import Annotated, Final
 from evaluation.conclusion import Conclusion
 from evaluation.provenance import DataInfo, EngineInfo, EvaluationRules, Provenance
 from inspector.core.schema import OneOf
-from learning.metrics.regions import SizeGroup
+from learning.metrics.regions import Place, SizeGroup
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Format of metrics.json. A result of another format is not reused."""
 
 
@@ -168,7 +168,7 @@ class PictureResult:
     regions: defect regions of the mask at map resolution. regions_found: those that the map
     marks. vanished: regions that are too small for the map resolution.
     outside: regions completely outside the inspected area. aupimo: of a defective picture.
-    size: group of the largest region.
+    size, place: groups of the largest region.
     note: why the pixel metrics do not count a defective picture.
     """
 
@@ -183,6 +183,7 @@ class PictureResult:
     regions: int = 0
     regions_found: int = 0
     size: Annotated[str, OneOf(*SizeGroup)] | None = None
+    place: Annotated[str, OneOf(*Place)] | None = None
     vanished: int = 0
     outside: int = 0
     aupimo: float | None = None

@@ -27,7 +27,7 @@ from learning.thresholds.rules import Rule, supported_rate
 from studies.shift.method_names import folder_name
 from studies.shift.shifts import CLEAN
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 PLAIN, SHIFTED, RECALIBRATED, ADAPTED = "clean", "shifted", "recalibrated", "adapted"
 CROSS, GLOBAL = "cross", "global"
@@ -91,13 +91,14 @@ class StrategyResult:
 
 @dataclass(frozen=True, slots=True)
 class PictureScore:
-    """One test picture. size: of its largest defect region, None without a region."""
+    """One picture. size, place: of its largest defect region, None without a region."""
 
     name: str
     kind: str
     defective: bool
     score: float
     size: str | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,8 @@ class KindFigures:
 @dataclass(frozen=True, slots=True)
 class Cell:
     """kinds, sizes, places: of defects; the regions found are those at the pixel threshold of the
-    model, which is never recalibrated. resampled: see evaluation.results. errors: pictures
-    without a score."""
+    model, which is never recalibrated. pictures: for testing. validation: those that choose the
+    thresholds. resampled: see evaluation.results. errors: pictures without a score."""
 
     key: CellKey
     request_sha256: str
@@ -128,6 +129,7 @@ class Cell:
     places: tuple[RegionGroup, ...]
     roc: ReportCurve | None
     pictures: tuple[PictureScore, ...]
+    validation: tuple[PictureScore, ...]
     resampled: tuple[ResampledMetric, ...]
     format: int = FORMAT
 
@@ -140,11 +142,8 @@ def make_cell(
 ) -> Cell:
     """tested: the test pictures. validated: validation pictures with the model of this cell, of one
     class or, for a model of several classes, of each."""
-    pictures = tuple(
-        PictureScore(p.name, p.kind, p.defective, p.score, p.size)
-        for p in tested.pictures
-        if p.score is not None
-    )
+    pictures = _scored(tested)
+    validation = tuple(picture for result in validated for picture in _scored(result))
     return Cell(
         key=key,
         request_sha256=request,
@@ -153,22 +152,30 @@ def make_cell(
         masked=tested.data.masked,
         errors=tested.data.errors,
         figures=tested.figures,
-        strategies=tuple(_apply(name, pictures, validated) for name in STRATEGIES),
+        strategies=tuple(_apply(name, pictures, validation) for name in STRATEGIES),
         kinds=tuple(KindFigures(k.name, k.pictures, k.figures) for k in tested.kinds),
         sizes=tested.sizes,
         places=tested.places,
         roc=next((curve for curve in tested.curves if curve.name == "image_roc"), None),
         pictures=pictures,
+        validation=validation,
         resampled=tested.resampled,
     )
 
 
+def _scored(result: ClassResult) -> tuple[PictureScore, ...]:
+    return tuple(
+        PictureScore(p.name, p.kind, p.defective, p.score, p.size, p.place)
+        for p in result.pictures
+        if p.score is not None
+    )
+
+
 def _apply(
-    name: str, pictures: Sequence[PictureScore], validated: Sequence[ClassResult]
+    name: str, pictures: Sequence[PictureScore], validation: Sequence[PictureScore]
 ) -> StrategyResult:
-    scored = [p for result in validated for p in result.pictures if p.score is not None]
     good, defective = (
-        np.array([p.score for p in scored if p.defective == is_defective], np.float64)
+        np.array([p.score for p in validation if p.defective == is_defective], np.float64)
         for is_defective in (False, True)
     )
     if not len(good) or (name == F1_MAX and not len(defective)):

@@ -96,6 +96,14 @@ def test_regions_are_grouped_by_size_and_by_place(tmp_path):
     assert small.found.share is None
     assert small.aupro.value is None
     assert small.aupro.reason
+    # Each defective picture has a single region.
+    for group in result.places:
+        pictures = [p for p in result.pictures if p.place == group.name]
+        assert (len(pictures), sum(p.regions_found for p in pictures)) == (
+            group.found.of,
+            group.found.count,
+        )
+    assert {p.place for p in result.pictures if not p.defective} == {None}
 
 
 def test_batches_change_nothing(tmp_path):

@@ -96,8 +96,8 @@ def test_a_result_with_nan_or_of_another_format_is_refused(tmp_path):
     path.write_text(text.replace('"seconds": ', '"seconds": NaN, "x": ', 1))
     with pytest.raises(DataError, match="NaN is not a JSON number"):
         read_class(path)
-    path.write_text(text.replace('"format": 2', '"format": 1'))
-    with pytest.raises(DataError, match="does not have format 2"):
+    path.write_text(text.replace('"format": 3', '"format": 2'))
+    with pytest.raises(DataError, match="does not have format 3"):
         read_class(path)
     path.write_text(text.replace('"verdict": "PASS"', '"verdict": "MAYBE"', 1))
     with pytest.raises(DataError, match="verdict must be one of"):

@@ -13,6 +13,9 @@ from studies.shift.cells import (
     StrategyResult,
 )
 
+VALIDATION = 7
+"""Good validation pictures, with the scores 0, 0.2 ... 1.2."""
+
 UNDEFINED = MetricValue(None, "there are no masks")
 
 
@@ -33,7 +36,13 @@ def make_cell(
     """aupro: its resampled values, whose mean is the value; empty without masks."""
     pictures = [PictureScore(f"good/{i}", "good", False, score) for i, score in enumerate(good)]
     pictures += [
-        PictureScore(f"crack/{i}", "crack", True, score, "small" if i % 2 else "large")
+        PictureScore(
+            f"crack/{i}",
+            "crack",
+            True,
+            score,
+            *(("small", "centre") if i % 2 else ("large", "border")),
+        )
         for i, score in enumerate(defective)
     ]
     scores = np.array([p.score for p in pictures])
@@ -48,7 +57,7 @@ def make_cell(
         StrategyResult(
             name,
             threshold,
-            7,
+            VALIDATION,
             false_alarms=alarms,
             misses=misses,
             promised=promised if name == "conformal" else None,
@@ -69,6 +78,9 @@ def make_cell(
         places=(),
         roc=None,
         pictures=tuple(pictures),
+        validation=tuple(
+            PictureScore(f"good/v{i}", "good", False, 0.2 * i) for i in range(VALIDATION)
+        ),
         resampled=(ResampledMetric("aupro", aupro),) if aupro else (),
     )
 
