@@ -14,10 +14,11 @@ def add_overwrite_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 
-def refuse_existing(out: Path, *, overwrite: bool) -> None:
-    """Raises ConfigError, before any work, if the file exists and may not be replaced."""
+def refuse_existing(out: Path, *, overwrite: bool, option: str = "--out") -> None:
+    """Raises ConfigError, before any work, if the file exists and may not be replaced. option: that
+    names the file."""
     if out.exists() and not overwrite:
-        raise ConfigError(f"--out {out} exists already; give --overwrite or another --out")
+        raise ConfigError(f"{option} {out} exists already; give --overwrite or another {option}")
 
 
 @contextlib.contextmanager

@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from engines.opening import BACKENDS
-from evaluation.dataset import check_out, plan_jobs
+from evaluation.dataset import check_out
 from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError, DataError, InspectorError
 from inspector.core.files import sole_writer
@@ -21,24 +20,16 @@ from studies.shift.exploring import explore_class
 from studies.shift.method_names import make_configured
 from studies.shift.models import StudyOptions
 from studies.shift.page import PAGE, write_report
-from studies.shift.quiet import quiet
-from studies.shift.robustness import RobustnessOptions, study_robustness
-from studies.shift.robustness_texts import (
-    FIGURES,
-    TABLE,
-    conclusions,
-    table_lines,
-    write_robustness,
-)
 from studies.shift.running import Study
 from studies.shift.shifts import GROUPS, SEVERITIES, transforms
 from studies.shift.splitting import load_or_make, split_file
 from studies.shift.study_run import run_study
-from tools._argument_types import names, number_between, out_folder, seed
+from tools._argument_types import names, out_folder, seed
 from tools._cli import guarded, program
 from tools._data_options import add_data_options, load_classes
 from tools._fleet_options import add_fleet_options, chosen_fleet
 from tools._progress import Bars
+from tools._robustness_command import add_robustness
 
 QUICK_RESAMPLES: Final = 200
 RESAMPLES: Final = 1000
@@ -104,31 +95,6 @@ def _data(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _robustness(arguments: argparse.Namespace) -> int:
-    options = RobustnessOptions(
-        false_alarms=arguments.false_alarms,
-        misses=arguments.misses,
-        pictures=arguments.pictures,
-        seed=arguments.seed,
-        threads=arguments.threads,
-        backend=arguments.backend,
-    )
-    classes = load_classes(arguments)
-    jobs = plan_jobs(arguments.engine, classes)
-    if len(jobs) != 1:
-        raise ConfigError(f"{arguments.engine} holds {len(jobs)} engines: name an engine file")
-    if arguments.out is not None:
-        check_out(arguments.out, classes, [arguments.data])
-    with quiet(), Bars("shift") as bars:
-        result = study_robustness(arguments.engine, jobs[0].data, options, bars.advance)
-    for line in (*table_lines(result), "", *conclusions(result)):
-        print(line)
-    if arguments.out is not None:
-        write_robustness(arguments.out, result)
-        print(f"written: {arguments.out / FIGURES}, and the table beside it in {TABLE}")
-    return 0
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(
         prog=program("study"),
@@ -138,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="STUDY")
     _add_data(commands)
     _add_shift(commands)
-    _add_robustness(commands)
+    add_robustness(commands)
     return parser
 
 
@@ -194,49 +160,6 @@ def _add_shift(commands: Any) -> None:
     add_fleet_options(shift, "classes")
     add("--quick", action="store_true", help="groups of shifts only, and fewer resamples")
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
-
-
-def _add_robustness(commands: Any) -> None:
-    robustness = commands.add_parser(
-        "robustness",
-        help="find the shift that breaks an engine first, and at which strength",
-        allow_abbrev=False,
-    )
-    robustness.set_defaults(action=_robustness)
-    add, default = robustness.add_argument, RobustnessOptions()
-    add("engine", type=Path, help="engine file")
-    add_data_options(add, data_help="a class with test pictures")
-    add("--class", dest="classes", type=names, default=(), metavar="NAME", help="of --data")
-    add("--out", type=out_folder, help=f"folder for {FIGURES} and {TABLE}")
-    share = number_between(0, 1)
-    add(
-        "--false-alarms",
-        type=share,
-        default=default.false_alarms,
-        help="largest share of good pictures that may fail (default: %(default)s)",
-    )
-    add(
-        "--misses",
-        type=share,
-        default=default.misses,
-        help="largest share of defective pictures that may pass (default: %(default)s)",
-    )
-    add(
-        "--pictures",
-        type=_at_least_one,
-        default=default.pictures,
-        metavar="N",
-        help="most good and most defective pictures (default: %(default)s)",
-    )
-    add("--seed", type=seed, default=default.seed, help="(default: %(default)s)")
-    add("--backend", choices=list(BACKENDS), default=default.backend, help="(%(default)s)")
-    add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
-
-
-def _at_least_one(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
 
 
 def _methods(text: str) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ class HealthCheck:
     def __init__(self, spec: EngineSpec, options: HealthOptions, *, live: bool) -> None:
         self.warnings: list[str] = []
         self._options = options
-        self._figures = _limited_figures(spec)
+        self._figures = limited_figures(spec)
         self._meter: PictureMeter | None = None
         if options.outside != IGNORE and self._figures:
             inside = None
@@ -143,10 +143,10 @@ class HealthCheck:
 
 def has_limits(spec: EngineSpec) -> bool:
     """Whether the engine file has limits of its good pictures."""
-    return bool(_limited_figures(spec))
+    return bool(limited_figures(spec))
 
 
-def _limited_figures(spec: EngineSpec) -> tuple[PictureFigure, ...]:
+def limited_figures(spec: EngineSpec) -> tuple[PictureFigure, ...]:
     """The figures with a limit that this version measures. A match needs the reference view."""
     if spec.good_pictures is None:
         return ()

@@ -9,16 +9,18 @@ from evaluation.formats import count_of, percent
 from evaluation.result_files import write_json, write_text
 from evaluation.results import Rate
 from inspector.core.tables import csv_row
-from studies.shift.robustness import FALSE_ALARMS, Level, Robustness, ShiftResult
+from studies.shift.health_limits import BELOW, NarrowedLimits
+from studies.shift.robustness import FALSE_ALARMS, Robustness, ShiftResult
+from studies.shift.shifted_pictures import Level
 
 FORMAT: Final = 1
 FIGURES: Final = "robustness.json"
 TABLE: Final = "robustness.csv"
 
 
-def write_robustness(out: Path, result: Robustness) -> None:
-    """Writes robustness.json and robustness.csv, a row for each shift and strength. Raises
-    SinkError."""
+def write_robustness(out: Path, result: Robustness, narrowed: NarrowedLimits | None = None) -> None:
+    """Writes robustness.json and robustness.csv, a row for each shift and strength. narrowed: the
+    limits of an engine that was written. Raises SinkError."""
     head = ["shift", "strength", "amount", "unit"]
     for name in ("false_alarms", "misses", "refused"):
         head += [name, f"{name}_of", f"{name}_share", f"{name}_low", f"{name}_high"]
@@ -30,7 +32,8 @@ def write_robustness(out: Path, result: Robustness) -> None:
                 row += [rate.count, rate.of, rate.share, *(rate.interval or (None, None))]
             rows.append(row)  # type: ignore[arg-type]
     write_text(out / TABLE, "".join(map(csv_row, rows)))
-    write_json(out / FIGURES, {"format": FORMAT} | dataclasses.asdict(result))
+    limits = {} if narrowed is None else {"narrowed": dataclasses.asdict(narrowed)}
+    write_json(out / FIGURES, {"format": FORMAT} | dataclasses.asdict(result) | limits)
 
 
 def conclusions(result: Robustness) -> Iterator[str]:
@@ -72,6 +75,35 @@ def conclusions(result: Robustness) -> Iterator[str]:
             f"The engine was fitted on {count_of(result.fitted, 'of these pictures', 'of these')}: "
             "new pictures give more false alarms."
         )
+
+
+def describe_narrowed(narrowed: NarrowedLimits) -> Iterator[str]:
+    """What the new limits are, and what a run refuses with them."""
+    if not narrowed.levels:
+        yield "A run refuses every shift that breaks this engine, so its limits stay the same."
+        return
+    for limit in narrowed.limits:
+        what = "at least" if limit.side == BELOW else "at most"
+        yield (
+            f"New limit for {', '.join(limit.shifts)}: {limit.figure} {what} {limit.after:.3g} "
+            f"instead of {limit.before:.3g}."
+        )
+    for name, level in narrowed.levels.items():
+        if name not in narrowed.unseen:
+            yield (
+                f"With {name} at strength {level.strength:g}, a run now refuses "
+                f"{level.refused.count} of {level.refused.of} pictures."
+            )
+    if narrowed.unseen:
+        yield (
+            f"No figure of the pictures shows {', '.join(narrowed.unseen)}: check the camera for "
+            "this by other means."
+        )
+    clean = narrowed.clean.refused
+    yield (
+        f"Without a shift, a run refuses {clean.count} of {clean.of} pictures. Evaluate the new "
+        "engine on other good pictures before you use it: narrower limits refuse more of them."
+    )
 
 
 def table_lines(result: Robustness) -> list[str]:

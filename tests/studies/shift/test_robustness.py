@@ -18,18 +18,16 @@ from inspector.core.types import Cause
 from inspector.processing.preprocess import Preprocess
 from learning.datasets.layouts import load
 from learning.metrics.intervals import clopper_pearson
-from studies.shift import robustness
+from studies.shift import robustness, shifted_pictures
 from studies.shift.robustness import (
     FALSE_ALARMS,
     MISSES,
-    Level,
     Robustness,
-    RobustnessOptions,
     ShiftResult,
     study_robustness,
-    to_input_scale,
 )
 from studies.shift.robustness_texts import conclusions, table_lines, write_robustness
+from studies.shift.shifted_pictures import Level, RobustnessOptions, to_input_scale
 from studies.shift.shifts import SHIFTS
 
 OPTIONS = RobustnessOptions(backend="fake")
@@ -205,7 +203,7 @@ def test_a_run_that_refuses_clean_pictures_does_not_notice_a_shift(
             fault = Fault("not like the good pictures", Cause.HEALTH)
             return dataclasses.replace(super().__call__(frame), fault=fault)
 
-    monkeypatch.setattr(robustness, "Preprocess", Refusing)
+    monkeypatch.setattr(shifted_pictures, "Preprocess", Refusing)
     refused = study(write_class_folder(tmp_path / "plate"), RobustnessOptions(backend="fake"))
     assert {shift.noticed_at for shift in refused.shifts} == {0.0}
     assert all(line.rstrip().endswith("no shift") for line in table_lines(refused)[1:])
