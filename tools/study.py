@@ -4,7 +4,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from evaluation.dataset import check_out
@@ -12,14 +11,19 @@ from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError, DataError, InspectorError
 from inspector.core.files import sole_writer
 from inspector.fleet.jobs import Outcome, WorkerError
+from inspector.report.pdf import load_weasyprint
 from learning.methods.registry import fitted_methods
+from studies.shift.ablations import ablation_methods
 from studies.shift.analysis import Analysis
 from studies.shift.data_page import COUNTS, describe, write_data_page
 from studies.shift.data_page import PAGE as DATA_PAGE
+from studies.shift.embedding_page import PAGE as EMBEDDINGS
+from studies.shift.embeddings import load_tsne
 from studies.shift.exploring import explore_class
 from studies.shift.method_names import make_configured
 from studies.shift.models import StudyOptions
-from studies.shift.page import PAGE, write_report
+from studies.shift.quiet import quiet
+from studies.shift.report import PAGE, PDF, report_study
 from studies.shift.running import Study
 from studies.shift.shifts import GROUPS, SEVERITIES, transforms
 from studies.shift.splitting import load_or_make, split_file
@@ -45,8 +49,13 @@ def main(argv: list[str] | None = None) -> int:
 def _shift(arguments: argparse.Namespace) -> int:
     classes = load_classes(arguments)
     check_out(arguments.out, classes, [arguments.data])
+    if arguments.pdf:
+        load_weasyprint()
+    if arguments.embeddings:
+        load_tsne()
+    more = ablation_methods() if arguments.ablations else ()
     options = StudyOptions(
-        methods=arguments.methods,
+        methods=tuple(dict.fromkeys((*arguments.methods, *more))),
         severities=arguments.severities,
         transforms=arguments.transforms or (tuple(GROUPS) if arguments.quick else transforms()),
         seed=arguments.seed,
@@ -61,10 +70,18 @@ def _shift(arguments: argparse.Namespace) -> int:
         if not result.cells:
             _refuse_failures(result.failures)
         analysis = Analysis(result.cells, seed=options.seed, resamples=options.resamples)
-        sentences = write_report(arguments.out, analysis, study.classes)
+        with quiet():
+            sentences = report_study(
+                arguments.out,
+                analysis,
+                study.classes,
+                options,
+                pdf=arguments.pdf,
+                embeddings=arguments.embeddings,
+            )
     for sentence in sentences:
         print(f"{sentence.text} [{sentence.file}]")
-    print(f"written: {arguments.out / PAGE}")
+    print(f"written: {arguments.out / PAGE}{f', and {PDF} beside it' if arguments.pdf else ''}")
     _refuse_failures(result.failures)
     return 0
 
@@ -142,6 +159,17 @@ def _add_shift(commands: Any) -> None:
         metavar="A,B",
         help=f"of {', '.join(fitted_methods())} (default: {', '.join(StudyOptions().methods)}); "
         "with options: patchcore:coreset=0.01",
+    )
+    add(
+        "--ablations",
+        action="store_true",
+        help="also study PatchCore with other coresets, layers, scores and lengths of features",
+    )
+    add("--pdf", action="store_true", help=f"also write {PDF} (extra: pdf)")
+    add(
+        "--embeddings",
+        action="store_true",
+        help=f"also write {EMBEDDINGS}: patches by t-SNE, and feature maps (extra: study)",
     )
     add(
         "--severities",

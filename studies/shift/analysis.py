@@ -18,12 +18,13 @@ from studies.shift.cells import (
     StrategyResult,
 )
 from studies.shift.changes import Change, compare_cells
+from studies.shift.method_names import base_name
 from studies.shift.shifts import CLEAN
 
 COMPARED: Final = ("image_auroc", "pixel_auroc", "aupro")
 
 DEGRADATION, ADAPTATION, REST = "degradation", "adaptation", "rest"
-OTHER_SHIFT, ONE_MODEL, METHODS = "other shift", "one model", "methods"
+OTHER_SHIFT, ONE_MODEL, METHODS, OPTIONS = "other shift", "one model", "methods", "options"
 COMPARISONS: Final[dict[str, str]] = {
     DEGRADATION: "shifted minus clean: what the shift costs",
     ADAPTATION: "adapted minus shifted: what adapting gives back",
@@ -31,6 +32,7 @@ COMPARISONS: Final[dict[str, str]] = {
     OTHER_SHIFT: "fitted on another shift minus fitted on this shift",
     ONE_MODEL: "one model for all classes minus one per class",
     METHODS: "a method minus the first method",
+    OPTIONS: "a method with options minus the same method with its default options",
 }
 """Name -> the difference."""
 
@@ -88,7 +90,7 @@ class Analysis:
     ) -> None:
         self.cells = tuple(cells)
         self.strategy = strategy
-        self._seed, self._resamples = seed, resamples
+        self.seed, self.resamples = seed, resamples
         self.changes = tuple(self._changes())
         self.recoveries = tuple(self._recoveries())
         self.promises = tuple(self._promises())
@@ -113,7 +115,10 @@ class Analysis:
     def verdicts(self, cell: Cell) -> StrategyResult:
         return cell.strategy(self.strategy)
 
-    def _pairs(self) -> Iterator[tuple[str, Cell | None, Cell]]:
+    def compare(self, comparison: str, first: Cell, second: Cell, metric: str) -> Change:
+        return compare_cells(comparison, first, second, metric, self.seed, self.resamples)
+
+    def pairs(self) -> Iterator[tuple[str, Cell | None, Cell]]:
         """Comparison, first and second cell."""
         methods = list(dict.fromkeys(cell.key.method for cell in self.cells))
         for cell in self.cells:
@@ -128,13 +133,18 @@ class Analysis:
             elif phase == GLOBAL:
                 per_class = PLAIN if cell.key.transform == CLEAN else SHIFTED
                 yield ONE_MODEL, self.find(per_class, cell), cell
-            if phase in (PLAIN, SHIFTED, ADAPTED) and cell.key.method != methods[0]:
+            base = base_name(cell.key.method)
+            if phase not in (PLAIN, SHIFTED, ADAPTED) or cell.key.method == methods[0]:
+                continue
+            if base != cell.key.method and base in methods:
+                yield OPTIONS, self.find(phase, cell, method=base), cell
+            else:
                 yield METHODS, self.find(phase, cell, method=methods[0]), cell
 
     def _changes(self) -> Iterator[Change]:
-        for (comparison, first, second), metric in itertools.product(self._pairs(), COMPARED):
+        for (comparison, first, second), metric in itertools.product(self.pairs(), COMPARED):
             if first is not None:
-                yield compare_cells(comparison, first, second, metric, self._seed, self._resamples)
+                yield self.compare(comparison, first, second, metric)
 
     def _recoveries(self) -> Iterator[Recovery]:
         lost = {_place(c): c for c in self.changes if c.comparison == DEGRADATION}
@@ -173,31 +183,6 @@ class Analysis:
         if threshold is None:
             return set()
         return {p.name for p in cell.pictures if p.defective and p.score <= threshold}
-
-
-@dataclass(frozen=True, slots=True)
-class GroupMisses:
-    """Defective test pictures of a kind or a size in one cell."""
-
-    group: str
-    name: str
-    cell: Cell
-    misses: Rate
-
-
-def misses_by_group(analysis: Analysis, group: str) -> Iterator[GroupMisses]:
-    """group: "kind", or "size" of the largest defect region of the picture."""
-    for cell in analysis.cells:
-        threshold = analysis.verdicts(cell).threshold
-        if threshold is None:
-            continue
-        missed: dict[str, list[bool]] = {}
-        for picture in cell.pictures:
-            name = getattr(picture, group)
-            if picture.defective and name is not None:
-                missed.setdefault(name, []).append(picture.score <= threshold)
-        for name, flags in sorted(missed.items()):
-            yield GroupMisses(group, name, cell, rate(sum(flags), len(flags)))
 
 
 def rate(count: int, total: int) -> Rate:

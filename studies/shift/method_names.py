@@ -25,6 +25,11 @@ def make_configured(text: str) -> Method[Any]:
     return make_method(name, parse_options(owner, values))
 
 
+def base_name(text: str) -> str:
+    """The name of a method without its options."""
+    return text.split(":", 1)[0]
+
+
 def folder_name(text: str) -> str:
     """The name of a folder for the results of a method, also on systems that allow no colon."""
     return text.replace(":", "-")

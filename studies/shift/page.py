@@ -1,39 +1,31 @@
-"""The report of a study: a page with text, charts and tables, and the tables as files."""
+"""The page of a study: text, charts, heatmaps and tables."""
 
 import dataclasses
-import json
-import statistics
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
-from evaluation.report.point_charts import Series, draw_points
-from evaluation.result_files import write_json, write_text
-from evaluation.results import MetricValue
-from inspector.report.charts import Bar, Chart, bars, curve
-from inspector.report.markup import Markup, document, element, join, section
-from learning.datasets.types import ClassData
+from inspector.report import html_table
+from inspector.report.markup import NARROW_SPACE, Child, Markup, document, element, join, section
+from studies.shift import charts
 from studies.shift.analysis import COMPARISONS, Analysis
-from studies.shift.cells import ADAPTED, GLOBAL, PHASES, PLAIN, SHIFTED, STRATEGIES, Cell
-from studies.shift.costs import read_costs
-from studies.shift.running import RUN
-from studies.shift.sentences import (
-    Sentence,
-    describe_costs,
-    describe_losses,
-    describe_study,
-    describe_thresholds,
-)
-from studies.shift.shifts import SEVERITIES, SHIFTS
-from studies.shift.tables import StudyTable, data_table, make_tables, to_html, write_tables
+from studies.shift.cells import PHASES, STRATEGIES
+from studies.shift.costs import MethodCost
+from studies.shift.sentences import Sentence
+from studies.shift.sheets import COLOURS, PAGE, Sheet, sheet_picture
+from studies.shift.table_files import StudyTable, to_html
 
-PAGE: Final = "report.html"
-ANALYSIS: Final = "analysis.json"
 MOST_ROWS: Final = 400
-"""Rows of a table on the page; its files have all."""
+"""Rows of a table at the end of the page; its files have all."""
 
-LIMITS: Final = (
-    "All models are fitted with the default options of their method, at a short side of 256 px.",
+MOST_SHORT_ROWS: Final = 45
+"""Rows of a table between the text."""
+
+ANSWERS, STUDIED, LOSSES = "Answers", "What was studied", "What the shifts cost"
+GROUPS, THRESHOLDS = "Kinds, sizes and places of defects", "Thresholds and promises"
+FAILURES, VARIANTS, COSTS = "Pictures", "Methods and their options", "Time and memory"
+LIMITS: Final = "Limits"
+NOTES: Final = (
     "A recalibrated phase has a new image threshold. Regions found always use the pixel threshold "
     "of the model.",
     "Shifts are simulated on the pictures. A real camera or lamp can change several things at "
@@ -41,57 +33,95 @@ LIMITS: Final = (
     "A p-value or an interval holds for one comparison. With many comparisons, some differ by "
     "chance.",
 )
+"""What limits the results, without numbers."""
+
+SECTIONS: Final = (
+    *(ANSWERS, STUDIED, LOSSES, GROUPS, THRESHOLDS, FAILURES, VARIANTS, COSTS, LIMITS),
+)
+"""Titles, in the order of the page."""
 
 
-def write_report(
-    out: Path, analysis: Analysis, classes: Sequence[ClassData] = ()
-) -> tuple[Sentence, ...]:
-    """Writes report.html, analysis.json and the tables. Returns the sentences of the report.
+@dataclass(frozen=True, slots=True)
+class Report:
+    """texts: title of a section -> its sentences. short_tables: title of a section -> tables
+    between its text, with the names of the tables that they summarize. tables: all, for the end of
+    the page."""
 
-    out: the folder of a finished study. classes: with the parts of the study. Raises SinkError.
-    """
-    costs = read_costs(out)
-    run: dict[str, float] = json.loads((out / RUN).read_text(encoding="utf-8"))
-    tables = (data_table(classes), *make_tables(analysis, costs))
-    write_tables(out, tables)
-    texts = {
-        "What was studied": tuple(describe_study(analysis)),
-        "What the shifts cost": tuple(describe_losses(analysis)),
-        "Thresholds and promises": tuple(describe_thresholds(analysis)),
-        "Time and memory": tuple(describe_costs(costs, run)),
-    }
-    content = {
-        "changes": [dataclasses.asdict(change) for change in analysis.changes],
-        "recoveries": [dataclasses.asdict(recovery) for recovery in analysis.recoveries],
-        "common_misses": [dataclasses.asdict(miss) for miss in analysis.common_misses],
-        "sentences": {
-            title: [dataclasses.asdict(each) for each in sentences]
-            for title, sentences in texts.items()
-        },
-    }
-    write_json(out / ANALYSIS, content)
-    write_text(out / PAGE, make_page(analysis, tables, texts))
-    return tuple(sentence for sentences in texts.values() for sentence in sentences)
+    analysis: Analysis
+    texts: dict[str, tuple[Sentence, ...]]
+    short_tables: dict[str, tuple[StudyTable, ...]]
+    tables: tuple[StudyTable, ...]
+    costs: tuple[MethodCost, ...]
+    sheets: tuple[Sheet, ...]
 
 
-def make_page(
-    analysis: Analysis, tables: Sequence[StudyTable], texts: dict[str, tuple[Sentence, ...]]
-) -> str:
+def make_page(report: Report, *, on_paper: bool = False) -> str:
+    """on_paper: without links and without the tables at the end."""
     title = "Domain shift study"
-    return document(
-        title,
-        element("h1", title),
-        *(section(name, *map(_paragraph, sentences)) for name, sentences in texts.items()),
-        section("Charts", element("div", *_charts(analysis), class_="charts")),
-        section("What the words mean", _meanings()),
-        section("Limits", element("ul", *(element("li", limit) for limit in LIMITS))),
-        section("Tables", *map(_table, tables)),
-    )
+    figures = _figures(report)
+    parts = [
+        section(
+            name,
+            *(_paragraph(sentence, on_paper) for sentence in report.texts.get(name, ())),
+            *(_short(table, on_paper) for table in report.short_tables.get(name, ())),
+            *(element("div", *group, class_="charts") for group in figures.get(name, ()) if group),
+            *_pictures(report, name, on_paper),
+            *(element("p", note) for note in NOTES if name == LIMITS),
+        )
+        for name in SECTIONS
+        if report.texts.get(name) or any(figures.get(name, ()))
+    ]
+    parts.append(section("What the words mean", _meanings()))
+    if not on_paper:
+        parts.append(section("Tables", *map(_table, report.tables)))
+    return document(title, element("h1", title), *parts)
 
 
-def _paragraph(sentence: Sentence) -> Markup:
-    link = element("a", sentence.file, href=sentence.file)
-    return element("p", sentence.text, " [", link, "]")
+def _figures(report: Report) -> dict[str, list[list[Markup]]]:
+    """Title of a section -> groups of charts."""
+    analysis = report.analysis
+    several = len({cell.key.severity for cell in analysis.cells}) > 2
+    return {
+        LOSSES: [
+            list(charts.phase_bars(analysis)),
+            list(charts.shift_bars(analysis)),
+            list(charts.severity_curves(analysis)) if several else [],
+            list(charts.roc_overlays(analysis)),
+            list(charts.image_against_pixels(analysis)),
+        ],
+        THRESHOLDS: [list(charts.calibration_curves(analysis))],
+        VARIANTS: [list(charts.bank_sizes(analysis, report.costs))],
+    }
+
+
+def _pictures(report: Report, name: str, on_paper: bool) -> list[Markup]:
+    """A picture of each class; the page of the sheets has more."""
+    if name != FAILURES or not report.sheets:
+        return []
+    more = "" if on_paper else element("a", f"More pictures: {PAGE}.", href=PAGE)
+    shown = [sheet_picture(sheet, sheet.pictures[0]) for sheet in report.sheets]
+    return [element("p", f"{COLOURS} ", more, class_="note"), *shown]
+
+
+def _paragraph(sentence: Sentence, on_paper: bool) -> Markup:
+    name = sentence.file if on_paper else element("a", sentence.file, href=sentence.file)
+    return element("p", sentence.text, " [", name, "]")
+
+
+def _short(table: StudyTable, on_paper: bool) -> Markup:
+    rows = [[_unbroken(text) for text in row] for row in table.texts()]
+    shown = html_table.table(table.head, rows[:MOST_SHORT_ROWS], table.title)
+    left = len(table.rows) - MOST_SHORT_ROWS
+    name = table.file if on_paper else element("a", table.file, href=table.file)
+    more = f"; {left} more rows are there" if left > 0 else ""
+    return join(shown, element("p", "From ", name, more, ".", class_="note"))
+
+
+def _unbroken(text: str) -> str:
+    """A line is broken before an interval or a p-value, not within it."""
+    for word in (" to ", " of "):
+        text = text.replace(word, word.replace(" ", NARROW_SPACE))
+    return text.replace("(p ", f"(p{NARROW_SPACE}")
 
 
 def _table(table: StudyTable) -> Markup:
@@ -105,115 +135,7 @@ def _table(table: StudyTable) -> Markup:
 
 def _meanings() -> Markup:
     words = {**PHASES, **STRATEGIES, **COMPARISONS}
-    shifts = {
-        name: f"{shift.meaning} {', '.join(f'{a:g}' for a in shift.amounts)} {shift.unit} "
-        f"({', '.join(SEVERITIES)})"
-        for name, shift in SHIFTS.items()
-    }
-    pairs = [*words.items(), *shifts.items()]
-    items = (join(element("dt", name), element("dd", text)) for name, text in pairs)
-    return element("dl", *items)
-
-
-def _charts(analysis: Analysis) -> Iterator[Markup]:
-    classes = list(dict.fromkeys(cell.key.class_name for cell in analysis.cells))
-    for name in classes:
-        yield _phase_bars(name, [c for c in analysis.cells if c.key.class_name == name])
-    yield from _severity_curves(analysis)
-    yield from _scatter(analysis)
-    for name in classes:
-        yield from _worst_roc(analysis, name)
-
-
-def _phase_bars(name: str, cells: Sequence[Cell]) -> Markup:
-    """One bar for each method and phase: the mean over its shifts."""
-    rows = []
-    for method in dict.fromkeys(cell.key.method for cell in cells):
-        for phase in (PLAIN, SHIFTED, ADAPTED, GLOBAL):
-            figures = [
-                c.figures.image_auroc
-                for c in cells
-                if (c.key.method, c.key.phase) == (method, phase)
-            ]
-            value = _mean(figures)
-            text = "undefined" if value is None else f"{value:.4f}, mean of {len(figures)}"
-            interval = figures[0].interval if len(figures) == 1 else None
-            if figures:
-                rows.append(Bar(f"{method}, {phase}", value, interval, text))
-    title = f"{name}: image AUROC"
-    return bars(Chart(title, "one bar per method and phase", "image AUROC"), rows)
-
-
-def _severity_curves(analysis: Analysis) -> Iterator[Markup]:
-    """Image AUROC against the severity; mean over classes and transforms."""
-    severities = [s for s in SEVERITIES if any(c.key.severity == s for c in analysis.cells)]
-    places = ["clean", *severities]
-    series: list[Series] = []
-    for method in dict.fromkeys(cell.key.method for cell in analysis.cells):
-        for phase in (SHIFTED, ADAPTED):
-            points = []
-            for x, severity in enumerate(places):
-                this_phase = PLAIN if severity == "clean" else phase
-                value = _mean(
-                    c.figures.image_auroc
-                    for c in analysis.cells
-                    if (c.key.method, c.key.phase, c.key.severity) == (method, this_phase, severity)
-                )
-                if value is not None:
-                    points.append((float(x), value))
-            if points:
-                series.append(Series(f"{method} {phase}", points, len(series)))
-    if series:
-        chart = Chart(
-            "Image AUROC against severity",
-            "mean over classes and transforms",
-            "severity",
-            "image AUROC",
-        )
-        yield draw_points(chart, series, places=places)
-
-
-def _scatter(analysis: Analysis) -> Iterator[Markup]:
-    series: list[Series] = []
-    for method in dict.fromkeys(cell.key.method for cell in analysis.cells):
-        points = []
-        for cell in analysis.cells:
-            x, y = cell.figures.image_auroc.value, cell.figures.pixel_auroc.value
-            if cell.key.method == method and x is not None and y is not None:
-                points.append((x, y))
-        if points:
-            series.append(Series(method, points, len(series), line=False))
-    if series:
-        chart = Chart("Cells", "a point per cell", "image AUROC", "pixel AUROC")
-        yield draw_points(chart, series)
-
-
-def _worst_roc(analysis: Analysis, name: str) -> Iterator[Markup]:
-    """The ROC curve of the shifted cell with the lowest AUROC, with that of the same model on
-    clean pictures as the dashed line."""
-    cells = [
-        c
-        for c in analysis.cells
-        if (c.key.class_name, c.key.phase) == (name, SHIFTED)
-        and c.figures.image_auroc.value is not None
-    ]
-    if not cells:
-        return
-    worst = min(cells, key=lambda cell: cell.figures.image_auroc.value or 0.0)
-    plain = analysis.find(PLAIN, worst, clean=True)
-    if worst.roc is None or plain is None or plain.roc is None:
-        return
-    key = worst.key
-    chart = Chart(
-        f"{name}: ROC of {key.method}, {key.transform} {key.severity}; dashed: clean",
-        "true-positive rate against false-positive rate",
-        "false-positive rate",
-        "true-positive rate",
+    items: Iterable[Child] = (
+        join(element("dt", name), element("dd", text)) for name, text in words.items()
     )
-    points = [list(zip(c.roc.x, c.roc.y, strict=True)) for c in (worst, plain) if c.roc is not None]
-    yield curve(chart, points[0], chance=points[1])
-
-
-def _mean(figures: Iterable[MetricValue]) -> float | None:
-    values = [figure.value for figure in figures if figure.value is not None]
-    return statistics.fmean(values) if values else None
+    return element("dl", *items)

@@ -2,10 +2,11 @@
 file that holds its numbers."""
 
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evaluation.formats import count_of, fraction, milliseconds, percent
+from evaluation.formats import count_of, fraction, percent
 from evaluation.results import Rate
 from studies.shift.analysis import (
     DEGRADATION,
@@ -16,9 +17,19 @@ from studies.shift.analysis import (
     Analysis,
     PromiseCheck,
 )
-from studies.shift.cells import ADAPTED, CONFORMAL, PHASES, PLAIN, RECALIBRATED, SHIFTED
+from studies.shift.cells import (
+    ADAPTED,
+    CONFORMAL,
+    GLOBAL,
+    PHASES,
+    PLAIN,
+    RECALIBRATED,
+    SHIFTED,
+    Cell,
+)
 from studies.shift.changes import Change
 from studies.shift.costs import MethodCost
+from studies.shift.shifts import CLEAN
 
 METRIC = "image_auroc"
 _PER_CLASS = (PLAIN, SHIFTED, RECALIBRATED, ADAPTED)
@@ -30,6 +41,48 @@ class Sentence:
 
     text: str
     file: str
+
+
+def describe_answers(analysis: Analysis) -> Iterator[Sentence]:
+    """Which method detects best in each phase, and which shift and which class lose most."""
+    cells = analysis.cells
+    methods = list(dict.fromkeys(cell.key.method for cell in cells))
+    for phase in (PLAIN, SHIFTED, ADAPTED, GLOBAL):
+        means = {m: mean for m in methods if (mean := _mean(cells, m, phase)) is not None}
+        if len(means) > 1:
+            highest = max(means.values())
+            best = " and ".join(method for method in means if means[method] == highest)
+            yield Sentence(
+                f"{phase.capitalize()} ({PHASES[phase]}), highest mean image AUROC"
+                f"{' under shift' if phase == GLOBAL else ''}: {best}, {fraction(highest)}.",
+                "tables/results.csv",
+            )
+    losses = _defined(analysis, DEGRADATION)
+    for name, what in (("transform", "shift"), ("severity", "severity"), ("class_name", "class")):
+        groups: dict[str, list[float]] = {}
+        for change in losses:
+            groups.setdefault(getattr(change, name), []).append(change.value or 0.0)
+        means = {group: statistics.fmean(values) for group, values in groups.items()}
+        if len(means) > 1:
+            worst, least = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+            yield Sentence(
+                f"The {what} with the lowest mean change of image AUROC, shifted minus clean, is "
+                f"{worst} ({fraction(means[worst])}). The {what} with the highest is {least} "
+                f"({fraction(means[least])}).",
+                "tables/changes.csv",
+            )
+
+
+def _mean(cells: Sequence[Cell], method: str, phase: str) -> float | None:
+    """Of the image AUROC over classes and shifts; of global models only under shift."""
+    values = [
+        cell.figures.image_auroc.value
+        for cell in cells
+        if (cell.key.method, cell.key.phase) == (method, phase)
+        and (phase != GLOBAL or cell.key.transform != CLEAN)
+    ]
+    defined = [value for value in values if value is not None]
+    return statistics.fmean(defined) if defined else None
 
 
 def describe_study(analysis: Analysis) -> Iterator[Sentence]:
@@ -44,16 +97,8 @@ def describe_study(analysis: Analysis) -> Iterator[Sentence]:
         results,
     )
     for method in methods:
-        parts = []
-        for phase in (PLAIN, SHIFTED, ADAPTED):
-            values = [
-                cell.figures.image_auroc.value
-                for cell in cells
-                if (cell.key.method, cell.key.phase) == (method, phase)
-            ]
-            defined = [value for value in values if value is not None]
-            if defined:
-                parts.append(f"{fraction(statistics.fmean(defined))} {phase}")
+        means = {phase: _mean(cells, method, phase) for phase in (PLAIN, SHIFTED, ADAPTED)}
+        parts = [f"{fraction(mean)} {p}" for p, mean in means.items() if mean is not None]
         yield Sentence(f"Mean image AUROC of {method}: {', '.join(parts)}.", results)
 
 
@@ -131,6 +176,10 @@ def describe_thresholds(analysis: Analysis) -> Iterator[Sentence]:
             f"the promise in {len(broken)} of {count_of(len(checks), 'cell')}.",
             "tables/promises.csv",
         )
+
+
+def describe_failures(analysis: Analysis) -> Iterator[Sentence]:
+    """The pictures that every method misses."""
     if len({cell.key.method for cell in analysis.cells}) > 1:
         common = [m for m in analysis.common_misses if m.phase == SHIFTED]
         pictures = {(m.class_name, m.picture) for m in common}
@@ -140,14 +189,24 @@ def describe_thresholds(analysis: Analysis) -> Iterator[Sentence]:
             f"{count} {verb} passed by every method under the same shift.",
             "tables/common_misses.csv",
         )
+        kinds = Counter(f"{m.kind} of {m.class_name}" for m in common)
+        if kinds:
+            listed = "; ".join(f"{kind} {times}" for kind, times in kinds.most_common())
+            yield Sentence(
+                f"By kind, counted once for each shift: {listed}.", "tables/common_misses.csv"
+            )
 
 
 def describe_costs(costs: Sequence[MethodCost], run: dict[str, float]) -> Iterator[Sentence]:
-    for cost in costs:
+    """Ranges over the classes for each method, and what the study itself took."""
+    for method in dict.fromkeys(cost.method for cost in costs):
+        of_method = [cost for cost in costs if cost.method == method]
+        seconds = _range([cost.fit_s for cost in of_method], "s")
+        size = _range([cost.engine_mb for cost in of_method], "MB")
+        times = [cost.latency_ms for cost in of_method if cost.latency_ms is not None]
+        latency = f", {_range(times, 'ms')} per picture" if times else ""
         yield Sentence(
-            f"{cost.method} on {cost.class_name}: {cost.fit_s:.1f} s to fit, "
-            f"{cost.engine_mb:.1f} MB, {milliseconds(cost.latency_ms)} per picture (medians of "
-            f"{count_of(cost.engines, 'engine')}).",
+            f"{method}: {seconds} to fit, {size}{latency} (medians of each class).",
             "tables/costs.csv",
         )
     runs = count_of(int(run["runs"]), "run")
@@ -157,6 +216,20 @@ def describe_costs(costs: Sequence[MethodCost], run: dict[str, float]) -> Iterat
         f"reached {run['peak_memory_mb']:.0f} MB.",
         "run.json",
     )
+
+
+def describe_limits(side: int) -> Iterator[Sentence]:
+    """side: short side of the pictures, px."""
+    yield Sentence(
+        f"Each method has the options that its name shows and otherwise its defaults. All pictures "
+        f"have a short side of at most {side} px.",
+        "analysis.json",
+    )
+
+
+def _range(values: Sequence[float], unit: str) -> str:
+    low, high = f"{min(values):.1f}", f"{max(values):.1f}"
+    return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
 
 
 def _promised(checks: Sequence[PromiseCheck]) -> str:

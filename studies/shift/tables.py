@@ -1,73 +1,33 @@
-"""The tables of a study, as CSV, LaTeX and HTML."""
+"""The tables of a study about metrics, verdicts and their differences."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from collections.abc import Iterator, Sequence
 
 from evaluation.formats import fraction
-from evaluation.result_files import write_text
-from evaluation.results import MetricValue, Rate
-from inspector.core.tables import csv_row
-from inspector.report import html_table
-from inspector.report.markup import Markup
+from evaluation.replay.statistics import compare_fails
+from evaluation.results import MetricValue
 from learning.datasets.types import TEST, TRAIN, VALIDATION, ClassData
-from studies.shift.analysis import COMPARED, Analysis, misses_by_group
-from studies.shift.cells import ADAPTED, GLOBAL, PLAIN, SHIFTED, Cell
-from studies.shift.costs import MethodCost
-
-FOLDER: Final = "tables"
-Value = str | float | int | None
-
-_LATEX: Final = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "\\": "\\textbackslash{}",
-    "~": "\\textasciitilde{}",
-    "^": "\\textasciicircum{}",
-}
+from studies.shift.analysis import ADAPTATION, COMPARED, DEGRADATION, Analysis
+from studies.shift.cells import ADAPTED, GLOBAL, PLAIN, RECALIBRATED, SHIFTED, Cell
+from studies.shift.table_files import (
+    PLACE,
+    StudyTable,
+    Value,
+    place_of,
+    rate_columns,
+    rate_values,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class StudyTable:
-    """name: of its files. rows: plain values; floats are shares from -1 to 1 unless their column is
-    one of `plain`. None is a value that is undefined."""
-
-    name: str
-    title: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[Value, ...], ...]
-    plain: tuple[str, ...] = ()
-
-    @property
-    def file(self) -> str:
-        """Its CSV file, below the folder of the study."""
-        return f"{FOLDER}/{self.name}.csv"
-
-    def texts(self) -> Iterator[tuple[str, ...]]:
-        """The rows as a reader sees them."""
-        for row in self.rows:
-            yield tuple(self._text(*cell) for cell in zip(self.head, row, strict=True))
-
-    def _text(self, column: str, value: Value) -> str:
-        if value is None:
-            return "-"
-        if isinstance(value, float):
-            return f"{value:.4g}" if column in self.plain else fraction(value)
-        return str(value)
-
-
-def make_tables(analysis: Analysis, costs: Sequence[MethodCost]) -> tuple[StudyTable, ...]:
+def make_tables(analysis: Analysis) -> tuple[StudyTable, ...]:
     return (
         _overview(analysis),
         _results(analysis),
         _verdicts(analysis),
         _changes(analysis),
+        _verdict_changes(analysis),
         _recovery(analysis),
         _promises(analysis),
-        _misses(analysis),
-        _regions(analysis),
         _common_misses(analysis),
-        _costs(costs),
     )
 
 
@@ -83,40 +43,6 @@ def data_table(classes: Sequence[ClassData]) -> StudyTable:
     return StudyTable("data", "Pictures of each class, kind and part", head, tuple(rows))
 
 
-def write_tables(out: Path, tables: Iterable[StudyTable]) -> None:
-    """Writes a CSV and a LaTeX file of each table. Raises SinkError."""
-    for table in tables:
-        rows = [table.head, *table.rows]
-        write_text(out / table.file, "".join(csv_row(row) for row in rows))
-        write_text((out / table.file).with_suffix(".tex"), to_latex(table))
-
-
-def to_html(table: StudyTable) -> Markup:
-    return html_table.table(table.head, table.texts(), table.title, class_="wide")
-
-
-def to_latex(table: StudyTable) -> str:
-    """A longtable; it needs the package of this name."""
-    lines = [
-        f"\\begin{{longtable}}{{{'l' * len(table.head)}}}",
-        f"\\caption{{{_escape(table.title)}}}\\\\",
-        "\\hline",
-        f"{_latex_row(table.head)}\n\\hline\\endhead",
-        *map(_latex_row, table.texts()),
-        "\\hline",
-        "\\end{longtable}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _latex_row(cells: Iterable[str]) -> str:
-    return " & ".join(map(_escape, cells)) + " \\\\"
-
-
-def _escape(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
-
-
 def _overview(analysis: Analysis) -> StudyTable:
     """Clean, shifted, adapted and global side by side."""
     phases = (SHIFTED, ADAPTED, GLOBAL)
@@ -129,7 +55,7 @@ def _overview(analysis: Analysis) -> StudyTable:
         others += [analysis.find(phase, cell) for phase in phases]
         for metric in COMPARED:
             texts = [
-                _with_interval(None if c is None else getattr(c.figures, metric)) for c in others
+                with_interval(None if c is None else getattr(c.figures, metric)) for c in others
             ]
             key = cell.key
             place = (key.class_name, key.method, key.transform, key.severity)
@@ -140,7 +66,7 @@ def _overview(analysis: Analysis) -> StudyTable:
     return StudyTable("overview", title, head, tuple(rows))
 
 
-def _with_interval(metric: MetricValue | None) -> str | None:
+def with_interval(metric: MetricValue | None) -> str | None:
     if metric is None or metric.value is None:
         return None
     if metric.interval is None:
@@ -149,27 +75,16 @@ def _with_interval(metric: MetricValue | None) -> str | None:
     return f"{fraction(metric.value)} ({fraction(low)} to {fraction(high)})"
 
 
-_PLACE: Final = ("class", "method", "phase", "transform", "severity", "fitted_on")
-
-
-def _place(cell: Cell) -> tuple[str, ...]:
-    key = cell.key
-    return (
-        *(key.class_name, key.method, key.phase, key.transform, key.severity),
-        key.fitted_on,
-    )
-
-
 def _results(analysis: Analysis) -> StudyTable:
     columns = [(m, f"{m}_low", f"{m}_high") for m in COMPARED]
-    head = (*_PLACE, "good", "defective", "errors", *(name for each in columns for name in each))
+    head = (*PLACE, "good", "defective", "errors", *(name for each in columns for name in each))
     rows: list[tuple[Value, ...]] = []
     for cell in analysis.cells:
         values: list[Value] = []
         for metric in COMPARED:
             figure: MetricValue = getattr(cell.figures, metric)
             values += [figure.value, *(figure.interval or (None, None))]
-        rows.append((*_place(cell), cell.good, cell.defective, cell.errors, *values))
+        rows.append((*place_of(cell), cell.good, cell.defective, cell.errors, *values))
     return StudyTable("results", "Metrics of every cell", head, tuple(rows))
 
 
@@ -177,21 +92,12 @@ def _verdicts(analysis: Analysis) -> StudyTable:
     rows: list[tuple[Value, ...]] = []
     for cell in analysis.cells:
         for result in cell.strategies:
-            rates = (*_rate(result.false_alarms), *_rate(result.misses))
-            rows.append((*_place(cell), result.name, result.threshold, *rates, result.reason))
-    names = [f"{what}{end}" for what in ("false_alarms", "misses") for end in _RATE_ENDS]
-    head = (*_PLACE, "strategy", "threshold", *names, "reason")
+            rates = (*rate_values(result.false_alarms), *rate_values(result.misses))
+            rows.append((*place_of(cell), result.name, result.threshold, *rates, result.reason))
+    names = (*rate_columns("false_alarms"), *rate_columns("misses"))
+    head = (*PLACE, "strategy", "threshold", *names, "reason")
     title = "False alarms and misses of every threshold strategy, with exact 95 % intervals"
     return StudyTable("verdicts", title, head, tuple(rows), ("threshold",))
-
-
-_RATE_ENDS: Final = ("", "_of", "_share", "_low", "_high")
-
-
-def _rate(rate: Rate | None) -> tuple[Value, ...]:
-    if rate is None:
-        return (None,) * len(_RATE_ENDS)
-    return (rate.count, rate.of, rate.share, *(rate.interval or (None, None)))
 
 
 def _changes(analysis: Analysis) -> StudyTable:
@@ -222,33 +128,13 @@ def _recovery(analysis: Analysis) -> StudyTable:
 
 
 def _promises(analysis: Analysis) -> StudyTable:
-    head = (*_PLACE, "promised", *(f"false_alarms{end}" for end in _RATE_ENDS), "broken")
+    head = (*PLACE, "promised", *rate_columns("false_alarms"), "broken")
     rows = tuple(
-        (*_place(c.cell), c.promised, *_rate(c.false_alarms), "yes" if c.broken else "no")
+        (*place_of(c.cell), c.promised, *rate_values(c.false_alarms), "yes" if c.broken else "no")
         for c in analysis.promises
     )
     title = "Promised rate of false alarms (conformal) and the rate on the test pictures"
     return StudyTable("promises", title, head, rows)
-
-
-def _misses(analysis: Analysis) -> StudyTable:
-    groups = [g for name in ("kind", "size") for g in misses_by_group(analysis, name)]
-    head = (*_PLACE, "group", "name", *(f"misses{end}" for end in _RATE_ENDS))
-    rows = tuple((*_place(g.cell), g.group, g.name, *_rate(g.misses)) for g in groups)
-    title = f"Misses by kind and by size of the largest defect of a picture ({analysis.strategy})"
-    return StudyTable("misses", title, head, rows)
-
-
-def _regions(analysis: Analysis) -> StudyTable:
-    rows = [
-        (*_place(cell), what, group.name, group.aupro.value, group.found.count, group.found.of)
-        for cell in analysis.cells
-        for what, groups in (("size", cell.sizes), ("place", cell.places))
-        for group in groups
-    ]
-    head = (*_PLACE, "group", "name", "aupro", "regions_found", "regions")
-    title = "Defect regions by size and place, at the pixel threshold of the model"
-    return StudyTable("regions", title, head, tuple(rows))
 
 
 def _common_misses(analysis: Analysis) -> StudyTable:
@@ -261,10 +147,57 @@ def _common_misses(analysis: Analysis) -> StudyTable:
     return StudyTable("common_misses", title, head, rows)
 
 
-def _costs(costs: Sequence[MethodCost]) -> StudyTable:
-    head = ("class", "method", "engines", "fit_s", "engine_mb", "latency_p50_ms")
-    rows = tuple(
-        (c.class_name, c.method, c.engines, c.fit_s, c.engine_mb, c.latency_ms) for c in costs
+def _verdict_changes(analysis: Analysis) -> StudyTable:
+    head = (
+        *("comparison", "class", "method", "transform", "severity", "pictures", "of"),
+        *("pass_to_fail", "fail_to_pass", "difference", "low", "high", "p"),
     )
-    title = "Time and memory: medians over the engines of a method"
-    return StudyTable("costs", title, head, rows, ("fit_s", "engine_mb", "latency_p50_ms"))
+    rows: list[tuple[Value, ...]] = []
+    for comparison, first, second in _verdict_pairs(analysis):
+        fails = [_fails(analysis, cell) for cell in (first, second)]
+        key = second.key
+        for what, defective in (("good", False), ("defective", True)):
+            names = [p.name for p in second.pictures if p.defective == defective]
+            common = [name for name in names if name in fails[0]]
+            changed = compare_fails(
+                len(common),
+                sum(fails[1][name] and not fails[0][name] for name in common),
+                sum(fails[0][name] and not fails[1][name] for name in common),
+            )
+            rows.append(
+                (
+                    *(comparison, key.class_name, key.method, key.transform, key.severity),
+                    *(what, changed.frames, changed.pass_to_fail, changed.fail_to_pass),
+                    *(changed.difference, *(changed.interval or (None, None)), changed.p),
+                )
+            )
+    title = (
+        "Paired changes of the share of FAIL on the same pictures, with 95 % intervals and the "
+        f"exact p of McNemar ({analysis.strategy})"
+    )
+    return StudyTable("verdict_changes", title, head, tuple(rows))
+
+
+def _verdict_pairs(analysis: Analysis) -> Iterator[tuple[str, Cell, Cell]]:
+    """Comparison, first and second cell, both with a threshold."""
+    for cell in analysis.cells:
+        phase = cell.key.phase
+        if phase == SHIFTED:
+            pair = DEGRADATION, analysis.find(PLAIN, cell, clean=True)
+        elif phase == RECALIBRATED:
+            pair = "new threshold", analysis.find(SHIFTED, cell)
+        elif phase == ADAPTED:
+            pair = ADAPTATION, analysis.find(SHIFTED, cell)
+        else:
+            continue
+        comparison, first = pair
+        if first is not None and None not in (
+            analysis.verdicts(first).threshold,
+            analysis.verdicts(cell).threshold,
+        ):
+            yield comparison, first, cell
+
+
+def _fails(analysis: Analysis, cell: Cell) -> dict[str, bool]:
+    threshold = analysis.verdicts(cell).threshold
+    return {p.name: threshold is not None and p.score > threshold for p in cell.pictures}

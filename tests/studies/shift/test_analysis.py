@@ -14,8 +14,8 @@ from studies.shift.analysis import (
     ONE_MODEL,
     OTHER_SHIFT,
     Analysis,
-    misses_by_group,
 )
+from studies.shift.groups import misses_by_group
 
 
 def analyse(cells) -> Analysis:

@@ -5,14 +5,17 @@ import json
 import re
 from pathlib import Path
 
+import pypdf
 import pytest
 from study_cells import make_cell, study_cells
 
 from learning.datasets.types import TEST, TRAIN, VALIDATION, ClassData, Sample
+from studies.shift import page
 from studies.shift.analysis import Analysis
-from studies.shift.page import ANALYSIS, PAGE, write_report
+from studies.shift.report import ANALYSIS, PAGE, PDF, write_report
 from studies.shift.running import RUN
-from studies.shift.tables import StudyTable, data_table, to_latex
+from studies.shift.table_files import StudyTable, to_latex
+from studies.shift.tables import data_table
 
 CELLS = [*study_cells(), *study_cells("rad", gain=2.0)]
 
@@ -94,11 +97,53 @@ def test_tables_hold_every_cell_and_comparison(written) -> None:
 
 def test_the_page_shows_sentences_charts_and_tables_and_loads_nothing(written) -> None:
     out, sentences = written
-    page = (out / PAGE).read_text(encoding="utf-8")
-    assert all(f'href="{sentence.file}"' in page for sentence in sentences)
-    assert page.count("<svg") == 2
-    assert page.count("<table") == 11
-    assert not re.search(r'(src|href)="(http|//)', page)
+    text = (out / PAGE).read_text(encoding="utf-8")
+    assert all(f'href="{sentence.file}"' in text for sentence in sentences)
+    # A chart per class (phases), two methods (shifts), and two methods (rates of false alarms).
+    assert text.count("<svg") == 5
+    assert text.count("<table") == len(list((out / "tables").glob("*.csv"))) + 5  # shorter above
+    assert not re.search(r'(src|href)="(http|//)', text)
+
+
+@pytest.mark.pdf
+def test_the_pdf_has_the_sentences_but_not_the_long_tables(written) -> None:
+    out, sentences = written
+    write_report(out, Analysis(CELLS, seed=1, resamples=100), pdf=True)
+    text = "".join(page.extract_text() for page in pypdf.PdfReader(out / PDF).pages)
+    joined = "".join(text.split())
+    for sentence in sentences:
+        assert "".join(sentence.text.split()) in joined
+    assert "Metricsofeverycell" not in joined
+
+
+def test_differences_of_groups_and_verdicts_are_in_tables(written) -> None:
+    out, _ = written
+    groups = rows(out / "tables" / "groups.csv")
+    small = [r for r in groups if r["name"] == "small" and r["comparison"] == "degradation"]
+    assert {row["pictures"] for row in small} == {"5"}
+    changed = rows(out / "tables" / "verdict_changes.csv")
+    (row,) = [
+        r
+        for r in changed
+        if (r["comparison"], r["method"], r["pictures"]) == ("degradation", "padim", "good")
+    ]
+    # Good scores of the shifted cell are 0.2 to 2.0, those of the clean cell 0 to 0.9.
+    assert (row["of"], row["pass_to_fail"], row["fail_to_pass"]) == ("10", "5", "0")
+    assert float(row["p"]) == pytest.approx(2 * 0.5**5)
+    confusion = rows(out / "tables" / "confusion.csv")
+    assert [r["failed"] for r in confusion if r["phase"] == "shifted"] == ["5", "7", "5", "8"]
+
+
+def test_the_largest_losses_come_first_if_not_all_are_shown(written, monkeypatch) -> None:
+    out, _ = written
+    monkeypatch.setattr(page, "MOST_SHORT_ROWS", 1)
+    write_report(out, Analysis(CELLS, seed=1, resamples=100))
+    text = (out / PAGE).read_text(encoding="utf-8")
+    assert "the largest losses first" in text
+    assert "1 more rows are there" in text
+    assert re.search(
+        r'row">nut</th><td>padim</td><td>noise, mild</td><td>1.0000</td><td>0.6400', text
+    )
 
 
 def test_latex_escapes_what_is_special() -> None:
