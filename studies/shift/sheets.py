@@ -34,6 +34,7 @@ COLOURS: Final = (
 
 STYLE: Final = """
 p { margin: .8mm 0; }
+th, td { padding: .1rem .2rem; }
 .sheet h4 { font-size: 8.5pt; break-after: avoid; }
 .sheet .note { break-after: avoid; }
 .sheet { margin: 1.5mm 0; break-inside: auto; }
