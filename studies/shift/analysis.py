@@ -18,7 +18,7 @@ from studies.shift.cells import (
     StrategyResult,
 )
 from studies.shift.changes import Change, compare_cells
-from studies.shift.method_names import base_name
+from studies.shift.method_names import base_name, without_variants
 from studies.shift.shifts import CLEAN
 
 COMPARED: Final = ("image_auroc", "pixel_auroc", "aupro")
@@ -82,13 +82,14 @@ class CommonMiss:
 
 
 class Analysis:
-    """cells: of a study. strategy: whose verdicts the tables of misses show. seed, resamples: of
-    the bootstrap."""
+    """cells: of a study. methods: of the cells, without variants of another one. strategy: whose
+    verdicts the tables of misses show. seed, resamples: of the bootstrap."""
 
     def __init__(
         self, cells: Sequence[Cell], *, seed: int, resamples: int, strategy: str = CONFORMAL
     ) -> None:
         self.cells = tuple(cells)
+        self.methods = without_variants(cell.key.method for cell in cells)
         self.strategy = strategy
         self.seed, self.resamples = seed, resamples
         self.changes = tuple(self._changes())

@@ -26,7 +26,7 @@ def phase_bars(analysis: Analysis) -> Iterator[Markup]:
     for name in class_names(analysis):
         cells = [cell for cell in analysis.cells if cell.key.class_name == name]
         rows = []
-        for method in method_names(analysis):
+        for method in analysis.methods:
             for phase in (PLAIN, SHIFTED, ADAPTED, GLOBAL):
                 figures = [
                     c.figures.image_auroc
@@ -52,6 +52,8 @@ def roc_overlays(analysis: Analysis) -> Iterator[Markup]:
     for change in analysis.changes:
         place = (change.class_name, change.method)
         if (change.comparison, change.metric) != (DEGRADATION, "image_auroc"):
+            continue
+        if change.method not in analysis.methods:
             continue
         if change.value is not None and change.value < worst.get(place, (2.0,))[0]:
             worst[place] = (change.value, cells[change.second])
@@ -83,7 +85,7 @@ def severity_curves(analysis: Analysis) -> Iterator[Markup]:
     """Image AUROC against the severity in a chart per method; means over classes and shifts."""
     severities = [s for s in SEVERITIES if any(c.key.severity == s for c in analysis.cells)]
     places = [CLEAN, *severities]
-    for method in method_names(analysis):
+    for method in analysis.methods:
         series: list[Series] = []
         for phase in (SHIFTED, ADAPTED, GLOBAL):
             points = []
@@ -108,7 +110,7 @@ def _severity_place(cell: Cell) -> tuple[str, str, str]:
 
 def image_against_pixels(analysis: Analysis) -> Iterator[Markup]:
     """A chart per method, a point per cell. None without masks."""
-    for method in method_names(analysis):
+    for method in analysis.methods:
         series = []
         for number, phase in enumerate(REPORTED_PHASES):
             figures = [
@@ -128,7 +130,7 @@ def image_against_pixels(analysis: Analysis) -> Iterator[Markup]:
 def calibration_curves(analysis: Analysis) -> Iterator[Markup]:
     """The measured rate of false alarms against the promised one, a chart per method; over all
     classes and shifts."""
-    for method in method_names(analysis):
+    for method in analysis.methods:
         series = [Series("promise", [(p, p) for p in PROMISES], 5, dots=False)]
         for number, phase in enumerate((PLAIN, SHIFTED, RECALIBRATED, ADAPTED)):
             points = [
@@ -176,7 +178,7 @@ def bank_sizes(analysis: Analysis, costs: Sequence[MethodCost]) -> Iterator[Mark
 
 def shift_bars(analysis: Analysis) -> Iterator[Markup]:
     """A chart per method: the mean image AUROC of each shift, over classes and severities."""
-    for method in method_names(analysis):
+    for method in analysis.methods:
         transforms = dict.fromkeys(
             cell.key.transform for cell in analysis.cells if cell.key.phase == SHIFTED
         )
@@ -197,10 +199,6 @@ def shift_bars(analysis: Analysis) -> Iterator[Markup]:
 
 def class_names(analysis: Analysis) -> list[str]:
     return list(dict.fromkeys(cell.key.class_name for cell in analysis.cells))
-
-
-def method_names(analysis: Analysis) -> list[str]:
-    return list(dict.fromkeys(cell.key.method for cell in analysis.cells))
 
 
 def _mean(figures: Iterable[MetricValue]) -> float | None:

@@ -1,5 +1,6 @@
 """Reads the methods of a study, which can have options, such as patchcore:coreset=0.01."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from inspector.core.errors import ConfigError
@@ -28,6 +29,12 @@ def make_configured(text: str) -> Method[Any]:
 def base_name(text: str) -> str:
     """The name of a method without its options."""
     return text.split(":", 1)[0]
+
+
+def without_variants(methods: Iterable[str]) -> tuple[str, ...]:
+    """Each method once, without methods with options whose method without options is there."""
+    names = dict.fromkeys(methods)
+    return tuple(m for m in names if base_name(m) == m or base_name(m) not in names)
 
 
 def folder_name(text: str) -> str:

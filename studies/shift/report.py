@@ -37,7 +37,7 @@ from studies.shift.sentences import (
 )
 from studies.shift.sheets import PAGE as SHEETS
 from studies.shift.sheets import STYLE, Sheet, make_sheets, sheet_page, worst_shifts
-from studies.shift.short_tables import make_short_tables
+from studies.shift.short_tables import make_short_tables, shorten_variants
 from studies.shift.table_files import write_tables
 from studies.shift.tables import data_table, make_tables
 
@@ -106,14 +106,14 @@ def write_report(
         ),
         page.FAILURES: tuple(describe_failures(analysis)),
         page.VARIANTS: tuple(describe_variants(analysis, costs)),
-        page.COSTS: tuple(describe_costs(costs, run)),
+        page.COSTS: tuple(describe_costs([c for c in costs if c.method in analysis.methods], run)),
         page.LIMITS: tuple(describe_limits(SIDE)),
     }
     write_json(out / ANALYSIS, _content(analysis, texts))
     by_name = {table.name: table for table in tables}
     short = {page.STUDIED: (data,), **short, page.COSTS: (by_name["costs"],)}
     if any(change.comparison == OPTIONS for change in analysis.changes):
-        short[page.VARIANTS] = (by_name["variants"],)
+        short[page.VARIANTS] = (shorten_variants(by_name["variants"]),)
     report = page.Report(analysis, texts, short, tables, costs, tuple(sheets))
     write_text(out / PAGE, page.make_page(report))
     if sheets:

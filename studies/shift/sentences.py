@@ -96,7 +96,7 @@ def describe_study(analysis: Analysis) -> Iterator[Sentence]:
         f"{', '.join(classes)}, clean and with {count_of(len(shifts), 'shift')}.",
         results,
     )
-    for method in methods:
+    for method in analysis.methods:
         means = {phase: _mean(cells, method, phase) for phase in (PLAIN, SHIFTED, ADAPTED)}
         parts = [f"{fraction(mean)} {p}" for p, mean in means.items() if mean is not None]
         yield Sentence(f"Mean image AUROC of {method}: {', '.join(parts)}.", results)

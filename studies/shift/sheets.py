@@ -92,6 +92,8 @@ def worst_shifts(analysis: Analysis) -> Iterator[tuple[Cell, ...]]:
     """For each class, the shifted cells of all methods with the largest sum of losses."""
     losses: dict[str, dict[tuple[str, str], float]] = {}
     for change in analysis.changes:
+        if change.method not in analysis.methods:
+            continue
         if (change.comparison, change.metric) == (DEGRADATION, "image_auroc"):
             shifts = losses.setdefault(change.class_name, {})
             shift = (change.transform, change.severity)
@@ -102,6 +104,7 @@ def worst_shifts(analysis: Analysis) -> Iterator[tuple[Cell, ...]]:
             cell
             for cell in analysis.cells
             if (cell.key.class_name, cell.key.phase, cell.key.transform, cell.key.severity) == place
+            and cell.key.method in analysis.methods
         )
 
 

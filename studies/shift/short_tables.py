@@ -29,6 +29,15 @@ def make_short_tables(
     }
 
 
+def shorten_variants(table: StudyTable) -> StudyTable:
+    """table: of the variants of a method. Its columns that fit on a sheet of paper."""
+    left_out = ("aupro_shifted", "aupro_adapted", "model_mb")
+    shown = [k for k, name in enumerate(table.head) if name not in left_out]
+    head = tuple(table.head[k].replace("_", " ") for k in shown)
+    rows = tuple(tuple(row[k] for k in shown) for row in table.rows)
+    return StudyTable(table.name, table.title, head, rows, head[-2:])
+
+
 def _losses(analysis: Analysis) -> StudyTable:
     changes = {(c.comparison, c.second): c for c in analysis.changes if c.metric == METRIC}
     shares = {
@@ -37,7 +46,11 @@ def _losses(analysis: Analysis) -> StudyTable:
         if r.metric == METRIC
     }
     rows: list[tuple[float, tuple[Value, ...]]] = []
-    cells = [cell for cell in analysis.cells if cell.key.phase == SHIFTED]
+    cells = [
+        cell
+        for cell in analysis.cells
+        if cell.key.phase == SHIFTED and cell.key.method in analysis.methods
+    ]
     names = list(dict.fromkeys(cell.key.class_name for cell in cells))
     for cell in sorted(cells, key=lambda cell: names.index(cell.key.class_name)):
         key, adapted = cell.key, analysis.find(ADAPTED, cell)
@@ -122,6 +135,8 @@ def _kinds(analysis: Analysis) -> StudyTable:
     counted: dict[tuple[str, str, str], dict[str, list[int]]] = {}
     for each in verdicts_by_kind(analysis):
         key = each.cell.key
+        if key.method not in analysis.methods:
+            continue
         total = counted.setdefault((key.class_name, each.kind, key.method), {})
         counts = total.setdefault(key.phase, [0, 0])
         counts[0] += each.failed.count

@@ -5,7 +5,7 @@ import pytest
 from inspector.core.errors import ConfigError
 from learning.methods.registry import make_method
 from studies.shift.cells import CellKey
-from studies.shift.method_names import make_configured
+from studies.shift.method_names import make_configured, without_variants
 
 
 def test_a_name_alone_has_the_default_options() -> None:
@@ -37,3 +37,8 @@ def test_files_have_no_colon() -> None:
     keys = [CellKey("nut", f"patchcore:coreset={share}", "clean") for share in (0.01, 0.1)]
     assert ":" not in keys[0].file
     assert keys[0].file != keys[1].file
+
+
+def test_variants_are_left_out_if_their_method_is_there() -> None:
+    methods = ("patchcore", "patchcore:coreset=0.01", "rad:coreset=4", "patchcore")
+    assert without_variants(methods) == ("patchcore", "rad:coreset=4")
