@@ -36,18 +36,25 @@ def write_classes(folder: Path, count: int) -> Path:
 
 
 def fit(data: Path, out: Path, *more: str, kill_after_s: float | None = None) -> float:
-    """Seconds of one call of the command, with its start."""
+    """Seconds of one call of the command, with its start. kill_after_s: when a worker is killed."""
     argv = ["--method", "rad", "--normal", str(data), "--out", str(out), "--no-sheet", *more]
     started = time.monotonic()
     process = subprocess.Popen([sys.executable, "-m", "tools.fit", *argv], stdout=2)
     if kill_after_s is not None:
         time.sleep(kill_after_s)
-        shown = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True)
-        os.kill(int(shown.stdout.split()[0]), signal.SIGKILL)
+        parent = find_child(process.pid, "raylet") if "--ray" in more else process.pid
+        name = "ray::_Actor" if "--ray" in more else "inspector.fleet.worker"
+        os.kill(find_child(parent, name), signal.SIGKILL)
     if process.wait() != 0:
         raise SystemExit(f"fit ended with code {process.returncode}")
     shutil.rmtree(out)
     return time.monotonic() - started
+
+
+def find_child(parent: int, command: str) -> int:
+    """The first child of a process with this text in its command line."""
+    argv = ["pgrep", "-P", str(parent), "-f", command]
+    return int(subprocess.run(argv, capture_output=True, text=True).stdout.split()[0])
 
 
 def measure_overhead(jobs: int = 2000) -> tuple[float, float]:
@@ -68,14 +75,19 @@ def main() -> None:
     count = parser.parse_args().classes
     with tempfile.TemporaryDirectory() as name:
         data, out = write_classes(Path(name, "data"), count), Path(name, "out")
-        figures = {"loop": fit(data, out), "2 workers": fit(data, out, "--workers", "2")}
-        half = figures["2 workers"] / 2
-        figures["2 workers, one killed"] = fit(data, out, "--workers", "2", kill_after_s=half)
+        figures = {"loop": fit(data, out)}
+        kinds: dict[str, tuple[str, ...]] = {"processes": ()}
         if importlib.util.find_spec("ray") is not None:
-            figures["ray, 1 worker"] = fit(data, out, "--ray")
-            figures["ray, 2 workers"] = fit(data, out, "--ray", "--workers", "2")
+            kinds["ray"] = ("--ray",)
+        for kind, more in kinds.items():
+            if more:
+                figures[f"{kind}, 1 worker"] = fit(data, out, *more)
+            both = (*more, "--workers", "2")
+            figures[f"{kind}, 2 workers"] = seconds = fit(data, out, *both)
+            killed = fit(data, out, *both, kill_after_s=seconds / 2)
+            figures[f"{kind}, 2 workers, one killed"] = killed
     for label, seconds in figures.items():
-        print(f"{label:24} {seconds:6.1f} s, {figures['loop'] / seconds:.2f} times as fast")
+        print(f"{label:32} {seconds:6.1f} s, {figures['loop'] / seconds:.2f} times as fast")
     start_s, job_ms = measure_overhead()
     print(f"start of a worker {start_s:.2f} s, {job_ms:.2f} ms for each job")
     figures |= {"worker start": start_s, "each job": job_ms / 1000}
