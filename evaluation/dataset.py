@@ -42,7 +42,7 @@ ResultHandler = Callable[[Job, ClassResult, bool], None]
 
 WriteReport = Callable[[Job, ClassResult], None]
 
-CLASSES: Final = "classes"
+EVALUATING: Final = "evaluating"
 """The step that counts finished classes, if several are evaluated at the same time."""
 
 
@@ -133,7 +133,7 @@ def evaluate_dataset(
 
     def see(outcome: Outcome) -> None:
         if not fleet.is_loop:
-            progress(CLASSES, 1, len(jobs))
+            progress(EVALUATING, 1, len(jobs))
         if outcome.error is None:
             on_result(by_name[outcome.key], *outcome.value)
         elif not isinstance(outcome.error, OF_ONE_CLASS):

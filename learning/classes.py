@@ -33,7 +33,7 @@ RECORD: Final = "fit.json"
 MAX_PROBLEMS: Final = 5
 """Problems of a class that are printed."""
 
-CLASSES: Final = "classes"
+FITTING: Final = "fitting"
 """The step that counts finished classes, if several are fitted at the same time."""
 
 LOOP: Final = FleetOptions()
@@ -145,7 +145,7 @@ def fit_classes(
 
         def finish(outcome: Outcome) -> None:
             if not fleet.is_loop:
-                progress(CLASSES, 1, len(jobs))
+                progress(FITTING, 1, len(jobs))
             if outcome.error is not None:
                 logger.error("class {}: {}", outcome.key, outcome.error)
                 return
