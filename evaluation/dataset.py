@@ -16,14 +16,12 @@ from evaluation.results import ClassResult, DatasetResult, Failure
 from inspector.core.errors import ConfigError, DataError, EngineError, ParityError, SpecError
 from inspector.fleet.jobs import Hooks, Outcome, Task, WorkerError
 from inspector.fleet.jobs import Job as FleetJob
-from inspector.fleet.options import FleetOptions
+from inspector.fleet.options import LOOP, FleetOptions
 from inspector.fleet.running import run_jobs
 from learning.datasets.types import ClassData
 
 OF_ONE_CLASS: Final = (DataError, SpecError, EngineError, ParityError, WorkerError)
 """Errors after which the other classes are evaluated."""
-
-LOOP: Final = FleetOptions()
 
 COMPARISON: Final = "compare.json"
 COMPARISON_FORMAT: Final = 1

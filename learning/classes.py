@@ -15,7 +15,7 @@ from inspector.core.errors import ConfigError, DataError
 from inspector.core.files import sole_writer
 from inspector.core.reading import READING, Reading
 from inspector.fleet.jobs import Hooks, Job, Outcome, Task, resolve
-from inspector.fleet.options import FleetOptions
+from inspector.fleet.options import LOOP, FleetOptions
 from inspector.fleet.running import run_jobs
 from learning.class_rows import ClassRow, read_rows, write_rows
 from learning.datasets.fingerprint import pictures_hash
@@ -35,8 +35,6 @@ MAX_PROBLEMS: Final = 5
 
 FITTING: Final = "fitting"
 """The step that counts finished classes, if several are fitted at the same time."""
-
-LOOP: Final = FleetOptions()
 
 
 def no_progress(step: str, done: int, total: int) -> None:
