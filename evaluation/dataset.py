@@ -137,6 +137,8 @@ def evaluate_dataset(
         elif not isinstance(outcome.error, OF_ONE_CLASS):
             raise outcome.error
 
+    if not fleet.is_loop:
+        progress(EVALUATING, 0, len(jobs))
     shown = progress if fleet.is_loop else no_progress
     task = Task(f"{__name__}:evaluate_job", Evaluation(out, settings, shown, write_report))
     planned = [FleetJob(name, job) for name, job in by_name.items()]

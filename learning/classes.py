@@ -150,6 +150,8 @@ def fit_classes(
             known[outcome.key] = outcome.value
             write_rows(out / RECORD, list(known.values()))
 
+        if not fleet.is_loop:
+            progress(FITTING, 0, len(jobs))
         task = Task(f"{__name__}:fit_job", fit_class)
         outcomes = run_jobs(task, jobs, fleet, Hooks(begin, finish))
         made = {outcome.key: _row(outcome) for outcome in outcomes}
