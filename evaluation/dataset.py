@@ -16,14 +16,12 @@ from evaluation.results import ClassResult, DatasetResult, Failure
 from inspector.core.errors import ConfigError, DataError, EngineError, ParityError, SpecError
 from inspector.fleet.jobs import Hooks, Outcome, Task, WorkerError
 from inspector.fleet.jobs import Job as FleetJob
-from inspector.fleet.options import FleetOptions
+from inspector.fleet.options import LOOP, FleetOptions
 from inspector.fleet.running import run_jobs
 from learning.datasets.types import ClassData
 
 OF_ONE_CLASS: Final = (DataError, SpecError, EngineError, ParityError, WorkerError)
 """Errors after which the other classes are evaluated."""
-
-LOOP: Final = FleetOptions()
 
 COMPARISON: Final = "compare.json"
 COMPARISON_FORMAT: Final = 1
@@ -42,7 +40,7 @@ ResultHandler = Callable[[Job, ClassResult, bool], None]
 
 WriteReport = Callable[[Job, ClassResult], None]
 
-CLASSES: Final = "classes"
+EVALUATING: Final = "evaluating"
 """The step that counts finished classes, if several are evaluated at the same time."""
 
 
@@ -133,12 +131,14 @@ def evaluate_dataset(
 
     def see(outcome: Outcome) -> None:
         if not fleet.is_loop:
-            progress(CLASSES, 1, len(jobs))
+            progress(EVALUATING, 1, len(jobs))
         if outcome.error is None:
             on_result(by_name[outcome.key], *outcome.value)
         elif not isinstance(outcome.error, OF_ONE_CLASS):
             raise outcome.error
 
+    if not fleet.is_loop:
+        progress(EVALUATING, 0, len(jobs))
     shown = progress if fleet.is_loop else no_progress
     task = Task(f"{__name__}:evaluate_job", Evaluation(out, settings, shown, write_report))
     planned = [FleetJob(name, job) for name, job in by_name.items()]

@@ -15,7 +15,7 @@ from inspector.core.errors import ConfigError, DataError
 from inspector.core.files import sole_writer
 from inspector.core.reading import READING, Reading
 from inspector.fleet.jobs import Hooks, Job, Outcome, Task, resolve
-from inspector.fleet.options import FleetOptions
+from inspector.fleet.options import LOOP, FleetOptions
 from inspector.fleet.running import run_jobs
 from learning.class_rows import ClassRow, read_rows, write_rows
 from learning.datasets.fingerprint import pictures_hash
@@ -33,10 +33,8 @@ RECORD: Final = "fit.json"
 MAX_PROBLEMS: Final = 5
 """Problems of a class that are printed."""
 
-CLASSES: Final = "classes"
+FITTING: Final = "fitting"
 """The step that counts finished classes, if several are fitted at the same time."""
-
-LOOP: Final = FleetOptions()
 
 
 def no_progress(step: str, done: int, total: int) -> None:
@@ -145,13 +143,15 @@ def fit_classes(
 
         def finish(outcome: Outcome) -> None:
             if not fleet.is_loop:
-                progress(CLASSES, 1, len(jobs))
+                progress(FITTING, 1, len(jobs))
             if outcome.error is not None:
                 logger.error("class {}: {}", outcome.key, outcome.error)
                 return
             known[outcome.key] = outcome.value
             write_rows(out / RECORD, list(known.values()))
 
+        if not fleet.is_loop:
+            progress(FITTING, 0, len(jobs))
         task = Task(f"{__name__}:fit_job", fit_class)
         outcomes = run_jobs(task, jobs, fleet, Hooks(begin, finish))
         made = {outcome.key: _row(outcome) for outcome in outcomes}

@@ -224,7 +224,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         | {f"inspector.outputs.{name}" for name in ("folder", "json_log", "options", "records")},
         {"av", "cv2", "numpy", "weasyprint"},
     ),
-    # Fitting, evaluating and inspecting run their jobs with it.
+    # Fitting, evaluating, studying and inspecting run their jobs with it.
     "inspector/fleet": ({CORE, FLEET}, {"ray"}),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
     "inspector/api": (

@@ -60,7 +60,8 @@ class Bars:
         done, total = self._counts[self._step]
         of = f" of {total}" if total else ""
         note = self._notes.get(self._step, "")
-        return f"{self._step}: {done}{of} {self._unit}s" + (f", {note}" if note else "")
+        plural = "es" if self._unit.endswith("s") else "s"
+        return f"{self._step}: {done}{of} {self._unit}{plural}" + (f", {note}" if note else "")
 
     @property
     def visible(self) -> bool:

@@ -64,6 +64,7 @@ def _shift(arguments: argparse.Namespace) -> int:
     )
     with sole_writer(arguments.out), Bars("cell") as bars:
         study = Study(classes, arguments.out, options)
+        bars.begin("study", sum(1 for _ in study.tasks()))
         result = run_study(
             study, lambda key, total: bars.advance("study", 1, total), chosen_fleet(arguments)
         )

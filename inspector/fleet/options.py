@@ -24,3 +24,6 @@ class FleetOptions:
     def is_loop(self) -> bool:
         """Whether the jobs run in a loop in this process."""
         return self.workers == 1 and self.ray is None
+
+
+LOOP: Final = FleetOptions()

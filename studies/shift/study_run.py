@@ -11,10 +11,10 @@ from pathlib import Path
 
 from loguru import logger
 
-from evaluation.dataset import LOOP, OF_ONE_CLASS
+from evaluation.dataset import OF_ONE_CLASS
 from evaluation.result_files import write_json
 from inspector.fleet.jobs import Hooks, Job, Outcome, Task
-from inspector.fleet.options import FleetOptions
+from inspector.fleet.options import LOOP, FleetOptions
 from inspector.fleet.running import run_jobs
 from studies.shift.cells import GLOBAL, Cell, CellKey
 from studies.shift.quiet import quiet

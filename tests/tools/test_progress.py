@@ -21,6 +21,15 @@ def lines(monkeypatch):
     logger.remove(sink)
 
 
+@pytest.mark.parametrize(
+    ("unit", "text"), [("picture", "1 of 2 pictures"), ("class", "1 of 2 classes")]
+)
+def test_the_count_has_its_unit_in_the_plural(unit, text):
+    with Bars(unit) as bars:
+        bars.advance("fitting", 1, 2)
+        assert bars.describe() == f"fitting: {text}"
+
+
 def test_a_silent_command_says_that_it_works(lines):
     with Heartbeat("convert"):
         time.sleep(0.3)

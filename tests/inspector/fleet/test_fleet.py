@@ -61,9 +61,8 @@ def test_an_error_is_named_and_the_other_jobs_finish(options):
     assert isinstance(outcomes[1].error, DataError)
 
 
-@all_workers
-def test_errors_with_several_arguments_arrive(options):
-    errors = [outcome.error for outcome in run("raise_stage_error", None, 2, options)]
+def test_errors_with_several_arguments_arrive():
+    errors = [outcome.error for outcome in run("raise_stage_error", None, 2, POOL)]
     assert [type(error) for error in errors] == [InspectorError, InspectorError]
     assert [str(error) for error in errors] == [
         "stage infer failed at frame 1: ValueError: x",

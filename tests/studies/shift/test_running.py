@@ -138,18 +138,11 @@ def test_a_study_of_two_classes_has_global_and_cross_cells(tmp_path: Path) -> No
     assert cell.good == 3
 
 
-@pytest.mark.parametrize(
-    "fleet",
-    [
-        pytest.param(FleetOptions(workers=2), id="processes"),
-        pytest.param(FleetOptions(ray="auto"), id="ray", marks=pytest.mark.ray),
-    ],
-)
-def test_cells_of_workers_are_those_of_a_loop(finished, tmp_path: Path, fleet) -> None:
+def test_cells_of_workers_are_those_of_a_loop(finished, tmp_path: Path) -> None:
     data, out, cells = finished
     keys: list[CellKey] = []
     study = Study(load(data, None), tmp_path, OPTIONS)
-    result = run_study(study, lambda key, total: keys.append(key), fleet)
+    result = run_study(study, lambda key, total: keys.append(key), FleetOptions(workers=2))
     assert result.cells == cells
     assert keys == [cell.key for cell in cells]
     assert cells_on_disk(tmp_path) == cells_on_disk(out)
