@@ -100,3 +100,10 @@ def gigabytes(text: str) -> int:
     if not 0 <= value < math.inf:
         raise ConfigError(f"{text} is not a finite number of at least 0")
     return round(value * 1_000_000_000)
+
+
+def check_within(key: str, value: float, low: float, high: float = math.inf) -> None:
+    """Raises ConfigError for a value outside low and high, for infinity and for NaN."""
+    if not (low <= value <= high and value < math.inf):
+        limits = f"between {low:g} and {high:g}" if high < math.inf else f"at least {low:g}"
+        raise ConfigError(f"{key} must be a finite number {limits}, not {value}")

@@ -63,11 +63,9 @@ class TrainingJob:
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """model: as the Scorer of the method takes it. chosen_on: for the note of the thresholds, the
-    pictures that the best checkpoint was chosen on. summary: lines for people, by their heading."""
+    """model: as the Scorer of the method takes it. summary: lines for people, by their heading."""
 
     model: Any
-    chosen_on: str
     summary: Mapping[str, str]
 
 
@@ -170,7 +168,7 @@ def train_engine(
             folder / ENGINE,
             progress,
             fitted=_take(normals, ~data.held_out),
-            note=_note(normals, trained),
+            note=_note(data),
         )
     return TrainingResult(
         engine.path, engine.spec, engine.file_bytes, engine.seconds, trained.summary
@@ -206,9 +204,11 @@ def _digest(*names: str) -> str:
     return f"{len(names)}, sha256 {names_hash(names)[:16]}"
 
 
-def _note(normals: Normals, trained: TrainedModel) -> str:
-    how = "the end of one stream" if normals.ordered else "drawn at random or named as such"
-    return f"held out: {how}; the checkpoint was chosen on {trained.chosen_on}"
+def _note(data: TrainingData) -> str:
+    ordered, tests = data.normals.ordered, data.tests is not None
+    how = "the end of one stream" if ordered else "drawn at random or named as such"
+    chosen_on = "the test set" if tests else "these pictures and simulated defects on them"
+    return f"held out: {how}; the checkpoint was chosen on {chosen_on}"
 
 
 def _take(normals: Normals, chosen: Mask) -> Normals:

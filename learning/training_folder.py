@@ -27,11 +27,16 @@ def refuse_other(folder: Path, request: Mapping[str, Any]) -> None:
     path = folder / REQUEST
     if not path.exists():
         return
-    before = _read(path)
-    for key, value in _plain(request).items():
+    refuse_difference(folder, _read(path), _plain(request))
+
+
+def refuse_difference(place: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """place: the folder or the file that has the settings `before`. Raises ConfigError with the
+    first difference."""
+    for key, value in now.items():
         if before.get(key) != value:
             raise ConfigError(
-                f"{folder} holds a training with another {key}: {before.get(key)}, not {value}; "
+                f"{place} holds a training with another {key}: {before.get(key)}, not {value}; "
                 "take another --out or the same options"
             )
 

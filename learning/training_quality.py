@@ -1,7 +1,8 @@
-"""Measures how well networks in training separate defective pictures from normal ones."""
+"""Measures how well networks in training separate defective pictures from normal ones, and
+describes the best networks."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,36 @@ class Quality:
     def total(self) -> float:
         """The best checkpoint has the largest total."""
         return self.image_auroc + (self.pixel_auroc or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The best networks of a training. best_epoch: from 1. epochs: trained in all. origin: of the
+    pictures that the networks were chosen on."""
+
+    best_epoch: int
+    epochs: int
+    quality: Quality
+    origin: str
+
+    @property
+    def summary(self) -> str:
+        pixel = self.quality.pixel_auroc
+        pixels = "" if pixel is None else f", pixel AUROC {pixel:.4f}"
+        return (
+            f"epoch {self.best_epoch} of {self.epochs}, chosen on {self.origin}: image AUROC "
+            f"{self.quality.image_auroc:.4f}{pixels} there"
+        )
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For the spec. Each figure states from which pictures it comes."""
+        return {
+            "epoch": self.best_epoch,
+            "chosen_on": self.origin,
+            "image_auroc_there": self.quality.image_auroc,
+            "pixel_auroc_there": self.quality.pixel_auroc,
+        }
 
 
 def measure_quality(

@@ -93,7 +93,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "learning/thresholds": (
         # Thresholds can be chosen from new pictures of a folder.
-        {CORE, TOP, DATASETS, GRAPH, METHODS, METRICS, THRESHOLDS},
+        {CORE, TOP, LEARNING, DATASETS, GRAPH, METHODS, METRICS, THRESHOLDS},
         {"numpy", "scipy"},
     ),
     "learning/simulation": (

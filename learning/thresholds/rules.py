@@ -12,6 +12,7 @@ from scipy.stats import beta
 
 from engines.spec import describe_odds
 from inspector.core.errors import ConfigError
+from learning.options import check_within
 from learning.thresholds.least_loss import least_loss
 
 DEFAULT_RATE: Final = 0.05
@@ -56,27 +57,27 @@ Values = npt.NDArray[np.floating]
 
 def percentile(values: Values, *, q: float = 99.5) -> float:
     """Linear between the two nearest ranks."""
-    _within("q", q, 0, 100)
+    check_within("q", q, 0, 100)
     return float(np.percentile(values, q))
 
 
 def mean_sigma(values: Values, *, k: float = 3.0) -> float:
     """Mean + k standard deviations (of n - 1; of a single value 0)."""
-    _within("k", k, 0, math.inf)
+    check_within("k", k, 0)
     spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
     return float(np.mean(values) + k * spread)
 
 
 def median_mad(values: Values, *, k: float = 3.0) -> float:
     """Median + k times 1.4826 median absolute deviations."""
-    _within("k", k, 0, math.inf)
+    check_within("k", k, 0)
     median = np.median(values)
     return float(median + k * MAD_TO_SIGMA * np.median(np.abs(values - median)))
 
 
 def iqr(values: Values, *, k: float = 1.5) -> float:
     """Third quartile + k interquartile ranges (Tukey's fence)."""
-    _within("k", k, 0, math.inf)
+    check_within("k", k, 0)
     first, third = np.percentile(values, (25, 75))
     return float(third + k * (third - first))
 
@@ -134,8 +135,8 @@ def cost(
 ) -> float:
     """The threshold with the lowest cost of these pictures, see `least_loss`. miss, false_alarm:
     cost of a defective picture that passes, and of a normal that fails."""
-    _within("miss", miss, 0, math.inf)
-    _within("false_alarm", false_alarm, 0, math.inf)
+    check_within("miss", miss, 0)
+    check_within("false_alarm", false_alarm, 0)
 
     def loss(missed: Values, alarms: Values) -> Values:
         return miss * missed + false_alarm * alarms
@@ -145,7 +146,7 @@ def cost(
 
 def _highest(values: Values, keep_odd: float) -> float:
     """keep_odd: 1 if odd normals count like the others, 0 if they do not raise the threshold."""
-    _within("keep_odd", keep_odd, 0, 1)
+    check_within("keep_odd", keep_odd, 0, 1)
     return math.inf if keep_odd else odd_limit(values)
 
 
@@ -284,9 +285,3 @@ def promise_of_rank(count: int, rank: int, confidence: float = CONFIDENCE) -> fl
 def least_promise(count: int) -> float:
     """The smallest promise that n normals support, about 3/n. The highest score gives it."""
     return -math.expm1(math.log(1 - CONFIDENCE) / count)
-
-
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
-        bounds = f"between {low:g} and {high:g}" if math.isfinite(high) else f"at least {low:g}"
-        raise ConfigError(f"{name} must be a finite number {bounds}, not {value}")

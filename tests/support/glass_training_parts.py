@@ -33,4 +33,6 @@ def trainer(extractor, folder, watch=None, **changes):
 
 
 def best_model(extractor, folder, trained):
-    return trained_glass(checkpoint.load_best(folder, trained.best_epoch), extractor, HW).folded
+    return trained_glass(
+        checkpoint.load_best(folder, trained.chosen.best_epoch), extractor, HW
+    ).folded

@@ -232,7 +232,7 @@ def test_bad_input_is_refused_in_one_sentence(data, tmp_path, capsys):
         (("--textures", tmp_path / "none"), "does not exist"),
         (("--size", "96x60"), "multiples of 32"),
         (("--size", "100"), "multiples of 32"),
-        (("--epochs", "0"), "epochs must be at least 1"),
+        (("--epochs", "0"), "epochs must be a finite number at least 1"),
         (("--layers", "stride4"), "no layer 'stride4'"),
         (("--device", "teapot"), "torch cannot use device 'teapot'"),
         (("--false-alarm-rate", "0.001"), "needs at least 999 good pictures"),

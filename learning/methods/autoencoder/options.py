@@ -10,7 +10,8 @@ from typing import Any, Final
 from inspector.core.errors import ConfigError
 from learning.methods.autoencoder.error_maps import ERRORS
 from learning.methods.autoencoder.model import DEPTH
-from learning.options import integer, number, option, switch, whole_number
+from learning.options import check_within, integer, number, option, switch
+from learning.training_options import TrainingOptions
 
 RECONSTRUCTIONS: Final = ("mse", "l1", "focal")
 OPTIMISERS: Final = ("adam", "adamw", "sgd")
@@ -32,7 +33,6 @@ replaces only options that have their default value."""
 FLIPS: Final = ("none", "horizontal", "vertical", "both")
 
 MOST_WIDTH: Final = 4096
-MOST_THREADS: Final = 256
 
 
 def widths(text: str) -> tuple[int, ...]:
@@ -41,13 +41,12 @@ def widths(text: str) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class AutoencoderOptions:
+class AutoencoderOptions(TrainingOptions):
     """widths: channels from the largest size to the bottleneck. focal_power: of the error, for
     focal. skip_dropout: share of the channels that a skip loses in each step. first_skip: whether
     the decoder sees the encoder at full size. corruption: share of the pictures that are shown with
     a simulated defect; the network must redraw them without. clip: largest norm of the gradient, 0
-    for no limit. every, patience: of validations; patience 0 never stops early. threads: 0 lets
-    torch choose.
+    for no limit.
     """
 
     preset: str = field(
@@ -134,44 +133,18 @@ class AutoencoderOptions:
     share: float = field(
         default=0.5, metadata=option("share of 1 - SSIM in the error blend", number)
     )
-    every: int = field(
-        default=5,
-        metadata=option(
-            "epochs from one validation to the next", integer, flag="eval-every", metavar="EPOCHS"
-        ),
-    )
-    patience: int = field(
-        default=0,
-        metadata=option(
-            "stop after N validations without improvement; 0: never", integer, metavar="N"
-        ),
-    )
-    seed: int = field(default=0, metadata=option("seed of all random choices", whole_number))
-    device: str = field(default="cpu", metadata=option("cpu or cuda", str))
-    amp: bool = field(default=False, metadata=switch("train in bfloat16 where that is safe"))
-    threads: int = field(
-        default=0, metadata=option("number of threads; 0: the libraries choose", integer)
-    )
 
     def __post_init__(self) -> None:
+        TrainingOptions.__post_init__(self)
         self._apply_preset()
-        for key in ("epochs", "batch", "every"):
-            _within(key, getattr(self, key), 1, math.inf)
-        for key in (
-            "patience",
-            "seed",
-            "clip",
-            "weight_decay",
-            "focal_power",
-            *_WEIGHTS,
-            *_AMOUNTS,
-        ):
-            _within(key, getattr(self, key), 0, math.inf)
+        for key in ("epochs", "batch"):
+            check_within(key, getattr(self, key), 1)
+        for key in (*_WEIGHTS, *_AMOUNTS):
+            check_within(key, getattr(self, key), 0)
         for key in ("corruption", "share", "brightness", "contrast", "noise"):
-            _within(key, getattr(self, key), 0, 1)
-        _within("distortion", self.distortion, 0, 0.5)
-        _within("skip_dropout", self.skip_dropout, 0, 0.95)
-        _within("threads", self.threads, 0, MOST_THREADS)
+            check_within(key, getattr(self, key), 0, 1)
+        check_within("distortion", self.distortion, 0, 0.5)
+        check_within("skip_dropout", self.skip_dropout, 0, 0.95)
         if not 0 < self.learning_rate < math.inf:
             raise ConfigError(f"learning_rate must be above 0, not {self.learning_rate}")
         if len(self.widths) != DEPTH + 1 or not all(1 <= w <= MOST_WIDTH for w in self.widths):
@@ -215,10 +188,7 @@ class AutoencoderOptions:
 
 
 _WEIGHTS: Final = ("reconstruction_weight", "ssim_weight", "perceptual_weight", "edge_weight")
-_AMOUNTS: Final = (
-    *("patience", "seed", "clip", "weight_decay", "focal_power"),
-    *("rotation_deg", "elastic"),
-)
+_AMOUNTS: Final = ("clip", "weight_decay", "focal_power", "rotation_deg", "elastic")
 _CHOICES: Final = {
     "reconstruction": RECONSTRUCTIONS,
     "optimiser": OPTIMISERS,
@@ -226,9 +196,3 @@ _CHOICES: Final = {
     "flips": FLIPS,
     "error": ERRORS,
 }
-
-
-def _within(key: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high or math.isinf(value):
-        limits = f"at least {low}" if math.isinf(high) else f"from {low} to {high}"
-        raise ConfigError(f"{key} must be a finite number, {limits}, not {value}")

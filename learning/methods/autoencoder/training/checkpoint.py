@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from inspector.core.errors import ConfigError
 from learning import torch_weights
+from learning.training_folder import refuse_difference
 from learning.training_quality import Quality
 
 LATEST: Final = "latest.pth"
@@ -59,12 +60,7 @@ def load_latest(folder: Path, settings: Mapping[str, Any]) -> TrainingState:
         state = TrainingState(**content)
     except TypeError as exc:
         raise ConfigError(f"{path} is not a checkpoint of an autoencoder: {exc}") from exc
-    for key, value in settings.items():
-        if state.settings.get(key) != value:
-            raise ConfigError(
-                f"{path} belongs to a training with {key} {state.settings.get(key)!r}, not "
-                f"{value!r}: use the same value to resume it, or another --out"
-            )
+    refuse_difference(path, state.settings, settings)
     return state
 
 

@@ -56,35 +56,20 @@ class AutoencoderRun(PreparedTraining):
         model = trained_autoencoder(
             checkpoint.load_best(folder), self._options.skips, self._facts(trained)
         )
-        tests = self._job.data.tests is not None
-        chosen_on = "the test set" if tests else "these pictures and simulated defects on them"
-        return TrainedModel(model, chosen_on, self._summary(trained))
-
-    def _summary(self, trained: Trained) -> dict[str, str]:
-        quality = trained.quality
-        pixels = "" if quality.pixel_auroc is None else f", pixel AUROC {quality.pixel_auroc:.4f}"
-        return {
-            "checkpoint": f"epoch {trained.best_epoch} of {trained.epochs}, chosen on "
-            f"{self._trainer.labelled.origin}: image AUROC {quality.image_auroc:.4f}{pixels} there",
-            "network": f"{trained.parameters:,} parameters",
-        }
+        network = f"{trained.parameters:,} parameters"
+        return TrainedModel(model, {"checkpoint": trained.chosen.summary, "network": network})
 
     def _facts(self, trained: Trained) -> dict[str, Any]:
-        """Facts for the spec. Each figure states from which pictures it comes."""
-        quality, options = trained.quality, self._options.plain()
+        """Facts for the spec."""
+        options = self._options.plain()
         for key in ("seed", "threads", "device", "error", "share"):
             options.pop(key)
         path = self._options.perceptual_file
         return {
-            "training": options | {"trained": trained.epochs},
+            "training": options | {"trained": trained.chosen.epochs},
             "perceptual_features": None if path is None else path.stem,
             "parameters": trained.parameters,
-            "checkpoint": {
-                "epoch": trained.best_epoch,
-                "chosen_on": self._trainer.labelled.origin,
-                "image_auroc_there": quality.image_auroc,
-                "pixel_auroc_there": quality.pixel_auroc,
-            },
+            "checkpoint": trained.chosen.facts,
             "torch": torch.__version__,
         }
 

@@ -28,7 +28,7 @@ from learning.torch_weights import check_device
 from learning.training import Watch
 from learning.training_data import Labelled
 from learning.training_order import make_generator
-from learning.training_quality import SIGMA, Quality, measure_quality
+from learning.training_quality import SIGMA, Chosen, Quality, measure_quality
 
 DROPOUT: Final = 4
 """Purpose of a generator, see learning.training_order."""
@@ -46,11 +46,9 @@ SHOWN: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """best_epoch: from 1. epochs: trained in all. parameters: of the network."""
+    """parameters: of the network."""
 
-    best_epoch: int
-    quality: Quality
-    epochs: int
+    chosen: Chosen
     parameters: int
 
 
@@ -103,7 +101,8 @@ class AutoencoderTrainer:
         if self.best is None:
             raise ConfigError("the training ended without a validation: use a smaller --eval-every")
         parameters = sum(values.numel() for values in self.network.parameters())
-        return Trained(self.best_epoch, self.best, done, parameters)
+        chosen = Chosen(self.best_epoch, done, self.best, self.labelled.origin)
+        return Trained(chosen, parameters)
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """Mean figures of its steps."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from inspector.core.errors import ConfigError
 from learning import torch_weights
+from learning.training_folder import refuse_difference
 from learning.training_quality import Quality
 
 LATEST: Final = "ckpt.pth"
@@ -69,7 +70,7 @@ def load_latest(folder: Path, settings: dict[str, Any]) -> TrainingState:
     content = load(path)
     try:
         training = content[STATE]
-        stored, best = training["settings"], training["best"]
+        best = training["best"]
         state = TrainingState(
             epoch=training["epoch"],
             waited=training["waited"],
@@ -79,16 +80,11 @@ def load_latest(folder: Path, settings: dict[str, Any]) -> TrainingState:
             ),
             weights={name: content[name] for name in ("discriminator", "pre_projection")},
             optimisers=training["optimisers"],
-            settings=stored,
+            settings=training["settings"],
         )
     except (KeyError, TypeError) as exc:
         raise ConfigError(f"{path} holds networks but no training to resume: {exc}") from exc
-    for key, value in settings.items():
-        if stored.get(key) != value:
-            raise ConfigError(
-                f"{path} belongs to a training with {key} {stored.get(key)!r}, not {value!r}: use "
-                "the same value to resume it, or another --out"
-            )
+    refuse_difference(path, state.settings, settings)
     return state
 
 

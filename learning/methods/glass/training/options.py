@@ -8,7 +8,8 @@ from typing import Any, Final
 from inspector.core.errors import ConfigError
 from learning.backbones.zoo import BackboneInfo
 from learning.methods.glass.training.distribution import CHOICES
-from learning.options import gigabytes, integer, number, option, switch, whole_number
+from learning.options import check_within, gigabytes, integer, number, option, switch
+from learning.training_options import TrainingOptions
 
 PUBLISHED: Final = "wide_resnet50_2"
 """The backbone whose features the published constants were chosen on."""
@@ -26,20 +27,17 @@ validation to the next."""
 MOST_SIZE: Final = 8192
 """Most values of a patch vector or of the discriminator's layer. A weight has the square of it."""
 
-MOST_THREADS: Final = 256
-
 
 @dataclass(frozen=True, slots=True)
-class GlassOptions:
+class GlassOptions(TrainingOptions):
     """dims, hidden: of the patch vectors and the discriminator; None follows the backbone, see
     `sizes`. patch_norm: root mean square length that the normals' patch vectors are scaled to; 0
     does not scale them. None does not scale them for PUBLISHED and uses PATCH_NORM for others.
     learning_rate: of the projection, the discriminator's is twice of it; None is PUBLISHED_RATE
     for PUBLISHED and FASTER_RATE for others.
     epochs: each ends once more than `limit` pictures were seen. noise: standard deviation. radius,
-    hard: quantiles, see StepSettings. every: epochs from one validation to the next. patience:
-    validations without improvement before training stops; 0 never. cache_bytes: of patch vectors
-    of normal pictures that are kept. threads: 0 lets torch choose.
+    hard: quantiles, see StepSettings. cache_bytes: of patch vectors of normal pictures that are
+    kept.
     """
 
     epochs: int = field(
@@ -94,27 +92,6 @@ class GlassOptions:
         default=None,
         metadata=option("length that patch vectors are scaled to; 0: not scaled", number),
     )
-    every: int = field(
-        default=10,
-        metadata=option(
-            "epochs from one validation to the next", integer, flag="eval-every", metavar="EPOCHS"
-        ),
-    )
-    patience: int = field(
-        default=0,
-        metadata=option(
-            "stop after N validations without improvement; 0: never", integer, metavar="N"
-        ),
-    )
-    seed: int = field(default=0, metadata=option("seed of all random choices", whole_number))
-    device: str = field(
-        default="cpu",
-        metadata=option("device for features and training: cpu or cuda", str),
-    )
-    amp: bool = field(default=False, metadata=switch("train in bfloat16 where that is safe"))
-    threads: int = field(
-        default=0, metadata=option("number of threads; 0: the libraries choose", integer)
-    )
     cache_bytes: int = field(
         default=4_000_000_000,
         metadata=option(
@@ -126,26 +103,22 @@ class GlassOptions:
     )
 
     def __post_init__(self) -> None:
-        for key in ("epochs", "batch", "limit", "every"):
-            _at_least(key, getattr(self, key), 1)
-        for key in ("steps", "patience", "seed", "threads", "cache_bytes"):
-            _at_least(key, getattr(self, key), 0)
-        for key in ("noise", "step_size", "beta_mean"):
-            _positive(key, getattr(self, key))
-        if self.learning_rate is not None:
-            _positive("learning_rate", self.learning_rate)
+        TrainingOptions.__post_init__(self)
+        for key in ("epochs", "batch", "limit"):
+            check_within(key, getattr(self, key), 1)
+        for key in ("steps", "cache_bytes"):
+            check_within(key, getattr(self, key), 0)
         for key in ("radius", "hard"):
-            if not 0 <= getattr(self, key) <= 1:
-                raise ConfigError(f"{key} must lie within 0 and 1, not {getattr(self, key)}")
+            check_within(key, getattr(self, key), 0, 1)
+        for key in ("noise", "step_size", "beta_mean", "learning_rate"):
+            if getattr(self, key) is not None:
+                _positive(key, getattr(self, key))
         for key in ("dims", "hidden"):
             if getattr(self, key) is not None:
-                _at_least(key, getattr(self, key), 1)
-                _at_most(key, getattr(self, key), MOST_SIZE)
-        _at_most("threads", self.threads, MOST_THREADS)
+                check_within(key, getattr(self, key), 1, MOST_SIZE)
         for key in ("beta_std", "patch_norm"):
-            value = getattr(self, key)
-            if value is not None and not 0 <= value < math.inf:
-                raise ConfigError(f"{key} must be a finite number of at least 0, not {value}")
+            if getattr(self, key) is not None:
+                check_within(key, getattr(self, key), 0)
         if self.distribution not in CHOICES:
             known = ", ".join(CHOICES)
             raise ConfigError(f"distribution must be one of {known}, not {self.distribution!r}")
@@ -181,16 +154,6 @@ class GlassOptions:
             "patch_norm": self.target_norm(info) or 0.0,
             "learning_rate": self.rate(info),
         }
-
-
-def _at_least(key: str, value: int, least: int) -> None:
-    if value < least:
-        raise ConfigError(f"{key} must be at least {least}, not {value}")
-
-
-def _at_most(key: str, value: int, most: int) -> None:
-    if value > most:
-        raise ConfigError(f"{key} must be at most {most}, not {value}")
 
 
 def _positive(key: str, value: float) -> None:

@@ -47,35 +47,23 @@ class GlassRun(PreparedTraining):
         trained = trainer.run(resume=(self._folder / checkpoint.LATEST).exists())
         # The networks are read back from the file, so the engine is what the checkpoint says.
         model = trained_glass(
-            checkpoint.load_best(self._folder, trained.best_epoch),
+            checkpoint.load_best(self._folder, trained.chosen.best_epoch),
             trainer.extractor,
             job.data.normals.rule.input_hw,
             facts=self._facts(trained),
         )
-        tests = job.data.tests is not None
-        chosen_on = "the test set" if tests else "these pictures and synthetic defects on them"
-        return TrainedModel(model, chosen_on, self._summary(trained))
-
-    def _summary(self, trained: Trained) -> dict[str, str]:
-        quality = trained.quality
-        pixels = "" if quality.pixel_auroc is None else f", pixel AUROC {quality.pixel_auroc:.4f}"
-        return {
-            "checkpoint": f"epoch {trained.best_epoch} of {trained.epochs}, chosen on "
-            f"{trained.origin}: image AUROC {quality.image_auroc:.4f}{pixels} there",
-            "synthetic": f"defects as in {self._folder.parent / SHEET}",
-        }
+        sheet = f"defects as in {self._folder.parent / SHEET}"
+        return TrainedModel(model, {"checkpoint": trained.chosen.summary, "synthetic": sheet})
 
     def _facts(self, trained: Trained) -> dict[str, Any]:
-        """Facts for the spec. Each figure has beside it the origin of the pictures that it was
-        computed on."""
+        """Facts for the spec."""
         trainer, extractor = self._trainer, self._trainer.extractor
         options = dataclasses.asdict(trainer.options)
         options |= trainer.options.resumable(extractor.info, extractor.layers)
         for key in ("dims", "hidden", "cache_bytes", "seed"):
             options.pop(key)
-        quality = trained.quality
         return {
-            "training": options | {"trained": trained.epochs, "patch_scale": trained.scale},
+            "training": options | {"trained": trained.chosen.epochs, "patch_scale": trained.scale},
             "textures": self._options.synthesis.textures.name,
             "foreground_masks": trainer.normals.foregrounds is not None,
             "distribution": {
@@ -83,12 +71,7 @@ class GlassRun(PreparedTraining):
                 "hypersphere": trained.hypersphere,
                 "judged": dataclasses.asdict(distribution.judge(trainer.normals.pixels)),
             },
-            "checkpoint": {
-                "epoch": trained.best_epoch,
-                "chosen_on": trained.origin,
-                "image_auroc_there": quality.image_auroc,
-                "pixel_auroc_there": quality.pixel_auroc,
-            },
+            "checkpoint": trained.chosen.facts,
             "torch": torch.__version__,
         }
 

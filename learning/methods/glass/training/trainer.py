@@ -38,24 +38,16 @@ from learning.torch_weights import check_device
 from learning.training import Watch
 from learning.training_data import Labelled
 from learning.training_order import make_generator, order_pictures
-from learning.training_quality import Quality, measure_quality
+from learning.training_quality import Chosen, measure_quality
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """best_epoch: from 1, of the networks that are kept. origin: what they were chosen on. epochs:
-    trained in all. learning_rate: of the projection. scale: factor of the patch vectors, which
-    save_best multiplies into the networks."""
+    """scale: factor of the patch vectors, which save_best multiplies into the networks."""
 
-    best_epoch: int
-    quality: Quality
-    origin: str
-    epochs: int
+    chosen: Chosen
     hypersphere: bool
-    dims: int
-    hidden: int
     scale: float
-    learning_rate: float
 
 
 class GlassTrainer:
@@ -122,7 +114,8 @@ class GlassTrainer:
                 f"the training in {self.folder} ended without a validation: raise epochs above "
                 f"{done} or lower every"
             )
-        return self._describe_result(self.best, done)
+        chosen = Chosen(self.best.epoch, done, self.best.quality, self.labelled.origin)
+        return Trained(chosen, self.hypersphere, self.embedder.scale)
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """Mean figures of its steps."""
@@ -240,19 +233,6 @@ class GlassTrainer:
             settings=self._settings(),
         )
         checkpoint.save_latest(self.folder, state)
-
-    def _describe_result(self, best: Best, epochs: int) -> Trained:
-        return Trained(
-            best_epoch=best.epoch,
-            quality=best.quality,
-            origin=self.labelled.origin,
-            epochs=epochs,
-            hypersphere=self.hypersphere,
-            dims=self.dims,
-            hidden=self.hidden,
-            scale=self.embedder.scale,
-            learning_rate=self.options.rate(self.extractor.info),
-        )
 
 
 def _digest(array: npt.NDArray[Any]) -> str:

@@ -50,7 +50,7 @@ def test_resuming_after_two_epochs_ends_with_the_weights_of_four(extractor, tmp_
     resumed = trainer(extractor, tmp_path / "b")
     finished = resumed.run(resume=True)
     assert same(tensors(straight.networks), tensors(resumed.networks))
-    assert finished.best_epoch == whole.best_epoch
+    assert finished.chosen.best_epoch == whole.chosen.best_epoch
     best = [
         best_model(extractor, tmp_path / name, result)
         for name, result in (("a", whole), ("b", finished))
@@ -95,7 +95,8 @@ def test_resuming_restores_the_best_networks_of_the_latest_checkpoint(extractor,
     (checkpoint,) = tmp_path.glob("ckpt_best_*.pth")
     content = torch.load(checkpoint, weights_only=True)
     checkpoint.rename(tmp_path / "ckpt_best_9.pth")
-    assert trainer(extractor, tmp_path, epochs=1).run(resume=True).best_epoch == best.best_epoch
+    resumed = trainer(extractor, tmp_path, epochs=1).run(resume=True)
+    assert resumed.chosen.best_epoch == best.chosen.best_epoch
     assert [path.name for path in tmp_path.glob("ckpt_best_*.pth")] == [checkpoint.name]
     again = torch.load(checkpoint, weights_only=True)
     for network, tensors in content.items():
@@ -106,7 +107,7 @@ def test_a_training_in_the_folder_is_resumed_only_on_request(extractor, tmp_path
     trainer(extractor, tmp_path, epochs=1).run()
     with pytest.raises(ConfigError, match=r"ckpt\.pth is of an earlier training"):
         trainer(extractor, tmp_path).run()
-    with pytest.raises(ConfigError, match="a training with steps 20, not 5: use the same value"):
+    with pytest.raises(ConfigError, match="holds a training with another steps: 20, not 5"):
         trainer(extractor, tmp_path, steps=5).run(resume=True)
     with pytest.raises(ConfigError, match="cannot be read"):
         trainer(extractor, tmp_path / "none").run(resume=True)
@@ -115,7 +116,7 @@ def test_a_training_in_the_folder_is_resumed_only_on_request(extractor, tmp_path
 def test_a_checkpoint_is_in_the_published_form_with_the_norm_statistics(extractor, tmp_path):
     trained = trainer(extractor, tmp_path, epochs=2).run()
     (best,) = tmp_path.glob("ckpt_best_*.pth")
-    assert best.name == f"ckpt_best_{trained.best_epoch}.pth"
+    assert best.name == f"ckpt_best_{trained.chosen.best_epoch}.pth"
     content = torch.load(best, weights_only=True)
     assert sorted(content) == ["discriminator", "pre_projection"]
     assert sorted(content["pre_projection"]) == ["layers.0fc.bias", "layers.0fc.weight"]
@@ -127,7 +128,7 @@ def test_a_checkpoint_is_in_the_published_form_with_the_norm_statistics(extracto
         "tail.0.weight",
     ]
     tracked = content["discriminator"]["body.block1.1.num_batches_tracked"]
-    assert int(tracked) == trained.best_epoch * 2 * 22
+    assert int(tracked) == trained.chosen.best_epoch * 2 * 22
 
 
 def test_networks_that_are_loaded_again_score_the_same(extractor, tmp_path):

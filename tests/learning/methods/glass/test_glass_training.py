@@ -95,8 +95,8 @@ def test_figures_pictures_and_progress_are_reported(extractor, tmp_path):
 
 def test_training_stops_early_without_improvement(extractor, tmp_path):
     trained = trainer(extractor, tmp_path, epochs=30, patience=2, learning_rate=1e-9).run()
-    assert trained.epochs < 30
-    assert trained.epochs >= trained.best_epoch + 2
+    assert trained.chosen.epochs < 30
+    assert trained.chosen.epochs >= trained.chosen.best_epoch + 2
 
 
 @pytest.mark.parametrize("setting", [{"step_size": 1e38}, {"learning_rate": 1e30}])
