@@ -44,7 +44,7 @@ class AutoencoderUNetLite(nn.Module):  # type: ignore[misc]
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """(n, 3, H, W) in [-1, 1] -> the same. Raises DataError for another shape or type."""
+        """(n, 3, H, W) in [-1, 1] -> the same. Raises DataError for other inputs."""
         _check(pictures)
         sizes: list[Tensor] = []
         values = pictures
@@ -81,7 +81,7 @@ def _block(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential:
 
 def _check(pictures: Tensor) -> None:
     shape = tuple(pictures.shape)
-    if len(shape) != 4 or shape[1] != 3:
+    if len(shape) != 4 or shape[1] != 3 or not shape[0]:
         raise DataError(f"the autoencoder takes (n, 3, H, W), not {shape}")
     if any(side < MULTIPLE or side % MULTIPLE for side in shape[2:]):
         raise DataError(
@@ -89,3 +89,6 @@ def _check(pictures: Tensor) -> None:
         )
     if not pictures.is_floating_point():
         raise DataError(f"the autoencoder takes floats in [-1, 1], not {pictures.dtype}")
+    largest = float(pictures.detach().abs().amax())
+    if not largest <= 1:
+        raise DataError(f"the autoencoder takes values in [-1, 1], these reach {largest:g}")

@@ -71,6 +71,9 @@ def test_the_folded_network_is_the_trained_one(skips, batch_norm):
         (torch.zeros(3, 32, 32), r"takes \(n, 3, H, W\)"),
         (torch.zeros(1, 3, 32, 36), "multiples of 8"),
         (torch.zeros(1, 3, 32, 32, dtype=torch.uint8), "takes floats"),
+        (torch.full((1, 3, 32, 32), 255.0), r"takes values in \[-1, 1\], these reach 255"),
+        (torch.full((1, 3, 32, 32), torch.nan), "these reach nan"),
+        (torch.zeros(0, 3, 32, 32), r"takes \(n, 3, H, W\)"),
     ],
 )
 def test_other_inputs_are_refused_with_a_sentence(planes, sentence):
@@ -220,6 +223,16 @@ def test_it_ends_with_an_engine_that_says_how_it_was_trained(trained):
     maps, scores = open_engine(trained / "engine.onnx").infer(picture(50)[None, :, :, ::-1])
     assert np.isfinite(maps).all()
     assert np.isfinite(scores).all()
+
+
+def test_the_board_has_curves_and_pictures(trained):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    board = accumulator.EventAccumulator(str(trained / "tensorboard"))
+    board.Reload()
+    tags = board.Tags()
+    assert {"loss/total", "loss/ssim", "validation/image_auroc"} <= set(tags["scalars"])
+    (shown,) = board.Images("pictures")
+    assert (shown.height, shown.width) == (64, 4 * 3 * 96)
 
 
 def test_after_a_kill_the_same_command_ends_with_the_same_bits(trained, data, tmp_path):
