@@ -45,7 +45,7 @@ class AutoencoderOptions(TrainingOptions):
     """widths: channels from the largest size to the bottleneck. focal_power: of the error, for
     focal. skip_dropout: share of the channels that a skip loses in each step. first_skip: whether
     the decoder sees the encoder at full size. corruption: share of the pictures that are shown with
-    a simulated defect; the network must redraw them without. clip: largest norm of the gradient, 0
+    simulated defects; the network must redraw them without. clip: largest norm of the gradient, 0
     for no limit.
     """
 
@@ -93,10 +93,14 @@ class AutoencoderOptions(TrainingOptions):
         default=0.0, metadata=option("share of channels that skips lose in training", number)
     )
     corruption: float = field(
-        default=0.5,
+        default=1.0,
         metadata=option(
-            "share of pictures that are shown with a simulated defect and redrawn without", number
+            "share of pictures that are shown with simulated defects and redrawn without", number
         ),
+    )
+    corruption_weight: float = field(
+        default=1.0,
+        metadata=option("weight of the squared error of the pixels of simulated defects", number),
     )
     optimiser: str = field(default="adam", metadata=option("optimiser", str, choices=OPTIMISERS))
     learning_rate: float = field(default=1e-3, metadata=option("learning rate", number))
@@ -188,7 +192,14 @@ class AutoencoderOptions(TrainingOptions):
 
 
 _WEIGHTS: Final = ("reconstruction_weight", "ssim_weight", "perceptual_weight", "edge_weight")
-_AMOUNTS: Final = ("clip", "weight_decay", "focal_power", "rotation_deg", "elastic")
+_AMOUNTS: Final = (
+    "corruption_weight",
+    "clip",
+    "weight_decay",
+    "focal_power",
+    "rotation_deg",
+    "elastic",
+)
 _CHOICES: Final = {
     "reconstruction": RECONSTRUCTIONS,
     "optimiser": OPTIMISERS,

@@ -1,7 +1,8 @@
-"""Makes the batches of a training: pictures, some with a simulated defect, and their targets."""
+"""Makes the batches of a training: pictures, some with simulated defects, and their targets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -15,6 +16,13 @@ from learning.training_order import Indices, make_generator, order_pictures, pre
 
 CHANGES, DEFECTS = 1, 2
 """Purposes of generators, see learning.training_order."""
+
+DRAWN: Final = 4
+"""Simulated defects on a picture. A single defect covers so few pixels that the network learns to
+copy it."""
+
+PLANS: Final = 40
+"""Plans that they are drawn from: each kind with each of its sizes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,9 @@ class PictureSet:
         rng = make_generator(seed, DEFECTS, epoch, index)
         if rng.random() >= self.options.corruption:
             return target, target
-        plan = plan_defects(8, 1, int(rng.integers(2**31)))[int(rng.integers(8))]
-        drawn = draw_defect(target[None], plan, self.inside)
-        return (target if drawn is None else drawn), target
+        plans = plan_defects(PLANS, 1, int(rng.integers(2**31)))
+        shown = target
+        for chosen in rng.permutation(PLANS)[:DRAWN]:
+            drawn = draw_defect(shown[None], plans[chosen], self.inside)
+            shown = shown if drawn is None else drawn
+        return shown, target

@@ -10,6 +10,9 @@ from torch.nn import functional
 from learning.methods.autoencoder.error_maps import C1, C2, window_matrix
 from learning.methods.autoencoder.training.perceptual import FeatureDistance
 
+VISIBLE: Final = 0.02
+"""Pixels that differ by more are of a simulated defect; 2 is the largest difference."""
+
 SOBEL: Final = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
 
 
@@ -23,6 +26,7 @@ class LossWeights:
     ssim: float = 0.5
     perceptual: float = 0.1
     edge: float = 0.0
+    corruption: float = 0.0
 
 
 class CombinedLoss(nn.Module):  # type: ignore[misc]
@@ -36,9 +40,12 @@ class CombinedLoss(nn.Module):  # type: ignore[misc]
             )
         self.weights, self.distance = weights, distance
 
-    def forward(self, drawn: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """drawn, target: (n, 3, H, W) in [-1, 1]. Returns the weighted total and each part without
-        its weight; parts of weight 0 are left out."""
+    def forward(
+        self, drawn: Tensor, target: Tensor, shown: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """drawn, target: (n, 3, H, W) in [-1, 1]. shown: what the network saw, if that is not the
+        target. Returns the weighted total and each part without its weight; parts of weight 0 are
+        left out."""
         weights = self.weights
         parts: dict[str, Tensor] = {}
         if weights.reconstruction:
@@ -51,6 +58,8 @@ class CombinedLoss(nn.Module):  # type: ignore[misc]
             parts["perceptual"] = self.distance(drawn, target)
         if weights.edge:
             parts["edge"] = functional.l1_loss(edges(drawn), edges(target))
+        if weights.corruption and shown is not None:
+            parts["corruption"] = corruption_loss(drawn, target, shown)
         total = torch.stack([getattr(weights, name) * value for name, value in parts.items()]).sum()
         return total, parts
 
@@ -67,6 +76,14 @@ def reconstruction_loss(drawn: Tensor, target: Tensor, kind: str, power: float) 
         return functional.mse_loss(drawn, target)
     error = (drawn - target).abs()
     return (error**power * error**2).mean()
+
+
+def corruption_loss(drawn: Tensor, target: Tensor, shown: Tensor) -> Tensor:
+    """Mean squared error of the pixels of simulated defects, which are few of all pixels; 0 without
+    defects. All arguments: (n, 3, H, W) in [-1, 1]."""
+    covered = (shown - target).abs().amax(dim=1, keepdim=True) > VISIBLE
+    count = target.shape[1] * covered.sum().clamp(min=1)
+    return ((drawn - target).square() * covered).sum() / count
 
 
 def similarity(x: Tensor, y: Tensor) -> Tensor:

@@ -93,6 +93,7 @@ def prepare(options: AutoencoderTraining, job: TrainingJob) -> AutoencoderRun:
         options.ssim_weight,
         options.perceptual_weight,
         options.edge_weight,
+        options.corruption_weight,
     )
     trainer = AutoencoderTrainer(
         options,

@@ -28,6 +28,7 @@ from learning.methods.autoencoder.training.batches import PictureSet  # noqa: E4
 from learning.methods.autoencoder.training.losses import (  # noqa: E402
     CombinedLoss,
     LossWeights,
+    corruption_loss,
     edges,
     reconstruction_loss,
     similarity,
@@ -117,6 +118,20 @@ def test_the_total_is_the_weighted_sum_and_parts_of_weight_0_are_left_out():
     assert set(parts) == {"reconstruction", "ssim", "edge"}
     summed = 2 * parts["reconstruction"] + 0.5 * parts["ssim"] + 0.25 * parts["edge"]
     assert float(total) == pytest.approx(float(summed), rel=1e-6)
+
+
+def test_only_pixels_of_simulated_defects_count_in_the_loss_of_corruption():
+    target = torch.zeros(2, 3, 8, 8)
+    shown, drawn = target.clone(), target.clone()
+    shown[0, 1, 2:4, 2:4] = 0.5
+    drawn[0, :, 2:4, 2:4] = 0.2
+    drawn[1] = 0.9
+    assert float(corruption_loss(drawn, target, shown)) == pytest.approx(0.04)
+    assert float(corruption_loss(drawn, target, target)) == 0
+    weights = LossWeights(reconstruction=1.0, ssim=0.0, perceptual=0.0, corruption=2.0)
+    total, parts = CombinedLoss(weights, None)(drawn, target, shown)
+    assert set(parts) == {"reconstruction", "corruption"}
+    assert float(total) == pytest.approx(float(parts["reconstruction"]) + 0.08)
 
 
 def test_backbone_features_in_torch_are_those_of_onnxruntime():
