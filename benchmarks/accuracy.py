@@ -2,8 +2,8 @@
 
 python -m benchmarks.accuracy --data DIR fits an engine per method and class of DIR, each in a
 separate process. It evaluates the test pictures on two threads and prints a table and JSON.
-`--methods auto` lets the command fit choose. `--options rad="--radius all"` gives options of the
-command fit to one method.
+`--methods auto` lets the command fit choose. `--methods autoencoder` trains. `--options
+rad="--radius all"` gives options of the command fit or train to one method.
 """
 
 import argparse
@@ -26,11 +26,13 @@ from evaluation.provenance import Settings
 from evaluation.results import PictureResult
 from learning.datasets.layouts import load
 from learning.datasets.types import ClassData
-from learning.methods.registry import fitted_methods
+from learning.methods.registry import fitted_methods, trained_methods
 from learning.selection.candidates import AUTO
+from learning.training import ENGINE
 
 SETS = ("cookie", "ballscrew", "cubes")
 THREADS = 2
+KNOWN = (AUTO, *fitted_methods(), *trained_methods())
 RATES = (0.01, 0.05, 0.1)
 """Rows of the engine's table of rates that are shown."""
 
@@ -70,9 +72,9 @@ class Accuracy:
 
     pixel_auroc, aupro: at the resolution of the map, None without masks. false_alarms, detected:
     shares of good and defective test pictures at or above the image threshold. fit_s, fit_mb: wall
-    time and peak resident memory of the command fit. ms: median of preprocessing and inference.
-    chosen: method and options in the engine. at_rates: rate -> shares at its threshold, without
-    the rates that the engine does not have. best: see best_shares.
+    time and peak resident memory of the command fit or train. ms: median of preprocessing and
+    inference. chosen: method and options in the engine. at_rates: rate -> shares at its threshold,
+    without the rates that the engine does not have. best: see best_shares.
     """
 
     method: str
@@ -94,8 +96,8 @@ class Accuracy:
 def measure(data: ClassData, folder: Path, method: str, options: Sequence[str] = ()) -> Accuracy:
     """Fits an engine on the good training pictures and evaluates it on all test pictures."""
     with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "engine.onnx"
-        fit_s, fit_mb = _fit(folder, method, path, options)
+        path = Path(place) / ENGINE
+        fit_s, fit_mb = _make(folder, method, path, options)
         result = evaluate_class(path, data, Settings(threads=THREADS, resamples=0))
         spec = read_spec(path)
     figures, limits = result.figures, result.at_threshold
@@ -137,19 +139,22 @@ def _settings(parameters: Mapping[str, object]) -> list[str]:
     return [f"{key} {parameters[key]}" for key in ("radius", "top_fraction") if key in parameters]
 
 
-def _fit(folder: Path, method: str, out: Path, options: Sequence[str]) -> tuple[float, float]:
-    """Seconds and peak megabytes of the command fit."""
-    common = ["--normal", str(folder), "--out", str(out), "--threads", str(THREADS), "--no-sheet"]
+def _make(folder: Path, method: str, out: Path, options: Sequence[str]) -> tuple[float, float]:
+    """Seconds and peak megabytes of the command fit, or of train for a method that is trained."""
+    if method in trained_methods():
+        words = ["tools.train", "--data", str(folder), "--out", str(out.parent)]
+    else:
+        words = ["tools.fit", "--normal", str(folder), "--out", str(out), "--no-sheet"]
     started = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "tools.fit", "--method", method, *common, *options],
+        [sys.executable, "-m", *words, "--method", method, "--threads", str(THREADS), *options],
         stdout=subprocess.DEVNULL,
     )
     # wait4 gives the peak of this child; resource.getrusage gives only that of the largest child.
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"fitting {method} on {folder} failed")
+        raise SystemExit(f"{words[0]} --method {method} on {folder} failed")
     return time.perf_counter() - started, usage.ru_maxrss * 1024 / 1e6
 
 
@@ -157,15 +162,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of class folders")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
-    known = (AUTO, *fitted_methods())
-    parser.add_argument("--methods", nargs="+", default=known, choices=known)
+    parser.add_argument("--methods", nargs="+", default=(AUTO, *fitted_methods()), choices=KNOWN)
     parser.add_argument(
         "--options",
         nargs="+",
         default=[],
         type=_method_options,
         metavar="METHOD=OPTIONS",
-        help='options of the command fit for a method, such as rad="--radius all"',
+        help='options of the command fit or train for a method, such as rad="--radius all"',
     )
     arguments = parser.parse_args(argv)
     options = dict(arguments.options)
@@ -197,7 +201,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _method_options(text: str) -> tuple[str, list[str]]:
     method, separator, options = text.partition("=")
-    if not separator or method not in (AUTO, *fitted_methods()):
+    if not separator or method not in KNOWN:
         raise argparse.ArgumentTypeError(f"{text!r} is not METHOD=OPTIONS")
     return method, shlex.split(options)
 
