@@ -12,7 +12,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -50,10 +50,10 @@ SMALL: Final[Mapping[str, Any]] = MappingProxyType(
 VARIANTS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "default": {},
-        "--corruption 0": {"corruption": 0.0},
-        "--corruption-weight 0": {"corruption_weight": 0.0},
-        "--drop-first-skip": {"first_skip": False},
-        "--skip-dropout 0.3": {"skip_dropout": 0.3},
+        "--first-skip": {"first_skip": True},
+        "--first-skip --corruption 0": {"first_skip": True, "corruption": 0.0},
+        "--first-skip --corruption-weight 0": {"first_skip": True, "corruption_weight": 0.0},
+        "--first-skip --skip-dropout 0.3": {"first_skip": True, "skip_dropout": 0.3},
         "--reconstruction l1": {"reconstruction": "l1"},
         "--ssim-weight 0": {"ssim_weight": 0.0},
         "--perceptual-weight 0": {"perceptual_weight": 0.0},
@@ -146,12 +146,15 @@ def redraw(network: AutoencoderUNetLite, labelled: Labelled) -> Redrawn:
     return Redrawn(labelled, planes, torch.cat(parts).numpy())
 
 
-def rows(name: str, data: TrainingData, epochs: int) -> Iterator[dict[str, Any]]:
+def rows(
+    name: str, data: TrainingData, epochs: int, variants: Sequence[str]
+) -> Iterator[dict[str, Any]]:
     """A row per variant, then one per error map of the default network."""
     simulated = simulate_defects(data.normals.pixels[data.held_out])
     tests = data.tests
     assert tests is not None
-    for label, changes in VARIANTS.items():
+    for label in variants:
+        changes = VARIANTS[label]
         options = AutoencoderTraining(epochs=epochs, **{**SMALL, **changes})
         started = time.perf_counter()
         network = train_network(data, options)
@@ -182,6 +185,7 @@ def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
     parser.add_argument("--data", type=Path, required=True, help="folder of class folders")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
     parser.add_argument("--most", type=int, default=36, help="good pictures of each set")
     arguments = parser.parse_args(argv)
     print(f"| set | variant | {' | '.join(COLUMNS)} | s |")
@@ -189,7 +193,7 @@ def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
     made = []
     for name in arguments.sets:
         data = read_set(arguments.data / name, arguments.most)
-        for row in rows(name, data, arguments.epochs):
+        for row in rows(name, data, arguments.epochs, arguments.variants):
             made.append(row)
             cells = [_cell(row.get(key), 3) for key in COLUMNS]
             seconds = _cell(row.get("seconds"), 0)

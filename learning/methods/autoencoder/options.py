@@ -84,10 +84,7 @@ class AutoencoderOptions(TrainingOptions):
         default=0.0, metadata=option("weight of the difference of Sobel edges", number)
     )
     first_skip: bool = field(
-        default=True,
-        metadata=switch(
-            "the decoder does not see the encoder at full size", flag="drop-first-skip"
-        ),
+        default=False, metadata=switch("the decoder also sees the encoder at full size")
     )
     skip_dropout: float = field(
         default=0.0, metadata=option("share of channels that skips lose in training", number)

@@ -285,7 +285,7 @@ def test_a_resumed_training_must_have_the_same_options(trained, data, capsys):
     [
         ("--optimiser", "sgd", "--schedule", "step", "--reconstruction", "focal", "--amp"),
         ("--optimiser", "adamw", "--schedule", "plateau", "--patience", "1", "--error", "ssim"),
-        ("--drop-first-skip", "--no-batch-norm", "--perceptual-weight", "0", "--preset", "multi"),
+        ("--first-skip", "--no-batch-norm", "--perceptual-weight", "0", "--preset", "multi"),
     ],
 )
 def test_every_choice_of_options_makes_an_engine(more, data, tmp_path):
