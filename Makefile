@@ -8,6 +8,12 @@ BIN := $(VENV)/bin
 TRAIN_BIN := $(TRAIN_VENV)/bin
 GPU_BIN := $(GPU_VENV)/bin
 MARKS := not train and not gpu and not services and not ray
+# Processes that run the tests; 0 is one process, in which a debugger works. Each takes about 1 GB.
+WORKERS ?= 2
+PYTEST := -m pytest -n $(WORKERS) --dist worksteal
+# More threads than cores would wait for each other.
+test test-train: export OPENBLAS_NUM_THREADS = 1
+test test-train: export OMP_NUM_THREADS = 1
 
 .PHONY: demo test test-train test-gpu test-services test-ray test-install bench lint clean
 
@@ -25,10 +31,10 @@ demo:
 	    && echo "make demo took $$(($$(date +%s) - start)) s, installation included"
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "$(MARKS)" $(ARGS)
+	$(BIN)/python $(PYTEST) -m "$(MARKS)" $(ARGS)
 
 test-train: $(TRAIN_VENV)/.train
-	$(TRAIN_BIN)/python -m pytest -m train $(ARGS)
+	$(TRAIN_BIN)/python $(PYTEST) -m train $(ARGS)
 
 test-gpu: $(GPU_VENV)/.gpu
 	$(GPU_BIN)/python -m pytest -m gpu $(ARGS)
