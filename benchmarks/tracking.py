@@ -28,11 +28,10 @@ from benchmarks.web_lines import (
     Line,
     TrueMotion,
     WebDefect,
-    make_inspection,
     make_line,
     scatter,
-    sightings,
 )
+from benchmarks.web_sightings import make_inspection, sightings
 from calibration.plane import Calibration
 from inspector.core.arrays import Image, freeze
 from inspector.core.events import DefectClosed, Event, Ledger
