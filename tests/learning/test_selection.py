@@ -1,9 +1,8 @@
-"""The mechanism of method auto: candidates, budget, choice, and what the spec says about it."""
+"""The mechanism of method auto: candidates, budget and choice, with simulated trials."""
 
 import dataclasses
 import itertools
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -11,11 +10,8 @@ import numpy as np
 import pytest
 from engine_parts import part, parts
 
-import learning
 from engines.spec import ResizeRule
-from engines.spec_file import read_spec
 from inspector.core.errors import ConfigError, DataError
-from learning.job import EngineResult
 from learning.methods.registry import fitted_methods, make_method
 from learning.normals import Normals
 from learning.selection import choosing
@@ -30,7 +26,6 @@ from learning.selection.choosing import (
     choose_trial,
 )
 from learning.selection.trials import Trial, detection
-from tools.fit import main as fit
 
 NOTHING = np.zeros(0, np.float32)
 OTHERS = tuple(each for each in CANDIDATES if each != DEFAULT and not each.handicap)
@@ -235,75 +230,3 @@ def test_the_figure_is_the_share_found_at_thresholds_that_fail_few_good_pictures
     # Thresholds 9 and 8: holes 1/3 and 2/3, cracks 1 and 1.
     assert detection(normal, defect, kinds) == pytest.approx((2 / 3 + 5 / 6) / 2)
     assert detection(normal[:2], np.full(4, 0.5, np.float32), kinds) == 0
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    place = tmp_path_factory.mktemp("good")
-    for seed in range(8):
-        cv2.imwrite(str(place / f"{seed}.png"), part(seed)[:, :, ::-1])
-    return place
-
-
-@pytest.fixture(scope="module")
-def quick(folder, tmp_path_factory) -> EngineResult:
-    out = tmp_path_factory.mktemp("auto") / "e.onnx"
-    return learning.fit(folder, out=out, size=(64, 96), threads=1, budget_s=0)
-
-
-def test_the_spec_says_what_was_tried_and_what_the_engine_uses(quick):
-    spec = read_spec(quick.path)
-    selection = spec.selection
-    assert selection == quick.choice.selection
-    assert selection.budget_seconds == 0
-    tried = [row for row in selection.candidates if row.score is not None]
-    assert {row.method for row in tried} == {DEFAULT.method} == {spec.method}
-    assert all(0 <= row.score <= 1 and row.seconds > 0 for row in tried)
-    chosen = selection.candidates[selection.chosen]
-    fraction = chosen.settings.get("top_fraction", make_method(DEFAULT.method, {}).top_fraction)
-    assert spec.parameters["top_fraction"] == fraction
-    assert all(row.note for row in selection.candidates if row.score is None)
-
-
-def test_a_size_of_the_user_is_the_size_of_the_input(quick):
-    assert quick.spec.resize.input_hw == (64, 96)
-
-
-def test_an_engine_of_a_named_method_has_no_selection(engine_file):
-    assert read_spec(engine_file).selection is None
-
-
-def test_the_command_chooses_without_a_method(folder, tmp_path):
-    out = tmp_path / "e.onnx"
-    command = ["--normal", str(folder), "--out", str(out), "--size", "96x64", "--threads", "1"]
-    assert fit([*command, "--budget", "0", "--no-sheet"]) == 0
-    spec = read_spec(out)
-    assert spec.selection.budget_seconds == 0
-    assert "simulated defects in the trials" in spec.selection.reason
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--top-fraction", "0.1"], "--top-fraction needs --method"),
-        (["--method", "auto", "--top-fraction", "0.1"], "--top-fraction needs --method"),
-        (["--method", "rad", "--budget", "5"], "--budget and --quick limit the trials"),
-        (["--method", "rad", "--quick"], "--budget and --quick limit the trials"),
-        (["--budget", "-1"], "budget must be finite and at least 0 s, not -1"),
-        (["--budget", "nan"], "budget must be finite"),
-        (["--backbone", "nothing"], "nothing"),
-    ],
-)
-def test_options_that_do_not_go_together_are_refused(folder, tmp_path, capsys, options, message):
-    out = tmp_path / "e.onnx"
-    command = ["--normal", str(folder), "--out", str(out), "--size", "96x64"]
-    assert fit([*command, *options]) == 2
-    assert message in capsys.readouterr().err.strip().splitlines()[-1]
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("options", [["--quick", "--budget", "5"], ["--radius", "1"]])
-def test_options_that_auto_does_not_have_are_a_usage_error(folder, tmp_path, options):
-    with pytest.raises(SystemExit) as caught:
-        fit(["--normal", str(folder), "--out", str(tmp_path / "e.onnx"), *options])
-    assert caught.value.code == 2

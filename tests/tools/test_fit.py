@@ -12,9 +12,7 @@ import pytest
 
 from engines.opening import open_engine
 from engines.spec_file import read_spec
-from inspector.core.types import BadFrame, Frame, SourceInfo
 from learning.fit_record import fit_record_path, read_fit_record
-from tools._normals import frames_of
 from tools.fit import main as fit
 from tools.show_engine import main as show
 
@@ -189,31 +187,6 @@ def test_a_region_of_interest_travels_with_the_engine(folder, tmp_path):
     maps, _ = engine.infer(np.zeros((1, 64, 96, 3), np.uint8))
     assert np.all(maps[0, :, 48:] == 0)
     assert maps[0, :, :48].max() > 0
-
-
-class LiveSource:
-    """A live source with a frame every 0.1 s of simulated time. Every third frame is damaged."""
-
-    def __init__(self) -> None:
-        self.info = SourceInfo("line", live=True)
-        self.count = 0
-
-    def read(self) -> Frame | BadFrame:
-        number, self.count = self.count, self.count + 1
-        at = number * 100_000_000
-        if number % 3 == 2:
-            return BadFrame(number, "line", "damaged", at, None, "")
-        return Frame(number, "line", good(number), at, None, "")
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
-def test_a_live_source_is_read_for_some_seconds_and_damaged_frames_are_left_out():
-    line = LiveSource()
-    frames = list(frames_of(line, seconds=2.0))
-    assert line.count == 22
-    assert len(frames) == 14
 
 
 @pytest.mark.parametrize(

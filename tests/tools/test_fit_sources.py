@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from engines.spec_file import read_spec
+from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.synthetic.media import H264Writer
+from tools._normals import frames_of
 from tools.fit import main as fit
 
 HW = (96, 128)
@@ -155,3 +157,28 @@ def test_a_suffix_in_capitals_means_a_file(tmp_path):
     day = pictures(tmp_path / "day", range(4))
     assert run(tmp_path / "E.ONNX", "--normal", day) == 0
     assert (tmp_path / "E.ONNX").is_file()
+
+
+class LiveSource:
+    """A live source with a frame every 0.1 s of simulated time. Every third frame is damaged."""
+
+    def __init__(self) -> None:
+        self.info = SourceInfo("line", live=True)
+        self.count = 0
+
+    def read(self) -> Frame | BadFrame:
+        number, self.count = self.count, self.count + 1
+        at = number * 100_000_000
+        if number % 3 == 2:
+            return BadFrame(number, "line", "damaged", at, None, "")
+        return Frame(number, "line", good(number), at, None, "")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_a_live_source_is_read_for_some_seconds_and_damaged_frames_are_left_out():
+    line = LiveSource()
+    frames = list(frames_of(line, seconds=2.0))
+    assert line.count == 22
+    assert len(frames) == 14

@@ -257,23 +257,6 @@ def test_malformed_arguments_are_a_usage_error(engine, options):
     assert caught.value.code == 2
 
 
-def test_a_read_only_file_is_not_changed(engine, tmp_path, capsys):
-    before = engine.read_bytes()
-    engine.chmod(0o444)
-    assert threshold([str(engine), "--set", "image=1"]) == 2
-    assert "is read-only: name another file with --out" in capsys.readouterr().err
-    assert engine.read_bytes() == before
-    assert threshold([str(engine), "--set", "image=1", "--out", str(tmp_path / "o.onnx")]) == 0
-
-
-def test_a_link_to_an_engine_stays_a_link(engine, tmp_path):
-    link = tmp_path / "link.onnx"
-    link.symlink_to(engine)
-    assert threshold([str(link), "--set", "image=1"]) == 0
-    assert link.is_symlink()
-    assert read_spec(engine).image_threshold == 1
-
-
 def test_an_unreadable_picture_is_named(engine, tmp_path, capsys):
     folder = folder_of(tmp_path / "new", range(100, 103))
     (folder / "torn.png").write_bytes(b"\x89PNG")

@@ -53,3 +53,20 @@ def test_another_file_that_exists_is_replaced_with_overwrite_only(engine, tmp_pa
     assert other.read_bytes() == b"an engine"
     assert threshold([*command, "--overwrite"]) == 0
     assert read_spec(other).image_threshold == 0.31
+
+
+def test_a_read_only_file_is_not_changed(engine, tmp_path, capsys):
+    before = engine.read_bytes()
+    engine.chmod(0o444)
+    assert threshold([str(engine), "--set", "image=1"]) == 2
+    assert "is read-only: name another file with --out" in capsys.readouterr().err
+    assert engine.read_bytes() == before
+    assert threshold([str(engine), "--set", "image=1", "--out", str(tmp_path / "o.onnx")]) == 0
+
+
+def test_a_link_to_an_engine_stays_a_link(engine, tmp_path):
+    link = tmp_path / "link.onnx"
+    link.symlink_to(engine)
+    assert threshold([str(link), "--set", "image=1"]) == 0
+    assert link.is_symlink()
+    assert read_spec(engine).image_threshold == 1
