@@ -87,14 +87,13 @@ def test_a_signal_while_the_handlers_are_set_ends_the_run(number: int, step: str
 
 
 @pytest.mark.parametrize("number", CODES)
-def test_a_signal_while_an_engine_opens_ends_the_run(
-    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_signal_while_an_engine_opens_ends_the_run(tmp_path: Path, number: int) -> None:
     code = (
         "import sys, time\n"
         "from engines.backends.fake import FakeEngine\n"
         "def wait(self): sys.stdout.write('opening\\n'); sys.stdout.flush(); time.sleep(60)\n"
         "FakeEngine.warm_up = wait\n"
+        "from inspector.pipeline import runner; runner.GRACE_S = 0.5\n"
         "import run_inspector; sys.exit(run_inspector.main())\n"
     )
     argv = [sys.executable, "-c", code, *PACED, "--output", str(tmp_path / "out")]

@@ -49,7 +49,12 @@ class Held(Announced):
 class FailsToWrite(Held):
     """Its write() fails while announce() of the frame `hold_at` runs."""
 
+    def __init__(self, hold_at: int, failure: Exception | None) -> None:
+        super().__init__(hold_at, failure)
+        self.writing = threading.Event()
+
     def write(self, inspection: Any, picture: Any) -> None:
+        self.writing.set()
         self.entered.wait(20)
         threading.Timer(0.1, self.release.set).start()
         raise SinkError("full")
@@ -58,8 +63,15 @@ class FailsToWrite(Held):
 @pytest.mark.parametrize("failure", [None, SinkError("no line to the machine")])
 def test_a_sink_is_disabled_only_when_its_verdict_is_sent(failure: Exception | None) -> None:
     broken, other = FailsToWrite(1, failure), Announced()
+
+    def infer_during_write(number: int) -> float:
+        if number == 1:  # frame 0 is not measured while announce() runs
+            broken.writing.wait(20)
+        return 0.0
+
     source = ListSource(frame(i) for i in range(30))
-    pipeline = make_pipeline(source, [Output(broken, fatal=False), other], stages=EARLY)
+    sinks = [Output(broken, fatal=False), other]
+    pipeline = make_pipeline(source, sinks, RigEngine(infer_during_write), stages=EARLY)
     run(pipeline)
     assert not broken.closed_inside
     assert broken.closed == 1

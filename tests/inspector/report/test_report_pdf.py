@@ -10,31 +10,35 @@ from inspector.report.writing import write_report
 pytestmark = pytest.mark.pdf
 
 
-@pytest.mark.parametrize(("language", "title"), [("en", "Inspection"), ("de", "Prüfbericht")])
-def test_the_pdf_has_the_same_content_with_page_numbers(language: str, title: str, tmp_path: Path):
-    from pypdf import PdfReader
-
-    rows = frames(90, {k: (scratch(k, 1 + k % 9),) for k in range(0, 90, 3)})
-    folder = write_run(tmp_path, rows)
-    changes = {"language": language, "product": "Foil", "decimal": "comma"}
-    written = write_report([folder], folder / "report.html", changes, program="p", pdf=True)
-    assert [path.name for path in written.files] == ["report.html", "report.pdf"]
-    pages = [page.extract_text() for page in PdfReader(folder / "report.pdf").pages]
+@pytest.mark.parametrize(
+    ("language", "title", "count"), [("en", "Inspection", 30), ("de", "Prüfbericht", 10)]
+)
+def test_the_pdf_has_the_same_content_with_page_numbers(
+    language: str, title: str, count: int, tmp_path: Path
+):
+    pages = pages_of(count, tmp_path, {"language": language, "decimal": "comma"})
     assert len(pages) > 5
     for number, page in enumerate(pages, 1):
         assert f"{number} / {len(pages)}" in page
     assert title in pages[0]
     assert "FAIL" in pages[0]
     text = "".join(pages)
-    assert "D30" in text
+    assert f"D{count}" in text
     assert "± 0,04" in text
 
 
 def test_a_long_table_has_its_head_on_every_page(tmp_path: Path):
+    pages = pages_of(60, tmp_path, {})
+    assert sum("best frame lines event_id" in " ".join(page.split()) for page in pages) >= 3
+
+
+def pages_of(count: int, folder: Path, changes: dict[str, object]) -> list[str]:
+    """The texts of the pages of a run with `count` defects, one in every third frame."""
     from pypdf import PdfReader
 
-    rows = frames(400, {k: (scratch(k, 2.0),) for k in range(0, 400, 2)})
-    folder = write_run(tmp_path, rows)
-    write_report([folder], folder / "report.html", {}, program="p", pdf=True)
-    pages = [page.extract_text() for page in PdfReader(folder / "report.pdf").pages]
-    assert sum("best frame lines event_id" in " ".join(page.split()) for page in pages) >= 4
+    rows = frames(3 * count, {3 * k: (scratch(k, 1 + k % 9),) for k in range(count)})
+    run = write_run(folder, rows)
+    changes = {"product": "Foil"} | changes
+    written = write_report([run], run / "report.html", changes, program="p", pdf=True)
+    assert [path.name for path in written.files] == ["report.html", "report.pdf"]
+    return [page.extract_text() for page in PdfReader(run / "report.pdf").pages]

@@ -4,12 +4,14 @@ import threading
 import time
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 from inspector.core.errors import SourceError
+from inspector.sources import synthetic
 from inspector.sources.options import SyntheticOptions, WebOptions
 from inspector.sources.synthetic import SyntheticSource, woven_texture
 
@@ -65,13 +67,32 @@ def test_without_defects_every_frame_is_clean() -> None:
     assert web.read() is not None
 
 
-def test_a_paced_source_is_live_and_keeps_its_period() -> None:
-    web = source(paced=True, fps=100.0)
+@pytest.mark.parametrize(
+    ("busy_ms", "expected_ms"),
+    [((0, 0, 0, 0), [0, 10, 20, 30, 40]), ((0, 25, 0, 0), [0, 10, 35, 45, 55])],
+)
+def test_a_paced_source_is_live_and_keeps_its_period_after_a_late_read(
+    monkeypatch: pytest.MonkeyPatch, busy_ms: tuple[float, ...], expected_ms: list[float]
+) -> None:
+    """busy_ms: between two reads."""
+    web, now = source(paced=True, fps=100.0), [7.0]
+
+    def wait(timeout_s: float) -> bool:
+        now[0] += timeout_s
+        return False
+
+    monkeypatch.setattr(synthetic, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(synthetic, "now_ns", lambda: round(now[0] * 1e9))
+    monkeypatch.setattr(web._closed, "wait", wait)
     assert web.info.live
-    stamps = [frame.captured_ns for frame in iter(web.read, None)]
-    periods_ms = np.diff(stamps) / 1e6
-    assert periods_ms.min() > 5
-    assert len(stamps) == 5
+    times_ms = []
+    for pause_ms in (*busy_ms, 0):
+        frame = web.read()
+        assert frame is not None
+        times_ms.append(frame.captured_ns / 1e6 - 7000)
+        now[0] += pause_ms / 1e3
+    assert times_ms == pytest.approx(expected_ms)
+    assert web.read() is None
 
 
 def test_close_ends_a_read_that_waits() -> None:
