@@ -11,6 +11,8 @@ MARKS := not train and not gpu and not services and not ray
 # Processes that run the tests; 0 is one process, in which a debugger works. Each takes about 1 GB.
 WORKERS ?= 2
 PYTEST := -m pytest -n $(WORKERS) --dist worksteal
+# The test files with a mark. To import all the others takes longer than some of these tests.
+marked = $(shell grep -rlF pytest.mark.$(1) --include=*.py tests)
 # More threads than cores would wait for each other.
 test test-train: export OPENBLAS_NUM_THREADS = 1
 test test-train: export OMP_NUM_THREADS = 1
@@ -34,14 +36,14 @@ test: $(VENV)/.dev
 	$(BIN)/python $(PYTEST) -m "$(MARKS)" $(ARGS)
 
 test-train: $(TRAIN_VENV)/.train
-	$(TRAIN_BIN)/python $(PYTEST) -m train $(ARGS)
+	$(TRAIN_BIN)/python $(PYTEST) -m train $(or $(ARGS),$(call marked,train))
 
 test-gpu: $(GPU_VENV)/.gpu
 	$(GPU_BIN)/python -m pytest -m gpu $(ARGS)
 
 # Needs the broker Mosquitto (Debian: apt-get install mosquitto). The other tests run without it.
 test-services: $(VENV)/.services
-	$(BIN)/python -m pytest -m services $(ARGS)
+	$(BIN)/python $(PYTEST) -m services $(or $(ARGS),$(call marked,services))
 
 test-ray: $(VENV)/.fleet
 	$(BIN)/python -m pytest -m ray $(ARGS)
