@@ -2,17 +2,18 @@
 
 import sys
 
-from inspector.early_signals import Stopped, ignore_signals, stop_early
+from inspector.early_signals import Stopped, stop_early
 from inspector.standard_streams import open_missing_streams, write_error
 
 __all__ = ["main"]
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command and returns its exit code. argv: without the name of the program."""
+def main(argv: list[str] | None = None, *, ends_process: bool = False) -> int:
+    """Runs the command and returns its exit code. argv: without the name of the program.
+    ends_process: signals are ignored from then on."""
     open_missing_streams()
     try:
-        with stop_early() as early:
+        with stop_early(ends_process=ends_process) as early:
             from inspector.app import main as run  # takes some 100 ms
 
             early.check()
@@ -23,6 +24,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    ignore_signals()
-    sys.exit(code)
+    sys.exit(main(ends_process=True))

@@ -94,11 +94,13 @@ def _is_importing(frame: FrameType | None) -> bool:
 
 
 @contextlib.contextmanager
-def stop_early() -> Iterator[EarlySignals]:
+def stop_early(*, ends_process: bool = False) -> Iterator[EarlySignals]:
     """Raises Stopped at a signal, in the block or on entering it: catch it around the `with`. If
     the block hangs, the process ends after GRACE_S.
 
-    Does nothing on other threads than the main thread, because Python handles signals only there.
+    ends_process: the process ends after the block. Signals are ignored from then on, so that they
+    do not change its exit code. Does nothing on other threads than the main thread, because Python
+    handles signals only there.
     """
     early = EarlySignals()
     if threading.current_thread() is not threading.main_thread():
@@ -115,7 +117,7 @@ def stop_early() -> Iterator[EarlySignals]:
     finally:
         early.hand_over()
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if ends_process else handler)
         signal.set_wakeup_fd(previous)
         os.close(writer)
 

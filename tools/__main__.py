@@ -59,8 +59,10 @@ def main(argv: list[str] | None = None) -> int:
     if command not in COMMANDS:
         print(_unknown(name), file=sys.stderr)
         return USAGE_ERROR
-    result: int = importlib.import_module(COMMANDS[command][0]).main(rest)
-    if argv is None:
+    ends_process = argv is None
+    options = {"ends_process": ends_process} if command == "run" else {}
+    result: int = importlib.import_module(COMMANDS[command][0]).main(rest, **options)
+    if ends_process:
         ignore_signals()
     return result
 

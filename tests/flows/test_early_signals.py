@@ -86,6 +86,36 @@ def test_a_signal_while_the_handlers_are_set_ends_the_run(number: int, step: str
     assert "before the start" in stderr
 
 
+@pytest.mark.parametrize(
+    "program",
+    [
+        "run_path('run_inspector.py', run_name='__main__')",
+        "sys.argv.insert(1, 'run'); run_module('tools', run_name='__main__')",
+    ],
+    ids=["run_inspector.py", "line-inspector run"],
+)
+def test_a_signal_after_the_end_of_a_run_does_not_change_its_exit_code(program: str) -> None:
+    """The descriptor is set when the handlers are, and reset after the handlers."""
+    code = (
+        "import signal, sys\n"
+        "from runpy import run_module, run_path\n"
+        "function, calls = signal.set_wakeup_fd, []\n"
+        "def signal_at_reset(*arguments, **options):\n"
+        "    calls.append(arguments)\n"
+        "    if len(calls) == 2:\n"
+        "        signal.raise_signal(signal.SIGTERM)\n"
+        "    return function(*arguments, **options)\n"
+        "signal.set_wakeup_fd = signal_at_reset\n"
+        "sys.argv[1:] = ['--source', 'missing.mp4']\n"
+        f"{program}\n"
+    )
+    argv = [sys.executable, "-c", code]
+    process = subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    exit_code, stderr = wait_for_end(process)
+    assert exit_code == 2
+    assert "engine.path" in stderr
+
+
 @pytest.mark.parametrize("number", CODES)
 def test_a_signal_while_an_engine_opens_ends_the_run(tmp_path: Path, number: int) -> None:
     code = (
