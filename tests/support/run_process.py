@@ -39,7 +39,7 @@ def wait_for_frames(out: Path, count: int, process: "subprocess.Popen[str]") -> 
 
 def wait_for_end(process: "subprocess.Popen[str]") -> tuple[int, str]:
     try:
-        _, stderr = process.communicate(timeout=30)
+        _, stderr = process.communicate(timeout=90)
     except subprocess.TimeoutExpired:
         process.kill()
         raise
