@@ -46,7 +46,7 @@ test-services: $(VENV)/.services
 	$(BIN)/python $(PYTEST) -m services $(or $(ARGS),$(call marked,services))
 
 test-ray: $(VENV)/.fleet
-	$(BIN)/python -m pytest -m ray $(ARGS)
+	$(BIN)/python -m pytest -m ray $(or $(ARGS),$(call marked,ray))
 
 # The package as pip installs it, without this folder on the path.
 test-install:
