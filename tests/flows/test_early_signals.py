@@ -36,8 +36,7 @@ def wait_for_handlers(process: "subprocess.Popen[str]") -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("number", CODES)
-@pytest.mark.parametrize("count", [1, 3])
-@pytest.mark.parametrize("delay_s", [0, 0.1, 0.4])
+@pytest.mark.parametrize(("count", "delay_s"), [(1, 0), (1, 0.4), (3, 0), (3, 0.1)])
 def test_a_signal_while_the_program_loads_ends_it_with_its_code(
     tmp_path: Path, number: int, count: int, delay_s: float
 ) -> None:

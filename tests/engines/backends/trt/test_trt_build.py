@@ -21,7 +21,7 @@ from trt_engines import ENGINES, make_engine
 
 from engines.backends.trt import build as trt_build
 from engines.backends.trt import library as trt_library
-from engines.backends.trt.build import build_plan, make_purpose, plan_for
+from engines.backends.trt.build import BuildResult, build_plan, make_purpose, plan_for
 from engines.backends.trt.driver import Gpu
 from engines.backends.trt.library import Library, load_tensorrt, one_line
 from engines.spec_file import graph_hash, read_engine, read_spec, write_engine
@@ -41,12 +41,17 @@ def test_every_method_is_built_here():
     assert {name for name, _ in ENGINES.values()} == {*fitted_methods(), *trained_methods()}
 
 
+@pytest.fixture(scope="module")
+def engine_and_plan(request, tmp_path_factory) -> tuple[Path, BuildResult]:
+    folder = tmp_path_factory.mktemp("built")
+    make_engine(*ENGINES[request.param], folder / "engine.onnx")
+    return folder / "engine.onnx", build_plan(folder / "engine.onnx", SM86, folder=folder)
+
+
 @needs_rtx
-@pytest.mark.parametrize("name", ENGINES)
-def test_tensorrt_builds_every_method(name, tmp_path):
-    path = tmp_path / "engine.onnx"
-    make_engine(*ENGINES[name], path)
-    built = build_plan(path, SM86, folder=tmp_path / "plans")
+@pytest.mark.parametrize("engine_and_plan", ENGINES, indirect=True)
+def test_tensorrt_builds_every_method(engine_and_plan):
+    path, built = engine_and_plan
     assert built.fresh
     made, spec = built.plan.record, read_spec(path)
     assert made.purpose.graph_hash == spec.graph_hash
@@ -61,17 +66,19 @@ def test_tensorrt_builds_every_method(name, tmp_path):
         assert len(built.plan.read()) > 2_500_000
 
 
+WITH_DEFAULTS = [name for name, (_, options) in ENGINES.items() if not options]
+"""All of them have a backbone, which makes an engine large enough to compare."""
+
+
 @needs_rtx
-@pytest.mark.parametrize("name", [*fitted_methods(), *trained_methods()])
-def test_tensorrt_builds_what_was_converted_to_half_precision(name, tmp_path):
-    path, half = tmp_path / "engine.onnx", tmp_path / "half.onnx"
-    make_engine(name, {}, path)
-    if not read_spec(path).backbone:
-        pytest.skip("only a backbone makes an engine large enough to compare")
+@pytest.mark.parametrize("engine_and_plan", WITH_DEFAULTS, indirect=True)
+def test_tensorrt_builds_what_was_converted_to_half_precision(engine_and_plan, tmp_path):
+    path, built = engine_and_plan
+    half = tmp_path / "half.onnx"
     assert convert([str(path), "--precision", "fp16", "--out", str(half)]) == 0
-    plans = [build_plan(file, SM86, folder=tmp_path / "plans").plan for file in (path, half)]
-    assert plans[1].record.purpose.precision == "float16"
-    assert len(plans[1].read()) < 0.85 * len(plans[0].read())
+    plan = build_plan(half, SM86, folder=tmp_path / "plans").plan
+    assert plan.record.purpose.precision == "float16"
+    assert len(plan.read()) < 0.85 * len(built.plan.read())
 
 
 @pytest.fixture(scope="module")
