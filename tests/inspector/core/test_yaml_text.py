@@ -41,11 +41,11 @@ BOMBS = [
 
 @pytest.mark.parametrize(("text", "reason"), TWICE + BOMBS)
 def test_the_reason_is_one_sentence(text: str, reason: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(ValueError, match=re.escape(reason)) as caught:
         parse_yaml(text)
     assert "\n" not in str(caught.value)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(("text", "reason"), [TWICE[0], BOMBS[0]])
