@@ -33,8 +33,9 @@ class Published:
 
 
 def _winclip(shots: int, data_set: str, image: float, pixel: float, source: str) -> Published:
+    options = {"shots": shots, "windows": "exact"}
     figures = {"image_auroc": image, "pixel_auroc": pixel}
-    return Published("winclip", {"shots": shots}, data_set, figures, source)
+    return Published("winclip", options, data_set, figures, source)
 
 
 _PAPER: Final = "WinCLIP, CVPR 2023, texts alone"

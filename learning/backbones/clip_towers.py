@@ -35,8 +35,9 @@ def block_name(index: int, *, projected: bool = False) -> str:
     return f"block{index}_projected" if projected else f"block{index}"
 
 
-def last_block(info: BackboneInfo) -> str:
-    """Output with the patches of the last block. Raises ConfigError if there is none."""
+def last_block(info: BackboneInfo, *, projected: bool = False) -> str:
+    """Output with the patches of the last block, see `block_name`. Raises ConfigError if there is
+    none."""
     numbers = [
         int(output.name.removeprefix("block"))
         for output in info.outputs
@@ -44,7 +45,7 @@ def last_block(info: BackboneInfo) -> str:
     ]
     if not numbers:
         raise ConfigError(f"backbone {info.name} has no output with the patches of a block")
-    return block_name(max(numbers))
+    return block_name(max(numbers), projected=projected)
 
 
 def windows_name(side: int) -> str:

@@ -1,4 +1,6 @@
-"""Scores of windows of patches to scores of patches, in the graph and in numpy.
+"""Windows of patches: their mean vectors, and their scores to scores of patches.
+
+All functions exist for the graph and for numpy.
 
 WinCLIP (Jeong et al., CVPR 2023), section 4.2: a patch has the harmonic mean of the scores of all
 windows that cover it. As a product with a constant matrix, it needs no loop over patches:
@@ -30,6 +32,11 @@ def cover_matrix(grid: tuple[int, int], side: int) -> Array:
     return np.kron(axes[0], axes[1]).astype(np.float32)
 
 
+def mean_vectors(patches: Var, side: int) -> Var:
+    """(N, C, h, w) of patches -> means of all windows (N, C, h - side + 1, w - side + 1)."""
+    return op.average_pool(patches, kernel_shape=[side, side])
+
+
 def patch_scores(scores: Var, grid: tuple[int, int], side: int) -> Var:
     """Scores of windows (N, windows) -> harmonic means (N, h * w)."""
     cover = cover_matrix(grid, side)
@@ -48,6 +55,12 @@ def harmonic_mean(parts: Sequence[Var]) -> Var:
 
 def _invert(scores: Var) -> Var:
     return op.reciprocal(op.max([scores, op.const(np.float32(LEAST))]))
+
+
+def mean_vectors_numpy(patches: Array, side: int) -> Array:
+    """The same as `mean_vectors`, for fitting."""
+    windows = np.lib.stride_tricks.sliding_window_view(patches, (side, side), axis=(2, 3))
+    return np.asarray(windows.mean(axis=(4, 5)), np.float32)
 
 
 def patch_scores_numpy(scores: Array, grid: tuple[int, int], side: int) -> Array:

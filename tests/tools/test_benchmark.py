@@ -112,6 +112,7 @@ def test_published_figures_are_chosen_by_method_options_and_data_set():
     assert row.figures == {"image_auroc": 0.781, "pixel_auroc": 0.796}
     assert find_published("winclip", values, None) == ()
     assert find_published("winclip", values | {"shots": 3}, MVTEC) == ()
+    assert find_published("winclip", values | {"windows": "pooled"}, MVTEC) == ()
     assert find_published("rad", {}, MVTEC) == ()
 
 

@@ -21,14 +21,23 @@ def maps_and_scores(
     *,
     temperature: float,
     summed: bool,
+    projected: str = "",
 ) -> tuple[Float, Float]:
     """features: cls (n, E), windows2 and windows3 (n, E, h', w'), and patches (n, C, h, w) under
-    that name if there are memories. text: unit vectors of the normal and of the anomalous state.
-    memories: of a feature, (M, C) unit vectors. counted: (h, w), 0 for cells that the score leaves
-    out. summed: the map is the sum of both maps, else their mean."""
+    that name if there are memories. projected: the feature (n, E, h, w) whose means replace
+    windows2 and windows3; "" if these are among the features. text: unit vectors of the normal and
+    of the anomalous state. memories: of a feature, (M, C) unit vectors. counted: (h, w), 0 for
+    cells that the score leaves out. summed: the map is the sum of both maps, else their mean."""
     maps, scores = [], []
     for index, cls in enumerate(features["cls"]):
-        windows = {side: _unit(features[f"windows{side}"][index]) for side in (2, 3)}
+        windows = {
+            side: _unit(
+                _means(features[projected][index], side)
+                if projected
+                else features[f"windows{side}"][index]
+            )
+            for side in (2, 3)
+        }
         grid = windows[2].shape[1] + 1, windows[2].shape[2] + 1
         whole = _share(_unit(cls), text, temperature)
         zero = np.zeros(grid)
@@ -60,7 +69,17 @@ def maps_and_scores(
     return np.stack(maps), np.array(scores)
 
 
-def _unit(vectors: npt.NDArray[np.float32]) -> Float:
+def _means(vectors: npt.NDArray[np.float32], side: int) -> Float:
+    """(E, h, w) -> (E, h', w'): the mean vector of the patches of each window."""
+    channels, height, width = vectors.shape
+    means = np.zeros((channels, height - side + 1, width - side + 1))
+    for y, x in np.ndindex(means.shape[1:]):
+        window = vectors[:, y : y + side, x : x + side].astype(np.float64)
+        means[:, y, x] = window.mean(axis=(1, 2))
+    return means
+
+
+def _unit(vectors: npt.NDArray[np.floating]) -> Float:
     """Of unit length along the first axis."""
     wide = vectors.astype(np.float64)
     return wide / np.sqrt((wide**2).sum(axis=0))

@@ -47,7 +47,11 @@ def pictures(*spots: bool) -> np.ndarray:
     return np.stack([part(100 + index, spot=spot) for index, spot in enumerate(spots)])
 
 
-@pytest.fixture(scope="module", params=[{}, {"shots": 0}, {"fusion": "sum", "shots": 1}], ids=str)
+@pytest.fixture(
+    scope="module",
+    params=[{}, {"shots": 0}, {"fusion": "sum", "shots": 1}, {"windows": "pooled", "shots": 2}],
+    ids=str,
+)
 def engine(request, folder):
     method, backbone = ready_method("winclip", request.param, folder)
     out = folder / "engine.onnx"
@@ -83,6 +87,7 @@ def test_the_engine_holds_anchors_and_prompts_but_no_text_tower(engine, folder):
     assert spec.parameters["normal_states"] == list(NORMAL_STATES)
     assert spec.parameters["sentences"] == list(TEMPLATES[21])
     assert spec.parameters["shots"] == method.shots
+    assert spec.parameters["windows"] == method.windows
     assert spec.versions["text_tower_sha256"] == describe_text(text)[0].sha256
     assert (spec.backbone, spec.licence) == (CLIP_NAME, "CC0-1.0")
     assert ("block1" in spec.layers) == (method.shots > 0)
@@ -144,6 +149,29 @@ def test_the_sum_is_twice_the_mean_and_has_the_same_score(folder):
     assert dataclasses.replace(summed, shots=0).highest == 1.0
 
 
+def test_pooled_windows_are_means_of_the_projected_patches_of_one_pass(folder):
+    pixels = pictures(False, False, True)
+    method, backbone = ready_method("winclip", {"windows": "pooled", "shots": 0}, folder)
+    request = SourceRequest(backbone, HW, threads=1)
+    assert method.outputs(describe(backbone)) == ("cls", "block1_projected")
+    with method.open_source(request) as source:
+        features = source.extract(pixels)
+    patches = features["block1_projected"]
+    embeddings = method.embed(features)
+    corner = patches[:, :, 1:3, 4:6].mean(axis=(2, 3))
+    corner /= np.linalg.norm(corner, axis=1, keepdims=True)
+    assert embeddings["windows2"].shape == (3, 64, 3, 5)
+    assert embeddings["windows3"].shape == (3, 64, 2, 4)
+    assert np.allclose(embeddings["windows2"][:, :, 1, 4], corner, atol=1e-6)
+    exact = dataclasses.replace(method, windows="exact")
+    with exact.open_source(request) as source:
+        others = exact.embed(source.extract(pixels))
+    assert np.array_equal(others["cls"], embeddings["cls"])
+    maps = [m.measure(m.fit(e, 0), e, CANVAS) for m, e in ((method, embeddings), (exact, others))]
+    assert np.array_equal(maps[0][1], maps[1][1])
+    assert np.abs(maps[0][0] - maps[1][0]).max() > 1e-4
+
+
 def test_texts_alone_give_the_same_model_whatever_the_pictures_show(folder):
     method, source = opened(folder, shots=0, class_name="bottle")
     with source:
@@ -185,6 +213,7 @@ def test_there_are_as_many_prompts_as_published(templates, normal, anomalous):
         ({"class_name": " "}, "class_name must have 1 to 200 letters"),
         ({"class_name": "{bottle}"}, "no braces"),
         ({"fusion": "product"}, "fusion must be one of mean, sum"),
+        ({"windows": "none"}, "windows must be one of exact, pooled"),
         ({"templates": 23}, "templates must be 21 or 22"),
         ({"shots": -1}, "shots must be at least 0"),
     ],
