@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from calibration.plane import Calibration
 from inspector.core.arrays import freeze
 from inspector.core.clock import now_ns, utc_now
@@ -51,13 +53,25 @@ class ExplainedPicture:
 
         return format_report(self.inspection)
 
-    def save(self, folder: AnyPath, name: str) -> list[Path]:
+    def save(self, folder: AnyPath, name: str, *, scale: str = "engine") -> list[Path]:
         """Writes {name}_heatmap.png, {name}_boxes.png and {name}_report.txt into a folder,
-        which is created if missing, and returns their paths. Replaces older files. Raises SinkError
-        (an OSError)."""
+        which is created if missing, and returns their paths. Replaces older files.
+
+        scale: ends of the heat colours. "engine": those of the engine, the same for all pictures.
+        "picture": median and maximum of this map; a good picture has the highest colour, too. If
+        both are equal, the scale is that of the engine.
+
+        Raises SinkError (an OSError), and ValueError for another scale.
+        """
         from inspector.outputs.explained_pictures import encode_explained
 
-        files = encode_explained(self.inspection, self.display_range)
+        if scale not in ("engine", "picture"):
+            raise ValueError(f"scale must be engine or picture, not {scale!r}")
+        ends, scores = self.display_range, self.inspection.anomaly_map
+        assert scores is not None
+        if scale == "picture" and np.median(scores) < scores.max():
+            ends = float(np.median(scores)), float(scores.max())
+        files = encode_explained(self.inspection, ends)
         paths = [Path(folder) / f"{name}{suffix}" for suffix in files]
         for path, data in zip(paths, files.values(), strict=True):
             write_whole(path, data)

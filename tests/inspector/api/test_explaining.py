@@ -14,6 +14,7 @@ from engines.backends.fake import FakeEngine
 from inspector.core.arrays import Image
 from inspector.core.errors import CalibrationSizeError, DataError
 from inspector.core.types import Verdict
+from inspector.render.colormap import heat_bgr
 
 POINTS = np.array(((20.0, 100.0), (160.0, 100.0)))
 
@@ -65,6 +66,32 @@ def test_files_and_rgb_arrays_give_the_same_as_bgr_arrays(
 def test_a_good_picture_has_no_defects(engine: FakeEngine) -> None:
     result = inspector.detect_and_explain(engine, as_image(surface() * np.float32(1.4)))
     assert (result.verdict, result.defects, result.summary) == (Verdict.PASS, (), "No defects.")
+
+
+def test_a_scale_of_the_picture_changes_the_colours_of_the_heat_map_only(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    weak = paint(surface() * np.float32(1.4), disc(270, 120, 16), (-0.35,) * 3)
+    result = inspector.detect_and_explain(engine, as_image(weak))
+    assert result.score < result.display_range[1] / 2
+    saved = {
+        scale: result.save(tmp_path / scale, "part", scale=scale) for scale in ("engine", "picture")
+    }
+    middles = [cv2.imread(str(paths[0]))[120, 270].astype(int) for paths in saved.values()]
+    hottest = heat_bgr()[-1].astype(int) - heat_bgr()[0]
+    assert (middles[1] - middles[0]) @ hottest > 0
+    for engine_file, picture_file in list(zip(*saved.values(), strict=True))[1:]:
+        assert engine_file.read_bytes() == picture_file.read_bytes()
+    with pytest.raises(ValueError, match="engine or picture"):
+        result.save(tmp_path, "part", scale="own")
+
+
+def test_a_map_of_equal_scores_is_drawn_with_the_scale_of_the_engine(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    result = inspector.detect_and_explain(engine, np.full((192, 256, 3), 250, np.uint8))
+    files = [result.save(tmp_path / s, "part", scale=s)[0] for s in ("engine", "picture")]
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_a_calibration_gives_millimetres(engine: FakeEngine, part: Image) -> None:

@@ -96,6 +96,29 @@ def test_a_picture_that_is_wrong_everywhere_keeps_its_level(fitted, folder):
     assert scores[1] > 2 * scores[0]
 
 
+def test_a_scale_of_each_picture_would_hide_damage_of_half_of_it(fitted, folder):
+    method, _, _, model, _ = fitted
+    pixels = np.stack([part(200 + index) for index in range(8)])
+    pixels[4:, :, :48] = np.random.default_rng(0).integers(0, 256, (4, HW[0], 48, 3), np.uint8)
+    with method.open_source(SourceRequest(folder / "clip.onnx", HW, threads=1)) as source:
+        embeddings = method.embed(source.extract(pixels))
+    stored = method.measure(model, embeddings, CANVAS)[1]
+    assert stored[4:].min() > 5 * stored[:4].max()
+    single = []
+    for patches in embeddings["patches"]:
+        vectors = patches.reshape(len(patches), -1).T
+        text = vectors @ (model.text[1] - model.text[0])
+        gaps = np.linalg.norm(vectors[:, None] - model.bank, axis=-1).min(axis=1)
+        centres = float(np.median(text)), float(np.median(gaps))
+        spreads = tuple(
+            1.4826 * float(np.median(np.abs(values - centre)))
+            for values, centre in zip((text, gaps), centres, strict=True)
+        )
+        rescaled = dataclasses.replace(model, centres=centres, spreads=spreads)
+        single.append(method.measure(rescaled, {"patches": patches[None]}, CANVAS)[1][0])
+    assert max(single[4:]) < 1.5 * max(single[:4])
+
+
 def test_a_spot_scores_above_good_pictures(fitted):
     method, _, embeddings, model, _ = fitted
     _, scores = method.measure(model, embeddings, CANVAS)
