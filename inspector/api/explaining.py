@@ -9,6 +9,7 @@ import numpy as np
 from calibration.plane import Calibration
 from inspector.core.arrays import freeze
 from inspector.core.clock import now_ns, utc_now
+from inspector.core.explanation import Hotspot
 from inspector.core.files import write_whole
 from inspector.core.types import Defect, Frame, Inspection, Verdict
 
@@ -21,10 +22,12 @@ AnyPath = str | Path
 
 @dataclass(frozen=True, slots=True)
 class ExplainedPicture:
-    """The result of detect_and_explain(). display_range: scores of the ends of the heat colours."""
+    """The result of detect_and_explain(). display_range: scores of the ends of the heat colours.
+    hotspots: the highest places of the map, if they were requested and there is no defect."""
 
     inspection: Inspection
     display_range: tuple[float, float]
+    hotspots: tuple[Hotspot, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -51,7 +54,7 @@ class ExplainedPicture:
         """All sentences and figures as text."""
         from inspector.outputs.explained_pictures import format_report
 
-        return format_report(self.inspection)
+        return format_report(self.inspection, self.hotspots)
 
     def save(self, folder: AnyPath, name: str, *, scale: str = "engine") -> list[Path]:
         """Writes {name}_heatmap.png, {name}_boxes.png and {name}_report.txt into a folder,
@@ -71,7 +74,7 @@ class ExplainedPicture:
         assert scores is not None
         if scale == "picture" and np.median(scores) < scores.max():
             ends = float(np.median(scores)), float(scores.max())
-        files = encode_explained(self.inspection, ends)
+        files = encode_explained(self.inspection, ends, self.hotspots)
         paths = [Path(folder) / f"{name}{suffix}" for suffix in files]
         for path, data in zip(paths, files.values(), strict=True):
             write_whole(path, data)
@@ -85,12 +88,14 @@ def detect_and_explain(
     channels: str = "bgr",
     calibration: Calibration | None = None,
     max_defects: int = 8,
+    hotspots: int = 0,
 ) -> ExplainedPicture:
     """Judges a picture with the thresholds of the engine, measures its defects, and explains them.
 
     engine: an open engine. picture: (H, W, 3) or grey (H, W) uint8, or a picture file. channels:
     bgr or rgb, for arrays. calibration: sizes in millimetres too. max_defects: number of defects
     that are measured on the picture and explained, those with the highest scores first.
+    hotspots: most places with the highest scores that a picture without a defect gets.
 
     Raises DataError for a picture that cannot be used, InferenceError if the result of the engine
     is not finite, and CalibrationSizeError if the picture does not have the size of the
@@ -100,7 +105,8 @@ def detect_and_explain(
     from engines.pictures import decode_picture
     from engines.roi import draw_inspected
     from inspector.core.pictures import as_bgr
-    from inspector.explain.explainer import Explainer
+    from inspector.explain.explainer import Explainer, find_inspected_area
+    from inspector.explain.hotspots import find_hotspots
     from inspector.explain.options import ExplainOptions
     from inspector.measure.analyzer import MapAnalyzer
     from inspector.measure.options import MeasureOptions
@@ -128,4 +134,9 @@ def detect_and_explain(
         defects=defects,
     )
     explainer = Explainer(ExplainOptions(enabled=True, max_defects=max_defects), inspected)
-    return ExplainedPicture(explainer.explain(inspection), spec.display_range)
+    spots: tuple[Hotspot, ...] = ()
+    if hotspots and not defects:
+        scores = prediction.anomaly_map
+        area = find_inspected_area(scores.shape, to_frame, inspected, image.shape[:2])
+        spots = find_hotspots(scores, area, prediction.pixel_threshold, hotspots)
+    return ExplainedPicture(explainer.explain(inspection), spec.display_range, spots)

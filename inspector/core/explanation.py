@@ -59,3 +59,20 @@ class Explanation:
     reasons: tuple[Reason, ...]
     figures: Mapping[str, float]
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hotspot:
+    """A peak of the map in a picture without a defect.
+
+    place: one of PLACES. position_px: (x, y) in the frame. score: of the map at the peak.
+    threshold: of pixels. sentence: all of it in English. kind: always "unclear", because the rules
+    need the outline of a defect.
+    """
+
+    place: str
+    position_px: tuple[float, float]
+    score: float
+    threshold: float
+    sentence: str
+    kind: str = "unclear"

@@ -87,7 +87,7 @@ def explain_defect(
     image: Image, defect: Defect, defects: Sequence[Defect], area: InspectedArea
 ) -> Explanation:
     """image: (H, W, 3) uint8 BGR. defects: all defects of the frame."""
-    place, shares = _find_place(defect, area)
+    place, shares = find_place(defect.centroid_px, area)
     earlier = defect.explanation
     if earlier is not None:
         figures = {**earlier.figures, **shares}
@@ -107,10 +107,13 @@ def explain_defect(
     return _with_sentence(explanation, defect)
 
 
-def _find_place(defect: Defect, area: InspectedArea) -> tuple[str, dict[str, float]]:
+def find_place(
+    position_px: tuple[float, float], area: InspectedArea
+) -> tuple[str, dict[str, float]]:
+    """One of PLACES, and the figures x_share and y_share. position_px: (x, y) in the frame."""
     x0, y0, x1, y1 = area.box
-    x = (defect.centroid_px[0] - x0) / (x1 - x0)
-    y = (defect.centroid_px[1] - y0) / (y1 - y0)
+    x = (position_px[0] - x0) / (x1 - x0)
+    y = (position_px[1] - y0) / (y1 - y0)
     column, row = (min(max(int(3 * share), 0), 2) for share in (x, y))
     return PLACES[3 * row + column], {"x_share": x, "y_share": y}
 

@@ -71,6 +71,13 @@ def write_summary(
     return summary if worst is None else f"{summary} {_text('worst', language)}: {worst}"
 
 
+def write_hotspot(place: str, score: float, threshold: float, language: str = "en") -> str:
+    """One sentence about a peak of the map without a defect. threshold: of pixels."""
+    where = name_value("place", place, language)
+    values = {"score": f"{score:.4g}", "threshold": f"{threshold:.4g}"}
+    return _text("hotspot", language, place=where[0].upper() + where[1:], **values)
+
+
 def _write_size(defect: Mapping[str, Any], language: str) -> str:
     unit = "px" if defect["length_mm"] is None else "mm"
     sizes = {}

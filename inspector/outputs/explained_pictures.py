@@ -8,7 +8,7 @@ import cv2
 
 from inspector.core.arrays import Image
 from inspector.core.errors import SinkError
-from inspector.core.explanation import Reason
+from inspector.core.explanation import Hotspot, Reason
 from inspector.core.file_hash import FileState, state_of
 from inspector.core.protocols import Picture
 from inspector.core.types import Defect, Inspection, RunInfo, Verdict
@@ -65,10 +65,10 @@ class ExplainedPictureSink:
 
 
 def encode_explained(
-    inspection: Inspection, display_range: tuple[float, float]
+    inspection: Inspection, display_range: tuple[float, float], hotspots: Sequence[Hotspot] = ()
 ) -> dict[str, bytes]:
-    """End of the file name -> content. The inspection must have a picture and a map. Raises
-    SinkError."""
+    """End of the file name -> content. The inspection must have a picture and a map. hotspots: for
+    the text. Raises SinkError."""
     image, to_frame = inspection.frame.image, inspection.to_frame
     assert image is not None
     assert to_frame is not None
@@ -77,12 +77,13 @@ def encode_explained(
     return {
         HEATMAP: _encode_png(heatmap),
         BOXES: _encode_png(draw_boxes(image, inspection.defects)),
-        REPORT: format_report(inspection).encode("utf-8", "backslashreplace"),
+        REPORT: format_report(inspection, hotspots).encode("utf-8", "backslashreplace"),
     }
 
 
-def format_report(inspection: Inspection) -> str:
-    """Verdict, summary, and for each defect its sentence, its figures and what decided its kind."""
+def format_report(inspection: Inspection, hotspots: Sequence[Hotspot] = ()) -> str:
+    """Verdict, summary, and for each defect its sentence, its figures and what decided its kind.
+    Then the sentence of each hotspot."""
     frame = inspection.frame
     lines = [
         f"picture: {frame.name or f'frame {frame.frame_id} of {frame.source_id}'}",
@@ -94,6 +95,7 @@ def format_report(inspection: Inspection) -> str:
     lines += [f"summary: {inspection.summary}"] if inspection.summary is not None else []
     for defect in inspection.defects:
         lines += ["", *_describe_defect(defect)]
+    lines += [f"hotspot {number}: {spot.sentence}" for number, spot in enumerate(hotspots, 1)]
     return "\n".join(lines) + "\n"
 
 

@@ -94,6 +94,28 @@ def test_a_map_of_equal_scores_is_drawn_with_the_scale_of_the_engine(
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
+def test_a_picture_without_a_defect_has_its_highest_places(
+    engine: FakeEngine, part: Image, tmp_path: Path
+) -> None:
+    weak = surface() * np.float32(1.4)
+    for x, y, gain in ((300, 200, -0.4), (60, 40, -0.35), (180, 120, -0.3)):
+        weak = paint(weak, disc(x, y, 16), (gain,) * 3)
+    result = inspector.detect_and_explain(engine, as_image(weak), hotspots=2)
+    assert result.defects == ()
+    assert [spot.place for spot in result.hotspots] == ["bottom right", "top left"]
+    for spot, true in zip(result.hotspots, ((300, 200), (60, 40)), strict=True):
+        assert np.hypot(*np.subtract(spot.position_px, true)) < 16
+        assert (spot.kind, spot.threshold) == ("unclear", result.inspection.pixel_threshold)
+        assert 0 < spot.score < spot.threshold
+        assert f"{spot.score:.4g}" in spot.sentence
+        assert spot.sentence in result.report
+    assert result.hotspots[0].score == result.inspection.anomaly_map.max()
+    assert result.save(tmp_path, "weak")[2].read_text(encoding="utf-8") == result.report
+    assert len(inspector.detect_and_explain(engine, as_image(weak), hotspots=9).hotspots) == 3
+    assert inspector.detect_and_explain(engine, as_image(weak)).hotspots == ()
+    assert inspector.detect_and_explain(engine, part, hotspots=2).hotspots == ()
+
+
 def test_a_calibration_gives_millimetres(engine: FakeEngine, part: Image) -> None:
     scale = from_scale(0.1, part.shape[:2])
     result = inspector.detect_and_explain(engine, part, calibration=scale)
