@@ -53,14 +53,15 @@ def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> in
         config = load_config(path, overrides)
         start_logging(config.log, write=write_screen_line)
         _log_config_path(path)
+        recordings = find_recordings(config)
+        session = None if recordings else Session(config)
         if shows_secret(overrides):
             logger.warning("{}", VISIBLE)
-        recordings = find_recordings(config)
-        if recordings:
+        if session is None:
             return run_recordings(config, recordings, early)
         if not config.fleet.is_loop:
             logger.warning("--workers and --ray have no effect: there are not several recordings")
-        return Session(config).run(early)
+        return session.run(early)
     except InspectorError as exc:
         write_error(f"error: {mask_secrets(str(exc))}")
         # The log file also gets the traceback, which explains later why the line stopped.

@@ -58,8 +58,8 @@ def divide(_: Any, number: int) -> float:
 
 
 def wait_long(folder: Path, number: int) -> int:
-    (folder / f"{number}.{os.getpid()}").touch()
     try:
+        (folder / f"{number}.{os.getpid()}").touch()
         time.sleep(60)
     except KeyboardInterrupt:
         (folder / f"{number}.ended").touch()

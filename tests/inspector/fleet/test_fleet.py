@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -161,7 +162,16 @@ def wait_until_ended(pids: list[int]) -> None:
     raise AssertionError("the workers still run")
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also if an earlier test or library changed this."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @all_workers
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_all_workers(options, tmp_path):
     pids: list[int] = []
 
@@ -181,6 +191,7 @@ def test_ctrl_c_ends_all_workers(options, tmp_path):
 
 def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path):
     code = f"""
+from collections.abc import Iterator
 from pathlib import Path
 from inspector.fleet.jobs import Job, Task
 from inspector.fleet.options import FleetOptions

@@ -79,7 +79,7 @@ class DarknessRun(PreparedTraining):
             path.write_text(json.dumps([level, epoch]))
             self.job.watch.scalars(epoch, {"loss/total": abs(float(target) - level)})
             self.job.watch.progress(epoch, 1, 1)
-        return TrainedModel(level, "these pictures", {"level": f"{level:.3f} from epoch {done}"})
+        return TrainedModel(level, {"level": f"{level:.3f} from epoch {done}"})
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,9 @@ def test_an_entry_in_the_table_is_enough_to_train_and_to_resume(good, tmp_path, 
     spec = read_spec(out / "engine.onnx")
     assert (spec.method, spec.backbone, spec.trained_on["held_out"]) == ("darkness", "", 4)
     assert spec.parameters["level"] == pytest.approx(0.62, abs=0.03)
-    assert spec.threshold_rule.note.endswith("the checkpoint was chosen on these pictures")
+    assert spec.threshold_rule.note.endswith(
+        "chosen on these pictures and simulated defects on them"
+    )
     assert [json.loads(line)["epoch"] for line in (out / "log.jsonl").open()] == [1, 2, 3, 4, 5]
     assert (out / "seen.txt").exists()
     assert run_training(good, out, "--steep", "2") == 2
