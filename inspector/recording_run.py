@@ -26,8 +26,8 @@ class RecordingRun:
 def run_recording(shared: Config, run: RecordingRun) -> RecordingResult:
     """Inspects a recording like the command `run --source PATH --output FOLDER`.
 
-    Results that a worker wrote before it died are replaced. Every InspectorError becomes part of
-    the result.
+    Results that a worker wrote before it died, or an earlier call, are replaced. Every
+    InspectorError becomes part of the result.
     """
     share_heaps()
     config = dataclasses.replace(
@@ -35,16 +35,17 @@ def run_recording(shared: Config, run: RecordingRun) -> RecordingResult:
         source=dataclasses.replace(shared.source, uri=str(run.path)),
         output=dataclasses.replace(shared.output, dir=str(run.folder)),
     )
-    code, error = 0, None
+    code, error, is_cleared = 0, None, False
     try:
         with stop_early() as early:
             _clear(run.folder)
+            is_cleared = True
             code = Session(config).run(early)
     except Stopped as stop:
         code = stop.exit_code
     except InspectorError as exc:
         code, error = exc.exit_code, mask_secrets(str(exc))
-    result = read_result(run.name, run.folder / SUMMARY)
+    result = read_result(run.name, run.folder / SUMMARY) if is_cleared else None
     if result is not None:
         return dataclasses.replace(result, exit_code=code, error=error)
     status = "failed" if error is not None else "stopped"

@@ -33,6 +33,9 @@ from inspector.recordings_summary import RecordingResult, RecordingsSummary, rea
 from inspector.session_report import check_report, write_session_report
 from inspector.standard_streams import write_error
 
+BEGUN: Final = "begun "
+"""Before the request of a recording in the record that is not finished."""
+
 FUNCTION: Final = "inspector.recording_run:run_recording"
 
 
@@ -84,6 +87,7 @@ def _run_all(
     jobs = []
     for recording in recordings:
         name = recording.name
+        # A recording that was begun and not finished may still have results of an earlier call.
         same = record.get(name) == requests[name] and not config.output.overwrite
         earlier = read_result(name, folder / name / SUMMARY) if same else None
         if earlier is not None and earlier.status == "finished":
@@ -101,9 +105,12 @@ def _run_all(
         dynamic_ncols=True,
     )
 
-    def begin(job: Job) -> None:
-        record[job.key] = requests[job.key]
+    def note(name: str, state: str) -> None:
+        record[name] = state
         write_whole(folder / RECORD, json.dumps(record, indent=1).encode())
+
+    def begin(job: Job) -> None:
+        note(job.key, BEGUN + requests[job.key])
 
     def finish(outcome: Outcome) -> None:
         result: RecordingResult = outcome.value or RecordingResult(
@@ -114,6 +121,8 @@ def _run_all(
             "the results that it wrote; its frames are not in the totals",
         )
         summary.add(result)
+        if result.status == "finished":
+            note(result.name, requests[result.name])
         if result.status == "failed":
             logger.error("{}: {}", result.name, result.error)
         else:
@@ -135,10 +144,11 @@ def _check(config: Config) -> None:
     check_keys(config)
     if config.window.show:
         raise ConfigError("--show needs one source: several recordings have no window")
-    if config.outputs and not config.fleet.is_loop:
+    uses_outbox = bool(config.outputs) or config.explain.vlm.url is not None
+    if uses_outbox and not config.fleet.is_loop:
         raise ConfigError(
-            "outputs: several workers cannot share an outbox: leave out --workers and --ray, or "
-            "the list outputs"
+            "outputs and explain.vlm: several workers cannot share an outbox: leave out --workers "
+            "and --ray, or these outputs"
         )
     check_report(config.report)
 
@@ -155,7 +165,7 @@ def _check_folders(
     overwrite = config.output.overwrite
     check_folder(folder, overwrite=overwrite or bool(record), inputs=inputs)
     for recording in recordings:
-        same = record.get(recording.name) == requests[recording.name]
+        same = record.get(recording.name, "").removeprefix(BEGUN) == requests[recording.name]
         check_folder(folder / recording.name, overwrite=overwrite or same, inputs=inputs)
 
 
@@ -168,6 +178,7 @@ def _make_requests(config: Config, recordings: Sequence[Recording]) -> dict[str,
     plain["source"] = plain["source"] | {"uri": None}
     plain["output"] = plain["output"] | {"dir": None, "overwrite": None}
     files = [config.engine.path, config.engine.fallback_path, config.calibration.path]
+    files += [config.parts.triggers, config.tracking.encoder]
     hashes = [_hash(path) for path in files if path is not None]
     return {
         recording.name: hashlib.sha256(

@@ -55,6 +55,7 @@ class ProcessWorkers:
         self._environment = os.environ | worker_variables(usable_cores(), count)
         self._environment["PYTHONPATH"] = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
         self._workers: list[_Worker] = []
+        self._signalled = False
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +98,7 @@ class ProcessWorkers:
             assert index is not None
             try:
                 message = worker.channel.recv()
-            except (EOFError, ConnectionResetError):
+            except (EOFError, OSError):  # also in the middle of a message
                 ended.append((index, self._remove(worker)))
                 continue
             if isinstance(message, Outcome):
@@ -108,6 +109,7 @@ class ProcessWorkers:
         return ended
 
     def send_signal(self, number: int) -> None:
+        self._signalled = True
         for worker in self._workers:
             if worker.index is not None:
                 worker.process.send_signal(number)
@@ -136,7 +138,8 @@ class ProcessWorkers:
         return worker
 
     def _remove(self, worker: _Worker) -> Loss:
-        """Removes a worker that died. Raises EngineError if it died before its first job."""
+        """Removes a worker that died. Raises EngineError if it cannot start, unless send_signal()
+        ended it."""
         code = worker.process.wait()
         last = _read_last_line(worker.errors)
         self._workers.remove(worker)
@@ -145,9 +148,9 @@ class ProcessWorkers:
         if code < 0:
             reason = f"its worker was killed by {signal.Signals(-code).name}"
         reason += f" ({last})" if last else ""
-        if not worker.ready and code != -signal.SIGKILL:
+        if not worker.ready and code != -signal.SIGKILL and not self._signalled:
             raise EngineError(f"a worker process cannot start: {reason}")
-        return Loss(reason)
+        return Loss(reason, started=worker.ready)
 
 
 def _read_last_line(file: IO[bytes]) -> str:

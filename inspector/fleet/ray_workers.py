@@ -12,7 +12,7 @@ from inspector.core.errors import ConfigError
 from inspector.core.threads import usable_cores, worker_variables
 from inspector.fleet.jobs import Job, Outcome, Task
 from inspector.fleet.options import LOCAL, FleetOptions
-from inspector.fleet.scheduling import Loss
+from inspector.fleet.scheduling import Loss, cpu_share
 from inspector.fleet.worker import JobRunner
 
 try:
@@ -24,6 +24,9 @@ except ModuleNotFoundError as exc:
         "--ray needs the package ray: pip install 'line-inspector[fleet]', also on each machine of "
         "the cluster"
     ) from exc
+
+PLACE_S: Final = 5.0
+"""Seconds in which a worker that is asked to end must have a place in the cluster."""
 
 _PACKAGES: Final = str(Path(__file__).parents[2])
 
@@ -68,13 +71,16 @@ class RayWorkers:
 
     def __init__(self, task: Task, options: FleetOptions, jobs: int) -> None:
         _connect(options)
-        cores = int(ray.cluster_resources().get("CPU", 1))
+        alive = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
+        nodes = [cpus for cpus in alive if cpus] or [1.0]
+        cores = max(1, int(sum(nodes)))
         # Without --workers a cluster is used completely.
         local = options.ray == LOCAL or options.workers > 1
         self._count = min(options.workers if local else cores, jobs)
-        variables = worker_variables(cores, self._count)
+        share = cpu_share(nodes, self._count)
+        variables = worker_variables(max(1, int(share)) * self._count, self._count)
         self._class = ray.remote(_Actor).options(
-            num_cpus=max(1, cores // self._count) if cores >= self._count else cores / self._count,
+            num_cpus=share,
             max_restarts=0,
             runtime_env={"env_vars": variables | {"PYTHONPATH": _python_path()}},
         )
@@ -120,7 +126,11 @@ class RayWorkers:
     def send_signal(self, number: int) -> None:
         for worker in self._workers:
             if worker.index is not None:
-                node, pid = ray.get(worker.place)
+                try:
+                    node, pid = ray.get(worker.place, timeout=PLACE_S)
+                except ray.exceptions.GetTimeoutError:  # the cluster has no room for it
+                    ray.kill(worker.actor)
+                    continue
                 strategy = NodeAffinitySchedulingStrategy(node, soft=False)
                 send = ray.remote(_send).options(num_cpus=0, scheduling_strategy=strategy)
                 ray.get(send.remote(pid, number))

@@ -1,5 +1,6 @@
 """Gives jobs to workers, and a job of a worker that died to another worker."""
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ POLL_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The worker of a job died. reason: how, as the end of a sentence."""
+    """The worker of a job died. reason: how, as the end of a sentence. started: whether the job may
+    have begun."""
 
     reason: str
+    started: bool = True
 
 
 class Workers(Protocol):
@@ -65,6 +68,8 @@ def run_on(workers: Workers, jobs: Sequence[Job], hooks: Hooks) -> list[Outcome]
                 logger.warning(text, jobs[index].key, result.reason)
                 waiting.appendleft(index)
                 continue
+            if isinstance(result, Loss) and forwarded and not result.started:
+                continue
             if isinstance(result, Loss):
                 error = WorkerError(f"{result.reason}, attempt {attempts[index]}")
                 result = Outcome(jobs[index].key, error=error)
@@ -74,3 +79,11 @@ def run_on(workers: Workers, jobs: Sequence[Job], hooks: Hooks) -> list[Outcome]
             hooks.on_outcome(result)
     missing = (Outcome(job.key, not_started=True) for job in jobs)
     return [outcomes.get(index, outcome) for index, outcome in enumerate(missing)]
+
+
+def cpu_share(nodes: Sequence[float], workers: int) -> float:
+    """The most CPUs per worker with which all workers find a place. nodes: CPUs of each node. A
+    worker must fit on one node. Ray takes whole numbers above 1, and four decimals below."""
+    shares = sorted({cpus / k for cpus in nodes for k in range(1, workers + 1)})
+    share = next(s for s in shares[::-1] if sum(int(c / s + 1e-9) for c in nodes) >= workers)
+    return float(int(share)) if share >= 1 else math.floor(share * 1e4) / 1e4

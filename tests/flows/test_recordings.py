@@ -17,6 +17,7 @@ from same_results import flatten, json_content, without_ids
 
 import run_inspector
 from inspector.core.arrays import Image
+from inspector.core.files import sole_writer
 from tools.report import main as report
 from tools.verify import main as verify
 
@@ -129,6 +130,30 @@ def test_finished_recordings_are_kept(out, source):
     assert {name for name in before if before[name] != after[name]} == {"day2"}
     assert summary_of(out)["total"]["captured"] == 32
     assert run_inspector.main(argv) == 3  # all are kept
+
+
+def test_results_of_a_call_that_was_killed_are_not_those_of_its_options(out, source):
+    """The next call was killed when it had begun the recordings, before their results changed."""
+    record = json.loads((out / "recordings.json").read_text())
+    begun = {name: f"begun {request}" for name, request in record.items()}
+    (out / "recordings.json").write_text(json.dumps(begun))
+    assert run_inspector.main(arguments(source, out)) == 3
+    assert not any(each["reused"] for each in summary_of(out)["sources"])
+    assert json.loads((out / "recordings.json").read_text()) == record
+
+
+def test_a_folder_that_another_run_uses_has_no_results(out, source, capsys):
+    (source / "day1.mp4").unlink()
+    with sole_writer(out / "day0"):
+        argv = arguments(source, out, "--overwrite", "--set", "verdict.min_area_px=9")
+        assert run_inspector.main(argv) == 2
+    sources = {each["name"]: each for each in summary_of(out)["sources"]}
+    assert {name: each["status"] for name, each in sources.items()} == {
+        "day0": "failed",
+        "day2": "finished",
+    }
+    assert summary_of(out)["total"]["captured"] == 8
+    assert "day0" in capsys.readouterr().err
 
 
 def test_results_of_other_inputs_are_replaced_with_overwrite_only(out, source, capsys):

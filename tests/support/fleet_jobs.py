@@ -2,6 +2,8 @@
 
 import os
 import signal
+import struct
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,16 @@ def kill_at_first(folder: Path, number: int) -> int:
     marker = folder / f"{number}.started"
     if number == 1 and not marker.exists():
         marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def die_while_answering(folder: Path, number: int) -> int:
+    """Kills its worker in the middle of an answer, at the first attempt of job 1."""
+    marker = folder / f"{number}.started"
+    if number == 1 and not marker.exists():
+        marker.touch()
+        os.write(int(sys.argv[1]), struct.pack("!i", 1000) + b"begin")
         os.kill(os.getpid(), signal.SIGKILL)
     return number
 

@@ -17,6 +17,7 @@ from inspector.core.errors import ConfigError, DataError, EngineError, Inspector
 from inspector.fleet.jobs import Hooks, Job, Outcome, Task, WorkerError
 from inspector.fleet.options import FleetOptions
 from inspector.fleet.running import run_jobs
+from inspector.fleet.scheduling import cpu_share
 
 LOOP, POOL = FleetOptions(), FleetOptions(workers=2)
 RAY = FleetOptions(workers=2, ray="auto")
@@ -187,6 +188,28 @@ def test_ctrl_c_ends_all_workers(options, tmp_path):
     wait_until_ended(pids)
     if options is POOL:
         assert sorted(path.name for path in tmp_path.glob("*.ended")) == ["0.ended", "1.ended"]
+
+
+def test_a_signal_while_the_workers_start_starts_no_job(tmp_path):
+    signals: list[int] = []
+    hooks = Hooks(on_start=lambda job: signals.append(signal.SIGINT), signals=signals)
+    outcomes = run("wait_long", tmp_path, 3, POOL, hooks=hooks)
+    assert [outcome.not_started for outcome in outcomes] == [True] * 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_that_dies_while_it_answers_is_replaced(tmp_path):
+    outcomes = run("die_while_answering", tmp_path, 2, POOL)
+    assert [outcome.value for outcome in outcomes] == [0, 1]
+
+
+def test_every_worker_fits_on_a_machine_of_the_cluster():
+    assert cpu_share([4, 4, 4], 2) == 4
+    assert cpu_share([4, 4], 1) == 4
+    assert cpu_share([4, 4, 4], 4) == 2
+    assert cpu_share([2, 8], 3) == 2
+    assert cpu_share([2], 3) == 0.6666
+    assert cpu_share([1, 1], 3) == 0.5
 
 
 def test_workers_end_when_the_process_that_started_them_is_killed(tmp_path):
