@@ -48,6 +48,10 @@ class Refused(SourceError):
     """The server answered with an error. The same request will give the same answer."""
 
 
+class OutOfRange(Refused):
+    """The file has none of the bytes of the request (status 416)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A response with an unread body, and the socket from which it is read."""
@@ -96,9 +100,8 @@ class HttpClient:
         request.add_header("Range", f"bytes={first}-{'' if end is None else end - 1}")
         try:
             return self._send(request)
-        except Refused as exc:
-            refused = isinstance(exc.__cause__, HTTPError) and exc.__cause__.code == 416
-            if first or end is not None or not refused:
+        except OutOfRange:
+            if first or end is not None:
                 raise
         # Some servers refuse every range, also of the whole file.
         request.remove_header("Range")
@@ -116,6 +119,7 @@ class HttpClient:
             if isinstance(exc, HTTPError):
                 exc.close()
                 kind = Refused if 400 <= exc.code < 500 else SourceError
+                kind = OutOfRange if exc.code == 416 else kind
                 raise kind(self.describe(exc, self._open_timeout_s)) from exc
             if expired.is_set():
                 exc = TimeoutError()

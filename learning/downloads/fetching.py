@@ -11,7 +11,7 @@ from inspector.core.errors import DataError, SinkError, SourceError
 from inspector.core.file_hash import FileHash, FileState, hash_file
 from inspector.core.secrets import mask_uri
 from inspector.sources.http_body import HttpBody, Retry
-from inspector.sources.http_client import HttpClient
+from inspector.sources.http_client import HttpClient, OutOfRange
 
 OPEN_TIMEOUT_S: Final = 30.0
 READ_TIMEOUT_S: Final = 60.0
@@ -53,7 +53,11 @@ def fetch_file(
             return state
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("a+b") as file:
-            state = _continue(url, file, part, room, progress, retry)
+            try:
+                state = _continue(url, file, part, room, progress, retry)
+            except OutOfRange:  # the part is longer than the file, so it is from another version
+                file.truncate(0)
+                state = _continue(url, file, part, room, progress, retry)
             file.flush()
             os.fsync(file.fileno())
         if not state.sha256.startswith(sha256.lower()):

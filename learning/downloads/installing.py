@@ -49,7 +49,7 @@ def install_set(
             raise ConfigError(f"class {name} is not in {public.title}; it has {listed}")
     with sole_writer(folder):
         missing = [n for n in classes or public.classes if not (folder / n).is_dir()]
-        archives = list(_choose(public, missing, chosen=bool(classes)))
+        archives = list(_choose(public, missing, some=len(missing) < len(public.classes)))
         if len(archives) > 1 and (url or sha256):
             raise ConfigError(f"--url and --sha256 are for one archive, not for {len(archives)}")
         record = _read_record(folder / RECORD)
@@ -77,12 +77,12 @@ def install_set(
 
 
 def _choose(
-    public: PublicSet, missing: Sequence[str], *, chosen: bool
+    public: PublicSet, missing: Sequence[str], *, some: bool
 ) -> Iterator[tuple[Archive, Sequence[str]]]:
-    """The archives of the missing classes, each with its classes."""
+    """The archives of the missing classes, each with its classes. some: not all are missing."""
     if not missing:
         return
-    if chosen and public.class_archives:
+    if some and public.class_archives:
         for name in missing:
             yield public.class_archives[name], (name,)
     else:

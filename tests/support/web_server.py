@@ -107,6 +107,9 @@ def _answer(handler: BaseHTTPRequestHandler, page: Page, stopped: threading.Even
     if page.ranges and wanted_range is not None:
         start, _, end = wanted_range.removeprefix("bytes=").partition("-")
         first, status = int(start), 206
+        if first >= total > 0:
+            handler.send_error(416)
+            return
         body = body[first : int(end) + 1 if end else None]
     handler.send_response(status)
     if status == 206:

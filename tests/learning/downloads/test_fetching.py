@@ -71,6 +71,12 @@ def test_a_complete_beginning_is_only_checked(tmp_path: Path) -> None:
         assert server.pages["/file.tar"].requests == [f"bytes={len(BODY) - 1}-"]
 
 
+def test_a_beginning_that_is_longer_than_the_file_is_downloaded_anew(tmp_path: Path) -> None:
+    (tmp_path / "file.tar.part").write_bytes(BODY + b"rest")
+    with serve() as server:
+        assert fetch(server, tmp_path / "file.tar", sha256=SHA256).bytes == len(BODY)
+
+
 def test_another_hash_is_refused_and_the_file_deleted(tmp_path: Path) -> None:
     with serve() as server, pytest.raises(DataError, match=f"sha256 {SHA256}, not 00"):
         fetch(server, tmp_path / "file.tar", sha256="00" * 32)

@@ -70,6 +70,18 @@ def test_a_class_with_an_archive_is_downloaded_alone_and_its_hash_recorded(
     assert not (out / "bottle").exists()
 
 
+def test_only_the_archives_of_missing_classes_are_downloaded(tmp_path: Path, server) -> None:
+    content = mvtec_archive(tmp_path / "source", "bottle", "cable")
+    whole = served_set(
+        "mvtec-ad", serve(server, "/all.tar.xz", content), content, "bottle", "cable"
+    )
+    archive = Archive(serve(server, "/cable.tar.xz", mvtec_archive(tmp_path / "new", "cable")))
+    public = dataclasses.replace(whole, class_archives={"cable": archive})
+    (tmp_path / "out" / "bottle").mkdir(parents=True)
+    assert install_set(public, tmp_path / "out") == ("cable",)
+    assert server.pages["/all.tar.xz"].requests == []
+
+
 def test_an_archive_without_a_class_stays_as_it_is(tmp_path: Path, server) -> None:
     content = mvtec_archive(tmp_path / "source", "bottle")
     url = serve(server, "/all.tar.xz", content)
