@@ -36,6 +36,7 @@ from tools._method_options import (
     method_options,
     named_method,
 )
+from tools._new_file import add_overwrite_option
 from tools._progress import Bars
 
 USUAL_SIGMA: Final = 4.0
@@ -67,6 +68,7 @@ def main(argv: list[str] | None = None) -> int:
             FitFunction(
                 "tools.benchmark:fit_class", BenchmarkRequest(arguments, backbone, options)
             ),
+            overwrite=arguments.overwrite,
             fleet=fleet,
             progress=bars.advance,
         )
@@ -179,6 +181,7 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
     add("--seed", type=seed, default=0)
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")
     add_fleet_options(parser, "classes")
+    add_overwrite_option(parser)
     name = named_method(argv)
     if name in fitted_methods():
         add_method_options(parser, f"options of {name}", option_fields(method_class(name)))

@@ -160,6 +160,8 @@ class Analysis:
 
     def _promises(self) -> Iterator[PromiseCheck]:
         for cell in self.cells:
+            if cell.key.phase == GLOBAL:
+                continue  # its promise is for the pictures of all classes together
             result = cell.strategy(CONFORMAL)
             if result.promised is not None and result.false_alarms is not None:
                 yield PromiseCheck(cell.key.file, cell, result.promised, result.false_alarms)

@@ -8,7 +8,7 @@ import numpy as np
 
 from evaluation.results import Rate
 from studies.shift.analysis import rate
-from studies.shift.cells import Cell
+from studies.shift.cells import GLOBAL, Cell
 
 PROMISES: Final = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 """Promised rates of false alarms."""
@@ -24,7 +24,8 @@ class CalibrationPoint:
 
 
 def calibration_points(cell: Cell) -> Iterator[CalibrationPoint]:
-    """One point per promise; none without good validation and test pictures.
+    """One point per promise; none without good validation and test pictures, and none for a model
+    of all classes, whose promise is for the pictures of all classes together.
 
     A picture fails if its conformal p-value is at most the promise. The p-value is (1 + number of
     good validation pictures that score at least as high) / (1 + number of good validation
@@ -34,7 +35,7 @@ def calibration_points(cell: Cell) -> Iterator[CalibrationPoint]:
     """
     normals = np.array([p.score for p in cell.validation if not p.defective], np.float64)
     scores = np.array([p.score for p in cell.pictures if not p.defective], np.float64)
-    if not len(normals) or not len(scores):
+    if cell.key.phase == GLOBAL or not len(normals) or not len(scores):
         return
     above = (normals >= scores[:, None]).sum(axis=1)
     for promised in PROMISES:
