@@ -170,8 +170,10 @@ def fit(
         fitted = make_method(candidate.method, candidate.options)
     region, learned = read_roi(roi, normals.frame_hw), None
     if foreground is not None:
+        before = normals.names
         learned, normals = find_foreground(normals, foreground, region, seed=seed, reading=reading)
         region = learned.roi
+        scheme = scheme.without(set(before) - set(normals.names))
     fit_options = FitOptions(
         name=name or path.stem,
         method=fitted,

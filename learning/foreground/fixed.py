@@ -14,24 +14,25 @@ def region_of_mask(
 ) -> Roi:
     """fixed: (H, W) of rule.input_hw. roi: of the user, which the result does not exceed.
 
-    The outlines are drawn one pixel outside the mask. Holes in it are inspected too.
+    The outlines are drawn one pixel outside the mask. Holes in it are inspected too, but not those
+    that the user leaves out.
     """
     ignore = () if roi is None else roi.ignore
     limits = None if roi is None or not roi.inspect else Roi(roi.frame_hw, roi.inspect)
-    grown = np.pad(fixed, 2)
-    if limits is None:
-        grown = cv2.dilate(grown.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    else:
-        grown[2:-2, 2:-2] &= draw_mask(limits, rule.input_hw, rule.crop)
-    outlines, _ = cv2.findContours(
-        grown.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-    )
-    polygons = tuple(
-        _polygon(outline[:, 0].astype(np.float64) - 1.5, rule, frame_hw)
-        for outline in outlines
-        if len(outline) >= 3
-    )
-    return Roi(frame_hw, polygons, ignore)
+    grown = cv2.dilate(np.pad(fixed, 2).astype(np.uint8), np.ones((3, 3), np.uint8))
+    outlines, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    filled = cv2.drawContours(np.zeros_like(grown), outlines, -1, 1, cv2.FILLED)
+    if limits is not None:
+        inside = draw_mask(limits, rule.input_hw, rule.crop)
+        filled = filled & np.pad(inside, 2, mode="edge").astype(np.uint8)
+    outlines, tree = cv2.findContours(filled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    inspect: list[Polygon] = []
+    left_out: list[Polygon] = []
+    for outline, (_, _, _, parent) in zip(outlines, tree[0] if len(outlines) else (), strict=True):
+        if len(outline) >= 3:
+            points = outline[:, 0].astype(np.float64) - 1.5
+            (inspect if parent < 0 else left_out).append(_polygon(points, rule, frame_hw))
+    return Roi(frame_hw, tuple(inspect), (*ignore, *left_out))
 
 
 def _polygon(

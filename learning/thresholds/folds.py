@@ -1,7 +1,7 @@
 """Scores normal pictures, each by a model that was fitted without it."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,6 +48,12 @@ class Scheme:
             raise ConfigError(f"folds must be at least 2, not {self.folds}")
         if isinstance(self.held_out, float) and not 0 < self.held_out < 1:
             raise ConfigError(f"held_out must lie between 0 and 1, not {self.held_out}")
+
+    def without(self, names: Collection[str]) -> "Scheme":
+        """The same without some names of held-out pictures."""
+        if not isinstance(self.held_out, tuple):
+            return self
+        return Scheme(held_out=tuple(name for name in self.held_out if name not in names))
 
     def mark_held_out(self, names: tuple[str, ...], *, ordered: bool, seed: int) -> Mask:
         """(n,) bool: which normals are not fitted. A share of a stream is taken from its end;

@@ -11,6 +11,7 @@ from engines.spec import ResizeRule, Roi
 from inspector.core.errors import DataError
 from learning.foreground.finding import AUTO, find_foreground
 from learning.foreground.fixed import region_of_mask
+from learning.thresholds.folds import Scheme
 
 
 def compare(learned, pixels, truth) -> tuple[float, float]:
@@ -179,3 +180,26 @@ def test_a_fixed_mask_is_the_same_region_in_a_cropped_frame():
     assert region[fixed].all()
     grown = cv2.dilate(fixed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     assert not (region & ~grown).any()
+
+
+def _box(x0: float, y0: float, x1: float, y1: float) -> tuple[tuple[float, float], ...]:
+    return ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
+
+
+def test_a_fixed_region_does_not_exceed_that_of_the_user_and_loses_nothing_of_the_product():
+    rule, fixed = ResizeRule(HW), np.zeros(HW, bool)
+    fixed[20:110, 20:140] = True
+    around_a_hole = (_box(10, 10, 150, 40), _box(10, 90, 150, 120))
+    around_a_hole += (_box(10, 40, 50, 90), _box(110, 40, 150, 90))
+    for boxes in (around_a_hole, (_box(2, 2, 158, 126),)):
+        limits = Roi(HW, boxes)
+        region = draw_mask(region_of_mask(fixed, limits, rule, HW), HW, rule.crop)
+        allowed = draw_mask(limits, HW, rule.crop)
+        assert not (region & ~allowed).any()
+        inner = cv2.erode(allowed.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        assert region[fixed & inner].all()
+
+
+def test_held_out_pictures_that_were_left_out_are_no_longer_named():
+    assert Scheme(held_out=("a", "b")).without({"b", "c"}) == Scheme(held_out=("a",))
+    assert Scheme(held_out=0.2).without({"b"}) == Scheme(held_out=0.2)
