@@ -90,7 +90,7 @@ def build_run(
             )
             # A locked or damaged outbox must end the run before old results are removed.
             files = make_files(config, folder, evidence, part_table=joiner is None)
-            outputs = [*map(Output, remote), *files, *make_vlm(config, spec, name)]
+            outputs = [*map(Output, remote), *make_vlm(config, spec, name), *files]
         folder = folder or Path(output.dir)
         info = make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
         live = source.info.live and recorded is None

@@ -11,7 +11,7 @@ from inspector.core.events import Event
 from inspector.core.file_hash import FileState, hash_file, plain_states
 from inspector.core.types import RunInfo
 from inspector.evidence.signing import SigningKey, load_signing_key
-from inspector.outputs.folder import DERIVED, LOG, RESULTS, SUMMARY, write_summary
+from inspector.outputs.folder import DERIVED, GENERATED, LOG, RESULTS, SUMMARY, write_summary
 from inspector.outputs.lines import RecordLines
 from inspector.outputs.records import Record
 
@@ -83,7 +83,7 @@ class RecoveredEvidence:
             path = self._folder / name
             if path.is_dir():
                 yield from (f"{name}/{file.name}" for file in sorted(path.iterdir()))
-            elif path.exists() and name not in (LOG, SUMMARY, *DERIVED):
+            elif path.exists() and name not in (LOG, SUMMARY, GENERATED, *DERIVED):
                 yield name
 
 

@@ -1,6 +1,7 @@
 """Writes files completely or not at all, locks folders, and reads small text files."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ except ModuleNotFoundError:  # Windows: no lock there
 
 MOST_TEXT = 256 * 1024
 """Size limit in bytes for files that people write by hand."""
+
+
+_LONGEST_LINE = 256 * 1024
+"""Of a file to which append_line() appends."""
 
 
 def read_small(path: Path) -> str:
@@ -83,3 +88,20 @@ def lock(descriptor: int, *, wait: bool = False) -> None:
     """
     if fcntl is not None:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Appends a line completely or not at all. Replaces an incomplete line at the end of the file.
+    Raises OSError."""
+    with path.open("ab+", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _LONGEST_LINE))
+        tail = file.read()
+        end = size - len(tail) + tail.rfind(b"\n") + 1
+        file.truncate(end)
+        try:
+            if file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            file.truncate(end)
+            raise

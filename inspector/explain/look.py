@@ -13,6 +13,9 @@ from inspector.explain.surroundings import Floats, View
 CORE_SHARE: Final = 0.35
 """The core of a defect: pixels that are deeper than this share of its depth."""
 
+LEAST_STEP: Final = 0.01
+"""A smaller difference in CIELAB is rounding."""
+
 LEAST_EDGE_PIXELS: Final = 6
 """Pixels of one distance from the outline that give a value of the profile of the edge."""
 
@@ -91,9 +94,9 @@ def _measure_signs(view: View, diameter: float) -> tuple[float, float]:
 
 def _measure_edge(view: View, step: Floats, around: Floats) -> float | None:
     """Distance across the outline from 20 % to 80 % of the difference, in frame pixels. None: the
-    defect is too small."""
+    defect is too small, or does not differ."""
     length = float(np.linalg.norm(step))
-    if length == 0:
+    if length < LEAST_STEP:
         return None
     along = (view.lab - around.astype(np.float32)) @ (step / np.float32(length))
     near = (view.depth > -_reach(view)) & ~view.blocked
@@ -104,9 +107,12 @@ def _measure_edge(view: View, step: Floats, around: Floats) -> float | None:
     sums = np.bincount(bins - low, weights=along[known])
     enough = counts >= LEAST_EDGE_PIXELS
     places, profile = np.flatnonzero(enough) + low, sums[enough] / counts[enough]
-    if places[-1] < 1:
+    if not len(places) or places[-1] < 1:
         return None
-    profile = profile / float(np.mean(profile[places >= CORE_SHARE * places[-1]]))
+    top = float(np.mean(profile[places >= CORE_SHARE * places[-1]]))
+    if top <= 0:
+        return None
+    profile = profile / top
     inner, outer = _crossing(places, profile, 0.8), _crossing(places, profile, 0.2)
     return None if inner is None or outer is None else max(inner - outer, 0.0)
 

@@ -32,8 +32,8 @@ class ChatClient:
 
     def __init__(self, url: str, key: str | None, timeout_s: float) -> None:
         wrong = ConfigError(
-            "explain.vlm.url must look like http://localhost:8000/v1, without a user; a key comes "
-            "from explain.vlm.key_env"
+            "explain.vlm.url must look like http://localhost:8000/v1, without user and query; a "
+            "key comes from explain.vlm.key_env"
         )
         try:
             parts = urlsplit(url)
@@ -42,10 +42,12 @@ class ChatClient:
             raise wrong from exc
         if parts.scheme not in ("http", "https") or not (parts.hostname and usable):
             raise wrong
-        if parts.username is not None:
+        if parts.username is not None or parts.query or parts.fragment:
             raise wrong
         self._parts = parts
-        self._key = key
+        self._key = None if key is None else key.strip()
+        if self._key is not None and not (self._key.isascii() and self._key.isprintable()):
+            raise ConfigError("explain.vlm.key_env: the key has characters that HTTP cannot send")
         self._timeout_s = timeout_s
         self._socket: socket.socket | None = None
         self._cut, self._stopped = Event(), Event()
@@ -63,7 +65,7 @@ class ChatClient:
                 connection.request("POST", path, body, headers)
                 response = connection.getresponse()
                 content = response.read(MOST_BYTES + 1)
-            except (HTTPException, OSError) as exc:
+            except (HTTPException, OSError, ValueError) as exc:
                 raise self._name_error(exc) from exc
             if self._cut.is_set():
                 raise self._name_error(TimeoutError())
@@ -102,7 +104,7 @@ class ChatClient:
         try:
             try:
                 connection.connect()
-            except OSError as exc:
+            except (OSError, ValueError) as exc:  # ValueError: a name that no server can have
                 raise self._name_error(exc) from exc
             # The connection forgets its socket when an answer begins.
             self._socket = connection.sock

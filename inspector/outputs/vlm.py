@@ -21,6 +21,7 @@ from inspector.core.clock import now_ns, utc_now
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.events import Event
 from inspector.core.explanation import CONFIDENCES, KINDS
+from inspector.core.files import append_line
 from inspector.core.geometry import sample_mask
 from inspector.core.protocols import Picture
 from inspector.core.records import event_id
@@ -217,8 +218,7 @@ class VlmSender:
             logger.warning("vlm: {} is gone, so an answer was dropped", folder)
             return
         try:
-            with (folder / GENERATED).open("a", encoding="ascii") as file:
-                file.write(f"{json.dumps(line)}\n")
+            append_line(folder / GENERATED, f"{json.dumps(line)}\n".encode("ascii"))
         except OSError as exc:
             raise SinkError(f"{folder / GENERATED} cannot be written: {exc.strerror}") from exc
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from inspector.core.errors import ConfigError, EngineError, SinkError
-from inspector.core.files import sole_writer, write_whole
+from inspector.core.files import append_line, sole_writer, write_whole
 
 
 def test_it_creates_the_folder_and_replaces_the_file(tmp_path: Path) -> None:
@@ -53,3 +53,11 @@ def test_the_error_names_a_folder_that_cannot_be_created(tmp_path: Path) -> None
     for folder in (tmp_path / "file", tmp_path / "file" / "in", tmp_path / ("x" * 300)):
         with pytest.raises(ConfigError, match="cannot use the output"), sole_writer(folder):
             pass
+
+
+def test_an_appended_line_replaces_an_incomplete_one(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    append_line(path, b"one\n")
+    path.write_bytes(path.read_bytes() + b"torn")
+    append_line(path, b"two\n")
+    assert path.read_bytes() == b"one\ntwo\n"

@@ -233,3 +233,13 @@ def test_a_frame_without_defects_says_so_and_a_bad_frame_has_no_summary() -> Non
     assert explain(empty).summary == "No defects."
     bad = replace(empty, frame=BadFrame(3, "line", "torn", 0, None, "t"), anomaly_map=None)
     assert explain(bad) is bad
+
+
+@pytest.mark.parametrize("level", [90, 128, 200])
+def test_the_figures_of_a_flat_surface_are_numbers(level: int) -> None:
+    image = np.full((*HW, 3), level, np.uint8)
+    image[90:110, 195:203] = (176, 213, 180)
+    share = line(np.array(((180.0, 60.0), (180.0, 200.0))), 6)
+    explanation = explain(inspected(image, outlined(share))).defects[0].explanation
+    assert explanation is not None
+    assert all(np.isfinite(value) for value in explanation.figures.values())

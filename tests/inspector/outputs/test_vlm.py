@@ -122,7 +122,7 @@ def test_the_key_comes_from_the_environment_and_is_never_written(
     failing: Inspection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("MY_VLM_KEY", "sk-very-secret")
+    monkeypatch.setenv("MY_VLM_KEY", "sk-very-secret\n")  # as from a file of a secret
     server.status = 401
     with warnings_of() as heard:
         run(server, tmp_path, failing, key_env="MY_VLM_KEY")
@@ -145,6 +145,7 @@ def test_a_missing_key_or_model_and_other_urls_are_refused(server: ChatServer) -
         "http://",
         "http://h:x/",
         "http://u:p@h/v1",
+        "http://h/v1?api-version=1",
     ):
         with pytest.raises(ConfigError, match=r"explain\.vlm\.url must look like"):
             VlmOutput(VlmOptions(url=url, model="m"), None)
