@@ -65,7 +65,6 @@ class ProcessWorkers:
             if worker.index is not None:
                 worker.process.send_signal(signal.SIGINT)
             worker.channel.close()
-            os.close(worker.alive)
         end_s = time.monotonic() + END_S
         for worker in self._workers:
             try:
@@ -73,6 +72,8 @@ class ProcessWorkers:
             except subprocess.TimeoutExpired:
                 worker.process.kill()
                 worker.process.wait()
+            # Only now, because it sends a second signal, which would interrupt the end of the job.
+            os.close(worker.alive)
             worker.errors.close()
 
     @property

@@ -165,7 +165,8 @@ def wait_until_ended(pids: list[int]) -> None:
 
 @pytest.fixture
 def ctrl_c() -> Iterator[None]:
-    """Ctrl-C raises KeyboardInterrupt, also if an earlier test or library changed this."""
+    """SIGINT raises KeyboardInterrupt, also if the tests run in the background of a shell, where it
+    is ignored. Workers inherit this."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -190,6 +191,7 @@ def test_ctrl_c_ends_all_workers(options, tmp_path):
         assert sorted(path.name for path in tmp_path.glob("*.ended")) == ["0.ended", "1.ended"]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_signal_while_the_workers_start_starts_no_job(tmp_path):
     signals: list[int] = []
     hooks = Hooks(on_start=lambda job: signals.append(signal.SIGINT), signals=signals)
