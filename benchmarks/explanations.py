@@ -152,7 +152,7 @@ def format_confusion(trials: Sequence[Trial]) -> str:
 
 
 def format_reasons(trials: Sequence[Trial]) -> str:
-    """How often each figure decided: it stands in the reasons of a right kind."""
+    """In how many right kinds each figure is among the reasons."""
     counts: Counter[str] = Counter()
     for trial in trials:
         if trial.right and trial.explanation is not None:

@@ -14,10 +14,11 @@ from engines.spec_file import read_spec
 from inspector.build_events import make_event_stages
 from inspector.build_info import make_info
 from inspector.build_judge import make_judge
-from inspector.build_outputs import make_files, make_vlm, resolve
+from inspector.build_outputs import make_files, make_vlm
 from inspector.config import Config
 from inspector.config.checks import check_keys
 from inspector.core.errors import ConfigError
+from inspector.core.lazy import load_entry
 from inspector.core.protocols import CompletingSink, Picture, Source
 from inspector.core.records import new_run_id
 from inspector.core.secrets import insert_secrets, remember_password
@@ -121,7 +122,7 @@ def open_source(options: SourceOptions) -> Source:
         raise ConfigError("source.uri: no source is named; use --source")
     uri = strip_file_scheme(insert_secrets(options.uri, "source.uri"))
     remember_password(uri)
-    source: Source = resolve(SOURCES[kind_of(uri)])(uri, options)
+    source: Source = load_entry(SOURCES[kind_of(uri)])(uri, options)
     return source
 
 

@@ -1,12 +1,12 @@
 """Makes the outputs that write the files of a run."""
 
-import importlib
 from pathlib import Path
 from typing import Any, Final
 
 from engines.roi import draw_inspected
 from engines.spec import EngineSpec
 from inspector.config import Config
+from inspector.core.lazy import load_entry
 from inspector.core.protocols import Sink
 from inspector.outputs import SINKS
 from inspector.outputs.folder import (
@@ -71,7 +71,7 @@ def make_files(
         fatal = originals.on_error == "fatal"
         outputs.append(Output(_make_sink("originals", folder / ORIGINALS, originals), fatal=fatal))
     if tracked and options.roll_map:
-        outputs.append(Output(resolve(ROLL_MAP)(folder, options.four_points), fatal=False))
+        outputs.append(Output(load_entry(ROLL_MAP)(folder, options.four_points), fatal=False))
     return outputs
 
 
@@ -79,16 +79,10 @@ def make_vlm(config: Config, spec: EngineSpec, source: str | None) -> list[Outpu
     """The output to a vision language model; none if it is off. Raises ConfigError."""
     if config.explain.vlm.url is None:
         return []
-    sink = resolve(VLM)(config.explain.vlm, draw_inspected(spec), source)
+    sink = load_entry(VLM)(config.explain.vlm, draw_inspected(spec), source)
     return [Output(sink, fatal=False)]
 
 
 def _make_sink(name: str, path: Path, *options: Any, **more: Any) -> Sink:
-    sink: Sink = resolve(SINKS[name])(path, *options, **more)
+    sink: Sink = load_entry(SINKS[name])(path, *options, **more)
     return sink
-
-
-def resolve(entry: str) -> Any:
-    """The object of an entry "module:name"."""
-    module, _, name = entry.partition(":")
-    return getattr(importlib.import_module(module), name)

@@ -13,8 +13,9 @@ from loguru import logger
 from engines.spec_file import file_hash
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.files import sole_writer
+from inspector.core.lazy import load_entry
 from inspector.core.reading import READING, Reading
-from inspector.fleet.jobs import Hooks, Job, Outcome, Task, resolve
+from inspector.fleet.jobs import Hooks, Job, Outcome, Task
 from inspector.fleet.options import LOOP, FleetOptions
 from inspector.fleet.running import run_jobs
 from learning.class_rows import ClassRow, read_rows, write_rows
@@ -206,7 +207,7 @@ def _refuse_changed(out: Path, names: Sequence[str], known: Mapping[str, ClassRo
 def fit_job(fit_class: FitFunction, job: ClassJob) -> ClassRow:
     """Fits a class. Raises the errors of the function."""
     started = time.monotonic()
-    result: EngineResult = resolve(fit_class.name)(fit_class.values, job.data, job.path)
+    result: EngineResult = load_entry(fit_class.name)(fit_class.values, job.data, job.path)
     trained = result.spec.trained_on
     return ClassRow(
         name=job.data.name,

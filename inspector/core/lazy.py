@@ -1,9 +1,15 @@
-"""Imports public names of a package when they are first used."""
+"""Imports names of modules when they are first used."""
 
 import importlib
 import sys
 from collections.abc import Callable
 from typing import Any
+
+
+def load_entry(entry: str) -> Any:
+    """The object that "module:name" means."""
+    module, _, name = entry.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def lazy_exports(
@@ -18,8 +24,7 @@ def lazy_exports(
     def get(name: str) -> Any:
         if name not in table:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module, _, attribute = table[name].partition(":")
-        value = getattr(importlib.import_module(module), attribute)
+        value = load_entry(table[name])
         setattr(sys.modules[package], name, value)
         return value
 

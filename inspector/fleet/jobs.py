@@ -1,11 +1,11 @@
 """Jobs that are independent of each other, and the function that runs them all."""
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from inspector.core.errors import FrameError, InspectorError, StageError
+from inspector.core.lazy import load_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,6 @@ class Hooks:
     signals: Sequence[int] = ()
 
 
-def resolve(function: str) -> Callable[..., Any]:
-    """The function that "module:name" means."""
-    module, _, name = function.partition(":")
-    result: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return result
-
-
 def do_job(function: Callable[[Any, Any], Any], shared: Any, job: Job) -> Outcome:
     """Calls the function for one job. An InspectorError becomes part of the outcome."""
     try:
@@ -85,7 +78,7 @@ def as_portable(error: InspectorError) -> InspectorError:
 
 def run_in_loop(task: Task, jobs: Sequence[Job], hooks: Hooks) -> list[Outcome]:
     """Runs the jobs one after the other in this process."""
-    function = resolve(task.function)
+    function = load_entry(task.function)
     outcomes = []
     for job in jobs:
         hooks.on_start(job)

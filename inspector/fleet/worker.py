@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
+from inspector.core.lazy import load_entry
 from inspector.core.secrets import mask_secrets
-from inspector.fleet.jobs import Job, Outcome, Task, as_portable, do_job, resolve
+from inspector.fleet.jobs import Job, Outcome, Task, as_portable, do_job
 
 if TYPE_CHECKING:
     from loguru import Message
@@ -30,7 +31,7 @@ class JobRunner:
 
     def __init__(self, task: Task) -> None:
         self._shared = task.shared
-        self._function: Callable[[Any, Any], Any] = resolve(task.function)
+        self._function: Callable[[Any, Any], Any] = load_entry(task.function)
         self._lines: list[tuple[str, str]] = []
         logger.remove()
         logger.add(self._collect, level=task.log_level, format="{message}")

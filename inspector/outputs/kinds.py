@@ -1,11 +1,11 @@
 """Makes slow or remote outputs from entries of the configuration."""
 
-import importlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from inspector.core.errors import ConfigError
+from inspector.core.lazy import load_entry
 from inspector.core.schema import build, shown
 from inspector.outputs.lines import RecordLines
 from inspector.outputs.queued import QueuedOutput
@@ -53,8 +53,7 @@ def _make_output(
         raise ConfigError(
             f"{path}.kind must be a known kind of output ({known}), not {shown(kind)}"
         )
-    module, _, class_name = OUTPUTS[kind].partition(":")
-    sender_class = getattr(importlib.import_module(module), class_name)
+    sender_class = load_entry(OUTPUTS[kind])
     options = build(sender_class.Options, dict(entry), ConfigError, path)
     title = kind if options.name is None else options.name
     if not _NAME.fullmatch(title):

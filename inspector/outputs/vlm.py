@@ -19,7 +19,7 @@ from loguru import logger
 from inspector.core.arrays import Image, Mask
 from inspector.core.clock import now_ns, utc_now
 from inspector.core.errors import ConfigError, SinkError
-from inspector.core.events import Event
+from inspector.core.events import DefectClosed, Event
 from inspector.core.explanation import CONFIDENCES, KINDS
 from inspector.core.files import append_line
 from inspector.core.geometry import sample_mask
@@ -103,6 +103,8 @@ class VlmOutput(QueuedOutput):
 
     def write_event(self, event: Event) -> None:
         """Sends nothing: the views of a track were sent while their frames were in memory."""
+        if isinstance(event, DefectClosed):  # so that memory does not grow over months
+            self._tracks.difference_update((event.track_id, *event.merged_track_ids))
 
     def begin_close(self) -> None:
         super().begin_close()

@@ -1,10 +1,10 @@
 """Makes the file of a named backbone, with the exporter from the table."""
 
-import importlib
 from pathlib import Path
 
 from inspector.core.errors import ConfigError
 from inspector.core.files import write_whole
+from inspector.core.lazy import load_entry
 from learning import torch_weights
 from learning.backbones import vit, zoo
 
@@ -19,8 +19,7 @@ def export_backbone(
     Raises ConfigError for names, sizes and weights that do not fit, EngineError for a library
     that is missing.
     """
-    module, _, function = zoo.backbone_entry(name).exporter.partition(":")
-    export = getattr(importlib.import_module(module), function)
+    export = load_entry(zoo.backbone_entry(name).exporter)
     model = export(name, weights_file, input_hw)
     write_whole(out, model.SerializeToString(), "backbone ", ConfigError)
     return zoo.describe(out)

@@ -1,7 +1,6 @@
 """The table of layouts of data sets, and reading a folder by one of them."""
 
 import dataclasses
-import importlib
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from inspector.core.errors import ConfigError, DataError
+from inspector.core.lazy import load_entry
 from inspector.core.picture_files import folders_in, pictures_in
 from learning.datasets.kind_names import good_folders
 from learning.datasets.other_folders import describe_other, describe_results
@@ -58,8 +58,7 @@ def make_layout(name: str) -> Layout:
     """Raises ConfigError for an unknown name."""
     if name not in LAYOUTS:
         raise ConfigError(f"data set layout {name!r} is unknown; known: {', '.join(LAYOUTS)}")
-    module, _, attribute = LAYOUTS[name].partition(":")
-    cls: type[Layout] = getattr(importlib.import_module(module), attribute)
+    cls: type[Layout] = load_entry(LAYOUTS[name])
     return cls(name)
 
 

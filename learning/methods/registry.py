@@ -1,11 +1,11 @@
 """The table of methods: how engines of each are fitted, trained and imported."""
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from inspector.core.errors import ConfigError
+from inspector.core.lazy import load_entry
 
 if TYPE_CHECKING:
     from learning.importing import Importer
@@ -101,5 +101,4 @@ def _load(name: str, way: str) -> Any:
             f"method {name} is {WAYS[other]}, not {WAYS[way]}: "
             f"use `line-inspector {COMMANDS[other]}`"
         )
-    module, _, attribute = target.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return load_entry(target)
