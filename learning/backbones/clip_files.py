@@ -160,7 +160,8 @@ def read_shape(files: ClipFiles, weights: Weights, activation: str | None) -> Cl
                 mean, std = normal.get("image_mean", mean), normal.get("image_std", std)
             mean, std = _three(mean), _three(std)
         except (ValueError, TypeError, LookupError, AttributeError, ZeroDivisionError) as exc:
-            raise ConfigError(f"{files.config} does not describe a CLIP: {exc!r}") from exc
+            reason = f"it lacks {exc}" if isinstance(exc, KeyError) else exc
+            raise ConfigError(f"{files.config} does not describe a CLIP: {reason}") from exc
         if activation not in (None, stated):
             raise ConfigError(
                 f"{files.config} states the activation {stated}: leave out --activation"

@@ -47,7 +47,8 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     except OSError as exc:
         raise ConfigError(f"the vocabulary {path} cannot be read: {exc.strerror or exc}") from exc
     except (ValueError, TypeError, LookupError, AttributeError, EOFError, zlib.error) as exc:
-        raise ConfigError(f"the vocabulary {path} cannot be used: {exc}") from exc
+        reason = f"it lacks {exc}" if isinstance(exc, KeyError) else exc
+        raise ConfigError(f"the vocabulary {path} cannot be used: {reason}") from exc
     raise ConfigError(
         f"{folder} holds no vocabulary of CLIP: put tokenizer.json, or vocab.json and merges.txt, "
         f"or {LIST_FILE} of OpenAI or open_clip beside the weights"

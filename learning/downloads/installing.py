@@ -94,7 +94,8 @@ def _install(
 ) -> None:
     unpacked = folder / UNPACKED
     try:
-        shutil.rmtree(unpacked, ignore_errors=True)
+        if unpacked.exists():
+            shutil.rmtree(unpacked)
         try:
             unpack(archive, unpacked / "archive", progress=progress)
         except DataError:

@@ -94,15 +94,14 @@ class Winclip(ClipMethod[WinclipModel]):
         return self.fusion == "sum" and self.shots > 0
 
     def outputs(self, info: BackboneInfo) -> tuple[str, ...]:
-        known = {output.name for output in info.outputs}
         needed = (CLS, *map(windows_name, WINDOWS))
-        if not known.issuperset(needed):
+        if self.windows == POOLED:
+            needed = (CLS, last_block(info, projected=True))
+        if not {output.name for output in info.outputs}.issuperset(needed):
             raise ConfigError(
                 f"backbone {info.name} is no CLIP with windows, which method {self.name} needs: "
                 f"make one by {MAKE_CLIP}"
             )
-        if self.windows == POOLED:
-            needed = (CLS, last_block(info, projected=True))
         return (*needed, last_block(info)) if self.shots else needed
 
     def embed(self, features: Features) -> Embeddings:

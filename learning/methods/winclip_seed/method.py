@@ -35,14 +35,12 @@ from learning.methods.closest import closest
 from learning.methods.coreset import share_of_rows
 from learning.methods.winclip_seed import reference as seed_reference
 from learning.options import number, option, whole_number
+from learning.thresholds.rules import MAD_TO_SIGMA
 
 PATCHES: Final = "patches"
 """Key of the patches among the embeddings."""
 
 PROJECTED: Final = "_projected"
-
-DEVIATION: Final = 1.4826
-"""Times the median of the distances to the median: the standard deviation of normal values."""
 
 LEAST_SPREADS: Final = (0.002, 0.02)
 """Of the text map and of the map of the bank. They keep rounding small where good pictures are
@@ -132,7 +130,7 @@ class WinclipSeed(ClipMethod[WinclipSeedModel]):
         measured = (texts, np.concatenate(gaps))
         centres = [float(np.median(values)) for values in measured]
         spreads = [
-            max(DEVIATION * float(np.median(np.abs(values - centre))), least)
+            max(MAD_TO_SIGMA * float(np.median(np.abs(values - centre))), least)
             for values, centre, least in zip(measured, centres, LEAST_SPREADS, strict=True)
         ]
         return WinclipSeedModel(
