@@ -120,7 +120,7 @@ def test_a_signal_while_an_engine_opens_ends_the_run(tmp_path: Path, number: int
     code = (
         "import sys, time\n"
         "from engines.backends.fake import FakeEngine\n"
-        "def wait(self): sys.stdout.write('opening\\n'); sys.stdout.flush(); time.sleep(60)\n"
+        "def wait(self): sys.stdout.write('opening\\n'); sys.stdout.flush(); time.sleep(600)\n"
         "FakeEngine.warm_up = wait\n"
         "from inspector.pipeline import runner; runner.GRACE_S = 0.5\n"
         "import run_inspector; sys.exit(run_inspector.main())\n"
@@ -144,7 +144,7 @@ def test_a_signal_while_an_engine_opens_ends_the_run(tmp_path: Path, number: int
 def test_a_signal_while_a_source_hangs_ends_the_run(tmp_path: Path, number: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/live"
-        source = ["--source", url, "--set", "source.open_timeout_s=60"]
+        source = ["--source", url, "--set", "source.open_timeout_s=600"]
         process = start(tmp_path / "out", *source, "--set", "engine.backend=fake")
         server.settimeout(30)
         connection, _ = server.accept()

@@ -26,6 +26,7 @@ class ChatServer:
         self.questions: list[dict[str, Any]] = []
         self.paths: list[str] = []
         self.keys: list[str | None] = []
+        self.waited_out = False  # whether a stalled question was held for all of its 20 s
         self._released = threading.Event()
         server = self
 
@@ -60,7 +61,7 @@ class ChatServer:
         self.paths.append(request.path)
         self.keys.append(request.headers["Authorization"])
         if self.stalls:
-            self._released.wait(20)
+            self.waited_out |= not self._released.wait(20)
             return
         request.send_response(self.status)
         for name, value in self.headers.items():

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,13 +56,3 @@ def json_content(path: Path) -> Any:
     if path.suffix == ".jsonl":
         return [without_times(json.loads(line)) for line in text.splitlines()]
     return without_times(json.loads(text))
-
-
-def flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Path and value of every plain value in nested dictionaries and lists."""
-    if isinstance(value, (dict, list)):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in items:
-            yield from flatten(item, f"{path}.{key}")
-    else:
-        yield path, value

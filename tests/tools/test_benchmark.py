@@ -1,6 +1,7 @@
 """The command benchmark on generated classes with the names of MVTec AD."""
 
 import dataclasses
+import shutil
 
 import pytest
 from plate_dataset import write_class_folder
@@ -79,10 +80,14 @@ def test_one_class_and_another_method(place, capsys):
     assert "xiahaifeng1995" in lines[3]
 
 
-def test_a_class_that_cannot_be_fitted_is_named_and_the_others_are_shown(place, capsys):
-    assert call(place, shots=4, out="few") == 2
+def test_a_class_that_cannot_be_fitted_is_named_and_the_others_are_shown(place, tmp_path, capsys):
+    shutil.copytree(place[0] / "mvtec", tmp_path / "mvtec")
+    for path in (tmp_path / "mvtec" / "bottle" / "train" / "good").iterdir():
+        path.write_bytes(b"no picture")
+    assert call((tmp_path, place[1])) == 2
     printed = capsys.readouterr()
-    assert "2 of 2 classes could not be fitted: bottle, metal_nut" in printed.err
+    assert "1 of 2 classes could not be fitted: bottle" in printed.err
+    assert any(line.startswith("metal_nut") for line in printed.out.splitlines())
 
 
 def test_wrong_names_are_refused(place, capsys):

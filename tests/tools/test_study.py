@@ -1,6 +1,7 @@
 """Tests of the command `study`."""
 
 import csv
+import re
 import sys
 from pathlib import Path
 
@@ -39,6 +40,9 @@ def test_one_command_makes_the_whole_report(tmp_path: Path, capsys, monkeypatch)
     assert main(argv) == 0
     assert (tmp_path / "out" / "tables" / "embeddings.csv").read_bytes() == places
     again = (tmp_path / "out" / "report.html").read_bytes()
+    charts = [re.findall(rb"<svg.*?</svg>", each, re.DOTALL) for each in (page, again)]
+    assert charts[0]
+    assert charts[0] == charts[1]
     assert again.split(b"What the words mean")[1] == page.split(b"What the words mean")[1]
 
 

@@ -129,12 +129,17 @@ def test_a_cluster_that_does_not_answer_is_one_sentence():
         run("multiply", 1, 2, FleetOptions(ray="nowhere"))
 
 
-def test_an_error_of_a_hook_ends_the_workers(tmp_path):
+def test_an_error_of_a_hook_ends_the_workers():
+    pids: list[int] = []
+
     def stop(outcome: Outcome) -> None:
+        pids.append(outcome.value[1])
         raise DataError("no space")
 
     with pytest.raises(DataError, match="no space"):
-        run("kill_at_first", tmp_path, 4, POOL, hooks=Hooks(on_outcome=stop))
+        run("multiply", 3, 4, POOL, hooks=Hooks(on_outcome=stop))
+    assert pids
+    assert not any(map(is_running, pids))
 
 
 def started_in(folder: Path, count: int) -> list[int]:

@@ -174,7 +174,7 @@ def test_a_server_that_fails_leaves_the_questions_in_the_outbox(
     assert len(answers(tmp_path)) == 2
 
 
-def test_a_server_that_is_away_costs_the_run_nothing_but_the_drain(
+def test_questions_to_a_server_that_is_away_wait(
     server: ChatServer, tmp_path: Path, failing: Inspection
 ) -> None:
     server.stop()
@@ -197,6 +197,7 @@ def test_the_end_of_the_run_does_not_wait_for_a_server_that_stalls(
     server.stalls = True
     output = run(server, tmp_path, failing, timeout_s=600.0)
     assert output.counts()["waiting"] == 2
+    assert not server.waited_out
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ def test_nothing_changes_if_every_shift_is_noticed(fitted, tmp_path: Path) -> No
     path, folder = fitted
     (data,) = load(folder, None)
     narrowed = write_narrowed(path, data, invented(), tmp_path / "narrow.onnx")
+    assert read_spec(tmp_path / "narrow.onnx") == read_spec(path)
     assert "its limits stay the same" in "\n".join(describe_narrowed(narrowed))
 
 
