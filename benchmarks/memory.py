@@ -19,9 +19,9 @@ import cv2
 from benchmarks.clips import FOLDER
 from inspector.build import build_run
 from inspector.config import load_config
+from inspector.core.memory import share_heaps
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection
-from inspector.run import share_heaps
 from inspector.sources.options import SyntheticOptions, WebOptions
 from inspector.sources.synthetic import SyntheticSource
 

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime as ort
 
 from engines.spec_file import read_spec
-from inspector.run import peak_memory_mb
+from inspector.core.memory import peak_memory_mb
 
 
 def run(clip: str, engine: str, out: str) -> dict[str, float]:

@@ -19,7 +19,7 @@ from engines.backends.trt.driver import Cuda
 from engines.opening import Engine, open_engine
 from inspector.core.arrays import Image
 from inspector.core.errors import EngineError, InspectorError
-from inspector.run import peak_memory_mb
+from inspector.core.memory import peak_memory_mb
 
 GPU_RUNS: Final = 50
 """Runs on the GPU's clock."""

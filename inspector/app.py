@@ -12,13 +12,13 @@ from inspector.command_line import CommandParser, ShowVersion
 from inspector.config import DEFAULT_FILE, load_config, parse_setting
 from inspector.console import write_screen_line
 from inspector.core.errors import ConfigError, InspectorError
+from inspector.core.memory import share_heaps
 from inspector.core.secrets import VISIBLE, mask_secrets, shows_secret
 from inspector.early_signals import EarlySignals
 from inspector.fleet.options import LOCAL
 from inspector.logs import log_to_screen, start_logging
 from inspector.recordings import find_recordings
 from inspector.recordings_run import run_recordings
-from inspector.run import share_heaps
 from inspector.session import Session
 from inspector.standard_streams import write_error
 

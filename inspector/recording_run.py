@@ -6,11 +6,11 @@ from pathlib import Path
 
 from inspector.config import Config
 from inspector.core.errors import InspectorError
+from inspector.core.memory import share_heaps
 from inspector.core.secrets import mask_secrets
 from inspector.early_signals import Stopped, stop_early
 from inspector.outputs.folder import SUMMARY, ResultFolder
 from inspector.recordings_summary import RecordingResult, read_result
-from inspector.run import share_heaps
 from inspector.session import Session
 
 

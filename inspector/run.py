@@ -1,16 +1,14 @@
 """Holds the run of one source, its result, and the content of its summary."""
 
-import ctypes
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from itertools import chain
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from inspector.core.clock import utc_now
 from inspector.core.errors import InspectorError
 from inspector.core.events import Event
+from inspector.core.memory import peak_memory_mb
 from inspector.core.protocols import Source
 from inspector.core.secrets import mask_secrets
 from inspector.core.types import RunInfo
@@ -23,36 +21,6 @@ from inspector.pipeline.stages import Output, Stages
 from inspector.report.roll_map_sink import RollMapSink
 from inspector.run_evidence import RunEvidence
 from inspector.tracking.stage import TrackingStage
-
-HEAPS: Final = 2
-"""Number of heaps that all threads share."""
-
-_M_ARENA_MAX: Final = -8
-"""The constant M_ARENA_MAX of malloc.h."""
-
-
-def peak_memory_mb() -> float | None:
-    """Largest resident memory of this process; None if the system has no /proc.
-
-    getrusage would be wrong: a child process inherits the value of its parent.
-    """
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-    except OSError:
-        return None
-    kilobytes = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-    return round(int(kilobytes[0]) * 1024 / 1e6, 1) if kilobytes else None
-
-
-def share_heaps() -> None:
-    """Limits the heaps of all threads to two. Call it before any thread starts.
-
-    glibc makes up to eight heaps for each core. Frames leave holes in them that nothing else fills.
-    With two heaps resident memory grew by 3 MB over 7,000 frames instead of 12 MB, and the run was
-    not slower. Other C libraries have no such heaps.
-    """
-    if sys.platform == "linux" and (option := getattr(ctypes.CDLL(None), "mallopt", None)):
-        option(_M_ARENA_MAX, HEAPS)
 
 
 def summarize_ledger(tracking: TrackingStage | None) -> dict[str, Any] | None:

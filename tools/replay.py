@@ -15,7 +15,7 @@ from evaluation.replay.wording import describe_changes, describe_log
 from inspector.command_line import CommandParser
 from inspector.config import parse_setting
 from inspector.core.errors import ConfigError
-from inspector.run import share_heaps
+from inspector.core.memory import share_heaps
 from tools._cli import guarded, program
 
 DIFFERENT = 1

@@ -2,8 +2,6 @@
 
 import json
 import os
-import resource
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from loguru import logger
 
 from evaluation.dataset import OF_ONE_CLASS
 from evaluation.result_files import write_json
+from inspector.core.memory import peak_memory_mb
 from inspector.fleet.jobs import Hooks, Job, Outcome, Task
 from inspector.fleet.options import LOOP, FleetOptions
 from inspector.fleet.running import run_jobs
@@ -85,7 +84,7 @@ def run_study(
     results: list[JobCells] = [each.value for each in outcomes if each.error is None]
     by_key = {cell.key: cell for result in results for cell in result.cells}
     cells = tuple(by_key[task.key] for task in tasks if task.key in by_key)
-    peaks = [_peak_memory_mb(), *(result.peak_memory_mb for result in results)]
+    peaks = [peak_memory_mb() or 0.0, *(result.peak_memory_mb for result in results)]
     _record(study.out / RUN, len(cells), time.monotonic() - started, max(peaks))
     return StudyResult(cells, tuple(each for each in outcomes if each.error is not None))
 
@@ -97,7 +96,7 @@ def compute_cells(work: StudyWork, tasks: Sequence[CellTask]) -> JobCells:
         for task in tasks:
             cells.append(work.study.compute(task))
             work.on_cell(task.key, work.total)
-    return JobCells(tuple(cells), _peak_memory_mb())
+    return JobCells(tuple(cells), peak_memory_mb() or 0.0)
 
 
 def _make_jobs(tasks: Sequence[CellTask], are_global: bool) -> list[Job]:
@@ -129,9 +128,3 @@ def _read_run(path: Path) -> dict[str, float]:
     except (OSError, ValueError):
         return {}
     return content
-
-
-def _peak_memory_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(peak * unit / 1e6, 1)

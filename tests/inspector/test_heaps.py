@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 SCRIPT = """
 import ctypes, threading
-from inspector.run import share_heaps
+from inspector.core.memory import share_heaps
 
 if {share}:
     share_heaps()
