@@ -41,9 +41,6 @@ PATCHES: Final = 200
 
 PERPLEXITY: Final = 30.0
 NEIGHBOURS: Final = 10
-SHOWN: Final = 1
-"""Good and defective pictures whose features are drawn."""
-
 Array = npt.NDArray[np.float32]
 
 

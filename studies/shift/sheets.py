@@ -203,10 +203,11 @@ def _draw(
     folder = out / "evaluations" / place
     result = read_class(folder / f"{name}-{tested}" / TEST / name / METRICS)
     results = {picture.name: picture for picture in result.pictures}
-    # The heatmaps of a model have the same colours for clean and shifted pictures.
+    # The heatmaps of a model have the colours of its shifted pictures, also for clean ones.
     shifted = Condition(cell.key.transform, cell.key.severity).name
-    strongest = read_class(folder / f"{name}-{shifted}" / TEST / name / METRICS)
-    result = dataclasses.replace(result, pictures=(*result.pictures, *strongest.pictures))
+    if tested != shifted:
+        strongest = read_class(folder / f"{name}-{shifted}" / TEST / name / METRICS)
+        result = dataclasses.replace(result, pictures=strongest.pictures)
     (data,) = load(out / "pictures" / tested / name, "mvtec")
     engine = open_engine_with(out / "engines" / place.with_suffix(".onnx"), settings)
     with contextlib.closing(engine):

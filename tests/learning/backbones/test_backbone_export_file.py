@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import onnx
 import pytest
 
+from inspector.core import lazy
 from inspector.core.errors import ConfigError
 from learning.backbones import export as backbone_export
 from learning.backbones import zoo
@@ -22,7 +23,7 @@ def exporter(monkeypatch: pytest.MonkeyPatch) -> None:
     module = SimpleNamespace(export=lambda name, weights_file, input_hw: model)
     recipe = SimpleNamespace(exporter="anywhere:export")
     monkeypatch.setattr(zoo, "backbone_entry", lambda name: recipe)
-    monkeypatch.setattr(backbone_export.importlib, "import_module", lambda name: module)
+    monkeypatch.setattr(lazy.importlib, "import_module", lambda name: module)
 
 
 def test_the_file_is_made_with_its_folder(tmp_path: Path) -> None:
