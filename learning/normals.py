@@ -2,17 +2,18 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from loguru import logger
 
 from engines.pictures import decode, decode_picture
 from engines.resize import to_input
 from engines.spec import ResizeRule
-from inspector.core.arrays import Image
+from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.picture_files import pictures_of
 from inspector.core.reading import READING, Reading
@@ -72,6 +73,12 @@ class Normals:
     sources: tuple[tuple[str, int], ...] = ()
     distinct: bool = False
     aspects: Aspects | None = None
+
+    def take(self, chosen: npt.NDArray[np.int64] | Mask) -> "Normals":
+        """Only some pictures. chosen: their indices, or (n,) bool."""
+        indices = np.arange(len(self.names))[chosen]
+        names = tuple(self.names[index] for index in indices)
+        return replace(self, pixels=self.pixels[indices], names=names)
 
 
 def _input_hw(size: Size | None, frame_hw: tuple[int, int]) -> tuple[int, int]:

@@ -65,7 +65,7 @@ def fit_and_score(
     names = tuple(normals.names[index] for index in suspects)
     if len(suspects) and options.suspects == DROP:
         others = np.setdiff1d(np.arange(len(held_out)), suspects)
-        normals, embeddings = _take(normals, others), folds.take_rows(embeddings, others)
+        normals, embeddings = normals.take(others), folds.take_rows(embeddings, others)
         chosen = others
 
         def expand(rows: Embeddings, pictures: Indices) -> Embeddings:
@@ -118,9 +118,9 @@ def warn_of_suspects(
 def _score_held_out(
     job: EngineJob, options: FitOptions, embeddings: Embeddings, held_out: Mask, copies: Copies
 ) -> ScoredModel:
-    fitted = _take(job.normals, np.flatnonzero(~held_out))
+    fitted = job.normals.take(~held_out)
     model = job.method.fit(copies.add(embeddings, np.arange(len(fitted.names))), options.seed)
-    return _score_new(job, model, _take(job.normals, np.flatnonzero(held_out)), fitted)
+    return _score_new(job, model, job.normals.take(held_out), fitted)
 
 
 def _score_new(job: EngineJob, model: Any, normals: Normals, fitted: Normals | None) -> ScoredModel:
@@ -255,8 +255,3 @@ def _warn_of_few(count: int) -> None:
             1 / (count + 1),
             FEW,
         )
-
-
-def _take(normals: Normals, indices: npt.NDArray[np.int64]) -> Normals:
-    names = tuple(normals.names[index] for index in indices)
-    return dataclasses.replace(normals, pixels=normals.pixels[indices], names=names)

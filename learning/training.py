@@ -5,15 +5,12 @@ networks, finish the engine file as for a fitted model.
 """
 
 import contextlib
-import dataclasses
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
-
-import numpy as np
 
 from inspector.core.arrays import Image, Mask
 from inspector.core.errors import EngineError
@@ -23,7 +20,6 @@ from learning.finishing import make_engine
 from learning.job import EngineResult, MakeOptions, Progress, inspected_pixels
 from learning.methods.base import Scorer
 from learning.methods.feature_source import FeatureSource
-from learning.normals import Normals
 from learning.options import check_option_names
 from learning.thresholds.choosing import check_supported
 from learning.training_data import TrainingData
@@ -147,7 +143,7 @@ def train_engine(
     `run` and make_engine raise.
     """
     normals = data.normals
-    held_out = _take(normals, data.held_out)
+    held_out = normals.take(data.held_out)
     check_supported(options.rule, len(held_out.names))
     with contextlib.ExitStack() as until_written:
         with options.open_source(normals.rule.input_hw) as source:
@@ -167,7 +163,7 @@ def train_engine(
             options,
             folder / ENGINE,
             progress,
-            fitted=_take(normals, ~data.held_out),
+            fitted=normals.take(~data.held_out),
             note=_note(data),
         )
     return TrainingResult(
@@ -209,9 +205,3 @@ def _note(data: TrainingData) -> str:
     how = "the end of one stream" if ordered else "drawn at random or named as such"
     chosen_on = "the test set" if tests else "these pictures and simulated defects on them"
     return f"held out: {how}; the checkpoint was chosen on {chosen_on}"
-
-
-def _take(normals: Normals, chosen: Mask) -> Normals:
-    indices = np.flatnonzero(chosen)
-    names = tuple(normals.names[index] for index in indices)
-    return dataclasses.replace(normals, pixels=normals.pixels[indices], names=names)

@@ -206,17 +206,11 @@ def _refuse_unstable(masks: Array, colours: Array, model: ForegroundModel, what:
 
 def _leave_out(normals: Normals, empty: Mask) -> Normals:
     names = [normals.names[index] for index in np.flatnonzero(empty)]
-    others = np.flatnonzero(~empty)
     logger.warning(
         "{} of {} good pictures show no product in their foreground and are left out: {}",
         *(len(names), len(empty), list_some(names)),
     )
-    return dataclasses.replace(
-        normals,
-        pixels=normals.pixels[others],
-        names=tuple(normals.names[index] for index in others),
-        empty=normals.empty + tuple(names),
-    )
+    return dataclasses.replace(normals.take(~empty), empty=normals.empty + tuple(names))
 
 
 def _is_in_one_place(masks: Mask) -> bool:
