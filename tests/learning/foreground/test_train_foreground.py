@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
+pytest.importorskip("torch", reason="torch is not installed")
 
 from foreground_scenes import belt, scene, write
 from rad_import_parts import backbone_normals_and_bank, imported

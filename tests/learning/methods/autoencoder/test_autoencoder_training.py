@@ -241,7 +241,10 @@ def test_it_ends_with_an_engine_that_says_how_it_was_trained(trained):
 
 
 def test_the_board_has_curves_and_pictures(trained):
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator",
+        reason="tensorboard is not installed",
+    )
     board = accumulator.EventAccumulator(str(trained / "tensorboard"))
     board.Reload()
     tags = board.Tags()
