@@ -5,29 +5,29 @@ at all, and append() needs no fsync.
 """
 
 import contextlib
-import os
-import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
+from inspector.core.database_file import PAGE, DatabaseFile, read_pragma
 from inspector.core.errors import SinkError
 from inspector.core.files import sole_writer
 
 FILE: Final = "records.sqlite"
 DROP_OLDEST: Final = "drop_oldest"
 STOP: Final = "stop"
-PAGE: Final = 4096
-"""Bytes per page of the database. The size limit is counted in pages."""
-WAL_PAGES: Final = 4000
-"""Number of pages of the write-ahead log at which SQLite copies it to the database."""
 BATCH: Final = 100
 BATCH_BYTES: Final = 256 * 1024
 _APPLICATION_ID: Final = 0x4C494F42
 _VERSION: Final = 1
+# AUTOINCREMENT: a number is never used twice, so confirm() cannot hit a new record.
+_TABLE: Final = (
+    "CREATE TABLE records (number INTEGER PRIMARY KEY AUTOINCREMENT, "
+    "crc INTEGER NOT NULL, body BLOB NOT NULL)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +59,21 @@ class Outbox:
 
     def __init__(self, folder: Path, *, max_bytes: int, when_full: str) -> None:
         self.path = folder / FILE
+        advice = f"move the folder {folder} away and start again"
+        self._file = DatabaseFile(self.path, "outbox", _APPLICATION_ID, advice, SinkError)
         self.appended = self.delivered = self.dropped = 0
         self._max_bytes = max_bytes
         self._when_full = when_full
         self._lock = Lock()
         with contextlib.ExitStack() as stack:
             stack.enter_context(sole_writer(folder))
-            with self._translate_errors():
+            with self._file.translate_errors():
                 if not self.path.exists():
-                    self._create()
-                self._db = stack.enter_context(contextlib.closing(_connect(self.path)))
+                    self._file.create([_TABLE], _VERSION)
+                self._db = stack.enter_context(contextlib.closing(self._file.connect()))
                 self._check()
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-                self._db.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE}")
                 # A separate connection, so that append() never waits for an fsync of sync().
-                self._syncing = stack.enter_context(contextlib.closing(_connect(self.path)))
+                self._syncing = stack.enter_context(contextlib.closing(self._file.connect()))
                 self.waiting: int = self._db.execute("SELECT COUNT(*) FROM records").fetchone()[0]
                 self.waiting_at_start = self.waiting
             self._resources = stack.pop_all()
@@ -82,7 +81,7 @@ class Outbox:
     def append(self, body: bytes) -> None:
         """Raises SinkError if the disk fails, or if the outbox is full and when_full is "stop"."""
         with self._lock:
-            with self._transaction():
+            with self._file.transaction(self._db):
                 self._db.execute(
                     "INSERT INTO records (crc, body) VALUES (?, ?)", (zlib.crc32(body), body)
                 )
@@ -96,13 +95,13 @@ class Outbox:
         one record. Raises SinkError if a record is damaged."""
         records: list[QueuedRecord] = []
         size = 0
-        with self._lock, self._translate_errors():
+        with self._lock, self._file.translate_errors():
             rows = self._db.execute(
                 "SELECT number, crc, body FROM records ORDER BY number LIMIT ?", (most,)
             )
             for number, crc, body in rows:
                 if not isinstance(body, bytes) or zlib.crc32(body) != crc:
-                    raise self._damage_error(f"record {number} does not match its checksum")
+                    raise self._file.damage_error(f"record {number} does not match its checksum")
                 size += len(body)
                 if records and size > BATCH_BYTES:
                     break
@@ -113,7 +112,7 @@ class Outbox:
     def confirm(self, records: Sequence[QueuedRecord]) -> None:
         """Removes delivered records: those that oldest() returned last."""
         with self._lock:
-            with self._transaction():
+            with self._file.transaction(self._db):
                 removed = self._db.execute(
                     "DELETE FROM records WHERE number <= ?", (records[-1].number,)
                 ).rowcount
@@ -124,42 +123,22 @@ class Outbox:
 
     def sync(self) -> None:
         """Syncs everything appended before this call to the disk (fsync)."""
-        with self._translate_errors():
+        with self._file.translate_errors():
             self._syncing.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
         """May be called twice. Waiting records stay on the disk."""
-        with self._lock, self._translate_errors():
+        with self._lock, self._file.translate_errors():
             self._resources.close()
 
-    def _create(self) -> None:
-        """Creates the file under another name first, so that an empty file always means damage."""
-        part = self.path.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        with contextlib.closing(_connect(part)) as db:
-            db.execute(f"PRAGMA page_size = {PAGE}")
-            db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version = {_VERSION}")
-            # AUTOINCREMENT: a number is never used twice, so confirm() cannot hit a new record.
-            db.execute(
-                "CREATE TABLE records (number INTEGER PRIMARY KEY AUTOINCREMENT, "
-                "crc INTEGER NOT NULL, body BLOB NOT NULL)"
-            )
-        part.replace(self.path)
-
     def _check(self) -> None:
-        """quick_check reads the whole file, so damage stops a run before its first frame."""
-        if os.path.getsize(self.path) == 0:
-            raise self._damage_error("it is empty")
-        if self._read_pragma("application_id") != _APPLICATION_ID:
-            raise SinkError(f"{self.path} is a database, but not an outbox; choose another folder")
-        if (version := self._read_pragma("user_version")) != _VERSION:
+        if (version := self._file.check(self._db)) != _VERSION:
             raise SinkError(
                 f"the outbox {self.path} has format {version}, but this program reads "
                 f"{_VERSION}; deliver its records with the version that wrote it"
             )
-        if (problem := self._read_pragma("quick_check(1)")) != "ok":
-            raise self._damage_error(" ".join(problem.split()))
+        # It reads the whole file, so damage stops a run before its first frame.
+        self._file.check_content(self._db)
 
     def _make_room(self) -> int:
         """Drops the oldest records above the size limit and returns their number."""
@@ -176,42 +155,5 @@ class Outbox:
         return dropped
 
     def _used_bytes(self) -> int:
-        used: int = self._read_pragma("page_count") - self._read_pragma("freelist_count")
+        used: int = read_pragma(self._db, "page_count") - read_pragma(self._db, "freelist_count")
         return PAGE * used
-
-    def _read_pragma(self, pragma: str) -> Any:
-        return self._db.execute(f"PRAGMA {pragma}").fetchone()[0]
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with (
-            self._translate_errors(),
-            self._db,
-        ):  # the connection commits, or rolls back on an error
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-
-    @contextlib.contextmanager
-    def _translate_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as exc:
-            # Errors of the Python module, such as the use of a closed outbox, have no code.
-            if getattr(exc, "sqlite_errorcode", None) in (
-                sqlite3.SQLITE_CORRUPT,
-                sqlite3.SQLITE_NOTADB,
-            ):
-                raise self._damage_error(str(exc)) from exc
-            raise SinkError(f"the outbox {self.path} cannot be used: {exc}") from exc
-
-    def _damage_error(self, reason: str) -> SinkError:
-        return SinkError(
-            f"the outbox {self.path} is damaged ({reason}); "
-            f"move the folder {self.path.parent} away and start again"
-        )
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA synchronous = NORMAL")
-    return db
