@@ -224,6 +224,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         | {f"inspector.outputs.{name}" for name in ("folder", "json_log", "options", "records")},
         {"av", "cv2", "numpy", "weasyprint"},
     ),
+    # It reads the logs of runs.
+    "inspector/store": (
+        {CORE, "inspector.store"}
+        | {f"inspector.outputs.{name}" for name in ("folder", "json_log", "records")},
+        set(),
+    ),
     # Fitting, evaluating, studying and inspecting run their jobs with it.
     "inspector/fleet": ({CORE, FLEET}, {"ray"}),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
@@ -249,7 +255,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                 f"inspector.{p}"
                 for p in (
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
-                    *("tracking", "parts", "evidence", "explain", "report", "fleet"),
+                    *("tracking", "parts", "evidence", "explain", "report", "fleet", "store"),
                 )
             ),
         },

@@ -14,7 +14,7 @@ from inspector.core.arrays import Image, freeze
 from inspector.core.errors import SourceEndedEarly
 from inspector.core.protocols import HasFiles, Source
 from inspector.core.types import BadFrame, Cause, Frame, SourceInfo
-from inspector.outputs.originals import original_name
+from inspector.outputs.folder import original_name
 
 FORMATS: Final = ("png", "bmp")
 

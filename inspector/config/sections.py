@@ -20,6 +20,7 @@ from inspector.pipeline.options import PipelineOptions
 from inspector.processing.postprocess import VerdictOptions
 from inspector.report.options import ReportOptions
 from inspector.sources.options import SourceOptions
+from inspector.store.options import StoreOptions
 from inspector.tracking.options import TrackingOptions
 
 
@@ -84,6 +85,7 @@ class Config:
     outputs: tuple[dict[str, Any], ...] = ()
     evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
     report: ReportOptions = field(default_factory=ReportOptions)
+    store: StoreOptions = field(default_factory=StoreOptions)
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
     fleet: FleetOptions = field(default_factory=FleetOptions)
     window: WindowOptions = field(default_factory=WindowOptions)

@@ -105,9 +105,7 @@ class DatabaseFile:
             raise self.error(f"the {self.label} {self.path} cannot be used: {exc}") from exc
 
     def damage_error(self, reason: str) -> InspectorError:
-        return self.error(
-            f"the {self.label} {self.path} is damaged ({reason}); {self.if_damaged}"
-        )
+        return self.error(f"the {self.label} {self.path} is damaged ({reason}); {self.if_damaged}")
 
 
 def read_pragma(db: sqlite3.Connection, pragma: str) -> Any:

@@ -51,6 +51,16 @@ explained_pictures writes, and of a
 file that was not completed."""
 
 
+def original_name(frame_id: int, suffix: str) -> str:
+    """Name of the original picture of a frame, such as frame_00001234.png. suffix: png or bmp."""
+    return f"frame_{frame_id:08d}.{suffix}"
+
+
+def snapshot_name(frame_id: int, verdict: str) -> str:
+    """Name of the snapshot of a frame, such as frame_00001234_FAIL.jpg."""
+    return f"frame_{frame_id:08d}_{verdict}.jpg"
+
+
 def find_runs(folder: Path, levels: int = 1) -> list[Path]:
     """The folders with a log: the folder itself, or its subfolders. levels: of subfolders. Raises
     ConfigError if there is none."""

@@ -14,14 +14,10 @@ from inspector.core.files import write_whole
 from inspector.core.protocols import Picture
 from inspector.core.types import Frame, Inspection, RunInfo
 from inspector.outputs.files import make_folder
+from inspector.outputs.folder import original_name
 from inspector.outputs.options import OriginalsOptions
 
 FAST_PNG: Final = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-
-
-def original_name(frame_id: int, suffix: str) -> str:
-    """Name of the file of a frame, such as frame_00001234.png. suffix: png or bmp."""
-    return f"frame_{frame_id:08d}.{suffix}"
 
 
 class OriginalsSink:

@@ -44,6 +44,14 @@ def is_pattern(text: str) -> bool:
     return _FIELD.search(text) is not None
 
 
+def base_folder(text: str) -> Path:
+    """The folder above all runs: the part of a pattern before its first field; the parent of a
+    folder that is no pattern."""
+    if not is_pattern(text):
+        return Path(text).parent
+    return Path(text[: text.index("{")] + "x").parent
+
+
 def reserve_folder(text: str, run_id: str) -> Path:
     """The output folder of a run. If `text` is a pattern, it creates a new folder.
 
@@ -65,7 +73,7 @@ def remove_empty(text: str, folder: Path) -> None:
     """
     if not is_pattern(text):
         return
-    levels = len(Path(text).parts) - len(Path(text[: text.index("{")] + "x").parts)
+    levels = len(Path(text).parts) - len(base_folder(text).parts) - 1
     with contextlib.suppress(OSError):  # rmdir refuses a folder with content
         for path, _, _ in os.walk(folder, topdown=False):
             os.rmdir(path)

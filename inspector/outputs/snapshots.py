@@ -10,6 +10,7 @@ from inspector.core.file_hash import FileState, state_of
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo, Verdict
 from inspector.outputs.files import make_folder
+from inspector.outputs.folder import snapshot_name
 from inspector.outputs.jpeg import encode_jpeg, write_picture
 from inspector.outputs.options import SnapshotOptions
 
@@ -51,7 +52,7 @@ class SnapshotSink:
     def write(self, inspection: Inspection, picture: Picture) -> None:
         if inspection.verdict not in self._verdicts or self._max_count == 0:
             return
-        path = self._folder / f"frame_{inspection.frame_id:08d}_{inspection.verdict.value}.jpg"
+        path = self._folder / snapshot_name(inspection.frame_id, inspection.verdict.value)
         data = encode_jpeg(picture.bgr(), self._quality, path)
         try:
             while len(self._written) >= self._max_count:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from calibration.units import SYMBOL, mm_per
 from inspector.core.arrays import Image
-from inspector.outputs.folder import SNAPSHOTS, VIDEO
+from inspector.outputs.folder import SNAPSHOTS, VIDEO, snapshot_name
 from inspector.report.markup import data_uri
 from inspector.report.run_log import VERDICTS, ReportDefect, RunLog
 from inspector.report.video_frames import read_video_frames
@@ -89,7 +89,7 @@ def _read_snapshot(log: RunLog, defect: ReportDefect) -> Image | None:
     if defect.index is None:
         return None
     verdict = VERDICTS[log.frames.verdicts[defect.index]]
-    return _read(log.folder / SNAPSHOTS / f"frame_{defect.best.frame_id:08d}_{verdict}.jpg")
+    return _read(log.folder / SNAPSHOTS / snapshot_name(defect.best.frame_id, verdict))
 
 
 def _read(path: Path) -> Image | None:

@@ -1,0 +1,1 @@
+"""The store: a SQLite file beside the run folders with the inspections of all runs."""

@@ -1,0 +1,124 @@
+"""Follows the logs of all runs and writes them into the store, on a thread."""
+
+import threading
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+from loguru import logger
+
+from inspector.core.errors import SinkError
+from inspector.store.database import Store
+from inspector.store.followed_folder import (
+    FollowedFolder,
+    close_folder,
+    find_logs,
+    read_folders,
+)
+
+PRODUCTION: Final = "production"
+CHECK: Final = "check"
+
+_SLOW: Final = 20
+"""Passes between two looks at the logs of runs that were killed; recovering completes them."""
+
+
+class Follower:
+    """Reads new lines of the logs about every interval_s seconds.
+
+    It is not connected to the pipeline: it only reads the files, so it never slows or stops an
+    inspection, and after a kill it goes on where the store ends. failure: why the store cannot be
+    written now; None if it can.
+    """
+
+    def __init__(self, store: Store, interval_s: float = 0.5) -> None:
+        self.failure: str | None = None
+        self._store = store
+        self._interval_s = interval_s
+        self._new: deque[tuple[Path, str]] = deque()
+        self._bases: deque[Path] = deque()
+        self._watched: dict[Path, FollowedFolder] = {}
+        self._waiting: dict[Path, FollowedFolder] = {}
+        """Those of an earlier process."""
+        self._passes = 0
+        self._wake, self._ending = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._work, name="store", daemon=True)
+        self._thread.start()
+
+    def watch(self, run_folder: Path, *, kind: str = PRODUCTION) -> None:
+        """Follows the logs of a run, in the folder itself or in the folders of its sources. They
+        may be missing yet. Returns at once. kind: PRODUCTION or CHECK."""
+        self._new.append((run_folder.absolute(), kind))
+        self._wake.set()
+
+    def catch_up(self, base: Path | None = None) -> None:
+        """Reads the runs that an earlier process did not read to their end, and all runs below
+        `base` that the store does not know. Returns at once. base: None for the folder of the
+        store."""
+        self._bases.append((base or self._store.path.parent).absolute())
+        self._wake.set()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Reads everything that was written until now, and ends the thread. The next process reads
+        what is left after timeout_s."""
+        self._ending.set()
+        self._wake.set()
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            logger.warning("store: not all logs are read yet; the next start reads the rest")
+
+    def _work(self) -> None:
+        finished = False
+        try:
+            while not self._ending.is_set():
+                self._wake.clear()
+                self._pass()
+                self._wake.wait(self._interval_s)
+            self._pass()
+            finished = True
+        finally:
+            if not finished:
+                self.failure = "the thread that reads the logs ended with an error"
+
+    def _pass(self) -> None:
+        try:
+            while self._new:
+                folder, kind = self._new[0]
+                self._watched[folder] = FollowedFolder(self._store, folder, kind)
+                self._new.popleft()
+            self._read(self._watched)
+            if self._bases:
+                self._scan(self._bases[0])
+                self._bases.popleft()
+                self._passes = 0
+            if self._passes % _SLOW == 0:
+                self._read(self._waiting)
+            self._passes += 1
+            self.failure = None
+        except SinkError as exc:
+            if self.failure is None:
+                logger.warning("{}; inspecting continues, and the logs are complete", exc)
+            self.failure = str(exc)
+
+    def _read(self, folders: dict[Path, FollowedFolder]) -> None:
+        for path, folder in list(folders.items()):
+            while folder.read_new():
+                # The logs of this process come before those of earlier ones.
+                if folders is self._waiting and self._ending.is_set():
+                    return
+                if folders is self._waiting:
+                    self._read(self._watched)
+            if folder.is_ended:
+                del folders[path]
+
+    def _scan(self, base: Path) -> None:
+        known = read_folders(self._store)
+        unfinished = {path: kind for path, (kind, is_closed) in known.items() if not is_closed}
+        new = (path for path in find_logs(base) if not {path, path.parent} & known.keys())
+        for path, kind in (*unfinished.items(), *((path, PRODUCTION) for path in new)):
+            if {path, path.parent} & self._watched.keys():
+                continue
+            if path.exists():
+                self._waiting[path] = FollowedFolder(self._store, path, kind)
+            else:
+                close_folder(self._store, path, f"{path} was removed")
