@@ -15,6 +15,7 @@ from inspector.store.followed_folder import (
     find_logs,
     read_folders,
 )
+from inspector.store.trimming import trim
 
 PRODUCTION: Final = "production"
 CHECK: Final = "check"
@@ -27,14 +28,15 @@ class Follower:
     """Reads new lines of the logs about every interval_s seconds.
 
     It is not connected to the pipeline: it only reads the files, so it never slows or stops an
-    inspection, and after a kill it goes on where the store ends. failure: why the store cannot be
-    written now; None if it can.
+    inspection, and after a kill it goes on where the store ends. max_inspections: see
+    StoreOptions. failure: why the store cannot be written now; None if it can.
     """
 
-    def __init__(self, store: Store, interval_s: float = 0.5) -> None:
+    def __init__(self, store: Store, interval_s: float = 0.5, *, max_inspections: int = 0) -> None:
         self.failure: str | None = None
         self._store = store
         self._interval_s = interval_s
+        self._max_inspections = max_inspections
         self._new: deque[tuple[Path, str]] = deque()
         self._bases: deque[Path] = deque()
         self._watched: dict[Path, FollowedFolder] = {}
@@ -93,6 +95,8 @@ class Follower:
                 self._passes = 0
             if self._passes % _SLOW == 0:
                 self._read(self._waiting)
+            if self._max_inspections:
+                trim(self._store, self._max_inspections)
             self._passes += 1
             self.failure = None
         except SinkError as exc:

@@ -78,6 +78,7 @@ def header_row(line: bytes) -> dict[str, Any]:
         "image_threshold": _number(record["image_threshold"]),
         "pixel_threshold": _number(record["pixel_threshold"]),
         "unit": "px" if record["calibration_hash"] is None else "mm",
+        "shown_unit": str(record["unit"]),
         "source_id": _text(record["source_info"]["source_id"]),
         "engine_hash": _text(record["engine_hash"]),
         "config_hash": _text(record["config_hash"]),

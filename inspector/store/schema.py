@@ -73,7 +73,13 @@ _FORMAT_1: Final = (
     "CREATE INDEX alarms_open ON alarms (number) WHERE acknowledged_ms IS NULL",
 )
 
-CHANGES: Final[tuple[tuple[str, ...], ...]] = (_FORMAT_1,)
+_FORMAT_2: Final = (
+    # shown_unit: in which people want to see lengths.
+    "ALTER TABLE runs ADD COLUMN shown_unit TEXT NOT NULL DEFAULT 'mm'",
+    "CREATE INDEX events_by_type ON events (type, number)",
+)
+
+CHANGES: Final[tuple[tuple[str, ...], ...]] = (_FORMAT_1, _FORMAT_2)
 """CHANGES[n] makes format n + 1 from format n. The first entry makes an empty file a store."""
 
 FORMAT: Final = len(CHANGES)
