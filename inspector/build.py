@@ -41,6 +41,7 @@ from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
 from inspector.run_evidence import RunEvidence
+from inspector.run_link import FIRST, ChangeStage, OpenSource, RunLink
 from inspector.source_check import add_depth, allows_aspect, check_frames, find_ignored_keys
 from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
@@ -59,6 +60,8 @@ def build_run(
     outputs: Sequence[Output] | None = None,
     recorded: Callable[[SourceOptions], Source] | None = None,
     joiner: PartJoiner | None = None,
+    opener: OpenSource | None = None,
+    link: RunLink = FIRST,
 ) -> Run:
     """Checks the configuration, opens the source, and connects the stages.
 
@@ -66,8 +69,9 @@ def build_run(
     name of the source in the list of sources; None without such a list. run_id: None for a new id.
     folder: of the results; None: config.output.dir. outputs: they replace the files of
     config.output; its folder is not used then. recorded: opens the frames of an earlier run, with
-    config.source; no limit of time applies then. joiner: of the parts of several sources. Raises
-    ConfigError, SpecError, CalibrationError or SourceError.
+    config.source; no limit of time applies then. joiner: of the parts of several sources. opener:
+    opens the source, or hands out one that is open. link: to the run before. Raises ConfigError,
+    SpecError, CalibrationError or SourceError.
     """
     check_keys(config)
     evidence = RunEvidence(config.evidence, shared=bool(config.outputs))
@@ -76,7 +80,11 @@ def build_run(
     calibration = None
     if config.calibration.path is not None:
         calibration = load_calibration(Path(config.calibration.path))
-    source = (recorded or open_source)(add_depth(config.source, spec))
+    options = add_depth(config.source, spec)
+    if opener is not None:
+        source = opener(name or SINGLE, options)
+    else:
+        source = (recorded or open_source)(options)
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
         if source.info.frame_hw is not None:
@@ -93,14 +101,16 @@ def build_run(
             files = make_files(config, folder, evidence, part_table=joiner is None)
             outputs = [*map(Output, remote), *make_vlm(config, spec, name), *files]
         folder = folder or Path(output.dir)
-        info = make_info(config, spec, calibration, source, folder, (run_id, name or SINGLE))
+        names = run_id, name or SINGLE
+        info = make_info(config, spec, calibration, source, folder, names, link)
         live = source.info.live and recorded is None
         recorders = (o.sink.add_row for o in outputs if isinstance(o.sink, EncoderFileSink))
         events = make_event_stages(
             config, spec, calibration, source, info, joiner, next(recorders, None)
         )
         run = _connect(
-            config, spec, calibration, source, info, observers, outputs, events, evidence, live=live
+            *(config, spec, calibration, source, info, observers, outputs, events, evidence, link),
+            live=live,
         )
         stack.pop_all()
     return run
@@ -141,6 +151,7 @@ def _connect(
     outputs: Sequence[Output],
     events: EventStages,
     evidence: RunEvidence,
+    link: RunLink,
     *,
     live: bool,
 ) -> Run:
@@ -182,7 +193,11 @@ def _connect(
         stages,
         outputs,
         run,
-        event_stages=[*events.in_order(), *evidence.connect(outputs, run)],
+        event_stages=[
+            *events.in_order(),
+            *([ChangeStage(link, run)] if link.before else []),
+            *evidence.connect(outputs, run),
+        ],
         observers=(count, *observers),
         batch=config.engine.batch,
         deadline_s=parts.deadline_s,

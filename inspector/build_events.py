@@ -114,7 +114,8 @@ def _make_grouping(options: PartOptions, book: PartBook, prefix: str, source: So
         assert options.name_pattern is not None  # check_parts
         if not isinstance(source, NamesFrames):
             raise ConfigError("parts.by name needs a folder or a glob of pictures as source")
-        find_slot = match_names(source.names, options.name_pattern, options.frames)
+        named = source
+        find_slot = match_names(lambda: named.names, options.name_pattern, options.frames)
         return SequenceGrouping(book, find_slot)
     presence = _make_presence(options)
     if options.by == BY_ZONE:

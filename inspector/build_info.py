@@ -13,6 +13,7 @@ from inspector.core.clock import utc_now
 from inspector.core.protocols import Source
 from inspector.core.source_hash import hash_source
 from inspector.core.types import RunInfo
+from inspector.run_link import RunLink
 
 
 def make_info(
@@ -22,8 +23,10 @@ def make_info(
     source: Source,
     folder: Path,
     names: tuple[str, str],
+    link: RunLink,
 ) -> RunInfo:
-    """names: id of the run, name of the source."""
+    """names: id of the run, name of the source. link: to the run before."""
+    before = link.before.get(names[1])
     engine_path = Path(config.engine.path or "")
     return RunInfo(
         source=source.info,
@@ -41,6 +44,8 @@ def make_info(
         source_name=names[1],
         source_hash=hash_source(source),
         version=find_version(),
+        recipe_id=link.recipe_id,
+        continues=None if before is None else {"run_id": before.run_id},
     )
 
 

@@ -1,29 +1,41 @@
 """Builds the runs of a configuration, one run for each source."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from inspector.build import build_run, input_paths
 from inspector.build_events import make_joiner
 from inspector.config import Config, split_sources
 from inspector.core.errors import ConfigError, InspectorError
 from inspector.core.records import new_run_id
+from inspector.core.types import SINGLE
 from inspector.outputs.folder import check_folder
 from inspector.outputs.run_folder import remove_empty, reserve_folder
 from inspector.parts.joiner import PartJoiner
 from inspector.pipeline.reporter import Observer
 from inspector.run import Run
+from inspector.run_link import FIRST, OpenSource, RunLink
+
+NO_OBSERVERS: Final[Mapping[str, Sequence[Observer]]] = {}
 
 
-def build_runs(config: Config, observers: Sequence[Observer] = ()) -> list[Run]:
+def build_runs(
+    config: Config,
+    observers: Mapping[str, Sequence[Observer]] = NO_OBSERVERS,
+    *,
+    opener: OpenSource | None = None,
+    link: RunLink = FIRST,
+) -> list[Run]:
     """Builds one run for each source, in the order of the configuration. Nothing runs yet.
 
-    observers: for the first source. If one source cannot be built, all sources are closed. Raises
-    the errors of build_run.
+    observers: name of a source -> its observers; the name is SINGLE without a list of sources.
+    opener, link: see build_run. If one source cannot be built, all sources are closed. Raises the
+    errors of build_run.
     """
     if not config.sources:
-        return [build_run(config, observers)]
+        return [build_run(config, observers.get(SINGLE, ()), opener=opener, link=link)]
     configs = split_sources(config)
     joiner = _make_joiner(configs)
     run_id = new_run_id()
@@ -33,15 +45,16 @@ def build_runs(config: Config, observers: Sequence[Observer] = ()) -> list[Run]:
         stack.callback(remove_empty, config.output.dir, folder)
         _check_folders(folder, config, configs)
         for name, part in configs.items():
-            seen = () if runs else observers
             with _add_name(name):
                 run = build_run(
                     part,
-                    seen,
+                    observers.get(name, ()),
                     name=name,
                     run_id=run_id,
                     folder=folder / name,
                     joiner=joiner if part.parts.join else None,
+                    opener=opener,
+                    link=link,
                 )
             stack.callback(run.source.close)
             runs.append(run)

@@ -39,6 +39,12 @@ def make_tracking(
     if isinstance(motion, FeedMotion):
         motion.record = record
     stage = TrackingStage(setup, motion)
-    if config.tracking.continue_last_run and (earlier := read_last_state(run, calibration)):
+    # The log of a run that still captures is not complete.
+    is_first = run.continues is None
+    if (
+        config.tracking.continue_last_run
+        and is_first
+        and (earlier := read_last_state(run, calibration))
+    ):
         stage.follower.continue_run(earlier)
     return stage

@@ -1,26 +1,24 @@
-"""Runs the sources of a configuration to their end, with signals, window, progress and results."""
+"""Runs each source of a configuration once, from its first frame to its results."""
 
-import os
 import signal
 import sys
-import threading
-from types import FrameType
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from loguru import logger
 
-from inspector.build_runs import build_runs
+from inspector.build_runs import NO_OBSERVERS, build_runs
 from inspector.config import Config
 from inspector.console import ProgressBar
 from inspector.core.clock import now_ns
-from inspector.core.errors import ConfigError, InspectorError, SinkError, UnjudgedError
-from inspector.core.protocols import Picture
-from inspector.core.types import Inspection
-from inspector.early_signals import INTERRUPTED, EarlySignals, stopping_signals
-from inspector.outputs.live_view import LiveView
+from inspector.core.errors import InspectorError, SinkError, UnjudgedError
+from inspector.core.types import SINGLE
+from inspector.early_signals import INTERRUPTED, EarlySignals
+from inspector.operator_input import OperatorInput
 from inspector.outputs.run_folder import remove_empty
-from inspector.outputs.window import CLOSE, PAUSE, QUIT
+from inspector.pipeline.reporter import Observer
 from inspector.run import Run, RunOutcome
+from inspector.run_link import FIRST, OpenSource, RunLink
 from inspector.session_report import check_report, write_session_report
 from inspector.session_summary import SessionSummary, find_joiner
 
@@ -28,27 +26,46 @@ ANOMALY: Final = 3
 
 
 class Session:
-    """Runs the pipelines on their threads. Window, signals and progress use the main thread.
+    """One run of each source. A source that fails does not stop the others.
 
-    A source that fails does not stop the others.
+    run() does all of it on the main thread. A line instead calls open(), start(), poll() until it
+    returns False, finish() and close(); a session may still end while the next one captures.
+
+    operator: signals and window; None: those of this session alone. opener, link: see build_run.
+    observers: name of a source -> functions that see its inspections. Raises the errors of
+    build_run; ConfigError without a display, before a source is opened.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        operator: OperatorInput | None = None,
+        opener: OpenSource | None = None,
+        link: RunLink = FIRST,
+        observers: Mapping[str, Sequence[Observer]] = NO_OBSERVERS,
+    ) -> None:
         self._config = config
-        # Without a display this raises an error here, before a source is opened.
-        self._window = _open_window() if config.window.show else None
+        self._operator = operator or OperatorInput(show=config.window.show)
         check_report(config.report)
-        self._signals: list[int] = []
-        self._quit = False
-        self._runs = build_runs(config, [self._to_window] if self._window else [])
+        if self._operator.has_window:
+            first = config.sources[0].name if config.sources else SINGLE
+            observers = {**observers, first: [*observers.get(first, ()), self._operator.show]}
+        self.runs = build_runs(config, observers, opener=opener, link=link)
         self._running: list[Run] = []
         self._results: list[RunOutcome] = []
-        folder = self._runs[0].info.output_dir
+        self._stopped = False
+        folder = self.runs[0].info.output_dir
         self._folder = folder.parent if config.sources else folder
         self._summary: SessionSummary | None = None
         if config.sources:
-            joiner = find_joiner(self._runs)
+            joiner = find_joiner(self.runs)
             self._summary = SessionSummary(self._folder, config.output, joiner=joiner)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the engines and the outputs of all runs are open."""
+        return all(run.pipeline.reporting for run in self.runs)
 
     def run(self, early: EarlySignals | None = None) -> int:
         """Runs all sources and returns the exit code. At the end, raises the first error.
@@ -56,24 +73,14 @@ class Session:
         A signal stops the session; everything captured is still inspected and saved. early: signals
         that arrived before, which stop it too.
         """
-        # Python lets only the main thread of a process handle signals.
-        is_main = threading.current_thread() is threading.main_thread()
-        numbers = stopping_signals() if is_main else []
-        before = {number: signal.signal(number, self._on_signal) for number in numbers}
-        if early is not None:
-            self._signals[:0] = early.hand_over()
-        try:
-            # This also writes the summaries. A further signal must not prevent that.
-            self._run_all()
-            return self._finish()
-        finally:
-            if self._window is not None:
-                self._window.close()
-            if self._summary is not None:
-                self._summary.close()
-            remove_empty(self._config.output.dir, self._folder)
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        with self._operator.handle_signals(early):
+            try:
+                # This also writes the summaries. A further signal must not prevent that.
+                self._run_all()
+                return self.finish()
+            finally:
+                self._operator.close()
+                self.close()
 
     def trigger(self, part_id: str | None, time_s: float | None = None) -> None:
         """Announces a part to all sources with parts. Any thread may call this.
@@ -83,77 +90,141 @@ class Session:
         not trigger.
         """
         at_s = now_ns() / 1e9 if time_s is None else time_s
-        for run in self._runs:
+        for run in self.runs:
             if run.events.parts is not None:
                 run.events.parts.trigger(part_id, at_s)
 
-    def _run_all(self) -> None:
-        complete = False
-        try:
-            self._start()
-            self._drive()
-            complete = True
-        finally:
-            if not complete:
-                self._abandon(sys.exception())
+    def open(self, while_waiting: Callable[[], None] = lambda: None) -> None:
+        """Opens all engines and outputs, one run after the other. Nothing is captured yet.
 
-    def _start(self) -> None:
-        """Opens all engines, one after the other. No source captures before all are open."""
-        self._running = list(self._runs)
+        while_waiting: called every 0.1 s; it may call stop() or abort(). An engine that cannot be
+        opened ends its run. Raises ConfigError if another run uses the folder.
+        """
+        self._running = list(self.runs)
         if self._summary is not None:
             self._summary.lock()
-        for run in self._runs:
-            run.pipeline.open(self._stop_opening)
-        if self._summary is not None and any(run.pipeline.reporting for run in self._runs):
-            self._summary.open(self._runs[0])
-        for run in self._runs:
+        for run in self.runs:
+            run.pipeline.open(while_waiting)
+        if self._summary is not None and any(run.pipeline.reporting for run in self.runs):
+            self._summary.open(self.runs[0])
+
+    def start(self) -> None:
+        """Begins to capture. No source captures before all engines are open."""
+        for run in self.runs:
             run.pipeline.start()
 
-    def _drive(self) -> None:
-        progress = ProgressBar([(run.info.source, run.pipeline.stats) for run in self._runs])
-        try:
-            while self._collect():
-                progress.update()
-                if self._summary is not None:
-                    self._summary.check()
-                self._apply_signals()
-                self._poll_window()
-        finally:
-            progress.close()
-
-    def _collect(self) -> bool:
-        """Waits a short time and ends the finished runs. True if others are still running."""
-        for run in [run for run in self._running if self._has_ended(run)]:
-            self._results.append(self._end(run))
-            self._running.remove(run)
+    def poll(self, timeout_s: float) -> bool:
+        """Waits a short time and ends the finished runs. True if others are still running. Raises
+        SinkError if the table of joined parts was damaged."""
+        for run in list(self._running):
+            if run.pipeline.wait(timeout_s / len(self._running)):
+                self._results.append(self._end(run))
+                self._running.remove(run)
+        if self._summary is not None and self._running:
+            self._summary.check()
         return bool(self._running)
 
-    def _has_ended(self, run: Run) -> bool:
-        return run.pipeline.wait((0.03 if self._window else 0.1) / len(self._running))
+    def stop(self) -> None:
+        """Ends the capture. Everything captured is still inspected. Any thread may call this."""
+        self._stopped = True
+        for run in list(self._running):
+            run.pipeline.stop()
 
-    def _abandon(self, exc: BaseException | None) -> None:
-        """Ends all sources because of an error of this thread, and writes their summaries."""
+    def abort(self) -> None:
+        """Drops the frames that are not yet inspected. Any thread may call this."""
+        self._stopped = True
+        for run in list(self._running):
+            run.pipeline.abort()
+
+    def pause(self, paused: bool) -> None:
+        for run in list(self._running):
+            run.pipeline.pause(paused)
+
+    def release_sources(self) -> None:
+        """The runs will end before the end of their sources, because a later session gets these."""
+        self._stopped = True
+        for run in self.runs:
+            run.pipeline.stats.stopped = True
+
+    def abandon(self, exc: BaseException | None) -> None:
+        """Ends all runs because of an error of the caller, and writes their summaries. Raises the
+        first error of a run, otherwise exc if it is an InspectorError."""
         reason = exc
-        if not isinstance(reason, InspectorError):
+        if exc is not None and not isinstance(exc, InspectorError):
             reason = InspectorError(f"the main thread failed: {type(exc).__name__}: {exc}")
             reason.__cause__ = exc
+        assert reason is None or isinstance(reason, InspectorError)
         runs, self._running = self._running, []
         for run in runs:
             run.pipeline.abort()
         for run in runs:
             self._results.append(self._end(run, reason))
-        self._finish(reason)
+        self.finish(reason)
+
+    def finish(self, reason: InspectorError | None = None) -> int:
+        """Writes the summary over all sources and the report, and returns the exit code of the
+        session. Raises the first error of a source, otherwise `reason`."""
+        errors = (result.error for result in self._results if result.error is not None)
+        error = next(errors, reason)
+        codes = [result.exit_code for result in self._results]
+        if self._summary is not None and self._config.fail_on_anomaly:
+            captured = any(result.run.pipeline.stats.captured for result in self._results)
+            codes.append(ANOMALY if captured and self._summary.lacks_good_parts else 0)
+        code = max(codes) if error is None else error.exit_code
+        try:
+            if self._summary is not None:
+                self._summary.write(self._results, code, error)
+        except SinkError as exc:
+            if error is not None:
+                logger.error("{}", exc)
+            error = error or exc
+        self._write_report()
+        if error is not None:
+            raise error
+        return code
+
+    def close(self) -> None:
+        """Unlocks the folder, and removes it if nothing was written. May be called twice."""
+        if self._summary is not None:
+            self._summary.close()
+        remove_empty(self._config.output.dir, self._folder)
+
+    def _run_all(self) -> None:
+        complete = False
+        try:
+            self.open(self._stop_opening)
+            self.start()
+            self._drive()
+            complete = True
+        finally:
+            if not complete:
+                self.abandon(sys.exception())
+
+    def _drive(self) -> None:
+        progress = ProgressBar([(run.info.source, run.pipeline.stats) for run in self.runs])
+        try:
+            while self.poll(self._operator.wait_s):
+                progress.update()
+                self._operator.apply_signals(self)
+                self._operator.poll_window(self)
+        finally:
+            progress.close()
+
+    def _stop_opening(self) -> None:
+        """A signal while an engine opens. No frame is captured yet, so none can be lost."""
+        if self._operator.signals:
+            self.abort()
 
     def _end(self, run: Run, reason: InspectorError | None = None) -> RunOutcome:
         """Ends one source: finds its error and exit code, and writes its summary. reason: the error
         of the session that ends it."""
         error = _finish_pipeline(run, reason)
         run.events.end()
-        stats = run.pipeline.stats
-        code, status = 0, "stopped" if self._signals or self._quit else "finished"
+        stats, signals = run.pipeline.stats, self._operator.signals
+        code, status = 0, "stopped" if self._stopped or signals else "finished"
         if error is not None:
             code, status = error.exit_code, "failed"
-        elif signal.SIGINT in self._signals or (len(self._signals) > 1 and stats.dropped_abort):
+        elif signal.SIGINT in signals or (len(signals) > 1 and stats.dropped_abort):
             code = INTERRUPTED
         elif self._config.fail_on_anomaly and _has_anomaly(run):
             code = ANOMALY
@@ -187,83 +258,14 @@ class Session:
             others = "; the other sources continue" if len(self._running) > 1 else ""
             logger.error("source {} failed: {}{}", name, result.sentence, others)
 
-    def _finish(self, reason: InspectorError | None = None) -> int:
-        """Writes the summary over all sources and returns the exit code of the session. Raises the
-        first error of a source, otherwise `reason`."""
-        errors = (result.error for result in self._results if result.error is not None)
-        error = next(errors, reason)
-        codes = [result.exit_code for result in self._results]
-        if self._summary is not None and self._config.fail_on_anomaly:
-            captured = any(result.run.pipeline.stats.captured for result in self._results)
-            codes.append(ANOMALY if captured and self._summary.lacks_good_parts else 0)
-        code = max(codes) if error is None else error.exit_code
-        try:
-            if self._summary is not None:
-                self._summary.write(self._results, code, error)
-        except SinkError as exc:
-            if error is not None:
-                logger.error("{}", exc)
-            error = error or exc
-        self._write_report()
-        if error is not None:
-            raise error
-        return code
-
     def _write_report(self) -> None:
         """A report that fails is a warning; it does not change the exit code, which is in
         summary.json already. After a second signal the program must end soon, without a report."""
-        before = len(self._signals)
-        has_results = any(run.pipeline.reporting for run in self._runs)
+        signals = self._operator.signals
+        before = len(signals)
+        has_results = any(run.pipeline.reporting for run in self.runs)
         if self._config.report.enabled and has_results and before < 2:
-            write_session_report(self._folder, lambda: len(self._signals) > before)
-
-    def _on_signal(self, number: int, _: FrameType | None) -> None:
-        self._signals.append(number)
-
-    def _apply_signals(self) -> None:
-        """The first signal stops the capture. The second drops the frames that are not yet
-        inspected; the session then ends within GRACE_S. Further ones change nothing."""
-        for run in self._running:
-            if len(self._signals) == 1:
-                run.pipeline.stop()
-            elif self._signals:
-                run.pipeline.abort()
-
-    def _stop_opening(self) -> None:
-        """A signal while an engine opens. No frame is captured yet, so none can be lost."""
-        if self._signals:
-            for run in self._running:
-                run.pipeline.abort()
-
-    def _to_window(self, _: Inspection, picture: Picture) -> None:
-        # The main thread may close the window at any time.
-        if (window := self._window) is not None:
-            window.show(picture.bgr())
-
-    def _poll_window(self) -> None:
-        """Reads the keys. A window that fails is closed; the run continues."""
-        if self._window is None:
-            return
-        commands: set[str] = set()
-        try:
-            commands = self._window.poll()
-        except SinkError as exc:
-            logger.warning("the window failed and is closed: {}", exc)
-            commands = {CLOSE}
-        if PAUSE in commands:
-            self._pause(self._window.paused)
-        if QUIT in commands:
-            self._quit = True
-            for run in self._running:
-                run.pipeline.stop()
-        if CLOSE in commands:
-            self._window.close()
-            self._window = None
-            self._pause(False)
-
-    def _pause(self, paused: bool) -> None:
-        for run in self._running:
-            run.pipeline.pause(paused)
+            write_session_report(self._folder, lambda: len(signals) > before)
 
 
 def _has_anomaly(run: Run) -> bool:
@@ -290,11 +292,3 @@ def _finish_pipeline(run: Run, reason: InspectorError | None) -> InspectorError 
     if reason is None and stats.errored and not stats.inspected:
         return UnjudgedError(f"none of the {stats.errored} frames could be judged; see the log")
     return reason
-
-
-def _open_window() -> LiveView:
-    """Checks the environment first, because SDL writes messages if there is no display."""
-    names = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
-    if sys.platform.startswith("linux") and not any(map(os.environ.get, names)):
-        raise ConfigError("--show: there is no display (DISPLAY and WAYLAND_DISPLAY are not set)")
-    return LiveView("inspector")

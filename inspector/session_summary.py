@@ -57,7 +57,7 @@ class SessionSummary:
         self._folder.clear()
         self._run_id = run.info.run_id
         if self._joiner is not None:
-            self._parts = PartTable(self._path / PARTS, self._run_id, self._csv)
+            self._parts = PartTable(self._path / PARTS, run.info, self._csv)
             self._joiner.on_part = self._parts.write
             self._watch = FolderWatch(self._path, (PARTS,), ())
         self._sign = run.evidence.sign

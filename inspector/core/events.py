@@ -193,6 +193,20 @@ class Ledger(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigChanged(Event):
+    """A setting that differs from the run before. frame_id: the first frame with the new setting;
+    None if the run has no frame. key: dotted key of the configuration. who, why: None if unknown.
+    """
+
+    type: ClassVar[str] = "config_changed"
+    key: str
+    old: Any
+    new: Any
+    who: str | None
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint(Event):
     """The files of the run that changed since the last checkpoint; see docs/evidence.md.
 

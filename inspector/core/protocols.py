@@ -75,6 +75,16 @@ class NamesFrames(Protocol):
         ...
 
 
+@runtime_checkable
+class ReportsConnection(Protocol):
+    """A live source that can lose its connection. Optional for a source."""
+
+    @property
+    def connected(self) -> bool:
+        """False while it tries to connect again. Any thread may ask."""
+        ...
+
+
 class Picture(Protocol):
     """The rendered view of one inspection. It is drawn at the first call and then reused."""
 

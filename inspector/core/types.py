@@ -277,6 +277,8 @@ class RunInfo:
     runtime in use. Both are filled when the engine is open. run_id: differs for every run.
     source_name: short name of the source among the sources of the run. source_hash: recognises
     the files of the source again; None without files. version: of the program; None if unknown.
+    recipe_id: name of the recipe; None without recipes. continues: {"run_id": ...} of the run that
+    gave the source to this one, without a frame in between; None if the source was opened anew.
     """
 
     source: SourceInfo
@@ -296,3 +298,5 @@ class RunInfo:
     source_name: str = SINGLE
     source_hash: str | None = None
     version: str | None = None
+    recipe_id: str | None = None
+    continues: dict[str, str] | None = None

@@ -193,11 +193,11 @@ def explanation_cells(defect: Defect | None) -> list[Any]:
 
 
 def _record_cells(run: RunInfo, inspection: Inspection) -> list[Any]:
-    """The cells of _RECORD. Recipes are empty for now."""
+    """The cells of _RECORD."""
     seq = inspection.seq + 1
     return [
         *(run.run_id, run.source_name, seq, event_id(run.run_id, run.source_name, seq)),
-        *(inspection.frame.captured_ns, inspection.part_id, None, inspection.cause),
+        *(inspection.frame.captured_ns, inspection.part_id, run.recipe_id, inspection.cause),
     ]
 
 

@@ -1,5 +1,6 @@
 """Writes the table of parts: one row per part."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -42,13 +43,14 @@ PART_HEADER: Final = ("run_id", *_CELLS)
 class PartTable:
     """A CSV file (RFC 4180, UTF-8) with one row per part. Raises SinkError."""
 
-    def __init__(self, path: Path, run_id: str, options: CsvOptions = DEFAULT) -> None:
-        self._run_id = run_id
+    def __init__(self, path: Path, run: RunInfo, options: CsvOptions = DEFAULT) -> None:
+        self._run = run
         self._file = TableFile(path, PART_HEADER, options)
         self.hash = self._file.hash
 
     def write(self, part: Part) -> None:
-        self._file.write_row(_cells(self._run_id, part))
+        part = dataclasses.replace(part, recipe_id=self._run.recipe_id)
+        self._file.write_row(_cells(self._run.run_id, part))
 
     def close(self) -> None:
         self._file.close()
@@ -65,7 +67,7 @@ class PartTableSink:
         self._hash: FileHash | None = None
 
     def open(self, run: RunInfo) -> None:
-        self._table = PartTable(self._path, run.run_id, self._options)
+        self._table = PartTable(self._path, run, self._options)
         self._hash = self._table.hash
 
     def write(self, inspection: Inspection, picture: Picture) -> None:

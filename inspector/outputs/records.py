@@ -24,7 +24,7 @@ _EXPANDED: Final = (
     *("length_expanded_u_mm", "width_expanded_u_mm", "area_expanded_u_mm2"),
     *("length_expanded_u_px", "width_expanded_u_px", "area_expanded_u_px"),
 )
-_RENAMED: Final = frozenset(("source", "source_name", "run_id"))
+_RENAMED: Final = frozenset(("source", "source_name", "run_id", "recipe_id"))
 
 
 def header_record(run: RunInfo) -> Record:
@@ -88,7 +88,6 @@ def event_record(run: RunInfo, event: Event) -> Record:
         captured_ns=event.captured_ns,
         wall_time_utc=event.wall_time_utc,
         part_id=event.part_id,
-        recipe_id=event.recipe_id,
     )
     fields_of_class = {
         name: _defect(value) if isinstance(value, Defect) else value
@@ -121,7 +120,6 @@ def _envelope(
     frame_id: int | None = None,
     captured_ns: int | None = None,
     part_id: str | None = None,
-    recipe_id: str | None = None,
 ) -> Record:
     return {
         "type": record_type,
@@ -134,7 +132,7 @@ def _envelope(
         "captured_ns": captured_ns,
         "wall_time_utc": wall_time_utc,
         "part_id": part_id,
-        "recipe_id": recipe_id,
+        "recipe_id": run.recipe_id,
     }
 
 

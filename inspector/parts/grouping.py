@@ -4,6 +4,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Protocol
 
 from inspector.core.types import Cause, Inspection
@@ -93,21 +94,25 @@ def count_frames(prefix: str, frames: int) -> Callable[[int], Slot]:
 
 
 def match_names(
-    names: Sequence[str], pattern: str, frames: int | None
+    read_names: Callable[[], Sequence[str]], pattern: str, frames: int | None
 ) -> Callable[[int], Slot | None]:
     """Slots of parts whose part_id is in the names of their pictures.
 
-    names: of the pictures in the order of their frames. pattern: regular expression; its first
-    group is the part_id, or the whole match if it has no group. frames: number of pictures that
-    each part must have; None: those that are there.
+    read_names: gives the names of the pictures in the order of their frames. It is called with the
+    first frame, because a run that continues another one knows them only then. pattern: regular
+    expression; its first group is the part_id, or the whole match if it has no group. frames:
+    number of pictures that each part must have; None: those that are there.
     """
     expression = re.compile(pattern)
-    matches = [expression.search(name) for name in names]
-    part_ids = [match and (match[1] if expression.groups else match[0]) for match in matches]
-    counts = Counter(part_ids)
-    last = {part_id: frame_id for frame_id, part_id in enumerate(part_ids)}
+
+    @cache
+    def match() -> tuple[list[str | None], Counter[str | None], dict[str | None, int]]:
+        matches = [expression.search(name) for name in read_names()]
+        part_ids = [match and (match[1] if expression.groups else match[0]) for match in matches]
+        return part_ids, Counter(part_ids), {name: number for number, name in enumerate(part_ids)}
 
     def find_slot(frame_id: int) -> Slot | None:
+        part_ids, counts, last = match()
         part_id = part_ids[frame_id]
         if not part_id:
             return None

@@ -154,7 +154,7 @@ def test_a_program_announces_the_parts_of_two_live_cameras(tmp_path: Path) -> No
             time.sleep(0.6)
         session.trigger("C", time.monotonic() - 1000)
         time.sleep(0.5)
-        for run in session._runs:
+        for run in session.runs:
             run.pipeline.stop()
 
     thread = threading.Thread(target=announce)

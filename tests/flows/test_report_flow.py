@@ -92,13 +92,13 @@ def test_after_a_second_signal_there_is_no_report(
     inspect: Inspect,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    finish = Session._finish
+    finish = Session.finish
 
     def interrupted(session: Session, *arguments: InspectorError) -> int:
-        session._signals += [signal.SIGTERM, signal.SIGTERM]
+        session._operator.signals += [signal.SIGTERM, signal.SIGTERM]
         return finish(session, *arguments)
 
-    monkeypatch.setattr(Session, "_finish", interrupted)
+    monkeypatch.setattr(Session, "finish", interrupted)
     result = inspect(clip, engine, *margin, *REPORT)
     assert (result.out / "summary.json").exists()
     assert not (result.out / "report.html").exists()

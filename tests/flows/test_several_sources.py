@@ -13,7 +13,7 @@ import pytest
 from flow_rig import RESULTS, bad_picture, good_picture, write_config, write_pictures
 
 from engines.opening import BACKENDS
-from inspector import session
+from inspector import operator_input
 from inspector.app import main
 from inspector.build_runs import build_runs
 from inspector.config import load_config
@@ -274,7 +274,7 @@ class QuittingWindow:
 
 def test_q_in_the_window_stops_all_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     window = QuittingWindow()
-    monkeypatch.setattr(session, "_open_window", lambda: window)
+    monkeypatch.setattr(operator_input, "open_window", lambda: window)
     entries = [
         {"name": "left", "source": WEB | {"frame_size": "64x48"}},
         {"name": "right", "source": WEB | {"frame_size": "96x64"}},

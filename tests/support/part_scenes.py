@@ -108,6 +108,6 @@ def run_names(
     names: Sequence[str], words: str, pattern: str, frames: int | None = None, **end: Any
 ) -> Seen:
     def make(book: PartBook) -> Grouping:
-        return SequenceGrouping(book, match_names(names, pattern, frames))
+        return SequenceGrouping(book, match_names(lambda: names, pattern, frames))
 
     return run_stage(make_stage(make), see_all(words), **end)

@@ -1,0 +1,94 @@
+"""How a run follows the run before it: its recipe, and the settings that changed in between."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from inspector.core.clock import utc_now
+from inspector.core.events import ConfigChanged, Event
+from inspector.core.protocols import Source
+from inspector.core.types import Inspection, RunInfo
+from inspector.sources.options import SourceOptions
+
+OpenSource = Callable[[str, SourceOptions], Source]
+"""Opens the source with this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLink:
+    """recipe_id: name of the recipe; None without recipes. before: name of a source -> its run
+    before; empty for the first run. who, why: of the change between the two."""
+
+    recipe_id: str | None = None
+    before: Mapping[str, RunInfo] = field(default_factory=dict)
+    who: str | None = None
+    why: str | None = None
+
+
+FIRST: Final = RunLink()
+
+
+class ChangeStage:
+    """Emits an event `config_changed` for each setting that differs from the run before, with the
+    first inspection; at the end of a run without inspections."""
+
+    name = "changes"
+
+    def __init__(self, link: RunLink, run: RunInfo) -> None:
+        before = link.before.get(run.source_name)
+        self._changes = {} if before is None else find_changes(before, run)
+        self._who, self._why = link.who, link.why
+
+    def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
+        frame = inspection.frame
+        return inspection, self._take(frame.wall_time_utc, frame.frame_id, frame.captured_ns)
+
+    def flush(self) -> Sequence[Event]:
+        return self._take(utc_now(), None, None) if self._changes else ()
+
+    def _take(self, utc: str, frame_id: int | None, captured_ns: int | None) -> list[Event]:
+        changes, self._changes = self._changes, {}
+        return [
+            ConfigChanged(
+                wall_time_utc=utc,
+                frame_id=frame_id,
+                captured_ns=captured_ns,
+                key=key,
+                old=old,
+                new=new,
+                who=self._who,
+                why=self._why,
+            )
+            for key, (old, new) in changes.items()
+        ]
+
+
+def find_changes(before: RunInfo, run: RunInfo) -> dict[str, tuple[Any, Any]]:
+    """Dotted key -> old and new value of each setting that differs.
+
+    Thresholds are those in effect. The key `recipe` is the name of the recipe; engine.sha256 and
+    calibration.sha256 are the hashes of the files.
+    """
+    old, new = _flatten(before.config), _flatten(run.config)
+    for values, info in ((old, before), (new, run)):
+        values |= {
+            "recipe": info.recipe_id,
+            "verdict.image_threshold": info.image_threshold,
+            "verdict.pixel_threshold": info.pixel_threshold,
+            "engine.sha256": info.engine_hash,
+            "calibration.sha256": info.calibration_hash,
+        }
+    keys = sorted(old.keys() | new.keys(), key=lambda key: (key != "recipe", key))
+    pairs = {key: (old.get(key), new.get(key)) for key in keys}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested keys become dotted keys. Lists are values."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
