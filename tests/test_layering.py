@@ -261,6 +261,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         },
         {"yaml"},
     ),
+    "inspector/service": (
+        # A line runs sessions, and starts what serves it.
+        {CORE, "inspector", "inspector.config", "inspector.outputs", "inspector.pipeline"}
+        | {"inspector.render", "inspector.sources.options", "inspector.store", "inspector.service"},
+        set(),
+    ),
     "inspector": (
         {
             CORE,

@@ -1,0 +1,300 @@
+"""Lets several runs read an open source one after the other, without losing a frame."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Condition
+
+from inspector.core.errors import ConfigError, InspectorError
+from inspector.core.protocols import (
+    BufferedSource,
+    CountsMissing,
+    HasFiles,
+    NamesFrames,
+    ReportsConnection,
+    Source,
+)
+from inspector.core.types import BadFrame, Frame, SourceInfo
+from inspector.sources.options import SourceOptions
+
+Item = Frame | BadFrame
+
+
+class SharedSource:
+    """An open source that gives its frames to one view after the other.
+
+    The reader of the current view reads the source on its thread. If it waits there while the
+    source is handed over, the item that then arrives goes to the new view. So each item goes to
+    exactly one view, and no frame is copied.
+
+    changed: guards all fields; several sources share it, so that all are handed over together.
+    """
+
+    def __init__(self, source: Source, changed: Condition) -> None:
+        self._source = source
+        self._changed = changed
+        self._current: SourceView | None = None
+        self._next: SourceView | None = None
+        self._split_at = 0
+        self._delivered = 0
+        self._reading = False
+        self._slot: Item | None = None
+        self._end: InspectorError | None = None
+        self.has_ended = False
+        self.is_closed = False
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._source.info
+
+    @property
+    def count(self) -> int:
+        """Number of items that all views got so far."""
+        return self._delivered
+
+    @property
+    def can_continue(self) -> bool:
+        """False if nothing more comes, although the source is live: it was closed or it failed."""
+        return not (self.info.live and self._gives_nothing)
+
+    @property
+    def _gives_nothing(self) -> bool:
+        return self.has_ended or self.is_closed
+
+    def make_view(self) -> "SourceView":
+        """A view for the next run. The first view is the current one at once; another view waits
+        for hand_over(). It replaces a view that still waits."""
+        make = NamedView if isinstance(self._source, NamesFrames) else SourceView
+        with self._changed:
+            first = self._current is None
+            view = make(self, self._source, is_first=first)
+            if first:
+                self._current = view
+                view.begin(0)
+            else:
+                self._next = view
+        return view
+
+    def hand_over(self, at: int) -> None:
+        """The view that make_view() returned last gets the items from number `at` on, counted from
+        0 over all views; from now on if so many were delivered. Call it with `changed` locked."""
+        self._split_at = at
+        if self._next is not None:
+            self._next.has_turn = True
+        self._promote()
+        self._changed.notify_all()
+
+    def read(self, view: "SourceView") -> Item | None:
+        """The next item for this view; None at the end of the view."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_done(view) or self._may_read(view))
+                if self._is_done(view):
+                    return None
+                if self._slot is not None:
+                    item, self._slot = self._slot, None
+                    return self._deliver(view, item)
+                if self._gives_nothing:
+                    self._promote()
+                    if self._end is not None and not self.is_closed:
+                        raise self._end
+                    return None
+                self._reading = True
+            try:
+                self._read_source()
+            finally:
+                with self._changed:
+                    self._reading = False
+                    self._changed.notify_all()
+
+    def close_view(self, view: "SourceView") -> None:
+        """Closes the source if it is the current view; otherwise only the view ends."""
+        with self._changed:
+            is_current = view is self._current
+            view.is_closed = True
+            if self._next is view:
+                self._next = None
+            self._changed.notify_all()
+        if is_current:
+            self.close()
+
+    def close(self) -> None:
+        """Ends the source and all views."""
+        with self._changed:
+            self.is_closed = True
+            self._promote()
+            self._changed.notify_all()
+        self._source.close()
+
+    def _read_source(self) -> None:
+        """Reads one item into the slot, or notes the end."""
+        try:
+            item = self._source.read()
+        except InspectorError as exc:
+            self._end, self.has_ended = exc, True
+            return
+        if item is None:
+            self.has_ended = True
+        else:
+            self._slot = item
+
+    def _is_done(self, view: "SourceView") -> bool:
+        return view.is_closed or view.has_passed
+
+    def _may_read(self, view: "SourceView") -> bool:
+        """A view that waits for its turn reads nothing, also when the source has ended."""
+        return view is self._current and not self._reading
+
+    def _deliver(self, view: "SourceView", item: Item) -> Item:
+        self._delivered += 1
+        item = view.number(item)
+        self._promote()
+        return item
+
+    def _promote(self) -> None:
+        """Makes the next view the current one, if it is its turn. The end of the source is the end
+        of every view."""
+        following = self._next
+        is_early = self._delivered < self._split_at and not self._gives_nothing
+        if following is None or not following.has_turn or is_early:
+            return
+        assert self._current is not None
+        self._current.end()
+        self._current, self._next = following, None
+        following.begin(self._delivered)
+        self._changed.notify_all()
+
+
+class SourceView:
+    """The part of a source that one run reads. It is a source for the pipeline.
+
+    Its frames are numbered from 0, and its counts begin at 0. The times of its frames are those of
+    the source. Only the first view knows the length of a file and has its sound.
+
+    begin(), end() and number() are called by the SharedSource, with its lock.
+    """
+
+    def __init__(self, shared: SharedSource, source: Source, *, is_first: bool) -> None:
+        self._shared = shared
+        self._source = source
+        self._is_first = is_first
+        self.has_turn = False
+        self.has_passed = False
+        self.is_closed = False
+        self._first_id = 0
+        self._from: tuple[int, Mapping[str, int]] | None = None
+        self._until: tuple[int, Mapping[str, int]] | None = None
+
+    @property
+    def info(self) -> SourceInfo:
+        if self._is_first:
+            return self._source.info
+        return replace(self._source.info, frame_count=None, duration_s=None, path=None)
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return self._source.files if isinstance(self._source, HasFiles) else ()
+
+    @property
+    def buffered(self) -> bool:
+        return isinstance(self._source, BufferedSource) and self._source.buffered
+
+    @property
+    def dropped(self) -> int:
+        if self._from is None:
+            return 0
+        return (self._until or self._counts())[0] - self._from[0]
+
+    @property
+    def connected(self) -> bool:
+        return not isinstance(self._source, ReportsConnection) or self._source.connected
+
+    def missing(self) -> Mapping[str, int]:
+        if self._from is None:
+            return {}
+        before, now = self._from[1], (self._until or self._counts())[1]
+        counts = {cause: count - before.get(cause, 0) for cause, count in now.items()}
+        return {cause: count for cause, count in counts.items() if count > 0}
+
+    def read(self) -> Item | None:
+        return self._shared.read(self)
+
+    def close(self) -> None:
+        self._shared.close_view(self)
+
+    def begin(self, delivered: int) -> None:
+        """delivered: number of items that the views before got."""
+        self._from = self._counts()
+        self._first_id = delivered + self._from[0]
+
+    def end(self) -> None:
+        self._until = self._counts()
+        self.has_passed = True
+
+    def number(self, item: Item) -> Item:
+        # A frame that the source dropped at the hand-over can have a higher number than this one.
+        self._first_id = min(self._first_id, item.frame_id)
+        if self._first_id == 0:
+            return item
+        return replace(item, frame_id=item.frame_id - self._first_id)
+
+    def _counts(self) -> tuple[int, Mapping[str, int]]:
+        """Frames that the source dropped, and those that never reached it, by cause."""
+        source = self._source
+        dropped = source.dropped if isinstance(source, BufferedSource) else 0
+        return dropped, dict(source.missing()) if isinstance(source, CountsMissing) else {}
+
+
+class NamedView(SourceView):
+    """A view of a source that knows the names of its frames."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the frames from the first one of this view."""
+        assert isinstance(self._source, NamesFrames)
+        return self._source.names[self._first_id :]
+
+
+class SharedSources:
+    """The open sources of a line. open_source: opens a source with its options."""
+
+    def __init__(self, open_source: Callable[[SourceOptions], Source]) -> None:
+        self._open_source = open_source
+        self._changed = Condition()
+        self._sources: dict[str, tuple[SourceOptions, SharedSource]] = {}
+
+    def open_view(self, name: str, options: SourceOptions) -> SourceView:
+        """A view of the source for the next run. Opens the source if it is not open yet, or if it
+        is live and has failed.
+
+        Raises ConfigError if it is open with other options, and the errors of opening.
+        """
+        entry = self._sources.get(name)
+        if entry is None or not entry[1].can_continue:
+            entry = options, SharedSource(self._open_source(options), self._changed)
+            self._sources[name] = entry
+        elif entry[0] != options:
+            raise ConfigError(
+                "the options of a source, and the bit depth that the engine needs, cannot change "
+                "while the source is open: stop the line and start it again"
+            )
+        return entry[1].make_view()
+
+    def hand_over(self, *, together: int | None = None) -> None:
+        """Gives all sources to the views that were opened last, between two frames.
+
+        together: number of frames of a part; all sources are then handed over at the same frame
+        number, between two parts. None: each one now.
+        """
+        with self._changed:
+            sources = [source for _, source in self._sources.values()]
+            most = max((source.count for source in sources), default=0)
+            at = 0 if together is None else -(-most // together) * together
+            for source in sources:
+                source.hand_over(at)
+
+    def close(self) -> None:
+        """Closes and forgets all sources."""
+        sources, self._sources = self._sources, {}
+        for _, source in sources.values():
+            source.close()
