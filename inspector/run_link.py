@@ -69,7 +69,7 @@ def find_changes(before: RunInfo, run: RunInfo) -> dict[str, tuple[Any, Any]]:
     Thresholds are those in effect. The key `recipe` is the name of the recipe; engine.sha256 and
     calibration.sha256 are the hashes of the files.
     """
-    old, new = _flatten(before.config), _flatten(run.config)
+    old, new = flatten(before.config), flatten(run.config)
     for values, info in ((old, before), (new, run)):
         values |= {
             "recipe": info.recipe_id,
@@ -83,12 +83,12 @@ def find_changes(before: RunInfo, run: RunInfo) -> dict[str, tuple[Any, Any]]:
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested keys become dotted keys. Lists are values."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            flat |= _flatten(value, f"{prefix}{key}.")
+            flat |= flatten(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = value
     return flat

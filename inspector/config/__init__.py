@@ -4,6 +4,7 @@ from inspector.config.loading import (
     DEFAULT_FILE,
     load_config,
     make_config,
+    merge_values,
     parse_setting,
     split_sources,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "RunEngineOptions",
     "load_config",
     "make_config",
+    "merge_values",
     "parse_setting",
     "split_sources",
 ]

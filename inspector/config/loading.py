@@ -77,19 +77,19 @@ def _build_entry(entry: SourceEntry, shared: Config) -> Config:
             f"{entry.name} in the shared output.dir"
         )
     sections = {name: value for name, value in asdict(entry).items() if name != "name"}
-    raw = _merge(asdict(shared) | {"sources": []}, sections)
+    raw = merge_values(asdict(shared) | {"sources": []}, sections)
     raw["output"]["dir"] = str(Path(shared.output.dir) / entry.name)
     with _add_place(f"sources, {entry.name}"):
         return _build(raw)
 
 
-def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def merge_values(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Replaces values of base by those of changes, key by key at every depth."""
     result = dict(base)
     for key, value in changes.items():
         inner = result.get(key)
         if isinstance(inner, dict) and isinstance(value, dict):
-            value = _merge(inner, value)
+            value = merge_values(inner, value)
         result[key] = value
     return result
 

@@ -19,6 +19,7 @@ from inspector.parts.options import PartOptions, RollOptions
 from inspector.pipeline.options import PipelineOptions
 from inspector.processing.postprocess import VerdictOptions
 from inspector.report.options import ReportOptions
+from inspector.service.options import LOCKED, OPEN, RecipeOptions, ServiceOptions
 from inspector.sources.options import SourceOptions
 from inspector.store.options import StoreOptions
 from inspector.tracking.options import TrackingOptions
@@ -91,7 +92,15 @@ class Config:
     window: WindowOptions = field(default_factory=WindowOptions)
     log: LogOptions = field(default_factory=LogOptions)
     fail_on_anomaly: bool = False
+    service: ServiceOptions = field(default_factory=ServiceOptions)
+    recipes: RecipeOptions = field(default_factory=RecipeOptions)
+    mode: Annotated[str, OneOf(OPEN, LOCKED)] = OPEN
     sources: tuple[SourceEntry, ...] = ()
+
+    @property
+    def is_line(self) -> bool:
+        """Whether the program runs as a line, which takes requests."""
+        return self.service.enabled or self.recipes.dir is not None
 
     def plain(self) -> dict[str, Any]:
         """Plain values for logs and reports, without passwords."""

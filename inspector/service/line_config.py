@@ -1,0 +1,134 @@
+"""Composes the configuration of a line: the file, a recipe over it, and the settings over both."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from inspector.config import Config, make_config, merge_values, split_sources
+from inspector.config.checks import check_keys
+from inspector.core.errors import ConfigError
+from inspector.core.types import SINGLE
+from inspector.outputs.run_folder import is_pattern
+from inspector.run_link import flatten
+from inspector.service.options import RecipeOptions
+from inspector.service.recipes import SECTIONS, SOURCES, list_recipes, read_recipe
+from inspector.service.settings import Settings
+
+CHANGEABLE: Final = (
+    *SECTIONS,
+    *("output", "outputs", "evidence", "report", "pipeline", "fail_on_anomaly"),
+)
+"""Sections that can change while the sources are open; of `output` all keys but dir."""
+
+
+class LineConfig:
+    """The configuration of a line, which can be read again.
+
+    read: reads file and command line. Raises ConfigError if the configuration cannot be used for a
+    line.
+    """
+
+    def __init__(self, read: Callable[[], Config]) -> None:
+        self._read = read
+        self.base = read()
+        check_line(self.base)
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        return tuple(entry.name for entry in self.base.sources) or (SINGLE,)
+
+    @property
+    def recipe_names(self) -> tuple[str, ...]:
+        """Empty without recipes. Raises ConfigError if their folder cannot be read."""
+        folder = self.base.recipes.dir
+        return () if folder is None else list_recipes(Path(folder))
+
+    def read_again(self) -> Config:
+        """The configuration as it is now in the file. Raises ConfigError if it cannot be used, or
+        if something changed that cannot change while the line runs."""
+        config = self._read()
+        check_line(config)
+        before, after = _plain(self.base), _plain(config)
+        changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+        if fixed := sorted(key for key in changed if not _is_changeable(key)):
+            raise ConfigError(
+                f"the configuration was not read again: {', '.join(fixed)} can change only with a "
+                "new start of the program"
+            )
+        return config
+
+    def compose(self, base: Config, recipe: str | None, settings: Settings) -> Config:
+        """The configuration of the next session. Raises ConfigError with the name of the recipe."""
+        values = asdict(base)
+        if recipe is not None:
+            values = self._add_recipe(values, base.recipes, recipe)
+        for source, setting in settings.of_recipe(recipe).items():
+            if source in self.source_names:
+                _add_sections(values, source, {"verdict": setting.section})
+        try:
+            config = make_config(values)
+            for part in split_sources(config).values() if config.sources else (config,):
+                check_keys(part)
+        except ConfigError as exc:
+            raise ConfigError(str(exc) if recipe is None else f"recipe {recipe}: {exc}") from exc
+        return config
+
+    def _add_recipe(
+        self, values: dict[str, Any], options: RecipeOptions, name: str
+    ) -> dict[str, Any]:
+        if options.dir is None:
+            raise ConfigError("there are no recipes: set recipes.dir")
+        recipe = read_recipe(Path(options.dir), name)
+        of_sources = recipe.pop(SOURCES, {})
+        values = merge_values(values, recipe)
+        for source, sections in of_sources.items():
+            if source not in self.source_names:
+                known = ", ".join(self.source_names)
+                raise ConfigError(f"recipe {name}: there is no source {source}, only {known}")
+            _add_sections(values, source, sections)
+        return values
+
+
+def check_line(config: Config) -> None:
+    """Raises ConfigError if a line cannot run with it."""
+    if not is_pattern(config.output.dir):
+        raise ConfigError(
+            "output.dir: a line makes a new folder for each run; use a pattern such as "
+            "runs/{date}/{time}"
+        )
+    if config.recipes.dir is None and config.recipes.start is not None:
+        raise ConfigError("recipes.start needs recipes.dir, the folder of the recipes")
+    for name, part in split_sources(config).items() if config.sources else ((SINGLE, config),):
+        if part.source.uri is None:
+            place = "source.uri" if name == SINGLE else f"sources, {name}: source.uri"
+            raise ConfigError(f"{place}: no source is named")
+
+
+def _add_sections(values: dict[str, Any], source: str, sections: dict[str, Any]) -> None:
+    """Puts sections over those of one source."""
+    if not values["sources"]:
+        values |= merge_values(values, sections)
+        return
+    values["sources"] = [
+        merge_values(entry, sections) if entry["name"] == source else entry
+        for entry in values["sources"]
+    ]
+
+
+def _plain(config: Config) -> dict[str, Any]:
+    """Dotted keys; those of the sources begin with sources.NAME, so that they can be compared."""
+    values = asdict(config)
+    entries = values.pop("sources")
+    flat = flatten(values) | {"sources": [entry["name"] for entry in entries]}
+    for entry in entries:
+        name = entry.pop("name")
+        flat |= flatten({"sources": {name: entry}})
+    return flat
+
+
+def _is_changeable(key: str) -> bool:
+    section, _, rest = key.partition(".")
+    if section == "sources":
+        section, _, rest = rest.partition(".")[2].partition(".")
+    return section in CHANGEABLE and not (section == "output" and rest == "dir")

@@ -1,0 +1,90 @@
+"""The state of a line, for the web view and others."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from inspector.render.side_by_side import RenderedPicture
+
+
+@dataclass(frozen=True, slots=True)
+class DiskState:
+    """free_mb: on the disk of the results. level: 0 (enough), 1 (less is stored) or 2 (only
+    verdicts are stored)."""
+
+    free_mb: float
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """One source in the current run; while the line is stopped, in the last one.
+
+    state: opening, running, reconnecting, ended, failed or stopped. error: why it failed. condition:
+    sentence while the pictures are not fit to be judged. Counts: as in summary.json; missing is
+    known at the end. last_*: of the last inspection; None before the first. last_captured_ns:
+    monotonic. engine: path of its file; None for the fake engine. run_id, folder: of the run.
+    """
+
+    name: str
+    state: str
+    error: str | None
+    condition: str | None
+    captured: int
+    inspected: int
+    dropped: int
+    errored: int
+    passed: int
+    failed: int
+    missing: int
+    frames_per_s: float
+    latency_p50_ms: float | None
+    latency_p99_ms: float | None
+    last_frame_id: int | None
+    last_verdict: str | None
+    last_captured_ns: int | None
+    image_threshold: float
+    pixel_threshold: float
+    engine: str | None
+    run_id: str | None
+    folder: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineState:
+    """state: starting, running, changing (the next session opens while this one inspects), stopped
+    or ended. since_utc: of the state. message: the last thing that happened, as a sentence. recipe:
+    the current one. mode: open or locked. release_locked: an alarm is open that forbids to release
+    products. disk: None if it is not known."""
+
+    state: str
+    since_utc: str
+    message: str | None
+    recipe: str | None
+    recipes: tuple[str, ...]
+    mode: str
+    release_locked: bool
+    disk: DiskState | None
+    sources: tuple[SourceState, ...]
+    version: str | None
+
+
+class Watch(Protocol):
+    """What a viewer of one source sees."""
+
+    def latest(self) -> tuple[int, RenderedPicture] | None:
+        """The newest picture, and a number that differs for each picture; None if there is none
+        yet. The picture is not drawn. Draw its inspection with another renderer than that of the
+        run: the outputs of the run use the canvas of its renderer."""
+        ...
+
+
+class LineView(Protocol):
+    """What a viewer sees of a line. Any thread may call the methods."""
+
+    def state(self) -> LineState: ...
+
+    def watch(self, source: str) -> AbstractContextManager[Watch]:
+        """Shows a source from now on until the end of the block. Raises KeyError."""
+        ...
