@@ -53,6 +53,8 @@ def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> in
         config = load_config(path, overrides)
         start_logging(config.log, write=write_screen_line)
         _log_config_path(path)
+        if config.is_line:
+            return _run_line(path, overrides, early)
         recordings = find_recordings(config)
         session = None if recordings else Session(config)
         if shows_secret(overrides):
@@ -68,6 +70,15 @@ def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> in
         traced = "".join(traceback.format_exception(exc)) if exc.__cause__ else str(exc)
         logger.bind(file_only=True).error("exit code {}: {}", exc.exit_code, traced)
         return exc.exit_code
+
+
+def _run_line(path: Path | None, overrides: dict[str, Any], early: EarlySignals | None) -> int:
+    from inspector.service.line import Line  # a plain run needs no store
+
+    line = Line(lambda: load_config(path, overrides))
+    if shows_secret(overrides):
+        logger.warning("{}", VISIBLE)
+    return line.run(early)
 
 
 def _make_parser() -> argparse.ArgumentParser:

@@ -228,6 +228,7 @@ def _connect(
         running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
         evidence=evidence,
+        health=health,
         events=events,
     )
 

@@ -13,6 +13,7 @@ from inspector.core.protocols import Source
 from inspector.core.secrets import mask_secrets
 from inspector.core.types import RunInfo
 from inspector.event_stages import EventStages
+from inspector.health.check import HealthCheck
 from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs.folder import ResultFolder
 from inspector.outputs.queued import QueuedOutput
@@ -51,6 +52,7 @@ class Run:
     running_on: list[str]
     calibration: dict[str, Any] | None
     evidence: RunEvidence
+    health: HealthCheck
     events: EventStages = field(default_factory=EventStages)
 
     def summary(self, status: str, exit_code: int, error: str | None) -> dict[str, Any]:

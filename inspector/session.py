@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from loguru import logger
@@ -23,6 +24,8 @@ from inspector.session_report import check_report, write_session_report
 from inspector.session_summary import SessionSummary, find_joiner
 
 ANOMALY: Final = 3
+
+_DRAIN_POLL_S: Final = 0.2
 
 
 class Session:
@@ -61,6 +64,11 @@ class Session:
         if config.sources:
             joiner = find_joiner(self.runs)
             self._summary = SessionSummary(self._folder, config.output, joiner=joiner)
+
+    @property
+    def folder(self) -> Path:
+        """Of the results; that of several sources contains a folder for each."""
+        return self._folder
 
     @property
     def is_ready(self) -> bool:
@@ -141,14 +149,34 @@ class Session:
             run.pipeline.pause(paused)
 
     def release_sources(self) -> None:
-        """The runs will end before the end of their sources, because a later session gets these."""
+        """Says that the runs end before the end of their sources, because a later session gets
+        the sources."""
         self._stopped = True
         for run in self.runs:
             run.pipeline.stats.stopped = True
 
-    def abandon(self, exc: BaseException | None) -> None:
-        """Ends all runs because of an error of the caller, and writes their summaries. Raises the
-        first error of a run, otherwise exc if it is an InspectorError."""
+    def drain(self) -> int:
+        """Waits for the end of all runs, and ends the session. See finish()."""
+        try:
+            complete = False
+            try:
+                while self.poll(_DRAIN_POLL_S):
+                    pass
+                complete = True
+            finally:
+                if not complete:
+                    self.abandon(sys.exception())
+            return self.finish()
+        finally:
+            self.close()
+
+    def outcome(self, run: Run) -> RunOutcome | None:
+        """How a run ended; None if it has not ended."""
+        return next((result for result in self._results if result.run is run), None)
+
+    def abandon(self, exc: BaseException | None, *, report: bool = True) -> None:
+        """Ends all runs because of an error of the caller, and writes their summaries and, unless
+        `report` is False, the report. Raises the first error of a run, otherwise the error."""
         reason = exc
         if exc is not None and not isinstance(exc, InspectorError):
             reason = InspectorError(f"the main thread failed: {type(exc).__name__}: {exc}")
@@ -159,9 +187,9 @@ class Session:
             run.pipeline.abort()
         for run in runs:
             self._results.append(self._end(run, reason))
-        self.finish(reason)
+        self.finish(reason, report=report)
 
-    def finish(self, reason: InspectorError | None = None) -> int:
+    def finish(self, reason: InspectorError | None = None, *, report: bool = True) -> int:
         """Writes the summary over all sources and the report, and returns the exit code of the
         session. Raises the first error of a source, otherwise `reason`."""
         errors = (result.error for result in self._results if result.error is not None)
@@ -178,7 +206,8 @@ class Session:
             if error is not None:
                 logger.error("{}", exc)
             error = error or exc
-        self._write_report()
+        if report:
+            self._write_report()
         if error is not None:
             raise error
         return code

@@ -100,7 +100,7 @@ class Config:
     @property
     def is_line(self) -> bool:
         """Whether the program runs as a line, which takes requests."""
-        return self.service.enabled or self.recipes.dir is not None
+        return self.service.enabled or self.recipes.dir is not None or self.store.enabled
 
     def plain(self) -> dict[str, Any]:
         """Plain values for logs and reports, without passwords."""

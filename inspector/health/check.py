@@ -61,7 +61,8 @@ class HealthCheck:
     change in a single pixel for options.frozen_s has the cause `stale`. The log gets a line when
     the conditions change.
 
-    warnings: gets a sentence if the engine file has no limits.
+    warnings: gets a sentence if the engine file has no limits. condition: a sentence while the
+    pictures are not fit to be judged.
     """
 
     def __init__(self, spec: EngineSpec, options: HealthOptions, *, live: bool) -> None:
@@ -80,6 +81,7 @@ class HealthCheck:
         self._last: Frame | None = None
         self._changed_ns = 0
         self._logged: tuple[str, ...] = ()
+        self.condition: str | None = None
 
     def __call__(self, frame: Frame, pixels: Image) -> Fault | None:
         """pixels: (H, W, 3) uint8 RGB, the frame as the engine takes it."""
@@ -131,6 +133,7 @@ class HealthCheck:
                 *(frame.source_id, frame.frame_id),
             )
         self._logged = names
+        self.condition = _join(conditions) if conditions else None
 
     def _warn_of_old_engine(self, spec: EngineSpec) -> None:
         warning = (

@@ -1,23 +1,13 @@
 """Lets several runs read an open source one after the other, without losing a frame."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from threading import Condition
 
 from inspector.core.errors import ConfigError, InspectorError
-from inspector.core.protocols import (
-    BufferedSource,
-    CountsMissing,
-    HasFiles,
-    NamesFrames,
-    ReportsConnection,
-    Source,
-)
-from inspector.core.types import BadFrame, Frame, SourceInfo
+from inspector.core.protocols import NamesFrames, Source
+from inspector.core.types import SourceInfo
+from inspector.service.source_view import Item, NamedView, SourceView
 from inspector.sources.options import SourceOptions
-
-Item = Frame | BadFrame
 
 
 class SharedSource:
@@ -36,6 +26,7 @@ class SharedSource:
         self._current: SourceView | None = None
         self._next: SourceView | None = None
         self._split_at = 0
+        self._before = 0
         self._delivered = 0
         self._reading = False
         self._slot: Item | None = None
@@ -49,7 +40,7 @@ class SharedSource:
 
     @property
     def count(self) -> int:
-        """Number of items that all views got so far."""
+        """Number of items that the current view got so far."""
         return self._delivered
 
     @property
@@ -76,8 +67,8 @@ class SharedSource:
         return view
 
     def hand_over(self, at: int) -> None:
-        """The view that make_view() returned last gets the items from number `at` on, counted from
-        0 over all views; from now on if so many were delivered. Call it with `changed` locked."""
+        """The view that make_view() returned last gets the items from number `at` of the current
+        view on; from now on if so many were delivered. Call it with `changed` locked."""
         self._split_at = at
         if self._next is not None:
             self._next.has_turn = True
@@ -161,98 +152,10 @@ class SharedSource:
         assert self._current is not None
         self._current.end()
         self._current, self._next = following, None
-        following.begin(self._delivered)
+        self._before += self._delivered
+        self._delivered = 0
+        following.begin(self._before)
         self._changed.notify_all()
-
-
-class SourceView:
-    """The part of a source that one run reads. It is a source for the pipeline.
-
-    Its frames are numbered from 0, and its counts begin at 0. The times of its frames are those of
-    the source. Only the first view knows the length of a file and has its sound.
-
-    begin(), end() and number() are called by the SharedSource, with its lock.
-    """
-
-    def __init__(self, shared: SharedSource, source: Source, *, is_first: bool) -> None:
-        self._shared = shared
-        self._source = source
-        self._is_first = is_first
-        self.has_turn = False
-        self.has_passed = False
-        self.is_closed = False
-        self._first_id = 0
-        self._from: tuple[int, Mapping[str, int]] | None = None
-        self._until: tuple[int, Mapping[str, int]] | None = None
-
-    @property
-    def info(self) -> SourceInfo:
-        if self._is_first:
-            return self._source.info
-        return replace(self._source.info, frame_count=None, duration_s=None, path=None)
-
-    @property
-    def files(self) -> Sequence[Path]:
-        return self._source.files if isinstance(self._source, HasFiles) else ()
-
-    @property
-    def buffered(self) -> bool:
-        return isinstance(self._source, BufferedSource) and self._source.buffered
-
-    @property
-    def dropped(self) -> int:
-        if self._from is None:
-            return 0
-        return (self._until or self._counts())[0] - self._from[0]
-
-    @property
-    def connected(self) -> bool:
-        return not isinstance(self._source, ReportsConnection) or self._source.connected
-
-    def missing(self) -> Mapping[str, int]:
-        if self._from is None:
-            return {}
-        before, now = self._from[1], (self._until or self._counts())[1]
-        counts = {cause: count - before.get(cause, 0) for cause, count in now.items()}
-        return {cause: count for cause, count in counts.items() if count > 0}
-
-    def read(self) -> Item | None:
-        return self._shared.read(self)
-
-    def close(self) -> None:
-        self._shared.close_view(self)
-
-    def begin(self, delivered: int) -> None:
-        """delivered: number of items that the views before got."""
-        self._from = self._counts()
-        self._first_id = delivered + self._from[0]
-
-    def end(self) -> None:
-        self._until = self._counts()
-        self.has_passed = True
-
-    def number(self, item: Item) -> Item:
-        # A frame that the source dropped at the hand-over can have a higher number than this one.
-        self._first_id = min(self._first_id, item.frame_id)
-        if self._first_id == 0:
-            return item
-        return replace(item, frame_id=item.frame_id - self._first_id)
-
-    def _counts(self) -> tuple[int, Mapping[str, int]]:
-        """Frames that the source dropped, and those that never reached it, by cause."""
-        source = self._source
-        dropped = source.dropped if isinstance(source, BufferedSource) else 0
-        return dropped, dict(source.missing()) if isinstance(source, CountsMissing) else {}
-
-
-class NamedView(SourceView):
-    """A view of a source that knows the names of its frames."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Of the frames from the first one of this view."""
-        assert isinstance(self._source, NamesFrames)
-        return self._source.names[self._first_id :]
 
 
 class SharedSources:
@@ -280,18 +183,18 @@ class SharedSources:
             )
         return entry[1].make_view()
 
-    def hand_over(self, *, together: int | None = None) -> None:
+    def hand_over(self, frames_of_part: Mapping[str, int] | None = None) -> None:
         """Gives all sources to the views that were opened last, between two frames.
 
-        together: number of frames of a part; all sources are then handed over at the same frame
-        number, between two parts. None: each one now.
+        frames_of_part: name of a source -> number of frames of each part. These sources are handed
+        over after the same number of parts, the others now.
         """
+        sizes = frames_of_part or {}
         with self._changed:
-            sources = [source for _, source in self._sources.values()]
-            most = max((source.count for source in sources), default=0)
-            at = 0 if together is None else -(-most // together) * together
-            for source in sources:
-                source.hand_over(at)
+            sources = {name: source for name, (_, source) in self._sources.items()}
+            begun = [-(-sources[name].count // size) for name, size in sizes.items()]
+            for name, source in sources.items():
+                source.hand_over(max(begun) * sizes[name] if name in sizes else 0)
 
     def close(self) -> None:
         """Closes and forgets all sources."""

@@ -28,8 +28,9 @@ class SourceMonitor:
         frame = inspection.frame
         self.last = frame.frame_id, inspection.verdict, frame.captured_ns
         self._count += 1
-        watched = self._viewers and isinstance(picture, RenderedPicture)
-        self._latest = (self._count, picture) if watched else None
+        self._latest = None
+        if self._viewers and isinstance(picture, RenderedPicture):
+            self._latest = self._count, picture
 
     def latest(self) -> tuple[int, RenderedPicture] | None:
         """See inspector.service.line_state.Watch."""

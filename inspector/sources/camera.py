@@ -66,6 +66,11 @@ class CameraSource:
         """Number of attempts so far to open the camera again."""
         return self._reader.reconnects
 
+    @property
+    def connected(self) -> bool:
+        """False while it tries to connect."""
+        return self._reader.connected
+
     def read(self) -> Frame | BadFrame | None:
         return self._reader.read()
 

@@ -97,6 +97,10 @@ class LiveReader:
         """Number of late frames that were not read."""
         return self._frames.dropped
 
+    @property
+    def connected(self) -> bool:
+        return self._connection is not None
+
     def read(self) -> Frame | BadFrame | None:
         self._start()
         item = self._frames.get()

@@ -95,6 +95,11 @@ class NetworkSource:
         fps = self._stream.fps if self._stream is not None else None
         return {"wire": max(1, round(lost_s * (fps or 0)))} if lost_s > 0 else {}
 
+    @property
+    def connected(self) -> bool:
+        """False while it tries to connect."""
+        return self._reader.connected
+
     def read(self) -> Frame | BadFrame | None:
         return self._reader.read()
 

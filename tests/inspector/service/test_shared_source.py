@@ -11,7 +11,8 @@ from pipeline_rig import ListSource, bad, frame
 from inspector.core.errors import ConfigError, SourceLost
 from inspector.core.protocols import NamesFrames
 from inspector.core.types import BadFrame, Frame
-from inspector.service.shared_source import SharedSource, SharedSources, SourceView
+from inspector.service.shared_source import SharedSource, SharedSources
+from inspector.service.source_view import SourceView
 from inspector.sources.options import SourceOptions
 
 COUNT = 1000
@@ -235,7 +236,7 @@ def test_all_sources_are_handed_over_between_the_same_two_parts() -> None:
     old["left"].read()
     for _ in range(7):
         old["right"].read()
-    sources.hand_over(together=4)
+    sources.hand_over({"left": 4, "right": 4})
     rest = {name: Reader(view).finish().items for name, view in old.items()}
     assert {name: len(items) for name, items in rest.items()} == {"left": 7, "right": 1}
     assert {name: len(reader.finish().items) for name, reader in new.items()} == {

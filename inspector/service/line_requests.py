@@ -1,0 +1,200 @@
+"""Does the requests to a running line, one change after the other, and answers them."""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from loguru import logger
+
+from inspector.core.clock import ms_since, now_ns
+from inspector.core.errors import ConfigError, InspectorError
+from inspector.core.schema import build
+from inspector.service.options import LOCKED
+from inspector.service.preparing import Plan
+from inspector.service.settings import ThresholdSetting
+from inspector.store.requests import Request
+
+if TYPE_CHECKING:
+    from inspector.service.line import Line
+
+PERIOD_S: Final = 0.2
+"""Time between two looks for requests."""
+
+TEACHING: Final = ("thresholds", "accept_engine", "undo_engine")
+"""Kinds that `mode: locked` refuses."""
+
+AT_ONCE: Final = ("stop", "acknowledge")
+"""Kinds that do not wait for a change that is being prepared."""
+
+PROGRAM: Final = "line-inspector"
+"""Who changes something without a request of a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeArguments:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmArguments:
+    """alarm: its number. note: what the person found."""
+
+    alarm: int
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoArguments:
+    pass
+
+
+class RequestDesk:
+    """The requests of a line. The main thread calls all methods."""
+
+    def __init__(self, line: "Line") -> None:
+        self._line = line
+        self._waiting: deque[Request] = deque()
+        self._looked_ns = 0
+        self._do: dict[str, Callable[[Request], None]] = {
+            "recipe": self._change_recipe,
+            "thresholds": self._change_thresholds,
+            "reload": self._reload,
+            "start": self._start,
+            "stop": self._stop,
+            "acknowledge": self._acknowledge,
+        }
+
+    def serve(self) -> None:
+        """Does the requests that came, as far as possible now."""
+        if ms_since(self._looked_ns) > PERIOD_S * 1e3:
+            self._looked_ns = now_ns()
+            self._waiting.extend(self._line.store.take())
+        for request in list(self._waiting):
+            if request.kind in AT_ONCE or not self._line.is_changing:
+                self._waiting.remove(request)
+                self._serve(request)
+
+    def refuse_waiting(self) -> None:
+        """Answers what cannot be done any more, because the line ends."""
+        while self._waiting:
+            self._refuse(self._waiting.popleft(), "the line has ended")
+
+    def reload_on_hangup(self) -> None:
+        """Reads the configuration again, without a request."""
+        try:
+            self._change(self._plan_reload(None, PROGRAM, "SIGHUP"))
+        except ConfigError as exc:
+            logger.error("SIGHUP: {}", exc)
+
+    def rotate(self) -> None:
+        """Begins a new run with the same settings."""
+        text = "a new run began"
+        self._change(replace(self._line.plan, who=PROGRAM, why="rotation", text=text, request=None))
+
+    def answer(self, plan: Plan, *, done: bool, text: str) -> None:
+        """The end of a change."""
+        if plan.request is not None:
+            self._line.store.answer(plan.request, done=done, text=text)
+        if done:
+            logger.info("{} ({}: {})", text, plan.who, plan.why or "no reason given")
+        else:
+            logger.error("{} ({}: {})", text, plan.who, plan.why or "no reason given")
+
+    def _serve(self, request: Request) -> None:
+        do = self._do.get(request.kind)
+        try:
+            if do is None:
+                raise ConfigError(f"this line cannot do {request.kind!r:.70}")
+            if request.kind in TEACHING and self._line.plan.base.mode == LOCKED:
+                raise ConfigError(f"mode is locked: {request.kind} is refused")
+            do(request)
+        except InspectorError as exc:
+            self._refuse(request, str(exc))
+
+    def _refuse(self, request: Request, text: str) -> None:
+        logger.error("{} ({}: {})", text, request.who, request.why or request.kind)
+        self._line.store.answer(request, done=False, text=text)
+
+    def _change(self, plan: Plan) -> None:
+        """Changes the running line, or what the next start uses. Raises InspectorError."""
+        if self._line.is_running:
+            self._line.change(plan)
+            return
+        self._line.config.compose(plan.base, plan.recipe, plan.settings)
+        self._line.set_plan(plan)
+        self.answer(plan, done=True, text=f"{plan.text} from the next start on")
+
+    def _change_recipe(self, request: Request) -> None:
+        name = build(RecipeArguments, request.arguments, ConfigError, request.kind).name
+        plan = self._line.plan
+        settings = replace(plan.settings, recipe=name)
+        self._change(
+            self._plan(request, f"recipe {name} is in use", recipe=name, settings=settings)
+        )
+
+    def _change_thresholds(self, request: Request) -> None:
+        """Keys that the request does not have stay as they are; null removes the setting."""
+        plan = self._line.plan
+        source = request.arguments.get("source")
+        if source not in self._line.config.source_names:
+            known = ", ".join(self._line.config.source_names)
+            raise ConfigError(f"thresholds.source must be one of {known}")
+        existing = plan.settings.of_recipe(plan.recipe).get(source)
+        values = {} if existing is None else asdict(existing)
+        values |= request.arguments | {"recipe": plan.recipe}
+        setting = build(ThresholdSetting, values, ConfigError, request.kind)
+        if not all(math.isfinite(value) for value in setting.section.values()):
+            raise ConfigError("thresholds must be finite numbers")
+        text = f"the thresholds of {source} are changed"
+        self._change(self._plan(request, text, settings=plan.settings.with_thresholds(setting)))
+
+    def _reload(self, request: Request) -> None:
+        build(NoArguments, request.arguments, ConfigError, request.kind)
+        self._change(self._plan_reload(request, request.who, request.why))
+
+    def _plan_reload(self, request: Request | None, who: str, why: str | None) -> Plan:
+        return replace(
+            self._line.plan,
+            base=self._line.config.read_again(),
+            who=who,
+            why=why,
+            text="the configuration was read again",
+            request=request,
+        )
+
+    def _start(self, request: Request) -> None:
+        build(NoArguments, request.arguments, ConfigError, request.kind)
+        if self._line.is_running:
+            raise ConfigError("the line is inspecting already")
+        plan = self._plan(request, "the line inspects")
+        self._line.start(plan)
+        self._line.store.record(request.who, "start", None, None, request.why)
+        self.answer(plan, done=True, text=plan.text)
+
+    def _stop(self, request: Request) -> None:
+        build(NoArguments, request.arguments, ConfigError, request.kind)
+        if not self._line.is_running:
+            raise ConfigError("the line is stopped already")
+        self._line.stop_inspecting()
+        self._line.store.record(request.who, "stop", None, None, request.why)
+        text = "the line stops; everything captured is still inspected"
+        self.answer(self._plan(request, text), done=True, text=text)
+
+    def _acknowledge(self, request: Request) -> None:
+        arguments = build(AlarmArguments, request.arguments, ConfigError, request.kind)
+        note = arguments.note or request.why
+        self._line.store.acknowledge(arguments.alarm, who=request.who, note=note)
+        text = f"alarm {arguments.alarm} is acknowledged"
+        self.answer(self._plan(request, text), done=True, text=text)
+
+    def _plan(self, request: Request, text: str, **changes: object) -> Plan:
+        return replace(
+            self._line.plan,
+            who=request.who,
+            why=request.why,
+            text=text,
+            request=request,
+            **changes,  # type: ignore[arg-type]
+        )

@@ -1,0 +1,95 @@
+"""Prepares the next session of a line in the background, while the current one inspects."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+
+from inspector.config import Config
+from inspector.core.errors import InspectorError
+from inspector.core.types import RunInfo
+from inspector.run_link import RunLink
+from inspector.service.line_config import LineConfig
+from inspector.service.settings import Settings
+from inspector.session import Session
+from inspector.store.requests import Request
+
+MakeSession = Callable[[Config, RunLink], Session]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the next session runs with, and why.
+
+    base: the configuration without recipe and settings. request: gets the answer; None if nobody
+    waits for one. text: the answer if it works.
+    """
+
+    base: Config
+    recipe: str | None
+    settings: Settings
+    who: str
+    why: str | None
+    text: str
+    request: Request | None = None
+
+
+class Preparation:
+    """A session that opens in the background, until take() returns it.
+
+    before: the runs that it continues, by name of the source.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        config: LineConfig,
+        make: MakeSession,
+        before: Mapping[str, RunInfo],
+        executor: Executor,
+    ) -> None:
+        self.plan = plan
+        self._link = RunLink(plan.recipe, before, plan.who, plan.why)
+        self._config, self._make = config, make
+        self._canceled = False
+        self._future: Future[Session] = executor.submit(self._open)
+
+    @property
+    def is_done(self) -> bool:
+        return self._future.done()
+
+    def cancel(self) -> None:
+        """Gives up. take() then raises InspectorError."""
+        self._canceled = True
+
+    def take(self) -> Session:
+        """Waits until the session can start. Raises the errors of Session, and the first error of
+        an engine or an output that cannot be opened; nothing of the session is left then but what
+        its outputs had written."""
+        session = self._future.result()
+        if self._canceled:
+            discard(session, None)
+            raise InspectorError("it was given up, because the line stops")
+        return session
+
+    def _open(self) -> Session:
+        plan = self.plan
+        config = self._config.compose(plan.base, plan.recipe, plan.settings)
+        session = self._make(config, self._link)
+        ready = False
+        try:
+            session.open(lambda: session.abort() if self._canceled else None)
+            ready = session.is_ready
+        finally:
+            if not ready:
+                discard(session, sys.exception())
+        if not ready:
+            raise InspectorError("it was given up, because the line stops")
+        return session
+
+
+def discard(session: Session, exc: BaseException | None) -> None:
+    """Ends a session that captured nothing. Raises its first error, otherwise exc."""
+    with contextlib.closing(session):
+        session.abandon(exc, report=False)
