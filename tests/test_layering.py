@@ -250,7 +250,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "inspector/config": (
         {
-            *(CORE, TOP, "inspector", "inspector.config"),
+            *(CORE, TOP, "inspector", "inspector.config", "inspector.service.options"),
             *(
                 f"inspector.{p}"
                 for p in (
@@ -264,8 +264,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/service": (
         # A line runs sessions, and starts what serves it.
         {CORE, "inspector", "inspector.config", "inspector.outputs", "inspector.pipeline"}
-        | {"inspector.render", "inspector.sources.options", "inspector.store", "inspector.service"},
-        set(),
+        | {"inspector.render", "inspector.sources.options", "inspector.parts.options"}
+        | {"inspector.store", "inspector.service"},
+        {"yaml"},
     ),
     "inspector": (
         {
@@ -278,6 +279,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "report", "tracking")),
             *("inspector.parts", "inspector.evidence", "inspector.explain", FLEET),
+            "inspector.service",
         },
         {"yaml", "tqdm", "numpy"},
     ),

@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "verify": ("tools.verify", "show whether the results of a run were changed"),
     "replay": ("tools.replay", "judge the frames of a run again and compare the results"),
     "recover": ("tools.recover", "complete the results of a run that was killed"),
+    "line": ("tools.line", "send a request to a running line: recipe, start, stop, status ..."),
     "fit": ("tools.fit", "make an engine from good pictures, without training"),
     "train": ("tools.train", "train an engine (GLASS or autoencoder; needs torch)"),
     "evaluate": ("tools.evaluate", "measure how good an engine is on test pictures"),

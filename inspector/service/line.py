@@ -16,10 +16,10 @@ from inspector.core.errors import InspectorError, SinkError
 from inspector.core.types import RunInfo
 from inspector.early_signals import INTERRUPTED, EarlySignals
 from inspector.operator_input import OperatorInput
-from inspector.parts.options import BY_FRAME
 from inspector.run_link import RunLink
+from inspector.service.attendants import Attendants
 from inspector.service.ending import EndingSessions
-from inspector.service.line_config import LineConfig
+from inspector.service.line_config import LineConfig, frames_of_parts
 from inspector.service.line_requests import PROGRAM, RequestDesk
 from inspector.service.line_state import LineState, Watch
 from inspector.service.line_store import LineStore
@@ -39,7 +39,8 @@ class Line:
     source is handed over between two frames, and the session before ends on its own.
 
     read: reads the configuration. The methods of LineView may be called on any thread; all others
-    belong to the main thread. Raises ConfigError, and the errors of opening source and engine.
+    belong to the main thread. attendants: what works beside the sessions. desk: other parts add
+    their kinds of requests there. Raises ConfigError.
     """
 
     def __init__(self, read: Callable[[], Config]) -> None:
@@ -61,7 +62,8 @@ class Line:
         self._rotated_ns = now_ns()
         self._stop_is_asked = False
         self._reloads_done = 0
-        self._desk = RequestDesk(self)
+        self.desk = RequestDesk(self)
+        self.attendants = Attendants()
         self._report = StateReport(self.config, self.store, self._monitors)
 
     def run(self, early: EarlySignals | None = None) -> int:
@@ -176,6 +178,7 @@ class Line:
             self._begin_changes()
         self._finish_change()
         self._ending.collect()
+        self.attendants.turn()
         return not self._is_over()
 
     def _is_over(self) -> bool:
@@ -187,13 +190,13 @@ class Line:
     def _begin_changes(self) -> None:
         if self._reloads_done < self._operator.reloads and not self.is_changing:
             self._reloads_done = self._operator.reloads
-            self._desk.reload_on_hangup()
+            self.desk.reload_on_hangup()
         hours = self.plan.base.service.rotate_hours
         is_due = hours is not None and ms_since(self._rotated_ns) > hours * 3.6e6
         if is_due and self.is_running and not self.is_changing:
             self._rotated_ns = now_ns()  # if it fails, it is tried again after the same time
-            self._desk.rotate()
-        self._desk.serve()
+            self.desk.rotate()
+        self.desk.serve()
 
     def _make_session(self, config: Config, link: RunLink) -> Session:
         observers = {name: [monitor.see] for name, monitor in self._monitors.items()}
@@ -234,13 +237,13 @@ class Line:
         except InspectorError as exc:
             text = f"nothing was changed: {exc}"
             self._report.note("running" if self.is_running else "stopped", text)
-            self._desk.answer(plan, done=False, text=text)
+            self.desk.answer(plan, done=False, text=text)
             return
         before = self._current_runs()
         self._hand_over(session, plan)
         after = [run.info for run in session.runs]
         self.store.record_changes(before, after, who=plan.who, why=plan.why)
-        self._desk.answer(plan, done=True, text=plan.text)
+        self.desk.answer(plan, done=True, text=plan.text)
 
     def _save(self, plan: Plan, session: Session) -> None:
         """Raises SinkError."""
@@ -253,7 +256,7 @@ class Line:
         before = self._session
         assert before is not None
         before.release_sources()
-        self._sources.hand_over(_frames_of_parts(before))
+        self._sources.hand_over(frames_of_parts(self._current_runs()))
         session.start()
         self._begin(session, plan)
         self._ending.add(before)
@@ -280,7 +283,8 @@ class Line:
             if self._session is not None:
                 self._session.abandon(exc)
         finally:
-            self._desk.refuse_waiting()
+            self.attendants.stop()
+            self.desk.refuse_waiting()
             self._sources.close()
             self._executor.shutdown()
             if self._preparation is not None:
@@ -290,13 +294,3 @@ class Line:
             if self._progress is not None:
                 self._progress.close()
             self.store.close()
-
-
-def _frames_of_parts(session: Session) -> Mapping[str, int]:
-    """Name of a source -> number of frames of each part, if frames are counted."""
-    options = {run.info.source_name: run.info.config["parts"] for run in session.runs}
-    return {
-        name: parts["frames"] or 1
-        for name, parts in options.items()
-        if parts["enabled"] and parts["by"] == BY_FRAME
-    }

@@ -1,6 +1,6 @@
 """Composes the configuration of a line: the file, a recipe over it, and the settings over both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -8,8 +8,9 @@ from typing import Any, Final
 from inspector.config import Config, make_config, merge_values, split_sources
 from inspector.config.checks import check_keys
 from inspector.core.errors import ConfigError
-from inspector.core.types import SINGLE
+from inspector.core.types import SINGLE, RunInfo
 from inspector.outputs.run_folder import is_pattern
+from inspector.parts.options import BY_FRAME
 from inspector.run_link import flatten
 from inspector.service.options import RecipeOptions
 from inspector.service.recipes import SECTIONS, SOURCES, list_recipes, read_recipe
@@ -88,6 +89,16 @@ class LineConfig:
                 raise ConfigError(f"recipe {name}: there is no source {source}, only {known}")
             _add_sections(values, source, sections)
         return values
+
+
+def frames_of_parts(runs: Mapping[str, RunInfo]) -> dict[str, int]:
+    """Name of a source -> number of frames of each part, if the frames are counted (by frame)."""
+    sections = {name: run.config["parts"] for name, run in runs.items()}
+    return {
+        name: parts["frames"] or 1
+        for name, parts in sections.items()
+        if parts["enabled"] and parts["by"] == BY_FRAME
+    }
 
 
 def check_line(config: Config) -> None:

@@ -4,13 +4,15 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import ConfigError, InspectorError
 from inspector.core.schema import build
+from inspector.service.line_state import describe
 from inspector.service.options import LOCKED
 from inspector.service.preparing import Plan
 from inspector.service.settings import ThresholdSetting
@@ -25,7 +27,7 @@ PERIOD_S: Final = 0.2
 TEACHING: Final = ("thresholds", "accept_engine", "undo_engine")
 """Kinds that `mode: locked` refuses."""
 
-AT_ONCE: Final = ("stop", "acknowledge")
+AT_ONCE: Final = ("stop", "acknowledge", "status")
 """Kinds that do not wait for a change that is being prepared."""
 
 PROGRAM: Final = "line-inspector"
@@ -50,6 +52,20 @@ class NoArguments:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The result of a request. text: the answer. renews: a new session begins, which reads recipe
+    and engine again; the answer is given when it has begun. undo: called if it cannot begin."""
+
+    text: str
+    renews: bool = False
+    undo: Callable[[], None] | None = None
+
+
+Handler = Callable[[Request], Reply]
+"""Does a request of another part of the program. Raises InspectorError to refuse it."""
+
+
 class RequestDesk:
     """The requests of a line. The main thread calls all methods."""
 
@@ -64,7 +80,12 @@ class RequestDesk:
             "start": self._start,
             "stop": self._stop,
             "acknowledge": self._acknowledge,
+            "status": self._status,
         }
+
+    def add_kind(self, kind: str, handle: Handler) -> None:
+        """From now on requests of this kind are done by `handle`."""
+        self._do[kind] = partial(self._hand_on, handle)
 
     def serve(self) -> None:
         """Does the requests that came, as far as possible now."""
@@ -90,11 +111,15 @@ class RequestDesk:
 
     def rotate(self) -> None:
         """Begins a new run with the same settings."""
-        text = "a new run began"
-        self._change(replace(self._line.plan, who=PROGRAM, why="rotation", text=text, request=None))
+        self._change(self._next_plan(PROGRAM, "rotation", "a new run began"))
 
     def answer(self, plan: Plan, *, done: bool, text: str) -> None:
         """The end of a change."""
+        if plan.undo is not None and not done:
+            try:
+                plan.undo()
+            except InspectorError as exc:
+                text = f"{text}; {exc}"
         if plan.request is not None:
             self._line.store.answer(plan.request, done=done, text=text)
         if done:
@@ -155,14 +180,9 @@ class RequestDesk:
         self._change(self._plan_reload(request, request.who, request.why))
 
     def _plan_reload(self, request: Request | None, who: str, why: str | None) -> Plan:
-        return replace(
-            self._line.plan,
-            base=self._line.config.read_again(),
-            who=who,
-            why=why,
-            text="the configuration was read again",
-            request=request,
-        )
+        base = self._line.config.read_again()
+        text = "the configuration was read again"
+        return self._next_plan(who, why, text, base=base, request=request)
 
     def _start(self, request: Request) -> None:
         build(NoArguments, request.arguments, ConfigError, request.kind)
@@ -189,12 +209,21 @@ class RequestDesk:
         text = f"alarm {arguments.alarm} is acknowledged"
         self.answer(self._plan(request, text), done=True, text=text)
 
-    def _plan(self, request: Request, text: str, **changes: object) -> Plan:
-        return replace(
-            self._line.plan,
-            who=request.who,
-            why=request.why,
-            text=text,
-            request=request,
-            **changes,  # type: ignore[arg-type]
-        )
+    def _hand_on(self, handle: Handler, request: Request) -> None:
+        reply = handle(request)
+        plan = self._plan(request, reply.text, undo=reply.undo)
+        if reply.renews and self._line.is_running:
+            self._line.change(plan)
+        else:
+            self.answer(plan, done=True, text=reply.text)
+
+    def _status(self, request: Request) -> None:
+        self._line.store.answer(request, done=True, text=describe(self._line.state()))
+
+    def _plan(self, request: Request, text: str, **changes: Any) -> Plan:
+        return self._next_plan(request.who, request.why, text, request=request, **changes)
+
+    def _next_plan(self, who: str, why: str | None, text: str, **changes: Any) -> Plan:
+        """The current plan with these changes."""
+        fresh = {"who": who, "why": why, "text": text, "request": None, "undo": None}
+        return replace(self._line.plan, **(fresh | changes))

@@ -89,3 +89,24 @@ class LineView(Protocol):
     def watch(self, source: str) -> AbstractContextManager[Watch]:
         """Shows a source from now on until the end of the block. Raises KeyError."""
         ...
+
+
+def describe(state: LineState) -> str:
+    """The state in some lines."""
+    recipe = "" if state.recipe is None else f", recipe {state.recipe}"
+    lines = [f"{state.state} since {state.since_utc}{recipe}: {state.message or 'no message'}"]
+    if state.release_locked:
+        lines.append("the release of products is locked until an alarm is acknowledged")
+    lines += [
+        f"{source.name}: {source.state}, captured {source.captured} = inspected "
+        f"{source.inspected} + dropped {source.dropped} + errored {source.errored}; "
+        f"{source.failed} failed; thresholds {source.image_threshold:g} and "
+        f"{source.pixel_threshold:g}{_describe_problem(source)}"
+        for source in state.sources
+    ]
+    return "\n".join(lines)
+
+
+def _describe_problem(source: SourceState) -> str:
+    problem = source.error or source.condition
+    return "" if problem is None else f"; {problem}"

@@ -23,7 +23,7 @@ class Plan:
     """What the next session runs with, and why.
 
     base: the configuration without recipe and settings. request: gets the answer; None if nobody
-    waits for one. text: the answer if it works.
+    waits for one. text: the answer if it works. undo: called if it does not work.
     """
 
     base: Config
@@ -33,6 +33,7 @@ class Plan:
     why: str | None
     text: str
     request: Request | None = None
+    undo: Callable[[], None] | None = None
 
 
 class Preparation:
