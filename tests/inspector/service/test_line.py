@@ -58,7 +58,7 @@ def test_a_request_begins_a_new_run_between_two_frames(tmp_path: Path) -> None:
     assert second.summary["image_threshold"] == 7.5
     (event,) = second.of_type("config_changed")
     assert {key: event[key] for key in ("frame_id", "key", "old", "new", "who", "why")} == {
-        "frame_id": 0,
+        "frame_id": second.of_type("measured")[0]["frame_id"],
         "key": "verdict.image_threshold",
         "old": 9,
         "new": 7.5,
