@@ -67,12 +67,13 @@ class LineConfig:
         for source, setting in settings.of_recipe(recipe).items():
             if source in self.source_names:
                 _add_sections(values, source, {"verdict": setting.section})
+        place = "configuration and settings" if recipe is None else f"recipe {recipe}"
+        config = make_config(values, place=place)
         try:
-            config = make_config(values)
             for part in split_sources(config).values() if config.sources else (config,):
                 check_keys(part)
         except ConfigError as exc:
-            raise ConfigError(str(exc) if recipe is None else f"recipe {recipe}: {exc}") from exc
+            raise ConfigError(f"{place}: {exc}") from exc
         return config
 
     def _add_recipe(

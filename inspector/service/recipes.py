@@ -54,10 +54,7 @@ def read_recipe(folder: Path, name: str) -> dict[str, Any]:
     if values is None:
         raise ConfigError(f"{place} is empty")
     _check_sections(values, place, (*SECTIONS, SOURCES))
-    of_sources = values.get(SOURCES, {})
-    if not isinstance(of_sources, dict):
-        raise ConfigError(f"{place}: sources must hold names of sources, such as sources: left:")
-    for source, sections in of_sources.items():
+    for source, sections in values.get(SOURCES, {}).items():
         _check_sections(sections, f"{place}: sources.{source}", SECTIONS)
     return dict(values)
 

@@ -123,7 +123,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Any:
         ("key", "recipe key: unknown key verdict.image_treshold"),
         ("value", "recipe value: verdict.image_threshold"),
         ("nobody", "recipe nobody: there is no source middle, only left, right"),
-        ("listed", "recipe listed: sources must hold names of sources"),
+        ("listed", "recipe listed: sources must hold keys"),
         ("inner", "recipe inner: sources.left: a recipe cannot set output"),
         ("no_engine", "missing.onnx"),
         ("size", "source left: "),
