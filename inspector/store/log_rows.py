@@ -144,7 +144,7 @@ def _add_inspection(
     if frame_id <= batch.frame_id:
         raise ValueError(f"frame {frame_id} follows frame {batch.frame_id}")
     size = f"length_{run.unit}"
-    defects = record.get("defects", ())
+    defects = record["defects"] if record["type"] == "measured" else ()
     rows = [_defect_row(defect, run, number) for defect in defects]
     lengths = [defect[size] for defect in defects if defect[size] is not None]
     batch.inspections.append(
