@@ -1,7 +1,7 @@
 """Queries the inspections of all runs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,8 @@ _COLUMNS: Final = (
     f"r.recipe, i.name, i.defects, i.worst_length, r.unit, r.folder, r.kind, "
     f"{FEEDBACK}, i.at"
 )
+_LAST: Final = 2**63 - 1
+_PAGE: Final = 1000
 _GROUPS: Final = {
     "hour": HOUR,
     "day": HOUR.replace(str(HOUR_MS), str(24 * HOUR_MS)),
@@ -97,15 +99,28 @@ def find_inspections(
 ) -> list[InspectionRow]:
     """The newest first. before: only rows with a smaller number, for the next page. Raises
     ConfigError for a filter that cannot be used."""
+    end = _LAST if before is None else before
+    return _find(store, filter, "i.number < ? ORDER BY i.number DESC LIMIT ?", end, limit)
+
+
+def iterate_inspections(store: Store, filter: HistoryFilter) -> Iterator[InspectionRow]:
+    """All of them, the oldest first. Long selections need no memory. Raises ConfigError for a
+    filter that cannot be used."""
+    number = 0
+    while page := _find(store, filter, "i.number > ? ORDER BY i.number LIMIT ?", number, _PAGE):
+        yield from page
+        number = page[-1].number
+
+
+def _find(
+    store: Store, filter: HistoryFilter, page: str, number: int, limit: int
+) -> list[InspectionRow]:
     with store.read() as db:
         where, values = conditions(db, filter)
-        if before is not None:
-            where.append("i.number < ?")
-            values.append(before)
         rows = db.execute(
             f"SELECT {_COLUMNS} FROM inspections i CROSS JOIN runs r ON r.id = i.run "
-            f"WHERE {' AND '.join(where)} ORDER BY i.number DESC LIMIT ?",
-            (*values, limit),
+            f"WHERE {' AND '.join(where)} AND {page}",
+            (*values, number, limit),
         ).fetchall()
     return [_row(store, row) for row in rows]
 
@@ -136,6 +151,17 @@ def find_defects(store: Store, run_id: str, source: str, frame_id: int) -> list[
             (run_id, source, frame_id),
         ).fetchall()
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def find_hash(store: Store, row: InspectionRow, path: Path) -> str | None:
+    """SHA-256 of a file of the run in hex, as its log states it; None if it states none."""
+    with store.read() as db:
+        found_row = db.execute(
+            "SELECT lower(hex(f.sha256)) FROM runs r JOIN files f ON f.run = r.id "
+            "WHERE r.run_id = ? AND r.source = ? AND f.path = ?",
+            (row.run_id, row.source, path.as_posix()),
+        ).fetchone()
+    return None if found_row is None else found_row[0]
 
 
 def count_verdicts(store: Store, filter: HistoryFilter, *, by: str) -> list[VerdictCount]:

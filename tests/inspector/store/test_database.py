@@ -179,3 +179,29 @@ def test_a_closed_store_is_a_sentence(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(SinkError, match="cannot be used"):
         add_change(store, who="a", what="b")
+
+
+def test_a_store_can_be_read_without_changing_it(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    with open_store(path) as store:
+        LogOfRun(tmp_path / "a").add(*frames(3)).finish()
+        follow(store, tmp_path / "a")
+    before = path.read_bytes()
+    reading = Store(path, read_only=True)
+    assert len(find_inspections(reading, HistoryFilter())) == 3
+    with pytest.raises(SinkError, match="readonly"):
+        add_change(reading, who="a", what="b")
+    reading.close()
+    assert path.read_bytes() == before
+    with pytest.raises(ConfigError, match="there is no store"):
+        Store(tmp_path / "other.sqlite", read_only=True)
+    assert not (tmp_path / "other.sqlite").exists()
+
+
+def test_an_older_store_is_not_changed_by_reading(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    execute(path, "PRAGMA journal_mode = WAL;" + FORMAT_1.read_text())
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="has format 1, but only format 2 can be read"):
+        Store(path, read_only=True)
+    assert path.read_bytes() == before
