@@ -230,6 +230,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         | {f"inspector.outputs.{name}" for name in ("folder", "json_log", "records")},
         set(),
     ),
+    # Pictures are read and outlines painted as in an inspection.
+    "inspector/export": (
+        {CORE, "engines.picture_header", "inspector.store", "inspector.export"}
+        | {"inspector.outputs.files", "inspector.measure.contours"},
+        {"cv2", "numpy", "duckdb"},
+    ),
     # Fitting, evaluating, studying and inspecting run their jobs with it.
     "inspector/fleet": ({CORE, FLEET}, {"ray"}),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),

@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "roll-map": ("tools.roll_map", "draw a web with all defects, from the log of a run"),
     "verify": ("tools.verify", "show whether the results of a run were changed"),
     "replay": ("tools.replay", "judge the frames of a run again and compare the results"),
+    "export": ("tools.export", "write the inspections of a time range as tables or a data set"),
     "recover": ("tools.recover", "complete the results of a run that was killed"),
     "line": ("tools.line", "send a request to a running line: recipe, start, stop, status ..."),
     "fit": ("tools.fit", "make an engine from good pictures, without training"),

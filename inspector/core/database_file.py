@@ -55,11 +55,10 @@ class DatabaseFile:
             part.replace(self.path)
         part.unlink(missing_ok=True)
 
-    def connect(self, path: Path | None = None) -> sqlite3.Connection:
+    def connect(self, path: Path | None = None, *, read_only: bool = False) -> sqlite3.Connection:
         """Commits are written without fsync until `PRAGMA synchronous` changes that."""
-        db = sqlite3.connect(
-            path or self.path, WAIT_S, isolation_level=None, check_same_thread=False
-        )
+        place = f"{(path or self.path).absolute().as_uri()}{'?mode=ro' if read_only else ''}"
+        db = sqlite3.connect(place, WAIT_S, isolation_level=None, check_same_thread=False, uri=True)
         db.execute("PRAGMA synchronous = NORMAL")
         return db
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from loguru import logger
 
-from inspector.core.errors import SinkError
+from inspector.core.clock import now_ns
+from inspector.core.database_file import WAIT_S
 from inspector.store.database import Store
 from inspector.store.followed_folder import (
     FollowedFolder,
@@ -43,6 +44,7 @@ class Follower:
         self._waiting: dict[Path, FollowedFolder] = {}
         """Those of an earlier process."""
         self._passes = 0
+        self._end_ns = 0
         self._wake, self._ending = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self._thread.start()
@@ -61,13 +63,12 @@ class Follower:
         self._wake.set()
 
     def stop(self, timeout_s: float = 10.0) -> None:
-        """Reads everything that was written until now, and ends the thread. The next process reads
-        what is left after timeout_s."""
+        """Reads everything that was written until now, and ends the thread. After timeout_s it
+        leaves the rest to the next start."""
+        self._end_ns = now_ns() + int(timeout_s * 1e9)
         self._ending.set()
         self._wake.set()
-        self._thread.join(timeout_s)
-        if self._thread.is_alive():
-            logger.warning("store: not all logs are read yet; the next start reads the rest")
+        self._thread.join(timeout_s + WAIT_S)
 
     def _work(self) -> None:
         finished = False
@@ -93,13 +94,13 @@ class Follower:
                 self._scan(self._bases[0])
                 self._bases.popleft()
                 self._passes = 0
-            if self._passes % _SLOW == 0:
+            if self._passes % _SLOW == 0 or self._ending.is_set():
                 self._read(self._waiting)
             if self._max_inspections:
                 trim(self._store, self._max_inspections)
             self._passes += 1
             self.failure = None
-        except SinkError as exc:
+        except OSError as exc:  # also SinkError of the store
             if self.failure is None:
                 logger.warning("{}; inspecting continues, and the logs are complete", exc)
             self.failure = str(exc)
@@ -107,9 +108,10 @@ class Follower:
     def _read(self, folders: dict[Path, FollowedFolder]) -> None:
         for path, folder in list(folders.items()):
             while folder.read_new():
-                # The logs of this process come before those of earlier ones.
-                if folders is self._waiting and self._ending.is_set():
+                if self._ending.is_set() and now_ns() > self._end_ns:
+                    logger.warning("store: {} is not read to its end yet", path)
                     return
+                # The logs of this process come before those of earlier ones.
                 if folders is self._waiting:
                     self._read(self._watched)
             if folder.is_ended:

@@ -1,60 +1,38 @@
 """Queries the inspections of all runs."""
 
 import json
-import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from inspector.core.clock import utc_ms, utc_text
-from inspector.core.errors import ConfigError
+from inspector.core.clock import utc_text
 from inspector.outputs.folder import LOG, ORIGINALS, SNAPSHOTS, original_name, snapshot_name
 from inspector.outputs.json_log import parse_record
 from inspector.outputs.records import Record
 from inspector.store.database import Store
+from inspector.store.filters import FEEDBACK, HistoryFilter, conditions, has_whole_hours
 from inspector.store.log_rows import VERDICTS
-
-_FEEDBACK: Final = (
-    "(SELECT f.answer FROM feedback f WHERE f.run = i.run AND f.frame_id = i.frame_id "
-    "ORDER BY f.number DESC LIMIT 1)"
-)
-"""The answer that counts for a frame."""
+from inspector.store.schema import HOUR, HOUR_MS, VERDICT_SUMS
 
 _VERDICT: Final = f"json_extract('{json.dumps(VERDICTS)}', '$[' || i.verdict || ']')"
 _COLUMNS: Final = (
     f"i.number, r.run_id, r.source, i.frame_id, i.time_ms, {_VERDICT}, i.score, "
     "COALESCE(i.image_threshold, r.image_threshold), "
     "COALESCE(i.pixel_threshold, r.pixel_threshold), i.cause, i.error, i.part_id, "
-    f"COALESCE(i.recipe, r.recipe), i.name, i.defects, i.worst_length, r.unit, r.folder, r.kind, "
-    f"{_FEEDBACK}, i.at"
+    f"r.recipe, i.name, i.defects, i.worst_length, r.unit, r.folder, r.kind, "
+    f"{FEEDBACK}, i.at"
 )
+_LAST: Final = 2**63 - 1
+_PAGE: Final = 1000
 _GROUPS: Final = {
-    "hour": "i.time_ms / 3600000 * 3600000",
-    "day": "i.time_ms / 86400000 * 86400000",
+    "hour": HOUR,
+    "day": HOUR.replace(str(HOUR_MS), str(24 * HOUR_MS)),
     "source": "r.source",
-    "recipe": "COALESCE(i.recipe, r.recipe)",
+    "recipe": "r.recipe",
     "verdict": "'all'",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryFilter:
-    """Which inspections; None or an empty tuple: all.
-
-    from_utc, to_utc: wall time with a zone in ISO 8601; to_utc is excluded. kind: "production" or
-    "check". feedback: "fine", "missed", or "any".
-    """
-
-    from_utc: str | None = None
-    to_utc: str | None = None
-    sources: tuple[str, ...] = ()
-    recipes: tuple[str, ...] = ()
-    verdicts: tuple[str, ...] = ()
-    part_id: str | None = None
-    run_id: str | None = None
-    kind: str | None = None
-    feedback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +100,28 @@ def find_inspections(
 ) -> list[InspectionRow]:
     """The newest first. before: only rows with a smaller number, for the next page. Raises
     ConfigError for a filter that cannot be used."""
-    where, values = _conditions(filter)
-    if before is not None:
-        where.append("i.number < ?")
-        values.append(before)
+    end = _LAST if before is None else before
+    return _find(store, filter, "i.number < ? ORDER BY i.number DESC LIMIT ?", end, limit)
+
+
+def iterate_inspections(store: Store, filter: HistoryFilter) -> Iterator[InspectionRow]:
+    """All of them, the oldest first. Long selections need no memory. Raises ConfigError for a
+    filter that cannot be used."""
+    number = 0
+    while page := _find(store, filter, "i.number > ? ORDER BY i.number LIMIT ?", number, _PAGE):
+        yield from page
+        number = page[-1].number
+
+
+def _find(
+    store: Store, filter: HistoryFilter, page: str, number: int, limit: int
+) -> list[InspectionRow]:
     with store.read() as db:
-        _add_bounds(db, filter, where, values)
+        where, values = conditions(db, filter)
         rows = db.execute(
             f"SELECT {_COLUMNS} FROM inspections i CROSS JOIN runs r ON r.id = i.run "
-            f"WHERE {' AND '.join(where)} ORDER BY i.number DESC LIMIT ?",
-            (*values, limit),
+            f"WHERE {' AND '.join(where)} AND {page}",
+            (*values, number, limit),
         ).fetchall()
     return [_row(store, row) for row in rows]
 
@@ -164,20 +154,44 @@ def find_defects(store: Store, run_id: str, source: str, frame_id: int) -> list[
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+def find_hash(store: Store, row: InspectionRow, path: Path) -> str | None:
+    """SHA-256 of a file of the run in hex, as its log states it; None if it states none."""
+    with store.read() as db:
+        found_row = db.execute(
+            "SELECT lower(hex(f.sha256)) FROM runs r JOIN files f ON f.run = r.id "
+            "WHERE r.run_id = ? AND r.source = ? AND f.path = ?",
+            (row.run_id, row.source, path.as_posix()),
+        ).fetchone()
+    return None if found_row is None else found_row[0]
+
+
 def count_verdicts(store: Store, filter: HistoryFilter, *, by: str) -> list[VerdictCount]:
     """Counts in order of the groups. by: hour, day, source, recipe, or verdict (one group, "all").
-    Raises ConfigError for a filter that cannot be used."""
-    where, values = _conditions(filter)
+
+    With whole hours and without part_id and feedback it is fast, and inspections that were removed
+    from the store are counted, too. Raises ConfigError for a filter that cannot be used.
+    """
     with store.read() as db:
-        _add_bounds(db, filter, where, values)
+        if has_whole_hours(filter):
+            where, values = conditions(db, replace(filter, verdicts=()), time="c.hour")
+            table = "counts c CROSS JOIN runs r ON r.id = c.run"
+            group = _GROUPS[by].replace("time_ms", "c.hour")
+            sums = [
+                f"SUM(c.{column})" if verdict in (filter.verdicts or VERDICTS) else "0"
+                for verdict, column in zip(VERDICTS, ("passed", "failed", "errored"), strict=True)
+            ]
+        else:
+            where, values = conditions(db, filter)
+            table = "inspections i CROSS JOIN runs r ON r.id = i.run"
+            group, sums = _GROUPS[by], [VERDICT_SUMS]
         rows = db.execute(
-            f"SELECT {_GROUPS[by]} AS g, SUM(i.verdict = 0), SUM(i.verdict = 1), "
-            "SUM(i.verdict = 2) FROM inspections i CROSS JOIN runs r ON r.id = i.run "
+            f"SELECT {group} AS g, {', '.join(sums)} FROM {table} "
             f"WHERE {' AND '.join(where)} GROUP BY g ORDER BY g",
             values,
         ).fetchall()
     is_time = by in ("hour", "day")
-    return [VerdictCount(utc_text(row[0]) if is_time else row[0], *row[1:]) for row in rows]
+    counts = [VerdictCount(utc_text(row[0]) if is_time else row[0], *row[1:]) for row in rows]
+    return [count for count in counts if count.passed or count.failed or count.errored]
 
 
 def last_scores(store: Store, source: str, *, count: int = 1000) -> list[ScoredFrame]:
@@ -194,83 +208,23 @@ def last_scores(store: Store, source: str, *, count: int = 1000) -> list[ScoredF
     return [ScoredFrame(*row) for row in rows]
 
 
-def _conditions(filter: HistoryFilter) -> tuple[list[str], list[Any]]:
-    where, values = ["1"], list[Any]()
-    for column, allowed in (
-        ("r.source", filter.sources),
-        ("COALESCE(i.recipe, r.recipe)", filter.recipes),
-        ("i.verdict", tuple(map(_verdict_number, filter.verdicts))),
-    ):
-        if allowed:
-            where.append(f"{column} IN ({', '.join('?' * len(allowed))})")
-            values += allowed
-    for column, value in (
-        ("i.part_id", filter.part_id),
-        ("r.run_id", filter.run_id),
-        ("r.kind", filter.kind),
-    ):
-        if value is not None:
-            where.append(f"{column} = ?")
-            values.append(value)
-    if filter.verdicts and "PASS" not in filter.verdicts:
-        where.append("i.verdict != 0")  # as in the partial index
-    if filter.feedback is not None:
-        where.append("(i.run, i.frame_id) IN (SELECT run, frame_id FROM feedback)")
-        answers = ("fine", "missed") if filter.feedback == "any" else (filter.feedback,)
-        where.append(f"{_FEEDBACK} IN ({', '.join('?' * len(answers))})")
-        values += answers
-    return where, values
-
-
-def _verdict_number(verdict: str) -> int:
-    if verdict not in VERDICTS:
-        raise ConfigError(f"a verdict is {', '.join(VERDICTS)}, not {verdict!r}")
-    return VERDICTS.index(verdict)
-
-
-def _add_bounds(
-    db: sqlite3.Connection, filter: HistoryFilter, where: list[str], values: list[Any]
-) -> None:
-    """Adds the times and the run, and the range of numbers of the runs that have them. So a query
-    of an old day does not read all later rows, and the wall clock may have jumped."""
-    runs, run_values = ["1"], list[Any]()
-    for name, text, of_run, of_frame in (
-        ("from_utc", filter.from_utc, "last_ms >= ?", "i.time_ms >= ?"),
-        ("to_utc", filter.to_utc, "first_ms < ?", "i.time_ms < ?"),
-    ):
-        if text is not None:
-            try:
-                ms = utc_ms(text)
-            except ValueError as exc:
-                raise ConfigError(f"{name}: {exc}") from exc
-            runs.append(of_run)
-            run_values.append(ms)
-            where.append(of_frame)
-            values.append(ms)
-    if filter.run_id is not None:
-        runs.append("run_id = ?")
-        run_values.append(filter.run_id)
-    if run_values:
-        bounds = db.execute(
-            f"SELECT MIN(first_number), MAX(last_number) FROM runs WHERE {' AND '.join(runs)}",
-            run_values,
-        ).fetchone()
-        where.append("i.number BETWEEN ? AND ?")
-        values += bounds
-
-
 def _row(store: Store, row: Sequence[Any]) -> InspectionRow:
     number, run_id, source, frame_id, ms, verdict, *figures, folder, kind, feedback, at = row
     place = store.locate(folder)
-    snapshot = Path(SNAPSHOTS, snapshot_name(frame_id, verdict))
-    originals = [Path(ORIGINALS, original_name(frame_id, suffix)) for suffix in ("png", "bmp")]
+    originals = (original_name(frame_id, suffix) for suffix in ("png", "bmp"))
     values = (
         *(number, run_id, source, frame_id, utc_text(ms), verdict, *figures),
         *(place, kind, feedback, at),
-        snapshot if (place / snapshot).exists() else None,
-        next((path for path in originals if (place / path).exists()), None),
+        _first_existing(place, SNAPSHOTS, (snapshot_name(frame_id, verdict),)),
+        _first_existing(place, ORIGINALS, originals),
     )
     return InspectionRow(*values)
+
+
+def _first_existing(place: Path, folder: str, names: Iterable[str]) -> Path | None:
+    """Uses texts, because paths would take half of the time of a long export."""
+    paths = (f"{folder}/{name}" for name in names)
+    return next((Path(path) for path in paths if os.path.exists(f"{place}/{path}")), None)
 
 
 def read_measured(row: InspectionRow) -> Record | None:

@@ -11,6 +11,7 @@ from inspector.core.clock import utc_ms
 from inspector.outputs.folder import LOG, SUMMARY
 from inspector.store.database import Store
 from inspector.store.log_rows import Batch, RunFacts, file_row, header_row, read_lines
+from inspector.store.schema import HOUR, VERDICT_SUMS
 
 MOST_BYTES: Final = 1 << 20
 """Bytes of a log that one transaction reads, so that other writers need not wait long."""
@@ -21,12 +22,16 @@ MISSING: Final = "missing"
 REPLACED: Final = "replaced"
 
 _INSERTS: Final = {
-    "inspections": "INSERT INTO inspections VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    "inspections": "INSERT INTO inspections VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     "defects": "INSERT INTO defects VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-    "parts": "INSERT INTO parts (run, time_ms, part_id, verdict, recipe, record, at) "
-    "VALUES (?,?,?,?,?,?,?)",
+    "parts": "INSERT INTO parts (run, time_ms, part_id, verdict, record, at) VALUES (?,?,?,?,?,?)",
     "events": "INSERT INTO events (run, time_ms, type, frame_id, record, at) VALUES (?,?,?,?,?,?)",
 }
+_ADD_COUNTS: Final = (
+    "INSERT INTO counts VALUES (?,?,?,?,?) ON CONFLICT (run, hour) DO UPDATE SET "
+    "passed = passed + excluded.passed, failed = failed + excluded.failed, "
+    "errored = errored + excluded.errored"
+)
 
 
 class LogReader:
@@ -146,6 +151,7 @@ class LogReader:
         size = os.fstat(file.fileno()).st_size
         with self._store.transaction(sync=False) as db:
             offset = _last_common_byte(db, file, run.key, size)
+            _count_lost(db, run, offset)
             lost = "number IN (SELECT number FROM inspections WHERE run = ? AND at >= ?)"
             db.execute(f"DELETE FROM defects WHERE {lost}", (run.key, offset))
             for table in ("inspections", "parts", "events"):
@@ -242,7 +248,7 @@ def _next_number(db: sqlite3.Connection) -> int:
 
 def _load(db: sqlite3.Connection, run_id: str, source: str) -> RunFacts:
     row = db.execute(
-        "SELECT id, run_id, source, offset, tail, unit, recipe, image_threshold, pixel_threshold, "
+        "SELECT id, run_id, source, offset, tail, unit, image_threshold, pixel_threshold, "
         "(SELECT COALESCE(MAX(frame_id), -1) FROM inspections WHERE run = id) FROM runs "
         "WHERE run_id = ? AND source = ?",
         (run_id, source),
@@ -255,6 +261,7 @@ def _write(db: sqlite3.Connection, run: RunFacts, batch: Batch) -> None:
         "UPDATE runs SET offset = ?, tail = ? WHERE id = ?", (batch.offset, batch.tail, run.key)
     )
     rows = batch.inspections
+    db.executemany(_ADD_COUNTS, [(run.key, hour, *n) for hour, n in batch.counts.items()])
     for table, insert in _INSERTS.items():
         db.executemany(insert, getattr(batch, table))
     if rows:
@@ -266,6 +273,15 @@ def _write(db: sqlite3.Connection, run: RunFacts, batch: Batch) -> None:
             (rows[0][0], rows[-1][0], min(times), max(times), run.key),
         )
     _write_files(db, run, batch.files)
+
+
+def _count_lost(db: sqlite3.Connection, run: RunFacts, offset: int) -> None:
+    lost = db.execute(
+        f"SELECT run, {HOUR} AS hour, {VERDICT_SUMS} FROM inspections WHERE run = ? AND at >= ? "
+        "GROUP BY hour",
+        (run.key, offset),
+    ).fetchall()
+    db.executemany(_ADD_COUNTS, [(key, hour, *(-n for n in counts)) for key, hour, *counts in lost])
 
 
 def _write_files(

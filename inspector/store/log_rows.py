@@ -9,6 +9,7 @@ from typing import Any, Final
 from inspector.core.chain import LINE_TAIL_BYTES
 from inspector.core.clock import utc_ms
 from inspector.core.records import FORMAT
+from inspector.store.schema import HOUR_MS
 
 VERDICTS: Final = ("PASS", "FAIL", "ERROR")
 """The number of a verdict in the store is its place here."""
@@ -40,7 +41,6 @@ class RunFacts:
     offset: int
     tail: bytes
     unit: str
-    recipe: str | None
     image_threshold: float | None
     pixel_threshold: float | None
     frame_id: int
@@ -48,9 +48,9 @@ class RunFacts:
 
 @dataclass(slots=True)
 class Batch:
-    """Rows of some lines, in order. files: path -> row, None for a file that was removed. offset,
-    tail, frame_id: as in RunFacts, after these lines. problem: about the first line that is
-    damaged."""
+    """Rows of some lines, in order. files: path -> row, None for a file that was removed. counts:
+    start of an hour -> number of each verdict. offset, tail, frame_id: as in RunFacts, after these
+    lines. problem: about the first line that is damaged."""
 
     offset: int
     tail: bytes
@@ -60,6 +60,7 @@ class Batch:
     parts: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     files: dict[str, Row | None] = field(default_factory=dict)
+    counts: dict[int, list[int]] = field(default_factory=dict)
     problem: str | None = None
 
 
@@ -144,30 +145,20 @@ def _add_inspection(
     if frame_id <= batch.frame_id:
         raise ValueError(f"frame {frame_id} follows frame {batch.frame_id}")
     size = f"length_{run.unit}"
-    defects = record.get("defects", ())
+    defects = record["defects"] if record["type"] == "measured" else ()
     rows = [_defect_row(defect, run, number) for defect in defects]
     lengths = [defect[size] for defect in defects if defect[size] is not None]
-    batch.inspections.append(
-        (
-            number,
-            run.key,
-            frame_id,
-            utc_ms(record["wall_time_utc"]),
-            VERDICTS.index(record["verdict"]),
-            _number(record["score"]),
-            _differing(_number(record["image_threshold"]), run.image_threshold),
-            _differing(_number(record.get("pixel_threshold")), run.pixel_threshold),
-            _text(record["cause"]),
-            _text(record["error"]),
-            _text(record["part_id"]),
-            _differing(_text(record["recipe_id"]), run.recipe),
-            _text(record["name"]),
-            len(rows),
-            _number(max(lengths, default=None)),
-            at,
-        )
+    ms, verdict = utc_ms(record["wall_time_utc"]), VERDICTS.index(record["verdict"])
+    row = (
+        *(number, run.key, frame_id, ms, verdict, _number(record["score"])),
+        _differing(_number(record["image_threshold"]), run.image_threshold),
+        _differing(_number(record.get("pixel_threshold")), run.pixel_threshold),
+        *(_text(record["cause"]), _text(record["error"]), _text(record["part_id"])),
+        *(_text(record["name"]), len(rows), _number(max(lengths, default=None)), at),
     )
+    batch.inspections.append(row)
     batch.defects += rows
+    batch.counts.setdefault(ms // HOUR_MS * HOUR_MS, [0, 0, 0])[verdict] += 1
     batch.frame_id = frame_id
 
 
@@ -196,7 +187,6 @@ def _part_row(record: Mapping[str, Any], at: int, run: RunFacts) -> Row:
         utc_ms(record["wall_time_utc"]),
         str(record["part_id"]),
         VERDICTS.index(record["verdict"]),
-        _text(record["recipe_id"]),
         _without_envelope(record),
         at,
     )

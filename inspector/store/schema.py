@@ -2,6 +2,11 @@
 
 from typing import Final
 
+HOUR_MS: Final = 3_600_000
+HOUR: Final = f"(time_ms - (time_ms % {HOUR_MS} + {HOUR_MS}) % {HOUR_MS})"
+"""Start of the hour of an inspection, also before 1970."""
+VERDICT_SUMS: Final = "SUM(verdict = 0), SUM(verdict = 1), SUM(verdict = 2)"
+
 _FORMAT_1: Final = (
     # number: of rows that have an order. It rises, and AUTOINCREMENT never uses one twice. So the
     # order does not depend on the clock. *_ms: wall time, ms since 1970 in UTC.
@@ -22,12 +27,12 @@ _FORMAT_1: Final = (
     "status TEXT, ended_ms INTEGER, captured INTEGER, dropped INTEGER, missing INTEGER, "
     "UNIQUE (run_id, source))",
     "CREATE INDEX runs_by_state ON runs (state)",
-    # verdict: 0 PASS, 1 FAIL, 2 ERROR. thresholds and recipe: null if they are those of the run.
+    # verdict: 0 PASS, 1 FAIL, 2 ERROR. thresholds: null if they are those of the run.
     # at: first byte of the line in the log.
     "CREATE TABLE inspections (number INTEGER PRIMARY KEY AUTOINCREMENT, "
     "run INTEGER NOT NULL, frame_id INTEGER NOT NULL, time_ms INTEGER NOT NULL, "
     "verdict INTEGER NOT NULL, score REAL, image_threshold REAL, pixel_threshold REAL, "
-    "cause TEXT, error TEXT, part_id TEXT, recipe TEXT, name TEXT, "
+    "cause TEXT, error TEXT, part_id TEXT, name TEXT, "
     "defects INTEGER NOT NULL, worst_length REAL, at INTEGER NOT NULL)",
     "CREATE UNIQUE INDEX inspections_by_frame ON inspections (run, frame_id)",
     "CREATE INDEX inspections_not_passed ON inspections (number) WHERE verdict != 0",
@@ -38,7 +43,7 @@ _FORMAT_1: Final = (
     "area REAL, area_u REAL, peak_score REAL, track_id TEXT, kind TEXT, "
     "PRIMARY KEY (number, defect_id)) WITHOUT ROWID",
     "CREATE TABLE parts (number INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL, "
-    "time_ms INTEGER NOT NULL, part_id TEXT NOT NULL, verdict INTEGER NOT NULL, recipe TEXT, "
+    "time_ms INTEGER NOT NULL, part_id TEXT NOT NULL, verdict INTEGER NOT NULL, "
     "record TEXT NOT NULL, at INTEGER NOT NULL)",
     "CREATE UNIQUE INDEX parts_by_place ON parts (run, at)",
     "CREATE INDEX parts_by_part ON parts (part_id)",
@@ -77,6 +82,11 @@ _FORMAT_2: Final = (
     # shown_unit: in which people want to see lengths.
     "ALTER TABLE runs ADD COLUMN shown_unit TEXT NOT NULL DEFAULT 'mm'",
     "CREATE INDEX events_by_type ON events (type, number)",
+    # Verdicts of each run and hour. They stay when inspections are removed. hour: its start, as ms.
+    "CREATE TABLE counts (run INTEGER NOT NULL, hour INTEGER NOT NULL, passed INTEGER NOT NULL, "
+    "failed INTEGER NOT NULL, errored INTEGER NOT NULL, PRIMARY KEY (run, hour)) WITHOUT ROWID",
+    f"INSERT INTO counts SELECT run, {HOUR} AS hour, {VERDICT_SUMS} FROM inspections "
+    "GROUP BY run, hour",
 )
 
 CHANGES: Final[tuple[tuple[str, ...], ...]] = (_FORMAT_1, _FORMAT_2)

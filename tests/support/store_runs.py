@@ -21,9 +21,17 @@ START_MS = 1_769_860_800_000
 
 
 class LogOfRun:
-    """Writes the log of one source of a run, line by line. calibrated: sizes are in mm."""
+    """Writes the log of one source of a run, line by line. recipe: its name."""
 
-    def __init__(self, folder: Path, *, run_id: str = "r1", source: str = "main", **more: Any):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        run_id: str = "r1",
+        source: str = "main",
+        recipe: str | None = None,
+        **more: Any,
+    ) -> None:
         config = {"verdict": {"rule": "score"}, "output": {}}
         facts: dict[str, Any] = {"calibration_hash": "c1", "config": config} | more
         self.folder = folder
@@ -31,6 +39,7 @@ class LogOfRun:
         self.seq = 1
         self._sink = JsonLogSink(folder / LOG)
         self._sink.open(self.run)
+        self._recipe = recipe
 
     def add(self, *items: Inspection | Event) -> "LogOfRun":
         for item in items:
@@ -44,6 +53,10 @@ class LogOfRun:
 
     def finish(self, files: Mapping[str, Any] | None = None, **more: Any) -> Path:
         self._sink.close()
+        if self._recipe is not None:  # this version writes no recipes
+            path = self.folder / LOG
+            name = f'"recipe_id":"{self._recipe}"'
+            path.write_text(path.read_text().replace('"recipe_id":null', name))
         counts = {"captured": self.seq // 2, "dropped": 0, "missing": 0}
         values = {"status": "finished", "ended_utc": self.run.started_utc} | counts | more
         write_summary(self.folder, values | {"evidence": {"files": files or {}}})

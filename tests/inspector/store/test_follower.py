@@ -1,65 +1,369 @@
 """Tests that the store has every inspection of the logs once, after whatever happened to them."""
 
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from output_parts import defect
-from store_runs import LogOfRun, follow, frame, frames, open_store, rows
+from log_lines import warnings_of
+from output_parts import UTC, defect
+from report_runs import closed, scratch
+from store_runs import START_MS, LogOfRun, follow, frame, frames, open_store, rows
 
+from inspector.core.events import Checkpoint
+from inspector.core.file_hash import FileState
 from inspector.core.types import Verdict
-from inspector.outputs.folder import LOG
-from inspector.store.history import HistoryFilter, find_defects, find_inspections
+from inspector.outputs.folder import LOG, SUMMARY
+from inspector.store.database import Store
+from inspector.store.events import find_events, find_stored_runs
+from inspector.store.follower import Follower
+from inspector.store.history import HistoryFilter, find_defects, find_inspections, read_measured
 
 COUNT = "SELECT COUNT(*), COUNT(DISTINCT frame_id) FROM inspections"
+EVERYTHING = HistoryFilter()
 
 
-def test_a_run_is_in_the_store_with_its_figures(tmp_path: Path) -> None:
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "store.sqlite") as store:
+        yield store
+
+
+def test_a_run_is_in_the_store_with_its_figures(store: Store, tmp_path: Path) -> None:
     log = LogOfRun(tmp_path / "runs/a").add(*frames(3))
     log.add(frame(3, Verdict.FAIL, defects=(defect(), defect(1)), score=3.5, part_id="p7"))
     log.add(frame(5, Verdict.ERROR))
-    log.finish()
-    with open_store(tmp_path / "store.sqlite") as store:
-        follow(store, tmp_path / "runs/a")
-        found_rows = find_inspections(store, HistoryFilter())
-        assert [row.frame_id for row in found_rows] == [5, 3, 2, 1, 0]
-        failed = found_rows[1]
-        assert (failed.verdict, failed.score, failed.part_id) == ("FAIL", 3.5, "p7")
-        assert (failed.worst_length_mm, failed.defects) == (0.566, 2)
-        assert failed.wall_time_utc == "2026-01-31T12:00:00.300Z"
-        assert (failed.image_threshold, failed.pixel_threshold) == (1.5, 2.0)
-        assert failed.folder == tmp_path / "runs/a"
-        assert (found_rows[0].cause, found_rows[0].error) == ("decode", "torn")
-        sizes = find_defects(store, "r1", "main", 3)
-        assert [size["defect_id"] for size in sizes] == [0, 1]
-        assert (sizes[0]["length"], sizes[0]["length_u"], sizes[0]["unit"]) == (0.566, 0.01, "mm")
-        assert rows(store, "SELECT state, status, captured FROM runs") == [
-            ("complete", "finished", 5)
-        ]
+    log.finish(captured=6, dropped=1)
+    follow(store, tmp_path / "runs/a")
+    inspections = find_inspections(store, EVERYTHING)
+    assert [row.frame_id for row in inspections] == [5, 3, 2, 1, 0]
+    errored, failed, *_ = inspections
+    assert (failed.verdict, failed.score, failed.part_id) == ("FAIL", 3.5, "p7")
+    assert (failed.worst_length_mm, failed.defects) == (0.566, 2)
+    assert failed.wall_time_utc == "2026-01-31T12:00:00.300Z"
+    assert (failed.image_threshold, failed.pixel_threshold) == (1.5, 2.0)
+    assert failed.folder == tmp_path / "runs/a"
+    assert (errored.cause, errored.error) == ("decode", "torn")
+    sizes = find_defects(store, "r1", "main", 3)
+    assert [size["defect_id"] for size in sizes] == [0, 1]
+    assert (sizes[0]["length"], sizes[0]["length_u"], sizes[0]["unit"]) == (0.566, 0.01, "mm")
+    (run,) = find_stored_runs(store)
+    assert (run.state, run.status, run.captured, run.dropped) == ("complete", "finished", 6, 1)
+    assert (run.rule, run.kind, run.folder) == ("score", "production", tmp_path / "runs/a")
 
 
-def test_new_lines_are_read_once_while_the_log_grows(tmp_path: Path) -> None:
+def test_sizes_without_a_calibration_are_in_px(store: Store, tmp_path: Path) -> None:
+    log = LogOfRun(tmp_path / "a", calibration_hash=None)
+    log.add(frame(0, Verdict.FAIL, defects=(defect(calibrated=False),)))
+    follow(store, tmp_path / "a")
+    (row,) = find_inspections(store, EVERYTHING)
+    assert (row.worst_length, row.size_unit, row.worst_length_mm) == (5.66, "px", None)
+    assert find_defects(store, "r1", "main", 0)[0]["area"] == 16.0
+
+
+def test_outlines_stay_in_the_log_and_are_read_from_there(store: Store, tmp_path: Path) -> None:
+    log = LogOfRun(tmp_path / "a").add(*frames(4))
+    log.add(frame(4, Verdict.FAIL, defects=(defect(),)), *frames(2, 5)).finish()
+    follow(store, tmp_path / "a")
+    row = find_inspections(store, HistoryFilter(verdicts=("FAIL",)))[0]
+    record = read_measured(row)
+    assert record is not None
+    assert record["frame_id"] == 4
+    assert len(record["defects"][0]["polygons"][0]) == 4
+    shutil.rmtree(tmp_path / "a")
+    assert read_measured(row) is None
+
+
+def test_events_and_hashes_of_files_are_stored(store: Store, tmp_path: Path) -> None:
+    state, gone = FileState(10, "ab" * 32), "snapshots/frame_00000001_FAIL.jpg"
+    track = closed("r1/main/d3", scratch(1, 2.0), 0, 4, 2)
+    log = LogOfRun(tmp_path / "a").add(*frames(2), track)
+    checkpoint = {"wall_time_utc": UTC, "frame_id": 1, "key_id": None}
+    log.add(Checkpoint(files={gone: state, "originals/frame_00000001.png": state}, **checkpoint))
+    log.add(Checkpoint(files={gone: None}, **checkpoint))
+    log.finish({"annotated.mp4": state.plain()})
+    follow(store, tmp_path / "a")
+    (event,) = find_events(store)
+    assert (event.type, event.frame_id) == ("defect_closed", 4)
+    assert event.fields["sightings"] == 5
+    assert event.fields["defect"]["length_mm"] == 2.0
+    assert "polygons" not in event.fields["defect"]
+    files = rows(store, "SELECT path, frame_id, bytes, hex(sha256) FROM files ORDER BY path")
+    digest = "AB" * 32
+    assert files == [
+        ("annotated.mp4", None, 10, digest),
+        ("originals/frame_00000001.png", 1, 10, digest),
+    ]
+
+
+def test_tracks_have_short_ids(store: Store, tmp_path: Path) -> None:
+    row = scratch(0, 1.0, track_id="r1/main/d12")
+    LogOfRun(tmp_path / "a").add(frame(0, Verdict.FAIL, defects=(row,)))
+    follow(store, tmp_path / "a")
+    assert find_defects(store, "r1", "main", 0)[0]["track_id"] == "d12"
+
+
+def test_new_lines_are_read_once_while_the_log_grows(store: Store, tmp_path: Path) -> None:
     log = LogOfRun(tmp_path / "a")
-    with open_store(tmp_path / "store.sqlite") as store:
-        for first in range(0, 30, 10):
-            log.add(*frames(10, first))
-            follow(store, tmp_path / "a")
-            assert rows(store, COUNT) == [(first + 10, first + 10)]
-        log.finish()
-        follow(store)
-        follow(store)
-        assert rows(store, COUNT) == [(30, 30)]
-        assert rows(store, "SELECT closed, note FROM folders") == [(1, None)]
+    for first in range(0, 30, 10):
+        log.add(*frames(10, first))
+        follow(store, tmp_path / "a")
+        assert rows(store, COUNT) == [(first + 10, first + 10)]
+    log.finish()
+    follow(store)
+    follow(store)
+    assert rows(store, COUNT) == [(30, 30)]
+    assert rows(store, "SELECT closed, note FROM folders") == [(1, None)]
 
 
 @pytest.mark.parametrize("cut", [1, 30, 400])
-def test_an_incomplete_line_waits_for_its_end(tmp_path: Path, cut: int) -> None:
+def test_an_incomplete_line_waits_for_its_end(store: Store, tmp_path: Path, cut: int) -> None:
     LogOfRun(tmp_path / "a").add(*frames(5))
     path = tmp_path / "a" / LOG
     content = path.read_bytes()
     path.write_bytes(content[:-cut])
+    follow(store, tmp_path / "a")
+    assert rows(store, COUNT) == [(4, 4)]
+    path.write_bytes(content)
+    follow(store)
+    assert rows(store, COUNT) == [(5, 5)]
+
+
+def test_a_verdict_without_sizes_counts_at_the_end_of_a_killed_run(
+    store: Store, tmp_path: Path
+) -> None:
+    LogOfRun(tmp_path / "a").add(*frames(3))
+    path = tmp_path / "a" / LOG
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    follow(store, tmp_path / "a")
+    assert rows(store, COUNT) == [(2, 2)]
+    (tmp_path / "a" / SUMMARY).write_text('{"status": "killed"}')
+    with warnings_of() as warnings:
+        follow(store)
+    assert rows(store, COUNT) == [(3, 3)]
+    assert "summary.json cannot be used: KeyError: 'captured'" in warnings[0]
+
+
+def test_several_sources_and_runs_below_the_store(store: Store, tmp_path: Path) -> None:
+    top = tmp_path / "runs/2026-01-31/12-00-00"
+    for source in ("left", "right"):
+        LogOfRun(top / source, source=source).add(*frames(4)).finish()
+    follower = follow(store, top, kind="check")
+    assert follower.failure is None
+    LogOfRun(tmp_path / "runs/2026-01-31/13-00-00", run_id="r2").add(*frames(2)).finish()
+    follow(store)
+    runs = {(run.run_id, run.source): run.kind for run in find_stored_runs(store)}
+    assert runs == {
+        ("r1", "left"): "check",
+        ("r1", "right"): "check",
+        ("r2", "main"): "production",
+    }
+    assert rows(store, "SELECT COUNT(*) FROM inspections") == [(10,)]
+
+
+def test_a_run_whose_kind_is_known_keeps_it_after_a_kill(tmp_path: Path) -> None:
+    top = tmp_path / "runs/a"
+    top.mkdir(parents=True)
     with open_store(tmp_path / "store.sqlite") as store:
-        follow(store, tmp_path / "a")
-        assert rows(store, COUNT) == [(4, 4)]
-        path.write_bytes(content)
+        follow(store, top, kind="check")
+    LogOfRun(top / "left", source="left").add(*frames(2)).finish()
+    with open_store(tmp_path / "store.sqlite") as store:
+        follow(store)
+        assert [run.kind for run in find_stored_runs(store)] == ["check"]
+
+
+def test_all_folders_may_move_together(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    with open_store(old / "store.sqlite") as store:
+        log = LogOfRun(old / "runs/a").add(*frames(3))
+        follow(store, old / "runs/a")
+    log.add(*frames(2, 3)).finish()
+    old.rename(new)
+    with open_store(new / "store.sqlite") as store:
         follow(store)
         assert rows(store, COUNT) == [(5, 5)]
+        assert find_stored_runs(store)[0].folder == new / "runs/a"
+
+
+def test_a_run_folder_may_move(store: Store, tmp_path: Path) -> None:
+    log = LogOfRun(tmp_path / "runs/a").add(*frames(3))
+    follow(store, tmp_path / "runs/a")
+    log.add(*frames(2, 3)).finish()
+    (tmp_path / "runs/a").rename(tmp_path / "runs/b")
+    follow(store)
+    assert rows(store, COUNT) == [(5, 5)]
+    assert find_stored_runs(store)[0].folder == tmp_path / "runs/b"
+
+
+def test_a_copy_of_a_run_is_not_read(store: Store, tmp_path: Path) -> None:
+    LogOfRun(tmp_path / "runs/a").add(*frames(3)).finish()
+    follow(store, tmp_path / "runs/a")
+    shutil.copytree(tmp_path / "runs/a", tmp_path / "runs/b")
+    with warnings_of() as warnings:
+        follow(store)
+    assert rows(store, COUNT) == [(3, 3)]
+    assert "is a copy of" in warnings[0]
+
+
+def test_a_removed_log_is_a_sentence(store: Store, tmp_path: Path) -> None:
+    LogOfRun(tmp_path / "runs/a").add(*frames(3))
+    follower = Follower(store, 0.01)
+    follower.watch(tmp_path / "runs/a")
+    while rows(store, COUNT) != [(3, 3)]:
+        pass
+    with warnings_of() as warnings:
+        (tmp_path / "runs/a" / LOG).unlink()
+        follower.stop()
+    assert follower.failure is None
+    assert "was removed before it was read to its end" in warnings[0]
+    (run,) = find_stored_runs(store)
+    assert (run.state, len(find_inspections(store, EVERYTHING))) == ("missing", 3)
+
+
+def test_a_folder_that_was_removed_between_two_starts(store: Store, tmp_path: Path) -> None:
+    LogOfRun(tmp_path / "runs/a").add(*frames(3))
+    follow(store, tmp_path / "runs/a")
+    shutil.rmtree(tmp_path / "runs/a")
+    follow(store)
+    (run,) = find_stored_runs(store)
+    assert (run.state, run.note) == ("missing", f"{tmp_path / 'runs/a'} was removed")
+    assert rows(store, COUNT) == [(3, 3)]
+
+
+@pytest.mark.parametrize("lines_left", [1, 3, 6])
+def test_a_log_that_lost_its_end_in_a_power_cut(
+    store: Store, tmp_path: Path, lines_left: int
+) -> None:
+    """The store was on the disk, the end of the log was not. The run did not continue."""
+    LogOfRun(tmp_path / "a").add(*frames(5))
+    path = tmp_path / "a" / LOG
+    follow(store, tmp_path / "a")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:lines_left]) + lines[lines_left][:50])
+    with warnings_of() as warnings:
+        follow(store)
+    expected = list(range((lines_left - 1) // 2))
+    assert [row.frame_id for row in find_inspections(store, EVERYTHING)][::-1] == expected
+    assert "lost its lines from byte" in warnings[0]
+    LogOfRun(tmp_path / "a").add(*frames(7)).finish()
+    follow(store)
+    assert rows(store, COUNT) == [(7, 7)]
+
+
+def test_a_log_that_another_run_replaced(store: Store, tmp_path: Path) -> None:
+    LogOfRun(tmp_path / "a").add(*frames(5)).finish()
+    follow(store, tmp_path / "a")
+    (tmp_path / "a" / SUMMARY).unlink()
+    LogOfRun(tmp_path / "a", run_id="r2").add(*frames(9)).finish()
+    follow(store, tmp_path / "a")
+    states = {run.run_id: run.state for run in find_stored_runs(store)}
+    assert states == {"r1": "replaced", "r2": "complete"}
+    old = find_inspections(store, HistoryFilter(run_id="r1"))
+    assert len(old) == 5
+    assert read_measured(old[0]) is None
+    assert len(find_inspections(store, HistoryFilter(run_id="r2"))) == 9
+
+
+def test_a_log_that_is_replaced_while_it_is_followed(store: Store, tmp_path: Path) -> None:
+    LogOfRun(tmp_path / "a").add(*frames(5))
+    follower = Follower(store, 0.01)
+    follower.watch(tmp_path / "a")
+    while rows(store, COUNT) != [(5, 5)]:
+        pass
+    LogOfRun(tmp_path / "a", run_id="r2").add(*frames(9)).finish()
+    follower.stop()
+    assert follower.failure is None
+    states = {run.run_id: run.state for run in find_stored_runs(store)}
+    assert states == {"r1": "replaced", "r2": "complete"}
+    assert rows(store, "SELECT COUNT(*) FROM inspections") == [(14,)]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda record: record.update(score="high"),
+        lambda record: record.update(verdict="MAYBE"),
+        lambda record: record.pop("defects"),
+        lambda record: record.update(frame_id=0),
+        lambda record: record.update(wall_time_utc="noon"),
+    ],
+)
+def test_a_damaged_line_is_left_out_with_a_sentence(
+    store: Store, tmp_path: Path, damage: object
+) -> None:
+    LogOfRun(tmp_path / "a").add(*frames(5)).finish()
+    path = tmp_path / "a" / LOG
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    damage(records[6])  # type: ignore[operator]
+    lines = [json.dumps(record, separators=(",", ":")) + "\n" for record in records]
+    path.write_text("".join(lines))
+    with warnings_of() as warnings:
+        follow(store, tmp_path / "a")
+    assert [row.frame_id for row in find_inspections(store, EVERYTHING)] == [4, 3, 1, 0]
+    assert "cannot be used" in warnings[0]
+    assert find_stored_runs(store)[0].note in warnings[0]
+
+
+@pytest.mark.parametrize(
+    "header", [b"", b"\n", b"[]\n", b'{"type":"header","format":1}\n', b"\xff\x00\n"]
+)
+def test_a_file_that_is_no_log_is_a_sentence(store: Store, tmp_path: Path, header: bytes) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / LOG).write_bytes(header)
+    (tmp_path / "a" / SUMMARY).write_text("{}")
+    with warnings_of() as warnings:
+        follower = follow(store, tmp_path / "a")
+    assert follower.failure is None
+    assert len(warnings) == 1
+    assert rows(store, "SELECT closed FROM folders") == [(1,)]
+
+
+@pytest.mark.parametrize("jump_ms", [-6 * 3_600_000, -START_MS, 10**12])
+def test_a_jump_of_the_wall_clock_changes_no_order(
+    store: Store, tmp_path: Path, jump_ms: int
+) -> None:
+    log = LogOfRun(tmp_path / "a").add(*frames(5))
+    jumped = [frame(n, ms=START_MS + jump_ms + n) for n in range(5, 10)]
+    log.add(*jumped, *frames(5, 10)).finish()
+    follow(store, tmp_path / "a")
+    ids = [row.frame_id for row in find_inspections(store, EVERYTHING)]
+    assert ids == list(range(14, -1, -1))
+    at = jumped[0].frame.wall_time_utc
+    later = find_inspections(
+        store, HistoryFilter(from_utc=at, to_utc=jumped[4].frame.wall_time_utc)
+    )
+    assert [row.frame_id for row in later] == [8, 7, 6, 5]
+
+
+def test_two_followers_of_the_same_logs_double_nothing(store: Store, tmp_path: Path) -> None:
+    log = LogOfRun(tmp_path / "a")
+    with open_store(store.path) as other:
+        followers = [Follower(store, 0.001), Follower(other, 0.001)]
+        for follower in followers:
+            follower.watch(tmp_path / "a")
+        for first in range(0, 300, 3):
+            log.add(*frames(3, first))
+        log.finish()
+        for follower in followers:
+            follower.stop()
+            assert follower.failure is None
+    assert rows(store, COUNT) == [(300, 300)]
+
+
+def test_only_the_newest_inspections_stay(store: Store, tmp_path: Path) -> None:
+    for number in range(4):
+        log = LogOfRun(tmp_path / f"runs/{number}", run_id=f"r{number}")
+        fail = frame(9, Verdict.FAIL, defects=(defect(),), ms=5)
+        log.add(*frames(9), replace(fail)).finish()
+    follower = Follower(store, 0.001, max_inspections=15)
+    follower.catch_up()
+    while rows(store, COUNT)[0][0] != 15 or rows(store, "SELECT 1 FROM runs WHERE id = 4") == []:
+        pass
+    follower.stop()
+    inspections = find_inspections(store, EVERYTHING)
+    assert [row.run_id for row in inspections] == ["r3"] * 10 + ["r2"] * 5
+    assert rows(store, "SELECT COUNT(*) FROM defects") == [(2,)]
+    follow(store)
+    assert rows(store, "SELECT COUNT(*) FROM inspections") == [(15,)]

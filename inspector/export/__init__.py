@@ -1,0 +1,1 @@
+"""Writes inspections of the store as tables and as data sets of pictures."""
