@@ -1,6 +1,7 @@
 """Runs the command: reads options and configuration, runs a session, returns the exit code."""
 
 import argparse
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -19,6 +20,7 @@ from inspector.fleet.options import LOCAL
 from inspector.logs import log_to_screen, start_logging
 from inspector.recordings import find_recordings
 from inspector.recordings_run import run_recordings
+from inspector.service.notify import take_notifier
 from inspector.session import Session
 from inspector.standard_streams import write_error
 
@@ -46,6 +48,7 @@ def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> in
     # Until the configuration is read, the first handler of loguru would show tracebacks.
     log_to_screen(write_screen_line)
     share_heaps()
+    notifier = take_notifier(os.environ)
     try:
         arguments = _make_parser().parse_args(argv)
         path = _find_config(arguments.config)
@@ -63,7 +66,7 @@ def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> in
             return run_recordings(config, recordings, early)
         if not config.fleet.is_loop:
             logger.warning("--workers and --ray have no effect: there are not several recordings")
-        return session.run(early)
+        return session.run(early, notifier)
     except InspectorError as exc:
         write_error(f"error: {mask_secrets(str(exc))}")
         # The log file also gets the traceback, which explains later why the line stopped.

@@ -55,6 +55,11 @@ class Run:
     health: HealthCheck
     events: EventStages = field(default_factory=EventStages)
 
+    def describe(self) -> str:
+        """One sentence with the counts."""
+        stats = self.pipeline.stats
+        return f"{self.info.source_name}: {stats.equation()}; {stats.failed} failed"
+
     def summary(self, status: str, exit_code: int, error: str | None) -> dict[str, Any]:
         """The content of summary.json. status: finished, stopped or failed."""
         info = self.info

@@ -20,6 +20,8 @@ from inspector.outputs.run_folder import remove_empty
 from inspector.pipeline.reporter import Observer
 from inspector.run import Run, RunOutcome
 from inspector.run_link import FIRST, OpenSource, RunLink
+from inspector.service.notify import Notifier
+from inspector.session_notice import REPORT, SessionNotice
 from inspector.session_report import check_report, write_session_report
 from inspector.session_summary import SessionSummary, find_joiner
 
@@ -58,6 +60,7 @@ class Session:
         self._running: list[Run] = []
         self._results: list[RunOutcome] = []
         self._stopped = False
+        self._notice = SessionNotice(Notifier(), self.runs)
         folder = self.runs[0].info.output_dir
         self._folder = folder.parent if config.sources else folder
         self._summary: SessionSummary | None = None
@@ -75,16 +78,19 @@ class Session:
         """Whether the engines and the outputs of all runs are open."""
         return all(run.pipeline.reporting for run in self.runs)
 
-    def run(self, early: EarlySignals | None = None) -> int:
+    def run(self, early: EarlySignals | None = None, notifier: Notifier | None = None) -> int:
         """Runs all sources and returns the exit code. At the end, raises the first error.
 
         A signal stops the session; everything captured is still inspected and saved. early: signals
-        that arrived before, which stop it too.
+        that arrived before, which stop it too. notifier: tells the service manager the state.
         """
+        if notifier is not None:
+            self._notice = SessionNotice(notifier, self.runs)
         with self._operator.handle_signals(early):
             try:
                 # This also writes the summaries. A further signal must not prevent that.
                 self._run_all()
+                self._notice.completing()
                 return self.finish()
             finally:
                 self._operator.close()
@@ -235,12 +241,14 @@ class Session:
             while self.poll(self._operator.wait_s):
                 progress.update()
                 self._operator.apply_signals(self)
+                self._notice.inspecting(self._running, stopping=self._operator.stopping)
                 self._operator.poll_window(self)
         finally:
             progress.close()
 
     def _stop_opening(self) -> None:
         """A signal while an engine opens. No frame is captured yet, so none can be lost."""
+        self._notice.opening()
         if self._operator.signals:
             self.abort()
 
@@ -290,11 +298,14 @@ class Session:
     def _write_report(self) -> None:
         """A report that fails is a warning; it does not change the exit code, which is in
         summary.json already. After a second signal the program must end soon, without a report."""
-        signals = self._operator.signals
-        before = len(signals)
+        before = len(self._operator.signals)
         has_results = any(run.pipeline.reporting for run in self.runs)
         if self._config.report.enabled and has_results and before < 2:
-            write_session_report(self._folder, lambda: len(signals) > before)
+            write_session_report(self._folder, lambda: self._is_interrupted(before))
+
+    def _is_interrupted(self, before: int) -> bool:
+        self._notice.completing(REPORT)
+        return len(self._operator.signals) > before
 
 
 def _has_anomaly(run: Run) -> bool:

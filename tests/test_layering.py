@@ -239,6 +239,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     # Fitting, evaluating, studying and inspecting run their jobs with it.
     "inspector/fleet": ({CORE, FLEET}, {"ray"}),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
+    "inspector/service": ({CORE, "inspector.service"}, set()),
     "inspector/api": (
         {
             CORE,

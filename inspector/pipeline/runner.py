@@ -141,6 +141,11 @@ class Pipeline:
         else:
             self._resumed.set()
 
+    def find_stuck_stage(self, default_s: float | None) -> StageError | None:
+        """The error for a stage that is stuck; None if there is none. default_s: the limit if
+        stall_timeout_s is None; None: no limit."""
+        return self._watchdog.find_stuck_stage(default_s)
+
     def wait(self, timeout_s: float) -> bool:
         """Waits for the end of the run; True when it has ended. Aborts it if a stage is stuck."""
         deadline = now_ns() + int(timeout_s * 1e9)

@@ -41,16 +41,18 @@ class Watchdog:
         entry = self._busy.get(stage)
         return 0 if entry is None else entry[2]
 
-    def find_stuck_stage(self) -> StageError | None:
+    def find_stuck_stage(self, default_s: float | None = None) -> StageError | None:
         """The error for a stage that works for longer than its limit. None if there is none.
 
-        If there are several, the others may wait for the one that began first.
+        If there are several, the others may wait for the one that began first. default_s: is used
+        if there is no limit.
         """
-        if self._limit_s is None:
+        longest_s = default_s if self._limit_s is None else self._limit_s
+        if longest_s is None:
             return None
         now = now_ns()
         for stage, (frame_ids, since_ns, _) in sorted(self._busy.items(), key=lambda e: e[1][1]):
-            limit_s = self._limit_s * max(1, len(frame_ids))
+            limit_s = longest_s * max(1, len(frame_ids))
             if (now - since_ns) / 1e9 > limit_s:
                 return StageError(stage, frame_ids, TimeoutError(f"no result after {limit_s:g} s"))
         return None
