@@ -207,8 +207,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"cryptography"},
     ),
     "inspector/tracking": (
-        {CORE, "calibration", "inspector.tracking"},
-        {"cv2", "numpy", "paho", "pymodbus"},
+        {CORE, "calibration", "inspector.connections", "inspector.tracking"},
+        {"cv2", "numpy"},
     ),
     "inspector/parts": ({CORE, "inspector.tracking", "inspector.parts"}, {"cv2", "numpy"}),
     "inspector/render": ({CORE, "calibration.units", "inspector.render"}, {"cv2", "numpy"}),
@@ -239,6 +239,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     # Fitting, evaluating, studying and inspecting run their jobs with it.
     "inspector/fleet": ({CORE, FLEET}, {"ray"}),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
+    "inspector/connections": ({CORE, "inspector.connections"}, {"asyncua", "paho", "pymodbus"}),
     "inspector/service": ({CORE, "inspector.service"}, set()),
     "inspector/api": (
         {

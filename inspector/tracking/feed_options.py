@@ -1,17 +1,26 @@
 """The options of positions that arrive over the network: MQTT and Modbus."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
+from inspector.connections.options import (
+    ModbusAddress,
+    MqttAddress,
+    check_modbus_address,
+    check_mqtt_address,
+)
 from inspector.core.errors import ConfigError
-from inspector.core.schema import Between, OneOf, Positive, Seconds
+from inspector.core.schema import OneOf, Positive, Seconds
 
-POSITION = "position"
+POSITION: Final = "position"
+MQTT: Final = "tracking.mqtt"
+MODBUS: Final = "tracking.modbus"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FeedOptions:
-    """What the values of a receiver mean.
+    """What the values of a receiver mean. It has no slots, because a class cannot inherit slots
+    from two classes.
 
     quantity: position (mm) or speed (m/min) of the line. scale: mm, or m/min, for one unit of the
     value; negative if the value falls while the line runs forward. max_age_s: the motion is unknown
@@ -19,7 +28,6 @@ class FeedOptions:
     motion.
     """
 
-    host: str | None = None
     quantity: Annotated[str, OneOf(POSITION, "speed")] = POSITION
     scale: float = 1.0
     max_age_s: Seconds = 0.5
@@ -32,54 +40,33 @@ class FeedOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class MqttOptions(FeedOptions):
-    """topic: of the values. field: key in a JSON object, with dots for nested objects; None if the
-    message is a plain number. user, password: may be ${NAME} or ${file:PATH}. ca_file: certificates
-    that are trusted, instead of those of the system."""
+class MqttOptions(FeedOptions, MqttAddress):
+    """field: key in a JSON object, with dots for nested objects; None if the message is a plain
+    number."""
 
-    port: Annotated[int, Between(1, 65535)] = 1883
-    topic: str | None = None
     field: str | None = None
-    user: str | None = None
-    password: str | None = None
-    tls: bool = False
-    ca_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ModbusOptions(FeedOptions):
-    """table: kind of the register. register: address from 0, of the first word if bits is 32.
-    word_order: which of two words is the first. signed: of a speed; a position may wrap around in
-    any way. interval_s: time between two polls. timeout_s: without an answer."""
+class ModbusOptions(FeedOptions, ModbusAddress):
+    """bits: the register is the first word if bits is 32. word_order: which of two words is the
+    first. signed: of a speed; a position may wrap around in any way."""
 
-    port: Annotated[int, Between(1, 65535)] = 502
-    unit: Annotated[int, Between(0, 255)] = 1
-    table: Annotated[str, OneOf("holding", "input")] = "holding"
-    register: Annotated[int, Between(0, 65535)] | None = None
     bits: Annotated[int, OneOf(16, 32)] = 32
     word_order: Annotated[str, OneOf("high_first", "low_first")] = "high_first"
     signed: bool = True
-    interval_s: Seconds = 0.02
-    timeout_s: Seconds = 1.0
 
 
 def check_mqtt(options: MqttOptions) -> None:
     """Raises ConfigError for keys that are missing or do not fit together."""
-    _check(options, "mqtt", {"host": options.host, "topic": options.topic})
-    if options.topic is not None and (not options.topic or set("+#") & set(options.topic)):
-        raise ConfigError(
-            "tracking.mqtt.topic must name one topic, without the wildcards + and #, not "
-            f"{options.topic!r}"
-        )
-    if options.ca_file is not None and not options.tls:
-        raise ConfigError("tracking.mqtt.ca_file is used only with tracking.mqtt.tls: true")
-    if options.password is not None and options.user is None:
-        raise ConfigError("tracking.mqtt.user is missing; a password needs a user")
+    check_mqtt_address(options, MQTT)
+    _check_scale(options, MQTT)
 
 
 def check_modbus(options: ModbusOptions) -> None:
     """Raises ConfigError for keys that are missing or do not fit together."""
-    _check(options, "modbus", {"host": options.host, "register": options.register})
+    check_modbus_address(options, MODBUS)
+    _check_scale(options, MODBUS)
     half_mm = abs(options.scale) * 2 ** (options.bits - 1)
     way_mm = options.max_speed * 2 * options.interval_s
     if options.quantity == POSITION and way_mm >= half_mm:
@@ -90,9 +77,6 @@ def check_modbus(options: ModbusOptions) -> None:
         )
 
 
-def _check(options: FeedOptions, kind: str, needed: dict[str, object]) -> None:
-    for key, value in needed.items():
-        if value is None:
-            raise ConfigError(f"tracking.{kind}.{key} is missing; tracking.motion {kind} needs it")
+def _check_scale(options: FeedOptions, key: str) -> None:
     if options.scale == 0:
-        raise ConfigError(f"tracking.{kind}.scale must not be 0")
+        raise ConfigError(f"{key}.scale must not be 0")

@@ -1,17 +1,8 @@
 """Polls the counter or the speed of a line over Modbus TCP (extra `modbus`)."""
 
-import logging
-import threading
-from typing import Any, Final
-
-from loguru import logger
-
-from inspector.core.clock import now_ns
-from inspector.core.errors import ConfigError
-from inspector.tracking.feed_options import POSITION, ModbusOptions
+from inspector.connections.modbus import ModbusPoller
+from inspector.tracking.feed_options import MODBUS, POSITION, ModbusOptions
 from inspector.tracking.positions import Positions
-
-_RETRY_S: Final = (0.5, 10.0)
 
 
 def join_words(words: list[int], *, high_first: bool) -> int:
@@ -48,20 +39,16 @@ class Counter:
 
 
 class ModbusFeed:
-    """Polls on a thread. After an error it connects again."""
+    """Raises the errors of ModbusPoller."""
 
     name = "modbus"
 
     def __init__(self, options: ModbusOptions) -> None:
-        self._modbus = _load_client()
         self._options = options
         self.measures_speed = options.quantity != POSITION
         self.positions = Positions(max_age_s=options.max_age_s, max_speed=options.max_speed)
-        span = 2**options.bits
-        self._counter = Counter(span, options.max_speed / abs(options.scale))
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="modbus motion", daemon=True)
-        self._thread.start()
+        self._counter = Counter(2**options.bits, options.max_speed / abs(options.scale))
+        self.connection = ModbusPoller(options, options.bits // 16, MODBUS, self._add)
 
     @property
     def is_absolute(self) -> bool:
@@ -69,52 +56,11 @@ class ModbusFeed:
         return not self.measures_speed and not self._counter.has_wrapped
 
     def stop(self) -> None:
-        self._stopping.set()
+        self.connection.stop()
 
-    def _work(self) -> None:
+    def _add(self, time_s: float, words: list[int]) -> None:
         options = self._options
-        client = self._modbus.client.ModbusTcpClient(
-            options.host, port=options.port, timeout=options.timeout_s, retries=0
-        )
-        wait_s, failed = 0.0, False
-        due_s = now_ns() / 1e9
-        while not self._stopping.wait(wait_s):
-            try:
-                self._poll(client)
-            except (OSError, self._modbus.ModbusException) as exc:
-                client.close()
-                if not failed:
-                    logger.warning("tracking.motion modbus: no value: {}", exc)
-                wait_s = min(2 * wait_s, _RETRY_S[1]) if failed else _RETRY_S[0]
-                failed = True
-                due_s = now_ns() / 1e9 + wait_s
-                continue
-            if failed:
-                logger.info("tracking.motion modbus: values arrive again")
-            failed = False
-            now_s = now_ns() / 1e9
-            due_s = max(due_s + options.interval_s, now_s)
-            wait_s = due_s - now_s
-        client.close()
-
-    def _poll(self, client: Any) -> None:
-        """Reads one value. Raises OSError or ModbusException."""
-        options = self._options
-        if not client.connected and not client.connect():
-            raise ConnectionError(f"{options.host}:{options.port} cannot be reached")
-        read = client.read_holding_registers
-        if options.table == "input":
-            read = client.read_input_registers
-        before_s = now_ns() / 1e9
-        answer = read(options.register, count=options.bits // 16, device_id=options.unit)
-        after_s = now_ns() / 1e9
-        if answer.isError():
-            raise OSError(f"the device answers {answer}")
-        value = join_words(answer.registers, high_first=options.word_order == "high_first")
-        self._add((before_s + after_s) / 2, value)
-
-    def _add(self, time_s: float, value: int) -> None:
-        options = self._options
+        value = join_words(words, high_first=options.word_order == "high_first")
         if self.measures_speed:
             span = 2**options.bits
             signed = value - span if options.signed and value >= span // 2 else value
@@ -122,15 +68,3 @@ class ModbusFeed:
             return
         total, continued = self._counter.add(time_s, value)
         self.positions.add(time_s, total * options.scale, continued=continued)
-
-
-def _load_client() -> Any:
-    """The module pymodbus with its client and its exceptions. Its messages are not printed, because
-    the thread logs every failure."""
-    try:
-        import pymodbus
-        import pymodbus.client
-    except ModuleNotFoundError as exc:
-        raise ConfigError("tracking.motion modbus needs pymodbus: pip install '.[modbus]'") from exc
-    logging.getLogger("pymodbus").addHandler(logging.NullHandler())
-    return pymodbus

@@ -51,8 +51,8 @@ def polling(port: int, **changes: object) -> Iterator[ModbusFeed]:
         yield feed
     finally:
         feed.stop()
-        feed._thread.join(10)
-        assert not feed._thread.is_alive()
+        feed.connection.thread.join(10)
+        assert not feed.connection.thread.is_alive()
 
 
 def check_way(feed: ModbusFeed, seconds: float = 1.0) -> None:

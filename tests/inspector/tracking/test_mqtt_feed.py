@@ -37,8 +37,8 @@ def receiving(port: int, **changes: object) -> Iterator[MqttFeed]:
         yield feed
     finally:
         feed.stop()
-        feed._thread.join(10)
-        assert not feed._thread.is_alive()
+        feed.connection.thread.join(10)
+        assert not feed.connection.thread.is_alive()
 
 
 @pytest.fixture
@@ -216,10 +216,10 @@ def test_an_encrypted_connection_needs_a_trusted_certificate(tmp_path: Path) -> 
     broker = Broker(tmp_path, *lines)
     try:
         with receiving(broker.port, tls=True, ca_file=str(certificate)) as feed:
-            wait_for(feed._client.is_connected)
+            wait_for(feed.connection.client.is_connected)
         with receiving(broker.port, tls=True) as feed:
             time.sleep(1.5)
-            assert not feed._client.is_connected()
+            assert not feed.connection.client.is_connected()
     finally:
         broker.kill()
 

@@ -1,0 +1,65 @@
+"""The addresses of brokers and devices, as the configuration gives them."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from inspector.core.errors import ConfigError
+from inspector.core.schema import Between, OneOf, Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class MqttAddress:
+    """topic: of the values. user, password: may be ${NAME} or ${file:PATH}. ca_file: certificates
+    that are trusted, instead of those of the system."""
+
+    host: str | None = None
+    port: Annotated[int, Between(1, 65535)] = 1883
+    topic: str | None = None
+    user: str | None = None
+    password: str | None = None
+    tls: bool = False
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModbusAddress:
+    """table: kind of the register. register: address from 0, of the first word. interval_s: time
+    between two polls. timeout_s: without an answer."""
+
+    host: str | None = None
+    port: Annotated[int, Between(1, 65535)] = 502
+    unit: Annotated[int, Between(0, 255)] = 1
+    table: Annotated[str, OneOf("holding", "input")] = "holding"
+    register: Annotated[int, Between(0, 65535)] | None = None
+    interval_s: Seconds = 0.02
+    timeout_s: Seconds = 1.0
+
+
+def check_mqtt_address(address: MqttAddress, key: str) -> None:
+    """Raises ConfigError for keys that are missing or do not fit together. key: of the section."""
+    require(key, host=address.host, topic=address.topic)
+    check_topic(address.topic, f"{key}.topic")
+    if address.ca_file is not None and not address.tls:
+        raise ConfigError(f"{key}.ca_file is used only with {key}.tls: true")
+    if address.password is not None and address.user is None:
+        raise ConfigError(f"{key}.user is missing; a password needs a user")
+
+
+def check_modbus_address(address: ModbusAddress, key: str) -> None:
+    """Raises ConfigError for keys that are missing. key: of the section."""
+    require(key, host=address.host, register=address.register)
+
+
+def check_topic(topic: str | None, key: str) -> None:
+    """Raises ConfigError if the text is no name of a topic."""
+    if topic is not None and (not topic or set("+#\0") & set(topic)):
+        raise ConfigError(
+            f"{key} must name one topic, without the wildcards + and #, not {topic!r}"
+        )
+
+
+def require(key: str, **values: object) -> None:
+    """Raises ConfigError if a value is None. key: of the section. values: by the names of keys."""
+    for name, value in values.items():
+        if value is None:
+            raise ConfigError(f"{key}.{name} is missing")
