@@ -80,7 +80,7 @@ $(VENV)/.dev: setup.cfg pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.services: $(VENV)/.dev
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[mqtt,modbus]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[mqtt,modbus,opcua]'
 	touch $@
 
 $(VENV)/.fleet: $(VENV)/.dev

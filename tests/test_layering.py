@@ -240,7 +240,6 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/fleet": ({CORE, FLEET}, {"ray"}),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
     "inspector/connections": ({CORE, "inspector.connections"}, {"asyncua", "paho", "pymodbus"}),
-    "inspector/service": ({CORE, "inspector.service"}, set()),
     "inspector/api": (
         {
             CORE,
@@ -275,6 +274,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         | {"inspector.render", "inspector.sources.options", "inspector.parts.options"}
         | {"inspector.store", "inspector.service"},
         {"yaml"},
+    ),
+    "inspector/service/selectors": (
+        {CORE, "inspector.connections", "inspector.store", "inspector.service.selectors"},
+        set(),
     ),
     "inspector": (
         {

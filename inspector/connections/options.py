@@ -35,6 +35,20 @@ class ModbusAddress:
     timeout_s: Seconds = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class OpcUaAddress:
+    """url: such as opc.tcp://plc:4840. node: id of the node, such as ns=2;s=Line.Recipe. user,
+    password: may be ${NAME} or ${file:PATH}. interval_s: of the subscription. timeout_s: without an
+    answer."""
+
+    url: str | None = None
+    node: str | None = None
+    user: str | None = None
+    password: str | None = None
+    interval_s: Seconds = 0.2
+    timeout_s: Seconds = 4.0
+
+
 def check_mqtt_address(address: MqttAddress, key: str) -> None:
     """Raises ConfigError for keys that are missing or do not fit together. key: of the section."""
     require(key, host=address.host, topic=address.topic)
@@ -48,6 +62,15 @@ def check_mqtt_address(address: MqttAddress, key: str) -> None:
 def check_modbus_address(address: ModbusAddress, key: str) -> None:
     """Raises ConfigError for keys that are missing. key: of the section."""
     require(key, host=address.host, register=address.register)
+
+
+def check_opcua_address(address: OpcUaAddress, key: str) -> None:
+    """Raises ConfigError for keys that are missing or do not fit together. key: of the section."""
+    require(key, url=address.url, node=address.node)
+    if not str(address.url).startswith("opc.tcp://"):
+        raise ConfigError(f"{key}.url must begin with opc.tcp://, not {address.url!r}")
+    if address.password is not None and address.user is None:
+        raise ConfigError(f"{key}.user is missing; a password needs a user")
 
 
 def check_topic(topic: str | None, key: str) -> None:

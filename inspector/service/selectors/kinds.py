@@ -1,0 +1,49 @@
+"""Makes the selectors of recipes from entries of the configuration."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from inspector.core.errors import ConfigError
+from inspector.core.lazy import load_entry
+from inspector.core.schema import build, shown
+from inspector.store.database import Store
+
+SELECTORS: Final = {
+    "mqtt": "inspector.service.selectors.mqtt:MqttSelector",
+    "modbus": "inspector.service.selectors.modbus:ModbusSelector",
+    "opcua": "inspector.service.selectors.opcua:OpcUaSelector",
+}
+"""Kind -> "module:Class", imported when it is used."""
+
+
+class Selector(Protocol):
+    """Connects on a thread from its creation on, and adds requests for recipes to the store."""
+
+    def stop(self) -> None:
+        """Ends its threads, without waiting for them."""
+        ...
+
+
+def make_selectors(entries: Sequence[Mapping[str, Any]], store: Store) -> list[Selector]:
+    """entries: the list `recipes.select` of the configuration. If one cannot be made, those before
+    it are stopped. Raises ConfigError with the path of the wrong key."""
+    selectors: list[Selector] = []
+    try:
+        for number, entry in enumerate(entries):
+            selectors.append(_make_selector(entry, store, f"recipes.select[{number}]"))
+    except ConfigError:
+        for selector in selectors:
+            selector.stop()
+        raise
+    return selectors
+
+
+def _make_selector(entry: Mapping[str, Any], store: Store, key: str) -> Selector:
+    kind = entry.get("kind")
+    if not isinstance(kind, str) or kind not in SELECTORS:
+        known = ", ".join(SELECTORS)
+        raise ConfigError(f"{key}.kind must be one of {known}, not {shown(kind)}")
+    selector_class = load_entry(SELECTORS[kind])
+    options = build(selector_class.Options, dict(entry), ConfigError, key)
+    selector: Selector = selector_class(options, store, key)
+    return selector

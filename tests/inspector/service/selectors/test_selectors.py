@@ -1,0 +1,369 @@
+"""Tests recipes that real servers select: Mosquitto, and those of pymodbus and asyncua."""
+
+import asyncio
+import contextlib
+import json
+import queue
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from log_lines import warnings_of
+from motion_services import Broker, ModbusDevice, free_port, publishing, wait_for
+from recipe_line import RecipeLine, recipe_line
+
+from inspector.core.errors import ConfigError
+from inspector.service.selectors.kinds import Selector, make_selectors
+
+pytestmark = pytest.mark.services
+
+TOPIC = "line/recipe"
+NODE = "ns=2;s=Line.Recipe"
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[RecipeLine]:
+    with recipe_line(tmp_path) as line:
+        yield line
+
+
+@contextlib.contextmanager
+def selecting(line: RecipeLine, **entry: Any) -> Iterator[Selector]:
+    (selector,) = make_selectors([entry], line.store)
+    try:
+        yield selector
+    finally:
+        selector.stop()
+        selector.connection.thread.join(20)  # type: ignore[attr-defined]
+        assert not selector.connection.thread.is_alive()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    broker = Broker(tmp_path, "allow_anonymous true")
+    yield broker
+    broker.kill()
+
+
+class Sender:
+    """Publishes recipes and collects the answers."""
+
+    def __init__(self, port: int) -> None:
+        from paho.mqtt import client
+
+        self.answers: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.client = client.Client(client.CallbackAPIVersion.VERSION2)
+        self.client.on_connect = lambda client, *_: client.subscribe("line/answer")
+        self.client.on_message = lambda _, __, message: self.answers.put(
+            json.loads(message.payload)
+        )
+        self.client.reconnect_delay_set(1, 1)
+        self.client.connect_async("127.0.0.1", port, keepalive=5)
+        self.client.loop_start()
+        wait_for(self.client.is_connected)
+
+    def send(self, payload: bytes, *, retain: bool = False) -> None:
+        info = self.client.publish(TOPIC, payload, qos=1, retain=retain)
+        info.wait_for_publish(20)
+
+
+@pytest.fixture
+def sender(broker: Broker) -> Iterator[Sender]:
+    sender = Sender(broker.port)
+    yield sender
+    sender.client.disconnect()
+    sender.client.loop_stop()
+
+
+def mqtt(broker: Broker, **changes: Any) -> dict[str, Any]:
+    place = {"kind": "mqtt", "host": "127.0.0.1", "port": broker.port, "topic": TOPIC}
+    return place | {"answer_topic": "line/answer"} | changes
+
+
+def is_connected(selector: Selector) -> None:
+    """Waits until messages that are sent from now on arrive."""
+    wait_for(selector.connection.client.is_connected)  # type: ignore[attr-defined]
+    time.sleep(0.3)
+
+
+def test_mqtt_messages_are_answered(line: RecipeLine, broker: Broker, sender: Sender) -> None:
+    with selecting(line, **mqtt(broker)) as selector:
+        is_connected(selector)
+        for payload, done in ((b"cap", True), (b"cap", True), (b"plate", False)):
+            sender.send(payload)
+            answer = sender.answers.get(timeout=20)
+            assert (answer["value"], answer["done"]) == (payload.decode(), done)
+    assert line.names == ["cap", "cap", "plate"]
+    assert line.requests[0].who == f"mqtt:{TOPIC}"
+
+
+def test_a_broker_that_is_killed_selects_again_and_its_stored_message_does_not(
+    line: RecipeLine, tmp_path: Path
+) -> None:
+    storage = tmp_path / "mosquitto"
+    storage.mkdir()
+    (tmp_path / "broker").mkdir()
+    settings = ("allow_anonymous true", "user root", "autosave_interval 1")
+    persistence = ("persistence true", f"persistence_location {storage}/")
+    broker = Broker(tmp_path / "broker", *settings)
+    broker.kill()
+    config = tmp_path / "broker" / "mosquitto.conf"
+    config.write_text(config.read_text().replace("persistence false", "\n".join(persistence)))
+    broker.start()
+    try:
+        sender = Sender(broker.port)
+        sender.send(b"bottle", retain=True)
+        with selecting(line, **mqtt(broker)) as selector:
+            assert sender.answers.get(timeout=20)["value"] == "bottle"
+            assert broker.process is not None
+            broker.process.terminate()  # it stores its messages
+            broker.process.wait()
+            wait_for(lambda: not selector.connection.client.is_connected())  # type: ignore[attr-defined]
+            broker.start()
+            is_connected(selector)
+            wait_for(sender.client.is_connected)
+            sender.send(b"cap")
+            assert sender.answers.get(timeout=20)["value"] == "cap"
+        assert line.names == ["bottle", "cap"]
+    finally:
+        sender.client.disconnect()
+        sender.client.loop_stop()
+        broker.kill()
+
+
+def test_a_broker_that_stalls(line: RecipeLine, broker: Broker, sender: Sender) -> None:
+    with selecting(line, **mqtt(broker)) as selector:
+        is_connected(selector)
+        with broker.stalled():
+            wait_for(lambda: not selector.connection.client.is_connected())  # type: ignore[attr-defined]
+        is_connected(selector)
+        wait_for(sender.client.is_connected)
+        sender.send(b"cap")
+        line.wait_for("cap")
+
+
+def test_a_stored_mqtt_message_counts_at_the_start_unless_it_is_switched_off(
+    line: RecipeLine, broker: Broker, sender: Sender
+) -> None:
+    sender.send(b"bottle", retain=True)
+    with selecting(line, **mqtt(broker)):
+        line.wait_for("bottle")
+    with selecting(line, **mqtt(broker, at_start=False)) as selector:
+        is_connected(selector)
+        sender.send(b"cap")
+        line.wait_for("bottle", "cap")
+    sender.send(b"", retain=True)  # removes it
+    with selecting(line, **mqtt(broker)) as selector:
+        is_connected(selector)
+        sender.send(b"cap")
+        line.wait_for("bottle", "cap", "cap")
+
+
+def test_rubbish_from_mqtt_changes_nothing(
+    line: RecipeLine, broker: Broker, sender: Sender
+) -> None:
+    with selecting(line, **mqtt(broker)) as selector, warnings_of() as lines:
+        is_connected(selector)
+        for payload in (b"", b"\xff\x00", b"a\nb", b"\x00", b"x" * 10**6):
+            sender.send(payload)
+        sender.send(b"cap")
+        line.wait_for("cap")
+    assert len([text for text in lines if "could not be used" in text]) == 1
+
+
+def test_the_feed_and_the_selector_share_a_broker(
+    line: RecipeLine, broker: Broker, sender: Sender
+) -> None:
+    with publishing(broker.port), selecting(line, **mqtt(broker)) as selector:
+        is_connected(selector)
+        sender.send(b"cap")
+        line.wait_for("cap")
+
+
+class Plc:
+    """A Modbus device with the number of the recipe in its first register."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.device = ModbusDevice(lambda: [self.number])
+
+    def entry(self, **changes: Any) -> dict[str, Any]:
+        place = {"kind": "modbus", "host": "127.0.0.1", "port": self.device.port, "register": 0}
+        names = {0: None, 1: "bottle", 2: "cap", 3: "plate"}
+        times = {"interval_s": 0.02, "stable_s": 0.1, "timeout_s": 0.5}
+        return place | {"names": names} | times | changes
+
+
+@pytest.fixture
+def plc() -> Iterator[Plc]:
+    plc = Plc()
+    yield plc
+    plc.device.stop()
+
+
+def test_the_number_in_a_register_selects(line: RecipeLine, plc: Plc) -> None:
+    plc.number = 1
+    with selecting(line, **plc.entry()):
+        line.wait_for("bottle")
+        plc.number = 3  # the line refuses it
+        line.wait_for("bottle", "plate")
+        with warnings_of() as lines:
+            plc.number = 77
+            wait_for(lambda: any("no recipe for this value" in text for text in lines))
+        plc.number = 0
+        time.sleep(0.3)
+        plc.number = 2
+        line.wait_for("bottle", "plate", "cap")
+    assert line.requests[0].who.startswith("modbus:127.0.0.1:")
+
+
+def test_a_register_at_the_start_can_be_ignored(line: RecipeLine, plc: Plc) -> None:
+    plc.number = 1
+    with selecting(line, **plc.entry(at_start=False)) as selector:
+        wait_for(lambda: selector._chooser._last == "1")  # type: ignore[attr-defined]
+        plc.number = 2
+        line.wait_for("cap")
+
+
+def test_a_plc_that_stops_stalls_and_starts_again(line: RecipeLine, plc: Plc) -> None:
+    plc.number = 1
+    with selecting(line, **plc.entry()):
+        line.wait_for("bottle")
+        with warnings_of() as lines:
+            plc.device.stop()
+            wait_for(lambda: any("no value" in text for text in lines))
+        plc.device.start()
+        plc.number = 2
+        line.wait_for("bottle", "cap")
+        with warnings_of() as lines:
+            plc.device.delay_s = 3.0
+            wait_for(lambda: any("no value" in text for text in lines))
+        plc.device.delay_s = 0.0
+        plc.number = 1
+        line.wait_for("bottle", "cap", "bottle")
+
+
+OPCUA_SERVER = """
+import asyncio, sys
+from asyncua import Server, ua
+
+async def main():
+    server = Server()
+    await server.init()
+    server.set_endpoint(sys.argv[1])
+    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    await server.register_namespace("urn:test")
+    node = await server.nodes.objects.add_variable(
+        ua.NodeId.from_string(sys.argv[2]), "2:Recipe", eval(sys.argv[3])
+    )
+    await node.set_writable()
+    async with server:
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+class OpcUaServer:
+    """A server in a process, whose node holds a value."""
+
+    def __init__(self, value: object) -> None:
+        self.url = f"opc.tcp://127.0.0.1:{free_port()}"
+        self.start(value)
+
+    def start(self, value: object) -> None:
+        argv = [sys.executable, "-c", OPCUA_SERVER, self.url, NODE, repr(value)]
+        self.process = subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def write(self, value: object) -> None:
+        asyncio.run(self._write(value))
+
+    async def _write(self, value: object) -> None:
+        from asyncua import Client
+
+        async with Client(self.url) as client:
+            await client.get_node(NODE).write_value(value)
+
+    def entry(self, **changes: Any) -> dict[str, Any]:
+        times = {"interval_s": 0.05, "timeout_s": 1.0}
+        return {"kind": "opcua", "url": self.url, "node": NODE} | times | changes
+
+
+@contextlib.contextmanager
+def opcua_server(value: object) -> Iterator[OpcUaServer]:
+    server = OpcUaServer(value)
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def test_the_text_of_a_node_selects(line: RecipeLine) -> None:
+    with opcua_server("") as server, selecting(line, **server.entry()):
+        server.write("cap")
+        line.wait_for("cap")
+        server.write("cap")
+        server.write("a\nb")
+        server.write("plate")
+        line.wait_for("cap", "plate")
+    assert line.requests[0].who == f"opcua:{NODE}"
+
+
+def test_the_number_of_a_node_selects(line: RecipeLine) -> None:
+    names = {1: "bottle", 2: "cap"}
+    with opcua_server(1) as server, selecting(line, **server.entry(names=names)):
+        line.wait_for("bottle")
+        server.write(2)
+        line.wait_for("bottle", "cap")
+
+
+def test_a_node_with_another_type_is_refused(line: RecipeLine) -> None:
+    with opcua_server(1.5) as server, warnings_of() as lines, selecting(line, **server.entry()):
+        wait_for(lambda: any("no name and no whole number" in text for text in lines))
+    assert line.requests == []
+
+
+def test_an_opcua_server_that_is_killed_stalled_and_missing(line: RecipeLine) -> None:
+    with opcua_server("bottle") as server, selecting(line, **server.entry()):
+        line.wait_for("bottle")
+        with warnings_of() as lines:
+            server.kill()
+            wait_for(lambda: any("no value" in text for text in lines))
+        server.start("bottle")
+        server.write("cap")
+        line.wait_for("bottle", "cap")
+        with warnings_of() as lines:
+            server.process.send_signal(signal.SIGSTOP)
+            wait_for(lambda: any("no value" in text for text in lines), 40)
+        server.process.send_signal(signal.SIGCONT)
+        server.write("bottle")
+        line.wait_for("bottle", "cap", "bottle")
+
+
+def test_a_node_that_is_missing_is_named(line: RecipeLine) -> None:
+    with (
+        opcua_server("") as server,
+        warnings_of() as lines,
+        selecting(line, **server.entry(node="ns=2;s=Other")),
+    ):
+        wait_for(lambda: any("node" in text.lower() for text in lines))
+
+
+def test_a_node_id_that_cannot_be_read_is_refused(line: RecipeLine) -> None:
+    entry = {"kind": "opcua", "url": "opc.tcp://127.0.0.1:4840", "node": "rubbish"}
+    with pytest.raises(ConfigError, match=r"recipes\.select\[0\]\.node: .*rubbish"):
+        make_selectors([entry], line.store)
