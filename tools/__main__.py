@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "export": ("tools.export", "write the inspections of a time range as tables or a data set"),
     "recover": ("tools.recover", "complete the results of a run that was killed"),
     "line": ("tools.line", "send a request to a running line: recipe, start, stop, status ..."),
+    "install-service": ("tools.install_service", "write a systemd unit that runs the inspection"),
     "fit": ("tools.fit", "make an engine from good pictures, without training"),
     "train": ("tools.train", "train an engine (GLASS or autoencoder; needs torch)"),
     "evaluate": ("tools.evaluate", "measure how good an engine is on test pictures"),

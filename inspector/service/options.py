@@ -1,7 +1,7 @@
 """The sections `service` and `recipes` of the configuration."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from inspector.core.schema import AtLeast, OneOf
 
@@ -26,7 +26,9 @@ class ServiceOptions:
 @dataclass(frozen=True, slots=True)
 class RecipeOptions:
     """dir: folder of the recipes, NAME.yaml; None: no recipes. start: name of the first one; None:
-    the last one that was used."""
+    the last one that was used. select: who else may select recipes, see
+    inspector.service.selectors."""
 
     dir: str | None = None
     start: str | None = None
+    select: tuple[dict[str, Any], ...] = ()
