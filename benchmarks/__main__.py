@@ -20,6 +20,7 @@ NAMES = (
     "evidence",
     "fleet",
     "explanations",
+    "killed_lines",
 )
 
 

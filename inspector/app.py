@@ -20,7 +20,7 @@ from inspector.fleet.options import LOCAL
 from inspector.logs import log_to_screen, start_logging
 from inspector.recordings import find_recordings
 from inspector.recordings_run import run_recordings
-from inspector.service.notify import take_notifier
+from inspector.service.notify import Notifier, take_notifier
 from inspector.session import Session
 from inspector.standard_streams import write_error
 
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> in
         start_logging(config.log, write=write_screen_line)
         _log_config_path(path)
         if config.is_line:
-            return _run_line(path, overrides, early)
+            return _run_line(path, overrides, early, notifier)
         recordings = find_recordings(config)
         session = None if recordings else Session(config)
         if shows_secret(overrides):
@@ -75,10 +75,17 @@ def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> in
         return exc.exit_code
 
 
-def _run_line(path: Path | None, overrides: dict[str, Any], early: EarlySignals | None) -> int:
-    from inspector.service.line import Line  # a plain run needs no store
+def _run_line(
+    path: Path | None,
+    overrides: dict[str, Any],
+    early: EarlySignals | None,
+    notifier: Notifier,
+) -> int:
+    from inspector.service.attending import attend  # a plain run needs no store
+    from inspector.service.line import Line
 
     line = Line(lambda: load_config(path, overrides))
+    attend(line, notifier)
     if shows_secret(overrides):
         logger.warning("{}", VISIBLE)
     return line.run(early)

@@ -188,6 +188,7 @@ def _connect(
         _chain(parts.explain, None if follower is None else follower.follow),
         foreground.SENTENCE if foreground.explains_infinity(spec) else "",
     )
+    interruption = link.interruptions.get(run.source_name)
     pipeline = Pipeline(
         source,
         stages,
@@ -196,6 +197,7 @@ def _connect(
         event_stages=[
             *events.in_order(),
             *([ChangeStage(link, run)] if link.before else []),
+            *([] if interruption is None else [interruption]),
             *evidence.connect(outputs, run),
         ],
         observers=(count, *observers),
@@ -221,6 +223,7 @@ def _connect(
             find_ignored_keys(config, source),
             empty.warnings,
             pipeline.drops.warnings,
+            [] if interruption is None else interruption.sentences,
             [] if events.tracking is None else events.tracking.warnings,
             [] if events.parts is None else events.parts.warnings,
             *(o.sink.warnings for o in outputs if isinstance(o.sink, CompletingSink)),

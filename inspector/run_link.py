@@ -8,6 +8,7 @@ from inspector.core.clock import utc_now
 from inspector.core.events import ConfigChanged, Event
 from inspector.core.protocols import Source
 from inspector.core.types import Inspection, RunInfo
+from inspector.interruption import InterruptionStage
 from inspector.sources.options import SourceOptions
 
 OpenSource = Callable[[str, SourceOptions], Source]
@@ -17,12 +18,14 @@ OpenSource = Callable[[str, SourceOptions], Source]
 @dataclass(frozen=True, slots=True)
 class RunLink:
     """recipe_id: name of the recipe; None without recipes. before: name of a source -> its run
-    before; empty for the first run. who, why: of the change between the two."""
+    before; empty for the first run. who, why: of the change between the two. interruptions: name of
+    a source -> the stage that says how long it was not inspected before this run."""
 
     recipe_id: str | None = None
     before: Mapping[str, RunInfo] = field(default_factory=dict)
     who: str | None = None
     why: str | None = None
+    interruptions: Mapping[str, InterruptionStage] = field(default_factory=dict)
 
 
 FIRST: Final = RunLink()

@@ -193,6 +193,19 @@ class Ledger(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HealthChanged(Event):
+    """A condition that began or ended. condition: a word. state: begin or end. value, limit:
+    figures of the condition; None if it has none."""
+
+    type: ClassVar[str] = "health"
+    condition: str
+    state: str
+    message: str
+    value: float | None
+    limit: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigChanged(Event):
     """A setting that differs from the run before. frame_id: the first frame with the new setting;
     None if the run has no frame. key: dotted key of the configuration. who, why: None if unknown.

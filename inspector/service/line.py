@@ -3,9 +3,10 @@
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from typing import Final
 
 from inspector.build import open_source
@@ -15,7 +16,9 @@ from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import InspectorError, SinkError
 from inspector.core.types import RunInfo
 from inspector.early_signals import INTERRUPTED, EarlySignals
+from inspector.interruption import InterruptionStage
 from inspector.operator_input import OperatorInput
+from inspector.run import Run
 from inspector.run_link import RunLink
 from inspector.service.attendants import Attendants
 from inspector.service.ending import EndingSessions
@@ -40,13 +43,14 @@ class Line:
 
     read: reads the configuration. The methods of LineView may be called on any thread; all others
     belong to the main thread. attendants: what works beside the sessions. desk: other parts add
-    their kinds of requests there. Raises ConfigError.
+    their kinds of requests there. interruptions: see RunLink, for the first session. has_failed:
+    known at the end. Raises ConfigError.
     """
 
     def __init__(self, read: Callable[[], Config]) -> None:
         self.config = LineConfig(read)
         base = self.config.base
-        self._operator = OperatorInput(show=base.window.show)
+        self.operator = OperatorInput(show=base.window.show)
         self.store = LineStore(base)
         self._settings_file = self.store.folder / FILE
         settings = read_settings(self._settings_file)
@@ -60,16 +64,18 @@ class Line:
         self._preparation: Preparation | None = None
         self._progress: ProgressBar | None = None
         self._rotated_ns = now_ns()
-        self._stop_is_asked = False
+        self.stop_is_asked = False
         self._reloads_done = 0
         self.desk = RequestDesk(self)
         self.attendants = Attendants()
+        self.interruptions: Mapping[str, InterruptionStage] = {}
+        self.has_failed = False
         self._report = StateReport(self.config, self.store, self._monitors)
 
     def run(self, early: EarlySignals | None = None) -> int:
         """Runs the line to its end, and returns its exit code. At the end, raises the first error.
         early: signals that arrived before."""
-        with self._operator.handle_signals(early, reloads=True):
+        with self.operator.handle_signals(early, reloads=True):
             complete = False
             try:
                 self.start(self.plan)
@@ -80,7 +86,7 @@ class Line:
                 self._close(None if complete else sys.exception())
         if self._ending.error is not None:
             raise self._ending.error
-        interrupted = signal.SIGINT in self._operator.signals
+        interrupted = signal.SIGINT in self.operator.signals
         return max(self._ending.code, INTERRUPTED if interrupted else 0)
 
     def state(self) -> LineState:
@@ -98,6 +104,11 @@ class Line:
             session.trigger(part_id, time_s)
 
     @property
+    def runs(self) -> Sequence[Run]:
+        """Those of the current session; none without a session."""
+        return () if self._session is None else self._session.runs
+
+    @property
     def is_running(self) -> bool:
         return self._session is not None
 
@@ -109,12 +120,14 @@ class Line:
     def start(self, plan: Plan) -> None:
         """Opens the sources and starts a session. Raises the errors of Session."""
         self._report.note("starting")
+        link = RunLink(plan.recipe, interruptions=self.interruptions)
+        self.interruptions = {}
         config = self.config.compose(plan.base, plan.recipe, plan.settings)
         session: Session | None = None
         complete = False
         try:
-            session = opening = self._make_session(config, RunLink(plan.recipe))
-            session.open(lambda: opening.abort() if self._operator.signals else None)
+            session = self._make_session(config, link)
+            session.open(partial(self._wait_for_engine, session))
             session.start()
             complete = True
         finally:
@@ -124,6 +137,11 @@ class Line:
                 if session is not None:
                     discard(session, sys.exception())
         self._begin(session, plan)
+
+    def _wait_for_engine(self, session: Session) -> None:
+        self.attendants.turn()
+        if self.operator.signals:
+            session.abort()
 
     def set_plan(self, plan: Plan) -> None:
         """What the next start uses. Raises SinkError if the settings cannot be written."""
@@ -143,7 +161,7 @@ class Line:
 
     def stop_inspecting(self) -> None:
         """Closes the sources. Everything captured is still inspected. The line goes on."""
-        self._stop_is_asked = True
+        self.stop_is_asked = True
         if self._session is not None:
             self._session.stop()
             self._end_current()
@@ -168,13 +186,13 @@ class Line:
         """One turn of the main loop. False at the end of the line."""
         if self._session is None:
             time.sleep(_WAIT_S)
-        elif not self._session.poll(self._operator.wait_s):
+        elif not self._session.poll(self.operator.wait_s):
             self._end_current()
         if self._progress is not None:
             self._progress.update()
-        self._operator.apply_signals(self)
-        self._operator.poll_window(self)
-        if not self._operator.stopping:
+        self.operator.apply_signals(self)
+        self.operator.poll_window(self)
+        if not self.operator.stopping:
             self._begin_changes()
         self._finish_change()
         self._ending.collect()
@@ -184,12 +202,12 @@ class Line:
     def _is_over(self) -> bool:
         if self._session is not None or self._ending or self._preparation is not None:
             return False
-        ended = not self._stop_is_asked and self.plan.base.service.when_sources_end == END
-        return ended or self._operator.stopping
+        ended = not self.stop_is_asked and self.plan.base.service.when_sources_end == END
+        return ended or self.operator.stopping
 
     def _begin_changes(self) -> None:
-        if self._reloads_done < self._operator.reloads and not self.is_changing:
-            self._reloads_done = self._operator.reloads
+        if self._reloads_done < self.operator.reloads and not self.is_changing:
+            self._reloads_done = self.operator.reloads
             self.desk.reload_on_hangup()
         hours = self.plan.base.service.rotate_hours
         is_due = hours is not None and ms_since(self._rotated_ns) > hours * 3.6e6
@@ -202,7 +220,7 @@ class Line:
         observers = {name: [monitor.see] for name, monitor in self._monitors.items()}
         return Session(
             config,
-            operator=self._operator,
+            operator=self.operator,
             opener=self._sources.open_view,
             link=link,
             observers=observers,
@@ -212,7 +230,7 @@ class Line:
         """The session is the current one from now on."""
         self._session = session
         self._use(plan)
-        self._stop_is_asked = False
+        self.stop_is_asked = False
         self._rotated_ns = now_ns()
         self.store.follow(session.folder)
         if self._progress is not None:
@@ -269,14 +287,14 @@ class Line:
         self._sources.close()
         if self._preparation is not None:
             self._preparation.cancel()
-        self._report.note("stopped" if self._stop_is_asked else "ended")
+        self._report.note("stopped" if self.stop_is_asked else "ended")
 
     def _current_runs(self) -> Mapping[str, RunInfo]:
-        runs = () if self._session is None else self._session.runs
-        return {run.info.source_name: run.info for run in runs}
+        return {run.info.source_name: run.info for run in self.runs}
 
     def _close(self, exc: BaseException | None) -> None:
         """Ends everything. exc: the error of the main thread that ends the line."""
+        self.has_failed = exc is not None or self._ending.error is not None
         try:
             if exc is not None:
                 self.abort()
@@ -290,7 +308,7 @@ class Line:
             if self._preparation is not None:
                 with suppress(InspectorError):  # it is only discarded
                     self._preparation.take()
-            self._operator.close()
+            self.operator.close()
             if self._progress is not None:
                 self._progress.close()
             self.store.close()

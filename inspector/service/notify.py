@@ -56,6 +56,10 @@ class Notifier:
         self._beat_due_s = self._status_due_s = 0.0
         self._has_failed = False
 
+    @property
+    def is_reloading(self) -> bool:
+        return self._phase is _Phase.RELOADING
+
     def opening(self, text: str) -> None:
         """The program opens its sources and engines, or waits for the first frame."""
         self._tell(_Phase.OPENING, lambda: text)

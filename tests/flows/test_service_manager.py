@@ -1,6 +1,7 @@
 """Tests what a service manager is told by a real process."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import threading
 from inspector.operator_input import OperatorInput
 
 def hang(self, session):
-    if session.runs[0].pipeline.stats.inspected > 20:
+    if session.runs and session.runs[0].pipeline.stats.inspected > 20:
         print("hangs", flush=True)
         threading.Event().wait()
 
@@ -112,5 +113,34 @@ def test_a_stage_that_hangs_is_not_alive(manager: NotifySocket, tmp_path: Path) 
     manager.wait_for(lambda message: "STATUS" in message and "WATCHDOG" not in message)
     message = manager.wait_for(lambda message: "STATUS" in message)
     assert "WATCHDOG" not in message
+    process.kill()
+    wait_for_end(process)
+
+
+def test_a_line_says_when_it_reads_its_configuration_again(
+    manager: NotifySocket, tmp_path: Path
+) -> None:
+    pattern = tmp_path / "runs/{date}/{time}"
+    process = start(pattern, manager, "", "service.enabled=true")
+    manager.wait_for(lambda message: "READY" in message)
+    process.send_signal(signal.SIGHUP)
+    message = manager.wait_for(lambda message: "RELOADING" in message)
+    assert int(message["MONOTONIC_USEC"]) > 0
+    manager.wait_for(lambda message: "READY" in message)
+    message = manager.wait_for(lambda message: "WATCHDOG" in message)
+    process.terminate()
+    manager.wait_for(lambda message: "STOPPING" in message)
+    assert wait_for_end(process)[0] == 0
+
+
+def test_a_line_whose_main_loop_hangs_is_not_alive(manager: NotifySocket, tmp_path: Path) -> None:
+    pattern = tmp_path / "runs/{date}/{time}"
+    process = start(pattern, manager, HANG_LOOP, "service.enabled=true")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "hangs\n"
+    assert any("READY" in message for message in manager.drain())
+    (out,) = tmp_path.glob("runs/*/*")
+    wait_for_frames(out, 100, process)
+    assert manager.drain() == []
     process.kill()
     wait_for_end(process)

@@ -24,6 +24,20 @@ class Selector(Protocol):
         ...
 
 
+class Selectors:
+    """An attendant of a line: all its selectors. Raises the errors of make_selectors."""
+
+    def __init__(self, entries: Sequence[Mapping[str, Any]], store: Store) -> None:
+        self._selectors = make_selectors(entries, store)
+
+    def turn(self) -> None:
+        """Nothing to do: selectors have their own threads."""
+
+    def stop(self) -> None:
+        for selector in self._selectors:
+            selector.stop()
+
+
 def make_selectors(entries: Sequence[Mapping[str, Any]], store: Store) -> list[Selector]:
     """entries: the list `recipes.select` of the configuration. If one cannot be made, those before
     it are stopped. Raises ConfigError with the path of the wrong key."""

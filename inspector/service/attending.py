@@ -1,0 +1,17 @@
+"""Makes the attendants of a line from its configuration."""
+
+from inspector.service.line import Line
+from inspector.service.line_notice import LineNotice
+from inspector.service.notify import Notifier
+from inspector.service.resuming import Resuming
+from inspector.service.selectors.kinds import Selectors
+
+
+def attend(line: Line, notifier: Notifier) -> None:
+    """Adds the attendants, before the line runs. Raises ConfigError if one cannot be made."""
+    base, store = line.config.base, line.store.store
+    resuming = Resuming(line, store, base.output.dir)
+    line.interruptions = resuming.stages
+    line.attendants.add(LineNotice(line, notifier))
+    line.attendants.add(resuming)
+    line.attendants.add(Selectors(base.recipes.select, store))

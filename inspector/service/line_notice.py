@@ -1,0 +1,39 @@
+"""Tells the service manager the state of a line."""
+
+from typing import TYPE_CHECKING
+
+from inspector.service.line_state import describe
+from inspector.service.notify import Notifier
+
+if TYPE_CHECKING:
+    from inspector.service.line import Line
+
+
+class LineNotice:
+    """An attendant of a line."""
+
+    def __init__(self, line: "Line", notifier: Notifier) -> None:
+        self._line, self._notifier = line, notifier
+        self._was_ready = False
+        self._reloads = 0
+
+    def turn(self) -> None:
+        line = self._line
+        asked, self._reloads = line.operator.reloads > self._reloads, line.operator.reloads
+        if line.operator.stopping:
+            self._notifier.stopping("the last frames are inspected")
+        elif not self._was_ready and not any(run.pipeline.stats.received for run in line.runs):
+            self._notifier.opening("the first frame has not arrived yet")
+        elif asked or (self._notifier.is_reloading and line.is_changing):
+            self._notifier.reloading("the configuration is read again")
+        else:
+            self._was_ready = True
+            self._notifier.running(lambda: describe(line.state()), self._find_faults)
+
+    def stop(self) -> None:
+        self._notifier.stopping("the results are being completed")
+
+    def _find_faults(self) -> list[object]:
+        limit_s = self._notifier.watchdog_s
+        stuck = [run.pipeline.find_stuck_stage(limit_s) for run in self._line.runs]
+        return [error for error in stuck if error is not None]
