@@ -230,6 +230,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         | {f"inspector.outputs.{name}" for name in ("folder", "json_log", "records")},
         set(),
     ),
+    "inspector/web": (
+        # Pages have the elements and charts of the reports.
+        {CORE, "inspector.render", "inspector.service.line_state", "inspector.store"}
+        | {"inspector.report", "inspector.outputs.jpeg", "inspector.web"},
+        {"anyio", "starlette", "uvicorn"},
+    ),
     # Fitting, evaluating, studying and inspecting run their jobs with it.
     "inspector/fleet": ({CORE, FLEET}, {"ray"}),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
@@ -256,6 +262,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                 for p in (
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
                     *("tracking", "parts", "evidence", "explain", "report", "fleet", "store"),
+                    "web",
                 )
             ),
         },

@@ -1,6 +1,7 @@
 """Limits what one connection to the web view may take: time, memory and file handles."""
 
 import asyncio
+import socket
 from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -13,6 +14,9 @@ REQUEST_S: Final = 10.0
 
 READ_S: Final = 10.0
 """A client that takes nothing of an answer for this long is disconnected."""
+
+SEND_BUFFER: Final = 128 * 1024
+"""Bytes that the system stores for a client that reads slowly; Linux takes twice as many."""
 
 
 class LimitedConnection(H11Protocol):  # type: ignore[misc]
@@ -28,6 +32,9 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
             return
+        # Otherwise the system stores megabytes for a client that reads nothing.
+        pipe = transport.get_extra_info("socket")
+        pipe.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         # The timer of a slow reader runs as soon as anything waits for it.
         transport.set_write_buffer_limits(high=0)
         self._await_head()

@@ -97,7 +97,7 @@ class _Feed:
 
     async def _work(self) -> None:
         try:
-            with self._line.watch(self._source, self._options.rate_hz) as watch:
+            with self._line.watch(self._source) as watch:
                 await self._follow(watch)
         finally:
             self.has_ended = True

@@ -11,6 +11,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+MOST_HEAD: Final = 16 * 1024
+"""Bytes of the address and the headers of a request."""
+
 MOST_BODY: Final = 64 * 1024
 """Bytes of the body of a request."""
 
@@ -71,6 +74,9 @@ class Guard:
                 421,
                 "This name of the machine is not known. Add it to web.hosts, or use its address.",
             )
+        sizes = [len(name) + len(value) for name, value in headers.raw]
+        if sum(sizes) + len(scope["raw_path"]) + len(scope["query_string"]) > MOST_HEAD:
+            return _answer(431, "The head of the request is too large.")
         if scope["method"] not in (*SAFE_METHODS, "POST"):
             return _answer(405, "Only GET, HEAD and POST are allowed.")
         if scope["method"] == "POST" and not _is_same_origin(headers, hosts[0]):

@@ -199,7 +199,7 @@ def note(text: Child) -> Markup:
 
 def address(path: str, *parts: object, **query: object) -> str:
     """An address with escaped parts. Values of the query that are None are left out."""
-    whole = "/".join([path.rstrip("/"), *(quote(str(part), safe="") for part in parts)])
+    whole = "/".join([path.rstrip("/"), *(quote(str(part), safe="") for part in parts)]) or "/"
     pairs = {name: value for name, value in query.items() if value not in (None, "")}
     return f"{whole}?{urlencode(pairs, doseq=True)}" if pairs else whole
 

@@ -1,6 +1,7 @@
 """The page with the live state: pictures, counts, alarms, last failures, and the controls."""
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Final
 
 from inspector.report.markup import Child, Markup, element, join
@@ -80,6 +81,10 @@ def status_text(state: LineState) -> str:
 def disk_text(state: LineState) -> str:
     """A sentence if the disk has too little space."""
     return "" if state.disk is None else DISK_TEXTS[state.disk.level]
+
+
+def engine_name(source: SourceState) -> str | None:
+    return None if source.engine is None else PurePath(source.engine).name
 
 
 def equation(source: SourceState) -> str:
@@ -185,7 +190,7 @@ def _camera(source: SourceState, *, shown: bool) -> Markup:
                 ("Rate", figure("rate")),
                 ("Latency", figure("latency")),
                 ("Threshold", number(source.image_threshold)),
-                ("Engine", source.engine),
+                ("Engine", engine_name(source)),
             )
         ),
         element("p", figure("equation"), class_="note"),

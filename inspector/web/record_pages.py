@@ -7,11 +7,11 @@ from typing import Any
 from inspector.report.markup import Markup, element
 from inspector.store.alarms import Alarm
 from inspector.store.audit import Change
-from inspector.store.run_history import RunRow
+from inspector.store.events import StoredRun
 from inspector.web.layout import address, note, number, table, time_text
 
 
-def run_parts(rows: Sequence[RunRow]) -> list[Markup]:
+def run_parts(rows: Sequence[StoredRun]) -> list[Markup]:
     if not rows:
         return [note("The store has no run yet.")]
     return [
@@ -33,7 +33,7 @@ def run_parts(rows: Sequence[RunRow]) -> list[Markup]:
                     _count(row.captured),
                     _count(row.dropped),
                     _count(row.missing),
-                    row.status or "running",
+                    row.status or row.state,
                 )
                 for row in rows
             ),

@@ -21,6 +21,7 @@ from inspector.web.layout import (
     who_field,
     why_field,
 )
+from inspector.web.live_page import engine_name
 from inspector.web.what_if import WhatIf, apply_threshold, count_by_score
 
 LAST: Final = 1000
@@ -67,7 +68,7 @@ def threshold_parts(
             (
                 ("Image threshold", number(source.image_threshold, 6)),
                 ("Pixel threshold", number(source.pixel_threshold, 6)),
-                ("Engine", source.engine),
+                ("Engine", engine_name(source)),
             )
         ),
         *(

@@ -14,14 +14,13 @@ from inspector.service.line_state import LineView
 from inspector.store.database import Store
 from inspector.web.app import make_app
 from inspector.web.connections import MOST_CONNECTIONS, LimitedConnection
+from inspector.web.guard import MOST_HEAD
 from inspector.web.options import WebOptions, is_loopback, read_secrets
 
 STOP_S: Final = 5.0
 """Time for the thread to end."""
 
 KEEP_ALIVE_S: Final = 5
-LARGEST_HEAD: Final = 16 * 1024
-"""Bytes of the head of a request."""
 
 WAITING_CONNECTIONS: Final = 32
 
@@ -49,7 +48,7 @@ class WebView:
             backlog=WAITING_CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=1,
-            h11_max_incomplete_event_size=LARGEST_HEAD,
+            h11_max_incomplete_event_size=MOST_HEAD,
         )
         self._server = uvicorn.Server(config)
         self._loop: asyncio.AbstractEventLoop | None = None

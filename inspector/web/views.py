@@ -15,6 +15,7 @@ from inspector.service.line_state import LineView, SourceState
 from inspector.store.alarms import find_alarms
 from inspector.store.audit import find_changes
 from inspector.store.database import Store
+from inspector.store.events import StoredRun, find_stored_runs
 from inspector.store.feedback import find_frame_feedback
 from inspector.store.history import (
     HistoryFilter,
@@ -27,7 +28,6 @@ from inspector.store.history import (
     last_scores,
     read_measured,
 )
-from inspector.store.run_history import find_runs
 from inspector.web.fields import LARGEST, FieldError, number_field, text_field, whole_field
 from inspector.web.frame_page import frame_parts
 from inspector.web.history_page import PAGE, history_parts, read_filter
@@ -35,6 +35,7 @@ from inspector.web.layout import Visitor, page
 from inspector.web.live_page import (
     MOST_STREAMS,
     disk_text,
+    engine_name,
     live_parts,
     live_version,
     source_figures,
@@ -99,9 +100,8 @@ class Views:
         alarms, failures = find_alarms(self._store), self._last_failures()
         sources = []
         for source in state.sources:
-            values = dataclasses.asdict(source)
-            del values["folder"]  # nobody outside needs paths of this machine
-            sources.append(values | {"figures": source_figures(source)})
+            figures = {"engine": engine_name(source), "figures": source_figures(source)}
+            sources.append(_without_paths(source) | figures)
         return _json(
             dataclasses.asdict(state)
             | {
@@ -225,19 +225,19 @@ class Views:
 
     def _find_scores(self, source: str) -> list[ScoredFrame]:
         """The last scores of the engine of the newest run. Scores of two engines differ."""
-        runs = [run for run in find_runs(self._store, limit=1000) if run.source == source]
+        runs = [run for run in find_stored_runs(self._store, limit=1000) if run.source == source]
         newest = next((run for run in runs if run.kind == "production"), None)
         same = {run.run_id for run in runs if newest and run.engine_hash == newest.engine_hash}
         frames = last_scores(self._store, source, count=LAST)
         return [frame for frame in frames if frame.run_id in same]
 
     def runs(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
-        rows = find_runs(self._store, limit=RUNS)
+        rows = find_stored_runs(self._store, limit=RUNS)
         return _html("Runs", "/runs", visitor, *run_parts(rows), notice=notice)
 
     def runs_json(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
-        rows = find_runs(self._store, limit=RUNS)
-        return _json({"runs": [dataclasses.asdict(row) for row in rows]})
+        rows = find_stored_runs(self._store, limit=RUNS)
+        return _json({"runs": [_without_paths(row) for row in rows]})
 
     def changes(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
         before = whole_field(request.query_params, "before")
@@ -275,9 +275,13 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _without_paths(row: StoredRun | SourceState | InspectionRow) -> dict[str, Any]:
+    """Plain values. Nobody outside needs the folders of this machine."""
+    return {name: value for name, value in dataclasses.asdict(row).items() if name != "folder"}
+
+
 def _plain_row(row: InspectionRow) -> dict[str, Any]:
-    values = dataclasses.asdict(row)
-    del values["folder"], values["at"]
+    values = _without_paths(row)
     pictures = {name: values.pop(name) is not None for name in ("snapshot", "original")}
     return values | {"pictures": pictures}
 

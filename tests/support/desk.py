@@ -1,5 +1,6 @@
 """A line and a store for the tests of the web view."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -8,7 +9,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from output_parts import defect
+from sample_results import Page
 from store_runs import LogOfRun, follow, frame
 
 from inspector.core.arrays import freeze
@@ -17,6 +20,8 @@ from inspector.outputs.folder import ORIGINALS, SNAPSHOTS, original_name, snapsh
 from inspector.render.side_by_side import RenderedPicture, SideBySide
 from inspector.service.line_state import LineState, SourceState
 from inspector.store.database import Store
+from inspector.store.requests import Request, answer_request, take_requests
+from inspector.web.options import WebOptions, read_secrets
 
 RENDER = SideBySide(display_range=(0, 3), unit="mm", frame_hw=(96, 128))
 
@@ -93,7 +98,7 @@ class FakeLine:
         return self.picture
 
     @contextmanager
-    def watch(self, source: str, rate_hz: float) -> Iterator["FakeLine"]:
+    def watch(self, source: str) -> Iterator["FakeLine"]:
         self.watched.append(source)
         try:
             yield self
@@ -126,3 +131,56 @@ def fill_store(store: Store, folder: Path, count: int = 120) -> None:
     verdicts = {n: Verdict.FAIL if n % 10 == 7 else Verdict.PASS for n in range(count)}
     verdicts[50] = Verdict.ERROR
     follow(store, write_run(folder / "runs/a", verdicts))
+
+
+class Site:
+    """A web view without a network, as a browser or a program sees it."""
+
+    def __init__(self, options: WebOptions, store: Store, line: FakeLine) -> None:
+        pytest.importorskip("starlette", reason="needs the extra web")
+        pytest.importorskip("httpx2", reason="TestClient of starlette needs httpx")
+        from starlette.testclient import TestClient
+
+        from inspector.web.app import make_app
+
+        app, _ = make_app(read_secrets(options), store, line)
+        self.client = TestClient(app, base_url="http://localhost", follow_redirects=False)
+
+    def page(self, path: str, status: int = 200) -> Page:
+        answer = self.client.get(path)
+        assert answer.status_code == status, answer.text
+        return Page(answer.text)
+
+    def form_key(self) -> str:
+        key: str = self.client.get("/api/session").json()["form_key"]
+        return key
+
+    def send(self, path: str, fields: Mapping[str, Any], **more: Any) -> Any:
+        """The answer to a form with its key."""
+        return self.client.post(path, data={"form_key": self.form_key(), **fields}, **more)
+
+    def log_in(self, secret: str, user: str = "", **fields: str) -> Any:
+        return self.send("/login", {"user": user, "secret": secret, **fields})
+
+
+@contextmanager
+def answer_requests(
+    store: Store, text: str = "It is done.", *, done: bool = True
+) -> Iterator[list[Request]]:
+    """Answers requests like a line. Gives the list of those that came."""
+    requests: list[Request] = []
+    ending = threading.Event()
+
+    def work() -> None:
+        while not ending.wait(0.01):
+            for request in take_requests(store):
+                requests.append(request)
+                answer_request(store, request.number, done=done, text=text)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield requests
+    finally:
+        ending.set()
+        thread.join()
