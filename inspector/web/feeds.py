@@ -18,6 +18,7 @@ QUALITY: Final = 80
 """JPEG quality of a live picture."""
 
 BOUNDARY: Final = "picture"
+_HEAD: Final = f"--{BOUNDARY}\r\ncontent-type: image/jpeg\r\n\r\n".encode()
 
 
 class LiveFeeds:
@@ -46,15 +47,11 @@ class LiveFeeds:
             feed = self._feeds[source] = _Feed(self._line, source, self._options)
         feed.viewers += 1
         try:
-            yield f"--{BOUNDARY}\r\n".encode()
+            yield _HEAD
             number = 0
             while (number := await feed.wait_for_next(number)) > 0:
-                # A browser shows a picture when the next boundary has arrived.
-                yield (
-                    f"content-type: image/jpeg\r\ncontent-length: {len(feed.jpeg)}\r\n\r\n".encode()
-                    + feed.jpeg
-                    + f"\r\n--{BOUNDARY}\r\n".encode()
-                )
+                # A browser shows a picture when the head of the next one has arrived.
+                yield feed.jpeg + b"\r\n" + _HEAD
         finally:
             self._viewers -= 1
             feed.viewers -= 1

@@ -46,7 +46,7 @@ def live_parts(
     """shown: names of the cameras with a live picture."""
     return [
         element("noscript", note("Without JavaScript, load this page again to see new figures.")),
-        _status(state),
+        _status(state, live_version(state, alarms, failures)),
         _alarms(alarms, visitor),
         element(
             "div",
@@ -117,13 +117,15 @@ def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f} ms"
 
 
-def _status(state: LineState) -> Markup:
+def _status(state: LineState, version: str) -> Markup:
     return element(
         "section",
         element("p", status_text(state), id="status", role="status", class_="status"),
         element("p", state.message or "", id="message", class_="note"),
         element("p", disk_text(state), id="disk", class_="problem"),
         aria_label="State of the line",
+        id="line",
+        data_version=version,
     )
 
 

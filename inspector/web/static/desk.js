@@ -63,7 +63,7 @@ async function refreshSections() {
 }
 
 function keepUpToDate() {
-  let version = null;
+  let version = document.getElementById("line").dataset.version;
   const offline = document.createElement("p");
   offline.className = "problem";
   offline.setAttribute("role", "alert");
@@ -78,7 +78,6 @@ function keepUpToDate() {
         const state = await answer.json();
         setText(offline, "");
         showFigures(state);
-        if (version === null) version = state.page_version;
         if (version !== state.page_version && (await refreshSections())) {
           version = state.page_version;
         }
