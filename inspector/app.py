@@ -73,11 +73,16 @@ def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> in
 
 
 def _run_line(path: Path | None, overrides: dict[str, Any], early: EarlySignals | None) -> int:
-    from inspector.service.line import Line  # a plain run needs no store
+    # A plain run needs no store.
+    from inspector.service.line import Line
+    from inspector.web.loading import start_web_view
 
     line = Line(lambda: load_config(path, overrides))
     if shows_secret(overrides):
         logger.warning("{}", VISIBLE)
+    web = line.config.base.web
+    if web.port is not None:
+        line.attendants.add(start_web_view(web, line.store.store, line))
     return line.run(early)
 
 

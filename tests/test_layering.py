@@ -286,7 +286,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "report", "tracking")),
             *("inspector.parts", "inspector.evidence", "inspector.explain", FLEET),
-            "inspector.service",
+            *("inspector.service", "inspector.web.loading"),
         },
         {"yaml", "tqdm", "numpy"},
     ),

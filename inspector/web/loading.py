@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from inspector.web.view import WebView
 
 
-def make_web_view(options: WebOptions, store: Store, line: LineView) -> "WebView":
-    """See WebView. Raises ConfigError also if its libraries are not installed."""
+def start_web_view(options: WebOptions, store: Store, line: LineView) -> "WebView":
+    """Makes a WebView and starts it. Raises ConfigError, also if its libraries are not installed."""
     try:
         from inspector.web.view import WebView
     except ModuleNotFoundError as exc:
         raise ConfigError(f"web.port needs {exc.name}: pip install '.[web]'") from exc
-    return WebView(options, store, line)
+    view = WebView(options, store, line)
+    view.start()
+    return view

@@ -1,7 +1,7 @@
 """The options of the web view: the section `web` of the configuration."""
 
 import ipaddress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from inspector.core.errors import ConfigError
@@ -23,9 +23,9 @@ class WebOptions:
     port: Annotated[int, Between(0, 65535)] | None = None
     host: str = "127.0.0.1"
     hosts: tuple[str, ...] = ()
-    token: str | None = None
-    user: str | None = None
-    password: str | None = None
+    token: str | None = field(default=None, repr=False)
+    user: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
     max_viewers: Annotated[int, Between(1, 64)] = 8
     rate_hz: Annotated[float, Between(0.1, 30)] = 5.0
     picture_width: Annotated[int, Between(160, 1920)] = 960

@@ -54,7 +54,7 @@ class WebView:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._work, name="web", daemon=True)
         self._socket: socket.socket | None = None
-        self._stopping = False
+        self._stopping = self._is_reported = False
         self._failure: str | None = None
 
     @property
@@ -90,6 +90,12 @@ class WebView:
                 host,
             )
 
+    def turn(self) -> None:
+        """Writes a line into the log if the view has ended."""
+        if self.failure is not None and not self._is_reported:
+            self._is_reported = True
+            logger.error("{}; inspecting continues", self.failure)
+
     def stop(self) -> None:
         """Ends the view and its live pictures. May be called twice, and without start()."""
         self._stopping = True
@@ -106,7 +112,6 @@ class WebView:
             asyncio.run(self._serve())
         except (OSError, RuntimeError) as exc:
             self._failure = f"the web view has failed: {exc}"
-            logger.error("{}", self._failure)
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()

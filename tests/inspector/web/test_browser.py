@@ -16,7 +16,7 @@ from inspector.store.audit import add_change
 from inspector.store.database import Store
 from inspector.store.feedback import find_feedback
 from inspector.store.requests import Request
-from inspector.web.loading import make_web_view
+from inspector.web.loading import start_web_view
 from inspector.web.options import WebOptions
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="run by `make test-browser`")
@@ -55,8 +55,7 @@ def serve(folder: Path, **options: Any) -> Iterator[Desk]:
     fill_store(store, folder)
     line = FakeLine()
     line.show(1)
-    view = make_web_view(WebOptions(port=0, rate_hz=20, **options), store, line)
-    view.start()
+    view = start_web_view(WebOptions(port=0, rate_hz=20, **options), store, line)
     try:
         with answer_requests(store, "It is done.") as requests:
             yield Desk(store, line, f"http://127.0.0.1:{view.port}", requests)

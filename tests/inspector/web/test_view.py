@@ -17,7 +17,7 @@ pytest.importorskip("uvicorn", reason="needs the extra web")
 from inspector.core.errors import ConfigError
 from inspector.store.database import Store
 from inspector.web import connections, feeds, guard
-from inspector.web.loading import make_web_view
+from inspector.web.loading import start_web_view
 from inspector.web.options import WebOptions
 from inspector.web.view import WebView
 
@@ -27,8 +27,7 @@ PICTURE = re.compile(rb"(\xff\xd8.*?\xff\xd9)\r\n--picture", re.DOTALL)
 
 @contextmanager
 def serve(store: Store, line: FakeLine, **options: Any) -> Iterator[WebView]:
-    view = make_web_view(WebOptions(port=0, rate_hz=30, **options), store, line)
-    view.start()
+    view = start_web_view(WebOptions(port=0, rate_hz=30, **options), store, line)
     try:
         yield view
     finally:
