@@ -23,7 +23,7 @@ from inspector.service.options import LOCKED, OPEN, RecipeOptions, ServiceOption
 from inspector.sources.options import SourceOptions
 from inspector.store.options import StoreOptions
 from inspector.tracking.options import TrackingOptions
-from inspector.web.options import WebOptions
+from inspector.web.options import WebViewOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Config:
     fail_on_anomaly: bool = False
     service: ServiceOptions = field(default_factory=ServiceOptions)
     recipes: RecipeOptions = field(default_factory=RecipeOptions)
-    web: WebOptions = field(default_factory=WebOptions)
+    web: WebViewOptions = field(default_factory=WebViewOptions)
     mode: Annotated[str, OneOf(OPEN, LOCKED)] = OPEN
     sources: tuple[SourceEntry, ...] = ()
 

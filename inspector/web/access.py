@@ -12,7 +12,7 @@ from typing import Final
 
 from loguru import logger
 
-from inspector.web.options import WebOptions
+from inspector.web.options import WebViewOptions
 
 SESSION_S: Final = 12 * 3600.0
 """A session ends this long after its login."""
@@ -35,7 +35,7 @@ class Access:
     who reaches the port may use the view. Any thread may call the methods.
     """
 
-    def __init__(self, options: WebOptions, clock: Clock = time.monotonic) -> None:
+    def __init__(self, options: WebViewOptions, clock: Clock = time.monotonic) -> None:
         self.user = options.user
         self.needs_login = options.token is not None or options.password is not None
         self.needs_user = options.user is not None

@@ -41,7 +41,7 @@ from inspector.web.fields import FieldError, local_path, text_field, whole_field
 from inspector.web.guard import Guard
 from inspector.web.layout import LOCKED_NOTE, page
 from inspector.web.live_page import login_part
-from inspector.web.options import WebOptions
+from inspector.web.options import WebViewOptions
 from inspector.web.views import Views
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ STATIC: Final = Path(__file__).with_name("static")
 TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-def make_app(options: WebOptions, store: Store, line: LineView) -> tuple[Starlette, LiveFeeds]:
+def make_app(options: WebViewOptions, store: Store, line: LineView) -> tuple[Starlette, LiveFeeds]:
     """options: with their secrets inserted (read_secrets). Returns the application, and its live
     pictures, which the caller closes."""
     desk = Desk(options, store, line)
@@ -111,7 +111,7 @@ def _problem(request: Request, status: int, sentence: str) -> Response:
 class Desk:
     """Answers requests. It reads the store on few threads, so that the event loop never waits."""
 
-    def __init__(self, options: WebOptions, store: Store, line: LineView) -> None:
+    def __init__(self, options: WebViewOptions, store: Store, line: LineView) -> None:
         self._options = options
         self._store = store
         self._line = line

@@ -12,7 +12,7 @@ from loguru import logger
 from inspector.outputs.jpeg import encode_jpeg
 from inspector.render.side_by_side import RenderedPicture, SideBySide
 from inspector.service.line_state import LineView, Watch
-from inspector.web.options import WebOptions
+from inspector.web.options import WebViewOptions
 
 QUALITY: Final = 80
 """JPEG quality of a live picture."""
@@ -24,7 +24,7 @@ _HEAD: Final = f"--{BOUNDARY}\r\ncontent-type: image/jpeg\r\n\r\n".encode()
 class LiveFeeds:
     """The live pictures of all cameras. All methods belong to the event loop of the web view."""
 
-    def __init__(self, line: LineView, options: WebOptions) -> None:
+    def __init__(self, line: LineView, options: WebViewOptions) -> None:
         self._line = line
         self._options = options
         self._feeds: dict[str, _Feed] = {}
@@ -65,7 +65,7 @@ class LiveFeeds:
 class _Feed:
     """The newest picture of one camera as JPEG. number: of the picture, from 1; 0: none yet."""
 
-    def __init__(self, line: LineView, source: str, options: WebOptions) -> None:
+    def __init__(self, line: LineView, source: str, options: WebViewOptions) -> None:
         self._line = line
         self._source = source
         self._options = options

@@ -88,10 +88,12 @@ def engine_name(source: SourceState) -> str | None:
 
 
 def equation(source: SourceState) -> str:
-    """The accounting of one camera."""
+    """The accounting of one camera. Frames in work are captured, and not written yet."""
+    in_work = source.captured - source.inspected - source.dropped - source.errored
+    more = f" + in work {in_work}" if in_work else ""
     return (
         f"captured {source.captured} = inspected {source.inspected} + dropped {source.dropped} + "
-        f"errored {source.errored}"
+        f"errored {source.errored}{more}"
     )
 
 

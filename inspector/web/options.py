@@ -10,7 +10,7 @@ from inspector.core.secrets import insert_secrets
 
 
 @dataclass(frozen=True, slots=True)
-class WebOptions:
+class WebViewOptions:
     """port: TCP port; None: no web view. host: address to listen on. hosts: names by which browsers
     open the page, beside addresses and the name of this machine.
 
@@ -35,7 +35,7 @@ MIN_SECRET = 8
 """Smallest number of characters of a token or a password."""
 
 
-def read_secrets(options: WebOptions) -> WebOptions:
+def read_secrets(options: WebViewOptions) -> WebViewOptions:
     """Returns the options with the values of their secrets.
 
     Raises ConfigError if one cannot be read or is too short, for a user without a password and a

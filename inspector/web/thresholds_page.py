@@ -28,7 +28,7 @@ LAST: Final = 1000
 """Frames to which a new threshold is applied."""
 
 BINS: Final = 30
-MOST_LISTED: Final = 100
+MOST_LISTED: Final = 60
 
 RULE_TEXTS: Final = {
     "score": (
@@ -205,7 +205,7 @@ def _listed(title: str, source: str, frames: Sequence[ScoredFrame]) -> Markup | 
                 f"frame {frame.frame_id}",
                 href=address("/frame", frame.run_id, source, frame.frame_id),
             ),
-            f" score {number(frame.score, 6)}",
+            f" score {number(frame.score)}",
         )
         for frame in frames[:MOST_LISTED]
     ]

@@ -15,7 +15,7 @@ from inspector.store.database import Store
 from inspector.web.app import make_app
 from inspector.web.connections import MOST_CONNECTIONS, LimitedConnection
 from inspector.web.guard import MOST_HEAD
-from inspector.web.options import WebOptions, is_loopback, read_secrets
+from inspector.web.options import WebViewOptions, is_loopback, read_secrets
 
 STOP_S: Final = 5.0
 """Time for the thread to end."""
@@ -31,7 +31,7 @@ class WebView:
     options: with a port. Raises ConfigError for options that cannot be used.
     """
 
-    def __init__(self, options: WebOptions, store: Store, line: LineView) -> None:
+    def __init__(self, options: WebViewOptions, store: Store, line: LineView) -> None:
         self._options = read_secrets(options)
         app, self._feeds = make_app(self._options, store, line)
         config = uvicorn.Config(

@@ -21,7 +21,7 @@ from inspector.render.side_by_side import RenderedPicture, SideBySide
 from inspector.service.line_state import LineState, SourceState
 from inspector.store.database import Store
 from inspector.store.requests import Request, answer_request, take_requests
-from inspector.web.options import WebOptions, read_secrets
+from inspector.web.options import WebViewOptions, read_secrets
 
 RENDER = SideBySide(display_range=(0, 3), unit="mm", frame_hw=(96, 128))
 
@@ -136,7 +136,7 @@ def fill_store(store: Store, folder: Path, count: int = 120) -> None:
 class Site:
     """A web view without a network, as a browser or a program sees it."""
 
-    def __init__(self, options: WebOptions, store: Store, line: FakeLine) -> None:
+    def __init__(self, options: WebViewOptions, store: Store, line: FakeLine) -> None:
         pytest.importorskip("starlette", reason="needs the extra web")
         pytest.importorskip("httpx2", reason="TestClient of starlette needs httpx")
         from starlette.testclient import TestClient

@@ -3,6 +3,7 @@
 
 const POLL_MS = 1000;
 const RETRY_MS = 5000;
+const REFRESH_MS = 5000; // a line where every frame fails would load the page all the time
 const SECTIONS = ["alarms", "failures", "control"];
 
 // A browser can forbid its storage.
@@ -54,7 +55,7 @@ async function refreshSections() {
     if (!old || !next) continue;
     if (old.contains(document.activeElement)) {
       complete = false;
-    } else if (id === "alarms" || old.innerHTML !== next.innerHTML) {
+    } else if (old.innerHTML !== next.innerHTML) {
       old.replaceChildren(...next.childNodes);
       fillNames(old);
     }
@@ -64,6 +65,8 @@ async function refreshSections() {
 
 function keepUpToDate() {
   let version = document.getElementById("line").dataset.version;
+  let alarms = document.querySelectorAll("#alarms li").length;
+  let refreshed = Date.now();
   const offline = document.createElement("p");
   offline.className = "problem";
   offline.setAttribute("role", "alert");
@@ -78,8 +81,11 @@ function keepUpToDate() {
         const state = await answer.json();
         setText(offline, "");
         showFigures(state);
-        if (version !== state.page_version && (await refreshSections())) {
-          version = state.page_version;
+        const isDue = alarms !== state.open_alarms || Date.now() - refreshed > REFRESH_MS;
+        if (version !== state.page_version && isDue) {
+          if (await refreshSections()) version = state.page_version;
+          alarms = state.open_alarms;
+          refreshed = Date.now();
         }
       } catch (error) {
         setText(offline, `No connection to the line (${error.message}). The figures are old.`);

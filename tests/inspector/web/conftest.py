@@ -7,7 +7,7 @@ import pytest
 from desk import FakeLine, Site, fill_store, line_state
 
 from inspector.store.database import Store
-from inspector.web.options import WebOptions
+from inspector.web.options import WebViewOptions
 
 
 @pytest.fixture(scope="session")
@@ -36,12 +36,12 @@ def line() -> FakeLine:
 @pytest.fixture
 def site(filled_store: Store, line: FakeLine) -> Site:
     """Without a login."""
-    return Site(WebOptions(port=0), filled_store, line)
+    return Site(WebViewOptions(port=0), filled_store, line)
 
 
 @pytest.fixture
 def token_site(filled_store: Store, line: FakeLine) -> Site:
-    return Site(WebOptions(port=0, token="a-secret-token"), filled_store, line)
+    return Site(WebViewOptions(port=0, token="a-secret-token"), filled_store, line)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from loguru import logger
 
 from inspector.core.errors import ConfigError
 from inspector.web.access import FREE_FAILURES, LONGEST_PAUSE_S, SESSION_S, Access, Pauses
-from inspector.web.options import WebOptions, is_loopback, read_secrets
+from inspector.web.options import WebViewOptions, is_loopback, read_secrets
 
 
 class Clock:
@@ -34,7 +34,7 @@ class Clock:
 )
 def test_options_that_are_not_safe_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message) as refusal:
-        read_secrets(WebOptions(**options))
+        read_secrets(WebViewOptions(**options))
     assert "long-enough" not in str(refusal.value)
 
 
@@ -42,7 +42,7 @@ def test_secrets_come_from_the_environment_and_open_other_addresses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DESK_TOKEN", "from-outside")
-    options = read_secrets(WebOptions(host="0.0.0.0", token="${DESK_TOKEN}"))
+    options = read_secrets(WebViewOptions(host="0.0.0.0", token="${DESK_TOKEN}"))
     assert options.token == "from-outside"
 
 
@@ -59,7 +59,7 @@ def test_only_addresses_of_this_machine_are_loopback(host: str, expected: bool) 
 
 def test_a_session_begins_with_the_right_secret_and_ends() -> None:
     clock = Clock()
-    access = Access(WebOptions(user="anna", password="right-one"), clock)
+    access = Access(WebViewOptions(user="anna", password="right-one"), clock)
     assert access.log_in("anna", "wrong-one", "10.0.0.1") is None
     assert access.log_in("otto", "right-one", "10.0.0.1") is None
     session = access.log_in("anna", "right-one", "10.0.0.1")
@@ -76,22 +76,22 @@ def test_a_session_begins_with_the_right_secret_and_ends() -> None:
 
 
 def test_nobody_logs_in_without_a_secret_in_the_configuration() -> None:
-    assert Access(WebOptions()).log_in("", "", "10.0.0.1") is None
+    assert Access(WebViewOptions()).log_in("", "", "10.0.0.1") is None
 
 
 def test_the_number_of_sessions_is_limited() -> None:
-    access = Access(WebOptions(token="right-one"))
+    access = Access(WebViewOptions(token="right-one"))
     sessions = [access.log_in("", "right-one", "10.0.0.1") or "" for _ in range(300)]
     assert [access.knows(session) for session in sessions] == [False] * 44 + [True] * 256
 
 
 def test_a_form_key_belongs_to_its_session_and_process() -> None:
-    access = Access(WebOptions())
+    access = Access(WebViewOptions())
     key = access.form_key("s1")
     assert access.accepts_form_key("s1", key)
     assert not access.accepts_form_key("s2", key)
     assert not access.accepts_form_key("s1", "")
-    assert not Access(WebOptions()).accepts_form_key("s1", key)
+    assert not Access(WebViewOptions()).accepts_form_key("s1", key)
 
 
 def test_failed_logins_cause_growing_pauses_for_their_address_only() -> None:
@@ -118,7 +118,7 @@ def test_addresses_of_one_ipv6_network_count_together() -> None:
 def test_the_log_has_the_address_but_no_secret() -> None:
     lines: list[str] = []
     handler = logger.add(lines.append, format="{message}")
-    access = Access(WebOptions(token="right-one"))
+    access = Access(WebViewOptions(token="right-one"))
     access.log_in("", "a-wrong-secret", "10.0.0.1")
     access.accepts_token("a-wrong-token", "10.0.0.1")
     access.log_in("", "right-one", "10.0.0.1")

@@ -17,7 +17,7 @@ from inspector.store.database import Store
 from inspector.store.feedback import find_feedback
 from inspector.store.requests import Request
 from inspector.web.loading import start_web_view
-from inspector.web.options import WebOptions
+from inspector.web.options import WebViewOptions
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="run by `make test-browser`")
 pytestmark = pytest.mark.browser
@@ -55,7 +55,7 @@ def serve(folder: Path, **options: Any) -> Iterator[Desk]:
     fill_store(store, folder)
     line = FakeLine()
     line.show(1)
-    view = start_web_view(WebOptions(port=0, rate_hz=20, **options), store, line)
+    view = start_web_view(WebViewOptions(port=0, rate_hz=20, **options), store, line)
     try:
         with answer_requests(store, "It is done.") as requests:
             yield Desk(store, line, f"http://127.0.0.1:{view.port}", requests)

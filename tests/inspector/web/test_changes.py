@@ -8,7 +8,7 @@ from desk import FakeLine, Site, answer_requests, line_state
 from inspector.store.database import Store
 from inspector.store.feedback import find_feedback
 from inspector.web import changes
-from inspector.web.options import WebOptions
+from inspector.web.options import WebViewOptions
 
 NEW = {"image_threshold": "1.25", "pixel_threshold": ""}
 THRESHOLDS = {"kind": "thresholds", "source": "main", "who": "anna", "why": "scratch", **NEW}
@@ -28,7 +28,7 @@ FEEDBACK = {"run_id": "r1", "source": "main", "frame_id": "7", "who": "anna", "a
 def test_a_form_becomes_a_request_and_its_answer_is_shown(
     store: Store, line: FakeLine, fields: dict[str, str], arguments: dict[str, Any]
 ) -> None:
-    site = Site(WebOptions(port=0), store, line)
+    site = Site(WebViewOptions(port=0), store, line)
     with answer_requests(store, "It is <done>.") as requests:
         answer = site.send(
             "/api/requests", {"who": "anna", "why": "new lot", "back": "/", **fields}
@@ -41,7 +41,7 @@ def test_a_form_becomes_a_request_and_its_answer_is_shown(
 
 
 def test_a_program_gets_the_answer_as_json(store: Store, line: FakeLine) -> None:
-    site = Site(WebOptions(port=0, token="a-secret-token"), store, line)
+    site = Site(WebViewOptions(port=0, token="a-secret-token"), store, line)
     headers = {"authorization": "Bearer a-secret-token"}
     body = {"kind": "recipe", "arguments": {"name": "can"}, "who": "plc", "why": "order 7"}
     with answer_requests(store, "recipe can is missing", done=False):
@@ -55,7 +55,7 @@ def test_a_request_that_no_line_takes_expires(
     store: Store, line: FakeLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(changes, "ANSWER_S", 0.05)
-    site = Site(WebOptions(port=0), store, line)
+    site = Site(WebViewOptions(port=0), store, line)
     answer = site.send("/api/requests", {"kind": "stop", "who": "anna", "back": "//evil.example"})
     assert answer.headers["location"] == "/?request=1"
     assert "no line took the request" in site.page("/?request=1").text
@@ -85,7 +85,7 @@ def test_incomplete_and_wrong_requests_are_refused(site: Site, fields: dict[str,
 
 
 def test_feedback_is_stored_with_its_name(store: Store, line: FakeLine) -> None:
-    site = Site(WebOptions(port=0), store, line)
+    site = Site(WebViewOptions(port=0), store, line)
     answer = site.send("/api/feedback", {**FEEDBACK, "note": "dust", "back": "/frame/r1/main/7"})
     assert answer.headers["location"] == "/frame/r1/main/7#feedback"
     (entry,) = find_feedback(store)
@@ -110,7 +110,7 @@ def test_wrong_feedback_is_refused(site: Site, changes: dict[str, str], status: 
 
 
 def test_a_locked_line_refuses_and_disables(filled_store: Store) -> None:
-    site = Site(WebOptions(port=0), filled_store, FakeLine(line_state(mode="locked")))
+    site = Site(WebViewOptions(port=0), filled_store, FakeLine(line_state(mode="locked")))
     for path, fields in (("/api/requests", THRESHOLDS), ("/api/feedback", FEEDBACK)):
         answer = site.send(path, fields)
         assert answer.status_code == 403
@@ -180,7 +180,7 @@ def test_other_methods_are_refused(site: Site, method: str) -> None:
 def test_names_of_other_machines_are_refused(
     filled_store: Store, line: FakeLine, host: str, status: int
 ) -> None:
-    options = WebOptions(port=0, hosts=("line3.factory.example",))
+    options = WebViewOptions(port=0, hosts=("line3.factory.example",))
     site = Site(options, filled_store, line)
     assert site.client.get("/", headers={"host": host}).status_code == status
 
@@ -235,7 +235,7 @@ def test_a_login_sets_a_cookie_for_this_site_only(token_site: Site) -> None:
 
 
 def test_a_user_and_a_password_are_both_needed(filled_store: Store, line: FakeLine) -> None:
-    site = Site(WebOptions(port=0, user="anna", password="a-password"), filled_store, line)
+    site = Site(WebViewOptions(port=0, user="anna", password="a-password"), filled_store, line)
     assert _login(site, "a-password", user="otto").status_code == 401
     assert _login(site, "other-password", user="anna").status_code == 401
     assert _login(site, "a-password", user="anna").status_code == 303

@@ -14,7 +14,7 @@ from inspector.store.alarms import acknowledge_alarm, raise_alarm
 from inspector.store.audit import add_change
 from inspector.store.database import Store
 from inspector.store.feedback import add_feedback
-from inspector.web.options import WebOptions
+from inspector.web.options import WebViewOptions
 
 NARROW_NOTE = "captured 1200 = inspected 1190 + dropped 7 + errored 3"
 
@@ -111,7 +111,7 @@ def test_what_does_not_exist_is_404(site: Site, path: str) -> None:
 
 
 def test_a_picture_that_is_a_link_out_of_the_run_is_not_sent(store: Store, line: FakeLine) -> None:
-    site = Site(WebOptions(port=0), store, line)
+    site = Site(WebViewOptions(port=0), store, line)
     folder = store.path.parent / "runs/a/snapshots"
     path = folder / "frame_00000007_FAIL.jpg"
     secret = store.path.parent / "secret.jpg"
@@ -138,12 +138,14 @@ def test_scores_of_another_engine_are_left_out(store: Store, line: FakeLine) -> 
     other = LogOfRun(store.path.parent / "runs/b", run_id="r2", engine_hash="e9")
     other.add(frame(0, score=0.3), frame(1, score=0.4)).finish()
     follow(store, store.path.parent / "runs/b")
-    answer = Site(WebOptions(port=0), store, line).client.get("/api/thresholds?image_threshold=1")
+    answer = Site(WebViewOptions(port=0), store, line).client.get(
+        "/api/thresholds?image_threshold=1"
+    )
     assert answer.json()["frames"] == 2
 
 
 def test_runs_and_changes_are_listed(store: Store, line: FakeLine) -> None:
-    site = Site(WebOptions(port=0), store, line)
+    site = Site(WebViewOptions(port=0), store, line)
     assert "Nothing was changed." in site.page("/changes").text
     add_change(store, who="anna", what="thresholds", old={"a": 1.5}, new={"a": 1.25}, why="scratch")
     alarm = raise_alarm(store, kind="disk", text="The disk is full.")
@@ -186,7 +188,7 @@ def test_hostile_texts_are_only_text(tmp_path: Path, line: FakeLine) -> None:
     line.current = line_state(
         recipe=hostile, recipes=(hostile,), message=hostile, sources=(source_state(error=hostile),)
     )
-    site = Site(WebOptions(port=0), store, line)
+    site = Site(WebViewOptions(port=0), store, line)
     paths = ("/", "/history", "/frame/r1/main/0", "/thresholds", "/runs", "/changes")
     for path in paths:
         page = site.page(path)  # it checks that all tags are balanced

@@ -18,7 +18,7 @@ from inspector.core.errors import ConfigError
 from inspector.store.database import Store
 from inspector.web import connections, feeds, guard
 from inspector.web.loading import start_web_view
-from inspector.web.options import WebOptions
+from inspector.web.options import WebViewOptions
 from inspector.web.view import WebView
 
 WAIT_S = 20.0
@@ -27,7 +27,7 @@ PICTURE = re.compile(rb"(\xff\xd8.*?\xff\xd9)\r\n--picture", re.DOTALL)
 
 @contextmanager
 def serve(store: Store, line: FakeLine, **options: Any) -> Iterator[WebView]:
-    view = start_web_view(WebOptions(port=0, rate_hz=30, **options), store, line)
+    view = start_web_view(WebViewOptions(port=0, rate_hz=30, **options), store, line)
     try:
         yield view
     finally:
@@ -239,7 +239,7 @@ def status_of_or_none(view: WebView) -> int | None:
 
 def test_a_port_in_use_is_a_sentence(filled_store: Store, line: FakeLine) -> None:
     with serve(filled_store, line) as view:
-        other = WebView(WebOptions(port=view.port), filled_store, line)
+        other = WebView(WebViewOptions(port=view.port), filled_store, line)
         with pytest.raises(ConfigError, match=rf"cannot use 127.0.0.1:{view.port}"):
             other.start()
         other.stop()
