@@ -7,7 +7,7 @@ INSTALL_VENV ?= .venv-install
 BIN := $(VENV)/bin
 TRAIN_BIN := $(TRAIN_VENV)/bin
 GPU_BIN := $(GPU_VENV)/bin
-MARKS := not train and not gpu and not services and not ray
+MARKS := not train and not gpu and not services and not ray and not browser
 # Processes that run the tests; 0 is one process, in which a debugger works. Each takes about 1 GB.
 WORKERS ?= 2
 PYTEST := -m pytest -n $(WORKERS) --dist worksteal
@@ -17,7 +17,7 @@ marked = $(shell grep -rlF pytest.mark.$(1) --include=*.py tests)
 test test-train: export OPENBLAS_NUM_THREADS = 1
 test test-train: export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-train test-gpu test-services test-ray test-install bench lint clean
+.PHONY: demo test test-train test-gpu test-services test-ray test-browser test-install bench lint clean
 
 # GLASS=1 trains a GLASS network on the demo's web instead of fitting RAD; that needs torch.
 ifdef GLASS
@@ -47,6 +47,10 @@ test-services: $(VENV)/.services
 
 test-ray: $(VENV)/.fleet
 	$(BIN)/python -m pytest -m ray $(or $(ARGS),$(call marked,ray))
+
+# Needs Chromium (Debian: apt-get install chromium).
+test-browser: $(VENV)/.browser
+	$(BIN)/python -m pytest -m browser $(or $(ARGS),$(call marked,browser))
 
 # The package as pip installs it, without this folder on the path.
 test-install:
@@ -85,6 +89,10 @@ $(VENV)/.services: $(VENV)/.dev
 
 $(VENV)/.fleet: $(VENV)/.dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fleet]'
+	touch $@
+
+$(VENV)/.browser: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check 'playwright>=1.50'
 	touch $@
 
 # torch by itself first: the CPU build is enough, and it must not be replaced by a newer one.

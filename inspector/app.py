@@ -81,13 +81,18 @@ def _run_line(
     early: EarlySignals | None,
     notifier: Notifier,
 ) -> int:
-    from inspector.service.attending import attend  # a plain run needs no store
+    # A plain run needs no store.
+    from inspector.service.attending import attend
     from inspector.service.line import Line
+    from inspector.web.loading import start_web_view
 
     line = Line(lambda: load_config(path, overrides))
     attend(line, notifier)
     if shows_secret(overrides):
         logger.warning("{}", VISIBLE)
+    web = line.config.base.web
+    if web.port is not None:
+        line.attendants.add(start_web_view(web, line.store.store, line))
     return line.run(early)
 
 

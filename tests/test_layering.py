@@ -236,6 +236,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         | {"inspector.outputs.files", "inspector.measure.contours"},
         {"cv2", "numpy", "duckdb"},
     ),
+    "inspector/web": (
+        # Pages have the elements and charts of the reports.
+        {CORE, "inspector.render", "inspector.service.line_state", "inspector.store"}
+        | {"inspector.report", "inspector.outputs.jpeg", "inspector.web"},
+        {"anyio", "starlette", "uvicorn"},
+    ),
     # Fitting, evaluating, studying and inspecting run their jobs with it.
     "inspector/fleet": ({CORE, FLEET}, {"ray"}),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
@@ -263,6 +269,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                 for p in (
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
                     *("tracking", "parts", "evidence", "explain", "report", "fleet", "store"),
+                    "web",
                 )
             ),
         },
@@ -292,7 +299,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "report", "tracking")),
             *("inspector.parts", "inspector.evidence", "inspector.explain", FLEET),
-            "inspector.service",
+            *("inspector.service", "inspector.web.loading"),
         },
         {"yaml", "tqdm", "numpy"},
     ),

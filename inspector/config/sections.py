@@ -23,6 +23,7 @@ from inspector.service.options import LOCKED, OPEN, RecipeOptions, ServiceOption
 from inspector.sources.options import SourceOptions
 from inspector.store.options import StoreOptions
 from inspector.tracking.options import TrackingOptions
+from inspector.web.options import WebViewOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +95,19 @@ class Config:
     fail_on_anomaly: bool = False
     service: ServiceOptions = field(default_factory=ServiceOptions)
     recipes: RecipeOptions = field(default_factory=RecipeOptions)
+    web: WebViewOptions = field(default_factory=WebViewOptions)
     mode: Annotated[str, OneOf(OPEN, LOCKED)] = OPEN
     sources: tuple[SourceEntry, ...] = ()
 
     @property
     def is_line(self) -> bool:
         """Whether the program runs as a line, which takes requests."""
-        return self.service.enabled or self.recipes.dir is not None or self.store.enabled
+        return (
+            self.service.enabled
+            or self.recipes.dir is not None
+            or self.store.enabled
+            or self.web.port is not None
+        )
 
     def plain(self) -> dict[str, Any]:
         """Plain values for logs and reports, without passwords."""

@@ -78,6 +78,20 @@ class SideBySide:
             self._set_size(_hw(inspection.frame.image))
         return RenderedPicture(self, inspection)
 
+    def for_width(self, width_px: int) -> "SideBySide":
+        """A renderer that shares nothing with this one, for pictures of at most about width_px.
+
+        It draws the same views, but never larger than the frames.
+        """
+        return SideBySide(
+            display_range=self._range,
+            unit=self._unit,
+            scale=min(1.0, width_px / (2 * (self._frame_hw or UNKNOWN_HW)[1])),
+            roi=self._roi,
+            alpha=self._alpha,
+            frame_hw=self._frame_hw,
+        )
+
     def _set_size(self, frame_hw: tuple[int, int]) -> None:
         self._frame_hw = frame_hw
         scale = largest_scale(frame_hw, self._scale) if self._encoded else self._scale
@@ -120,16 +134,16 @@ class RenderedPicture:
     """
 
     def __init__(self, renderer: SideBySide, inspection: Inspection) -> None:
-        self._renderer = renderer
+        self.renderer = renderer
         self.inspection = inspection
 
     def i420(self) -> Image:
         """Valid until another picture of the same run is drawn."""
-        return self._renderer.i420(self)
+        return self.renderer.i420(self)
 
     def bgr(self) -> Image:
         """A new array. Any thread may call this and keep the array."""
-        return self._renderer.bgr(self)
+        return self.renderer.bgr(self)
 
 
 class _Layout:

@@ -18,7 +18,7 @@ NARROW_SPACE: Final = "\u202f"
 """Between thousands. No line is broken there."""
 
 _ESCAPES: Final = {ord(c): f"&#{ord(c)};" for c in "<>&\"'"}
-_EMPTY_TAGS: Final = ("meta", "img", "br", "line", "circle", "polyline", "path")
+_EMPTY_TAGS: Final = ("meta", "link", "img", "br", "input", "line", "circle", "polyline", "path")
 
 
 class Markup(str):

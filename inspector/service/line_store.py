@@ -38,7 +38,7 @@ class LineStore:
         self._follower: Follower | None = None
         self._failure: str | None = None
         expire_requests(self.store)
-        if config.store.enabled:
+        if config.store.enabled or config.web.port is not None:
             most = config.store.max_inspections
             self._follower = Follower(self.store, max_inspections=most)
             self._follower.catch_up()

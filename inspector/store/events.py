@@ -35,6 +35,7 @@ class StoredRun:
     captured: int | None
     dropped: int | None
     missing: int | None
+    engine_hash: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def find_stored_runs(
         rows = db.execute(
             "SELECT id, run_id, source, folder, kind, state, note, started_ms, recipe, rule, "
             "image_threshold, pixel_threshold, shown_unit, status, ended_ms, captured, dropped, "
-            "missing FROM runs WHERE ?1 IS NULL OR id < ?1 ORDER BY id DESC LIMIT ?2",
+            "missing, engine_hash FROM runs WHERE ?1 IS NULL OR id < ?1 ORDER BY id DESC LIMIT ?2",
             (before, limit),
         ).fetchall()
     runs = []

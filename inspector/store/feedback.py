@@ -88,3 +88,15 @@ def find_feedback(
             (answer, before, -1 if limit is None else limit),
         ).fetchall()
     return [Feedback(number, utc_text(ms), *rest) for number, ms, *rest in rows]
+
+
+def find_frame_feedback(store: Store, run_id: str, source: str, frame_id: int) -> list[Feedback]:
+    """All answers to one frame, the newest first. Raises SinkError."""
+    with store.read() as db:
+        rows = db.execute(
+            "SELECT f.number, f.time_ms, r.run_id, r.source, f.frame_id, f.answer, f.who, f.note "
+            "FROM runs r JOIN feedback f ON f.run = r.id "
+            "WHERE r.run_id = ? AND r.source = ? AND f.frame_id = ? ORDER BY f.number DESC",
+            (run_id, source, frame_id),
+        ).fetchall()
+    return [Feedback(number, utc_text(ms), *rest) for number, ms, *rest in rows]

@@ -1,0 +1,110 @@
+"""Checks and carries out what people ask for: requests to the line, and feedback."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from inspector.service.line_state import LineView
+from inspector.store.database import Store
+from inspector.store.feedback import ANSWERS, add_feedback
+from inspector.store.requests import Answer, add_request, wait_for_answer
+from inspector.web.fields import (
+    FieldError,
+    choice_field,
+    number_field,
+    text_field,
+    whole_field,
+)
+
+ANSWER_S: Final = 5.0
+"""The page waits this long for the line to answer."""
+
+ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {
+    "start": (),
+    "stop": (),
+    "reload": (),
+    "recipe": ("name",),
+    "thresholds": ("source", "image_threshold", "pixel_threshold"),
+    "acknowledge": ("alarm",),
+    "check": ("name",),
+    "accept_engine": ("candidate",),
+    "undo_engine": ("engine",),
+}
+"""Kind of a request -> its arguments."""
+
+LOCKED_KINDS: Final = ("thresholds", "accept_engine", "undo_engine")
+"""Kinds that a locked line refuses."""
+
+_NUMBERS: Final = ("image_threshold", "pixel_threshold")
+
+
+class LockedError(Exception):
+    """The line is locked (mode: locked)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRequest:
+    kind: str
+    arguments: dict[str, Any]
+    who: str
+    why: str | None
+
+
+def read_request(fields: Mapping[str, Any], line: LineView) -> ChangeRequest:
+    """fields: kind, who, why, and the arguments, directly or in a mapping `arguments`. Raises
+    FieldError and LockedError."""
+    kind = choice_field(fields, "kind", tuple(ARGUMENTS))
+    if not kind:
+        raise FieldError("kind is missing.")
+    if kind in LOCKED_KINDS and line.state().mode == "locked":
+        raise LockedError
+    values = fields.get("arguments", fields)
+    if not isinstance(values, Mapping):
+        raise FieldError("arguments must be a JSON object.")
+    arguments = {name: _argument(values, name) for name in ARGUMENTS[kind]}
+    missing = [name for name, value in arguments.items() if value in (None, "")]
+    if kind == "thresholds" and missing != list(_NUMBERS):
+        arguments = {name: value for name, value in arguments.items() if name not in missing}
+        missing = [name for name in missing if name not in _NUMBERS]
+    if missing:
+        raise FieldError(f"{missing[0]} is missing.")
+    return ChangeRequest(kind, arguments, _who(fields), text_field(fields, "why") or None)
+
+
+def send_request(store: Store, request: ChangeRequest) -> tuple[int, Answer]:
+    """Waits for the answer of the line. Returns the number of the request and the answer."""
+    number = add_request(store, request.kind, request.arguments, who=request.who, why=request.why)
+    return number, wait_for_answer(store, number, ANSWER_S)
+
+
+def give_feedback(store: Store, fields: Mapping[str, Any], line: LineView) -> None:
+    """fields: run_id, source, frame_id, answer, who, note. Raises FieldError, LockedError, and
+    ConfigError for a frame that is not in the store."""
+    if line.state().mode == "locked":
+        raise LockedError
+    frame_id = whole_field(fields, "frame_id")
+    answer = choice_field(fields, "answer", ANSWERS)
+    if frame_id is None or not answer:
+        raise FieldError("frame_id and answer are needed.")
+    add_feedback(
+        store,
+        run_id=text_field(fields, "run_id"),
+        source=text_field(fields, "source"),
+        frame_id=frame_id,
+        answer=answer,
+        who=_who(fields),
+        note=text_field(fields, "note") or None,
+    )
+
+
+def _argument(values: Mapping[str, Any], name: str) -> Any:
+    if name in _NUMBERS:
+        return number_field(values, name)
+    return whole_field(values, name) if name == "alarm" else text_field(values, name)
+
+
+def _who(fields: Mapping[str, Any]) -> str:
+    who = text_field(fields, "who", most=80)
+    if not who:
+        raise FieldError("Your name is missing.")
+    return who

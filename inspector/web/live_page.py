@@ -1,0 +1,328 @@
+"""The page with the live state: pictures, counts, alarms, last failures, and the controls."""
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Final
+
+from inspector.report.markup import Child, Markup, element, join
+from inspector.service.line_state import LineState, SourceState
+from inspector.store.alarms import Alarm
+from inspector.store.history import InspectionRow
+from inspector.web.layout import (
+    Visitor,
+    address,
+    button,
+    facts,
+    field,
+    form,
+    note,
+    number,
+    request_form,
+    select,
+    time_text,
+    verdict_badge,
+    who_field,
+    why_field,
+)
+
+MOST_STREAMS: Final = 4
+"""Live pictures on one page. Browsers open six connections to one server, and the page needs some
+of them for other things."""
+
+DISK_TEXTS: Final = (
+    "",
+    "The disk is nearly full. Fewer pictures are saved.",
+    "The disk is full. Only verdicts are saved.",
+)
+
+
+def live_parts(
+    state: LineState,
+    alarms: Sequence[Alarm],
+    failures: Sequence[InspectionRow],
+    visitor: Visitor,
+    shown: Sequence[str],
+) -> list[Markup]:
+    """shown: names of the cameras with a live picture."""
+    return [
+        element("noscript", note("Without JavaScript, load this page again to see new figures.")),
+        _status(state, live_version(state, alarms, failures)),
+        _alarms(alarms, visitor),
+        element(
+            "div",
+            *(_camera(source, shown=source.name in shown) for source in state.sources),
+            class_="cameras",
+        ),
+        _failures(failures),
+        _controls(state, visitor),
+    ]
+
+
+def live_version(
+    state: LineState, alarms: Sequence[Alarm], failures: Sequence[InspectionRow]
+) -> str:
+    """A text that changes when the page needs more than new figures."""
+    numbers = [f"{alarm.number}.{alarm.count}" for alarm in alarms]
+    newest = str(failures[0].number) if failures else ""
+    names = [source.name for source in state.sources]
+    return "|".join([state.state, state.mode, str(state.recipe), *names, *numbers, newest])
+
+
+def status_text(state: LineState) -> str:
+    """The state of the line in one line."""
+    parts = [f"Line: {state.state}", f"recipe: {state.recipe or 'none'}"]
+    if state.mode == "locked":
+        parts.append("locked")
+    if state.release_locked:
+        parts.append("release locked")
+    return " · ".join(parts)
+
+
+def disk_text(state: LineState) -> str:
+    """A sentence if the disk has too little space."""
+    return "" if state.disk is None else DISK_TEXTS[state.disk.level]
+
+
+def engine_name(source: SourceState) -> str | None:
+    return None if source.engine is None else PurePath(source.engine).name
+
+
+def equation(source: SourceState) -> str:
+    """The accounting of one camera. Frames in work are captured, and not written yet."""
+    in_work = source.captured - source.inspected - source.dropped - source.errored
+    more = f" + in work {in_work}" if in_work else ""
+    return (
+        f"captured {source.captured} = inspected {source.inspected} + dropped {source.dropped} + "
+        f"errored {source.errored}{more}"
+    )
+
+
+def source_figures(source: SourceState) -> dict[str, str]:
+    """Name -> text of each figure that changes while the page is open."""
+    return {
+        "state": source.state,
+        "problem": source.error or source.condition or "",
+        "verdict": source.last_verdict or "none",
+        "frame": "-" if source.last_frame_id is None else str(source.last_frame_id),
+        "rate": f"{source.frames_per_s:.1f} frames/s",
+        "latency": f"{_ms(source.latency_p50_ms)} median, {_ms(source.latency_p99_ms)} p99",
+        "passed": str(source.passed),
+        "failed": str(source.failed),
+        "errored": str(source.errored),
+        "dropped": str(source.dropped),
+        "missing": str(source.missing),
+        "equation": equation(source),
+    }
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} ms"
+
+
+def _status(state: LineState, version: str) -> Markup:
+    return element(
+        "section",
+        element("p", status_text(state), id="status", role="status", class_="status"),
+        element("p", state.message or "", id="message", class_="note"),
+        element("p", disk_text(state), id="disk", class_="problem"),
+        aria_label="State of the line",
+        id="line",
+        data_version=version,
+    )
+
+
+def _alarms(alarms: Sequence[Alarm], visitor: Visitor) -> Markup:
+    items = [_alarm(alarm, visitor) for alarm in alarms]
+    return element(
+        "section",
+        element("h2", f"Alarms ({len(alarms)})") if alarms else None,
+        element("ul", *items, class_="alarms") if items else None,
+        id="alarms",
+        role="alert",
+        aria_label="Open alarms",
+    )
+
+
+def _alarm(alarm: Alarm, visitor: Visitor) -> Markup:
+    where = f"{alarm.source}: " if alarm.source else ""
+    times = "" if alarm.count == 1 else f" ({alarm.count} times, the last one at {alarm.last_utc})"
+    return element(
+        "li",
+        element("strong", f"{where}{alarm.text}"),
+        element("p", "Since ", time_text(alarm.raised_utc), f" UTC{times}", class_="note"),
+        element("p", "Release is locked until this alarm is acknowledged.")
+        if alarm.locks_release
+        else None,
+        request_form(
+            "acknowledge",
+            visitor,
+            element("input", type="hidden", name="alarm", value=alarm.number),
+            who_field(visitor),
+            why_field("Note", required=False),
+            button(f"Acknowledge alarm {alarm.number}"),
+            back="/",
+            class_="inline",
+        ),
+    )
+
+
+def _camera(source: SourceState, *, shown: bool) -> Markup:
+    figures = source_figures(source)
+
+    def figure(name: str) -> Markup:
+        return element("span", figures[name], data_figure=name)
+
+    return element(
+        "section",
+        element(
+            "h2",
+            source.name,
+            " ",
+            element("span", figures["state"], class_="badge", data_figure="state"),
+        ),
+        element("p", figures["problem"], class_="problem", data_figure="problem"),
+        _picture(source.name, shown=shown),
+        facts(
+            (
+                ("Last verdict", _verdict(figures["verdict"])),
+                ("Last frame", figure("frame")),
+                ("PASS", figure("passed")),
+                ("FAIL", figure("failed")),
+                ("ERROR", figure("errored")),
+                ("Dropped", figure("dropped")),
+                ("Missing", figure("missing")),
+                ("Rate", figure("rate")),
+                ("Latency", figure("latency")),
+                ("Threshold", number(source.image_threshold)),
+                ("Engine", engine_name(source)),
+            )
+        ),
+        element("p", figure("equation"), class_="note"),
+        class_="camera",
+        data_source=source.name,
+        aria_label=f"Camera {source.name}",
+    )
+
+
+def _verdict(word: str) -> Markup:
+    return element("span", word, class_=f"badge {word.lower()}", data_figure="verdict")
+
+
+def _picture(name: str, *, shown: bool) -> Markup:
+    if not shown:
+        link = element("a", f"Show the live picture of {name}", href=address("/", camera=name))
+        return element("p", link)
+    return element(
+        "figure",
+        element(
+            "img",
+            src=address("/live", name),
+            alt=f"Live picture of {name}: the frame, and the frame with its heat map",
+            class_="live",
+            width="960",
+            height="300",
+        ),
+        element("figcaption", "", class_="note", data_role="picture-note"),
+    )
+
+
+def _failures(failures: Sequence[InspectionRow]) -> Markup:
+    items = [_failure(row) for row in failures]
+    empty = note("No frame has failed yet.") if not items else None
+    return element(
+        "section",
+        element("h2", "Last failures"),
+        element("ul", *items, class_="gallery") if items else empty,
+        id="failures",
+        aria_label="Last failures",
+    )
+
+
+def frame_address(row: InspectionRow) -> str:
+    return address("/frame", row.run_id, row.source, row.frame_id)
+
+
+def _failure(row: InspectionRow) -> Markup:
+    picture: Child = element("span", "No picture is saved.", class_="nopicture")
+    if row.snapshot is not None:
+        source = address("/picture", row.run_id, row.source, row.frame_id, "snapshot")
+        picture = element("img", src=source, alt="", loading="lazy")
+    return element(
+        "li",
+        element(
+            "a",
+            picture,
+            element("span", verdict_badge(row.verdict), f" {row.source}, frame {row.frame_id}"),
+            element("span", size_text(row), class_="note"),
+            href=frame_address(row),
+        ),
+    )
+
+
+def size_text(row: InspectionRow) -> str:
+    """What is wrong with the frame, in a few words."""
+    if row.error:
+        return row.error
+    count = f"{row.defects} defect{'' if row.defects == 1 else 's'}"
+    if row.worst_length is None:
+        return f"{count}, score {number(row.score)}"
+    return f"{count}, longest {number(row.worst_length, 3)} {row.size_unit}"
+
+
+def _controls(state: LineState, visitor: Visitor) -> Markup:
+    stopped = state.state == "stopped"
+    who, why = who_field(visitor), why_field()
+    product = note("No recipes are set up (recipes.dir).")
+    if state.recipes:
+        product = request_form(
+            "recipe",
+            visitor,
+            select("Recipe", "name", ((name, name) for name in state.recipes), state.recipe or ""),
+            who,
+            why,
+            button("Change the product"),
+            back="/",
+        )
+    kind, text = ("start", "Start the inspection") if stopped else ("stop", "Stop the inspection")
+    return element(
+        "section",
+        element("h2", "Control"),
+        element(
+            "div",
+            element("section", element("h3", "Product"), product, id="product"),
+            element(
+                "section",
+                element("h3", "Start and stop"),
+                request_form(kind, visitor, who, why, button(text), back="/"),
+            ),
+            class_="columns",
+        ),
+        id="control",
+        aria_label="Control",
+    )
+
+
+def login_part(visitor: Visitor, *, needs_user: bool, next_path: str, problem: str) -> Markup:
+    """The form of the login page. problem: why the last try failed."""
+    user = None
+    if needs_user:
+        user = field("User", "user", required="", autocomplete="username", maxlength="80")
+    return join(
+        element("p", problem, role="alert", class_="problem"),
+        form(
+            "/login",
+            visitor,
+            element("input", type="hidden", name="next", value=next_path),
+            user,
+            field(
+                "Password" if needs_user else "Token",
+                "secret",
+                type="password",
+                required="",
+                maxlength="400",
+                autocomplete="current-password",
+            ),
+            button("Log in"),
+            class_="login",
+        ),
+    )

@@ -1,0 +1,22 @@
+"""Loads the web view when a configuration asks for it."""
+
+from typing import TYPE_CHECKING
+
+from inspector.core.errors import ConfigError
+from inspector.service.line_state import LineView
+from inspector.store.database import Store
+from inspector.web.options import WebViewOptions
+
+if TYPE_CHECKING:
+    from inspector.web.view import WebView
+
+
+def start_web_view(options: WebViewOptions, store: Store, line: LineView) -> "WebView":
+    """Makes a WebView and starts it. Raises ConfigError, also if its libraries are not installed."""
+    try:
+        from inspector.web.view import WebView
+    except ModuleNotFoundError as exc:
+        raise ConfigError(f"web.port needs {exc.name}: pip install '.[web]'") from exc
+    view = WebView(options, store, line)
+    view.start()
+    return view

@@ -1,0 +1,98 @@
+"""The pages with the runs, and with everything that people changed."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from inspector.report.markup import Markup, element
+from inspector.store.alarms import Alarm
+from inspector.store.audit import Change
+from inspector.store.events import StoredRun
+from inspector.web.layout import address, note, number, table, time_text
+
+
+def run_parts(rows: Sequence[StoredRun]) -> list[Markup]:
+    if not rows:
+        return [note("The store has no run yet.")]
+    return [
+        table(
+            "Runs, the newest first",
+            (
+                *("Start (UTC)", "Run", "Camera", "Kind", "Recipe", "Rule", "Threshold"),
+                *("Captured", "Dropped", "Missing", "Status"),
+            ),
+            (
+                (
+                    time_text(row.started_utc),
+                    element("a", row.run_id, href=address("/history", run=row.run_id, kind="all")),
+                    row.source,
+                    row.kind,
+                    row.recipe_id or "-",
+                    row.rule or "-",
+                    number(row.image_threshold),
+                    _count(row.captured),
+                    _count(row.dropped),
+                    _count(row.missing),
+                    row.status or row.state,
+                )
+                for row in rows
+            ),
+        )
+    ]
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def change_parts(
+    changes: Sequence[Change], alarms: Sequence[Alarm], *, page_size: int
+) -> list[Markup | None]:
+    """changes: at most page_size + 1, the newest first."""
+    older = None
+    if len(changes) > page_size:
+        last = changes[page_size - 1].number
+        link = element("a", "Older changes", href=address("/changes", before=last), rel="next")
+        older = element("nav", link, aria_label="Pages of the changes", class_="pages")
+    rows = (
+        (
+            time_text(change.wall_time_utc),
+            change.who,
+            change.what,
+            value_text(change.old),
+            value_text(change.new),
+            change.why or "-",
+        )
+        for change in changes[:page_size]
+    )
+    head = ("Time (UTC)", "Who", "What", "Old", "New", "Why")
+    return [
+        table("Changes, the newest first", head, rows) if changes else note("Nothing was changed."),
+        older,
+        element("h2", "Alarms"),
+        _alarms(alarms) if alarms else note("There was no alarm."),
+    ]
+
+
+def value_text(value: Any) -> str:
+    """A plain value in one line."""
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _alarms(alarms: Sequence[Alarm]) -> Markup:
+    rows = (
+        (
+            time_text(alarm.raised_utc),
+            alarm.source or "-",
+            alarm.text,
+            str(alarm.count),
+            time_text(alarm.acknowledged_utc),
+            alarm.who or "-",
+            alarm.note or "-",
+        )
+        for alarm in alarms
+    )
+    head = ("Since (UTC)", "Camera", "Alarm", "Times", "Acknowledged (UTC)", "By", "Note")
+    return table("The last alarms", head, rows)
