@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 from engines.options import RuntimeOptions
+from inspector.core.mode import MODES, OPEN
 from inspector.core.schema import Between, Matches, OneOf
 from inspector.core.secrets import mask_values
 from inspector.evidence.options import EvidenceOptions
@@ -19,7 +20,7 @@ from inspector.parts.options import PartOptions, RollOptions
 from inspector.pipeline.options import PipelineOptions
 from inspector.processing.postprocess import VerdictOptions
 from inspector.report.options import ReportOptions
-from inspector.service.options import LOCKED, OPEN, RecipeOptions, ServiceOptions
+from inspector.service.options import RecipeOptions, ServiceOptions
 from inspector.sources.options import SourceOptions
 from inspector.store.options import StoreOptions
 from inspector.tracking.options import TrackingOptions
@@ -94,7 +95,7 @@ class Config:
     fail_on_anomaly: bool = False
     service: ServiceOptions = field(default_factory=ServiceOptions)
     recipes: RecipeOptions = field(default_factory=RecipeOptions)
-    mode: Annotated[str, OneOf(OPEN, LOCKED)] = OPEN
+    mode: Annotated[str, OneOf(*MODES)] = OPEN
     sources: tuple[SourceEntry, ...] = ()
 
     @property
