@@ -1,0 +1,299 @@
+"""Makes a candidate: an engine fitted again from its good pictures and some more.
+
+The candidate is what `fit_engine` makes from all these pictures. By default no defects are
+simulated and fewer pictures are checked, because both take longer than all other steps together.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from engines.engine_changes import REFIT, complete_change
+from engines.pictures import decode, reading_for
+from engines.resize import describe_aspect, to_input
+from engines.spec import EngineSpec
+from engines.spec_file import read_checked
+from inspector.core.arrays import Image
+from inspector.core.errors import ConfigError, DataError
+from learning.augmentation import AUTO, MOST_PICTURES, NONE
+from learning.backbones.zoo import describe
+from learning.checking import PICTURES
+from learning.distinct import keep_distinct
+from learning.fit_record import FITTED, HELD_OUT, FitRecord, fit_record_path, read_fit_record
+from learning.fitting import fit_engine
+from learning.job import SIMULATED, EngineResult, FitOptions, Progress
+from learning.methods.registry import make_method
+from learning.normals import Normals
+from learning.stored_pictures import hash_pixels, load_picture
+from learning.thresholds.changing import suspects_policy
+from learning.thresholds.folds import HELD_OUT as HELD_OUT_SCHEME
+from learning.thresholds.folds import K_FOLD, Scheme, usual_folds
+from learning.thresholds.rules import RULES, Rule
+
+FEW_CHECKED: Final = 3
+"""Pictures of the short check: a batch of one and one of two. Two of them are the golden pictures.
+The method and its graph were checked with PICTURES when the engine was fitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefitOptions:
+    """full: simulate defects and check as many pictures as a fit. keep_similar: see learning.fit,
+    for the added pictures. backbone: its file, None for the one that comes with the program.
+    threads: of the runtime, 0 lets it choose."""
+
+    full: bool = False
+    keep_similar: bool = False
+    backbone: Path | None = None
+    threads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A candidate that was written. added: names of the new pictures in it. removed: names of good
+    pictures that are no longer in it. left_out: names of pictures that were not added, and why.
+    notes: what differs from a fit."""
+
+    result: EngineResult
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    left_out: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Pictures:
+    """names, pixels: of good pictures in the order of fitting. bit_depth: the largest one."""
+
+    names: list[str] = field(default_factory=list)
+    pixels: list[Image] = field(default_factory=list)
+    bit_depth: int | None = None
+
+
+def refit_engine(
+    engine: Path,
+    pictures: Sequence[Path],
+    out: Path,
+    progress: Progress,
+    *,
+    missed: Sequence[Path] = (),
+    options: RefitOptions = RefitOptions(),
+) -> Candidate:
+    """Writes the candidate `out`, its fit record and its good pictures.
+
+    engine: with its fit record. pictures: files of good product. Those that the engine was fitted
+    on are recognised; they are needed only if they are not stored beside the engine. missed: files
+    of defects that the engine passed. They are never fitted, and removed if they were.
+
+    Raises ConfigError if the engine cannot be refitted, SpecError without a fit record, and
+    DataError for a picture that cannot be used, and if nothing changes. See fit_engine for others.
+    """
+    complete_change(engine)
+    spec, content = read_checked(engine)
+    record = read_fit_record(fit_record_path(engine), spec)
+    fit_options = _fit_options(spec, record, options)
+    named = _read_all(pictures, spec)
+    defects = _read_all(missed, spec)
+    for digest, (path, _) in named.items():
+        if digest in defects:
+            raise DataError(f"{path} was answered as missed, so it is no good picture")
+    old, removed = _old_pictures(engine, spec, record, named, defects)
+    normals, added, left_out = _add(old, spec, record, named, options)
+    if not added and not removed:
+        reasons = "; ".join(f"{name}: {why}" for name, why in left_out)
+        raise DataError(f"nothing to refit: no new good picture{f' ({reasons})' * bool(reasons)}")
+    made_from = {
+        "engine_sha256": hashlib.sha256(content).hexdigest(),
+        "added": list(added),
+        "removed": list(removed),
+    }
+    result = fit_engine(normals, fit_options, out, progress, made_from={REFIT: made_from})
+    return Candidate(result, added, removed, left_out, _notes(spec, fit_options, options))
+
+
+def _fit_options(spec: EngineSpec, record: FitRecord, options: RefitOptions) -> FitOptions:
+    """The options that the engine was fitted with. Raises ConfigError if it cannot be refitted."""
+    features, roles = record.features, [picture.role for picture in record.pictures]
+    method = make_method(features.method, features.method_options)
+    if FITTED not in roles:
+        raise ConfigError(
+            f"engine {spec.name} was imported, so its pictures are not known: fit an engine instead"
+        )
+    if spec.foreground is not None:
+        raise ConfigError(
+            f"engine {spec.name} judges a foreground that was learned from its pictures: fit it "
+            "again with all of them"
+        )
+    rule = _rule(spec, record)
+    if rule.needs_anomalous:
+        raise ConfigError(
+            f"the thresholds of engine {spec.name} were chosen from pictures of defects: fit it "
+            "again, or choose others with `line-inspector threshold --refit`"
+        )
+    augmented = "augmented" in spec.trained_on or len(roles) > MOST_PICTURES
+    return FitOptions(
+        name=spec.name,
+        method=method,
+        backbone=_find_backbone(record, options.backbone),
+        sigma=record.sigma,
+        top_fraction=record.top_fraction,
+        rule=rule,
+        scheme=_scheme(record),
+        roi=spec.roi,
+        seed=record.seed,
+        threads=options.threads,
+        suspects=suspects_policy(spec, new=False),
+        simulated=SIMULATED if options.full else 0,
+        checked=PICTURES if options.full else FEW_CHECKED,
+        augment=AUTO if augmented else NONE,
+        selection=spec.selection,
+        teachable=True,
+    )
+
+
+def _rule(spec: EngineSpec, record: FitRecord) -> Rule:
+    """That of the engine, with its rate; that of its fit if a person set the thresholds."""
+    now = spec.threshold_rule
+    if now.rule in RULES:
+        return Rule(now.rule, now.parameters)
+    return Rule(record.rule, record.rule_parameters)
+
+
+def _find_backbone(record: FitRecord, named: Path | None) -> Path | None:
+    features = record.features
+    method = make_method(features.method, features.method_options)
+    if method.default_backbone is None:
+        return None
+    path = method.find_backbone(str(named) if named else features.backbone)
+    sha256 = features.backbone_sha256
+    if path is not None and sha256 and describe(path).sha256 != sha256:
+        raise ConfigError(
+            f"{path} is not the backbone {features.backbone} that the engine was fitted with: "
+            "name the file with --backbone"
+        )
+    return path
+
+
+def _scheme(record: FitRecord) -> Scheme:
+    if record.scheme == HELD_OUT_SCHEME:
+        names = (picture.name for picture in record.pictures if picture.role == HELD_OUT)
+        return Scheme(held_out=tuple(names))
+    scored = sum(picture.score is not None for picture in record.pictures)
+    usual = record.scheme != K_FOLD or record.folds == usual_folds(scored)
+    return Scheme() if usual else Scheme(folds=record.folds)
+
+
+def _read_all(paths: Sequence[Path], spec: EngineSpec) -> dict[str, tuple[Path, "_Read"]]:
+    """Hash of the input pixels -> first file with them and its picture."""
+    pictures: dict[str, tuple[Path, _Read]] = {}
+    for path in paths:
+        picture = _read(path, spec)
+        pictures.setdefault(hash_pixels(picture.pixels), (path, picture))
+    return pictures
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """pixels: of the engine's input."""
+
+    pixels: Image
+    bit_depth: int
+
+
+def _read(path: Path, spec: EngineSpec) -> _Read:
+    decoded = decode(path, reading_for(spec))
+    height, width = decoded.image.shape[:2]
+    if (sentence := describe_aspect(spec, (height, width))) is not None:
+        raise DataError(f"{path} cannot be added: {sentence}")
+    return _Read(to_input(decoded.image, spec.resize)[0], decoded.bit_depth)
+
+
+def _old_pictures(
+    engine: Path,
+    spec: EngineSpec,
+    record: FitRecord,
+    named: dict[str, tuple[Path, _Read]],
+    defects: dict[str, tuple[Path, _Read]],
+) -> tuple[_Pictures, tuple[str, ...]]:
+    """The good pictures of the engine, from `named` or those stored beside it, and the names of
+    those that are defects."""
+    statistics = spec.good_pictures
+    old = _Pictures(bit_depth=None if statistics is None else statistics.bit_depth)
+    removed, missing = [], 0
+    for picture in record.pictures:
+        if picture.sha256 in defects:
+            removed.append(picture.name)
+            continue
+        if picture.sha256 in named:
+            pixels: Image | None = named[picture.sha256][1].pixels
+        else:
+            pixels = load_picture(engine, picture.sha256, spec.resize.input_hw)
+        if pixels is None:
+            missing += 1
+            continue
+        old.names.append(picture.name)
+        old.pixels.append(pixels)
+    if missing:
+        raise DataError(
+            f"{missing} of the {len(record.pictures)} good pictures of {engine} are neither stored "
+            "beside it nor named: name their folder as well; `line-inspector fit --teachable` "
+            "stores them"
+        )
+    return old, tuple(removed)
+
+
+def _add(
+    old: _Pictures,
+    spec: EngineSpec,
+    record: FitRecord,
+    named: dict[str, tuple[Path, _Read]],
+    options: RefitOptions,
+) -> tuple[Normals, tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """All good pictures, the names of the new ones, and names of those that are not added, and
+    why."""
+    known = {picture.sha256: picture.role for picture in record.pictures}
+    names, pixels, depths = list(old.names), list(old.pixels), [old.bit_depth or 8]
+    for digest, (path, picture) in named.items():
+        if digest not in known:
+            names.append(path.name if path.name not in names else str(path))
+            pixels.append(picture.pixels)
+            depths.append(picture.bit_depth)
+    normals = Normals(
+        record.source,
+        np.stack(pixels),
+        tuple(names),
+        spec.frame_hw,
+        spec.resize,
+        record.ordered,
+        bit_depth=max(depths),
+        aspects=spec.aspects,
+    )
+    distinct = keep_distinct(normals, keep_similar=options.keep_similar)
+    reasons = dict.fromkeys(distinct.empty, "it shows one brightness or colour only")
+    reasons |= dict.fromkeys(distinct.copies, "it shows the same as another good picture")
+    new = names[len(old.names) :]
+    left_out = tuple((name, reasons[name]) for name in new if name in reasons)
+    chosen = [index for index, name in enumerate(names) if name not in dict(left_out)]
+    return (
+        normals.take(np.array(chosen)),
+        tuple(name for name in new if name not in reasons),
+        left_out,
+    )
+
+
+def _notes(spec: EngineSpec, fit_options: FitOptions, options: RefitOptions) -> tuple[str, ...]:
+    notes = []
+    if spec.threshold_rule.rule not in RULES:
+        notes.append(
+            f"the thresholds of the engine were {spec.threshold_rule.rule}; those of the candidate "
+            f"were chosen by the rule {fit_options.rule.name}"
+        )
+    if not options.full:
+        notes.append(
+            f"{fit_options.checked} pictures checked the candidate and no defects were simulated; "
+            "--full does both as a fit does"
+        )
+    return tuple(notes)
