@@ -4,31 +4,25 @@ The candidate is what `fit_engine` makes from all these pictures. By default no 
 simulated and fewer pictures are checked, because both take longer than all other steps together.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from engines.engine_changes import REFIT, complete_change
-from engines.pictures import decode, reading_for
-from engines.resize import describe_aspect, to_input
 from engines.spec import EngineSpec
 from engines.spec_file import read_checked
-from inspector.core.arrays import Image
-from inspector.core.errors import ConfigError, DataError
+from inspector.core.errors import ConfigError
 from learning.augmentation import AUTO, MOST_PICTURES, NONE
 from learning.backbones.zoo import describe
 from learning.checking import PICTURES
-from learning.distinct import keep_distinct
 from learning.fit_record import FITTED, HELD_OUT, FitRecord, fit_record_path, read_fit_record
 from learning.fitting import fit_engine
 from learning.job import SIMULATED, EngineResult, FitOptions, Progress
 from learning.methods.registry import make_method
-from learning.normals import Normals
-from learning.stored_pictures import hash_pixels, load_picture
+from learning.refit_pictures import choose_pictures
 from learning.thresholds.changing import suspects_policy
 from learning.thresholds.folds import HELD_OUT as HELD_OUT_SCHEME
 from learning.thresholds.folds import K_FOLD, Scheme, usual_folds
@@ -53,24 +47,16 @@ class RefitOptions:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A candidate that was written. added: names of the new pictures in it. removed: names of good
-    pictures that are no longer in it. left_out: names of pictures that were not added, and why.
-    notes: what differs from a fit."""
+    """A candidate that was written. added: names of the new pictures in it. files: their files.
+    removed: names of good pictures that are no longer in it. left_out: names of pictures that were
+    not added, and why. notes: what differs from a fit."""
 
     result: EngineResult
     added: tuple[str, ...]
+    files: tuple[Path, ...]
     removed: tuple[str, ...]
     left_out: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _Pictures:
-    """names, pixels: of good pictures in the order of fitting. bit_depth: the largest one."""
-
-    names: list[str] = field(default_factory=list)
-    pixels: list[Image] = field(default_factory=list)
-    bit_depth: int | None = None
 
 
 def refit_engine(
@@ -95,23 +81,19 @@ def refit_engine(
     spec, content = read_checked(engine)
     record = read_fit_record(fit_record_path(engine), spec)
     fit_options = _fit_options(spec, record, options)
-    named = _read_all(pictures, spec)
-    defects = _read_all(missed, spec)
-    for digest, (path, _) in named.items():
-        if digest in defects:
-            raise DataError(f"{path} was answered as missed, so it is no good picture")
-    old, removed = _old_pictures(engine, spec, record, named, defects)
-    normals, added, left_out = _add(old, spec, record, named, options)
-    if not added and not removed:
-        reasons = "; ".join(f"{name}: {why}" for name, why in left_out)
-        raise DataError(f"nothing to refit: no new good picture{f' ({reasons})' * bool(reasons)}")
+    chosen = choose_pictures(
+        engine, spec, record, pictures, missed, keep_similar=options.keep_similar
+    )
+    scheme = fit_options.scheme.without(chosen.removed)
+    fit_options = dataclasses.replace(fit_options, scheme=scheme)
     made_from = {
         "engine_sha256": hashlib.sha256(content).hexdigest(),
-        "added": list(added),
-        "removed": list(removed),
+        "added": list(chosen.added),
+        "removed": list(chosen.removed),
     }
-    result = fit_engine(normals, fit_options, out, progress, made_from={REFIT: made_from})
-    return Candidate(result, added, removed, left_out, _notes(spec, fit_options, options))
+    result = fit_engine(chosen.normals, fit_options, out, progress, made_from={REFIT: made_from})
+    notes = _notes(spec, fit_options, options)
+    return Candidate(result, chosen.added, chosen.files, chosen.removed, chosen.left_out, notes)
 
 
 def _fit_options(spec: EngineSpec, record: FitRecord, options: RefitOptions) -> FitOptions:
@@ -184,104 +166,6 @@ def _scheme(record: FitRecord) -> Scheme:
     scored = sum(picture.score is not None for picture in record.pictures)
     usual = record.scheme != K_FOLD or record.folds == usual_folds(scored)
     return Scheme() if usual else Scheme(folds=record.folds)
-
-
-def _read_all(paths: Sequence[Path], spec: EngineSpec) -> dict[str, tuple[Path, "_Read"]]:
-    """Hash of the input pixels -> first file with them and its picture."""
-    pictures: dict[str, tuple[Path, _Read]] = {}
-    for path in paths:
-        picture = _read(path, spec)
-        pictures.setdefault(hash_pixels(picture.pixels), (path, picture))
-    return pictures
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """pixels: of the engine's input."""
-
-    pixels: Image
-    bit_depth: int
-
-
-def _read(path: Path, spec: EngineSpec) -> _Read:
-    decoded = decode(path, reading_for(spec))
-    height, width = decoded.image.shape[:2]
-    if (sentence := describe_aspect(spec, (height, width))) is not None:
-        raise DataError(f"{path} cannot be added: {sentence}")
-    return _Read(to_input(decoded.image, spec.resize)[0], decoded.bit_depth)
-
-
-def _old_pictures(
-    engine: Path,
-    spec: EngineSpec,
-    record: FitRecord,
-    named: dict[str, tuple[Path, _Read]],
-    defects: dict[str, tuple[Path, _Read]],
-) -> tuple[_Pictures, tuple[str, ...]]:
-    """The good pictures of the engine, from `named` or those stored beside it, and the names of
-    those that are defects."""
-    statistics = spec.good_pictures
-    old = _Pictures(bit_depth=None if statistics is None else statistics.bit_depth)
-    removed, missing = [], 0
-    for picture in record.pictures:
-        if picture.sha256 in defects:
-            removed.append(picture.name)
-            continue
-        if picture.sha256 in named:
-            pixels: Image | None = named[picture.sha256][1].pixels
-        else:
-            pixels = load_picture(engine, picture.sha256, spec.resize.input_hw)
-        if pixels is None:
-            missing += 1
-            continue
-        old.names.append(picture.name)
-        old.pixels.append(pixels)
-    if missing:
-        raise DataError(
-            f"{missing} of the {len(record.pictures)} good pictures of {engine} are neither stored "
-            "beside it nor named: name their folder as well; `line-inspector fit --teachable` "
-            "stores them"
-        )
-    return old, tuple(removed)
-
-
-def _add(
-    old: _Pictures,
-    spec: EngineSpec,
-    record: FitRecord,
-    named: dict[str, tuple[Path, _Read]],
-    options: RefitOptions,
-) -> tuple[Normals, tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """All good pictures, the names of the new ones, and names of those that are not added, and
-    why."""
-    known = {picture.sha256: picture.role for picture in record.pictures}
-    names, pixels, depths = list(old.names), list(old.pixels), [old.bit_depth or 8]
-    for digest, (path, picture) in named.items():
-        if digest not in known:
-            names.append(path.name if path.name not in names else str(path))
-            pixels.append(picture.pixels)
-            depths.append(picture.bit_depth)
-    normals = Normals(
-        record.source,
-        np.stack(pixels),
-        tuple(names),
-        spec.frame_hw,
-        spec.resize,
-        record.ordered,
-        bit_depth=max(depths),
-        aspects=spec.aspects,
-    )
-    distinct = keep_distinct(normals, keep_similar=options.keep_similar)
-    reasons = dict.fromkeys(distinct.empty, "it shows one brightness or colour only")
-    reasons |= dict.fromkeys(distinct.copies, "it shows the same as another good picture")
-    new = names[len(old.names) :]
-    left_out = tuple((name, reasons[name]) for name in new if name in reasons)
-    chosen = [index for index, name in enumerate(names) if name not in dict(left_out)]
-    return (
-        normals.take(np.array(chosen)),
-        tuple(name for name in new if name not in reasons),
-        left_out,
-    )
 
 
 def _notes(spec: EngineSpec, fit_options: FitOptions, options: RefitOptions) -> tuple[str, ...]:
