@@ -163,6 +163,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         },
         {"numpy", "cv2", "scipy"},
     ),
+    "evaluation/teaching": (
+        # The paired figures are those of a replay.
+        {CORE, TOP, LEARNING, THRESHOLDS, "inspector.report", "inspector.store"}
+        | {"evaluation", "evaluation.replay", "evaluation.report", "evaluation.teaching"},
+        {"numpy", "cv2"},
+    ),
     "evaluation/acceptance": (
         {CORE, TOP, METRICS, DATASETS, LEARNING, SIMULATION, THRESHOLDS, "calibration"}
         | {"inspector.processing", "inspector.health", "inspector.synthetic.defect_shapes"}
@@ -236,6 +242,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         | {"inspector.outputs.files", "inspector.measure.contours"},
         {"cv2", "numpy", "duckdb"},
     ),
+    "inspector/teaching": ({CORE, TOP, "inspector.teaching"}, set()),
     # Fitting, evaluating, studying and inspecting run their jobs with it.
     "inspector/fleet": ({CORE, FLEET}, {"ray"}),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
@@ -262,6 +269,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                 for p in (
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
                     *("tracking", "parts", "evidence", "explain", "report", "fleet", "store"),
+                    "teaching",
                 )
             ),
         },
