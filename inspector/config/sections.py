@@ -23,6 +23,7 @@ from inspector.report.options import ReportOptions
 from inspector.service.options import RecipeOptions, ServiceOptions
 from inspector.sources.options import SourceOptions
 from inspector.store.options import StoreOptions
+from inspector.teaching.options import TeachingOptions
 from inspector.tracking.options import TrackingOptions
 
 
@@ -95,6 +96,7 @@ class Config:
     fail_on_anomaly: bool = False
     service: ServiceOptions = field(default_factory=ServiceOptions)
     recipes: RecipeOptions = field(default_factory=RecipeOptions)
+    teaching: TeachingOptions = field(default_factory=TeachingOptions)
     mode: Annotated[str, OneOf(*MODES)] = OPEN
     sources: tuple[SourceEntry, ...] = ()
 
