@@ -40,9 +40,10 @@ class Verdicts:
 
     def describe(self) -> str:
         good, bad = self.failed[~self.defective], self.failed[self.defective]
+        area = auroc(self.scores, self.defective).value
         return (
-            f"AUROC {auroc(self.scores, self.defective).value:.4f}, {good.sum()} of {len(good)} good and "
-            f"{bad.sum()} of {len(bad)} defective test pictures fail"
+            f"AUROC {area:.4f}, {good.sum()} of {len(good)} good and {bad.sum()} of {len(bad)} "
+            "defective test pictures fail"
         )
 
 
