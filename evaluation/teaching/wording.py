@@ -5,7 +5,7 @@ from typing import Any
 
 from engines.spec import EngineSpec
 from evaluation import formats
-from evaluation.teaching.comparison import EngineComparison, ScoredTwice, list_caught
+from evaluation.teaching.comparison import FAIL, PASS, EngineComparison, ScoredTwice, list_caught
 from learning.thresholds.changing import read_left_out
 from learning.thresholds.choosing import independent_parts
 from learning.thresholds.rules import least_promise
@@ -51,7 +51,12 @@ def describe_changes(comparison: EngineComparison) -> list[str]:
         )
     if caught := list_caught(comparison):
         found_now = sum(text == "the candidate finds it" for _, text in caught)
-        lines.append(f"{found_now} of {len(caught)} missed defects are found by the candidate")
+        lines.append(f"the candidate finds {found_now} of {len(caught)} known defects")
+    if lost := [each for each in comparison.missed if comparison.verdicts(each) == (FAIL, PASS)]:
+        lines.append(
+            f"WARNING: {formats.count_of(len(lost), 'known defect')} that the engine finds would "
+            "PASS with the candidate"
+        )
     lines += [f"not judged: {label}: {why}" for label, why in comparison.unused]
     return lines
 

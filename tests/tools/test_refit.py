@@ -50,7 +50,7 @@ def test_five_parts_teach_an_engine_and_more_are_added_until_it_is_undone(engine
     text = capsys.readouterr().out
     assert "added            1: 5.png" in text
     assert "6 good pictures can promise an average rate of false alarms of 14.3% at best" in text
-    assert "1 of 1 missed defects are found by the candidate" in text
+    assert "the candidate finds 1 of 1 known defects" in text
     assert engine.read_bytes() == first
 
     candidate = candidate_path(engine)

@@ -74,6 +74,14 @@ def test_a_missed_defect_says_what_would_find_it(comparison):
     assert text.startswith(f"only an image threshold of {scored.new:.4g} or less finds it, lower")
 
 
+def test_a_defect_that_is_no_longer_found_is_a_warning(comparison):
+    warning = "WARNING: 1 known defect that the engine finds would PASS with the candidate"
+    assert warning not in describe_changes(comparison)
+    limit = 2 * comparison.missed[0].new
+    strict = dataclasses.replace(comparison.after, image_threshold=limit)
+    assert warning in describe_changes(dataclasses.replace(comparison, after=strict))
+
+
 def test_a_missed_defect_names_the_rate_whose_threshold_finds_it(comparison):
     scored = comparison.missed[0]
     limits = 1.5 * scored.new, 0.5 * scored.new
