@@ -73,9 +73,12 @@ def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> in
 
 
 def _run_line(path: Path | None, overrides: dict[str, Any], early: EarlySignals | None) -> int:
-    from inspector.service.line import Line  # a plain run needs no store
+    # A plain run needs no store.
+    from inspector.service.line import Line
+    from inspector.service.teaching import Teaching
 
     line = Line(lambda: load_config(path, overrides))
+    Teaching(line)
     if shows_secret(overrides):
         logger.warning("{}", VISIBLE)
     return line.run(early)

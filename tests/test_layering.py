@@ -279,7 +279,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         # A line runs sessions, and starts what serves it.
         {CORE, "inspector", "inspector.config", "inspector.outputs", "inspector.pipeline"}
         | {"inspector.render", "inspector.sources.options", "inspector.parts.options"}
-        | {"inspector.store", "inspector.service"},
+        | {"inspector.store", "inspector.service", "inspector.teaching", "engines"},
         {"yaml"},
     ),
     "inspector": (

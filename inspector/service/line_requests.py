@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PERIOD_S: Final = 0.2
 """Time between two looks for requests."""
 
-TEACHING: Final = ("thresholds", "accept_engine", "undo_engine")
+TEACHING: Final = ("thresholds", "refit", "accept_engine", "undo_engine")
 """Kinds that `mode: locked` refuses."""
 
 AT_ONCE: Final = ("stop", "acknowledge", "status")
