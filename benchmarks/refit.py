@@ -63,11 +63,12 @@ def measure(folder: Path, work: Path, first: int, most: int) -> list[str]:
     engine = work / "engine.onnx"
     fit(paths[:first], "rad", engine, name=data.name, teachable=True)
     content, before = engine.read_bytes(), judge(engine, tests)
-    seconds = []
+    seconds, cpu_s = [], []
     for path in paths[first:]:
-        start = time.perf_counter()
+        start, start_cpu = time.perf_counter(), time.process_time()
         candidate = refit_engine(engine, [path], candidate_path(engine), lambda *_: None)
         seconds.append(time.perf_counter() - start)
+        cpu_s.append(time.process_time() - start_cpu)
         accept_candidate(engine, candidate.result.path, "benchmark", path.name)
     after, spec = judge(engine, tests), read_spec(engine)
     start = time.perf_counter()
@@ -78,8 +79,8 @@ def measure(folder: Path, work: Path, first: int, most: int) -> list[str]:
     limits = [(each.image_threshold, each.pixel_threshold) for each in (spec, scratch)]
     return [
         f"{data.name}: {first} to {len(paths)} good pictures",
-        f"  seconds for a candidate: {seconds[0]:.2f} (first), {statistics.median(seconds):.2f} "
-        f"(median), {seconds[-1]:.2f} (last); {scratch_s:.1f} for a fit of all",
+        f"  seconds for a candidate: {_range(seconds)}; CPU seconds: {_range(cpu_s)}; "
+        f"{scratch_s:.1f} s for a fit of all",
         f"  before: {before.describe()}",
         f"  after: {after.describe()}",
         f"  PASS to FAIL {np.count_nonzero(~before.failed & after.failed)}, FAIL to PASS "
@@ -88,6 +89,10 @@ def measure(folder: Path, work: Path, first: int, most: int) -> list[str]:
         f"{spec.left_out == scratch.left_out}, thresholds {limits[0] == limits[1]}",
         f"  byte-identical after {len(seconds)} undos: {engine.read_bytes() == content}",
     ]
+
+
+def _range(values: Sequence[float]) -> str:
+    return f"{min(values):.2f} to {max(values):.2f}, median {statistics.median(values):.2f}"
 
 
 def main(argv: list[str] | None = None) -> int:
