@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.accuracy import SETS
-from engines.engine_changes import accept_candidate, candidate_path, undo_engine
+from engines.engine_changes import accept_candidate, undo_engine
 from engines.opening import open_engine
 from engines.pictures import decode_picture
 from engines.spec_file import read_spec
@@ -66,7 +66,7 @@ def measure(folder: Path, work: Path, first: int, most: int) -> list[str]:
     seconds, cpu_s = [], []
     for path in paths[first:]:
         start, start_cpu = time.perf_counter(), time.process_time()
-        candidate = refit_engine(engine, [path], candidate_path(engine), lambda *_: None)
+        candidate = refit_engine(engine, [path], lambda *_: None)
         seconds.append(time.perf_counter() - start)
         cpu_s.append(time.process_time() - start_cpu)
         accept_candidate(engine, candidate.result.path, "benchmark", path.name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from engines.engine_changes import REFIT, complete_change
+from engines.engine_changes import REFIT, candidate_path, complete_change
 from engines.spec import EngineSpec
 from engines.spec_file import read_checked
 from inspector.core.errors import ConfigError
@@ -62,13 +62,12 @@ class Candidate:
 def refit_engine(
     engine: Path,
     pictures: Sequence[Path],
-    out: Path,
     progress: Progress,
     *,
     missed: Sequence[Path] = (),
     options: RefitOptions = RefitOptions(),
 ) -> Candidate:
-    """Writes the candidate `out`, its fit record and its good pictures.
+    """Writes the candidate NAME.candidate.onnx, its fit record and its good pictures.
 
     engine: with its fit record. pictures: files of good product. Those that the engine was fitted
     on are recognised; they are needed only if they are not stored beside the engine. missed: files
@@ -91,6 +90,7 @@ def refit_engine(
         "added": list(chosen.added),
         "removed": list(chosen.removed),
     }
+    out = candidate_path(engine)
     result = fit_engine(chosen.normals, fit_options, out, progress, made_from={REFIT: made_from})
     notes = _notes(spec, fit_options, options)
     return Candidate(result, chosen.added, chosen.files, chosen.removed, chosen.left_out, notes)

@@ -42,9 +42,8 @@ from inspector.core.picture_files import pictures_of
 from inspector.store.database import Store
 from inspector.teaching.options import TeachingOptions
 from learning.refitting import Candidate, RefitOptions, refit_engine
-from tools._argument_types import KEEP_SIMILAR, out_file
+from tools._argument_types import KEEP_SIMILAR
 from tools._cli import guarded, program
-from tools._new_file import add_overwrite_option, refuse_existing
 from tools._progress import Bars
 
 
@@ -75,8 +74,7 @@ def _refit(arguments: argparse.Namespace) -> None:
     engine: Path | None = arguments.engine
     if engine is None:
         raise ConfigError("name the engine file that gets more good pictures")
-    out: Path = arguments.out or candidate_path(engine)
-    refuse_existing(out, overwrite=arguments.overwrite or arguments.out is None)
+    out = candidate_path(engine)
     named = _name_pictures(arguments.normal)
     defects = _name_pictures(arguments.missed, MISSED)
     frames = _find_frames(engine, arguments)
@@ -87,7 +85,6 @@ def _refit(arguments: argparse.Namespace) -> None:
         candidate = refit_engine(
             engine,
             normal,
-            out,
             bars.advance,
             missed=missed,
             options=RefitOptions(
@@ -222,8 +219,6 @@ def _parser() -> argparse.ArgumentParser:
         default=TeachingOptions().compare,
         help="how many pictures of the store both engines judge, the newest (%(default)s)",
     )
-    add("--out", type=out_file, help="candidate to write (default: NAME.candidate.onnx)")
-    add_overwrite_option(parser)
     add("--full", action="store_true", help="simulate defects and check the candidate as fit does")
     add("--keep-similar", action="store_true", help=KEEP_SIMILAR)
     add("--backbone", type=Path, help="ONNX file of the backbone, if it is not the built-in one")

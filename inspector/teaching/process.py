@@ -102,7 +102,8 @@ def start_refit(
     ConfigError in the mode locked.
     """
     check_open(mode)
-    arguments = ["--overwrite", "--threads", str(options.threads)]
+    # The mode was checked here; the working folder may have the configuration of another line.
+    arguments = ["--config", os.devnull, "--threads", str(options.threads)]
     arguments += ["--compare", str(options.compare)]
     if store is not None:
         arguments += ["--store", str(store)]

@@ -47,6 +47,15 @@ def test_it_makes_a_candidate_and_leaves_the_engine(engine, pictures):
     assert file_hash(engine) == before
 
 
+def test_a_configuration_in_the_working_folder_does_not_count(
+    engine, pictures, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text("mode: locked\n")
+    process = start_refit(engine, mode="open", options=TeachingOptions(), normal=[pictures])
+    assert process.wait(120).done
+
+
 def test_the_reason_of_a_failure_is_returned(engine, pictures):
     (pictures / "8.png").unlink()
     outcome = start_refit(engine, mode="open", options=TeachingOptions(), normal=[pictures])
